@@ -1,0 +1,41 @@
+"""The interface between a band and the coder of its planes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.int32]
+"""Samples of one coded component, shape (rows, width)."""
+
+
+class PlaneRange(NamedTuple):
+    """The values that a plane may hold, both ends included."""
+
+    low: int
+    high: int
+
+
+class Coder(ABC):
+    """Codes the planes of one band. Stateless and safe to share between threads.
+
+    ``image_rows`` says after how many rows the next image of a group starts; for a band of one image it
+    is the band's height. Prediction never crosses that border.
+    """
+
+    id: ClassVar[int]
+    name: ClassVar[str]
+
+    @abstractmethod
+    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
+        """One stream for each plane."""
+
+    @abstractmethod
+    def decode(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    ) -> list[Plane]:
+        """The planes again; values always lie in ``ranges``. Raises FormatError on any stream that breaks the rules."""

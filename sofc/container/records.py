@@ -1,0 +1,106 @@
+"""The records that chunks carry, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from sofc.image import ImageHeader
+
+
+class MetadataKind(IntEnum):
+    """What a metadata chunk holds. Its bytes are never interpreted by the coding."""
+
+    TEXT = 0
+    EXIF = 1
+    ICC = 2
+    XMP = 3
+    DICOM = 4
+    NAMES = 5  # UTF-8 names of the images that follow, separated by line feeds
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """One opaque item. ``kind`` is a MetadataKind or, in files of later versions, another number."""
+
+    kind: int
+    key: str
+    value: bytes
+
+
+@dataclass(frozen=True)
+class CodebookReference:
+    """Names a codebook by the first 16 bytes of its id."""
+
+    id: bytes
+    name: str
+
+
+@dataclass(frozen=True)
+class ImageHead:
+    """An image head chunk: the header, and the number of its codebook (0 = none)."""
+
+    header: ImageHeader
+    codebook: int
+
+
+@dataclass(frozen=True)
+class CodedBand:
+    """A band chunk: rows ``first_row`` .. ``first_row + rows - 1`` of one image."""
+
+    image: int
+    first_row: int
+    rows: int
+    model: int
+    check: int
+    streams: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class CodedGroup:
+    """A group chunk: ``images`` whole images that share the last image head."""
+
+    image: int
+    images: int
+    model: int
+    check: int
+    streams: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class ImageEnd:
+    """An image end chunk: the true height, and the SHA-256 of the samples or b""."""
+
+    height: int
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """Where a chunk stands: ``offset`` from the start of the file; ``place`` as in the schema."""
+
+    type: bytes
+    offset: int
+    image: int
+    place: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """Bytes of one coder in a codebook."""
+
+    coder: int
+    kind: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Model:
+    """A way to code images of one kind: transform, coder, and the sections that the coder uses."""
+
+    components: int
+    max_bits: int
+    transform: int
+    coder: int
+    effort: int
+    sections: tuple[int, ...]

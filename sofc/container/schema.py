@@ -1,0 +1,145 @@
+"""Every layout of the container, declared with construct. The tables of spec/sofc.md are generated from here.
+
+Integers are little-endian. ``VarInt`` is unsigned LEB128 in its shortest form, below 2**53. A chunk is
+``type`` (1 byte), ``length`` (VarInt), body, and the CRC-32 of all three. A type with bit 5 set (a
+lower-case letter) is ancillary: a decoder that does not know it skips it.
+"""
+
+from __future__ import annotations
+
+from construct import (  # type: ignore[import-untyped]
+    BitsInteger,
+    BitStruct,
+    Bytes,
+    Flag,
+    GreedyBytes,
+    Int8ul,
+    Int32ul,
+    Padding,
+    PascalString,
+    PrefixedArray,
+    Struct,
+    VarInt,
+)
+
+SIGNATURE = b"\xabSOFC\r\n\n"
+CODEBOOK_SIGNATURE = b"\xabSOFB\r\n\n"
+VERSION_MAJOR = 0
+VERSION_MINOR = 1
+ANCILLARY = 0x20
+
+# Chunk types of an image file, in the order in which they may stand.
+EMBEDDED_CODEBOOK = b"C"
+CODEBOOK_REFERENCE = b"R"
+METADATA = b"m"
+IMAGE_HEAD = b"H"
+BAND = b"B"
+GROUP = b"G"
+IMAGE_END = b"E"
+INDEX = b"i"
+FILE_END = b"Z"
+
+# Chunk types of a codebook file; it ends with FILE_END too.
+CODEBOOK_HEAD = b"N"
+PROVENANCE = b"p"
+SECTION = b"S"
+MODEL = b"M"
+
+FILE_HEAD_BODY = Struct(
+    "signature" / Bytes(8) * "`AB 53 4F 46 43 0D 0A 0A` for an image file, `AB 53 4F 46 42 0D 0A 0A` for a codebook.",
+    "major" / Int8ul * "Version of the format; a decoder rejects one that it does not know.",
+    "minor" / Int8ul * "Revision that an older decoder can still read.",
+)
+
+CODEBOOK_REFERENCE_BODY = Struct(
+    "id" / Bytes(16) * "First 16 bytes of the SHA-256 of the codebook file.",
+    "name" / PascalString(VarInt, "utf8") * "Name for people; never used to identify the codebook.",
+)
+
+IMAGE_HEAD_BODY = Struct(
+    "width" / VarInt * "Samples in a row of one component, at least 1.",
+    "height" / VarInt * "Rows; 0 = not known yet, then the image's end has it.",
+    "components" / VarInt * "Components, at least 1.",
+    "depth"
+    / BitStruct(
+        Padding(3),
+        "signed" / Flag * "1 = two's complement samples.",
+        "coded_bits_minus_1" / BitsInteger(4) * "coded_bits - 1: bounds every sample of the image.",
+    )
+    * "Bits 7-5 zero; bit 4 signed; bits 3-0 coded_bits - 1.",
+    "declared_bits" / Int8ul * "Bits a sample as the source said, 1-16; advisory, chooses only the array type.",
+    "meaning" / Int8ul * "What the components stand for; advisory.",
+    "relation" / Int8ul * "Frame relation: 0 = independent; others reserved for predicted frames.",
+    "codebook" / VarInt * "1 = first codebook chunk of the file, and so on; 0 = none.",
+)
+
+BAND_BODY = Struct(
+    "mode" / Int8ul * "Bit 0: 1 = continues from the band before; other bits zero.",
+    "image" / VarInt * "Number of the image in the file, from 0.",
+    "first_row" / VarInt * "First row of the band.",
+    "rows" / VarInt * "Rows in the band, at least 1.",
+    "model" / VarInt * "Model that codes the band.",
+    "check" / Int32ul * "CRC-32 of the decoded samples.",
+    "lengths" / PrefixedArray(VarInt, VarInt) * "Number of streams, then the bytes of each.",
+    "streams" / GreedyBytes * "The streams, one after the other.",
+)
+
+GROUP_BODY = Struct(
+    "mode" / Int8ul * "Bit 0: 1 = continues from the group before; other bits zero.",
+    "image" / VarInt * "Number of the first image in the file, from 0.",
+    "images" / VarInt * "Whole images in the group, at least 1.",
+    "model" / VarInt * "Model that codes the group.",
+    "check" / Int32ul * "CRC-32 of the decoded samples of all images.",
+    "lengths" / PrefixedArray(VarInt, VarInt) * "Number of streams, then the bytes of each.",
+    "streams" / GreedyBytes * "The streams, one after the other.",
+)
+
+IMAGE_END_BODY = Struct(
+    "height" / VarInt * "Rows of the image; equals the head's height where that is known.",
+    "digest" / GreedyBytes * "Empty, or the SHA-256 of the image's samples (32 bytes).",
+)
+
+METADATA_BODY = Struct(
+    "kind" / Int8ul * "Registry of metadata kinds.",
+    "key" / PascalString(VarInt, "utf8") * "Name of the item; may be empty.",
+    "value" / GreedyBytes * "Opaque bytes, kept as they are.",
+)
+
+INDEX_ENTRY = Struct(
+    "type" / Bytes(1) * "Type of the chunk: C, R, H, B or G.",
+    "offset" / VarInt * "Bytes from the start of the entry before (first: of the file) to the start of this chunk.",
+    "image" / VarInt * "Number of the (first) image.",
+    "place" / VarInt * "B: first row. G: images in the group. Otherwise 0.",
+)
+
+INDEX_BODY = Struct(
+    "entries" / PrefixedArray(VarInt, INDEX_ENTRY) * "One entry for each C, R, H, B and G chunk, in file order.",
+)
+
+FILE_END_BODY = Struct(
+    "index_size" / Int32ul * "Whole size of the index chunk, which stands right before; 0 = no index.",
+)
+
+CODEBOOK_HEAD_BODY = Struct(
+    "name" / PascalString(VarInt, "utf8") * "Name for people, at most 64 bytes.",
+)
+
+PROVENANCE_BODY = Struct(
+    "text" / GreedyBytes * "UTF-8 text: what the codebook was trained on, with which settings and gain.",
+)
+
+SECTION_BODY = Struct(
+    "coder" / Int8ul * "Coder that owns the section.",
+    "kind" / Int8ul * "Kind of the section, by coder.",
+    "data" / GreedyBytes * "The section; its layout is the coder's.",
+)
+
+MODEL_BODY = Struct(
+    "components" / VarInt * "Components of the images that the model accepts.",
+    "max_bits" / Int8ul * "Largest coded_bits that it accepts.",
+    "transform" / Int8ul * "Component transform.",
+    "coder" / Int8ul * "Coder.",
+    "effort" / Int8ul * "Effort (1-9) at which an encoder picks the model; 0 = only by name. Advisory.",
+    "sections" / PrefixedArray(VarInt, VarInt) * "Numbers of the sections that it uses, from 0, in the coder's order.",
+)
+
