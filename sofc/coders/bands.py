@@ -1,0 +1,118 @@
+"""One band or group: samples to streams and back, with the check of its samples."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.codebook import Codebook
+from sofc.coders.base import Plane
+from sofc.coders.registry import RAW_MODEL, coder_for
+from sofc.coders.transforms import NONE
+from sofc.errors import ChecksumError, FormatError, SofcError
+from sofc.image import PixelFormat
+
+Samples = npt.NDArray[Any]
+"""Shape (rows, width) for one component, (rows, width, components) for more."""
+
+
+def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> bytes:
+    """The canonical serialisation that checks and digests are taken of.
+
+    Interleaved, row by row, little-endian, two's complement where signed, one byte a sample if
+    coded_bits <= 8, else two.
+    """
+    kind = "i" if pixel_format.signed else "u"
+    return samples.astype(f"<{kind}{1 if pixel_format.coded_bits <= 8 else 2}").tobytes()
+
+
+def to_planes(samples: Samples, pixel_format: PixelFormat) -> list[Plane]:
+    """One int32 plane for each component, signed samples shifted to 0 .. 2**coded_bits - 1."""
+    shifted = samples.astype(np.int32) - np.int32(pixel_format.low)
+    if samples.ndim == 2:
+        return [shifted]
+    return [np.ascontiguousarray(shifted[:, :, component]) for component in range(samples.shape[2])]
+
+
+def from_planes(planes: Sequence[Plane], pixel_format: PixelFormat) -> Samples:
+    """Inverse of to_planes, in the format's array type."""
+    shifted = planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
+    return (shifted + np.int32(pixel_format.low)).astype(pixel_format.dtype_name)
+
+
+def encode_band(
+    samples: Samples,
+    pixel_format: PixelFormat,
+    codebook: Codebook | None,
+    model: int,
+    *,
+    image_rows: int,
+    verify: bool,
+) -> tuple[int, int, tuple[bytes, ...]]:
+    """Code samples that lie in the format's range: the model used, the check and one stream a plane.
+
+    The raw model takes the place of ``model`` wherever it is smaller. ``verify`` decodes the result and
+    raises SofcError if it is not what went in.
+    """
+    planes = to_planes(samples, pixel_format)
+    rows, width = planes[0].shape
+    check = zlib.crc32(sample_bytes(samples, pixel_format))
+    streams = _encode(planes, pixel_format, codebook, model, image_rows)
+    raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)
+    if model != RAW_MODEL and sum(map(len, streams)) > raw_size:
+        model = RAW_MODEL
+        streams = _encode(planes, pixel_format, codebook, model, image_rows)
+    if verify:
+        try:
+            decode_band(model, streams, check, pixel_format, codebook, rows=rows, width=width, image_rows=image_rows)
+        except SofcError as error:
+            raise SofcError(f"a coded band does not decode to its samples: please report this ({error})") from error
+    return model, check, streams
+
+
+def _encode(
+    planes: Sequence[Plane], pixel_format: PixelFormat, codebook: Codebook | None, model: int, image_rows: int
+) -> tuple[bytes, ...]:
+    transform, coder = coder_for(codebook, model, pixel_format)
+    ranges = transform.ranges(len(planes), pixel_format.coded_bits)
+    return tuple(coder.encode(transform.forward(planes), ranges, image_rows))
+
+
+def decode_band(
+    model: int,
+    streams: Sequence[bytes],
+    check: int,
+    pixel_format: PixelFormat,
+    codebook: Codebook | None,
+    *,
+    rows: int,
+    width: int,
+    image_rows: int,
+) -> Samples:
+    """The samples, shape (rows, width) or (rows, width, components), verified against ``check``.
+
+    Raises FormatError where a stream breaks the rules, ChecksumError where the samples are not those that
+    were coded, CodebookError and UnsupportedError as ``coder_for`` does.
+    """
+    transform, coder = coder_for(codebook, model, pixel_format)
+    ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
+    if len(streams) != len(ranges):
+        raise FormatError(f"a band of {len(ranges)} planes has {len(streams)} streams")
+    planes = transform.inverse(coder.decode(streams, ranges, rows, width, image_rows))
+    if transform is not NONE:
+        _check_range(planes, pixel_format)
+    samples = from_planes(planes, pixel_format)
+    if zlib.crc32(sample_bytes(samples, pixel_format)) != check:
+        raise ChecksumError("the samples of a band do not match their check")
+    return samples
+
+
+def _check_range(planes: Sequence[Plane], pixel_format: PixelFormat) -> None:
+    """A damaged stream can combine planes, each in its range, to samples outside theirs."""
+    top = (1 << pixel_format.coded_bits) - 1
+    if any(int(plane.min()) < 0 or int(plane.max()) > top for plane in planes):
+        raise FormatError("the component transform gives samples outside the image's range")

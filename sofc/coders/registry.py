@@ -1,0 +1,72 @@
+"""Which coders there are, and which model codes a band.
+
+Model numbers in a file: 0 is raw; 1 to 63 are neutral models, which need no codebook; 64 + k is model k
+of the image's codebook.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sofc.codebook import Codebook
+from sofc.coders.base import Coder
+from sofc.coders.raw import RawCoder
+from sofc.coders.transforms import NONE, TRANSFORMS, Transform
+from sofc.container.records import Model
+from sofc.errors import CodebookError, UnsupportedError, UsageError
+from sofc.image import PixelFormat
+
+RAW_MODEL = 0
+FIRST_CODEBOOK_MODEL = 64
+
+CODER_IDS = {"raw": 0, "shape": 1}
+
+
+def accepts(model: Model, pixel_format: PixelFormat) -> bool:
+    """Whether a codebook's model can code images of this format."""
+    return model.components == pixel_format.components and pixel_format.coded_bits <= model.max_bits
+
+
+def choose_model(codebook: Codebook | None, pixel_format: PixelFormat, coder: str | None, effort: int) -> int | None:
+    """The codebook's model for this format: of the coder named, else the one trained nearest to ``effort``.
+
+    None where the codebook has none. Of models equally near the one with the fewest bits to spare, then
+    the first. Raises UsageError where the coder is not known.
+    """
+    if coder is not None and coder not in CODER_IDS:
+        raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODER_IDS)}")
+    if codebook is None:
+        return None
+    fitting = [
+        (abs(model.effort - effort), model.max_bits, number)
+        for number, model in enumerate(codebook.models)
+        if accepts(model, pixel_format) and (coder is None or model.coder == CODER_IDS[coder])
+    ]
+    return FIRST_CODEBOOK_MODEL + min(fitting)[-1] if fitting else None
+
+
+@lru_cache(maxsize=64)
+def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat) -> tuple[Transform, Coder]:
+    """The transform and the ready coder of a model number.
+
+    Raises UnsupportedError for numbers and ids that this version does not know, CodebookError where the
+    codebook does not have the model or the model is for other images.
+    """
+    if number == RAW_MODEL:
+        return NONE, RawCoder()
+    if number < FIRST_CODEBOOK_MODEL:
+        raise UnsupportedError(f"neutral model {number} is not known to this version of sofc")
+    if codebook is None:
+        raise CodebookError(f"model {number} needs a codebook and the image names none")
+    index = number - FIRST_CODEBOOK_MODEL
+    if index >= len(codebook.models):
+        raise CodebookError(f"codebook {codebook.name!r} has no model {index}", codebook_id=codebook.id)
+    model = codebook.models[index]
+    if not accepts(model, pixel_format):
+        raise CodebookError(f"model {index} of codebook {codebook.name!r} is for other images", codebook_id=codebook.id)
+    if model.transform not in TRANSFORMS:
+        raise UnsupportedError(f"component transform {model.transform} is not known to this version of sofc")
+    transform = TRANSFORMS[model.transform]
+    if model.coder == RawCoder.id:
+        return transform, RawCoder()
+    raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
