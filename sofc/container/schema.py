@@ -7,7 +7,7 @@ lower-case letter) is ancillary: a decoder that does not know it skips it.
 
 from __future__ import annotations
 
-from construct import (  # type: ignore[import-untyped]
+from construct import (
     BitsInteger,
     BitStruct,
     Bytes,
