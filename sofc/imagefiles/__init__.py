@@ -1,0 +1,27 @@
+"""Image files of other formats: finding them, reading them without changing a sample, and writing them.
+
+Samples come out as stored: never rescaled, never clipped. What cannot be read that way is refused.
+"""
+
+from __future__ import annotations
+
+from sofc.imagefiles.raw import RawLayout
+from sofc.imagefiles.samples import Samples
+from sofc.imagefiles.save import FORMATS, format_for, replacing, save
+from sofc.imagefiles.source import ImageSource, each, is_jpeg, load, remark, sources, walk
+
+__all__ = [
+    "FORMATS",
+    "ImageSource",
+    "RawLayout",
+    "Samples",
+    "each",
+    "format_for",
+    "is_jpeg",
+    "load",
+    "remark",
+    "replacing",
+    "save",
+    "sources",
+    "walk",
+]

@@ -1,0 +1,66 @@
+"""IDX files, plain or gzipped, as MNIST has them: many gray images of one size in one file."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.errors import FormatError, UsageError
+from sofc.image import Meaning
+from sofc.imagefiles.samples import Samples
+
+IMAGES = b"\x00\x00\x08\x03"
+LABELS = b"\x00\x00\x08\x01"
+GZIP = b"\x1f\x8b"
+
+
+def open_maybe_gzip(path: Path) -> BinaryIO:
+    """The file's contents, unpacked where it is gzipped."""
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
+
+
+def count(path: Path) -> int:
+    """Images in the file, from its head alone."""
+    with open_maybe_gzip(path) as file:
+        return _geometry(file.read(16), path)[0]
+
+
+def load(path: Path, index: int) -> Samples:
+    """Image ``index`` of the file."""
+    stat = path.stat()
+    images = _read_all(os.fspath(path), stat.st_mtime_ns, stat.st_size)
+    return Samples(images[index], 8, Meaning.GRAY)
+
+
+def _geometry(head: bytes, path: Path) -> tuple[int, int, int]:
+    if head[:4] == LABELS:
+        raise UsageError(f"{path}: this IDX file holds labels, not images")
+    if head[:4] != IMAGES or len(head) < 16:
+        raise UsageError(f"{path}: not an IDX file of 8-bit images (its first four bytes are {head[:4].hex(' ')})")
+    images, height, width = struct.unpack(">III", head[4:16])
+    return images, height, width
+
+
+@lru_cache(maxsize=1)
+def _read_all(path: str, mtime_ns: int, size: int) -> npt.NDArray[np.uint8]:
+    """All images of one file. Kept for the next call: a gzip stream has no way to one image but from its start."""
+    with open_maybe_gzip(Path(path)) as file:
+        images, height, width = _geometry(file.read(16), Path(path))
+        try:
+            data = file.read()
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise FormatError(f"{path}: damaged gzip data: {error}") from error
+    if len(data) != images * height * width:
+        raise FormatError(
+            f"{path}: {images} images of {width}x{height} need {images * height * width} bytes; there are {len(data)}"
+        )
+    return np.frombuffer(data, np.uint8).reshape(images, height, width)

@@ -1,0 +1,54 @@
+"""PNG files through Pillow, with all bits of 16-bit colour, which Pillow itself cuts to 8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.image import Meaning
+from sofc.imagefiles.samples import Samples, meaning_of
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Pillow's unpackers keep the first byte of each sample ("16B") or the second ("16L"); together they are the sample.
+_HALVES = {"RGB;16B": ("RGB;16B", "RGB;16L"), "RGBA;16B": ("RGBA;16B", "RGBA;16L")}
+
+
+def load(path: Path) -> Samples:
+    """The (first) image of the file; palettes become RGB, or RGBA where they have transparency."""
+    from PIL import Image
+
+    with Image.open(path, formats=["PNG"]) as image:
+        if image.mode == "P":
+            image = image.convert("RGBA" if "transparency" in image.info else "RGB")  # type: ignore[assignment]
+        layout = _layout(image)
+        if layout in _HALVES:
+            high, low = (_reread(path, half, None) for half in _HALVES[layout])
+            array: npt.NDArray[Any] = high.astype(np.uint16) << 8 | low
+        elif layout == "LA;16B":
+            # Gray and alpha of 16 bits are four bytes a pixel, as 8-bit RGBA is.
+            octets = _reread(path, "RGBA", "RGBA")
+            array = octets[..., 0::2].astype(np.uint16) << 8 | octets[..., 1::2]
+        else:
+            array = np.asarray(image)
+    components = array.shape[2] if array.ndim == 3 else 1
+    bits = 1 if array.dtype == np.bool_ else 8 * array.dtype.itemsize
+    return Samples(array, bits, meaning_of(components) if components != 1 else Meaning.GRAY)
+
+
+def _layout(image: Any) -> str | None:
+    tiles = getattr(image, "tile", None)
+    return tiles[0].args if tiles and isinstance(tiles[0].args, str) else None
+
+
+def _reread(path: Path, layout: str, mode: str | None) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(path, formats=["PNG"]) as image:
+        opened: Any = image
+        opened.tile = [tile._replace(args=layout) for tile in opened.tile]
+        if mode is not None:
+            opened._mode = mode
+        return np.asarray(opened)

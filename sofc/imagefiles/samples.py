@@ -1,0 +1,49 @@
+"""What every reader returns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.errors import UsageError
+from sofc.image import Meaning
+
+SAMPLE_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
+
+
+class Samples(NamedTuple):
+    """One image: ``array`` has shape (height, width) or (height, width, components > 1) and type bool,
+    uint8, int8, uint16 or int16. ``declared_bits`` is what the file said, None where it said nothing more
+    than the array's type does.
+    """
+
+    array: npt.NDArray[np.generic]
+    declared_bits: int | None = None
+    meaning: Meaning = Meaning.UNSPECIFIED
+
+
+def meaning_of(components: int) -> Meaning:
+    """What the components of an ordinary picture stand for."""
+    return {1: Meaning.GRAY, 2: Meaning.GRAY_ALPHA, 3: Meaning.RGB, 4: Meaning.RGBA}.get(
+        components, Meaning.UNSPECIFIED
+    )
+
+
+def checked(samples: Samples, name: str) -> Samples:
+    """The same samples, in native byte order. Raises UsageError where sofc cannot keep them as they are."""
+    array = samples.array
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3):
+        raise UsageError(f"{name}: an image has 2 dimensions, or 3 with components last, not {array.ndim}")
+    if array.size == 0:
+        raise UsageError(f"{name}: the image has no samples (shape {array.shape})")
+    native = array.dtype.newbyteorder("=")
+    if native.name not in SAMPLE_TYPES:
+        raise UsageError(
+            f"{name}: samples of type {native.name} cannot be stored; sofc takes {', '.join(SAMPLE_TYPES)}. "
+            "Convert them first: sofc never rescales or rounds"
+        )
+    return samples._replace(array=np.ascontiguousarray(array, dtype=native))

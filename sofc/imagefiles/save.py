@@ -1,0 +1,135 @@
+"""Writing image files of other formats: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.errors import UsageError
+from sofc.image import Meaning
+from sofc.imagefiles import pnm
+
+FORMATS = {"png": ".png", "tiff": ".tif", "pnm": ".pnm", "npy": ".npy"}
+"""Formats that can be written, with the suffix of each."""
+_SUFFIXES = {
+    ".png": "png",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".pnm": "pnm",
+    ".pbm": "pnm",
+    ".pgm": "pnm",
+    ".ppm": "pnm",
+    ".npy": "npy",
+}
+
+
+def format_for(path: Path) -> str:
+    """The format that a file name asks for. Raises UsageError where none fits."""
+    try:
+        return _SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise UsageError(f"{path}: cannot tell the format; use one of {', '.join(_SUFFIXES)}") from None
+
+
+def fits_png(array: npt.NDArray[np.generic]) -> bool:
+    """Whether PNG, as Pillow writes it, holds this array without loss."""
+    components = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype == np.uint8:
+        return components in (1, 2, 3, 4)
+    return components == 1 and array.dtype in (np.bool_, np.uint16)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that appears under ``path`` once everything is written; on an error nothing is left behind."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".part", dir=path.parent)
+    os.close(handle)  # opened again by name: tifffile wants files that have one
+    temporary = Path(name)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; the result gets what any new file gets.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def save(
+    path: Path,
+    array: npt.NDArray[np.generic],
+    file_format: str | None = None,
+    *,
+    declared_bits: int | None = None,
+    meaning: Meaning = Meaning.UNSPECIFIED,
+) -> None:
+    """Write one image, shape (height, width[, components]), as ``file_format`` or as the name's suffix says.
+
+    An existing file is replaced. Raises UsageError where the format cannot hold the samples, OSError where the
+    disk cannot.
+    """
+    file_format = file_format or format_for(path)
+    if file_format not in FORMATS:
+        raise UsageError(f"unknown format {file_format!r}; known are {', '.join(FORMATS)}")
+    with replacing(path) as file:
+        write(file, array, file_format, declared_bits=declared_bits, meaning=meaning)
+
+
+def write(
+    file: BinaryIO,
+    array: npt.NDArray[np.generic],
+    file_format: str,
+    *,
+    declared_bits: int | None = None,
+    meaning: Meaning = Meaning.UNSPECIFIED,
+) -> None:
+    """Write one image to an open file; see ``save``."""
+    if file_format == "npy":
+        np.save(file, array, allow_pickle=False)
+    elif file_format == "pnm":
+        file.write(pnm.pack(array, declared_bits))
+    elif file_format == "png":
+        _write_png(file, array)
+    else:
+        _write_tiff(file, array, meaning)
+
+
+def _write_png(file: BinaryIO, array: npt.NDArray[np.generic]) -> None:
+    from PIL import Image
+
+    if not fits_png(array):
+        components = array.shape[2] if array.ndim == 3 else 1
+        raise UsageError(
+            f"PNG cannot hold {components} component(s) of {array.dtype} here; use .tif or .npy (-o, or --format tiff)"
+        )
+    Image.fromarray(array).save(file, "PNG")
+
+
+def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning) -> None:
+    import tifffile
+
+    components = array.shape[2] if array.ndim == 3 else 1
+    photometric = {3: "rgb", 4: "rgb"}.get(components, "minisblack")
+    if meaning == Meaning.CMYK and components == 4:
+        photometric = "separated"
+    tifffile.imwrite(
+        file,
+        array,
+        photometric=photometric,
+        planarconfig="contig" if components > 1 else None,
+        extrasamples=["unassalpha"] if photometric == "rgb" and components == 4 else None,
+        metadata=None,
+        software=False,
+    )

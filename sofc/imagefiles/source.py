@@ -1,0 +1,197 @@
+"""Where images come from: files, images inside files, folders of files, arrays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.errors import FormatError, SofcError, UsageError
+from sofc.image import Meaning
+from sofc.imagefiles import idx, png, pnm, tiff
+from sofc.imagefiles.samples import Samples, checked, meaning_of
+
+JPEG = b"\xff\xd8\xff"
+NPY = b"\x93NUMPY"
+SUFFIXES = frozenset(
+    (
+        *(".png", ".apng", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp"),
+        *(".pbm", ".pgm", ".ppm", ".pnm", ".npy", ".idx"),
+    )
+)
+"""Names of image files that a folder is searched for, besides those of IDX files."""
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """One image: ``index`` in the file at ``path``, or an ``array`` in memory. Small and picklable.
+
+    With a ``threshold`` a gray image becomes binary: True where the sample is larger.
+    """
+
+    path: Path | None = None
+    index: int = 0
+    threshold: int | None = None
+    array: npt.NDArray[Any] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return str(self.path) if self.path is not None else f"array {self.index}"
+
+
+def is_jpeg(path: Path) -> bool:
+    """Whether the file is a JPEG, by its first bytes."""
+    return _head(path).startswith(JPEG)
+
+
+def walk(paths: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[Path]:
+    """Image files named or found in named folders, sorted within each folder, each once.
+
+    Hidden files and files without an image's suffix are left out of folders. Subfolders are entered when
+    ``recursive``. Raises FileNotFoundError for a path that is not there.
+    """
+    found: dict[Path, None] = {}
+    for given in map(Path, paths):
+        if given.is_dir():
+            inside = given.rglob("*") if recursive else given.iterdir()
+            for path in sorted(inside, key=lambda path: path.parts):
+                if not path.name.startswith(".") and _looks_like_image(path) and path.is_file():
+                    found.setdefault(path)
+        elif given.exists():
+            found.setdefault(given)
+        else:
+            raise FileNotFoundError(2, "no such file or folder", str(given))
+    return list(found)
+
+
+def sources(
+    paths: Iterable[str | os.PathLike[str]], *, recursive: bool = False, threshold: int | None = None
+) -> list[ImageSource]:
+    """Every image of the files and folders, in order. IDX files of labels that lie in a folder are passed over."""
+    paths = [Path(path) for path in paths]
+    named = set(paths)
+    return [
+        ImageSource(path, index, threshold)
+        for path in walk(paths, recursive)
+        if path in named or _head(path, unpack=True) != idx.LABELS
+        for index in range(count(path))
+    ]
+
+
+def count(path: Path) -> int:
+    """Images in a file. Only TIFF and IDX files may hold more than one; of animations the first frame counts."""
+    head = _head(path)
+    if head.startswith(tiff.MAGICS):
+        with _reading(path):
+            images = tiff.count(path)
+        if images == 0:
+            raise FormatError(f"{path}: the TIFF file holds no image")
+        return images
+    return idx.count(path) if _is_idx(head) else 1
+
+
+def load(source: ImageSource) -> Samples:
+    """The image. Raises FormatError for a file that is no image or damaged, UsageError for samples sofc cannot keep."""
+    if source.array is not None:
+        array = np.asarray(source.array)
+        components = array.shape[2] if array.ndim == 3 else 1
+        samples = Samples(array, None, meaning_of(components))
+    elif source.path is not None:
+        samples = _load_file(source.path, source.index)
+    else:
+        raise UsageError("an ImageSource needs a path or an array")
+    samples = checked(samples, source.name)
+    return samples if source.threshold is None else _binary(samples, source.threshold, source.name)
+
+
+def remark(path: Path) -> str | None:
+    """What a person should know before this file is stored, in one sentence, or None."""
+    head = _head(path)
+    if head.startswith(JPEG):
+        return "the input is a JPEG file; its samples take several times the JPEG's size"
+    if head.startswith((png.SIGNATURE, b"GIF8", b"RIFF")):
+        from PIL import Image
+
+        with _reading(path), Image.open(path) as image:
+            frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            return f"the input is an animation of {frames} frames; only the first is kept"
+    return None
+
+
+def _head(path: Path, *, unpack: bool = False) -> bytes:
+    with idx.open_maybe_gzip(path) if unpack else path.open("rb") as file:
+        return file.read(4 if unpack else 12)
+
+
+def _is_idx(head: bytes) -> bool:
+    return head.startswith((idx.GZIP, b"\x00\x00\x08", b"\x00\x00\x09", b"\x00\x00\x0b"))
+
+
+def _looks_like_image(path: Path) -> bool:
+    name = path.name.lower().removesuffix(".gz")
+    return name.endswith("-ubyte") or Path(name).suffix in (SUFFIXES if name == path.name.lower() else {".idx"})
+
+
+def _load_file(path: Path, index: int) -> Samples:
+    head = _head(path)
+    if _is_idx(head):
+        return idx.load(path, index)
+    with _reading(path):
+        if head.startswith(tiff.MAGICS):
+            return tiff.load(path, index)
+        if head.startswith(png.SIGNATURE):
+            return png.load(path)
+        if head.startswith(NPY):
+            return _load_npy(path)
+        if head.startswith(pnm.MAGICS):
+            return pnm.load(path)
+        return _load_other(path)
+
+
+def _load_npy(path: Path) -> Samples:
+    array = np.load(path, allow_pickle=False)
+    return Samples(array, None, meaning_of(array.shape[2] if array.ndim == 3 else 1))
+
+
+def _load_other(path: Path) -> Samples:
+    import imageio.v3 as iio
+
+    array = np.asarray(iio.imread(path, index=0, plugin="pillow"))
+    components = array.shape[2] if array.ndim == 3 else 1
+    return Samples(array, 1 if array.dtype == np.bool_ else None, meaning_of(components))
+
+
+def _binary(samples: Samples, threshold: int, name: str) -> Samples:
+    if samples.array.ndim != 2:
+        raise UsageError(f"{name}: only images of one component can be made binary by a threshold")
+    if samples.array.dtype == np.bool_:
+        return samples
+    return Samples(np.asarray(samples.array.astype(np.int32) > threshold), 1, Meaning.GRAY)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns whatever an image library raises on a bad file into one clear error."""
+    try:
+        yield
+    except SofcError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the image
+        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FormatError(f"{path}: cannot be read as an image: {detail}") from error
+
+
+def each(sources: Iterable[ImageSource]) -> Iterator[Samples]:
+    """Load one image after the other, holding one at a time."""
+    for source in sources:
+        yield load(source)

@@ -1,0 +1,282 @@
+"""Image files of other formats: samples come in and go out unchanged, and what cannot is refused."""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sofc.errors import FormatError, UsageError
+from sofc.image import Meaning
+from sofc.imagefiles import ImageSource, RawLayout, format_for, is_jpeg, load, remark, replacing, save, sources, walk
+
+RANDOM = np.random.default_rng(3)
+
+
+def samples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    if dtype == "bool":
+        return RANDOM.random(shape) < 0.3
+    info = np.iinfo(dtype)
+    return RANDOM.integers(info.min, info.max, shape, dtype, endpoint=True)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype", "components"),
+    [
+        *((".png", "uint8", c) for c in (1, 2, 3, 4)),
+        (".png", "bool", 1),
+        (".png", "uint16", 1),
+        *((".tif", d, c) for d in ("uint8", "int8", "uint16", "int16") for c in (1, 2, 3, 4, 5)),
+        (".tif", "bool", 1),
+        *((".npy", d, c) for d in ("bool", "uint8", "int8", "uint16", "int16") for c in (1, 3, 7)),
+        (".pbm", "bool", 1),
+        *((".pnm", d, c) for d in ("uint8", "uint16") for c in (1, 3)),
+    ],
+)
+@pytest.mark.parametrize("size", [(5, 11), (1, 1), (17, 3)])
+def test_round_trip(tmp_path: Path, suffix: str, dtype: str, components: int, size: tuple[int, int]) -> None:
+    array = samples(size if components == 1 else (*size, components), dtype)
+    path = tmp_path / f"image{suffix}"
+    save(path, array)
+    again = load(ImageSource(path)).array
+    assert again.dtype == array.dtype
+    assert np.array_equal(again, array)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "array"),
+    [
+        (".png", np.zeros((2, 2, 3), np.uint16)),
+        (".png", np.zeros((2, 2), np.int16)),
+        (".png", np.zeros((2, 2, 5), np.uint8)),
+        (".pgm", np.zeros((2, 2), np.int8)),
+        (".ppm", np.zeros((2, 2, 2), np.uint8)),
+    ],
+)
+def test_format_that_cannot_hold_the_samples(tmp_path: Path, suffix: str, array: np.ndarray) -> None:
+    with pytest.raises(UsageError, match=r"\.tif or \.npy"):
+        save(tmp_path / f"image{suffix}", array)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_16_bit_colour_png_keeps_all_bits(tmp_path: Path) -> None:
+    import zlib
+
+    for components, colour_type in ((2, 4), (3, 2), (4, 6)):
+        array = samples((6, 7, components), "uint16")
+        rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+        head = struct.pack(">IIBBBBB", 7, 6, 16, colour_type, 0, 0, 0)
+        png = b"\x89PNG\r\n\x1a\n"
+        for kind, body in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+            png += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        path = tmp_path / f"{components}.png"
+        path.write_bytes(png)
+        got = load(ImageSource(path))
+        assert got.declared_bits == 16
+        assert np.array_equal(got.array, array)
+
+
+def test_pnm_is_not_rescaled(tmp_path: Path) -> None:
+    path = tmp_path / "small.pgm"
+    path.write_bytes(b"P5 # a comment\n3 2\n3\n" + bytes([0, 1, 2, 3, 2, 1]))
+    got = load(ImageSource(path))
+    assert got.array.tolist() == [[0, 1, 2], [3, 2, 1]]
+    assert got.declared_bits == 2
+    save(path, got.array, declared_bits=2)
+    assert path.read_bytes() == b"P5\n3 2\n3\n" + bytes([0, 1, 2, 3, 2, 1])
+    path.write_bytes(b"P2\n2 1\n4095\n4095 7\n")
+    assert load(ImageSource(path)).array.tolist() == [[4095, 7]]
+    path.write_bytes(b"P1\n3 1\n1 0\n1\n")
+    assert load(ImageSource(path)).array.tolist() == [[False, True, False]]
+
+
+@pytest.mark.parametrize("content", [b"P5\n3 2\n255\nabc", b"P5\n0 2\n255\n", b"P5\n2 1\n3\n\x00\x09", b"P6 x"])
+def test_bad_pnm(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.pgm"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"bad\.pgm"):
+        load(ImageSource(path))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32", "uint32", "int64", "complex64"])
+def test_samples_that_are_refused(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "image.npy"
+    np.save(path, np.zeros((3, 3), dtype))
+    with pytest.raises(UsageError, match=f"samples of type {dtype} cannot be stored"):
+        load(ImageSource(path))
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 4), (4, 0), (2, 2, 2, 2)])
+def test_shapes_that_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError):
+        load(ImageSource(array=np.zeros(shape, np.uint8)))
+
+
+def test_no_pickles(tmp_path: Path) -> None:
+    path = tmp_path / "evil.npy"
+    np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(FormatError, match="pickle"):
+        load(ImageSource(path))
+
+
+def test_big_endian_samples_become_native() -> None:
+    got = load(ImageSource(array=np.array([[1, 258]], ">u2")))
+    assert got.array.dtype == np.uint16
+    assert got.array.dtype.isnative
+    assert got.array.tolist() == [[1, 258]]
+
+
+def test_not_an_image(tmp_path: Path) -> None:
+    path = tmp_path / "note.png"
+    path.write_text("hello")
+    with pytest.raises(FormatError, match=r"note\.png: cannot be read as an image"):
+        load(ImageSource(path))
+    path.write_bytes(b"")
+    with pytest.raises(FormatError):
+        load(ImageSource(path))
+
+
+def test_truncated_png(tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    save(path, samples((40, 40), "uint8"))
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(FormatError, match=r"cut\.png"):
+        load(ImageSource(path))
+
+
+def write_idx(path: Path, images: np.ndarray) -> None:
+    data = b"\0\0\x08\x03" + struct.pack(">III", *images.shape) + images.tobytes()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+@pytest.mark.parametrize("name", ["x-images-idx3-ubyte", "x-images-idx3-ubyte.gz", "x.idx.gz", "x.idx"])
+def test_idx(tmp_path: Path, name: str) -> None:
+    images = samples((4, 5, 6), "uint8")
+    write_idx(tmp_path / name, images)
+    (tmp_path / "x-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + struct.pack(">I", 4) + bytes(4))
+    found = sources([tmp_path])
+    assert [(source.path, source.index) for source in found] == [(tmp_path / name, i) for i in range(4)]
+    for source, image in zip(found, images, strict=True):
+        got = load(pickle.loads(pickle.dumps(source)))
+        assert np.array_equal(got.array, image)
+        assert got.meaning == Meaning.GRAY
+
+
+def test_idx_of_labels_by_name_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x-labels-idx1-ubyte"
+    path.write_bytes(b"\0\0\x08\x01" + struct.pack(">I", 4) + bytes(4))
+    with pytest.raises(UsageError, match="labels, not images"):
+        sources([path])
+
+
+def test_idx_with_missing_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "x.idx"
+    path.write_bytes(b"\0\0\x08\x03" + struct.pack(">III", 2, 3, 3) + bytes(17))
+    with pytest.raises(FormatError, match="need 18 bytes; there are 17"):
+        load(sources([path])[1])
+    packed = gzip.compress(b"\0\0\x08\x03" + struct.pack(">III", 2, 3, 3) + bytes(18))
+    path.write_bytes(packed[:-6])
+    with pytest.raises(FormatError, match="damaged gzip"):
+        load(ImageSource(path, 0))
+
+
+def test_multi_page_tiff_is_many_images(tmp_path: Path) -> None:
+    import tifffile
+
+    pages = samples((3, 8, 9), "uint16")
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, pages, photometric="minisblack")
+    assert [np.array_equal(load(source).array, page) for source, page in zip(sources([path]), pages, strict=True)] == [
+        True
+    ] * 3
+
+
+def test_planar_tiff(tmp_path: Path) -> None:
+    import tifffile
+
+    array = samples((3, 8, 9), "uint8")
+    path = tmp_path / "planar.tif"
+    tifffile.imwrite(path, array, photometric="rgb", planarconfig="separate")
+    assert np.array_equal(load(ImageSource(path)).array, np.moveaxis(array, 0, 2))
+
+
+def test_palette_png_becomes_rgb(tmp_path: Path) -> None:
+    from PIL import Image
+
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putdata([1, 0])
+    path = tmp_path / "palette.png"
+    image.save(path)
+    assert load(ImageSource(path)).array.tolist() == [[[40, 50, 60], [10, 20, 30]]]
+    image.save(path, transparency=bytes([0, 128]))
+    assert load(ImageSource(path)).array.tolist() == [[[40, 50, 60, 128], [10, 20, 30, 0]]]
+
+
+def test_remarks(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg")
+    assert is_jpeg(tmp_path / "photo.jpg")
+    assert "several times the JPEG's size" in (remark(tmp_path / "photo.jpg") or "")
+    frames = [Image.new("L", (8, 8), value) for value in (0, 100, 200)]
+    frames[0].save(tmp_path / "move.gif", save_all=True, append_images=frames[1:])
+    assert "3 frames; only the first" in (remark(tmp_path / "move.gif") or "")
+    save(tmp_path / "plain.png", np.zeros((2, 2), np.uint8))
+    assert remark(tmp_path / "plain.png") is None
+
+
+def test_threshold() -> None:
+    got = load(ImageSource(array=np.array([[127, 128]], np.uint8), threshold=127))
+    assert got.array.tolist() == [[False, True]]
+    assert got.declared_bits == 1
+    with pytest.raises(UsageError, match="one component"):
+        load(ImageSource(array=np.zeros((2, 2, 3), np.uint8), threshold=1))
+
+
+def test_walk(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.png", "a.png", ".hidden.png", "notes.txt", "sub/c.tif", "labels.csv.gz"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [path.name for path in walk([tmp_path])] == ["a.png", "b.png"]
+    assert [path.name for path in walk([tmp_path], recursive=True)] == ["a.png", "b.png", "c.tif"]
+    assert walk([tmp_path / "notes.txt", tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"]
+    with pytest.raises(FileNotFoundError):
+        walk([tmp_path / "nowhere"])
+
+
+def test_replacing_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), replacing(path) as file:
+        file.write(b"new")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_raw_layout() -> None:
+    layout = RawLayout.parse("640x0x3:uint12")
+    assert (layout.header.width, layout.header.height) == (640, None)
+    assert layout.header.format.coded_bits == 12
+    assert layout.row_bytes == 640 * 3 * 2
+    assert layout.row_shape == (640, 3)
+    assert RawLayout.parse("4x3:int16").header.format.signed
+    assert RawLayout.parse("4x3:bool").dtype == np.bool_
+
+
+@pytest.mark.parametrize("text", ["", "4x4", "4x4x1", "4x4x1:float32", "4x4x1:uint17", "4x4x1:int1", "0x4x1:uint8"])
+def test_bad_raw_layout(text: str) -> None:
+    with pytest.raises(UsageError):
+        RawLayout.parse(text)
+
+
+def test_format_for() -> None:
+    assert format_for(Path("a.TIF")) == "tiff"
+    with pytest.raises(UsageError, match="cannot tell the format"):
+        format_for(Path("a.jpg"))
