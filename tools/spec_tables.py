@@ -22,6 +22,7 @@ from pathlib import Path
 from construct import (
     BitsInteger,
     Bytes,
+    Const,
     Construct,
     Flag,
     FocusedSeq,
@@ -30,13 +31,11 @@ from construct import (
     Int16ul,
     Int32ul,
     Int64ul,
-    Padded,
     Prefixed,
     Renamed,
     StringEncoded,
     Struct,
     Transformed,
-    VarInt,
 )
 
 from sofc.container import schema
@@ -44,7 +43,6 @@ from sofc.container import schema
 SPEC = Path(__file__).parent.parent / "spec" / "sofc.md"
 BLOCK = re.compile(r"(?P<open><!-- table: (?P<name>\w+) -->\n)(?P<table>.*?)(?P<close><!-- end -->)", re.DOTALL)
 SIMPLE_TYPES = {
-    id(VarInt): "VarInt",
     id(Int8ul): "u8",
     id(Int16ul): "u16",
     id(Int32ul): "u32",
@@ -74,6 +72,8 @@ def type_name(construct: Construct) -> str:
     construct = _unwrap(construct)
     if id(construct) in SIMPLE_TYPES:
         return SIMPLE_TYPES[id(construct)]
+    if isinstance(construct, schema.VarInteger):
+        return "VarInt"
     if isinstance(construct, Struct):
         return next(f"`{name}`" for name, layout in layouts().items() if layout is construct)
     if isinstance(construct, Transformed) and isinstance(construct.subcon, Struct):
@@ -81,9 +81,11 @@ def type_name(construct: Construct) -> str:
         return f"{bits} bits, the first field highest"
     if isinstance(construct, BitsInteger):
         return f"{construct.length} bits"
-    if isinstance(construct, Padded):
-        return f"{construct.length} zero bits"
+    if isinstance(construct, Const):
+        return type_name(construct.subcon)
     if isinstance(construct, Bytes):
+        if callable(construct.length):
+            return "bytes"
         return "1 byte" if construct.length == 1 else f"{construct.length} bytes"
     if isinstance(construct, StringEncoded) and isinstance(construct.subcon, Prefixed):
         return f"{type_name(construct.subcon.lengthfield)} length, then UTF-8"

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sofc.container.chunks import pack_codebook, unpack_codebook
-from sofc.container.records import Model, Section
+from sofc.container.records import MAX_NAME_BYTES, CodebookReference, Model, Section, is_plain_text
 from sofc.errors import UsageError
 from sofc.limits import Limits
 
-MAX_NAME_BYTES = 64
+REFERENCE_SIZE = 16
+"""Bytes of the id that a file which refers to a codebook holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +26,14 @@ class Codebook:
     _bytes: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.name.encode()) > MAX_NAME_BYTES or not self.name.isprintable():
-            raise UsageError(f"a codebook's name is printable and at most {MAX_NAME_BYTES} bytes long: {self.name!r}")
+        try:
+            size = len(self.name.encode())
+        except UnicodeEncodeError:
+            raise UsageError(f"a codebook's name cannot be written as UTF-8: {self.name!r}") from None
+        if size > MAX_NAME_BYTES or not is_plain_text(self.name):
+            raise UsageError(
+                f"a codebook's name has no control characters and at most {MAX_NAME_BYTES} bytes: {self.name!r}"
+            )
 
     @classmethod
     def from_bytes(cls, data: bytes, *, limits: Limits | None = None) -> Codebook:
@@ -43,6 +50,11 @@ class Codebook:
         if self._bytes is not None:
             return self._bytes
         return pack_codebook(self.name, self.models, self.sections, self.provenance)
+
+    @property
+    def reference(self) -> CodebookReference:
+        """How a file names the codebook."""
+        return CodebookReference(self.id[:REFERENCE_SIZE], self.name)
 
     @cached_property
     def id(self) -> bytes:

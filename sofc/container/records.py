@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
 from sofc.image import ImageHeader
+
+MAX_NAME_BYTES = 64
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether ``text`` has no control characters, as every string of a file must."""
+    return _CONTROL.search(text) is None
 
 
 class MetadataKind(IntEnum):

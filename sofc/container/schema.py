@@ -1,26 +1,72 @@
 """Every layout of the container, declared with construct. The tables of spec/sofc.md are generated from here.
 
-Integers are little-endian. ``VarInt`` is unsigned LEB128 in its shortest form, below 2**53. A chunk is
-``type`` (1 byte), ``length`` (VarInt), body, and the CRC-32 of all three. A type with bit 5 set (a
-lower-case letter) is ancillary: a decoder that does not know it skips it.
+Integers are little-endian. ``VarInt`` is unsigned LEB128 in its shortest form, below 2**53. A chunk type
+with bit 5 set (a lower-case letter) is ancillary: a decoder that does not know it skips it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from construct import (
     BitsInteger,
     BitStruct,
     Bytes,
+    Const,
+    Construct,
     Flag,
     GreedyBytes,
     Int8ul,
     Int32ul,
-    Padding,
+    IntegerError,
     PascalString,
     PrefixedArray,
     Struct,
-    VarInt,
+    this,
 )
+from construct.core import stream_read, stream_write
+
+MAX_INTEGER = (1 << 53) - 1
+VARINT_BYTES = 8
+MAX_STREAMS = 1 << 16
+
+
+class VarInteger(Construct):  # type: ignore[misc]
+    """Unsigned LEB128, 0 to ``maximum``. Unlike construct's VarInt, it takes only the shortest form."""
+
+    def __init__(self, maximum: int = MAX_INTEGER) -> None:
+        super().__init__()
+        self.maximum = maximum
+
+    def _parse(self, stream: Any, context: Any, path: str) -> int:
+        value: int = 0
+        for shift in range(0, 7 * VARINT_BYTES, 7):
+            byte = int(stream_read(stream, 1, path)[0])
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+        else:
+            raise IntegerError(f"an integer of more than {VARINT_BYTES} bytes", path=path)
+        if byte == 0 and shift > 0:
+            raise IntegerError("an integer that is not in its shortest form", path=path)
+        if value > self.maximum:
+            raise IntegerError(f"{value} is above {self.maximum}", path=path)
+        return value
+
+    def _build(self, obj: int, stream: Any, context: Any, path: str) -> int:
+        if not 0 <= obj <= self.maximum:
+            raise IntegerError(f"{obj} is not in 0 to {self.maximum}", path=path)
+        value, coded = obj, bytearray()
+        while value >= 0x80:
+            coded.append(value & 0x7F | 0x80)
+            value >>= 7
+        coded.append(value)
+        stream_write(stream, bytes(coded), len(coded), path)
+        return obj
+
+
+VarInt = VarInteger()
+Count = VarInteger(MAX_STREAMS)
 
 SIGNATURE = b"\xabSOFC\r\n\n"
 CODEBOOK_SIGNATURE = b"\xabSOFB\r\n\n"
@@ -45,6 +91,13 @@ PROVENANCE = b"p"
 SECTION = b"S"
 MODEL = b"M"
 
+CHUNK = Struct(
+    "type" / Bytes(1) * "A letter; lower case = ancillary.",
+    "length" / VarInt * "Bytes of the body.",
+    "body" / Bytes(this.length) * "As the type says.",
+    "crc" / Int32ul * "CRC-32 (as in zlib) of type, length and body.",
+)
+
 FILE_HEAD_BODY = Struct(
     "signature" / Bytes(8) * "`AB 53 4F 46 43 0D 0A 0A` for an image file, `AB 53 4F 46 42 0D 0A 0A` for a codebook.",
     "major" / Int8ul * "Version of the format; a decoder rejects one that it does not know.",
@@ -58,17 +111,17 @@ CODEBOOK_REFERENCE_BODY = Struct(
 
 IMAGE_HEAD_BODY = Struct(
     "width" / VarInt * "Samples in a row of one component, at least 1.",
-    "height" / VarInt * "Rows; 0 = not known yet, then the image's end has it.",
+    "height" / VarInt * "Rows; 0 = not known yet, then the image's end has it (never before groups).",
     "components" / VarInt * "Components, at least 1.",
     "depth"
     / BitStruct(
-        Padding(3),
+        "reserved" / Const(0, BitsInteger(3)) * "Zero.",
         "signed" / Flag * "1 = two's complement samples.",
         "coded_bits_minus_1" / BitsInteger(4) * "coded_bits - 1: bounds every sample of the image.",
     )
     * "Bits 7-5 zero; bit 4 signed; bits 3-0 coded_bits - 1.",
     "declared_bits" / Int8ul * "Bits a sample as the source said, 1-16; advisory, chooses only the array type.",
-    "meaning" / Int8ul * "What the components stand for; advisory.",
+    "meaning" / Int8ul * "What the components stand for; advisory, an unknown number counts as 0.",
     "relation" / Int8ul * "Frame relation: 0 = independent; others reserved for predicted frames.",
     "codebook" / VarInt * "1 = first codebook chunk of the file, and so on; 0 = none.",
 )
@@ -80,7 +133,7 @@ BAND_BODY = Struct(
     "rows" / VarInt * "Rows in the band, at least 1.",
     "model" / VarInt * "Model that codes the band.",
     "check" / Int32ul * "CRC-32 of the decoded samples.",
-    "lengths" / PrefixedArray(VarInt, VarInt) * "Number of streams, then the bytes of each.",
+    "lengths" / PrefixedArray(Count, VarInt) * "Number of streams (at most 65536), then the bytes of each.",
     "streams" / GreedyBytes * "The streams, one after the other.",
 )
 
@@ -90,7 +143,7 @@ GROUP_BODY = Struct(
     "images" / VarInt * "Whole images in the group, at least 1.",
     "model" / VarInt * "Model that codes the group.",
     "check" / Int32ul * "CRC-32 of the decoded samples of all images.",
-    "lengths" / PrefixedArray(VarInt, VarInt) * "Number of streams, then the bytes of each.",
+    "lengths" / PrefixedArray(Count, VarInt) * "Number of streams (at most 65536), then the bytes of each.",
     "streams" / GreedyBytes * "The streams, one after the other.",
 )
 
@@ -140,6 +193,5 @@ MODEL_BODY = Struct(
     "transform" / Int8ul * "Component transform.",
     "coder" / Int8ul * "Coder.",
     "effort" / Int8ul * "Effort (1-9) at which an encoder picks the model; 0 = only by name. Advisory.",
-    "sections" / PrefixedArray(VarInt, VarInt) * "Numbers of the sections that it uses, from 0, in the coder's order.",
+    "sections" / PrefixedArray(Count, VarInt) * "Numbers of the sections that it uses, from 0, in the coder's order.",
 )
-
