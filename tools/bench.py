@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""Compare sofc with other lossless codecs on the same images, in one run.
+
+    tools/bench.py --train photos/train --test photos/test --peers png,jpegls,jxl7 --json out.json
+
+How it counts:
+
+* Raw size: one byte a sample where the source has at most 8 bits, two above, one bit where it is binary.
+* Total ratio: raw size of all images / coded size of all; mean ratio: mean over the images of raw / coded.
+* Coded size: whole files in memory, with heads, checks and digests. sofc files refer to their codebook, which
+  both sides must have; "with codebook" adds the size of the codebook file once to all images together.
+* Speed: library calls from array to bytes and back, in memory, one thread (for sofc: --threads), warm, without
+  sofc's check by decoding while it encodes. A MB is 10^6 bytes of raw size.
+* Every decoded image is compared with what went in; a difference ends the run with an error.
+
+Other codecs get binary images as 0 and 1 in 8 bits, signed images with negative samples plus half their range,
+and WebP gets gray as three equal components. A codec that cannot take one of the images shows "-".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from peers import PEERS, Codec, Image, components
+
+import sofc
+from sofc.codebook import Codebook
+from sofc.errors import SofcError
+from sofc.imagefiles import Samples, load, sources
+
+CODERS = ("shape", "raw")
+UNTRAINED = frozenset({"raw"})
+"""Coders that use no codebook."""
+
+
+class RoundTripError(Exception):
+    """A codec did not give back the samples that went in."""
+
+
+@dataclass
+class Result:
+    """What one codec did, one entry an image in each list. Sizes are in bytes, times in seconds."""
+
+    codec: str
+    raw_sizes: list[int] = field(default_factory=list)
+    samples: list[int] = field(default_factory=list)
+    coded_sizes: list[int] = field(default_factory=list)
+    encode_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    codebook_size: int = 0
+
+    @property
+    def total_ratio(self) -> float:
+        """Raw size of all images / coded size of all."""
+        return sum(self.raw_sizes) / sum(self.coded_sizes)
+
+    @property
+    def charged_ratio(self) -> float:
+        """The same with the codebook's size added to the coded size."""
+        return sum(self.raw_sizes) / (sum(self.coded_sizes) + self.codebook_size)
+
+    @property
+    def mean_ratio(self) -> float:
+        """Mean of the images' ratios."""
+        return statistics.fmean(raw / coded for raw, coded in zip(self.raw_sizes, self.coded_sizes, strict=True))
+
+    @property
+    def bits_per_sample(self) -> float:
+        """Coded bits for each sample."""
+        return 8 * sum(self.coded_sizes) / sum(self.samples)
+
+    @property
+    def encode_speed(self) -> float:
+        """MB of raw size in a second."""
+        return sum(self.raw_sizes) / self.encode_seconds / 1e6
+
+    @property
+    def decode_speed(self) -> float:
+        """MB of raw size in a second."""
+        return sum(self.raw_sizes) / self.decode_seconds / 1e6
+
+    def summary(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        names = ("total_ratio", "charged_ratio", "mean_ratio", "bits_per_sample", "encode_speed", "decode_speed")
+        return asdict(self) | {name: getattr(self, name) for name in names}
+
+
+def raw_size(samples: Samples) -> int:
+    """Bytes that the bare samples take: see the counting rules above."""
+    if samples.array.dtype == np.bool_:
+        return (samples.array.size + 7) // 8
+    declared = samples.declared_bits or 8 * samples.array.dtype.itemsize
+    return samples.array.size * ((declared + 7) // 8)
+
+
+def sofc_codec(coder: str, codebook: Codebook | None, *, threads: int = 1, band_rows: int | None = None) -> Codec:
+    """sofc's coder of that name, with one-shot calls."""
+    known = {} if codebook is None else {codebook.id: codebook}
+    return Codec(
+        f"sofc, {coder}",
+        lambda image: True,
+        lambda image: image,
+        lambda image: sofc.encode(
+            image, codebook=codebook, coder=coder, band_rows=band_rows, threads=threads, verify=False
+        ),
+        lambda data, _: sofc.decode(data, codebooks=known),
+    )
+
+
+def measure(codec: Codec, images: Sequence[Samples], codebook_size: int = 0) -> Result | None:
+    """Code every image there and back; None where the codec cannot take them all.
+
+    Raises RoundTripError naming the image that came back different.
+    """
+    if not all(codec.accepts(samples.array) for samples in images):
+        return None
+    result = Result(codec.name, codebook_size=codebook_size)
+    warm: set[tuple[Any, int]] = set()
+    for number, samples in enumerate(images):
+        image = codec.convert(samples.array)
+        kind = (image.dtype, components(image))
+        if kind not in warm:
+            codec.decode(codec.encode(image), kind[1])
+            warm.add(kind)
+        start = time.perf_counter()
+        data = codec.encode(image)
+        middle = time.perf_counter()
+        decoded = codec.decode(data, kind[1])
+        end = time.perf_counter()
+        if not _same(image, decoded):
+            raise RoundTripError(f"{codec.name}: image {number} came back different")
+        result.raw_sizes.append(raw_size(samples))
+        result.samples.append(samples.array.size)
+        result.coded_sizes.append(len(data))
+        result.encode_seconds += middle - start
+        result.decode_seconds += end - middle
+    return result
+
+
+def _same(image: Image, decoded: Image) -> bool:
+    return image.shape == decoded.shape and image.dtype == decoded.dtype and bool(np.array_equal(image, decoded))
+
+
+TITLES = ("codec", "total ratio", "with codebook", "mean ratio", "bits/sample", "encode MB/s", "decode MB/s")
+
+
+def table(results: Sequence[tuple[str, Result | None]]) -> str:
+    """The results as a Markdown table."""
+    rows = [TITLES, tuple("---" for _ in TITLES)]
+    for name, result in results:
+        if result is None:
+            rows.append((name, *("-" for _ in TITLES[1:])))
+            continue
+        charged = f"{result.charged_ratio:.3f}" if result.codebook_size else "-"
+        rows.append(
+            (
+                name,
+                f"{result.total_ratio:.3f}",
+                charged,
+                f"{result.mean_ratio:.3f}",
+                f"{result.bits_per_sample:.3f}",
+                f"{result.encode_speed:.2f}",
+                f"{result.decode_speed:.2f}",
+            )
+        )
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def plot(results: Sequence[tuple[str, Result | None]], path: Path) -> None:
+    """Ratio against speed, for encoding and for decoding, as a picture. Needs matplotlib."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 2, figsize=(11, 5), sharey=True, layout="constrained")
+    speeds: tuple[tuple[str, Callable[[Result], float]], ...] = (
+        ("encode", lambda result: result.encode_speed),
+        ("decode", lambda result: result.decode_speed),
+    )
+    for panel, (title, speed) in zip(panels, speeds, strict=True):
+        for name, result in results:
+            if result is None:
+                continue
+            colour = "tab:red" if name.startswith("sofc") else "tab:blue"
+            panel.plot(speed(result), result.total_ratio, "o", color=colour)
+            panel.annotate(name, (speed(result), result.total_ratio), xytext=(5, 4), textcoords="offset points")
+        panel.set_xscale("log")
+        panel.set_xlabel(f"{title}, MB/s of raw samples, one thread")
+        panel.grid(alpha=0.3)
+        panel.margins(x=0.25)
+    panels[0].set_ylabel("ratio (raw / coded), codebook not charged")
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured with."""
+    found = {"python": platform.python_version(), "machine": platform.machine(), "cores": str(os.cpu_count())}
+    for package in ("sofc", "numpy", "numba", "imagecodecs"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _names(text: str, known: Sequence[str]) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known are {', '.join(known)}")
+    return names
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--test", required=True, nargs="+", metavar="PATH", help="images to code: files or folders")
+    parser.add_argument("--train", nargs="+", metavar="PATH", help="images to train the codebook on")
+    parser.add_argument("--codebook", type=Path, metavar="FILE", help="a codebook to use instead of training one")
+    parser.add_argument(
+        "--coders",
+        type=lambda text: _names(text, CODERS),
+        default=["shape"],
+        metavar="LIST",
+        help=f"sofc's coders, comma-separated, of {', '.join(CODERS)} (default: shape)",
+    )
+    parser.add_argument(
+        "--peers",
+        type=lambda text: _names(text, list(PEERS)),
+        default=["png", "jpegls", "jpeg2000", "webp", "jxl7", "jxl9"],
+        metavar="LIST",
+        help="other codecs, comma-separated, of png, jpegls, jpeg2000, webp, jxl1 ... jxl10; empty for none "
+        "(default: png,jpegls,jpeg2000,webp,jxl7,jxl9)",
+    )
+    parser.add_argument("-r", "--recursive", action="store_true", help="also look for images in subfolders")
+    parser.add_argument("--threshold", type=int, metavar="T", help="make gray images binary: 1 where a sample is > T")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N test images")
+    parser.add_argument("--train-limit", type=int, metavar="N", help="only the first N training images")
+    parser.add_argument("--band-rows", type=int, metavar="N", help="height of sofc's bands (default: sofc's own)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads for sofc (default: 1)")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count(), metavar="N", help="processes for training (default: all cores)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure, also those of each image")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw ratio against speed as a PNG (matplotlib)")
+    return parser
+
+
+def _codebook(options: argparse.Namespace) -> tuple[Codebook | None, float]:
+    """The codebook given or trained, and the seconds that training took."""
+    if options.codebook is not None:
+        return Codebook.from_bytes(options.codebook.read_bytes()), 0.0
+    if options.train is None:
+        return None, 0.0
+    training = sources(options.train, recursive=options.recursive, threshold=options.threshold)
+    start = time.perf_counter()
+    with ProcessPoolExecutor(options.workers) as executor:
+        trained = sofc.train(training[: options.train_limit], name="bench", coder="shape", executor=executor)
+    return trained.codebook, time.perf_counter() - start
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, print, and write what was asked for."""
+    found = sources(options.test, recursive=options.recursive, threshold=options.threshold)
+    images = [load(source) for source in found[: options.limit]]
+    if not images:
+        raise SystemExit(f"bench: no images in {', '.join(map(str, options.test))}")
+    codebook, training_seconds = _codebook(options)
+    codebook_size = 0 if codebook is None else len(codebook.to_bytes())
+
+    raw = sum(map(raw_size, images))
+    print(f"{len(images)} images, {raw / 1e6:.2f} MB raw", flush=True)
+    if codebook is not None:
+        trained = f", trained in {training_seconds:.1f} s by {options.workers} processes" if training_seconds else ""
+        print(f"codebook: {codebook_size} bytes{trained}", flush=True)
+    print(flush=True)
+
+    results: list[tuple[str, Result | None]] = []
+    for coder in options.coders:
+        own = None if coder in UNTRAINED else codebook
+        codec = sofc_codec(coder, own, threads=options.threads, band_rows=options.band_rows)
+        results.append((codec.name, measure(codec, images, codebook_size if own else 0)))
+    for peer in options.peers:
+        codec = PEERS[peer]()
+        results.append((codec.name, measure(codec, images)))
+    print(table(results))
+
+    if options.json is not None:
+        report = {
+            "machine": machine(),
+            "arguments": {name: _plain(value) for name, value in vars(options).items()},
+            "images": [source.name for source in found[: options.limit]],
+            "codebook_size": codebook_size,
+            "training_seconds": training_seconds,
+            "results": {name: result.summary() if result else None for name, result in results},
+        }
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if options.plot is not None:
+        try:
+            plot(results, options.plot)
+        except ImportError:
+            print("bench: no plot, matplotlib is not installed", file=sys.stderr)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run with command-line arguments; 0, or 1 where an image did not come back or could not be read."""
+    options = _parser().parse_args(arguments)
+    if options.codebook is not None and options.train is not None:
+        _parser().error("give --train or --codebook, not both")
+    if options.codebook is None and options.train is None and not UNTRAINED.issuperset(options.coders):
+        _parser().error("the shape coder needs --train or --codebook")
+    try:
+        run(options)
+    except (RoundTripError, SofcError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

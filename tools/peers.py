@@ -1,0 +1,117 @@
+"""Lossless codecs of the `imagecodecs` package behind one small interface, for tools/bench.py and tools/papers.py.
+
+Each is used as a careful person would: at the settings that compress best within its method, one thread, the
+smallest container it offers, and with images handed over in a form that it takes (see ``unsigned``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[Any]
+"""Shape (height, width) or (height, width, components); bool, or 8 or 16 bits, signed or not."""
+
+
+def unsigned(image: Image) -> Image:
+    """The image in a type that every codec knows.
+
+    Binary samples become 0 and 1 in 8 bits. Signed ones keep their values where none is negative; otherwise
+    half the range of the type is added to all.
+    """
+    if image.dtype == np.bool_:
+        return image.astype(np.uint8)
+    if image.dtype.kind == "i":
+        bits = 8 * image.dtype.itemsize
+        offset = 1 << (bits - 1) if int(image.min()) < 0 else 0
+        return (image.astype(np.int32) + offset).astype(f"u{image.dtype.itemsize}")
+    return image
+
+
+def three_components(image: Image) -> Image:
+    """As ``unsigned``, and gray as three equal components, for codecs that know only colour."""
+    image = unsigned(image)
+    return np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
+
+
+def components(image: Image) -> int:
+    """Number of components."""
+    return image.shape[2] if image.ndim == 3 else 1
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One way to code images. ``convert`` is no part of the coding: it only brings the image into a form that
+    ``encode`` takes, without loss. ``accepts`` says whether it can. ``decode`` is told the number of components."""
+
+    name: str
+    accepts: Callable[[Image], bool]
+    convert: Callable[[Image], Image]
+    encode: Callable[[Image], bytes]
+    decode: Callable[[bytes, int], Image]
+
+
+def _png() -> Codec:
+    return Codec(
+        "PNG, level 9",
+        lambda image: components(image) <= 4,
+        unsigned,
+        lambda image: imagecodecs.png_encode(image, 9),
+        lambda data, _: imagecodecs.png_decode(data),
+    )
+
+
+def _jpegls() -> Codec:
+    return Codec(
+        "JPEG-LS",
+        lambda image: components(image) in (1, 3, 4),
+        unsigned,
+        imagecodecs.jpegls_encode,
+        lambda data, _: imagecodecs.jpegls_decode(data),
+    )
+
+
+def _jpeg2000() -> Codec:
+    return Codec(
+        "JPEG 2000",
+        lambda image: True,
+        unsigned,
+        lambda image: imagecodecs.jpeg2k_encode(image, codecformat="j2k", reversible=True, mct=True, numthreads=1),
+        lambda data, _: imagecodecs.jpeg2k_decode(data, numthreads=1),
+    )
+
+
+def _webp() -> Codec:
+    return Codec(
+        "WebP, method 6",
+        lambda image: components(image) in (1, 3, 4) and unsigned(image).dtype == np.uint8,
+        three_components,
+        lambda image: imagecodecs.webp_encode(image, lossless=True, method=6, numthreads=1),
+        lambda data, components: imagecodecs.webp_decode(data, hasalpha=components == 4),
+    )
+
+
+def _jpegxl(effort: int) -> Codec:
+    return Codec(
+        f"JPEG XL, effort {effort}",
+        lambda image: components(image) <= 4,
+        unsigned,
+        lambda image: imagecodecs.jpegxl_encode(image, effort=effort, lossless=True, usecontainer=False, numthreads=1),
+        lambda data, _: imagecodecs.jpegxl_decode(data, numthreads=1),
+    )
+
+
+PEERS: dict[str, Callable[[], Codec]] = {
+    "png": _png,
+    "jpegls": _jpegls,
+    "jpeg2000": _jpeg2000,
+    "webp": _webp,
+    **{f"jxl{effort}": partial(_jpegxl, effort) for effort in range(1, 11)},
+}
+"""By the name that people type."""
