@@ -1,0 +1,229 @@
+"""The tools, on small made-up images, and the examples of the README."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bench
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+import papers
+import pytest
+from peers import PEERS, Codec, components
+
+from sofc.image import Meaning
+from sofc.imagefiles import Samples
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+Array = npt.NDArray[Any]
+
+
+def picture(seed: int, shape: tuple[int, ...], top: int = 255) -> Array:
+    """A smooth image with a little noise, int64, values 0 .. top."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    smooth = 0.5 + 0.3 * np.sin(x / 9 + seed) + 0.15 * np.cos(y / 7)
+    image = np.round(top * smooth)
+    if len(shape) == 3:
+        image = np.stack([np.roll(image, component, axis=0) for component in range(shape[2])], axis=-1)
+    return np.clip(image + random.integers(-2, 3, shape), 0, top).astype(np.int64)
+
+
+def write_folder(folder: Path, count: int, shape: tuple[int, ...]) -> None:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        iio.imwrite(folder / f"{number:02}.png", picture(number, shape).astype(np.uint8))
+
+
+def write_labelled(folder: Path, per_class: int) -> None:
+    """IDX files of small figures, ten classes in turn."""
+    folder.mkdir(parents=True)
+    labels = np.arange(10 * per_class, dtype=np.uint8) % 10
+    images = np.zeros((len(labels), 12, 12), np.uint8)
+    for number, label in enumerate(labels):
+        corner = 1 + number // 10 % 3
+        images[number, corner : corner + 3 + label // 2, corner : corner + 6 - label // 3] = 250 - number % 5
+    (folder / "images-idx3-ubyte").write_bytes(struct.pack(">IIII", 0x803, *images.shape) + images.tobytes())
+    (folder / "labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, len(labels)) + labels.tobytes())
+
+
+KINDS: dict[str, Array] = {
+    "binary": picture(1, (20, 30)) > 120,
+    "gray": picture(2, (20, 30)).astype(np.uint8),
+    "gray, alpha": picture(3, (20, 30, 2)).astype(np.uint8),
+    "RGB": picture(4, (20, 30, 3)).astype(np.uint8),
+    "RGBA, opaque": np.dstack([picture(5, (20, 30, 3)), np.full((20, 30), 255)]).astype(np.uint8),
+    "five components": picture(6, (20, 30, 5)).astype(np.uint8),
+    "16 bits": picture(7, (20, 30), 4095).astype(np.uint16),
+    "16 bits, signed": (picture(8, (20, 30), 4095) - 1000).astype(np.int16),
+    "8 bits, signed": (picture(9, (20, 30)) - 128).astype(np.int8),
+}
+
+
+@pytest.mark.parametrize("peer", ["png", "jpegls", "jpeg2000", "webp", "jxl1", "jxl7"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_peers_return_what_they_accept(peer: str, kind: str) -> None:
+    codec, image = PEERS[peer](), KINDS[kind]
+    refuses = {
+        "png": {"five components"},
+        "jpegls": {"gray, alpha", "five components"},
+        "webp": {"gray, alpha", "five components", "16 bits", "16 bits, signed"},
+        "jxl1": {"five components"},
+        "jxl7": {"five components"},
+    }
+    assert codec.accepts(image) == (kind not in refuses.get(peer, set()))
+    if codec.accepts(image):
+        converted = codec.convert(image)
+        decoded = codec.decode(codec.encode(converted), components(converted))
+        assert decoded.dtype == converted.dtype
+        np.testing.assert_array_equal(decoded, converted)
+
+
+def test_raw_size_counts_bits_only_for_binary_images() -> None:
+    assert bench.raw_size(Samples(np.zeros((3, 3), np.bool_), 1, Meaning.GRAY)) == 2
+    assert bench.raw_size(Samples(np.zeros((3, 3), np.uint8), 4, Meaning.GRAY)) == 9
+    assert bench.raw_size(Samples(np.zeros((3, 3, 3), np.uint16), 12, Meaning.RGB)) == 54
+    assert bench.raw_size(Samples(np.zeros((3, 3), np.int16), None, Meaning.GRAY)) == 18
+
+
+def identity(image: Array) -> Array:
+    return image
+
+
+def codec_with(decode: Callable[[bytes, int], Array]) -> Codec:
+    return Codec("storing", lambda image: image.dtype == np.uint8, identity, lambda image: image.tobytes(), decode)
+
+
+def test_measure_counts_and_compares() -> None:
+    images = [Samples(KINDS["gray"], 8, Meaning.GRAY)] * 3
+    good = codec_with(lambda data, _: np.frombuffer(data, np.uint8).reshape(20, 30))
+    result = bench.measure(good, images, codebook_size=600)
+    assert result is not None
+    assert (result.total_ratio, result.mean_ratio, result.bits_per_sample) == (1.0, 1.0, 8.0)
+    assert result.charged_ratio == 0.75
+    assert bench.measure(good, [*images, Samples(KINDS["16 bits"], 12, Meaning.GRAY)]) is None
+
+    wrong = codec_with(lambda data, _: np.frombuffer(data, np.uint8).reshape(20, 30) ^ 1)
+    with pytest.raises(bench.RoundTripError, match="storing: image 0"):
+        bench.measure(wrong, images)
+
+
+def test_bench_prints_a_table_and_writes_json_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_folder(tmp_path / "train", 6, (32, 40))
+    write_folder(tmp_path / "test", 3, (32, 40))
+    arguments = [f"--{name}={tmp_path / name}" for name in ("train", "test")]
+    arguments += ["--coders=shape,raw", "--peers=png,webp", "--workers=1", "--limit=2"]
+    assert bench.main([*arguments, f"--json={tmp_path / 'out.json'}", f"--plot={tmp_path / 'out.png'}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2 images, 0.00 MB raw"
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert table[0] == list(bench.TITLES)
+    assert [row[0] for row in table[2:]] == ["sofc, shape", "sofc, raw", "PNG, level 9", "WebP, method 6"]
+    figures = json.loads((tmp_path / "out.json").read_text())
+    shape = figures["results"]["sofc, shape"]
+    assert shape["raw_sizes"] == [1280, 1280]
+    assert shape["codebook_size"] == figures["codebook_size"] > 0
+    assert shape["charged_ratio"] < shape["total_ratio"]
+    assert figures["results"]["sofc, raw"]["codebook_size"] == 0
+    assert figures["training_seconds"] > 0
+    assert iio.imread(tmp_path / "out.png").shape[2] in (3, 4)
+
+
+def test_bench_refuses_what_makes_no_sense(tmp_path: Path) -> None:
+    for arguments in ([], [f"--test={tmp_path}"], [f"--test={tmp_path}", "--coders=nothing"]):
+        with pytest.raises(SystemExit) as error:
+            bench.main(arguments)
+        assert error.value.code == 2
+
+
+def test_adaptive_bits_is_the_sum_over_the_symbols() -> None:
+    symbols = np.random.default_rng(1).integers(0, 5, (7, 9)) ** 2
+    counters, bits = [1] * 20, 0.0
+    for symbol in symbols.ravel():
+        bits -= math.log2(counters[symbol] / sum(counters))
+        counters[symbol] += 1
+    assert papers.adaptive_bits(symbols, 20) == pytest.approx(bits)
+
+
+def test_order0_prefers_smooth_images() -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    smooth = picture(3, (40, 40, 3)).astype(np.uint8)
+    assert papers.order0_bits(smooth) < 0.8 * papers.order0_bits(noise)
+
+
+def test_columns_are_summarised() -> None:
+    matrix = [[3.0, 1.0, 1.0], [2.0, 4.0, 1.0], [1.0, 2.0, 0.5]]
+    assert papers.column_summary(matrix) == [(3.0, 1.5), (4.0, 1.5), (0.5, 1.0)]
+    table = papers.matrix_table(matrix)
+    assert "| own is better | yes | yes | **no** |" in table
+
+
+def test_papers_makes_all_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_labelled(tmp_path / "mnist" / "train", 4)
+    write_labelled(tmp_path / "mnist" / "test", 2)
+    write_folder(tmp_path / "drive" / "train", 5, (32, 40, 3))
+    write_folder(tmp_path / "drive" / "test", 7, (32, 40, 3))
+    assert papers.main([str(tmp_path), "--sets=drive,mnist,ph2", "--workers=1", f"--json={tmp_path / 'out.json'}"]) == 0
+    captured = capsys.readouterr()
+    assert "ph2" in captured.err
+    assert "ph2" not in captured.out
+    assert "| drive, first 6 | 6 |" in captured.out
+    results = json.loads((tmp_path / "out.json").read_text())["results"]
+    rows = [result for result in results if result["kind"] == "Row"]
+    assert sorted(row["trained_class"] for row in rows) == list(range(10))
+    for row in rows:
+        assert row["raw"] == [2 * 144 / 8] * 10
+        assert len(row["papers"]) == len(row["files"]) == 10
+    (drive,) = (result for result in results if result["kind"] == "Photographs")
+    assert drive["raw"] == [32 * 40 * 3] * 7
+    assert all(streams < whole for streams, whole in zip(drive["streams"], drive["files_whole"], strict=True))
+    assert set(drive["peers"]) == {"PNG, level 9", "JPEG-LS", "JPEG 2000"}
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the files that the README's examples name."""
+    write_folder(tmp_path / "scans" / "train", 6, (32, 40))
+    write_folder(tmp_path / "scans" / "test", 2, (32, 40))
+    iio.imwrite(tmp_path / "scan.png", picture(20, (32, 40)).astype(np.uint8))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_python_example_of_the_readme(scans: Path) -> None:
+    (example,) = blocks("python")
+    names: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    np.testing.assert_array_equal(names["top"], iio.imread("scan.png")[:16])
+
+
+def test_command_line_examples_of_the_readme(scans: Path) -> None:
+    commands = [line for block in blocks("console") for line in block.splitlines() if line.startswith("$ sofc ")]
+    assert len(commands) > 5
+    for command in commands:
+        words = shlex.split(command, comments=True)[2:]
+        run = subprocess.run([sys.executable, "-m", "sofc.cli", *words], capture_output=True, text=True, check=False)
+        assert run.returncode == 0, f"{command}\n{run.stderr}"
+    np.testing.assert_array_equal(iio.imread("back/scan.png"), iio.imread("scan.png"))
+
+
+def test_readme_names_files_that_exist() -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).exists(), link
