@@ -58,7 +58,7 @@ use_environment() {
     if ! "$python" -c 'import pip' 2>/dev/null; then
         base=$(find_python) || return
         echo "Making the environment $root/.venv with $("$base" --version)"
-        "$base" -m venv --clear "$root/.venv" || return
+        "$base" -m venv "$root/.venv" || return
     fi
     echo "Installing sofc and what it needs into $root/.venv"
     "$python" -m pip install --quiet --editable "$root[$extra]"
