@@ -271,7 +271,9 @@ def _codebook(options: argparse.Namespace) -> tuple[Codebook | None, float]:
     training = sources(options.train, recursive=options.recursive, threshold=options.threshold)
     start = time.perf_counter()
     with ProcessPoolExecutor(options.workers) as executor:
-        trained = sofc.train(training[: options.train_limit], name="bench", coder="shape", executor=executor)
+        trained = sofc.train(
+            training[: options.train_limit], name="bench", coder="shape", held_out=0, executor=executor
+        )
     return trained.codebook, time.perf_counter() - start
 
 

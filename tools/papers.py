@@ -157,7 +157,7 @@ def _by_class(folder: Path, threshold: int | None, limit: int | None) -> list[li
 
 def _train(images: Sequence[ImageSource], name: str) -> tuple[Codebook, float]:
     start = time.perf_counter()
-    codebook = sofc.train(images, name=name, coder=CODER).codebook
+    codebook = sofc.train(images, name=name, coder=CODER, held_out=0).codebook
     return codebook, time.perf_counter() - start
 
 
