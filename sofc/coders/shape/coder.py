@@ -1,0 +1,57 @@
+"""The shape coder: soft compression as published, one section of a codebook for each plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.shape.parameters import PlaneParameters
+from sofc.coders.shape.plane import EncodedPlane, decode_plane, encode_plane
+from sofc.coders.shape.section import parse_section
+from sofc.errors import FormatError
+
+
+class ShapeCoder(Coder):
+    """Codes plane k with ``parameters[k]``; a plane may draw contexts from the two planes before it."""
+
+    id = 1
+    name = "shape"
+
+    def __init__(self, parameters: Sequence[PlaneParameters]) -> None:
+        for number, plane in enumerate(parameters):
+            if plane.detail and plane.detail.contexts.references > number:
+                raise FormatError(f"plane {number} of a shape codebook refers to more planes than come before it")
+        self.parameters = tuple(parameters)
+
+    @classmethod
+    def from_sections(cls, sections: Sequence[bytes]) -> ShapeCoder:
+        """One section for each plane. Raises FormatError where one breaks the layout."""
+        return cls([parse_section(section) for section in sections])
+
+    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
+        """One stream for each plane."""
+        return [encoded.stream for encoded in self.encode_planes(planes, ranges, image_rows)]
+
+    def encode_planes(
+        self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, use_shapes: bool | None = None
+    ) -> list[EncodedPlane]:
+        """What ``encode`` does, with the parts of each stream; ``use_shapes`` as in ``encode_plane``."""
+        encoded: list[EncodedPlane] = []
+        for plane, span, parameters in zip(planes, ranges, self.parameters, strict=True):
+            references = [before.folded for before in reversed(encoded)]
+            encoded.append(encode_plane(plane, span, parameters, references, image_rows, use_shapes))
+        return encoded
+
+    def decode(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    ) -> list[Plane]:
+        """The planes again. Raises FormatError where a stream breaks the rules or the number of planes is another."""
+        if len(streams) != len(self.parameters):
+            raise FormatError(f"a shape codebook for {len(self.parameters)} planes cannot decode {len(streams)} streams")
+        planes: list[Plane] = []
+        folded: list[Plane] = []
+        for stream, span, parameters in zip(streams, ranges, self.parameters, strict=True):
+            plane, residuals = decode_plane(stream, span, parameters, folded[::-1], rows, width, image_rows)
+            planes.append(plane)
+            folded.append(residuals)
+        return planes

@@ -1,0 +1,118 @@
+"""The shape coder without a codebook: parameters that follow from one number in front of each stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.shape.huffman import Lengths
+from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeSet, shape_model
+from sofc.coders.shape.plane import decode_plane, encode_plane, fold
+from sofc.coders.shape.section import round_frequencies
+from sofc.errors import FormatError
+from sofc.kernels.predict import GAP, MED, NONE
+
+SPLITS = 11
+"""Neutral parameters have a split of 1 to SPLITS bits."""
+
+SHIFTS = 9
+"""Variants with GAP prediction: a shift of 0 to SHIFTS - 1."""
+
+VARIANTS = SHIFTS + 2
+SINGLES = 16
+INCREMENT = 24
+
+# Logarithmic loudness of west, north, northwest, northeast, second west, second north, in 128ths.
+WEIGHTS = (40, 40, 16, 16, 8, 8)
+
+HALF_OCTAVE = 1024
+"""Activity of half an octave: 8 sixteenths of an octave times 128."""
+
+
+@lru_cache(maxsize=VARIANTS * SPLITS)
+def neutral_parameters(number: int) -> PlaneParameters:
+    """Neutral parameters ``number`` = variant * SPLITS + split - 1; a FormatError where there are none.
+
+    Variant 0 is MED, 1 to SHIFTS GAP with a shift of variant - 1, the last no prediction. Levels are half an
+    octave of expected residual (one octave from 8 bits on); the frequencies of a level fall
+    geometrically from a mean of 2**octaves - 1. Codeword lengths of singles are those of the Elias gamma code,
+    that of the escape is 5.
+    """
+    variant, split = divmod(number, SPLITS)
+    split += 1
+    if not 0 <= variant < VARIANTS:
+        raise FormatError(f"there are no neutral shape parameters {number}")
+    mode = MED if variant == 0 else GAP if variant <= SHIFTS else NONE
+    shift = variant - 1 if mode == GAP else 0
+    step = 1 if split < 8 else 2
+    levels = np.arange(0, 2 * split + 2, step)
+    thresholds = HALF_OCTAVE * levels + HALF_OCTAVE * step // 2
+    total = 4096 if split < 10 else 4 << split
+    # Means in 256ths; between two octaves on a straight line, and an eighth for the quietest level.
+    means = [32] + [((2 + level % 2) << (7 + level // 2)) - 256 for level in range(step, 2 * split + 2 + step, step)]
+    tables = [_geometric(mean, split, total) for mean in means]
+    tables.append(_geometric(256 << split, split, total))
+    contexts = ContextModel(True, np.array(WEIGHTS, np.int32), thresholds.astype(np.int32))
+    frequencies = round_frequencies(np.array(tables, np.int64))
+    detail = DetailModel(split, 1, 1, contexts, INCREMENT, 4 * total, frequencies, None)
+    lengths = np.array([5] + [2 * value.bit_length() - 1 for value in range(1, SINGLES + 1)], np.int64)
+    return PlaneParameters(mode, shift, shape_model(ShapeSet.of([]), lengths, lengths, 0), detail)
+
+
+def _geometric(mean: int, split: int, total: int) -> list[int]:
+    """2**split frequencies of sum ``total`` or less that fall by the factor mean / (mean + 256), in integers."""
+    weights = [1 << 40]
+    for _ in range((1 << split) - 1):
+        weights.append(weights[-1] * mean // (mean + 256))
+    spread = total - len(weights)
+    whole = sum(weights)
+    return [1 + spread * weight // whole for weight in weights]
+
+
+def choose_number(plane: Plane, span: PlaneRange, image_rows: int) -> int:
+    """The neutral parameters that should suit a plane: the encoder's guess from histograms."""
+    if span.high - span.low == 1:
+        return (VARIANTS - 1) * SPLITS
+    plain = fold(plane, span, MED, 0, image_rows)
+    shift = min(SHIFTS - 1, max(0, int(plain.mean()).bit_length() - 3))
+    predicted = fold(plane, span, GAP, shift, image_rows)
+    variant, folded = (0, plain) if _entropy(plain) <= _entropy(predicted) else (1 + shift, predicted)
+    # A sample in the shape layer costs some 16 bits: keep them below one in a thousand.
+    ordinary = int(np.partition(folded, int(0.999 * (folded.size - 1)), axis=None)[int(0.999 * (folded.size - 1))])
+    return variant * SPLITS + min(SPLITS, max(1, ordinary.bit_length())) - 1
+
+
+def _entropy(folded: Plane) -> float:
+    counts = np.bincount(folded.ravel()).astype(np.float64)
+    counts = counts[counts > 0]
+    return float(-(counts * np.log2(counts / counts.sum())).sum())
+
+
+class NeutralShapeCoder(Coder):
+    """Any number of planes of any range, each coded by itself: a byte with the number of its parameters, then the stream."""
+
+    id = 1
+    name = "shape"
+
+    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
+        """One stream for each plane."""
+        streams = []
+        for plane, span in zip(planes, ranges, strict=True):
+            number = choose_number(plane, span, image_rows)
+            stream = encode_plane(plane, span, neutral_parameters(number), [], image_rows).stream
+            streams.append((bytes([number]) + stream).rstrip(b"\0"))
+        return streams
+
+    def decode(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    ) -> list[Plane]:
+        """The planes again. Raises FormatError where a stream breaks the rules."""
+        return [
+            decode_plane(
+                stream[1:], span, neutral_parameters(stream[0] if stream else 0), [], rows, width, image_rows
+            )[0]
+            for stream, span in zip(streams, ranges, strict=True)
+        ]

@@ -1,0 +1,484 @@
+"""The range coder and what is coded with it: detail tuples and the numbers of a section.
+
+Range coder: ``low`` and ``range`` of 32 bits, renormalised by bytes while range < 2**24, carries run back into the
+bytes already written. A symbol of frequency f above cumulative frequency c out of total t takes
+r = range // t, low += r * c, range = r * f. Totals stay at or below 2**16.
+
+Frequencies of one table of 2**bits symbols lie in a tree: node 1 is the root, node n has the children 2n and 2n + 1,
+each inner node holds the sum of the frequencies below its left child. Entry 0 holds the total.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sofc.kernels._jit import kernel
+
+Array = Any
+
+OK = 0
+
+PAD_TOP = 2
+PAD_SIDE = 2
+PAD_BOTTOM = 1
+
+OWN_NEIGHBOURS = 6
+REFERENCE_NEIGHBOURS = 5
+
+LINEAR_CAP = 4095
+MAX_TOTAL = 1 << 16
+
+NUMBER_CLASSES = 32
+NUMBER_INCREMENT = 24
+NUMBER_LIMIT = 1 << 13
+
+# Places in the state of a coder.
+LOW = 0
+RANGE = 1
+POSITION = 2
+CODE = 3
+
+TOP = 1 << 24
+WORD = 1 << 32
+
+
+@kernel
+def _start_encoder(state: Array) -> None:
+    state[LOW] = 0
+    state[RANGE] = WORD - 1
+    state[POSITION] = 0
+
+
+@kernel
+def _carry(output: Array, position: int) -> None:
+    """Add one to the number that the bytes before ``position`` write."""
+    place = position - 1
+    while place >= 0 and output[place] == 255:
+        output[place] = 0
+        place -= 1
+    if place >= 0:
+        output[place] += np.uint8(1)
+
+
+@kernel
+def _encode(output: Array, state: Array, below: int, frequency: int, total: int) -> None:
+    unit = state[RANGE] // total
+    low = state[LOW] + unit * below
+    span = unit * frequency
+    position = state[POSITION]
+    if low >= WORD:
+        low -= WORD
+        _carry(output, position)
+    while span < TOP:
+        if position < output.size:
+            output[position] = low >> 24
+        position += 1
+        low = (low & (TOP - 1)) << 8
+        span <<= 8
+    state[LOW] = low
+    state[RANGE] = span
+    state[POSITION] = position
+
+
+@kernel
+def _finish_encoder(output: Array, state: Array) -> int:
+    """Write the fewest bytes that decode; returns how many there are in all, without zero bytes at the end."""
+    low = state[LOW]
+    position = state[POSITION]
+    value = low
+    for drop in (32, 24, 16, 8):
+        rounded = ((low + (1 << drop) - 1) >> drop) << drop
+        if rounded < low + state[RANGE]:
+            value = rounded
+            break
+    if value >= WORD:
+        value -= WORD
+        _carry(output, position)
+    for _ in range(4):
+        if position < output.size:
+            output[position] = value >> 24
+        position += 1
+        value = (value & (TOP - 1)) << 8
+    position = min(position, output.size)
+    while position > 0 and output[position - 1] == 0:
+        position -= 1
+    return position
+
+
+@kernel
+def _start_decoder(data: Array, state: Array) -> None:
+    state[RANGE] = WORD - 1
+    code = np.int64(0)
+    for place in range(4):
+        code = (code << 8) | (np.int64(data[place]) if place < data.size else 0)
+    state[CODE] = code
+    state[POSITION] = 4
+
+
+@kernel
+def _decode_consume(data: Array, state: Array, unit: int, below: int, frequency: int) -> None:
+    code = state[CODE] - unit * below
+    span = unit * frequency
+    position = state[POSITION]
+    while span < TOP:
+        code = ((code << 8) & (WORD - 1)) | (np.int64(data[position]) if position < data.size else 0)
+        position += 1
+        span <<= 8
+    state[CODE] = code
+    state[RANGE] = span
+    state[POSITION] = position
+
+
+@kernel
+def build_trees(frequencies: Array, trees: Array) -> int:
+    """Trees (tables, 2**bits) int32 from positive frequencies (tables, 2**bits) int32. Callers keep totals in bounds."""
+    tables, symbols = frequencies.shape
+    sums = np.zeros(2 * symbols, np.int64)
+    for table in range(tables):
+        for symbol in range(symbols):
+            sums[symbols + symbol] = frequencies[table, symbol]
+        for node in range(symbols - 1, 0, -1):
+            sums[node] = sums[2 * node] + sums[2 * node + 1]
+            trees[table, node] = sums[2 * node]
+        trees[table, 0] = sums[1]
+    return OK
+
+
+@kernel
+def _halve(tree: Array, symbols: int, leaves: Array) -> None:
+    """Every frequency f becomes (f + 1) >> 1. ``leaves``: scratch, int64, 2 * symbols."""
+    leaves[1] = tree[0]
+    for node in range(1, symbols):
+        leaves[2 * node] = tree[node]
+        leaves[2 * node + 1] = leaves[node] - tree[node]
+    for leaf in range(symbols, 2 * symbols):
+        leaves[leaf] = (leaves[leaf] + 1) >> 1
+    for node in range(symbols - 1, 0, -1):
+        leaves[node] = leaves[2 * node] + leaves[2 * node + 1]
+        tree[node] = leaves[2 * node]
+    tree[0] = leaves[1]
+
+
+@kernel
+def _encode_symbol(
+    output: Array, state: Array, tree: Array, symbol: int, bits: int, increment: int, limit: int, leaves: Array
+) -> None:
+    total = np.int64(tree[0])
+    below = np.int64(0)
+    frequency = total
+    node = 1
+    for place in range(bits - 1, -1, -1):
+        left = np.int64(tree[node])
+        if (symbol >> place) & 1:
+            below += left
+            frequency -= left
+            node = 2 * node + 1
+        else:
+            frequency = left
+            tree[node] = left + increment
+            node = 2 * node
+    tree[0] = total + increment
+    _encode(output, state, below, frequency, total)
+    if total + increment > limit:
+        _halve(tree, 1 << bits, leaves)
+
+
+@kernel
+def _decode_symbol(
+    data: Array, state: Array, tree: Array, bits: int, increment: int, limit: int, leaves: Array
+) -> int:
+    total = np.int64(tree[0])
+    unit = state[RANGE] // total
+    target = min(state[CODE] // unit, total - 1)
+    below = np.int64(0)
+    frequency = total
+    node = 1
+    for _ in range(bits):
+        left = np.int64(tree[node])
+        if target - below >= left:
+            below += left
+            frequency -= left
+            node = 2 * node + 1
+        else:
+            frequency = left
+            tree[node] = left + increment
+            node = 2 * node
+    tree[0] = total + increment
+    _decode_consume(data, state, unit, below, frequency)
+    if total + increment > limit:
+        _halve(tree, 1 << bits, leaves)
+    return node - (1 << bits)
+
+
+@kernel
+def _bit_length(value: int) -> int:
+    length = 0
+    while value > 0:
+        value >>= 1
+        length += 1
+    return length
+
+
+@kernel
+def encode_numbers(values: Array, above: Array, output: Array) -> int:
+    """Code numbers 0 .. 2**31 - 1 (int64); returns the byte count, or -1 where ``output`` (uint8) is too short.
+
+    The bit length of each number is a symbol of an adaptive table chosen by the bit lengths of the number before it
+    and of the number ``above[index]`` (int64, -1 for none); the bits below the leading one follow at even odds.
+    """
+    state = np.zeros(4, np.int64)
+    leaves = np.zeros(2 * NUMBER_CLASSES, np.int64)
+    frequencies = np.ones((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
+    trees = np.zeros((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
+    build_trees(frequencies, trees)
+    _start_encoder(state)
+    for index in range(values.size):
+        value = np.int64(values[index])
+        before = _bit_length(np.int64(values[index - 1])) if index > 0 else 0
+        upper = _bit_length(np.int64(values[above[index]])) if above[index] >= 0 else 0
+        length = _bit_length(value)
+        _encode_symbol(
+            output, state, trees[upper * NUMBER_CLASSES + before], length, 5, NUMBER_INCREMENT, NUMBER_LIMIT, leaves
+        )
+        for place in range(length - 2, -1, -1):
+            _encode(output, state, (value >> place) & 1, 1, 2)
+    if state[POSITION] + 4 > output.size:
+        return -1
+    return _finish_encoder(output, state)
+
+
+@kernel
+def decode_numbers(data: Array, above: Array, values: Array) -> int:
+    """The numbers again into ``values`` (int64)."""
+    state = np.zeros(4, np.int64)
+    leaves = np.zeros(2 * NUMBER_CLASSES, np.int64)
+    frequencies = np.ones((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
+    trees = np.zeros((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
+    build_trees(frequencies, trees)
+    _start_decoder(data, state)
+    for index in range(values.size):
+        before = _bit_length(np.int64(values[index - 1])) if index > 0 else 0
+        upper = _bit_length(np.int64(values[above[index]])) if above[index] >= 0 else 0
+        length = _decode_symbol(
+            data, state, trees[upper * NUMBER_CLASSES + before], 5, NUMBER_INCREMENT, NUMBER_LIMIT, leaves
+        )
+        value = np.int64(1 if length > 0 else 0)
+        for _ in range(length - 1):
+            unit = state[RANGE] // 2
+            bit = min(state[CODE] // unit, 1)
+            _decode_consume(data, state, unit, bit, 1)
+            value = 2 * value + bit
+        values[index] = value
+    return OK
+
+
+@kernel
+def _loudness(folded: int, logarithmic: int) -> int:
+    """Linear: the value, at most LINEAR_CAP. Logarithmic: 16 log2(1 + value), straight lines between powers of two."""
+    if logarithmic == 0:
+        return min(folded, LINEAR_CAP)
+    octave = _bit_length(folded + 1) - 1
+    return 16 * octave + ((16 * (folded + 1 - (1 << octave))) >> octave)
+
+
+@kernel
+def fill_loudness(folded: Array, logarithmic: int, loudness: Array) -> int:
+    """Loudness of all samples into ``loudness`` (int32, padded by PAD_TOP, PAD_BOTTOM rows and PAD_SIDE columns)."""
+    rows, width = folded.shape
+    for y in range(rows):
+        for x in range(width):
+            loudness[y + PAD_TOP, x + PAD_SIDE] = _loudness(np.int64(folded[y, x]), logarithmic)
+    return OK
+
+
+@kernel
+def fill_reference_activity(loudness: Array, weights: Array, activity: Array) -> int:
+    """Add a reference plane's share to ``activity`` (int32, rows x width): own place, west, east, north, south."""
+    rows, width = activity.shape
+    for y in range(rows):
+        for x in range(width):
+            row = y + PAD_TOP
+            column = x + PAD_SIDE
+            activity[y, x] += (
+                np.int64(weights[0]) * loudness[row, column]
+                + np.int64(weights[1]) * loudness[row, column - 1]
+                + np.int64(weights[2]) * loudness[row, column + 1]
+                + np.int64(weights[3]) * loudness[row - 1, column]
+                + np.int64(weights[4]) * loudness[row + 1, column]
+            )
+    return OK
+
+
+@kernel
+def fill_classes(reference: Array, near: int, far: int, classes: Array) -> int:
+    """Class 0 .. 6 (uint8) of each folded residual: zero, up to ``near``, up to ``far``, beyond, each odd and even."""
+    rows, width = classes.shape
+    for y in range(rows):
+        for x in range(width):
+            value = np.int64(reference[y, x])
+            number = 0
+            if value > 0:
+                number = 1 + (value & 1)
+                if value > near:
+                    number += 2
+                if value > far:
+                    number += 2
+            classes[y, x] = number
+    return OK
+
+
+@kernel
+def _activity(loudness: Array, y: int, x: int, weights: Array) -> int:
+    """Own share: west, north, northwest, northeast, second west, second north."""
+    row = y + PAD_TOP
+    column = x + PAD_SIDE
+    return (
+        np.int64(weights[0]) * loudness[row, column - 1]
+        + np.int64(weights[1]) * loudness[row - 1, column]
+        + np.int64(weights[2]) * loudness[row - 1, column - 1]
+        + np.int64(weights[3]) * loudness[row - 1, column + 1]
+        + np.int64(weights[4]) * loudness[row, column - 2]
+        + np.int64(weights[5]) * loudness[row - 2, column]
+    )
+
+
+@kernel
+def _level(activity: int, thresholds: Array) -> int:
+    """How many thresholds (ascending) are at or below ``activity``."""
+    first = 0
+    last = thresholds.size
+    while first < last:
+        middle = (first + last) >> 1
+        if thresholds[middle] <= activity:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@kernel
+def _table(
+    y: int, x: int, loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, classes: Array,
+    class_count: int, phases: int,
+) -> int:
+    """The table of the tuple at (y, x): ((level * class_count) + class) * phases + x mod phases."""
+    level = _level(_activity(loudness, y, x, weights) + np.int64(reference_activity[y, x]), thresholds)
+    number = np.int64(classes[y, x]) if class_count > 1 else 0
+    return (level * class_count + number) * phases + x % phases
+
+
+@kernel
+def fine_contexts(
+    loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, levels: Array
+) -> int:
+    """The level of every sample (uint8), for training."""
+    rows, width = levels.shape
+    for y in range(rows):
+        for x in range(width):
+            levels[y, x] = _level(_activity(loudness, y, x, weights) + np.int64(reference_activity[y, x]), thresholds)
+    return OK
+
+
+@kernel
+def detail_tables(
+    folded: Array, loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, classes: Array,
+    class_count: int, phases: int, split: int, tile_rows: int, tile_columns: int, tables: Array, symbols: Array,
+) -> int:
+    """Table and symbol of each whole tuple (int32, tuples in raster order). Their last table is that of loud tuples."""
+    rows, width = folded.shape
+    mask = (1 << split) - 1
+    loud = (thresholds.size + 1) * class_count * phases
+    index = 0
+    for y in range(0, rows - tile_rows + 1, tile_rows):
+        for x in range(0, width - tile_columns + 1, tile_columns):
+            symbol = np.int64(0)
+            high = np.int64(0)
+            for i in range(tile_rows):
+                for j in range(tile_columns):
+                    value = np.int64(folded[y + i, x + j])
+                    symbol = (symbol << split) | (value & mask)
+                    high |= value >> split
+            symbols[index] = symbol
+            if high != 0:
+                tables[index] = loud
+            else:
+                tables[index] = _table(
+                    y, x, loudness, weights, thresholds, reference_activity, classes, class_count, phases
+                )
+            index += 1
+    return OK
+
+
+@kernel
+def encode_symbols(
+    tables: Array, symbols: Array, trees: Array, bits: int, increment: int, limit: int, output: Array
+) -> int:
+    """Code each symbol with its table; ``trees`` change. Byte count, or -1 where ``output`` (uint8) is too short."""
+    state = np.zeros(4, np.int64)
+    leaves = np.zeros(2 << bits, np.int64)
+    _start_encoder(state)
+    for index in range(symbols.size):
+        if state[POSITION] + 16 > output.size:
+            return -1
+        _encode_symbol(output, state, trees[tables[index]], symbols[index], bits, increment, limit, leaves)
+    return _finish_encoder(output, state)
+
+
+@kernel
+def decode_detail(
+    data: Array, folded: Array, loudness: Array, logarithmic: int, weights: Array, thresholds: Array,
+    reference_activity: Array, classes: Array, class_count: int, phases: int, split: int, tile_rows: int,
+    tile_columns: int, trees: Array, increment: int, limit: int,
+) -> int:
+    """Add the low parts to ``folded``, which holds high parts shifted left by ``split``; fills ``loudness`` on the way.
+
+    Left-over samples at the edges must be whole and have their loudness already. Returns the bytes read.
+    """
+    rows, width = folded.shape
+    bits = split * tile_rows * tile_columns
+    mask = (1 << split) - 1
+    loud = (thresholds.size + 1) * class_count * phases
+    state = np.zeros(4, np.int64)
+    leaves = np.zeros(2 << bits, np.int64)
+    _start_decoder(data, state)
+    for y in range(0, rows - tile_rows + 1, tile_rows):
+        for x in range(0, width - tile_columns + 1, tile_columns):
+            high = np.int64(0)
+            for i in range(tile_rows):
+                for j in range(tile_columns):
+                    high |= np.int64(folded[y + i, x + j])
+            if high != 0:
+                table = loud
+            else:
+                table = _table(y, x, loudness, weights, thresholds, reference_activity, classes, class_count, phases)
+            symbol = _decode_symbol(data, state, trees[table], bits, increment, limit, leaves)
+            for i in range(tile_rows - 1, -1, -1):
+                for j in range(tile_columns - 1, -1, -1):
+                    value = np.int64(folded[y + i, x + j]) | (symbol & mask)
+                    folded[y + i, x + j] = value
+                    loudness[y + i + PAD_TOP, x + j + PAD_SIDE] = _loudness(value, logarithmic)
+                    symbol >>= split
+    return state[POSITION]
+
+
+@kernel
+def adaptive_cost(
+    tables: Array, symbols: Array, frequencies: Array, totals: Array, increment: int, limit: int
+) -> float:
+    """Bits that an ideal coder spends, for training. ``frequencies`` (tables, symbols) and ``totals``: int64, change."""
+    cost = 0.0
+    for index in range(symbols.size):
+        table = tables[index]
+        symbol = symbols[index]
+        cost -= np.log2(frequencies[table, symbol] / totals[table])
+        frequencies[table, symbol] += increment
+        totals[table] += increment
+        if totals[table] > limit:
+            total = np.int64(0)
+            for k in range(frequencies.shape[1]):
+                frequencies[table, k] = (frequencies[table, k] + 1) >> 1
+                total += frequencies[table, k]
+            totals[table] = total
+    return cost
