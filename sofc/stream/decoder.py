@@ -1,0 +1,373 @@
+"""Bytes in, events out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from sofc.codebook import Codebook
+from sofc.codebook.model import REFERENCE_SIZE
+from sofc.coders.bands import Samples, decode_band, sample_bytes
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL
+from sofc.container.chunks import FILE_HEAD_SIZE, check_signature, unpack_file_head
+from sofc.container.records import CodebookReference
+from sofc.errors import ChecksumError, CodebookError, SofcError, TruncatedError, UsageError
+from sofc.image import Band, ImageHeader
+from sofc.limits import Limits
+from sofc.stream.events import (
+    NEED_DATA,
+    BandReady,
+    CodebookWanted,
+    DamagedBand,
+    Event,
+    FileEnded,
+    FileStart,
+    GroupReady,
+    HeaderReady,
+    ImageEnded,
+    NeedData,
+)
+from sofc.stream.framing import ChunkReader, locate
+from sofc.stream.states import FileState, Sticky
+from sofc.stream.structure import (
+    BandToDecode,
+    EmbeddedCodebook,
+    EndToCheck,
+    FileStructure,
+    GroupToDecode,
+    Item,
+    OpenImage,
+)
+from sofc.stream.workers import Workers
+
+Codebooks = Mapping[bytes, Codebook] | Callable[[CodebookReference], Codebook | None]
+"""Codebooks by id (32 bytes, or the first 16); or what finds one, else gives None or CodebookError."""
+
+_MAX_CHUNKS_AHEAD = 8
+
+
+@dataclass
+class _Slot:
+    """A codebook of the file."""
+
+    reference: CodebookReference | None = None  # None where the file holds it
+    codebook: Codebook | None = None
+    error: CodebookError | None = None
+
+
+class Decoder(Sticky):
+    """Turns the bytes of a file into events, with no I/O.
+
+    ``feed`` bytes as they come and take events with ``next_event`` or ``events``; after the last bytes call
+    ``finish``. Events depend on the bytes, not on how they were cut nor on ``threads``. Memory: one chunk and
+    one band (or group) for each thread. Every sample given out matches its check. Any bytes give events or a
+    SofcError, within ``limits``; after an error every call raises it again. Use an object from one thread at a
+    time.
+
+    ``codebooks`` answers references (see ``Codebooks``); what it cannot answer is asked for by a CodebookWanted
+    event. A codebook that is missing is an error only when samples need it. ``salvage``: report damaged parts
+    as DamagedBand events and go on; what was wrong is listed in ``damage``.
+    """
+
+    def __init__(
+        self,
+        *,
+        codebooks: Codebooks | None = None,
+        limits: Limits | None = None,
+        threads: int = 1,
+        salvage: bool = False,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._find = _finder(codebooks)
+        self._salvage = salvage
+        self._workers = Workers(threads)
+        self._reader = ChunkReader(self._limits.max_chunk_bytes, salvage=salvage)
+        self._structure: FileStructure | None = None
+        self._structure_closed = False
+        self._slots: list[_Slot] = []
+        self._digest = hashlib.sha256()
+        self._jobs: deque[Callable[[], Iterator[Event]]] = deque()
+        self._decoding = 0  # jobs in the queue that workers do
+        self._asked = False  # a codebook is asked for: what comes next waits for the answer
+        self._broken: SofcError | None = None  # to be raised when the jobs before it are done
+        self._events: deque[Event] = deque()
+        self._closed = False
+        self._unused = bytearray()
+        self._eof = False
+        self._needs_input = True
+        self._header: ImageHeader | None = None
+        self._rows_decoded = 0
+        self._damage: list[SofcError] = []
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the file was reached and reported."""
+        return self._eof
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether there is no event until more bytes are fed."""
+        return self._needs_input and not self._eof
+
+    @property
+    def unused_data(self) -> bytes:
+        """Bytes after the file's end."""
+        return bytes(self._unused)
+
+    @property
+    def header(self) -> ImageHeader | None:
+        """The image of the last HeaderReady."""
+        return self._header
+
+    @property
+    def rows_decoded(self) -> int:
+        """Rows of the current image given out so far."""
+        return self._rows_decoded
+
+    @property
+    def damage(self) -> list[SofcError]:
+        """With ``salvage``: everything that was wrong so far."""
+        return self._damage + (self._structure.damage if self._structure else [])
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Store bytes. Raises UsageError after ``finish``."""
+        with self._guarded():
+            if self._closed and not self._eof:
+                raise UsageError("feed is not possible after finish")
+            if self._eof:
+                self._unused += data
+            else:
+                self._reader.feed(data)
+            if len(data):
+                self._needs_input = False
+
+    def events(self) -> Iterator[Event]:
+        """The events until more bytes are needed or the file ends."""
+        while (event := self.next_event()) is not NEED_DATA:
+            yield event
+
+    def next_event(self) -> Event | NeedData:
+        """The next event, or NEED_DATA.
+
+        Raises NotSofcError, FormatError, ChecksumError, UnsupportedError, CodebookError, LimitError; after
+        ``finish`` TruncatedError in place of NEED_DATA where the file is not complete.
+        """
+        with self._guarded():
+            while not self._events:
+                self._read_ahead()
+                if self._jobs:
+                    self._events.extend(self._jobs.popleft()())
+                elif self._broken is not None:
+                    raise self._broken
+                elif self._closed and not self._eof:
+                    raise TruncatedError("the file is cut off", offset=self._reader.offset + len(self._reader.rest))
+                else:
+                    self._needs_input = True
+                    return NEED_DATA
+            return self._events.popleft()
+
+    def supply(self, codebook: Codebook) -> None:
+        """Answer CodebookWanted. Raises CodebookError where the file does not refer to this codebook."""
+        with self._guarded():
+            part = codebook.id[:REFERENCE_SIZE]
+            wanted = {slot.reference.id.hex() for slot in self._slots if slot.reference is not None}
+            if part.hex() not in wanted:
+                raise CodebookError(
+                    f"codebook {codebook.name!r} has id {part.hex()}; the file wants {' or '.join(wanted) or 'none'}",
+                    codebook_id=codebook.id,
+                )
+            for slot in self._slots:
+                if slot.reference is not None and slot.reference.id == part:
+                    slot.codebook = codebook
+
+    def finish(self) -> None:
+        """Say that no more bytes come. Raises TruncatedError where the file is not complete.
+
+        Events that were not taken yet, and with ``salvage`` those that only the end of the bytes makes certain,
+        still come from ``next_event``, which raises the TruncatedError after them.
+        """
+        with self._guarded():
+            if not self._closed:
+                self._closed = True
+                self._reader.close()
+        if not self._events and not self._eof:
+            event = self.next_event()
+            if not isinstance(event, NeedData):
+                self._events.appendleft(event)
+
+    # From bytes to jobs.
+
+    def _read_ahead(self) -> None:
+        """Begin the work on the next chunks, as many as there are threads."""
+        while self._decoding < self._workers.threads and len(self._jobs) < _MAX_CHUNKS_AHEAD * self._workers.threads:
+            if self._eof or self._broken is not None or (self._asked and self._jobs):
+                return
+            self._asked = False
+            try:
+                if not self._read_chunk():
+                    return
+            except SofcError as error:
+                self._broken = error
+
+    def _read_chunk(self) -> bool:
+        """Queue the jobs of the next chunk; False where there is none yet."""
+        if self._structure is None:
+            return self._read_head()
+        if self._structure.state is FileState.DONE:
+            return False
+        chunk = self._reader.next_chunk()
+        items = self._structure.accept(chunk) if chunk is not None else iter(())
+        if chunk is None and self._closed and not self._structure_closed:
+            self._structure_closed = True
+            items = self._structure.end_of_input()
+        queued = len(self._jobs)
+        for item in items:
+            self._queue(item)
+        return chunk is not None or len(self._jobs) > queued
+
+    def _read_head(self) -> bool:
+        head = self._reader.peek(FILE_HEAD_SIZE)
+        check_signature(head)
+        if len(head) < FILE_HEAD_SIZE:
+            return False
+        version = unpack_file_head(head)
+        self._reader.skip(FILE_HEAD_SIZE)
+        self._structure = FileStructure(self._limits, salvage=self._salvage)
+        self._jobs.append(partial(self._report, FileStart(version)))
+        return True
+
+    def _queue(self, item: Item) -> None:
+        if isinstance(item, BandToDecode):
+            rows = item.band.rows
+            self._queue_decoding(item, rows, rows)
+        elif isinstance(item, GroupToDecode):
+            height = item.image.head.header.height or 1
+            self._queue_decoding(item, height * item.group.images, height)
+        elif isinstance(item, EndToCheck):
+            self._jobs.append(partial(self._end_image, item))
+        elif isinstance(item, EmbeddedCodebook):
+            self._take_codebook(item)
+        elif isinstance(item, CodebookReference):
+            self._look_up(item)
+        else:
+            self._jobs.append(partial(self._report, item))
+
+    def _report(self, event: Event) -> Iterator[Event]:
+        """An event as it stands, and what it changes in this object."""
+        if isinstance(event, HeaderReady):
+            self._header = event.header
+            self._rows_decoded = 0
+            self._digest = hashlib.sha256()
+        elif isinstance(event, FileEnded):
+            self._eof = True
+            self._unused += self._reader.rest
+            self._workers.close()
+        yield event
+
+    # Samples.
+
+    def _queue_decoding(self, item: BandToDecode | GroupToDecode, rows: int, image_rows: int) -> None:
+        coded = item.band if isinstance(item, BandToDecode) else item.group
+        header = item.image.head.header
+        decode = self._workers.submit(
+            decode_band,
+            coded.model,
+            coded.streams,
+            coded.check,
+            header.format,
+            self._codebook_for(item.image, coded.model),
+            rows=rows,
+            width=header.width,
+            image_rows=image_rows,
+        )
+        self._decoding += 1
+        self._jobs.append(partial(self._finish_decoding, item, decode))
+
+    def _finish_decoding(self, item: BandToDecode | GroupToDecode, decode: Callable[[], Samples]) -> Iterator[Event]:
+        self._decoding -= 1
+        try:
+            samples = decode()
+        except SofcError as error:
+            locate(error, item.offset)
+            if not self._salvage:
+                raise
+            self._damage.append(error)
+            item.image.damaged = True
+            if isinstance(item, BandToDecode):
+                yield DamagedBand(item.band.image, item.band.first_row, item.band.rows, error)
+            else:
+                yield DamagedBand(item.group.image, 0, None, error, item.group.images)
+            return
+        if isinstance(item, BandToDecode):
+            self._digest.update(sample_bytes(samples, item.image.head.header.format))
+            self._rows_decoded = item.band.first_row + item.band.rows
+            yield BandReady(Band(item.band.image, item.band.first_row, samples))
+        else:
+            images = samples.reshape(item.group.images, -1, *samples.shape[1:])
+            yield GroupReady(item.group.image, images)
+
+    def _end_image(self, item: EndToCheck) -> Iterator[Event]:
+        digest = item.end.digest
+        if digest and not item.image.damaged and self._digest.digest() != digest:
+            error = locate(ChecksumError("the samples of the image do not match their SHA-256", chunk="E"), item.offset)
+            if not self._salvage:
+                raise error
+            self._damage.append(error)
+            digest = b""
+        yield ImageEnded(item.image.number, item.end.height, b"" if item.image.damaged else digest)
+
+    # Codebooks.
+
+    def _take_codebook(self, item: EmbeddedCodebook) -> None:
+        slot = _Slot()
+        try:
+            slot.codebook = Codebook.from_bytes(item.data, limits=self._limits)
+        except SofcError as error:
+            locate(error, item.offset)
+            if not self._salvage:
+                raise
+            self._damage.append(error)
+        self._slots.append(slot)
+
+    def _look_up(self, reference: CodebookReference) -> None:
+        slot = _Slot(reference)
+        self._slots.append(slot)
+        try:
+            found = self._find(reference)
+        except CodebookError as error:
+            slot.error, found = error, None
+        if found is None:
+            self._asked = True
+            self._jobs.append(partial(self._report, CodebookWanted(reference)))
+        elif found.id[:REFERENCE_SIZE] != reference.id:
+            raise CodebookError(
+                f"the codebook given for id {reference.id.hex()} has id {found.id[:REFERENCE_SIZE].hex()}",
+                codebook_id=reference.id,
+            )
+        else:
+            slot.codebook = found
+
+    def _codebook_for(self, image: OpenImage, model: int) -> Codebook | None:
+        """The codebook that a model of an image is in."""
+        number = image.head.codebook
+        if model < FIRST_CODEBOOK_MODEL or not 1 <= number <= len(self._slots):
+            return None
+        slot = self._slots[number - 1]
+        if slot.codebook is None and slot.reference is not None:
+            raise slot.error or CodebookError(
+                f"codebook {slot.reference.name!r} with id {slot.reference.id.hex()} is needed and was not given",
+                codebook_id=slot.reference.id,
+            )
+        return slot.codebook
+
+
+def _finder(codebooks: Codebooks | None) -> Callable[[CodebookReference], Codebook | None]:
+    if codebooks is None:
+        return lambda reference: None
+    if callable(codebooks):
+        return codebooks
+    by_reference = {id[:REFERENCE_SIZE]: codebook for id, codebook in codebooks.items()}
+    return lambda reference: by_reference.get(reference.id)

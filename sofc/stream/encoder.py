@@ -1,0 +1,458 @@
+"""Rows in, bytes out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.codebook import Codebook
+from sofc.coders.bands import encode_band, sample_bytes
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, choose_model
+from sofc.container import schema
+from sofc.container.chunks import (
+    INDEXED_TYPES,
+    IndexBuilder,
+    frame_chunk,
+    pack_band,
+    pack_codebook_reference,
+    pack_file_end,
+    pack_file_head,
+    pack_group,
+    pack_image_end,
+    pack_image_head,
+    pack_metadata,
+)
+from sofc.container.records import (
+    CodedBand,
+    CodedGroup,
+    ImageEnd,
+    ImageHead,
+    IndexEntry,
+    Metadata,
+    is_plain_text,
+)
+from sofc.errors import LimitError, UsageError
+from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat
+from sofc.limits import Limits
+from sofc.stream.layout import default_band_rows, group_images, is_small, short_rows
+from sofc.stream.states import CALL_ORDER, Sticky, WriteState
+from sofc.stream.workers import Workers
+
+Samples = npt.NDArray[Any]
+ARRAY_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
+
+
+class _Unit(NamedTuple):
+    """A chunk to come: ``body`` gives its bytes, and waits where they are still being coded."""
+
+    type: bytes
+    image: int
+    place: int
+    body: Callable[[], bytes]
+
+
+class Encoder(Sticky):
+    """Turns images into the bytes of a file, with no I/O.
+
+    All bytes returned by all calls, one after the other, are the file. They depend on the samples, the
+    headers and the settings, not on how rows were cut into calls (but for ``flush``) nor on ``threads``.
+    Memory: one band (or group) for each thread. After an error every call raises it again. Use an object
+    from one thread at a time.
+
+    ``header`` begins the first image; without it ``begin_image`` does. ``codebook`` is named in the file, or
+    put into it with ``embed_codebook``. ``coder`` takes the codebook's models of one coder only, "raw" none;
+    ``effort`` (1-9) picks among them. ``band_rows``: rows of a band, by default about 2**18 pixels; a last
+    band shorter than a quarter of that is joined to the one before. ``verify``: decode each band before its
+    bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
+    bands. ``limits``: those of the decoders that are to read the file.
+    """
+
+    def __init__(
+        self,
+        header: ImageHeader | None = None,
+        *,
+        codebook: Codebook | None = None,
+        embed_codebook: bool = False,
+        coder: str | None = None,
+        effort: int = 5,
+        band_rows: int | None = None,
+        verify: bool = True,
+        threads: int = 1,
+        metadata: Iterable[Metadata] = (),
+        digest: bool = True,
+        limits: Limits | None = None,
+    ) -> None:
+        if not 1 <= effort <= 9:
+            raise UsageError(f"effort must be 1 to 9, not {effort}")
+        if band_rows is not None and band_rows < 1:
+            raise UsageError(f"band_rows must be at least 1, not {band_rows}")
+        if embed_codebook and codebook is None:
+            raise UsageError("embed_codebook needs a codebook")
+        self._codebook = codebook
+        self._coder = coder
+        self._effort = effort
+        self._wanted_band_rows = band_rows
+        self._verify = verify
+        self._with_digest = digest
+        self._limits = limits or Limits()
+        self._workers = Workers(threads)
+        self._state = WriteState.IDLE
+        self._queue: deque[_Unit] = deque()
+        self._coding = 0  # units in the queue that are coded by workers
+        self._offset = 0  # bytes of the file so far
+        self._index = IndexBuilder()
+        self._image = 0  # number of the current image, or of the next
+        self._header: ImageHeader | None = None
+        self._rows: list[Samples] = []  # pieces of the rows that are not yet in a band
+        self._buffered = 0  # rows in them
+        self._rows_written = 0
+        self._images: list[Samples] = []  # whole images that are not yet in a group
+        if codebook is not None and embed_codebook:
+            self._put(schema.EMBEDDED_CODEBOOK, codebook.to_bytes())
+        elif codebook is not None:
+            self._put(schema.CODEBOOK_REFERENCE, pack_codebook_reference(codebook.reference))
+        self._put_metadata(metadata)
+        if header is not None:
+            self._begin(header, ())
+
+    @property
+    def state(self) -> WriteState:
+        """What the object is in the middle of."""
+        return self._state
+
+    @property
+    def header(self) -> ImageHeader | None:
+        """The image that was begun last."""
+        return self._header
+
+    @property
+    def rows_written(self) -> int:
+        """Rows of the current image so far (0 where whole images are written)."""
+        return self._rows_written
+
+    @property
+    def images_written(self) -> int:
+        """Images that are complete, or, in groups, that were written."""
+        return self._image + len(self._images)
+
+    def begin_image(self, header: ImageHeader, *, metadata: Iterable[Metadata] = ()) -> bytes:
+        """End the image before and begin the next, or a run of images for ``write_group``.
+
+        Raises UsageError where rows of the image before are missing, LimitError where the image is over the
+        limits.
+        """
+        with self._guarded():
+            self._check_call("begin_image")
+            self._end_image()
+            self._begin(header, metadata)
+            return self._drain(self._workers.threads - 1)
+
+    def write(self, rows: Samples) -> bytes:
+        """Take rows of the current image: shape (n, width) for one component, (n, width, components) for more.
+
+        The array type is one of bool, uint8, int8, uint16, int16; the samples must lie in the header's range.
+        Returns the bytes of what was completed, often none. Raises UsageError.
+        """
+        with self._guarded():
+            self._check_call("write")
+            header = self._current
+            rows = _checked_array(rows, (None, *_row_shape(header)))
+            if header.height is not None and self._rows_written + len(rows) > header.height:
+                raise UsageError(f"{self._rows_written + len(rows)} rows for an image of height {header.height}")
+            if self._rows_written + len(rows) > MAX_DIMENSION:
+                raise UsageError(f"an image has at most {MAX_DIMENSION} rows")
+            output = bytearray()
+            start = 0
+            while start < len(rows):
+                count = min(len(rows) - start, self._band_rows + short_rows(self._band_rows) - self._buffered)
+                self._take_rows(rows[start : start + count])
+                start += count
+                output += self._drain(self._workers.threads - 1)
+            return bytes(output)
+
+    def write_group(self, images: Samples) -> bytes:
+        """Take whole images of the current header: shape (n, height, width) or (n, height, width, components > 1).
+
+        They are coded together in groups of about 2**20 samples, however they are cut into calls. The header's
+        height must be known. Raises UsageError, or LimitError where one image is too large for a group.
+        """
+        with self._guarded():
+            self._check_call("write_group")
+            header = self._current
+            if header.height is None:
+                raise UsageError("write_group needs an image header with a height")
+            if header.row_samples * header.height > self._limits.max_band_samples:
+                raise LimitError(
+                    f"an image of {header.row_samples * header.height} samples is over the limit of "
+                    f"{self._limits.max_band_samples} for a group: use begin_image and write"
+                )
+            images = _checked_array(images, (None, header.height, *_row_shape(header)))
+            output = bytearray()
+            for image in images:
+                self._images.append(_converted(image, header.format, 0, self.images_written))
+                if self._state is WriteState.HEAD:
+                    self._put_head()
+                    self._state = WriteState.GROUPS
+                if len(self._images) == self._group_images:
+                    self._put_group()
+                    output += self._drain(self._workers.threads - 1)
+            return bytes(output)
+
+    def flush(self) -> bytes:
+        """End the current band or group early, so that all rows so far can be decoded from the bytes so far."""
+        with self._guarded():
+            self._check_call("flush")
+            self._put_bands(everything=True)
+            self._put_group()
+            return self._drain(0)
+
+    def finish(self) -> bytes:
+        """End the last image and the file. Raises UsageError where rows are missing or there is no image."""
+        with self._guarded():
+            if self._state in (WriteState.IDLE, WriteState.HEAD):
+                raise UsageError("the file has no image" if self._state is WriteState.IDLE else "the image has no rows")
+            self._check_call("finish")
+            self._end_image()
+            output = self._drain(0)
+            index = b""
+            if self._index.bands > 1:
+                index = frame_chunk(schema.INDEX, self._index.body())
+            self._state = WriteState.DONE
+            self._workers.close()
+            return output + index + frame_chunk(schema.FILE_END, pack_file_end(len(index)))
+
+    def _check_call(self, name: str) -> None:
+        if name in CALL_ORDER[self._state]:
+            return
+        reasons = {
+            WriteState.IDLE: "call begin_image first",
+            WriteState.HEAD: "the image has no rows yet",
+            WriteState.ROWS: "the image is being written as rows",
+            WriteState.GROUPS: "the images are being written as groups",
+            WriteState.ENDED: "all rows of the image are written: call begin_image first",
+            WriteState.DONE: "the file is finished",
+        }
+        raise UsageError(f"{name} is not possible now: {reasons[self._state]}")
+
+    @property
+    def _current(self) -> ImageHeader:
+        if self._header is None:
+            raise UsageError("call begin_image first")
+        return self._header
+
+    # Images.
+
+    def _begin(self, header: ImageHeader, metadata: Iterable[Metadata]) -> None:
+        limits = self._limits
+        if header.width * (header.height or 1) > limits.max_pixels:
+            raise LimitError(f"{header.width} x {header.height} pixels are over the limit of {limits.max_pixels}")
+        if header.format.components > limits.max_components:
+            raise LimitError(f"{header.format.components} components are over the limit of {limits.max_components}")
+        band_rows = self._wanted_band_rows or default_band_rows(header)
+        longest = band_rows + short_rows(band_rows) - 1
+        if header.height is not None:
+            longest = min(longest, header.height)
+        if longest * header.row_samples > limits.max_band_samples:
+            raise LimitError(
+                f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
+                f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
+            )
+        model = choose_model(self._codebook, header.format, self._coder, self._effort)
+        self._model = RAW_MODEL if model is None else model
+        self._header = header
+        self._band_rows = band_rows
+        self._group_images = min(
+            group_images(header), max(1, limits.max_band_samples // (header.row_samples * (header.height or 1)))
+        )
+        self._rows_written = 0
+        self._next_band = 0  # first row of the next band
+        self._digest = hashlib.sha256()
+        self._image_metadata = _checked_metadata(metadata)
+        self._state = WriteState.HEAD
+
+    def _put_head(self) -> None:
+        codebook = 1 if self._model >= FIRST_CODEBOOK_MODEL else 0
+        self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(self._current, codebook)), self._image)
+        self._put_metadata(self._image_metadata)
+
+    def _take_rows(self, rows: Samples) -> None:
+        """Take rows, at most as many as fill up the buffer."""
+        header = self._current
+        if header.width * (self._rows_written + len(rows)) > self._limits.max_pixels:
+            raise LimitError(f"row {self._rows_written} takes the image over {self._limits.max_pixels} pixels")
+        self._rows.append(_converted(rows, header.format, self._rows_written, self._image))
+        self._buffered += len(rows)
+        self._rows_written += len(rows)
+        if self._state is WriteState.HEAD:
+            self._put_head()
+            self._state = WriteState.ROWS
+        if self._rows_written == header.height:
+            self._end_image()
+        else:
+            self._put_bands(everything=False)
+
+    def _end_image(self) -> None:
+        if self._state is WriteState.HEAD:
+            raise UsageError("the image has no rows")
+        if self._state is WriteState.GROUPS:
+            self._put_group()
+        elif self._state is WriteState.ROWS:
+            header = self._current
+            if header.height is not None and self._rows_written != header.height:
+                raise UsageError(f"the image has {self._rows_written} rows, its header says {header.height}")
+            if self._next_band == 0 and not self._band_is_due and is_small(header):
+                self._images = [self._pop_rows(self._buffered)]
+                self._put_group()
+            else:
+                self._put_bands(everything=True)
+                end = ImageEnd(self._rows_written, self._digest.digest() if self._with_digest else b"")
+                self._put(schema.IMAGE_END, pack_image_end(end), self._image)
+                self._image += 1
+            self._state = WriteState.ENDED
+
+    # Bands and groups.
+
+    @property
+    def _band_is_due(self) -> bool:
+        """Whether a band can be cut off: the rows known to follow it are too many to be joined to it."""
+        following = (self._current.height or self._rows_written) - self._next_band - self._band_rows
+        return self._buffered >= self._band_rows and following >= short_rows(self._band_rows)
+
+    def _put_bands(self, *, everything: bool) -> None:
+        """Cut off bands. ``everything``: no rows are kept back."""
+        while self._buffered and self._band_is_due:
+            self._put_band(self._band_rows)
+        if everything and self._buffered:
+            self._put_band(self._buffered)
+
+    def _put_band(self, count: int) -> None:
+        image, first_row = self._image, self._next_band
+        rows = self._pop_rows(count)
+        self._next_band += count
+        if self._with_digest:
+            self._digest.update(sample_bytes(rows, self._current.format))
+        encode = self._coding_of(rows, count)
+        self._put_coded(schema.BAND, image, first_row, lambda: pack_band(CodedBand(image, first_row, count, *encode())))
+
+    def _put_group(self) -> None:
+        if not self._images:
+            return
+        first, count = self._image, len(self._images)
+        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]))
+        self._put_coded(schema.GROUP, first, count, lambda: pack_group(CodedGroup(first, count, *encode())))
+        self._image += count
+        self._images = []
+
+    def _coding_of(self, rows: Samples, image_rows: int) -> Callable[[], tuple[int, int, tuple[bytes, ...]]]:
+        return partial(
+            encode_band,
+            rows,
+            self._current.format,
+            self._codebook,
+            self._model,
+            image_rows=image_rows,
+            verify=self._verify,
+        )
+
+    def _pop_rows(self, count: int) -> Samples:
+        """The first ``count`` buffered rows as one array."""
+        taken: list[Samples] = []
+        self._buffered -= count
+        while count:
+            piece = self._rows.pop(0)
+            if len(piece) > count:
+                self._rows.insert(0, piece[count:])
+                piece = piece[:count]
+            taken.append(piece)
+            count -= len(piece)
+        return taken[0] if len(taken) == 1 else np.concatenate(taken)
+
+    # Chunks.
+
+    def _put_metadata(self, metadata: Iterable[Metadata]) -> None:
+        for item in _checked_metadata(metadata):
+            self._put(schema.METADATA, pack_metadata(item))
+
+    def _put(self, chunk_type: bytes, body: bytes, image: int = 0) -> None:
+        if len(body) > self._limits.max_chunk_bytes:
+            raise LimitError(f"{len(body)} bytes for one chunk are over the limit of {self._limits.max_chunk_bytes}")
+        self._queue.append(_Unit(chunk_type, image, 0, lambda: body))
+
+    def _put_coded(self, chunk_type: bytes, image: int, place: int, code: Callable[[], bytes]) -> None:
+        if self._image >= self._limits.max_images:
+            raise LimitError(f"more than {self._limits.max_images} images in one file")
+        self._queue.append(_Unit(chunk_type, image, place, self._workers.submit(code)))
+        self._coding += 1
+
+    def _drain(self, keep: int) -> bytes:
+        """The chunks that are due, all but the last ``keep`` that workers code."""
+        if self._state in (WriteState.IDLE, WriteState.HEAD) and self._offset == 0:
+            return b""  # nothing leaves before the first row
+        output = bytearray()
+        if self._offset == 0:
+            output += pack_file_head()
+        while self._queue:
+            coded = self._queue[0].type in (schema.BAND, schema.GROUP)
+            if coded and self._coding <= keep:
+                break
+            unit = self._queue.popleft()
+            self._coding -= coded
+            if unit.type in INDEXED_TYPES:
+                self._index.add(IndexEntry(unit.type, self._offset + len(output), unit.image, unit.place))
+            output += frame_chunk(unit.type, unit.body())
+        self._offset += len(output)
+        return bytes(output)
+
+
+def _row_shape(header: ImageHeader) -> tuple[int, ...]:
+    components = header.format.components
+    return (header.width,) if components == 1 else (header.width, components)
+
+
+def _checked_array(samples: Samples, shape: tuple[int | None, ...]) -> Samples:
+    """``samples`` if it is an array of whole samples of this shape (None: any length)."""
+    if not isinstance(samples, np.ndarray) or samples.dtype.name not in ARRAY_TYPES:
+        found = samples.dtype.name if isinstance(samples, np.ndarray) else type(samples).__name__
+        raise UsageError(f"samples must be an array of {', '.join(ARRAY_TYPES)}, not {found}")
+    fits = samples.ndim == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, samples.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("n" if length is None else str(length) for length in shape)
+        raise UsageError(f"the array has shape {samples.shape}, not ({wanted})")
+    return samples
+
+
+def _converted(rows: Samples, samples: PixelFormat, first_row: int, image: int) -> Samples:
+    """A copy in the format's array type. Raises UsageError naming the row where a sample is out of range."""
+    if rows.dtype.kind == "b":
+        outside = samples.high < 1 and bool(rows.any())
+    else:
+        limits = np.iinfo(rows.dtype)
+        outside = (limits.min < samples.low and int(rows.min()) < samples.low) or (
+            limits.max > samples.high and int(rows.max()) > samples.high
+        )
+    if outside:
+        wide = rows.reshape(len(rows), -1).astype(np.int64)
+        row = int(np.argmax(((wide < samples.low) | (wide > samples.high)).any(axis=1)))
+        raise UsageError(
+            f"row {first_row + row} of image {image} has a sample outside {samples.low} to {samples.high}: "
+            f"the header's coded_bits is {samples.coded_bits}"
+        )
+    return np.array(rows, dtype=samples.dtype_name, order="C")
+
+
+def _checked_metadata(metadata: Iterable[Metadata]) -> list[Metadata]:
+    items = list(metadata)
+    for item in items:
+        if not 0 <= item.kind <= 255:
+            raise UsageError(f"the kind of metadata must be 0 to 255, not {item.kind}")
+        if not is_plain_text(item.key):
+            raise UsageError(f"the key of metadata has control characters: {item.key!r}")
+    return items

@@ -1,0 +1,34 @@
+"""How an encoder cuts images into bands and groups. Nothing here is normative."""
+
+from __future__ import annotations
+
+from sofc.image import ImageHeader
+from sofc.limits import Limits
+
+BAND_PIXELS = 1 << 18
+MIN_BAND_ROWS = 64
+BAND_ROWS_STEP = 8
+SMALL_IMAGE_SAMPLES = 1 << 16
+GROUP_SAMPLES = 1 << 20
+
+
+def default_band_rows(header: ImageHeader) -> int:
+    """Rows of a band: about 2**18 pixels, a multiple of 8, at least 64 unless that breaks the default limits."""
+    rows = max(MIN_BAND_ROWS, round(BAND_PIXELS / header.width / BAND_ROWS_STEP) * BAND_ROWS_STEP)
+    allowed = Limits().max_band_samples // header.row_samples
+    return max(1, min(rows, allowed - allowed // 5))
+
+
+def short_rows(band_rows: int) -> int:
+    """A last band of fewer rows than this is joined to the band before: a quarter of a band."""
+    return -(-band_rows // 4)
+
+
+def group_images(header: ImageHeader) -> int:
+    """Images in one group: about 2**20 samples."""
+    return max(1, GROUP_SAMPLES // (header.row_samples * (header.height or 1)))
+
+
+def is_small(header: ImageHeader) -> bool:
+    """Whether a whole image costs less as a group of one than as a band and an image end."""
+    return header.height is not None and header.row_samples * header.height <= SMALL_IMAGE_SAMPLES
