@@ -482,3 +482,73 @@ def adaptive_cost(
                 total += frequencies[table, k]
             totals[table] = total
     return cost
+
+
+@kernel
+def count_symbols(tables: Array, symbols: Array, counts: Array) -> int:
+    """Add each (table, symbol) to ``counts`` (int64), for training."""
+    for index in range(symbols.size):
+        counts[tables[index], symbols[index]] += 1
+    return OK
+
+
+@kernel
+def count_levels(folded: Array, levels: Array, classes: Array, phases: int, counts: Array) -> int:
+    """Add each sample to ``counts`` (int64: x mod phases, class, level, coarse value), for training.
+
+    The coarse value of v is v below 256, else 32 for each octave from there on and the five bits below the leading one.
+    """
+    rows, width = folded.shape
+    for y in range(rows):
+        for x in range(width):
+            value = np.int64(folded[y, x])
+            coarse = value
+            if value >= 256:
+                octave = _bit_length(value) - 1
+                coarse = 256 + 32 * (octave - 8) + ((value >> (octave - 5)) & 31)
+            counts[x % phases, classes[y, x], levels[y, x], coarse] += 1
+    return OK
+
+
+@kernel
+def add_equations(loudness: Array, references: Array, step: int, matrix: Array) -> int:
+    """Add the normal equations of "loudness from its neighbours' loudness and one" to ``matrix`` (float64), for training.
+
+    ``references``: padded loudness of the planes coded before (planes, rows, columns). The last column of ``matrix``
+    is the right-hand side. Every ``step``-th sample counts, the less the louder its surroundings are.
+    """
+    rows = loudness.shape[0] - PAD_TOP - PAD_BOTTOM
+    width = loudness.shape[1] - 2 * PAD_SIDE
+    size = OWN_NEIGHBOURS + REFERENCE_NEIGHBOURS * references.shape[0]
+    values = np.zeros(size + 2, np.float64)
+    values[size] = 1.0
+    index = 0
+    for y in range(PAD_TOP, rows + PAD_TOP):
+        for x in range(PAD_SIDE, width + PAD_SIDE):
+            index += 1
+            if index % step != 0:
+                continue
+            values[0] = loudness[y, x - 1]
+            values[1] = loudness[y - 1, x]
+            values[2] = loudness[y - 1, x - 1]
+            values[3] = loudness[y - 1, x + 1]
+            values[4] = loudness[y, x - 2]
+            values[5] = loudness[y - 2, x]
+            for number in range(references.shape[0]):
+                first = OWN_NEIGHBOURS + REFERENCE_NEIGHBOURS * number
+                values[first] = references[number, y, x]
+                values[first + 1] = references[number, y, x - 1]
+                values[first + 2] = references[number, y, x + 1]
+                values[first + 3] = references[number, y - 1, x]
+                values[first + 4] = references[number, y + 1, x]
+            values[size + 1] = loudness[y, x]
+            mean = 0.0
+            for i in range(size):
+                mean += values[i]
+            mean = mean / size + 0.5
+            weight = 1.0 / (mean * mean)
+            for i in range(size + 1):
+                scaled = weight * values[i]
+                for j in range(size + 2):
+                    matrix[i, j] += scaled * values[j]
+    return OK

@@ -218,6 +218,52 @@ def find_windows(
 
 
 @kernel
+def find_fresh(
+    plane: Array, image_rows: int, max_rows: int, max_columns: int, across: Array, down: Array, keys: Array,
+    values: Array, fresh: Array, found: Array, places: Array, sizes: Array,
+) -> int:
+    """The first window of each key that is in the table and still ``fresh`` (uint8 by number, cleared here): number,
+    place as above and 256 h + w (all int64, as many as numbers). Returns how many there are."""
+    rows, width = plane.shape
+    row_masks = np.zeros(MAX_SIDE + 1, np.int64)
+    hashes = np.zeros((MAX_SIDE, 2), np.int64)
+    count = 0
+    for y in range(rows):
+        for x in range(width):
+            if across[y, x] == 0:
+                continue
+            height = _extent(across, down, y, x, max_rows, max_columns, row_masks)
+            hashes[:height] = 0
+            heights = np.int64(-1)
+            for w in range(1, min(max_columns, width - x) + 1):
+                heights &= np.int64(down[y, x + w - 1])
+                if heights == 0:
+                    break
+                hash_1 = np.int64(0)
+                hash_2 = np.int64(0)
+                for i in range(height):
+                    value = np.int64(plane[y + i, x + w - 1]) + 1
+                    row_1 = (hashes[i, 0] * ROW_1 + value) % PRIME_1
+                    row_2 = (hashes[i, 1] * ROW_2 + value) % PRIME_2
+                    hashes[i, 0] = row_1
+                    hashes[i, 1] = row_2
+                    h = i + 1
+                    hash_1 = (hash_1 * COLUMN_1 + row_1) % PRIME_1
+                    hash_2 = (hash_2 * COLUMN_2 + row_2 + w) % PRIME_2
+                    if h * w == 1 or (heights >> h) & 1 == 0 or (row_masks[h] >> w) & 1 == 0:
+                        continue
+                    key = (hash_1 << 31) | hash_2
+                    slot = _find_slot(keys, key)
+                    if keys[slot] == key and fresh[values[slot]] != 0:
+                        fresh[values[slot]] = 0
+                        found[count] = values[slot]
+                        places[count] = y * width + x
+                        sizes[count] = 256 * h + w
+                        count += 1
+    return count
+
+
+@kernel
 def place_shapes(
     plane: Array, found: Array, places: Array, heights: Array, widths: Array, offsets: Array, pool: Array,
     anchors: Array, covered: Array,

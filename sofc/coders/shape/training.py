@@ -1,0 +1,221 @@
+"""Training of the shape coder: the order of its passes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.base import PlaneRange
+from sofc.coders.shape import mining, survey
+from sofc.coders.shape.coder import ShapeCoder
+from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeModel, ShapeSet
+from sofc.coders.shape.section import build_section
+from sofc.coders.training import CoderTraining, Task
+from sofc.container.records import Section
+from sofc.kernels.arithmetic import OWN_NEIGHBOURS
+from sofc.kernels.predict import NONE
+
+Passes = Generator[Task, Iterator[Any], None]
+
+DEFAULT_ITERATIONS = 8
+FIRST_SHARE = 4
+"""How many times more shapes than are kept at last take part in the first iteration."""
+
+MODE_NAMES = ("MED", "GAP", "none")
+
+
+def sum_nested(first: Any, second: Any) -> Any:
+    """Sums of statistics of two shards: lists and tuples by their items."""
+    if isinstance(first, list | tuple):
+        return [sum_nested(one, other) for one, other in zip(first, second, strict=True)]
+    return first + second
+
+
+class ShapeTraining(CoderTraining):
+    """Trains one section for each plane in ``ranges``.
+
+    ``min_images``: shapes of several samples must be in at least that many images. ``iterations``: at most so many
+    passes of encoding and re-weighing (0: one pass as published); None: while they gain. ``max_window``: rows and
+    columns of the largest shape, by default 4 x 4, for binary planes 28 x 28. ``max_shapes``: shapes kept a plane.
+    """
+
+    def __init__(
+        self,
+        ranges: list[PlaneRange],
+        *,
+        min_images: int = 1,
+        iterations: int | None = None,
+        max_window: tuple[int, int] | None = None,
+        max_shapes: int = 3000,
+    ) -> None:
+        self._ranges = list(ranges)
+        self._min_images = min_images
+        self._iterations = iterations
+        binary = [span.high - span.low == 1 for span in ranges]
+        self._windows = [max_window or ((28, 28) if flat else (4, 4)) for flat in binary]
+        self._max_shapes = max_shapes
+        self._lines: list[str] = []
+        self._parameters: list[PlaneParameters] = []
+        self._passes = self._run()
+        self._task: Task | None = next(self._passes)
+
+    def next_task(self) -> Task | None:
+        """The task of the next pass, None when training is done."""
+        return self._task
+
+    def merge(self, statistics: Iterator[Any]) -> None:
+        """Take in the statistics of all shards, in shard order."""
+        try:
+            self._task = self._passes.send(statistics)
+        except StopIteration:
+            self._task = None
+
+    def sections(self) -> list[Section]:
+        """One section a plane."""
+        return [Section(ShapeCoder.id, 0, build_section(parameters)) for parameters in self._parameters]
+
+    def report(self) -> list[str]:
+        """Choices for each plane, and bytes after each iteration."""
+        return list(self._lines)
+
+    def _run(self) -> Passes:
+        predictions = yield from self._predictions()
+        details, detail_bits = yield from self._details(predictions)
+        models = yield from self._shapes(predictions, details, detail_bits)
+        self._parameters = [
+            PlaneParameters(*prediction, model, detail)
+            for prediction, model, detail in zip(predictions, models, details, strict=True)
+        ]
+
+    def _predictions(self) -> Generator[Task, Iterator[Any], list[survey.Prediction]]:
+        if all(len(survey.candidate_predictions(span)) == 1 for span in self._ranges):
+            return [survey.candidate_predictions(span)[0] for span in self._ranges]
+        statistics = yield survey.PredictionTask(self._ranges)
+        counts = reduce(sum_nested, statistics)
+        return [survey.choose_prediction(span, count) for span, count in zip(self._ranges, counts, strict=True)]
+
+    def _details(
+        self, predictions: list[survey.Prediction]
+    ) -> Generator[Task, Iterator[Any], tuple[list[DetailModel | None], float]]:
+        """The detail layers, None for planes without prediction, and the bits of all."""
+        chosen: list[DetailModel | None] = [None] * len(predictions)
+        active = [number for number, prediction in enumerate(predictions) if prediction.mode != NONE]
+        if not active:
+            return chosen, 0.0
+        equations = reduce(sum_nested, (yield survey.EquationTask(self._ranges, predictions)))
+        contexts: list[list[ContextModel]] = [[] for _ in predictions]
+        for number in active:
+            near, far = survey.class_bounds(equations[number - 1][1].ravel()) if number else (0, 0)
+            for logarithmic in (False, True):
+                weights = survey.solve_weights(equations[number][0][logarithmic])
+                contexts[number].append(
+                    ContextModel(logarithmic, weights, survey.cuts_of(logarithmic), near, far)
+                )
+        counts = reduce(sum_nested, (yield survey.LevelTask(self._ranges, predictions, contexts)))
+        candidates: list[list[DetailModel]] = [[] for _ in predictions]
+        for number in active:
+            choices = [
+                survey.choose_contexts(fine, count)
+                for fine, count in zip(contexts[number], counts[number], strict=True)
+            ]
+            candidates[number] = survey.candidate_details(min(choices, key=lambda choice: choice.cost))
+        found = reduce(sum_nested, (yield survey.TupleTask(self._ranges, predictions, candidates)))
+        trained: list[list[DetailModel]] = [[] for _ in predictions]
+        for number in active:
+            best = survey.choose_detail(candidates[number], found[number])
+            detail = candidates[number][best]
+            trained[number] = [
+                survey.trained_detail(detail, found[number][best][0], adaptation)
+                for adaptation in survey.candidate_adaptations(1 << detail.bits)
+            ]
+        bits = reduce(sum_nested, (yield survey.AdaptationTask(self._ranges, predictions, trained)))
+        total = 0.0
+        for number in active:
+            best = int(np.argmin(bits[number]))
+            chosen[number] = trained[number][best]
+            total += float(bits[number][best])
+            self._lines.append(_describe(number, predictions[number], trained[number][best], float(bits[number][best])))
+        return chosen, total
+
+    def _shapes(
+        self, predictions: list[survey.Prediction], details: list[DetailModel | None], detail_bits: float
+    ) -> Generator[Task, Iterator[Any], list[ShapeModel]]:
+        splits = [detail.split if detail else 0 for detail in details]
+        common = (self._ranges, predictions, splits)
+        statistics = yield mining.SearchTask(*common, self._windows)
+        found = [mining.NO_WINDOWS for _ in splits]
+        values = [np.zeros(mining.MAX_SINGLES + 1, np.int64) for _ in splits]
+        for shard in statistics:
+            for number, (windows, counts) in enumerate(shard):
+                found[number] = mining.merge_windows(found[number], windows).prune(mining.KEPT)
+                values[number] += counts
+        wide = FIRST_SHARE * self._max_shapes if self._iterations != 0 else self._max_shapes
+        picks = [
+            [mining.choose_windows(one, exponent, wide, self._min_images) for exponent in mining.EXPONENTS]
+            for one in found
+        ]
+        wanted = [np.unique(np.concatenate(pick)) for pick in picks]
+        keys = [one.keys[numbers] for one, numbers in zip(found, wanted, strict=True)]
+        samples: list[dict[int, npt.NDArray[np.int32]]] = [{} for _ in splits]
+        for shard in (yield mining.FetchTask(*common, self._windows, keys)):
+            for one, more in zip(samples, shard, strict=True):
+                for number, shape in more.items():
+                    one.setdefault(number, shape)
+        models: list[list[ShapeModel]] = []
+        for number, one in enumerate(found):
+            singles = values[number] + 1
+            candidates = []
+            for pick in picks[number]:
+                chosen = np.searchsorted(wanted[number], pick)
+                shapes = ShapeSet.of([samples[number][int(index)] for index in chosen])
+                candidates.append(mining.build_model(shapes, one.counts[pick], singles, singles, 64))
+            models.append(candidates)
+        return (yield from self._iterate(common, models, detail_bits))
+
+    def _iterate(
+        self, common: tuple[Any, Any, Any], models: list[list[ShapeModel]], detail_bits: float
+    ) -> Generator[Task, Iterator[Any], list[ShapeModel]]:
+        limit = DEFAULT_ITERATIONS if self._iterations is None else self._iterations
+        best: list[tuple[int, ShapeModel]] | None = None
+        before = None
+        for iteration in range(limit + 1):
+            placed = reduce(
+                lambda first, second: [
+                    [mining.add_placements(*pair) for pair in zip(*planes, strict=True)]
+                    for planes in zip(first, second, strict=True)
+                ],
+                (yield mining.PlaceTask(*common, models)),
+            )
+            picked = [int(np.argmin([one.bits for one in candidates])) for candidates in placed]
+            results = [candidates[index] for candidates, index in zip(placed, picked, strict=True)]
+            current = [candidates[index] for candidates, index in zip(models, picked, strict=True)]
+            total = round((sum(one.bits for one in results) + detail_bits) / 8)
+            self._lines.append(
+                f"iteration {iteration}: {total} bytes, shapes "
+                + ", ".join(f"{len(model.shapes)}" for model in current)
+            )
+            scored = [(one.bits, model) for one, model in zip(results, current, strict=True)]
+            fitting = all(len(model.shapes) <= self._max_shapes for model in current)
+            if fitting:
+                best = scored if best is None else [min(pair, key=lambda s: s[0]) for pair in zip(best, scored, strict=True)]
+                if before is not None and total > 0.999 * before:
+                    break
+                before = total
+            models = [[mining.reweigh(model, one, self._max_shapes)] for model, one in zip(current, results, strict=True)]
+        if best is None:
+            return [candidates[0] for candidates in models]
+        return [model for _, model in best]
+
+
+def _describe(number: int, prediction: survey.Prediction, detail: DetailModel, bits: float) -> str:
+    contexts = detail.contexts
+    return (
+        f"plane {number}: prediction {MODE_NAMES[prediction.mode]} (shift {prediction.shift}), split {detail.split}, "
+        f"tuples {detail.tile_rows}x{detail.tile_columns}, {contexts.tables} tables "
+        f"({contexts.thresholds.size + 1} levels, {contexts.class_count} classes, {contexts.phases} phases), "
+        f"increment {detail.increment}, limit {detail.limit}, {round(bits / 8)} bytes of details"
+    )
