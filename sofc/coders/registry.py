@@ -11,15 +11,22 @@ from functools import lru_cache
 from sofc.codebook import Codebook
 from sofc.coders.base import Coder
 from sofc.coders.raw import RawCoder
-from sofc.coders.transforms import NONE, TRANSFORMS, Transform
+from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
+from sofc.coders.transforms import NONE, PAPERS, TRANSFORMS, Transform
 from sofc.container.records import Model
-from sofc.errors import CodebookError, UnsupportedError, UsageError
+from sofc.errors import CodebookError, FormatError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
 
 RAW_MODEL = 0
 FIRST_CODEBOOK_MODEL = 64
 
-CODER_IDS = {"raw": 0, "shape": 1}
+CODERS = {coder.name: coder for coder in (RawCoder, ShapeCoder)}
+CODER_IDS = {name: coder.id for name, coder in CODERS.items()}
+
+NEUTRAL_MODELS: dict[int, tuple[Transform, Coder]] = {
+    1: (NONE, NeutralShapeCoder()),
+    2: (PAPERS, NeutralShapeCoder()),
+}
 
 
 def accepts(model: Model, pixel_format: PixelFormat) -> bool:
@@ -27,22 +34,25 @@ def accepts(model: Model, pixel_format: PixelFormat) -> bool:
     return model.components == pixel_format.components and pixel_format.coded_bits <= model.max_bits
 
 
-def choose_model(codebook: Codebook | None, pixel_format: PixelFormat, coder: str | None, effort: int) -> int | None:
-    """The codebook's model for this format: of the coder named, else the one trained nearest to ``effort``.
+def choose_model(codebook: Codebook | None, pixel_format: PixelFormat, coder: str | None, effort: int) -> int:
+    """The number of the model that should code images of this format.
 
-    None where the codebook has none. Of models equally near the one with the fewest bits to spare, then
-    the first. Raises UsageError where the coder is not known.
+    The codebook's model of the coder named, else its model trained nearest to ``effort`` (1-9; of equally near
+    ones that with the fewest bits to spare, then the first). Where the codebook has none or there is no codebook,
+    a neutral model; raw where that is named. Raises UsageError where the coder is not known.
     """
-    if coder is not None and coder not in CODER_IDS:
-        raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODER_IDS)}")
-    if codebook is None:
-        return None
+    if coder is not None and coder not in CODERS:
+        raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODERS)}")
+    if coder == RawCoder.name:
+        return RAW_MODEL
     fitting = [
         (abs(model.effort - effort), model.max_bits, number)
-        for number, model in enumerate(codebook.models)
+        for number, model in enumerate(codebook.models if codebook is not None else ())
         if accepts(model, pixel_format) and (coder is None or model.coder == CODER_IDS[coder])
     ]
-    return FIRST_CODEBOOK_MODEL + min(fitting)[-1] if fitting else None
+    if fitting:
+        return FIRST_CODEBOOK_MODEL + min(fitting)[-1]
+    return 2 if pixel_format.components == PAPERS.components else 1
 
 
 @lru_cache(maxsize=64)
@@ -54,6 +64,11 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     """
     if number == RAW_MODEL:
         return NONE, RawCoder()
+    if number in NEUTRAL_MODELS:
+        transform, coder = NEUTRAL_MODELS[number]
+        if transform.components not in (None, pixel_format.components):
+            raise FormatError(f"neutral model {number} is for images of {transform.components} components")
+        return transform, coder
     if number < FIRST_CODEBOOK_MODEL:
         raise UnsupportedError(f"neutral model {number} is not known to this version of sofc")
     if codebook is None:
@@ -67,6 +82,10 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     if model.transform not in TRANSFORMS:
         raise UnsupportedError(f"component transform {model.transform} is not known to this version of sofc")
     transform = TRANSFORMS[model.transform]
+    if transform.components not in (None, model.components):
+        raise FormatError(f"model {index} of codebook {codebook.name!r} has a transform for other images")
     if model.coder == RawCoder.id:
         return transform, RawCoder()
+    if model.coder == ShapeCoder.id:
+        return transform, ShapeCoder.from_sections([codebook.sections[k].data for k in model.sections])
     raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
