@@ -86,7 +86,7 @@ def test_peers_return_what_they_accept(peer: str, kind: str) -> None:
     assert codec.accepts(image) == (kind not in refuses.get(peer, set()))
     if codec.accepts(image):
         converted = codec.convert(image)
-        decoded = codec.decode(codec.encode(converted), components(converted))
+        decoded = codec.decode(codec.encode(converted, None), components(converted))
         assert decoded.dtype == converted.dtype
         np.testing.assert_array_equal(decoded, converted)
 
@@ -103,7 +103,7 @@ def identity(image: Array) -> Array:
 
 
 def codec_with(decode: Callable[[bytes, int], Array]) -> Codec:
-    return Codec("storing", lambda image: image.dtype == np.uint8, identity, lambda image: image.tobytes(), decode)
+    return Codec("storing", lambda image: image.dtype == np.uint8, identity, lambda image, _: image.tobytes(), decode)
 
 
 def test_measure_counts_and_compares() -> None:

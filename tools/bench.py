@@ -113,8 +113,14 @@ def sofc_codec(coder: str, codebook: Codebook | None, *, threads: int = 1, band_
         f"sofc, {coder}",
         lambda image: True,
         lambda image: image,
-        lambda image: sofc.encode(
-            image, codebook=codebook, coder=coder, band_rows=band_rows, threads=threads, verify=False
+        lambda image, declared_bits: sofc.encode(
+            image,
+            declared_bits=declared_bits,
+            codebook=codebook,
+            coder=coder,
+            band_rows=band_rows,
+            threads=threads,
+            verify=False,
         ),
         lambda data, _: sofc.decode(data, codebooks=known),
     )
@@ -133,10 +139,10 @@ def measure(codec: Codec, images: Sequence[Samples], codebook_size: int = 0) -> 
         image = codec.convert(samples.array)
         kind = (image.dtype, components(image))
         if kind not in warm:
-            codec.decode(codec.encode(image), kind[1])
+            codec.decode(codec.encode(image, samples.declared_bits), kind[1])
             warm.add(kind)
         start = time.perf_counter()
-        data = codec.encode(image)
+        data = codec.encode(image, samples.declared_bits)
         middle = time.perf_counter()
         decoded = codec.decode(data, kind[1])
         end = time.perf_counter()

@@ -197,7 +197,7 @@ def photographs(data: Path, name: str, limit: int | None, train_limit: int | Non
         result.files_whole.append(_file_size(image, codebook, band_rows=image.shape[0]))
         result.order0.append(order0_bits(image) / 8)
         for codec in codecs:
-            result.peers[codec.name].append(len(codec.encode(codec.convert(image))))
+            result.peers[codec.name].append(len(codec.encode(codec.convert(image), samples.declared_bits)))
     return result
 
 

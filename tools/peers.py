@@ -48,12 +48,13 @@ def components(image: Image) -> int:
 @dataclass(frozen=True)
 class Codec:
     """One way to code images. ``convert`` is no part of the coding: it only brings the image into a form that
-    ``encode`` takes, without loss. ``accepts`` says whether it can. ``decode`` is told the number of components."""
+    ``encode`` takes, without loss. ``accepts`` says whether it can. ``encode`` is also told how many bits a sample the
+    source declares (None where it does not say), ``decode`` the number of components."""
 
     name: str
     accepts: Callable[[Image], bool]
     convert: Callable[[Image], Image]
-    encode: Callable[[Image], bytes]
+    encode: Callable[[Image, int | None], bytes]
     decode: Callable[[bytes, int], Image]
 
 
@@ -62,7 +63,7 @@ def _png() -> Codec:
         "PNG, level 9",
         lambda image: components(image) <= 4,
         unsigned,
-        lambda image: imagecodecs.png_encode(image, 9),
+        lambda image, _: imagecodecs.png_encode(image, 9),
         lambda data, _: imagecodecs.png_decode(data),
     )
 
@@ -72,7 +73,7 @@ def _jpegls() -> Codec:
         "JPEG-LS",
         lambda image: components(image) in (1, 3, 4),
         unsigned,
-        imagecodecs.jpegls_encode,
+        lambda image, _: imagecodecs.jpegls_encode(image),
         lambda data, _: imagecodecs.jpegls_decode(data),
     )
 
@@ -82,7 +83,7 @@ def _jpeg2000() -> Codec:
         "JPEG 2000",
         lambda image: True,
         unsigned,
-        lambda image: imagecodecs.jpeg2k_encode(image, codecformat="j2k", reversible=True, mct=True, numthreads=1),
+        lambda image, _: imagecodecs.jpeg2k_encode(image, codecformat="j2k", reversible=True, mct=True, numthreads=1),
         lambda data, _: imagecodecs.jpeg2k_decode(data, numthreads=1),
     )
 
@@ -92,7 +93,7 @@ def _webp() -> Codec:
         "WebP, method 6",
         lambda image: components(image) in (1, 3, 4) and unsigned(image).dtype == np.uint8,
         three_components,
-        lambda image: imagecodecs.webp_encode(image, lossless=True, method=6, numthreads=1),
+        lambda image, _: imagecodecs.webp_encode(image, lossless=True, method=6, numthreads=1),
         lambda data, components: imagecodecs.webp_decode(data, hasalpha=components == 4),
     )
 
@@ -102,7 +103,9 @@ def _jpegxl(effort: int) -> Codec:
         f"JPEG XL, effort {effort}",
         lambda image: components(image) <= 4,
         unsigned,
-        lambda image: imagecodecs.jpegxl_encode(image, effort=effort, lossless=True, usecontainer=False, numthreads=1),
+        lambda image, _: imagecodecs.jpegxl_encode(
+            image, effort=effort, lossless=True, usecontainer=False, numthreads=1
+        ),
         lambda data, _: imagecodecs.jpegxl_decode(data, numthreads=1),
     )
 
