@@ -9,13 +9,13 @@ it: the id decides.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sofc.codebook.model import REFERENCE_SIZE, Codebook
 from sofc.container.records import CodebookReference
 from sofc.errors import CodebookError, SofcError
+from sofc.files import replacing
 from sofc.limits import Limits
 
 SUFFIX = ".sofcb"
@@ -109,16 +109,8 @@ def install_codebook(data: bytes) -> Path:
     folder = user_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{codebook.id[:REFERENCE_SIZE].hex()}{SUFFIX}"
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".install-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(data)
     return path
 
 

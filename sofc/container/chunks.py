@@ -44,14 +44,14 @@ _CONTINUES = 1
 # Between construct and the rest.
 
 
-def _parse(layout: Construct, body: bytes, chunk: bytes) -> Any:
-    """The only place where construct's errors become ours. All of ``body`` must be used."""
+def _parse(layout: Construct, body: bytes, chunk: bytes, *, whole: bool = True) -> Any:
+    """The only place where construct's errors become ours. ``whole``: all of ``body`` must be used."""
     stream = BytesIO(body)
     try:
         fields = layout.parse_stream(stream)
     except ConstructError as error:
         raise FormatError(f"the body cannot be read: {error}", chunk=_text(chunk)) from None
-    if stream.tell() != len(body):
+    if whole and stream.tell() != len(body):
         raise FormatError(f"{len(body) - stream.tell()} bytes are left over", chunk=_text(chunk))
     return fields
 
@@ -270,6 +270,12 @@ def unpack_group(body: bytes) -> CodedGroup:
     _require(fields.images >= 1, "a group needs at least one image", chunk)
     streams = _split(fields.streams, fields.lengths, chunk)
     return CodedGroup(fields.image, fields.images, fields.model, fields.check, streams)
+
+
+def unpack_place(prefix: bytes) -> tuple[int, int]:
+    """Image and place (as in an index entry) of a band or group, from the first bytes of its body."""
+    fields = _parse(schema.PlacePrefix, prefix, schema.BAND, whole=False)
+    return fields.image, fields.place
 
 
 def _check_mode(mode: int, chunk: bytes) -> None:

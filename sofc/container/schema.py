@@ -147,6 +147,10 @@ GROUP_BODY = Struct(
     "streams" / GreedyBytes * "The streams, one after the other.",
 )
 
+# How the bodies of bands and groups begin: enough to know their place in the file.
+PlacePrefix = Struct("mode" / Int8ul, "image" / VarInt, "place" / VarInt)
+PLACE_PREFIX_MAX_SIZE = 1 + 2 * VARINT_BYTES
+
 IMAGE_END_BODY = Struct(
     "height" / VarInt * "Rows of the image; equals the head's height where that is known.",
     "digest" / GreedyBytes * "Empty, or the SHA-256 of the image's samples (32 bytes).",

@@ -127,6 +127,11 @@ class Encoder(Sticky):
         return self._state
 
     @property
+    def finished(self) -> bool:
+        """Whether ``finish`` has ended the file."""
+        return self._state is WriteState.DONE
+
+    @property
     def header(self) -> ImageHeader | None:
         """The image that was begun last."""
         return self._header

@@ -1,0 +1,170 @@
+"""Where the images of a file stand, from its index or, where it has none, from the heads of its chunks."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from sofc.container import schema
+from sofc.container.chunks import (
+    FILE_END_SIZE,
+    FILE_HEAD_SIZE,
+    INDEXED_TYPES,
+    chunk_body,
+    parse_chunk_head,
+    unpack_file_end,
+    unpack_file_head,
+    unpack_index,
+    unpack_place,
+)
+from sofc.container.records import IndexEntry
+from sofc.errors import FormatError, LimitError, SofcError, TruncatedError
+from sofc.limits import Limits
+from sofc.stream.framing import Chunk, locate
+
+_HEAD_MAX_SIZE = 1 + schema.VARINT_BYTES
+
+
+@dataclass
+class Run:
+    """What stands under one image head: the bands of one image, or groups of whole images.
+
+    ``first`` is the number of the first image; ``places`` and ``offsets`` give for each band its first row,
+    for each group the number of its first image, and where its chunk stands.
+    """
+
+    first: int
+    head_offset: int
+    is_group: bool
+    images: int = 0
+    places: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+
+    def holding(self, place: int) -> int:
+        """Number of the band or group that holds a row or an image."""
+        return bisect_right(self.places, place) - 1
+
+
+@dataclass
+class Directory:
+    """The places of a file's chunks. ``complete``: whether the end of the file was there."""
+
+    version: tuple[int, int]
+    runs: list[Run]
+    codebook_offsets: list[int]
+    indexed: bool
+    complete: bool
+
+    @property
+    def images(self) -> int:
+        """Images in the file."""
+        return self.runs[-1].first + self.runs[-1].images if self.runs else 0
+
+    def run_of(self, image: int) -> Run:
+        """The run that holds an image."""
+        return self.runs[bisect_right(self.runs, image, key=lambda run: run.first) - 1]
+
+
+def read_directory(file: BinaryIO, limits: Limits) -> Directory:
+    """Read the directory of a file that can seek. Raises FormatError, UnsupportedError or LimitError."""
+    file.seek(0)
+    version = unpack_file_head(file.read(FILE_HEAD_SIZE))
+    size = file.seek(0, os.SEEK_END)
+    entries = _read_index(file, size, limits)
+    indexed, complete = entries is not None, True
+    if entries is None:
+        entries, complete = _scan(file, size, limits)
+    codebook_types = (schema.EMBEDDED_CODEBOOK, schema.CODEBOOK_REFERENCE)
+    codebooks = [entry.offset for entry in entries if entry.type in codebook_types]
+    return Directory(version, _runs(entries, limits), codebooks, indexed, complete)
+
+
+def read_chunk(file: BinaryIO, offset: int, limits: Limits) -> Chunk:
+    """The chunk at ``offset``. Raises TruncatedError, FormatError or LimitError."""
+    file.seek(offset)
+    data = file.read(_HEAD_MAX_SIZE)
+    try:
+        head = parse_chunk_head(data, 0, limits.max_chunk_bytes)
+        if head is not None:
+            data += file.read(max(0, head.end - len(data)))
+        if head is None or len(data) < head.end:
+            raise TruncatedError("the file is cut off inside a chunk")
+        return Chunk(head.type, chunk_body(data, head), offset, head.end)
+    except SofcError as error:
+        raise locate(error, offset) from None
+
+
+def _read_index(file: BinaryIO, size: int, limits: Limits) -> list[IndexEntry] | None:
+    """The index that the last bytes of the file lead to, None where they do not."""
+    if size < FILE_HEAD_SIZE + FILE_END_SIZE:
+        return None
+    try:
+        end = read_chunk(file, size - FILE_END_SIZE, limits)
+        index_size = unpack_file_end(end.body) if end.type == schema.FILE_END else 0
+    except FormatError:
+        return None
+    if index_size == 0:
+        return None
+    offset = size - FILE_END_SIZE - index_size
+    if offset < FILE_HEAD_SIZE:
+        raise FormatError("the index is said to be longer than the file", chunk="Z")
+    index = read_chunk(file, offset, limits)
+    if index.type != schema.INDEX or index.size != index_size:
+        raise FormatError("there is no index where the end of the file says", offset=offset)
+    entries = unpack_index(index.body)
+    if entries and entries[-1].offset >= offset:
+        raise FormatError("the index leads beyond itself", chunk="i", offset=offset)
+    return entries
+
+
+def _scan(file: BinaryIO, size: int, limits: Limits) -> tuple[list[IndexEntry], bool]:
+    """Entries as the index would have them, and whether the end of the file is there. Bodies are skipped."""
+    entries: list[IndexEntry] = []
+    offset = FILE_HEAD_SIZE
+    while offset < size:
+        file.seek(offset)
+        data = file.read(_HEAD_MAX_SIZE + schema.PLACE_PREFIX_MAX_SIZE)
+        try:
+            head = parse_chunk_head(data, 0, limits.max_chunk_bytes)
+            if head is None or offset + head.end > size:
+                break
+            if head.type in (schema.BAND, schema.GROUP):
+                entries.append(IndexEntry(head.type, offset, *unpack_place(data[head.body : head.crc])))
+            elif head.type in INDEXED_TYPES:
+                entries.append(IndexEntry(head.type, offset, 0, 0))
+            elif head.type == schema.FILE_END:
+                return entries, True
+        except SofcError as error:
+            raise locate(error, offset) from None
+        offset += head.end
+    return entries, False
+
+
+def _runs(entries: list[IndexEntry], limits: Limits) -> list[Run]:
+    runs: list[Run] = []
+    head_offset = 0
+    images = 0
+    for entry in entries:
+        if entry.type == schema.IMAGE_HEAD:
+            head_offset = entry.offset
+        elif entry.type in (schema.BAND, schema.GROUP):
+            is_group = entry.type == schema.GROUP
+            if head_offset == 0:
+                raise FormatError("samples stand before an image head", offset=entry.offset)
+            if not runs or runs[-1].head_offset != head_offset:
+                runs.append(Run(images, head_offset, is_group))
+            run = runs[-1]
+            begins = entry.image == images and (is_group or entry.place == 0) and (is_group or not run.offsets)
+            goes_on = not is_group and bool(run.places) and entry.image == run.first and entry.place > run.places[-1]
+            if run.is_group != is_group or not (begins or goes_on) or (is_group and entry.place < 1):
+                raise FormatError("the images or rows of the file are not in order", offset=entry.offset)
+            run.places.append(entry.image if is_group else entry.place)
+            run.offsets.append(entry.offset)
+            added = entry.place if is_group else int(begins)
+            run.images += added
+            images += added
+            if images > limits.max_images:
+                raise LimitError(f"more images than the limit of {limits.max_images}", offset=entry.offset)
+    return runs
