@@ -12,7 +12,7 @@ import pytest
 
 from sofc.errors import FormatError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles import ImageSource, RawLayout, format_for, is_jpeg, load, remark, replacing, save, sources, walk
+from sofc.imagefiles import ImageSource, RawLayout, format_for, is_jpeg, load, remark, save, sources, walk
 
 RANDOM = np.random.default_rng(3)
 
@@ -248,16 +248,6 @@ def test_walk(tmp_path: Path) -> None:
     assert walk([tmp_path / "notes.txt", tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"]
     with pytest.raises(FileNotFoundError):
         walk([tmp_path / "nowhere"])
-
-
-def test_replacing_leaves_nothing_behind(tmp_path: Path) -> None:
-    path = tmp_path / "out.bin"
-    path.write_bytes(b"old")
-    with pytest.raises(RuntimeError), replacing(path) as file:
-        file.write(b"new")
-        raise RuntimeError
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_raw_layout() -> None:

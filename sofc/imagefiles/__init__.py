@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
-from sofc.imagefiles.save import FORMATS, format_for, replacing, save
+from sofc.imagefiles.save import FORMATS, fits_png, format_for, save
 from sofc.imagefiles.source import ImageSource, each, is_jpeg, load, remark, sources, walk
 
 __all__ = [
@@ -16,11 +16,11 @@ __all__ = [
     "RawLayout",
     "Samples",
     "each",
+    "fits_png",
     "format_for",
     "is_jpeg",
     "load",
     "remark",
-    "replacing",
     "save",
     "sources",
     "walk",

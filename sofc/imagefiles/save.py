@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
-from collections.abc import Iterator
+import io
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import UsageError
+from sofc.files import replacing
 from sofc.image import Meaning
 from sofc.imagefiles import pnm
 
@@ -44,27 +42,6 @@ def fits_png(array: npt.NDArray[np.generic]) -> bool:
     if array.dtype == np.uint8:
         return components in (1, 2, 3, 4)
     return components == 1 and array.dtype in (np.bool_, np.uint16)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that appears under ``path`` once everything is written; on an error nothing is left behind."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".part", dir=path.parent)
-    os.close(handle)  # opened again by name: tifffile wants files that have one
-    temporary = Path(name)
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes private files; the result gets what any new file gets.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def save(
@@ -124,8 +101,10 @@ def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning
     photometric = {3: "rgb", 4: "rgb"}.get(components, "minisblack")
     if meaning == Meaning.CMYK and components == 4:
         photometric = "separated"
+    # tifffile wants to seek and to know the file's name; a pipe or a temporary file offers neither.
+    buffer = io.BytesIO()
     tifffile.imwrite(
-        file,
+        buffer,
         array,
         photometric=photometric,
         planarconfig="contig" if components > 1 else None,
@@ -133,3 +112,4 @@ def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning
         metadata=None,
         software=False,
     )
+    file.write(buffer.getbuffer())

@@ -1,0 +1,71 @@
+"""The ``sofc`` command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from sofc.cli import codebook, decode, demo, encode, info, test, train
+from sofc.cli.console import INTERRUPTED, IO_ERROR, Console
+from sofc.errors import SofcError
+
+VERBS = (train, encode, decode, info, test, codebook, demo)
+
+DESCRIPTION = "Lossless compression for collections of similar images, with a codebook mined from them."
+EPILOG = """\
+examples:
+  sofc train scans/ -o scans.sofcb          mine a folder of images for a codebook
+  sofc encode -D scans.sofcb scans/*.png    scans/a.png -> scans/a.sofc
+  sofc decode scans/a.sofc -o a.png         the same samples again
+
+exit status: 0 done; 1 input or output failed; 2 wrong usage; 3 invalid data;
+4 unsupported, missing codebook or over a limit; 130 interrupted. Of many files the worst counts.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="sofc", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-V", "--version", action=_Version)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in VERBS:
+        verb.add_parser(verbs)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        from importlib import metadata
+
+        print(f"sofc {metadata.version('sofc')}")
+        parser.exit()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments and return its exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read our output has gone. Standard output must not complain once more while Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return IO_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (SofcError, OSError) as error:
+        return Console(verbose=args.verbose).error(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

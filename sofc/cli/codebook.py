@@ -1,0 +1,130 @@
+"""``sofc codebook``: codebooks on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sofc.cli import options
+from sofc.cli.console import OK, Console, count_of, size
+
+if TYPE_CHECKING:
+    from sofc.codebook import Codebook
+
+LIST_EXAMPLES = """\
+  sofc codebook list           those of SOFC_CODEBOOK_PATH and the installed ones
+  sofc codebook list --json    for programs"""
+SHOW_EXAMPLES = """\
+  sofc codebook show scans.sofcb                       models, sections, shapes with their code lengths
+  sofc codebook show scans --render shapes.png         draws the shapes of an installed codebook"""
+INSTALL_EXAMPLES = """\
+  sofc codebook install scans.sofcb    from now on -D scans and every decode find it"""
+
+TRANSFORMS = {0: "no transform", 1: "the papers' transform"}
+CODERS = {0: "raw", 1: "shape"}
+
+
+def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
+    """Add the verb and its own verbs."""
+    parser: argparse.ArgumentParser = verbs.add_parser(  # type: ignore[attr-defined]
+        "codebook",
+        help="list, show and install codebooks",
+        description="List, show and install codebooks.",
+        epilog=f"examples:\n{LIST_EXAMPLES}\n{SHOW_EXAMPLES}\n{INSTALL_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    inner = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    listing = options.add_verb(inner, "list", "list the codebooks that are found without being named", LIST_EXAMPLES)
+    listing.add_argument("--json", action="store_true", help="print a list of objects as JSON")
+    listing.set_defaults(run=run_list)
+    show = options.add_verb(inner, "show", "show what a codebook holds", SHOW_EXAMPLES)
+    show.add_argument("codebook", metavar="FILE|NAME", help="codebook file, or name or id of an installed codebook")
+    show.add_argument("--render", type=Path, metavar="PNG", help="draw the shapes into a picture")
+    show.add_argument("--json", action="store_true", help="print an object as JSON")
+    options.add_force(show)
+    show.set_defaults(run=run_show)
+    install = options.add_verb(inner, "install", "put codebooks where every decode finds them", INSTALL_EXAMPLES)
+    install.add_argument("files", nargs="+", type=Path, metavar="FILE", help="codebook files")
+    install.set_defaults(run=run_install)
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """List codebooks."""
+    from sofc.codebook.store import list_codebooks, user_folder
+
+    console = options.console(args)
+    found = list_codebooks()
+    if args.json:
+        console.json([{"path": str(path), **_summary(codebook)} for path, codebook in found])
+        return OK
+    for path, codebook in found:
+        bytes_ = size(len(codebook.to_bytes()))
+        console.answer(f"{codebook.name}  {codebook.reference.id.hex()}  {bytes_}  {path}")
+    if not found:
+        console.note(f"no codebooks in {user_folder()}; put one there with: sofc codebook install FILE")
+    return OK
+
+
+def run_install(args: argparse.Namespace) -> int:
+    """Install codebooks; the worst status counts."""
+    from sofc.codebook.store import install_codebook
+    from sofc.errors import SofcError
+
+    console = options.console(args)
+    status = OK
+    for path in args.files:
+        try:
+            console.result(f"{path} -> {install_codebook(path.read_bytes())}")
+        except (SofcError, OSError) as error:
+            status = max(status, console.error(error, str(path)))
+    return status
+
+
+def run_show(args: argparse.Namespace) -> int:
+    """Show one codebook."""
+    console = options.console(args)
+    codebook = options.named_codebook(args)
+    assert codebook is not None
+    if args.render is not None:
+        options.refuse_overwrite(args.render, args.force)
+    if args.json:
+        console.json(_summary(codebook))
+    else:
+        _print(console, codebook)
+    if args.render is not None:
+        from sofc.cli.render import render_shapes
+
+        console.result(f"{args.render}: {count_of(render_shapes(codebook, args.render), 'shape')} drawn")
+    return OK
+
+
+def _summary(codebook: Codebook) -> dict[str, Any]:
+    return {
+        "name": codebook.name,
+        "id": codebook.id.hex(),
+        "size": len(codebook.to_bytes()),
+        "models": [vars(model) for model in codebook.models],
+        "sections": [
+            {"coder": section.coder, "kind": section.kind, "size": len(section.data)} for section in codebook.sections
+        ],
+        "provenance": codebook.provenance,
+    }
+
+
+def _print(console: Console, codebook: Codebook) -> None:
+    say = console.answer
+    say(f"codebook {codebook.name!r}, {size(len(codebook.to_bytes()))}")
+    say(f"  id {codebook.id.hex()}")
+    for number, model in enumerate(codebook.models):
+        transform = TRANSFORMS.get(model.transform, f"transform {model.transform}")
+        coder = CODERS.get(model.coder, f"coder {model.coder}")
+        say(
+            f"  model {number}: {count_of(model.components, 'component')} of up to {model.max_bits} bits, "
+            f"{transform}, coder {coder}, effort {model.effort}, sections {', '.join(map(str, model.sections))}"
+        )
+    for number, section in enumerate(codebook.sections):
+        coder = CODERS.get(section.coder, f"coder {section.coder}")
+        say(f"  section {number}: coder {coder}, kind {section.kind}, {size(len(section.data))}")
+    for line in codebook.provenance.splitlines():
+        say(f"  {line}")

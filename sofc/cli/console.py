@@ -1,0 +1,103 @@
+"""What a person sees: result lines, notes, errors and progress."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sofc.errors import CodebookError, FormatError, LimitError, SofcError, UnsupportedError, UsageError
+
+OK, IO_ERROR, USAGE, INVALID_DATA, UNSUPPORTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def status_of(error: BaseException) -> int:
+    """The exit status that an error means."""
+    if isinstance(error, UsageError):
+        return USAGE
+    if isinstance(error, FormatError):
+        return INVALID_DATA
+    if isinstance(error, UnsupportedError | CodebookError | LimitError):
+        return UNSUPPORTED
+    return IO_ERROR
+
+
+class Console:
+    """Results go to standard output, to standard error where standard output carries data. All else goes there too."""
+
+    def __init__(self, *, quiet: bool = False, verbose: int = 0, data_on_stdout: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self.results = sys.stderr if data_on_stdout else sys.stdout
+        self._said: set[str] = set()
+
+    def result(self, text: str) -> None:
+        """One line a file."""
+        if not self.quiet:
+            print(text, file=self.results)
+
+    def answer(self, text: str) -> None:
+        """What was asked for: printed even when quiet."""
+        print(text, file=self.results)
+
+    def json(self, value: object) -> None:
+        """Print a value as JSON."""
+        print(json.dumps(value, indent=2, ensure_ascii=False), file=self.results)
+
+    def note(self, text: str) -> None:
+        """Something to know, said once."""
+        if not self.quiet and text not in self._said:
+            self._said.add(text)
+            print(f"sofc: {text}", file=sys.stderr)
+
+    def error(self, error: BaseException, where: str = "") -> int:
+        """Report an error in one line and return its exit status."""
+        if self.verbose >= 2:
+            traceback.print_exception(error, file=sys.stderr)
+        text = _message(error)
+        if where and where not in text:
+            text = f"{where}: {text}"
+        print(f"sofc: {text}", file=sys.stderr)
+        return status_of(error)
+
+    @contextlib.contextmanager
+    def progress(self, total: int | None, unit: str, label: str = "") -> Iterator[Callable[[int], Any]]:
+        """A progress bar on a terminal, nothing elsewhere. Gives a function to call with the steps done."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda steps: None
+            return
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit=unit, desc=label or None, leave=False, unit_scale=unit == "B") as bar:
+            yield bar.update
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, SofcError):
+        name = f"{error.filename}: " if error.filename else ""
+        return name + error.strerror[:1].lower() + error.strerror[1:]
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def size(count: int) -> str:
+    """A number of bytes for people: three figures at least."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= 10 * factor:
+            return f"{count / factor:.0f} {unit}" if count >= 100 * factor else f"{count / factor:.1f} {unit}"
+        if count >= factor:
+            return f"{count / factor:.2f} {unit}"
+    return f"{count} B"
+
+
+def ratio_line(name: str, before: int, after: int, remark: str = "") -> str:
+    """One file's result."""
+    line = f"{name}: {size(before)} -> {size(after)}  ratio {before / max(1, after):.2f}"
+    return f"{line}  {remark}" if remark else line
+
+
+def count_of(number: int, singular: str) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{number} {singular}{'' if number == 1 else 's'}"

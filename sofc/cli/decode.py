@@ -1,0 +1,161 @@
+"""``sofc decode``: sofc files to image files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sofc.cli import options
+from sofc.cli.console import INVALID_DATA, OK, Console
+from sofc.cli.reading import events, open_sofc
+from sofc.errors import SofcError, UsageError
+
+if TYPE_CHECKING:
+    from sofc.cli.sinks import Sink
+    from sofc.codebook import Codebook
+    from sofc.stream.events import Event
+
+EXAMPLES = """\
+  sofc decode a.sofc                      a.sofc -> a.png (a.tif where PNG cannot hold the samples)
+  sofc decode a.sofc -o a.pgm             the format by the name's suffix: png, tif, pnm (pbm, pgm, ppm), npy
+  sofc decode all.sofc --out-dir out      a file of many images: out/all/NAME.png
+  sofc decode --raw a.sofc -o - | show    interleaved little-endian samples, band by band
+  sofc decode --salvage damaged.sofc      what can be saved; lost rows become zeros
+
+Codebooks are searched for: in the file, -D, the folders of SOFC_CODEBOOK_PATH, beside the file, installed ones."""
+
+
+def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
+    """Add the verb."""
+    parser = options.add_verb(verbs, "decode", "get images back", EXAMPLES)
+    parser.add_argument("inputs", nargs="+", metavar="FILE", help="sofc files and folders; - reads standard input")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="output file (a folder for a file of many images); - writes standard output",
+    )
+    parser.add_argument("--out-dir", type=Path, metavar="DIR", help="folder for the outputs (subfolders are kept)")
+    options.add_recursive(parser)
+    options.add_codebook(parser)
+    parser.add_argument("--format", choices=("png", "tiff", "pnm", "npy"), help="output format, whatever the suffix")
+    parser.add_argument("--raw", action="store_true", help="write interleaved little-endian samples without any head")
+    parser.add_argument("--salvage", action="store_true", help="go on after damage; lost rows become zeros, status 3")
+    options.add_jobs(parser, "threads that decode the bands of a file")
+    options.add_force(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Decode each input; the worst status counts."""
+    if args.output is not None and args.out_dir is not None:
+        raise UsageError("-o and --out-dir exclude each other")
+    if args.raw and args.format:
+        raise UsageError("--raw and --format exclude each other")
+    jobs = _jobs(args)
+    to_stdout = any(output is None for _, output in jobs)
+    console = options.console(args, data_on_stdout=to_stdout)
+    if to_stdout and sys.stdout.isatty() and not args.force:
+        raise UsageError("image data is not written to a terminal; name a file with -o, or use -f")
+    codebook = options.named_codebook(args)
+    status = OK
+    for path, output in jobs:
+        try:
+            status = max(status, _decode(args, console, codebook, path, output))
+        except (SofcError, OSError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            status = max(status, console.error(error, _name(path)))
+    return status
+
+
+def _name(path: Path | None) -> str:
+    return "standard input" if path is None else str(path)
+
+
+def _jobs(args: argparse.Namespace) -> list[tuple[Path | None, Path | None]]:
+    """Inputs and outputs; an output without suffix stands for any name. None: standard input or output."""
+    output = None if args.output in (None, "-") else Path(args.output)
+    if "-" in args.inputs:
+        if len(args.inputs) > 1 or args.out_dir is not None:
+            raise UsageError("standard input (-) must be the only input and does not go with --out-dir")
+        return [(None, output)]
+    paths = find_sofc(args.inputs, args.recursive)
+    if not paths:
+        raise UsageError("the named folders hold no .sofc files (-r enters subfolders)")
+    if args.output is not None:
+        if len(paths) > 1:
+            raise UsageError(f"-o names one output for {len(paths)} inputs: use --out-dir")
+        return [(paths[0][0], output)]
+    outputs = options.destinations(paths, "", args.out_dir)
+    return [(path, output) for (path, _), output in zip(paths, outputs, strict=True)]
+
+
+def find_sofc(inputs: list[str], recursive: bool) -> list[tuple[Path, Path]]:
+    """Sofc files named or in named folders, each with its path relative to the folder."""
+    found: dict[Path, Path] = {}
+    for item in map(Path, inputs):
+        if item.is_dir():
+            inside = item.rglob("*.sofc") if recursive else item.glob("*.sofc")
+            for path in sorted(inside):
+                if path.is_file():
+                    found.setdefault(path, path.relative_to(item))
+        else:
+            found.setdefault(item, Path(item.name))
+    return list(found.items())
+
+
+def _decode(
+    args: argparse.Namespace, console: Console, codebook: Codebook | None, path: Path | None, output: Path | None
+) -> int:
+    """Decode one file and say what became of it."""
+    name = _name(path)
+    damage: list[SofcError] | None = [] if args.salvage else None
+    total = path.stat().st_size if path is not None and path.is_file() else None
+    with open_sofc(path) as file, console.progress(total, "B", name) as advance, _sink(args, output) as sink:
+        beside = path.parent if path is not None else None
+        for event in events(
+            file, name, given=codebook, beside=beside, threads=args.jobs, damage=damage, advance=advance
+        ):
+            _pass_on(event, sink)
+        written = sink.finish()
+    console.result(f"{name} -> {written}")
+    if not damage:
+        return OK
+    for error in damage:
+        console.error(error, name)
+    console.note(f"{name}: damaged; rows that were lost are zero in the output, images that were lost are missing")
+    return INVALID_DATA
+
+
+def _sink(args: argparse.Namespace, output: Path | None) -> Sink:
+    from sofc.cli.sinks import ImageSink, RawSink
+
+    complete = args.output is not None
+    if not args.raw:
+        return ImageSink(output, complete=complete, file_format=args.format, force=args.force)
+    if output is not None:
+        output = output if complete else output.with_name(output.name + ".raw")
+        options.refuse_overwrite(output, args.force)
+        output.parent.mkdir(parents=True, exist_ok=True)
+    return RawSink(output)
+
+
+def _pass_on(event: Event, sink: Sink) -> None:
+    from sofc.stream.events import BandReady, DamagedBand, GroupReady, HeaderReady, ImageEnded, MetadataRead
+
+    if isinstance(event, MetadataRead):
+        sink.metadata(event.metadata)
+    elif isinstance(event, HeaderReady):
+        sink.header(event.image, event.header)
+    elif isinstance(event, BandReady):
+        sink.rows(event.band.rows)
+    elif isinstance(event, GroupReady):
+        for number, image in enumerate(event.images, event.image):
+            sink.image(number, image)
+    elif isinstance(event, DamagedBand) and event.rows is not None:
+        sink.lost_rows(event.rows)
+    elif isinstance(event, ImageEnded):
+        sink.end()

@@ -1,0 +1,52 @@
+"""Output names that come out of a file, and so must not be trusted."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import PurePosixPath
+
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+FORBIDDEN = set('<>:"|?*\\')
+
+
+def safe_name(name: str) -> PurePosixPath | None:
+    """The relative path that a name means, or None where it could lead out of a folder or trouble a file system."""
+    parts = name.split("/")
+    if not parts or len(parts) > 32 or not all(map(_is_safe, parts)):
+        return None
+    return PurePosixPath(*parts)
+
+
+def _is_safe(part: str) -> bool:
+    return (
+        part not in ("", ".", "..")
+        and len(part.encode("utf-8", "replace")) <= 200
+        and part == part.strip()
+        and not part.endswith(".")
+        and part.split(".")[0].lower() not in RESERVED
+        and not any(
+            character in FORBIDDEN or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+            for character in part
+        )
+    )
+
+
+class OutputNames:
+    """Gives each image of a file a path of its own below the output folder."""
+
+    def __init__(self, names: list[str], suffix: str) -> None:
+        self._names = names
+        self._suffix = suffix
+        self._used: set[str] = set()
+
+    def __call__(self, image: int) -> PurePosixPath:
+        """The path of image number ``image``: its kept name where that is safe and still free, else its number."""
+        path = safe_name(self._names[image]) if image < len(self._names) else None
+        if path is not None:
+            path = path.with_name((path.stem if path.suffix else path.name) + self._suffix)
+        if path is None or str(path).casefold() in self._used:
+            path = PurePosixPath(f"{image:05d}{self._suffix}")
+        while str(path).casefold() in self._used:
+            path = path.with_name(f"{path.stem}-{self._suffix}")
+        self._used.add(str(path).casefold())
+        return path

@@ -1,0 +1,115 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sofc.cli.console import Console
+from sofc.errors import UsageError
+
+if TYPE_CHECKING:
+    from sofc.codebook import Codebook
+
+Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_verb(verbs: Verbs, name: str, summary: str, examples: str) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    """A parser for one verb, with -q and -v."""
+    parser: argparse.ArgumentParser = verbs.add_parser(  # type: ignore[attr-defined]
+        name,
+        help=summary,
+        description=f"{summary[:1].upper()}{summary[1:]}.",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice: show tracebacks")
+    return parser
+
+
+def positive(text: str) -> int:
+    """argparse type: an integer from 1."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def add_codebook(parser: argparse.ArgumentParser) -> None:
+    """-D."""
+    parser.add_argument(
+        "-D", "--codebook", metavar="FILE|NAME", help="codebook file, or name or id of an installed codebook"
+    )
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """-f."""
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite files; write data to a terminal")
+
+
+def add_recursive(parser: argparse.ArgumentParser) -> None:
+    """-r."""
+    parser.add_argument("-r", "--recursive", action="store_true", help="enter the subfolders of named folders")
+
+
+def add_jobs(parser: argparse.ArgumentParser, what: str, default: int | None = 1) -> None:
+    """-j."""
+    text = "all processors" if default is None else str(default)
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=positive,
+        default=default,
+        metavar="N",
+        help=f"{what} (default: {text}); same bytes for any N",
+    )
+
+
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """--threshold."""
+    parser.add_argument(
+        "--threshold",
+        type=int,
+        metavar="T",
+        help="make gray images binary first: 1 where a sample is larger than T. The gray samples are not kept",
+    )
+
+
+def console(args: argparse.Namespace, *, data_on_stdout: bool = False) -> Console:
+    """The console that -q and -v ask for."""
+    return Console(quiet=args.quiet, verbose=args.verbose, data_on_stdout=data_on_stdout)
+
+
+def named_codebook(args: argparse.Namespace) -> Codebook | None:
+    """The codebook of -D, or None."""
+    if args.codebook is None:
+        return None
+    from sofc.codebook.store import load_codebook
+
+    return load_codebook(args.codebook)
+
+
+def refuse_overwrite(path: Path, force: bool) -> None:
+    """Raise FileExistsError where a file would be lost without ``force``."""
+    if path.exists() and not force:
+        raise FileExistsError(17, "exists already; -f overwrites it", os.fspath(path))
+
+
+def destinations(paths: list[tuple[Path, Path]], suffix: str, out_dir: Path | None) -> list[Path]:
+    """The output path of each input, given as (path, path relative to what was named on the command line).
+
+    Beside the input, or in ``out_dir`` with the subfolders kept. Raises UsageError where two would be one file.
+    """
+    outputs: dict[Path, Path] = {}
+    for path, relative in paths:
+        name = relative.name.removesuffix(".gz")
+        stem = Path(name).stem if Path(name).suffix else name
+        folder = path.parent if out_dir is None else out_dir / relative.parent
+        output = folder / (stem + suffix)
+        if output in outputs:
+            raise UsageError(f"{outputs[output]} and {path} would both become {output}: give them different names")
+        outputs[output] = path
+    return list(outputs)

@@ -1,0 +1,298 @@
+"""The heads of a sofc file. Reads neither samples nor anything that needs numpy."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sofc.cli.reading import not_sofc
+from sofc.codebook import Codebook
+from sofc.codebook.store import find_codebook
+from sofc.container import schema
+from sofc.container.chunks import (
+    FILE_HEAD_SIZE,
+    parse_chunk_head,
+    unpack_codebook_reference,
+    unpack_file_head,
+    unpack_image_end,
+    unpack_image_head,
+)
+from sofc.container.records import CodebookReference, MetadataKind
+from sofc.errors import CodebookError
+from sofc.image import ImageHeader
+from sofc.limits import Limits
+
+HEAD_BYTES = 1 + schema.VARINT_BYTES
+PREFIX_BYTES = 1 << 16
+"""How much of a chunk of samples is read: enough for the lengths of thousands of streams."""
+FIRST_CODEBOOK_MODEL = 64
+NAMES = {
+    schema.EMBEDDED_CODEBOOK: "codebook",
+    schema.CODEBOOK_REFERENCE: "codebook reference",
+    schema.METADATA: "metadata",
+    schema.IMAGE_HEAD: "image head",
+    schema.BAND: "band",
+    schema.GROUP: "group",
+    schema.IMAGE_END: "image end",
+    schema.INDEX: "index",
+    schema.FILE_END: "file end",
+}
+
+
+@dataclass
+class Run:
+    """Images under one image head."""
+
+    first: int
+    header: ImageHeader
+    images: int = 0
+    rows: int = 0
+    height: int | None = None
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of the samples: 1 bit each for binary images, else 1 or 2 bytes."""
+        samples = self.header.row_samples
+        rows = self.rows or self.images * (self.height or 0)
+        if self.header.format.dtype_name == "bool":
+            return (samples * rows + 7) // 8
+        return samples * rows * (1 if self.header.format.dtype_name.endswith("8") else 2)
+
+
+@dataclass(frozen=True)
+class NeededCodebook:
+    """A codebook of the file and where it is."""
+
+    id: bytes
+    name: str
+    embedded: bool
+    where: str
+    found: bool
+
+
+@dataclass(frozen=True)
+class MetadataSummary:
+    """A metadata item without its value."""
+
+    kind: int
+    key: str
+    size: int
+
+    @property
+    def label(self) -> str:
+        """Kind and key."""
+        kind = MetadataKind(self.kind).name if self.kind in list(MetadataKind) else f"kind {self.kind}"
+        return f"{kind} {self.key!r}" if self.key else kind
+
+
+@dataclass(frozen=True)
+class ChunkSummary:
+    """One chunk: ``size`` with its framing."""
+
+    offset: int
+    type: str
+    size: int
+    text: str
+
+
+@dataclass
+class Overview:
+    """What ``info`` tells."""
+
+    name: str
+    version: tuple[int, int]
+    size: int = 0
+    runs: list[Run] = field(default_factory=list)
+    codebooks: list[NeededCodebook] = field(default_factory=list)
+    metadata: list[MetadataSummary] = field(default_factory=list)
+    chunks: list[ChunkSummary] = field(default_factory=list)
+    models: Counter[int] = field(default_factory=Counter)
+    bands: int = 0
+    groups: int = 0
+    complete: bool = False
+
+    @property
+    def images(self) -> int:
+        """Images in the file."""
+        return sum(run.images for run in self.runs)
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of all samples."""
+        return sum(run.sample_bytes for run in self.runs)
+
+    def models_used(self) -> list[str]:
+        """The models of bands and groups, with counts where there is more than one."""
+        names = {
+            number: "the raw coder"
+            if number == 0
+            else f"model {number - FIRST_CODEBOOK_MODEL} of the codebook"
+            if number >= FIRST_CODEBOOK_MODEL
+            else f"neutral model {number}"
+            for number in self.models
+        }
+        if len(names) == 1:
+            return list(names.values())
+        return [f"{names[number]} ({self.models[number]})" for number in sorted(names)]
+
+    def as_json(self, *, chunks: bool) -> dict[str, Any]:
+        """A value for ``json.dumps``."""
+        value: dict[str, Any] = {
+            "name": self.name,
+            "version": ".".join(map(str, self.version)),
+            "size": self.size,
+            "complete": self.complete,
+            "images": self.images,
+            "bands": self.bands,
+            "groups": self.groups,
+            "sample_bytes": self.sample_bytes,
+            "ratio": round(self.sample_bytes / self.size, 4),
+            "models": {str(number): count for number, count in sorted(self.models.items())},
+            "codebooks": [
+                {
+                    "id": book.id.hex(),
+                    "name": book.name,
+                    "embedded": book.embedded,
+                    "found": book.found,
+                    "where": book.where,
+                }
+                for book in self.codebooks
+            ],
+            "headers": [
+                {
+                    "first_image": run.first,
+                    "images": run.images,
+                    "width": run.header.width,
+                    "height": run.height,
+                    "components": run.header.format.components,
+                    "coded_bits": run.header.format.coded_bits,
+                    "declared_bits": run.header.format.declared_bits,
+                    "signed": run.header.format.signed,
+                    "meaning": run.header.format.meaning.name.lower(),
+                    "dtype": run.header.format.dtype_name,
+                }
+                for run in self.runs
+            ],
+            "metadata": [{"kind": item.kind, "key": item.key, "size": item.size} for item in self.metadata],
+        }
+        if chunks:
+            value["chunks"] = [vars(chunk) for chunk in self.chunks]
+        return value
+
+
+def read_overview(file: BinaryIO, name: str, *, beside: Path | None = None) -> Overview:
+    """Read the heads of all chunks. A cut file gives what stands before the cut, with ``complete`` False.
+
+    Raises NotSofcError, and what the chunks' parsers raise.
+    """
+    head = file.read(FILE_HEAD_SIZE)
+    if head[:8] != schema.SIGNATURE:
+        raise not_sofc(head, name)
+    overview = Overview(name, unpack_file_head(head), len(head))
+    for chunk_type, body, chunk_size in _chunks(file):
+        summary = _note(overview, chunk_type, body, beside)
+        overview.chunks.append(ChunkSummary(overview.size, chunk_type.decode(), chunk_size, summary))
+        overview.size += chunk_size
+        if chunk_type == schema.FILE_END:
+            overview.complete = True
+            break
+    return overview
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes, int]]:
+    """Type, body (of samples only the beginning) and size of each whole chunk."""
+    buffer = b""
+    while True:
+        buffer += _read(file, HEAD_BYTES - len(buffer))
+        head = parse_chunk_head(buffer, 0, Limits().max_chunk_bytes)
+        if head is None:
+            return
+        wanted = head.end
+        if buffer[:1] in (schema.BAND, schema.GROUP):
+            wanted = min(wanted, head.body + PREFIX_BYTES)
+        buffer += _read(file, wanted - len(buffer))
+        if len(buffer) < wanted or not _skip(file, head.end - max(wanted, len(buffer))):
+            return
+        yield head.type, buffer[head.body : min(wanted, head.crc)], head.end
+        buffer = buffer[head.end :]
+
+
+def _read(file: BinaryIO, count: int) -> bytes:
+    data = b""
+    while len(data) < count and (piece := file.read(count - len(data))):
+        data += piece
+    return data
+
+
+def _skip(file: BinaryIO, count: int) -> bool:
+    """Pass over bytes; whether they were there."""
+    if count <= 0:
+        return True
+    if file.seekable():
+        here = file.tell()
+        end = file.seek(0, io.SEEK_END)
+        file.seek(min(here + count, end))
+        return here + count <= end
+    while count and (piece := file.read(min(count, PREFIX_BYTES))):
+        count -= len(piece)
+    return count == 0
+
+
+def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | None) -> str:
+    """Take in one chunk and say in a few words what it is."""
+    text = NAMES.get(chunk_type, "unknown")
+    if chunk_type == schema.EMBEDDED_CODEBOOK:
+        codebook = Codebook.from_bytes(body)
+        overview.codebooks.append(NeededCodebook(codebook.id[:16], codebook.name, True, "embedded", True))
+        return f"{text} {codebook.name!r}"
+    if chunk_type == schema.CODEBOOK_REFERENCE:
+        reference = unpack_codebook_reference(body)
+        overview.codebooks.append(_located(reference, beside))
+        return f"{text} {reference.name!r}"
+    if chunk_type == schema.METADATA:
+        parsed = schema.METADATA_BODY.parse(body)
+        item = MetadataSummary(parsed.kind, parsed.key, len(parsed.value))
+        overview.metadata.append(item)
+        return f"{text} {item.label}"
+    if chunk_type == schema.IMAGE_HEAD:
+        header = unpack_image_head(body).header
+        overview.runs.append(Run(overview.images, header, height=header.height))
+        return f"{text} {header.width} x {header.height or 'unknown'}"
+    if chunk_type == schema.BAND:
+        band = schema.BAND_BODY.parse(body)
+        overview.bands += 1
+        overview.models[band.model] += 1
+        if overview.runs:
+            overview.runs[-1].images = 1
+            overview.runs[-1].rows += band.rows
+        return f"{text} rows {band.first_row}-{band.first_row + band.rows - 1}, model {band.model}"
+    if chunk_type == schema.GROUP:
+        group = schema.GROUP_BODY.parse(body)
+        overview.groups += 1
+        overview.models[group.model] += 1
+        if overview.runs:
+            overview.runs[-1].images += group.images
+        return f"{text} of {count_images(group.images)} from {group.image}, model {group.model}"
+    if chunk_type == schema.IMAGE_END:
+        end = unpack_image_end(body)
+        if overview.runs:
+            overview.runs[-1].height = end.height
+        return f"{text}, height {end.height}{', with SHA-256' if end.digest else ''}"
+    return text
+
+
+def count_images(number: int) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{number} image{'' if number == 1 else 's'}"
+
+
+def _located(reference: CodebookReference, beside: Path | None) -> NeededCodebook:
+    try:
+        find_codebook(reference, beside=beside)
+    except CodebookError:
+        return NeededCodebook(reference.id, reference.name, False, "referred to, not found here", False)
+    return NeededCodebook(reference.id, reference.name, False, "referred to, found", True)

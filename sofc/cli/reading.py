@@ -1,0 +1,84 @@
+"""Sofc files for the verbs that decode them: bytes to events."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from sofc.codebook.store import find_codebook
+from sofc.errors import FormatError, NotSofcError, SofcError
+
+if TYPE_CHECKING:
+    from sofc.codebook import Codebook
+    from sofc.stream.events import Event
+
+READ_BYTES = 1 << 18
+TIFF = (b"II*\x00", b"MM\x00*")
+
+
+@contextlib.contextmanager
+def open_sofc(path: Path | None) -> Iterator[BinaryIO]:
+    """A file, or standard input for None."""
+    if path is None:
+        yield sys.stdin.buffer
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def not_sofc(head: bytes, name: str) -> NotSofcError:
+    """The error for a file that is none of ours, with what is known about how that comes about."""
+    if head.startswith(TIFF):
+        return NotSofcError(
+            f"{name} is a TIFF file: imageio writes one under the name .sofc when sofc's plugin is not registered "
+            "(import sofc before writing). Its samples can be encoded again with: sofc encode"
+        )
+    return NotSofcError(f"{name} is not a sofc file: it begins with {head[:8].hex(' ') or 'nothing'}")
+
+
+def events(
+    file: BinaryIO,
+    name: str,
+    *,
+    given: Codebook | None = None,
+    beside: Path | None = None,
+    threads: int = 1,
+    damage: list[SofcError] | None = None,
+    advance: Callable[[int], object] = lambda steps: None,
+) -> Iterator[Event]:
+    """Decode a file: every event up to its end.
+
+    ``advance`` hears of the bytes read. With a list for ``damage`` decoding goes on after damage and lists it
+    there. Otherwise raises what Decoder raises; NotSofcError in any case, where the file is something else.
+    """
+    from sofc.container.schema import SIGNATURE
+    from sofc.stream.decoder import Decoder
+
+    data = file.read(READ_BYTES)
+    if not data or data[:8] != SIGNATURE[: len(data)]:
+        raise not_sofc(data[:8], name)
+    decoder = Decoder(
+        codebooks=lambda reference: find_codebook(reference, given=() if given is None else (given,), beside=beside),
+        threads=threads,
+        salvage=damage is not None,
+    )
+    try:
+        while data:
+            advance(len(data))
+            decoder.feed(data)
+            yield from decoder.events()
+            data = file.read(READ_BYTES)
+        decoder.finish()
+        yield from decoder.events()
+        if decoder.unused_data:
+            raise FormatError(f"{len(decoder.unused_data)} bytes stand after the end of the file")
+    except FormatError as error:
+        if damage is None:
+            raise
+        damage += [*decoder.damage, error]
+    else:
+        if damage is not None:
+            damage += decoder.damage

@@ -1,0 +1,208 @@
+"""Where decoded samples go: raw samples as they come, or image files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.cli.console import count_of, size
+from sofc.cli.names import OutputNames
+from sofc.cli.options import refuse_overwrite
+from sofc.collection import names_in
+from sofc.container.records import Metadata
+from sofc.errors import FormatError, UsageError
+from sofc.files import replacing
+from sofc.image import ImageHeader
+from sofc.imagefiles import FORMATS, fits_png, format_for, save
+from sofc.imagefiles.save import write
+
+Samples = npt.NDArray[Any]
+
+
+class Sink(Protocol):
+    """Takes what a decoder gives, in its order; ``finish`` says in words what was written."""
+
+    def __enter__(self) -> Sink: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def metadata(self, metadata: Metadata) -> None: ...
+    def header(self, image: int, header: ImageHeader) -> None: ...
+    def rows(self, rows: Samples) -> None: ...
+    def lost_rows(self, count: int) -> None: ...
+    def end(self) -> None: ...
+    def image(self, number: int, samples: Samples) -> None: ...
+    def finish(self) -> str: ...
+
+
+def _zeros(header: ImageHeader, rows: int) -> Samples:
+    components = header.format.components
+    shape = (rows, header.width) if components == 1 else (rows, header.width, components)
+    return np.zeros(shape, header.format.dtype_name)
+
+
+class RawSink(contextlib.ExitStack):
+    """Interleaved little-endian samples of all images, one after the other, written as they come."""
+
+    def __init__(self, output: Path | None) -> None:
+        super().__init__()
+        self._output = output
+        self._written = 0
+        self._file: BinaryIO = sys.stdout.buffer if output is None else self.enter_context(replacing(output))
+
+    def metadata(self, metadata: Metadata) -> None:
+        """Raw samples have no place for it."""
+
+    def header(self, image: int, header: ImageHeader) -> None:
+        """An image begins."""
+        self._header = header
+
+    def rows(self, rows: Samples) -> None:
+        """Write rows."""
+        data = rows.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes()
+        self._file.write(data)
+        self._written += len(data)
+
+    def lost_rows(self, count: int) -> None:
+        """Write zeros, so that later rows keep their place."""
+        self.rows(_zeros(self._header, count))
+
+    def end(self) -> None:
+        """An image ends."""
+
+    def image(self, number: int, samples: Samples) -> None:
+        """Write a whole image."""
+        self.rows(samples)
+
+    def finish(self) -> str:
+        """All is written."""
+        self._file.flush()
+        return f"{self._output or 'standard output'}  {size(self._written)} of samples"
+
+
+class ImageSink(contextlib.ExitStack):
+    """Image files: one file for one image, a folder for several.
+
+    ``output`` is the path to write; with ``complete`` it is the user's own, suffix and all, otherwise the
+    format's suffix is added. None is standard output.
+    """
+
+    def __init__(self, output: Path | None, *, complete: bool, file_format: str | None, force: bool) -> None:
+        super().__init__()
+        if complete and output is not None and not output.is_dir():
+            # A folder may turn out to be right, for a file of several images; a file is not.
+            refuse_overwrite(output, force)
+            if file_format is None and output.suffix:
+                file_format = format_for(output)
+        self._output = output
+        self._complete = complete
+        self._format = file_format
+        self._force = force
+        self._kept_names: list[str] = []
+        self._names: dict[str, OutputNames] = {}
+        self._held: tuple[int, Samples, ImageHeader] | None = None
+        self._parts: list[Samples] = []
+        self._number = 0
+        self._count = 0
+        self._header: ImageHeader | None = None
+
+    def metadata(self, metadata: Metadata) -> None:
+        """Remember the images' names."""
+        self._kept_names = self._kept_names or names_in([metadata])
+
+    def header(self, image: int, header: ImageHeader) -> None:
+        """An image begins; what is left of one that lost its end is kept."""
+        self.end()
+        self._number = image
+        self._header = header
+
+    def rows(self, rows: Samples) -> None:
+        """Take rows of the image."""
+        self._parts.append(rows)
+
+    def lost_rows(self, count: int) -> None:
+        """Zeros take the place of rows."""
+        if self._header is not None:
+            self._parts.append(_zeros(self._header, count))
+
+    def end(self) -> None:
+        """The image has all its rows."""
+        if self._parts:
+            samples = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
+            self._parts = []
+            self.image(self._number, samples)
+
+    def image(self, number: int, samples: Samples) -> None:
+        """Take a whole image."""
+        assert self._header is not None
+        self._count += 1
+        if self._count == 1:
+            self._held = (number, samples, self._header)
+            return
+        if self._output is None:
+            raise UsageError("a file of several images cannot go to standard output as images; use --raw or a folder")
+        if self._held is not None:
+            self._into_folder(*self._held)
+            self._held = None
+        self._into_folder(number, samples, self._header)
+
+    def finish(self) -> str:
+        """Write what is still held."""
+        self.end()
+        if self._held is not None:
+            return self._single(*self._held)
+        if self._count == 0:
+            raise FormatError("the file holds no image that can be decoded")
+        return f"{self._output}/  {count_of(self._count, 'image')}"
+
+    def _format_of(self, samples: Samples) -> str:
+        return self._format or ("png" if fits_png(samples) else "tiff")
+
+    def _into_folder(self, number: int, samples: Samples, header: ImageHeader) -> None:
+        assert self._output is not None
+        if self._output.is_file():
+            raise UsageError(f"{self._output} is a file; the input holds several images and needs a folder")
+        file_format = self._format_of(samples)
+        names = self._names.setdefault(FORMATS[file_format], OutputNames(self._kept_names, FORMATS[file_format]))
+        path = self._output / names(number)
+        refuse_overwrite(path, self._force)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._save(path, samples, header, file_format)
+
+    def _single(self, _number: int, samples: Samples, header: ImageHeader) -> str:
+        file_format = self._format_of(samples)
+        if self._output is None:
+            buffer = io.BytesIO()
+            write(
+                buffer,
+                samples,
+                file_format,
+                declared_bits=header.format.declared_bits,
+                meaning=header.format.meaning,
+            )
+            sys.stdout.buffer.write(buffer.getvalue())
+            return f"standard output  {size(buffer.tell())} of {file_format}"
+        path = self._output
+        if not self._complete or not path.suffix:
+            path = path.with_name(path.name + FORMATS[file_format])
+        refuse_overwrite(path, self._force)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._save(path, samples, header, file_format)
+        return str(path)
+
+    @staticmethod
+    def _save(path: Path, samples: Samples, header: ImageHeader, file_format: str) -> None:
+        save(
+            path,
+            samples,
+            file_format,
+            declared_bits=header.format.declared_bits,
+            meaning=header.format.meaning,
+        )

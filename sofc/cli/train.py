@@ -1,0 +1,122 @@
+"""``sofc train``: a collection of images to a codebook."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sofc.cli import options
+from sofc.cli.console import OK, Console, size
+
+EXAMPLES = """\
+  sofc train scans -o scans.sofcb                      mine a folder
+  sofc train -r archive -o archive.sofcb -j 8          with subfolders, on 8 processors
+  sofc train --threshold 127 train-images-idx3-ubyte.gz -o digits.sofcb
+  sofc train patients -o shared.sofcb --min-images 5   only patches found in at least 5 images
+
+A codebook holds patches of its training images: pass it on only where they may go."""
+
+
+def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
+    """Add the verb."""
+    parser = options.add_verb(verbs, "train", "mine images for a codebook", EXAMPLES)
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image files and folders")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="codebook file, by custom .sofcb"
+    )
+    parser.add_argument("--name", help="the codebook's name (default: from the file's name)")
+    options.add_recursive(parser)
+    options.add_threshold(parser)
+    parser.add_argument("--coder", default="shape", metavar="NAME", help="coder to train (default: shape)")
+    parser.add_argument(
+        "--held-out", type=float, default=0.1, metavar="SHARE", help="share kept apart to see the gain (default: 0.1)"
+    )
+    parser.add_argument(
+        "--min-images",
+        type=options.positive,
+        default=1,
+        metavar="K",
+        help="keep only patches found in at least K images (default: 1)",
+    )
+    parser.add_argument(
+        "--iterations", type=int, metavar="N", help="at most N rounds of improvement (default: while they gain)"
+    )
+    options.add_jobs(parser, "processes", None)
+    options.add_force(parser)
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and write the codebook."""
+    options.refuse_overwrite(args.output, args.force)
+    from sofc.files import replacing
+    from sofc.imagefiles import sources
+    from sofc.training import train
+
+    console = options.console(args)
+    images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold)
+    with _executor(args.jobs or os.cpu_count() or 1) as executor, _Progress(console) as progress:
+        result = train(
+            images,
+            name=args.name or args.output.stem,
+            coder=args.coder,
+            executor=executor,
+            held_out=args.held_out,
+            min_images=args.min_images,
+            iterations=args.iterations,
+            progress=progress,
+        )
+    data = result.codebook.to_bytes()
+    with replacing(args.output) as file:
+        file.write(data)
+    if args.json:
+        report: dict[str, Any] = {"codebook": str(args.output), "id": result.codebook.id.hex(), "size": len(data)}
+        report["models"] = [
+            {**asdict(model), "saved_per_image": model.saved_per_image, "pays_after": model.pays_after}
+            for model in result.report.models
+        ]
+        console.json(report)
+        return OK
+    for line in result.report.lines():
+        console.result(line)
+    console.result(
+        f"{args.output}: codebook {result.codebook.name!r}, {size(len(data))}, id {result.codebook.id.hex()[:32]}"
+    )
+    return OK
+
+
+@contextlib.contextmanager
+def _executor(jobs: int) -> Iterator[Executor | None]:
+    """A pool of fresh processes, or None for one job: this process does it then."""
+    if jobs == 1:
+        yield None
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # Forking a process that has numba's threads in it is not safe.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+class _Progress(contextlib.ExitStack):
+    """One bar for each stage of training."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self._stage = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self.close()
+            self._stage = stage
+            self._advance = self.enter_context(self._console.progress(total, "shard", stage))
+        self._advance(1)

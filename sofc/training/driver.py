@@ -1,0 +1,273 @@
+"""``train``: mines a collection of images for a codebook."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.codebook import Codebook
+from sofc.coders.bands import to_planes
+from sofc.coders.base import Plane
+from sofc.coders.registry import CODER_IDS
+from sofc.coders.training import CoderTraining, Task
+from sofc.coders.transforms import NONE, PAPERS, TRANSFORMS, Transform
+from sofc.container.records import Model, Section
+from sofc.errors import UsageError
+from sofc.imagefiles import ImageSource, load
+from sofc.imagefiles import sources as find_sources
+from sofc.io import header_for
+from sofc.training.held_out import coded_size, split
+from sofc.training.report import ModelReport, TrainingReport
+from sofc.training.shards import cut, in_order
+from sofc.training.start import EFFORTS, start_training
+from sofc.training.survey import Facts, Kind, survey
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, how many of its shards are done, and how many there are."""
+
+TrainingImages = Iterable[str | os.PathLike[str] | ImageSource | npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The codebook and what is to be said about it."""
+
+    codebook: Codebook
+    report: TrainingReport
+
+
+def train(
+    sources: TrainingImages,
+    *,
+    name: str,
+    coder: str = "shape",
+    executor: Executor | None = None,
+    held_out: float = 0.1,
+    min_images: int = 1,
+    iterations: int | None = None,
+    progress: Progress | None = None,
+) -> TrainingResult:
+    """Mine images for a codebook.
+
+    ``sources`` are paths of files and folders, ``ImageSource`` objects, or arrays of shape
+    (height, width[, components]). One model is trained for each kind of image among them. The share
+    ``held_out`` of the images (0 to 0.5) is never mined; it shows what the codebook gains. Only patches
+    found in at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of
+    improvement (0: one pass, as published); None: while they gain. The same images, in any order of paths,
+    give the same bytes with and without an ``executor`` (any ``concurrent.futures.Executor``), whatever its
+    number of workers.
+
+    Raises UsageError for arguments out of range and for too few images, and what ``imagefiles.load`` raises.
+    """
+    settings = _Settings(coder, held_out, min_images, iterations)
+    crew = _Crew(executor, progress)
+    images = _image_sources(sources)
+    if not images:
+        raise UsageError("there are no images to train on")
+    facts = [fact for shard in crew.map("looking at the images", survey, cut(images)) for fact in shard]
+    collections = [
+        _Collection.of(kind, [pair for pair in zip(images, facts, strict=True) if pair[1].kind == kind], settings)
+        for kind in sorted({fact.kind for fact in facts})
+    ]
+    trained = [_mine(collection, settings, crew) for collection in collections]
+    draft = _assemble(name, collections, trained, settings, "")
+    reports = [
+        _report(collection, training, draft, settings, crew)
+        for collection, training in zip(collections, trained, strict=True)
+    ]
+    codebook = _assemble(name, collections, trained, settings, _provenance(facts, settings, reports))
+    size = len(codebook.to_bytes())
+    shares = [sum(len(section.data) for section in training.sections()) for training in trained]
+    reports = [
+        replace(report, codebook=round(size * share / max(1, sum(shares))))
+        for report, share in zip(reports, shares, strict=True)
+    ]
+    return TrainingResult(codebook, TrainingReport(tuple(reports), size))
+
+
+@dataclass(frozen=True)
+class ShardWork:
+    """A pass's task over a shard of image sources. Picklable; loads one image at a time."""
+
+    task: Task
+    transform: int
+
+    def __call__(self, sources: Sequence[ImageSource]) -> Any:
+        """The task's statistics of the shard."""
+        return self.task.collect(self._planes(sources))
+
+    def _planes(self, sources: Sequence[ImageSource]) -> Iterator[list[Plane]]:
+        for source in sources:
+            array, declared_bits, meaning = load(source)
+            pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
+            yield TRANSFORMS[self.transform].forward(to_planes(array, pixel_format))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    coder: str
+    held_out: float
+    min_images: int
+    iterations: int | None
+
+    def __post_init__(self) -> None:
+        if self.coder not in EFFORTS:
+            raise UsageError(f"coder {self.coder!r} cannot be trained; these can: {', '.join(EFFORTS)}")
+        if not 0 <= self.held_out <= 0.5:
+            raise UsageError(f"the held-out share must be 0 to 0.5, not {self.held_out}")
+        if self.min_images < 1:
+            raise UsageError(f"min_images must be at least 1, not {self.min_images}")
+        if self.iterations is not None and self.iterations < 0:
+            raise UsageError(f"iterations cannot be fewer than 0, not {self.iterations}")
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """Who does the work and who hears about it."""
+
+    executor: Executor | None
+    progress: Progress | None
+
+    def map(self, stage: str, function: Callable[[Any], Any], shards: list[list[ImageSource]]) -> Iterator[Any]:
+        for done, result in enumerate(in_order(self.executor, function, shards)):
+            if self.progress is not None:
+                self.progress(stage, done + 1, len(shards))
+            yield result
+
+
+@dataclass(frozen=True)
+class _Collection:
+    """The images of one kind, mined and held out."""
+
+    kind: Kind
+    transform: Transform
+    max_bits: int
+    mined: list[ImageSource]
+    held_out: list[ImageSource]
+    held_out_bytes: int
+
+    @classmethod
+    def of(cls, kind: Kind, members: list[tuple[ImageSource, Facts]], settings: _Settings) -> _Collection:
+        apart = set(split(len(members), settings.held_out))
+        mined = [image for position, (image, _) in enumerate(members) if position not in apart]
+        if settings.min_images > len(mined):
+            raise UsageError(
+                f"patches found in at least {settings.min_images} images are wanted, "
+                f"but there are only {len(mined)} {kind} to mine"
+            )
+        return cls(
+            kind,
+            PAPERS if kind.components == PAPERS.components else NONE,
+            kind.bits if kind.bits < 16 else max(fact.coded_bits for _, fact in members),
+            mined,
+            [members[position][0] for position in sorted(apart)],
+            sum(members[position][1].sample_bytes for position in apart),
+        )
+
+
+def _image_sources(sources: TrainingImages) -> list[ImageSource]:
+    """Every image once; those from files sorted by path, arrays behind them in the order given."""
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    given = list(sources)
+    paths = [item for item in given if isinstance(item, str | os.PathLike)]
+    images = find_sources(paths) + [item for item in given if isinstance(item, ImageSource)]
+    arrays = [
+        ImageSource(index=number, array=item) for number, item in enumerate(given) if isinstance(item, np.ndarray)
+    ]
+    if strangers := [
+        type(item).__name__ for item in given if not isinstance(item, (str, os.PathLike, ImageSource, np.ndarray))
+    ]:
+        raise UsageError(f"cannot train on a {strangers[0]}; give paths, ImageSource objects or arrays")
+    filed = {(image.path, image.index): image for image in images if image.path is not None}
+    arrays = [image for image in images if image.path is None] + arrays
+    return sorted(filed.values(), key=lambda image: (image.path or Path(), image.index)) + arrays
+
+
+def _mine(collection: _Collection, settings: _Settings, crew: _Crew) -> CoderTraining:
+    """All passes over the mined images of one kind."""
+    ranges = collection.transform.ranges(collection.kind.components, collection.max_bits)
+    training = start_training(settings.coder, ranges, min_images=settings.min_images, iterations=settings.iterations)
+    shards = cut(collection.mined)
+    number = 1
+    while (task := training.next_task()) is not None:
+        stage = f"{collection.kind}: pass {number}"
+        training.merge(crew.map(stage, ShardWork(task, collection.transform.id), shards))
+        number += 1
+    return training
+
+
+def _assemble(
+    name: str,
+    collections: Sequence[_Collection],
+    trained: Sequence[CoderTraining],
+    settings: _Settings,
+    provenance: str,
+) -> Codebook:
+    sections: list[Section] = []
+    models = []
+    for collection, training in zip(collections, trained, strict=True):
+        mine = training.sections()
+        numbers = tuple(range(len(sections), len(sections) + len(mine)))
+        sections += mine
+        models.append(
+            Model(
+                collection.kind.components,
+                collection.max_bits,
+                collection.transform.id,
+                CODER_IDS[settings.coder],
+                EFFORTS[settings.coder],
+                numbers,
+            )
+        )
+    return Codebook(name, tuple(models), tuple(sections), provenance)
+
+
+def _report(
+    collection: _Collection, training: CoderTraining, codebook: Codebook, settings: _Settings, crew: _Crew
+) -> ModelReport:
+    """What the codebook gains on the held-out images."""
+    held = collection.held_out
+    plain = coded = 0
+    if held:
+        shards = cut(held)
+        stage = f"{collection.kind}: held-out images"
+        coded = sum(crew.map(stage, partial(coded_size, codebook=codebook, coder=settings.coder), shards))
+        plain = sum(crew.map(stage + " without codebook", partial(coded_size, codebook=None, coder=None), shards))
+    return ModelReport(
+        str(collection.kind),
+        len(collection.mined),
+        len(held),
+        tuple(training.report()),
+        codebook=0,
+        raw=collection.held_out_bytes,
+        plain=plain,
+        coded=coded,
+    )
+
+
+def _provenance(facts: Sequence[Facts], settings: _Settings, reports: Sequence[ModelReport]) -> str:
+    """Where the codebook comes from. Neither times nor paths: they would make equal codebooks differ."""
+    digest = hashlib.sha256(b"".join(fact.digest for fact in facts)).hexdigest()
+    lines = [
+        f"sofc {metadata.version('sofc')}",
+        f"coder={settings.coder} held_out={settings.held_out} min_images={settings.min_images} "
+        f"iterations={'default' if settings.iterations is None else settings.iterations}",
+        f"images={len(facts)} sha256={digest}",
+    ]
+    for report in reports:
+        line = f"{report.kind}: mined {report.images}, held out {report.held_out}"
+        if report.held_out:
+            line += f": {report.raw} bytes of samples, {report.coded} coded, {report.plain} without a codebook"
+        lines.append(line)
+    return "\n".join(lines) + "\n"

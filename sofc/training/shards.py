@@ -1,0 +1,46 @@
+"""Map over shards in any executor, reduce in shard order. What comes out never depends on the workers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+SHARDS = 8
+"""Into how many shards a collection is cut, whatever the number of workers."""
+WINDOW = 8
+"""How many results may be under way or waiting at once."""
+
+
+def cut(items: Sequence[Item], shards: int = SHARDS) -> list[list[Item]]:
+    """Runs of neighbours, sizes equal to within one, none empty."""
+    shards = min(shards, len(items))
+    return [list(items[len(items) * k // shards : len(items) * (k + 1) // shards]) for k in range(shards)]
+
+
+def in_order(
+    executor: Executor | None, function: Callable[[Item], Result], items: Iterable[Item], window: int = WINDOW
+) -> Iterator[Result]:
+    """``function`` of each item, in order, at most ``window`` ahead of the consumer.
+
+    Uses nothing of the executor but ``submit`` and the futures' ``result`` and ``cancel``, so that executors
+    of clusters will do. Without one the work is done here, one item after the other.
+    """
+    if executor is None:
+        yield from map(function, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            if len(waiting) == window:
+                yield waiting.popleft().result()
+            waiting.append(executor.submit(function, item))
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
