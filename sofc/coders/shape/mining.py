@@ -13,6 +13,7 @@ from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.shape.huffman import code_lengths
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table, shape_model
 from sofc.coders.shape.plane import Pairs, shape_pairs, single_pairs, window_masks
+from sofc.coders.shape.section import MAX_WORTH
 from sofc.coders.shape.survey import Prediction, fold_all
 from sofc.kernels import windows
 
@@ -26,8 +27,10 @@ KEPT = 1 << 19
 """Windows kept while shards arrive."""
 
 MAX_SINGLES = 64
-EXPONENTS = (0.75, 1.0, 1.25, 1.5, 2.0)
+EXPONENTS = (0.5, 1.0, 1.5, 2.0)
 """What may stand for a in count x size**a."""
+
+WORTH_FACTOR = 2
 
 
 class WindowCounts(NamedTuple):
@@ -261,19 +264,17 @@ def build_model(shapes: ShapeSet, counts: Integers, singles: Integers, alone: In
 
 
 def reweigh(model: ShapeModel, placed: Placement, limit: int) -> ShapeModel:
-    """Drop what was never placed, keep the ``limit`` shapes that saved most, take lengths from what was placed."""
+    """Drop what was never placed, keep the ``limit`` shapes placed most often, take lengths from what was placed.
+
+    A sample that a shape leaves behind goes into smaller ones and costs about WORTH_FACTOR times the average.
+    """
     singles = model.singles + 1
     counts = placed.symbols[singles:]
-    pairs = max(1, placed.pairs)
-    location = placed.location_bits / pairs
-    nonzeros = int((counts * model.shapes.nonzeros).sum() + placed.symbols[:singles].sum())
-    worth = (placed.location_bits + placed.code_bits) / max(1, nonzeros)
-    saved = counts * np.maximum(
-        0.01, model.shapes.nonzeros * worth - location - model.code.lengths[singles:]
-    )
     used = np.flatnonzero(counts > 0)
-    kept = np.sort(used[np.argsort(-saved[used], kind="stable")[:limit]])
+    kept = np.sort(used[np.argsort(-counts[used], kind="stable")[:limit]])
+    nonzeros = int((counts * model.shapes.nonzeros).sum() + placed.symbols[:singles].sum())
+    worth = WORTH_FACTOR * (placed.location_bits + placed.code_bits) / max(1, nonzeros)
     return build_model(
         model.shapes.take(kept), counts[kept], placed.symbols[:singles], placed.single_symbols,
-        min(1 << 16, max(1, round(16 * worth))),
+        min(MAX_WORTH, max(1, round(16 * worth))),
     )

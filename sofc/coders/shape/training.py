@@ -21,9 +21,11 @@ from sofc.kernels.predict import NONE
 
 Passes = Generator[Task, Iterator[Any], None]
 
-DEFAULT_ITERATIONS = 8
-FIRST_SHARE = 4
-"""How many times more shapes than are kept at last take part in the first iteration."""
+SHARES = (16.0, 4.0, 2.0, 1.5, 1.2, 1.0)
+"""How many times more shapes than are kept at last take part in the first iterations."""
+
+MAX_ITERATIONS = 10
+LEAST_GAIN = 0.001
 
 MODE_NAMES = ("MED", "GAP", "none")
 
@@ -153,62 +155,87 @@ class ShapeTraining(CoderTraining):
             for number, (windows, counts) in enumerate(shard):
                 found[number] = mining.merge_windows(found[number], windows).prune(mining.KEPT)
                 values[number] += counts
-        wide = FIRST_SHARE * self._max_shapes if self._iterations != 0 else self._max_shapes
+        limit = self._max_shapes
         picks = [
-            [mining.choose_windows(one, exponent, wide, self._min_images) for exponent in mining.EXPONENTS]
+            [mining.choose_windows(one, exponent, limit, self._min_images) for exponent in mining.EXPONENTS]
             for one in found
         ]
-        wanted = [np.unique(np.concatenate(pick)) for pick in picks]
+        wide = [
+            [mining.choose_windows(one, exponent, int(SHARES[0] * limit), self._min_images) for exponent in mining.EXPONENTS]
+            for one in found
+        ]
+        wanted = [np.unique(np.concatenate(pick)) for pick in wide]
         keys = [one.keys[numbers] for one, numbers in zip(found, wanted, strict=True)]
         samples: list[dict[int, npt.NDArray[np.int32]]] = [{} for _ in splits]
         for shard in (yield mining.FetchTask(*common, self._windows, keys)):
             for one, more in zip(samples, shard, strict=True):
-                for number, shape in more.items():
-                    one.setdefault(number, shape)
-        models: list[list[ShapeModel]] = []
-        for number, one in enumerate(found):
-            singles = values[number] + 1
-            candidates = []
-            for pick in picks[number]:
-                chosen = np.searchsorted(wanted[number], pick)
-                shapes = ShapeSet.of([samples[number][int(index)] for index in chosen])
-                candidates.append(mining.build_model(shapes, one.counts[pick], singles, singles, 64))
-            models.append(candidates)
-        return (yield from self._iterate(common, models, detail_bits))
+                for index, shape in more.items():
+                    one.setdefault(index, shape)
+
+        def model(plane: int, pick: npt.NDArray[np.int64]) -> ShapeModel:
+            chosen = np.searchsorted(wanted[plane], pick)
+            shapes = ShapeSet.of([samples[plane][int(index)] for index in chosen])
+            singles = values[plane] + 1
+            return mining.build_model(shapes, found[plane].counts[pick], singles, singles, mining.MAX_WORTH)
+
+        published = [[model(plane, pick) for pick in candidates] for plane, candidates in enumerate(picks)]
+        placed = _sum_placements((yield mining.PlaceTask(*common, published)))
+        best = [int(np.argmin([one.bits for one in candidates])) for candidates in placed]
+        for plane, index in enumerate(best):
+            self._lines.append(f"plane {plane}: shapes chosen by count x size**{mining.EXPONENTS[index]}")
+        chosen = [candidates[index] for candidates, index in zip(published, best, strict=True)]
+        bits = [candidates[index].bits for candidates, index in zip(placed, best, strict=True)]
+        self._note("one pass", bits, detail_bits, chosen)
+        if self._iterations == 0 or not any(one.keys.size for one in found):
+            return chosen
+        start = [model(plane, candidates[index]) for (plane, candidates), index in zip(enumerate(wide), best, strict=True)]
+        return (yield from self._iterate(common, start, chosen, bits, detail_bits))
 
     def _iterate(
-        self, common: tuple[Any, Any, Any], models: list[list[ShapeModel]], detail_bits: float
+        self,
+        common: tuple[Any, Any, Any],
+        models: list[ShapeModel],
+        best: list[ShapeModel],
+        best_bits: list[int],
+        detail_bits: float,
     ) -> Generator[Task, Iterator[Any], list[ShapeModel]]:
-        limit = DEFAULT_ITERATIONS if self._iterations is None else self._iterations
-        best: list[tuple[int, ShapeModel]] | None = None
-        before = None
+        """Encode, drop and re-weigh, first with more shapes than may stay; the best codebook of each plane."""
+        limit = MAX_ITERATIONS if self._iterations is None else self._iterations
         for iteration in range(limit + 1):
-            placed = reduce(
-                lambda first, second: [
-                    [mining.add_placements(*pair) for pair in zip(*planes, strict=True)]
-                    for planes in zip(first, second, strict=True)
-                ],
-                (yield mining.PlaceTask(*common, models)),
-            )
-            picked = [int(np.argmin([one.bits for one in candidates])) for candidates in placed]
-            results = [candidates[index] for candidates, index in zip(placed, picked, strict=True)]
-            current = [candidates[index] for candidates, index in zip(models, picked, strict=True)]
-            total = round((sum(one.bits for one in results) + detail_bits) / 8)
-            self._lines.append(
-                f"iteration {iteration}: {total} bytes, shapes "
-                + ", ".join(f"{len(model.shapes)}" for model in current)
-            )
-            scored = [(one.bits, model) for one, model in zip(results, current, strict=True)]
-            fitting = all(len(model.shapes) <= self._max_shapes for model in current)
-            if fitting:
-                best = scored if best is None else [min(pair, key=lambda s: s[0]) for pair in zip(best, scored, strict=True)]
-                if before is not None and total > 0.999 * before:
-                    break
-                before = total
-            models = [[mining.reweigh(model, one, self._max_shapes)] for model, one in zip(current, results, strict=True)]
-        if best is None:
-            return [candidates[0] for candidates in models]
-        return [model for _, model in best]
+            placed = _sum_placements((yield mining.PlaceTask(*common, [[model] for model in models])))
+            results = [candidates[0] for candidates in placed]
+            bits = [one.bits for one in results]
+            self._note(f"iteration {iteration}", bits, detail_bits, models)
+            before = sum(best_bits)
+            for plane, model in enumerate(models):
+                if len(model.shapes) <= self._max_shapes and bits[plane] < best_bits[plane]:
+                    best[plane], best_bits[plane] = model, bits[plane]
+            settled = iteration >= len(SHARES)
+            if settled and sum(best_bits) > (1 - LEAST_GAIN) * before:
+                break
+            share = 1.0 if iteration + 1 >= limit else SHARES[min(iteration + 1, len(SHARES) - 1)]
+            models = [
+                mining.reweigh(model, one, int(share * self._max_shapes))
+                for model, one in zip(models, results, strict=True)
+            ]
+        return best
+
+    def _note(self, title: str, bits: list[int], detail_bits: float, models: list[ShapeModel]) -> None:
+        total = round((sum(bits) + detail_bits) / 8)
+        shapes = ", ".join(str(len(model.shapes)) for model in models)
+        self._lines.append(f"{title}: {total} bytes, {round(sum(bits) / 8)} of them shape layer, shapes {shapes}")
+
+
+def _sum_placements(statistics: Iterator[list[list[mining.Placement]]]) -> list[list[mining.Placement]]:
+    def add(
+        first: list[list[mining.Placement]], second: list[list[mining.Placement]]
+    ) -> list[list[mining.Placement]]:
+        return [
+            [mining.add_placements(one, other) for one, other in zip(*planes, strict=True)]
+            for planes in zip(first, second, strict=True)
+        ]
+
+    return reduce(add, statistics)
 
 
 def _describe(number: int, prediction: survey.Prediction, detail: DetailModel, bits: float) -> str:
