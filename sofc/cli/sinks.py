@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -26,20 +26,36 @@ from sofc.imagefiles.save import write
 Samples = npt.NDArray[Any]
 
 
-class Sink(Protocol):
-    """Takes what a decoder gives, in its order; ``finish`` says in words what was written."""
+class Sink(contextlib.ExitStack, ABC):
+    """Takes what a decoder gives, in its order. Leaving it by an error leaves no half-written file."""
 
-    def __enter__(self) -> Sink: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-    def metadata(self, metadata: Metadata) -> None: ...
-    def header(self, image: int, header: ImageHeader) -> None: ...
-    def rows(self, rows: Samples) -> None: ...
-    def lost_rows(self, count: int) -> None: ...
-    def end(self) -> None: ...
-    def image(self, number: int, samples: Samples) -> None: ...
-    def finish(self) -> str: ...
+    @abstractmethod
+    def metadata(self, metadata: Metadata) -> None:
+        """A metadata item of the file."""
+
+    @abstractmethod
+    def header(self, image: int, header: ImageHeader) -> None:
+        """Image number ``image``, or a run of images from it on, begins."""
+
+    @abstractmethod
+    def rows(self, rows: Samples) -> None:
+        """The next rows of the image."""
+
+    @abstractmethod
+    def lost_rows(self, count: int) -> None:
+        """Rows of the image that cannot be decoded."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """The image has all its rows."""
+
+    @abstractmethod
+    def image(self, number: int, samples: Samples) -> None:
+        """A whole image."""
+
+    @abstractmethod
+    def finish(self) -> str:
+        """The file ends; says in words what was written."""
 
 
 def _zeros(header: ImageHeader, rows: int) -> Samples:
@@ -48,13 +64,14 @@ def _zeros(header: ImageHeader, rows: int) -> Samples:
     return np.zeros(shape, header.format.dtype_name)
 
 
-class RawSink(contextlib.ExitStack):
+class RawSink(Sink):
     """Interleaved little-endian samples of all images, one after the other, written as they come."""
 
     def __init__(self, output: Path | None) -> None:
         super().__init__()
         self._output = output
         self._written = 0
+        self._header: ImageHeader | None = None
         self._file: BinaryIO = sys.stdout.buffer if output is None else self.enter_context(replacing(output))
 
     def metadata(self, metadata: Metadata) -> None:
@@ -72,7 +89,8 @@ class RawSink(contextlib.ExitStack):
 
     def lost_rows(self, count: int) -> None:
         """Write zeros, so that later rows keep their place."""
-        self.rows(_zeros(self._header, count))
+        if self._header is not None:
+            self.rows(_zeros(self._header, count))
 
     def end(self) -> None:
         """An image ends."""
@@ -87,7 +105,7 @@ class RawSink(contextlib.ExitStack):
         return f"{self._output or 'standard output'}  {size(self._written)} of samples"
 
 
-class ImageSink(contextlib.ExitStack):
+class ImageSink(Sink):
     """Image files: one file for one image, a folder for several.
 
     ``output`` is the path to write; with ``complete`` it is the user's own, suffix and all, otherwise the

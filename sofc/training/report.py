@@ -35,7 +35,7 @@ class ModelReport:
 
     def lines(self) -> list[str]:
         """For people."""
-        text = [f"{self.kind}: trained on {self.images}, held out {self.held_out}"]
+        text = [f"{self.kind}: mined {self.images}, held out {self.held_out}"]
         text += [f"  {finding}" for finding in self.findings]
         if not self.held_out:
             text.append("  no image was held out (that takes 5 images and a share above 0), so the gain is not known")

@@ -21,7 +21,9 @@ class Kind:
 
     def __str__(self) -> str:
         samples = {1: "binary", 8: "8-bit", 16: "16-bit"}[self.bits]
-        return f"{samples} images" if self.bits == 1 else f"{samples} images of {self.components} component(s)"
+        if (self.components, self.bits) == (1, 1):
+            return "binary images"
+        return f"{samples} images of {self.components} component{'' if self.components == 1 else 's'}"
 
 
 @dataclass(frozen=True)

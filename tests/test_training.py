@@ -1,0 +1,312 @@
+"""Training: the same codebook from any workers, images held out, clear refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sofc.codebook import Codebook
+from sofc.coders.base import Plane, PlaneRange
+from sofc.coders.training import CoderTraining, Task
+from sofc.container.records import Section
+from sofc.errors import FormatError, UsageError
+from sofc.imagefiles import ImageSource, save
+from sofc.training import ModelReport, driver, train
+from sofc.training.held_out import split
+from sofc.training.shards import cut, in_order
+
+
+def gray_images(count: int, seed: int = 1) -> list[np.ndarray]:
+    """Smooth images with a common texture."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:40, :48]
+    texture = random.integers(0, 12, (40, 48))
+    return [
+        (100 + 40 * np.sin(rows / 9 + k) + 30 * np.cos(columns / 7) + texture + random.integers(0, 3, (40, 48)))
+        .clip(0, 255)
+        .astype(np.uint8)
+        for k in range(count)
+    ]
+
+
+def strokes(count: int, seed: int = 2) -> list[np.ndarray]:
+    """Binary images of random strokes of a few kinds."""
+    random = np.random.default_rng(seed)
+    images = []
+    for _ in range(count):
+        image = np.zeros((28, 28), np.bool_)
+        for _ in range(6):
+            y, x = random.integers(0, 20, 2)
+            h, w = ((8, 3), (3, 8), (5, 5))[random.integers(3)]
+            image[y : y + h, x : x + w] = True
+        images.append(image)
+    return images
+
+
+@dataclass(frozen=True)
+class SumTask:
+    """A task whose statistics tell which images a shard had, in which order."""
+
+    factor: int
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[int]:
+        """One number an image."""
+        return [self.factor * int(planes[0].sum()) for planes in images]
+
+
+class SumTraining(CoderTraining):
+    """Two passes; the section is everything that was seen, in order."""
+
+    seen: list[int]
+
+    def __init__(self, ranges: list[PlaneRange]) -> None:
+        self.ranges = ranges
+        self.passes = [SumTask(1), SumTask(-1)]
+        self.seen = []
+
+    def next_task(self) -> Task | None:
+        return self.passes[0] if self.passes else None
+
+    def merge(self, statistics: Iterator[Any]) -> None:
+        for shard in statistics:
+            self.seen += shard
+        self.passes.pop(0)
+
+    def sections(self) -> list[Section]:
+        return [Section(1, 0, repr((self.seen, self.ranges)).encode())]
+
+    def report(self) -> list[str]:
+        return [f"saw {len(self.seen)}"]
+
+
+@pytest.fixture
+def sums(monkeypatch: pytest.MonkeyPatch) -> list[SumTraining]:
+    """Trains SumTraining in place of a coder; gives every one that was started."""
+    started: list[SumTraining] = []
+
+    def start(coder: str, ranges: list[PlaneRange], **settings: Any) -> SumTraining:
+        started.append(SumTraining(list(ranges)))
+        return started[-1]
+
+    monkeypatch.setattr(driver, "start_training", start)
+    return started
+
+
+def test_cut() -> None:
+    assert cut(list(range(20)), 8) == [
+        [0, 1], [2, 3, 4], [5, 6], [7, 8, 9], [10, 11], [12, 13, 14], [15, 16], [17, 18, 19],
+    ]  # fmt: skip
+    assert cut([1, 2], 8) == [[1], [2]]
+    assert cut([], 8) == []
+
+
+class LazyExecutor(Executor):
+    """Like an executor of a cluster: nothing but submit, and it counts what is under way."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.most = 0
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        executor = self
+
+        class Late(Future[Any]):
+            def result(self, timeout: float | None = None) -> Any:
+                executor.under_way -= 1
+                return function(*args, **kwargs)
+
+        return Late()
+
+
+def test_in_order_keeps_order_and_window() -> None:
+    executor = LazyExecutor()
+    results = in_order(executor, lambda item: item * 2, range(50), window=5)
+    assert next(results) == 0
+    assert list(results) == list(range(2, 100, 2))
+    assert executor.most == 5
+    assert executor.under_way == 0
+
+
+def test_in_order_without_executor_is_lazy() -> None:
+    calls: list[int] = []
+    results = in_order(None, calls.append, range(5))
+    next(results)
+    assert calls == [0]
+
+
+def test_in_order_passes_errors_on() -> None:
+    with ThreadPoolExecutor(2) as pool, pytest.raises(ZeroDivisionError):
+        list(in_order(pool, lambda item: 1 // item, [1, 0, 1, 1]))
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "held"), [(4, 0.1, 0), (5, 0.1, 1), (20, 0.1, 2), (100, 0.25, 25), (9, 0, 0)]
+)
+def test_split(count: int, share: float, held: int) -> None:
+    positions = split(count, share)
+    assert len(set(positions)) == held
+    assert all(0 <= position < count for position in positions)
+
+
+def test_images_in_order_and_held_out_never_mined(sums: list[SumTraining], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "coded_size", lambda sources, codebook, coder: 10 * len(sources))
+    images = [np.full((2, 2), value, np.uint8) for value in range(20)]
+    result = train(images, name="sums", held_out=0.2)
+    mined = [value for value in range(20) if value not in (2, 7, 12, 17)]
+    assert sums[0].seen == [4 * value for value in mined] + [-4 * value for value in mined]
+    report = result.report.models[0]
+    assert (report.images, report.held_out, report.raw) == (16, 4, 16)
+    assert report.findings == ("saw 32",)
+
+
+def test_kinds_have_models_of_their_own(sums: list[SumTraining]) -> None:
+    images = [
+        np.zeros((3, 4), np.uint8),
+        np.ones((3, 4), np.bool_),
+        np.zeros((3, 4, 3), np.uint8),
+        np.full((3, 4), 1000, np.uint16),
+        np.full((5, 6), -7, np.int16),
+    ]
+    codebook = train(images, name="kinds").codebook
+    found = [(model.components, model.max_bits, model.transform, model.sections) for model in codebook.models]
+    assert found == [(1, 1, 0, (0,)), (1, 8, 0, (1,)), (1, 16, 0, (2,)), (3, 8, 1, (3,))]
+    assert [training.ranges for training in sums][3] == [
+        PlaneRange(0, 255), PlaneRange(-255, 255), PlaneRange(-255, 255),
+    ]  # fmt: skip
+
+
+def test_declared_bits_count(sums: list[SumTraining], tmp_path: Path) -> None:
+    save(tmp_path / "a.pgm", np.full((4, 4), 900, np.uint16), declared_bits=12)
+    assert train([tmp_path], name="a").codebook.models[0].max_bits == 12
+
+
+def test_order_of_paths_does_not_matter(sums: list[SumTraining], tmp_path: Path) -> None:
+    for number in range(6):
+        save(tmp_path / f"{number}.png", np.full((4, 4), number, np.uint8))
+    paths = sorted(tmp_path.iterdir())
+    one = train(paths, name="x", held_out=0).codebook
+    other = train([*paths[::-1], tmp_path], name="x", held_out=0).codebook
+    assert one.to_bytes() == other.to_bytes()
+
+
+def test_progress(sums: list[SumTraining]) -> None:
+    heard: list[tuple[str, int, int]] = []
+    train(gray_images(3), name="x", progress=lambda *step: heard.append(step))
+    kind = "8-bit images of 1 component"
+    stages = ["looking at the images", f"{kind}: pass 1", f"{kind}: pass 2"]
+    assert heard == [(stage, done, 3) for stage in stages for done in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"coder": "raw"}, "cannot be trained"),
+        ({"held_out": 0.6}, "held-out share"),
+        ({"held_out": -0.1}, "held-out share"),
+        ({"min_images": 0}, "min_images"),
+        ({"min_images": 4}, "only 3"),
+        ({"iterations": -1}, "iterations"),
+        ({"name": "a" * 65}, "name"),
+    ],
+)
+def test_refused_settings(sums: list[SumTraining], settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        train(gray_images(3), **{"name": "x", **settings})
+
+
+def test_no_images(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no images to train on"):
+        train([tmp_path], name="x")
+    with pytest.raises(UsageError, match="cannot train on a int"):
+        train([7], name="x")  # type: ignore[list-item]
+
+
+def test_unreadable_image_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    with pytest.raises(FormatError, match=r"b\.png"):
+        train([tmp_path], name="x")
+
+
+def test_report_lines() -> None:
+    good = ModelReport(
+        "8-bit images", 18, 2, ("iteration 0: 5 bytes",), codebook=1000, raw=9000, plain=3000, coded=2400
+    )
+    assert good.saved_per_image == 300
+    assert good.pays_after == 4
+    assert good.lines() == [
+        "8-bit images: mined 18, held out 2",
+        "  iteration 0: 5 bytes",
+        "  held-out images: 9000 bytes of samples -> 2400 with the codebook (ratio 3.750), 3000 without (ratio 3.000)",
+        "  it saves 300 bytes an image and has paid for its own 1000 bytes after 4 images like these",
+    ]
+    bad = ModelReport("8-bit images", 18, 2, (), codebook=1000, raw=9000, plain=3000, coded=3000)
+    assert bad.pays_after is None
+    assert "warning: the codebook saves nothing" in bad.lines()[-1]
+    unknown = ModelReport("8-bit images", 3, 0, (), codebook=1000)
+    assert "the gain is not known" in unknown.lines()[-1]
+
+
+def check_same_from_all_workers(images: list[np.ndarray]) -> Codebook:
+    alone = train(images, name="same", iterations=2)
+    with ThreadPoolExecutor(3) as threads:
+        in_threads = train(images, name="same", iterations=2, executor=threads)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        in_processes = train(images, name="same", iterations=2, executor=processes)
+    assert in_threads.codebook.to_bytes() == alone.codebook.to_bytes()
+    assert in_processes.codebook.to_bytes() == alone.codebook.to_bytes()
+    assert in_threads.report == in_processes.report == alone.report
+    return alone.codebook
+
+
+def test_same_bytes_from_all_workers() -> None:
+    colour = [
+        np.stack([image, image[::-1], image.T[:40, :40].repeat(2, 1)[:, :48]], axis=-1) for image in gray_images(3)
+    ]
+    codebook = check_same_from_all_workers([*gray_images(10), *strokes(30), *colour])
+    assert Codebook.from_bytes(codebook.to_bytes()).id == codebook.id
+    assert "images=43 sha256=" in codebook.provenance
+
+
+def test_min_images_keeps_rare_shapes_out() -> None:
+    """A patch of one image only must not be found in the codebook."""
+    from sofc.coders.shape import ShapeCoder
+
+    images = strokes(40)
+    rare = np.eye(7, dtype=np.bool_) | np.eye(7, dtype=np.bool_)[::-1] | (np.arange(7) % 2 == 0)
+    for _ in range(4):
+        images[11][1:8, 1:8] = rare
+    codebook = train(images, name="x", held_out=0, min_images=3).codebook
+    shapes = ShapeCoder.from_sections([codebook.sections[0].data]).parameters[0].shapes.shapes
+    assert len(shapes) > 0
+    for number in range(len(shapes)):
+        shape = shapes[number] != 0
+        holders = sum(
+            bool((np.lib.stride_tricks.sliding_window_view(image, shape.shape) == shape).all(axis=(2, 3)).any())
+            for image in images
+        )
+        assert holders >= 3
+
+
+def test_held_out_figures_are_file_sizes() -> None:
+    """The reported bytes are those of real files."""
+    from sofc.collection import encode_collection
+    from sofc.imagefiles import each
+
+    images = gray_images(10)
+    result = train(images, name="x", iterations=1)
+    report = result.report.models[0]
+    held = [ImageSource(array=images[position]) for position in split(10, 0.1)]
+    data = b"".join(encode_collection(each(held), codebook=result.codebook, coder="shape", digest=False))
+    assert report.coded == len(data)
+    assert report.raw == 40 * 48
+    assert f"{report.coded} coded" in result.codebook.provenance
