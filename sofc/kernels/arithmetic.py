@@ -17,6 +17,7 @@ import numpy as np
 from sofc.kernels._jit import kernel
 
 Array = Any
+Integer = Any  # int, or numpy.int64 where kernels run interpreted
 
 OK = 0
 
@@ -52,7 +53,7 @@ def _start_encoder(state: Array) -> None:
 
 
 @kernel
-def _carry(output: Array, position: int) -> None:
+def _carry(output: Array, position: Integer) -> None:
     """Add one to the number that the bytes before ``position`` write."""
     place = position - 1
     while place >= 0 and output[place] == 255:
@@ -63,7 +64,7 @@ def _carry(output: Array, position: int) -> None:
 
 
 @kernel
-def _encode(output: Array, state: Array, below: int, frequency: int, total: int) -> None:
+def _encode(output: Array, state: Array, below: Integer, frequency: Integer, total: Integer) -> None:
     unit = state[RANGE] // total
     low = state[LOW] + unit * below
     span = unit * frequency
@@ -83,7 +84,7 @@ def _encode(output: Array, state: Array, below: int, frequency: int, total: int)
 
 
 @kernel
-def _finish_encoder(output: Array, state: Array) -> int:
+def _finish_encoder(output: Array, state: Array) -> Integer:
     """Write the fewest bytes that decode; returns how many there are in all, without zero bytes at the end."""
     low = state[LOW]
     position = state[POSITION]
@@ -118,7 +119,7 @@ def _start_decoder(data: Array, state: Array) -> None:
 
 
 @kernel
-def _decode_consume(data: Array, state: Array, unit: int, below: int, frequency: int) -> None:
+def _decode_consume(data: Array, state: Array, unit: Integer, below: Integer, frequency: Integer) -> None:
     code = state[CODE] - unit * below
     span = unit * frequency
     position = state[POSITION]
@@ -132,8 +133,8 @@ def _decode_consume(data: Array, state: Array, unit: int, below: int, frequency:
 
 
 @kernel
-def build_trees(frequencies: Array, trees: Array) -> int:
-    """Trees (tables, 2**bits) int32 from positive frequencies (tables, 2**bits) int32. Callers keep totals in bounds."""
+def build_trees(frequencies: Array, trees: Array) -> Integer:
+    """Trees (tables, 2**bits) int32 from positive frequencies (same shape) int32. Callers keep totals in bounds."""
     tables, symbols = frequencies.shape
     sums = np.zeros(2 * symbols, np.int64)
     for table in range(tables):
@@ -147,7 +148,7 @@ def build_trees(frequencies: Array, trees: Array) -> int:
 
 
 @kernel
-def _halve(tree: Array, symbols: int, leaves: Array) -> None:
+def _halve(tree: Array, symbols: Integer, leaves: Array) -> None:
     """Every frequency f becomes (f + 1) >> 1. ``leaves``: scratch, int64, 2 * symbols."""
     leaves[1] = tree[0]
     for node in range(1, symbols):
@@ -163,7 +164,8 @@ def _halve(tree: Array, symbols: int, leaves: Array) -> None:
 
 @kernel
 def _encode_symbol(
-    output: Array, state: Array, tree: Array, symbol: int, bits: int, increment: int, limit: int, leaves: Array
+    output: Array, state: Array, tree: Array, symbol: Integer, bits: Integer, increment: Integer, limit: Integer,
+    leaves: Array,
 ) -> None:
     total = np.int64(tree[0])
     below = np.int64(0)
@@ -187,8 +189,8 @@ def _encode_symbol(
 
 @kernel
 def _decode_symbol(
-    data: Array, state: Array, tree: Array, bits: int, increment: int, limit: int, leaves: Array
-) -> int:
+    data: Array, state: Array, tree: Array, bits: Integer, increment: Integer, limit: Integer, leaves: Array
+) -> Integer:
     total = np.int64(tree[0])
     unit = state[RANGE] // total
     target = min(state[CODE] // unit, total - 1)
@@ -213,7 +215,7 @@ def _decode_symbol(
 
 
 @kernel
-def _bit_length(value: int) -> int:
+def _bit_length(value: Integer) -> Integer:
     length = 0
     while value > 0:
         value >>= 1
@@ -222,7 +224,7 @@ def _bit_length(value: int) -> int:
 
 
 @kernel
-def encode_numbers(values: Array, above: Array, output: Array) -> int:
+def encode_numbers(values: Array, above: Array, output: Array) -> Integer:
     """Code numbers 0 .. 2**31 - 1 (int64); returns the byte count, or -1 where ``output`` (uint8) is too short.
 
     The bit length of each number is a symbol of an adaptive table chosen by the bit lengths of the number before it
@@ -250,7 +252,7 @@ def encode_numbers(values: Array, above: Array, output: Array) -> int:
 
 
 @kernel
-def decode_numbers(data: Array, above: Array, values: Array) -> int:
+def decode_numbers(data: Array, above: Array, values: Array) -> Integer:
     """The numbers again into ``values`` (int64)."""
     state = np.zeros(4, np.int64)
     leaves = np.zeros(2 * NUMBER_CLASSES, np.int64)
@@ -275,7 +277,7 @@ def decode_numbers(data: Array, above: Array, values: Array) -> int:
 
 
 @kernel
-def _loudness(folded: int, logarithmic: int) -> int:
+def _loudness(folded: Integer, logarithmic: Integer) -> Integer:
     """Linear: the value, at most LINEAR_CAP. Logarithmic: 16 log2(1 + value), straight lines between powers of two."""
     if logarithmic == 0:
         return min(folded, LINEAR_CAP)
@@ -284,7 +286,7 @@ def _loudness(folded: int, logarithmic: int) -> int:
 
 
 @kernel
-def fill_loudness(folded: Array, logarithmic: int, loudness: Array) -> int:
+def fill_loudness(folded: Array, logarithmic: Integer, loudness: Array) -> Integer:
     """Loudness of all samples into ``loudness`` (int32, padded by PAD_TOP, PAD_BOTTOM rows and PAD_SIDE columns)."""
     rows, width = folded.shape
     for y in range(rows):
@@ -294,7 +296,7 @@ def fill_loudness(folded: Array, logarithmic: int, loudness: Array) -> int:
 
 
 @kernel
-def fill_reference_activity(loudness: Array, weights: Array, activity: Array) -> int:
+def fill_reference_activity(loudness: Array, weights: Array, activity: Array) -> Integer:
     """Add a reference plane's share to ``activity`` (int32, rows x width): own place, west, east, north, south."""
     rows, width = activity.shape
     for y in range(rows):
@@ -312,13 +314,13 @@ def fill_reference_activity(loudness: Array, weights: Array, activity: Array) ->
 
 
 @kernel
-def fill_classes(reference: Array, near: int, far: int, classes: Array) -> int:
+def fill_classes(reference: Array, near: Integer, far: Integer, classes: Array) -> Integer:
     """Class 0 .. 6 (uint8) of each folded residual: zero, up to ``near``, up to ``far``, beyond, each odd and even."""
     rows, width = classes.shape
     for y in range(rows):
         for x in range(width):
             value = np.int64(reference[y, x])
-            number = 0
+            number = np.int64(0)
             if value > 0:
                 number = 1 + (value & 1)
                 if value > near:
@@ -330,7 +332,7 @@ def fill_classes(reference: Array, near: int, far: int, classes: Array) -> int:
 
 
 @kernel
-def _activity(loudness: Array, y: int, x: int, weights: Array) -> int:
+def _activity(loudness: Array, y: Integer, x: Integer, weights: Array) -> Integer:
     """Own share: west, north, northwest, northeast, second west, second north."""
     row = y + PAD_TOP
     column = x + PAD_SIDE
@@ -345,7 +347,7 @@ def _activity(loudness: Array, y: int, x: int, weights: Array) -> int:
 
 
 @kernel
-def _level(activity: int, thresholds: Array) -> int:
+def _level(activity: Integer, thresholds: Array) -> Integer:
     """How many thresholds (ascending) are at or below ``activity``."""
     first = 0
     last = thresholds.size
@@ -360,9 +362,9 @@ def _level(activity: int, thresholds: Array) -> int:
 
 @kernel
 def _table(
-    y: int, x: int, loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, classes: Array,
-    class_count: int, phases: int,
-) -> int:
+    y: Integer, x: Integer, loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, classes:
+    Array, class_count: Integer, phases: Integer,
+) -> Integer:
     """The table of the tuple at (y, x): ((level * class_count) + class) * phases + x mod phases."""
     level = _level(_activity(loudness, y, x, weights) + np.int64(reference_activity[y, x]), thresholds)
     number = np.int64(classes[y, x]) if class_count > 1 else 0
@@ -372,7 +374,7 @@ def _table(
 @kernel
 def fine_contexts(
     loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, levels: Array
-) -> int:
+) -> Integer:
     """The level of every sample (uint8), for training."""
     rows, width = levels.shape
     for y in range(rows):
@@ -384,8 +386,9 @@ def fine_contexts(
 @kernel
 def detail_tables(
     folded: Array, loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, classes: Array,
-    class_count: int, phases: int, split: int, tile_rows: int, tile_columns: int, tables: Array, symbols: Array,
-) -> int:
+    class_count: Integer, phases: Integer, split: Integer, tile_rows: Integer, tile_columns: Integer, tables: Array,
+    symbols: Array,
+) -> Integer:
     """Table and symbol of each whole tuple (int32, tuples in raster order). Their last table is that of loud tuples."""
     rows, width = folded.shape
     mask = (1 << split) - 1
@@ -413,8 +416,8 @@ def detail_tables(
 
 @kernel
 def encode_symbols(
-    tables: Array, symbols: Array, trees: Array, bits: int, increment: int, limit: int, output: Array
-) -> int:
+    tables: Array, symbols: Array, trees: Array, bits: Integer, increment: Integer, limit: Integer, output: Array
+) -> Integer:
     """Code each symbol with its table; ``trees`` change. Byte count, or -1 where ``output`` (uint8) is too short."""
     state = np.zeros(4, np.int64)
     leaves = np.zeros(2 << bits, np.int64)
@@ -428,10 +431,10 @@ def encode_symbols(
 
 @kernel
 def decode_detail(
-    data: Array, folded: Array, loudness: Array, logarithmic: int, weights: Array, thresholds: Array,
-    reference_activity: Array, classes: Array, class_count: int, phases: int, split: int, tile_rows: int,
-    tile_columns: int, trees: Array, increment: int, limit: int,
-) -> int:
+    data: Array, folded: Array, loudness: Array, logarithmic: Integer, weights: Array, thresholds: Array,
+    reference_activity: Array, classes: Array, class_count: Integer, phases: Integer, split: Integer, tile_rows:
+    Integer, tile_columns: Integer, trees: Array, increment: Integer, limit: Integer,
+) -> Integer:
     """Add the low parts to ``folded``, which holds high parts shifted left by ``split``; fills ``loudness`` on the way.
 
     Left-over samples at the edges must be whole and have their loudness already. Returns the bytes read.
@@ -465,9 +468,9 @@ def decode_detail(
 
 @kernel
 def adaptive_cost(
-    tables: Array, symbols: Array, frequencies: Array, totals: Array, increment: int, limit: int
+    tables: Array, symbols: Array, frequencies: Array, totals: Array, increment: Integer, limit: Integer
 ) -> float:
-    """Bits that an ideal coder spends, for training. ``frequencies`` (tables, symbols) and ``totals``: int64, change."""
+    """Bits of an ideal coder, for training. ``frequencies`` (tables, symbols) and ``totals``: int64, change."""
     cost = 0.0
     for index in range(symbols.size):
         table = tables[index]
@@ -485,7 +488,7 @@ def adaptive_cost(
 
 
 @kernel
-def count_symbols(tables: Array, symbols: Array, counts: Array) -> int:
+def count_symbols(tables: Array, symbols: Array, counts: Array) -> Integer:
     """Add each (table, symbol) to ``counts`` (int64), for training."""
     for index in range(symbols.size):
         counts[tables[index], symbols[index]] += 1
@@ -493,7 +496,7 @@ def count_symbols(tables: Array, symbols: Array, counts: Array) -> int:
 
 
 @kernel
-def count_levels(folded: Array, levels: Array, classes: Array, phases: int, counts: Array) -> int:
+def count_levels(folded: Array, levels: Array, classes: Array, phases: Integer, counts: Array) -> Integer:
     """Add each sample to ``counts`` (int64: x mod phases, class, level, coarse value), for training.
 
     The coarse value of v is v below 256, else 32 for each octave from there on and the five bits below the leading one.
@@ -511,8 +514,8 @@ def count_levels(folded: Array, levels: Array, classes: Array, phases: int, coun
 
 
 @kernel
-def add_equations(loudness: Array, references: Array, step: int, matrix: Array) -> int:
-    """Add the normal equations of "loudness from its neighbours' loudness and one" to ``matrix`` (float64), for training.
+def add_equations(loudness: Array, references: Array, step: Integer, matrix: Array) -> Integer:
+    """For training: add the normal equations of loudness from its neighbours' loudness and one to ``matrix`` (float64).
 
     ``references``: padded loudness of the planes coded before (planes, rows, columns). The last column of ``matrix``
     is the right-hand side. Every ``step``-th sample counts, the less the louder its surroundings are.

@@ -12,6 +12,7 @@ import numpy as np
 from sofc.kernels._jit import kernel
 
 Array = Any
+Integer = Any  # int, or numpy.int64 where kernels run interpreted
 
 OK = 0
 BROKEN = 1
@@ -22,7 +23,7 @@ MAX_VALUE_BITS = 20
 
 
 @kernel
-def _put(output: Array, position: int, value: int, count: int) -> int:
+def _put(output: Array, position: Integer, value: Integer, count: Integer) -> Integer:
     """Write the low ``count`` bits of ``value`` at bit ``position``; returns the position after them."""
     for place in range(count - 1, -1, -1):
         if (value >> place) & 1:
@@ -32,7 +33,7 @@ def _put(output: Array, position: int, value: int, count: int) -> int:
 
 
 @kernel
-def _bit(data: Array, position: int) -> int:
+def _bit(data: Array, position: Integer) -> Integer:
     byte = position >> 3
     if byte >= data.size:
         return 0
@@ -40,7 +41,7 @@ def _bit(data: Array, position: int) -> int:
 
 
 @kernel
-def _remainder_bits(divisor: int) -> int:
+def _remainder_bits(divisor: Integer) -> Integer:
     bits = 0
     while (1 << bits) < divisor:
         bits += 1
@@ -48,7 +49,7 @@ def _remainder_bits(divisor: int) -> int:
 
 
 @kernel
-def _bit_length(value: int) -> int:
+def _bit_length(value: Integer) -> Integer:
     length = 0
     while value > 0:
         value >>= 1
@@ -57,7 +58,7 @@ def _bit_length(value: int) -> int:
 
 
 @kernel
-def golomb_cost(distances: Array, divisor: int) -> int:
+def golomb_cost(distances: Array, divisor: Integer) -> Integer:
     """Bits of all ``distances`` (int64) in Golomb code."""
     bits = _remainder_bits(divisor)
     short = (1 << bits) - divisor
@@ -72,8 +73,9 @@ def golomb_cost(distances: Array, divisor: int) -> int:
 
 @kernel
 def write_shapes(
-    distances: Array, shapes: Array, divisor: int, codes: Array, lengths: Array, singles: int, output: Array, position: int
-) -> int:
+    distances: Array, shapes: Array, divisor: Integer, codes: Array, lengths: Array, singles: Integer, output: Array,
+    position: Integer,
+) -> Integer:
     """Write the pairs of ``list_shapes`` from bit ``position``; ``output`` (uint8) is zero and long enough.
 
     Symbol 0 of the code is the escape, 1 .. ``singles`` are single values, then come the shapes. An escaped value v
@@ -105,7 +107,9 @@ def write_shapes(
 
 
 @kernel
-def _read_symbol(data: Array, position: int, first_codes: Array, first_ranks: Array, symbols: Array, result: Array) -> int:
+def _read_symbol(
+    data: Array, position: Integer, first_codes: Array, first_ranks: Array, symbols: Array, result: Array
+) -> Integer:
     """Read one canonical codeword: symbol into ``result[0]`` (-1 if there is none), returns the position after it.
 
     ``first_codes[n]`` is the first codeword of n bits, ``first_ranks[n]`` its rank among all, entry n + 1 its end.
@@ -124,10 +128,10 @@ def _read_symbol(data: Array, position: int, first_codes: Array, first_ranks: Ar
 
 @kernel
 def read_shapes(
-    data: Array, count: int, divisor: int, image_rows: int, largest: int, first_codes: Array, first_ranks: Array,
-    symbols: Array, singles: int, heights: Array, widths: Array, offsets: Array, pool: Array, plane: Array,
-    covered: Array, result: Array,
-) -> int:
+    data: Array, count: Integer, divisor: Integer, image_rows: Integer, largest: Integer, first_codes: Array,
+    first_ranks: Array, symbols: Array, singles: Integer, heights: Array, widths: Array, offsets: Array, pool: Array,
+    plane: Array, covered: Array, result: Array,
+) -> Integer:
     """Read ``count`` pairs from bit 0 into ``plane`` (int32) and ``covered`` (uint8), both zero; the bits read into
     ``result[0]``. BROKEN where something lies outside the plane or image, overlaps or exceeds ``largest``."""
     rows, width = plane.shape
@@ -202,8 +206,9 @@ def read_shapes(
 
 @kernel
 def write_leftovers(
-    folded: Array, split: int, tile_rows: int, tile_columns: int, codes: Array, lengths: Array, output: Array, position: int
-) -> int:
+    folded: Array, split: Integer, tile_rows: Integer, tile_columns: Integer, codes: Array, lengths: Array, output:
+    Array, position: Integer,
+) -> Integer:
     """Write the low parts of the samples that no whole tuple holds, in raster order."""
     rows, width = folded.shape
     whole_rows = rows - rows % tile_rows
@@ -217,9 +222,9 @@ def write_leftovers(
 
 @kernel
 def read_leftovers(
-    data: Array, position: int, split: int, tile_rows: int, tile_columns: int, first_codes: Array, first_ranks: Array,
-    symbols: Array, folded: Array, result: Array,
-) -> int:
+    data: Array, position: Integer, split: Integer, tile_rows: Integer, tile_columns: Integer, first_codes: Array,
+    first_ranks: Array, symbols: Array, folded: Array, result: Array,
+) -> Integer:
     """Add the left-over low parts to ``folded``, which holds high parts shifted left; position into ``result[0]``."""
     rows, width = folded.shape
     whole_rows = rows - rows % tile_rows

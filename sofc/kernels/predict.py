@@ -15,6 +15,7 @@ import numpy as np
 from sofc.kernels._jit import kernel
 
 Array = Any
+Integer = Any  # int, or numpy.int64 where kernels run interpreted
 
 MED = 0
 GAP = 1
@@ -25,7 +26,7 @@ OUT_OF_RANGE = 1
 
 
 @kernel
-def _med(plane: Array, y: int, x: int, top: int) -> int:
+def _med(plane: Array, y: Integer, x: Integer, top: Integer) -> Integer:
     """Median edge detector; outside the image: the left sample in the first row, the one above in the first column."""
     if y == top:
         return np.int64(plane[y, x - 1]) if x > 0 else np.int64(0)
@@ -44,7 +45,10 @@ def _med(plane: Array, y: int, x: int, top: int) -> int:
 
 
 @kernel
-def _gap(plane: Array, y: int, x: int, top: int, width: int, shift: int, last_error: int, guess: Array) -> int:
+def _gap(
+    plane: Array, y: Integer, x: Integer, top: Integer, width: Integer, shift: Integer, last_error: Integer, guess:
+    Array,
+) -> Integer:
     """Writes 16 times the gradient adjusted prediction to ``guess[0]`` and returns the number of its context."""
     if y == top:
         west = np.int64(plane[y, x - 1]) if x > 0 else np.int64(0)
@@ -116,8 +120,9 @@ def _gap(plane: Array, y: int, x: int, top: int, width: int, shift: int, last_er
 
 @kernel
 def fold_plane(
-    plane: Array, low: int, high: int, image_rows: int, mode: int, shift: int, sums: Array, counts: Array, folded: Array
-) -> int:
+    plane: Array, low: Integer, high: Integer, image_rows: Integer, mode: Integer, shift: Integer, sums: Array, counts:
+    Array, folded: Array,
+) -> Integer:
     """Folded residuals of ``plane`` into ``folded`` (int32, same shape). ``sums`` and ``counts``: int64, 2048 each."""
     rows, width = plane.shape
     guess = np.zeros(1, np.int64)
@@ -158,8 +163,9 @@ def fold_plane(
 
 @kernel
 def unfold_plane(
-    folded: Array, low: int, high: int, image_rows: int, mode: int, shift: int, sums: Array, counts: Array, plane: Array
-) -> int:
+    folded: Array, low: Integer, high: Integer, image_rows: Integer, mode: Integer, shift: Integer, sums: Array, counts:
+    Array, plane: Array,
+) -> Integer:
     """The samples again, from ``folded`` (int32) into ``plane`` (int32). OUT_OF_RANGE where one leaves its range."""
     rows, width = plane.shape
     guess = np.zeros(1, np.int64)

@@ -13,6 +13,7 @@ import numpy as np
 from sofc.kernels._jit import kernel
 
 Array = Any
+Integer = Any  # int, or numpy.int64 where kernels run interpreted
 
 OK = 0
 FULL = 1
@@ -30,7 +31,9 @@ EMPTY = -1
 
 
 @kernel
-def fill_masks(plane: Array, image_rows: int, max_rows: int, max_columns: int, across: Array, down: Array) -> int:
+def fill_masks(
+    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, across: Array, down: Array
+) -> Integer:
     """Bit w of ``across[y, x]`` (int64): at least half of the w samples from (y, x) to the right is nonzero; bit h of
     ``down``: the same for h samples downwards. Neither leaves the plane or the image."""
     rows, width = plane.shape
@@ -57,7 +60,9 @@ def fill_masks(plane: Array, image_rows: int, max_rows: int, max_columns: int, a
 
 
 @kernel
-def _extent(across: Array, down: Array, y: int, x: int, max_rows: int, max_columns: int, row_masks: Array) -> int:
+def _extent(
+    across: Array, down: Array, y: Integer, x: Integer, max_rows: Integer, max_columns: Integer, row_masks: Array
+) -> Integer:
     """Fills ``row_masks[h]`` with the widths allowed for height h; returns the greatest height worth looking at."""
     rows = across.shape[0]
     allowed = np.int64(across[y, x])
@@ -72,7 +77,7 @@ def _extent(across: Array, down: Array, y: int, x: int, max_rows: int, max_colum
 
 
 @kernel
-def _find_slot(keys: Array, key: int) -> int:
+def _find_slot(keys: Array, key: Integer) -> Integer:
     """Where ``key`` is or would go in an open hash table whose size is a power of two."""
     mask = keys.size - 1
     slot = (key ^ (key >> 29)) & mask
@@ -83,9 +88,9 @@ def _find_slot(keys: Array, key: int) -> int:
 
 @kernel
 def count_windows(
-    plane: Array, image_rows: int, first_image: int, max_rows: int, max_columns: int, across: Array, down: Array,
-    keys: Array, counts: Array, images: Array, last_image: Array, sizes: Array, used: Array,
-) -> int:
+    plane: Array, image_rows: Integer, first_image: Integer, max_rows: Integer, max_columns: Integer, across: Array,
+    down: Array, keys: Array, counts: Array, images: Array, last_image: Array, sizes: Array, used: Array,
+) -> Integer:
     """Count every window of two samples or more in a hash table (int64 arrays; ``keys`` EMPTY at first).
 
     ``images`` counts the images that hold a window, ``sizes`` keeps 256 h + w, ``used[0]`` the slots taken. FULL
@@ -138,7 +143,7 @@ def count_windows(
 
 
 @kernel
-def insert_keys(keys: Array, entries: Array, values: Array, slots: Array) -> int:
+def insert_keys(keys: Array, entries: Array, values: Array, slots: Array) -> Integer:
     """Put ``entries`` (distinct) into an empty table ``keys``, entry i's number i into ``values`` at its slot."""
     for index in range(entries.size):
         slot = _find_slot(keys, entries[index])
@@ -149,7 +154,7 @@ def insert_keys(keys: Array, entries: Array, values: Array, slots: Array) -> int
 
 
 @kernel
-def hash_shapes(heights: Array, widths: Array, offsets: Array, pool: Array, entries: Array) -> int:
+def hash_shapes(heights: Array, widths: Array, offsets: Array, pool: Array, entries: Array) -> Integer:
     """Key (int64) of each shape; its samples stand row by row from ``offsets`` in ``pool`` (int32)."""
     for index in range(heights.size):
         h = np.int64(heights[index])
@@ -172,9 +177,9 @@ def hash_shapes(heights: Array, widths: Array, offsets: Array, pool: Array, entr
 
 @kernel
 def find_windows(
-    plane: Array, image_rows: int, max_rows: int, max_columns: int, across: Array, down: Array, keys: Array,
+    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, across: Array, down: Array, keys: Array,
     values: Array, found: Array, places: Array,
-) -> int:
+) -> Integer:
     """All windows whose key is in the table: its number into ``found``, y * width + x into ``places`` (both int64).
 
     Returns how many there are, which may be more than fit; no more than fit are written.
@@ -219,9 +224,9 @@ def find_windows(
 
 @kernel
 def find_fresh(
-    plane: Array, image_rows: int, max_rows: int, max_columns: int, across: Array, down: Array, keys: Array,
+    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, across: Array, down: Array, keys: Array,
     values: Array, fresh: Array, found: Array, places: Array, sizes: Array,
-) -> int:
+) -> Integer:
     """The first window of each key that is in the table and still ``fresh`` (uint8 by number, cleared here): number,
     place as above and 256 h + w (all int64, as many as numbers). Returns how many there are."""
     rows, width = plane.shape
@@ -265,9 +270,9 @@ def find_fresh(
 
 @kernel
 def place_shapes(
-    plane: Array, found: Array, places: Array, heights: Array, widths: Array, offsets: Array, pool: Array,
-    anchors: Array, covered: Array,
-) -> int:
+    plane: Array, found: Array, places: Array, heights: Array, widths: Array, offsets: Array, pool: Array, anchors:
+    Array, covered: Array,
+) -> Integer:
     """Place the matches in their order wherever all samples are equal and none is covered yet.
 
     ``anchors`` (int32, 0 at first) gets 1 + the shape's number at its top left sample, ``covered`` (uint8) 1 at all its
@@ -298,7 +303,7 @@ def place_shapes(
 
 
 @kernel
-def list_shapes(plane: Array, anchors: Array, covered: Array, distances: Array, shapes: Array) -> int:
+def list_shapes(plane: Array, anchors: Array, covered: Array, distances: Array, shapes: Array) -> Integer:
     """The (location, shape) pairs in raster order: how many free samples were passed since the last pair, and the
     shape's number + 1 or, for a single sample, minus its value. Both int64, as long as the plane; returns the count."""
     rows, width = plane.shape

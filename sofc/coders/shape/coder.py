@@ -47,7 +47,7 @@ class ShapeCoder(Coder):
     ) -> list[Plane]:
         """The planes again. Raises FormatError where a stream breaks the rules or the number of planes is another."""
         if len(streams) != len(self.parameters):
-            raise FormatError(f"a shape codebook for {len(self.parameters)} planes cannot decode {len(streams)} streams")
+            raise FormatError(f"a shape codebook for {len(self.parameters)} planes got {len(streams)} streams")
         planes: list[Plane] = []
         folded: list[Plane] = []
         for stream, span, parameters in zip(streams, ranges, self.parameters, strict=True):

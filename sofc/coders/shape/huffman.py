@@ -57,7 +57,7 @@ class HuffmanCode:
 
     @classmethod
     def from_lengths(cls, lengths: Lengths) -> HuffmanCode:
-        """Raises FormatError where a length is not 1 .. MAX_CODE_BITS or the lengths claim more codewords than exist."""
+        """Raises FormatError where a length is not 1 .. MAX_CODE_BITS or there are more codewords than exist."""
         if lengths.size == 0 or int(lengths.min()) < 1 or int(lengths.max()) > MAX_CODE_BITS:
             raise FormatError(f"codeword lengths must be 1 to {MAX_CODE_BITS} bits")
         per_length = np.bincount(lengths, minlength=MAX_CODE_BITS + 2)

@@ -82,7 +82,7 @@ class _WindowTable:
 
     def _clear(self) -> None:
         self.keys = np.full(TABLE_SLOTS, windows.EMPTY, np.int64)
-        self.columns = [np.zeros(TABLE_SLOTS, np.int64) for _ in range(4)]
+        self.counts, self.image_counts, self.last_image, self.sizes = np.zeros((4, TABLE_SLOTS), np.int64)
         self.used = np.zeros(1, np.int64)
         self.kept = NO_WINDOWS
 
@@ -90,7 +90,8 @@ class _WindowTable:
         """Count the windows of one image; of an image too rich for the table, those that fit."""
         across, down = window_masks(high, high.shape[0], max_rows, max_columns)
         windows.count_windows(
-            high, high.shape[0], self.images, max_rows, max_columns, across, down, self.keys, *self.columns, self.used
+            high, high.shape[0], self.images, max_rows, max_columns, across, down, self.keys, self.counts,
+            self.image_counts, self.last_image, self.sizes, self.used,
         )
         self.images += 1
         if 4 * int(self.used[0]) > TABLE_SLOTS:
@@ -100,8 +101,8 @@ class _WindowTable:
         filled = np.flatnonzero(self.keys != windows.EMPTY)
         keys = self.keys[filled]
         order = np.argsort(keys)
-        counts, images, _, sizes = (column[filled][order] for column in self.columns)
-        found = WindowCounts(keys[order], counts, images, sizes)
+        filled = filled[order]
+        found = WindowCounts(keys[order], self.counts[filled], self.image_counts[filled], self.sizes[filled])
         kept = merge_windows(self.kept, found).prune(SHARD_KEPT)
         self._clear()
         self.kept = kept
@@ -191,7 +192,6 @@ class Placement(NamedTuple):
     symbols: Integers
     single_symbols: Integers
     pairs: int
-    images: Integers
 
     @property
     def bits(self) -> int:
@@ -202,14 +202,19 @@ class Placement(NamedTuple):
 def no_placement(model: ShapeModel) -> Placement:
     """The sum of nothing."""
     joint = model.singles + 1 + len(model.shapes)
-    return Placement(
-        0, 0, 0, np.zeros(joint, np.int64), np.zeros(model.singles + 1, np.int64), 0, np.zeros(joint, np.int64)
-    )
+    return Placement(0, 0, 0, np.zeros(joint, np.int64), np.zeros(model.singles + 1, np.int64), 0)
 
 
 def add_placements(first: Placement, second: Placement) -> Placement:
     """Sums of all fields."""
-    return Placement(*(one + other for one, other in zip(first, second, strict=True)))
+    return Placement(
+        first.location_bits + second.location_bits,
+        first.code_bits + second.code_bits,
+        first.single_bits + second.single_bits,
+        first.symbols + second.symbols,
+        first.single_symbols + second.single_symbols,
+        first.pairs + second.pairs,
+    )
 
 
 def _place(high: Plane, model: ShapeModel) -> Placement:
@@ -223,7 +228,7 @@ def _place(high: Plane, model: ShapeModel) -> Placement:
             used = _symbols(pairs, model, empty.symbols.size)
             return empty._replace(
                 location_bits=pairs.location_bits, code_bits=pairs.code_bits, symbols=used,
-                single_symbols=symbols, pairs=pairs.shapes.size, images=(used > 0).astype(np.int64),
+                single_symbols=symbols, pairs=pairs.shapes.size,
             )
     return empty._replace(single_bits=single_bits, single_symbols=symbols)
 

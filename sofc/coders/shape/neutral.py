@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 
 from sofc.coders.base import Coder, Plane, PlaneRange
-from sofc.coders.shape.huffman import Lengths
 from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeSet, shape_model
 from sofc.coders.shape.plane import decode_plane, encode_plane, fold
 from sofc.coders.shape.section import round_frequencies
@@ -92,7 +91,7 @@ def _entropy(folded: Plane) -> float:
 
 
 class NeutralShapeCoder(Coder):
-    """Any number of planes of any range, each coded by itself: a byte with the number of its parameters, then the stream."""
+    """Any planes of any range, each coded by itself: a byte with the number of its parameters, then the stream."""
 
     id = 1
     name = "shape"

@@ -206,7 +206,7 @@ class PlaneParameters:
 
 
 def shape_model(shapes: ShapeSet, single_lengths: Lengths, lengths: Lengths, worth: int) -> ShapeModel:
-    """From codeword lengths: escape and singles alone, and escape, singles and shapes. FormatError if they are no code."""
+    """From codeword lengths: escape and singles alone; escape, singles and shapes. FormatError if they are no code."""
     return ShapeModel(
         single_lengths.size - 1,
         shapes,

@@ -67,9 +67,13 @@ def single_pairs(high: Plane, model: ShapeModel) -> Pairs:
     return _price(distances.astype(np.int64), -high.ravel()[places].astype(np.int64), model, False)
 
 
+def location_bits(high: Plane) -> int:
+    """Bits of the locations where every nonzero sample is a shape of its own."""
+    return _golomb(np.diff(np.flatnonzero(high), prepend=-1) - 1)[1]
+
+
 def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
     """The shape layer with shapes placed greedily, those that save most bits first."""
-    rows, width = high.shape
     shapes = model.shapes
     across, down = window_masks(high, image_rows, shapes.max_rows, shapes.max_columns)
     keys, numbers = shapes.table
@@ -125,11 +129,12 @@ def _golomb(distances: Integers) -> tuple[int, int]:
 
 @dataclass(frozen=True, eq=False)
 class EncodedPlane:
-    """A stream with what it is made of. ``detail_bits`` covers tuples and left-overs."""
+    """A stream with what it is made of. ``detail_bits`` covers tuples and left-overs, padding counts nowhere."""
 
     stream: bytes
     folded: Plane
     pairs: Pairs
+    header_bits: int
     detail_bits: int
 
 
@@ -173,7 +178,7 @@ def encode_plane(
             )
         arithmetic_part = _encode_tuples(folded, detail, references)
     stream = (head + output.tobytes() + arithmetic_part).rstrip(b"\0")
-    return EncodedPlane(stream, folded, pairs, leftovers + 8 * len(arithmetic_part))
+    return EncodedPlane(stream, folded, pairs, 8 * len(head), leftovers + 8 * len(arithmetic_part))
 
 
 def _varint(value: int) -> bytes:

@@ -1,8 +1,8 @@
 """A plane's section of a codebook: bytes and back.
 
-Section: varints (see ``plane``) mode (0 MED, 1 GAP, 2 none), shift (0-8), singles S, shapes N, worth, split (0 = no detail
-layer); with a detail layer also tile rows, tile columns, logarithmic (0 or 1), references (0-2), thresholds, phases,
-near, far, increment, limit. Then five blocks, each a varint byte count and as many bytes of range-coded numbers
+Section: varints (see ``plane``) mode (0 MED, 1 GAP, 2 none), shift (0-8), singles S, shapes N, worth, split (0: no
+detail layer); with a detail layer also tile rows, tile columns, logarithmic (0 or 1), references (0-2), thresholds,
+phases, near, far, increment, limit. Then five blocks, each a varint byte count and as many bytes of range-coded numbers
 (``encode_numbers``; the number "above" is given in brackets):
 
 1. sizes: height and width of each shape (height and width of the shape before).

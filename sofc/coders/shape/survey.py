@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.shape.huffman import HuffmanCode, code_lengths
-from sofc.coders.shape.parameters import CLASSES, ContextModel, DetailModel
-from sofc.coders.shape.plane import fold, loudness_of, reference_context, tuples_of
+from sofc.coders.shape.parameters import MAX_DETAIL_BITS, ContextModel, DetailModel
+from sofc.coders.shape.plane import fold, location_bits, loudness_of, reference_context, tuples_of
 from sofc.coders.shape.section import round_frequencies
 from sofc.kernels import arithmetic
 from sofc.kernels.predict import GAP, MED, NONE
@@ -25,6 +25,7 @@ PHASES = 2
 MAX_LEVELS = 16
 MAX_SPLIT = 11
 WEIGHT_ONE = 128
+TRIED_SPLITS = 4
 
 CELL_BITS = 8.0
 """What a used frequency is held to cost, so that few images do not get many contexts."""
@@ -203,16 +204,19 @@ class ContextChoice(NamedTuple):
     split: int
 
 
-def choose_contexts(fine: ContextModel, counts: Integers) -> ContextChoice:
-    """Levels, classes, phases and split that cost least."""
-    levels = _merge_levels(counts.sum(axis=(0, 1)))
+def choose_contexts(
+    fine: ContextModel, counts: Integers, split_wanted: int | None, use_contexts: bool
+) -> ContextChoice:
+    """Levels, classes, phases and split that cost least; the split where none is given, contexts if wanted."""
+    levels = _merge_levels(counts.sum(axis=(0, 1))) if use_contexts else np.zeros(1, np.int64)
     merged = np.add.reduceat(counts, levels, axis=2)
+    splits = range(1, MAX_SPLIT + 1) if split_wanted is None else [split_wanted]
     best = None
-    for phases in (1, PHASES):
-        for classes in sorted({1, fine.class_count}):
+    for phases in (1, PHASES) if use_contexts else (1,):
+        for classes in sorted({1, fine.class_count}) if use_contexts else (1,):
             kept = merged if phases > 1 else merged.sum(axis=0, keepdims=True)
             kept = kept if classes > 1 else kept.sum(axis=1, keepdims=True)
-            for split in range(1, MAX_SPLIT + 1):
+            for split in splits:
                 cost = _split_cost(kept, split)
                 if best is None or cost < best[0]:
                     best = (cost, phases, classes, split)
@@ -281,15 +285,17 @@ def _coarse_starts() -> Integers:
     return np.concatenate([np.arange(256), large]).astype(np.int64)
 
 
-def candidate_details(choice: ContextChoice) -> list[DetailModel]:
+def candidate_details(choice: ContextChoice, split_wanted: int | None) -> list[DetailModel]:
     """One sample at a time in all contexts, and tuples in fewer; their frequencies are still to be counted."""
     contexts = choice.contexts
     every = max(1, contexts.thresholds.size // 8 + 1)
     few = ContextModel(contexts.logarithmic, contexts.weights, contexts.thresholds[every - 1 :: every][:8])
-    candidates = [_untrained(choice.split, 1, 1, contexts)]
+    splits = range(choice.split, max(0, choice.split - TRIED_SPLITS), -1) if split_wanted is None else [split_wanted]
+    candidates = [_untrained(split, 1, 1, contexts) for split in splits]
     for rows, columns in ((1, 2), (2, 1), (2, 2), (1, 4)):
-        for split in {min(choice.split, 12 // (rows * columns)), min(choice.split, 12 // (rows * columns)) - 1}:
-            if split >= 1:
+        most = min(choice.split, MAX_DETAIL_BITS // (rows * columns))
+        for split in (most, most - 1):
+            if split >= 1 and split_wanted in (None, split):
                 candidates.append(_untrained(split, rows, columns, few))
     return candidates
 
@@ -328,15 +334,33 @@ class TupleTask:
         return found
 
 
-def choose_detail(candidates: Sequence[DetailModel], counts: Sequence[tuple[Integers, Integers]]) -> int:
-    """The candidate that costs least with its shape layer, as single values at random places."""
-    costs = []
-    for count, highs in counts:
-        cost = entropy(count) + CELL_BITS * np.count_nonzero(count)
-        loud = int(highs[1:].sum())
-        cost += entropy(np.array([loud, int(highs[0])])) + entropy(highs[1:])
-        costs.append(cost)
-    return int(np.argmin(costs))
+def promising_details(candidates: Sequence[DetailModel], counts: Sequence[tuple[Integers, Integers]]) -> list[int]:
+    """The candidates that code single samples, and the best of the others."""
+    costs = [detail_estimate(count) + high_estimate(highs) for count, highs in counts]
+    sizes = [detail.tile_rows * detail.tile_columns for detail in candidates]
+    single = [index for index, size in enumerate(sizes) if size == 1]
+    several = [index for index, size in enumerate(sizes) if size > 1]
+    return single + sorted(several, key=lambda index: costs[index])[:1]
+
+
+def detail_estimate(counts: Integers) -> float:
+    """Bits of tuples, each in its table."""
+    return entropy(counts) + CELL_BITS * np.count_nonzero(counts)
+
+
+def value_estimate(highs: Integers) -> float:
+    """Bits of the nonzero values of a shape layer."""
+    return entropy(highs[1:])
+
+
+def high_estimate(highs: Integers) -> float:
+    """Bits of a shape layer of single values at random places."""
+    loud = int(highs[1:].sum())
+    return entropy(np.array([loud, int(highs[0])])) + value_estimate(highs)
+
+
+MOST = arithmetic.MAX_TOTAL - 1024
+"""The largest limit tried: room for any increment below the largest total."""
 
 
 class Adaptation(NamedTuple):
@@ -347,15 +371,25 @@ class Adaptation(NamedTuple):
     limit: int
 
 
+ADAPTATIONS = (
+    (1 << 11, 8, 1 << 13),
+    (1 << 12, 8, 1 << 13),
+    (1 << 12, 24, 1 << 15),
+    (1 << 13, 16, 1 << 15),
+    (1 << 14, 32, 1 << 15),
+    (1 << 14, 48, MOST),
+    (1 << 15, 48, MOST),
+    (1 << 15, 96, MOST),
+)
+
+
 def candidate_adaptations(symbols: int) -> list[Adaptation]:
     """Adaptations to try for tables of this many symbols."""
     return [
-        Adaptation(max(start, 2 * symbols), increment, limit)
-        for start in (1024, 4096)
-        for increment in (8, 24, 64)
-        for limit in (1 << 13, 1 << 15)
-        if 4 * (symbols + increment) <= limit and 2 * max(start, 2 * symbols) <= limit
-    ] or [Adaptation(4 * symbols, 32, arithmetic.MAX_TOTAL - 64)]
+        Adaptation(start, increment, limit)
+        for start, increment, limit in ADAPTATIONS
+        if 4 * (symbols + increment) <= limit and 2 * symbols <= start
+    ]
 
 
 def trained_detail(detail: DetailModel, counts: Integers, adaptation: Adaptation) -> DetailModel:
@@ -377,34 +411,43 @@ def trained_detail(detail: DetailModel, counts: Integers, adaptation: Adaptation
 
 def _low_counts(counts: Integers, detail: DetailModel) -> Integers:
     """Counts of single low parts from those of tuples."""
-    return counts.sum(axis=0).reshape(-1, 1 << detail.split).sum(axis=0)
-
-
-def adaptive_bits(folded: Plane, detail: DetailModel, references: Sequence[Plane]) -> float:
-    """Bits of the tuples of one plane with a trained detail layer."""
-    tables, symbols = tuples_of(folded, detail, references)
-    frequencies = detail.frequencies.astype(np.int64)
-    return float(
-        arithmetic.adaptive_cost(
-            tables, symbols, frequencies, frequencies.sum(axis=1), detail.increment, detail.limit
-        )
-    )
+    low: Integers = counts.sum(axis=0).reshape(-1, 1 << detail.split).sum(axis=0)
+    return low
 
 
 @dataclass(frozen=True)
 class AdaptationTask:
-    """Bits of each plane with each candidate of its detail layer."""
+    """Bits of each plane with each candidate of its detail layer and each way to adapt it."""
 
     ranges: list[PlaneRange]
     predictions: list[Prediction]
-    details: list[list[DetailModel]]
+    details: list[list[list[DetailModel]]]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[Floats]:
-        """[plane] (candidates,)."""
-        bits = [np.zeros(len(candidates)) for candidates in self.details]
+    def collect(self, images: Iterator[list[Plane]]) -> list[list[tuple[Floats, int]]]:
+        """[plane][detail] (bits of the tuples by adaptation, bits of the locations of single values)."""
+        bits = [[np.zeros(len(variants)) for variants in details] for details in self.details]
+        locations = [[0] * len(details) for details in self.details]
         for planes in images:
             folded = fold_all(planes, self.ranges, self.predictions)
-            for number, candidates in enumerate(self.details):
-                for index, detail in enumerate(candidates):
-                    bits[number][index] += adaptive_bits(folded[number], detail, references_of(folded, number))
-        return bits
+            for number, details in enumerate(self.details):
+                references = references_of(folded, number)
+                for index, variants in enumerate(details):
+                    bits[number][index] += _adaptive_bits(folded[number], variants, references)
+                    locations[number][index] += location_bits(folded[number] >> variants[0].split)
+        return [
+            list(zip(plane_bits, plane_locations, strict=True))
+            for plane_bits, plane_locations in zip(bits, locations, strict=True)
+        ]
+
+
+def _adaptive_bits(folded: Plane, variants: Sequence[DetailModel], references: Sequence[Plane]) -> Floats:
+    """Bits of the tuples of one plane with each variant, which differ in adaptation alone."""
+    tables, symbols = tuples_of(folded, variants[0], references)
+    bits = np.zeros(len(variants))
+    for index, detail in enumerate(variants):
+        frequencies = detail.frequencies.astype(np.int64)
+        totals = frequencies.sum(axis=1)
+        bits[index] = arithmetic.adaptive_cost(
+            tables, symbols, frequencies, totals, detail.increment, detail.limit
+        )
+    return bits

@@ -13,10 +13,9 @@ from sofc.coders.base import PlaneRange
 from sofc.coders.shape import mining, survey
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeModel, ShapeSet
-from sofc.coders.shape.section import build_section
+from sofc.coders.shape.section import MAX_WORTH, build_section
 from sofc.coders.training import CoderTraining, Task
 from sofc.container.records import Section
-from sofc.kernels.arithmetic import OWN_NEIGHBOURS
 from sofc.kernels.predict import NONE
 
 Passes = Generator[Task, Iterator[Any], None]
@@ -43,6 +42,8 @@ class ShapeTraining(CoderTraining):
     ``min_images``: shapes of several samples must be in at least that many images. ``iterations``: at most so many
     passes of encoding and re-weighing (0: one pass as published); None: while they gain. ``max_window``: rows and
     columns of the largest shape, by default 4 x 4, for binary planes 28 x 28. ``max_shapes``: shapes kept a plane.
+    ``split``: bits of the detail layer; None: those that cost least. ``contexts`` False: one table for all tuples,
+    as published.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class ShapeTraining(CoderTraining):
         iterations: int | None = None,
         max_window: tuple[int, int] | None = None,
         max_shapes: int = 3000,
+        split: int | None = None,
+        contexts: bool = True,
     ) -> None:
         self._ranges = list(ranges)
         self._min_images = min_images
@@ -60,6 +63,8 @@ class ShapeTraining(CoderTraining):
         binary = [span.high - span.low == 1 for span in ranges]
         self._windows = [max_window or ((28, 28) if flat else (4, 4)) for flat in binary]
         self._max_shapes = max_shapes
+        self._split = split
+        self._contexts = contexts
         self._lines: list[str] = []
         self._parameters: list[PlaneParameters] = []
         self._passes = self._run()
@@ -121,26 +126,36 @@ class ShapeTraining(CoderTraining):
         candidates: list[list[DetailModel]] = [[] for _ in predictions]
         for number in active:
             choices = [
-                survey.choose_contexts(fine, count)
+                survey.choose_contexts(fine, count, self._split, self._contexts)
                 for fine, count in zip(contexts[number], counts[number], strict=True)
             ]
-            candidates[number] = survey.candidate_details(min(choices, key=lambda choice: choice.cost))
+            candidates[number] = survey.candidate_details(min(choices, key=lambda choice: choice.cost), self._split)
         found = reduce(sum_nested, (yield survey.TupleTask(self._ranges, predictions, candidates)))
-        trained: list[list[DetailModel]] = [[] for _ in predictions]
-        for number in active:
-            best = survey.choose_detail(candidates[number], found[number])
-            detail = candidates[number][best]
-            trained[number] = [
-                survey.trained_detail(detail, found[number][best][0], adaptation)
-                for adaptation in survey.candidate_adaptations(1 << detail.bits)
+        promising = [
+            survey.promising_details(details, counted) for details, counted in zip(candidates, found, strict=True)
+        ]
+        trained = [
+            [
+                [
+                    survey.trained_detail(candidates[number][index], found[number][index][0], adaptation)
+                    for adaptation in survey.candidate_adaptations(1 << candidates[number][index].bits)
+                ]
+                for index in indices
             ]
-        bits = reduce(sum_nested, (yield survey.AdaptationTask(self._ranges, predictions, trained)))
+            for number, indices in enumerate(promising)
+        ]
+        measured = reduce(sum_nested, (yield survey.AdaptationTask(self._ranges, predictions, trained)))
         total = 0.0
         for number in active:
-            best = int(np.argmin(bits[number]))
-            chosen[number] = trained[number][best]
-            total += float(bits[number][best])
-            self._lines.append(_describe(number, predictions[number], trained[number][best], float(bits[number][best])))
+            costs = [
+                float(bits.min()) + locations + survey.value_estimate(found[number][index][1])
+                for index, (bits, locations) in zip(promising[number], measured[number], strict=True)
+            ]
+            best = int(np.argmin(costs))
+            bits = measured[number][best][0]
+            chosen[number] = detail = trained[number][best][int(np.argmin(bits))]
+            total += float(bits.min())
+            self._lines.append(_describe(number, predictions[number], detail, float(bits.min())))
         return chosen, total
 
     def _shapes(
@@ -161,7 +176,10 @@ class ShapeTraining(CoderTraining):
             for one in found
         ]
         wide = [
-            [mining.choose_windows(one, exponent, int(SHARES[0] * limit), self._min_images) for exponent in mining.EXPONENTS]
+            [
+                mining.choose_windows(one, exponent, int(SHARES[0] * limit), self._min_images)
+                for exponent in mining.EXPONENTS
+            ]
             for one in found
         ]
         wanted = [np.unique(np.concatenate(pick)) for pick in wide]
@@ -176,7 +194,7 @@ class ShapeTraining(CoderTraining):
             chosen = np.searchsorted(wanted[plane], pick)
             shapes = ShapeSet.of([samples[plane][int(index)] for index in chosen])
             singles = values[plane] + 1
-            return mining.build_model(shapes, found[plane].counts[pick], singles, singles, mining.MAX_WORTH)
+            return mining.build_model(shapes, found[plane].counts[pick], singles, singles, MAX_WORTH)
 
         published = [[model(plane, pick) for pick in candidates] for plane, candidates in enumerate(picks)]
         placed = _sum_placements((yield mining.PlaceTask(*common, published)))
@@ -188,7 +206,7 @@ class ShapeTraining(CoderTraining):
         self._note("one pass", bits, detail_bits, chosen)
         if self._iterations == 0 or not any(one.keys.size for one in found):
             return chosen
-        start = [model(plane, candidates[index]) for (plane, candidates), index in zip(enumerate(wide), best, strict=True)]
+        start = [model(plane, wide[plane][index]) for plane, index in enumerate(best)]
         return (yield from self._iterate(common, start, chosen, bits, detail_bits))
 
     def _iterate(
