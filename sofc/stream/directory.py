@@ -13,6 +13,8 @@ from sofc.container.chunks import (
     FILE_HEAD_SIZE,
     INDEXED_TYPES,
     chunk_body,
+    frame_chunk,
+    pack_file_end,
     parse_chunk_head,
     unpack_file_end,
     unpack_file_head,
@@ -24,6 +26,7 @@ from sofc.errors import FormatError, LimitError, SofcError, TruncatedError
 from sofc.limits import Limits
 from sofc.stream.framing import Chunk, locate
 
+_END_PREFIX = frame_chunk(schema.FILE_END, pack_file_end(0))[:2]
 _HEAD_MAX_SIZE = 1 + schema.VARINT_BYTES
 
 
@@ -100,9 +103,11 @@ def _read_index(file: BinaryIO, size: int, limits: Limits) -> list[IndexEntry] |
     """The index that the last bytes of the file lead to, None where they do not."""
     if size < FILE_HEAD_SIZE + FILE_END_SIZE:
         return None
+    file.seek(size - FILE_END_SIZE)
+    if file.read(len(_END_PREFIX)) != _END_PREFIX:
+        return None
     try:
-        end = read_chunk(file, size - FILE_END_SIZE, limits)
-        index_size = unpack_file_end(end.body) if end.type == schema.FILE_END else 0
+        index_size = unpack_file_end(read_chunk(file, size - FILE_END_SIZE, limits).body)
     except FormatError:
         return None
     if index_size == 0:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sofc.codebook import Codebook
 from sofc.coders.bands import encode_band, sample_bytes
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, choose_model
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_model
 from sofc.container import schema
 from sofc.container.chunks import (
     INDEXED_TYPES,
@@ -268,8 +268,7 @@ class Encoder(Sticky):
                 f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
-        model = choose_model(self._codebook, header.format, self._coder, self._effort)
-        self._model = RAW_MODEL if model is None else model
+        self._model = choose_model(self._codebook, header.format, self._coder, self._effort)
         self._header = header
         self._band_rows = band_rows
         self._group_images = min(

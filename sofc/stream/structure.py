@@ -127,7 +127,7 @@ class FileStructure:
             self._note(chunk.error)
             return
         try:
-            if self._salvage and self._lost is not None:
+            if self._salvage:
                 yield from self._reconcile(chunk)
             following = CHUNK_ORDER[self.state].get(chunk.type)
             if following is not None:
@@ -189,7 +189,7 @@ class FileStructure:
             raise FormatError(f"the image names codebook {head.codebook}, the file has {self._codebooks}", chunk="H")
         self._place = (self._next_image, 0)
         self._open = OpenImage(self._next_image, head)
-        if self._lost is None:
+        if not self._salvage:  # there the number is certain only when samples follow
             yield from self._announce()
 
     def _check_limits(self, head: ImageHead) -> None:
@@ -287,7 +287,10 @@ class FileStructure:
     def _on_file_end(self, chunk: Chunk) -> Iterator[Item]:
         size = unpack_file_end(chunk.body)
         if size != self._index_size and not self.damage:
-            raise FormatError(f"the end says that the index has {size} bytes; it has {self._index_size}", chunk="Z")
+            error = FormatError(f"the end says that the index has {size} bytes; it has {self._index_size}", chunk="Z")
+            if not self._salvage:
+                raise error
+            self._note(locate(error, chunk.offset))
         yield FileEnded()
 
     # Salvage: what is missing before a chunk that follows damage.
@@ -310,7 +313,7 @@ class FileStructure:
             yield from self._reconcile_end(unpack_image_end(chunk.body))
         elif chunk.type in (schema.IMAGE_HEAD, schema.INDEX, schema.FILE_END):
             yield from self._lose_open_image()
-            if chunk.type != schema.IMAGE_HEAD:
+            if chunk.type != schema.IMAGE_HEAD and self._lost is not None:
                 yield from self._lose_groups(None)
                 self._lost = None
 
@@ -325,7 +328,9 @@ class FileStructure:
         if band.image >= self._next_image:
             # The head of this image is lost, and perhaps whole images before it.
             yield from self._lose_images(band.image)
-            yield DamagedBand(band.image, band.first_row, band.rows, self._damage_found)
+            yield DamagedBand(band.image, band.first_row, band.rows, self._damage_found())
+        self._open = None
+        self.state = FileState.BETWEEN
         raise FormatError(f"the head of image {band.image} is lost", chunk="B")
 
     def _reconcile_end(self, end: ImageEnd) -> Iterator[Item]:
@@ -339,9 +344,12 @@ class FileStructure:
         self._next_image += 1
         raise FormatError("the head of an image is lost", chunk="E")
 
-    @property
     def _damage_found(self) -> SofcError:
-        return self._lost or FormatError("samples are missing")
+        """What made something go missing; where nothing was seen, whole chunks are gone."""
+        if self._lost is None:
+            self._note(FormatError("chunks are missing"))
+        assert self._lost is not None
+        return self._lost
 
     def _renumber(self, number: int) -> Iterator[Item]:
         """A head that follows damage gets its number from the first chunk of samples after it."""
@@ -352,18 +360,18 @@ class FileStructure:
 
     def _lose_images(self, until: int) -> Iterator[Item]:
         if until > self._next_image:
-            yield DamagedBand(self._next_image, 0, None, self._damage_found, until - self._next_image)
+            yield DamagedBand(self._next_image, 0, None, self._damage_found(), until - self._next_image)
             self._next_image = until
 
     def _lose_groups(self, images: int | None) -> Iterator[Item]:
         if self.state is FileState.GROUPS or (self.state is FileState.HEAD and images is not None):
             yield from self._announce()
-            yield DamagedBand(self._next_image, 0, None, self._damage_found, images)
+            yield DamagedBand(self._next_image, 0, None, self._damage_found(), images)
             self._next_image += images or 0
 
     def _lose_rows(self, image: OpenImage, until: int) -> Iterator[Item]:
         yield from self._announce()
-        yield DamagedBand(image.number, image.next_row, until - image.next_row, self._damage_found)
+        yield DamagedBand(image.number, image.next_row, until - image.next_row, self._damage_found())
         image.next_row = until
         image.damaged = True
 
@@ -373,9 +381,10 @@ class FileStructure:
         if image is None or self.state not in (FileState.HEAD, FileState.BANDS):
             return
         yield from self._announce()
+        error = self._damage_found()
         height = image.head.header.height
         if height is None:
-            yield DamagedBand(image.number, image.next_row, None, self._damage_found)
+            yield DamagedBand(image.number, image.next_row, None, error)
         elif height > image.next_row:
             yield from self._lose_rows(image, height)
         self._next_image = image.number + 1
