@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sofc.imagefiles import ImageSource, Samples
 
 EXAMPLES = """\
-  sofc demo           on a micrograph and photographs that come with scikit-image
+  sofc demo           on a micrograph and two photographs that come with scikit-image
   sofc demo scans     on your own images: three of four are mined, each fourth is coded
 
 Trains, encodes, decodes, compares every sample, and shows the sizes. Writes nothing."""
@@ -72,15 +72,15 @@ def _bundled() -> dict[str, list[ImageSource]]:
     return {
         "blood vessels (retina)": _tiles(folder / "retina.jpg", 160),
         "stained tissue (ihc)": _tiles(folder / "ihc.png", 128),
-        "printed page (page)": _tiles(folder / "page.png", 48, threshold=120),
+        "brick wall (brick)": _tiles(folder / "brick.png", 128),
     }
 
 
-def _tiles(path: Path, side: int, *, threshold: int | None = None) -> list[ImageSource]:
+def _tiles(path: Path, side: int) -> list[ImageSource]:
     """Square pieces of a picture, as images of a collection."""
     from sofc.imagefiles import ImageSource, load
 
-    picture = load(ImageSource(path, threshold=threshold)).array
+    picture = load(ImageSource(path)).array
     height, width = picture.shape[:2]
     pieces = [
         picture[top : top + side, left : left + side]

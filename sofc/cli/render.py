@@ -26,9 +26,9 @@ MAX_SHAPES = 1000
 def render_shapes(codebook: Codebook, path: Path) -> int:
     """Draw the shapes of every plane, the most frequent first, and return their number.
 
-    The number below a shape is the length of its codeword in bits: a shape of length L makes up about one in
-    2**L of the placed ones. Samples are drawn dark for zero to bright for the plane's largest. Raises UsageError
-    where there is no model of the shape coder.
+    Below a shape stand its size and the length of its codeword in bits, which follows from its count: a shape
+    of length L makes up about one in 2**L of all that was placed. Samples are drawn dark for zero to bright for
+    the plane's largest. Raises UsageError where there is no model of the shape coder.
     """
     planes = [
         (f"model {number}, plane {plane}", parameters.shapes)
@@ -56,21 +56,25 @@ def _picture(planes: list[tuple[str, Any]]) -> Any:
     picture = Image.new("L", (COLUMNS * CELL, sum(heights)), 32)
     draw = ImageDraw.Draw(picture)
     top = 0
-    for (title, model), height in zip(planes, heights, strict=True):
+    for (title, model), space in zip(planes, heights, strict=True):
         lengths = model.code.lengths[model.singles + 1 :]
         order = np.lexsort((-model.shapes.sizes, lengths))[:MAX_SHAPES]
         count = f"{len(model.shapes)} shapes"
         if len(order) < len(model.shapes):
             count += f", the {len(order)} most frequent drawn"
-        draw.text((6, top + 4), f"{title}: {count}; numbers are codeword lengths in bits", fill=255)
+        draw.text(
+            (6, top + 4), f"{title}: {count}; below each its rows x columns and codeword length in bits", fill=255
+        )
         largest = max(1, int(model.shapes.pool.max(initial=1)))
         for place, number in enumerate(order):
             x = place % COLUMNS * CELL
             y = top + HEADING + place // COLUMNS * CELL
             window = Image.fromarray(_window(model.shapes[int(number)], largest))
             picture.paste(window, (x + (CELL - window.width) // 2, y + (WINDOW - window.height) // 2))
-            draw.text((x + CELL // 2 - 6, y + CELL - LABEL - 2), str(int(lengths[number])), fill=200)
-        top += height
+            height, width = model.shapes[int(number)].shape
+            label = f"{height}x{width} {int(lengths[number])}"
+            draw.text((x + (CELL - draw.textlength(label)) / 2, y + CELL - LABEL - 2), label, fill=200)
+        top += space
     return picture
 
 
