@@ -43,13 +43,15 @@ def names_in(metadata: Iterable[Metadata]) -> list[str]:
 def encode_collection(images: Iterable[Samples], **encoder_options: Any) -> Iterator[bytes]:
     """The bytes of one file of all the images, in pieces. ``encoder_options`` are those of ``Encoder``.
 
+    With ``band_rows`` among them small images are cut into bands too.
+
     Holds one image, or one group of small ones, at a time. Raises UsageError where there are no images.
     """
     encoder = Encoder(**encoder_options)
     current: ImageHeader | None = None
     for array, declared_bits, meaning in images:
         header = header_for(array, declared_bits=declared_bits, meaning=meaning)
-        small = is_small(header)
+        small = is_small(header) and encoder_options.get("band_rows") is None
         if header != current or not small:
             yield encoder.begin_image(header)
             current = header if small else None

@@ -1,0 +1,596 @@
+"""The command: outputs, exit statuses, pipes, collections, damage."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import sofc
+from sofc.cli.__main__ import main
+from sofc.cli.console import size
+from sofc.cli.names import OutputNames, safe_name
+from sofc.collection import names_metadata
+from sofc.imagefiles import ImageSource, load, save
+
+RANDOM = np.random.default_rng(5)
+
+
+class Outcome(NamedTuple):
+    """What a run of the command gave."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command in an empty folder, with no codebook installed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
+    monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
+
+    def call(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin)))
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            assert isinstance(end.code, int)
+            status = end.code
+        return Outcome(status, *capsys.readouterr())
+
+    return call
+
+
+def command(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a process of its own."""
+    line = [sys.executable, "-m", "sofc.cli", *map(str, arguments)]
+    return subprocess.run(line, input=stdin, capture_output=True, cwd=cwd, check=False)
+
+
+def smooth(height: int, width: int, components: int = 1, dtype: str = "uint8") -> np.ndarray:
+    """An image that compresses."""
+    rows, columns = np.mgrid[:height, :width]
+    gray = (60 + rows + 2 * columns + RANDOM.integers(0, 4, (height, width))) % 251
+    image = gray if components == 1 else np.stack([gray + 2 * k for k in range(components)], axis=-1)
+    return image.astype(dtype)
+
+
+def patches(count: int) -> list[np.ndarray]:
+    """Small gray images with a common texture."""
+    texture = RANDOM.integers(0, 60, (24, 24))
+    return [(100 + texture + RANDOM.integers(0, 2, (24, 24)) + k).astype(np.uint8) for k in range(count)]
+
+
+def test_round_trip_of_one_file(run: Run) -> None:
+    image = smooth(40, 50)
+    save(Path("photo.png"), image)
+    encoded = run("encode", "photo.png")
+    coded = Path("photo.sofc").stat().st_size
+    assert encoded == (0, f"photo.png: 2.00 kB -> {size(coded)}  ratio {2000 / coded:.2f}  no codebook\n", "")
+    assert run("decode", "photo.sofc", "-o", "again.pgm") == (0, "photo.sofc -> again.pgm\n", "")
+    assert np.array_equal(load(ImageSource(Path("again.pgm"))).array, image)
+    assert run("test", "photo.sofc") == (0, "photo.sofc: ok  1 image, 2.00 kB of samples\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "suffix"),
+    [
+        ("gray.png", smooth(9, 7), ".png"),
+        ("gray16.png", smooth(9, 7, dtype="uint16") * 200, ".png"),
+        ("mask.png", smooth(9, 7) > 80, ".png"),
+        ("colour.ppm", smooth(9, 7, 3), ".png"),
+        ("colour16.tif", smooth(9, 7, 3, "uint16") * 100, ".tif"),
+        ("ct.tif", smooth(9, 7, dtype="int16") - 100, ".tif"),
+        ("five.npy", smooth(9, 7, 5), ".tif"),
+    ],
+)
+def test_default_output_keeps_every_sample(run: Run, name: str, image: np.ndarray, suffix: str) -> None:
+    save(Path(name), image)
+    assert run("encode", name, "-o", "x.sofc").status == 0
+    assert run("decode", "x.sofc", "--out-dir", "out").out == f"x.sofc -> out/x{suffix}\n"
+    again = load(ImageSource(Path("out") / f"x{suffix}")).array
+    assert again.dtype == image.dtype
+    assert np.array_equal(again, image)
+
+
+def test_declared_bits_survive(run: Run) -> None:
+    Path("a.pgm").write_bytes(b"P5\n2 1\n4095\n" + bytes([0, 1, 2, 3]))
+    run("encode", "a.pgm")
+    run("decode", "a.sofc", "-o", "b.pgm")
+    assert Path("b.pgm").read_bytes() == Path("a.pgm").read_bytes()
+
+
+def test_folders_and_totals(run: Run) -> None:
+    (Path("in") / "deep").mkdir(parents=True)
+    for name in ("in/a.png", "in/deep/b.png"):
+        save(Path(name), smooth(16, 16))
+    outcome = run("encode", "-r", "in", "--out-dir", "out")
+    assert outcome.status == 0
+    assert [line.split(":")[0] for line in outcome.out.splitlines()] == ["in/a.png", "in/deep/b.png", "2 files"]
+    assert sorted(str(path) for path in Path("out").rglob("*.sofc")) == ["out/a.sofc", "out/deep/b.sofc"]
+    assert run("decode", "-r", "out", "--out-dir", "back").status == 0
+    assert np.array_equal(
+        load(ImageSource(Path("back/deep/b.png"))).array, load(ImageSource(Path("in/deep/b.png"))).array
+    )
+
+
+def test_overwriting_is_refused(run: Run) -> None:
+    save(Path("a.png"), smooth(8, 8))
+    assert run("encode", "a.png").status == 0
+    before = Path("a.sofc").read_bytes()
+    assert run("encode", "a.png") == (1, "", "sofc: a.png: a.sofc: exists already; -f overwrites it\n")
+    assert run("decode", "a.sofc") == (1, "", "sofc: a.sofc: a.png: exists already; -f overwrites it\n")
+    assert run("decode", "a.sofc", "-o", "a.png").status == 1
+    assert run("encode", "-f", "a.png").status == 0
+    assert Path("a.sofc").read_bytes() == before
+    assert run("decode", "-f", "a.sofc").status == 0
+
+
+def test_goes_on_after_an_error_and_the_worst_status_wins(run: Run) -> None:
+    Path("a.png").write_bytes(b"no image")
+    np.save("b.npy", np.zeros((3, 3), np.float32))
+    save(Path("c.png"), smooth(8, 8))
+    outcome = run("encode", "a.png", "b.npy", "c.png")
+    assert outcome.status == 3
+    assert "a.png: cannot be read as an image" in outcome.err
+    assert "b.npy: samples of type float32 cannot be stored" in outcome.err
+    assert len(outcome.err.splitlines()) == 2
+    assert Path("c.sofc").exists()
+    assert not list(Path().glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["encode", "nowhere.png"], 1, "sofc: nowhere.png: no such file or folder\n"),
+        (["decode", "nowhere.sofc"], 1, "sofc: nowhere.sofc: no such file or directory\n"),
+        (["encode", "a.png", "-o", "x", "--out-dir", "y"], 2, "exclude each other"),
+        (["encode", "a.png", "b.png", "-o", "x.sofc"], 2, "--collection for one file"),
+        (["encode", "a.png", "a.tif"], 2, "would both become a.sofc"),
+        (["encode", "a.png", "--embed"], 2, "--embed needs a codebook"),
+        (["encode", "a.png", "--collection"], 2, "--collection needs -o"),
+        (["encode", "-", "a.png"], 2, "only input"),
+        (["encode", "a.png", "--raw", "4x4"], 2, "--raw wants"),
+        (["encode", "a.png", "--raw", "4x4:uint8", "--collection", "-o", "x"], 2, "--raw takes samples"),
+        (["encode", "a.png", "--coder", "none-such"], 2, "no coder 'none-such'"),
+        (["encode", "a.png", "--band-rows", "0"], 2, "invalid positive value"),
+        (["encode", "a.png", "-D", "none-such"], 4, "there is no codebook 'none-such'"),
+        (["encode", "empty"], 2, "hold no image files"),
+        (["decode", "empty"], 2, "hold no .sofc files"),
+        (["decode", "a.png"], 3, "a.png is not a sofc file: it begins with 89 50 4e 47"),
+        (["decode", "--raw", "--format", "png", "a.sofc"], 2, "exclude each other"),
+        (["decode", "a.sofc", "b.sofc", "-o", "x.png"], 2, "use --out-dir"),
+        (["info", "a.png", "fake.sofc"], 3, "fake.sofc is a TIFF file: imageio writes one"),
+        (["test", "fake.sofc"], 3, "fake.sofc is a TIFF file"),
+        (["codebook", "install", "a.png"], 3, "a.png"),
+        (["codebook", "show", "none-such"], 4, "no codebook 'none-such'"),
+        (["train", "empty", "-o", "x.sofcb"], 2, "no images to train on"),
+        (["train", "a.png"], 2, "required: -o"),
+        (["no-such-verb"], 2, "invalid choice"),
+        ([], 2, "VERB"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_usage(run: Run, arguments: list[str], status: int, message: str) -> None:
+    for name in ("a.png", "b.png", "a.tif"):
+        save(Path(name), smooth(6, 6))
+    Path("empty").mkdir()
+    Path("fake.sofc").write_bytes(b"II*\0" + bytes(20))
+    outcome = run(*arguments)
+    assert outcome.status == status
+    assert message in outcome.err
+    assert outcome.out == ""
+    assert "Traceback" not in outcome.err
+
+
+def test_traceback_only_when_asked_for(run: Run) -> None:
+    assert "Traceback" in run("encode", "-vv", "nowhere.png").err
+
+
+def test_jpeg_is_warned_about_once(run: Run) -> None:
+    from PIL import Image
+
+    for name in ("a.jpg", "b.jpg"):
+        Image.fromarray(smooth(16, 16, 3)).save(name)
+    outcome = run("encode", "a.jpg", "b.jpg")
+    assert outcome.err == "sofc: the input is a JPEG file; its samples take several times the JPEG's size\n"
+    assert run("encode", "-f", "-q", "a.jpg") == (0, "", "")
+
+
+# Pipes and raw samples.
+
+
+def test_raw_pipe(run: Run) -> None:
+    image = smooth(300, 40, 3, "uint16")
+    coded = command("encode", "--raw", "40x0x3:uint16", "--band-rows", "64", "-", stdin=image.tobytes())
+    assert coded.returncode == 0, coded.stderr
+    assert coded.stderr.decode().startswith("standard input: 72.0 kB -> ")
+    decoded = command("decode", "--raw", "-", stdin=coded.stdout)
+    assert (decoded.returncode, decoded.stdout) == (0, image.tobytes())
+    tested = command("test", "-", stdin=coded.stdout)
+    assert tested.stdout.decode() == "standard input: ok  1 image, 72.0 kB of samples\n"
+    described = command("info", "--json", "-", stdin=coded.stdout)
+    assert json.loads(described.stdout)[0]["headers"][0]["height"] == 300
+
+
+def test_image_pipe(tmp_path: Path) -> None:
+    image = smooth(30, 31)
+    save(tmp_path / "a.png", image)
+    coded = command("encode", "-", stdin=(tmp_path / "a.png").read_bytes())
+    decoded = command("decode", "-", "--format", "npy", stdin=coded.stdout)
+    assert np.array_equal(np.load(io.BytesIO(decoded.stdout)), image)
+
+
+@pytest.mark.parametrize("layout", ["8x6:bool", "8x6x2:int8", "8x6x4:int16", "8x6:uint10", "8x0x3:uint8"])
+def test_raw_files(run: Run, layout: str) -> None:
+    from sofc.imagefiles import RawLayout
+
+    parsed = RawLayout.parse(layout)
+    samples = parsed.header.format
+    data = RANDOM.integers(samples.low, samples.high, (6, *parsed.row_shape), endpoint=True).astype(parsed.dtype)
+    Path("a.raw").write_bytes(data.tobytes())
+    assert run("encode", "--raw", layout, "a.raw").status == 0
+    assert run("decode", "--raw", "a.sofc", "-o", "b.raw").status == 0
+    assert Path("b.raw").read_bytes() == data.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("layout", "data", "status", "message"),
+    [
+        ("4x0:uint8", b"", 3, "holds no samples"),
+        ("4x0:uint8", bytes(10), 3, "end inside row 2: 2 of 4 bytes"),
+        ("4x3:uint8", bytes(8), 3, "ends after 2 of 3 rows"),
+        ("4x3:uint8", bytes(16), 2, "4 rows for an image of height 3"),
+        ("4x2:bool", bytes([0, 1, 0, 1, 0, 1, 2, 0]), 2, "row 1 of image 0 has a sample outside 0 to 1"),
+        ("2x2:uint10", bytes([0, 0, 0, 0, 0, 0, 0, 4]), 2, "row 1 of image 0 has a sample outside 0 to 1023"),
+    ],
+)
+def test_wrong_raw_samples(run: Run, layout: str, data: bytes, status: int, message: str) -> None:
+    Path("a.raw").write_bytes(data)
+    outcome = run("encode", "--raw", layout, "a.raw")
+    assert outcome.status == status
+    assert message in outcome.err
+    assert not Path("a.sofc").exists()
+
+
+def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    (tmp_path / "a.raw").write_bytes(RANDOM.bytes(3_000_000))
+    line = [sys.executable, "-m", "sofc.cli", "encode", "--raw", "1000x0:uint8", "--no-verify", "a.raw", "-o", "-"]
+    process = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read(1)
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait() == 1
+
+
+# Many images in one file.
+
+
+def write_idx(path: Path, images: np.ndarray) -> None:
+    head = b"\0\0\x08\x03" + b"".join(length.to_bytes(4, "big") for length in images.shape)
+    path.write_bytes(gzip.compress(head + images.tobytes()))
+
+
+def test_idx_file_becomes_one_file(run: Run) -> None:
+    images = np.stack(patches(7))
+    write_idx(Path("x-images-idx3-ubyte.gz"), images)
+    outcome = run("encode", "x-images-idx3-ubyte.gz")
+    assert "  7 images  no codebook\n" in outcome.out
+    assert np.array_equal(sofc.decode(Path("x-images-idx3-ubyte.sofc").read_bytes()), images)
+    assert (
+        run("decode", "x-images-idx3-ubyte.sofc").out == "x-images-idx3-ubyte.sofc -> x-images-idx3-ubyte/  7 images\n"
+    )
+    assert np.array_equal(load(ImageSource(Path("x-images-idx3-ubyte/00006.png"))).array, images[6])
+    assert run("encode", "--threshold", "120", "-f", "x-images-idx3-ubyte.gz").status == 0
+    assert np.array_equal(sofc.decode(Path("x-images-idx3-ubyte.sofc").read_bytes()), images > 120)
+
+
+def test_collection_keeps_names_and_kinds(run: Run) -> None:
+    (Path("in") / "deep").mkdir(parents=True)
+    images = {
+        "a.png": smooth(20, 20),
+        "b.png": smooth(20, 20),
+        "c.tif": smooth(20, 20, 3, "uint16"),
+        "deep/d.png": smooth(600, 500),
+        "deep/e.png": smooth(20, 20) > 90,
+    }
+    for name, image in images.items():
+        save(Path("in") / name, image)
+    assert run("encode", "--collection", "-r", "in", "-o", "all.sofc").status == 0
+    assert len(sofc.decode_images(Path("all.sofc").read_bytes())) == 5
+    assert run("decode", "all.sofc", "-o", "out").out == "all.sofc -> out/  5 images\n"
+    for name, image in images.items():
+        again = load(ImageSource(Path("out") / name)).array
+        assert again.dtype == image.dtype
+        assert np.array_equal(again, image)
+    assert run("decode", "all.sofc", "-o", "out").status == 1
+    assert run("decode", "-f", "all.sofc", "-o", "out").status == 0
+    assert "several images cannot go to standard output" in run("decode", "all.sofc", "-o", "-", "-f").err
+    raw = b"".join(image.tobytes() for image in images.values())
+    assert command("decode", "--raw", "all.sofc", "-o", "-").stdout == raw
+
+
+def test_names_in_a_file_cannot_lead_out(run: Run) -> None:
+    images = patches(5)
+    names = ["../evil.png", "/tmp/evil.png", "ok/fine.png", "ok/FINE.png", "a\\b.png"]
+    encoder = sofc.Encoder(metadata=[names_metadata(names)])
+    data = encoder.begin_image(sofc.header_for(images[0])) + encoder.write_group(np.stack(images)) + encoder.finish()
+    (Path("box")).mkdir()
+    Path("box/x.sofc").write_bytes(data)
+    assert run("decode", "box/x.sofc", "--out-dir", "box/out").status == 0
+    written = sorted(str(path) for path in Path().rglob("*.png"))
+    assert written == [f"box/out/x/{name}.png" for name in ("00000", "00001", "00003", "00004", "ok/fine")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "a/../b",
+        "/a",
+        "a//b",
+        "a/",
+        "C:x",
+        "a\\b",
+        "nul",
+        "NUL.png",
+        "a\0b",
+        "a\nb",
+        "a ",
+        "a.",
+        "x" * 201,
+        "\u202egnp.exe",
+        "/".join("a" * 40),
+    ],
+)
+def test_unsafe_names(name: str) -> None:
+    assert safe_name(name) is None
+
+
+def test_output_names() -> None:
+    names = OutputNames(["a/b.tif", "a/B.png", "", "x.y.z"], ".png")
+    assert [str(names(number)) for number in range(6)] == [
+        "a/b.png", "00001.png", "00002.png", "x.y.png", "00004.png", "00005.png",
+    ]  # fmt: skip
+    clash = OutputNames(["00001.png", "?"], ".png")
+    assert [str(clash(0)), str(clash(1))] == ["00001.png", "00001-.png"]
+
+
+# Codebooks.
+
+
+@pytest.fixture
+def trained(run: Run) -> Outcome:
+    """A codebook c.sofcb and the images in/*.png that it was mined from."""
+    Path("in").mkdir()
+    for number, image in enumerate(patches(10)):
+        save(Path("in") / f"{number}.png", image)
+    return run("train", "in", "-o", "c.sofcb", "-j", "1", "--iterations", "1")
+
+
+def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:
+    assert trained.status == 0
+    lines = trained.out.splitlines()
+    assert lines[0] == "8-bit images of 1 component: mined 9, held out 1"
+    assert lines[-2] == "note: a codebook holds patches of its training images; pass it on only where they may go"
+    assert lines[-1].startswith("c.sofcb: codebook 'c', ")
+    assert run("train", "in", "-o", "c.sofcb").status == 1
+    report = json.loads(run("train", "in", "-o", "d.sofcb", "--json", "-j", "1", "--iterations", "1").out)
+    assert report["size"] == Path("d.sofcb").stat().st_size
+    assert report["models"][0]["held_out"] == 1
+    too_many = run("train", "in", "-o", "e.sofcb", "--min-images", "100")
+    assert (too_many.status, Path("e.sofcb").exists()) == (2, False)
+    assert "only 9" in too_many.err
+
+
+def test_codebook_is_left_beside_the_outputs(run: Run, trained: Outcome) -> None:
+    name = json.loads(run("codebook", "show", "--json", "c.sofcb").out)["id"][:32]
+    outcome = run("encode", "-D", "c.sofcb", "in", "--out-dir", "out")
+    assert outcome.status == 0
+    assert outcome.out.count("  codebook c\n") == 10
+    assert outcome.err == f"sofc: the files need codebook 'c' to be decoded: a copy is in out/{name}.sofcb\n"
+    Path("c.sofcb").unlink()
+    assert run("test", "out").status == 0
+    (Path("out") / f"{name}.sofcb").rename("elsewhere.sofcb")
+    missing = run("decode", "out/0.sofc")
+    assert missing.status == 4
+    assert f"codebook 'c' with id {name} is missing; searched: out, " in missing.err
+    assert run("decode", "out/0.sofc", "-D", "elsewhere.sofcb").status == 0
+    assert np.array_equal(load(ImageSource(Path("out/0.png"))).array, load(ImageSource(Path("in/0.png"))).array)
+
+
+def test_embedded_codebook(run: Run, trained: Outcome) -> None:
+    outcome = run("encode", "-D", "c.sofcb", "--embed", "in/0.png", "-o", "a.sofc")
+    assert outcome.out.endswith("  codebook c embedded\n")
+    assert outcome.err == ""
+    Path("c.sofcb").unlink()
+    assert run("test", "a.sofc").status == 0
+    assert "codebook 'c', id " in run("info", "a.sofc").out
+    assert "embedded" in run("info", "a.sofc").out
+
+
+def test_installed_codebook(run: Run, trained: Outcome) -> None:
+    assert run("codebook", "list") == (
+        0, "", f"sofc: no codebooks in {Path('.data/sofc/codebooks').absolute()}; "
+        "put one there with: sofc codebook install FILE\n",
+    )  # fmt: skip
+    assert run("codebook", "install", "c.sofcb").status == 0
+    assert run("codebook", "list").out.startswith("c  ")
+    assert json.loads(run("codebook", "list", "--json").out)[0]["name"] == "c"
+    outcome = run("encode", "-D", "c", "in/0.png", "-o", "a.sofc")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert not list(Path().glob("*.sofcb"))[1:]
+    assert run("test", "a.sofc").status == 0
+
+
+def test_codebook_show(run: Run, trained: Outcome) -> None:
+    outcome = run("codebook", "show", "c.sofcb", "--render", "shapes.png")
+    assert outcome.status == 0
+    assert "  model 0: 1 component of up to 8 bits, no transform, coder shape, effort 5, sections 0\n" in outcome.out
+    assert "  8-bit images of 1 component: mined 9, held out 1" in outcome.out
+    assert load(ImageSource(Path("shapes.png"))).array.shape[1] == 1280
+    assert run("codebook", "show", "c.sofcb", "--render", "shapes.png").status == 1
+
+
+# Info.
+
+
+def test_info(run: Run) -> None:
+    save(Path("a.png"), smooth(20, 30, 3))
+    run("encode", "a.png")
+    coded = Path("a.sofc").stat().st_size
+    outcome = run("info", "a.sofc")
+    assert outcome.status == 0
+    lines = outcome.out.splitlines()
+    assert lines[0] == f"a.sofc: sofc file, version 0.1, {size(coded)}"
+    assert lines[1] == "  image 0: 30 x 20, 3 components (rgb), 8 bits, uint8"
+    assert lines[-1] == f"  samples 1.80 kB  ratio {1800 / coded:.2f}"
+    described = json.loads(run("info", "-v", "--json", "a.sofc").out)[0]
+    assert (described["size"], described["images"], described["complete"]) == (coded, 1, True)
+    assert sum(chunk["size"] for chunk in described["chunks"]) + 10 == coded
+    Path("cut.sofc").write_bytes(Path("a.sofc").read_bytes()[:-4])
+    assert run("info", "cut.sofc").out.endswith("  the end of the file is missing\n")
+
+
+# Damage.
+
+
+@pytest.fixture
+def damaged(run: Run) -> np.ndarray:
+    """A file d.sofc of ten bands with one bit wrong in the fourth; gives the image."""
+    image = smooth(160, 64)
+    save(Path("d.png"), image)
+    run("encode", "--band-rows", "16", "d.png")
+    chunks = json.loads(run("info", "-v", "--json", "d.sofc").out)[0]["chunks"]
+    band = [chunk for chunk in chunks if chunk["type"] == "B"][3]
+    data = bytearray(Path("d.sofc").read_bytes())
+    data[band["offset"] + band["size"] // 2] ^= 4
+    Path("d.sofc").write_bytes(data)
+    return image
+
+
+def test_damage_is_an_error(run: Run, damaged: np.ndarray) -> None:
+    for verb in (["test"], ["decode", "-f"], ["decode", "--raw", "-o", "x.raw"]):
+        outcome = run(*verb, "d.sofc")
+        assert outcome.status == 3
+        assert "the chunk is damaged" in outcome.err
+    assert not Path("x.raw").exists()
+    assert json.loads(run("test", "--json", "d.sofc").out)[0]["ok"] is False
+
+
+def test_salvage_loses_only_the_damaged_band(run: Run, damaged: np.ndarray) -> None:
+    expected = damaged.copy()
+    expected[48:64] = 0
+    outcome = run("decode", "--salvage", "d.sofc", "-o", "saved.png")
+    assert outcome.status == 3
+    assert "rows that were lost are zero" in outcome.err
+    assert np.array_equal(load(ImageSource(Path("saved.png"))).array, expected)
+    assert run("decode", "--salvage", "--raw", "d.sofc", "-o", "saved.raw").status == 3
+    assert Path("saved.raw").read_bytes() == expected.tobytes()
+
+
+def test_salvage_of_a_cut_file(run: Run, damaged: np.ndarray) -> None:
+    image = damaged
+    run("encode", "-f", "--band-rows", "16", "d.png")
+    data = Path("d.sofc").read_bytes()
+    Path("cut.sofc").write_bytes(data[: len(data) // 2])
+    assert run("decode", "cut.sofc", "-o", "no.png").status == 3
+    assert not Path("no.png").exists()
+    assert run("decode", "--salvage", "cut.sofc", "-o", "saved.png").status == 3
+    saved = load(ImageSource(Path("saved.png"))).array
+    whole = next(row for row in range(160) if not saved[row].any())
+    assert whole % 16 == 0
+    assert whole >= 48
+    assert np.array_equal(saved[:whole], image[:whole])
+    assert not saved[whole:].any()
+
+
+def test_salvage_of_a_whole_file(run: Run) -> None:
+    save(Path("a.png"), smooth(30, 30))
+    run("encode", "a.png")
+    assert run("decode", "--salvage", "a.sofc", "-o", "b.png") == (0, "a.sofc -> b.png\n", "")
+
+
+def test_bytes_after_the_end(run: Run) -> None:
+    save(Path("a.png"), smooth(30, 30))
+    run("encode", "a.png")
+    Path("a.sofc").write_bytes(Path("a.sofc").read_bytes() + b"more")
+    outcome = run("test", "a.sofc")
+    assert outcome.status == 3
+    assert "4 bytes stand after the end" in outcome.err
+
+
+def test_threads_give_the_same_bytes(run: Run) -> None:
+    save(Path("a.png"), smooth(200, 60, 3))
+    for jobs in ("1", "3"):
+        assert run("encode", "a.png", "--band-rows", "32", "-j", jobs, "-o", f"{jobs}.sofc").status == 0
+    assert Path("1.sofc").read_bytes() == Path("3.sofc").read_bytes()
+    assert run("test", "-j", "3", "3.sofc").status == 0
+
+
+def test_quiet(run: Run) -> None:
+    save(Path("a.png"), smooth(9, 9))
+    assert run("encode", "-q", "a.png") == (0, "", "")
+    assert run("decode", "-q", "-f", "a.sofc") == (0, "", "")
+
+
+def test_every_verb_has_an_example(run: Run) -> None:
+    from sofc.cli.__main__ import VERBS
+
+    for verb in VERBS:
+        name = verb.__name__.rpartition(".")[2]
+        outcome = run(name, "--help")
+        assert outcome.status == 0
+        assert f"\n  sofc {name}" in outcome.out.partition("examples:")[2]
+
+
+def test_demo_on_a_folder(run: Run) -> None:
+    Path("in").mkdir()
+    for number, image in enumerate(patches(8)):
+        save(Path("in") / f"{number}.png", image)
+    before = sorted(Path().rglob("*"))
+    outcome = run("demo", "in")
+    assert outcome.status == 0
+    assert outcome.out.splitlines()[1].startswith("in                            6      2    1.15 kB")
+    assert outcome.out.endswith("every sample the same\n")
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.skipif("SOFC_TEST_DATA" not in os.environ, reason="needs real images")
+def test_real_images(run: Run) -> None:
+    data = Path(os.environ["SOFC_TEST_DATA"])
+    names = [
+        "drive/test/01_test.tif",
+        "kodak/test/kodim09.png",
+        "medical16/ct-head-ge/test",
+        "medical16/mr-t1/test",
+        "binary-docs/test/phototest.tif",
+        "odd/tiff-depths/flower-rgb-contig-08.tif",
+        "odd/misc/extra-channels.tif",
+    ]
+    for name in names:
+        assert run("encode", data / name, "--out-dir", "out").status == 0
+    assert run("test", "out").status == 0
+    assert run("decode", "out", "--out-dir", "back").status == 0
+    for path in Path("back").iterdir():
+        original = next(data.rglob(path.stem + ".*"))
+        assert np.array_equal(load(ImageSource(path)).array, load(ImageSource(original)).array)
