@@ -109,8 +109,9 @@ def codec_with(decode: Callable[[bytes, int], Array]) -> Codec:
 def test_measure_counts_and_compares() -> None:
     images = [Samples(KINDS["gray"], 8, Meaning.GRAY)] * 3
     good = codec_with(lambda data, _: np.frombuffer(data, np.uint8).reshape(20, 30))
-    result = bench.measure(good, images, codebook_size=600)
+    result = bench.measure(good, images)
     assert result is not None
+    result.codebook_size = 600
     assert (result.total_ratio, result.mean_ratio, result.bits_per_sample) == (1.0, 1.0, 8.0)
     assert result.charged_ratio == 0.75
     assert bench.measure(good, [*images, Samples(KINDS["16 bits"], 12, Meaning.GRAY)]) is None
@@ -124,20 +125,26 @@ def test_bench_prints_a_table_and_writes_json_and_plot(tmp_path: Path, capsys: p
     write_folder(tmp_path / "train", 6, (32, 40))
     write_folder(tmp_path / "test", 3, (32, 40))
     arguments = [f"--{name}={tmp_path / name}" for name in ("train", "test")]
-    arguments += ["--coders=shape,raw", "--peers=png,webp", "--workers=1", "--limit=2"]
+    arguments += ["--coders=shape,raw", "--untrained", "--peers=png,webp", "--workers=1", "--limit=2"]
     assert bench.main([*arguments, f"--json={tmp_path / 'out.json'}", f"--plot={tmp_path / 'out.png'}"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "2 images, 0.00 MB raw"
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     assert table[0] == list(bench.TITLES)
-    assert [row[0] for row in table[2:]] == ["sofc, shape", "sofc, raw", "PNG, level 9", "WebP, method 6"]
+    assert [row[0] for row in table[2:]] == [
+        "sofc, shape",
+        "sofc, raw",
+        "sofc, no codebook",
+        "PNG, level 9",
+        "WebP, method 6",
+    ]
     figures = json.loads((tmp_path / "out.json").read_text())
     shape = figures["results"]["sofc, shape"]
     assert shape["raw_sizes"] == [1280, 1280]
-    assert shape["codebook_size"] == figures["codebook_size"] > 0
+    assert shape["codebook_size"] > 0
+    assert shape["training_seconds"] > 0
     assert shape["charged_ratio"] < shape["total_ratio"]
     assert figures["results"]["sofc, raw"]["codebook_size"] == 0
-    assert figures["training_seconds"] > 0
     assert iio.imread(tmp_path / "out.png").shape[2] in (3, 4)
 
 

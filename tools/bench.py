@@ -38,12 +38,10 @@ from peers import PEERS, Codec, Image, components
 
 import sofc
 from sofc.codebook import Codebook
-from sofc.errors import SofcError
+from sofc.coders.raw import RawCoder
+from sofc.coders.registry import CODERS
+from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import Samples, load, sources
-
-CODERS = ("shape", "raw")
-UNTRAINED = frozenset({"raw"})
-"""Coders that use no codebook."""
 
 
 class RoundTripError(Exception):
@@ -61,6 +59,7 @@ class Result:
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
     codebook_size: int = 0
+    training_seconds: float = 0.0
 
     @property
     def total_ratio(self) -> float:
@@ -106,11 +105,13 @@ def raw_size(samples: Samples) -> int:
     return samples.array.size * ((declared + 7) // 8)
 
 
-def sofc_codec(coder: str, codebook: Codebook | None, *, threads: int = 1, band_rows: int | None = None) -> Codec:
-    """sofc's coder of that name, with one-shot calls."""
+def sofc_codec(
+    coder: str | None, codebook: Codebook | None, *, threads: int = 1, band_rows: int | None = None
+) -> Codec:
+    """sofc's coder of that name (None: the one that sofc picks), with one-shot calls."""
     known = {} if codebook is None else {codebook.id: codebook}
     return Codec(
-        f"sofc, {coder}",
+        f"sofc, {coder}" if coder else "sofc, no codebook",
         lambda image: True,
         lambda image: image,
         lambda image, declared_bits: sofc.encode(
@@ -126,14 +127,14 @@ def sofc_codec(coder: str, codebook: Codebook | None, *, threads: int = 1, band_
     )
 
 
-def measure(codec: Codec, images: Sequence[Samples], codebook_size: int = 0) -> Result | None:
+def measure(codec: Codec, images: Sequence[Samples]) -> Result | None:
     """Code every image there and back; None where the codec cannot take them all.
 
     Raises RoundTripError naming the image that came back different.
     """
     if not all(codec.accepts(samples.array) for samples in images):
         return None
-    result = Result(codec.name, codebook_size=codebook_size)
+    result = Result(codec.name)
     warm: set[tuple[Any, int]] = set()
     for number, samples in enumerate(images):
         image = codec.convert(samples.array)
@@ -241,11 +242,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--codebook", type=Path, metavar="FILE", help="a codebook to use instead of training one")
     parser.add_argument(
         "--coders",
-        type=lambda text: _names(text, CODERS),
+        type=lambda text: _names(text, list(CODERS)),
         default=["shape"],
         metavar="LIST",
         help=f"sofc's coders, comma-separated, of {', '.join(CODERS)} (default: shape)",
     )
+    parser.add_argument("--untrained", action="store_true", help="also sofc without any codebook")
     parser.add_argument(
         "--peers",
         type=lambda text: _names(text, list(PEERS)),
@@ -268,54 +270,55 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _codebook(options: argparse.Namespace) -> tuple[Codebook | None, float]:
-    """The codebook given or trained, and the seconds that training took."""
+def _codebook(options: argparse.Namespace, coder: str) -> tuple[Codebook, float]:
+    """The codebook given or trained for a coder, and the seconds that training took."""
     if options.codebook is not None:
         return Codebook.from_bytes(options.codebook.read_bytes()), 0.0
-    if options.train is None:
-        return None, 0.0
     training = sources(options.train, recursive=options.recursive, threshold=options.threshold)
     start = time.perf_counter()
     with ProcessPoolExecutor(options.workers) as executor:
         trained = sofc.train(
-            training[: options.train_limit], name="bench", coder="shape", held_out=0, executor=executor
+            training[: options.train_limit], name=f"bench-{coder}", coder=coder, held_out=0, executor=executor
         )
     return trained.codebook, time.perf_counter() - start
 
 
+def _measure_coder(options: argparse.Namespace, coder: str | None, images: Sequence[Samples]) -> Result:
+    codebook, seconds = None, 0.0
+    if coder not in (None, RawCoder.name):
+        codebook, seconds = _codebook(options, coder)
+        trained = f", trained in {seconds:.1f} s by {options.workers} processes" if seconds else ""
+        print(f"codebook for {coder}: {len(codebook.to_bytes())} bytes{trained}", flush=True)
+    codec = sofc_codec(coder, codebook, threads=options.threads, band_rows=options.band_rows)
+    result = measure(codec, images)
+    assert result is not None, "sofc takes every image that it can load"
+    result.codebook_size = len(codebook.to_bytes()) if codebook else 0
+    result.training_seconds = seconds
+    return result
+
+
 def run(options: argparse.Namespace) -> None:
     """Measure, print, and write what was asked for."""
-    found = sources(options.test, recursive=options.recursive, threshold=options.threshold)
-    images = [load(source) for source in found[: options.limit]]
+    found = sources(options.test, recursive=options.recursive, threshold=options.threshold)[: options.limit]
+    images = [load(source) for source in found]
     if not images:
-        raise SystemExit(f"bench: no images in {', '.join(map(str, options.test))}")
-    codebook, training_seconds = _codebook(options)
-    codebook_size = 0 if codebook is None else len(codebook.to_bytes())
-
-    raw = sum(map(raw_size, images))
-    print(f"{len(images)} images, {raw / 1e6:.2f} MB raw", flush=True)
-    if codebook is not None:
-        trained = f", trained in {training_seconds:.1f} s by {options.workers} processes" if training_seconds else ""
-        print(f"codebook: {codebook_size} bytes{trained}", flush=True)
-    print(flush=True)
+        raise UsageError(f"no images in {', '.join(map(str, options.test))}")
+    print(f"{len(images)} images, {sum(map(raw_size, images)) / 1e6:.2f} MB raw", flush=True)
 
     results: list[tuple[str, Result | None]] = []
-    for coder in options.coders:
-        own = None if coder in UNTRAINED else codebook
-        codec = sofc_codec(coder, own, threads=options.threads, band_rows=options.band_rows)
-        results.append((codec.name, measure(codec, images, codebook_size if own else 0)))
+    for coder in [*options.coders, *([None] if options.untrained else [])]:
+        own = _measure_coder(options, coder, images)
+        results.append((own.codec, own))
     for peer in options.peers:
         codec = PEERS[peer]()
         results.append((codec.name, measure(codec, images)))
-    print(table(results))
+    print(f"\n{table(results)}")
 
     if options.json is not None:
         report = {
             "machine": machine(),
             "arguments": {name: _plain(value) for name, value in vars(options).items()},
-            "images": [source.name for source in found[: options.limit]],
-            "codebook_size": codebook_size,
-            "training_seconds": training_seconds,
+            "images": [source.name for source in found],
             "results": {name: result.summary() if result else None for name, result in results},
         }
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -327,6 +330,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _plain(value: Any) -> Any:
+    """Arguments as JSON has them."""
     return str(value) if isinstance(value, Path) else value
 
 
@@ -335,8 +339,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.codebook is not None and options.train is not None:
         _parser().error("give --train or --codebook, not both")
-    if options.codebook is None and options.train is None and not UNTRAINED.issuperset(options.coders):
-        _parser().error("the shape coder needs --train or --codebook")
+    if options.codebook is None and options.train is None and set(options.coders) - {RawCoder.name}:
+        _parser().error(f"a coder other than {RawCoder.name} needs --train or --codebook")
     try:
         run(options)
     except (RoundTripError, SofcError, OSError) as error:

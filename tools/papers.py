@@ -45,8 +45,8 @@ from peers import PEERS, Image
 import sofc
 from sofc.codebook import Codebook
 from sofc.coders.bands import encode_band
-from sofc.coders.registry import choose_model
-from sofc.errors import SofcError
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_model
+from sofc.errors import CodebookError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.imagefiles.idx import open_maybe_gzip
 from sofc.kernels import predict
@@ -88,8 +88,8 @@ def stream_size(image: Image, codebook: Codebook) -> int:
     """Bytes of the coded streams of one image in one band: the papers' way of counting."""
     pixel_format = sofc.header_for(image).format
     model = choose_model(codebook, pixel_format, CODER, 5)
-    if model is None:
-        raise SofcError(f"codebook {codebook.name!r} has no model for the images it is tested on")
+    if model < FIRST_CODEBOOK_MODEL:
+        raise CodebookError(f"codebook {codebook.name!r} has no model for the images it is tested on")
     _, _, streams = encode_band(image, pixel_format, codebook, model, image_rows=image.shape[0], verify=False)
     return sum(map(len, streams))
 
