@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def places_of(data: bytes, chunk_type: bytes) -> list[tuple[int, int]]:
 def pieces(data: bytes, cuts: Sequence[int]) -> list[bytes]:
     """``data`` cut at these positions (modulo its length, in any order)."""
     ends = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-    return [data[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(ends)]
 
 
 @dataclass

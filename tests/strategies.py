@@ -10,11 +10,12 @@ from hypothesis.extra import numpy as hnp
 
 from sofc.image import ImageHeader, Meaning, PixelFormat
 
+FEW = st.integers(1, 5)
 SIDES = st.one_of(st.just(1), st.integers(1, 24))
 
 
 @st.composite
-def pixel_formats(draw: st.DrawFn, components: st.SearchStrategy[int] = st.integers(1, 5)) -> PixelFormat:
+def pixel_formats(draw: st.DrawFn, components: st.SearchStrategy[int] = FEW) -> PixelFormat:
     """Any format of a few components."""
     return PixelFormat(
         draw(components),
@@ -50,7 +51,7 @@ def samples(draw: st.DrawFn, pixel_format: PixelFormat, shape: tuple[int, ...]) 
 @st.composite
 def images(
     draw: st.DrawFn,
-    components: st.SearchStrategy[int] = st.integers(1, 5),
+    components: st.SearchStrategy[int] = FEW,
     heights: st.SearchStrategy[int] = SIDES,
     widths: st.SearchStrategy[int] = SIDES,
 ) -> tuple[ImageHeader, np.ndarray[Any, Any]]:

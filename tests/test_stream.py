@@ -538,7 +538,7 @@ def test_order_of_chunks() -> None:
         [head, first, second, end],
         [head, first, second, third, no_index],
         [head, first, second, third, end, first],
-        [head, first, second, third, end, no_index[:1] + (b"\x01\0\0\0",)],
+        [head, first, second, third, end, (b"Z", b"\x01\0\0\0")],
         [head, first, second, third, end, (b"i", b"\x00"), last],
         [head, first, second, third, end, (b"i", index[1] + b"\x00"), last],
         [head, first, second, third, end, index, index, last],

@@ -1,0 +1,120 @@
+"""Where codebooks are found, and that only the right one is ever used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+import pytest
+from helpers import raw_codebook
+
+from sofc.codebook import Codebook, store
+from sofc.codebook.store import find_codebook, install_codebook, list_codebooks, load_codebook, read_codebook
+from sofc.container.records import CodebookReference
+from sofc.errors import CodebookError, FormatError, LimitError
+from sofc.limits import Limits
+
+
+@pytest.fixture(autouse=True)
+def user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder of the user and an empty search path."""
+    folder = tmp_path / "user data"
+    monkeypatch.setattr(platformdirs, "user_data_dir", lambda *arguments, **keywords: str(folder))
+    monkeypatch.delenv(store.SEARCH_PATH_VARIABLE, raising=False)
+    return folder / "codebooks"
+
+
+def put(codebook: Codebook, folder: Path, name: str | None = None) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name or codebook.id[:16].hex()}.sofcb"
+    path.write_bytes(codebook.to_bytes())
+    return path
+
+
+def test_given_codebooks_come_first(tmp_path: Path) -> None:
+    codebook = raw_codebook()
+    assert find_codebook(codebook.reference, given=[raw_codebook("other"), codebook], beside=tmp_path) is codebook
+
+
+def test_places(tmp_path: Path, user_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codebook = raw_codebook()
+    beside = tmp_path / "images"
+    places = [tmp_path / "path 1", tmp_path / "path 2", beside, beside / "codebooks", user_data]
+    monkeypatch.setenv(store.SEARCH_PATH_VARIABLE, f"{places[0]}:{places[1]}:".replace(":", store.os.pathsep))
+    for name in (None, codebook.name):
+        for place in places:
+            with pytest.raises(CodebookError):
+                find_codebook(codebook.reference, beside=beside)
+            path = put(codebook, place, name)
+            assert find_codebook(codebook.reference, beside=beside) == codebook
+            path.unlink()
+    file = put(codebook, tmp_path, "any name")
+    monkeypatch.setenv(store.SEARCH_PATH_VARIABLE, str(file))
+    assert find_codebook(codebook.reference) == codebook
+
+
+def test_a_missing_codebook_is_described(tmp_path: Path, user_data: Path) -> None:
+    codebook = raw_codebook()
+    with pytest.raises(CodebookError) as caught:
+        find_codebook(codebook.reference, beside=tmp_path)
+    message = str(caught.value)
+    for part in (codebook.id[:16].hex(), "'test'", str(tmp_path / "codebooks"), str(user_data), "codebook install"):
+        assert part in message
+    assert caught.value.codebook_id == codebook.id[:16]
+
+
+def test_the_id_decides_not_the_file_name(tmp_path: Path) -> None:
+    codebook = raw_codebook()
+    impostor = Codebook(codebook.name, codebook.models, (), "another")
+    put(impostor, tmp_path, codebook.id[:16].hex())
+    with pytest.raises(CodebookError, match=impostor.id[:16].hex()):
+        find_codebook(codebook.reference, beside=tmp_path)
+    put(codebook, tmp_path, codebook.name)
+    assert find_codebook(codebook.reference, beside=tmp_path) == codebook
+    (tmp_path / f"{codebook.id[:16].hex()}.sofcb").write_bytes(codebook.to_bytes()[:-1])
+    assert find_codebook(codebook.reference, beside=tmp_path) == codebook
+    (tmp_path / f"{codebook.name}.sofcb").unlink()
+    with pytest.raises(CodebookError, match="cut off"):
+        find_codebook(codebook.reference, beside=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/../../outside", "..\\outside", ".."])
+def test_a_name_does_not_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    codebook = raw_codebook()
+    put(codebook, tmp_path, "outside")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "a").mkdir()
+    with pytest.raises(CodebookError) as caught:
+        find_codebook(CodebookReference(codebook.id[:16], name), beside=inside)
+    assert "Not usable" not in str(caught.value)
+
+
+def test_install_and_list(user_data: Path) -> None:
+    codebook, other = raw_codebook(), raw_codebook("other")
+    assert list_codebooks() == []
+    path = install_codebook(codebook.to_bytes())
+    assert path == user_data / f"{codebook.id[:16].hex()}.sofcb"
+    assert install_codebook(codebook.to_bytes()) == path
+    install_codebook(other.to_bytes())
+    (user_data / "broken.sofcb").write_bytes(b"?")
+    assert sorted(found.name for _, found in list_codebooks()) == ["other", "test"]
+    assert find_codebook(codebook.reference) == codebook
+    with pytest.raises(FormatError):
+        install_codebook(codebook.to_bytes()[:-1])
+    assert len(list(user_data.iterdir())) == 3
+
+
+def test_load_by_path_name_or_id(tmp_path: Path) -> None:
+    codebook = raw_codebook()
+    path = put(codebook, tmp_path, "file")
+    assert load_codebook(path) == load_codebook(str(path)) == read_codebook(path) == codebook
+    with pytest.raises(CodebookError, match="no codebook 'test'"):
+        load_codebook("test")
+    install_codebook(codebook.to_bytes())
+    assert load_codebook("test") == load_codebook(codebook.id.hex()) == load_codebook(codebook.id.hex()[:8]) == codebook
+    install_codebook(Codebook("test", codebook.models, (), "another").to_bytes())
+    with pytest.raises(CodebookError, match="2 codebooks"):
+        load_codebook("test")
+    with pytest.raises(LimitError):
+        read_codebook(path, limits=Limits(max_codebook_bytes=20))
