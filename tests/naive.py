@@ -1,0 +1,300 @@
+"""Plain-Python twins of the kernels, written from the definitions: slow, with unbounded integers, without arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+Rows = list[list[int]]
+
+
+# Prediction.
+
+
+def _fold(error: int) -> int:
+    return 2 * error if error > 0 else -2 * error - 1 if error < 0 else 0
+
+
+def _unfold(value: int) -> int:
+    return -(value + 1) // 2 if value % 2 else value // 2
+
+
+def _med(at: Callable[[int, int], int], y: int, x: int) -> int:
+    if y == 0:
+        return at(0, x - 1) if x else 0
+    if x == 0:
+        return at(y - 1, 0)
+    west, north, corner = at(y, x - 1), at(y - 1, x), at(y - 1, x - 1)
+    return sorted((west, north, west + north - corner))[1]
+
+
+def _gap(at: Callable[[int, int], int], y: int, x: int, width: int, shift: int, last: int) -> tuple[int, int]:
+    if y == 0:
+        w = at(0, x - 1) if x else 0
+        ww = at(0, x - 2) if x > 1 else w
+        n = nw = ne = nn = nne = w
+    else:
+        n = at(y - 1, x)
+        w = at(y, x - 1) if x else n
+        ww = at(y, x - 2) if x > 1 else w
+        nw = at(y - 1, x - 1) if x else n
+        ne = at(y - 1, x + 1) if x + 1 < width else n
+        nn = at(y - 2, x) if y > 1 else n
+        nne = at(y - 2, x + 1) if y > 1 and x + 1 < width else ne
+    across = abs(w - ww) + abs(n - nw) + abs(n - ne)
+    down = abs(w - nw) + abs(n - nn) + abs(ne - nne)
+    slope = (down - across) >> shift
+    middle = 8 * (w + n) + 4 * (ne - nw)
+    bands = [
+        (lambda d: d > 80, 16 * w),
+        (lambda d: d < -80, 16 * n),
+        (lambda d: d > 32, (middle + 16 * w) // 2),
+        (lambda d: d < -32, (middle + 16 * n) // 2),
+        (lambda d: d > 8, (3 * middle + 16 * w) // 4),
+        (lambda d: d < -8, (3 * middle + 16 * n) // 4),
+        (lambda d: True, middle),
+    ]
+    predicted = next(value for holds, value in bands if holds(slope))
+    seen = (n, w, nw, ne, nn, ww, 2 * n - nn, 2 * w - ww)
+    texture = sum(1 << bit for bit, value in enumerate(seen) if 16 * value < predicted)
+    energy = (across + down + 2 * abs(last)) >> shift
+    level = sum(energy > bound for bound in (5, 15, 25, 42, 60, 85, 140))
+    return predicted, 256 * level + texture
+
+
+def _walk(
+    rows: int, width: int, low: int, high: int, image_rows: int, mode: int, shift: int,
+    plane: Rows, step: Callable[[int, int, int], int],
+) -> bool:
+    """Predict sample after sample; ``step(y, x, predicted)`` gives the sample. False where one leaves its range."""
+    for y in range(rows):
+        top = y - y % image_rows
+        if y == top:
+            sums, counts = [0] * 2048, [0] * 2048
+        last = 0
+
+        def at(row: int, column: int, top: int = top) -> int:
+            return plane[top + row][column]
+
+        for x in range(width):
+            if mode == 2:
+                sample = step(y, x, low)
+            elif mode == 0:
+                sample = step(y, x, min(max(_med(at, y - top, x), low), high))
+            else:
+                wide, context = _gap(at, y - top, x, width, shift, last)
+                corrected = wide + (16 * sums[context] // counts[context] if counts[context] else 0)
+                sample = step(y, x, min(max((corrected + 8) // 16, low), high))
+                last = sample - (wide + 8) // 16
+                sums[context] += last
+                counts[context] += 1
+                if counts[context] == 128:
+                    counts[context] = 64
+                    sums[context] //= 2
+            if not low <= sample <= high:
+                return False
+            plane[y][x] = sample
+    return True
+
+
+def fold_plane(plane: Rows, low: int, high: int, image_rows: int, mode: int, shift: int) -> Rows:
+    rows, width = len(plane), len(plane[0])
+    folded = [[0] * width for _ in range(rows)]
+
+    def step(y: int, x: int, predicted: int) -> int:
+        error = plane[y][x] - predicted
+        folded[y][x] = error if mode == 2 else _fold(error)
+        return plane[y][x]
+
+    _walk(rows, width, low, high, image_rows, mode, shift, [list(row) for row in plane], step)
+    return folded
+
+
+def unfold_plane(folded: Rows, low: int, high: int, image_rows: int, mode: int, shift: int) -> Rows | None:
+    rows, width = len(folded), len(folded[0])
+    plane = [[0] * width for _ in range(rows)]
+
+    def step(y: int, x: int, predicted: int) -> int:
+        return predicted + (folded[y][x] if mode == 2 else _unfold(folded[y][x]))
+
+    return plane if _walk(rows, width, low, high, image_rows, mode, shift, plane, step) else None
+
+
+# Windows.
+
+Window = tuple[tuple[int, ...], ...]
+
+
+def windows(plane: Rows, image_rows: int, max_rows: int, max_columns: int) -> Iterator[tuple[int, int, Window]]:
+    """Every window of two samples or more that may be a shape, with its place."""
+    rows, width = len(plane), len(plane[0])
+    for y in range(rows):
+        end = min(rows, y - y % image_rows + image_rows)
+        for x in range(width):
+            for h in range(1, min(max_rows, end - y) + 1):
+                for w in range(1, min(max_columns, width - x) + 1):
+                    window = tuple(tuple(plane[y + i][x : x + w]) for i in range(h))
+                    lines = list(window) + list(zip(*window, strict=True))
+                    if h * w > 1 and all(2 * sum(value != 0 for value in line) >= len(line) for line in lines):
+                        yield y, x, window
+
+
+def place(plane: Rows, matches: Sequence[tuple[int, int, Window]]) -> list[tuple[int, int, Window]]:
+    """Those of the matches, in their order, that overlap none before."""
+    covered: set[tuple[int, int]] = set()
+    placed = []
+    for y, x, window in matches:
+        cells = {(y + i, x + j) for i in range(len(window)) for j in range(len(window[0]))}
+        if not cells & covered:
+            covered |= cells
+            placed.append((y, x, window))
+    return placed
+
+
+def pairs(plane: Rows, placed: Sequence[tuple[int, int, Window]]) -> list[tuple[int, int | Window]]:
+    """(distance, window or single value) in raster order."""
+    anchors = {(y, x): window for y, x, window in placed}
+    covered = {(y + i, x + j) for y, x, window in placed for i in range(len(window)) for j in range(len(window[0]))}
+    found: list[tuple[int, int | Window]] = []
+    distance = 0
+    for y, row in enumerate(plane):
+        for x, value in enumerate(row):
+            if (y, x) in anchors:
+                found.append((distance, anchors[y, x]))
+                distance = 0
+            elif (y, x) in covered:
+                continue
+            elif value:
+                found.append((distance, value))
+                distance = 0
+            else:
+                distance += 1
+    return found
+
+
+# Codes made of characters 0 and 1.
+
+
+def golomb(value: int, divisor: int) -> str:
+    quotient, rest = divmod(value, divisor)
+    bits = (divisor - 1).bit_length()
+    short = (1 << bits) - divisor
+    if bits == 0:
+        tail = ""
+    elif rest < short:
+        tail = format(rest, f"0{bits - 1}b") if bits > 1 else ""
+    else:
+        tail = format(rest + short, f"0{bits}b")
+    return "1" * quotient + "0" + tail
+
+
+def elias_gamma(value: int) -> str:
+    digits = format(value, "b")
+    return "0" * (len(digits) - 1) + digits
+
+
+def canonical(lengths: Sequence[int]) -> list[str]:
+    codes = [""] * len(lengths)
+    code, before = 0, 0
+    for length, symbol in sorted((length, symbol) for symbol, length in enumerate(lengths)):
+        code <<= length - before
+        codes[symbol] = format(code, f"0{length}b")
+        code, before = code + 1, length
+    return codes
+
+
+def to_bytes(digits: str) -> bytes:
+    digits += "0" * (-len(digits) % 8)
+    return bytes(int(digits[start : start + 8], 2) for start in range(0, len(digits), 8))
+
+
+# Range coder: ``low`` is a fraction with as many bytes behind the point as have been shifted out.
+
+
+class Coder:
+    def __init__(self) -> None:
+        self.low, self.span, self.shifted = 0, (1 << 32) - 1, 0
+
+    def encode(self, below: int, frequency: int, total: int) -> None:
+        unit = self.span // total
+        self.low += unit * below
+        self.span = unit * frequency
+        while self.span < 1 << 24:
+            self.low <<= 8
+            self.span <<= 8
+            self.shifted += 1
+
+    def finish(self) -> bytes:
+        """The shortest number in [low, low + span), without zero bytes at the end."""
+        for drop in (32, 24, 16, 8, 0):
+            value = -(-self.low >> drop) << drop
+            if value < self.low + self.span:
+                break
+        return value.to_bytes(self.shifted + 4, "big").rstrip(b"\0")
+
+
+class Table:
+    def __init__(self, frequencies: Sequence[int], increment: int, limit: int) -> None:
+        self.frequencies, self.increment, self.limit = list(frequencies), increment, limit
+
+    def encode(self, coder: Coder, symbol: int) -> None:
+        coder.encode(sum(self.frequencies[:symbol]), self.frequencies[symbol], sum(self.frequencies))
+        self.frequencies[symbol] += self.increment
+        if sum(self.frequencies) > self.limit:
+            self.frequencies = [(frequency + 1) // 2 for frequency in self.frequencies]
+
+
+def encode_symbols(
+    tables: Sequence[int], symbols: Sequence[int], frequencies: Rows, increment: int, limit: int
+) -> bytes:
+    coder = Coder()
+    adaptive = [Table(row, increment, limit) for row in frequencies]
+    for table, symbol in zip(tables, symbols, strict=True):
+        adaptive[table].encode(coder, symbol)
+    return coder.finish()
+
+
+def encode_numbers(values: Sequence[int], above: Sequence[int]) -> bytes:
+    coder = Coder()
+    tables: dict[tuple[int, int], Table] = {}
+    for index, value in enumerate(values):
+        upper = values[above[index]].bit_length() if above[index] >= 0 else 0
+        before = values[index - 1].bit_length() if index else 0
+        tables.setdefault((upper, before), Table([1] * 32, 24, 1 << 13)).encode(coder, value.bit_length())
+        for digit in format(value, "b")[1:]:
+            coder.encode(int(digit), 1, 2)
+    return coder.finish()
+
+
+# Contexts.
+
+
+def loudness(value: int, logarithmic: bool) -> int:
+    if not logarithmic:
+        return min(value, 4095)
+    octave = (value + 1).bit_length() - 1
+    return 16 * octave + (16 * (value + 1) - (16 << octave)) // (1 << octave)
+
+
+def residual_class(value: int, near: int, far: int) -> int:
+    if value == 0:
+        return 0
+    return 1 + value % 2 + 2 * (value > near) + 2 * (value > far)
+
+
+def table_of(
+    folded: Rows, references: Sequence[Rows], y: int, x: int, logarithmic: bool, weights: Sequence[int],
+    thresholds: Sequence[int], near: int, far: int, phases: int,
+) -> int:
+    """The table of a quiet tuple at (y, x)."""
+
+    def at(plane: Rows, dy: int, dx: int) -> int:
+        inside = 0 <= y + dy < len(plane) and 0 <= x + dx < len(plane[0])
+        return loudness(plane[y + dy][x + dx], logarithmic) if inside else 0
+
+    own = [at(folded, *step) for step in ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))]
+    others = [at(plane, *step) for plane in references for step in ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))]
+    activity = sum(weight * value for weight, value in zip(weights, own + others, strict=True))
+    level = sum(threshold <= activity for threshold in thresholds)
+    classes = 7 if far else 1
+    number = residual_class(references[0][y][x], near, far) if far else 0
+    return (level * classes + number) * phases + x % phases

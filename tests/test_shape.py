@@ -1,0 +1,445 @@
+"""The shape coder: round trips, damaged streams and sections, training, the compressible indicator."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+from functools import cache
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from sofc.coders.base import PlaneRange
+from sofc.coders.shape import NeutralShapeCoder, ShapeCoder, ShapeTraining, combine, measure
+from sofc.coders.shape.neutral import SPLITS, VARIANTS, neutral_parameters
+from sofc.coders.shape.parameters import PlaneParameters, ShapeSet, shape_model
+from sofc.coders.shape.plane import decode_plane, encode_plane
+from sofc.coders.shape.section import build_section, parse_section
+from sofc.coders.transforms import PAPERS
+from sofc.errors import FormatError
+from sofc.kernels.predict import NONE
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
+DATA = os.environ.get("SOFC_TEST_DATA")
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+STRIDE = 23 if INTERPRETED else 1
+"""Interpreted kernels are slow: then only every 23rd damage is tried."""
+
+real_images = pytest.mark.skipif(DATA is None or INTERPRETED, reason="needs SOFC_TEST_DATA and compiled kernels")
+
+
+def train(images, ranges, shard=3, **settings):
+    """Run all passes on the images of this many a shard; tasks and statistics pass through pickle."""
+    training = ShapeTraining(ranges, **settings)
+    shards = [images[start : start + shard] for start in range(0, len(images), shard)]
+    while (task := training.next_task()) is not None:
+        copy = pickle.loads(pickle.dumps(task))
+        training.merge(pickle.loads(pickle.dumps(copy.collect(iter(shard)))) for shard in shards)
+    return training
+
+
+def smooth(rng, shape, low, high, steps=3):
+    """Blurred noise with a few edges."""
+    field = rng.normal(size=shape)
+    for _ in range(steps):
+        field = (field + np.roll(field, 1, 0) + np.roll(field, 1, 1)) / 2
+    field[: shape[0] // 2, shape[1] // 3 :] += 1.5
+    middle = (low + high) / 2
+    return np.clip(np.round(middle + field * (high - low) / 12), low, high).astype(np.int32)
+
+
+BINARY = [PlaneRange(0, 1)]
+GRAY = [PlaneRange(0, 255)]
+RGB = PAPERS.ranges(3, 8)
+DEEP = [PlaneRange(0, 65535)]
+PAIR = [PlaneRange(0, 255), PlaneRange(-3000, 3000)]
+
+
+def rings(rng, count):
+    """Small binary images with strokes that repeat."""
+    images = []
+    for _ in range(count):
+        image = np.zeros((14, 12), np.int32)
+        y, x = rng.integers(1, 5, 2)
+        image[y : y + 8, x : x + 6] = 1
+        image[y + 2 : y + 6, x + 2 : x + 4] = 0
+        image[rng.integers(0, 14), rng.integers(0, 12)] ^= 1
+        images.append([image])
+    return images
+
+
+@cache
+def sections(kind: str) -> tuple[tuple[bytes, ...], list[PlaneRange]]:
+    """A small codebook of a kind."""
+    rng = np.random.default_rng(5)
+    settings = {"iterations": 2, "max_shapes": 40}
+    if kind == "binary":
+        images, ranges = rings(rng, 8), BINARY
+        settings["max_window"] = (8, 8)
+    elif kind == "published":
+        images, ranges = [[smooth(rng, (20, 22), 0, 255)] for _ in range(4)], GRAY
+        settings |= {"split": 3, "contexts": False}
+    elif kind == "rgb":
+        images = [list(PAPERS.forward([smooth(rng, (14, 15), 0, 255) for _ in range(3)])) for _ in range(3)]
+        ranges = RGB
+    elif kind == "deep":
+        images, ranges = [[smooth(rng, (16, 16), 0, 65535)] for _ in range(2)], DEEP
+    else:
+        images = [[smooth(rng, (13, 12), *span) for span in PAIR] for _ in range(3)]
+        ranges = PAIR
+    return tuple(section.data for section in train(images, ranges, **settings).sections()), ranges
+
+
+KINDS = ("binary", "published", "rgb", "deep", "pair")
+
+
+@cache
+def coder(kind: str) -> ShapeCoder:
+    return ShapeCoder.from_sections(sections(kind)[0])
+
+
+def check_round_trip(tested, planes, ranges, image_rows):
+    streams = tested.encode(planes, ranges, image_rows)
+    rows, width = planes[0].shape
+    decoded = tested.decode(streams, ranges, rows, width, image_rows)
+    assert all(one.dtype == np.int32 and (one == other).all() for one, other in zip(decoded, planes, strict=True))
+    return streams
+
+
+@st.composite
+def any_planes(draw, ranges):
+    """Planes of small or extreme values in their ranges, and the rows of an image."""
+    image_rows = draw(st.integers(1, 7))
+    rows = image_rows * draw(st.integers(1, 3))
+    shape = (rows, draw(st.integers(1, 12)))
+    planes = []
+    for span in ranges:
+        middle = draw(st.integers(span.low, span.high))
+        values = st.one_of(
+            st.integers(max(span.low, middle - 2), min(span.high, middle + 2)), st.integers(span.low, span.high)
+        )
+        planes.append(draw(npst.arrays(np.int32, shape, elements=values)))
+    return planes, image_rows
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.data())
+def test_round_trip(kind, data):
+    ranges = sections(kind)[1]
+    planes, image_rows = data.draw(any_planes(ranges))
+    check_round_trip(coder(kind), planes, ranges, image_rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.data())
+def test_forced_choice_of_shapes(kind, data):
+    """With and without shapes: both decode, and the encoder took the smaller."""
+    ranges = sections(kind)[1]
+    planes, image_rows = data.draw(any_planes(ranges))
+    rows, width = planes[0].shape
+    sizes = []
+    for use_shapes in (True, False, None):
+        encoded = coder(kind).encode_planes(planes, ranges, image_rows, use_shapes)
+        decoded = coder(kind).decode([one.stream for one in encoded], ranges, rows, width, image_rows)
+        assert all((one == other).all() for one, other in zip(decoded, planes, strict=True))
+        sizes.append(sum(one.pairs.location_bits + one.pairs.code_bits for one in encoded))
+    assert sizes[2] <= min(sizes[:2])
+
+
+NEUTRAL_RANGES = st.lists(
+    st.one_of(
+        st.integers(1, 16).map(lambda bits: PlaneRange(0, (1 << bits) - 1)),
+        st.integers(1, 16).map(lambda bits: PlaneRange(1 - (1 << bits), (1 << bits) - 1)),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(st.data(), NEUTRAL_RANGES)
+def test_neutral_round_trip(data, ranges):
+    planes, image_rows = data.draw(any_planes(ranges))
+    check_round_trip(NeutralShapeCoder(), planes, ranges, image_rows)
+
+
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (1, 1), (2, 3), (5, 64)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_thin_planes(kind, shape):
+    ranges = sections(kind)[1]
+    planes = [smooth(np.random.default_rng(9), shape, *span) for span in ranges]
+    check_round_trip(coder(kind), planes, ranges, shape[0])
+    check_round_trip(NeutralShapeCoder(), planes, ranges, shape[0])
+
+
+def test_blank_planes_cost_nothing():
+    blank = [np.zeros((50, 50), np.int32)]
+    assert coder("binary").encode(blank, BINARY, 50) == [b""]
+    assert len(coder("published").encode(blank, GRAY, 50)[0]) < 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.data())
+def test_garbage(kind, data):
+    """Any bytes give samples in range or a FormatError."""
+    ranges = sections(kind)[1]
+    streams = [data.draw(st.binary(max_size=60)) for _ in ranges]
+    rows, width = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 20))
+    for tested in (coder(kind), NeutralShapeCoder()):
+        check_survives(tested, streams, ranges, rows, width, data.draw(st.integers(1, rows)))
+
+
+def check_survives(tested, streams, ranges, rows, width, image_rows):
+    try:
+        planes = tested.decode(streams, ranges, rows, width, image_rows)
+    except FormatError:
+        return
+    for plane, span in zip(planes, ranges, strict=True):
+        assert plane.shape == (rows, width)
+        assert span.low <= plane.min() and plane.max() <= span.high
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damage(kind):
+    """Every truncation and every flipped bit of a stream."""
+    ranges = sections(kind)[1]
+    planes = [smooth(np.random.default_rng(3), (7, 8), *span) for span in ranges]
+    for tested in (coder(kind), NeutralShapeCoder()):
+        streams = tested.encode(planes, ranges, 7)
+        for number, stream in enumerate(streams):
+            damaged = [stream[:size] for size in range(0, len(stream), STRIDE)]
+            damaged += [stream + b"\1"]
+            for bit in range(0, 8 * len(stream), STRIDE):
+                changed = bytearray(stream)
+                changed[bit // 8] ^= 1 << bit % 8
+                damaged.append(bytes(changed))
+            for one in damaged:
+                check_survives(tested, [*streams[:number], one, *streams[number + 1 :]], ranges, 7, 8, 7)
+
+
+def test_bytes_too_many():
+    planes = [smooth(np.random.default_rng(3), (7, 8), 0, 255)]
+    stream = coder("published").encode(planes, GRAY, 7)[0]
+    with pytest.raises(FormatError, match="too many"):
+        coder("published").decode([stream + bytes(9) + b"\1"], GRAY, 7, 8, 7)
+
+
+def test_streams_and_planes_must_agree():
+    with pytest.raises(FormatError, match="planes"):
+        coder("rgb").decode([b""], GRAY, 2, 2, 2)
+
+
+def shapes_only(shapes):
+    """Parameters of a binary plane with these shapes."""
+    lengths = np.full(2 + len(shapes), 5, np.int64)
+    model = shape_model(ShapeSet.of(shapes), np.array([2, 1]), lengths, 64)
+    return PlaneParameters(NONE, 0, model, None)
+
+
+def test_shapes_stay_inside_their_image():
+    """The same samples: one image of four rows takes a shape of four, two of two rows do not."""
+    parameters = shapes_only([np.ones((4, 3), np.int32)])
+    plane = np.ones((4, 3), np.int32)
+    whole = encode_plane(plane, BINARY[0], parameters, [], 4)
+    assert whole.pairs.shapes.tolist() == [1]
+    halves = encode_plane(plane, BINARY[0], parameters, [], 2, use_shapes=True)
+    assert set(halves.pairs.shapes.tolist()) == {-1}
+    with pytest.raises(FormatError):
+        decode_plane(whole.stream, BINARY[0], parameters, [], 4, 3, 2)
+
+
+def test_covered_samples_are_not_counted():
+    """Distances pass over what earlier shapes cover."""
+    parameters = shapes_only([np.ones((3, 2), np.int32)])
+    plane = np.zeros((3, 5), np.int32)
+    plane[:, :2] = 1
+    plane[2, 2] = 1
+    pairs = encode_plane(plane, BINARY[0], parameters, [], 3, use_shapes=True).pairs
+    assert pairs.shapes.tolist() == [1, -1]
+    assert pairs.distances.tolist() == [0, 6]
+
+
+# Sections.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sections_are_canonical(kind):
+    for data in sections(kind)[0]:
+        assert build_section(parse_section(data)) == data
+
+
+@pytest.mark.parametrize("number", range(0, SPLITS * VARIANTS, 7))
+def test_neutral_parameters_are_within_the_format(number):
+    parameters = neutral_parameters(number)
+    data = build_section(parameters)
+    parsed = parse_section(data)
+    assert parsed.mode == parameters.mode and parsed.shift == parameters.shift
+    assert (parsed.detail.frequencies == parameters.detail.frequencies).all()
+    assert (parsed.detail.contexts.thresholds == parameters.detail.contexts.thresholds).all()
+
+
+def test_no_more_neutral_parameters():
+    with pytest.raises(FormatError):
+        neutral_parameters(SPLITS * VARIANTS)
+
+
+@pytest.mark.parametrize("kind", ["binary", "published"])
+def test_damaged_sections(kind):
+    """Truncated or with a bit flipped: refused, or another section in canonical form."""
+    (data,) = sections(kind)[0]
+    step = STRIDE if len(data) < 300 else 7 * STRIDE
+    damaged = [data[:size] for size in range(0, len(data), step)] + [data + b"\0"]
+    for bit in range(0, 8 * len(data), 3 * step):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        damaged.append(bytes(changed))
+    for one in damaged:
+        try:
+            parameters = parse_section(one)
+        except FormatError:
+            continue
+        assert build_section(parameters) == one
+        assert one != data
+
+
+@given(st.binary(max_size=80))
+def test_garbage_sections(data):
+    try:
+        parameters = parse_section(data)
+    except FormatError:
+        return
+    assert build_section(parameters) == data
+
+
+def test_references_must_exist():
+    *_, last = sections("rgb")[0]
+    if parse_section(last).detail.contexts.references:
+        with pytest.raises(FormatError, match="refers"):
+            ShapeCoder.from_sections([last])
+
+
+# Training.
+
+
+@pytest.mark.parametrize("kind", ["binary", "rgb"])
+def test_training_is_deterministic(kind):
+    first = sections(kind)[0]
+    sections.cache_clear()
+    assert sections(kind)[0] == first
+
+
+def test_training_takes_images_of_different_sizes():
+    rng = np.random.default_rng(11)
+    images = [[smooth(rng, shape, 0, 255)] for shape in ((9, 12), (1, 30), (17, 5), (3, 3))]
+    training = train(images, GRAY, iterations=1)
+    tested = ShapeCoder.from_sections([section.data for section in training.sections()])
+    for planes in images:
+        check_round_trip(tested, planes, GRAY, planes[0].shape[0])
+    assert any("iteration 1" in line for line in training.report())
+
+
+def test_training_on_blank_images():
+    training = train([[np.full((6, 6), 7, np.int32)]] * 2, GRAY)
+    tested = ShapeCoder.from_sections([section.data for section in training.sections()])
+    check_round_trip(tested, [smooth(np.random.default_rng(1), (6, 6), 0, 255)], GRAY, 6)
+    binary = train([[np.zeros((6, 6), np.int32)]], BINARY)
+    tested = ShapeCoder.from_sections([section.data for section in binary.sections()])
+    check_round_trip(tested, [np.eye(6, dtype=np.int32)], BINARY, 6)
+
+
+def test_iterations_gain():
+    """Re-weighing by what was placed beats the counts of the search, on the images trained on."""
+    images = rings(np.random.default_rng(4), 30)
+
+    def total(iterations):
+        training = train(images, BINARY, iterations=iterations, max_shapes=30, max_window=(8, 8))
+        tested = ShapeCoder.from_sections([section.data for section in training.sections()])
+        return sum(len(tested.encode(planes, BINARY, 14)[0]) for planes in images)
+
+    assert total(6) < total(0)
+
+
+def test_min_images():
+    """A shape of one image alone does not enter the codebook where two are asked for."""
+    secret = np.zeros((12, 12), np.int32)
+    secret[2:4, 1:4] = secret[2:4, 5:8] = secret[6:8, 1:4] = secret[6:8, 5:8] = [[1, 1, 0], [0, 1, 1]]
+    others = [[np.pad(np.ones((2, 2), np.int32), (k, 10 - k))] for k in range(6)]
+
+    def largest(min_images):
+        training = train([[secret], *others], BINARY, min_images=min_images, iterations=2)
+        shapes = parse_section(training.sections()[0].data).shapes.shapes
+        return [shapes[number].tolist() for number in range(len(shapes))]
+
+    pattern = [[1, 1, 0], [0, 1, 1]]
+    assert pattern in largest(1)
+    assert pattern not in largest(2)
+    assert [[1, 1], [1, 1]] in largest(2)
+
+
+# The compressible indicator.
+
+
+def test_indicator():
+    (plane,) = rings(np.random.default_rng(8), 1)[0]
+    (found,) = measure(coder("binary"), [plane], BINARY, 14, 1)
+    encoded = encode_plane(plane, BINARY[0], coder("binary").parameters[0], [], 14, use_shapes=True)
+    assert found.placed == encoded.pairs.shapes.size and found.large > 0
+    total = found.header_bits + found.detail_bits + found.location_bits + found.code_bits
+    assert 8 * len(encoded.stream) < total + 8
+    expected = (14 * 12 - found.header_bits - found.detail_bits - found.code_bits) / found.placed
+    assert found.indicator == expected
+    assert found.pays == (found.mean_location_bits <= expected) == (total <= 14 * 12)
+    both = combine([found, found])
+    assert both.placed == 2 * found.placed and both.indicator == found.indicator
+
+
+def test_indicator_without_shapes():
+    (found,) = measure(coder("binary"), [np.zeros((4, 4), np.int32)], BINARY, 4, 1)
+    assert found.placed == 0 and found.indicator is None and not found.pays
+
+
+# Real images.
+
+
+def read_rgb(path):
+    samples = iio.imread(path).astype(np.int32)
+    return PAPERS.forward([np.ascontiguousarray(samples[..., component]) for component in range(3)])
+
+
+@real_images
+def test_drive():
+    """Trained on a quarter of the training images: well beyond the published ratio of 3.33 on test images 01 to 06."""
+    folder = Path(DATA) / "drive"
+    images = [read_rgb(path) for path in sorted((folder / "train").glob("*.tif"))[::4]]
+    trained = train(images, RGB)
+    tested = ShapeCoder.from_sections([section.data for section in trained.sections()])
+    ratios = []
+    for path in sorted((folder / "test").glob("*.tif"))[:6]:
+        planes = read_rgb(path)
+        streams = check_round_trip(tested, planes, RGB, planes[0].shape[0])
+        ratios.append(3 * planes[0].size / sum(map(len, streams)))
+    assert np.mean(ratios) > 3.7
+
+
+def read_digits(part, digit):
+    (images,) = (Path(DATA) / "mnist" / part).glob("*images*")
+    (labels,) = (Path(DATA) / "mnist" / part).glob("*labels*")
+    pixels = np.frombuffer(gzip.decompress(images.read_bytes()), np.uint8, offset=16).reshape(-1, 28, 28)
+    numbers = np.frombuffer(gzip.decompress(labels.read_bytes()), np.uint8, offset=8)
+    return (pixels[numbers == digit] > 127).astype(np.int32)
+
+
+@real_images
+def test_mnist():
+    """Digit 0 with its own codebook beats the published 3.06, here trained on a third of the images."""
+    trained = train([[image] for image in read_digits("train", 0)[::3]], BINARY, shard=128)
+    tested = ShapeCoder.from_sections([section.data for section in trained.sections()])
+    stacked = read_digits("test", 0).reshape(-1, 28)
+    (stream,) = check_round_trip(tested, [stacked], BINARY, 28)
+    assert stacked.size / 8 / len(stream) > 3.2
