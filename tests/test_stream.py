@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -256,6 +258,13 @@ def test_flush_makes_all_rows_decodable() -> None:
         assert encoder.flush() == b""
     decoder.feed(encoder.finish())
     assert [type(event) for event in decoder.events()] == [ImageEnded, FileEnded]
+
+
+def test_flush_right_after_the_next_image_began() -> None:
+    encoder = Encoder(ImageHeader(3, None, GRAY), coder="raw", threads=3)
+    array = gray(2, 3)
+    data = encoder.write(array) + encoder.begin_image(ImageHeader(3, 1, GRAY)) + encoder.flush()
+    assert np.array_equal(np.concatenate(run_decoder([data]).images[0]), array)
 
 
 def test_flush_ends_a_group() -> None:
@@ -652,6 +661,30 @@ def test_finish_before_all_events_are_taken() -> None:
         decoder.feed(b"x")
     with pytest.raises(TruncatedError):
         decoder.finish()
+
+
+# Memory.
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_does_not_wait_for_the_garbage_collector(threads: int) -> None:
+    rows = gray(64, 4096)
+    encoder = Encoder(ImageHeader(4096, None, GRAY), coder="raw", threads=threads)
+    decoder = Decoder(threads=threads)
+    decoder.feed(encoder.write(rows) + encoder.flush())
+    list(decoder.events())
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(30):
+            decoder.feed(encoder.write(rows))
+            list(decoder.events())
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert kept < (3 + 2 * threads) * rows.nbytes
 
 
 # Sizes.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from construct import Construct, ConstructError
+from construct import Construct, ConstructError, GreedyBytes, Renamed, Struct
 
 from sofc.container import schema
 from sofc.container.records import (
@@ -44,20 +45,42 @@ _CONTINUES = 1
 # Between construct and the rest.
 
 
+# construct keeps what it parses and builds in cycles of references, which only the garbage collector frees.
+# So large fields, which always stand last, never go through it.
+
+
+@cache
+def _parts(layout: Construct) -> tuple[Construct, str]:
+    """A layout without its last field where that takes all bytes to the end, and that field's name or ""."""
+    if not isinstance(layout, Struct):
+        return layout, ""
+    last = layout.subcons[-1]
+    inner = last
+    while isinstance(inner, Renamed):
+        inner = inner.subcon
+    return (Struct(*layout.subcons[:-1]), last.name) if inner is GreedyBytes else (layout, "")
+
+
 def _parse(layout: Construct, body: bytes, chunk: bytes, *, whole: bool = True) -> Any:
     """The only place where construct's errors become ours. ``whole``: all of ``body`` must be used."""
-    stream = BytesIO(body)
-    try:
-        fields = layout.parse_stream(stream)
-    except ConstructError as error:
-        raise FormatError(f"the body cannot be read: {error}", chunk=_text(chunk)) from None
-    if whole and stream.tell() != len(body):
-        raise FormatError(f"{len(body) - stream.tell()} bytes are left over", chunk=_text(chunk))
+    layout, last = _parts(layout)
+    with BytesIO(body) as stream:
+        try:
+            fields = layout.parse_stream(stream)
+        except ConstructError as error:
+            raise FormatError(f"the body cannot be read: {error}", chunk=_text(chunk)) from None
+        used = stream.tell()
+    if last:
+        fields[last] = body[used:]
+    elif whole and used != len(body):
+        raise FormatError(f"{len(body) - used} bytes are left over", chunk=_text(chunk))
     return fields
 
 
 def _build(layout: Construct, **fields: Any) -> bytes:
-    return bytes(layout.build(fields))
+    layout, last = _parts(layout)
+    rest: bytes = fields.pop(last, b"")
+    return bytes(layout.build(fields)) + rest
 
 
 def _require(rule: bool, message: str, chunk: bytes) -> None:

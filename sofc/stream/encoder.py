@@ -106,6 +106,7 @@ class Encoder(Sticky):
         self._queue: deque[_Unit] = deque()
         self._coding = 0  # units in the queue that are coded by workers
         self._offset = 0  # bytes of the file so far
+        self._has_samples = False
         self._index = IndexBuilder()
         self._image = 0  # number of the current image, or of the next
         self._header: ImageHeader | None = None
@@ -281,6 +282,7 @@ class Encoder(Sticky):
         self._state = WriteState.HEAD
 
     def _put_head(self) -> None:
+        self._has_samples = True
         codebook = 1 if self._model >= FIRST_CODEBOOK_MODEL else 0
         self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(self._current, codebook)), self._image)
         self._put_metadata(self._image_metadata)
@@ -396,7 +398,7 @@ class Encoder(Sticky):
 
     def _drain(self, keep: int) -> bytes:
         """The chunks that are due, all but the last ``keep`` that workers code."""
-        if self._state in (WriteState.IDLE, WriteState.HEAD) and self._offset == 0:
+        if not self._has_samples:
             return b""  # nothing leaves before the first row
         output = bytearray()
         if self._offset == 0:
