@@ -594,3 +594,26 @@ def test_real_images(run: Run) -> None:
     for path in Path("back").iterdir():
         original = next(data.rglob(path.stem + ".*"))
         assert np.array_equal(load(ImageSource(path)).array, load(ImageSource(original)).array)
+
+
+def test_analyze(run: Run, trained: Outcome) -> None:
+    outcome = run("analyze", "-D", "c.sofcb", "in")
+    assert (outcome.status, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines[0] == "8-bit images of 1 component: 10 images, codebook c"
+    assert lines[1].split() == ["component", "placed", "large", "location", "codeword", "indicator", "pays"]
+    assert lines[2].split()[0] == "0"
+    outcome = run("analyze", "--threshold", "120", "in", "--json")
+    assert outcome.err.startswith("sofc: no codebook was named: these very images are mined")
+    found = json.loads(outcome.out)[0]
+    assert (found["kind"], found["images"]) == ("binary images", 10)
+    plane = found["components"][0]
+    assert plane["raw_bits"] == 10 * 24 * 24
+    placed = plane["placed"]
+    rest = plane["raw_bits"] - plane["header_bits"] - plane["detail_bits"] - plane["code_bits"]
+    assert plane["indicator"] == rest / placed
+    assert plane["pays"] == (plane["location_bits"] / placed <= plane["indicator"])
+    save(Path("rgb.png"), smooth(8, 8, 3))
+    wrong = run("analyze", "-D", "c.sofcb", "rgb.png")
+    assert (wrong.status, wrong.out) == (4, "")
+    assert "codebook 'c' has no shapes for 8-bit images of 3 components" in wrong.err

@@ -42,7 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ["--help"],
         ["--version"],
-        *([verb, "--help"] for verb in ("train", "encode", "decode", "info", "test", "codebook", "demo")),
+        *([verb, "--help"] for verb in ("train", "encode", "decode", "info", "test", "codebook", "analyze", "demo")),
         ["info", "a.sofc"],
         ["info", "b.sofc"],
         ["info", "--json", "-v", "a.sofc", "b.sofc"],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sofc.coders.bands import sample_bytes
 from sofc.collection import sample_size
+from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, load
 from sofc.io import header_for
 
@@ -36,6 +37,11 @@ class Facts:
     digest: bytes
 
 
+def kind_of(pixel_format: PixelFormat) -> Kind:
+    """The kind of images of this format."""
+    return Kind(pixel_format.components, next(bits for bits in (1, 8, 16) if pixel_format.coded_bits <= bits))
+
+
 def survey(sources: Sequence[ImageSource]) -> list[Facts]:
     """Facts of each image; reads one image at a time."""
     return [_facts(source) for source in sources]
@@ -44,7 +50,6 @@ def survey(sources: Sequence[ImageSource]) -> list[Facts]:
 def _facts(source: ImageSource) -> Facts:
     array, declared_bits, meaning = load(source)
     pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
-    bits = next(limit for limit in (1, 8, 16) if pixel_format.coded_bits <= limit)
     digest = hashlib.sha256(repr((array.shape, pixel_format.coded_bits, pixel_format.signed)).encode())
     digest.update(sample_bytes(array, pixel_format))
-    return Facts(Kind(pixel_format.components, bits), pixel_format.coded_bits, sample_size(array), digest.digest())
+    return Facts(kind_of(pixel_format), pixel_format.coded_bits, sample_size(array), digest.digest())

@@ -1,0 +1,159 @@
+"""``sofc analyze``: do shapes pay on these images?"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sofc.cli import options
+from sofc.cli.console import OK, Console, count_of
+from sofc.errors import CodebookError, SofcError, UsageError
+
+if TYPE_CHECKING:
+    from sofc.codebook import Codebook
+    from sofc.coders.shape import ShapeCoder
+    from sofc.coders.shape.measure import PlaneMeasure
+    from sofc.coders.transforms import Transform
+    from sofc.image import PixelFormat
+    from sofc.imagefiles import ImageSource
+    from sofc.training.survey import Kind
+
+EXAMPLES = """\
+  sofc analyze -D scans.sofcb scans    per component: shapes placed, what they cost, and whether they pay
+  sofc analyze scans                   the same with a codebook mined from these very images
+  sofc analyze --threshold 127 t10k-images-idx3-ubyte.gz
+
+placed       (location, shape) pairs, single samples too; "large" of them are of several samples
+location     mean bits that the location of one costs
+codeword     mean bits that its codeword costs
+indicator    the compressible indicator: the most bits that a location may cost, on average, for the
+             stream to be smaller than the samples
+pays         whether locations cost no more than that"""
+
+
+def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
+    """Add the verb."""
+    parser = options.add_verb(verbs, "analyze", "print the compressible indicator of images", EXAMPLES)
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image files and folders")
+    options.add_recursive(parser)
+    options.add_codebook(parser)
+    options.add_threshold(parser)
+    parser.add_argument("--json", action="store_true", help="print a list of objects as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure every image and print sums for each kind."""
+    from sofc.imagefiles import sources
+
+    console = options.console(args)
+    codebook = options.named_codebook(args)
+    images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold)
+    if not images:
+        raise UsageError("there are no images to analyze")
+    if codebook is None:
+        from sofc.training import train
+
+        console.note("no codebook was named: these very images are mined for one, so the figures are too good")
+        with console.progress(None, "shard", "mining") as advance:
+            codebook = train(
+                images, name="analyze", coder="shape", held_out=0, progress=lambda *stage: advance(1)
+            ).codebook
+    status, measured = _measure_all(console, codebook, images)
+    if args.json:
+        console.json([_as_json(kind, counts, planes) for kind, (counts, planes) in sorted(measured.items())])
+    else:
+        for kind, (count, planes) in sorted(measured.items()):
+            _print(console, f"{kind}: {count_of(count, 'image')}, codebook {codebook.name}", planes)
+    return status
+
+
+def _measure_all(
+    console: Console, codebook: Codebook, images: list[ImageSource]
+) -> tuple[int, dict[Kind, tuple[int, list[PlaneMeasure]]]]:
+    """The worst status, and for each kind the number of images and the sums of each plane."""
+    from sofc.coders.shape.measure import combine
+
+    status = OK
+    measured: dict[Kind, tuple[int, list[PlaneMeasure]]] = {}
+    with console.progress(len(images), "image") as advance:
+        for image in images:
+            advance(1)
+            try:
+                kind, planes = _measure(codebook, image)
+            except (SofcError, OSError) as error:
+                status = max(status, console.error(error, image.name))
+                continue
+            count, sums = measured.get(kind, (0, []))
+            planes = [combine(pair) for pair in zip(sums, planes, strict=True)] if sums else planes
+            measured[kind] = (count + 1, planes)
+    return status, measured
+
+
+def _measure(codebook: Codebook, image: ImageSource) -> tuple[Kind, list[PlaneMeasure]]:
+    from sofc.coders.bands import to_planes
+    from sofc.coders.shape.measure import measure
+    from sofc.imagefiles import load
+    from sofc.io import header_for
+    from sofc.training.survey import kind_of
+
+    array, declared_bits, meaning = load(image)
+    samples = header_for(array, declared_bits=declared_bits, meaning=meaning).format
+    kind = kind_of(samples)
+    transform, coder = _shape_coder(codebook, samples, kind)
+    planes = transform.forward(to_planes(array, samples))
+    ranges = transform.ranges(samples.components, samples.coded_bits)
+    return kind, measure(coder, planes, ranges, array.shape[0], samples.coded_bits)
+
+
+def _shape_coder(codebook: Codebook, samples: PixelFormat, kind: Kind) -> tuple[Transform, ShapeCoder]:
+    """The codebook's narrowest model with shapes for these samples."""
+    from sofc.coders.registry import FIRST_CODEBOOK_MODEL, accepts, coder_for
+    from sofc.coders.shape import ShapeCoder
+
+    fitting = [
+        (model.max_bits, FIRST_CODEBOOK_MODEL + number)
+        for number, model in enumerate(codebook.models)
+        if model.coder == ShapeCoder.id and accepts(model, samples)
+    ]
+    if fitting:
+        transform, coder = coder_for(codebook, min(fitting)[1], samples)
+        if isinstance(coder, ShapeCoder):
+            return transform, coder
+    raise CodebookError(f"codebook {codebook.name!r} has no shapes for {kind}", codebook_id=codebook.id)
+
+
+def _print(console: Console, title: str, planes: list[PlaneMeasure]) -> None:
+    from sofc.coders.shape.measure import combine
+
+    console.answer(title)
+    console.answer(
+        f"{'component':>11}{'placed':>11}{'large':>11}{'location':>10}{'codeword':>10}{'indicator':>11}  pays"
+    )
+    rows = [(str(number), plane) for number, plane in enumerate(planes)]
+    if len(planes) > 1:
+        rows.append(("all", combine(planes)))
+    for name, plane in rows:
+        indicator = "-" if plane.indicator is None else f"{plane.indicator:.2f}"
+        console.answer(
+            f"{name:>11}{plane.placed:>11}{plane.large:>11}{plane.mean_location_bits:>10.2f}"
+            f"{plane.mean_code_bits:>10.2f}{indicator:>11}  {'yes' if plane.pays else 'no'}"
+        )
+
+
+def _as_json(kind: Kind, images: int, planes: list[PlaneMeasure]) -> dict[str, Any]:
+    return {
+        "kind": str(kind),
+        "images": images,
+        "components": [
+            {
+                **asdict(plane),
+                "mean_location_bits": plane.mean_location_bits,
+                "mean_code_bits": plane.mean_code_bits,
+                "indicator": plane.indicator,
+                "pays": plane.pays,
+            }
+            for plane in planes
+        ],
+    }
