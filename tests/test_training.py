@@ -14,7 +14,7 @@ import pytest
 
 from sofc.codebook import Codebook
 from sofc.coders.base import Plane, PlaneRange
-from sofc.coders.training import CoderTraining, Task
+from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
 from sofc.errors import FormatError, UsageError
 from sofc.imagefiles import ImageSource, save
@@ -71,8 +71,8 @@ class SumTraining(CoderTraining):
         self.passes = [SumTask(1), SumTask(-1)]
         self.seen = []
 
-    def next_task(self) -> Task | None:
-        return self.passes[0] if self.passes else None
+    def next_pass(self) -> Pass | None:
+        return Pass((self.passes[0],)) if self.passes else None
 
     def merge(self, statistics: Iterator[Any]) -> None:
         for shard in statistics:
@@ -81,6 +81,9 @@ class SumTraining(CoderTraining):
 
     def sections(self) -> list[Section]:
         return [Section(1, 0, repr((self.seen, self.ranges)).encode())]
+
+    def models(self) -> list[tuple[int, tuple[int, ...]]]:
+        return [(5, (0,))]
 
     def report(self) -> list[str]:
         return [f"saw {len(self.seen)}"]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sofc.codebook import Codebook
 from sofc.coders.base import Plane
+from sofc.coders.raw import RawCoder
 from sofc.coders.registry import RAW_MODEL, coder_for
 from sofc.coders.transforms import NONE
 from sofc.errors import ChecksumError, FormatError, SofcError
@@ -48,38 +49,36 @@ def encode_band(
     samples: Samples,
     pixel_format: PixelFormat,
     codebook: Codebook | None,
-    model: int,
+    models: Sequence[int],
     *,
     image_rows: int,
     verify: bool,
 ) -> tuple[int, int, tuple[bytes, ...]]:
     """Code samples that lie in the format's range: the model used, the check and one stream a plane.
 
-    The raw model takes the place of ``model`` wherever it is smaller. ``verify`` decodes the result and
-    raises SofcError if it is not what went in.
+    The first of ``models`` whose transform suits the samples is used, else the last; where raw is smaller, raw is.
+    ``verify`` decodes the result and raises SofcError if it is not what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     check = zlib.crc32(sample_bytes(samples, pixel_format))
-    streams = _encode(planes, pixel_format, codebook, model, image_rows)
+    for model in models:
+        transform, coder = coder_for(codebook, model, pixel_format)
+        transformed = transform.forward(planes)
+        if transform.suits(transformed):
+            break
+    ranges = transform.ranges(len(planes), pixel_format.coded_bits)
+    streams = tuple(coder.encode(transformed, ranges, image_rows))
     raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)
     if model != RAW_MODEL and sum(map(len, streams)) > raw_size:
         model = RAW_MODEL
-        streams = _encode(planes, pixel_format, codebook, model, image_rows)
+        streams = tuple(RawCoder().encode(planes, NONE.ranges(len(planes), pixel_format.coded_bits), image_rows))
     if verify:
         try:
             decode_band(model, streams, check, pixel_format, codebook, rows=rows, width=width, image_rows=image_rows)
         except SofcError as error:
             raise SofcError(f"a coded band does not decode to its samples: please report this ({error})") from error
     return model, check, streams
-
-
-def _encode(
-    planes: Sequence[Plane], pixel_format: PixelFormat, codebook: Codebook | None, model: int, image_rows: int
-) -> tuple[bytes, ...]:
-    transform, coder = coder_for(codebook, model, pixel_format)
-    ranges = transform.ranges(len(planes), pixel_format.coded_bits)
-    return tuple(coder.encode(transform.forward(planes), ranges, image_rows))
 
 
 def decode_band(

@@ -1,4 +1,4 @@
-"""The raw coder: every sample in the fewest whole bits that its plane's range needs. Always there, never needs a codebook."""
+"""The raw coder: every sample in the fewest whole bits that its plane's range needs. It never needs a codebook."""
 
 from __future__ import annotations
 

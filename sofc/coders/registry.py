@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from sofc.codebook import Codebook
 from sofc.coders.base import Coder
+from sofc.coders.context import ContextCoder
 from sofc.coders.raw import RawCoder
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
 from sofc.coders.transforms import NONE, PAPERS, TRANSFORMS, Transform
@@ -20,7 +21,7 @@ from sofc.image import PixelFormat
 RAW_MODEL = 0
 FIRST_CODEBOOK_MODEL = 64
 
-CODERS = {coder.name: coder for coder in (RawCoder, ShapeCoder)}
+CODERS = {coder.name: coder for coder in (RawCoder, ShapeCoder, ContextCoder)}
 CODER_IDS = {name: coder.id for name, coder in CODERS.items()}
 
 NEUTRAL_MODELS: dict[int, tuple[Transform, Coder]] = {
@@ -31,28 +32,42 @@ NEUTRAL_MODELS: dict[int, tuple[Transform, Coder]] = {
 
 def accepts(model: Model, pixel_format: PixelFormat) -> bool:
     """Whether a codebook's model can code images of this format."""
-    return model.components == pixel_format.components and pixel_format.coded_bits <= model.max_bits
+    if model.components != pixel_format.components or pixel_format.coded_bits > model.max_bits:
+        return False
+    transform = TRANSFORMS.get(model.transform)
+    return transform is None or transform.accepts(model.components, pixel_format.coded_bits)
 
 
-def choose_model(codebook: Codebook | None, pixel_format: PixelFormat, coder: str | None, effort: int) -> int:
-    """The number of the model that should code images of this format.
+def choose_models(
+    codebook: Codebook | None, pixel_format: PixelFormat, coder: str | None, effort: int
+) -> tuple[int, ...]:
+    """Numbers of the models that may code images of this format, best first; the last one suits any image.
 
-    The codebook's model of the coder named, else its model trained nearest to ``effort`` (1-9; of equally near
-    ones that with the fewest bits to spare, then the first). Where the codebook has none or there is no codebook,
-    a neutral model; raw where that is named. Raises UsageError where the coder is not known.
+    Those are the codebook's models of the coder named, else those trained for the nearest effort (1-9; models that
+    have none serve only where there is no other), narrow transforms before wide ones; then a neutral model, or raw
+    alone where that is named. Raises UsageError where the coder is not known.
     """
     if coder is not None and coder not in CODERS:
         raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODERS)}")
     if coder == RawCoder.name:
-        return RAW_MODEL
+        return (RAW_MODEL,)
     fitting = [
-        (abs(model.effort - effort), model.max_bits, number)
+        (model, FIRST_CODEBOOK_MODEL + number)
         for number, model in enumerate(codebook.models if codebook is not None else ())
         if accepts(model, pixel_format) and (coder is None or model.coder == CODER_IDS[coder])
     ]
-    if fitting:
-        return FIRST_CODEBOOK_MODEL + min(fitting)[-1]
-    return 2 if pixel_format.components == PAPERS.components else 1
+    nearest = min((_distance(model, effort) for model, _ in fitting), default=0)
+    ranked = sorted(
+        (TRANSFORMS[model.transform].bits is None, model.max_bits, number)
+        for model, number in fitting
+        if _distance(model, effort) == nearest and model.transform in TRANSFORMS
+    )
+    neutral = 2 if pixel_format.components == PAPERS.components else 1
+    return (*(number for _, _, number in ranked), neutral)
+
+
+def _distance(model: Model, effort: int) -> int:
+    return abs(model.effort - effort) if model.effort else 100
 
 
 @lru_cache(maxsize=64)
@@ -66,7 +81,7 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
         return NONE, RawCoder()
     if number in NEUTRAL_MODELS:
         transform, coder = NEUTRAL_MODELS[number]
-        if transform.components not in (None, pixel_format.components):
+        if not transform.accepts(pixel_format.components, pixel_format.coded_bits):
             raise FormatError(f"neutral model {number} is for images of {transform.components} components")
         return transform, coder
     if number < FIRST_CODEBOOK_MODEL:
@@ -77,15 +92,16 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     if index >= len(codebook.models):
         raise CodebookError(f"codebook {codebook.name!r} has no model {index}", codebook_id=codebook.id)
     model = codebook.models[index]
-    if not accepts(model, pixel_format):
-        raise CodebookError(f"model {index} of codebook {codebook.name!r} is for other images", codebook_id=codebook.id)
     if model.transform not in TRANSFORMS:
         raise UnsupportedError(f"component transform {model.transform} is not known to this version of sofc")
+    if not accepts(model, pixel_format):
+        raise CodebookError(f"model {index} of codebook {codebook.name!r} is for other images", codebook_id=codebook.id)
     transform = TRANSFORMS[model.transform]
-    if transform.components not in (None, model.components):
-        raise FormatError(f"model {index} of codebook {codebook.name!r} has a transform for other images")
+    sections = [codebook.sections[k].data for k in model.sections]
     if model.coder == RawCoder.id:
         return transform, RawCoder()
     if model.coder == ShapeCoder.id:
-        return transform, ShapeCoder.from_sections([codebook.sections[k].data for k in model.sections])
+        return transform, ShapeCoder.from_sections(sections)
+    if model.coder == ContextCoder.id:
+        return transform, ContextCoder.from_sections(sections)
     raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sofc.coders.base import Plane
 from sofc.container.records import Section
@@ -14,15 +14,24 @@ class Task(Protocol):
     """What one pass does with one shard. Picklable: it may run in another process."""
 
     def collect(self, images: Iterator[list[Plane]]) -> Any:
-        """Statistics of the shard's images (their transformed planes, in order). The same input gives the same result."""
+        """Statistics of the shard's images (their transformed planes, in order); the same for the same input."""
+
+
+class Pass(NamedTuple):
+    """One pass over the images. Without ``samples`` its one task runs on each shard and the results come in shard
+    order; with it every task runs on the same evenly spread sample of at most that many samples a plane (one image
+    at least), in image order, and the results come in task order."""
+
+    tasks: tuple[Task, ...]
+    samples: int | None = None
 
 
 class CoderTraining(ABC):
     """The parent's side of training one model. Results depend on shards and their order alone, never on workers."""
 
     @abstractmethod
-    def next_task(self) -> Task | None:
-        """The task of the next pass, None when training is done."""
+    def next_pass(self) -> Pass | None:
+        """The next pass, None when training is done."""
 
     @abstractmethod
     def merge(self, statistics: Iterator[Any]) -> None:
@@ -31,6 +40,14 @@ class CoderTraining(ABC):
     @abstractmethod
     def sections(self) -> list[Section]:
         """The model's sections, after the last pass."""
+
+    @abstractmethod
+    def models(self) -> list[tuple[int, tuple[int, ...]]]:
+        """Effort (0 = used by name alone) and sections of each model, as positions in ``sections()``."""
+
+    def cost(self) -> float | None:
+        """Estimated bits of the images seen, once it is known: what transforms are compared by."""
+        return None
 
     @abstractmethod
     def report(self) -> list[str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sofc.codebook import Codebook
 from sofc.coders.bands import encode_band, sample_bytes
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_model
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
 from sofc.container import schema
 from sofc.container.chunks import (
     INDEXED_TYPES,
@@ -256,10 +256,7 @@ class Encoder(Sticky):
 
     def _begin(self, header: ImageHeader, metadata: Iterable[Metadata]) -> None:
         limits = self._limits
-        if header.width * (header.height or 1) > limits.max_pixels:
-            raise LimitError(f"{header.width} x {header.height} pixels are over the limit of {limits.max_pixels}")
-        if header.format.components > limits.max_components:
-            raise LimitError(f"{header.format.components} components are over the limit of {limits.max_components}")
+        limits.check_header(header)
         band_rows = self._wanted_band_rows or default_band_rows(header)
         longest = band_rows + short_rows(band_rows) - 1
         if header.height is not None:
@@ -269,7 +266,7 @@ class Encoder(Sticky):
                 f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
-        self._model = choose_model(self._codebook, header.format, self._coder, self._effort)
+        self._models = choose_models(self._codebook, header.format, self._coder, self._effort)
         self._header = header
         self._band_rows = band_rows
         self._group_images = min(
@@ -283,15 +280,14 @@ class Encoder(Sticky):
 
     def _put_head(self) -> None:
         self._has_samples = True
-        codebook = 1 if self._model >= FIRST_CODEBOOK_MODEL else 0
+        codebook = 1 if max(self._models) >= FIRST_CODEBOOK_MODEL else 0
         self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(self._current, codebook)), self._image)
         self._put_metadata(self._image_metadata)
 
     def _take_rows(self, rows: Samples) -> None:
         """Take rows, at most as many as fill up the buffer."""
         header = self._current
-        if header.width * (self._rows_written + len(rows)) > self._limits.max_pixels:
-            raise LimitError(f"row {self._rows_written} takes the image over {self._limits.max_pixels} pixels")
+        self._limits.check_header(header, rows=self._rows_written + len(rows))
         self._rows.append(_converted(rows, header.format, self._rows_written, self._image))
         self._buffered += len(rows)
         self._rows_written += len(rows)
@@ -361,7 +357,7 @@ class Encoder(Sticky):
             rows,
             self._current.format,
             self._codebook,
-            self._model,
+            self._models,
             image_rows=image_rows,
             verify=self._verify,
         )
@@ -391,8 +387,7 @@ class Encoder(Sticky):
         self._queue.append(_Unit(chunk_type, image, 0, lambda: body))
 
     def _put_coded(self, chunk_type: bytes, image: int, place: int, code: Callable[[], bytes]) -> None:
-        if self._image >= self._limits.max_images:
-            raise LimitError(f"more than {self._limits.max_images} images in one file")
+        self._limits.check_images(image + (place if chunk_type == schema.GROUP else 1))
         self._queue.append(_Unit(chunk_type, image, place, self._workers.submit(code)))
         self._coding += 1
 

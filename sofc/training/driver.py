@@ -19,17 +19,17 @@ from sofc.codebook import Codebook
 from sofc.coders.bands import to_planes
 from sofc.coders.base import Plane
 from sofc.coders.registry import CODER_IDS
-from sofc.coders.training import CoderTraining, Task
-from sofc.coders.transforms import NONE, PAPERS, TRANSFORMS, Transform
+from sofc.coders.training import CoderTraining, Pass, Task
+from sofc.coders.transforms import TRANSFORMS, Transform
 from sofc.container.records import Model, Section
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.io import header_for
 from sofc.training.held_out import coded_size, split
+from sofc.training.recipes import Recipe, recipes, start_training
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.shards import cut, in_order
-from sofc.training.start import EFFORTS, start_training
 from sofc.training.survey import Facts, Kind, survey
 
 Progress = Callable[[str, int, int], None]
@@ -50,7 +50,7 @@ def train(
     sources: TrainingImages,
     *,
     name: str,
-    coder: str = "shape",
+    coder: str | None = None,
     executor: Executor | None = None,
     held_out: float = 0.1,
     min_images: int = 1,
@@ -60,7 +60,8 @@ def train(
     """Mine images for a codebook.
 
     ``sources`` are paths of files and folders, ``ImageSource`` objects, or arrays of shape
-    (height, width[, components]). One model is trained for each kind of image among them. The share
+    (height, width[, components]). Models are trained for each kind of image among them: those of ``coder``, or
+    where it is None those that serve the kind best at every effort. The share
     ``held_out`` of the images (0 to 0.5) is never mined; it shows what the codebook gains. Only patches
     found in at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of
     improvement (0: one pass, as published); None: while they gain. The same images, in any order of paths,
@@ -79,15 +80,17 @@ def train(
         _Collection.of(kind, [pair for pair in zip(images, facts, strict=True) if pair[1].kind == kind], settings)
         for kind in sorted({fact.kind for fact in facts})
     ]
-    trained = [_mine(collection, settings, crew) for collection in collections]
-    draft = _assemble(name, collections, trained, settings, "")
+    trained = [_train_kind(collection, settings, crew) for collection in collections]
+    draft = _assemble(name, collections, trained, "")
     reports = [
-        _report(collection, training, draft, settings, crew)
-        for collection, training in zip(collections, trained, strict=True)
+        _report(collection, results, draft, settings, crew)
+        for collection, results in zip(collections, trained, strict=True)
     ]
-    codebook = _assemble(name, collections, trained, settings, _provenance(facts, settings, reports))
+    codebook = _assemble(name, collections, trained, _provenance(facts, settings, reports))
     size = len(codebook.to_bytes())
-    shares = [sum(len(section.data) for section in training.sections()) for training in trained]
+    shares = [
+        sum(len(section.data) for result in results for section in result.training.sections()) for results in trained
+    ]
     reports = [
         replace(report, codebook=round(size * share / max(1, sum(shares))))
         for report, share in zip(reports, shares, strict=True)
@@ -114,15 +117,26 @@ class ShardWork:
 
 
 @dataclass(frozen=True)
+class SampleWork:
+    """A pass's task over a fixed sample of images. Picklable."""
+
+    images: tuple[ImageSource, ...]
+    transform: int
+
+    def __call__(self, task: Task) -> Any:
+        """The task's statistics of the sample."""
+        return ShardWork(task, self.transform)(self.images)
+
+
+@dataclass(frozen=True)
 class _Settings:
-    coder: str
+    coder: str | None
     held_out: float
     min_images: int
     iterations: int | None
 
     def __post_init__(self) -> None:
-        if self.coder not in EFFORTS:
-            raise UsageError(f"coder {self.coder!r} cannot be trained; these can: {', '.join(EFFORTS)}")
+        recipes(self.coder, Kind(1, 8))
         if not 0 <= self.held_out <= 0.5:
             raise UsageError(f"the held-out share must be 0 to 0.5, not {self.held_out}")
         if self.min_images < 1:
@@ -138,10 +152,10 @@ class _Crew:
     executor: Executor | None
     progress: Progress | None
 
-    def map(self, stage: str, function: Callable[[Any], Any], shards: list[list[ImageSource]]) -> Iterator[Any]:
-        for done, result in enumerate(in_order(self.executor, function, shards)):
+    def map(self, stage: str, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        for done, result in enumerate(in_order(self.executor, function, items)):
             if self.progress is not None:
-                self.progress(stage, done + 1, len(shards))
+                self.progress(stage, done + 1, len(items))
             yield result
 
 
@@ -150,16 +164,17 @@ class _Collection:
     """The images of one kind, mined and held out."""
 
     kind: Kind
-    transform: Transform
     max_bits: int
     mined: list[ImageSource]
+    pixels: list[int]
     held_out: list[ImageSource]
     held_out_bytes: int
 
     @classmethod
     def of(cls, kind: Kind, members: list[tuple[ImageSource, Facts]], settings: _Settings) -> _Collection:
         apart = set(split(len(members), settings.held_out))
-        mined = [image for position, (image, _) in enumerate(members) if position not in apart]
+        used = [pair for position, pair in enumerate(members) if position not in apart]
+        mined = [image for image, _ in used]
         if settings.min_images > len(mined):
             raise UsageError(
                 f"patches found in at least {settings.min_images} images are wanted, "
@@ -167,12 +182,17 @@ class _Collection:
             )
         return cls(
             kind,
-            PAPERS if kind.components == PAPERS.components else NONE,
             kind.bits if kind.bits < 16 else max(fact.coded_bits for _, fact in members),
             mined,
+            [fact.pixels for _, fact in used],
             [members[position][0] for position in sorted(apart)],
             sum(members[position][1].sample_bytes for position in apart),
         )
+
+    def sample(self, samples: int) -> tuple[ImageSource, ...]:
+        """Evenly spread images of at most so many pixels, one at least."""
+        step = max(1, -(-sum(self.pixels) // samples))
+        return tuple(self.mined[::step])
 
 
 def _image_sources(sources: TrainingImages) -> list[ImageSource]:
@@ -194,47 +214,85 @@ def _image_sources(sources: TrainingImages) -> list[ImageSource]:
     return sorted(filed.values(), key=lambda image: (image.path or Path(), image.index)) + arrays
 
 
-def _mine(collection: _Collection, settings: _Settings, crew: _Crew) -> CoderTraining:
-    """All passes over the mined images of one kind."""
-    ranges = collection.transform.ranges(collection.kind.components, collection.max_bits)
-    training = start_training(settings.coder, ranges, min_images=settings.min_images, iterations=settings.iterations)
-    shards = cut(collection.mined)
-    number = 1
-    while (task := training.next_task()) is not None:
-        stage = f"{collection.kind}: pass {number}"
-        training.merge(crew.map(stage, ShardWork(task, collection.transform.id), shards))
-        number += 1
-    return training
+@dataclass(frozen=True)
+class _Trained:
+    """One recipe's result."""
+
+    coder: str
+    transform: Transform
+    training: CoderTraining
+
+
+TRIAL_SAMPLES = 1 << 21
+"""Samples of one plane on which transforms are compared."""
+
+
+def _train_kind(collection: _Collection, settings: _Settings, crew: _Crew) -> list[_Trained]:
+    """All models for one kind of image."""
+    trained = []
+    for recipe in recipes(settings.coder, collection.kind):
+        transform = _choose_transform(collection, recipe, settings, crew)
+        training = _start(collection, recipe, transform, settings)
+        number = 1
+        while (step := training.next_pass()) is not None:
+            stage = f"{collection.kind}: {recipe.coder}, pass {number}"
+            training.merge(_run(step, collection, transform, stage, crew))
+            number += 1
+        trained.append(_Trained(recipe.coder, transform, training))
+    return trained
+
+
+def _start(collection: _Collection, recipe: Recipe, transform: Transform, settings: _Settings) -> CoderTraining:
+    ranges = transform.ranges(collection.kind.components, collection.max_bits)
+    ranges = ranges[: len(ranges) - transform.corrections]
+    return start_training(recipe.coder, ranges, min_images=settings.min_images, iterations=settings.iterations)
+
+
+def _choose_transform(collection: _Collection, recipe: Recipe, settings: _Settings, crew: _Crew) -> Transform:
+    """The transform under which a sample of the images costs least."""
+    if len(recipe.transforms) == 1:
+        return recipe.transforms[0]
+    costs = []
+    for transform in recipe.transforms:
+        training = _start(collection, recipe, transform, settings)
+        while training.cost() is None and (step := training.next_pass()) is not None:
+            stage = f"{collection.kind}: trying {transform.name}"
+            training.merge(_run(step._replace(samples=TRIAL_SAMPLES), collection, transform, stage, crew))
+        costs.append(training.cost() or float("inf"))
+    return recipe.transforms[int(np.argmin(costs))]
+
+
+def _run(step: Pass, collection: _Collection, transform: Transform, stage: str, crew: _Crew) -> Iterator[Any]:
+    if step.samples is None:
+        return crew.map(stage, ShardWork(step.tasks[0], transform.id), cut(collection.mined))
+    return crew.map(stage, SampleWork(collection.sample(step.samples), transform.id), step.tasks)
 
 
 def _assemble(
-    name: str,
-    collections: Sequence[_Collection],
-    trained: Sequence[CoderTraining],
-    settings: _Settings,
-    provenance: str,
+    name: str, collections: Sequence[_Collection], trained: Sequence[Sequence[_Trained]], provenance: str
 ) -> Codebook:
     sections: list[Section] = []
     models = []
-    for collection, training in zip(collections, trained, strict=True):
-        mine = training.sections()
-        numbers = tuple(range(len(sections), len(sections) + len(mine)))
-        sections += mine
-        models.append(
-            Model(
-                collection.kind.components,
-                collection.max_bits,
-                collection.transform.id,
-                CODER_IDS[settings.coder],
-                EFFORTS[settings.coder],
-                numbers,
-            )
-        )
+    for collection, results in zip(collections, trained, strict=True):
+        for result in results:
+            first = len(sections)
+            sections += result.training.sections()
+            models += [
+                Model(
+                    collection.kind.components,
+                    collection.max_bits,
+                    result.transform.id,
+                    CODER_IDS[result.coder],
+                    effort,
+                    tuple(first + number for number in numbers),
+                )
+                for effort, numbers in result.training.models()
+            ]
     return Codebook(name, tuple(models), tuple(sections), provenance)
 
 
 def _report(
-    collection: _Collection, training: CoderTraining, codebook: Codebook, settings: _Settings, crew: _Crew
+    collection: _Collection, trained: Sequence[_Trained], codebook: Codebook, settings: _Settings, crew: _Crew
 ) -> ModelReport:
     """What the codebook gains on the held-out images."""
     held = collection.held_out
@@ -248,7 +306,7 @@ def _report(
         str(collection.kind),
         len(collection.mined),
         len(held),
-        tuple(training.report()),
+        tuple(f"{result.coder}: {line}" for result in trained for line in result.training.report()),
         codebook=0,
         raw=collection.held_out_bytes,
         plain=plain,
@@ -261,7 +319,7 @@ def _provenance(facts: Sequence[Facts], settings: _Settings, reports: Sequence[M
     digest = hashlib.sha256(b"".join(fact.digest for fact in facts)).hexdigest()
     lines = [
         f"sofc {metadata.version('sofc')}",
-        f"coder={settings.coder} held_out={settings.held_out} min_images={settings.min_images} "
+        f"coder={settings.coder or 'any'} held_out={settings.held_out} min_images={settings.min_images} "
         f"iterations={'default' if settings.iterations is None else settings.iterations}",
         f"images={len(facts)} sha256={digest}",
     ]

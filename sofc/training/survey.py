@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sofc.coders.bands import sample_bytes
+from sofc.coders.bands import sample_bytes, to_planes
+from sofc.coders.transforms import LATTICE
 from sofc.collection import sample_size
 from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, load
@@ -15,30 +16,35 @@ from sofc.io import header_for
 
 @dataclass(frozen=True, order=True)
 class Kind:
-    """Images that share a model: the number of components, and samples of 1, up to 8 or up to 16 bits."""
+    """Images that share a model: the number of components, samples of 1, up to 8 or up to 16 bits, and whether they
+    lie on the JFIF colour lattice."""
 
     components: int
     bits: int
+    lattice: bool = False
 
     def __str__(self) -> str:
         samples = {1: "binary", 8: "8-bit", 16: "16-bit"}[self.bits]
         if (self.components, self.bits) == (1, 1):
             return "binary images"
-        return f"{samples} images of {self.components} component{'' if self.components == 1 else 's'}"
+        plural = "" if self.components == 1 else "s"
+        lattice = " on the JFIF lattice" if self.lattice else ""
+        return f"{samples} images of {self.components} component{plural}{lattice}"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """One image: its kind, the bits its samples need, the bytes of all samples, and their SHA-256."""
+    """One image: its kind, the bits its samples need, its pixels, the bytes of all samples, and their SHA-256."""
 
     kind: Kind
     coded_bits: int
+    pixels: int
     sample_bytes: int
     digest: bytes
 
 
 def kind_of(pixel_format: PixelFormat) -> Kind:
-    """The kind of images of this format."""
+    """The kind of images of this format, as far as it shows in the format."""
     return Kind(pixel_format.components, next(bits for bits in (1, 8, 16) if pixel_format.coded_bits <= bits))
 
 
@@ -52,4 +58,8 @@ def _facts(source: ImageSource) -> Facts:
     pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
     digest = hashlib.sha256(repr((array.shape, pixel_format.coded_bits, pixel_format.signed)).encode())
     digest.update(sample_bytes(array, pixel_format))
-    return Facts(kind_of(pixel_format), pixel_format.coded_bits, sample_size(array), digest.digest())
+    kind = kind_of(pixel_format)
+    if LATTICE.accepts(pixel_format.components, pixel_format.coded_bits):
+        kind = replace(kind, lattice=LATTICE.suits(LATTICE.forward(to_planes(array, pixel_format))))
+    pixels = array.shape[0] * array.shape[1]
+    return Facts(kind, pixel_format.coded_bits, pixels, sample_size(array), digest.digest())

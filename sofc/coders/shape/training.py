@@ -14,7 +14,7 @@ from sofc.coders.shape import mining, survey
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.section import MAX_WORTH, build_section
-from sofc.coders.training import CoderTraining, Task
+from sofc.coders.training import CoderTraining, Pass, Task
 from sofc.container.records import Section
 from sofc.kernels.predict import NONE
 
@@ -70,9 +70,9 @@ class ShapeTraining(CoderTraining):
         self._passes = self._run()
         self._task: Task | None = next(self._passes)
 
-    def next_task(self) -> Task | None:
-        """The task of the next pass, None when training is done."""
-        return self._task
+    def next_pass(self) -> Pass | None:
+        """The next pass, None when training is done."""
+        return None if self._task is None else Pass((self._task,))
 
     def merge(self, statistics: Iterator[Any]) -> None:
         """Take in the statistics of all shards, in shard order."""
@@ -84,6 +84,10 @@ class ShapeTraining(CoderTraining):
     def sections(self) -> list[Section]:
         """One section a plane."""
         return [Section(ShapeCoder.id, 0, build_section(parameters)) for parameters in self._parameters]
+
+    def models(self) -> list[tuple[int, tuple[int, ...]]]:
+        """One model, of no effort."""
+        return [(0, tuple(range(len(self._parameters))))]
 
     def report(self) -> list[str]:
         """Choices for each plane, and bytes after each iteration."""
