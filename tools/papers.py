@@ -45,7 +45,7 @@ from peers import PEERS, Image
 import sofc
 from sofc.codebook import Codebook
 from sofc.coders.bands import encode_band
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_model
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
 from sofc.errors import CodebookError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.imagefiles.idx import open_maybe_gzip
@@ -87,10 +87,10 @@ def order0_bits(image: Image) -> float:
 def stream_size(image: Image, codebook: Codebook) -> int:
     """Bytes of the coded streams of one image in one band: the papers' way of counting."""
     pixel_format = sofc.header_for(image).format
-    model = choose_model(codebook, pixel_format, CODER, 5)
-    if model < FIRST_CODEBOOK_MODEL:
+    models = choose_models(codebook, pixel_format, CODER, 5)
+    if models[0] < FIRST_CODEBOOK_MODEL:
         raise CodebookError(f"codebook {codebook.name!r} has no model for the images it is tested on")
-    _, _, streams = encode_band(image, pixel_format, codebook, model, image_rows=image.shape[0], verify=False)
+    _, _, streams = encode_band(image, pixel_format, codebook, models, image_rows=image.shape[0], verify=False)
     return sum(map(len, streams))
 
 
