@@ -32,7 +32,7 @@ from sofc.container.chunks import (
     unpack_metadata,
 )
 from sofc.container.records import CodebookReference, CodedBand, CodedGroup, ImageHead, Metadata
-from sofc.errors import CodebookError, FormatError, LimitError, TruncatedError, UsageError
+from sofc.errors import CodebookError, FormatError, TruncatedError, UsageError
 from sofc.files import replacing
 from sofc.image import Band, ImageHeader, Meaning, PixelFormat
 from sofc.limits import Limits
@@ -441,11 +441,7 @@ class Reader:
             if chunk.type != schema.IMAGE_HEAD:
                 raise FormatError("the index does not lead to an image head", offset=chunk.offset)
             head = unpack_image_head(chunk.body)
-            header = head.header
-            if header.width * (header.height or 1) > self._limits.max_pixels:
-                raise LimitError(f"{header.width} x {header.height} pixels are over {self._limits.max_pixels}")
-            if header.format.components > self._limits.max_components:
-                raise LimitError(f"{header.format.components} components are over {self._limits.max_components}")
+            self._limits.check_header(head.header)
             self._heads[run.head_offset] = head
         return self._heads[run.head_offset]
 
@@ -508,12 +504,9 @@ class Reader:
                     end = coded.first_row + rows
                     if end > (header.height or end):
                         raise FormatError(f"a band ends at row {end} of {header.height}", offset=run.offsets[number])
-                if rows == 0 or rows * header.row_samples > self._limits.max_band_samples:
-                    raise LimitError(
-                        f"a band or group of {rows * header.row_samples} samples is over the limit of "
-                        f"{self._limits.max_band_samples}",
-                        offset=run.offsets[number],
-                    )
+                if rows == 0:
+                    raise FormatError("a group stands under an image head without a height", offset=run.head_offset)
+                self._limits.check_band(rows * header.row_samples)
                 ahead.append(
                     workers.submit(
                         decode_band,

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sofc.errors import LimitError
+
+if TYPE_CHECKING:
+    from sofc.image import ImageHeader
 
 
 @dataclass(frozen=True)
@@ -21,3 +27,29 @@ class Limits:
     max_codebook_bytes: int = 1 << 26
     max_images: int = 1 << 24
     max_components: int = 4096
+
+    def check_header(self, header: ImageHeader, *, rows: int = 1) -> None:
+        """Raise LimitError where an image of this header, or of ``rows`` rows if that is more, is too large."""
+        height = max(header.height or 0, rows)
+        if header.width * height > self.max_pixels:
+            raise LimitError(
+                f"an image of {header.width} x {height} pixels is over the limit of {self.max_pixels}: raise max_pixels"
+            )
+        if header.format.components > self.max_components:
+            raise LimitError(
+                f"an image of {header.format.components} components is over the limit of {self.max_components}: "
+                "raise max_components"
+            )
+
+    def check_band(self, samples: int) -> None:
+        """Raise LimitError where a band or group of this many samples is too large."""
+        if samples > self.max_band_samples:
+            raise LimitError(
+                f"a band or group of {samples} samples is over the limit of {self.max_band_samples}: "
+                "raise max_band_samples"
+            )
+
+    def check_images(self, images: int) -> None:
+        """Raise LimitError where a file of this many images is too large."""
+        if images > self.max_images:
+            raise LimitError(f"the file has more images than the limit of {self.max_images}: raise max_images")

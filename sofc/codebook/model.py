@@ -35,6 +35,9 @@ class Codebook:
                 f"a codebook's name has no control characters and at most {MAX_NAME_BYTES} bytes: {self.name!r}"
             )
 
+        if not is_plain_text(self.provenance.replace("\n", "")):
+            raise UsageError("a codebook's provenance has control characters other than line feeds")
+
     @classmethod
     def from_bytes(cls, data: bytes, *, limits: Limits | None = None) -> Codebook:
         """Read a codebook file. Raises FormatError, UnsupportedError or LimitError."""

@@ -182,7 +182,9 @@ CODEBOOK_HEAD_BODY = Struct(
 )
 
 PROVENANCE_BODY = Struct(
-    "text" / GreedyBytes * "UTF-8 text: what the codebook was trained on, with which settings and gain.",
+    "text"
+    / GreedyBytes
+    * "UTF-8 text without control characters but line feeds: what the codebook was trained on, and how.",
 )
 
 SECTION_BODY = Struct(

@@ -22,7 +22,7 @@ from sofc.container.chunks import (
     unpack_place,
 )
 from sofc.container.records import IndexEntry
-from sofc.errors import FormatError, LimitError, SofcError, TruncatedError
+from sofc.errors import FormatError, SofcError, TruncatedError
 from sofc.limits import Limits
 from sofc.stream.framing import Chunk, locate
 
@@ -170,6 +170,5 @@ def _runs(entries: list[IndexEntry], limits: Limits) -> list[Run]:
             added = entry.place if is_group else int(begins)
             run.images += added
             images += added
-            if images > limits.max_images:
-                raise LimitError(f"more images than the limit of {limits.max_images}", offset=entry.offset)
+            limits.check_images(images)
     return runs

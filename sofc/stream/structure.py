@@ -108,6 +108,7 @@ class FileStructure:
         self._codebooks = 0
         self._index = IndexBuilder()
         self._index_size = 0
+        self._place = (0, 0)  # image and place of the chunk just read, as in an index entry
         self._lost: SofcError | None = None  # damage after which it is not yet known what is missing
         self._handlers: dict[bytes, Callable[[Chunk], Iterator[Item]]] = {
             schema.EMBEDDED_CODEBOOK: self._on_embedded_codebook,
@@ -159,8 +160,6 @@ class FileStructure:
         self._index.add(IndexEntry(chunk.type, chunk.offset, image, place))
         self._place = (0, 0)
 
-    _place = (0, 0)  # image and place of the chunk just read, as in an index entry
-
     # Chunks, in file order. Each handler checks first and changes the object's state last.
 
     def _on_embedded_codebook(self, chunk: Chunk) -> Iterator[Item]:
@@ -184,24 +183,13 @@ class FileStructure:
 
     def _on_image_head(self, chunk: Chunk) -> Iterator[Item]:
         head = unpack_image_head(chunk.body)
-        self._check_limits(head)
+        self._limits.check_header(head.header)
         if head.codebook > self._codebooks and not self.damage:
             raise FormatError(f"the image names codebook {head.codebook}, the file has {self._codebooks}", chunk="H")
         self._place = (self._next_image, 0)
         self._open = OpenImage(self._next_image, head)
         if not self._salvage:  # there the number is certain only when samples follow
             yield from self._announce()
-
-    def _check_limits(self, head: ImageHead) -> None:
-        header, limits = head.header, self._limits
-        if header.width * (header.height or 1) > limits.max_pixels:
-            raise LimitError(
-                f"{header.width} x {header.height or 1} pixels are over the limit of {limits.max_pixels}", chunk="H"
-            )
-        if header.format.components > limits.max_components:
-            raise LimitError(
-                f"{header.format.components} components are over the limit of {limits.max_components}", chunk="H"
-            )
 
     def _announce(self) -> Iterator[Item]:
         if self._open is not None and not self._open.announced:
@@ -221,10 +209,9 @@ class FileStructure:
         end = band.first_row + band.rows
         if header.height is not None and end > header.height:
             raise FormatError(f"a band ends at row {end} of an image of height {header.height}", chunk="B")
-        if header.width * end > self._limits.max_pixels:
-            raise LimitError(f"{header.width} x {end} pixels are over the limit of {self._limits.max_pixels}")
-        self._check_samples(header.row_samples * band.rows)
-        self._check_images(image.number + 1)
+        self._limits.check_header(header, rows=end)
+        self._limits.check_band(header.row_samples * band.rows)
+        self._limits.check_images(image.number + 1)
         yield from self._announce()
         image.next_row = end
         self._lost = None
@@ -239,8 +226,8 @@ class FileStructure:
             raise FormatError("a group stands under an image head without a height", chunk="G")
         if group.image != self._next_image:
             raise FormatError(f"image {group.image} stands where image {self._next_image} should", chunk="G")
-        self._check_samples(header.row_samples * header.height * group.images)
-        self._check_images(group.image + group.images)
+        self._limits.check_band(header.row_samples * header.height * group.images)
+        self._limits.check_images(group.image + group.images)
         yield from self._announce()
         self._next_image += group.images
         self._lost = None
@@ -252,17 +239,6 @@ class FileStructure:
         if self._open is None:
             raise FormatError("samples stand before an image head")
         return self._open
-
-    def _check_samples(self, samples: int) -> None:
-        if samples > self._limits.max_band_samples:
-            raise LimitError(
-                f"a band or group of {samples} samples is over the limit of {self._limits.max_band_samples}: "
-                "raise the limits to read it"
-            )
-
-    def _check_images(self, images: int) -> None:
-        if images > self._limits.max_images:
-            raise LimitError(f"more images than the limit of {self._limits.max_images}")
 
     def _on_image_end(self, chunk: Chunk) -> Iterator[Item]:
         image = self._current
