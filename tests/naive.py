@@ -298,3 +298,34 @@ def table_of(
     classes = 7 if far else 1
     number = residual_class(references[0][y][x], near, far) if far else 0
     return (level * classes + number) * phases + x % phases
+
+
+def cheapest(matches: Sequence[tuple[int, int, Window]], costs: Sequence[int], sweeps: int) -> list[bool]:
+    """Which matches of one image are banned: those without which the others, placed in their order, cost less."""
+    banned = [False] * len(matches)
+
+    def placed() -> list[int]:
+        covered: set[tuple[int, int]] = set()
+        taken = []
+        for index, (y, x, window) in enumerate(matches):
+            cells = {(y + i, x + j) for i in range(len(window)) for j in range(len(window[0]))}
+            if not banned[index] and not cells & covered:
+                covered |= cells
+                taken.append(index)
+        return taken
+
+    best = placed()
+    for _ in range(sweeps):
+        gained, position = False, 0
+        while position < len(best):
+            index = best[position]
+            banned[index] = True
+            other = placed()
+            if sum(costs[k] for k in other) < sum(costs[k] for k in best):
+                best, gained = other, True
+            else:
+                banned[index] = False
+                position += 1
+        if not gained:
+            break
+    return banned

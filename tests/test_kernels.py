@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as npst
 from sofc.coders.base import PlaneRange
 from sofc.coders.shape.huffman import HuffmanCode, code_lengths
 from sofc.coders.shape.parameters import ContextModel, DetailModel, ShapeSet, shape_model
-from sofc.coders.shape.plane import _golomb, fold, shape_pairs, single_pairs, tuples_of, unfold
+from sofc.coders.shape.plane import _find, _golomb, _place, fold, shape_pairs, single_pairs, tuples_of, unfold
 from sofc.errors import FormatError
 from sofc.kernels import arithmetic, bits, predict, windows
 
@@ -125,10 +125,37 @@ def test_shapes_found_placed_written_and_read(plane, image_rows, limits, chosen)
     # Windows of one place are met by width first; the order of the codebook then decides, raster order within a shape.
     matches.sort(key=lambda match: (int(model.order[numbers[match[2]]]), match[0], match[1]))
     expected = naive.pairs(plane.tolist(), naive.place(plane.tolist(), matches))
-    pairs = shape_pairs(plane, model, image_rows)
+    found, places = _find(plane, model, image_rows)
+    pairs = _place(plane, found, places, model)
     assert pairs.distances.tolist() == [distance for distance, _ in expected]
     assert pairs.shapes.tolist() == [-one if isinstance(one, int) else numbers[one] + 1 for _, one in expected]
     _check_bits(plane, pairs, model, image_rows, expected, numbers)
+    best = shape_pairs(plane, model, image_rows)
+    assert best.location_bits + best.code_bits <= pairs.location_bits + pairs.code_bits
+
+
+@given(st.lists(planes(7, 7, 0, 1), min_size=1, max_size=3), st.integers(0, 2), st.integers(0, 2**32))
+def test_improve_placement(images, sweeps, seed):
+    rng = np.random.default_rng(seed)
+    banned, bounds, matches, costs = [], [0], [], []
+    for image in images:
+        found = list(naive.windows(image.tolist(), 7, 3, 3))
+        found = [found[index] for index in rng.permutation(len(found))[:12]]
+        price = rng.integers(-9, 5, len(found)).tolist()
+        banned += naive.cheapest(found, price, sweeps)
+        matches += found
+        costs += price
+        bounds.append(len(matches))
+    columns = np.array(
+        [(y, len(window), ((1 << len(window[0])) - 1) << x) for y, x, window in matches], np.int64
+    ).reshape(len(matches), 3)
+    result = np.zeros(len(matches), np.uint8)
+    prices = np.array(costs, np.int64)
+    rows, heights, masks = (np.ascontiguousarray(column) for column in columns.T)
+    windows.improve_placement(
+        np.array(bounds), rows, heights, masks, prices + 7, np.full(len(costs), 7), sweeps, result
+    )
+    assert (result != 0).tolist() == banned
 
 
 @given(planes(8, 8, 0, 9), st.integers(1, 8))

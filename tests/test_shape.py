@@ -39,7 +39,8 @@ def train(images, ranges, shard=3, **settings):
     """Run all passes on the images of this many a shard; tasks and statistics pass through pickle."""
     training = ShapeTraining(ranges, **settings)
     shards = [images[start : start + shard] for start in range(0, len(images), shard)]
-    while (task := training.next_task()) is not None:
+    while (step := training.next_pass()) is not None:
+        task = step.tasks[0]
         copy = pickle.loads(pickle.dumps(task))
         training.merge(pickle.loads(pickle.dumps(copy.collect(iter(shard)))) for shard in shards)
     return training

@@ -324,3 +324,73 @@ def list_shapes(plane: Array, anchors: Array, covered: Array, distances: Array, 
             count += 1
             distance = 0
     return count
+
+
+@kernel
+def _greedy_cost(
+    first: Integer, end: Integer, banned: Array, rows: Array, heights: Array, masks: Array, costs: Array,
+    savings: Array, covered: Array, placed: Array,
+) -> Integer:
+    """Place the matches ``first`` .. ``end`` - 1 of one image in their order. Their numbers go into ``placed`` and how
+    many there are into its last place; returns the sum of costs less savings."""
+    covered[:] = 0
+    total = np.int64(0)
+    count = 0
+    for match in range(first, end):
+        if banned[match] != 0:
+            continue
+        y = rows[match]
+        height = heights[match]
+        mask = masks[match]
+        free = True
+        for i in range(y, y + height):
+            if covered[i] & mask != 0:
+                free = False
+                break
+        if free:
+            for i in range(y, y + height):
+                covered[i] |= mask
+            total += costs[match] - savings[match]
+            placed[count] = match
+            count += 1
+    placed[placed.size - 1] = count
+    return total
+
+
+@kernel
+def improve_placement(
+    bounds: Array, rows: Array, heights: Array, masks: Array, costs: Array, savings: Array, sweeps: Integer,
+    banned: Array,
+) -> Integer:
+    """Ban matches (``banned``, uint8, 0 at first) without which greedy placement costs less.
+
+    Matches (int64 columns) are in the order of placing; those of image k are ``bounds[k]`` .. ``bounds[k + 1]`` - 1.
+    ``masks`` has a bit for each column of the image (at most 62) that the match covers, ``rows`` counts from the
+    image's top (at most 64 rows). Each sweep tries to ban every match placed, one after the other.
+    """
+    covered = np.zeros(64, np.int64)
+    placed = np.zeros(64 * 62 + 1, np.int64)
+    other = np.zeros(64 * 62 + 1, np.int64)
+    last = placed.size - 1
+    for image in range(bounds.size - 1):
+        first = bounds[image]
+        end = bounds[image + 1]
+        best = _greedy_cost(first, end, banned, rows, heights, masks, costs, savings, covered, placed)
+        for _ in range(sweeps):
+            gained = False
+            index = 0
+            while index < placed[last]:
+                match = placed[index]
+                banned[match] = 1
+                cost = _greedy_cost(first, end, banned, rows, heights, masks, costs, savings, covered, other)
+                if cost < best:
+                    best = cost
+                    placed[: other[last]] = other[: other[last]]
+                    placed[last] = other[last]
+                    gained = True
+                else:
+                    banned[match] = 0
+                    index += 1
+            if not gained:
+                break
+    return OK

@@ -14,7 +14,7 @@ from sofc.coders.shape.huffman import code_lengths
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table, shape_model
 from sofc.coders.shape.plane import Pairs, shape_pairs, single_pairs, window_masks
 from sofc.coders.shape.section import MAX_WORTH
-from sofc.coders.shape.survey import Prediction, fold_all
+from sofc.coders.shape.survey import Prediction, fold_all, stacked
 from sofc.kernels import windows
 
 Integers = npt.NDArray[np.int64]
@@ -86,14 +86,14 @@ class _WindowTable:
         self.used = np.zeros(1, np.int64)
         self.kept = NO_WINDOWS
 
-    def add(self, high: Plane, max_rows: int, max_columns: int) -> None:
-        """Count the windows of one image; of an image too rich for the table, those that fit."""
-        across, down = window_masks(high, high.shape[0], max_rows, max_columns)
+    def add(self, high: Plane, image_rows: int, max_rows: int, max_columns: int) -> None:
+        """Count the windows of an image or stack; of one too rich for the table, those that fit."""
+        across, down = window_masks(high, image_rows, max_rows, max_columns)
         windows.count_windows(
-            high, high.shape[0], self.images, max_rows, max_columns, across, down, self.keys, self.counts,
+            high, image_rows, self.images, max_rows, max_columns, across, down, self.keys, self.counts,
             self.image_counts, self.last_image, self.sizes, self.used,
         )
-        self.images += 1
+        self.images += high.shape[0] // image_rows
         if 4 * int(self.used[0]) > TABLE_SLOTS:
             self._flush()
 
@@ -113,21 +113,16 @@ class _WindowTable:
         return self.kept
 
 
-def high_parts(
-    planes: Sequence[Plane], ranges: Sequence[PlaneRange], predictions: Sequence[Prediction], splits: Sequence[int]
-) -> list[Plane]:
-    """The shape layer's planes of one image."""
-    return [folded >> split for folded, split in zip(fold_all(planes, ranges, predictions), splits, strict=True)]
-
-
 @dataclass(frozen=True)
 class _HighTask:
     ranges: list[PlaneRange]
     predictions: list[Prediction]
     splits: list[int]
 
-    def _high(self, planes: Sequence[Plane]) -> list[Plane]:
-        return high_parts(planes, self.ranges, self.predictions, self.splits)
+    def _high(self, planes: Sequence[Plane], image_rows: int) -> list[Plane]:
+        """The shape layer's planes."""
+        folded = fold_all(planes, self.ranges, self.predictions, image_rows)
+        return [residuals >> split for residuals, split in zip(folded, self.splits, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -140,9 +135,11 @@ class SearchTask(_HighTask):
         """[plane] (windows, counts of the values 0 .. MAX_SINGLES, larger ones at 0)."""
         tables = [_WindowTable() for _ in self.ranges]
         values = [np.zeros(MAX_SINGLES + 1, np.int64) for _ in self.ranges]
-        for planes in images:
-            for high, table, count, window in zip(self._high(planes), tables, values, self.max_windows, strict=True):
-                table.add(high, *window)
+        for planes, image_rows in stacked(images):
+            for high, table, count, window in zip(
+                self._high(planes, image_rows), tables, values, self.max_windows, strict=True
+            ):
+                table.add(high, image_rows, *window)
                 nonzero = high[high > 0]
                 count += np.bincount(np.where(nonzero > MAX_SINGLES, 0, nonzero), minlength=MAX_SINGLES + 1)
         return [(table.result(), count) for table, count in zip(tables, values, strict=True)]
@@ -159,27 +156,31 @@ class FetchTask(_HighTask):
         """[plane] {number of the key: samples}, the first met."""
         found: list[dict[int, npt.NDArray[np.int32]]] = [{} for _ in self.ranges]
         tables = [key_table(keys)[:2] for keys in self.keys]
-        for planes in images:
-            for plane, high in enumerate(self._high(planes)):
+        for planes, image_rows in stacked(images):
+            for plane, high in enumerate(self._high(planes, image_rows)):
                 if len(found[plane]) < self.keys[plane].size:
-                    self._search(high, plane, tables[plane], found[plane])
+                    self._search(high, image_rows, plane, tables[plane], found[plane])
         return found
 
     def _search(
-        self, high: Plane, plane: int, table: tuple[Integers, Integers], found: dict[int, npt.NDArray[np.int32]]
+        self,
+        high: Plane,
+        image_rows: int,
+        plane: int,
+        table: tuple[Integers, Integers],
+        found: dict[int, npt.NDArray[np.int32]],
     ) -> None:
-        rows, width = high.shape
-        across, down = window_masks(high, rows, *self.max_windows[plane])
+        across, down = window_masks(high, image_rows, *self.max_windows[plane])
         fresh = np.ones(self.keys[plane].size, np.uint8)
         fresh[list(found)] = 0
         capacity = self.keys[plane].size
         numbers, places = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
         sizes = np.zeros(capacity, np.int64)
         count = windows.find_fresh(
-            high, rows, *self.max_windows[plane], across, down, *table, fresh, numbers, places, sizes
+            high, image_rows, *self.max_windows[plane], across, down, *table, fresh, numbers, places, sizes
         )
         for number, place, size in zip(numbers[:count], places[:count], sizes[:count], strict=True):
-            y, x = divmod(int(place), width)
+            y, x = divmod(int(place), high.shape[1])
             found[int(number)] = high[y : y + (int(size) >> 8), x : x + (int(size) & 255)].copy()
 
 
@@ -217,13 +218,13 @@ def add_placements(first: Placement, second: Placement) -> Placement:
     )
 
 
-def _place(high: Plane, model: ShapeModel) -> Placement:
+def _place(high: Plane, image_rows: int, model: ShapeModel) -> Placement:
     empty = no_placement(model)
     single = single_pairs(high, model)
     symbols = _symbols(single, model, empty.single_symbols.size)
     single_bits = single.location_bits + single.code_bits
     if len(model.shapes) and single.shapes.size:
-        pairs = shape_pairs(high, model, high.shape[0])
+        pairs = shape_pairs(high, model, image_rows)
         if pairs.location_bits + pairs.code_bits < single_bits:
             used = _symbols(pairs, model, empty.symbols.size)
             return empty._replace(
@@ -248,10 +249,10 @@ class PlaceTask(_HighTask):
     def collect(self, images: Iterator[list[Plane]]) -> list[list[Placement]]:
         """[plane][candidate]."""
         sums = [[no_placement(model) for model in candidates] for candidates in self.models]
-        for planes in images:
-            for plane, high in enumerate(self._high(planes)):
+        for planes, image_rows in stacked(images):
+            for plane, high in enumerate(self._high(planes, image_rows)):
                 for index, model in enumerate(self.models[plane]):
-                    sums[plane][index] = add_placements(sums[plane][index], _place(high, model))
+                    sums[plane][index] = add_placements(sums[plane][index], _place(high, image_rows, model))
         return sums
 
 

@@ -28,6 +28,11 @@ Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
 
 MAX_DIVISOR = 1 << 20
+SMALL_ROWS = 64
+SMALL_COLUMNS = 62
+"""Images up to this size get more than one attempt at placing shapes."""
+
+SWEEPS = 2
 
 
 def fold(plane: Plane, span: PlaneRange, mode: int, shift: int, image_rows: int) -> Plane:
@@ -73,7 +78,21 @@ def location_bits(high: Plane) -> int:
 
 
 def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
-    """The shape layer with shapes placed greedily, those that save most bits first."""
+    """The shape layer with shapes placed greedily, those that save most bits first.
+
+    In small images matches are left out where placing the others without them costs less.
+    """
+    found, places = _find(high, model, image_rows)
+    pairs = _place(high, found, places, model)
+    if high.shape[1] > SMALL_COLUMNS or image_rows > SMALL_ROWS or pairs.location_bits == 0:
+        return pairs
+    kept = _improve(high, found, places, model, image_rows, 16 * pairs.location_bits // pairs.shapes.size)
+    improved = _place(high, found[kept], places[kept], model)
+    return min(pairs, improved, key=lambda one: one.location_bits + one.code_bits)
+
+
+def _find(high: Plane, model: ShapeModel, image_rows: int) -> tuple[Integers, Integers]:
+    """Shape and place of all matches, image by image if those are small, in the order of placing."""
     shapes = model.shapes
     across, down = window_masks(high, image_rows, shapes.max_rows, shapes.max_columns)
     keys, numbers = shapes.table
@@ -87,14 +106,41 @@ def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
             break
         room = count
     found, places = found[:count], places[:count]
-    order = np.argsort(model.order[found], kind="stable")
+    order = np.lexsort((places, model.order[found]))
+    return found[order], places[order]
+
+
+def _place(high: Plane, found: Integers, places: Integers, model: ShapeModel) -> Pairs:
+    shapes = model.shapes
     anchors, covered = np.zeros(high.shape, np.int32), np.zeros(high.shape, np.uint8)
     windows.place_shapes(
-        high, found[order], places[order], shapes.heights, shapes.widths, shapes.offsets, shapes.pool, anchors, covered
+        high, found, places, shapes.heights, shapes.widths, shapes.offsets, shapes.pool, anchors, covered
     )
     distances, pairs = np.empty(high.size, np.int64), np.empty(high.size, np.int64)
     count = windows.list_shapes(high, anchors, covered, distances, pairs)
     return _price(distances[:count], pairs[:count], model, True)
+
+
+def _improve(
+    high: Plane, found: Integers, places: Integers, model: ShapeModel, image_rows: int, location: int
+) -> Integers:
+    """Numbers of the matches to place; ``location`` is what a location costs, in sixteenths of a bit."""
+    shapes = model.shapes
+    rows, columns = np.divmod(places, high.shape[1])
+    images = rows // image_rows
+    order = np.argsort(images, kind="stable")
+    shape = found[order]
+    bounds = np.searchsorted(images[order], np.arange(high.shape[0] // image_rows + 2))
+    lengths = model.code.lengths
+    costs = 16 * lengths[model.singles + 1 + shape] + location
+    single = 16 * int(lengths[min(1, model.singles)]) + location
+    masks = ((np.int64(1) << shapes.widths[shape]) - 1) << columns[order]
+    banned = np.zeros(found.size, np.uint8)
+    windows.improve_placement(
+        bounds, (rows % image_rows)[order], shapes.heights[shape], masks, costs, single * shapes.nonzeros[shape],
+        SWEEPS, banned,
+    )
+    return np.sort(order[banned == 0])
 
 
 def window_masks(high: Plane, image_rows: int, max_rows: int, max_columns: int) -> tuple[Integers, Integers]:

@@ -27,6 +27,9 @@ MAX_SPLIT = 11
 WEIGHT_ONE = 128
 TRIED_SPLITS = 4
 
+STACK_SAMPLES = 1 << 16
+"""Samples of a plane up to which small images are stacked."""
+
 CELL_BITS = 8.0
 """What a used frequency is held to cost, so that few images do not get many contexts."""
 
@@ -89,10 +92,10 @@ class PredictionTask:
         """[plane][candidate] (levels, coarse values)."""
         shape = (1, 1, PLAIN_CONTEXTS.thresholds.size + 1, COARSE_VALUES)
         counts = [[np.zeros(shape, np.int64) for _ in candidate_predictions(span)] for span in self.ranges]
-        for planes in images:
+        for planes, image_rows in stacked(images):
             for plane, span, found in zip(planes, self.ranges, counts, strict=True):
                 for prediction, count in zip(candidate_predictions(span), found, strict=True):
-                    folded = fold(plane, span, *prediction, plane.shape[0])
+                    folded = fold(plane, span, *prediction, image_rows)
                     classes = np.zeros(plane.shape, np.uint8)
                     arithmetic.count_levels(folded, _levels(folded, PLAIN_CONTEXTS, []), classes, 1, count)
         return [[count[0, 0] for count in found] for found in counts]
@@ -110,10 +113,30 @@ def _raw_bits(coarse: Integers) -> float:
     return float((coarse[256:].reshape(10, 32).sum(axis=1) * (octaves - 5)).sum())
 
 
-def fold_all(planes: Sequence[Plane], ranges: Sequence[PlaneRange], predictions: Sequence[Prediction]) -> list[Plane]:
-    """Folded planes of one image."""
+def stacked(images: Iterator[list[Plane]]) -> Iterator[tuple[list[Plane], int]]:
+    """Planes and rows of an image; small images of one size that follow each other are stacked, as in a group."""
+    stack: list[list[Plane]] = []
+    for planes in images:
+        limit = STACK_SAMPLES // max(1, planes[0].size)
+        if stack and (stack[0][0].shape != planes[0].shape or len(stack) >= limit):
+            yield _stack(stack)
+            stack = []
+        stack.append(planes)
+    if stack:
+        yield _stack(stack)
+
+
+def _stack(stack: list[list[Plane]]) -> tuple[list[Plane], int]:
+    rows = stack[0][0].shape[0]
+    return [np.concatenate(planes) for planes in zip(*stack, strict=True)], rows
+
+
+def fold_all(
+    planes: Sequence[Plane], ranges: Sequence[PlaneRange], predictions: Sequence[Prediction], image_rows: int
+) -> list[Plane]:
+    """Folded planes of one image or stack."""
     return [
-        fold(plane, span, *prediction, plane.shape[0])
+        fold(plane, span, *prediction, image_rows)
         for plane, span, prediction in zip(planes, ranges, predictions, strict=True)
     ]
 
@@ -137,8 +160,8 @@ class EquationTask:
             ([np.zeros((size + 1, size + 2)) for _ in range(2)], np.zeros((1, 1, 1, COARSE_VALUES), np.int64))
             for size in sizes
         ]
-        for planes in images:
-            folded = fold_all(planes, self.ranges, self.predictions)
+        for planes, image_rows in stacked(images):
+            folded = fold_all(planes, self.ranges, self.predictions, image_rows)
             step = 1 + planes[0].size // 65536
             for number, residuals in enumerate(folded):
                 if self.predictions[number].mode == NONE:
@@ -185,8 +208,8 @@ class LevelTask:
             ]
             for candidates in self.contexts
         ]
-        for planes in images:
-            folded = fold_all(planes, self.ranges, self.predictions)
+        for planes, image_rows in stacked(images):
+            folded = fold_all(planes, self.ranges, self.predictions, image_rows)
             for number, candidates in enumerate(self.contexts):
                 references = references_of(folded, number)
                 for contexts, count in zip(candidates, counts[number], strict=True):
@@ -323,8 +346,8 @@ class TupleTask:
             ]
             for candidates in self.details
         ]
-        for planes in images:
-            folded = fold_all(planes, self.ranges, self.predictions)
+        for planes, image_rows in stacked(images):
+            folded = fold_all(planes, self.ranges, self.predictions, image_rows)
             for number, candidates in enumerate(self.details):
                 for detail, (counts, highs) in zip(candidates, found[number], strict=True):
                     tables, symbols = tuples_of(folded[number], detail, references_of(folded, number))
@@ -427,8 +450,8 @@ class AdaptationTask:
         """[plane][detail] (bits of the tuples by adaptation, bits of the locations of single values)."""
         bits = [[np.zeros(len(variants)) for variants in details] for details in self.details]
         locations = [[0] * len(details) for details in self.details]
-        for planes in images:
-            folded = fold_all(planes, self.ranges, self.predictions)
+        for planes, image_rows in stacked(images):
+            folded = fold_all(planes, self.ranges, self.predictions, image_rows)
             for number, details in enumerate(self.details):
                 references = references_of(folded, number)
                 for index, variants in enumerate(details):
