@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import CODERS, images
 
-from sofc.container.chunks import FILE_HEAD_SIZE, pack_file_head
+import sofc
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL
+from sofc.container.chunks import FILE_HEAD_SIZE, pack_band, pack_file_head, pack_group, unpack_band, unpack_group
+from sofc.container.records import CodedBand
 from sofc.errors import ChecksumError, SofcError, TruncatedError
 from sofc.image import ImageHeader, PixelFormat
 from sofc.io import open_reader
@@ -334,3 +339,71 @@ def test_salvage_gives_right_rows_of_any_image(
     rows = saved_rows(decoded, array)
     (report,) = decoded.of(DamagedBand)
     assert rows | set(range(report.y, report.y + (report.rows or 0))) == set(range(len(array)))
+
+
+# Chunks whose CRC is right and whose streams are not: nothing but the coders and the check of samples stands there.
+
+
+@pytest.fixture(scope="module", params=["neutral", "shape", "context"])
+def coded_file(request: pytest.FixtureRequest) -> tuple[bytes, list[Image]]:
+    if request.param == "neutral":
+        return mixed_file("shape")
+    codebook = sofc.train([gray_image() for _ in range(8)], name="test", coder=request.param, held_out=0).codebook
+    data, images = mixed_file(None, codebook=codebook, embed_codebook=True)
+    assert any(unpack_band(body).model >= FIRST_CODEBOOK_MODEL for kind, body in chunks_of(data) if kind == b"B")
+    return data, images
+
+
+def with_streams(data: bytes, change: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The file with one stream after the other changed."""
+    parts = chunks_of(data)
+    for place, (kind, body) in enumerate(parts):
+        if kind not in (b"B", b"G"):
+            continue
+        band = unpack_band(body) if kind == b"B" else unpack_group(body)
+        for number, stream in enumerate(band.streams):
+            streams = (*band.streams[:number], change(stream), *band.streams[number + 1 :])
+            changed = replace(band, streams=streams)
+            packed = pack_band(changed) if isinstance(changed, CodedBand) else pack_group(changed)
+            yield file_of([*parts[:place], (kind, packed), *parts[place + 1 :]], data)
+
+
+def test_wrong_streams_give_right_samples_or_our_errors(coded_file: tuple[bytes, list[Image]]) -> None:
+    data, expected = coded_file
+
+    def flipped(stream: bytes) -> bytes:
+        changed = bytearray(stream or b"\0")
+        for _ in range(RANDOM.integers(1, 4)):
+            changed[RANDOM.integers(len(changed))] ^= 1 << RANDOM.integers(8)
+        return bytes(changed)
+
+    changes: list[Callable[[bytes], bytes]] = [
+        lambda stream: b"",
+        lambda stream: stream[:-1],
+        lambda stream: stream + b"\xff",
+        lambda stream: bytes(len(stream)),
+        lambda stream: b"\xff" * len(stream),
+        lambda stream: RANDOM.bytes(len(stream)),
+        lambda stream: RANDOM.bytes(3 * len(stream) + 20),
+        *[flipped] * 15,
+    ]
+    errors = 0
+    for change in changes:
+        for changed in with_streams(data, change):
+            decoded = run_decoder([changed])
+            assert_only_right_samples(decoded, expected)
+            errors += decoded.error is not None
+    assert errors > 100
+
+
+def test_wrong_models_give_our_errors(coded_file: tuple[bytes, list[Image]]) -> None:
+    data, expected = coded_file
+    parts = chunks_of(data)
+    place = next(place for place, (kind, _) in enumerate(parts) if kind == b"B")
+    band = unpack_band(parts[place][1])
+    for model in (*range(70), 1 << 40):
+        if model != band.model:
+            body = pack_band(replace(band, model=model))
+            decoded = run_decoder([file_of([*parts[:place], (b"B", body), *parts[place + 1 :]], data)])
+            assert_only_right_samples(decoded, expected)
+            assert decoded.error is not None
