@@ -384,7 +384,7 @@ def trained(run: Run) -> Outcome:
     Path("in").mkdir()
     for number, image in enumerate(patches(10)):
         save(Path("in") / f"{number}.png", image)
-    return run("train", "in", "-o", "c.sofcb", "-j", "1", "--iterations", "1")
+    return run("train", "--coder", "shape", "in", "-o", "c.sofcb", "-j", "1", "--iterations", "1")
 
 
 def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:
@@ -394,7 +394,7 @@ def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:
     assert lines[-2] == "note: a codebook holds patches of its training images; pass it on only where they may go"
     assert lines[-1].startswith("c.sofcb: codebook 'c', ")
     assert run("train", "in", "-o", "c.sofcb").status == 1
-    report = json.loads(run("train", "in", "-o", "d.sofcb", "--json", "-j", "1", "--iterations", "1").out)
+    report = json.loads(run("train", "--coder", "shape", "in", "-o", "d.sofcb", "--json", "-j", "1").out)
     assert report["size"] == Path("d.sofcb").stat().st_size
     assert report["models"][0]["held_out"] == 1
     too_many = run("train", "in", "-o", "e.sofcb", "--min-images", "100")
@@ -445,7 +445,9 @@ def test_installed_codebook(run: Run, trained: Outcome) -> None:
 def test_codebook_show(run: Run, trained: Outcome) -> None:
     outcome = run("codebook", "show", "c.sofcb", "--render", "shapes.png")
     assert outcome.status == 0
-    assert "  model 0: 1 component of up to 8 bits, no transform, coder shape, effort 5, sections 0\n" in outcome.out
+    assert (
+        "  model 0: 1 component of up to 8 bits, transform none, coder shape, by name only, sections 0\n" in outcome.out
+    )
     assert "  8-bit images of 1 component: mined 9, held out 1" in outcome.out
     assert load(ImageSource(Path("shapes.png"))).array.shape[1] == 1280
     assert run("codebook", "show", "c.sofcb", "--render", "shapes.png").status == 1

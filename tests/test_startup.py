@@ -47,7 +47,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["info", "b.sofc"],
         ["info", "--json", "-v", "a.sofc", "b.sofc"],
         ["codebook", "list"],
-        ["codebook", "show", "noise"],
     ],
     ids=" ".join,
 )

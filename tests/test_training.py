@@ -163,12 +163,12 @@ def test_split(count: int, share: float, held: int) -> None:
 def test_images_in_order_and_held_out_never_mined(sums: list[SumTraining], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "coded_size", lambda sources, codebook, coder: 10 * len(sources))
     images = [np.full((2, 2), value, np.uint8) for value in range(20)]
-    result = train(images, name="sums", held_out=0.2)
+    result = train(images, name="sums", coder="shape", held_out=0.2)
     mined = [value for value in range(20) if value not in (2, 7, 12, 17)]
     assert sums[0].seen == [4 * value for value in mined] + [-4 * value for value in mined]
     report = result.report.models[0]
     assert (report.images, report.held_out, report.raw) == (16, 4, 16)
-    assert report.findings == ("saw 32",)
+    assert report.findings == ("shape: saw 32",)
 
 
 def test_kinds_have_models_of_their_own(sums: list[SumTraining]) -> None:
@@ -179,7 +179,7 @@ def test_kinds_have_models_of_their_own(sums: list[SumTraining]) -> None:
         np.full((3, 4), 1000, np.uint16),
         np.full((5, 6), -7, np.int16),
     ]
-    codebook = train(images, name="kinds").codebook
+    codebook = train(images, name="kinds", coder="shape").codebook
     found = [(model.components, model.max_bits, model.transform, model.sections) for model in codebook.models]
     assert found == [(1, 1, 0, (0,)), (1, 8, 0, (1,)), (1, 16, 0, (2,)), (3, 8, 1, (3,))]
     assert [training.ranges for training in sums][3] == [
@@ -203,9 +203,9 @@ def test_order_of_paths_does_not_matter(sums: list[SumTraining], tmp_path: Path)
 
 def test_progress(sums: list[SumTraining]) -> None:
     heard: list[tuple[str, int, int]] = []
-    train(gray_images(3), name="x", progress=lambda *step: heard.append(step))
+    train(gray_images(3), name="x", coder="shape", progress=lambda *step: heard.append(step))
     kind = "8-bit images of 1 component"
-    stages = ["looking at the images", f"{kind}: pass 1", f"{kind}: pass 2"]
+    stages = ["looking at the images", f"{kind}: shape, pass 1", f"{kind}: shape, pass 2"]
     assert heard == [(stage, done, 3) for stage in stages for done in (1, 2, 3)]
 
 
@@ -259,25 +259,33 @@ def test_report_lines() -> None:
     assert "the gain is not known" in unknown.lines()[-1]
 
 
-def check_same_from_all_workers(images: list[np.ndarray]) -> Codebook:
-    alone = train(images, name="same", iterations=2)
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    """Two fresh processes."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+def check_same_from_all_workers(images: list[np.ndarray], coder: str, processes: Executor) -> None:
+    alone = train(images, name="same", coder=coder, iterations=2)
     with ThreadPoolExecutor(3) as threads:
-        in_threads = train(images, name="same", iterations=2, executor=threads)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-        in_processes = train(images, name="same", iterations=2, executor=processes)
+        in_threads = train(images, name="same", coder=coder, iterations=2, executor=threads)
+    in_processes = train(images, name="same", coder=coder, iterations=2, executor=processes)
     assert in_threads.codebook.to_bytes() == alone.codebook.to_bytes()
     assert in_processes.codebook.to_bytes() == alone.codebook.to_bytes()
     assert in_threads.report == in_processes.report == alone.report
-    return alone.codebook
+    assert Codebook.from_bytes(alone.codebook.to_bytes()).id == alone.codebook.id
+    assert f"images={len(images)} sha256=" in alone.codebook.provenance
 
 
-def test_same_bytes_from_all_workers() -> None:
-    colour = [
-        np.stack([image, image[::-1], image.T[:40, :40].repeat(2, 1)[:, :48]], axis=-1) for image in gray_images(3)
-    ]
-    codebook = check_same_from_all_workers([*gray_images(10), *strokes(30), *colour])
-    assert Codebook.from_bytes(codebook.to_bytes()).id == codebook.id
-    assert "images=43 sha256=" in codebook.provenance
+def test_same_shapes_from_all_workers(processes: Executor) -> None:
+    grays = gray_images(3)
+    colour = [np.stack([image, image[::-1], image[:, ::-1]], axis=-1) for image in grays]
+    check_same_from_all_workers([*gray_images(10), *strokes(30), *colour], "shape", processes)
+
+
+def test_same_contexts_from_all_workers(processes: Executor) -> None:
+    check_same_from_all_workers(gray_images(6), "context", processes)
 
 
 def test_min_images_keeps_rare_shapes_out() -> None:
@@ -306,7 +314,7 @@ def test_held_out_figures_are_file_sizes() -> None:
     from sofc.imagefiles import each
 
     images = gray_images(10)
-    result = train(images, name="x", iterations=1)
+    result = train(images, name="x", coder="shape", iterations=1)
     report = result.report.models[0]
     held = [ImageSource(array=images[position]) for position in split(10, 0.1)]
     data = b"".join(encode_collection(each(held), codebook=result.codebook, coder="shape", digest=False))

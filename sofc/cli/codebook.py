@@ -21,9 +21,6 @@ SHOW_EXAMPLES = """\
 INSTALL_EXAMPLES = """\
   sofc codebook install scans.sofcb    from now on -D scans and every decode find it"""
 
-TRANSFORMS = {0: "no transform", 1: "the papers' transform"}
-CODERS = {0: "raw", 1: "shape"}
-
 
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     """Add the verb and its own verbs."""
@@ -113,18 +110,24 @@ def _summary(codebook: Codebook) -> dict[str, Any]:
 
 
 def _print(console: Console, codebook: Codebook) -> None:
+    from sofc.coders.registry import CODERS
+    from sofc.coders.transforms import TRANSFORMS
+
+    coders = {coder.id: f"coder {name}" for name, coder in CODERS.items()}
+    transforms = {number: f"transform {transform.name}" for number, transform in TRANSFORMS.items()}
     say = console.answer
     say(f"codebook {codebook.name!r}, {size(len(codebook.to_bytes()))}")
     say(f"  id {codebook.id.hex()}")
     for number, model in enumerate(codebook.models):
-        transform = TRANSFORMS.get(model.transform, f"transform {model.transform}")
-        coder = CODERS.get(model.coder, f"coder {model.coder}")
+        transform = transforms.get(model.transform, f"unknown transform {model.transform}")
+        coder = coders.get(model.coder, f"unknown coder {model.coder}")
+        use = f"effort {model.effort}" if model.effort else "by name only"
         say(
             f"  model {number}: {count_of(model.components, 'component')} of up to {model.max_bits} bits, "
-            f"{transform}, coder {coder}, effort {model.effort}, sections {', '.join(map(str, model.sections))}"
+            f"{transform}, {coder}, {use}, sections {', '.join(map(str, model.sections))}"
         )
     for number, section in enumerate(codebook.sections):
-        coder = CODERS.get(section.coder, f"coder {section.coder}")
-        say(f"  section {number}: coder {coder}, kind {section.kind}, {size(len(section.data))}")
+        coder = coders.get(section.coder, f"unknown coder {section.coder}")
+        say(f"  section {number}: {coder}, kind {section.kind}, {size(len(section.data))}")
     for line in codebook.provenance.splitlines():
         say(f"  {line}")

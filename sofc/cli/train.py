@@ -33,7 +33,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("--name", help="the codebook's name (default: from the file's name)")
     options.add_recursive(parser)
     options.add_threshold(parser)
-    parser.add_argument("--coder", default="shape", metavar="NAME", help="coder to train (default: shape)")
+    parser.add_argument("--coder", metavar="NAME", help="train this coder alone (default: what serves best)")
     parser.add_argument(
         "--held-out", type=float, default=0.1, metavar="SHARE", help="share kept apart to see the gain (default: 0.1)"
     )

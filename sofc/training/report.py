@@ -49,7 +49,7 @@ class ModelReport:
         else:
             text.append(
                 f"  it saves {self.saved_per_image:.0f} bytes an image and has paid for its own "
-                f"{self.codebook} bytes after {self.pays_after} images like these"
+                f"{self.codebook} bytes after {self.pays_after} image{'' if self.pays_after == 1 else 's'} like these"
             )
         return text
 
