@@ -232,7 +232,7 @@ class ShapeTraining(CoderTraining):
             for plane, model in enumerate(models):
                 if len(model.shapes) <= self._max_shapes and bits[plane] < best_bits[plane]:
                     best[plane], best_bits[plane] = model, bits[plane]
-            settled = iteration >= len(SHARES)
+            settled = iteration > 0 and all(len(model.shapes) <= self._max_shapes for model in models)
             if settled and sum(best_bits) > (1 - LEAST_GAIN) * before:
                 break
             share = 1.0 if iteration + 1 >= limit else SHARES[min(iteration + 1, len(SHARES) - 1)]
