@@ -572,7 +572,7 @@ def test_demo_on_a_folder(run: Run) -> None:
     before = sorted(Path().rglob("*"))
     outcome = run("demo", "in")
     assert outcome.status == 0
-    assert outcome.out.splitlines()[1].startswith("in                            6      2    1.15 kB")
+    assert outcome.out.splitlines()[1].startswith(f"{'in':<24}{6:>12}{2:>12}{'1.15 kB':>12}")
     assert outcome.out.endswith("every sample the same\n")
     assert sorted(Path().rglob("*")) == before
 

@@ -29,6 +29,9 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="folder of similar images")
     options.add_recursive(parser)
     options.add_threshold(parser)
+    parser.add_argument(
+        "--coder", default="shape", metavar="NAME", help="coder to train (default: shape, whose codebooks are small)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -36,10 +39,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the demonstration."""
     console = options.console(args)
     collections = _bundled() if args.folder is None else {str(args.folder): _folder(console, args)}
-    console.answer(
-        f"{'collection':<24}{'mined':>7}{'coded':>7}{'samples':>11}{'PNG':>11}{'sofc':>11}{'codebook':>11}  ratio"
-    )
-    return max(_show(console, name, images) for name, images in collections.items())
+    columns = ("mined", "coded", "samples", "PNG", "no codebook", "codebook", "with it", "ratio")
+    console.answer(f"{'collection':<24}" + "".join(f"{column:>12}" for column in columns))
+    return max(_show(console, name, images, args.coder) for name, images in collections.items())
 
 
 def _folder(console: Console, args: argparse.Namespace) -> list[ImageSource]:
@@ -90,7 +92,7 @@ def _tiles(path: Path, side: int) -> list[ImageSource]:
     return [ImageSource(index=number, array=piece) for number, piece in enumerate(pieces)]
 
 
-def _show(console: Console, name: str, images: list[ImageSource]) -> int:
+def _show(console: Console, name: str, images: list[ImageSource], coder: str) -> int:
     """One collection: a line of the table."""
     import numpy as np
 
@@ -103,7 +105,9 @@ def _show(console: Console, name: str, images: list[ImageSource]) -> int:
     coded = images[3::4]
     mined = [image for number, image in enumerate(images) if number % 4 != 3]
     with console.progress(None, "shard", name) as advance:
-        codebook = train(mined, name="demo", held_out=0, progress=lambda stage, done, total: advance(1)).codebook
+        codebook = train(
+            mined, name="demo", coder=coder, held_out=0, progress=lambda stage, done, total: advance(1)
+        ).codebook
     data = b"".join(encode_collection(each(coded), codebook=codebook))
     # As another machine would: from nothing but the bytes of the file and of the codebook.
     received = Codebook.from_bytes(codebook.to_bytes())
@@ -114,10 +118,21 @@ def _show(console: Console, name: str, images: list[ImageSource]) -> int:
     )
     before = sum(map(sample_size, originals))
     png = sum(_png_size(samples) for samples in each(coded))
+    alone = sum(map(len, encode_collection(each(coded))))
+    figures = (
+        str(len(mined)),
+        str(len(coded)),
+        size(before),
+        size(png) if png else "-",
+        size(alone),
+        size(len(codebook.to_bytes())),
+        size(len(data)),
+        f"{before / len(data):.2f}",
+    )
     console.answer(
-        f"{name[-23:]:<24}{len(mined):>7}{len(coded):>7}{size(before):>11}{size(png) if png else '-':>11}"
-        f"{size(len(data)):>11}{size(len(codebook.to_bytes())):>11}  {before / len(data):5.2f}  "
-        f"{'every sample the same' if same else 'SAMPLES DIFFER'}"
+        f"{name[-23:]:<24}"
+        + "".join(f"{figure:>12}" for figure in figures)
+        + ("  every sample the same" if same else "  SAMPLES DIFFER")
     )
     return OK if same else INVALID_DATA
 
