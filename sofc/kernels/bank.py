@@ -34,7 +34,7 @@ CONSTANT = 8
 """Value of the last tap, which stands for a constant."""
 
 TEXTURE = 0
-"""Class map for images without a grid: 8 orders of W, N, NE against their mean x 8 activities."""
+"""Class map for images without a grid: 8 activities x 8 textures, or disagreements with the reference."""
 GRID = 1
 """Class map for images with an 8 x 8 grid: 64 places in the grid x 4 activities."""
 CLASSES = (64, 256)
@@ -112,10 +112,20 @@ def activity(values: Integers, references: int) -> int:
 
 
 @kernel
+def disagreement(values: Integers) -> int:
+    """How much W, N and NW differ from the first reference in different ways."""
+    west, north, northwest = values[0] - values[21], values[1] - values[22], values[2] - values[25]
+    return int(abs(west - north) + abs(northwest - north) + abs(northwest - west))
+
+
+@kernel
 def classify(
     values: Integers, references: int, class_map: int, grid_row: int, grid_column: int, thresholds: Integers
 ) -> int:
-    """The predictor's number in the bank. ``thresholds``: 3 activities for GRID, 7 for TEXTURE, rising."""
+    """The predictor's number in the bank. ``thresholds``: 3 activities for GRID, 7 for TEXTURE, rising.
+
+    Textures of a plane without references are the orders of W, N and NE against their mean with NW.
+    """
     level = 0
     amount = activity(values, references)
     for i in range(3 if class_map == GRID else 7):
@@ -123,8 +133,14 @@ def classify(
             level += 1
     if class_map == GRID:
         return ((grid_row & 7) * 8 + (grid_column & 7)) * 4 + level
-    total = values[0] + values[1] + values[2] + values[3]
     texture = 0
+    if references > 0:
+        amount = disagreement(values)
+        for i in range(7):
+            if 2 * amount > thresholds[i]:
+                texture += 1
+        return texture * 8 + level
+    total = values[0] + values[1] + values[2] + values[3]
     for i in range(2):
         if 4 * values[i] > total:
             texture += 1 << i
