@@ -1,0 +1,118 @@
+"""The bytes of a static model's sections: kind 0, the plan of one plane.
+
+Six bytes: number of references; the two reference planes (0 where there is none); class map; levels; 0. Then one
+stream of the binary range coder with these tables (rows x columns), each entry the difference from the one above:
+thresholds (7 or 3 x 1), offsets (classes x 1), mark weights (marks x 1), edges (levels - 1 x 1), folds (levels x 1),
+plain bits (levels x 1), reaches (contexts x 1), frequencies (contexts x 255, the symbol of magnitude m in column
+m + 127) and the bank's weights (classes x taps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.static.plan import MAX_REACH, SYMBOLS, Levels, PlanePlan, Prediction, marks, taps
+from sofc.errors import FormatError
+from sofc.kernels import binary, static
+from sofc.kernels.binary import EVEN
+
+PLAN = 0
+MAX_LEVELS = 32
+WEIGHT_LIMIT = 1 << 18
+OFFSET_LIMIT = 1 << 20
+MARK_WEIGHT_LIMIT = 1 << 12
+
+Integers = npt.NDArray[np.int64]
+
+
+def pack_plan(plan: PlanePlan) -> bytes:
+    """The section of one plane."""
+    prediction, levels = plan.prediction, plan.levels
+    numbers = [*prediction.references, 0, 0][:2]
+    head = [len(prediction.references), *numbers, prediction.class_map, len(levels.folds), 0]
+    columns = [prediction.thresholds, prediction.offsets, prediction.mark_weights[: marks(len(prediction.references))]]
+    columns += [levels.edges, levels.folds, levels.plain, plan.reaches]
+    centred = np.zeros((levels.count, 2 * MAX_REACH + 1), np.int64)
+    for row, frequencies, reach in zip(centred, plan.frequencies, plan.reaches, strict=True):
+        row[MAX_REACH - reach : MAX_REACH + reach + 1] = frequencies[: 2 * reach + 1]
+    return bytes(head) + _code_tables([column[:, None] for column in columns] + [centred, prediction.weights])
+
+
+def unpack_plan(data: bytes, plane: int) -> PlanePlan:
+    """Inverse of pack_plan, for plane number ``plane``. Raises FormatError."""
+    if len(data) < 6:
+        raise FormatError("the plan of a static model is cut off")
+    count, first, second, class_map, depth, reserved = data[:6]
+    references = (first, second)[:count]
+    if (
+        count > 2
+        or any(reference >= plane for reference in references)
+        or class_map >= len(static.CLASSES)
+        or not 1 <= depth <= MAX_LEVELS
+        or reserved
+    ):
+        raise FormatError("the plan of a static model is out of range")
+    classes = static.CLASSES[class_map]
+    tables = _Tables(data[6:])
+    thresholds = tables.column(static.THRESHOLDS[class_map])
+    offsets = tables.column(classes)
+    mark_weights = np.zeros(static.MARK_WEIGHTS, np.int64)
+    mark_weights[: marks(count)] = tables.column(marks(count))
+    levels = Levels(tables.column(depth - 1), tables.column(depth), tables.column(depth))
+    if (
+        int(np.abs(offsets).max()) > OFFSET_LIMIT
+        or int(np.abs(mark_weights).max()) > MARK_WEIGHT_LIMIT
+        or (np.diff(levels.edges) <= 0).any()
+        or not np.isin(levels.folds, (1, static.FOLDS)).all()
+        or not ((levels.plain >= 0) & (levels.plain <= static.MOST_BITS)).all()
+    ):
+        raise FormatError("a table of a static model is out of range")
+    reaches = tables.column(levels.count)
+    if not ((reaches >= 1) & (reaches <= MAX_REACH)).all():
+        raise FormatError("a table of a static model is out of range")
+    centred = tables.table(levels.count, 2 * MAX_REACH + 1)
+    frequencies = np.zeros((levels.count, SYMBOLS), np.int64)
+    for row, source, reach in zip(frequencies, centred, reaches, strict=True):
+        row[: 2 * reach + 1] = source[MAX_REACH - reach : MAX_REACH + reach + 1]
+        if int(row[: 2 * reach + 1].min()) < 1 or int(row.sum()) != 1 << static.SCALE_BITS:
+            raise FormatError("a distribution of a static model does not add up")
+    weights = tables.table(classes, taps(count))
+    if int(np.abs(weights).max()) > WEIGHT_LIMIT:
+        raise FormatError("a weight of a static model is out of range")
+    prediction = Prediction(references, class_map, thresholds, weights, offsets, mark_weights)
+    return PlanePlan(prediction, levels, reaches, frequencies)
+
+
+def _code_tables(tables: Sequence[Integers]) -> bytes:
+    buffer = np.zeros(10 * sum(table.size for table in tables) + 64, np.uint8)
+    coder = np.array([0, binary.WORD, 0, 0], np.int64)
+    for table in tables:
+        binary.code_table(True, table.astype(np.int32), _chances(table.shape[1]), coder, buffer)
+    return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
+
+
+class _Tables:
+    """Reads tables one after the other."""
+
+    def __init__(self, data: bytes) -> None:
+        self._buffer = np.frombuffer(bytearray(data), np.uint8)
+        self._coder = np.zeros(4, np.int64)
+        binary.start_decoding(self._coder, self._buffer)
+
+    def table(self, rows: int, columns: int) -> Integers:
+        """The next table, int64. Raises FormatError."""
+        result = np.zeros((rows, columns), np.int32)
+        if binary.code_table(False, result, _chances(columns), self._coder, self._buffer) != binary.OK:
+            raise FormatError("a table of a static model is damaged")
+        return result.astype(np.int64)
+
+    def column(self, rows: int) -> Integers:
+        """The next table of one column, shape (rows,)."""
+        return self.table(rows, 1)[:, 0]
+
+
+def _chances(columns: int) -> npt.NDArray[np.int32]:
+    return np.full((columns, binary.LONGEST + 3), EVEN, np.int32)

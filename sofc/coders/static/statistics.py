@@ -1,0 +1,210 @@
+"""What training the static coder counts, pass by pass; each task runs in a worker on a shard of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.base import Plane, PlaneRange
+from sofc.coders.context.statistics import detect_grid, shifted
+from sofc.coders.static.coder import Marks, Padded, Traced, padded, repeat_edges, trace_image
+from sofc.coders.static.plan import Levels, Prediction, marks, taps
+from sofc.kernels import static
+
+Integers = npt.NDArray[np.int64]
+
+ACTIVITIES = 4096
+SIZES = 28
+"""Columns of the survey: magnitudes 0 to 7, then 4 + their bits."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """First pass: how much the samples around change."""
+
+    ranges: tuple[PlaneRange, ...]
+    references: tuple[tuple[int, ...], ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
+        """For each plane a histogram of activities (ACTIVITIES,)."""
+        histograms = [np.zeros(ACTIVITIES, np.int64) for _ in self.ranges]
+        for planes in shifted(images, self.ranges):
+            prepared = [repeat_edges(padded(plane, 0)[0]) for plane in planes]
+            for number, histogram in enumerate(histograms):
+                own = prepared[number]
+                first = prepared[self.references[number][0]] if self.references[number] else own
+                width = planes[number].shape[1]
+                classes, amounts = np.zeros(width, np.int64), np.zeros(width, np.int64)
+                for y in range(static.PAD + 1, len(own) - static.PAD):
+                    static.classify_row(
+                        own, first, len(self.references[number]), static.GRID, 0, 0, y, width, _ZEROS, classes, amounts
+                    )
+                    histogram += np.bincount(np.minimum(amounts, ACTIVITIES - 1), minlength=ACTIVITIES)
+        return histograms
+
+
+_ZEROS = np.zeros(8, np.int64)
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Second pass: exact normal equations of every predictor, under both class maps."""
+
+    ranges: tuple[PlaneRange, ...]
+    references: tuple[tuple[int, ...], ...]
+    thresholds: tuple[tuple[Integers, Integers], ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[list[Integers]]:
+        """[plane][class map] -> (classes, taps + 1, taps + 1)."""
+        result = []
+        for references in self.references:
+            size = taps(len(references)) + 1
+            result.append([np.zeros((classes, size, size), np.int64) for classes in static.CLASSES])
+        for planes in shifted(images, self.ranges):
+            grid = detect_grid(planes[0])
+            prepared = [repeat_edges(padded(plane, 0)[0]) for plane in planes]
+            for number, span in enumerate(self.ranges):
+                own = padded(planes[number], span.high - span.low)[0]
+                first, second = [*(prepared[reference] for reference in self.references[number]), own, own][:2]
+                for class_map, equations in enumerate(result[number]):
+                    static.accumulate(
+                        own,
+                        first,
+                        second,
+                        len(self.references[number]),
+                        class_map,
+                        grid >> 3,
+                        grid & 7,
+                        self.thresholds[number][class_map],
+                        equations,
+                    )
+        return result
+
+
+class MarkSums(NamedTuple):
+    """Exact sums for one plane under one class map: its marks, those around it, and their products.
+
+    ``products`` (marks + 1, marks + 1), the plane's own mark last; ``sums`` (classes, marks + 1); ``counts``
+    (classes,).
+    """
+
+    products: Integers
+    sums: Integers
+    counts: Integers
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Third pass: how the marks around a sample foretell its own, under both class maps."""
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[tuple[Prediction, ...], ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[list[MarkSums]]:
+        """[class map][plane]."""
+        result = []
+        for predictions in self.predictions:
+            sums = []
+            for prediction in predictions:
+                size = marks(len(prediction.references)) + 1
+                classes = len(prediction.weights)
+                sums.append(
+                    MarkSums(
+                        np.zeros((size, size), np.int64),
+                        np.zeros((classes, size), np.int64),
+                        np.zeros(classes, np.int64),
+                    )
+                )
+            result.append(sums)
+        for planes in shifted(images, self.ranges):
+            grid = detect_grid(planes[0])
+            for predictions, sums in zip(self.predictions, result, strict=True):
+                traced = trace_image(planes, predictions, self.ranges, grid)
+                for prediction, found, total in zip(predictions, traced, sums, strict=True):
+                    _add_marks(total, found, [traced[number] for number in prediction.references])
+        return result
+
+
+def _add_marks(total: MarkSums, own: Traced, references: Sequence[Traced]) -> None:
+    around = [(0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-2, 0)]
+    columns = [_shift(own[4], *offset) for offset in around]
+    if references:
+        columns += [_shift(references[0][4], *offset) for offset in ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))]
+    if len(references) > 1:
+        columns += [_shift(references[1][4], *offset) for offset in ((0, 0), (0, -1), (0, 1))]
+    columns.append(_shift(own[4], 0, 0))
+    matrix = np.stack(columns, axis=1).astype(np.float64)
+    numbers = own[2].ravel()
+    # Sums of products of bytes stay exact in floating point.
+    total.products[:] += (matrix.T @ matrix).astype(np.int64)
+    for column in range(matrix.shape[1]):
+        total.sums[:, column] += np.bincount(numbers, matrix[:, column], len(total.counts)).astype(np.int64)
+    total.counts[:] += np.bincount(numbers, minlength=len(total.counts))
+
+
+def _shift(padded_marks: Marks, rows: int, columns: int) -> Marks:
+    pad, (height, width) = static.PAD, padded_marks.shape
+    return padded_marks[pad + rows : height - pad + rows, pad + columns : width - pad + columns].ravel()
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Fourth pass: how large residuals are by local energy and fold."""
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[Prediction, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
+        """For each plane a histogram (ENERGIES, FOLDS, SIZES)."""
+        result = [np.zeros((static.ENERGIES, static.FOLDS, SIZES), np.int64) for _ in self.ranges]
+        for planes in shifted(images, self.ranges):
+            traced = trace_image(planes, self.predictions, self.ranges, detect_grid(planes[0]))
+            for histogram, found in zip(result, traced, strict=True):
+                cells, residuals = residuals_of(found)
+                sizes = np.minimum(np.abs(residuals), 7)
+                large = np.abs(residuals) >= 8
+                sizes[large] = 4 + np.floor(np.log2(np.abs(residuals[large]))).astype(np.int64) + 1
+                cells = cells * SIZES + sizes
+                histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
+        return result
+
+
+@dataclass(frozen=True)
+class Count:
+    """Last pass: magnitudes by context, plain bits taken off; the largest and smallest column are for those beyond."""
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[Prediction, ...]
+    levels: tuple[Levels, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
+        """For each plane a histogram (contexts, 2 * WIDEST + 1)."""
+        result = [np.zeros((levels.count, 2 * WIDEST + 1), np.int64) for levels in self.levels]
+        for planes in shifted(images, self.ranges):
+            traced = trace_image(planes, self.predictions, self.ranges, detect_grid(planes[0]))
+            for histogram, levels, found in zip(result, self.levels, traced, strict=True):
+                cells, residuals = residuals_of(found)
+                contexts = levels.contexts()[cells]
+                high = np.clip(residuals >> levels.plain_by_context()[contexts], -WIDEST, WIDEST) + WIDEST
+                cells = contexts * histogram.shape[1] + high
+                histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
+        return result
+
+
+WIDEST = 300
+
+
+def residuals_of(traced: Traced) -> tuple[Integers, Integers]:
+    """Energy * FOLDS + fold, and the mirrored residual, of each sample."""
+    own: Padded = traced[0]
+    plane = own[static.PAD : -static.PAD, static.PAD : -static.PAD].astype(np.int64)
+    fine = traced[1].astype(np.int64)
+    rounded = (fine + (1 << (static.FRACTION_BITS - 1))) >> static.FRACTION_BITS
+    offset = fine - (rounded << static.FRACTION_BITS)
+    residuals = np.where(offset < 0, rounded - plane, plane - rounded)
+    cells = traced[3] * np.int64(static.FOLDS) + np.minimum(np.abs(offset) >> 1, static.FOLDS - 1)
+    return cells.ravel(), residuals.ravel()

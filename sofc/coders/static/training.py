@@ -1,0 +1,341 @@
+"""Training the static coder: scale, bank, energy, levels, distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.base import PlaneRange
+from sofc.coders.static.plan import MAX_REACH, SYMBOLS, Levels, PlanePlan, Prediction
+from sofc.coders.static.section import MARK_WEIGHT_LIMIT, OFFSET_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
+from sofc.coders.static.statistics import (
+    ACTIVITIES,
+    SIZES,
+    WIDEST,
+    Count,
+    Equations,
+    Errors,
+    MarkSums,
+    Scale,
+    Survey,
+)
+from sofc.coders.training import CoderTraining, Pass
+from sofc.container.records import Section
+from sofc.kernels import static
+
+CODER = 3
+EFFORT = 1
+LEVELS = 24
+
+ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.975))
+"""Shares of samples below each activity threshold, by class map."""
+PRIOR = 1e-4
+"""How much of all classes' equations is added to each class."""
+RIDGE = 0.0005
+SMOOTHING = 8.0
+"""How many samples of its level's distribution are added to each context's."""
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class StaticTraining(CoderTraining):
+    """Trains one plan for each plane of the given ranges."""
+
+    def __init__(self, ranges: Sequence[PlaneRange]) -> None:
+        self._ranges = tuple(ranges)
+        self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
+        self._stage = 0
+        self._thresholds: list[tuple[Integers, Integers]] = []
+        self._weights: list[tuple[Integers, Integers]] = []
+        self._predictions: list[Prediction] = []
+        self._levels: list[Levels] = []
+        self._plans: list[PlanePlan] = []
+        self._cost: float | None = None
+        self._costs: list[float] = []
+
+    def next_pass(self) -> Pass | None:
+        """Scale, equations, errors, survey, count: each over all images."""
+        stage = self._stage
+        self._stage += 1
+        if stage == 0:
+            return Pass((Scale(self._ranges, self._references),))
+        if stage == 1:
+            return Pass((Equations(self._ranges, self._references, tuple(self._thresholds)),))
+        if stage == 2:
+            maps = tuple(
+                tuple(self._prediction(number, class_map) for number in range(len(self._ranges)))
+                for class_map in (static.TEXTURE, static.GRID)
+            )
+            return Pass((Errors(self._ranges, maps),))
+        if stage == 3:
+            return Pass((Survey(self._ranges, tuple(self._predictions)),))
+        if stage == 4:
+            return Pass((Count(self._ranges, tuple(self._predictions), tuple(self._levels)),))
+        return None
+
+    def merge(self, statistics: Iterator[Any]) -> None:
+        """Take in one pass's statistics."""
+        merges = (self._merge_scale, self._merge_equations, self._merge_errors, self._merge_survey, self._merge_count)
+        merges[self._stage - 1](statistics)
+
+    def _prediction(self, number: int, class_map: int) -> Prediction:
+        weights = self._weights[number][class_map]
+        return Prediction(
+            self._references[number],
+            class_map,
+            self._thresholds[number][class_map],
+            weights,
+            np.zeros(len(weights), np.int64),
+            np.zeros(static.MARK_WEIGHTS, np.int64),
+        )
+
+    def _merge_scale(self, statistics: Iterator[list[Integers]]) -> None:
+        for histogram in _added(statistics):
+            share = np.cumsum(histogram) / max(1, histogram.sum())
+            self._thresholds.append(
+                tuple(_rising(np.searchsorted(share, shares)) for shares in ACTIVITY_SHARES)  # type: ignore[arg-type]
+            )
+
+    def _merge_equations(self, statistics: Iterator[list[list[Integers]]]) -> None:
+        totals: list[list[Integers]] = next(statistics)
+        for shard in statistics:
+            for mine, theirs in zip(totals, shard, strict=True):
+                for target, addition in zip(mine, theirs, strict=True):
+                    target += addition
+        for number, equations in enumerate(totals):
+            references = len(self._references[number])
+            self._weights.append(
+                tuple(  # type: ignore[arg-type]
+                    solve(table, references, relative=class_map == static.TEXTURE)
+                    for class_map, table in enumerate(equations)
+                )
+            )
+
+    def _merge_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
+        totals: list[list[MarkSums]] = next(statistics)
+        for shard in statistics:
+            for mine, theirs in zip(totals, shard, strict=True):
+                for target, addition in zip(mine, theirs, strict=True):
+                    for left, right in zip(target, addition, strict=True):
+                        left += right
+        for number in range(len(self._ranges)):
+            sums = [totals[class_map][number] for class_map in (static.TEXTURE, static.GRID)]
+            costs = [_map_cost(found, self._weights[number][class_map]) for class_map, found in enumerate(sums)]
+            class_map = static.GRID if costs[static.GRID] < 0.998 * costs[static.TEXTURE] else static.TEXTURE
+            plain = self._prediction(number, class_map)
+            offsets, mark_weights = fit_energy(sums[class_map])
+            self._predictions.append(
+                Prediction(plain.references, class_map, plain.thresholds, plain.weights, offsets, mark_weights)
+            )
+
+    def _merge_survey(self, statistics: Iterator[list[Integers]]) -> None:
+        self._levels = [choose_levels(histogram) for histogram in _added(statistics)]
+
+    def _merge_count(self, statistics: Iterator[list[Integers]]) -> None:
+        self._cost = 0.0
+        for prediction, levels, histogram in zip(self._predictions, self._levels, _added(statistics), strict=True):
+            plan, cost = choose_distributions(prediction, levels, histogram)
+            self._plans.append(plan)
+            self._costs.append(cost)
+            self._cost += cost
+
+    def sections(self) -> list[Section]:
+        """One for each plane."""
+        return [Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans]
+
+    def models(self) -> list[tuple[int, tuple[int, ...]]]:
+        """One model, for effort 1."""
+        return [(EFFORT, tuple(range(len(self._plans))))]
+
+    def cost(self) -> float | None:
+        """Bits of the training images, after the last pass."""
+        return self._cost
+
+    def report(self) -> list[str]:
+        """Class maps, contexts and bytes of the training images."""
+        maps = ", ".join("grid" if plan.prediction.class_map == static.GRID else "texture" for plan in self._plans)
+        contexts = ", ".join(str(plan.levels.count) for plan in self._plans)
+        sizes = ", ".join(str(int(cost / 8)) for cost in self._costs)
+        return [f"class maps: {maps}; contexts: {contexts}", f"bytes of the planes of the training images: {sizes}"]
+
+
+def _added(statistics: Iterator[list[Integers]]) -> list[Integers]:
+    totals = next(statistics)
+    for shard in statistics:
+        for target, addition in zip(totals, shard, strict=True):
+            target += addition
+    return totals
+
+
+def _map_cost(found: MarkSums, weights: Integers) -> float:
+    """Bits of the errors, about, and of the weights: twice half a natural unit for each that was fitted."""
+    return float(found.sums[:, -1].sum()) / 8 + 1.44 * weights.size
+
+
+def solve(equations: Integers, references: int, *, relative: bool) -> Integers:
+    """Least-squares weights (classes, taps) in 1 / 2**WEIGHT_BITS.
+
+    ``relative``: own weights sum to one and those of each reference to zero, exactly, so that only differences count.
+    """
+    classes, size, _ = equations.shape
+    taps = size - 1
+    # Columns of ``basis`` are the free weights; ``fixed`` is what stands without them.
+    basis = np.eye(taps)
+    fixed = np.zeros(taps)
+    groups = [(0, static.OWN_TAPS), (static.OWN_TAPS, static.FIRST_TAPS)][: 1 + (references > 0)]
+    if references > 1:
+        groups.append((static.OWN_TAPS + static.FIRST_TAPS, static.SECOND_TAPS))
+    if relative:
+        for start, count in groups:
+            basis[start, start + 1 : start + count] = -1
+        basis = np.delete(basis, [start for start, _ in groups], axis=1)
+        fixed[0] = 1
+    everything = _symmetric(equations.astype(np.float64).sum(axis=0))
+    weights = np.zeros((classes, taps))
+    for k in range(classes):
+        full = _symmetric(equations[k].astype(np.float64)) + PRIOR * everything
+        samples = full[taps - 1, taps - 1] / static.CONSTANT**2
+        products, right = full[:taps, :taps], full[:taps, taps]
+        matrix = basis.T @ products @ basis + np.eye(basis.shape[1]) * (1 + RIDGE * samples)
+        weights[k] = fixed + basis @ np.linalg.solve(matrix, basis.T @ (right - products @ fixed))
+    limit = WEIGHT_LIMIT // 4
+    scaled = np.clip(np.rint(weights * (1 << static.WEIGHT_BITS)), -limit, limit).astype(np.int64)
+    if relative:
+        for (start, count), total in zip(groups, (1 << static.WEIGHT_BITS, 0, 0), strict=False):
+            scaled[:, start] += total - scaled[:, start : start + count].sum(axis=1)
+    result: Integers = scaled
+    return result
+
+
+def _symmetric(lower: Floats) -> Floats:
+    return lower + np.tril(lower, -1).T
+
+
+def fit_energy(found: MarkSums) -> tuple[Integers, Integers]:
+    """Offsets (classes,) and mark weights (MARK_WEIGHTS,) that foretell a sample's mark, in 1/256 mark."""
+    size = len(found.products) - 1
+    counts = np.maximum(1, found.counts)[:, None]
+    means = (found.sums / counts).astype(np.float64)
+    inside = found.products - means.T @ found.sums
+    weights = np.linalg.solve(inside[:size, :size] + np.eye(size), inside[:size, size])
+    scaled = np.clip(np.rint(256 * weights), -MARK_WEIGHT_LIMIT, MARK_WEIGHT_LIMIT).astype(np.int64)
+    every = found.sums.sum(axis=0) / max(1, int(found.counts.sum()))
+    level = np.where(found.counts[:, None] > 0, means, every)
+    offsets = np.rint(256 * level[:, size] - level[:, :size] @ scaled)
+    result = np.zeros(static.MARK_WEIGHTS, np.int64)
+    result[:size] = scaled
+    return np.clip(offsets, -OFFSET_LIMIT, OFFSET_LIMIT).astype(np.int64), result
+
+
+SIZE_BITS = np.array([0, *([0] * 7), *range(3, 23)], np.float64)[:SIZES]
+"""Low bits of the residuals of a column."""
+SIZE_MEAN = np.array([*range(8), *(0.75 * (1 << bits) for bits in range(4, 24))])[:SIZES]
+"""Mean residual of a column."""
+CONTEXT_BITS = 60.0
+"""What one more context costs, about."""
+
+
+def _entropy(counts: Floats) -> Floats:
+    """Bits of ideal codes for counts (..., symbols)."""
+    total = counts.sum(axis=-1)
+    bits = total * np.log2(np.maximum(total, 1)) - (counts * np.log2(np.maximum(counts, 1))).sum(axis=-1)
+    result: Floats = bits
+    return result
+
+
+def choose_levels(histogram: Integers) -> Levels:
+    """Split energies into at most LEVELS levels such that an ideal code of the histogram takes the fewest bits."""
+    counts = histogram.astype(np.float64)
+    sums = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
+    cells = static.ENERGIES
+    cost = np.full((cells + 1, cells + 1), np.inf)
+    for start in range(cells):
+        # cost[start, end] of one level of the energies start .. end - 1
+        cost[start, start + 1 :] = _entropy(sums[start + 1 :] - sums[start]).sum(axis=1)
+    best = cost[0].copy()
+    choices = []
+    for _ in range(LEVELS - 1):
+        paths = best[:, None] + cost + CONTEXT_BITS
+        before = paths.argmin(axis=0)
+        reached = paths[before, np.arange(cells + 1)]
+        better = reached < best
+        choices.append(np.where(better, before, -1))
+        best = np.where(better, reached, best)
+    edges: list[int] = []
+    end = cells
+    for choice in reversed(choices):
+        if choice[end] > 0:
+            end = int(choice[end])
+            edges.append(end)
+    edges.reverse()
+    by_level = np.add.reduceat(counts, [0, *edges], axis=0)
+    joined = by_level.sum(axis=1)
+    folded = _entropy(by_level).sum(axis=1) + 3 * CONTEXT_BITS < _entropy(joined)
+    mean = (joined * SIZE_MEAN).sum(axis=1) / np.maximum(1, joined.sum(axis=1))
+    plain = np.clip(np.floor(np.log2(np.maximum(mean, 1))) - 4, 0, static.MOST_BITS)
+    return Levels(np.array(edges, np.int64), np.where(folded, static.FOLDS, 1).astype(np.int64), plain.astype(np.int64))
+
+
+def choose_distributions(prediction: Prediction, levels: Levels, histogram: Integers) -> tuple[PlanePlan, float]:
+    """The plan, and the bits that it takes to code what was counted."""
+    starts = np.cumsum(levels.folds) - levels.folds
+    level = np.repeat(np.arange(len(levels.folds)), levels.folds)
+    by_level = np.add.reduceat(histogram, starts, axis=0).astype(np.float64) + 0.01
+    shape = by_level / by_level.sum(axis=1, keepdims=True)
+    smooth = histogram + SMOOTHING * shape[level]
+    reaches = np.zeros(levels.count, np.int64)
+    frequencies = np.zeros((levels.count, SYMBOLS), np.int64)
+    total = 0.0
+    for k in range(levels.count):
+        costs = np.array([_cost(smooth[k], reach) for reach in range(1, MAX_REACH + 1)])
+        reach = int(costs.argmin()) + 1
+        reaches[k] = reach
+        frequencies[k, : 2 * reach + 1] = _frequencies(_symbols(smooth[k], reach))
+        total += float(costs[reach - 1]) + float(levels.plain_by_context()[k]) * float(histogram[k].sum())
+    return PlanePlan(prediction, levels, reaches, frequencies), total
+
+
+def _symbols(counts: Floats, reach: int) -> Floats:
+    """Counts of the symbols under a reach."""
+    result: Floats = counts[WIDEST - reach : WIDEST + reach + 1].copy()
+    result[0] += counts[: WIDEST - reach].sum()
+    result[-1] += counts[WIDEST + reach + 1 :].sum()
+    return result
+
+
+ESCAPE_BITS = static.LENGTH_BITS + np.floor(np.log2(np.arange(WIDEST + 1) + 1))
+
+
+def _cost(counts: Floats, reach: int) -> float:
+    """Bits of the counted magnitudes and of the distribution under a reach."""
+    symbols = _symbols(counts, reach)
+    scale = 1 << static.SCALE_BITS
+    chance = np.maximum(symbols / symbols.sum(), 1 / scale)
+    bits = -(symbols * np.log2(chance / chance.sum())).sum()
+    beyond = counts[WIDEST + reach :] + counts[: WIDEST - reach + 1][::-1]
+    return float(bits + (beyond * ESCAPE_BITS[: len(beyond)]).sum() + 8 * reach)
+
+
+def _frequencies(counts: Floats) -> Integers:
+    """Frequencies that add up to 2**SCALE_BITS, each at least one."""
+    scale = 1 << static.SCALE_BITS
+    share = counts / counts.sum() * scale
+    result: Integers = np.maximum(1, np.rint(share)).astype(np.int64)
+    while (excess := int(result.sum()) - scale) != 0:
+        step = -1 if excess > 0 else 1
+        # Change the one whose code length suffers least, or gains most.
+        changed = np.where(result + step >= 1, share * np.log2(np.maximum(result + step, 1) / result), -np.inf)
+        result[int(changed.argmax())] += step
+    return result
+
+
+def _rising(cells: npt.NDArray[Any]) -> Integers:
+    """Make thresholds rise strictly."""
+    result: Integers = np.minimum(cells, ACTIVITIES).astype(np.int64)
+    for i in range(1, len(result)):
+        result[i] = max(result[i], result[i - 1] + 1)
+    return result

@@ -1,0 +1,379 @@
+"""The static coder: round trips, damage, training, and its kernels against plain twins."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from functools import cache
+
+import naive_static
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sofc.coders.base import PlaneRange
+from sofc.coders.sparse import decode_sparse, encode_sparse
+from sofc.coders.static import StaticCoder, StaticTraining
+from sofc.coders.static.coder import padded, repeat_edges, trace_image
+from sofc.coders.static.plan import Levels, Prediction, marks, taps
+from sofc.coders.static.section import pack_plan, unpack_plan
+from sofc.coders.static.training import choose_distributions, choose_levels
+from sofc.errors import FormatError
+from sofc.kernels import static
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+STRIDE = 23 if INTERPRETED else 1
+"""Interpreted kernels are slow: then only every 23rd damage is tried."""
+
+COLOUR = [PlaneRange(0, 255), PlaneRange(-255, 255), PlaneRange(-255, 255)]
+
+
+def random_plan(rng, plane, class_map=None):
+    """A plan that no training would give, but that is valid."""
+    references = tuple(int(number) for number in rng.permutation(plane)[: rng.integers(0, min(plane, 2) + 1)])
+    class_map = int(rng.integers(0, 2)) if class_map is None else class_map
+    classes = static.CLASSES[class_map]
+    mark_weights = np.zeros(static.MARK_WEIGHTS, np.int64)
+    mark_weights[: marks(len(references))] = rng.integers(-40, 90, marks(len(references)))
+    prediction = Prediction(
+        references,
+        class_map,
+        np.sort(rng.choice(300, static.THRESHOLDS[class_map], replace=False)).astype(np.int64),
+        rng.integers(-4000, 8000, (classes, taps(len(references)))),
+        rng.integers(-9000, 9000, classes),
+        mark_weights,
+    )
+    edges = np.sort(rng.choice(np.arange(1, 250), int(rng.integers(0, 12)), replace=False)).astype(np.int64)
+    depth = len(edges) + 1
+    levels = Levels(edges, rng.choice([1, 4], depth).astype(np.int64), rng.choice([0, 0, 1, 5, 12], depth))
+    histogram = np.zeros((levels.count, 601), np.int64)
+    spread = int(rng.integers(1, 300))
+    histogram[:, 300 - spread : 301 + spread] = rng.integers(0, 9, (levels.count, 2 * spread + 1))
+    return choose_distributions(prediction, levels, histogram)[0]
+
+
+def random_planes(rng, ranges, shape):
+    """Noise, constants or ramps in the ranges."""
+    kind = rng.integers(0, 3)
+    planes = []
+    for span in ranges:
+        if kind == 0:
+            plane = rng.integers(span.low, span.high, shape, endpoint=True)
+        elif kind == 1:
+            plane = rng.choice([span.low, span.high], shape, p=[0.9, 0.1])
+        else:
+            plane = span.low + (np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % (span.high - span.low + 1))
+        planes.append(plane.astype(np.int32))
+    return planes
+
+
+def related_images(seed, count, shape, ranges):
+    """Smooth planes that follow each other, with noise."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for _ in range(count):
+        field = rng.normal(size=shape)
+        for _ in range(3):
+            field = (field + np.roll(field, 1, 0) + np.roll(field, 1, 1)) / 2
+        planes = []
+        for span in ranges:
+            middle, scale = (span.low + span.high) / 2, (span.high - span.low) / 10
+            noisy = middle + scale * (field + 0.05 * rng.normal(size=shape))
+            planes.append(np.clip(np.rint(noisy), span.low, span.high).astype(np.int32))
+        images.append(planes)
+    return images
+
+
+def train(images, ranges, shard=2):
+    """Run all passes; tasks and statistics go through pickle."""
+    training = StaticTraining(ranges)
+    shards = [images[start : start + shard] for start in range(0, len(images), shard)]
+    while (step := training.next_pass()) is not None:
+        (task,) = step.tasks
+        copy = pickle.loads(pickle.dumps(task))
+        training.merge(pickle.loads(pickle.dumps(copy.collect(iter(part)))) for part in shards)
+    return training
+
+
+@cache
+def trained():
+    """Sections trained on a few small colour images, and images of the kind."""
+    images = related_images(1, 6, (24, 32), COLOUR)
+    return tuple(section.data for section in train(images[:4], COLOUR).sections()), images[4:]
+
+
+def assert_same(planes, decoded):
+    assert len(planes) == len(decoded)
+    for plane, found in zip(planes, decoded, strict=True):
+        assert found.dtype == np.int32
+        np.testing.assert_array_equal(plane, found)
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.integers(1, 17), min_size=1, max_size=3),
+    st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    st.integers(1, 3),
+)
+def test_round_trip(seed, bits, shape, images):
+    """Any plan codes any planes: ranges of 1 to 17 bits, lines and columns, groups."""
+    rng = np.random.default_rng(seed)
+    ranges = [PlaneRange(low := int(rng.integers(-(1 << 16), 1)), low + (1 << size) - 1) for size in bits]
+    coder = StaticCoder([random_plan(rng, plane) for plane in range(len(bits))])
+    rows = shape[0] * images
+    planes = random_planes(rng, ranges, (rows, shape[1]))
+    streams = coder.encode(planes, ranges, shape[0])
+    assert_same(planes, coder.decode(streams, ranges, rows, shape[1], shape[0]))
+
+
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 6), st.integers(1, 9)), st.integers(1, 17))
+def test_twin(seed, shape, bits):
+    """A plain decoder reads the same samples, and both predict alike."""
+    rng = np.random.default_rng(seed)
+    ranges = [PlaneRange(0, (1 << bits) - 1)] * 3
+    coder = StaticCoder([random_plan(rng, plane) for plane in range(3)])
+    planes = random_planes(rng, ranges, shape)
+    streams = coder.encode(planes, ranges, shape[0])
+    if any(plan.prediction.class_map == static.GRID for plan in coder.plans):
+        streams[0] = streams[0][1:]
+    traced = trace_image(planes, [plan.prediction for plan in coder.plans], ranges, 0)
+    references = []
+    for plan, plane, stream, found in zip(coder.plans, planes, streams, traced, strict=True):
+        own = naive_static.decode_plane(stream, plan, references, 0, ranges[0].high, *shape)
+        assert own.samples == plane.tolist()
+        assert own.marks == found[4][static.PAD : -static.PAD, static.PAD : -static.PAD].tolist()
+        for y in range(shape[0]):
+            for x in range(shape[1]):
+                number, fine, energy = naive_static.predict(own, references, plan.prediction, 0, ranges[0].high, y, x)
+                assert (number, fine, energy) == (found[2][y, x], found[1][y, x], found[3][y, x])
+        references.append(own)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 1), st.integers(0, 63))
+def test_equations_twin(seed, references, class_map, grid):
+    """Normal equations are the sums of products of taps, class by class."""
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(1, 6)), int(rng.integers(1, 8)))
+    planes = random_planes(rng, [PlaneRange(0, 65535)] * 3, shape)
+    thresholds = np.sort(rng.choice(90000, static.THRESHOLDS[class_map], replace=False)).astype(np.int64)
+    size = taps(references) + 1
+    equations = np.zeros((static.CLASSES[class_map], size, size), np.int64)
+    own = padded(planes[0], 65535)[0]
+    found = [repeat_edges(padded(plane, 0)[0]) for plane in planes[1:]]
+    first, second = [*found[:references], own, own][:2]
+    static.accumulate(own, first, second, references, class_map, grid >> 3, grid & 7, thresholds, equations)
+    naive = [naive_static.Plane(*shape, 32768, plane.tolist(), [[0] * shape[1]] * shape[0]) for plane in planes]
+    expected = np.zeros(equations.shape, object)
+    prediction = Prediction(tuple(range(references)), class_map, thresholds, None, None, None)
+    for y in range(1, shape[0]):
+        for x in range(shape[1]):
+            number = naive_static.class_of(naive[0], naive[1] if references else None, prediction, grid, y, x)
+            values = [*naive_static.taps_of(naive[0], naive[1 : 1 + references], y, x), naive[0].own(y, x)]
+            expected[number] += np.tril(np.outer(np.array(values, object), np.array(values, object)))
+    assert equations.tolist() == expected.tolist()
+
+
+@given(st.integers(0, 1 << 21))
+def test_marks(error):
+    small = min(error, 4096)
+    assert int(static.MARKS[small]) == naive_static.mark_of(small)
+    assert naive_static.mark_of(error) <= 255
+
+
+def test_correction_planes():
+    """Planes beyond the plans are coded as nearly all zeros."""
+    sections, (planes, _) = trained()
+    coder = StaticCoder.from_sections(sections)
+    ranges = [*COLOUR, PlaneRange(0, 511**3)]
+    for correction in (np.zeros_like(planes[0]), np.eye(24, 32, dtype=np.int32) * 511**3):
+        streams = coder.encode([*planes, correction], ranges, 24)
+        assert_same([*planes, correction], coder.decode(streams, ranges, 24, 32, 24))
+
+
+def test_correction_out_of_range():
+    sections, (planes, _) = trained()
+    coder = StaticCoder.from_sections(sections)
+    streams = coder.encode([*planes, np.full_like(planes[0], 9)], [*COLOUR, PlaneRange(0, 9)], 24)
+    with pytest.raises(FormatError, match="correction"):
+        coder.decode(streams, [*COLOUR, PlaneRange(0, 8)], 24, 32, 24)
+
+
+def test_sparse_streams():
+    plane = np.zeros((5, 7), np.int32)
+    assert encode_sparse(plane) == b""
+    plane[2, 3] = 1234567
+    np.testing.assert_array_equal(decode_sparse(encode_sparse(plane), 5, 7), plane)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 3))
+def test_section_round_trip(seed, plane):
+    plan = random_plan(np.random.default_rng(seed), plane)
+    data = pack_plan(plan)
+    again = unpack_plan(data, plane)
+    assert pack_plan(again) == data
+    for name in ("contexts", "plain", "reaches", "frequencies", "starts"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(plan, name))
+    np.testing.assert_array_equal(again.prediction.weights, plan.prediction.weights)
+    assert again.prediction.references == plan.prediction.references
+
+
+@given(st.binary(max_size=400))
+def test_garbage_section(data):
+    with pytest.raises(FormatError):
+        StaticCoder.from_sections([bytes([0, 0, 0, 0, 1, 0]) + b"\xff" + data])
+
+
+def test_damaged_section():
+    """A section with one bit turned is refused, or codes planes as well as it can."""
+    sections, (planes, _) = trained()
+    small = [plane[:3, :4] for plane in planes]
+    for place in range(0, 8 * len(sections[1]), 97 * STRIDE):
+        damaged = bytearray(sections[1])
+        damaged[place // 8] ^= 1 << (place % 8)
+        try:
+            coder = StaticCoder.from_sections([sections[0], bytes(damaged), sections[2]])
+        except FormatError:
+            continue
+        assert_same(small, coder.decode(coder.encode(small, COLOUR, 3), COLOUR, 3, 4, 3))
+
+
+def test_references_must_come_before():
+    plan = random_plan(np.random.default_rng(4), 0)
+    head = bytearray(pack_plan(plan))
+    head[0] = 1
+    with pytest.raises(FormatError, match="out of range"):
+        unpack_plan(bytes(head), 0)
+
+
+def test_no_section():
+    with pytest.raises(FormatError, match="at least one"):
+        StaticCoder.from_sections([])
+
+
+def decode_or_refuse(coder, streams, ranges, shape):
+    """FormatError, or planes in their ranges."""
+    try:
+        planes = coder.decode(streams, ranges, *shape, shape[0])
+    except FormatError:
+        return False
+    for plane, span in zip(planes, ranges, strict=True):
+        assert plane.shape == shape
+        assert span.low <= int(plane.min()) and int(plane.max()) <= span.high
+    return True
+
+
+def test_bit_flips():
+    sections, (planes, _) = trained()
+    coder = StaticCoder.from_sections(sections)
+    planes = [plane[:8, :10] for plane in planes]
+    streams = coder.encode(planes, COLOUR, 8)
+    accepted = 0
+    tried = 0
+    for number, stream in enumerate(streams):
+        for place in range(0, 8 * len(stream), STRIDE):
+            damaged = bytearray(stream)
+            damaged[place // 8] ^= 1 << (place % 8)
+            tried += 1
+            parts = [*streams[:number], bytes(damaged), *streams[number + 1 :]]
+            accepted += decode_or_refuse(coder, parts, COLOUR, (8, 10))
+    assert tried > 20
+    assert accepted < tried / 4
+
+
+@given(st.lists(st.binary(max_size=60), min_size=3, max_size=3), st.integers(1, 5), st.integers(1, 5))
+def test_garbage_streams(streams, rows, width):
+    coder = StaticCoder.from_sections(trained()[0])
+    decode_or_refuse(coder, streams, COLOUR, (rows, width))
+
+
+@given(st.integers(0, 2**32 - 1), st.binary(max_size=40))
+def test_garbage_behind_valid_states(seed, tail):
+    """States in range lead into the coded samples, whatever follows."""
+    rng = np.random.default_rng(seed)
+    coder = StaticCoder([random_plan(rng, 0, static.TEXTURE)])
+    head = rng.integers(1 << 15, 1 << 31, 2).astype("<u4").tobytes()
+    decode_or_refuse(coder, [head + tail], [PlaneRange(0, (1 << int(rng.integers(1, 18))) - 1)], (4, 5))
+
+
+def test_words_left_over():
+    sections, (planes, _) = trained()
+    coder = StaticCoder.from_sections(sections)
+    streams = coder.encode(planes, COLOUR, 24)
+    with pytest.raises(FormatError, match="end"):
+        coder.decode([streams[0], streams[1], streams[2] + bytes(2) + b"\1\1"], COLOUR, 24, 32, 24)
+
+
+def test_grid_place_is_checked():
+    coder = StaticCoder([random_plan(np.random.default_rng(2), 0, static.GRID)])
+    with pytest.raises(FormatError, match="place in the grid"):
+        coder.decode([b"\x40" + bytes(8)], [PlaneRange(0, 9)], 2, 2, 2)
+
+
+def test_too_few_planes():
+    coder = StaticCoder.from_sections(trained()[0])
+    with pytest.raises(FormatError, match="cannot code"):
+        coder.decode([b""], [PlaneRange(0, 255)], 2, 2, 2)
+
+
+def test_training_gains():
+    """What is trained codes images of the kind in far less than raw, and a group as well."""
+    sections, images = trained()
+    coder = StaticCoder.from_sections(sections)
+    for planes in images:
+        streams = coder.encode(planes, COLOUR, 24)
+        assert sum(map(len, streams)) < 0.8 * sum(plane.size for plane in planes)
+    stacked = [np.vstack(group) for group in zip(*images, strict=True)]
+    assert_same(stacked, coder.decode(coder.encode(stacked, COLOUR, 24), COLOUR, 48, 32, 24))
+
+
+def test_training_is_the_same_for_any_shards():
+    images = related_images(3, 4, (12, 16), COLOUR[:2])
+    first, second = train(images, COLOUR[:2], 1), train(images, COLOUR[:2], 4)
+    assert first.sections() == second.sections()
+    assert first.models() == [(1, (0, 1))]
+    assert first.cost() == second.cost() > 0
+    assert len(first.report()) == 2
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2)])
+def test_training_on_tiny_images(shape):
+    """However little there is to learn, any image can be coded afterwards."""
+    ranges = [PlaneRange(0, 65535)]
+    coder = StaticCoder.from_sections([s.data for s in train(related_images(5, 1, shape, ranges), ranges).sections()])
+    planes = random_planes(np.random.default_rng(6), ranges, (5, 6))
+    assert_same(planes, coder.decode(coder.encode(planes, ranges, 5), ranges, 5, 6, 5))
+
+
+def test_grid_is_found():
+    """Images with steps every eight samples train the grid's class map, and a crop says where it starts."""
+    rng = np.random.default_rng(8)
+    size = 16 if INTERPRETED else 96
+    images = []
+    for _ in range(3):
+        blocks = rng.integers(40, 200, (size // 8, size // 8))
+        slope = rng.integers(-3, 4, (size // 8, size // 8))
+        place = np.arange(size) % 8
+        plane = np.kron(blocks, np.ones((8, 8))) + np.kron(slope, np.ones((8, 8))) * (place[:, None] + place)
+        images.append([np.clip(plane, 0, 255).astype(np.int32)])
+    ranges = [PlaneRange(0, 255)]
+    (plan,) = StaticCoder.from_sections([s.data for s in train(images[:2], ranges).sections()]).plans
+    if INTERPRETED:
+        return
+    assert plan.prediction.class_map == static.GRID
+    coder = StaticCoder([plan])
+    crop = np.ascontiguousarray(images[2][0][3:, 5:])
+    (stream,) = coder.encode([crop], ranges, len(crop))
+    assert stream[0] == 3 * 8 + 5
+    assert_same([crop], coder.decode([stream], ranges, *crop.shape, len(crop)))
+
+
+def test_levels_split_where_residuals_differ():
+    histogram = np.zeros((static.ENERGIES, static.FOLDS, 28), np.int64)
+    histogram[:100, :, 0] = 1000
+    histogram[100:, :, 4:7] = 1000
+    levels = choose_levels(histogram)
+    assert levels.edges.tolist() == [100]
+    assert levels.folds.tolist() == [1, 1]
