@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.shape.huffman import code_lengths
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table, shape_model
-from sofc.coders.shape.plane import Pairs, shape_pairs, single_pairs, window_masks
+from sofc.coders.shape.plane import Pairs, search_limits, shape_pairs, single_pairs, window_masks
 from sofc.coders.shape.section import MAX_WORTH
 from sofc.coders.shape.survey import Prediction, fold_all, stacked
 from sofc.kernels import windows
@@ -88,6 +88,7 @@ class _WindowTable:
 
     def add(self, high: Plane, image_rows: int, max_rows: int, max_columns: int) -> None:
         """Count the windows of an image or stack; of one too rich for the table, those that fit."""
+        max_rows, max_columns = search_limits(high, image_rows, (max_rows, max_columns))
         across, down = window_masks(high, image_rows, max_rows, max_columns)
         windows.count_windows(
             high, image_rows, self.images, max_rows, max_columns, across, down, self.keys, self.counts,
@@ -170,14 +171,15 @@ class FetchTask(_HighTask):
         table: tuple[Integers, Integers],
         found: dict[int, npt.NDArray[np.int32]],
     ) -> None:
-        across, down = window_masks(high, image_rows, *self.max_windows[plane])
+        limits = search_limits(high, image_rows, self.max_windows[plane])
+        across, down = window_masks(high, image_rows, *limits)
         fresh = np.ones(self.keys[plane].size, np.uint8)
         fresh[list(found)] = 0
         capacity = self.keys[plane].size
         numbers, places = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
         sizes = np.zeros(capacity, np.int64)
         count = windows.find_fresh(
-            high, image_rows, *self.max_windows[plane], across, down, *table, fresh, numbers, places, sizes
+            high, image_rows, *limits, across, down, *table, fresh, numbers, places, sizes
         )
         for number, place, size in zip(numbers[:count], places[:count], sizes[:count], strict=True):
             y, x = divmod(int(place), high.shape[1])

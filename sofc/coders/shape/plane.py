@@ -34,6 +34,10 @@ SMALL_COLUMNS = 62
 
 SWEEPS = 2
 
+LARGE_IMAGE = 1 << 17
+LARGE_SIDE = 8
+"""In images of more samples than that, windows are looked for up to this side."""
+
 
 def fold(plane: Plane, span: PlaneRange, mode: int, shift: int, image_rows: int) -> Plane:
     """Folded residuals of a plane."""
@@ -94,13 +98,14 @@ def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
 def _find(high: Plane, model: ShapeModel, image_rows: int) -> tuple[Integers, Integers]:
     """Shape and place of all matches, image by image if those are small, in the order of placing."""
     shapes = model.shapes
-    across, down = window_masks(high, image_rows, shapes.max_rows, shapes.max_columns)
+    limits = search_limits(high, image_rows, (shapes.max_rows, shapes.max_columns))
+    across, down = window_masks(high, image_rows, *limits)
     keys, numbers = shapes.table
     room = 4096 + high.size // 4
     while True:
         found, places = np.empty(room, np.int64), np.empty(room, np.int64)
         count = windows.find_windows(
-            high, image_rows, shapes.max_rows, shapes.max_columns, across, down, keys, numbers, found, places
+            high, image_rows, *limits, across, down, keys, numbers, found, places
         )
         if count <= room:
             break
@@ -141,6 +146,13 @@ def _improve(
         SWEEPS, banned,
     )
     return np.sort(order[banned == 0])
+
+
+def search_limits(high: Plane, image_rows: int, limits: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the largest window looked for: ``limits``, but less in large images to bound the time."""
+    if min(image_rows, high.shape[0]) * high.shape[1] <= LARGE_IMAGE:
+        return limits
+    return min(limits[0], LARGE_SIDE), min(limits[1], LARGE_SIDE)
 
 
 def window_masks(high: Plane, image_rows: int, max_rows: int, max_columns: int) -> tuple[Integers, Integers]:
