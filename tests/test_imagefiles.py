@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -147,6 +148,27 @@ def test_truncated_png(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(FormatError, match=r"cut\.png"):
         load(ImageSource(path))
+
+
+def test_damaged_samples_of_a_png_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "bad.png"
+    save(path, samples((9, 9), "uint8"))
+    data = bytearray(path.read_bytes())
+    crc = data.index(b"IEND") - 5
+    data[crc] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="chunk 'IDAT' of this PNG file is damaged"):
+        load(ImageSource(path))
+
+
+@pytest.mark.skipif("SOFC_TEST_DATA" not in os.environ, reason="needs real images")
+def test_pngsuite() -> None:
+    for path in walk([Path(os.environ["SOFC_TEST_DATA"]) / "pngsuite"]):
+        if path.name.startswith("x"):
+            with pytest.raises(FormatError):
+                load(ImageSource(path))
+        else:
+            assert load(ImageSource(path)).array.size > 0
 
 
 def write_idx(path: Path, images: np.ndarray) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sofc.errors import FormatError
 from sofc.image import Meaning
 from sofc.imagefiles.samples import Samples, meaning_of
 
@@ -20,6 +23,7 @@ def load(path: Path) -> Samples:
     """The (first) image of the file; palettes become RGB, or RGBA where they have transparency."""
     from PIL import Image
 
+    _check_chunks(path)
     with Image.open(path, formats=["PNG"]) as image:
         if image.mode == "P":
             image = image.convert("RGBA" if "transparency" in image.info else "RGB")  # type: ignore[assignment]
@@ -36,6 +40,21 @@ def load(path: Path) -> Samples:
     components = array.shape[2] if array.ndim == 3 else 1
     bits = 1 if array.dtype == np.bool_ else 8 * array.dtype.itemsize
     return Samples(array, bits, meaning_of(components) if components != 1 else Meaning.GRAY)
+
+
+def _check_chunks(path: Path) -> None:
+    """Compare the CRC of every critical chunk: Pillow passes over that of the samples. Raises FormatError."""
+    with path.open("rb") as file:
+        file.seek(len(SIGNATURE))
+        while len(head := file.read(8)) == 8:
+            body = file.read(int.from_bytes(head[:4], "big"))
+            chunk = head[4:]
+            if chunk[:1].isupper() and zlib.crc32(chunk + body) != int.from_bytes(file.read(4), "big"):
+                raise FormatError(f"{path}: chunk {chunk.decode('latin-1')!r} of this PNG file is damaged")
+            if chunk[:1].islower():
+                file.seek(4, os.SEEK_CUR)
+            if chunk == b"IEND":
+                return
 
 
 def _layout(image: Any) -> str | None:
