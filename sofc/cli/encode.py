@@ -50,6 +50,15 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         default=False,
         help="put the codebook into each file instead of referring to it",
     )
+    parser.add_argument(
+        "-e",
+        "--effort",
+        type=int,
+        choices=range(1, 10),
+        default=5,
+        metavar="1-9",
+        help="1 = fast, 9 = smallest (default: 5); takes effect with a trained codebook",
+    )
     parser.add_argument("--coder", metavar="NAME", help="use the codebook's models of this coder only; raw: none")
     parser.add_argument("--band-rows", type=options.positive, metavar="N", help="rows of a band")
     parser.add_argument("--raw", metavar="WxHxC:dtype", help="inputs are interleaved little-endian samples; H may be 0")
@@ -147,6 +156,7 @@ class _Encoding:
             "codebook": codebook,
             "embed_codebook": args.embed,
             "coder": args.coder,
+            "effort": args.effort,
             "band_rows": args.band_rows,
             "verify": not args.no_verify,
             "threads": args.jobs,

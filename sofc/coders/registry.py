@@ -10,9 +10,11 @@ from functools import lru_cache
 
 from sofc.codebook import Codebook
 from sofc.coders.base import Coder
+from sofc.coders.bilevel import BilevelCoder
 from sofc.coders.context import ContextCoder
 from sofc.coders.raw import RawCoder
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
+from sofc.coders.static import StaticCoder
 from sofc.coders.transforms import NONE, PAPERS, TRANSFORMS, Transform
 from sofc.container.records import Model
 from sofc.errors import CodebookError, FormatError, UnsupportedError, UsageError
@@ -21,7 +23,10 @@ from sofc.image import PixelFormat
 RAW_MODEL = 0
 FIRST_CODEBOOK_MODEL = 64
 
-CODERS = {coder.name: coder for coder in (RawCoder, ShapeCoder, ContextCoder)}
+TRAINED = {coder.id: coder for coder in (ShapeCoder, ContextCoder, StaticCoder, BilevelCoder)}
+"""Coders that are made of a codebook's sections."""
+
+CODERS = {coder.name: coder for coder in (RawCoder, *TRAINED.values())}
 CODER_IDS = {name: coder.id for name, coder in CODERS.items()}
 
 NEUTRAL_MODELS: dict[int, tuple[Transform, Coder]] = {
@@ -100,8 +105,6 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     sections = [codebook.sections[k].data for k in model.sections]
     if model.coder == RawCoder.id:
         return transform, RawCoder()
-    if model.coder == ShapeCoder.id:
-        return transform, ShapeCoder.from_sections(sections)
-    if model.coder == ContextCoder.id:
-        return transform, ContextCoder.from_sections(sections)
-    raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
+    if model.coder not in TRAINED:
+        raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
+    return transform, TRAINED[model.coder].from_sections(sections)

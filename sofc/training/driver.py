@@ -136,7 +136,7 @@ class _Settings:
     iterations: int | None
 
     def __post_init__(self) -> None:
-        recipes(self.coder, Kind(1, 8))
+        recipes(self.coder, Kind(1, 1))
         if not 0 <= self.held_out <= 0.5:
             raise UsageError(f"the held-out share must be 0 to 0.5, not {self.held_out}")
         if self.min_images < 1:

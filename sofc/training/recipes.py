@@ -11,7 +11,7 @@ from sofc.coders.transforms import GREEN_FIRST, LATTICE, NONE, PAPERS, SUBTRACT_
 from sofc.errors import UsageError
 from sofc.training.survey import Kind
 
-TRAINABLE = ("shape", "context")
+TRAINABLE = ("shape", "context", "static", "bilevel")
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,19 @@ def recipes(coder: str | None, kind: Kind) -> list[Recipe]:
     """What to train for images of a kind; ``coder`` None leaves the choice to sofc. Raises UsageError."""
     if coder is not None and coder not in TRAINABLE:
         raise UsageError(f"coder {coder!r} cannot be trained; these can: {', '.join(TRAINABLE)}")
-    if coder == "shape" or (coder is None and kind.bits == 1):
+    if coder == "shape":
         return [Recipe("shape", (PAPERS if kind.components == PAPERS.components else NONE,))]
+    if coder == "bilevel" and kind.bits > 1:
+        raise UsageError(f"the bilevel coder is for binary images; --threshold makes others binary, not {kind}")
+    if kind.bits == 1 and coder in (None, "bilevel"):
+        return [Recipe("bilevel", (NONE,))]
     if kind.lattice:
-        return [Recipe("context", (LATTICE,))]
-    if kind.components == 3:
-        return [Recipe("context", (GREEN_FIRST, SUBTRACT_GREEN, YCOCG, PAPERS))]
-    return [Recipe("context", (NONE,))]
+        transforms: tuple[Transform, ...] = (LATTICE,)
+    elif kind.components == 3:
+        transforms = (GREEN_FIRST, SUBTRACT_GREEN, YCOCG, PAPERS)
+    else:
+        transforms = (NONE,)
+    return [Recipe(name, transforms) for name in ("context", "static") if coder in (None, name)]
 
 
 def start_training(
@@ -43,6 +49,14 @@ def start_training(
         from sofc.coders.shape.training import ShapeTraining
 
         return ShapeTraining(list(ranges), min_images=min_images, iterations=iterations)
+    if coder == "static":
+        from sofc.coders.static import StaticTraining
+
+        return StaticTraining(ranges)
+    if coder == "bilevel":
+        from sofc.coders.bilevel import BilevelTraining
+
+        return BilevelTraining(ranges)
     from sofc.coders.context.training import ContextTraining
 
     return ContextTraining(ranges)

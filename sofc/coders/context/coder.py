@@ -11,9 +11,9 @@ import numpy.typing as npt
 from sofc.coders.base import Coder, Plane, PlaneRange
 from sofc.coders.context.plan import PlanePlan, PlaneState
 from sofc.coders.context.section import unpack_counters, unpack_mixers, unpack_plan
+from sofc.coders.sparse import decode_sparse, encode_sparse
 from sofc.errors import FormatError
 from sofc.kernels import bank, binary, mixing
-from sofc.kernels.binary import EVEN
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class ContextCoder(Coder):
             streams.append(encode_plane(model, number, shifted, maximum, grid, image_rows, model.start.copy()))
         if self._uses_grid:
             streams[0] = (bytes([grid]) + streams[0]).rstrip(b"\0")
-        return streams + [_encode_sparse(plane) for plane in planes[len(self.models) :]]
+        return streams + [encode_sparse(plane) for plane in planes[len(self.models) :]]
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
@@ -94,7 +94,7 @@ class ContextCoder(Coder):
             _decode_plane(model, number, shifted, maximum, grid, image_rows, streams[number])
         planes = [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=False)]
         for stream, span in list(zip(streams, ranges, strict=True))[len(self.models) :]:
-            plane = _decode_sparse(stream, rows, width)
+            plane = decode_sparse(stream, rows, width)
             if int(plane.max()) > span.high:
                 raise FormatError("a correction lies outside its range")
             planes.append(plane)
@@ -217,33 +217,3 @@ def _run(
         if not encode:
             plane[rows] = own[bank.PAD : -1, bank.PAD : -bank.PAD]
     return binary.OK
-
-
-_SPARSE_CHANCES = 16 + 3 * (binary.LONGEST + 1)
-
-
-def _sparse_start() -> npt.NDArray[np.int32]:
-    chances = np.full(_SPARSE_CHANCES, EVEN, np.int32)
-    chances[0] = 64
-    return chances
-
-
-def _encode_sparse(plane: Plane) -> bytes:
-    """Nothing at all for a plane of zeros."""
-    if not plane.any():
-        return b""
-    buffer = np.zeros(16 * plane.size + 64, np.uint8)
-    coder = np.array([0, binary.WORD, 0, 0], np.int64)
-    binary.code_sparse(True, plane, _sparse_start(), coder, buffer)
-    return b"\1" + buffer[: binary.finish_encoding(coder, buffer)].tobytes()
-
-
-def _decode_sparse(stream: bytes, rows: int, width: int) -> Plane:
-    plane = np.zeros((rows, width), np.int32)
-    if stream:
-        buffer = np.frombuffer(bytearray(stream[1:]), np.uint8)
-        coder = np.zeros(4, np.int64)
-        binary.start_decoding(coder, buffer)
-        if binary.code_sparse(False, plane, _sparse_start(), coder, buffer) != binary.OK:
-            raise FormatError("a correction stream is damaged")
-    return plane
