@@ -138,6 +138,28 @@ def windows(plane: Rows, image_rows: int, max_rows: int, max_columns: int) -> It
                         yield y, x, window
 
 
+def is_inside(plane: Rows, image_rows: int, y: int, x: int) -> bool:
+    """Whether a sample is nonzero, as are its neighbours to the west, north and northwest in the same image."""
+    return y % image_rows > 0 and x > 0 and all(plane[y - i][x - j] for i in (0, 1) for j in (0, 1))
+
+
+def cover(matches: Sequence[tuple[int, int, Window]], order: dict[Window, int]) -> list[tuple[int, int, Window]]:
+    """From sample to sample in raster order the match that comes first in ``order``, of those that overlap none."""
+    covered: set[tuple[int, int]] = set()
+    placed = []
+    for place in sorted({(y, x) for y, x, _ in matches}):
+        free = []
+        for y, x, window in matches:
+            cells = {(y + i, x + j) for i in range(len(window)) for j in range(len(window[0]))}
+            if (y, x) == place and not cells & covered:
+                free.append((order[window], window, cells))
+        if free:
+            _, window, cells = min(free)
+            covered |= cells
+            placed.append((*place, window))
+    return placed
+
+
 def place(plane: Rows, matches: Sequence[tuple[int, int, Window]]) -> list[tuple[int, int, Window]]:
     """Those of the matches, in their order, that overlap none before."""
     covered: set[tuple[int, int]] = set()

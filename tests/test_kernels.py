@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as npst
 from sofc.coders.base import PlaneRange
 from sofc.coders.shape.huffman import HuffmanCode, code_lengths
 from sofc.coders.shape.parameters import ContextModel, DetailModel, ShapeSet, shape_model
-from sofc.coders.shape.plane import _find, _golomb, _place, fold, shape_pairs, single_pairs, tuples_of, unfold
+from sofc.coders.shape.plane import _cover, _find, _golomb, _place, fold, shape_pairs, single_pairs, tuples_of, unfold
 from sofc.errors import FormatError
 from sofc.kernels import arithmetic, bits, predict, windows
 
@@ -70,8 +70,8 @@ HIGH = planes(8, 8, 0, 2)
 WINDOW_LIMITS = st.tuples(st.integers(1, 5), st.integers(1, 5))
 
 
-@given(HIGH, st.integers(1, 8), WINDOW_LIMITS)
-def test_count_windows(plane, image_rows, limits):
+@given(HIGH, st.integers(1, 8), WINDOW_LIMITS, st.booleans())
+def test_count_windows(plane, image_rows, limits, outline):
     rows, width = plane.shape
     across, down = np.zeros((2, rows, width), np.int64)
     windows.fill_masks(plane, image_rows, *limits, across, down)
@@ -79,11 +79,14 @@ def test_count_windows(plane, image_rows, limits):
     counts, images, last_image, sizes = np.zeros((4, 1024), np.int64)
     used = np.zeros(1, np.int64)
     status = windows.count_windows(
-        plane, image_rows, 0, *limits, across, down, keys, counts, images, last_image, sizes, used
+        plane, image_rows, 0, *limits, outline, across, down, keys, counts, images, last_image, sizes, used
     )
     expected: dict[naive.Window, list[int]] = {}
-    for y, _, window in naive.windows(plane.tolist(), image_rows, *limits):
-        expected.setdefault(window, []).append(y // image_rows)
+    first: dict[naive.Window, tuple[int, int]] = {}
+    for y, x, window in naive.windows(plane.tolist(), image_rows, *limits):
+        if not outline or not naive.is_inside(plane.tolist(), image_rows, y, x):
+            expected.setdefault(window, []).append(y // image_rows)
+            first.setdefault(window, (y, x))
     if 2 * len(expected) > keys.size:
         assert status == windows.FULL
         return
@@ -95,6 +98,19 @@ def test_count_windows(plane, image_rows, limits):
         assert counts[slot] == len(found)
         assert images[slot] == len(set(found))
         assert sizes[slot] == 256 * len(window) + len(window[0])
+    fresh = np.ones(len(expected), np.uint8)
+    fresh[::3] = 0
+    wanted = np.flatnonzero(fresh).tolist()
+    columns = np.zeros((3, len(expected)), np.int64)
+    met = windows.find_fresh(
+        plane, image_rows, *limits, outline, across, down, *shapes.table, fresh, *columns
+    )
+    assert met == len(wanted) and not fresh.any()
+    for number, place, size in columns[:, :met].T:
+        window = tuple(map(tuple, shapes[number].tolist()))
+        assert first[window] == divmod(place, width)
+        assert size == 256 * len(window) + len(window[0])
+    assert sorted(columns[0, :met].tolist()) == wanted
 
 
 def test_count_windows_full():
@@ -104,8 +120,10 @@ def test_count_windows_full():
     keys = np.full(16, windows.EMPTY, np.int64)
     columns = np.zeros((4, 16), np.int64)
     used = np.zeros(1, np.int64)
-    assert windows.count_windows(plane, 8, 0, 4, 4, across, down, keys, *columns, used) == windows.FULL
-    assert used[0] == 8
+    for _ in range(2):
+        assert windows.count_windows(plane, 8, 0, 4, 4, 0, across, down, keys, *columns, used) == windows.FULL
+        assert used[0] == 8
+    assert columns[0][keys != windows.EMPTY].tolist() == [2] * 8
 
 
 def _model_for(plane, image_rows, limits, chosen):
@@ -130,6 +148,11 @@ def test_shapes_found_placed_written_and_read(plane, image_rows, limits, chosen)
     assert pairs.distances.tolist() == [distance for distance, _ in expected]
     assert pairs.shapes.tolist() == [-one if isinstance(one, int) else numbers[one] + 1 for _, one in expected]
     _check_bits(plane, pairs, model, image_rows, expected, numbers)
+    order = {window: int(model.order[number]) for window, number in numbers.items()}
+    expected = naive.pairs(plane.tolist(), naive.cover(matches, order))
+    swept = _cover(plane, model, image_rows)
+    assert swept.distances.tolist() == [distance for distance, _ in expected]
+    assert swept.shapes.tolist() == [-one if isinstance(one, int) else numbers[one] + 1 for _, one in expected]
     best = shape_pairs(plane, model, image_rows)
     assert best.location_bits + best.code_bits <= pairs.location_bits + pairs.code_bits
 

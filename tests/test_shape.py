@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as npst
 
 from sofc.coders.base import PlaneRange
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder, ShapeTraining, combine, measure
+from sofc.coders.shape.mining import EXCERPT, STRIP_ROWS, excerpt
 from sofc.coders.shape.neutral import SPLITS, VARIANTS, neutral_parameters
 from sofc.coders.shape.parameters import PlaneParameters, ShapeSet, shape_model
 from sofc.coders.shape.plane import decode_plane, encode_plane
@@ -381,6 +382,40 @@ def test_min_images():
     assert pattern in largest(1)
     assert pattern not in largest(2)
     assert [[1, 1], [1, 1]] in largest(2)
+
+
+def page(rng, shape):
+    """Lines of marks on white paper with a solid bar."""
+    image = np.zeros(shape, np.int32)
+    mark = (np.indices((9, 6)).sum(axis=0) % 5 < 3).astype(np.int32)
+    for y in range(3, shape[0] - 12, 14):
+        for x in range(2, shape[1] - 8, 9):
+            if rng.integers(0, 4):
+                image[y : y + 9, x : x + 6] = mark
+    image[:, shape[1] // 2 : shape[1] // 2 + 40] = 1
+    return [image]
+
+
+def test_pages():
+    """Images too large to list all windows: what repeats is found, and solid areas cost next to nothing."""
+    rng = np.random.default_rng(6)
+    images = [page(rng, shape) for shape in ((90, 120), (130, 150))]
+    trained = train(images, BINARY, iterations=2, max_shapes=60, max_window=(12, 12))
+    tested = ShapeCoder.from_sections([section.data for section in trained.sections()])
+    (stream,) = check_round_trip(tested, page(rng, (110, 140)), BINARY, 110)
+    assert 110 * 140 / 8 / len(stream) > 6
+
+
+def test_excerpt():
+    """Of a large page evenly spread strips are mined, of anything else all."""
+    page = np.arange(1 << 21, dtype=np.int32).reshape(1024, 2048)
+    strips, rows = excerpt(page, 1024, (28, 28))
+    assert rows == STRIP_ROWS and sum(strip.size for strip in strips) == EXCERPT
+    tops = [int(strip[0, 0]) // 2048 for strip in strips]
+    assert np.ptp(np.diff(tops)) <= 1 and tops[0] == 960 - tops[-1]
+    assert all((strip == page[top : top + rows]).all() for top, strip in zip(tops, strips, strict=True))
+    for whole, image_rows, limits in ((page, 1024, (4, 4)), (page, 512, (28, 28)), (page[:64], 64, (28, 28))):
+        assert excerpt(whole, image_rows, limits) == ([whole], image_rows)
 
 
 # The compressible indicator.

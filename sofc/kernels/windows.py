@@ -37,26 +37,57 @@ def fill_masks(
     """Bit w of ``across[y, x]`` (int64): at least half of the w samples from (y, x) to the right is nonzero; bit h of
     ``down``: the same for h samples downwards. Neither leaves the plane or the image."""
     rows, width = plane.shape
-    for y in range(rows):
+    # How many samples of the other kind come next decides most masks at once: far from any nonzero sample there are
+    # no windows, and far from any zero there are all of them.
+    runs = np.zeros(width, np.int64)
+    for y in range(rows - 1, -1, -1):
         below = min(rows, y - y % image_rows + image_rows)
-        for x in range(width):
-            mask = np.int64(0)
-            nonzero = 0
-            for count in range(1, min(max_columns, width - x) + 1):
-                if plane[y, x + count - 1] != 0:
-                    nonzero += 1
-                if 2 * nonzero >= count:
-                    mask |= np.int64(1) << count
-            across[y, x] = mask
-            mask = np.int64(0)
-            nonzero = 0
-            for count in range(1, min(max_rows, below - y) + 1):
-                if plane[y + count - 1, x] != 0:
-                    nonzero += 1
-                if 2 * nonzero >= count:
-                    mask |= np.int64(1) << count
-            down[y, x] = mask
+        if y == below - 1:
+            runs[:] = 0
+        run = np.int64(0)
+        for x in range(width - 1, -1, -1):
+            nonzero = plane[y, x] != 0
+            same = x + 1 < width and nonzero == (plane[y, x + 1] != 0)
+            run = run + 1 if same else np.int64(1)
+            room = min(max_columns, width - x)
+            if nonzero and run >= room:
+                across[y, x] = (np.int64(2) << room) - 2
+            elif not nonzero and 2 * run > room:
+                across[y, x] = 0
+            else:
+                mask = np.int64(0)
+                count = np.int64(0)
+                for w in range(1, room + 1):
+                    if plane[y, x + w - 1] != 0:
+                        count += 1
+                    if 2 * count >= w:
+                        mask |= np.int64(1) << w
+                across[y, x] = mask
+            same = y + 1 < below and nonzero == (plane[y + 1, x] != 0)
+            runs[x] = runs[x] + 1 if same else np.int64(1)
+            room = min(max_rows, below - y)
+            if nonzero and runs[x] >= room:
+                down[y, x] = (np.int64(2) << room) - 2
+            elif not nonzero and 2 * runs[x] > room:
+                down[y, x] = 0
+            else:
+                mask = np.int64(0)
+                count = np.int64(0)
+                for h in range(1, room + 1):
+                    if plane[y + h - 1, x] != 0:
+                        count += 1
+                    if 2 * count >= h:
+                        mask |= np.int64(1) << h
+                down[y, x] = mask
     return OK
+
+
+@kernel
+def _is_inside(plane: Array, image_rows: Integer, y: Integer, x: Integer) -> Integer:
+    """Whether a sample is nonzero and so are those before it in its row, above it and above to the left."""
+    if x == 0 or y % image_rows == 0 or plane[y, x] == 0:
+        return False
+    return plane[y, x - 1] != 0 and plane[y - 1, x] != 0 and plane[y - 1, x - 1] != 0
 
 
 @kernel
@@ -88,21 +119,23 @@ def _find_slot(keys: Array, key: Integer) -> Integer:
 
 @kernel
 def count_windows(
-    plane: Array, image_rows: Integer, first_image: Integer, max_rows: Integer, max_columns: Integer, across: Array,
-    down: Array, keys: Array, counts: Array, images: Array, last_image: Array, sizes: Array, used: Array,
+    plane: Array, image_rows: Integer, first_image: Integer, max_rows: Integer, max_columns: Integer, outline: Integer,
+    across: Array, down: Array, keys: Array, counts: Array, images: Array, last_image: Array, sizes: Array, used: Array,
 ) -> Integer:
     """Count every window of two samples or more in a hash table (int64 arrays; ``keys`` EMPTY at first).
 
+    With ``outline`` windows whose first sample lies inside a nonzero area, away from its upper left border, are passed.
     ``images`` counts the images that hold a window, ``sizes`` keeps 256 h + w, ``used[0]`` the slots taken. FULL
-    where more than half of the slots are taken: the table is then incomplete.
+    where half of the slots are taken and more are wanted: windows not met before are then passed.
     """
     rows, width = plane.shape
     row_masks = np.zeros(MAX_SIDE + 1, np.int64)
     hashes = np.zeros((MAX_SIDE, 2), np.int64)
+    status = OK
     for y in range(rows):
         image = first_image + y // image_rows
         for x in range(width):
-            if across[y, x] == 0:
+            if across[y, x] == 0 or (outline != 0 and _is_inside(plane, image_rows, y, x)):
                 continue
             height = _extent(across, down, y, x, max_rows, max_columns, row_masks)
             hashes[:height] = 0
@@ -128,7 +161,8 @@ def count_windows(
                     slot = _find_slot(keys, key)
                     if keys[slot] == EMPTY:
                         if 2 * used[0] >= keys.size:
-                            return FULL
+                            status = FULL
+                            continue
                         used[0] += 1
                         keys[slot] = key
                         counts[slot] = 0
@@ -139,7 +173,7 @@ def count_windows(
                     if last_image[slot] != image:
                         last_image[slot] = image
                         images[slot] += 1
-    return OK
+    return status
 
 
 @kernel
@@ -224,18 +258,21 @@ def find_windows(
 
 @kernel
 def find_fresh(
-    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, across: Array, down: Array, keys: Array,
-    values: Array, fresh: Array, found: Array, places: Array, sizes: Array,
+    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, outline: Integer, across: Array,
+    down: Array, keys: Array, values: Array, fresh: Array, found: Array, places: Array, sizes: Array,
 ) -> Integer:
-    """The first window of each key that is in the table and still ``fresh`` (uint8 by number, cleared here): number,
-    place as above and 256 h + w (all int64, as many as numbers). Returns how many there are."""
+    """The first window, of those that ``count_windows`` counts, of each key that is in the table and still ``fresh``
+    (uint8 by number, cleared here): number, place as above and 256 h + w (all int64, as many as numbers).
+
+    Returns how many there are.
+    """
     rows, width = plane.shape
     row_masks = np.zeros(MAX_SIDE + 1, np.int64)
     hashes = np.zeros((MAX_SIDE, 2), np.int64)
     count = 0
     for y in range(rows):
         for x in range(width):
-            if across[y, x] == 0:
+            if across[y, x] == 0 or (outline != 0 and _is_inside(plane, image_rows, y, x)):
                 continue
             height = _extent(across, down, y, x, max_rows, max_columns, row_masks)
             hashes[:height] = 0
@@ -269,6 +306,20 @@ def find_fresh(
 
 
 @kernel
+def _fits(
+    plane: Array, covered: Array, y: Integer, x: Integer, h: Integer, w: Integer, offset: Integer, pool: Array
+) -> Integer:
+    """Whether a shape's samples stand at (y, x) and none is covered. Keys may coincide: its size is checked, too."""
+    if y + h > plane.shape[0] or x + w > plane.shape[1]:
+        return False
+    for i in range(h):
+        for j in range(w):
+            if covered[y + i, x + j] != 0 or plane[y + i, x + j] != pool[offset + i * w + j]:
+                return False
+    return True
+
+
+@kernel
 def place_shapes(
     plane: Array, found: Array, places: Array, heights: Array, widths: Array, offsets: Array, pool: Array, anchors:
     Array, covered: Array,
@@ -286,19 +337,68 @@ def place_shapes(
         x = np.int64(places[index]) % width
         h = np.int64(heights[shape])
         w = np.int64(widths[shape])
-        offset = np.int64(offsets[shape])
-        fits = True
-        for i in range(h):
-            for j in range(w):
-                if covered[y + i, x + j] != 0 or plane[y + i, x + j] != pool[offset + i * w + j]:
-                    fits = False
-                    break
-            if not fits:
-                break
-        if fits:
+        if _fits(plane, covered, y, x, h, w, np.int64(offsets[shape]), pool):
             anchors[y, x] = shape + 1
             covered[y : y + h, x : x + w] = 1
             placed += 1
+    return placed
+
+
+@kernel
+def cover_plane(
+    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, across: Array, down: Array, keys: Array,
+    values: Array, order: Array, heights: Array, widths: Array, offsets: Array, pool: Array, anchors: Array,
+    covered: Array,
+) -> Integer:
+    """From sample to sample that is not covered yet, place the shape that comes first in ``order`` of those that fit.
+
+    Nothing is looked for inside what is covered, so solid areas take little time. ``keys`` and ``values`` are the
+    table of the shapes, the rest is as in ``place_shapes``.
+    """
+    rows, width = plane.shape
+    row_masks = np.zeros(MAX_SIDE + 1, np.int64)
+    hashes = np.zeros((MAX_SIDE, 2), np.int64)
+    placed = 0
+    for y in range(rows):
+        for x in range(width):
+            if across[y, x] == 0 or covered[y, x] != 0:
+                continue
+            height = _extent(across, down, y, x, max_rows, max_columns, row_masks)
+            hashes[:height] = 0
+            heights_left = np.int64(-1)
+            best = np.int64(-1)
+            for w in range(1, min(max_columns, width - x) + 1):
+                heights_left &= np.int64(down[y, x + w - 1])
+                if heights_left == 0 or covered[y, x + w - 1] != 0:
+                    break
+                hash_1 = np.int64(0)
+                hash_2 = np.int64(0)
+                for i in range(height):
+                    value = np.int64(plane[y + i, x + w - 1]) + 1
+                    row_1 = (hashes[i, 0] * ROW_1 + value) % PRIME_1
+                    row_2 = (hashes[i, 1] * ROW_2 + value) % PRIME_2
+                    hashes[i, 0] = row_1
+                    hashes[i, 1] = row_2
+                    h = i + 1
+                    hash_1 = (hash_1 * COLUMN_1 + row_1) % PRIME_1
+                    hash_2 = (hash_2 * COLUMN_2 + row_2 + w) % PRIME_2
+                    if h * w == 1 or (heights_left >> h) & 1 == 0 or (row_masks[h] >> w) & 1 == 0:
+                        continue
+                    key = (hash_1 << 31) | hash_2
+                    slot = _find_slot(keys, key)
+                    if keys[slot] != key:
+                        continue
+                    shape = np.int64(values[slot])
+                    if best < 0 or order[shape] < order[best]:
+                        rows_wanted, columns_wanted = np.int64(heights[shape]), np.int64(widths[shape])
+                        if y % image_rows + rows_wanted <= image_rows and _fits(
+                            plane, covered, y, x, rows_wanted, columns_wanted, np.int64(offsets[shape]), pool
+                        ):
+                            best = shape
+            if best >= 0:
+                anchors[y, x] = best + 1
+                covered[y : y + np.int64(heights[best]), x : x + np.int64(widths[best])] = 1
+                placed += 1
     return placed
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.shape.huffman import code_lengths
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table, shape_model
-from sofc.coders.shape.plane import Pairs, search_limits, shape_pairs, single_pairs, window_masks
+from sofc.coders.shape.plane import Pairs, is_page, search_limits, shape_pairs, single_pairs, window_masks
 from sofc.coders.shape.section import MAX_WORTH
 from sofc.coders.shape.survey import Prediction, fold_all, stacked
 from sofc.kernels import windows
@@ -31,6 +31,10 @@ EXPONENTS = (0.5, 1.0, 1.5, 2.0)
 """What may stand for a in count x size**a."""
 
 WORTH_FACTOR = 2
+
+STRIP_ROWS = 64
+EXCERPT = 1 << 19
+"""Samples mined of a large page."""
 
 
 class WindowCounts(NamedTuple):
@@ -73,6 +77,17 @@ def merge_windows(first: WindowCounts, second: WindowCounts) -> WindowCounts:
     return WindowCounts(keys, counts, images, np.concatenate([first.sizes, second.sizes])[places])
 
 
+def excerpt(high: Plane, image_rows: int, limits: tuple[int, int]) -> tuple[list[Plane], int]:
+    """What is mined of an image, and rows of an image in it: of a page larger than EXCERPT samples strips spread evenly
+    over it, else all of it."""
+    rows, width = high.shape
+    if rows != image_rows or rows <= STRIP_ROWS or high.size <= EXCERPT or not is_page(high, image_rows, limits):
+        return [high], image_rows
+    strips = max(1, EXCERPT // (STRIP_ROWS * width))
+    tops = [(rows - STRIP_ROWS) * (2 * number + 1) // (2 * strips) for number in range(strips)]
+    return [np.ascontiguousarray(high[top : top + STRIP_ROWS]) for top in tops], STRIP_ROWS
+
+
 class _WindowTable:
     """The hash table that counts windows; rare ones go where it would fill up."""
 
@@ -88,12 +103,16 @@ class _WindowTable:
 
     def add(self, high: Plane, image_rows: int, max_rows: int, max_columns: int) -> None:
         """Count the windows of an image or stack; of one too rich for the table, those that fit."""
-        max_rows, max_columns = search_limits(high, image_rows, (max_rows, max_columns))
-        across, down = window_masks(high, image_rows, max_rows, max_columns)
-        windows.count_windows(
-            high, image_rows, self.images, max_rows, max_columns, across, down, self.keys, self.counts,
-            self.image_counts, self.last_image, self.sizes, self.used,
-        )
+        wanted = (max_rows, max_columns)
+        outline = int(is_page(high, image_rows, wanted))
+        limits = search_limits(high, image_rows, wanted)
+        strips, strip_rows = excerpt(high, image_rows, wanted)
+        for strip in strips:
+            across, down = window_masks(strip, strip_rows, *limits)
+            windows.count_windows(
+                strip, strip_rows, self.images, *limits, outline, across, down, self.keys, self.counts,
+                self.image_counts, self.last_image, self.sizes, self.used,
+            )
         self.images += high.shape[0] // image_rows
         if 4 * int(self.used[0]) > TABLE_SLOTS:
             self._flush()
@@ -119,6 +138,7 @@ class _HighTask:
     ranges: list[PlaneRange]
     predictions: list[Prediction]
     splits: list[int]
+    max_windows: list[tuple[int, int]]
 
     def _high(self, planes: Sequence[Plane], image_rows: int) -> list[Plane]:
         """The shape layer's planes."""
@@ -129,8 +149,6 @@ class _HighTask:
 @dataclass(frozen=True)
 class SearchTask(_HighTask):
     """Counts of windows up to a size, for each plane, and of nonzero values."""
-
-    max_windows: list[tuple[int, int]]
 
     def collect(self, images: Iterator[list[Plane]]) -> list[tuple[WindowCounts, Integers]]:
         """[plane] (windows, counts of the values 0 .. MAX_SINGLES, larger ones at 0)."""
@@ -150,7 +168,6 @@ class SearchTask(_HighTask):
 class FetchTask(_HighTask):
     """The samples of windows known by their keys."""
 
-    max_windows: list[tuple[int, int]]
     keys: list[Integers]
 
     def collect(self, images: Iterator[list[Plane]]) -> list[dict[int, npt.NDArray[np.int32]]]:
@@ -171,19 +188,21 @@ class FetchTask(_HighTask):
         table: tuple[Integers, Integers],
         found: dict[int, npt.NDArray[np.int32]],
     ) -> None:
-        limits = search_limits(high, image_rows, self.max_windows[plane])
-        across, down = window_masks(high, image_rows, *limits)
+        wanted = self.max_windows[plane]
+        outline = int(is_page(high, image_rows, wanted))
+        limits = search_limits(high, image_rows, wanted)
+        strips, strip_rows = excerpt(high, image_rows, wanted)
         fresh = np.ones(self.keys[plane].size, np.uint8)
         fresh[list(found)] = 0
-        capacity = self.keys[plane].size
-        numbers, places = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-        sizes = np.zeros(capacity, np.int64)
-        count = windows.find_fresh(
-            high, image_rows, *limits, across, down, *table, fresh, numbers, places, sizes
-        )
-        for number, place, size in zip(numbers[:count], places[:count], sizes[:count], strict=True):
-            y, x = divmod(int(place), high.shape[1])
-            found[int(number)] = high[y : y + (int(size) >> 8), x : x + (int(size) & 255)].copy()
+        numbers, places, sizes = np.zeros((3, fresh.size), np.int64)
+        for strip in strips:
+            across, down = window_masks(strip, strip_rows, *limits)
+            count = windows.find_fresh(
+                strip, strip_rows, *limits, outline, across, down, *table, fresh, numbers, places, sizes
+            )
+            for number, place, size in zip(numbers[:count], places[:count], sizes[:count], strict=True):
+                y, x = divmod(int(place), strip.shape[1])
+                found[int(number)] = strip[y : y + (int(size) >> 8), x : x + (int(size) & 255)].copy()
 
 
 class Placement(NamedTuple):
@@ -253,8 +272,10 @@ class PlaceTask(_HighTask):
         sums = [[no_placement(model) for model in candidates] for candidates in self.models]
         for planes, image_rows in stacked(images):
             for plane, high in enumerate(self._high(planes, image_rows)):
+                strips, strip_rows = excerpt(high, image_rows, self.max_windows[plane])
                 for index, model in enumerate(self.models[plane]):
-                    sums[plane][index] = add_placements(sums[plane][index], _place(high, image_rows, model))
+                    for strip in strips:
+                        sums[plane][index] = add_placements(sums[plane][index], _place(strip, strip_rows, model))
         return sums
 
 

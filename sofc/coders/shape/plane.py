@@ -34,9 +34,11 @@ SMALL_COLUMNS = 62
 
 SWEEPS = 2
 
-LARGE_IMAGE = 1 << 17
-LARGE_SIDE = 8
-"""In images of more samples than that, windows are looked for up to this side."""
+PAGE_SIDE = 16
+"""In pages windows are looked for up to this side."""
+
+MATCHED_AREA = 16
+"""Samples of the largest window up to which all matches are listed, in images of any size."""
 
 
 def fold(plane: Plane, span: PlaneRange, mode: int, shift: int, image_rows: int) -> Plane:
@@ -82,13 +84,15 @@ def location_bits(high: Plane) -> int:
 
 
 def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
-    """The shape layer with shapes placed greedily, those that save most bits first.
+    """The shape layer with shapes placed greedily, those that save most bits first; in pages, from sample to sample.
 
     In small images matches are left out where placing the others without them costs less.
     """
+    if is_page(high, image_rows, (model.shapes.max_rows, model.shapes.max_columns)):
+        return _cover(high, model, image_rows)
     found, places = _find(high, model, image_rows)
     pairs = _place(high, found, places, model)
-    if high.shape[1] > SMALL_COLUMNS or image_rows > SMALL_ROWS or pairs.location_bits == 0:
+    if not _is_small(high, image_rows) or pairs.location_bits == 0:
         return pairs
     kept = _improve(high, found, places, model, image_rows, 16 * pairs.location_bits // pairs.shapes.size)
     improved = _place(high, found[kept], places[kept], model)
@@ -121,9 +125,25 @@ def _place(high: Plane, found: Integers, places: Integers, model: ShapeModel) ->
     windows.place_shapes(
         high, found, places, shapes.heights, shapes.widths, shapes.offsets, shapes.pool, anchors, covered
     )
+    return _list(high, anchors, covered, model)
+
+
+def _list(high: Plane, anchors: Plane, covered: Bytes, model: ShapeModel) -> Pairs:
     distances, pairs = np.empty(high.size, np.int64), np.empty(high.size, np.int64)
     count = windows.list_shapes(high, anchors, covered, distances, pairs)
     return _price(distances[:count], pairs[:count], model, True)
+
+
+def _cover(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
+    shapes = model.shapes
+    limits = search_limits(high, image_rows, (shapes.max_rows, shapes.max_columns))
+    across, down = window_masks(high, image_rows, *limits)
+    anchors, covered = np.zeros(high.shape, np.int32), np.zeros(high.shape, np.uint8)
+    windows.cover_plane(
+        high, image_rows, *limits, across, down, *shapes.table, model.order, shapes.heights, shapes.widths,
+        shapes.offsets, shapes.pool, anchors, covered,
+    )
+    return _list(high, anchors, covered, model)
 
 
 def _improve(
@@ -148,11 +168,21 @@ def _improve(
     return np.sort(order[banned == 0])
 
 
+def _is_small(high: Plane, image_rows: int) -> bool:
+    rows, width = high.shape
+    return bool(width <= SMALL_COLUMNS and min(image_rows, rows) <= SMALL_ROWS)
+
+
+def is_page(high: Plane, image_rows: int, limits: tuple[int, int]) -> bool:
+    """Whether an image is too large to list all windows of up to ``limits`` rows and columns in it."""
+    return limits[0] * limits[1] > MATCHED_AREA and not _is_small(high, image_rows)
+
+
 def search_limits(high: Plane, image_rows: int, limits: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of the largest window looked for: ``limits``, but less in large images to bound the time."""
-    if min(image_rows, high.shape[0]) * high.shape[1] <= LARGE_IMAGE:
+    """Rows and columns of the largest window looked for: ``limits``, but less in pages to bound the time."""
+    if not is_page(high, image_rows, limits):
         return limits
-    return min(limits[0], LARGE_SIDE), min(limits[1], LARGE_SIDE)
+    return min(limits[0], PAGE_SIDE), min(limits[1], PAGE_SIDE)
 
 
 def window_masks(high: Plane, image_rows: int, max_rows: int, max_columns: int) -> tuple[Integers, Integers]:

@@ -166,8 +166,8 @@ class ShapeTraining(CoderTraining):
         self, predictions: list[survey.Prediction], details: list[DetailModel | None], detail_bits: float
     ) -> Generator[Task, Iterator[Any], list[ShapeModel]]:
         splits = [detail.split if detail else 0 for detail in details]
-        common = (self._ranges, predictions, splits)
-        statistics = yield mining.SearchTask(*common, self._windows)
+        common = (self._ranges, predictions, splits, self._windows)
+        statistics = yield mining.SearchTask(*common)
         found = [mining.NO_WINDOWS for _ in splits]
         values = [np.zeros(mining.MAX_SINGLES + 1, np.int64) for _ in splits]
         for shard in statistics:
@@ -189,7 +189,7 @@ class ShapeTraining(CoderTraining):
         wanted = [np.unique(np.concatenate(pick)) for pick in wide]
         keys = [one.keys[numbers] for one, numbers in zip(found, wanted, strict=True)]
         samples: list[dict[int, npt.NDArray[np.int32]]] = [{} for _ in splits]
-        for shard in (yield mining.FetchTask(*common, self._windows, keys)):
+        for shard in (yield mining.FetchTask(*common, keys)):
             for one, more in zip(samples, shard, strict=True):
                 for index, shape in more.items():
                     one.setdefault(index, shape)
@@ -215,7 +215,7 @@ class ShapeTraining(CoderTraining):
 
     def _iterate(
         self,
-        common: tuple[Any, Any, Any],
+        common: tuple[Any, Any, Any, Any],
         models: list[ShapeModel],
         best: list[ShapeModel],
         best_bits: list[int],
