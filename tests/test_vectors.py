@@ -1,0 +1,44 @@
+"""The library against the conformance vectors of the format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sofc
+
+FOLDER = Path(__file__).resolve().parent.parent / "spec" / "vectors"
+ENTRIES = json.loads((FOLDER / "manifest.json").read_text())
+
+
+def test_every_file_is_listed() -> None:
+    listed = {entry["file"] for entry in ENTRIES} | {entry["codebook"] for entry in ENTRIES if "codebook" in entry}
+    assert {path.name for path in FOLDER.iterdir()} == listed | {"manifest.json"}
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=[entry["file"] for entry in ENTRIES])
+def test_vector(entry: dict[str, Any]) -> None:
+    data = (FOLDER / entry["file"]).read_bytes()
+    codebooks = {}
+    if "codebook" in entry:
+        codebook = sofc.Codebook.from_bytes((FOLDER / entry["codebook"]).read_bytes())
+        codebooks[codebook.id] = codebook
+    if entry["result"] == "invalid":
+        with pytest.raises(sofc.SofcError):
+            sofc.decode_images(data, codebooks=codebooks)
+        return
+    images = sofc.decode_images(data, codebooks=codebooks)
+    found = [
+        {
+            "shape": list(image.shape),
+            "dtype": image.dtype.name,
+            "sha256": hashlib.sha256(np.ascontiguousarray(image).astype(image.dtype.newbyteorder("<"))).hexdigest(),
+        }
+        for image in images
+    ]
+    assert found == entry["images"]

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Write the conformance vectors of the format to spec/vectors: files, codebooks, and what a decoder must make of them.
+
+Usage: make_vectors.py [FOLDER]. The files are committed: they stay the same while the format does, so that a decoder
+of today is held against files of yesterday. Run this only when the format changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import sofc
+from sofc.container import schema
+from sofc.container.chunks import frame_chunk
+from sofc.container.records import Metadata, MetadataKind
+
+Image = npt.NDArray[Any]
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 20
+
+
+def waves(rows: int, width: int, phase: float, random: np.random.Generator, top: int = 255) -> Image:
+    """A smooth image with a little noise."""
+    y, x = np.mgrid[:rows, :width]
+    value = 0.5 + 0.3 * np.sin(y / 5 + phase) + 0.15 * np.cos(x / 4 - phase)
+    return np.clip(value * top + random.normal(0, top / 90, (rows, width)), 0, top)
+
+
+def strokes(random: np.random.Generator) -> Image:
+    """A binary image of a few rectangles."""
+    image = np.zeros((16, 16), np.bool_)
+    for _ in range(3):
+        y, x = random.integers(0, 11, 2)
+        height, width = ((5, 2), (2, 5), (3, 3))[random.integers(3)]
+        image[y : y + height, x : x + width] = True
+    return image
+
+
+def lattice(image: Image) -> Image:
+    """An RGB image whose samples all come from whole Y, Cb, Cr."""
+    from sofc.coders.transforms import LATTICE
+
+    planes = [plane.astype(np.int32) for plane in np.moveaxis(image, -1, 0)]
+    converted = LATTICE.forward(planes)
+    converted[3][:] = 0
+    return np.stack(LATTICE.inverse(converted), axis=-1).astype(np.uint8)
+
+
+def collections() -> dict[str, list[Image]]:
+    """Small collections of each kind."""
+    random = np.random.default_rng(SEED)
+    gray = [waves(24, 20, k, random).astype(np.uint8) for k in range(6)]
+    deep = [waves(24, 20, k, random, 4095).astype(np.uint16) for k in range(6)]
+    colour = [
+        np.stack([waves(24, 20, k, random) * share for share in (1.0, 0.8, 0.6)], axis=-1).astype(np.uint8)
+        for k in range(6)
+    ]
+    return {
+        "gray": gray,
+        "deep": deep,
+        "colour": colour,
+        "lattice": [lattice(image) for image in colour],
+        "binary": [strokes(random) for _ in range(6)],
+    }
+
+
+def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Name, bytes, codebook file if one is referred to, and a sentence."""
+    sets = collections()
+    random = np.random.default_rng(SEED + 1)
+    ramp = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    yield "raw-gray", sofc.encode(ramp, coder="raw"), None, "gray 8-bit, raw"
+    signed = np.array([[-1500, 0, 7], [2106, -1, 1]], np.int16)
+    yield "raw-signed", sofc.encode(signed, coder="raw"), None, "signed 16-bit, raw"
+    yield "raw-bits", sofc.encode(sets["binary"][0], coder="raw"), None, "1 bit a sample, raw"
+    many = random.integers(0, 8, (4, 5, 5)).astype(np.uint8)
+    yield "raw-five-components", sofc.encode(many, coder="raw"), None, "five components, raw"
+    yield "neutral-gray", sofc.encode(sets["gray"][0]), None, "neutral model 1"
+    yield "neutral-colour", sofc.encode(sets["colour"][0]), None, "neutral model 2"
+    yield "neutral-deep", sofc.encode(sets["deep"][0]), None, "neutral model, 12 bits in 16"
+    yield "neutral-binary", sofc.encode(sets["binary"][0]), None, "neutral model, binary"
+    bands = sofc.encode(sets["gray"][1], band_rows=8)
+    yield "bands", bands, None, "three bands, image end with digest, index"
+    yield "metadata", sofc.encode(ramp, metadata=[Metadata(MetadataKind.TEXT, "note", b"hello")]), None, "metadata"
+    yield "images", sofc.encode_images([ramp, sets["binary"][1], sets["colour"][1]]), None, "images of different kinds"
+    trained = [("shape", name) for name in ("gray", "colour", "binary")]
+    trained += [(coder, name) for coder in ("context", "static") for name in ("gray", "deep", "colour", "lattice")]
+    trained += [("bilevel", "binary")]
+    for coder, name in trained:
+        training = sets[name][: 3 if coder == "context" else 6]
+        codebook = sofc.train(training, name=f"{coder}-{name}", coder=coder, held_out=0).codebook
+        file = f"{coder}-{name}.sofcb"
+        (folder / file).write_bytes(codebook.to_bytes())
+        stack = np.stack(sets[name])
+        settings: dict[str, Any] = {"codebook": codebook, "coder": coder}
+        yield f"{coder}-{name}-one", sofc.encode(sets[name][0], **settings), file, f"{coder}, one small image"
+        yield f"{coder}-{name}-group", sofc.encode(stack, batch=True, **settings), file, f"{coder}, a group"
+        banded = sofc.encode(sets[name][2], band_rows=8, **settings)
+        yield f"{coder}-{name}-bands", banded, file, f"{coder}, bands"
+        if coder in ("context", "bilevel"):
+            for effort in (2, 9):
+                data = sofc.encode(sets[name][0], effort=effort, **settings)
+                yield f"{coder}-{name}-effort{effort}", data, file, f"{coder} at effort {effort}"
+
+
+def invalid(good: bytes) -> Iterator[tuple[str, bytes, str]]:
+    """Name, bytes and the rule that is broken, all made from one good file."""
+    yield "cut", good[:-12], "the file ends before its end chunk"
+    damaged = bytearray(good)
+    damaged[len(good) // 2] ^= 4
+    yield "damaged", bytes(damaged), "a chunk does not match its CRC"
+    yield "signature", b"\xabSOFX\r\n\n" + good[8:], "another signature"
+    yield "major", good[:8] + b"\x01" + good[9:], "a major version that is not known"
+    unknown = good[:10] + frame_chunk(b"Q", b"") + good[10:]
+    yield "critical", unknown, "an unknown critical chunk"
+    twice = good[:10] + frame_chunk(schema.FILE_END, (0).to_bytes(4, "little")) + good[10:]
+    yield "no-image", twice[:20], "a file without an image"
+
+
+def main() -> int:
+    """Write everything."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "spec" / "vectors"
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for name, data, codebook, comment in valid(folder):
+        (folder / f"{name}.sofc").write_bytes(data)
+        books = {}
+        if codebook:
+            book = sofc.Codebook.from_bytes((folder / codebook).read_bytes())
+            books[book.id] = book
+        images = sofc.decode_images(data, codebooks=books)
+        samples = [
+            {
+                "shape": list(image.shape),
+                "dtype": image.dtype.name,
+                "sha256": hashlib.sha256(np.ascontiguousarray(image).astype(image.dtype.newbyteorder("<"))).hexdigest(),
+            }
+            for image in images
+        ]
+        entry = {"file": f"{name}.sofc", "result": "valid", "comment": comment, "images": samples}
+        entries.append(entry | ({"codebook": codebook} if codebook else {}))
+    for name, data, comment in invalid((folder / "neutral-gray.sofc").read_bytes()):
+        (folder / f"invalid-{name}.sofc").write_bytes(data)
+        entries.append({"file": f"invalid-{name}.sofc", "result": "invalid", "comment": comment})
+    (folder / "manifest.json").write_text(json.dumps(entries, indent=1) + "\n")
+    print(f"{len(entries)} vectors, {sum(path.stat().st_size for path in folder.iterdir())} bytes in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
