@@ -229,7 +229,7 @@ def code_plane(
                     t = contexts[i, j]
                     if t < 0:
                         break
-                    h = ((h ^ (term[t] & 0xFFFF)) * MIX_A) & WORD
+                    h = ((h ^ (int(term[t]) & 0xFFFF)) * MIX_A) & WORD
                     h ^= h >> 15
                 h = (h * MIX_B) & WORD
                 h ^= h >> 13
