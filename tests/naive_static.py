@@ -69,7 +69,8 @@ def class_of(own: Plane, first: Plane | None, prediction: Any, grid: int, y: int
 
 def taps_of(own: Plane, chosen: list[Plane], y: int, x: int) -> list[int]:
     """Samples around, then the constant."""
-    around = [(0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-1, -2), (-1, 2), (-2, 0), (-2, -1), (-2, 1)]
+    around = [(0, -1), (0, -2), (0, -3), (-1, 0), (-1, -1), (-1, 1), (-1, -2), (-1, 2), (-1, 3)]
+    around += [(-2, 0), (-2, -1), (-2, 1), (-2, -2), (-2, 2), (-3, 0), (-3, 1)]
     taps = [own.own(y + dy, x + dx) for dy, dx in around]
     if chosen:
         square = [(0, 0), (0, -1), (0, 1), (-1, 0), (-1, -1), (-1, 1), (1, 0), (1, -1), (1, 1)]

@@ -5,8 +5,8 @@ A padded plane has PAD rows above, PAD below, PAD columns on each side: row y, c
 range above and left of its first row; left of any other row stands the sample above that row's first one, right of
 a row its last sample. *Marks* are logarithms of absolute prediction errors, padded alike with START_MARK above.
 
-The taps of a predictor: W, WW; N, NW, NE, NWW, NEE; NN, NNW, NNE; in the first reference P and the eight samples
-around it; in the second P, P_W, P_E, P_N, P_S; the constant CONSTANT.
+The taps of a predictor: W, WW, WWW; N, NW, NE, NWW, NEE, NEEE; NN, NNW, NNE, NNWW, NNEE; NNN, NNNE; in the first
+reference P, P_W, P_E, P_N, P_NW, P_NE, P_S, P_SW, P_SE; in the second P, P_W, P_E, P_N, P_S; the constant CONSTANT.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Padded = npt.NDArray[np.int32]
 Marks = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint16]
 
-PAD = 2
-OWN_TAPS = 10
+PAD = 3
+OWN_TAPS = 16
 FIRST_TAPS = 9
 SECOND_TAPS = 5
 CONSTANT = 8
@@ -145,21 +145,26 @@ def _sum_known(
     weights: Integers,
     sums: Integers,
 ) -> None:
-    """Weighted sums of all taps of row y but W and WW."""
-    above, higher = plane[y - 1], plane[y - 2]
+    """Weighted sums of all taps of row y but W, WW and WWW."""
+    above, higher, highest = plane[y - 1], plane[y - 2], plane[y - 3]
     constant = weights.shape[1] - 1
     for i in range(width):
         x = i + PAD
         w = weights[classes[i]]
         sums[i] = (
-            int(above[x]) * w[2]
-            + int(above[x - 1]) * w[3]
-            + int(above[x + 1]) * w[4]
-            + int(above[x - 2]) * w[5]
-            + int(above[x + 2]) * w[6]
-            + int(higher[x]) * w[7]
-            + int(higher[x - 1]) * w[8]
-            + int(higher[x + 1]) * w[9]
+            int(above[x]) * w[3]
+            + int(above[x - 1]) * w[4]
+            + int(above[x + 1]) * w[5]
+            + int(above[x - 2]) * w[6]
+            + int(above[x + 2]) * w[7]
+            + int(above[x + 3]) * w[8]
+            + int(higher[x]) * w[9]
+            + int(higher[x - 1]) * w[10]
+            + int(higher[x + 1]) * w[11]
+            + int(higher[x - 2]) * w[12]
+            + int(higher[x + 2]) * w[13]
+            + int(highest[x]) * w[14]
+            + int(highest[x + 1]) * w[15]
             + CONSTANT * w[constant]
         )
     if references > 0:
@@ -168,15 +173,15 @@ def _sum_known(
             x = i + PAD
             w = weights[classes[i]]
             sums[i] += (
-                int(here[x]) * w[10]
-                + int(here[x - 1]) * w[11]
-                + int(here[x + 1]) * w[12]
-                + int(north[x]) * w[13]
-                + int(north[x - 1]) * w[14]
-                + int(north[x + 1]) * w[15]
-                + int(south[x]) * w[16]
-                + int(south[x - 1]) * w[17]
-                + int(south[x + 1]) * w[18]
+                int(here[x]) * w[16]
+                + int(here[x - 1]) * w[17]
+                + int(here[x + 1]) * w[18]
+                + int(north[x]) * w[19]
+                + int(north[x - 1]) * w[20]
+                + int(north[x + 1]) * w[21]
+                + int(south[x]) * w[22]
+                + int(south[x - 1]) * w[23]
+                + int(south[x + 1]) * w[24]
             )
     if references > 1:
         north, here, south = second[y - 1], second[y], second[y + 1]
@@ -184,11 +189,11 @@ def _sum_known(
             x = i + PAD
             w = weights[classes[i]]
             sums[i] += (
-                int(here[x]) * w[19]
-                + int(here[x - 1]) * w[20]
-                + int(here[x + 1]) * w[21]
-                + int(north[x]) * w[22]
-                + int(south[x]) * w[23]
+                int(here[x]) * w[25]
+                + int(here[x - 1]) * w[26]
+                + int(here[x + 1]) * w[27]
+                + int(north[x]) * w[28]
+                + int(south[x]) * w[29]
             )
 
 
@@ -271,11 +276,13 @@ def accumulate(
     grid_row: int,
     grid_column: int,
     thresholds: Integers,
+    shares: Integers,
     equations: Integers,
 ) -> int:
     """Add the samples of a plane, but for its first row, to the normal equations of their classes.
 
-    ``equations`` (classes, taps + 1, taps + 1): lower triangle of the products of the taps and, last, the sample.
+    ``shares`` (rows, width): how much each sample counts. ``equations`` (classes, taps + 1, taps + 1): lower triangle
+    of the products of the taps and, last, the sample.
     Exact integers. Returns 0.
     """
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
@@ -291,22 +298,25 @@ def accumulate(
         classify_row(plane, first, references, class_map, grid_row, grid_column, y, width, thresholds, classes, amounts)
         for i in range(width):
             x = i + PAD
-            values[0], values[1] = plane[y, x - 1], plane[y, x - 2]
-            values[2], values[3], values[4] = plane[y - 1, x], plane[y - 1, x - 1], plane[y - 1, x + 1]
-            values[5], values[6] = plane[y - 1, x - 2], plane[y - 1, x + 2]
-            values[7], values[8], values[9] = plane[y - 2, x], plane[y - 2, x - 1], plane[y - 2, x + 1]
+            values[0], values[1], values[2] = plane[y, x - 1], plane[y, x - 2], plane[y, x - 3]
+            values[3], values[4], values[5] = plane[y - 1, x], plane[y - 1, x - 1], plane[y - 1, x + 1]
+            values[6], values[7], values[8] = plane[y - 1, x - 2], plane[y - 1, x + 2], plane[y - 1, x + 3]
+            values[9], values[10], values[11] = plane[y - 2, x], plane[y - 2, x - 1], plane[y - 2, x + 1]
+            values[12], values[13] = plane[y - 2, x - 2], plane[y - 2, x + 2]
+            values[14], values[15] = plane[y - 3, x], plane[y - 3, x + 1]
             if references > 0:
-                values[10], values[11], values[12] = first[y, x], first[y, x - 1], first[y, x + 1]
-                values[13], values[14], values[15] = first[y - 1, x], first[y - 1, x - 1], first[y - 1, x + 1]
-                values[16], values[17], values[18] = first[y + 1, x], first[y + 1, x - 1], first[y + 1, x + 1]
+                values[16], values[17], values[18] = first[y, x], first[y, x - 1], first[y, x + 1]
+                values[19], values[20], values[21] = first[y - 1, x], first[y - 1, x - 1], first[y - 1, x + 1]
+                values[22], values[23], values[24] = first[y + 1, x], first[y + 1, x - 1], first[y + 1, x + 1]
             if references > 1:
-                values[19], values[20], values[21] = second[y, x], second[y, x - 1], second[y, x + 1]
-                values[22], values[23] = second[y - 1, x], second[y + 1, x]
+                values[25], values[26], values[27] = second[y, x], second[y, x - 1], second[y, x + 1]
+                values[28], values[29] = second[y - 1, x], second[y + 1, x]
             values[size - 2] = CONSTANT
             values[size - 1] = plane[y, x]
+            share = shares[y - PAD, i]
             table = equations[classes[i]]
             for j in range(size):
-                value = values[j]
+                value = share * values[j]
                 for k in range(j + 1):
                     table[j, k] += value * values[k]
     return 0
@@ -352,7 +362,8 @@ def trace(
             _sum_known(plane, first, second, references, y, width, classes, weights, sums)
             for i in range(width):
                 w = weights[classes[i]]
-                sums[i] += int(row[i + PAD - 1]) * w[0] + int(row[i + PAD - 2]) * w[1]
+                x = i + PAD
+                sums[i] += int(row[x - 1]) * w[0] + int(row[x - 2]) * w[1] + int(row[x - 3]) * w[2]
         for i in range(width):
             value = max(0, min(limit, sums[i] >> (WEIGHT_BITS - FRACTION_BITS)))
             out[i] = value
@@ -502,14 +513,14 @@ def decode(
         else:
             _sum_known(plane, first, second, references, y, width, classes, weights, sums)
         row, mark = plane[y], marks[y]
-        west, farther = int(row[PAD - 1]), int(row[PAD - 2])
+        west, farther, farthest = int(row[PAD - 1]), int(row[PAD - 2]), int(row[PAD - 3])
         west_mark, farther_mark = int(mark[PAD - 1]), int(mark[PAD - 2])
         for i in range(width):
             if y == PAD:
                 total = sums[i] + (west << WEIGHT_BITS)
             else:
                 k = classes[i]
-                total = sums[i] + west * weights[k, 0] + farther * weights[k, 1]
+                total = sums[i] + west * weights[k, 0] + farther * weights[k, 1] + farthest * weights[k, 2]
             value = max(0, min(limit, total >> (WEIGHT_BITS - FRACTION_BITS)))
             rounded = (value + half) >> FRACTION_BITS
             offset = value - (rounded << FRACTION_BITS)
@@ -573,7 +584,7 @@ def decode(
             sample = rounded - high if mirrored else rounded + high
             if sample < 0 or sample > maximum:
                 return BROKEN
-            farther, west = west, sample
+            farthest, farther, west = farther, west, sample
             row[i + PAD] = sample
             farther_mark, west_mark = west_mark, _mark(abs(value - (sample << FRACTION_BITS)))
             mark[i + PAD] = west_mark

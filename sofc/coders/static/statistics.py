@@ -52,7 +52,7 @@ _ZEROS = np.zeros(8, np.int64)
 
 @dataclass(frozen=True)
 class Equations:
-    """Second pass: exact normal equations of every predictor, under both class maps."""
+    """Second pass: exact normal equations of every predictor, under both class maps, all samples alike."""
 
     ranges: tuple[PlaneRange, ...]
     references: tuple[tuple[int, ...], ...]
@@ -70,6 +70,7 @@ class Equations:
             for number, span in enumerate(self.ranges):
                 own = padded(planes[number], span.high - span.low)[0]
                 first, second = [*(prepared[reference] for reference in self.references[number]), own, own][:2]
+                shares = np.ones(planes[number].shape, np.int64)
                 for class_map, equations in enumerate(result[number]):
                     static.accumulate(
                         own,
@@ -80,8 +81,55 @@ class Equations:
                         grid >> 3,
                         grid & 7,
                         self.thresholds[number][class_map],
+                        shares,
                         equations,
                     )
+        return result
+
+
+MOST_SHARE = 256
+"""How much a sample may count, one where errors are large."""
+
+
+@dataclass(frozen=True)
+class Refine:
+    """Fourth pass: normal equations where a sample counts the less the larger an error is to be expected there.
+
+    ``energies``: the plane's mean energy.
+    """
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[Prediction, ...]
+    energies: tuple[int, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
+        """For each plane (classes, taps + 1, taps + 1)."""
+        result = []
+        for prediction in self.predictions:
+            size = taps(len(prediction.references)) + 1
+            result.append(np.zeros((len(prediction.weights), size, size), np.int64))
+        # Energies are eighths of powers of two of the error: the share goes with the error's inverse square.
+        steps = np.arange(-static.ENERGIES, static.ENERGIES)
+        table = np.clip(np.rint(16 * 2.0 ** (-steps / 4)), 1, MOST_SHARE).astype(np.int64)
+        for planes in shifted(images, self.ranges):
+            grid = detect_grid(planes[0])
+            traced = trace_image(planes, self.predictions, self.ranges, grid)
+            prepared = [repeat_edges(padded(plane, 0)[0]) for plane in planes]
+            for prediction, found, mean, equations in zip(self.predictions, traced, self.energies, result, strict=True):
+                own = found[0]
+                first, second = [*(prepared[number] for number in prediction.references), own, own][:2]
+                static.accumulate(
+                    own,
+                    first,
+                    second,
+                    len(prediction.references),
+                    prediction.class_map,
+                    grid >> 3,
+                    grid & 7,
+                    prediction.thresholds,
+                    table[found[3] - mean + static.ENERGIES],
+                    equations,
+                )
         return result
 
 
@@ -99,7 +147,7 @@ class MarkSums(NamedTuple):
 
 @dataclass(frozen=True)
 class Errors:
-    """Third pass: how the marks around a sample foretell its own, under both class maps."""
+    """Third pass, under both class maps, and fifth: how the marks around a sample foretell its own."""
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[tuple[Prediction, ...], ...]
@@ -153,7 +201,7 @@ def _shift(padded_marks: Marks, rows: int, columns: int) -> Marks:
 
 @dataclass(frozen=True)
 class Survey:
-    """Fourth pass: how large residuals are by local energy and fold."""
+    """Sixth pass: how large residuals are by local energy and fold."""
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[Prediction, ...]

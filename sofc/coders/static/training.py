@@ -1,8 +1,9 @@
-"""Training the static coder: scale, bank, energy, levels, distributions."""
+"""Training the static coder: scale, bank and energy twice, levels, distributions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sofc.coders.static.statistics import (
     Equations,
     Errors,
     MarkSums,
+    Refine,
     Scale,
     Survey,
 )
@@ -32,7 +34,7 @@ LEVELS = 24
 
 ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.975))
 """Shares of samples below each activity threshold, by class map."""
-PRIOR = 1e-4
+PRIOR = 1e-5
 """How much of all classes' equations is added to each class."""
 RIDGE = 0.0005
 SMOOTHING = 8.0
@@ -52,13 +54,14 @@ class StaticTraining(CoderTraining):
         self._thresholds: list[tuple[Integers, Integers]] = []
         self._weights: list[tuple[Integers, Integers]] = []
         self._predictions: list[Prediction] = []
+        self._energies: list[int] = []
         self._levels: list[Levels] = []
         self._plans: list[PlanePlan] = []
         self._cost: float | None = None
         self._costs: list[float] = []
 
     def next_pass(self) -> Pass | None:
-        """Scale, equations, errors, survey, count: each over all images."""
+        """Scale, equations, errors, then refined equations and errors, survey, count: each over all images."""
         stage = self._stage
         self._stage += 1
         if stage == 0:
@@ -72,14 +75,26 @@ class StaticTraining(CoderTraining):
             )
             return Pass((Errors(self._ranges, maps),))
         if stage == 3:
-            return Pass((Survey(self._ranges, tuple(self._predictions)),))
+            return Pass((Refine(self._ranges, tuple(self._predictions), tuple(self._energies)),))
         if stage == 4:
+            return Pass((Errors(self._ranges, (tuple(self._predictions),)),))
+        if stage == 5:
+            return Pass((Survey(self._ranges, tuple(self._predictions)),))
+        if stage == 6:
             return Pass((Count(self._ranges, tuple(self._predictions), tuple(self._levels)),))
         return None
 
     def merge(self, statistics: Iterator[Any]) -> None:
         """Take in one pass's statistics."""
-        merges = (self._merge_scale, self._merge_equations, self._merge_errors, self._merge_survey, self._merge_count)
+        merges: tuple[Callable[[Any], None], ...] = (
+            self._merge_scale,
+            self._merge_equations,
+            self._merge_errors,
+            self._merge_refined,
+            self._merge_refined_errors,
+            self._merge_survey,
+            self._merge_count,
+        )
         merges[self._stage - 1](statistics)
 
     def _prediction(self, number: int, class_map: int) -> Prediction:
@@ -101,7 +116,8 @@ class StaticTraining(CoderTraining):
             )
 
     def _merge_equations(self, statistics: Iterator[list[list[Integers]]]) -> None:
-        totals: list[list[Integers]] = next(statistics)
+        # Each shard's sums are exact; all shards' might not fit.
+        totals = [[table.astype(np.float64) for table in tables] for tables in next(statistics)]
         for shard in statistics:
             for mine, theirs in zip(totals, shard, strict=True):
                 for target, addition in zip(mine, theirs, strict=True):
@@ -116,21 +132,29 @@ class StaticTraining(CoderTraining):
             )
 
     def _merge_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
-        totals: list[list[MarkSums]] = next(statistics)
-        for shard in statistics:
-            for mine, theirs in zip(totals, shard, strict=True):
-                for target, addition in zip(mine, theirs, strict=True):
-                    for left, right in zip(target, addition, strict=True):
-                        left += right
+        totals = _added_marks(statistics)
         for number in range(len(self._ranges)):
             sums = [totals[class_map][number] for class_map in (static.TEXTURE, static.GRID)]
             costs = [_map_cost(found, self._weights[number][class_map]) for class_map, found in enumerate(sums)]
             class_map = static.GRID if costs[static.GRID] < 0.998 * costs[static.TEXTURE] else static.TEXTURE
-            plain = self._prediction(number, class_map)
-            offsets, mark_weights = fit_energy(sums[class_map])
-            self._predictions.append(
-                Prediction(plain.references, class_map, plain.thresholds, plain.weights, offsets, mark_weights)
-            )
+            self._predictions.append(_with_energy(self._prediction(number, class_map), sums[class_map]))
+            counts = sums[class_map].counts
+            self._energies.append(int(sums[class_map].sums[:, -1].sum()) // max(1, int(counts.sum())))
+
+    def _merge_refined(self, statistics: Iterator[list[Integers]]) -> None:
+        totals = [table.astype(np.float64) for table in next(statistics)]
+        for shard in statistics:
+            for target, addition in zip(totals, shard, strict=True):
+                target += addition
+        for number, equations in enumerate(totals):
+            old = self._predictions[number]
+            weights = solve(equations, len(old.references), relative=old.class_map == static.TEXTURE)
+            self._predictions[number] = replace(old, weights=weights)
+
+    def _merge_refined_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
+        (totals,) = _added_marks(statistics)
+        for number, sums in enumerate(totals):
+            self._predictions[number] = _with_energy(self._predictions[number], sums)
 
     def _merge_survey(self, statistics: Iterator[list[Integers]]) -> None:
         self._levels = [choose_levels(histogram) for histogram in _added(statistics)]
@@ -171,12 +195,27 @@ def _added(statistics: Iterator[list[Integers]]) -> list[Integers]:
     return totals
 
 
+def _added_marks(statistics: Iterator[list[list[MarkSums]]]) -> list[list[MarkSums]]:
+    totals = next(statistics)
+    for shard in statistics:
+        for mine, theirs in zip(totals, shard, strict=True):
+            for target, addition in zip(mine, theirs, strict=True):
+                for left, right in zip(target, addition, strict=True):
+                    left += right
+    return totals
+
+
+def _with_energy(prediction: Prediction, found: MarkSums) -> Prediction:
+    offsets, mark_weights = fit_energy(found)
+    return replace(prediction, offsets=offsets, mark_weights=mark_weights)
+
+
 def _map_cost(found: MarkSums, weights: Integers) -> float:
     """Bits of the errors, about, and of the weights: twice half a natural unit for each that was fitted."""
     return float(found.sums[:, -1].sum()) / 8 + 1.44 * weights.size
 
 
-def solve(equations: Integers, references: int, *, relative: bool) -> Integers:
+def solve(equations: Floats, references: int, *, relative: bool) -> Integers:
     """Least-squares weights (classes, taps) in 1 / 2**WEIGHT_BITS.
 
     ``relative``: own weights sum to one and those of each reference to zero, exactly, so that only differences count.
@@ -194,10 +233,10 @@ def solve(equations: Integers, references: int, *, relative: bool) -> Integers:
             basis[start, start + 1 : start + count] = -1
         basis = np.delete(basis, [start for start, _ in groups], axis=1)
         fixed[0] = 1
-    everything = _symmetric(equations.astype(np.float64).sum(axis=0))
+    everything = _symmetric(equations.sum(axis=0))
     weights = np.zeros((classes, taps))
     for k in range(classes):
-        full = _symmetric(equations[k].astype(np.float64)) + PRIOR * everything
+        full = _symmetric(equations[k]) + PRIOR * everything
         samples = full[taps - 1, taps - 1] / static.CONSTANT**2
         products, right = full[:taps, :taps], full[:taps, taps]
         matrix = basis.T @ products @ basis + np.eye(basis.shape[1]) * (1 + RIDGE * samples)
