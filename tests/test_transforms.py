@@ -1,0 +1,154 @@
+"""Component transforms: reversible, within the ranges they promise, and the colour lattice against plain Python."""
+
+from __future__ import annotations
+
+import os
+
+import naive_context
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from sofc.coders.transforms import CORRECTION_BASE, LATTICE, NONE, TRANSFORMS
+from sofc.kernels import lattice
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+
+SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 6))
+BYTES = st.one_of(st.integers(0, 255), st.sampled_from([0, 1, 254, 255]))
+
+
+def planes_of(samples):
+    """Three planes of an array (3, rows, width)."""
+    return [np.ascontiguousarray(plane) for plane in samples.astype(np.int32)]
+
+
+def triples_of(planes):
+    return [tuple(int(plane[place]) for plane in planes) for place in np.ndindex(planes[0].shape)]
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=lambda transform: transform.name)
+@given(st.data(), SHAPES, st.integers(1, 16))
+def test_inverse_and_ranges(transform, data, shape, bits):
+    """Any samples come back, and planes stay in their ranges: arbitrary samples and extremes."""
+    bits = transform.bits or bits
+    components = transform.components or data.draw(st.integers(1, 5))
+    top = (1 << bits) - 1
+    elements = st.one_of(st.integers(0, top), st.sampled_from([0, top]))
+    planes = list(data.draw(npst.arrays(np.int32, (components, *shape), elements=elements)))
+    kept = [plane.copy() for plane in planes]
+    assert transform.accepts(components, bits)
+    transformed = transform.forward(planes)
+    ranges = transform.ranges(components, bits)
+    assert len(transformed) == len(ranges) == components + transform.corrections
+    for plane, span in zip(transformed, ranges, strict=True):
+        assert plane.dtype == np.int32 and plane.shape == shape
+        assert span.low <= plane.min() and plane.max() <= span.high
+    for plane, copy, found in zip(planes, kept, transform.inverse(transformed), strict=True):
+        assert found.dtype == np.int32
+        np.testing.assert_array_equal(found, copy)
+        np.testing.assert_array_equal(plane, copy)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=lambda transform: transform.name)
+def test_ranges_are_reached(transform):
+    """No range is wider than need be: its ends occur."""
+    bits = transform.bits or 3
+    top = (1 << bits) - 1
+    corners = planes_of(np.array(np.meshgrid(*[[0, top // 2, top]] * 3)).reshape(3, 3, 9))
+    transformed = transform.forward(corners)
+    for plane, span in list(zip(transformed, transform.ranges(3, bits), strict=True))[: 1 if transform.bits else 3]:
+        assert (plane.min(), plane.max()) == span
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=lambda transform: transform.name)
+def test_inverse_of_anything_in_range(transform):
+    """A damaged stream may give any planes in their ranges: the inverse takes them without a warning."""
+    rng = np.random.default_rng(3)
+    ranges = transform.ranges(3, transform.bits or 16)
+    for kind in range(3):
+        planes = []
+        for span in ranges:
+            values = [[span.low], [span.high], [*span, 0, 1]][kind]
+            planes.append(rng.choice(np.array(values, np.int32), (3, 4)))
+        for plane in transform.inverse(planes):
+            assert plane.dtype == np.int32 and plane.shape == (3, 4)
+
+
+def test_what_is_accepted():
+    assert NONE.accepts(7, 16)
+    assert LATTICE.accepts(3, 8)
+    assert not LATTICE.accepts(3, 7) and not LATTICE.accepts(4, 8)
+    assert sorted(TRANSFORMS) == [transform.id for transform in TRANSFORMS.values()]
+
+
+@given(npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 5), st.integers(1, 6)), elements=BYTES))
+def test_to_rgb(samples):
+    planes = planes_of(samples)
+    found = [np.empty_like(planes[0]) for _ in range(3)]
+    lattice.to_rgb(*planes, *found)
+    assert triples_of(found) == [naive_context.to_rgb(*triple) for triple in triples_of(planes)]
+
+
+def convert(planes):
+    """Y, Cb, Cr of RGB planes, and how many triples have none."""
+    found = [np.empty_like(planes[0]) for _ in range(3)]
+    return found, lattice.from_rgb(*planes, *found)
+
+
+@given(npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 4), st.integers(1, 5)), elements=BYTES))
+def test_from_rgb_of_reached(samples):
+    """What a JPEG decoder makes of any Y, Cb, Cr is always found."""
+    reached = [np.empty_like(samples[0]) for _ in range(3)]
+    lattice.to_rgb(*planes_of(samples), *reached)
+    found, missed = convert(reached)
+    assert missed == 0
+    assert [naive_context.to_rgb(*triple) for triple in triples_of(found)] == triples_of(reached)
+    assert min(plane.min() for plane in found) >= 0 and max(plane.max() for plane in found) <= 255
+
+
+CORNERS = [(0, 0, 0), (249, 250, 251), (0, 120, 250), (100, 90, 110), (250, 3, 77), (60, 0, 9)]
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_missed(corner):
+    """In a small cube of triples exactly those count as missed that no Y, Cb, Cr converts to."""
+    side = 2 if INTERPRETED else 5
+    planes = planes_of(np.array([np.add(corner, step) for step in np.ndindex(side, side, side)]).T[:, None, :])
+    found, missed = convert(planes)
+    wanted = triples_of(planes)
+    right = [naive_context.to_rgb(*triple) == want for triple, want in zip(triples_of(found), wanted, strict=True)]
+    assert right == [naive_context.is_reached(*want) for want in wanted]
+    assert missed == right.count(False)
+    assert min(plane.min() for plane in found) >= 0 and max(plane.max() for plane in found) <= 255
+
+
+def test_corrections():
+    """Triples off the lattice get a correction, those on it none; few corrections suit the transform, many do not."""
+    planes = planes_of(np.tile(np.arange(100) + 60, (3, 3, 1)))
+    grays = LATTICE.forward(planes)
+    assert not grays[3].any() and LATTICE.suits(grays)
+    off = next(
+        triple
+        for triple in (tuple(np.add((90, 120, 60), step)) for step in np.ndindex(3, 3, 3))
+        if not naive_context.is_reached(*map(int, triple))
+    )
+    for plane, value in zip(planes, off, strict=True):
+        plane[1, 5] = value
+    few = LATTICE.forward(planes)
+    assert np.argwhere(few[3]).tolist() == [[1, 5]] and LATTICE.suits(few)
+    reached = naive_context.to_rgb(*(int(plane[1, 5]) for plane in few[:3]))
+    code = 0
+    for value, got in zip(off, reached, strict=True):
+        code = code * CORRECTION_BASE + int(value) - got + 255
+    assert few[3][1, 5] == code + 1
+    for plane, value in zip(planes, off, strict=True):
+        plane[1, :20] = value
+    many = LATTICE.forward(planes)
+    assert np.count_nonzero(many[3]) == 20 and not LATTICE.suits(many)
+    for transformed, want in zip(LATTICE.inverse(many), planes, strict=True):
+        np.testing.assert_array_equal(transformed, want)
