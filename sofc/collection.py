@@ -10,11 +10,8 @@ import numpy.typing as npt
 
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import UsageError
-from sofc.image import ImageHeader
 from sofc.imagefiles import Samples
-from sofc.io import header_for
-from sofc.stream.encoder import Encoder
-from sofc.stream.layout import is_small
+from sofc.io import encode_each, header_for
 
 Array = npt.NDArray[Any]
 
@@ -40,20 +37,12 @@ def names_in(metadata: Iterable[Metadata]) -> list[str]:
     return []
 
 
-def encode_collection(images: Iterable[Samples], **encoder_options: Any) -> Iterator[bytes]:
-    """The bytes of one file of all the images, in pieces. ``encoder_options`` are those of ``Encoder``.
-
-    With ``band_rows`` among them small images are cut into bands too.
-
-    Holds one image, or one group of small ones, at a time. Raises UsageError where there are no images.
-    """
-    encoder = Encoder(**encoder_options)
-    current: ImageHeader | None = None
-    for array, declared_bits, meaning in images:
-        header = header_for(array, declared_bits=declared_bits, meaning=meaning)
-        small = is_small(header) and encoder_options.get("band_rows") is None
-        if header != current or not small:
-            yield encoder.begin_image(header)
-            current = header if small else None
-        yield encoder.write_group(array[np.newaxis]) if small else encoder.write(array)
-    yield encoder.finish()
+def encode_collection(images: Iterable[Samples], **settings: Any) -> Iterator[bytes]:
+    """The bytes of one file of all the images, in pieces; ``settings`` are those of ``Encoder``."""
+    return encode_each(
+        (
+            (array, header_for(array, declared_bits=declared_bits, meaning=meaning))
+            for array, declared_bits, meaning in images
+        ),
+        **settings,
+    )

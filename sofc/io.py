@@ -121,7 +121,7 @@ def encode(
     if not batch:
         return encode_images([image], declared_bits=declared_bits, meaning=meaning, **settings)
     header = _header(image, getattr(image, "shape", ())[1:], declared_bits, meaning)
-    return b"".join(_encoded(((one, header) for one in image), settings))
+    return b"".join(encode_each(((one, header) for one in image), **settings))
 
 
 def encode_images(
@@ -134,10 +134,15 @@ def encode_images(
 ) -> bytes:
     """The file of several images of any sizes and types. Small ones of one kind that follow each other are grouped."""
     with_headers = ((image, header_for(image, declared_bits=declared_bits, meaning=meaning)) for image in images)
-    return b"".join(_encoded(with_headers, settings))
+    return b"".join(encode_each(with_headers, **settings))
 
 
-def _encoded(images: Iterable[tuple[Samples, ImageHeader]], settings: dict[str, Any]) -> Iterator[bytes]:
+def encode_each(images: Iterable[tuple[Samples, ImageHeader]], **settings: Any) -> Iterator[bytes]:
+    """The file of all the images in pieces, holding one image or one group of small ones at a time.
+
+    ``settings`` are those of ``Encoder``; with ``band_rows`` among them small images are cut into bands too. Raises
+    UsageError where there is no image.
+    """
     from sofc.stream.encoder import Encoder
 
     encoder = Encoder(**settings)

@@ -31,7 +31,8 @@ def waves(rows: int, width: int, phase: float, random: np.random.Generator, top:
     """A smooth image with a little noise."""
     y, x = np.mgrid[:rows, :width]
     value = 0.5 + 0.3 * np.sin(y / 5 + phase) + 0.15 * np.cos(x / 4 - phase)
-    return np.clip(value * top + random.normal(0, top / 90, (rows, width)), 0, top)
+    noisy: Image = np.clip(value * top + random.normal(0, top / 90, (rows, width)), 0, top)
+    return noisy
 
 
 def strokes(random: np.random.Generator) -> Image:
@@ -141,7 +142,7 @@ def main() -> int:
             {
                 "shape": list(image.shape),
                 "dtype": image.dtype.name,
-                "sha256": hashlib.sha256(np.ascontiguousarray(image).astype(image.dtype.newbyteorder("<"))).hexdigest(),
+                "sha256": hashlib.sha256(image.astype(image.dtype.newbyteorder("<")).tobytes()).hexdigest(),
             }
             for image in images
         ]

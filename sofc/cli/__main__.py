@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sofc.cli import analyze, codebook, decode, demo, encode, info, test, train
+from sofc.cli import analyze, codebook, decode, demo, encode, info, test, train, warmup
 from sofc.cli.console import INTERRUPTED, IO_ERROR, Console
 from sofc.errors import SofcError
 
-VERBS = (train, encode, decode, info, test, codebook, analyze, demo)
+VERBS = (train, encode, decode, info, test, codebook, analyze, demo, warmup)
 
 DESCRIPTION = "Lossless compression for collections of similar images, with a codebook mined from them."
 EPILOG = """\

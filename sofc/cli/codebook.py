@@ -16,8 +16,11 @@ LIST_EXAMPLES = """\
   sofc codebook list           those of SOFC_CODEBOOK_PATH and the installed ones
   sofc codebook list --json    for programs"""
 SHOW_EXAMPLES = """\
-  sofc codebook show scans.sofcb                       models, sections, shapes with their code lengths
-  sofc codebook show scans --render shapes.png         draws the shapes of an installed codebook"""
+  sofc codebook show scans.sofcb                       models, sections, the most frequent shapes
+  sofc codebook show scans --render shapes.png         draws the shapes with their counts"""
+LISTED = 10
+"""Shapes of a plane that the text lists."""
+
 INSTALL_EXAMPLES = """\
   sofc codebook install scans.sofcb    from now on -D scans and every decode find it"""
 
@@ -86,7 +89,7 @@ def run_show(args: argparse.Namespace) -> int:
     if args.render is not None:
         options.refuse_overwrite(args.render, args.force)
     if args.json:
-        console.json(_summary(codebook))
+        console.json({**_summary(codebook), "shapes": _shapes(codebook)})
     else:
         _print(console, codebook)
     if args.render is not None:
@@ -131,3 +134,44 @@ def _print(console: Console, codebook: Codebook) -> None:
         say(f"  section {number}: {coder}, kind {section.kind}, {size(len(section.data))}")
     for line in codebook.provenance.splitlines():
         say(f"  {line}")
+    for plane in _shapes(codebook):
+        _print_shapes(console, plane)
+
+
+def _shapes(codebook: Codebook) -> list[dict[str, Any]]:
+    """The shapes of each plane of each model of the shape coder, the most frequent first."""
+    from sofc.coders.shape import mined_planes
+
+    planes = []
+    for plane in mined_planes(codebook):
+        shapes, singles = plane.shapes.shapes, plane.shapes.singles
+        counts = plane.shape_counts
+        planes.append({
+            "model": plane.model,
+            "plane": plane.plane,
+            "singles": None if plane.counts is None else int(plane.counts[: singles + 1].sum()),
+            "shapes": [
+                {
+                    "rows": int(shapes.heights[number]),
+                    "columns": int(shapes.widths[number]),
+                    "count": None if counts is None else int(counts[number]),
+                    "bits": int(plane.shapes.code.lengths[singles + 1 + number]),
+                }
+                for number in plane.order
+            ],
+        })
+    return planes
+
+
+def _print_shapes(console: Console, plane: dict[str, Any]) -> None:
+    shapes = plane["shapes"]
+    line = f"  shapes of model {plane['model']}, plane {plane['plane']}: {len(shapes)}"
+    if plane["singles"] is not None:
+        line += f", placed {sum(shape['count'] for shape in shapes)} times in training"
+        line += f", and single samples {plane['singles']} times"
+    console.answer(line)
+    for shape in shapes[:LISTED]:
+        count = "" if shape["count"] is None else f"placed {shape['count']} times, "
+        console.answer(f"    {shape['rows']}x{shape['columns']}: {count}codeword of {count_of(shape['bits'], 'bit')}")
+    if len(shapes) > LISTED:
+        console.answer(f"    and {len(shapes) - LISTED} more, which --json lists and --render draws")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
-from sofc.coders.shape import ShapeCoder
+from sofc.coders.shape import MinedPlane, mined_planes
 from sofc.errors import UsageError
 from sofc.files import replacing
 
@@ -26,21 +26,15 @@ MAX_SHAPES = 1000
 def render_shapes(codebook: Codebook, path: Path) -> int:
     """Draw the shapes of every plane, the most frequent first, and return their number.
 
-    Below a shape stand its size and the length of its codeword in bits, which follows from its count: a shape
-    of length L makes up about one in 2**L of all that was placed. Samples are drawn dark for zero to bright for
-    the plane's largest. Raises UsageError where there is no model of the shape coder.
+    Below a shape stand its size and how often it was placed in training (in a codebook without counts the length of its
+    codeword in bits, which follows from them). Samples are drawn dark for zero to bright for the plane's largest.
+
+    Raises UsageError where there is no model of the shape coder.
     """
-    planes = [
-        (f"model {number}, plane {plane}", parameters.shapes)
-        for number, model in enumerate(codebook.models)
-        if model.coder == ShapeCoder.id
-        for plane, parameters in enumerate(
-            ShapeCoder.from_sections([codebook.sections[section].data for section in model.sections]).parameters
-        )
-    ]
+    planes = mined_planes(codebook)
     if not planes:
         raise UsageError(f"codebook {codebook.name!r} has no shapes to draw")
-    drawn = sum(min(len(shapes.shapes), MAX_SHAPES) for _, shapes in planes)
+    drawn = sum(min(len(plane.shapes.shapes), MAX_SHAPES) for plane in planes)
     picture = _picture(planes)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
@@ -49,33 +43,40 @@ def render_shapes(codebook: Codebook, path: Path) -> int:
     return drawn
 
 
-def _picture(planes: list[tuple[str, Any]]) -> Any:
+def _picture(planes: list[MinedPlane]) -> Any:
     from PIL import Image, ImageDraw
 
-    heights = [HEADING + CELL * -(-min(len(model.shapes), MAX_SHAPES) // COLUMNS) for _, model in planes]
+    heights = [HEADING + CELL * -(-min(len(plane.shapes.shapes), MAX_SHAPES) // COLUMNS) for plane in planes]
     picture = Image.new("L", (COLUMNS * CELL, sum(heights)), 32)
     draw = ImageDraw.Draw(picture)
     top = 0
-    for (title, model), space in zip(planes, heights, strict=True):
-        lengths = model.code.lengths[model.singles + 1 :]
-        order = np.lexsort((-model.shapes.sizes, lengths))[:MAX_SHAPES]
-        count = f"{len(model.shapes)} shapes"
-        if len(order) < len(model.shapes):
-            count += f", the {len(order)} most frequent drawn"
-        draw.text(
-            (6, top + 4), f"{title}: {count}; below each its rows x columns and codeword length in bits", fill=255
-        )
-        largest = max(1, int(model.shapes.pool.max(initial=1)))
-        for place, number in enumerate(order):
+    for plane, space in zip(planes, heights, strict=True):
+        shapes = plane.shapes.shapes
+        draw.text((6, top + 4), _title(plane), fill=255)
+        largest = max(1, int(shapes.pool.max(initial=1)))
+        for place, number in enumerate(plane.order[:MAX_SHAPES]):
+            shape = shapes[int(number)]
             x = place % COLUMNS * CELL
             y = top + HEADING + place // COLUMNS * CELL
-            window = Image.fromarray(_window(model.shapes[int(number)], largest))
+            window = Image.fromarray(_window(shape, largest))
             picture.paste(window, (x + (CELL - window.width) // 2, y + (WINDOW - window.height) // 2))
-            height, width = model.shapes[int(number)].shape
-            label = f"{height}x{width} {int(lengths[number])}"
+            label = f"{shape.shape[0]}x{shape.shape[1]} {_frequency(plane, int(number))}"
             draw.text((x + (CELL - draw.textlength(label)) / 2, y + CELL - LABEL - 2), label, fill=200)
         top += space
     return picture
+
+
+def _title(plane: MinedPlane) -> str:
+    total = len(plane.shapes.shapes)
+    drawn = f", the {MAX_SHAPES} most frequent drawn" if total > MAX_SHAPES else ""
+    label = "codeword length in bits" if plane.counts is None else "how often it was placed in training"
+    return f"model {plane.model}, plane {plane.plane}: {total} shapes{drawn}; below each its rows x columns and {label}"
+
+
+def _frequency(plane: MinedPlane, number: int) -> str:
+    if plane.shape_counts is None:
+        return str(int(plane.shapes.code.lengths[plane.shapes.singles + 1 + number]))
+    return str(int(plane.shape_counts[number]))
 
 
 def _window(shape: npt.NDArray[np.int32], largest: int) -> npt.NDArray[np.uint8]:
