@@ -141,8 +141,14 @@ def decode_plane(
             _, fine, energy = predict(own, references, plan.prediction, grid, maximum, y, x)
             rounded = (fine + 8) // 16
             offset = fine - 16 * rounded
-            context = int(plan.contexts[energy * 4 + min(abs(offset) // 2, 3)])
-            reach, plain = int(plan.reaches[context]), int(plan.plain[context])
+            level = sum(energy >= int(edge) for edge in plan.levels.edges)
+            west, north = own.own(y, x - 1), own.own(y - 1, x)
+            sides = [(value > rounded) - (value < rounded) for value in (west, north)]
+            if offset < 0:
+                sides = [-side for side in sides]
+            cell = min(abs(offset) // 2, 3) * 9 + 3 * (sides[0] + 1) + sides[1] + 1
+            context = int(plan.levels.cells[level, cell])
+            reach, plain = int(plan.reaches[context]), int(plan.levels.plain[context])
             error = words.take(12, [int(frequency) for frequency in plan.frequencies[context]]) - reach
             if abs(error) == reach:
                 length = words.take(5)

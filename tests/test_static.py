@@ -48,10 +48,11 @@ def random_plan(rng, plane, class_map=None):
     )
     edges = np.sort(rng.choice(np.arange(1, 250), int(rng.integers(0, 12)), replace=False)).astype(np.int64)
     depth = len(edges) + 1
-    levels = Levels(edges, rng.choice([1, 4], depth).astype(np.int64), rng.choice([0, 0, 1, 5, 12], depth))
-    histogram = np.zeros((levels.count, 601), np.int64)
+    contexts = int(rng.integers(1, 9))
+    levels = Levels(edges, rng.integers(0, contexts, (depth, 36)), rng.choice([0, 0, 1, 5, 12], contexts))
+    histogram = np.zeros((contexts, 601), np.int64)
     spread = int(rng.integers(1, 300))
-    histogram[:, 300 - spread : 301 + spread] = rng.integers(0, 9, (levels.count, 2 * spread + 1))
+    histogram[:, 300 - spread : 301 + spread] = rng.integers(0, 9, (contexts, 2 * spread + 1))
     return choose_distributions(prediction, levels, histogram)[0]
 
 
@@ -217,7 +218,7 @@ def test_section_round_trip(seed, plane):
     data = pack_plan(plan)
     again = unpack_plan(data, plane)
     assert pack_plan(again) == data
-    for name in ("contexts", "plain", "reaches", "frequencies", "starts"):
+    for name in ("contexts", "reaches", "frequencies", "starts"):
         np.testing.assert_array_equal(getattr(again, name), getattr(plan, name))
     np.testing.assert_array_equal(again.prediction.weights, plan.prediction.weights)
     assert again.prediction.references == plan.prediction.references
@@ -377,6 +378,6 @@ def test_levels_split_where_residuals_differ():
     histogram = np.zeros((static.ENERGIES, static.FOLDS, 28), np.int64)
     histogram[:100, :, 0] = 1000
     histogram[100:, :, 4:7] = 1000
-    levels = choose_levels(histogram)
-    assert levels.edges.tolist() == [100]
-    assert levels.folds.tolist() == [1, 1]
+    edges, plain = choose_levels(histogram)
+    assert edges.tolist() == [100]
+    assert plain.tolist() == [0, 0]

@@ -46,6 +46,9 @@ SECOND_MARKS = 3
 MARK_WEIGHTS = OWN_MARKS + FIRST_MARKS + SECOND_MARKS
 ENERGIES = 256
 FOLDS = 4
+AGREEMENTS = 9
+CELLS = FOLDS * AGREEMENTS
+"""Cells of one energy: how far the prediction is from a whole number, and on which sides of it W and N stand."""
 
 SCALE_BITS = 12
 STATE_LOW = 1 << 15
@@ -379,11 +382,19 @@ def trace(
 
 
 @kernel
+def _agreement(west: int, north: int, rounded: int, mirrored: bool) -> int:
+    """On which sides of the rounded prediction W and N stand, seen from where the prediction is rounded to."""
+    across = (1 if west > rounded else 0) - (1 if west < rounded else 0)
+    down = (1 if north > rounded else 0) - (1 if north < rounded else 0)
+    return 4 - 3 * across - down if mirrored else 4 + 3 * across + down
+
+
+@kernel
 def list_operations(
     plane: Padded,
     fine: Padded,
     energies: Padded,
-    contexts: Integers,
+    contexts: npt.NDArray[np.uint8],
     reaches: Integers,
     plain: Integers,
     frequencies: Integers,
@@ -392,14 +403,14 @@ def list_operations(
 ) -> int:
     """Write what codes a plane: each operation is start + (frequency << 12) + (bits << 25). Returns their number or -1.
 
-    ``contexts`` (ENERGIES * FOLDS,): context of an energy and fold. By context: ``reaches``, the largest magnitude
-    but escapes; ``plain``, low bits coded plainly; ``frequencies`` and ``starts`` (contexts * 256,).
+    ``contexts`` (ENERGIES * CELLS,): context of each cell of each energy. By context: ``reaches``, the magnitude from
+    which on escapes are coded; ``plain``, low bits coded plainly; ``frequencies`` and ``starts`` (contexts * 256,).
     """
     rows, width = fine.shape
     half = 1 << (FRACTION_BITS - 1)
     count = 0
     for y in range(rows):
-        row, predicted, energy = plane[y + PAD], fine[y], energies[y]
+        row, above, predicted, energy = plane[y + PAD], plane[y + PAD - 1], fine[y], energies[y]
         if count + 6 * width > operations.shape[0]:
             return -1
         for i in range(width):
@@ -407,9 +418,10 @@ def list_operations(
             rounded = (value + half) >> FRACTION_BITS
             offset = value - (rounded << FRACTION_BITS)
             error = int(row[i + PAD]) - rounded
+            agreement = _agreement(int(row[i + PAD - 1]), int(above[i + PAD]), rounded, offset < 0)
             if offset < 0:
                 offset, error = -offset, -error
-            context = contexts[int(energy[i]) * FOLDS + min(offset >> 1, FOLDS - 1)]
+            context = int(contexts[int(energy[i]) * CELLS + min(offset >> 1, FOLDS - 1) * AGREEMENTS + agreement])
             bits, reach = plain[context], reaches[context]
             high = error >> bits
             symbol = max(-reach, min(reach, high))
@@ -483,7 +495,7 @@ def decode(
     offsets: Integers,
     mark_weights: Integers,
     maximum: int,
-    contexts: Integers,
+    contexts: npt.NDArray[np.uint8],
     reaches: Integers,
     plain: Integers,
     symbols: npt.NDArray[np.uint8],
@@ -512,7 +524,7 @@ def decode(
             _replace_first_row(first, references, width, sums)
         else:
             _sum_known(plane, first, second, references, y, width, classes, weights, sums)
-        row, mark = plane[y], marks[y]
+        row, above, mark = plane[y], plane[y - 1], marks[y]
         west, farther, farthest = int(row[PAD - 1]), int(row[PAD - 2]), int(row[PAD - 3])
         west_mark, farther_mark = int(mark[PAD - 1]), int(mark[PAD - 2])
         for i in range(width):
@@ -526,7 +538,8 @@ def decode(
             offset = value - (rounded << FRACTION_BITS)
             mirrored = offset < 0
             energy = max(0, min(ENERGIES - 1, (energies[i] + west_mark * near + farther_mark * far) >> 8))
-            context = contexts[energy * FOLDS + min(abs(offset) >> 1, FOLDS - 1)]
+            agreement = _agreement(west, int(above[i + PAD]), rounded, mirrored)
+            context = int(contexts[energy * CELLS + min(abs(offset) >> 1, FOLDS - 1) * AGREEMENTS + agreement])
             slot = state & ((1 << SCALE_BITS) - 1)
             symbol = int(symbols[(context << SCALE_BITS) + slot])
             cell = int(cells[context * 256 + symbol])

@@ -194,7 +194,7 @@ def find_grid(
 
 def _operations(plan: PlanePlan, own: Padded, fine: Padded, numbers: Padded, energies: Padded, marks: Marks) -> Padded:
     size = fine.size + fine.size // 4 + 6 * fine.shape[1]
-    if plan.plain.any():
+    if plan.levels.plain.any():
         size += fine.size
     while True:
         operations = np.empty(size, np.int32)
@@ -204,7 +204,7 @@ def _operations(plan: PlanePlan, own: Padded, fine: Padded, numbers: Padded, ene
             energies,
             plan.contexts,
             plan.reaches,
-            plan.plain,
+            plan.levels.plain,
             plan.frequencies.ravel(),
             plan.starts.ravel(),
             operations,
@@ -272,7 +272,7 @@ def _decode_image(
         maximum,
         plan.contexts,
         plan.reaches,
-        plan.plain,
+        plan.levels.plain,
         *tables,
         words.coder,
         words.words,

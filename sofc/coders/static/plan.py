@@ -45,31 +45,25 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """Which context codes a sample. ``edges`` (levels - 1,): energies, rising, at which the next level starts.
+    """Which context codes a sample. All arrays int64.
 
-    ``folds`` (levels,): contexts of a level, 1 or FOLDS. ``plain`` (levels,): low bits coded plainly.
+    ``edges`` (levels - 1,): energies, rising, at which the next level starts. ``cells`` (levels, CELLS): the context of
+    each cell. ``plain`` (contexts,): low bits coded plainly.
     """
 
     edges: Integers
-    folds: Integers
+    cells: Integers
     plain: Integers
 
-    @property
-    def count(self) -> int:
-        """Number of contexts."""
-        return int(self.folds.sum())
+    def by_energy(self) -> npt.NDArray[np.uint8]:
+        """Context of each cell of each energy, shape (ENERGIES * CELLS,)."""
+        return self.cells[levels_of(self.edges)].ravel().astype(np.uint8)
 
-    def contexts(self) -> Integers:
-        """Context of each energy and fold, shape (ENERGIES * FOLDS,)."""
-        level = np.searchsorted(self.edges, np.arange(static.ENERGIES), side="right")
-        start = np.cumsum(self.folds) - self.folds
-        fold = np.minimum(np.arange(static.FOLDS), (self.folds - 1)[level][:, None])
-        result: Integers = (start[level][:, None] + fold).ravel().astype(np.int64)
-        return result
 
-    def plain_by_context(self) -> Integers:
-        """``plain``, for each context."""
-        return np.repeat(self.plain, self.folds)
+def levels_of(edges: Integers) -> Integers:
+    """Level of each energy, shape (ENERGIES,)."""
+    levels: Integers = np.searchsorted(edges, np.arange(static.ENERGIES), side="right").astype(np.int64)
+    return levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +78,11 @@ class PlanePlan:
     levels: Levels
     reaches: Integers
     frequencies: Integers
-    contexts: Integers = field(init=False)
-    plain: Integers = field(init=False)
+    contexts: npt.NDArray[np.uint8] = field(init=False)
     starts: Integers = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "contexts", self.levels.contexts())
-        object.__setattr__(self, "plain", self.levels.plain_by_context())
+        object.__setattr__(self, "contexts", self.levels.by_energy())
         object.__setattr__(self, "starts", np.cumsum(self.frequencies, axis=1) - self.frequencies)
 
     def symbols(self) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.context.statistics import detect_grid, shifted
 from sofc.coders.static.coder import Marks, Padded, Traced, padded, repeat_edges, trace_image
-from sofc.coders.static.plan import Levels, Prediction, marks, taps
+from sofc.coders.static.plan import Prediction, levels_of, marks, taps
 from sofc.kernels import static
 
 Integers = npt.NDArray[np.int64]
@@ -223,22 +223,27 @@ class Survey:
 
 @dataclass(frozen=True)
 class Count:
-    """Last pass: magnitudes by context, plain bits taken off; the largest and smallest column are for those beyond."""
+    """Last pass: magnitudes by cell, plain bits taken off; the largest and smallest column are for those beyond.
+
+    ``edges`` and ``plain`` (levels,) say for each plane where levels start and their plain bits.
+    """
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[Prediction, ...]
-    levels: tuple[Levels, ...]
+    edges: tuple[Integers, ...]
+    plain: tuple[Integers, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
-        """For each plane a histogram (contexts, 2 * WIDEST + 1)."""
-        result = [np.zeros((levels.count, 2 * WIDEST + 1), np.int64) for levels in self.levels]
+        """For each plane a histogram (levels * CELLS, 2 * WIDEST + 1)."""
+        result = [np.zeros((len(plain) * static.CELLS, 2 * WIDEST + 1), np.int64) for plain in self.plain]
         for planes in shifted(images, self.ranges):
             traced = trace_image(planes, self.predictions, self.ranges, detect_grid(planes[0]))
-            for histogram, levels, found in zip(result, self.levels, traced, strict=True):
+            for histogram, edges, plain, found in zip(result, self.edges, self.plain, traced, strict=True):
                 cells, residuals = residuals_of(found)
-                contexts = levels.contexts()[cells]
-                high = np.clip(residuals >> levels.plain_by_context()[contexts], -WIDEST, WIDEST) + WIDEST
-                cells = contexts * histogram.shape[1] + high
+                levels = levels_of(edges)[cells // static.FOLDS]
+                high = np.clip(residuals >> plain[levels], -WIDEST, WIDEST) + WIDEST
+                cells = (levels * static.FOLDS + cells % static.FOLDS) * static.AGREEMENTS + agreements(found)
+                cells = cells * histogram.shape[1] + high
                 histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
         return result
 
@@ -256,3 +261,14 @@ def residuals_of(traced: Traced) -> tuple[Integers, Integers]:
     residuals = np.where(offset < 0, rounded - plane, plane - rounded)
     cells = traced[3] * np.int64(static.FOLDS) + np.minimum(np.abs(offset) >> 1, static.FOLDS - 1)
     return cells.ravel(), residuals.ravel()
+
+
+def agreements(traced: Traced) -> Integers:
+    """On which sides of the rounded prediction W and N stand, as the kernels see it."""
+    own, fine = traced[0].astype(np.int64), traced[1].astype(np.int64)
+    pad = static.PAD
+    rounded = (fine + (1 << (static.FRACTION_BITS - 1))) >> static.FRACTION_BITS
+    across = np.sign(own[pad:-pad, pad - 1 : -pad - 1] - rounded)
+    down = np.sign(own[pad - 1 : -pad - 1, pad:-pad] - rounded)
+    side = 3 * across + down
+    return np.where(fine < rounded << static.FRACTION_BITS, 4 - side, 4 + side).ravel()

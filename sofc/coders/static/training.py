@@ -30,15 +30,19 @@ from sofc.kernels import static
 
 CODER = 3
 EFFORT = 1
-LEVELS = 24
+LEVELS = 20
+CONTEXTS = 120
+ROUNDS = 12
 
 ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.975))
 """Shares of samples below each activity threshold, by class map."""
 PRIOR = 1e-5
 """How much of all classes' equations is added to each class."""
 RIDGE = 0.0005
-SMOOTHING = 8.0
-"""How many samples of its level's distribution are added to each context's."""
+SMOOTHING = 4.0
+"""How many samples of the plane's distribution are added to each context's."""
+SAMPLES_FOR_CONTEXT = 1000
+"""A plane has at most one context for this many samples."""
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -55,7 +59,8 @@ class StaticTraining(CoderTraining):
         self._weights: list[tuple[Integers, Integers]] = []
         self._predictions: list[Prediction] = []
         self._energies: list[int] = []
-        self._levels: list[Levels] = []
+        self._edges: list[Integers] = []
+        self._plain: list[Integers] = []
         self._plans: list[PlanePlan] = []
         self._cost: float | None = None
         self._costs: list[float] = []
@@ -81,7 +86,7 @@ class StaticTraining(CoderTraining):
         if stage == 5:
             return Pass((Survey(self._ranges, tuple(self._predictions)),))
         if stage == 6:
-            return Pass((Count(self._ranges, tuple(self._predictions), tuple(self._levels)),))
+            return Pass((Count(self._ranges, tuple(self._predictions), tuple(self._edges), tuple(self._plain)),))
         return None
 
     def merge(self, statistics: Iterator[Any]) -> None:
@@ -157,12 +162,19 @@ class StaticTraining(CoderTraining):
             self._predictions[number] = _with_energy(self._predictions[number], sums)
 
     def _merge_survey(self, statistics: Iterator[list[Integers]]) -> None:
-        self._levels = [choose_levels(histogram) for histogram in _added(statistics)]
+        for histogram in _added(statistics):
+            edges, plain = choose_levels(histogram)
+            self._edges.append(edges)
+            self._plain.append(plain)
 
     def _merge_count(self, statistics: Iterator[list[Integers]]) -> None:
         self._cost = 0.0
-        for prediction, levels, histogram in zip(self._predictions, self._levels, _added(statistics), strict=True):
-            plan, cost = choose_distributions(prediction, levels, histogram)
+        totals = _added(statistics)
+        for prediction, edges, plain, histogram in zip(
+            self._predictions, self._edges, self._plain, totals, strict=True
+        ):
+            levels, joined = choose_contexts(edges, plain, histogram)
+            plan, cost = choose_distributions(prediction, levels, joined)
             self._plans.append(plan)
             self._costs.append(cost)
             self._cost += cost
@@ -182,7 +194,7 @@ class StaticTraining(CoderTraining):
     def report(self) -> list[str]:
         """Class maps, contexts and bytes of the training images."""
         maps = ", ".join("grid" if plan.prediction.class_map == static.GRID else "texture" for plan in self._plans)
-        contexts = ", ".join(str(plan.levels.count) for plan in self._plans)
+        contexts = ", ".join(str(len(plan.reaches)) for plan in self._plans)
         sizes = ", ".join(str(int(cost / 8)) for cost in self._costs)
         return [f"class maps: {maps}; contexts: {contexts}", f"bytes of the planes of the training images: {sizes}"]
 
@@ -286,8 +298,11 @@ def _entropy(counts: Floats) -> Floats:
     return result
 
 
-def choose_levels(histogram: Integers) -> Levels:
-    """Split energies into at most LEVELS levels such that an ideal code of the histogram takes the fewest bits."""
+def choose_levels(histogram: Integers) -> tuple[Integers, Integers]:
+    """Split energies into at most LEVELS levels such that an ideal code of the histogram takes the fewest bits.
+
+    The edges and the plain bits of each level.
+    """
     counts = histogram.astype(np.float64)
     sums = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
     cells = static.ENERGIES
@@ -313,28 +328,55 @@ def choose_levels(histogram: Integers) -> Levels:
     edges.reverse()
     by_level = np.add.reduceat(counts, [0, *edges], axis=0)
     joined = by_level.sum(axis=1)
-    folded = _entropy(by_level).sum(axis=1) + 3 * CONTEXT_BITS < _entropy(joined)
     mean = (joined * SIZE_MEAN).sum(axis=1) / np.maximum(1, joined.sum(axis=1))
     plain = np.clip(np.floor(np.log2(np.maximum(mean, 1))) - 4, 0, static.MOST_BITS)
-    return Levels(np.array(edges, np.int64), np.where(folded, static.FOLDS, 1).astype(np.int64), plain.astype(np.int64))
+    return np.array(edges, np.int64), plain.astype(np.int64)
+
+
+def choose_contexts(edges: Integers, plain: Integers, histogram: Integers) -> tuple[Levels, Integers]:
+    """Join cells of like distributions to at most CONTEXTS contexts; the levels, and the contexts' histograms.
+
+    ``histogram`` (levels * CELLS, 2 * WIDEST + 1). Only cells of equally many plain bits are joined.
+    """
+    depth = len(plain)
+    bits = np.repeat(plain, static.CELLS)
+    by_level = histogram.reshape(depth, static.CELLS, -1).sum(axis=1) + 0.01
+    shape = by_level / by_level.sum(axis=1, keepdims=True)
+    counts = histogram + 2.0 * np.repeat(shape, static.CELLS, axis=0)
+    # Seeds: every number of plain bits has one, then the cells seen most.
+    totals = histogram.sum(axis=1)
+    order = np.argsort(-totals, kind="stable")
+    first = [int(order[bits[order] == value][0]) for value in np.unique(bits)]
+    room = int(min(CONTEXTS, 1 + totals.sum() // SAMPLES_FOR_CONTEXT))
+    seeds = [*first, *(int(cell) for cell in order if cell not in first)][: max(len(first), room)]
+    centres, centre_bits = counts[seeds], bits[seeds]
+    forbidden = bits[:, None] != centre_bits
+    for _ in range(ROUNDS):
+        logarithms = np.log2((centres + 1e-3) / (centres + 1e-3).sum(axis=1, keepdims=True))
+        cost = np.where(forbidden, np.inf, -counts @ logarithms.T)
+        chosen = cost.argmin(axis=1)
+        centres = np.zeros_like(centres)
+        np.add.at(centres, chosen, counts)
+    used, cells = np.unique(chosen, return_inverse=True)
+    joined = np.zeros((len(used), histogram.shape[1]), np.int64)
+    np.add.at(joined, cells.ravel(), histogram)
+    return Levels(edges, cells.reshape(depth, static.CELLS).astype(np.int64), centre_bits[used]), joined
 
 
 def choose_distributions(prediction: Prediction, levels: Levels, histogram: Integers) -> tuple[PlanePlan, float]:
-    """The plan, and the bits that it takes to code what was counted."""
-    starts = np.cumsum(levels.folds) - levels.folds
-    level = np.repeat(np.arange(len(levels.folds)), levels.folds)
-    by_level = np.add.reduceat(histogram, starts, axis=0).astype(np.float64) + 0.01
-    shape = by_level / by_level.sum(axis=1, keepdims=True)
-    smooth = histogram + SMOOTHING * shape[level]
-    reaches = np.zeros(levels.count, np.int64)
-    frequencies = np.zeros((levels.count, SYMBOLS), np.int64)
+    """The plan, and the bits that it takes to code what was counted: (contexts, 2 * WIDEST + 1)."""
+    every = histogram.sum(axis=0) + 0.01
+    smooth = histogram + SMOOTHING * every / every.sum()
+    contexts = len(histogram)
+    reaches = np.zeros(contexts, np.int64)
+    frequencies = np.zeros((contexts, SYMBOLS), np.int64)
     total = 0.0
-    for k in range(levels.count):
+    for k in range(contexts):
         costs = np.array([_cost(smooth[k], reach) for reach in range(1, MAX_REACH + 1)])
         reach = int(costs.argmin()) + 1
         reaches[k] = reach
         frequencies[k, : 2 * reach + 1] = _frequencies(_symbols(smooth[k], reach))
-        total += float(costs[reach - 1]) + float(levels.plain_by_context()[k]) * float(histogram[k].sum())
+        total += float(costs[reach - 1]) + float(levels.plain[k]) * float(histogram[k].sum())
     return PlanePlan(prediction, levels, reaches, frequencies), total
 
 
