@@ -15,14 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from sofc.codebook import Codebook
 from sofc.coders.base import PlaneRange
-from sofc.coders.shape import NeutralShapeCoder, ShapeCoder, ShapeTraining, combine, measure
+from sofc.coders.shape import NeutralShapeCoder, ShapeCoder, ShapeTraining, combine, measure, mined_planes
+from sofc.coders.shape.counts import MAX_COUNT, build_counts, parse_counts
+from sofc.coders.shape.huffman import HuffmanCode, code_lengths
 from sofc.coders.shape.mining import EXCERPT, STRIP_ROWS, excerpt
 from sofc.coders.shape.neutral import SPLITS, VARIANTS, neutral_parameters
 from sofc.coders.shape.parameters import PlaneParameters, ShapeSet, shape_model
 from sofc.coders.shape.plane import decode_plane, encode_plane
 from sofc.coders.shape.section import build_section, parse_section
 from sofc.coders.transforms import PAPERS
+from sofc.container.records import Model, Section
 from sofc.errors import FormatError
 from sofc.kernels.predict import NONE
 
@@ -45,6 +49,13 @@ def train(images, ranges, shard=3, **settings):
         copy = pickle.loads(pickle.dumps(task))
         training.merge(pickle.loads(pickle.dumps(copy.collect(iter(shard)))) for shard in shards)
     return training
+
+
+def parameters_of(training):
+    """The sections that the model names, one a plane."""
+    ((_, numbers),) = training.models()
+    everything = training.sections()
+    return [everything[number].data for number in numbers]
 
 
 def smooth(rng, shape, low, high, steps=3):
@@ -96,7 +107,7 @@ def sections(kind: str) -> tuple[tuple[bytes, ...], list[PlaneRange]]:
     else:
         images = [[smooth(rng, (13, 12), *span) for span in PAIR] for _ in range(3)]
         ranges = PAIR
-    return tuple(section.data for section in train(images, ranges, **settings).sections()), ranges
+    return tuple(parameters_of(train(images, ranges, **settings))), ranges
 
 
 KINDS = ("binary", "published", "rgb", "deep", "pair")
@@ -340,7 +351,7 @@ def test_training_takes_images_of_different_sizes():
     rng = np.random.default_rng(11)
     images = [[smooth(rng, shape, 0, 255)] for shape in ((9, 12), (1, 30), (17, 5), (3, 3))]
     training = train(images, GRAY, iterations=1)
-    tested = ShapeCoder.from_sections([section.data for section in training.sections()])
+    tested = ShapeCoder.from_sections(parameters_of(training))
     for planes in images:
         check_round_trip(tested, planes, GRAY, planes[0].shape[0])
     assert any("iteration 1" in line for line in training.report())
@@ -348,10 +359,10 @@ def test_training_takes_images_of_different_sizes():
 
 def test_training_on_blank_images():
     training = train([[np.full((6, 6), 7, np.int32)]] * 2, GRAY)
-    tested = ShapeCoder.from_sections([section.data for section in training.sections()])
+    tested = ShapeCoder.from_sections(parameters_of(training))
     check_round_trip(tested, [smooth(np.random.default_rng(1), (6, 6), 0, 255)], GRAY, 6)
     binary = train([[np.zeros((6, 6), np.int32)]], BINARY)
-    tested = ShapeCoder.from_sections([section.data for section in binary.sections()])
+    tested = ShapeCoder.from_sections(parameters_of(binary))
     check_round_trip(tested, [np.eye(6, dtype=np.int32)], BINARY, 6)
 
 
@@ -361,7 +372,7 @@ def test_iterations_gain():
 
     def total(iterations):
         training = train(images, BINARY, iterations=iterations, max_shapes=30, max_window=(8, 8))
-        tested = ShapeCoder.from_sections([section.data for section in training.sections()])
+        tested = ShapeCoder.from_sections(parameters_of(training))
         return sum(len(tested.encode(planes, BINARY, 14)[0]) for planes in images)
 
     assert total(6) < total(0)
@@ -401,7 +412,7 @@ def test_pages():
     rng = np.random.default_rng(6)
     images = [page(rng, shape) for shape in ((90, 120), (130, 150))]
     trained = train(images, BINARY, iterations=2, max_shapes=60, max_window=(12, 12))
-    tested = ShapeCoder.from_sections([section.data for section in trained.sections()])
+    tested = ShapeCoder.from_sections(parameters_of(trained))
     (stream,) = check_round_trip(tested, page(rng, (110, 140)), BINARY, 110)
     assert 110 * 140 / 8 / len(stream) > 6
 
@@ -416,6 +427,57 @@ def test_excerpt():
     assert all((strip == page[top : top + rows]).all() for top, strip in zip(tops, strips, strict=True))
     for whole, image_rows, limits in ((page, 1024, (4, 4)), (page, 512, (28, 28)), (page[:64], 64, (28, 28))):
         assert excerpt(whole, image_rows, limits) == ([whole], image_rows)
+
+
+@pytest.mark.parametrize("ranges", [BINARY, PAIR])
+def test_counts(ranges):
+    """A codebook keeps how often each shape was placed: what coding the images it was trained on places."""
+    rng = np.random.default_rng(12)
+    images = rings(rng, 20) if ranges == BINARY else [[smooth(rng, (30, 30), *span) for span in ranges]] * 4
+    settings = {"max_window": (5, 5)} if ranges == BINARY else {"split": 3}
+    trained = train(images, ranges, iterations=1, max_shapes=30, **settings)
+    models = [Model(len(ranges), 16, 0, ShapeCoder.id, *model) for model in trained.models()]
+    codebook = Codebook("counted", tuple(models), tuple(trained.sections()))
+    planes = mined_planes(Codebook.from_bytes(codebook.to_bytes()))
+    assert [(plane.model, plane.plane) for plane in planes] == [(0, number) for number in range(len(ranges))]
+    tested = ShapeCoder.from_sections(parameters_of(trained))
+    joint = [np.concatenate(stack) for stack in zip(*images, strict=True)]
+    coded = tested.encode_planes(joint, ranges, images[0][0].shape[0], use_shapes=True)
+    for plane, encoded in zip(planes, coded, strict=True):
+        used = encoded.pairs.shapes[encoded.pairs.shapes > 0] - 1
+        assert used.size > 0
+        assert plane.shape_counts.tolist() == np.bincount(used, minlength=len(plane.shapes.shapes)).tolist()
+        assert plane.counts.sum() == encoded.pairs.shapes.size
+        assert (np.diff(plane.shape_counts[plane.order]) <= 0).all()
+
+
+@given(st.lists(st.integers(0, MAX_COUNT + 5), min_size=1, max_size=40))
+def test_sections_of_counts(counts):
+    counts = np.array(counts)
+    code = HuffmanCode.from_lengths(code_lengths(counts))
+    data = build_counts(counts, code)
+    assert parse_counts(data, code).tolist() == np.minimum(counts, MAX_COUNT).tolist()
+    with pytest.raises(FormatError):
+        parse_counts(data + b"\1", code)
+
+
+@given(st.binary(max_size=30), st.integers(1, 9))
+def test_garbage_sections_of_counts(data, symbols):
+    code = HuffmanCode.from_lengths(code_lengths(np.ones(symbols, np.int64)))
+    try:
+        counts = parse_counts(data, code)
+    except FormatError:
+        return
+    assert build_counts(counts, code) == data
+
+
+def test_codebook_without_counts():
+    data, ranges = sections("published")
+    parts = [Section(ShapeCoder.id, 0, one) for one in data]
+    (plane,) = mined_planes(Codebook("bare", (Model(len(ranges), 8, 0, 1, 0, (0,)),), tuple(parts)))
+    assert plane.counts is None and plane.shape_counts is None
+    lengths = plane.shapes.code.lengths[plane.shapes.singles + 1 :]
+    assert len(plane.order) > 0 and (np.diff(lengths[plane.order]) >= 0).all()
 
 
 # The compressible indicator.
@@ -454,7 +516,7 @@ def test_drive():
     folder = Path(DATA) / "drive"
     images = [read_rgb(path) for path in sorted((folder / "train").glob("*.tif"))[::4]]
     trained = train(images, RGB)
-    tested = ShapeCoder.from_sections([section.data for section in trained.sections()])
+    tested = ShapeCoder.from_sections(parameters_of(trained))
     ratios = []
     for path in sorted((folder / "test").glob("*.tif"))[:6]:
         planes = read_rgb(path)
@@ -475,7 +537,7 @@ def read_digits(part, digit):
 def test_mnist():
     """Digit 0 with its own codebook beats the published 3.06, here trained on a third of the images."""
     trained = train([[image] for image in read_digits("train", 0)[::3]], BINARY, shard=128)
-    tested = ShapeCoder.from_sections([section.data for section in trained.sections()])
+    tested = ShapeCoder.from_sections(parameters_of(trained))
     stacked = read_digits("test", 0).reshape(-1, 28)
     (stream,) = check_round_trip(tested, [stacked], BINARY, 28)
     assert stacked.size / 8 / len(stream) > 3.2

@@ -167,11 +167,11 @@ def _print_shapes(console: Console, plane: dict[str, Any]) -> None:
     shapes = plane["shapes"]
     line = f"  shapes of model {plane['model']}, plane {plane['plane']}: {len(shapes)}"
     if plane["singles"] is not None:
-        line += f", placed {sum(shape['count'] for shape in shapes)} times in training"
-        line += f", and single samples {plane['singles']} times"
+        line += f", placed {count_of(sum(shape['count'] for shape in shapes), 'time')} in training"
+        line += f", and single samples {count_of(plane['singles'], 'time')}"
     console.answer(line)
     for shape in shapes[:LISTED]:
-        count = "" if shape["count"] is None else f"placed {shape['count']} times, "
+        count = "" if shape["count"] is None else f"placed {count_of(shape['count'], 'time')}, "
         console.answer(f"    {shape['rows']}x{shape['columns']}: {count}codeword of {count_of(shape['bits'], 'bit')}")
     if len(shapes) > LISTED:
         console.answer(f"    and {len(shapes) - LISTED} more, which --json lists and --render draws")

@@ -60,7 +60,7 @@ def _picture(planes: list[MinedPlane]) -> Any:
             y = top + HEADING + place // COLUMNS * CELL
             window = Image.fromarray(_window(shape, largest))
             picture.paste(window, (x + (CELL - window.width) // 2, y + (WINDOW - window.height) // 2))
-            label = f"{shape.shape[0]}x{shape.shape[1]} {_frequency(plane, int(number))}"
+            label = f"{shape.shape[0]}x{shape.shape[1]}: {_frequency(plane, int(number))}"
             draw.text((x + (CELL - draw.textlength(label)) / 2, y + CELL - LABEL - 2), label, fill=200)
         top += space
     return picture

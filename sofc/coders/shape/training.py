@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sofc.coders.base import PlaneRange
 from sofc.coders.shape import mining, survey
 from sofc.coders.shape.coder import ShapeCoder
+from sofc.coders.shape.counts import COUNTS, PARAMETERS, build_counts
 from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.section import MAX_WORTH, build_section
 from sofc.coders.training import CoderTraining, Pass, Task
@@ -67,6 +68,7 @@ class ShapeTraining(CoderTraining):
         self._contexts = contexts
         self._lines: list[str] = []
         self._parameters: list[PlaneParameters] = []
+        self._counts: list[npt.NDArray[np.int64]] = []
         self._passes = self._run()
         self._task: Task | None = next(self._passes)
 
@@ -82,12 +84,19 @@ class ShapeTraining(CoderTraining):
             self._task = None
 
     def sections(self) -> list[Section]:
-        """One section a plane."""
-        return [Section(ShapeCoder.id, 0, build_section(parameters)) for parameters in self._parameters]
+        """Two sections a plane: its parameters, then for people how often its shapes were placed."""
+        return [
+            section
+            for parameters, counts in zip(self._parameters, self._counts, strict=True)
+            for section in (
+                Section(ShapeCoder.id, PARAMETERS, build_section(parameters)),
+                Section(ShapeCoder.id, COUNTS, build_counts(counts, parameters.shapes.code)),
+            )
+        ]
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
-        """One model, of no effort."""
-        return [(0, tuple(range(len(self._parameters))))]
+        """One model, of no effort, which uses the parameters of each plane."""
+        return [(0, tuple(range(0, 2 * len(self._parameters), 2)))]
 
     def report(self) -> list[str]:
         """Choices for each plane, and bytes after each iteration."""
@@ -206,7 +215,9 @@ class ShapeTraining(CoderTraining):
         for plane, index in enumerate(best):
             self._lines.append(f"plane {plane}: shapes chosen by count x size**{mining.EXPONENTS[index]}")
         chosen = [candidates[index] for candidates, index in zip(published, best, strict=True)]
-        bits = [candidates[index].bits for candidates, index in zip(placed, best, strict=True)]
+        results = [candidates[index] for candidates, index in zip(placed, best, strict=True)]
+        bits = [one.bits for one in results]
+        self._counts = [one.symbols for one in results]
         self._note("one pass", bits, detail_bits, chosen)
         if self._iterations == 0 or not any(one.keys.size for one in found):
             return chosen
@@ -231,7 +242,7 @@ class ShapeTraining(CoderTraining):
             before = sum(best_bits)
             for plane, model in enumerate(models):
                 if len(model.shapes) <= self._max_shapes and bits[plane] < best_bits[plane]:
-                    best[plane], best_bits[plane] = model, bits[plane]
+                    best[plane], best_bits[plane], self._counts[plane] = model, bits[plane], results[plane].symbols
             settled = iteration > 0 and all(len(model.shapes) <= self._max_shapes for model in models)
             if settled and sum(best_bits) > (1 - LEAST_GAIN) * before:
                 break
