@@ -188,6 +188,6 @@ def mix(near: Surroundings, small: bool, plan: Any, network: Any, state: NaiveSt
             chance, seen = counters[slots[number]]
             rate = 2 * 65536 * 5 // (10 * seen + 16)
             chance += ((2**22 - 1 - chance) * rate >> 16) if bit else -(chance * rate >> 16)
-            counters[slots[number]] = chance, min(seen + 1, 255)
+            counters[slots[number]] = chance, min(seen + 1, 127)
 
     return clamp((mixed + refined) >> 1, 1, 65535), learn

@@ -90,7 +90,7 @@ def random_state(rng, contexts, slot_bits, network):
     """A state that is not neutral in any part."""
     state = PlaneState.neutral(contexts, slot_bits, network)
     state.counters[:] = rng.integers(0, 1 << 22, state.counters.size).astype(np.uint32) << np.uint32(10)
-    state.counters |= rng.integers(0, 256, state.counters.size).astype(np.uint32)
+    state.counters |= rng.integers(0, 128, state.counters.size).astype(np.uint32)
     state.mixers += rng.integers(-20000, 20000, state.mixers.shape).astype(np.int32)
     state.blend += rng.integers(-9000, 9000, state.blend.shape).astype(np.int32)
     state.trust[:] = rng.integers(0, 65536, state.trust.shape)
@@ -156,7 +156,7 @@ def test_inverted_planes_cost_the_same():
 def test_kernel_does_as_its_plain_twin(image, seed, skip_quiet, asks, images, rate):
     rng = np.random.default_rng(seed)
     contexts = [(LARGE + SMALL)[k] for k in rng.permutation(len(LARGE + SMALL))[:3]]
-    plan = PlanePlan(tuple(contexts), 8, skip_quiet, rate)
+    plan = PlanePlan(tuple(contexts), 8, skip_quiet, rate, 0)
     network = random_network(rng) if asks else None
     start = random_state(rng, 3, 8, asks)
     plane = np.concatenate([np.roll(image, k, 0) for k in range(images)]).astype(np.uint8)
@@ -182,7 +182,7 @@ def test_kernel_does_as_its_plain_twin(image, seed, skip_quiet, asks, images, ra
 def test_twin_of_images_too_wide_for_position():
     rng = np.random.default_rng(6)
     plane = (rng.random((4, 66)) < 0.2).astype(np.uint8)
-    plan = PlanePlan((SMALL[2], LARGE[4], LARGE[11]), 8, True, 2)
+    plan = PlanePlan((SMALL[2], LARGE[4], LARGE[11]), 8, True, 2, 0)
     start = random_state(rng, 3, 8, True)
     network = random_network(rng)
     stream = encode_plane(PlaneModel(plan, network, start), plane, 4, start.copy())
@@ -236,7 +236,7 @@ def test_models_with_sections_missing_are_refused():
         with pytest.raises(FormatError):
             BilevelCoder.from_sections(sections[:count])
     with pytest.raises(FormatError):
-        BilevelCoder.from_sections([pack_plan(PlanePlan(SMALL[:1], 8, False, 2)), *sections[1:]])
+        BilevelCoder.from_sections([pack_plan(PlanePlan(SMALL[:1], 8, False, 2, 1)), *sections[1:]])
 
 
 def test_other_planes_are_refused():
@@ -251,16 +251,16 @@ def test_other_planes_are_refused():
 
 def test_sections_round_trip():
     rng = np.random.default_rng(12)
-    plan = PlanePlan(LARGE, 9, True, 3)
+    plan = PlanePlan(LARGE, 9, True, 3, 2)
     unpacked = unpack_plan(pack_plan(plan))
     assert np.array_equal(unpacked.table(len(LARGE)), plan.table(len(LARGE)))
-    assert (unpacked.slot_bits, unpacked.skip_quiet, unpacked.rate) == (9, True, 3)
+    assert (unpacked.slot_bits, unpacked.skip_quiet, unpacked.rate, unpacked.memory) == (9, True, 3, 2)
 
     state = random_state(rng, 3, 9, True)
-    counters = unpack_counters(pack_counters(state.counters, 3, 1), 3, 2, 9)
+    counters = unpack_counters(pack_counters(state.counters, 3, 1, 1), 3, 2, 9, 1)
     assert counters.shape == (2 << 9,)
     # What a section can say comes back as it is.
-    again = unpack_counters(pack_counters(np.concatenate([counters, counters[: 1 << 9]]), 3, 1), 3, 2, 9)
+    again = unpack_counters(pack_counters(np.concatenate([counters, counters[: 1 << 9]]), 3, 1, 1), 3, 2, 9, 1)
     assert np.array_equal(again, counters)
 
     contexts, asks, mixed = unpack_mixers(pack_mixers(state, 3, True))
@@ -284,7 +284,7 @@ def test_training_is_the_same_every_time_and_helps():
     assert [effort for effort, _ in first.models()] == list(EFFORTS)
     assert len(first.report()) == len(EFFORTS)
     plane = rings(1, seed=30)[0][0]
-    plan = PlanePlan(SMALL, 8, False, 2)
+    plan = PlanePlan(SMALL, 8, False, 2, 1)
     untrained = PlaneModel(plan, None, PlaneState.neutral(7, 8, False))
     before = len(encode_plane(untrained, plane.astype(np.uint8), 12, untrained.start.copy()))
     (after,) = BilevelCoder.from_sections(sections_of(first, 5)).encode([plane], BINARY, 12)

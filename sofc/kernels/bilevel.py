@@ -23,7 +23,7 @@ CONTEXT_COLUMNS = 6
 SMALL = 64
 """Only images of at most so many rows and columns have terms of position."""
 
-COUNT_LIMIT = 255
+COUNT_LIMIT = 127
 TRUST_ROWS = 8
 TRUST_COLUMNS = 40
 """Cells of a trust map: by how much a counter has seen and by its stretched probability in steps of 128."""
@@ -105,7 +105,7 @@ def opinion(
         for j in range(units):
             total += np.int64(second[i, j]) * hidden[j]
         activity = max(0, min(ACTIVITY_LIMIT, total >> NETWORK_BITS))
-        out += (activity * third[0, i]) >> NETWORK_BITS
+        out += (activity * np.int64(third[0, i])) >> NETWORK_BITS
     out = max(-OPINION_LIMIT, min(OPINION_LIMIT, out >> (NETWORK_BITS - 8)))
     return out  # type: ignore[no-any-return]
 

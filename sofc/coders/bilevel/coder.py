@@ -53,7 +53,7 @@ class BilevelCoder(Coder):
             if asks and not rest:
                 raise FormatError("a bilevel model lacks its network")
             network = unpack_network(rest.pop(0)) if asks else None
-            start.counters = unpack_counters(counters, len(plan.contexts), used, plan.slot_bits)
+            start.counters = unpack_counters(counters, len(plan.contexts), used, plan.slot_bits, plan.memory)
             models.append(PlaneModel(plan, network, start))
         if not models:
             raise FormatError("a bilevel model has at least one plane")

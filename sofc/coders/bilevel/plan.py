@@ -59,20 +59,25 @@ EFFORTS = {
     4: Effort(5, False),
     5: Effort(7, False),
     6: Effort(10, False),
-    7: Effort(16, False),
-    8: Effort(8, True),
+    7: Effort(13, False),
+    8: Effort(13, True),
     9: Effort(20, True),
 }
 
 
 @dataclass(frozen=True)
 class PlanePlan:
-    """``slot_bits``: each context has 2**slot_bits counters. ``skip_quiet`` and ``rate`` as ``code_plane`` has them."""
+    """What all efforts share but for counters and network.
+
+    ``slot_bits``: each context has 2**slot_bits counters. ``skip_quiet`` and ``rate`` as ``code_plane`` has them.
+    ``memory`` (0-3): trained counters start as if they had seen at most 8 << memory samples; less adapts faster.
+    """
 
     contexts: tuple[Context, ...]
     slot_bits: int
     skip_quiet: bool
     rate: int
+    memory: int
 
     def table(self, used: int) -> Integers:
         """The first ``used`` contexts as the kernel takes them, shape (used, CONTEXT_COLUMNS)."""

@@ -43,52 +43,54 @@ NETWORK_STEP = 5
 CHANCE_STEP = 148
 CHANCES: Integers = squash(np.arange(32) * CHANCE_STEP - 2294).astype(np.int64)
 """The 32 probabilities that a trained counter may start with, in 1/65536."""
-SEEN: Integers = np.array([2, 5, 20, 100], np.int64)
-"""How much a trained counter may have seen."""
+SEEN: Integers = np.array([1, 2, 4, 8], np.int64)
+"""How much a trained counter may have seen, times 2**memory."""
+MAX_MEMORY = 3
 
 
 def pack_plan(plan: PlanePlan) -> bytes:
-    """Kind 0: three bytes (contexts; slot bits, 128 added where quiet samples are skipped; rate), then for each
+    """Kind 0: four bytes (contexts; slot bits, 128 added where quiet samples are skipped; rate; memory), then for each
     context four bytes: nearest neighbours, then its three terms, 0 for none."""
-    head = [len(plan.contexts), plan.slot_bits | plan.skip_quiet << 7, plan.rate]
+    head = [len(plan.contexts), plan.slot_bits | plan.skip_quiet << 7, plan.rate, plan.memory]
     rows = [[neighbours, *terms, 0, 0, 0][:4] for neighbours, terms in plan.contexts]
     return bytes(head + [number for row in rows for number in row])
 
 
 def unpack_plan(data: bytes) -> PlanePlan:
     """Inverse of pack_plan. Raises FormatError."""
-    if len(data) < 3 or len(data) != 3 + 4 * data[0] or not 1 <= data[0] <= MAX_CONTEXTS:
+    if len(data) < 4 or len(data) != 4 + 4 * data[0] or not 1 <= data[0] <= MAX_CONTEXTS:
         raise FormatError("the plan of a bilevel model has another length than it says")
     contexts = []
-    for start in range(3, len(data), 4):
+    for start in range(4, len(data), 4):
         neighbours, *terms = data[start : start + 4]
         if neighbours > len(NEIGHBOURS) or max(terms) >= bilevel.TERMS:
             raise FormatError("a context of a bilevel model is out of range")
         contexts.append(Context(neighbours, tuple(terms)))
-    slot_bits, rate = data[1] & 127, data[2]
-    if slot_bits not in SLOT_BITS or not 1 <= rate <= bilevel.RATE_LIMIT:
+    slot_bits, rate, memory = data[1] & 127, data[2], data[3]
+    if slot_bits not in SLOT_BITS or not 1 <= rate <= bilevel.RATE_LIMIT or memory > MAX_MEMORY:
         raise FormatError("the plan of a bilevel model is out of range")
-    return PlanePlan(tuple(contexts), slot_bits, data[1] > 127, rate)
+    return PlanePlan(tuple(contexts), slot_bits, data[1] > 127, rate, memory)
 
 
-def pack_counters(counters: npt.NDArray[np.uint32], contexts: int, least_seen: int) -> bytes:
+def pack_counters(counters: npt.NDArray[np.uint32], contexts: int, memory: int, least_seen: int) -> bytes:
     """Kind 1: for each context the length of its table (4 bytes), then the tables; rarer counters are left out."""
-    tables = [_code_counters(_symbols(row, least_seen)) for row in counters.reshape(contexts, -1)]
+    tables = [_code_counters(_symbols(row, memory, least_seen)) for row in counters.reshape(contexts, -1)]
     return b"".join(len(table).to_bytes(4, "little") for table in tables) + b"".join(tables)
 
 
-def unpack_counters(data: bytes, contexts: int, used: int, slot_bits: int) -> npt.NDArray[np.uint32]:
+def unpack_counters(data: bytes, contexts: int, used: int, slot_bits: int, memory: int) -> npt.NDArray[np.uint32]:
     """The first ``used`` of ``contexts`` tables, shape (used * 2**slot_bits,). Raises FormatError."""
     sizes = [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(contexts)]
     if len(data) != 4 * contexts + sum(sizes):
         raise FormatError("the counters of a bilevel model have another length than they say")
     result = np.empty((used, 1 << slot_bits), np.uint32)
+    states = _states(memory)
     start = 4 * contexts
     for row, size in zip(result, sizes, strict=False):
         symbols = np.zeros(row.size, np.uint8)
         coder, buffer = _decoder(data[start : start + size])
         binary.code_counters(False, symbols, 1, _counter_chances(), coder, buffer)
-        row[:] = _STATES[symbols]
+        row[:] = states[symbols]
         start += size
     return result.ravel()
 
@@ -178,16 +180,17 @@ def _bounded(values: Integers, limit: int) -> npt.NDArray[np.int32]:
     return np.clip(values, -limit, limit).astype(np.int32)
 
 
-_STATES = np.array(
-    [NEUTRAL_COUNTER] + [(int(chance) << 6 << 10) | int(seen) for chance in CHANCES for seen in SEEN], np.uint32
-)
+def _states(memory: int) -> npt.NDArray[np.uint32]:
+    """Counter of each symbol of ``code_counters``."""
+    trained = [(int(chance) << 6 << 10) | (int(seen) << memory) for chance in CHANCES for seen in SEEN]
+    return np.array([NEUTRAL_COUNTER, *trained], np.uint32)
 
 
-def _symbols(counters: npt.NDArray[np.uint32], least_seen: int) -> npt.NDArray[np.uint8]:
+def _symbols(counters: npt.NDArray[np.uint32], memory: int, least_seen: int) -> npt.NDArray[np.uint8]:
     seen = (counters & 1023).astype(np.int64)
     stretched = mixing.STRETCH[(counters >> 20).astype(np.int64)]
     chance = np.clip((stretched + 2294 + CHANCE_STEP // 2) // CHANCE_STEP, 0, 31)
-    how_often = np.searchsorted((SEEN[:-1] + SEEN[1:]) // 2, seen, side="left")
+    how_often = np.searchsorted(((SEEN[:-1] + SEEN[1:]) << memory) // 2, seen, side="left")
     return np.where(seen < max(1, least_seen), 0, 1 + 4 * chance + how_often).astype(np.uint8)
 
 

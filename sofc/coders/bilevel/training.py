@@ -29,11 +29,11 @@ from sofc.kernels import bilevel
 CODER = 4
 FIT_SAMPLES = 1 << 24
 """Samples of one plane that the network is fitted to at most."""
-PRACTICE_SAMPLES = 1 << 26
+PRACTICE_SAMPLES = 1 << 25
 """Samples of one plane that practice goes through at most; of larger collections it takes every n-th piece."""
 LOADED_SAMPLES = 1 << 30
 """Samples that practice has read at most."""
-COUNTER_BYTES = 600_000
+COUNTER_BYTES = 750_000
 """About the largest size of one plane's counters: so rare ones are left out until they fit."""
 
 UNITS = {True: (64, 24), False: (32, 16)}
@@ -62,8 +62,10 @@ class BilevelTraining(CoderTraining):
     @property
     def _plan(self) -> PlanePlan:
         contexts = SMALL if self._small else LARGE
-        slot_bits = self._slot_bits or (16 if self._small else 18)
-        return PlanePlan(contexts, slot_bits, not self._small, 2)
+        slot_bits = self._slot_bits or (17 if self._small else 18)
+        # Large images differ more among themselves: adapt faster.
+        rate, memory = (2, 1) if self._small else (8, 0)
+        return PlanePlan(contexts, slot_bits, not self._small, rate, memory)
 
     def next_pass(self) -> Pass | None:
         """Scale over all images; network and practice over samples of them."""
@@ -130,7 +132,7 @@ class BilevelTraining(CoderTraining):
     def _packed_counters(self, plane: int) -> bytes:
         least_seen = 2
         while True:
-            packed = pack_counters(self._counters[plane], len(self._plan.contexts), least_seen)
+            packed = pack_counters(self._counters[plane], len(self._plan.contexts), self._plan.memory, least_seen)
             if len(packed) <= COUNTER_BYTES or least_seen >= 16:
                 return packed
             least_seen += 1
