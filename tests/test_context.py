@@ -9,7 +9,7 @@ import naive_context as naive
 import numpy as np
 import pytest
 from helpers import chunks_of
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -648,6 +648,7 @@ def sections_of(trained, effort):
 
 
 @pytest.mark.parametrize("section", ["plan", "counters", "mixers"])
+@settings(max_examples=4 if INTERPRETED else settings.default.max_examples)
 @given(st.data())
 def test_damaged_sections(trained, section, data):
     """A section with a bit turned, cut, or longer is refused, or codes planes as well as it can."""
@@ -666,6 +667,8 @@ def test_damaged_sections(trained, section, data):
         damaged[data.draw(st.integers(0, min(5, len(damaged) - 1)))] = data.draw(st.integers(0, 255))
     else:
         damaged[6:] = data.draw(st.binary(max_size=80))
+    # A plan's fifth byte says how many counters there are: interpreted kernels take minutes for a million.
+    assume(not INTERPRETED or section != "plan" or len(damaged) < 5 or damaged[4] not in range(15, 21))
     sections[number] = bytes(damaged)
     try:
         coder = ContextCoder.from_sections(sections)
@@ -707,8 +710,9 @@ def test_mixers_of_more_contexts_than_the_plan_has(trained):
 
 def test_damaged_codebooks_in_files(trained):
     """A codebook that names damaged sections decodes a file with our errors or the right samples, nothing else."""
-    training, (y, u, v) = trained
-    samples = np.stack([y, np.clip(u + 128, 0, 255), np.clip(v + 128, 0, 255)], -1).astype(np.uint8)
+    training, (plane, _, _) = trained
+    # Quiet samples: small enough against raw ones even where little could be learnt.
+    samples = np.stack([(plane + 1000) // 8] * 3, -1).astype(np.uint8)
     models = (Model(3, 8, NONE.id, ContextCoder.id, 2, dict(training.models())[2]),)
     sections = tuple(training.sections())
     codebook = Codebook("test", models, sections, "")
