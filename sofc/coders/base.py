@@ -13,6 +13,10 @@ Plane = npt.NDArray[np.int32]
 """Samples of one coded component, shape (rows, width)."""
 
 
+MAX_COUNTERS = 1 << 26
+"""Adaptive counters of all planes of a model: what a few bytes of a codebook may make a decoder allocate."""
+
+
 class PlaneRange(NamedTuple):
     """The values that a plane may hold, both ends included."""
 

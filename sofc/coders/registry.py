@@ -23,7 +23,9 @@ from sofc.image import PixelFormat
 RAW_MODEL = 0
 FIRST_CODEBOOK_MODEL = 64
 
-TRAINED = {coder.id: coder for coder in (ShapeCoder, ContextCoder, StaticCoder, BilevelCoder)}
+TRAINED: dict[int, type[ShapeCoder | ContextCoder | StaticCoder | BilevelCoder]] = {
+    coder.id: coder for coder in (ShapeCoder, ContextCoder, StaticCoder, BilevelCoder)
+}
 """Coders that are made of a codebook's sections."""
 
 CODERS = {coder.name: coder for coder in (RawCoder, *TRAINED.values())}
@@ -102,9 +104,15 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     if not accepts(model, pixel_format):
         raise CodebookError(f"model {index} of codebook {codebook.name!r} is for other images", codebook_id=codebook.id)
     transform = TRANSFORMS[model.transform]
-    sections = [codebook.sections[k].data for k in model.sections]
-    if model.coder == RawCoder.id:
+    sections = [codebook.sections[k] for k in model.sections]
+    if any(section.coder != model.coder for section in sections):
+        raise FormatError(f"model {index} of codebook {codebook.name!r} uses sections of another coder")
+    if model.coder == RawCoder.id and not sections:
         return transform, RawCoder()
     if model.coder not in TRAINED:
         raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
-    return transform, TRAINED[model.coder].from_sections(sections)
+    trained = TRAINED[model.coder].from_sections([section.data for section in sections])
+    wanted = len(transform.ranges(model.components, pixel_format.coded_bits)) - transform.corrections
+    if trained.planes != wanted:
+        raise FormatError(f"model {index} of codebook {codebook.name!r} has {trained.planes} planes, not {wanted}")
+    return transform, trained

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.base import MAX_COUNTERS, Coder, Plane, PlaneRange
 from sofc.coders.bilevel.plan import NO_NETWORK, Network, PlanePlan, PlaneState
 from sofc.coders.bilevel.section import unpack_counters, unpack_mixers, unpack_network, unpack_plan
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 from sofc.kernels import bilevel, binary
 from sofc.kernels.binary import Bytes, Integers
 
@@ -37,10 +37,16 @@ class BilevelCoder(Coder):
     def __init__(self, models: Sequence[PlaneModel]) -> None:
         self.models = tuple(models)
 
+    @property
+    def planes(self) -> int:
+        """Planes that have models."""
+        return len(self.models)
+
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> BilevelCoder:
         """For each plane its plan, counters and mixers, and its network where the mixers ask it. Raises FormatError."""
         models = []
+        total = 0
         rest = list(sections)
         while rest:
             if len(rest) < 3:
@@ -52,6 +58,9 @@ class BilevelCoder(Coder):
                 raise FormatError("the mixers of a bilevel model use more contexts than it has")
             if asks and not rest:
                 raise FormatError("a bilevel model lacks its network")
+            total += used << plan.slot_bits
+            if total > MAX_COUNTERS:
+                raise LimitError(f"a bilevel model has more than {MAX_COUNTERS} counters")
             network = unpack_network(rest.pop(0)) if asks else None
             start.counters = unpack_counters(counters, len(plan.contexts), used, plan.slot_bits, plan.memory)
             models.append(PlaneModel(plan, network, start))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.base import MAX_COUNTERS, Coder, Plane, PlaneRange
 from sofc.coders.context.plan import PlanePlan, PlaneState
 from sofc.coders.context.section import unpack_counters, unpack_mixers, unpack_plan
 from sofc.coders.sparse import decode_sparse, encode_sparse
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 from sofc.kernels import bank, binary, mixing
 
 
@@ -46,17 +46,26 @@ class ContextCoder(Coder):
             raise FormatError(f"a context model has three sections for each plane, not {len(sections)} in all")
         planes = len(sections) // 3
         models = []
+        counters = 0
         for plane in range(planes):
             plan = unpack_plan(sections[plane], plane)
             sets, mixers = unpack_mixers(sections[2 * planes + plane])
             used = mixers.shape[1] - 1
             if used > len(plan.contexts):
                 raise FormatError("the mixers of a context model use more contexts than it has")
+            counters += used << plan.slot_bits
+            if counters > MAX_COUNTERS:
+                raise LimitError(f"a context model has more than {MAX_COUNTERS} counters")
             start = PlaneState.neutral(used, plan.slot_bits)
             start.counters = unpack_counters(sections[planes + plane], len(plan.contexts), used, plan.slot_bits)
             start.mixers = mixers
             models.append(PlaneModel(plan, sets, start))
         return cls(models)
+
+    @property
+    def planes(self) -> int:
+        """Planes that have models."""
+        return len(self.models)
 
     @property
     def _uses_grid(self) -> bool:

@@ -17,7 +17,7 @@ from sofc.kernels.binary import EVEN
 
 PLAN, COUNTERS, MIXERS = 0, 1, 2
 MAX_CONTEXTS = 32
-SLOT_BITS = range(10, 21)
+SLOT_BITS = range(10, 17)
 
 WEIGHT_STEP = 3
 """Weights of the bank are kept in units of 2**WEIGHT_STEP."""

@@ -23,6 +23,11 @@ class ShapeCoder(Coder):
                 raise FormatError(f"plane {number} of a shape codebook refers to more planes than come before it")
         self.parameters = tuple(parameters)
 
+    @property
+    def planes(self) -> int:
+        """Planes that have parameters."""
+        return len(self.parameters)
+
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> ShapeCoder:
         """One section for each plane. Raises FormatError where one breaks the layout."""

@@ -36,6 +36,11 @@ class StaticCoder(Coder):
     def __init__(self, plans: Sequence[PlanePlan]) -> None:
         self.plans = tuple(plans)
 
+    @property
+    def planes(self) -> int:
+        """Planes that have plans."""
+        return len(self.plans)
+
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> StaticCoder:
         """One section for each plane. Raises FormatError."""
