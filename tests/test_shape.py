@@ -458,7 +458,7 @@ def test_sections_of_counts(counts):
     data = build_counts(counts, code)
     assert parse_counts(data, code).tolist() == np.minimum(counts, MAX_COUNT).tolist()
     with pytest.raises(FormatError):
-        parse_counts(data + b"\1", code)
+        parse_counts(data + bytes(9) + b"\1", code)
 
 
 @given(st.binary(max_size=30), st.integers(1, 9))
