@@ -131,8 +131,9 @@ MAX_VALUES = 1 << 24  # samples times components of a band or group: this decode
 MAX_OUTPUT = 1 << 28  # bytes of all images
 MAX_IMAGES = 1 << 16
 MAX_CODEBOOK = 1 << 26
-MAX_SHAPE_SAMPLES = 1 << 22
-MAX_COUNTERS = 1 << 22  # of a plane
+MAX_SHAPE_SAMPLES = 1 << 20
+MAX_SECTIONS = 64  # of a model
+MAX_COUNTERS = 1 << 24  # of a model
 
 Counters = list["array[int]"]
 
@@ -1143,7 +1144,6 @@ class Decisions:
 
 def read_counters(data: bytes, contexts: int, count: int, nodes: int, chances: list[int], seen: list[int]) -> Counters:
     """The trained counters of each context (7.5)."""
-    require(contexts * count <= MAX_COUNTERS, "too many counters for this decoder")
     reader = Reader(data)
     sizes = [reader.u32() for _ in range(contexts)]
     streams = [reader.take(size) for size in sizes]
@@ -1153,7 +1153,7 @@ def read_counters(data: bytes, contexts: int, count: int, nodes: int, chances: l
         decisions = Decisions(stream)
         sets = [[32768] * 162 for _ in range(nodes)]
         before = 0
-        counters = array("L", [1 << 31]) * count
+        counters = array("I", [1 << 31]) * count
         for i in range(count):
             d = sets[i % nodes]
             before = decisions.adaptive(d, before)
@@ -1210,14 +1210,14 @@ def squash(x: int) -> int:
     return SQUASH_FROM_0[clamp(x, -2815, 2815) + 2815]
 
 
-def learn(counter: int, bit: int) -> int:
-    """The counter after it has seen a bit."""
+def learn(counter: int, bit: int, limit: int = 255) -> int:
+    """The counter after it has seen a bit; it counts to the limit."""
     seen, chance = counter & 1023, counter >> 10
     if bit:
         chance += (4194303 - chance) * RATE[seen] >> 16
     else:
         chance -= chance * RATE[seen] >> 16
-    return chance << 10 | min(seen + 1, 255)
+    return chance << 10 | min(seen + 1, limit)
 
 
 # --------------------------------------------------------------------------------------------- 8. Coder 2: context
@@ -1275,7 +1275,7 @@ def read_context_plan(data: bytes, plane: int) -> ContextPlan:
     head = Reader(data).take(6)
     references = read_references(head, plane)
     class_map, shift, slot_bits, contexts = head[3] >> 5, head[3] & 31, head[4], head[5]
-    require(class_map <= 1 and shift <= 16 and 10 <= slot_bits <= 20 and 1 <= contexts <= 32, "plan out of range")
+    require(class_map <= 1 and shift <= 16 and 10 <= slot_bits <= 16 and 1 <= contexts <= 32, "plan out of range")
     tables = Decisions(data, 6)
     thresholds = tables.column(3 if class_map else 7)
     levels = tables.column(15)
@@ -1298,6 +1298,7 @@ def read_context_model(sections: list[Section], transform_planes: int) -> list[C
     chances = [squash(124 * c - 1922) for c in range(32)]
     for plan, counters, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
         size = 1 << plan.slot_bits
+        require(count * len(plan.contexts) * size <= MAX_COUNTERS, "too many counters for this decoder")
         plan.counters = read_counters(counters.data, len(plan.contexts), size, 16, chances, [2, 6, 16, 40])
         n, plan.sets = Reader(mixers.data).take(2)
         require(1 <= n <= len(plan.contexts) and 1 <= plan.sets <= 3, "mixers out of range")
@@ -1520,7 +1521,7 @@ class StaticPlan:
     offsets: list[int]
     mark_weights: list[int]
     edges: list[int]
-    folds: list[int]
+    cells: list[list[int]]
     plain: list[int]
     reaches: list[int]
     slots: list[list[tuple[int, int, int]]]  # for each context and slot: symbol, start, frequency
@@ -1531,8 +1532,8 @@ def read_static_plan(data: bytes, plane: int) -> StaticPlan:
     """A section of kind 0."""
     head = Reader(data).take(6)
     references = read_references(head, plane)
-    class_map, levels = head[3], head[4]
-    require(class_map <= 1 and 1 <= levels <= 32 and head[5] == 0, "plan out of range")
+    class_map, levels, contexts = head[3:]
+    require(class_map <= 1 and 1 <= levels <= 32 and contexts >= 1, "plan out of range")
     classes = 256 if class_map else 64
     tables = Decisions(data, 6)
     thresholds = tables.column(3 if class_map else 7)
@@ -1540,20 +1541,19 @@ def read_static_plan(data: bytes, plane: int) -> StaticPlan:
     mark_weights = tables.column((6, 11, 14)[len(references)], 4096)
     edges = tables.column(levels - 1)
     require(all(a < b for a, b in pairwise(edges)), "edges do not rise")
-    folds = tables.column(levels, 4, 1)
-    require(set(folds) <= {1, 4}, "folds of another number")
-    plain = tables.column(levels, 12, 0)
-    reaches = tables.column(sum(folds), 127, 1)
+    cells = tables.table(levels, 36, contexts - 1, 0)
+    plain = tables.column(contexts, 12, 0)
+    reaches = tables.column(contexts, 127, 1)
     slots = []
-    for row, reach in zip(tables.table(sum(folds), 255), reaches, strict=True):
+    for row, reach in zip(tables.table(contexts, 255), reaches, strict=True):
         frequencies = row[127 - reach : 128 + reach]
         require(min(frequencies) >= 1 and sum(frequencies) == 4096, "frequencies out of range")
         slots.append([])
         for m, frequency in enumerate(frequencies, -reach):
             slots[-1] += [(m, len(slots[-1]), frequency)] * frequency
-    weights = tables.table(classes, (11, 20, 25)[len(references)], 1 << 18)
+    weights = tables.table(classes, (17, 26, 31)[len(references)], 1 << 18)
     return StaticPlan(
-        references, bool(class_map), thresholds, offsets, mark_weights, edges, folds, plain, reaches, slots, weights
+        references, bool(class_map), thresholds, offsets, mark_weights, edges, cells, plain, reaches, slots, weights
     )
 
 
@@ -1564,7 +1564,10 @@ def read_static_model(sections: list[Section], transform_planes: int) -> list[St
     return [read_static_plan(section.data, plane) for plane, section in enumerate(sections)]
 
 
-STATIC_OWN = ((0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-1, -2), (-1, 2), (-2, 0), (-2, -1), (-2, 1))
+STATIC_OWN = (
+    (0, -1), (0, -2), (0, -3), (-1, 0), (-1, -1), (-1, 1), (-1, -2), (-1, 2), (-1, 3),
+    (-2, 0), (-2, -1), (-2, 1), (-2, -2), (-2, 2), (-3, 0), (-3, 1),
+)  # fmt: skip
 STATIC_FIRST = ((0, 0), (0, -1), (0, 1), (-1, 0), (-1, -1), (-1, 1), (1, 0), (1, -1), (1, 1))
 STATIC_SECOND = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 MARKS_OWN = ((0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-2, 0))
@@ -1670,9 +1673,9 @@ def decode_static_image(
     for place in range(rows * width):
         y, x = divmod(place, width)
         taps = [source(y + dy, x + dx) for source, places in sources for dy, dx in places]
-        w, _, n, nw, ne, _, _, nn, nnw, nne = taps[:10]
+        w, _, _, n, nw, ne, _, _, _, nn, nnw, nne = taps[:12]
         if references:
-            p, pw, pe, pn, pnw, pne, ps = taps[10:17]
+            p, pw, pe, pn, pnw, pne, ps = taps[16:23]
             activity = abs(p - pw) + abs(p - pn) + abs(p - pe) + abs(p - ps)
             texture = 32 * (abs(p - pw) > abs(p - pn)) + 16 * (abs(p - pw) > abs(p - pne))
             texture += 8 * (abs(p - pn) > abs(p - pnw))
@@ -1699,8 +1702,9 @@ def decode_static_image(
         rounded = (fine + 8) >> 4
         d = fine - 16 * rounded
         level = sum(edge <= energy for edge in plan.edges)
-        context = sum(plan.folds[:level]) + min(abs(d) >> 1, 3, plan.folds[level] - 1)
-        m = symbols.number(plan.slots[context], plan.reaches[context], plan.plain[level])
+        leaning = 3 * ((w > rounded) - (w < rounded)) + (n > rounded) - (n < rounded)
+        context = plan.cells[level][9 * min(abs(d) >> 1, 3) + (4 - leaning if d < 0 else 4 + leaning)]
+        m = symbols.number(plan.slots[context], plan.reaches[context], plan.plain[context])
         sample = check_sample(rounded - m if d < 0 else rounded + m, 0, maximum)
         samples.append(sample)
         marks.append(mark(abs(fine - 16 * sample)))
@@ -1758,6 +1762,7 @@ class BilevelPlan:
     slot_bits: int
     skips_quiet: bool
     rate: int
+    memory: int
     contexts: list[tuple[tuple[int, int, int], tuple[int, int, int]]]  # masks of the three words, terms
     counters: Counters
     inputs: int = 0
@@ -1772,8 +1777,9 @@ class BilevelPlan:
 def read_bilevel_plan(data: bytes) -> BilevelPlan:
     """Section of kind 0."""
     reader = Reader(data)
-    count, slot_bits, rate = reader.u8(), reader.u8(), reader.u8()
-    require(1 <= count <= 32 and 8 <= slot_bits & 127 <= 20 and 1 <= rate <= 16, "plan out of range")
+    count, slot_bits, rate, memory = reader.take(4)
+    require(1 <= count <= 32 and 8 <= slot_bits & 127 <= 20, "plan out of range")
+    require(1 <= rate <= 16 and memory <= 3, "plan out of range")
     contexts = []
     for _ in range(count):
         neighbours, *terms = reader.take(4)
@@ -1782,7 +1788,7 @@ def read_bilevel_plan(data: bytes) -> BilevelPlan:
         masks = [sum((place in inside) << bit for bit, place in enumerate(word)) for word in MASKS_OF_WORDS]
         contexts.append(((masks[0], masks[1], masks[2]), (terms[0], terms[1], terms[2])))
     reader.end()
-    return BilevelPlan(slot_bits & 127, slot_bits > 127, rate, contexts, [])
+    return BilevelPlan(slot_bits & 127, slot_bits > 127, rate, memory, contexts, [])
 
 
 def scale(table: list[list[int]], factor: int, add: int, bound: int) -> list[list[int]]:
@@ -1793,7 +1799,8 @@ def scale(table: list[list[int]], factor: int, add: int, bound: int) -> list[lis
 def read_bilevel_plane(plan: BilevelPlan, counters: bytes, mixers: bytes, network: Callable[[], Section]) -> None:
     """Sections of kinds 1, 2 and, if asked for, 3."""
     chances = [squash(148 * c - 2294) for c in range(32)]
-    plan.counters = read_counters(counters, len(plan.contexts), 1 << plan.slot_bits, 1, chances, [2, 5, 20, 100])
+    seen = [count << plan.memory for count in (1, 2, 4, 8)]
+    plan.counters = read_counters(counters, len(plan.contexts), 1 << plan.slot_bits, 1, chances, seen)
     first = Reader(mixers).u8()
     n, has_network = first & 127, first > 127
     require(1 <= n <= min(32, len(plan.contexts)), "mixers out of range")
@@ -1836,6 +1843,8 @@ def read_bilevel_model(sections: list[Section], transform_planes: int) -> list[B
         three = [following() for _ in range(3)]
         require([section.kind for section in three] == [0, 1, 2], "section of another kind")
         plans.append(read_bilevel_plan(three[0].data))
+        counters = transform_planes * len(plans[-1].contexts) << plans[-1].slot_bits
+        require(counters <= MAX_COUNTERS, "too many counters for this decoder")
         read_bilevel_plane(plans[-1], three[1].data, three[2].data, following)
     require(len(plans) == transform_planes, "number of planes is not that of the transform")
     return plans
@@ -1971,7 +1980,7 @@ class BilevelPlane:
         for trust, column in trusted:
             trust[column] += (65535 * bit - trust[column]) >> 7
         for counters, place in cells:
-            counters[place] = learn(counters[place], bit)
+            counters[place] = learn(counters[place], bit, 127)
         return bit
 
 
@@ -2029,6 +2038,7 @@ class Codebook:
     def parameters(self, model: Model, read: Callable[[list[Section], int], Any]) -> Any:
         """What a model's coder reads from its sections, kept for the next band."""
         if id(model) not in self.ready:
+            require(len(model.sections) <= MAX_SECTIONS, "too many sections for this decoder")
             sections = [self.sections[number] for number in model.sections]
             require(all(section.coder == model.coder for section in sections), "section of another coder")
             planes = len(plane_ranges(model.transform, model.components, 8))
@@ -2075,11 +2085,13 @@ def read_codebook(data: bytes) -> Codebook:
 
 def check_vector(folder: Path, entry: dict[str, Any]) -> str:
     """Decode one vector of a manifest; what is wrong, or nothing."""
-    codebooks = [(folder / entry["codebook"]).read_bytes()] if "codebook" in entry else []
     try:
+        codebooks = [(folder / entry["codebook"]).read_bytes()] if "codebook" in entry else []
         images = decode_file((folder / entry["file"]).read_bytes(), codebooks)
     except FormatError as error:
         return "" if entry["result"] == "invalid" else f"error: {error}"
+    except OSError as error:
+        return f"cannot be read: {error}"
     if entry["result"] != "valid":
         return "decoded, but is invalid"
     found = [{"shape": list(image.shape), "dtype": image.dtype, "sha256": image.digest} for image in images]
