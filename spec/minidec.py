@@ -1082,12 +1082,13 @@ class Decisions:
     def decide(self, p: int) -> int:
         """A bit that is 1 with a probability of p / 65536."""
         split = self.low + ((self.high - self.low) * p >> 16)
-        bit = int(self.code <= split)
-        if bit:
+        if self.code <= split:
+            bit = 1
             self.high = split
         else:
+            bit = 0
             self.low = split + 1
-        while self.low >> 24 == self.high >> 24:
+        while (self.low ^ self.high) < 1 << 24:
             self.low = self.low << 8 & 0xFFFFFFFF
             self.high = (self.high << 8 & 0xFFFFFFFF) + 255
             byte = self.data[self.at] if self.at < len(self.data) else 0
@@ -1098,9 +1099,11 @@ class Decisions:
     def adaptive(self, probabilities: list[int], place: int) -> int:
         """A bit of an adaptive probability, which learns it."""
         a = probabilities[place]
-        bit = self.decide(clamp(a, 32, 65504))
-        probabilities[place] = a + ((65535 * bit - a) >> 6)
-        return bit
+        if self.decide(32 if a < 32 else min(a, 65504)):
+            probabilities[place] = a + ((65535 - a) >> 6)
+            return 1
+        probabilities[place] = a + (-a >> 6)
+        return 0
 
     def even(self) -> int:
         return self.decide(32768)
@@ -1142,27 +1145,29 @@ class Decisions:
         return [row[0] for row in self.table(rows, 1, most, least)]
 
 
-def read_counters(data: bytes, contexts: int, count: int, nodes: int, chances: list[int], seen: list[int]) -> Counters:
-    """The trained counters of each context (7.5)."""
+@lru_cache(maxsize=16)
+def read_counters(data: bytes, contexts: int, count: int, nodes: int, slope: int, seen: tuple[int, ...]) -> Counters:
+    """The trained counters of each context (7.5), CHANCES[c] being SQUASH[slope * (c - 15.5)]; not to be changed."""
+    chances = [squash(slope * (2 * c - 31) // 2) for c in range(32)]
     reader = Reader(data)
     sizes = [reader.u32() for _ in range(contexts)]
     streams = [reader.take(size) for size in sizes]
     reader.end()
     out = []
     for stream in streams:
-        decisions = Decisions(stream)
+        adaptive = Decisions(stream).adaptive
         sets = [[32768] * 162 for _ in range(nodes)]
         before = 0
         counters = array("I", [1 << 31]) * count
         for i in range(count):
             d = sets[i % nodes]
-            before = decisions.adaptive(d, before)
+            before = adaptive(d, before)
             if before:
                 c = s = 1
                 for _ in range(5):
-                    c = 2 * c + decisions.adaptive(d, 1 + c)
+                    c = 2 * c + adaptive(d, 1 + c)
                 for _ in range(2):
-                    s = 2 * s + decisions.adaptive(d, 34 + 4 * (c - 32) + s)
+                    s = 2 * s + adaptive(d, 34 + 4 * (c - 32) + s)
                 counters[i] = (chances[c - 32] << 16) + seen[s - 4]
         out.append(counters)
     return out
@@ -1295,11 +1300,10 @@ def read_context_model(sections: list[Section], transform_planes: int) -> list[C
     require(len(sections) == 3 * count and 1 <= count <= transform_planes, "number of sections does not fit")
     require([section.kind for section in sections] == [0] * count + [1] * count + [2] * count, "wrong kinds")
     plans = [read_context_plan(section.data, plane) for plane, section in enumerate(sections[:count])]
-    chances = [squash(124 * c - 1922) for c in range(32)]
     for plan, counters, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
         size = 1 << plan.slot_bits
         require(count * len(plan.contexts) * size <= MAX_COUNTERS, "too many counters for this decoder")
-        plan.counters = read_counters(counters.data, len(plan.contexts), size, 16, chances, [2, 6, 16, 40])
+        plan.counters = read_counters(counters.data, len(plan.contexts), size, 16, 124, (2, 6, 16, 40))
         n, plan.sets = Reader(mixers.data).take(2)
         require(1 <= n <= len(plan.contexts) and 1 <= plan.sets <= 3, "mixers out of range")
         plan.contexts = plan.contexts[:n]
@@ -1798,9 +1802,8 @@ def scale(table: list[list[int]], factor: int, add: int, bound: int) -> list[lis
 
 def read_bilevel_plane(plan: BilevelPlan, counters: bytes, mixers: bytes, network: Callable[[], Section]) -> None:
     """Sections of kinds 1, 2 and, if asked for, 3."""
-    chances = [squash(148 * c - 2294) for c in range(32)]
-    seen = [count << plan.memory for count in (1, 2, 4, 8)]
-    plan.counters = read_counters(counters, len(plan.contexts), 1 << plan.slot_bits, 1, chances, seen)
+    seen = tuple(count << plan.memory for count in (1, 2, 4, 8))
+    plan.counters = read_counters(counters, len(plan.contexts), 1 << plan.slot_bits, 1, 148, seen)
     first = Reader(mixers).u8()
     n, has_network = first & 127, first > 127
     require(1 <= n <= min(32, len(plan.contexts)), "mixers out of range")

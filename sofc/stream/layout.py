@@ -6,6 +6,8 @@ from sofc.image import ImageHeader
 from sofc.limits import Limits
 
 BAND_PIXELS = 1 << 18
+BINARY_BAND_PIXELS = 1 << 22
+"""Binary samples are coded fast and take few bits, so that a restart weighs more."""
 MIN_BAND_ROWS = 64
 BAND_ROWS_STEP = 8
 SMALL_IMAGE_SAMPLES = 1 << 16
@@ -13,8 +15,13 @@ GROUP_SAMPLES = 1 << 20
 
 
 def default_band_rows(header: ImageHeader) -> int:
-    """Rows of a band: about 2**18 pixels, a multiple of 8, at least 64 unless that breaks the default limits."""
-    rows = max(MIN_BAND_ROWS, round(BAND_PIXELS / header.width / BAND_ROWS_STEP) * BAND_ROWS_STEP)
+    """Rows of a band: equal parts of at most 2**18 pixels (binary: 2**22), or parts of that size where the height is
+    not known; a multiple of 8, at least 64 unless that breaks the default limits."""
+    pixels = BINARY_BAND_PIXELS if header.format.coded_bits == 1 else BAND_PIXELS
+    wanted = max(1, pixels // header.width)
+    if header.height is not None:
+        wanted = -(-header.height // -(-header.height * header.width // pixels))
+    rows = max(MIN_BAND_ROWS, -(-wanted // BAND_ROWS_STEP) * BAND_ROWS_STEP)
     allowed = Limits().max_band_samples // header.row_samples
     return max(1, min(rows, allowed - allowed // 5))
 
