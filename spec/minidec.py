@@ -127,7 +127,7 @@ class BitReader:
 
 # -------------------------------------------------------------------------------------------------------- 3. File
 
-MAX_VALUES = 1 << 24  # samples times components of a band or group: this decoder's own bounds (section 12)
+MAX_VALUES = 1 << 22  # samples times components of a band or group: this decoder's own bounds (section 12)
 MAX_OUTPUT = 1 << 28  # bytes of all images
 MAX_IMAGES = 1 << 16
 MAX_CODEBOOK = 1 << 26
