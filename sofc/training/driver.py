@@ -27,7 +27,7 @@ from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.io import header_for
 from sofc.training.held_out import coded_size, split
-from sofc.training.recipes import Recipe, recipes, start_training
+from sofc.training.recipes import Recipe, knows_lattice, recipes, start_training
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.shards import cut, in_order
 from sofc.training.survey import Facts, Kind, survey
@@ -76,8 +76,10 @@ def train(
     if not images:
         raise UsageError("there are no images to train on")
     facts = [fact for shard in crew.map("looking at the images", survey, cut(images)) for fact in shard]
+    if not knows_lattice(coder):
+        facts = [replace(fact, kind=replace(fact.kind, lattice=False)) for fact in facts]
     collections = [
-        _Collection.of(kind, [pair for pair in zip(images, facts, strict=True) if pair[1].kind == kind], settings)
+        _Collection.of(kind, _members(kind, list(zip(images, facts, strict=True))), settings)
         for kind in sorted({fact.kind for fact in facts})
     ]
     trained = [_train_kind(collection, settings, crew) for collection in collections]
@@ -96,6 +98,20 @@ def train(
         for report, share in zip(reports, shares, strict=True)
     ]
     return TrainingResult(codebook, TrainingReport(tuple(reports), size))
+
+
+FEW = 8
+"""Fewer images than this off the colour lattice are helped out with images on it: they are of one collection."""
+
+
+def _members(kind: Kind, pairs: list[tuple[ImageSource, Facts]]) -> list[tuple[ImageSource, Facts]]:
+    """The images that a kind's models are trained on."""
+    members = [pair for pair in pairs if pair[1].kind == kind]
+    related = [pair for pair in pairs if pair[1].kind == replace(kind, lattice=True)]
+    if not kind.lattice and related and len(members) < FEW:
+        wanted = FEW - len(members)
+        members += related[:: -(-len(related) // wanted)]
+    return members
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,11 @@ class Recipe:
     transforms: tuple[Transform, ...]
 
 
+def knows_lattice(coder: str | None) -> bool:
+    """Whether images on the colour lattice get models of their own."""
+    return coder != "shape"
+
+
 def recipes(coder: str | None, kind: Kind) -> list[Recipe]:
     """What to train for images of a kind; ``coder`` None leaves the choice to sofc. Raises UsageError."""
     if coder is not None and coder not in TRAINABLE:

@@ -34,7 +34,7 @@ Integers = npt.NDArray[np.int64]
 class ContextTraining(CoderTraining):
     """Trains plans, then the state of every effort in EFFORTS, for planes of the given ranges."""
 
-    def __init__(self, ranges: Sequence[PlaneRange], *, slot_bits: int = 16, least_seen: int = 6) -> None:
+    def __init__(self, ranges: Sequence[PlaneRange], *, slot_bits: int = 16, least_seen: int = 12) -> None:
         self._ranges = tuple(ranges)
         self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
         self._slot_bits = slot_bits
