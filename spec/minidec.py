@@ -2131,6 +2131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FormatError as error:
         print(f"bad file: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"cannot be read: {error}", file=sys.stderr)
+        return 2
     for number, image in enumerate(images):
         print(number, "x".join(str(side) for side in image.shape), image.dtype, image.digest)
         if options.out:
