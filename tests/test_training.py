@@ -296,7 +296,7 @@ def test_min_images_keeps_rare_shapes_out() -> None:
     rare = np.eye(7, dtype=np.bool_) | np.eye(7, dtype=np.bool_)[::-1] | (np.arange(7) % 2 == 0)
     for _ in range(4):
         images[11][1:8, 1:8] = rare
-    codebook = train(images, name="x", held_out=0, min_images=3).codebook
+    codebook = train(images, name="x", coder="shape", held_out=0, min_images=3).codebook
     shapes = ShapeCoder.from_sections([codebook.sections[0].data]).parameters[0].shapes.shapes
     assert len(shapes) > 0
     for number in range(len(shapes)):
