@@ -1504,9 +1504,7 @@ def decode_context(plans: list[ContextPlan], streams: list[bytes], ranges: list[
     return finish_planes(planes, streams, ranges, area)
 
 
-def finish_planes(
-    planes: list[list[int]], streams: list[bytes], ranges: list[Range], area: Area
-) -> list[list[int]]:
+def finish_planes(planes: list[list[int]], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
     """Planes with the low ends of their ranges, then the correction planes."""
     out = [[value + low for value in plane] for plane, (low, _) in zip(planes, ranges, strict=False)]
     return out + [decode_correction(stream, area) for stream in streams[len(planes) :]]
@@ -1812,9 +1810,7 @@ def read_bilevel_plane(plan: BilevelPlan, counters: bytes, mixers: bytes, networ
     tables = Decisions(mixers, 1)
     starts = [(393216 if has_network else 851968) // (10 * n)] * n + [39321] * has_network + [0]
     for row in tables.table(1410, plan.inputs):
-        plan.mixer.append(
-            [clamp(1024 * c + start, -(1 << 22), 1 << 22) for c, start in zip(row, starts, strict=True)]
-        )
+        plan.mixer.append([clamp(1024 * c + start, -(1 << 22), 1 << 22) for c, start in zip(row, starts, strict=True)])
     plan.blend = scale(tables.table(32, 4), 512, 16384, 1 << 22)
     slopes = [clamp(128 * j - 2496, -2048, 2048) for j in range(40)]
     plan.trust = [

@@ -62,8 +62,15 @@ def _gap(at: Callable[[int, int], int], y: int, x: int, width: int, shift: int, 
 
 
 def _walk(
-    rows: int, width: int, low: int, high: int, image_rows: int, mode: int, shift: int,
-    plane: Rows, step: Callable[[int, int, int], int],
+    rows: int,
+    width: int,
+    low: int,
+    high: int,
+    image_rows: int,
+    mode: int,
+    shift: int,
+    plane: Rows,
+    step: Callable[[int, int, int], int],
 ) -> bool:
     """Predict sample after sample; ``step(y, x, predicted)`` gives the sample. False where one leaves its range."""
     for y in range(rows):
@@ -304,8 +311,16 @@ def residual_class(value: int, near: int, far: int) -> int:
 
 
 def table_of(
-    folded: Rows, references: Sequence[Rows], y: int, x: int, logarithmic: bool, weights: Sequence[int],
-    thresholds: Sequence[int], near: int, far: int, phases: int,
+    folded: Rows,
+    references: Sequence[Rows],
+    y: int,
+    x: int,
+    logarithmic: bool,
+    weights: Sequence[int],
+    thresholds: Sequence[int],
+    near: int,
+    far: int,
+    phases: int,
 ) -> int:
     """The table of a quiet tuple at (y, x)."""
 

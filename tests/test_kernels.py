@@ -102,9 +102,7 @@ def test_count_windows(plane, image_rows, limits, outline):
     fresh[::3] = 0
     wanted = np.flatnonzero(fresh).tolist()
     columns = np.zeros((3, len(expected)), np.int64)
-    met = windows.find_fresh(
-        plane, image_rows, *limits, outline, across, down, *shapes.table, fresh, *columns
-    )
+    met = windows.find_fresh(plane, image_rows, *limits, outline, across, down, *shapes.table, fresh, *columns)
     assert met == len(wanted) and not fresh.any()
     for number, place, size in columns[:, :met].T:
         window = tuple(map(tuple, shapes[number].tolist()))
@@ -214,8 +212,17 @@ def _check_bits(plane, pairs, model, image_rows, expected, numbers):
     result = np.zeros(1, np.int64)
     shapes = model.shapes
     arguments = (
-        code.first_codes, code.first_ranks, code.symbols, model.singles, shapes.heights, shapes.widths, shapes.offsets,
-        shapes.pool, read, covered, result,
+        code.first_codes,
+        code.first_ranks,
+        code.symbols,
+        model.singles,
+        shapes.heights,
+        shapes.widths,
+        shapes.offsets,
+        shapes.pool,
+        read,
+        covered,
+        result,
     )
     assert bits.read_shapes(output, len(expected), pairs.divisor, image_rows, 9, *arguments) == bits.OK
     assert result[0] == len(digits) and (read == plane).all()

@@ -146,20 +146,22 @@ def _shapes(codebook: Codebook) -> list[dict[str, Any]]:
     for plane in mined_planes(codebook):
         shapes, singles = plane.shapes.shapes, plane.shapes.singles
         counts = plane.shape_counts
-        planes.append({
-            "model": plane.model,
-            "plane": plane.plane,
-            "singles": None if plane.counts is None else int(plane.counts[: singles + 1].sum()),
-            "shapes": [
-                {
-                    "rows": int(shapes.heights[number]),
-                    "columns": int(shapes.widths[number]),
-                    "count": None if counts is None else int(counts[number]),
-                    "bits": int(plane.shapes.code.lengths[singles + 1 + number]),
-                }
-                for number in plane.order
-            ],
-        })
+        planes.append(
+            {
+                "model": plane.model,
+                "plane": plane.plane,
+                "singles": None if plane.counts is None else int(plane.counts[: singles + 1].sum()),
+                "shapes": [
+                    {
+                        "rows": int(shapes.heights[number]),
+                        "columns": int(shapes.widths[number]),
+                        "count": None if counts is None else int(counts[number]),
+                        "bits": int(plane.shapes.code.lengths[singles + 1 + number]),
+                    }
+                    for number in plane.order
+                ],
+            }
+        )
     return planes
 
 

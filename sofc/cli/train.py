@@ -45,7 +45,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         help="shape coder: keep only patches found in at least K images (default: 1)",
     )
     parser.add_argument(
-        "--iterations", type=int, metavar="N", help="shape coder: at most N rounds of improvement (default: while they gain)"
+        "--iterations", type=int, metavar="N", help="shape coder: at most N rounds (default: while they gain)"
     )
     options.add_jobs(parser, "processes", None)
     options.add_force(parser)

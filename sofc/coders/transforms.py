@@ -143,6 +143,4 @@ SUBTRACT_GREEN = Transform(
 )
 YCOCG = Transform(4, "ycocg", 3, None, _difference_ranges, _ycocg_forward, _ycocg_inverse)
 LATTICE = Transform(5, "lattice", 3, 8, _lattice_ranges, _lattice_forward, _lattice_inverse, _mostly_reached, 1)
-TRANSFORMS = {
-    transform.id: transform for transform in (NONE, PAPERS, GREEN_FIRST, SUBTRACT_GREEN, YCOCG, LATTICE)
-}
+TRANSFORMS = {transform.id: transform for transform in (NONE, PAPERS, GREEN_FIRST, SUBTRACT_GREEN, YCOCG, LATTICE)}

@@ -164,7 +164,13 @@ def _halve(tree: Array, symbols: Integer, leaves: Array) -> None:
 
 @kernel
 def _encode_symbol(
-    output: Array, state: Array, tree: Array, symbol: Integer, bits: Integer, increment: Integer, limit: Integer,
+    output: Array,
+    state: Array,
+    tree: Array,
+    symbol: Integer,
+    bits: Integer,
+    increment: Integer,
+    limit: Integer,
     leaves: Array,
 ) -> None:
     total = np.int64(tree[0])
@@ -362,8 +368,15 @@ def _level(activity: Integer, thresholds: Array) -> Integer:
 
 @kernel
 def _table(
-    y: Integer, x: Integer, loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, classes:
-    Array, class_count: Integer, phases: Integer,
+    y: Integer,
+    x: Integer,
+    loudness: Array,
+    weights: Array,
+    thresholds: Array,
+    reference_activity: Array,
+    classes: Array,
+    class_count: Integer,
+    phases: Integer,
 ) -> Integer:
     """The table of the tuple at (y, x): ((level * class_count) + class) * phases + x mod phases."""
     level = _level(_activity(loudness, y, x, weights) + np.int64(reference_activity[y, x]), thresholds)
@@ -385,8 +398,18 @@ def fine_contexts(
 
 @kernel
 def detail_tables(
-    folded: Array, loudness: Array, weights: Array, thresholds: Array, reference_activity: Array, classes: Array,
-    class_count: Integer, phases: Integer, split: Integer, tile_rows: Integer, tile_columns: Integer, tables: Array,
+    folded: Array,
+    loudness: Array,
+    weights: Array,
+    thresholds: Array,
+    reference_activity: Array,
+    classes: Array,
+    class_count: Integer,
+    phases: Integer,
+    split: Integer,
+    tile_rows: Integer,
+    tile_columns: Integer,
+    tables: Array,
     symbols: Array,
 ) -> Integer:
     """Table and symbol of each whole tuple (int32, tuples in raster order). Their last table is that of loud tuples."""
@@ -431,9 +454,22 @@ def encode_symbols(
 
 @kernel
 def decode_detail(
-    data: Array, folded: Array, loudness: Array, logarithmic: Integer, weights: Array, thresholds: Array,
-    reference_activity: Array, classes: Array, class_count: Integer, phases: Integer, split: Integer, tile_rows:
-    Integer, tile_columns: Integer, trees: Array, increment: Integer, limit: Integer,
+    data: Array,
+    folded: Array,
+    loudness: Array,
+    logarithmic: Integer,
+    weights: Array,
+    thresholds: Array,
+    reference_activity: Array,
+    classes: Array,
+    class_count: Integer,
+    phases: Integer,
+    split: Integer,
+    tile_rows: Integer,
+    tile_columns: Integer,
+    trees: Array,
+    increment: Integer,
+    limit: Integer,
 ) -> Integer:
     """Add the low parts to ``folded``, which holds high parts shifted left by ``split``; fills ``loudness`` on the way.
 

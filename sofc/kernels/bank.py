@@ -25,9 +25,7 @@ OWN = np.array(
     dtype=np.int64,
 )  # fmt: skip
 """(row, column) offsets of the causal samples in the plane being coded: W, N, NW, NE, WW, NN, ..."""
-REFERENCE = np.array(
-    [(0, 0), (0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, 1), (1, -1)], dtype=np.int64
-)
+REFERENCE = np.array([(0, 0), (0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, 1), (1, -1)], dtype=np.int64)
 """Offsets in a reference plane: P, P_W, P_N, P_E, P_S, P_NW, P_NE, P_SE, P_SW."""
 MAX_TAPS = len(OWN) + 2 * len(REFERENCE)
 CONSTANT = 8

@@ -82,9 +82,7 @@ def code_bit(encode: bool, bit: int, p: int, coder: Integers, buffer: Bytes) -> 
 
 
 @kernel
-def code_direct(
-    encode: bool, bit: int, slot: int, direct: Probabilities, coder: Integers, buffer: Bytes
-) -> int:
+def code_direct(encode: bool, bit: int, slot: int, direct: Probabilities, coder: Integers, buffer: Bytes) -> int:
     """Code a decision by the adaptive probability ``slot`` of ``direct``, or evenly where slot is negative."""
     if slot < 0:
         return code_bit(encode, bit, 32768, coder, buffer)

@@ -73,7 +73,13 @@ def golomb_cost(distances: Array, divisor: Integer) -> Integer:
 
 @kernel
 def write_shapes(
-    distances: Array, shapes: Array, divisor: Integer, codes: Array, lengths: Array, singles: Integer, output: Array,
+    distances: Array,
+    shapes: Array,
+    divisor: Integer,
+    codes: Array,
+    lengths: Array,
+    singles: Integer,
+    output: Array,
     position: Integer,
 ) -> Integer:
     """Write the pairs of ``list_shapes`` from bit ``position``; ``output`` (uint8) is zero and long enough.
@@ -128,9 +134,22 @@ def _read_symbol(
 
 @kernel
 def read_shapes(
-    data: Array, count: Integer, divisor: Integer, image_rows: Integer, largest: Integer, first_codes: Array,
-    first_ranks: Array, symbols: Array, singles: Integer, heights: Array, widths: Array, offsets: Array, pool: Array,
-    plane: Array, covered: Array, result: Array,
+    data: Array,
+    count: Integer,
+    divisor: Integer,
+    image_rows: Integer,
+    largest: Integer,
+    first_codes: Array,
+    first_ranks: Array,
+    symbols: Array,
+    singles: Integer,
+    heights: Array,
+    widths: Array,
+    offsets: Array,
+    pool: Array,
+    plane: Array,
+    covered: Array,
+    result: Array,
 ) -> Integer:
     """Read ``count`` pairs from bit 0 into ``plane`` (int32) and ``covered`` (uint8), both zero; the bits read into
     ``result[0]``. BROKEN where something lies outside the plane or image, overlaps or exceeds ``largest``."""
@@ -206,8 +225,14 @@ def read_shapes(
 
 @kernel
 def write_leftovers(
-    folded: Array, split: Integer, tile_rows: Integer, tile_columns: Integer, codes: Array, lengths: Array, output:
-    Array, position: Integer,
+    folded: Array,
+    split: Integer,
+    tile_rows: Integer,
+    tile_columns: Integer,
+    codes: Array,
+    lengths: Array,
+    output: Array,
+    position: Integer,
 ) -> Integer:
     """Write the low parts of the samples that no whole tuple holds, in raster order."""
     rows, width = folded.shape
@@ -222,8 +247,16 @@ def write_leftovers(
 
 @kernel
 def read_leftovers(
-    data: Array, position: Integer, split: Integer, tile_rows: Integer, tile_columns: Integer, first_codes: Array,
-    first_ranks: Array, symbols: Array, folded: Array, result: Array,
+    data: Array,
+    position: Integer,
+    split: Integer,
+    tile_rows: Integer,
+    tile_columns: Integer,
+    first_codes: Array,
+    first_ranks: Array,
+    symbols: Array,
+    folded: Array,
+    result: Array,
 ) -> Integer:
     """Add the left-over low parts to ``folded``, which holds high parts shifted left; position into ``result[0]``."""
     rows, width = folded.shape

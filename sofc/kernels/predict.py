@@ -46,8 +46,14 @@ def _med(plane: Array, y: Integer, x: Integer, top: Integer) -> Integer:
 
 @kernel
 def _gap(
-    plane: Array, y: Integer, x: Integer, top: Integer, width: Integer, shift: Integer, last_error: Integer, guess:
-    Array,
+    plane: Array,
+    y: Integer,
+    x: Integer,
+    top: Integer,
+    width: Integer,
+    shift: Integer,
+    last_error: Integer,
+    guess: Array,
 ) -> Integer:
     """Writes 16 times the gradient adjusted prediction to ``guess[0]`` and returns the number of its context."""
     if y == top:
@@ -120,8 +126,15 @@ def _gap(
 
 @kernel
 def fold_plane(
-    plane: Array, low: Integer, high: Integer, image_rows: Integer, mode: Integer, shift: Integer, sums: Array, counts:
-    Array, folded: Array,
+    plane: Array,
+    low: Integer,
+    high: Integer,
+    image_rows: Integer,
+    mode: Integer,
+    shift: Integer,
+    sums: Array,
+    counts: Array,
+    folded: Array,
 ) -> Integer:
     """Folded residuals of ``plane`` into ``folded`` (int32, same shape). ``sums`` and ``counts``: int64, 2048 each."""
     rows, width = plane.shape
@@ -163,8 +176,15 @@ def fold_plane(
 
 @kernel
 def unfold_plane(
-    folded: Array, low: Integer, high: Integer, image_rows: Integer, mode: Integer, shift: Integer, sums: Array, counts:
-    Array, plane: Array,
+    folded: Array,
+    low: Integer,
+    high: Integer,
+    image_rows: Integer,
+    mode: Integer,
+    shift: Integer,
+    sums: Array,
+    counts: Array,
+    plane: Array,
 ) -> Integer:
     """The samples again, from ``folded`` (int32) into ``plane`` (int32). OUT_OF_RANGE where one leaves its range."""
     rows, width = plane.shape

@@ -119,8 +119,20 @@ def _find_slot(keys: Array, key: Integer) -> Integer:
 
 @kernel
 def count_windows(
-    plane: Array, image_rows: Integer, first_image: Integer, max_rows: Integer, max_columns: Integer, outline: Integer,
-    across: Array, down: Array, keys: Array, counts: Array, images: Array, last_image: Array, sizes: Array, used: Array,
+    plane: Array,
+    image_rows: Integer,
+    first_image: Integer,
+    max_rows: Integer,
+    max_columns: Integer,
+    outline: Integer,
+    across: Array,
+    down: Array,
+    keys: Array,
+    counts: Array,
+    images: Array,
+    last_image: Array,
+    sizes: Array,
+    used: Array,
 ) -> Integer:
     """Count every window of two samples or more in a hash table (int64 arrays; ``keys`` EMPTY at first).
 
@@ -211,8 +223,16 @@ def hash_shapes(heights: Array, widths: Array, offsets: Array, pool: Array, entr
 
 @kernel
 def find_windows(
-    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, across: Array, down: Array, keys: Array,
-    values: Array, found: Array, places: Array,
+    plane: Array,
+    image_rows: Integer,
+    max_rows: Integer,
+    max_columns: Integer,
+    across: Array,
+    down: Array,
+    keys: Array,
+    values: Array,
+    found: Array,
+    places: Array,
 ) -> Integer:
     """All windows whose key is in the table: its number into ``found``, y * width + x into ``places`` (both int64).
 
@@ -258,8 +278,19 @@ def find_windows(
 
 @kernel
 def find_fresh(
-    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, outline: Integer, across: Array,
-    down: Array, keys: Array, values: Array, fresh: Array, found: Array, places: Array, sizes: Array,
+    plane: Array,
+    image_rows: Integer,
+    max_rows: Integer,
+    max_columns: Integer,
+    outline: Integer,
+    across: Array,
+    down: Array,
+    keys: Array,
+    values: Array,
+    fresh: Array,
+    found: Array,
+    places: Array,
+    sizes: Array,
 ) -> Integer:
     """The first window, of those that ``count_windows`` counts, of each key that is in the table and still ``fresh``
     (uint8 by number, cleared here): number, place as above and 256 h + w (all int64, as many as numbers).
@@ -321,8 +352,15 @@ def _fits(
 
 @kernel
 def place_shapes(
-    plane: Array, found: Array, places: Array, heights: Array, widths: Array, offsets: Array, pool: Array, anchors:
-    Array, covered: Array,
+    plane: Array,
+    found: Array,
+    places: Array,
+    heights: Array,
+    widths: Array,
+    offsets: Array,
+    pool: Array,
+    anchors: Array,
+    covered: Array,
 ) -> Integer:
     """Place the matches in their order wherever all samples are equal and none is covered yet.
 
@@ -346,8 +384,20 @@ def place_shapes(
 
 @kernel
 def cover_plane(
-    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, across: Array, down: Array, keys: Array,
-    values: Array, order: Array, heights: Array, widths: Array, offsets: Array, pool: Array, anchors: Array,
+    plane: Array,
+    image_rows: Integer,
+    max_rows: Integer,
+    max_columns: Integer,
+    across: Array,
+    down: Array,
+    keys: Array,
+    values: Array,
+    order: Array,
+    heights: Array,
+    widths: Array,
+    offsets: Array,
+    pool: Array,
+    anchors: Array,
     covered: Array,
 ) -> Integer:
     """From sample to sample that is not covered yet, place the shape that comes first in ``order`` of those that fit.
@@ -428,8 +478,16 @@ def list_shapes(plane: Array, anchors: Array, covered: Array, distances: Array, 
 
 @kernel
 def _greedy_cost(
-    first: Integer, end: Integer, banned: Array, rows: Array, heights: Array, masks: Array, costs: Array,
-    savings: Array, covered: Array, placed: Array,
+    first: Integer,
+    end: Integer,
+    banned: Array,
+    rows: Array,
+    heights: Array,
+    masks: Array,
+    costs: Array,
+    savings: Array,
+    covered: Array,
+    placed: Array,
 ) -> Integer:
     """Place the matches ``first`` .. ``end`` - 1 of one image in their order. Their numbers go into ``placed`` and how
     many there are into its last place; returns the sum of costs less savings."""
@@ -459,7 +517,13 @@ def _greedy_cost(
 
 @kernel
 def improve_placement(
-    bounds: Array, rows: Array, heights: Array, masks: Array, costs: Array, savings: Array, sweeps: Integer,
+    bounds: Array,
+    rows: Array,
+    heights: Array,
+    masks: Array,
+    costs: Array,
+    savings: Array,
+    sweeps: Integer,
     banned: Array,
 ) -> Integer:
     """Ban matches (``banned``, uint8, 0 at first) without which greedy placement costs less.

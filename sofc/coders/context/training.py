@@ -179,13 +179,13 @@ def solve(equations: Integers, class_map: int) -> Integers:
         samples = full[taps - 1, taps - 1] / bank.CONSTANT**2
         matrix = full[first:taps, first:taps] + np.eye(taps - first) * (1 + RIDGE * samples)
         weights[k, first:] = np.linalg.solve(matrix, full[taps, first:taps])
-    limit = (1 << 15) - 1
-    scaled = np.clip(np.rint(weights * (1 << bank.WEIGHT_BITS)), -limit << 2, limit << 2).astype(np.int64)
+    limit = 1 << 20
+    scaled = np.clip(np.rint(weights * (1 << bank.WEIGHT_BITS)), -limit, limit).astype(np.int64)
     result = quantise_weights(scaled)
     if class_map == bank.TEXTURE:
         # Exactly one in all, after rounding: samples far from zero must not shift the prediction.
         rest = result[:, 1 : len(bank.OWN)].sum(axis=1)
-        result[:, 0] = np.clip((1 << bank.WEIGHT_BITS) - rest, -(1 << 18), 1 << 18)
+        result[:, 0] = np.clip((1 << bank.WEIGHT_BITS) - rest, -limit, limit)
     return result
 
 

@@ -110,8 +110,19 @@ class _WindowTable:
         for strip in strips:
             across, down = window_masks(strip, strip_rows, *limits)
             windows.count_windows(
-                strip, strip_rows, self.images, *limits, outline, across, down, self.keys, self.counts,
-                self.image_counts, self.last_image, self.sizes, self.used,
+                strip,
+                strip_rows,
+                self.images,
+                *limits,
+                outline,
+                across,
+                down,
+                self.keys,
+                self.counts,
+                self.image_counts,
+                self.last_image,
+                self.sizes,
+                self.used,
             )
         self.images += high.shape[0] // image_rows
         if 4 * int(self.used[0]) > TABLE_SLOTS:
@@ -249,8 +260,11 @@ def _place(high: Plane, image_rows: int, model: ShapeModel) -> Placement:
         if pairs.location_bits + pairs.code_bits < single_bits:
             used = _symbols(pairs, model, empty.symbols.size)
             return empty._replace(
-                location_bits=pairs.location_bits, code_bits=pairs.code_bits, symbols=used,
-                single_symbols=symbols, pairs=pairs.shapes.size,
+                location_bits=pairs.location_bits,
+                code_bits=pairs.code_bits,
+                symbols=used,
+                single_symbols=symbols,
+                pairs=pairs.shapes.size,
             )
     return empty._replace(single_bits=single_bits, single_symbols=symbols)
 
@@ -304,6 +318,9 @@ def reweigh(model: ShapeModel, placed: Placement, limit: int) -> ShapeModel:
     nonzeros = int((counts * model.shapes.nonzeros).sum() + placed.symbols[:singles].sum())
     worth = WORTH_FACTOR * (placed.location_bits + placed.code_bits) / max(1, nonzeros)
     return build_model(
-        model.shapes.take(kept), counts[kept], placed.symbols[:singles], placed.single_symbols,
+        model.shapes.take(kept),
+        counts[kept],
+        placed.symbols[:singles],
+        placed.single_symbols,
         min(MAX_WORTH, max(1, round(16 * worth))),
     )

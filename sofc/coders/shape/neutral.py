@@ -110,8 +110,8 @@ class NeutralShapeCoder(Coder):
     ) -> list[Plane]:
         """The planes again. Raises FormatError where a stream breaks the rules."""
         return [
-            decode_plane(
-                stream[1:], span, neutral_parameters(stream[0] if stream else 0), [], rows, width, image_rows
-            )[0]
+            decode_plane(stream[1:], span, neutral_parameters(stream[0] if stream else 0), [], rows, width, image_rows)[
+                0
+            ]
             for stream, span in zip(streams, ranges, strict=True)
         ]

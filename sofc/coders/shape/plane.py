@@ -45,9 +45,7 @@ def fold(plane: Plane, span: PlaneRange, mode: int, shift: int, image_rows: int)
     """Folded residuals of a plane."""
     folded = np.empty(plane.shape, np.int32)
     sums, counts = np.zeros(2048, np.int64), np.zeros(2048, np.int64)
-    predict.fold_plane(
-        np.ascontiguousarray(plane), span.low, span.high, image_rows, mode, shift, sums, counts, folded
-    )
+    predict.fold_plane(np.ascontiguousarray(plane), span.low, span.high, image_rows, mode, shift, sums, counts, folded)
     return folded
 
 
@@ -108,9 +106,7 @@ def _find(high: Plane, model: ShapeModel, image_rows: int) -> tuple[Integers, In
     room = 4096 + high.size // 4
     while True:
         found, places = np.empty(room, np.int64), np.empty(room, np.int64)
-        count = windows.find_windows(
-            high, image_rows, *limits, across, down, keys, numbers, found, places
-        )
+        count = windows.find_windows(high, image_rows, *limits, across, down, keys, numbers, found, places)
         if count <= room:
             break
         room = count
@@ -140,8 +136,19 @@ def _cover(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
     across, down = window_masks(high, image_rows, *limits)
     anchors, covered = np.zeros(high.shape, np.int32), np.zeros(high.shape, np.uint8)
     windows.cover_plane(
-        high, image_rows, *limits, across, down, *shapes.table, model.order, shapes.heights, shapes.widths,
-        shapes.offsets, shapes.pool, anchors, covered,
+        high,
+        image_rows,
+        *limits,
+        across,
+        down,
+        *shapes.table,
+        model.order,
+        shapes.heights,
+        shapes.widths,
+        shapes.offsets,
+        shapes.pool,
+        anchors,
+        covered,
     )
     return _list(high, anchors, covered, model)
 
@@ -162,8 +169,14 @@ def _improve(
     masks = ((np.int64(1) << shapes.widths[shape]) - 1) << columns[order]
     banned = np.zeros(found.size, np.uint8)
     windows.improve_placement(
-        bounds, (rows % image_rows)[order], shapes.heights[shape], masks, costs, single * shapes.nonzeros[shape],
-        SWEEPS, banned,
+        bounds,
+        (rows % image_rows)[order],
+        shapes.heights[shape],
+        masks,
+        costs,
+        single * shapes.nonzeros[shape],
+        SWEEPS,
+        banned,
     )
     return np.sort(order[banned == 0])
 
@@ -261,8 +274,14 @@ def encode_plane(
         if detail.leftover_code:
             leftover = detail.leftover_code
             bits.write_leftovers(
-                folded, detail.split, detail.tile_rows, detail.tile_columns, leftover.codes, leftover.lengths,
-                output, position,
+                folded,
+                detail.split,
+                detail.tile_rows,
+                detail.tile_columns,
+                leftover.codes,
+                leftover.lengths,
+                output,
+                position,
             )
         arithmetic_part = _encode_tuples(folded, detail, references)
     stream = (head + output.tobytes() + arithmetic_part).rstrip(b"\0")
@@ -291,9 +310,7 @@ def _leftover_bits(folded: Plane, detail: DetailModel) -> int:
 def loudness_of(folded: Plane, logarithmic: bool) -> Plane:
     """Padded loudness of a plane."""
     rows, width = folded.shape
-    loudness = np.zeros(
-        (rows + arithmetic.PAD_TOP + arithmetic.PAD_BOTTOM, width + 2 * arithmetic.PAD_SIDE), np.int32
-    )
+    loudness = np.zeros((rows + arithmetic.PAD_TOP + arithmetic.PAD_BOTTOM, width + 2 * arithmetic.PAD_SIDE), np.int32)
     arithmetic.fill_loudness(folded, int(logarithmic), loudness)
     return loudness
 
@@ -320,8 +337,19 @@ def tuples_of(folded: Plane, detail: DetailModel, references: Sequence[Plane]) -
     count = (rows // detail.tile_rows) * (width // detail.tile_columns)
     tables, symbols = np.empty(count, np.int32), np.empty(count, np.int32)
     arithmetic.detail_tables(
-        folded, loudness_of(folded, contexts.logarithmic), contexts.weights, contexts.thresholds, activity, classes,
-        contexts.class_count, contexts.phases, detail.split, detail.tile_rows, detail.tile_columns, tables, symbols,
+        folded,
+        loudness_of(folded, contexts.logarithmic),
+        contexts.weights,
+        contexts.thresholds,
+        activity,
+        classes,
+        contexts.class_count,
+        contexts.phases,
+        detail.split,
+        detail.tile_rows,
+        detail.tile_columns,
+        tables,
+        symbols,
     )
     return tables, symbols
 
@@ -360,17 +388,38 @@ def decode_plane(
     code = model.code if with_shapes else model.single_code
     shapes = model.shapes
     status = bits.read_shapes(
-        data, pairs, divisor, image_rows, largest_folded(span, parameters.mode) >> parameters.split, code.first_codes,
-        code.first_ranks, code.symbols, model.singles, shapes.heights, shapes.widths, shapes.offsets, shapes.pool,
-        folded, covered, result,
+        data,
+        pairs,
+        divisor,
+        image_rows,
+        largest_folded(span, parameters.mode) >> parameters.split,
+        code.first_codes,
+        code.first_ranks,
+        code.symbols,
+        model.singles,
+        shapes.heights,
+        shapes.widths,
+        shapes.offsets,
+        shapes.pool,
+        folded,
+        covered,
+        result,
     )
     if status == bits.OK and detail:
         folded <<= detail.split
         if detail.leftover_code:
             leftover = detail.leftover_code
             status = bits.read_leftovers(
-                data, int(result[0]), detail.split, detail.tile_rows, detail.tile_columns, leftover.first_codes,
-                leftover.first_ranks, leftover.symbols, folded, result,
+                data,
+                int(result[0]),
+                detail.split,
+                detail.tile_rows,
+                detail.tile_columns,
+                leftover.first_codes,
+                leftover.first_ranks,
+                leftover.symbols,
+                folded,
+                result,
             )
     if status != bits.OK:
         raise FormatError("a shape stream is damaged: a codeword, shape or value does not fit the plane")
@@ -398,8 +447,21 @@ def _decode_tuples(data: Bytes, folded: Plane, detail: DetailModel, references: 
     loudness = loudness_of(folded, contexts.logarithmic)
     return int(
         arithmetic.decode_detail(
-            data, folded, loudness, int(contexts.logarithmic), contexts.weights, contexts.thresholds, activity, classes,
-            contexts.class_count, contexts.phases, detail.split, detail.tile_rows, detail.tile_columns,
-            detail.trees.copy(), detail.increment, detail.limit,
+            data,
+            folded,
+            loudness,
+            int(contexts.logarithmic),
+            contexts.weights,
+            contexts.thresholds,
+            activity,
+            classes,
+            contexts.class_count,
+            contexts.phases,
+            detail.split,
+            detail.tile_rows,
+            detail.tile_columns,
+            detail.trees.copy(),
+            detail.increment,
+            detail.limit,
         )
     )

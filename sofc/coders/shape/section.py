@@ -151,8 +151,16 @@ def build_section(parameters: PlaneParameters) -> bytes:
     if detail:
         contexts = detail.contexts
         writer.varints(
-            detail.tile_rows, detail.tile_columns, int(contexts.logarithmic), contexts.references,
-            contexts.thresholds.size, contexts.phases, contexts.near, contexts.far, detail.increment, detail.limit,
+            detail.tile_rows,
+            detail.tile_columns,
+            int(contexts.logarithmic),
+            contexts.references,
+            contexts.thresholds.size,
+            contexts.phases,
+            contexts.near,
+            contexts.far,
+            detail.increment,
+            detail.limit,
         )
     sizes = np.stack([shapes.heights, shapes.widths], axis=1).ravel()
     writer.block(sizes, _before(sizes.size, 2))
@@ -225,9 +233,7 @@ def _read_detail_head(reader: _Reader, split: int) -> dict[str, int]:
     return head
 
 
-def _read_detail(
-    reader: _Reader, split: int, head: dict[str, int], leftover: HuffmanCode | None
-) -> DetailModel:
+def _read_detail(reader: _Reader, split: int, head: dict[str, int], leftover: HuffmanCode | None) -> DetailModel:
     weight_count = OWN_NEIGHBOURS + REFERENCE_NEIGHBOURS * head["references"]
     numbers = reader.block(_before(weight_count + head["thresholds"]))
     weights, first, steps = np.split(numbers, [weight_count, weight_count + 1])
@@ -236,7 +242,11 @@ def _read_detail(
     if int(np.abs(weights).max()) > MAX_WEIGHT or int(np.abs(thresholds).max(initial=0)) >= 1 << 30:
         raise FormatError("a context weight or threshold of a shape section is out of range")
     contexts = ContextModel(
-        bool(head["logarithmic"]), weights.astype(np.int32), thresholds.astype(np.int32), head["near"], head["far"],
+        bool(head["logarithmic"]),
+        weights.astype(np.int32),
+        thresholds.astype(np.int32),
+        head["near"],
+        head["far"],
         head["phases"],
     )
     symbols = 1 << (split * head["tile rows"] * head["tile columns"])
@@ -252,6 +262,12 @@ def _read_detail(
     if symbols + head["increment"] > head["limit"] // 2:
         raise FormatError("the limit of a shape section is too small for its tables")
     return DetailModel(
-        split, head["tile rows"], head["tile columns"], contexts, head["increment"], head["limit"],
-        frequencies.astype(np.int32), leftover,
+        split,
+        head["tile rows"],
+        head["tile columns"],
+        contexts,
+        head["increment"],
+        head["limit"],
+        frequencies.astype(np.int32),
+        leftover,
     )

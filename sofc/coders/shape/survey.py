@@ -340,10 +340,7 @@ class TupleTask:
     def collect(self, images: Iterator[list[Plane]]) -> list[list[tuple[Integers, Integers]]]:
         """[plane][candidate] (counts (tables, symbols), counts of high parts (1 << 18 >> split, 1))."""
         found = [
-            [
-                (np.zeros(detail.frequencies.shape, np.int64), np.zeros(COARSE_VALUES, np.int64))
-                for detail in candidates
-            ]
+            [(np.zeros(detail.frequencies.shape, np.int64), np.zeros(COARSE_VALUES, np.int64)) for detail in candidates]
             for candidates in self.details
         ]
         for planes, image_rows in stacked(images):
@@ -427,8 +424,14 @@ def trained_detail(detail: DetailModel, counts: Integers, adaptation: Adaptation
     if detail.tile_rows * detail.tile_columns > 1:
         leftover = HuffmanCode.from_lengths(code_lengths(_low_counts(counts, detail)))
     return DetailModel(
-        detail.split, detail.tile_rows, detail.tile_columns, detail.contexts, adaptation.increment, adaptation.limit,
-        round_frequencies(frequencies), leftover,
+        detail.split,
+        detail.tile_rows,
+        detail.tile_columns,
+        detail.contexts,
+        adaptation.increment,
+        adaptation.limit,
+        round_frequencies(frequencies),
+        leftover,
     )
 
 
@@ -470,7 +473,5 @@ def _adaptive_bits(folded: Plane, variants: Sequence[DetailModel], references: S
     for index, detail in enumerate(variants):
         frequencies = detail.frequencies.astype(np.int64)
         totals = frequencies.sum(axis=1)
-        bits[index] = arithmetic.adaptive_cost(
-            tables, symbols, frequencies, totals, detail.increment, detail.limit
-        )
+        bits[index] = arithmetic.adaptive_cost(tables, symbols, frequencies, totals, detail.increment, detail.limit)
     return bits

@@ -132,9 +132,7 @@ class ShapeTraining(CoderTraining):
             near, far = survey.class_bounds(equations[number - 1][1].ravel()) if number else (0, 0)
             for logarithmic in (False, True):
                 weights = survey.solve_weights(equations[number][0][logarithmic])
-                contexts[number].append(
-                    ContextModel(logarithmic, weights, survey.cuts_of(logarithmic), near, far)
-                )
+                contexts[number].append(ContextModel(logarithmic, weights, survey.cuts_of(logarithmic), near, far))
         counts = reduce(sum_nested, (yield survey.LevelTask(self._ranges, predictions, contexts)))
         candidates: list[list[DetailModel]] = [[] for _ in predictions]
         for number in active:
@@ -260,9 +258,7 @@ class ShapeTraining(CoderTraining):
 
 
 def _sum_placements(statistics: Iterator[list[list[mining.Placement]]]) -> list[list[mining.Placement]]:
-    def add(
-        first: list[list[mining.Placement]], second: list[list[mining.Placement]]
-    ) -> list[list[mining.Placement]]:
+    def add(first: list[list[mining.Placement]], second: list[list[mining.Placement]]) -> list[list[mining.Placement]]:
         return [
             [mining.add_placements(one, other) for one, other in zip(*planes, strict=True)]
             for planes in zip(first, second, strict=True)
