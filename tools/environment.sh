@@ -26,6 +26,7 @@ for line in project["dependencies"] + project["optional-dependencies"][extra]:
         sys.exit(1)
 sys.path.pop(0)  # the working folder, which may be this tree
 importlib.metadata.version(project["name"])
+importlib.util.find_spec("_sofc_autoload") or sys.exit(1)  # installed before there was this file
 package = importlib.util.find_spec("sofc")
 sys.exit(not (package and package.origin and pathlib.Path(package.origin).is_relative_to(root)))
 PYTHON

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sofc.stream.events import Event
 
 READ_BYTES = 1 << 18
-TIFF = (b"II*\x00", b"MM\x00*")
+TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
 @contextlib.contextmanager
@@ -33,8 +33,8 @@ def not_sofc(head: bytes, name: str) -> NotSofcError:
     """The error for a file that is none of ours, with what is known about how that comes about."""
     if head.startswith(TIFF):
         return NotSofcError(
-            f"{name} is a TIFF file: imageio writes one under the name .sofc when sofc's plugin is not registered "
-            "(import sofc before writing). Its samples can be encoded again with: sofc encode"
+            f"{name} is a TIFF file: imageio writes one under the name .sofc where it does not know sofc (install sofc "
+            "with pip there, or import sofc.plugins.imageio). Its samples can be encoded again with: sofc encode"
         )
     return NotSofcError(f"{name} is not a sofc file: it begins with {head[:8].hex(' ') or 'nothing'}")
 

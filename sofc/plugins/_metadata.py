@@ -1,0 +1,26 @@
+"""Metadata under the names that image libraries use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sofc
+
+_NAMES = {sofc.MetadataKind.ICC: "icc_profile"}
+
+
+def describe(items: Iterable[sofc.Metadata]) -> dict[str, Any]:
+    """Each item by name: text by its key, as str; the others by their kind and any key, as bytes."""
+    found: dict[str, Any] = {}
+    for item in items:
+        if item.kind == sofc.MetadataKind.TEXT:
+            found[item.key or "text"] = item.value.decode("utf-8", "replace")
+            continue
+        try:
+            kind = sofc.MetadataKind(item.kind)
+            name = _NAMES.get(kind, kind.name.lower())
+        except ValueError:  # of a later version
+            name = f"metadata_{item.kind}"
+        found[f"{name}:{item.key}" if item.key else name] = item.value
+    return found
