@@ -159,7 +159,7 @@ print(type(config.__loader__).__name__, type(config.__spec__.loader).__name__)
         [sys.executable, "-S", "-c", program], cwd=package, capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
-    registered = "pillow sofc .sofc 1" if state in ("two copies", "imported before") else "pillow 0"
+    registered = "sofc pillow .sofc 1" if state in ("two copies", "imported before") else "pillow 0"
     assert done.stdout.splitlines() == [registered, "SourceFileLoader SourceFileLoader"]
 
 
@@ -253,6 +253,24 @@ def test_errors_of_sofc_pass_through(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(sofc.TruncatedError):
         iio.imread(path, codebook=codebook)
+
+
+def test_first_bytes() -> None:
+    from sofc.container.schema import SIGNATURE
+    from sofc.plugins import imageio
+
+    assert SIGNATURE.startswith(imageio._FIRST_BYTES)
+
+
+def test_other_bytes_load_little(tmp_path: Path) -> None:
+    program = """
+import io, sys
+import imageio.v3 as iio
+import numpy as np
+iio.imread(iio.imwrite("<bytes>", np.zeros((3, 3), np.uint8), extension=".png"))
+print(*[name for name in sys.modules if name.partition(".")[0] == "sofc"])
+"""
+    assert "sofc.io" not in fresh(program, tmp_path).split()
 
 
 def test_other_files_go_to_other_plugins(tmp_path: Path) -> None:

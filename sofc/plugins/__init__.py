@@ -15,10 +15,9 @@ def register_with_imageio(config: Any) -> None:
         return
     plugin = config.PluginConfig(name="sofc", class_name="SofcPlugin", module_name="sofc.plugins.imageio")
     extension = config.FileExtension(name="SOFC", extension=".sofc", priority=["sofc"])
-    # Bytes without a name are offered to all plugins in this order: stand behind Pillow, which knows most of what
-    # comes, and before those that are slow to find out.
-    first, *rest = config.known_plugins.items()
+    # Bytes without a name are offered to all plugins in this order. Ours is the quickest to know its own.
+    others = dict(config.known_plugins)
     config.known_plugins.clear()
-    config.known_plugins.update([first, ("sofc", plugin), *rest])
+    config.known_plugins.update({"sofc": plugin, **others})
     config.extension_list.append(extension)
     config.known_extensions.setdefault(".sofc", []).insert(0, extension)

@@ -7,8 +7,6 @@ from typing import Any
 
 import sofc
 
-_NAMES = {sofc.MetadataKind.ICC: "icc_profile"}
-
 
 def describe(items: Iterable[sofc.Metadata]) -> dict[str, Any]:
     """Each item by name: text by its key, as str; the others by their kind and any key, as bytes."""
@@ -19,7 +17,7 @@ def describe(items: Iterable[sofc.Metadata]) -> dict[str, Any]:
             continue
         try:
             kind = sofc.MetadataKind(item.kind)
-            name = _NAMES.get(kind, kind.name.lower())
+            name = "icc_profile" if kind == sofc.MetadataKind.ICC else kind.name.lower()
         except ValueError:  # of a later version
             name = f"metadata_{item.kind}"
         found[f"{name}:{item.key}" if item.key else name] = item.value

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sofc
 
-CodebookOption = sofc.Codebook | str | os.PathLike[str]
-"""A codebook, the path of one, or the name or id of one that is installed."""
+if TYPE_CHECKING:
+    CodebookOption = sofc.Codebook | str | os.PathLike[str]
+    """A codebook, the path of one, or the name or id of one that is installed."""
 
 
 def codebook_of(option: CodebookOption | None) -> sofc.Codebook | None:
     """The codebook meant. Raises CodebookError where it is not found, OSError or FormatError where it is unreadable."""
-    if option is None or isinstance(option, sofc.Codebook):
-        return option
-    return sofc.load_codebook(option)
+    return sofc.load_codebook(option) if isinstance(option, (str, os.PathLike)) else option
 
 
 def encode_settings(codebook: CodebookOption | None, settings: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from types import EllipsisType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imageio.config
 import numpy as np
@@ -20,10 +20,17 @@ from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 import sofc
 from sofc.plugins import register_with_imageio
 from sofc.plugins._metadata import describe
-from sofc.plugins._options import CodebookOption, decode_settings, encode_settings
+from sofc.plugins._options import decode_settings, encode_settings
+
+if TYPE_CHECKING:
+    from sofc.plugins._options import CodebookOption
 
 Samples = npt.NDArray[Any]
 Index = int | EllipsisType | None
+
+# As sofc.is_sofc has them: calling that would load much on behalf of files that are none of ours.
+_FIRST_BYTES = b"\xabSOFC"
+_MEANINGS = {1: sofc.Meaning.GRAY, 2: sofc.Meaning.GRAY_ALPHA, 3: sofc.Meaning.RGB, 4: sofc.Meaning.RGBA}
 
 register_with_imageio(imageio.config)
 
@@ -48,7 +55,7 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
             # Not request.firstbytes: plugins that were asked before leave a file object behind its beginning.
             file = request.get_file()
             file.seek(0)
-            if not sofc.is_sofc(file.read(8)):
+            if file.read(len(_FIRST_BYTES)) != _FIRST_BYTES:
                 raise InitializationError("the file does not begin with the signature of sofc")
         elif request.extension != ".sofc":
             # Before the file is opened, which would empty it.
@@ -161,11 +168,12 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
             raise sofc.UsageError("a .sofc file is written in one call: pass a list of images, or use sofc.open_writer")
         settings = encode_settings(codebook, settings)
         if isinstance(ndimage, list):
-            data = sofc.encode_images([np.asarray(image) for image in ndimage], **settings)
+            images = [np.asarray(image) for image in ndimage]
+            data = sofc.encode_images(images, **{"meaning": _meaning(images, False), **settings})
         else:
             array = np.asarray(ndimage)
             batch = _is_batch(array) if is_batch is None else is_batch
-            data = sofc.encode(array, batch=batch, **settings)
+            data = sofc.encode(array, batch=batch, **{"meaning": _meaning([array], batch), **settings})
         self.request.get_file().write(data)
         self._written = True
         return data if self.request._uri_type == URI_BYTES else None
@@ -192,6 +200,13 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
 
 def _is_batch(array: Samples) -> bool:
     return array.ndim > 3 or (array.ndim == 3 and array.shape[-1] > 4)
+
+
+def _meaning(arrays: list[Samples], batch: bool) -> sofc.Meaning:
+    """What the components stand for in imageio, where all images have the same number of them."""
+    shapes = [array.shape[1:] if batch else array.shape for array in arrays]
+    meanings = {_MEANINGS.get(shape[2] if len(shape) == 3 else 1, sofc.Meaning.UNSPECIFIED) for shape in shapes}
+    return meanings.pop() if len(meanings) == 1 else sofc.Meaning.UNSPECIFIED
 
 
 def _shape(header: sofc.ImageHeader) -> tuple[int, ...]:

@@ -1,0 +1,121 @@
+"""Chunks of arrays as small sofc files, for the array stores that cut their arrays into such."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+import sofc
+from sofc.plugins._options import codebook_of
+
+if TYPE_CHECKING:
+    from sofc.plugins._options import CodebookOption
+
+Samples = npt.NDArray[Any]
+SAMPLE_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
+COMPONENT_AXES = (None, -1, -3)
+
+# Codebooks that a caller of this process gave as objects; by id, in hexadecimal.
+_given: dict[str, sofc.Codebook] = {}
+
+
+@dataclass(frozen=True)
+class ChunkCoder:
+    """How chunks are coded: plain data, as it stands in the configuration of a codec. Made by ``chunk_coder``.
+
+    The last two axes of a chunk are rows and columns, those before count images, but for ``component_axis``: -1
+    where the last axis counts components (colours, channels) and the two before it are rows and columns, -3 where
+    the axis before rows and columns does. ``codebook_id`` is in hexadecimal, "" for none.
+    """
+
+    effort: int
+    component_axis: int | None
+    codebook_id: str
+    codebook_name: str
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """What ``chunk_coder`` takes, as JSON has it."""
+        codebook = {"id": self.codebook_id, "name": self.codebook_name} if self.codebook_id else None
+        return {"codebook": codebook, "effort": self.effort, "component_axis": self.component_axis}
+
+    @property
+    def image_axes(self) -> int:
+        """Axes that a chunk has at least."""
+        return 2 if self.component_axis is None else 3
+
+    def encode(self, chunk: Samples) -> bytes:
+        """The file of a chunk of at least ``image_axes`` axes. Raises UsageError, or CodebookError if there is none."""
+        self.check(chunk.ndim, chunk.dtype)
+        if self.component_axis == -3:
+            chunk = np.moveaxis(chunk, -3, -1)
+        images = chunk.reshape(-1, *chunk.shape[-self.image_axes :])
+        settings: dict[str, Any] = {"batch": True, "effort": self.effort}
+        if self.codebook_id:
+            settings["codebook"] = _find(self.codebook_id, self.codebook_name)
+        return sofc.encode(images, **settings)
+
+    def decode(self, data: bytes) -> Samples:
+        """The samples of a chunk in C order, all axes before the image's as one. Raises what ``sofc.decode`` does."""
+        images = sofc.decode_images(data, codebooks=lambda reference: _find(reference.id.hex(), reference.name))
+        if self.component_axis == -3:
+            images = [np.moveaxis(image, -1, 0) if image.ndim == 3 else image for image in images]
+        return np.stack(images)
+
+    def check(self, axes: int, dtype: np.dtype[Any]) -> None:
+        """Raise UsageError where chunks of so many axes, or of this type, cannot be coded."""
+        if axes < self.image_axes:
+            raise sofc.UsageError(
+                f"sofc needs chunks of at least {self.image_axes} axes, with rows and columns among them, not {axes}"
+            )
+        if dtype.name not in SAMPLE_TYPES:
+            raise sofc.UsageError(
+                f"sofc takes arrays of {', '.join(SAMPLE_TYPES)}, not of {dtype.name}: convert values that fit with "
+                "array.astype, or use another codec for this array"
+            )
+
+
+def chunk_coder(
+    codebook: CodebookOption | Mapping[str, str] | None, effort: int, component_axis: int | None
+) -> ChunkCoder:
+    """From the arguments of a codec. What a mapping with ``id`` and ``name`` names is looked up when it is needed.
+
+    Raises UsageError for arguments out of range, and what reading the codebook raises.
+    """
+    if component_axis not in COMPONENT_AXES:
+        raise sofc.UsageError(f"component_axis must be None, -1 or -3, not {component_axis}")
+    if not 1 <= effort <= 9:
+        raise sofc.UsageError(f"effort must be 1 to 9, not {effort}")
+    if isinstance(codebook, Mapping):
+        if set(codebook) != {"id", "name"} or len(codebook["id"]) != 64:
+            raise sofc.UsageError(f"a codebook is configured by its id (64 digits) and its name, not {dict(codebook)}")
+        return ChunkCoder(effort, component_axis, codebook["id"].lower(), codebook["name"])
+    found = codebook_of(codebook)
+    if found is None:
+        return ChunkCoder(effort, component_axis, "", "")
+    _given[found.id.hex()] = found
+    return ChunkCoder(effort, component_axis, found.id.hex(), found.name)
+
+
+def _find(codebook_id: str, name: str) -> sofc.Codebook:
+    """The codebook whose id begins so. Raises CodebookError where it is neither known here nor in the store."""
+    for known_id, known in list(_given.items()):
+        if known_id.startswith(codebook_id):
+            return known
+    return _installed(codebook_id, name)
+
+
+@lru_cache(maxsize=16)
+def _installed(codebook_id: str, name: str) -> sofc.Codebook:
+    found = sofc.find_codebook(sofc.CodebookReference(bytes.fromhex(codebook_id)[:16], name))
+    if not found.id.hex().startswith(codebook_id):
+        raise sofc.CodebookError(
+            f"the codebook that was found has the id {found.id.hex()}, not {codebook_id}",
+            codebook_id=bytes.fromhex(codebook_id),
+        )
+    return found

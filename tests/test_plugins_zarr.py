@@ -1,0 +1,208 @@
+"""Chunks of Zarr arrays and of numcodecs, written by one process and read by another that imports nothing of sofc."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sofc
+
+zarr = pytest.importorskip("zarr", minversion="3", reason='needs the extra "zarr": pip install "sofc[zarr]"')
+numcodecs = pytest.importorskip("numcodecs", reason='needs the extra "zarr": pip install "sofc[zarr]"')
+
+from sofc.plugins.numcodecs import Sofc  # noqa: E402
+from sofc.plugins.zarr import SofcCodec  # noqa: E402
+
+RANDOM = np.random.default_rng(5)
+
+
+def samples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    if dtype == "bool":
+        return RANDOM.random(shape) < 0.3
+    info = np.iinfo(dtype)
+    return RANDOM.integers(info.min, info.max, shape, dtype, endpoint=True)
+
+
+CASES = [
+    # shape, chunks, type, component_axis
+    ((20, 30), (8, 16), "uint8", None),
+    ((20, 30), (20, 30), "bool", None),
+    ((4, 20, 30), (2, 20, 16), "int16", None),
+    ((20, 30, 3), (16, 16, 3), "uint8", -1),
+    ((3, 20, 30), (3, 16, 16), "uint16", -3),
+    ((2, 4, 20, 30), (1, 2, 20, 30), "uint16", None),
+    ((2, 3, 20, 30), (2, 3, 20, 30), "int8", -3),
+    ((2, 20, 30, 5), (1, 20, 30, 5), "uint8", -1),
+    ((2, 20, 30, 1), (1, 20, 30, 1), "uint8", -1),
+]
+
+
+@pytest.fixture
+def codebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sofc.Codebook:
+    """A codebook that is found on the search path."""
+    monkeypatch.setenv("SOFC_CODEBOOK_PATH", os.fspath(tmp_path / "codebooks"))
+    images = [RANDOM.random((20, 30)) < 0.5 for _ in range(2)]
+    made = sofc.train(images, name="pages", iterations=0).codebook
+    (tmp_path / "codebooks").mkdir()
+    (tmp_path / "codebooks" / "pages.sofcb").write_bytes(made.to_bytes())
+    return made
+
+
+def read_elsewhere(code: str, folder: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_another_process_reads_zarr(tmp_path: Path, codebook: sofc.Codebook) -> None:
+    """Both formats, sharded or not; the reading process knows of sofc by entry points alone."""
+    root = tmp_path / "store"
+    for number, (shape, chunks, dtype, component_axis) in enumerate(CASES):
+        array = samples(shape, dtype)
+        codec: dict[str, Any] = {"codebook": codebook, "effort": 3, "component_axis": component_axis}
+        common: dict[str, Any] = {"store": root, "shape": shape, "chunks": chunks, "dtype": dtype}
+        three = zarr.create_array(name=f"three{number}", **common, serializer=SofcCodec(**codec), compressors=None)
+        shards = zarr.create_array(
+            name=f"shards{number}", **common, shards=shape_of_shards(shape, chunks), serializer=SofcCodec(**codec),
+            compressors=None,
+        )  # fmt: skip
+        two = zarr.create_array(name=f"two{number}", **common, zarr_format=2, compressors=[Sofc(**codec)])
+        for written in (three, shards, two):
+            written[...] = array
+        np.save(tmp_path / f"{number}.npy", array)
+    code = f"""
+import sys, numpy, zarr
+for number in range({len(CASES)}):
+    for kind in ("three", "shards", "two"):
+        array = zarr.open_array("store", path=f"{{kind}}{{number}}", mode="r")[...]
+        wanted = numpy.load(f"{{number}}.npy")
+        assert array.dtype == wanted.dtype and numpy.array_equal(array, wanted), (kind, number)
+print("sofc.plugins.zarr" in sys.modules)
+"""
+    assert read_elsewhere(code, tmp_path).strip() == "True"
+    stored = json.loads((root / "three1" / "zarr.json").read_text())["codecs"][0]
+    assert stored["name"] == "sofc"
+    assert stored["configuration"]["codebook"] == {"id": codebook.id.hex(), "name": "pages"}
+    # The chunks are files like any other.
+    chunk = (root / "three1" / "c" / "0" / "0").read_bytes()
+    assert np.array_equal(sofc.decode(chunk), np.load(tmp_path / "1.npy"))
+    with sofc.open_reader(chunk) as reader:
+        assert [reference.name for reference, _ in reader.codebooks] == ["pages"]
+
+
+def shape_of_shards(shape: tuple[int, ...], chunks: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(-(-length // chunk) * chunk for length, chunk in zip(shape, chunks, strict=True))
+
+
+def test_a_missing_codebook_is_named(tmp_path: Path, codebook: sofc.Codebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = zarr.create_array(
+        tmp_path / "store", shape=(20, 30), chunks=(20, 30), dtype="bool", compressors=None,
+        serializer=SofcCodec(codebook=codebook),
+    )  # fmt: skip
+    array[...] = samples((20, 30), "bool")
+    monkeypatch.setenv("SOFC_CODEBOOK_PATH", os.fspath(tmp_path / "nowhere"))
+    code = """
+import sofc, zarr
+array = zarr.open_array("store", mode="r+")
+for use in (lambda: array[...], lambda: array.__setitem__(..., True)):
+    try:
+        use()
+    except sofc.CodebookError as error:
+        print(error)
+"""
+    lines = read_elsewhere(code, tmp_path).splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("codebook 'pages' with id") and "sofc codebook install" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "codec", "message"),
+    [
+        ((20,), "uint8", {}, "at least 2 axes"),
+        ((20, 30), "uint8", {"component_axis": -1}, "at least 3 axes"),
+        ((20, 30), "float32", {}, "not of float32"),
+        ((20, 30), "int32", {}, "not of int32"),
+    ],
+)
+def test_arrays_that_cannot_be_coded(
+    tmp_path: Path, shape: tuple[int, ...], dtype: str, codec: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(sofc.UsageError, match=message):
+        zarr.create_array(
+            tmp_path / "store", shape=shape, chunks=shape, dtype=dtype, serializer=SofcCodec(**codec), compressors=None
+        )
+    with pytest.raises(sofc.UsageError, match=message):
+        Sofc(**codec).encode(np.zeros(shape, dtype))
+
+
+@pytest.mark.parametrize("kind", [Sofc, SofcCodec])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"effort": 0},
+        {"effort": 10},
+        {"component_axis": 1},
+        {"codebook": {"id": "12", "name": "x"}},
+        {"codebook": {"name": "x"}},
+    ],
+)
+def test_bad_configurations(kind: type, arguments: dict[str, Any]) -> None:
+    with pytest.raises(sofc.UsageError):
+        kind(**arguments)
+
+
+def test_configurations_of_zarr() -> None:
+    codec = SofcCodec(effort=2, component_axis=-3)
+    assert SofcCodec.from_dict(json.loads(json.dumps(codec.to_dict()))) == codec
+    assert len({codec, SofcCodec(effort=2, component_axis=-3), SofcCodec()}) == 2
+    assert pickle.loads(pickle.dumps(codec)) == codec
+    for data in ({"name": "gzip"}, {"name": "sofc", "configuration": {"level": 3}}):
+        with pytest.raises(sofc.UsageError):
+            SofcCodec.from_dict(data)
+
+
+def test_a_chunk_of_another_array_is_refused(tmp_path: Path) -> None:
+    array = zarr.create_array(
+        tmp_path, shape=(20, 30), chunks=(20, 30), dtype="uint8", serializer=SofcCodec(), compressors=None
+    )
+    array[...] = 1
+    for other in (np.zeros((20, 31), np.uint8), np.zeros((20, 30), np.int8)):
+        (tmp_path / "c" / "0" / "0").write_bytes(sofc.encode(other))
+        with pytest.raises(sofc.FormatError, match="the chunk holds"):
+            array[...]
+
+
+def test_numcodecs_finds_the_codec_by_its_entry_point(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", samples((3, 9, 8), "uint16"))
+    code = """
+import numcodecs, numpy, sys
+array = numpy.load("a.npy")
+codec = numcodecs.get_codec({"id": "sofc", "effort": 2})
+data = codec.encode(array)
+assert numpy.array_equal(codec.decode(data), array)
+assert numcodecs.get_codec(codec.get_config()) == codec
+out = numpy.empty_like(array)
+assert codec.decode(data, out=out) is out and numpy.array_equal(out, array)
+print(codec)
+"""
+    assert read_elsewhere(code, tmp_path).strip() == "Sofc(codebook=None, effort=2, component_axis=None)"
+
+
+def test_numcodecs_keeps_the_order_in_memory(tmp_path: Path) -> None:
+    """As codecs must: Zarr's format 2 has arrays in Fortran order."""
+    array = samples((4, 9, 8), "int16")
+    stored = zarr.create_array(
+        tmp_path, shape=array.shape, chunks=(2, 9, 5), dtype="int16", order="F", zarr_format=2, compressors=[Sofc()]
+    )
+    stored[...] = array
+    assert np.array_equal(zarr.open_array(tmp_path, mode="r")[...], array)
+    with pytest.raises(sofc.UsageError, match="chunks in C order"):
+        Sofc(component_axis=-1).encode(np.asfortranarray(array))
