@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles import idx, png, pnm, tiff
+from sofc.imagefiles import dicom, idx, nifti, png, pnm, tiff
 from sofc.imagefiles.samples import Samples, checked, meaning_of
 
 JPEG = b"\xff\xd8\xff"
@@ -23,9 +23,11 @@ SUFFIXES = frozenset(
     (
         *(".png", ".apng", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp"),
         *(".pbm", ".pgm", ".ppm", ".pnm", ".npy", ".idx"),
+        *(".dcm", ".dicom", ".nii", ".mgh", ".mgz"),
     )
 )
-"""Names of image files that a folder is searched for, besides those of IDX files."""
+"""Names of image files that a folder is searched for, besides those of IDX files, and packed ones of these kinds."""
+PACKED_SUFFIXES = frozenset((".idx", ".nii"))
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,14 @@ def sources(
 
 
 def count(path: Path) -> int:
-    """Images in a file. Only TIFF and IDX files may hold more than one; of animations the first frame counts."""
+    """Images in a file. TIFF, DICOM, IDX files and volumes may hold several; of animations the first frame counts."""
     head = _head(path)
+    if nifti.is_volume(path):
+        with _reading(path):
+            return nifti.count(path)
+    if dicom.is_dicom(path):
+        with _reading(path):
+            return dicom.count(path)
     if head.startswith(tiff.MAGICS):
         with _reading(path):
             images = tiff.count(path)
@@ -137,14 +145,23 @@ def _is_idx(head: bytes) -> bool:
 
 def _looks_like_image(path: Path) -> bool:
     name = path.name.lower().removesuffix(".gz")
-    return name.endswith("-ubyte") or Path(name).suffix in (SUFFIXES if name == path.name.lower() else {".idx"})
+    suffix = Path(name).suffix
+    if name.endswith("-ubyte") or suffix in (SUFFIXES if name == path.name.lower() else PACKED_SUFFIXES):
+        return True
+    # DICOM files often have no suffix, or a number of their UID in its place.
+    unnamed = (suffix == "" or suffix[1:].isdigit()) and path.is_file()
+    return unnamed and os.access(path, os.R_OK) and dicom.is_dicom(path)
 
 
 def _load_file(path: Path, index: int) -> Samples:
     head = _head(path)
-    if _is_idx(head):
+    if _is_idx(head) and not nifti.is_volume(path):
         return idx.load(path, index)
     with _reading(path):
+        if nifti.is_volume(path):
+            return nifti.load(path, index)
+        if dicom.is_dicom(path):
+            return dicom.load(path, index)
         if head.startswith(tiff.MAGICS):
             return tiff.load(path, index)
         if head.startswith(png.SIGNATURE):

@@ -1,0 +1,56 @@
+"""NIfTI and MGH volumes through nibabel: their slices, with the values as stored, before any scaling."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.errors import UnsupportedError
+from sofc.image import Meaning
+from sofc.imagefiles.samples import Samples
+
+SUFFIXES = (".nii", ".nii.gz", ".mgh", ".mgz")
+
+
+def is_volume(path: Path) -> bool:
+    """Whether the file has the name of a volume."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def count(path: Path) -> int:
+    """Slices of the file. Raises UnsupportedError without nibabel."""
+    shape: tuple[int, ...] = _open(os.fspath(path)).shape
+    return int(np.prod(shape[2:], dtype=np.int64))
+
+
+def load(path: Path, index: int) -> Samples:
+    """Slice ``index``, shape (y, x) or, for colours, (y, x, 3). Slices run along z, then along what comes after it."""
+    stat = path.stat()
+    volume = _volume(os.fspath(path), stat.st_mtime_ns, stat.st_size)
+    place: tuple[Any, ...] = np.unravel_index(index, volume.shape[2:], order="F") if volume.ndim > 2 else ()
+    array = volume[(..., *place)].T
+    if array.dtype.fields is None:
+        return Samples(array, None, Meaning.GRAY)
+    # Colours are records of bytes called R, G, B and perhaps A.
+    names = array.dtype.names or ()
+    meaning = Meaning.RGB if len(names) == 3 else Meaning.RGBA
+    return Samples(np.stack([array[name] for name in names], axis=-1), None, meaning)
+
+
+@lru_cache(maxsize=1)
+def _volume(path: str, mtime_ns: int, size: int) -> npt.NDArray[Any]:
+    """The whole volume; of a file that is not packed, mapped. Kept for the next slice."""
+    return np.asanyarray(_open(path).dataobj.get_unscaled())
+
+
+def _open(path: str) -> Any:
+    try:
+        import nibabel
+    except ImportError as error:
+        raise UnsupportedError(f"{path}: volumes need nibabel; install it with: pip install 'sofc[nifti]'") from error
+    return nibabel.load(path)

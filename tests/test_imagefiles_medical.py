@@ -1,0 +1,179 @@
+"""DICOM files and volumes: values as stored, with their bits and sign."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sofc
+from sofc.image import Meaning
+from sofc.imagefiles import ImageSource, load, sources
+
+RANDOM = np.random.default_rng(4)
+
+
+def pydicom() -> Any:
+    return pytest.importorskip("pydicom", minversion="3", reason='needs the extra "dicom": pip install "sofc[dicom]"')
+
+
+def nibabel() -> Any:
+    return pytest.importorskip("nibabel", reason='needs the extra "nifti": pip install "sofc[nifti]"')
+
+
+def write_dicom(path: Path, array: np.ndarray, *, bits: int, photometric: str = "MONOCHROME2", **elements: Any) -> None:
+    """Shape (frames, height, width) or (frames, height, width, 3)."""
+    module = pydicom()
+    data_set = module.Dataset()
+    data_set.file_meta = module.dataset.FileMetaDataset()
+    data_set.file_meta.TransferSyntaxUID = module.uid.ExplicitVRLittleEndian
+    data_set.SOPClassUID = module.uid.SecondaryCaptureImageStorage
+    data_set.SOPInstanceUID = module.uid.generate_uid()
+    data_set.NumberOfFrames, data_set.Rows, data_set.Columns = array.shape[:3]
+    data_set.SamplesPerPixel = array.shape[3] if array.ndim == 4 else 1
+    if array.ndim == 4:
+        data_set.PlanarConfiguration = 0
+    data_set.PhotometricInterpretation = photometric
+    data_set.BitsAllocated = 1 if array.dtype == np.bool_ else 8 * array.dtype.itemsize
+    data_set.BitsStored, data_set.HighBit = bits, bits - 1
+    data_set.PixelRepresentation = int(array.dtype.kind == "i")
+    data_set.RescaleSlope, data_set.RescaleIntercept = 2, -1024
+    for name, value in elements.items():
+        setattr(data_set, name, value)
+    if array.dtype == np.bool_:
+        data_set.PixelData = module.pixels.pack_bits(array.astype(np.uint8))
+    else:
+        data_set.PixelData = array.tobytes()
+    data_set["PixelData"].VR = "OW" if array.dtype.itemsize == 2 else "OB"
+    data_set.save_as(path, enforce_file_format=True)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dtype", "bits"),
+    [(0, 4095, "uint16", 12), (-1500, 3000, "int16", 13), (0, 255, "uint8", 8), (0, 1, "bool", 1)],
+)
+def test_dicom(tmp_path: Path, low: int, high: int, dtype: str, bits: int) -> None:
+    frames = RANDOM.integers(low, high, (3, 16, 24), endpoint=True).astype(dtype)
+    write_dicom(tmp_path / "x.dcm", frames, bits=bits)
+    found = sources([tmp_path])
+    assert [source.index for source in found] == [0, 1, 2]
+    for source, frame in zip(found, frames, strict=True):
+        got = load(source)
+        assert np.array_equal(got.array, frame)
+        assert got.array.dtype == frame.dtype
+        assert got.declared_bits == bits
+        assert got.meaning == Meaning.GRAY
+
+
+def test_colour_dicom(tmp_path: Path) -> None:
+    frames = RANDOM.integers(0, 256, (1, 6, 8, 3), np.uint8)
+    for photometric, meaning in (("RGB", Meaning.RGB), ("YBR_FULL", Meaning.UNSPECIFIED)):
+        write_dicom(tmp_path / "x.dcm", frames, bits=8, photometric=photometric)
+        got = load(ImageSource(tmp_path / "x.dcm"))
+        assert np.array_equal(got.array, frames[0])  # not converted
+        assert got.meaning == meaning
+
+
+def test_dicom_without_a_telling_name(tmp_path: Path) -> None:
+    for name in ("IM0001", "1.2.840.10008.5"):
+        write_dicom(tmp_path / name, np.zeros((1, 4, 4), np.uint8), bits=8)
+    (tmp_path / "README").write_text("nothing to see")
+    assert [source.path.name for source in sources([tmp_path]) if source.path] == ["1.2.840.10008.5", "IM0001"]
+
+
+def test_dicom_without_an_image(tmp_path: Path) -> None:
+    write_dicom(tmp_path / "x.dcm", np.zeros((1, 4, 4), np.uint8), bits=8)
+    data_set = pydicom().dcmread(tmp_path / "x.dcm")
+    del data_set.Rows
+    data_set.save_as(tmp_path / "x.dcm")
+    with pytest.raises(sofc.FormatError, match="holds no image"):
+        sources([tmp_path])
+
+
+def test_32_bit_dicom_is_refused(tmp_path: Path) -> None:
+    write_dicom(tmp_path / "x.dcm", np.zeros((1, 4, 4), np.uint32), bits=32)
+    with pytest.raises(sofc.UsageError, match="samples of type uint32 cannot be stored"):
+        load(ImageSource(tmp_path / "x.dcm"))
+
+
+def test_cut_off_dicom(tmp_path: Path) -> None:
+    write_dicom(tmp_path / "x.dcm", np.zeros((1, 40, 40), np.uint8), bits=8)
+    (tmp_path / "x.dcm").write_bytes((tmp_path / "x.dcm").read_bytes()[:-500])
+    with pytest.raises(sofc.FormatError, match=r"x\.dcm"):
+        load(ImageSource(tmp_path / "x.dcm"))
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", ">i2"])
+@pytest.mark.parametrize("shape", [(5, 4), (5, 4, 3), (5, 4, 3, 2)])
+def test_volumes(tmp_path: Path, suffix: str, dtype: str, shape: tuple[int, ...]) -> None:
+    module = nibabel()
+    info = np.iinfo(dtype)
+    volume = RANDOM.integers(info.min, info.max, shape, endpoint=True).astype(dtype)
+    image = module.Nifti1Image(volume, np.eye(4), dtype=volume.dtype)
+    image.header.set_slope_inter(2.5, -7)
+    path = tmp_path / f"x{suffix}"
+    module.save(image, path)
+    found = sources([tmp_path])
+    stacked = np.stack([load(source).array for source in found])
+    assert stacked.dtype == volume.dtype.newbyteorder("=")
+    assert np.array_equal(stacked.T.reshape(shape, order="F"), np.asanyarray(module.load(path).dataobj.get_unscaled()))
+    assert stacked.shape[1:] == (4, 5)
+
+
+def test_a_volume_in_colour(tmp_path: Path) -> None:
+    module = nibabel()
+    colours = RANDOM.integers(0, 256, (5, 4, 2, 3), np.uint8)
+    records = colours.view([("R", "u1"), ("G", "u1"), ("B", "u1")])[..., 0]
+    module.save(module.Nifti1Image(records, np.eye(4)), tmp_path / "x.nii.gz")
+    got = load(sources([tmp_path])[1])
+    assert np.array_equal(got.array, colours[:, :, 1].transpose(1, 0, 2))
+    assert got.meaning == Meaning.RGB
+
+
+def test_volumes_that_are_refused(tmp_path: Path) -> None:
+    module = nibabel()
+    module.save(module.Nifti1Image(np.zeros((3, 3, 3), np.float32), np.eye(4)), tmp_path / "x.nii")
+    with pytest.raises(sofc.UsageError, match="samples of type float32"):
+        load(sources([tmp_path])[0])
+    (tmp_path / "x.nii").write_bytes(b"nothing")
+    with pytest.raises(sofc.FormatError, match=r"x\.nii: cannot be read"):
+        sources([tmp_path])
+
+
+@pytest.mark.parametrize(("module", "name"), [("pydicom", "x.dcm"), ("nibabel", "x.nii.gz")])
+def test_a_missing_extra_is_named(tmp_path: Path, module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).write_bytes(bytes(128) + b"DICM")
+    monkeypatch.setitem(sys.modules, module, None)
+    extra = {"pydicom": "dicom", "nibabel": "nifti"}[module]
+    with pytest.raises(sofc.UnsupportedError, match=rf"{module}; install it with: pip install 'sofc\[{extra}\]'"):
+        sources([tmp_path])
+
+
+def test_a_fresh_process_encodes_dicom(tmp_path: Path) -> None:
+    frames = RANDOM.integers(-1000, 1000, (2, 16, 24)).astype(np.int16)
+    write_dicom(tmp_path / "x.dcm", frames, bits=12)
+    command = [sys.executable, "-m", "sofc.cli", "encode", "x.dcm", "-o", "x.sofc"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(sofc.read(tmp_path / "x.sofc"), frames)
+    with sofc.open_reader(tmp_path / "x.sofc") as reader:
+        assert (reader.header.format.declared_bits, reader.header.format.signed) == (12, True)
+
+
+@pytest.mark.skipif("SOFC_TEST_DATA" not in os.environ, reason="needs real images: SOFC_TEST_DATA")
+@pytest.mark.parametrize("folder", ["dicom", "volumes"])
+def test_real_files(folder: str) -> None:
+    (pydicom if folder == "dicom" else nibabel)()
+    for source in sources([Path(os.environ["SOFC_TEST_DATA"]) / folder]):
+        assert source.path is not None
+        if source.path.name == "rtdose.dcm":  # 32 bits
+            with pytest.raises(sofc.UsageError, match="uint32"):
+                load(source)
+        else:
+            assert load(source).array.ndim in (2, 3)
