@@ -23,7 +23,7 @@ LAYERS = [
     {"coders"},
     {"stream"},
     {"io"},
-    {"collection"},
+    {"collection", "keepfile"},
     {"training"},
     {"cli", "plugins"},
 ]

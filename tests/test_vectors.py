@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import sofc
+from sofc.keepfile import restore_items
 
 FOLDER = Path(__file__).resolve().parent.parent / "spec" / "vectors"
 ENTRIES = json.loads((FOLDER / "manifest.json").read_text())
@@ -41,3 +42,8 @@ def test_vector(entry: dict[str, Any]) -> None:
         for image in images
     ]
     assert found == entry["images"]
+    if "original" in entry:
+        with sofc.open_reader(data) as reader:
+            original = restore_items(reader.metadata, images)
+            assert reader.metadata[0].key == entry["original"]["name"]
+        assert hashlib.sha256(original).hexdigest() == entry["original"]["sha256"]

@@ -20,7 +20,9 @@ import numpy.typing as npt
 import sofc
 from sofc.container import schema
 from sofc.container.chunks import frame_chunk
+from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
+from sofc.keepfile import keep
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,6 +94,9 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     yield "bands", bands, None, "three bands, image end with digest, index"
     yield "metadata", sofc.encode(ramp, metadata=[Metadata(MetadataKind.TEXT, "note", b"hello")]), None, "metadata"
     yield "images", sofc.encode_images([ramp, sets["binary"][1], sets["colour"][1]]), None, "images of different kinds"
+    original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
+    kept = keep("a.pgm", original, [ramp]).items
+    yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"
     trained = [("shape", name) for name in ("gray", "colour", "binary")]
     trained += [(coder, name) for coder in ("context", "static") for name in ("gray", "deep", "colour", "lattice")]
     trained += [("bilevel", "binary")]
@@ -146,7 +151,10 @@ def main() -> int:
             }
             for image in images
         ]
-        entry = {"file": f"{name}.sofc", "result": "valid", "comment": comment, "images": samples}
+        entry: dict[str, Any] = {"file": f"{name}.sofc", "result": "valid", "comment": comment, "images": samples}
+        with sofc.open_reader(data) as reader:
+            if original := from_metadata(reader.metadata):
+                entry["original"] = {"name": original.name, "sha256": original.digest.hex()}
         entries.append(entry | ({"codebook": codebook} if codebook else {}))
     for name, data, comment in invalid((folder / "neutral-gray.sofc").read_bytes()):
         (folder / f"invalid-{name}.sofc").write_bytes(data)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ EXAMPLES = """\
   sofc decode a.sofc                      a.sofc -> a.png (a.tif where PNG cannot hold the samples)
   sofc decode a.sofc -o a.pgm             the format by the name's suffix: png, tif, pnm (pbm, pgm, ppm), npy
   sofc decode all.sofc --out-dir out      a file of many images: out/all/NAME.png
+  sofc decode kept.sofc                   of sofc encode --keep-file: the original file, under its own name
   sofc decode --raw a.sofc -o - | show    interleaved little-endian samples, band by band
   sofc decode --salvage damaged.sofc      what can be saved; lost rows become zeros
 
@@ -42,6 +45,9 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_codebook(parser)
     parser.add_argument("--format", choices=("png", "tiff", "pnm", "npy"), help="output format, whatever the suffix")
     parser.add_argument("--raw", action="store_true", help="write interleaved little-endian samples without any head")
+    parser.add_argument(
+        "--images", action="store_true", help="write the images of a file that keeps an original file, not that file"
+    )
     parser.add_argument("--salvage", action="store_true", help="go on after damage; lost rows become zeros, status 3")
     options.add_jobs(parser, "threads that decode the bands of a file")
     options.add_force(parser)
@@ -114,13 +120,14 @@ def _decode(
     name = _name(path)
     damage: list[SofcError] | None = [] if args.salvage else None
     total = path.stat().st_size if path is not None and path.is_file() else None
-    with open_sofc(path) as file, console.progress(total, "B", name) as advance, _sink(args, output) as sink:
+    with open_sofc(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
-        for event in events(
-            file, name, given=codebook, beside=beside, threads=args.jobs, damage=damage, advance=advance
-        ):
-            _pass_on(event, sink)
-        written = sink.finish()
+        found = events(file, name, given=codebook, beside=beside, threads=args.jobs, damage=damage, advance=advance)
+        prologue = list(until_image(found))
+        with _sink(args, output, prologue) as sink:
+            for event in itertools.chain(prologue, found):
+                pass_on(event, sink)
+            written = sink.finish()
     console.result(f"{name} -> {written}")
     if not damage:
         return OK
@@ -130,10 +137,30 @@ def _decode(
     return INVALID_DATA
 
 
-def _sink(args: argparse.Namespace, output: Path | None) -> Sink:
-    from sofc.cli.sinks import ImageSink, RawSink
+def until_image(found: Iterator[Event]) -> Iterator[Event]:
+    """The events up to and with the first that belongs to an image."""
+    from sofc.stream.events import FileStart, MetadataRead
+
+    for event in found:
+        yield event
+        if not isinstance(event, (FileStart, MetadataRead)):
+            return
+
+
+def keeps_original(prologue: Sequence[Event]) -> bool:
+    """Whether the file, of which this is the beginning, keeps an original file."""
+    from sofc.container.records import MetadataKind
+    from sofc.stream.events import MetadataRead
+
+    return any(isinstance(event, MetadataRead) and event.metadata.kind == MetadataKind.ORIGINAL for event in prologue)
+
+
+def _sink(args: argparse.Namespace, output: Path | None, prologue: Sequence[Event]) -> Sink:
+    from sofc.cli.sinks import ImageSink, OriginalSink, RawSink
 
     complete = args.output is not None
+    if keeps_original(prologue) and not (args.images or args.raw or args.format or args.salvage):
+        return OriginalSink(output, complete=complete, force=args.force)
     if not args.raw:
         return ImageSink(output, complete=complete, file_format=args.format, force=args.force)
     if output is not None:
@@ -143,7 +170,8 @@ def _sink(args: argparse.Namespace, output: Path | None) -> Sink:
     return RawSink(output)
 
 
-def _pass_on(event: Event, sink: Sink) -> None:
+def pass_on(event: Event, sink: Sink) -> None:
+    """Tell a sink of an event."""
     from sofc.stream.events import BandReady, DamagedBand, GroupReady, HeaderReady, ImageEnded, MetadataRead
 
     if isinstance(event, MetadataRead):

@@ -8,13 +8,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sofc.cli import options
 from sofc.cli.console import OK, Console, count_of, ratio_line
-from sofc.errors import FormatError, SofcError, UsageError
+from sofc.errors import FormatError, LimitError, SofcError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -28,6 +28,7 @@ EXAMPLES = """\
   sofc encode -D scans.sofcb -r scans --out-dir out  a folder, with a codebook that is referred to
   sofc encode -D scans.sofcb --embed a.tif           the codebook inside the file
   sofc encode --collection -o all.sofc scans         one file of many images
+  sofc encode --keep-file -r --out-dir out scans     sofc decode gives back the very files, byte for byte
   sofc encode --threshold 127 -D digits.sofcb t10k-images-idx3-ubyte.gz
   grab | sofc encode --raw 640x0x3:uint8 - > a.sofc  samples from a pipe, any number of rows
 
@@ -65,6 +66,11 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_threshold(parser)
     options.add_jobs(parser, "threads that code the bands of a file")
     options.add_force(parser)
+    parser.add_argument(
+        "--keep-file",
+        action="store_true",
+        help="keep what each file has beside its samples too, so that decode gives the file back byte for byte",
+    )
     parser.add_argument("--no-verify", action="store_true", help="do not decode each band before its bytes leave")
     parser.set_defaults(run=run)
 
@@ -107,6 +113,8 @@ def _jobs(args: argparse.Namespace) -> list[_Job]:
         raise UsageError("--embed needs a codebook: name one with -D")
     if args.raw is not None and (args.collection or args.threshold is not None):
         raise UsageError("--raw takes samples as they are: neither --collection nor --threshold go with it")
+    if args.keep_file and (args.collection or args.raw is not None or args.threshold is not None):
+        raise UsageError("--keep-file keeps one file as it is: --collection, --raw and --threshold do not go with it")
     output = None if args.output in (None, "-") else Path(args.output)
     if "-" in args.inputs:
         if len(args.inputs) > 1:
@@ -174,8 +182,9 @@ class _Encoding:
                 job.output.parent.mkdir(parents=True, exist_ok=True)
         tally = _Tally()
         after = 0
+        encode = self._raw if self.layout else self._kept if self.args.keep_file else self._images
         with _open_output(job.output) as file:
-            for piece in self._raw(job, tally) if self.layout else self._images(job, tally):
+            for piece in encode(job, tally):
                 file.write(piece)
                 after += len(piece)
         remark = self.remark if tally.images == 1 else f"{count_of(tally.images, 'image')}  {self.remark}"
@@ -218,6 +227,40 @@ class _Encoding:
             with self.console.progress(len(sources), "image", job.name) as advance:
                 images = self._loaded(sources, tally, advance)
                 yield from encode_collection(images, metadata=metadata, **self.options)
+
+    def _kept(self, job: _Job, tally: _Tally) -> Iterator[bytes]:
+        """The images of one file, with what restores it. The ratio is that of the file."""
+        from sofc.collection import encode_collection
+        from sofc.keepfile import keep, read_file
+
+        with _spooled(job.inputs) as (path,):
+            data = read_file(path)
+            sources, _ = self._sources([path], job)
+            with self.console.progress(len(sources), "image", job.name) as advance:
+                try:
+                    images = self._held(self._loaded(sources, tally, advance), job)
+                except UsageError as error:
+                    sources = [replace(source, words=True) for source in sources]
+                    tally.images = 0
+                    images = self._held(self._loaded(sources, tally, advance), job)
+                    self.console.note(f"{job.name}: kept with its samples cut into words of 16 bits: {error}")
+        kept = keep("" if job.inputs[0] is None else path.name, data, [samples.array for samples in images])
+        if kept.why_whole:
+            self.console.note(f"{job.name}: kept whole, beside its samples: {kept.why_whole}")
+        tally.bytes = len(data)
+        yield from encode_collection(images, metadata=kept.items, **self.options)
+
+    @staticmethod
+    def _held(images: Iterable[Samples], job: _Job) -> list[Samples]:
+        from sofc.keepfile import MAX_FILE_BYTES
+
+        held, room = [], MAX_FILE_BYTES
+        for samples in images:
+            room -= samples.array.nbytes
+            if room < 0:
+                raise LimitError(f"{job.name} has too many samples to be kept: encode it without --keep-file")
+            held.append(samples)
+        return held
 
     def _sources(self, paths: list[Path], job: _Job) -> tuple[list[ImageSource], list[str]]:
         """The images of the files, and the name that each is kept under."""

@@ -9,6 +9,7 @@ from sofc.cli import options
 from sofc.cli.console import OK, Console, count_of, size
 from sofc.cli.overview import Overview, read_overview
 from sofc.cli.reading import open_sofc
+from sofc.container.records import MetadataKind
 from sofc.errors import SofcError
 
 EXAMPLES = """\
@@ -68,7 +69,8 @@ def _print(console: Console, overview: Overview) -> None:
     for codebook in overview.codebooks:
         say(f"  codebook {codebook.name!r}, id {codebook.id.hex()}: {codebook.where}")
     for item in overview.metadata:
-        say(f"  metadata {item.label}: {size(item.size)}")
+        shown = f"  {item.text}" if item.text and (console.verbose or item.kind == MetadataKind.ORIGINAL) else ""
+        say(f"  metadata {item.label}: {size(item.size)}{shown}")
     if overview.sample_bytes:
         say(f"  samples {size(overview.sample_bytes)}  ratio {overview.sample_bytes / overview.size:.2f}")
     if not overview.complete:

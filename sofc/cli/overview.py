@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sofc.cli.console import size
 from sofc.cli.reading import not_sofc
 from sofc.codebook import Codebook
 from sofc.codebook.store import find_codebook
@@ -21,6 +22,7 @@ from sofc.container.chunks import (
     unpack_image_end,
     unpack_image_head,
 )
+from sofc.container.original import read_head
 from sofc.container.records import CodebookReference, MetadataKind
 from sofc.errors import CodebookError
 from sofc.image import ImageHeader
@@ -29,6 +31,8 @@ from sofc.limits import Limits
 HEAD_BYTES = 1 + schema.VARINT_BYTES
 PREFIX_BYTES = 1 << 16
 """How much of a chunk of samples is read: enough for the lengths of thousands of streams."""
+TEXT_LETTERS = 60
+READABLE = (MetadataKind.TEXT, MetadataKind.XMP, MetadataKind.NAMES)
 FIRST_CODEBOOK_MODEL = 64
 NAMES = {
     schema.EMBEDDED_CODEBOOK: "codebook",
@@ -76,11 +80,12 @@ class NeededCodebook:
 
 @dataclass(frozen=True)
 class MetadataSummary:
-    """A metadata item without its value."""
+    """A metadata item without its value, but for what a person can read of it, shortened."""
 
     kind: int
     key: str
     size: int
+    text: str = ""
 
     @property
     def label(self) -> str:
@@ -177,7 +182,7 @@ class Overview:
                 }
                 for run in self.runs
             ],
-            "metadata": [{"kind": item.kind, "key": item.key, "size": item.size} for item in self.metadata],
+            "metadata": [vars(item) for item in self.metadata],
         }
         if chunks:
             value["chunks"] = [vars(chunk) for chunk in self.chunks]
@@ -255,7 +260,7 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
         return f"{text} {reference.name!r}"
     if chunk_type == schema.METADATA:
         parsed = schema.METADATA_BODY.parse(body)
-        item = MetadataSummary(parsed.kind, parsed.key, len(parsed.value))
+        item = MetadataSummary(parsed.kind, parsed.key, len(parsed.value), _readable(parsed.kind, parsed.value))
         overview.metadata.append(item)
         return f"{text} {item.label}"
     if chunk_type == schema.IMAGE_HEAD:
@@ -283,6 +288,17 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
             overview.runs[-1].height = end.height
         return f"{text}, height {end.height}{', with SHA-256' if end.digest else ''}"
     return text
+
+
+def _readable(kind: int, value: bytes) -> str:
+    if kind == MetadataKind.ORIGINAL:
+        head = read_head(value)
+        return "" if head is None else f"original file of {size(head.size)}, {head.description}"
+    if kind not in READABLE:
+        return ""
+    text = value[: 8 * TEXT_LETTERS].decode(errors="replace")
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return text if len(text) <= TEXT_LETTERS else f"{text[: TEXT_LETTERS - 1]}…"
 
 
 def count_images(number: int) -> str:

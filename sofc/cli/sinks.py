@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.cli.console import count_of, size
-from sofc.cli.names import OutputNames
+from sofc.cli.names import OutputNames, safe_name
 from sofc.cli.options import refuse_overwrite
 from sofc.collection import names_in
-from sofc.container.records import Metadata
-from sofc.errors import FormatError, UsageError
+from sofc.container.records import Metadata, MetadataKind
+from sofc.errors import FormatError, LimitError, UsageError
 from sofc.files import replacing
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, fits_png, format_for, save
+from sofc.imagefiles import FORMATS, SUFFIXES, fits_png, format_for, save
 from sofc.imagefiles.save import write
+from sofc.keepfile import MAX_FILE_BYTES, restore_items
 
 Samples = npt.NDArray[Any]
 
@@ -105,35 +106,14 @@ class RawSink(Sink):
         return f"{self._output or 'standard output'}  {size(self._written)} of samples"
 
 
-class ImageSink(Sink):
-    """Image files: one file for one image, a folder for several.
+class _WholeImages(Sink):
+    """Puts the rows of each image together."""
 
-    ``output`` is the path to write; with ``complete`` it is the user's own, suffix and all, otherwise the
-    format's suffix is added. None is standard output.
-    """
-
-    def __init__(self, output: Path | None, *, complete: bool, file_format: str | None, force: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        if complete and output is not None and not output.is_dir():
-            # A folder may turn out to be right, for a file of several images; a file is not.
-            refuse_overwrite(output, force)
-            if file_format is None and output.suffix:
-                file_format = format_for(output)
-        self._output = output
-        self._complete = complete
-        self._format = file_format
-        self._force = force
-        self._kept_names: list[str] = []
-        self._names: dict[str, OutputNames] = {}
-        self._held: tuple[int, Samples, ImageHeader] | None = None
         self._parts: list[Samples] = []
         self._number = 0
-        self._count = 0
         self._header: ImageHeader | None = None
-
-    def metadata(self, metadata: Metadata) -> None:
-        """Remember the images' names."""
-        self._kept_names = self._kept_names or names_in([metadata])
 
     def header(self, image: int, header: ImageHeader) -> None:
         """An image begins; what is left of one that lost its end is kept."""
@@ -156,6 +136,98 @@ class ImageSink(Sink):
             samples = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
             self._parts = []
             self.image(self._number, samples)
+
+
+class OriginalSink(_WholeImages):
+    """The original file that the sofc file keeps.
+
+    ``output`` as for ImageSink; where it is not ``complete``, the file gets its own name in that folder.
+    """
+
+    def __init__(self, output: Path | None, *, complete: bool, force: bool) -> None:
+        super().__init__()
+        self._output = output
+        self._complete = complete
+        self._force = force
+        self._metadata: list[Metadata] = []
+        self._images: list[Samples] = []
+        self._room = MAX_FILE_BYTES
+
+    def metadata(self, metadata: Metadata) -> None:
+        """Take what restores the file."""
+        if metadata.kind == MetadataKind.ORIGINAL:
+            self._metadata.append(metadata)
+
+    def image(self, number: int, samples: Samples) -> None:
+        """Take a whole image."""
+        self._room -= samples.nbytes
+        if self._room < 0:
+            raise LimitError(
+                f"the images that the original file is made from have more than {MAX_FILE_BYTES} bytes; "
+                "--images writes them one by one"
+            )
+        self._images.append(samples)
+
+    def restored(self) -> bytes:
+        """The file, once all images are there. Raises FormatError where it is not as it was."""
+        self.end()
+        return restore_items(self._metadata, self._images)
+
+    def finish(self) -> str:
+        """Write the file."""
+        data = self.restored()
+        if self._output is None:
+            sys.stdout.buffer.write(data)
+            return f"standard output  {size(len(data))}, the original file"
+        path = self._path(self._output)
+        refuse_overwrite(path, self._force)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(data)
+        return f"{path}  the original file"
+
+    def _path(self, output: Path) -> Path:
+        """Where to write: the name that the file keeps is untrusted."""
+        kept = safe_name(self._metadata[0].key)
+        name = kept.name if kept is not None and len(kept.parts) == 1 else None
+        if not self._complete:
+            return output.with_name(name or output.name)
+        if output.is_dir():
+            return output / (name or "original")
+        suffix = output.suffix.lower()
+        if name is not None and suffix in SUFFIXES and suffix != Path(name).suffix.lower():
+            raise UsageError(
+                f"the original file is {name}: name the output so, or convert its images to {output} with --images"
+            )
+        return output
+
+
+class ImageSink(_WholeImages):
+    """Image files: one file for one image, a folder for several.
+
+    ``output`` is the path to write; with ``complete`` it is the user's own, suffix and all, otherwise the
+    format's suffix is added. None is standard output.
+    """
+
+    def __init__(self, output: Path | None, *, complete: bool, file_format: str | None, force: bool) -> None:
+        super().__init__()
+        if complete and output is not None and not output.is_dir():
+            # A folder may turn out to be right, for a file of several images; a file is not.
+            refuse_overwrite(output, force)
+            if file_format is None and output.suffix:
+                file_format = format_for(output)
+        self._output = output
+        self._complete = complete
+        self._format = file_format
+        self._force = force
+        self._kept_names: list[str] = []
+        self._names: dict[str, OutputNames] = {}
+        self._held: tuple[int, Samples, ImageHeader] | None = None
+        self._count = 0
+
+    def metadata(self, metadata: Metadata) -> None:
+        """Remember the images' names."""
+        self._kept_names = self._kept_names or names_in([metadata])
 
     def image(self, number: int, samples: Samples) -> None:
         """Take a whole image."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 from typing import Any
 
 from sofc.cli import options
 from sofc.cli.console import OK, Console, count_of, size
-from sofc.cli.decode import find_sofc
+from sofc.cli.decode import find_sofc, keeps_original, pass_on, until_image
 from sofc.cli.reading import events, open_sofc
 from sofc.errors import SofcError, UsageError
 
 EXAMPLES = """\
-  sofc test a.sofc            every byte and every sample is checked; nothing is written
+  sofc test a.sofc            every byte and sample, and the original file it keeps, are checked; nothing is written
   sofc test -r archive        all sofc files of a folder and its subfolders
   sofc test --json *.sofc     for programs"""
 
@@ -61,14 +62,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _test(console: Console, path: Path | None, name: str, codebook: Any, threads: int) -> dict[str, int]:
+    from sofc.cli.sinks import OriginalSink
     from sofc.collection import sample_size
     from sofc.stream.events import BandReady, GroupReady, ImageEnded
 
     images = samples = 0
+    original: OriginalSink | None = None
     total = path.stat().st_size if path is not None else None
     with open_sofc(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
-        for event in events(file, name, given=codebook, beside=beside, threads=threads, advance=advance):
+        found = events(file, name, given=codebook, beside=beside, threads=threads, advance=advance)
+        prologue = list(until_image(found))
+        if keeps_original(prologue):
+            original = OriginalSink(None, complete=False, force=False)
+        for event in itertools.chain(prologue, found):
+            if original is not None:
+                pass_on(event, original)
             if isinstance(event, BandReady):
                 samples += sample_size(event.band.rows)
             elif isinstance(event, GroupReady):
@@ -76,4 +85,6 @@ def _test(console: Console, path: Path | None, name: str, codebook: Any, threads
                 images += len(event.images)
             elif isinstance(event, ImageEnded):
                 images += 1
+    if original is not None:
+        original.restored()
     return {"images": images, "sample_bytes": samples}

@@ -27,6 +27,7 @@ class MetadataKind(IntEnum):
     XMP = 3
     DICOM = 4
     NAMES = 5  # UTF-8 names of the images that follow, separated by line feeds
+    ORIGINAL = 6  # how to restore the file that the images came from; the key is that file's name
 
 
 @dataclass(frozen=True)

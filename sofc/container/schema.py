@@ -162,6 +162,55 @@ METADATA_BODY = Struct(
     "value" / GreedyBytes * "Opaque bytes, kept as they are.",
 )
 
+# The value of a metadata item that restores an original file: ORIGINAL_FILE, whose stream holds, where the file is
+# made from samples, the parts of the file. Each part is a kind and one of the layouts below.
+
+ORIGINAL_FILE = Struct(
+    "way" / Int8ul * "0 = the stream is the file; 1 = the stream is a recipe that takes samples from the images.",
+    "size" / VarInt * "Bytes of the original file.",
+    "digest" / Bytes(32) * "SHA-256 of the original file.",
+    "coding" / Int8ul * "How the stream is packed: 0 = not, 1 = zlib (RFC 1950), 2 = LZMA (an .lzma file).",
+    "stream" / GreedyBytes * "The packed stream.",
+)
+
+ORIGINAL_LITERAL = Struct(
+    "length" / VarInt * "Bytes to take from the literals.",
+)
+
+ORIGINAL_SAMPLES = Struct(
+    "image" / VarInt * "Number of the image.",
+    "first_row" / VarInt * "First row to take.",
+    "row_step" / VarInt * "Distance of the rows to take, at least 1.",
+    "rows" / VarInt * "How many rows to take; they may reach out of the image.",
+    "first_column" / VarInt * "First column to take.",
+    "column_step" / VarInt * "Distance of the columns to take, at least 1.",
+    "columns" / VarInt * "How many columns to take; they may reach out of the image.",
+    "first_component" / VarInt * "First component to take.",
+    "components" / VarInt * "Components to take.",
+    "bits" / Int8ul * "Bits that each sample takes in the file, 1-32.",
+    "flags" / Int8ul * "Bits 0-4, see the text; other bits zero.",
+    "alignment" / VarInt * "Rows are filled up with zero bits to a multiple of so many bytes; 0 = not at all.",
+    "prediction" / Int8ul * "0 = none; 1 = difference to the sample on the left (TIFF); 2 = PNG filters.",
+    "table" / PrefixedArray(VarInt, VarInt) * "Samples of table entry 0, then of entry 1, and so on; often empty.",
+)
+
+ORIGINAL_DEFLATE = Struct(
+    "level" / Int8ul * "Compression level of zlib, 0-9.",
+    "window" / Int8ul * "Base-2 logarithm of the window, 9-15.",
+    "memory" / Int8ul * "Memory level of zlib, 1-9.",
+    "strategy" / Int8ul * "Strategy of zlib: 0 default, 1 filtered, 2 Huffman only, 3 run lengths, 4 fixed codes.",
+    "parts" / VarInt * "How many of the parts that follow are compressed.",
+)
+
+ORIGINAL_CHUNKS = Struct(
+    "lengths" / PrefixedArray(VarInt, VarInt) * "Bytes of the body of each IDAT chunk.",
+    "parts" / VarInt * "How many of the parts that follow are cut into the chunks.",
+)
+
+ORIGINAL_LZW = Struct(
+    "parts" / VarInt * "How many of the parts that follow are compressed.",
+)
+
 INDEX_ENTRY = Struct(
     "type" / Bytes(1) * "Type of the chunk: C, R, H, B or G.",
     "offset" / VarInt * "Bytes from the start of the entry before (first: of the file) to the start of this chunk.",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, save
-from sofc.imagefiles.source import ImageSource, each, is_jpeg, load, remark, sources, walk
+from sofc.imagefiles.source import SUFFIXES, ImageSource, each, is_jpeg, load, remark, sources, walk
 
 __all__ = [
     "FORMATS",
+    "SUFFIXES",
     "ImageSource",
     "RawLayout",
     "Samples",

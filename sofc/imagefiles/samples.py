@@ -47,3 +47,13 @@ def checked(samples: Samples, name: str) -> Samples:
             "Convert them first: sofc never rescales or rounds"
         )
     return samples._replace(array=np.ascontiguousarray(array, dtype=native))
+
+
+def in_words(samples: Samples) -> Samples:
+    """Samples of 32 and 64 bits as words of 16 bits, the lowest first, each a component; others as they are."""
+    array = samples.array
+    if array.dtype.kind not in "iufc" or array.dtype.itemsize not in (4, 8) or array.ndim not in (2, 3):
+        return samples
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    words = little[..., None].view("<u2") if array.ndim == 2 else little.view("<u2")
+    return Samples(words, 16)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sofc.errors import FormatError, SofcError, UsageError
 from sofc.image import Meaning
 from sofc.imagefiles import dicom, idx, nifti, png, pnm, tiff
-from sofc.imagefiles.samples import Samples, checked, meaning_of
+from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = b"\xff\xd8\xff"
 NPY = b"\x93NUMPY"
@@ -34,12 +34,14 @@ PACKED_SUFFIXES = frozenset((".idx", ".nii"))
 class ImageSource:
     """One image: ``index`` in the file at ``path``, or an ``array`` in memory. Small and picklable.
 
-    With a ``threshold`` a gray image becomes binary: True where the sample is larger.
+    With a ``threshold`` a gray image becomes binary: True where the sample is larger. With ``words`` samples of 32 and
+    64 bits come as words of 16 bits, the lowest first, each a component.
     """
 
     path: Path | None = None
     index: int = 0
     threshold: int | None = None
+    words: bool = False
     array: npt.NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -74,7 +76,10 @@ def walk(paths: Iterable[str | os.PathLike[str]], recursive: bool = False) -> li
 
 
 def sources(
-    paths: Iterable[str | os.PathLike[str]], *, recursive: bool = False, threshold: int | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    recursive: bool = False,
+    threshold: int | None = None,
 ) -> list[ImageSource]:
     """Every image of the files and folders, in order. IDX files of labels that lie in a folder are passed over."""
     paths = [Path(path) for path in paths]
@@ -115,7 +120,7 @@ def load(source: ImageSource) -> Samples:
         samples = _load_file(source.path, source.index)
     else:
         raise UsageError("an ImageSource needs a path or an array")
-    samples = checked(samples, source.name)
+    samples = checked(in_words(samples) if source.words else samples, source.name)
     return samples if source.threshold is None else _binary(samples, source.threshold, source.name)
 
 

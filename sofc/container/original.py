@@ -1,0 +1,303 @@
+"""The metadata item that restores an original file: its parts, and their packing."""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from io import BytesIO
+from typing import Any, ClassVar
+
+from construct import Construct, ConstructError
+
+from sofc.container import schema
+from sofc.container.records import Metadata, MetadataKind, is_plain_text
+from sofc.errors import FormatError, LimitError
+
+WHOLE, SAMPLES = 0, 1
+STORED, ZLIB, LZMA = range(3)
+NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
+BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
+MAX_FILE_BYTES = 1 << 30
+"""Bytes of the largest file that is kept: both ways it is held in memory."""
+ITEM_BYTES = 1 << 27
+"""Bytes of one metadata item; larger values go on in further items."""
+_STREAM_SLACK = 1 << 20
+_LZMA_MEMORY = 1 << 27
+_LZMA_DICTIONARY = 1 << 26
+_DEPTH = 8
+
+
+@dataclass(frozen=True)
+class Literal:
+    """Bytes as they are."""
+
+    kind: ClassVar[int] = 0
+    layout: ClassVar[Construct] = schema.ORIGINAL_LITERAL
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Window:
+    """Samples of an image, and how they stand in the file: the fields of ORIGINAL_SAMPLES. ``filters``: one byte
+    for each row where the prediction is that of PNG, otherwise empty.
+    """
+
+    kind: ClassVar[int] = 1
+    layout: ClassVar[Construct] = schema.ORIGINAL_SAMPLES
+    image: int
+    rows: int
+    columns: int
+    components: int
+    bits: int
+    first_row: int = 0
+    row_step: int = 1
+    first_column: int = 0
+    column_step: int = 1
+    first_component: int = 0
+    flags: int = 0
+    alignment: int = 1
+    prediction: int = NO_PREDICTION
+    table: tuple[int, ...] = ()
+    filters: bytes = b""
+
+
+@dataclass(frozen=True)
+class Deflated:
+    """Parts compressed to raw deflate data as zlib does with these settings."""
+
+    kind: ClassVar[int] = 2
+    layout: ClassVar[Construct] = schema.ORIGINAL_DEFLATE
+    level: int
+    window: int
+    memory: int
+    strategy: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Chunked:
+    """Parts cut into the IDAT chunks of a PNG file."""
+
+    kind: ClassVar[int] = 3
+    layout: ClassVar[Construct] = schema.ORIGINAL_CHUNKS
+    lengths: tuple[int, ...]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Lzw:
+    """Parts compressed as TIFF's LZW."""
+
+    kind: ClassVar[int] = 4
+    layout: ClassVar[Construct] = schema.ORIGINAL_LZW
+    parts: tuple[Part, ...]
+
+
+Part = Literal | Window | Deflated | Chunked | Lzw
+_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, Deflated, Chunked, Lzw)}
+
+
+@dataclass(frozen=True)
+class Original:
+    """An original file. ``parts`` make it from the images; where there are none, ``data`` is the file itself."""
+
+    name: str
+    size: int
+    digest: bytes
+    parts: tuple[Part, ...] = ()
+    data: bytes = b""
+
+    @property
+    def from_samples(self) -> bool:
+        """Whether the file is made from the images' samples."""
+        return bool(self.parts)
+
+
+@dataclass(frozen=True)
+class OriginalHead:
+    """What the first bytes of the item say."""
+
+    way: int
+    size: int
+
+    @property
+    def description(self) -> str:
+        """For people."""
+        return "made from the samples" if self.way == SAMPLES else "kept whole"
+
+
+def read_head(value: bytes) -> OriginalHead | None:
+    """The head of an original file's (first) item; None where it cannot be read."""
+    try:
+        head = schema.ORIGINAL_FILE.parse(value)
+    except ConstructError:
+        return None
+    return OriginalHead(head.way, head.size)
+
+
+def to_metadata(original: Original) -> list[Metadata]:
+    """The items that keep an original file."""
+    stream = _pack_parts(original.parts) if original.parts else original.data
+    coding, packed = min(_packings(stream), key=lambda packing: len(packing[1]))
+    head = schema.ORIGINAL_FILE.build(
+        {
+            "way": SAMPLES if original.parts else WHOLE,
+            "size": original.size,
+            "digest": original.digest,
+            "coding": coding,
+            "stream": b"",
+        }
+    )
+    value = head + packed
+    key = original.name if is_plain_text(original.name) else ""
+    starts = range(0, len(value), ITEM_BYTES)
+    return [Metadata(MetadataKind.ORIGINAL, key, value[start : start + ITEM_BYTES]) for start in starts]
+
+
+def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES) -> Original | None:
+    """The original file that the items of a file's head keep; None where they keep none.
+
+    Raises FormatError, or LimitError where it has more than ``max_bytes``.
+    """
+    items = [item for item in metadata if item.kind == MetadataKind.ORIGINAL]
+    if not items:
+        return None
+    try:
+        head = schema.ORIGINAL_FILE.parse(b"".join(item.value for item in items))
+    except ConstructError as error:
+        raise FormatError(f"the item that restores the original file cannot be read: {error}") from None
+    if head.size > max_bytes:
+        raise LimitError(f"the original file of {head.size} bytes is over the limit of {max_bytes}")
+    if head.way not in (WHOLE, SAMPLES):
+        raise FormatError(f"the original file is kept in way {head.way}, which is not known")
+    stream = _unpacked(head.stream, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
+    if head.way == WHOLE:
+        return Original(items[0].key, head.size, head.digest, data=stream)
+    return Original(items[0].key, head.size, head.digest, parts=_unpack_parts(stream))
+
+
+def _packings(stream: bytes) -> Iterator[tuple[int, bytes]]:
+    yield STORED, stream
+    yield ZLIB, zlib.compress(stream, 9)
+    dictionary = min(_LZMA_DICTIONARY, max(1 << 12, len(stream)))
+    filters = [{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": dictionary}]
+    yield LZMA, lzma.compress(stream, lzma.FORMAT_ALONE, filters=filters)
+
+
+def _unpacked(packed: bytes, coding: int, most: int) -> bytes:
+    try:
+        if coding == STORED:
+            stream, rest = packed, b""
+        elif coding == ZLIB:
+            inflater = zlib.decompressobj()
+            stream = inflater.decompress(packed, most + 1)
+            rest = b"" if inflater.eof else b"?"
+        elif coding == LZMA:
+            reader = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY)
+            stream = reader.decompress(packed, most + 1)
+            rest = b"" if reader.eof else b"?"
+        else:
+            raise FormatError(f"the original file is packed in way {coding}, which is not known")
+    except (zlib.error, lzma.LZMAError) as error:
+        raise FormatError(f"the item that restores the original file is damaged: {error}") from error
+    if rest or len(stream) > most:
+        raise FormatError("the item that restores the original file is cut off or larger than it says")
+    return stream
+
+
+def _pack_parts(parts: Sequence[Part]) -> bytes:
+    """All parts, then all literals."""
+    layouts, literals = bytearray(), bytearray()
+    _put(len(parts), layouts)
+
+    def pack(part: Part) -> None:
+        layouts.append(part.kind)
+        if isinstance(part, Literal):
+            layouts.extend(part.layout.build({"length": len(part.data)}))
+            literals.extend(part.data)
+            return
+        values: dict[str, Any] = {field.name: getattr(part, field.name) for field in fields(part)}
+        inner = () if isinstance(part, Window) else part.parts
+        if isinstance(part, Window):
+            literals.extend(part.filters)
+        else:
+            values["parts"] = len(part.parts)
+        layouts.extend(part.layout.build(values))
+        for child in inner:
+            pack(child)
+
+    for part in parts:
+        pack(part)
+    return bytes(layouts + literals)
+
+
+def _put(value: int, into: bytearray) -> None:
+    into.extend(schema.VarInt.build(value))
+
+
+def _unpack_parts(stream: bytes) -> tuple[Part, ...]:
+    """The parts of a stream, with their literals in them."""
+    # The literals stand behind all parts, so the parts are read first, with the lengths of their literals.
+    reader = BytesIO(stream)
+    found: list[tuple[int, Any]] = []
+
+    def read(count: int, depth: int) -> None:
+        if depth > _DEPTH:
+            raise FormatError("the parts of the original file are nested too deeply")
+        for _ in range(count):
+            kind = reader.read(1)
+            if not kind or kind[0] not in _TYPES:
+                raise FormatError("a part of the original file is missing or of an unknown kind")
+            values = _TYPES[kind[0]].layout.parse_stream(reader)
+            found.append((kind[0], values))
+            if kind[0] in (Deflated.kind, Chunked.kind, Lzw.kind):
+                read(values.parts, depth + 1)
+
+    try:
+        count = schema.VarInt.parse_stream(reader)
+        read(count, 0)
+    except ConstructError as error:
+        raise FormatError(f"the parts of the original file cannot be read: {error}") from None
+    if count == 0:
+        raise FormatError("the original file has no parts")
+    literals = _Literals(stream, reader.tell())
+    following = iter(found)
+    parts = tuple(_build(following, literals) for _ in range(count))
+    literals.end()
+    return parts
+
+
+def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
+    kind, values = next(following)
+    if kind == Literal.kind:
+        return Literal(literals.take(values.length))
+    if kind == Window.kind:
+        names = [field.name for field in fields(Window) if field.name not in ("table", "filters")]
+        filters = literals.take(values.rows) if values.prediction == PNG_FILTERS else b""
+        return Window(**{name: values[name] for name in names}, table=tuple(values.table), filters=filters)
+    parts = tuple(_build(following, literals) for _ in range(values.parts))
+    if kind == Deflated.kind:
+        return Deflated(values.level, values.window, values.memory, values.strategy, parts)
+    return Chunked(tuple(values.lengths), parts) if kind == Chunked.kind else Lzw(parts)
+
+
+class _Literals:
+    """The bytes that literals are taken from, in order."""
+
+    def __init__(self, stream: bytes, start: int) -> None:
+        self._stream = stream
+        self._start = start
+
+    def take(self, count: int) -> bytes:
+        """The next ``count`` bytes."""
+        if count > len(self._stream) - self._start:
+            raise FormatError("the literals of the original file are cut off")
+        self._start += count
+        return self._stream[self._start - count : self._start]
+
+    def end(self) -> None:
+        """All bytes must have been taken."""
+        if self._start != len(self._stream):
+            raise FormatError(f"{len(self._stream) - self._start} literals of the original file are left over")

@@ -1,0 +1,13 @@
+"""Keeping a file of another format with its images, so that it comes back byte for byte.
+
+The bytes of the file that are samples are found and left out; the rest is kept in a metadata item. Of a file whose
+samples cannot be left out the whole is kept instead.
+"""
+
+from __future__ import annotations
+
+from sofc.container.original import MAX_FILE_BYTES
+from sofc.keepfile.keep import Kept, keep, read_file
+from sofc.keepfile.restore import restore_items
+
+__all__ = ["MAX_FILE_BYTES", "Kept", "keep", "read_file", "restore_items"]

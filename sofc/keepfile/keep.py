@@ -1,0 +1,103 @@
+"""Finding out how a file can be kept with its images."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from sofc.container.original import (
+    MAX_FILE_BYTES,
+    Deflated,
+    Literal,
+    Original,
+    Part,
+    to_metadata,
+)
+from sofc.container.records import Metadata
+from sofc.errors import LimitError, SofcError
+from sofc.keepfile import deflate, png, search, tiff
+from sofc.keepfile.restore import restore_items
+
+Images = Sequence[npt.NDArray[Any]]
+_GZIP = b"\x1f\x8b\x08"
+_GZIP_TAIL = 8
+_HAS_EXTRA, _HAS_NAME, _HAS_COMMENT, _HAS_CHECK = 4, 8, 16, 2
+
+
+@dataclass(frozen=True)
+class Kept:
+    """``items`` restore the file. ``why_whole``: why its samples are not left out, or "" where they are."""
+
+    items: list[Metadata]
+    why_whole: str = ""
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file to keep. Raises LimitError for one that is too large, which cannot be kept."""
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise LimitError(
+            f"{path}: files of {size} bytes are not kept, the limit is {MAX_FILE_BYTES}: encode it without --keep-file"
+        )
+    return path.read_bytes()
+
+
+def keep(name: str, data: bytes, images: Images) -> Kept:
+    """How to keep the file ``data``, called ``name``, beside ``images``, all the images that were read from it.
+
+    What is given back restores the file: that has been tried.
+    """
+    digest = hashlib.sha256(data).digest()
+    parts = _parts(data, images)
+    if parts is not None:
+        items = to_metadata(Original(name, len(data), digest, parts))
+        try:
+            restore_items(items, images)
+            return Kept(items)
+        except SofcError:
+            pass  # parts that look right but are not: the file is kept whole, and that is said
+    items = to_metadata(Original(name, len(data), digest, data=data))
+    restore_items(items, images)
+    return Kept(items, "its samples are compressed, or arranged, in a way that cannot be made again")
+
+
+def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
+    if data.startswith(_GZIP):
+        return _gzipped(data, images)
+    if data.startswith(png.SIGNATURE):
+        return png.find_samples(data, images)
+    parts = search.find_samples(data, images)
+    if parts is None and data.startswith(tiff.MAGICS):
+        parts = tiff.find_samples(data, images)
+    return parts
+
+
+def _gzipped(data: bytes, images: Images) -> tuple[Part, ...] | None:
+    """Parts of a file compressed as a whole."""
+    try:
+        inflated = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return None
+    start = _gzip_head_size(data)
+    settings = deflate.find_settings(data[start:-_GZIP_TAIL], inflated)
+    inner = _parts(inflated, images) if settings is not None and not inflated.startswith(_GZIP) else None
+    if settings is None or inner is None:
+        return None
+    return (Literal(data[:start]), Deflated(*settings, inner), Literal(data[-_GZIP_TAIL:]))
+
+
+def _gzip_head_size(data: bytes) -> int:
+    flags, size = data[3], 10
+    if flags & _HAS_EXTRA:
+        size += 2 + int.from_bytes(data[size : size + 2], "little")
+    for flag in (_HAS_NAME, _HAS_COMMENT):
+        if flags & flag:
+            size = data.index(0, size) + 1
+    return size + 2 * bool(flags & _HAS_CHECK)

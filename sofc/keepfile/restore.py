@@ -1,0 +1,105 @@
+"""An original file from its parts and the images."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from sofc.container.original import Chunked, Deflated, Literal, Lzw, Original, Part, Window, from_metadata
+from sofc.container.records import Metadata
+from sofc.errors import ChecksumError, FormatError, LimitError, UsageError
+from sofc.keepfile import deflate, lzw
+from sofc.keepfile.windows import window_bytes, window_size
+
+Images = Sequence[npt.NDArray[Any]]
+_SLACK = 1 << 20
+_PADDING = 1 << 24
+"""Samples that a window may ask for beyond those of its image: the tiles of a TIFF file reach out of it."""
+
+
+def restore(original: Original, images: Images) -> bytes:
+    """The bytes of the original file, checked against their SHA-256.
+
+    Raises ChecksumError where they do not match, FormatError for parts that do not fit the images.
+    """
+    if original.from_samples:
+        assembly = _Assembly(images, original.size)
+        data = b"".join(map(assembly.bytes_of, original.parts))
+    else:
+        data = original.data
+    if len(data) != original.size or hashlib.sha256(data).digest() != original.digest:
+        raise ChecksumError(
+            "the original file cannot be restored: what was made from the samples has another SHA-256. Its samples "
+            "are whole: decode --images writes them"
+            + (
+                f". The file has deflate data, and this Python's zlib ({zlib.ZLIB_RUNTIME_VERSION}) may make other "
+                "data than the zlib that the file was kept with"
+                if any(map(_has_deflated, original.parts))
+                else ""
+            )
+        )
+    return data
+
+
+def restore_items(items: Iterable[Metadata], images: Images) -> bytes:
+    """The bytes of the original file that metadata items of a file keep, from all images of that file.
+
+    Raises UsageError where the items keep none, and what ``restore`` raises.
+    """
+    original = from_metadata(items)
+    if original is None:
+        raise UsageError("the file keeps no original file")
+    return restore(original, images)
+
+
+def _has_deflated(part: Part) -> bool:
+    return isinstance(part, Deflated) or (isinstance(part, Chunked) and any(map(_has_deflated, part.parts)))
+
+
+class _Assembly:
+    """Makes parts, within a bound for what untrusted parts may ask for."""
+
+    def __init__(self, images: Images, size: int) -> None:
+        self._images = images
+        # Compressed parts are larger before they are compressed, but hold each sample about once.
+        self._left = 2 * size + _SLACK + sum(8 * image.size for image in images)
+
+    def bytes_of(self, part: Part) -> bytes:
+        """The bytes of one part."""
+        if isinstance(part, Literal):
+            return part.data
+        if isinstance(part, Window):
+            return self._window(part)
+        inner = b"".join(map(self.bytes_of, part.parts))
+        if isinstance(part, Deflated):
+            try:
+                return deflate.compress(inner, deflate.Settings(part.level, part.window, part.memory, part.strategy))
+            except (ValueError, zlib.error) as error:
+                raise FormatError(f"the original file has settings that zlib does not know: {error}") from error
+        if isinstance(part, Lzw):
+            return lzw.compress(inner)
+        return _cut(inner, part.lengths)
+
+    def _window(self, part: Window) -> bytes:
+        if part.image >= len(self._images):
+            raise FormatError(f"the original file needs image {part.image} of {len(self._images)}")
+        image = self._images[part.image]
+        self._left -= window_size(part)
+        if self._left < 0 or part.rows * part.columns * part.components > image.size + _PADDING:
+            raise LimitError("the parts of the original file ask for more samples than the file can have")
+        return window_bytes(image, part)
+
+
+def _cut(data: bytes, lengths: Sequence[int]) -> bytes:
+    if sum(lengths) != len(data):
+        raise FormatError(f"the IDAT chunks of the original file hold {sum(lengths)} bytes; there are {len(data)}")
+    pieces, start = [], 0
+    for length in lengths:
+        chunk = b"IDAT" + data[start : start + length]
+        pieces += [length.to_bytes(4, "big"), chunk, zlib.crc32(chunk).to_bytes(4, "big")]
+        start += length
+    return b"".join(pieces)

@@ -1,0 +1,72 @@
+"""Samples that stand in a file as they are, found by looking for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+
+from sofc.container.original import (
+    BIG_ENDIAN,
+    BOTTOM_UP,
+    LOW_BITS_FIRST,
+    REVERSED_COMPONENTS,
+    Literal,
+    Part,
+    Window,
+)
+from sofc.keepfile.windows import window_bytes
+
+Image = npt.NDArray[Any]
+
+
+def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
+    """Parts that make ``data``: the samples of all images, which stand there one after the other, and the rest.
+
+    None where an image is not found in any of the usual layouts.
+    """
+    parts: list[Part] = []
+    position = 0
+    layout = 0
+    for number, image in enumerate(images):
+        layouts = list(_layouts(number, image))
+        # Images of one file are alike: what the one before had is tried first.
+        order = [layout, *(other for other in range(len(layouts)) if other != layout)] if layout < len(layouts) else []
+        for layout in order or range(len(layouts)):
+            windows = layouts[layout]
+            wanted = b"".join(window_bytes(image, window) for window in windows)
+            start = data.find(wanted, position)
+            if start >= 0:
+                break
+        else:
+            return None
+        if start > position:
+            parts.append(Literal(data[position:start]))
+        parts += windows
+        position = start + len(wanted)
+    return (*parts, Literal(data[position:])) if position < len(data) else tuple(parts)
+
+
+def _layouts(number: int, image: Image) -> Iterator[list[Window]]:
+    rows, columns = image.shape[:2]
+    components = image.shape[2] if image.ndim == 3 else 1
+    if image.dtype.kind == "b":
+        for alignment in (1, 0, 4):
+            for flags in (0, LOW_BITS_FIRST):
+                plain = Window(number, rows, columns, components, 1, flags=flags, alignment=alignment)
+                yield [plain]
+                yield [replace(plain, table=(1, 0))]
+        yield [Window(number, rows, columns, components, 8)]
+        return
+    bits = 8 * image.dtype.itemsize
+    orders = (0,) if components == 1 else (0, REVERSED_COMPONENTS)
+    for endian in (0,) if bits == 8 else (0, BIG_ENDIAN):
+        for order in orders:
+            for upside in (0, BOTTOM_UP):
+                for alignment in (1, 4):
+                    flags = endian | order | upside
+                    yield [Window(number, rows, columns, components, bits, flags=flags, alignment=alignment)]
+        if components > 1:
+            yield [Window(number, rows, columns, 1, bits, first_component=c, flags=endian) for c in range(components)]

@@ -1,0 +1,183 @@
+"""The samples of a TIFF file in its strips and tiles."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.container.original import (
+    BIG_ENDIAN,
+    DIFFERENCE,
+    LOW_BITS_FIRST,
+    NO_PREDICTION,
+    REPEATED_EDGE,
+    Deflated,
+    Literal,
+    Lzw,
+    Part,
+    Window,
+)
+from sofc.errors import FormatError
+from sofc.keepfile import deflate, lzw
+from sofc.keepfile.windows import window_bytes
+
+Image = npt.NDArray[Any]
+MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_NONE, _LZW, _DEFLATE, _OLD_DEFLATE = 1, 5, 8, 32946
+_PREDICTIONS = {1: NO_PREDICTION, 2: DIFFERENCE}
+_PALETTE = 3
+
+
+def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
+    """Parts that make the TIFF file ``data`` from its images; None where that cannot be done."""
+    import tifffile
+
+    placed: list[tuple[int, int, tuple[Part, ...]]] = []
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        if not file.series or len(file.series[0].pages) != len(images):
+            return None
+        key = file.series[0].keyframe
+        for number, (page, image) in enumerate(zip(file.series[0].pages, images, strict=True)):
+            segments = _page(data, page, key, number, image) if page is not None else None
+            if segments is None:
+                return None
+            placed += segments
+    parts: list[Part] = []
+    position = 0
+    for start, size, segment in sorted(placed, key=lambda item: item[:2]):
+        if start < position:
+            return None  # segments that share bytes
+        if start > position:
+            parts.append(Literal(data[position:start]))
+        parts += segment
+        position = start + size
+    return (*parts, Literal(data[position:])) if position < len(data) else tuple(parts)
+
+
+def _page(
+    data: bytes, page: Any, key: Any, number: int, image: Image
+) -> list[tuple[int, int, tuple[Part, ...]]] | None:
+    """Offset, size and parts of each segment of a page that is like the page ``key`` but for where they stand."""
+    if key.is_tiled and int(key.tiledepth) != 1:
+        return None
+    prediction = _PREDICTIONS.get(int(key.predictor))
+    bits = key.bitspersample
+    components = image.shape[2] if image.ndim == 3 else 1
+    if prediction is None or not isinstance(bits, int) or not 1 <= bits <= 32:
+        return None
+    flags = BIG_ENDIAN if key.parent.byteorder == ">" else 0
+    if int(key.fillorder) == 2:
+        if bits != 1:
+            return None
+        flags |= LOW_BITS_FIRST
+    tables = list(_tables(key, bits, components, image.dtype.kind == "b"))
+    found: list[tuple[int, int, tuple[Part, ...]]] = []
+    settings: list[deflate.Settings] = []
+    windows = _segments(key, number, image, bits, flags, prediction, components)
+    for offset, size, window in zip(page.dataoffsets, page.databytecounts, windows, strict=False):
+        if size == 0:
+            continue
+        parts = _segment(data[offset : offset + size], window, int(key.compression), image, tables, settings)
+        if parts is None:
+            return None
+        found.append((offset, size, parts))
+    return found
+
+
+def _segments(
+    page: Any, number: int, image: Image, bits: int, flags: int, prediction: int, components: int
+) -> Iterator[Window]:
+    """What each strip or tile holds, in their order."""
+    height, width = image.shape[:2]
+    if page.is_tiled:
+        rows, columns = int(page.tilelength), int(page.tilewidth)
+    else:
+        rows, columns = min(height, int(page.rowsperstrip)), width
+    planar = int(page.planarconfig) == 2
+    for component in range(components) if planar else (0,):
+        for first_row in range(0, height, rows):
+            for first_column in range(0, width, columns):
+                yield Window(
+                    number,
+                    rows if page.is_tiled else min(rows, height - first_row),
+                    columns,
+                    1 if planar else components,
+                    bits,
+                    first_row=first_row,
+                    first_column=first_column,
+                    first_component=component,
+                    flags=flags,
+                    prediction=prediction,
+                )
+
+
+def _tables(page: Any, bits: int, components: int, binary: bool) -> Iterator[tuple[int, ...]]:
+    yield ()
+    if bits == 1 and binary:
+        yield (1, 0)
+    if int(page.photometric) == _PALETTE and components == 3 and page.colormap is not None and bits <= 8:
+        colours = np.asarray(page.colormap)
+        yield tuple(int(value) for value in (colours >> 8).T.ravel())
+        yield tuple(int(value) for value in (colours & 255).T.ravel())
+
+
+def _segment(
+    packed: bytes,
+    window: Window,
+    compression: int,
+    image: Image,
+    tables: list[tuple[int, ...]],
+    settings: list[deflate.Settings],
+) -> tuple[Part, ...] | None:
+    """The parts of one segment. ``tables`` and ``settings`` learn what fits."""
+    for table in list(tables):
+        for edge in (0, REPEATED_EDGE):
+            part = replace(window, table=table, flags=window.flags | edge)
+            try:
+                made = window_bytes(image, part)
+            except FormatError:
+                continue
+            parts = _packed(packed, part, made, compression, settings)
+            if parts is not None:
+                tables.remove(table)
+                tables.insert(0, table)
+                return parts
+            if (
+                window.first_row + window.rows <= image.shape[0]
+                and window.first_column + window.columns <= image.shape[1]
+            ):
+                break  # nothing lies outside
+    return None
+
+
+def _packed(
+    packed: bytes, part: Window, made: bytes, compression: int, settings: list[deflate.Settings]
+) -> tuple[Part, ...] | None:
+    if compression == _NONE:
+        if not packed.startswith(made):
+            return None
+        return (part, Literal(packed[len(made) :])) if len(packed) > len(made) else (part,)
+    if compression == _LZW:
+        return (Lzw((part,)),) if lzw.compress(made) == packed else None
+    if compression not in (_DEFLATE, _OLD_DEFLATE) or len(packed) < 6:
+        return None
+    try:
+        inflated = zlib.decompress(packed)
+    except zlib.error:
+        return None
+    if inflated != made:
+        return None
+    body = packed[2:-4]
+    known = next((one for one in settings if deflate.compress(inflated, one) == body), None)
+    known = known or deflate.find_settings(body, inflated, (packed[0] >> 4) + 8)
+    if known is None:
+        return None
+    if known not in settings:
+        settings.append(known)
+    return (Literal(packed[:2]), Deflated(*known, (part,)), Literal(packed[-4:]))

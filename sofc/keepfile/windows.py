@@ -1,0 +1,152 @@
+"""Samples of a decoded image as the bytes that another format has for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.container.original import (
+    BIG_ENDIAN,
+    BOTTOM_UP,
+    DIFFERENCE,
+    LOW_BITS_FIRST,
+    PNG_FILTERS,
+    REPEATED_EDGE,
+    REVERSED_COMPONENTS,
+    Window,
+)
+from sofc.errors import FormatError
+
+Array = npt.NDArray[Any]
+Bytes = npt.NDArray[np.uint8]
+_FLAGS = BIG_ENDIAN | LOW_BITS_FIRST | BOTTOM_UP | REVERSED_COMPONENTS | REPEATED_EDGE
+_WHOLE_BYTES = {8: np.uint8, 16: np.uint16, 32: np.uint32}
+
+
+def window_size(window: Window) -> int:
+    """Bytes that a window takes in the file."""
+    samples = 1 if window.table else window.components
+    bits = window.columns * samples * window.bits
+    if window.alignment == 0:
+        return (window.rows * bits + 7) // 8
+    row = -(-((bits + 7) // 8) // window.alignment) * window.alignment
+    return window.rows * (row + (window.prediction == PNG_FILTERS))
+
+
+def window_bytes(image: Array, window: Window) -> bytes:
+    """The bytes of a window of ``image``, shape (height, width[, components]). Raises FormatError."""
+    _check(window)
+    samples = _selected(image if image.ndim == 3 else image[:, :, None], window)
+    if window.table:
+        samples = _entries(samples, window.table)
+    if window.flags & REVERSED_COMPONENTS:
+        samples = samples[:, :, ::-1]
+    if window.flags & BOTTOM_UP:
+        samples = samples[::-1]
+    rows, columns, components = samples.shape
+    values = samples.astype(np.int64)
+    if window.prediction == DIFFERENCE:
+        values[:, 1:] -= values[:, :-1].copy()
+    # Negative samples become two's complement.
+    values &= (1 << window.bits) - 1
+    packed = _packed(values.astype(np.uint32).reshape(rows, columns * components), window)
+    if window.prediction == PNG_FILTERS:
+        packed = _filtered(packed, np.frombuffer(window.filters, np.uint8), max(1, window.bits * components // 8))
+    return packed.tobytes()
+
+
+def _check(window: Window) -> None:
+    if (
+        not 1 <= window.bits <= 32
+        or window.flags & ~_FLAGS
+        or window.prediction not in (0, DIFFERENCE, PNG_FILTERS)
+        or window.row_step < 1
+        or window.column_step < 1
+        or window.rows < 1
+        or window.columns < 1
+        or (window.prediction == PNG_FILTERS and (window.alignment != 1 or len(window.filters) != window.rows))
+    ):
+        raise FormatError("a part of the original file asks for samples in a way that is not known")
+
+
+def _selected(image: Array, window: Window) -> Array:
+    """Shape (rows, columns, components); what lies outside the image is zero or repeats its edge."""
+    height, width, components = image.shape
+    last_component = window.first_component + window.components
+    if window.first_row >= height or window.first_column >= width or not last_component <= components:
+        raise FormatError("a part of the original file lies outside of its image")
+    row_end = window.first_row + window.rows * window.row_step
+    column_end = window.first_column + window.columns * window.column_step
+    inside = image[
+        window.first_row : row_end : window.row_step,
+        window.first_column : column_end : window.column_step,
+        window.first_component : last_component,
+    ]
+    missing = ((0, window.rows - inside.shape[0]), (0, window.columns - inside.shape[1]), (0, 0))
+    if missing == ((0, 0), (0, 0), (0, 0)):
+        return inside
+    return np.pad(inside, missing, mode="edge" if window.flags & REPEATED_EDGE else "constant")
+
+
+def _entries(samples: Array, table: tuple[int, ...]) -> Array:
+    """The number of the first entry of the table that each pixel equals."""
+    components = samples.shape[2]
+    if len(table) % components or components > 4 or not all(0 <= value < 1 << 16 for value in table):
+        raise FormatError("a table of the original file does not fit its image")
+    shifts = np.arange(components, dtype=np.uint64) * np.uint64(16)
+    keys = np.bitwise_or.reduce(np.array(table, np.uint64).reshape(-1, components) << shifts, axis=1)
+    pixels = np.bitwise_or.reduce(samples.astype(np.uint64) << shifts, axis=2)
+    known, first = np.unique(keys, return_index=True)
+    places = np.minimum(np.searchsorted(known, pixels), len(known) - 1)
+    if (known[places] != pixels).any():
+        raise FormatError("a table of the original file lacks a value of its image")
+    entries: Array = first[places][:, :, None]
+    return entries
+
+
+def _packed(values: npt.NDArray[np.uint32], window: Window) -> Bytes:
+    """Rows of bytes, or one row of all bytes where rows are not aligned."""
+    if window.bits in _WHOLE_BYTES:
+        dtype = np.dtype(_WHOLE_BYTES[window.bits])
+        whole = values.astype(dtype.newbyteorder(">") if window.flags & BIG_ENDIAN else dtype.newbyteorder("<"))
+        packed = np.ascontiguousarray(whole).view(np.uint8).reshape(len(values), -1)
+    else:
+        places = np.arange(window.bits, dtype=np.uint32)
+        if not window.flags & LOW_BITS_FIRST:
+            places = places[::-1]
+        bits = ((values[:, :, None] >> places) & 1).astype(np.uint8)
+        flat = bits.reshape((1, -1) if window.alignment == 0 else (len(values), -1))
+        packed = np.packbits(flat, axis=1, bitorder="little" if window.flags & LOW_BITS_FIRST else "big")
+    if window.alignment > 1:
+        packed = np.pad(packed, ((0, 0), (0, -packed.shape[1] % window.alignment)))
+    return packed
+
+
+def _filtered(rows: Bytes, filters: Bytes, distance: int) -> Bytes:
+    """Rows as PNG filters them, each behind the byte that names its filter."""
+    if (filters > 4).any():
+        raise FormatError("the original file has a PNG filter that is not known")
+    here = rows.astype(np.int16)
+    left = np.zeros_like(here)
+    left[:, distance:] = here[:, :-distance]
+    above = np.zeros_like(here)
+    above[1:] = here[:-1]
+    corner = np.zeros_like(here)
+    corner[1:] = left[:-1]
+    result = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    result[:, 0] = filters
+    predictions = (np.zeros_like(here), left, above, (left + above) >> 1, _paeth(left, above, corner))
+    for number, prediction in enumerate(predictions):
+        at = filters == number
+        result[at, 1:] = (here[at] - prediction[at]).astype(np.uint8)
+    return result
+
+
+def _paeth(left: Array, above: Array, corner: Array) -> Array:
+    estimate = left + above - corner
+    to_left, to_above, to_corner = abs(estimate - left), abs(estimate - above), abs(estimate - corner)
+    nearer = np.where(to_above <= to_corner, above, corner)
+    result: Array = np.where((to_left <= to_above) & (to_left <= to_corner), left, nearer)
+    return result

@@ -1,0 +1,335 @@
+"""Original files: kept with their images, given back byte for byte."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import sofc
+from sofc.cli.__main__ import main
+from sofc.container import original
+from sofc.container.original import Chunked, Deflated, Literal, Lzw, Original, Window
+from sofc.container.records import Metadata, MetadataKind
+from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
+from sofc.imagefiles import ImageSource, load, sources
+from sofc.keepfile import keep, lzw, restore_items
+from tests.test_imagefiles_medical import write_dicom
+
+RANDOM = np.random.default_rng(6)
+GRAY = (np.add.outer(np.arange(37), np.arange(53)) * 2 + RANDOM.integers(0, 3, (37, 53))).astype(np.uint8)
+COLOUR = np.stack([GRAY, GRAY // 2, 255 - GRAY], axis=-1)
+DEEP = GRAY.astype(np.uint16) * 257
+MASK = GRAY > 90
+
+
+def png(array: np.ndarray, kind: int, bits: int, *, interlaced: bool = False, cut: int = 1000) -> bytes:
+    """A PNG file with all filters in turn, of samples that have one byte each (two for 16 bits)."""
+    passes = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1)]
+    data = b""
+    for row, rows, column, columns in passes if interlaced else [(0, 1, 0, 1)]:
+        part = array[row::rows, column::columns]
+        values = part.reshape(len(part), -1)
+        if bits == 16:
+            lines = np.ascontiguousarray(values, ">u2").view(np.uint8)
+        else:
+            places = np.unpackbits(values.astype(np.uint8)[..., None], axis=2)[..., 8 - bits :]
+            lines = np.packbits(places.reshape(len(part), -1), axis=1)
+        # Filter 1 on every other row: bytes minus those of the pixel before.
+        distance = max(1, bits * (array.shape[2] if array.ndim == 3 else 1) // 8)
+        for number, line in enumerate(lines):
+            before = np.concatenate([np.zeros(distance, np.uint8), line])[: len(line)]
+            data += bytes([number % 2]) + (line - before * (number % 2)).astype(np.uint8).tobytes()
+    packed = zlib.compress(data, 9)
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = struct.pack(">IIBBBBB", array.shape[1], array.shape[0], bits, kind, 0, 0, interlaced)
+    pieces = [packed[start : start + cut] for start in range(0, len(packed), cut)]
+    palette = chunk(b"PLTE", bytes(range(48))) if kind == 3 else b""
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + palette
+        + b"".join(chunk(b"IDAT", piece) for piece in pieces)
+        + chunk(b"tEXt", b"Comment\0behind the samples")
+        + chunk(b"IEND", b"")
+    )
+
+
+def tiff(array: np.ndarray, **settings: Any) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, array, **settings)
+    return buffer.getvalue()
+
+
+def pillow(array: np.ndarray, file_format: str, **settings: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, file_format, **settings)
+    return buffer.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def idx(images: np.ndarray) -> bytes:
+    return b"\0\0\x08\x03" + struct.pack(">III", *images.shape) + images.tobytes()
+
+
+FILES: dict[str, Callable[[], bytes]] = {
+    "gray.png": lambda: png(GRAY, 0, 8),
+    "interlaced.png": lambda: png(COLOUR, 2, 8, interlaced=True),
+    "deep.png": lambda: png(np.stack([DEEP] * 3, axis=-1), 2, 16, interlaced=True),
+    "bits.png": lambda: png(MASK, 0, 1, cut=9),
+    "four-bits.png": lambda: png(GRAY % 16, 0, 4),
+    "palette.png": lambda: png(GRAY % 16, 3, 4, interlaced=True),
+    "pillow.png": lambda: pillow(COLOUR, "PNG", optimize=True),
+    "plain.tif": lambda: tiff(DEEP, photometric="minisblack"),
+    "big-endian.tif": lambda: tiff(DEEP, byteorder=">"),
+    "planar.tif": lambda: tiff(np.moveaxis(COLOUR, 2, 0), photometric="rgb", planarconfig="separate"),
+    "strips.tif": lambda: pillow(COLOUR, "TIFF", compression="tiff_adobe_deflate"),
+    "lzw.tif": lambda: pillow(np.tile(GRAY, (3, 3)), "TIFF", compression="tiff_lzw"),
+    "mask.tif": lambda: pillow(MASK, "TIFF"),
+    "tiles.tif": lambda: tiff(COLOUR, photometric="rgb", tile=(32, 32)),
+    "pages.tif": lambda: tiff(np.stack([GRAY, GRAY + 1, GRAY + 2]), photometric="minisblack"),
+    "wide.tif": lambda: tiff(DEEP.astype(np.uint32) << 9, photometric="minisblack"),
+    "wide-colour.tif": lambda: tiff(COLOUR.astype(np.float32), photometric="rgb", byteorder=">"),
+    "array.npy": lambda: npy(DEEP.astype(np.int16)),
+    "grid.pgm": lambda: b"P5\n# remark\n53 37\n255\n" + GRAY.tobytes(),
+    "windows.bmp": lambda: pillow(COLOUR, "BMP"),
+    "images.idx.gz": lambda: gzip.compress(idx(np.stack([GRAY, GRAY // 3])), mtime=7),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, with no codebook installed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
+    monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
+    return tmp_path
+
+
+def images_of(path: Path) -> list[np.ndarray]:
+    return [load(source).array for source in sources([path])]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_samples_are_left_out(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    data = FILES[name]()
+    Path(name).write_bytes(data)
+    assert main(["encode", "--keep-file", "--coder", "raw", name, "-o", "kept.sofc"]) == 0
+    assert ("kept with its samples cut into words" in capsys.readouterr().err) == name.startswith("wide")
+    with sofc.open_reader("kept.sofc") as reader:
+        items = reader.metadata
+    found = original.from_metadata(items)
+    assert found is not None
+    assert found.from_samples
+    assert sum(len(item.value) for item in items) < 450
+    assert main(["test", "kept.sofc"]) == 0
+    assert main(["decode", "kept.sofc", "--out-dir", "out"]) == 0
+    assert (Path("out") / name).read_bytes() == data
+    assert capsys.readouterr().out.endswith(f"kept.sofc -> {Path('out') / name}  the original file\n")
+
+
+def test_dicom(folder: Path) -> None:
+    frames = RANDOM.integers(-900, 900, (3, 16, 24)).astype(np.int16)
+    write_dicom(Path("x.dcm"), frames, bits=12)
+    kept = keep("x.dcm", Path("x.dcm").read_bytes(), images_of(Path("x.dcm")))
+    assert kept.why_whole == ""
+    assert sum(len(item.value) for item in kept.items) < 700
+    assert restore_items(kept.items, list(frames)) == Path("x.dcm").read_bytes()
+
+
+def test_what_cannot_be_made_again_is_kept_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = pillow(COLOUR, "JPEG", quality=90)
+    Path("photo.jpg").write_bytes(data)
+    assert main(["encode", "--keep-file", "photo.jpg"]) == 0
+    assert "photo.jpg: kept whole, beside its samples: " in capsys.readouterr().err
+    Path("photo.jpg").unlink()
+    assert main(["decode", "photo.sofc"]) == 0
+    assert Path("photo.jpg").read_bytes() == data
+
+
+def test_what_no_reader_opens_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("broken.png").write_bytes(png(GRAY, 0, 8)[:80])
+    assert main(["encode", "--keep-file", "broken.png"]) == 3
+    assert not Path("broken.sofc").exists()
+    assert "broken.png" in capsys.readouterr().err
+
+
+def test_images_of_a_kept_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.tif").write_bytes(FILES["plain.tif"]())
+    assert main(["encode", "--keep-file", "--coder", "raw", "a.tif"]) == 0
+    assert np.array_equal(sofc.read("a.sofc"), DEEP)
+    assert main(["decode", "--images", "a.sofc", "-o", "images.png"]) == 0
+    assert np.array_equal(load(ImageSource(Path("images.png"))).array, DEEP)
+    assert main(["decode", "a.sofc", "-o", "other.png"]) == 2
+    assert "the original file is a.tif: name the output so, or convert" in capsys.readouterr().err
+    assert main(["decode", "a.sofc"]) == 1  # a.tif is there already
+    assert main(["decode", "a.sofc", "-o", "b.tif"]) == 0
+    assert Path("b.tif").read_bytes() == Path("a.tif").read_bytes()
+    assert main(["info", "a.sofc"]) == 0
+    assert (
+        "metadata ORIGINAL 'a.tif': 188 B  original file of 4.18 kB, made from the samples" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("options", [["--collection", "-o", "x.sofc"], ["--raw", "5x5:uint8"], ["--threshold", "3"]])
+def test_contradictions_are_refused(folder: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.pgm").write_bytes(FILES["grid.pgm"]())
+    assert main(["encode", "--keep-file", "a.pgm", *options]) == 2
+    assert "--keep-file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../up.pgm", "a/b.pgm", "", "con"])
+def test_kept_names_are_not_trusted(folder: Path, name: str) -> None:
+    data = FILES["grid.pgm"]()
+    Path("kept.sofc").write_bytes(sofc.encode(GRAY, coder="raw", metadata=keep(name, data, [GRAY]).items))
+    assert main(["decode", "kept.sofc"]) == 0
+    assert Path("kept").read_bytes() == data
+    assert {path.name for path in folder.iterdir()} == {"kept", "kept.sofc"}
+
+
+def test_other_samples_do_not_make_the_file() -> None:
+    items = keep("a.pgm", FILES["grid.pgm"](), [GRAY]).items
+    with pytest.raises(ChecksumError, match="decode --images"):
+        restore_items(items, [GRAY + 1])
+    with pytest.raises(FormatError, match="image 0 of 0"):
+        restore_items(items, [])
+
+
+def test_large_values_go_on_in_further_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(original, "ITEM_BYTES", 50)
+    data = RANDOM.bytes(400)
+    items = keep("a", data, [GRAY]).items
+    assert len(items) > 8
+    assert restore_items(items, [GRAY]) == data
+
+
+def test_sizes_are_bounded() -> None:
+    digest = bytes(32)
+    for window in (
+        Window(0, 1 << 40, 1 << 40, 1, 8),
+        Window(0, 37, 1 << 26, 1, 1),
+        Window(0, 1, 1, 1, 8, alignment=1 << 50),
+    ):
+        for parts in ((window,), (Deflated(9, 15, 8, 0, (window,)),)):
+            with pytest.raises(LimitError):
+                restore_items(original.to_metadata(Original("", 1000, digest, parts)), [GRAY])
+    many = (Window(0, 37, 53, 1, 8),) * 10000
+    with pytest.raises(LimitError):
+        restore_items(original.to_metadata(Original("", 1000, digest, many)), [GRAY])
+    with pytest.raises(LimitError):
+        restore_items(original.to_metadata(Original("", 1 << 40, digest, data=b"")), [GRAY])
+    with pytest.raises(FormatError, match="larger than it says"):
+        restore_items(original.to_metadata(Original("", 10, digest, data=bytes(1 << 24))), [GRAY])
+
+
+windows = st.builds(
+    Window,
+    image=st.integers(0, 1),
+    rows=st.integers(0, 40),
+    columns=st.integers(0, 60),
+    components=st.integers(0, 5),
+    bits=st.integers(0, 40),
+    first_row=st.integers(0, 40),
+    row_step=st.integers(0, 9),
+    first_column=st.integers(0, 60),
+    column_step=st.integers(0, 9),
+    first_component=st.integers(0, 3),
+    flags=st.integers(0, 63),
+    alignment=st.integers(0, 9),
+    prediction=st.integers(0, 1),
+    table=st.lists(st.integers(0, 70000), max_size=7).map(tuple),
+)
+anything = st.recursive(
+    st.builds(Literal, st.binary(max_size=9)) | windows,
+    lambda parts: (
+        st.builds(Lzw, st.lists(parts, max_size=3).map(tuple))
+        | st.builds(
+            Chunked, st.lists(st.integers(0, 50), max_size=3).map(tuple), st.lists(parts, max_size=3).map(tuple)
+        )
+        | st.builds(Deflated, *[st.integers(0, 20)] * 4, st.lists(parts, max_size=3).map(tuple))
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(anything, min_size=1, max_size=3).map(tuple))
+def test_recipes_of_any_kind_are_kept_and_end_well(parts: Any) -> None:
+    whole = Original("a", 100, bytes(32), parts)
+    items = original.to_metadata(whole)
+    assert original.from_metadata(items) == whole
+    with pytest.raises(SofcError):
+        restore_items(items, [COLOUR, DEEP])
+
+
+def _kept(name: str) -> Original:
+    image = np.tile(GRAY, (3, 3)) if name == "lzw.tif" else COLOUR
+    found = original.from_metadata(keep(name, FILES[name](), [image]).items)
+    assert found is not None
+    return found
+
+
+KEPT = {name: _kept(name) for name in ("interlaced.png", "lzw.tif", "strips.tif", "windows.bmp")}
+
+
+@given(st.data())
+def test_damaged_items_end_well(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(KEPT)))
+    parts = KEPT[name].parts
+    stream = bytearray(original._pack_parts(parts))
+    for _ in range(data.draw(st.integers(1, 4))):
+        stream[data.draw(st.integers(0, min(300, len(stream) - 1)))] = data.draw(st.integers(0, 255))
+    del stream[data.draw(st.integers(0, len(stream))) :]
+    head = original.schema.ORIGINAL_FILE.build(
+        {"way": 1, "size": KEPT[name].size, "digest": KEPT[name].digest, "coding": 0, "stream": bytes(stream)}
+    )
+    item = Metadata(MetadataKind.ORIGINAL, "", head)
+    with pytest.raises(SofcError):
+        restore_items([item], [np.tile(GRAY, (3, 3)) if name == "lzw.tif" else COLOUR])
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_end_well(value: bytes) -> None:
+    with pytest.raises(SofcError):
+        restore_items([Metadata(MetadataKind.ORIGINAL, "", value)], [GRAY])
+
+
+@given(st.lists(st.sampled_from([b"a", b"ab", b"\0" * 300, bytes(range(256))]), max_size=40).map(b"".join))
+def test_lzw_is_read_by_others(data: bytes) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    assert imagecodecs.lzw_decode(lzw.compress(data), out=len(data)) == data
+
+
+@pytest.mark.skipif("SOFC_TEST_DATA" not in os.environ, reason="needs real images")
+@pytest.mark.parametrize("folder", ["dicom", "pngsuite"])
+def test_real_files(folder: str) -> None:
+    pytest.importorskip("pydicom", minversion="3")
+    whole = []
+    for path in sorted((Path(os.environ["SOFC_TEST_DATA"]) / folder).iterdir()):
+        if path.name.startswith("x"):
+            continue
+        data = path.read_bytes()
+        images = [load(ImageSource(source.path, source.index, words=True)).array for source in sources([path])]
+        kept = keep(path.name, data, images)
+        assert restore_items(kept.items, images) == data
+        whole += [path.name] if kept.why_whole else []
+    assert whole in (["J2K_pixelrep_mismatch.dcm"], ["tm3n3p02.png"])
