@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -137,22 +138,29 @@ def encode_images(
     return b"".join(encode_each(with_headers, **settings))
 
 
-def encode_each(images: Iterable[tuple[Samples, ImageHeader]], **settings: Any) -> Iterator[bytes]:
+def encode_each(
+    images: Iterable[tuple[Samples, ImageHeader]],
+    *,
+    metadata_of_images: Iterable[Sequence[Metadata]] = (),
+    **settings: Any,
+) -> Iterator[bytes]:
     """The file of all the images in pieces, holding one image or one group of small ones at a time.
 
-    ``settings`` are those of ``Encoder``; with ``band_rows`` among them small images are cut into bands too. Raises
-    UsageError where there is no image.
+    ``metadata_of_images``: of the first image, the second and so on, besides that of the file. ``settings`` are those
+    of ``Encoder``; with ``band_rows`` among them small images are cut into bands too. Raises UsageError where there is
+    no image.
     """
     from sofc.stream.encoder import Encoder
 
     encoder = Encoder(**settings)
     header: ImageHeader | None = None
-    for image, next_header in images:
+    items: Sequence[Metadata] = ()
+    for (image, next_header), own in zip(images, chain(metadata_of_images, repeat(())), strict=False):
         # A small image as a group of one has the bytes that write would give it.
         grouped = is_small(next_header) and not settings.get("band_rows")
-        if next_header != header or not grouped:
-            yield encoder.begin_image(next_header)
-        header = next_header
+        if next_header != header or own != items or not grouped:
+            yield encoder.begin_image(next_header, metadata=own)
+        header, items = next_header, own
         rows = _rows_of(image)
         yield encoder.write_group(rows[None]) if grouped else encoder.write(rows)
     if header is None:

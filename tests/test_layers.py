@@ -23,7 +23,7 @@ LAYERS = [
     {"coders"},
     {"stream"},
     {"io"},
-    {"collection", "keepfile"},
+    {"collection", "keepfile", "metadata"},
     {"training"},
     {"cli", "plugins"},
 ]

@@ -175,7 +175,7 @@ def pass_on(event: Event, sink: Sink) -> None:
     from sofc.stream.events import BandReady, DamagedBand, GroupReady, HeaderReady, ImageEnded, MetadataRead
 
     if isinstance(event, MetadataRead):
-        sink.metadata(event.metadata)
+        sink.metadata(event.metadata, event.image)
     elif isinstance(event, HeaderReady):
         sink.header(event.image, event.header)
     elif isinstance(event, BandReady):

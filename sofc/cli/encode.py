@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from sofc.errors import FormatError, LimitError, SofcError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
+    from sofc.container.records import Metadata
     from sofc.imagefiles import ImageSource, RawLayout, Samples
 
 SUFFIX = ".sofc"
@@ -67,6 +69,11 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_jobs(parser, "threads that code the bands of a file")
     options.add_force(parser)
     parser.add_argument(
+        "--strip",
+        action="store_true",
+        help="leave out profiles, EXIF, XMP, texts, resolutions and the data sets of DICOM files, which name patients",
+    )
+    parser.add_argument(
         "--keep-file",
         action="store_true",
         help="keep what each file has beside its samples too, so that decode gives the file back byte for byte",
@@ -113,8 +120,10 @@ def _jobs(args: argparse.Namespace) -> list[_Job]:
         raise UsageError("--embed needs a codebook: name one with -D")
     if args.raw is not None and (args.collection or args.threshold is not None):
         raise UsageError("--raw takes samples as they are: neither --collection nor --threshold go with it")
-    if args.keep_file and (args.collection or args.raw is not None or args.threshold is not None):
-        raise UsageError("--keep-file keeps one file as it is: --collection, --raw and --threshold do not go with it")
+    if args.keep_file and (args.collection or args.strip or args.raw is not None or args.threshold is not None):
+        raise UsageError(
+            "--keep-file keeps one file as it is: --collection, --raw, --strip and --threshold do not go with it"
+        )
     output = None if args.output in (None, "-") else Path(args.output)
     if "-" in args.inputs:
         if len(args.inputs) > 1:
@@ -223,10 +232,26 @@ class _Encoding:
 
         with _spooled(job.inputs) as paths:
             sources, names = self._sources(paths, job)
-            metadata = [names_metadata(names)] if self.args.collection and len(names) > 1 else []
+            metadata, own = self._metadata(sources)
+            if self.args.collection and len(names) > 1:
+                metadata.append(names_metadata(names))
             with self.console.progress(len(sources), "image", job.name) as advance:
                 images = self._loaded(sources, tally, advance)
-                yield from encode_collection(images, metadata=metadata, **self.options)
+                yield from encode_collection(images, metadata=metadata, metadata_of_images=own, **self.options)
+
+    def _metadata(self, sources: Iterable[ImageSource]) -> tuple[list[Metadata], list[list[Metadata]]]:
+        """What all images have, and what each has besides."""
+        from sofc.metadata import read, split
+
+        counts = Counter(source.path for source in sources if source.path is not None and not self.args.strip)
+        found: list[list[Metadata]] = []
+        for path, images in counts.items():
+            try:
+                found += read(path, images)
+            except FormatError as error:
+                self.console.note(f"{error}; it is left out")
+                found += [[]] * images
+        return split(found) if found else ([], [])
 
     def _kept(self, job: _Job, tally: _Tally) -> Iterator[bytes]:
         """The images of one file, with what restores it. The ratio is that of the file."""

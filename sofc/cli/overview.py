@@ -32,7 +32,7 @@ HEAD_BYTES = 1 + schema.VARINT_BYTES
 PREFIX_BYTES = 1 << 16
 """How much of a chunk of samples is read: enough for the lengths of thousands of streams."""
 TEXT_LETTERS = 60
-READABLE = (MetadataKind.TEXT, MetadataKind.XMP, MetadataKind.NAMES)
+READABLE = (MetadataKind.TEXT, MetadataKind.XMP, MetadataKind.NAMES, MetadataKind.RESOLUTION)
 FIRST_CODEBOOK_MODEL = 64
 NAMES = {
     schema.EMBEDDED_CODEBOOK: "codebook",

@@ -7,7 +7,7 @@ import io
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,10 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, UsageError
 from sofc.files import replacing
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, fits_png, format_for, save
+from sofc.imagefiles import FORMATS, SUFFIXES, fits_png, format_for
 from sofc.imagefiles.save import write
 from sofc.keepfile import MAX_FILE_BYTES, restore_items
+from sofc.metadata import put_back
 
 Samples = npt.NDArray[Any]
 
@@ -31,8 +32,8 @@ class Sink(contextlib.ExitStack, ABC):
     """Takes what a decoder gives, in its order. Leaving it by an error leaves no half-written file."""
 
     @abstractmethod
-    def metadata(self, metadata: Metadata) -> None:
-        """A metadata item of the file."""
+    def metadata(self, metadata: Metadata, image: int | None) -> None:
+        """A metadata item of the file, or of the images that began last with number ``image``."""
 
     @abstractmethod
     def header(self, image: int, header: ImageHeader) -> None:
@@ -75,7 +76,7 @@ class RawSink(Sink):
         self._header: ImageHeader | None = None
         self._file: BinaryIO = sys.stdout.buffer if output is None else self.enter_context(replacing(output))
 
-    def metadata(self, metadata: Metadata) -> None:
+    def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Raw samples have no place for it."""
 
     def header(self, image: int, header: ImageHeader) -> None:
@@ -153,7 +154,7 @@ class OriginalSink(_WholeImages):
         self._images: list[Samples] = []
         self._room = MAX_FILE_BYTES
 
-    def metadata(self, metadata: Metadata) -> None:
+    def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Take what restores the file."""
         if metadata.kind == MetadataKind.ORIGINAL:
             self._metadata.append(metadata)
@@ -202,6 +203,13 @@ class OriginalSink(_WholeImages):
         return output
 
 
+class _Image(NamedTuple):
+    number: int
+    samples: Samples
+    header: ImageHeader
+    metadata: list[Metadata]
+
+
 class ImageSink(_WholeImages):
     """Image files: one file for one image, a folder for several.
 
@@ -222,32 +230,42 @@ class ImageSink(_WholeImages):
         self._force = force
         self._kept_names: list[str] = []
         self._names: dict[str, OutputNames] = {}
-        self._held: tuple[int, Samples, ImageHeader] | None = None
+        self._common: list[Metadata] = []
+        self._own: list[Metadata] = []
+        self._held: _Image | None = None
         self._count = 0
 
-    def metadata(self, metadata: Metadata) -> None:
-        """Remember the images' names."""
-        self._kept_names = self._kept_names or names_in([metadata])
+    def metadata(self, metadata: Metadata, image: int | None) -> None:
+        """Keep what the image files can hold, and the images' names."""
+        (self._common if image is None else self._own).append(metadata)
+        if image is None:
+            self._kept_names = self._kept_names or names_in([metadata])
+
+    def header(self, image: int, header: ImageHeader) -> None:
+        """An image begins, with metadata of its own."""
+        super().header(image, header)
+        self._own = []
 
     def image(self, number: int, samples: Samples) -> None:
         """Take a whole image."""
         assert self._header is not None
+        image = _Image(number, samples, self._header, self._own)
         self._count += 1
         if self._count == 1:
-            self._held = (number, samples, self._header)
+            self._held = image
             return
         if self._output is None:
             raise UsageError("a file of several images cannot go to standard output as images; use --raw or a folder")
         if self._held is not None:
-            self._into_folder(*self._held)
+            self._into_folder(self._held)
             self._held = None
-        self._into_folder(number, samples, self._header)
+        self._into_folder(image)
 
     def finish(self) -> str:
         """Write what is still held."""
         self.end()
         if self._held is not None:
-            return self._single(*self._held)
+            return self._single(self._held)
         if self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
         return f"{self._output}/  {count_of(self._count, 'image')}"
@@ -255,44 +273,36 @@ class ImageSink(_WholeImages):
     def _format_of(self, samples: Samples) -> str:
         return self._format or ("png" if fits_png(samples) else "tiff")
 
-    def _into_folder(self, number: int, samples: Samples, header: ImageHeader) -> None:
+    def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
         if self._output.is_file():
             raise UsageError(f"{self._output} is a file; the input holds several images and needs a folder")
-        file_format = self._format_of(samples)
+        file_format = self._format_of(image.samples)
         names = self._names.setdefault(FORMATS[file_format], OutputNames(self._kept_names, FORMATS[file_format]))
-        path = self._output / names(number)
-        refuse_overwrite(path, self._force)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._save(path, samples, header, file_format)
+        self._save(self._output / names(image.number), image, file_format)
 
-    def _single(self, _number: int, samples: Samples, header: ImageHeader) -> str:
-        file_format = self._format_of(samples)
+    def _single(self, image: _Image) -> str:
+        file_format = self._format_of(image.samples)
         if self._output is None:
-            buffer = io.BytesIO()
-            write(
-                buffer,
-                samples,
-                file_format,
-                declared_bits=header.format.declared_bits,
-                meaning=header.format.meaning,
-            )
-            sys.stdout.buffer.write(buffer.getvalue())
-            return f"standard output  {size(buffer.tell())} of {file_format}"
+            data = self._packed(image, file_format)
+            sys.stdout.buffer.write(data)
+            return f"standard output  {size(len(data))} of {file_format}"
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
-        refuse_overwrite(path, self._force)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._save(path, samples, header, file_format)
+        self._save(path, image, file_format)
         return str(path)
 
-    @staticmethod
-    def _save(path: Path, samples: Samples, header: ImageHeader, file_format: str) -> None:
-        save(
-            path,
-            samples,
-            file_format,
-            declared_bits=header.format.declared_bits,
-            meaning=header.format.meaning,
-        )
+    def _save(self, path: Path, image: _Image, file_format: str) -> None:
+        refuse_overwrite(path, self._force)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = self._packed(image, file_format)
+        with replacing(path) as file:
+            file.write(data)
+
+    def _packed(self, image: _Image, file_format: str) -> bytes:
+        """The image file, with the metadata that it can hold."""
+        buffer = io.BytesIO()
+        samples = image.header.format
+        write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
+        return put_back(buffer.getvalue(), file_format, [*self._common, *image.metadata])

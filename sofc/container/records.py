@@ -28,6 +28,9 @@ class MetadataKind(IntEnum):
     DICOM = 4
     NAMES = 5  # UTF-8 names of the images that follow, separated by line feeds
     ORIGINAL = 6  # how to restore the file that the images came from; the key is that file's name
+    RESOLUTION = 7  # pixels per unit, as in "300 300 inch"
+    TIFF = 8  # further fields of a TIFF page: TIFF data without an image
+    PNG = 9  # the body of a further chunk of a PNG file, whose type is the key
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, save
-from sofc.imagefiles.source import SUFFIXES, ImageSource, each, is_jpeg, load, remark, sources, walk
+from sofc.imagefiles.source import SUFFIXES, ImageSource, each, is_jpeg, kind_of, load, remark, sources, walk
 
 __all__ = [
     "FORMATS",
@@ -20,6 +20,7 @@ __all__ = [
     "fits_png",
     "format_for",
     "is_jpeg",
+    "kind_of",
     "load",
     "remark",
     "save",

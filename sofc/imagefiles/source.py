@@ -94,20 +94,31 @@ def sources(
 
 def count(path: Path) -> int:
     """Images in a file. TIFF, DICOM, IDX files and volumes may hold several; of animations the first frame counts."""
-    head = _head(path)
-    if nifti.is_volume(path):
-        with _reading(path):
+    kind = kind_of(path)
+    if kind == "idx":
+        return idx.count(path)
+    with _reading(path):
+        if kind == "nifti":
             return nifti.count(path)
-    if dicom.is_dicom(path):
-        with _reading(path):
+        if kind == "dicom":
             return dicom.count(path)
-    if head.startswith(tiff.MAGICS):
-        with _reading(path):
-            images = tiff.count(path)
-        if images == 0:
-            raise FormatError(f"{path}: the TIFF file holds no image")
-        return images
-    return idx.count(path) if _is_idx(head) else 1
+        images = tiff.count(path) if kind == "tiff" else 1
+    if images == 0:
+        raise FormatError(f"{path}: the TIFF file holds no image")
+    return images
+
+
+def kind_of(path: Path) -> str:
+    """Who reads the file: nifti, idx, dicom, tiff, png, npy, pnm, or pillow for all else."""
+    if nifti.is_volume(path):
+        return "nifti"
+    head = _head(path)
+    if _is_idx(head):
+        return "idx"
+    if dicom.is_dicom(path):
+        return "dicom"
+    magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
+    return next((kind for kind, magic in magics.items() if head.startswith(magic)), "pillow")
 
 
 def load(source: ImageSource) -> Samples:
@@ -159,23 +170,21 @@ def _looks_like_image(path: Path) -> bool:
 
 
 def _load_file(path: Path, index: int) -> Samples:
-    head = _head(path)
-    if _is_idx(head) and not nifti.is_volume(path):
+    kind = kind_of(path)
+    if kind == "idx":
         return idx.load(path, index)
     with _reading(path):
-        if nifti.is_volume(path):
+        if kind == "nifti":
             return nifti.load(path, index)
-        if dicom.is_dicom(path):
+        if kind == "dicom":
             return dicom.load(path, index)
-        if head.startswith(tiff.MAGICS):
+        if kind == "tiff":
             return tiff.load(path, index)
-        if head.startswith(png.SIGNATURE):
+        if kind == "png":
             return png.load(path)
-        if head.startswith(NPY):
+        if kind == "npy":
             return _load_npy(path)
-        if head.startswith(pnm.MAGICS):
-            return pnm.load(path)
-        return _load_other(path)
+        return pnm.load(path) if kind == "pnm" else _load_other(path)
 
 
 def _load_npy(path: Path) -> Samples:

@@ -9,11 +9,20 @@ import sofc
 
 
 def describe(items: Iterable[sofc.Metadata]) -> dict[str, Any]:
-    """Each item by name: text by its key, as str; the others by their kind and any key, as bytes."""
+    """Each item by name: text by its key and the resolution, as str; the others by their kind and any key, as bytes.
+
+    Of an original file that is kept only the name is given.
+    """
     found: dict[str, Any] = {}
     for item in items:
         if item.kind == sofc.MetadataKind.TEXT:
             found[item.key or "text"] = item.value.decode("utf-8", "replace")
+            continue
+        if item.kind == sofc.MetadataKind.RESOLUTION:
+            found["resolution"] = item.value.decode("ascii", "replace")
+            continue
+        if item.kind == sofc.MetadataKind.ORIGINAL:
+            found["original"] = item.key
             continue
         try:
             kind = sofc.MetadataKind(item.kind)

@@ -1,0 +1,54 @@
+"""What image files hold beside their samples: read into metadata items, and put back where a format can hold it.
+
+Profiles, EXIF, XMP and data sets of DICOM are kept byte for byte, texts as UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sofc.container.records import Metadata
+from sofc.errors import FormatError
+from sofc.imagefiles import kind_of
+from sofc.metadata import dicom, pillow, png, tiff
+
+Items = list[Metadata]
+
+
+def read(path: Path, images: int) -> list[Items]:
+    """The items of each of the file's ``images`` images.
+
+    Raises FormatError where they cannot be read; the samples may be whole all the same.
+    """
+    kind = kind_of(path)
+    try:
+        if kind == "png":
+            return [png.read(path)] * images
+        if kind == "tiff":
+            return tiff.read(path, images)
+        if kind == "dicom":
+            return [dicom.read(path)] * images
+        if kind == "pillow":
+            return [pillow.read(path)] * images
+    except (ValueError, LookupError, EOFError) as error:
+        raise FormatError(f"{path}: its metadata cannot be read: {error}") from error
+    return [[]] * images
+
+
+def split(items: Sequence[Items]) -> tuple[Items, list[Items]]:
+    """The items that all images have, and what each has besides."""
+    common = [item for item in items[0] if all(item in others for others in items[1:])]
+    return common, [[item for item in own if item not in common] for own in items]
+
+
+def put_back(data: bytes, file_format: str, items: Sequence[Metadata]) -> bytes:
+    """``data``, a PNG or TIFF file as ``imagefiles.write`` makes it, with what such a file can hold of the items.
+
+    Other formats hold nothing.
+    """
+    if file_format == "png":
+        return png.put_back(data, items)
+    if file_format == "tiff":
+        return tiff.put_back(data, items)
+    return data

@@ -1,0 +1,33 @@
+"""Metadata of files that Pillow reads: JPEG, WebP, GIF, BMP."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from sofc.container.records import Metadata, MetadataKind
+from sofc.metadata.texts import resolution_item, text_item
+
+_KINDS = {"icc_profile": MetadataKind.ICC, "exif": MetadataKind.EXIF, "xmp": MetadataKind.XMP}
+
+
+def read(path: Path) -> list[Metadata]:
+    """What Pillow finds in the file; nothing in one that it cannot open."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            info = image.info
+    except UnidentifiedImageError:
+        return []
+    items = [
+        Metadata(kind, "", info[name].removeprefix(b"Exif\0\0"))
+        for name, kind in _KINDS.items()
+        if isinstance(info.get(name), bytes) and info[name]
+    ]
+    if isinstance(comment := info.get("comment"), bytes):
+        items.append(text_item("Comment", comment.decode("utf-8", "replace")))
+    if isinstance(dpi := info.get("dpi"), tuple) and len(dpi) == 2:
+        x, y = (Fraction(f"{value:.4f}").as_integer_ratio() for value in map(float, dpi))
+        items += resolution_item(x, y, "inch")
+    return items

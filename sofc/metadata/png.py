@@ -1,0 +1,144 @@
+"""Metadata in the chunks of PNG files."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from sofc.container.records import Metadata, MetadataKind
+from sofc.errors import FormatError
+from sofc.metadata.texts import per_metre, resolution_item, resolution_of, text_item, text_of
+
+SIGNATURE_BYTES = 8
+HEAD_END = SIGNATURE_BYTES + 12 + 13
+"""Where the first chunk ends, IHDR, behind which all that is put back may stand."""
+XMP = b"XML:com.adobe.xmp"
+DEFAULT_KEYWORD = b"Comment"
+DEFAULT_PROFILE = b"ICC profile"
+_AS_THEY_ARE = frozenset(
+    (b"cHRM", b"cICP", b"cLLI", b"gAMA", b"mDCV", b"oFFs", b"pCAL", b"sCAL", b"sPLT", b"sRGB", b"sTER", b"tIME")
+)
+# Bytes for an image of so many components, which PNG writes as its colour types 0, 4, 2 and 6. Palettes are not kept.
+_FOR_SAMPLES = {b"bKGD": (2, 2, 6, 6), b"sBIT": (1, 2, 3, 4), b"tRNS": (2, 0, 6, 0)}
+_COMPONENTS = {0: 1, 4: 2, 2: 3, 6: 4}
+_LARGEST = 1 << 26
+
+
+def read(path: Path) -> list[Metadata]:
+    """The items of a PNG file."""
+    items: list[Metadata] = []
+    components = 0
+    for kind, body in _chunks(path):
+        if kind == b"IHDR":
+            # Pillow scales gray samples of 2 and 4 bits to 8.
+            components = _COMPONENTS.get(body[9], 0) if body[8] in (1, 8, 16) else 0
+        elif kind == b"iCCP":
+            name, _, packed = body.partition(b"\0")
+            items.append(Metadata(MetadataKind.ICC, name.decode("latin-1"), _inflated(packed[1:])))
+        elif kind == b"eXIf":
+            items.append(Metadata(MetadataKind.EXIF, "", body))
+        elif kind == b"pHYs" and len(body) == 9:
+            per = 100 if body[8] else 1
+            x, y = (Fraction(int.from_bytes(body[at : at + 4], "big"), per).as_integer_ratio() for at in (0, 4))
+            items += resolution_item(x, y, "cm" if body[8] else "none")
+        elif kind in (b"tEXt", b"zTXt"):
+            keyword, _, text = body.partition(b"\0")
+            text = _inflated(text[1:]) if kind == b"zTXt" else text
+            items.append(text_item(keyword.decode("latin-1"), text.decode("latin-1")))
+        elif kind == b"iTXt":
+            items.append(_international(body))
+        elif kind in _AS_THEY_ARE or (kind in _FOR_SAMPLES and _fits(kind, body, components)):
+            items.append(Metadata(MetadataKind.PNG, kind.decode(), body))
+    return items
+
+
+def put_back(data: bytes, items: Sequence[Metadata]) -> bytes:
+    """The PNG file with the chunks of the items."""
+    components = _COMPONENTS.get(data[HEAD_END - 8], 0)
+    chunks = b"".join(chunk for item in items for chunk in _written(item, components))
+    return data[:HEAD_END] + chunks + data[HEAD_END:]
+
+
+def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Type and body of each chunk but those of the samples."""
+    with path.open("rb") as file:
+        file.seek(SIGNATURE_BYTES)
+        while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] in (b"IDAT", b"fdAT"):
+                file.seek(length + 4, 1)
+                continue
+            body, check = file.read(length), file.read(4)
+            if zlib.crc32(head[4:] + body) != int.from_bytes(check, "big"):
+                raise FormatError(f"chunk {head[4:].decode('latin-1')!r} is damaged")
+            yield head[4:], body
+
+
+def _inflated(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(packed, _LARGEST)
+    except zlib.error as error:
+        raise FormatError(f"a compressed chunk is damaged: {error}") from error
+    if not inflater.eof:
+        raise FormatError("a compressed chunk is cut off, or larger than 64 MB")
+    return data
+
+
+def _international(body: bytes) -> Metadata:
+    keyword, _, rest = body.partition(b"\0")
+    packed, rest = rest[:1] == b"\1", rest[2:]
+    language, _, rest = rest.partition(b"\0")
+    translated, _, text = rest.partition(b"\0")
+    if language or (translated and keyword != XMP):
+        return Metadata(MetadataKind.PNG, "iTXt", body)
+    text = _inflated(text) if packed else text
+    if keyword == XMP:
+        return Metadata(MetadataKind.XMP, "", text)
+    return text_item(keyword.decode("latin-1"), text.decode("utf-8", "replace"))
+
+
+def _fits(kind: bytes, body: bytes, components: int) -> bool:
+    return components > 0 and len(body) == _FOR_SAMPLES[kind][components - 1] > 0
+
+
+def _written(item: Metadata, components: int) -> Iterator[bytes]:
+    if item.kind == MetadataKind.ICC:
+        yield _chunk(b"iCCP", _keyword(item.key, DEFAULT_PROFILE) + b"\0\0" + zlib.compress(item.value, 9))
+    elif item.kind == MetadataKind.EXIF:
+        yield _chunk(b"eXIf", item.value.removeprefix(b"Exif\0\0"))
+    elif item.kind == MetadataKind.XMP:
+        yield _chunk(b"iTXt", XMP + b"\0\0\0\0\0" + item.value)
+    elif item.kind == MetadataKind.TEXT and b"\0" not in item.value:
+        yield _text(_keyword(item.key, DEFAULT_KEYWORD), text_of(item))
+    elif item.kind == MetadataKind.RESOLUTION and (resolution := resolution_of(item)) is not None:
+        x, y, unit = resolution
+        known = unit != "none"
+        numbers = [per_metre(value, unit) if known else value[0] // value[1] for value in (x, y)]
+        if all(0 < number < 1 << 31 for number in numbers):
+            yield _chunk(b"pHYs", b"".join(number.to_bytes(4, "big") for number in numbers) + bytes([known]))
+    elif item.kind == MetadataKind.PNG:
+        kind = item.key.encode("ascii", "replace")
+        if kind in _AS_THEY_ARE or kind == b"iTXt" or (kind in _FOR_SAMPLES and _fits(kind, item.value, components)):
+            yield _chunk(kind, item.value)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+
+
+def _keyword(key: str, default: bytes) -> bytes:
+    """1 to 79 Latin-1 characters, as keywords must have."""
+    try:
+        return key.encode("latin-1")[:79].strip() or default
+    except UnicodeEncodeError:
+        return default
+
+
+def _text(keyword: bytes, text: str) -> bytes:
+    try:
+        return _chunk(b"tEXt", keyword + b"\0" + text.encode("latin-1"))
+    except UnicodeEncodeError:
+        return _chunk(b"iTXt", keyword + b"\0\0\0\0\0" + text.encode("utf-8"))

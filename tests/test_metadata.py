@@ -1,0 +1,334 @@
+"""What image files hold beside their samples: kept byte for byte, put back, shown, left out."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, PngImagePlugin
+
+import sofc
+from sofc.cli.__main__ import main
+from sofc.container.records import Metadata, MetadataKind
+from sofc.errors import FormatError
+from sofc.imagefiles import ImageSource, load
+from sofc.imagefiles.save import write
+from sofc.metadata import ifd, png, put_back, read, split, tiff
+from sofc.metadata.ifd import Directory, Field
+from tests.test_imagefiles_medical import write_dicom
+
+RANDOM = np.random.default_rng(8)
+GRAY = RANDOM.integers(0, 9, (6, 7)).astype(np.uint8)
+COLOUR = RANDOM.integers(0, 9, (6, 7, 3)).astype(np.uint8)
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">\xc3\xa4</x:xmpmeta>'
+EXIF = ifd.write(
+    Directory(
+        {271: Field(2, 4, b"Leo\0")},
+        {ifd.EXIF: Directory({33434: Field(5, 1, struct.pack("<II", 1, 250)), 37500: Field(7, 9, b"makernote")})},
+    )
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, with no codebook installed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
+    monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
+    return tmp_path
+
+
+def written(array: np.ndarray, file_format: str) -> bytes:
+    buffer = io.BytesIO()
+    write(buffer, array, file_format)
+    return buffer.getvalue()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_with(*chunks: bytes, array: np.ndarray = COLOUR) -> bytes:
+    data = written(array, "png")
+    return data[: png.HEAD_END] + b"".join(chunks) + data[png.HEAD_END :]
+
+
+FULL_PNG = png_with(
+    chunk(b"gAMA", struct.pack(">I", 45455)),
+    chunk(b"iCCP", b"my profile\0\0" + zlib.compress(ICC)),
+    chunk(b"eXIf", EXIF),
+    chunk(b"pHYs", struct.pack(">IIB", 11811, 11812, 1)),
+    chunk(b"tEXt", b"Author\0J\xfcrgen"),
+    chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"long " * 99)),
+    chunk(b"iTXt", b"Title\0\0\0\0\0" + "Łódź".encode()),
+    chunk(b"iTXt", b"Title\0\0\0de\0Titel\0" + b"Lodsch"),
+    chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(XMP)),
+    chunk(b"tRNS", bytes(6)),
+    chunk(b"bKGD", bytes(2)),
+    chunk(b"prVt", b"private"),
+)
+FULL_PNG_ITEMS = [
+    Metadata(MetadataKind.PNG, "gAMA", struct.pack(">I", 45455)),
+    Metadata(MetadataKind.ICC, "my profile", ICC),
+    Metadata(MetadataKind.EXIF, "", EXIF),
+    Metadata(MetadataKind.RESOLUTION, "", b"11811/100 2953/25 cm"),
+    Metadata(MetadataKind.TEXT, "Author", "Jürgen".encode()),
+    Metadata(MetadataKind.TEXT, "Comment", b"long " * 99),
+    Metadata(MetadataKind.TEXT, "Title", "Łódź".encode()),
+    Metadata(MetadataKind.PNG, "iTXt", b"Title\0\0\0de\0Titel\0Lodsch"),
+    Metadata(MetadataKind.XMP, "", XMP),
+    Metadata(MetadataKind.PNG, "tRNS", bytes(6)),
+]
+
+
+def test_png_and_back(folder: Path) -> None:
+    Path("a.png").write_bytes(FULL_PNG)
+    assert read(Path("a.png"), 1) == [FULL_PNG_ITEMS]
+    assert main(["encode", "--coder", "raw", "a.png"]) == 0
+    with sofc.open_reader("a.sofc") as reader:
+        assert reader.metadata == FULL_PNG_ITEMS
+    assert main(["decode", "a.sofc", "-o", "b.png"]) == 0
+    assert read(Path("b.png"), 1) == [FULL_PNG_ITEMS]
+    with Image.open("b.png") as image:
+        assert isinstance(image, PngImagePlugin.PngImageFile)
+        assert image.info["icc_profile"] == ICC
+        assert image.info["exif"] == b"Exif\0\0" + EXIF
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        assert image.info["xmp"] == XMP
+        assert image.text["Author"] == "Jürgen"
+        assert np.array_equal(np.asarray(image), COLOUR)
+
+
+def test_strip(folder: Path) -> None:
+    Path("a.png").write_bytes(FULL_PNG)
+    assert main(["encode", "--coder", "raw", "--strip", "a.png"]) == 0
+    assert Path("a.sofc").read_bytes() == sofc.encode(COLOUR, coder="raw", meaning=sofc.Meaning.RGB)
+
+
+def test_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    items = [*FULL_PNG_ITEMS, Metadata(MetadataKind.TEXT, "bell", b"\x1b[2J" + b"x" * 99), Metadata(200, "", b"?")]
+    Path("a.sofc").write_bytes(sofc.encode(GRAY, coder="raw", metadata=items))
+    assert main(["info", "a.sofc"]) == 0
+    text = capsys.readouterr().out
+    assert "metadata TEXT 'Author': 7 B\n" in text
+    assert main(["info", "-v", "a.sofc"]) == 0
+    text = capsys.readouterr().out
+    assert "  metadata TEXT 'Author': 7 B  Jürgen\n" in text
+    assert "  metadata RESOLUTION: 20 B  11811/100 2953/25 cm\n" in text
+    assert f"  metadata TEXT 'bell': 103 B  [2J{'x' * 56}…\n" in text
+    assert f"  metadata ICC 'my profile': {len(ICC)} B\n" in text
+    assert "  metadata kind 200: 1 B\n" in text
+
+
+def fields_of(data: bytes) -> dict[int, Any]:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        assert len(file.pages) == 1
+        return {tag.code: tag.value for tag in file.pages[0].tags}
+
+
+def test_png_to_tiff(folder: Path) -> None:
+    Path("a.png").write_bytes(FULL_PNG)
+    assert main(["encode", "--coder", "raw", "a.png"]) == 0
+    assert main(["decode", "a.sofc", "-o", "b.tif"]) == 0
+    assert np.array_equal(load(ImageSource(Path("b.tif"))).array, COLOUR)
+    fields = fields_of(Path("b.tif").read_bytes())
+    assert fields[34675] == ICC
+    assert fields[700] == XMP
+    assert fields[34665]["ExposureTime"] == (1, 250)
+    assert fields[34665]["MakerNote"] == b"makernote"
+    assert (fields[282], fields[283], fields[296]) == ((11811, 100), (2953, 25), 3)
+    assert (fields[271], fields[315]) == ("Leo", "Jürgen")
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_tiff_and_back(folder: Path, byteorder: Any, bigtiff: bool) -> None:
+    extra = [
+        (34675, 7, len(ICC), ICC, True),
+        (700, 1, len(XMP), XMP, True),
+        (33550, 12, 3, (10.0, 20.0, 0.5), True),
+        (274, 3, 1, 6, True),
+        (65000, 3, 2, (1, 2), True),
+    ]
+    settings: dict[str, Any] = {"description": "a worm", "resolution": (300, 150), "resolutionunit": 2}
+    tifffile.imwrite(
+        "a.tif", COLOUR, byteorder=byteorder, bigtiff=bigtiff, extratags=extra, metadata=None, software="me", **settings
+    )
+    (items,) = read(Path("a.tif"), 1)
+    assert items[:5] == [
+        Metadata(MetadataKind.ICC, "", ICC),
+        Metadata(MetadataKind.XMP, "", XMP),
+        Metadata(MetadataKind.TEXT, "ImageDescription", b"a worm"),
+        Metadata(MetadataKind.TEXT, "Software", b"me"),
+        Metadata(MetadataKind.RESOLUTION, "", b"300 150 inch"),
+    ]
+    assert [item.kind for item in items[5:]] == [MetadataKind.TIFF]
+    assert main(["encode", "--coder", "raw", "a.tif"]) == 0
+    assert main(["decode", "a.sofc", "-o", "b.tif"]) == 0
+    assert read(Path("b.tif"), 1) == [items]
+    fields = fields_of(Path("b.tif").read_bytes())
+    assert (fields[33550], fields[274]) == ((10.0, 20.0, 0.5), 6)
+    assert 65000 not in fields
+    assert np.array_equal(load(ImageSource(Path("b.tif"))).array, COLOUR)
+
+
+def test_exif_of_a_tiff(folder: Path) -> None:
+    Path("a.tif").write_bytes(put_back(written(GRAY, "tiff"), "tiff", [Metadata(MetadataKind.EXIF, "", EXIF)]))
+    (items,) = read(Path("a.tif"), 1)
+    assert ifd.read(io.BytesIO(items[0].value)).inner == ifd.read(io.BytesIO(EXIF)).inner
+    assert main(["encode", "--coder", "raw", "a.tif"]) == 0
+    assert main(["decode", "a.sofc", "-o", "b.png"]) == 0
+    with Image.open("b.png") as image:
+        assert image.getexif().get_ifd(ifd.EXIF)[33434] == 1 / 250
+
+
+def test_pages_of_a_tiff(folder: Path) -> None:
+    with tifffile.TiffWriter("a.tif") as file:
+        for number in range(3):
+            file.write(GRAY + number, description=f"page {number // 2}", metadata=None, software="me", contiguous=False)
+    assert main(["encode", "--coder", "raw", "a.tif"]) == 0
+    with sofc.open_reader("a.sofc") as reader:
+        assert [item.value for item in reader.metadata] == [b"me"]
+        assert [reader.metadata_of(number)[0].value for number in range(3)] == [b"page 0", b"page 0", b"page 1"]
+    assert main(["decode", "--format", "tiff", "a.sofc"]) == 0
+    for number in range(3):
+        fields = fields_of((Path("a") / f"{number:05d}.tif").read_bytes())
+        assert (fields[270], fields[305]) == (f"page {number // 2}", "me")
+
+
+def test_descriptions_of_whole_files_are_not_put_back(folder: Path) -> None:
+    tifffile.imwrite("a.tif", np.stack([GRAY] * 4), imagej=True)
+    assert main(["encode", "--coder", "raw", "a.tif"]) == 0
+    with sofc.open_reader("a.sofc") as reader:
+        assert reader.metadata_of(0)[0].value.startswith(b"ImageJ=")
+    assert main(["decode", "--format", "tiff", "a.sofc"]) == 0
+    for path in Path("a").iterdir():
+        assert np.array_equal(tifffile.imread(path), GRAY)
+
+
+@pytest.mark.parametrize("encapsulated", [False, True])
+def test_dicom(folder: Path, encapsulated: bool) -> None:
+    pydicom = pytest.importorskip("pydicom", minversion="3")
+    from pydicom.encaps import encapsulate
+
+    write_dicom(Path("a.dcm"), RANDOM.integers(0, 4000, (2, 8, 9)).astype(np.uint16), bits=12, PatientName="Noether")
+    data_set = pydicom.dcmread("a.dcm")
+    data_set.add_new(0xFFFCFFFC, "OB", b"padding!")
+    if encapsulated:
+        data_set.file_meta.TransferSyntaxUID = pydicom.uid.RLELossless
+        data_set.PixelData = encapsulate([b"ab", b"cdef"])
+        data_set["PixelData"].is_undefined_length = True
+    data_set.save_as("a.dcm")
+    first, second = read(Path("a.dcm"), 2)
+    assert first == second
+    (item,) = first
+    assert item.kind == MetadataKind.DICOM
+    kept = pydicom.dcmread(io.BytesIO(item.value))
+    assert kept.PatientName == "Noether"
+    assert "PixelData" not in kept
+    del data_set.PixelData
+    assert kept == data_set
+    if not encapsulated:
+        whole = Path("a.dcm").read_bytes()
+        assert item.value == whole.replace(whole[whole.index(b"\xe0\x7f\x10\0") :][: 12 + 2 * 8 * 9 * 2], b"")
+
+
+def test_jpeg(folder: Path) -> None:
+    Image.fromarray(COLOUR).save("a.jpg", icc_profile=ICC, exif=b"Exif\0\0" + EXIF, dpi=(72, 36), comment=b"hi")
+    assert read(Path("a.jpg"), 1) == [
+        [
+            Metadata(MetadataKind.ICC, "", ICC),
+            Metadata(MetadataKind.EXIF, "", EXIF),
+            Metadata(MetadataKind.TEXT, "Comment", b"hi"),
+            Metadata(MetadataKind.RESOLUTION, "", b"72 36 inch"),
+        ]
+    ]
+
+
+def test_collection(folder: Path) -> None:
+    for name, text in (("a", b"one"), ("b", b"two"), ("c", b"two")):
+        shared = chunk(b"tEXt", b"Author\0me")
+        Path(f"{name}.png").write_bytes(png_with(shared, chunk(b"tEXt", b"Title\0" + text), array=GRAY))
+    assert main(["encode", "--coder", "raw", "--collection", "a.png", "b.png", "c.png", "-o", "all.sofc"]) == 0
+    with sofc.open_reader("all.sofc") as reader:
+        assert reader.metadata[0] == Metadata(MetadataKind.TEXT, "Author", b"me")
+        assert [reader.metadata_of(number)[0].value for number in range(3)] == [b"one", b"two", b"two"]
+    assert main(["decode", "all.sofc"]) == 0
+    with Image.open("all/c.png") as image:
+        assert image.info == {"Author": "me", "Title": "two"}
+
+
+def test_damaged_metadata_does_not_stop(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.png").write_bytes(png_with(chunk(b"iCCP", b"x\0\0" + zlib.compress(ICC)[:50])))
+    assert main(["encode", "--coder", "raw", "a.png"]) == 0
+    assert "a.png: its metadata cannot be read: a compressed chunk is cut off" in capsys.readouterr().err
+    with sofc.open_reader("a.sofc") as reader:
+        assert reader.metadata == []
+
+
+def test_split() -> None:
+    one, two, three = (Metadata(0, name, b"") for name in "abc")
+    assert split([[one, two], [three, one]]) == ([one], [[two], [three]])
+
+
+def test_hostile_items_leave_the_samples_alone() -> None:
+    size = Directory({256: Field(3, 1, b"\1\0"), 273: Field(4, 1, bytes(4)), 270: Field(3, 1, b"\1\0")})
+    hostile = [
+        Metadata(MetadataKind.TIFF, "", ifd.write(size)),
+        Metadata(MetadataKind.EXIF, "", ifd.write(size)),
+        Metadata(MetadataKind.PNG, "IHDR", bytes(13)),
+        Metadata(MetadataKind.PNG, "tRNS", bytes(99)),
+        Metadata(MetadataKind.PNG, "pHYs\0", b""),
+        Metadata(MetadataKind.TEXT, "k" * 100, b"a\0b"),
+        Metadata(MetadataKind.TEXT, "Ł", b"\xff"),
+        Metadata(MetadataKind.RESOLUTION, "", b"9999999999/1 1/9999999999 inch"),
+        Metadata(MetadataKind.RESOLUTION, "", b"0 0 inch"),
+        Metadata(MetadataKind.ICC, "\u20ac", b""),
+    ]
+    assert np.array_equal(tifffile.imread(io.BytesIO(put_back(written(GRAY, "tiff"), "tiff", hostile))), GRAY)
+    with Image.open(io.BytesIO(put_back(written(GRAY, "png"), "png", hostile))) as image:
+        assert np.array_equal(np.asarray(image), GRAY)
+        assert set(image.info) <= {"Comment", "icc_profile", "exif"}
+
+
+@given(
+    st.lists(
+        st.builds(
+            Metadata,
+            st.sampled_from([*MetadataKind]),
+            st.sampled_from(["", "Author", "Title", "tRNS", "IDAT", "iTXt"]) | st.text(max_size=5),
+            st.binary(max_size=60).map(lambda tail: EXIF[: len(tail)] + tail) | st.binary(max_size=60),
+        ),
+        max_size=4,
+    )
+)
+def test_any_items_can_be_put_back(items: list[Metadata]) -> None:
+    assert np.array_equal(tifffile.imread(io.BytesIO(put_back(written(GRAY, "tiff"), "tiff", items))), GRAY)
+    data = put_back(written(GRAY, "png"), "png", items)
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+
+
+@given(st.binary(max_size=80).map(lambda tail: b"II*\0\x08\0\0\0" + tail) | st.binary(max_size=80))
+def test_any_directory_ends_well(data: bytes) -> None:
+    try:
+        directory = ifd.read(io.BytesIO(data))
+    except FormatError:
+        return
+    again = ifd.read(io.BytesIO(ifd.write(directory)))
+    assert again == directory
+
+
+def test_a_tiff_in_the_other_layout_is_left_as_it_is() -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, GRAY, bigtiff=True)
+    assert tiff.put_back(buffer.getvalue(), FULL_PNG_ITEMS) == buffer.getvalue()
