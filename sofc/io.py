@@ -22,15 +22,16 @@ from sofc.codebook.store import find_codebook
 from sofc.container import schema
 from sofc.container.chunks import (
     FILE_HEAD_SIZE,
+    REFERENCE_TYPES,
     check_signature,
     chunk_body,
     parse_chunk_head,
     unpack_band,
-    unpack_codebook_reference,
     unpack_file_head,
     unpack_group,
     unpack_image_head,
     unpack_metadata,
+    unpack_reference,
 )
 from sofc.container.records import CodebookReference, CodedBand, CodedGroup, ImageHead, Metadata
 from sofc.errors import CodebookError, FormatError, TruncatedError, UsageError
@@ -117,7 +118,8 @@ def encode(
     """The file of one image, shape (height, width) or (height, width, components), where components may be 1.
 
     ``batch``: the first axis counts images of equal size. ``settings`` are those of Encoder: codebook,
-    embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits. Raises UsageError.
+    embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits; without ``codebook`` a
+    built-in one is used. Raises UsageError.
     """
     if not batch:
         return encode_images([image], declared_bits=declared_bits, meaning=meaning, **settings)
@@ -282,8 +284,8 @@ def probe(prefix: Bytes, /, *, limits: Limits | None = None) -> Info | None:
             return None
         start = head.end
         body = chunk_body(data, head)
-        if head.type == schema.CODEBOOK_REFERENCE:
-            codebooks.append((unpack_codebook_reference(body), False))
+        if head.type in REFERENCE_TYPES:
+            codebooks.append((unpack_reference(head.type, body), False))
         elif head.type == schema.EMBEDDED_CODEBOOK:
             codebooks.append((Codebook.from_bytes(body, limits=limits).reference, True))
         elif head.type == schema.IMAGE_HEAD:
@@ -395,7 +397,7 @@ class Reader:
             if chunk.type == schema.EMBEDDED_CODEBOOK:
                 found.append((Codebook.from_bytes(chunk.body, limits=self._limits).reference, True))
             else:
-                found.append((unpack_codebook_reference(chunk.body), False))
+                found.append((unpack_reference(chunk.type, chunk.body), False))
         return found
 
     def read_image(self, image: int = 0) -> Samples:
@@ -552,8 +554,8 @@ class Reader:
             chunk = read_chunk(self._file, offset, self._limits)
             if chunk.type == schema.EMBEDDED_CODEBOOK:
                 found = Codebook.from_bytes(chunk.body, limits=self._limits)
-            elif chunk.type == schema.CODEBOOK_REFERENCE:
-                found = self._find(unpack_codebook_reference(chunk.body))
+            elif chunk.type in REFERENCE_TYPES:
+                found = self._find(unpack_reference(chunk.type, chunk.body))
             else:
                 raise FormatError("the index does not lead to a codebook", offset=offset)
             self._codebooks[head.codebook] = found

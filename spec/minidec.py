@@ -247,7 +247,15 @@ class Area:
         return self.rows * self.width
 
 
-PLACES = {"": "CRH", "C": "CRH", "R": "CRH", "H": "BG", "B": "BE", "G": "GHiZ", "E": "HiZ", "i": "Z", "Z": ""}
+PLACES = {"": "CRKH", "H": "BG", "B": "BE", "G": "GCRKHiZ", "E": "CRKHiZ", "i": "Z", "Z": ""}
+PLACES |= dict.fromkeys("CRK", "CRKH")
+
+BUILT_IN = {  # first bytes of their SHA-256 (3.2)
+    1: "605a4809306590e7df3a9e640b4fc9c1",
+    2: "cba1011933cef28203bb8797f1d5b5ee",
+    3: "75e6ad3f4898626ca85c394b1bed5008",
+    4: "7733769cf39585b0a83c17341f806972",
+}
 
 
 class FileDecoder:
@@ -272,6 +280,7 @@ class FileDecoder:
         readers = {
             "C": self.embedded_codebook,
             "R": self.codebook_reference,
+            "K": self.builtin_codebook,
             "m": self.metadata,
             "H": self.image_head,
             "B": self.band,
@@ -308,6 +317,16 @@ class FileDecoder:
         identity = reader.take(16)
         reader.text(64)
         reader.end()
+        self.refer(identity, chunk)
+
+    def builtin_codebook(self, chunk: Chunk) -> None:
+        reader = Reader(chunk.body)
+        number = int.from_bytes(reader.take(2), "little")
+        reader.end()
+        require(number in BUILT_IN, "no such built-in codebook")
+        self.refer(bytes.fromhex(BUILT_IN[number]), chunk)
+
+    def refer(self, identity: bytes, chunk: Chunk) -> None:
         self.codebooks.append(read_codebook(self.given[identity]) if identity in self.given else None)
         self.note(chunk, 0, 0)
 
@@ -354,7 +373,7 @@ class FileDecoder:
                 raise MissingCodebookError("the codebook is not at hand")
             require(number - 64 < len(codebook.models), "no such model")
             model = codebook.models[number - 64]
-            require(model.components == head.components, "model is for other components")
+            require(model.components in (1, head.components), "model is for other components")
             require(head.bits <= model.max_bits, "model is for fewer bits")
         ranges = plane_ranges(model.transform, head.components, head.bits)
         require(len(streams) == len(ranges), "number of streams is not that of planes")
@@ -488,6 +507,9 @@ def decode_planes(
         require(not model.sections, "coder 0 has no sections")
         return [decode_raw(stream, *bounds, area.size) for stream, bounds in zip(streams, ranges, strict=True)]
     require(model.coder <= 4 and codebook is not None, "unknown coder")
+    if model.components == 1 and len(ranges) > 1:
+        alone = zip(streams, ranges, strict=True)
+        return [decode_planes(codebook, model, [stream], [bounds], area)[0] for stream, bounds in alone]
     assert codebook is not None
     if model.coder == 1:
         return decode_shape(codebook.parameters(model, read_shape_model), streams, ranges, area)

@@ -1,13 +1,27 @@
-"""Settings of hypothesis. SOFC_HYPOTHESIS_PROFILE chooses: quick (default) or long."""
+"""Settings of hypothesis, and no codebook by default. SOFC_HYPOTHESIS_PROFILE chooses: quick (default) or long."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from sofc.stream.encoder import Encoder
 
 # Compiling kernels makes the first example of a test slow.
 QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=QUIET)
 settings.register_profile("long", max_examples=1000, deadline=None, suppress_health_check=QUIET)
 settings.load_profile(os.environ.get("SOFC_HYPOTHESIS_PROFILE", "quick"))
+
+DEFAULTS = dict(Encoder.__init__.__kwdefaults__)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_codebook_by_default() -> Iterator[None]:
+    """Tests that name no codebook are about other things, and many: built-in codebooks would only slow them down."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Encoder.__init__.__kwdefaults__, "codebook", None)
+        yield

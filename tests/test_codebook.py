@@ -92,13 +92,14 @@ def test_a_name_does_not_lead_out_of_the_folder(tmp_path: Path, name: str) -> No
 
 def test_install_and_list(user_data: Path) -> None:
     codebook, other = raw_codebook(), raw_codebook("other")
-    assert list_codebooks() == []
+    built_in = ["binary", "colour", "deep", "gray"]
+    assert [found.name for _, found in list_codebooks()] == built_in
     path = install_codebook(codebook.to_bytes())
     assert path == user_data / f"{codebook.id[:16].hex()}.sofcb"
     assert install_codebook(codebook.to_bytes()) == path
     install_codebook(other.to_bytes())
     (user_data / "broken.sofcb").write_bytes(b"?")
-    assert sorted(found.name for _, found in list_codebooks()) == ["other", "test"]
+    assert sorted(found.name for _, found in list_codebooks()) == sorted([*built_in, "other", "test"])
     assert find_codebook(codebook.reference) == codebook
     with pytest.raises(FormatError):
         install_codebook(codebook.to_bytes()[:-1])

@@ -194,6 +194,7 @@ UNPACKERS = [
     chunks.unpack_image_head,
     chunks.unpack_image_end,
     chunks.unpack_codebook_reference,
+    chunks.unpack_builtin_codebook,
     chunks.unpack_metadata,
     chunks.unpack_index,
     chunks.unpack_file_end,

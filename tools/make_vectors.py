@@ -86,14 +86,24 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     yield "raw-bits", sofc.encode(sets["binary"][0], coder="raw"), None, "1 bit a sample, raw"
     many = random.integers(0, 8, (4, 5, 5)).astype(np.uint8)
     yield "raw-five-components", sofc.encode(many, coder="raw"), None, "five components, raw"
-    yield "neutral-gray", sofc.encode(sets["gray"][0]), None, "neutral model 1"
-    yield "neutral-colour", sofc.encode(sets["colour"][0]), None, "neutral model 2"
-    yield "neutral-deep", sofc.encode(sets["deep"][0]), None, "neutral model, 12 bits in 16"
-    yield "neutral-binary", sofc.encode(sets["binary"][0]), None, "neutral model, binary"
-    bands = sofc.encode(sets["gray"][1], band_rows=8)
+    yield "neutral-gray", sofc.encode(sets["gray"][0], codebook=None), None, "neutral model 1"
+    yield "neutral-colour", sofc.encode(sets["colour"][0], codebook=None), None, "neutral model 2"
+    yield "neutral-deep", sofc.encode(sets["deep"][0], codebook=None), None, "neutral model, 12 bits in 16"
+    yield "neutral-binary", sofc.encode(sets["binary"][0], codebook=None), None, "neutral model, binary"
+    bands = sofc.encode(sets["gray"][1], codebook=None, band_rows=8)
     yield "bands", bands, None, "three bands, image end with digest, index"
-    yield "metadata", sofc.encode(ramp, metadata=[Metadata(MetadataKind.TEXT, "note", b"hello")]), None, "metadata"
-    yield "images", sofc.encode_images([ramp, sets["binary"][1], sets["colour"][1]]), None, "images of different kinds"
+    yield (
+        "metadata",
+        sofc.encode(ramp, codebook=None, metadata=[Metadata(MetadataKind.TEXT, "note", b"hello")]),
+        None,
+        "metadata",
+    )
+    yield (
+        "images",
+        sofc.encode_images([ramp, sets["binary"][1], sets["colour"][1]], codebook=None),
+        None,
+        "images of different kinds",
+    )
     original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
     kept = keep("a.pgm", original, [ramp]).items
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sofc.codebook import Codebook
 
 LIST_EXAMPLES = """\
-  sofc codebook list           those of SOFC_CODEBOOK_PATH and the installed ones
+  sofc codebook list           those of SOFC_CODEBOOK_PATH, the installed ones and the built-in ones
   sofc codebook list --json    for programs"""
 SHOW_EXAMPLES = """\
   sofc codebook show scans.sofcb                       models, sections, the most frequent shapes
@@ -51,7 +51,8 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
 
 def run_list(args: argparse.Namespace) -> int:
     """List codebooks."""
-    from sofc.codebook.store import list_codebooks, user_folder
+    from sofc.codebook.builtin import is_builtin
+    from sofc.codebook.store import list_codebooks
 
     console = options.console(args)
     found = list_codebooks()
@@ -60,9 +61,8 @@ def run_list(args: argparse.Namespace) -> int:
         return OK
     for path, codebook in found:
         bytes_ = size(len(codebook.to_bytes()))
-        console.answer(f"{codebook.name}  {codebook.reference.id.hex()}  {bytes_}  {path}")
-    if not found:
-        console.note(f"no codebooks in {user_folder()}; put one there with: sofc codebook install FILE")
+        where = "built in" if is_builtin(codebook) else path
+        console.answer(f"{codebook.name}  {codebook.reference.id.hex()}  {bytes_}  {where}")
     return OK
 
 

@@ -20,13 +20,14 @@ from sofc.errors import FormatError, LimitError, SofcError, UsageError
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
     from sofc.container.records import Metadata
+    from sofc.image import PixelFormat
     from sofc.imagefiles import ImageSource, RawLayout, Samples
 
 SUFFIX = ".sofc"
 READ_BYTES = 1 << 20
 
 EXAMPLES = """\
-  sofc encode photo.png                              photo.png -> photo.sofc
+  sofc encode photo.png                              photo.png -> photo.sofc, with a built-in codebook
   sofc encode -D scans.sofcb -r scans --out-dir out  a folder, with a codebook that is referred to
   sofc encode -D scans.sofcb --embed a.tif           the codebook inside the file
   sofc encode --collection -o all.sofc scans         one file of many images
@@ -46,7 +47,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("--out-dir", type=Path, metavar="DIR", help="folder for the outputs (subfolders are kept)")
     options.add_recursive(parser)
     parser.add_argument("--collection", action="store_true", help="put all images into the one file that -o names")
-    options.add_codebook(parser)
+    options.add_codebook(parser, "none: no codebook (default: a built-in one)")
     parser.add_argument(
         "--embed",
         action=argparse.BooleanOptionalAction,
@@ -178,10 +179,25 @@ class _Encoding:
             "verify": not args.no_verify,
             "threads": args.jobs,
         }
-        if codebook is None:
-            self.remark = "no codebook"
-        else:
-            self.remark = f"codebook {codebook.name}{' embedded' if args.embed else ''}"
+        self.picked: dict[str, None] = {}  # names of the built-in codebooks of the file
+        if codebook is None and args.codebook is None and args.coder != "raw":
+            self.options["codebook"] = self._pick
+
+    @property
+    def remark(self) -> str:
+        """The codebook of the file."""
+        if self.codebook is not None:
+            return f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
+        if self.picked:
+            return f"built-in codebook{'s' if len(self.picked) > 1 else ''} {', '.join(self.picked)}"
+        return "no codebook"
+
+    def _pick(self, pixel_format: PixelFormat) -> Codebook:
+        from sofc.codebook.builtin import builtin_codebook
+
+        found = builtin_codebook(pixel_format)
+        self.picked[found.name] = None
+        return found
 
     def run(self, job: _Job) -> None:
         """Encode one file."""
@@ -191,6 +207,7 @@ class _Encoding:
                 job.output.parent.mkdir(parents=True, exist_ok=True)
         tally = _Tally()
         after = 0
+        self.picked.clear()
         encode = self._raw if self.layout else self._kept if self.args.keep_file else self._images
         with _open_output(job.output) as file:
             for piece in encode(job, tally):

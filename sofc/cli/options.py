@@ -38,11 +38,10 @@ def positive(text: str) -> int:
     return value
 
 
-def add_codebook(parser: argparse.ArgumentParser) -> None:
-    """-D."""
-    parser.add_argument(
-        "-D", "--codebook", metavar="FILE|NAME", help="codebook file, or name or id of an installed codebook"
-    )
+def add_codebook(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """-D; ``more`` goes behind its help."""
+    text = "codebook file, or name or id of an installed codebook"
+    parser.add_argument("-D", "--codebook", metavar="FILE|NAME", help=f"{text}; {more}" if more else text)
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
@@ -83,9 +82,12 @@ def console(args: argparse.Namespace, *, data_on_stdout: bool = False) -> Consol
     return Console(quiet=args.quiet, verbose=args.verbose, data_on_stdout=data_on_stdout)
 
 
+NO_CODEBOOK = "none"
+
+
 def named_codebook(args: argparse.Namespace) -> Codebook | None:
     """The codebook of -D, or None."""
-    if args.codebook is None:
+    if args.codebook in (None, NO_CODEBOOK):
         return None
     from sofc.codebook.store import load_codebook
 

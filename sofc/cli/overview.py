@@ -16,11 +16,12 @@ from sofc.codebook.store import find_codebook
 from sofc.container import schema
 from sofc.container.chunks import (
     FILE_HEAD_SIZE,
+    REFERENCE_TYPES,
     parse_chunk_head,
-    unpack_codebook_reference,
     unpack_file_head,
     unpack_image_end,
     unpack_image_head,
+    unpack_reference,
 )
 from sofc.container.original import read_head
 from sofc.container.records import CodebookReference, MetadataKind
@@ -37,6 +38,7 @@ FIRST_CODEBOOK_MODEL = 64
 NAMES = {
     schema.EMBEDDED_CODEBOOK: "codebook",
     schema.CODEBOOK_REFERENCE: "codebook reference",
+    schema.BUILTIN_CODEBOOK: "built-in codebook",
     schema.METADATA: "metadata",
     schema.IMAGE_HEAD: "image head",
     schema.BAND: "band",
@@ -254,8 +256,8 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
         codebook = Codebook.from_bytes(body)
         overview.codebooks.append(NeededCodebook(codebook.id[:16], codebook.name, True, "embedded", True))
         return f"{text} {codebook.name!r}"
-    if chunk_type == schema.CODEBOOK_REFERENCE:
-        reference = unpack_codebook_reference(body)
+    if chunk_type in REFERENCE_TYPES:
+        reference = unpack_reference(chunk_type, body)
         overview.codebooks.append(_located(reference, beside))
         return f"{text} {reference.name!r}"
     if chunk_type == schema.METADATA:

@@ -1,9 +1,9 @@
 """Where codebooks are found on this machine. Never on a network.
 
-Search order: those given by the caller; the files and folders of ``SOFC_CODEBOOK_PATH``; beside the image
-file and in its folder ``codebooks``; the user's data folder. A codebook file is named after the first 16
-bytes of its id in hexadecimal, or after its name, with the suffix ``.sofcb``. The name only helps to find
-it: the id decides.
+Search order: those given by the caller; those that come with the package; the files and folders of
+``SOFC_CODEBOOK_PATH``; beside the image file and in its folder ``codebooks``; the user's data folder. A codebook file
+is named after the first 16 bytes of its id in hexadecimal, or after its name, with the suffix ``.sofcb``. The name
+only helps to find it: the id decides.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from sofc.codebook.builtin import FOLDER, find_builtin
 from sofc.codebook.model import REFERENCE_SIZE, Codebook
 from sofc.container.records import CodebookReference
 from sofc.errors import CodebookError, SofcError
@@ -51,6 +52,8 @@ def find_codebook(
     for codebook in given:
         if codebook.id[:REFERENCE_SIZE] == reference.id:
             return codebook
+    if (builtin := find_builtin(reference.id)) is not None:
+        return builtin
     searched: list[str] = []
     rejected: list[str] = []
     for place in _places(beside):
@@ -115,9 +118,9 @@ def install_codebook(data: bytes) -> Path:
 
 
 def list_codebooks() -> list[tuple[Path, Codebook]]:
-    """Every readable codebook of the search path and the user's data folder, in search order."""
+    """Every readable codebook of the search path, the user's data folder and the package."""
     found = []
-    for place in _places(None):
+    for place in (*_places(None), FOLDER):
         paths = [place] if place.is_file() else sorted(place.glob(f"*{SUFFIX}"))
         for path in paths:
             try:

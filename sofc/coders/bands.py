@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Plane
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import RAW_MODEL, coder_for
@@ -19,6 +20,10 @@ from sofc.image import PixelFormat
 
 Samples = npt.NDArray[Any]
 """Shape (rows, width) for one component, (rows, width, components) for more."""
+
+PIECE = 1 << 14
+"""Samples of one plane on which models are compared."""
+TILE = 64
 
 
 def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> bytes:
@@ -56,12 +61,15 @@ def encode_band(
 ) -> tuple[int, int, tuple[bytes, ...]]:
     """Code samples that lie in the format's range: the model used, the check and one stream a plane.
 
-    The first of ``models`` whose transform suits the samples is used, else the last; where raw is smaller, raw is.
-    ``verify`` decodes the result and raises SofcError if it is not what went in.
+    The first of ``models`` whose transform suits the samples is used, else the last; where the codebook is built in,
+    the one that codes a piece of the samples smallest. Where raw is smaller, raw is used. ``verify`` decodes the
+    result and raises SofcError if it is not what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     check = zlib.crc32(sample_bytes(samples, pixel_format))
+    if codebook is not None and is_builtin(codebook):
+        models = (smallest_model(planes, pixel_format, codebook, models, image_rows),)
     for model in models:
         transform, coder = coder_for(codebook, model, pixel_format)
         transformed = transform.forward(planes)
@@ -79,6 +87,47 @@ def encode_band(
         except SofcError as error:
             raise SofcError(f"a coded band does not decode to its samples: please report this ({error})") from error
     return model, check, streams
+
+
+def smallest_model(
+    planes: Sequence[Plane], pixel_format: PixelFormat, codebook: Codebook, models: Sequence[int], image_rows: int
+) -> int:
+    """The model that codes a piece of the planes smallest, the first of equals."""
+    piece, piece_rows = cut_piece(planes, image_rows)
+    best, least = models[-1], -1
+    for model in models:
+        transform, coder = coder_for(codebook, model, pixel_format)
+        transformed = transform.forward(piece)
+        if transform.suits(transformed):
+            ranges = transform.ranges(len(planes), pixel_format.coded_bits)
+            size = sum(map(len, coder.encode(transformed, ranges, piece_rows)))
+            if least < 0 or size < least:
+                best, least = model, size
+    return best
+
+
+def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
+    """Tiles of at most 64 x 64 samples from all over the planes, one below the other, and their height.
+
+    They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves. Planes
+    of at most PIECE samples are given back whole.
+    """
+    rows, width = planes[0].shape
+    if rows * width <= PIECE:
+        return list(planes), image_rows
+    height, breadth = min(TILE, image_rows), min(TILE, width)
+    tiles = PIECE // (height * breadth)
+    images = rows // image_rows
+    places = []
+    for tile in range(tiles):
+        across, down = 2 * tile + 1, 2 * (3 * tile % tiles) + 1
+        top = (image_rows - height) * down // (2 * tiles) & ~7
+        left = (width - breadth) * across // (2 * tiles) & ~7
+        places.append((tile * images // tiles * image_rows + top, left))
+    piece = [
+        np.concatenate([plane[top : top + height, left : left + breadth] for top, left in places]) for plane in planes
+    ]
+    return piece, height
 
 
 def decode_band(

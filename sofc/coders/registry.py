@@ -9,10 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Coder
 from sofc.coders.bilevel import BilevelCoder
 from sofc.coders.context import ContextCoder
 from sofc.coders.raw import RawCoder
+from sofc.coders.separate import SeparateCoder
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
 from sofc.coders.static import StaticCoder
 from sofc.coders.transforms import NONE, PAPERS, TRANSFORMS, Transform
@@ -38,8 +40,8 @@ NEUTRAL_MODELS: dict[int, tuple[Transform, Coder]] = {
 
 
 def accepts(model: Model, pixel_format: PixelFormat) -> bool:
-    """Whether a codebook's model can code images of this format."""
-    if model.components != pixel_format.components or pixel_format.coded_bits > model.max_bits:
+    """Whether a codebook's model can code images of this format; one for one component can code each of several."""
+    if model.components not in (1, pixel_format.components) or pixel_format.coded_bits > model.max_bits:
         return False
     transform = TRANSFORMS.get(model.transform)
     return transform is None or transform.accepts(model.components, pixel_format.coded_bits)
@@ -52,7 +54,8 @@ def choose_models(
 
     Those are the codebook's models of the coder named, else those trained for the nearest effort (1-9; models that
     have none serve only where there is no other), narrow transforms before wide ones; then a neutral model, or raw
-    alone where that is named. Raises UsageError where the coder is not known.
+    alone where that is named. Models for one component serve images of several where the codebook is built in and has
+    no other. Raises UsageError where the coder is not known.
     """
     if coder is not None and coder not in CODERS:
         raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODERS)}")
@@ -63,6 +66,9 @@ def choose_models(
         for number, model in enumerate(codebook.models if codebook is not None else ())
         if accepts(model, pixel_format) and (coder is None or model.coder == CODER_IDS[coder])
     ]
+    together = [pair for pair in fitting if pair[0].components == pixel_format.components]
+    if together or codebook is None or not is_builtin(codebook):
+        fitting = together
     nearest = min((_distance(model, effort) for model, _ in fitting), default=0)
     ranked = sorted(
         (TRANSFORMS[model.transform].bits is None, model.max_bits, number)
@@ -115,4 +121,6 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     wanted = len(transform.ranges(model.components, pixel_format.coded_bits)) - transform.corrections
     if trained.planes != wanted:
         raise FormatError(f"model {index} of codebook {codebook.name!r} has {trained.planes} planes, not {wanted}")
+    if model.components != pixel_format.components:
+        return transform, SeparateCoder(trained)
     return transform, trained

@@ -28,6 +28,7 @@ from sofc.container.records import (
     Section,
     is_plain_text,
 )
+from sofc.container.registered import NUMBERS, REGISTERED
 from sofc.errors import ChecksumError, FormatError, LimitError, NotSofcError, TruncatedError, UnsupportedError
 from sofc.image import MAX_DIMENSION, ImageHeader, Meaning, PixelFormat
 from sofc.limits import Limits
@@ -38,7 +39,9 @@ FILE_HEAD_SIZE = 10
 FILE_END_SIZE = 10
 CRC_SIZE = 4
 DIGEST_SIZE = 32
-INDEXED_TYPES = (schema.EMBEDDED_CODEBOOK, schema.CODEBOOK_REFERENCE, schema.IMAGE_HEAD, schema.BAND, schema.GROUP)
+REFERENCE_TYPES = (schema.CODEBOOK_REFERENCE, schema.BUILTIN_CODEBOOK)
+CODEBOOK_TYPES = (schema.EMBEDDED_CODEBOOK, *REFERENCE_TYPES)
+INDEXED_TYPES = (*CODEBOOK_TYPES, schema.IMAGE_HEAD, schema.BAND, schema.GROUP)
 _CONTINUES = 1
 
 
@@ -196,6 +199,30 @@ def pack_codebook_reference(reference: CodebookReference) -> bytes:
 def unpack_codebook_reference(body: bytes) -> CodebookReference:
     fields = _parse(schema.CODEBOOK_REFERENCE_BODY, body, schema.CODEBOOK_REFERENCE)
     return CodebookReference(fields.id, _codebook_name(fields.name, schema.CODEBOOK_REFERENCE))
+
+
+def pack_builtin_codebook(reference: CodebookReference) -> bytes:
+    return _build(schema.BUILTIN_CODEBOOK_BODY, number=NUMBERS[reference.id])
+
+
+def unpack_builtin_codebook(body: bytes) -> CodebookReference:
+    """Raises UnsupportedError for a number that is not registered."""
+    number = _parse(schema.BUILTIN_CODEBOOK_BODY, body, schema.BUILTIN_CODEBOOK).number
+    if number not in REGISTERED:
+        raise UnsupportedError(f"built-in codebook {number} is not known to this version of sofc", chunk="K")
+    return REGISTERED[number]
+
+
+def pack_reference(reference: CodebookReference) -> tuple[bytes, bytes]:
+    """Type and body of the chunk that names a codebook: a built-in one by its number, any other by its id."""
+    if reference.id in NUMBERS:
+        return schema.BUILTIN_CODEBOOK, pack_builtin_codebook(reference)
+    return schema.CODEBOOK_REFERENCE, pack_codebook_reference(reference)
+
+
+def unpack_reference(chunk_type: bytes, body: bytes) -> CodebookReference:
+    """What a chunk of REFERENCE_TYPES names."""
+    return (unpack_builtin_codebook if chunk_type == schema.BUILTIN_CODEBOOK else unpack_codebook_reference)(body)
 
 
 def _codebook_name(name: str, chunk: bytes) -> str:

@@ -17,6 +17,7 @@ from construct import (
     Flag,
     GreedyBytes,
     Int8ul,
+    Int16ul,
     Int32ul,
     IntegerError,
     PascalString,
@@ -77,6 +78,7 @@ ANCILLARY = 0x20
 # Chunk types of an image file, in the order in which they may stand.
 EMBEDDED_CODEBOOK = b"C"
 CODEBOOK_REFERENCE = b"R"
+BUILTIN_CODEBOOK = b"K"
 METADATA = b"m"
 IMAGE_HEAD = b"H"
 BAND = b"B"
@@ -107,6 +109,10 @@ FILE_HEAD_BODY = Struct(
 CODEBOOK_REFERENCE_BODY = Struct(
     "id" / Bytes(16) * "First 16 bytes of the SHA-256 of the codebook file.",
     "name" / PascalString(VarInt, "utf8") * "Name for people; never used to identify the codebook.",
+)
+
+BUILTIN_CODEBOOK_BODY = Struct(
+    "number" / Int16ul * "Number in the register of built-in codebooks.",
 )
 
 IMAGE_HEAD_BODY = Struct(
@@ -212,14 +218,14 @@ ORIGINAL_LZW = Struct(
 )
 
 INDEX_ENTRY = Struct(
-    "type" / Bytes(1) * "Type of the chunk: C, R, H, B or G.",
+    "type" / Bytes(1) * "Type of the chunk: C, R, K, H, B or G.",
     "offset" / VarInt * "Bytes from the start of the entry before (first: of the file) to the start of this chunk.",
     "image" / VarInt * "Number of the (first) image.",
     "place" / VarInt * "B: first row. G: images in the group. Otherwise 0.",
 )
 
 INDEX_BODY = Struct(
-    "entries" / PrefixedArray(VarInt, INDEX_ENTRY) * "One entry for each C, R, H, B and G chunk, in file order.",
+    "entries" / PrefixedArray(VarInt, INDEX_ENTRY) * "One entry for each C, R, K, H, B and G chunk, in file order.",
 )
 
 FILE_END_BODY = Struct(

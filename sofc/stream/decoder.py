@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import find_builtin
 from sofc.codebook.model import REFERENCE_SIZE
 from sofc.coders.bands import Samples, decode_band, sample_bytes
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
@@ -67,9 +68,9 @@ class Decoder(Sticky):
     SofcError, within ``limits``; after an error every call raises it again. Use an object from one thread at a
     time.
 
-    ``codebooks`` answers references (see ``Codebooks``); what it cannot answer is asked for by a CodebookWanted
-    event. A codebook that is missing is an error only when samples need it. ``salvage``: report damaged parts
-    as DamagedBand events and go on; what was wrong is listed in ``damage``.
+    ``codebooks`` answers references (see ``Codebooks``), built-in codebooks are known; what else is referred to is
+    asked for by a CodebookWanted event. A codebook that is missing is an error only when samples need it.
+    ``salvage``: report damaged parts as DamagedBand events and go on; what was wrong is listed in ``damage``.
     """
 
     def __init__(
@@ -339,6 +340,7 @@ class Decoder(Sticky):
             found = self._find(reference)
         except CodebookError as error:
             slot.error, found = error, None
+        found = found or find_builtin(reference.id)
         if found is None:
             self._asked = True
             self._jobs.append(partial(self._report, CodebookWanted(reference)))

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from sofc.container import schema
 from sofc.container.chunks import (
+    CODEBOOK_TYPES,
     FILE_END_SIZE,
     FILE_HEAD_SIZE,
     INDEXED_TYPES,
@@ -79,8 +80,7 @@ def read_directory(file: BinaryIO, limits: Limits) -> Directory:
     indexed, complete = entries is not None, True
     if entries is None:
         entries, complete = _scan(file, size, limits)
-    codebook_types = (schema.EMBEDDED_CODEBOOK, schema.CODEBOOK_REFERENCE)
-    codebooks = [entry.offset for entry in entries if entry.type in codebook_types]
+    codebooks = [entry.offset for entry in entries if entry.type in CODEBOOK_TYPES]
     return Directory(version, _runs(entries, limits), codebooks, indexed, complete)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.bands import encode_band, sample_bytes
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
 from sofc.container import schema
@@ -20,13 +21,13 @@ from sofc.container.chunks import (
     IndexBuilder,
     frame_chunk,
     pack_band,
-    pack_codebook_reference,
     pack_file_end,
     pack_file_head,
     pack_group,
     pack_image_end,
     pack_image_head,
     pack_metadata,
+    pack_reference,
 )
 from sofc.container.records import (
     CodedBand,
@@ -45,6 +46,7 @@ from sofc.stream.states import CALL_ORDER, Sticky, WriteState
 from sofc.stream.workers import Workers
 
 Samples = npt.NDArray[Any]
+CodebookPicker = Callable[[PixelFormat], Codebook | None]
 ARRAY_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
 
 
@@ -66,7 +68,8 @@ class Encoder(Sticky):
     from one thread at a time.
 
     ``header`` begins the first image; without it ``begin_image`` does. ``codebook`` is named in the file, or
-    put into it with ``embed_codebook``. ``coder`` takes the codebook's models of one coder only, "raw" none;
+    put into it with ``embed_codebook``; it may be a function that picks one for images of a format, by default one
+    of those that are built in, or None. ``coder`` takes the codebook's models of one coder only, "raw" none;
     ``effort`` (1-9) picks among them. ``band_rows``: rows of a band, by default about 2**18 pixels; a last
     band shorter than a quarter of that is joined to the one before. ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
@@ -77,7 +80,7 @@ class Encoder(Sticky):
         self,
         header: ImageHeader | None = None,
         *,
-        codebook: Codebook | None = None,
+        codebook: Codebook | CodebookPicker | None = builtin_codebook,
         embed_codebook: bool = False,
         coder: str | None = None,
         effort: int = 5,
@@ -92,9 +95,11 @@ class Encoder(Sticky):
             raise UsageError(f"effort must be 1 to 9, not {effort}")
         if band_rows is not None and band_rows < 1:
             raise UsageError(f"band_rows must be at least 1, not {band_rows}")
-        if embed_codebook and codebook is None:
+        if embed_codebook and not isinstance(codebook, Codebook):
             raise UsageError("embed_codebook needs a codebook")
-        self._codebook = codebook
+        self._pick = codebook if callable(codebook) else _always(codebook)
+        self._codebook: Codebook | None = None  # that of the current image
+        self._numbers: dict[bytes, int] = {}  # of the codebooks that the file has, by their ids
         self._coder = coder
         self._effort = effort
         self._wanted_band_rows = band_rows
@@ -114,10 +119,8 @@ class Encoder(Sticky):
         self._buffered = 0  # rows in them
         self._rows_written = 0
         self._images: list[Samples] = []  # whole images that are not yet in a group
-        if codebook is not None and embed_codebook:
-            self._put(schema.EMBEDDED_CODEBOOK, codebook.to_bytes())
-        elif codebook is not None:
-            self._put(schema.CODEBOOK_REFERENCE, pack_codebook_reference(codebook.reference))
+        if isinstance(codebook, Codebook):
+            self._put_codebook(codebook, embed_codebook)
         self._put_metadata(metadata)
         if header is not None:
             self._begin(header, ())
@@ -266,6 +269,7 @@ class Encoder(Sticky):
                 f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
+        self._codebook = self._pick(header.format)
         self._models = choose_models(self._codebook, header.format, self._coder, self._effort)
         self._header = header
         self._band_rows = band_rows
@@ -280,7 +284,11 @@ class Encoder(Sticky):
 
     def _put_head(self) -> None:
         self._has_samples = True
-        codebook = 1 if max(self._models) >= FIRST_CODEBOOK_MODEL else 0
+        codebook = 0
+        if self._codebook is not None and max(self._models) >= FIRST_CODEBOOK_MODEL:
+            if self._codebook.id not in self._numbers:
+                self._put_codebook(self._codebook, embed=False)
+            codebook = self._numbers[self._codebook.id]
         self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(self._current, codebook)), self._image)
         self._put_metadata(self._image_metadata)
 
@@ -377,6 +385,13 @@ class Encoder(Sticky):
 
     # Chunks.
 
+    def _put_codebook(self, codebook: Codebook, embed: bool) -> None:
+        self._numbers[codebook.id] = len(self._numbers) + 1
+        if embed:
+            self._put(schema.EMBEDDED_CODEBOOK, codebook.to_bytes())
+        else:
+            self._put(*pack_reference(codebook.reference))
+
     def _put_metadata(self, metadata: Iterable[Metadata]) -> None:
         for item in _checked_metadata(metadata):
             self._put(schema.METADATA, pack_metadata(item))
@@ -409,6 +424,10 @@ class Encoder(Sticky):
             output += frame_chunk(unit.type, unit.body())
         self._offset += len(output)
         return bytes(output)
+
+
+def _always(codebook: Codebook | None) -> CodebookPicker:
+    return lambda pixel_format: codebook
 
 
 def _row_shape(header: ImageHeader) -> tuple[int, ...]:

@@ -3,8 +3,9 @@
 The order of chunks in a file, as a table: ``CHUNK_ORDER[state][type]`` is the next state. Ancillary chunks
 that are not in it may stand anywhere before the index and change nothing.
 
-    head -> PROLOGUE -C,R,m-> PROLOGUE -H-> HEAD -B-> BANDS -B-> BANDS -E-> BETWEEN -H-> HEAD
-                                            HEAD -G-> GROUPS -G-> GROUPS -H-> HEAD
+    head -> PROLOGUE -C,R,K,m-> PROLOGUE -H-> HEAD -B-> BANDS -B-> BANDS -E-> BETWEEN -H-> HEAD
+                                              HEAD -G-> GROUPS -G-> GROUPS -H-> HEAD
+    BETWEEN, GROUPS -C,R,K-> PROLOGUE
     BETWEEN, GROUPS -i-> INDEXED -Z-> DONE;  BETWEEN, GROUPS -Z-> DONE
 """
 
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from sofc.container import schema
+from sofc.container.chunks import CODEBOOK_TYPES
 
 
 class FileState(Enum):
@@ -30,11 +32,11 @@ class FileState(Enum):
     DONE = "DONE"
 
 
+_CODEBOOKS = dict.fromkeys(CODEBOOK_TYPES, FileState.PROLOGUE)
 CHUNK_ORDER: dict[FileState, dict[bytes, FileState]] = {
     FileState.START: {},
     FileState.PROLOGUE: {
-        schema.EMBEDDED_CODEBOOK: FileState.PROLOGUE,
-        schema.CODEBOOK_REFERENCE: FileState.PROLOGUE,
+        **_CODEBOOKS,
         schema.METADATA: FileState.PROLOGUE,
         schema.IMAGE_HEAD: FileState.HEAD,
     },
@@ -49,6 +51,7 @@ CHUNK_ORDER: dict[FileState, dict[bytes, FileState]] = {
         schema.IMAGE_END: FileState.BETWEEN,
     },
     FileState.GROUPS: {
+        **_CODEBOOKS,
         schema.METADATA: FileState.GROUPS,
         schema.GROUP: FileState.GROUPS,
         schema.IMAGE_HEAD: FileState.HEAD,
@@ -56,6 +59,7 @@ CHUNK_ORDER: dict[FileState, dict[bytes, FileState]] = {
         schema.FILE_END: FileState.DONE,
     },
     FileState.BETWEEN: {
+        **_CODEBOOKS,
         schema.METADATA: FileState.BETWEEN,
         schema.IMAGE_HEAD: FileState.HEAD,
         schema.INDEX: FileState.INDEXED,

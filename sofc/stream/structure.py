@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 from sofc.container import schema
 from sofc.container.chunks import (
+    CODEBOOK_TYPES,
     INDEXED_TYPES,
     IndexBuilder,
     unpack_band,
-    unpack_codebook_reference,
     unpack_file_end,
     unpack_group,
     unpack_image_end,
     unpack_image_head,
     unpack_index,
     unpack_metadata,
+    unpack_reference,
 )
 from sofc.container.records import (
     CodebookReference,
@@ -113,6 +114,7 @@ class FileStructure:
         self._handlers: dict[bytes, Callable[[Chunk], Iterator[Item]]] = {
             schema.EMBEDDED_CODEBOOK: self._on_embedded_codebook,
             schema.CODEBOOK_REFERENCE: self._on_codebook_reference,
+            schema.BUILTIN_CODEBOOK: self._on_codebook_reference,
             schema.METADATA: self._on_metadata,
             schema.IMAGE_HEAD: self._on_image_head,
             schema.BAND: self._on_band,
@@ -172,7 +174,7 @@ class FileStructure:
         yield EmbeddedCodebook(chunk.body, chunk.offset)
 
     def _on_codebook_reference(self, chunk: Chunk) -> Iterator[Item]:
-        reference = unpack_codebook_reference(chunk.body)
+        reference = unpack_reference(chunk.type, chunk.body)
         self._codebooks += 1
         yield reference
 
@@ -287,9 +289,9 @@ class FileStructure:
                 yield from self._lose_groups(group.image - self._next_image)
         elif chunk.type == schema.IMAGE_END:
             yield from self._reconcile_end(unpack_image_end(chunk.body))
-        elif chunk.type in (schema.IMAGE_HEAD, schema.INDEX, schema.FILE_END):
+        elif chunk.type in (*CODEBOOK_TYPES, schema.IMAGE_HEAD, schema.INDEX, schema.FILE_END):
             yield from self._lose_open_image()
-            if chunk.type != schema.IMAGE_HEAD and self._lost is not None:
+            if chunk.type in (schema.INDEX, schema.FILE_END) and self._lost is not None:
                 yield from self._lose_groups(None)
                 self._lost = None
 

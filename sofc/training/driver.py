@@ -55,6 +55,7 @@ def train(
     held_out: float = 0.1,
     min_images: int = 1,
     iterations: int | None = None,
+    counter_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Mine images for a codebook.
@@ -64,13 +65,14 @@ def train(
     where it is None those that serve the kind best at every effort. The share
     ``held_out`` of the images (0 to 0.5) is never mined; it shows what the codebook gains. Only patches
     found in at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of
-    improvement (0: one pass, as published); None: while they gain. The same images, in any order of paths,
+    improvement (0: one pass, as published); None: while they gain. ``counter_bytes`` is about how much of the codebook
+    the trained counters of one kind of image may take; None: what pays. The same images, in any order of paths,
     give the same bytes with and without an ``executor`` (any ``concurrent.futures.Executor``), whatever its
     number of workers.
 
     Raises UsageError for arguments out of range and for too few images, and what ``imagefiles.load`` raises.
     """
-    settings = _Settings(coder, held_out, min_images, iterations)
+    settings = _Settings(coder, held_out, min_images, iterations, counter_bytes)
     crew = _Crew(executor, progress)
     images = _image_sources(sources)
     if not images:
@@ -150,6 +152,7 @@ class _Settings:
     held_out: float
     min_images: int
     iterations: int | None
+    counter_bytes: int | None
 
     def __post_init__(self) -> None:
         recipes(self.coder, Kind(1, 1))
@@ -261,7 +264,13 @@ def _train_kind(collection: _Collection, settings: _Settings, crew: _Crew) -> li
 def _start(collection: _Collection, recipe: Recipe, transform: Transform, settings: _Settings) -> CoderTraining:
     ranges = transform.ranges(collection.kind.components, collection.max_bits)
     ranges = ranges[: len(ranges) - transform.corrections]
-    return start_training(recipe.coder, ranges, min_images=settings.min_images, iterations=settings.iterations)
+    return start_training(
+        recipe.coder,
+        ranges,
+        min_images=settings.min_images,
+        iterations=settings.iterations,
+        counter_bytes=settings.counter_bytes,
+    )
 
 
 def _choose_transform(collection: _Collection, recipe: Recipe, settings: _Settings, crew: _Crew) -> Transform:

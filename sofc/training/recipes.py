@@ -47,9 +47,14 @@ def recipes(coder: str | None, kind: Kind) -> list[Recipe]:
 
 
 def start_training(
-    coder: str, ranges: Sequence[PlaneRange], *, min_images: int, iterations: int | None
+    coder: str,
+    ranges: Sequence[PlaneRange],
+    *,
+    min_images: int,
+    iterations: int | None,
+    counter_bytes: int | None = None,
 ) -> CoderTraining:
-    """The training of one model whose planes have these ranges."""
+    """The training of one model whose planes have these ranges; ``counter_bytes`` bounds its trained counters."""
     if coder == "shape":
         from sofc.coders.shape.training import ShapeTraining
 
@@ -61,7 +66,7 @@ def start_training(
     if coder == "bilevel":
         from sofc.coders.bilevel import BilevelTraining
 
-        return BilevelTraining(ranges)
+        return BilevelTraining(ranges) if counter_bytes is None else BilevelTraining(ranges, budget=counter_bytes)
     from sofc.coders.context.training import ContextTraining
 
     return ContextTraining(ranges)

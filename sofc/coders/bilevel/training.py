@@ -35,22 +35,33 @@ LOADED_SAMPLES = 1 << 30
 """Samples that practice has read at most."""
 COUNTER_BYTES = 750_000
 """About the largest size of one plane's counters: so rare ones are left out until they fit."""
+LEAST_SEEN = (*range(2, 17), 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
+"""How often a counter must have been seen to be kept: the first of these that fits."""
 
 UNITS = {True: (64, 24), False: (32, 16)}
 """Units of the network's two layers, by whether images are small."""
 
 
 class BilevelTraining(CoderTraining):
-    """Trains the state of every effort in EFFORTS for each plane by itself; all ranges must be 0 to 1."""
+    """Trains the state of every effort in EFFORTS for each plane by itself; all ranges must be 0 to 1.
+
+    ``budget``: bytes that the trained counters of a plane may take in the codebook.
+    """
 
     def __init__(
-        self, ranges: Sequence[PlaneRange], *, slot_bits: int | None = None, units: tuple[int, int] | None = None
+        self,
+        ranges: Sequence[PlaneRange],
+        *,
+        slot_bits: int | None = None,
+        units: tuple[int, int] | None = None,
+        budget: int = COUNTER_BYTES,
     ) -> None:
         if any(span != (0, 1) for span in ranges):
             raise UsageError("the bilevel coder is for planes of samples 0 and 1")
         self._planes = range(len(ranges))
         self._slot_bits = slot_bits
         self._units = units
+        self._budget = budget
         self._stage = 0
         self._samples = 0
         self._small = False
@@ -130,12 +141,11 @@ class BilevelTraining(CoderTraining):
         ]
 
     def _packed_counters(self, plane: int) -> bytes:
-        least_seen = 2
-        while True:
+        for least_seen in LEAST_SEEN:
             packed = pack_counters(self._counters[plane], len(self._plan.contexts), self._plan.memory, least_seen)
-            if len(packed) <= COUNTER_BYTES or least_seen >= 16:
-                return packed
-            least_seen += 1
+            if len(packed) <= self._budget:
+                break
+        return packed
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """Effort and section numbers of each model."""

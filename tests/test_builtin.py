@@ -1,0 +1,133 @@
+"""Built-in codebooks: which one serves an image, how a file names it, and what they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from conftest import DEFAULTS
+from helpers import chunks_of, file_of
+
+import sofc
+from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_builtin
+from sofc.coders.bands import PIECE, cut_piece
+from sofc.coders.registry import choose_models, coder_for
+from sofc.container import schema
+from sofc.container.chunks import frame_chunk
+from sofc.container.registered import NUMBERS, REGISTERED
+from sofc.image import PixelFormat
+
+SPEC = Path(__file__).resolve().parent.parent / "spec"
+RANDOM = np.random.default_rng(9)
+MAX_BYTES = 1_500_000
+
+
+def smooth(height: int, width: int, components: int = 1, top: int = 255, dtype: str = "uint8") -> npt.NDArray[Any]:
+    """An image that compresses, shape (height, width, components)."""
+    rows, columns = np.mgrid[:height, :width]
+    plane = 0.5 + 0.3 * np.sin(rows / 9) + 0.15 * np.cos(columns / 7)
+    planes = [plane * top * (1 - 0.1 * k) + RANDOM.normal(0, top / 100, plane.shape) for k in range(components)]
+    return np.clip(np.stack(planes, axis=-1), 0, top).astype(dtype)
+
+
+def test_files_are_those_of_the_register() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {f"{book.name}.sofcb" for book in REGISTERED.values()}
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= MAX_BYTES
+    text = (SPEC / "sofc.md").read_text()
+    table = re.findall(r"^\| (\d+) \| (\w+) \|[^|]*\| `([0-9a-f]{32})` \|$", text, re.MULTILINE)
+    assert table == [(str(number), book.name, book.id.hex()) for number, book in REGISTERED.items()]
+    decoder = re.findall(r'^ +(\d+): "([0-9a-f]{32})",$', (SPEC / "minidec.py").read_text(), re.MULTILINE)
+    assert decoder == [(str(number), book.id.hex()) for number, book in REGISTERED.items()]
+    for reference in REGISTERED.values():
+        codebook = find_builtin(reference.id)
+        assert codebook is not None and is_builtin(codebook) and codebook.reference == reference
+        assert "BSD-2" in codebook.provenance
+        assert all(section.coder != 1 for section in codebook.sections)  # those of the shape coder hold patches
+
+
+@pytest.mark.parametrize("components", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [1, 2, 8, 9, 16])
+def test_there_is_one_for_every_format(components: int, bits: int) -> None:
+    pixel_format = PixelFormat(components, bits, bits)
+    codebook = builtin_codebook(pixel_format)
+    for effort in (1, 5, 9):
+        models = choose_models(codebook, pixel_format, None, effort)
+        assert len(models) > 1
+        for model in models:
+            coder_for(codebook, model, pixel_format)
+
+
+@pytest.mark.parametrize("effort", [1, 5])
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        (smooth(70, 90)[..., 0] > 128, "binary"),
+        (smooth(70, 90), "gray"),
+        (smooth(70, 90, 3), "colour"),
+        (smooth(70, 90, 4), "gray"),
+        (smooth(70, 90, 1, 4000, "int16"), "deep"),
+        (smooth(70, 90, 2, 60000, "uint16"), "deep"),
+    ],
+    ids=["binary", "gray", "colour", "rgba", "signed", "deep"],
+)
+def test_an_image_without_a_codebook_gets_one(image: npt.NDArray[Any], name: str, effort: int) -> None:
+    data = sofc.encode(image, effort=effort, codebook=builtin_codebook)
+    info = sofc.probe(data)
+    assert info is not None and info.codebook is not None
+    assert info.codebook.name == name
+    assert chunks_of(data)[0] == (schema.BUILTIN_CODEBOOK, NUMBERS[info.codebook.id].to_bytes(2, "little"))
+    assert np.array_equal(sofc.decode(data), image[..., 0] if image.shape[-1] == 1 else image)
+    assert len(data) <= len(sofc.encode(image, codebook=None)) + len(frame_chunk(*chunks_of(data)[0]))
+
+
+def test_it_is_what_encoding_does_by_default() -> None:
+    assert DEFAULTS["codebook"] is builtin_codebook
+
+
+def test_images_of_several_kinds_name_several() -> None:
+    images = [smooth(20, 30), smooth(20, 30, 3), smooth(24, 30), smooth(20, 30, 1, 4000, "uint16")]
+    data = sofc.encode_images([*images, images[0]], effort=1, codebook=builtin_codebook)
+    assert [kind for kind, _ in chunks_of(data) if kind in b"KH"] == [b"K", b"H", b"K", b"H", b"H", b"K", b"H", b"H"]
+    wanted = [image[..., 0] if image.shape[-1] == 1 else image for image in [*images, images[0]]]
+    for decoded in (sofc.decode_images(data), [sofc.decode(data, image=k) for k in range(5)]):
+        assert all(map(np.array_equal, decoded, wanted))
+    with sofc.open_reader(data) as reader:
+        assert [reference.name for reference, _ in reader.codebooks] == ["gray", "colour", "deep"]
+    unindexed = file_of([chunk for chunk in chunks_of(data) if chunk[0] not in b"iZ"], data)
+    assert np.array_equal(sofc.decode(unindexed, image=3), wanted[3])
+
+
+def test_unknown_number_is_refused() -> None:
+    chunks = chunks_of(sofc.encode(smooth(20, 30), effort=1, codebook=builtin_codebook))
+    assert chunks[0][0] == schema.BUILTIN_CODEBOOK
+    unknown = file_of([(b"K", b"\xff\xff"), *chunks[1:]], sofc.encode(smooth(9, 9), codebook=None))
+    with pytest.raises(sofc.UnsupportedError, match="built-in codebook 65535"):
+        sofc.decode(unknown)
+
+
+def test_salvage_keeps_the_numbers_of_codebooks() -> None:
+    images = [smooth(20, 30), smooth(20, 30, 3)]
+    chunks = chunks_of(sofc.encode_images(images, effort=1, band_rows=8, codebook=builtin_codebook))
+    lost = next(k for k, (kind, _) in enumerate(chunks) if kind == b"E")
+    data = file_of(chunks[:lost] + chunks[lost + 1 :], sofc.encode(smooth(9, 9), codebook=None))
+    decoder = sofc.Decoder(salvage=True)
+    decoder.feed(data)
+    rows = [event.band.rows for event in decoder.events() if isinstance(event, sofc.BandReady)]
+    assert np.array_equal(np.concatenate(rows[-3:]), images[1])
+
+
+def test_the_piece_on_which_models_are_compared() -> None:
+    planes = [np.arange(512 * 512, dtype=np.int32).reshape(512, 512) + k for k in range(2)]
+    piece, height = cut_piece(planes, 512)
+    assert all(part.size == PIECE for part in piece) and height == 64
+    tops, lefts = np.divmod(piece[0][::64, 0], 512)
+    assert not (tops % 8).any() and not (lefts % 8).any()
+    assert len(set(tops)) == len(set(lefts)) == len(tops)
+    small, height = cut_piece([plane[:, :32] for plane in planes], 64)
+    assert height == 64 and small[0].shape == (512, 32)
+    group, height = cut_piece([plane.reshape(-1, 16) for plane in planes], 16)
+    assert height == 16 and group[0].shape == (PIECE // 16, 16)

@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Train the built-in codebooks, and register their ids in the package, the specification and its small decoder.
+
+    SOFC_TEST_DATA=FOLDER tools/train_builtin.py [--only gray,colour] [--jobs 2] [--out-dir FOLDER]
+
+Only training images of sets whose terms allow to pass on what is derived from them are used; ``SETS`` says which and
+why. No codebook holds patches of images: the coders trained here keep statistics. A released codebook never changes:
+files name it by its number. An improved one gets a new number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import sofc
+from sofc.codebook import Codebook
+from sofc.codebook.builtin import FOLDER
+from sofc.container.records import Model, Section
+from sofc.container.registered import REGISTERED
+from sofc.imagefiles import load, sources
+
+Image = npt.NDArray[Any]
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("SOFC_TEST_DATA", ""))
+REGISTERS = ("sofc/container/registered.py", "spec/sofc.md", "spec/minidec.py")
+"""Where the ids stand."""
+
+SETS = {
+    "kodak/train": "Kodak PhotoCD photographs, released for unrestricted use",
+    "isic/train": "ISIC archive dermoscopy, CC0 1.0",
+    "bccd/train": "BCCD blood cells, MIT",
+    "malaria-cells/train": "NIH malaria cells, MIT",
+    "volumes": "NIfTI volumes of niivue-images and nibabel, BSD-2 and MIT",
+    "medical16/ct-head-ge/train": "dcm_qa_ct, BSD-2",
+    "medical16/ct-head-philips/train": "dcm_qa_ct, BSD-2",
+    "medical16/mr-t1/train": "example-dicom-structural, PDDL",
+    "microscopy/train": "BioImageAnalysisNotebooks, CellProfiler and stardist examples, CC-BY and BSD-3",
+    "binary-docs/train": "leptonica, tesseract and TwelveMonkeys test pages, BSD-2, Apache-2 and BSD-3",
+    "fashion-mnist/train": "Fashion-MNIST, MIT",
+}
+KEPT_EFFORTS = frozenset({1, 3, 5, 7, 9})
+"""Efforts that get models; the others use the nearest."""
+TILE = 256
+
+
+# Images.
+
+
+def images_of(name: str, step: int = 1) -> list[Image]:
+    """Every ``step``-th image of a set."""
+    assert name in SETS, f"{name} is not among the sets that may be used"
+    found = sources([DATA / name], recursive=True)
+    if not found:
+        raise SystemExit(f"there are no images in {name}: set SOFC_TEST_DATA to the folder of the data sets")
+    return [load(source).array for source in found[::step]]
+
+
+def reduced(image: Image, factor: int) -> Image:
+    """The image made smaller by averaging squares of samples."""
+    rows, width = (side // factor * factor for side in image.shape[:2])
+    squares = image[:rows, :width].reshape(rows // factor, factor, width // factor, factor, *image.shape[2:])
+    small: Image = ((squares.sum(axis=(1, 3), dtype=np.int64) + factor**2 // 2) // factor**2).astype(image.dtype)
+    return small
+
+
+def crop(image: Image, side: int, number: int = 0) -> Image:
+    """A square piece, beginning at multiples of 8; ``number`` moves it about."""
+    top = (max(0, image.shape[0] - side) * (2 * number + 1) // 8 % max(1, image.shape[0] - side + 1)) & ~7
+    left = (max(0, image.shape[1] - side) * (3 * number + 2) // 8 % max(1, image.shape[1] - side + 1)) & ~7
+    return np.ascontiguousarray(image[top : top + side, left : left + side])
+
+
+def gray(image: Image) -> Image:
+    """Luma of an RGB image."""
+    wide = image.astype(np.int64)
+    luma: Image = ((77 * wide[..., 0] + 150 * wide[..., 1] + 29 * wide[..., 2] + 128) >> 8).astype(np.uint8)
+    return luma
+
+
+def photos() -> list[Image]:
+    """Photographs at two scales, and dermoscopy made so much smaller that no trace of JPEG is left."""
+    kodak = images_of("kodak/train")
+    found = [crop(image, 384, number) for number, image in enumerate(kodak)]
+    found += [reduced(image, 2) for image in kodak]
+    found += [reduced(image, 3) for image in images_of("isic/train", 3)]
+    return found
+
+
+def gray_photos() -> list[Image]:
+    """The same as luma."""
+    return [gray(image) for image in photos()]
+
+
+def lossy_photos() -> list[Image]:
+    """Photographs that were JPEG files."""
+    found = [crop(image, 256, number) for number, image in enumerate(images_of("bccd/train", 8))]
+    found += [crop(image, 384, number) for number, image in enumerate(images_of("isic/train", 2))]
+    return found
+
+
+def scans() -> list[Image]:
+    """8-bit medical scans and micrographs."""
+    found = []
+    for image in images_of("medical16/mr-t1/train", 2):
+        found.append(image.astype(np.uint8))
+    for image in images_of("medical16/ct-head-philips/train", 2) + images_of("medical16/ct-head-ge/train", 2):
+        window = np.clip((image.astype(np.int64) - int(np.median(image)) + 160) * 255 // 400, 0, 255)
+        found.append(window.astype(np.uint8))
+    slices = [image for image in images_of("volumes") if image.dtype == np.uint8]
+    found += slices[:: max(1, len(slices) // 8)]
+    found += [image for image in images_of("microscopy/train") if image.dtype == np.uint8 and image.ndim == 2]
+    return found
+
+
+def text() -> list[Image]:
+    """Scanned pages made smaller: smooth edged text."""
+    pages = [image for image in images_of("binary-docs/train") if min(image.shape) >= 1024]
+    return [
+        crop(
+            np.where(reduced(255 * page.astype(np.uint8), 4), 255 - reduced(255 * page.astype(np.uint8), 4), 255), TILE
+        )
+        for page in pages[:6]
+    ]
+
+
+def graphics() -> list[Image]:
+    """Made images: flat areas, slopes, shapes and text, as on a screen."""
+    random = np.random.default_rng(1)
+    pages = text()
+    found = []
+    y, x = np.mgrid[:TILE, :TILE]
+    for page in pages:
+        image = np.empty((TILE, TILE, 3), np.int64)
+        image[:] = random.integers(0, 256, 3)
+        for _ in range(12):
+            top, left, height, width = random.integers(0, TILE, 4)
+            inside = (y >= top) & (y < top + height) & (x >= left) & (x < left + width)
+            if random.integers(2):
+                inside = ((y - top) ** 2 + (x - left) ** 2) < (height // 3) ** 2
+            colour = random.integers(0, 256, 3)
+            slope = random.integers(-1, 2, 3) * random.integers(0, 2)
+            image[inside] = (colour + slope * (y + x)[..., None] // 4)[inside]
+        ink = random.integers(0, 256, 3)
+        half = slice(0, TILE // 2)
+        image[half] += (ink - image[half]) * (255 - page[half].astype(np.int64))[..., None] // 255
+        found.append(np.clip(image, 0, 255).astype(np.uint8))
+    return found
+
+
+def gray_graphics() -> list[Image]:
+    """The same as luma, and pages of text."""
+    return [gray(image) for image in graphics()] + text()
+
+
+def quiet_scans() -> list[Image]:
+    """16-bit samples with little noise: magnetic resonance."""
+    return images_of("medical16/mr-t1/train")
+
+
+def noisy_scans() -> list[Image]:
+    """16-bit samples with noise: computed tomography."""
+    return images_of("medical16/ct-head-ge/train", 2) + images_of("medical16/ct-head-philips/train", 2)
+
+
+def micrographs() -> list[Image]:
+    """16-bit samples of cameras."""
+    return [image for image in images_of("microscopy/train") if image.dtype == np.uint16 and image.ndim == 2]
+
+
+def pages() -> list[Image]:
+    """Binary images."""
+    return [image for image in images_of("binary-docs/train") if image.dtype == np.bool_]
+
+
+# Codebooks.
+
+
+@dataclass(frozen=True)
+class Family:
+    """Images that get models of their own; ``budget``: bytes of trained counters."""
+
+    images: Callable[[], list[Image]]
+    coders: tuple[str, ...] = ("context", "static")
+    budget: int = 60_000
+
+
+CODEBOOKS = {
+    "binary": (Family(pages, ("bilevel",), 120_000),),
+    "gray": (Family(gray_photos), Family(scans), Family(gray_graphics)),
+    "colour": (Family(photos), Family(lossy_photos), Family(graphics)),
+    "deep": (Family(quiet_scans), Family(noisy_scans), Family(micrographs)),
+}
+
+
+def train(name: str, executor: Executor | None) -> Codebook:
+    """A built-in codebook, whole."""
+    parts = []
+    for family in CODEBOOKS[name]:
+        images = family.images()
+        for coder in family.coders:
+            parts.append(
+                sofc.train(
+                    images, name=name, coder=coder, held_out=0, counter_bytes=family.budget, executor=executor
+                ).codebook
+            )
+            size = len(parts[-1].to_bytes())
+            print(f"{name}: {family.images.__name__}, {coder}: {len(images)} images, {size} bytes", flush=True)
+    used = "".join(f"{folder}: {terms}\n" for folder, terms in SETS.items())
+    return joined(name, parts, f"built in; trained by tools/train_builtin.py on parts of\n{used}")
+
+
+def joined(name: str, parts: Sequence[Codebook], provenance: str) -> Codebook:
+    """One codebook of all the models at KEPT_EFFORTS, without sections that none of them uses."""
+    models: list[Model] = []
+    sections: list[Section] = []
+    for part in parts:
+        kept = [model for model in part.models if model.effort in KEPT_EFFORTS]
+        used = sorted({number for model in kept for number in model.sections})
+        place = {number: len(sections) + k for k, number in enumerate(used)}
+        sections += [part.sections[number] for number in used]
+        models += [replace(model, sections=tuple(place[number] for number in model.sections)) for model in kept]
+    return Codebook(name, tuple(models), tuple(sections), provenance)
+
+
+def register(codebook: Codebook) -> None:
+    """Put the id of a codebook in the place of the one before."""
+    (old,) = (reference for reference in REGISTERED.values() if reference.name == codebook.name)
+    for file in REGISTERS:
+        path = ROOT / file
+        before = path.read_text(encoding="utf-8")
+        after, count = re.subn(old.id.hex(), codebook.reference.id.hex(), before, flags=re.IGNORECASE)
+        if count != 1:
+            raise SystemExit(f"the id of {codebook.name!r} stands {count} times in {file}, not once")
+        path.write_text(after, encoding="utf-8")
+
+
+def main() -> int:
+    """Train, write, register."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default=",".join(CODEBOOKS), help="names of codebooks, comma-separated")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1); same bytes for any number")
+    parser.add_argument("--out-dir", type=Path, help="write there and register nothing")
+    options = parser.parse_args()
+    pool = ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) if options.jobs > 1 else None
+    for name in options.only.split(","):
+        codebook = train(name, pool)
+        path = (options.out_dir or FOLDER) / f"{name}.sofcb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(codebook.to_bytes())
+        print(f"{path.name}: {len(codebook.to_bytes())} bytes, id {codebook.id.hex()}")
+        if options.out_dir is None:
+            register(codebook)
+    if pool is not None:
+        pool.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
