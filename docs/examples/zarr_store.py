@@ -1,0 +1,55 @@
+"""Keep a stack of images in a Zarr store whose chunks are coded by sofc.
+
+    python zarr_store.py
+
+Needs ``pip install "sofc[zarr]"``. Programs that read the store need sofc installed; they import nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+import sofc
+from sofc.plugins.zarr import SofcCodec
+
+
+def make_stack() -> np.ndarray:
+    """A volume of noise around a slow slope, 40 slices of 12 bits."""
+    random = np.random.default_rng(3)
+    slope = np.arange(40)[:, None, None] * 5 + np.arange(128)[:, None] * 3 + np.arange(96)
+    return (slope + random.normal(0, 4, slope.shape)).clip(0, 4095).astype(np.uint16)
+
+
+def main() -> None:
+    stack = make_stack()
+
+    # A codebook is not needed, but chunks are small, and with one they need not tell what they are like each time.
+    codebook = sofc.train(list(stack[::4]), name="stack", iterations=0).codebook
+    Path("codebooks").mkdir()
+    Path("codebooks/stack.sofcb").write_bytes(codebook.to_bytes())
+    # For good: sofc codebook install codebooks/stack.sofcb
+    os.environ["SOFC_CODEBOOK_PATH"] = os.path.abspath("codebooks")  # noqa: PTH100
+
+    array = zarr.create_array(
+        "stack.zarr",
+        shape=stack.shape,
+        chunks=(8, 128, 96),  # of more than two axes, the last two are rows and columns
+        dtype=stack.dtype,
+        serializer=SofcCodec(codebook=codebook, effort=7),
+        compressors=None,  # there is nothing left to compress
+    )
+    array[...] = stack
+
+    # As any other program does it. The array's metadata names the codec and the codebook.
+    again = zarr.open_array("stack.zarr", mode="r")
+    assert np.array_equal(again[10:20], stack[10:20])
+    stored = sum(path.stat().st_size for path in Path("stack.zarr").rglob("*") if path.is_file())
+    print(f"{stack.nbytes} bytes of samples, {stored} bytes in the store")
+
+
+if __name__ == "__main__":
+    main()
