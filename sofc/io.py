@@ -564,6 +564,7 @@ class Reader:
     def _metadata_from(self, offset: int) -> list[Metadata]:
         """Metadata from a place in the file on, up to the next image head or samples."""
         found: list[Metadata] = []
+        growth = 0
         while True:
             try:
                 chunk = read_chunk(self._file, offset, self._limits)
@@ -571,6 +572,8 @@ class Reader:
                 return found
             if chunk.type == schema.METADATA:
                 found.append(unpack_metadata(chunk.body))
+                growth += max(0, len(found[-1].value) - len(chunk.body))
+                self._limits.check_metadata(growth)
             elif chunk.type in (schema.IMAGE_HEAD, schema.BAND, schema.GROUP):
                 return found
             offset += chunk.size

@@ -18,7 +18,8 @@ class Limits:
     ``max_pixels``: width x height of one image. ``max_band_samples``: samples (width x rows x
     components) of one band or group, which bounds the memory of decoding. ``max_chunk_bytes``: body of
     one chunk. ``max_codebook_bytes``: an embedded or installed codebook. ``max_images``: images in one
-    file. ``max_components``: components of one image.
+    file. ``max_components``: components of one image. ``max_metadata_bytes``: by how much packed
+    metadata of one file may be larger unpacked.
     """
 
     max_pixels: int = 1 << 34
@@ -27,6 +28,7 @@ class Limits:
     max_codebook_bytes: int = 1 << 26
     max_images: int = 1 << 24
     max_components: int = 4096
+    max_metadata_bytes: int = 1 << 28
 
     def check_header(self, header: ImageHeader, *, rows: int = 1) -> None:
         """Raise LimitError where an image of this header, or of ``rows`` rows if that is more, is too large."""
@@ -47,6 +49,14 @@ class Limits:
             raise LimitError(
                 f"a band or group of {samples} samples is over the limit of {self.max_band_samples}: "
                 "raise max_band_samples"
+            )
+
+    def check_metadata(self, growth: int) -> None:
+        """Raise LimitError where metadata that grows by so many bytes is too large."""
+        if growth > self.max_metadata_bytes:
+            raise LimitError(
+                f"the metadata of the file unpacks to more than the limit of {self.max_metadata_bytes} bytes: "
+                "raise max_metadata_bytes"
             )
 
     def check_images(self, images: int) -> None:

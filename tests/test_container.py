@@ -93,9 +93,21 @@ def test_reference(reference: CodebookReference) -> None:
     assert chunks.unpack_codebook_reference(chunks.pack_codebook_reference(reference)) == reference
 
 
-@given(st.builds(Metadata, st.integers(0, 255), TEXT, st.binary(max_size=50)))
+@given(
+    st.builds(
+        Metadata, st.integers(0, 127), TEXT, st.binary(max_size=50) | st.binary(max_size=9).map(lambda part: part * 30)
+    )
+)
 def test_metadata(metadata: Metadata) -> None:
     assert chunks.unpack_metadata(chunks.pack_metadata(metadata)) == metadata
+
+
+def test_metadata_is_packed_where_that_saves() -> None:
+    long = Metadata(3, "", b"<x:xmpmeta>" * 100)
+    assert chunks.pack_metadata(long)[0] == 3 | 0x80
+    assert len(chunks.pack_metadata(long)) < 60
+    for value in (b"", b"x" * 40, bytes(range(256)), bytes((1 << 24) + 1)):
+        assert chunks.pack_metadata(Metadata(3, "", value))[0] == 3
 
 
 @given(
@@ -171,6 +183,10 @@ HEAD = bytes([5, 6, 1, 7, 8, 0, 0, 0])
         (chunks.unpack_codebook_reference, bytes(16) + b"\x01\xff", FormatError),
         (chunks.unpack_codebook_reference, bytes(16) + b"\x41" + b"a" * 65, FormatError),
         (chunks.unpack_metadata, b"\x00\x01\x1b", FormatError),
+        (chunks.unpack_metadata, b"\x80\x00no zlib data", FormatError),
+        (chunks.unpack_metadata, b"\x80\x00" + zlib.compress(b"cut")[:-1], FormatError),
+        (chunks.unpack_metadata, b"\x80\x00" + zlib.compress(b"more") + b"?", FormatError),
+        (chunks.unpack_metadata, b"\x80\x00" + zlib.compress(bytes((1 << 24) + 1)), FormatError),
         (chunks.unpack_index, b"\x01Z\x05\x00\x00", FormatError),
         (chunks.unpack_index, b"\x01B\x00\x00\x00", FormatError),
         (chunks.unpack_index, b"\x02B\x05\x00\x00", FormatError),

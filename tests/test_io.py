@@ -380,7 +380,7 @@ def test_codebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_metadata() -> None:
-    of_file = [sofc.Metadata(0, "title", b"first"), sofc.Metadata(200, "", bytes(range(256)))]
+    of_file = [sofc.Metadata(0, "title", b"first"), sofc.Metadata(100, "", bytes(range(256)))]
     of_image = [sofc.Metadata(sofc.MetadataKind.EXIF, "", b"Exif")]
     encoder = Encoder(metadata=of_file, codebook=raw_codebook())
     data = encoder.begin_image(ImageHeader(2, 2, PixelFormat(1, 8, 8)))

@@ -115,7 +115,7 @@ def test_strip(folder: Path) -> None:
 
 
 def test_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    items = [*FULL_PNG_ITEMS, Metadata(MetadataKind.TEXT, "bell", b"\x1b[2J" + b"x" * 99), Metadata(200, "", b"?")]
+    items = [*FULL_PNG_ITEMS, Metadata(MetadataKind.TEXT, "bell", b"\x1b[2J" + b"x" * 99), Metadata(100, "", b"?")]
     Path("a.sofc").write_bytes(sofc.encode(GRAY, coder="raw", metadata=items))
     assert main(["info", "a.sofc"]) == 0
     text = capsys.readouterr().out
@@ -126,7 +126,7 @@ def test_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "  metadata RESOLUTION: 20 B  11811/100 2953/25 cm\n" in text
     assert f"  metadata TEXT 'bell': 103 B  [2J{'x' * 56}…\n" in text
     assert f"  metadata ICC 'my profile': {len(ICC)} B\n" in text
-    assert "  metadata kind 200: 1 B\n" in text
+    assert "  metadata kind 100: 1 B\n" in text
 
 
 def fields_of(data: bytes) -> dict[int, Any]:
@@ -305,8 +305,10 @@ def test_hostile_items_leave_the_samples_alone() -> None:
         st.builds(
             Metadata,
             st.sampled_from([*MetadataKind]),
-            st.sampled_from(["", "Author", "Title", "tRNS", "IDAT", "iTXt"]) | st.text(max_size=5),
-            st.binary(max_size=60).map(lambda tail: EXIF[: len(tail)] + tail) | st.binary(max_size=60),
+            st.sampled_from(["", "Author", "Title", "tRNS", "gAMA", "sPLT", "IDAT", "iTXt"]) | st.text(max_size=5),
+            st.binary(max_size=60).map(lambda tail: EXIF[: len(tail)] + tail)
+            | st.binary(max_size=60)
+            | st.binary(max_size=20).map(lambda tail: b"k\0\1\0de\0K\0" + tail),
         ),
         max_size=4,
     )
@@ -332,3 +334,16 @@ def test_a_tiff_in_the_other_layout_is_left_as_it_is() -> None:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, GRAY, bigtiff=True)
     assert tiff.put_back(buffer.getvalue(), FULL_PNG_ITEMS) == buffer.getvalue()
+
+
+def test_packed_metadata_is_bounded() -> None:
+    items = [Metadata(0, "", bytes(1 << 20))] * 3
+    data = sofc.encode(GRAY, coder="raw", metadata=items)
+    assert len(data) < 5000
+    limits = sofc.Limits(max_metadata_bytes=5 << 19)
+    with pytest.raises(sofc.LimitError, match="max_metadata_bytes"):
+        sofc.decode_images(data, limits=limits)
+    with sofc.open_reader(data, limits=limits) as reader, pytest.raises(sofc.LimitError):
+        _ = reader.metadata
+    with sofc.open_reader(data) as reader:
+        assert reader.metadata == items

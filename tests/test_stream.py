@@ -392,7 +392,7 @@ def test_limits_while_encoding() -> None:
         encoder.write(np.zeros((1, 1), np.uint8))
     encoder = Encoder(ImageHeader(1, 1, GRAY), metadata=[Metadata(0, "", bytes(10))], limits=Limits())
     with pytest.raises(LimitError):
-        Encoder(metadata=[Metadata(0, "", bytes(100))], limits=Limits(max_chunk_bytes=50))
+        Encoder(metadata=[Metadata(0, "", bytes(range(100)))], limits=Limits(max_chunk_bytes=50))
 
 
 def test_samples_of_any_array_type_are_taken_if_they_fit() -> None:

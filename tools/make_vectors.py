@@ -104,6 +104,8 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
         None,
         "images of different kinds",
     )
+    xmp = Metadata(MetadataKind.XMP, "", b"<x:xmpmeta>" * 20)
+    yield "metadata-packed", sofc.encode(ramp, coder="raw", metadata=[xmp]), None, "packed metadata"
     original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
     kept = keep("a.pgm", original, [ramp]).items
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"

@@ -21,6 +21,7 @@ from sofc.container.chunks import (
     unpack_file_head,
     unpack_image_end,
     unpack_image_head,
+    unpack_metadata,
     unpack_reference,
 )
 from sofc.container.original import read_head
@@ -261,7 +262,7 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
         overview.codebooks.append(_located(reference, beside))
         return f"{text} {reference.name!r}"
     if chunk_type == schema.METADATA:
-        parsed = schema.METADATA_BODY.parse(body)
+        parsed = unpack_metadata(body)
         item = MetadataSummary(parsed.kind, parsed.key, len(parsed.value), _readable(parsed.kind, parsed.value))
         overview.metadata.append(item)
         return f"{text} {item.label}"

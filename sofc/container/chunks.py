@@ -43,6 +43,9 @@ REFERENCE_TYPES = (schema.CODEBOOK_REFERENCE, schema.BUILTIN_CODEBOOK)
 CODEBOOK_TYPES = (schema.EMBEDDED_CODEBOOK, *REFERENCE_TYPES)
 INDEXED_TYPES = (*CODEBOOK_TYPES, schema.IMAGE_HEAD, schema.BAND, schema.GROUP)
 _CONTINUES = 1
+_PACKED = 0x80
+_WORTH_PACKING = 32
+_MAX_PACKED_VALUE = 1 << 24
 
 
 # Between construct and the rest.
@@ -232,13 +235,30 @@ def _codebook_name(name: str, chunk: bytes) -> str:
 
 
 def pack_metadata(metadata: Metadata) -> bytes:
-    return _build(schema.METADATA_BODY, kind=metadata.kind, key=metadata.key, value=metadata.value)
+    """The value is packed where that saves something worth while."""
+    kind, value = metadata.kind, metadata.value
+    if len(value) <= _MAX_PACKED_VALUE and len(packed := zlib.compress(value, 9)) + _WORTH_PACKING <= len(value):
+        kind, value = kind | _PACKED, packed
+    return _build(schema.METADATA_BODY, kind=kind, key=metadata.key, value=value)
 
 
 def unpack_metadata(body: bytes) -> Metadata:
+    """The item with its whole value, of at most 16 MB where it is packed."""
     fields = _parse(schema.METADATA_BODY, body, schema.METADATA)
     _require(is_plain_text(fields.key), "the key of metadata has control characters", schema.METADATA)
-    return Metadata(fields.kind, fields.key, fields.value)
+    value = _unpacked(fields.value) if fields.kind & _PACKED else fields.value
+    return Metadata(fields.kind & ~_PACKED, fields.key, value)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        value = inflater.decompress(packed, _MAX_PACKED_VALUE + 1)
+    except zlib.error as error:
+        raise FormatError(f"packed metadata is damaged: {error}", chunk=_text(schema.METADATA)) from None
+    whole = inflater.eof and not inflater.unused_data and len(value) <= _MAX_PACKED_VALUE
+    _require(whole, f"packed metadata is cut off, or larger than {_MAX_PACKED_VALUE} bytes", schema.METADATA)
+    return value
 
 
 def pack_image_head(head: ImageHead) -> bytes:

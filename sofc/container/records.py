@@ -35,7 +35,7 @@ class MetadataKind(IntEnum):
 
 @dataclass(frozen=True)
 class Metadata:
-    """One opaque item. ``kind`` is a MetadataKind or, in files of later versions, another number."""
+    """One opaque item. ``kind`` is a MetadataKind or, in files of later versions, another number up to 127."""
 
     kind: int
     key: str

@@ -163,9 +163,9 @@ IMAGE_END_BODY = Struct(
 )
 
 METADATA_BODY = Struct(
-    "kind" / Int8ul * "Registry of metadata kinds.",
+    "kind" / Int8ul * "Bits 0-6: registry of metadata kinds. Bit 7: the value is packed.",
     "key" / PascalString(VarInt, "utf8") * "Name of the item; may be empty.",
-    "value" / GreedyBytes * "Opaque bytes, kept as they are.",
+    "value" / GreedyBytes * "Opaque bytes as they are, or packed: zlib data (RFC 1950) of them.",
 )
 
 # The value of a metadata item that restores an original file: ORIGINAL_FILE, whose stream holds, where the file is

@@ -66,6 +66,7 @@ def _check(window: Window) -> None:
         or window.column_step < 1
         or window.rows < 1
         or window.columns < 1
+        or window.components < 1
         or (window.prediction == PNG_FILTERS and (window.alignment != 1 or len(window.filters) != window.rows))
     ):
         raise FormatError("a part of the original file asks for samples in a way that is not known")

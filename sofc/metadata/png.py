@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from sofc.container.records import Metadata, MetadataKind
+from sofc.container.records import Metadata, MetadataKind, is_plain_text
 from sofc.errors import FormatError
 from sofc.metadata.texts import per_metre, resolution_item, resolution_of, text_item, text_of
 
@@ -17,13 +17,17 @@ HEAD_END = SIGNATURE_BYTES + 12 + 13
 XMP = b"XML:com.adobe.xmp"
 DEFAULT_KEYWORD = b"Comment"
 DEFAULT_PROFILE = b"ICC profile"
-_AS_THEY_ARE = frozenset(
-    (b"cHRM", b"cICP", b"cLLI", b"gAMA", b"mDCV", b"oFFs", b"pCAL", b"sCAL", b"sPLT", b"sRGB", b"sTER", b"tIME")
-)
+# Chunks that are kept as they are, with the length that they must have (None: any).
+_LENGTHS: dict[bytes, int | None] = {
+    **{b"cHRM": 32, b"cICP": 4, b"cLLI": 8, b"gAMA": 4, b"mDCV": 24, b"oFFs": 9, b"sRGB": 1, b"sTER": 1, b"tIME": 7},
+    **{b"pCAL": None, b"sCAL": None, b"sPLT": None},
+}
 # Bytes for an image of so many components, which PNG writes as its colour types 0, 4, 2 and 6. Palettes are not kept.
 _FOR_SAMPLES = {b"bKGD": (2, 2, 6, 6), b"sBIT": (1, 2, 3, 4), b"tRNS": (2, 0, 6, 0)}
 _COMPONENTS = {0: 1, 4: 2, 2: 3, 6: 4}
 _LARGEST = 1 << 26
+_LARGEST_TEXT = 1 << 20
+"""What readers inflate of a text."""
 
 
 def read(path: Path) -> list[Metadata]:
@@ -49,7 +53,7 @@ def read(path: Path) -> list[Metadata]:
             items.append(text_item(keyword.decode("latin-1"), text.decode("latin-1")))
         elif kind == b"iTXt":
             items.append(_international(body))
-        elif kind in _AS_THEY_ARE or (kind in _FOR_SAMPLES and _fits(kind, body, components)):
+        elif _is_kept(kind, body, components):
             items.append(Metadata(MetadataKind.PNG, kind.decode(), body))
     return items
 
@@ -100,8 +104,21 @@ def _international(body: bytes) -> Metadata:
     return text_item(keyword.decode("latin-1"), text.decode("utf-8", "replace"))
 
 
-def _fits(kind: bytes, body: bytes, components: int) -> bool:
-    return components > 0 and len(body) == _FOR_SAMPLES[kind][components - 1] > 0
+def _is_international(body: bytes) -> bool:
+    """Whether an untrusted body can stand in an iTXt chunk."""
+    keyword, _, rest = body.partition(b"\0")
+    if not 1 <= len(keyword) <= 79 or rest.count(b"\0") < 3 or rest[:2] not in (b"\0\0", b"\1\0"):
+        return False
+    try:
+        return not rest[0] or len(_inflated(rest[2:].split(b"\0", 2)[2])) <= _LARGEST_TEXT
+    except FormatError:
+        return False
+
+
+def _is_kept(kind: bytes, body: bytes, components: int) -> bool:
+    if kind in _FOR_SAMPLES:
+        return components > 0 and len(body) == _FOR_SAMPLES[kind][components - 1] > 0
+    return kind in _LENGTHS and _LENGTHS[kind] in (None, len(body))
 
 
 def _written(item: Metadata, components: int) -> Iterator[bytes]:
@@ -121,7 +138,7 @@ def _written(item: Metadata, components: int) -> Iterator[bytes]:
             yield _chunk(b"pHYs", b"".join(number.to_bytes(4, "big") for number in numbers) + bytes([known]))
     elif item.kind == MetadataKind.PNG:
         kind = item.key.encode("ascii", "replace")
-        if kind in _AS_THEY_ARE or kind == b"iTXt" or (kind in _FOR_SAMPLES and _fits(kind, item.value, components)):
+        if _is_kept(kind, item.value, components) or (kind == b"iTXt" and _is_international(item.value)):
             yield _chunk(kind, item.value)
 
 
@@ -131,6 +148,8 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 def _keyword(key: str, default: bytes) -> bytes:
     """1 to 79 Latin-1 characters, as keywords must have."""
+    if not is_plain_text(key):
+        return default
     try:
         return key.encode("latin-1")[:79].strip() or default
     except UnicodeEncodeError:

@@ -471,8 +471,8 @@ def _converted(rows: Samples, samples: PixelFormat, first_row: int, image: int) 
 def _checked_metadata(metadata: Iterable[Metadata]) -> list[Metadata]:
     items = list(metadata)
     for item in items:
-        if not 0 <= item.kind <= 255:
-            raise UsageError(f"the kind of metadata must be 0 to 255, not {item.kind}")
+        if not 0 <= item.kind <= 127:
+            raise UsageError(f"the kind of metadata must be 0 to 127, not {item.kind}")
         if not is_plain_text(item.key):
             raise UsageError(f"the key of metadata has control characters: {item.key!r}")
     return items

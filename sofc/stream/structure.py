@@ -107,6 +107,7 @@ class FileStructure:
         self._open: OpenImage | None = None
         self._next_image = 0  # number of the image whose chunks come now or next
         self._codebooks = 0
+        self._metadata_growth = 0
         self._index = IndexBuilder()
         self._index_size = 0
         self._place = (0, 0)  # image and place of the chunk just read, as in an index entry
@@ -180,6 +181,8 @@ class FileStructure:
 
     def _on_metadata(self, chunk: Chunk) -> Iterator[Item]:
         metadata = unpack_metadata(chunk.body)
+        self._metadata_growth += max(0, len(metadata.value) - len(chunk.body))
+        self._limits.check_metadata(self._metadata_growth)
         yield from self._announce()
         yield MetadataRead(metadata, self._open.number if self._open else None)
 
