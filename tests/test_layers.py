@@ -26,6 +26,7 @@ LAYERS = [
     {"collection", "keepfile", "metadata"},
     {"training"},
     {"cli", "plugins"},
+    {"__main__"},
 ]
 APART = [{"kernels", "container", "imagefiles"}, {"cli", "plugins"}]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

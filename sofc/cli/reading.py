@@ -34,7 +34,7 @@ def not_sofc(head: bytes, name: str) -> NotSofcError:
     if head.startswith(TIFF):
         return NotSofcError(
             f"{name} is a TIFF file: imageio writes one under the name .sofc where it does not know sofc (install sofc "
-            "with pip there, or import sofc.plugins.imageio). Its samples can be encoded again with: sofc encode"
+            f"with pip there, or import sofc.plugins.imageio). To make it what its name says: sofc encode -f {name}"
         )
     return NotSofcError(f"{name} is not a sofc file: it begins with {head[:8].hex(' ') or 'nothing'}")
 

@@ -176,6 +176,10 @@ def check_signature(prefix: bytes, signature: bytes = schema.SIGNATURE) -> None:
         kinds = ("an image file", "a codebook")
         found, wanted = kinds if prefix == schema.SIGNATURE else kinds[::-1]
         raise NotSofcError(f"this is {found} of sofc, not {wanted}", offset=0)
+    if prefix.startswith((b"II*\0", b"MM\0*")):
+        raise NotSofcError(
+            "this is a TIFF file: imageio writes one under the name .sofc where it does not know sofc", offset=0
+        )
     raise NotSofcError("the bytes do not begin with the signature of sofc", offset=0)
 
 
