@@ -160,7 +160,7 @@ def test_dicom(folder: Path) -> None:
 def test_what_cannot_be_made_again_is_kept_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = pillow(COLOUR, "JPEG", quality=90)
     Path("photo.jpg").write_bytes(data)
-    assert main(["encode", "--keep-file", "photo.jpg"]) == 0
+    assert main(["encode", "--keep-file", "--coder", "raw", "photo.jpg"]) == 0
     assert "photo.jpg: kept whole, beside its samples: " in capsys.readouterr().err
     Path("photo.jpg").unlink()
     assert main(["decode", "photo.sofc"]) == 0
@@ -169,7 +169,7 @@ def test_what_cannot_be_made_again_is_kept_whole(folder: Path, capsys: pytest.Ca
 
 def test_what_no_reader_opens_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.png").write_bytes(png(GRAY, 0, 8)[:80])
-    assert main(["encode", "--keep-file", "broken.png"]) == 3
+    assert main(["encode", "--keep-file", "--coder", "raw", "broken.png"]) == 3
     assert not Path("broken.sofc").exists()
     assert "broken.png" in capsys.readouterr().err
 
@@ -194,7 +194,7 @@ def test_images_of_a_kept_file(folder: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("options", [["--collection", "-o", "x.sofc"], ["--raw", "5x5:uint8"], ["--threshold", "3"]])
 def test_contradictions_are_refused(folder: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.pgm").write_bytes(FILES["grid.pgm"]())
-    assert main(["encode", "--keep-file", "a.pgm", *options]) == 2
+    assert main(["encode", "--keep-file", "--coder", "raw", "a.pgm", *options]) == 2
     assert "--keep-file" in capsys.readouterr().err
 
 

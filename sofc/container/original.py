@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from io import BytesIO
 from typing import Any, ClassVar
 
-from construct import Construct, ConstructError
+from construct import Construct, ConstructError, Struct
 
 from sofc.container import schema
 from sofc.container.records import Metadata, MetadataKind, is_plain_text
@@ -27,6 +27,9 @@ _STREAM_SLACK = 1 << 20
 _LZMA_MEMORY = 1 << 27
 _LZMA_DICTIONARY = 1 << 26
 _DEPTH = 8
+# The fields before the stream: construct would keep a large last field longer than it is needed.
+_HEAD = Struct(*schema.ORIGINAL_FILE.subcons[:-1])
+_HEAD_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class OriginalHead:
 def read_head(value: bytes) -> OriginalHead | None:
     """The head of an original file's (first) item; None where it cannot be read."""
     try:
-        head = schema.ORIGINAL_FILE.parse(value)
+        head = _HEAD.parse(value[:_HEAD_BYTES])
     except ConstructError:
         return None
     return OriginalHead(head.way, head.size)
@@ -141,15 +144,8 @@ def to_metadata(original: Original) -> list[Metadata]:
     """The items that keep an original file."""
     stream = _pack_parts(original.parts) if original.parts else original.data
     coding, packed = min(_packings(stream), key=lambda packing: len(packing[1]))
-    head = schema.ORIGINAL_FILE.build(
-        {
-            "way": SAMPLES if original.parts else WHOLE,
-            "size": original.size,
-            "digest": original.digest,
-            "coding": coding,
-            "stream": b"",
-        }
-    )
+    way = SAMPLES if original.parts else WHOLE
+    head = _HEAD.build({"way": way, "size": original.size, "digest": original.digest, "coding": coding})
     value = head + packed
     key = original.name if is_plain_text(original.name) else ""
     starts = range(0, len(value), ITEM_BYTES)
@@ -164,15 +160,17 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
     items = [item for item in metadata if item.kind == MetadataKind.ORIGINAL]
     if not items:
         return None
+    value = b"".join(item.value for item in items)
     try:
-        head = schema.ORIGINAL_FILE.parse(b"".join(item.value for item in items))
+        head = _HEAD.parse_stream(reader := BytesIO(value[:_HEAD_BYTES]))
     except ConstructError as error:
         raise FormatError(f"the item that restores the original file cannot be read: {error}") from None
     if head.size > max_bytes:
         raise LimitError(f"the original file of {head.size} bytes is over the limit of {max_bytes}")
     if head.way not in (WHOLE, SAMPLES):
         raise FormatError(f"the original file is kept in way {head.way}, which is not known")
-    stream = _unpacked(head.stream, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
+    packed = value[reader.tell() :]
+    stream = _unpacked(packed, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
     if head.way == WHOLE:
         return Original(items[0].key, head.size, head.digest, data=stream)
     return Original(items[0].key, head.size, head.digest, parts=_unpack_parts(stream))
