@@ -141,7 +141,8 @@ def _metadata(image: Image.Image) -> Iterator[sofc.Metadata]:
         if isinstance(value, Image.Exif):
             value = value.tobytes()
         if value:
-            yield sofc.Metadata(kind, "", value)
+            # In a file of sofc EXIF begins with the head of its TIFF data, as in PNG; in Pillow not always.
+            yield sofc.Metadata(kind, "", value.removeprefix(b"Exif\0\0"))
 
 
 def _save(image: Image.Image, file: Any, filename: str | bytes, save_all: bool = False) -> None:
