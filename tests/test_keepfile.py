@@ -167,6 +167,16 @@ def test_what_cannot_be_made_again_is_kept_whole(folder: Path, capsys: pytest.Ca
     assert Path("photo.jpg").read_bytes() == data
 
 
+def test_animation(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [Image.fromarray(GRAY + number) for number in range(3)]
+    frames[0].save("a.png", save_all=True, append_images=frames[1:])
+    data = Path("a.png").read_bytes()
+    assert main(["encode", "--keep-file", "--coder", "raw", "a.png"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["decode", "a.sofc", "-o", "b.png"]) == 0
+    assert Path("b.png").read_bytes() == data
+
+
 def test_what_no_reader_opens_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.png").write_bytes(png(GRAY, 0, 8)[:80])
     assert main(["encode", "--keep-file", "--coder", "raw", "broken.png"]) == 3

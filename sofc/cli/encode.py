@@ -311,7 +311,8 @@ class _Encoding:
         images, names = [], []
         common = Path(os.path.commonpath([path.parent for path in paths]))
         for path in paths:
-            if (warning := remark(path)) is not None:
+            # A file that is kept has all its frames.
+            if not self.args.keep_file and (warning := remark(path)) is not None:
                 self.console.note(f"{job.name}: {warning}" if "JPEG" not in warning else warning)
             inside = sources([path], threshold=self.args.threshold)
             name = path.relative_to(common).as_posix()
