@@ -35,8 +35,11 @@ class _File(NamedTuple):
 
 
 def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
-    """Parts that make the PNG file ``data`` from its one image; None where that cannot be done."""
-    if len(images) != 1 or (file := _taken_apart(data)) is None or len(file.packed) < 6:
+    """Parts that make the PNG file ``data`` from its first image; None where that cannot be done.
+
+    Further frames of an animation are compressed for themselves, and kept so.
+    """
+    if not images or (file := _taken_apart(data)) is None or len(file.packed) < 6:
         return None
     inflater = zlib.decompressobj()
     try:
