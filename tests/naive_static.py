@@ -102,6 +102,22 @@ def predict(own: Plane, references: list[Plane], prediction: Any, grid: int, max
     return number, fine, max(0, min(255, energy // 256))
 
 
+def find_grid(own: Plane, prediction: Any, maximum: int) -> int:
+    """The place of the first sample under which the marks are least: its column, its row, its column again."""
+
+    def cost(row: int, column: int) -> int:
+        found = 0
+        for y in range(1, own.rows):
+            for x in range(own.width):
+                fine = predict(own, [], prediction, 8 * row + column, maximum, y, x)[1]
+                found += mark_of(abs(fine - 16 * own.samples[y][x]))
+        return found
+
+    column = min(range(8), key=lambda place: cost(0, place))
+    row = min(range(8), key=lambda place: cost(place, column))
+    return 8 * row + min(range(8), key=lambda place: cost(row, place))
+
+
 class Words:
     """Two states that take turns, and the 16-bit words they take in."""
 

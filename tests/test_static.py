@@ -9,7 +9,7 @@ from functools import cache
 import naive_static
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sofc.coders.base import PlaneRange
@@ -151,6 +151,37 @@ def test_twin(seed, shape, bits):
                 number, fine, energy = naive_static.predict(own, references, plan.prediction, 0, ranges[0].high, y, x)
                 assert (number, fine, energy) == (found[2][y, x], found[1][y, x], found[3][y, x])
         references.append(own)
+
+
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 4), st.integers(1, 40)), st.integers(0, 63))
+def test_grid_twin(seed, shape, grid):
+    """Predictions are those of the place in the grid, whatever blocks of columns they are made in."""
+    rng = np.random.default_rng(seed)
+    ranges = [PlaneRange(0, 255)] * 3
+    predictions = [random_plan(rng, plane, static.GRID).prediction for plane in range(3)]
+    planes = random_planes(rng, ranges, shape)
+    references = []
+    for plane, prediction, found in zip(
+        planes, predictions, trace_image(planes, predictions, ranges, grid), strict=True
+    ):
+        own = naive_static.Plane(*shape, 128, plane.tolist(), found[4][static.PAD :, static.PAD :].tolist())
+        for y in range(shape[0]):
+            for x in range(shape[1]):
+                number, fine, energy = naive_static.predict(own, references, prediction, grid, 255, y, x)
+                assert (number, fine, energy) == (found[2][y, x], found[1][y, x], found[3][y, x])
+        references.append(own)
+
+
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 3), st.integers(1, 20)))
+@settings(max_examples=5)
+def test_find_grid_twin(seed, shape):
+    rng = np.random.default_rng(seed)
+    (plane,) = random_planes(rng, [PlaneRange(0, 255)], shape)
+    prediction = random_plan(rng, 0, static.GRID).prediction
+    weights, table = prediction.tables(255)
+    found = static.find_grid(*padded(plane, 255), *shape, prediction.thresholds, weights, table, 255)
+    own = naive_static.Plane(*shape, 128, plane.tolist(), [[0] * shape[1]] * shape[0])
+    assert found == naive_static.find_grid(own, prediction, 255)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 1), st.integers(0, 63))
