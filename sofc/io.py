@@ -533,6 +533,7 @@ class Reader:
                         rows=rows,
                         width=header.width,
                         image_rows=image_rows,
+                        mapping=coded.mapping,
                     )
                 )
                 if len(ahead) == workers.threads:

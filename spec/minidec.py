@@ -252,9 +252,8 @@ PLACES |= dict.fromkeys("CRK", "CRKH")
 
 BUILT_IN = {  # first bytes of their SHA-256 (3.2)
     1: "605a4809306590e7df3a9e640b4fc9c1",
-    2: "cba1011933cef28203bb8797f1d5b5ee",
-    3: "75e6ad3f4898626ca85c394b1bed5008",
-    4: "7733769cf39585b0a83c17341f806972",
+    2: "ac1e400ea09d47c74a650dab472d88a2",
+    3: "7733769cf39585b0a83c17341f806972",
 }
 
 
@@ -342,7 +341,7 @@ class FileDecoder:
         self.hash = hashlib.sha256()
         self.note(chunk, len(self.images), 0)
 
-    def coded(self, reader: Reader, rows: int, image_rows: int) -> list[int]:
+    def coded(self, mode: int, reader: Reader, rows: int, image_rows: int) -> list[int]:
         """The samples of a band or group, from its field `model` on (3.4, 3.5)."""
         head = self.head
         require(rows * head.width * head.components <= MAX_VALUES, "band too large for this decoder")
@@ -351,7 +350,7 @@ class FileDecoder:
         lengths = [reader.varint() for _ in range(count)]
         streams = [reader.take(length) for length in lengths]
         reader.end()
-        samples = self.decode_samples(model, streams, Area(rows, head.width, image_rows))
+        samples = self.decode_samples(mode >> 1, model, streams, Area(rows, head.width, image_rows))
         written = head.sample_bytes(samples, head.bits > 8)
         require(zlib.crc32(written) == check, "samples do not match their check")
         self.output += 2 * len(samples)
@@ -359,13 +358,28 @@ class FileDecoder:
         self.hash.update(written)
         return samples
 
-    def decode_samples(self, number: int, streams: list[bytes], area: Area) -> list[int]:
+    def decode_samples(self, mapping: int, number: int, streams: list[bytes], area: Area) -> list[int]:
+        """Find the samples of a band or group, mapped or not."""
+        head = self.head
+        if mapping == 0:
+            samples = self.decode_components(number, streams, area, head.components, head.bits)
+        else:
+            table, bits, streams = read_table(mapping, streams, head.components, head.bits)
+            components = 1 if mapping == 2 else head.components
+            numbers = self.decode_components(number, streams, area, components, bits)
+            samples = [use_table(values, numbers[k % components]) for k, values in enumerate(table)]
+        shift = 1 << (head.bits - 1) if head.signed else 0
+        return [value - shift for sample in zip(*samples, strict=True) for value in sample]
+
+    def decode_components(
+        self, number: int, streams: list[bytes], area: Area, components: int, bits: int
+    ) -> list[list[int]]:
         """Find the model (3.4), decode the planes and undo the transform."""
         head = self.head
         if number < 64:
             require(number <= 2, "unknown neutral model")
             transform = 1 if number == 2 else 0
-            model = Model(head.components, 16, transform, 1 if number else 0, 0, [])
+            model = Model(components, 16, transform, 1 if number else 0, 0, [])
         else:
             require(head.codebook > 0, "model of a codebook, but the image names none")
             codebook = self.codebooks[head.codebook - 1]
@@ -373,9 +387,9 @@ class FileDecoder:
                 raise MissingCodebookError("the codebook is not at hand")
             require(number - 64 < len(codebook.models), "no such model")
             model = codebook.models[number - 64]
-            require(model.components in (1, head.components), "model is for other components")
-            require(head.bits <= model.max_bits, "model is for fewer bits")
-        ranges = plane_ranges(model.transform, head.components, head.bits)
+            require(model.components in (1, components), "model is for other components")
+            require(bits <= model.max_bits, "model is for fewer bits")
+        ranges = plane_ranges(model.transform, components, bits)
         require(len(streams) == len(ranges), "number of streams is not that of planes")
         require(len(ranges) * area.size <= MAX_VALUES, "band too large for this decoder")
         if number in (1, 2):
@@ -384,11 +398,9 @@ class FileDecoder:
             planes = decode_planes(codebook if number >= 64 else None, model, streams, ranges, area)
         for plane, (low, high) in zip(planes, ranges, strict=True):
             require(low <= min(plane) and max(plane) <= high, "plane value out of range")
-        components = undo_transform(model.transform, planes, head.bits)
-        for component in components:
-            require(min(component) >= 0 and max(component) >> head.bits == 0, "sample out of range")
-        shift = 1 << (head.bits - 1) if head.signed else 0
-        return [value - shift for sample in zip(*components, strict=True) for value in sample]
+        found = undo_transform(model.transform, planes, bits)
+        check_samples(found, bits)
+        return found
 
     def add_image(self, height: int, data: bytes) -> None:
         head = self.head
@@ -399,11 +411,11 @@ class FileDecoder:
     def band(self, chunk: Chunk) -> None:
         reader = Reader(chunk.body)
         mode, image, first_row, rows = reader.u8(), reader.varint(), reader.varint(), reader.varint()
-        require(mode == 0, "reserved mode")
+        require(mode in (0, 2, 4), "reserved mode")
         require(image == len(self.images), "band of another image")
         require(first_row == self.rows, "band does not follow the one before")
         require(rows >= 1 and first_row + rows <= (self.head.height or (1 << 31) - 1), "rows out of range")
-        samples = self.coded(reader, rows, rows)
+        samples = self.coded(mode, reader, rows, rows)
         self.parts.append(self.head.sample_bytes(samples, self.head.dtype.endswith("16")))
         self.rows += rows
         self.note(chunk, image, first_row)
@@ -412,11 +424,11 @@ class FileDecoder:
         head = self.head
         reader = Reader(chunk.body)
         mode, image, images = reader.u8(), reader.varint(), reader.varint()
-        require(mode == 0, "reserved mode")
+        require(mode in (0, 2, 4), "reserved mode")
         require(image == len(self.images), "group begins with another image")
         require(images >= 1, "group of no images")
         require(head.height > 0, "group of images of unknown height")
-        samples = self.coded(reader, images * head.height, head.height)
+        samples = self.coded(mode, reader, images * head.height, head.height)
         step = head.height * head.width * head.components
         for start in range(0, len(samples), step):
             self.add_image(head.height, head.sample_bytes(samples[start : start + step], head.dtype.endswith("16")))
@@ -448,6 +460,43 @@ def decode_file(data: bytes, codebooks: Sequence[bytes] = ()) -> list[Image]:
 # ---------------------------------------------------------------------------------------- 4. Component transforms
 
 Range = tuple[int, int]
+
+
+def check_samples(components: list[list[int]], bits: int) -> None:
+    """All must lie in 0 .. 2^bits - 1."""
+    for component in components:
+        require(min(component) >= 0 and max(component) >> bits == 0, "sample out of range")
+
+
+def read_table(
+    mapping: int, streams: list[bytes], components: int, bits: int
+) -> tuple[list[list[int]], int, list[bytes]]:
+    """What the numbers of a mapping stand for, by component; their bits; and the streams after the table (3.11)."""
+    own = components + mapping - 1
+    require(len(streams) >= own, "streams of the table are missing")
+    if mapping == 1:
+        require(components << bits <= 1 << 20, "table too large")
+        area = Area(1, 1 << bits, 1)
+        flags = decode_neutral(streams[:own], [(0, 1)] * components, area)
+        table = [[value for value, taken in enumerate(component) if taken] for component in flags]
+        require(min(map(len, table)) > 0, "a component takes no value")
+    else:
+        require(len(streams[0]) == 2, "count of another size")
+        area = Area(1, int.from_bytes(streams[0], "little") + 1, 1)
+        transform = 1 if components == 3 else 0
+        ranges = plane_ranges(transform, components, bits)
+        planes = decode_neutral(streams[1:own], ranges, area)
+        for plane, (low, high) in zip(planes, ranges, strict=True):
+            require(low <= min(plane) and max(plane) <= high, "plane value out of range")
+        table = undo_transform(transform, planes, bits)
+        check_samples(table, bits)
+    return table, max(1, (max(map(len, table)) - 1).bit_length()), streams[own:]
+
+
+def use_table(values: list[int], numbers: list[int]) -> list[int]:
+    """What the numbers stand for."""
+    require(max(numbers) < len(values), "number outside the table")
+    return [values[number] for number in numbers]
 
 
 def plane_ranges(transform: int, components: int, bits: int) -> list[Range]:

@@ -81,7 +81,7 @@ def test_round_trip_of_one_file(run: Run) -> None:
     save(Path("photo.png"), image)
     encoded = run("encode", "photo.png")
     coded = Path("photo.sofc").stat().st_size
-    remark = "built-in codebook gray"
+    remark = "built-in codebook common"
     assert encoded == (0, f"photo.png: 2.00 kB -> {size(coded)}  ratio {2000 / coded:.2f}  {remark}\n", "")
     assert run("decode", "photo.sofc", "-o", "again.pgm") == (0, "photo.sofc -> again.pgm\n", "")
     assert np.array_equal(load(ImageSource(Path("again.pgm"))).array, image)
@@ -293,7 +293,7 @@ def test_idx_file_becomes_one_file(run: Run) -> None:
     images = np.stack(patches(7))
     write_idx(Path("x-images-idx3-ubyte.gz"), images)
     outcome = run("encode", "x-images-idx3-ubyte.gz")
-    assert "  7 images  built-in codebook gray\n" in outcome.out
+    assert "  7 images  built-in codebook common\n" in outcome.out
     assert np.array_equal(sofc.decode(Path("x-images-idx3-ubyte.sofc").read_bytes()), images)
     assert (
         run("decode", "x-images-idx3-ubyte.sofc").out == "x-images-idx3-ubyte.sofc -> x-images-idx3-ubyte/  7 images\n"
@@ -431,7 +431,7 @@ def test_embedded_codebook(run: Run, trained: Outcome) -> None:
 
 def test_installed_codebook(run: Run, trained: Outcome) -> None:
     built_in = run("codebook", "list")
-    assert [line.split()[0] for line in built_in.out.splitlines()] == ["binary", "colour", "deep", "gray"]
+    assert [line.split()[0] for line in built_in.out.splitlines()] == ["binary", "common", "deep"]
     assert all(line.endswith("  built in") for line in built_in.out.splitlines())
     assert run("codebook", "install", "c.sofcb").status == 0
     assert run("codebook", "list").out.startswith("c  ")

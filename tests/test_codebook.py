@@ -92,7 +92,7 @@ def test_a_name_does_not_lead_out_of_the_folder(tmp_path: Path, name: str) -> No
 
 def test_install_and_list(user_data: Path) -> None:
     codebook, other = raw_codebook(), raw_codebook("other")
-    built_in = ["binary", "colour", "deep", "gray"]
+    built_in = ["binary", "common", "deep"]
     assert [found.name for _, found in list_codebooks()] == built_in
     path = install_codebook(codebook.to_bytes())
     assert path == user_data / f"{codebook.id[:16].hex()}.sofcb"

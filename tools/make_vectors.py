@@ -37,6 +37,11 @@ def waves(rows: int, width: int, phase: float, random: np.random.Generator, top:
     return noisy
 
 
+def noise(random: np.random.Generator) -> Image:
+    """An image that nothing makes smaller."""
+    return random.integers(0, 256, (5, 6, 3)).astype(np.uint8)
+
+
 def strokes(random: np.random.Generator) -> Image:
     """A binary image of a few rectangles."""
     image = np.zeros((16, 16), np.bool_)
@@ -106,6 +111,11 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     )
     xmp = Metadata(MetadataKind.XMP, "", b"<x:xmpmeta>" * 20)
     yield "metadata-packed", sofc.encode(ramp, coder="raw", metadata=[xmp]), None, "packed metadata"
+    yield "builtin", sofc.encode(noise(random)), None, "a built-in codebook, named but not used"
+    few = (sets["gray"][2] // 16 * 16).astype(np.uint8)
+    yield "mapped-values", sofc.encode(few, coder="shape"), None, "numbers of values"
+    painted = random.integers(0, 256, (9, 3)).astype(np.uint8)[sets["gray"][2] // 29]
+    yield "mapped-palette", sofc.encode(painted, coder="shape"), None, "numbers of colours"
     original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
     kept = keep("a.pgm", original, [ramp]).items
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"

@@ -90,7 +90,9 @@ def stream_size(image: Image, codebook: Codebook) -> int:
     models = choose_models(codebook, pixel_format, CODER, 5)
     if models[0] < FIRST_CODEBOOK_MODEL:
         raise CodebookError(f"codebook {codebook.name!r} has no model for the images it is tested on")
-    _, _, streams = encode_band(image, pixel_format, codebook, models, image_rows=image.shape[0], verify=False)
+    _, _, streams, _ = encode_band(
+        image, pixel_format, codebook, lambda _: models, image_rows=image.shape[0], verify=False
+    )
     return sum(map(len, streams))
 
 

@@ -17,9 +17,7 @@ def builtin_codebook(pixel_format: PixelFormat) -> Codebook:
     """The built-in codebook for images of this format. Raises CodebookError where the installation lacks it."""
     if pixel_format.coded_bits == 1:
         return _load("binary")
-    if pixel_format.coded_bits > 8:
-        return _load("deep")
-    return _load("colour" if pixel_format.components == 3 else "gray")
+    return _load("common" if pixel_format.coded_bits <= 8 else "deep")
 
 
 def find_builtin(id: bytes) -> Codebook | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Plane
+from sofc.coders.mapping import Mapped, Mapping, mapped, read_table
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import RAW_MODEL, coder_for
 from sofc.coders.transforms import NONE
@@ -54,56 +55,79 @@ def encode_band(
     samples: Samples,
     pixel_format: PixelFormat,
     codebook: Codebook | None,
-    models: Sequence[int],
+    choose: Callable[[PixelFormat], Sequence[int]],
     *,
     image_rows: int,
     verify: bool,
-) -> tuple[int, int, tuple[bytes, ...]]:
-    """Code samples that lie in the format's range: the model used, the check and one stream a plane.
+) -> tuple[int, int, tuple[bytes, ...], int]:
+    """Code samples that lie in the format's range: the model used, the check, the streams and the mapping.
 
-    The first of ``models`` whose transform suits the samples is used, else the last; where the codebook is built in,
-    the one that codes a piece of the samples smallest. Where raw is smaller, raw is used. ``verify`` decodes the
-    result and raises SofcError if it is not what went in.
+    ``choose`` gives the models for a format, best first. The first whose transform suits the samples is used, else the
+    last; where the codebook is built in, the one that codes a piece of the samples smallest, mapped or not. Where raw
+    is smaller, raw is used. ``verify`` decodes the result and raises SofcError if it is not what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     check = zlib.crc32(sample_bytes(samples, pixel_format))
+    view = Mapped(Mapping.NONE, pixel_format, planes, ())
     if codebook is not None and is_builtin(codebook):
-        models = (smallest_model(planes, pixel_format, codebook, models, image_rows),)
+        view, model = smallest(planes, pixel_format, codebook, choose, image_rows)
+        models: Sequence[int] = (model,)
+    else:
+        models = choose(pixel_format)
     for model in models:
-        transform, coder = coder_for(codebook, model, pixel_format)
-        transformed = transform.forward(planes)
+        transform, coder = coder_for(codebook, model, view.format)
+        transformed = transform.forward(view.planes)
         if transform.suits(transformed):
             break
-    ranges = transform.ranges(len(planes), pixel_format.coded_bits)
-    streams = tuple(coder.encode(transformed, ranges, image_rows))
+    ranges = transform.ranges(view.format.components, view.format.coded_bits)
+    streams = (*view.table, *coder.encode(transformed, ranges, image_rows))
+    mapping = view.mapping
     raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)
-    if model != RAW_MODEL and sum(map(len, streams)) > raw_size:
-        model = RAW_MODEL
+    if sum(map(len, streams)) > raw_size:
+        model, mapping = RAW_MODEL, Mapping.NONE
         streams = tuple(RawCoder().encode(planes, NONE.ranges(len(planes), pixel_format.coded_bits), image_rows))
     if verify:
         try:
-            decode_band(model, streams, check, pixel_format, codebook, rows=rows, width=width, image_rows=image_rows)
+            decode_band(
+                model,
+                streams,
+                check,
+                pixel_format,
+                codebook,
+                rows=rows,
+                width=width,
+                image_rows=image_rows,
+                mapping=mapping,
+            )
         except SofcError as error:
             raise SofcError(f"a coded band does not decode to its samples: please report this ({error})") from error
-    return model, check, streams
+    return model, check, streams, mapping
 
 
-def smallest_model(
-    planes: Sequence[Plane], pixel_format: PixelFormat, codebook: Codebook, models: Sequence[int], image_rows: int
-) -> int:
-    """The model that codes a piece of the planes smallest, the first of equals."""
-    piece, piece_rows = cut_piece(planes, image_rows)
-    best, least = models[-1], -1
-    for model in models:
-        transform, coder = coder_for(codebook, model, pixel_format)
-        transformed = transform.forward(piece)
-        if transform.suits(transformed):
-            ranges = transform.ranges(len(planes), pixel_format.coded_bits)
-            size = sum(map(len, coder.encode(transformed, ranges, piece_rows)))
-            if least < 0 or size < least:
-                best, least = model, size
-    return best
+def smallest(
+    planes: Sequence[Plane],
+    pixel_format: PixelFormat,
+    codebook: Codebook,
+    choose: Callable[[PixelFormat], Sequence[int]],
+    image_rows: int,
+) -> tuple[Mapped, int]:
+    """The mapping and the model that seem to code the planes smallest, judged by a piece; the first of equals."""
+    best: tuple[float, Mapped, int] | None = None
+    for view in mapped(planes, pixel_format):
+        piece, piece_rows = cut_piece(view.planes, image_rows)
+        share = piece[0].size / planes[0].size
+        for model in choose(view.format):
+            transform, coder = coder_for(codebook, model, view.format)
+            transformed = transform.forward(piece)
+            if not transform.suits(transformed):
+                continue
+            ranges = transform.ranges(view.format.components, view.format.coded_bits)
+            size = sum(map(len, view.table)) + sum(map(len, coder.encode(transformed, ranges, piece_rows))) / share
+            if best is None or size < best[0]:
+                best = size, view, model
+    assert best is not None, "a neutral model suits any planes"
+    return best[1], best[2]
 
 
 def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
@@ -140,19 +164,23 @@ def decode_band(
     rows: int,
     width: int,
     image_rows: int,
+    mapping: int = Mapping.NONE,
 ) -> Samples:
     """The samples, shape (rows, width) or (rows, width, components), verified against ``check``.
 
     Raises FormatError where a stream breaks the rules, ChecksumError where the samples are not those that
     were coded, CodebookError and UnsupportedError as ``coder_for`` does.
     """
-    transform, coder = coder_for(codebook, model, pixel_format)
-    ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
-    if len(streams) != len(ranges):
-        raise FormatError(f"a band of {len(ranges)} planes has {len(streams)} streams")
-    planes = transform.inverse(coder.decode(streams, ranges, rows, width, image_rows))
+    table = read_table(mapping, streams, pixel_format)
+    transform, coder = coder_for(codebook, model, table.format)
+    ranges = transform.ranges(table.format.components, table.format.coded_bits)
+    if len(table.rest) != len(ranges):
+        raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
+    planes = transform.inverse(coder.decode(table.rest, ranges, rows, width, image_rows))
     if transform is not NONE:
-        _check_range(planes, pixel_format)
+        _check_range(planes, table.format)
+    if mapping != Mapping.NONE:
+        planes = table.restore(planes)
     samples = from_planes(planes, pixel_format)
     if zlib.crc32(sample_bytes(samples, pixel_format)) != check:
         raise ChecksumError("the samples of a band do not match their check")

@@ -43,6 +43,8 @@ REFERENCE_TYPES = (schema.CODEBOOK_REFERENCE, schema.BUILTIN_CODEBOOK)
 CODEBOOK_TYPES = (schema.EMBEDDED_CODEBOOK, *REFERENCE_TYPES)
 INDEXED_TYPES = (*CODEBOOK_TYPES, schema.IMAGE_HEAD, schema.BAND, schema.GROUP)
 _CONTINUES = 1
+_MAPPING_SHIFT = 1
+_MAX_MAPPING = 2
 _PACKED = 0x80
 _WORTH_PACKING = 32
 _MAX_PACKED_VALUE = 1 << 24
@@ -303,7 +305,7 @@ def unpack_image_head(body: bytes) -> ImageHead:
 def pack_band(band: CodedBand) -> bytes:
     return _build(
         schema.BAND_BODY,
-        mode=0,
+        mode=band.mapping << _MAPPING_SHIFT,
         image=band.image,
         first_row=band.first_row,
         rows=band.rows,
@@ -317,17 +319,17 @@ def pack_band(band: CodedBand) -> bytes:
 def unpack_band(body: bytes) -> CodedBand:
     chunk = schema.BAND
     fields = _parse(schema.BAND_BODY, body, chunk)
-    _check_mode(fields.mode, chunk)
+    mapping = _mapping_of(fields.mode, chunk)
     _require(fields.rows >= 1, "a band needs at least one row", chunk)
     _require(fields.first_row + fields.rows <= MAX_DIMENSION, f"a band ends below row {MAX_DIMENSION}", chunk)
     streams = _split(fields.streams, fields.lengths, chunk)
-    return CodedBand(fields.image, fields.first_row, fields.rows, fields.model, fields.check, streams)
+    return CodedBand(fields.image, fields.first_row, fields.rows, fields.model, fields.check, streams, mapping)
 
 
 def pack_group(group: CodedGroup) -> bytes:
     return _build(
         schema.GROUP_BODY,
-        mode=0,
+        mode=group.mapping << _MAPPING_SHIFT,
         image=group.image,
         images=group.images,
         model=group.model,
@@ -340,10 +342,10 @@ def pack_group(group: CodedGroup) -> bytes:
 def unpack_group(body: bytes) -> CodedGroup:
     chunk = schema.GROUP
     fields = _parse(schema.GROUP_BODY, body, chunk)
-    _check_mode(fields.mode, chunk)
+    mapping = _mapping_of(fields.mode, chunk)
     _require(fields.images >= 1, "a group needs at least one image", chunk)
     streams = _split(fields.streams, fields.lengths, chunk)
-    return CodedGroup(fields.image, fields.images, fields.model, fields.check, streams)
+    return CodedGroup(fields.image, fields.images, fields.model, fields.check, streams, mapping)
 
 
 def unpack_place(prefix: bytes) -> tuple[int, int]:
@@ -352,10 +354,12 @@ def unpack_place(prefix: bytes) -> tuple[int, int]:
     return fields.image, fields.place
 
 
-def _check_mode(mode: int, chunk: bytes) -> None:
-    _require(mode & ~_CONTINUES == 0, f"mode {mode} has bits that must be zero", chunk)
-    if mode:
+def _mapping_of(mode: int, chunk: bytes) -> int:
+    mapping = mode >> _MAPPING_SHIFT
+    _require(mapping <= _MAX_MAPPING, f"mode {mode} has bits that must be zero", chunk)
+    if mode & _CONTINUES:
         raise UnsupportedError("a band that continues from the one before is not known to this version", chunk="B")
+    return mapping
 
 
 def _split(data: bytes, lengths: Sequence[int], chunk: bytes) -> tuple[bytes, ...]:

@@ -31,6 +31,7 @@ class MetadataKind(IntEnum):
     RESOLUTION = 7  # pixels per unit, as in "300 300 inch"
     TIFF = 8  # further fields of a TIFF page: TIFF data without an image
     PNG = 9  # the body of a further chunk of a PNG file, whose type is the key
+    PALETTE = 10  # the colours of the indices that the samples are; the key says what an entry holds
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ImageHead:
 
 @dataclass(frozen=True)
 class CodedBand:
-    """A band chunk: rows ``first_row`` .. ``first_row + rows - 1`` of one image."""
+    """A band chunk: rows ``first_row`` .. ``first_row + rows - 1`` of one image. ``mapping``: as in the schema."""
 
     image: int
     first_row: int
@@ -68,17 +69,19 @@ class CodedBand:
     model: int
     check: int
     streams: tuple[bytes, ...]
+    mapping: int = 0
 
 
 @dataclass(frozen=True)
 class CodedGroup:
-    """A group chunk: ``images`` whole images that share the last image head."""
+    """A group chunk: ``images`` whole images that share the last image head. ``mapping``: as in the schema."""
 
     image: int
     images: int
     model: int
     check: int
     streams: tuple[bytes, ...]
+    mapping: int = 0
 
 
 @dataclass(frozen=True)

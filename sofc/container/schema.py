@@ -133,7 +133,7 @@ IMAGE_HEAD_BODY = Struct(
 )
 
 BAND_BODY = Struct(
-    "mode" / Int8ul * "Bit 0: 1 = continues from the band before; other bits zero.",
+    "mode" / Int8ul * "Bit 0: 1 = continues from the band before; bits 1-2: mapping (section 3.11); others zero.",
     "image" / VarInt * "Number of the image in the file, from 0.",
     "first_row" / VarInt * "First row of the band.",
     "rows" / VarInt * "Rows in the band, at least 1.",
@@ -144,7 +144,7 @@ BAND_BODY = Struct(
 )
 
 GROUP_BODY = Struct(
-    "mode" / Int8ul * "Bit 0: 1 = continues from the group before; other bits zero.",
+    "mode" / Int8ul * "Bit 0: 1 = continues from the group before; bits 1-2: mapping (section 3.11); others zero.",
     "image" / VarInt * "Number of the first image in the file, from 0.",
     "images" / VarInt * "Whole images in the group, at least 1.",
     "model" / VarInt * "Model that codes the group.",

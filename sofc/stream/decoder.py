@@ -283,6 +283,7 @@ class Decoder(Sticky):
             rows=rows,
             width=header.width,
             image_rows=image_rows,
+            mapping=coded.mapping,
         )
         self._decoding += 1
         self._jobs.append(partial(self._finish_decoding, item, decode))

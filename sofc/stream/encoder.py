@@ -270,7 +270,8 @@ class Encoder(Sticky):
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
         self._codebook = self._pick(header.format)
-        self._models = choose_models(self._codebook, header.format, self._coder, self._effort)
+        self._choose = partial(choose_models, self._codebook, coder=self._coder, effort=self._effort)
+        self._models = self._choose(header.format)
         self._header = header
         self._band_rows = band_rows
         self._group_images = min(
@@ -359,13 +360,13 @@ class Encoder(Sticky):
         self._image += count
         self._images = []
 
-    def _coding_of(self, rows: Samples, image_rows: int) -> Callable[[], tuple[int, int, tuple[bytes, ...]]]:
+    def _coding_of(self, rows: Samples, image_rows: int) -> Callable[[], tuple[int, int, tuple[bytes, ...], int]]:
         return partial(
             encode_band,
             rows,
             self._current.format,
             self._codebook,
-            self._models,
+            self._choose,
             image_rows=image_rows,
             verify=self._verify,
         )

@@ -1,0 +1,148 @@
+"""Samples that take few of the values they could take: their numbers in a table of those that occur are coded instead.
+
+The table is an image of one row, coded by a neutral model; its streams stand before those of the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.base import Plane
+from sofc.coders.shape import NeutralShapeCoder
+from sofc.coders.transforms import NONE, PAPERS
+from sofc.errors import FormatError
+from sofc.image import PixelFormat
+
+MAX_TABLE = 1 << 20
+"""Flags of a table of values, all components together."""
+MAX_COLOURS = 1024
+"""Colours for which an encoder takes the trouble of a palette; a file may have 65536."""
+COUNT_SIZE = 2
+
+
+class Mapping(IntEnum):
+    """What the numbers count."""
+
+    NONE = 0
+    VALUES = 1  # the values of each component that occur, rising
+    PALETTE = 2  # the colours that occur
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """Planes of numbers, the format that they have, and the streams of the table."""
+
+    mapping: Mapping
+    format: PixelFormat
+    planes: list[Plane]
+    table: tuple[bytes, ...]
+
+
+def mapped(planes: Sequence[Plane], pixel_format: PixelFormat) -> Iterator[Mapped]:
+    """The planes (samples from 0) as they are, and mapped in the ways that promise something."""
+    yield Mapped(Mapping.NONE, pixel_format, list(planes), ())
+    if (found := _by_value(planes, pixel_format)) is not None:
+        yield found
+    if (found := _by_colour(planes, pixel_format)) is not None:
+        yield found
+
+
+def _by_value(planes: Sequence[Plane], pixel_format: PixelFormat) -> Mapped | None:
+    """None unless an eighth of the values between the least and the greatest is missing."""
+    size = 1 << pixel_format.coded_bits
+    if size * len(planes) > MAX_TABLE:
+        return None
+    flags = np.zeros((len(planes), 1, size), np.int32)
+    for flag, plane in zip(flags, planes, strict=True):
+        flag[0, plane] = 1
+    values = [np.flatnonzero(flag) for flag in flags]
+    if 8 * sum(map(len, values)) > 7 * sum(int(found[-1] - found[0]) + 1 for found in values):
+        return None
+    numbers = [(np.cumsum(flag[0]) - 1).astype(np.int32)[plane] for flag, plane in zip(flags, planes, strict=True)]
+    table = NeutralShapeCoder().encode(list(flags), NONE.ranges(len(planes), 1), 1)
+    return Mapped(Mapping.VALUES, _format(len(planes), max(map(len, values))), numbers, tuple(table))
+
+
+def _by_colour(planes: Sequence[Plane], pixel_format: PixelFormat) -> Mapped | None:
+    """None where there are too many colours. Shades of gray come first, both parts from dark to light."""
+    bits = pixel_format.coded_bits
+    if len(planes) == 1 or len(planes) * bits > 62:
+        return None
+    keys = np.zeros(planes[0].shape, np.int64)
+    for plane in planes:
+        keys = keys << bits | plane
+    if len(np.unique(keys.ravel()[:: max(1, keys.size >> 13)])) > MAX_COLOURS:
+        return None
+    found, numbers = np.unique(keys, return_inverse=True)
+    if len(found) > min(MAX_COLOURS, keys.size // 8):
+        return None
+    colours = [(found >> bits * k & ((1 << bits) - 1)).astype(np.int32) for k in reversed(range(len(planes)))]
+    gray = np.logical_and.reduce([component == colours[0] for component in colours])
+    order = np.lexsort((np.sum(colours, axis=0), ~gray))
+    place = np.empty(len(found), np.int32)
+    place[order] = np.arange(len(found), dtype=np.int32)
+    ordered = [component[order][None, :] for component in colours]
+    transform = PAPERS if len(planes) == PAPERS.components else NONE
+    streams = NeutralShapeCoder().encode(transform.forward(ordered), transform.ranges(len(planes), bits), 1)
+    table = ((len(found) - 1).to_bytes(COUNT_SIZE, "little"), *streams)
+    return Mapped(Mapping.PALETTE, _format(1, len(found)), [place[numbers].reshape(keys.shape)], table)
+
+
+def _format(components: int, count: int) -> PixelFormat:
+    bits = max(1, (count - 1).bit_length())
+    return PixelFormat(components, bits, bits)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table read from a band: the format of the numbers, the streams after it, and what each number stands for.
+
+    ``entries`` (components, n) of a palette, or an array of values for each component.
+    """
+
+    format: PixelFormat
+    rest: Sequence[bytes]
+    entries: Sequence[npt.NDArray[Any]]
+
+    def restore(self, planes: Sequence[Plane]) -> list[Plane]:
+        """The samples from 0. Raises FormatError for a number that the table does not have."""
+        numbers = planes if len(planes) == len(self.entries) else [planes[0]] * len(self.entries)
+        result = []
+        for plane, values in zip(numbers, self.entries, strict=True):
+            if int(plane.max()) >= len(values):
+                raise FormatError(f"number {int(plane.max())} is not in a table of {len(values)}")
+            result.append(values.astype(np.int32)[plane])
+        return result
+
+
+def read_table(mapping: int, streams: Sequence[bytes], pixel_format: PixelFormat) -> Table:
+    """The table that the first streams hold. Raises FormatError."""
+    components, bits = pixel_format.components, pixel_format.coded_bits
+    if mapping == Mapping.NONE:
+        return Table(pixel_format, streams, ())
+    own = components + (mapping == Mapping.PALETTE)
+    if len(streams) < own:
+        raise FormatError(f"a mapped band of {components} components has {len(streams)} streams")
+    if mapping == Mapping.VALUES:
+        if components << bits > MAX_TABLE:
+            raise FormatError(f"a table of {components} times {1 << bits} values is over {MAX_TABLE}")
+        flags = NeutralShapeCoder().decode(streams[:own], NONE.ranges(components, 1), 1, 1 << bits, 1)
+        entries = [np.flatnonzero(flag) for flag in flags]
+        if not all(map(len, entries)):
+            raise FormatError("a table of values is empty")
+        return Table(_format(components, max(map(len, entries))), streams[own:], entries)
+    if len(streams[0]) != COUNT_SIZE:
+        raise FormatError(f"the count of a palette takes {COUNT_SIZE} bytes, not {len(streams[0])}")
+    count = int.from_bytes(streams[0], "little") + 1
+    transform = PAPERS if components == PAPERS.components else NONE
+    planes = NeutralShapeCoder().decode(streams[1:own], transform.ranges(components, bits), 1, count, 1)
+    entries = [plane[0] for plane in transform.inverse(planes)]
+    if any(int(entry.min()) < 0 or int(entry.max()) >> bits for entry in entries):
+        raise FormatError("a colour of a palette lies outside the image's range")
+    return Table(_format(1, count), streams[own:], entries)
