@@ -227,17 +227,59 @@ def test_planar_tiff(tmp_path: Path) -> None:
     assert np.array_equal(load(ImageSource(path)).array, np.moveaxis(array, 0, 2))
 
 
-def test_palette_png_becomes_rgb(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["x.png", "x.tif", "x.bmp", "x.gif"])
+@pytest.mark.parametrize("colours", [2, 3, 16, 200])
+def test_palette_images_are_indices(tmp_path: Path, name: str, colours: int) -> None:
     from PIL import Image
 
-    image = Image.new("P", (2, 1))
-    image.putpalette([10, 20, 30, 40, 50, 60])
-    image.putdata([1, 0])
-    path = tmp_path / "palette.png"
-    image.save(path)
-    assert load(ImageSource(path)).array.tolist() == [[[40, 50, 60], [10, 20, 30]]]
-    image.save(path, transparency=bytes([0, 128]))
-    assert load(ImageSource(path)).array.tolist() == [[[40, 50, 60, 128], [10, 20, 30, 0]]]
+    indices = RANDOM.integers(0, colours, (9, 13)).astype(np.uint8)
+    indices[0, :2] = 0, colours - 1
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette(RANDOM.bytes(3 * colours))
+    image.save(tmp_path / name)
+    samples = load(ImageSource(tmp_path / name))
+    with Image.open(tmp_path / name) as opened:
+        assert opened.mode == "P"
+        assert np.array_equal(samples.array, np.asarray(opened))
+    assert samples.meaning == Meaning.PALETTE
+    assert (samples.array.dtype == np.bool_) == (samples.declared_bits == 1)
+    if name == "x.png":
+        assert samples.declared_bits == {2: 1, 3: 2, 16: 4, 200: 8}[colours]
+    with pytest.raises(UsageError, match="palette"):
+        load(ImageSource(tmp_path / name, threshold=1))
+
+
+def test_palette_tiff_of_any_depth(tmp_path: Path) -> None:
+    import tifffile
+
+    for bits, dtype in ((8, np.uint8), (16, np.uint16)):
+        indices = RANDOM.integers(0, 1 << bits, (6, 7)).astype(dtype)
+        colour_map = RANDOM.integers(0, 65536, (3, 1 << bits)).astype(np.uint16)
+        tifffile.imwrite(tmp_path / "x.tif", indices, photometric="palette", colormap=colour_map)
+        samples = load(ImageSource(tmp_path / "x.tif"))
+        assert samples.meaning == Meaning.PALETTE
+        assert samples.declared_bits == bits
+        assert np.array_equal(samples.array, indices)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.gif", "x.webp"])
+def test_frames_of_animations(tmp_path: Path, name: str) -> None:
+    from PIL import Image
+
+    stills = [Image.fromarray(RANDOM.integers(0, 256, (12, 16, 3)).astype(np.uint8)) for _ in range(4)]
+    stills[0].save(tmp_path / name, save_all=True, append_images=stills[1:], lossless=True)
+    found = sources([tmp_path / name])
+    assert len(found) == 4
+    shown = []
+    with Image.open(tmp_path / name) as image:
+        for number in range(4):
+            image.seek(number)
+            shown.append(np.asarray(image.convert("RGB")))
+    # In any order, though each is made from those before it.
+    for number in (0, 1, 2, 3, 1, 3, 0):
+        assert np.array_equal(load(found[number]).array[..., :3], shown[number])
+    if name != "x.gif":
+        assert np.array_equal(shown, [np.asarray(still) for still in stills])
 
 
 def test_remarks(tmp_path: Path) -> None:
@@ -246,9 +288,10 @@ def test_remarks(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg")
     assert is_jpeg(tmp_path / "photo.jpg")
     assert "several times the JPEG's size" in (remark(tmp_path / "photo.jpg") or "")
-    frames = [Image.new("L", (8, 8), value) for value in (0, 100, 200)]
-    frames[0].save(tmp_path / "move.gif", save_all=True, append_images=frames[1:])
-    assert "3 frames; only the first" in (remark(tmp_path / "move.gif") or "")
+    frames = [Image.new("I;16", (8, 8), value) for value in (0, 100, 200)]
+    frames[0].save(tmp_path / "move.png", save_all=True, append_images=frames[1:])
+    assert "3 frames of 16 bits; only the first" in (remark(tmp_path / "move.png") or "")
+    assert len(sources([tmp_path / "move.png"])) == 1
     save(tmp_path / "plain.png", np.zeros((2, 2), np.uint8))
     assert remark(tmp_path / "plain.png") is None
 

@@ -114,6 +114,56 @@ def test_strip(folder: Path) -> None:
     assert Path("a.sofc").read_bytes() == sofc.encode(COLOUR, coder="raw", meaning=sofc.Meaning.RGB)
 
 
+@pytest.mark.parametrize("colours", [2, 9, 256])
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "a.bmp", "a.tif"])
+def test_palettes_and_back(folder: Path, name: str, colours: int) -> None:
+    indices = np.arange(12 * 25).reshape(12, 25) % colours
+    image = Image.fromarray(indices.astype(np.uint8)).convert("P")
+    image.putpalette(np.random.default_rng(colours).bytes(3 * colours))
+    transparency = {"a.png": {"transparency": bytes([0, 99])}, "a.gif": {"transparency": 1}}.get(name, {})
+    image.save(name, **transparency)
+    # Without the palette the samples would be of little use.
+    assert main(["encode", "--coder", "raw", "--strip", name, "-o", "a.sofc"]) == 0
+    with Image.open(name) as opened:
+        was, colour, alpha = np.asarray(opened), opened.convert("RGB"), opened.convert("RGBA")
+    assert np.array_equal(sofc.read("a.sofc"), was)
+    for output, wanted in (("b.png", alpha), ("b.tif", colour)):
+        assert main(["decode", "a.sofc", "-o", output]) == 0
+        with Image.open(output) as again:
+            assert again.mode == "P"
+            assert np.array_equal(np.asarray(again), was)
+            assert np.array_equal(np.asarray(again.convert(wanted.mode)), np.asarray(wanted))
+
+
+def test_palette_of_16_bits(folder: Path) -> None:
+    colour_map = np.random.default_rng(3).integers(0, 65536, (3, 256)).astype(np.uint16)
+    indices = np.arange(300, dtype=np.uint16).reshape(12, 25).astype(np.uint8)
+    tifffile.imwrite("a.tif", indices, photometric="palette", colormap=colour_map)
+    assert main(["encode", "--coder", "raw", "a.tif"]) == 0
+    assert main(["decode", "a.sofc", "-o", "b.tif"]) == 0
+    with tifffile.TiffFile("b.tif") as file:
+        assert np.array_equal(file.pages[0].colormap, colour_map)
+        assert np.array_equal(file.asarray(), indices)
+
+
+@pytest.mark.parametrize(
+    "palette",
+    [
+        Metadata(MetadataKind.PALETTE, "RGB8", bytes(7)),
+        Metadata(MetadataKind.PALETTE, "RGB9", bytes(6)),
+        Metadata(MetadataKind.PALETTE, "RGB8", b""),
+        Metadata(MetadataKind.PALETTE, "RGBA8", bytes(4000)),
+    ],
+)
+def test_palettes_that_cannot_be(folder: Path, palette: Metadata) -> None:
+    for image in (GRAY, COLOUR, GRAY.astype(np.uint16), GRAY > 99):
+        Path("a.sofc").write_bytes(sofc.encode(image, coder="raw", metadata=[palette]))
+        for output in ("b.png", "b.tif"):
+            assert main(["decode", "-f", "a.sofc", "-o", output]) == 0
+            samples = load(ImageSource(Path(output))).array
+            assert np.array_equal(samples, image)
+
+
 def test_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     items = [*FULL_PNG_ITEMS, Metadata(MetadataKind.TEXT, "bell", b"\x1b[2J" + b"x" * 99), Metadata(100, "", b"?")]
     Path("a.sofc").write_bytes(sofc.encode(GRAY, coder="raw", metadata=items))

@@ -258,9 +258,9 @@ class _Encoding:
 
     def _metadata(self, sources: Iterable[ImageSource]) -> tuple[list[Metadata], list[list[Metadata]]]:
         """What all images have, and what each has besides."""
-        from sofc.metadata import read, split
+        from sofc.metadata import is_palette, read, split
 
-        counts = Counter(source.path for source in sources if source.path is not None and not self.args.strip)
+        counts = Counter(source.path for source in sources if source.path is not None)
         found: list[list[Metadata]] = []
         for path, images in counts.items():
             try:
@@ -268,6 +268,8 @@ class _Encoding:
             except FormatError as error:
                 self.console.note(f"{error}; it is left out")
                 found += [[]] * images
+        if self.args.strip:
+            found = [[item for item in items if is_palette(item)] for items in found]
         return split(found) if found else ([], [])
 
     def _kept(self, job: _Job, tally: _Tally) -> Iterator[bytes]:

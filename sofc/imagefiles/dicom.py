@@ -13,7 +13,12 @@ from sofc.imagefiles.samples import Samples
 
 PREAMBLE = 128
 MAGIC = b"DICM"
-_MEANINGS = {"MONOCHROME1": Meaning.GRAY, "MONOCHROME2": Meaning.GRAY, "RGB": Meaning.RGB}
+_MEANINGS = {
+    "MONOCHROME1": Meaning.GRAY,
+    "MONOCHROME2": Meaning.GRAY,
+    "PALETTE COLOR": Meaning.PALETTE,
+    "RGB": Meaning.RGB,
+}
 _TAGS = ("Rows", "NumberOfFrames", "BitsStored", "PhotometricInterpretation")
 
 

@@ -12,22 +12,23 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError
 from sofc.image import Meaning
-from sofc.imagefiles.samples import Samples, meaning_of
+from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Pillow's unpackers keep the first byte of each sample ("16B") or the second ("16L"); together they are the sample.
 _HALVES = {"RGB;16B": ("RGB;16B", "RGB;16L"), "RGBA;16B": ("RGBA;16B", "RGBA;16L")}
+_INDEX_BITS = {"P;1": 1, "P;2": 2, "P;4": 4}
 
 
 def load(path: Path) -> Samples:
-    """The (first) image of the file; palettes become RGB, or RGBA where they have transparency."""
+    """The (first) image of the file. Of a palette image the indices, with the bits that they have in the file."""
     from PIL import Image
 
     _check_chunks(path)
     with Image.open(path, formats=["PNG"]) as image:
-        if image.mode == "P":
-            image = image.convert("RGBA" if "transparency" in image.info else "RGB")  # type: ignore[assignment]
         layout = _layout(image)
+        if image.mode == "P":
+            return palette_samples(np.asarray(image), _INDEX_BITS.get(layout or "", 8))
         if layout in _HALVES:
             high, low = (_reread(path, half, None) for half in _HALVES[layout])
             array: npt.NDArray[Any] = high.astype(np.uint16) << 8 | low

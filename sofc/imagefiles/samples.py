@@ -31,6 +31,11 @@ def meaning_of(components: int) -> Meaning:
     )
 
 
+def palette_samples(indices: npt.NDArray[np.generic], bits: int | None) -> Samples:
+    """Indices of a palette, shape (height, width); those of 1 bit become bool."""
+    return Samples(indices.astype(np.bool_) if bits == 1 else indices, bits, Meaning.PALETTE)
+
+
 def checked(samples: Samples, name: str) -> Samples:
     """The same samples, in native byte order. Raises UsageError where sofc cannot keep them as they are."""
     array = samples.array
@@ -44,9 +49,11 @@ def checked(samples: Samples, name: str) -> Samples:
     if native.name not in SAMPLE_TYPES:
         raise UsageError(
             f"{name}: samples of type {native.name} cannot be stored; sofc takes {', '.join(SAMPLE_TYPES)}. "
-            "Convert them first: sofc never rescales or rounds"
+            "Convert them first (sofc never rescales or rounds), or keep the file itself: sofc encode --keep-file"
         )
-    return samples._replace(array=np.ascontiguousarray(array, dtype=native))
+    array = np.ascontiguousarray(array, dtype=native)
+    # Pillow gives True as 255.
+    return samples._replace(array=array.view(np.uint8) != 0 if array.dtype == np.bool_ else array)
 
 
 def in_words(samples: Samples) -> Samples:

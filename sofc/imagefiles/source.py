@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles import dicom, idx, nifti, png, pnm, tiff
-from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
+from sofc.imagefiles import dicom, frames, idx, nifti, png, pnm, tiff
+from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of, palette_samples
 
 JPEG = b"\xff\xd8\xff"
 NPY = b"\x93NUMPY"
@@ -28,6 +28,8 @@ SUFFIXES = frozenset(
 )
 """Names of image files that a folder is searched for, besides those of IDX files, and packed ones of these kinds."""
 PACKED_SUFFIXES = frozenset((".idx", ".nii"))
+# Of Pillow's modes; others (YCbCr, Lab, premultiplied alpha) are colours of another kind.
+_MEANINGS = {"LA": Meaning.GRAY_ALPHA, "RGB": Meaning.RGB, "RGBA": Meaning.RGBA, "CMYK": Meaning.CMYK}
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def sources(
 
 
 def count(path: Path) -> int:
-    """Images in a file. TIFF, DICOM, IDX files and volumes may hold several; of animations the first frame counts."""
+    """Images in a file: pages, frames of an animation, slices of a volume."""
     kind = kind_of(path)
     if kind == "idx":
         return idx.count(path)
@@ -102,6 +104,8 @@ def count(path: Path) -> int:
             return nifti.count(path)
         if kind == "dicom":
             return dicom.count(path)
+        if kind in ("png", "pillow"):
+            return _frames(path)
         images = tiff.count(path) if kind == "tiff" else 1
     if images == 0:
         raise FormatError(f"{path}: the TIFF file holds no image")
@@ -144,10 +148,17 @@ def remark(path: Path) -> str | None:
         from PIL import Image
 
         with _reading(path), Image.open(path) as image:
-            frames = getattr(image, "n_frames", 1)
-        if frames > 1:
-            return f"the input is an animation of {frames} frames; only the first is kept"
+            shown = getattr(image, "n_frames", 1)
+            if shown > frames.count(image):
+                return f"the input is an animation of {shown} frames of 16 bits; only the first is kept"
     return None
+
+
+def _frames(path: Path) -> int:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return frames.count(image)
 
 
 def _head(path: Path, *, unpack: bool = False) -> bytes:
@@ -180,6 +191,8 @@ def _load_file(path: Path, index: int) -> Samples:
             return dicom.load(path, index)
         if kind == "tiff":
             return tiff.load(path, index)
+        if kind in ("png", "pillow") and _frames(path) > 1:
+            return frames.load(path, index)
         if kind == "png":
             return png.load(path)
         if kind == "npy":
@@ -193,16 +206,20 @@ def _load_npy(path: Path) -> Samples:
 
 
 def _load_other(path: Path) -> Samples:
-    import imageio.v3 as iio
+    from PIL import Image
 
-    array = np.asarray(iio.imread(path, index=0, plugin="pillow"))
-    components = array.shape[2] if array.ndim == 3 else 1
-    return Samples(array, 1 if array.dtype == np.bool_ else None, meaning_of(components))
+    with Image.open(path) as image:
+        array = np.asarray(image)
+        if image.mode == "P":
+            return palette_samples(array, None)
+        components = array.shape[2] if array.ndim == 3 else 1
+        meaning = _MEANINGS.get(image.mode, Meaning.UNSPECIFIED) if components > 1 else Meaning.GRAY
+        return Samples(array, 1 if array.dtype == np.bool_ else None, meaning)
 
 
 def _binary(samples: Samples, threshold: int, name: str) -> Samples:
-    if samples.array.ndim != 2:
-        raise UsageError(f"{name}: only images of one component can be made binary by a threshold")
+    if samples.array.ndim != 2 or samples.meaning == Meaning.PALETTE:
+        raise UsageError(f"{name}: only images of one component, not palette images, can be made binary by a threshold")
     if samples.array.dtype == np.bool_:
         return samples
     return Samples(np.asarray(samples.array.astype(np.int32) > threshold), 1, Meaning.GRAY)
@@ -219,6 +236,8 @@ def _reading(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the image
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if type(error).__name__ == "UnidentifiedImageError":  # of Pillow, which says only the name once more
+            detail = "it is of no known kind, or damaged at its beginning"
         raise FormatError(f"{path}: cannot be read as an image: {detail}") from error
 
 

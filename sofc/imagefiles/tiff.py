@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sofc.errors import UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles.samples import Samples, meaning_of
+from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 
 if TYPE_CHECKING:
     import tifffile
@@ -27,15 +27,13 @@ def count(path: Path) -> int:
 
 
 def load(path: Path, index: int) -> Samples:
-    """Image ``index`` of the file. Palettes become RGB; 1-bit images become bool with True for white."""
+    """Image ``index`` of the file; of a palette image the indices. 1-bit images become bool with True for white."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         page: Any = file.pages[0] if not file.series else file.series[0].keyframe
         bits = int(page.bitspersample)
-        if bits == 1 or page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            if bits > 8:
-                raise UnsupportedError(f"{path}: palettes of more than 8 bits are not supported")
+        if bits == 1:
             return _through_pillow(path, index)
         try:
             array = _frame(file.series[0], index)
@@ -43,12 +41,16 @@ def load(path: Path, index: int) -> Samples:
             # tifffile has LZW, CCITT and odd depths only together with imagecodecs.
             if "imagecodecs" not in str(error):
                 raise
-            exact = (bits == 8 or (bits == 16 and page.samplesperpixel == 1)) and page.sampleformat == 1
+            palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.samplesperpixel == 1 and bits <= 8
+            exact = palette or ((bits == 8 or (bits == 16 and page.samplesperpixel == 1)) and page.sampleformat == 1)
             if not exact or page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or page.planarconfig != 1:
                 raise UnsupportedError(f"{path}: {error}; install it with: pip install imagecodecs") from error
             return _through_pillow(path, index)
         components = array.shape[2] if array.ndim == 3 else 1
         meaning = meaning_of(components)
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            # Behind the indices there may be alpha.
+            return palette_samples(array, bits) if components == 1 else Samples(array, bits, Meaning.UNSPECIFIED)
         if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
             meaning = Meaning.CMYK
         return Samples(array, bits if bits <= 16 else None, meaning)
@@ -83,10 +85,11 @@ def _through_pillow(path: Path, index: int) -> Samples:
 
     with Image.open(path, formats=["TIFF"]) as image:
         image.seek(index)
-        if image.mode in ("P", "PA"):
-            array = np.asarray(image.convert("RGBA" if image.mode == "PA" else "RGB"))
-        else:
-            array = np.asarray(image)
+        layout: Any = image.tile[0].args if image.tile else ("",)
+        bits = {"P;1": 1, "P;2": 2, "P;4": 4}.get(layout[0], 8)
+        array = np.asarray(image)
+        if image.mode == "P":
+            return palette_samples(array, bits)
     components = array.shape[2] if array.ndim == 3 else 1
     meaning = Meaning.CMYK if image.mode == "CMYK" else meaning_of(components)
     return Samples(array, 1 if array.dtype == np.bool_ else 8 * array.dtype.itemsize, meaning)

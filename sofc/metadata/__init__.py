@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sofc.container.records import Metadata
+from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles import kind_of
 from sofc.metadata import dicom, pillow, png, tiff
@@ -23,17 +23,22 @@ def read(path: Path, images: int) -> list[Items]:
     """
     kind = kind_of(path)
     try:
-        if kind == "png":
-            return [png.read(path)] * images
+        if kind in ("png", "pillow"):
+            items = png.read(path) if kind == "png" else pillow.read(path)
+            # Frames of an animation come in colours.
+            return [items if images == 1 else [item for item in items if not is_palette(item)]] * images
         if kind == "tiff":
             return tiff.read(path, images)
         if kind == "dicom":
             return [dicom.read(path)] * images
-        if kind == "pillow":
-            return [pillow.read(path)] * images
     except (ValueError, LookupError, EOFError) as error:
         raise FormatError(f"{path}: its metadata cannot be read: {error}") from error
     return [[]] * images
+
+
+def is_palette(item: Metadata) -> bool:
+    """Whether the item gives the samples their colours, so that they are of little use without it."""
+    return item.kind == MetadataKind.PALETTE
 
 
 def split(items: Sequence[Items]) -> tuple[Items, list[Items]]:

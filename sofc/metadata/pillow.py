@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from sofc.container.records import Metadata, MetadataKind
+from sofc.metadata.palette import OPAQUE, Palette, palette_item
 from sofc.metadata.texts import resolution_item, text_item
 
 _KINDS = {"icc_profile": MetadataKind.ICC, "exif": MetadataKind.EXIF, "xmp": MetadataKind.XMP}
@@ -18,6 +22,7 @@ def read(path: Path) -> list[Metadata]:
     try:
         with Image.open(path) as image:
             info = image.info
+            palette = _palette(image)
     except UnidentifiedImageError:
         return []
     items = [
@@ -25,9 +30,24 @@ def read(path: Path) -> list[Metadata]:
         for name, kind in _KINDS.items()
         if isinstance(info.get(name), bytes) and info[name]
     ]
+    if palette is not None:
+        items.append(palette_item(palette))
     if isinstance(comment := info.get("comment"), bytes):
         items.append(text_item("Comment", comment.decode("utf-8", "replace")))
     if isinstance(dpi := info.get("dpi"), tuple) and len(dpi) == 2:
         x, y = (Fraction(f"{value:.4f}").as_integer_ratio() for value in map(float, dpi))
         items += resolution_item(x, y, "inch")
     return items
+
+
+def _palette(image: Any) -> Palette | None:
+    """The colours of a palette image."""
+    if image.mode != "P":
+        return None
+    colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    transparent = image.info.get("transparency")
+    if not isinstance(transparent, int) or transparent >= len(colours):
+        return Palette(colours)
+    alpha = np.full(len(colours), OPAQUE, np.uint8)
+    alpha[transparent] = 0
+    return Palette(colours, alpha)

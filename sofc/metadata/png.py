@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from sofc.container.records import Metadata, MetadataKind, is_plain_text
 from sofc.errors import FormatError
+from sofc.metadata.palette import OPAQUE, Palette, in_8_bits, palette_item, palette_of
 from sofc.metadata.texts import per_metre, resolution_item, resolution_of, text_item, text_of
 
 SIGNATURE_BYTES = 8
@@ -22,9 +25,11 @@ _LENGTHS: dict[bytes, int | None] = {
     **{b"cHRM": 32, b"cICP": 4, b"cLLI": 8, b"gAMA": 4, b"mDCV": 24, b"oFFs": 9, b"sRGB": 1, b"sTER": 1, b"tIME": 7},
     **{b"pCAL": None, b"sCAL": None, b"sPLT": None},
 }
-# Bytes for an image of so many components, which PNG writes as its colour types 0, 4, 2 and 6. Palettes are not kept.
-_FOR_SAMPLES = {b"bKGD": (2, 2, 6, 6), b"sBIT": (1, 2, 3, 4), b"tRNS": (2, 0, 6, 0)}
-_COMPONENTS = {0: 1, 4: 2, 2: 3, 6: 4}
+# Bytes for an image of so many components, which PNG writes as its colour types 0, 4, 2 and 6; 5 is a palette image.
+_FOR_SAMPLES = {b"bKGD": (2, 2, 6, 6, 1), b"sBIT": (1, 2, 3, 4, 3), b"tRNS": (2, 0, 6, 0, 0)}
+_COMPONENTS = {0: 1, 4: 2, 2: 3, 6: 4, 3: 5}
+_GRAY, _INDEXED = 0, 3
+_BEFORE_PALETTE = frozenset((b"cHRM", b"cICP", b"cLLI", b"gAMA", b"iCCP", b"mDCV", b"sBIT", b"sRGB"))
 _LARGEST = 1 << 26
 _LARGEST_TEXT = 1 << 20
 """What readers inflate of a text."""
@@ -34,10 +39,13 @@ def read(path: Path) -> list[Metadata]:
     """The items of a PNG file."""
     items: list[Metadata] = []
     components = 0
+    palette: dict[bytes, bytes] = {}
     for kind, body in _chunks(path):
         if kind == b"IHDR":
             # Pillow scales gray samples of 2 and 4 bits to 8.
-            components = _COMPONENTS.get(body[9], 0) if body[8] in (1, 8, 16) else 0
+            components = _COMPONENTS.get(body[9], 0) if body[8] in (1, 8, 16) or body[9] == _INDEXED else 0
+        elif components == _COMPONENTS[_INDEXED] and kind in (b"PLTE", b"tRNS"):
+            palette[kind] = body
         elif kind == b"iCCP":
             name, _, packed = body.partition(b"\0")
             items.append(Metadata(MetadataKind.ICC, name.decode("latin-1"), _inflated(packed[1:])))
@@ -55,14 +63,25 @@ def read(path: Path) -> list[Metadata]:
             items.append(_international(body))
         elif _is_kept(kind, body, components):
             items.append(Metadata(MetadataKind.PNG, kind.decode(), body))
-    return items
+    return [*items, *_palette(palette.get(b"PLTE", b""), palette.get(b"tRNS", b""))]
 
 
 def put_back(data: bytes, items: Sequence[Metadata]) -> bytes:
-    """The PNG file with the chunks of the items."""
-    components = _COMPONENTS.get(data[HEAD_END - 8], 0)
-    chunks = b"".join(chunk for item in items for chunk in _written(item, components))
-    return data[:HEAD_END] + chunks + data[HEAD_END:]
+    """The PNG file with the chunks of the items. A gray image becomes a palette image where they hold a palette."""
+    head, bits, kind = data[:HEAD_END], data[HEAD_END - 9], data[HEAD_END - 8]
+    palette = next((found for found in map(palette_of, items) if found is not None), None)
+    if palette is None or kind != _GRAY or bits > 8:
+        chunks = [chunk for item in items for chunk in _written(item, _COMPONENTS.get(kind, 0))]
+        return b"".join((head, *chunks, data[HEAD_END:]))
+    head = data[:SIGNATURE_BYTES] + _chunk(
+        b"IHDR", data[SIGNATURE_BYTES + 8 : HEAD_END - 8] + bytes([_INDEXED, 0, 0, 0])
+    )
+    chunks = [chunk for item in items for chunk in _written(item, _COMPONENTS[_INDEXED])]
+    first = [chunk for chunk in chunks if chunk[4:8] in _BEFORE_PALETTE]
+    others = [chunk for chunk in chunks if chunk[4:8] not in _BEFORE_PALETTE]
+    colours = _chunk(b"PLTE", in_8_bits(palette)[: 1 << bits].tobytes())
+    alpha = [] if palette.alpha is None else [_chunk(b"tRNS", palette.alpha[: 1 << bits].tobytes())]
+    return b"".join((head, *first, colours, *alpha, *others, data[HEAD_END:]))
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
@@ -78,6 +97,17 @@ def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
             if zlib.crc32(head[4:] + body) != int.from_bytes(check, "big"):
                 raise FormatError(f"chunk {head[4:].decode('latin-1')!r} is damaged")
             yield head[4:], body
+
+
+def _palette(colours: bytes, transparency: bytes) -> list[Metadata]:
+    """The item of a palette image's colours; those that ``transparency`` ends before are opaque."""
+    if not colours or len(colours) % 3:
+        return []
+    entries = np.frombuffer(colours, np.uint8).reshape(-1, 3)
+    if not transparency:
+        return [palette_item(Palette(entries))]
+    alpha = np.frombuffer(transparency.ljust(len(entries), bytes([OPAQUE]))[: len(entries)], np.uint8)
+    return [palette_item(Palette(entries, alpha))]
 
 
 def _inflated(packed: bytes) -> bytes:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.metadata import ifd
 from sofc.metadata.ifd import Directory, Field
+from sofc.metadata.palette import Palette, in_16_bits, narrowed, palette_item, palette_of
 from sofc.metadata.texts import resolution_item, resolution_of, text_item, text_of
 
 ICC, XMP = 34675, 700
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
+BITS_PER_SAMPLE, PHOTOMETRIC, COLOUR_MAP = 258, 262, 320
+MIN_IS_BLACK, INDEXED = 1, 3
 UNITS = {1: "none", 2: "inch", 3: "cm"}
 TEXTS = {
     269: "DocumentName",
@@ -75,6 +80,8 @@ def _items(stream: BinaryIO, offset: int | None) -> list[Metadata]:
         x, y = (struct.unpack("<II", fields[tag].value) for tag in (X_RESOLUTION, Y_RESOLUTION))
         number = int.from_bytes(fields[RESOLUTION_UNIT].value, "little") if RESOLUTION_UNIT in fields else 2
         items += resolution_item(x, y, UNITS.get(number, "none"))
+    if (palette := _palette(fields)) is not None:
+        items.append(palette_item(palette))
     others = {tag: one for tag, one in fields.items() if tag in WORTH_KEEPING and one != _UPRIGHT.get(tag)}
     if others:
         items.append(Metadata(MetadataKind.TIFF, "", ifd.write(Directory(others))))
@@ -93,7 +100,9 @@ def put_back(data: bytes, items: Sequence[Metadata]) -> bytes:
     fields: dict[int, Field] = {}
     inner: dict[int, Directory] = {}
     for item in items:
-        if item.kind in (MetadataKind.EXIF, MetadataKind.TIFF):
+        if (palette := palette_of(item)) is not None:
+            fields |= _colour_map(data, palette)
+        elif item.kind in (MetadataKind.EXIF, MetadataKind.TIFF):
             directory = _untrusted(item)
             for tag, one in directory.fields.items():
                 if tag in WORTH_KEEPING or (tag in TEXTS and one.type == ifd.ASCII):
@@ -105,6 +114,33 @@ def put_back(data: bytes, items: Sequence[Metadata]) -> bytes:
     if not (fields or inner) or not data.startswith(b"II*\0") or len(data) >= 1 << 31:
         return data
     return ifd.with_fields(data, fields, inner)
+
+
+def _palette(fields: Mapping[int, Field]) -> Palette | None:
+    """The colours of a palette image: in the file all red ones come first, and so on."""
+    kind = fields[PHOTOMETRIC].value if PHOTOMETRIC in fields else b""
+    if int.from_bytes(kind, "little") != INDEXED or COLOUR_MAP not in fields:
+        return None
+    colours = np.frombuffer(fields[COLOUR_MAP].value, "<u2").astype(np.uint16)
+    return None if len(colours) % 3 else Palette(narrowed(colours.reshape(3, -1).T))
+
+
+def _colour_map(data: bytes, palette: Palette) -> dict[int, Field]:
+    """The fields that make indices of gray samples; none where the file has samples of another kind."""
+    if not data.startswith(b"II*\0"):
+        return {}
+    fields = ifd.read(BytesIO(data)).fields
+    one = Field(ifd.SHORT, 1, b"\1\0")
+    bits, kind = (int.from_bytes(fields.get(tag, one).value[:2], "little") for tag in (BITS_PER_SAMPLE, PHOTOMETRIC))
+    if kind != MIN_IS_BLACK or not 1 <= bits <= 16:
+        return {}
+    colours = np.zeros((1 << bits, 3), "<u2")
+    given = in_16_bits(palette)[: 1 << bits]
+    colours[: len(given)] = given
+    return {
+        PHOTOMETRIC: Field(ifd.SHORT, 1, struct.pack("<H", INDEXED)),
+        COLOUR_MAP: Field(ifd.SHORT, colours.size, colours.T.tobytes()),
+    }
 
 
 def _untrusted(item: Metadata) -> Directory:
