@@ -22,11 +22,11 @@ def sample_size(array: Array) -> int:
 
 
 def names_metadata(names: Sequence[str]) -> Metadata:
-    """The metadata item that keeps the images' names."""
+    """The metadata item that keeps the images' names; what is not UTF-8 in them becomes question marks."""
     for name in names:
         if "\n" in name or "\r" in name:
             raise UsageError(f"a name with a line break cannot be kept: {name!r}")
-    return Metadata(MetadataKind.NAMES, "", "\n".join(names).encode())
+    return Metadata(MetadataKind.NAMES, "", "\n".join(names).encode("utf-8", "replace"))
 
 
 def names_in(metadata: Iterable[Metadata]) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import sofc
+from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles import ImageSource, load, sources
 
@@ -177,3 +178,25 @@ def test_real_files(folder: str) -> None:
                 load(source)
         else:
             assert load(source).array.ndim in (2, 3)
+
+
+def test_compression_without_a_decoder(tmp_path: Path) -> None:
+    from pydicom.encaps import encapsulate
+    from pydicom.pixels import get_decoder
+    from pydicom.uid import HTJ2KLossless, JPEG2000Lossless
+
+    write_dicom(tmp_path / "x.dcm", RANDOM.integers(0, 9, (1, 6, 8)).astype(np.int16), bits=12)
+    data_set = pydicom().dcmread(tmp_path / "x.dcm")
+    data_set.PixelData = encapsulate([b"no such data"])
+    data_set["PixelData"].VR = "OB"
+    data_set["PixelData"].is_undefined_length = True
+    for syntax in (JPEG2000Lossless, HTJ2KLossless):
+        data_set.file_meta.TransferSyntaxUID = syntax
+        data_set.save_as(tmp_path / "y.dcm")
+        (source,) = sources([tmp_path / "y.dcm"])
+        if get_decoder(syntax).is_available:
+            with pytest.raises(FormatError, match=r"compressed with .* are damaged"):
+                load(source)
+        else:
+            with pytest.raises(UnsupportedError, match=r"pip install 'sofc\[dicom-decoders\]'"):
+                load(source)

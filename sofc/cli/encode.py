@@ -288,7 +288,9 @@ class _Encoding:
                     tally.images = 0
                     images = self._held(self._loaded(sources, tally, advance), job)
                     self.console.note(f"{job.name}: kept with its samples cut into words of 16 bits: {error}")
-        kept = keep("" if job.inputs[0] is None else path.name, data, [samples.array for samples in images])
+        # A name that is not UTF-8 is kept as well as can be.
+        name = path.name.encode("utf-8", "replace").decode()
+        kept = keep("" if job.inputs[0] is None else name, data, [samples.array for samples in images])
         if kept.why_whole:
             self.console.note(f"{job.name}: kept whole, beside its samples: {kept.why_whole}")
         tally.bytes = len(data)

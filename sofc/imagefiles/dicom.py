@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sofc.errors import FormatError, UnsupportedError
+from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles.samples import Samples
 
@@ -44,7 +44,10 @@ def load(path: Path, index: int) -> Samples:
     data_set = _read(path)
     from pydicom.pixels import pixel_array
 
-    array: Any = pixel_array(path, index=index, raw=True)
+    try:
+        array: Any = pixel_array(path, index=index, raw=True)
+    except RuntimeError as error:
+        raise _undecoded(path, error) from error
     bits = int(data_set.BitsStored)
     if bits == 1:
         array = array.astype(np.bool_)
@@ -61,3 +64,23 @@ def _read(path: Path) -> Any:
             f"{path}: DICOM files need pydicom; install it with: pip install 'sofc[dicom]'"
         ) from error
     return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+
+
+def _undecoded(path: Path, error: RuntimeError) -> SofcError:
+    """Why compressed samples cannot be had: pydicom lists what each of its decoders said, or lacks."""
+    import pydicom
+    from pydicom.pixels import get_decoder
+
+    syntax = pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        return UnsupportedError(f"{path}: pydicom cannot decode {syntax.name}: convert the file, or use --keep-file")
+    if not decoder.is_available:
+        lacking = "; ".join(decoder.missing_dependencies)
+        return UnsupportedError(
+            f"{path}: its samples are compressed with {syntax.name}, for which pydicom has no decoder here; "
+            f"install those it knows with: pip install 'sofc[dicom-decoders]' ({lacking})"
+        )
+    said = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return FormatError(f"{path}: its samples, compressed with {syntax.name}, are damaged: {said[-1]}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import struct
+import zlib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -28,10 +31,15 @@ def open_maybe_gzip(path: Path) -> BinaryIO:
     return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
 
 
+def first_bytes(path: Path, count: int) -> bytes:
+    """The beginning of the contents. Raises FormatError where the gzip data is damaged there."""
+    with _unpacking(path), open_maybe_gzip(path) as file:
+        return file.read(count)
+
+
 def count(path: Path) -> int:
     """Images in the file, from its head alone."""
-    with open_maybe_gzip(path) as file:
-        return _geometry(file.read(16), path)[0]
+    return _geometry(first_bytes(path, 16), path)[0]
 
 
 def load(path: Path, index: int) -> Samples:
@@ -39,6 +47,14 @@ def load(path: Path, index: int) -> Samples:
     stat = path.stat()
     images = _read_all(os.fspath(path), stat.st_mtime_ns, stat.st_size)
     return Samples(images[index], 8, Meaning.GRAY)
+
+
+@contextlib.contextmanager
+def _unpacking(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise FormatError(f"{path}: damaged gzip data: {error}") from error
 
 
 def _geometry(head: bytes, path: Path) -> tuple[int, int, int]:
@@ -53,12 +69,9 @@ def _geometry(head: bytes, path: Path) -> tuple[int, int, int]:
 @lru_cache(maxsize=1)
 def _read_all(path: str, mtime_ns: int, size: int) -> npt.NDArray[np.uint8]:
     """All images of one file. Kept for the next call: a gzip stream has no way to one image but from its start."""
-    with open_maybe_gzip(Path(path)) as file:
+    with _unpacking(Path(path)), open_maybe_gzip(Path(path)) as file:
         images, height, width = _geometry(file.read(16), Path(path))
-        try:
-            data = file.read()
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise FormatError(f"{path}: damaged gzip data: {error}") from error
+        data = file.read()
     if len(data) != images * height * width:
         raise FormatError(
             f"{path}: {images} images of {width}x{height} need {images * height * width} bytes; there are {len(data)}"

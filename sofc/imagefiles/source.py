@@ -89,7 +89,7 @@ def sources(
     return [
         ImageSource(path, index, threshold)
         for path in walk(paths, recursive)
-        if path in named or _head(path, unpack=True) != idx.LABELS
+        if path in named or not _holds_labels(path)
         for index in range(count(path))
     ]
 
@@ -144,6 +144,11 @@ def remark(path: Path) -> str | None:
     head = _head(path)
     if head.startswith(JPEG):
         return "the input is a JPEG file; its samples take several times the JPEG's size"
+    if head.startswith(tiff.MAGICS) and kind_of(path) == "tiff":
+        with _reading(path):
+            heard = tiff.complaints(path)
+        if heard:
+            return f"the TIFF file is not quite sound, and may have had more pages: {heard[0]}"
     if head.startswith((png.SIGNATURE, b"GIF8", b"RIFF")):
         from PIL import Image
 
@@ -161,9 +166,13 @@ def _frames(path: Path) -> int:
         return frames.count(image)
 
 
-def _head(path: Path, *, unpack: bool = False) -> bytes:
-    with idx.open_maybe_gzip(path) if unpack else path.open("rb") as file:
-        return file.read(4 if unpack else 12)
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(12)
+
+
+def _holds_labels(path: Path) -> bool:
+    return _is_idx(_head(path)) and not nifti.is_volume(path) and idx.first_bytes(path, 4) == idx.LABELS
 
 
 def _is_idx(head: bytes) -> bool:

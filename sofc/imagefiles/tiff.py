@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 if TYPE_CHECKING:
     import tifffile
 
+LOGGER = logging.getLogger("tifffile")
+# Otherwise what it finds wrong would go to standard error as it is; complaints() has it, or an error follows.
+LOGGER.addHandler(logging.NullHandler())
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -24,6 +28,28 @@ def count(path: Path) -> int:
 
     with tifffile.TiffFile(path) as file:
         return _frames(file.series[0]) if file.series else 0
+
+
+class _Hearing(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+def complaints(path: Path) -> list[str]:
+    """What tifffile finds wrong with the pages of a file that it can read all the same."""
+    hearing = _Hearing()
+    LOGGER.addHandler(hearing)
+    try:
+        count(path)
+    finally:
+        LOGGER.removeHandler(hearing)
+    return hearing.heard
 
 
 def load(path: Path, index: int) -> Samples:

@@ -44,7 +44,10 @@ def _palette(image: Any) -> Palette | None:
     """The colours of a palette image."""
     if image.mode != "P":
         return None
-    colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    try:
+        colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    except OSError:  # as getting at the samples will say
+        return None
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int) or transparent >= len(colours):
         return Palette(colours)
