@@ -38,10 +38,12 @@ from peers import PEERS, Codec, Image, components
 
 import sofc
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import CODERS
 from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import Samples, load, sources
+from sofc.stream.encoder import CodebookPicker
 
 
 class RoundTripError(Exception):
@@ -106,12 +108,17 @@ def raw_size(samples: Samples) -> int:
 
 
 def sofc_codec(
-    coder: str | None, codebook: Codebook | None, *, threads: int = 1, band_rows: int | None = None
+    coder: str | None,
+    codebook: Codebook | CodebookPicker | None,
+    *,
+    threads: int = 1,
+    band_rows: int | None = None,
 ) -> Codec:
     """sofc's coder of that name (None: the one that sofc picks), with one-shot calls."""
-    known = {} if codebook is None else {codebook.id: codebook}
+    known = {codebook.id: codebook} if isinstance(codebook, Codebook) else {}
+    without = "sofc, no codebook" if codebook is None else "sofc, built-in codebook"
     return Codec(
-        f"sofc, {coder}" if coder else "sofc, no codebook",
+        f"sofc, {coder}" if coder else without,
         lambda image: True,
         lambda image: image,
         lambda image, declared_bits: sofc.encode(
@@ -248,6 +255,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"sofc's coders, comma-separated, of {', '.join(CODERS)} (default: shape)",
     )
     parser.add_argument("--untrained", action="store_true", help="also sofc without any codebook")
+    parser.add_argument("--builtin", action="store_true", help="also sofc with the codebooks that are built in")
     parser.add_argument(
         "--peers",
         type=lambda text: _names(text, list(PEERS)),
@@ -309,6 +317,9 @@ def run(options: argparse.Namespace) -> None:
     for coder in [*options.coders, *([None] if options.untrained else [])]:
         own = _measure_coder(options, coder, images)
         results.append((own.codec, own))
+    if options.builtin:
+        codec = sofc_codec(None, builtin_codebook, threads=options.threads, band_rows=options.band_rows)
+        results.append((codec.name, measure(codec, images)))
     for peer in options.peers:
         codec = PEERS[peer]()
         results.append((codec.name, measure(codec, images)))
