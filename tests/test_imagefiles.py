@@ -227,6 +227,43 @@ def test_planar_tiff(tmp_path: Path) -> None:
     assert np.array_equal(load(ImageSource(path)).array, np.moveaxis(array, 0, 2))
 
 
+@pytest.mark.parametrize("maximum", [1, 200, 4095, 65535])
+@pytest.mark.parametrize(
+    ("kind", "meaning"),
+    [
+        ("GRAYSCALE", Meaning.GRAY),
+        ("GRAYSCALE_ALPHA", Meaning.GRAY_ALPHA),
+        ("RGB", Meaning.RGB),
+        ("RGB_ALPHA", Meaning.RGBA),
+        ("FIVE", Meaning.UNSPECIFIED),
+    ],
+)
+def test_pam(tmp_path: Path, kind: str, meaning: Meaning, maximum: int) -> None:
+    components = {"GRAYSCALE": 1, "GRAYSCALE_ALPHA": 2, "RGB": 3, "RGB_ALPHA": 4, "FIVE": 5}[kind]
+    array = RANDOM.integers(0, maximum, (4, 6, components), endpoint=True)
+    array[0] = maximum
+    head = f"P7\n# a comment\nWIDTH 6\nHEIGHT 4\nDEPTH {components}\nMAXVAL {maximum}\nTUPLTYPE {kind}\nENDHDR\n"
+    data = head.encode() + array.astype("u1" if maximum < 256 else ">u2").tobytes()
+    path = tmp_path / "x.pam"
+    path.write_bytes(data)
+    samples = load(*sources([tmp_path]))
+    assert np.array_equal(samples.array, array[..., 0] if components == 1 else array)
+    assert samples.array.dtype == (np.uint8 if maximum < 256 else np.uint16)
+    assert (samples.declared_bits, samples.meaning) == (maximum.bit_length(), meaning)
+    for wrong in (data[:-1], data.replace(b"MAXVAL", b"MAXVALUE"), data.replace(b"WIDTH 6", b"WIDTH 0"), data[:9]):
+        path.write_bytes(wrong)
+        with pytest.raises(FormatError, match=r"x\.pam: "):
+            load(ImageSource(path))
+
+
+def test_pam_of_black_and_white(tmp_path: Path) -> None:
+    head = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n"
+    (tmp_path / "x.pam").write_bytes(head + b"\1\0")
+    samples = load(ImageSource(tmp_path / "x.pam"))
+    assert samples.array.tolist() == [[True, False]]
+    assert samples.array.dtype == np.bool_
+
+
 @pytest.mark.parametrize("name", ["x.png", "x.tif", "x.bmp", "x.gif"])
 @pytest.mark.parametrize("colours", [2, 3, 16, 200])
 def test_palette_images_are_indices(tmp_path: Path, name: str, colours: int) -> None:

@@ -1,4 +1,4 @@
-"""Portable anymaps: PBM, PGM and PPM with raw or plain samples. Pillow rescales them to 8 bits; this does not."""
+"""Portable anymaps: PBM, PGM and PPM with raw or plain samples, and PAM. Pillow rescales them; this does not."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import FormatError, UsageError
+from sofc.image import Meaning
 from sofc.imagefiles.samples import Samples, meaning_of
 
-MAGICS = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
+PAM = b"P7\n"
+MAGICS = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", PAM)
+_TUPLES = {
+    (b"GRAYSCALE", 1): Meaning.GRAY,
+    (b"GRAYSCALE_ALPHA", 2): Meaning.GRAY_ALPHA,
+    (b"RGB", 3): Meaning.RGB,
+    (b"RGB_ALPHA", 4): Meaning.RGBA,
+}
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _BITMAP_HEAD = re.compile(rb"P[14]" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
 _GRAY_HEAD = re.compile(rb"P[2356]" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
@@ -20,6 +28,8 @@ _GRAY_HEAD = re.compile(rb"P[2356]" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP
 def load(path: Path) -> Samples:
     """The first image of the file. Bitmaps become bool with True for white, as Pillow has them."""
     data = path.read_bytes()
+    if data.startswith(PAM):
+        return _load_pam(path, data)
     bitmap = data[:2] in (b"P1", b"P4")
     head = (_BITMAP_HEAD if bitmap else _GRAY_HEAD).match(data)
     if head is None:
@@ -49,6 +59,32 @@ def load(path: Path) -> Samples:
     if bitmap:
         return Samples(array == 0, 1, meaning_of(1))
     return Samples(array.astype(np.uint8 if maximum < 256 else np.uint16), maximum.bit_length(), meaning_of(components))
+
+
+def _load_pam(path: Path, data: bytes) -> Samples:
+    """An image of any number of components. One called BLACKANDWHITE becomes bool, True for white."""
+    head, found, body = data.partition(b"\nENDHDR\n")
+    fields = dict(line.split(None, 1) for line in head.splitlines()[1:] if len(line.split(None, 1)) == 2)
+    try:
+        numbers = [int(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")]
+    except (KeyError, ValueError):
+        numbers = []
+    if not found or len(numbers) != 4 or min(numbers) < 1 or numbers[3] > 65535:
+        raise FormatError(f"{path}: the head of this PAM file cannot be read")
+    width, height, components, maximum = numbers
+    dtype = np.dtype("u1" if maximum < 256 else ">u2")
+    if len(body) < width * height * components * dtype.itemsize:
+        raise FormatError(f"{path}: {width}x{height} samples are announced but not all there")
+    array = np.frombuffer(body, dtype, width * height * components).reshape(height, width, components)
+    if int(array.max()) > maximum:
+        raise FormatError(f"{path}: a sample is larger than the announced maximum {maximum}")
+    if components == 1:
+        array = array[:, :, 0]
+    kind = fields.get(b"TUPLTYPE", b"").strip()
+    if kind == b"BLACKANDWHITE" and components == maximum == 1:
+        return Samples(array != 0, 1, Meaning.GRAY)
+    meaning = _TUPLES.get((kind, components), Meaning.UNSPECIFIED)
+    return Samples(array.astype(dtype.newbyteorder("=")), maximum.bit_length(), meaning)
 
 
 def _plain(text: bytes, bitmap: bool, count: int) -> npt.NDArray[np.uint16]:

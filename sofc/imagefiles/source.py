@@ -22,7 +22,7 @@ NPY = b"\x93NUMPY"
 SUFFIXES = frozenset(
     (
         *(".png", ".apng", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp"),
-        *(".pbm", ".pgm", ".ppm", ".pnm", ".npy", ".idx"),
+        *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".npy", ".idx"),
         *(".dcm", ".dicom", ".nii", ".mgh", ".mgz"),
     )
 )
