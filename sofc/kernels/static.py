@@ -17,6 +17,7 @@ import numpy.typing as npt
 from sofc.kernels._jit import kernel
 
 Integers = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Padded = npt.NDArray[np.int32]
 Marks = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint16]
@@ -49,6 +50,15 @@ FOLDS = 4
 AGREEMENTS = 9
 CELLS = FOLDS * AGREEMENTS
 """Cells of one energy: how far the prediction is from a whole number, and on which sides of it W and N stand."""
+
+PERIOD = 8
+LEVELS = 4
+"""Activities of one place under the grid class map."""
+BLOCK = 16
+"""Samples of a row that are predicted together under the grid class map: whole periods."""
+SPAN = LEVELS * BLOCK
+TAPS = 31
+MARGIN = PERIOD + BLOCK
 
 SCALE_BITS = 12
 STATE_LOW = 1 << 15
@@ -95,118 +105,241 @@ def classify_row(
     y: int,
     width: int,
     thresholds: Integers,
-    classes: Integers,
-    amounts: Integers,
+    classes: Padded,
+    amounts: Padded,
 ) -> None:
     """``classes`` (predictor numbers) and ``amounts`` (activities) of row y (padded), from what is known before it."""
+    texture = class_map == TEXTURE
     if references > 0:
-        above, here, below = first[y - 1], first[y], first[y + 1]
+        above, here, below = first[y - 1, PAD - 1 :], first[y, PAD - 1 :], first[y + 1, PAD:]
         for i in range(width):
-            x = i + PAD
-            p = int(here[x])
-            west, north = abs(p - int(here[x - 1])), abs(p - int(above[x]))
-            amounts[i] = west + north + abs(p - int(here[x + 1])) + abs(p - int(below[x]))
-            if class_map == TEXTURE:
-                texture = 32 if west > north else 0
-                texture += 16 if west > abs(p - int(above[x + 1])) else 0
-                classes[i] = texture + (8 if north > abs(p - int(above[x - 1])) else 0)
+            p = int(here[i + 1])
+            west, north = abs(p - int(here[i])), abs(p - int(above[i + 1]))
+            amounts[i] = west + north + abs(p - int(here[i + 2])) + abs(p - int(below[i]))
+            if texture:
+                number = 32 if west > north else 0
+                number += 16 if west > abs(p - int(above[i + 2])) else 0
+                classes[i] = number + (8 if north > abs(p - int(above[i])) else 0)
     else:
-        above, higher = plane[y - 1], plane[y - 2]
+        above, higher = plane[y - 1, PAD - 1 :], plane[y - 2, PAD - 1 :]
         for i in range(width):
-            x = i + PAD
-            north, west, east = int(above[x]), int(above[x - 1]), int(above[x + 1])
+            north, west, east = int(above[i + 1]), int(above[i]), int(above[i + 2])
             across = abs(north - west) + abs(north - east)
-            amounts[i] = across + abs(north - int(higher[x])) + abs(west - int(higher[x - 1]))
-            if class_map == TEXTURE:
-                down = abs(west - int(higher[x - 1])) + abs(east - int(higher[x + 1]))
-                texture = 32 if across > down else 0
-                texture += 16 if north > west else 0
-                classes[i] = texture + (8 if north > east else 0)
+            amounts[i] = across + abs(north - int(higher[i + 1])) + abs(west - int(higher[i]))
+            if texture:
+                down = abs(west - int(higher[i])) + abs(east - int(higher[i + 2]))
+                number = 32 if across > down else 0
+                number += 16 if north > west else 0
+                classes[i] = number + (8 if north > east else 0)
     if class_map == GRID:
-        row = ((grid_row + y - PAD) & 7) * 8
-        low, middle, high = thresholds[0], thresholds[1], thresholds[2]
+        row = ((grid_row + y - PAD) & 7) * PERIOD * LEVELS
+        low, middle, high = np.int32(thresholds[0]), np.int32(thresholds[1]), np.int32(thresholds[2])
         for i in range(width):
             amount = amounts[i]
             level = (1 if amount > low else 0) + (1 if amount > middle else 0) + (1 if amount > high else 0)
-            classes[i] = (row + ((grid_column + i) & 7)) * 4 + level
+            classes[i] = row + ((grid_column + i) & 7) * LEVELS + level
     else:
         for k in range(7):
-            threshold = thresholds[k]
+            threshold = np.int32(thresholds[k])
             for i in range(width):
                 classes[i] += 1 if amounts[i] > threshold else 0
 
 
 @kernel
-def _sum_known(
+def _dot_own(above: Padded, higher: Padded, highest: Padded, table: Weights, j: int, k: int) -> int:
+    """Sum of the taps of the rows above for sample j of a block; its weights begin at place k of ``table``."""
+    return int(
+        above[j + 3] * table[k + 3 * SPAN]
+        + above[j + 2] * table[k + 4 * SPAN]
+        + above[j + 4] * table[k + 5 * SPAN]
+        + above[j + 1] * table[k + 6 * SPAN]
+        + above[j + 5] * table[k + 7 * SPAN]
+        + above[j + 6] * table[k + 8 * SPAN]
+        + higher[j + 3] * table[k + 9 * SPAN]
+        + higher[j + 2] * table[k + 10 * SPAN]
+        + higher[j + 4] * table[k + 11 * SPAN]
+        + higher[j + 1] * table[k + 12 * SPAN]
+        + higher[j + 5] * table[k + 13 * SPAN]
+        + highest[j + 3] * table[k + 14 * SPAN]
+        + highest[j + 4] * table[k + 15 * SPAN]
+        + table[k + (TAPS - 1) * SPAN]
+    )
+
+
+@kernel
+def _dot_first(above: Padded, here: Padded, below: Padded, table: Weights, j: int, k: int) -> int:
+    """The same in the first reference."""
+    return int(
+        here[j + 3] * table[k + 16 * SPAN]
+        + here[j + 2] * table[k + 17 * SPAN]
+        + here[j + 4] * table[k + 18 * SPAN]
+        + above[j + 3] * table[k + 19 * SPAN]
+        + above[j + 2] * table[k + 20 * SPAN]
+        + above[j + 4] * table[k + 21 * SPAN]
+        + below[j + 3] * table[k + 22 * SPAN]
+        + below[j + 2] * table[k + 23 * SPAN]
+        + below[j + 4] * table[k + 24 * SPAN]
+    )
+
+
+@kernel
+def _dot_second(above: Padded, here: Padded, below: Padded, table: Weights, j: int, k: int) -> int:
+    """The same in the second reference."""
+    return int(
+        here[j + 3] * table[k + 25 * SPAN]
+        + here[j + 2] * table[k + 26 * SPAN]
+        + here[j + 4] * table[k + 27 * SPAN]
+        + above[j + 3] * table[k + 28 * SPAN]
+        + below[j + 3] * table[k + 29 * SPAN]
+    )
+
+
+@kernel
+def _dot_west(here: Padded, table: Weights, j: int, k: int) -> int:
+    """The same of W, WW and WWW."""
+    return int(here[j + 2] * table[k] + here[j + 1] * table[k + SPAN] + here[j] * table[k + 2 * SPAN])
+
+
+@kernel
+def _sum_blocks(
     plane: Padded,
     first: Padded,
     second: Padded,
     references: int,
+    west: bool,
     y: int,
     width: int,
-    classes: Integers,
-    weights: Integers,
-    sums: Integers,
+    grid_column: int,
+    classes: Padded,
+    table: Weights,
+    partial: Weights,
+    sums: Weights,
 ) -> None:
-    """Weighted sums of all taps of row y but W, WW and WWW."""
-    above, higher, highest = plane[y - 1], plane[y - 2], plane[y - 3]
-    constant = weights.shape[1] - 1
+    """Weighted sums of the taps of row y under the grid class map; those of W, WW and WWW if ``west``.
+
+    Blocks of the row begin where the grid does, so that ``table`` (TAPS * SPAN,), a row of a grid table, has the
+    weights of a block side by side for each tap and level: processors weigh many samples at a time, at all levels,
+    and the level of each sample picks its sum. Sample i stands at place ``grid_column`` + i of ``classes`` and
+    ``sums``; ``partial`` has room for SPAN sums. A block may reach beyond its row, into what stands next in the plane.
+    """
+    stride = plane.shape[1]
+    own, nearest, other = plane.reshape(-1), first.reshape(-1), second.reshape(-1)
+    for b in range(0, grid_column + width, BLOCK):
+        start = y * stride + b - grid_column
+        above, here, below = own[start - stride :], own[start - 2 * stride :], own[start - 3 * stride :]
+        for j in range(BLOCK):
+            one, two = _dot_own(above, here, below, table, j, j), _dot_own(above, here, below, table, j, j + BLOCK)
+            three = _dot_own(above, here, below, table, j, j + 2 * BLOCK)
+            four = _dot_own(above, here, below, table, j, j + 3 * BLOCK)
+            partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
+        if west:
+            here = own[start:]
+            for j in range(BLOCK):
+                one = partial[j] + _dot_west(here, table, j, j)
+                two = partial[j + BLOCK] + _dot_west(here, table, j, j + BLOCK)
+                three = partial[j + 2 * BLOCK] + _dot_west(here, table, j, j + 2 * BLOCK)
+                four = partial[j + 3 * BLOCK] + _dot_west(here, table, j, j + 3 * BLOCK)
+                partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
+        if references > 0:
+            above, here, below = nearest[start - stride :], nearest[start:], nearest[start + stride :]
+            for j in range(BLOCK):
+                one = partial[j] + _dot_first(above, here, below, table, j, j)
+                two = partial[j + BLOCK] + _dot_first(above, here, below, table, j, j + BLOCK)
+                three = partial[j + 2 * BLOCK] + _dot_first(above, here, below, table, j, j + 2 * BLOCK)
+                four = partial[j + 3 * BLOCK] + _dot_first(above, here, below, table, j, j + 3 * BLOCK)
+                partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
+        if references > 1:
+            above, here, below = other[start - stride :], other[start:], other[start + stride :]
+            for j in range(BLOCK):
+                one = partial[j] + _dot_second(above, here, below, table, j, j)
+                two = partial[j + BLOCK] + _dot_second(above, here, below, table, j, j + BLOCK)
+                three = partial[j + 2 * BLOCK] + _dot_second(above, here, below, table, j, j + 2 * BLOCK)
+                four = partial[j + 3 * BLOCK] + _dot_second(above, here, below, table, j, j + 3 * BLOCK)
+                partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
+        levels, out = classes[b:], sums[b:]
+        for j in range(BLOCK):
+            one, two = partial[j], partial[j + BLOCK]
+            three, four = partial[j + 2 * BLOCK], partial[j + 3 * BLOCK]
+            level = levels[j] & (LEVELS - 1)
+            low, high = (one if level == 0 else two), (three if level == 2 else four)
+            out[j] = low if level < 2 else high
+
+
+@kernel
+def _sum_taps(
+    plane: Padded,
+    first: Padded,
+    second: Padded,
+    references: int,
+    west: bool,
+    y: int,
+    width: int,
+    classes: Padded,
+    weights: Weights,
+    sums: Weights,
+) -> None:
+    """Weighted sums of the taps of row y; those of W, WW and WWW if ``west``."""
+    here, above, higher, highest = plane[y], plane[y - 1], plane[y - 2], plane[y - 3]
     for i in range(width):
-        x = i + PAD
         w = weights[classes[i]]
         sums[i] = (
-            int(above[x]) * w[3]
-            + int(above[x - 1]) * w[4]
-            + int(above[x + 1]) * w[5]
-            + int(above[x - 2]) * w[6]
-            + int(above[x + 2]) * w[7]
-            + int(above[x + 3]) * w[8]
-            + int(higher[x]) * w[9]
-            + int(higher[x - 1]) * w[10]
-            + int(higher[x + 1]) * w[11]
-            + int(higher[x - 2]) * w[12]
-            + int(higher[x + 2]) * w[13]
-            + int(highest[x]) * w[14]
-            + int(highest[x + 1]) * w[15]
-            + CONSTANT * w[constant]
+            above[i + 3] * w[3]
+            + above[i + 2] * w[4]
+            + above[i + 4] * w[5]
+            + above[i + 1] * w[6]
+            + above[i + 5] * w[7]
+            + above[i + 6] * w[8]
+            + higher[i + 3] * w[9]
+            + higher[i + 2] * w[10]
+            + higher[i + 4] * w[11]
+            + higher[i + 1] * w[12]
+            + higher[i + 5] * w[13]
+            + highest[i + 3] * w[14]
+            + highest[i + 4] * w[15]
+            + CONSTANT * w[w.shape[0] - 1]
         )
+    if west:
+        for i in range(width):
+            w = weights[classes[i]]
+            sums[i] += here[i + 2] * w[0] + here[i + 1] * w[1] + here[i] * w[2]
     if references > 0:
         north, here, south = first[y - 1], first[y], first[y + 1]
         for i in range(width):
-            x = i + PAD
             w = weights[classes[i]]
             sums[i] += (
-                int(here[x]) * w[16]
-                + int(here[x - 1]) * w[17]
-                + int(here[x + 1]) * w[18]
-                + int(north[x]) * w[19]
-                + int(north[x - 1]) * w[20]
-                + int(north[x + 1]) * w[21]
-                + int(south[x]) * w[22]
-                + int(south[x - 1]) * w[23]
-                + int(south[x + 1]) * w[24]
+                here[i + 3] * w[16]
+                + here[i + 2] * w[17]
+                + here[i + 4] * w[18]
+                + north[i + 3] * w[19]
+                + north[i + 2] * w[20]
+                + north[i + 4] * w[21]
+                + south[i + 3] * w[22]
+                + south[i + 2] * w[23]
+                + south[i + 4] * w[24]
             )
     if references > 1:
         north, here, south = second[y - 1], second[y], second[y + 1]
         for i in range(width):
-            x = i + PAD
             w = weights[classes[i]]
             sums[i] += (
-                int(here[x]) * w[25]
-                + int(here[x - 1]) * w[26]
-                + int(here[x + 1]) * w[27]
-                + int(north[x]) * w[28]
-                + int(south[x]) * w[29]
+                here[i + 3] * w[25]
+                + here[i + 2] * w[26]
+                + here[i + 4] * w[27]
+                + north[i + 3] * w[28]
+                + south[i + 3] * w[29]
             )
 
 
 @kernel
-def _replace_first_row(first: Padded, references: int, width: int, sums: Integers) -> None:
-    """The first row is predicted as W + P - P_W; ``sums`` takes what is known of it."""
+def _sum_first_row(plane: Padded, first: Padded, references: int, west: bool, width: int, sums: Weights) -> None:
+    """The first row is predicted as W + P - P_W; that of W if ``west``."""
     for i in range(width):
-        sums[i] = 0
+        total = 0
         if references > 0:
-            sums[i] = (int(first[PAD, i + PAD]) - int(first[PAD, i + PAD - 1])) << WEIGHT_BITS
+            total = int(first[PAD, i + PAD]) - int(first[PAD, i + PAD - 1])
+        if west:
+            total += int(plane[PAD, i + PAD - 1])
+        sums[i] = total << WEIGHT_BITS
 
 
 @kernel
@@ -217,38 +350,36 @@ def _sum_marks(
     references: int,
     y: int,
     width: int,
-    classes: Integers,
+    classes: Padded,
     offsets: Integers,
     weights: Integers,
-    sums: Integers,
+    sums: Padded,
 ) -> None:
-    """Weighted sums of the marks around row y but those of W and WW."""
-    above, higher = marks[y - 1], marks[y - 2]
+    """Weighted sums of the marks around row y but those of W and WW, and the offsets of classes."""
+    above, higher = marks[y - 1, PAD - 1 :], marks[y - 2, PAD:]
     for i in range(width):
-        x = i + PAD
-        sums[i] = (
-            offsets[classes[i]]
-            + int(above[x]) * weights[2]
-            + int(above[x - 1]) * weights[3]
-            + int(above[x + 1]) * weights[4]
-            + int(higher[x]) * weights[5]
+        sums[i] = offsets[classes[i]]
+    for i in range(width):
+        sums[i] += (
+            int(above[i + 1]) * weights[2]
+            + int(above[i]) * weights[3]
+            + int(above[i + 2]) * weights[4]
+            + int(higher[i]) * weights[5]
         )
     if references > 0:
-        north, here, south = first[y - 1], first[y], first[y + 1]
+        north, here, south = first[y - 1, PAD:], first[y, PAD - 1 :], first[y + 1, PAD:]
         for i in range(width):
-            x = i + PAD
             sums[i] += (
-                int(here[x]) * weights[6]
-                + int(here[x - 1]) * weights[7]
-                + int(here[x + 1]) * weights[8]
-                + int(north[x]) * weights[9]
-                + int(south[x]) * weights[10]
+                int(here[i + 1]) * weights[6]
+                + int(here[i]) * weights[7]
+                + int(here[i + 2]) * weights[8]
+                + int(north[i]) * weights[9]
+                + int(south[i]) * weights[10]
             )
     if references > 1:
-        here = second[y]
+        here = second[y, PAD - 1 :]
         for i in range(width):
-            x = i + PAD
-            sums[i] += int(here[x]) * weights[11] + int(here[x - 1]) * weights[12] + int(here[x + 1]) * weights[13]
+            sums[i] += int(here[i + 1]) * weights[11] + int(here[i]) * weights[12] + int(here[i + 2]) * weights[13]
 
 
 @kernel
@@ -289,7 +420,7 @@ def accumulate(
     Exact integers. Returns 0.
     """
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    classes, amounts = np.zeros(width, np.int64), np.zeros(width, np.int64)
+    classes, amounts = np.zeros(width, np.int32), np.zeros(width, np.int32)
     marks = np.zeros(plane.shape, np.uint8)
     size = equations.shape[1]
     values = np.zeros(size, np.int64)
@@ -326,6 +457,102 @@ def accumulate(
 
 
 @kernel
+def _predict_row(
+    plane: Padded,
+    first: Padded,
+    second: Padded,
+    references: int,
+    class_map: int,
+    grid_row: int,
+    grid_column: int,
+    west: bool,
+    y: int,
+    width: int,
+    thresholds: Integers,
+    weights: Weights,
+    table: Weights,
+    amounts: Padded,
+    partial: Weights,
+    classes: Padded,
+    sums: Weights,
+) -> None:
+    """``classes`` and ``sums`` of row y, sample i at place ``grid_column`` + i; see ``trace``."""
+    numbers, totals = classes[grid_column:], sums[grid_column:]
+    classify_row(plane, first, references, class_map, grid_row, grid_column, y, width, thresholds, numbers, amounts)
+    if y == PAD:
+        _sum_first_row(plane, first, references, west, width, totals)
+    elif class_map == GRID:
+        row = table[(grid_row + y - PAD) & 7]
+        _sum_blocks(plane, first, second, references, west, y, width, grid_column, classes, row, partial, sums)
+    else:
+        _sum_taps(plane, first, second, references, west, y, width, numbers, weights, totals)
+
+
+@kernel
+def _trace_row(
+    plane: Padded,
+    first: Padded,
+    second: Padded,
+    marks: Marks,
+    first_marks: Marks,
+    second_marks: Marks,
+    references: int,
+    class_map: int,
+    grid_row: int,
+    grid_column: int,
+    y: int,
+    width: int,
+    thresholds: Integers,
+    weights: Weights,
+    table: Weights,
+    offsets: Integers,
+    mark_weights: Integers,
+    maximum: int,
+    amounts: Padded,
+    partial: Weights,
+    classes: Padded,
+    sums: Weights,
+    fine: Padded,
+    energy: Padded,
+) -> None:
+    """``fine`` predictions, ``classes``, ``energy`` and ``marks`` of row y of a known plane; see ``trace``."""
+    _open(plane, marks, y)
+    _predict_row(
+        plane,
+        first,
+        second,
+        references,
+        class_map,
+        grid_row,
+        grid_column,
+        True,
+        y,
+        width,
+        thresholds,
+        weights,
+        table,
+        amounts,
+        partial,
+        classes,
+        sums,
+    )
+    row, mark, known = plane[y, PAD:], marks[y, PAD:], sums[grid_column:]
+    limit = maximum << FRACTION_BITS
+    for i in range(width):
+        fine[i] = max(0, min(limit, known[i] >> (WEIGHT_BITS - FRACTION_BITS)))
+    for i in range(width):
+        mark[i] = _mark(abs(int(fine[i]) - (int(row[i]) << FRACTION_BITS)))
+    numbers = classes[grid_column:]
+    _sum_marks(marks, first_marks, second_marks, references, y, width, numbers, offsets, mark_weights, energy)
+    near, far = mark_weights[0], mark_weights[1]
+    west = marks[y, PAD - 2 :]
+    for i in range(width):
+        total = energy[i] + int(west[i + 1]) * near + int(west[i]) * far
+        energy[i] = max(0, min(ENERGIES - 1, total >> 8))
+    _close(plane, marks, y, width)
+
+
+@kernel
 def trace(
     plane: Padded,
     first: Padded,
@@ -338,7 +565,8 @@ def trace(
     grid_row: int,
     grid_column: int,
     thresholds: Integers,
-    weights: Integers,
+    weights: Weights,
+    table: Weights,
     offsets: Integers,
     mark_weights: Integers,
     maximum: int,
@@ -348,37 +576,102 @@ def trace(
 ) -> int:
     """Predict all samples of a known plane: ``fine`` predictions, class ``numbers``, ``energies``, and ``marks``.
 
-    The first three results have shape (rows, width); ``marks`` is padded like the plane. Returns 0.
+    The first three results have shape (rows, width); ``marks`` is padded like the plane. ``weights`` (classes, taps)
+    and ``table`` (PERIOD, TAPS * SPAN; empty but under the grid class map) are of a type that holds any sum.
+    ``grid_column`` is 0 but under the grid class map. Returns 0.
     """
-    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    classes, sums = np.zeros(width, np.int64), np.zeros(width, np.int64)
+    rows, width = fine.shape
+    classes, amounts = np.zeros(width + MARGIN, np.int32), np.zeros(width, np.int32)
+    sums, partial = np.zeros(width + MARGIN, weights.dtype), np.zeros(SPAN, weights.dtype)
+    for y in range(rows):
+        _trace_row(
+            plane,
+            first,
+            second,
+            marks,
+            first_marks,
+            second_marks,
+            references,
+            class_map,
+            grid_row,
+            grid_column,
+            y + PAD,
+            width,
+            thresholds,
+            weights,
+            table,
+            offsets,
+            mark_weights,
+            maximum,
+            amounts,
+            partial,
+            classes,
+            sums,
+            fine[y],
+            energies[y],
+        )
+        numbers[y] = classes[grid_column : grid_column + width]
+    return 0
+
+
+@kernel
+def find_grid(
+    plane: Padded,
+    marks: Marks,
+    rows: int,
+    width: int,
+    thresholds: Integers,
+    weights: Weights,
+    table: Weights,
+    maximum: int,
+) -> int:
+    """Place of the first sample in the grid (row * 8 + column) under which a plane without references has least marks.
+
+    Looks for the column, then for the row, then for the column again; its first row does not count.
+    """
+    classes, amounts = np.zeros(width + MARGIN, np.int32), np.zeros(width, np.int32)
+    sums, partial = np.zeros(width + MARGIN, weights.dtype), np.zeros(SPAN, weights.dtype)
     limit = maximum << FRACTION_BITS
     for y in range(PAD, PAD + rows):
         _open(plane, marks, y)
-        classify_row(plane, first, references, class_map, grid_row, grid_column, y, width, thresholds, classes, sums)
-        row, out, number, mark = plane[y], fine[y - PAD], numbers[y - PAD], marks[y]
-        if y == PAD:
-            _replace_first_row(first, references, width, sums)
-            for i in range(width):
-                sums[i] += int(row[i + PAD - 1]) << WEIGHT_BITS
-        else:
-            _sum_known(plane, first, second, references, y, width, classes, weights, sums)
-            for i in range(width):
-                w = weights[classes[i]]
-                x = i + PAD
-                sums[i] += int(row[x - 1]) * w[0] + int(row[x - 2]) * w[1] + int(row[x - 3]) * w[2]
-        for i in range(width):
-            value = max(0, min(limit, sums[i] >> (WEIGHT_BITS - FRACTION_BITS)))
-            out[i] = value
-            number[i] = classes[i]
-            mark[i + PAD] = _mark(abs(value - (int(row[i + PAD]) << FRACTION_BITS)))
-        _sum_marks(marks, first_marks, second_marks, references, y, width, classes, offsets, mark_weights, sums)
-        energy = energies[y - PAD]
-        for i in range(width):
-            total = sums[i] + int(mark[i + PAD - 1]) * mark_weights[0] + int(mark[i + PAD - 2]) * mark_weights[1]
-            energy[i] = max(0, min(ENERGIES - 1, total >> 8))
         _close(plane, marks, y, width)
-    return 0
+    row, column = 0, 0
+    for turn in range(3):
+        least, best = -1, 0
+        for place in range(PERIOD):
+            grid_row, grid_column = (place, column) if turn == 1 else (row, place)
+            known, cost = sums[grid_column:], 0
+            for y in range(PAD + 1, PAD + rows):
+                _predict_row(
+                    plane,
+                    plane,
+                    plane,
+                    0,
+                    GRID,
+                    grid_row,
+                    grid_column,
+                    True,
+                    y,
+                    width,
+                    thresholds,
+                    weights,
+                    table,
+                    amounts,
+                    partial,
+                    classes,
+                    sums,
+                )
+                samples = plane[y, PAD:]
+                for i in range(width):
+                    fine = max(0, min(limit, known[i] >> (WEIGHT_BITS - FRACTION_BITS)))
+                    cost += _mark(abs(int(fine) - (int(samples[i]) << FRACTION_BITS)))
+            if least < 0 or cost < least:
+                least, best = cost, place
+        if turn == 1:
+            row = best
+        else:
+            column = best
+    return row * PERIOD + column
 
 
 @kernel
@@ -392,41 +685,86 @@ def _agreement(west: int, north: int, rounded: int, mirrored: bool) -> int:
 @kernel
 def list_operations(
     plane: Padded,
-    fine: Padded,
-    energies: Padded,
+    first: Padded,
+    second: Padded,
+    marks: Marks,
+    first_marks: Marks,
+    second_marks: Marks,
+    references: int,
+    class_map: int,
+    grid_row: int,
+    grid_column: int,
+    thresholds: Integers,
+    weights: Weights,
+    table: Weights,
+    offsets: Integers,
+    mark_weights: Integers,
+    maximum: int,
     contexts: npt.NDArray[np.uint8],
     reaches: Integers,
     plain: Integers,
-    frequencies: Integers,
-    starts: Integers,
+    codes: Padded,
     operations: Padded,
 ) -> int:
     """Write what codes a plane: each operation is start + (frequency << 12) + (bits << 25). Returns their number or -1.
 
-    ``contexts`` (ENERGIES * CELLS,): context of each cell of each energy. By context: ``reaches``, the magnitude from
-    which on escapes are coded; ``plain``, low bits coded plainly; ``frequencies`` and ``starts`` (contexts * 256,).
+    The first parameters are those of ``trace``. ``contexts`` (ENERGIES * CELLS,): context of each cell of each energy.
+    By context: ``reaches``, the magnitude from which on escapes are coded; ``plain``, low bits coded plainly;
+    ``codes`` (contexts * 256,), the operation of each symbol. Returns -1 where ``operations`` has too little room.
     """
-    rows, width = fine.shape
+    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
+    classes, amounts = np.zeros(width + MARGIN, np.int32), np.zeros(width, np.int32)
+    sums, partial = np.zeros(width + MARGIN, weights.dtype), np.zeros(SPAN, weights.dtype)
+    errors, cells = np.zeros(width, np.int32), np.zeros(width, np.int32)
     half = 1 << (FRACTION_BITS - 1)
     count = 0
-    for y in range(rows):
-        row, above, predicted, energy = plane[y + PAD], plane[y + PAD - 1], fine[y], energies[y]
+    for y in range(PAD, PAD + rows):
         if count + 6 * width > operations.shape[0]:
             return -1
+        _trace_row(
+            plane,
+            first,
+            second,
+            marks,
+            first_marks,
+            second_marks,
+            references,
+            class_map,
+            grid_row,
+            grid_column,
+            y,
+            width,
+            thresholds,
+            weights,
+            table,
+            offsets,
+            mark_weights,
+            maximum,
+            amounts,
+            partial,
+            classes,
+            sums,
+            errors,
+            cells,
+        )
+        row, above = plane[y, PAD - 1 :], plane[y - 1, PAD:]
+        # Predictions become errors, energies become cells.
         for i in range(width):
-            value = int(predicted[i])
+            value = int(errors[i])
             rounded = (value + half) >> FRACTION_BITS
             offset = value - (rounded << FRACTION_BITS)
-            error = int(row[i + PAD]) - rounded
-            agreement = _agreement(int(row[i + PAD - 1]), int(above[i + PAD]), rounded, offset < 0)
-            if offset < 0:
-                offset, error = -offset, -error
-            context = int(contexts[int(energy[i]) * CELLS + min(offset >> 1, FOLDS - 1) * AGREEMENTS + agreement])
+            error = int(row[i + 1]) - rounded
+            mirrored = offset < 0
+            agreement = _agreement(int(row[i]), int(above[i]), rounded, mirrored)
+            cells[i] = int(cells[i]) * CELLS + min(abs(offset) >> 1, FOLDS - 1) * AGREEMENTS + agreement
+            errors[i] = -error if mirrored else error
+        for i in range(width):
+            context = int(contexts[cells[i]])
+            error = int(errors[i])
             bits, reach = plain[context], reaches[context]
             high = error >> bits
             symbol = max(-reach, min(reach, high))
-            cell = context * 256 + symbol + reach
-            operations[count] = starts[cell] + (frequencies[cell] << 12) + (SCALE_BITS << 25)
+            operations[count] = codes[context * 256 + symbol + reach]
             count += 1
             if symbol == reach or symbol == -reach:
                 rest = abs(high) - reach + 1
@@ -491,7 +829,8 @@ def decode(
     grid_row: int,
     grid_column: int,
     thresholds: Integers,
-    weights: Integers,
+    weights: Weights,
+    table: Weights,
     offsets: Integers,
     mark_weights: Integers,
     maximum: int,
@@ -510,7 +849,9 @@ def decode(
     gives zeros. Returns OK or BROKEN.
     """
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    classes, sums, energies = np.zeros(width, np.int64), np.zeros(width, np.int64), np.zeros(width, np.int64)
+    classes, amounts = np.zeros(width + MARGIN, np.int32), np.zeros(width, np.int32)
+    sums, partial = np.zeros(width + MARGIN, weights.dtype), np.zeros(SPAN, weights.dtype)
+    known, found, energies = sums[grid_column:], classes[grid_column:], np.zeros(width, np.int32)
     limit = maximum << FRACTION_BITS
     half = 1 << (FRACTION_BITS - 1)
     near, far = mark_weights[0], mark_weights[1]
@@ -518,26 +859,40 @@ def decode(
     end = words.shape[0]
     for y in range(PAD, PAD + rows):
         _open(plane, marks, y)
-        classify_row(plane, first, references, class_map, grid_row, grid_column, y, width, thresholds, classes, sums)
-        _sum_marks(marks, first_marks, second_marks, references, y, width, classes, offsets, mark_weights, energies)
-        if y == PAD:
-            _replace_first_row(first, references, width, sums)
-        else:
-            _sum_known(plane, first, second, references, y, width, classes, weights, sums)
+        _predict_row(
+            plane,
+            first,
+            second,
+            references,
+            class_map,
+            grid_row,
+            grid_column,
+            False,
+            y,
+            width,
+            thresholds,
+            weights,
+            table,
+            amounts,
+            partial,
+            classes,
+            sums,
+        )
+        _sum_marks(marks, first_marks, second_marks, references, y, width, found, offsets, mark_weights, energies)
         row, above, mark = plane[y], plane[y - 1], marks[y]
         west, farther, farthest = int(row[PAD - 1]), int(row[PAD - 2]), int(row[PAD - 3])
         west_mark, farther_mark = int(mark[PAD - 1]), int(mark[PAD - 2])
         for i in range(width):
             if y == PAD:
-                total = sums[i] + (west << WEIGHT_BITS)
+                total = int(known[i]) + (west << WEIGHT_BITS)
             else:
-                k = classes[i]
-                total = sums[i] + west * weights[k, 0] + farther * weights[k, 1] + farthest * weights[k, 2]
+                w = weights[found[i]]
+                total = int(known[i]) + west * int(w[0]) + farther * int(w[1]) + farthest * int(w[2])
             value = max(0, min(limit, total >> (WEIGHT_BITS - FRACTION_BITS)))
             rounded = (value + half) >> FRACTION_BITS
             offset = value - (rounded << FRACTION_BITS)
             mirrored = offset < 0
-            energy = max(0, min(ENERGIES - 1, (energies[i] + west_mark * near + farther_mark * far) >> 8))
+            energy = max(0, min(ENERGIES - 1, (int(energies[i]) + west_mark * near + farther_mark * far) >> 8))
             agreement = _agreement(west, int(above[i + PAD]), rounded, mirrored)
             context = int(contexts[energy * CELLS + min(abs(offset) >> 1, FOLDS - 1) * AGREEMENTS + agreement])
             slot = state & ((1 << SCALE_BITS) - 1)

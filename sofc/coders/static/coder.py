@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import Coder, Plane, PlaneRange
 from sofc.coders.sparse import decode_sparse, encode_sparse
-from sofc.coders.static.plan import PlanePlan, Prediction
+from sofc.coders.static.plan import Integers, PlanePlan, Prediction
 from sofc.coders.static.section import unpack_plan
 from sofc.errors import FormatError
 from sofc.kernels import static
@@ -58,15 +59,16 @@ class StaticCoder(Coder):
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane; that of plane 0 begins with the place of its first sample in the grid, if any."""
-        shifted = [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=True)][: len(self.plans)]
-        predictions = [plan.prediction for plan in self.plans]
-        grid = find_grid(shifted, predictions, ranges, image_rows) if self._uses_grid else 0
+        ranges = ranges[: len(self.plans)]
+        grid = find_grid(planes[0][:image_rows], self.plans[0].prediction, ranges[0]) if self._uses_grid else 0
         operations: list[list[Padded]] = [[] for _ in self.plans]
-        for top in range(0, len(shifted[0]), image_rows):
-            image = [plane[top : top + image_rows] for plane in shifted]
-            traced = trace_image(image, predictions, ranges, grid)
-            for plan, done, found in zip(self.plans, operations, traced, strict=True):
-                done.append(_operations(plan, *found))
+        for top in range(0, len(planes[0]), image_rows):
+            references: list[tuple[Padded, Marks]] = []
+            for plan, plane, span, done in zip(self.plans, planes, ranges, operations, strict=False):
+                own, marks = padded(plane[top : top + image_rows], span.high - span.low, span.low)
+                arguments = _arguments(plan.prediction, references, own, marks, span, largest_of(ranges), grid)
+                done.append(_operations(plan, arguments))
+                references.append((repeat_edges(own), marks))
         streams = [_write(np.concatenate(done) if len(done) > 1 else done[0]) for done in operations]
         if self._uses_grid:
             streams[0] = (bytes([grid]) + streams[0]).rstrip(b"\0")
@@ -87,14 +89,16 @@ class StaticCoder(Coder):
                 raise FormatError(f"{grid} is not a place in the grid")
         decoders = [_Words(stream) for stream in streams[: len(self.plans)]]
         planes = [np.empty((rows, width), np.int32) for _ in self.plans]
+        largest = largest_of(ranges[: len(self.plans)])
         for top in range(0, rows, image_rows):
             height = min(image_rows, rows - top)
             references: list[tuple[Padded, Marks]] = []
             for plan, tables, words, span in zip(self.plans, self._tables, decoders, ranges, strict=False):
-                number = len(references)
-                own, marks = _decode_image(plan, tables, words, references, span.high - span.low, height, width, grid)
+                own, marks = _room(height, width, span.high - span.low)
+                arguments = _arguments(plan.prediction, references, own, marks, span, largest, grid)
+                _decode_image(plan, arguments, tables, words)
                 found = own[static.PAD : -static.PAD, static.PAD : -static.PAD]
-                np.add(found, np.int32(span.low), out=planes[number][top : top + height])
+                np.add(found, np.int32(span.low), out=planes[len(references)][top : top + height])
                 references.append((repeat_edges(own), marks))
         for words in decoders:
             words.finish()
@@ -117,39 +121,25 @@ def trace_image(
     result: list[Traced] = []
     references: list[tuple[Padded, Marks]] = []
     for plane, prediction, span in zip(planes, predictions, ranges, strict=False):
-        maximum = span.high - span.low
-        own, marks = padded(plane, maximum)
-        first, second = pick(prediction, references, own, marks)
+        own, marks = padded(plane, span.high - span.low)
         fine, numbers, energies = (np.empty(plane.shape, np.int32) for _ in range(3))
-        static.trace(
-            own,
-            first[0],
-            second[0],
-            marks,
-            first[1],
-            second[1],
-            len(prediction.references),
-            prediction.class_map,
-            grid >> 3,
-            grid & 7,
-            prediction.thresholds,
-            prediction.weights,
-            prediction.offsets,
-            prediction.mark_weights,
-            maximum,
-            fine,
-            numbers,
-            energies,
-        )
+        arguments = _arguments(prediction, references, own, marks, span, largest_of(ranges), grid)
+        static.trace(*arguments, fine, numbers, energies)
         result.append((own, fine, numbers, energies, marks))
         references.append((repeat_edges(own.copy()), marks))
     return result
 
 
-def padded(plane: Plane, maximum: int) -> tuple[Padded, Marks]:
-    """A padded copy of a plane, the middle of its range all around, and marks to fill."""
-    own = np.full((plane.shape[0] + 2 * static.PAD, plane.shape[1] + 2 * static.PAD), (maximum + 1) // 2, np.int32)
-    own[static.PAD : -static.PAD, static.PAD : -static.PAD] = plane
+def padded(plane: Plane, maximum: int, low: int = 0) -> tuple[Padded, Marks]:
+    """A padded copy of a plane less ``low``, the middle of its range all around, and marks to fill."""
+    own, marks = _room(plane.shape[0], plane.shape[1], maximum)
+    np.subtract(plane, np.int32(low), out=own[static.PAD : -static.PAD, static.PAD : -static.PAD])
+    return own, marks
+
+
+def _room(rows: int, width: int, maximum: int) -> tuple[Padded, Marks]:
+    """A padded plane and marks to fill."""
+    own = np.full((rows + 2 * static.PAD, width + 2 * static.PAD), (maximum + 1) // 2, np.int32)
     return own, np.full(own.shape, static.START_MARK, np.uint8)
 
 
@@ -163,60 +153,97 @@ def repeat_edges(plane: Padded) -> Padded:
     return plane
 
 
-def pick(
-    prediction: Prediction, references: Sequence[tuple[Padded, Marks]], own: Padded, marks: Marks
-) -> list[tuple[Padded, Marks]]:
-    """The two reference planes as the kernels take them; the plane itself stands in for a missing one."""
-    return [*(references[number] for number in prediction.references), (own, marks), (own, marks)][:2]
+class _Arguments(NamedTuple):
+    """What the kernels take of a plane and its prediction, in their order."""
+
+    plane: Padded
+    first: Padded
+    second: Padded
+    marks: Marks
+    first_marks: Marks
+    second_marks: Marks
+    references: int
+    class_map: int
+    grid_row: int
+    grid_column: int
+    thresholds: Integers
+    weights: static.Weights
+    table: static.Weights
+    offsets: Integers
+    mark_weights: Integers
+    maximum: int
+
+
+def _arguments(
+    prediction: Prediction,
+    references: Sequence[tuple[Padded, Marks]],
+    own: Padded,
+    marks: Marks,
+    span: PlaneRange,
+    largest: int,
+    grid: int,
+) -> _Arguments:
+    """Of a plane; it stands itself in for a missing reference. ``largest``: the largest sample of any plane."""
+    first, second = [*(references[number] for number in prediction.references), (own, marks), (own, marks)][:2]
+    on_grid = prediction.class_map == static.GRID
+    return _Arguments(
+        own,
+        first[0],
+        second[0],
+        marks,
+        first[1],
+        second[1],
+        len(prediction.references),
+        prediction.class_map,
+        grid >> 3 if on_grid else 0,
+        grid & 7 if on_grid else 0,
+        prediction.thresholds,
+        *prediction.tables(largest),
+        prediction.offsets,
+        prediction.mark_weights,
+        span.high - span.low,
+    )
+
+
+def largest_of(ranges: Sequence[PlaneRange]) -> int:
+    """The largest sample that any plane may have, planes starting at zero."""
+    return max(span.high - span.low for span in ranges)
 
 
 GRID_ROWS, GRID_COLUMNS = 32, 256
 """Size of the piece, cut from the middle of an image, that its grid is looked for in."""
 
 
-def find_grid(
-    planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], image_rows: int
-) -> int:
-    """Place of the first sample in the 8 x 8 grid (row * 8 + column) under which plane 0's bank predicts best.
-
-    Looks for the column, then for the row, then for the column again.
-    """
-    image = planes[0][:image_rows]
-    if image.size < 4096 or predictions[0].class_map != static.GRID:
+def find_grid(image: Plane, prediction: Prediction, span: PlaneRange) -> int:
+    """Place of the first sample in the 8 x 8 grid (row * 8 + column) under which plane 0's bank predicts best."""
+    if image.size < 4096 or prediction.class_map != static.GRID:
         return 0
-    top, left = (max(0, (side - most) // 2) for side, most in zip(image.shape, (GRID_ROWS, GRID_COLUMNS), strict=True))
+    top, left = (
+        max(0, (side - most) // 2) // static.PERIOD * static.PERIOD
+        for side, most in zip(image.shape, (GRID_ROWS, GRID_COLUMNS), strict=True)
+    )
     piece = image[top : top + GRID_ROWS, left : left + GRID_COLUMNS]
-
-    def cost(row: int, column: int) -> int:
-        place = ((row + top) & 7) * 8 + ((column + left) & 7)
-        marks = trace_image([piece], predictions[:1], ranges, place)[0][4]
-        return int(marks[static.PAD + 1 : -static.PAD, static.PAD : -static.PAD].sum(dtype=np.int64))
-
-    column = min(range(8), key=lambda place: cost(0, place))
-    row = min(range(8), key=lambda place: cost(place, column))
-    return row * 8 + min(range(8), key=lambda place: cost(row, place))
+    maximum = span.high - span.low
+    own, marks = padded(piece, maximum, span.low)
+    rows, width = piece.shape
+    weights, table = prediction.tables(maximum)
+    return int(static.find_grid(own, marks, rows, width, prediction.thresholds, weights, table, maximum))
 
 
-def _operations(plan: PlanePlan, own: Padded, fine: Padded, numbers: Padded, energies: Padded, marks: Marks) -> Padded:
-    size = fine.size + fine.size // 4 + 6 * fine.shape[1]
+def _operations(plan: PlanePlan, arguments: _Arguments) -> Padded:
+    """The operations that code a plane."""
+    samples = arguments.plane.size
+    size = samples + samples // 4
     if plan.levels.plain.any():
-        size += fine.size
+        size += samples
     while True:
         operations = np.empty(size, np.int32)
         count = static.list_operations(
-            own,
-            fine,
-            energies,
-            plan.contexts,
-            plan.reaches,
-            plan.levels.plain,
-            plan.frequencies.ravel(),
-            plan.starts.ravel(),
-            operations,
+            *arguments, plan.contexts, plan.reaches, plan.levels.plain, plan.codes, operations
         )
         if count >= 0:
             return operations[:count]
-        size = 6 * fine.size
+        size = 6 * samples
 
 
 def _write(operations: Padded) -> bytes:
@@ -224,6 +251,7 @@ def _write(operations: Padded) -> bytes:
     words = np.empty(operations.size + 4, np.uint16)
     states = np.full(2, static.STATE_LOW, np.int64)
     start = static.write_operations(operations, operations.size, states, words)
+    assert start >= 0, "an operation writes at most one word"
     head = states.astype("<u4").tobytes()
     return (head + words[start:].astype("<u2").tobytes()).rstrip(b"\0")
 
@@ -247,41 +275,13 @@ class _Words:
 
 def _decode_image(
     plan: PlanePlan,
+    arguments: _Arguments,
     tables: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]],
     words: _Words,
-    references: Sequence[tuple[Padded, Marks]],
-    maximum: int,
-    rows: int,
-    width: int,
-    grid: int,
-) -> tuple[Padded, Marks]:
-    """Decode one plane of one image, samples 0 .. maximum. Raises FormatError."""
-    prediction = plan.prediction
-    own, marks = padded(np.zeros((rows, width), np.int32), maximum)
-    first, second = pick(prediction, references, own, marks)
+) -> None:
+    """Decode one plane of one image. Raises FormatError."""
     status = static.decode(
-        own,
-        first[0],
-        second[0],
-        marks,
-        first[1],
-        second[1],
-        len(prediction.references),
-        prediction.class_map,
-        grid >> 3,
-        grid & 7,
-        prediction.thresholds,
-        prediction.weights,
-        prediction.offsets,
-        prediction.mark_weights,
-        maximum,
-        plan.contexts,
-        plan.reaches,
-        plan.levels.plain,
-        *tables,
-        words.coder,
-        words.words,
+        *arguments, plan.contexts, plan.reaches, plan.levels.plain, *tables, words.coder, words.words
     )
     if status != static.OK:
         raise FormatError("a stream of the static coder leads outside the plane's range")
-    return own, marks

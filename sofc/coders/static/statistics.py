@@ -38,7 +38,7 @@ class Scale:
                 own = prepared[number]
                 first = prepared[self.references[number][0]] if self.references[number] else own
                 width = planes[number].shape[1]
-                classes, amounts = np.zeros(width, np.int64), np.zeros(width, np.int64)
+                classes, amounts = np.zeros(width, np.int32), np.zeros(width, np.int32)
                 for y in range(static.PAD + 1, len(own) - static.PAD):
                     static.classify_row(
                         own, first, len(self.references[number]), static.GRID, 0, 0, y, width, _ZEROS, classes, amounts
