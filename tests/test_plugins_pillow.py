@@ -114,7 +114,7 @@ def test_images_without_a_mode(array: np.ndarray) -> None:
         Image.open(io.BytesIO(sofc.encode(array)))
 
 
-@pytest.mark.parametrize("mode", ["P", "F", "HSV", "YCbCr"])
+@pytest.mark.parametrize("mode", ["F", "HSV", "YCbCr"])
 def test_modes_that_are_refused(mode: str, tmp_path: Path) -> None:
     with pytest.raises(sofc.UsageError, match=f"mode {mode} cannot be saved"):
         Image.new(mode, (3, 3)).save(tmp_path / "x.sofc")
@@ -135,3 +135,24 @@ def test_a_codebook_for_one_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             image.load()
         image.codebook = codebook  # type: ignore[attr-defined]
         assert np.array_equal(np.asarray(image), ARRAYS["1"])
+
+
+@pytest.mark.parametrize("alpha", [None, 3, bytes([0, 99, 255])])
+@pytest.mark.parametrize("colours", [2, 100, 256])
+def test_palette_images(tmp_path: Path, colours: int, alpha: int | bytes | None) -> None:
+    frames = []
+    for _ in range(2):
+        image = Image.fromarray(RANDOM.integers(0, colours, SIZE).astype(np.uint8)).convert("P")
+        image.putpalette(RANDOM.bytes(3 * colours))
+        if alpha is not None:
+            image.info["transparency"] = alpha
+        frames.append(image)
+    frames[0].save(tmp_path / "x.sofc", save_all=True, append_images=frames[1:])
+    with Image.open(tmp_path / "x.sofc") as again:
+        assert again.n_frames == 2
+        for number in (1, 0):
+            again.seek(number)
+            assert again.mode == "P"
+            assert np.array_equal(np.asarray(again), np.asarray(frames[number]))
+            mode = "RGB" if alpha is None else "RGBA"
+            assert np.array_equal(np.asarray(again.convert(mode)), np.asarray(frames[number].convert(mode)))

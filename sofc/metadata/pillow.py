@@ -22,7 +22,7 @@ def read(path: Path) -> list[Metadata]:
     try:
         with Image.open(path) as image:
             info = image.info
-            palette = _palette(image)
+            palette = palette_in(image)
     except UnidentifiedImageError:
         return []
     items = [
@@ -40,8 +40,8 @@ def read(path: Path) -> list[Metadata]:
     return items
 
 
-def _palette(image: Any) -> Palette | None:
-    """The colours of a palette image."""
+def palette_in(image: Any) -> Palette | None:
+    """The colours of a palette image of Pillow's; None for other images, and those that are damaged."""
     if image.mode != "P":
         return None
     try:
@@ -49,6 +49,9 @@ def _palette(image: Any) -> Palette | None:
     except OSError:  # as getting at the samples will say
         return None
     transparent = image.info.get("transparency")
+    if isinstance(transparent, bytes):
+        given = transparent.ljust(len(colours), bytes([OPAQUE]))[: len(colours)]
+        return Palette(colours, np.frombuffer(given, np.uint8))
     if not isinstance(transparent, int) or transparent >= len(colours):
         return Palette(colours)
     alpha = np.full(len(colours), OPAQUE, np.uint8)

@@ -6,7 +6,7 @@ of more than one component either, nor for more than 4 components: such images a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, ImageSequence
 
 import sofc
+from sofc.metadata.palette import Palette, in_8_bits, palette_item, palette_of
+from sofc.metadata.pillow import palette_in
 from sofc.plugins._metadata import describe
 from sofc.plugins._options import decode_settings, encode_settings
 
@@ -81,6 +83,9 @@ class SofcImageFile(ImageFile.ImageFile):
             file.seek(0)
             samples = sofc.decode(file, image=self._number, **decode_settings(self.codebook, {}))
             loaded = _image_of(samples, self.mode)
+            if self._colours is not None:
+                loaded.putpalette(in_8_bits(self._colours).tobytes())
+                self.palette = loaded.palette
             self.im = loaded.im
             self.readonly = loaded.readonly
             self._loaded = self._number
@@ -91,10 +96,14 @@ class SofcImageFile(ImageFile.ImageFile):
 
     def _show(self, number: int) -> None:
         header = self._reader.header_of(number)
-        self._mode = _mode_of(header.format)
+        items = (*self._reader.metadata_of(number), *self._reader.metadata)
+        self._colours = _palette(header.format, items)
+        self._mode = _mode_of(header.format) if self._colours is None else "P"
         self._size = header.width, header.height or 0
         described: Any = {**self._of_file, **describe(self._reader.metadata_of(number))}
         self.info = {"declared_bits": header.format.declared_bits, **described}
+        if self._colours is not None and self._colours.alpha is not None:
+            self.info["transparency"] = self._colours.alpha.tobytes()
         self.tile = []  # nothing for Pillow's own decoders
         self._number = number
 
@@ -112,8 +121,19 @@ def _mode_of(samples: sofc.PixelFormat) -> str:
         ) from None
 
 
+def _palette(samples: sofc.PixelFormat, items: Iterable[sofc.Metadata]) -> Palette | None:
+    """The colours of a palette image that Pillow has a mode for."""
+    if (
+        samples.meaning != sofc.Meaning.PALETTE
+        or samples.components != 1
+        or samples.dtype_name not in ("bool", "uint8")
+    ):
+        return None
+    return next((found for found in map(palette_of, items) if found is not None and len(found.colours) <= 256), None)
+
+
 def _image_of(samples: npt.NDArray[Any], mode: str) -> Image.Image:
-    if mode == "CMYK":
+    if mode in ("CMYK", "P"):
         return Image.frombytes(mode, (samples.shape[1], samples.shape[0]), samples.tobytes())
     return Image.fromarray(samples.astype(np.int32) if mode == "I" else samples)
 
@@ -128,6 +148,8 @@ def _samples(image: Image.Image) -> tuple[npt.NDArray[Any], sofc.Meaning]:
         raise sofc.UsageError("this image of mode I has samples of more than 16 bits, which sofc cannot keep")
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16), sofc.Meaning.GRAY
+    if image.mode == "P":
+        return np.asarray(image), sofc.Meaning.PALETTE
     if image.mode not in _MODES:
         raise sofc.UsageError(
             f"an image of mode {image.mode} cannot be saved as it is: convert it first, to one of {', '.join(_MODES)}"
@@ -155,7 +177,9 @@ def _save(image: Image.Image, file: Any, filename: str | bytes, save_all: bool =
     with sofc.open_writer(file, metadata=tuple(_metadata(image)), **settings) as writer:
         for frame in frames:
             samples, meaning = _samples(frame)
-            writer.begin_image(sofc.header_for(samples, declared_bits=declared, meaning=meaning))
+            header = sofc.header_for(samples, declared_bits=declared, meaning=meaning)
+            palette = palette_in(frame)
+            writer.begin_image(header, metadata=() if palette is None else (palette_item(palette),))
             writer.write(samples)
 
 
