@@ -13,9 +13,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import subprocess
 import sys
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +33,7 @@ from sofc.cli.__main__ import main as command
 from sofc.imagefiles import Samples, load, sources, walk
 
 Array = npt.NDArray[Any]
+Run = Callable[..., tuple[int, str]]
 PER_FOLDER = 3
 MANY = 100
 """Images in a file from which on they are not decoded into image files as well."""
@@ -96,6 +99,7 @@ class Verdict:
 
     path: Path
     opened: dict[str, str] = field(default_factory=dict)  # reader: types of the samples
+    integers: bool = False
     stored: str = ""
     same_as: list[str] = field(default_factory=list)
     refusal: str = ""
@@ -172,8 +176,15 @@ def same(ours: list[Array], theirs: list[Array]) -> bool:
     return len(ours) == len(theirs) and all(map(same_image, ours, theirs))
 
 
-def run(*arguments: str | Path) -> tuple[int, str]:
-    """The command in this process: its status, and what it says of errors."""
+def as_process(*arguments: str | Path) -> tuple[int, str]:
+    """The command in a process of its own: its status, and what it says of errors."""
+    line = [sys.executable, "-m", "sofc", *map(str, arguments)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def here(*arguments: str | Path) -> tuple[int, str]:
+    """The command in this process."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         status = command([str(argument) for argument in arguments])
@@ -185,7 +196,7 @@ def raw_bytes(samples: list[Samples]) -> bytes:
     return b"".join(one.array.astype(one.array.dtype.newbyteorder("<"), copy=False).tobytes() for one in samples)
 
 
-def through_command(path: Path, work: Path, verdict: Verdict) -> list[Array] | None:
+def through_command(path: Path, work: Path, verdict: Verdict, run: Run) -> list[Array] | None:
     """Encode and decode; the samples, or None where the file is refused."""
     coded = work / "coded.sofc"
     status, said = run("encode", "-q", "-e", EFFORT, path, "-o", coded)
@@ -231,7 +242,7 @@ def through_imageio(frames: list[Array], work: Path, verdict: Verdict) -> None:
         verdict.wrong.append("other samples through imageio")
 
 
-def check(path: Path) -> Verdict:
+def check(path: Path, run: Run) -> Verdict:
     """One file, all ways."""
     verdict = Verdict(path)
     views = dict(opened_by(path))
@@ -239,12 +250,13 @@ def check(path: Path) -> Verdict:
         name: f"{len(frames)} x {'/'.join(sorted({frame.dtype.name for frame in frames}))}"
         for name, frames in views.items()
     }
+    verdict.integers = any(map(fits, views.values()))
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        ours = through_command(path, work, verdict)
+        ours = through_command(path, work, verdict, run)
         corrupt = path.parent.name == "pngsuite" and path.name.startswith("x")
         if ours is None:
-            if not corrupt and any(fits(frames) for frames in views.values()):
+            if not corrupt and verdict.integers:
                 verdict.wrong.append("refused, but can be read")
         else:
             verdict.same_as = [name for name, frames in views.items() if same(ours, frames)]
@@ -275,6 +287,23 @@ def folders(root: Path) -> Iterator[tuple[Path, list[Path]]]:
             yield folder, inside
 
 
+def summarize(root: Path, verdicts: list[Verdict]) -> None:
+    """A row for each folder."""
+    print("\n## In short\n\n| folder | files | open as integers | coded | refused |\n| --- | --- | --- | --- | --- |")
+    for folder in dict.fromkeys(one.path.parent for one in verdicts):
+        inside = [one for one in verdicts if one.path.parent == folder]
+        refusals = Counter(one.refusal for one in inside if one.refusal)
+        told = "; ".join(f"{count} x {refusal}" for refusal, count in refusals.items()) or "none"
+        cells = (
+            folder.relative_to(root).as_posix(),
+            len(inside),
+            sum(one.integers for one in inside),
+            len(inside) - refusals.total(),
+            told.replace("|", "/"),
+        )
+        print(f"| {' | '.join(map(str, cells))} |")
+
+
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -295,8 +324,9 @@ def main() -> int:
         print(f"\n## {relative}\n\n{len(chosen)} of {len(paths)} files\n")
         print("| file | opened, images x type | stored by sofc | outcome |\n| --- | --- | --- | --- |")
         for path in chosen:
-            verdicts.append(check(path))
+            verdicts.append(check(path, as_process if path == chosen[0] else here))
             print(verdicts[-1].row, flush=True)
+    summarize(args.folder, verdicts)
     wrong = [verdict for verdict in verdicts if verdict.wrong]
     refused = sum(bool(verdict.refusal) for verdict in verdicts)
     names = ", ".join(str(one.path.relative_to(args.folder)) for one in wrong) or "none"
