@@ -13,7 +13,11 @@ from typing import BinaryIO
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that appears under ``path``, replacing what was there, once the block ends without an error."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".part", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        # Of the file that was asked for, not of one that nobody knows.
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
