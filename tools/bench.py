@@ -26,7 +26,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -111,14 +111,16 @@ def sofc_codec(
     coder: str | None,
     codebook: Codebook | CodebookPicker | None,
     *,
+    effort: int | None = None,
     threads: int = 1,
     band_rows: int | None = None,
 ) -> Codec:
-    """sofc's coder of that name (None: the one that sofc picks), with one-shot calls."""
+    """sofc's coder of that name (None: the one that sofc picks, for ``effort``), with one-shot calls."""
     known = {codebook.id: codebook} if isinstance(codebook, Codebook) else {}
     without = "sofc, no codebook" if codebook is None else "sofc, built-in codebook"
+    name = f"sofc, effort {effort}" if effort else f"sofc, {coder}" if coder else without
     return Codec(
-        f"sofc, {coder}" if coder else without,
+        name if threads == 1 else f"{name}, {threads} threads",
         lambda image: True,
         lambda image: image,
         lambda image, declared_bits: sofc.encode(
@@ -126,11 +128,12 @@ def sofc_codec(
             declared_bits=declared_bits,
             codebook=codebook,
             coder=coder,
+            effort=effort or 5,
             band_rows=band_rows,
             threads=threads,
             verify=False,
         ),
-        lambda data, _: sofc.decode(data, codebooks=known),
+        lambda data, _: sofc.decode(data, codebooks=known, threads=threads),
     )
 
 
@@ -168,12 +171,23 @@ def _same(image: Image, decoded: Image) -> bool:
     return image.shape == decoded.shape and image.dtype == decoded.dtype and bool(np.array_equal(image, decoded))
 
 
-TITLES = ("codec", "total ratio", "with codebook", "mean ratio", "bits/sample", "encode MB/s", "decode MB/s")
+TITLES = (
+    "codec",
+    "total ratio",
+    "with codebook",
+    "mean ratio",
+    "bits/sample",
+    "bytes over JPEG XL 9",
+    "encode MB/s",
+    "decode MB/s",
+)
+YARDSTICK = "JPEG XL, effort 9"
 
 
 def table(results: Sequence[tuple[str, Result | None]]) -> str:
     """The results as a Markdown table."""
     rows = [TITLES, tuple("---" for _ in TITLES)]
+    yardstick = next((result for name, result in results if name == YARDSTICK), None)
     for name, result in results:
         if result is None:
             rows.append((name, *("-" for _ in TITLES[1:])))
@@ -186,6 +200,7 @@ def table(results: Sequence[tuple[str, Result | None]]) -> str:
                 charged,
                 f"{result.mean_ratio:.3f}",
                 f"{result.bits_per_sample:.3f}",
+                f"{sum(result.coded_sizes) / sum(yardstick.coded_sizes):.3f}" if yardstick else "-",
                 f"{result.encode_speed:.2f}",
                 f"{result.decode_speed:.2f}",
             )
@@ -240,6 +255,10 @@ def _names(text: str, known: Sequence[str]) -> list[str]:
     return names
 
 
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",") if number]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -250,9 +269,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--coders",
         type=lambda text: _names(text, list(CODERS)),
-        default=["shape"],
         metavar="LIST",
-        help=f"sofc's coders, comma-separated, of {', '.join(CODERS)} (default: shape)",
+        help=f"sofc's coders, comma-separated, of {', '.join(CODERS)} (default: shape, or none with --efforts)",
+    )
+    parser.add_argument(
+        "--efforts", type=_numbers, default=[], metavar="LIST", help="sofc at these efforts, with one codebook for all"
     )
     parser.add_argument("--untrained", action="store_true", help="also sofc without any codebook")
     parser.add_argument("--builtin", action="store_true", help="also sofc with the codebooks that are built in")
@@ -269,7 +290,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N test images")
     parser.add_argument("--train-limit", type=int, metavar="N", help="only the first N training images")
     parser.add_argument("--band-rows", type=int, metavar="N", help="height of sofc's bands (default: sofc's own)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads for sofc (default: 1)")
+    parser.add_argument("--threads", type=_numbers, default=[1], metavar="LIST", help="threads for sofc (default: 1)")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), metavar="N", help="processes for training (default: all cores)"
     )
@@ -278,31 +299,58 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _codebook(options: argparse.Namespace, coder: str) -> tuple[Codebook, float]:
-    """The codebook given or trained for a coder, and the seconds that training took."""
+def _codebook(options: argparse.Namespace, coder: str | None) -> tuple[Codebook, float]:
+    """The codebook given or trained for a coder (None: for all efforts), and the seconds that training took."""
     if options.codebook is not None:
         return Codebook.from_bytes(options.codebook.read_bytes()), 0.0
     training = sources(options.train, recursive=options.recursive, threshold=options.threshold)
     start = time.perf_counter()
     with ProcessPoolExecutor(options.workers) as executor:
         trained = sofc.train(
-            training[: options.train_limit], name=f"bench-{coder}", coder=coder, held_out=0, executor=executor
+            training[: options.train_limit],
+            name=f"bench-{coder or 'efforts'}",
+            coder=coder,
+            held_out=0,
+            executor=executor,
         )
     return trained.codebook, time.perf_counter() - start
 
 
-def _measure_coder(options: argparse.Namespace, coder: str | None, images: Sequence[Samples]) -> Result:
-    codebook, seconds = None, 0.0
-    if coder not in (None, RawCoder.name):
-        codebook, seconds = _codebook(options, coder)
-        trained = f", trained in {seconds:.1f} s by {options.workers} processes" if seconds else ""
-        print(f"codebook for {coder}: {len(codebook.to_bytes())} bytes{trained}", flush=True)
-    codec = sofc_codec(coder, codebook, threads=options.threads, band_rows=options.band_rows)
-    result = measure(codec, images)
-    assert result is not None, "sofc takes every image that it can load"
-    result.codebook_size = len(codebook.to_bytes()) if codebook else 0
-    result.training_seconds = seconds
-    return result
+def _measure_own(options: argparse.Namespace, images: Sequence[Samples]) -> Iterator[Result]:
+    """sofc with every coder, effort and number of threads that was asked for."""
+    coders: list[str | None] = [*(options.coders or ([] if options.efforts else ["shape"]))]
+    runs: list[tuple[str | None, list[int | None]]] = [(coder, [None]) for coder in coders]
+    if options.efforts:
+        runs.append((None, options.efforts))
+    for coder, efforts in runs:
+        codebook, seconds = None, 0.0
+        if coder != RawCoder.name:
+            codebook, seconds = _codebook(options, coder)
+            trained = f", trained in {seconds:.1f} s by {options.workers} processes" if seconds else ""
+            print(f"codebook for {coder or 'all efforts'}: {len(codebook.to_bytes())} bytes{trained}", flush=True)
+        for effort in efforts:
+            yield from _measure_threads(options, images, coder, codebook, effort, seconds)
+    if options.untrained:
+        yield from _measure_threads(options, images, None, None)
+    if options.builtin:
+        yield from _measure_threads(options, images, None, builtin_codebook)
+
+
+def _measure_threads(
+    options: argparse.Namespace,
+    images: Sequence[Samples],
+    coder: str | None,
+    codebook: Codebook | CodebookPicker | None,
+    effort: int | None = None,
+    training_seconds: float = 0.0,
+) -> Iterator[Result]:
+    for threads in options.threads:
+        codec = sofc_codec(coder, codebook, effort=effort, threads=threads, band_rows=options.band_rows)
+        result = measure(codec, images)
+        assert result is not None, "sofc takes every image that it can load"
+        result.codebook_size = len(codebook.to_bytes()) if isinstance(codebook, Codebook) else 0
+        result.training_seconds = training_seconds
+        yield result
 
 
 def run(options: argparse.Namespace) -> None:
@@ -313,13 +361,7 @@ def run(options: argparse.Namespace) -> None:
         raise UsageError(f"no images in {', '.join(map(str, options.test))}")
     print(f"{len(images)} images, {sum(map(raw_size, images)) / 1e6:.2f} MB raw", flush=True)
 
-    results: list[tuple[str, Result | None]] = []
-    for coder in [*options.coders, *([None] if options.untrained else [])]:
-        own = _measure_coder(options, coder, images)
-        results.append((own.codec, own))
-    if options.builtin:
-        codec = sofc_codec(None, builtin_codebook, threads=options.threads, band_rows=options.band_rows)
-        results.append((codec.name, measure(codec, images)))
+    results: list[tuple[str, Result | None]] = [(own.codec, own) for own in _measure_own(options, images)]
     for peer in options.peers:
         codec = PEERS[peer]()
         results.append((codec.name, measure(codec, images)))
@@ -350,7 +392,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.codebook is not None and options.train is not None:
         _parser().error("give --train or --codebook, not both")
-    if options.codebook is None and options.train is None and set(options.coders) - {RawCoder.name}:
+    if (
+        options.codebook is None
+        and options.train is None
+        and (options.efforts or set(options.coders or ["shape"]) - {RawCoder.name})
+    ):
         _parser().error(f"a coder other than {RawCoder.name} needs --train or --codebook")
     try:
         run(options)

@@ -27,28 +27,37 @@ PIECE = 1 << 14
 TILE = 64
 
 
-def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> bytes:
-    """The canonical serialisation that checks and digests are taken of.
+def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
+    """The canonical serialisation that checks and digests are taken of; it may be the samples' own memory.
 
     Interleaved, row by row, little-endian, two's complement where signed, one byte a sample if
     coded_bits <= 8, else two.
     """
     kind = "i" if pixel_format.signed else "u"
-    return samples.astype(f"<{kind}{1 if pixel_format.coded_bits <= 8 else 2}").tobytes()
+    stored = np.ascontiguousarray(samples, f"<{kind}{1 if pixel_format.coded_bits <= 8 else 2}")
+    return stored.reshape(-1).data
 
 
 def to_planes(samples: Samples, pixel_format: PixelFormat) -> list[Plane]:
     """One int32 plane for each component, signed samples shifted to 0 .. 2**coded_bits - 1."""
-    shifted = samples.astype(np.int32) - np.int32(pixel_format.low)
-    if samples.ndim == 2:
-        return [shifted]
-    return [np.ascontiguousarray(shifted[:, :, component]) for component in range(samples.shape[2])]
+    components = [samples] if samples.ndim == 2 else [samples[:, :, k] for k in range(samples.shape[2])]
+    planes = [component.astype(np.int32, order="C") for component in components]
+    if pixel_format.low:
+        for plane in planes:
+            plane -= np.int32(pixel_format.low)
+    return planes
 
 
 def from_planes(planes: Sequence[Plane], pixel_format: PixelFormat) -> Samples:
     """Inverse of to_planes, in the format's array type."""
-    shifted = planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
-    return (shifted + np.int32(pixel_format.low)).astype(pixel_format.dtype_name)
+    if pixel_format.low:
+        planes = [plane + np.int32(pixel_format.low) for plane in planes]
+    if len(planes) == 1:
+        return planes[0].astype(pixel_format.dtype_name)
+    samples = np.empty((*planes[0].shape, len(planes)), pixel_format.dtype_name)
+    for component, plane in enumerate(planes):
+        samples[:, :, component] = plane
+    return samples
 
 
 def encode_band(
