@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import train_builtin
 from conftest import DEFAULTS
 from helpers import chunks_of, file_of
 
@@ -118,6 +119,28 @@ def test_salvage_keeps_the_numbers_of_codebooks() -> None:
     decoder.feed(data)
     rows = [event.band.rows for event in decoder.events() if isinstance(event, sofc.BandReady)]
     assert np.array_equal(np.concatenate(rows[-3:]), images[1])
+
+
+def test_training_uses_what_may_be_passed_on() -> None:
+    """Never what is measured, nor test images."""
+    for name in train_builtin.SETS:
+        assert not {"test", "wg04", "tecnick", "medical8", "imagecompression-info"} & set(name.split("/"))
+
+
+def test_parts_are_joined_at_the_nearest_efforts() -> None:
+    vectors = SPEC / "vectors"
+    parts = []
+    for coder, kind in (("context", "gray"), ("static", "gray"), ("static", "colour")):
+        found = sofc.Codebook.from_bytes((vectors / f"{coder}-{kind}.sofcb").read_bytes())
+        parts.append(sofc.Codebook(coder, found.models, found.sections))
+    codebook = train_builtin.joined("joined", parts, "from vectors")
+    first, *others = train_builtin.EFFORTS
+    assert [model.effort for model in codebook.models] == [*others, first, first]
+    for effort in range(1, 10):
+        for components in (1, 3):
+            pixel_format = PixelFormat(components, 8, 8)
+            for model in choose_models(codebook, pixel_format, None, effort):
+                coder_for(codebook, model, pixel_format)
 
 
 def test_the_piece_on_which_models_are_compared() -> None:

@@ -86,6 +86,7 @@ def test_round_trip_of_one_file(run: Run) -> None:
     assert run("decode", "photo.sofc", "-o", "again.pgm") == (0, "photo.sofc -> again.pgm\n", "")
     assert np.array_equal(load(ImageSource(Path("again.pgm"))).array, image)
     assert run("test", "photo.sofc") == (0, "photo.sofc: ok  1 image, 2.00 kB of samples\n", "")
+    assert run("encode", "-f", "-D", "none", "photo.png").out.endswith("  no codebook\n")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ import numpy.typing as npt
 import sofc
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER
+from sofc.coders.context.plan import EFFORTS as CONTEXT_EFFORTS
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources
@@ -50,8 +52,6 @@ SETS = {
     "binary-docs/train": "leptonica, tesseract and TwelveMonkeys test pages, BSD-2, Apache-2 and BSD-3",
     "fashion-mnist/train": "Fashion-MNIST, MIT",
 }
-KEPT_EFFORTS = frozenset({1, 3, 5, 7, 9})
-"""Efforts that get models; the others use the nearest."""
 TILE = 256
 
 
@@ -191,6 +191,18 @@ def deep_photos() -> list[Image]:
     return found + [deepened(gray(image), 3) for image in images_of("isic/train", 4)]
 
 
+def deep_colour() -> list[Image]:
+    """The same in colour."""
+    kodak = images_of("kodak/train")
+    return [deepened(image, 2) for image in kodak[::2]] + [deepened(image, 4) for image in kodak]
+
+
+def middle_photos() -> list[Image]:
+    """Photographs at 10 bits, most of which is noise: what radiographs are like."""
+    found = [reduced(gray(image).astype(np.uint16) * 4, 2) for image in images_of("kodak/train")]
+    return found + [reduced(gray(image).astype(np.uint16) * 4, 3) for image in images_of("isic/train", 3)]
+
+
 def deep_graphics() -> list[Image]:
     """Made images at 16 bits: bodies and patterns in even light, with edges as wide as a sample."""
     random = np.random.default_rng(2)
@@ -221,7 +233,9 @@ def deep_graphics() -> list[Image]:
 def _light(y: npt.NDArray[Any], x: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[Any]:
     """Between 0 and 1, and nearly even."""
     slope = random.uniform(-0.04, 0.04, 5)
-    light: npt.NDArray[Any] = 0.85 + slope[0] * y + slope[1] * x + slope[2] * y * y + slope[3] * x * x + slope[4] * y * x
+    light: npt.NDArray[Any] = (
+        0.85 + slope[0] * y + slope[1] * x + slope[2] * y * y + slope[3] * x * x + slope[4] * y * x
+    )
     return light
 
 
@@ -233,31 +247,42 @@ def pages() -> list[Image]:
 # Codebooks.
 
 
+EFFORTS = (1, 5, 7)
+"""Efforts at which there are models; others use the nearest. The first is the static coder's."""
+
+
 @dataclass(frozen=True)
 class Family:
-    """Images that get models of their own; ``budget``: bytes of trained counters."""
+    """Images that get models of their own.
+
+    ``budget``: bytes of the context coder's trained counters. ``efforts``: those that it is trained for; the others of
+    EFFORTS share the models of the nearest.
+    """
 
     images: Callable[[], list[Image]]
     coders: tuple[str, ...] = ("context", "static")
     budget: int = 60_000
+    efforts: tuple[int, ...] = (5,)
 
 
 CODEBOOKS = {
-    "binary": (Family(pages, ("bilevel",), 120_000),),
+    "binary": (Family(pages, ("bilevel",), 90_000),),
     "common": (
-        Family(gray_photos),
-        Family(scans),
-        Family(gray_graphics),
-        Family(photos),
-        Family(lossy_photos),
-        Family(graphics),
+        Family(gray_photos, budget=90_000, efforts=(5, 7)),
+        Family(scans, budget=70_000, efforts=(5, 7)),
+        Family(gray_graphics, budget=40_000),
+        Family(photos, budget=140_000, efforts=(5, 7)),
+        Family(lossy_photos, budget=50_000),
+        Family(graphics, budget=50_000),
     ),
     "deep": (
-        Family(quiet_scans),
-        Family(noisy_scans),
-        Family(micrographs),
-        Family(deep_photos),
-        Family(deep_graphics),
+        Family(quiet_scans, budget=40_000),
+        Family(noisy_scans, budget=50_000),
+        Family(micrographs, budget=40_000),
+        Family(middle_photos, budget=50_000, efforts=(5, 7)),
+        Family(deep_photos, budget=40_000),
+        Family(deep_graphics, budget=40_000),
+        Family(deep_colour, budget=60_000),
     ),
 }
 
@@ -268,28 +293,38 @@ def train(name: str, executor: Executor | None) -> Codebook:
     for family in CODEBOOKS[name]:
         images = family.images()
         for coder in family.coders:
-            parts.append(
-                sofc.train(
-                    images, name=name, coder=coder, held_out=0, counter_bytes=family.budget, executor=executor
-                ).codebook
-            )
+            parts.append(train_one(images, coder, family, executor))
             size = len(parts[-1].to_bytes())
             print(f"{name}: {family.images.__name__}, {coder}: {len(images)} images, {size} bytes", flush=True)
     used = "".join(f"{folder}: {terms}\n" for folder, terms in SETS.items())
     return joined(name, parts, f"built in; trained by tools/train_builtin.py on parts of\n{used}")
 
 
+def train_one(images: Sequence[Image], coder: str, family: Family, executor: Executor | None) -> Codebook:
+    """The models of one coder for the images of a family."""
+    efforts = {effort: CONTEXT_EFFORTS[effort] for effort in family.efforts}
+    with patch.dict(CONTEXT_EFFORTS, efforts, clear=True):
+        return sofc.train(
+            images, name=coder, coder=coder, held_out=0, counter_bytes=family.budget, executor=executor
+        ).codebook
+
+
 def joined(name: str, parts: Sequence[Codebook], provenance: str) -> Codebook:
-    """One codebook of all the models at KEPT_EFFORTS, without sections that none of them uses."""
+    """One codebook of all the models: of each part at the efforts that are nearest to EFFORTS."""
     models: list[Model] = []
     sections: list[Section] = []
     for part in parts:
-        kept = [model for model in part.models if model.effort in KEPT_EFFORTS]
+        wanted = EFFORTS[:1] if part.name == "static" else EFFORTS[1:] if part.name == "context" else EFFORTS
+        kept = [replace(_nearest(part, effort), effort=effort) for effort in wanted]
         used = sorted({number for model in kept for number in model.sections})
         place = {number: len(sections) + k for k, number in enumerate(used)}
         sections += [part.sections[number] for number in used]
         models += [replace(model, sections=tuple(place[number] for number in model.sections)) for model in kept]
     return Codebook(name, tuple(models), tuple(sections), provenance)
+
+
+def _nearest(codebook: Codebook, effort: int) -> Model:
+    return min(codebook.models, key=lambda model: abs(model.effort - effort))
 
 
 def register(codebook: Codebook) -> None:
