@@ -52,7 +52,10 @@ class _Version(argparse.Action):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments and return its exit status."""
+    """Run the command with these arguments and return its exit status; without them, with those of the process."""
+    if argv is None:
+        # numba imports scipy's linear algebra where there is any: a third of a second for what no kernel uses.
+        sys.modules.setdefault("scipy.linalg", None)  # type: ignore[arg-type]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
     args = build_parser().parse_args(argv)
