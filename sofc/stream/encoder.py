@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
-from sofc.codebook.builtin import builtin_codebook
+from sofc.codebook.builtin import builtin_codebook, is_builtin
 from sofc.coders.bands import encode_band, sample_bytes
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
 from sofc.container import schema
@@ -70,8 +70,9 @@ class Encoder(Sticky):
     ``header`` begins the first image; without it ``begin_image`` does. ``codebook`` is named in the file, or
     put into it with ``embed_codebook``; it may be a function that picks one for images of a format, by default one
     of those that are built in, or None. ``coder`` takes the codebook's models of one coder only, "raw" none;
-    ``effort`` (1-9) picks among them. ``band_rows``: rows of a band, by default about 2**18 pixels; a last
-    band shorter than a quarter of that is joined to the one before. ``verify``: decode each band before its
+    ``effort`` (1-9) picks among them. ``band_rows``: rows of a band, by default about 2**18 pixels, or 2**20 with
+    a built-in codebook; a last band shorter than a quarter of that is joined to the one before.
+    ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
     bands. ``limits``: those of the decoders that are to read the file.
     """
@@ -260,7 +261,9 @@ class Encoder(Sticky):
     def _begin(self, header: ImageHeader, metadata: Iterable[Metadata]) -> None:
         limits = self._limits
         limits.check_header(header)
-        band_rows = self._wanted_band_rows or default_band_rows(header)
+        self._codebook = self._pick(header.format)
+        builtin = self._codebook is not None and is_builtin(self._codebook)
+        band_rows = self._wanted_band_rows or default_band_rows(header, builtin=builtin)
         longest = band_rows + short_rows(band_rows) - 1
         if header.height is not None:
             longest = min(longest, header.height)
@@ -269,7 +272,6 @@ class Encoder(Sticky):
                 f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
-        self._codebook = self._pick(header.format)
         self._choose = partial(choose_models, self._codebook, coder=self._coder, effort=self._effort)
         self._models = self._choose(header.format)
         self._header = header

@@ -8,16 +8,21 @@ from sofc.limits import Limits
 BAND_PIXELS = 1 << 18
 BINARY_BAND_PIXELS = 1 << 22
 """Binary samples are coded fast and take few bits, so that a restart weighs more."""
+BUILTIN_BAND_PIXELS = 1 << 20
+"""Built-in codebooks come from other images: each band has more to learn than with one made for its collection."""
 MIN_BAND_ROWS = 64
 BAND_ROWS_STEP = 8
 SMALL_IMAGE_SAMPLES = 1 << 16
 GROUP_SAMPLES = 1 << 20
 
 
-def default_band_rows(header: ImageHeader) -> int:
-    """Rows of a band: equal parts of at most 2**18 pixels (binary: 2**22), or parts of that size where the height is
-    not known; a multiple of 8, at least 64 unless that breaks the default limits."""
-    pixels = BINARY_BAND_PIXELS if header.format.coded_bits == 1 else BAND_PIXELS
+def default_band_rows(header: ImageHeader, *, builtin: bool = False) -> int:
+    """Rows of a band: equal parts of at most 2**18 pixels (2**20 with a ``builtin`` codebook, 2**22 where samples are
+    binary), or parts of that size where the height is not known; a multiple of 8, at least 64 unless that breaks the
+    default limits."""
+    pixels = BUILTIN_BAND_PIXELS if builtin else BAND_PIXELS
+    if header.format.coded_bits == 1:
+        pixels = BINARY_BAND_PIXELS
     wanted = max(1, pixels // header.width)
     if header.height is not None:
         wanted = -(-header.height // -(-header.height * header.width // pixels))
