@@ -22,9 +22,9 @@ from sofc.image import PixelFormat
 Samples = npt.NDArray[Any]
 """Shape (rows, width) for one component, (rows, width, components) for more."""
 
-PIECE = 1 << 14
-"""Samples of one plane on which models are compared."""
-TILE = 64
+PIECE, PIECE_SHARE = 1 << 14, 16
+"""Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
+TILE = 32
 
 
 def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
@@ -140,16 +140,17 @@ def smallest(
 
 
 def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
-    """Tiles of at most 64 x 64 samples from all over the planes, one below the other, and their height.
+    """Tiles of at most 32 x 32 samples from all over the planes, one below the other, and their height.
 
     They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves. Planes
     of at most PIECE samples are given back whole.
     """
     rows, width = planes[0].shape
-    if rows * width <= PIECE:
+    wanted = max(PIECE, rows * width // PIECE_SHARE)
+    if rows * width <= wanted:
         return list(planes), image_rows
     height, breadth = min(TILE, image_rows), min(TILE, width)
-    tiles = PIECE // (height * breadth)
+    tiles = wanted // (height * breadth)
     images = rows // image_rows
     places = []
     for tile in range(tiles):
