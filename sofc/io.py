@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -39,7 +39,7 @@ from sofc.files import replacing
 from sofc.image import Band, ImageHeader, Meaning, PixelFormat
 from sofc.limits import Limits
 from sofc.stream.directory import Directory, Run, read_chunk, read_directory
-from sofc.stream.layout import is_small
+from sofc.stream.layout import is_frame, is_small
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -149,23 +149,27 @@ def encode_each(
     """The file of all the images in pieces, holding one image or one group of small ones at a time.
 
     ``metadata_of_images``: of the first image, the second and so on, besides that of the file. ``settings`` are those
-    of ``Encoder``; with ``band_rows`` among them small images are cut into bands too. Raises UsageError where there is
-    no image.
+    of ``Encoder``; with ``band_rows`` among them small images are cut into bands too, and ``key_interval`` 1 keeps each
+    by itself. Raises UsageError where there is no image.
     """
     from sofc.stream.encoder import Encoder
 
     encoder = Encoder(**settings)
-    header: ImageHeader | None = None
-    items: Sequence[Metadata] = ()
-    for (image, next_header), own in zip(images, chain(metadata_of_images, repeat(())), strict=False):
-        # A small image as a group of one has the bytes that write would give it.
-        grouped = is_small(next_header) and not settings.get("band_rows")
-        if next_header != header or own != items or not grouped:
-            yield encoder.begin_image(next_header, metadata=own)
-        header, items = next_header, own
+    may_group = not settings.get("band_rows") and settings.get("key_interval") != 1
+    kind = None  # of the images being grouped
+    item = None
+    items = zip(images, chain(metadata_of_images, repeat(())), strict=False)
+    for item, after in pairwise(chain(items, (None,))):
+        (image, header), own = item  # type: ignore[misc]
+        if (header, own) != kind:
+            follows = after is not None and (after[0][1], after[1]) == (header, own)
+            # A small image as a group of one has the bytes that write would give it.
+            grouped = may_group and (is_small(header) or (follows and is_frame(header)))
+            kind = (header, own) if grouped else None
+            yield encoder.begin_image(header, metadata=own)
         rows = _rows_of(image)
-        yield encoder.write_group(rows[None]) if grouped else encoder.write(rows)
-    if header is None:
+        yield encoder.write_group(rows[None]) if kind else encoder.write(rows)
+    if item is None:
         raise UsageError("there is no image to encode")
     yield encoder.finish()
 

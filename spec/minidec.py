@@ -502,8 +502,8 @@ def use_table(values: list[int], numbers: list[int]) -> list[int]:
 def plane_ranges(transform: int, components: int, bits: int) -> list[Range]:
     """Ranges of the planes of a transform, which must accept the image."""
     top = (1 << bits) - 1
-    require(transform <= 5, "unknown transform")
-    require(transform == 0 or components == 3, "transform is for three components")
+    require(transform <= 6, "unknown transform")
+    require(transform in (0, 6) or components == 3, "transform is for three components")
     require(transform != 5 or bits == 8, "lattice is for eight bits")
     plain, difference = (0, top), (-top, top)
     if transform in (1, 3, 4):
@@ -539,7 +539,7 @@ def undo_lattice(y: int, cb: int, cr: int, correction: int) -> tuple[int, int, i
 
 def undo_transform(transform: int, planes: list[list[int]], bits: int) -> list[list[int]]:
     """The components of planes, in 0 .. 2^bits - 1 if the file obeys the rules."""
-    if transform == 0:
+    if transform in (0, 6):
         return planes
     if transform == 5:
         triples = [undo_lattice(*values) for values in zip(*planes, strict=True)]
@@ -556,7 +556,7 @@ def decode_planes(
         require(not model.sections, "coder 0 has no sections")
         return [decode_raw(stream, *bounds, area.size) for stream, bounds in zip(streams, ranges, strict=True)]
     require(model.coder <= 4 and codebook is not None, "unknown coder")
-    if model.components == 1 and len(ranges) > 1:
+    if model.components == 1 and len(ranges) > 1 and model.transform != 6:
         alone = zip(streams, ranges, strict=True)
         return [decode_planes(codebook, model, [stream], [bounds], area)[0] for stream, bounds in alone]
     assert codebook is not None
@@ -565,7 +565,8 @@ def decode_planes(
     if model.coder == 4:
         return decode_bilevel(codebook.parameters(model, read_bilevel_model), streams, ranges, area)
     if model.coder == 2:
-        return decode_context(codebook.parameters(model, read_context_model), streams, ranges, area)
+        plans = codebook.parameters(model, read_context_model)
+        return (decode_chain if model.transform == 6 else decode_context)(plans, streams, ranges, area)
     return decode_static(codebook.parameters(model, read_static_model), streams, ranges, area)
 
 
@@ -1216,10 +1217,19 @@ class Decisions:
         return [row[0] for row in self.table(rows, 1, most, least)]
 
 
+def read_state(adaptive: Callable[[list[int], int], int], d: list[int], slope: int, seen: tuple[int, ...]) -> int:
+    """A counter that is touched, CHANCES[c] being SQUASH[slope * (c - 15.5)]."""
+    c = s = 1
+    for _ in range(5):
+        c = 2 * c + adaptive(d, 1 + c)
+    for _ in range(2):
+        s = 2 * s + adaptive(d, 34 + 4 * (c - 32) + s)
+    return (squash(slope * (2 * (c - 32) - 31) // 2) << 16) + seen[s - 4]
+
+
 @lru_cache(maxsize=16)
 def read_counters(data: bytes, contexts: int, count: int, nodes: int, slope: int, seen: tuple[int, ...]) -> Counters:
-    """The trained counters of each context (7.5), CHANCES[c] being SQUASH[slope * (c - 15.5)]; not to be changed."""
-    chances = [squash(slope * (2 * c - 31) // 2) for c in range(32)]
+    """The trained counters of each context (7.5); not to be changed."""
     reader = Reader(data)
     sizes = [reader.u32() for _ in range(contexts)]
     streams = [reader.take(size) for size in sizes]
@@ -1234,12 +1244,7 @@ def read_counters(data: bytes, contexts: int, count: int, nodes: int, slope: int
             d = sets[i % nodes]
             before = adaptive(d, before)
             if before:
-                c = s = 1
-                for _ in range(5):
-                    c = 2 * c + adaptive(d, 1 + c)
-                for _ in range(2):
-                    s = 2 * s + adaptive(d, 34 + 4 * (c - 32) + s)
-                counters[i] = (chances[c - 32] << 16) + seen[s - 4]
+                counters[i] = read_state(adaptive, d, slope, seen)
         out.append(counters)
     return out
 
@@ -1334,12 +1339,15 @@ class ContextPlan:
 
     references: list[int]
     grid_map: bool
+    adapts: bool
     shift: int
-    slot_bits: int
     thresholds: list[int]
     levels: list[int]
     low_bits: list[int]
     contexts: list[list[int]]
+    block_bits: list[int]
+    mark_weights: list[int]
+    offsets: list[int]
     weights: list[list[int]]
     counters: Counters = field(default_factory=list)
     sets: int = 0
@@ -1348,21 +1356,49 @@ class ContextPlan:
 
 def read_context_plan(data: bytes, plane: int) -> ContextPlan:
     """Section of kind 0."""
-    head = Reader(data).take(6)
+    head = Reader(data).take(5)
     references = read_references(head, plane)
-    class_map, shift, slot_bits, contexts = head[3] >> 5, head[3] & 31, head[4], head[5]
-    require(class_map <= 1 and shift <= 16 and 10 <= slot_bits <= 16 and 1 <= contexts <= 32, "plan out of range")
-    tables = Decisions(data, 6)
-    thresholds = tables.column(3 if class_map else 7)
-    levels = tables.column(15)
-    low_bits = tables.column(16, 16, 0)
-    terms = tables.table(contexts, 4, 47, -1)
-    bank = tables.table(256 if class_map else 64, 21 + 9 * len(references), 1 << 18)
+    class_map, adapts, shift, contexts = head[3] >> 6, head[3] >> 5 & 1, head[3] & 31, head[4]
+    require(class_map <= 1 and shift <= 16 and 1 <= contexts <= 32, "plan out of range")
+    tables = Decisions(data, 5)
+    classes = 256 if class_map else 64
     return ContextPlan(
-        references, bool(class_map), shift, slot_bits, thresholds, levels, low_bits,
-        [row[: row.index(-1)] if -1 in row else row for row in terms],
-        [[8 * entry for entry in row] for row in bank],
+        references, bool(class_map), bool(adapts), shift,
+        tables.column(3 if class_map else 7),
+        tables.column(15),
+        tables.column(16, 16, 0),
+        tables.table(contexts, 4, 63, -1),
+        tables.column(contexts, 18, 4),
+        tables.column((6, 11, 14)[len(references)], 4096),
+        tables.column(classes, 1 << 17),
+        [[8 * entry for entry in row] for row in tables.table(classes, 21 + 9 * len(references), 1 << 18)],
     )  # fmt: skip
+
+
+def read_context_counters(data: bytes, block_bits: list[int], used: int) -> Counters:
+    """The trained counters of the contexts that are used (7.5, 8.1)."""
+    reader = Reader(data)
+    sizes = [reader.u32() for _ in block_bits]
+    streams = [reader.take(size) for size in sizes]
+    reader.end()
+    out = []
+    for stream, bits in zip(streams[:used], block_bits, strict=False):
+        adaptive = Decisions(stream).adaptive
+        sets = [[32768] * 162 for _ in range(9)]
+        before, block = 0, 1
+        counters = array("I", [1 << 31]) * (8 << bits)
+        for i in range(len(counters)):
+            if i % 8 == 0:
+                block = adaptive(sets[8], block)
+            if not block:
+                before = 0
+                continue
+            d = sets[i % 8]
+            before = adaptive(d, before)
+            if before:
+                counters[i] = read_state(adaptive, d, 124, (2, 5, 10, 20))
+        out.append(counters)
+    return out
 
 
 def read_context_model(sections: list[Section], transform_planes: int) -> list[ContextPlan]:
@@ -1372,11 +1408,10 @@ def read_context_model(sections: list[Section], transform_planes: int) -> list[C
     require([section.kind for section in sections] == [0] * count + [1] * count + [2] * count, "wrong kinds")
     plans = [read_context_plan(section.data, plane) for plane, section in enumerate(sections[:count])]
     for plan, counters, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
-        size = 1 << plan.slot_bits
-        require(count * len(plan.contexts) * size <= MAX_COUNTERS, "too many counters for this decoder")
-        plan.counters = read_counters(counters.data, len(plan.contexts), size, 16, 124, (2, 6, 16, 40))
         n, plan.sets = Reader(mixers.data).take(2)
         require(1 <= n <= len(plan.contexts) and 1 <= plan.sets <= 3, "mixers out of range")
+        require(sum(8 << bits for bits in plan.block_bits[:n]) <= MAX_COUNTERS, "too many counters for this decoder")
+        plan.counters = read_context_counters(counters.data, plan.block_bits, n)
         plan.contexts = plan.contexts[:n]
         starts = [851968 // (10 * n)] * n + [0]
         changes = Decisions(mixers.data, 2).table(2304, n + 1, 4096)
@@ -1391,112 +1426,220 @@ CONTEXT_OWN = (
 AROUND = ((0, 0), (0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, 1), (1, -1))
 
 
-class ContextPlane:
-    """Decodes a plane of a band or group with coder 2; its state goes on from image to image."""
+MARK_OWN = ((0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-2, 0))
+MARK_FIRST = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
+MARK_SECOND = ((0, 0), (0, -1), (0, 1))
+SHARES = read_text_table("shares.txt")
 
-    def __init__(self, plan: ContextPlan, stream: bytes, maximum: int, grid: int) -> None:
+
+def context_mark(error: int) -> int:
+    """The mark of an absolute error in eighths (8.5)."""
+    if error > 4096:
+        return context_mark(min(error >> 9, 4096)) + 72
+    size = (error + 2).bit_length() - 1
+    return 8 * size + ((error + 2 << 3 >> size) & 7) - 8
+
+
+@dataclass
+class Picture:
+    """One image of a plane: samples from 0 and marks, by row and column."""
+
+    rows: int
+    width: int
+    samples: list[int]
+    marks: list[int]
+
+
+class Causal:
+    """own(r, c) of 8.3 over numbers that are appended one by one."""
+
+    def __init__(self, rows: int, width: int, middle: int) -> None:
+        self.rows, self.width, self.middle = rows, width, middle
+        self.known: list[int] = []
+
+    def own(self, r: int, c: int, y: int, x: int) -> int:
+        if r < 0:
+            r, c = 0, (c if y else x - 1)
+        if c >= 0:
+            return self.known[r * self.width + min(c, self.width - 1)]
+        return self.known[(r - 1) * self.width] if r else self.middle
+
+
+class Correction:
+    """Local least squares (8.5)."""
+
+    def __init__(self, width: int) -> None:
+        stripes = (width + 7) // 8 + 2
+        self.sums = [[[0] * 15 for _ in range(15)] for _ in range(stripes)]
+        self.weights = [[0] * 14 for _ in range(stripes)]
+
+    def solve(self, b: int) -> None:
+        """Before a row of stripe b."""
+        own, w = self.sums[b], self.weights[b]
+        near = self.sums[b - 1 : b + 2]
+        total = [[sum(sums[i][j] for sums in near) for j in range(i + 1)] for i in range(15)]
+        largest = max(1, *(total[i][i] for i in range(14)))
+        down = max(0, largest.bit_length() - 28)
+        ridge = max(1, 262144 >> down)
+        a = [[total[max(i, j)][min(i, j)] >> down for j in range(14)] for i in range(14)]
+        for i in range(14):
+            a[i][i] += ridge
+        rest = [((total[14][i] >> down) << 13) - sum(w[j] * a[i][j] for j in range(14)) for i in range(14)]
+        for _ in range(2):
+            for i in range(14):
+                bound = a[i][i] << 19
+                step = clamp(rest[i], -bound, bound) * ((1 << 40) // a[i][i]) >> 40
+                moved = clamp(w[i] + step, -262144, 262144)
+                step = moved - w[i]
+                w[i] = moved
+                for j in range(14):
+                    rest[j] -= step * a[i][j]
+        for row in own:
+            for j in range(15):
+                row[j] -= row[j] >> 3
+
+    def learn(self, b: int, u: list[int], target: int, share: int) -> None:
+        """After a sample of stripe b."""
+        line = [*u, target]
+        for i in range(15):
+            for j in range(min(i + 1, 14)):
+                self.sums[b][i][j] += line[i] * u[j] * share
+
+
+class ContextPlane:
+    """Decodes images of a plane with coder 2; its state goes on from image to image."""
+
+    def __init__(self, plan: ContextPlan, maximum: int, grid: int) -> None:
         self.plan, self.maximum, self.grid = plan, maximum, grid
-        self.decisions = Decisions(stream)
-        self.counters = [counters[:] for counters in plan.counters[: len(plan.contexts)]]
+        self.counters = [counters[:] for counters in plan.counters]
         self.mixer = [row[:] for row in plan.mixer]
         self.final = [[squash(128 * j - 2048) for j in range(33)] for _ in range(1024)]
         self.lows = [32768] * 2048
         self.gammas = [32768] * 31
-        self.base: list[int] = []
-        self.level = self.quarter = self.place = self.term13 = 0
+        self.hashes: list[int] = []
+        self.level = self.quarter = self.place = self.term7 = 0
 
-    def image(self, rows: int, width: int, references: list[Callable[[int, int], int]]) -> list[int]:
-        """The samples of one image (8.3, 8.4)."""
+    def image(self, decisions: Decisions, rows: int, width: int, references: list[Picture]) -> Picture:
+        """One image (8.3 to 8.5)."""
+        self.decisions = decisions
         plan, maximum = self.plan, self.maximum
-        middle = (maximum + 1) // 2
-        samples: list[int] = []
+        samples, marks = Causal(rows, width, (maximum + 1) // 2), Causal(rows, width, 24)
+        correction = Correction(width)
         errors: list[int] = []
-
-        def own(r: int, c: int, y: int, x: int) -> int:
-            if r < 0:
-                r, c = 0, (min(c + 4, width - 1) if y else x) - 1
-            if c >= 0:
-                return samples[r * width + min(c, width - 1)]
-            return samples[(r - 1) * width] if r else middle
-
-        def error(r: int, c: int) -> int:
-            return errors[r * width + c] if r >= 0 and 0 <= c < width else 0
-
-        for place in range(rows * width):
-            y, x = divmod(place, width)
-            taps = [own(y + dy, x + dx, y, x) for dy, dx in CONTEXT_OWN]
-            for reference in references:
-                taps += [reference(y + dy, x + dx) for dy, dx in AROUND]
-            w, n, nw, ne = taps[:4]
-            if references:
-                p, pw, pn, pe, ps = taps[20:25]
-                activity = abs(p - pw) + abs(p - pn) + abs(p - pe) + abs(p - ps)
-            else:
-                activity = abs(w - n) + abs(n - ne) + abs(w - nw)
-            step = sum(threshold < activity for threshold in plan.thresholds)
-            if plan.grid_map:
-                self.place = 8 * ((y + self.grid // 8) % 8) + (x + self.grid % 8) % 8
-                predictor = 4 * self.place + step
-            else:
-                t = w + n + nw + ne
-                predictor = self.place = 8 * ((4 * w > t) + 2 * (4 * n > t) + 4 * (4 * ne > t)) + step
+        near = [
+            (sample_near(picture.samples, 0, rows, width), sample_near(picture.marks, 0, rows, width))
+            for picture in references
+        ]
+        for position in range(rows * width):
+            y, x = divmod(position, width)
+            taps = [samples.own(y + dy, x + dx, y, x) for dy, dx in CONTEXT_OWN]
+            around = [marks.own(y + dy, x + dx, y, x) for dy, dx in MARK_OWN]
+            for (sample, mark), places in zip(near, (MARK_FIRST, MARK_SECOND), strict=False):
+                taps += [sample(y + dy, x + dx) for dy, dx in AROUND]
+                around += [mark(y + dy, x + dx) for dy, dx in places]
+            predictor = self.classify(taps, y, x)
             total = sum(v * weight for v, weight in zip([*taps, 8], plan.weights[predictor], strict=True))
-            fine = clamp(total >> 13, 0, 8 * maximum)
+            first = fine = clamp(total >> 13, 0, 8 * maximum)
+            b = x // 8 + 1
+            if plan.adapts:
+                if x % 8 == 0:
+                    correction.solve(b)
+                m = (first + 4) >> 3
+                u = [v - m for v in taps[: 14 - 4 * len(near)]]
+                for start in range(20, len(taps), 9):
+                    u += [v - taps[start] for v in taps[start + 1 : start + 5]]
+                d = sum(v * weight for v, weight in zip(u, correction.weights[b], strict=True)) >> 13
+                fine = clamp(first + d, 0, 8 * maximum)
             mu = (fine + 4) >> 3
             self.quarter = (fine + 4) % 8 >> 1
-            energy = 2 * (error(y, x - 1) + error(y - 1, x)) + error(y - 1, x - 1) + error(y - 1, x + 1)
-            energy += error(y, x - 2) + error(y - 2, x)
+            energy = plan.offsets[predictor] + sum(a * w for a, w in zip(around, plan.mark_weights, strict=True))
+            energy = clamp(energy >> 8, 0, 255)
             self.level = sum(level < energy for level in plan.levels)
-            self.hash_contexts(self.terms(taps, mu, predictor, y, x))
+            west = errors[-1] if x else 0
+            north = errors[position - width] if y else 0
+            terms = self.terms(taps, mu, y, x)
+            terms[51:55] = [predictor, self.place, energy >> 2, energy >> 1]
+            terms[58:60] = [self.scaled(west), self.scaled(north)]
+            terms[61] = self.scaled(first - fine)
+            self.hash_contexts(terms)
             sample = self.sample(mu)
-            samples.append(sample)
-            errors.append(abs(fine - 8 * sample) >> 1)
-        return samples
+            samples.known.append(sample)
+            errors.append(8 * sample - fine)
+            marks.known.append(context_mark(abs(errors[-1])))
+            if plan.adapts:
+                share = SHARES[max(0, energy + marks.known[-1] - 16 * plan.shift)]
+                correction.learn(b, u, 8 * sample - first, share)
+        return Picture(rows, width, samples.known, marks.known)
 
-    def terms(self, taps: list[int], mu: int, predictor: int, y: int, x: int) -> list[int]:
-        """All terms of a sample (8.5)."""
+    def scaled(self, error: int) -> int:
+        """An error in eighths as a term."""
+        return clamp(error >> (self.plan.shift + 2), -20, 20)
+
+    def classify(self, taps: list[int], y: int, x: int) -> int:
+        """The predictor, and `place` (8.4)."""
+        plan = self.plan
+        w, n, nw, ne = taps[:4]
+        if plan.references:
+            p, pw, pn, pe, ps, pnw = taps[20:26]
+            activity = abs(p - pw) + abs(p - pn) + abs(p - pe) + abs(p - ps)
+        else:
+            activity = abs(w - n) + abs(n - ne) + abs(w - nw)
+        step = sum(threshold < activity for threshold in plan.thresholds)
+        if plan.grid_map:
+            self.place = 8 * ((y + self.grid // 8) % 8) + (x + self.grid % 8) % 8
+            return 4 * self.place + step
+        if plan.references:
+            dw, dn, dnw = w - pw, n - pn, nw - pnw
+            apart = 2 * (abs(dw - dn) + abs(dnw - dn) + abs(dnw - dw))
+            texture = sum(threshold < apart for threshold in plan.thresholds)
+        else:
+            t = w + n + nw + ne
+            texture = (4 * w > t) + 2 * (4 * n > t) + 4 * (4 * ne > t)
+        self.place = 8 * texture + step
+        return self.place
+
+    def terms(self, taps: list[int], mu: int, y: int, x: int) -> list[int]:
+        """The terms of a sample that do not need its prediction's history (8.6)."""
         shift = self.plan.shift
-
-        def near(d: int) -> int:
-            return clamp(d >> shift, -20, 20)
-
         w, n, nw, ne, ww, nn, nww, _, _, nne = taps[:10]
-        has = len(taps) > 20
-        p, pw, pn, pe, ps, pnw, pne = taps[20:27] if has else [0] * 7
-        q, qw, qn = taps[29:32] if len(taps) > 29 else [0] * 3
         m = median_prediction(w, n, nw)
-        a, b = (w + p - pw, n + p - pn) if has else (m, w)
-        return [
-            self.level, self.level >> 1, self.quarter, mu >> shift, predictor, self.place,
-            near(w - mu), near(n - mu), near(nw - mu), near(ne - mu), near(ww - mu), near(nn - mu),
-            near(m - mu), near(a - mu), near(b - mu), near(w + n - nw - mu), near(w + ne - n - mu),
-            near(2 * n - nn - mu), near(2 * w - ww - mu), near(n + ne - nne - mu),
-            clamp(2 * (m - mu) >> shift, -8, 8), w >> shift,
-            n >> shift, min(y, 63), min(x, 63), near(nww - mu), p >> shift, q >> shift,
-            (p - pw) >> shift, (p - pn) >> shift, (q - qw) >> shift, (q - qn) >> shift,
-            near(w + q - qw - mu), near(n + q - qn - mu), near(p - mu), near(q - mu),
-            near(ne + p - pne - mu), near(nw + p - pnw - mu), (p - pe) >> shift, (p - ps) >> shift,
-            near(w + n - nw + p - (pw + pn - pnw) - mu), pw >> shift, pn >> shift, 0, 0, 0, 0, 0,
-        ]  # fmt: skip
+        close = [w, n, nw, ne, ww, nn, m, m, w, w + n - nw, w + ne - n, 2 * n - nn, 2 * w - ww, n + ne - nne, nww]
+        close += [(w + ne) >> 1, n + ((w - nw + ne - n) >> 1), (w + n) >> 1]
+        far = [mu, w, n]
+        if len(taps) > 20:
+            p, pw, pn, pe, ps, pnw, pne = taps[20:27]
+            q, qw, qn = taps[29:32] if len(taps) > 29 else (0, 0, 0)
+            close[7:9] = [w + p - pw, n + p - pn]
+            close[17] = p + ((w - pw + n - pn) >> 1)
+            close += [w + q - qw, n + q - qn, p, q, ne + p - pne, nw + p - pnw]
+            close += [w + n - nw + p - (pw + pn - pnw), q + ((w - qw + n - qn) >> 1)]
+            far += [p, q, p - pw, p - pn, q - qw, q - qn, p - pe, p - ps, pw, pn, 2 * p - pw - pe, 2 * p - pn - ps]
+        out = [0] * 64
+        out[: len(close)] = [clamp((v - mu) >> shift, -20, 20) for v in close]
+        out[32 : 32 + len(far)] = [v >> shift for v in far]
+        out[48:51] = [self.level, self.level >> 1, self.quarter]
+        out[55:58] = [clamp(2 * (m - mu) >> shift, -8, 8), min(y, 63), min(x, 63)]
+        out[60] = (w == n) + 2 * (n == ne) + 4 * (w == nw) + 8 * (n == nw) + 16 * (w == ww) + 32 * (n == nn)
+        return out
 
     def hash_contexts(self, terms: list[int]) -> None:
-        """Where the counters of the contexts begin (8.6)."""
-        self.term13 = terms[13]
-        self.base = []
-        for i, context in enumerate(self.plan.contexts):
-            h = (i + 1) * 2654435761 & 0xFFFFFFFF
-            for number in context:
-                h = (h ^ (terms[number] & 65535)) * 739982445 & 0xFFFFFFFF
-                h ^= h >> 15
-            h = h * 2246822519 & 0xFFFFFFFF
-            h ^= h >> 13
-            self.base.append(16 * (h & (1 << (self.plan.slot_bits - 4)) - 1))
+        """A number for each context (8.7)."""
+        self.term7 = terms[7]
+        self.hashes = []
+        for context in self.plan.contexts:
+            t = [terms[number] & 65535 if number >= 0 else 0 for number in context]
+            h = ((t[0] | t[1] << 16) * 739982445 + (t[2] | t[3] << 16) * 2246822519) & 0xFFFFFFFF
+            h = (h ^ h >> 15) * 2654435761 & 0xFFFFFFFF
+            self.hashes.append(h ^ h >> 13)
 
     def decision(self, d: int) -> int:
-        """A decision of a node, from which everything learns (8.7)."""
-        numbers = (16 * d + self.level, 256 + 64 * d + self.place, 1280 + 64 * d + self.term13 + 20)
+        """A decision of a node, from which everything learns (8.8)."""
+        numbers = (16 * d + self.level, 256 + 64 * d + self.place % 64, 1280 + 64 * d + self.term7 + 20)
         rows = [self.mixer[number] for number in numbers[: self.plan.sets]]
-        cells = list(zip(self.counters, [base + d for base in self.base], strict=True))
+        cells = [
+            (counters, 8 * ((h >> 15 if d >= 8 else h) % (1 << bits)) + d % 8)
+            for counters, h, bits in zip(self.counters, self.hashes, self.plan.block_bits, strict=False)
+        ]
         s = [STRETCH[counters[place] >> 20] for counters, place in cells]
         s.append(256)
         dots = [
@@ -1512,11 +1655,11 @@ class ContextPlane:
             for i, value in enumerate(s):
                 row[i] = (row[i] + ((value * e + 32768) >> 16) + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
         for counters, place in cells:
-            counters[place] = learn(counters[place], bit)
+            counters[place] = pull(counters[place], bit)
         return bit
 
     def sample(self, mu: int) -> int:
-        """The sample by its residual (8.8)."""
+        """The sample by its residual (8.9)."""
         maximum, decisions = self.maximum, self.decisions
         if maximum == 0:
             return 0
@@ -1540,6 +1683,13 @@ class ContextPlane:
         return check_sample(mu + size if sign else mu - size, 0, maximum)
 
 
+def pull(counter: int, bit: int) -> int:
+    """The counter of coder 2 after it has seen a bit (8.8)."""
+    seen, chance = counter & 1023, counter >> 10
+    chance += (4194303 * bit - chance) * RATE[seen] >> 16
+    return chance << 10 | min(seen + 1, 255)
+
+
 def refine(f: list[int], mean: int) -> tuple[int, int, int]:
     """The probability of a mean of opinions, half of it by a row of the final map; and where it stands in the row."""
     at = 32 * (clamp(mean, -2047, 2047) + 2048)
@@ -1554,11 +1704,10 @@ def learn_refined(f: list[int], j: int, r: int, bit: int) -> None:
     f[j + 1] += (t - f[j + 1]) * r >> 18
 
 
-def shifted_references(
-    plan: ContextPlan | StaticPlan, planes: list[list[int]], start: int, area: Area
-) -> list[Callable[[int, int], int]]:
-    """ref() of each reference of a plane, in the image that begins at `start`."""
-    return [sample_near(planes[number], start, area.image_rows, area.width) for number in plan.references]
+def picture_of(plane: list[int], marks: list[int], start: int, area: Area) -> Picture:
+    """The image that begins at `start`."""
+    end = start + area.image_rows * area.width
+    return Picture(area.image_rows, area.width, plane[start:end], marks[start:end])
 
 
 def decode_context(plans: list[ContextPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
@@ -1566,13 +1715,37 @@ def decode_context(plans: list[ContextPlan], streams: list[bytes], ranges: list[
     count = modelled_planes(plans, ranges)
     grid, first = take_grid(plans, streams[0])
     planes: list[list[int]] = []
+    marks: list[list[int]] = []
     for plan, stream, (low, high) in zip(plans, [first, *streams[1:count]], ranges, strict=False):
-        coder = ContextPlane(plan, stream, high - low, grid)
+        coder, decisions = ContextPlane(plan, high - low, grid), Decisions(stream)
         planes.append([])
+        marks.append([])
         for start in range(0, area.size, area.image_rows * area.width):
-            references = shifted_references(plan, planes, start, area)
-            planes[-1] += coder.image(area.image_rows, area.width, references)
+            references = [picture_of(planes[number], marks[number], start, area) for number in plan.references]
+            picture = coder.image(decisions, area.image_rows, area.width, references)
+            planes[-1] += picture.samples
+            marks[-1] += picture.marks
     return finish_planes(planes, streams, ranges, area)
+
+
+def decode_chain(plans: list[ContextPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
+    """Images of one component, or the components of each image, from each other (section 4)."""
+    require(len(plans) == 3, "a chain has three planes")
+    low, high = ranges[0]
+    coders = [ContextPlane(plan, high - low, 0) for plan in plans]
+    decisions = [Decisions(stream) for stream in streams]
+    planes: list[list[int]] = [[] for _ in streams]
+    chain: list[Picture] = []
+    for _ in range(0, area.size, area.image_rows * area.width):
+        if len(streams) > 1:
+            chain = []
+        for plane, stream in zip(planes, decisions, strict=True):
+            k = min(len(chain), 2)
+            window = chain[len(chain) - k :]
+            references = [window[number] for number in plans[k].references]
+            chain.append(coders[k].image(stream, area.image_rows, area.width, references))
+            plane += chain[-1].samples
+    return [[value + low for value in plane] for plane in planes]
 
 
 def finish_planes(planes: list[list[int]], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
@@ -1782,6 +1955,13 @@ def decode_static_image(
         samples.append(sample)
         marks.append(mark(abs(fine - 16 * sample)))
     return samples, marks
+
+
+def shifted_references(
+    plan: StaticPlan, planes: list[list[int]], start: int, area: Area
+) -> list[Callable[[int, int], int]]:
+    """ref() of each reference of a plane, in the image that begins at `start`."""
+    return [sample_near(planes[number], start, area.image_rows, area.width) for number in plan.references]
 
 
 def decode_static(plans: list[StaticPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
@@ -2111,7 +2291,7 @@ class Codebook:
             require(len(model.sections) <= MAX_SECTIONS, "too many sections for this decoder")
             sections = [self.sections[number] for number in model.sections]
             require(all(section.coder == model.coder for section in sections), "section of another coder")
-            planes = len(plane_ranges(model.transform, model.components, 8))
+            planes = 3 if model.transform == 6 else len(plane_ranges(model.transform, model.components, 8))
             self.ready[id(model)] = read(sections, planes)
         return self.ready[id(model)]
 

@@ -146,13 +146,19 @@ def code_sparse(coder: Coder, rows: int, width: int, plane: Rows | None) -> Rows
 
 
 def code_counters(coder: Coder, count: int, nodes: int, symbols: list[int] | None) -> list[int]:
-    """Touched or not after whether the one before was; then five bits of chance and two of experience, as trees."""
+    """Is any of a block touched, after whether any of the last block was? Then for each of its counters: touched or
+    not after whether the one before was; five bits of chance and two of experience, as trees. A counter that is
+    alone in its block needs no block.
+    """
     adaptive = Adaptive(coder)
     found: list[int] = []
+    touched_block = 1
     for i in range(count):
         node, touched_before = i % nodes, bool(found) and found[-1] > 0
         symbol = symbols[i] if symbols else 0
-        if not adaptive.decide(int(symbol > 0), (node, touched_before)):
+        if node == 0 and nodes > 1:
+            touched_block = adaptive.decide(int(any((symbols or [])[i : i + nodes])), ("block", touched_block))
+        if not touched_block or not adaptive.decide(int(symbol > 0), (node, touched_before)):
             found.append(0)
             continue
         path = ""
@@ -202,8 +208,7 @@ class Image:
         if y < 0 and current[0] == 0:
             return self.own(0, current[1] - 1, current)
         if y < 0:
-            # As the first row left it: what was to the left of the last sample whose surroundings reached there.
-            return self.own(0, min(x + 4, self.width - 1) - 1, current)
+            return self.own(0, x, current)
         if x < 0:
             return self.samples[y - 1, 0] if y else self.middle
         return self.samples[y, min(x, self.width - 1)]
@@ -246,18 +251,132 @@ def predict(taps: Sequence[int], weights: Sequence[int], maximum: int) -> int:
     return clamp(sum(tap * weight for tap, weight in zip(taps, weights, strict=True)) // 2**13, 0, 8 * maximum)
 
 
-def energy(errors: dict[tuple[int, int], int], y: int, x: int) -> int:
-    places = [(y, x - 1), (y, x - 1), (y - 1, x), (y - 1, x), (y - 1, x - 1), (y - 1, x + 1), (y, x - 2), (y - 2, x)]
-    return sum(errors.get(place, 0) for place in places)
+def mark(error: int) -> int:
+    """Eight times log2(error + 2) of an error in eighths, less eight; straight between powers of two.
+
+    A large error counts in units of 512: nine powers of two.
+    """
+    if error > 4096:
+        return mark(min(error // 512, 4096)) + 72
+    power = (error + 2).bit_length() - 1
+    return 8 * (power - 1) + 8 * (error + 2) // 2**power - 8
+
+
+START_MARK = 24
+"""Stands where nothing was coded yet."""
+MARKS = ["W", "WW", "N", "NW", "NE", "NN", "pP", "pW", "pE", "pN", "pS", "qP", "qW", "qE"]
+
+
+def energy(marks: dict[str, int], start: int, weights: Sequence[int]) -> int:
+    """The mark to be expected, from the marks around by name; what is not there counts as zero."""
+    total = start + sum(marks.get(name, 0) * weight for name, weight in zip(MARKS, weights, strict=True))
+    return clamp(total // 256, 0, 255)
+
+
+class Correction:
+    """Least squares over the samples of each stripe of eight columns: errors of the bank from differences around.
+
+    ``sums``: stripe -> (tap, tap or "error") -> sum of products; ``weights``: (stripe, tap) -> 1/8192 eighth.
+    """
+
+    def __init__(self, references: int) -> None:
+        letters = "pq"[:references]
+        self.own = OWN[: 14 - 4 * references]
+        self.of_references = [letter + side for letter in letters for side in "WNES"]
+        self.names = self.own + self.of_references
+        self.sums: dict[int, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
+        self.weights: dict[tuple[int, str], int] = defaultdict(int)
+
+    def taps(self, names: dict[str, int], mu: int) -> dict[str, int]:
+        """Own samples less the prediction, those of a reference less the one in place."""
+        own = {name: names[name] - mu for name in self.own}
+        return own | {name: names[name] - names[name[0] + "P"] for name in self.of_references}
+
+    def correct(self, stripe: int, taps: dict[str, int]) -> int:
+        return sum(taps[name] * self.weights[stripe, name] for name in self.names) // 8192
+
+    def learn(self, stripe: int, taps: dict[str, int], error: int, share: int) -> None:
+        for row in self.names:
+            for column, value in (*taps.items(), ("error", error)):
+                self.sums[stripe][row, column] += share * taps[row] * value
+
+    def solve(self, stripe: int) -> None:
+        """Two sweeps of Gauss-Seidel over the sums of three stripes, scaled to 28 bits; then its own sums fade."""
+        pairs = [(row, column) for row in self.names for column in (*self.names, "error")]
+        near = {pair: sum(self.sums[place][pair] for place in (stripe - 1, stripe, stripe + 1)) for pair in pairs}
+        scale = 2 ** max(0, max(near[name, name] for name in self.names).bit_length() - 28)
+        matrix = {pair: value // scale for pair, value in near.items()}
+        for name in self.names:
+            matrix[name, name] += max(1, 2**18 // scale)
+        for name in self.names * 2:
+            missing = 8192 * matrix[name, "error"]
+            missing -= sum(self.weights[stripe, other] * matrix[name, other] for other in self.names)
+            diagonal = matrix[name, name]
+            step = clamp(missing, -(2**19) * diagonal, 2**19 * diagonal) * (2**40 // diagonal) // 2**40
+            self.weights[stripe, name] = clamp(self.weights[stripe, name] + step, -(2**18), 2**18)
+        for pair, value in self.sums[stripe].items():
+            self.sums[stripe][pair] = value - value // 8
+
+
+@dataclass
+class Foretold:
+    """What is known of a sample before it is coded: ``plain`` is the bank's prediction, ``fine`` the corrected one."""
+
+    names: dict[str, int]
+    predictor: int
+    place: int
+    plain: int
+    fine: int
+    energy: int
+    taps: dict[str, int]
+
+    @property
+    def mu(self) -> int:
+        return (self.fine + 4) // 8
+
+
+class Predictor:
+    """Predictions of an image's samples, one after the other, and the marks of their errors."""
+
+    def __init__(self, prediction: Any, image: Image, marks: Image, grid: int, maximum: int) -> None:
+        self.image, self.marks, self.maximum = image, marks, maximum
+        self.grid = divmod(grid, 8)
+        self.has_grid = prediction.class_map == 1
+        self.thresholds, self.weights = prediction.thresholds.tolist(), prediction.weights.tolist()
+        self.starts, self.mark_weights = prediction.offsets.tolist(), prediction.mark_weights.tolist()
+        self.shift = prediction.shift
+        self.correction = Correction(len(prediction.references)) if prediction.adapts else None
+
+    def foretell(self, y: int, x: int) -> Foretold:
+        names = self.image.around(y, x)
+        row, column = self.grid[0] + y, self.grid[1] + x
+        number = class_of(names, self.has_grid, row, column, self.thresholds)
+        place = row % 8 * 8 + column % 8 if self.has_grid else number % 64
+        plain = fine = predict(taps_of(names), self.weights[number], self.maximum)
+        taps: dict[str, int] = {}
+        if self.correction:
+            if x % 8 == 0:
+                self.correction.solve(x // 8)
+            taps = self.correction.taps(names, (plain + 4) // 8)
+            fine = clamp(plain + self.correction.correct(x // 8, taps), 0, 8 * self.maximum)
+        expected = energy(self.marks.around(y, x), self.starts[number], self.mark_weights)
+        return Foretold(names, number, place, plain, fine, expected, taps)
+
+    def learn(self, y: int, x: int, seen: Foretold) -> None:
+        """Once sample (y, x) is known. It counts the less the larger its error was and was expected to be."""
+        sample = 8 * self.image.samples[y, x]
+        found = self.marks.samples[y, x] = mark(abs(sample - seen.fine))
+        if self.correction:
+            excess = max(0, seen.energy + found - 16 * self.shift - 24)
+            self.correction.learn(x // 8, seen.taps, sample - seen.plain, max(1, round(8192 / 2 ** (excess / 8))))
 
 
 def accumulate(
-    image: Image, grid: int | None, thresholds: Sequence[int], stride: int
+    image: Image, grid: int | None, thresholds: Sequence[int], shares: Rows
 ) -> dict[tuple[int, int, int], int]:
     """(class, row, column) -> sum of products, nothing above the diagonal. ``grid``: None for textures."""
     sums: dict[tuple[int, int, int], int] = defaultdict(int)
-    places = [(y, x) for y in range(image.rows) for x in range(image.width)]
-    for y, x in places[stride - 1 :: stride]:
+    for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
         names = image.around(y, x)
         row, column = divmod(grid or 0, 8)
         number = class_of(names, grid is not None, row + y, column + x, thresholds)
@@ -267,32 +386,42 @@ def accumulate(
             line = [value - names["W"] if i in relative else value for i, value in enumerate(line)]
         for i, down in enumerate(line):
             for j, across in enumerate(line[: i + 1]):
-                sums[number, i, j] += down * across
+                sums[number, i, j] += shares[y][x] * down * across
     return {key: value for key, value in sums.items() if value}
 
 
-def survey(
-    image: Image,
-    grid: int | None,
-    thresholds: Sequence[int],
-    weights: Sequence[Sequence[int]],
-    maximum: int,
-    shift: int,
-    cells: int,
-) -> dict[tuple[int, int], int]:
-    """(energy, column of the residual) -> how often."""
-    found: dict[tuple[int, int], int] = defaultdict(int)
-    errors: dict[tuple[int, int], int] = {}
-    row, column = divmod(grid or 0, 8)
+def trace(prediction: Any, image: Image, marks: Image, grid: int, maximum: int) -> list[tuple[int, int, int, int]]:
+    """(fine prediction, predictor, energy, mark) of each sample."""
+    predictor = Predictor(prediction, image, marks, grid, maximum)
+    found = []
     for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
-        names = image.around(y, x)
-        number = class_of(names, grid is not None, row + y, column + x, thresholds)
-        fine = predict(taps_of(names), weights[number], maximum)
-        residual = abs(image.samples[y, x] - (fine + 4) // 8)
-        size = residual if residual < 8 else 4 + residual.bit_length()
-        found[min(energy(errors, y, x) // 2**shift, cells - 1), size] += 1
-        errors[y, x] = abs(fine - 8 * image.samples[y, x]) // 2
-    return dict(found)
+        seen = predictor.foretell(y, x)
+        predictor.learn(y, x, seen)
+        found.append((seen.fine, seen.predictor, seen.energy, marks.samples[y, x]))
+    return found
+
+
+def mark_sums(classes: Rows, planes: Sequence[Rows]) -> tuple[dict[Any, int], dict[Any, int]]:
+    """(mark, mark) -> sum of products and (class, mark) -> sum, for the marks around each sample and its own.
+
+    ``planes``: the plane's own marks and those of its references; edges are repeated.
+    """
+    products: dict[Any, int] = defaultdict(int)
+    sums: dict[Any, int] = defaultdict(int)
+    places = {name: (" pq".index(name[0]) if name[0] in "pq" else 0, *offset(name)) for name in MARKS}
+    image = Image(len(classes), len(classes[0]), 0, planes, {})
+    for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
+        line = {
+            name: image.reference(plane, y + down, x + right)
+            for name, (plane, down, right) in places.items()
+            if plane < len(planes)
+        }
+        line["own"] = planes[0][y][x]
+        for name, one in line.items():
+            sums[classes[y][x], name] += one
+            for other, two in line.items():
+                products[name, other] += one * two
+    return products, sums
 
 
 def grid_errors(
@@ -317,112 +446,129 @@ def grid_errors(
 
 
 def terms_of(
-    names: dict[str, int], fine: int, level: int, shift: int, predictor: int, place: int, y: int, x: int
-) -> list[int]:
-    """What contexts are made of, by number."""
+    seen: Foretold, level: int, shift: int, west_error: int, north_error: int, y: int, x: int
+) -> dict[int, int]:
+    """What contexts are made of, by number; those that are missing are zero."""
     scale = 2**shift
-    mu = (fine + 4) // 8
-    v: Callable[[str], int] = names.__getitem__
+    mu = seen.mu
+    v: Callable[[str], int] = seen.names.__getitem__
+    z = defaultdict(int, seen.names)  # references that are missing count as zeros
     median = sorted((v("W"), v("N"), v("W") + v("N") - v("NW")))[1]
-    z = defaultdict(int, names)  # references that are missing count as zeros
-    known = "pP" in names
+    known = "pP" in seen.names
 
     def near(value: int) -> int:
         return clamp((value - mu) // scale, -20, 20)
 
-    return [
-        level,
-        level // 2,
-        (fine + 4) % 8 // 2,
-        mu // scale,
-        predictor,
-        place,
-        *(near(v(side)) for side in ("W", "N", "NW", "NE", "WW", "NN")),
-        near(median),
-        near(v("W") + z["pP"] - z["pW"] if known else median),
-        near(v("N") + z["pP"] - z["pN"] if known else v("W")),
-        near(v("W") + v("N") - v("NW")),
-        near(v("W") + v("NE") - v("N")),
-        near(2 * v("N") - v("NN")),
-        near(2 * v("W") - v("WW")),
-        near(v("N") + v("NE") - v("NNE")),
-        clamp(2 * (median - mu) // scale, -8, 8),
-        v("W") // scale,
-        v("N") // scale,
-        min(y, 63),
-        min(x, 63),
-        near(v("NWW")),
-        z["pP"] // scale,
-        z["qP"] // scale,
-        (z["pP"] - z["pW"]) // scale,
-        (z["pP"] - z["pN"]) // scale,
-        (z["qP"] - z["qW"]) // scale,
-        (z["qP"] - z["qN"]) // scale,
-        near(v("W") + z["qP"] - z["qW"]),
-        near(v("N") + z["qP"] - z["qN"]),
-        near(z["pP"]),
-        near(z["qP"]),
-        near(v("NE") + z["pP"] - z["pNE"]),
-        near(v("NW") + z["pP"] - z["pNW"]),
-        (z["pP"] - z["pE"]) // scale,
-        (z["pP"] - z["pS"]) // scale,
-        near(v("W") + v("N") - v("NW") + z["pP"] - (z["pW"] + z["pN"] - z["pNW"])),
-        z["pW"] // scale,
-        z["pN"] // scale,
-        *[0] * 5,
-    ]
+    def scaled(error: int) -> int:
+        return clamp(error // (4 * scale), -20, 20)
+
+    terms = {
+        **{number: near(v(name)) for number, name in enumerate(("W", "N", "NW", "NE", "WW", "NN"))},
+        6: near(median),
+        7: near(v("W") + v("pP") - v("pW") if known else median),
+        8: near(v("N") + v("pP") - v("pN") if known else v("W")),
+        9: near(v("W") + v("N") - v("NW")),
+        10: near(v("W") + v("NE") - v("N")),
+        11: near(2 * v("N") - v("NN")),
+        12: near(2 * v("W") - v("WW")),
+        13: near(v("N") + v("NE") - v("NNE")),
+        14: near(v("NWW")),
+        15: near((v("W") + v("NE")) // 2),
+        16: near(v("N") + (v("W") - v("NW") + v("NE") - v("N")) // 2),
+        17: near(v("pP") + (v("W") - v("pW") + v("N") - v("pN")) // 2 if known else (v("W") + v("N")) // 2),
+        32: mu // scale,
+        33: v("W") // scale,
+        34: v("N") // scale,
+        48: level,
+        49: level // 2,
+        50: (seen.fine + 4) % 8 // 2,
+        51: seen.predictor,
+        52: seen.place,
+        53: seen.energy // 4,
+        54: seen.energy // 2,
+        55: clamp(2 * (median - mu) // scale, -8, 8),
+        56: min(y, 63),
+        57: min(x, 63),
+        58: scaled(west_error),
+        59: scaled(north_error),
+        60: sum(
+            2**place
+            for place, (one, other) in enumerate(
+                [("W", "N"), ("N", "NE"), ("W", "NW"), ("N", "NW"), ("W", "WW"), ("N", "NN")]
+            )
+            if v(one) == v(other)
+        ),
+        61: scaled(seen.plain - seen.fine),
+    }
+    if known:
+        terms |= {
+            18: near(v("W") + z["qP"] - z["qW"]),
+            19: near(v("N") + z["qP"] - z["qN"]),
+            20: near(v("pP")),
+            21: near(z["qP"]),
+            22: near(v("NE") + v("pP") - v("pNE")),
+            23: near(v("NW") + v("pP") - v("pNW")),
+            24: near(v("W") + v("N") - v("NW") + v("pP") - (v("pW") + v("pN") - v("pNW"))),
+            25: near(z["qP"] + (v("W") - z["qW"] + v("N") - z["qN"]) // 2),
+            35: v("pP") // scale,
+            36: z["qP"] // scale,
+            37: (v("pP") - v("pW")) // scale,
+            38: (v("pP") - v("pN")) // scale,
+            39: (z["qP"] - z["qW"]) // scale,
+            40: (z["qP"] - z["qN"]) // scale,
+            41: (v("pP") - v("pE")) // scale,
+            42: (v("pP") - v("pS")) // scale,
+            43: v("pW") // scale,
+            44: v("pN") // scale,
+            45: (2 * v("pP") - v("pW") - v("pE")) // scale,
+            46: (2 * v("pP") - v("pN") - v("pS")) // scale,
+        }
+    return terms
 
 
-def place_of(context: int, terms: Sequence[int], slots: int) -> int:
-    """First of the 16 counters that a context has now."""
-    h = (context + 1) * 0x9E3779B1 % 2**32
-    for term in terms:
-        h = (h ^ term % 65536) * 0x2C1B3C6D % 2**32
-        h ^= h >> 15
-    h = h * 0x85EBCA77 % 2**32
-    h ^= h >> 13
-    return h % (slots // 16) * 16
+def hash_of(terms: Sequence[int]) -> int:
+    """32 bits of at most four terms, each taken modulo 65536."""
+    a, b, c, d = [*(term % 65536 for term in terms), 0, 0, 0, 0][:4]
+    h = ((a + 65536 * b) * 0x2C1B3C6D + (c + 65536 * d) * 0x85EBCA77) % 2**32
+    h = (h ^ h >> 15) * 0x9E3779B1 % 2**32
+    return h ^ h >> 13
 
 
 @dataclass
 class Mixing:
-    """Coding one plane; state as plain lists that are changed. ``tables``: the lists of STRETCH and SQUASH."""
+    """Coding one plane; state as plain lists that are changed. ``tables``: the lists of STRETCH and SQUASH.
+
+    ``counters``: by context and block, eight each; ``mixers``: rows of a weight for each context and the constant.
+    """
 
     plan: Any
-    contexts: Sequence[Sequence[int]]
     sets: int
     tables: tuple[list[int], list[int]]
-    counters: Rows
+    counters: list[Rows]
     mixers: Rows
     final: Rows
     adaptive: Adaptive
 
-    def code(self, image: Image, plane: Rows | None, grid: int, maximum: int) -> Rows:
+    def code(self, image: Image, marks: Image, plane: Rows | None, grid: int, maximum: int) -> Rows:
         """Encode ``plane``, or decode where it is None, into the image's samples."""
-        errors: dict[tuple[int, int], int] = {}
-        plan = self.plan
-        weights = plan.weights.tolist()
+        predictor = Predictor(self.plan.prediction, image, marks, grid, maximum)
+        contexts, levels = self.plan.contexts.tolist(), self.plan.levels.tolist()
+        errors: dict[tuple[int, int], int] = defaultdict(int)
         for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
-            names = image.around(y, x)
-            row, column = grid // 8 + y, grid % 8 + x
-            number = class_of(names, plan.class_map == 1, row, column, plan.thresholds.tolist())
-            fine = predict(taps_of(names), weights[number], maximum)
-            level = sum(energy(errors, y, x) > bound for bound in plan.levels.tolist())
-            place = row % 8 * 8 + column % 8 if plan.class_map == 1 else number % 64
-            terms = terms_of(names, fine, level, plan.shift, number, place, y, x)
-            bases = [
-                place_of(i, [terms[t] for t in chosen if t >= 0], len(self.counters[i]))
-                for i, chosen in enumerate(self.contexts)
-            ]
-            where = (bases, level, place, (fine + 4) % 8 // 2, terms[13] + 20)
-            mu = (fine + 4) // 8
+            seen = predictor.foretell(y, x)
+            level = sum(seen.energy > bound for bound in levels)
+            terms = terms_of(seen, level, predictor.shift, errors[y, x - 1], errors[y - 1, x], y, x)
+            hashes = [hash_of([terms.get(term, 0) for term in chosen if term >= 0]) for chosen in contexts]
+            where = (hashes, level, seen.place, (seen.fine + 4) % 8 // 2, terms[7] + 20)
+            mu = seen.mu
             sample = plane[y][x] if plane else mu
             if maximum:
-                sample = mu + self.residual(sample - mu, mu, maximum, int(plan.low_bits[level]), where)
+                sample = mu + self.residual(sample - mu, mu, maximum, int(self.plan.low_bits[level]), where)
             if not 0 <= sample <= maximum:
                 raise BrokenError
             image.samples[y, x] = sample
-            errors[y, x] = abs(fine - 8 * sample) // 2
+            errors[y, x] = 8 * sample - seen.fine
+            predictor.learn(y, x, seen)
         return [[image.samples[y, x] for x in range(image.width)] for y in range(image.rows)]
 
     def residual(self, residual: int, mu: int, maximum: int, low: int, where: Any) -> int:
@@ -452,9 +598,14 @@ class Mixing:
 
     def decide(self, bit: int, node: int, where: Any) -> int:
         """One mixed decision; everything that had an opinion learns from the outcome."""
-        bases, level, place, quarter, bend = where
+        hashes, level, place, quarter, bend = where
         stretch, squash = self.tables
-        opinions = [stretch[self.counters[i][base + node] >> 20] for i, base in enumerate(bases)] + [256]
+        # Nodes from 8 on have blocks of their own.
+        blocks = [
+            context[(h if node < 8 else h >> 15) % len(context)]
+            for h, context in zip(hashes, self.counters, strict=True)
+        ]
+        opinions = [stretch[block[node % 8] >> 20] for block in blocks] + [256]
         rows = [node * 16 + level, 256 + node * 64 + place, 1280 + node * 64 + bend][: self.sets]
         dots = []
         for row in rows:
@@ -474,11 +625,10 @@ class Mixing:
                 weight + (opinion * error + 32768) // 65536
                 for weight, opinion in zip(self.mixers[row], opinions, strict=True)
             ]
-        for i, base in enumerate(bases):
-            chance, seen = divmod(self.counters[i][base + node], 1024)
-            rate = 655360 // (10 * seen + 16)
-            chance += (2**22 - 1 - chance) * rate // 65536 if bit else -(chance * rate // 65536)
-            self.counters[i][base + node] = chance * 1024 + min(seen + 1, max(seen, 255))
+        for block in blocks:
+            chance, seen = divmod(block[node % 8], 1024)
+            chance += ((2**22 - 1) * bit - chance) * (655360 // (10 * seen + 16)) // 65536
+            block[node % 8] = chance * 1024 + min(seen + 1, 255)
         return bit
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sofc.codebook import Codebook
-from sofc.coders.base import MAX_COUNTERS
-from sofc.coders.context.section import unpack_plan
+from sofc.coders.context.plan import neutral_mixers
+from sofc.coders.context.section import BLOCK_BITS, MAX_CONTEXTS, pack_mixers, pack_plan, unpack_plan
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, choose_models, coder_for
 from sofc.container.records import Model, Section
 from sofc.errors import CodebookError, FormatError, LimitError, UnsupportedError, UsageError
@@ -90,9 +91,16 @@ def test_a_small_codebook_cannot_ask_for_much_memory() -> None:
     codebook = vector("context-gray")
     model = codebook.models[-1]
     plan, counters, mixers = model.sections
-    used = codebook.sections[mixers].data[0]
-    planes = MAX_COUNTERS // (used << unpack_plan(codebook.sections[plan].data, 0).slot_bits) + 1
-    sections = (plan,) * planes + (counters,) * planes + (mixers,) * planes
-    greedy = with_model(codebook, replace(model, components=planes, sections=sections))
+    known = unpack_plan(codebook.sections[plan].data, 0)
+    most = np.full(MAX_CONTEXTS, BLOCK_BITS.stop - 1)
+    large = replace(known, contexts=np.zeros((MAX_CONTEXTS, 4), np.int64), block_bits=most)
+    added = [
+        (codebook.sections[plan], pack_plan(large)),
+        (codebook.sections[mixers], pack_mixers(MAX_CONTEXTS, 1, neutral_mixers(MAX_CONTEXTS))),
+    ]
+    first = len(codebook.sections)
+    sections = (*codebook.sections, *(replace(section, data=data) for section, data in added))
+    chosen = (plan, first, counters, counters, mixers, first + 1)
+    greedy = with_model(codebook, replace(model, components=2, sections=chosen), sections)
     with pytest.raises(LimitError, match="counters"):
-        coder_for(greedy, FIRST_CODEBOOK_MODEL, PixelFormat(planes, 8, 8))
+        coder_for(greedy, FIRST_CODEBOOK_MODEL, PixelFormat(2, 8, 8))

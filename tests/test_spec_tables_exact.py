@@ -5,7 +5,7 @@ from pathlib import Path
 import make_tables
 import pytest
 
-from sofc.kernels import mixing
+from sofc.kernels import adaptive, mixing
 
 
 def table(name: str) -> list[int]:
@@ -15,6 +15,7 @@ def table(name: str) -> list[int]:
 def test_tables_are_those_of_the_library() -> None:
     assert mixing.STRETCH.tolist() == table("stretch.txt")
     assert mixing.SQUASH.tolist() == table("squash.txt")
+    assert adaptive.SHARES.tolist() == table("shares.txt")
     assert mixing.RATE.tolist() == [655360 // (10 * seen + 16) for seen in range(256)], "the formula of section 7.7"
 
 

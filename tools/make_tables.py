@@ -16,6 +16,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent.parent / "spec" / "tables"
 STRETCH_LIMIT = 2815
 LEAST_CHANCE = 4
+SHARE_BITS, SHARE_START = 13, 24
 
 _EXACT = Context(prec=30, rounding=ROUND_HALF_EVEN)
 
@@ -46,7 +47,17 @@ def squash() -> tuple[int, ...]:
     return tuple(numbers)
 
 
-TABLES = {"stretch.txt": stretch, "squash.txt": squash}
+@cache
+def shares() -> tuple[int, ...]:
+    """2 ** (SHARE_BITS - max(0, i - SHARE_START) / 8) for i = 0 .. 511, at least 1."""
+    numbers = []
+    for i in range(512):
+        power = _EXACT.subtract(Decimal(SHARE_BITS), _EXACT.divide(Decimal(max(0, i - SHARE_START)), Decimal(8)))
+        numbers.append(max(1, _rounded(_EXACT.power(Decimal(2), power))))
+    return tuple(numbers)
+
+
+TABLES = {"stretch.txt": stretch, "squash.txt": squash, "shares.txt": shares}
 
 
 def main(arguments: list[str] | None = None) -> int:

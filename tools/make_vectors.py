@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,17 @@ import numpy as np
 import numpy.typing as npt
 
 import sofc
+from sofc.codebook import Codebook
+from sofc.coders.context import ContextCoder
+from sofc.coders.context.plan import PlanePlan
+from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
+from sofc.coders.transforms import CHAIN
 from sofc.container import schema
 from sofc.container.chunks import frame_chunk
 from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
 from sofc.keepfile import keep
+from sofc.kernels import bank
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,6 +144,58 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
             for effort in (2, 9):
                 data = sofc.encode(sets[name][0], effort=effort, **settings)
                 yield f"{coder}-{name}-effort{effort}", data, file, f"{coder} at effort {effort}"
+        if coder == "context" and name in ("deep", "colour"):
+            for change in (adapting, on_grid):
+                other = changed_plans(codebook, change)
+                kind = change.__name__.replace("_", "-")
+                (folder / f"{coder}-{name}-{kind}.sofcb").write_bytes(other.to_bytes())
+                data = sofc.encode(stack, batch=True, codebook=other)
+                yield f"{coder}-{name}-{kind}", data, f"{coder}-{name}-{kind}.sofcb", f"{coder}, {kind}"
+        if coder == "context" and name == "colour":
+            chain = chains(changed_plans(codebook, adapting))
+            (folder / "chain.sofcb").write_bytes(chain.to_bytes())
+            data = sofc.encode(np.stack(sets["deep"]), batch=True, codebook=chain)
+            yield "chain-images", data, "chain.sofcb", "a chain of images"
+            five = np.stack([sets["deep"][k] for k in range(5)], axis=-1)
+            data = sofc.encode(np.stack([five, five[::-1]]), batch=True, codebook=chain)
+            yield "chain-components", data, "chain.sofcb", "two chains of components"
+
+
+def changed_plans(codebook: Codebook, change: Callable[[PlanePlan], PlanePlan]) -> Codebook:
+    """A codebook whose context models predict otherwise than they were trained to."""
+    sections = list(codebook.sections)
+    for model in codebook.models:
+        for plane, number in enumerate(model.sections):
+            section = sections[number]
+            if (section.coder, section.kind) == (ContextCoder.id, PLAN) and section is codebook.sections[number]:
+                plan = change(unpack_plan(section.data, plane))
+                sections[number] = replace(section, data=pack_plan(plan))
+    return Codebook(codebook.name + "+", codebook.models, tuple(sections))
+
+
+def adapting(plan: PlanePlan) -> PlanePlan:
+    """The plan with predictions that are corrected."""
+    return replace(plan, prediction=replace(plan.prediction, adapts=True))
+
+
+def on_grid(plan: PlanePlan) -> PlanePlan:
+    """The plan with predictors for each place of a grid."""
+    old, classes = plan.prediction, bank.CLASSES[bank.GRID]
+    number = np.arange(classes) * 7 % len(old.weights)
+    prediction = replace(
+        old,
+        class_map=bank.GRID,
+        thresholds=old.thresholds[1:6:2],
+        weights=old.weights[number],
+        offsets=old.offsets[number],
+    )
+    return replace(plan, prediction=prediction)
+
+
+def chains(codebook: Codebook) -> Codebook:
+    """A codebook for three components as one for chains."""
+    models = tuple(replace(model, components=1, max_bits=16, transform=CHAIN.id) for model in codebook.models)
+    return Codebook("chain", models, codebook.sections)
 
 
 def invalid(good: bytes) -> Iterator[tuple[str, bytes, str]]:

@@ -91,7 +91,7 @@ def stream_size(image: Image, codebook: Codebook) -> int:
     if models[0] < FIRST_CODEBOOK_MODEL:
         raise CodebookError(f"codebook {codebook.name!r} has no model for the images it is tested on")
     _, _, streams, _ = encode_band(
-        image, pixel_format, codebook, lambda _: models, image_rows=image.shape[0], verify=False
+        image, pixel_format, codebook, lambda *_: models, image_rows=image.shape[0], verify=False
     )
     return sum(map(len, streams))
 

@@ -28,7 +28,12 @@ import numpy.typing as npt
 import sofc
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER
+from sofc.coders.base import PlaneRange
+from sofc.coders.chain import LINKS, ChainCoder
+from sofc.coders.context import ContextCoder
 from sofc.coders.context.plan import EFFORTS as CONTEXT_EFFORTS
+from sofc.coders.context.training import ContextTraining
+from sofc.coders.transforms import CHAIN
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources
@@ -44,7 +49,6 @@ SETS = {
     "isic/train": "ISIC archive dermoscopy, CC0 1.0",
     "bccd/train": "BCCD blood cells, MIT",
     "malaria-cells/train": "NIH malaria cells, MIT",
-    "volumes": "NIfTI volumes of niivue-images and nibabel, BSD-2 and MIT",
     "medical16/ct-head-ge/train": "dcm_qa_ct, BSD-2",
     "medical16/ct-head-philips/train": "dcm_qa_ct, BSD-2",
     "medical16/mr-t1/train": "example-dicom-structural, PDDL",
@@ -118,8 +122,6 @@ def scans() -> list[Image]:
     for image in images_of("medical16/ct-head-philips/train", 2) + images_of("medical16/ct-head-ge/train", 2):
         window = np.clip((image.astype(np.int64) - int(np.median(image)) + 160) * 255 // 400, 0, 255)
         found.append(window.astype(np.uint8))
-    slices = [image for image in images_of("volumes") if image.dtype == np.uint8]
-    found += slices[:: max(1, len(slices) // 8)]
     found += [image for image in images_of("microscopy/train") if image.dtype == np.uint8 and image.ndim == 2]
     return found
 
@@ -191,12 +193,6 @@ def deep_photos() -> list[Image]:
     return found + [deepened(gray(image), 3) for image in images_of("isic/train", 4)]
 
 
-def deep_colour() -> list[Image]:
-    """The same in colour."""
-    kodak = images_of("kodak/train")
-    return [deepened(image, 2) for image in kodak[::2]] + [deepened(image, 4) for image in kodak]
-
-
 def middle_photos() -> list[Image]:
     """Photographs at 10 bits, most of which is noise: what radiographs are like."""
     found = [reduced(gray(image).astype(np.uint16) * 4, 2) for image in images_of("kodak/train")]
@@ -244,9 +240,26 @@ def pages() -> list[Image]:
     return [image for image in images_of("binary-docs/train") if image.dtype == np.bool_]
 
 
+def chains() -> list[list[npt.NDArray[np.int32]]]:
+    """Three that follow each other: slices of scans, micrographs at several wavelengths; samples from 0."""
+    series = [images_of(f"medical16/{name}/train") for name in ("mr-t1", "ct-head-ge", "ct-head-philips")]
+    alike: dict[tuple[int, ...], list[Image]] = {}
+    for image in images_of("microscopy/train"):
+        if image.dtype == np.uint16 and image.ndim == 2:
+            alike.setdefault(image.shape, []).append(image)
+    series += [images for images in alike.values() if len(images) == LINKS]
+    found = []
+    for images in series:
+        planes = [image.astype(np.int32) - min(0, int(image.min())) for image in images]
+        found += [planes[first : first + LINKS] for first in range(0, len(planes) - LINKS + 1, LINKS - 1)]
+    return found
+
+
 # Codebooks.
 
 
+CHAIN_BUDGET = 25_000
+"""Bytes of trained counters of the models for chains."""
 EFFORTS = (1, 5, 7)
 """Efforts at which there are models; others use the nearest. The first is the static coder's."""
 
@@ -266,7 +279,7 @@ class Family:
 
 
 CODEBOOKS = {
-    "binary": (Family(pages, ("bilevel",), 90_000),),
+    "binary": (Family(pages, ("bilevel",), 160_000),),
     "common": (
         Family(gray_photos, budget=90_000, efforts=(5, 7)),
         Family(scans, budget=70_000, efforts=(5, 7)),
@@ -282,7 +295,6 @@ CODEBOOKS = {
         Family(middle_photos, budget=50_000, efforts=(5, 7)),
         Family(deep_photos, budget=40_000),
         Family(deep_graphics, budget=40_000),
-        Family(deep_colour, budget=60_000),
     ),
 }
 
@@ -296,6 +308,8 @@ def train(name: str, executor: Executor | None) -> Codebook:
             parts.append(train_one(images, coder, family, executor))
             size = len(parts[-1].to_bytes())
             print(f"{name}: {family.images.__name__}, {coder}: {len(images)} images, {size} bytes", flush=True)
+    if name != "binary":
+        parts.append(train_chains(CHAIN_BUDGET))
     used = "".join(f"{folder}: {terms}\n" for folder, terms in SETS.items())
     return joined(name, parts, f"built in; trained by tools/train_builtin.py on parts of\n{used}")
 
@@ -307,6 +321,19 @@ def train_one(images: Sequence[Image], coder: str, family: Family, executor: Exe
         return sofc.train(
             images, name=coder, coder=coder, held_out=0, counter_bytes=family.budget, executor=executor
         ).codebook
+
+
+def train_chains(budget: int) -> Codebook:
+    """Models by which images that follow each other, or components, are predicted from each other."""
+    stacks = chains()
+    with patch.dict(CONTEXT_EFFORTS, {5: CONTEXT_EFFORTS[5]}, clear=True):
+        training = ContextTraining([PlaneRange(0, 65535)] * LINKS, budget=budget)
+        while (step := training.next_pass()) is not None:
+            training.merge(iter([task.collect(iter(stacks)) for task in step.tasks]))
+        models = [Model(1, 16, CHAIN.id, ContextCoder.id, effort, numbers) for effort, numbers in training.models()]
+        codebook = Codebook("context", tuple(models), tuple(training.sections()))
+    ChainCoder(ContextCoder.from_sections([codebook.sections[k].data for k in models[0].sections]))
+    return codebook
 
 
 def joined(name: str, parts: Sequence[Codebook], provenance: str) -> Codebook:

@@ -65,6 +65,12 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument("--coder", metavar="NAME", help="use the codebook's models of this coder only; raw: none")
     parser.add_argument("--band-rows", type=options.positive, metavar="N", help="rows of a band")
+    parser.add_argument(
+        "--key-interval",
+        type=options.positive,
+        metavar="N",
+        help="of images that follow each other, keep at least each N-th readable by itself (1: all)",
+    )
     parser.add_argument("--raw", metavar="WxHxC:dtype", help="inputs are interleaved little-endian samples; H may be 0")
     options.add_threshold(parser)
     options.add_jobs(parser, "threads that code the bands of a file")
@@ -176,6 +182,7 @@ class _Encoding:
             "coder": args.coder,
             "effort": args.effort,
             "band_rows": args.band_rows,
+            "key_interval": args.key_interval,
             "verify": not args.no_verify,
             "threads": args.jobs,
         }

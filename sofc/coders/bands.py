@@ -25,6 +25,7 @@ Samples = npt.NDArray[Any]
 PIECE, PIECE_SHARE = 1 << 14, 16
 """Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
 TILE = 32
+RUN = 4
 
 
 def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
@@ -64,16 +65,17 @@ def encode_band(
     samples: Samples,
     pixel_format: PixelFormat,
     codebook: Codebook | None,
-    choose: Callable[[PixelFormat], Sequence[int]],
+    choose: Callable[[PixelFormat, int], Sequence[int]],
     *,
     image_rows: int,
     verify: bool,
 ) -> tuple[int, int, tuple[bytes, ...], int]:
     """Code samples that lie in the format's range: the model used, the check, the streams and the mapping.
 
-    ``choose`` gives the models for a format, best first. The first whose transform suits the samples is used, else the
-    last; where the codebook is built in, the one that codes a piece of the samples smallest, mapped or not. Where raw
-    is smaller, raw is used. ``verify`` decodes the result and raises SofcError if it is not what went in.
+    ``choose`` gives the models for a format and a number of images, best first. The first whose transform suits the
+    samples is used, else the last; where the codebook is built in, the one that codes a piece of the samples smallest,
+    mapped or not. Where raw is smaller, raw is used. ``verify`` decodes the result and raises SofcError if it is not
+    what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
@@ -83,7 +85,7 @@ def encode_band(
         view, model = smallest(planes, pixel_format, codebook, choose, image_rows)
         models: Sequence[int] = (model,)
     else:
-        models = choose(pixel_format)
+        models = choose(pixel_format, rows // image_rows)
     for model in models:
         transform, coder = coder_for(codebook, model, view.format)
         transformed = transform.forward(view.planes)
@@ -118,7 +120,7 @@ def smallest(
     planes: Sequence[Plane],
     pixel_format: PixelFormat,
     codebook: Codebook,
-    choose: Callable[[PixelFormat], Sequence[int]],
+    choose: Callable[[PixelFormat, int], Sequence[int]],
     image_rows: int,
 ) -> tuple[Mapped, int]:
     """The mapping and the model that seem to code the planes smallest, judged by a piece; the first of equals."""
@@ -126,7 +128,7 @@ def smallest(
     for view in mapped(planes, pixel_format):
         piece, piece_rows = cut_piece(view.planes, image_rows)
         share = piece[0].size / planes[0].size
-        for model in choose(view.format):
+        for model in choose(view.format, len(planes[0]) // image_rows):
             transform, coder = coder_for(codebook, model, view.format)
             transformed = transform.forward(piece)
             if not transform.suits(transformed):
@@ -142,8 +144,9 @@ def smallest(
 def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
     """Tiles of at most 32 x 32 samples from all over the planes, one below the other, and their height.
 
-    They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves. Planes
-    of at most PIECE samples are given back whole.
+    They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves; of several
+    images RUN that follow each other give theirs from the same place. Planes of at most PIECE samples are given back
+    whole.
     """
     rows, width = planes[0].shape
     wanted = max(PIECE, rows * width // PIECE_SHARE)
@@ -152,12 +155,17 @@ def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], in
     height, breadth = min(TILE, image_rows), min(TILE, width)
     tiles = wanted // (height * breadth)
     images = rows // image_rows
+    run = min(images, RUN)
+    runs = max(1, tiles // run)
+    tiles = runs * run
     places = []
     for tile in range(tiles):
-        across, down = 2 * tile + 1, 2 * (3 * tile % tiles) + 1
-        top = (image_rows - height) * down // (2 * tiles) & ~7
-        left = (width - breadth) * across // (2 * tiles) & ~7
-        places.append((tile * images // tiles * image_rows + top, left))
+        place = tile // run
+        across, down = 2 * place + 1, 2 * (3 * place % runs) + 1
+        top = (image_rows - height) * down // (2 * runs) & ~7
+        left = (width - breadth) * across // (2 * runs) & ~7
+        image = place * (images - run) // max(1, runs - 1) + tile % run
+        places.append((image * image_rows + top, left))
     piece = [
         np.concatenate([plane[top : top + height, left : left + breadth] for top, left in places]) for plane in planes
     ]

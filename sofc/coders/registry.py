@@ -12,12 +12,13 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Coder
 from sofc.coders.bilevel import BilevelCoder
+from sofc.coders.chain import ChainCoder
 from sofc.coders.context import ContextCoder
 from sofc.coders.raw import RawCoder
 from sofc.coders.separate import SeparateCoder
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
 from sofc.coders.static import StaticCoder
-from sofc.coders.transforms import NONE, PAPERS, TRANSFORMS, Transform
+from sofc.coders.transforms import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
 from sofc.container.records import Model
 from sofc.errors import CodebookError, FormatError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
@@ -48,14 +49,14 @@ def accepts(model: Model, pixel_format: PixelFormat) -> bool:
 
 
 def choose_models(
-    codebook: Codebook | None, pixel_format: PixelFormat, coder: str | None, effort: int
+    codebook: Codebook | None, pixel_format: PixelFormat, coder: str | None, effort: int, images: int = 1
 ) -> tuple[int, ...]:
-    """Numbers of the models that may code images of this format, best first; the last one suits any image.
+    """Numbers of the models that may code so many images of this format together, best first; the last suits any.
 
     Those are the codebook's models of the coder named, else those trained for the nearest effort (1-9; models that
     have none serve only where there is no other), narrow transforms before wide ones; then a neutral model, or raw
-    alone where that is named. Models for one component serve images of several where the codebook is built in and has
-    no other. Raises UsageError where the coder is not known.
+    alone where that is named. Chains serve several images or components. Other models for one component serve images
+    of several where the codebook is built in and has no other. Raises UsageError where the coder is not known.
     """
     if coder is not None and coder not in CODERS:
         raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODERS)}")
@@ -64,9 +65,15 @@ def choose_models(
     fitting = [
         (model, FIRST_CODEBOOK_MODEL + number)
         for number, model in enumerate(codebook.models if codebook is not None else ())
-        if accepts(model, pixel_format) and (coder is None or model.coder == CODER_IDS[coder])
+        if accepts(model, pixel_format)
+        and (coder is None or model.coder == CODER_IDS[coder])
+        and (model.transform != CHAIN.id or (images > 1) != (pixel_format.components > 1))
     ]
-    together = [pair for pair in fitting if pair[0].components == pixel_format.components]
+    together = [
+        (model, number)
+        for model, number in fitting
+        if model.components == pixel_format.components or model.transform == CHAIN.id
+    ]
     if together or codebook is None or not is_builtin(codebook):
         fitting = together
     nearest = min((_distance(model, effort) for model, _ in fitting), default=0)
@@ -118,6 +125,10 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     if model.coder not in TRAINED:
         raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
     trained = TRAINED[model.coder].from_sections([section.data for section in sections])
+    if transform is CHAIN:
+        if not isinstance(trained, ContextCoder):
+            raise FormatError(f"model {index} of codebook {codebook.name!r} is a chain of coder {model.coder}")
+        return transform, ChainCoder(trained)
     wanted = len(transform.ranges(model.components, pixel_format.coded_bits)) - transform.corrections
     if trained.planes != wanted:
         raise FormatError(f"model {index} of codebook {codebook.name!r} has {trained.planes} planes, not {wanted}")

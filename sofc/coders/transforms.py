@@ -143,4 +143,8 @@ SUBTRACT_GREEN = Transform(
 )
 YCOCG = Transform(4, "ycocg", 3, None, _difference_ranges, _ycocg_forward, _ycocg_inverse)
 LATTICE = Transform(5, "lattice", 3, 8, _lattice_ranges, _lattice_forward, _lattice_inverse, _mostly_reached, 1)
-TRANSFORMS = {transform.id: transform for transform in (NONE, PAPERS, GREEN_FIRST, SUBTRACT_GREEN, YCOCG, LATTICE)}
+CHAIN = Transform(6, "chain", None, None, _same_ranges, list, list)
+"""No transform; marks a model by which images that follow each other, or components, are predicted from each other."""
+TRANSFORMS = {
+    transform.id: transform for transform in (NONE, PAPERS, GREEN_FIRST, SUBTRACT_GREEN, YCOCG, LATTICE, CHAIN)
+}

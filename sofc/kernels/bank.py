@@ -8,13 +8,17 @@ left. A reference plane is padded by repeating its edge.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from sofc.kernels._jit import kernel
+from sofc.kernels.adaptive import LANES, SHARES, STRIPE, correction, learn, solve, weigh
 
 Integers = npt.NDArray[np.int64]
 Padded = npt.NDArray[np.int32]
+Marks = npt.NDArray[np.uint8]
 
 PAD = 4
 OWN = np.array(
@@ -36,10 +40,16 @@ TEXTURE = 0
 GRID = 1
 """Class map for images with an 8 x 8 grid: 64 places in the grid x 4 activities."""
 CLASSES = (64, 256)
-RESIDUAL_COLUMNS = 24
 WEIGHT_BITS = 16
 FRACTION_BITS = 3
 """A prediction carries this many bits after the point."""
+
+ENERGIES = 256
+START_MARK = 24
+MARK_TABLE = 1 << 12
+MARK_STEP = 9
+MARK_WEIGHTS = 14
+"""Weights of the marks W, WW, N, NW, NE, NN; P, P_W, P_E, P_N, P_S of the first reference; P, P_W, P_E of the other."""
 
 
 def taps(references: int) -> int:
@@ -47,18 +57,38 @@ def taps(references: int) -> int:
     return len(OWN) + references * len(REFERENCE) + 1
 
 
-def padded(plane: npt.NDArray[np.int32], middle: int, *, edges: bool) -> Padded:
+def padded(plane: npt.NDArray[Any], middle: int, *, edges: bool) -> npt.NDArray[Any]:
     """A padded copy. ``edges`` repeats the edges, as for a reference plane; else the corner is set to ``middle``."""
     if edges:
         return np.pad(plane, ((PAD, 1), (PAD, PAD)), mode="edge")
-    result = np.zeros((plane.shape[0] + PAD + 1, plane.shape[1] + 2 * PAD), np.int32)
+    result = np.zeros((plane.shape[0] + PAD + 1, plane.shape[1] + 2 * PAD), plane.dtype)
     result[PAD:-1, PAD:-PAD] = plane
     result[: PAD + 1, :PAD] = middle
     return result
 
 
+def _mark_table() -> Marks:
+    """Mark of an error of e < MARK_TABLE eighths: eight times log2(e + 2), piecewise linear, from 0 up."""
+    table = np.zeros(MARK_TABLE + 2, np.uint8)
+    for error in range(len(table)):
+        size = (error + 2).bit_length() - 1
+        table[error] = 8 * size + ((((error + 2) << 3) >> size) & 7) - 8
+    return table
+
+
+MARKS = _mark_table()
+
+
 @kernel
-def open_row(plane: Padded, y: int) -> None:
+def mark(error: int) -> int:
+    """Mark of an absolute prediction error in eighths."""
+    if error <= MARK_TABLE:
+        return int(MARKS[error])
+    return int(MARKS[min(error >> MARK_STEP, MARK_TABLE)]) + 8 * MARK_STEP
+
+
+@kernel
+def open_row(plane: Padded | Marks, y: int) -> None:
     """Fill what stands left of row y (padded index), from the row above."""
     if y > PAD:
         for i in range(PAD):
@@ -66,7 +96,7 @@ def open_row(plane: Padded, y: int) -> None:
 
 
 @kernel
-def open_first_row_sample(plane: Padded, x: int) -> None:
+def open_first_row_sample(plane: Padded | Marks, x: int) -> None:
     """Before sample x of the first row: everything above is the sample to its left."""
     left = plane[PAD, x - 1]
     for i in range(1, PAD + 1):
@@ -75,33 +105,42 @@ def open_first_row_sample(plane: Padded, x: int) -> None:
 
 
 @kernel
-def close_row(plane: Padded, y: int, width: int) -> None:
-    """Fill what stands right of row y with its last sample."""
+def close_row(plane: Padded | Marks, y: int, width: int) -> None:
+    """Fill what stands right of row y with its last sample, and what stands above the first row with that row."""
     for i in range(PAD):
         plane[y, PAD + width + i] = plane[y, PAD + width - 1]
+    if y == PAD:
+        for i in range(PAD):
+            plane[i] = plane[PAD]
 
 
 @kernel
-def gather(values: Integers, plane: Padded, first: Padded, second: Padded, references: int, y: int, x: int) -> int:
+def gather(values: Padded, plane: Padded, first: Padded, second: Padded, references: int, y: int, x: int) -> int:
     """Write the taps of sample (y, x) (padded indices) to ``values``; returns their number, the constant included."""
-    count = 0
-    for i in range(OWN.shape[0]):
-        values[count] = plane[y + OWN[i, 0], x + OWN[i, 1]]
-        count += 1
+    values[0], values[1], values[2] = plane[y, x - 1], plane[y - 1, x], plane[y - 1, x - 1]
+    values[3], values[4], values[5] = plane[y - 1, x + 1], plane[y, x - 2], plane[y - 2, x]
+    values[6], values[7], values[8] = plane[y - 1, x - 2], plane[y - 1, x + 2], plane[y - 2, x - 1]
+    values[9], values[10], values[11] = plane[y - 2, x + 1], plane[y, x - 3], plane[y - 3, x]
+    values[12], values[13], values[14] = plane[y - 2, x - 2], plane[y - 2, x + 2], plane[y, x - 4]
+    values[15], values[16], values[17] = plane[y - 1, x - 3], plane[y - 1, x + 3], plane[y - 3, x - 1]
+    values[18], values[19] = plane[y - 3, x + 1], plane[y - 4, x]
+    count = 20
     if references > 0:
-        for i in range(REFERENCE.shape[0]):
-            values[count] = first[y + REFERENCE[i, 0], x + REFERENCE[i, 1]]
-            count += 1
+        values[20], values[21], values[22] = first[y, x], first[y, x - 1], first[y - 1, x]
+        values[23], values[24], values[25] = first[y, x + 1], first[y + 1, x], first[y - 1, x - 1]
+        values[26], values[27], values[28] = first[y - 1, x + 1], first[y + 1, x + 1], first[y + 1, x - 1]
+        count = 29
     if references > 1:
-        for i in range(REFERENCE.shape[0]):
-            values[count] = second[y + REFERENCE[i, 0], x + REFERENCE[i, 1]]
-            count += 1
+        values[29], values[30], values[31] = second[y, x], second[y, x - 1], second[y - 1, x]
+        values[32], values[33], values[34] = second[y, x + 1], second[y + 1, x], second[y - 1, x - 1]
+        values[35], values[36], values[37] = second[y - 1, x + 1], second[y + 1, x + 1], second[y + 1, x - 1]
+        count = 38
     values[count] = CONSTANT
     return count + 1
 
 
 @kernel
-def activity(values: Integers, references: int) -> int:
+def activity(values: Padded, references: int) -> int:
     """How much the samples around change: around P in the first reference, else among W, N, NW, NE."""
     if references > 0:
         p = values[20]
@@ -110,7 +149,7 @@ def activity(values: Integers, references: int) -> int:
 
 
 @kernel
-def disagreement(values: Integers) -> int:
+def disagreement(values: Padded) -> int:
     """How much W, N and NW differ from the first reference in different ways."""
     west, north, northwest = values[0] - values[21], values[1] - values[22], values[2] - values[25]
     return int(abs(west - north) + abs(northwest - north) + abs(northwest - west))
@@ -118,7 +157,7 @@ def disagreement(values: Integers) -> int:
 
 @kernel
 def classify(
-    values: Integers, references: int, class_map: int, grid_row: int, grid_column: int, thresholds: Integers
+    values: Padded, references: int, class_map: int, grid_row: int, grid_column: int, thresholds: Integers
 ) -> int:
     """The predictor's number in the bank. ``thresholds``: 3 activities for GRID, 7 for TEXTURE, rising.
 
@@ -148,12 +187,12 @@ def classify(
 
 
 @kernel
-def predict(values: Integers, count: int, weights: Integers, maximum: int) -> int:
+def predict(values: Padded, count: int, weights: Padded, maximum: int) -> int:
     """Prediction with FRACTION_BITS bits after the point, within 0 .. maximum."""
-    total = 0
+    total = np.int64(0)
     for i in range(count):
-        total += values[i] * weights[i]
-    value = total >> (WEIGHT_BITS - FRACTION_BITS)
+        total += np.int64(values[i]) * np.int64(weights[i])
+    value = int(total >> (WEIGHT_BITS - FRACTION_BITS))
     return max(0, min(maximum << FRACTION_BITS, value))
 
 
@@ -167,26 +206,22 @@ def accumulate(
     grid_row: int,
     grid_column: int,
     thresholds: Integers,
-    stride: int,
+    shares: Integers,
     equations: Integers,
 ) -> int:
-    """Add every ``stride``-th sample of a plane to its class's normal equations, exact integers.
+    """Add the samples of a plane to the normal equations of their classes, exact integers.
 
-    ``equations`` (classes, taps + 1, taps + 1): lower triangle of the products of taps and, last, the sample.
-    In the TEXTURE map all but the constant are taken relative to W. Returns 0.
+    ``shares`` (rows, width): how much each sample counts. ``equations`` (classes, taps + 1, taps + 1): lower triangle
+    of the products of taps and, last, the sample. In the TEXTURE map all but the constant are taken relative to W.
+    Returns 0.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
-    values = np.zeros(MAX_TAPS + 2, np.int64)
-    turn = 0
+    values = np.zeros(MAX_TAPS + 2, np.int32)
     for y in range(PAD, PAD + rows):
         open_row(plane, y)
         for x in range(PAD, PAD + width):
             if y == PAD:
                 open_first_row_sample(plane, x)
-            turn += 1
-            if turn < stride:
-                continue
-            turn = 0
             count = gather(values, plane, first, second, references, y, x)
             k = classify(values, references, class_map, grid_row + y - PAD, grid_column + x - PAD, thresholds)
             values[count] = plane[y, x]
@@ -195,8 +230,9 @@ def accumulate(
                 for i in range(OWN.shape[0]):
                     values[i] -= west
                 values[count] -= west
+            share = shares[y - PAD, x - PAD]
             for i in range(count + 1):
-                value = values[i]
+                value = share * np.int64(values[i])
                 for j in range(i + 1):
                     equations[k, i, j] += value * values[j]
         close_row(plane, y, width)
@@ -204,64 +240,105 @@ def accumulate(
 
 
 @kernel
-def survey(
+def trace(
     plane: Padded,
     first: Padded,
     second: Padded,
+    marks: Marks,
+    first_marks: Marks,
+    second_marks: Marks,
     references: int,
     class_map: int,
     grid_row: int,
     grid_column: int,
     thresholds: Integers,
-    weights: Integers,
+    weights: Padded,
+    offsets: Integers,
+    mark_weights: Integers,
+    adapts: int,
     maximum: int,
     shift: int,
-    errors: Padded,
-    histogram: Integers,
+    fine: Padded,
+    numbers: Padded,
+    energies: Padded,
 ) -> int:
-    """Histogram of local error energy >> shift (rows) against the absolute residual (columns).
+    """Predict all samples of a known plane: ``fine`` predictions, predictors' ``numbers``, ``energies``, and ``marks``.
 
-    Columns 0-7 are residuals, from there on 4 + their bits. ``errors`` is scratch of the plane's padded shape,
-    ``histogram`` (energies, RESIDUAL_COLUMNS); higher energies count as the last. Returns 0.
+    The first three results have shape (rows, width); ``marks`` is padded like the plane. Returns 0.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
-    values = np.zeros(MAX_TAPS + 2, np.int64)
-    errors[:] = 0
+    values = np.zeros(MAX_TAPS + 2, np.int32)
+    stripes = width // STRIPE + 3 if adapts else 1
+    sums = np.zeros((stripes, LANES, LANES), np.int64)
+    local = np.zeros((stripes, LANES), np.int32)
+    differences = np.zeros((STRIPE, LANES), np.int32)
+    shared = np.zeros((STRIPE, LANES), np.int32)
+    targets = np.zeros(STRIPE, np.int64)
+    matrix = np.zeros((LANES, LANES), np.int32)
+    rest = np.zeros(LANES, np.int64)
+    inverse = np.zeros(LANES, np.int64)
     for y in range(PAD, PAD + rows):
         open_row(plane, y)
+        open_row(marks, y)
         for x in range(PAD, PAD + width):
             if y == PAD:
                 open_first_row_sample(plane, x)
+                open_first_row_sample(marks, x)
             count = gather(values, plane, first, second, references, y, x)
             k = classify(values, references, class_map, grid_row + y - PAD, grid_column + x - PAD, thresholds)
-            fine = predict(values, count, weights[k], maximum)
-            error = abs(fine - (int(plane[y, x]) << FRACTION_BITS))
-            residual = abs(int(plane[y, x]) - ((fine + 4) >> FRACTION_BITS))
-            size = residual
-            if residual >= 8:
-                size = 4
-                while residual:
-                    residual >>= 1
-                    size += 1
-            histogram[min(energy(errors, y, x) >> shift, histogram.shape[0] - 1), size] += 1
-            errors[y, x] = error >> 1
+            predicted = predict(values, count, weights[k], maximum)
+            sample = int(plane[y, x]) << FRACTION_BITS
+            expected = energy(marks, first_marks, second_marks, references, y, x, offsets[k], mark_weights)
+            target = sample - predicted
+            stripe, within = (x - PAD) // STRIPE + 1, (x - PAD) % STRIPE
+            if adapts:
+                if within == 0:
+                    solve(
+                        sums[stripe - 1], sums[stripe], sums[stripe + 1], local[stripe], matrix, rest, inverse
+                    )  # fmt: skip
+                mu = (predicted + 4) >> FRACTION_BITS
+                predicted += correction(differences[within], values, references, mu, local[stripe])
+                predicted = max(0, min(maximum << FRACTION_BITS, predicted))
+            fine[y - PAD, x - PAD] = predicted
+            numbers[y - PAD, x - PAD] = k
+            energies[y - PAD, x - PAD] = expected
+            marks[y, x] = mark(abs(predicted - sample))
+            if adapts:
+                share = SHARES[max(0, expected + int(marks[y, x]) - 16 * shift)]
+                weigh(differences[within], shared[within], share)
+                targets[within] = target
+                if within == STRIPE - 1 or x == PAD + width - 1:
+                    shared[within + 1 :] = 0
+                    learn(sums[stripe], differences, shared, targets, within + 1)
         close_row(plane, y, width)
+        close_row(marks, y, width)
     return 0
 
 
 @kernel
-def energy(errors: Padded, y: int, x: int) -> int:
-    """Local error energy: absolute prediction errors (in quarters) around, W and N counted twice."""
-    near = int(errors[y, x - 1]) + int(errors[y - 1, x])
-    far = int(errors[y - 1, x - 1]) + int(errors[y - 1, x + 1])
-    return 2 * near + far + int(errors[y, x - 2]) + int(errors[y - 2, x])
+def energy(
+    marks: Marks, first: Marks, second: Marks, references: int, y: int, x: int, offset: int, weights: Integers
+) -> int:
+    """The mark to be expected at (y, x), 0 .. ENERGIES - 1, from marks around it; ``weights`` in 1/256."""
+    total = offset
+    total += int(marks[y, x - 1]) * weights[0] + int(marks[y, x - 2]) * weights[1]
+    total += int(marks[y - 1, x]) * weights[2] + int(marks[y - 1, x - 1]) * weights[3]
+    total += int(marks[y - 1, x + 1]) * weights[4] + int(marks[y - 2, x]) * weights[5]
+    if references > 0:
+        total += int(first[y, x]) * weights[6] + int(first[y, x - 1]) * weights[7]
+        total += int(first[y, x + 1]) * weights[8] + int(first[y - 1, x]) * weights[9]
+        total += int(first[y + 1, x]) * weights[10]
+    if references > 1:
+        total += int(second[y, x]) * weights[11] + int(second[y, x - 1]) * weights[12]
+        total += int(second[y, x + 1]) * weights[13]
+    return int(max(0, min(ENERGIES - 1, total >> 8)))
 
 
 @kernel
 def grid_errors(
     plane: Padded,
     thresholds: Integers,
-    weights: Integers,
+    weights: Padded,
     maximum: int,
     stride: int,
     totals: Integers,
@@ -272,7 +349,7 @@ def grid_errors(
     ``totals`` (64,): index grid_row * 8 + grid_column. Returns 0.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
-    values = np.zeros(MAX_TAPS + 2, np.int64)
+    values = np.zeros(MAX_TAPS + 2, np.int32)
     turn = 0
     for y in range(PAD + 1, PAD + rows):
         for x in range(PAD, PAD + width):

@@ -208,11 +208,26 @@ def code_counters(
 ) -> int:
     """Code the trained states of counters: 0 = untouched, else 1 + 4 * chance (0-31) + how often seen (0-3).
 
-    ``direct`` (nodes, 2 + 32 + 32 * 4): by the counter's node; whether touched depends on whether the counter
-    before it was. Returns OK or TOO_LONG.
+    Counters come in blocks of ``nodes``; a block of more than one begins with whether any of it is touched, in the
+    context of whether any of the block before was. ``direct`` (nodes + 1, 2 + 32 + 32 * 4): by node, and for blocks;
+    whether a counter is touched depends on whether the one before it was. Returns OK or TOO_LONG.
     """
     before = 0
+    block = 1
     for i in range(symbols.shape[0]):
+        if nodes > 1 and i % nodes == 0:
+            bit = 0
+            for j in range(i, min(i + nodes, symbols.shape[0]) if encode else i):
+                if symbols[j] > 0:
+                    bit = 1
+            block = code_direct(encode, bit, block, direct[nodes], coder, buffer)
+            if block < 0:
+                return TOO_LONG
+        if block == 0:
+            if not encode:
+                symbols[i] = 0
+            before = 0
+            continue
         chances = direct[i % nodes]
         symbol = int(symbols[i]) if encode else 0
         bit = code_direct(encode, 1 if symbol > 0 else 0, before, chances, coder, buffer)

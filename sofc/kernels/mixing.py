@@ -10,17 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.kernels._jit import kernel
+from sofc.kernels.adaptive import LANES, SHARES, STRIPE, correction, learn, solve, weigh
 from sofc.kernels.bank import (
     FRACTION_BITS,
     GRID,
     MAX_TAPS,
     PAD,
     Integers,
+    Marks,
     Padded,
     classify,
     close_row,
     energy,
     gather,
+    mark,
     open_first_row_sample,
     open_row,
     predict,
@@ -42,15 +45,19 @@ NODES = 16
 """Binary decisions that have counters of their own: zero?, sign, then seven steps of the magnitude, by sign."""
 STEPS = 24
 """Steps of the magnitude in unary; what is beyond is coded in Elias-gamma."""
-ENERGIES = 16
-TERMS = 48
+LEVELS = 16
+TERMS = 64
+BLOCK = 8
+"""Counters of a block: a context has one for nodes 0-7, another for nodes 8-15."""
 CLAMP = 20
 COUNT_LIMIT = 255
 STRETCH_LIMIT = 2815
-MIXER_SETS = (NODES * ENERGIES, NODES * 64, NODES * 64)
-MAP_ROWS = NODES * ENERGIES * 4
+MIXER_LANES = 8
+"""Rows of mixer weights are filled up with zeros to a multiple of this."""
+MIXER_SETS = (NODES * LEVELS, NODES * 64, NODES * 64)
+MAP_ROWS = NODES * LEVELS * 4
 MAP_COLUMNS = 33
-DIRECT_PLACES = ENERGIES * 8 * 2 * 8
+DIRECT_PLACES = LEVELS * 8 * 2 * 8
 """Adaptive probabilities of the low bits: by energy, step, sign and the bits above."""
 GAMMA_PLACES = LONGEST + 1
 """Adaptive probabilities of the Elias-gamma lengths."""
@@ -79,83 +86,61 @@ RATE = np.array([(2 * 65536 * 5) // (10 * i + 16) for i in range(COUNT_LIMIT + 1
 
 
 @kernel
-def _near(difference: int, shift: int) -> int:
-    """A difference in units of the plane's scale, clamped."""
-    return max(-CLAMP, min(CLAMP, difference >> shift))
+def _fill_terms(term: Padded, values: Padded, references: int, mu: int, shift: int) -> None:
+    """The quantities that contexts are made of and that are read off the samples around; numbered as specified."""
+    w, n, nw, ne, ww, nn, nww, nne = (
+        int(values[0]), int(values[1]), int(values[2]), int(values[3]),
+        int(values[4]), int(values[5]), int(values[6]), int(values[9]),
+    )  # fmt: skip
+    low, high = min(w, n), max(w, n)
+    median = low if nw >= high else (high if nw <= low else w + n - nw)
+    term[0], term[1], term[2], term[3], term[4], term[5], term[6] = w, n, nw, ne, ww, nn, median
+    term[7], term[8] = median, w
+    term[9], term[10], term[11], term[12] = w + n - nw, w + ne - n, 2 * n - nn, 2 * w - ww
+    term[13], term[14], term[15], term[16] = n + ne - nne, nww, (w + ne) >> 1, n + ((w - nw + ne - n) >> 1)
+    term[17] = (w + n) >> 1
+    term[32], term[33], term[34] = mu, w, n
+    nears, shifted = 18, 35
+    if references > 0:
+        nears, shifted = 26, 47
+        p, pw, pn, pe, ps, pnw, pne = (
+            int(values[20]), int(values[21]), int(values[22]), int(values[23]),
+            int(values[24]), int(values[25]), int(values[26]),
+        )  # fmt: skip
+        q = qw = qn = 0
+        if references > 1:
+            q, qw, qn = int(values[29]), int(values[30]), int(values[31])
+        term[7], term[8] = w + p - pw, n + p - pn
+        term[17] = p + ((w - pw + n - pn) >> 1)
+        term[18], term[19], term[20], term[21] = w + q - qw, n + q - qn, p, q
+        term[22], term[23], term[24] = ne + p - pne, nw + p - pnw, w + n - nw + p - (pw + pn - pnw)
+        term[25] = q + ((w - qw + n - qn) >> 1)
+        term[35], term[36], term[37], term[38], term[39], term[40] = p, q, p - pw, p - pn, q - qw, q - qn
+        term[41], term[42], term[43], term[44] = p - pe, p - ps, pw, pn
+        term[45], term[46] = 2 * p - pw - pe, 2 * p - pn - ps
+    for i in range(nears):
+        term[i] = max(-CLAMP, min(CLAMP, (term[i] - mu) >> shift)) & 0xFFFF
+    for i in range(32, shifted):
+        term[i] = (term[i] >> shift) & 0xFFFF
+    term[55] = max(-8, min(8, (2 * (median - mu)) >> shift)) & 0xFFFF
+    same = (1 if w == n else 0) + (2 if n == ne else 0) + (4 if w == nw else 0)
+    term[60] = same + (8 if n == nw else 0) + (16 if w == ww else 0) + (32 if n == nn else 0)
 
 
 @kernel
-def _fill_terms(
-    term: Integers,
-    values: Integers,
-    references: int,
-    mu: int,
-    quarter: int,
-    level: int,
-    shift: int,
-    predictor: int,
-    place: int,
-    y: int,
-    x: int,
-) -> None:
-    """The quantities that contexts are made of, for one sample; numbered as in the specification."""
-    w, n, nw, ne, ww, nn, nww, nne = (
-        values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[9],
-    )  # fmt: skip
-    low, high = min(w, n), max(w, n)
-    med = low if nw >= high else (high if nw <= low else w + n - nw)
-    a, b = med, w
-    p = pw = pn = pe = ps = pnw = pne = q = qw = qn = 0
-    if references > 0:
-        p, pw, pn, pe, ps, pnw, pne = (
-            values[20], values[21], values[22], values[23], values[24], values[25], values[26],
-        )  # fmt: skip
-        a, b = w + p - pw, n + p - pn
-    if references > 1:
-        q, qw, qn = values[29], values[30], values[31]
-    term[0] = level
-    term[1] = level >> 1
-    term[2] = quarter
-    term[3] = mu >> shift
-    term[4] = predictor
-    term[5] = place
-    term[6] = _near(w - mu, shift)
-    term[7] = _near(n - mu, shift)
-    term[8] = _near(nw - mu, shift)
-    term[9] = _near(ne - mu, shift)
-    term[10] = _near(ww - mu, shift)
-    term[11] = _near(nn - mu, shift)
-    term[12] = _near(med - mu, shift)
-    term[13] = _near(a - mu, shift)
-    term[14] = _near(b - mu, shift)
-    term[15] = _near(w + n - nw - mu, shift)
-    term[16] = _near(w + ne - n - mu, shift)
-    term[17] = _near(2 * n - nn - mu, shift)
-    term[18] = _near(2 * w - ww - mu, shift)
-    term[19] = _near(n + ne - nne - mu, shift)
-    term[20] = max(-8, min(8, (2 * (med - mu)) >> shift))
-    term[21] = w >> shift
-    term[22] = n >> shift
-    term[23] = min(y, 63)
-    term[24] = min(x, 63)
-    term[25] = _near(nww - mu, shift)
-    term[26] = p >> shift
-    term[27] = q >> shift
-    term[28] = (p - pw) >> shift
-    term[29] = (p - pn) >> shift
-    term[30] = (q - qw) >> shift
-    term[31] = (q - qn) >> shift
-    term[32] = _near(w + q - qw - mu, shift)
-    term[33] = _near(n + q - qn - mu, shift)
-    term[34] = _near(p - mu, shift)
-    term[35] = _near(q - mu, shift)
-    term[36] = _near(ne + p - pne - mu, shift)
-    term[37] = _near(nw + p - pnw - mu, shift)
-    term[38] = (p - pe) >> shift
-    term[39] = (p - ps) >> shift
-    term[40] = _near(w + n - nw + p - (pw + pn - pnw) - mu, shift)
-    term[41] = pw >> shift
-    term[42] = pn >> shift
+def _scaled(error: int, shift: int) -> int:
+    """A signed error in eighths, in units of half the plane's scale, clamped."""
+    return max(-CLAMP, min(CLAMP, error >> (shift + 2))) & 0xFFFF
+
+
+@kernel
+def _hash(term: Padded, a: int, b: int, c: int, d: int) -> int:
+    """32 bits that stand for four terms."""
+    first = int(term[a]) | int(term[b]) << 16
+    second = int(term[c]) | int(term[d]) << 16
+    h = (first * MIX_A + second * MIX_B) & WORD
+    h = ((h ^ h >> 15) * GOLDEN) & WORD
+    return h ^ h >> 13
 
 
 @kernel
@@ -164,76 +149,106 @@ def code_plane(
     plane: Padded,
     first: Padded,
     second: Padded,
+    marks: Marks,
+    first_marks: Marks,
+    second_marks: Marks,
     references: int,
     class_map: int,
     grid_row: int,
     grid_column: int,
     thresholds: Integers,
-    weights: Integers,
+    weights: Padded,
+    offsets: Integers,
+    mark_weights: Integers,
+    adapts: int,
     maximum: int,
     shift: int,
-    levels: Integers,
+    level_of: Integers,
     low_bits: Integers,
     contexts: Integers,
+    blocks: Integers,
     sets: int,
     counters: npt.NDArray[np.uint32],
     mixers: npt.NDArray[np.int32],
     final: npt.NDArray[np.int32],
     direct: Probabilities,
-    errors: Padded,
     coder: Integers,
     buffer: Bytes,
 ) -> int:
     """Code one plane, or one image of a group; the state arrays and ``coder`` go on from call to call.
 
-    ``plane``: padded; when decoding it is filled. ``levels``: 15 rising energies that split the 16 levels.
-    ``low_bits`` (16,): bits of the magnitude below the unary part, by level. ``contexts`` (n, 4): numbers of
-    the terms of each context, -1 past the last. ``sets`` (1-3): weight sets averaged. ``counters`` (n, a power
-    of two of slots), ``mixers`` (sum of MIXER_SETS, n + 1), ``final`` (MAP_ROWS, MAP_COLUMNS), ``direct``
-    (DIRECT_PLACES + GAMMA_PLACES): adaptive state. ``errors``: zeroed scratch of the plane's shape. ``coder``:
-    low end, high end, code word, position in ``buffer``; decoding reads zeros past the buffer's end.
-    Returns OK, TOO_LONG or BROKEN.
+    ``plane``: padded; when decoding it is filled, as are the ``marks`` either way. ``level_of`` (256,): level of each
+    energy. ``low_bits`` (16,): bits of the magnitude below the unary part, by level. ``contexts`` (n, 4): numbers of
+    the terms of each context, -1 past the last. ``blocks`` (n + 1,): where the blocks of each context start; the
+    number of each is a power of two. ``sets`` (1-3): weight sets averaged. ``counters`` (BLOCK * all blocks,),
+    ``mixers`` (sum of MIXER_SETS, n + 1 filled up to MIXER_LANES), ``final`` (MAP_ROWS, MAP_COLUMNS), ``direct``
+    (DIRECT_PLACES + GAMMA_PLACES): adaptive state. ``coder``: low end, high end, code word, position in ``buffer``;
+    decoding reads zeros past the buffer's end. Returns OK, TOO_LONG or BROKEN.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
     count = contexts.shape[0]
-    blocks = counters.shape[1] // NODES
-    values = np.zeros(MAX_TAPS + 2, np.int64)
-    term = np.zeros(TERMS, np.int64)
+    values = np.zeros(MAX_TAPS + 2, np.int32)
+    term = np.zeros(TERMS, np.int32)
+    slots = np.where(contexts < 0, TERMS - 1, contexts)
+    hashes = np.zeros(count, np.int64)
     base = np.zeros(count, np.int64)
-    stretched = np.zeros(count + 1, np.int64)
+    lanes = mixers.shape[1]
+    stretched = np.zeros(lanes, np.int32)
     stretched[count] = 256
+    words = np.zeros(count, np.int64)
+    products = np.zeros(lanes, np.int32)
     chosen = np.zeros(3, np.int64)
     opinion = np.zeros(3, np.int64)
     beyond = np.zeros(1, np.int64)
+    north_errors = np.zeros(width, np.int64)
+    stripes = width // STRIPE + 3 if adapts else 1
+    sums = np.zeros((stripes, LANES, LANES), np.int64)
+    local = np.zeros((stripes, LANES), np.int32)
+    differences = np.zeros((STRIPE, LANES), np.int32)
+    shared = np.zeros((STRIPE, LANES), np.int32)
+    targets = np.zeros(STRIPE, np.int64)
+    matrix = np.zeros((LANES, LANES), np.int32)
+    rest = np.zeros(LANES, np.int64)
+    inverse = np.zeros(LANES, np.int64)
     for y in range(PAD, PAD + rows):
         open_row(plane, y)
+        open_row(marks, y)
+        west_error = 0
         for x in range(PAD, PAD + width):
             if y == PAD:
                 open_first_row_sample(plane, x)
+                open_first_row_sample(marks, x)
             taps = gather(values, plane, first, second, references, y, x)
             row, column = grid_row + y - PAD, grid_column + x - PAD
             predictor = classify(values, references, class_map, row, column, thresholds)
-            fine = predict(values, taps, weights[predictor], maximum)
+            foretold = predict(values, taps, weights[predictor], maximum)
+            fine = foretold
+            stripe, within = (x - PAD) // STRIPE + 1, (x - PAD) % STRIPE
+            if adapts:
+                if within == 0:
+                    solve(
+                        sums[stripe - 1], sums[stripe], sums[stripe + 1], local[stripe], matrix, rest, inverse
+                    )  # fmt: skip
+                mu = (foretold + 4) >> FRACTION_BITS
+                fine += correction(differences[within], values, references, mu, local[stripe])
+                fine = max(0, min(maximum << FRACTION_BITS, fine))
             mu = (fine + 4) >> FRACTION_BITS
             quarter = ((fine + 4) & 7) >> 1
-            around = energy(errors, y, x)
-            level = 0
-            for i in range(ENERGIES - 1):
-                if around > levels[i]:
-                    level += 1
+            expected = energy(marks, first_marks, second_marks, references, y, x, offsets[predictor], mark_weights)
+            level = level_of[expected]
             place = (row & 7) * 8 + (column & 7) if class_map == GRID else predictor & 63
-            _fill_terms(term, values, references, mu, quarter, level, shift, predictor, place, y - PAD, x - PAD)
+            term[48], term[49], term[50], term[51], term[52] = level, level >> 1, quarter, predictor, place
+            term[53], term[54] = expected >> 2, expected >> 1
+            term[56], term[57] = min(y - PAD, 63), min(x - PAD, 63)
+            term[58] = _scaled(west_error, shift)
+            term[59] = _scaled(north_errors[x - PAD], shift)
+            term[61] = _scaled(foretold - fine, shift)
+            _fill_terms(term, values, references, mu, shift)
+            column_set = term[7] if term[7] <= CLAMP else term[7] - 0x10000
             for i in range(count):
-                h = ((i + 1) * GOLDEN) & WORD
-                for j in range(4):
-                    t = contexts[i, j]
-                    if t < 0:
-                        break
-                    h = ((h ^ (int(term[t]) & 0xFFFF)) * MIX_A) & WORD
-                    h ^= h >> 15
-                h = (h * MIX_B) & WORD
-                h ^= h >> 13
-                base[i] = (h & (blocks - 1)) * NODES
+                h = _hash(term, slots[i, 0], slots[i, 1], slots[i, 2], slots[i, 3])
+                hashes[i] = h
+                base[i] = (blocks[i] + (h & (blocks[i + 1] - blocks[i] - 1))) * BLOCK
 
             low_count = low_bits[level]
             residual = int(plane[y, x]) - mu if encode else 0
@@ -244,21 +259,23 @@ def code_plane(
             most = 0
             moved = False
             while maximum > 0:
-                chosen[0] = node * ENERGIES + level
+                chosen[0] = node * LEVELS + level
                 chosen[1] = MIXER_SETS[0] + node * 64 + place
-                chosen[2] = MIXER_SETS[0] + MIXER_SETS[1] + node * 64 + term[13] + CLAMP
+                chosen[2] = MIXER_SETS[0] + MIXER_SETS[1] + node * 64 + column_set + CLAMP
                 for i in range(count):
-                    stretched[i] = STRETCH[counters[i, base[i] + node] >> 20]
+                    words[i] = counters[base[i] + (node & 7)]
+                    stretched[i] = STRETCH[words[i] >> 20]
                 total = 0
                 for k in range(sets):
-                    dot = 0
-                    for i in range(count + 1):
-                        dot += mixers[chosen[k], i] * stretched[i]
-                    dot = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, dot >> 16))
+                    weighted = np.int64(0)
+                    mixer = mixers[chosen[k]]
+                    for i in range(lanes):
+                        weighted += np.int64(mixer[i]) * np.int64(stretched[i])
+                    dot = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(weighted >> 16)))
                     opinion[k] = SQUASH[dot + STRETCH_LIMIT]
                     total += dot
                 mean = total // sets
-                map_row = (node * ENERGIES + level) * 4 + quarter
+                map_row = (node * LEVELS + level) * 4 + quarter
                 at = (max(-2047, min(2047, mean)) + 2048) << 5
                 cell, between = at >> 12, at & 4095
                 refined = (final[map_row, cell] * (4096 - between) + final[map_row, cell + 1] * between) >> 12
@@ -281,18 +298,16 @@ def code_plane(
                 final[map_row, cell + 1] += ((target - final[map_row, cell + 1]) * between) >> 18
                 for k in range(sets):
                     error = ((bit << 16) - opinion[k]) * 3
-                    for i in range(count + 1):
-                        mixers[chosen[k], i] += (stretched[i] * error + 0x8000) >> 16
+                    mixer = mixers[chosen[k]]
+                    for i in range(lanes):
+                        products[i] = stretched[i] * error
+                    for i in range(lanes):
+                        mixer[i] += ((products[i] >> 15) + 1) >> 1
+                goal = 0x3FFFFF if bit else 0
                 for i in range(count):
-                    counter = int(counters[i, base[i] + node])
-                    seen, chance = counter & 1023, counter >> 10
-                    if bit:
-                        chance += ((0x3FFFFF - chance) * RATE[seen]) >> 16
-                    else:
-                        chance -= (chance * RATE[seen]) >> 16
-                    if seen < COUNT_LIMIT:
-                        seen += 1
-                    counters[i, base[i] + node] = (chance << 10) | seen
+                    seen, chance = words[i] & 1023, words[i] >> 10
+                    chance += ((goal - chance) * RATE[seen]) >> 16
+                    counters[base[i] + (node & 7)] = (chance << 10) | min(COUNT_LIMIT, seen + 1)
 
                 if node == 0:
                     if bit == 0:
@@ -312,7 +327,12 @@ def code_plane(
                     most = ((maximum - mu if sign else mu) - 1) >> low_count
                 if step >= min(most, STEPS):
                     break
+                before = node
                 node = 2 + sign + 2 * min(step, 6)
+                if before < BLOCK <= node:
+                    for i in range(count):
+                        h = hashes[i] >> 15
+                        base[i] = (blocks[i] + (h & (blocks[i + 1] - blocks[i] - 1))) * BLOCK
 
             if moved:
                 if step == STEPS and step < most:
@@ -336,6 +356,16 @@ def code_plane(
                 if mu + residual < 0 or mu + residual > maximum:
                     return BROKEN
                 plane[y, x] = mu + residual
-            errors[y, x] = abs(fine - (int(plane[y, x]) << FRACTION_BITS)) >> 1
+            west_error = (int(plane[y, x]) << FRACTION_BITS) - fine
+            north_errors[x - PAD] = west_error
+            marks[y, x] = mark(abs(west_error))
+            if adapts:
+                share = SHARES[max(0, expected + int(marks[y, x]) - 16 * shift)]
+                weigh(differences[within], shared[within], share)
+                targets[within] = (int(plane[y, x]) << FRACTION_BITS) - foretold
+                if within == STRIPE - 1 or x == PAD + width - 1:
+                    shared[within + 1 :] = 0
+                    learn(sums[stripe], differences, shared, targets, within + 1)
         close_row(plane, y, width)
+        close_row(marks, y, width)
     return OK

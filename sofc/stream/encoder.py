@@ -72,7 +72,8 @@ class Encoder(Sticky):
     of those that are built in, or None. ``coder`` takes the codebook's models of one coder only, "raw" none;
     ``effort`` (1-9) picks among them. ``band_rows``: rows of a band, by default about 2**18 pixels, or 2**20 with
     a built-in codebook; a last band shorter than a quarter of that is joined to the one before.
-    ``verify``: decode each band before its
+    ``key_interval``: images of a group at most, within which one may be predicted from those before it; 1 = each
+    by itself. ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
     bands. ``limits``: those of the decoders that are to read the file.
     """
@@ -86,6 +87,7 @@ class Encoder(Sticky):
         coder: str | None = None,
         effort: int = 5,
         band_rows: int | None = None,
+        key_interval: int | None = None,
         verify: bool = True,
         threads: int = 1,
         metadata: Iterable[Metadata] = (),
@@ -96,6 +98,8 @@ class Encoder(Sticky):
             raise UsageError(f"effort must be 1 to 9, not {effort}")
         if band_rows is not None and band_rows < 1:
             raise UsageError(f"band_rows must be at least 1, not {band_rows}")
+        if key_interval is not None and key_interval < 1:
+            raise UsageError(f"key_interval must be at least 1, not {key_interval}")
         if embed_codebook and not isinstance(codebook, Codebook):
             raise UsageError("embed_codebook needs a codebook")
         self._pick = codebook if callable(codebook) else _always(codebook)
@@ -104,6 +108,7 @@ class Encoder(Sticky):
         self._coder = coder
         self._effort = effort
         self._wanted_band_rows = band_rows
+        self._key_interval = key_interval
         self._verify = verify
         self._with_digest = digest
         self._limits = limits or Limits()
@@ -272,12 +277,18 @@ class Encoder(Sticky):
                 f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
-        self._choose = partial(choose_models, self._codebook, coder=self._coder, effort=self._effort)
-        self._models = self._choose(header.format)
+        codebook = self._codebook
+
+        def choose(pixel_format: PixelFormat, images: int) -> tuple[int, ...]:
+            return choose_models(codebook, pixel_format, self._coder, self._effort, images)
+
+        self._choose = choose
+        self._models = (*choose(header.format, 1), *choose(header.format, 2))
         self._header = header
         self._band_rows = band_rows
         self._group_images = min(
-            group_images(header), max(1, limits.max_band_samples // (header.row_samples * (header.height or 1)))
+            self._key_interval or group_images(header),
+            max(1, limits.max_band_samples // (header.row_samples * (header.height or 1))),
         )
         self._rows_written = 0
         self._next_band = 0  # first row of the next band

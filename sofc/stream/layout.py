@@ -14,6 +14,10 @@ MIN_BAND_ROWS = 64
 BAND_ROWS_STEP = 8
 SMALL_IMAGE_SAMPLES = 1 << 16
 GROUP_SAMPLES = 1 << 20
+FRAME_SAMPLES = 1 << 18
+FRAMES = 16
+"""Images of at most FRAME_SAMPLES that follow each other are worth a group, of at most this many where they are large:
+within it each may be predicted from the ones before, and to read one all before it in the group are decoded."""
 
 
 def default_band_rows(header: ImageHeader, *, builtin: bool = False) -> int:
@@ -37,8 +41,14 @@ def short_rows(band_rows: int) -> int:
 
 
 def group_images(header: ImageHeader) -> int:
-    """Images in one group: about 2**20 samples."""
-    return max(1, GROUP_SAMPLES // (header.row_samples * (header.height or 1)))
+    """Images in one group: about 2**20 samples, or up to 16 images of 2**22 samples in all."""
+    size = header.row_samples * (header.height or 1)
+    return max(1, GROUP_SAMPLES // size, min(FRAMES, FRAMES * FRAME_SAMPLES // size))
+
+
+def is_frame(header: ImageHeader) -> bool:
+    """Whether images of this kind are worth a group where several follow each other."""
+    return header.height is not None and header.row_samples * header.height <= FRAME_SAMPLES
 
 
 def is_small(header: ImageHeader) -> bool:

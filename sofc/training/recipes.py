@@ -69,4 +69,4 @@ def start_training(
         return BilevelTraining(ranges) if counter_bytes is None else BilevelTraining(ranges, budget=counter_bytes)
     from sofc.coders.context.training import ContextTraining
 
-    return ContextTraining(ranges)
+    return ContextTraining(ranges) if counter_bytes is None else ContextTraining(ranges, budget=counter_bytes)

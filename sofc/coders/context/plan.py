@@ -11,41 +11,81 @@ from sofc.kernels import bank, mixing
 from sofc.kernels.binary import EVEN, Integers
 
 WITH_REFERENCES = (
-    (13, 14, 32), (28, 30, 14, 20), (0, 2), (5, 0), (3, 2), (15, 16), (26, 27, 3), (29, 31, 13, 20),
-    (40, 0), (6, 8, 7, 1), (36, 37), (34, 35, 2), (5, 2, 20), (13, 14), (26, 13), (28, 29, 6, 7),
-    (13, 32, 14), (6, 7), (7, 9), (12, 0), (20, 0), (20, 2, 13), (17, 18), (21, 26, 41), (22, 26, 42), (21, 22),
+    (
+        (7, 8, 18), (35, 36, 32), (20, 21, 50), (18, 19, 8), (22, 7, 8), (7, 18, 48), (59, 8), (61, 48),
+        (39, 40, 18, 19), (22, 23), (24, 48), (37, 39, 8, 55), (48, 50), (52, 48), (32, 50), (9, 10),
+        (38, 40, 7, 55), (0, 2, 1, 49), (52, 50, 55), (7, 8), (35, 7), (37, 38, 0, 1), (1, 3),
+    ),
+    (
+        (7, 8, 18), (52, 50, 55), (9, 0, 1), (35, 36, 32), (10, 11, 48), (37, 39, 8, 55), (4, 0), (61, 48),
+        (13, 3), (58, 59, 50), (38, 40, 7, 55), (48, 50), (52, 48), (32, 50), (9, 10), (24, 48),
+        (0, 2, 1, 49), (22, 23), (20, 21, 50), (7, 8), (35, 7), (37, 38, 0, 1), (1, 3),
+    ),
 )  # fmt: skip
-"""Contexts of a plane that has references, best first, as numbers of terms."""
+"""Contexts of a plane that has references, best first, as numbers of terms: candidates that training chooses from.
+
+The first suits samples as they were taken, the second planes that went through JPEG. All were chosen greedily."""
 
 WITHOUT_REFERENCES = (
-    (0, 2), (6, 7, 2), (15, 16), (6, 8, 7, 1), (7, 9, 1), (5, 0), (3, 2), (12, 0),
-    (17, 18), (10, 6), (11, 7), (19, 9), (5, 2, 20), (21, 22), (3, 1), (23, 24, 1),
-    (15, 6, 7), (20, 0), (25, 8), (16, 17, 0), (23, 3), (24, 3), (5, 6, 7), (18, 19), (9, 11, 1), (4, 2),
+    (
+        (6, 48), (5, 1), (4, 0), (0, 1, 50), (12, 13), (17, 9), (32, 49), (61, 48),
+        (58, 0), (52, 0, 1), (16, 15, 50), (48, 50), (9, 10), (0, 2, 1, 49), (1, 3, 49), (52, 48),
+        (32, 50), (11, 12), (13, 3), (33, 34), (56, 57, 49), (9, 0, 1), (10, 11, 48),
+    ),
+    (
+        (58, 59, 53), (12, 13), (32, 49), (59, 1), (52, 53), (58, 0), (10, 11, 48), (61, 48),
+        (32, 50), (17, 9), (32, 53), (48, 50), (0, 1, 50), (9, 10), (0, 2, 1, 49), (1, 3, 49),
+        (52, 48), (6, 48), (11, 12), (4, 0), (5, 1), (33, 34), (9, 0, 1),
+    ),
 )  # fmt: skip
+"""The same for a plane without references: the first suits 8 bits, the second more."""
 
-EFFORTS = {2: (4, 1), 3: (6, 2), 4: (7, 2), 5: (8, 2), 6: (11, 2), 7: (14, 3), 8: (20, 3), 9: (26, 3)}
+EFFORTS = {2: (3, 1), 3: (5, 2), 4: (6, 2), 5: (7, 2), 6: (10, 2), 7: (15, 2), 8: (15, 3), 9: (23, 3)}
 """Contexts and weight sets that each effort uses."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """How the samples of one plane, and the sizes of their errors, are foretold.
+
+    ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``thresholds``: activities
+    that split predictor classes. ``weights`` (classes, taps): the bank. ``offsets`` (classes,) and ``mark_weights``
+    (bank.MARK_WEIGHTS,): the energy. All int64. ``adapts``: whether predictions are corrected by local least squares.
+    ``shift``: scale of the plane's differences.
+    """
+
+    references: tuple[int, ...]
+    class_map: int
+    thresholds: Integers
+    weights: Integers
+    offsets: Integers
+    mark_weights: Integers
+    adapts: bool
+    shift: int
 
 
 @dataclass(frozen=True, eq=False)
 class PlanePlan:
     """How one plane is predicted and which contexts its decisions have.
 
-    ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``shift``: scale of
-    its differences. ``thresholds``: activities that split predictor classes. ``levels`` (15,): energies that
-    split the levels. ``low_bits`` (16,): plain bits of the magnitude by level. ``contexts`` (n, 4): terms.
-    ``weights`` (classes, taps): the bank. All int64.
+    ``levels`` (15,): energies that split the levels. ``low_bits`` (16,): plain
+    bits of the magnitude by level. ``contexts`` (n, 4): terms. ``block_bits`` (n,): each context has 2**block_bits
+    blocks of counters. All int64.
     """
 
-    references: tuple[int, ...]
-    class_map: int
-    shift: int
-    slot_bits: int
-    thresholds: Integers
+    prediction: Prediction
     levels: Integers
     low_bits: Integers
     contexts: Integers
-    weights: Integers
+    block_bits: Integers
+
+    def level_of(self) -> Integers:
+        """Level of each energy, shape (bank.ENERGIES,)."""
+        return np.searchsorted(self.levels, np.arange(bank.ENERGIES), side="left").astype(np.int64)
+
+    def blocks(self, contexts: int) -> Integers:
+        """Where the blocks of the first contexts start, and where the last one's end."""
+        return np.concatenate([[0], np.cumsum(1 << self.block_bits[:contexts])]).astype(np.int64)
 
 
 def context_table(contexts: tuple[tuple[int, ...], ...]) -> Integers:
@@ -56,32 +96,39 @@ def context_table(contexts: tuple[tuple[int, ...], ...]) -> Integers:
     return table
 
 
+NEUTRAL_COUNTER = (1 << 21) << 10
+
+
 @dataclass(eq=False)
 class PlaneState:
-    """What coding a plane learns; the arrays of ``mixing.code_plane``."""
+    """What coding a plane in so many contexts learns; the arrays of ``mixing.code_plane``."""
 
+    contexts: int
     counters: npt.NDArray[np.uint32]
     mixers: npt.NDArray[np.int32]
     final: npt.NDArray[np.int32]
     direct: npt.NDArray[np.int32]
 
     @classmethod
-    def neutral(cls, contexts: int, slot_bits: int) -> PlaneState:
-        """The state before anything was seen."""
-        counters = np.full((contexts, 1 << slot_bits), (1 << 21) << 10, np.uint32)
-        return cls(counters, neutral_mixers(contexts), _identity_map(), np.full(_DIRECT, EVEN, np.int32))
+    def neutral(cls, contexts: int, blocks: int) -> PlaneState:
+        """The state before anything was seen; ``blocks`` of all contexts."""
+        counters = np.full(blocks * mixing.BLOCK, NEUTRAL_COUNTER, np.uint32)
+        return cls(contexts, counters, neutral_mixers(contexts), _identity_map(), np.full(_DIRECT, EVEN, np.int32))
 
     def copy(self) -> PlaneState:
         """A state of its own to start from this one."""
-        return PlaneState(self.counters.copy(), self.mixers.copy(), self.final.copy(), self.direct.copy())
+        return PlaneState(
+            self.contexts, self.counters.copy(), self.mixers.copy(), self.final.copy(), self.direct.copy()
+        )
 
 
 _DIRECT = mixing.DIRECT_PLACES + mixing.GAMMA_PLACES
 
 
 def neutral_mixers(contexts: int) -> npt.NDArray[np.int32]:
-    """Weights before training: 1.3 / n for each of n contexts, none for the constant."""
-    mixers = np.zeros((sum(mixing.MIXER_SETS), contexts + 1), np.int32)
+    """Weights before training: 1.3 / n for each of n contexts, none for the constant and what fills up the rows."""
+    lanes = -(-(contexts + 1) // mixing.MIXER_LANES) * mixing.MIXER_LANES
+    mixers = np.zeros((sum(mixing.MIXER_SETS), lanes), np.int32)
     mixers[:, :contexts] = 13 * 65536 // (10 * contexts)
     return mixers
 
@@ -91,8 +138,3 @@ def _identity_map() -> npt.NDArray[np.int32]:
     stretched = np.arange(mixing.MAP_COLUMNS) * 128 - 2048
     column = mixing.SQUASH[stretched + mixing.STRETCH_LIMIT].astype(np.int32)
     return np.tile(column, (mixing.MAP_ROWS, 1))
-
-
-def classes(class_map: int) -> int:
-    """Predictors in the bank."""
-    return bank.CLASSES[class_map]

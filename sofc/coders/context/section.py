@@ -5,19 +5,23 @@ Kind 0, plan of a plane; kind 1, its trained counters, shared by all efforts; ki
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.context.plan import PlanePlan, neutral_mixers
+from sofc.coders import energy
+from sofc.coders.context.plan import NEUTRAL_COUNTER, PlanePlan, Prediction, neutral_mixers
 from sofc.errors import FormatError
 from sofc.kernels import bank, binary, mixing
 from sofc.kernels.binary import EVEN
 
 PLAN, COUNTERS, MIXERS = 0, 1, 2
 MAX_CONTEXTS = 32
-SLOT_BITS = range(10, 17)
+BLOCK_BITS = range(4, 19)
+"""A context has 2**block_bits blocks of counters."""
+HEAD = 5
 
 WEIGHT_STEP = 3
 """Weights of the bank are kept in units of 2**WEIGHT_STEP."""
@@ -25,68 +29,84 @@ MIXER_STEP = 9
 
 CHANCES = np.array([mixing.SQUASH[s + mixing.STRETCH_LIMIT] for s in range(-1922, 1923, 124)], np.int64)
 """The 32 probabilities that a trained counter may start with, in 1/65536."""
-SEEN = np.array([2, 6, 16, 40], np.int64)
+SEEN = np.array([2, 5, 10, 20], np.int64)
 """How much a trained counter may have seen."""
 
 Table = npt.NDArray[np.int32]
 
 
 def pack_plan(plan: PlanePlan) -> bytes:
-    """Kind 0: six bytes (references, the two planes, class map and shift, slot bits, contexts), then the tables."""
-    numbers = [*plan.references, 0, 0][:2]
-    head = [len(plan.references), *numbers, plan.class_map << 5 | plan.shift, plan.slot_bits, len(plan.contexts)]
+    """Kind 0: five bytes (references, the two planes, class map and shift, contexts), then the tables."""
+    prediction = plan.prediction
+    numbers = [*prediction.references, 0, 0][:2]
+    head = [
+        len(prediction.references),
+        *numbers,
+        prediction.class_map << 6 | prediction.adapts << 5 | prediction.shift,
+        len(plan.contexts),
+    ]
     return bytes(head) + _code_tables(
         [
-            plan.thresholds[:, None],
+            prediction.thresholds[:, None],
             plan.levels[:, None],
             plan.low_bits[:, None],
             plan.contexts,
-            (plan.weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP,
+            plan.block_bits[:, None],
+            prediction.mark_weights[: energy.marks(len(prediction.references)), None],
+            prediction.offsets[:, None],
+            (prediction.weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP,
         ]
     )
 
 
 def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     """Inverse of pack_plan, for plane number ``plane``. Raises FormatError."""
-    if len(data) < 6:
+    if len(data) < HEAD:
         raise FormatError("the plan of a context model is cut off")
-    count, first, second, packed, slot_bits, contexts = data[:6]
-    class_map, shift = packed >> 5, packed & 31
+    count, first, second, packed, contexts = data[:HEAD]
+    class_map, adapts, shift = packed >> 6, packed >> 5 & 1, packed & 31
     references = (first, second)[:count]
     if (
         count > 2
         or any(reference >= plane for reference in references)
         or class_map >= len(bank.CLASSES)
         or shift > 16
-        or slot_bits not in SLOT_BITS
         or not 1 <= contexts <= MAX_CONTEXTS
     ):
         raise FormatError("the plan of a context model is out of range")
     shapes = [
         (3 if class_map == bank.GRID else 7, 1),
-        (mixing.ENERGIES - 1, 1),
-        (mixing.ENERGIES, 1),
+        (mixing.LEVELS - 1, 1),
+        (mixing.LEVELS, 1),
         (contexts, 4),
+        (contexts, 1),
+        (energy.marks(count), 1),
+        (bank.CLASSES[class_map], 1),
         (bank.CLASSES[class_map], bank.taps(count)),
     ]
-    thresholds, levels, low_bits, terms, weights = _decode_tables(data[6:], shapes)
+    thresholds, levels, low_bits, terms, block_bits, marks, offsets, weights = _decode_tables(data[HEAD:], shapes)
     if (
         not ((low_bits >= 0) & (low_bits <= 16)).all()
         or not ((terms >= -1) & (terms < mixing.TERMS)).all()
+        or not ((block_bits >= BLOCK_BITS.start) & (block_bits < BLOCK_BITS.stop)).all()
+        or int(np.abs(marks).max()) > energy.WEIGHT_LIMIT
+        or int(np.abs(offsets).max()) > energy.OFFSET_LIMIT
         or int(np.abs(weights).max()) > 1 << 18
     ):
         raise FormatError("a table of a context model is out of range")
-    return PlanePlan(
+    mark_weights = np.zeros(energy.WEIGHTS, np.int64)
+    mark_weights[: len(marks)] = marks[:, 0]
+    prediction = Prediction(
         references,
         class_map,
-        shift,
-        slot_bits,
         thresholds[:, 0],
-        levels[:, 0],
-        low_bits[:, 0],
-        terms,
         weights << WEIGHT_STEP,
+        offsets[:, 0],
+        mark_weights,
+        bool(adapts),
+        shift,
     )
+    return PlanePlan(prediction, levels[:, 0], low_bits[:, 0], terms, block_bits[:, 0])
 
 
 def quantise_weights(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -94,50 +114,57 @@ def quantise_weights(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return ((weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP) << WEIGHT_STEP
 
 
-def pack_counters(counters: npt.NDArray[np.uint32], least_seen: int) -> bytes:
-    """Kind 1: for each context the length of its table (4 bytes), then the tables; rarer counters are left out."""
-    tables = [_code_counters(_symbols(row, least_seen)) for row in counters]
+def pack_counters(counters: npt.NDArray[np.uint32], blocks: npt.NDArray[np.int64], least_seen: int) -> bytes:
+    """Kind 1: for each context the length of its table (4 bytes), then the tables; rarer counters are left out.
+
+    ``blocks`` (contexts + 1,): where each context's blocks start in ``counters``.
+    """
+    ends = blocks * mixing.BLOCK
+    tables = [_code_counters(_symbols(counters[start:end], least_seen)) for start, end in itertools.pairwise(ends)]
     return b"".join(len(table).to_bytes(4, "little") for table in tables) + b"".join(tables)
 
 
-def unpack_counters(data: bytes, contexts: int, used: int, slot_bits: int) -> npt.NDArray[np.uint32]:
-    """The first ``used`` of ``contexts`` tables, shape (used, 2**slot_bits). Raises FormatError."""
+def unpack_counters(data: bytes, blocks: npt.NDArray[np.int64], used: int) -> npt.NDArray[np.uint32]:
+    """The counters of the first ``used`` contexts. Raises FormatError."""
+    contexts = len(blocks) - 1
     sizes = [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(contexts)]
     if len(data) != 4 * contexts + sum(sizes):
         raise FormatError("the counters of a context model have another length than they say")
-    result = np.empty((used, 1 << slot_bits), np.uint32)
+    ends = blocks * mixing.BLOCK
+    result = np.empty(int(ends[used]), np.uint32)
     start = 4 * contexts
-    for row, size in zip(result, sizes, strict=False):
-        symbols = np.zeros(row.size, np.uint8)
-        coder, buffer = _decoder(data[start : start + size])
-        direct = np.full((mixing.NODES, _COUNTER_CHANCES), EVEN, np.int32)
-        binary.code_counters(False, symbols, mixing.NODES, direct, coder, buffer)
-        row[:] = _STATES[symbols]
-        start += size
+    for k in range(used):
+        symbols = np.zeros(int(ends[k + 1] - ends[k]), np.uint8)
+        coder, buffer = _decoder(data[start : start + sizes[k]])
+        direct = np.full((mixing.BLOCK + 1, _COUNTER_CHANCES), EVEN, np.int32)
+        binary.code_counters(False, symbols, mixing.BLOCK, direct, coder, buffer)
+        result[ends[k] : ends[k + 1]] = _STATES[symbols]
+        start += sizes[k]
     return result
 
 
-def pack_mixers(sets: int, mixers: npt.NDArray[np.int32]) -> bytes:
+def pack_mixers(contexts: int, sets: int, mixers: npt.NDArray[np.int32]) -> bytes:
     """Kind 2: two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones."""
-    contexts = mixers.shape[1] - 1
     change = (mixers.astype(np.int64) - neutral_mixers(contexts) + (1 << (MIXER_STEP - 1))) >> MIXER_STEP
-    return bytes([contexts, sets]) + _code_tables([change])
+    return bytes([contexts, sets]) + _code_tables([change[:, : contexts + 1]])
 
 
-def unpack_mixers(data: bytes) -> tuple[int, npt.NDArray[np.int32]]:
-    """The number of sets and the weights, shape (sum of MIXER_SETS, contexts + 1). Raises FormatError."""
+def unpack_mixers(data: bytes) -> tuple[int, int, npt.NDArray[np.int32]]:
+    """The numbers of contexts and of sets, and the weights. Raises FormatError."""
     if len(data) < 2 or not 1 <= data[0] <= MAX_CONTEXTS or not 1 <= data[1] <= 3:
         raise FormatError("the mixers of a context model are out of range")
     contexts, sets = data[0], data[1]
     (change,) = _decode_tables(data[2:], [(sum(mixing.MIXER_SETS), contexts + 1)])
     if int(np.abs(change).max()) > 1 << 12:
         raise FormatError("the mixers of a context model are out of range")
-    return sets, (neutral_mixers(contexts) + (change << MIXER_STEP)).astype(np.int32)
+    mixers = neutral_mixers(contexts)
+    mixers[:, : contexts + 1] += (change << MIXER_STEP).astype(np.int32)
+    return contexts, sets, mixers
 
 
 def _states() -> npt.NDArray[np.uint32]:
     """Counter of each symbol of ``code_counters``."""
-    states = [(1 << 21) << 10]
+    states = [NEUTRAL_COUNTER]
     states += [(int(chance) << 6 << 10) | int(seen) for chance in CHANCES for seen in SEEN]
     return np.array(states, np.uint32)
 
@@ -157,8 +184,8 @@ def _symbols(counters: npt.NDArray[np.uint32], least_seen: int) -> npt.NDArray[n
 def _code_counters(symbols: npt.NDArray[np.uint8]) -> bytes:
     buffer = np.zeros(2 * symbols.size + 64, np.uint8)
     coder = np.array([0, binary.WORD, 0, 0], np.int64)
-    direct = np.full((mixing.NODES, _COUNTER_CHANCES), EVEN, np.int32)
-    binary.code_counters(True, symbols, mixing.NODES, direct, coder, buffer)
+    direct = np.full((mixing.BLOCK + 1, _COUNTER_CHANCES), EVEN, np.int32)
+    binary.code_counters(True, symbols, mixing.BLOCK, direct, coder, buffer)
     return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import Plane, PlaneRange
-from sofc.coders.context.coder import PlaneModel, encode_plane, find_grid
-from sofc.coders.context.plan import PlanePlan, PlaneState
-from sofc.kernels import bank
+from sofc.coders.context.coder import PlaneModel, Surroundings, find_grid, learn_plane, surroundings
+from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction
+from sofc.coders.energy import MarkSums
+from sofc.kernels import bank, mixing
 
 Integers = npt.NDArray[np.int64]
 
 ACTIVITIES = 4096
-ENERGY_CELLS = 1 << 14
-EQUATION_SAMPLES = 1 << 21
-"""Samples of one plane that a shard adds to the normal equations, about."""
 
 
 def shifted(images: Iterator[list[Plane]], ranges: Sequence[PlaneRange]) -> Iterator[list[Plane]]:
@@ -75,12 +74,11 @@ def activities(planes: Sequence[Plane], number: int, references: tuple[int, ...]
 
 @dataclass(frozen=True)
 class Equations:
-    """Second pass: exact normal equations of every predictor, under both class maps."""
+    """Second pass: exact normal equations of every predictor, under both class maps, all samples alike."""
 
     ranges: tuple[PlaneRange, ...]
     references: tuple[tuple[int, ...], ...]
     thresholds: tuple[tuple[Integers, Integers], ...]
-    stride: int
 
     def collect(self, images: Iterator[list[Plane]]) -> list[list[Integers]]:
         """[plane][class map] -> (classes, taps + 1, taps + 1)."""
@@ -90,59 +88,223 @@ class Equations:
             result.append([np.zeros((classes, size, size), np.int64) for classes in bank.CLASSES])
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
-            for number, span in enumerate(self.ranges):
-                own, first, second = padded(planes, number, self.references[number], span)
-                for class_map in (bank.TEXTURE, bank.GRID):
+            marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
+            for number, references in enumerate(self.references):
+                around = surroundings(references, planes[: number + 1], marks, _maximum(self.ranges[number]))
+                for class_map, equations in enumerate(result[number]):
                     bank.accumulate(
-                        own,
-                        first,
-                        second,
-                        len(self.references[number]),
+                        *around.planes,
+                        len(references),
                         class_map,
                         grid >> 3,
                         grid & 7,
                         self.thresholds[number][class_map],
-                        self.stride,
-                        result[number][class_map],
+                        np.ones(planes[number].shape, np.int64),
+                        equations,
                     )
         return result
+
+
+def _maximum(span: PlaneRange) -> int:
+    return span.high - span.low
+
+
+class Traced(NamedTuple):
+    """A plane gone through: its surroundings, fine predictions, predictors' numbers and energies."""
+
+    around: Surroundings
+    fine: Plane
+    numbers: Plane
+    energies: Plane
+
+
+def trace_image(
+    planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], grid: int
+) -> list[Traced]:
+    """Predict all samples of an image's planes, which start at zero."""
+    result: list[Traced] = []
+    marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
+    for number, prediction in enumerate(predictions):
+        maximum = _maximum(ranges[number])
+        around = surroundings(prediction.references, planes[: number + 1], marks, maximum)
+        traced = Traced(around, *(np.empty(planes[number].shape, np.int32) for _ in range(3)))
+        bank.trace(
+            *around.planes,
+            *around.marks,
+            len(prediction.references),
+            prediction.class_map,
+            grid >> 3,
+            grid & 7,
+            prediction.thresholds,
+            prediction.weights.astype(np.int32),
+            prediction.offsets,
+            prediction.mark_weights,
+            int(prediction.adapts),
+            maximum,
+            prediction.shift,
+            *traced[1:],
+        )
+        marks[number][:] = around.marks[0][bank.PAD : -1, bank.PAD : -bank.PAD]
+        result.append(traced)
+    return result
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Third pass, under both class maps, and fifth: how the marks around a sample foretell its own."""
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[tuple[Prediction, ...], ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[list[MarkSums]]:
+        """[class map][plane]."""
+        result = [
+            [MarkSums.empty(len(prediction.weights), len(prediction.references)) for prediction in predictions]
+            for predictions in self.predictions
+        ]
+        for planes in shifted(images, self.ranges):
+            grid = detect_grid(planes[0])
+            for predictions, sums in zip(self.predictions, result, strict=True):
+                traced = trace_image(planes, predictions, self.ranges, grid)
+                for prediction, found, total in zip(predictions, traced, sums, strict=True):
+                    own, *others = found.around.marks
+                    total.add(found.numbers, own, others[: len(prediction.references)])
+        return result
+
+
+MOST_SHARE = 256
+"""How much a sample may count, one where errors are large."""
+
+
+@dataclass(frozen=True)
+class Refine:
+    """Fourth pass: normal equations where a sample counts the less the larger an error is to be expected there.
+
+    ``energies``: the plane's mean energy.
+    """
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[Prediction, ...]
+    energies: tuple[int, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
+        """For each plane (classes, taps + 1, taps + 1)."""
+        result = []
+        for prediction in self.predictions:
+            size = bank.taps(len(prediction.references)) + 1
+            result.append(np.zeros((len(prediction.weights), size, size), np.int64))
+        # Energies are eighths of powers of two of the error: the share goes with the error's inverse square.
+        steps = np.arange(-bank.ENERGIES, bank.ENERGIES)
+        table = np.clip(np.rint(16 * 2.0 ** (-steps / 4)), 1, MOST_SHARE).astype(np.int64)
+        for planes in shifted(images, self.ranges):
+            grid = detect_grid(planes[0])
+            traced = trace_image(planes, self.predictions, self.ranges, grid)
+            for prediction, found, mean, equations in zip(self.predictions, traced, self.energies, result, strict=True):
+                bank.accumulate(
+                    *found.around.planes,
+                    len(prediction.references),
+                    prediction.class_map,
+                    grid >> 3,
+                    grid & 7,
+                    prediction.thresholds,
+                    table[found.energies - mean + bank.ENERGIES],
+                    equations,
+                )
+        return result
+
+
+SIZES = 28
+"""Columns of the survey: residuals 0 to 7, from there on 4 + their bits."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Third pass: how large errors are after which local energy, under both class maps."""
+    """Sixth pass: how large residuals are by local energy."""
 
     ranges: tuple[PlaneRange, ...]
-    references: tuple[tuple[int, ...], ...]
-    thresholds: tuple[tuple[Integers, Integers], ...]
-    weights: tuple[tuple[Integers, Integers], ...]
-    shifts: tuple[int, ...]
+    predictions: tuple[Prediction, ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[list[Integers]]:
-        """[plane][class map] -> histogram (ENERGY_CELLS, RESIDUAL_COLUMNS)."""
-        shape = (ENERGY_CELLS, bank.RESIDUAL_COLUMNS)
-        result = [[np.zeros(shape, np.int64) for _ in bank.CLASSES] for _ in self.ranges]
+    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
+        """For each plane a histogram (ENERGIES, SIZES)."""
+        result = [np.zeros((bank.ENERGIES, SIZES), np.int64) for _ in self.ranges]
         for planes in shifted(images, self.ranges):
-            grid = detect_grid(planes[0])
-            for number, span in enumerate(self.ranges):
-                own, first, second = padded(planes, number, self.references[number], span)
-                for class_map in (bank.TEXTURE, bank.GRID):
-                    bank.survey(
-                        own,
-                        first,
-                        second,
-                        len(self.references[number]),
-                        class_map,
-                        grid >> 3,
-                        grid & 7,
-                        self.thresholds[number][class_map],
-                        self.weights[number][class_map],
-                        span.high - span.low,
-                        self.shifts[number],
-                        np.zeros_like(own),
-                        result[number][class_map],
-                    )
+            traced = trace_image(planes, self.predictions, self.ranges, detect_grid(planes[0]))
+            for plane, found, histogram in zip(planes, traced, result, strict=False):
+                rounded = (found.fine + (1 << (bank.FRACTION_BITS - 1))) >> bank.FRACTION_BITS
+                residuals = np.abs(plane - rounded)
+                sizes = np.minimum(residuals, 7)
+                large = residuals >= 8
+                sizes[large] = 4 + np.floor(np.log2(residuals[large])).astype(np.int64) + 1
+                cells = found.energies.astype(np.int64) * SIZES + sizes
+                histogram += np.bincount(cells.ravel(), minlength=histogram.size).reshape(histogram.shape)
         return result
+
+
+PROBE_SAMPLES = 1 << 18
+PROBE_BITS = 16
+
+
+AUDITION_BITS = 14
+
+
+@dataclass(frozen=True)
+class Audition:
+    """Seventh pass: how a plane is coded in the first ``contexts`` of a candidate list of contexts."""
+
+    ranges: tuple[PlaneRange, ...]
+    plans: tuple[PlanePlan, ...]
+    plane: int
+    candidate: Integers
+    contexts: int
+    sets: int
+
+    def collect(self, images: Iterator[list[Plane]]) -> int:
+        """Bytes of the streams."""
+        count = self.contexts
+        bits = np.full(count, AUDITION_BITS, np.int64)
+        plan = replace(self.plans[self.plane], contexts=self.candidate[:count], block_bits=bits)
+        state = PlaneState.neutral(count, count << AUDITION_BITS)
+        total = 0
+        for planes in shifted(images, self.ranges):
+            total += _practise((*self.plans[: self.plane], plan), self.plane, planes, self.ranges, self.sets, state)
+        return total
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Eighth pass: how many blocks of counters each context of a plane needs in one image, about."""
+
+    ranges: tuple[PlaneRange, ...]
+    plans: tuple[PlanePlan, ...]
+    plane: int
+
+    def collect(self, images: Iterator[list[Plane]]) -> Integers:
+        """The largest number found in an image, or in small ones that make one together, for each context."""
+        plan = self.plans[self.plane]
+        contexts = len(plan.contexts)
+        wide = replace(plan, block_bits=np.full(contexts, PROBE_BITS, np.int64))
+        plans = (*self.plans[: self.plane], wide)
+        result = np.zeros(contexts, np.int64)
+        state = PlaneState.neutral(contexts, contexts << PROBE_BITS)
+        samples = 0
+        for planes in shifted(images, self.ranges):
+            if samples + planes[0].size > PROBE_SAMPLES:
+                result = np.maximum(result, _used_blocks(state))
+                state = PlaneState.neutral(contexts, contexts << PROBE_BITS)
+                samples = 0
+            rows = max(1, PROBE_SAMPLES // planes[0].shape[1])
+            _practise(plans, self.plane, [plane[:rows] for plane in planes], self.ranges, 1, state)
+            samples += planes[0].size
+        return np.maximum(result, _used_blocks(state))
+
+
+def _used_blocks(state: PlaneState) -> Integers:
+    """Blocks of counters that were needed, for each context; what hashing to the same block hides is made up for."""
+    size = 1 << PROBE_BITS
+    touched = (state.counters & 1023).reshape(state.contexts, size, mixing.BLOCK).any(axis=2)
+    free = np.maximum(0.5, size - touched.sum(axis=1)) / size
+    needed: Integers = np.rint(-np.log(free) * size).astype(np.int64)  # linear counting
+    return needed
 
 
 @dataclass(frozen=True)
@@ -158,22 +320,29 @@ class Practice:
     def collect(self, images: Iterator[list[Plane]]) -> tuple[PlaneState, int]:
         """The state after all images, and the bytes of their streams."""
         plan = self.plans[self.plane]
-        state = PlaneState.neutral(self.contexts, plan.slot_bits)
-        model = PlaneModel(plan, self.sets, state)
-        leader = PlaneModel(self.plans[0], self.sets, state)
-        span = self.ranges[self.plane]
+        state = PlaneState.neutral(self.contexts, int(plan.blocks(self.contexts)[-1]))
         total = 0
         for planes in shifted(images, self.ranges):
-            grid = find_grid(planes[0], leader, self.ranges[0], len(planes[0]))
-            stream = encode_plane(model, self.plane, planes, span.high - span.low, grid, len(planes[0]), state)
-            total += len(stream)
+            total += _practise(self.plans, self.plane, planes, self.ranges, self.sets, state)
         return state, total
 
 
-def padded(
-    planes: Sequence[Plane], number: int, references: tuple[int, ...], span: PlaneRange
-) -> list[npt.NDArray[np.int32]]:
-    """The plane and its two references as the bank's kernels take them."""
-    own = bank.padded(planes[number], (span.high - span.low + 1) // 2, edges=False)
-    found = [bank.padded(planes[reference], 0, edges=True) for reference in references]
-    return [own, *[*found, own, own][:2]]
+def _practise(
+    plans: Sequence[PlanePlan],
+    number: int,
+    planes: Sequence[Plane],
+    ranges: Sequence[PlaneRange],
+    sets: int,
+    state: PlaneState,
+) -> int:
+    """Code plane ``number`` of an image; the state goes on learning. Returns the bytes of its stream."""
+    leader = PlaneModel(plans[0], sets, state)
+    grid = find_grid(planes[0], leader, ranges[0], len(planes[0]))
+    needed = plans[: number + 1]
+    marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
+    if plans[number].prediction.references:
+        traced = trace_image(planes, [plan.prediction for plan in needed[:-1]], ranges, grid)
+        for filled, found in zip(marks, traced, strict=False):
+            filled[:] = found.around.marks[0][bank.PAD : -1, bank.PAD : -bank.PAD]
+    model = PlaneModel(plans[number], sets, state)
+    return learn_plane(model, planes[: number + 1], marks[: number + 1], _maximum(ranges[number]), grid)

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import PlaneRange
-from sofc.coders.context.plan import EFFORTS, WITH_REFERENCES, WITHOUT_REFERENCES, PlanePlan, PlaneState, context_table
-from sofc.coders.context.section import COUNTERS, MIXERS, PLAN, pack_counters, pack_mixers, pack_plan, quantise_weights
-from sofc.coders.context.statistics import ACTIVITIES, ENERGY_CELLS, Equations, Practice, Scale, Survey
+from sofc.coders.context.plan import (
+    EFFORTS,
+    WITH_REFERENCES,
+    WITHOUT_REFERENCES,
+    PlanePlan,
+    PlaneState,
+    Prediction,
+    context_table,
+)
+from sofc.coders.context.section import (
+    BLOCK_BITS,
+    COUNTERS,
+    MIXERS,
+    PLAN,
+    pack_counters,
+    pack_mixers,
+    pack_plan,
+    quantise_weights,
+)
+from sofc.coders.context.statistics import (
+    ACTIVITIES,
+    PROBE_SAMPLES,
+    Audition,
+    Equations,
+    Errors,
+    Practice,
+    Probe,
+    Refine,
+    Scale,
+    Survey,
+)
+from sofc.coders.energy import MarkSums, fit_energy
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
 from sofc.kernels import bank
@@ -20,9 +50,19 @@ CODER = 2
 PRACTICE_SAMPLES = 1 << 23
 """Samples of one plane that practice goes through at most."""
 
+BUDGET = 800_000
+"""Bytes of a codebook that the trained counters of one kind of image take at most."""
+LEAST_SEEN = (3, 6, 12, 18, 24, 32, 48, 64, 96, 128, 192, 256)
+"""How often a counter must have been seen to be kept: the first of these that stays within the budget."""
+ROOM = 2
+"""Blocks of counters for each that one image needs."""
+
 LEVEL_SHARES = (0.04, 0.1, 0.17, 0.25, 0.33, 0.42, 0.5, 0.58, 0.66, 0.74, 0.81, 0.87, 0.92, 0.96, 0.985)
 ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.975))
 """Shares of samples below each activity threshold, by class map."""
+
+MEDIAN_OF_MEAN, QUARTILE_OF_MEAN = 0.69, 0.29
+"""Of Laplacian spread."""
 
 PRIOR = 1e-4
 """How much of all classes' equations is added to each class."""
@@ -30,19 +70,31 @@ RIDGE = 0.0005
 
 Integers = npt.NDArray[np.int64]
 
+KINDS = ((bank.TEXTURE, False), (bank.GRID, False), (bank.TEXTURE, True), (bank.GRID, True))
+"""Class maps, and whether predictions adapt."""
+HANDICAPS = (1, 1.002, 1.005, 1.007)
+"""The grid has four times as many predictors, and adapting takes time: they must earn it."""
+FIRST_MARK_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (bank.MARK_WEIGHTS - 5), np.int64)
+"""Energies before any were fitted: means of four marks."""
+
 
 class ContextTraining(CoderTraining):
-    """Trains plans, then the state of every effort in EFFORTS, for planes of the given ranges."""
+    """Trains plans, then the state of every effort in EFFORTS, for planes of the given ranges.
 
-    def __init__(self, ranges: Sequence[PlaneRange], *, slot_bits: int = 16, least_seen: int = 12) -> None:
+    ``budget``: bytes that the trained counters of all planes may take in the codebook.
+    """
+
+    def __init__(self, ranges: Sequence[PlaneRange], *, budget: int = BUDGET) -> None:
         self._ranges = tuple(ranges)
         self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
-        self._slot_bits = slot_bits
-        self._least_seen = least_seen
-        self._stage = 0
+        self._budget = budget
+        self._passes = self._all_passes()
+        self._merge: Callable[[Iterator[Any]], None] = self._merge_scale
         self._thresholds: list[tuple[Integers, Integers]] = []
         self._shifts: list[int] = []
         self._weights: list[tuple[Integers, Integers]] = []
+        self._predictions: list[Prediction] = []
+        self._energies: list[int] = []
         self._plans: list[PlanePlan] = []
         self._counters: dict[int, npt.NDArray[np.uint32]] = {}
         self._mixers: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
@@ -50,32 +102,62 @@ class ContextTraining(CoderTraining):
         self._cost: float | None = None
 
     def next_pass(self) -> Pass | None:
-        """Scale, equations, survey over all images; practice of every plane and effort over a sample."""
-        stage = self._stage
-        self._stage += 1
-        if stage == 0:
-            return Pass((Scale(self._ranges, self._references),))
-        if stage == 1:
-            return Pass((Equations(self._ranges, self._references, tuple(self._thresholds), 1),))
-        if stage == 2:
-            thresholds, weights = tuple(self._thresholds), tuple(self._weights)
-            return Pass((Survey(self._ranges, self._references, thresholds, weights, tuple(self._shifts)),))
-        if stage == 3:
-            plans = tuple(self._plans)
-            return Pass(
-                tuple(
-                    Practice(self._ranges, plans, plane, *EFFORTS[effort])
-                    for effort in sorted(EFFORTS, reverse=True)
-                    for plane in range(len(plans))
-                ),
-                PRACTICE_SAMPLES,
-            )
-        return None
+        """Scale, equations, errors, refined equations and errors, survey; probe and practice over a sample."""
+        return next(self._passes, None)
 
     def merge(self, statistics: Iterator[Any]) -> None:
         """Take in one pass's statistics."""
-        merges = (self._merge_scale, self._merge_equations, self._merge_survey, self._merge_practice)
-        merges[self._stage - 1](statistics)
+        self._merge(statistics)
+
+    def _all_passes(self) -> Iterator[Pass]:
+        ranges, references = self._ranges, self._references
+        planes = range(len(ranges))
+        yield Pass((Scale(ranges, references),))
+        self._merge = self._merge_equations
+        yield Pass((Equations(ranges, references, tuple(self._thresholds)),))
+        self._merge = self._merge_errors
+        maps = tuple(tuple(self._prediction(number, *kind) for number in planes) for kind in KINDS)
+        yield Pass((Errors(ranges, maps),))
+        self._merge = self._merge_refined
+        yield Pass((Refine(ranges, tuple(self._predictions), tuple(self._energies)),))
+        self._merge = self._merge_refined_errors
+        yield Pass((Errors(ranges, (tuple(self._predictions),)),))
+        self._merge = self._merge_survey
+        yield Pass((Survey(ranges, tuple(self._predictions)),))
+        self._merge = self._merge_audition
+        yield Pass(
+            tuple(
+                Audition(ranges, tuple(self._plans), plane, candidate, *EFFORTS[5])
+                for plane in planes
+                for candidate in _candidates(self._predictions[plane])
+            ),
+            PROBE_SAMPLES,
+        )
+        self._merge = self._merge_probe
+        yield Pass(tuple(Probe(ranges, tuple(self._plans), plane) for plane in planes), PROBE_SAMPLES)
+        self._merge = self._merge_practice
+        plans = tuple(self._plans)
+        yield Pass(
+            tuple(
+                Practice(ranges, plans, plane, *EFFORTS[effort])
+                for effort in sorted(EFFORTS, reverse=True)
+                for plane in planes
+            ),
+            PRACTICE_SAMPLES,
+        )
+
+    def _prediction(self, number: int, class_map: int, adapts: bool) -> Prediction:
+        weights = self._weights[number][class_map]
+        return Prediction(
+            self._references[number],
+            class_map,
+            self._thresholds[number][class_map],
+            weights,
+            np.zeros(len(weights), np.int64),
+            FIRST_MARK_WEIGHTS,
+            adapts,
+            self._shifts[number],
+        )
 
     def _merge_scale(self, statistics: Iterator[list[Integers]]) -> None:
         for histograms in zip(*statistics, strict=True):
@@ -85,46 +167,80 @@ class ContextTraining(CoderTraining):
                 tuple(_rising(np.searchsorted(share, shares)) for shares in ACTIVITY_SHARES)  # type: ignore[arg-type]
             )
             # Differences of some 20 steps should span the usual change between neighbours.
-            usual = float((total * np.arange(ACTIVITIES)).sum()) / max(1, int(total.sum())) / 3
+            # Of differences with Laplacian spread the median is 0.69 of the mean; a few edges must not count for more.
+            mean = float((total * np.arange(ACTIVITIES)).sum()) / max(1, int(total.sum()))
+            usual = min(mean, float(np.searchsorted(share, 0.5)) / MEDIAN_OF_MEAN) / 3
             self._shifts.append(max(0, int(np.log2(max(1.0, usual / 6)))))
 
     def _merge_equations(self, statistics: Iterator[list[list[Integers]]]) -> None:
-        totals: list[list[Integers]] | None = None
+        # Each shard's sums are exact; all shards' might not fit.
+        totals = [[table.astype(np.float64) for table in tables] for tables in next(statistics)]
         for shard in statistics:
-            if totals is None:
-                totals = shard
-                continue
             for mine, theirs in zip(totals, shard, strict=True):
                 for target, addition in zip(mine, theirs, strict=True):
                     target += addition
-        assert totals is not None
         for equations in totals:
             self._weights.append(
                 tuple(solve(table, class_map) for class_map, table in enumerate(equations))  # type: ignore[arg-type]
             )
 
-    def _merge_survey(self, statistics: Iterator[list[list[Integers]]]) -> None:
-        for number, maps in enumerate(zip(*statistics, strict=True)):
-            histograms = [np.sum([shard[class_map] for shard in maps], axis=0) for class_map in range(2)]
-            cells = [_level_cells(histogram) for histogram in histograms]
-            costs = [_cost(histogram, levels) for histogram, levels in zip(histograms, cells, strict=True)]
-            # The grid has four times as many predictors: it must earn them.
-            self._cost = (self._cost or 0.0) + min(costs)
-            class_map = bank.GRID if costs[bank.GRID] < 0.998 * costs[bank.TEXTURE] else bank.TEXTURE
-            references = self._references[number]
+    def _merge_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
+        totals = _added_marks(statistics)
+        self._cost = 0.0
+        for number in range(len(self._ranges)):
+            costs = [
+                handicap * _map_cost(found[number], self._weights[number][class_map])
+                for (class_map, _), handicap, found in zip(KINDS, HANDICAPS, totals, strict=True)
+            ]
+            best = int(np.argmin(costs))
+            self._cost += costs[best]
+            sums = totals[best][number]
+            self._predictions.append(_with_energy(self._prediction(number, *KINDS[best]), sums))
+            self._energies.append(int(sums.sums[:, -1].sum()) // max(1, int(sums.counts.sum())))
+
+    def _merge_refined(self, statistics: Iterator[list[Integers]]) -> None:
+        totals = [table.astype(np.float64) for table in next(statistics)]
+        for shard in statistics:
+            for target, addition in zip(totals, shard, strict=True):
+                target += addition
+        for number, equations in enumerate(totals):
+            old = self._predictions[number]
+            self._predictions[number] = replace(old, weights=solve(equations, old.class_map))
+
+    def _merge_refined_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
+        (totals,) = _added_marks(statistics)
+        for number, sums in enumerate(totals):
+            self._predictions[number] = _with_energy(self._predictions[number], sums)
+
+    def _merge_survey(self, statistics: Iterator[list[Integers]]) -> None:
+        self._cost = 0.0
+        for number, histograms in enumerate(zip(*statistics, strict=True)):
+            histogram: Integers = np.sum(histograms, axis=0)
+            levels = _levels(histogram)
+            self._cost += _cost(histogram, levels)
+            prediction = self._predictions[number]
+            contexts = _candidates(prediction)[0]
             self._plans.append(
                 PlanePlan(
-                    references,
-                    class_map,
-                    self._shifts[number],
-                    self._slot_bits,
-                    self._thresholds[number][class_map],
-                    (cells[class_map] << self._shifts[number]).astype(np.int64),
-                    _low_bits(histograms[class_map], cells[class_map]),
-                    context_table(WITH_REFERENCES if references else WITHOUT_REFERENCES),
-                    self._weights[number][class_map],
+                    prediction,
+                    levels,
+                    _low_bits(histogram, levels),
+                    contexts,
+                    np.full(len(contexts), BLOCK_BITS.start, np.int64),
                 )
             )
+
+    def _merge_audition(self, statistics: Iterator[int]) -> None:
+        for number, plan in enumerate(self._plans):
+            candidates = _candidates(plan.prediction)
+            sizes = [next(statistics) for _ in candidates]
+            self._plans[number] = replace(plan, contexts=candidates[int(np.argmin(sizes))])
+
+    def _merge_probe(self, statistics: Iterator[Integers]) -> None:
+        for number, needed in enumerate(statistics):
+            bits = np.ceil(np.log2(np.maximum(1, ROOM * needed))).astype(np.int64)
+            bits = np.clip(bits, BLOCK_BITS.start, BLOCK_BITS.stop - 1)
+            self._plans[number] = replace(self._plans[number], block_bits=bits)
 
     def _merge_practice(self, statistics: Iterator[tuple[PlaneState, int]]) -> None:
         jobs = [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in range(len(self._plans))]
@@ -138,13 +254,24 @@ class ContextTraining(CoderTraining):
         """Plans, counters, then the mixers of each effort, rising."""
         planes = range(len(self._plans))
         plans = [Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans]
-        counters = [Section(CODER, COUNTERS, pack_counters(self._counters[k], self._least_seen)) for k in planes]
+        counters = [Section(CODER, COUNTERS, data) for data in self._pack_counters()]
         mixers = [
-            Section(CODER, MIXERS, pack_mixers(EFFORTS[effort][1], self._mixers[effort, k]))
+            Section(CODER, MIXERS, pack_mixers(*EFFORTS[effort], self._mixers[effort, k]))
             for effort in EFFORTS
             for k in planes
         ]
         return plans + counters + mixers
+
+    def _pack_counters(self) -> list[bytes]:
+        """The counters that were seen most, as many as the budget has room for."""
+        for least_seen in LEAST_SEEN:
+            packed = [
+                pack_counters(self._counters[k], plan.blocks(len(plan.contexts)), least_seen)
+                for k, plan in enumerate(self._plans)
+            ]
+            if sum(map(len, packed)) <= self._budget:
+                break
+        return packed
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """Effort and section numbers of each model."""
@@ -160,13 +287,13 @@ class ContextTraining(CoderTraining):
 
     def report(self) -> list[str]:
         """Bytes of the practised images at each effort."""
-        maps = ", ".join("grid" if plan.class_map == bank.GRID else "texture" for plan in self._plans)
+        maps = ", ".join("grid" if plan.prediction.class_map == bank.GRID else "texture" for plan in self._plans)
         return [f"class maps: {maps}"] + [
             f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in EFFORTS
         ]
 
 
-def solve(equations: Integers, class_map: int) -> Integers:
+def solve(equations: npt.NDArray[Any], class_map: int) -> Integers:
     """Least-squares weights (classes, taps) in 1 / 2**WEIGHT_BITS from normal equations, as sections keep them."""
     classes, size, _ = equations.shape
     taps = size - 1
@@ -189,6 +316,13 @@ def solve(equations: Integers, class_map: int) -> Integers:
     return result
 
 
+def _candidates(prediction: Prediction) -> list[Integers]:
+    """Lists of contexts to choose from, as long as any effort needs them."""
+    lists = WITH_REFERENCES if prediction.references else WITHOUT_REFERENCES
+    longest, _ = max(EFFORTS.values())
+    return [context_table(one[:longest]) for one in lists]
+
+
 def _rising(cells: npt.NDArray[Any]) -> Integers:
     """Make thresholds rise strictly."""
     result = cells.astype(np.int64)
@@ -197,36 +331,62 @@ def _rising(cells: npt.NDArray[Any]) -> Integers:
     return result
 
 
-def _level_cells(histogram: Integers) -> Integers:
+def _added_marks(statistics: Iterator[list[list[MarkSums]]]) -> list[list[MarkSums]]:
+    totals = next(statistics)
+    for shard in statistics:
+        for mine, theirs in zip(totals, shard, strict=True):
+            for target, addition in zip(mine, theirs, strict=True):
+                for left, right in zip(target, addition, strict=True):
+                    left += right
+    return totals
+
+
+def _with_energy(prediction: Prediction, found: MarkSums) -> Prediction:
+    offsets, mark_weights = fit_energy(found)
+    return replace(prediction, offsets=offsets, mark_weights=mark_weights)
+
+
+def _map_cost(found: MarkSums, weights: Integers) -> float:
+    """Bits of the errors, about, and of the weights: twice half a natural unit for each that was fitted."""
+    return float(found.sums[:, -1].sum()) / 8 + 1.44 * weights.size
+
+
+def _levels(histogram: Integers) -> Integers:
     """Energies that split the samples into levels of the shares LEVEL_SHARES."""
     share = np.cumsum(histogram.sum(axis=1)) / max(1, histogram.sum())
-    return _rising(np.searchsorted(share, LEVEL_SHARES))
+    return np.minimum(_rising(np.searchsorted(share, LEVEL_SHARES)), bank.ENERGIES + np.arange(len(LEVEL_SHARES)))
 
 
-def _by_level(histogram: Integers, cells: Integers) -> Integers:
-    """Residuals by level, shape (ENERGIES, RESIDUAL_COLUMNS)."""
-    edges = [0, *(min(int(cell) + 1, ENERGY_CELLS - 1) for cell in cells)]
+def _by_level(histogram: Integers, levels: Integers) -> Integers:
+    """Residuals by level, shape (mixing.LEVELS, SIZES)."""
+    edges = [0, *(min(int(level) + 1, bank.ENERGIES - 1) for level in levels)]
     counts: Integers = np.add.reduceat(histogram, edges, axis=0)
     return counts
 
 
-RESIDUAL_BITS = np.array([0, *([1] * 7), *range(4, 20)], np.int64)
+RESIDUAL_BITS = np.array([0, *([1] * 7), *range(4, 24)], np.int64)
 """Sign and low bits of the residuals of a column."""
-RESIDUAL_SIZE = np.array([*range(8), *(0.75 * (1 << bits) for bits in range(4, 20))])
+RESIDUAL_SIZE = np.array([*range(8), *(0.75 * (1 << bits) for bits in range(4, 24))])
 """Mean residual of a column."""
 
 
-def _cost(histogram: Integers, cells: Integers) -> float:
+def _cost(histogram: Integers, levels: Integers) -> float:
     """Bits that an ideal static code by level would take."""
-    counts = _by_level(histogram, cells).astype(np.float64)
+    counts = _by_level(histogram, levels).astype(np.float64)
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     bits = -np.log2(np.where(share > 0, share, 1)) + RESIDUAL_BITS
     return float((counts * bits).sum())
 
 
-def _low_bits(histogram: Integers, cells: Integers) -> Integers:
+def _low_bits(histogram: Integers, levels: Integers) -> Integers:
     """Bits of the magnitude that are left to plain coding, by level: about the mean residual over 2."""
-    counts = _by_level(histogram, cells)
-    mean = (counts * RESIDUAL_SIZE).sum(axis=1) / np.maximum(1, counts.sum(axis=1))
-    bits: Integers = np.maximum(0, np.floor(np.log2(np.maximum(mean, 0.5))).astype(np.int64) - 1)
+    counts = _by_level(histogram, levels)
+    total = np.maximum(1, counts.sum(axis=1, keepdims=True))
+    share = np.cumsum(counts, axis=1)[:, :-1] / total
+    mean = (counts * RESIDUAL_SIZE).sum(axis=1) / total[:, 0]
+    # Few large residuals must not cost the many small ones plain bits.
+    median = RESIDUAL_SIZE[(share < 0.5).sum(axis=1)] / MEDIAN_OF_MEAN
+    quartile = np.maximum(1, RESIDUAL_SIZE[(share < 0.25).sum(axis=1)] / QUARTILE_OF_MEAN)
+    usual = np.minimum(mean, np.minimum(median, quartile))
+    bits: Integers = np.maximum(0, np.floor(np.log2(np.maximum(usual, 0.5))).astype(np.int64) - 1)
     return bits

@@ -1,0 +1,95 @@
+"""Planes that are much alike, one after the other: the images of a group, or the components of an image.
+
+Each is predicted from the two before it, by one context model of three planes: its first plane codes the first of the
+chain, its second the second, and its last all others, which share what they learn. Grids begin at the first sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.context.coder import ContextCoder, Reading, Writing, code_image
+from sofc.errors import FormatError
+
+LINKS = 3
+"""Planes of a model for chains."""
+
+
+class _Link(NamedTuple):
+    """One plane of the chain within all the planes, and which stream it goes to."""
+
+    plane: int
+    rows: slice
+
+
+class ChainCoder(Coder):
+    """Codes the images of a group of one component, or the components of all images, as chains."""
+
+    name = "chain"
+
+    def __init__(self, coder: ContextCoder) -> None:
+        if coder.planes != LINKS:
+            raise FormatError(f"a model for chains has {LINKS} planes, not {coder.planes}")
+        self.id = coder.id  # type: ignore[misc]
+        self._models = coder.models
+
+    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
+        """One stream for each plane."""
+        shifted = [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=True)]
+        size = 2 * shifted[0].size + 1024
+        while True:
+            coders = [Writing(size) for _ in shifted]
+            if self._code(coders, shifted, ranges, image_rows):
+                streams = [coder.finish() for coder in coders]
+                if None not in streams:
+                    return [stream for stream in streams if stream is not None]
+            size *= 4
+
+    def decode(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    ) -> list[Plane]:
+        """The planes again. Raises FormatError where a stream leads outside a plane's range."""
+        shifted = [np.zeros((rows, width), np.int32) for _ in streams]
+        if not self._code([Reading(stream) for stream in streams], shifted, ranges, image_rows):
+            raise FormatError("a stream of a chain leads outside the plane's range")
+        return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
+
+    def _code(
+        self,
+        coders: Sequence[Writing] | Sequence[Reading],
+        planes: Sequence[Plane],
+        ranges: Sequence[PlaneRange],
+        image_rows: int,
+    ) -> bool:
+        """Code all planes; decoding fills them. Whether that was possible."""
+        states = [model.start.copy() for model in self._models]
+        marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
+        for chain in _chains(len(planes), len(planes[0]), image_rows):
+            for place, link in enumerate(chain):
+                number = min(place, LINKS - 1)
+                before = chain[place - number : place + 1]
+                maximum = ranges[link.plane].high - ranges[link.plane].low
+                if not code_image(
+                    coders[link.plane],
+                    self._models[number],
+                    states[number],
+                    [planes[one.plane][one.rows] for one in before],
+                    [marks[one.plane][one.rows] for one in before],
+                    maximum,
+                ):
+                    return False
+        return True
+
+
+def _chains(planes: int, rows: int, image_rows: int) -> Iterator[list[_Link]]:
+    """One chain of the images of one component, else one of the components of each image."""
+    images = [slice(top, min(top + image_rows, rows)) for top in range(0, rows, image_rows)]
+    if planes == 1:
+        yield [_Link(0, image) for image in images]
+    else:
+        for image in images:
+            yield [_Link(plane, image) for plane in range(planes)]
