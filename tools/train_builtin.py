@@ -48,13 +48,11 @@ SETS = {
     "kodak/train": "Kodak PhotoCD photographs, released for unrestricted use",
     "isic/train": "ISIC archive dermoscopy, CC0 1.0",
     "bccd/train": "BCCD blood cells, MIT",
-    "malaria-cells/train": "NIH malaria cells, MIT",
     "medical16/ct-head-ge/train": "dcm_qa_ct, BSD-2",
     "medical16/ct-head-philips/train": "dcm_qa_ct, BSD-2",
     "medical16/mr-t1/train": "example-dicom-structural, PDDL",
     "microscopy/train": "BioImageAnalysisNotebooks, CellProfiler and stardist examples, CC-BY and BSD-3",
     "binary-docs/train": "leptonica, tesseract and TwelveMonkeys test pages, BSD-2, Apache-2 and BSD-3",
-    "fashion-mnist/train": "Fashion-MNIST, MIT",
 }
 TILE = 256
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from sofc.container.records import CodebookReference
 
 REGISTERED = {
-    1: CodebookReference(bytes.fromhex("605a4809306590e7df3a9e640b4fc9c1"), "binary"),
-    2: CodebookReference(bytes.fromhex("ac1e400ea09d47c74a650dab472d88a2"), "common"),
-    3: CodebookReference(bytes.fromhex("7733769cf39585b0a83c17341f806972"), "deep"),
+    1: CodebookReference(bytes.fromhex("b8a74ddaeea789e6bd5d6b2beba879ed"), "binary"),
+    2: CodebookReference(bytes.fromhex("2504982b66de59e85743ac30028c816e"), "common"),
+    3: CodebookReference(bytes.fromhex("95b9b19a3cbcc43a83b8fc719cdd5c31"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}
