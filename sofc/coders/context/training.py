@@ -72,8 +72,9 @@ Integers = npt.NDArray[np.int64]
 
 KINDS = ((bank.TEXTURE, False), (bank.GRID, False), (bank.TEXTURE, True), (bank.GRID, True))
 """Class maps, and whether predictions adapt."""
-HANDICAPS = (1, 1.002, 1.005, 1.007)
-"""The grid has four times as many predictors, and adapting takes time: they must earn it."""
+HANDICAPS = ((1, 1.002, 1.005, 1.007), (1, 1.002, 1.02, 1.022))
+"""Without and with references. The grid has four times as many predictors, and adapting takes time: they must earn it,
+and planes that have references gain less by adapting."""
 FIRST_MARK_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (bank.MARK_WEIGHTS - 5), np.int64)
 """Energies before any were fitted: means of four marks."""
 
@@ -188,9 +189,10 @@ class ContextTraining(CoderTraining):
         totals = _added_marks(statistics)
         self._cost = 0.0
         for number in range(len(self._ranges)):
+            handicaps = HANDICAPS[1 if self._references[number] else 0]
             costs = [
                 handicap * _map_cost(found[number], self._weights[number][class_map])
-                for (class_map, _), handicap, found in zip(KINDS, HANDICAPS, totals, strict=True)
+                for (class_map, _), handicap, found in zip(KINDS, handicaps, totals, strict=True)
             ]
             best = int(np.argmin(costs))
             self._cost += costs[best]
