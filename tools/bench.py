@@ -270,7 +270,7 @@ def _parser() -> argparse.ArgumentParser:
         "--coders",
         type=lambda text: _names(text, list(CODERS)),
         metavar="LIST",
-        help=f"sofc's coders, comma-separated, of {', '.join(CODERS)} (default: shape, or none with --efforts)",
+        help=f"coders, comma-separated, of {', '.join(CODERS)} (default: shape, or none beside --efforts, --builtin)",
     )
     parser.add_argument(
         "--efforts", type=_numbers, default=[], metavar="LIST", help="sofc at these efforts, with one codebook for all"
@@ -318,7 +318,7 @@ def _codebook(options: argparse.Namespace, coder: str | None) -> tuple[Codebook,
 
 def _measure_own(options: argparse.Namespace, images: Sequence[Samples]) -> Iterator[Result]:
     """sofc with every coder, effort and number of threads that was asked for."""
-    coders: list[str | None] = [*(options.coders or ([] if options.efforts else ["shape"]))]
+    coders: list[str | None] = [*options.coders]
     runs: list[tuple[str | None, list[int | None]]] = [(coder, [None]) for coder in coders]
     if options.efforts:
         runs.append((None, options.efforts))
@@ -392,10 +392,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.codebook is not None and options.train is not None:
         _parser().error("give --train or --codebook, not both")
+    if options.coders is None:
+        options.coders = [] if options.efforts or options.builtin else ["shape"]
     if (
         options.codebook is None
         and options.train is None
-        and (options.efforts or set(options.coders or ["shape"]) - {RawCoder.name})
+        and (options.efforts or set(options.coders) - {RawCoder.name})
     ):
         _parser().error(f"a coder other than {RawCoder.name} needs --train or --codebook")
     try:
