@@ -252,8 +252,8 @@ PLACES |= dict.fromkeys("CRK", "CRKH")
 
 BUILT_IN = {  # first bytes of their SHA-256 (3.2)
     1: "b8a74ddaeea789e6bd5d6b2beba879ed",
-    2: "2504982b66de59e85743ac30028c816e",
-    3: "95b9b19a3cbcc43a83b8fc719cdd5c31",
+    2: "36d6b28e9642ef268544c57bd89d59a6",
+    3: "76fbae7273764b63602607c1c098fa1d",
 }
 
 
@@ -1341,6 +1341,7 @@ class ContextPlan:
     grid_map: bool
     adapts: bool
     shift: int
+    recalls: bool
     thresholds: list[int]
     levels: list[int]
     low_bits: list[int]
@@ -1358,12 +1359,13 @@ def read_context_plan(data: bytes, plane: int) -> ContextPlan:
     """Section of kind 0."""
     head = Reader(data).take(5)
     references = read_references(head, plane)
-    class_map, adapts, shift, contexts = head[3] >> 6, head[3] >> 5 & 1, head[3] & 31, head[4]
-    require(class_map <= 1 and shift <= 16 and 1 <= contexts <= 32, "plan out of range")
+    recalls, class_map, adapts = head[3] >> 7, head[3] >> 6 & 1, head[3] >> 5 & 1
+    shift, contexts = head[3] & 31, head[4]
+    require(shift <= 16 and 1 <= contexts <= 32, "plan out of range")
     tables = Decisions(data, 5)
     classes = 256 if class_map else 64
-    return ContextPlan(
-        references, bool(class_map), bool(adapts), shift,
+    plan = ContextPlan(
+        references, bool(class_map), bool(adapts), shift, bool(recalls),
         tables.column(3 if class_map else 7),
         tables.column(15),
         tables.column(16, 16, 0),
@@ -1373,6 +1375,8 @@ def read_context_plan(data: bytes, plane: int) -> ContextPlan:
         tables.column(classes, 1 << 17),
         [[8 * entry for entry in row] for row in tables.table(classes, 21 + 9 * len(references), 1 << 18)],
     )  # fmt: skip
+    require(all(one < next_one for one, next_one in pairwise(plan.levels)), "levels do not rise")
+    return plan
 
 
 def read_context_counters(data: bytes, block_bits: list[int], used: int) -> Counters:
@@ -1506,6 +1510,34 @@ class Correction:
                 self.sums[b][i][j] += line[i] * u[j] * share
 
 
+class Memory:
+    """What followed the same neighbours the last time (8.10)."""
+
+    def __init__(self, samples: int) -> None:
+        bits = min(max((samples - 1).bit_length(), 10), 18)
+        self.entries: list[tuple[int, int, int] | None] = [None] * (1 << bits)
+        self.place = self.check = 0
+
+    def ask(self, w: int, n: int, p: int) -> tuple[int, int] | None:
+        """The sample that followed and its count, if there is one."""
+        h = (w * 2654435761 + n * 2246822519 + p * 3266489917) & 0xFFFFFFFF
+        h = (h ^ h >> 15) * 739982445 & 0xFFFFFFFF
+        h ^= h >> 13
+        self.place, self.check = h % len(self.entries), h >> 18
+        entry = self.entries[self.place]
+        return entry[1:] if entry and entry[0] == self.check else None
+
+    def learn(self, sample: int) -> None:
+        """After the sample that was asked for."""
+        check, old, count = self.entries[self.place] or (-1, 0, 0)
+        if (check, old) == (self.check, sample):
+            self.entries[self.place] = check, old, min(count + 1, 3)
+        elif count > 1:
+            self.entries[self.place] = check, old, count >> 1
+        else:
+            self.entries[self.place] = self.check, sample, 0
+
+
 class ContextPlane:
     """Decodes images of a plane with coder 2; its state goes on from image to image."""
 
@@ -1516,6 +1548,7 @@ class ContextPlane:
         self.final = [[squash(128 * j - 2048) for j in range(33)] for _ in range(1024)]
         self.lows = [32768] * 2048
         self.gammas = [32768] * 31
+        self.recalls = [32768] * 512
         self.hashes: list[int] = []
         self.level = self.quarter = self.place = self.term7 = 0
 
@@ -1524,7 +1557,7 @@ class ContextPlane:
         self.decisions = decisions
         plan, maximum = self.plan, self.maximum
         samples, marks = Causal(rows, width, (maximum + 1) // 2), Causal(rows, width, 24)
-        correction = Correction(width)
+        correction, memory = Correction(width), Memory(rows * width)
         errors: list[int] = []
         near = [
             (sample_near(picture.samples, 0, rows, width), sample_near(picture.marks, 0, rows, width))
@@ -1561,14 +1594,20 @@ class ContextPlane:
             terms[51:55] = [predictor, self.place, energy >> 2, energy >> 1]
             terms[58:60] = [self.scaled(west), self.scaled(north)]
             terms[61] = self.scaled(first - fine)
-            self.hash_contexts(terms)
-            sample = self.sample(mu)
-            samples.known.append(sample)
-            errors.append(8 * sample - fine)
+            found = memory.ask(taps[0], taps[1], taps[20] if near else 0) if plan.recalls else None
+            if found and energy >= 24 and self.right(*found, mu):
+                value = found[0]
+            else:
+                self.hash_contexts(terms)
+                value = self.sample(mu)
+            if plan.recalls:
+                memory.learn(value)
+            samples.known.append(value)
+            errors.append(8 * value - fine)
             marks.known.append(context_mark(abs(errors[-1])))
             if plan.adapts:
                 share = SHARES[max(0, energy + marks.known[-1] - 16 * plan.shift)]
-                correction.learn(b, u, 8 * sample - first, share)
+                correction.learn(b, u, 8 * value - first, share)
         return Picture(rows, width, samples.known, marks.known)
 
     def scaled(self, error: int) -> int:
@@ -1657,6 +1696,11 @@ class ContextPlane:
         for counters, place in cells:
             counters[place] = pull(counters[place], bit)
         return bit
+
+    def right(self, sample: int, count: int, mu: int) -> int:
+        """Whether a recalled sample is right (8.10)."""
+        d = min(abs(sample - mu).bit_length(), 7)
+        return self.decisions.adaptive(self.recalls, (8 * self.level + d) * 4 + count)
 
     def sample(self, mu: int) -> int:
         """The sample by its residual (8.9)."""

@@ -535,6 +535,37 @@ def hash_of(terms: Sequence[int]) -> int:
 
 
 @dataclass
+class Followed:
+    """What followed neighbours: by place a key, a sample and how often it came true."""
+
+    size: int
+    entries: dict[int, tuple[int, int, int]]
+
+    @classmethod
+    def of(cls, samples: int) -> Followed:
+        return cls(next((2**bits for bits in range(10, 18) if 2**bits >= samples), 2**18), {})
+
+    def key(self, names: dict[str, int]) -> int:
+        h = (names["W"] * 0x9E3779B1 + names["N"] * 0x85EBCA77 + names.get("pP", 0) * 0xC2B2AE3D) % 2**32
+        h = (h ^ h >> 15) * 0x2C1B3C6D % 2**32
+        return h ^ h >> 13
+
+    def ask(self, key: int) -> tuple[int, int] | None:
+        check, sample, count = self.entries.get(key % self.size, (-1, 0, 0))
+        return (sample, count) if check == key // 2**18 else None
+
+    def learn(self, key: int, sample: int) -> None:
+        check, old, count = self.entries.get(key % self.size, (-1, 0, 0))
+        if (check, old) == (key // 2**18, sample):
+            count = min(count + 1, 3)
+        elif count >= 2:
+            count //= 2
+        else:
+            check, old, count = key // 2**18, sample, 0
+        self.entries[key % self.size] = (check, old, count)
+
+
+@dataclass
 class Mixing:
     """Coding one plane; state as plain lists that are changed. ``tables``: the lists of STRETCH and SQUASH.
 
@@ -554,6 +585,7 @@ class Mixing:
         predictor = Predictor(self.plan.prediction, image, marks, grid, maximum)
         contexts, levels = self.plan.contexts.tolist(), self.plan.levels.tolist()
         errors: dict[tuple[int, int], int] = defaultdict(int)
+        followed = Followed.of(image.rows * image.width)
         for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
             seen = predictor.foretell(y, x)
             level = sum(seen.energy > bound for bound in levels)
@@ -562,14 +594,23 @@ class Mixing:
             where = (hashes, level, seen.place, (seen.fine + 4) % 8 // 2, terms[7] + 20)
             mu = seen.mu
             sample = plane[y][x] if plane else mu
-            if maximum:
+            key = followed.key(seen.names)
+            recalled = followed.ask(key) if self.plan.recalls and seen.energy >= 24 else None
+            if recalled and self.is_right(recalled, sample, mu, level):
+                sample = recalled[0]
+            elif maximum:
                 sample = mu + self.residual(sample - mu, mu, maximum, int(self.plan.low_bits[level]), where)
             if not 0 <= sample <= maximum:
                 raise BrokenError
+            followed.learn(key, sample)
             image.samples[y, x] = sample
             errors[y, x] = 8 * sample - seen.fine
             predictor.learn(y, x, seen)
         return [[image.samples[y, x] for x in range(image.width)] for y in range(image.rows)]
+
+    def is_right(self, recalled: tuple[int, int], sample: int, mu: int, level: int) -> int:
+        value, count = recalled
+        return self.adaptive.decide(int(value == sample), ("right", level, min(abs(value - mu).bit_length(), 7), count))
 
     def residual(self, residual: int, mu: int, maximum: int, low: int, where: Any) -> int:
         """Zero?, sign, how often 2**low, the rest."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sofc.coders.base import PlaneRange
-from sofc.coders.bilevel import BilevelCoder, BilevelTraining
+from sofc.coders.bilevel import BilevelCoder
 from sofc.coders.bilevel.coder import INVERTED_CHANCE, PlaneModel, encode_plane, mostly_ink
 from sofc.coders.bilevel.plan import EFFORTS, LARGE, NEIGHBOURS, SMALL, Network, PlanePlan, PlaneState, masks
 from sofc.coders.bilevel.section import (
@@ -26,6 +26,7 @@ from sofc.coders.bilevel.section import (
     unpack_network,
     unpack_plan,
 )
+from sofc.coders.bilevel.training import BilevelTraining
 from sofc.errors import FormatError, UsageError
 from sofc.kernels import bilevel, binary
 

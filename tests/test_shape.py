@@ -17,14 +17,16 @@ from hypothesis.extra import numpy as npst
 
 from sofc.codebook import Codebook
 from sofc.coders.base import PlaneRange
-from sofc.coders.shape import NeutralShapeCoder, ShapeCoder, ShapeTraining, combine, measure, mined_planes
-from sofc.coders.shape.counts import MAX_COUNT, build_counts, parse_counts
+from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
+from sofc.coders.shape.counts import MAX_COUNT, build_counts, mined_planes, parse_counts
 from sofc.coders.shape.huffman import HuffmanCode, code_lengths
+from sofc.coders.shape.measure import combine, measure
 from sofc.coders.shape.mining import EXCERPT, STRIP_ROWS, excerpt
 from sofc.coders.shape.neutral import SPLITS, VARIANTS, neutral_parameters
 from sofc.coders.shape.parameters import PlaneParameters, ShapeSet, shape_model
 from sofc.coders.shape.plane import decode_plane, encode_plane
 from sofc.coders.shape.section import build_section, parse_section
+from sofc.coders.shape.training import ShapeTraining
 from sofc.coders.transforms import PAPERS
 from sofc.container.records import Model, Section
 from sofc.errors import FormatError

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from sofc.coders.base import PlaneRange
 from sofc.coders.sparse import decode_sparse, encode_sparse
-from sofc.coders.static import StaticCoder, StaticTraining
+from sofc.coders.static import StaticCoder
 from sofc.coders.static.coder import padded, repeat_edges, trace_image
 from sofc.coders.static.plan import Levels, Prediction, marks, taps
 from sofc.coders.static.section import pack_plan, unpack_plan
-from sofc.coders.static.training import choose_distributions, choose_levels
+from sofc.coders.static.training import StaticTraining, choose_distributions, choose_levels
 from sofc.errors import FormatError
 from sofc.kernels import static
 

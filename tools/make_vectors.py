@@ -145,11 +145,11 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
                 data = sofc.encode(sets[name][0], effort=effort, **settings)
                 yield f"{coder}-{name}-effort{effort}", data, file, f"{coder} at effort {effort}"
         if coder == "context" and name in ("deep", "colour"):
-            for change in (adapting, on_grid):
+            for change in (adapting, on_grid, recalling):
                 other = changed_plans(codebook, change)
                 kind = change.__name__.replace("_", "-")
                 (folder / f"{coder}-{name}-{kind}.sofcb").write_bytes(other.to_bytes())
-                data = sofc.encode(stack, batch=True, codebook=other)
+                data = sofc.encode(np.concatenate([stack, stack // 32 * 32]), batch=True, codebook=other)
                 yield f"{coder}-{name}-{kind}", data, f"{coder}-{name}-{kind}.sofcb", f"{coder}, {kind}"
         if coder == "context" and name == "colour":
             chain = chains(changed_plans(codebook, adapting))
@@ -176,6 +176,12 @@ def changed_plans(codebook: Codebook, change: Callable[[PlanePlan], PlanePlan]) 
 def adapting(plan: PlanePlan) -> PlanePlan:
     """The plan with predictions that are corrected."""
     return replace(plan, prediction=replace(plan.prediction, adapts=True))
+
+
+def recalling(plan: PlanePlan) -> PlanePlan:
+    """The plan with samples that are recalled, however small an error is expected."""
+    energetic = replace(plan.prediction, offsets=np.full_like(plan.prediction.offsets, 1 << 14))
+    return replace(plan, prediction=energetic, recalls=True)
 
 
 def on_grid(plan: PlanePlan) -> PlanePlan:

@@ -140,7 +140,7 @@ def _print(console: Console, codebook: Codebook) -> None:
 
 def _shapes(codebook: Codebook) -> list[dict[str, Any]]:
     """The shapes of each plane of each model of the shape coder, the most frequent first."""
-    from sofc.coders.shape import mined_planes
+    from sofc.coders.shape.counts import mined_planes
 
     planes = []
     for plane in mined_planes(codebook):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
-from sofc.coders.shape import MinedPlane, mined_planes
+from sofc.coders.shape.counts import MinedPlane, mined_planes
 from sofc.errors import UsageError
 from sofc.files import replacing
 

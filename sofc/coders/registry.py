@@ -55,8 +55,9 @@ def choose_models(
 
     Those are the codebook's models of the coder named, else those trained for the nearest effort (1-9; models that
     have none serve only where there is no other), narrow transforms before wide ones; then a neutral model, or raw
-    alone where that is named. Chains serve several images or components. Other models for one component serve images
-    of several where the codebook is built in and has no other. Raises UsageError where the coder is not known.
+    alone where that is named. Chains serve several images, and components that no other model is for. Other models for
+    one component serve images of several where the codebook is built in and has no other. Raises UsageError where the
+    coder is not known.
     """
     if coder is not None and coder not in CODERS:
         raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODERS)}")
@@ -74,6 +75,8 @@ def choose_models(
         for model, number in fitting
         if model.components == pixel_format.components or model.transform == CHAIN.id
     ]
+    if images == 1 and any(model.transform != CHAIN.id for model, _ in together):
+        together = [(model, number) for model, number in together if model.transform != CHAIN.id]
     if together or codebook is None or not is_builtin(codebook):
         fitting = together
     nearest = min((_distance(model, effort) for model, _ in fitting), default=0)

@@ -9,7 +9,7 @@ from sofc.container.records import CodebookReference
 
 REGISTERED = {
     1: CodebookReference(bytes.fromhex("b8a74ddaeea789e6bd5d6b2beba879ed"), "binary"),
-    2: CodebookReference(bytes.fromhex("2504982b66de59e85743ac30028c816e"), "common"),
-    3: CodebookReference(bytes.fromhex("95b9b19a3cbcc43a83b8fc719cdd5c31"), "deep"),
+    2: CodebookReference(bytes.fromhex("36d6b28e9642ef268544c57bd89d59a6"), "common"),
+    3: CodebookReference(bytes.fromhex("76fbae7273764b63602607c1c098fa1d"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

@@ -40,6 +40,18 @@ from sofc.kernels.binary import (
     code_direct,
     code_integer,
 )
+from sofc.kernels.recall import (
+    COUNTS,
+    DISTANCES,
+    EMPTY,
+    FIRST_ENERGY,
+    NOTHING,
+    key_of,
+    memory_bits,
+    recall,
+    remember,
+    slot_of,
+)
 
 NODES = 16
 """Binary decisions that have counters of their own: zero?, sign, then seven steps of the magnitude, by sign."""
@@ -61,6 +73,9 @@ DIRECT_PLACES = LEVELS * 8 * 2 * 8
 """Adaptive probabilities of the low bits: by energy, step, sign and the bits above."""
 GAMMA_PLACES = LONGEST + 1
 """Adaptive probabilities of the Elias-gamma lengths."""
+RECALL_PLACES = LEVELS * DISTANCES * COUNTS
+"""Adaptive probabilities of recalled samples to be right."""
+FIRST_RECALL = DIRECT_PLACES + GAMMA_PLACES
 
 GOLDEN = 0x9E3779B1
 MIX_A = 0x2C1B3C6D
@@ -161,6 +176,7 @@ def code_plane(
     offsets: Integers,
     mark_weights: Integers,
     adapts: int,
+    recalls: int,
     maximum: int,
     shift: int,
     level_of: Integers,
@@ -177,13 +193,14 @@ def code_plane(
 ) -> int:
     """Code one plane, or one image of a group; the state arrays and ``coder`` go on from call to call.
 
-    ``plane``: padded; when decoding it is filled, as are the ``marks`` either way. ``level_of`` (256,): level of each
-    energy. ``low_bits`` (16,): bits of the magnitude below the unary part, by level. ``contexts`` (n, 4): numbers of
-    the terms of each context, -1 past the last. ``blocks`` (n + 1,): where the blocks of each context start; the
-    number of each is a power of two. ``sets`` (1-3): weight sets averaged. ``counters`` (BLOCK * all blocks,),
-    ``mixers`` (sum of MIXER_SETS, n + 1 filled up to MIXER_LANES), ``final`` (MAP_ROWS, MAP_COLUMNS), ``direct``
-    (DIRECT_PLACES + GAMMA_PLACES): adaptive state. ``coder``: low end, high end, code word, position in ``buffer``;
-    decoding reads zeros past the buffer's end. Returns OK, TOO_LONG or BROKEN.
+    ``plane``: padded; when decoding it is filled, as are the ``marks`` either way. ``recalls``: whether samples may be
+    recalled. ``level_of`` (256,): level of each energy. ``low_bits`` (16,): bits of the magnitude below the unary part,
+    by level. ``contexts`` (n, 4): numbers of the terms of each context, -1 past the last. ``blocks`` (n + 1,): where
+    the blocks of each context start; the number of each is a power of two. ``sets`` (1-3): weight sets averaged.
+    ``counters`` (BLOCK * all blocks,), ``mixers`` (sum of MIXER_SETS, n + 1 filled up to MIXER_LANES), ``final``
+    (MAP_ROWS, MAP_COLUMNS), ``direct`` (DIRECT_PLACES + GAMMA_PLACES + RECALL_PLACES): adaptive state. ``coder``: low
+    end, high end, code word, position in ``buffer``; decoding reads zeros past the buffer's end. Returns OK, TOO_LONG
+    or BROKEN.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
     count = contexts.shape[0]
@@ -210,6 +227,7 @@ def code_plane(
     matrix = np.zeros((LANES, LANES), np.int32)
     rest = np.zeros(LANES, np.int64)
     inverse = np.zeros(LANES, np.int64)
+    memory = np.full(1 << memory_bits(rows * width) if recalls else 1, EMPTY, np.int64)
     for y in range(PAD, PAD + rows):
         open_row(plane, y)
         open_row(marks, y)
@@ -244,6 +262,19 @@ def code_plane(
             term[59] = _scaled(north_errors[x - PAD], shift)
             term[61] = _scaled(foretold - fine, shift)
             _fill_terms(term, values, references, mu, shift)
+            known = False
+            key = 0
+            if recalls:
+                key = key_of(int(values[0]), int(values[1]), int(values[20]) if references > 0 else 0)
+                recalled = recall(memory, key)
+                if recalled != NOTHING and expected >= FIRST_ENERGY:
+                    slot = FIRST_RECALL + slot_of(memory, key, level, abs(recalled - mu))
+                    right = code_direct(encode, 1 if plane[y, x] == recalled else 0, slot, direct, coder, buffer)
+                    if right < 0:
+                        return TOO_LONG
+                    if right:
+                        known = True
+                        plane[y, x] = recalled
             column_set = term[7] if term[7] <= CLAMP else term[7] - 0x10000
             for i in range(count):
                 h = _hash(term, slots[i, 0], slots[i, 1], slots[i, 2], slots[i, 3])
@@ -258,7 +289,7 @@ def code_plane(
             step = 0
             most = 0
             moved = False
-            while maximum > 0:
+            while maximum > 0 and not known:
                 chosen[0] = node * LEVELS + level
                 chosen[1] = MIXER_SETS[0] + node * 64 + place
                 chosen[2] = MIXER_SETS[0] + MIXER_SETS[1] + node * 64 + column_set + CLAMP
@@ -352,10 +383,12 @@ def code_plane(
                 if not encode:
                     size = ((step << low_count) | (low - (1 << low_count))) + 1
                     residual = size if sign else -size
-            if not encode:
+            if not encode and not known:
                 if mu + residual < 0 or mu + residual > maximum:
                     return BROKEN
                 plane[y, x] = mu + residual
+            if recalls:
+                remember(memory, key, int(plane[y, x]))
             west_error = (int(plane[y, x]) << FRACTION_BITS) - fine
             north_errors[x - PAD] = west_error
             marks[y, x] = mark(abs(west_error))

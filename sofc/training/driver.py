@@ -66,9 +66,10 @@ def train(
     ``held_out`` of the images (0 to 0.5) is never mined; it shows what the codebook gains. Only patches
     found in at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of
     improvement (0: one pass, as published); None: while they gain. ``counter_bytes`` is about how much of the codebook
-    the trained counters of one kind of image may take; None: what pays. The same images, in any order of paths,
-    give the same bytes with and without an ``executor`` (any ``concurrent.futures.Executor``), whatever its
-    number of workers.
+    the trained counters of one kind of image may take; None: what pays, which several kinds share.
+
+    The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
+    ``concurrent.futures.Executor``), whatever its number of workers.
 
     Raises UsageError for arguments out of range and for too few images, and what ``imagefiles.load`` raises.
     """
@@ -84,6 +85,8 @@ def train(
         _Collection.of(kind, _members(kind, list(zip(images, facts, strict=True))), settings)
         for kind in sorted({fact.kind for fact in facts})
     ]
+    if settings.counter_bytes is None and len(collections) > 1:
+        settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
     trained = [_train_kind(collection, settings, crew) for collection in collections]
     draft = _assemble(name, collections, trained, "")
     reports = [
@@ -101,6 +104,9 @@ def train(
     ]
     return TrainingResult(codebook, TrainingReport(tuple(reports), size))
 
+
+COUNTER_BYTES = 1_000_000
+"""Bytes of a codebook that the trained counters of several kinds of images take together at most."""
 
 FEW = 8
 """Fewer images than this off the colour lattice are helped out with images on it: they are of one collection."""

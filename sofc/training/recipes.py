@@ -60,11 +60,11 @@ def start_training(
 
         return ShapeTraining(list(ranges), min_images=min_images, iterations=iterations)
     if coder == "static":
-        from sofc.coders.static import StaticTraining
+        from sofc.coders.static.training import StaticTraining
 
         return StaticTraining(ranges)
     if coder == "bilevel":
-        from sofc.coders.bilevel import BilevelTraining
+        from sofc.coders.bilevel.training import BilevelTraining
 
         return BilevelTraining(ranges) if counter_bytes is None else BilevelTraining(ranges, budget=counter_bytes)
     from sofc.coders.context.training import ContextTraining

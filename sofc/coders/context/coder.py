@@ -222,6 +222,7 @@ def code_image(
         prediction.offsets,
         prediction.mark_weights,
         int(prediction.adapts),
+        int(plan.recalls),
         maximum,
         prediction.shift,
         model.level_of,

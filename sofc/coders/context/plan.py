@@ -70,7 +70,7 @@ class PlanePlan:
 
     ``levels`` (15,): energies that split the levels. ``low_bits`` (16,): plain
     bits of the magnitude by level. ``contexts`` (n, 4): terms. ``block_bits`` (n,): each context has 2**block_bits
-    blocks of counters. All int64.
+    blocks of counters. All int64. ``recalls``: whether it is first asked what followed the same neighbours before.
     """
 
     prediction: Prediction
@@ -78,6 +78,7 @@ class PlanePlan:
     low_bits: Integers
     contexts: Integers
     block_bits: Integers
+    recalls: bool
 
     def level_of(self) -> Integers:
         """Level of each energy, shape (bank.ENERGIES,)."""
@@ -122,7 +123,7 @@ class PlaneState:
         )
 
 
-_DIRECT = mixing.DIRECT_PLACES + mixing.GAMMA_PLACES
+_DIRECT = mixing.DIRECT_PLACES + mixing.GAMMA_PLACES + mixing.RECALL_PLACES
 
 
 def neutral_mixers(contexts: int) -> npt.NDArray[np.int32]:

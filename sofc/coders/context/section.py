@@ -36,13 +36,13 @@ Table = npt.NDArray[np.int32]
 
 
 def pack_plan(plan: PlanePlan) -> bytes:
-    """Kind 0: five bytes (references, the two planes, class map and shift, contexts), then the tables."""
+    """Kind 0: five bytes (references, the two planes, flags and shift, contexts), then the tables."""
     prediction = plan.prediction
     numbers = [*prediction.references, 0, 0][:2]
     head = [
         len(prediction.references),
         *numbers,
-        prediction.class_map << 6 | prediction.adapts << 5 | prediction.shift,
+        plan.recalls << 7 | prediction.class_map << 6 | prediction.adapts << 5 | prediction.shift,
         len(plan.contexts),
     ]
     return bytes(head) + _code_tables(
@@ -64,12 +64,11 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     if len(data) < HEAD:
         raise FormatError("the plan of a context model is cut off")
     count, first, second, packed, contexts = data[:HEAD]
-    class_map, adapts, shift = packed >> 6, packed >> 5 & 1, packed & 31
+    recalls, class_map, adapts, shift = packed >> 7, packed >> 6 & 1, packed >> 5 & 1, packed & 31
     references = (first, second)[:count]
     if (
         count > 2
         or any(reference >= plane for reference in references)
-        or class_map >= len(bank.CLASSES)
         or shift > 16
         or not 1 <= contexts <= MAX_CONTEXTS
     ):
@@ -86,7 +85,8 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     ]
     thresholds, levels, low_bits, terms, block_bits, marks, offsets, weights = _decode_tables(data[HEAD:], shapes)
     if (
-        not ((low_bits >= 0) & (low_bits <= 16)).all()
+        not (np.diff(levels, axis=0) > 0).all()
+        or not ((low_bits >= 0) & (low_bits <= 16)).all()
         or not ((terms >= -1) & (terms < mixing.TERMS)).all()
         or not ((block_bits >= BLOCK_BITS.start) & (block_bits < BLOCK_BITS.stop)).all()
         or int(np.abs(marks).max()) > energy.WEIGHT_LIMIT
@@ -106,7 +106,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
         bool(adapts),
         shift,
     )
-    return PlanePlan(prediction, levels[:, 0], low_bits[:, 0], terms, block_bits[:, 0])
+    return PlanePlan(prediction, levels[:, 0], low_bits[:, 0], terms, block_bits[:, 0], bool(recalls))
 
 
 def quantise_weights(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -131,14 +131,15 @@ def unpack_counters(data: bytes, blocks: npt.NDArray[np.int64], used: int) -> np
     if len(data) != 4 * contexts + sum(sizes):
         raise FormatError("the counters of a context model have another length than they say")
     ends = blocks * mixing.BLOCK
-    result = np.empty(int(ends[used]), np.uint32)
+    result = np.full(int(ends[used]), NEUTRAL_COUNTER, np.uint32)
     start = 4 * contexts
     for k in range(used):
         symbols = np.zeros(int(ends[k + 1] - ends[k]), np.uint8)
         coder, buffer = _decoder(data[start : start + sizes[k]])
         direct = np.full((mixing.BLOCK + 1, _COUNTER_CHANCES), EVEN, np.int32)
         binary.code_counters(False, symbols, mixing.BLOCK, direct, coder, buffer)
-        result[ends[k] : ends[k + 1]] = _STATES[symbols]
+        touched = np.flatnonzero(symbols)
+        result[ends[k] + touched] = _STATES[symbols[touched]]
         start += sizes[k]
     return result
 

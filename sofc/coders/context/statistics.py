@@ -242,31 +242,26 @@ class Survey:
 
 PROBE_SAMPLES = 1 << 18
 PROBE_BITS = 16
-
-
 AUDITION_BITS = 14
+"""Blocks of counters of each context before it is known how many it needs."""
 
 
 @dataclass(frozen=True)
 class Audition:
-    """Seventh pass: how a plane is coded in the first ``contexts`` of a candidate list of contexts."""
+    """Seventh pass: how the last of the plans codes its plane, in the first ``contexts`` of its list of contexts."""
 
     ranges: tuple[PlaneRange, ...]
     plans: tuple[PlanePlan, ...]
-    plane: int
-    candidate: Integers
     contexts: int
     sets: int
 
     def collect(self, images: Iterator[list[Plane]]) -> int:
         """Bytes of the streams."""
-        count = self.contexts
-        bits = np.full(count, AUDITION_BITS, np.int64)
-        plan = replace(self.plans[self.plane], contexts=self.candidate[:count], block_bits=bits)
-        state = PlaneState.neutral(count, count << AUDITION_BITS)
+        plan = self.plans[-1]
+        state = PlaneState.neutral(self.contexts, int(plan.blocks(self.contexts)[-1]))
         total = 0
         for planes in shifted(images, self.ranges):
-            total += _practise((*self.plans[: self.plane], plan), self.plane, planes, self.ranges, self.sets, state)
+            total += _practise(self.plans, len(self.plans) - 1, planes, self.ranges, self.sets, state)
         return total
 
 

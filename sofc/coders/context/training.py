@@ -31,7 +31,9 @@ from sofc.coders.context.section import (
 )
 from sofc.coders.context.statistics import (
     ACTIVITIES,
+    AUDITION_BITS,
     PROBE_SAMPLES,
+    SIZES,
     Audition,
     Equations,
     Errors,
@@ -44,7 +46,7 @@ from sofc.coders.context.statistics import (
 from sofc.coders.energy import MarkSums, fit_energy
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
-from sofc.kernels import bank
+from sofc.kernels import bank, mixing
 
 CODER = 2
 PRACTICE_SAMPLES = 1 << 23
@@ -75,6 +77,8 @@ KINDS = ((bank.TEXTURE, False), (bank.GRID, False), (bank.TEXTURE, True), (bank.
 HANDICAPS = ((1, 1.002, 1.005, 1.007), (1, 1.002, 1.02, 1.022))
 """Without and with references. The grid has four times as many predictors, and adapting takes time: they must earn it,
 and planes that have references gain less by adapting."""
+RECALL_HANDICAP = 1.005
+"""Recalling takes time."""
 FIRST_MARK_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (bank.MARK_WEIGHTS - 5), np.int64)
 """Energies before any were fitted: means of four marks."""
 
@@ -128,9 +132,9 @@ class ContextTraining(CoderTraining):
         self._merge = self._merge_audition
         yield Pass(
             tuple(
-                Audition(ranges, tuple(self._plans), plane, candidate, *EFFORTS[5])
+                Audition(ranges, (*self._plans[:plane], variant), *EFFORTS[5])
                 for plane in planes
-                for candidate in _candidates(self._predictions[plane])
+                for variant in _variants(self._plans[plane])
             ),
             PROBE_SAMPLES,
         )
@@ -222,21 +226,16 @@ class ContextTraining(CoderTraining):
             self._cost += _cost(histogram, levels)
             prediction = self._predictions[number]
             contexts = _candidates(prediction)[0]
+            bits = np.full(len(contexts), AUDITION_BITS, np.int64)
             self._plans.append(
-                PlanePlan(
-                    prediction,
-                    levels,
-                    _low_bits(histogram, levels),
-                    contexts,
-                    np.full(len(contexts), BLOCK_BITS.start, np.int64),
-                )
+                PlanePlan(prediction, levels, _low_bits(histogram, levels), contexts, bits, recalls=False)
             )
 
     def _merge_audition(self, statistics: Iterator[int]) -> None:
         for number, plan in enumerate(self._plans):
-            candidates = _candidates(plan.prediction)
-            sizes = [next(statistics) for _ in candidates]
-            self._plans[number] = replace(plan, contexts=candidates[int(np.argmin(sizes))])
+            variants = _variants(plan)
+            costs = [(RECALL_HANDICAP if variant.recalls else 1) * next(statistics) for variant in variants]
+            self._plans[number] = variants[int(np.argmin(costs))]
 
     def _merge_probe(self, statistics: Iterator[Integers]) -> None:
         for number, needed in enumerate(statistics):
@@ -325,6 +324,15 @@ def _candidates(prediction: Prediction) -> list[Integers]:
     return [context_table(one[:longest]) for one in lists]
 
 
+def _variants(plan: PlanePlan) -> list[PlanePlan]:
+    """What to choose from: lists of contexts, without and with recalling."""
+    return [
+        replace(plan, contexts=contexts, recalls=recalls)
+        for recalls in (False, True)
+        for contexts in _candidates(plan.prediction)
+    ]
+
+
 def _rising(cells: npt.NDArray[Any]) -> Integers:
     """Make thresholds rise strictly."""
     result = cells.astype(np.int64)
@@ -354,9 +362,33 @@ def _map_cost(found: MarkSums, weights: Integers) -> float:
 
 
 def _levels(histogram: Integers) -> Integers:
-    """Energies that split the samples into levels of the shares LEVEL_SHARES."""
-    share = np.cumsum(histogram.sum(axis=1)) / max(1, histogram.sum())
-    return np.minimum(_rising(np.searchsorted(share, LEVEL_SHARES)), bank.ENERGIES + np.arange(len(LEVEL_SHARES)))
+    """Energies that split the samples into LEVELS levels, each with residuals as alike as can be.
+
+    Of all ways to split, the one whose ideal static code by level is shortest.
+    """
+    energies = len(histogram)
+    sums = np.concatenate([np.zeros((1, SIZES)), np.cumsum(histogram, axis=0)])
+    shortest = np.full(energies + 1, np.inf)
+    shortest[0] = 0
+    lasts = []
+    lengths = np.full((energies, energies + 1), np.inf)
+    for first in range(energies):
+        counts = sums[first + 1 :] - sums[first]
+        totals = counts.sum(axis=1)
+        lengths[first, first + 1 :] = _times_log(totals) - _times_log(counts).sum(axis=1)
+    for _ in range(mixing.LEVELS):
+        ways = shortest[:-1, np.newaxis] + lengths
+        lasts.append(ways.argmin(axis=0))
+        shortest = ways.min(axis=0)
+    ends = [energies]
+    for last in reversed(lasts):
+        ends.append(int(last[ends[-1]]))
+    return np.array(ends[-2:0:-1], np.int64) - 1
+
+
+def _times_log(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    result: npt.NDArray[Any] = counts * np.log2(np.maximum(counts, 1))
+    return result
 
 
 def _by_level(histogram: Integers, levels: Integers) -> Integers:
