@@ -65,7 +65,7 @@ def test_who_may_be_chained(codebook):
     assert transforms(1, 1) == {NONE.id}
     assert transforms(1, 2) == {NONE.id, CHAIN.id}
     assert transforms(5, 1) == {CHAIN.id}
-    assert transforms(5, 2) == set()
+    assert transforms(5, 2) == {CHAIN.id}
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])

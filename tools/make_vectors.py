@@ -91,6 +91,7 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     """Name, bytes, codebook file if one is referred to, and a sentence."""
     sets = collections()
     random = np.random.default_rng(SEED + 1)
+    large = (waves(136, 64, 3, random, 4095) // 16 * 16).astype(np.uint16)
     ramp = np.arange(30, dtype=np.uint8).reshape(5, 6)
     yield "raw-gray", sofc.encode(ramp, coder="raw"), None, "gray 8-bit, raw"
     signed = np.array([[-1500, 0, 7], [2106, -1, 1]], np.int16)
@@ -151,6 +152,9 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
                 (folder / f"{coder}-{name}-{kind}.sofcb").write_bytes(other.to_bytes())
                 data = sofc.encode(np.concatenate([stack, stack // 32 * 32]), batch=True, codebook=other)
                 yield f"{coder}-{name}-{kind}", data, f"{coder}-{name}-{kind}.sofcb", f"{coder}, {kind}"
+                if name == "deep":
+                    data = sofc.encode(large, codebook=other, band_rows=68)
+                    yield f"{coder}-large-{kind}", data, f"{coder}-{name}-{kind}.sofcb", f"{coder}, {kind}, bands"
         if coder == "context" and name == "colour":
             chain = chains(changed_plans(codebook, adapting))
             (folder / "chain.sofcb").write_bytes(chain.to_bytes())

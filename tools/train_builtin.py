@@ -314,7 +314,8 @@ def train(name: str, executor: Executor | None) -> Codebook:
 
 def train_one(images: Sequence[Image], coder: str, family: Family, executor: Executor | None) -> Codebook:
     """The models of one coder for the images of a family."""
-    efforts = {effort: CONTEXT_EFFORTS[effort] for effort in family.efforts}
+    # One better than what trained models have at the effort: images that these were not made for need it.
+    efforts = {effort: CONTEXT_EFFORTS[max(6, effort)] for effort in family.efforts}
     with patch.dict(CONTEXT_EFFORTS, efforts, clear=True):
         return sofc.train(
             images, name=coder, coder=coder, held_out=0, counter_bytes=family.budget, executor=executor
@@ -324,7 +325,7 @@ def train_one(images: Sequence[Image], coder: str, family: Family, executor: Exe
 def train_chains(budget: int) -> Codebook:
     """Models by which images that follow each other, or components, are predicted from each other."""
     stacks = chains()
-    with patch.dict(CONTEXT_EFFORTS, {5: CONTEXT_EFFORTS[5]}, clear=True):
+    with patch.dict(CONTEXT_EFFORTS, {5: CONTEXT_EFFORTS[6]}, clear=True):
         training = ContextTraining([PlaneRange(0, 65535)] * LINKS, budget=budget)
         while (step := training.next_pass()) is not None:
             training.merge(iter([task.collect(iter(stacks)) for task in step.tasks]))

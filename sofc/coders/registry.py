@@ -55,9 +55,9 @@ def choose_models(
 
     Those are the codebook's models of the coder named, else those trained for the nearest effort (1-9; models that
     have none serve only where there is no other), narrow transforms before wide ones; then a neutral model, or raw
-    alone where that is named. Chains serve several images, and components that no other model is for. Other models for
-    one component serve images of several where the codebook is built in and has no other. Raises UsageError where the
-    coder is not known.
+    alone where that is named. Chains serve several images of one component, and components that no other model is for.
+    Other models for one component serve images of several where the codebook is built in and has no other. Raises
+    UsageError where the coder is not known.
     """
     if coder is not None and coder not in CODERS:
         raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODERS)}")
@@ -68,14 +68,14 @@ def choose_models(
         for number, model in enumerate(codebook.models if codebook is not None else ())
         if accepts(model, pixel_format)
         and (coder is None or model.coder == CODER_IDS[coder])
-        and (model.transform != CHAIN.id or (images > 1) != (pixel_format.components > 1))
+        and (model.transform != CHAIN.id or images > 1 or pixel_format.components > 1)
     ]
     together = [
         (model, number)
         for model, number in fitting
         if model.components == pixel_format.components or model.transform == CHAIN.id
     ]
-    if images == 1 and any(model.transform != CHAIN.id for model, _ in together):
+    if pixel_format.components > 1 and any(model.transform != CHAIN.id for model, _ in together):
         together = [(model, number) for model, number in together if model.transform != CHAIN.id]
     if together or codebook is None or not is_builtin(codebook):
         fitting = together

@@ -40,7 +40,7 @@ WITHOUT_REFERENCES = (
 )  # fmt: skip
 """The same for a plane without references: the first suits 8 bits, the second more."""
 
-EFFORTS = {2: (3, 1), 3: (5, 2), 4: (6, 2), 5: (7, 2), 6: (10, 2), 7: (15, 2), 8: (15, 3), 9: (23, 3)}
+EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (5, 2), 6: (7, 2), 7: (15, 2), 8: (15, 3), 9: (23, 3)}
 """Contexts and weight sets that each effort uses."""
 
 

@@ -69,6 +69,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     if (
         count > 2
         or any(reference >= plane for reference in references)
+        or any((first, second)[count:])
         or shift > 16
         or not 1 <= contexts <= MAX_CONTEXTS
     ):

@@ -51,6 +51,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     if (
         count > 2
         or any(reference >= plane for reference in references)
+        or any((first, second)[count:])
         or class_map >= len(static.CLASSES)
         or not 1 <= depth <= MAX_LEVELS
         or contexts < 1
