@@ -187,20 +187,25 @@ class _Encoding:
             "threads": args.jobs,
         }
         self.picked: dict[str, None] = {}  # names of the built-in codebooks of the file
-        if codebook is None and args.codebook is None and args.coder != "raw":
+        automatic = args.coder is None and not args.embed if codebook is not None else args.coder != "raw"
+        if automatic and (codebook is not None or args.codebook is None):
             self.options["codebook"] = self._pick
 
     @property
     def remark(self) -> str:
         """The codebook of the file."""
+        builtin = f"built-in codebook{'s' if len(self.picked) > 1 else ''} {', '.join(self.picked)}"
         if self.codebook is not None:
-            return f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
-        if self.picked:
-            return f"built-in codebook{'s' if len(self.picked) > 1 else ''} {', '.join(self.picked)}"
-        return "no codebook"
+            own = f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
+            return f"{builtin} ({own} has no model for such images)" if self.picked else own
+        return builtin if self.picked else "no codebook"
 
     def _pick(self, pixel_format: PixelFormat) -> Codebook:
         from sofc.codebook.builtin import builtin_codebook
+        from sofc.coders.registry import serves
+
+        if self.codebook is not None and serves(self.codebook, pixel_format):
+            return self.codebook
 
         found = builtin_codebook(pixel_format)
         self.picked[found.name] = None

@@ -73,19 +73,20 @@ def encode_band(
     """Code samples that lie in the format's range: the model used, the check, the streams and the mapping.
 
     ``choose`` gives the models for a format and a number of images, best first. The first whose transform suits the
-    samples is used, else the last; where the codebook is built in, the one that codes a piece of the samples smallest,
-    mapped or not. Where raw is smaller, raw is used. ``verify`` decodes the result and raises SofcError if it is not
-    what went in.
+    samples is used, else the last; where the codebook is built in or the samples may be mapped, the one that codes a
+    piece of them smallest, mapped or not. Where raw is smaller, raw is used. ``verify`` decodes the result and raises
+    SofcError if it is not what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     check = zlib.crc32(sample_bytes(samples, pixel_format))
     view = Mapped(Mapping.NONE, pixel_format, planes, ())
-    if codebook is not None and is_builtin(codebook):
-        view, model = smallest(planes, pixel_format, codebook, choose, image_rows)
-        models: Sequence[int] = (model,)
-    else:
-        models = choose(pixel_format, rows // image_rows)
+    models: Sequence[int] = choose(pixel_format, rows // image_rows)
+    if codebook is not None:
+        views = list(mapped(planes, pixel_format))
+        if len(views) > 1 or is_builtin(codebook):
+            view, model = smallest(views, codebook, choose, image_rows)
+            models = (model,)
     for model in models:
         transform, coder = coder_for(codebook, model, view.format)
         transformed = transform.forward(view.planes)
@@ -117,18 +118,17 @@ def encode_band(
 
 
 def smallest(
-    planes: Sequence[Plane],
-    pixel_format: PixelFormat,
+    views: Sequence[Mapped],
     codebook: Codebook,
     choose: Callable[[PixelFormat, int], Sequence[int]],
     image_rows: int,
 ) -> tuple[Mapped, int]:
-    """The mapping and the model that seem to code the planes smallest, judged by a piece; the first of equals."""
+    """The view of the planes and the model that seem to code them smallest, judged by a piece; the first of equals."""
     best: tuple[float, Mapped, int] | None = None
-    for view in mapped(planes, pixel_format):
+    for view in views:
         piece, piece_rows = cut_piece(view.planes, image_rows)
-        share = piece[0].size / planes[0].size
-        for model in choose(view.format, len(planes[0]) // image_rows):
+        share = piece[0].size / view.planes[0].size
+        for model in choose(view.format, len(view.planes[0]) // image_rows):
             transform, coder = coder_for(codebook, model, view.format)
             transformed = transform.forward(piece)
             if not transform.suits(transformed):

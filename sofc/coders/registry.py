@@ -48,6 +48,14 @@ def accepts(model: Model, pixel_format: PixelFormat) -> bool:
     return transform is None or transform.accepts(model.components, pixel_format.coded_bits)
 
 
+def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
+    """Whether a codebook has a model for images of this format."""
+    return any(
+        accepts(model, pixel_format) and (model.components == pixel_format.components or model.transform == CHAIN.id)
+        for model in codebook.models
+    )
+
+
 def choose_models(
     codebook: Codebook | None, pixel_format: PixelFormat, coder: str | None, effort: int, images: int = 1
 ) -> tuple[int, ...]:

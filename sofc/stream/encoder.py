@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
 from sofc.coders.bands import encode_band, sample_bytes
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, serves
 from sofc.container import schema
 from sofc.container.chunks import (
     INDEXED_TYPES,
@@ -68,8 +68,9 @@ class Encoder(Sticky):
     from one thread at a time.
 
     ``header`` begins the first image; without it ``begin_image`` does. ``codebook`` is named in the file, or
-    put into it with ``embed_codebook``; it may be a function that picks one for images of a format, by default one
-    of those that are built in, or None. ``coder`` takes the codebook's models of one coder only, "raw" none;
+    put into it with ``embed_codebook``; images that it has no model for are coded with one that is built in unless
+    ``coder`` is given. It may be a function that picks one for images of a format, by default one of those that are
+    built in, or None. ``coder`` takes the codebook's models of one coder only, "raw" none;
     ``effort`` (1-9) picks among them. ``band_rows``: rows of a band, by default about 2**18 pixels, or 2**20 with
     a built-in codebook; a last band shorter than a quarter of that is joined to the one before.
     ``key_interval``: images of a group at most, within which one may be predicted from those before it; 1 = each
@@ -102,7 +103,7 @@ class Encoder(Sticky):
             raise UsageError(f"key_interval must be at least 1, not {key_interval}")
         if embed_codebook and not isinstance(codebook, Codebook):
             raise UsageError("embed_codebook needs a codebook")
-        self._pick = codebook if callable(codebook) else _always(codebook)
+        self._pick = codebook if callable(codebook) else _picker(codebook, coder)
         self._codebook: Codebook | None = None  # that of the current image
         self._numbers: dict[bytes, int] = {}  # of the codebooks that the file has, by their ids
         self._coder = coder
@@ -440,8 +441,15 @@ class Encoder(Sticky):
         return bytes(output)
 
 
-def _always(codebook: Codebook | None) -> CodebookPicker:
-    return lambda pixel_format: codebook
+def _picker(codebook: Codebook | None, coder: str | None) -> CodebookPicker:
+    """The codebook, or for images that it has no model for one that is built in."""
+
+    def pick(pixel_format: PixelFormat) -> Codebook | None:
+        if codebook is None or coder is not None or serves(codebook, pixel_format):
+            return codebook
+        return builtin_codebook(pixel_format)
+
+    return pick
 
 
 def _row_shape(header: ImageHeader) -> tuple[int, ...]:

@@ -72,26 +72,50 @@ def activities(planes: Sequence[Plane], number: int, references: tuple[int, ...]
     return [np.abs(w - n) + np.abs(n - ne) + np.abs(w - nw)]
 
 
+class Sums:
+    """A table of sums: in integers, which before they could overflow are added to numbers that cannot."""
+
+    MOST_SAMPLES = 1 << 22
+
+    def __init__(self, *shape: int) -> None:
+        self.recent = np.zeros(shape, np.int64)
+        self._samples = 0
+        self._total = np.zeros(shape, np.float64)
+
+    def seen(self, samples: int) -> None:
+        """To be told of samples that ``recent`` was increased for."""
+        self._samples += samples
+        if self._samples >= self.MOST_SAMPLES:
+            self.total()
+
+    def total(self) -> npt.NDArray[np.float64]:
+        """All sums until now; exact where they stay below 2**53."""
+        self._total += self.recent
+        self.recent[:] = 0
+        self._samples = 0
+        return self._total
+
+
 @dataclass(frozen=True)
 class Equations:
-    """Second pass: exact normal equations of every predictor, under both class maps, all samples alike."""
+    """Second pass: normal equations of every predictor, under both class maps, all samples alike."""
 
     ranges: tuple[PlaneRange, ...]
     references: tuple[tuple[int, ...], ...]
     thresholds: tuple[tuple[Integers, Integers], ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[list[Integers]]:
+    def collect(self, images: Iterator[list[Plane]]) -> list[list[npt.NDArray[np.float64]]]:
         """[plane][class map] -> (classes, taps + 1, taps + 1)."""
         result = []
         for references in self.references:
             size = bank.taps(len(references)) + 1
-            result.append([np.zeros((classes, size, size), np.int64) for classes in bank.CLASSES])
+            result.append([Sums(classes, size, size) for classes in bank.CLASSES])
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
             marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
             for number, references in enumerate(self.references):
                 around = surroundings(references, planes[: number + 1], marks, _maximum(self.ranges[number]))
-                for class_map, equations in enumerate(result[number]):
+                for class_map, sums in enumerate(result[number]):
                     bank.accumulate(
                         *around.planes,
                         len(references),
@@ -100,9 +124,10 @@ class Equations:
                         grid & 7,
                         self.thresholds[number][class_map],
                         np.ones(planes[number].shape, np.int64),
-                        equations,
+                        sums.recent,
                     )
-        return result
+                    sums.seen(planes[number].size)
+        return [[sums.total() for sums in tables] for tables in result]
 
 
 def _maximum(span: PlaneRange) -> int:
@@ -187,19 +212,19 @@ class Refine:
     predictions: tuple[Prediction, ...]
     energies: tuple[int, ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
+    def collect(self, images: Iterator[list[Plane]]) -> list[npt.NDArray[np.float64]]:
         """For each plane (classes, taps + 1, taps + 1)."""
         result = []
         for prediction in self.predictions:
             size = bank.taps(len(prediction.references)) + 1
-            result.append(np.zeros((len(prediction.weights), size, size), np.int64))
+            result.append(Sums(len(prediction.weights), size, size))
         # Energies are eighths of powers of two of the error: the share goes with the error's inverse square.
         steps = np.arange(-bank.ENERGIES, bank.ENERGIES)
         table = np.clip(np.rint(16 * 2.0 ** (-steps / 4)), 1, MOST_SHARE).astype(np.int64)
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
             traced = trace_image(planes, self.predictions, self.ranges, grid)
-            for prediction, found, mean, equations in zip(self.predictions, traced, self.energies, result, strict=True):
+            for prediction, found, mean, sums in zip(self.predictions, traced, self.energies, result, strict=True):
                 bank.accumulate(
                     *found.around.planes,
                     len(prediction.references),
@@ -208,9 +233,10 @@ class Refine:
                     grid & 7,
                     prediction.thresholds,
                     table[found.energies - mean + bank.ENERGIES],
-                    equations,
+                    sums.recent,
                 )
-        return result
+                sums.seen(found.fine.size)
+        return [sums.total() for sums in result]
 
 
 SIZES = 28

@@ -177,9 +177,8 @@ class ContextTraining(CoderTraining):
             usual = min(mean, float(np.searchsorted(share, 0.5)) / MEDIAN_OF_MEAN) / 3
             self._shifts.append(max(0, int(np.log2(max(1.0, usual / 6)))))
 
-    def _merge_equations(self, statistics: Iterator[list[list[Integers]]]) -> None:
-        # Each shard's sums are exact; all shards' might not fit.
-        totals = [[table.astype(np.float64) for table in tables] for tables in next(statistics)]
+    def _merge_equations(self, statistics: Iterator[list[list[npt.NDArray[np.float64]]]]) -> None:
+        totals = next(statistics)
         for shard in statistics:
             for mine, theirs in zip(totals, shard, strict=True):
                 for target, addition in zip(mine, theirs, strict=True):
@@ -204,8 +203,8 @@ class ContextTraining(CoderTraining):
             self._predictions.append(_with_energy(self._prediction(number, *KINDS[best]), sums))
             self._energies.append(int(sums.sums[:, -1].sum()) // max(1, int(sums.counts.sum())))
 
-    def _merge_refined(self, statistics: Iterator[list[Integers]]) -> None:
-        totals = [table.astype(np.float64) for table in next(statistics)]
+    def _merge_refined(self, statistics: Iterator[list[npt.NDArray[np.float64]]]) -> None:
+        totals = next(statistics)
         for shard in statistics:
             for target, addition in zip(totals, shard, strict=True):
                 target += addition
