@@ -420,6 +420,16 @@ def test_codebook_is_left_beside_the_outputs(run: Run, trained: Outcome) -> None
     assert np.array_equal(load(ImageSource(Path("out/0.png"))).array, load(ImageSource(Path("in/0.png"))).array)
 
 
+@pytest.mark.parametrize("more", [[], ["--embed"]])
+def test_codebook_for_other_images(run: Run, trained: Outcome, more: list[str]) -> None:
+    """An image that the codebook has no model for is coded with a built-in one: said, and decoded without the other."""
+    image = np.random.default_rng(5).integers(0, 40, (20, 24, 5)).astype(np.uint16)
+    np.save("five.npy", image)
+    outcome = run("encode", "-D", "c.sofcb", *more, "five.npy", "-o", "five.sofc")
+    assert outcome.out.endswith("  built-in codebook deep (codebook c has no model for such images)\n")
+    np.testing.assert_array_equal(sofc.decode(Path("five.sofc").read_bytes()), image)
+
+
 def test_embedded_codebook(run: Run, trained: Outcome) -> None:
     outcome = run("encode", "-D", "c.sofcb", "--embed", "in/0.png", "-o", "a.sofc")
     assert outcome.out.endswith("  codebook c embedded\n")

@@ -187,8 +187,7 @@ class _Encoding:
             "threads": args.jobs,
         }
         self.picked: dict[str, None] = {}  # names of the built-in codebooks of the file
-        automatic = args.coder is None and not args.embed if codebook is not None else args.coder != "raw"
-        if automatic and (codebook is not None or args.codebook is None):
+        if args.coder is None if codebook is not None else args.codebook is None and args.coder != "raw":
             self.options["codebook"] = self._pick
 
     @property
@@ -196,8 +195,9 @@ class _Encoding:
         """The codebook of the file."""
         builtin = f"built-in codebook{'s' if len(self.picked) > 1 else ''} {', '.join(self.picked)}"
         if self.codebook is not None:
-            own = f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
-            return f"{builtin} ({own} has no model for such images)" if self.picked else own
+            if self.picked:
+                return f"{builtin} (codebook {self.codebook.name} has no model for such images)"
+            return f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
         return builtin if self.picked else "no codebook"
 
     def _pick(self, pixel_format: PixelFormat) -> Codebook:

@@ -7,7 +7,7 @@ weights are fitted by least squares from exact sums.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +68,23 @@ def _shift(padded: Marks, shape: tuple[int, ...], rows: int, columns: int) -> Ma
     return padded[pad + rows : pad + rows + shape[0], pad + columns : pad + columns + shape[1]].ravel()
 
 
-def fit_energy(found: MarkSums) -> tuple[Integers, Integers]:
+def added(statistics: Iterator[list[list[MarkSums]]]) -> list[list[MarkSums]]:
+    """The sums of all shards, by predictions and plane."""
+    totals = next(statistics)
+    for shard in statistics:
+        for mine, theirs in zip(totals, shard, strict=True):
+            for target, addition in zip(mine, theirs, strict=True):
+                for left, right in zip(target, addition, strict=True):
+                    left += right
+    return totals
+
+
+def map_cost(found: MarkSums, weights: npt.NDArray[np.int64]) -> float:
+    """Bits of the errors, about, and of the weights: twice half a natural unit for each that was fitted."""
+    return float(found.sums[:, -1].sum()) / 8 + 1.44 * weights.size
+
+
+def fit_energy(found: MarkSums, offset_limit: int = OFFSET_LIMIT) -> tuple[Integers, Integers]:
     """Offsets (classes,) and weights (WEIGHTS,) that foretell a sample's mark, in 1/256 mark."""
     size = len(found.products) - 1
     counts = np.maximum(1, found.counts)[:, None]
@@ -81,4 +97,4 @@ def fit_energy(found: MarkSums) -> tuple[Integers, Integers]:
     offsets = np.rint(256 * level[:, size] - level[:, :size] @ scaled)
     result = np.zeros(WEIGHTS, np.int64)
     result[:size] = scaled
-    return np.clip(offsets, -OFFSET_LIMIT, OFFSET_LIMIT).astype(np.int64), result
+    return np.clip(offsets, -offset_limit, offset_limit).astype(np.int64), result

@@ -101,11 +101,12 @@ class Encoder(Sticky):
             raise UsageError(f"band_rows must be at least 1, not {band_rows}")
         if key_interval is not None and key_interval < 1:
             raise UsageError(f"key_interval must be at least 1, not {key_interval}")
-        if embed_codebook and not isinstance(codebook, Codebook):
+        if embed_codebook and (codebook is None or codebook is builtin_codebook):
             raise UsageError("embed_codebook needs a codebook")
         self._pick = codebook if callable(codebook) else _picker(codebook, coder)
         self._codebook: Codebook | None = None  # that of the current image
         self._numbers: dict[bytes, int] = {}  # of the codebooks that the file has, by their ids
+        self._embed = embed_codebook
         self._coder = coder
         self._effort = effort
         self._wanted_band_rows = band_rows
@@ -302,7 +303,7 @@ class Encoder(Sticky):
         codebook = 0
         if self._codebook is not None and max(self._models) >= FIRST_CODEBOOK_MODEL:
             if self._codebook.id not in self._numbers:
-                self._put_codebook(self._codebook, embed=False)
+                self._put_codebook(self._codebook, embed=self._embed and not is_builtin(self._codebook))
             codebook = self._numbers[self._codebook.id]
         self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(self._current, codebook)), self._image)
         self._put_metadata(self._image_metadata)

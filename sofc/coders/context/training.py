@@ -43,7 +43,7 @@ from sofc.coders.context.statistics import (
     Scale,
     Survey,
 )
-from sofc.coders.energy import MarkSums, fit_energy
+from sofc.coders.energy import MarkSums, added, fit_energy, map_cost
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
 from sofc.kernels import bank, mixing
@@ -189,12 +189,12 @@ class ContextTraining(CoderTraining):
             )
 
     def _merge_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
-        totals = _added_marks(statistics)
+        totals = added(statistics)
         self._cost = 0.0
         for number in range(len(self._ranges)):
             handicaps = HANDICAPS[1 if self._references[number] else 0]
             costs = [
-                handicap * _map_cost(found[number], self._weights[number][class_map])
+                handicap * map_cost(found[number], self._weights[number][class_map])
                 for (class_map, _), handicap, found in zip(KINDS, handicaps, totals, strict=True)
             ]
             best = int(np.argmin(costs))
@@ -213,7 +213,7 @@ class ContextTraining(CoderTraining):
             self._predictions[number] = replace(old, weights=solve(equations, old.class_map))
 
     def _merge_refined_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
-        (totals,) = _added_marks(statistics)
+        (totals,) = added(statistics)
         for number, sums in enumerate(totals):
             self._predictions[number] = _with_energy(self._predictions[number], sums)
 
@@ -340,24 +340,9 @@ def _rising(cells: npt.NDArray[Any]) -> Integers:
     return result
 
 
-def _added_marks(statistics: Iterator[list[list[MarkSums]]]) -> list[list[MarkSums]]:
-    totals = next(statistics)
-    for shard in statistics:
-        for mine, theirs in zip(totals, shard, strict=True):
-            for target, addition in zip(mine, theirs, strict=True):
-                for left, right in zip(target, addition, strict=True):
-                    left += right
-    return totals
-
-
 def _with_energy(prediction: Prediction, found: MarkSums) -> Prediction:
     offsets, mark_weights = fit_energy(found)
     return replace(prediction, offsets=offsets, mark_weights=mark_weights)
-
-
-def _map_cost(found: MarkSums, weights: Integers) -> float:
-    """Bits of the errors, about, and of the weights: twice half a natural unit for each that was fitted."""
-    return float(found.sums[:, -1].sum()) / 8 + 1.44 * weights.size
 
 
 def _levels(histogram: Integers) -> Integers:

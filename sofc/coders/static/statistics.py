@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.context.statistics import detect_grid, shifted
-from sofc.coders.static.coder import Marks, Padded, Traced, padded, repeat_edges, trace_image
-from sofc.coders.static.plan import Prediction, levels_of, marks, taps
+from sofc.coders.energy import MarkSums
+from sofc.coders.static.coder import Padded, Traced, padded, repeat_edges, trace_image
+from sofc.coders.static.plan import Prediction, levels_of, taps
 from sofc.kernels import static
 
 Integers = npt.NDArray[np.int64]
@@ -133,18 +133,6 @@ class Refine:
         return result
 
 
-class MarkSums(NamedTuple):
-    """Exact sums for one plane under one class map: its marks, those around it, and their products.
-
-    ``products`` (marks + 1, marks + 1), the plane's own mark last; ``sums`` (classes, marks + 1); ``counts``
-    (classes,).
-    """
-
-    products: Integers
-    sums: Integers
-    counts: Integers
-
-
 @dataclass(frozen=True)
 class Errors:
     """Third pass, under both class maps, and fifth: how the marks around a sample foretell its own."""
@@ -154,49 +142,17 @@ class Errors:
 
     def collect(self, images: Iterator[list[Plane]]) -> list[list[MarkSums]]:
         """[class map][plane]."""
-        result = []
-        for predictions in self.predictions:
-            sums = []
-            for prediction in predictions:
-                size = marks(len(prediction.references)) + 1
-                classes = len(prediction.weights)
-                sums.append(
-                    MarkSums(
-                        np.zeros((size, size), np.int64),
-                        np.zeros((classes, size), np.int64),
-                        np.zeros(classes, np.int64),
-                    )
-                )
-            result.append(sums)
+        result = [
+            [MarkSums.empty(len(prediction.weights), len(prediction.references)) for prediction in predictions]
+            for predictions in self.predictions
+        ]
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
             for predictions, sums in zip(self.predictions, result, strict=True):
                 traced = trace_image(planes, predictions, self.ranges, grid)
                 for prediction, found, total in zip(predictions, traced, sums, strict=True):
-                    _add_marks(total, found, [traced[number] for number in prediction.references])
+                    total.add(found[2], found[4], [traced[number][4] for number in prediction.references])
         return result
-
-
-def _add_marks(total: MarkSums, own: Traced, references: Sequence[Traced]) -> None:
-    around = [(0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-2, 0)]
-    columns = [_shift(own[4], *offset) for offset in around]
-    if references:
-        columns += [_shift(references[0][4], *offset) for offset in ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))]
-    if len(references) > 1:
-        columns += [_shift(references[1][4], *offset) for offset in ((0, 0), (0, -1), (0, 1))]
-    columns.append(_shift(own[4], 0, 0))
-    matrix = np.stack(columns, axis=1).astype(np.float64)
-    numbers = own[2].ravel()
-    # Sums of products of bytes stay exact in floating point.
-    total.products[:] += (matrix.T @ matrix).astype(np.int64)
-    for column in range(matrix.shape[1]):
-        total.sums[:, column] += np.bincount(numbers, matrix[:, column], len(total.counts)).astype(np.int64)
-    total.counts[:] += np.bincount(numbers, minlength=len(total.counts))
-
-
-def _shift(padded_marks: Marks, rows: int, columns: int) -> Marks:
-    pad, (height, width) = static.PAD, padded_marks.shape
-    return padded_marks[pad + rows : height - pad + rows, pad + columns : width - pad + columns].ravel()
 
 
 @dataclass(frozen=True)

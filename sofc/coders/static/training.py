@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import PlaneRange
+from sofc.coders.energy import MarkSums, added, fit_energy, map_cost
 from sofc.coders.static.plan import MAX_REACH, SYMBOLS, Levels, PlanePlan, Prediction
-from sofc.coders.static.section import MARK_WEIGHT_LIMIT, OFFSET_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
+from sofc.coders.static.section import OFFSET_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
 from sofc.coders.static.statistics import (
     ACTIVITIES,
     SIZES,
@@ -19,7 +20,6 @@ from sofc.coders.static.statistics import (
     Count,
     Equations,
     Errors,
-    MarkSums,
     Refine,
     Scale,
     Survey,
@@ -145,10 +145,10 @@ class StaticTraining(CoderTraining):
             )
 
     def _merge_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
-        totals = _added_marks(statistics)
+        totals = added(statistics)
         for number in range(len(self._ranges)):
             sums = [totals[class_map][number] for class_map in (static.TEXTURE, static.GRID)]
-            costs = [_map_cost(found, self._weights[number][class_map]) for class_map, found in enumerate(sums)]
+            costs = [map_cost(found, self._weights[number][class_map]) for class_map, found in enumerate(sums)]
             on_grid = number > 0 and self._predictions[0].class_map == static.GRID
             most = (GRID_COST_FOLLOWING if on_grid else GRID_COST) * costs[static.TEXTURE]
             class_map = static.GRID if costs[static.GRID] < most else static.TEXTURE
@@ -167,7 +167,7 @@ class StaticTraining(CoderTraining):
             self._predictions[number] = replace(old, weights=weights)
 
     def _merge_refined_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
-        (totals,) = _added_marks(statistics)
+        (totals,) = added(statistics)
         for number, sums in enumerate(totals):
             self._predictions[number] = _with_energy(self._predictions[number], sums)
 
@@ -217,24 +217,9 @@ def _added(statistics: Iterator[list[Integers]]) -> list[Integers]:
     return totals
 
 
-def _added_marks(statistics: Iterator[list[list[MarkSums]]]) -> list[list[MarkSums]]:
-    totals = next(statistics)
-    for shard in statistics:
-        for mine, theirs in zip(totals, shard, strict=True):
-            for target, addition in zip(mine, theirs, strict=True):
-                for left, right in zip(target, addition, strict=True):
-                    left += right
-    return totals
-
-
 def _with_energy(prediction: Prediction, found: MarkSums) -> Prediction:
-    offsets, mark_weights = fit_energy(found)
+    offsets, mark_weights = fit_energy(found, OFFSET_LIMIT)
     return replace(prediction, offsets=offsets, mark_weights=mark_weights)
-
-
-def _map_cost(found: MarkSums, weights: Integers) -> float:
-    """Bits of the errors, about, and of the weights: twice half a natural unit for each that was fitted."""
-    return float(found.sums[:, -1].sum()) / 8 + 1.44 * weights.size
 
 
 def solve(equations: Floats, references: int, *, relative: bool) -> Integers:
@@ -274,22 +259,6 @@ def solve(equations: Floats, references: int, *, relative: bool) -> Integers:
 
 def _symmetric(lower: Floats) -> Floats:
     return lower + np.tril(lower, -1).T
-
-
-def fit_energy(found: MarkSums) -> tuple[Integers, Integers]:
-    """Offsets (classes,) and mark weights (MARK_WEIGHTS,) that foretell a sample's mark, in 1/256 mark."""
-    size = len(found.products) - 1
-    counts = np.maximum(1, found.counts)[:, None]
-    means = (found.sums / counts).astype(np.float64)
-    inside = found.products - means.T @ found.sums
-    weights = np.linalg.solve(inside[:size, :size] + np.eye(size), inside[:size, size])
-    scaled = np.clip(np.rint(256 * weights), -MARK_WEIGHT_LIMIT, MARK_WEIGHT_LIMIT).astype(np.int64)
-    every = found.sums.sum(axis=0) / max(1, int(found.counts.sum()))
-    level = np.where(found.counts[:, None] > 0, means, every)
-    offsets = np.rint(256 * level[:, size] - level[:, :size] @ scaled)
-    result = np.zeros(static.MARK_WEIGHTS, np.int64)
-    result[:size] = scaled
-    return np.clip(offsets, -OFFSET_LIMIT, OFFSET_LIMIT).astype(np.int64), result
 
 
 SIZE_BITS = np.array([0, *([0] * 7), *range(3, 23)], np.float64)[:SIZES]
