@@ -14,7 +14,7 @@ from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Plane
 from sofc.coders.mapping import Mapped, Mapping, mapped, read_table
 from sofc.coders.raw import RawCoder
-from sofc.coders.registry import RAW_MODEL, coder_for
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, coder_for
 from sofc.coders.transforms import NONE
 from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
@@ -83,8 +83,10 @@ def encode_band(
     view = Mapped(Mapping.NONE, pixel_format, planes, ())
     models: Sequence[int] = choose(pixel_format, rows // image_rows)
     if codebook is not None:
-        views = list(mapped(planes, pixel_format))
-        if len(views) > 1 or is_builtin(codebook):
+        builtin = is_builtin(codebook)
+        # What a trained codebook learned of the relation between components does not hold for numbers in tables.
+        views = list(mapped(planes, pixel_format)) if builtin or len(planes) == 1 else [view]
+        if builtin or len(views) > 1:
             view, model = smallest(views, codebook, choose, image_rows)
             models = (model,)
     for model in models:
@@ -129,6 +131,8 @@ def smallest(
         piece, piece_rows = cut_piece(view.planes, image_rows)
         share = piece[0].size / view.planes[0].size
         for model in choose(view.format, len(view.planes[0]) // image_rows):
+            if best is not None and model < FIRST_CODEBOOK_MODEL and not is_builtin(codebook):
+                continue
             transform, coder = coder_for(codebook, model, view.format)
             transformed = transform.forward(piece)
             if not transform.suits(transformed):
