@@ -166,7 +166,7 @@ def test_kernel_does_as_its_plain_twin(image, seed, skip_quiet, asks, images, ra
     stream = encode_plane(PlaneModel(plan, network, start), plane, len(image), state)
 
     twin = naive_bilevel.NaiveState(start, 8)
-    coder, buffer = np.array([0, binary.WORD, 0, 0], np.int64), np.zeros(2 * plane.size + 16, np.uint8)
+    coder, buffer = binary.start_encoding(), np.zeros(2 * plane.size + 16, np.uint8)
     binary.code_bit(True, 0, INVERTED_CHANCE, coder, buffer)
     for top in range(0, len(plane), len(image)):
         samples = plane[top : top + len(image)].tolist()
@@ -187,7 +187,7 @@ def test_twin_of_images_too_wide_for_position():
     start = random_state(rng, 3, 8, True)
     network = random_network(rng)
     stream = encode_plane(PlaneModel(plan, network, start), plane, 4, start.copy())
-    coder, buffer = np.array([0, binary.WORD, 0, 0], np.int64), np.zeros(1000, np.uint8)
+    coder, buffer = binary.start_encoding(), np.zeros(1000, np.uint8)
     binary.code_bit(True, 0, INVERTED_CHANCE, coder, buffer)
     for bit, chance in naive_bilevel.decisions(
         plane.tolist(), False, plan, network, naive_bilevel.NaiveState(start, 8)
@@ -297,5 +297,6 @@ def test_fitting_a_network_lowers_its_cost():
     tables = [(rng.normal(size=shape) * 0.1).astype(np.float32) for shape in ((bilevel.INPUTS + 1, 3), (2, 4), (1, 3))]
     plane = np.concatenate([image for (image,) in rings(4)]).astype(np.uint8)
     lottery = np.array([1], np.int64)
-    costs = [bilevel.fit_network(plane, 12, 256, 0.05, *tables, lottery) for _ in range(4)]
+    room = bilevel.fit_room(3, 2)
+    costs = [bilevel.fit_network(plane, 12, 256, 0.05, *tables, lottery, room) for _ in range(4)]
     assert costs[-1] < costs[0]

@@ -40,6 +40,7 @@ from sofc.container.chunks import unpack_group
 from sofc.container.records import Model
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.kernels import adaptive, bank, binary, mixing, recall
+from sofc.kernels.adaptive import stripes_of
 from sofc.kernels.binary import EVEN
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -62,12 +63,12 @@ BITS = st.integers(0, 1)
 
 
 def encoder(size):
-    return np.array([0, binary.WORD, 0, 0], np.int64), np.zeros(size, np.uint8)
+    return binary.start_encoding(), np.zeros(size, np.uint8)
 
 
 def decoder(stream):
-    coder, buffer = np.zeros(4, np.int64), np.frombuffer(bytearray(stream), np.uint8)
-    binary.start_decoding(coder, buffer)
+    buffer = np.frombuffer(bytearray(stream), np.uint8)
+    coder = binary.start_decoding(buffer)
     return coder, buffer
 
 
@@ -110,7 +111,7 @@ def test_full_buffer():
     long = np.zeros(64, np.uint8)
     table = np.arange(64, dtype=np.int32).reshape(8, 8) ** 3
     calls = [
-        lambda c, b: binary.code_integer(True, 1 << 29, 0, np.full(31, EVEN, np.int32), c, b, np.zeros(1, np.int64)),
+        lambda c, b: binary.code_integer(True, 1 << 29, 0, np.full(31, EVEN, np.int32), c, b),
         lambda c, b: binary.code_table(True, table, np.full((8, 33), EVEN, np.int32), c, b),
         lambda c, b: binary.code_sparse(True, table, np.full(109, EVEN, np.int32), c, b),
         lambda c, b: binary.code_counters(
@@ -119,7 +120,7 @@ def test_full_buffer():
     ]
     for call in calls:
         for size in range(3):
-            coder = np.array([0, binary.WORD, 0, 0], np.int64)
+            coder = binary.start_encoding()
             assert call(coder, long[:size]) == binary.TOO_LONG
     assert not long[2:].any()
     coder, buffer = encoder(2)
@@ -132,19 +133,18 @@ def test_full_buffer():
 def test_integers(values):
     coder, buffer = encoder(4096)
     direct = np.full(40, EVEN, np.int32)
-    result = np.zeros(1, np.int64)
     twin = naive.Adaptive(naive.Writer())
     for value in values:
-        assert binary.code_integer(True, value, 9, direct, coder, buffer, result) == binary.OK
-        assert result[0] == value == twin.integer(value, "size")
+        assert binary.code_integer(True, value, 9, direct, coder, buffer) == binary.OK
+        assert coder[binary.INTEGER] == value == twin.integer(value, "size")
     stream = written(coder, buffer)
     assert stream == twin.coder.finish()
     assert (direct[:9] == EVEN).all()
     coder, buffer = decoder(stream)
     direct[:] = EVEN
     for value in values:
-        assert binary.code_integer(False, 0, 9, direct, coder, buffer, result) == binary.OK
-        assert result[0] == value
+        assert binary.code_integer(False, 0, 9, direct, coder, buffer) == binary.OK
+        assert coder[binary.INTEGER] == value
 
 
 def outcome(code, *arguments):
@@ -370,12 +370,16 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets):
     blocks = plan.blocks(contexts)
     start = random_state(rng, contexts, int(blocks[-1]))
 
+    used = np.where(plan.contexts < 0, mixing.NO_TERM, plan.contexts)
+
     def run(encode, around, state, coder, buffer):
+        lanes = state.mixers.shape[1]
+        room = mixing.room_for(*shape, contexts, lanes, adapts=prediction.adapts, recalls=plan.recalls)
         return mixing.code_plane(
             encode, *around.planes, *around.marks, len(prediction.references), class_map, grid >> 3, grid & 7,
             prediction.thresholds, prediction.weights.astype(np.int32), prediction.offsets, prediction.mark_weights,
             int(prediction.adapts), int(plan.recalls), maximum, prediction.shift, plan.level_of(), plan.low_bits,
-            plan.contexts, blocks, sets, state.counters, state.mixers, state.final, state.direct, coder, buffer,
+            used, blocks, sets, state.counters, state.mixers, state.final, state.direct, coder, buffer, room,
         )  # fmt: skip
 
     def twin(coder, plane):
@@ -421,7 +425,7 @@ def test_equations(seed, shape, class_map, grid):
     equations = np.zeros((bank.CLASSES[class_map], size, size), np.int64)
     settings = (len(prediction.references), class_map, grid >> 3, grid & 7, prediction.thresholds)
     shares = rng.integers(0, 257, shape)
-    bank.accumulate(*scene.around().planes, *settings, shares, equations)
+    bank.accumulate(*scene.around().planes, *settings, shares, bank.taps_room(), equations)
     place = grid if class_map == bank.GRID else None
     expected = naive.accumulate(scene.images()[0], place, prediction.thresholds.tolist(), shares.tolist())
     places = np.argwhere(equations)
@@ -432,10 +436,12 @@ def traced(scene, prediction, grid):
     """What the kernel finds: (fine prediction, predictor, energy, mark) of each sample."""
     around = scene.around()
     results = [np.zeros(scene.planes[-1].shape, np.int32) for _ in range(3)]
+    width = scene.planes[-1].shape[1]
     bank.trace(
         *around.planes, *around.marks, len(prediction.references), prediction.class_map, grid >> 3, grid & 7,
         prediction.thresholds, prediction.weights.astype(np.int32), prediction.offsets, prediction.mark_weights,
-        int(prediction.adapts), scene.maximum, prediction.shift, *results,
+        int(prediction.adapts), scene.maximum, prediction.shift, bank.taps_room(),
+        stripes_of(width if prediction.adapts else 0), *results,
     )  # fmt: skip
     marks = np.array(inside(around.marks[0]))
     return [tuple(int(result[place]) for result in (*results, marks)) for place in np.ndindex(marks.shape)]
@@ -521,30 +527,32 @@ class Stripes:
     def __init__(self, references):
         self.references = references
         self.twin = naive.Correction(references)
-        self.sums = np.zeros((3, adaptive.LANES, adaptive.LANES), np.int64)
-        self.weights = np.zeros(adaptive.LANES, np.int32)
+        self.state = adaptive.stripes_of(adaptive.STRIPE)
 
-    def learn(self, stripe, values, mu, targets, shares):
+    @property
+    def weights(self):
+        """Those of the middle stripe."""
+        return self.state.weights[1]
+
+    def learn(self, stripe, values, mu, targets, loudness):
         """A row of samples: their ``values`` as the bank gathers them, (samples, bank.MAX_TAPS)."""
-        taps = np.zeros((adaptive.STRIPE, adaptive.LANES), np.int32)
-        shared = np.zeros_like(taps)
         names = [*naive.OWN, *("p" + side for side in naive.AROUND), *("q" + side for side in naive.AROUND)]
         for sample, line in enumerate(values):
-            found = adaptive.correction(taps[sample], line, self.references, mu, self.weights)
-            adaptive.weigh(taps[sample], shared[sample], shares[sample])
+            found = adaptive.correction(self.state, 1, sample, line, self.references, mu)
             expected = self.twin.taps(dict(zip(names, line.tolist(), strict=True)), mu)
-            assert taps[sample].tolist() == [*expected.values(), 0, 0]
+            taps = self.state.taps.reshape(adaptive.STRIPE, adaptive.LANES)[sample]
+            assert taps.tolist() == [*expected.values(), 0, 0]
             assert found == self.twin.correct(1, expected)
-            self.twin.learn(stripe, expected, int(targets[sample]), int(shares[sample]))
-        adaptive.learn(self.sums[stripe], taps, shared, targets, len(values))
+            target, share = int(targets[sample]), int(adaptive.SHARES[loudness[sample]])
+            self.twin.learn(stripe, expected, target, share)
+            column, last = adaptive.STRIPE * (stripe - 1) + sample, sample == len(values) - 1
+            adaptive.note(self.state, column, last, int(loudness[sample]), target)
 
     def solve(self):
-        lanes = adaptive.LANES
-        rooms = (np.zeros((lanes, lanes), np.int32), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64))
-        adaptive.solve(*self.sums, self.weights, *rooms)
+        adaptive.solve(self.state, 1)
         self.twin.solve(1)
         assert self.weights.tolist() == [*(self.twin.weights[1, name] for name in self.twin.names), 0, 0]
-        for stripe, sums in enumerate(self.sums):
+        for stripe, sums in enumerate(self.state.sums.reshape(3, adaptive.LANES, adaptive.LANES)):
             for i, row in enumerate(self.twin.names):
                 assert sums[adaptive.TAPS, i] == self.twin.sums[stripe][row, "error"]
                 for j, column in enumerate(self.twin.names[: i + 1]):
@@ -576,7 +584,7 @@ def test_limits_of_the_solution(kind, references):
             targets = rng.choice([-8 * HIGHEST, 8 * HIGHEST], adaptive.STRIPE)
             if row % 2:
                 targets[:] = 8 * HIGHEST
-            stripes.learn(stripe, values, mu, targets, np.full(adaptive.STRIPE, adaptive.SHARES.max()))
+            stripes.learn(stripe, values, mu, targets, np.zeros(adaptive.STRIPE, np.int64))
         stripes.solve()
     assert stripes.weights.any() or kind == "nothing"
 
@@ -593,7 +601,7 @@ def test_solution(seed, references, bits):
             targets = np.zeros(adaptive.STRIPE, np.int64)
             targets[:samples] = rng.integers(-8 << bits, 8 << bits, samples)
             mu = int(rng.integers(0, 1 << bits))
-            stripes.learn(int(stripe), values, mu, targets, rng.choice(adaptive.SHARES, samples))
+            stripes.learn(int(stripe), values, mu, targets, rng.integers(0, len(adaptive.SHARES), samples))
         stripes.solve()
 
 
@@ -637,7 +645,8 @@ def test_grid_errors(seed, shape, bits, stride):
     prediction = random_prediction(rng, 0, bank.GRID, maximum)
     weights = prediction.weights.astype(np.int32)
     totals = np.zeros(64, np.int64)
-    bank.grid_errors(bank.padded(plane, 0, edges=True), prediction.thresholds, weights, maximum, stride, totals)
+    padded, room = bank.padded(plane, 0, edges=True), bank.taps_room()
+    bank.grid_errors(padded, prediction.thresholds, weights, maximum, stride, room, totals)
     tables = (prediction.thresholds.tolist(), weights.tolist())
     assert totals.tolist() == naive.grid_errors(plane.tolist(), *tables, maximum, stride)
 
@@ -852,7 +861,7 @@ def test_garbage_streams_of_any_plan(seed, streams, bits):
 def test_memory(seed, samples, steps):
     """The memory against its twin, with keys that meet at the same places."""
     rng = np.random.default_rng(seed)
-    memory = np.full(1 << recall.memory_bits(samples), recall.EMPTY, np.int64)
+    memory = recall.empty_memory(samples)
     twin = naive.Followed.of(samples)
     assert twin.size == len(memory)
     keys = [0x40005, 0x80005, 0xC0005 | 1 << 31, int(rng.integers(0, 1 << 32))]

@@ -74,12 +74,12 @@ WINDOW_LIMITS = st.tuples(st.integers(1, 5), st.integers(1, 5))
 def test_count_windows(plane, image_rows, limits, outline):
     rows, width = plane.shape
     across, down = np.zeros((2, rows, width), np.int64)
-    windows.fill_masks(plane, image_rows, *limits, across, down)
+    windows.fill_masks(plane, image_rows, *limits, np.zeros(width, np.int64), across, down)
     keys = np.full(1024, windows.EMPTY, np.int64)
     counts, images, last_image, sizes = np.zeros((4, 1024), np.int64)
-    used = np.zeros(1, np.int64)
+    used, room = np.zeros(1, np.int64), windows.window_room()
     status = windows.count_windows(
-        plane, image_rows, 0, *limits, outline, across, down, keys, counts, images, last_image, sizes, used
+        plane, image_rows, 0, *limits, outline, across, down, keys, counts, images, last_image, sizes, used, room
     )
     expected: dict[naive.Window, list[int]] = {}
     first: dict[naive.Window, tuple[int, int]] = {}
@@ -102,7 +102,8 @@ def test_count_windows(plane, image_rows, limits, outline):
     fresh[::3] = 0
     wanted = np.flatnonzero(fresh).tolist()
     columns = np.zeros((3, len(expected)), np.int64)
-    met = windows.find_fresh(plane, image_rows, *limits, outline, across, down, *shapes.table, fresh, *columns)
+    found = (*shapes.table, fresh, *columns, room)
+    met = windows.find_fresh(plane, image_rows, *limits, outline, across, down, *found)
     assert met == len(wanted) and not fresh.any()
     for number, place, size in columns[:, :met].T:
         window = tuple(map(tuple, shapes[number].tolist()))
@@ -114,12 +115,12 @@ def test_count_windows(plane, image_rows, limits, outline):
 def test_count_windows_full():
     plane = np.random.default_rng(2).integers(1, 1000, (8, 8)).astype(np.int32)
     across, down = np.zeros((2, 8, 8), np.int64)
-    windows.fill_masks(plane, 8, 4, 4, across, down)
+    windows.fill_masks(plane, 8, 4, 4, np.zeros(8, np.int64), across, down)
     keys = np.full(16, windows.EMPTY, np.int64)
     columns = np.zeros((4, 16), np.int64)
-    used = np.zeros(1, np.int64)
+    used, room = np.zeros(1, np.int64), windows.window_room()
     for _ in range(2):
-        assert windows.count_windows(plane, 8, 0, 4, 4, 0, across, down, keys, *columns, used) == windows.FULL
+        assert windows.count_windows(plane, 8, 0, 4, 4, 0, across, down, keys, *columns, used, room) == windows.FULL
         assert used[0] == 8
     assert columns[0][keys != windows.EMPTY].tolist() == [2] * 8
 
@@ -173,9 +174,8 @@ def test_improve_placement(images, sweeps, seed):
     result = np.zeros(len(matches), np.uint8)
     prices = np.array(costs, np.int64)
     rows, heights, masks = (np.ascontiguousarray(column) for column in columns.T)
-    windows.improve_placement(
-        np.array(bounds), rows, heights, masks, prices + 7, np.full(len(costs), 7), sweeps, result
-    )
+    savings, room = np.full(len(costs), 7), windows.placement_room()
+    windows.improve_placement(np.array(bounds), rows, heights, masks, prices + 7, savings, sweeps, room, result)
     assert (result != 0).tolist() == banned
 
 
@@ -279,8 +279,8 @@ def test_symbols(bit_count, coded, increment, room, seed):
     symbols = np.array([symbol % size for _, symbol in coded], np.int32)
     trees = np.zeros((2, size), np.int32)
     arithmetic.build_trees(frequencies, trees)
-    output = np.zeros(64 + 3 * len(coded), np.uint8)
-    count = arithmetic.encode_symbols(tables, symbols, trees, bit_count, increment, limit, output)
+    output, state = np.zeros(64 + 3 * len(coded), np.uint8), arithmetic.fresh_state(size)
+    count = arithmetic.encode_symbols(tables, symbols, trees, bit_count, increment, limit, state, output)
     expected = naive.encode_symbols(tables.tolist(), symbols.tolist(), frequencies.tolist(), increment, limit)
     assert output[:count].tobytes() == expected
 
@@ -294,7 +294,7 @@ def test_carry_runs_through_ones():
         arithmetic.build_trees(frequencies, trees)
         output = np.zeros(9100, np.uint8)
         tables = np.zeros(3000, np.int32)
-        count = arithmetic.encode_symbols(tables, symbols, trees, 1, 1, 64000, output)
+        count = arithmetic.encode_symbols(tables, symbols, trees, 1, 1, 64000, arithmetic.fresh_state(2), output)
         expected = naive.encode_symbols(tables.tolist(), symbols.tolist(), frequencies.tolist(), 1, 64000)
         assert output[:count].tobytes() == expected
 
@@ -302,12 +302,9 @@ def test_carry_runs_through_ones():
 @given(st.lists(st.one_of(st.integers(0, 3), st.integers(0, 2**31 - 1)), max_size=60), st.integers(1, 5))
 def test_numbers(values, distance):
     above = np.maximum(np.arange(len(values)) - distance, -1)
-    output = np.zeros(64 + 6 * len(values), np.uint8)
-    count = arithmetic.encode_numbers(np.array(values, np.int64), above, output)
-    assert output[:count].tobytes() == naive.encode_numbers(values, above.tolist())
-    decoded = np.zeros(len(values), np.int64)
-    arithmetic.decode_numbers(output[:count], above, decoded)
-    assert decoded.tolist() == values
+    stream = arithmetic.encode_numbers(np.array(values, np.int64), above)
+    assert stream == naive.encode_numbers(values, above.tolist())
+    assert arithmetic.decode_numbers(stream, above).tolist() == values
 
 
 @given(

@@ -18,6 +18,7 @@ from sofc.coders.static import StaticCoder
 from sofc.coders.static.coder import padded, repeat_edges, trace_image
 from sofc.coders.static.plan import Levels, Prediction, marks, taps
 from sofc.coders.static.section import pack_plan, unpack_plan
+from sofc.coders.static.statistics import accumulation_room
 from sofc.coders.static.training import StaticTraining, choose_distributions, choose_levels
 from sofc.errors import FormatError
 from sofc.kernels import static
@@ -179,7 +180,9 @@ def test_find_grid_twin(seed, shape):
     (plane,) = random_planes(rng, [PlaneRange(0, 255)], shape)
     prediction = random_plan(rng, 0, static.GRID).prediction
     weights, table = prediction.tables(255)
-    found = static.find_grid(*padded(plane, 255), *shape, prediction.thresholds, weights, table, 255)
+    own, found_marks = padded(plane, 255)
+    room = static.room_for(own, own, own, weights.dtype)
+    found = static.find_grid(own, found_marks, *shape, prediction.thresholds, weights, table, 255, room)
     own = naive_static.Plane(*shape, 128, plane.tolist(), [[0] * shape[1]] * shape[0])
     assert found == naive_static.find_grid(own, prediction, 255)
 
@@ -197,7 +200,8 @@ def test_equations_twin(seed, references, class_map, grid):
     found = [repeat_edges(padded(plane, 0)[0]) for plane in planes[1:]]
     first, second = [*found[:references], own, own][:2]
     shares = rng.integers(1, 300, shape)
-    static.accumulate(own, first, second, references, class_map, grid >> 3, grid & 7, thresholds, shares, equations)
+    settings = (references, class_map, grid >> 3, grid & 7, thresholds, shares)
+    static.accumulate(own, first, second, *settings, *accumulation_room(own, equations), equations)
     naive = [naive_static.Plane(*shape, 32768, plane.tolist(), [[0] * shape[1]] * shape[0]) for plane in planes]
     expected = np.zeros(equations.shape, object)
     prediction = Prediction(tuple(range(references)), class_map, thresholds, None, None, None)

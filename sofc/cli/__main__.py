@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sofc.cli import analyze, codebook, decode, demo, encode, info, test, train, warmup
+from sofc.cli import analyze, codebook, decode, demo, encode, info, options, test, train, warmup
 from sofc.cli.console import INTERRUPTED, IO_ERROR, Console
 from sofc.errors import SofcError
+from sofc.kernels import first_use
 
 VERBS = (train, encode, decode, info, test, codebook, analyze, demo, warmup)
 
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
     args = build_parser().parse_args(argv)
+    first_use.actions[:] = [lambda: warmup.compile_coding(options.console(args))]
     try:
         status: int = args.run(args)
         sys.stdout.flush()

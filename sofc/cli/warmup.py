@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import time
 
 from sofc.cli import options
-from sofc.cli.console import OK
+from sofc.cli.console import OK, Console
 
 EXAMPLES = """\
   sofc warmup        after installing, or when building a container image
@@ -20,8 +22,19 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.set_defaults(run=run)
 
 
+def compile_coding(console: Console) -> None:
+    """Compile what encoding and decoding need, unless that was done before; says so on a terminal."""
+    from sofc.kernels import coding
+
+    if coding.are_compiled():
+        return
+    if sys.stderr.isatty():
+        console.note("compiling, this once: it takes about 20 seconds on two processors")
+    coding.compile_coding_kernels(min(4, os.cpu_count() or 1))
+
+
 def run(args: argparse.Namespace) -> int:
-    """Train every coder on a few small images, encode and decode one."""
+    """Compile what coding needs; then train every coder on a few small images, encode and decode one."""
     import numpy as np
 
     import sofc
@@ -34,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     binary = [image > 100 for image in gray]
     with console.progress(len(TRAINABLE) + 1, "coder") as advance:
         start = time.perf_counter()
+        compile_coding(console)
         for coder in (None, *TRAINABLE):
             for images in (gray, colour, binary):
                 if coder == "bilevel" and images is not binary:

@@ -23,7 +23,7 @@ def encode_sparse(plane: Plane) -> bytes:
     if not plane.any():
         return b""
     buffer = np.zeros(16 * plane.size + 64, np.uint8)
-    coder = np.array([0, binary.WORD, 0, 0], np.int64)
+    coder = binary.start_encoding()
     binary.code_sparse(True, plane, _start(), coder, buffer)
     return b"\1" + buffer[: binary.finish_encoding(coder, buffer)].tobytes()
 
@@ -33,8 +33,7 @@ def decode_sparse(stream: bytes, rows: int, width: int) -> Plane:
     plane = np.zeros((rows, width), np.int32)
     if stream:
         buffer = np.frombuffer(bytearray(stream[1:]), np.uint8)
-        coder = np.zeros(4, np.int64)
-        binary.start_decoding(coder, buffer)
+        coder = binary.start_decoding(buffer)
         if binary.code_sparse(False, plane, _start(), coder, buffer) != binary.OK:
             raise FormatError("a correction stream is damaged")
     return plane

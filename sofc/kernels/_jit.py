@@ -1,100 +1,94 @@
-"""The one decorator of every kernel, and where compiled kernels are kept."""
+"""The decorators of every kernel: compiled for the types it is called with, kept on disk, called without the GIL.
+
+numba compiles; what it makes is kept as plain machine code that later processes load by themselves. Importing numba and
+reading its own cache would take longer than coding a small image does.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
+import threading
 import warnings
 from collections.abc import Callable
-from pathlib import Path
+from functools import cached_property, update_wrapper
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
-import platformdirs
+from sofc.kernels import first_use
+from sofc.kernels._native import Kinds, Native, flatten
+from sofc.kernels._store import read_code, write_code
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-CACHE_VARIABLE = "SOFC_KERNEL_CACHE"
-"""Environment variable: folder for compiled kernels in place of the user's cache folder."""
+_LOCK = threading.Lock()
 
 
-def _source_digest() -> str:
-    """Digest of all kernel sources: numba's cache does not notice a change in another file."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+class Kernel:
+    """A function of contiguous arrays, named tuples of them, integers, floats and truth values.
 
-
-def _cache_folder() -> Path | None:
-    """A writable folder for compiled kernels that is the user's own (numba unpickles what it finds), or None."""
-    base = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("sofc")
-    folder = Path(base) / f"kernels-{_source_digest()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError:
-        return None
-    return folder
-
-
-def _survive_damage(dispatcher: Any) -> None:
-    """Make a cache entry that cannot be read or written mean "compile again", never a failure.
-
-    numba raises EOFError for ever once a cache file is truncated (numba issue 10434). The JIT may be
-    switched off: then there is no cache.
+    ``inline``: kernels that call it get a copy of it, and keep what they know of their arguments.
     """
-    cache = getattr(dispatcher, "_cache", None)
-    if cache is None:
-        return
-    load, save = cache.load_overload, cache.save_overload
 
-    def load_or_compile(signature: Any, target_context: Any) -> Any:
-        try:
-            return load(signature, target_context)
-        except Exception:  # unpickling damaged bytes may raise anything
-            try:
-                cache.flush()
-            except OSError:
-                return None
-            return None
+    def __init__(self, function: Callable[..., Any], *, inline: bool) -> None:
+        self.function = function
+        self.inline = inline
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self._loaded: dict[Kinds, Native] = {}
+        update_wrapper(self, function)
 
-    def save_if_possible(signature: Any, data: Any) -> None:
-        try:
-            save(signature, data)
-        except OSError:  # a full or vanished disk costs the next start some time, nothing else
-            return
-        except Exception:  # the index is damaged: drop it, then write it anew
-            cache.flush()
-            save(signature, data)
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the kernel. Raises TypeError for arguments that kernels do not take."""
+        kinds, words = flatten(arguments)
+        native = self._loaded.get(kinds)
+        if native is None:
+            native = self.prepare(kinds)
+        return native(words)
 
-    cache.load_overload, cache.save_overload = load_or_compile, save_if_possible
+    @cached_property
+    def dispatcher(self) -> Any:
+        """The function as numba takes it where another kernel calls it."""
+        from sofc.kernels._compile import dispatcher_of
+
+        return dispatcher_of(self)
+
+    def is_kept(self, kinds: Kinds) -> bool:
+        """Whether the machine code for arguments of these kinds is on disk."""
+        return kinds in self._loaded or read_code(self.name, kinds) is not None
+
+    def prepare(self, kinds: Kinds) -> Native:
+        """Load the machine code for arguments of these kinds, or compile it first."""
+        with _LOCK:
+            if kinds not in self._loaded:
+                code = read_code(self.name, kinds)
+                while code is None and first_use.actions:
+                    first_use.actions.pop()()
+                    code = read_code(self.name, kinds)
+                if code is None:
+                    from sofc.kernels._compile import compile_kernel
+
+                    code = compile_kernel(self, kinds)
+                    write_code(self.name, kinds, code)
+                self._loaded[kinds] = Native(code, kinds)
+            return self._loaded[kinds]
 
 
-def _make_decorator() -> Callable[[Function], Function]:
-    try:
-        import numba
-    except ImportError:
+def _is_interpreted() -> bool:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return True
+    if find_spec("numba") is None:
         warnings.warn("numba is not installed: sofc runs its kernels interpreted, some 100 times slower", stacklevel=2)
-        return lambda function: function
-    folder = _cache_folder()
-
-    def decorate(function: Function) -> Function:
-        if folder is None:
-            return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
-        # The folder counts while numba builds the dispatcher; other users of numba keep their own.
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(folder)
-        try:
-            dispatcher = numba.njit(nogil=True, cache=True)(function)
-        finally:
-            numba.config.CACHE_DIR = before
-        _survive_damage(dispatcher)
-        return dispatcher  # type: ignore[no-any-return]
-
-    return decorate
+        return True
+    return False
 
 
-kernel = _make_decorator()
-"""Compile a function without the GIL, cached on disk where that is possible."""
+_INTERPRETED = _is_interpreted()
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function that callers or other kernels call."""
+    return function if _INTERPRETED else Kernel(function, inline=False)  # type: ignore[return-value]
+
+
+def inlined(function: Function) -> Function:
+    """Compile a function into every kernel that calls it."""
+    return function if _INTERPRETED else Kernel(function, inline=True)  # type: ignore[return-value]

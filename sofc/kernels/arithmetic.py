@@ -40,6 +40,8 @@ LOW = 0
 RANGE = 1
 POSITION = 2
 CODE = 3
+LEAVES = 4
+"""From here on the state has room for a tree to be halved: two places for each symbol."""
 
 TOP = 1 << 24
 WORD = 1 << 32
@@ -136,20 +138,54 @@ def _decode_consume(data: Array, state: Array, unit: Integer, below: Integer, fr
 def build_trees(frequencies: Array, trees: Array) -> Integer:
     """Trees (tables, 2**bits) int32 from positive frequencies (same shape) int32. Callers keep totals in bounds."""
     tables, symbols = frequencies.shape
-    sums = np.zeros(2 * symbols, np.int64)
     for table in range(tables):
-        for symbol in range(symbols):
-            sums[symbols + symbol] = frequencies[table, symbol]
+        tree, leaves = trees[table], frequencies[table]
+        # First what is below each node, then what is below its left child: the children come after their parent.
         for node in range(symbols - 1, 0, -1):
-            sums[node] = sums[2 * node] + sums[2 * node + 1]
-            trees[table, node] = sums[2 * node]
-        trees[table, 0] = sums[1]
+            if 2 * node >= symbols:
+                tree[node] = leaves[2 * node - symbols] + leaves[2 * node + 1 - symbols]
+            else:
+                tree[node] = tree[2 * node] + tree[2 * node + 1]
+        tree[0] = tree[1] if symbols > 1 else leaves[0]
+        for node in range(1, symbols):
+            tree[node] = leaves[2 * node - symbols] if 2 * node >= symbols else tree[2 * node]
     return OK
 
 
+def fresh_state(symbols: int) -> Array:
+    """The state of a coder for tables of so many symbols."""
+    return np.zeros(LEAVES + 2 * symbols, np.int64)
+
+
+def encode_numbers(values: Array, above: Array) -> bytes:
+    """Code numbers 0 .. 2**31 - 1 (int64).
+
+    The bit length of each number is a symbol of an adaptive table chosen by the bit lengths of the number before it
+    and of the number ``above[index]`` (int64, -1 for none); the bits below the leading one follow at even odds.
+    """
+    output = np.zeros(64 + 6 * values.size, np.uint8)
+    size = _write_numbers(values, above, _number_trees(), fresh_state(NUMBER_CLASSES), output)
+    return output[:size].tobytes()
+
+
+def decode_numbers(data: bytes, above: Array) -> Array:
+    """The numbers again (int64), as many as ``above`` has. What they are if ``data`` is damaged is not defined."""
+    values = np.zeros(above.size, np.int64)
+    _read_numbers(np.frombuffer(data, np.uint8), above, _number_trees(), fresh_state(NUMBER_CLASSES), values)
+    return values
+
+
+def _number_trees() -> Array:
+    frequencies = np.ones((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
+    trees = np.zeros_like(frequencies)
+    build_trees(frequencies, trees)
+    return trees
+
+
 @kernel
-def _halve(tree: Array, symbols: Integer, leaves: Array) -> None:
-    """Every frequency f becomes (f + 1) >> 1. ``leaves``: scratch, int64, 2 * symbols."""
+def _halve(tree: Array, symbols: Integer, state: Array) -> None:
+    """Every frequency f becomes (f + 1) >> 1."""
+    leaves = state[LEAVES:]
     leaves[1] = tree[0]
     for node in range(1, symbols):
         leaves[2 * node] = tree[node]
@@ -171,7 +207,6 @@ def _encode_symbol(
     bits: Integer,
     increment: Integer,
     limit: Integer,
-    leaves: Array,
 ) -> None:
     total = np.int64(tree[0])
     below = np.int64(0)
@@ -190,12 +225,12 @@ def _encode_symbol(
     tree[0] = total + increment
     _encode(output, state, below, frequency, total)
     if total + increment > limit:
-        _halve(tree, 1 << bits, leaves)
+        _halve(tree, 1 << bits, state)
 
 
 @kernel
 def _decode_symbol(
-    data: Array, state: Array, tree: Array, bits: Integer, increment: Integer, limit: Integer, leaves: Array
+    data: Array, state: Array, tree: Array, bits: Integer, increment: Integer, limit: Integer
 ) -> Integer:
     total = np.int64(tree[0])
     unit = state[RANGE] // total
@@ -216,7 +251,7 @@ def _decode_symbol(
     tree[0] = total + increment
     _decode_consume(data, state, unit, below, frequency)
     if total + increment > limit:
-        _halve(tree, 1 << bits, leaves)
+        _halve(tree, 1 << bits, state)
     return node - (1 << bits)
 
 
@@ -230,48 +265,28 @@ def _bit_length(value: Integer) -> Integer:
 
 
 @kernel
-def encode_numbers(values: Array, above: Array, output: Array) -> Integer:
-    """Code numbers 0 .. 2**31 - 1 (int64); returns the byte count, or -1 where ``output`` (uint8) is too short.
-
-    The bit length of each number is a symbol of an adaptive table chosen by the bit lengths of the number before it
-    and of the number ``above[index]`` (int64, -1 for none); the bits below the leading one follow at even odds.
-    """
-    state = np.zeros(4, np.int64)
-    leaves = np.zeros(2 * NUMBER_CLASSES, np.int64)
-    frequencies = np.ones((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
-    trees = np.zeros((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
-    build_trees(frequencies, trees)
+def _write_numbers(values: Array, above: Array, trees: Array, state: Array, output: Array) -> Integer:
+    """Returns the byte count; six bytes for each number and 64 more are always enough."""
     _start_encoder(state)
     for index in range(values.size):
         value = np.int64(values[index])
         before = _bit_length(np.int64(values[index - 1])) if index > 0 else 0
         upper = _bit_length(np.int64(values[above[index]])) if above[index] >= 0 else 0
         length = _bit_length(value)
-        _encode_symbol(
-            output, state, trees[upper * NUMBER_CLASSES + before], length, 5, NUMBER_INCREMENT, NUMBER_LIMIT, leaves
-        )
+        _encode_symbol(output, state, trees[upper * NUMBER_CLASSES + before], length, 5, NUMBER_INCREMENT, NUMBER_LIMIT)
         for place in range(length - 2, -1, -1):
             _encode(output, state, (value >> place) & 1, 1, 2)
-    if state[POSITION] + 4 > output.size:
-        return -1
     return _finish_encoder(output, state)
 
 
 @kernel
-def decode_numbers(data: Array, above: Array, values: Array) -> Integer:
+def _read_numbers(data: Array, above: Array, trees: Array, state: Array, values: Array) -> Integer:
     """The numbers again into ``values`` (int64)."""
-    state = np.zeros(4, np.int64)
-    leaves = np.zeros(2 * NUMBER_CLASSES, np.int64)
-    frequencies = np.ones((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
-    trees = np.zeros((NUMBER_CLASSES * NUMBER_CLASSES, NUMBER_CLASSES), np.int32)
-    build_trees(frequencies, trees)
     _start_decoder(data, state)
     for index in range(values.size):
         before = _bit_length(np.int64(values[index - 1])) if index > 0 else 0
         upper = _bit_length(np.int64(values[above[index]])) if above[index] >= 0 else 0
-        length = _decode_symbol(
-            data, state, trees[upper * NUMBER_CLASSES + before], 5, NUMBER_INCREMENT, NUMBER_LIMIT, leaves
-        )
+        length = _decode_symbol(data, state, trees[upper * NUMBER_CLASSES + before], 5, NUMBER_INCREMENT, NUMBER_LIMIT)
         value = np.int64(1 if length > 0 else 0)
         for _ in range(length - 1):
             unit = state[RANGE] // 2
@@ -439,16 +454,24 @@ def detail_tables(
 
 @kernel
 def encode_symbols(
-    tables: Array, symbols: Array, trees: Array, bits: Integer, increment: Integer, limit: Integer, output: Array
+    tables: Array,
+    symbols: Array,
+    trees: Array,
+    bits: Integer,
+    increment: Integer,
+    limit: Integer,
+    state: Array,
+    output: Array,
 ) -> Integer:
-    """Code each symbol with its table; ``trees`` change. Byte count, or -1 where ``output`` (uint8) is too short."""
-    state = np.zeros(4, np.int64)
-    leaves = np.zeros(2 << bits, np.int64)
+    """Code each symbol with its table; ``trees`` change, ``state`` is fresh.
+
+    Returns the byte count, or -1 where ``output`` (uint8) is too short.
+    """
     _start_encoder(state)
     for index in range(symbols.size):
         if state[POSITION] + 16 > output.size:
             return -1
-        _encode_symbol(output, state, trees[tables[index]], symbols[index], bits, increment, limit, leaves)
+        _encode_symbol(output, state, trees[tables[index]], symbols[index], bits, increment, limit)
     return _finish_encoder(output, state)
 
 
@@ -470,6 +493,7 @@ def decode_detail(
     trees: Array,
     increment: Integer,
     limit: Integer,
+    state: Array,
 ) -> Integer:
     """Add the low parts to ``folded``, which holds high parts shifted left by ``split``; fills ``loudness`` on the way.
 
@@ -479,8 +503,6 @@ def decode_detail(
     bits = split * tile_rows * tile_columns
     mask = (1 << split) - 1
     loud = (thresholds.size + 1) * class_count * phases
-    state = np.zeros(4, np.int64)
-    leaves = np.zeros(2 << bits, np.int64)
     _start_decoder(data, state)
     for y in range(0, rows - tile_rows + 1, tile_rows):
         for x in range(0, width - tile_columns + 1, tile_columns):
@@ -492,7 +514,7 @@ def decode_detail(
                 table = loud
             else:
                 table = _table(y, x, loudness, weights, thresholds, reference_activity, classes, class_count, phases)
-            symbol = _decode_symbol(data, state, trees[table], bits, increment, limit, leaves)
+            symbol = _decode_symbol(data, state, trees[table], bits, increment, limit)
             for i in range(tile_rows - 1, -1, -1):
                 for j in range(tile_columns - 1, -1, -1):
                     value = np.int64(folded[y + i, x + j]) | (symbol & mask)
@@ -550,16 +572,16 @@ def count_levels(folded: Array, levels: Array, classes: Array, phases: Integer, 
 
 
 @kernel
-def add_equations(loudness: Array, references: Array, step: Integer, matrix: Array) -> Integer:
+def add_equations(loudness: Array, references: Array, step: Integer, values: Array, matrix: Array) -> Integer:
     """For training: add the normal equations of loudness from its neighbours' loudness and one to ``matrix`` (float64).
 
     ``references``: padded loudness of the planes coded before (planes, rows, columns). The last column of ``matrix``
-    is the right-hand side. Every ``step``-th sample counts, the less the louder its surroundings are.
+    is the right-hand side. Every ``step``-th sample counts, the less the louder its surroundings are. ``values``: room
+    for as many as a row of ``matrix`` has.
     """
     rows = loudness.shape[0] - PAD_TOP - PAD_BOTTOM
     width = loudness.shape[1] - 2 * PAD_SIDE
     size = OWN_NEIGHBOURS + REFERENCE_NEIGHBOURS * references.shape[0]
-    values = np.zeros(size + 2, np.float64)
     values[size] = 1.0
     index = 0
     for y in range(PAD_TOP, rows + PAD_TOP):

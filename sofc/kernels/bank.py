@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.kernels._jit import kernel
-from sofc.kernels.adaptive import LANES, SHARES, STRIPE, correction, learn, solve, weigh
+from sofc.kernels.adaptive import Stripes, correct, note
 
 Integers = npt.NDArray[np.int64]
 Padded = npt.NDArray[np.int32]
@@ -79,6 +79,11 @@ def _mark_table() -> Marks:
 MARKS = _mark_table()
 
 
+def taps_room() -> Padded:
+    """Room for the taps of a sample, and one more number."""
+    return np.zeros(MAX_TAPS + 2, np.int32)
+
+
 @kernel
 def mark(error: int) -> int:
     """Mark of an absolute prediction error in eighths."""
@@ -111,7 +116,8 @@ def close_row(plane: Padded | Marks, y: int, width: int) -> None:
         plane[y, PAD + width + i] = plane[y, PAD + width - 1]
     if y == PAD:
         for i in range(PAD):
-            plane[i] = plane[PAD]
+            for x in range(plane.shape[1]):
+                plane[i, x] = plane[PAD, x]
 
 
 @kernel
@@ -207,16 +213,16 @@ def accumulate(
     grid_column: int,
     thresholds: Integers,
     shares: Integers,
+    values: Padded,
     equations: Integers,
 ) -> int:
     """Add the samples of a plane to the normal equations of their classes, exact integers.
 
     ``shares`` (rows, width): how much each sample counts. ``equations`` (classes, taps + 1, taps + 1): lower triangle
     of the products of taps and, last, the sample. In the TEXTURE map all but the constant are taken relative to W.
-    Returns 0.
+    ``values``: room for a sample's taps. Returns 0.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
-    values = np.zeros(MAX_TAPS + 2, np.int32)
     for y in range(PAD, PAD + rows):
         open_row(plane, y)
         for x in range(PAD, PAD + width):
@@ -258,25 +264,18 @@ def trace(
     adapts: int,
     maximum: int,
     shift: int,
+    values: Padded,
+    stripes: Stripes,
     fine: Padded,
     numbers: Padded,
     energies: Padded,
 ) -> int:
     """Predict all samples of a known plane: ``fine`` predictions, predictors' ``numbers``, ``energies``, and ``marks``.
 
-    The first three results have shape (rows, width); ``marks`` is padded like the plane. Returns 0.
+    The first three results have shape (rows, width); ``marks`` is padded like the plane. ``values``: room for a
+    sample's taps. Returns 0.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
-    values = np.zeros(MAX_TAPS + 2, np.int32)
-    stripes = width // STRIPE + 3 if adapts else 1
-    sums = np.zeros((stripes, LANES, LANES), np.int64)
-    local = np.zeros((stripes, LANES), np.int32)
-    differences = np.zeros((STRIPE, LANES), np.int32)
-    shared = np.zeros((STRIPE, LANES), np.int32)
-    targets = np.zeros(STRIPE, np.int64)
-    matrix = np.zeros((LANES, LANES), np.int32)
-    rest = np.zeros(LANES, np.int64)
-    inverse = np.zeros(LANES, np.int64)
     for y in range(PAD, PAD + rows):
         open_row(plane, y)
         open_row(marks, y)
@@ -290,26 +289,16 @@ def trace(
             sample = int(plane[y, x]) << FRACTION_BITS
             expected = energy(marks, first_marks, second_marks, references, y, x, offsets[k], mark_weights)
             target = sample - predicted
-            stripe, within = (x - PAD) // STRIPE + 1, (x - PAD) % STRIPE
             if adapts:
-                if within == 0:
-                    solve(
-                        sums[stripe - 1], sums[stripe], sums[stripe + 1], local[stripe], matrix, rest, inverse
-                    )  # fmt: skip
                 mu = (predicted + 4) >> FRACTION_BITS
-                predicted += correction(differences[within], values, references, mu, local[stripe])
+                predicted += correct(stripes, x - PAD, values, references, mu)
                 predicted = max(0, min(maximum << FRACTION_BITS, predicted))
             fine[y - PAD, x - PAD] = predicted
             numbers[y - PAD, x - PAD] = k
             energies[y - PAD, x - PAD] = expected
             marks[y, x] = mark(abs(predicted - sample))
             if adapts:
-                share = SHARES[max(0, expected + int(marks[y, x]) - 16 * shift)]
-                weigh(differences[within], shared[within], share)
-                targets[within] = target
-                if within == STRIPE - 1 or x == PAD + width - 1:
-                    shared[within + 1 :] = 0
-                    learn(sums[stripe], differences, shared, targets, within + 1)
+                note(stripes, x - PAD, x == PAD + width - 1, expected + int(marks[y, x]) - 16 * shift, target)
         close_row(plane, y, width)
         close_row(marks, y, width)
     return 0
@@ -341,15 +330,15 @@ def grid_errors(
     weights: Padded,
     maximum: int,
     stride: int,
+    values: Padded,
     totals: Integers,
 ) -> int:
     """Sum of absolute prediction errors for each of the 64 places of the grid, over every ``stride``-th sample.
 
     For a plane without references under the GRID map; its borders must be filled (``accumulate`` does that).
-    ``totals`` (64,): index grid_row * 8 + grid_column. Returns 0.
+    ``totals`` (64,): index grid_row * 8 + grid_column. ``values``: room for a sample's taps. Returns 0.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
-    values = np.zeros(MAX_TAPS + 2, np.int32)
     turn = 0
     for y in range(PAD + 1, PAD + rows):
         for x in range(PAD, PAD + width):

@@ -6,7 +6,7 @@ above 10 bits that count what it has seen. A stretched probability is ln(p / (1 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +110,26 @@ def opinion(
     return out  # type: ignore[no-any-return]
 
 
+class Room(NamedTuple):
+    """What coding a plane works in: what the contexts, the mixers and the network say, and runs of each column."""
+
+    stretched: Integers
+    slot: Integers
+    cell: Integers
+    term: Integers
+    chosen: Integers
+    voice: Integers
+    hidden: Integers
+    above: Integers
+    change: Integers
+
+
+def room_for(width: int, contexts: int, inputs: int, units: int) -> Room:
+    """The room for a plane so wide and so many contexts, inputs of the mixers and units of the network."""
+    sizes = inputs, contexts, contexts, TERMS, len(MIXER_SETS), len(MIXER_SETS), units, width, width
+    return Room(*(np.zeros(size, np.int64) for size in sizes))
+
+
 @kernel
 def code_plane(
     encode: bool,
@@ -132,6 +152,7 @@ def code_plane(
     quiet: Table,
     coder: Integers,
     buffer: Bytes,
+    room: Room,
 ) -> int:
     """Code one plane of one or more images of ``image_rows`` rows each; the state learns.
 
@@ -139,29 +160,24 @@ def code_plane(
     alone. ``contexts`` (n, CONTEXT_COLUMNS); context i has 2**slot_bits[i] ``counters`` from ``places[i]`` on.
     ``rate``: of the mixers. State: ``trust`` (n, TRUST_ROWS x TRUST_COLUMNS), ``mixers`` (sum of MIXER_SETS,
     inputs; an input for each context, one for the network if used, one constant), ``blend`` (FINAL_SETS,
-    len(MIXER_SETS)), ``final`` (MAP_ROWS, MAP_COLUMNS), ``quiet`` (1, QUIET_PLACES). Returns OK or TOO_LONG.
+    len(MIXER_SETS)), ``final`` (MAP_ROWS, MAP_COLUMNS), ``quiet`` (1, QUIET_PLACES). ``room`` is fresh. Returns OK or
+    TOO_LONG.
     """
     rows, width = plane.shape
     count = contexts.shape[0]
     inputs = mixers.shape[1]
-    stretched: Integers = np.zeros(inputs, np.int64)
+    stretched, slot, cell, term = room.stretched, room.slot, room.cell, room.term
+    chosen, voice, hidden, above, change = room.chosen, room.voice, room.hidden, room.above, room.change
     stretched[inputs - 1] = 256
-    slot: Integers = np.zeros(count, np.int64)
-    cell: Integers = np.zeros(count, np.int64)
-    term: Integers = np.zeros(TERMS, np.int64)
-    chosen: Integers = np.zeros(4, np.int64)
-    voice: Integers = np.zeros(4, np.int64)
-    hidden: Integers = np.zeros(second.shape[1] - 1, np.int64)
-    above: Integers = np.zeros(width, np.int64)
-    change: Integers = np.zeros(width, np.int64)
     small = image_rows <= SMALL and width <= SMALL
     top = first_ink = left_ink = right_ink = 0
     for y in range(rows):
         if y % image_rows == 0:
             top = y
             first_ink, left_ink, right_ink = 1 << 20, 1 << 20, -(1 << 20)
-            above[:] = 0
-            change[:] = 0
+            for x in range(width):
+                above[x] = 0
+                change[x] = 0
         row = y - top
         if row > 0:
             far = 0
@@ -297,6 +313,21 @@ def code_plane(
     return OK
 
 
+class FitRoom(NamedTuple):
+    """What a pass over a plane works in: both layers, what is passed back, and the inputs that are 1."""
+
+    one: Floats
+    two: Floats
+    back: Floats
+    active: Integers
+
+
+def fit_room(units: int, deeper: int) -> FitRoom:
+    """The room for a network of so many units in its two layers."""
+    one, two, back = (np.zeros(size, np.float32) for size in (units, deeper, units))
+    return FitRoom(one, two, back, np.zeros(INPUTS, np.int64))
+
+
 @kernel
 def fit_network(
     plane: Pixels,
@@ -307,6 +338,7 @@ def fit_network(
     second: Floats,
     third: Floats,
     lottery: Integers,
+    room: FitRoom,
 ) -> float:
     """One pass of stochastic gradient descent over a plane; weights are floats, laid out as in ``opinion``.
 
@@ -316,10 +348,7 @@ def fit_network(
     rows, width = plane.shape
     small = image_rows <= SMALL and width <= SMALL
     units, deeper = second.shape[1] - 1, second.shape[0]
-    one: Floats = np.zeros(units, first.dtype)
-    back: Floats = np.zeros(units, first.dtype)
-    two: Floats = np.zeros(deeper, first.dtype)
-    active: Integers = np.zeros(INPUTS, np.int64)
+    one, two, back, active = room.one, room.two, room.back, room.active
     bits = 0.0
     top = 0
     for y in range(rows):

@@ -1,7 +1,8 @@
 """A binary range coder with 16-bit probabilities, and small things coded with it.
 
-``coder`` is an int64 array of four: low end and high end of the range, the code word when decoding, and the
-position in the buffer. Decoding reads zeros past the buffer's end; encoding drops zeros at the end.
+``coder`` is an int64 array of five: low end and high end of the range, the code word when decoding, the position in
+the buffer, and the last integer that was coded. Decoding reads zeros past the buffer's end; encoding drops zeros at
+the end.
 """
 
 from __future__ import annotations
@@ -28,18 +29,24 @@ LONGEST = 30
 """Bits of the longest integer that ``code_integer`` takes."""
 
 
-@kernel
-def start_decoding(coder: Integers, buffer: Bytes) -> None:
-    """Set ``coder`` to the start of a stream: its first four bytes are the code word."""
-    coder[0], coder[1], coder[2], coder[3] = 0, WORD, 0, 4
-    for i in range(4):
-        coder[2] = (coder[2] << 8) | (int(buffer[i]) if i < buffer.shape[0] else 0)
+INTEGER = 4
+"""Place of the last integer in ``coder``."""
 
 
-@kernel
+def start_encoding() -> Integers:
+    """A coder at the start of a stream."""
+    return np.array([0, WORD, 0, 0, 0], np.int64)
+
+
+def start_decoding(buffer: Bytes) -> Integers:
+    """A coder at the start of a stream: its first four bytes are the code word."""
+    word = int.from_bytes(buffer[:4].tobytes().ljust(4, b"\0"), "big")
+    return np.array([0, WORD, word, 4, 0], np.int64)
+
+
 def finish_encoding(coder: Integers, buffer: Bytes) -> int:
     """Write the fewest bytes that decode, zeros after them implied; returns the stream's length or -1."""
-    x1, x2, position = coder[0], coder[1], coder[3]
+    x1, x2, position = int(coder[0]), int(coder[1]), int(coder[3])
     if x1 > 0:
         kept = 24
         while kept > 0 and ((((x1 >> kept) + 1) << kept) > x2):
@@ -52,7 +59,7 @@ def finish_encoding(coder: Integers, buffer: Bytes) -> int:
         position += 4
     while position > 0 and buffer[position - 1] == 0:
         position -= 1
-    return int(position)
+    return position
 
 
 @kernel
@@ -93,12 +100,10 @@ def code_direct(encode: bool, bit: int, slot: int, direct: Probabilities, coder:
 
 
 @kernel
-def code_integer(
-    encode: bool, value: int, slot: int, direct: Probabilities, coder: Integers, buffer: Bytes, result: Integers
-) -> int:
+def code_integer(encode: bool, value: int, slot: int, direct: Probabilities, coder: Integers, buffer: Bytes) -> int:
     """Elias-gamma code of value >= 0 plus 1, its length adaptive from ``direct[slot]`` on (LONGEST + 1 slots).
 
-    The value goes to ``result[0]``. Returns OK, TOO_LONG or BROKEN.
+    The value goes to ``coder[INTEGER]``. Returns OK, TOO_LONG or BROKEN.
     """
     number = value + 1
     length = 0
@@ -117,7 +122,7 @@ def code_integer(
         if bit < 0:
             return TOO_LONG
         decoded = 2 * decoded + bit
-    result[0] = decoded - 1
+    coder[INTEGER] = decoded - 1
     return OK
 
 
@@ -130,7 +135,6 @@ def code_table(
     ``direct`` (columns, LONGEST + 3): per column whether there is a difference, its sign, its size. Entries
     must stay within +-2**29. Returns OK, TOO_LONG or BROKEN.
     """
-    result = np.zeros(1, np.int64)
     for row in range(table.shape[0]):
         for column in range(table.shape[1]):
             above = int(table[row - 1, column]) if row > 0 else 0
@@ -141,10 +145,12 @@ def code_table(
                 sign = code_direct(encode, 1 if difference < 0 else 0, 1, chances, coder, buffer)
                 if sign < 0:
                     return TOO_LONG
-                status = code_integer(encode, abs(difference) - 1, 2, chances, coder, buffer, result)
+                status = code_integer(encode, abs(difference) - 1, 2, chances, coder, buffer)
                 if status != OK:
                     return status
-                difference = -(result[0] + 1) if sign else result[0] + 1
+                difference = coder[INTEGER] + 1
+                if sign:
+                    difference = -difference
             elif bit < 0:
                 return TOO_LONG
             if not encode:
@@ -165,7 +171,6 @@ def code_sparse(
     Returns OK, TOO_LONG or BROKEN.
     """
     rows, width = plane.shape
-    result = np.zeros(1, np.int64)
     for y in range(rows):
         for x in range(width):
             around = 0
@@ -189,12 +194,13 @@ def code_sparse(
                 difference = ((value - 1) // place) % 511 - 255
                 folded = 2 * difference if difference >= 0 else -2 * difference - 1
                 slot = 16 + channel * (LONGEST + 1)
-                status = code_integer(encode, folded, slot, direct, coder, buffer, result)
+                status = code_integer(encode, folded, slot, direct, coder, buffer)
                 if status != OK:
                     return status
-                if result[0] > 510:
+                folded = coder[INTEGER]
+                if folded > 510:
                     return BROKEN
-                difference = result[0] >> 1 if result[0] & 1 == 0 else -((result[0] + 1) >> 1)
+                difference = folded >> 1 if folded & 1 == 0 else -((folded + 1) >> 1)
                 total += (difference + 255) * place
                 place //= 511
             if not encode:

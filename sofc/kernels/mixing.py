@@ -6,15 +6,16 @@ of probability above 10 bits that count what it has seen.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from sofc.kernels._jit import kernel
-from sofc.kernels.adaptive import LANES, SHARES, STRIPE, correction, learn, solve, weigh
+from sofc.kernels.adaptive import Stripes, correct, note, stripes_of
 from sofc.kernels.bank import (
     FRACTION_BITS,
     GRID,
-    MAX_TAPS,
     PAD,
     Integers,
     Marks,
@@ -27,9 +28,11 @@ from sofc.kernels.bank import (
     open_first_row_sample,
     open_row,
     predict,
+    taps_room,
 )
 from sofc.kernels.binary import (
     BROKEN,
+    INTEGER,
     LONGEST,
     OK,
     TOO_LONG,
@@ -43,11 +46,11 @@ from sofc.kernels.binary import (
 from sofc.kernels.recall import (
     COUNTS,
     DISTANCES,
-    EMPTY,
     FIRST_ENERGY,
     NOTHING,
+    Memory,
+    empty_memory,
     key_of,
-    memory_bits,
     recall,
     remember,
     slot_of,
@@ -59,6 +62,8 @@ STEPS = 24
 """Steps of the magnitude in unary; what is beyond is coded in Elias-gamma."""
 LEVELS = 16
 TERMS = 64
+NO_TERM = TERMS - 1
+"""A term that is always 0."""
 BLOCK = 8
 """Counters of a block: a context has one for nodes 0-7, another for nodes 8-15."""
 CLAMP = 20
@@ -98,6 +103,42 @@ STRETCH = _stretch_table()
 SQUASH = _squash_table()
 RATE = np.array([(2 * 65536 * 5) // (10 * i + 16) for i in range(COUNT_LIMIT + 1)], dtype=np.int64)
 """A counter that has seen i bits moves by RATE[i] / 65536 of its error: 1 / (i + 1.6)."""
+
+
+class Room(NamedTuple):
+    """What coding a plane needs to work in and keeps of it: terms, what each of n contexts and weight sets says, errors
+    of the row above, the correction's state and the recalled samples."""
+
+    values: Padded
+    term: Padded
+    hashes: Integers
+    base: Integers
+    words: Integers
+    stretched: Padded
+    products: Padded
+    chosen: Integers
+    opinion: Integers
+    north_errors: Integers
+    stripes: Stripes
+    memory: Memory
+
+
+def room_for(rows: int, width: int, contexts: int, lanes: int, *, adapts: bool, recalls: bool) -> Room:
+    """The room for a plane (rows, width) coded in so many contexts by mixers of so many lanes."""
+    return Room(
+        values=taps_room(),
+        term=np.zeros(TERMS, np.int32),
+        hashes=np.zeros(contexts, np.int64),
+        base=np.zeros(contexts, np.int64),
+        words=np.zeros(contexts, np.int64),
+        stretched=np.zeros(lanes, np.int32),
+        products=np.zeros(lanes, np.int32),
+        chosen=np.zeros(3, np.int64),
+        opinion=np.zeros(3, np.int64),
+        north_errors=np.zeros(width, np.int64),
+        stripes=stripes_of(width if adapts else 0),
+        memory=empty_memory(rows * width if recalls else 0),
+    )
 
 
 @kernel
@@ -190,44 +231,27 @@ def code_plane(
     direct: Probabilities,
     coder: Integers,
     buffer: Bytes,
+    room: Room,
 ) -> int:
     """Code one plane, or one image of a group; the state arrays and ``coder`` go on from call to call.
 
     ``plane``: padded; when decoding it is filled, as are the ``marks`` either way. ``recalls``: whether samples may be
-    recalled. ``level_of`` (256,): level of each energy. ``low_bits`` (16,): bits of the magnitude below the unary part,
-    by level. ``contexts`` (n, 4): numbers of the terms of each context, -1 past the last. ``blocks`` (n + 1,): where
-    the blocks of each context start; the number of each is a power of two. ``sets`` (1-3): weight sets averaged.
-    ``counters`` (BLOCK * all blocks,), ``mixers`` (sum of MIXER_SETS, n + 1 filled up to MIXER_LANES), ``final``
-    (MAP_ROWS, MAP_COLUMNS), ``direct`` (DIRECT_PLACES + GAMMA_PLACES + RECALL_PLACES): adaptive state. ``coder``: low
-    end, high end, code word, position in ``buffer``; decoding reads zeros past the buffer's end. Returns OK, TOO_LONG
-    or BROKEN.
+    recalled, ``room`` is fresh. ``level_of`` (256,): level of each energy. ``low_bits`` (16,): bits of the magnitude
+    below the unary part, by level. ``contexts`` (n, 4): numbers of the terms of each context, NO_TERM past the last.
+    ``blocks`` (n + 1,): where the blocks of each context start; the number of each is a power of two. ``sets`` (1-3):
+    weight sets averaged. ``counters`` (BLOCK * all blocks,), ``mixers`` (sum of MIXER_SETS, n + 1 filled up to
+    MIXER_LANES), ``final`` (MAP_ROWS, MAP_COLUMNS), ``direct`` (DIRECT_PLACES + GAMMA_PLACES + RECALL_PLACES): adaptive
+    state. ``coder``: low end, high end, code word, position in ``buffer``; decoding reads zeros past the buffer's end.
+    Returns OK, TOO_LONG or BROKEN.
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
     count = contexts.shape[0]
-    values = np.zeros(MAX_TAPS + 2, np.int32)
-    term = np.zeros(TERMS, np.int32)
-    slots = np.where(contexts < 0, TERMS - 1, contexts)
-    hashes = np.zeros(count, np.int64)
-    base = np.zeros(count, np.int64)
     lanes = mixers.shape[1]
-    stretched = np.zeros(lanes, np.int32)
+    values, term, north_errors = room.values, room.term, room.north_errors
+    hashes, base, words = room.hashes, room.base, room.words
+    stretched, products, chosen, opinion = room.stretched, room.products, room.chosen, room.opinion
+    stripes, memory = room.stripes, room.memory
     stretched[count] = 256
-    words = np.zeros(count, np.int64)
-    products = np.zeros(lanes, np.int32)
-    chosen = np.zeros(3, np.int64)
-    opinion = np.zeros(3, np.int64)
-    beyond = np.zeros(1, np.int64)
-    north_errors = np.zeros(width, np.int64)
-    stripes = width // STRIPE + 3 if adapts else 1
-    sums = np.zeros((stripes, LANES, LANES), np.int64)
-    local = np.zeros((stripes, LANES), np.int32)
-    differences = np.zeros((STRIPE, LANES), np.int32)
-    shared = np.zeros((STRIPE, LANES), np.int32)
-    targets = np.zeros(STRIPE, np.int64)
-    matrix = np.zeros((LANES, LANES), np.int32)
-    rest = np.zeros(LANES, np.int64)
-    inverse = np.zeros(LANES, np.int64)
-    memory = np.full(1 << memory_bits(rows * width) if recalls else 1, EMPTY, np.int64)
     for y in range(PAD, PAD + rows):
         open_row(plane, y)
         open_row(marks, y)
@@ -241,14 +265,9 @@ def code_plane(
             predictor = classify(values, references, class_map, row, column, thresholds)
             foretold = predict(values, taps, weights[predictor], maximum)
             fine = foretold
-            stripe, within = (x - PAD) // STRIPE + 1, (x - PAD) % STRIPE
             if adapts:
-                if within == 0:
-                    solve(
-                        sums[stripe - 1], sums[stripe], sums[stripe + 1], local[stripe], matrix, rest, inverse
-                    )  # fmt: skip
                 mu = (foretold + 4) >> FRACTION_BITS
-                fine += correction(differences[within], values, references, mu, local[stripe])
+                fine += correct(stripes, x - PAD, values, references, mu)
                 fine = max(0, min(maximum << FRACTION_BITS, fine))
             mu = (fine + 4) >> FRACTION_BITS
             quarter = ((fine + 4) & 7) >> 1
@@ -277,7 +296,7 @@ def code_plane(
                         plane[y, x] = recalled
             column_set = term[7] if term[7] <= CLAMP else term[7] - 0x10000
             for i in range(count):
-                h = _hash(term, slots[i, 0], slots[i, 1], slots[i, 2], slots[i, 3])
+                h = _hash(term, contexts[i, 0], contexts[i, 1], contexts[i, 2], contexts[i, 3])
                 hashes[i] = h
                 base[i] = (blocks[i] + (h & (blocks[i + 1] - blocks[i] - 1))) * BLOCK
 
@@ -368,11 +387,11 @@ def code_plane(
             if moved:
                 if step == STEPS and step < most:
                     status = code_integer(
-                        encode, (magnitude >> low_count) - STEPS, DIRECT_PLACES, direct, coder, buffer, beyond
+                        encode, (magnitude >> low_count) - STEPS, DIRECT_PLACES, direct, coder, buffer
                     )
                     if status != OK:
                         return status
-                    step = min(STEPS + beyond[0], most + 1)
+                    step = min(STEPS + coder[INTEGER], most + 1)
                 low = 1
                 for i in range(low_count - 1, -1, -1):
                     slot = ((level * 8 + min(step, 7)) * 2 + sign) * 8 + low if low < 8 else -1
@@ -393,12 +412,8 @@ def code_plane(
             north_errors[x - PAD] = west_error
             marks[y, x] = mark(abs(west_error))
             if adapts:
-                share = SHARES[max(0, expected + int(marks[y, x]) - 16 * shift)]
-                weigh(differences[within], shared[within], share)
-                targets[within] = (int(plane[y, x]) << FRACTION_BITS) - foretold
-                if within == STRIPE - 1 or x == PAD + width - 1:
-                    shared[within + 1 :] = 0
-                    learn(sums[stripe], differences, shared, targets, within + 1)
+                target = (int(plane[y, x]) << FRACTION_BITS) - foretold
+                note(stripes, x - PAD, x == PAD + width - 1, expected + int(marks[y, x]) - 16 * shift, target)
         close_row(plane, y, width)
         close_row(marks, y, width)
     return OK

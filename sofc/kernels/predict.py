@@ -21,6 +21,9 @@ MED = 0
 GAP = 1
 NONE = 2
 
+CONTEXTS = 2048
+"""Contexts of the gradient adjusted prediction: 8 energies x 256 textures."""
+
 OK = 0
 OUT_OF_RANGE = 1
 
@@ -53,9 +56,8 @@ def _gap(
     width: Integer,
     shift: Integer,
     last_error: Integer,
-    guess: Array,
-) -> Integer:
-    """Writes 16 times the gradient adjusted prediction to ``guess[0]`` and returns the number of its context."""
+) -> tuple[Integer, Integer]:
+    """16 times the gradient adjusted prediction, and the number of its context."""
     if y == top:
         west = np.int64(plane[y, x - 1]) if x > 0 else np.int64(0)
         west2 = np.int64(plane[y, x - 2]) if x > 1 else west
@@ -120,8 +122,7 @@ def _gap(
         level = 6
     if energy > 140:
         level = 7
-    guess[0] = predicted
-    return level * 256 + texture
+    return predicted, level * 256 + texture
 
 
 @kernel
@@ -136,14 +137,13 @@ def fold_plane(
     counts: Array,
     folded: Array,
 ) -> Integer:
-    """Folded residuals of ``plane`` into ``folded`` (int32, same shape). ``sums`` and ``counts``: int64, 2048 each."""
+    """Folded residuals of ``plane`` into ``folded`` (int32, same shape). ``sums``, ``counts``: int64, CONTEXTS."""
     rows, width = plane.shape
-    guess = np.zeros(1, np.int64)
     for y in range(rows):
         top = y - y % image_rows
         if y == top:
-            sums[:] = 0
-            counts[:] = 0
+            for context in range(CONTEXTS):
+                sums[context] = counts[context] = 0
         last_error = np.int64(0)
         for x in range(width):
             sample = np.int64(plane[y, x])
@@ -155,9 +155,8 @@ def fold_plane(
             if mode == MED:
                 predicted = _med(plane, y, x, top)
             else:
-                context = _gap(plane, y, x, top, width, shift, last_error, guess)
-                plain = (guess[0] + 8) >> 4
-                predicted = guess[0]
+                predicted, context = _gap(plane, y, x, top, width, shift, last_error)
+                plain = (predicted + 8) >> 4
                 if counts[context] > 0:
                     predicted += (16 * sums[context]) // counts[context]
                 predicted = (predicted + 8) >> 4
@@ -188,12 +187,11 @@ def unfold_plane(
 ) -> Integer:
     """The samples again, from ``folded`` (int32) into ``plane`` (int32). OUT_OF_RANGE where one leaves its range."""
     rows, width = plane.shape
-    guess = np.zeros(1, np.int64)
     for y in range(rows):
         top = y - y % image_rows
         if y == top:
-            sums[:] = 0
-            counts[:] = 0
+            for context in range(CONTEXTS):
+                sums[context] = counts[context] = 0
         last_error = np.int64(0)
         for x in range(width):
             value = np.int64(folded[y, x])
@@ -208,9 +206,8 @@ def unfold_plane(
             if mode == MED:
                 predicted = _med(plane, y, x, top)
             else:
-                context = _gap(plane, y, x, top, width, shift, last_error, guess)
-                plain = (guess[0] + 8) >> 4
-                predicted = guess[0]
+                predicted, context = _gap(plane, y, x, top, width, shift, last_error)
+                plain = (predicted + 8) >> 4
                 if counts[context] > 0:
                     predicted += (16 * sums[context]) // counts[context]
                 predicted = (predicted + 8) >> 4

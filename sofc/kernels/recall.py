@@ -25,13 +25,10 @@ WEST, NORTH, REFERENCE = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D
 SPREAD = 0x2C1B3C6D
 
 
-@kernel
-def memory_bits(samples: int) -> int:
-    """Bits of the number of entries for an image of so many samples."""
-    bits = FEWEST_BITS
-    while bits < MOST_BITS and (1 << bits) < samples:
-        bits += 1
-    return bits
+def empty_memory(samples: int) -> Memory:
+    """The memory for an image of so many samples; 0 where none are recalled."""
+    bits = max(FEWEST_BITS, min(MOST_BITS, (samples - 1).bit_length())) if samples else 0
+    return np.full(1 << bits, EMPTY, np.int64)
 
 
 @kernel

@@ -11,6 +11,8 @@ reference P, P_W, P_E, P_N, P_NW, P_NE, P_S, P_SW, P_SE; in the second P, P_W, P
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -145,6 +147,40 @@ def classify_row(
                 classes[i] += 1 if amounts[i] > threshold else 0
 
 
+class Room(NamedTuple):
+    """What coding a plane works in: the plane and its references laid flat, and what is known of a row.
+
+    That is predictors' numbers and sums of the taps, both of sample i at ``grid_column`` + i, activities, the sums of
+    one block, prediction errors (or energies), and cells.
+    """
+
+    own: Padded
+    nearest: Padded
+    other: Padded
+    classes: Padded
+    sums: Weights
+    amounts: Padded
+    partial: Weights
+    errors: Padded
+    cells: Padded
+
+
+def room_for(plane: Padded, first: Padded, second: Padded, dtype: npt.DTypeLike) -> Room:
+    """The room for a plane and its references; ``dtype``: that of the weights, which holds any sum."""
+    width = plane.shape[1] - 2 * PAD
+    return Room(
+        own=plane.reshape(-1),
+        nearest=first.reshape(-1),
+        other=second.reshape(-1),
+        classes=np.zeros(width + MARGIN, np.int32),
+        sums=np.zeros(width + MARGIN, dtype),
+        amounts=np.zeros(width, np.int32),
+        partial=np.zeros(SPAN, dtype),
+        errors=np.zeros(width, np.int32),
+        cells=np.zeros(width, np.int32),
+    )
+
+
 @kernel
 def _dot_own(above: Padded, higher: Padded, highest: Padded, table: Weights, j: int, k: int) -> int:
     """Sum of the taps of the rows above for sample j of a block; its weights begin at place k of ``table``."""
@@ -201,29 +237,14 @@ def _dot_west(here: Padded, table: Weights, j: int, k: int) -> int:
 
 
 @kernel
-def _sum_blocks(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    references: int,
-    west: bool,
-    y: int,
-    width: int,
-    grid_column: int,
-    classes: Padded,
-    table: Weights,
-    partial: Weights,
-    sums: Weights,
-) -> None:
+def _sum_blocks(room: Room, references: int, west: bool, y: int, width: int, grid_column: int, table: Weights) -> None:
     """Weighted sums of the taps of row y under the grid class map; those of W, WW and WWW if ``west``.
 
     Blocks of the row begin where the grid does, so that ``table`` (TAPS * SPAN,), a row of a grid table, has the
     weights of a block side by side for each tap and level: processors weigh many samples at a time, at all levels,
-    and the level of each sample picks its sum. Sample i stands at place ``grid_column`` + i of ``classes`` and
-    ``sums``; ``partial`` has room for SPAN sums. A block may reach beyond its row, into what stands next in the plane.
+    and the level of each sample picks its sum. A block may reach beyond its row, into what stands next in the plane.
     """
-    stride = plane.shape[1]
-    own, nearest, other = plane.reshape(-1), first.reshape(-1), second.reshape(-1)
+    own, nearest, other, partial, stride = room.own, room.nearest, room.other, room.partial, width + 2 * PAD
     for b in range(0, grid_column + width, BLOCK):
         start = y * stride + b - grid_column
         above, here, below = own[start - stride :], own[start - 2 * stride :], own[start - 3 * stride :]
@@ -256,7 +277,7 @@ def _sum_blocks(
                 three = partial[j + 2 * BLOCK] + _dot_second(above, here, below, table, j, j + 2 * BLOCK)
                 four = partial[j + 3 * BLOCK] + _dot_second(above, here, below, table, j, j + 3 * BLOCK)
                 partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
-        levels, out = classes[b:], sums[b:]
+        levels, out = room.classes[b:], room.sums[b:]
         for j in range(BLOCK):
             one, two = partial[j], partial[j + BLOCK]
             three, four = partial[j + 2 * BLOCK], partial[j + 3 * BLOCK]
@@ -397,7 +418,8 @@ def _close(plane: Padded, marks: Marks, y: int, width: int) -> None:
     for i in range(PAD):
         plane[y, PAD + width + i] = plane[y, PAD + width - 1]
         marks[y, PAD + width + i] = marks[y, PAD + width - 1]
-    marks[y + 1] = marks[y]
+    for i in range(marks.shape[1]):
+        marks[y + 1, i] = marks[y, i]
 
 
 @kernel
@@ -411,19 +433,19 @@ def accumulate(
     grid_column: int,
     thresholds: Integers,
     shares: Integers,
+    room: Room,
+    marks: Marks,
+    values: Integers,
     equations: Integers,
 ) -> int:
     """Add the samples of a plane, but for its first row, to the normal equations of their classes.
 
     ``shares`` (rows, width): how much each sample counts. ``equations`` (classes, taps + 1, taps + 1): lower triangle
-    of the products of the taps and, last, the sample.
+    of the products of the taps and, last, the sample. ``marks`` (as the plane) and ``values`` (taps + 1,): room.
     Exact integers. Returns 0.
     """
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    classes, amounts = np.zeros(width, np.int32), np.zeros(width, np.int32)
-    marks = np.zeros(plane.shape, np.uint8)
-    size = equations.shape[1]
-    values = np.zeros(size, np.int64)
+    classes, amounts, size = room.classes, room.amounts, equations.shape[1]
     for y in range(PAD, PAD + rows):
         _open(plane, marks, y)
         _close(plane, marks, y, width)
@@ -471,19 +493,19 @@ def _predict_row(
     thresholds: Integers,
     weights: Weights,
     table: Weights,
-    amounts: Padded,
-    partial: Weights,
-    classes: Padded,
-    sums: Weights,
+    room: Room,
 ) -> None:
     """``classes`` and ``sums`` of row y, sample i at place ``grid_column`` + i; see ``trace``."""
+    classes, sums = room.classes, room.sums
     numbers, totals = classes[grid_column:], sums[grid_column:]
-    classify_row(plane, first, references, class_map, grid_row, grid_column, y, width, thresholds, numbers, amounts)
+    classify_row(
+        plane, first, references, class_map, grid_row, grid_column, y, width, thresholds, numbers, room.amounts
+    )
     if y == PAD:
         _sum_first_row(plane, first, references, west, width, totals)
     elif class_map == GRID:
         row = table[(grid_row + y - PAD) & 7]
-        _sum_blocks(plane, first, second, references, west, y, width, grid_column, classes, row, partial, sums)
+        _sum_blocks(room, references, west, y, width, grid_column, row)
     else:
         _sum_taps(plane, first, second, references, west, y, width, numbers, weights, totals)
 
@@ -508,10 +530,7 @@ def _trace_row(
     offsets: Integers,
     mark_weights: Integers,
     maximum: int,
-    amounts: Padded,
-    partial: Weights,
-    classes: Padded,
-    sums: Weights,
+    room: Room,
     fine: Padded,
     energy: Padded,
 ) -> None:
@@ -531,18 +550,15 @@ def _trace_row(
         thresholds,
         weights,
         table,
-        amounts,
-        partial,
-        classes,
-        sums,
+        room,
     )
-    row, mark, known = plane[y, PAD:], marks[y, PAD:], sums[grid_column:]
+    row, mark, known = plane[y, PAD:], marks[y, PAD:], room.sums[grid_column:]
     limit = maximum << FRACTION_BITS
     for i in range(width):
         fine[i] = max(0, min(limit, known[i] >> (WEIGHT_BITS - FRACTION_BITS)))
     for i in range(width):
         mark[i] = _mark(abs(int(fine[i]) - (int(row[i]) << FRACTION_BITS)))
-    numbers = classes[grid_column:]
+    numbers = room.classes[grid_column:]
     _sum_marks(marks, first_marks, second_marks, references, y, width, numbers, offsets, mark_weights, energy)
     near, far = mark_weights[0], mark_weights[1]
     west = marks[y, PAD - 2 :]
@@ -570,6 +586,7 @@ def trace(
     offsets: Integers,
     mark_weights: Integers,
     maximum: int,
+    room: Room,
     fine: Padded,
     numbers: Padded,
     energies: Padded,
@@ -581,8 +598,6 @@ def trace(
     ``grid_column`` is 0 but under the grid class map. Returns 0.
     """
     rows, width = fine.shape
-    classes, amounts = np.zeros(width + MARGIN, np.int32), np.zeros(width, np.int32)
-    sums, partial = np.zeros(width + MARGIN, weights.dtype), np.zeros(SPAN, weights.dtype)
     for y in range(rows):
         _trace_row(
             plane,
@@ -603,14 +618,12 @@ def trace(
             offsets,
             mark_weights,
             maximum,
-            amounts,
-            partial,
-            classes,
-            sums,
+            room,
             fine[y],
             energies[y],
         )
-        numbers[y] = classes[grid_column : grid_column + width]
+        for i in range(width):
+            numbers[y, i] = room.classes[grid_column + i]
     return 0
 
 
@@ -624,13 +637,12 @@ def find_grid(
     weights: Weights,
     table: Weights,
     maximum: int,
+    room: Room,
 ) -> int:
     """Place of the first sample in the grid (row * 8 + column) under which a plane without references has least marks.
 
     Looks for the column, then for the row, then for the column again; its first row does not count.
     """
-    classes, amounts = np.zeros(width + MARGIN, np.int32), np.zeros(width, np.int32)
-    sums, partial = np.zeros(width + MARGIN, weights.dtype), np.zeros(SPAN, weights.dtype)
     limit = maximum << FRACTION_BITS
     for y in range(PAD, PAD + rows):
         _open(plane, marks, y)
@@ -640,7 +652,7 @@ def find_grid(
         least, best = -1, 0
         for place in range(PERIOD):
             grid_row, grid_column = (place, column) if turn == 1 else (row, place)
-            known, cost = sums[grid_column:], 0
+            known, cost = room.sums[grid_column:], 0
             for y in range(PAD + 1, PAD + rows):
                 _predict_row(
                     plane,
@@ -656,10 +668,7 @@ def find_grid(
                     thresholds,
                     weights,
                     table,
-                    amounts,
-                    partial,
-                    classes,
-                    sums,
+                    room,
                 )
                 samples = plane[y, PAD:]
                 for i in range(width):
@@ -700,6 +709,7 @@ def list_operations(
     offsets: Integers,
     mark_weights: Integers,
     maximum: int,
+    room: Room,
     contexts: npt.NDArray[np.uint8],
     reaches: Integers,
     plain: Integers,
@@ -713,9 +723,7 @@ def list_operations(
     ``codes`` (contexts * 256,), the operation of each symbol. Returns -1 where ``operations`` has too little room.
     """
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    classes, amounts = np.zeros(width + MARGIN, np.int32), np.zeros(width, np.int32)
-    sums, partial = np.zeros(width + MARGIN, weights.dtype), np.zeros(SPAN, weights.dtype)
-    errors, cells = np.zeros(width, np.int32), np.zeros(width, np.int32)
+    errors, cells = room.errors, room.cells
     half = 1 << (FRACTION_BITS - 1)
     count = 0
     for y in range(PAD, PAD + rows):
@@ -740,10 +748,7 @@ def list_operations(
             offsets,
             mark_weights,
             maximum,
-            amounts,
-            partial,
-            classes,
-            sums,
+            room,
             errors,
             cells,
         )
@@ -834,6 +839,7 @@ def decode(
     offsets: Integers,
     mark_weights: Integers,
     maximum: int,
+    room: Room,
     contexts: npt.NDArray[np.uint8],
     reaches: Integers,
     plain: Integers,
@@ -849,9 +855,7 @@ def decode(
     gives zeros. Returns OK or BROKEN.
     """
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    classes, amounts = np.zeros(width + MARGIN, np.int32), np.zeros(width, np.int32)
-    sums, partial = np.zeros(width + MARGIN, weights.dtype), np.zeros(SPAN, weights.dtype)
-    known, found, energies = sums[grid_column:], classes[grid_column:], np.zeros(width, np.int32)
+    known, found, energies = room.sums[grid_column:], room.classes[grid_column:], room.errors
     limit = maximum << FRACTION_BITS
     half = 1 << (FRACTION_BITS - 1)
     near, far = mark_weights[0], mark_weights[1]
@@ -873,10 +877,7 @@ def decode(
             thresholds,
             weights,
             table,
-            amounts,
-            partial,
-            classes,
-            sums,
+            room,
         )
         _sum_marks(marks, first_marks, second_marks, references, y, width, found, offsets, mark_weights, energies)
         row, above, mark = plane[y], plane[y - 1], marks[y]

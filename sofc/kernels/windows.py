@@ -6,7 +6,7 @@ speed alone: two rolling hashes modulo primes below 2**31 make a key below 2**62
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,20 +30,46 @@ COLUMN_2 = 69069
 EMPTY = -1
 
 
+class Room(NamedTuple):
+    """What looking for windows works in: for each height the widths allowed, for each row two hashes."""
+
+    row_masks: Array
+    hashes: Array
+
+
+def window_room() -> Room:
+    """Room for windows of any size."""
+    return Room(np.zeros(MAX_SIDE + 1, np.int64), np.zeros((MAX_SIDE, 2), np.int64))
+
+
+class PlacementRoom(NamedTuple):
+    """What improving placements works in: the columns covered of each row, and the matches of two placements."""
+
+    covered: Array
+    placed: Array
+    other: Array
+
+
+def placement_room() -> PlacementRoom:
+    """Room for the largest images that placements are improved of."""
+    rows, columns = 64, 62
+    return PlacementRoom(*(np.zeros(size, np.int64) for size in (rows, rows * columns + 1, rows * columns + 1)))
+
+
 @kernel
 def fill_masks(
-    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, across: Array, down: Array
+    plane: Array, image_rows: Integer, max_rows: Integer, max_columns: Integer, runs: Array, across: Array, down: Array
 ) -> Integer:
     """Bit w of ``across[y, x]`` (int64): at least half of the w samples from (y, x) to the right is nonzero; bit h of
-    ``down``: the same for h samples downwards. Neither leaves the plane or the image."""
+    ``down``: the same for h samples downwards. Neither leaves the plane or the image. ``runs``: room for a row."""
     rows, width = plane.shape
     # How many samples of the other kind come next decides most masks at once: far from any nonzero sample there are
     # no windows, and far from any zero there are all of them.
-    runs = np.zeros(width, np.int64)
     for y in range(rows - 1, -1, -1):
         below = min(rows, y - y % image_rows + image_rows)
         if y == below - 1:
-            runs[:] = 0
+            for x in range(width):
+                runs[x] = 0
         run = np.int64(0)
         for x in range(width - 1, -1, -1):
             nonzero = plane[y, x] != 0
@@ -133,6 +159,7 @@ def count_windows(
     last_image: Array,
     sizes: Array,
     used: Array,
+    room: Room,
 ) -> Integer:
     """Count every window of two samples or more in a hash table (int64 arrays; ``keys`` EMPTY at first).
 
@@ -141,8 +168,7 @@ def count_windows(
     where half of the slots are taken and more are wanted: windows not met before are then passed.
     """
     rows, width = plane.shape
-    row_masks = np.zeros(MAX_SIDE + 1, np.int64)
-    hashes = np.zeros((MAX_SIDE, 2), np.int64)
+    row_masks, hashes = room
     status = OK
     for y in range(rows):
         image = first_image + y // image_rows
@@ -150,7 +176,8 @@ def count_windows(
             if across[y, x] == 0 or (outline != 0 and _is_inside(plane, image_rows, y, x)):
                 continue
             height = _extent(across, down, y, x, max_rows, max_columns, row_masks)
-            hashes[:height] = 0
+            for i in range(height):
+                hashes[i, 0] = hashes[i, 1] = 0
             heights = np.int64(-1)
             for w in range(1, min(max_columns, width - x) + 1):
                 heights &= np.int64(down[y, x + w - 1])
@@ -233,21 +260,22 @@ def find_windows(
     values: Array,
     found: Array,
     places: Array,
+    room: Room,
 ) -> Integer:
     """All windows whose key is in the table: its number into ``found``, y * width + x into ``places`` (both int64).
 
     Returns how many there are, which may be more than fit; no more than fit are written.
     """
     rows, width = plane.shape
-    row_masks = np.zeros(MAX_SIDE + 1, np.int64)
-    hashes = np.zeros((MAX_SIDE, 2), np.int64)
+    row_masks, hashes = room
     count = 0
     for y in range(rows):
         for x in range(width):
             if across[y, x] == 0:
                 continue
             height = _extent(across, down, y, x, max_rows, max_columns, row_masks)
-            hashes[:height] = 0
+            for i in range(height):
+                hashes[i, 0] = hashes[i, 1] = 0
             heights = np.int64(-1)
             for w in range(1, min(max_columns, width - x) + 1):
                 heights &= np.int64(down[y, x + w - 1])
@@ -291,6 +319,7 @@ def find_fresh(
     found: Array,
     places: Array,
     sizes: Array,
+    room: Room,
 ) -> Integer:
     """The first window, of those that ``count_windows`` counts, of each key that is in the table and still ``fresh``
     (uint8 by number, cleared here): number, place as above and 256 h + w (all int64, as many as numbers).
@@ -298,15 +327,15 @@ def find_fresh(
     Returns how many there are.
     """
     rows, width = plane.shape
-    row_masks = np.zeros(MAX_SIDE + 1, np.int64)
-    hashes = np.zeros((MAX_SIDE, 2), np.int64)
+    row_masks, hashes = room
     count = 0
     for y in range(rows):
         for x in range(width):
             if across[y, x] == 0 or (outline != 0 and _is_inside(plane, image_rows, y, x)):
                 continue
             height = _extent(across, down, y, x, max_rows, max_columns, row_masks)
-            hashes[:height] = 0
+            for i in range(height):
+                hashes[i, 0] = hashes[i, 1] = 0
             heights = np.int64(-1)
             for w in range(1, min(max_columns, width - x) + 1):
                 heights &= np.int64(down[y, x + w - 1])
@@ -351,6 +380,13 @@ def _fits(
 
 
 @kernel
+def _cover(covered: Array, y: Integer, x: Integer, h: Integer, w: Integer) -> None:
+    for i in range(y, y + h):
+        for j in range(x, x + w):
+            covered[i, j] = 1
+
+
+@kernel
 def place_shapes(
     plane: Array,
     found: Array,
@@ -377,7 +413,7 @@ def place_shapes(
         w = np.int64(widths[shape])
         if _fits(plane, covered, y, x, h, w, np.int64(offsets[shape]), pool):
             anchors[y, x] = shape + 1
-            covered[y : y + h, x : x + w] = 1
+            _cover(covered, y, x, h, w)
             placed += 1
     return placed
 
@@ -399,6 +435,7 @@ def cover_plane(
     pool: Array,
     anchors: Array,
     covered: Array,
+    room: Room,
 ) -> Integer:
     """From sample to sample that is not covered yet, place the shape that comes first in ``order`` of those that fit.
 
@@ -406,15 +443,15 @@ def cover_plane(
     table of the shapes, the rest is as in ``place_shapes``.
     """
     rows, width = plane.shape
-    row_masks = np.zeros(MAX_SIDE + 1, np.int64)
-    hashes = np.zeros((MAX_SIDE, 2), np.int64)
+    row_masks, hashes = room
     placed = 0
     for y in range(rows):
         for x in range(width):
             if across[y, x] == 0 or covered[y, x] != 0:
                 continue
             height = _extent(across, down, y, x, max_rows, max_columns, row_masks)
-            hashes[:height] = 0
+            for i in range(height):
+                hashes[i, 0] = hashes[i, 1] = 0
             heights_left = np.int64(-1)
             best = np.int64(-1)
             for w in range(1, min(max_columns, width - x) + 1):
@@ -447,7 +484,7 @@ def cover_plane(
                             best = shape
             if best >= 0:
                 anchors[y, x] = best + 1
-                covered[y : y + np.int64(heights[best]), x : x + np.int64(widths[best])] = 1
+                _cover(covered, y, x, np.int64(heights[best]), np.int64(widths[best]))
                 placed += 1
     return placed
 
@@ -491,7 +528,8 @@ def _greedy_cost(
 ) -> Integer:
     """Place the matches ``first`` .. ``end`` - 1 of one image in their order. Their numbers go into ``placed`` and how
     many there are into its last place; returns the sum of costs less savings."""
-    covered[:] = 0
+    for y in range(covered.size):
+        covered[y] = 0
     total = np.int64(0)
     count = 0
     for match in range(first, end):
@@ -524,6 +562,7 @@ def improve_placement(
     costs: Array,
     savings: Array,
     sweeps: Integer,
+    room: PlacementRoom,
     banned: Array,
 ) -> Integer:
     """Ban matches (``banned``, uint8, 0 at first) without which greedy placement costs less.
@@ -532,9 +571,7 @@ def improve_placement(
     ``masks`` has a bit for each column of the image (at most 62) that the match covers, ``rows`` counts from the
     image's top (at most 64 rows). Each sweep tries to ban every match placed, one after the other.
     """
-    covered = np.zeros(64, np.int64)
-    placed = np.zeros(64 * 62 + 1, np.int64)
-    other = np.zeros(64 * 62 + 1, np.int64)
+    covered, placed, other = room
     last = placed.size - 1
     for image in range(bounds.size - 1):
         first = bounds[image]
@@ -549,7 +586,8 @@ def improve_placement(
                 cost = _greedy_cost(first, end, banned, rows, heights, masks, costs, savings, covered, other)
                 if cost < best:
                     best = cost
-                    placed[: other[last]] = other[: other[last]]
+                    for i in range(other[last]):
+                        placed[i] = other[i]
                     placed[last] = other[last]
                     gained = True
                 else:

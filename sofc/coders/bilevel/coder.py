@@ -95,7 +95,7 @@ def mostly_ink(plane: npt.NDArray[np.uint8]) -> bool:
 def encode_plane(model: PlaneModel, plane: npt.NDArray[np.uint8], image_rows: int, state: PlaneState) -> bytes:
     """The stream of one plane; ``state`` learns."""
     # A decision costs at most 16 bits, and what follows carries the coder's last four bytes.
-    coder, buffer = np.array([0, binary.WORD, 0, 0], np.int64), np.zeros(2 * plane.size + 16, np.uint8)
+    coder, buffer = binary.start_encoding(), np.zeros(2 * plane.size + 16, np.uint8)
     inverted = mostly_ink(plane)
     binary.code_bit(True, int(inverted), INVERTED_CHANCE, coder, buffer)
     _run(True, model, plane ^ np.uint8(inverted), image_rows, state, coder, buffer)
@@ -104,8 +104,8 @@ def encode_plane(model: PlaneModel, plane: npt.NDArray[np.uint8], image_rows: in
 
 def _decode_plane(model: PlaneModel, stream: bytes, rows: int, width: int, image_rows: int) -> npt.NDArray[np.uint8]:
     plane = np.zeros((rows, width), np.uint8)
-    coder, buffer = np.zeros(4, np.int64), np.frombuffer(bytearray(stream), np.uint8)
-    binary.start_decoding(coder, buffer)
+    buffer = np.frombuffer(bytearray(stream), np.uint8)
+    coder = binary.start_decoding(buffer)
     inverted = binary.code_bit(False, 0, INVERTED_CHANCE, coder, buffer)
     _run(False, model, plane, image_rows, model.start.copy(), coder, buffer)
     return plane ^ np.uint8(inverted)
@@ -143,4 +143,5 @@ def _run(
         state.quiet,
         coder,
         buffer,
+        bilevel.room_for(plane.shape[1], used, state.mixers.shape[1], network.second.shape[1] - 1),
     )

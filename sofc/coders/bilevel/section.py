@@ -199,14 +199,14 @@ def _counter_chances() -> npt.NDArray[np.int32]:
 
 
 def _code_counters(symbols: npt.NDArray[np.uint8]) -> bytes:
-    coder, buffer = np.array([0, binary.WORD, 0, 0], np.int64), np.zeros(2 * symbols.size + 64, np.uint8)
+    coder, buffer = binary.start_encoding(), np.zeros(2 * symbols.size + 64, np.uint8)
     binary.code_counters(True, symbols, 1, _counter_chances(), coder, buffer)
     return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
 
 
 def _code_tables(tables: Sequence[Integers]) -> bytes:
     buffer = np.zeros(10 * sum(table.size for table in tables) + 64, np.uint8)
-    coder = np.array([0, binary.WORD, 0, 0], np.int64)
+    coder = binary.start_encoding()
     for table in tables:
         direct = np.full((table.shape[1], binary.LONGEST + 3), EVEN, np.int32)
         binary.code_table(True, table.astype(np.int32), direct, coder, buffer)
@@ -227,6 +227,5 @@ def _decode_tables(data: bytes, shapes: Sequence[tuple[int, int]]) -> list[Integ
 
 def _decoder(data: bytes) -> tuple[Integers, npt.NDArray[np.uint8]]:
     buffer = np.frombuffer(bytearray(data), np.uint8)
-    coder = np.zeros(4, np.int64)
-    binary.start_decoding(coder, buffer)
+    coder = binary.start_decoding(buffer)
     return coder, buffer

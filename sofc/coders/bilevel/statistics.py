@@ -83,12 +83,12 @@ class Fit:
         parts = list(stacks(pieces(images, self.plane, self.stride)))
         lottery = np.array([1], np.int64)
         kept = KEPT_SMALL if self.small else KEPT_LARGE
-        bits = 0.0
+        room, bits = bilevel.fit_room(self.units, self.deeper), 0.0
         for step in STEPS if self.small else LARGE_STEPS:
             bits = 0.0
             for number in random.permutation(len(parts)):
                 plane, image_rows = parts[number]
-                bits += bilevel.fit_network(plane, image_rows, kept, step, first, second, third, lottery)
+                bits += bilevel.fit_network(plane, image_rows, kept, step, first, second, third, lottery, room)
         return network_of((first, second, third)), bits
 
 

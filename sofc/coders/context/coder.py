@@ -34,8 +34,9 @@ class PlaneModel:
 
     @property
     def contexts(self) -> npt.NDArray[np.int64]:
-        """The contexts that this effort uses: the first of the plan's."""
-        return self.plan.contexts[: self.start.contexts]
+        """The contexts that this effort uses, the first of the plan's, as the kernel takes them."""
+        used = self.plan.contexts[: self.start.contexts]
+        return np.where(used < 0, mixing.NO_TERM, used)
 
     @cached_property
     def blocks(self) -> npt.NDArray[np.int64]:
@@ -138,8 +139,8 @@ def find_grid(plane: Plane, model: PlaneModel, span: PlaneRange, image_rows: int
         return 0
     padded = bank.padded(image, (maximum + 1) // 2, edges=True)
     totals = np.zeros(64, np.int64)
-    stride = max(1, image.size // 8192) | 1
-    bank.grid_errors(padded, prediction.thresholds, prediction.weights.astype(np.int32), maximum, stride, totals)
+    stride, room = max(1, image.size // 8192) | 1, bank.taps_room()
+    bank.grid_errors(padded, prediction.thresholds, prediction.weights.astype(np.int32), maximum, stride, room, totals)
     return int(totals.argmin())
 
 
@@ -174,7 +175,7 @@ class Writing:
 
     def __init__(self, size: int) -> None:
         self.buffer = np.zeros(size, np.uint8)
-        self.coder = np.array([0, binary.WORD, 0, 0], np.int64)
+        self.coder = binary.start_encoding()
 
     def finish(self) -> bytes | None:
         """The stream, or None where it is too long."""
@@ -189,8 +190,7 @@ class Reading:
 
     def __init__(self, stream: bytes) -> None:
         self.buffer = np.frombuffer(bytearray(stream), np.uint8)
-        self.coder = np.zeros(4, np.int64)
-        binary.start_decoding(self.coder, self.buffer)
+        self.coder = binary.start_decoding(self.buffer)
 
 
 def code_image(
@@ -209,6 +209,9 @@ def code_image(
     """
     plan, prediction = model.plan, model.plan.prediction
     around = surroundings(prediction.references, planes, marks, maximum)
+    rows, width = planes[-1].shape
+    contexts, lanes = len(model.contexts), state.mixers.shape[1]
+    room = mixing.room_for(rows, width, contexts, lanes, adapts=prediction.adapts, recalls=plan.recalls)
     status: int = mixing.code_plane(
         stream.encodes,
         *around.planes,
@@ -236,6 +239,7 @@ def code_image(
         state.direct,
         stream.coder,
         stream.buffer,
+        room,
     )
     if status != binary.OK:
         return False

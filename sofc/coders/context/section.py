@@ -185,7 +185,7 @@ def _symbols(counters: npt.NDArray[np.uint32], least_seen: int) -> npt.NDArray[n
 
 def _code_counters(symbols: npt.NDArray[np.uint8]) -> bytes:
     buffer = np.zeros(2 * symbols.size + 64, np.uint8)
-    coder = np.array([0, binary.WORD, 0, 0], np.int64)
+    coder = binary.start_encoding()
     direct = np.full((mixing.BLOCK + 1, _COUNTER_CHANCES), EVEN, np.int32)
     binary.code_counters(True, symbols, mixing.BLOCK, direct, coder, buffer)
     return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
@@ -193,7 +193,7 @@ def _code_counters(symbols: npt.NDArray[np.uint8]) -> bytes:
 
 def _code_tables(tables: Sequence[npt.NDArray[np.int64]]) -> bytes:
     buffer = np.zeros(10 * sum(table.size for table in tables) + 64, np.uint8)
-    coder = np.array([0, binary.WORD, 0, 0], np.int64)
+    coder = binary.start_encoding()
     for table in tables:
         direct = np.full((table.shape[1], binary.LONGEST + 3), EVEN, np.int32)
         binary.code_table(True, table.astype(np.int32), direct, coder, buffer)
@@ -214,6 +214,5 @@ def _decode_tables(data: bytes, shapes: Sequence[tuple[int, int]]) -> list[npt.N
 
 def _decoder(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
     buffer = np.frombuffer(bytearray(data), np.uint8)
-    coder = np.zeros(4, np.int64)
-    binary.start_decoding(coder, buffer)
+    coder = binary.start_decoding(buffer)
     return coder, buffer

@@ -14,6 +14,7 @@ from sofc.coders.context.coder import PlaneModel, Surroundings, find_grid, learn
 from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction
 from sofc.coders.energy import MarkSums
 from sofc.kernels import bank, mixing
+from sofc.kernels.adaptive import stripes_of
 
 Integers = npt.NDArray[np.int64]
 
@@ -124,6 +125,7 @@ class Equations:
                         grid & 7,
                         self.thresholds[number][class_map],
                         np.ones(planes[number].shape, np.int64),
+                        bank.taps_room(),
                         sums.recent,
                     )
                     sums.seen(planes[number].size)
@@ -153,6 +155,7 @@ def trace_image(
         maximum = _maximum(ranges[number])
         around = surroundings(prediction.references, planes[: number + 1], marks, maximum)
         traced = Traced(around, *(np.empty(planes[number].shape, np.int32) for _ in range(3)))
+        width = planes[number].shape[1]
         bank.trace(
             *around.planes,
             *around.marks,
@@ -167,6 +170,8 @@ def trace_image(
             int(prediction.adapts),
             maximum,
             prediction.shift,
+            bank.taps_room(),
+            stripes_of(width if prediction.adapts else 0),
             *traced[1:],
         )
         marks[number][:] = around.marks[0][bank.PAD : -1, bank.PAD : -bank.PAD]
@@ -233,6 +238,7 @@ class Refine:
                     grid & 7,
                     prediction.thresholds,
                     table[found.energies - mean + bank.ENERGIES],
+                    bank.taps_room(),
                     sums.recent,
                 )
                 sums.seen(found.fine.size)

@@ -33,14 +33,12 @@ Integers = npt.NDArray[np.int64]
 def build_counts(counts: Integers, code: HuffmanCode) -> bytes:
     """The section for counts of escape, singles and shapes (int64); counts above MAX_COUNT are taken as MAX_COUNT."""
     values = np.clip(counts, 0, MAX_COUNT)[code.symbols]
-    room = np.zeros(64 + 6 * values.size, np.uint8)
-    return room[: encode_numbers(values, _before(values.size), room)].tobytes()
+    return encode_numbers(values, _before(values.size))
 
 
 def parse_counts(data: bytes, code: HuffmanCode) -> Integers:
     """The counts (int64) of escape, singles and shapes. Raises FormatError where ``data`` is not their section."""
-    values = np.zeros(code.symbols.size, np.int64)
-    decode_numbers(np.frombuffer(data, np.uint8), _before(values.size), values)
+    values = decode_numbers(data, _before(code.symbols.size))
     counts = np.zeros(values.size, np.int64)
     counts[code.symbols] = values
     if build_counts(counts, code) != data:

@@ -123,6 +123,7 @@ class _WindowTable:
                 self.last_image,
                 self.sizes,
                 self.used,
+                windows.window_room(),
             )
         self.images += high.shape[0] // image_rows
         if 4 * int(self.used[0]) > TABLE_SLOTS:
@@ -206,10 +207,11 @@ class FetchTask(_HighTask):
         fresh = np.ones(self.keys[plane].size, np.uint8)
         fresh[list(found)] = 0
         numbers, places, sizes = np.zeros((3, fresh.size), np.int64)
+        room = windows.window_room()
         for strip in strips:
             across, down = window_masks(strip, strip_rows, *limits)
             count = windows.find_fresh(
-                strip, strip_rows, *limits, outline, across, down, *table, fresh, numbers, places, sizes
+                strip, strip_rows, *limits, outline, across, down, *table, fresh, numbers, places, sizes, room
             )
             for number, place, size in zip(numbers[:count], places[:count], sizes[:count], strict=True):
                 y, x = divmod(int(place), strip.shape[1])

@@ -44,7 +44,7 @@ MATCHED_AREA = 16
 def fold(plane: Plane, span: PlaneRange, mode: int, shift: int, image_rows: int) -> Plane:
     """Folded residuals of a plane."""
     folded = np.empty(plane.shape, np.int32)
-    sums, counts = np.zeros(2048, np.int64), np.zeros(2048, np.int64)
+    sums, counts = np.zeros((2, predict.CONTEXTS), np.int64)
     predict.fold_plane(np.ascontiguousarray(plane), span.low, span.high, image_rows, mode, shift, sums, counts, folded)
     return folded
 
@@ -52,7 +52,7 @@ def fold(plane: Plane, span: PlaneRange, mode: int, shift: int, image_rows: int)
 def unfold(folded: Plane, span: PlaneRange, mode: int, shift: int, image_rows: int) -> Plane:
     """Inverse of ``fold``. Raises FormatError where a sample leaves its range."""
     plane = np.empty(folded.shape, np.int32)
-    sums, counts = np.zeros(2048, np.int64), np.zeros(2048, np.int64)
+    sums, counts = np.zeros((2, predict.CONTEXTS), np.int64)
     if predict.unfold_plane(folded, span.low, span.high, image_rows, mode, shift, sums, counts, plane) != predict.OK:
         raise FormatError("a sample of a shape stream lies outside its range")
     return plane
@@ -103,10 +103,10 @@ def _find(high: Plane, model: ShapeModel, image_rows: int) -> tuple[Integers, In
     limits = search_limits(high, image_rows, (shapes.max_rows, shapes.max_columns))
     across, down = window_masks(high, image_rows, *limits)
     keys, numbers = shapes.table
-    room = 4096 + high.size // 4
+    room, working = 4096 + high.size // 4, windows.window_room()
     while True:
         found, places = np.empty(room, np.int64), np.empty(room, np.int64)
-        count = windows.find_windows(high, image_rows, *limits, across, down, keys, numbers, found, places)
+        count = windows.find_windows(high, image_rows, *limits, across, down, keys, numbers, found, places, working)
         if count <= room:
             break
         room = count
@@ -149,6 +149,7 @@ def _cover(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
         shapes.pool,
         anchors,
         covered,
+        windows.window_room(),
     )
     return _list(high, anchors, covered, model)
 
@@ -176,6 +177,7 @@ def _improve(
         costs,
         single * shapes.nonzeros[shape],
         SWEEPS,
+        windows.placement_room(),
         banned,
     )
     return np.sort(order[banned == 0])
@@ -201,7 +203,7 @@ def search_limits(high: Plane, image_rows: int, limits: tuple[int, int]) -> tupl
 def window_masks(high: Plane, image_rows: int, max_rows: int, max_columns: int) -> tuple[Integers, Integers]:
     """Which windows may be shapes, see ``fill_masks``."""
     across, down = np.empty(high.shape, np.int64), np.empty(high.shape, np.int64)
-    windows.fill_masks(high, image_rows, max_rows, max_columns, across, down)
+    windows.fill_masks(high, image_rows, max_rows, max_columns, np.empty(high.shape[1], np.int64), across, down)
     return across, down
 
 
@@ -358,8 +360,9 @@ def _encode_tuples(folded: Plane, detail: DetailModel, references: Sequence[Plan
     tables, symbols = tuples_of(folded, detail, references)
     # A symbol costs at most log2(MAX_TOTAL) = 16 bits and a little rounding.
     output = np.zeros(64 + 3 * symbols.size, np.uint8)
+    state = arithmetic.fresh_state(1 << detail.bits)
     size = arithmetic.encode_symbols(
-        tables, symbols, detail.trees.copy(), detail.bits, detail.increment, detail.limit, output
+        tables, symbols, detail.trees.copy(), detail.bits, detail.increment, detail.limit, state, output
     )
     return output[:size].tobytes()
 
@@ -463,5 +466,6 @@ def _decode_tuples(data: Bytes, folded: Plane, detail: DetailModel, references: 
             detail.trees.copy(),
             detail.increment,
             detail.limit,
+            arithmetic.fresh_state(1 << detail.bits),
         )
     )

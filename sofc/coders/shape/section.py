@@ -106,10 +106,9 @@ class _Writer:
             self.output.append(value)
 
     def block(self, values: Integers, above: Integers) -> None:
-        room = np.zeros(64 + 6 * values.size, np.uint8)
-        size = encode_numbers(values, above, room)
-        self.varints(size)
-        self.output += room[:size].tobytes()
+        content = encode_numbers(values, above)
+        self.varints(len(content))
+        self.output += content
 
 
 class _Reader:
@@ -135,10 +134,9 @@ class _Reader:
         size = self.varint("block size", 0, len(self.data))
         if self.position + size > len(self.data):
             raise FormatError("a shape section ends inside a block")
-        content = np.frombuffer(self.data, np.uint8)[self.position : self.position + size]
+        content = self.data[self.position : self.position + size]
         self.position += size
-        values = np.zeros(above.size, np.int64)
-        decode_numbers(content, above, values)
+        values: Integers = decode_numbers(content, above)
         return values
 
 

@@ -172,7 +172,8 @@ class EquationTask:
                     loudness = loudness_of(residuals, logarithmic)
                     references = [loudness_of(one, logarithmic) for one in references_of(folded, number)]
                     stack = np.stack(references) if references else np.zeros((0, 1, 1), np.int32)
-                    arithmetic.add_equations(loudness, stack, step, found[number][0][logarithmic])
+                    matrix = found[number][0][logarithmic]
+                    arithmetic.add_equations(loudness, stack, step, np.zeros(matrix.shape[1]), matrix)
         return found
 
 
@@ -312,7 +313,7 @@ def candidate_details(choice: ContextChoice, split_wanted: int | None) -> list[D
     """One sample at a time in all contexts, and tuples in fewer; their frequencies are still to be counted."""
     contexts = choice.contexts
     every = max(1, contexts.thresholds.size // 8 + 1)
-    few = ContextModel(contexts.logarithmic, contexts.weights, contexts.thresholds[every - 1 :: every][:8])
+    few = ContextModel(contexts.logarithmic, contexts.weights, contexts.thresholds[every - 1 :: every][:8].copy())
     splits = range(choice.split, max(0, choice.split - TRIED_SPLITS), -1) if split_wanted is None else [split_wanted]
     candidates = [_untrained(split, 1, 1, contexts) for split in splits]
     for rows, columns in ((1, 2), (2, 1), (2, 2), (1, 4)):

@@ -172,6 +172,7 @@ class _Arguments(NamedTuple):
     offsets: Integers
     mark_weights: Integers
     maximum: int
+    room: static.Room
 
 
 def _arguments(
@@ -186,6 +187,7 @@ def _arguments(
     """Of a plane; it stands itself in for a missing reference. ``largest``: the largest sample of any plane."""
     first, second = [*(references[number] for number in prediction.references), (own, marks), (own, marks)][:2]
     on_grid = prediction.class_map == static.GRID
+    weights, table = prediction.tables(largest)
     return _Arguments(
         own,
         first[0],
@@ -198,10 +200,12 @@ def _arguments(
         grid >> 3 if on_grid else 0,
         grid & 7 if on_grid else 0,
         prediction.thresholds,
-        *prediction.tables(largest),
+        weights,
+        table,
         prediction.offsets,
         prediction.mark_weights,
         span.high - span.low,
+        static.room_for(own, first[0], second[0], weights.dtype),
     )
 
 
@@ -227,7 +231,8 @@ def find_grid(image: Plane, prediction: Prediction, span: PlaneRange) -> int:
     own, marks = padded(piece, maximum, span.low)
     rows, width = piece.shape
     weights, table = prediction.tables(maximum)
-    return int(static.find_grid(own, marks, rows, width, prediction.thresholds, weights, table, maximum))
+    room = static.room_for(own, own, own, weights.dtype)
+    return int(static.find_grid(own, marks, rows, width, prediction.thresholds, weights, table, maximum, room))
 
 
 def _operations(plan: PlanePlan, arguments: _Arguments) -> Padded:

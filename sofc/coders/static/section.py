@@ -90,7 +90,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
 
 def _code_tables(tables: Sequence[Integers]) -> bytes:
     buffer = np.zeros(10 * sum(table.size for table in tables) + 64, np.uint8)
-    coder = np.array([0, binary.WORD, 0, 0], np.int64)
+    coder = binary.start_encoding()
     for table in tables:
         binary.code_table(True, table.astype(np.int32), _chances(table.shape[1]), coder, buffer)
     return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
@@ -101,8 +101,7 @@ class _Tables:
 
     def __init__(self, data: bytes) -> None:
         self._buffer = np.frombuffer(bytearray(data), np.uint8)
-        self._coder = np.zeros(4, np.int64)
-        binary.start_decoding(self._coder, self._buffer)
+        self._coder = binary.start_decoding(self._buffer)
 
     def table(self, rows: int, columns: int) -> Integers:
         """The next table, int64. Raises FormatError."""

@@ -82,9 +82,16 @@ class Equations:
                         grid & 7,
                         self.thresholds[number][class_map],
                         shares,
+                        *accumulation_room(own, equations),
                         equations,
                     )
         return result
+
+
+def accumulation_room(own: Padded, equations: Integers) -> tuple[static.Room, static.Marks, Integers]:
+    """What ``static.accumulate`` works in."""
+    room = static.room_for(own, own, own, np.int64)
+    return room, np.zeros(own.shape, np.uint8), np.zeros(equations.shape[1], np.int64)
 
 
 MOST_SHARE = 256
@@ -128,6 +135,7 @@ class Refine:
                     grid & 7,
                     prediction.thresholds,
                     table[found[3] - mean + static.ENERGIES],
+                    *accumulation_room(own, equations),
                     equations,
                 )
         return result

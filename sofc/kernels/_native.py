@@ -1,0 +1,114 @@
+"""Machine code of kernels, and calling it: arguments lie flat, as numba lays them out.
+
+An array is two null pointers (numba's owner of the memory, and Python's), its size, the bytes of an item, the pointer
+to its samples, its shape and its strides in bytes; a tuple is its items. Before the arguments stand a pointer to the
+result and one to what may have gone wrong; what is returned is whether anything did.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Kinds = tuple[Any, ...]
+"""The type of each argument: (dtype, dimensions) of an array; BOOLEAN, INTEGER or REAL; (class, kinds) of a tuple."""
+
+BOOLEAN, INTEGER, REAL, NOTHING = "?", "q", "d", "-"
+SCALARS = {
+    bool: BOOLEAN, np.bool_: BOOLEAN, int: INTEGER, np.int64: INTEGER, np.int32: INTEGER, float: REAL, np.float64: REAL
+}  # fmt: skip
+WORDS: dict[str, Any] = {
+    BOOLEAN: ctypes.c_int8,
+    INTEGER: ctypes.c_int64,
+    REAL: ctypes.c_double,
+    NOTHING: ctypes.c_void_p,
+}
+
+
+class Code(NamedTuple):
+    """A compiled kernel: the name of its function, the kind of its result, and an object file."""
+
+    name: str
+    result: str
+    content: bytes
+
+
+def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
+    """The kinds of arguments, and the words that stand for them."""
+    kinds: list[Any] = []
+    words: list[Any] = []
+    for argument in arguments:
+        if isinstance(argument, np.ndarray):
+            if not argument.flags.c_contiguous:
+                raise TypeError("kernels take contiguous arrays only")
+            kinds.append((argument.dtype.str, argument.ndim))
+            words += None, None, argument.size, argument.itemsize, argument.ctypes.data
+            words += argument.shape
+            words += argument.strides
+        elif isinstance(argument, tuple):
+            inner, own = flatten(argument)
+            kinds.append((type(argument), inner))
+            words += own
+        else:
+            kinds.append(SCALARS[type(argument)])
+            words.append(argument)
+    return tuple(kinds), words
+
+
+def layout(kinds: Kinds) -> list[Any]:
+    """The C types of the words that ``flatten`` gives."""
+    types: list[Any] = []
+    for kind in kinds:
+        if isinstance(kind, str):
+            types.append(WORDS[kind])
+        elif isinstance(kind[0], str):
+            types += [ctypes.c_void_p] * 2 + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
+            types += [ctypes.c_int64] * 2 * kind[1]
+        else:
+            types += layout(kind[1])
+    return types
+
+
+class Native:
+    """A loaded kernel."""
+
+    def __init__(self, code: Code, kinds: Kinds) -> None:
+        import llvmlite.binding as llvm
+
+        machine = target_machine()
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code.content))
+        self._engine.finalize_object()
+        self._name = code.name
+        self._result = WORDS[code.result]
+        pointers = [ctypes.POINTER(self._result), ctypes.c_void_p]
+        kind = ctypes.CFUNCTYPE(ctypes.c_int32, *pointers, *layout(kinds))
+        self._call = kind(self._engine.get_function_address(code.name))
+
+    def __call__(self, words: list[Any]) -> Any:
+        """Run it, without the GIL. Raises RuntimeError where the kernel stops by itself, which is a mistake in it."""
+        result, failure = self._result(), ctypes.c_void_p()
+        status = self._call(ctypes.byref(result), ctypes.addressof(failure), *words)
+        if status != 0:
+            raise RuntimeError(f"kernel {self._name} stopped with status {status}: please report this")
+        return result.value
+
+
+def processor() -> tuple[str, str, str]:
+    """The compiler's version, and the processor that it compiles for: its name and its features."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    return llvmlite.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def target_machine() -> Any:
+    """What runs the code: this machine."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(codemodel="jitdefault", jit=True)
