@@ -1,4 +1,4 @@
-"""Compiled kernels are cached, and a cache that cannot be used never stops the program."""
+"""Compiled kernels are kept on disk, run without numba, and a cache that cannot be used never stops the program."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
+
+from sofc.kernels import coding, first_use
+from sofc.kernels._jit import Kernel, kernel
 
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import cached_kernel
 print(cached_kernel.twice(21))
-print(sum(cached_kernel.twice.stats.cache_hits.values()))
+print("numba" in sys.modules)
 """
 
-pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="there is no cache without the JIT")
+pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 
 
 def run(folder: Path, **environment: str) -> list[str]:
@@ -34,25 +39,141 @@ def run(folder: Path, **environment: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_second_run_hits_the_cache(tmp_path: Path) -> None:
+def test_second_run_needs_no_numba(tmp_path: Path) -> None:
     cache = {"SOFC_KERNEL_CACHE": str(tmp_path / "cache")}
-    assert run(tmp_path, **cache) == ["42", "0"]
-    assert run(tmp_path, **cache) == ["42", "1"]
+    assert run(tmp_path, **cache) == ["42", "True"]
+    assert run(tmp_path, **cache) == ["42", "False"]
 
 
-@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-@pytest.mark.parametrize("keep", [0, 100])
-def test_truncated_cache_entry_is_compiled_again(tmp_path: Path, suffix: str, keep: int) -> None:
+@pytest.mark.parametrize("keep", [0, 20, 100, -1])
+def test_damaged_entry_is_compiled_again(tmp_path: Path, keep: int) -> None:
     cache = {"SOFC_KERNEL_CACHE": str(tmp_path / "cache")}
     run(tmp_path, **cache)
-    entries = [path for path in (tmp_path / "cache").rglob(f"*.{suffix}") if "cached_kernel" in path.name]
-    assert entries
-    for path in entries:
-        path.write_bytes(path.read_bytes()[:keep])
-    assert run(tmp_path, **cache) == ["42", "0"]
-    assert run(tmp_path, **cache) == ["42", "1"]
+    (entry,) = (tmp_path / "cache").glob("*/cached_kernel.twice-*")
+    data = entry.read_bytes()
+    entry.write_bytes(data[:keep] if keep >= 0 else data[:-1] + bytes([data[-1] ^ 1]))
+    assert run(tmp_path, **cache) == ["42", "True"]
+    assert run(tmp_path, **cache) == ["42", "False"]
 
 
 def test_unusable_cache_folder_means_no_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert run(tmp_path, SOFC_KERNEL_CACHE=str(tmp_path / "file")) == ["42", "0"]
+    for _ in range(2):
+        assert run(tmp_path, SOFC_KERNEL_CACHE=str(tmp_path / "file")) == ["42", "True"]
+
+
+class Pair(NamedTuple):
+    values: np.ndarray
+    factors: np.ndarray
+
+
+@kernel
+def mixed(pair, shift, negative, scale):
+    total = 0.0
+    for y in range(pair.values.shape[0]):
+        for x in range(pair.values.shape[1]):
+            total += pair.values[y, x] * pair.factors[x] * scale
+            pair.values[y, x] += shift
+    return -total if negative else total
+
+
+def test_arguments_of_every_kind() -> None:
+    pair = Pair(np.arange(6, dtype=np.uint8).reshape(2, 3), np.array([1, -1, 2]))
+    assert mixed(pair, np.int64(3), True, 0.5) == -0.5 * (0 - 1 + 4 + 3 - 4 + 10)
+    assert pair.values.tolist() == [[3, 4, 5], [6, 7, 8]]
+
+
+@pytest.mark.parametrize("argument", ["text", None, np.zeros((4, 4))[:, ::2], [1]])
+def test_what_kernels_do_not_take(argument: object) -> None:
+    with pytest.raises(TypeError, match="kernels take"):
+        mixed(Pair(np.zeros((1, 1)), np.zeros(1)), argument, True, 1.0)
+
+
+@kernel
+def allocates(size):
+    return np.zeros(size).sum()
+
+
+@kernel
+def reshapes(table):
+    return table.reshape(4)[2]
+
+
+@kernel
+def divides(a, b):
+    return a // b
+
+
+def test_what_kernels_must_not_do() -> None:
+    """Nothing of numba's is there when machine code runs: memory it would allocate, exceptions it would raise."""
+    from numba.core.errors import TypingError
+
+    with pytest.raises(TypingError, match="zeros"):
+        allocates(3)
+    with pytest.raises(RuntimeError, match="reshapes calls numba_attempt_nocopy_reshape, which only numba provides"):
+        reshapes(np.zeros((2, 2)))
+    assert divides(7, 2) == 3
+    with pytest.raises(RuntimeError, match=r"divides.* stopped"):
+        divides(7, 0)
+
+
+def test_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to happen before the first compilation happens once."""
+
+    def halve(x):
+        return x // 2
+
+    done = []
+    monkeypatch.setattr(first_use, "actions", [lambda: done.append(1)])
+    compiled = Kernel(halve, inline=False)
+    monkeypatch.setattr(compiled, "name", f"test.halve-{os.getpid()}")
+    assert [compiled(4), compiled(6), compiled(5.0)] == [2, 3, 2]
+    assert done == [1]
+
+
+USES = """
+import numpy as np, sofc
+from sofc.kernels import coding
+from sofc.kernels._jit import Kernel
+
+known = {(kernel.name, kinds) for group in coding.coding_kernels() for kernel, kinds in group}
+prepare, unknown, watched = Kernel.prepare, set(), []
+
+
+def spy(kernel, kinds):
+    if watched and (kernel.name, kinds) not in known:
+        unknown.add((kernel.name, kinds))
+    return prepare(kernel, kinds)
+
+
+Kernel.prepare = spy
+y, x = np.mgrid[:70, :70]
+noise = np.random.default_rng(1).integers(0, 9, x.shape)
+gray = (100 + 50 * np.sin(y / 5) + 30 * np.cos(x / 7) + noise).astype(np.uint8)
+kinds = [gray, np.stack([gray, gray // 2, 255 - gray], -1), gray.astype(np.uint16) * 250 + 7 * noise.astype(np.uint16)]
+kinds += [gray > 100, np.tile(gray > 100, (5, 5)), gray[:24, :24] > 100]
+books = [sofc.train([image] * 3, name="x", coder="shape", held_out=0).codebook for image in kinds]
+gc = __import__("gc")
+for kernel in gc.get_objects():
+    if type(kernel) is Kernel:
+        kernel._loaded.clear()
+watched.append(1)
+for image, book in zip(kinds, books):
+    for settings in ({"effort": 1}, {"effort": 5}, {"codebook": None}, {"codebook": book, "coder": "shape"}):
+        data = sofc.encode(image, **settings)
+        assert (sofc.decode(data, codebooks={book.id: book}) == image).all()
+print(sorted(unknown))
+"""
+
+
+def test_all_that_coding_calls_is_compiled_ahead() -> None:
+    done = subprocess.run([sys.executable, "-c", USES], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_coding_kernels_compile() -> None:
+    """Every signature in the list is one that its kernel has."""
+    for group in coding.coding_kernels():
+        for one, kinds in group:
+            one.prepare(kinds)
+    assert coding.are_compiled()

@@ -83,7 +83,7 @@ def test_only_io_opens_image_files() -> None:
     """The incremental objects and everything below them do no I/O."""
     for layer in ("stream", "coders", "container", "kernels"):
         for path in (PACKAGE / layer).rglob("*.py"):
-            if path == PACKAGE / "kernels" / "_jit.py":
+            if path == PACKAGE / "kernels" / "_store.py":
                 continue  # keeps compiled kernels
             calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
             assert not any(ast.unparse(call.func).split(".")[-1] == "open" for call in calls), path
@@ -147,3 +147,9 @@ def test_version() -> None:
 
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
     assert sofc.__version__ == project["version"]
+
+
+def test_only_one_module_imports_numba() -> None:
+    """Coding with kernels compiled before must not pay for the import."""
+    users = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if any("numba" in m for m in imports(path))]
+    assert users == [Path("kernels/_compile.py")]

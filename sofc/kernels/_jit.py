@@ -68,7 +68,7 @@ class Kernel:
 
                     code = compile_kernel(self, kinds)
                     write_code(self.name, kinds, code)
-                self._loaded[kinds] = Native(code, kinds)
+                self._loaded[kinds] = Native(self.name, code, kinds)
             return self._loaded[kinds]
 
 

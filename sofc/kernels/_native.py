@@ -37,7 +37,7 @@ class Code(NamedTuple):
 
 
 def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
-    """The kinds of arguments, and the words that stand for them."""
+    """The kinds of arguments, and the words that stand for them. Raises TypeError for what kernels do not take."""
     kinds: list[Any] = []
     words: list[Any] = []
     for argument in arguments:
@@ -53,7 +53,10 @@ def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
             kinds.append((type(argument), inner))
             words += own
         else:
-            kinds.append(SCALARS[type(argument)])
+            kind = SCALARS.get(type(argument))
+            if kind is None:
+                raise TypeError(f"kernels take arrays, tuples of them and numbers, not {type(argument).__name__}")
+            kinds.append(kind)
             words.append(argument)
     return tuple(kinds), words
 
@@ -73,16 +76,16 @@ def layout(kinds: Kinds) -> list[Any]:
 
 
 class Native:
-    """A loaded kernel."""
+    """A loaded kernel, by the name that messages call it."""
 
-    def __init__(self, code: Code, kinds: Kinds) -> None:
+    def __init__(self, name: str, code: Code, kinds: Kinds) -> None:
         import llvmlite.binding as llvm
 
         machine = target_machine()
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code.content))
         self._engine.finalize_object()
-        self._name = code.name
+        self._name = name
         self._result = WORDS[code.result]
         pointers = [ctypes.POINTER(self._result), ctypes.c_void_p]
         kind = ctypes.CFUNCTYPE(ctypes.c_int32, *pointers, *layout(kinds))
@@ -102,7 +105,11 @@ def processor() -> tuple[str, str, str]:
     import llvmlite
     import llvmlite.binding as llvm
 
-    return llvmlite.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    try:
+        features = llvm.get_host_cpu_features().flatten()
+    except RuntimeError:  # not known for every processor; numba does without, too
+        features = ""
+    return llvmlite.__version__, llvm.get_host_cpu_name(), features
 
 
 def target_machine() -> Any:
