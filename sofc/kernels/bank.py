@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.kernels._jit import kernel
+from sofc.kernels._jit import inlined, kernel
 from sofc.kernels.adaptive import Stripes, correct, note
 
 Integers = npt.NDArray[np.int64]
@@ -84,7 +84,7 @@ def taps_room() -> Padded:
     return np.zeros(MAX_TAPS + 2, np.int32)
 
 
-@kernel
+@inlined
 def mark(error: int) -> int:
     """Mark of an absolute prediction error in eighths."""
     if error <= MARK_TABLE:
@@ -120,7 +120,7 @@ def close_row(plane: Padded | Marks, y: int, width: int) -> None:
                 plane[i, x] = plane[PAD, x]
 
 
-@kernel
+@inlined
 def gather(values: Padded, plane: Padded, first: Padded, second: Padded, references: int, y: int, x: int) -> int:
     """Write the taps of sample (y, x) (padded indices) to ``values``; returns their number, the constant included."""
     values[0], values[1], values[2] = plane[y, x - 1], plane[y - 1, x], plane[y - 1, x - 1]
@@ -145,7 +145,7 @@ def gather(values: Padded, plane: Padded, first: Padded, second: Padded, referen
     return count + 1
 
 
-@kernel
+@inlined
 def activity(values: Padded, references: int) -> int:
     """How much the samples around change: around P in the first reference, else among W, N, NW, NE."""
     if references > 0:
@@ -154,14 +154,14 @@ def activity(values: Padded, references: int) -> int:
     return int(abs(values[0] - values[1]) + abs(values[1] - values[3]) + abs(values[0] - values[2]))
 
 
-@kernel
+@inlined
 def disagreement(values: Padded) -> int:
     """How much W, N and NW differ from the first reference in different ways."""
     west, north, northwest = values[0] - values[21], values[1] - values[22], values[2] - values[25]
     return int(abs(west - north) + abs(northwest - north) + abs(northwest - west))
 
 
-@kernel
+@inlined
 def classify(
     values: Padded, references: int, class_map: int, grid_row: int, grid_column: int, thresholds: Integers
 ) -> int:
@@ -192,7 +192,7 @@ def classify(
     return texture * 8 + level
 
 
-@kernel
+@inlined
 def predict(values: Padded, count: int, weights: Padded, maximum: int) -> int:
     """Prediction with FRACTION_BITS bits after the point, within 0 .. maximum."""
     total = np.int64(0)
@@ -304,7 +304,7 @@ def trace(
     return 0
 
 
-@kernel
+@inlined
 def energy(
     marks: Marks, first: Marks, second: Marks, references: int, y: int, x: int, offset: int, weights: Integers
 ) -> int:
