@@ -393,9 +393,14 @@ def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:
     assert trained.status == 0
     lines = trained.out.splitlines()
     assert lines[0] == "8-bit images of 1 component: mined 9, held out 1"
-    assert lines[-2] == "note: a codebook holds patches of its training images; pass it on only where they may go"
+    assert lines[-2] == "note: the codebook holds patches of its training images; pass it on only where they may go"
     assert lines[-1].startswith("c.sofcb: codebook 'c', ")
     assert run("train", "in", "-o", "c.sofcb").status == 1
+    missing = run("train", "in", "-o", "no/such/c.sofcb")
+    assert missing.status == 1 and "no such file or directory" in missing.err and not Path("no").exists()
+    Path("cut.sofcb").write_bytes(Path("c.sofcb").read_bytes()[:-100])
+    cut = run("encode", "-D", "cut.sofcb", "in/0.png")
+    assert cut.status == 3 and cut.err.startswith("sofc: codebook cut.sofcb: ")
     report = json.loads(run("train", "--coder", "shape", "in", "-o", "d.sofcb", "--json", "-j", "1").out)
     assert report["size"] == Path("d.sofcb").stat().st_size
     assert report["models"][0]["held_out"] == 1

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from sofc.kernels import coding, first_use
+from sofc.kernels import _store, coding, first_use
 from sofc.kernels._jit import Kernel, kernel
 
 SCRIPT = """
@@ -23,6 +23,12 @@ print("numba" in sys.modules)
 """
 
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels of tests are kept apart: they are not part of what the folder's name is a digest of."""
+    monkeypatch.setattr(_store, "cache_folder", lambda: tmp_path)
 
 
 def run(folder: Path, **environment: str) -> list[str]:
@@ -77,13 +83,14 @@ def mixed(pair, shift, negative, scale):
     return -total if negative else total
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_arguments_of_every_kind() -> None:
     pair = Pair(np.arange(6, dtype=np.uint8).reshape(2, 3), np.array([1, -1, 2]))
     assert mixed(pair, np.int64(3), True, 0.5) == -0.5 * (0 - 1 + 4 + 3 - 4 + 10)
     assert pair.values.tolist() == [[3, 4, 5], [6, 7, 8]]
 
 
-@pytest.mark.parametrize("argument", ["text", None, np.zeros((4, 4))[:, ::2], [1]])
+@pytest.mark.parametrize("argument", ["text", None, np.zeros((4, 4))[:, ::2], np.frombuffer(b"ab", np.uint8), [1]])
 def test_what_kernels_do_not_take(argument: object) -> None:
     with pytest.raises(TypeError, match="kernels take"):
         mixed(Pair(np.zeros((1, 1)), np.zeros(1)), argument, True, 1.0)
@@ -104,6 +111,7 @@ def divides(a, b):
     return a // b
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_what_kernels_must_not_do() -> None:
     """Nothing of numba's is there when machine code runs: memory it would allocate, exceptions it would raise."""
     from numba.core.errors import TypingError
@@ -117,6 +125,7 @@ def test_what_kernels_must_not_do() -> None:
         divides(7, 0)
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is to happen before the first compilation happens once."""
 
@@ -126,7 +135,6 @@ def test_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
     monkeypatch.setattr(first_use, "actions", [lambda: done.append(1)])
     compiled = Kernel(halve, inline=False)
-    monkeypatch.setattr(compiled, "name", f"test.halve-{os.getpid()}")
     assert [compiled(4), compiled(6), compiled(5.0)] == [2, 3, 2]
     assert done == [1]
 

@@ -61,7 +61,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         choices=range(1, 10),
         default=5,
         metavar="1-9",
-        help="1 = fast, 9 = smallest (default: 5); takes effect with a trained codebook",
+        help="1 = fast, 9 = smallest (default: 5)",
     )
     parser.add_argument("--coder", metavar="NAME", help="use the codebook's models of this coder only; raw: none")
     parser.add_argument("--band-rows", type=options.positive, metavar="N", help="rows of a band")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.cli.console import Console
-from sofc.errors import UsageError
+from sofc.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -91,7 +91,10 @@ def named_codebook(args: argparse.Namespace) -> Codebook | None:
         return None
     from sofc.codebook.store import load_codebook
 
-    return load_codebook(args.codebook)
+    try:
+        return load_codebook(args.codebook)
+    except FormatError as error:
+        raise FormatError(f"codebook {args.codebook}: {error}") from error
 
 
 def refuse_overwrite(path: Path, force: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -20,7 +21,7 @@ EXAMPLES = """\
   sofc train --threshold 127 train-images-idx3-ubyte.gz -o digits.sofcb
   sofc train patients -o shared.sofcb --min-images 5   only patches found in at least 5 images
 
-A codebook holds patches of its training images: pass it on only where they may go."""
+A codebook for --coder shape holds patches of its training images: pass it on only where they may go."""
 
 
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
@@ -61,6 +62,9 @@ def run(args: argparse.Namespace) -> int:
     from sofc.training import train
 
     console = options.console(args)
+    folder = args.output.absolute().parent
+    if not folder.is_dir():  # said before training, not after
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
     images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold)
     with _executor(args.jobs or os.cpu_count() or 1) as executor, _Progress(console) as progress:
         result = train(

@@ -20,7 +20,7 @@ from sofc.kernels._native import BOOLEAN, INTEGER, NOTHING, REAL, Code, Kinds, l
 TYPES = {BOOLEAN: numba.types.boolean, INTEGER: numba.types.int64, REAL: numba.types.float64}
 RESULTS = {numba.types.int64: INTEGER, numba.types.float64: REAL, numba.types.none: NOTHING}
 
-WORDS = {ctypes.c_int8: "i8", ctypes.c_int64: "i64", ctypes.c_double: "double", ctypes.c_void_p: "ptr"}
+LLVM_TYPES = {ctypes.c_int8: "i8", ctypes.c_int64: "i64", ctypes.c_double: "double", ctypes.c_void_p: "ptr"}
 """What LLVM calls the words of arguments."""
 LEVEL = 1
 """Of LLVM's optimisation: kernels run as fast as at level 3 and take a tenth less time to compile."""
@@ -64,7 +64,7 @@ def compile_kernel(kernel: Kernel, kinds: Kinds) -> Code:
     words = [
         "ptr" if argument.type.is_pointer else str(argument.type) for argument in module.get_function(name).arguments
     ]
-    if words != ["ptr", "ptr", *(WORDS[word] for word in layout(kinds))]:
+    if words != ["ptr", "ptr", *(LLVM_TYPES[word] for word in layout(kinds))]:
         raise RuntimeError(
             f"numba {numba.__version__} lays out arguments otherwise than sofc knows: please report this, and "
             "set NUMBA_DISABLE_JIT=1 until it is mended"

@@ -20,7 +20,7 @@ from sofc.kernels._store import read_code, write_code
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
 
 
 class Kernel:

@@ -42,8 +42,8 @@ def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
     words: list[Any] = []
     for argument in arguments:
         if isinstance(argument, np.ndarray):
-            if not argument.flags.c_contiguous:
-                raise TypeError("kernels take contiguous arrays only")
+            if not argument.flags.carray:
+                raise TypeError("kernels take arrays that are contiguous, aligned and writable")
             kinds.append((argument.dtype.str, argument.ndim))
             words += None, None, argument.size, argument.itemsize, argument.ctypes.data
             words += argument.shape
@@ -100,8 +100,8 @@ class Native:
         return result.value
 
 
-def processor() -> tuple[str, str, str]:
-    """The compiler's version, and the processor that it compiles for: its name and its features."""
+def processor() -> tuple[str, str, str, str]:
+    """The compiler's version, and what it compiles for: the platform, the processor's name and its features."""
     import llvmlite
     import llvmlite.binding as llvm
 
@@ -109,7 +109,7 @@ def processor() -> tuple[str, str, str]:
         features = llvm.get_host_cpu_features().flatten()
     except RuntimeError:  # not known for every processor; numba does without, too
         features = ""
-    return llvmlite.__version__, llvm.get_host_cpu_name(), features
+    return llvmlite.__version__, llvm.get_process_triple(), llvm.get_host_cpu_name(), features
 
 
 def target_machine() -> Any:

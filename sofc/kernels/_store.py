@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import tempfile
+import warnings
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 
 from sofc.kernels._native import Code, Kinds, processor
@@ -19,6 +22,17 @@ COMPILER_VARIABLES = "NUMBA_"
 """Environment variables that may change what is compiled begin with this."""
 
 DIGEST_SIZE = 32
+OTHERS_WRITE = 0o022
+
+
+def _sources() -> bytes:
+    """Digest of all kernels' sources; nothing where they cannot be read, as in an archive."""
+    paths = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).digest() if paths else b""
+
+
+# Taken now: a program that runs on while its sources are replaced must not keep old code under the new one's digest.
+_SOURCES = _sources()
 
 
 def read_code(name: str, kinds: Kinds) -> Code | None:
@@ -36,17 +50,21 @@ def read_code(name: str, kinds: Kinds) -> Code | None:
 
 
 def write_code(name: str, kinds: Kinds, code: Code) -> None:
-    """Keep a kernel. Where that is impossible the next process compiles it again."""
+    """Keep a kernel. Where that is impossible a warning says so, and the next process compiles it again."""
     path = _path(name, kinds)
     if path is None:
         return
     body = b"\n".join((code.name.encode(), code.result.encode(), code.content))
+    part = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            part = Path(file.name)
             file.write(hashlib.sha256(body).digest() + body)
-        Path(file.name).replace(path)
-    except OSError:
-        return
+        part.replace(path)
+    except OSError as error:
+        if part is not None:
+            part.unlink(missing_ok=True)
+        _warn(error)
 
 
 def _path(name: str, kinds: Kinds) -> Path | None:
@@ -56,23 +74,34 @@ def _path(name: str, kinds: Kinds) -> Path | None:
 
 @cache
 def cache_folder() -> Path | None:
-    """A writable folder that is the user's own (what is found in it is run), or None."""
+    """A folder that only the user may write to, for what is in it is run; None, with a warning, where there is none."""
+    if not _SOURCES:
+        return None
     base = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("sofc")
     folder = Path(base) / f"kernels-{_surroundings()}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-            return None
-    except OSError:
+        status = folder.stat()
+        if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & OTHERS_WRITE):
+            raise PermissionError(f"others may write to {folder}")
+    except OSError as error:
+        _warn(error)
         return None
     return folder
 
 
+def _warn(error: OSError) -> None:
+    warnings.warn(
+        f"compiled kernels cannot be kept, so they will be compiled again ({error}); {CACHE_VARIABLE} names a folder",
+        stacklevel=2,
+    )
+
+
 def _surroundings() -> str:
-    """Digest of what every kernel depends on: their sources, the compiler and what it is told, the machine."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    """Digest of what every kernel depends on: sources, the compiler and what it is told, the machine.
+
+    numba is not asked for its version, which would mean importing it: each has an llvmlite of its own.
+    """
     told = sorted(item for item in os.environ.items() if item[0].startswith(COMPILER_VARIABLES))
-    digest.update(repr((told, *processor())).encode())
-    return digest.hexdigest()[:16]
+    versions = platform.python_version(), np.__version__, processor()
+    return hashlib.sha256(_SOURCES + repr((told, versions)).encode()).hexdigest()[:16]

@@ -164,14 +164,14 @@ def encode_numbers(values: Array, above: Array) -> bytes:
     and of the number ``above[index]`` (int64, -1 for none); the bits below the leading one follow at even odds.
     """
     output = np.zeros(64 + 6 * values.size, np.uint8)
-    size = _write_numbers(values, above, _number_trees(), fresh_state(NUMBER_CLASSES), output)
+    size = write_numbers(values, above, _number_trees(), fresh_state(NUMBER_CLASSES), output)
     return output[:size].tobytes()
 
 
 def decode_numbers(data: bytes, above: Array) -> Array:
     """The numbers again (int64), as many as ``above`` has. What they are if ``data`` is damaged is not defined."""
     values = np.zeros(above.size, np.int64)
-    _read_numbers(np.frombuffer(data, np.uint8), above, _number_trees(), fresh_state(NUMBER_CLASSES), values)
+    read_numbers(np.frombuffer(bytearray(data), np.uint8), above, _number_trees(), fresh_state(NUMBER_CLASSES), values)
     return values
 
 
@@ -265,7 +265,7 @@ def _bit_length(value: Integer) -> Integer:
 
 
 @kernel
-def _write_numbers(values: Array, above: Array, trees: Array, state: Array, output: Array) -> Integer:
+def write_numbers(values: Array, above: Array, trees: Array, state: Array, output: Array) -> Integer:
     """Returns the byte count; six bytes for each number and 64 more are always enough."""
     _start_encoder(state)
     for index in range(values.size):
@@ -280,7 +280,7 @@ def _write_numbers(values: Array, above: Array, trees: Array, state: Array, outp
 
 
 @kernel
-def _read_numbers(data: Array, above: Array, trees: Array, state: Array, values: Array) -> Integer:
+def read_numbers(data: Array, above: Array, trees: Array, state: Array, values: Array) -> Integer:
     """The numbers again into ``values`` (int64)."""
     _start_decoder(data, state)
     for index in range(values.size):

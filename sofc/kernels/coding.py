@@ -6,9 +6,11 @@ Q: signed of 32 and 64 bits), ``q`` for an integer, ``?`` for a truth value, ``*
 
 from __future__ import annotations
 
-import multiprocessing
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,8 +53,8 @@ def _groups() -> Iterator[list[Signature]]:
         (arithmetic.decode_detail, "B1 I2 I2 q I1 I1 I2 B2 q q q q q I2 q q Q1", ()),
         (arithmetic.detail_tables, "I2 I2 I1 I1 I2 B2 q q q q q I1 I1", ()),
         (arithmetic.encode_symbols, "I1 I1 I2 q q q Q1 B1", ()),
-        (arithmetic._write_numbers, "Q1 Q1 I2 Q1 B1", ()),
-        (arithmetic._read_numbers, "B1 Q1 I2 Q1 Q1", ()),
+        (arithmetic.write_numbers, "Q1 Q1 I2 Q1 B1", ()),
+        (arithmetic.read_numbers, "B1 Q1 I2 Q1 Q1", ()),
         (arithmetic.fill_classes, "I2 q q B2", ()),
         (arithmetic.fill_loudness, "I2 q I2", ()),
         (arithmetic.fill_reference_activity, "I2 I1 I2", ()),
@@ -111,12 +113,30 @@ def are_compiled() -> bool:
 
 
 def compile_coding_kernels(workers: int) -> None:
-    """Compile them in so many processes, but for those on disk."""
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as crew:
-        for _ in crew.map(_prepare, range(len(coding_kernels()))):
-            pass
+    """Compile them in so many processes, but for those on disk. What is left undone is compiled when it is needed."""
+    with tempfile.TemporaryDirectory() as claims:
+        # Not multiprocessing: its processes run the program again that this one runs.
+        command = [sys.executable, "-m", "sofc.kernels.coding", claims]
+        crew = [subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) for _ in range(workers)]
+        try:
+            for process in crew:
+                process.wait()
+        finally:
+            for process in crew:
+                process.kill()
+                process.wait()
 
 
-def _prepare(number: int) -> None:
-    for kernel, kinds in coding_kernels()[number]:
-        kernel.prepare(kinds)
+def _compile_what_is_left(claims: Path) -> None:
+    """Compile the groups that no other process has claimed by a file of the group's number."""
+    for number, group in enumerate(coding_kernels()):
+        try:
+            (claims / str(number)).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        for kernel, kinds in group:
+            kernel.prepare(kinds)
+
+
+if __name__ == "__main__":
+    _compile_what_is_left(Path(sys.argv[1]))

@@ -102,7 +102,8 @@ def train(
         replace(report, codebook=round(size * share / max(1, sum(shares))))
         for report, share in zip(reports, shares, strict=True)
     ]
-    return TrainingResult(codebook, TrainingReport(tuple(reports), size))
+    holds_patches = any(model.coder == CODER_IDS["shape"] for model in codebook.models)
+    return TrainingResult(codebook, TrainingReport(tuple(reports), size, holds_patches))
 
 
 COUNTER_BYTES = 1_000_000

@@ -56,13 +56,15 @@ class ModelReport:
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """All models of a codebook, and its size in bytes."""
+    """All models of a codebook, its size in bytes, and whether parts of images can be seen in it."""
 
     models: tuple[ModelReport, ...]
     codebook: int
+    holds_patches: bool
 
     def lines(self) -> list[str]:
         """For people."""
         text = [line for model in self.models for line in model.lines()]
-        text.append("note: a codebook holds patches of its training images; pass it on only where they may go")
+        if self.holds_patches:
+            text.append("note: the codebook holds patches of its training images; pass it on only where they may go")
         return text

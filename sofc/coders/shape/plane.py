@@ -385,7 +385,7 @@ def decode_plane(
         divisor, with_shapes = (number >> 1) + 1, number & 1
     if pairs > rows * width or divisor > MAX_DIVISOR:
         raise FormatError("the head of a shape stream claims more than the plane can hold")
-    data = np.frombuffer(stream, np.uint8)[start:]
+    data = np.frombuffer(bytearray(stream), np.uint8)[start:]
     folded, covered = np.zeros((rows, width), np.int32), np.zeros((rows, width), np.uint8)
     result = np.zeros(1, np.int64)
     code = model.code if with_shapes else model.single_code
