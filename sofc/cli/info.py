@@ -55,7 +55,7 @@ def _print(console: Console, overview: Overview) -> None:
     for run in overview.runs:
         head = run.header
         samples = head.format
-        which = f"image {run.first}" if run.images == 1 else f"images {run.first}-{run.first + run.images - 1}"
+        which = f"image {run.first}" if run.images <= 1 else f"images {run.first}-{run.first + run.images - 1}"
         height = run.height if run.height is not None else "unknown"
         meaning = "" if samples.meaning == 0 else f" ({samples.meaning.name.lower().replace('_', '+')})"
         declared = "" if samples.declared_bits == samples.coded_bits else f", {samples.declared_bits} declared"
@@ -65,7 +65,8 @@ def _print(console: Console, overview: Overview) -> None:
         )
     parts = [count_of(overview.bands, "band"), count_of(overview.groups, "group")]
     parts = [part for part, number in zip(parts, (overview.bands, overview.groups), strict=True) if number]
-    say(f"  {' and '.join(parts) or 'no samples'}, coded with {', '.join(overview.models_used()) or 'nothing'}")
+    used = ", ".join(overview.models_used())
+    say(f"  {' and '.join(parts)}, coded with {used}" if parts else "  no samples")
     for codebook in overview.codebooks:
         say(f"  codebook {codebook.name!r}, id {codebook.id.hex()}: {codebook.where}")
     for item in overview.metadata:
