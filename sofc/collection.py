@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -21,19 +22,61 @@ def sample_size(array: Array) -> int:
     return (array.size + 7) // 8 if array.dtype == np.bool_ else array.nbytes
 
 
+RUN = "\r"
+"""Separates, in a line that stands for several names, what all begin with, the first number, how many names there are,
+and what all end with."""
+SHORTEST_RUN = 3
+MOST_NAMES = 1 << 20
+"""Names that runs may stand for, all together: what a few bytes may make a decoder allocate."""
+
+
 def names_metadata(names: Sequence[str]) -> Metadata:
-    """The metadata item that keeps the images' names; what is not UTF-8 in them becomes question marks."""
+    """The metadata item that keeps the images' names; what is not UTF-8 in them becomes question marks.
+
+    Raises UsageError for a name with a line break.
+    """
     for name in names:
-        if "\n" in name or "\r" in name:
+        if "\n" in name or RUN in name:
             raise UsageError(f"a name with a line break cannot be kept: {name!r}")
-    return Metadata(MetadataKind.NAMES, "", "\n".join(names).encode("utf-8", "replace"))
+    return Metadata(MetadataKind.NAMES, "", "\n".join(_lines(names)).encode("utf-8", "replace"))
+
+
+def _lines(names: Sequence[str]) -> Iterator[str]:
+    """The names, runs of those that count up in their last number as one line."""
+    first = 0
+    while first < len(names):
+        found = re.fullmatch(r"(.*?)([0-9]{1,9})([^0-9]*)", names[first], re.DOTALL)
+        count = 1
+        if found is not None:
+            before, number, after = found.groups()
+            while first + count < len(names) and names[first + count] == before + _counted(number, count) + after:
+                count += 1
+        if found is not None and count >= SHORTEST_RUN and len(names) <= MOST_NAMES:
+            yield RUN.join((before, number, str(count), after))
+        else:
+            yield from names[first : first + count]
+        first += count
+
+
+def _counted(first: str, step: int) -> str:
+    """The number so many steps after the first, with as many digits at least."""
+    return str(int(first) + step).zfill(len(first))
 
 
 def names_in(metadata: Iterable[Metadata]) -> list[str]:
     """The images' names that a file keeps; empty where it keeps none. They come from the file: trust none of them."""
     for item in metadata:
         if item.kind == MetadataKind.NAMES:
-            return item.value.decode("utf-8", "replace").split("\n")
+            names: list[str] = []
+            room = MOST_NAMES
+            for line in item.value.decode("utf-8", "replace").split("\n"):
+                found = re.fullmatch(r"([^\r]*)\r([0-9]{1,9})\r([0-9]{1,7})\r([^\r]*)", line)
+                if found is None or int(found[3]) > room:
+                    names.append(line)
+                else:
+                    room -= int(found[3])
+                    names += [found[1] + _counted(found[2], step) + found[4] for step in range(int(found[3]))]
+            return names
     return []
 
 

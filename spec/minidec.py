@@ -252,8 +252,8 @@ PLACES |= dict.fromkeys("CRK", "CRKH")
 
 BUILT_IN = {  # first bytes of their SHA-256 (3.2)
     1: "b8a74ddaeea789e6bd5d6b2beba879ed",
-    2: "36d6b28e9642ef268544c57bd89d59a6",
-    3: "76fbae7273764b63602607c1c098fa1d",
+    2: "2586701bb9934d9598ae221a98ec3e90",
+    3: "c90bbc9cf698270f0cb55b06977595ce",
 }
 
 
@@ -1400,7 +1400,7 @@ def read_context_counters(data: bytes, block_bits: list[int], used: int) -> Coun
             d = sets[i % 8]
             before = adaptive(d, before)
             if before:
-                counters[i] = read_state(adaptive, d, 124, (2, 5, 10, 20))
+                counters[i] = read_state(adaptive, d, 124, (2, 6, 20, 60))
         out.append(counters)
     return out
 

@@ -16,11 +16,14 @@ from helpers import chunks_of, file_of
 import sofc
 from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_builtin
 from sofc.coders.bands import PIECE, cut_piece
-from sofc.coders.registry import choose_models, coder_for
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, coder_for
+from sofc.coders.transforms import CHAIN, LATTICE
 from sofc.container import schema
 from sofc.container.chunks import frame_chunk
 from sofc.container.registered import NUMBERS, REGISTERED
 from sofc.image import PixelFormat
+from sofc.training.general import EFFORTS, FEW, companions
+from sofc.training.survey import Kind
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
 RANDOM = np.random.default_rng(9)
@@ -146,11 +149,46 @@ def test_parts_are_joined_at_the_nearest_efforts() -> None:
 def test_the_piece_on_which_models_are_compared() -> None:
     planes = [np.arange(512 * 512, dtype=np.int32).reshape(512, 512) + k for k in range(2)]
     piece, height = cut_piece(planes, 512)
-    assert all(part.size == PIECE for part in piece) and height == 32
-    tops, lefts = np.divmod(piece[0][::32, 0], 512)
+    assert all(part.size == PIECE for part in piece) and height == 64
+    tops, lefts = np.divmod(piece[0][::64, 0], 512)
     assert not (tops % 8).any() and not (lefts % 8).any()
     assert len(set(tops)) == len(set(lefts)) == len(tops)
     small, height = cut_piece([plane[:, :32] for plane in planes], 64)
     assert height == 64 and small[0].shape == (512, 32)
     group, height = cut_piece([plane.reshape(-1, 16) for plane in planes], 16)
     assert height == 16 and group[0].shape == (PIECE // 16, 16)
+
+
+def test_trained_codebooks_take_companions_along() -> None:
+    """Models for slices with any number of images; those for single images with few."""
+    kind = Kind(1, 8)
+    many, _ = companions(kind, FEW)
+    assert {model.transform for model in many} == {CHAIN.id}
+    assert [model.effort for model in many] == list(EFFORTS)
+    few, sections = companions(kind, FEW - 1)
+    assert len(few) > len(many)
+    for model in few:
+        codebook = sofc.Codebook("few", (model,), tuple(sections))
+        coder_for(codebook, FIRST_CODEBOOK_MODEL, PixelFormat(1, 8, 8))
+    on_lattice, _ = companions(Kind(3, 8, lattice=True), 1)
+    assert {model.transform for model in on_lattice} == {LATTICE.id}
+    off_lattice, _ = companions(Kind(3, 8), 1)
+    assert off_lattice and LATTICE.id not in {model.transform for model in off_lattice}
+    assert companions(Kind(3, 8), FEW) == ([], [])
+    assert companions(Kind(1, 1), 1) == ([], [])
+
+
+def test_of_close_models_the_smaller_is_used() -> None:
+    """A trained codebook's file is as small as with its best model alone, where a piece cannot tell."""
+    rng = np.random.default_rng(5)
+    images = [np.clip(rng.normal(120, 9, (48, 40)).cumsum(axis=0) / 9 % 256, 0, 255).astype(np.uint8) for _ in range(3)]
+    codebook = sofc.train(images, name="close", held_out=0).codebook
+    pixel_format = PixelFormat(1, 8, 8)
+    numbers = [number for number in choose_models(codebook, pixel_format, None, 5) if number >= FIRST_CODEBOOK_MODEL]
+    assert len(numbers) > 2
+    sizes = []
+    for number in numbers:
+        model = codebook.models[number - FIRST_CODEBOOK_MODEL]
+        alone = sofc.Codebook("close", (model,), codebook.sections)
+        sizes.append(len(sofc.encode(images[0], codebook=alone)))
+    assert len(sofc.encode(images[0], codebook=codebook)) == min(sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import pickle
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ import sofc
 from sofc.codebook import Codebook
 from sofc.coders import energy
 from sofc.coders.base import PlaneRange
+from sofc.coders.context import history, section
 from sofc.coders.context.coder import ContextCoder, PlaneModel, Surroundings, find_grid, learn_plane, surroundings
 from sofc.coders.context.plan import EFFORTS, PlanePlan, PlaneState, Prediction, context_table, neutral_mixers
 from sofc.coders.context.section import (
@@ -908,26 +910,112 @@ def test_plans_come_back(seed, plane):
     assert pack_plan(again) == data
 
 
-@given(SEEDS, st.integers(1, 3), st.integers(0, 3))
-def test_counters_come_back_about(seed, contexts, least_seen):
-    """What was seen often enough starts near where it was, all else neutral; the second time nothing changes."""
+@given(SEEDS, st.integers(1, 3), st.sampled_from([0, 0.1, 0.9]))
+def test_counters_come_back(seed, contexts, density):
+    """Symbols stand for their chance and for how much was seen, 0 for neutral; fewer contexts are the first."""
     rng = np.random.default_rng(seed)
     blocks = np.concatenate([[0], np.cumsum(1 << rng.integers(4, 7, contexts))])
-    counters = random_counters(rng, int(blocks[-1]))
-    rare = rng.integers(0, 2, int(blocks[-1])).repeat(mixing.BLOCK).astype(bool)
-    counters[rare] &= np.uint32(0xFFFFFFFC)  # Whole blocks that were never seen among others.
-    counters[rare & (rng.integers(0, 9, counters.size) > 0)] &= np.uint32(0xFFFFFC00)
-    data = pack_counters(counters, blocks, least_seen)
-    again = unpack_counters(data, blocks, contexts)
-    seen = (counters & 1023) >= max(1, least_seen)
-    assert ((again == (1 << 21) << 10) | seen).all()
-    stretched = mixing.STRETCH[np.stack([counters, again]).astype(np.int64) >> 20]
-    # Half a step of the 32 chances, and what the table of 4096 entries rounds.
-    near = seen & (abs(stretched[0]) <= 1200)
-    assert abs(stretched[0] - stretched[1])[near].max(initial=0) <= 62 + 8
-    assert pack_counters(again, blocks, 1) == data or not (again & 1023)[seen].all()
+    size = int(blocks[-1]) * mixing.BLOCK
+    symbols = (rng.integers(1, 129, size) * (rng.random(size) < density)).astype(np.uint8)
+    again = unpack_counters(pack_counters(symbols, blocks), blocks, contexts)
+    for symbol, counter in zip(symbols.tolist(), again.tolist(), strict=True):
+        chance = TABLES[1][124 * ((symbol - 1) >> 2) - 1922 + 2815]
+        assert counter == ((chance << 16) + (2, 6, 20, 60)[(symbol - 1) & 3] if symbol else 1 << 31)
     for used in range(1, contexts + 1):
-        np.testing.assert_array_equal(unpack_counters(data, blocks, used), again[: blocks[used] * mixing.BLOCK])
+        kept = blocks[used] * mixing.BLOCK
+        np.testing.assert_array_equal(unpack_counters(pack_counters(symbols, blocks), blocks, used), again[:kept])
+
+
+# What counters start with.
+
+
+def evolved(chances, bits, rng):
+    """Counters (len(chances),), from neutral, after so many bits each, 1 with the chance given."""
+    counters = np.full(len(chances), 1 << 31, np.int64)
+    for k, (chance, count) in enumerate(zip(chances, bits, strict=True)):
+        for bit in rng.random(count) < chance:
+            seen, value = counters[k] & 1023, counters[k] >> 10
+            value += ((0x3FFFFF if bit else 0) - value) * mixing.RATE[seen] >> 16
+            counters[k] = value << 10 | min(255, seen + 1)
+    return counters.astype(np.uint32)
+
+
+@given(st.integers(0, 4), st.integers(0, 31), st.integers(0, 255), st.integers(0, 255))
+def test_lengths_are_those_of_a_beta_binomial_model(start, chance, ones, zeros):
+    """Against the closed form; and what a counter that starts so takes bit by bit is about the same."""
+    assume(ones + zeros <= 255)
+    evidence = [0.6, 2.6, 6.6, 20.6, 60.6][start]
+    share = section.CHANCES[chance] / 65536 if start else 0.5
+    first, second = evidence * share, evidence * (1 - share)
+
+    def beta(x, y):
+        return math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)
+
+    expected = (beta(first, second) - beta(first + ones, second + zeros)) / math.log(2)
+    (found,) = history.code_lengths(*(np.array([k]) for k in (start, chance, ones, ones + zeros)))
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_counters_are_kept_where_images_agree():
+    """Sure where the chance is the same in all images, unsure where it varies, neutral where it is anything."""
+    rng = np.random.default_rng(0)
+    blocks = np.arange(0, 80, 16)
+    past = history.History(blocks)
+    size = 64 * mixing.BLOCK
+    part = np.arange(size) // (16 * mixing.BLOCK)
+    for _ in range(12):
+        varied = np.clip(0.9 + 0.08 * rng.standard_normal(size), 0.01, 0.99)
+        wild = rng.choice([0.01, 0.99], size)
+        chances = np.select([part == 0, part == 1, part == 2], [0.9, varied, wild], 0.5)
+        past.add(evolved(chances, np.where(part == 3, 0, 40), rng))
+    starts = past.starts()
+    seen = (starts.symbols.astype(int) - 1) & 3
+    kept = starts.symbols > 0
+    assert kept[part < 2].all()
+    assert seen[part == 0].mean() > seen[part == 1].mean() + 0.5
+    assert kept[part == 2].mean() < 0.1
+    assert not kept[part == 3].any()
+    chance = section.CHANCES[(starts.symbols[part == 0].astype(int) - 1) >> 2] / 65536
+    assert abs(chance - 0.9).mean() < 0.03
+    some = starts.worth(float(np.median(starts.gains[kept])))
+    assert 0 < np.count_nonzero(some.symbols) < np.count_nonzero(starts.symbols)
+    assert all(not fold[some.symbols == 0].any() for fold in some.folds)
+
+
+def test_folds_know_nothing_of_their_own_images():
+    """Two images that say the opposite: each fold starts as the other's image says."""
+    blocks = np.array([0, 16])
+    past = history.History(blocks)
+    rng = np.random.default_rng(0)
+    ones, zeros = np.full(128, 0.97), np.full(128, 0.03)
+    half = np.arange(128) < 64
+    for number in range(8):
+        # The second half of the counters agrees in all images, so that starting them pays.
+        past.add(evolved(np.where(half, ones if number % 2 else zeros, ones), np.full(128, 30), rng))
+    starts = past.starts()
+    alike = (starts.symbols > 0) & ~half
+    assert alike.any()
+    chances = [section.CHANCES[np.maximum(0, fold.astype(int) - 1) >> 2] / 65536 for fold in starts.folds]
+    for chance in chances:
+        assert chance[alike].min() > 0.8
+    opposite = half & (starts.symbols > 0)
+    assert (chances[0][opposite] > 0.8).all() and (chances[1][opposite] < 0.2).all()
+
+
+def test_a_seen_image_helps_once_others_agree():
+    """Of counters alike that were seen in one image, those are kept whose kind proved right before."""
+    rng = np.random.default_rng(3)
+    blocks = np.array([0, 64])
+    steady, erratic = history.History(blocks), history.History(blocks)
+    for number in range(6):
+        shared = np.arange(512) < 384
+        met = shared | (np.arange(512) // 8 % 6 == number)
+        bits = np.where(met, 20, 0)
+        steady.add(evolved(np.full(512, 0.95), bits, rng))
+        erratic.add(evolved(rng.choice([0.05, 0.95], 512), bits, rng))
+    once = np.arange(512) >= 384
+    assert np.count_nonzero(steady.starts().symbols[once]) > 100
+    assert np.count_nonzero(erratic.starts().symbols[once]) == 0
 
 
 @settings(max_examples=FEW)

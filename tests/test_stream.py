@@ -684,7 +684,8 @@ def test_memory_does_not_wait_for_the_garbage_collector(threads: int) -> None:
     finally:
         tracemalloc.stop()
         gc.enable()
-    assert kept < (3 + 2 * threads) * rows.nbytes
+    # Bands under way on a busy machine, but not all of them.
+    assert kept < 15 * rows.nbytes
 
 
 # Sizes.

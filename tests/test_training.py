@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import sofc
 from sofc.codebook import Codebook
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.training import CoderTraining, Pass
@@ -321,3 +322,24 @@ def test_held_out_figures_are_file_sizes() -> None:
     assert report.coded == len(data)
     assert report.raw == 40 * 48
     assert f"{report.coded} coded" in result.codebook.provenance
+
+
+def test_values_are_numbered_in_training_where_that_pays() -> None:
+    """Slices with padding far below the rest: the model is for numbers of values, as they will be coded."""
+    rng = np.random.default_rng(2)
+    images = []
+    for number in range(6):
+        rows, columns = np.mgrid[:40, :48]
+        image = (900 + 40 * np.sin(rows / 7 + number) + 30 * np.cos(columns / 9) + rng.normal(0, 3, (40, 48))).astype(
+            np.int16
+        )
+        image[(rows - 20) ** 2 + (columns - 24) ** 2 > 380] = -2000
+        images.append(image)
+    sizes = []
+    for by_value in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            if not by_value:
+                patch.setattr("sofc.training.survey.by_value", lambda planes, pixel_format: planes)
+            codebook = train(images[:-1], name="slices", coder="static", held_out=0).codebook
+        sizes.append(len(sofc.encode(images[-1], codebook=codebook, effort=1)))
+    assert sizes[0] < 0.95 * sizes[1]

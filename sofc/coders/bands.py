@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
-from sofc.coders.base import Plane
+from sofc.coders.base import Coder, Plane, PlaneRange
 from sofc.coders.mapping import Mapped, Mapping, mapped, read_table
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, coder_for
-from sofc.coders.transforms import NONE
+from sofc.coders.transforms import NONE, Transform
 from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
 
@@ -24,8 +24,10 @@ Samples = npt.NDArray[Any]
 
 PIECE, PIECE_SHARE = 1 << 14, 16
 """Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
-TILE = 32
+TILE = 64
 RUN = 4
+CLOSE = 1.1
+"""How much larger the piece may be of the second model that is tried in full."""
 
 
 def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
@@ -72,31 +74,17 @@ def encode_band(
 ) -> tuple[int, int, tuple[bytes, ...], int]:
     """Code samples that lie in the format's range: the model used, the check, the streams and the mapping.
 
-    ``choose`` gives the models for a format and a number of images, best first. The first whose transform suits the
-    samples is used, else the last; where the codebook is built in or the samples may be mapped, the one that codes a
-    piece of them smallest, mapped or not. Where raw is smaller, raw is used. ``verify`` decodes the result and raises
-    SofcError if it is not what went in.
+    ``choose`` gives the models for a format and a number of images, best first; the last suits any. Of several models
+    of the codebook, and of the samples and their mappings, those are used that code a piece of the samples smallest;
+    but of the two best models of a trained codebook the better on all samples. Where raw is smaller, raw is used.
+    ``verify`` decodes the result and raises SofcError if it is not what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     check = zlib.crc32(sample_bytes(samples, pixel_format))
-    view = Mapped(Mapping.NONE, pixel_format, planes, ())
-    models: Sequence[int] = choose(pixel_format, rows // image_rows)
-    if codebook is not None:
-        builtin = is_builtin(codebook)
-        # What a trained codebook learned of the relation between components does not hold for numbers in tables.
-        views = list(mapped(planes, pixel_format)) if builtin or len(planes) == 1 else [view]
-        if builtin or len(views) > 1:
-            view, model = smallest(views, codebook, choose, image_rows)
-            models = (model,)
-    for model in models:
-        transform, coder = coder_for(codebook, model, view.format)
-        transformed = transform.forward(view.planes)
-        if transform.suits(transformed):
-            break
-    ranges = transform.ranges(view.format.components, view.format.coded_bits)
-    streams = (*view.table, *coder.encode(transformed, ranges, image_rows))
-    mapping = view.mapping
+    coded = [(way, way.streams(image_rows)) for way in _ways(planes, pixel_format, codebook, choose, image_rows)]
+    way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
+    model, mapping = way.model, way.view.mapping
     raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)
     if sum(map(len, streams)) > raw_size:
         model, mapping = RAW_MODEL, Mapping.NONE
@@ -119,34 +107,78 @@ def encode_band(
     return model, check, streams, mapping
 
 
-def smallest(
-    views: Sequence[Mapped],
-    codebook: Codebook,
+class _Way(NamedTuple):
+    """A way to code planes: a view of them, and a model for it."""
+
+    view: Mapped
+    model: int
+    transform: Transform
+    coder: Coder
+
+    def streams(self, image_rows: int) -> tuple[bytes, ...]:
+        """The streams of the table, if any, and of all planes."""
+        planes = self.transform.forward(self.view.planes)
+        return (*self.view.table, *self.coder.encode(planes, self._ranges, image_rows))
+
+    def size(self, image_rows: int) -> float:
+        """About their bytes, judged by a piece."""
+        piece, piece_rows = cut_piece(self.view.planes, image_rows)
+        streams = self.coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
+        share = piece[0].size / self.view.planes[0].size
+        return sum(map(len, self.view.table)) + sum(map(len, streams)) / share
+
+    @property
+    def _ranges(self) -> list[PlaneRange]:
+        return self.transform.ranges(self.view.format.components, self.view.format.coded_bits)
+
+
+def _ways(
+    planes: list[Plane],
+    pixel_format: PixelFormat,
+    codebook: Codebook | None,
     choose: Callable[[PixelFormat, int], Sequence[int]],
     image_rows: int,
-) -> tuple[Mapped, int]:
-    """The view of the planes and the model that seem to code them smallest, judged by a piece; the first of equals."""
-    best: tuple[float, Mapped, int] | None = None
-    for view in views:
-        piece, piece_rows = cut_piece(view.planes, image_rows)
-        share = piece[0].size / view.planes[0].size
-        for model in choose(view.format, len(view.planes[0]) // image_rows):
-            if best is not None and model < FIRST_CODEBOOK_MODEL and not is_builtin(codebook):
+) -> list[_Way]:
+    """The ways to code planes that are worth trying in full."""
+    view = Mapped(Mapping.NONE, pixel_format, planes, ())
+    images = len(planes[0]) // image_rows
+    everything = codebook is not None and is_builtin(codebook)
+    # What a trained codebook learned of the relation between components does not hold for numbers in tables.
+    views = list(mapped(planes, pixel_format)) if everything or (codebook and len(planes) == 1) else [view]
+    rivals = [way for view in views for way in _suitable(view, codebook, choose(view.format, images), image_rows)]
+    if len(rivals) == 1:
+        return rivals
+    sizes = [rival.size(image_rows) for rival in rivals]
+    order = sorted(range(len(rivals)), key=sizes.__getitem__)
+    best = rivals[order[0]]
+    if everything:
+        return [best]
+    # In a piece, little is learned: what a model learns as it goes shows in full only.
+    second = next((k for k in order if rivals[k].model != best.model), order[0])
+    return [best, rivals[second]] if sizes[second] <= CLOSE * sizes[order[0]] and second != order[0] else [best]
+
+
+def _suitable(view: Mapped, codebook: Codebook | None, models: Sequence[int], image_rows: int) -> list[_Way]:
+    """The ways to code a view: with all models whose transforms suit it, where the codebook is built in.
+
+    Without a codebook with the first such model; with another codebook, with its own, and where one with a narrow
+    transform suits, not with wide ones. The last model suits anything.
+    """
+    piece, _ = cut_piece(view.planes, image_rows)
+    found: list[_Way] = []
+    for model in models:
+        transform, coder = coder_for(codebook, model, view.format)
+        if found and (codebook is None or not is_builtin(codebook)):
+            narrow = found[0].transform.bits is not None
+            if model < FIRST_CODEBOOK_MODEL or (narrow and transform.bits is None):
                 continue
-            transform, coder = coder_for(codebook, model, view.format)
-            transformed = transform.forward(piece)
-            if not transform.suits(transformed):
-                continue
-            ranges = transform.ranges(view.format.components, view.format.coded_bits)
-            size = sum(map(len, view.table)) + sum(map(len, coder.encode(transformed, ranges, piece_rows))) / share
-            if best is None or size < best[0]:
-                best = size, view, model
-    assert best is not None, "a neutral model suits any planes"
-    return best[1], best[2]
+        if transform.suits(transform.forward(piece)):
+            found.append(_Way(view, model, transform, coder))
+    return found
 
 
 def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
-    """Tiles of at most 32 x 32 samples from all over the planes, one below the other, and their height.
+    """Tiles of at most 64 x 64 samples from all over the planes, one below the other, and their height.
 
     They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves; of several
     images RUN that follow each other give theirs from the same place. Planes of at most PIECE samples are given back

@@ -53,6 +53,12 @@ def mapped(planes: Sequence[Plane], pixel_format: PixelFormat) -> Iterator[Mappe
         yield found
 
 
+def by_value(planes: list[Plane], pixel_format: PixelFormat) -> list[Plane]:
+    """The numbers of one component's values where that promises something, else the planes as they are."""
+    found = _by_value(planes, pixel_format) if len(planes) == 1 else None
+    return planes if found is None else found.planes
+
+
 def _by_value(planes: Sequence[Plane], pixel_format: PixelFormat) -> Mapped | None:
     """None unless an eighth of the values between the least and the greatest is missing."""
     size = 1 << pixel_format.coded_bits

@@ -9,7 +9,7 @@ from sofc.container.records import CodebookReference
 
 REGISTERED = {
     1: CodebookReference(bytes.fromhex("b8a74ddaeea789e6bd5d6b2beba879ed"), "binary"),
-    2: CodebookReference(bytes.fromhex("36d6b28e9642ef268544c57bd89d59a6"), "common"),
-    3: CodebookReference(bytes.fromhex("76fbae7273764b63602607c1c098fa1d"), "deep"),
+    2: CodebookReference(bytes.fromhex("2586701bb9934d9598ae221a98ec3e90"), "common"),
+    3: CodebookReference(bytes.fromhex("c90bbc9cf698270f0cb55b06977595ce"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

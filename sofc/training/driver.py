@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,16 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.coders.bands import to_planes
 from sofc.coders.base import Plane
+from sofc.coders.mapping import by_value
 from sofc.coders.registry import CODER_IDS
 from sofc.coders.training import CoderTraining, Pass, Task
-from sofc.coders.transforms import TRANSFORMS, Transform
+from sofc.coders.transforms import TRANSFORMS
 from sofc.container.records import Model, Section
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.io import header_for
+from sofc.training.general import companions
 from sofc.training.held_out import coded_size, split
 from sofc.training.recipes import Recipe, knows_lattice, recipes, start_training
 from sofc.training.report import ModelReport, TrainingReport
@@ -88,12 +90,12 @@ def train(
     if settings.counter_bytes is None and len(collections) > 1:
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
     trained = [_train_kind(collection, settings, crew) for collection in collections]
-    draft = _assemble(name, collections, trained, "")
+    draft = _assemble(name, collections, trained, "", coder is None)
     reports = [
         _report(collection, results, draft, settings, crew)
         for collection, results in zip(collections, trained, strict=True)
     ]
-    codebook = _assemble(name, collections, trained, _provenance(facts, settings, reports))
+    codebook = _assemble(name, collections, trained, _provenance(facts, settings, reports), coder is None)
     size = len(codebook.to_bytes())
     shares = [
         sum(len(section.data) for result in results for section in result.training.sections()) for results in trained
@@ -109,7 +111,7 @@ def train(
 COUNTER_BYTES = 1_000_000
 """Bytes of a codebook that the trained counters of several kinds of images take together at most."""
 
-FEW = 8
+FEW_OFF_LATTICE = 8
 """Fewer images than this off the colour lattice are helped out with images on it: they are of one collection."""
 
 
@@ -117,10 +119,18 @@ def _members(kind: Kind, pairs: list[tuple[ImageSource, Facts]]) -> list[tuple[I
     """The images that a kind's models are trained on."""
     members = [pair for pair in pairs if pair[1].kind == kind]
     related = [pair for pair in pairs if pair[1].kind == replace(kind, lattice=True)]
-    if not kind.lattice and related and len(members) < FEW:
-        wanted = FEW - len(members)
+    if not kind.lattice and related and len(members) < FEW_OFF_LATTICE:
+        wanted = FEW_OFF_LATTICE - len(members)
         members += related[:: -(-len(related) // wanted)]
     return members
+
+
+class Treatment(NamedTuple):
+    """What is done to an image's planes before a coder sees them: whether values are numbered, and then the transform
+    of this number."""
+
+    transform: int
+    by_value: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ class ShardWork:
     """A pass's task over a shard of image sources. Picklable; loads one image at a time."""
 
     task: Task
-    transform: int
+    treatment: Treatment
 
     def __call__(self, sources: Sequence[ImageSource]) -> Any:
         """The task's statistics of the shard."""
@@ -138,7 +148,10 @@ class ShardWork:
         for source in sources:
             array, declared_bits, meaning = load(source)
             pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
-            yield TRANSFORMS[self.transform].forward(to_planes(array, pixel_format))
+            planes = to_planes(array, pixel_format)
+            if self.treatment.by_value:
+                planes = by_value(planes, pixel_format)
+            yield TRANSFORMS[self.treatment.transform].forward(planes)
 
 
 @dataclass(frozen=True)
@@ -146,11 +159,11 @@ class SampleWork:
     """A pass's task over a fixed sample of images. Picklable."""
 
     images: tuple[ImageSource, ...]
-    transform: int
+    treatment: Treatment
 
     def __call__(self, task: Task) -> Any:
         """The task's statistics of the sample."""
-        return ShardWork(task, self.transform)(self.images)
+        return ShardWork(task, self.treatment)(self.images)
 
 
 @dataclass(frozen=True)
@@ -187,10 +200,11 @@ class _Crew:
 
 @dataclass(frozen=True)
 class _Collection:
-    """The images of one kind, mined and held out."""
+    """The images of one kind, mined and held out; ``sparse``: whether any of them lacks values worth closing up."""
 
     kind: Kind
     max_bits: int
+    sparse: bool
     mined: list[ImageSource]
     pixels: list[int]
     held_out: list[ImageSource]
@@ -209,6 +223,7 @@ class _Collection:
         return cls(
             kind,
             kind.bits if kind.bits < 16 else max(fact.coded_bits for _, fact in members),
+            any(fact.sparse for _, fact in used),
             mined,
             [fact.pixels for _, fact in used],
             [members[position][0] for position in sorted(apart)],
@@ -245,7 +260,7 @@ class _Trained:
     """One recipe's result."""
 
     coder: str
-    transform: Transform
+    transform: int
     training: CoderTraining
 
 
@@ -257,18 +272,19 @@ def _train_kind(collection: _Collection, settings: _Settings, crew: _Crew) -> li
     """All models for one kind of image."""
     trained = []
     for recipe in recipes(settings.coder, collection.kind):
-        transform = _choose_transform(collection, recipe, settings, crew)
-        training = _start(collection, recipe, transform, settings)
+        treatment = _choose_treatment(collection, recipe, settings, crew)
+        training = _start(collection, recipe, treatment, settings)
         number = 1
         while (step := training.next_pass()) is not None:
             stage = f"{collection.kind}: {recipe.coder}, pass {number}"
-            training.merge(_run(step, collection, transform, stage, crew))
+            training.merge(_run(step, collection, treatment, stage, crew))
             number += 1
-        trained.append(_Trained(recipe.coder, transform, training))
+        trained.append(_Trained(recipe.coder, treatment.transform, training))
     return trained
 
 
-def _start(collection: _Collection, recipe: Recipe, transform: Transform, settings: _Settings) -> CoderTraining:
+def _start(collection: _Collection, recipe: Recipe, treatment: Treatment, settings: _Settings) -> CoderTraining:
+    transform = TRANSFORMS[treatment.transform]
     ranges = transform.ranges(collection.kind.components, collection.max_bits)
     ranges = ranges[: len(ranges) - transform.corrections]
     return start_training(
@@ -280,29 +296,33 @@ def _start(collection: _Collection, recipe: Recipe, transform: Transform, settin
     )
 
 
-def _choose_transform(collection: _Collection, recipe: Recipe, settings: _Settings, crew: _Crew) -> Transform:
-    """The transform under which a sample of the images costs least."""
-    if len(recipe.transforms) == 1:
-        return recipe.transforms[0]
+def _choose_treatment(collection: _Collection, recipe: Recipe, settings: _Settings, crew: _Crew) -> Treatment:
+    """The treatment under which a sample of the images costs least."""
+    treatments = [Treatment(transform.id) for transform in recipe.transforms]
+    if collection.sparse and recipe.coder != "shape":
+        treatments += [treatment._replace(by_value=True) for treatment in treatments]
+    if len(treatments) == 1:
+        return treatments[0]
     costs = []
-    for transform in recipe.transforms:
-        training = _start(collection, recipe, transform, settings)
+    for treatment in treatments:
+        training = _start(collection, recipe, treatment, settings)
         while training.cost() is None and (step := training.next_pass()) is not None:
-            stage = f"{collection.kind}: trying {transform.name}"
-            training.merge(_run(step._replace(samples=TRIAL_SAMPLES), collection, transform, stage, crew))
+            stage = f"{collection.kind}: trying {TRANSFORMS[treatment.transform].name}"
+            training.merge(_run(step._replace(samples=TRIAL_SAMPLES), collection, treatment, stage, crew))
         costs.append(training.cost() or float("inf"))
-    return recipe.transforms[int(np.argmin(costs))]
+    return treatments[int(np.argmin(costs))]
 
 
-def _run(step: Pass, collection: _Collection, transform: Transform, stage: str, crew: _Crew) -> Iterator[Any]:
+def _run(step: Pass, collection: _Collection, treatment: Treatment, stage: str, crew: _Crew) -> Iterator[Any]:
     if step.samples is None:
-        return crew.map(stage, ShardWork(step.tasks[0], transform.id), cut(collection.mined))
-    return crew.map(stage, SampleWork(collection.sample(step.samples), transform.id), step.tasks)
+        return crew.map(stage, ShardWork(step.tasks[0], treatment), cut(collection.mined))
+    return crew.map(stage, SampleWork(collection.sample(step.samples), treatment), step.tasks)
 
 
 def _assemble(
-    name: str, collections: Sequence[_Collection], trained: Sequence[Sequence[_Trained]], provenance: str
+    name: str, collections: Sequence[_Collection], trained: Sequence[Sequence[_Trained]], provenance: str, general: bool
 ) -> Codebook:
+    """All models in one codebook; ``general``: also the built-in ones that go with them."""
     sections: list[Section] = []
     models = []
     for collection, results in zip(collections, trained, strict=True):
@@ -313,13 +333,18 @@ def _assemble(
                 Model(
                     collection.kind.components,
                     collection.max_bits,
-                    result.transform.id,
+                    result.transform,
                     CODER_IDS[result.coder],
                     effort,
                     tuple(first + number for number in numbers),
                 )
                 for effort, numbers in result.training.models()
             ]
+        if general:
+            first = len(sections)
+            found, used = companions(collection.kind, len(collection.mined))
+            sections += used
+            models += [replace(model, sections=tuple(first + number for number in model.sections)) for model in found]
     return Codebook(name, tuple(models), tuple(sections), provenance)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sofc.coders.bands import sample_bytes, to_planes
+from sofc.coders.mapping import by_value
 from sofc.coders.transforms import LATTICE
 from sofc.collection import sample_size
 from sofc.image import PixelFormat
@@ -34,13 +35,15 @@ class Kind:
 
 @dataclass(frozen=True)
 class Facts:
-    """One image: its kind, the bits its samples need, its pixels, the bytes of all samples, and their SHA-256."""
+    """One image: its kind, the bits its samples need, its pixels, the bytes of all samples, their SHA-256, and whether
+    values are missing among those of its one component."""
 
     kind: Kind
     coded_bits: int
     pixels: int
     sample_bytes: int
     digest: bytes
+    sparse: bool
 
 
 def kind_of(pixel_format: PixelFormat) -> Kind:
@@ -59,7 +62,8 @@ def _facts(source: ImageSource) -> Facts:
     digest = hashlib.sha256(repr((array.shape, pixel_format.coded_bits, pixel_format.signed)).encode())
     digest.update(sample_bytes(array, pixel_format))
     kind = kind_of(pixel_format)
+    planes = to_planes(array, pixel_format)
     if LATTICE.accepts(pixel_format.components, pixel_format.coded_bits):
-        kind = replace(kind, lattice=LATTICE.suits(LATTICE.forward(to_planes(array, pixel_format))))
-    pixels = array.shape[0] * array.shape[1]
-    return Facts(kind, pixel_format.coded_bits, pixels, sample_size(array), digest.digest())
+        kind = replace(kind, lattice=LATTICE.suits(LATTICE.forward(planes)))
+    sparse = by_value(planes, pixel_format) is not planes
+    return Facts(kind, pixel_format.coded_bits, planes[0].size, sample_size(array), digest.digest(), sparse)

@@ -29,7 +29,7 @@ MIXER_STEP = 9
 
 CHANCES = np.array([mixing.SQUASH[s + mixing.STRETCH_LIMIT] for s in range(-1922, 1923, 124)], np.int64)
 """The 32 probabilities that a trained counter may start with, in 1/65536."""
-SEEN = np.array([2, 5, 10, 20], np.int64)
+SEEN = np.array([2, 6, 20, 60], np.int64)
 """How much a trained counter may have seen."""
 
 Table = npt.NDArray[np.int32]
@@ -115,13 +115,14 @@ def quantise_weights(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return ((weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP) << WEIGHT_STEP
 
 
-def pack_counters(counters: npt.NDArray[np.uint32], blocks: npt.NDArray[np.int64], least_seen: int) -> bytes:
-    """Kind 1: for each context the length of its table (4 bytes), then the tables; rarer counters are left out.
+def pack_counters(symbols: npt.NDArray[np.uint8], blocks: npt.NDArray[np.int64]) -> bytes:
+    """Kind 1: for each context the length of its table (4 bytes), then the tables.
 
-    ``blocks`` (contexts + 1,): where each context's blocks start in ``counters``.
+    ``symbols`` (counters,): 0 for a neutral counter, else 1 + 4 * the number of its chance + that of how much it has
+    seen. ``blocks`` (contexts + 1,): where each context's blocks start.
     """
     ends = blocks * mixing.BLOCK
-    tables = [_code_counters(_symbols(counters[start:end], least_seen)) for start, end in itertools.pairwise(ends)]
+    tables = [_code_counters(symbols[start:end]) for start, end in itertools.pairwise(ends)]
     return b"".join(len(table).to_bytes(4, "little") for table in tables) + b"".join(tables)
 
 
@@ -140,7 +141,7 @@ def unpack_counters(data: bytes, blocks: npt.NDArray[np.int64], used: int) -> np
         direct = np.full((mixing.BLOCK + 1, _COUNTER_CHANCES), EVEN, np.int32)
         binary.code_counters(False, symbols, mixing.BLOCK, direct, coder, buffer)
         touched = np.flatnonzero(symbols)
-        result[ends[k] + touched] = _STATES[symbols[touched]]
+        result[ends[k] + touched] = STATES[symbols[touched]]
         start += sizes[k]
     return result
 
@@ -165,22 +166,14 @@ def unpack_mixers(data: bytes) -> tuple[int, int, npt.NDArray[np.int32]]:
 
 
 def _states() -> npt.NDArray[np.uint32]:
-    """Counter of each symbol of ``code_counters``."""
+    """Counter of each symbol."""
     states = [NEUTRAL_COUNTER]
     states += [(int(chance) << 6 << 10) | int(seen) for chance in CHANCES for seen in SEEN]
     return np.array(states, np.uint32)
 
 
-_STATES = _states()
+STATES = _states()
 _COUNTER_CHANCES = 2 + 32 + 32 * 4
-
-
-def _symbols(counters: npt.NDArray[np.uint32], least_seen: int) -> npt.NDArray[np.uint8]:
-    seen = (counters & 1023).astype(np.int64)
-    stretched = mixing.STRETCH[(counters >> 20).astype(np.int64)]
-    chance = np.clip((stretched + 1922 + 62) // 124, 0, 31)
-    how_often = np.searchsorted((SEEN[:-1] + SEEN[1:]) // 2, seen, side="left")
-    return np.where(seen < max(1, least_seen), 0, 1 + 4 * chance + how_often).astype(np.uint8)
 
 
 def _code_counters(symbols: npt.NDArray[np.uint8]) -> bytes:

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.context.coder import PlaneModel, Surroundings, find_grid, learn_plane, surroundings
-from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction
+from sofc.coders.context.history import History, Starts, Symbols
+from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction, neutral_mixers
+from sofc.coders.context.section import STATES
 from sofc.coders.energy import MarkSums
 from sofc.kernels import bank, mixing
 from sofc.kernels.adaptive import stripes_of
@@ -334,24 +336,90 @@ def _used_blocks(state: PlaneState) -> Integers:
     return needed
 
 
+UNIT = 1 << 12
+"""Images of fewer samples are taken together until they make so many: they would be coded in groups."""
+
+
+def units(images: Iterator[list[Plane]]) -> Iterator[list[list[Plane]]]:
+    """Images that start from the same state."""
+    unit: list[list[Plane]] = []
+    samples = 0
+    for planes in images:
+        unit.append(planes)
+        samples += planes[0].size
+        if samples >= UNIT:
+            yield unit
+            unit, samples = [], 0
+    if unit:
+        yield unit
+
+
+@dataclass(frozen=True)
+class Recollect:
+    """Ninth pass: what the counters of a plane see in each image, and how far images agree."""
+
+    ranges: tuple[PlaneRange, ...]
+    plans: tuple[PlanePlan, ...]
+    plane: int
+
+    def collect(self, images: Iterator[list[Plane]]) -> Starts:
+        """What counters should start with."""
+        plan = self.plans[self.plane]
+        contexts = len(plan.contexts)
+        blocks = plan.blocks(contexts)
+        neutral = PlaneState.neutral(contexts, int(blocks[-1]))
+        history = History(blocks)
+        for unit in units(shifted(images, self.ranges)):
+            state = neutral.copy()
+            for planes in unit:
+                _practise(self.plans, self.plane, planes, self.ranges, 1, state)
+            history.add(state.counters)
+        return history.starts()
+
+
 @dataclass(frozen=True)
 class Practice:
-    """Last pass: code a sample of the images in a fixed order, so that counters and weights learn."""
+    """Last pass: code a sample of the images in a fixed order, each as an encoder would, so that weights learn.
+
+    ``starts``: what the counters of each fold start with.
+    """
 
     ranges: tuple[PlaneRange, ...]
     plans: tuple[PlanePlan, ...]
     plane: int
     contexts: int
     sets: int
+    starts: tuple[Symbols, ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> tuple[PlaneState, int]:
-        """The state after all images, and the bytes of their streams."""
-        plan = self.plans[self.plane]
-        state = PlaneState.neutral(self.contexts, int(plan.blocks(self.contexts)[-1]))
+    def collect(self, images: Iterator[list[Plane]]) -> tuple[npt.NDArray[np.int32], int]:
+        """The mixers' weights, and the bytes of the streams.
+
+        The weights are means over the second half of the practice: those of the last image alone would suit it best.
+        Fewer samples than ROUND_SAMPLES are practised twice.
+        """
+        blocks = int(self.plans[self.plane].blocks(self.contexts)[-1])
+        found = list(units(shifted(images, self.ranges)))
+        samples = sum(planes[0].size for unit in found for planes in unit)
+        rounds = 2 if samples < ROUND_SAMPLES else 1
+        counters = [STATES[start[: blocks * mixing.BLOCK]] for start in self.starts]
+        weights = neutral_mixers(self.contexts)
+        sums = np.zeros(weights.shape, np.int64)
         total = 0
-        for planes in shifted(images, self.ranges):
-            total += _practise(self.plans, self.plane, planes, self.ranges, self.sets, state)
-        return state, total
+        half = len(found) * rounds // 2
+        for turn in range(len(found) * rounds):
+            number = turn % len(found)
+            state = PlaneState.neutral(self.contexts, 0)
+            state.counters = counters[number % len(counters)].copy()
+            state.mixers = weights
+            size = sum(
+                _practise(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in found[number]
+            )
+            total += size if turn < len(found) else 0
+            sums += weights if turn >= half else 0
+        return (sums // (len(found) * rounds - half)).astype(np.int32), total
+
+
+ROUND_SAMPLES = 1 << 22
 
 
 def _practise(

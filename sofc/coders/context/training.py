@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import PlaneRange
+from sofc.coders.context.history import Starts
 from sofc.coders.context.plan import (
     EFFORTS,
     WITH_REFERENCES,
     WITHOUT_REFERENCES,
     PlanePlan,
-    PlaneState,
     Prediction,
     context_table,
 )
@@ -39,6 +39,7 @@ from sofc.coders.context.statistics import (
     Errors,
     Practice,
     Probe,
+    Recollect,
     Refine,
     Scale,
     Survey,
@@ -54,8 +55,8 @@ PRACTICE_SAMPLES = 1 << 23
 
 BUDGET = 800_000
 """Bytes of a codebook that the trained counters of one kind of image take at most."""
-LEAST_SEEN = (3, 6, 12, 18, 24, 32, 48, 64, 96, 128, 192, 256)
-"""How often a counter must have been seen to be kept: the first of these that stays within the budget."""
+LEAST_GAINS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
+"""Bits that a trained counter must save to be kept: the first of these that stays within the budget."""
 ROOM = 2
 """Blocks of counters for each that one image needs."""
 
@@ -101,13 +102,14 @@ class ContextTraining(CoderTraining):
         self._predictions: list[Prediction] = []
         self._energies: list[int] = []
         self._plans: list[PlanePlan] = []
-        self._counters: dict[int, npt.NDArray[np.uint32]] = {}
+        self._starts: list[Starts] = []
+        self._counters: list[bytes] = []
         self._mixers: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
         self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
         self._cost: float | None = None
 
     def next_pass(self) -> Pass | None:
-        """Scale, equations, errors, refined equations and errors, survey; probe and practice over a sample."""
+        """Scale, equations, errors, refined equations and errors, survey; then over a sample, to practice."""
         return next(self._passes, None)
 
     def merge(self, statistics: Iterator[Any]) -> None:
@@ -140,11 +142,13 @@ class ContextTraining(CoderTraining):
         )
         self._merge = self._merge_probe
         yield Pass(tuple(Probe(ranges, tuple(self._plans), plane) for plane in planes), PROBE_SAMPLES)
-        self._merge = self._merge_practice
+        self._merge = self._merge_starts
         plans = tuple(self._plans)
+        yield Pass(tuple(Recollect(ranges, plans, plane) for plane in planes), PRACTICE_SAMPLES)
+        self._merge = self._merge_practice
         yield Pass(
             tuple(
-                Practice(ranges, plans, plane, *EFFORTS[effort])
+                Practice(ranges, plans, plane, *EFFORTS[effort], self._starts[plane].folds)
                 for effort in sorted(EFFORTS, reverse=True)
                 for plane in planes
             ),
@@ -242,36 +246,34 @@ class ContextTraining(CoderTraining):
             bits = np.clip(bits, BLOCK_BITS.start, BLOCK_BITS.stop - 1)
             self._plans[number] = replace(self._plans[number], block_bits=bits)
 
-    def _merge_practice(self, statistics: Iterator[tuple[PlaneState, int]]) -> None:
+    def _merge_starts(self, statistics: Iterator[Starts]) -> None:
+        everything = list(statistics)
+        for least in LEAST_GAINS:
+            self._starts = [starts.worth(least) for starts in everything]
+            self._counters = [
+                pack_counters(starts.symbols, plan.blocks(len(plan.contexts)))
+                for starts, plan in zip(self._starts, self._plans, strict=True)
+            ]
+            if sum(map(len, self._counters)) <= self._budget:
+                break
+
+    def _merge_practice(self, statistics: Iterator[tuple[npt.NDArray[np.int32], int]]) -> None:
         jobs = [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in range(len(self._plans))]
-        for (effort, plane), (state, size) in zip(jobs, statistics, strict=True):
+        for (effort, plane), (mixers, size) in zip(jobs, statistics, strict=True):
             self._bytes[effort] += size
-            self._mixers[effort, plane] = state.mixers
-            if effort == max(EFFORTS):
-                self._counters[plane] = state.counters
+            self._mixers[effort, plane] = mixers
 
     def sections(self) -> list[Section]:
         """Plans, counters, then the mixers of each effort, rising."""
         planes = range(len(self._plans))
         plans = [Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans]
-        counters = [Section(CODER, COUNTERS, data) for data in self._pack_counters()]
+        counters = [Section(CODER, COUNTERS, data) for data in self._counters]
         mixers = [
             Section(CODER, MIXERS, pack_mixers(*EFFORTS[effort], self._mixers[effort, k]))
             for effort in EFFORTS
             for k in planes
         ]
         return plans + counters + mixers
-
-    def _pack_counters(self) -> list[bytes]:
-        """The counters that were seen most, as many as the budget has room for."""
-        for least_seen in LEAST_SEEN:
-            packed = [
-                pack_counters(self._counters[k], plan.blocks(len(plan.contexts)), least_seen)
-                for k, plan in enumerate(self._plans)
-            ]
-            if sum(map(len, packed)) <= self._budget:
-                break
-        return packed
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """Effort and section numbers of each model."""
