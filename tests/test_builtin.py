@@ -149,8 +149,8 @@ def test_parts_are_joined_at_the_nearest_efforts() -> None:
 def test_the_piece_on_which_models_are_compared() -> None:
     planes = [np.arange(512 * 512, dtype=np.int32).reshape(512, 512) + k for k in range(2)]
     piece, height = cut_piece(planes, 512)
-    assert all(part.size == PIECE for part in piece) and height == 64
-    tops, lefts = np.divmod(piece[0][::64, 0], 512)
+    assert all(part.size == PIECE for part in piece) and height == 32
+    tops, lefts = np.divmod(piece[0][::32, 0], 512)
     assert not (tops % 8).any() and not (lefts % 8).any()
     assert len(set(tops)) == len(set(lefts)) == len(tops)
     small, height = cut_piece([plane[:, :32] for plane in planes], 64)

@@ -34,7 +34,7 @@ from sofc.coders.context.section import (
     unpack_mixers,
     unpack_plan,
 )
-from sofc.coders.context.statistics import detect_grid
+from sofc.coders.context.statistics import detect_grid, parts
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
 from sofc.coders.transforms import NONE
@@ -967,7 +967,7 @@ def test_counters_are_kept_where_images_agree():
         varied = np.clip(0.9 + 0.08 * rng.standard_normal(size), 0.01, 0.99)
         wild = rng.choice([0.01, 0.99], size)
         chances = np.select([part == 0, part == 1, part == 2], [0.9, varied, wild], 0.5)
-        past.add(evolved(chances, np.where(part == 3, 0, 40), rng))
+        past.add([evolved(chances, np.where(part == 3, 0, 40), rng)])
     starts = past.starts()
     seen = (starts.symbols.astype(int) - 1) & 3
     kept = starts.symbols > 0
@@ -991,7 +991,7 @@ def test_folds_know_nothing_of_their_own_images():
     half = np.arange(128) < 64
     for number in range(8):
         # The second half of the counters agrees in all images, so that starting them pays.
-        past.add(evolved(np.where(half, ones if number % 2 else zeros, ones), np.full(128, 30), rng))
+        past.add([evolved(np.where(half, ones if number % 2 else zeros, ones), np.full(128, 30), rng)])
     starts = past.starts()
     alike = (starts.symbols > 0) & ~half
     assert alike.any()
@@ -1000,6 +1000,29 @@ def test_folds_know_nothing_of_their_own_images():
         assert chance[alike].min() > 0.8
     opposite = half & (starts.symbols > 0)
     assert (chances[0][opposite] > 0.8).all() and (chances[1][opposite] < 0.2).all()
+
+
+def test_parts_of_an_image_do_not_vouch_for_each_other():
+    """All parts of an image are alike here and images are not: nothing is known of further images."""
+    rng = np.random.default_rng(1)
+    past = history.History(np.array([0, 16]))
+    for _ in range(6):
+        chances = rng.choice([0.02, 0.98], 128)
+        past.add([evolved(chances, np.full(128, 20), rng) for _ in range(4)])
+    assert np.count_nonzero(past.starts().symbols) < 13
+
+
+def test_images_are_cut_and_taken_together_as_for_coding():
+    """Small images make one part, large ones several of about equal height, which keep their place in the grid."""
+    sizes = [(20, 30), (60, 60), *[(40, 100)] * 65, (700, 1000), (1, 10), (65, 64), (3, 3)]
+    images = [[np.zeros(size, np.int32), np.ones(size, np.int32)] for size in sizes]
+    found = [[[planes[0].shape for planes in part] for part in image] for image in parts(iter(images))]
+    assert found == [
+        [[(20, 30), (60, 60), *[(40, 100)] * 65]],
+        [[(240, 1000)], [(240, 1000)], [(220, 1000)]],
+        [[(65, 64)]],
+        [[(1, 10), (3, 3)]],
+    ]
 
 
 def test_a_seen_image_helps_once_others_agree():
@@ -1011,8 +1034,8 @@ def test_a_seen_image_helps_once_others_agree():
         shared = np.arange(512) < 384
         met = shared | (np.arange(512) // 8 % 6 == number)
         bits = np.where(met, 20, 0)
-        steady.add(evolved(np.full(512, 0.95), bits, rng))
-        erratic.add(evolved(rng.choice([0.05, 0.95], 512), bits, rng))
+        steady.add([evolved(np.full(512, 0.95), bits, rng)])
+        erratic.add([evolved(rng.choice([0.05, 0.95], 512), bits, rng)])
     once = np.arange(512) >= 384
     assert np.count_nonzero(steady.starts().symbols[once]) > 100
     assert np.count_nonzero(erratic.starts().symbols[once]) == 0

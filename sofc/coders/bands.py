@@ -24,10 +24,8 @@ Samples = npt.NDArray[Any]
 
 PIECE, PIECE_SHARE = 1 << 14, 16
 """Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
-TILE = 64
+TILE = 32
 RUN = 4
-CLOSE = 1.1
-"""How much larger the piece may be of the second model that is tried in full."""
 
 
 def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
@@ -75,9 +73,9 @@ def encode_band(
     """Code samples that lie in the format's range: the model used, the check, the streams and the mapping.
 
     ``choose`` gives the models for a format and a number of images, best first; the last suits any. Of several models
-    of the codebook, and of the samples and their mappings, those are used that code a piece of the samples smallest;
-    but of the two best models of a trained codebook the better on all samples. Where raw is smaller, raw is used.
-    ``verify`` decodes the result and raises SofcError if it is not what went in.
+    of the codebook, and of the samples and their mappings, those are used that code a piece of the samples smallest; a
+    trained codebook's first model is always tried on all samples. Where raw is smaller, raw is used. ``verify`` decodes
+    the result and raises SofcError if it is not what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
@@ -145,17 +143,16 @@ def _ways(
     everything = codebook is not None and is_builtin(codebook)
     # What a trained codebook learned of the relation between components does not hold for numbers in tables.
     views = list(mapped(planes, pixel_format)) if everything or (codebook and len(planes) == 1) else [view]
-    rivals = [way for view in views for way in _suitable(view, codebook, choose(view.format, images), image_rows)]
+    found = [_suitable(view, codebook, choose(view.format, images), image_rows) for view in views]
+    if not everything and len(views) > 1:
+        # Of a trained codebook's models, the first tells which view to take.
+        found = [min(found, key=lambda ways: ways[0].size(image_rows))]
+    rivals = [way for ways in found for way in ways]
     if len(rivals) == 1:
         return rivals
-    sizes = [rival.size(image_rows) for rival in rivals]
-    order = sorted(range(len(rivals)), key=sizes.__getitem__)
-    best = rivals[order[0]]
-    if everything:
-        return [best]
-    # In a piece, little is learned: what a model learns as it goes shows in full only.
-    second = next((k for k in order if rivals[k].model != best.model), order[0])
-    return [best, rivals[second]] if sizes[second] <= CLOSE * sizes[order[0]] and second != order[0] else [best]
+    best = min(rivals, key=lambda rival: rival.size(image_rows))
+    # In a piece, little is learned: what models of the collection learn as they go shows in full only.
+    return [best] if everything or best is rivals[0] else [rivals[0], best]
 
 
 def _suitable(view: Mapped, codebook: Codebook | None, models: Sequence[int], image_rows: int) -> list[_Way]:
@@ -178,7 +175,7 @@ def _suitable(view: Mapped, codebook: Codebook | None, models: Sequence[int], im
 
 
 def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
-    """Tiles of at most 64 x 64 samples from all over the planes, one below the other, and their height.
+    """Tiles of at most 32 x 32 samples from all over the planes, one below the other, and their height.
 
     They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves; of several
     images RUN that follow each other give theirs from the same place. Planes of at most PIECE samples are given back

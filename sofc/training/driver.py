@@ -126,8 +126,10 @@ def _members(kind: Kind, pairs: list[tuple[ImageSource, Facts]]) -> list[tuple[I
 
 
 class Treatment(NamedTuple):
-    """What is done to an image's planes before a coder sees them: whether values are numbered, and then the transform
-    of this number."""
+    """What is done to an image's planes before a coder sees them.
+
+    ``transform``: the number of the component transform. ``by_value``: whether values are numbered before that.
+    """
 
     transform: int
     by_value: bool = False

@@ -9,6 +9,7 @@ node, seen about as often) vote along.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +49,23 @@ class Starts(NamedTuple):
         return Starts(self.symbols * kept, self.gains, tuple(fold * kept for fold in self.folds))
 
 
+class _Counted(NamedTuple):
+    """What counters saw that started neutral: the numbers of those that saw any, how many bits, how many ones."""
+
+    touched: npt.NDArray[np.int64]
+    seen: npt.NDArray[np.int64]
+    ones: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, counters: npt.NDArray[np.uint32]) -> _Counted:
+        """Read off the counters."""
+        touched = np.flatnonzero(counters & 1023)
+        seen = (counters[touched] & 1023).astype(np.int64)
+        chance = (counters[touched] >> 10) / (1 << 22)
+        ones = np.clip(np.rint(chance * (seen + START) - START / 2), 0, seen).astype(np.int64)
+        return cls(touched, seen, ones)
+
+
 class History:
     """What the counters of a plane saw, image by image; those of even and of odd number apart."""
 
@@ -62,25 +80,23 @@ class History:
         self._alike = np.zeros((len(_EVIDENCE), cells), np.float64)
         self._voters = np.zeros(cells, np.int64)
 
-    def add(self, counters: npt.NDArray[np.uint32]) -> None:
-        """Take in an image: its counters, (counters,), which started neutral."""
-        seen = (counters & 1023).astype(np.int64)
-        touched = np.flatnonzero(seen)
-        seen = seen[touched]
-        chance = (counters[touched] >> 10) / (1 << 22)
-        ones = np.clip(np.rint(chance * (seen + START) - START / 2), 0, seen).astype(np.int64)
-        before = self._seen[:, touched].sum(axis=0)
-        foretold = _chance(self._ones[:, touched].sum(axis=0), before)
-        known = before > 0
-        cells = self._cells(touched, before)[known]
-        self._voters += np.bincount(cells, minlength=len(self._voters))
-        for start in range(len(_EVIDENCE)):
-            lengths = code_lengths(np.where(known, start, 0), foretold, ones, seen)
-            self._lengths[start, touched] += lengths
-            self._alike[start] += np.bincount(cells, lengths[known], minlength=len(self._voters))
+    def add(self, parts: Sequence[npt.NDArray[np.uint32]]) -> None:
+        """Take in an image: for each of its parts the counters, (counters,), which started neutral."""
+        counted = [_Counted.of(counters) for counters in parts]
+        for touched, seen, ones in counted:
+            before = self._seen[:, touched].sum(axis=0)
+            foretold = _chance(self._ones[:, touched].sum(axis=0), before)
+            known = before > 0
+            cells = self._cells(touched, before)[known]
+            self._voters += np.bincount(cells, minlength=len(self._voters))
+            for start in range(len(_EVIDENCE)):
+                lengths = code_lengths(np.where(known, start, 0), foretold, ones, seen)
+                self._lengths[start, touched] += lengths
+                self._alike[start] += np.bincount(cells, lengths[known], minlength=len(self._voters))
         fold = self._images % FOLDS
-        self._seen[fold, touched] += seen
-        self._ones[fold, touched] += ones
+        for touched, seen, ones in counted:
+            self._seen[fold, touched] += seen
+            self._ones[fold, touched] += ones
         self._images += 1
 
     def _cells(self, touched: npt.NDArray[np.int64], seen: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:

@@ -44,6 +44,11 @@ EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (5, 2), 6: (7, 2), 7: (15, 2), 8:
 """Contexts and weight sets that each effort uses."""
 
 
+def shapes(planes: int) -> dict[int, tuple[int, int]]:
+    """The same for a model of so many planes: where there is but one, there is time for more at the default effort."""
+    return {**EFFORTS, 5: EFFORTS.get(6, EFFORTS[5])} if planes == 1 and 5 in EFFORTS else EFFORTS
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """How the samples of one plane, and the sizes of their errors, are foretold.

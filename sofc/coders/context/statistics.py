@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.context.coder import PlaneModel, Surroundings, find_grid, learn_plane, surroundings
-from sofc.coders.context.history import History, Starts, Symbols
+from sofc.coders.context.history import FOLDS, History, Starts, Symbols
 from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction, neutral_mixers
 from sofc.coders.context.section import STATES
 from sofc.coders.energy import MarkSums
@@ -282,7 +282,7 @@ AUDITION_BITS = 14
 
 @dataclass(frozen=True)
 class Audition:
-    """Seventh pass: how the last of the plans codes its plane, in the first ``contexts`` of its list of contexts."""
+    """Seventh pass: how the last of the plans codes its plane, in the first ``contexts`` of its list."""
 
     ranges: tuple[PlaneRange, ...]
     plans: tuple[PlanePlan, ...]
@@ -336,22 +336,32 @@ def _used_blocks(state: PlaneState) -> Integers:
     return needed
 
 
-UNIT = 1 << 12
-"""Images of fewer samples are taken together until they make so many: they would be coded in groups."""
+PART = 1 << 18
+SMALL = 1 << 12
+"""Images of fewer samples are taken together until they make a PART, as if coded in groups; those of more than a PART
+are cut into equal parts, as they are into bands."""
+
+Part = list[list[Plane]]
+"""Planes of images, or of pieces of an image, that are coded from one start."""
 
 
-def units(images: Iterator[list[Plane]]) -> Iterator[list[list[Plane]]]:
-    """Images that start from the same state."""
-    unit: list[list[Plane]] = []
+def parts(images: Iterator[list[Plane]]) -> Iterator[list[Part]]:
+    """The parts of each image, or one of several small images."""
+    small: Part = []
     samples = 0
     for planes in images:
-        unit.append(planes)
-        samples += planes[0].size
-        if samples >= UNIT:
-            yield unit
-            unit, samples = [], 0
-    if unit:
-        yield unit
+        rows, size = len(planes[0]), planes[0].size
+        if size >= SMALL:
+            height = -(-rows // -(-size // PART) // 8) * 8
+            yield [[[plane[top : top + height] for plane in planes]] for top in range(0, rows, height)]
+            continue
+        small.append(planes)
+        samples += size
+        if samples >= PART:
+            yield [small]
+            small, samples = [], 0
+    if small:
+        yield [small]
 
 
 @dataclass(frozen=True)
@@ -369,12 +379,19 @@ class Recollect:
         blocks = plan.blocks(contexts)
         neutral = PlaneState.neutral(contexts, int(blocks[-1]))
         history = History(blocks)
-        for unit in units(shifted(images, self.ranges)):
-            state = neutral.copy()
-            for planes in unit:
-                _practise(self.plans, self.plane, planes, self.ranges, 1, state)
-            history.add(state.counters)
+        for image in parts(shifted(images, self.ranges)):
+            counters = []
+            for part in image:
+                state = neutral.copy()
+                for planes in part:
+                    _practise(self.plans, self.plane, planes, self.ranges, 1, state)
+                counters.append(state.counters)
+            history.add(counters)
         return history.starts()
+
+
+ROUND_SAMPLES = 1 << 22
+"""Fewer samples than this are practised twice."""
 
 
 @dataclass(frozen=True)
@@ -394,12 +411,13 @@ class Practice:
     def collect(self, images: Iterator[list[Plane]]) -> tuple[npt.NDArray[np.int32], int]:
         """The mixers' weights, and the bytes of the streams.
 
-        The weights are means over the second half of the practice: those of the last image alone would suit it best.
-        Fewer samples than ROUND_SAMPLES are practised twice.
+        The weights are means over the second half of the practice: the last ones suit the last image best.
         """
         blocks = int(self.plans[self.plane].blocks(self.contexts)[-1])
-        found = list(units(shifted(images, self.ranges)))
-        samples = sum(planes[0].size for unit in found for planes in unit)
+        found = [
+            (number % FOLDS, part) for number, image in enumerate(parts(shifted(images, self.ranges))) for part in image
+        ]
+        samples = sum(planes[0].size for _, part in found for planes in part)
         rounds = 2 if samples < ROUND_SAMPLES else 1
         counters = [STATES[start[: blocks * mixing.BLOCK]] for start in self.starts]
         weights = neutral_mixers(self.contexts)
@@ -407,19 +425,14 @@ class Practice:
         total = 0
         half = len(found) * rounds // 2
         for turn in range(len(found) * rounds):
-            number = turn % len(found)
+            fold, part = found[turn % len(found)]
             state = PlaneState.neutral(self.contexts, 0)
-            state.counters = counters[number % len(counters)].copy()
+            state.counters = counters[fold].copy()
             state.mixers = weights
-            size = sum(
-                _practise(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in found[number]
-            )
+            size = sum(_practise(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
             total += size if turn < len(found) else 0
             sums += weights if turn >= half else 0
         return (sums // (len(found) * rounds - half)).astype(np.int32), total
-
-
-ROUND_SAMPLES = 1 << 22
 
 
 def _practise(

@@ -18,6 +18,7 @@ from sofc.coders.context.plan import (
     PlanePlan,
     Prediction,
     context_table,
+    shapes,
 )
 from sofc.coders.context.section import (
     BLOCK_BITS,
@@ -105,6 +106,7 @@ class ContextTraining(CoderTraining):
         self._starts: list[Starts] = []
         self._counters: list[bytes] = []
         self._mixers: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
+        self._shapes = shapes(len(ranges))
         self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
         self._cost: float | None = None
 
@@ -148,7 +150,7 @@ class ContextTraining(CoderTraining):
         self._merge = self._merge_practice
         yield Pass(
             tuple(
-                Practice(ranges, plans, plane, *EFFORTS[effort], self._starts[plane].folds)
+                Practice(ranges, plans, plane, *self._shapes[effort], self._starts[plane].folds)
                 for effort in sorted(EFFORTS, reverse=True)
                 for plane in planes
             ),
@@ -269,7 +271,7 @@ class ContextTraining(CoderTraining):
         plans = [Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans]
         counters = [Section(CODER, COUNTERS, data) for data in self._counters]
         mixers = [
-            Section(CODER, MIXERS, pack_mixers(*EFFORTS[effort], self._mixers[effort, k]))
+            Section(CODER, MIXERS, pack_mixers(*self._shapes[effort], self._mixers[effort, k]))
             for effort in EFFORTS
             for k in planes
         ]
