@@ -6,6 +6,7 @@ of the image's codebook.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from sofc.codebook import Codebook
@@ -95,6 +96,13 @@ def choose_models(
     )
     neutral = 2 if pixel_format.components == PAPERS.components else 1
     return (*(number for _, _, number in ranked), neutral)
+
+
+def are_rivals(codebook: Codebook | None, numbers: Sequence[int]) -> bool:
+    """Whether several of these models, as choose_models gives them, are for the same images."""
+    own = [number - FIRST_CODEBOOK_MODEL for number in numbers if number >= FIRST_CODEBOOK_MODEL]
+    widths = [TRANSFORMS[codebook.models[number].transform].bits is None for number in own] if codebook else []
+    return len(widths) > len(set(widths))
 
 
 def _distance(model: Model, effort: int) -> int:

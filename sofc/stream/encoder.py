@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
 from sofc.coders.bands import encode_band, sample_bytes
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, serves
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, are_rivals, choose_models, serves
 from sofc.container import schema
 from sofc.container.chunks import (
     INDEXED_TYPES,
@@ -268,9 +268,14 @@ class Encoder(Sticky):
     def _begin(self, header: ImageHeader, metadata: Iterable[Metadata]) -> None:
         limits = self._limits
         limits.check_header(header)
-        self._codebook = self._pick(header.format)
-        builtin = self._codebook is not None and is_builtin(self._codebook)
-        band_rows = self._wanted_band_rows or default_band_rows(header, builtin=builtin)
+        codebook = self._codebook = self._pick(header.format)
+
+        def choose(pixel_format: PixelFormat, images: int) -> tuple[int, ...]:
+            return choose_models(codebook, pixel_format, self._coder, self._effort, images)
+
+        models = choose(header.format, 1)
+        general = (codebook is not None and is_builtin(codebook)) or are_rivals(codebook, models)
+        band_rows = self._wanted_band_rows or default_band_rows(header, general=general)
         longest = band_rows + short_rows(band_rows) - 1
         if header.height is not None:
             longest = min(longest, header.height)
@@ -279,13 +284,8 @@ class Encoder(Sticky):
                 f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
-        codebook = self._codebook
-
-        def choose(pixel_format: PixelFormat, images: int) -> tuple[int, ...]:
-            return choose_models(codebook, pixel_format, self._coder, self._effort, images)
-
         self._choose = choose
-        self._models = (*choose(header.format, 1), *choose(header.format, 2))
+        self._models = (*models, *choose(header.format, 2))
         self._header = header
         self._band_rows = band_rows
         self._group_images = min(

@@ -8,8 +8,8 @@ from sofc.limits import Limits
 BAND_PIXELS = 1 << 18
 BINARY_BAND_PIXELS = 1 << 22
 """Binary samples are coded fast and take few bits, so that a restart weighs more."""
-BUILTIN_BAND_PIXELS = 1 << 20
-"""Built-in codebooks come from other images: each band has more to learn than with one made for its collection."""
+GENERAL_BAND_PIXELS = 1 << 20
+"""Models of other images, and of few, leave each band more to learn than models made for its collection."""
 MIN_BAND_ROWS = 64
 BAND_ROWS_STEP = 8
 SMALL_IMAGE_SAMPLES = 1 << 16
@@ -20,11 +20,11 @@ FRAMES = 16
 within it each may be predicted from the ones before, and to read one all before it in the group are decoded."""
 
 
-def default_band_rows(header: ImageHeader, *, builtin: bool = False) -> int:
-    """Rows of a band: equal parts of at most 2**18 pixels (2**20 with a ``builtin`` codebook, 2**22 where samples are
+def default_band_rows(header: ImageHeader, *, general: bool = False) -> int:
+    """Rows of a band: equal parts of at most 2**18 pixels (2**20 with ``general`` models, 2**22 where samples are
     binary), or parts of that size where the height is not known; a multiple of 8, at least 64 unless that breaks the
     default limits."""
-    pixels = BUILTIN_BAND_PIXELS if builtin else BAND_PIXELS
+    pixels = GENERAL_BAND_PIXELS if general else BAND_PIXELS
     if header.format.coded_bits == 1:
         pixels = BINARY_BAND_PIXELS
     wanted = max(1, pixels // header.width)
