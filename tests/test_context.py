@@ -1014,13 +1014,14 @@ def test_parts_of_an_image_do_not_vouch_for_each_other():
 
 def test_images_are_cut_and_taken_together_as_for_coding():
     """Small images make one part, large ones several of about equal height, which keep their place in the grid."""
-    sizes = [(20, 30), (60, 60), *[(40, 100)] * 65, (700, 1000), (1, 10), (65, 64), (3, 3)]
+    sizes = [(20, 30), (60, 60), *[(40, 100)] * 65, (700, 1000), (1, 10), (65, 64), (3, 3), (100, 64000)]
     images = [[np.zeros(size, np.int32), np.ones(size, np.int32)] for size in sizes]
     found = [[[planes[0].shape for planes in part] for part in image] for image in parts(iter(images))]
     assert found == [
         [[(20, 30), (60, 60), *[(40, 100)] * 65]],
         [[(240, 1000)], [(240, 1000)], [(220, 1000)]],
         [[(65, 64)]],
+        [*[[(8, 64000)]] * 6, [(4, 64000)]],
         [[(1, 10), (3, 3)]],
     ]
 

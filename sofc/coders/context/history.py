@@ -28,7 +28,7 @@ ALIKE = 10.0
 """How many images of its own outweigh what counters alike say."""
 AGES = 12
 """Counters are alike where what they saw has the same logarithm, below this."""
-PARTS = 1 << 22
+TOGETHER = 1 << 22
 """Counters that are looked at together at most: more would take more memory."""
 
 
@@ -114,8 +114,8 @@ class History:
         folds = tuple(np.zeros(size, np.uint8) for _ in range(FOLDS))
         votes = ALIKE * self._alike / np.maximum(1, self._voters)
         all_touched = np.flatnonzero(self._seen.any(axis=0))
-        for first in range(0, len(all_touched), PARTS):
-            touched = all_touched[first : first + PARTS]
+        for first in range(0, len(all_touched), TOGETHER):
+            touched = all_touched[first : first + TOGETHER]
             seen, ones = self._seen[:, touched], self._ones[:, touched]
             lengths = self._lengths[:, touched] + votes[:, self._cells(touched, seen.sum(axis=0))]
             best = lengths[1:].argmin(axis=0)

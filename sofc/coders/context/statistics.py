@@ -340,6 +340,8 @@ PART = 1 << 18
 SMALL = 1 << 12
 """Images of fewer samples are taken together until they make a PART, as if coded in groups; those of more than a PART
 are cut into equal parts, as they are into bands."""
+MOST_PARTS = 8
+"""Of a larger image only so many parts are looked at, evenly spread: it is one image all the same."""
 
 Part = list[list[Plane]]
 """Planes of images, or of pieces of an image, that are coded from one start."""
@@ -353,7 +355,9 @@ def parts(images: Iterator[list[Plane]]) -> Iterator[list[Part]]:
         rows, size = len(planes[0]), planes[0].size
         if size >= SMALL:
             height = -(-rows // -(-size // PART) // 8) * 8
-            yield [[[plane[top : top + height] for plane in planes]] for top in range(0, rows, height)]
+            tops = range(0, rows, height)
+            tops = tops[:: -(-len(tops) // MOST_PARTS)]
+            yield [[[plane[top : top + height] for plane in planes]] for top in tops]
             continue
         small.append(planes)
         samples += size
