@@ -1013,17 +1013,21 @@ def test_parts_of_an_image_do_not_vouch_for_each_other():
 
 
 def test_images_are_cut_and_taken_together_as_for_coding():
-    """Small images make one part, large ones several of about equal height, which keep their place in the grid."""
-    sizes = [(20, 30), (60, 60), *[(40, 100)] * 65, (700, 1000), (1, 10), (65, 64), (3, 3), (100, 64000)]
-    images = [[np.zeros(size, np.int32), np.ones(size, np.int32)] for size in sizes]
-    found = [[[planes[0].shape for planes in part] for part in image] for image in parts(iter(images))]
-    assert found == [
-        [[(20, 30), (60, 60), *[(40, 100)] * 65]],
+    """Small images make common parts, large ones several of about equal height, which keep their place in the grid."""
+
+    def shapes_of(sizes):
+        images = [[np.zeros(size, np.int32), np.ones(size, np.int32)] for size in sizes]
+        return [[[planes[0].shape for planes in part] for part in image] for image in parts(iter(images))]
+
+    assert shapes_of([(700, 1000), (3, 3), (65, 64), (100, 64000)]) == [
         [[(240, 1000)], [(240, 1000)], [(220, 1000)]],
         [[(65, 64)]],
         [*[[(8, 64000)]] * 6, [(4, 64000)]],
-        [[(1, 10), (3, 3)]],
+        [[(3, 3)]],
     ]
+    assert shapes_of([(20, 30)] * 17) == [[[(20, 30)] * 3]] * 5 + [[[(20, 30)] * 2]]
+    assert shapes_of([(60, 60)] * 1000) == [[[(60, 60)] * 73]] * 13 + [[[(60, 60)] * 51]]
+    assert shapes_of([]) == []
 
 
 def test_a_seen_image_helps_once_others_agree():

@@ -30,9 +30,9 @@ HEIGHT, WIDTH, BAND = 9, 5, 3
 Image = np.ndarray[Any, Any]
 
 
-def gray_image() -> Image:
-    ramp = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH))
-    return (10 * ramp + RANDOM.integers(0, 4, (HEIGHT, WIDTH))).astype(np.uint8)
+def gray_image(scale: int = 1) -> Image:
+    ramp = np.add.outer(np.arange(HEIGHT * scale), np.arange(WIDTH * scale))
+    return (10 * ramp // scale + RANDOM.integers(0, 4, ramp.shape)).astype(np.uint8)
 
 
 def bands_file(coder: str = "raw", **settings: Any) -> tuple[bytes, list[Image]]:
@@ -42,14 +42,15 @@ def bands_file(coder: str = "raw", **settings: Any) -> tuple[bytes, list[Image]]
     return encoder.write(image) + encoder.finish(), [image]
 
 
-def mixed_file(coder: str = "raw", **settings: Any) -> tuple[bytes, list[Image]]:
+def mixed_file(coder: str | None = "raw", scale: int = 1, **settings: Any) -> tuple[bytes, list[Image]]:
     """An image in bands, two groups, an image of unknown height."""
-    first, last = gray_image(), gray_image()
-    group = np.stack([gray_image() for _ in range(5)])
-    encoder = Encoder(ImageHeader(WIDTH, HEIGHT, GRAY), band_rows=BAND, coder=coder, **settings)
-    data = encoder.write(first) + encoder.begin_image(ImageHeader(WIDTH, HEIGHT, GRAY))
+    first, last = gray_image(scale), gray_image(scale)
+    group = np.stack([gray_image(scale) for _ in range(5)])
+    height, width = first.shape
+    encoder = Encoder(ImageHeader(width, height, GRAY), band_rows=BAND * scale, coder=coder, **settings)
+    data = encoder.write(first) + encoder.begin_image(ImageHeader(width, height, GRAY))
     data += encoder.write_group(group[:3]) + encoder.flush() + encoder.write_group(group[3:])
-    data += encoder.begin_image(ImageHeader(WIDTH, None, GRAY)) + encoder.write(last) + encoder.finish()
+    data += encoder.begin_image(ImageHeader(width, None, GRAY)) + encoder.write(last) + encoder.finish()
     return data, [first, *group, last]
 
 
@@ -348,8 +349,11 @@ def test_salvage_gives_right_rows_of_any_image(
 def coded_file(request: pytest.FixtureRequest) -> tuple[bytes, list[Image]]:
     if request.param == "neutral":
         return mixed_file("shape")
-    codebook = sofc.train([gray_image() for _ in range(8)], name="test", coder=request.param, held_out=0).codebook
-    data, images = mixed_file(None, codebook=codebook, embed_codebook=True)
+    # Large enough that learning pays.
+    scale = 4 if request.param == "context" else 1
+    training = [gray_image(scale) for _ in range(8)]
+    codebook = sofc.train(training, name="test", coder=request.param, held_out=0).codebook
+    data, images = mixed_file(None, scale, codebook=codebook, embed_codebook=True)
     assert any(unpack_band(body).model >= FIRST_CODEBOOK_MODEL for kind, body in chunks_of(data) if kind == b"B")
     return data, images
 

@@ -44,9 +44,13 @@ EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (5, 2), 6: (7, 2), 7: (15, 2), 8:
 """Contexts and weight sets that each effort uses."""
 
 
+OF_ONE = {5: (7, 2), 6: (7, 3)}
+"""The same where there is only one plane: then there is time for more."""
+
+
 def shapes(planes: int) -> dict[int, tuple[int, int]]:
-    """The same for a model of so many planes: where there is but one, there is time for more at the default effort."""
-    return {**EFFORTS, 5: EFFORTS.get(6, EFFORTS[5])} if planes == 1 and 5 in EFFORTS else EFFORTS
+    """Contexts and weight sets of each effort, for so many planes."""
+    return {effort: OF_ONE.get(effort, shape) if planes == 1 else shape for effort, shape in EFFORTS.items()}
 
 
 @dataclass(frozen=True, eq=False)

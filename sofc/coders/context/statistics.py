@@ -337,35 +337,37 @@ def _used_blocks(state: PlaneState) -> Integers:
 
 
 PART = 1 << 18
-SMALL = 1 << 12
-"""Images of fewer samples are taken together until they make a PART, as if coded in groups; those of more than a PART
-are cut into equal parts, as they are into bands."""
+SMALL, GROUP = 1 << 12, 1 << 20
+"""Images of fewer samples are taken together, as if coded in groups; those of more than a PART are cut into equal ones,
+as they are into bands."""
 MOST_PARTS = 8
-"""Of a larger image only so many parts are looked at, evenly spread: it is one image all the same."""
+"""Of a larger image only so many parts are looked at, evenly spread: it is one image all the same. Small images make at
+least so many parts together."""
 
 Part = list[list[Plane]]
 """Planes of images, or of pieces of an image, that are coded from one start."""
 
 
 def parts(images: Iterator[list[Plane]]) -> Iterator[list[Part]]:
-    """The parts of each image, or one of several small images."""
+    """The parts of each image; in the end, parts of several small images."""
     small: Part = []
-    samples = 0
     for planes in images:
         rows, size = len(planes[0]), planes[0].size
-        if size >= SMALL:
-            height = -(-rows // -(-size // PART) // 8) * 8
-            tops = range(0, rows, height)
-            tops = tops[:: -(-len(tops) // MOST_PARTS)]
-            yield [[[plane[top : top + height] for plane in planes]] for top in tops]
+        if size < SMALL:
+            small.append(planes)
             continue
-        small.append(planes)
-        samples += size
-        if samples >= PART:
-            yield [small]
-            small, samples = [], 0
-    if small:
-        yield [small]
+        height = -(-rows // -(-size // PART) // 8) * 8
+        tops = range(0, rows, height)
+        tops = tops[:: -(-len(tops) // MOST_PARTS)]
+        yield [[[plane[top : top + height] for plane in planes]] for top in tops]
+    wanted = min(GROUP, sum(planes[0].size for planes in small) // MOST_PARTS)
+    while small:
+        count = samples = 0
+        while count < len(small) and samples < wanted:
+            samples += small[count][0].size
+            count += 1
+        yield [small[:count]]
+        small = small[count:]
 
 
 @dataclass(frozen=True)
