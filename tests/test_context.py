@@ -1027,6 +1027,7 @@ def test_images_are_cut_and_taken_together_as_for_coding():
     ]
     assert shapes_of([(20, 30)] * 17) == [[[(20, 30)] * 3]] * 5 + [[[(20, 30)] * 2]]
     assert shapes_of([(60, 60)] * 1000) == [[[(60, 60)] * 73]] * 13 + [[[(60, 60)] * 51]]
+    assert shapes_of([(1, 2)] * 3) == [[[(1, 2)]]] * 3
     assert shapes_of([]) == []
 
 

@@ -337,7 +337,7 @@ def _used_blocks(state: PlaneState) -> Integers:
 
 
 PART = 1 << 18
-SMALL, GROUP = 1 << 12, 1 << 20
+SMALL = 1 << 12
 """Images of fewer samples are taken together, as if coded in groups; those of more than a PART are cut into equal ones,
 as they are into bands."""
 MOST_PARTS = 8
@@ -360,7 +360,7 @@ def parts(images: Iterator[list[Plane]]) -> Iterator[list[Part]]:
         tops = range(0, rows, height)
         tops = tops[:: -(-len(tops) // MOST_PARTS)]
         yield [[[plane[top : top + height] for plane in planes]] for top in tops]
-    wanted = min(GROUP, sum(planes[0].size for planes in small) // MOST_PARTS)
+    wanted = max(1, min(PART, sum(planes[0].size for planes in small) // MOST_PARTS))
     while small:
         count = samples = 0
         while count < len(small) and samples < wanted:
