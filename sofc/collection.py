@@ -26,8 +26,8 @@ RUN = "\r"
 """Separates, in a line that stands for several names, what all begin with, the first number, how many names there are,
 and what all end with."""
 SHORTEST_RUN = 3
-MOST_NAMES = 1 << 20
-"""Names that runs may stand for, all together: what a few bytes may make a decoder allocate."""
+RUN_ROOM = 1 << 26
+"""What all runs may take together, as _cost has it: what a few bytes may make a decoder allocate."""
 
 
 def names_metadata(names: Sequence[str]) -> Metadata:
@@ -43,6 +43,7 @@ def names_metadata(names: Sequence[str]) -> Metadata:
 
 def _lines(names: Sequence[str]) -> Iterator[str]:
     """The names, runs of those that count up in their last number as one line."""
+    room = RUN_ROOM
     first = 0
     while first < len(names):
         found = re.fullmatch(r"(.*?)([0-9]{1,9})([^0-9]*)", names[first], re.DOTALL)
@@ -51,11 +52,18 @@ def _lines(names: Sequence[str]) -> Iterator[str]:
             before, number, after = found.groups()
             while first + count < len(names) and names[first + count] == before + _counted(number, count) + after:
                 count += 1
-        if found is not None and count >= SHORTEST_RUN and len(names) <= MOST_NAMES:
-            yield RUN.join((before, number, str(count), after))
+        line = RUN.join((before, number, str(count), after)) if found is not None else ""
+        if count >= SHORTEST_RUN and _cost(line, count) <= room:
+            room -= _cost(line, count)
+            yield line
         else:
             yield from names[first : first + count]
         first += count
+
+
+def _cost(line: str, count: int) -> int:
+    """At least the characters of the names that a line stands for, and something for each."""
+    return count * (len(line) + 64)
 
 
 def _counted(first: str, step: int) -> str:
@@ -68,13 +76,13 @@ def names_in(metadata: Iterable[Metadata]) -> list[str]:
     for item in metadata:
         if item.kind == MetadataKind.NAMES:
             names: list[str] = []
-            room = MOST_NAMES
+            room = RUN_ROOM
             for line in item.value.decode("utf-8", "replace").split("\n"):
                 found = re.fullmatch(r"([^\r]*)\r([0-9]{1,9})\r([0-9]{1,7})\r([^\r]*)", line)
-                if found is None or int(found[3]) > room:
+                if found is None or _cost(line, int(found[3])) > room:
                     names.append(line)
                 else:
-                    room -= int(found[3])
+                    room -= _cost(line, int(found[3]))
                     names += [found[1] + _counted(found[2], step) + found[4] for step in range(int(found[3]))]
             return names
     return []

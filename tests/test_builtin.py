@@ -192,3 +192,22 @@ def test_of_close_models_the_smaller_is_used() -> None:
         alone = sofc.Codebook("close", (model,), codebook.sections)
         sizes.append(len(sofc.encode(images[0], codebook=alone)))
     assert len(sofc.encode(images[0], codebook=codebook)) == min(sizes)
+
+
+def test_a_collections_own_model_is_always_tried_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a piece says of other models, the file is never larger than with the codebook's first."""
+    rng = np.random.default_rng(6)
+    images = [np.clip(rng.normal(120, 9, (48, 40)).cumsum(axis=1) / 9 % 256, 0, 255).astype(np.uint8) for _ in range(6)]
+    codebook = sofc.train(images, name="own", held_out=0).codebook
+    first = choose_models(codebook, PixelFormat(1, 8, 8), None, 5)[0]
+    sizes = {}
+    for worst in (True, False):
+        # The piece makes the model look best that is smallest, or largest, in full.
+        factor = -1 if worst else 1
+        monkeypatch.setattr(
+            "sofc.coders.bands._Way.size", lambda way, rows, by=factor: by * sum(map(len, way.streams(rows)))
+        )
+        sizes[worst] = len(sofc.encode(images[0], codebook=codebook))
+    alone = sofc.Codebook("own", (codebook.models[first - FIRST_CODEBOOK_MODEL],), codebook.sections)
+    monkeypatch.undo()
+    assert sizes[False] <= sizes[True] <= len(sofc.encode(images[0], codebook=alone))

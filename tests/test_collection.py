@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sofc.collection import MOST_NAMES, names_in, names_metadata
+from sofc.collection import RUN_ROOM, names_in, names_metadata
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import UsageError
 
@@ -46,7 +46,7 @@ def test_numbered_names_are_one_line() -> None:
         "a\rx\r2\rb",
         "a\r1\r-2\rb",
         "a\r1234567890\r2\rb",
-        f"a\r1\r{MOST_NAMES + 1}\rb",
+        f"a\r1\r{RUN_ROOM // 64}\rb",
         "a\r1\r99999999999\rb",
     ],
 )
@@ -56,10 +56,18 @@ def test_what_is_no_run_is_a_name(line: str) -> None:
 
 
 def test_runs_cannot_ask_for_much_memory() -> None:
-    """Together they stand for a bounded number of names, however often they are repeated."""
-    line = f"\r0\r{MOST_NAMES // 2 + 1}\r"
+    """Together they stand for bounded text, however often they are repeated and however long they are."""
+    count = RUN_ROOM // (64 + 10) // 2 + 1
+    line = f"\r0\r{count}\r"
     names = names_in([Metadata(MetadataKind.NAMES, "", "\n".join([line] * 50).encode())])
-    assert len(names) == MOST_NAMES // 2 + 1 + 49
+    assert len(line) == 10 and len(names) == count + 49
+    long = "x" * (1 << 20) + "\r0\r100\r"
+    assert names_in([Metadata(MetadataKind.NAMES, "", long.encode())]) == [long]
+
+
+def test_what_would_be_too_long_a_run_is_kept_as_names() -> None:
+    names = ["x" * (1 << 20) + f"{number}" for number in range(70)]
+    assert names_in([names_metadata(names)]) == names
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\rb"])
