@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import pairwise
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class BitReader:
 
 # -------------------------------------------------------------------------------------------------------- 3. File
 
-MAX_VALUES = 1 << 22  # samples times components of a band or group: this decoder's own bounds (section 12)
+MAX_VALUES = 1 << 22  # samples times components of a band or group: this decoder's own bounds (section 13)
 MAX_OUTPUT = 1 << 28  # bytes of all images
 MAX_IMAGES = 1 << 16
 MAX_CODEBOOK = 1 << 26
@@ -251,8 +252,8 @@ PLACES = {"": "CRKH", "H": "BG", "B": "BE", "G": "GCRKHiZ", "E": "CRKHiZ", "i": 
 PLACES |= dict.fromkeys("CRK", "CRKH")
 
 BUILT_IN = {  # first bytes of their SHA-256 (3.2)
-    1: "b8a74ddaeea789e6bd5d6b2beba879ed",
-    2: "2586701bb9934d9598ae221a98ec3e90",
+    1: "75c5bf05539ebb859c0ff9b92493d05e",
+    2: "e14a2114c8ee7b651982dddb426c7a17",
     3: "c90bbc9cf698270f0cb55b06977595ce",
 }
 
@@ -555,13 +556,16 @@ def decode_planes(
     if model.coder == 0:
         require(not model.sections, "coder 0 has no sections")
         return [decode_raw(stream, *bounds, area.size) for stream, bounds in zip(streams, ranges, strict=True)]
-    require(model.coder <= 4 and codebook is not None, "unknown coder")
+    require(model.coder <= 5 and codebook is not None, "unknown coder")
     if model.components == 1 and len(ranges) > 1 and model.transform != 6:
         alone = zip(streams, ranges, strict=True)
         return [decode_planes(codebook, model, [stream], [bounds], area)[0] for stream, bounds in alone]
     assert codebook is not None
     if model.coder == 1:
         return decode_shape(codebook.parameters(model, read_shape_model), streams, ranges, area)
+    if model.coder == 5:
+        require(model.transform == (5 if len(ranges) > 1 else 0), "transform is not for coder 5")
+        return decode_dct(codebook.parameters(model, read_dct_model), streams, ranges, area)
     if model.coder == 4:
         return decode_bilevel(codebook.parameters(model, read_bilevel_model), streams, ranges, area)
     if model.coder == 2:
@@ -918,7 +922,7 @@ def read_shape_section(data: bytes, planes_before: int) -> ShapePlane:
 
 
 def read_shape_model(sections: list[Section], transform_planes: int) -> list[ShapePlane]:
-    """Parameters of all planes of a model of coder 1 (section 11)."""
+    """Parameters of all planes of a model of coder 1 (section 12)."""
     require(len(sections) == transform_planes, "number of sections is not that of planes")
     require(all(section.kind == 0 for section in sections), "section of another kind")
     return [read_shape_section(section.data, plane) for plane, section in enumerate(sections)]
@@ -1305,7 +1309,7 @@ def learn(counter: int, bit: int, limit: int = 255) -> int:
 
 
 def modelled_planes(plans: Sequence[Any], ranges: list[Range]) -> int:
-    """How many planes a model of coder 2 or 3 covers; the others are correction planes (7.6)."""
+    """How many planes a model of coder 2, 3 or 5 covers; the others are correction planes (7.6)."""
     require(all(bounds[1] == 511**3 for bounds in ranges[len(plans) :]), "a plane that no section models")
     return len(plans)
 
@@ -1405,6 +1409,15 @@ def read_context_counters(data: bytes, block_bits: list[int], used: int) -> Coun
     return out
 
 
+def read_context_mixers(data: bytes, contexts: int) -> tuple[int, int, list[list[int]]]:
+    """Section of kind 2: how many contexts are used, `sets`, and the mixer weights."""
+    n, sets = Reader(data).take(2)
+    require(1 <= n <= contexts and 1 <= sets <= 3, "mixers out of range")
+    starts = [851968 // (10 * n)] * n + [0]
+    changes = Decisions(data, 2).table(2304, n + 1, 4096)
+    return n, sets, [[512 * entry + start for entry, start in zip(row, starts, strict=True)] for row in changes]
+
+
 def read_context_model(sections: list[Section], transform_planes: int) -> list[ContextPlan]:
     """All sections of a model of coder 2."""
     count = len(sections) // 3
@@ -1412,14 +1425,10 @@ def read_context_model(sections: list[Section], transform_planes: int) -> list[C
     require([section.kind for section in sections] == [0] * count + [1] * count + [2] * count, "wrong kinds")
     plans = [read_context_plan(section.data, plane) for plane, section in enumerate(sections[:count])]
     for plan, counters, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
-        n, plan.sets = Reader(mixers.data).take(2)
-        require(1 <= n <= len(plan.contexts) and 1 <= plan.sets <= 3, "mixers out of range")
+        n, plan.sets, plan.mixer = read_context_mixers(mixers.data, len(plan.contexts))
         require(sum(8 << bits for bits in plan.block_bits[:n]) <= MAX_COUNTERS, "too many counters for this decoder")
         plan.counters = read_context_counters(counters.data, plan.block_bits, n)
         plan.contexts = plan.contexts[:n]
-        starts = [851968 // (10 * n)] * n + [0]
-        changes = Decisions(mixers.data, 2).table(2304, n + 1, 4096)
-        plan.mixer = [[512 * entry + start for entry, start in zip(row, starts, strict=True)] for row in changes]
     return plans
 
 
@@ -1538,18 +1547,58 @@ class Memory:
             self.entries[self.place] = self.check, sample, 0
 
 
-class ContextPlane:
-    """Decodes images of a plane with coder 2; its state goes on from image to image."""
+def hash_terms(terms: list[int], context: Sequence[int]) -> int:
+    """The number h of a context of at most four terms, -1 for none (8.7)."""
+    t = [terms[number] & 65535 if number >= 0 else 0 for number in context]
+    t += [0] * (4 - len(t))
+    h = ((t[0] | t[1] << 16) * 739982445 + (t[2] | t[3] << 16) * 2246822519) & 0xFFFFFFFF
+    h = (h ^ h >> 15) * 2654435761 & 0xFFFFFFFF
+    return h ^ h >> 13
 
-    def __init__(self, plan: ContextPlan, maximum: int, grid: int) -> None:
-        self.plan, self.maximum, self.grid = plan, maximum, grid
+
+class Mixing:
+    """What a plane of coder 2 or 5 mixes its decisions from, all of which learns (8.7, 8.8)."""
+
+    def __init__(self, plan: ContextPlan | DctPlan) -> None:
+        self.block_bits, self.sets = plan.block_bits, plan.sets
         self.counters = [counters[:] for counters in plan.counters]
         self.mixer = [row[:] for row in plan.mixer]
         self.final = [[squash(128 * j - 2048) for j in range(33)] for _ in range(1024)]
+        self.hashes: list[int] = []
+
+    def mixed(self, decisions: Decisions, shift: int, number: int, mixer_rows: Sequence[int], final_row: int) -> int:
+        """A decision from counter `number` of block (h >> shift) % 2^block_bits of each context."""
+        rows = [self.mixer[mixer_row] for mixer_row in mixer_rows[: self.sets]]
+        cells = [
+            (counters, 8 * ((h >> shift) % (1 << bits)) + number)
+            for counters, h, bits in zip(self.counters, self.hashes, self.block_bits, strict=False)
+        ]
+        s = [STRETCH[counters[place] >> 20] for counters, place in cells]
+        s.append(256)
+        dots = [clamp(sum(map(mul, row, s)) >> 16, -2815, 2815) for row in rows]
+        mean = sum(dots) // len(dots)
+        f = self.final[final_row]
+        chance, j, r = refine(f, mean)
+        bit = decisions.decide(clamp(chance, 4, 65532))
+        learn_refined(f, j, r, bit)
+        for row, dot in zip(rows, dots, strict=True):
+            e = 3 * (65536 * bit - squash(dot))
+            for i, value in enumerate(s):
+                row[i] = (row[i] + ((value * e + 32768) >> 16) + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
+        for counters, place in cells:
+            counters[place] = pull(counters[place], bit)
+        return bit
+
+
+class ContextPlane(Mixing):
+    """Decodes images of a plane with coder 2; its state goes on from image to image."""
+
+    def __init__(self, plan: ContextPlan, maximum: int, grid: int) -> None:
+        super().__init__(plan)
+        self.plan, self.maximum, self.grid = plan, maximum, grid
         self.lows = [32768] * 2048
         self.gammas = [32768] * 31
         self.recalls = [32768] * 512
-        self.hashes: list[int] = []
         self.level = self.quarter = self.place = self.term7 = 0
 
     def image(self, decisions: Decisions, rows: int, width: int, references: list[Picture]) -> Picture:
@@ -1664,38 +1713,12 @@ class ContextPlane:
     def hash_contexts(self, terms: list[int]) -> None:
         """A number for each context (8.7)."""
         self.term7 = terms[7]
-        self.hashes = []
-        for context in self.plan.contexts:
-            t = [terms[number] & 65535 if number >= 0 else 0 for number in context]
-            h = ((t[0] | t[1] << 16) * 739982445 + (t[2] | t[3] << 16) * 2246822519) & 0xFFFFFFFF
-            h = (h ^ h >> 15) * 2654435761 & 0xFFFFFFFF
-            self.hashes.append(h ^ h >> 13)
+        self.hashes = [hash_terms(terms, context) for context in self.plan.contexts]
 
     def decision(self, d: int) -> int:
-        """A decision of a node, from which everything learns (8.8)."""
-        numbers = (16 * d + self.level, 256 + 64 * d + self.place % 64, 1280 + 64 * d + self.term7 + 20)
-        rows = [self.mixer[number] for number in numbers[: self.plan.sets]]
-        cells = [
-            (counters, 8 * ((h >> 15 if d >= 8 else h) % (1 << bits)) + d % 8)
-            for counters, h, bits in zip(self.counters, self.hashes, self.plan.block_bits, strict=False)
-        ]
-        s = [STRETCH[counters[place] >> 20] for counters, place in cells]
-        s.append(256)
-        dots = [
-            clamp(sum(weight * value for weight, value in zip(row, s, strict=True)) >> 16, -2815, 2815) for row in rows
-        ]
-        mean = sum(dots) // len(dots)
-        f = self.final[64 * d + 4 * self.level + self.quarter]
-        chance, j, r = refine(f, mean)
-        bit = self.decisions.decide(clamp(chance, 4, 65532))
-        learn_refined(f, j, r, bit)
-        for row, dot in zip(rows, dots, strict=True):
-            e = 3 * (65536 * bit - squash(dot))
-            for i, value in enumerate(s):
-                row[i] = (row[i] + ((value * e + 32768) >> 16) + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
-        for counters, place in cells:
-            counters[place] = pull(counters[place], bit)
-        return bit
+        """A decision of a node (8.8)."""
+        rows = (16 * d + self.level, 256 + 64 * d + self.place % 64, 1280 + 64 * d + self.term7 + 20)
+        return self.mixed(self.decisions, 15 if d >= 8 else 0, d % 8, rows, 64 * d + 4 * self.level + self.quarter)
 
     def right(self, sample: int, count: int, mu: int) -> int:
         """Whether a recalled sample is right (8.10)."""
@@ -2059,7 +2082,6 @@ class BilevelPlan:
     slot_bits: int
     skips_quiet: bool
     rate: int
-    memory: int
     contexts: list[tuple[tuple[int, int, int], tuple[int, int, int]]]  # masks of the three words, terms
     counters: Counters
     inputs: int = 0
@@ -2074,9 +2096,9 @@ class BilevelPlan:
 def read_bilevel_plan(data: bytes) -> BilevelPlan:
     """Section of kind 0."""
     reader = Reader(data)
-    count, slot_bits, rate, memory = reader.take(4)
+    count, slot_bits, rate = reader.take(3)
     require(1 <= count <= 32 and 8 <= slot_bits & 127 <= 20, "plan out of range")
-    require(1 <= rate <= 16 and memory <= 3, "plan out of range")
+    require(1 <= rate <= 16, "plan out of range")
     contexts = []
     for _ in range(count):
         neighbours, *terms = reader.take(4)
@@ -2085,7 +2107,7 @@ def read_bilevel_plan(data: bytes) -> BilevelPlan:
         masks = [sum((place in inside) << bit for bit, place in enumerate(word)) for word in MASKS_OF_WORDS]
         contexts.append(((masks[0], masks[1], masks[2]), (terms[0], terms[1], terms[2])))
     reader.end()
-    return BilevelPlan(slot_bits & 127, slot_bits > 127, rate, memory, contexts, [])
+    return BilevelPlan(slot_bits & 127, slot_bits > 127, rate, contexts, [])
 
 
 def scale(table: list[list[int]], factor: int, add: int, bound: int) -> list[list[int]]:
@@ -2095,8 +2117,7 @@ def scale(table: list[list[int]], factor: int, add: int, bound: int) -> list[lis
 
 def read_bilevel_plane(plan: BilevelPlan, counters: bytes, mixers: bytes, network: Callable[[], Section]) -> None:
     """Sections of kinds 1, 2 and, if asked for, 3."""
-    seen = tuple(count << plan.memory for count in (1, 2, 4, 8))
-    plan.counters = read_counters(counters, len(plan.contexts), 1 << plan.slot_bits, 1, 148, seen)
+    plan.counters = read_counters(counters, len(plan.contexts), 1 << plan.slot_bits, 1, 148, (0, 2, 8, 32))
     first = Reader(mixers).u8()
     n, has_network = first & 127, first > 127
     require(1 <= n <= min(32, len(plan.contexts)), "mixers out of range")
@@ -2297,7 +2318,480 @@ def decode_bilevel(plans: list[BilevelPlan], streams: list[bytes], ranges: list[
     return planes
 
 
-# ---------------------------------------------------------------------------------------------- 11. Codebook file
+# ----------------------------------------------------------------------------------------------- 11. Coder 5: dct
+
+
+@dataclass
+class DctPlan:
+    """Sections of a plane of coder 5 (11.1)."""
+
+    means: list[list[int]]
+    sizes: list[list[int]]
+    block_bits: list[int]
+    counters: Counters = field(default_factory=list)
+    sets: int = 0
+    mixer: list[list[int]] = field(default_factory=list)
+
+
+def read_dct_plan(data: bytes) -> DctPlan:
+    """Section of kind 0."""
+    tables = Decisions(data)
+    return DctPlan(tables.table(64, 36, 1 << 18), tables.table(64, 18, 1 << 18), tables.column(12, 18, 4))
+
+
+def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPlan]:
+    """All sections of a model of coder 5; the last of the four planes of the lattice is its correction plane."""
+    count = 3 if transform_planes == 4 else 1
+    kinds = [0] * count + [1] * count + [2] * count
+    require([section.kind for section in sections] == kinds, "sections are not those of the planes")
+    plans = [read_dct_plan(section.data) for section in sections[:count]]
+    size = sum(8 << bits for plan in plans for bits in plan.block_bits)
+    require(size <= MAX_COUNTERS, "too many counters for this decoder")
+    for plan, counters, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
+        n, plan.sets, plan.mixer = read_context_mixers(mixers.data, 12)
+        plan.counters = read_context_counters(counters.data, plan.block_bits, n)
+    return plans
+
+
+# 11.2 Streams and state
+
+LUMINANCE = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+CHROMINANCE = (
+    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
+    24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
+    *[99] * 32,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DctHead:
+    """The head of a stream."""
+
+    down: int
+    across: int
+    top: int
+    left: int
+    steps: tuple[int, ...]
+
+    @property
+    def layout(self) -> tuple[int, int, int, int]:
+        return self.down, self.across, self.top, self.left
+
+
+def standard_steps(table: int) -> tuple[int, ...]:
+    """The steps of a standard table."""
+    base, q = (LUMINANCE, table) if table <= 100 else (CHROMINANCE, table - 100)
+    scale = 5000 // q if q < 50 else 200 - 2 * q
+    return tuple(clamp((number * scale + 50) // 100, 1, 255) for number in base)
+
+
+def read_dct_head(stream: bytes) -> tuple[DctHead, int]:
+    """The head and where it ends; zeros follow the stream."""
+    reader = Reader(stream[:67].ljust(67, b"\0"))
+    factors, corner, table = reader.take(3)
+    require(factors <= 3, "size of a component out of range")
+    down, across, top, left = factors % 2 + 1, factors // 2 + 1, corner % 16, corner // 16
+    require(top < 8 * down and left < 8 * across, "place in the first block out of range")
+    require(table <= 200, "unknown table of steps")
+    steps = standard_steps(table) if table else tuple(reader.take(64))
+    require(min(steps) >= 1, "step of zero")
+    return DctHead(down, across, top, left, steps), reader.at
+
+
+# 11.3 Blocks
+
+OUTSIDE = 64  # where lists of a block's 64 numbers have a zero for all that lies outside
+
+
+def place_of(u: int, v: int) -> int:
+    """Where coefficient (u, v) stands in such a list."""
+    return 8 * u + v if 0 <= u <= 7 and 0 <= v <= 7 else OUTSIDE
+
+
+DIAGONALS = [
+    [8 * u + s - u for u in (range(8) if s % 2 == 0 else range(7, -1, -1)) if 0 <= s - u <= 7] for s in range(15)
+]
+NEIGHBOURS = [  # places of (u+1, v), (u, v+1), (u+1, v+1), (u+2, v), (u, v+2), (u-1, v), (u, v-1)
+    [place_of(u + du, v + dv) for du, dv in ((1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (-1, 0), (0, -1))]
+    for u in range(8)
+    for v in range(8)
+]
+
+
+class Block:
+    """Coefficients, their values, and of sizes of values: sums by diagonal, and up to each coefficient in the order."""
+
+    def __init__(self) -> None:
+        self.coefficients = [0] * 65
+        self.values = [0] * 65
+        self.diagonals = [0] * 15
+        self.totals = [0] * 65
+
+    def finish(self) -> None:
+        """Find the sums, when all coefficients are known."""
+        total = 0
+        for s in range(14, -1, -1):
+            before = total
+            for k in DIAGONALS[s]:
+                total += abs(self.values[k])
+                self.totals[k] = total
+            self.diagonals[s] = total - before
+
+
+NO_BLOCK = Block()
+
+
+class Blocks:
+    """The blocks of a component, which are appended one by one."""
+
+    def __init__(self, head: DctHead, area: Area) -> None:
+        self.head = head
+        self.rows = (head.top + area.rows - 1) // head.down // 8 + 1
+        self.columns = (head.left + area.width - 1) // head.across // 8 + 1
+        self.known: list[Block] = []
+
+    def at(self, r: int, c: int) -> Block:
+        """Block (r, c)."""
+        if 0 <= r < self.rows and 0 <= c < self.columns:
+            return self.known[r * self.columns + c]
+        return NO_BLOCK
+
+
+# 11.4 References
+
+
+def reference_values(reference: Blocks, head: DctHead, r: int, c: int) -> list[int]:
+    """The numbers that a reference gives for block (r, c) of the component of a head."""
+    if reference.head.layout == head.layout:
+        return reference.at(r, c).values
+    if reference.head.layout != (1, 1, head.top % 8, head.left % 8):
+        return NO_BLOCK.values
+    near = [
+        reference.at(head.down * r + a - head.top // 8, head.across * c + b - head.left // 8).values
+        for a in range(head.down)
+        for b in range(head.across)
+    ]
+    return [sum(values) // len(near) for values in zip(*near, strict=True)]
+
+
+# 11.5 Prediction, 11.6 Terms of coefficients, 11.7 Diagonals, 11.8 Contexts, 11.9 Coefficients
+
+COEFFICIENT_CONTEXTS = (
+    (1, 14, 13), (1, 11, 12, 2), (2, 5, 17), (1, 6, 7), (22, 5, 18), (1, 24, 5),
+    (1, 19, 20, 2), (17, 21, 23, 24), (1, 18, 14), (1, 12, 22), (1, 11, 14), (1, 2, 14),
+)  # fmt: skip
+DIAGONAL_CONTEXTS = (
+    (25, 31, 18), (25, 28, 29, 16), (25, 14, 15), (25, 26, 27), (25, 30, 14, 15), (25, 30, 31),
+    (25, 14, 28), (25, 15, 29), (25, 16, 31), (25, 18), (25, 28, 30), (25, 29, 30),
+)  # fmt: skip
+
+
+def log_size(d: int) -> int:
+    """L(d)."""
+    b = (d + 1).bit_length() - 1
+    return min(47, 3 * b + (3 * ((4 * (d + 1) >> b) % 4) >> 2))
+
+
+def near_zero(d: int) -> int:
+    """C(d)."""
+    return clamp(d, -20, 20) + 20
+
+
+def near_zero_steps(d: int, step: int) -> int:
+    """R(d)."""
+    return near_zero(d // step if d >= 0 else -(-d // step))
+
+
+class DctPlane(Mixing):
+    """Decodes the coefficients of a plane with coder 5."""
+
+    def __init__(self, plan: DctPlan, stream: bytes, area: Area, references: list[Blocks]) -> None:
+        super().__init__(plan)
+        self.plan, self.references = plan, references
+        self.head, at = read_dct_head(stream)
+        self.decisions = Decisions(stream, at)
+        self.gammas = [32768] * 31
+        self.blocks = Blocks(self.head, area)
+        self.level = self.quarter = self.nonzero = 0
+
+    def decode(self) -> Blocks:
+        """All blocks in raster order."""
+        for r in range(self.blocks.rows):
+            for c in range(self.blocks.columns):
+                self.north, self.west = self.blocks.at(r - 1, c), self.blocks.at(r, c - 1)
+                self.north_west, self.north_east = self.blocks.at(r - 1, c - 1), self.blocks.at(r - 1, c + 1)
+                near = [reference_values(reference, self.head, r, c) for reference in self.references]
+                self.first, self.second = (near + [NO_BLOCK.values] * 2)[:2]
+                self.blocks.known.append(self.block())
+        return self.blocks
+
+    def block(self) -> Block:
+        """One block (11.9)."""
+        block, steps = Block(), self.head.steps
+        s = 14
+        while s >= 0 and not self.diagonal(s):
+            s -= 1
+        self.nonzero = total = last = before_last = 0
+        for k in (k for d in range(s, -1, -1) for k in DIAGONALS[d]):
+            coefficient = self.coefficient(k, self.predict(k, block, total, last, before_last))
+            require(abs(coefficient) <= 1 << 14, "coefficient out of range")
+            last, before_last = coefficient, last
+            if coefficient:
+                self.nonzero += 1
+                block.coefficients[k] = coefficient
+                block.values[k] = coefficient * steps[k]
+                total += abs(block.values[k])
+        block.finish()
+        return block
+
+    def predict(self, k: int, block: Block, total: int, last: int, before_last: int) -> int:
+        """mu, and the contexts of a coefficient; `total` is TO."""
+        u, v = k // 8, k % 8
+        step = self.head.steps[k]
+        o, n, w = block.values, self.north.values, self.west.values
+        nw, ne, p, q = self.north_west.values[k], self.north_east.values[k], self.first[k], self.second[k]
+        down, right, diagonal, down2, right2, up, left = NEIGHBOURS[k]
+        tn, tw = self.north.totals[k], self.west.totals[k]
+        numbers = [*n[v:64:8], *w[8 * u : 8 * u + 8], *o[v:64:8], *o[8 * u : 8 * u + 8], nw, ne, p, q]
+        z = [
+            step, abs(n[k]), abs(w[k]), abs(nw), abs(ne),
+            abs(n[down]) + abs(n[right]), abs(w[down]) + abs(w[right]),
+            abs(o[down]), abs(o[right]), abs(o[diagonal]), abs(o[down2]) + abs(o[right2]),
+            abs(n[up]) + abs(n[left]), abs(w[up]) + abs(w[left]),
+            total, tn, tw, abs(p), abs(q),
+        ]  # fmt: skip
+        fine = sum(map(mul, numbers, self.plan.means[k])) + 512 * step
+        fine = clamp(fine // (1024 * step), -65536, 65536)
+        mu, quarter = (fine + 2) >> 2, (fine + 2) % 4
+        loudness = log_size(max(0, sum(map(mul, z, self.plan.sizes[k])) // (256 * step)))
+        level = min(loudness >> 1, 15)
+        own = block.coefficients
+        terms = [
+            0, k, near_zero(mu), quarter, level, loudness,
+            near_zero(self.north.coefficients[k]), near_zero(self.west.coefficients[k]),
+            near_zero(own[down]), near_zero(own[right]), near_zero(own[diagonal]),
+            near_zero_steps(p, step), near_zero_steps(q, step), self.nonzero,
+            log_size(total // step), log_size(tn // step), log_size(tw // step),
+            u + v, min(step, 31), near_zero(last), near_zero(before_last),
+            log_size((2 * (z[1] + z[2]) + z[3] + z[4]) // step), clamp(fine, -40, 40) + 40,
+            log_size((z[7] + z[8] + z[9]) // step), log_size((z[16] + z[17]) // step),
+        ]  # fmt: skip
+        self.hashes = [hash_terms(terms, context) for context in COEFFICIENT_CONTEXTS[: len(self.counters)]]
+        self.level, self.quarter = level, quarter
+        return mu
+
+    def decision(self, d: int, k: int) -> int:
+        """A decision about coefficient k."""
+        column = 4 * min(self.nonzero, 15) + self.quarter
+        rows = (16 * d + self.level, 256 + 64 * d + k, 1280 + 64 * d + column)
+        return self.mixed(self.decisions, 15 if d >= 8 else 0, d % 8, rows, 64 * d + 4 * self.level + self.quarter)
+
+    def coefficient(self, k: int, mu: int) -> int:
+        """Coefficient k, which mu predicts."""
+        if not self.decision(0, k):
+            return mu
+        sign = self.decision(1, k)
+        size = 0
+        while size < 20 and self.decision(2 + sign + 2 * min(size, 5), k):
+            size += 1
+        if size == 20:
+            size += self.decisions.integer(self.gammas)
+        return mu + size + 1 if sign else mu - (size + 1)
+
+    def diagonal(self, s: int) -> int:
+        """The decision about diagonal s (11.7)."""
+        places, steps = DIAGONALS[s], self.head.steps
+        end = places[-1]
+        step = sum(steps[k] for k in places) // len(places)
+        north, west = self.north.diagonals[s], self.west.diagonals[s]
+        around = self.north_west.diagonals[s] + self.north_east.diagonals[s]
+        here = sum(abs(self.first[k]) + abs(self.second[k]) for k in places)
+        tn, tw = self.north.totals[end], self.west.totals[end]
+        loudness = log_size((4 * (tn + tw) + 2 * (north + west) + around) // step)
+        level = min(loudness >> 1, 15)
+        terms = [0] * 32
+        terms[14:17] = [log_size(tn // step), log_size(tw // step), log_size(around // step)]
+        terms[18] = min(step, 31)
+        terms[25] = s + 1
+        terms[26], terms[27] = (log_size(block.totals[0] // steps[0]) for block in (self.north, self.west))
+        terms[28:32] = [log_size(north // step), log_size(west // step), log_size(here // step), loudness]
+        self.hashes = [hash_terms(terms, context) for context in DIAGONAL_CONTEXTS[: len(self.counters)]]
+        rows = (224 + level, 1152 + s, 2176 + terms[30])
+        return self.mixed(self.decisions, 0, 6, rows, 64 * 14 + 4 * level)
+
+
+# 11.10 Inverse transform
+
+
+def transform_line(a: Sequence[int], half: int) -> list[int]:
+    """Eight numbers for eight others."""
+    z = 4433 * (a[2] + a[6])
+    p, q = z - 15137 * a[6], z + 6270 * a[2]
+    e, f = 8192 * (a[0] + a[4]), 8192 * (a[0] - a[4])
+    z1, z2 = -7373 * (a[1] + a[7]), -20995 * (a[3] + a[5])
+    z5 = 9633 * (a[1] + a[3] + a[5] + a[7])
+    z3, z4 = z5 - 16069 * (a[3] + a[7]), z5 - 3196 * (a[1] + a[5])
+    even = (e + q, f + p, f - p, e - q)
+    odd = (
+        12299 * a[1] + z1 + z4, 25172 * a[3] + z2 + z3, 16819 * a[5] + z2 + z4, 2446 * a[7] + z1 + z3,
+    )  # fmt: skip
+    out = [b + c + half for b, c in zip(even, odd, strict=True)]
+    return out + [b - c + half for b, c in zip(even[::-1], odd[::-1], strict=True)]
+
+
+def transform_blocks(blocks: Blocks) -> tuple[list[list[int]], list[list[int]]]:
+    """The samples of a component, and `part` of each, by row and column."""
+    component: list[list[int]] = []
+    parts: list[list[int]] = []
+    for r in range(blocks.rows):
+        component += [[] for _ in range(8)]
+        parts += [[] for _ in range(8)]
+        for c in range(blocks.columns):
+            w = blocks.at(r, c).values
+            columns = [[number >> 11 for number in transform_line(w[v:64:8], 1 << 10)] for v in range(8)]
+            for u, row in enumerate(zip(*columns, strict=True), 8 * r):
+                numbers = transform_line(row, 1 << 17)
+                component[u] += [clamp((number >> 18) + 128, 0, 255) for number in numbers]
+                parts[u] += [(number >> 15) % 8 for number in numbers]
+    return component, parts
+
+
+# 11.11 Enlargement
+
+
+def enlarge(component: list[list[int]], head: DctHead, area: Area) -> list[int]:
+    """drawn(y, x), row by row."""
+    down, across, top, left = head.layout
+    last_row, last_column = (top + area.rows - 1) // down, (left + area.width - 1) // across
+    drawn = []
+    for y in range(top, top + area.rows):
+        i, odd_y = y // down, y % 2
+        near = component[i]
+        far = component[clamp(i + 2 * odd_y - 1, top // down, last_row)]
+        for x in range(left, left + area.width):
+            j, odd_x = x // across, x % 2
+            side = clamp(j + 2 * odd_x - 1, left // across, last_column)
+            if down == across == 1:
+                drawn.append(near[j])
+            elif down == 1:
+                drawn.append((3 * near[j] + near[side] + 1 + odd_x) >> 2)
+            elif across == 1:
+                drawn.append((3 * near[j] + far[j] + 1 + odd_y) >> 2)
+            else:
+                drawn.append((9 * near[j] + 3 * far[j] + 3 * near[side] + far[side] + 8 - odd_x) >> 4)
+    return drawn
+
+
+# 11.12 What samples lack
+
+
+def third(d: int) -> int:
+    """Whether a number is 0, less or more."""
+    return 0 if d == 0 else 1 if d < 0 else 2
+
+
+class Lacks:
+    """Decodes what the samples of a plane lack of the drawn ones; `before` is the lack of the plane before."""
+
+    def __init__(
+        self, decisions: Decisions, head: DctHead, area: Area, drawn: list[int], parts: list[list[int]],
+        before: list[int],
+    ) -> None:  # fmt: skip
+        self.decisions, self.head, self.area, self.parts, self.before = decisions, head, area, parts, before
+        self.drawn = drawn
+        self.samples = drawn[:]
+        self.lack = [0] * area.size
+        self.counters = [1 << 31] * 205
+
+    def count(self, i: int) -> int:
+        """A decision of a counter, which learns it."""
+        bit = self.decisions.decide(clamp(self.counters[i] >> 16, 32, 65504))
+        self.counters[i] = pull(self.counters[i], bit)
+        return bit
+
+    def at(self, y: int, x: int) -> int:
+        """lack(y, x)."""
+        inside = y >= 0 and 0 <= x < self.area.width
+        return self.lack[y * self.area.width + x] if inside else 0
+
+    def decode(self) -> None:
+        """All tiles in raster order."""
+        rows, width = self.area.rows, self.area.width
+        for start in range(-(self.head.top % 8), rows, 8):
+            ys = range(max(start, 0), min(start + 8, rows))
+            flag = 0
+            for left in range(-(self.head.left % 8), width, 8):
+                xs = range(max(left, 0), min(left + 8, width))
+                above = any(self.at(ys[0] - 1, x) for x in xs)
+                other = any(self.before[y * width + x] for y in ys for x in xs)
+                flag = self.count(above + 2 * flag + 4 * other)
+                if flag:
+                    for y in ys:
+                        for x in xs:
+                            self.add(y, x, self.lack_at(y, x))
+
+    def add(self, y: int, x: int, lack: int) -> None:
+        """A sample becomes known."""
+        place = y * self.area.width + x
+        self.lack[place] = lack
+        self.samples[place] = check_sample(self.drawn[place] + lack, 0, 255)
+
+    def lack_at(self, y: int, x: int) -> int:
+        """What the sample lacks."""
+        width = self.area.width
+        place = y * width + x
+        head, drawn = self.head, self.drawn[place]
+        p = self.parts[head.top + y][head.left + x] if head.down == head.across == 1 else 0
+        w, n = self.at(y, x - 1), self.at(y - 1, x)
+        around = (w != 0) + 2 * (n != 0) + 4 * (self.at(y - 1, x - 1) != 0) + 8 * (self.at(y - 1, x + 1) != 0)
+        if not self.count(8 + 8 * around + 2 * min(p, 7 - p) + (self.before[place] != 0)):
+            return 0
+        if w or n:
+            sample = self.samples[place - 1 if w else place - width]
+            if sample != drawn:
+                kind = 0 if w == 0 or n == 0 else 2 if self.samples[place - width] == sample else 1
+                if self.count(136 + kind):
+                    return sample - drawn
+        negative = self.count(139 + (p >= 4) + 6 * third(w) + 2 * third(n))
+        first = 157 + 24 * (max(abs(w), abs(n)) > 1)
+        size = 0
+        while self.count(first + size):
+            size += 1
+            require(size < 24, "lack too large")
+        v = 1
+        for _ in range(size):
+            v = 2 * v + self.decisions.even()
+        return -v if negative else v
+
+
+def decode_dct(plans: list[DctPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
+    """All planes of coder 5."""
+    count = modelled_planes(plans, ranges)
+    require(all(bounds == (0, 255) for bounds in ranges[:count]), "coder 5 is for eight bits")
+    require(area.rows == area.image_rows, "group of several images")
+    room = (area.rows + 24) * (area.width + 24)
+    require(room <= 4 * area.size + 65536, "image too thin for coder 5")
+    planes: list[list[int]] = []
+    references: list[Blocks] = []  # the nearest first
+    lack = [0] * area.size
+    for plan, stream in zip(plans, streams, strict=False):
+        plane = DctPlane(plan, stream, area, references)
+        blocks = plane.decode()
+        component, parts = transform_blocks(blocks)
+        lacks = Lacks(plane.decisions, plane.head, area, enlarge(component, plane.head, area), parts, lack)
+        lacks.decode()
+        lack = lacks.lack
+        references = [blocks, *references]
+        planes.append(lacks.samples)
+    return finish_planes(planes, streams, ranges, area)
+
+
+# ---------------------------------------------------------------------------------------------- 12. Codebook file
 
 
 @dataclass(frozen=True)

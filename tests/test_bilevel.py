@@ -17,16 +17,17 @@ from sofc.coders.bilevel import BilevelCoder
 from sofc.coders.bilevel.coder import INVERTED_CHANCE, PlaneModel, encode_plane, mostly_ink
 from sofc.coders.bilevel.plan import EFFORTS, LARGE, NEIGHBOURS, SMALL, Network, PlanePlan, PlaneState, masks
 from sofc.coders.bilevel.section import (
-    pack_counters,
+    TRAINED,
     pack_mixers,
     pack_network,
     pack_plan,
-    unpack_counters,
     unpack_mixers,
     unpack_network,
     unpack_plan,
 )
-from sofc.coders.bilevel.training import BilevelTraining
+from sofc.coders.bilevel.statistics import GROUP, PART, Mean, Practice, Recollect, parts
+from sofc.coders.bilevel.training import BilevelTraining, Known, variants
+from sofc.coders.history import FOLDS, Starts
 from sofc.errors import FormatError, UsageError
 from sofc.kernels import bilevel, binary
 
@@ -157,7 +158,7 @@ def test_inverted_planes_cost_the_same():
 def test_kernel_does_as_its_plain_twin(image, seed, skip_quiet, asks, images, rate):
     rng = np.random.default_rng(seed)
     contexts = [(LARGE + SMALL)[k] for k in rng.permutation(len(LARGE + SMALL))[:3]]
-    plan = PlanePlan(tuple(contexts), 8, skip_quiet, rate, 0)
+    plan = PlanePlan(tuple(contexts), 8, skip_quiet, rate)
     network = random_network(rng) if asks else None
     start = random_state(rng, 3, 8, asks)
     plane = np.concatenate([np.roll(image, k, 0) for k in range(images)]).astype(np.uint8)
@@ -183,7 +184,7 @@ def test_kernel_does_as_its_plain_twin(image, seed, skip_quiet, asks, images, ra
 def test_twin_of_images_too_wide_for_position():
     rng = np.random.default_rng(6)
     plane = (rng.random((4, 66)) < 0.2).astype(np.uint8)
-    plan = PlanePlan((SMALL[2], LARGE[4], LARGE[11]), 8, True, 2, 0)
+    plan = PlanePlan((SMALL[2], LARGE[4], LARGE[11]), 8, True, 2)
     start = random_state(rng, 3, 8, True)
     network = random_network(rng)
     stream = encode_plane(PlaneModel(plan, network, start), plane, 4, start.copy())
@@ -237,7 +238,7 @@ def test_models_with_sections_missing_are_refused():
         with pytest.raises(FormatError):
             BilevelCoder.from_sections(sections[:count])
     with pytest.raises(FormatError):
-        BilevelCoder.from_sections([pack_plan(PlanePlan(SMALL[:1], 8, False, 2, 1)), *sections[1:]])
+        BilevelCoder.from_sections([pack_plan(PlanePlan(SMALL[:1], 8, False, 2)), *sections[1:]])
 
 
 def test_other_planes_are_refused():
@@ -252,17 +253,15 @@ def test_other_planes_are_refused():
 
 def test_sections_round_trip():
     rng = np.random.default_rng(12)
-    plan = PlanePlan(LARGE, 9, True, 3, 2)
+    plan = PlanePlan(LARGE, 9, True, 3)
     unpacked = unpack_plan(pack_plan(plan))
     assert np.array_equal(unpacked.table(len(LARGE)), plan.table(len(LARGE)))
-    assert (unpacked.slot_bits, unpacked.skip_quiet, unpacked.rate, unpacked.memory) == (9, True, 3, 2)
+    assert (unpacked.slot_bits, unpacked.skip_quiet, unpacked.rate) == (9, True, 3)
 
     state = random_state(rng, 3, 9, True)
-    counters = unpack_counters(pack_counters(state.counters, 3, 1, 1), 3, 2, 9, 1)
-    assert counters.shape == (2 << 9,)
-    # What a section can say comes back as it is.
-    again = unpack_counters(pack_counters(np.concatenate([counters, counters[: 1 << 9]]), 3, 1, 1), 3, 2, 9, 1)
-    assert np.array_equal(again, counters)
+    symbols = rng.integers(0, 129, 3 << 9).astype(np.uint8)
+    counters = TRAINED.unpack(TRAINED.pack(symbols, plan.places(3)), plan.places(3), 2)
+    assert np.array_equal(counters, TRAINED.states[symbols[: 2 << 9]])
 
     contexts, asks, mixed = unpack_mixers(pack_mixers(state, 3, True))
     assert (contexts, asks) == (3, True)
@@ -285,7 +284,7 @@ def test_training_is_the_same_every_time_and_helps():
     assert [effort for effort, _ in first.models()] == list(EFFORTS)
     assert len(first.report()) == len(EFFORTS)
     plane = rings(1, seed=30)[0][0]
-    plan = PlanePlan(SMALL, 8, False, 2, 1)
+    plan = PlanePlan(SMALL, 8, False, 2)
     untrained = PlaneModel(plan, None, PlaneState.neutral(7, 8, False))
     before = len(encode_plane(untrained, plane.astype(np.uint8), 12, untrained.start.copy()))
     (after,) = BilevelCoder.from_sections(sections_of(first, 5)).encode([plane], BINARY, 12)
@@ -300,3 +299,86 @@ def test_fitting_a_network_lowers_its_cost():
     room = bilevel.fit_room(3, 2)
     costs = [bilevel.fit_network(plane, 12, 256, 0.05, *tables, lottery, room) for _ in range(4)]
     assert costs[-1] < costs[0]
+
+
+# What counters start with.
+
+PLAN = PlanePlan(SMALL, 10, False, 2)
+
+
+def test_images_are_cut_and_taken_together_as_for_coding():
+    """Small images make common parts, large ones parts of about equal height; of many some are left out."""
+
+    def shapes_of(sizes, stride=1):
+        images = ([np.zeros(size, np.int32), np.ones(size, np.int32)] for size in sizes)
+        return [[[pixels.shape for pixels in part] for part in image] for image in parts(images, 1, stride)]
+
+    wide = PART // 600
+    assert shapes_of([(700, wide), (3, 3), (256, 256), (255, 257)]) == [
+        [[(352, wide)], [(348, wide)]],
+        [[(256, 256)]],
+        [[(3, 3), (255, 257)]],
+    ]
+    assert shapes_of([(700, wide), (700, wide), (256, 256)], 3) == [[[(352, wide)]], [[(348, wide)]]]
+    assert shapes_of([(20, 30)] * 17) == [[[(20, 30)] * 3]] * 5 + [[[(20, 30)] * 2]]
+    assert shapes_of([(20, 30)] * 17, 2) == [[[(20, 30)] * 2]] * 4 + [[[(20, 30)]]]
+    assert max(len(part) for (part,) in shapes_of([(64, 64)] * 3000)) == GROUP // 64**2
+    assert shapes_of([]) == []
+
+
+def test_what_is_known_apart_from_a_fold_is_what_the_others_say():
+    images = [[np.pad(image, ((0, 250), (0, 250)))] for (image,) in rings(6)]
+    for fold in range(FOLDS):
+        apart = Recollect(0, 1, PLAN, fold).collect(iter(images))
+        others = [image for number, image in enumerate(images) if number % FOLDS != fold]
+        alone = Recollect(0, 1, PLAN, FOLDS).collect(iter(others))
+        assert np.array_equal(apart.symbols, alone.symbols) and np.array_equal(apart.gains, alone.gains)
+        assert apart.symbols.any() and not apart.folds
+
+
+def test_each_image_is_practised_with_what_the_others_say():
+    """Images of one fold cost less where the counters of that fold are trained, and others are coded as before."""
+    images = [[np.pad(image, ((0, 250), (0, 250)))] for (image,) in rings(4)]
+    known = Recollect(0, 1, PLAN, FOLDS).collect(iter(images)).symbols
+    none = np.zeros_like(known)
+    sizes = {
+        starts: Practice(0, 1, PLAN, len(SMALL), None, tuple((none, known)[k] for k in starts)).collect(iter(images))[1]
+        for starts in ((0, 0), (0, 1), (1, 0), (1, 1))
+    }
+    assert sizes[1, 1] < min(sizes[0, 1], sizes[1, 0]) <= max(sizes[0, 1], sizes[1, 0]) < sizes[0, 0]
+
+
+def test_variants_are_ever_surer():
+    rng = np.random.default_rng(2)
+    starts = Starts(rng.integers(0, 129, 500).astype(np.uint8), rng.random(500).astype(np.float32), ())
+    tried = variants(Known(starts, (starts,) * FOLDS))
+    assert not tried[0].everything.symbols.any()
+    seen = [TRAINED.states[known.everything.symbols] & 1023 for known in tried]
+    for age, (known, bits) in enumerate(zip(tried[1:], seen[1:], strict=True)):
+        assert (bits == np.minimum(seen[-1], TRAINED.seen[age])).all()
+        chances = TRAINED.states[known.everything.symbols] >> 10
+        assert np.array_equal(chances, TRAINED.states[starts.symbols] >> 10)
+    assert np.array_equal(tried[-1].everything.symbols, starts.symbols)
+    assert all(np.array_equal(fold.symbols, known.everything.symbols) for known in tried for fold in known.folds)
+
+
+def test_counters_start_neutral_where_images_say_the_opposite():
+    """Patterns that repeat, each of its own kind in one collection, alike in the other."""
+    rng = np.random.default_rng(5)
+    kept = []
+    for tiles in ([(rng.random((7, 9)) < 0.5).astype(np.int32) for _ in range(4)], [rings(1)[0][0]] * 4):
+        _, counters, _ = sections_of(train([[np.tile(tile, (14, 14))] for tile in tiles]), 5)
+        places = PlanePlan(LARGE, 8, True, 2).places(len(LARGE))
+        kept.append(np.count_nonzero(TRAINED.unpack(counters, places, len(LARGE)) != TRAINED.states[0]))
+    assert kept[0] < 0.1 * kept[1]
+
+
+def test_mean_of_states():
+    rng = np.random.default_rng(8)
+    states = [random_state(rng, 2, 8, True) for _ in range(3)]
+    mean = Mean(states[0])
+    for state in states:
+        mean.add(state)
+    for name in ("trust", "mixers", "blend", "final", "quiet"):
+        expected = sum(getattr(state, name).astype(np.int64) for state in states) // 3
+        assert np.array_equal(getattr(mean.state(), name), expected)

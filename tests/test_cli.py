@@ -210,7 +210,7 @@ def test_jpeg_is_warned_about_once(run: Run) -> None:
     for name in ("a.jpg", "b.jpg"):
         Image.fromarray(smooth(16, 16, 3)).save(name)
     outcome = run("encode", "a.jpg", "b.jpg")
-    assert outcome.err == "sofc: the input is a JPEG file; its samples take several times the JPEG's size\n"
+    assert outcome.err == "sofc: the input is a JPEG file: what is kept is its samples, not the file\n"
     assert run("encode", "-f", "-q", "a.jpg") == (0, "", "")
 
 

@@ -18,19 +18,17 @@ from hypothesis.extra import numpy as npst
 
 import sofc
 from sofc.codebook import Codebook
-from sofc.coders import energy
+from sofc.coders import energy, history
 from sofc.coders.base import PlaneRange
-from sofc.coders.context import history, section
+from sofc.coders.context import section
 from sofc.coders.context.coder import ContextCoder, PlaneModel, Surroundings, find_grid, learn_plane, surroundings
 from sofc.coders.context.plan import EFFORTS, PlanePlan, PlaneState, Prediction, context_table, neutral_mixers
 from sofc.coders.context.section import (
     BLOCK_BITS,
     MAX_CONTEXTS,
-    pack_counters,
     pack_mixers,
     pack_plan,
     quantise_weights,
-    unpack_counters,
     unpack_mixers,
     unpack_plan,
 )
@@ -914,16 +912,17 @@ def test_plans_come_back(seed, plane):
 def test_counters_come_back(seed, contexts, density):
     """Symbols stand for their chance and for how much was seen, 0 for neutral; fewer contexts are the first."""
     rng = np.random.default_rng(seed)
-    blocks = np.concatenate([[0], np.cumsum(1 << rng.integers(4, 7, contexts))])
-    size = int(blocks[-1]) * mixing.BLOCK
+    trained = section.TRAINED
+    places = np.concatenate([[0], np.cumsum(1 << rng.integers(4, 7, contexts))]) * mixing.BLOCK
+    size = int(places[-1])
     symbols = (rng.integers(1, 129, size) * (rng.random(size) < density)).astype(np.uint8)
-    again = unpack_counters(pack_counters(symbols, blocks), blocks, contexts)
+    again = trained.unpack(trained.pack(symbols, places), places, contexts)
     for symbol, counter in zip(symbols.tolist(), again.tolist(), strict=True):
         chance = TABLES[1][124 * ((symbol - 1) >> 2) - 1922 + 2815]
         assert counter == ((chance << 16) + (2, 6, 20, 60)[(symbol - 1) & 3] if symbol else 1 << 31)
     for used in range(1, contexts + 1):
-        kept = blocks[used] * mixing.BLOCK
-        np.testing.assert_array_equal(unpack_counters(pack_counters(symbols, blocks), blocks, used), again[:kept])
+        first = trained.unpack(trained.pack(symbols, places), places, used)
+        np.testing.assert_array_equal(first, again[: places[used]])
 
 
 # What counters start with.
@@ -952,7 +951,7 @@ def test_lengths_are_those_of_a_beta_binomial_model(start, chance, ones, zeros):
         return math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)
 
     expected = (beta(first, second) - beta(first + ones, second + zeros)) / math.log(2)
-    (found,) = history.code_lengths(*(np.array([k]) for k in (start, chance, ones, ones + zeros)))
+    (found,) = history.CodeLengths(section.TRAINED)(*(np.array([k]) for k in (start, chance, ones, ones + zeros)))
     assert found == pytest.approx(expected, abs=1e-6)
 
 
@@ -960,7 +959,7 @@ def test_counters_are_kept_where_images_agree():
     """Sure where the chance is the same in all images, unsure where it varies, neutral where it is anything."""
     rng = np.random.default_rng(0)
     blocks = np.arange(0, 80, 16)
-    past = history.History(blocks)
+    past = history.History(blocks * mixing.BLOCK, section.TRAINED)
     size = 64 * mixing.BLOCK
     part = np.arange(size) // (16 * mixing.BLOCK)
     for _ in range(12):
@@ -985,7 +984,7 @@ def test_counters_are_kept_where_images_agree():
 def test_folds_know_nothing_of_their_own_images():
     """Two images that say the opposite: each fold starts as the other's image says."""
     blocks = np.array([0, 16])
-    past = history.History(blocks)
+    past = history.History(blocks * mixing.BLOCK, section.TRAINED)
     rng = np.random.default_rng(0)
     ones, zeros = np.full(128, 0.97), np.full(128, 0.03)
     half = np.arange(128) < 64
@@ -1005,7 +1004,7 @@ def test_folds_know_nothing_of_their_own_images():
 def test_parts_of_an_image_do_not_vouch_for_each_other():
     """All parts of an image are alike here and images are not: nothing is known of further images."""
     rng = np.random.default_rng(1)
-    past = history.History(np.array([0, 16]))
+    past = history.History(np.array([0, 128]), section.TRAINED)
     for _ in range(6):
         chances = rng.choice([0.02, 0.98], 128)
         past.add([evolved(chances, np.full(128, 20), rng) for _ in range(4)])
@@ -1034,8 +1033,8 @@ def test_images_are_cut_and_taken_together_as_for_coding():
 def test_a_seen_image_helps_once_others_agree():
     """Of counters alike that were seen in one image, those are kept whose kind proved right before."""
     rng = np.random.default_rng(3)
-    blocks = np.array([0, 64])
-    steady, erratic = history.History(blocks), history.History(blocks)
+    places = np.array([0, 512])
+    steady, erratic = (history.History(places, section.TRAINED) for _ in range(2))
     for number in range(6):
         shared = np.arange(512) < 384
         met = shared | (np.arange(512) // 8 % 6 == number)
@@ -1045,6 +1044,20 @@ def test_a_seen_image_helps_once_others_agree():
     once = np.arange(512) >= 384
     assert np.count_nonzero(steady.starts().symbols[once]) > 100
     assert np.count_nonzero(erratic.starts().symbols[once]) == 0
+
+
+def test_counters_that_save_most_fill_the_budget():
+    """Of several planes together; where the fewest are too many still, those are kept all the same."""
+    gains = np.array([1.9, 2, 3.5, 11, 40, 1000], np.float32)
+    planes = [history.Starts(np.full(6, 7, np.uint8), gains, ()) for _ in range(2)]
+
+    def pack(number, symbols):
+        return bytes([number]) * int(np.count_nonzero(symbols))
+
+    assert history.least_gain(planes, pack, 10) == (2, [bytes(5), b"\x01" * 5])
+    assert history.least_gain(planes, pack, 7)[0] == 4
+    assert history.least_gain(planes, pack, 2) == (48, [b"\x00", b"\x01"])
+    assert history.least_gain(planes, pack, 0)[0] == history.LEAST_GAINS[-1]
 
 
 @settings(max_examples=FEW)

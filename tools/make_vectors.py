@@ -8,6 +8,7 @@ of today is held against files of yesterday. Run this only when the format chang
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -17,19 +18,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 import sofc
 from sofc.codebook import Codebook
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.plan import PlanePlan
 from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
-from sofc.coders.transforms import CHAIN
+from sofc.coders.dct.origin import Origin, standard_table
+from sofc.coders.transforms import CHAIN, LATTICE, reached
 from sofc.container import schema
 from sofc.container.chunks import frame_chunk
 from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
 from sofc.keepfile import keep
-from sofc.kernels import bank
+from sofc.kernels import bank, recovery
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,8 +64,6 @@ def strokes(random: np.random.Generator) -> Image:
 
 def lattice(image: Image) -> Image:
     """An RGB image whose samples all come from whole Y, Cb, Cr."""
-    from sofc.coders.transforms import LATTICE
-
     planes = [plane.astype(np.int32) for plane in np.moveaxis(image, -1, 0)]
     converted = LATTICE.forward(planes)
     converted[3][:] = 0
@@ -163,6 +164,79 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
             five = np.stack([sets["deep"][k] for k in range(5)], axis=-1)
             data = sofc.encode(np.stack([five, five[::-1]]), batch=True, codebook=chain)
             yield "chain-components", data, "chain.sofcb", "two chains of components"
+    yield from from_jpeg(folder, random)
+
+
+def decoded(image: Image, quality: int, subsampling: str = "4:4:4", **settings: Any) -> Image:
+    """An image as it comes back from a JPEG file."""
+    file = io.BytesIO()
+    chosen = {"qtables": settings["qtables"]} if settings else {"quality": quality}
+    PIL.Image.fromarray(image).save(file, "jpeg", subsampling=subsampling, **chosen)
+    return np.asarray(PIL.Image.open(file))
+
+
+def tall(image: Image) -> Image:
+    """An image whose colour has every other row only, as decoders of 4:4:0 make it; Pillow does not write that."""
+    planes = LATTICE.forward([plane.astype(np.int32) for plane in np.moveaxis(image, -1, 0)])
+    rows, width = planes[0].shape
+    drawn = []
+    for number, plane in enumerate(planes[:3]):
+        down = 2 if number else 1
+        origin = Origin(down, 1, 0, 0, standard_table(85 if number else 90), np.zeros((0, 0, 64), np.int32))
+        origin = origin.emptied(rows, width)
+        height, breadth = origin.coefficients.shape[:2]
+        blocks = np.zeros((8 * height, 8 * breadth), np.int32)
+        part = plane[::down]
+        blocks[: len(part), :width] = part
+        found = np.zeros((height * breadth, 64), np.int32)
+        recovery.transform(blocks << 4, 0, 0, 1, found, np.zeros(64, np.int64), np.zeros(64, np.int64))
+        origin.coefficients[:] = np.rint(found.reshape(height, breadth, 64) / 1024 / origin.table)
+        drawn.append(origin.draw(rows, width)[0])
+    return np.stack(reached(drawn), axis=-1).astype(np.uint8)
+
+
+def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Vectors of images that JPEG decoders made."""
+    scene = [
+        np.stack([waves(104, 88, k, random) * share for share in (1.0, 0.8, 0.6)], axis=-1).astype(np.uint8)
+        for k in range(6)
+    ]
+    kinds = [(75, "4:2:0"), (88, "4:2:2"), (92, "4:4:4")]
+    training = [decoded(image, *kinds[k % 3]) for k, image in enumerate(scene)]
+    codebook = sofc.train(training, name="dct-colour", coder="dct", held_out=0).codebook
+    (folder / "dct-colour.sofcb").write_bytes(codebook.to_bytes())
+    settings: dict[str, Any] = {"codebook": codebook, "coder": "dct"}
+    painted = decoded(scene[1], 90, "4:2:2").copy()
+    painted[:40, 50:] = 0
+    steps = [[3 + k // 5 for k in range(64)], [7 + k // 3 for k in range(64)]]
+    images = {
+        "420": decoded(scene[0], 80, "4:2:0"),
+        "422": decoded(scene[1], 90, "4:2:2"),
+        "440": tall(scene[2]),
+        "444": decoded(scene[3], 85),
+        "crop": decoded(scene[4], 75, "4:2:0")[3:, 11:],
+        "painted": painted,
+        "steps": decoded(scene[5], 0, "4:2:0", qtables=steps),
+    }
+    spotted = decoded(scene[3], 80).copy()
+    spotted[20:24:2, 30:34:2] = (250, 3, 77)
+    images |= {"rough": decoded(scene[2], 25, "4:2:0"), "spotted": spotted}
+    for name, image in images.items():
+        data = sofc.encode(image, **settings)
+        yield f"dct-colour-{name}", data, "dct-colour.sofcb", f"coefficients, {name}"
+    busy = random.integers(0, 256, (24, 32, 3)).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    data = sofc.encode(decoded(busy, 90, "4:2:0"), effort=9, **settings)
+    yield "dct-colour-busy", data, "dct-colour.sofcb", "large coefficients, effort 9"
+    for effort in (2, 9):
+        data = sofc.encode(images["420"], effort=effort, **settings)
+        yield f"dct-colour-effort{effort}", data, "dct-colour.sofcb", f"coefficients at effort {effort}"
+    banded = sofc.encode(images["420"], band_rows=40, **settings)
+    yield "dct-colour-bands", banded, "dct-colour.sofcb", "coefficients, bands that cut blocks"
+    gray = [decoded(image[..., 0], 60 + 10 * k) for k, image in enumerate(scene[:4])]
+    codebook = sofc.train(gray, name="dct-gray", coder="dct", held_out=0).codebook
+    (folder / "dct-gray.sofcb").write_bytes(codebook.to_bytes())
+    data = sofc.encode(gray[1][5:, 2:], codebook=codebook, coder="dct")
+    yield "dct-gray", data, "dct-gray.sofcb", "coefficients, gray"
 
 
 def changed_plans(codebook: Codebook, change: Callable[[PlanePlan], PlanePlan]) -> Codebook:

@@ -29,11 +29,14 @@ import sofc
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER
 from sofc.coders.base import PlaneRange
+from sofc.coders.bilevel import training as bilevel_training
 from sofc.coders.chain import LINKS, ChainCoder
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.plan import EFFORTS as CONTEXT_EFFORTS
 from sofc.coders.context.training import ContextTraining
-from sofc.coders.transforms import CHAIN
+from sofc.coders.dct import DctCoder
+from sofc.coders.dct.plan import EFFORTS as DCT_EFFORTS
+from sofc.coders.transforms import CHAIN, NONE
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources
@@ -48,6 +51,7 @@ SETS = {
     "kodak/train": "Kodak PhotoCD photographs, released for unrestricted use",
     "isic/train": "ISIC archive dermoscopy, CC0 1.0",
     "bccd/train": "BCCD blood cells, MIT",
+    "malaria-cells/train": "malaria-detection, MIT",
     "medical16/ct-head-ge/train": "dcm_qa_ct, BSD-2",
     "medical16/ct-head-philips/train": "dcm_qa_ct, BSD-2",
     "medical16/mr-t1/train": "example-dicom-structural, PDDL",
@@ -110,6 +114,12 @@ def lossy_photos() -> list[Image]:
     found = [crop(image, 256, number) for number, image in enumerate(images_of("bccd/train", 8))]
     found += [crop(image, 384, number) for number, image in enumerate(images_of("isic/train", 2))]
     return found
+
+
+def decoded() -> list[Image]:
+    """Images as JPEG decoders made them."""
+    found = images_of("bccd/train", 4) + images_of("isic/train")
+    return found + images_of("malaria-cells/train", 4)
 
 
 def scans() -> list[Image]:
@@ -283,7 +293,8 @@ CODEBOOKS = {
         Family(scans, budget=70_000, efforts=(5, 7)),
         Family(gray_graphics, budget=40_000),
         Family(photos, budget=140_000, efforts=(5, 7)),
-        Family(lossy_photos, budget=50_000),
+        Family(lossy_photos, budget=25_000),
+        Family(decoded, ("dct",), budget=30_000, efforts=(7,)),
         Family(graphics, budget=50_000),
     ),
     "deep": (
@@ -314,9 +325,15 @@ def train(name: str, executor: Executor | None) -> Codebook:
 
 def train_one(images: Sequence[Image], coder: str, family: Family, executor: Executor | None) -> Codebook:
     """The models of one coder for the images of a family."""
-    # One better than what trained models have at the effort: images that these were not made for need it.
+    # One better than what trained models have at the effort: images that these were not made for need it. Of counters
+    # of binary images as many as for small ones: each start of the program reads them.
     efforts = {effort: CONTEXT_EFFORTS[max(6, effort)] for effort in family.efforts}
-    with patch.dict(CONTEXT_EFFORTS, efforts, clear=True):
+    changes = (
+        patch.dict(CONTEXT_EFFORTS, efforts, clear=True),
+        patch.dict(DCT_EFFORTS, {effort: DCT_EFFORTS[effort] for effort in family.efforts}, clear=True),
+        patch.object(bilevel_training, "SLOT_BITS_LARGE", (18, 18)),
+    )
+    with changes[0], changes[1], changes[2]:
         return sofc.train(
             images, name=coder, coder=coder, held_out=0, counter_bytes=family.budget, executor=executor
         ).codebook
@@ -340,13 +357,19 @@ def joined(name: str, parts: Sequence[Codebook], provenance: str) -> Codebook:
     models: list[Model] = []
     sections: list[Section] = []
     for part in parts:
-        wanted = EFFORTS[:1] if part.name == "static" else EFFORTS[1:] if part.name == "context" else EFFORTS
+        wanted = {"static": EFFORTS[:1], "context": EFFORTS[1:], "dct": EFFORTS[2:]}.get(part.name, EFFORTS)
         kept = [replace(_nearest(part, effort), effort=effort) for effort in wanted]
         used = sorted({number for model in kept for number in model.sections})
         place = {number: len(sections) + k for k, number in enumerate(used)}
         sections += [part.sections[number] for number in used]
         models += [replace(model, sections=tuple(place[number] for number in model.sections)) for model in kept]
+        models += [gray_of(model) for model in models[-len(kept) :] if model.coder == DctCoder.id]
     return Codebook(name, tuple(models), tuple(sections), provenance)
+
+
+def gray_of(model: Model) -> Model:
+    """The model for images of one component whose sections are those for luminance."""
+    return replace(model, components=1, transform=NONE.id, sections=model.sections[:: model.components])
 
 
 def _nearest(codebook: Codebook, effort: int) -> Model:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.dct import DctCoder
+from sofc.coders.dct.coder import Traced
 from sofc.coders.mapping import Mapped, Mapping, mapped, read_table
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, coder_for
@@ -26,6 +28,9 @@ PIECE, PIECE_SHARE = 1 << 14, 16
 """Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
 TILE = 32
 RUN = 4
+LEAST_SHARE, SURE_SHARE, SURE_SIZE = 0.25, 0.6, 1 << 15
+"""Where fewer samples come out of coefficients they are not worth coding, where more do, of so many in all, nothing
+else is as small."""
 
 
 def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
@@ -76,11 +81,17 @@ def encode_band(
     of the codebook, and of the samples and their mappings, those are used that code a piece of the samples smallest; a
     trained codebook's first model is always tried on all samples. Where raw is smaller, raw is used. ``verify`` decodes
     the result and raises SofcError if it is not what went in.
+
+    Where nearly all samples come out of a JPEG decoder's coefficients, those are coded and nothing else is tried.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     check = zlib.crc32(sample_bytes(samples, pixel_format))
-    coded = [(way, way.streams(image_rows)) for way in _ways(planes, pixel_format, codebook, choose, image_rows)]
+    traced = _traced(planes, pixel_format, codebook, choose, image_rows)
+    ways = [traced] if traced is not None else []
+    if traced is None or traced.share < SURE_SHARE or planes[0].size < SURE_SIZE:
+        ways += _ways(planes, pixel_format, codebook, choose, image_rows)
+    coded = [(way, way.streams(image_rows)) for way in ways]
     way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
     model, mapping = way.model, way.view.mapping
     raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)
@@ -112,10 +123,16 @@ class _Way(NamedTuple):
     model: int
     transform: Transform
     coder: Coder
+    transformed: list[Plane] | None = None
+
+    @property
+    def share(self) -> float:
+        """How much of the samples comes out of coefficients, where those are coded."""
+        return self.coder.share if isinstance(self.coder, Traced) else 0
 
     def streams(self, image_rows: int) -> tuple[bytes, ...]:
         """The streams of the table, if any, and of all planes."""
-        planes = self.transform.forward(self.view.planes)
+        planes = self.transform.forward(self.view.planes) if self.transformed is None else self.transformed
         return (*self.view.table, *self.coder.encode(planes, self._ranges, image_rows))
 
     def size(self, image_rows: int) -> float:
@@ -128,6 +145,28 @@ class _Way(NamedTuple):
     @property
     def _ranges(self) -> list[PlaneRange]:
         return self.transform.ranges(self.view.format.components, self.view.format.coded_bits)
+
+
+def _traced(
+    planes: list[Plane],
+    pixel_format: PixelFormat,
+    codebook: Codebook | None,
+    choose: Callable[[PixelFormat, int], Sequence[int]],
+    image_rows: int,
+) -> _Way | None:
+    """The way to code planes as a JPEG decoder's coefficients; None where it made none or the codebook has no model."""
+    number = choose(pixel_format, len(planes[0]) // image_rows)[0]
+    transform, coder = coder_for(codebook, number, pixel_format)
+    if not isinstance(coder, DctCoder):
+        return None
+    transformed = transform.forward(planes)
+    if not transform.suits(transformed):
+        return None
+    ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
+    ready = coder.prepared(transformed, ranges, image_rows)
+    if ready is None or ready.share < LEAST_SHARE:
+        return None
+    return _Way(Mapped(Mapping.NONE, pixel_format, planes, ()), number, transform, ready, transformed)
 
 
 def _ways(
@@ -165,6 +204,8 @@ def _suitable(view: Mapped, codebook: Codebook | None, models: Sequence[int], im
     found: list[_Way] = []
     for model in models:
         transform, coder = coder_for(codebook, model, view.format)
+        if isinstance(coder, DctCoder):
+            continue
         if found and (codebook is None or not is_builtin(codebook)):
             narrow = found[0].transform.bits is not None
             if model < FIRST_CODEBOOK_MODEL or (narrow and transform.bits is None):

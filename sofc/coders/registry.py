@@ -15,11 +15,12 @@ from sofc.coders.base import Coder
 from sofc.coders.bilevel import BilevelCoder
 from sofc.coders.chain import ChainCoder
 from sofc.coders.context import ContextCoder
+from sofc.coders.dct import DctCoder
 from sofc.coders.raw import RawCoder
 from sofc.coders.separate import SeparateCoder
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
 from sofc.coders.static import StaticCoder
-from sofc.coders.transforms import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
+from sofc.coders.transforms import CHAIN, LATTICE, NONE, PAPERS, TRANSFORMS, Transform
 from sofc.container.records import Model
 from sofc.errors import CodebookError, FormatError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
@@ -27,8 +28,8 @@ from sofc.image import PixelFormat
 RAW_MODEL = 0
 FIRST_CODEBOOK_MODEL = 64
 
-TRAINED: dict[int, type[ShapeCoder | ContextCoder | StaticCoder | BilevelCoder]] = {
-    coder.id: coder for coder in (ShapeCoder, ContextCoder, StaticCoder, BilevelCoder)
+TRAINED: dict[int, type[ShapeCoder | ContextCoder | StaticCoder | BilevelCoder | DctCoder]] = {
+    coder.id: coder for coder in (ShapeCoder, ContextCoder, StaticCoder, BilevelCoder, DctCoder)
 }
 """Coders that are made of a codebook's sections."""
 
@@ -62,11 +63,12 @@ def choose_models(
 ) -> tuple[int, ...]:
     """Numbers of the models that may code so many images of this format together, best first; the last suits any.
 
-    Those are the codebook's models of the coder named, else those trained for the nearest effort (1-9; models that
-    have none serve only where there is no other), narrow transforms before wide ones; then a neutral model, or raw
-    alone where that is named. Chains serve several images of one component, and components that no other model is for.
-    Other models for one component serve images of several where the codebook is built in and has no other. Raises
-    UsageError where the coder is not known.
+    First comes a model of coefficients, for single images that a JPEG decoder may have made: at effort 1 only where its
+    coder is named. Then come the codebook's models of the coder named, else those trained for the nearest effort (1-9;
+    models that have none serve only where there is no other), narrow transforms before wide ones; then a neutral model,
+    or raw alone where that is named. Chains serve several images of one component, and components that no other model
+    is for. Other models for one component serve images of several where the codebook is built in and has no other.
+    Raises UsageError where the coder is not known.
     """
     if coder is not None and coder not in CODERS:
         raise UsageError(f"there is no coder {coder!r}; known are {', '.join(CODERS)}")
@@ -79,6 +81,14 @@ def choose_models(
         and (coder is None or model.coder == CODER_IDS[coder])
         and (model.transform != CHAIN.id or images > 1 or pixel_format.components > 1)
     ]
+    traced = [
+        (model, number)
+        for model, number in fitting
+        if model.coder == DctCoder.id and model.components == pixel_format.components
+    ]
+    fitting = [(model, number) for model, number in fitting if model.coder != DctCoder.id]
+    if images > 1 or pixel_format.coded_bits != 8 or (effort == 1 and coder is None):
+        traced = []
     together = [
         (model, number)
         for model, number in fitting
@@ -94,14 +104,16 @@ def choose_models(
         for model, number in fitting
         if _distance(model, effort) == nearest and model.transform in TRANSFORMS
     )
+    first = [number for _, number in sorted(traced, key=lambda pair: _distance(pair[0], effort))[:1]]
     neutral = 2 if pixel_format.components == PAPERS.components else 1
-    return (*(number for _, _, number in ranked), neutral)
+    return (*first, *(number for _, _, number in ranked), neutral)
 
 
 def are_rivals(codebook: Codebook | None, numbers: Sequence[int]) -> bool:
     """Whether several of these models, as choose_models gives them, are for the same images."""
     own = [number - FIRST_CODEBOOK_MODEL for number in numbers if number >= FIRST_CODEBOOK_MODEL]
-    widths = [TRANSFORMS[codebook.models[number].transform].bits is None for number in own] if codebook else []
+    models = [codebook.models[number] for number in own] if codebook else []
+    widths = [TRANSFORMS[model.transform].bits is None for model in models if model.coder != DctCoder.id]
     return len(widths) > len(set(widths))
 
 
@@ -151,6 +163,8 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     wanted = len(transform.ranges(model.components, pixel_format.coded_bits)) - transform.corrections
     if trained.planes != wanted:
         raise FormatError(f"model {index} of codebook {codebook.name!r} has {trained.planes} planes, not {wanted}")
+    if isinstance(trained, DctCoder) and transform is not (LATTICE if trained.planes > 1 else NONE):
+        raise FormatError(f"model {index} of codebook {codebook.name!r} has coefficients of transform {transform.name}")
     if model.components != pixel_format.components:
         return transform, SeparateCoder(trained)
     return transform, trained

@@ -105,8 +105,7 @@ def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
     converted = [np.empty_like(planes[0]) for _ in range(3)]
     correction = np.zeros_like(planes[0])
     if lattice.from_rgb(*planes, *converted):
-        reached = _reached(converted)
-        for plane, got in zip(planes, reached, strict=True):
+        for plane, got in zip(planes, reached(converted), strict=True):
             correction = correction * CORRECTION_BASE + (plane - got + 255)
         nothing = (CORRECTION_BASE**3 - 1) // 2
         correction = np.where(correction == nothing, 0, correction + 1).astype(np.int32)
@@ -115,7 +114,7 @@ def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
 
 def _lattice_inverse(planes: Sequence[Plane]) -> list[Plane]:
     *converted, correction = planes
-    samples = _reached(converted)
+    samples = reached(converted)
     if correction.any():
         digits = np.where(correction > 0, correction - 1, (CORRECTION_BASE**3 - 1) // 2)
         for plane in reversed(samples):
@@ -124,7 +123,8 @@ def _lattice_inverse(planes: Sequence[Plane]) -> list[Plane]:
     return samples
 
 
-def _reached(converted: Sequence[Plane]) -> list[Plane]:
+def reached(converted: Sequence[Plane]) -> list[Plane]:
+    """The samples that planes of the colour lattice convert to."""
     samples = [np.empty_like(converted[0]) for _ in range(3)]
     lattice.to_rgb(*converted, *samples)
     return samples

@@ -8,8 +8,8 @@ from __future__ import annotations
 from sofc.container.records import CodebookReference
 
 REGISTERED = {
-    1: CodebookReference(bytes.fromhex("b8a74ddaeea789e6bd5d6b2beba879ed"), "binary"),
-    2: CodebookReference(bytes.fromhex("2586701bb9934d9598ae221a98ec3e90"), "common"),
+    1: CodebookReference(bytes.fromhex("75c5bf05539ebb859c0ff9b92493d05e"), "binary"),
+    2: CodebookReference(bytes.fromhex("e14a2114c8ee7b651982dddb426c7a17"), "common"),
     3: CodebookReference(bytes.fromhex("c90bbc9cf698270f0cb55b06977595ce"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

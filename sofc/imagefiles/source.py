@@ -143,7 +143,7 @@ def remark(path: Path) -> str | None:
     """What a person should know before this file is stored, in one sentence, or None."""
     head = _head(path)
     if head.startswith(JPEG):
-        return "the input is a JPEG file; its samples take several times the JPEG's size"
+        return "the input is a JPEG file: what is kept is its samples, not the file"
     if head.startswith(tiff.MAGICS) and kind_of(path) == "tiff":
         with _reading(path):
             heard = tiff.complaints(path)

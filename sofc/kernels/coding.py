@@ -1,7 +1,8 @@
 """All kernels that encoding and decoding call, by what they are called with: to compile them ahead of use.
 
 In a signature a letter and a number stand for an array and its dimensions (B, H, U: unsigned of 8, 16 and 32 bits; I,
-Q: signed of 32 and 64 bits), ``q`` for an integer, ``?`` for a truth value, ``*`` for the room that follows.
+Q: signed of 32 and 64 bits; R: floating point), ``q`` for an integer, ``?`` for a truth value, ``*`` for the room that
+follows.
 """
 
 from __future__ import annotations
@@ -15,12 +16,26 @@ from typing import Any
 
 import numpy as np
 
-from sofc.kernels import arithmetic, bank, bilevel, binary, bits, lattice, mixing, predict, static, windows
+from sofc.kernels import (
+    arithmetic,
+    bank,
+    bilevel,
+    binary,
+    bits,
+    coefficients,
+    dct,
+    lattice,
+    mixing,
+    predict,
+    recovery,
+    static,
+    windows,
+)
 from sofc.kernels._jit import Kernel
 from sofc.kernels._native import Kinds, flatten
 from sofc.kernels._store import cache_folder
 
-ARRAYS = {"B": "|u1", "H": "<u2", "U": "<u4", "I": "<i4", "Q": "<i8"}
+ARRAYS = {"B": "|u1", "H": "<u2", "U": "<u4", "I": "<i4", "Q": "<i8", "R": "<f8"}
 
 Signature = tuple[Callable[..., Any], str, tuple[Any, ...]]
 
@@ -70,6 +85,22 @@ def _groups() -> Iterator[list[Signature]]:
         (windows.hash_shapes, "Q1 Q1 Q1 I1 Q1", ()),
         (windows.insert_keys, "Q1 Q1 Q1 Q1", ()),
         (windows.list_shapes, "I2 I2 B2 Q1 Q1", ()),
+    ]
+    room = coefficients.room_for(1, mixing.MIXER_LANES)
+    state = "U1 I2 I2 I1 Q1 B1"
+    yield [
+        (coefficients.code_blocks, f"? I3 I3 I3 I3 I3 Q1 I2 I2 Q2 Q2 Q1 q {state} *", (room,)),
+        (coefficients.code_lacks, "? I2 I2 B2 I2 I2 q q q U1 Q1 B1", ()),
+        (dct.draw, "I3 Q1 I2 B2 Q1", ()),
+        (dct.enlarge, "I2 q q q q I2", ()),
+    ]
+    yield [
+        (recovery.solve, "I2 I2 I2 Q1 q I3 *", (recovery.bench(),)),
+        (recovery.transform, "I2 q q q I2 Q1 Q1", ()),
+        (recovery.find_steps, "I2 q q Q1", ()),
+        (recovery.shrink, "R2 R2 q R2 R2 R2", ()),
+        (recovery.bound_clipped, "Q2 Q2 Q2 Q2", ()),
+        (recovery.settle, "I2 I2 I2 I3 I3 q", ()),
     ]
     state = "I2 I2 I2 U1 I2 I2 I2 I2 I2 Q1 B1"
     yield [(bilevel.code_plane, f"? B2 q ? Q2 Q1 Q1 q ? {state} *", (bilevel.room_for(1, 1, 1, 1),))]

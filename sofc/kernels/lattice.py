@@ -44,7 +44,8 @@ def _blue(y: int, cb: int) -> int:
 
 
 @kernel
-def _fits(y: int, cb: int, cr: int, red: int, green: int, blue: int) -> bool:
+def fits(y: int, cb: int, cr: int, red: int, green: int, blue: int) -> bool:
+    """Whether Y and Cb, Cr less 128 convert to a colour."""
     inside = 0 <= y <= 255 and -128 <= cb <= 127 and -128 <= cr <= 127
     return inside and _red(y, cr) == red and _blue(y, cb) == blue and _green(y, cb, cr) == green
 
@@ -73,7 +74,7 @@ def from_rgb(red: Samples, green: Samples, blue: Samples, y: Samples, cb: Sample
             y0 = (19595 * r + 38470 * g + 7471 * b + HALF) >> 16
             u0 = (-11056 * r - 21712 * g + 32768 * b + HALF) >> 16
             v0 = (32768 * r - 27440 * g - 5328 * b + HALF) >> 16
-            found = _fits(y0, u0, v0, r, g, b)
+            found = fits(y0, u0, v0, r, g, b)
             luma, u, v = y0, u0, v0
             distance = 1
             while not found and distance <= NEAR:
@@ -85,7 +86,7 @@ def from_rgb(red: Samples, green: Samples, blue: Samples, y: Samples, cb: Sample
                         while not found and dv <= distance:
                             if max(abs(dy), abs(du), abs(dv)) == distance:
                                 luma, u, v = y0 + dy, u0 + du, v0 + dv
-                                found = _fits(luma, u, v, r, g, b)
+                                found = fits(luma, u, v, r, g, b)
                             dv += 1
                         du += 1
                     dy += 1
@@ -109,7 +110,7 @@ def from_rgb(red: Samples, green: Samples, blue: Samples, y: Samples, cb: Sample
                     step = 0
                     while not found and step < 9:
                         u, v = middle_u + step // 3 - 1, middle_v + step % 3 - 1
-                        found = _fits(luma, u, v, r, g, b)
+                        found = fits(luma, u, v, r, g, b)
                         step += 1
             if not found:
                 missed += 1

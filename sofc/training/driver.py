@@ -18,6 +18,7 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.coders.bands import to_planes
 from sofc.coders.base import Plane
+from sofc.coders.dct.training import DctTraining
 from sofc.coders.mapping import by_value
 from sofc.coders.registry import CODER_IDS
 from sofc.coders.training import CoderTraining, Pass, Task
@@ -29,7 +30,7 @@ from sofc.imagefiles import sources as find_sources
 from sofc.io import header_for
 from sofc.training.general import companions
 from sofc.training.held_out import coded_size, split
-from sofc.training.recipes import Recipe, knows_lattice, recipes, start_training
+from sofc.training.recipes import Recipe, check_coder, knows_lattice, recipes, start_training
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.shards import cut, in_order
 from sofc.training.survey import Facts, Kind, survey
@@ -177,7 +178,7 @@ class _Settings:
     counter_bytes: int | None
 
     def __post_init__(self) -> None:
-        recipes(self.coder, Kind(1, 1))
+        check_coder(self.coder)
         if not 0 <= self.held_out <= 0.5:
             raise UsageError(f"the held-out share must be 0 to 0.5, not {self.held_out}")
         if self.min_images < 1:
@@ -265,15 +266,24 @@ class _Trained:
     transform: int
     training: CoderTraining
 
+    @property
+    def knows_coefficients(self) -> bool:
+        """Whether most images of the kind are coded by it as a JPEG decoder's coefficients."""
+        return isinstance(self.training, DctTraining) and self.training.serves_most
 
+
+FALLBACK_BYTES = 250_000
+"""Bytes of a codebook that trained counters take at most which few images need."""
 TRIAL_SAMPLES = 1 << 21
 """Samples of one plane on which transforms are compared."""
 
 
 def _train_kind(collection: _Collection, settings: _Settings, crew: _Crew) -> list[_Trained]:
     """All models for one kind of image."""
-    trained = []
+    trained: list[_Trained] = []
     for recipe in recipes(settings.coder, collection.kind):
+        if any(before.knows_coefficients for before in trained):
+            settings = replace(settings, counter_bytes=min(settings.counter_bytes or FALLBACK_BYTES, FALLBACK_BYTES))
         treatment = _choose_treatment(collection, recipe, settings, crew)
         training = _start(collection, recipe, treatment, settings)
         number = 1
@@ -301,7 +311,7 @@ def _start(collection: _Collection, recipe: Recipe, treatment: Treatment, settin
 def _choose_treatment(collection: _Collection, recipe: Recipe, settings: _Settings, crew: _Crew) -> Treatment:
     """The treatment under which a sample of the images costs least."""
     treatments = [Treatment(transform.id) for transform in recipe.transforms]
-    if collection.sparse and recipe.coder != "shape":
+    if collection.sparse and recipe.coder not in ("shape", "dct"):
         treatments += [treatment._replace(by_value=True) for treatment in treatments]
     if len(treatments) == 1:
         return treatments[0]
@@ -342,7 +352,7 @@ def _assemble(
                 )
                 for effort, numbers in result.training.models()
             ]
-        if general:
+        if general and not any(result.knows_coefficients for result in results):
             first = len(sections)
             found, used = companions(collection.kind, len(collection.mined))
             sections += used

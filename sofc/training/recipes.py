@@ -11,7 +11,7 @@ from sofc.coders.transforms import GREEN_FIRST, LATTICE, NONE, PAPERS, SUBTRACT_
 from sofc.errors import UsageError
 from sofc.training.survey import Kind
 
-TRAINABLE = ("shape", "context", "static", "bilevel")
+TRAINABLE = ("shape", "context", "static", "bilevel", "dct")
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,32 @@ def knows_lattice(coder: str | None) -> bool:
     return coder != "shape"
 
 
-def recipes(coder: str | None, kind: Kind) -> list[Recipe]:
-    """What to train for images of a kind; ``coder`` None leaves the choice to sofc. Raises UsageError."""
+def check_coder(coder: str | None) -> None:
+    """Raises UsageError for a coder that cannot be trained."""
     if coder is not None and coder not in TRAINABLE:
         raise UsageError(f"coder {coder!r} cannot be trained; these can: {', '.join(TRAINABLE)}")
+
+
+def recipes(coder: str | None, kind: Kind) -> list[Recipe]:
+    """What to train for images of a kind; ``coder`` None leaves the choice to sofc. Raises UsageError."""
+    check_coder(coder)
     if coder == "shape":
         return [Recipe("shape", (PAPERS if kind.components == PAPERS.components else NONE,))]
     if coder == "bilevel" and kind.bits > 1:
         raise UsageError(f"the bilevel coder is for binary images; --threshold makes others binary, not {kind}")
     if kind.bits == 1 and coder in (None, "bilevel"):
         return [Recipe("bilevel", (NONE,))]
+    from_jpeg = kind.lattice or (kind.components, kind.bits) == (1, 8)
+    if coder == "dct" and not from_jpeg:
+        raise UsageError(f"the dct coder is for images of JPEG decoders, gray or in colour, not {kind}")
     if kind.lattice:
         transforms: tuple[Transform, ...] = (LATTICE,)
     elif kind.components == 3:
         transforms = (GREEN_FIRST, SUBTRACT_GREEN, YCOCG, PAPERS)
     else:
         transforms = (NONE,)
-    return [Recipe(name, transforms) for name in ("context", "static") if coder in (None, name)]
+    names = ("dct", "context", "static") if from_jpeg else ("context", "static")
+    return [Recipe(name, transforms) for name in names if coder in (None, name)]
 
 
 def start_training(
@@ -67,6 +76,10 @@ def start_training(
         from sofc.coders.bilevel.training import BilevelTraining
 
         return BilevelTraining(ranges) if counter_bytes is None else BilevelTraining(ranges, budget=counter_bytes)
+    if coder == "dct":
+        from sofc.coders.dct.training import DctTraining
+
+        return DctTraining(ranges) if counter_bytes is None else DctTraining(ranges, budget=counter_bytes)
     from sofc.coders.context.training import ContextTraining
 
     return ContextTraining(ranges) if counter_bytes is None else ContextTraining(ranges, budget=counter_bytes)

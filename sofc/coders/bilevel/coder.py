@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS, Coder, Plane, PlaneRange
 from sofc.coders.bilevel.plan import NO_NETWORK, Network, PlanePlan, PlaneState
-from sofc.coders.bilevel.section import unpack_counters, unpack_mixers, unpack_network, unpack_plan
+from sofc.coders.bilevel.section import TRAINED, unpack_mixers, unpack_network, unpack_plan
 from sofc.errors import FormatError, LimitError
 from sofc.kernels import bilevel, binary
 from sofc.kernels.binary import Bytes, Integers
@@ -62,7 +62,7 @@ class BilevelCoder(Coder):
             if total > MAX_COUNTERS:
                 raise LimitError(f"a bilevel model has more than {MAX_COUNTERS} counters")
             network = unpack_network(rest.pop(0)) if asks else None
-            start.counters = unpack_counters(counters, len(plan.contexts), used, plan.slot_bits, plan.memory)
+            start.counters = TRAINED.unpack(counters, plan.places(len(plan.contexts)), used)
             models.append(PlaneModel(plan, network, start))
         if not models:
             raise FormatError("a bilevel model has at least one plane")
@@ -128,7 +128,7 @@ def _run(
         image_rows,
         plan.skip_quiet,
         plan.table(used),
-        np.arange(used, dtype=np.int64) << plan.slot_bits,
+        plan.places(used)[:-1],
         np.full(used, plan.slot_bits, np.int64),
         plan.rate,
         model.network is not None,

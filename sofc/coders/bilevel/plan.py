@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.counters import NEUTRAL_COUNTER
 from sofc.kernels import bilevel, mixing
 from sofc.kernels.binary import Integers
 
@@ -70,14 +71,16 @@ class PlanePlan:
     """What all efforts share but for counters and network.
 
     ``slot_bits``: each context has 2**slot_bits counters. ``skip_quiet`` and ``rate`` as ``code_plane`` has them.
-    ``memory`` (0-3): trained counters start as if they had seen at most 8 << memory samples; less adapts faster.
     """
 
     contexts: tuple[Context, ...]
     slot_bits: int
     skip_quiet: bool
     rate: int
-    memory: int
+
+    def places(self, contexts: int) -> Integers:
+        """Where the counters of the first contexts begin, and where the last one's end."""
+        return np.arange(contexts + 1, dtype=np.int64) << self.slot_bits
 
     def table(self, used: int) -> Integers:
         """The first ``used`` contexts as the kernel takes them, shape (used, CONTEXT_COLUMNS)."""
@@ -139,19 +142,15 @@ class PlaneState:
             np.full((1, bilevel.QUIET_PLACES), 1 << (bilevel.QUIET_BITS - 10), np.int32),
         )
 
+    def tables(self) -> tuple[npt.NDArray[np.int32], ...]:
+        """All but the counters, in the order of the fields."""
+        return self.trust, self.mixers, self.blend, self.final, self.quiet
+
     def copy(self) -> PlaneState:
         """A state of its own to start from this one."""
-        return PlaneState(
-            self.counters.copy(),
-            self.trust.copy(),
-            self.mixers.copy(),
-            self.blend.copy(),
-            self.final.copy(),
-            self.quiet.copy(),
-        )
+        return PlaneState(self.counters.copy(), *(table.copy() for table in self.tables()))
 
 
-NEUTRAL_COUNTER = (1 << 21) << 10
 TRUST_NEUTRAL: Integers = np.clip(np.arange(bilevel.TRUST_COLUMNS) * 128 - 2496, -2048, 2048)
 """Stretched probability in a cell of a trust map before training: that of the counters that lead there."""
 FINAL_NEUTRAL: Integers = np.arange(bilevel.MAP_COLUMNS) * 128 - 2048

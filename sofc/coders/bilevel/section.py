@@ -14,7 +14,6 @@ import numpy.typing as npt
 from sofc.coders.bilevel.plan import (
     FINAL_NEUTRAL,
     NEIGHBOURS,
-    NEUTRAL_COUNTER,
     TRUST_NEUTRAL,
     Context,
     Network,
@@ -23,11 +22,14 @@ from sofc.coders.bilevel.plan import (
     neutral_mixers,
     squash,
 )
+from sofc.coders.counters import TrainedCounters
+from sofc.coders.tables import code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.kernels import bilevel, binary, mixing
-from sofc.kernels.binary import EVEN, Integers
+from sofc.kernels import bilevel, mixing
+from sofc.kernels.binary import Integers
 
 PLAN, COUNTERS, MIXERS, NETWORK = 0, 1, 2, 3
+HEAD = 3
 MAX_CONTEXTS = 32
 SLOT_BITS = range(8, 21)
 MAX_UNITS = 128
@@ -43,56 +45,32 @@ NETWORK_STEP = 5
 CHANCE_STEP = 148
 CHANCES: Integers = squash(np.arange(32) * CHANCE_STEP - 2294).astype(np.int64)
 """The 32 probabilities that a trained counter may start with, in 1/65536."""
-SEEN: Integers = np.array([1, 2, 4, 8], np.int64)
-"""How much a trained counter may have seen, times 2**memory."""
-MAX_MEMORY = 3
+TRAINED = TrainedCounters(CHANCES, 1, np.array([0, 2, 8, 32], np.int64))
+"""Kind 1 is what this packs. Pages differ so much that a chance may be worth no more than the first guess."""
 
 
 def pack_plan(plan: PlanePlan) -> bytes:
-    """Kind 0: four bytes (contexts; slot bits, 128 added where quiet samples are skipped; rate; memory), then for each
-    context four bytes: nearest neighbours, then its three terms, 0 for none."""
-    head = [len(plan.contexts), plan.slot_bits | plan.skip_quiet << 7, plan.rate, plan.memory]
+    """Kind 0: three bytes (contexts; slot bits, 128 added where quiet samples are skipped; rate), then for each context
+    four bytes: nearest neighbours, then its three terms, 0 for none."""
+    head = [len(plan.contexts), plan.slot_bits | plan.skip_quiet << 7, plan.rate]
     rows = [[neighbours, *terms, 0, 0, 0][:4] for neighbours, terms in plan.contexts]
     return bytes(head + [number for row in rows for number in row])
 
 
 def unpack_plan(data: bytes) -> PlanePlan:
     """Inverse of pack_plan. Raises FormatError."""
-    if len(data) < 4 or len(data) != 4 + 4 * data[0] or not 1 <= data[0] <= MAX_CONTEXTS:
+    if len(data) < HEAD or len(data) != HEAD + 4 * data[0] or not 1 <= data[0] <= MAX_CONTEXTS:
         raise FormatError("the plan of a bilevel model has another length than it says")
     contexts = []
-    for start in range(4, len(data), 4):
+    for start in range(HEAD, len(data), 4):
         neighbours, *terms = data[start : start + 4]
         if neighbours > len(NEIGHBOURS) or max(terms) >= bilevel.TERMS:
             raise FormatError("a context of a bilevel model is out of range")
         contexts.append(Context(neighbours, tuple(terms)))
-    slot_bits, rate, memory = data[1] & 127, data[2], data[3]
-    if slot_bits not in SLOT_BITS or not 1 <= rate <= bilevel.RATE_LIMIT or memory > MAX_MEMORY:
+    slot_bits, rate = data[1] & 127, data[2]
+    if slot_bits not in SLOT_BITS or not 1 <= rate <= bilevel.RATE_LIMIT:
         raise FormatError("the plan of a bilevel model is out of range")
-    return PlanePlan(tuple(contexts), slot_bits, data[1] > 127, rate, memory)
-
-
-def pack_counters(counters: npt.NDArray[np.uint32], contexts: int, memory: int, least_seen: int) -> bytes:
-    """Kind 1: for each context the length of its table (4 bytes), then the tables; rarer counters are left out."""
-    tables = [_code_counters(_symbols(row, memory, least_seen)) for row in counters.reshape(contexts, -1)]
-    return b"".join(len(table).to_bytes(4, "little") for table in tables) + b"".join(tables)
-
-
-def unpack_counters(data: bytes, contexts: int, used: int, slot_bits: int, memory: int) -> npt.NDArray[np.uint32]:
-    """The first ``used`` of ``contexts`` tables, shape (used * 2**slot_bits,). Raises FormatError."""
-    sizes = [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(contexts)]
-    if len(data) != 4 * contexts + sum(sizes):
-        raise FormatError("the counters of a bilevel model have another length than they say")
-    result = np.empty((used, 1 << slot_bits), np.uint32)
-    states = _states(memory)
-    start = 4 * contexts
-    for row, size in zip(result, sizes, strict=False):
-        symbols = np.zeros(row.size, np.uint8)
-        coder, buffer = _decoder(data[start : start + size])
-        binary.code_counters(False, symbols, 1, _counter_chances(), coder, buffer)
-        row[:] = states[symbols]
-        start += size
-    return result.ravel()
+    return PlanePlan(tuple(contexts), slot_bits, data[1] > 127, rate)
 
 
 def pack_mixers(state: PlaneState, contexts: int, network: bool) -> bytes:
@@ -107,7 +85,7 @@ def pack_mixers(state: PlaneState, contexts: int, network: bool) -> bytes:
         _map_steps(state.final, FINAL_NEUTRAL),
         _steps(state.quiet.astype(np.int64), QUIET_STEP).T,
     ]
-    return bytes([contexts | network << 7]) + _code_tables(tables)
+    return bytes([contexts | network << 7]) + code_tables(tables)
 
 
 def unpack_mixers(data: bytes) -> tuple[int, bool, PlaneState]:
@@ -122,7 +100,7 @@ def unpack_mixers(data: bytes) -> tuple[int, bool, PlaneState]:
         (bilevel.MAP_ROWS, bilevel.MAP_COLUMNS),
         (bilevel.QUIET_PLACES, 1),
     ]
-    mixers, blend, trust, final, quiet = _decode_tables(data[1:], shapes)
+    mixers, blend, trust, final, quiet = decode_tables(data[1:], shapes)
     neutral = PlaneState.neutral(contexts, 0, network)
     top = (1 << bilevel.QUIET_BITS) - 1
     return (
@@ -143,7 +121,7 @@ def pack_network(network: Network) -> bytes:
     """Kind 3: two bytes (units of the first and of the second layer), then the three tables of weights."""
     deeper, units = network.second.shape[0], network.second.shape[1] - 1
     tables = [_steps(table.astype(np.int64), NETWORK_STEP) for table in (network.first, network.second, network.third)]
-    return bytes([units, deeper]) + _code_tables(tables)
+    return bytes([units, deeper]) + code_tables(tables)
 
 
 def unpack_network(data: bytes) -> Network:
@@ -151,7 +129,7 @@ def unpack_network(data: bytes) -> Network:
     if len(data) < 2 or not 1 <= data[0] <= MAX_UNITS or not 1 <= data[1] <= MAX_UNITS:
         raise FormatError("the network of a bilevel model is out of range")
     units, deeper = data[0], data[1]
-    tables = _decode_tables(data[2:], [(bilevel.INPUTS + 1, units), (deeper, units + 1), (1, deeper + 1)])
+    tables = decode_tables(data[2:], [(bilevel.INPUTS + 1, units), (deeper, units + 1), (1, deeper + 1)])
     first, second, third = (_bounded(table << NETWORK_STEP, 1 << 20) for table in tables)
     return Network(first, second, third)
 
@@ -178,54 +156,3 @@ def _map_steps(chances: npt.NDArray[np.int32], neutral: Integers) -> Integers:
 
 def _bounded(values: Integers, limit: int) -> npt.NDArray[np.int32]:
     return np.clip(values, -limit, limit).astype(np.int32)
-
-
-def _states(memory: int) -> npt.NDArray[np.uint32]:
-    """Counter of each symbol of ``code_counters``."""
-    trained = [(int(chance) << 6 << 10) | (int(seen) << memory) for chance in CHANCES for seen in SEEN]
-    return np.array([NEUTRAL_COUNTER, *trained], np.uint32)
-
-
-def _symbols(counters: npt.NDArray[np.uint32], memory: int, least_seen: int) -> npt.NDArray[np.uint8]:
-    seen = (counters & 1023).astype(np.int64)
-    stretched = mixing.STRETCH[(counters >> 20).astype(np.int64)]
-    chance = np.clip((stretched + 2294 + CHANCE_STEP // 2) // CHANCE_STEP, 0, 31)
-    how_often = np.searchsorted(((SEEN[:-1] + SEEN[1:]) << memory) // 2, seen, side="left")
-    return np.where(seen < max(1, least_seen), 0, 1 + 4 * chance + how_often).astype(np.uint8)
-
-
-def _counter_chances() -> npt.NDArray[np.int32]:
-    return np.full((1, 2 + 32 + 32 * 4), EVEN, np.int32)
-
-
-def _code_counters(symbols: npt.NDArray[np.uint8]) -> bytes:
-    coder, buffer = binary.start_encoding(), np.zeros(2 * symbols.size + 64, np.uint8)
-    binary.code_counters(True, symbols, 1, _counter_chances(), coder, buffer)
-    return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
-
-
-def _code_tables(tables: Sequence[Integers]) -> bytes:
-    buffer = np.zeros(10 * sum(table.size for table in tables) + 64, np.uint8)
-    coder = binary.start_encoding()
-    for table in tables:
-        direct = np.full((table.shape[1], binary.LONGEST + 3), EVEN, np.int32)
-        binary.code_table(True, table.astype(np.int32), direct, coder, buffer)
-    return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
-
-
-def _decode_tables(data: bytes, shapes: Sequence[tuple[int, int]]) -> list[Integers]:
-    coder, buffer = _decoder(data)
-    tables = []
-    for shape in shapes:
-        table = np.zeros(shape, np.int32)
-        direct = np.full((shape[1], binary.LONGEST + 3), EVEN, np.int32)
-        if binary.code_table(False, table, direct, coder, buffer) != binary.OK:
-            raise FormatError("a table of a bilevel model is damaged")
-        tables.append(table.astype(np.int64))
-    return tables
-
-
-def _decoder(data: bytes) -> tuple[Integers, npt.NDArray[np.uint8]]:
-    buffer = np.frombuffer(bytearray(data), np.uint8)
-    coder = binary.start_decoding(buffer)
-    return coder, buffer

@@ -1,26 +1,27 @@
-"""Training the bilevel coder: what images there are, a network, then practice."""
+"""Training the bilevel coder: what images there are, a network and counters, how sure these may be, then practice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from sofc.coders.base import PlaneRange
+from sofc.coders.base import MAX_COUNTERS, PlaneRange
 from sofc.coders.bilevel.plan import EFFORTS, LARGE, SMALL, Network, PlanePlan, PlaneState
 from sofc.coders.bilevel.section import (
     COUNTERS,
     MIXERS,
     NETWORK,
     PLAN,
-    pack_counters,
+    TRAINED,
     pack_mixers,
     pack_network,
     pack_plan,
 )
-from sofc.coders.bilevel.statistics import Fit, Practice, Scale
+from sofc.coders.bilevel.statistics import PART, Fit, Practice, Recollect, Scale
+from sofc.coders.counters import AGES, Symbols
+from sofc.coders.history import FOLDS, Starts, least_gain
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
 from sofc.errors import UsageError
@@ -29,17 +30,38 @@ from sofc.kernels import bilevel
 CODER = 4
 FIT_SAMPLES = 1 << 24
 """Samples of one plane that the network is fitted to at most."""
-PRACTICE_SAMPLES = 1 << 25
-"""Samples of one plane that practice goes through at most; of larger collections it takes every n-th piece."""
+RECOLLECT_SAMPLES = 1 << 27
+"""Samples of one plane that counters are found in at most; of larger collections it is every n-th part."""
 LOADED_SAMPLES = 1 << 30
-"""Samples that practice has read at most."""
+"""Samples that a pass has read at most."""
 COUNTER_BYTES = 750_000
-"""About the largest size of one plane's counters: so rare ones are left out until they fit."""
-LEAST_SEEN = (*range(2, 17), 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
-"""How often a counter must have been seen to be kept: the first of these that fits."""
+"""About the largest size of one plane's counters."""
+
+SLOT_BITS_SMALL = 17
+SLOT_BITS_LARGE = (18, 20)
+"""Each context has 2**slot_bits counters; of images of any size about one for four samples of a band, within these."""
+RATE_SMALL, RATE_LARGE = 2, 12
+"""Of the mixers. Large images differ more among themselves: adapt faster."""
+TRIAL_EFFORT = 5
+"""The effort at which it is tried how sure counters should be."""
 
 UNITS = {True: (64, 24), False: (32, 16)}
 """Units of the network's two layers, by whether images are small."""
+
+
+class Known(NamedTuple):
+    """What the counters of a plane start with, known from all images, and for each fold from those of the others."""
+
+    everything: Starts
+    folds: tuple[Starts, ...]
+
+    def worth(self, least: float) -> Known:
+        """Only those that save so many bits."""
+        return Known(self.everything.worth(least), tuple(starts.worth(least) for starts in self.folds))
+
+    def at_most(self, age: int) -> Known:
+        """The same, but none surer than of that age."""
+        return Known(self.everything.at_most(age), tuple(starts.at_most(age) for starts in self.folds))
 
 
 class BilevelTraining(CoderTraining):
@@ -62,37 +84,55 @@ class BilevelTraining(CoderTraining):
         self._slot_bits = slot_bits
         self._units = units
         self._budget = budget
-        self._stage = 0
+        self._passes = self._all_passes()
+        self._merge: Callable[[Iterator[Any]], None] = self._merge_scale
         self._samples = 0
+        self._largest = 0
         self._small = False
         self._networks: list[Network] = []
+        self._known: list[Known] = []
+        self._counters: list[bytes] = []
         self._mixers: dict[tuple[int, int], PlaneState] = {}
-        self._counters: dict[int, npt.NDArray[np.uint32]] = {}
         self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
 
     @property
     def _plan(self) -> PlanePlan:
-        contexts = SMALL if self._small else LARGE
-        slot_bits = self._slot_bits or (17 if self._small else 18)
-        # Large images differ more among themselves: adapt faster.
-        rate, memory = (2, 1) if self._small else (8, 0)
-        return PlanePlan(contexts, slot_bits, not self._small, rate, memory)
+        if self._small:
+            return PlanePlan(SMALL, self._slot_bits or SLOT_BITS_SMALL, False, RATE_SMALL)
+        needed = (min(self._largest, PART) - 1).bit_length() - 2
+        affordable = (MAX_COUNTERS // (len(self._planes) * len(LARGE))).bit_length() - 1
+        slot_bits = min(max(needed, SLOT_BITS_LARGE[0]), affordable, SLOT_BITS_LARGE[1])
+        return PlanePlan(LARGE, self._slot_bits or slot_bits, True, RATE_LARGE)
 
     def next_pass(self) -> Pass | None:
-        """Scale over all images; network and practice over samples of them."""
-        stage = self._stage
-        self._stage += 1
-        if stage == 0:
-            return Pass((Scale(),))
+        """Scale over all images; over samples of them network and counters, trials, practice."""
+        return next(self._passes, None)
+
+    def merge(self, statistics: Iterator[Any]) -> None:
+        """Take in one pass's statistics."""
+        self._merge(statistics)
+
+    def _all_passes(self) -> Iterator[Pass]:
+        yield Pass((Scale(),))
+        self._merge = self._merge_knowledge
+        units = self._units or UNITS[self._small]
         loaded = min(self._samples, LOADED_SAMPLES)
-        if stage == 1:
-            units = self._units or UNITS[self._small]
-            stride = -(-loaded // FIT_SAMPLES)
-            return Pass(tuple(Fit(plane, stride, self._small, *units) for plane in self._planes), LOADED_SAMPLES)
-        if stage == 2:
-            stride = -(-loaded // PRACTICE_SAMPLES)
-            return Pass(tuple(self._practice(plane, stride, effort) for effort, plane in self._jobs()), LOADED_SAMPLES)
-        return None
+        fits = tuple(Fit(plane, -(-loaded // FIT_SAMPLES), self._small, *units) for plane in self._planes)
+        plan, stride = self._plan, -(-loaded // RECOLLECT_SAMPLES)
+        recollections = tuple(
+            Recollect(plane, stride, plan, apart) for plane in self._planes for apart in range(FOLDS + 1)
+        )
+        yield Pass((*fits, *recollections), LOADED_SAMPLES)
+        self._merge = self._merge_trials
+        trials = tuple(
+            self._practice(plane, stride, TRIAL_EFFORT, known)
+            for plane in self._planes
+            for known in variants(self._known[plane])
+        )
+        yield Pass(trials, LOADED_SAMPLES)
+        self._merge = self._merge_practice
+        jobs = tuple(self._practice(plane, stride, effort, self._known[plane]) for effort, plane in self._jobs())
+        yield Pass(jobs, LOADED_SAMPLES)
 
     def _jobs(self) -> list[tuple[int, int]]:
         """The slowest first."""
@@ -101,33 +141,48 @@ class BilevelTraining(CoderTraining):
     def _used(self, effort: int) -> int:
         return min(EFFORTS[effort].contexts, len(self._plan.contexts))
 
-    def _practice(self, plane: int, stride: int, effort: int) -> Practice:
+    def _practice(self, plane: int, stride: int, effort: int, known: Known) -> Practice:
         network = self._networks[plane] if EFFORTS[effort].network else None
-        return Practice(plane, stride, self._plan, self._used(effort), network)
+        used = self._used(effort)
+        end = int(self._plan.places(used)[-1])
+        return Practice(plane, stride, self._plan, used, network, tuple(starts.symbols[:end] for starts in known.folds))
 
-    def merge(self, statistics: Iterator[Any]) -> None:
-        """Take in one pass's statistics."""
-        if self._stage == 1:
-            found = list(statistics)
-            self._samples = sum(samples for samples, _ in found)
-            self._small = max(side for _, side in found) <= bilevel.SMALL
-        elif self._stage == 2:
-            self._networks = [network for network, _ in statistics]
-        else:
-            for (effort, plane), (state, size) in zip(self._jobs(), statistics, strict=True):
-                self._bytes[effort] += size
-                self._mixers[effort, plane] = state
-                # All efforts count alike: the highest has all contexts.
-                if effort == max(EFFORTS):
-                    self._counters[plane] = state.counters
-                state.counters = state.counters[:0]
+    def _merge_scale(self, statistics: Iterator[tuple[int, int, int]]) -> None:
+        samples, largest, sides = zip(*statistics, strict=True)
+        self._samples = sum(samples)
+        self._largest = max(largest)
+        self._small = max(sides) <= bilevel.SMALL
+
+    def _merge_knowledge(self, statistics: Iterator[Any]) -> None:
+        planes = len(self._planes)
+        found = list(statistics)
+        self._networks = [network for network, _ in found[:planes]]
+        for first in range(planes, len(found), FOLDS + 1):
+            *folds, everything = found[first : first + FOLDS + 1]
+            least, _ = least_gain([everything], lambda _, symbols: self._pack(symbols), self._budget)
+            self._known.append(Known(everything, tuple(folds)).worth(least))
+
+    def _pack(self, symbols: Symbols) -> bytes:
+        return TRAINED.pack(symbols, self._plan.places(len(self._plan.contexts)))
+
+    def _merge_trials(self, statistics: Iterator[tuple[PlaneState, int]]) -> None:
+        for plane in self._planes:
+            tried = variants(self._known[plane])
+            sizes = [next(statistics)[1] for _ in tried]
+            self._known[plane] = tried[int(np.argmin(sizes))]
+        self._counters = [self._pack(known.everything.symbols) for known in self._known]
+
+    def _merge_practice(self, statistics: Iterator[tuple[PlaneState, int]]) -> None:
+        for (effort, plane), (state, size) in zip(self._jobs(), statistics, strict=True):
+            self._bytes[effort] += size
+            self._mixers[effort, plane] = state
 
     def sections(self) -> list[Section]:
         """Plans, counters and networks of all planes, then the mixers of each effort, rising."""
         plan = self._plan
         return [
             *(Section(CODER, PLAN, pack_plan(plan)) for _ in self._planes),
-            *(Section(CODER, COUNTERS, self._packed_counters(plane)) for plane in self._planes),
+            *(Section(CODER, COUNTERS, data) for data in self._counters),
             *(Section(CODER, NETWORK, pack_network(network)) for network in self._networks),
             *(
                 Section(
@@ -139,13 +194,6 @@ class BilevelTraining(CoderTraining):
                 for plane in self._planes
             ),
         ]
-
-    def _packed_counters(self, plane: int) -> bytes:
-        for least_seen in LEAST_SEEN:
-            packed = pack_counters(self._counters[plane], len(self._plan.contexts), self._plan.memory, least_seen)
-            if len(packed) <= self._budget:
-                break
-        return packed
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """Effort and section numbers of each model."""
@@ -163,3 +211,11 @@ class BilevelTraining(CoderTraining):
     def report(self) -> list[str]:
         """Bytes of the practised images at each effort."""
         return [f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in EFFORTS]
+
+
+def variants(known: Known) -> list[Known]:
+    """What to choose from: neutral counters, counters that soon forget, and surer ones, up to what images agree on.
+
+    What foretells well by itself may do so less in a mixture, where others say the same.
+    """
+    return [known.worth(np.inf), *map(known.at_most, range(AGES))]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS, Coder, Plane, PlaneRange
 from sofc.coders.context.plan import PlanePlan, PlaneState
-from sofc.coders.context.section import unpack_counters, unpack_mixers, unpack_plan
+from sofc.coders.context.section import TRAINED, unpack_mixers, unpack_plan
 from sofc.coders.sparse import decode_sparse, encode_sparse
 from sofc.errors import FormatError, LimitError
 from sofc.kernels import bank, binary, mixing
@@ -66,12 +66,12 @@ class ContextCoder(Coder):
             used, sets, mixers = unpack_mixers(sections[2 * planes + plane])
             if used > len(plan.contexts):
                 raise FormatError("the mixers of a context model use more contexts than it has")
-            blocks = plan.blocks(len(plan.contexts))
-            counters += int(blocks[used]) * mixing.BLOCK
+            places = plan.blocks(len(plan.contexts)) * mixing.BLOCK
+            counters += int(places[used])
             if counters > MAX_COUNTERS:
                 raise LimitError(f"a context model has more than {MAX_COUNTERS} counters")
             start = PlaneState.neutral(used, 0)
-            start.counters = unpack_counters(sections[planes + plane], blocks, used)
+            start.counters = TRAINED.unpack(sections[planes + plane], places, used)
             start.mixers = mixers
             models.append(PlaneModel(plan, sets, start))
         return cls(models)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.counters import NEUTRAL_COUNTER
 from sofc.kernels import bank, mixing
 from sofc.kernels.binary import EVEN, Integers
 
@@ -106,9 +107,6 @@ def context_table(contexts: tuple[tuple[int, ...], ...]) -> Integers:
     return table
 
 
-NEUTRAL_COUNTER = (1 << 21) << 10
-
-
 @dataclass(eq=False)
 class PlaneState:
     """What coding a plane in so many contexts learns; the arrays of ``mixing.code_plane``."""
@@ -123,7 +121,7 @@ class PlaneState:
     def neutral(cls, contexts: int, blocks: int) -> PlaneState:
         """The state before anything was seen; ``blocks`` of all contexts."""
         counters = np.full(blocks * mixing.BLOCK, NEUTRAL_COUNTER, np.uint32)
-        return cls(contexts, counters, neutral_mixers(contexts), _identity_map(), np.full(_DIRECT, EVEN, np.int32))
+        return cls(contexts, counters, neutral_mixers(contexts), identity_map(), np.full(_DIRECT, EVEN, np.int32))
 
     def copy(self) -> PlaneState:
         """A state of its own to start from this one."""
@@ -143,7 +141,7 @@ def neutral_mixers(contexts: int) -> npt.NDArray[np.int32]:
     return mixers
 
 
-def _identity_map() -> npt.NDArray[np.int32]:
+def identity_map() -> npt.NDArray[np.int32]:
     """The final map that changes nothing: column j stands for the stretched value 128 j - 2048."""
     stretched = np.arange(mixing.MAP_COLUMNS) * 128 - 2048
     column = mixing.SQUASH[stretched + mixing.STRETCH_LIMIT].astype(np.int32)

@@ -5,17 +5,15 @@ Kind 0, plan of a plane; kind 1, its trained counters, shared by all efforts; ki
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders import energy
-from sofc.coders.context.plan import NEUTRAL_COUNTER, PlanePlan, Prediction, neutral_mixers
+from sofc.coders.context.plan import PlanePlan, Prediction, neutral_mixers
+from sofc.coders.counters import TrainedCounters
+from sofc.coders.tables import code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.kernels import bank, binary, mixing
-from sofc.kernels.binary import EVEN
+from sofc.kernels import bank, mixing
 
 PLAN, COUNTERS, MIXERS = 0, 1, 2
 MAX_CONTEXTS = 32
@@ -29,10 +27,8 @@ MIXER_STEP = 9
 
 CHANCES = np.array([mixing.SQUASH[s + mixing.STRETCH_LIMIT] for s in range(-1922, 1923, 124)], np.int64)
 """The 32 probabilities that a trained counter may start with, in 1/65536."""
-SEEN = np.array([2, 6, 20, 60], np.int64)
-"""How much a trained counter may have seen."""
-
-Table = npt.NDArray[np.int32]
+TRAINED = TrainedCounters(CHANCES, mixing.BLOCK)
+"""Kind 1 is what this packs."""
 
 
 def pack_plan(plan: PlanePlan) -> bytes:
@@ -45,7 +41,7 @@ def pack_plan(plan: PlanePlan) -> bytes:
         plan.recalls << 7 | prediction.class_map << 6 | prediction.adapts << 5 | prediction.shift,
         len(plan.contexts),
     ]
-    return bytes(head) + _code_tables(
+    return bytes(head) + code_tables(
         [
             prediction.thresholds[:, None],
             plan.levels[:, None],
@@ -84,7 +80,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
         (bank.CLASSES[class_map], 1),
         (bank.CLASSES[class_map], bank.taps(count)),
     ]
-    thresholds, levels, low_bits, terms, block_bits, marks, offsets, weights = _decode_tables(data[HEAD:], shapes)
+    thresholds, levels, low_bits, terms, block_bits, marks, offsets, weights = decode_tables(data[HEAD:], shapes)
     if (
         not (np.diff(levels, axis=0) > 0).all()
         or not ((low_bits >= 0) & (low_bits <= 16)).all()
@@ -115,41 +111,10 @@ def quantise_weights(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return ((weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP) << WEIGHT_STEP
 
 
-def pack_counters(symbols: npt.NDArray[np.uint8], blocks: npt.NDArray[np.int64]) -> bytes:
-    """Kind 1: for each context the length of its table (4 bytes), then the tables.
-
-    ``symbols`` (counters,): 0 for a neutral counter, else 1 + 4 * the number of its chance + that of how much it has
-    seen. ``blocks`` (contexts + 1,): where each context's blocks start.
-    """
-    ends = blocks * mixing.BLOCK
-    tables = [_code_counters(symbols[start:end]) for start, end in itertools.pairwise(ends)]
-    return b"".join(len(table).to_bytes(4, "little") for table in tables) + b"".join(tables)
-
-
-def unpack_counters(data: bytes, blocks: npt.NDArray[np.int64], used: int) -> npt.NDArray[np.uint32]:
-    """The counters of the first ``used`` contexts. Raises FormatError."""
-    contexts = len(blocks) - 1
-    sizes = [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(contexts)]
-    if len(data) != 4 * contexts + sum(sizes):
-        raise FormatError("the counters of a context model have another length than they say")
-    ends = blocks * mixing.BLOCK
-    result = np.full(int(ends[used]), NEUTRAL_COUNTER, np.uint32)
-    start = 4 * contexts
-    for k in range(used):
-        symbols = np.zeros(int(ends[k + 1] - ends[k]), np.uint8)
-        coder, buffer = _decoder(data[start : start + sizes[k]])
-        direct = np.full((mixing.BLOCK + 1, _COUNTER_CHANCES), EVEN, np.int32)
-        binary.code_counters(False, symbols, mixing.BLOCK, direct, coder, buffer)
-        touched = np.flatnonzero(symbols)
-        result[ends[k] + touched] = STATES[symbols[touched]]
-        start += sizes[k]
-    return result
-
-
 def pack_mixers(contexts: int, sets: int, mixers: npt.NDArray[np.int32]) -> bytes:
     """Kind 2: two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones."""
     change = (mixers.astype(np.int64) - neutral_mixers(contexts) + (1 << (MIXER_STEP - 1))) >> MIXER_STEP
-    return bytes([contexts, sets]) + _code_tables([change[:, : contexts + 1]])
+    return bytes([contexts, sets]) + code_tables([change[:, : contexts + 1]])
 
 
 def unpack_mixers(data: bytes) -> tuple[int, int, npt.NDArray[np.int32]]:
@@ -157,55 +122,9 @@ def unpack_mixers(data: bytes) -> tuple[int, int, npt.NDArray[np.int32]]:
     if len(data) < 2 or not 1 <= data[0] <= MAX_CONTEXTS or not 1 <= data[1] <= 3:
         raise FormatError("the mixers of a context model are out of range")
     contexts, sets = data[0], data[1]
-    (change,) = _decode_tables(data[2:], [(sum(mixing.MIXER_SETS), contexts + 1)])
+    (change,) = decode_tables(data[2:], [(sum(mixing.MIXER_SETS), contexts + 1)])
     if int(np.abs(change).max()) > 1 << 12:
         raise FormatError("the mixers of a context model are out of range")
     mixers = neutral_mixers(contexts)
     mixers[:, : contexts + 1] += (change << MIXER_STEP).astype(np.int32)
     return contexts, sets, mixers
-
-
-def _states() -> npt.NDArray[np.uint32]:
-    """Counter of each symbol."""
-    states = [NEUTRAL_COUNTER]
-    states += [(int(chance) << 6 << 10) | int(seen) for chance in CHANCES for seen in SEEN]
-    return np.array(states, np.uint32)
-
-
-STATES = _states()
-_COUNTER_CHANCES = 2 + 32 + 32 * 4
-
-
-def _code_counters(symbols: npt.NDArray[np.uint8]) -> bytes:
-    buffer = np.zeros(2 * symbols.size + 64, np.uint8)
-    coder = binary.start_encoding()
-    direct = np.full((mixing.BLOCK + 1, _COUNTER_CHANCES), EVEN, np.int32)
-    binary.code_counters(True, symbols, mixing.BLOCK, direct, coder, buffer)
-    return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
-
-
-def _code_tables(tables: Sequence[npt.NDArray[np.int64]]) -> bytes:
-    buffer = np.zeros(10 * sum(table.size for table in tables) + 64, np.uint8)
-    coder = binary.start_encoding()
-    for table in tables:
-        direct = np.full((table.shape[1], binary.LONGEST + 3), EVEN, np.int32)
-        binary.code_table(True, table.astype(np.int32), direct, coder, buffer)
-    return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
-
-
-def _decode_tables(data: bytes, shapes: Sequence[tuple[int, int]]) -> list[npt.NDArray[np.int64]]:
-    coder, buffer = _decoder(data)
-    tables = []
-    for shape in shapes:
-        table = np.zeros(shape, np.int32)
-        direct = np.full((shape[1], binary.LONGEST + 3), EVEN, np.int32)
-        if binary.code_table(False, table, direct, coder, buffer) != binary.OK:
-            raise FormatError("a table of a context model is damaged")
-        tables.append(table.astype(np.int64))
-    return tables
-
-
-def _decoder(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    buffer = np.frombuffer(bytearray(data), np.uint8)
-    coder = binary.start_decoding(buffer)
-    return coder, buffer

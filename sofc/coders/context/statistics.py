@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.context.coder import PlaneModel, Surroundings, find_grid, learn_plane, surroundings
-from sofc.coders.context.history import FOLDS, History, Starts, Symbols
 from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction, neutral_mixers
-from sofc.coders.context.section import STATES
+from sofc.coders.context.section import TRAINED
+from sofc.coders.counters import Symbols
 from sofc.coders.energy import MarkSums
+from sofc.coders.history import FOLDS, History, Starts
 from sofc.kernels import bank, mixing
 from sofc.kernels.adaptive import stripes_of
 
@@ -384,7 +385,7 @@ class Recollect:
         contexts = len(plan.contexts)
         blocks = plan.blocks(contexts)
         neutral = PlaneState.neutral(contexts, int(blocks[-1]))
-        history = History(blocks)
+        history = History(blocks * mixing.BLOCK, TRAINED)
         for image in parts(shifted(images, self.ranges)):
             counters = []
             for part in image:
@@ -425,7 +426,7 @@ class Practice:
         ]
         samples = sum(planes[0].size for _, part in found for planes in part)
         rounds = 2 if samples < ROUND_SAMPLES else 1
-        counters = [STATES[start[: blocks * mixing.BLOCK]] for start in self.starts]
+        counters = [TRAINED.states[start[: blocks * mixing.BLOCK]] for start in self.starts]
         weights = neutral_mixers(self.contexts)
         sums = np.zeros(weights.shape, np.int64)
         total = 0

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import PlaneRange
-from sofc.coders.context.history import Starts
 from sofc.coders.context.plan import (
     EFFORTS,
     WITH_REFERENCES,
@@ -25,7 +24,7 @@ from sofc.coders.context.section import (
     COUNTERS,
     MIXERS,
     PLAN,
-    pack_counters,
+    TRAINED,
     pack_mixers,
     pack_plan,
     quantise_weights,
@@ -45,7 +44,9 @@ from sofc.coders.context.statistics import (
     Scale,
     Survey,
 )
+from sofc.coders.counters import Symbols
 from sofc.coders.energy import MarkSums, added, fit_energy, map_cost
+from sofc.coders.history import Starts, least_gain
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
 from sofc.kernels import bank, mixing
@@ -56,8 +57,6 @@ PRACTICE_SAMPLES = 1 << 23
 
 BUDGET = 800_000
 """Bytes of a codebook that the trained counters of one kind of image take at most."""
-LEAST_GAINS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
-"""Bits that a trained counter must save to be kept: the first of these that stays within the budget."""
 ROOM = 2
 """Blocks of counters for each that one image needs."""
 
@@ -249,15 +248,13 @@ class ContextTraining(CoderTraining):
             self._plans[number] = replace(self._plans[number], block_bits=bits)
 
     def _merge_starts(self, statistics: Iterator[Starts]) -> None:
+        def pack(plane: int, symbols: Symbols) -> bytes:
+            plan = self._plans[plane]
+            return TRAINED.pack(symbols, plan.blocks(len(plan.contexts)) * mixing.BLOCK)
+
         everything = list(statistics)
-        for least in LEAST_GAINS:
-            self._starts = [starts.worth(least) for starts in everything]
-            self._counters = [
-                pack_counters(starts.symbols, plan.blocks(len(plan.contexts)))
-                for starts, plan in zip(self._starts, self._plans, strict=True)
-            ]
-            if sum(map(len, self._counters)) <= self._budget:
-                break
+        least, self._counters = least_gain(everything, pack, self._budget)
+        self._starts = [starts.worth(least) for starts in everything]
 
     def _merge_practice(self, statistics: Iterator[tuple[npt.NDArray[np.int32], int]]) -> None:
         jobs = [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in range(len(self._plans))]

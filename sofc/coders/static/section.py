@@ -9,15 +9,13 @@ magnitude m in column m + 127) and the bank's weights (classes x taps).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.static.plan import MAX_REACH, SYMBOLS, Levels, PlanePlan, Prediction, marks, taps
+from sofc.coders.tables import TableReader, code_tables
 from sofc.errors import FormatError
-from sofc.kernels import binary, static
-from sofc.kernels.binary import EVEN
+from sofc.kernels import static
 
 PLAN = 0
 MAX_LEVELS = 32
@@ -39,7 +37,7 @@ def pack_plan(plan: PlanePlan) -> bytes:
     centred = np.zeros((len(levels.plain), 2 * MAX_REACH + 1), np.int64)
     for row, frequencies, reach in zip(centred, plan.frequencies, plan.reaches, strict=True):
         row[MAX_REACH - reach : MAX_REACH + reach + 1] = frequencies[: 2 * reach + 1]
-    return bytes(head) + _code_tables([*tables, centred, prediction.weights])
+    return bytes(head) + code_tables([*tables, centred, prediction.weights])
 
 
 def unpack_plan(data: bytes, plane: int) -> PlanePlan:
@@ -58,7 +56,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     ):
         raise FormatError("the plan of a static model is out of range")
     classes = static.CLASSES[class_map]
-    tables = _Tables(data[6:])
+    tables = TableReader(data[6:])
     thresholds = tables.column(static.THRESHOLDS[class_map])
     offsets = tables.column(classes)
     mark_weights = np.zeros(static.MARK_WEIGHTS, np.int64)
@@ -86,34 +84,3 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
         raise FormatError("a weight of a static model is out of range")
     prediction = Prediction(references, class_map, thresholds, weights, offsets, mark_weights)
     return PlanePlan(prediction, levels, reaches, frequencies)
-
-
-def _code_tables(tables: Sequence[Integers]) -> bytes:
-    buffer = np.zeros(10 * sum(table.size for table in tables) + 64, np.uint8)
-    coder = binary.start_encoding()
-    for table in tables:
-        binary.code_table(True, table.astype(np.int32), _chances(table.shape[1]), coder, buffer)
-    return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
-
-
-class _Tables:
-    """Reads tables one after the other."""
-
-    def __init__(self, data: bytes) -> None:
-        self._buffer = np.frombuffer(bytearray(data), np.uint8)
-        self._coder = binary.start_decoding(self._buffer)
-
-    def table(self, rows: int, columns: int) -> Integers:
-        """The next table, int64. Raises FormatError."""
-        result = np.zeros((rows, columns), np.int32)
-        if binary.code_table(False, result, _chances(columns), self._coder, self._buffer) != binary.OK:
-            raise FormatError("a table of a static model is damaged")
-        return result.astype(np.int64)
-
-    def column(self, rows: int) -> Integers:
-        """The next table of one column, shape (rows,)."""
-        return self.table(rows, 1)[:, 0]
-
-
-def _chances(columns: int) -> npt.NDArray[np.int32]:
-    return np.full((columns, binary.LONGEST + 3), EVEN, np.int32)

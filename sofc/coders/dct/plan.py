@@ -1,0 +1,109 @@
+"""What a trained model of coefficients knows of one component."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.context.plan import identity_map, neutral_mixers
+from sofc.coders.counters import NEUTRAL_COUNTER
+from sofc.kernels import coefficients as kernel
+from sofc.kernels import mixing
+from sofc.kernels.binary import EVEN, Integers
+
+CONTEXTS: Integers = np.array(
+    [
+        (1, 14, 13, 0),
+        (1, 11, 12, 2),
+        (2, 5, 17, 0),
+        (1, 6, 7, 0),
+        (22, 5, 18, 0),
+        (1, 24, 5, 0),
+        (1, 19, 20, 2),
+        (17, 21, 23, 24),
+        (1, 18, 14, 0),
+        (1, 12, 22, 0),
+        (1, 11, 14, 0),
+        (1, 2, 14, 0),
+    ],
+    np.int64,
+)
+"""Terms of each context, best first; NO_TERM past the last."""
+
+GROUPS: Integers = np.array(
+    [
+        (25, 31, 18, 0),
+        (25, 28, 29, 16),
+        (25, 14, 15, 0),
+        (25, 26, 27, 0),
+        (25, 30, 14, 15),
+        (25, 30, 31, 0),
+        (25, 14, 28, 0),
+        (25, 15, 29, 0),
+        (25, 16, 31, 0),
+        (25, 18, 0, 0),
+        (25, 28, 30, 0),
+        (25, 29, 30, 0),
+    ],
+    np.int64,
+)
+"""The same for diagonals."""
+
+EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (6, 2), 6: (7, 2), 7: (8, 2), 8: (10, 3), 9: (12, 3)}
+"""Contexts and weight sets that each effort uses."""
+
+
+@dataclass(eq=False)
+class ComponentState:
+    """What coding a component learns; the arrays of ``coefficients.code_blocks``."""
+
+    counters: npt.NDArray[np.uint32]
+    mixers: npt.NDArray[np.int32]
+    final: npt.NDArray[np.int32]
+    direct: npt.NDArray[np.int32]
+
+    @classmethod
+    def neutral(cls, contexts: int, blocks: int) -> ComponentState:
+        """The state before anything was seen; ``blocks`` of all contexts."""
+        counters = np.full(blocks * mixing.BLOCK, NEUTRAL_COUNTER, np.uint32)
+        direct = np.full(kernel.GAMMA_PLACES, EVEN, np.int32)
+        return cls(counters, neutral_mixers(contexts), identity_map(), direct)
+
+    def copy(self) -> ComponentState:
+        """A state of its own to start from this one."""
+        return ComponentState(self.counters.copy(), self.mixers.copy(), self.final.copy(), self.direct.copy())
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentPlan:
+    """How coefficients of a component, and the sizes of what is foretold wrong, are foretold.
+
+    ``mean_weights`` (64, MEANS) and ``size_weights`` (64, SIZES), in 1/4096; ``block_bits`` (contexts,): each context
+    has 2**block_bits blocks of counters.
+    """
+
+    mean_weights: Integers
+    size_weights: Integers
+    block_bits: Integers
+
+    def blocks(self, contexts: int) -> Integers:
+        """Where the blocks of the first contexts start, and where the last one's end."""
+        return np.concatenate([[0], np.cumsum(1 << self.block_bits[:contexts])]).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentModel:
+    """One component at one effort: its plan, the weight sets averaged, and the state that a band starts from."""
+
+    plan: ComponentPlan
+    contexts: int
+    sets: int
+    start: ComponentState
+
+    @cached_property
+    def blocks(self) -> Integers:
+        """Where the blocks of those contexts start, and where the last one's end."""
+        return self.plan.blocks(self.contexts)

@@ -1,0 +1,529 @@
+"""Plain-Python twins of the DCT coder's kernels: definitions over dictionaries and lists, no borders, no buffers.
+
+Blocks are dictionaries or lists of 64 numbers, 8 * vertical + horizontal frequency. Whatever is coded goes through the
+coders, adaptive probabilities and mixers of ``naive_context``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from naive_context import BrokenError, Coder, Mixing, Rows, clamp, hash_of
+
+# What a decoder makes of coefficients.
+
+
+def eight_samples(frequencies: Sequence[int]) -> list[int]:
+    """The inverse transform of Loeffler, Ligtenberg and Moschytz along a line, times sqrt(8) * 2**13.
+
+    All constants are rounded to 13 bits, each for itself.
+    """
+
+    def times(constant: float, value: int) -> int:
+        return round(constant * 2**13) * value
+
+    x0, x1, x2, x3, x4, x5, x6, x7 = frequencies
+    rotated = times(0.541196100, x2 + x6)
+    high, low = rotated + times(0.765366865, x2), rotated - times(1.847759065, x6)
+    outer, inner = times(1, x0 + x4), times(1, x0 - x4)
+    even = [outer + high, inner + low, inner - low, outer - high]
+    everything = times(1.175875602, x1 + x3 + x5 + x7)
+    a, b = times(0.899976223, x7 + x1), times(2.562915447, x5 + x3)
+    c, d = times(1.961570560, x7 + x3), times(0.390180644, x5 + x1)
+    odd = [
+        times(1.501321110, x1) - a + everything - d,
+        times(3.072711026, x3) - b + everything - c,
+        times(2.053119869, x5) - b + everything - d,
+        times(0.298631336, x7) - a + everything - c,
+    ]
+    return [*map(sum, zip(even, odd, strict=True)), *(e - o for e, o in zip(even[::-1], odd[::-1], strict=True))]
+
+
+def inverse(block: Sequence[int]) -> list[int]:
+    """64 samples less 128, half a sample more than that, times 2**18: columns first, rounded to 2 bits, then rows."""
+    columns = [eight_samples([block[8 * down + right] for down in range(8)]) for right in range(8)]
+    rounded = [[(value + 2**10) // 2**11 for value in column] for column in columns]
+    return [value + 2**17 for row in zip(*rounded, strict=True) for value in eight_samples(row)]
+
+
+def draw(coefficients: Sequence[Sequence[Sequence[int]]], table: Sequence[int]) -> tuple[Rows, Rows]:
+    """Samples of a component, and eighths of a step that they came to before they were rounded down."""
+    rows, columns = len(coefficients), len(coefficients[0])
+    samples: Rows = [[0] * 8 * columns for _ in range(8 * rows)]
+    eighths: Rows = [[0] * 8 * columns for _ in range(8 * rows)]
+    for row, line in enumerate(coefficients):
+        for column, block in enumerate(line):
+            drawn = inverse([value * step for value, step in zip(block, table, strict=True)])
+            for place, value in enumerate(drawn):
+                y, x = 8 * row + place // 8, 8 * column + place % 8
+                samples[y][x] = clamp(value // 2**18 + 128, 0, 255)
+                eighths[y][x] = value // 2**15 % 8
+    return samples, eighths
+
+
+def shares(first: int, count: int, factor: int) -> Iterator[list[tuple[int, int]]]:
+    """For each of ``count`` samples of a line from ``first`` on: whence it comes, (place, share).
+
+    Three parts of the sample that it was halved from, one of the neighbour on its side, as far as there is one that
+    the line covers.
+    """
+    low, high = first // factor, (first + count - 1) // factor
+    for place in range(first, first + count):
+        near = place // factor
+        beside = clamp(near + (1 if place % 2 else -1), low, high)
+        yield [(near, 3), (beside, 1)] if factor == 2 else [(near, 1)]
+
+
+def enlarge(component: Rows, top: int, left: int, down: int, across: int, rows: int, width: int) -> Rows:
+    """The triangle filter; halves are rounded down and up in turn, along the rows where those are enlarged."""
+    plane: Rows = []
+    for y, tall in enumerate(shares(top, rows, down), top):
+        plane.append([])
+        for x, wide in enumerate(shares(left, width, across), left):
+            total = sum(share * part * component[row][column] for row, share in tall for column, part in wide)
+            parity = x % 2 if across == 2 else y % 2
+            parts, half = {1: (1, 0), 2: (4, 1 + parity), 4: (16, 8 - parity)}[down * across]
+            plane[-1].append((total + half) // parts)
+    return plane
+
+
+# Coding blocks.
+
+# fmt: off
+ZIGZAG = [
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
+]
+# fmt: on
+"""T.81, figure A.6."""
+BACKWARDS = [divmod(index, 8) for index in reversed(ZIGZAG)]
+"""(vertical, horizontal) frequencies from the highest to the lowest."""
+GROUP = 14
+
+
+def logarithm(value: int) -> int:
+    """Thirds of the logarithm to base 2 of value + 1: 1, 1.25, 1.5 and 1.75 times a power count 0, 0, 1, 2 thirds."""
+    power = (value + 1).bit_length() - 1
+    quarters = 4 * (value + 1) // 2**power % 4
+    return min(47, 3 * power + (0, 0, 1, 2)[quarters])
+
+
+Place = tuple[int, int, int, int]
+"""Row and column of a block, vertical and horizontal frequency."""
+
+
+@dataclass
+class Component:
+    """Coefficients times their steps, by place; what is not there is zero. Blocks count from 0."""
+
+    table: Sequence[int]
+    known: dict[Place, int]
+    first: dict[Place, int]
+    second: dict[Place, int]
+
+    def at(self, row: int, column: int, down: int, right: int) -> int:
+        return self.known.get((row, column, down, right), 0)
+
+    def coefficient(self, row: int, column: int, down: int, right: int) -> int:
+        value = self.at(row, column, down, right)
+        return value // self.table[8 * down + right] if value else 0
+
+    def size(self, row: int, column: int, *places: tuple[int, int]) -> int:
+        """Sum of the sizes of some coefficients of a block; those beyond 0 and 7 are zero."""
+        return sum(abs(self.at(row, column, *place)) for place in places)
+
+    def tail(self, row: int, column: int, down: int, right: int) -> int:
+        """Sizes of a block's coefficients from the highest frequency down to this one."""
+        return self.size(row, column, *BACKWARDS[: BACKWARDS.index((down, right)) + 1])
+
+    def references(self, row: int, column: int, down: int, right: int) -> tuple[int, int]:
+        place = (row, column, down, right)
+        return self.first.get(place, 0), self.second.get(place, 0)
+
+    def means(self, row: int, column: int, down: int, right: int) -> list[int]:
+        """What a coefficient is foretold from."""
+        return [
+            *(self.at(row - 1, column, k, right) for k in range(8)),
+            *(self.at(row, column - 1, down, k) for k in range(8)),
+            *(self.at(row, column, k, right) if k > down else 0 for k in range(8)),
+            *(self.at(row, column, down, k) if k > right else 0 for k in range(8)),
+            self.at(row - 1, column - 1, down, right),
+            self.at(row - 1, column + 1, down, right),
+            *self.references(row, column, down, right),
+        ]
+
+    def sizes(self, row: int, column: int, down: int, right: int) -> list[int]:
+        """What the size of its difference is foretold from."""
+        here, north, west = (row, column), (row - 1, column), (row, column - 1)
+        higher = [(down + 1, right), (down, right + 1)]
+        lower = [(down - 1, right), (down, right - 1)]
+        return [
+            self.table[8 * down + right],
+            self.size(*north, (down, right)),
+            self.size(*west, (down, right)),
+            self.size(row - 1, column - 1, (down, right)),
+            self.size(row - 1, column + 1, (down, right)),
+            self.size(*north, *higher),
+            self.size(*west, *higher),
+            self.size(*here, higher[0]),
+            self.size(*here, higher[1]),
+            self.size(*here, (down + 1, right + 1)),
+            self.size(*here, (down + 2, right), (down, right + 2)),
+            self.size(*north, *lower),
+            self.size(*west, *lower),
+            self.tail(*here, down, right),
+            self.tail(*north, down, right),
+            self.tail(*west, down, right),
+            *map(abs, self.references(row, column, down, right)),
+        ]
+
+
+def product(numbers: Sequence[int], weights: Sequence[int]) -> int:
+    return sum(number * weight for number, weight in zip(numbers, weights, strict=True))
+
+
+def near(value: int) -> int:
+    return clamp(value, -20, 20) + 20
+
+
+@dataclass
+class Blocks:
+    """Coding a component. ``mixing``: the counters, mixers and chances of the context coder's twin."""
+
+    component: Component
+    mean_weights: Rows
+    size_weights: Rows
+    contexts: Rows
+    groups: Rows
+    mixing: Mixing
+
+    def code(self, rows: int, columns: int, coefficients: list[list[list[int]]] | None) -> list[list[list[int]]]:
+        """Encode coefficients, or decode where they are None."""
+        found = []
+        for row in range(rows):
+            found.append([])
+            for column in range(columns):
+                found[-1].append(self.block(row, column, coefficients[row][column] if coefficients else None))
+        return found
+
+    def block(self, row: int, column: int, block: list[int] | None) -> list[int]:
+        found = [0] * 64
+        for diagonal in reversed(range(15)):
+            places = [(down, diagonal - down) for down in range(8) if 0 <= diagonal - down < 8]
+            some = int(any(block[8 * down + right] for down, right in places)) if block else 0
+            if self.any_of(row, column, places, some):
+                break
+        else:
+            return found
+        coded: list[int] = []
+        for down, right in BACKWARDS:
+            if down + right <= diagonal:
+                value = self.value(row, column, down, right, block[8 * down + right] if block else 0, coded)
+                if abs(value) > 2**14:
+                    raise BrokenError
+                coded.append(value)
+                found[8 * down + right] = value
+                self.component.known[row, column, down, right] = value * self.component.table[8 * down + right]
+        return found
+
+    def any_of(self, row: int, column: int, places: list[tuple[int, int]], some: int) -> int:
+        """Whether any coefficient of a diagonal is not zero: lowest frequencies come last."""
+        component, table = self.component, self.component.table
+        step = sum(table[8 * down + right] for down, right in places) // len(places)
+        north, west = component.size(row - 1, column, *places), component.size(row, column - 1, *places)
+        around = component.size(row - 1, column - 1, *places) + component.size(row - 1, column + 1, *places)
+        referred = sum(abs(value) for place in places for value in component.references(row, column, *place))
+        diagonal = sum(places[0])
+        beyond = [place for place in BACKWARDS if sum(place) >= diagonal]
+        north_tail, west_tail = component.size(row - 1, column, *beyond), component.size(row, column - 1, *beyond)
+        loudness = logarithm((4 * (north_tail + west_tail) + 2 * (north + west) + around) // step)
+        terms = {
+            0: 0,
+            14: logarithm(north_tail // step),
+            15: logarithm(west_tail // step),
+            16: logarithm(around // step),
+            18: min(step, 31),
+            25: diagonal + 1,
+            26: logarithm(component.size(row - 1, column, *BACKWARDS) // table[0]),
+            27: logarithm(component.size(row, column - 1, *BACKWARDS) // table[0]),
+            28: logarithm(north // step),
+            29: logarithm(west // step),
+            30: logarithm(referred // step),
+            31: loudness,
+        }
+        # Its decision has the first blocks of counters, though its number is high.
+        hashes = [hash_of([terms[term] for term in chosen]) * 2**15 for chosen in self.groups]
+        return self.mixing.decide(some, GROUP, (hashes, min(15, loudness // 2), diagonal, 0, min(63, terms[30])))
+
+    def value(self, row: int, column: int, down: int, right: int, value: int, coded: list[int]) -> int:
+        """``coded``: the block's coefficients so far from the first diagonal that has any."""
+        component, index = self.component, 8 * down + right
+        step = component.table[index]
+        total = product(component.means(row, column, down, right), self.mean_weights[index])
+        fine = clamp((total + 512 * step) // (1024 * step), -4 * 2**14, 4 * 2**14)
+        mu, quarter = divmod(fine + 2, 4)
+        sizes = component.sizes(row, column, down, right)
+        loudness = logarithm(max(0, product(sizes, self.size_weights[index]) // (256 * step)))
+        level = min(15, loudness // 2)
+        nonzero = sum(value != 0 for value in coded)
+
+        def at(*place: int) -> int:
+            return near(component.coefficient(*place))
+
+        first, second = component.references(row, column, down, right)
+        terms = {
+            0: 0,
+            1: index,
+            2: near(mu),
+            3: quarter,
+            4: level,
+            5: loudness,
+            6: at(row - 1, column, down, right),
+            7: at(row, column - 1, down, right),
+            8: at(row, column, down + 1, right),
+            9: at(row, column, down, right + 1),
+            10: at(row, column, down + 1, right + 1),
+            11: near(first // step if first >= 0 else -(-first // step)),
+            12: near(second // step if second >= 0 else -(-second // step)),
+            13: nonzero,
+            14: logarithm(sizes[13] // step),
+            15: logarithm(sizes[14] // step),
+            16: logarithm(sizes[15] // step),
+            17: down + right,
+            18: min(step, 31),
+            19: near(coded[-1] if coded else 0),
+            20: near(coded[-2] if len(coded) > 1 else 0),
+            21: logarithm((2 * (sizes[1] + sizes[2]) + sizes[3] + sizes[4]) // step),
+            22: clamp(fine, -40, 40) + 40,
+            23: logarithm((sizes[7] + sizes[8] + sizes[9]) // step),
+            24: logarithm((sizes[16] + sizes[17]) // step),
+        }
+        hashes = [hash_of([terms[term] for term in chosen]) for chosen in self.contexts]
+        where = (hashes, level, index, quarter, 4 * min(15, nonzero) + quarter)
+        return mu + self.residual(value - mu, where)
+
+    def residual(self, residual: int, where: Any) -> int:
+        """Zero?, sign, how often more than that, twenty times at most; then the rest."""
+        if not self.mixing.decide(int(residual != 0), 0, where):
+            return 0
+        positive = self.mixing.decide(int(residual > 0), 1, where)
+        size = 1
+        while size < 21 and self.mixing.decide(int(abs(residual) > size), 2 + positive + 2 * min(size - 1, 5), where):
+            size += 1
+        if size == 21:
+            size += self.mixing.adaptive.integer(max(0, abs(residual) - 21), "beyond")
+        return size if positive else -size
+
+
+def accumulate(component: Component, rows: int, columns: int, mean_weights: Rows) -> tuple[Any, Any]:
+    """(coefficient, row, column) -> sums of products of training's normal equations, for means and for sizes."""
+    means: dict[tuple[int, int, int], int] = defaultdict(int)
+    sizes: dict[tuple[int, int, int], int] = defaultdict(int)
+    blocks = [(row, column) for row in range(rows) for column in range(columns)]
+    for row, column, (down, right) in ((*block, place) for block in blocks for place in BACKWARDS):
+        index, value = 8 * down + right, component.at(row, column, down, right)
+        step = component.table[index]
+        found = component.sizes(row, column, down, right)
+        # The sizes are those of a block that is being coded: without the coefficient itself.
+        found[13] -= abs(value)
+        found = [min(4096, number) for number in found]
+        around = found[1] + found[2] + found[7] + found[8]
+        seen = [clamp(number, -4096, 4096) for number in component.means(row, column, down, right)]
+        for (i, one), (j, two) in products([*seen, clamp(value, -4096, 4096)]):
+            means[index, i, j] += one * two
+        mu = (product(seen, mean_weights[index]) + step * 2**11) // (step * 2**12)
+        error = min(20 * step, abs(value - mu * step))
+        share = 1024 // (step + around // 4)
+        for (i, one), (j, two) in products([*found, error]):
+            sizes[index, i, j] += share * one * two
+    return [{key: value for key, value in sums.items() if value} for sums in (means, sizes)]
+
+
+def products(numbers: Sequence[int]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """All pairs, each once, the later number first; the last number not with itself."""
+    for i, one in enumerate(numbers):
+        for j, two in enumerate(numbers[: i + 1]):
+            if j < len(numbers) - 1:
+                yield (i, one), (j, two)
+
+
+# What drawn samples lack.
+
+
+@dataclass
+class Lacks:
+    """Coding what a plane has that was not drawn; counters by name, 22 bits of chance and how much was seen."""
+
+    coder: Coder
+    counters: dict[Hashable, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (2**21, 0)))
+
+    def decide(self, bit: int, name: Hashable) -> int:
+        chance, seen = self.counters[name]
+        bit = self.coder.decide(bit, clamp(chance // 64, 32, 65504))
+        chance += ((2**22 - 1) * bit - chance) * (655360 // (10 * seen + 16)) // 65536
+        self.counters[name] = (chance, min(seen + 1, 255))
+        return bit
+
+    def size(self, size: int, name: Hashable) -> int:
+        """Elias gamma of a number of less than 24 bits."""
+        length = 0
+        while self.decide(int(size >= 2 ** (length + 1)), (name, length)):
+            length += 1
+            if length == 24:
+                raise BrokenError
+        found = 1
+        for place in reversed(range(length)):
+            found = 2 * found + self.coder.decide(size >> place & 1, 32768)
+        return found
+
+    def code(
+        self,
+        plane: Rows | None,
+        drawn: Rows,
+        eighths: Rows,
+        others: dict[tuple[int, int], int],
+        top: int,
+        left: int,
+        maximum: int,
+    ) -> tuple[Rows, dict[tuple[int, int], int]]:
+        """The plane, encoded, or decoded where it is None, and what was lacking by place, as ``others`` of the plane
+        before."""
+        rows, width = len(drawn), len(drawn[0])
+        lacks: dict[tuple[int, int], int] = {}
+        tiles: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        for y in range(rows):
+            for x in range(width):
+                tiles[(top + y) // 8, (left + x) // 8].append((y, x))
+        lacking: dict[tuple[int, int], int] = {}
+        for (row, column), places in sorted(tiles.items()):
+            first = min(y for y, _ in places)
+            above = any(lacks.get((first - 1, x), 0) for y, x in places if y == first)
+            other = any(others.get(place, 0) for place in places)
+            some = int(any(plane[y][x] != drawn[y][x] for y, x in places)) if plane else 0
+            name = ("tile", above, lacking.get((row, column - 1), 0), other)
+            lacking[row, column] = self.decide(some, name)
+            for y, x in places if lacking[row, column] else []:
+                lack = plane[y][x] - drawn[y][x] if plane else 0
+                lacks[y, x] = self.lack(lack, drawn, eighths[y][x], lacks, bool(others.get((y, x), 0)), y, x)
+                if not 0 <= drawn[y][x] + lacks[y, x] <= maximum:
+                    raise BrokenError
+        return [[drawn[y][x] + lacks.get((y, x), 0) for x in range(width)] for y in range(rows)], lacks
+
+    def lack(
+        self, lack: int, drawn: Rows, eighths: int, lacks: dict[tuple[int, int], int], other: bool, y: int, x: int
+    ) -> int:
+        west, north = lacks.get((y, x - 1), 0), lacks.get((y - 1, x), 0)
+        corners = (bool(lacks.get((y - 1, x - 1), 0)), bool(lacks.get((y - 1, x + 1), 0)))
+        doubt = min(eighths, 7 - eighths)
+        if not self.decide(int(lack != 0), ("lacks", bool(west), bool(north), corners, doubt, other)):
+            return 0
+        beside = [drawn[y][x - 1] + west] if west else []
+        beside += [drawn[y - 1][x] + north] if north else []
+        # The value of the neighbour in the west, else in the north, if that is no lack of nothing.
+        same = beside[0] - drawn[y][x] if beside else 0
+        if same:
+            kind = "one" if len(beside) == 1 else "alike" if beside[0] == beside[1] else "unlike"
+            if self.decide(int(lack == same), ("same", kind)):
+                return same
+        signs = [(value > 0) - (value < 0) for value in (west, north)]
+        negative = self.decide(int(lack < 0), ("sign", *signs, eighths >= 4))
+        size = self.size(abs(lack), ("size", max(abs(west), abs(north)) > 1))
+        return -size if negative else size
+
+
+# Whole streams.
+
+
+def reference(values: dict[Place, int], source: tuple[int, ...], target: tuple[int, ...], place: Place) -> int:
+    """What one component says of a coefficient of another; grids are (down, across, top, left).
+
+    The mean of the blocks that the other's block stands for, where the reference is not enlarged.
+    """
+    row, column, *frequency = place
+    down, across, top, left = target
+    if source == target:
+        return values.get(place, 0)
+    if source != (1, 1, top % 8, left % 8):
+        return 0
+    covered = [
+        values.get((down * row + a - top // 8, across * column + b - left // 8, *frequency), 0)
+        for a in range(down)
+        for b in range(across)
+    ]
+    return sum(covered) // len(covered)
+
+
+@dataclass
+class Stream:
+    """The head of a stream - down, across, top and left, then the steps - and what follows it."""
+
+    grid: tuple[int, ...]
+    table: list[int]
+    rest: bytes
+
+    @classmethod
+    def of(cls, stream: bytes, tables: Sequence[list[int]]) -> Stream:
+        """``tables``: the standard ones, from number 1 on."""
+        stream = stream.ljust(67, b"\0")
+        grid = (1 + stream[0] % 2, 1 + stream[0] // 2, stream[1] % 16, stream[1] // 16)
+        number = stream[2]
+        return cls(grid, tables[number - 1] if number else [*stream[3:67]], stream[3 if number else 67 :])
+
+    def blocks(self, rows: int, width: int) -> tuple[int, int]:
+        down, across, top, left = self.grid
+        return (top + rows - 1) // down // 8 + 1, (left + width - 1) // across // 8 + 1
+
+    def draw(self, coefficients: list[list[list[int]]], rows: int, width: int) -> tuple[Rows, Rows]:
+        """The plane, and eighths of steps, which are nothing where the component is enlarged."""
+        down, across, top, left = self.grid
+        component, eighths = draw(coefficients, self.table)
+        plane = enlarge(component, top, left, down, across, rows, width)
+        if down * across > 1:
+            return plane, [[0] * width for _ in range(rows)]
+        return plane, [line[left : left + width] for line in eighths[top : top + rows]]
+
+
+# Finding coefficients.
+
+
+def forward(samples: Sequence[float]) -> list[float]:
+    """The orthonormal cosine transform of 8 x 8 samples."""
+
+    def wave(frequency: int, place: int) -> float:
+        height = math.sqrt(1 / 8) if frequency == 0 else 1 / 2
+        return height * math.cos((2 * place + 1) * frequency * math.pi / 16)
+
+    waves = np.array([[wave(frequency, place) for place in range(8)] for frequency in range(8)])
+    found: list[float] = (waves @ np.reshape(samples, (8, 8)) @ waves.T).reshape(-1).tolist()
+    return found
+
+
+def shrunk(line: Sequence[float], weights: Sequence[float], first: int) -> list[float]:
+    """The weighted least-squares origin of a line that was enlarged to twice its length."""
+    count = (first + len(line) - 1) // 2 + 1
+    matrix = np.zeros((len(line), count))
+    for row, parts in zip(matrix, shares(first, len(line), 2), strict=True):
+        for place, share in parts:
+            row[place] += share / 4
+    roots = np.sqrt(np.maximum(weights, 1 / 64))
+    found: list[float] = np.linalg.lstsq(matrix * roots[:, None], np.array(line, float) * roots, rcond=None)[0].tolist()
+    return found
+
+
+def origins(red: int, green: int, blue: int) -> Any:
+    """Every Y, Cb, Cr that converts to a colour, shape (any number, 3): ITU-T T.871 in 16-bit fixed point."""
+    chroma = np.arange(-128, 128)
+    found = [np.zeros((0, 3), int)]
+    for y in range(256):
+        # Red depends on Cr alone, blue on Cb.
+        v = chroma[np.clip(y + (91881 * chroma + 32768) // 65536, 0, 255) == red]
+        u = chroma[np.clip(y + (116130 * chroma + 32768) // 65536, 0, 255) == blue][:, None]
+        fitting = np.argwhere(np.clip(y + (32768 - 22554 * u - 46802 * v) // 65536, 0, 255) == green)
+        found.append(np.array([(y, u[i, 0] + 128, v[j] + 128) for i, j in fitting], int).reshape(-1, 3))
+    return np.concatenate(found)

@@ -1,0 +1,1400 @@
+"""The DCT coder: kernels against plain twins and an independent JPEG decoder, round trips, damage, sections."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+from dataclasses import replace
+
+import naive_context
+import naive_dct as naive
+import numpy as np
+import pytest
+from helpers import chunks_of, encode_rows, file_of, run_decoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import sofc
+from sofc.codebook import Codebook
+from sofc.coders.bands import decode_band
+from sofc.coders.base import PlaneRange
+from sofc.coders.counters import NEUTRAL_COUNTER
+from sofc.coders.dct import DctCoder
+from sofc.coders.dct.coder import Traced, referred
+from sofc.coders.dct.origin import STANDARD_TABLES, Origin, standard_table
+from sofc.coders.dct.plan import CONTEXTS, EFFORTS, GROUPS, ComponentModel, ComponentPlan, ComponentState
+from sofc.coders.dct.recover import recover_planes
+from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_mixers, pack_plan, unpack_plan
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL
+from sofc.coders.transforms import LATTICE, NONE, reached
+from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group
+from sofc.container.records import CodedBand
+from sofc.errors import FormatError, LimitError, SofcError
+from sofc.image import ImageHeader, PixelFormat
+from sofc.kernels import binary, dct, mixing, recovery
+from sofc.kernels import coefficients as kernel
+from sofc.kernels.binary import EVEN
+from sofc.kernels.dct import SIDE, SIZE
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+"""Interpreted kernels are slow: then only small things are coded, and coefficients are not looked for."""
+COMPILED = pytest.mark.skipif(INTERPRETED, reason="looks for coefficients: slow with interpreted kernels")
+FEW = 3 if INTERPRETED else settings.default.max_examples
+"""Examples of tests that interpreted kernels take long for."""
+
+TABLES = (mixing.STRETCH.tolist(), mixing.SQUASH.tolist())
+ONE = [PlaneRange(0, 255)]
+COLOUR = [*ONE * 3, PlaneRange(0, 511**3)]
+SEEDS = st.integers(0, 2**32 - 1)
+FACTORS = st.integers(1, 2)
+
+
+# What a decoder makes of coefficients.
+
+
+def random_blocks(rng, rows, columns, limit=2**14):
+    """Coefficients: few and small, many, or as large as there are."""
+    shape = (rows, columns, SIZE)
+    kind = rng.integers(0, 4)
+    if kind == 0:
+        blocks = rng.integers(-3, 4, shape) * (rng.random(shape) < 0.15)
+    elif kind == 1:
+        blocks = np.rint(rng.normal(size=shape) * 60 / (1 + np.arange(SIZE)))
+    elif kind == 2:
+        blocks = rng.integers(-60, 61, shape) * (rng.random(shape) < 0.3)
+    else:
+        blocks = rng.choice([-limit, 0, 1, limit], shape, p=[0.05, 0.85, 0.05, 0.05])
+    blocks[rng.random(shape[:2]) < 0.2] = 0
+    return blocks.astype(np.int32)
+
+
+def random_table(rng):
+    """Steps: a standard table, small ones, or any."""
+    kind = rng.integers(0, 3)
+    if kind == 0:
+        return standard_table(int(rng.integers(1, STANDARD_TABLES + 1)))
+    return rng.integers(1, 4 if kind == 1 else 256, SIZE)
+
+
+def drawn(blocks, table):
+    rows, columns, _ = blocks.shape
+    component = np.zeros((SIDE * rows, SIDE * columns), np.int32)
+    fractions = np.zeros(component.shape, np.uint8)
+    dct.draw(blocks, table, component, fractions, np.zeros(SIZE, np.int64))
+    return component, fractions
+
+
+@given(SEEDS, st.integers(1, 2), st.integers(1, 2))
+def test_draw(seed, rows, columns):
+    rng = np.random.default_rng(seed)
+    blocks, table = random_blocks(rng, rows, columns), random_table(rng)
+    component, fractions = drawn(blocks, table)
+    assert (component.tolist(), fractions.tolist()) == naive.draw(blocks.tolist(), table.tolist())
+
+
+@given(SEEDS)
+def test_inverse_is_a_cosine_transform(seed):
+    """Within what 13 bits of constants leave; fractions say where between two samples it came to."""
+    rng = np.random.default_rng(seed)
+    block = np.rint(rng.normal(size=SIZE) * 30).astype(np.int32)
+    work = block.astype(np.int64)
+    dct.invert(work)
+    back = naive.forward(((work - (1 << 17)) / (1 << 18)).tolist())
+    np.testing.assert_allclose(back, block, atol=0.4)
+
+
+@given(SEEDS, FACTORS, FACTORS, st.tuples(st.integers(0, 15), st.integers(0, 15)), st.integers(1, 9), st.integers(1, 9))
+def test_enlarge(seed, down, across, place, rows, width):
+    """From any place in the grid, however little of it there is."""
+    top, left = place[0] % (SIDE * down), place[1] % (SIDE * across)
+    component = np.random.default_rng(seed).integers(0, 256, (24, 24)).astype(np.int32)
+    plane = np.full((rows, width), -1, np.int32)
+    dct.enlarge(component, top, left, down, across, plane)
+    assert plane.tolist() == naive.enlarge(component.tolist(), top, left, down, across, rows, width)
+
+
+# Coding blocks.
+
+
+CODED_TERMS = list(range(25))
+GROUP_TERMS = [0, 14, 15, 16, 18, *range(25, kernel.TERMS)]
+
+
+def random_plan(rng):
+    """A plan that no training would give, but that is valid; its counters are few."""
+    return ComponentPlan(
+        rng.integers(-1500, 1500, (SIZE, kernel.MEANS)) * (rng.random((SIZE, kernel.MEANS)) < 0.3),
+        rng.integers(-300, 1500, (SIZE, kernel.SIZES)),
+        rng.integers(BLOCK_BITS.start, BLOCK_BITS.start + 3, len(CONTEXTS)),
+    )
+
+
+def random_state(rng, contexts, blocks):
+    """A state as training might leave it."""
+    state = ComponentState.neutral(contexts, 0)
+    shape = blocks * mixing.BLOCK
+    state.counters = (rng.integers(0, 1 << 22, shape) << 10 | rng.integers(0, 256, shape)).astype(np.uint32)
+    used = state.mixers[:, : contexts + 1]
+    used += rng.integers(-(1 << 14), 1 << 14, used.shape).astype(np.int32)
+    return state
+
+
+def random_model(rng):
+    plan = random_plan(rng)
+    contexts = int(rng.integers(1, 5))
+    start = random_state(rng, contexts, int(plan.blocks(contexts)[-1]))
+    return ComponentModel(plan, contexts, int(rng.integers(1, 4)), start)
+
+
+def bordered(blocks):
+    """With a row of zeros above and a block of zeros on either side."""
+    return np.pad(blocks, ((1, 0), (1, 1), (0, 0))).astype(np.int32)
+
+
+def by_place(blocks):
+    """A twin's coefficients."""
+    return {
+        (*place[:2], *divmod(place[2], SIDE)): int(blocks[place]) for place in zip(*np.nonzero(blocks), strict=True)
+    }
+
+
+def outcome(code, *arguments):
+    """What a twin finds, or None where it finds the stream broken."""
+    try:
+        return code(*arguments)
+    except naive_context.BrokenError:
+        return None
+
+
+def written(coder, buffer):
+    end = binary.finish_encoding(coder, buffer)
+    assert end >= 0
+    return buffer[:end].tobytes()
+
+
+def reading(stream):
+    buffer = np.frombuffer(bytearray(stream), np.uint8)
+    return binary.start_decoding(buffer), buffer
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.tuples(st.integers(1, 2), st.integers(1, 2)), st.integers(1, 3))
+def test_code_blocks(seed, shape, sets):
+    """The twin writes the same bytes, reads the same coefficients, and ends in the same state."""
+    rng = np.random.default_rng(seed)
+    blocks, table, plan = random_blocks(rng, *shape), random_table(rng), random_plan(rng)
+    first, second = (random_blocks(rng, *shape) * int(rng.integers(0, 20)) for _ in range(2))
+    contexts = int(rng.integers(1, 5))
+    coded, groups = (rng.choice(terms, (contexts, 4)) for terms in (CODED_TERMS, GROUP_TERMS))
+    places = plan.blocks(contexts)
+    start = random_state(rng, contexts, int(places[-1]))
+
+    def run(encode, found, state, coder, buffer):
+        values = bordered(np.zeros((*shape, SIZE)))
+        status = kernel.code_blocks(
+            encode, found, values, np.zeros_like(values), bordered(first), bordered(second), table,
+            plan.mean_weights.astype(np.int32), plan.size_weights.astype(np.int32), coded, groups, places, sets,
+            state.counters, state.mixers, state.final, state.direct, coder, buffer,
+            kernel.room_for(contexts, state.mixers.shape[1]),
+        )  # fmt: skip
+        if status == binary.OK:
+            np.testing.assert_array_equal(values, bordered(found * table))
+        return status
+
+    def twin(coder, known):
+        words = start.counters.reshape(-1, mixing.BLOCK).tolist()
+        counters = [words[begin:end] for begin, end in itertools.pairwise(places)]
+        lists = [counters, start.mixers[:, : contexts + 1].tolist(), start.final.tolist()]
+        mixed = naive_context.Mixing(None, sets, TABLES, *lists, naive_context.Adaptive(coder))
+        component = naive.Component(table.tolist(), {}, by_place(first), by_place(second))
+        weights = (plan.mean_weights.tolist(), plan.size_weights.tolist())
+        twins = naive.Blocks(component, *weights, coded.tolist(), groups.tolist(), mixed)
+        return mixed, outcome(twins.code, *shape, known)
+
+    state = start.copy()
+    coder, buffer = binary.start_encoding(), np.zeros(64 * blocks.size + 64, np.uint8)
+    kept = blocks.copy()
+    assert run(True, blocks, state, coder, buffer) == binary.OK
+    np.testing.assert_array_equal(blocks, kept)
+    stream = written(coder, buffer)
+    writer = naive_context.Writer()
+    mixed, _ = twin(writer, blocks.tolist())
+    assert stream == writer.finish()
+    assert [word for context in mixed.counters for block in context for word in block] == state.counters.tolist()
+    assert mixed.mixers == state.mixers[:, : contexts + 1].tolist()
+    assert not state.mixers[:, contexts + 1 :].any()
+    assert mixed.final == state.final.tolist()
+    learnt = sorted(chance for chance in mixed.adaptive.chances.values() if chance != EVEN)
+    assert learnt == sorted(state.direct[state.direct != EVEN].tolist())
+
+    garbage = rng.bytes(len(stream) + 3)
+    damaged = stream[: len(stream) // 2] + garbage[len(stream) // 2 :]
+    for data in (stream, garbage, damaged):
+        again = np.full_like(blocks, 77)
+        status = run(False, again, start.copy(), *reading(data))
+        found = again.tolist() if status == binary.OK else None
+        assert found == twin(naive_context.Reader(data), None)[1]
+        assert found == blocks.tolist() or data != stream
+
+
+def test_full_buffer():
+    """Both kernels say so where the buffer is too short, and do not write past it."""
+    rng = np.random.default_rng(0)
+    plan, table = random_plan(rng), np.full(SIZE, 3)
+    blocks = rng.integers(-9, 9, (1, 1, SIZE)).astype(np.int32)
+    plane = rng.integers(0, 256, (8, 8)).astype(np.int32)
+    for size in range(3):
+        state, room = random_state(rng, 1, int(plan.blocks(1)[-1])), kernel.room_for(1, mixing.MIXER_LANES)
+        values = [bordered(np.zeros((1, 1, SIZE))) for _ in range(4)]
+        long = np.zeros(64, np.uint8)
+        status = kernel.code_blocks(
+            True, blocks, *values, table, plan.mean_weights.astype(np.int32), plan.size_weights.astype(np.int32),
+            np.full((1, 4), 1), np.full((1, 4), 25), plan.blocks(1), 1,
+            state.counters, state.mixers, state.final, state.direct, binary.start_encoding(), long[:size], room,
+        )  # fmt: skip
+        assert status == binary.TOO_LONG
+        status = code_lacks(True, plane, np.zeros_like(plane), np.zeros_like(plane), 255, 0, 0, long[:size])[0]
+        assert status == binary.TOO_LONG
+        assert not long[size:].any()
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.tuples(st.integers(1, 2), st.integers(1, 3)))
+def test_equations(seed, shape):
+    """Training's sums, and the sums of sizes that they begin with."""
+    rng = np.random.default_rng(seed)
+    table = random_table(rng)
+    blocks, first, second = (random_blocks(rng, *shape) for _ in range(3))
+    values = bordered(blocks * table)
+    tails = np.zeros_like(values)
+    kernel.fill_tails(values, tails)
+    component = naive.Component(table.tolist(), by_place(values[1:, 1:-1]), by_place(first), by_place(second))
+    for place in np.ndindex(*shape, SIZE):
+        expected = component.tail(*place[:2], *divmod(place[2], SIDE))
+        assert tails[place[0] + 1, place[1] + 1, place[2]] == expected
+    weights = random_plan(rng).mean_weights.astype(np.int32)
+    sums = [np.zeros((SIZE, count + 1, count + 1), np.int64) for count in (kernel.MEANS, kernel.SIZES)]
+    room = kernel.room_for(1, mixing.MIXER_LANES)
+    kernel.accumulate(values, tails, bordered(first), bordered(second), table, weights, *sums, room)
+    for found, expected in zip(sums, naive.accumulate(component, *shape, weights.tolist()), strict=True):
+        assert {tuple(place): int(found[tuple(place)]) for place in np.argwhere(found).tolist()} == expected
+
+
+# What drawn samples lack.
+
+
+def code_lacks(encode, plane, like, fractions, maximum, top, left, buffer, others=None, coder=None):
+    """The status, the coder, the counters and what was lacking, with its border."""
+    rows, width = like.shape
+    lacks = np.zeros((rows + 1, width + 2), np.int32)
+    others = np.zeros_like(lacks) if others is None else others
+    counters = np.full(kernel.LACK_PLACES, NEUTRAL_COUNTER, np.uint32)
+    coder = binary.start_encoding() if coder is None else coder
+    fractions = fractions.astype(np.uint8)
+    status = kernel.code_lacks(
+        encode, plane, like, fractions, lacks, others, top, left, maximum, counters, coder, buffer
+    )
+    return status, coder, counters, lacks
+
+
+def random_lacks(rng, like, maximum):
+    """A plane that differs from what was drawn: nowhere, by little, in a painted part, or everywhere."""
+    plane = like.copy()
+    kind = rng.integers(0, 5)
+    if kind == 1:
+        plane += rng.choice([-1, 0, 0, 0, 0, 1], plane.shape).astype(np.int32)
+    elif kind == 2:
+        plane[rng.integers(0, len(plane)) :, : rng.integers(1, plane.shape[1] + 1)] = rng.integers(0, maximum + 1)
+    elif kind == 3:
+        plane[:] = rng.integers(0, maximum + 1, plane.shape)
+    elif kind == 4:
+        plane[rng.random(plane.shape) < 0.02] = maximum
+    return np.clip(plane, 0, maximum).astype(np.int32)
+
+
+@given(
+    SEEDS,
+    st.tuples(st.integers(1, 12), st.integers(1, 20)),
+    st.tuples(st.integers(0, 7), st.integers(0, 7)),
+    st.sampled_from([255, 255, 1, 65535]),
+)
+def test_code_lacks(seed, shape, place, maximum):
+    """The twin writes the same bytes, reads the same samples, and ends with the same counters."""
+    rng = np.random.default_rng(seed)
+    like = rng.integers(0, maximum + 1, shape).astype(np.int32)
+    plane, fractions = random_lacks(rng, like, maximum), rng.integers(0, 8, shape)
+    others = rng.integers(-1, 2, shape) * (rng.random(shape) < rng.choice([0, 0.1, 0.6]))
+    others_there = {tuple(at): int(others[tuple(at)]) for at in np.argwhere(others).tolist()}
+    others = np.pad(others, ((1, 0), (1, 1))).astype(np.int32)
+
+    def twin(coder, known):
+        twins = naive.Lacks(coder)
+        lists = (like.tolist(), fractions.tolist(), others_there)
+        return twins, outcome(twins.code, known, *lists, *place, maximum)
+
+    buffer = np.zeros(16 * plane.size + 64, np.uint8)
+    kept = plane.copy()
+    status, coder, counters, lacks = code_lacks(True, plane, like, fractions, maximum, *place, buffer, others)
+    assert status == binary.OK
+    np.testing.assert_array_equal(plane, kept)
+    np.testing.assert_array_equal(lacks, np.pad(plane - like, ((1, 0), (1, 1))))
+    stream = written(coder, buffer)
+    writer = naive_context.Writer()
+    twins, _ = twin(writer, plane.tolist())
+    assert stream == writer.finish()
+    learnt = sorted(chance << 10 | seen for chance, seen in twins.counters.values() if seen)
+    assert learnt == sorted(counters[counters != NEUTRAL_COUNTER].tolist())
+
+    garbage = rng.bytes(len(stream) + 3)
+    damaged = stream[: len(stream) // 2] + garbage[len(stream) // 2 :]
+    for data in (stream, garbage, damaged):
+        again = np.full_like(plane, -9)
+        coder, buffer = reading(data)
+        status, *_ = code_lacks(False, again, like, fractions, maximum, *place, buffer, others, coder)
+        found = twin(naive_context.Reader(data), None)[1]
+        assert (again.tolist() if status == binary.OK else None) == (found and found[0])
+        assert again.tolist() == plane.tolist() or data != stream
+
+
+# Finding coefficients. How is an encoder's affair: only what comes of it is tested.
+
+
+def guesses(samples):
+    """Samples as they are guessed."""
+    return (np.asarray(samples) * (1 << recovery.GUESS_BITS)).astype(np.int32)
+
+
+@given(SEEDS)
+def test_forward(seed):
+    samples = np.random.default_rng(seed).integers(0, 256, SIZE)
+    work, fine = guesses(samples - dct.MIDDLE).astype(np.int64), np.zeros(SIZE, np.int64)
+    recovery.forward(work, fine)
+    found = fine / (1 << recovery.FINE_BITS)
+    np.testing.assert_allclose(found, naive.forward((samples - dct.MIDDLE).tolist()), atol=0.15)
+
+
+@given(SEEDS, st.integers(0, 7), st.integers(0, 7), st.integers(1, 3))
+def test_transform(seed, top, left, stride):
+    """Every so-many-th block: not those that are flat or not known."""
+    rng = np.random.default_rng(seed)
+    plane = rng.integers(0, 256, (23, 27)).astype(np.int32)
+    blocks = [plane[y : y + 8, x : x + 8] for y in range(top, 16, 8) for x in range(left, 20, 8)]
+    for block in blocks:
+        kind = rng.integers(0, 4)
+        if kind == 0:
+            block[:] = 90
+        elif kind == 1:
+            block[tuple(rng.integers(0, 8, 2))] = -1
+    guess = guesses(plane)
+    found = np.zeros((len(blocks), SIZE), np.int32)
+    room = (np.zeros(SIZE, np.int64), np.zeros(SIZE, np.int64))
+    count = recovery.transform(guess, top, left, stride, found, *room)
+    kept = [block for block in blocks[::stride] if block.min() >= 0 and np.ptp(block) > 0]
+    expected = [naive.forward((block.reshape(-1) - dct.MIDDLE).tolist()) for block in kept]
+    assert count == len(expected)
+    np.testing.assert_allclose(found[:count] / (1 << recovery.FINE_BITS), np.reshape(expected, (-1, SIZE)), atol=0.15)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS)
+def test_find_steps(seed):
+    """Multiples of a step, but for the noise that rounding leaves, show it; coefficients that are all zero show none;
+    and what is not a multiple of anything explains little."""
+    rng = np.random.default_rng(seed)
+    count = 60
+    steps = rng.integers(3, 41, SIZE)
+    steps[rng.random(SIZE) < 0.5] = 0
+    multiples = rng.integers(-4, 5, (count, SIZE)) * steps
+    multiples[:, 0] += steps[0]
+    noise = np.clip(rng.normal(size=(count, SIZE)) * 0.29, -0.8, 0.8)
+    found = np.rint((multiples + noise * (steps < 10) / 2) * (1 << recovery.FINE_BITS)).astype(np.int32)
+    table = np.zeros(SIZE, np.int64)
+    explained = recovery.find_steps(found, count, 48, table)
+    np.testing.assert_array_equal(table, steps)
+    assert explained > 0 or not steps.any()
+    found = np.rint(rng.uniform(-200, 200, (count, SIZE)) * (1 << recovery.FINE_BITS)).astype(np.int32)
+    assert recovery.find_steps(found, count, 48, table) < explained / 4 + 1 or not steps.any()
+
+
+@given(SEEDS, st.integers(1, 12), st.integers(0, 1))
+def test_shrink(seed, length, first):
+    """The exact solution, samples that are not known counting little."""
+    rng = np.random.default_rng(seed)
+    lines = rng.uniform(0, 256, (3, length))
+    weights = rng.choice([0.0, 0.5, 1.0], (3, length))
+    count = (first + length - 1) // 2 + 1
+    guess, sure = np.zeros((2, 3, count))
+    recovery.shrink(lines, weights, first, guess, sure, np.zeros((3, count)))
+    expected = [naive.shrunk(*each, first) for each in zip(lines.tolist(), weights.tolist(), strict=True)]
+    np.testing.assert_allclose(guess, expected, atol=1e-6)
+    whole = np.zeros((3, 2 * count))
+    whole[:, first : first + length] = weights
+    np.testing.assert_allclose(sure, whole.reshape(3, count, 2).mean(axis=2))
+
+
+@given(SEEDS, st.integers(0, 15), FACTORS)
+def test_shrinking_inverts_enlarging(seed, left, down):
+    """Smooth components come back about."""
+    rng = np.random.default_rng(seed)
+    ramp = 60 + 90 * np.sin(np.arange(24) / 5 + rng.random()) ** 2
+    component = np.tile(np.rint(ramp), (24, 1)).astype(np.int32)
+    rows, width = 6, 24
+    plane = np.zeros((rows, width), np.int32)
+    dct.enlarge(component, 0, left, down, 2, plane)
+    count = (left % 2 + width - 1) // 2 + 1
+    guess, sure = np.zeros((2, rows, count))
+    recovery.shrink(plane.astype(float), np.ones(plane.shape), left % 2, guess, sure, np.zeros((3, count)))
+    inside = guess[:, 1:-1]
+    np.testing.assert_allclose(inside, np.tile(component[0, left // 2 :][1 : count - 1], (rows, 1)), atol=2)
+
+
+def converted(y, cb, cr):
+    return naive_context.to_rgb(int(y), int(cb), int(cr))
+
+
+@settings(max_examples=FEW)
+@given(st.tuples(*[st.integers(0, 255)] * 3), st.booleans(), st.integers(0, 20))
+def test_bounds_of_clipped_colours(origin, light, away):
+    """Against all that converts to a colour with a clipped channel: bounds hold what is near, and are no wider."""
+    y, cb, cr = origin
+    # Go on until a channel is clipped.
+    colour = converted(y, cb, cr)
+    while min(colour) > 0 and max(colour) < 255:
+        y, cr = (min(255, y + 3), min(255, cr + 2)) if light else (max(0, y - 3), max(0, cr - 2))
+        colour = converted(y, cb, cr)
+    found = np.array([[y, max(0, cb - away), cr]])
+    lowest, highest = np.zeros((2, 1, 3), np.int64)
+    recovery.bound_clipped(np.array([colour]), found, lowest, highest)
+    everything = naive.origins(*colour)
+    everything = everything[everything[:, 0] == y]
+    assert [y, cb, cr] in everything.tolist()
+    inside = everything[(abs(everything - found) <= recovery.CLIP_REACH).all(axis=1)]
+    assert (lowest <= inside).all() and (inside <= highest).all()
+    for k in (1, 2):
+        low, high, values = lowest[0, k], highest[0, k], everything[:, k]
+        assert low == -recovery.FREE or low == values.min()
+        assert high == recovery.FREE or high == values.max()
+        if (abs(everything - found) < recovery.CLIP_REACH).all():
+            assert (low, high) == (values.min(), values.max())
+
+
+def test_bounds_where_nothing_converts():
+    """A colour that no Cb, Cr go to with this Y is not bounded."""
+    colour = (250, 0, 120)
+    every = naive.origins(*colour)
+    y = next(y for y in range(256) if y not in every[:, 0])
+    lowest, highest = np.zeros((2, 1, 3), np.int64)
+    recovery.bound_clipped(np.array([colour]), np.array([[y, 128, 128]]), lowest, highest)
+    assert (highest - lowest >= recovery.FREE).all()
+
+
+@settings(max_examples=FEW)
+@given(SEEDS)
+def test_settle(seed):
+    """Planes still convert to the same colours; what was drawn is taken where it does, else what is no farther."""
+    rng = np.random.default_rng(seed)
+    shape = (3, 3, 4)
+    like = rng.choice([0, 3, 120, 128, 131, 250, 255], shape) + rng.integers(-9, 10, shape)
+    like = np.clip(like, 0, 255).astype(np.int32)
+    planes = np.clip(like + rng.integers(-3, 4, shape) * rng.integers(0, 2, shape), 0, 255).astype(np.int32)
+    samples = reached(list(planes))
+    before = planes.copy()
+    same = recovery.settle(*samples, like, planes, 2)
+    np.testing.assert_array_equal(reached(list(planes)), samples)
+    fitting = 0
+    for y, x in np.ndindex(*shape[1:]):
+        colour = tuple(int(sample[y, x]) for sample in samples)
+        drawn_here, now, was = (array[:, y, x] for array in (like, planes, before))
+        if converted(*drawn_here) == colour:
+            fitting += 1
+            assert now.tolist() == drawn_here.tolist()
+            continue
+        away, away_before = abs(now - drawn_here), abs(was - drawn_here)
+        assert np.count_nonzero(away) <= np.count_nonzero(away_before) or away.sum() < away_before.sum()
+        nearest = [converted(*(drawn_here + step * sign)) for step in np.eye(3, dtype=int) for sign in (-1, 1)]
+        inside = [((drawn_here + step * sign) >= 0).all() and ((drawn_here + step * sign) <= 255).all()
+                  for step in np.eye(3, dtype=int) for sign in (-1, 1)]  # fmt: skip
+        if (min(colour) == 0 or max(colour) == 255) and any(
+            one == colour and valid for one, valid in zip(nearest, inside, strict=True)
+        ):
+            assert away.sum() == 1
+    assert same == fitting
+
+
+def solved(samples, table, lowest=None, highest=None):
+    """The coefficients found for one block, and whether it is reported solved."""
+    samples = np.asarray(samples, np.int32).reshape(8, 8)
+    blocks = np.zeros((1, 1, SIZE), np.int32)
+    bounds = [samples if bound is None else bound.astype(np.int32) for bound in (lowest, highest)]
+    missed = recovery.solve(guesses(samples), *bounds, table, SIZE, blocks, recovery.bench())
+    return blocks, missed == 0
+
+
+def quiet_block(rng, table):
+    """Coefficients of samples within the range; what they are drawn as."""
+    wished = rng.normal(size=SIZE) * 120 / (1 + np.arange(SIZE) // 8 + np.arange(SIZE) % 8) ** 1.5
+    block = np.rint(wished / table).astype(np.int32).reshape(1, 1, SIZE)
+    while True:
+        samples = drawn(block, table)[0]
+        if samples.min() > 0 and samples.max() < 255:
+            return block, samples
+        block //= 2
+
+
+@settings(max_examples=FEW)
+@given(SEEDS)
+def test_drawn_blocks_are_solved(seed):
+    """Coefficients of steps of at least 3 come back."""
+    rng = np.random.default_rng(seed)
+    table = rng.integers(3, 60, SIZE)
+    block, samples = quiet_block(rng, table)
+    found, is_solved = solved(samples, table)
+    assert is_solved
+    np.testing.assert_array_equal(found, block)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.integers(1, 3), st.sampled_from(["drawn", "noise", "clipped", "bounds"]))
+def test_what_is_reported_solved_lies_within_its_bounds(seed, steps, kind):
+    """Small steps, samples that nothing was drawn for, samples cut at black and white, and bounds."""
+    rng = np.random.default_rng(seed)
+    table = rng.integers(1, steps + 1, SIZE)
+    _, samples = quiet_block(rng, table)
+    if kind == "noise":
+        samples = rng.integers(0, 256, (8, 8))
+    elif kind == "clipped":
+        samples = np.clip(3 * samples - 256, 0, 255)
+    slack = rng.integers(0, 3, (2, 8, 8)) if kind == "bounds" else np.zeros((2, 8, 8), int)
+    lowest, highest = samples - slack[0], samples + slack[1]
+    if kind == "bounds":
+        free = rng.random((8, 8)) < 0.1
+        lowest[free], highest[free] = -recovery.FREE, recovery.FREE
+    found, is_solved = solved(samples, table, lowest, highest)
+    if is_solved:
+        again = np.array(naive.draw(found.tolist(), table.tolist())[0])
+        assert (lowest <= again).all() and (again <= highest).all()
+    assert is_solved or kind != "drawn" or steps < 3
+
+
+# Pillow as a JPEG decoder.
+
+
+def picture(seed, shape, channels):
+    """Smooth on a large scale, with some texture in each channel, nowhere black or white."""
+    rng = np.random.default_rng(seed)
+
+    def texture(times, count):
+        field = rng.normal(size=(*shape, count))
+        for _ in range(times):
+            field = (field + np.roll(field, 1, 0) + np.roll(field, 1, 1) + np.roll(field, 1, (0, 1))) / 4
+        return field / (field.std() or 1)
+
+    field = 128 + 25 * texture(8, 1) + 10 * texture(6, channels) + 5 * texture(3, channels)
+    return np.clip(np.rint(field), 1, 254).astype(np.uint8)
+
+
+def through_jpeg(image, quality, subsampling):
+    """What Pillow decodes, and the steps that the file has of its components."""
+    data = io.BytesIO()
+    if image.shape[2] == 1:
+        Image.fromarray(image[:, :, 0]).save(data, "JPEG", quality=quality)
+    else:
+        Image.fromarray(image).save(data, "JPEG", quality=quality, subsampling=subsampling)
+    with Image.open(data) as decoded:
+        return np.array(decoded), [list(decoded.quantization[min(k, len(decoded.quantization) - 1)]) for k in range(3)]
+
+
+def jpeg(seed, shape=(96, 112), channels=3, quality=75, subsampling="4:2:0"):
+    return through_jpeg(picture(seed, shape, channels), quality, subsampling)[0]
+
+
+def planes_of(image):
+    if image.ndim == 2:
+        return [image.astype(np.int32)]
+    return LATTICE.forward([np.ascontiguousarray(image[:, :, k], np.int32) for k in range(3)])
+
+
+def redrawn(origins, image):
+    """Which samples come out of coefficients, by the twins' means where a component is enlarged."""
+    planes = [origin.draw(*image.shape[:2])[0] for origin in origins]
+    if image.ndim == 2:
+        return planes[0] == image
+    return (np.stack(reached(planes), axis=2) == image).all(axis=2)
+
+
+SUBSAMPLINGS = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2), "gray": (1, 1)}
+
+
+@COMPILED
+@pytest.mark.parametrize("place", [(0, 0), (3, 5), (16, 7), (9, 0)])
+@pytest.mark.parametrize("quality", [50, 75, 90, 95, 98])
+@pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
+def test_coefficients_are_found(subsampling, quality, place):
+    """The grid, the subsampling and the table of a JPEG file, and coefficients that nearly all samples come out of."""
+    down, across = SUBSAMPLINGS[subsampling]
+    source = picture(quality, (128, 144), 1 if subsampling == "gray" else 3)
+    whole, steps = through_jpeg(source, quality, subsampling)
+    image = np.ascontiguousarray(whole[place[0] :, place[1] :])
+    found = recover_planes(planes_of(image), 1 if image.ndim == 2 else 3)
+    assert found is not None
+    origins, planes, share = found
+    assert len(origins) == len(planes) == (1 if image.ndim == 2 else 3)
+    assert origins[0].grid == (1, 1, place[0] % 8, place[1] % 8)
+    for origin in origins[1:]:
+        assert origin.grid == (down, across, place[0] % (8 * down), place[1] % (8 * across))
+    for origin, expected in zip(origins, steps, strict=False):
+        # High frequencies that hardly any block has may seem to have other steps.
+        assert np.mean(origin.table == expected) > 0.9
+        assert origin.table.tolist()[:3] == expected[:3]
+    same = redrawn(origins, image)
+    assert share == pytest.approx(same.mean(), abs=0.003)
+    # Blocks that a crop cuts are not known as a whole, and they reach one further sample where they are enlarged.
+    inside = same[16:-16, 16:-16] if any(place) else same
+    least = 0.99 if quality <= 90 else 0.95
+    if quality == 98 and subsampling == "4:2:0":
+        least = 0.8
+    assert inside.mean() >= least
+    if image.ndim == 3:
+        samples = np.stack(reached(planes), axis=2)
+        np.testing.assert_array_equal(samples, image)
+
+
+@COMPILED
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_that_were_never_jpeg_coded(channels):
+    """Noise, smooth images, flat ones and ramps have no coefficients."""
+    rng = np.random.default_rng(channels)
+    shape = (96, 112, channels)
+    ramp = np.broadcast_to((np.arange(96)[:, None, None] + np.arange(112)[:, None]) % 256, shape)
+    for image in (
+        rng.integers(0, 256, shape),
+        picture(1, shape[:2], channels),
+        np.clip(picture(2, shape[:2], channels) + rng.integers(-5, 6, shape), 0, 255),
+        np.full(shape, 77),
+        ramp,
+        np.zeros(shape),
+        rng.choice([0, 255], shape),
+    ):
+        samples = image.astype(np.uint8)
+        assert recover_planes(planes_of(samples[:, :, 0] if channels == 1 else samples), channels) is None
+
+
+@COMPILED
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (7, 7), (8, 8), (9, 15), (16, 17)])
+def test_small_images(shape):
+    """However few samples there are, looking for coefficients ends, with planes that are as good."""
+    for channels in (1, 3):
+        image = jpeg(5, shape, channels, 50)
+        found = recover_planes(planes_of(image), channels)
+        if found is not None and channels == 3:
+            np.testing.assert_array_equal(np.stack(reached(found[1]), axis=2), image)
+
+
+@given(SEEDS, st.integers(1, STANDARD_TABLES))
+@settings(max_examples=5)
+def test_pillow_draws_the_same(seed, number):
+    """A gray JPEG file drawn by the kernel from what its own decoder says: one block of one coefficient."""
+    rng = np.random.default_rng(seed)
+    quality = (number - 1) % 100 + 1
+    flat = np.full((8, 8, 1), int(rng.integers(60, 190)), np.uint8)
+    image, (steps, *_) = through_jpeg(flat, quality, None)
+    assert steps == standard_table(quality).tolist()
+    block = np.zeros((1, 1, SIZE), np.int32)
+    block[0, 0, 0] = round((int(flat[0, 0, 0]) - 128) * 8 / steps[0])
+    np.testing.assert_array_equal(drawn(block, np.array(steps))[0], image)
+
+
+# The coder.
+
+
+def random_origin(rng, rows, width, grid=None):
+    """A plane's origin: any place in the grid, any table, any coefficients."""
+    if grid is None:
+        down, across = (int(number) for number in rng.integers(1, 3, 2))
+        grid = (down, across, int(rng.integers(0, SIDE * down)), int(rng.integers(0, SIDE * across)))
+    origin = Origin(*grid, random_table(rng), np.zeros((0, 0, SIZE), np.int32)).emptied(rows, width)
+    return replace(origin, coefficients=random_blocks(rng, *origin.coefficients.shape[:2]))
+
+
+def traced(rng, models, rows, width):
+    """A coder of planes that are all but drawn from random origins."""
+    grid = None if rng.integers(0, 2) else (1, 1, 3, 5)
+    origins = [random_origin(rng, rows, width, grid) for _ in models]
+    planes = [random_lacks(rng, origin.draw(rows, width)[0], 255) for origin in origins]
+    return Traced(models, origins, planes, 0.5)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.sampled_from([1, 3]), st.tuples(st.integers(1, 10), st.integers(1, 18)))
+def test_any_plan_and_any_origin(seed, count, shape):
+    """Planes come back whatever their origins are, and with them their corrections."""
+    rng = np.random.default_rng(seed)
+    coder = traced(rng, tuple(random_model(rng) for _ in range(count)), *shape)
+    ranges = ONE if count == 1 else COLOUR
+    correction = (rng.integers(0, 511**3, shape) * (rng.random(shape) < 0.1)).astype(np.int32)
+    planes = [*coder.planes, correction][: len(ranges)]
+    kept = [plane.copy() for plane in planes]
+    streams = coder.encode(planes, ranges, shape[0])
+    assert len(streams) == len(planes)
+    assert all(not stream.endswith(b"\0") for stream in streams)
+    assert coder.encode(planes, ranges, shape[0]) == streams
+    for coded in (coder, DctCoder(coder.models)):
+        decoded = coded.decode(streams, ranges, *shape, shape[0])
+        for plane, again, before in zip(planes, decoded, kept, strict=True):
+            assert again.dtype == np.int32
+            np.testing.assert_array_equal(again, before)
+            np.testing.assert_array_equal(plane, before)
+    for origin, stream in zip(coder.origins, streams, strict=False):
+        number = stream[2] if len(stream) > 2 else 0
+        if number:
+            np.testing.assert_array_equal(standard_table(number), origin.table)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.sampled_from([1, 3]), st.tuples(st.integers(1, 9), st.integers(1, 12)))
+def test_twin(seed, count, shape):
+    """A plain decoder reads the same planes: heads, references between components, and all that the streams hold."""
+    rng = np.random.default_rng(seed)
+    coder = traced(rng, tuple(random_model(rng) for _ in range(count)), *shape)
+    streams = coder.encode(coder.planes, ONE * count, shape[0])
+    tables = [standard_table(number).tolist() for number in range(1, STANDARD_TABLES + 1)]
+    before, others = [], {}
+    for model, stream, plane, origin in zip(coder.models, streams, coder.planes, coder.origins, strict=True):
+        found = naive.Stream.of(stream, tables)
+        rows, columns = found.blocks(*shape)
+        places = [(*block, *divmod(k, SIDE)) for block in np.ndindex(rows, columns) for k in range(SIZE)]
+        said = [
+            {place: naive.reference(values, grid, found.grid, place) for place in places}
+            for values, grid in reversed(before)
+        ]
+        component = naive.Component(found.table, {}, *[*said, {}, {}][:2])
+        words = model.start.counters.reshape(-1, mixing.BLOCK).tolist()
+        counters = [words[begin:end] for begin, end in itertools.pairwise(model.blocks)]
+        lists = [counters, model.start.mixers[:, : model.contexts + 1].tolist(), model.start.final.tolist()]
+        reader = naive_context.Reader(found.rest)
+        mixed = naive_context.Mixing(None, model.sets, TABLES, *lists, naive_context.Adaptive(reader))
+        weights = (model.plan.mean_weights.tolist(), model.plan.size_weights.tolist())
+        terms = (CONTEXTS[: model.contexts].tolist(), GROUPS[: model.contexts].tolist())
+        coefficients = naive.Blocks(component, *weights, *terms, mixed).code(rows, columns, None)
+        assert coefficients == origin.coefficients.tolist()
+        like, eighths = found.draw(coefficients, *shape)
+        corner = (found.grid[2] % SIDE, found.grid[3] % SIDE)
+        samples, others = naive.Lacks(reader).code(None, like, eighths, others, *corner, 255)
+        assert samples == plane.tolist()
+        before.append((component.known, found.grid))
+
+
+@given(SEEDS, st.tuples(st.integers(1, 40), st.integers(1, 40)), st.booleans(), FACTORS, FACTORS)
+def test_references(seed, shape, fitting, down, across):
+    """Coefficients of one component as another's: the same grid, blocks taken together, or none."""
+    rng = np.random.default_rng(seed)
+    target = random_origin(rng, *shape, (down, across, *(int(k) for k in rng.integers(0, SIDE, 2))))
+    if down == 2 and rng.integers(0, 2):
+        target = replace(target, top=target.top + SIDE).emptied(*shape)
+    grid = (1, 1, target.top % SIDE, target.left % SIDE) if fitting else None
+    source = random_origin(rng, *shape, target.grid if rng.random() < 0.2 else grid)
+    found = referred(source.values(), source, target)
+    rows, columns, _ = target.coefficients.shape
+    assert found.shape == (rows + 1, columns + 2, SIZE)
+    values = by_place(source.coefficients * source.table)
+    for row, column in np.ndindex(rows, columns):
+        expected = [
+            naive.reference(values, source.grid, target.grid, (row, column, *divmod(k, SIDE))) for k in range(SIZE)
+        ]
+        assert found[row + 1, column + 1].tolist() == expected
+    assert not found[0].any() and not found[:, 0].any() and not found[:, -1].any()
+
+
+def small_coder(seed=0, count=1, shape=(5, 7)):
+    """A coder, streams of planes of its, and their ranges."""
+    rng = np.random.default_rng(seed)
+    coder = traced(rng, tuple(random_model(rng) for _ in range(count)), *shape)
+    ranges = ONE if count == 1 else COLOUR
+    planes = [*coder.planes, np.zeros(shape, np.int32)][: len(ranges)]
+    return DctCoder(coder.models), coder.encode(planes, ranges, shape[0]), ranges
+
+
+def test_heads():
+    """What a head may say, and what it may not: the place in the grid goes with the enlargement."""
+    coder, _, _ = small_coder()
+
+    def refusal(head):
+        """What the decoder has against a head; zeros that follow may be anything."""
+        try:
+            coder.decode([bytes(head)], ONE, 5, 7, 5)
+        except FormatError as error:
+            return "" if "leads outside" in str(error) else str(error)
+        return ""
+
+    for flags, down, across in ((0, 1, 1), (1, 2, 1), (2, 1, 2), (3, 2, 2)):
+        for top, left in itertools.product((0, 7, 8, 15), repeat=2):
+            fine = top < 8 * down and left < 8 * across
+            assert fine == (refusal([flags, top | left << 4, 1]) == "")
+    for head in ([4, 0, 1], [5, 0, 1], [255, 0, 1], [128, 0, 1], [0, 0, 201], [0, 0, 255], [0, 8, 1], [0, 128, 1]):
+        assert "out of range" in refusal(head)
+    for number in (1, 100, 101, STANDARD_TABLES):
+        assert refusal([0, 0, number]) == ""
+    assert refusal([0, 0, 0, *[1] * SIZE]) == ""
+    for steps in ([], [1] * 63, [0] * SIZE, [*[1] * 63, 0], [0, *[1] * 63]):
+        assert "step" in refusal([0, 0, 0, *steps])
+    with pytest.raises(FormatError):
+        coder.decode([b""], ONE, 5, 7, 5)
+
+
+def test_tables_of_an_encoder():
+    """Quality 50 has the tables of T.81 as they are; no step leaves one byte."""
+    assert standard_table(50)[:4].tolist() == [16, 11, 10, 16]
+    assert standard_table(150)[:4].tolist() == [17, 18, 24, 47]
+    for number in range(1, STANDARD_TABLES + 1):
+        table = standard_table(number)
+        assert table.shape == (SIZE,) and table.min() >= 1 and table.max() <= 255
+    assert (standard_table(100) == 1).all() and (standard_table(200) == 1).all()
+
+
+def test_only_single_images_of_8_bits():
+    for count in (1, 3):
+        coder, streams, ranges = small_coder(1, count)
+        assert len(coder.decode(streams, ranges, 5, 7, 5)) == len(ranges)
+        for wrong in ([PlaneRange(0, 254)], [PlaneRange(-1, 255)], [PlaneRange(0, 65535)], []):
+            with pytest.raises(FormatError, match="8 bits"):
+                coder.decode(streams, [*wrong, *ranges[1:]] if wrong else [], 5, 7, 5)
+        for image_rows in (1, 2, 10):
+            with pytest.raises(FormatError, match="single images"):
+                coder.decode(streams, ranges, 5, 7, image_rows)
+        planes = [np.zeros((6, 7), np.int32)] * len(ranges)
+        assert coder.prepared(planes, ranges, 3) is None
+        assert coder.prepared(planes, [PlaneRange(0, 65535)] * len(ranges), 6) is None
+
+
+def test_thin_lines():
+    """Whole blocks would take too much room for them."""
+    coder, streams, _ = small_coder()
+    line = np.full((1, 6000), 7, np.int32)
+    for rows, width in ((1, 6000), (6000, 1)):
+        with pytest.raises(FormatError, match="thin"):
+            coder.decode(streams, ONE, rows, width, rows)
+        assert coder.prepared([line.reshape(rows, width)], ONE, rows) is None
+
+
+def test_corrections_out_of_range():
+    coder, streams, ranges = small_coder(2, 3)
+    wide = traced(np.random.default_rng(2), coder.models, 5, 7)
+    correction = np.full((5, 7), 9, np.int32)
+    streams = wide.encode([*wide.planes, correction], ranges, 5)
+    with pytest.raises(FormatError, match="correction"):
+        coder.decode(streams, [*ranges[:3], PlaneRange(0, 8)], 5, 7, 5)
+
+
+# Damage.
+
+
+def decode_or_refuse(coder, streams, ranges, rows, width):
+    """FormatError, or planes in their ranges."""
+    try:
+        planes = coder.decode(streams, ranges, rows, width, rows)
+    except FormatError:
+        return False
+    for plane, span in zip(planes, ranges, strict=True):
+        assert plane.shape == (rows, width)
+        assert span.low <= plane.min() and plane.max() <= span.high
+    return True
+
+
+@settings(max_examples=FEW)
+@given(
+    st.lists(st.binary(max_size=60), min_size=4, max_size=4),
+    st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 119), st.integers(1, 200)), min_size=3, max_size=3),
+)
+def test_garbage_streams(streams, shape, heads):
+    """Bytes of any kind, and behind heads that are in range."""
+    coder, _, ranges = small_coder(3, 3)
+    decode_or_refuse(coder, streams, ranges, *shape)
+    led = [bytes(head) + stream for head, stream in zip(heads, streams, strict=False)]
+    decode_or_refuse(coder, [*led, streams[3]], ranges, *shape)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.integers(0, 3), st.integers(0, 1 << 20), st.sampled_from(["bit", "cut", "longer", "zeros"]))
+def test_damaged_streams(seed, number, place, kind):
+    coder, streams, ranges = small_coder(seed, 3)
+    damaged = bytearray(streams[number] or b"\0")
+    place %= 8 * len(damaged)
+    if kind == "bit":
+        damaged[place // 8] ^= 1 << place % 8
+    elif kind == "cut":
+        del damaged[place // 8 :]
+    elif kind == "longer":
+        damaged += b"\xff\1"
+    else:
+        damaged[place // 8 :] = bytes(len(damaged) - place // 8)
+    streams[number] = bytes(damaged)
+    decode_or_refuse(coder, streams, ranges, 5, 7)
+
+
+# Sections.
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.sampled_from([1, 9000, WEIGHT_LIMIT]))
+def test_plans_come_back(seed, limit):
+    rng = np.random.default_rng(seed)
+    plan = ComponentPlan(
+        rng.integers(-limit, limit, (SIZE, kernel.MEANS), endpoint=True),
+        rng.integers(-limit, limit, (SIZE, kernel.SIZES), endpoint=True),
+        rng.integers(BLOCK_BITS.start, BLOCK_BITS.stop, len(CONTEXTS)),
+    )
+    data = pack_plan(plan)
+    again = unpack_plan(data)
+    for name in ("mean_weights", "size_weights", "block_bits"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(plan, name))
+    assert pack_plan(again) == data
+
+
+def with_one(array, value):
+    """A copy with the last number replaced."""
+    result = array.copy()
+    result.flat[-1] = value
+    return result
+
+
+def test_plans_out_of_range():
+    plan = random_plan(np.random.default_rng(0))
+    wrong = {
+        "mean_weights": (-WEIGHT_LIMIT - 1, WEIGHT_LIMIT + 1),
+        "size_weights": (-WEIGHT_LIMIT - 1, WEIGHT_LIMIT + 1),
+        "block_bits": (-1, BLOCK_BITS.start - 1, BLOCK_BITS.stop),
+    }
+    for name, values in wrong.items():
+        for value in values:
+            data = pack_plan(replace(plan, **{name: with_one(getattr(plan, name), value)}))
+            with pytest.raises(FormatError, match="out of range"):
+                unpack_plan(data)
+
+
+def packed(rng, contexts=1):
+    """The sections of one component, as training makes them, without trained counters."""
+    plan = random_plan(rng)
+    counters = bytes(4 * len(CONTEXTS))
+    return [pack_plan(plan), counters, pack_mixers(contexts, 1, random_state(rng, contexts, 1).mixers)]
+
+
+def test_number_of_sections():
+    plan, counters, mixers = packed(np.random.default_rng(0))
+    assert DctCoder.from_sections([plan, counters, mixers]).planes == 1
+    if not INTERPRETED:
+        assert DctCoder.from_sections([plan] * 3 + [counters] * 3 + [mixers] * 3).planes == 3
+    for sections in ([], [plan], [plan] * 2 + [counters] * 2 + [mixers] * 2, [plan, counters, mixers] * 4):
+        with pytest.raises(FormatError, match="sections"):
+            DctCoder.from_sections(sections)
+
+
+def test_too_many_contexts_and_counters():
+    """Sections of a few bytes cannot ask for memory without end."""
+    rng = np.random.default_rng(1)
+    plan, counters, mixers = packed(rng)
+    many = len(CONTEXTS) + 1
+    with pytest.raises(FormatError, match="contexts"):
+        DctCoder.from_sections([plan, counters, pack_mixers(many, 1, random_state(rng, many, 1).mixers)])
+    greedy = pack_plan(replace(random_plan(rng), block_bits=np.full(len(CONTEXTS), BLOCK_BITS.stop - 1)))
+    with pytest.raises(LimitError, match="counters"):
+        DctCoder.from_sections([greedy] * 3 + [counters] * 3 + [mixers] * 3)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.integers(0, 2), st.sampled_from(["bit", "cut", "longer", "head", "garbage"]))
+def test_damaged_sections(seed, number, kind):
+    """A section with a bit turned, cut, or longer is refused, or codes planes as well as it can."""
+    rng = np.random.default_rng(seed)
+    sections = packed(rng, int(rng.integers(1, 3)))
+    damaged = bytearray(sections[number])
+    place = int(rng.integers(0, 8 * len(damaged)))
+    if kind == "bit":
+        damaged[place // 8] ^= 1 << place % 8
+    elif kind == "cut":
+        del damaged[place // 8 :]
+    elif kind == "longer":
+        damaged += b"\xff"
+    elif kind == "head":
+        damaged[place % min(6, len(damaged))] = int(rng.integers(0, 256))
+    else:
+        damaged[int(rng.integers(0, 6)) :] = rng.bytes(80)
+    sections[number] = bytes(damaged)
+    try:
+        coder = DctCoder.from_sections(sections)
+    except (FormatError, LimitError):
+        return
+    ready = traced(rng, coder.models, 3, 4)
+    streams = ready.encode(ready.planes, ONE, 3)
+    np.testing.assert_array_equal(coder.decode(streams, ONE, 3, 4, 3)[0], ready.planes[0])
+    decode_or_refuse(coder, [bytes([0, 0, 1]) + rng.bytes(20)], ONE, 3, 4)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=9))
+def test_garbage_sections(sections):
+    with pytest.raises(FormatError):
+        DctCoder.from_sections(sections)
+
+
+# Files.
+
+
+def trained(channels, coder):
+    images = [jpeg(100 + number, channels=channels) for number in range(6)]
+    return sofc.train(images, name="test", coder=coder, held_out=0).codebook
+
+
+@pytest.fixture(scope="module")
+def codebooks():
+    """By components and coder, all trained on the same images."""
+    return {(channels, coder): trained(channels, coder) for channels in (1, 3) for coder in ("dct", "context")}
+
+
+@pytest.fixture(scope="module")
+def both():
+    """One for gray and colour together."""
+    images = [jpeg(100 + number, channels=channels) for number in range(3) for channels in (1, 3)]
+    return sofc.train(images, name="both", coder="dct", held_out=0).codebook
+
+
+def models_of(data):
+    """Numbers of the models that the bands and groups of a file were coded with."""
+    return [
+        (unpack_group if kind == b"G" else unpack_band)(body).model
+        for kind, body in chunks_of(data)
+        if kind in (b"B", b"G")
+    ]
+
+
+def coders_of(data, codebook):
+    """Names of the codebook's coders that bands and groups were coded with, None for neutral ones."""
+    names = {2: "context", DctCoder.id: "dct"}
+    return [
+        names[codebook.models[model - FIRST_CODEBOOK_MODEL].coder] if model >= FIRST_CODEBOOK_MODEL else None
+        for model in models_of(data)
+    ]
+
+
+def check_file(image, codebook, **settings):
+    """Encode, decode, compare; the file."""
+    data = sofc.encode(image, codebook=codebook, **settings)
+    found = sofc.decode(data, codebooks=lambda _: codebook)
+    assert found.dtype == image.dtype
+    np.testing.assert_array_equal(found, image)
+    return data
+
+
+def whitened(image):
+    """Brighter in a part, up to white: clipped when it is decoded."""
+    bright = image.astype(int)
+    bright[20:60, 30:80] += 110
+    return np.clip(bright, 0, 255).astype(np.uint8)
+
+
+def altered(rng):
+    """Ways to alter an image after it was decoded: (what is still coded as coefficients, a function)."""
+
+    def framed(image):
+        image[:, :9] = image[:, -11:] = image[:6] = image[-7:] = 0
+
+    def noisy(image):
+        part = image[:10, :12]
+        part[:] = np.clip(part.astype(int) + rng.integers(-20, 21, part.shape), 0, 255)
+
+    def lettered(image):
+        image[70:80, 40:60] = 255
+        image[72:78:3, 42:58] = 0
+
+    return {"frame": framed, "noise": noisy, "letters": lettered}
+
+
+ALTERED = ["highlight", *altered(np.random.default_rng(0))]
+EFFORT = pytest.mark.parametrize("effort", [2, 5, 9])
+CHANNELS = pytest.mark.parametrize("channels", [1, 3])
+
+
+@COMPILED
+@EFFORT
+@CHANNELS
+def test_smaller_than_samples(codebooks, channels, effort):
+    """Images of a JPEG decoder take far less than with the context coder trained on the same images."""
+    for subsampling in ("4:2:0", "4:4:4"):
+        image = jpeg(7, channels=channels, subsampling=subsampling)
+        book, other = codebooks[channels, "dct"], codebooks[channels, "context"]
+        data = check_file(image, book, effort=effort, coder="dct")
+        assert coders_of(data, book) == ["dct"]
+        assert [book.models[model - FIRST_CODEBOOK_MODEL].effort for model in models_of(data)] == [effort]
+        assert len(data) < 0.6 * len(check_file(image, other, effort=effort, coder="context"))
+        assert data == check_file(image, book, effort=effort)
+
+
+@COMPILED
+@EFFORT
+@CHANNELS
+@pytest.mark.parametrize("change", ALTERED)
+def test_altered_images(codebooks, change, channels, effort):
+    """What was painted over, clipped or spoilt after decoding comes back, too, and still takes less."""
+    source = picture(8, (96, 112), channels)
+    if change == "highlight":
+        image, _ = through_jpeg(whitened(source), 75, "4:2:0")
+        assert (image == 255).any()
+    else:
+        image, _ = through_jpeg(source, 75, "4:2:0")
+        altered(np.random.default_rng(1))[change](image)
+    book = codebooks[channels, "dct"]
+    data = check_file(image, book, effort=effort, coder="dct")
+    assert coders_of(data, book) == ["dct"]
+    other = codebooks[channels, "context"]
+    assert len(data) < len(check_file(image, other, effort=effort, coder="context"))
+
+
+@COMPILED
+@EFFORT
+@CHANNELS
+@pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1), (1, 6000), (5, 6), (8, 8), (7, 90), (9, 9)])
+def test_small_images_in_files(codebooks, shape, channels, effort):
+    check_file(jpeg(9, shape, channels), codebooks[channels, "dct"], effort=effort, coder="dct")
+
+
+@COMPILED
+@CHANNELS
+def test_crops_and_other_qualities(codebooks, channels):
+    """What a model was not trained on: places in the grid, qualities and subsamplings."""
+    book = codebooks[channels, "dct"]
+    for quality, subsampling, (top, left) in itertools.product(
+        (30, 90, 98), ("4:4:4", "4:2:2", "4:2:0"), ((0, 0), (3, 5), (8, 8))
+    ):
+        image = jpeg(10, (88, 100), channels, quality, subsampling)
+        check_file(np.ascontiguousarray(image[top:, left:]), book, effort=2, coder="dct")
+
+
+@COMPILED
+@CHANNELS
+def test_other_images_are_coded_otherwise(codebooks, channels):
+    """Images that no JPEG decoder made, of 16 bits, or several at a time: exact, with another coder."""
+    book = codebooks[channels, "dct"]
+    never = picture(11, (48, 40), channels)
+    wide = (never.astype(np.uint16) * 251) ^ 5
+    for image in (never, wide):
+        image = image[:, :, 0] if channels == 1 else image
+        assert coders_of(check_file(image, book, effort=5, coder="dct"), book) == [None]
+        check_file(image, book, effort=5)
+
+
+@COMPILED
+@CHANNELS
+def test_groups_are_coded_otherwise(codebooks, channels):
+    """Images of a group that a JPEG decoder made are coded together, not by their coefficients."""
+    book = codebooks[channels, "dct"]
+    images = np.stack([jpeg(12 + number, (48, 40), channels) for number in range(3)])
+    encoder = sofc.Encoder(ImageHeader(40, 48, PixelFormat(channels, 8, 8)), codebook=book, effort=5, coder="dct")
+    data = encoder.write_group(images) + encoder.finish()
+    assert coders_of(data, book) == [None]
+    decoded = run_decoder([data], codebooks=lambda _: book)
+    assert decoded.error is None
+    np.testing.assert_array_equal(np.stack([decoded.images[number][0] for number in range(3)]), images)
+
+
+@COMPILED
+@CHANNELS
+def test_bands_and_cuts(codebooks, channels):
+    """The same bytes however rows are cut into calls, in one band and in several; each has coefficients of its own."""
+    book = codebooks[channels, "dct"]
+    image = jpeg(15, channels=channels)
+    header = ImageHeader(image.shape[1], len(image), PixelFormat(channels, 8, 8))
+    for band_rows in (None, 43):
+        made = {"codebook": book, "effort": 2, "coder": "dct", "band_rows": band_rows}
+        whole = encode_rows(header, image, [len(image)], **made)
+        assert set(coders_of(whole, book)) == {"dct"}
+        for counts in ([1], [7, 0, 30], [43], [95]):
+            assert encode_rows(header, image, counts, **made) == whole
+        for cuts in (1, 1000):
+            parts = [whole[start : start + cuts] for start in range(0, len(whole), cuts)]
+            decoded = run_decoder(parts, codebooks=lambda _: book)
+            assert decoded.error is None
+            np.testing.assert_array_equal(decoded.whole_images[0], image)
+    assert len(models_of(whole)) > 1
+
+
+def with_streams(data, change):
+    """The file with one stream after the other changed."""
+    parts = chunks_of(data)
+    for place, (kind, body) in enumerate(parts):
+        if kind not in (b"B", b"G"):
+            continue
+        band = unpack_band(body) if kind == b"B" else unpack_group(body)
+        for number, stream in enumerate(band.streams):
+            streams = (*band.streams[:number], change(stream), *band.streams[number + 1 :])
+            again = replace(band, streams=streams)
+            packed_band = pack_band(again) if isinstance(again, CodedBand) else pack_group(again)
+            yield file_of([*parts[:place], (kind, packed_band), *parts[place + 1 :]], data)
+
+
+@COMPILED
+@CHANNELS
+def test_damaged_streams_of_files(codebooks, channels):
+    """Streams flipped and cut, behind checks that are right: our errors or the right samples."""
+    book = codebooks[channels, "dct"]
+    image = jpeg(16, (40, 48), channels)
+    data = check_file(image, book, effort=2, coder="dct")
+    assert coders_of(data, book) == ["dct"]
+    rng = np.random.default_rng(3)
+
+    def flipped(stream):
+        damaged = bytearray(stream or b"\0")
+        for _ in range(rng.integers(1, 4)):
+            damaged[rng.integers(len(damaged))] ^= 1 << int(rng.integers(8))
+        return bytes(damaged)
+
+    def head_changed(stream):
+        return rng.bytes(3) + stream[3:]
+
+    changes = [
+        lambda stream: b"",
+        lambda stream: stream[:-1],
+        lambda stream: stream[: len(stream) // 2],
+        lambda stream: stream + b"\xff",
+        lambda stream: bytes(len(stream)),
+        lambda stream: b"\xff" * len(stream),
+        lambda stream: rng.bytes(3 * len(stream) + 20),
+        *[flipped] * 20,
+        *[head_changed] * 20,
+    ]
+    errors = 0
+    for change in changes:
+        for damaged in with_streams(data, change):
+            try:
+                found = sofc.decode(damaged, codebooks=lambda _: book)
+            except SofcError:
+                errors += 1
+            else:
+                np.testing.assert_array_equal(found, image)
+    assert errors > 20
+
+
+@COMPILED
+@CHANNELS
+def test_damaged_files(codebooks, channels):
+    """Bytes of a file flipped, and files cut: our errors or the right samples."""
+    book = codebooks[channels, "dct"]
+    image = jpeg(17, (24, 32), channels)
+    data = check_file(image, book, effort=2, coder="dct")
+    rng = np.random.default_rng(4)
+    cut = [data[: int(end)] for end in rng.integers(0, len(data), 40)]
+    flips = []
+    for _ in range(100):
+        damaged = bytearray(data)
+        damaged[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+        flips.append(bytes(damaged))
+    errors = 0
+    for damaged in (*cut, *flips):
+        try:
+            found = sofc.decode(damaged, codebooks=lambda _: book)
+        except SofcError:
+            errors += 1
+        else:
+            np.testing.assert_array_equal(found, image)
+    assert errors > 100
+
+
+def decode_with(data, image, codebook):
+    """The one band of an image's file, decoded with any codebook: files name theirs by what it holds."""
+    ((kind, body),) = [chunk for chunk in chunks_of(data) if chunk[0] in (b"B", b"G")]
+    band = unpack_group(body) if kind == b"G" else unpack_band(body)
+    pixel_format = PixelFormat(1 if image.ndim == 2 else image.shape[2], 8, 8)
+    size = {"rows": len(image), "width": image.shape[1], "image_rows": len(image)}
+    return decode_band(band.model, band.streams, band.check, pixel_format, codebook, **size, mapping=band.mapping)
+
+
+@COMPILED
+@CHANNELS
+def test_damaged_codebooks(codebooks, channels):
+    """A codebook with damaged sections decodes a band with our errors or the right samples, nothing else."""
+    book = codebooks[channels, "dct"]
+    image = jpeg(18, (40, 48), channels)
+    data = check_file(image, book, effort=2, coder="dct")
+    (model,) = models_of(data)
+    assert coders_of(data, book) == ["dct"]
+    np.testing.assert_array_equal(decode_with(data, image, book), image)
+    rng = np.random.default_rng(5)
+    refused = 0
+    for number in book.models[model - FIRST_CODEBOOK_MODEL].sections:
+        section = book.sections[number]
+        for kind in (*["bit"] * 8, "cut", "empty", "longer"):
+            damaged = bytearray(section.data)
+            place = int(rng.integers(len(damaged)))
+            if kind == "bit":
+                damaged[place] ^= 1 << int(rng.integers(8))
+            elif kind == "longer":
+                damaged += b"\xff\xff"
+            else:
+                del damaged[place if kind == "cut" else 0 :]
+            sections = (*book.sections[:number], replace(section, data=bytes(damaged)), *book.sections[number + 1 :])
+            try:
+                found = decode_with(data, image, Codebook("test", book.models, sections, ""))
+            except SofcError:
+                refused += 1
+            else:
+                np.testing.assert_array_equal(found, image)
+    assert refused > 10
+
+
+@COMPILED
+@CHANNELS
+def test_models_of_every_effort(codebooks, channels):
+    """Training makes a model for each effort, deterministically; plans come back from their sections."""
+    book = codebooks[channels, "dct"]
+    assert [model.effort for model in book.models] == list(EFFORTS)
+    assert {model.coder for model in book.models} == {DctCoder.id}
+    assert trained(channels, "dct").to_bytes() == book.to_bytes()
+    for model in book.models:
+        sections = [book.sections[number].data for number in model.sections]
+        coder = DctCoder.from_sections(sections)
+        assert coder.planes == channels
+        for component, section in zip(coder.models, sections, strict=False):
+            assert (component.contexts, component.sets) == EFFORTS[model.effort]
+            assert pack_plan(component.plan) == section
+
+
+@COMPILED
+def test_training_without_jpeg():
+    """Images that no JPEG decoder made train no models of coefficients."""
+    rng = np.random.default_rng(20)
+    images = [picture(20 + number, (64, 64), 1)[:, :, 0] + rng.integers(-9, 9, (64, 64)) for number in range(4)]
+    images = [np.clip(image, 0, 255).astype(np.uint8) for image in images]
+    book = sofc.train(images, name="test", coder="dct", held_out=0).codebook
+    assert not book.models
+
+
+@COMPILED
+@EFFORT
+def test_a_codebook_for_gray_and_colour(both, effort):
+    """Each image is coded with the model for its number of components."""
+    for channels in (1, 3):
+        data = check_file(jpeg(30, channels=channels), both, effort=effort, coder="dct")
+        (model,) = models_of(data)
+        assert both.models[model - FIRST_CODEBOOK_MODEL].components == channels
+
+
+@COMPILED
+@pytest.mark.parametrize("components", [2, 3, 4, 5])
+def test_components_that_models_of_gray_images_do_not_serve(codebooks, components):
+    """A codebook for gray images says nothing of others: they are coded all the same."""
+    rng = np.random.default_rng(components)
+    image = rng.integers(0, 256, (20, 24, components)).astype(np.uint8)
+    check_file(image, codebooks[1, "dct"], effort=5, coder="dct")
+
+
+@COMPILED
+def test_models_of_another_transform(codebooks):
+    """Only planes of the colour lattice may stand for others that convert to the same samples."""
+    book = codebooks[3, "dct"]
+    models = tuple(replace(model, transform=NONE.id) for model in book.models)
+    image = jpeg(31)
+    data = check_file(image, book, effort=5, coder="dct")
+    with pytest.raises(FormatError, match="transform"):
+        decode_with(data, image, Codebook("test", models, book.sections, ""))
