@@ -324,6 +324,14 @@ def test_held_out_figures_are_file_sizes() -> None:
     assert f"{report.coded} coded" in result.codebook.provenance
 
 
+def test_small_collections_are_mined_once_more_with_what_was_held_out() -> None:
+    images = gray_images(10)
+    result = train(images, name="x", coder="static")
+    assert (result.report.models[0].images, result.report.models[0].held_out) == (9, 1)
+    assert result.report.models[0].coded > 0
+    assert result.codebook.sections == train(images, name="x", coder="static", held_out=0).codebook.sections
+
+
 def test_values_are_numbered_in_training_where_that_pays() -> None:
     """Slices with padding far below the rest: the model is for numbers of values, as they will be coded."""
     rng = np.random.default_rng(2)

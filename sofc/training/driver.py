@@ -30,7 +30,7 @@ from sofc.imagefiles import sources as find_sources
 from sofc.io import header_for
 from sofc.training.general import companions
 from sofc.training.held_out import coded_size, split
-from sofc.training.recipes import Recipe, check_coder, knows_lattice, recipes, start_training
+from sofc.training.recipes import Recipe, check_coder, keeps_patches, knows_lattice, recipes, start_training
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.shards import cut, in_order
 from sofc.training.survey import Facts, Kind, survey
@@ -65,8 +65,9 @@ def train(
 
     ``sources`` are paths of files and folders, ``ImageSource`` objects, or arrays of shape
     (height, width[, components]). Models are trained for each kind of image among them: those of ``coder``, or
-    where it is None those that serve the kind best at every effort. The share
-    ``held_out`` of the images (0 to 0.5) is never mined; it shows what the codebook gains. Only patches
+    where it is None those that serve the kind best at every effort. The share ``held_out`` of the images (0 to 0.5) is
+    not mined; it shows what the codebook gains. Small collections are mined once more with those images, unless that
+    would keep patches of them. Only patches
     found in at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of
     improvement (0: one pass, as published); None: while they gain. ``counter_bytes`` is about how much of the codebook
     the trained counters of one kind of image may take; None: what pays, which several kinds share.
@@ -84,10 +85,9 @@ def train(
     facts = [fact for shard in crew.map("looking at the images", survey, cut(images)) for fact in shard]
     if not knows_lattice(coder):
         facts = [replace(fact, kind=replace(fact.kind, lattice=False)) for fact in facts]
-    collections = [
-        _Collection.of(kind, _members(kind, list(zip(images, facts, strict=True))), settings)
-        for kind in sorted({fact.kind for fact in facts})
-    ]
+    pairs = list(zip(images, facts, strict=True))
+    members = {kind: _members(kind, pairs) for kind in sorted({fact.kind for fact in facts})}
+    collections = [_Collection.of(kind, found, settings) for kind, found in members.items()]
     if settings.counter_bytes is None and len(collections) > 1:
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
     trained = [_train_kind(collection, settings, crew) for collection in collections]
@@ -96,6 +96,12 @@ def train(
         _report(collection, results, draft, settings, crew)
         for collection, results in zip(collections, trained, strict=True)
     ]
+    # What was held out is too much to be left out of small collections.
+    everything = replace(settings, held_out=0)
+    for number, collection in enumerate(collections):
+        if collection.held_out and sum(collection.pixels) <= FEW_PIXELS and not keeps_patches(coder):
+            collections[number] = _Collection.of(collection.kind, members[collection.kind], everything)
+            trained[number] = _train_kind(collections[number], everything, crew)
     codebook = _assemble(name, collections, trained, _provenance(facts, settings, reports), coder is None)
     size = len(codebook.to_bytes())
     shares = [
@@ -112,6 +118,8 @@ def train(
 COUNTER_BYTES = 1_000_000
 """Bytes of a codebook that the trained counters of several kinds of images take together at most."""
 
+FEW_PIXELS = 1 << 22
+"""Where no more than so many are mined, models are trained once more with the images that were held out."""
 FEW_OFF_LATTICE = 8
 """Fewer images than this off the colour lattice are helped out with images on it: they are of one collection."""
 

@@ -27,6 +27,11 @@ def knows_lattice(coder: str | None) -> bool:
     return coder != "shape"
 
 
+def keeps_patches(coder: str | None) -> bool:
+    """Whether models of the coder hold parts of images."""
+    return coder == "shape"
+
+
 def check_coder(coder: str | None) -> None:
     """Raises UsageError for a coder that cannot be trained."""
     if coder is not None and coder not in TRAINABLE:
