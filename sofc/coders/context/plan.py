@@ -45,7 +45,7 @@ EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (5, 2), 6: (7, 2), 7: (15, 2), 8:
 """Contexts and weight sets that each effort uses."""
 
 
-OF_ONE = {5: (7, 2), 6: (7, 3)}
+OF_ONE = {5: (9, 3), 6: (11, 3), 7: (15, 3), 8: (19, 3)}
 """The same where there is only one plane: then there is time for more."""
 
 
