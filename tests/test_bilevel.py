@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from functools import cache
 
@@ -304,6 +305,9 @@ def test_fitting_a_network_lowers_its_cost():
 # What counters start with.
 
 PLAN = PlanePlan(SMALL, 10, False, 2)
+COMPILED = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="takes more samples than interpreted kernels can code"
+)
 
 
 def test_images_are_cut_and_taken_together_as_for_coding():
@@ -326,6 +330,7 @@ def test_images_are_cut_and_taken_together_as_for_coding():
     assert shapes_of([]) == []
 
 
+@COMPILED
 def test_what_is_known_apart_from_a_fold_is_what_the_others_say():
     images = [[np.pad(image, ((0, 250), (0, 250)))] for (image,) in rings(6)]
     for fold in range(FOLDS):
@@ -336,6 +341,7 @@ def test_what_is_known_apart_from_a_fold_is_what_the_others_say():
         assert apart.symbols.any() and not apart.folds
 
 
+@COMPILED
 def test_each_image_is_practised_with_what_the_others_say():
     """Images of one fold cost less where the counters of that fold are trained, and others are coded as before."""
     images = [[np.pad(image, ((0, 250), (0, 250)))] for (image,) in rings(4)]
@@ -362,6 +368,7 @@ def test_variants_are_ever_surer():
     assert all(np.array_equal(fold.symbols, known.everything.symbols) for known in tried for fold in known.folds)
 
 
+@COMPILED
 def test_counters_start_neutral_where_images_say_the_opposite():
     """Patterns that repeat, each of its own kind in one collection, alike in the other."""
     rng = np.random.default_rng(5)

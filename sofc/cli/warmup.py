@@ -35,6 +35,9 @@ def compile_coding(console: Console) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compile what coding needs; then train every coder on a few small images, encode and decode one."""
+    import io
+
+    import imageio.v3 as iio
     import numpy as np
 
     import sofc
@@ -45,13 +48,12 @@ def run(args: argparse.Namespace) -> int:
     gray = [(100 + 50 * np.sin((y + k) / 5) + 30 * np.cos(x / 7)).astype(np.uint8) for k in range(3)]
     colour = [np.stack([image, image // 2, 255 - image], axis=-1) for image in gray]
     binary = [image > 100 for image in gray]
+    decoded = [iio.imread(io.BytesIO(iio.imwrite("<bytes>", image, extension=".jpg"))) for image in colour]
     with console.progress(len(TRAINABLE) + 1, "coder") as advance:
         start = time.perf_counter()
         compile_coding(console)
         for coder in (None, *TRAINABLE):
-            for images in (gray, colour, binary):
-                if coder == "bilevel" and images is not binary:
-                    continue
+            for images in {"bilevel": [binary], "dct": [decoded]}.get(coder or "", [gray, colour, binary]):
                 codebook = None
                 if coder is not None:
                     codebook = sofc.train(images, name="warmup", coder=coder, held_out=0).codebook

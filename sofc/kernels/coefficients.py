@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.kernels._jit import kernel
+from sofc.kernels._jit import inlined, kernel
 from sofc.kernels.binary import (
     BROKEN,
     INTEGER,
@@ -117,12 +117,12 @@ LOG_LIMIT = 65535
 LOGS = _logs()
 
 
-@kernel
+@inlined
 def _log(value: int) -> int:
     return int(np.int64(LOGS[min(value, LOG_LIMIT)]))
 
 
-@kernel
+@inlined
 def _over(value: int, inverse: int) -> int:
     """``value`` // step, where value >= 0 and ``inverse`` is 2**34 / step, rounded up; what is 2**26 or more is cut."""
     return (min(value, (1 << 26) - 1) * inverse) >> 34
@@ -144,7 +144,7 @@ def _ratio(value: int, inverse: int) -> int:
     return _clamped(_over(value, inverse) if value >= 0 else -_over(-value, inverse))
 
 
-@kernel
+@inlined
 def gather(
     values: Coefficients,
     tails: Coefficients,
@@ -198,7 +198,7 @@ def gather(
     sizes[17] = abs(other)
 
 
-@kernel
+@inlined
 def _hash(term: Integers, context: Integers) -> int:
     """32 bits that stand for four terms."""
     first = int(term[context[0]]) | int(term[context[1]]) << 16
@@ -209,7 +209,7 @@ def _hash(term: Integers, context: Integers) -> int:
     return result
 
 
-@kernel
+@inlined
 def _decide(
     encode: bool,
     bit: int,

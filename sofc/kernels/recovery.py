@@ -31,11 +31,11 @@ FINE_BITS = 10
 """Coefficients before they are rounded are in 1/2**FINE_BITS."""
 FREE = 1 << 13
 """Bounds of samples that may take any value are this far apart, or more."""
-PAIRS, TRIPLES, ROUNDS = 14, 10, 8
+PAIRS, TRIPLES, ROUNDS = 14, 10, 6
 """Coefficients that are moved two and three at a time, and how often moving is gone on with."""
 REACH = 1331
 """A coefficient is moved no farther than this from what the transform gives, in 1/2**FINE_BITS."""
-HOPELESS = 16
+HOPELESS = 12
 """A block of which more samples are wrong is not worth moving coefficients."""
 TURNS = 24
 """How often samples that are not known are taken from what coefficients make of them."""

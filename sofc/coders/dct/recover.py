@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from sofc.kernels.dct import LARGEST, SIDE, SIZE, Coefficients
 
 Reals = npt.NDArray[np.float64]
 
-SAMPLE_BLOCKS, ALL_BLOCKS = 160, 2048
+SAMPLE_BLOCKS, ALL_BLOCKS = 96, 2048
 """Blocks that are looked at for each place of the grid, and then for the table of steps."""
 MOST_STEP, LARGEST_STEP = 48, 255
 LEAST_EVIDENCE = 24
@@ -188,7 +188,7 @@ def _subsampled(planes: Sequence[Bounded], grid: tuple[int, int]) -> list[_Compo
         evidence = []
         for top, left in places:
             place = (-(top // down) % SIDE, -(left // across) % SIDE)
-            found = np.concatenate([_blocks(guess, *place, 4 * SAMPLE_BLOCKS) for guess, _ in shrunk])
+            found = np.concatenate([_blocks(guess, *place, 6 * SAMPLE_BLOCKS) for guess, _ in shrunk])
             evidence.append(recovery.find_steps(found, len(found), MOST_STEP, table))
         places = [places[int(np.argmax(evidence))]]
     return [_component(plane, each, down, across, *places[0]) for plane, each in zip(planes, shrunk, strict=True)]
@@ -212,11 +212,13 @@ class _Shrunk(NamedTuple):
     """A component that a plane was enlarged from: its samples in 1/2**GUESS_BITS, and how sure each is, 0 to 1."""
 
     guess: Plane
-    sure: Reals
+    sure: npt.NDArray[Any]
 
 
 def _shrunk(plane: Bounded, top: int, left: int, down: int, across: int) -> _Shrunk:
     """The component of an enlarged plane whose first sample is so far from its first."""
+    if down * across == 1:
+        return _Shrunk(plane.samples << recovery.GUESS_BITS, plane.known)
     samples, sure = plane.samples.astype(np.float64), plane.known.astype(np.float64)
     if down * across == 2:
         # Of two samples, rounding moves the first down and the second up by an eighth.
@@ -242,40 +244,42 @@ def _halved(lines: Reals, weights: Reals, first: int) -> tuple[Reals, Reals]:
 def _component(plane: Bounded, shrunk: _Shrunk, down: int, across: int, top: int, left: int) -> _Component:
     """The component of a plane whose first sample is at ``top``, ``left`` in a grid of enlarged blocks."""
     guess, sure = shrunk
-    lowest, highest = plane.lowest.astype(np.int64), plane.highest.astype(np.int64)
-    if down * across > 1:
+    if down * across == 1:
+        lowest, highest = plane.lowest, plane.highest
+    else:
         part = guess & ((1 << recovery.GUESS_BITS) - 1)
         quarter = 1 << (recovery.GUESS_BITS - 2)
         clear = (part <= quarter) | (part >= 3 * quarter)
-        below = np.where(clear, _rounded(guess), guess >> recovery.GUESS_BITS).astype(np.int64)
-        above = np.where(clear, below, below + 1)
+        lowest = np.where(clear, _rounded(guess), guess >> recovery.GUESS_BITS)
+        highest = lowest + ~clear
         # What bounds of the plane leave open, the component's leave open, too.
-        slack = np.zeros(guess.shape, np.int64)
         rows, columns = np.nonzero(~plane.known)
-        width = (plane.highest - plane.lowest)[rows, columns]
-        np.maximum.at(slack, ((top % down + rows) // down, (left % across + columns) // across), width)
-        slack = np.where(sure < DOUBTFUL, slack, np.where(sure < 1, np.minimum(slack, 1), 0))
-        lowest, highest = below - slack, above + slack
-        wide = slack >= recovery.FREE
-        lowest[wide], highest[wide] = -recovery.FREE, recovery.FREE
+        if len(rows):
+            slack = np.zeros(guess.shape, np.int32)
+            width = (plane.highest - plane.lowest)[rows, columns]
+            np.maximum.at(slack, ((top % down + rows) // down, (left % across + columns) // across), width)
+            slack = np.where(sure < DOUBTFUL, slack, np.where(sure < 1, np.minimum(slack, 1), 0))
+            wide = slack >= recovery.FREE
+            lowest = np.where(wide, -recovery.FREE, lowest - slack)
+            highest = np.where(wide, recovery.FREE, highest + slack)
     first_row, first_column = top // down, left // across
     border = (
         (first_row, -(first_row + len(guess)) % SIDE),
         (first_column, -(first_column + guess.shape[1]) % SIDE),
     )
-    at_rows = np.maximum(0, down * np.arange(len(guess)) - top % down)
-    at_columns = np.maximum(0, across * np.arange(guess.shape[1]) - left % across)
-    shown = np.pad(plane.shown[np.ix_(at_rows, at_columns)], border, mode="edge")
     guess = np.pad(guess, border, mode="edge")
     lowest = np.pad(lowest, border, constant_values=-recovery.FREE)
     highest = np.pad(highest, border, constant_values=recovery.FREE)
     # Where nothing of a block is known, what stands there is as good as anything.
     free = _blockwise(highest - lowest >= recovery.FREE)
-    guess = np.where(free, shown << recovery.GUESS_BITS, guess)
-    lowest, highest = np.where(free, shown, lowest), np.where(free, shown, highest)
-    return _Component(
-        down, across, top, left, guess.astype(np.int32), lowest.astype(np.int32), highest.astype(np.int32)
-    )
+    if free.any():
+        at_rows = np.maximum(0, down * np.arange(shrunk.guess.shape[0]) - top % down)
+        at_columns = np.maximum(0, across * np.arange(shrunk.guess.shape[1]) - left % across)
+        shown = np.pad(plane.shown[np.ix_(at_rows, at_columns)], border, mode="edge")
+        guess = np.where(free, shown << recovery.GUESS_BITS, guess)
+        lowest, highest = np.where(free, shown, lowest), np.where(free, shown, highest)
+    bounds = (np.ascontiguousarray(values, np.int32) for values in (guess, lowest, highest))
+    return _Component(down, across, top, left, *bounds)
 
 
 def _blockwise(mask: Mask) -> Mask:
