@@ -34,9 +34,7 @@ from sofc.kernels.mixing import (
     MIX_B,
     MIXER_SETS,
     RATE,
-    SQUASH,
-    STRETCH,
-    STRETCH_LIMIT,
+    decide,
 )
 
 Words = npt.NDArray[np.int32]
@@ -209,65 +207,6 @@ def _hash(term: Integers, context: Integers) -> int:
     return result
 
 
-@inlined
-def _decide(
-    encode: bool,
-    bit: int,
-    node: int,
-    level: int,
-    quarter: int,
-    sets: int,
-    counters: Counters,
-    mixers: Words,
-    final: Words,
-    coder: Integers,
-    buffer: Bytes,
-    room: Room,
-) -> int:
-    """Code one decision; ``room`` says which counters and weight sets have a say. The bit, or -1 for a full buffer."""
-    count, lanes = room.base.shape[0], mixers.shape[1]
-    words, stretched, products, chosen, opinion = (
-        room.words, room.stretched, room.products, room.chosen, room.opinion
-    )  # fmt: skip
-    for i in range(count):
-        words[i] = counters[room.base[i] + (node & 7)]
-        stretched[i] = STRETCH[words[i] >> 20]
-    total = 0
-    for k in range(sets):
-        weighted = np.int64(0)
-        mixer = mixers[chosen[k]]
-        for i in range(lanes):
-            weighted += np.int64(mixer[i]) * np.int64(stretched[i])
-        dot = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(weighted >> 16)))
-        opinion[k] = SQUASH[dot + STRETCH_LIMIT]
-        total += dot
-    mean = total // sets
-    map_row = (node * LEVELS + level) * 4 + quarter
-    at = (max(-2047, min(2047, mean)) + 2048) << 5
-    cell, between = at >> 12, at & 4095
-    refined = (final[map_row, cell] * (4096 - between) + final[map_row, cell + 1] * between) >> 12
-    p = max(4, min(65532, (SQUASH[mean + STRETCH_LIMIT] + refined) >> 1))
-    bit = code_bit(encode, bit, p, coder, buffer)
-    if bit < 0:
-        return -1
-    target = 65535 if bit else 0
-    final[map_row, cell] += ((target - final[map_row, cell]) * (4096 - between)) >> 18
-    final[map_row, cell + 1] += ((target - final[map_row, cell + 1]) * between) >> 18
-    for k in range(sets):
-        error = ((bit << 16) - opinion[k]) * 3
-        mixer = mixers[chosen[k]]
-        for i in range(lanes):
-            products[i] = stretched[i] * error
-        for i in range(lanes):
-            mixer[i] += ((products[i] >> 15) + 1) >> 1
-    goal = 0x3FFFFF if bit else 0
-    for i in range(count):
-        seen, chance = words[i] & 1023, words[i] >> 10
-        chance += ((goal - chance) * RATE[seen]) >> 16
-        counters[room.base[i] + (node & 7)] = (chance << 10) | min(COUNT_LIMIT, seen + 1)
-    return bit
-
-
 @kernel
 def code_blocks(
     encode: bool,
@@ -362,7 +301,7 @@ def code_blocks(
                     for place in range(start, end):
                         if block[ORDER[place]] != 0:
                             bit = 1
-                bit = _decide(encode, bit, GROUP, level, 0, sets, counters, mixers, final, coder, buffer, room)
+                bit = decide(encode, bit, GROUP, level, 0, sets, counters, mixers, final, coder, buffer, room)
                 if bit < 0:
                     return TOO_LONG
                 if bit:
@@ -443,7 +382,7 @@ def code_blocks(
                             bit = 1 if residual > 0 else 0
                         else:
                             bit = 1 if magnitude > steps else 0
-                    bit = _decide(encode, bit, node, level, quarter, sets, counters, mixers, final, coder, buffer, room)
+                    bit = decide(encode, bit, node, level, quarter, sets, counters, mixers, final, coder, buffer, room)
                     if bit < 0:
                         return TOO_LONG
                     if node == 0:

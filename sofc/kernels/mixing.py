@@ -6,12 +6,12 @@ of probability above 10 bits that count what it has seen.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.kernels._jit import kernel
+from sofc.kernels._jit import inlined, kernel
 from sofc.kernels.adaptive import Stripes, correct, note, stripes_of
 from sofc.kernels.bank import (
     FRACTION_BITS,
@@ -199,6 +199,68 @@ def _hash(term: Padded, a: int, b: int, c: int, d: int) -> int:
     return h ^ h >> 13
 
 
+@inlined
+def decide(
+    encode: bool,
+    bit: int,
+    node: int,
+    level: int,
+    quarter: int,
+    sets: int,
+    counters: npt.NDArray[np.uint32],
+    mixers: npt.NDArray[np.int32],
+    final: npt.NDArray[np.int32],
+    coder: Integers,
+    buffer: Bytes,
+    room: Any,
+) -> int:
+    """Code one decision; ``room`` (of any coder that mixes) says which counters and weight sets have a say.
+
+    Returns the bit, or -1 where the buffer is full.
+    """
+    count, lanes = room.base.shape[0], mixers.shape[1]
+    words, stretched, products, chosen, opinion = (
+        room.words, room.stretched, room.products, room.chosen, room.opinion
+    )  # fmt: skip
+    for i in range(count):
+        words[i] = counters[room.base[i] + (node & 7)]
+        stretched[i] = STRETCH[words[i] >> 20]
+    total = 0
+    for k in range(sets):
+        weighted = np.int64(0)
+        mixer = mixers[chosen[k]]
+        for i in range(lanes):
+            weighted += np.int64(mixer[i]) * np.int64(stretched[i])
+        dot = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(weighted >> 16)))
+        opinion[k] = SQUASH[dot + STRETCH_LIMIT]
+        total += dot
+    mean = total // sets
+    map_row = (node * LEVELS + level) * 4 + quarter
+    at = (max(-2047, min(2047, mean)) + 2048) << 5
+    cell, between = at >> 12, at & 4095
+    refined = (final[map_row, cell] * (4096 - between) + final[map_row, cell + 1] * between) >> 12
+    p = max(4, min(65532, (SQUASH[mean + STRETCH_LIMIT] + refined) >> 1))
+    bit = code_bit(encode, bit, p, coder, buffer)
+    if bit < 0:
+        return -1
+    target = 65535 if bit else 0
+    final[map_row, cell] += ((target - final[map_row, cell]) * (4096 - between)) >> 18
+    final[map_row, cell + 1] += ((target - final[map_row, cell + 1]) * between) >> 18
+    for k in range(sets):
+        error = ((bit << 16) - opinion[k]) * 3
+        mixer = mixers[chosen[k]]
+        for i in range(lanes):
+            products[i] = stretched[i] * error
+        for i in range(lanes):
+            mixer[i] += ((products[i] >> 15) + 1) >> 1
+    goal = 0x3FFFFF if bit else 0
+    for i in range(count):
+        seen, chance = words[i] & 1023, words[i] >> 10
+        chance += ((goal - chance) * RATE[seen]) >> 16
+        counters[room.base[i] + (node & 7)] = (chance << 10) | min(COUNT_LIMIT, seen + 1)
+    return bit
+
+
 @kernel
 def code_plane(
     encode: bool,
@@ -246,12 +308,10 @@ def code_plane(
     """
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
     count = contexts.shape[0]
-    lanes = mixers.shape[1]
     values, term, north_errors = room.values, room.term, room.north_errors
-    hashes, base, words = room.hashes, room.base, room.words
-    stretched, products, chosen, opinion = room.stretched, room.products, room.chosen, room.opinion
+    hashes, base, chosen = room.hashes, room.base, room.chosen
     stripes, memory = room.stripes, room.memory
-    stretched[count] = 256
+    room.stretched[count] = 256
     for y in range(PAD, PAD + rows):
         open_row(plane, y)
         open_row(marks, y)
@@ -312,25 +372,6 @@ def code_plane(
                 chosen[0] = node * LEVELS + level
                 chosen[1] = MIXER_SETS[0] + node * 64 + place
                 chosen[2] = MIXER_SETS[0] + MIXER_SETS[1] + node * 64 + column_set + CLAMP
-                for i in range(count):
-                    words[i] = counters[base[i] + (node & 7)]
-                    stretched[i] = STRETCH[words[i] >> 20]
-                total = 0
-                for k in range(sets):
-                    weighted = np.int64(0)
-                    mixer = mixers[chosen[k]]
-                    for i in range(lanes):
-                        weighted += np.int64(mixer[i]) * np.int64(stretched[i])
-                    dot = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(weighted >> 16)))
-                    opinion[k] = SQUASH[dot + STRETCH_LIMIT]
-                    total += dot
-                mean = total // sets
-                map_row = (node * LEVELS + level) * 4 + quarter
-                at = (max(-2047, min(2047, mean)) + 2048) << 5
-                cell, between = at >> 12, at & 4095
-                refined = (final[map_row, cell] * (4096 - between) + final[map_row, cell + 1] * between) >> 12
-                p = max(4, min(65532, (SQUASH[mean + STRETCH_LIMIT] + refined) >> 1))
-
                 bit = 0
                 if encode:
                     if node == 0:
@@ -339,26 +380,9 @@ def code_plane(
                         bit = 1 if residual > 0 else 0
                     else:
                         bit = 1 if (magnitude >> low_count) > step else 0
-                bit = code_bit(encode, bit, p, coder, buffer)
+                bit = decide(encode, bit, node, level, quarter, sets, counters, mixers, final, coder, buffer, room)
                 if bit < 0:
                     return TOO_LONG
-
-                target = 65535 if bit else 0
-                final[map_row, cell] += ((target - final[map_row, cell]) * (4096 - between)) >> 18
-                final[map_row, cell + 1] += ((target - final[map_row, cell + 1]) * between) >> 18
-                for k in range(sets):
-                    error = ((bit << 16) - opinion[k]) * 3
-                    mixer = mixers[chosen[k]]
-                    for i in range(lanes):
-                        products[i] = stretched[i] * error
-                    for i in range(lanes):
-                        mixer[i] += ((products[i] >> 15) + 1) >> 1
-                goal = 0x3FFFFF if bit else 0
-                for i in range(count):
-                    seen, chance = words[i] & 1023, words[i] >> 10
-                    chance += ((goal - chance) * RATE[seen]) >> 16
-                    counters[base[i] + (node & 7)] = (chance << 10) | min(COUNT_LIMIT, seen + 1)
-
                 if node == 0:
                     if bit == 0:
                         break
