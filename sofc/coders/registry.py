@@ -109,12 +109,13 @@ def choose_models(
     return (*first, *(number for _, _, number in ranked), neutral)
 
 
-def are_rivals(codebook: Codebook | None, numbers: Sequence[int]) -> bool:
-    """Whether several of these models, as choose_models gives them, are for the same images."""
+def want_large_bands(codebook: Codebook | None, numbers: Sequence[int]) -> bool:
+    """Whether models, as choose_models gives them, leave much to learn to each band: those for coefficients, and where
+    several are for the same images."""
     own = [number - FIRST_CODEBOOK_MODEL for number in numbers if number >= FIRST_CODEBOOK_MODEL]
     models = [codebook.models[number] for number in own] if codebook else []
     widths = [TRANSFORMS[model.transform].bits is None for model in models if model.coder != DctCoder.id]
-    return len(widths) > len(set(widths))
+    return len(widths) < len(models) or len(widths) > len(set(widths))
 
 
 def _distance(model: Model, effort: int) -> int:

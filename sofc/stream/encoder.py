@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
 from sofc.coders.bands import encode_band, sample_bytes
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, are_rivals, choose_models, serves
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, serves, want_large_bands
 from sofc.container import schema
 from sofc.container.chunks import (
     INDEXED_TYPES,
@@ -274,7 +274,7 @@ class Encoder(Sticky):
             return choose_models(codebook, pixel_format, self._coder, self._effort, images)
 
         models = choose(header.format, 1)
-        general = (codebook is not None and is_builtin(codebook)) or are_rivals(codebook, models)
+        general = (codebook is not None and is_builtin(codebook)) or want_large_bands(codebook, models)
         band_rows = self._wanted_band_rows or default_band_rows(header, general=general)
         longest = band_rows + short_rows(band_rows) - 1
         if header.height is not None:

@@ -9,7 +9,7 @@ BAND_PIXELS = 1 << 18
 BINARY_BAND_PIXELS = 1 << 22
 """Binary samples are coded fast and take few bits, so that a restart weighs more."""
 GENERAL_BAND_PIXELS = 1 << 20
-"""Models of other images, and of few, leave each band more to learn than models made for its collection."""
+"""Models of other images, and of few, and those of coefficients, leave each band more to learn than others do."""
 MIN_BAND_ROWS = 64
 BAND_ROWS_STEP = 8
 SMALL_IMAGE_SAMPLES = 1 << 16
