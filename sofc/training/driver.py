@@ -115,7 +115,7 @@ def train(
     return TrainingResult(codebook, TrainingReport(tuple(reports), size, holds_patches))
 
 
-COUNTER_BYTES = 1_000_000
+COUNTER_BYTES = 800_000
 """Bytes of a codebook that the trained counters of several kinds of images take together at most."""
 
 FEW_PIXELS = 1 << 22
