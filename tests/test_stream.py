@@ -677,15 +677,15 @@ def test_memory_does_not_wait_for_the_garbage_collector(threads: int) -> None:
     gc.disable()
     tracemalloc.start()
     try:
-        for _ in range(30):
+        for _ in range(150):
             decoder.feed(encoder.write(rows))
             list(decoder.events())
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
         gc.enable()
-    # Bands under way on a busy machine, but not all of them.
-    assert kept < 15 * rows.nbytes
+    # Bands under way on a busy machine, each with planes of four bytes a sample, but not all of them.
+    assert kept < 40 * rows.nbytes
 
 
 # Sizes.
