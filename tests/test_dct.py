@@ -276,11 +276,13 @@ def test_equations(seed, shape):
     for place in np.ndindex(*shape, SIZE):
         expected = component.tail(*place[:2], *divmod(place[2], SIDE))
         assert tails[place[0] + 1, place[1] + 1, place[2]] == expected
-    weights = random_plan(rng).mean_weights.astype(np.int32)
+    plan = random_plan(rng)
+    weights = plan.mean_weights.astype(np.int32), plan.size_weights.astype(np.int32)
     sums = [np.zeros((SIZE, count + 1, count + 1), np.int64) for count in (kernel.MEANS, kernel.SIZES)]
     room = kernel.room_for(1, mixing.MIXER_LANES)
-    kernel.accumulate(values, tails, bordered(first), bordered(second), table, weights, *sums, room)
-    for found, expected in zip(sums, naive.accumulate(component, *shape, weights.tolist()), strict=True):
+    kernel.accumulate(values, tails, bordered(first), bordered(second), table, *weights, *sums, room)
+    naive_sums = naive.accumulate(component, *shape, *(each.tolist() for each in weights))
+    for found, expected in zip(sums, naive_sums, strict=True):
         assert {tuple(place): int(found[tuple(place)]) for place in np.argwhere(found).tolist()} == expected
 
 

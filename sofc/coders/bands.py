@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,9 +88,8 @@ def encode_band(
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     check = zlib.crc32(sample_bytes(samples, pixel_format))
-    traced = _traced(planes, pixel_format, codebook, choose, image_rows)
-    ways = [traced] if traced is not None else []
-    if traced is None or traced.share < SURE_SHARE or planes[0].size < SURE_SIZE:
+    ways = _traced(planes, pixel_format, codebook, choose, image_rows)
+    if not ways or ways[0].share < SURE_SHARE or planes[0].size < SURE_SIZE:
         ways += _ways(planes, pixel_format, codebook, choose, image_rows)
     coded = [(way, way.streams(image_rows)) for way in ways]
     way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
@@ -153,20 +153,26 @@ def _traced(
     codebook: Codebook | None,
     choose: Callable[[PixelFormat, int], Sequence[int]],
     image_rows: int,
-) -> _Way | None:
-    """The way to code planes as a JPEG decoder's coefficients; None where it made none or the codebook has no model."""
-    number = choose(pixel_format, len(planes[0]) // image_rows)[0]
-    transform, coder = coder_for(codebook, number, pixel_format)
-    if not isinstance(coder, DctCoder):
-        return None
+) -> list[_Way]:
+    """The ways to code planes as a JPEG decoder's coefficients: none where it made none, or there is no model."""
+    numbers = choose(pixel_format, len(planes[0]) // image_rows)
+    found = [(number, *coder_for(codebook, number, pixel_format)) for number in numbers]
+    models = [(number, transform, coder) for number, transform, coder in found if isinstance(coder, DctCoder)]
+    if not models:
+        return []
+    # One transform goes with the format, and what the coefficients are does not depend on the model.
+    _, transform, coder = models[0]
     transformed = transform.forward(planes)
     if not transform.suits(transformed):
-        return None
+        return []
     ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
     ready = coder.prepared(transformed, ranges, image_rows)
     if ready is None or ready.share < LEAST_SHARE:
-        return None
-    return _Way(Mapped(Mapping.NONE, pixel_format, planes, ()), number, transform, ready, transformed)
+        return []
+    view = Mapped(Mapping.NONE, pixel_format, planes, ())
+    return [
+        _Way(view, number, transform, replace(ready, models=coder.models), transformed) for number, _, coder in models
+    ]
 
 
 def _ways(

@@ -63,11 +63,12 @@ def choose_models(
 ) -> tuple[int, ...]:
     """Numbers of the models that may code so many images of this format together, best first; the last suits any.
 
-    First comes a model of coefficients, for single images that a JPEG decoder may have made: at effort 1 only where its
-    coder is named. Then come the codebook's models of the coder named, else those trained for the nearest effort (1-9;
-    models that have none serve only where there is no other), narrow transforms before wide ones; then a neutral model,
-    or raw alone where that is named. Chains serve several images of one component, and components that no other model
-    is for. Other models for one component serve images of several where the codebook is built in and has no other.
+    First come the models of coefficients for the nearest effort, for single images that a JPEG decoder may have
+    made: at effort 1 only where their coder is named. Then come the codebook's models of the coder named, else
+    those trained for the nearest effort (1-9; models that have none serve only where there is no other), narrow
+    transforms before wide ones; then a neutral model, or raw alone where that is named. Chains serve several images
+    of one component, and components that no other model is for. Other models for one component serve images of
+    several where the codebook is built in and has no other.
     Raises UsageError where the coder is not known.
     """
     if coder is not None and coder not in CODERS:
@@ -104,7 +105,8 @@ def choose_models(
         for model, number in fitting
         if _distance(model, effort) == nearest and model.transform in TRANSFORMS
     )
-    first = [number for _, number in sorted(traced, key=lambda pair: _distance(pair[0], effort))[:1]]
+    closest = min((_distance(model, effort) for model, _ in traced), default=0)
+    first = [number for model, number in traced if _distance(model, effort) == closest]
     neutral = 2 if pixel_format.components == PAPERS.components else 1
     return (*first, *(number for _, _, number in ranked), neutral)
 

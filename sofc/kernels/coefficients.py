@@ -597,6 +597,7 @@ def fill_tails(values: Coefficients, tails: Coefficients) -> int:
 
 
 WIDEST = 1 << 12
+EMPHASIS = 26
 
 
 @kernel
@@ -607,6 +608,7 @@ def accumulate(
     second: Coefficients,
     table: Integers,
     mean_weights: Words,
+    size_weights: Words,
     means: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],
     room: Room,
@@ -614,8 +616,9 @@ def accumulate(
     """Add to the normal equations of training: lower halves of (64, MEANS + 1, MEANS + 1) and of (64, SIZES + 1,
     SIZES + 1).
 
-    The last row is the number to foretell: the coefficient, and with ``mean_weights`` the size of what they foretell
-    wrong, where it counts the less the larger it is to be expected. Returns 0.
+    The last row is the number to foretell: the coefficient, and the size of what ``mean_weights`` foretell wrong. The
+    larger that is to be expected the less it counts: by ``size_weights`` for the coefficient, by the coefficients
+    around for its size. Returns 0.
     """
     for row in range(1, values.shape[0]):
         for column in range(1, values.shape[1] - 1):
@@ -633,11 +636,18 @@ def accumulate(
                 for i in range(SIZES):
                     room.sizes[i] = min(WIDEST, int(room.sizes[i]))
                 target = max(-WIDEST, min(WIDEST, value))
+                total = np.int64(0)
+                for i in range(SIZES):
+                    total += np.int64(room.sizes[i]) * np.int64(size_weights[index, i])
+                # In 1/16. Less than half a step makes no difference to the bits that are coded.
+                expected = 8 * step + max(0, int(total >> (SIZE_BITS - 4)))
+                share = max(1, (1 << EMPHASIS) // (expected * expected))
                 for i in range(MEANS):
                     if room.means[i] != 0:
+                        weighted = share * np.int64(room.means[i])
                         for j in range(i + 1):
-                            means[index, i, j] += np.int64(room.means[i]) * np.int64(room.means[j])
-                        means[index, MEANS, i] += target * np.int64(room.means[i])
+                            means[index, i, j] += weighted * np.int64(room.means[j])
+                        means[index, MEANS, i] += weighted * target
                 total = np.int64(0)
                 for i in range(MEANS):
                     total += np.int64(room.means[i]) * np.int64(mean_weights[index, i])

@@ -280,7 +280,7 @@ class _Trained:
         return isinstance(self.training, DctTraining) and self.training.serves_most
 
 
-FALLBACK_BYTES = 250_000
+FALLBACK_BYTES = 200_000
 """Bytes of a codebook that trained counters take at most which few images need."""
 TRIAL_SAMPLES = 1 << 21
 """Samples of one plane on which transforms are compared."""
@@ -360,9 +360,10 @@ def _assemble(
                 )
                 for effort, numbers in result.training.models()
             ]
-        if general and not any(result.knows_coefficients for result in results):
+        if general:
             first = len(sections)
-            found, used = companions(collection.kind, len(collection.mined))
+            coefficients = any(result.knows_coefficients for result in results)
+            found, used = companions(collection.kind, len(collection.mined), coefficients=coefficients)
             sections += used
             models += [replace(model, sections=tuple(first + number for number in model.sections)) for model in found]
     return Codebook(name, tuple(models), tuple(sections), provenance)

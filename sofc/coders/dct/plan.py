@@ -13,6 +13,7 @@ from sofc.coders.counters import NEUTRAL_COUNTER
 from sofc.kernels import coefficients as kernel
 from sofc.kernels import mixing
 from sofc.kernels.binary import EVEN, Integers
+from sofc.kernels.dct import SIZE
 
 CONTEXTS: Integers = np.array(
     [
@@ -88,6 +89,12 @@ class ComponentPlan:
     mean_weights: Integers
     size_weights: Integers
     block_bits: Integers
+
+    @classmethod
+    def blank(cls, block_bits: int) -> ComponentPlan:
+        """One that foretells zeros, whose contexts all have 2**block_bits blocks."""
+        weights = np.zeros((SIZE, kernel.MEANS), np.int64), np.zeros((SIZE, kernel.SIZES), np.int64)
+        return cls(*weights, np.full(len(CONTEXTS), block_bits, np.int64))
 
     def blocks(self, contexts: int) -> Integers:
         """Where the blocks of the first contexts start, and where the last one's end."""

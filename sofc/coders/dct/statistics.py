@@ -37,10 +37,12 @@ def traced(images: Iterator[list[Plane]], planes: int) -> Iterator[list[Origin] 
 
 @dataclass(frozen=True)
 class Equate:
-    """First and second pass: normal equations of what coefficients, then sizes of errors, are foretold from."""
+    """First passes: normal equations of what coefficients and the sizes of errors are foretold from.
 
-    planes: int
-    weights: tuple[npt.NDArray[np.int64], ...] | None = None
+    ``plans``: those of the pass before, which say what errors there are and which count less.
+    """
+
+    plans: tuple[ComponentPlan, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> tuple[int, int, list[tuple[Equations, Equations]]]:
         """Images that have an origin, all images, and for each component the equations of both kinds."""
@@ -49,25 +51,23 @@ class Equate:
                 np.zeros((SIZE, kernel.MEANS + 1, kernel.MEANS + 1), np.int64),
                 np.zeros((SIZE, kernel.SIZES + 1, kernel.SIZES + 1), np.int64),
             )
-            for _ in range(self.planes)
+            for _ in self.plans
         ]
         seen = count = 0
         room = kernel.room_for(1, mixing.MIXER_LANES)
-        for origins in traced(images, self.planes):
+        for origins in traced(images, len(self.plans)):
             count += 1
             if origins is None:
                 continue
             seen += 1
-            for number, (origin, references) in enumerate(zip(origins, all_references(origins), strict=True)):
+            for plan, into, origin, references in zip(self.plans, sums, origins, all_references(origins), strict=True):
                 values = origin.values()
                 tails = np.zeros_like(values)
                 kernel.fill_tails(values, tails)
                 nothing = np.zeros_like(values)
-                weights = np.zeros((SIZE, kernel.MEANS), np.int32)
-                if self.weights is not None:
-                    weights[:] = self.weights[number]
                 first, second = [*references, nothing, nothing][:2]
-                kernel.accumulate(values, tails, first, second, origin.table, weights, *sums[number], room)
+                mean_weights, size_weights = plan.mean_weights.astype(np.int32), plan.size_weights.astype(np.int32)
+                kernel.accumulate(values, tails, first, second, origin.table, mean_weights, size_weights, *into, room)
         return seen, count, sums
 
 

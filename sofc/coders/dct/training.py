@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ SAMPLES = 1 << 23
 """Samples of one plane that training goes through at most."""
 LEAST_SHARE = 8
 """There are no models where fewer than one in so many images came from a JPEG decoder."""
-BUDGET = 300_000
+BUDGET = 200_000
 """Bytes of a codebook that the trained counters take at most."""
 BLOCK_BITS = 14
 PRIOR = 1e-4
@@ -38,12 +39,10 @@ class DctTraining(CoderTraining):
     """
 
     def __init__(self, ranges: Sequence[PlaneRange], *, budget: int = BUDGET) -> None:
-        self._planes = len(ranges)
         self._budget = min(budget, BUDGET)
         self._passes = self._all_passes()
         self._merge: Callable[[Iterator[Any]], None] = self._merge_means
-        self._means: list[Integers] = []
-        self._plans: list[ComponentPlan] = []
+        self._plans = [ComponentPlan.blank(BLOCK_BITS) for _ in ranges]
         self._starts: list[Starts] = []
         self._counters: list[bytes] = []
         self._mixers: dict[int, list[npt.NDArray[np.int32]]] = {}
@@ -59,11 +58,15 @@ class DctTraining(CoderTraining):
         self._merge(statistics)
 
     def _all_passes(self) -> Iterator[Pass]:
-        yield Pass((Equate(self._planes),), SAMPLES)
+        yield Pass((Equate(tuple(self._plans)),), SAMPLES)
         if not self._traced or LEAST_SHARE * self._traced < self._images:
+            self._plans = []
             return
         self._merge = self._merge_sizes
-        yield Pass((Equate(self._planes, tuple(self._means)),), SAMPLES)
+        yield Pass((Equate(tuple(self._plans)),), SAMPLES)
+        # Once more, as errors count the less the larger they are to be expected. Further rounds would make it worse.
+        self._merge = self._merge_means
+        yield Pass((Equate(tuple(self._plans)),), SAMPLES)
         self._merge = self._merge_starts
         plans = tuple(self._plans)
         yield Pass((Recollect(plans),), SAMPLES)
@@ -73,14 +76,16 @@ class DctTraining(CoderTraining):
 
     def _merge_means(self, statistics: Iterator[Any]) -> None:
         ((self._traced, self._images, sums),) = statistics
-        self._means = [solve(means, kernel.MEAN_BITS) for means, _ in sums]
+        self._plans = [
+            replace(plan, mean_weights=solve(means, kernel.MEAN_BITS))
+            for plan, (means, _) in zip(self._plans, sums, strict=True)
+        ]
 
     def _merge_sizes(self, statistics: Iterator[Any]) -> None:
         ((_, _, sums),) = statistics
-        bits = np.full(len(CONTEXTS), BLOCK_BITS, np.int64)
         self._plans = [
-            ComponentPlan(weights, solve(sizes, kernel.SIZE_BITS), bits)
-            for weights, (_, sizes) in zip(self._means, sums, strict=True)
+            replace(plan, size_weights=solve(sizes, kernel.SIZE_BITS))
+            for plan, (_, sizes) in zip(self._plans, sums, strict=True)
         ]
 
     def _merge_starts(self, statistics: Iterator[list[Starts]]) -> None:
