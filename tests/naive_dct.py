@@ -335,8 +335,8 @@ def accumulate(component: Component, rows: int, columns: int, mean_weights: Rows
         found = [min(4096, number) for number in found]
         around = found[1] + found[2] + found[7] + found[8]
         seen = [clamp(number, -4096, 4096) for number in component.means(row, column, down, right)]
-        sixteenths = 8 * step + max(0, product(found, size_weights[index]) // 256)
-        share = max(1, 2**26 // sixteenths**2)
+        sixteenths = 32 * step + max(0, product(found, size_weights[index]) // 256)
+        share = max(1, 2**24 * step**2 // sixteenths**2)
         for (i, one), (j, two) in products([*seen, clamp(value, -4096, 4096)]):
             means[index, i, j] += share * one * two
         mu = (product(seen, mean_weights[index]) + step * 2**11) // (step * 2**12)

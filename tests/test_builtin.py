@@ -16,6 +16,7 @@ from helpers import chunks_of, file_of
 import sofc
 from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_builtin
 from sofc.coders.bands import PIECE, cut_piece
+from sofc.coders.dct import DctCoder
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, coder_for
 from sofc.coders.transforms import CHAIN, LATTICE
 from sofc.container import schema
@@ -176,6 +177,18 @@ def test_trained_codebooks_take_companions_along() -> None:
     assert off_lattice and LATTICE.id not in {model.transform for model in off_lattice}
     assert companions(Kind(3, 8), FEW) == ([], [])
     assert companions(Kind(1, 1), 1) == ([], [])
+
+
+@pytest.mark.parametrize("kind", [Kind(1, 8), Kind(3, 8, lattice=True)], ids=str)
+def test_companions_for_coefficients(kind: Kind) -> None:
+    """With few images that JPEG decoders made goes the built-in model for such; none with many, or off the lattice."""
+    found, sections = companions(kind, FEW - 1, coefficients=True)
+    assert [model.effort for model in found] == list(EFFORTS)
+    assert {model.coder for model in found} == {DctCoder.id}
+    codebook = sofc.Codebook("few", tuple(found), tuple(sections))
+    coder_for(codebook, FIRST_CODEBOOK_MODEL, PixelFormat(kind.components, 8, 8))
+    assert companions(kind, FEW, coefficients=True) == ([], [])
+    assert companions(Kind(3, 8), 1, coefficients=True) == ([], [])
 
 
 def test_of_close_models_the_smaller_is_used() -> None:

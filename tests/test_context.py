@@ -20,21 +20,19 @@ import sofc
 from sofc.codebook import Codebook
 from sofc.coders import energy, history
 from sofc.coders.base import PlaneRange
-from sofc.coders.context import section
 from sofc.coders.context.coder import ContextCoder, PlaneModel, Surroundings, find_grid, learn_plane, surroundings
-from sofc.coders.context.plan import EFFORTS, PlanePlan, PlaneState, Prediction, context_table, neutral_mixers
+from sofc.coders.context.plan import EFFORTS, PlanePlan, PlaneState, Prediction, context_table
 from sofc.coders.context.section import (
     BLOCK_BITS,
-    MAX_CONTEXTS,
-    pack_mixers,
     pack_plan,
     quantise_weights,
-    unpack_mixers,
     unpack_plan,
 )
 from sofc.coders.context.statistics import detect_grid, parts
 from sofc.coders.context.training import ContextTraining
+from sofc.coders.mixers import MAX_CONTEXTS, TRAINED, neutral_mixers, pack_mixers, unpack_mixers
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
+from sofc.coders.sparse import decode_sparse, encode_sparse
 from sofc.coders.transforms import NONE
 from sofc.container.chunks import unpack_group
 from sofc.container.records import Model
@@ -204,6 +202,15 @@ def test_sparse(plane):
 @given(st.binary(max_size=60), st.tuples(st.integers(1, 6), st.integers(1, 9)))
 def test_sparse_of_anything(stream, shape):
     check_sparse(stream, shape, outcome(naive.code_sparse, naive.Reader(stream), *shape, None))
+
+
+def test_sparse_streams_begin_with_1():
+    plane = np.eye(5, dtype=np.int32)
+    stream = encode_sparse(plane)
+    assert stream[0] == 1 and (decode_sparse(stream, 5, 5) == plane).all()
+    for first in (0, 2, 255):
+        with pytest.raises(FormatError, match="begins with 1"):
+            decode_sparse(bytes([first]) + stream[1:], 5, 5)
 
 
 def check_sparse(stream, shape, expected):
@@ -912,7 +919,7 @@ def test_plans_come_back(seed, plane):
 def test_counters_come_back(seed, contexts, density):
     """Symbols stand for their chance and for how much was seen, 0 for neutral; fewer contexts are the first."""
     rng = np.random.default_rng(seed)
-    trained = section.TRAINED
+    trained = TRAINED
     places = np.concatenate([[0], np.cumsum(1 << rng.integers(4, 7, contexts))]) * mixing.BLOCK
     size = int(places[-1])
     symbols = (rng.integers(1, 129, size) * (rng.random(size) < density)).astype(np.uint8)
@@ -944,14 +951,14 @@ def test_lengths_are_those_of_a_beta_binomial_model(start, chance, ones, zeros):
     """Against the closed form; and what a counter that starts so takes bit by bit is about the same."""
     assume(ones + zeros <= 255)
     evidence = [0.6, 2.6, 6.6, 20.6, 60.6][start]
-    share = section.CHANCES[chance] / 65536 if start else 0.5
+    share = TRAINED.chances[chance] / 65536 if start else 0.5
     first, second = evidence * share, evidence * (1 - share)
 
     def beta(x, y):
         return math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)
 
     expected = (beta(first, second) - beta(first + ones, second + zeros)) / math.log(2)
-    (found,) = history.CodeLengths(section.TRAINED)(*(np.array([k]) for k in (start, chance, ones, ones + zeros)))
+    (found,) = history.CodeLengths(TRAINED)(*(np.array([k]) for k in (start, chance, ones, ones + zeros)))
     assert found == pytest.approx(expected, abs=1e-6)
 
 
@@ -959,7 +966,7 @@ def test_counters_are_kept_where_images_agree():
     """Sure where the chance is the same in all images, unsure where it varies, neutral where it is anything."""
     rng = np.random.default_rng(0)
     blocks = np.arange(0, 80, 16)
-    past = history.History(blocks * mixing.BLOCK, section.TRAINED)
+    past = history.History(blocks * mixing.BLOCK, TRAINED)
     size = 64 * mixing.BLOCK
     part = np.arange(size) // (16 * mixing.BLOCK)
     for _ in range(12):
@@ -974,7 +981,7 @@ def test_counters_are_kept_where_images_agree():
     assert seen[part == 0].mean() > seen[part == 1].mean() + 0.5
     assert kept[part == 2].mean() < 0.1
     assert not kept[part == 3].any()
-    chance = section.CHANCES[(starts.symbols[part == 0].astype(int) - 1) >> 2] / 65536
+    chance = TRAINED.chances[(starts.symbols[part == 0].astype(int) - 1) >> 2] / 65536
     assert abs(chance - 0.9).mean() < 0.03
     some = starts.worth(float(np.median(starts.gains[kept])))
     assert 0 < np.count_nonzero(some.symbols) < np.count_nonzero(starts.symbols)
@@ -984,7 +991,7 @@ def test_counters_are_kept_where_images_agree():
 def test_folds_know_nothing_of_their_own_images():
     """Two images that say the opposite: each fold starts as the other's image says."""
     blocks = np.array([0, 16])
-    past = history.History(blocks * mixing.BLOCK, section.TRAINED)
+    past = history.History(blocks * mixing.BLOCK, TRAINED)
     rng = np.random.default_rng(0)
     ones, zeros = np.full(128, 0.97), np.full(128, 0.03)
     half = np.arange(128) < 64
@@ -994,7 +1001,7 @@ def test_folds_know_nothing_of_their_own_images():
     starts = past.starts()
     alike = (starts.symbols > 0) & ~half
     assert alike.any()
-    chances = [section.CHANCES[np.maximum(0, fold.astype(int) - 1) >> 2] / 65536 for fold in starts.folds]
+    chances = [TRAINED.chances[np.maximum(0, fold.astype(int) - 1) >> 2] / 65536 for fold in starts.folds]
     for chance in chances:
         assert chance[alike].min() > 0.8
     opposite = half & (starts.symbols > 0)
@@ -1004,7 +1011,7 @@ def test_folds_know_nothing_of_their_own_images():
 def test_parts_of_an_image_do_not_vouch_for_each_other():
     """All parts of an image are alike here and images are not: nothing is known of further images."""
     rng = np.random.default_rng(1)
-    past = history.History(np.array([0, 128]), section.TRAINED)
+    past = history.History(np.array([0, 128]), TRAINED)
     for _ in range(6):
         chances = rng.choice([0.02, 0.98], 128)
         past.add([evolved(chances, np.full(128, 20), rng) for _ in range(4)])
@@ -1034,7 +1041,7 @@ def test_a_seen_image_helps_once_others_agree():
     """Of counters alike that were seen in one image, those are kept whose kind proved right before."""
     rng = np.random.default_rng(3)
     places = np.array([0, 512])
-    steady, erratic = (history.History(places, section.TRAINED) for _ in range(2))
+    steady, erratic = (history.History(places, TRAINED) for _ in range(2))
     for number in range(6):
         shared = np.arange(512) < 384
         met = shared | (np.arange(512) // 8 % 6 == number)

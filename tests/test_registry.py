@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sofc.codebook import Codebook
-from sofc.coders.context.plan import neutral_mixers
-from sofc.coders.context.section import BLOCK_BITS, MAX_CONTEXTS, pack_mixers, pack_plan, unpack_plan
+from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
+from sofc.coders.mixers import MAX_CONTEXTS, neutral_mixers, pack_mixers
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, choose_models, coder_for
 from sofc.container.records import Model, Section
 from sofc.errors import CodebookError, FormatError, LimitError, UnsupportedError, UsageError

@@ -33,6 +33,7 @@ from sofc.coders.bilevel import training as bilevel_training
 from sofc.coders.chain import LINKS, ChainCoder
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.plan import EFFORTS as CONTEXT_EFFORTS
+from sofc.coders.context.plan import OF_ONE
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.plan import EFFORTS as DCT_EFFORTS
@@ -328,12 +329,12 @@ def train_one(images: Sequence[Image], coder: str, family: Family, executor: Exe
     # One better than what trained models have at the effort: images that these were not made for need it. Of counters
     # of binary images as many as for small ones: each start of the program reads them.
     efforts = {effort: CONTEXT_EFFORTS[max(6, effort)] for effort in family.efforts}
-    changes = (
+    with (
         patch.dict(CONTEXT_EFFORTS, efforts, clear=True),
+        patch.dict(OF_ONE, clear=True),
         patch.dict(DCT_EFFORTS, {effort: DCT_EFFORTS[effort] for effort in family.efforts}, clear=True),
         patch.object(bilevel_training, "SLOT_BITS_LARGE", (18, 18)),
-    )
-    with changes[0], changes[1], changes[2]:
+    ):
         return sofc.train(
             images, name=coder, coder=coder, held_out=0, counter_bytes=family.budget, executor=executor
         ).codebook

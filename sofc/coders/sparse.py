@@ -32,6 +32,8 @@ def decode_sparse(stream: bytes, rows: int, width: int) -> Plane:
     """The plane again. Raises FormatError."""
     plane = np.zeros((rows, width), np.int32)
     if stream:
+        if stream[0] != 1:
+            raise FormatError(f"a correction stream begins with 1, not {stream[0]}")
         buffer = np.frombuffer(bytearray(stream[1:]), np.uint8)
         coder = binary.start_decoding(buffer)
         if binary.code_sparse(False, plane, _start(), coder, buffer) != binary.OK:

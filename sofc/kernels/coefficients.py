@@ -597,7 +597,7 @@ def fill_tails(values: Coefficients, tails: Coefficients) -> int:
 
 
 WIDEST = 1 << 12
-EMPHASIS = 26
+EMPHASIS = 24
 
 
 @kernel
@@ -639,9 +639,9 @@ def accumulate(
                 total = np.int64(0)
                 for i in range(SIZES):
                     total += np.int64(room.sizes[i]) * np.int64(size_weights[index, i])
-                # In 1/16. Less than half a step makes no difference to the bits that are coded.
-                expected = 8 * step + max(0, int(total >> (SIZE_BITS - 4)))
-                share = max(1, (1 << EMPHASIS) // (expected * expected))
+                # In 1/16. Less than about two steps makes little difference to the bits that are coded.
+                expected = 32 * step + max(0, int(total >> (SIZE_BITS - 4)))
+                share = max(1, (step * step << EMPHASIS) // (expected * expected))
                 for i in range(MEANS):
                     if room.means[i] != 0:
                         weighted = share * np.int64(room.means[i])

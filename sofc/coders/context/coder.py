@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS, Coder, Plane, PlaneRange
 from sofc.coders.context.plan import PlanePlan, PlaneState
-from sofc.coders.context.section import TRAINED, unpack_mixers, unpack_plan
+from sofc.coders.context.section import unpack_plan
+from sofc.coders.mixers import TRAINED, unpack_mixers
 from sofc.coders.sparse import decode_sparse, encode_sparse
 from sofc.errors import FormatError, LimitError
 from sofc.kernels import bank, binary, mixing

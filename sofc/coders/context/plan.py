@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.counters import NEUTRAL_COUNTER
+from sofc.coders.mixers import identity_map, neutral_mixers
 from sofc.kernels import bank, mixing
 from sofc.kernels.binary import EVEN, Integers
 
@@ -131,18 +132,3 @@ class PlaneState:
 
 
 _DIRECT = mixing.DIRECT_PLACES + mixing.GAMMA_PLACES + mixing.RECALL_PLACES
-
-
-def neutral_mixers(contexts: int) -> npt.NDArray[np.int32]:
-    """Weights before training: 1.3 / n for each of n contexts, none for the constant and what fills up the rows."""
-    lanes = -(-(contexts + 1) // mixing.MIXER_LANES) * mixing.MIXER_LANES
-    mixers = np.zeros((sum(mixing.MIXER_SETS), lanes), np.int32)
-    mixers[:, :contexts] = 13 * 65536 // (10 * contexts)
-    return mixers
-
-
-def identity_map() -> npt.NDArray[np.int32]:
-    """The final map that changes nothing: column j stands for the stretched value 128 j - 2048."""
-    stretched = np.arange(mixing.MAP_COLUMNS) * 128 - 2048
-    column = mixing.SQUASH[stretched + mixing.STRETCH_LIMIT].astype(np.int32)
-    return np.tile(column, (mixing.MAP_ROWS, 1))

@@ -9,26 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders import energy
-from sofc.coders.context.plan import PlanePlan, Prediction, neutral_mixers
-from sofc.coders.counters import TrainedCounters
+from sofc.coders.context.plan import PlanePlan, Prediction
+from sofc.coders.mixers import MAX_CONTEXTS
 from sofc.coders.tables import code_tables, decode_tables
 from sofc.errors import FormatError
 from sofc.kernels import bank, mixing
 
 PLAN, COUNTERS, MIXERS = 0, 1, 2
-MAX_CONTEXTS = 32
 BLOCK_BITS = range(4, 19)
 """A context has 2**block_bits blocks of counters."""
 HEAD = 5
 
 WEIGHT_STEP = 3
 """Weights of the bank are kept in units of 2**WEIGHT_STEP."""
-MIXER_STEP = 9
-
-CHANCES = np.array([mixing.SQUASH[s + mixing.STRETCH_LIMIT] for s in range(-1922, 1923, 124)], np.int64)
-"""The 32 probabilities that a trained counter may start with, in 1/65536."""
-TRAINED = TrainedCounters(CHANCES, mixing.BLOCK)
-"""Kind 1 is what this packs."""
 
 
 def pack_plan(plan: PlanePlan) -> bytes:
@@ -109,22 +102,3 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
 def quantise_weights(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The weights as a section keeps them."""
     return ((weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP) << WEIGHT_STEP
-
-
-def pack_mixers(contexts: int, sets: int, mixers: npt.NDArray[np.int32]) -> bytes:
-    """Kind 2: two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones."""
-    change = (mixers.astype(np.int64) - neutral_mixers(contexts) + (1 << (MIXER_STEP - 1))) >> MIXER_STEP
-    return bytes([contexts, sets]) + code_tables([change[:, : contexts + 1]])
-
-
-def unpack_mixers(data: bytes) -> tuple[int, int, npt.NDArray[np.int32]]:
-    """The numbers of contexts and of sets, and the weights. Raises FormatError."""
-    if len(data) < 2 or not 1 <= data[0] <= MAX_CONTEXTS or not 1 <= data[1] <= 3:
-        raise FormatError("the mixers of a context model are out of range")
-    contexts, sets = data[0], data[1]
-    (change,) = decode_tables(data[2:], [(sum(mixing.MIXER_SETS), contexts + 1)])
-    if int(np.abs(change).max()) > 1 << 12:
-        raise FormatError("the mixers of a context model are out of range")
-    mixers = neutral_mixers(contexts)
-    mixers[:, : contexts + 1] += (change << MIXER_STEP).astype(np.int32)
-    return contexts, sets, mixers

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.context.coder import PlaneModel, Surroundings, find_grid, learn_plane, surroundings
-from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction, neutral_mixers
-from sofc.coders.context.section import TRAINED
+from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction
 from sofc.coders.counters import Symbols
 from sofc.coders.energy import MarkSums
 from sofc.coders.history import FOLDS, History, Starts
+from sofc.coders.mixers import TRAINED, neutral_mixers
 from sofc.kernels import bank, mixing
 from sofc.kernels.adaptive import stripes_of
 

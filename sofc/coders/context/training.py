@@ -24,8 +24,6 @@ from sofc.coders.context.section import (
     COUNTERS,
     MIXERS,
     PLAN,
-    TRAINED,
-    pack_mixers,
     pack_plan,
     quantise_weights,
 )
@@ -47,6 +45,7 @@ from sofc.coders.context.statistics import (
 from sofc.coders.counters import Symbols
 from sofc.coders.energy import MarkSums, added, fit_energy, map_cost
 from sofc.coders.history import Starts, least_gain
+from sofc.coders.mixers import TRAINED, pack_mixers
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
 from sofc.kernels import bank, mixing

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.context.plan import identity_map, neutral_mixers
 from sofc.coders.counters import NEUTRAL_COUNTER
+from sofc.coders.mixers import identity_map, neutral_mixers
 from sofc.kernels import coefficients as kernel
 from sofc.kernels import mixing
 from sofc.kernels.binary import EVEN, Integers

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sofc.coders.context.section import TRAINED, pack_mixers, unpack_mixers
 from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan, ComponentState
+from sofc.coders.mixers import TRAINED, unpack_mixers
 from sofc.coders.tables import code_tables, decode_tables
 from sofc.errors import FormatError
 from sofc.kernels import coefficients as kernel
@@ -19,8 +19,6 @@ from sofc.kernels.dct import SIZE
 PLAN, COUNTERS, MIXERS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
 WEIGHT_LIMIT = 1 << 18
-
-__all__ = ["TRAINED", "pack_mixers", "unpack_mixers"]
 
 
 def pack_plan(plan: ComponentPlan) -> bytes:

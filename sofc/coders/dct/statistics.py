@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from sofc.coders.base import Plane
 from sofc.coders.context.coder import Writing
-from sofc.coders.context.plan import neutral_mixers
 from sofc.coders.counters import Symbols
 from sofc.coders.dct.coder import all_references, code_component
 from sofc.coders.dct.origin import Origin
 from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan, ComponentState
 from sofc.coders.dct.recover import recover_planes
-from sofc.coders.dct.section import TRAINED, places
+from sofc.coders.dct.section import places
 from sofc.coders.history import FOLDS, History, Starts
+from sofc.coders.mixers import TRAINED, neutral_mixers
 from sofc.kernels import binary, mixing
 from sofc.kernels import coefficients as kernel
 from sofc.kernels.dct import SIZE, Coefficients
