@@ -1196,6 +1196,18 @@ def test_crops_and_other_qualities(codebooks, channels):
 
 
 @COMPILED
+@pytest.mark.parametrize("seed", [7, 48, 54])
+def test_all_blocks_of_small_smooth_images_are_looked_at(seed):
+    """Where some of them do not tell the place of the grid."""
+    terms = np.random.default_rng(seed).uniform(3, 9, 4)
+    down, across = np.mgrid[:104, :96] / 96
+    field = 60 * np.sin(terms[0] * across + terms[1] * down) + 30 * np.cos(terms[2] * down - terms[3] * across)
+    image = np.stack([(128 + field) * share for share in (1, 0.9, 0.8)], axis=-1).astype(np.uint8)
+    planes = planes_of(np.ascontiguousarray(through_jpeg(image, 90, "4:2:0")[0][3:, 5:]))
+    assert recover_planes(planes, 3) is not None
+
+
+@COMPILED
 @CHANNELS
 def test_other_images_are_coded_otherwise(codebooks, channels):
     """Images that no JPEG decoder made, of 16 bits, or several at a time: exact, with another coder."""

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import chunks_of
 
 import sofc
+from sofc.coders.registry import CODER_IDS, FIRST_CODEBOOK_MODEL
+from sofc.container.chunks import unpack_band, unpack_group
 from sofc.keepfile import restore_items
 
 FOLDER = Path(__file__).resolve().parent.parent / "spec" / "vectors"
@@ -47,3 +50,20 @@ def test_vector(entry: dict[str, Any]) -> None:
             original = restore_items(reader.metadata, images)
             assert reader.metadata[0].key == entry["original"]["name"]
         assert hashlib.sha256(original).hexdigest() == entry["original"]["sha256"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [entry for entry in ENTRIES if "codebook" in entry and entry["file"].split("-")[0] in CODER_IDS],
+    ids=lambda entry: entry["file"],
+)
+def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
+    """An encoder that finds another way smaller would make a vector that shows nothing of the coder."""
+    codebook = sofc.Codebook.from_bytes((FOLDER / entry["codebook"]).read_bytes())
+    bands = [
+        (unpack_group if kind == b"G" else unpack_band)(body)
+        for kind, body in chunks_of((FOLDER / entry["file"]).read_bytes())
+        if kind in (b"B", b"G")
+    ]
+    coders = {codebook.models[band.model - FIRST_CODEBOOK_MODEL].coder for band in bands}
+    assert coders == {CODER_IDS[entry["file"].split("-")[0]]}

@@ -19,6 +19,8 @@ Reals = npt.NDArray[np.float64]
 
 SAMPLE_BLOCKS, ALL_BLOCKS = 96, 2048
 """Blocks that are looked at for each place of the grid, and then for the table of steps."""
+SMALL = 4 * SAMPLE_BLOCKS
+"""Where there are no more blocks than this, all are looked at if some do not tell the place."""
 MOST_STEP, LARGEST_STEP = 48, 255
 LEAST_EVIDENCE = 24
 """What steps explain less than this is chance."""
@@ -142,15 +144,23 @@ def _find_grid(plane: Bounded) -> tuple[int, int] | None:
     """Place of the first sample in the grid of blocks."""
     guess = (plane.samples << recovery.GUESS_BITS).astype(np.int32)
     guess[~plane.known | (plane.samples == 0) | (plane.samples == LARGEST)] = -1
+    found = _grid_of(guess, SAMPLE_BLOCKS)
+    if found is None and SAMPLE_BLOCKS < guess.size // SIZE <= SMALL:
+        found = _grid_of(guess, SMALL)
+    return found
+
+
+def _grid_of(guess: Plane, most: int) -> tuple[int, int] | None:
+    """The place at which so many blocks, spread over the plane, show steps by far the best."""
     table = np.zeros(SIZE, np.int64)
     evidence = np.zeros((SIDE, SIDE), np.int64)
     for top in range(SIDE):
         for left in range(SIDE):
-            found = _blocks(guess, (-top) % SIDE, (-left) % SIDE, SAMPLE_BLOCKS)
+            found = _blocks(guess, (-top) % SIDE, (-left) % SIDE, most)
             evidence[top, left] = recovery.find_steps(found, len(found), MOST_STEP, table)
     best = int(evidence.argmax())
-    most, next_most = np.sort(evidence.ravel())[[-1, -2]]
-    if most < LEAST_EVIDENCE or most < CLEAR * next_most:
+    largest, next_largest = np.sort(evidence.ravel())[[-1, -2]]
+    if largest < LEAST_EVIDENCE or largest < CLEAR * next_largest:
         return None
     return best // SIDE, best % SIDE
 
