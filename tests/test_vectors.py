@@ -65,5 +65,6 @@ def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
         for kind, body in chunks_of((FOLDER / entry["file"]).read_bytes())
         if kind in (b"B", b"G")
     ]
+    assert all(band.model >= FIRST_CODEBOOK_MODEL for band in bands)
     coders = {codebook.models[band.model - FIRST_CODEBOOK_MODEL].coder for band in bands}
     assert coders == {CODER_IDS[entry["file"].split("-")[0]]}

@@ -326,8 +326,8 @@ def train(name: str, executor: Executor | None) -> Codebook:
 
 def train_one(images: Sequence[Image], coder: str, family: Family, executor: Executor | None) -> Codebook:
     """The models of one coder for the images of a family."""
-    # One better than what trained models have at the effort: images that these were not made for need it. Of counters
-    # of binary images as many as for small ones: each start of the program reads them.
+    # One better than what trained models of several components have at the effort: images that these were not made for
+    # need it. Of counters of binary images as many as for small ones: each start of the program reads them.
     efforts = {effort: CONTEXT_EFFORTS[max(6, effort)] for effort in family.efforts}
     with (
         patch.dict(CONTEXT_EFFORTS, efforts, clear=True),

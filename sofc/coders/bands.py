@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +13,10 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Coder, Plane, PlaneRange
 from sofc.coders.dct import DctCoder
-from sofc.coders.dct.coder import Traced
+from sofc.coders.dct.coder import Traced, trace
 from sofc.coders.mapping import Mapped, Mapping, mapped, read_table
 from sofc.coders.raw import RawCoder
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, coder_for
+from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, coder_for, of_coefficients
 from sofc.coders.transforms import NONE, Transform
 from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
@@ -128,7 +127,7 @@ class _Way(NamedTuple):
     @property
     def share(self) -> float:
         """How much of the samples comes out of coefficients, where those are coded."""
-        return self.coder.share if isinstance(self.coder, Traced) else 0
+        return self.coder.found.share if isinstance(self.coder, Traced) else 0
 
     def streams(self, image_rows: int) -> tuple[bytes, ...]:
         """The streams of the table, if any, and of all planes."""
@@ -155,23 +154,24 @@ def _traced(
     image_rows: int,
 ) -> list[_Way]:
     """The ways to code planes as a JPEG decoder's coefficients: none where it made none, or there is no model."""
-    numbers = choose(pixel_format, len(planes[0]) // image_rows)
-    found = [(number, *coder_for(codebook, number, pixel_format)) for number in numbers]
-    models = [(number, transform, coder) for number, transform, coder in found if isinstance(coder, DctCoder)]
+    models = of_coefficients(codebook, choose(pixel_format, len(planes[0]) // image_rows))
     if not models:
         return []
-    # One transform goes with the format, and what the coefficients are does not depend on the model.
-    _, transform, coder = models[0]
+    # One transform goes with the format, and how the planes were made does not depend on the model.
+    transform = next(iter(models.values()))
     transformed = transform.forward(planes)
     if not transform.suits(transformed):
         return []
     ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
-    ready = coder.prepared(transformed, ranges, image_rows)
-    if ready is None or ready.share < LEAST_SHARE:
+    found = trace(transformed, ranges, image_rows, len(ranges) - transform.corrections)
+    if found is None or found.share < LEAST_SHARE:
         return []
     view = Mapped(Mapping.NONE, pixel_format, planes, ())
+    coders = [(number, coder_for(codebook, number, pixel_format)[1]) for number in models]
     return [
-        _Way(view, number, transform, replace(ready, models=coder.models), transformed) for number, _, coder in models
+        _Way(view, number, transform, Traced(coder.models, found), transformed)
+        for number, coder in coders
+        if isinstance(coder, DctCoder)
     ]
 
 
@@ -193,7 +193,8 @@ def _ways(
         # Of a trained codebook's models, the first tells which view to take.
         found = [min(found, key=lambda ways: ways[0].size(image_rows))]
     rivals = [way for ways in found for way in ways]
-    if len(rivals) == 1:
+    if len(rivals) == 1 or planes[0].size <= PIECE:
+        # Of so few samples a piece would be all.
         return rivals
     best = min(rivals, key=lambda rival: rival.size(image_rows))
     # In a piece, little is learned: what models of the collection learn as they go shows in full only.
@@ -208,10 +209,11 @@ def _suitable(view: Mapped, codebook: Codebook | None, models: Sequence[int], im
     """
     piece, _ = cut_piece(view.planes, image_rows)
     found: list[_Way] = []
+    coefficients = of_coefficients(codebook, models)
     for model in models:
-        transform, coder = coder_for(codebook, model, view.format)
-        if isinstance(coder, DctCoder):
+        if model in coefficients:
             continue
+        transform, coder = coder_for(codebook, model, view.format)
         if found and (codebook is None or not is_builtin(codebook)):
             narrow = found[0].transform.bits is not None
             if model < FIRST_CODEBOOK_MODEL or (narrow and transform.bits is None):

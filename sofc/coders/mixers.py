@@ -1,7 +1,4 @@
-"""The state of ``kernels.mixing`` before a band: neutral, and as the sections of its coders keep it.
-
-Sections of mixers begin with two bytes (contexts, weight sets averaged).
-"""
+"""The state of ``kernels.mixing`` before a band: neutral, and as the sections of its coders keep it."""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ from sofc.image import PixelFormat
 
 RAW_MODEL = 0
 FIRST_CODEBOOK_MODEL = 64
+FROM_JPEG = {1: NONE.id, 3: LATTICE.id}
+"""Components that models of coefficients are for, and the transform that goes with them."""
 
 TRAINED: dict[int, type[ShapeCoder | ContextCoder | StaticCoder | BilevelCoder | DctCoder]] = {
     coder.id: coder for coder in (ShapeCoder, ContextCoder, StaticCoder, BilevelCoder, DctCoder)
@@ -85,7 +87,9 @@ def choose_models(
     traced = [
         (model, number)
         for model, number in fitting
-        if model.coder == DctCoder.id and model.components == pixel_format.components
+        if model.coder == DctCoder.id
+        and model.components == pixel_format.components
+        and model.transform == FROM_JPEG.get(model.components)
     ]
     fitting = [(model, number) for model, number in fitting if model.coder != DctCoder.id]
     if images > 1 or pixel_format.coded_bits != 8 or (effort == 1 and coder is None):
@@ -109,6 +113,13 @@ def choose_models(
     first = [number for model, number in traced if _distance(model, effort) == closest]
     neutral = 2 if pixel_format.components == PAPERS.components else 1
     return (*first, *(number for _, _, number in ranked), neutral)
+
+
+def of_coefficients(codebook: Codebook | None, numbers: Sequence[int]) -> dict[int, Transform]:
+    """Those of the numbers, as choose_models gives them, whose models are of coefficients, and their transforms."""
+    models = codebook.models if codebook is not None else ()
+    found = [(number, models[number - FIRST_CODEBOOK_MODEL]) for number in numbers if number >= FIRST_CODEBOOK_MODEL]
+    return {number: TRANSFORMS[model.transform] for number, model in found if model.coder == DctCoder.id}
 
 
 def want_large_bands(codebook: Codebook | None, numbers: Sequence[int]) -> bool:
@@ -166,7 +177,7 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     wanted = len(transform.ranges(model.components, pixel_format.coded_bits)) - transform.corrections
     if trained.planes != wanted:
         raise FormatError(f"model {index} of codebook {codebook.name!r} has {trained.planes} planes, not {wanted}")
-    if isinstance(trained, DctCoder) and transform is not (LATTICE if trained.planes > 1 else NONE):
+    if isinstance(trained, DctCoder) and transform.id != FROM_JPEG[trained.planes]:
         raise FormatError(f"model {index} of codebook {codebook.name!r} has coefficients of transform {transform.name}")
     if model.components != pixel_format.components:
         return transform, SeparateCoder(trained)

@@ -598,6 +598,7 @@ def fill_tails(values: Coefficients, tails: Coefficients) -> int:
 
 WIDEST = 1 << 12
 EMPHASIS = 24
+"""In training a coefficient counts 2**EMPHASIS times the square of its step over what is expected, in 1/16."""
 
 
 @kernel

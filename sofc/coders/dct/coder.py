@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,20 +59,11 @@ class DctCoder(Coder):
         """Planes that have models."""
         return len(self.models)
 
-    def prepared(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> Traced | None:
-        """The coder for just these planes, where a JPEG decoder made them, with what it was found to have made them
-        from; else None."""
-        rows, width = planes[0].shape
-        if image_rows != rows or any(span != RANGE for span in ranges[: self.planes]) or is_thin(rows, width):
-            return None
-        found = recover_planes(planes, self.planes)
-        return None if found is None else Traced(self.models, *found)
-
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane. The planes must come from a JPEG decoder."""
-        ready = self.prepared(planes, ranges, image_rows)
-        assert ready is not None, "ask before whether the planes can be coded"
-        return ready.encode(planes, ranges, image_rows)
+        found = trace(planes, ranges, image_rows, self.planes)
+        assert found is not None, "ask before whether the planes can be coded"
+        return Traced(self.models, found).encode(planes, ranges, image_rows)
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
@@ -101,15 +93,30 @@ class DctCoder(Coder):
         return planes
 
 
-@dataclass(frozen=True, eq=False)
-class Traced(Coder):
-    """Codes planes of known origins. ``planes``: as ``recover_planes`` gives them; ``share`` of the samples comes out
-    of the coefficients alone."""
+class Trace(NamedTuple):
+    """How a JPEG decoder made planes, as ``recover_planes`` gives it: ``share`` of the samples comes out of the
+    coefficients alone."""
 
-    models: tuple[ComponentModel, ...]
     origins: Sequence[Origin]
     planes: Sequence[Plane]
     share: float
+
+
+def trace(planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int) -> Trace | None:
+    """How a JPEG decoder made the planes, of which the first ``modelled`` have models; None where none did."""
+    rows, width = planes[0].shape
+    if image_rows != rows or any(span != RANGE for span in ranges[:modelled]) or is_thin(rows, width):
+        return None
+    found = recover_planes(planes, modelled)
+    return None if found is None else Trace(*found)
+
+
+@dataclass(frozen=True, eq=False)
+class Traced(Coder):
+    """Codes planes of which it is known how a JPEG decoder made them."""
+
+    models: tuple[ComponentModel, ...]
+    found: Trace
 
     id = DctCoder.id
     name = DctCoder.name
@@ -119,7 +126,7 @@ class Traced(Coder):
         size = 4 * planes[0].size + 1024
         while True:
             writing = [Writing(size) for _ in self.models]
-            status = _code(writing, self.models, self.origins, self.planes)
+            status = _code(writing, self.models, self.found.origins, self.found.planes)
             assert status != binary.BROKEN, "coefficients and samples lie in their ranges"
             streams = [stream.finish() for stream in writing]
             if status == binary.OK and None not in streams:
@@ -127,7 +134,7 @@ class Traced(Coder):
             size *= 4
         coded = [
             (_head(origin) + stream).rstrip(b"\0")
-            for origin, stream in zip(self.origins, streams, strict=True)
+            for origin, stream in zip(self.found.origins, streams, strict=True)
             if stream is not None
         ]
         return coded + [encode_sparse(plane) for plane in planes[len(self.models) :]]

@@ -13,14 +13,14 @@ from sofc.coders.dct.bounds import Bounded, Mask, bounded, informed
 from sofc.coders.dct.origin import Origin, Table, standard_tables
 from sofc.coders.transforms import reached
 from sofc.kernels import recovery
-from sofc.kernels.dct import LARGEST, SIDE, SIZE, Coefficients
+from sofc.kernels.dct import LARGEST, SIDE, SIZE, Coefficients, Integers
 
 Reals = npt.NDArray[np.float64]
 
 SAMPLE_BLOCKS, ALL_BLOCKS = 96, 2048
 """Blocks that are looked at for each place of the grid, and then for the table of steps."""
-SMALL = 4 * SAMPLE_BLOCKS
-"""Where there are no more blocks than this, all are looked at if some do not tell the place."""
+MORE_BLOCKS = 4 * SAMPLE_BLOCKS
+"""Blocks that are looked at where those show steps, but not clearly at one place."""
 MOST_STEP, LARGEST_STEP = 48, 255
 LEAST_EVIDENCE = 24
 """What steps explain less than this is chance."""
@@ -144,25 +144,26 @@ def _find_grid(plane: Bounded) -> tuple[int, int] | None:
     """Place of the first sample in the grid of blocks."""
     guess = (plane.samples << recovery.GUESS_BITS).astype(np.int32)
     guess[~plane.known | (plane.samples == 0) | (plane.samples == LARGEST)] = -1
-    found = _grid_of(guess, SAMPLE_BLOCKS)
-    if found is None and SAMPLE_BLOCKS < guess.size // SIZE <= SMALL:
-        found = _grid_of(guess, SMALL)
-    return found
+    for most in (SAMPLE_BLOCKS, MORE_BLOCKS):
+        evidence = _evidence(guess, most)
+        largest, next_largest = np.sort(evidence.ravel())[[-1, -2]]
+        if largest < LEAST_EVIDENCE:
+            return None
+        if largest >= CLEAR * next_largest:
+            best = int(evidence.argmax())
+            return best // SIDE, best % SIDE
+    return None
 
 
-def _grid_of(guess: Plane, most: int) -> tuple[int, int] | None:
-    """The place at which so many blocks, spread over the plane, show steps by far the best."""
+def _evidence(guess: Plane, most: int) -> Integers:
+    """What steps explain at each place of the grid, shape (8, 8), in so many blocks spread over the plane."""
     table = np.zeros(SIZE, np.int64)
     evidence = np.zeros((SIDE, SIDE), np.int64)
     for top in range(SIDE):
         for left in range(SIDE):
             found = _blocks(guess, (-top) % SIDE, (-left) % SIDE, most)
             evidence[top, left] = recovery.find_steps(found, len(found), MOST_STEP, table)
-    best = int(evidence.argmax())
-    largest, next_largest = np.sort(evidence.ravel())[[-1, -2]]
-    if largest < LEAST_EVIDENCE or largest < CLEAR * next_largest:
-        return None
-    return best // SIDE, best % SIDE
+    return evidence
 
 
 def _find_table(components: Sequence[_Component]) -> Table:

@@ -73,7 +73,7 @@ class Equate:
 
 @dataclass(frozen=True)
 class Recollect:
-    """Third pass: what the counters of each component see in each image, and how far images agree."""
+    """Next pass: what the counters of each component see in each image, and how far images agree."""
 
     plans: tuple[ComponentPlan, ...]
 

@@ -51,7 +51,7 @@ class DctTraining(CoderTraining):
         self._traced = self._images = 0
 
     def next_pass(self) -> Pass | None:
-        """Equations of coefficients, of errors, counters, practice, all over one sample."""
+        """Equations of coefficients, of errors, of coefficients again, counters, practice, all over one sample."""
         return next(self._passes, None)
 
     def merge(self, statistics: Iterator[Any]) -> None:
