@@ -366,3 +366,69 @@ def cheapest(matches: Sequence[tuple[int, int, Window]], costs: Sequence[int], s
         if not gained:
             break
     return banned
+
+
+# JPEG scans (ITU-T T.81, annex F).
+
+
+def huffman_codes(counts: Sequence[int], symbols: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """The code and its length of each symbol, from the numbers of codes of 1, 2, ... bits."""
+    result = {}
+    code, following = 0, iter(symbols)
+    for length, count in enumerate(counts, 1):
+        for _ in range(count):
+            result[next(following)] = (code, length)
+            code += 1
+        code *= 2
+    return result
+
+
+def jpeg_scan(
+    blocks: Rows,
+    members: Sequence[int],
+    tables: Rows,
+    restart: int,
+    padding: int,
+    books: dict[int, dict[int, tuple[int, int]]],
+) -> bytes:
+    """Entropy-coded data of blocks in zigzag order, as strings of bits between restart markers."""
+    intervals: list[list[tuple[int, list[int]]]] = []
+    for number, block in enumerate(blocks):
+        if number == 0 or (restart and number % (restart * len(members)) == 0):
+            intervals.append([])
+        intervals[-1].append((members[number % len(members)], block))
+
+    def magnitude(value: int) -> str:
+        size = abs(value).bit_length()
+        return format(value if value > 0 else value + 2**size - 1, f"0{size}b") if size else ""
+
+    def code(table: int, symbol: int) -> str:
+        bits, length = books[table][symbol]
+        return format(bits, f"0{length}b")
+
+    pieces = []
+    for interval in intervals:
+        text = ""
+        last: dict[int, int] = {}
+        for member, block in interval:
+            change = block[0] - last.get(member, 0)
+            last[member] = block[0]
+            text += code(tables[member][0], abs(change).bit_length()) + magnitude(change)
+            run = 0
+            for place in range(1, 64):
+                value = block[place]
+                if not any(block[place:]):
+                    text += code(tables[member][1], 0)
+                    break
+                if value == 0:
+                    run += 1
+                    continue
+                text += code(tables[member][1], 0xF0) * (run // 16)
+                text += code(tables[member][1], run % 16 * 16 + abs(value).bit_length()) + magnitude(value)
+                run = 0
+        text += str(padding) * (-len(text) % 8)
+        pieces.append(bytes(int(text[i : i + 8], 2) for i in range(0, len(text), 8)).replace(b"\xff", b"\xff\0"))
+    result = pieces[0]
+    for number, piece in enumerate(pieces[1:]):
+        result += bytes([0xFF, 0xD0 + number % 8]) + piece
+    return result

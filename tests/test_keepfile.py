@@ -158,7 +158,7 @@ def test_dicom(folder: Path) -> None:
 
 
 def test_what_cannot_be_made_again_is_kept_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = pillow(COLOUR, "JPEG", quality=90)
+    data = pillow(COLOUR, "JPEG", quality=90, progressive=True)
     Path("photo.jpg").write_bytes(data)
     assert main(["encode", "--keep-file", "--coder", "raw", "photo.jpg"]) == 0
     assert "photo.jpg: kept whole, beside its samples: " in capsys.readouterr().err

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 from construct import Construct, ConstructError, Struct
 
 from sofc.container import schema
+from sofc.container.huffman import TYPICAL_TABLES
 from sofc.container.records import Metadata, MetadataKind, is_plain_text
 from sofc.errors import FormatError, LimitError
 
 WHOLE, SAMPLES = 0, 1
-STORED, ZLIB, LZMA = range(3)
+STORED, ZLIB, LZMA, ZLIB_OF_JPEG = range(4)
 NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
 BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
 MAX_FILE_BYTES = 1 << 30
@@ -98,8 +99,23 @@ class Lzw:
     parts: tuple[Part, ...]
 
 
-Part = Literal | Window | Deflated | Chunked | Lzw
-_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, Deflated, Chunked, Lzw)}
+@dataclass(frozen=True)
+class Jpeg:
+    """JPEG data that an image was decoded from, up to the marker behind its scan: fields as in ORIGINAL_JPEG, with the
+    bytes themselves.
+    """
+
+    kind: ClassVar[int] = 5
+    layout: ClassVar[Construct] = schema.ORIGINAL_JPEG
+    image: int
+    convert: int
+    padding: int
+    heads: bytes
+    corrections: bytes
+
+
+Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg
+_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, Deflated, Chunked, Lzw, Jpeg)}
 
 
 @dataclass(frozen=True)
@@ -179,6 +195,8 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
 def _packings(stream: bytes) -> Iterator[tuple[int, bytes]]:
     yield STORED, stream
     yield ZLIB, zlib.compress(stream, 9)
+    deflater = zlib.compressobj(9, zdict=TYPICAL_TABLES)
+    yield ZLIB_OF_JPEG, deflater.compress(stream) + deflater.flush()
     dictionary = min(_LZMA_DICTIONARY, max(1 << 12, len(stream)))
     filters = [{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": dictionary}]
     yield LZMA, lzma.compress(stream, lzma.FORMAT_ALONE, filters=filters)
@@ -188,8 +206,8 @@ def _unpacked(packed: bytes, coding: int, most: int) -> bytes:
     try:
         if coding == STORED:
             stream, rest = packed, b""
-        elif coding == ZLIB:
-            inflater = zlib.decompressobj()
+        elif coding in (ZLIB, ZLIB_OF_JPEG):
+            inflater = zlib.decompressobj(zdict=TYPICAL_TABLES if coding == ZLIB_OF_JPEG else b"")
             stream = inflater.decompress(packed, most + 1)
             rest = b"" if inflater.eof else b"?"
         elif coding == LZMA:
@@ -217,11 +235,15 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
             literals.extend(part.data)
             return
         values: dict[str, Any] = {field.name: getattr(part, field.name) for field in fields(part)}
-        inner = () if isinstance(part, Window) else part.parts
+        inner: tuple[Part, ...] = ()
         if isinstance(part, Window):
             literals.extend(part.filters)
+        elif isinstance(part, Jpeg):
+            literals.extend(part.heads + part.corrections)
+            values.update(heads=len(part.heads), corrections=len(part.corrections))
         else:
-            values["parts"] = len(part.parts)
+            inner = part.parts
+            values["parts"] = len(inner)
         layouts.extend(part.layout.build(values))
         for child in inner:
             pack(child)
@@ -275,6 +297,9 @@ def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
         names = [field.name for field in fields(Window) if field.name not in ("table", "filters")]
         filters = literals.take(values.rows) if values.prediction == PNG_FILTERS else b""
         return Window(**{name: values[name] for name in names}, table=tuple(values.table), filters=filters)
+    if kind == Jpeg.kind:
+        heads, corrections = literals.take(values.heads), literals.take(values.corrections)
+        return Jpeg(values.image, values.convert, values.padding, heads, corrections)
     parts = tuple(_build(following, literals) for _ in range(values.parts))
     if kind == Deflated.kind:
         return Deflated(values.level, values.window, values.memory, values.strategy, parts)

@@ -175,7 +175,9 @@ ORIGINAL_FILE = Struct(
     "way" / Int8ul * "0 = the stream is the file; 1 = the stream is a recipe that takes samples from the images.",
     "size" / VarInt * "Bytes of the original file.",
     "digest" / Bytes(32) * "SHA-256 of the original file.",
-    "coding" / Int8ul * "How the stream is packed: 0 = not, 1 = zlib (RFC 1950), 2 = LZMA (an .lzma file).",
+    "coding"
+    / Int8ul
+    * "How the stream is packed: 0 = not, 1 = zlib (RFC 1950), 2 = LZMA (an .lzma file), 3 = zlib with a dictionary.",
     "stream" / GreedyBytes * "The packed stream.",
 )
 
@@ -215,6 +217,14 @@ ORIGINAL_CHUNKS = Struct(
 
 ORIGINAL_LZW = Struct(
     "parts" / VarInt * "How many of the parts that follow are compressed.",
+)
+
+ORIGINAL_JPEG = Struct(
+    "image" / VarInt * "Number of the image.",
+    "convert" / Int8ul * "1 = the samples are red, green and blue of luminance and chrominances; 0 = as they are.",
+    "padding" / Int8ul * "Bits that the last byte before a marker is filled up with, 0 or 1.",
+    "heads" / VarInt * "Bytes to take from the literals: SOI to SOS.",
+    "corrections" / VarInt * "Bytes to take from the literals then: corrections.",
 )
 
 INDEX_ENTRY = Struct(

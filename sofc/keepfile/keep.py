@@ -22,7 +22,7 @@ from sofc.container.original import (
 )
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
-from sofc.keepfile import deflate, png, search, tiff
+from sofc.keepfile import deflate, jpeg, png, search, tiff
 from sofc.keepfile.restore import restore_items
 
 Images = Sequence[npt.NDArray[Any]]
@@ -56,16 +56,24 @@ def keep(name: str, data: bytes, images: Images) -> Kept:
     """
     digest = hashlib.sha256(data).digest()
     parts = _parts(data, images)
+    made: list[Metadata] = []
     if parts is not None:
-        items = to_metadata(Original(name, len(data), digest, parts))
+        made = to_metadata(Original(name, len(data), digest, parts))
         try:
-            restore_items(items, images)
-            return Kept(items)
+            restore_items(made, images)
         except SofcError:
-            pass  # parts that look right but are not: the file is kept whole, and that is said
-    items = to_metadata(Original(name, len(data), digest, data=data))
-    restore_items(items, images)
-    return Kept(items, "its samples are compressed, or arranged, in a way that cannot be made again")
+            made = []  # parts that look right but are not: the file is kept whole, and that is said
+    if made and _size(made) < len(data):
+        return Kept(made)
+    whole = to_metadata(Original(name, len(data), digest, data=data))
+    restore_items(whole, images)
+    if not made:
+        return Kept(whole, "its samples are compressed, or arranged, in a way that cannot be made again")
+    return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
+
+
+def _size(items: list[Metadata]) -> int:
+    return sum(len(item.value) for item in items)
 
 
 def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
@@ -76,6 +84,8 @@ def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
     parts = search.find_samples(data, images)
     if parts is None and data.startswith(tiff.MAGICS):
         parts = tiff.find_samples(data, images)
+    if parts is None and jpeg.MAGIC in data:
+        parts = jpeg.find_samples(data, images)
     return parts
 
 

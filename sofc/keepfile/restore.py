@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy.typing as npt
 
-from sofc.container.original import Chunked, Deflated, Literal, Lzw, Original, Part, Window, from_metadata
+from sofc.container.original import Chunked, Deflated, Jpeg, Literal, Lzw, Original, Part, Window, from_metadata
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, FormatError, LimitError, UsageError
-from sofc.keepfile import deflate, lzw
+from sofc.keepfile import deflate, jpeg, lzw
 from sofc.keepfile.windows import window_bytes, window_size
 
 Images = Sequence[npt.NDArray[Any]]
 _SLACK = 1 << 20
 _PADDING = 1 << 24
 """Samples that a window may ask for beyond those of its image: the tiles of a TIFF file reach out of it."""
+_TOO_MANY = "the parts of the original file ask for more samples than the file can have"
 
 
 def restore(original: Original, images: Images) -> bytes:
@@ -65,6 +66,7 @@ class _Assembly:
 
     def __init__(self, images: Images, size: int) -> None:
         self._images = images
+        self._size = size
         # Compressed parts are larger before they are compressed, but hold each sample about once.
         self._left = 2 * size + _SLACK + sum(8 * image.size for image in images)
 
@@ -74,6 +76,8 @@ class _Assembly:
             return part.data
         if isinstance(part, Window):
             return self._window(part)
+        if isinstance(part, Jpeg):
+            return self._jpeg(part)
         inner = b"".join(map(self.bytes_of, part.parts))
         if isinstance(part, Deflated):
             try:
@@ -85,13 +89,26 @@ class _Assembly:
         return _cut(inner, part.lengths)
 
     def _window(self, part: Window) -> bytes:
-        if part.image >= len(self._images):
-            raise FormatError(f"the original file needs image {part.image} of {len(self._images)}")
-        image = self._images[part.image]
-        self._left -= window_size(part)
-        if self._left < 0 or part.rows * part.columns * part.components > image.size + _PADDING:
-            raise LimitError("the parts of the original file ask for more samples than the file can have")
+        image = self._image(part.image)
+        self._take(window_size(part))
+        if part.rows * part.columns * part.components > image.size + _PADDING:
+            raise LimitError(_TOO_MANY)
         return window_bytes(image, part)
+
+    def _jpeg(self, part: Jpeg) -> bytes:
+        image = self._image(part.image)
+        self._take(image.size)
+        return jpeg.jpeg_bytes(image, part, self._size)
+
+    def _image(self, number: int) -> npt.NDArray[Any]:
+        if number >= len(self._images):
+            raise FormatError(f"the original file needs image {number} of {len(self._images)}")
+        return self._images[number]
+
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise LimitError(_TOO_MANY)
 
 
 def _cut(data: bytes, lengths: Sequence[int]) -> bytes:
