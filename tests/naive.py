@@ -432,3 +432,29 @@ def jpeg_scan(
     for number, piece in enumerate(pieces[1:]):
         result += bytes([0xFF, 0xD0 + number % 8]) + piece
     return result
+
+
+def settled(block: Sequence[int], rest: Sequence[int], steps: Sequence[int], waves: Rows) -> list[int]:
+    """Coefficients of a block, moved by one as long as that makes the rests fit better."""
+
+    def excesses(rests: Sequence[int]) -> list[int]:
+        return [max(0, abs(one) - 514) for one in rests]
+
+    def moved(k: int, sign: int) -> list[int]:
+        return [one - sign * steps[k] * wave for one, wave in zip(rest, waves[k], strict=True)]
+
+    result, rest = list(block), list(rest)
+    if max(excesses(rest)) > 2048:
+        return result
+    for _ in range(6):
+        fault, choice = sum(one * one for one in excesses(rest)), None
+        for k in range(64):
+            for sign in (-1, 1):
+                other = sum(one * one for one in excesses(moved(k, sign)))
+                if steps[k] < 3 and other < fault:
+                    fault, choice = other, (k, sign)
+        if choice is None:
+            break
+        result[choice[0]] += choice[1]
+        rest = moved(*choice)
+    return result

@@ -16,12 +16,12 @@ from PIL import Image
 
 from sofc.cli.__main__ import main
 from sofc.container.huffman import TYPICAL_TABLES
-from sofc.container.original import Jpeg, Literal, Original, from_metadata, to_metadata
+from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Original, from_metadata, to_metadata
 from sofc.errors import FormatError, SofcError
 from sofc.imagefiles import load, sources
 from sofc.keepfile import jpeg, keep, restore_items
 from sofc.keepfile.heads import Frame
-from sofc.kernels import scan
+from sofc.kernels import scan, settle
 
 RANDOM = np.random.default_rng(8)
 ROWS, COLUMNS = 45, 70
@@ -97,7 +97,7 @@ def test_other_components() -> None:
         image = read(data)
         kept = keep("a.jpg", data, [image])
         assert restore_items(kept.items, [image]) == data
-    assert not kept.why_whole and not from_metadata(kept.items).parts[0].convert
+    assert not kept.why_whole and not from_metadata(kept.items).parts[0].flags & CONVERTED
 
 
 def test_factors_of_a_single_component_say_nothing() -> None:
@@ -182,7 +182,7 @@ def test_damaged_parts_end_well(data: st.DataObject) -> None:
             if changed:
                 changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
     extra += data.draw(st.binary(max_size=6))
-    damaged = Jpeg(part.image, part.convert, part.padding, bytes(heads), bytes(extra))
+    damaged = Jpeg(part.image, part.flags, part.padding, bytes(heads), bytes(extra))
     items = to_metadata(Original("a.jpg", len(stream), original.digest, (damaged, tail)))
     with contextlib.suppress(SofcError):
         assert restore_items(items, [image]) == stream
@@ -192,6 +192,32 @@ def test_damaged_parts_end_well(data: st.DataObject) -> None:
 def test_any_bytes_end_well(tail: bytes) -> None:
     stream = written(GRAY[:16, :16])
     assert restore_items(keep("a", stream[:-30] + tail, [read(stream)]).items, [read(stream)]) == stream[:-30] + tail
+
+
+def test_settling_does_as_its_plain_twin() -> None:
+    steps = RANDOM.integers(1, 4, 64)
+    right = RANDOM.integers(-20, 21, (12, 64))
+    samples = np.rint((right * steps) @ jpeg.WAVES / (1 << settle.REST_BITS)).astype(np.int64)
+    samples[3] += 3  # not from any such coefficients
+    estimates = (right + (RANDOM.random(right.shape) < 0.03) * RANDOM.integers(-1, 2, right.shape)).astype(np.int32)
+    rests = (samples << settle.REST_BITS) - (estimates * steps) @ jpeg.WAVES
+    plain = [
+        naive.settled(block, rest, steps.tolist(), jpeg.WAVES.tolist())
+        for block, rest in zip(estimates.tolist(), rests.tolist(), strict=True)
+    ]
+    settle.settle(estimates, rests, steps.astype(np.int64), jpeg.WAVES)
+    assert estimates.tolist() == plain
+
+
+def test_settling_takes_most_errors_out_of_fine_steps() -> None:
+    data = written(COLOUR[:40, :64], quality=96, subsampling=0)
+    (kept,) = keep("a.jpg", data, [read(data)]).items
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jpeg, "settle", lambda *_: 0)
+        (plain,) = keep("a.jpg", data, [read(data)]).items
+    parts = [from_metadata([item]).parts[0] for item in (kept, plain)]
+    assert [part.flags & SETTLED for part in parts] == [SETTLED, SETTLED]
+    assert len(parts[0].corrections) < len(parts[1].corrections) * 3 // 4
 
 
 def test_basis_is_that_of_the_cosine_transform() -> None:

@@ -19,6 +19,7 @@ from sofc.errors import FormatError, LimitError
 WHOLE, SAMPLES = 0, 1
 STORED, ZLIB, LZMA, ZLIB_OF_JPEG = range(4)
 NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
+CONVERTED, SETTLED = 1, 2
 BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
 MAX_FILE_BYTES = 1 << 30
 """Bytes of the largest file that is kept: both ways it is held in memory."""
@@ -108,7 +109,7 @@ class Jpeg:
     kind: ClassVar[int] = 5
     layout: ClassVar[Construct] = schema.ORIGINAL_JPEG
     image: int
-    convert: int
+    flags: int
     padding: int
     heads: bytes
     corrections: bytes
@@ -299,7 +300,7 @@ def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
         return Window(**{name: values[name] for name in names}, table=tuple(values.table), filters=filters)
     if kind == Jpeg.kind:
         heads, corrections = literals.take(values.heads), literals.take(values.corrections)
-        return Jpeg(values.image, values.convert, values.padding, heads, corrections)
+        return Jpeg(values.image, values.flags, values.padding, heads, corrections)
     parts = tuple(_build(following, literals) for _ in range(values.parts))
     if kind == Deflated.kind:
         return Deflated(values.level, values.window, values.memory, values.strategy, parts)

@@ -221,7 +221,7 @@ ORIGINAL_LZW = Struct(
 
 ORIGINAL_JPEG = Struct(
     "image" / VarInt * "Number of the image.",
-    "convert" / Int8ul * "1 = the samples are red, green and blue of luminance and chrominances; 0 = as they are.",
+    "flags" / Int8ul * "Bit 0 = the samples are red, green and blue, of luminance and chrominances; bit 1 = settling.",
     "padding" / Int8ul * "Bits that the last byte before a marker is filled up with, 0 or 1.",
     "heads" / VarInt * "Bytes to take from the literals: SOI to SOS.",
     "corrections" / VarInt * "Bytes to take from the literals then: corrections.",

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.container.original import Jpeg, Literal, Part
+from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Part
 from sofc.errors import FormatError, SofcError
 from sofc.keepfile.heads import SIDE, SIZE, Component, DamagedError, Frame, read_heads
 from sofc.kernels import scan
+from sofc.kernels.settle import FINE, REST_BITS, settle
 
 Image = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]
@@ -59,11 +60,14 @@ def _basis() -> Integers:
 
 
 BASIS = _basis()
+WAVES = (np.einsum("ux,vy->uvxy", BASIS, BASIS).reshape(SIZE, SIZE)[ZIGZAG] + (1 << 15)) >> (2 * BASIS_BITS - REST_BITS)
+"""The samples that a coefficient of 1 adds to a block, in 2**-REST_BITS: (coefficient in zigzag order, sample)."""
 
 
-def _estimate(image: Image, frame: Frame, *, convert: bool) -> Coefficients:
+def _estimate(image: Image, frame: Frame, flags: int) -> Coefficients:
     """The blocks of the scan, as the samples make them likely. Raises DamagedError where they do not fit."""
     samples = _samples(image, frame)
+    convert = flags & CONVERTED
     if convert and len(frame.components) != COLOURS:
         raise DamagedError
     down, across = frame.units
@@ -73,9 +77,9 @@ def _estimate(image: Image, frame: Frame, *, convert: bool) -> Coefficients:
         if frame.most_down % component.down or frame.most_across % component.across:
             raise DamagedError
         plane = _converted(samples, number) if convert else samples[..., number].astype(np.int32) - MIDDLE
-        plane = _reduced(plane << POINT, frame.most_down // component.down)
-        plane = _reduced(plane.T, frame.most_across // component.across).T
-        blocks = _transformed(plane, component.steps)
+        v, h = frame.most_down // component.down, frame.most_across // component.across
+        plane = _reduced(_reduced(plane << POINT, v).T, h).T
+        blocks = _transformed(plane, component.steps, settles=v * h == 1 and flags & SETTLED != 0)
         room = np.zeros((down * component.down, across * component.across, SIZE), np.int32)
         room[: len(blocks), : blocks.shape[1]] = blocks
         inside = np.zeros(room.shape[:2], np.bool_)
@@ -132,16 +136,26 @@ def _reduced(plane: Plane, factor: int) -> Plane:
     return result
 
 
-def _transformed(plane: Plane, steps: Integers) -> Coefficients:
-    """Quantised coefficients of a component, its edges repeated: (rows of blocks, columns, 64) in zigzag order."""
+def _transformed(plane: Plane, steps: Integers, *, settles: bool) -> Coefficients:
+    """Quantised coefficients of a component, its edges repeated: (rows of blocks, columns, 64) in zigzag order.
+
+    ``settles``: the plane has the very samples of the component, so that wrong coefficients show.
+    """
     rows, columns = -(-plane.shape[0] // SIDE), -(-plane.shape[1] // SIDE)
     spare = [(0, SIDE * rows - plane.shape[0]), (0, SIDE * columns - plane.shape[1])]
     blocks = np.pad(plane, spare, mode="edge").reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2)
     unit = steps << (POINT + 2 * BASIS_BITS)
     result = np.empty((rows, columns, SIZE), np.int32)
-    for row, line in enumerate(blocks):  # a row at a time, since in between numbers take eight bytes
-        values = (BASIS @ line.astype(np.int64) @ BASIS.T).reshape(columns, SIZE)[:, ZIGZAG]
+    for row, narrow in enumerate(blocks):  # a row at a time, since in between numbers take eight bytes
+        line = narrow.astype(np.int64)
+        values = (BASIS @ line @ BASIS.T).reshape(columns, SIZE)[:, ZIGZAG]
         result[row] = (values + (unit >> 1)) // unit
+        if settles and steps.min() <= FINE:
+            drawn = np.empty((columns, SIZE), np.int64)
+            drawn[:, ZIGZAG] = result[row] * steps
+            drawn = BASIS.T @ drawn.reshape(line.shape) @ BASIS
+            rests = ((line << (2 * BASIS_BITS - POINT)) - drawn) >> (2 * BASIS_BITS - REST_BITS)
+            settle(result[row], rests.reshape(columns, SIZE), steps, WAVES)
     return result
 
 
@@ -186,7 +200,7 @@ def jpeg_bytes(image: Image, part: Jpeg, most: int) -> bytes:
     frame, end = read_heads(part.heads, 0)
     if end != len(part.heads):
         raise DamagedError
-    blocks = _estimate(image, frame, convert=bool(part.convert))
+    blocks = _estimate(image, frame, part.flags)
     _correct(blocks, part.corrections)
     return part.heads + _encoded(frame, blocks, part.padding, most)
 
@@ -265,9 +279,13 @@ def _find(data: bytes, start: int, number: int, image: Image) -> tuple[Jpeg, int
             break
     else:
         raise DamagedError
-    ways = (True, False) if len(frame.components) == COLOURS else (False,)
-    differences = [(blocks - _estimate(image, frame, convert=convert), convert) for convert in ways]
-    difference, convert = min(differences, key=lambda one: int(np.count_nonzero(one[0])))
+    colours = (CONVERTED, 0) if len(frame.components) == COLOURS else (0,)
+    differences = [
+        (blocks - _estimate(image, frame, flags | settled), flags | settled)
+        for flags in colours
+        for settled in (SETTLED, 0)
+    ]
+    difference, flags = min(differences, key=lambda one: int(np.count_nonzero(one[0])))
     if int(np.abs(difference).sum()) > blocks.size:
         raise DamagedError
-    return Jpeg(number, int(convert), padding, data[start:first], _pack_corrections(difference)), end
+    return Jpeg(number, flags, padding, data[start:first], _pack_corrections(difference)), end
