@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
+import bench_kept
 import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
@@ -146,6 +147,22 @@ def test_bench_prints_a_table_and_writes_json_and_plot(tmp_path: Path, capsys: p
     assert shape["charged_ratio"] < shape["total_ratio"]
     assert figures["results"]["sofc, raw"]["codebook_size"] == 0
     assert iio.imread(tmp_path / "out.png").shape[2] in (3, 4)
+
+
+def test_bench_of_kept_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    iio.imwrite(tmp_path / "a.jpg", picture(1, (120, 160, 3)).astype(np.uint8), quality=80)
+    iio.imwrite(tmp_path / "b.png", picture(2, (40, 50)).astype(np.uint8))
+    (tmp_path / "c.png").write_bytes(b"no image")
+    assert bench_kept.main([str(tmp_path)]) == 0
+    output = capsys.readouterr()
+    assert "c.png: left out: " in output.err
+    size = sum((tmp_path / name).stat().st_size for name in ("a.jpg", "b.png"))
+    head, *rows = output.out.splitlines()
+    assert head == f"2 files of {size} bytes"
+    assert [row.split()[0] for row in rows] == ["sofc", "jpegxl", "lzma"]
+    assert all(math.isclose(int(row.split()[1]) / size, float(row.split()[3]), abs_tol=1e-3) for row in rows)
+    with pytest.raises(SystemExit, match="no files"):
+        bench_kept.main([str(tmp_path / "c.png")])
 
 
 def test_bench_refuses_what_makes_no_sense(tmp_path: Path) -> None:
