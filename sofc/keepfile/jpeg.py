@@ -279,13 +279,18 @@ def _find(data: bytes, start: int, number: int, image: Image) -> tuple[Jpeg, int
             break
     else:
         raise DamagedError
-    colours = (CONVERTED, 0) if len(frame.components) == COLOURS else (0,)
-    differences = [
-        (blocks - _estimate(image, frame, flags | settled), flags | settled)
-        for flags in colours
-        for settled in (SETTLED, 0)
-    ]
-    difference, flags = min(differences, key=lambda one: int(np.count_nonzero(one[0])))
+    ways = (CONVERTED, 0) if len(frame.components) == COLOURS else (0,)
+    difference, flags = min((_missed(blocks, image, frame, way) for way in ways), key=_count)
+    difference, flags = min((difference, flags), _missed(blocks, image, frame, flags | SETTLED), key=_count)
     if int(np.abs(difference).sum()) > blocks.size:
         raise DamagedError
     return Jpeg(number, flags, padding, data[start:first], _pack_corrections(difference)), end
+
+
+def _missed(blocks: Coefficients, image: Image, frame: Frame, flags: int) -> tuple[Coefficients, int]:
+    """What an estimate lacks, and its flags."""
+    return blocks - _estimate(image, frame, flags), flags
+
+
+def _count(missed: tuple[Coefficients, int]) -> int:
+    return int(np.count_nonzero(missed[0]))
