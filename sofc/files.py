@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,17 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that appears under ``path``, replacing what was there, once the block ends without an error."""
+    """A file to write that appears under ``path``, replacing what was there, once the block ends without an error.
+
+    A link is followed. What is no file but a device or a pipe is written to as it is. Raises OSError.
+    """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if path.exists() and not path.is_file():
+        with path.open("wb") as device:
+            yield device
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".part", dir=path.parent)
     except OSError as error:

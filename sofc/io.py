@@ -198,7 +198,9 @@ def decode(
     import numpy as np
 
     if len({(one.shape, one.dtype) for one in images}) > 1:
-        raise UsageError(f"the file has {len(images)} images of different kinds: use image= or decode_images")
+        raise UsageError(
+            f"the file has {len(images)} images of different kinds, which make no array: read them one by one"
+        )
     return np.stack(images)
 
 

@@ -327,7 +327,7 @@ def test_remarks(tmp_path: Path) -> None:
     assert "not the file" in (remark(tmp_path / "photo.jpg") or "")
     frames = [Image.new("I;16", (8, 8), value) for value in (0, 100, 200)]
     frames[0].save(tmp_path / "move.png", save_all=True, append_images=frames[1:])
-    assert "3 frames of 16 bits; only the first" in (remark(tmp_path / "move.png") or "")
+    assert "has 3 images, of which only the first" in (remark(tmp_path / "move.png") or "")
     assert len(sources([tmp_path / "move.png"])) == 1
     save(tmp_path / "plain.png", np.zeros((2, 2), np.uint8))
     assert remark(tmp_path / "plain.png") is None

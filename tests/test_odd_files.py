@@ -102,7 +102,7 @@ def test_tiff_whose_second_page_is_gone(capsys: pytest.CaptureFixture[str]) -> N
     Path("a.tif").write_bytes(data[:after] + (1 << 20).to_bytes(4, "little") + data[after + 4 :])
     assert main(["encode", "--coder", "raw", "a.tif"]) == 0
     said = capsys.readouterr().err
-    assert said.startswith("sofc: a.tif: the TIFF file is not quite sound, and may have had more pages: ")
+    assert said.startswith("sofc: a.tif: the TIFF file is not quite sound, and may have had more pages or fields: ")
     assert len(said.splitlines()) == 1
     assert np.array_equal(sofc.read("a.sofc"), IMAGE)
 

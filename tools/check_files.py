@@ -48,11 +48,11 @@ def with_pillow(path: Path) -> list[Array]:
 
 
 def with_tifffile(path: Path) -> list[Array]:
-    """Pages of the first series."""
+    """Pages of each series."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        return [np.asarray(file.series[0].asarray())]
+        return [np.asarray(series.asarray()) for series in file.series]
 
 
 def with_pydicom(path: Path) -> list[Array]:

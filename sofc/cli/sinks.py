@@ -20,7 +20,7 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, UsageError
 from sofc.files import replacing
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, fits_png, format_for
+from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
 from sofc.imagefiles.save import write
 from sofc.keepfile import MAX_FILE_BYTES, restore_items
 from sofc.metadata import put_back
@@ -270,19 +270,19 @@ class ImageSink(_WholeImages):
             raise FormatError("the file holds no image that can be decoded")
         return f"{self._output}/  {count_of(self._count, 'image')}"
 
-    def _format_of(self, samples: Samples) -> str:
-        return self._format or ("png" if fits_png(samples) else "tiff")
+    def _format_of(self, image: _Image) -> str:
+        return self._format or usual_format(image.samples, image.header.format.meaning)
 
     def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
         if self._output.is_file():
             raise UsageError(f"{self._output} is a file; the input holds several images and needs a folder")
-        file_format = self._format_of(image.samples)
+        file_format = self._format_of(image)
         names = self._names.setdefault(FORMATS[file_format], OutputNames(self._kept_names, FORMATS[file_format]))
         self._save(self._output / names(image.number), image, file_format)
 
     def _single(self, image: _Image) -> str:
-        file_format = self._format_of(image.samples)
+        file_format = self._format_of(image)
         if self._output is None:
             data = self._packed(image, file_format)
             sys.stdout.buffer.write(data)

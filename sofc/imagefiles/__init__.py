@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
-from sofc.imagefiles.save import FORMATS, fits_png, format_for, save
+from sofc.imagefiles.save import FORMATS, fits_png, format_for, save, usual_format
 from sofc.imagefiles.source import SUFFIXES, ImageSource, each, is_jpeg, kind_of, load, remark, sources, walk
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "remark",
     "save",
     "sources",
+    "usual_format",
     "walk",
 ]

@@ -44,15 +44,31 @@ def load(path: Path, index: int) -> Samples:
     data_set = _read(path)
     from pydicom.pixels import pixel_array
 
+    bits = int(data_set.BitsStored)
+    frames = int(data_set.get("NumberOfFrames") or 1)
     try:
-        array: Any = pixel_array(path, index=index, raw=True)
+        # pydicom finds single frames neither in deflated files nor where they begin within a byte.
+        if data_set.file_meta.TransferSyntaxUID.is_deflated:
+            array: Any = _of_deflated(path)
+        elif bits == 1 and frames > 1:
+            array = pixel_array(path, raw=True)
+        else:
+            array, frames = pixel_array(path, index=index, raw=True), 1
     except RuntimeError as error:
         raise _undecoded(path, error) from error
-    bits = int(data_set.BitsStored)
+    if frames > 1:
+        array = array[index]
     if bits == 1:
         array = array.astype(np.bool_)
     meaning = _MEANINGS.get(str(data_set.PhotometricInterpretation), Meaning.UNSPECIFIED)
     return Samples(array, bits if bits <= 16 else None, meaning)
+
+
+def _of_deflated(path: Path) -> Any:
+    import pydicom
+    from pydicom.pixels import pixel_array
+
+    return pixel_array(pydicom.dcmread(path), raw=True)
 
 
 def _read(path: Path) -> Any:

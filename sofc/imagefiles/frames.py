@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sofc.image import Meaning
+from sofc.imagefiles.pillow import unbounded
 from sofc.imagefiles.samples import Samples, meaning_of
 
 ANIMATED = ("PNG", "GIF", "WEBP")
@@ -45,10 +46,12 @@ def load(path: Path, index: int) -> Samples:
     file = os.fspath(path), stat.st_mtime_ns, stat.st_size
     if _kept.file != file:
         _kept.file, _kept.image = None, None
-        _kept.image = Image.open(path, formats=list(ANIMATED))
+        with unbounded():
+            _kept.image = Image.open(path, formats=ANIMATED)
         _kept.file = file
     image = _kept.image
-    image.seek(index)
+    with unbounded():
+        image.seek(index)
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     array = np.array(image)

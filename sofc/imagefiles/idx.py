@@ -61,7 +61,10 @@ def _geometry(head: bytes, path: Path) -> tuple[int, int, int]:
     if head[:4] == LABELS:
         raise UsageError(f"{path}: this IDX file holds labels, not images")
     if head[:4] != IMAGES or len(head) < 16:
-        raise UsageError(f"{path}: not an IDX file of 8-bit images (its first four bytes are {head[:4].hex(' ')})")
+        raise UsageError(
+            f"{path}: not an IDX file of 8-bit images, with three dimensions (its first four bytes are "
+            f"{head[:4].hex(' ')}): write the images as .npy files"
+        )
     images, height, width = struct.unpack(">III", head[4:16])
     return images, height, width
 

@@ -14,12 +14,19 @@ from sofc.errors import UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles.samples import Samples
 
-SUFFIXES = (".nii", ".nii.gz", ".mgh", ".mgz")
+SUFFIXES = (".nii", ".nii.gz", ".nii.bz2", ".mgh", ".mgz")
+HEAD_SUFFIX = ".hdr"
+_HEAD_SIZES = (348, 540)
 
 
 def is_volume(path: Path) -> bool:
-    """Whether the file has the name of a volume."""
-    return path.name.lower().endswith(SUFFIXES)
+    """Whether the file has the name of a volume, or is the head of one whose samples are in an .img file beside it."""
+    name = path.name.lower()
+    if not name.endswith(HEAD_SUFFIX):
+        return name.endswith(SUFFIXES)
+    with path.open("rb") as file:
+        size = file.read(4)
+    return {int.from_bytes(size, "little"), int.from_bytes(size, "big")} & set(_HEAD_SIZES) != set()
 
 
 def count(path: Path) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError
 from sofc.image import Meaning
+from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -22,10 +23,8 @@ _INDEX_BITS = {"P;1": 1, "P;2": 2, "P;4": 4}
 
 def load(path: Path) -> Samples:
     """The (first) image of the file. Of a palette image the indices, with the bits that they have in the file."""
-    from PIL import Image
-
     _check_chunks(path)
-    with Image.open(path, formats=["PNG"]) as image:
+    with opened(path, ("PNG",)) as image:
         layout = _layout(image)
         if image.mode == "P":
             return palette_samples(np.asarray(image), _INDEX_BITS.get(layout or "", 8))
@@ -64,11 +63,8 @@ def _layout(image: Any) -> str | None:
 
 
 def _reread(path: Path, layout: str, mode: str | None) -> npt.NDArray[np.uint8]:
-    from PIL import Image
-
-    with Image.open(path, formats=["PNG"]) as image:
-        opened: Any = image
-        opened.tile = [tile._replace(args=layout) for tile in opened.tile]
+    with opened(path, ("PNG",)) as image:
+        image.tile = [tile._replace(args=layout) for tile in image.tile]
         if mode is not None:
-            opened._mode = mode
-        return np.asarray(opened)
+            image._mode = mode
+        return np.asarray(image)

@@ -53,7 +53,9 @@ def load(path: Path) -> Samples:
             array = np.frombuffer(body, np.uint8 if maximum < 256 else ">u2", height * width * components)
             array = array.reshape(shape)
     except ValueError as error:
-        raise FormatError(f"{path}: {width}x{height} samples are announced but not all there") from error
+        raise FormatError(
+            f"{path}: {width}x{height} samples are announced but not all there, or not numbers of samples"
+        ) from error
     if int(array.max()) > maximum:
         raise FormatError(f"{path}: a sample is larger than the announced maximum {maximum}")
     if bitmap:
@@ -87,10 +89,30 @@ def _load_pam(path: Path, data: bytes) -> Samples:
     return Samples(array.astype(dtype.newbyteorder("=")), maximum.bit_length(), meaning)
 
 
+def has_more(path: Path) -> bool:
+    """Whether another image follows the first one, as those of one kind may."""
+    data = path.read_bytes()
+    head = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
+    if head is None or data[:2] in (b"P1", b"P2", b"P3"):
+        return False
+    width, height, *maximum = (int(group) for group in head.groups())
+    row = width * (3 if data[:2] == b"P6" else 1) * (2 if maximum and maximum[0] > 255 else 1)
+    end = head.end() + height * (row if maximum else (width + 7) // 8)
+    return (_GRAY_HEAD.match(data, end) or _BITMAP_HEAD.match(data, end)) is not None
+
+
 def _plain(text: bytes, bitmap: bool, count: int) -> npt.NDArray[np.uint16]:
-    text = re.sub(rb"#[^\n]*", b" ", text)
-    words = re.findall(rb"[01]", text) if bitmap else text.split()
-    return np.array(words[:count], dtype="S5").astype(np.uint16)
+    """The first numbers of a body. Raises ValueError where something else stands there, or what no sample can be."""
+    words = re.sub(rb"#[^\n]*", b" ", text).split()
+    if bitmap:
+        numbers = np.frombuffer(b"".join(words)[:count], np.uint8).astype(np.int64) - ord("0")
+        most = 1
+    else:
+        numbers = np.array(words[:count]).astype(np.int64)
+        most = 65535
+    if numbers.size and not 0 <= int(numbers.min()) <= int(numbers.max()) <= most:
+        raise ValueError
+    return numbers.astype(np.uint16)
 
 
 def pack(array: npt.NDArray[np.generic], declared_bits: int | None) -> bytes:

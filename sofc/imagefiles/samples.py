@@ -47,9 +47,10 @@ def checked(samples: Samples, name: str) -> Samples:
         raise UsageError(f"{name}: the image has no samples (shape {array.shape})")
     native = array.dtype.newbyteorder("=")
     if native.name not in SAMPLE_TYPES:
+        keep = ", or keep the file itself: sofc encode --keep-file" if _has_words(native) else ""
         raise UsageError(
             f"{name}: samples of type {native.name} cannot be stored; sofc takes {', '.join(SAMPLE_TYPES)}. "
-            "Convert them first (sofc never rescales or rounds), or keep the file itself: sofc encode --keep-file"
+            f"Convert them first (sofc never rescales or rounds){keep}"
         )
     array = np.ascontiguousarray(array, dtype=native)
     # Pillow gives True as 255.
@@ -59,8 +60,12 @@ def checked(samples: Samples, name: str) -> Samples:
 def in_words(samples: Samples) -> Samples:
     """Samples of 32 and 64 bits as words of 16 bits, the lowest first, each a component; others as they are."""
     array = samples.array
-    if array.dtype.kind not in "iufc" or array.dtype.itemsize not in (4, 8) or array.ndim not in (2, 3):
+    if not _has_words(array.dtype) or array.ndim not in (2, 3):
         return samples
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     words = little[..., None].view("<u2") if array.ndim == 2 else little.view("<u2")
     return Samples(words, 16)
+
+
+def _has_words(dtype: np.dtype[np.generic]) -> bool:
+    return dtype.kind in "iufc" and dtype.itemsize in (4, 8)

@@ -36,12 +36,24 @@ def format_for(path: Path) -> str:
         raise UsageError(f"{path}: cannot tell the format; use one of {', '.join(_SUFFIXES)}") from None
 
 
-def fits_png(array: npt.NDArray[np.generic]) -> bool:
-    """Whether PNG, as Pillow writes it, holds this array without loss."""
+def fits_png(array: npt.NDArray[np.generic], meaning: Meaning = Meaning.UNSPECIFIED) -> bool:
+    """Whether PNG, as Pillow writes it, holds this array without loss, and shows it as what it is."""
     components = array.shape[2] if array.ndim == 3 else 1
+    if meaning == Meaning.CMYK or (meaning == Meaning.PALETTE and array.dtype == np.uint16):
+        return False
     if array.dtype == np.uint8:
         return components in (1, 2, 3, 4)
     return components == 1 and array.dtype in (np.bool_, np.uint16)
+
+
+def fits_tiff(array: npt.NDArray[np.generic]) -> bool:
+    """Whether TIFF, as tifffile writes it, holds this array: of 1-bit samples not more than one component."""
+    return array.dtype != np.bool_ or array.ndim == 2
+
+
+def usual_format(array: npt.NDArray[np.generic], meaning: Meaning = Meaning.UNSPECIFIED) -> str:
+    """The format for an array where none was asked for."""
+    return "png" if fits_png(array, meaning) else "tiff" if fits_tiff(array) else "npy"
 
 
 def save(
@@ -98,9 +110,12 @@ def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning
     import tifffile
 
     components = array.shape[2] if array.ndim == 3 else 1
+    if not fits_tiff(array):
+        raise UsageError(f"TIFF cannot hold {components} components of 1 bit here; use .npy (-o, or --format npy)")
     photometric = {3: "rgb", 4: "rgb"}.get(components, "minisblack")
     if meaning == Meaning.CMYK and components == 4:
         photometric = "separated"
+    alpha = (photometric == "rgb" and components == 4) or meaning == Meaning.GRAY_ALPHA
     # tifffile wants to seek and to know the file's name; a pipe or a temporary file offers neither.
     buffer = io.BytesIO()
     tifffile.imwrite(
@@ -108,7 +123,7 @@ def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning
         array,
         photometric=photometric,
         planarconfig="contig" if components > 1 else None,
-        extrasamples=["unassalpha"] if photometric == "rgb" and components == 4 else None,
+        extrasamples=["unassalpha"] if alpha else None,
         metadata=None,
         software=False,
     )

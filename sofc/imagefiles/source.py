@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sofc.errors import FormatError, SofcError, UsageError
 from sofc.image import Meaning
 from sofc.imagefiles import dicom, frames, idx, nifti, png, pnm, tiff
+from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of, palette_samples
 
 JPEG = b"\xff\xd8\xff"
@@ -70,6 +71,8 @@ def walk(paths: Iterable[str | os.PathLike[str]], recursive: bool = False) -> li
             for path in sorted(inside, key=lambda path: path.parts):
                 if not path.name.startswith(".") and _looks_like_image(path) and path.is_file():
                     found.setdefault(path)
+        elif given.is_fifo():
+            raise UsageError(f"{given} is a pipe, which can be read only once: read standard input, with -")
         elif given.exists():
             found.setdefault(given)
         else:
@@ -148,21 +151,21 @@ def remark(path: Path) -> str | None:
         with _reading(path):
             heard = tiff.complaints(path)
         if heard:
-            return f"the TIFF file is not quite sound, and may have had more pages: {heard[0]}"
-    if head.startswith((png.SIGNATURE, b"GIF8", b"RIFF")):
-        from PIL import Image
-
-        with _reading(path), Image.open(path) as image:
+            return f"the TIFF file is not quite sound, and may have had more pages or fields: {heard[0]}"
+    if head.startswith(pnm.MAGICS) and kind_of(path) == "pnm" and pnm.has_more(path):
+        return "the file holds several images; only the first is kept"
+    if kind_of(path) in ("png", "pillow"):
+        with _reading(path), opened(path) as image:
             shown = getattr(image, "n_frames", 1)
             if shown > frames.count(image):
-                return f"the input is an animation of {shown} frames of 16 bits; only the first is kept"
+                return (
+                    f"the input has {shown} images, of which only the first can be read here; the others are not kept"
+                )
     return None
 
 
 def _frames(path: Path) -> int:
-    from PIL import Image
-
-    with Image.open(path) as image:
+    with opened(path) as image:
         return frames.count(image)
 
 
@@ -180,10 +183,12 @@ def _is_idx(head: bytes) -> bool:
 
 
 def _looks_like_image(path: Path) -> bool:
-    name = path.name.lower().removesuffix(".gz")
+    name = path.name.lower().removesuffix(".gz").removesuffix(".bz2")
     suffix = Path(name).suffix
     if name.endswith("-ubyte") or suffix in (SUFFIXES if name == path.name.lower() else PACKED_SUFFIXES):
         return True
+    if suffix == nifti.HEAD_SUFFIX:
+        return path.is_file() and nifti.is_volume(path)
     # DICOM files often have no suffix, or a number of their UID in its place.
     unnamed = (suffix == "" or suffix[1:].isdigit()) and path.is_file()
     return unnamed and os.access(path, os.R_OK) and dicom.is_dicom(path)
@@ -215,9 +220,7 @@ def _load_npy(path: Path) -> Samples:
 
 
 def _load_other(path: Path) -> Samples:
-    from PIL import Image
-
-    with Image.open(path) as image:
+    with opened(path) as image:
         array = np.asarray(image)
         if image.mode == "P":
             return palette_samples(array, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from sofc.errors import UnsupportedError
 from sofc.image import Meaning
+from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 
 if TYPE_CHECKING:
@@ -19,15 +21,17 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("tifffile")
 # Otherwise what it finds wrong would go to standard error as it is; complaints() has it, or an error follows.
 LOGGER.addHandler(logging.NullHandler())
+_OTHER_COLOURS = (8, 9, 10)
+"""L*a*b* of three kinds, in the photometric interpretation."""
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
 def count(path: Path) -> int:
-    """Full-size images in the file."""
+    """Full-size images in the file: those of all series, one series after the other."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        return _frames(file.series[0]) if file.series else 0
+        return sum(map(_frames, file.series))
 
 
 class _Hearing(logging.Handler):
@@ -57,21 +61,27 @@ def load(path: Path, index: int) -> Samples:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        page: Any = file.pages[0] if not file.series else file.series[0].keyframe
-        bits = int(page.bitspersample)
-        if bits == 1:
-            return _through_pillow(path, index)
+        series, index = _place(file, index)
+        page: Any = series.keyframe
+        # The number among all pages of the file, which is how Pillow counts.
+        number = getattr(series.pages[index], "index", None) if len(series.pages) > index else None
+        if page.bitspersample == 1:
+            return _bilevel(path, series, index, number)
         try:
-            array = _frame(file.series[0], index)
+            array = _frame(series, index)
         except (ValueError, NotImplementedError) as error:
             # tifffile has LZW, CCITT and odd depths only together with imagecodecs.
             if "imagecodecs" not in str(error):
                 raise
+            bits = page.bitspersample
             palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.samplesperpixel == 1 and bits <= 8
             exact = palette or ((bits == 8 or (bits == 16 and page.samplesperpixel == 1)) and page.sampleformat == 1)
-            if not exact or page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or page.planarconfig != 1:
+            odd = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or page.planarconfig != 1
+            if not exact or odd or not isinstance(number, int):
                 raise UnsupportedError(f"{path}: {error}; install it with: pip install imagecodecs") from error
-            return _through_pillow(path, index)
+            return _through_pillow(path, number)
+        # Of samples that differ in their bits (5, 6, 5) tifffile makes whole bytes.
+        bits = page.bitspersample if isinstance(page.bitspersample, int) else 8 * array.dtype.itemsize
         components = array.shape[2] if array.ndim == 3 else 1
         meaning = meaning_of(components)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
@@ -79,7 +89,33 @@ def load(path: Path, index: int) -> Samples:
             return palette_samples(array, bits) if components == 1 else Samples(array, bits, Meaning.UNSPECIFIED)
         if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
             meaning = Meaning.CMYK
+        elif page.photometric in _OTHER_COLOURS:
+            meaning = Meaning.UNSPECIFIED
         return Samples(array, bits if bits <= 16 else None, meaning)
+
+
+def _place(file: tifffile.TiffFile, index: int) -> tuple[tifffile.TiffPageSeries, int]:
+    """The series that holds an image, and its number there."""
+    for series in file.series:
+        frames = _frames(series)
+        if index < frames:
+            return series, index
+        index -= frames
+    raise IndexError("the TIFF file has fewer images")
+
+
+def _bilevel(path: Path, series: tifffile.TiffPageSeries, index: int, number: Any) -> Samples:
+    """An image of 1-bit samples: Pillow knows more ways of compression, tifffile more layouts."""
+    import tifffile
+
+    page: Any = series.keyframe
+    if isinstance(number, int) and page.samplesperpixel == 1:
+        with contextlib.suppress(OSError, ValueError):
+            return _through_pillow(path, number)
+    array = _frame(series, index).astype(np.bool_)
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        array = ~array
+    return Samples(array, 1, meaning_of(array.shape[2] if array.ndim == 3 else 1))
 
 
 def _frames(series: tifffile.TiffPageSeries) -> int:
@@ -107,9 +143,7 @@ def _frame(series: tifffile.TiffPageSeries, index: int) -> npt.NDArray[Any]:
 
 
 def _through_pillow(path: Path, index: int) -> Samples:
-    from PIL import Image
-
-    with Image.open(path, formats=["TIFF"]) as image:
+    with opened(path, ("TIFF",)) as image:
         image.seek(index)
         layout: Any = image.tile[0].args if image.tile else ("",)
         bits = {"P;1": 1, "P;2": 2, "P;4": 4}.get(layout[0], 8)

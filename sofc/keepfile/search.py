@@ -57,7 +57,8 @@ def _layouts(number: int, image: Image) -> Iterator[list[Window]]:
             for flags in (0, LOW_BITS_FIRST):
                 plain = Window(number, rows, columns, components, 1, flags=flags, alignment=alignment)
                 yield [plain]
-                yield [replace(plain, table=(1, 0))]
+                if components == 1:
+                    yield [replace(plain, table=(1, 0))]
         yield [Window(number, rows, columns, components, 8)]
         return
     bits = 8 * image.dtype.itemsize

@@ -40,10 +40,10 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
 
     placed: list[tuple[int, int, tuple[Part, ...]]] = []
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        if not file.series or len(file.series[0].pages) != len(images):
+        pages = [(page, series.keyframe) for series in file.series for page in series.pages]
+        if not pages or len(pages) != len(images):
             return None
-        key = file.series[0].keyframe
-        for number, (page, image) in enumerate(zip(file.series[0].pages, images, strict=True)):
+        for number, ((page, key), image) in enumerate(zip(pages, images, strict=True)):
             segments = _page(data, page, key, number, image) if page is not None else None
             if segments is None:
                 return None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sofc.container.records import Metadata, MetadataKind
+from sofc.imagefiles.pillow import opened
 from sofc.metadata.palette import OPAQUE, Palette, palette_item
 from sofc.metadata.texts import resolution_item, text_item
 
@@ -17,10 +18,10 @@ _KINDS = {"icc_profile": MetadataKind.ICC, "exif": MetadataKind.EXIF, "xmp": Met
 
 def read(path: Path) -> list[Metadata]:
     """What Pillow finds in the file; nothing in one that it cannot open."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             info = image.info
             palette = palette_in(image)
     except UnidentifiedImageError:

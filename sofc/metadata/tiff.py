@@ -56,7 +56,7 @@ def read(path: Path, images: int) -> list[list[Metadata]]:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        pages = file.series[0].pages if file.series else []
+        pages = [page for series in file.series for page in series.pages]
         offsets = [page.offset if page is not None else None for page in pages]
     with path.open("rb") as stream:
         if len(offsets) != images or None in offsets:

@@ -1,0 +1,48 @@
+"""Opening files with Pillow, however large the image."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class _Bound:
+    """Pillow's bound for sizes, and how many threads work without it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.value: int | None = None
+
+
+_bound = _Bound()
+
+
+@contextmanager
+def unbounded() -> Iterator[None]:
+    """Lift Pillow's own bound, which scanned forms exceed, during the block."""
+    from PIL import Image
+
+    with _bound.lock:
+        if _bound.users == 0:
+            _bound.value, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        _bound.users += 1
+    try:
+        yield
+    finally:
+        with _bound.lock:
+            _bound.users -= 1
+            if _bound.users == 0:
+                Image.MAX_IMAGE_PIXELS = _bound.value
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], formats: tuple[str, ...] | None = None) -> Iterator[Any]:
+    """An open image during the block, without a bound for its size."""
+    from PIL import Image
+
+    with unbounded(), Image.open(path, formats=formats) as image:
+        yield image

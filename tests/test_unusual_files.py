@@ -1,0 +1,196 @@
+"""Files that readers open and that are seldom seen: nothing in them is lost or changed without a word."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import sofc
+from sofc.cli.__main__ import main
+from sofc.errors import FormatError, UsageError
+from sofc.files import replacing
+from sofc.image import Meaning
+from sofc.imagefiles import ImageSource, load, remark, save, sources, usual_format, walk
+
+RANDOM = np.random.default_rng(17)
+GRAY = RANDOM.integers(0, 256, (12, 19)).astype(np.uint8)
+BITS = RANDOM.random((9, 14)) < 0.5
+
+
+def arrays(path: Path) -> list[np.ndarray]:
+    return [load(source).array for source in sources([path])]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_pages_of_all_sizes_are_images(folder: Path) -> None:
+    pages = [GRAY, GRAY[:5, :7], np.stack([GRAY] * 3, axis=-1), GRAY + 1]
+    with tifffile.TiffWriter("a.tif") as file:
+        for page in pages:
+            file.write(page, photometric="rgb" if page.ndim == 3 else "minisblack", metadata=None)
+    found = arrays(Path("a.tif"))
+    assert sorted(array.tobytes() for array in found) == sorted(page.tobytes() for page in pages)
+    data = Path("a.tif").read_bytes()
+    assert main(["encode", "--keep-file", "a.tif"]) == 0
+    assert main(["decode", "a.sofc", "-o", "b.tif"]) == 0
+    assert Path("b.tif").read_bytes() == data
+
+
+def test_bilevel_pages_between_others(folder: Path) -> None:
+    with tifffile.TiffWriter("a.tif") as file:
+        for page in (BITS, BITS[:4, :4], ~BITS, BITS[:4, :4]):
+            file.write(page, photometric="minisblack", metadata=None, subfiletype=int(len(page) == 4))
+    found = arrays(Path("a.tif"))
+    assert sorted(array.tobytes() for array in found) == sorted(
+        page.tobytes() for page in (BITS, BITS[:4, :4], ~BITS, BITS[:4, :4])
+    )
+
+
+@pytest.mark.parametrize("settings", [{"byteorder": ">", "bigtiff": True}, {"photometric": "miniswhite"}])
+def test_bilevel_layouts(folder: Path, settings: dict[str, object]) -> None:
+    tifffile.imwrite("a.tif", BITS, **{"photometric": "minisblack", **settings})
+    (found,) = arrays(Path("a.tif"))
+    assert np.array_equal(found, ~BITS if "photometric" in settings else BITS)
+
+
+def test_unequal_bits_and_other_colours(folder: Path) -> None:
+    colours = np.stack([GRAY, GRAY // 2, GRAY // 3], axis=-1)
+    tifffile.imwrite("lab.tif", colours, photometric="cielab")
+    sample = load(ImageSource(Path("lab.tif")))
+    assert np.array_equal(sample.array, colours) and sample.meaning == Meaning.UNSPECIFIED
+
+
+def test_bits_of_several_components(folder: Path) -> None:
+    array = RANDOM.random((6, 9, 3)) < 0.5
+    np.save("a.npy", array)
+    assert usual_format(array) == "npy" and usual_format(BITS) == "png"
+    assert main(["encode", "--keep-file", "a.npy"]) == 0
+    assert main(["decode", "--images", "a.sofc", "-o", "c.npy"]) == 0
+    assert np.array_equal(np.load("c.npy"), array)
+    with pytest.raises(UsageError, match="components of 1 bit"):
+        save(Path("b.tif"), array)
+    assert not Path("b.tif").exists()
+
+
+def test_inks_and_deep_palettes_are_no_png() -> None:
+    inks = np.stack([GRAY] * 4, axis=-1)
+    assert usual_format(inks, Meaning.CMYK) == "tiff" and usual_format(inks, Meaning.RGBA) == "png"
+    assert usual_format(GRAY.astype(np.uint16), Meaning.PALETTE) == "tiff"
+
+
+@pytest.mark.parametrize(
+    ("content", "samples"),
+    [
+        (b"P2 3 1 255 000012 000034 000255\n", [12, 34, 255]),
+        (b"P2 3 1 65535 1 # one\n 65535 3", [1, 65535, 3]),
+        (b"P1 4 1 10 0#x\n1", [False, True, True, False]),
+        (b"P2 3 1 65535 123456 7 8\n", None),
+        (b"P2 3 1 255 1 -2 3\n", None),
+        (b"P2 3 1 255 1 x 3\n", None),
+        (b"P1 3 1 1 7 2 0 1\n", None),
+    ],
+)
+def test_plain_anymaps(folder: Path, content: bytes, samples: list[int] | None) -> None:
+    Path("a.pnm").write_bytes(content)
+    if samples is None:
+        with pytest.raises(FormatError, match=r"a\.pnm"):
+            load(ImageSource(Path("a.pnm")))
+    else:
+        assert load(ImageSource(Path("a.pnm"))).array.ravel().tolist() == samples
+
+
+def test_more_images_than_are_read_are_said(folder: Path) -> None:
+    one = b"P5 3 2 255\n" + bytes(6)
+    Path("two.pgm").write_bytes(one + one)
+    Path("one.pgm").write_bytes(one + b"\n")
+    bitmap = b"P4\n9 2\n" + bytes(4)
+    Path("two.pbm").write_bytes(bitmap + bitmap)
+    assert "several images" in (remark(Path("two.pgm")) or "") and "several" in (remark(Path("two.pbm")) or "")
+    assert remark(Path("one.pgm")) is None
+
+
+def test_images_larger_than_pillow_allows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(GRAY).save("a.png")
+    Image.fromarray(BITS).save("b.tif", compression="group4")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    assert np.array_equal(arrays(Path("a.png"))[0], GRAY)
+    assert np.array_equal(arrays(Path("b.tif"))[0], BITS)
+    assert main(["encode", "a.png"]) == 0
+    assert Image.MAX_IMAGE_PIXELS == 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+def test_outputs_that_are_no_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(GRAY).save("a.png")
+    Path("real.sofc").write_bytes(b"old")
+    Path("link.sofc").symlink_to("real.sofc")
+    assert main(["encode", "-f", "a.png", "-o", "link.sofc"]) == 0
+    assert Path("link.sofc").is_symlink() and np.array_equal(sofc.read("real.sofc"), GRAY)
+    os.mkfifo("pipe")
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; print(len(open('pipe', 'rb').read()))"], stdout=-1
+    ) as one:
+        assert main(["encode", "-f", "a.png", "-o", "pipe"]) == 0
+        assert one.stdout is not None
+        assert int(one.stdout.read()) == Path("real.sofc").stat().st_size
+    assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
+    capsys.readouterr()
+    assert main(["encode", "pipe", "-o", "b.sofc"]) != 0
+    assert "pipe is a pipe" in capsys.readouterr().err
+    Path("inside").mkdir()
+    with pytest.raises(IsADirectoryError, match="inside"), replacing(Path("inside")):
+        pass
+
+
+def test_what_cannot_be_kept_is_not_recommended(folder: Path) -> None:
+    for name, advised in (("float16", False), ("float32", True), ("complex128", False)):
+        np.save("a.npy", GRAY.astype(name))
+        with pytest.raises(UsageError, match="cannot be stored") as caught:
+            load(ImageSource(Path("a.npy")))
+        assert ("--keep-file" in str(caught.value)) == advised
+
+
+def test_volumes_in_two_files_and_packed(folder: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    volume = RANDOM.integers(0, 900, (5, 6, 3)).astype(np.int16)
+    nibabel.Nifti1Pair(volume, np.eye(4)).to_filename("a.hdr")
+    nibabel.Nifti1Image(volume, np.eye(4)).to_filename("b.nii.bz2")
+    Path("c.hdr").write_bytes(b"#?RADIANCE\n")
+    assert [path.name for path in walk([Path()])] == ["a.hdr", "b.nii.bz2"]
+    for name in ("a.hdr", "b.nii.bz2"):
+        assert np.array_equal(np.stack(arrays(Path(name))), volume.transpose(2, 1, 0))
+
+
+def test_dicom_that_pydicom_reads_only_whole(folder: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+    from test_imagefiles_medical import write_dicom
+
+    write_dicom(Path("a.dcm"), GRAY[None], bits=8)
+    data_set = pydicom.dcmread("a.dcm")
+    data_set.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    data_set.save_as("a.dcm", implicit_vr=False, little_endian=True)
+    assert np.array_equal(arrays(Path("a.dcm"))[0], GRAY)
+
+    frames = RANDOM.random((3, 5, 7)) < 0.5
+    write_dicom(Path("b.dcm"), GRAY[None], bits=8)
+    data_set = pydicom.dcmread("b.dcm")
+    data_set.Rows, data_set.Columns, data_set.NumberOfFrames = 5, 7, 3
+    data_set.BitsAllocated = data_set.BitsStored = 1
+    data_set.HighBit = 0
+    packed = np.packbits(frames.ravel(), bitorder="little").tobytes()
+    data_set.PixelData = packed + bytes(len(packed) % 2)
+    data_set.save_as("b.dcm")
+    assert np.array_equal(np.stack(arrays(Path("b.dcm"))), frames)
