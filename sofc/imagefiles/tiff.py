@@ -109,7 +109,7 @@ def _bilevel(path: Path, series: tifffile.TiffPageSeries, index: int, number: An
     import tifffile
 
     page: Any = series.keyframe
-    if isinstance(number, int) and page.samplesperpixel == 1:
+    if isinstance(number, int) and page.samplesperpixel == 1 and not page.parent.is_bigtiff:
         with contextlib.suppress(OSError, ValueError):
             return _through_pillow(path, number)
     array = _frame(series, index).astype(np.bool_)
