@@ -38,14 +38,6 @@ Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20
 
-SMALL_JPEG = bytes.fromhex(
-    "ffd8ffe000104a46494600010100000100010000ffdb004300140e0f120f0d14121012171514181e32211e1c1c1e3d2c2e243249404c"
-    "4b47404645505a736250556d5645466488656d777b8182814e608d978c7d96737e817cffc0000b080010001001011100ffc400160001"
-    "010100000000000000000000000000020405ffc4001a100001050100000000000000000000000004000102031221ffda000801010000"
-    "3f00a442e396ea65171cbf5608964f2c91564f2ebfffd9"
-)
-"""16 x 16 gray samples, as libjpeg wrote them at quality 40 with tables of their own."""
-
 
 def waves(rows: int, width: int, phase: float, random: np.random.Generator, top: int = 255) -> Image:
     """A smooth image with a little noise."""
@@ -136,8 +128,10 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
     kept = keep("a.pgm", original, [ramp]).items
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"
-    photograph = np.array(PIL.Image.open(io.BytesIO(SMALL_JPEG)))
-    kept = keep("a.jpg", SMALL_JPEG + b"behind", [photograph]).items
+    # Of 37 x 21 samples, chrominance of half as many either way, and with restart markers.
+    jpeg = (ROOT / "tools" / "vector.jpg").read_bytes()
+    photograph = np.array(PIL.Image.open(io.BytesIO(jpeg)))
+    kept = keep("a.jpg", jpeg + b"behind", [photograph]).items
     yield "kept-jpeg", sofc.encode(photograph, coder="raw", metadata=kept), None, "an original JPEG file"
     trained = [("shape", name) for name in ("gray", "colour", "binary")]
     trained += [(coder, name) for coder in ("context", "static") for name in ("gray", "deep", "colour", "lattice")]

@@ -221,7 +221,9 @@ ORIGINAL_LZW = Struct(
 
 ORIGINAL_JPEG = Struct(
     "image" / VarInt * "Number of the image.",
-    "flags" / Int8ul * "Bit 0 = the samples are red, green and blue, of luminance and chrominances; bit 1 = settling.",
+    "flags"
+    / Int8ul
+    * "Bit 0 = the samples are red, green and blue, of luminance and chrominances; bit 1 = settling; others zero.",
     "padding" / Int8ul * "Bits that the last byte before a marker is filled up with, 0 or 1.",
     "heads" / VarInt * "Bytes to take from the literals: SOI to SOS.",
     "corrections" / VarInt * "Bytes to take from the literals then: corrections.",

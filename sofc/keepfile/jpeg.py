@@ -198,7 +198,7 @@ def jpeg_bytes(image: Image, part: Jpeg, most: int) -> bytes:
     """What a part stands for, at most so many bytes. Raises FormatError where its heads and the image do not go
     together."""
     frame, end = read_heads(part.heads, 0)
-    if end != len(part.heads):
+    if end != len(part.heads) or part.padding > 1 or part.flags & ~(CONVERTED | SETTLED):
         raise DamagedError
     blocks = _estimate(image, frame, part.flags)
     _correct(blocks, part.corrections)
