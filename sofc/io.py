@@ -420,10 +420,12 @@ class Reader:
 
         header = self.header_of(image)
         height = header.height or 0
+        run = self._run_of(image)
+        if y1 is None and not self.complete and image == len(self) - 1 and self._head_of(run).header.height is None:
+            raise TruncatedError(f"the file is cut off: how many rows image {image} has is not known")
         end = height if y1 is None else y1
         if not 0 <= y0 < end <= height:
             raise UsageError(f"there are no rows {y0} to {y1}: image {image} has {height} rows")
-        run = self._run_of(image)
         if run.is_group:
             return self._group_image(run, image)[y0:end].copy()
         first, last = run.holding(y0), run.holding(end - 1)
@@ -452,6 +454,8 @@ class Reader:
         return self.bands()
 
     def _run_of(self, image: int) -> Run:
+        if image >= len(self) and not self.complete:
+            raise TruncatedError(f"the file is cut off before image {image}")
         if not 0 <= image < len(self):
             raise UsageError(f"there is no image {image}: the file has {len(self)}, counted from 0")
         return self._directory.run_of(image)

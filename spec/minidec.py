@@ -1612,6 +1612,7 @@ class ContextPlane(Mixing):
             (sample_near(picture.samples, 0, rows, width), sample_near(picture.marks, 0, rows, width))
             for picture in references
         ]
+        adapts = plan.adapts and width <= 1 << 18
         for position in range(rows * width):
             y, x = divmod(position, width)
             taps = [samples.own(y + dy, x + dx, y, x) for dy, dx in CONTEXT_OWN]
@@ -1623,7 +1624,7 @@ class ContextPlane(Mixing):
             total = sum(v * weight for v, weight in zip([*taps, 8], plan.weights[predictor], strict=True))
             first = fine = clamp(total >> 13, 0, 8 * maximum)
             b = x // 8 + 1
-            if plan.adapts:
+            if adapts:
                 if x % 8 == 0:
                     correction.solve(b)
                 m = (first + 4) >> 3
@@ -1654,7 +1655,7 @@ class ContextPlane(Mixing):
             samples.known.append(value)
             errors.append(8 * value - fine)
             marks.known.append(context_mark(abs(errors[-1])))
-            if plan.adapts:
+            if adapts:
                 share = SHARES[max(0, energy + marks.known[-1] - 16 * plan.shift)]
                 correction.learn(b, u, 8 * value - first, share)
         return Picture(rows, width, samples.known, marks.known)

@@ -18,7 +18,7 @@ from sofc.coders.mapping import Mapped, Mapping, mapped, read_table
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, coder_for, of_coefficients
 from sofc.coders.transforms import NONE, Transform
-from sofc.errors import ChecksumError, FormatError, SofcError
+from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.image import PixelFormat
 
 Samples = npt.NDArray[Any]
@@ -276,7 +276,12 @@ def decode_band(
     ranges = transform.ranges(table.format.components, table.format.coded_bits)
     if len(table.rest) != len(ranges):
         raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
-    planes = transform.inverse(coder.decode(table.rest, ranges, rows, width, image_rows))
+    try:
+        planes = transform.inverse(coder.decode(table.rest, ranges, rows, width, image_rows))
+    except MemoryError:
+        raise LimitError(
+            f"a band of {rows} rows and {width} columns needs more memory than there is: decode it where there is more"
+        ) from None
     if transform is not NONE:
         _check_range(planes, table.format)
     if mapping != Mapping.NONE:

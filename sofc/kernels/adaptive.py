@@ -21,6 +21,8 @@ Integers = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
 
 STRIPE = 8
+WIDEST = 1 << 18
+"""Planes with longer rows are not corrected: their stripes would take far more memory than their samples."""
 OWN_VALUES = 20
 REFERENCE_VALUES = 9
 """Samples that the bank takes of the plane itself and of each reference; corrections take the first of them."""

@@ -47,8 +47,11 @@ def palette_in(image: Any) -> Palette | None:
         return None
     try:
         colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        with_alpha = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)
     except OSError:  # as getting at the samples will say
         return None
+    if image.palette is not None and image.palette.mode == "RGBA":
+        return Palette(colours, with_alpha[:, 3].copy())
     transparent = image.info.get("transparency")
     if isinstance(transparent, bytes):
         given = transparent.ljust(len(colours), bytes([OPAQUE]))[: len(colours)]

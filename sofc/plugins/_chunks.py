@@ -52,6 +52,8 @@ class ChunkCoder:
     def encode(self, chunk: Samples) -> bytes:
         """The file of a chunk of at least ``image_axes`` axes. Raises UsageError, or CodebookError if there is none."""
         self.check(chunk.ndim, chunk.dtype)
+        if chunk.size == 0:
+            raise sofc.UsageError(f"a chunk without samples cannot be coded; its shape is {chunk.shape}")
         if self.component_axis == -3:
             chunk = np.moveaxis(chunk, -3, -1)
         images = chunk.reshape(-1, *chunk.shape[-self.image_axes :])
@@ -89,7 +91,7 @@ def chunk_coder(
     """
     if component_axis not in COMPONENT_AXES:
         raise sofc.UsageError(f"component_axis must be None, -1 or -3, not {component_axis}")
-    if not 1 <= effort <= 9:
+    if not isinstance(effort, int) or not 1 <= effort <= 9:
         raise sofc.UsageError(f"effort must be 1 to 9, not {effort}")
     if isinstance(codebook, Mapping):
         if set(codebook) != {"id", "name"} or len(codebook["id"]) != 64:

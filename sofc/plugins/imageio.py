@@ -89,6 +89,7 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         reader = self._reader(decode_settings(codebook, {"limits": limits, "threads": threads}))
         for index in range(len(reader)):
             yield reader.read_image(index)
+        _check_complete(reader)
 
     def iter_bands(
         self,
@@ -110,6 +111,7 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         count = len(reader)
         if index is not None and index is not ...:
             return ImageProperties(_shape(reader.header_of(index)), _dtype(reader.header_of(index)))
+        _check_complete(reader)
         kinds = {(_shape(header), _dtype(header)) for header in reader.headers}
         if len(kinds) > 1:
             raise sofc.UsageError(f"the file has {count} images of different kinds: give index=, or use imiter")
@@ -196,6 +198,11 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         if self._opened is None or self._opened[0] != wanted:
             self._opened = wanted, sofc.open_reader(self._source(), **wanted)
         return self._opened[1]
+
+
+def _check_complete(reader: sofc.Reader) -> None:
+    if not reader.complete:
+        raise sofc.TruncatedError(f"the file is cut off behind image {len(reader) - 1}; index= reads what is there")
 
 
 def _is_batch(array: Samples) -> bool:

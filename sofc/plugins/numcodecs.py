@@ -44,6 +44,12 @@ class Sofc(Codec):  # type: ignore[misc]
     def encode(self, buf: Any) -> bytes:
         """The file of a chunk, an array with its axes. Raises UsageError for what cannot be coded, CodebookError."""
         chunk = np.asarray(buf)
+        if chunk.dtype != chunk.dtype.newbyteorder("<"):
+            # What decodes them is not told their byte order, and gives out little-endian ones.
+            raise sofc.UsageError(
+                f"sofc takes little-endian arrays here, not {chunk.dtype.str}: create the array with dtype "
+                f"{chunk.dtype.newbyteorder('<').str!r}, or in Zarr format 3"
+            )
         if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:
             # Codecs keep the order in memory: a chunk in Fortran order is its transpose in C order.
             if self._coder.component_axis is not None:
@@ -53,7 +59,8 @@ class Sofc(Codec):  # type: ignore[misc]
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """The samples, as ``out`` if given. Raises what ``sofc.decode`` does."""
-        return ndarray_copy(self._coder.decode(ensure_contiguous_ndarray(buf).tobytes()), out)
+        samples = self._coder.decode(ensure_contiguous_ndarray(buf).tobytes())
+        return ndarray_copy(samples.astype(samples.dtype.newbyteorder("<"), copy=False), out)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self._coder.configuration.items())

@@ -57,6 +57,10 @@ class SofcImageFile(ImageFile.ImageFile):
     format_description = "sofc, lossless"
     codebook: sofc.Codebook | None = None
     """Set it before the samples are loaded where the codebook can be found nowhere else."""
+    # For images that were not opened but copied or unpickled, which have their samples.
+    _reader: sofc.Reader | None = None
+    _loaded: int | None = None
+    _number = 0
 
     def _open(self) -> None:
         file: Any = self.fp
@@ -64,7 +68,6 @@ class SofcImageFile(ImageFile.ImageFile):
         self.n_frames = len(self._reader)
         self.is_animated = self.n_frames > 1
         self._of_file = describe(self._reader.metadata)
-        self._loaded: int | None = None
         self._show(0)
 
     def seek(self, frame: int) -> None:
@@ -78,9 +81,8 @@ class SofcImageFile(ImageFile.ImageFile):
 
     def load(self) -> Any:
         """Decode the image. Raises what ``sofc.decode`` does."""
-        if self._loaded != self._number:
-            file: Any = self.fp
-            file.seek(0)
+        if self._reader is not None and self._loaded != self._number:
+            file = self._file()
             samples = sofc.decode(file, image=self._number, **decode_settings(self.codebook, {}))
             loaded = _image_of(samples, self.mode)
             if self._colours is not None:
@@ -94,7 +96,23 @@ class SofcImageFile(ImageFile.ImageFile):
                 self.fp = None
         return super().load()
 
+    def verify(self) -> None:
+        """Decode all images, and compare the digests. As with other formats the file is to be opened anew then."""
+        sofc.decode_images(self._file(), **decode_settings(self.codebook, {}))
+        super().verify()
+
+    def _file(self) -> Any:
+        """The file, at its beginning. Raises ValueError where it was closed."""
+        file: Any = self.fp
+        if file is None or file.closed:
+            raise ValueError("the image was closed, or verified, before its samples were loaded: open it again")
+        file.seek(0)
+        return file
+
     def _show(self, number: int) -> None:
+        assert self._reader is not None
+        if number != self._number:
+            self._loaded = None
         header = self._reader.header_of(number)
         items = (*self._reader.metadata_of(number), *self._reader.metadata)
         self._colours = _palette(header.format, items)

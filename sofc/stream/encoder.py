@@ -444,6 +444,8 @@ class Encoder(Sticky):
 
 def _picker(codebook: Codebook | None, coder: str | None) -> CodebookPicker:
     """The codebook, or for images that it has no model for one that is built in."""
+    if codebook is not None and not isinstance(codebook, Codebook):
+        raise UsageError(f"a codebook is what load_codebook gives, not {type(codebook).__name__}")
 
     def pick(pixel_format: PixelFormat) -> Codebook | None:
         if codebook is None or coder is not None or serves(codebook, pixel_format):
@@ -494,6 +496,8 @@ def _converted(rows: Samples, samples: PixelFormat, first_row: int, image: int) 
 def _checked_metadata(metadata: Iterable[Metadata]) -> list[Metadata]:
     items = list(metadata)
     for item in items:
+        if not isinstance(item, Metadata):
+            raise UsageError(f"metadata is a list of Metadata, with {type(item).__name__} in it")
         if not 0 <= item.kind <= 127:
             raise UsageError(f"the kind of metadata must be 0 to 127, not {item.kind}")
         if not is_plain_text(item.key):

@@ -211,8 +211,8 @@ def code_image(
     plan, prediction = model.plan, model.plan.prediction
     around = surroundings(prediction.references, planes, marks, maximum)
     rows, width = planes[-1].shape
-    contexts, lanes = len(model.contexts), state.mixers.shape[1]
-    room = mixing.room_for(rows, width, contexts, lanes, adapts=prediction.adapts, recalls=plan.recalls)
+    contexts, lanes, adapts = len(model.contexts), state.mixers.shape[1], prediction.adapts_to(width)
+    room = mixing.room_for(rows, width, contexts, lanes, adapts=adapts, recalls=plan.recalls)
     status: int = mixing.code_plane(
         stream.encodes,
         *around.planes,
@@ -225,7 +225,7 @@ def code_image(
         prediction.weights.astype(np.int32),
         prediction.offsets,
         prediction.mark_weights,
-        int(prediction.adapts),
+        int(adapts),
         int(plan.recalls),
         maximum,
         prediction.shift,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sofc.coders.counters import NEUTRAL_COUNTER
 from sofc.coders.mixers import identity_map, neutral_mixers
 from sofc.kernels import bank, mixing
+from sofc.kernels.adaptive import WIDEST
 from sofc.kernels.binary import EVEN, Integers
 
 WITH_REFERENCES = (
@@ -73,6 +74,10 @@ class Prediction:
     mark_weights: Integers
     adapts: bool
     shift: int
+
+    def adapts_to(self, width: int) -> bool:
+        """Whether the predictions of planes of this width are corrected."""
+        return self.adapts and width <= WIDEST
 
 
 @dataclass(frozen=True, eq=False)

@@ -170,11 +170,11 @@ def trace_image(
             prediction.weights.astype(np.int32),
             prediction.offsets,
             prediction.mark_weights,
-            int(prediction.adapts),
+            int(prediction.adapts_to(width)),
             maximum,
             prediction.shift,
             bank.taps_room(),
-            stripes_of(width if prediction.adapts else 0),
+            stripes_of(width if prediction.adapts_to(width) else 0),
             *traced[1:],
         )
         marks[number][:] = around.marks[0][bank.PAD : -1, bank.PAD : -bank.PAD]
