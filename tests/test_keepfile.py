@@ -341,6 +341,8 @@ def test_real_files(folder: str) -> None:
         images = [load(ImageSource(source.path, source.index, words=True)).array for source in sources([path])]
         kept = keep(path.name, data, images)
         assert restore_items(kept.items, images) == data
-        whole += [path.name] if kept.why_whole else []
+        # A file of few bytes may be smaller than how to make it.
+        assert "smaller" not in kept.why_whole or len(data) < 200
+        whole += [path.name] if "made again" in kept.why_whole else []
     # The first is compressed; the second, where its palette is applied, has entries that are alike.
     assert set(whole) <= {"J2K_pixelrep_mismatch.dcm", "tm3n3p02.png"}
