@@ -142,6 +142,18 @@ def test_pillow_forgets_changes_when_it_goes_on() -> None:
     assert np.array_equal(np.asarray(image), NOISE[0])
 
 
+def test_pillow_keeps_resolutions(file: Path) -> None:
+    target = io.BytesIO()
+    Image.fromarray(NOISE[0]).save(target, "SOFC", dpi=(300, 150.5))
+    assert Image.open(target).info["dpi"] == (300, 150.5)
+    again = io.BytesIO()
+    Image.open(target).save(again, "SOFC")
+    assert Image.open(again).info["dpi"] == (300, 150.5)
+    assert "dpi" not in Image.open(file).info
+    centimetres = [sofc.Metadata(sofc.MetadataKind.RESOLUTION, "", b"100 50 cm")]
+    assert Image.open(io.BytesIO(sofc.encode(NOISE[0], metadata=centimetres))).info["dpi"] == (254, 127)
+
+
 def test_pillow_keeps_transparent_palettes() -> None:
     image = Image.frombytes("P", (4, 1), bytes(range(4)))
     image.putpalette([255, 0, 0, 0, 0, 255, 0, 85, 0, 0, 255, 170, 9, 9, 9, 255], "RGBA")

@@ -40,6 +40,8 @@ POINT = 8
 BASIS_BITS = 13
 _COSINES = (2896, 4017, 3784, 3406, 2896, 2276, 1567, 799)
 """Half the cosines of 0 to 7 sixteenths of a half turn, the first over the root of 2, in 2**-BASIS_BITS."""
+MOST_CORRECTIONS = 4
+"""Where more than one of so many coefficients is to be corrected, the samples came out of other data."""
 SHARPENINGS = 8
 """Steps in which what was between two samples of a component is taken out of both."""
 
@@ -282,7 +284,7 @@ def _find(data: bytes, start: int, number: int, image: Image) -> tuple[Jpeg, int
     ways = (CONVERTED, 0) if len(frame.components) == COLOURS else (0,)
     difference, flags = min((_missed(blocks, image, frame, way) for way in ways), key=_count)
     difference, flags = min((difference, flags), _missed(blocks, image, frame, flags | SETTLED), key=_count)
-    if int(np.abs(difference).sum()) > blocks.size:
+    if int(np.abs(difference).sum()) > blocks.size // MOST_CORRECTIONS:
         raise DamagedError
     return Jpeg(number, flags, padding, data[start:first], _pack_corrections(difference)), end
 

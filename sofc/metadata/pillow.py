@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from sofc.container.records import Metadata, MetadataKind
 from sofc.imagefiles.pillow import opened
 from sofc.metadata.palette import OPAQUE, Palette, palette_item
-from sofc.metadata.texts import resolution_item, text_item
+from sofc.metadata.texts import dots_item, text_item
 
 _KINDS = {"icc_profile": MetadataKind.ICC, "exif": MetadataKind.EXIF, "xmp": MetadataKind.XMP}
 
@@ -35,10 +34,7 @@ def read(path: Path) -> list[Metadata]:
         items.append(palette_item(palette))
     if isinstance(comment := info.get("comment"), bytes):
         items.append(text_item("Comment", comment.decode("utf-8", "replace")))
-    if isinstance(dpi := info.get("dpi"), tuple) and len(dpi) == 2:
-        x, y = (Fraction(f"{value:.4f}").as_integer_ratio() for value in map(float, dpi))
-        items += resolution_item(x, y, "inch")
-    return items
+    return items + dots_item(info.get("dpi"))
 
 
 def palette_in(image: Any) -> Palette | None:

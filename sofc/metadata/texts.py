@@ -37,6 +37,23 @@ def resolution_of(item: Metadata) -> tuple[tuple[int, int], tuple[int, int], str
     return None if 0 in (*x, *y) else ((x[0], x[1]), (y[0], y[1]), match[3])
 
 
+def dots_per_inch(item: Metadata) -> tuple[float, float] | None:
+    """A resolution as Pillow has it; None where its unit is not known."""
+    found = resolution_of(item)
+    if found is None or found[2] == "none":
+        return None
+    scale = Fraction(254, 100) if found[2] == "cm" else 1
+    return float(Fraction(*found[0]) * scale), float(Fraction(*found[1]) * scale)
+
+
+def dots_item(dpi: object) -> list[Metadata]:
+    """The item of what Pillow has as ``dpi``; none where that is no pair of numbers."""
+    if not isinstance(dpi, tuple) or len(dpi) != 2:
+        return []
+    x, y = (Fraction(f"{float(value):.4f}").as_integer_ratio() for value in dpi)
+    return resolution_item(x, y, "inch")
+
+
 def per_metre(value: tuple[int, int], unit: str) -> int:
     """Pixels per metre, rounded."""
     return round(Fraction(*value) * (100 if unit == "cm" else Fraction(10000, 254)))

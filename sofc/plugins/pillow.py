@@ -16,6 +16,7 @@ from PIL import Image, ImageFile, ImageSequence
 import sofc
 from sofc.metadata.palette import Palette, in_8_bits, palette_item, palette_of
 from sofc.metadata.pillow import palette_in
+from sofc.metadata.texts import dots_item, dots_per_inch
 from sofc.plugins._metadata import describe
 from sofc.plugins._options import decode_settings, encode_settings
 
@@ -120,6 +121,9 @@ class SofcImageFile(ImageFile.ImageFile):
         self._size = header.width, header.height or 0
         described: Any = {**self._of_file, **describe(self._reader.metadata_of(number))}
         self.info = {"declared_bits": header.format.declared_bits, **described}
+        resolutions = (dots_per_inch(item) for item in items if item.kind == sofc.MetadataKind.RESOLUTION)
+        if (dpi := next(resolutions, None)) is not None:
+            self.info["dpi"] = dpi
         if self._colours is not None and self._colours.alpha is not None:
             self.info["transparency"] = self._colours.alpha.tobytes()
         self.tile = []  # nothing for Pillow's own decoders
@@ -183,6 +187,7 @@ def _metadata(image: Image.Image) -> Iterator[sofc.Metadata]:
         if value:
             # In a file of sofc EXIF begins with the head of its TIFF data, as in PNG; in Pillow not always.
             yield sofc.Metadata(kind, "", value.removeprefix(b"Exif\0\0"))
+    yield from dots_item(image.encoderinfo.get("dpi", image.info.get("dpi")))
 
 
 def _save(image: Image.Image, file: Any, filename: str | bytes, save_all: bool = False) -> None:
