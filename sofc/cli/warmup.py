@@ -34,13 +34,14 @@ def compile_coding(console: Console) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compile what coding needs; then train every coder on a few small images, encode and decode one."""
+    """Compile what coding needs, then keep a JPEG file, and train every coder on a few small images and code one."""
     import io
 
     import imageio.v3 as iio
     import numpy as np
 
     import sofc
+    from sofc.keepfile import keep
     from sofc.training.recipes import TRAINABLE
 
     console = options.console(args)
@@ -49,9 +50,11 @@ def run(args: argparse.Namespace) -> int:
     colour = [np.stack([image, image // 2, 255 - image], axis=-1) for image in gray]
     binary = [image > 100 for image in gray]
     decoded = [iio.imread(io.BytesIO(iio.imwrite("<bytes>", image, extension=".jpg"))) for image in colour]
+    photograph = iio.imwrite("<bytes>", colour[0], extension=".jpg", quality=98)
     with console.progress(len(TRAINABLE) + 1, "coder") as advance:
         start = time.perf_counter()
         compile_coding(console)
+        keep("a.jpg", photograph, [iio.imread(io.BytesIO(photograph))])
         for coder in (None, *TRAINABLE):
             for images in {"bilevel": [binary], "dct": [decoded]}.get(coder or "", [gray, colour, binary]):
                 codebook = None
