@@ -20,7 +20,7 @@ from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Original,
 from sofc.errors import FormatError, SofcError
 from sofc.imagefiles import load, sources
 from sofc.keepfile import jpeg, keep, restore_items
-from sofc.keepfile.heads import Frame
+from sofc.keepfile.heads import DamagedError, Frame
 from sofc.kernels import scan, settle
 
 RANDOM = np.random.default_rng(8)
@@ -186,6 +186,22 @@ def test_damaged_parts_end_well(data: st.DataObject) -> None:
     items = to_metadata(Original("a.jpg", len(stream), original.digest, (damaged, tail)))
     with contextlib.suppress(SofcError):
         assert restore_items(items, [image]) == stream
+
+
+def test_corrections_are_bounded_by_the_image() -> None:
+    data = written(GRAY[:16, :16])
+    original = from_metadata(keep("a.jpg", data, [read(data)]).items)
+    assert original is not None
+    part, _ = original.parts
+    assert isinstance(part, Jpeg)
+    for many, ends in ((5 * 64, True), (5 * 64 + 1, False)):
+        one = Jpeg(0, part.flags, part.padding, part.heads, bytes(many))
+        if ends:
+            with contextlib.suppress(FormatError):  # no code for a coefficient so large
+                jpeg.jpeg_bytes(read(data), one, 1 << 20)
+        else:
+            with pytest.raises(DamagedError):
+                jpeg.jpeg_bytes(read(data), one, 1 << 20)
 
 
 @given(st.binary(max_size=60))

@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError
 from sofc.kernels import scan
+from sofc.kernels.dct import SIDE, SIZE
 
 Integers = npt.NDArray[np.int64]
 
-SIDE, SIZE = 8, 64
-"""Samples along a block, and in it."""
 _STEPS, _HUFFMAN, _RESTART, _SCAN = 0xDB, 0xC4, 0xDD, 0xDA
 _SEQUENTIAL = (0xC0, 0xC1)
 _OTHER_FRAMES = {0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}

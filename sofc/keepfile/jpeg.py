@@ -14,8 +14,11 @@ import numpy.typing as npt
 
 from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Part
 from sofc.errors import FormatError, SofcError
-from sofc.keepfile.heads import SIDE, SIZE, Component, DamagedError, Frame, read_heads
+from sofc.imagefiles.source import JPEG
+from sofc.keepfile.heads import Component, DamagedError, Frame, read_heads
 from sofc.kernels import scan
+from sofc.kernels.coefficients import ORDER
+from sofc.kernels.dct import SIDE, SIZE
 from sofc.kernels.settle import FINE, REST_BITS, settle
 
 Image = npt.NDArray[Any]
@@ -23,12 +26,7 @@ Integers = npt.NDArray[np.int64]
 Coefficients = npt.NDArray[np.int32]
 Plane = npt.NDArray[np.int32]
 
-MAGIC = b"\xff\xd8\xff"
-ZIGZAG = np.array([
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
-    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
-    47, 55, 62, 63,
-])  # fmt: skip
+ZIGZAG = ORDER[::-1]
 """Place of each coefficient of the zigzag order in a block, 8 * vertical + horizontal frequency."""
 
 COLOUR_BITS = 16
@@ -183,6 +181,8 @@ def _correct(blocks: Coefficients, corrections: bytes) -> None:
     """Apply what ``_pack_corrections`` made. Raises DamagedError."""
     if not corrections:
         return
+    if len(corrections) > _GROUPS * (blocks.size // MOST_CORRECTIONS):
+        raise DamagedError
     data = np.frombuffer(corrections, np.uint8).astype(np.int64)
     ends = data < 128
     starts = np.flatnonzero(np.concatenate([[True], ends[:-1]]))
@@ -235,10 +235,11 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
     """Parts that make ``data``, which holds each image as JPEG data, one after the other; None where it does not."""
     parts: list[Part] = []
     position = 0
+    content = np.frombuffer(bytearray(data), np.uint8)
     for number, image in enumerate(images):
         for start in _starts(data, position):
             try:
-                part, end = _find(data, start, number, image)
+                part, end = _find(data, content, start, number, image)
                 break
             except SofcError:
                 continue
@@ -252,17 +253,19 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
 
 
 def _starts(data: bytes, position: int) -> Iterator[int]:
-    while (position := data.find(MAGIC, position)) >= 0:
+    while (position := data.find(JPEG, position)) >= 0:
         yield position
         position += 1
 
 
-def _find(data: bytes, start: int, number: int, image: Image) -> tuple[Jpeg, int]:
-    """The part for the JPEG data at ``start``, and where it ends. Raises FormatError where there is none."""
+def _find(data: bytes, content: npt.NDArray[np.uint8], start: int, number: int, image: Image) -> tuple[Jpeg, int]:
+    """The part for the JPEG data at ``start``, and where it ends. Raises FormatError where there is none.
+
+    ``content`` is ``data`` as an array.
+    """
     frame, first = read_heads(data, start)
     _samples(image, frame)
     blocks = frame.blocks()
-    content = np.frombuffer(bytearray(data), np.uint8)
     end: int = scan.decode_scan(
         content,
         first,

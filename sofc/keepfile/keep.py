@@ -22,6 +22,7 @@ from sofc.container.original import (
 )
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
+from sofc.imagefiles.source import JPEG
 from sofc.keepfile import deflate, jpeg, png, search, tiff
 from sofc.keepfile.restore import restore_items
 
@@ -84,7 +85,7 @@ def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
     parts = search.find_samples(data, images)
     if parts is None and data.startswith(tiff.MAGICS):
         parts = tiff.find_samples(data, images)
-    if parts is None and jpeg.MAGIC in data:
+    if parts is None and JPEG in data:
         parts = jpeg.find_samples(data, images)
     return parts
 

@@ -202,7 +202,9 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
 
 def _check_complete(reader: sofc.Reader) -> None:
     if not reader.complete:
-        raise sofc.TruncatedError(f"the file is cut off behind image {len(reader) - 1}; index= reads what is there")
+        raise sofc.TruncatedError(
+            f"the file is cut off after {len(reader)} whole or begun images; index= reads what is there"
+        )
 
 
 def _is_batch(array: Samples) -> bool:
