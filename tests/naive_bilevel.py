@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from sofc.kernels.mixing import SQUASH, STRETCH
+from sofc.entropy.mixing import SQUASH, STRETCH
 
 LIMIT = 2815
 WORD = 0xFFFFFFFF

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.coders.base import PlaneRange
 from sofc.coders.bilevel import BilevelCoder
+from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.bilevel.coder import INVERTED_CHANCE, PlaneModel, encode_plane, mostly_ink
 from sofc.coders.bilevel.plan import EFFORTS, LARGE, NEIGHBOURS, SMALL, Network, PlanePlan, PlaneState, masks
 from sofc.coders.bilevel.section import (
@@ -28,9 +28,10 @@ from sofc.coders.bilevel.section import (
 )
 from sofc.coders.bilevel.statistics import GROUP, PART, Mean, Practice, Recollect, parts
 from sofc.coders.bilevel.training import BilevelTraining, Known, variants
-from sofc.coders.history import FOLDS, Starts
+from sofc.entropy import binary
+from sofc.entropy.priors import FOLDS, Starts
 from sofc.errors import FormatError, UsageError
-from sofc.kernels import bilevel, binary
+from sofc.planes import PlaneRange
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

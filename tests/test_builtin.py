@@ -18,13 +18,13 @@ from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_bui
 from sofc.coders.bands import PIECE, cut_piece
 from sofc.coders.dct import DctCoder
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, coder_for
-from sofc.coders.transforms import CHAIN, LATTICE
 from sofc.container import schema
 from sofc.container.chunks import frame_chunk
 from sofc.container.registered import NUMBERS, REGISTERED
 from sofc.image import PixelFormat
 from sofc.training.general import EFFORTS, FEW, companions
 from sofc.training.survey import Kind
+from sofc.transforms.components import CHAIN, LATTICE
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
 RANDOM = np.random.default_rng(9)

@@ -7,15 +7,15 @@ import pytest
 
 import sofc
 from sofc.codebook import Codebook
-from sofc.coders.base import PlaneRange
 from sofc.coders.chain import LINKS, ChainCoder
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
-from sofc.coders.transforms import CHAIN, NONE
 from sofc.container.records import Model
 from sofc.errors import FormatError, SofcError
 from sofc.image import PixelFormat
+from sofc.planes import PlaneRange
+from sofc.transforms.components import CHAIN, NONE
 
 ROWS, WIDTH = 18, 15
 

@@ -18,8 +18,8 @@ from hypothesis.extra import numpy as npst
 
 import sofc
 from sofc.codebook import Codebook
-from sofc.coders import energy, history
-from sofc.coders.base import PlaneRange
+from sofc.coders.context import kernel
+from sofc.coders.context import kernel_match as recall
 from sofc.coders.context.coder import ContextCoder, PlaneModel, Surroundings, find_grid, learn_plane, surroundings
 from sofc.coders.context.plan import EFFORTS, PlanePlan, PlaneState, Prediction, context_table
 from sofc.coders.context.section import (
@@ -30,16 +30,21 @@ from sofc.coders.context.section import (
 )
 from sofc.coders.context.statistics import detect_grid, parts
 from sofc.coders.context.training import ContextTraining
-from sofc.coders.mixers import MAX_CONTEXTS, TRAINED, neutral_mixers, pack_mixers, unpack_mixers
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
-from sofc.coders.sparse import decode_sparse, encode_sparse
-from sofc.coders.transforms import NONE
 from sofc.container.chunks import unpack_group
 from sofc.container.records import Model
+from sofc.entropy import binary, mixing
+from sofc.entropy import priors as history
+from sofc.entropy.binary import EVEN
+from sofc.entropy.mixers import MAX_CONTEXTS, TRAINED, neutral_mixers, pack_mixers, unpack_mixers
+from sofc.entropy.sparse import decode_sparse, encode_sparse
 from sofc.errors import FormatError, LimitError, SofcError
-from sofc.kernels import adaptive, bank, binary, mixing, recall
-from sofc.kernels.adaptive import stripes_of
-from sofc.kernels.binary import EVEN
+from sofc.planes import PlaneRange
+from sofc.prediction import bank
+from sofc.prediction import expected_error as energy
+from sofc.prediction import online as adaptive
+from sofc.prediction.online import stripes_of
+from sofc.transforms.components import NONE
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -299,7 +304,7 @@ def random_prediction(rng, plane, class_map=None, maximum=255, adapts=None):
 
 def random_plan(rng, plane, class_map=None, maximum=255):
     """The same for a whole plan."""
-    contexts = tuple(tuple(rng.permutation(mixing.TERMS)[: rng.integers(1, 5)]) for _ in range(rng.integers(1, 6)))
+    contexts = tuple(tuple(rng.permutation(kernel.TERMS)[: rng.integers(1, 5)]) for _ in range(rng.integers(1, 6)))
     return PlanePlan(
         random_prediction(rng, plane, class_map, maximum),
         np.sort(rng.choice(bank.ENERGIES, mixing.LEVELS - 1, replace=False)),
@@ -377,12 +382,12 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets):
     blocks = plan.blocks(contexts)
     start = random_state(rng, contexts, int(blocks[-1]))
 
-    used = np.where(plan.contexts < 0, mixing.NO_TERM, plan.contexts)
+    used = np.where(plan.contexts < 0, kernel.NO_TERM, plan.contexts)
 
     def run(encode, around, state, coder, buffer):
         lanes = state.mixers.shape[1]
-        room = mixing.room_for(*shape, contexts, lanes, adapts=prediction.adapts, recalls=plan.recalls)
-        return mixing.code_plane(
+        room = kernel.room_for(*shape, contexts, lanes, adapts=prediction.adapts, recalls=plan.recalls)
+        return kernel.code_plane(
             encode, *around.planes, *around.marks, len(prediction.references), class_map, grid >> 3, grid & 7,
             prediction.thresholds, prediction.weights.astype(np.int32), prediction.offsets, prediction.mark_weights,
             int(prediction.adapts), int(plan.recalls), maximum, prediction.shift, plan.level_of(), plan.low_bits,
@@ -1084,7 +1089,7 @@ def test_rows_of_mixers_are_filled_up_with_zeros(contexts):
     """What fills rows up to whole vectors is zero at first, in sections, and after learning."""
     rng = np.random.default_rng(contexts)
     plan = random_plan(rng, 0)
-    table = context_table(tuple((int(term),) for term in rng.integers(0, mixing.TERMS, contexts)))
+    table = context_table(tuple((int(term),) for term in rng.integers(0, kernel.TERMS, contexts)))
     plan = replace(plan, contexts=table, block_bits=np.full(contexts, 4))
     start = random_state(rng, contexts, int(plan.blocks(contexts)[-1]))
     *_, start.mixers = unpack_mixers(pack_mixers(contexts, 1, start.mixers))
@@ -1170,7 +1175,7 @@ def test_tables_out_of_range():
     plan = random_plan(np.random.default_rng(0), 2, bank.TEXTURE)
     tables = {
         "low_bits": [-1, 17],
-        "contexts": [-2, mixing.TERMS],
+        "contexts": [-2, kernel.TERMS],
         "block_bits": [BLOCK_BITS.start - 1, BLOCK_BITS.stop],
     }
     tables_of_prediction = {

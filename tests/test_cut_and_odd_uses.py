@@ -16,7 +16,7 @@ import sofc
 import sofc.plugins.pillow
 from sofc.coders import bands
 from sofc.coders.context.plan import Prediction
-from sofc.kernels.adaptive import WIDEST
+from sofc.prediction.online import WIDEST
 
 RANDOM = np.random.default_rng(23)
 NOISE = RANDOM.integers(0, 256, (5, 40, 60)).astype(np.uint8)

@@ -19,27 +19,27 @@ from PIL import Image
 import sofc
 from sofc.codebook import Codebook
 from sofc.coders.bands import decode_band
-from sofc.coders.base import PlaneRange
-from sofc.coders.counters import NEUTRAL_COUNTER
-from sofc.coders.dct import DctCoder
+from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct.coder import RANGE, Trace, Traced, referred, trace
-from sofc.coders.dct.origin import STANDARD_TABLES, Origin, standard_table
 from sofc.coders.dct.plan import CONTEXTS, EFFORTS, GROUPS, ComponentModel, ComponentPlan, ComponentState
-from sofc.coders.dct.recover import recover_planes
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
 from sofc.coders.dct.statistics import Equate, Recollect
 from sofc.coders.dct.training import DctTraining
-from sofc.coders.mixers import pack_mixers
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, of_coefficients
-from sofc.coders.transforms import LATTICE, NONE, reached
 from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group
 from sofc.container.records import CodedBand
+from sofc.entropy import binary, mixing
+from sofc.entropy.binary import EVEN
+from sofc.entropy.mixers import pack_mixers
+from sofc.entropy.trained import NEUTRAL_COUNTER
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.image import ImageHeader, PixelFormat
-from sofc.kernels import binary, dct, mixing, recovery
-from sofc.kernels import coefficients as kernel
-from sofc.kernels.binary import EVEN
-from sofc.kernels.dct import SIDE, SIZE
+from sofc.jpeg import dct, recovery
+from sofc.jpeg.dct import SIDE, SIZE
+from sofc.jpeg.origin import STANDARD_TABLES, Origin, standard_table
+from sofc.jpeg.recover import recover_planes
+from sofc.planes import PlaneRange
+from sofc.transforms.components import LATTICE, NONE, reached
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

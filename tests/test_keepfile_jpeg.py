@@ -19,9 +19,9 @@ from sofc.container.huffman import TYPICAL_TABLES
 from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Original, from_metadata, to_metadata
 from sofc.errors import FormatError, SofcError
 from sofc.imagefiles import load, sources
+from sofc.jpeg import scan, settle
+from sofc.jpeg.headers import DamagedError, Frame
 from sofc.keepfile import jpeg, keep, restore_items
-from sofc.keepfile.heads import DamagedError, Frame
-from sofc.kernels import scan, settle
 
 RANDOM = np.random.default_rng(8)
 ROWS, COLUMNS = 45, 70

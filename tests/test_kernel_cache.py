@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from sofc.kernels import _store, coding, first_use
-from sofc.kernels._jit import Kernel, kernel
+from sofc.coders import ahead as coding
+from sofc.jit import cache, first_use
+from sofc.jit.decorators import Kernel, kernel
 
 SCRIPT = """
 import sys
@@ -28,12 +29,12 @@ pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reas
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels of tests are kept apart: they are not part of what the folder's name is a digest of."""
-    monkeypatch.setattr(_store, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
 
 
 def run(folder: Path, **environment: str) -> list[str]:
     (folder / "cached_kernel.py").write_text(
-        "from sofc.kernels._jit import kernel\n\n\n@kernel\ndef twice(x):\n    return 2 * x\n"
+        "from sofc.jit.decorators import kernel\n\n\n@kernel\ndef twice(x):\n    return 2 * x\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(folder)],
@@ -141,8 +142,8 @@ def test_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
 
 USES = """
 import numpy as np, sofc
-from sofc.kernels import coding
-from sofc.kernels._jit import Kernel
+from sofc.coders import ahead as coding
+from sofc.jit.decorators import Kernel
 
 known = {(kernel.name, kinds) for group in coding.coding_kernels() for kernel, kinds in group}
 prepare, unknown, watched = Kernel.prepare, set(), []

@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.coders.base import PlaneRange
+from sofc.coders.shape import kernel_arithmetic as arithmetic
+from sofc.coders.shape import kernel_bits as bits
+from sofc.coders.shape import kernel_predict as predict
+from sofc.coders.shape import kernel_windows as windows
 from sofc.coders.shape.huffman import HuffmanCode, code_lengths
 from sofc.coders.shape.parameters import ContextModel, DetailModel, ShapeSet, shape_model
 from sofc.coders.shape.plane import _cover, _find, _golomb, _place, fold, shape_pairs, single_pairs, tuples_of, unfold
 from sofc.errors import FormatError
-from sofc.kernels import arithmetic, bits, predict, windows
+from sofc.planes import PlaneRange
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

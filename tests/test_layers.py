@@ -18,7 +18,9 @@ PACKAGE = Path(sofc.__file__).parent
 # from each other. ``sofc`` itself only names things.
 LAYERS = [
     {"errors", "limits", "image", "files"},
-    {"kernels", "container", "imagefiles"},
+    {"planes"},
+    {"jit", "container", "imagefiles"},
+    {"entropy", "prediction", "transforms", "jpeg"},
     {"codebook"},
     {"coders"},
     {"stream"},
@@ -28,7 +30,7 @@ LAYERS = [
     {"cli", "plugins"},
     {"__main__"},
 ]
-APART = [{"kernels", "container", "imagefiles"}, {"cli", "plugins"}]
+APART = [{"jit", "container", "imagefiles"}, {"cli", "plugins"}]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = ("numpy", "numba", "imageio", "PIL", "tifffile", "tqdm")
 
@@ -81,9 +83,9 @@ def test_layers_without_numpy(layer: str) -> None:
 
 def test_only_io_opens_image_files() -> None:
     """The incremental objects and everything below them do no I/O."""
-    for layer in ("stream", "coders", "container", "kernels"):
+    for layer in ("stream", "coders", "container", "jit", "entropy", "prediction", "transforms", "jpeg"):
         for path in (PACKAGE / layer).rglob("*.py"):
-            if path == PACKAGE / "kernels" / "_store.py":
+            if path == PACKAGE / "jit" / "cache.py":
                 continue  # keeps compiled kernels
             calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
             assert not any(ast.unparse(call.func).split(".")[-1] == "open" for call in calls), path
@@ -152,4 +154,4 @@ def test_version() -> None:
 def test_only_one_module_imports_numba() -> None:
     """Coding with kernels compiled before must not pay for the import."""
     users = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if any("numba" in m for m in imports(path))]
-    assert users == [Path("kernels/_compile.py")]
+    assert users == [Path("jit/compiler.py")]

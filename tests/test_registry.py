@@ -10,9 +10,9 @@ import pytest
 
 from sofc.codebook import Codebook
 from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
-from sofc.coders.mixers import MAX_CONTEXTS, neutral_mixers, pack_mixers
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, choose_models, coder_for
 from sofc.container.records import Model, Section
+from sofc.entropy.mixers import MAX_CONTEXTS, neutral_mixers, pack_mixers
 from sofc.errors import CodebookError, FormatError, LimitError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sofc.codebook import Codebook
-from sofc.coders.base import PlaneRange
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
 from sofc.coders.shape.counts import MAX_COUNT, build_counts, mined_planes, parse_counts
 from sofc.coders.shape.huffman import HuffmanCode, code_lengths
+from sofc.coders.shape.kernel_predict import NONE
 from sofc.coders.shape.measure import combine, measure
 from sofc.coders.shape.mining import EXCERPT, STRIP_ROWS, excerpt
 from sofc.coders.shape.neutral import SPLITS, VARIANTS, neutral_parameters
@@ -27,10 +27,10 @@ from sofc.coders.shape.parameters import PlaneParameters, ShapeSet, shape_model
 from sofc.coders.shape.plane import decode_plane, encode_plane
 from sofc.coders.shape.section import build_section, parse_section
 from sofc.coders.shape.training import ShapeTraining
-from sofc.coders.transforms import PAPERS
 from sofc.container.records import Model, Section
 from sofc.errors import FormatError
-from sofc.kernels.predict import NONE
+from sofc.planes import PlaneRange
+from sofc.transforms.components import PAPERS
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import make_tables
 import pytest
 
-from sofc.kernels import adaptive, mixing
+from sofc.entropy import mixing
+from sofc.prediction import online as adaptive
 
 
 def table(name: str) -> list[int]:

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sofc.coders.base import PlaneRange
-from sofc.coders.sparse import decode_sparse, encode_sparse
 from sofc.coders.static import StaticCoder
+from sofc.coders.static import kernel as static
 from sofc.coders.static.coder import padded, repeat_edges, trace_image
 from sofc.coders.static.plan import Levels, Prediction, marks, taps
 from sofc.coders.static.section import pack_plan, unpack_plan
 from sofc.coders.static.statistics import accumulation_room
 from sofc.coders.static.training import StaticTraining, choose_distributions, choose_levels
+from sofc.entropy.sparse import decode_sparse, encode_sparse
 from sofc.errors import FormatError
-from sofc.kernels import static
+from sofc.planes import PlaneRange
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

@@ -14,11 +14,11 @@ import pytest
 
 import sofc
 from sofc.codebook import Codebook
-from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
 from sofc.errors import FormatError, UsageError
 from sofc.imagefiles import ImageSource, save
+from sofc.planes import Plane, PlaneRange
 from sofc.training import ModelReport, driver, train
 from sofc.training.held_out import split
 from sofc.training.shards import cut, in_order

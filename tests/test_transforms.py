@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.coders.transforms import CORRECTION_BASE, LATTICE, NONE, TRANSFORMS
-from sofc.kernels import lattice
+from sofc.transforms import jfif as lattice
+from sofc.transforms.components import CORRECTION_BASE, LATTICE, NONE, TRANSFORMS
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

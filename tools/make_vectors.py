@@ -25,14 +25,15 @@ from sofc.codebook import Codebook
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.plan import PlanePlan
 from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
-from sofc.coders.dct.origin import Origin, standard_table
-from sofc.coders.transforms import CHAIN, LATTICE, reached
 from sofc.container import schema
 from sofc.container.chunks import frame_chunk
 from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
+from sofc.jpeg import recovery
+from sofc.jpeg.origin import Origin, standard_table
 from sofc.keepfile import keep
-from sofc.kernels import bank, recovery
+from sofc.prediction import bank
+from sofc.transforms.components import CHAIN, LATTICE, reached
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent

@@ -46,10 +46,10 @@ import sofc
 from sofc.codebook import Codebook
 from sofc.coders.bands import encode_band
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
+from sofc.coders.shape import kernel_predict as predict
 from sofc.errors import CodebookError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.imagefiles.idx import open_maybe_gzip
-from sofc.kernels import predict
 
 MATRICES: dict[str, int | None] = {"fashion-mnist": None, "mnist": 127}
 """Sets of small labelled images, and the threshold that makes them binary."""

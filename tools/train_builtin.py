@@ -28,7 +28,6 @@ import numpy.typing as npt
 import sofc
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER
-from sofc.coders.base import PlaneRange
 from sofc.coders.bilevel import training as bilevel_training
 from sofc.coders.chain import LINKS, ChainCoder
 from sofc.coders.context import ContextCoder
@@ -37,10 +36,11 @@ from sofc.coders.context.plan import OF_ONE
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.plan import EFFORTS as DCT_EFFORTS
-from sofc.coders.transforms import CHAIN, NONE
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources
+from sofc.planes import PlaneRange
+from sofc.transforms.components import CHAIN, NONE
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent

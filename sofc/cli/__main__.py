@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sofc.cli import analyze, codebook, decode, demo, encode, info, options, test, train, warmup
 from sofc.cli.console import INTERRUPTED, IO_ERROR, Console
 from sofc.errors import SofcError
-from sofc.kernels import first_use
+from sofc.jit import first_use
 
 VERBS = (train, encode, decode, info, test, codebook, analyze, demo, warmup)
 

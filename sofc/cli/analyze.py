@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from sofc.codebook import Codebook
     from sofc.coders.shape import ShapeCoder
     from sofc.coders.shape.measure import PlaneMeasure
-    from sofc.coders.transforms import Transform
     from sofc.image import PixelFormat
     from sofc.imagefiles import ImageSource
     from sofc.training.survey import Kind
+    from sofc.transforms.components import Transform
 
 EXAMPLES = """\
   sofc analyze -D scans.sofcb scans    per component: shapes placed, what they cost, and whether they pay

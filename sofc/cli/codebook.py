@@ -114,7 +114,7 @@ def _summary(codebook: Codebook) -> dict[str, Any]:
 
 def _print(console: Console, codebook: Codebook) -> None:
     from sofc.coders.registry import CODERS
-    from sofc.coders.transforms import TRANSFORMS
+    from sofc.transforms.components import TRANSFORMS
 
     coders = {coder.id: f"coder {name}" for name, coder in CODERS.items()}
     transforms = {number: f"transform {transform.name}" for number, transform in TRANSFORMS.items()}

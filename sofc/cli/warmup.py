@@ -24,7 +24,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
 
 def compile_coding(console: Console) -> None:
     """Compile what encoding and decoding need, unless that was done before; says so on a terminal."""
-    from sofc.kernels import coding
+    from sofc.coders import ahead as coding
 
     if coding.are_compiled():
         return

@@ -11,15 +11,16 @@ import numpy.typing as npt
 
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
-from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.base import Coder
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.coder import Traced, trace
 from sofc.coders.mapping import Mapped, Mapping, mapped, read_table
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, coder_for, of_coefficients
-from sofc.coders.transforms import NONE, Transform
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.image import PixelFormat
+from sofc.planes import Plane, PlaneRange
+from sofc.transforms.components import NONE, Transform
 
 Samples = npt.NDArray[Any]
 """Shape (rows, width) for one component, (rows, width, components) for more."""

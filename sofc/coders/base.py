@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
-Plane = npt.NDArray[np.int32]
-"""Samples of one coded component, shape (rows, width)."""
-
+from sofc.planes import Plane, PlaneRange
 
 MAX_COUNTERS = 1 << 26
 """Adaptive counters of all planes of a model: what a few bytes of a codebook may make a decoder allocate."""
-
-
-class PlaneRange(NamedTuple):
-    """The values that a plane may hold, both ends included."""
-
-    low: int
-    high: int
 
 
 class Coder(ABC):

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.base import Coder
 from sofc.coders.context.coder import ContextCoder, Reading, Writing, code_image
 from sofc.errors import FormatError
+from sofc.planes import Plane, PlaneRange
 
 LINKS = 3
 """Planes of a model for chains."""

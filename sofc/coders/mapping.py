@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Plane
 from sofc.coders.shape import NeutralShapeCoder
-from sofc.coders.transforms import NONE, PAPERS
 from sofc.errors import FormatError
 from sofc.image import PixelFormat
+from sofc.planes import Plane
+from sofc.transforms.components import NONE, PAPERS
 
 MAX_TABLE = 1 << 20
 """Flags of a table of values, all components together."""

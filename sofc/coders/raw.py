@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.base import Coder
 from sofc.errors import FormatError
+from sofc.planes import Plane, PlaneRange
 
 
 def _bits(span: PlaneRange) -> int:

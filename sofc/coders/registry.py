@@ -20,10 +20,10 @@ from sofc.coders.raw import RawCoder
 from sofc.coders.separate import SeparateCoder
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder
 from sofc.coders.static import StaticCoder
-from sofc.coders.transforms import CHAIN, LATTICE, NONE, PAPERS, TRANSFORMS, Transform
 from sofc.container.records import Model
 from sofc.errors import CodebookError, FormatError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
+from sofc.transforms.components import CHAIN, LATTICE, NONE, PAPERS, TRANSFORMS, Transform
 
 RAW_MODEL = 0
 FIRST_CODEBOOK_MODEL = 64

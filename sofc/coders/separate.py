@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.base import Coder
+from sofc.planes import Plane, PlaneRange
 
 
 class SeparateCoder(Coder):

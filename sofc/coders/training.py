@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
-from sofc.coders.base import Plane
 from sofc.container.records import Section
+from sofc.planes import Plane
 
 
 class Task(Protocol):

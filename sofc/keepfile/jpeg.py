@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.dct.kernel import ORDER
 from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Part
 from sofc.errors import FormatError, SofcError
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile.heads import Component, DamagedError, Frame, read_heads
-from sofc.kernels import scan
-from sofc.kernels.coefficients import ORDER
-from sofc.kernels.dct import SIDE, SIZE
-from sofc.kernels.settle import FINE, REST_BITS, settle
+from sofc.jpeg import scan
+from sofc.jpeg.dct import SIDE, SIZE
+from sofc.jpeg.headers import Component, DamagedError, Frame, read_heads
+from sofc.jpeg.settle import FINE, REST_BITS, settle
 
 Image = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]

@@ -17,23 +17,23 @@ import numpy.typing as npt
 
 from sofc.codebook import Codebook
 from sofc.coders.bands import to_planes
-from sofc.coders.base import Plane
 from sofc.coders.dct.training import DctTraining
 from sofc.coders.mapping import by_value
 from sofc.coders.registry import CODER_IDS
 from sofc.coders.training import CoderTraining, Pass, Task
-from sofc.coders.transforms import TRANSFORMS
 from sofc.container.records import Model, Section
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.io import header_for
+from sofc.planes import Plane
 from sofc.training.general import companions
 from sofc.training.held_out import coded_size, split
 from sofc.training.recipes import Recipe, check_coder, keeps_patches, knows_lattice, recipes, start_training
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.shards import cut, in_order
 from sofc.training.survey import Facts, Kind, survey
+from sofc.transforms.components import TRANSFORMS
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how many of its shards are done, and how many there are."""

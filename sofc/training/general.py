@@ -8,10 +8,10 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.context import ContextCoder
 from sofc.coders.dct import DctCoder
-from sofc.coders.transforms import CHAIN, TRANSFORMS
 from sofc.container.records import Model, Section
 from sofc.image import PixelFormat
 from sofc.training.survey import Kind
+from sofc.transforms.components import CHAIN, TRANSFORMS
 
 EFFORTS = range(5, 10)
 """From the default on there is time to try several models."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sofc.coders.base import PlaneRange
 from sofc.coders.training import CoderTraining
-from sofc.coders.transforms import GREEN_FIRST, LATTICE, NONE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
 from sofc.errors import UsageError
+from sofc.planes import PlaneRange
 from sofc.training.survey import Kind
+from sofc.transforms.components import GREEN_FIRST, LATTICE, NONE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
 
 TRAINABLE = ("shape", "context", "static", "bilevel", "dct")
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from sofc.coders.bands import sample_bytes, to_planes
 from sofc.coders.mapping import by_value
-from sofc.coders.transforms import LATTICE
 from sofc.collection import sample_size
 from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, load
 from sofc.io import header_for
+from sofc.transforms.components import LATTICE
 
 
 @dataclass(frozen=True, order=True)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import MAX_COUNTERS, Coder, Plane, PlaneRange
+from sofc.coders.base import MAX_COUNTERS, Coder
+from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.bilevel.plan import NO_NETWORK, Network, PlanePlan, PlaneState
 from sofc.coders.bilevel.section import TRAINED, unpack_mixers, unpack_network, unpack_plan
+from sofc.entropy import binary
+from sofc.entropy.binary import Bytes, Integers
 from sofc.errors import FormatError, LimitError
-from sofc.kernels import bilevel, binary
-from sofc.kernels.binary import Bytes, Integers
+from sofc.planes import Plane, PlaneRange
 
 INVERTED_CHANCE = 4096
 """Chance in 1/65536 that a plane is coded with ones and zeros exchanged: the first decision of its stream."""

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.counters import NEUTRAL_COUNTER
-from sofc.kernels import bilevel, mixing
-from sofc.kernels.binary import Integers
+from sofc.coders.bilevel import kernel as bilevel
+from sofc.entropy import mixing
+from sofc.entropy.binary import Integers
+from sofc.entropy.trained import NEUTRAL_COUNTER
 
 NEIGHBOURS = sorted(
     (

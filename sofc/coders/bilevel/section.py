@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.bilevel.plan import (
     FINAL_NEUTRAL,
     NEIGHBOURS,
@@ -22,11 +23,11 @@ from sofc.coders.bilevel.plan import (
     neutral_mixers,
     squash,
 )
-from sofc.coders.counters import TrainedCounters
-from sofc.coders.tables import code_tables, decode_tables
+from sofc.entropy import mixing
+from sofc.entropy.binary import Integers
+from sofc.entropy.tables import code_tables, decode_tables
+from sofc.entropy.trained import TrainedCounters
 from sofc.errors import FormatError
-from sofc.kernels import bilevel, mixing
-from sofc.kernels.binary import Integers
 
 PLAN, COUNTERS, MIXERS, NETWORK = 0, 1, 2, 3
 HEAD = 3

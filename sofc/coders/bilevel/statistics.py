@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Plane
+from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.bilevel.coder import PlaneModel, encode_plane, mostly_ink
 from sofc.coders.bilevel.plan import Network, PlanePlan, PlaneState
 from sofc.coders.bilevel.section import TRAINED, network_of
-from sofc.coders.counters import Symbols
-from sofc.coders.history import FOLDS, History, Starts
-from sofc.kernels import bilevel
+from sofc.entropy.priors import FOLDS, History, Starts
+from sofc.entropy.trained import Symbols
+from sofc.planes import Plane
 
 PIECE_SAMPLES = 1 << 18
 """Training goes through large images in pieces of about so many samples."""

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sofc.coders.base import MAX_COUNTERS, PlaneRange
+from sofc.coders.base import MAX_COUNTERS
+from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.bilevel.plan import EFFORTS, LARGE, SMALL, Network, PlanePlan, PlaneState
 from sofc.coders.bilevel.section import (
     COUNTERS,
@@ -20,12 +21,12 @@ from sofc.coders.bilevel.section import (
     pack_plan,
 )
 from sofc.coders.bilevel.statistics import PART, Fit, Practice, Recollect, Scale
-from sofc.coders.counters import AGES, Symbols
-from sofc.coders.history import FOLDS, Starts, least_gain
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
+from sofc.entropy.priors import FOLDS, Starts, least_gain
+from sofc.entropy.trained import AGES, Symbols
 from sofc.errors import UsageError
-from sofc.kernels import bilevel
+from sofc.planes import PlaneRange
 
 CODER = 4
 FIT_SAMPLES = 1 << 24

@@ -9,13 +9,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import MAX_COUNTERS, Coder, Plane, PlaneRange
+from sofc.coders.base import MAX_COUNTERS, Coder
+from sofc.coders.context import kernel
 from sofc.coders.context.plan import PlanePlan, PlaneState
 from sofc.coders.context.section import unpack_plan
-from sofc.coders.mixers import TRAINED, unpack_mixers
-from sofc.coders.sparse import decode_sparse, encode_sparse
+from sofc.entropy import binary, mixing
+from sofc.entropy.mixers import TRAINED, unpack_mixers
+from sofc.entropy.sparse import decode_sparse, encode_sparse
 from sofc.errors import FormatError, LimitError
-from sofc.kernels import bank, binary, mixing
+from sofc.planes import Plane, PlaneRange
+from sofc.prediction import bank
 
 Marks = npt.NDArray[np.uint8]
 
@@ -37,7 +40,7 @@ class PlaneModel:
     def contexts(self) -> npt.NDArray[np.int64]:
         """The contexts that this effort uses, the first of the plan's, as the kernel takes them."""
         used = self.plan.contexts[: self.start.contexts]
-        return np.where(used < 0, mixing.NO_TERM, used)
+        return np.where(used < 0, kernel.NO_TERM, used)
 
     @cached_property
     def blocks(self) -> npt.NDArray[np.int64]:
@@ -212,8 +215,8 @@ def code_image(
     around = surroundings(prediction.references, planes, marks, maximum)
     rows, width = planes[-1].shape
     contexts, lanes, adapts = len(model.contexts), state.mixers.shape[1], prediction.adapts_to(width)
-    room = mixing.room_for(rows, width, contexts, lanes, adapts=adapts, recalls=plan.recalls)
-    status: int = mixing.code_plane(
+    room = kernel.room_for(rows, width, contexts, lanes, adapts=adapts, recalls=plan.recalls)
+    status: int = kernel.code_plane(
         stream.encodes,
         *around.planes,
         *around.marks,

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.counters import NEUTRAL_COUNTER
-from sofc.coders.mixers import identity_map, neutral_mixers
-from sofc.kernels import bank, mixing
-from sofc.kernels.adaptive import WIDEST
-from sofc.kernels.binary import EVEN, Integers
+from sofc.coders.context import kernel
+from sofc.entropy import mixing
+from sofc.entropy.binary import EVEN, Integers
+from sofc.entropy.mixers import identity_map, neutral_mixers
+from sofc.entropy.trained import NEUTRAL_COUNTER
+from sofc.prediction import bank
+from sofc.prediction.online import WIDEST
 
 WITH_REFERENCES = (
     (
@@ -115,7 +117,7 @@ def context_table(contexts: tuple[tuple[int, ...], ...]) -> Integers:
 
 @dataclass(eq=False)
 class PlaneState:
-    """What coding a plane in so many contexts learns; the arrays of ``mixing.code_plane``."""
+    """What coding a plane in so many contexts learns; the arrays of ``kernel.code_plane``."""
 
     contexts: int
     counters: npt.NDArray[np.uint32]
@@ -136,4 +138,4 @@ class PlaneState:
         )
 
 
-_DIRECT = mixing.DIRECT_PLACES + mixing.GAMMA_PLACES + mixing.RECALL_PLACES
+_DIRECT = kernel.DIRECT_PLACES + kernel.GAMMA_PLACES + kernel.RECALL_PLACES

@@ -8,12 +8,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders import energy
+from sofc.coders.context import kernel
 from sofc.coders.context.plan import PlanePlan, Prediction
-from sofc.coders.mixers import MAX_CONTEXTS
-from sofc.coders.tables import code_tables, decode_tables
+from sofc.entropy import mixing
+from sofc.entropy.mixers import MAX_CONTEXTS
+from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.kernels import bank, mixing
+from sofc.prediction import bank
+from sofc.prediction import expected_error as energy
 
 PLAN, COUNTERS, MIXERS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
@@ -77,7 +79,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     if (
         not (np.diff(levels, axis=0) > 0).all()
         or not ((low_bits >= 0) & (low_bits <= 16)).all()
-        or not ((terms >= -1) & (terms < mixing.TERMS)).all()
+        or not ((terms >= -1) & (terms < kernel.TERMS)).all()
         or not ((block_bits >= BLOCK_BITS.start) & (block_bits < BLOCK_BITS.stop)).all()
         or int(np.abs(marks).max()) > energy.WEIGHT_LIMIT
         or int(np.abs(offsets).max()) > energy.OFFSET_LIMIT

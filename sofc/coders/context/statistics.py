@@ -9,15 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.context.coder import PlaneModel, Surroundings, find_grid, learn_plane, surroundings
 from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction
-from sofc.coders.counters import Symbols
-from sofc.coders.energy import MarkSums
-from sofc.coders.history import FOLDS, History, Starts
-from sofc.coders.mixers import TRAINED, neutral_mixers
-from sofc.kernels import bank, mixing
-from sofc.kernels.adaptive import stripes_of
+from sofc.entropy import mixing
+from sofc.entropy.mixers import TRAINED, neutral_mixers
+from sofc.entropy.priors import FOLDS, History, Starts
+from sofc.entropy.trained import Symbols
+from sofc.planes import Plane, PlaneRange
+from sofc.prediction import bank
+from sofc.prediction.expected_error import MarkSums
+from sofc.prediction.online import stripes_of
 
 Integers = npt.NDArray[np.int64]
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import PlaneRange
 from sofc.coders.context.plan import (
     EFFORTS,
     WITH_REFERENCES,
@@ -42,13 +41,15 @@ from sofc.coders.context.statistics import (
     Scale,
     Survey,
 )
-from sofc.coders.counters import Symbols
-from sofc.coders.energy import MarkSums, added, fit_energy, map_cost
-from sofc.coders.history import Starts, least_gain
-from sofc.coders.mixers import TRAINED, pack_mixers
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
-from sofc.kernels import bank, mixing
+from sofc.entropy import mixing
+from sofc.entropy.mixers import TRAINED, pack_mixers
+from sofc.entropy.priors import Starts, least_gain
+from sofc.entropy.trained import Symbols
+from sofc.planes import PlaneRange
+from sofc.prediction import bank
+from sofc.prediction.expected_error import MarkSums, added, fit_energy, map_cost
 
 CODER = 2
 PRACTICE_SAMPLES = 1 << 23

@@ -8,18 +8,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.coders.base import MAX_COUNTERS, Coder, Plane, PlaneRange
+from sofc.coders.base import MAX_COUNTERS, Coder
 from sofc.coders.context.coder import Reading, Writing
-from sofc.coders.counters import NEUTRAL_COUNTER
-from sofc.coders.dct.origin import STANDARD_TABLES, Origin, number_of, standard_table
+from sofc.coders.dct import kernel
 from sofc.coders.dct.plan import CONTEXTS, GROUPS, ComponentModel, ComponentState
-from sofc.coders.dct.recover import recover_planes
 from sofc.coders.dct.section import model_of, unpack_plan
-from sofc.coders.sparse import decode_sparse, encode_sparse
+from sofc.entropy import binary, mixing
+from sofc.entropy.sparse import decode_sparse, encode_sparse
+from sofc.entropy.trained import NEUTRAL_COUNTER
 from sofc.errors import FormatError, LimitError
-from sofc.kernels import binary, mixing
-from sofc.kernels import coefficients as kernel
-from sofc.kernels.dct import LARGEST, SIDE, SIZE, Coefficients
+from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients
+from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
+from sofc.jpeg.recover import recover_planes
+from sofc.planes import Plane, PlaneRange
 
 HEAD = 3
 THICKEST, SPARE = 4, 1 << 16

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.counters import NEUTRAL_COUNTER
-from sofc.coders.mixers import identity_map, neutral_mixers
-from sofc.kernels import coefficients as kernel
-from sofc.kernels import mixing
-from sofc.kernels.binary import EVEN, Integers
-from sofc.kernels.dct import SIZE
+from sofc.coders.dct import kernel
+from sofc.entropy import mixing
+from sofc.entropy.binary import EVEN, Integers
+from sofc.entropy.mixers import identity_map, neutral_mixers
+from sofc.entropy.trained import NEUTRAL_COUNTER
+from sofc.jpeg.dct import SIZE
 
 CONTEXTS: Integers = np.array(
     [

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from sofc.coders.dct import kernel
 from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan, ComponentState
-from sofc.coders.mixers import TRAINED, unpack_mixers
-from sofc.coders.tables import code_tables, decode_tables
+from sofc.entropy import mixing
+from sofc.entropy.binary import Integers
+from sofc.entropy.mixers import TRAINED, unpack_mixers
+from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.kernels import coefficients as kernel
-from sofc.kernels import mixing
-from sofc.kernels.binary import Integers
-from sofc.kernels.dct import SIZE
+from sofc.jpeg.dct import SIZE
 
 PLAN, COUNTERS, MIXERS = 0, 1, 2
 BLOCK_BITS = range(4, 19)

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Plane
 from sofc.coders.context.coder import Writing
-from sofc.coders.counters import Symbols
+from sofc.coders.dct import kernel
 from sofc.coders.dct.coder import all_references, code_component
-from sofc.coders.dct.origin import Origin
 from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan, ComponentState
-from sofc.coders.dct.recover import recover_planes
 from sofc.coders.dct.section import places
-from sofc.coders.history import FOLDS, History, Starts
-from sofc.coders.mixers import TRAINED, neutral_mixers
-from sofc.kernels import binary, mixing
-from sofc.kernels import coefficients as kernel
-from sofc.kernels.dct import SIZE, Coefficients
+from sofc.entropy import binary, mixing
+from sofc.entropy.mixers import TRAINED, neutral_mixers
+from sofc.entropy.priors import FOLDS, History, Starts
+from sofc.entropy.trained import Symbols
+from sofc.jpeg.dct import SIZE, Coefficients
+from sofc.jpeg.origin import Origin
+from sofc.jpeg.recover import recover_planes
+from sofc.planes import Plane
 
 Equations = npt.NDArray[np.int64]
 TRACED_SHARE = 0.5

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import PlaneRange
+from sofc.coders.dct import kernel
 from sofc.coders.dct.coder import DctCoder
 from sofc.coders.dct.plan import CONTEXTS, EFFORTS, ComponentPlan
 from sofc.coders.dct.section import COUNTERS, MIXERS, PLAN, pack_plan, places
 from sofc.coders.dct.statistics import Equate, Practice, Recollect
-from sofc.coders.history import Starts, least_gain
-from sofc.coders.mixers import TRAINED, pack_mixers
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
-from sofc.kernels import coefficients as kernel
-from sofc.kernels.binary import Integers
+from sofc.entropy.binary import Integers
+from sofc.entropy.mixers import TRAINED, pack_mixers
+from sofc.entropy.priors import Starts, least_gain
+from sofc.planes import PlaneRange
 
 CODER = DctCoder.id
 SAMPLES = 1 << 23

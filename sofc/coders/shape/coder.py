@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.base import Coder
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.plane import EncodedPlane, decode_plane, encode_plane
 from sofc.coders.shape.section import parse_section
 from sofc.errors import FormatError
+from sofc.planes import Plane, PlaneRange
 
 
 class ShapeCoder(Coder):

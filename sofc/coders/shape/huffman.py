@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.shape.kernel_bits import MAX_CODE_BITS
 from sofc.errors import FormatError
-from sofc.kernels.bits import MAX_CODE_BITS
 
 Lengths = npt.NDArray[np.int64]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.coders.shape.plane import EncodedPlane
+from sofc.planes import Plane, PlaneRange
 
 
 @dataclass(frozen=True)

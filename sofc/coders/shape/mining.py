@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Plane, PlaneRange
+from sofc.coders.shape import kernel_windows as windows
 from sofc.coders.shape.huffman import code_lengths
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table, shape_model
 from sofc.coders.shape.plane import Pairs, is_page, search_limits, shape_pairs, single_pairs, window_masks
 from sofc.coders.shape.section import MAX_WORTH
 from sofc.coders.shape.survey import Prediction, fold_all, stacked
-from sofc.kernels import windows
+from sofc.planes import Plane, PlaneRange
 
 Integers = npt.NDArray[np.int64]
 

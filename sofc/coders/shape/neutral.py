@@ -7,12 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from sofc.coders.base import Coder, Plane, PlaneRange
+from sofc.coders.base import Coder
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE
 from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeSet, shape_model
 from sofc.coders.shape.plane import decode_plane, encode_plane, fold
 from sofc.coders.shape.section import round_frequencies
 from sofc.errors import FormatError
-from sofc.kernels.predict import GAP, MED, NONE
+from sofc.planes import Plane, PlaneRange
 
 SPLITS = 11
 """Neutral parameters have a split of 1 to SPLITS bits."""

@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import PlaneRange
 from sofc.coders.shape.huffman import HuffmanCode, Lengths
-from sofc.kernels.arithmetic import OWN_NEIGHBOURS, REFERENCE_NEIGHBOURS, build_trees
-from sofc.kernels.predict import NONE
-from sofc.kernels.windows import EMPTY, hash_shapes, insert_keys
+from sofc.coders.shape.kernel_arithmetic import OWN_NEIGHBOURS, REFERENCE_NEIGHBOURS, build_trees
+from sofc.coders.shape.kernel_predict import NONE
+from sofc.coders.shape.kernel_windows import EMPTY, hash_shapes, insert_keys
+from sofc.planes import PlaneRange
 
 MAX_DETAIL_BITS = 12
 MAX_SHIFT = 8

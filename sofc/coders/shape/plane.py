@@ -19,10 +19,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Plane, PlaneRange
+from sofc.coders.shape import kernel_arithmetic as arithmetic
+from sofc.coders.shape import kernel_bits as bits
+from sofc.coders.shape import kernel_predict as predict
+from sofc.coders.shape import kernel_windows as windows
 from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeModel, largest_folded
 from sofc.errors import FormatError
-from sofc.kernels import arithmetic, bits, predict, windows
+from sofc.planes import Plane, PlaneRange
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]

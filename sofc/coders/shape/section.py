@@ -23,6 +23,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape.huffman import HuffmanCode
+from sofc.coders.shape.kernel_arithmetic import (
+    MAX_TOTAL,
+    OWN_NEIGHBOURS,
+    REFERENCE_NEIGHBOURS,
+    decode_numbers,
+    encode_numbers,
+)
+from sofc.coders.shape.kernel_predict import MED, NONE
+from sofc.coders.shape.kernel_windows import MAX_SIDE
 from sofc.coders.shape.parameters import (
     MAX_DETAIL_BITS,
     MAX_REFERENCES,
@@ -34,15 +43,6 @@ from sofc.coders.shape.parameters import (
     shape_model,
 )
 from sofc.errors import FormatError
-from sofc.kernels.arithmetic import (
-    MAX_TOTAL,
-    OWN_NEIGHBOURS,
-    REFERENCE_NEIGHBOURS,
-    decode_numbers,
-    encode_numbers,
-)
-from sofc.kernels.predict import MED, NONE
-from sofc.kernels.windows import MAX_SIDE
 
 Integers = npt.NDArray[np.int64]
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Plane, PlaneRange
+from sofc.coders.shape import kernel_arithmetic as arithmetic
 from sofc.coders.shape.huffman import HuffmanCode, code_lengths
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE
 from sofc.coders.shape.parameters import MAX_DETAIL_BITS, ContextModel, DetailModel
 from sofc.coders.shape.plane import fold, location_bits, loudness_of, reference_context, tuples_of
 from sofc.coders.shape.section import round_frequencies
-from sofc.kernels import arithmetic
-from sofc.kernels.predict import GAP, MED, NONE
+from sofc.planes import Plane, PlaneRange
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

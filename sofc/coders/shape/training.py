@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import PlaneRange
 from sofc.coders.shape import mining, survey
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.coders.shape.counts import COUNTS, PARAMETERS, build_counts
+from sofc.coders.shape.kernel_predict import NONE
 from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.section import MAX_WORTH, build_section
 from sofc.coders.training import CoderTraining, Pass, Task
 from sofc.container.records import Section
-from sofc.kernels.predict import NONE
+from sofc.planes import PlaneRange
 
 Passes = Generator[Task, Iterator[Any], None]
 

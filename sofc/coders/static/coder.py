@@ -15,12 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Coder, Plane, PlaneRange
-from sofc.coders.sparse import decode_sparse, encode_sparse
+from sofc.coders.base import Coder
+from sofc.coders.static import kernel as static
 from sofc.coders.static.plan import Integers, PlanePlan, Prediction
 from sofc.coders.static.section import unpack_plan
+from sofc.entropy.sparse import decode_sparse, encode_sparse
 from sofc.errors import FormatError
-from sofc.kernels import static
+from sofc.planes import Plane, PlaneRange
 
 Padded = npt.NDArray[np.int32]
 Marks = npt.NDArray[np.uint8]

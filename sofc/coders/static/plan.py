@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.kernels import static
+from sofc.coders.static import kernel as static
 
 Integers = npt.NDArray[np.int64]
 

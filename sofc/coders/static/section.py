@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.static import kernel as static
 from sofc.coders.static.plan import MAX_REACH, SYMBOLS, Levels, PlanePlan, Prediction, marks, taps
-from sofc.coders.tables import TableReader, code_tables
+from sofc.entropy.tables import TableReader, code_tables
 from sofc.errors import FormatError
-from sofc.kernels import static
 
 PLAN = 0
 MAX_LEVELS = 32

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Plane, PlaneRange
 from sofc.coders.context.statistics import detect_grid, shifted
-from sofc.coders.energy import MarkSums
+from sofc.coders.static import kernel as static
 from sofc.coders.static.coder import Padded, Traced, padded, repeat_edges, trace_image
 from sofc.coders.static.plan import Prediction, levels_of, taps
-from sofc.kernels import static
+from sofc.planes import Plane, PlaneRange
+from sofc.prediction.expected_error import MarkSums
 
 Integers = npt.NDArray[np.int64]
 

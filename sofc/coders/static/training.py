@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import PlaneRange
-from sofc.coders.energy import MarkSums, added, fit_energy, map_cost
+from sofc.coders.static import kernel as static
 from sofc.coders.static.plan import MAX_REACH, SYMBOLS, Levels, PlanePlan, Prediction
 from sofc.coders.static.section import OFFSET_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
 from sofc.coders.static.statistics import (
@@ -26,7 +25,8 @@ from sofc.coders.static.statistics import (
 )
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
-from sofc.kernels import static
+from sofc.planes import PlaneRange
+from sofc.prediction.expected_error import MarkSums, added, fit_energy, map_cost
 
 CODER = 3
 EFFORT = 1

@@ -1,0 +1,98 @@
+"""Kernels through numba to machine code: the only module that imports it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+from numba.extending import models, register_model, typeof_impl
+
+from sofc.jit.decorators import Kernel
+from sofc.jit.native import BOOLEAN, INTEGER, NOTHING, REAL, Code, Kinds, layout
+
+TYPES = {BOOLEAN: numba.types.boolean, INTEGER: numba.types.int64, REAL: numba.types.float64}
+RESULTS = {numba.types.int64: INTEGER, numba.types.float64: REAL, numba.types.none: NOTHING}
+
+LLVM_TYPES = {ctypes.c_int8: "i8", ctypes.c_int64: "i64", ctypes.c_double: "double", ctypes.c_void_p: "ptr"}
+"""What LLVM calls the words of arguments."""
+LEVEL = 1
+"""Of LLVM's optimisation: kernels run as fast as at level 3 and take a tenth less time to compile."""
+PROVIDED = {"memcpy", "memmove", "memset", "memset_pattern16", "exp", "log2", "printf", "puts"}
+"""What machine code may call: functions of the C library. Those of numba are not there when it is run."""
+
+
+class _Callee(numba.types.Dispatcher):  # type: ignore[misc]
+    """A kernel that another one calls: compiled for the types of its arguments, not once more for every constant."""
+
+    def get_call_type(self, context: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        """The signature for arguments of these types."""
+        return super().get_call_type(context, tuple(map(numba.types.unliteral, args)), kws)
+
+
+register_model(_Callee)(models.OpaqueModel)
+
+
+@typeof_impl.register(Kernel)  # type: ignore[untyped-decorator]
+def _kernel_in_kernel(kernel: Kernel, _context: Any) -> Any:
+    return _Callee(kernel.dispatcher)
+
+
+def dispatcher_of(kernel: Kernel) -> Any:
+    """The function for numba: without wrappers for Python and, as callers allocate, without memory of its own."""
+    options = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(nogil=True, forceinline=kernel.inline, **options)(kernel.function)
+
+
+def compile_kernel(kernel: Kernel, kinds: Kinds) -> Code:
+    """The machine code of a kernel for arguments of these kinds. Raises RuntimeError where it could not run."""
+    signature = _signature(kinds)
+    with _optimised_lightly():
+        kernel.dispatcher.compile(signature)
+    compiled = kernel.dispatcher.overloads[signature]
+    name = compiled.fndesc.llvm_func_name
+    module = llvm.parse_assembly(compiled.library.get_llvm_str())
+    missing = {f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")} - PROVIDED
+    if missing:
+        raise RuntimeError(f"kernel {kernel.name} calls {', '.join(sorted(missing))}, which only numba provides")
+    words = [
+        "ptr" if argument.type.is_pointer else str(argument.type) for argument in module.get_function(name).arguments
+    ]
+    if words != ["ptr", "ptr", *(LLVM_TYPES[word] for word in layout(kinds))]:
+        raise RuntimeError(
+            f"numba {numba.__version__} lays out arguments otherwise than sofc knows: please report this, and "
+            "set NUMBA_DISABLE_JIT=1 until it is mended"
+        )
+    content = compiled.library.serialize_using_object_code()[2][0]
+    return Code(name, RESULTS[numba.types.unliteral(compiled.signature.return_type)], content)
+
+
+@contextmanager
+def _optimised_lightly() -> Iterator[None]:
+    """Compile at LEVEL; what others compile in this process stays as they want it."""
+    with global_compiler_lock:
+        cpu_target.target_context.codegen()  # it keeps the level that it is set up with
+        before = numba.config.OPT
+        numba.config.OPT = type(before)(LEVEL)
+        try:
+            yield
+        finally:
+            numba.config.OPT = before
+
+
+def _signature(kinds: Kinds) -> tuple[Any, ...]:
+    return tuple(_type(kind) for kind in kinds)
+
+
+def _type(kind: Any) -> Any:
+    if isinstance(kind, str):
+        return TYPES[kind]
+    if isinstance(kind[0], str):
+        return numba.types.Array(numba.from_dtype(np.dtype(kind[0])), kind[1], "C")
+    return numba.types.BaseTuple.from_types(_signature(kind[1]), kind[0])

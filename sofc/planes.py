@@ -1,0 +1,18 @@
+"""What every coding stage works on: planes of one component."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.int32]
+"""Samples of one coded component, shape (rows, width)."""
+
+
+class PlaneRange(NamedTuple):
+    """The values that a plane may hold, both ends included."""
+
+    low: int
+    high: int

@@ -1,0 +1,150 @@
+"""Component transforms: reversible integer maps between the components of an image and the planes coded.
+
+Samples of signed images are shifted to 0 .. 2**bits - 1 before the transform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sofc.planes import Plane, PlaneRange
+from sofc.transforms import jfif as lattice
+
+CORRECTION_BASE = 511
+"""Corrections are three differences of -255 .. 255, written as digits."""
+
+
+def _anything(planes: Sequence[Plane]) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Transform:
+    """``components`` and ``bits`` are None where any number will do. ``ranges(components, bits)`` bounds the planes.
+
+    The last ``corrections`` planes are nearly all zeros. ``suits`` says of transformed planes whether the transform is
+    of use for them: an encoder's hint.
+    """
+
+    id: int
+    name: str
+    components: int | None
+    bits: int | None
+    ranges: Callable[[int, int], list[PlaneRange]]
+    forward: Callable[[Sequence[Plane]], list[Plane]]
+    inverse: Callable[[Sequence[Plane]], list[Plane]]
+    suits: Callable[[Sequence[Plane]], bool] = _anything
+    corrections: int = 0
+
+    def accepts(self, components: int, bits: int) -> bool:
+        """Whether images of this kind can be transformed."""
+        return self.components in (None, components) and self.bits in (None, bits)
+
+
+def _same_ranges(components: int, bits: int) -> list[PlaneRange]:
+    return [PlaneRange(0, (1 << bits) - 1)] * components
+
+
+def _difference_ranges(components: int, bits: int) -> list[PlaneRange]:
+    top = (1 << bits) - 1
+    return [PlaneRange(0, top), PlaneRange(-top, top), PlaneRange(-top, top)]
+
+
+def _lattice_ranges(components: int, bits: int) -> list[PlaneRange]:
+    return [PlaneRange(0, 255)] * 3 + [PlaneRange(0, CORRECTION_BASE**3)]
+
+
+def _papers_forward(planes: Sequence[Plane]) -> list[Plane]:
+    """Y = floor((R + 2G + B) / 4), U = R - G, V = B - G (Xin and Fan, Sci. Rep. 11, 12372, as in JPEG 2000's RCT)."""
+    red, green, blue = planes
+    return [(red + 2 * green + blue) >> 2, red - green, blue - green]
+
+
+def _papers_inverse(planes: Sequence[Plane]) -> list[Plane]:
+    y, u, v = planes
+    green = y - ((u + v) >> 2)
+    return [u + green, green, v + green]
+
+
+def _green_first(planes: Sequence[Plane]) -> list[Plane]:
+    red, green, blue = planes
+    return [green, red, blue]
+
+
+def _subtract_green_forward(planes: Sequence[Plane]) -> list[Plane]:
+    red, green, blue = planes
+    return [green, red - green, blue - green]
+
+
+def _subtract_green_inverse(planes: Sequence[Plane]) -> list[Plane]:
+    green, red, blue = planes
+    return [red + green, green, blue + green]
+
+
+def _ycocg_forward(planes: Sequence[Plane]) -> list[Plane]:
+    """YCoCg-R (Malvar and Sullivan, JVT-I014)."""
+    red, green, blue = planes
+    orange = red - blue
+    middle = blue + (orange >> 1)
+    cyan = green - middle
+    return [middle + (cyan >> 1), orange, cyan]
+
+
+def _ycocg_inverse(planes: Sequence[Plane]) -> list[Plane]:
+    y, orange, cyan = planes
+    middle = y - (cyan >> 1)
+    blue = middle - (orange >> 1)
+    return [blue + orange, cyan + middle, blue]
+
+
+def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
+    """Y, Cb, Cr that convert to the samples, and what is left to correct: 0, or 1 + the three differences as digits."""
+    converted = [np.empty_like(planes[0]) for _ in range(3)]
+    correction = np.zeros_like(planes[0])
+    if lattice.from_rgb(*planes, *converted):
+        for plane, got in zip(planes, reached(converted), strict=True):
+            correction = correction * CORRECTION_BASE + (plane - got + 255)
+        nothing = (CORRECTION_BASE**3 - 1) // 2
+        correction = np.where(correction == nothing, 0, correction + 1).astype(np.int32)
+    return [*converted, correction]
+
+
+def _lattice_inverse(planes: Sequence[Plane]) -> list[Plane]:
+    *converted, correction = planes
+    samples = reached(converted)
+    if correction.any():
+        digits = np.where(correction > 0, correction - 1, (CORRECTION_BASE**3 - 1) // 2)
+        for plane in reversed(samples):
+            plane += (digits % CORRECTION_BASE - 255).astype(np.int32)
+            digits //= CORRECTION_BASE
+    return samples
+
+
+def reached(converted: Sequence[Plane]) -> list[Plane]:
+    """The samples that planes of the colour lattice convert to."""
+    samples = [np.empty_like(converted[0]) for _ in range(3)]
+    lattice.to_rgb(*converted, *samples)
+    return samples
+
+
+def _mostly_reached(planes: Sequence[Plane]) -> bool:
+    """At most one sample in 50 needs a correction."""
+    return 50 * int(np.count_nonzero(planes[3])) <= planes[3].size
+
+
+NONE = Transform(0, "none", None, None, _same_ranges, list, list)
+PAPERS = Transform(1, "papers", 3, None, _difference_ranges, _papers_forward, _papers_inverse)
+GREEN_FIRST = Transform(2, "green-first", 3, None, _same_ranges, _green_first, _green_first)
+SUBTRACT_GREEN = Transform(
+    3, "subtract-green", 3, None, _difference_ranges, _subtract_green_forward, _subtract_green_inverse
+)
+YCOCG = Transform(4, "ycocg", 3, None, _difference_ranges, _ycocg_forward, _ycocg_inverse)
+LATTICE = Transform(5, "lattice", 3, 8, _lattice_ranges, _lattice_forward, _lattice_inverse, _mostly_reached, 1)
+CHAIN = Transform(6, "chain", None, None, _same_ranges, list, list)
+"""No transform; marks a model by which images that follow each other, or components, are predicted from each other."""
+TRANSFORMS = {
+    transform.id: transform for transform in (NONE, PAPERS, GREEN_FIRST, SUBTRACT_GREEN, YCOCG, LATTICE, CHAIN)
+}
