@@ -16,3 +16,8 @@ class PlaneRange(NamedTuple):
 
     low: int
     high: int
+
+    @property
+    def size(self) -> int:
+        """The largest value once the lowest is taken off."""
+        return self.high - self.low

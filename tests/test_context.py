@@ -21,14 +21,14 @@ from sofc.codebook import Codebook
 from sofc.coders.context import kernel
 from sofc.coders.context import kernel_match as recall
 from sofc.coders.context.coder import ContextCoder, PlaneModel, Surroundings, find_grid, learn_plane, surroundings
-from sofc.coders.context.plan import EFFORTS, PlanePlan, PlaneState, Prediction, context_table
+from sofc.coders.context.model import EFFORTS, PlanePlan, PlaneState, Prediction, context_table
 from sofc.coders.context.section import (
     BLOCK_BITS,
     pack_plan,
     quantise_weights,
     unpack_plan,
 )
-from sofc.coders.context.statistics import detect_grid, parts
+from sofc.coders.context.passes import detect_grid, parts
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
 from sofc.container.chunks import unpack_group

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 import sofc
 import sofc.plugins.pillow
 from sofc.coders import bands
-from sofc.coders.context.plan import Prediction
+from sofc.coders.context.model import Prediction
 from sofc.prediction.online import WIDEST
 
 RANDOM = np.random.default_rng(23)

@@ -23,7 +23,7 @@ import PIL.Image
 import sofc
 from sofc.codebook import Codebook
 from sofc.coders.context import ContextCoder
-from sofc.coders.context.plan import PlanePlan
+from sofc.coders.context.model import PlanePlan
 from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
 from sofc.container import schema
 from sofc.container.chunks import frame_chunk
@@ -265,7 +265,7 @@ def adapting(plan: PlanePlan) -> PlanePlan:
 def recalling(plan: PlanePlan) -> PlanePlan:
     """The plan with samples that are recalled, however small an error is expected."""
     energetic = replace(plan.prediction, offsets=np.full_like(plan.prediction.offsets, 1 << 14))
-    return replace(plan, prediction=energetic, recalls=True)
+    return replace(plan, prediction=energetic, matches=True)
 
 
 def on_grid(plan: PlanePlan) -> PlanePlan:

@@ -31,8 +31,8 @@ from sofc.codebook.builtin import FOLDER
 from sofc.coders.bilevel import training as bilevel_training
 from sofc.coders.chain import LINKS, ChainCoder
 from sofc.coders.context import ContextCoder
-from sofc.coders.context.plan import EFFORTS as CONTEXT_EFFORTS
-from sofc.coders.context.plan import OF_ONE
+from sofc.coders.context.model import EFFORTS as CONTEXT_EFFORTS
+from sofc.coders.context.model import OF_ONE
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.plan import EFFORTS as DCT_EFFORTS

@@ -1,8 +1,8 @@
 """All kernels that encoding and decoding call, by what they are called with: to compile them ahead of use.
 
-In a signature a letter and a number stand for an array and its dimensions (B, H, U: unsigned of 8, 16 and 32 bits; I,
-Q: signed of 32 and 64 bits; R: floating point), ``q`` for an integer, ``?`` for a truth value, ``*`` for the room that
-follows.
+Signatures are read from annotations. Where those do not say enough yet, a letter and a number stand for an array and
+its dimensions (B, H, U: unsigned of 8, 16 and 32 bits; I, Q: signed of 32 and 64 bits; R: floating point), ``q`` for
+an integer, ``?`` for a truth value, ``*`` for one of the tuples that follow.
 """
 
 from __future__ import annotations
@@ -17,27 +17,34 @@ from typing import Any
 import numpy as np
 
 from sofc.coders.bilevel import kernel as bilevel
-from sofc.coders.context import kernel
+from sofc.coders.context import kernel as context
 from sofc.coders.dct import kernel as coefficients
 from sofc.coders.shape import kernel_arithmetic as arithmetic
 from sofc.coders.shape import kernel_bits as bits
 from sofc.coders.shape import kernel_predict as predict
 from sofc.coders.shape import kernel_windows as windows
 from sofc.coders.static import kernel as static
-from sofc.entropy import binary, mixing
+from sofc.entropy.binary import Stream, code_bit
+from sofc.entropy.bit_models import code_symbols
+from sofc.entropy.contexts import Contexts
+from sofc.entropy.mixing import LANES, Mixture
+from sofc.entropy.sparse import code_sparse
+from sofc.entropy.tables import code_table
 from sofc.jit.cache import cache_folder
 from sofc.jit.decorators import Kernel
 from sofc.jit.native import Kinds, flatten
+from sofc.jit.types import signatures
 from sofc.jpeg import dct, recovery
 from sofc.prediction import bank
 from sofc.transforms import jfif as lattice
 
 ARRAYS = {"B": "|u1", "H": "<u2", "U": "<u4", "I": "<i4", "Q": "<i8", "R": "<f8"}
 
-Signature = tuple[Callable[..., Any], str, tuple[Any, ...]]
+Entry = Callable[..., Any] | tuple[Callable[..., Any], str, tuple[Any, ...]]
+"""A kernel whose annotations say its signature, or one with its signature, and what stands for the stars in it."""
 
 
-def _static(sums: str) -> Iterator[Signature]:
+def _static(sums: str) -> Iterator[Entry]:
     """The static coder's, by the type of its sums: I or Q."""
     plane = np.zeros((1 + 2 * static.PAD, 1 + 2 * static.PAD), np.int32)
     room = static.room_for(plane, plane, plane, ARRAYS[sums])
@@ -47,20 +54,12 @@ def _static(sums: str) -> Iterator[Signature]:
     yield static.find_grid, f"I2 B2 q q Q1 {sums}2 {sums}2 q *", (room,)
 
 
-def _groups() -> Iterator[list[Signature]]:
+def _groups() -> Iterator[list[Entry]]:
     """Kernels that share others are compiled one after the other. Groups that take longest come first."""
     yield list(_static("Q"))
     yield list(_static("I"))
-    room: Any = kernel.room_for(1, 1, 1, mixing.MIXER_LANES, adapts=True, recalls=True)
-    planes, state = "I2 I2 I2 B2 B2 B2", "U1 I2 I2 I1 Q1 B1"
-    yield [
-        (kernel.code_plane, f"? {planes} q q q q Q1 I2 Q1 Q1 q q q q Q1 Q1 Q2 Q1 q {state} *", (room,)),
-        (bank.grid_errors, "I2 Q1 I2 q q I1 Q1", ()),
-        (binary.code_table, "? I2 I2 Q1 B1", ()),
-        (binary.code_sparse, "? I2 I1 Q1 B1", ()),
-        (binary.code_counters, "? B1 q I2 Q1 B1", ()),
-        (binary.code_bit, "? q q Q1 B1", ()),
-    ]
+    room: Any
+    yield [context.code_plane, bank.grid_errors, code_table, code_sparse, code_symbols, code_bit]
     yield [
         (arithmetic.decode_detail, "B1 I2 I2 q I1 I1 I2 B2 q q q q q I2 q q Q1", ()),
         (arithmetic.detail_tables, "I2 I2 I1 I1 I2 B2 q q q q q I1 I1", ()),
@@ -83,11 +82,17 @@ def _groups() -> Iterator[list[Signature]]:
         (windows.insert_keys, "Q1 Q1 Q1 Q1", ()),
         (windows.list_shapes, "I2 I2 B2 Q1 Q1", ()),
     ]
-    room = coefficients.room_for(1, mixing.MIXER_LANES)
-    state = "U1 I2 I2 I1 Q1 B1"
+    room = coefficients.room_for(1, LANES, 1)
+    stream = Stream(np.zeros(0, np.int64), np.zeros(0, np.uint8))
+    mixture = Mixture(np.zeros(0, np.uint32), np.zeros((0, 0), np.int32), np.zeros((0, 0), np.int32))
+    contexts = Contexts(np.zeros((0, 0), np.int64), np.zeros(0, np.int64))
     yield [
-        (coefficients.code_blocks, f"? I3 I3 I3 I3 I3 Q1 I2 I2 Q2 Q2 Q1 q {state} *", (room,)),
-        (coefficients.code_lacks, "? I2 I2 B2 I2 I2 q q q U1 Q1 B1", ()),
+        (
+            coefficients.code_blocks,
+            "? I3 I3 I3 I3 I3 Q1 I2 I2 * * * I1 * *",
+            (contexts, contexts, mixture, stream, room),
+        ),
+        (coefficients.code_lacks, "? I2 I2 B2 I2 I2 q q q U1 *", (stream,)),
         (dct.draw, "I3 Q1 I2 B2 Q1", ()),
         (dct.enlarge, "I2 q q q q I2", ()),
     ]
@@ -99,8 +104,8 @@ def _groups() -> Iterator[list[Signature]]:
         (recovery.bound_clipped, "Q2 Q2 Q2 Q2", ()),
         (recovery.settle, "I2 I2 I2 I3 I3 q", ()),
     ]
-    state = "I2 I2 I2 U1 I2 I2 I2 I2 I2 Q1 B1"
-    yield [(bilevel.code_plane, f"? B2 q ? Q2 Q1 Q1 q ? {state} *", (bilevel.room_for(1, 1, 1, 1),))]
+    state = "I2 I2 I2 U1 I2 I2 I2 I2 I2"
+    yield [(bilevel.code_plane, f"? B2 q ? Q2 Q1 Q1 q ? {state} * *", (stream, bilevel.room_for(1, 1, 1, 1)))]
     yield [
         (bits.read_shapes, "B1 q q q q Q1 Q1 Q1 q Q1 Q1 Q1 I1 I2 B2 Q1", ()),
         (bits.write_shapes, "Q1 Q1 q Q1 Q1 q B1 q", ()),
@@ -122,11 +127,13 @@ def coding_kernels() -> list[list[tuple[Kernel, Kinds]]]:
     result = []
     for group in _groups():
         compiled = []
-        for function, signature, rooms in group:
-            if isinstance(function, Kernel):
-                given = iter(flatten(rooms)[0])
-                kinds = (next(given) if token == "*" else _kind(token) for token in signature.split())
-                compiled.append((function, tuple(kinds)))
+        for entry in group:
+            if isinstance(entry, Kernel):
+                compiled += [(entry, kinds) for kinds in signatures(entry.function)]
+            elif isinstance(entry, tuple) and isinstance(entry[0], Kernel):
+                given = iter(flatten(entry[2])[0])
+                kinds = (next(given) if token == "*" else _kind(token) for token in entry[1].split())
+                compiled.append((entry[0], tuple(kinds)))
         result.append(compiled)
     return result
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.base import Coder
-from sofc.coders.context.coder import ContextCoder, Reading, Writing, code_image
+from sofc.coders.context.coder import ContextCoder, code_image
+from sofc.entropy.binary import Coding, Reader, Writer
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
@@ -43,7 +44,7 @@ class ChainCoder(Coder):
         shifted = [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=True)]
         size = 2 * shifted[0].size + 1024
         while True:
-            coders = [Writing(size) for _ in shifted]
+            coders = [Writer(size) for _ in shifted]
             if self._code(coders, shifted, ranges, image_rows):
                 streams = [coder.finish() for coder in coders]
                 if None not in streams:
@@ -55,32 +56,31 @@ class ChainCoder(Coder):
     ) -> list[Plane]:
         """The planes again. Raises FormatError where a stream leads outside a plane's range."""
         shifted = [np.zeros((rows, width), np.int32) for _ in streams]
-        if not self._code([Reading(stream) for stream in streams], shifted, ranges, image_rows):
+        if not self._code([Reader(stream) for stream in streams], shifted, ranges, image_rows):
             raise FormatError("a stream of a chain leads outside the plane's range")
         return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
 
     def _code(
         self,
-        coders: Sequence[Writing] | Sequence[Reading],
+        coders: Sequence[Coding],
         planes: Sequence[Plane],
         ranges: Sequence[PlaneRange],
         image_rows: int,
     ) -> bool:
         """Code all planes; decoding fills them. Whether that was possible."""
         states = [model.start.copy() for model in self._models]
-        marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
+        errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
         for chain in _chains(len(planes), len(planes[0]), image_rows):
             for place, link in enumerate(chain):
                 number = min(place, LINKS - 1)
                 before = chain[place - number : place + 1]
-                maximum = ranges[link.plane].high - ranges[link.plane].low
                 if not code_image(
                     coders[link.plane],
                     self._models[number],
                     states[number],
                     [planes[one.plane][one.rows] for one in before],
-                    [marks[one.plane][one.rows] for one in before],
-                    maximum,
+                    [errors[one.plane][one.rows] for one in before],
+                    ranges[link.plane].size,
                 ):
                     return False
         return True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Generator, Iterator
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
 
 from sofc.container.records import Section
 from sofc.planes import Plane
@@ -24,6 +26,11 @@ class Pass(NamedTuple):
 
     tasks: tuple[Task, ...]
     samples: int | None = None
+
+
+Result = TypeVar("Result")
+Passes = Generator[Pass, Iterator[Any], Result]
+"""A coroutine that yields passes and is sent their statistics: training that reads from top to bottom."""
 
 
 class CoderTraining(ABC):
@@ -52,3 +59,42 @@ class CoderTraining(ABC):
     @abstractmethod
     def report(self) -> list[str]:
         """What was found, one line each, for people."""
+
+
+class CoroutineTraining(CoderTraining):
+    """Training that is written as one coroutine, ``run``."""
+
+    def __init__(self) -> None:
+        self._passes = self.run()
+        self._pass: Pass | None = next(self._passes, None)
+
+    @abstractmethod
+    def run(self) -> Passes[None]:
+        """All of training, from pass to pass; ``__init__`` starts it, and so is called last."""
+
+    def next_pass(self) -> Pass | None:
+        """The next pass, None when training is done."""
+        return self._pass
+
+    def merge(self, statistics: Iterator[Any]) -> None:
+        """Take in the statistics of all shards, in shard order."""
+        try:
+            self._pass = self._passes.send(statistics)
+        except StopIteration:
+            self._pass = None
+
+
+def added(statistics: Iterator[Any]) -> Any:
+    """The sum of all shards' statistics: arrays, or lists and named tuples of what can be added, of one shape."""
+    total = next(statistics)
+    for shard in statistics:
+        _add(total, shard)
+    return total
+
+
+def _add(total: Any, addition: Any) -> None:
+    if isinstance(total, np.ndarray):
+        total += addition
+    else:
+        for mine, theirs in zip(total, addition, strict=True):
+            _add(mine, theirs)

@@ -1,37 +1,40 @@
-"""Logistic mixing of adaptive bit models, as in PAQ (Mahoney), with an adaptive probability map behind it.
+"""Spec 8.8: logistic mixing of adaptive bit models, with an adaptive probability map behind it.
 
-All arithmetic is in integers. Probabilities are of a 1 bit, in 1/65536. A counter is a 32-bit word: 22 bits
-of probability above 10 bits that count what it has seen.
+As in Mahoney's PAQ and lpaq: the models' probabilities are stretched (ln(p / (1 - p))), weighted by sets of weights
+that contexts select, summed and squashed; the weights follow the gradient of the code length. What several sets say is
+averaged in the stretched domain. The adaptive probability map (APM, or SSE) refines the result by a small context.
+All arithmetic is in integers. Probabilities are of a 1 bit, in 1/65536.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import Bytes, code_bit
+from sofc.entropy.binary import Stream, code_bit
+from sofc.entropy.bit_models import MOST_SEEN, ONE, RATE, SEEN_BITS, SEEN_MASK
 from sofc.jit.decorators import inlined
+from sofc.jit.types import Table, Vector
 
-Integers = npt.NDArray[np.int64]
-
-NODES = 16
-"""Binary decisions that have counters of their own: zero?, sign, then seven steps of the magnitude, by sign."""
+BINS = 16
+"""Decisions of a sample that have bit models of their own."""
 LEVELS = 16
-BLOCK = 8
-"""Counters of a block: a context has one for nodes 0-7, another for nodes 8-15."""
-COUNT_LIMIT = 255
+"""Levels of the expected error."""
+PLACES, COLUMNS = 64, 64
+"""Rows of the second and of the third weight set for each bin."""
+WEIGHT_ROWS = (BINS * LEVELS, BINS * PLACES, BINS * COLUMNS)
+"""Rows of the three weight sets."""
+PLACE_ROWS, COLUMN_ROWS = WEIGHT_ROWS[0], WEIGHT_ROWS[0] + WEIGHT_ROWS[1]
+"""Where the rows of the second and the third begin."""
+LANES = 8
+"""Rows of weights are filled up with zeros to a multiple of this, so that they are summed in whole vectors."""
+QUARTERS = 4
+APM_ROWS, APM_COLUMNS = BINS * LEVELS * QUARTERS, 33
+"""Rows of the map: bin, level and quarter of the prediction. Columns: the stretched value in steps of 128."""
 STRETCH_LIMIT = 2815
-MIXER_LANES = 8
-"""Rows of mixer weights are filled up with zeros to a multiple of this."""
-MIXER_SETS = (NODES * LEVELS, NODES * 64, NODES * 64)
-MAP_ROWS = NODES * LEVELS * 4
-MAP_COLUMNS = 33
-
-GOLDEN = 0x9E3779B1
-MIX_A = 0x2C1B3C6D
-MIX_B = 0x85EBCA77
+"""ln(p / (1 - p)) x 256 of the surest probability, 65532 / 65536, and a little more."""
 
 
 def _stretch_table() -> npt.NDArray[np.int32]:
@@ -48,67 +51,102 @@ def _squash_table() -> npt.NDArray[np.int32]:
 
 STRETCH = _stretch_table()
 SQUASH = _squash_table()
-RATE = np.array([(2 * 65536 * 5) // (10 * i + 16) for i in range(COUNT_LIMIT + 1)], dtype=np.int64)
-"""A counter that has seen i bits moves by RATE[i] / 65536 of its error: 1 / (i + 1.6)."""
+
+
+class Mixture(NamedTuple):
+    """What mixing learns: bit ``models``, ``weights`` (sum of WEIGHT_ROWS, inputs filled up to LANES) in 1/65536, and
+    the adaptive probability map ``apm`` (APM_ROWS, APM_COLUMNS).
+    """
+
+    models: Vector[np.uint32]
+    weights: Table[np.int32]
+    apm: Table[np.int32]
+
+
+class Votes(NamedTuple):
+    """Scratch of one decision, for n contexts and k weight sets.
+
+    ``hashes`` and ``first`` (n,): of each context its hash, and the first bit model of the block it selects; ``words``
+    (n,): those models; ``stretched`` and ``products`` (lanes,): the mixer's inputs, behind those of contexts a
+    constant; ``rows`` and ``expert`` (3,) and (k,): the row of each weight set, and what it says.
+    """
+
+    hashes: Vector[np.int64]
+    first: Vector[np.int64]
+    words: Vector[np.int64]
+    stretched: Vector[np.int32]
+    products: Vector[np.int32]
+    rows: Vector[np.int64]
+    expert: Vector[np.int64]
+
+
+CONSTANT = 256
+"""The input of the mixer that stands for a constant: a stretched probability of 1."""
+
+
+def votes_for(contexts: int, lanes: int, sets: int) -> Votes:
+    """Scratch for so many contexts and weight sets."""
+    stretched = np.zeros(lanes, np.int32)
+    stretched[contexts] = CONSTANT
+    hashes, first, words = (np.zeros(contexts, np.int64) for _ in range(3))
+    rows, expert = np.zeros(len(WEIGHT_ROWS), np.int64), np.zeros(sets, np.int64)
+    return Votes(hashes, first, words, stretched, np.zeros(lanes, np.int32), rows, expert)
 
 
 @inlined
-def decide(
-    encode: bool,
-    bit: int,
-    node: int,
-    level: int,
-    quarter: int,
-    sets: int,
-    counters: npt.NDArray[np.uint32],
-    mixers: npt.NDArray[np.int32],
-    final: npt.NDArray[np.int32],
-    coder: Integers,
-    buffer: Bytes,
-    room: Any,
-) -> int:
-    """Code one decision; ``room`` (of any coder that mixes) says which counters and weight sets have a say.
-
-    Returns the bit, or -1 where the buffer is full.
-    """
-    count, lanes = room.base.shape[0], mixers.shape[1]
-    words, stretched, products, chosen, opinion = (
-        room.words, room.stretched, room.products, room.chosen, room.opinion
-    )  # fmt: skip
-    for i in range(count):
-        words[i] = counters[room.base[i] + (node & 7)]
-        stretched[i] = STRETCH[words[i] >> 20]
+def _mix(decision: int, mixture: Mixture, votes: Votes) -> int:
+    """The stretched probability that the weight sets give on average; what each says goes to ``votes``."""
+    for i in range(votes.first.shape[0]):
+        votes.words[i] = mixture.models[votes.first[i] + (decision & 7)]
+        votes.stretched[i] = STRETCH[votes.words[i] >> 20]
     total = 0
+    sets = votes.expert.shape[0]
     for k in range(sets):
         weighted = np.int64(0)
-        mixer = mixers[chosen[k]]
-        for i in range(lanes):
-            weighted += np.int64(mixer[i]) * np.int64(stretched[i])
+        weights = mixture.weights[votes.rows[k]]
+        for i in range(weights.shape[0]):
+            weighted += np.int64(weights[i]) * np.int64(votes.stretched[i])
         dot = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(weighted >> 16)))
-        opinion[k] = SQUASH[dot + STRETCH_LIMIT]
+        votes.expert[k] = SQUASH[dot + STRETCH_LIMIT]
         total += dot
-    mean = total // sets
-    map_row = (node * LEVELS + level) * 4 + quarter
+    return int(total // sets)
+
+
+@inlined
+def _learn(bit: int, decision: int, mixture: Mixture, votes: Votes) -> None:
+    """Move weights along the gradient of each set's own code length, and the bit models towards the bit."""
+    for k in range(votes.expert.shape[0]):
+        error = ((bit << 16) - votes.expert[k]) * 3
+        weights = mixture.weights[votes.rows[k]]
+        # Two loops, so that both are done in vectors.
+        for i in range(weights.shape[0]):
+            votes.products[i] = votes.stretched[i] * error
+        for i in range(weights.shape[0]):
+            weights[i] += ((votes.products[i] >> 15) + 1) >> 1
+    goal = ONE if bit else 0
+    for i in range(votes.first.shape[0]):
+        seen, p = votes.words[i] & SEEN_MASK, votes.words[i] >> SEEN_BITS
+        p += ((goal - p) * RATE[seen]) >> 16
+        mixture.models[votes.first[i] + (decision & 7)] = (p << SEEN_BITS) | min(MOST_SEEN, seen + 1)
+
+
+@inlined
+def decide(encode: bool, bit: int, decision: int, apm_row: int, mixture: Mixture, votes: Votes, stream: Stream) -> int:
+    """Spec 8.8. Code one decision; ``votes.first`` and ``votes.rows`` say which models and weights have a say.
+
+    ``apm_row``: (bin * LEVELS + level) * QUARTERS + quarter. Returns the bit, or TOO_LONG.
+    """
+    mean = _mix(decision, mixture, votes)
     at = (max(-2047, min(2047, mean)) + 2048) << 5
     cell, between = at >> 12, at & 4095
-    refined = (final[map_row, cell] * (4096 - between) + final[map_row, cell + 1] * between) >> 12
+    row = mixture.apm[apm_row]
+    refined = (row[cell] * (4096 - between) + row[cell + 1] * between) >> 12
     p = max(4, min(65532, (SQUASH[mean + STRETCH_LIMIT] + refined) >> 1))
-    bit = code_bit(encode, bit, p, coder, buffer)
+    bit = code_bit(encode, bit, p, stream)
     if bit < 0:
-        return -1
+        return bit
     target = 65535 if bit else 0
-    final[map_row, cell] += ((target - final[map_row, cell]) * (4096 - between)) >> 18
-    final[map_row, cell + 1] += ((target - final[map_row, cell + 1]) * between) >> 18
-    for k in range(sets):
-        error = ((bit << 16) - opinion[k]) * 3
-        mixer = mixers[chosen[k]]
-        for i in range(lanes):
-            products[i] = stretched[i] * error
-        for i in range(lanes):
-            mixer[i] += ((products[i] >> 15) + 1) >> 1
-    goal = 0x3FFFFF if bit else 0
-    for i in range(count):
-        seen, chance = words[i] & 1023, words[i] >> 10
-        chance += ((goal - chance) * RATE[seen]) >> 16
-        counters[room.base[i] + (node & 7)] = (chance << 10) | min(COUNT_LIMIT, seen + 1)
+    row[cell] += ((target - row[cell]) * (4096 - between)) >> 18
+    row[cell + 1] += ((target - row[cell + 1]) * between) >> 18
+    _learn(bit, decision, mixture, votes)
     return bit

@@ -1,41 +1,102 @@
-"""Planes that are nearly all zeros, such as the corrections of a component transform."""
+"""Spec 7.6: planes that are nearly all zeros, such as the corrections of a component transform."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy import binary
+from sofc.entropy.adaptive import INTEGER_SLOTS, Probabilities, code_adaptive, code_integer
+from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
 from sofc.errors import FormatError
+from sofc.jit.decorators import kernel
+from sofc.jit.types import Table
 from sofc.planes import Plane
 
-_CHANCES = 16 + 3 * (binary.LONGEST + 1)
+CHANNELS = 3
+BASE = 511
+"""Values but zero are 1 + CHANNELS differences of -255 .. 255 as digits of this base."""
+_AROUND = 16
+"""Whether a sample is zero depends on which of W, N, NW and NE are."""
+_SLOTS = _AROUND + CHANNELS * INTEGER_SLOTS
+_MARK = b"\1"
+"""Begins the stream of a plane that is not all zeros."""
+
+
+@kernel
+def _code_value(encode: bool, value: int, probabilities: Probabilities, stream: Stream) -> int:
+    """The digits of a value but zero, each zigzag-coded. The value, or TOO_LONG or BROKEN."""
+    total = 0
+    place = BASE * BASE
+    for channel in range(CHANNELS):
+        difference = ((value - 1) // place) % BASE - BASE // 2
+        zigzag = 2 * difference if difference >= 0 else -2 * difference - 1
+        zigzag = code_integer(encode, zigzag, _AROUND + channel * INTEGER_SLOTS, probabilities, stream)
+        if zigzag < 0:
+            return zigzag
+        if zigzag >= BASE:
+            return BROKEN
+        difference = zigzag >> 1 if zigzag & 1 == 0 else -((zigzag + 1) >> 1)
+        total += (difference + BASE // 2) * place
+        place //= BASE
+    return total + 1
+
+
+@kernel
+def code_sparse(encode: bool, plane: Table[np.int32], probabilities: Probabilities, stream: Stream) -> int:
+    """Spec 7.6. Code a plane of 0 .. BASE**CHANNELS; when decoding it is filled. Returns OK, TOO_LONG or BROKEN."""
+    rows, width = plane.shape
+    for y in range(rows):
+        for x in range(width):
+            around = 0
+            if x > 0 and plane[y, x - 1] != 0:
+                around += 1
+            if y > 0 and plane[y - 1, x] != 0:
+                around += 2
+            if x > 0 and y > 0 and plane[y - 1, x - 1] != 0:
+                around += 4
+            if y > 0 and x + 1 < width and plane[y - 1, x + 1] != 0:
+                around += 8
+            value = int(plane[y, x]) if encode else 0
+            bit = code_adaptive(encode, 1 if value > 0 else 0, around, probabilities, stream)
+            if bit < 0:
+                return bit
+            if bit:
+                value = _code_value(encode, value, probabilities, stream)
+                if value < 0:
+                    return value
+                plane[y, x] = value
+    return OK
 
 
 def _start() -> npt.NDArray[np.int32]:
-    chances = np.full(_CHANCES, binary.EVEN, np.int32)
-    chances[0] = 64
-    return chances
+    probabilities = np.full(_SLOTS, EVEN, np.int32)
+    probabilities[0] = 64
+    return probabilities
 
 
 def encode_sparse(plane: Plane) -> bytes:
-    """The stream of a plane of 0 .. 511**3; nothing at all for a plane of zeros."""
+    """The stream of a plane of 0 .. BASE**CHANNELS; nothing at all for a plane of zeros."""
     if not plane.any():
         return b""
-    buffer = np.zeros(16 * plane.size + 64, np.uint8)
-    coder = binary.start_encoding()
-    binary.code_sparse(True, plane, _start(), coder, buffer)
-    return b"\1" + buffer[: binary.finish_encoding(coder, buffer)].tobytes()
+    writer = Writer(16 * plane.size + 64)
+    code_sparse(True, plane, _start(), writer.stream)
+    return _MARK + writer.written()
 
 
 def decode_sparse(stream: bytes, rows: int, width: int) -> Plane:
     """The plane again. Raises FormatError."""
     plane = np.zeros((rows, width), np.int32)
     if stream:
-        if stream[0] != 1:
+        if not stream.startswith(_MARK):
             raise FormatError(f"a correction stream begins with 1, not {stream[0]}")
-        buffer = np.frombuffer(bytearray(stream[1:]), np.uint8)
-        coder = binary.start_decoding(buffer)
-        if binary.code_sparse(False, plane, _start(), coder, buffer) != binary.OK:
+        if code_sparse(False, plane, _start(), Reader(stream[1:]).stream) != OK:
             raise FormatError("a correction stream is damaged")
     return plane
+
+
+def decode_corrections(streams: list[bytes], most: list[int], rows: int, width: int) -> list[Plane]:
+    """Planes of corrections, none above its bound in ``most``. Raises FormatError."""
+    planes = [decode_sparse(stream, rows, width) for stream in streams]
+    if any(int(plane.max()) > bound for plane, bound in zip(planes, most, strict=True)):
+        raise FormatError("a correction lies outside its range")
+    return planes

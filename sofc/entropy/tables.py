@@ -1,4 +1,4 @@
-"""Tables of numbers in sections of models: one stream of a range coder, each entry predicted from the one above."""
+"""Spec 7.4: tables of numbers in sections of models: one stream, each entry predicted from the one above."""
 
 from __future__ import annotations
 
@@ -7,18 +7,56 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy import binary
-from sofc.entropy.binary import EVEN, Integers
+from sofc.entropy.adaptive import INTEGER_SLOTS, code_adaptive, code_integer
+from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
 from sofc.errors import FormatError
+from sofc.jit.decorators import kernel
+from sofc.jit.types import Table
+
+Integers = npt.NDArray[np.int64]
+
+LARGEST = 1 << 29
+"""Entries lie within this."""
+_CHANGED, _SIGN, _SIZE = 0, 1, 2
+"""Slots of a column's adaptive probabilities."""
+
+
+@kernel
+def code_table(encode: bool, table: Table[np.int32], probabilities: Table[np.int32], stream: Stream) -> int:
+    """Spec 7.4. Code a table (rows, columns), each entry as its difference from the one above.
+
+    ``probabilities`` (columns, 2 + INTEGER_SLOTS): per column whether there is a difference, its sign, its size.
+    Returns OK, TOO_LONG or BROKEN.
+    """
+    for row in range(table.shape[0]):
+        for column in range(table.shape[1]):
+            above = int(table[row - 1, column]) if row > 0 else 0
+            difference = int(table[row, column]) - above if encode else 0
+            own = probabilities[column]
+            changed = code_adaptive(encode, 1 if difference != 0 else 0, _CHANGED, own, stream)
+            if changed < 0:
+                return changed
+            if changed:
+                sign = code_adaptive(encode, 1 if difference < 0 else 0, _SIGN, own, stream)
+                if sign < 0:
+                    return sign
+                size = code_integer(encode, abs(difference) - 1, _SIZE, own, stream)
+                if size < 0:
+                    return size
+                difference = -(size + 1) if sign else size + 1
+            if not encode:
+                if abs(above + difference) > LARGEST:
+                    return BROKEN
+                table[row, column] = above + difference
+    return OK
 
 
 def code_tables(tables: Sequence[Integers]) -> bytes:
     """The stream of the tables, each (rows, columns)."""
-    buffer = np.zeros(10 * sum(table.size for table in tables) + 64, np.uint8)
-    coder = binary.start_encoding()
+    writer = Writer(10 * sum(table.size for table in tables) + 64)
     for table in tables:
-        binary.code_table(True, table.astype(np.int32), _chances(table.shape[1]), coder, buffer)
-    return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
+        code_table(True, table.astype(np.int32), _probabilities(table.shape[1]), writer.stream)
+    return writer.written()
 
 
 def decode_tables(data: bytes, shapes: Sequence[tuple[int, int]]) -> list[Integers]:
@@ -31,13 +69,12 @@ class TableReader:
     """Reads tables one after the other."""
 
     def __init__(self, data: bytes) -> None:
-        self._buffer = np.frombuffer(bytearray(data), np.uint8)
-        self._coder = binary.start_decoding(self._buffer)
+        self._reader = Reader(data)
 
     def table(self, rows: int, columns: int) -> Integers:
         """The next table, int64. Raises FormatError."""
         result = np.zeros((rows, columns), np.int32)
-        if binary.code_table(False, result, _chances(columns), self._coder, self._buffer) != binary.OK:
+        if code_table(False, result, _probabilities(columns), self._reader.stream) != OK:
             raise FormatError("a table of a model is damaged")
         return result.astype(np.int64)
 
@@ -46,5 +83,5 @@ class TableReader:
         return self.table(rows, 1)[:, 0]
 
 
-def _chances(columns: int) -> npt.NDArray[np.int32]:
-    return np.full((columns, binary.LONGEST + 3), EVEN, np.int32)
+def _probabilities(columns: int) -> npt.NDArray[np.int32]:
+    return np.full((columns, 2 + INTEGER_SLOTS), EVEN, np.int32)

@@ -1,24 +1,27 @@
-"""The predictor bank: neighbourhoods, their classes, and the normal equations that its weights are fitted from.
+"""Spec 8.3 to 8.5: the predictor bank: neighbourhoods, their classes, linear prediction, and what errors to expect.
 
-A padded plane has PAD columns on each side, PAD rows above and one below. Row y, column x of the plane
-stand at [y + PAD, x + PAD]. Borders of the plane being coded are filled as coding goes on: left of a row
-stands the sample above its first one, right of it its last one, above the first row the sample to the
-left. A reference plane is padded by repeating its edge.
+A padded plane has PAD columns on each side, PAD rows above and one below; row y, column x of the plane stand at
+[y + PAD, x + PAD]. Borders of the plane being coded are filled as coding goes on: left of a row stands the sample
+above its first one, right of it its last one, above the first row the sample to the left. A reference plane is padded
+by repeating its edge::
+
+    own plane                              reference
+                     NNNN                  P_NW  P_N  P_NE
+               NNNW  NNN  NNNE             P_W   P    P_E
+         NNWW  NNW   NN   NNE  NNEE        P_SW  P_S  P_SE
+    NWWW NWW   NW    N    NE   NEE  NEEE
+    WWWW WWW   WW    W    x
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
-from sofc.prediction.online import Stripes, correct, note
-
-Integers = npt.NDArray[np.int64]
-Padded = npt.NDArray[np.int32]
-Marks = npt.NDArray[np.uint8]
+from sofc.jit.types import Cube, Table, Vector
 
 PAD = 4
 OWN = np.array(
@@ -31,7 +34,9 @@ OWN = np.array(
 """(row, column) offsets of the causal samples in the plane being coded: W, N, NW, NE, WW, NN, ..."""
 REFERENCE = np.array([(0, 0), (0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, 1), (1, -1)], dtype=np.int64)
 """Offsets in a reference plane: P, P_W, P_N, P_E, P_S, P_NW, P_NE, P_SE, P_SW."""
-MAX_TAPS = len(OWN) + 2 * len(REFERENCE)
+FIRST, SECOND = len(OWN), len(OWN) + len(REFERENCE)
+"""Where the taps of the first and of the second reference begin."""
+MOST_TAPS = len(OWN) + 2 * len(REFERENCE)
 CONSTANT = 8
 """Value of the last tap, which stands for a constant."""
 
@@ -40,16 +45,59 @@ TEXTURE = 0
 GRID = 1
 """Class map for images with an 8 x 8 grid: 64 places in the grid x 4 activities."""
 CLASSES = (64, 256)
+THRESHOLDS = (7, 3)
+"""Activities that split the classes of each map."""
 WEIGHT_BITS = 16
 FRACTION_BITS = 3
-"""A prediction carries this many bits after the point."""
+"""A prediction carries this many bits after the point: it is in eighths."""
 
-ENERGIES = 256
-START_MARK = 24
-MARK_TABLE = 1 << 12
-MARK_STEP = 9
-MARK_WEIGHTS = 14
-"""Weights of the marks W, WW, N, NW, NE, NN; P, P_W, P_E, P_N, P_S of the first reference; P, P_W, P_E of the other."""
+EXPECTED = 256
+"""Expected errors, as quantised log errors, lie below this."""
+START_ERROR = 24
+"""The quantised log error above the first row: an error of 6 eighths."""
+ERROR_TABLE = 1 << 12
+ERROR_STEP = 9
+"""Larger errors are looked up by their bits from this one on."""
+
+Padded = Table[np.int32]
+Errors = Table[np.uint8]
+
+
+class Neighbourhood(NamedTuple):
+    """Planes as the bank takes them: the one being coded and two references, padded, each with its quantised log
+    errors; ``references``: how many of the references count. The plane stands in for a missing one.
+    """
+
+    plane: Padded
+    first: Padded
+    second: Padded
+    errors: Errors
+    first_errors: Errors
+    second_errors: Errors
+    references: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the plane."""
+        return self.plane.shape[0] - PAD - 1, self.plane.shape[1] - 2 * PAD
+
+
+class Bank(NamedTuple):
+    """The predictors of a plane of samples 0 .. ``maximum``, as kernels take them.
+
+    ``grid_row``, ``grid_column``: place of the first sample in the grid. ``thresholds``: activities that split the
+    classes, rising. ``weights`` (classes, taps) in 1 / 2**WEIGHT_BITS. ``offsets`` (classes,) and ``error_weights``
+    (14,): the expected error, in 1/256.
+    """
+
+    class_map: int
+    grid_row: int
+    grid_column: int
+    thresholds: Vector[np.int64]
+    weights: Padded
+    offsets: Vector[np.int64]
+    error_weights: Vector[np.int64]
+    maximum: int
 
 
 def taps(references: int) -> int:
@@ -67,53 +115,55 @@ def padded(plane: npt.NDArray[Any], middle: int, *, edges: bool) -> npt.NDArray[
     return result
 
 
-def _mark_table() -> Marks:
-    """Mark of an error of e < MARK_TABLE eighths: eight times log2(e + 2), piecewise linear, from 0 up."""
-    table = np.zeros(MARK_TABLE + 2, np.uint8)
+def inside(padded_plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The plane without its padding."""
+    return padded_plane[PAD:-1, PAD:-PAD]
+
+
+def tap_scratch() -> npt.NDArray[np.int32]:
+    """Scratch for the taps of a sample, the constant, and the sample itself."""
+    return np.zeros(MOST_TAPS + 2, np.int32)
+
+
+def _log_error_table() -> npt.NDArray[np.uint8]:
+    """Of an error of e < ERROR_TABLE eighths: eight times log2(e + 2), piecewise linear, from 0 up."""
+    table = np.zeros(ERROR_TABLE + 2, np.uint8)
     for error in range(len(table)):
         size = (error + 2).bit_length() - 1
         table[error] = 8 * size + ((((error + 2) << 3) >> size) & 7) - 8
     return table
 
 
-MARKS = _mark_table()
-
-
-def taps_room() -> Padded:
-    """Room for the taps of a sample, and one more number."""
-    return np.zeros(MAX_TAPS + 2, np.int32)
+LOG_ERRORS = _log_error_table()
 
 
 @inlined
-def mark(error: int) -> int:
-    """Mark of an absolute prediction error in eighths."""
-    if error <= MARK_TABLE:
-        return int(MARKS[error])
-    return int(MARKS[min(error >> MARK_STEP, MARK_TABLE)]) + 8 * MARK_STEP
+def log_error(error: int) -> int:
+    """Spec 8.5. The quantised log error of an absolute prediction error in eighths."""
+    if error <= ERROR_TABLE:
+        return int(LOG_ERRORS[error])
+    return int(LOG_ERRORS[min(error >> ERROR_STEP, ERROR_TABLE)]) + 8 * ERROR_STEP
 
 
-@kernel
-def open_row(plane: Padded | Marks, y: int) -> None:
-    """Fill what stands left of row y (padded index), from the row above."""
-    if y > PAD:
+@inlined
+def _open(plane: Any, y: int, x: int) -> None:
+    """What stands left of row y, or, in the first row, above sample x."""
+    if y == PAD:
+        left = plane[PAD, x - 1]
+        for i in range(1, PAD + 1):
+            for j in range(-PAD, PAD + 1):
+                plane[PAD - i, x + j] = left
+    elif x == PAD:
         for i in range(PAD):
             plane[y, i] = plane[y - 1, PAD]
 
 
-@kernel
-def open_first_row_sample(plane: Padded | Marks, x: int) -> None:
-    """Before sample x of the first row: everything above is the sample to its left."""
-    left = plane[PAD, x - 1]
-    for i in range(1, PAD + 1):
-        for j in range(-PAD, PAD + 1):
-            plane[PAD - i, x + j] = left
-
-
-@kernel
-def close_row(plane: Padded | Marks, y: int, width: int) -> None:
-    """Fill what stands right of row y with its last sample, and what stands above the first row with that row."""
+@inlined
+def _close(plane: Any, y: int) -> None:
+    """What stands right of row y, and, once the first row is known, above it."""
+    last = plane.shape[1] - PAD - 1
     for i in range(PAD):
-        plane[y, PAD + width + i] = plane[y, PAD + width - 1]
+        plane[y, last + 1 + i] = plane[y, last]
     if y == PAD:
         for i in range(PAD):
             for x in range(plane.shape[1]):
@@ -121,8 +171,24 @@ def close_row(plane: Padded | Marks, y: int, width: int) -> None:
 
 
 @inlined
-def gather(values: Padded, plane: Padded, first: Padded, second: Padded, references: int, y: int, x: int) -> int:
-    """Write the taps of sample (y, x) (padded indices) to ``values``; returns their number, the constant included."""
+def open_sample(around: Neighbourhood, y: int, x: int) -> None:
+    """Spec 8.3. Fill the borders that sample (y, x) (padded indices) is the first to see."""
+    if y == PAD or x == PAD:
+        _open(around.plane, y, x)
+        _open(around.errors, y, x)
+
+
+@inlined
+def close_row(around: Neighbourhood, y: int) -> None:
+    """Spec 8.3. Fill the borders that row y decides."""
+    _close(around.plane, y)
+    _close(around.errors, y)
+
+
+@inlined
+def gather(values: Vector[np.int32], around: Neighbourhood, y: int, x: int) -> int:
+    """Spec 8.4. Write the taps of sample (y, x) (padded indices) to ``values``; returns how many, the constant too."""
+    plane, first, second, references = around.plane, around.first, around.second, around.references
     values[0], values[1], values[2] = plane[y, x - 1], plane[y - 1, x], plane[y - 1, x - 1]
     values[3], values[4], values[5] = plane[y - 1, x + 1], plane[y, x - 2], plane[y - 2, x]
     values[6], values[7], values[8] = plane[y - 1, x - 2], plane[y - 1, x + 2], plane[y - 2, x - 1]
@@ -146,7 +212,7 @@ def gather(values: Padded, plane: Padded, first: Padded, second: Padded, referen
 
 
 @inlined
-def activity(values: Padded, references: int) -> int:
+def _activity(values: Vector[np.int32], references: int) -> int:
     """How much the samples around change: around P in the first reference, else among W, N, NW, NE."""
     if references > 0:
         p = values[20]
@@ -155,189 +221,116 @@ def activity(values: Padded, references: int) -> int:
 
 
 @inlined
-def disagreement(values: Padded) -> int:
-    """How much W, N and NW differ from the first reference in different ways."""
-    west, north, northwest = values[0] - values[21], values[1] - values[22], values[2] - values[25]
-    return int(abs(west - north) + abs(northwest - north) + abs(northwest - west))
-
-
-@inlined
-def classify(
-    values: Padded, references: int, class_map: int, grid_row: int, grid_column: int, thresholds: Integers
-) -> int:
-    """The predictor's number in the bank. ``thresholds``: 3 activities for GRID, 7 for TEXTURE, rising.
-
-    Textures of a plane without references are the orders of W, N and NE against their mean with NW.
-    """
-    level = 0
-    amount = activity(values, references)
-    for i in range(3 if class_map == GRID else 7):
-        if amount > thresholds[i]:
-            level += 1
-    if class_map == GRID:
-        return ((grid_row & 7) * 8 + (grid_column & 7)) * 4 + level
+def _texture(values: Vector[np.int32], references: int, thresholds: Vector[np.int64]) -> int:
+    """How differently W, N and NW differ from the first reference; without one, which of W, N and NE lie above the
+    mean of the four neighbours."""
     texture = 0
     if references > 0:
-        amount = disagreement(values)
+        west, north, northwest = values[0] - values[21], values[1] - values[22], values[2] - values[25]
+        amount = int(abs(west - north) + abs(northwest - north) + abs(northwest - west))
         for i in range(7):
             if 2 * amount > thresholds[i]:
                 texture += 1
-        return texture * 8 + level
+        return texture
     total = values[0] + values[1] + values[2] + values[3]
     for i in range(2):
         if 4 * values[i] > total:
             texture += 1 << i
     if 4 * values[3] > total:
         texture += 4
-    return texture * 8 + level
+    return texture
 
 
 @inlined
-def predict(values: Padded, count: int, weights: Padded, maximum: int) -> int:
-    """Prediction with FRACTION_BITS bits after the point, within 0 .. maximum."""
+def classify(values: Vector[np.int32], references: int, bank: Bank, row: int, column: int) -> int:
+    """Spec 8.4. The predictor's number in the bank; ``row`` and ``column`` in the plane."""
+    level = 0
+    amount = _activity(values, references)
+    for i in range(3 if bank.class_map == GRID else 7):
+        if amount > bank.thresholds[i]:
+            level += 1
+    if bank.class_map == GRID:
+        return (((bank.grid_row + row) & 7) * 8 + ((bank.grid_column + column) & 7)) * 4 + level
+    return _texture(values, references, bank.thresholds) * 8 + level
+
+
+@inlined
+def predict(values: Vector[np.int32], count: int, weights: Vector[np.int32], maximum: int) -> int:
+    """Spec 8.4. Prediction with FRACTION_BITS bits after the point, within 0 .. maximum."""
     total = np.int64(0)
     for i in range(count):
         total += np.int64(values[i]) * np.int64(weights[i])
-    value = int(total >> (WEIGHT_BITS - FRACTION_BITS))
-    return max(0, min(maximum << FRACTION_BITS, value))
+    return max(0, min(maximum << FRACTION_BITS, int(total >> (WEIGHT_BITS - FRACTION_BITS))))
+
+
+@inlined
+def expected_error(around: Neighbourhood, y: int, x: int, offset: int, weights: Vector[np.int64]) -> int:
+    """Spec 8.5. The quantised log error to expect at (y, x), 0 .. EXPECTED - 1, from those around it.
+
+    ``weights`` in 1/256, of W, WW, N, NW, NE, NN; P, P_W, P_E, P_N, P_S of the first reference; P, P_W, P_E of the
+    other. (CALIC's error energy, Wu and Memon 1997, with fitted weights.)
+    """
+    errors, first, second = around.errors, around.first_errors, around.second_errors
+    total = offset
+    total += int(errors[y, x - 1]) * weights[0] + int(errors[y, x - 2]) * weights[1]
+    total += int(errors[y - 1, x]) * weights[2] + int(errors[y - 1, x - 1]) * weights[3]
+    total += int(errors[y - 1, x + 1]) * weights[4] + int(errors[y - 2, x]) * weights[5]
+    if around.references > 0:
+        total += int(first[y, x]) * weights[6] + int(first[y, x - 1]) * weights[7]
+        total += int(first[y, x + 1]) * weights[8] + int(first[y - 1, x]) * weights[9]
+        total += int(first[y + 1, x]) * weights[10]
+    if around.references > 1:
+        total += int(second[y, x]) * weights[11] + int(second[y, x - 1]) * weights[12]
+        total += int(second[y, x + 1]) * weights[13]
+    return int(max(0, min(EXPECTED - 1, total >> 8)))
 
 
 @kernel
 def accumulate(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    thresholds: Integers,
-    shares: Integers,
-    values: Padded,
-    equations: Integers,
+    around: Neighbourhood,
+    bank: Bank,
+    sample_weights: Table[np.int64],
+    values: Vector[np.int32],
+    equations: Cube[np.int64],
 ) -> int:
     """Add the samples of a plane to the normal equations of their classes, exact integers.
 
-    ``shares`` (rows, width): how much each sample counts. ``equations`` (classes, taps + 1, taps + 1): lower triangle
-    of the products of taps and, last, the sample. In the TEXTURE map all but the constant are taken relative to W.
-    ``values``: room for a sample's taps. Returns 0.
+    ``sample_weights`` (rows, width): how much each sample counts. ``values``: scratch for a sample's taps.
+    ``equations`` (classes, taps + 1, taps + 1): lower triangle of the products of taps and, last, the sample. In the
+    TEXTURE map all but the constant are taken relative to W. Returns 0.
     """
+    plane = around.plane
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
     for y in range(PAD, PAD + rows):
-        open_row(plane, y)
         for x in range(PAD, PAD + width):
-            if y == PAD:
-                open_first_row_sample(plane, x)
-            count = gather(values, plane, first, second, references, y, x)
-            k = classify(values, references, class_map, grid_row + y - PAD, grid_column + x - PAD, thresholds)
+            open_sample(around, y, x)
+            count = gather(values, around, y, x)
+            k = classify(values, around.references, bank, y - PAD, x - PAD)
             values[count] = plane[y, x]
-            if class_map == TEXTURE:
+            if bank.class_map == TEXTURE:
                 west = values[0]
                 for i in range(OWN.shape[0]):
                     values[i] -= west
                 values[count] -= west
-            share = shares[y - PAD, x - PAD]
+            weight = sample_weights[y - PAD, x - PAD]
             for i in range(count + 1):
-                value = share * np.int64(values[i])
+                value = weight * np.int64(values[i])
                 for j in range(i + 1):
                     equations[k, i, j] += value * values[j]
-        close_row(plane, y, width)
+        close_row(around, y)
     return 0
-
-
-@kernel
-def trace(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    marks: Marks,
-    first_marks: Marks,
-    second_marks: Marks,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    thresholds: Integers,
-    weights: Padded,
-    offsets: Integers,
-    mark_weights: Integers,
-    adapts: int,
-    maximum: int,
-    shift: int,
-    values: Padded,
-    stripes: Stripes,
-    fine: Padded,
-    numbers: Padded,
-    energies: Padded,
-) -> int:
-    """Predict all samples of a known plane: ``fine`` predictions, predictors' ``numbers``, ``energies``, and ``marks``.
-
-    The first three results have shape (rows, width); ``marks`` is padded like the plane. ``values``: room for a
-    sample's taps. Returns 0.
-    """
-    rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
-    for y in range(PAD, PAD + rows):
-        open_row(plane, y)
-        open_row(marks, y)
-        for x in range(PAD, PAD + width):
-            if y == PAD:
-                open_first_row_sample(plane, x)
-                open_first_row_sample(marks, x)
-            count = gather(values, plane, first, second, references, y, x)
-            k = classify(values, references, class_map, grid_row + y - PAD, grid_column + x - PAD, thresholds)
-            predicted = predict(values, count, weights[k], maximum)
-            sample = int(plane[y, x]) << FRACTION_BITS
-            expected = energy(marks, first_marks, second_marks, references, y, x, offsets[k], mark_weights)
-            target = sample - predicted
-            if adapts:
-                mu = (predicted + 4) >> FRACTION_BITS
-                predicted += correct(stripes, x - PAD, values, references, mu)
-                predicted = max(0, min(maximum << FRACTION_BITS, predicted))
-            fine[y - PAD, x - PAD] = predicted
-            numbers[y - PAD, x - PAD] = k
-            energies[y - PAD, x - PAD] = expected
-            marks[y, x] = mark(abs(predicted - sample))
-            if adapts:
-                note(stripes, x - PAD, x == PAD + width - 1, expected + int(marks[y, x]) - 16 * shift, target)
-        close_row(plane, y, width)
-        close_row(marks, y, width)
-    return 0
-
-
-@inlined
-def energy(
-    marks: Marks, first: Marks, second: Marks, references: int, y: int, x: int, offset: int, weights: Integers
-) -> int:
-    """The mark to be expected at (y, x), 0 .. ENERGIES - 1, from marks around it; ``weights`` in 1/256."""
-    total = offset
-    total += int(marks[y, x - 1]) * weights[0] + int(marks[y, x - 2]) * weights[1]
-    total += int(marks[y - 1, x]) * weights[2] + int(marks[y - 1, x - 1]) * weights[3]
-    total += int(marks[y - 1, x + 1]) * weights[4] + int(marks[y - 2, x]) * weights[5]
-    if references > 0:
-        total += int(first[y, x]) * weights[6] + int(first[y, x - 1]) * weights[7]
-        total += int(first[y, x + 1]) * weights[8] + int(first[y - 1, x]) * weights[9]
-        total += int(first[y + 1, x]) * weights[10]
-    if references > 1:
-        total += int(second[y, x]) * weights[11] + int(second[y, x - 1]) * weights[12]
-        total += int(second[y, x + 1]) * weights[13]
-    return int(max(0, min(ENERGIES - 1, total >> 8)))
 
 
 @kernel
 def grid_errors(
-    plane: Padded,
-    thresholds: Integers,
-    weights: Padded,
-    maximum: int,
-    stride: int,
-    values: Padded,
-    totals: Integers,
+    around: Neighbourhood, bank: Bank, stride: int, values: Vector[np.int32], totals: Vector[np.int64]
 ) -> int:
     """Sum of absolute prediction errors for each of the 64 places of the grid, over every ``stride``-th sample.
 
-    For a plane without references under the GRID map; its borders must be filled (``accumulate`` does that).
-    ``totals`` (64,): index grid_row * 8 + grid_column. ``values``: room for a sample's taps. Returns 0.
+    For a plane without references under the GRID map whose edges are repeated. ``values``: scratch for a sample's
+    taps. ``totals`` (64,): index grid_row * 8 + grid_column. Returns 0.
     """
+    plane = around.plane
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
     turn = 0
     for y in range(PAD + 1, PAD + rows):
@@ -346,9 +339,10 @@ def grid_errors(
             if turn < stride:
                 continue
             turn = 0
-            count = gather(values, plane, plane, plane, 0, y, x)
+            count = gather(values, around, y, x)
+            # ``bank`` puts the first sample at the first place of the grid; the others follow by moving it.
             for place in range(64):
-                k = classify(values, 0, GRID, (place >> 3) + y - PAD, (place & 7) + x - PAD, thresholds)
-                predicted = predict(values, count, weights[k], maximum)
+                k = classify(values, 0, bank, (place >> 3) + y - PAD, (place & 7) + x - PAD)
+                predicted = predict(values, count, bank.weights[k], bank.maximum)
                 totals[place] += abs(predicted - (int(plane[y, x]) << FRACTION_BITS))
     return 0

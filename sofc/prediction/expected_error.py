@@ -1,40 +1,40 @@
-"""Local error energy: the mark to be expected of a sample, foretold from the marks around it.
+"""Expected errors: the quantised log error of a sample, predicted from those around it.
 
-A mark is a logarithm of an absolute prediction error, a byte. The energy of a sample is a weighted sum of the marks
-of its neighbours, those at the same place in reference planes included, and an offset for its predictor. The
-weights are fitted by least squares from exact sums.
+The expected error of a sample is a weighted sum of the quantised log errors (bytes) of its neighbours, those at the
+same place in reference planes included, and an offset for its predictor. The weights are fitted by least squares from
+exact sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
-Marks = npt.NDArray[np.uint8]
+Errors = npt.NDArray[np.uint8]
 
 OWN = ((0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-2, 0))
 FIRST = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 SECOND = ((0, 0), (0, -1), (0, 1))
-"""(row, column) offsets of the marks that count, in the plane itself and in its references."""
+"""(row, column) offsets of the errors that count, in the plane itself and in its references."""
 WEIGHTS = len(OWN) + len(FIRST) + len(SECOND)
 
 WEIGHT_LIMIT = 1 << 12
 OFFSET_LIMIT = 1 << 17
 
 
-def marks(references: int) -> int:
-    """How many marks around a sample of a plane with that many references count."""
+def errors(references: int) -> int:
+    """How many errors around a sample of a plane with that many references count."""
     return len(OWN) + (len(FIRST) if references > 0 else 0) + (len(SECOND) if references > 1 else 0)
 
 
-class MarkSums(NamedTuple):
-    """Exact sums for one plane: the marks around each sample and, last, its own.
+class ErrorSums(NamedTuple):
+    """Exact sums for one plane: the errors around each sample and, last, its own.
 
-    ``products`` (marks + 1, marks + 1); ``sums`` (classes, marks + 1); ``counts`` (classes,).
+    ``products`` (errors + 1, errors + 1); ``sums`` (classes, errors + 1); ``counts`` (classes,).
     """
 
     products: Integers
@@ -42,13 +42,13 @@ class MarkSums(NamedTuple):
     counts: Integers
 
     @classmethod
-    def empty(cls, classes: int, references: int) -> MarkSums:
+    def empty(cls, classes: int, references: int) -> ErrorSums:
         """Sums of nothing."""
-        size = marks(references) + 1
+        size = errors(references) + 1
         return cls(np.zeros((size, size), np.int64), np.zeros((classes, size), np.int64), np.zeros(classes, np.int64))
 
-    def add(self, numbers: npt.NDArray[np.int32], own: Marks, references: Sequence[Marks]) -> None:
-        """Add an image. ``numbers`` (rows, width): predictors; marks are padded by 3 or more on top, left and right."""
+    def add(self, numbers: npt.NDArray[np.int32], own: Errors, references: Sequence[Errors]) -> None:
+        """Add an image. ``numbers`` (rows, width): predictors; errors are padded by 3 or more all around."""
         shape = numbers.shape
         columns = [_shift(own, shape, *offset) for offset in OWN]
         for plane, offsets in zip(references, (FIRST, SECOND), strict=False):
@@ -63,29 +63,18 @@ class MarkSums(NamedTuple):
         self.counts[:] += np.bincount(classes, minlength=len(self.counts))
 
 
-def _shift(padded: Marks, shape: tuple[int, ...], rows: int, columns: int) -> Marks:
+def _shift(padded: Errors, shape: tuple[int, ...], rows: int, columns: int) -> Errors:
     pad = (padded.shape[1] - shape[1]) // 2
     return padded[pad + rows : pad + rows + shape[0], pad + columns : pad + columns + shape[1]].ravel()
 
 
-def added(statistics: Iterator[list[list[MarkSums]]]) -> list[list[MarkSums]]:
-    """The sums of all shards, by predictions and plane."""
-    totals = next(statistics)
-    for shard in statistics:
-        for mine, theirs in zip(totals, shard, strict=True):
-            for target, addition in zip(mine, theirs, strict=True):
-                for left, right in zip(target, addition, strict=True):
-                    left += right
-    return totals
-
-
-def map_cost(found: MarkSums, weights: npt.NDArray[np.int64]) -> float:
+def map_cost(found: ErrorSums, weights: npt.NDArray[np.int64]) -> float:
     """Bits of the errors, about, and of the weights: twice half a natural unit for each that was fitted."""
     return float(found.sums[:, -1].sum()) / 8 + 1.44 * weights.size
 
 
-def fit_energy(found: MarkSums, offset_limit: int = OFFSET_LIMIT) -> tuple[Integers, Integers]:
-    """Offsets (classes,) and weights (WEIGHTS,) that foretell a sample's mark, in 1/256 mark."""
+def fit_expected(found: ErrorSums, offset_limit: int = OFFSET_LIMIT) -> tuple[Integers, Integers]:
+    """Offsets (classes,) and weights (WEIGHTS,) that predict a sample's, in 1/256."""
     size = len(found.products) - 1
     counts = np.maximum(1, found.counts)[:, None]
     means = (found.sums / counts).astype(np.float64)

@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Table, Vector
 
-Integers = npt.NDArray[np.int64]
-Words = npt.NDArray[np.int32]
+Integers = Vector[np.int64]
+Words = Vector[np.int32]
 
 STRIPE = 8
 WIDEST = 1 << 18
@@ -65,8 +65,8 @@ class Stripes(NamedTuple):
     Matrices lie flat, so that compiled code knows how far apart their rows are.
     """
 
-    sums: Integers
-    weights: Words
+    sums: Table[np.int64]
+    weights: Table[np.int32]
     taps: Words
     shared: Words
     targets: Integers

@@ -12,8 +12,7 @@ from sofc.coders.base import MAX_COUNTERS, Coder
 from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.bilevel.plan import NO_NETWORK, Network, PlanePlan, PlaneState
 from sofc.coders.bilevel.section import TRAINED, unpack_mixers, unpack_network, unpack_plan
-from sofc.entropy import binary
-from sofc.entropy.binary import Bytes, Integers
+from sofc.entropy.binary import Reader, Stream, Writer, code_bit
 from sofc.errors import FormatError, LimitError
 from sofc.planes import Plane, PlaneRange
 
@@ -97,19 +96,18 @@ def mostly_ink(plane: npt.NDArray[np.uint8]) -> bool:
 def encode_plane(model: PlaneModel, plane: npt.NDArray[np.uint8], image_rows: int, state: PlaneState) -> bytes:
     """The stream of one plane; ``state`` learns."""
     # A decision costs at most 16 bits, and what follows carries the coder's last four bytes.
-    coder, buffer = binary.start_encoding(), np.zeros(2 * plane.size + 16, np.uint8)
+    writer = Writer(2 * plane.size + 16)
     inverted = mostly_ink(plane)
-    binary.code_bit(True, int(inverted), INVERTED_CHANCE, coder, buffer)
-    _run(True, model, plane ^ np.uint8(inverted), image_rows, state, coder, buffer)
-    return buffer[: binary.finish_encoding(coder, buffer)].tobytes()
+    code_bit(True, int(inverted), INVERTED_CHANCE, writer.stream)
+    _run(True, model, plane ^ np.uint8(inverted), image_rows, state, writer.stream)
+    return writer.written()
 
 
 def _decode_plane(model: PlaneModel, stream: bytes, rows: int, width: int, image_rows: int) -> npt.NDArray[np.uint8]:
     plane = np.zeros((rows, width), np.uint8)
-    buffer = np.frombuffer(bytearray(stream), np.uint8)
-    coder = binary.start_decoding(buffer)
-    inverted = binary.code_bit(False, 0, INVERTED_CHANCE, coder, buffer)
-    _run(False, model, plane, image_rows, model.start.copy(), coder, buffer)
+    reader = Reader(stream)
+    inverted = code_bit(False, 0, INVERTED_CHANCE, reader.stream)
+    _run(False, model, plane, image_rows, model.start.copy(), reader.stream)
     return plane ^ np.uint8(inverted)
 
 
@@ -119,8 +117,7 @@ def _run(
     plane: npt.NDArray[np.uint8],
     image_rows: int,
     state: PlaneState,
-    coder: Integers,
-    buffer: Bytes,
+    stream: Stream,
 ) -> None:
     plan, network = model.plan, model.network or NO_NETWORK
     used = len(state.trust)
@@ -143,7 +140,6 @@ def _run(
         state.blend,
         state.final,
         state.quiet,
-        coder,
-        buffer,
+        stream,
         bilevel.room_for(plane.shape[1], used, state.mixers.shape[1], network.second.shape[1] - 1),
     )

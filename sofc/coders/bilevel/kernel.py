@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import OK, TOO_LONG, WORD, Bytes, code_bit
+from sofc.entropy.binary import OK, TOO_LONG, WORD, Stream, code_bit
 from sofc.entropy.mixing import SQUASH, STRETCH, STRETCH_LIMIT
 from sofc.jit.decorators import kernel
 
@@ -150,8 +150,7 @@ def code_plane(
     blend: Table,
     final: Table,
     quiet: Table,
-    coder: Integers,
-    buffer: Bytes,
+    stream: Stream,
     room: Room,
 ) -> int:
     """Code one plane of one or more images of ``image_rows`` rows each; the state learns.
@@ -213,7 +212,7 @@ def code_plane(
                 place = (min(x - start, 127) >> 3) << 4 | min(above[x], 127) >> 3
                 chance: Any = np.int64(quiet[0, place])
                 p = max(1, min(65535, chance >> (QUIET_BITS - 16)))
-                bit = code_bit(encode, bit, p, coder, buffer)
+                bit = code_bit(encode, bit, p, stream)
                 if bit < 0:
                     return TOO_LONG
                 quiet[0, place] = chance + ((((1 << QUIET_BITS) - 1 if bit else 0) - chance) >> 9)
@@ -271,7 +270,7 @@ def code_plane(
                 column, between = at >> 12, at & 4095
                 left, right = np.int64(final[around, column]), np.int64(final[around, column + 1])
                 p = max(1, min(65535, (mixed + ((left * (4096 - between) + right * between) >> 12)) >> 1))
-                bit = code_bit(encode, bit, p, coder, buffer)
+                bit = code_bit(encode, bit, p, stream)
                 if bit < 0:
                     return TOO_LONG
 

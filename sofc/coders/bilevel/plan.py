@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from sofc.coders.bilevel import kernel as bilevel
 from sofc.entropy import mixing
-from sofc.entropy.binary import Integers
-from sofc.entropy.trained import NEUTRAL_COUNTER
+from sofc.entropy.bit_models import NEUTRAL, Integers
 
 NEIGHBOURS = sorted(
     (
@@ -135,7 +134,7 @@ class PlaneState:
     def neutral(cls, contexts: int, slot_bits: int, network: bool) -> PlaneState:
         """The state before anything was seen."""
         return cls(
-            np.full(contexts << slot_bits, NEUTRAL_COUNTER, np.uint32),
+            np.full(contexts << slot_bits, NEUTRAL, np.uint32),
             np.tile(squash(TRUST_NEUTRAL), (contexts, bilevel.TRUST_ROWS)),
             neutral_mixers(contexts, network),
             np.full((bilevel.FINAL_SETS, len(bilevel.MIXER_SETS)), 65536 // len(bilevel.MIXER_SETS), np.int32),

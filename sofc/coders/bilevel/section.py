@@ -24,9 +24,8 @@ from sofc.coders.bilevel.plan import (
     squash,
 )
 from sofc.entropy import mixing
-from sofc.entropy.binary import Integers
+from sofc.entropy.bit_models import Integers, TrainedModels
 from sofc.entropy.tables import code_tables, decode_tables
-from sofc.entropy.trained import TrainedCounters
 from sofc.errors import FormatError
 
 PLAN, COUNTERS, MIXERS, NETWORK = 0, 1, 2, 3
@@ -46,7 +45,7 @@ NETWORK_STEP = 5
 CHANCE_STEP = 148
 CHANCES: Integers = squash(np.arange(32) * CHANCE_STEP - 2294).astype(np.int64)
 """The 32 probabilities that a trained counter may start with, in 1/65536."""
-TRAINED = TrainedCounters(CHANCES, 1, np.array([0, 2, 8, 32], np.int64))
+TRAINED = TrainedModels(CHANCES, 1, np.array([0, 2, 8, 32], np.int64))
 """Kind 1 is what this packs. Pages differ so much that a chance may be worth no more than the first guess."""
 
 

@@ -12,8 +12,8 @@ from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.bilevel.coder import PlaneModel, encode_plane, mostly_ink
 from sofc.coders.bilevel.plan import Network, PlanePlan, PlaneState
 from sofc.coders.bilevel.section import TRAINED, network_of
+from sofc.entropy.bit_models import Symbols
 from sofc.entropy.priors import FOLDS, History, Starts
-from sofc.entropy.trained import Symbols
 from sofc.planes import Plane
 
 PIECE_SAMPLES = 1 << 18

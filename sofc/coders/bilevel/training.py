@@ -23,8 +23,8 @@ from sofc.coders.bilevel.section import (
 from sofc.coders.bilevel.statistics import PART, Fit, Practice, Recollect, Scale
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
+from sofc.entropy.bit_models import EVIDENCES, Symbols
 from sofc.entropy.priors import FOLDS, Starts, least_gain
-from sofc.entropy.trained import AGES, Symbols
 from sofc.errors import UsageError
 from sofc.planes import PlaneRange
 
@@ -219,4 +219,4 @@ def variants(known: Known) -> list[Known]:
 
     What foretells well by itself may do so less in a mixture, where others say the same.
     """
-    return [known.worth(np.inf), *map(known.at_most, range(AGES))]
+    return [known.worth(np.inf), *map(known.at_most, range(EVIDENCES))]

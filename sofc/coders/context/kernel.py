@@ -1,7 +1,7 @@
-"""Context mixing: one plane of residuals through adaptive counters, a mixer, a final map and a binary range coder.
+"""The context coder's kernels: predict, correct, look up, mix, code and learn, sample by sample.
 
-All arithmetic is in integers. Probabilities are of a 1 bit, in 1/65536. A counter is a 32-bit word: 22 bits
-of probability above 10 bits that count what it has seen.
+predict -> correct -> expect an error -> contexts -> (match?) -> residual in bins -> mix -> range coder
+bank       online LS  level              terms       memory      zero, sign, unary   PAQ     binary
 """
 
 from __future__ import annotations
@@ -9,339 +9,403 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from sofc.coders.context.kernel_match import (
-    COUNTS,
-    DISTANCES,
-    FIRST_ENERGY,
-    NOTHING,
-    Memory,
-    empty_memory,
-    key_of,
-    recall,
-    remember,
-    slot_of,
-)
-from sofc.entropy.binary import (
-    BROKEN,
-    INTEGER,
-    LONGEST,
-    OK,
-    TOO_LONG,
-    WORD,
-    Bytes,
-    Probabilities,
-    code_direct,
-    code_integer,
-)
-from sofc.entropy.mixing import BLOCK, GOLDEN, LEVELS, MIX_A, MIX_B, MIXER_SETS, decide
-from sofc.jit.decorators import kernel
+from sofc.coders.context import kernel_match as match
+from sofc.coders.context.terms import CLAMP, COUNT, LAST_NEAR, LAST_NEAR_ALONE, LAST_VALUE, LAST_VALUE_ALONE, Term
+from sofc.entropy.adaptive import BYPASS, INTEGER_SLOTS, Probabilities, code_adaptive, code_integer
+from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
+from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
+from sofc.entropy.mixing import COLUMN_ROWS, LEVELS, PLACE_ROWS, QUARTERS, Mixture, Votes, decide, votes_for
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Table, Vector
 from sofc.prediction.bank import (
     FRACTION_BITS,
     GRID,
     PAD,
-    Integers,
-    Marks,
-    Padded,
+    Bank,
+    Neighbourhood,
     classify,
     close_row,
-    energy,
+    expected_error,
     gather,
-    mark,
-    open_first_row_sample,
-    open_row,
+    log_error,
+    open_sample,
     predict,
-    taps_room,
+    tap_scratch,
 )
 from sofc.prediction.online import Stripes, correct, note, stripes_of
 
-STEPS = 24
+UNARY_STEPS = 24
 """Steps of the magnitude in unary; what is beyond is coded in Elias-gamma."""
-TERMS = 64
-NO_TERM = TERMS - 1
-"""A term that is always 0."""
-CLAMP = 20
-DIRECT_PLACES = LEVELS * 8 * 2 * 8
-"""Adaptive probabilities of the low bits: by energy, step, sign and the bits above."""
-GAMMA_PLACES = LONGEST + 1
-"""Adaptive probabilities of the Elias-gamma lengths."""
-RECALL_PLACES = LEVELS * DISTANCES * COUNTS
-"""Adaptive probabilities of recalled samples to be right."""
-FIRST_RECALL = DIRECT_PLACES + GAMMA_PLACES
+ZERO, SIGN, MAGNITUDE = 0, 1, 2
+"""Bins: whether the residual is 0, its sign, and from here on seven steps of its magnitude by sign."""
+MAGNITUDE_BINS = 7
+LOW_SLOTS = LEVELS * 8 * 2 * 8
+"""Adaptive probabilities of the low bits: by level, step, sign and the bits above."""
+FIRST_INTEGER = LOW_SLOTS
+FIRST_MATCH = FIRST_INTEGER + INTEGER_SLOTS
+SLOTS = FIRST_MATCH + LEVELS * match.SLOTS
+"""Adaptive probabilities of a plane."""
+HALF = 1 << (FRACTION_BITS - 1)
 
 
-class Room(NamedTuple):
-    """What coding a plane needs to work in and keeps of it: terms, what each of n contexts and weight sets says, errors
-    of the row above, the correction's state and the recalled samples."""
+class Settings(NamedTuple):
+    """How one plane is coded beyond its bank.
 
-    values: Padded
-    term: Padded
-    hashes: Integers
-    base: Integers
-    words: Integers
-    stretched: Padded
-    products: Padded
-    chosen: Integers
-    opinion: Integers
-    north_errors: Integers
+    ``adapts``, ``matches``: whether predictions are corrected, and the match model asked. ``shift``: scale of the
+    plane's differences. ``level_of`` (EXPECTED,): level of each expected error. ``low_bits`` (LEVELS,): bits of the
+    magnitude below the unary part.
+    """
+
+    adapts: int
+    matches: int
+    shift: int
+    level_of: Vector[np.int64]
+    low_bits: Vector[np.int64]
+    contexts: Contexts
+
+
+class Scratch(NamedTuple):
+    """What coding a plane works in: taps, terms, votes, errors of the row above, the correction's state, the memory."""
+
+    values: Vector[np.int32]
+    term: Vector[np.int64]
+    north_errors: Vector[np.int64]
+    votes: Votes
     stripes: Stripes
-    memory: Memory
+    memory: Vector[np.int64]
 
 
-def room_for(rows: int, width: int, contexts: int, lanes: int, *, adapts: bool, recalls: bool) -> Room:
-    """The room for a plane (rows, width) coded in so many contexts by mixers of so many lanes."""
-    return Room(
-        values=taps_room(),
-        term=np.zeros(TERMS, np.int32),
-        hashes=np.zeros(contexts, np.int64),
-        base=np.zeros(contexts, np.int64),
-        words=np.zeros(contexts, np.int64),
-        stretched=np.zeros(lanes, np.int32),
-        products=np.zeros(lanes, np.int32),
-        chosen=np.zeros(3, np.int64),
-        opinion=np.zeros(3, np.int64),
+def scratch_for(shape: tuple[int, ...], votes: tuple[int, int, int], settings: Settings) -> Scratch:
+    """Scratch for a plane of a shape; ``votes``: contexts, lanes and weight sets."""
+    rows, width = shape
+    return Scratch(
+        values=tap_scratch(),
+        term=np.zeros(COUNT, np.int64),
         north_errors=np.zeros(width, np.int64),
-        stripes=stripes_of(width if adapts else 0),
-        memory=empty_memory(rows * width if recalls else 0),
+        votes=votes_for(*votes),
+        stripes=stripes_of(width if settings.adapts else 0),
+        memory=match.empty_memory(rows * width if settings.matches else 0),
     )
 
 
-@kernel
-def _fill_terms(term: Padded, values: Padded, references: int, mu: int, shift: int) -> None:
-    """The quantities that contexts are made of and that are read off the samples around; numbered as specified."""
+class Coding(NamedTuple):
+    """What a plane is coded by and to: the state that learns, and the stream."""
+
+    mixture: Mixture
+    probabilities: Probabilities
+    stream: Stream
+
+
+class Traced(NamedTuple):
+    """What is known of each sample of a plane that was predicted, each (rows, width): ``fine`` predictions in eighths,
+    the ``predictors`` used, the errors ``expected``."""
+
+    fine: Table[np.int32]
+    predictors: Table[np.int32]
+    expected: Table[np.int32]
+
+
+@inlined
+def _clamped(value: int, limit: int) -> int:
+    """A term of two's complement 16 bits."""
+    return max(-limit, min(limit, value)) & 0xFFFF
+
+
+@inlined
+def _fill_near_terms(term: Vector[np.int64], values: Vector[np.int32], references: int, median: int) -> None:
+    """Spec 8.6. Terms that are near the prediction, and plain values, before they are scaled."""
     w, n, nw, ne, ww, nn, nww, nne = (
         int(values[0]), int(values[1]), int(values[2]), int(values[3]),
         int(values[4]), int(values[5]), int(values[6]), int(values[9]),
     )  # fmt: skip
+    term[Term.W], term[Term.N], term[Term.NW], term[Term.NE] = w, n, nw, ne
+    term[Term.WW], term[Term.NN], term[Term.NWW], term[Term.MED] = ww, nn, nww, median
+    term[Term.PLANE], term[Term.W_BY_NE], term[Term.N_BY_NN] = w + n - nw, w + ne - n, 2 * n - nn
+    term[Term.W_BY_WW], term[Term.N_BY_NE] = 2 * w - ww, n + ne - nne
+    term[Term.MEAN_W_NE], term[Term.MEAN_TURN] = (w + ne) >> 1, n + ((w - nw + ne - n) >> 1)
+    term[Term.VALUE_W], term[Term.VALUE_N] = w, n
+    if references == 0:
+        term[Term.W_BY_P], term[Term.N_BY_P], term[Term.MEAN_BY_P] = median, w, (w + n) >> 1
+        return
+    p, pw, pn, pe, ps, pnw, pne = (
+        int(values[20]), int(values[21]), int(values[22]), int(values[23]),
+        int(values[24]), int(values[25]), int(values[26]),
+    )  # fmt: skip
+    q = qw = qn = 0
+    if references > 1:
+        q, qw, qn = int(values[29]), int(values[30]), int(values[31])
+    # How the references change between a neighbour and here says how the plane does.
+    term[Term.W_BY_P], term[Term.N_BY_P] = w + p - pw, n + p - pn
+    term[Term.W_BY_Q], term[Term.N_BY_Q], term[Term.P], term[Term.Q] = w + q - qw, n + q - qn, p, q
+    term[Term.MEAN_BY_P], term[Term.MEAN_BY_Q] = p + ((w - pw + n - pn) >> 1), q + ((w - qw + n - qn) >> 1)
+    term[Term.NE_BY_P], term[Term.NW_BY_P] = ne + p - pne, nw + p - pnw
+    term[Term.PLANE_BY_P] = w + n - nw + p - (pw + pn - pnw)
+    term[Term.VALUE_P], term[Term.VALUE_Q], term[Term.VALUE_PW], term[Term.VALUE_PN] = p, q, pw, pn
+    term[Term.P_FROM_W], term[Term.P_FROM_N], term[Term.P_FROM_E], term[Term.P_FROM_S] = p - pw, p - pn, p - pe, p - ps
+    term[Term.Q_FROM_W], term[Term.Q_FROM_N] = q - qw, q - qn
+    term[Term.P_BEND_ACROSS], term[Term.P_BEND_DOWN] = 2 * p - pw - pe, 2 * p - pn - ps
+
+
+@inlined
+def _fill_terms(term: Vector[np.int64], values: Vector[np.int32], references: int, mu: int, shift: int) -> None:
+    """Spec 8.6. The terms that are read off the samples around."""
+    w, n, nw, ne = int(values[0]), int(values[1]), int(values[2]), int(values[3])
     low, high = min(w, n), max(w, n)
     median = low if nw >= high else (high if nw <= low else w + n - nw)
-    term[0], term[1], term[2], term[3], term[4], term[5], term[6] = w, n, nw, ne, ww, nn, median
-    term[7], term[8] = median, w
-    term[9], term[10], term[11], term[12] = w + n - nw, w + ne - n, 2 * n - nn, 2 * w - ww
-    term[13], term[14], term[15], term[16] = n + ne - nne, nww, (w + ne) >> 1, n + ((w - nw + ne - n) >> 1)
-    term[17] = (w + n) >> 1
-    term[32], term[33], term[34] = mu, w, n
-    nears, shifted = 18, 35
-    if references > 0:
-        nears, shifted = 26, 47
-        p, pw, pn, pe, ps, pnw, pne = (
-            int(values[20]), int(values[21]), int(values[22]), int(values[23]),
-            int(values[24]), int(values[25]), int(values[26]),
-        )  # fmt: skip
-        q = qw = qn = 0
-        if references > 1:
-            q, qw, qn = int(values[29]), int(values[30]), int(values[31])
-        term[7], term[8] = w + p - pw, n + p - pn
-        term[17] = p + ((w - pw + n - pn) >> 1)
-        term[18], term[19], term[20], term[21] = w + q - qw, n + q - qn, p, q
-        term[22], term[23], term[24] = ne + p - pne, nw + p - pnw, w + n - nw + p - (pw + pn - pnw)
-        term[25] = q + ((w - qw + n - qn) >> 1)
-        term[35], term[36], term[37], term[38], term[39], term[40] = p, q, p - pw, p - pn, q - qw, q - qn
-        term[41], term[42], term[43], term[44] = p - pe, p - ps, pw, pn
-        term[45], term[46] = 2 * p - pw - pe, 2 * p - pn - ps
-    for i in range(nears):
-        term[i] = max(-CLAMP, min(CLAMP, (term[i] - mu) >> shift)) & 0xFFFF
-    for i in range(32, shifted):
+    _fill_near_terms(term, values, references, median)
+    term[Term.MU] = mu
+    for i in range((LAST_NEAR if references > 0 else LAST_NEAR_ALONE) + 1):
+        term[i] = _clamped((term[i] - mu) >> shift, CLAMP)
+    for i in range(Term.MU, (LAST_VALUE if references > 0 else LAST_VALUE_ALONE) + 1):
         term[i] = (term[i] >> shift) & 0xFFFF
-    term[55] = max(-8, min(8, (2 * (median - mu)) >> shift)) & 0xFFFF
-    same = (1 if w == n else 0) + (2 if n == ne else 0) + (4 if w == nw else 0)
-    term[60] = same + (8 if n == nw else 0) + (16 if w == ww else 0) + (32 if n == nn else 0)
+    term[Term.MED_OFFSET] = _clamped((2 * (median - mu)) >> shift, 8)
+    equal = (1 if w == n else 0) + (2 if n == ne else 0) + (4 if w == nw else 0) + (8 if n == nw else 0)
+    term[Term.EQUAL] = equal + (16 if w == values[4] else 0) + (32 if n == values[5] else 0)
 
 
-@kernel
-def _scaled(error: int, shift: int) -> int:
-    """A signed error in eighths, in units of half the plane's scale, clamped."""
-    return max(-CLAMP, min(CLAMP, error >> (shift + 2))) & 0xFFFF
+class _Predicted(NamedTuple):
+    """A sample before it is coded: the bank's prediction and the corrected one in eighths, that rounded and the quarter
+    in which it lies; the ``predictor``; the ``expected`` error and its ``level``; the ``place`` in the grid, or the
+    predictor's number."""
+
+    first: int
+    fine: int
+    mu: int
+    quarter: int
+    predictor: int
+    expected: int
+    level: int
+    place: int
 
 
-@kernel
-def _hash(term: Padded, a: int, b: int, c: int, d: int) -> int:
-    """32 bits that stand for four terms."""
-    first = int(term[a]) | int(term[b]) << 16
-    second = int(term[c]) | int(term[d]) << 16
-    h = (first * MIX_A + second * MIX_B) & WORD
-    h = ((h ^ h >> 15) * GOLDEN) & WORD
-    return h ^ h >> 13
+@inlined
+def _predict(around: Neighbourhood, bank: Bank, settings: Settings, scratch: Scratch, y: int, x: int) -> _Predicted:
+    """Spec 8.4 and 8.5. Predict sample (y, x) (padded indices), and how wrong that will be."""
+    values, references = scratch.values, around.references
+    open_sample(around, y, x)
+    count = gather(values, around, y, x)
+    row, column = y - PAD, x - PAD
+    predictor = classify(values, references, bank, row, column)
+    first = predict(values, count, bank.weights[predictor], bank.maximum)
+    fine = first
+    if settings.adapts:
+        fine += correct(scratch.stripes, column, values, references, (first + HALF) >> FRACTION_BITS)
+        fine = max(0, min(bank.maximum << FRACTION_BITS, fine))
+    expected = expected_error(around, y, x, bank.offsets[predictor], bank.error_weights)
+    place = predictor & 63
+    if bank.class_map == GRID:
+        place = ((bank.grid_row + row) & 7) * 8 + ((bank.grid_column + column) & 7)
+    mu, quarter = (fine + HALF) >> FRACTION_BITS, ((fine + HALF) & 7) >> 1
+    return _Predicted(first, fine, mu, quarter, predictor, expected, int(settings.level_of[expected]), place)
+
+
+@inlined
+def _note(around: Neighbourhood, found: _Predicted, settings: Settings, scratch: Scratch, y: int, x: int) -> int:
+    """Spec 8.5. Take in the sample at (y, x): its log error, and what the correction learns. Returns its error."""
+    sample = int(around.plane[y, x]) << FRACTION_BITS
+    error = sample - found.fine
+    around.errors[y, x] = log_error(abs(error))
+    if settings.adapts:
+        last = x == around.plane.shape[1] - PAD - 1
+        loudness = found.expected + int(around.errors[y, x]) - 16 * settings.shift
+        note(scratch.stripes, x - PAD, last, loudness, sample - found.first)
+    return error
+
+
+@inlined
+def _fill_contexts(
+    found: _Predicted, around: Neighbourhood, settings: Settings, scratch: Scratch, west_error: int, y: int, x: int
+) -> None:
+    """Spec 8.6 and 8.7. All terms of sample (y, x), and the bit models that contexts select by them."""
+    term, shift, votes = scratch.term, settings.shift, scratch.votes
+    term[Term.LEVEL], term[Term.LEVEL_PAIR] = found.level, found.level >> 1
+    # The fraction of the prediction says on which side of mu the sample rather is.
+    term[Term.QUARTER] = found.quarter
+    term[Term.PREDICTOR], term[Term.PLACE] = found.predictor, found.place
+    term[Term.EXPECTED_4], term[Term.EXPECTED_2] = found.expected >> 2, found.expected >> 1
+    term[Term.ROW], term[Term.COLUMN] = min(y - PAD, 63), min(x - PAD, 63)
+    term[Term.ERROR_W] = _clamped(west_error >> (shift + 2), CLAMP)
+    term[Term.ERROR_N] = _clamped(scratch.north_errors[x - PAD] >> (shift + 2), CLAMP)
+    term[Term.CORRECTION] = _clamped((found.first - found.fine) >> (shift + 2), CLAMP)
+    _fill_terms(term, scratch.values, around.references, found.mu, shift)
+    select_models(settings.contexts, term, votes.hashes, votes.first)
+
+
+class _Bins(NamedTuple):
+    """What mixed decisions say of a residual: a ``status``, then whether it ``is_zero``, its sign, the steps of its
+    magnitude, and how many it could have."""
+
+    status: int
+    is_zero: bool
+    sign: int
+    step: int
+    most: int
+
+
+@inlined
+def _wanted(residual: int, high: int, decision: int, step: int) -> int:
+    """The bit that an encoder wants to say; ``high``: the magnitude's unary part."""
+    if decision == ZERO:
+        return 1 if residual != 0 else 0
+    if decision == SIGN:
+        return 1 if residual > 0 else 0
+    return 1 if high > step else 0
+
+
+@inlined
+def _code_bins(
+    encode: bool, residual: int, maximum: int, found: _Predicted, settings: Settings, coding: Coding, scratch: Scratch
+) -> _Bins:
+    """Spec 8.9. The mixed decisions of a residual: zero or not, sign, steps. Mixing is inlined once."""
+    votes, mu, low_bits = scratch.votes, found.mu, settings.low_bits[found.level]
+    high = (abs(residual) - 1) >> low_bits
+    column = scratch.term[Term.W_BY_P]
+    if column > CLAMP:
+        column -= 0x10000
+    decision, sign, step, most = ZERO, 0, 0, 0
+    while True:
+        votes.rows[0] = decision * LEVELS + found.level
+        votes.rows[1] = PLACE_ROWS + decision * 64 + found.place
+        votes.rows[2] = COLUMN_ROWS + decision * 64 + column + CLAMP
+        bit = _wanted(residual, high, decision, step) if encode else 0
+        apm_row = (decision * LEVELS + found.level) * QUARTERS + found.quarter
+        bit = decide(encode, bit, decision, apm_row, coding.mixture, votes, coding.stream)
+        if bit < 0:
+            return _Bins(bit, False, 0, 0, 0)
+        if decision == ZERO:
+            if bit == 0:
+                return _Bins(OK, True, 0, 0, 0)
+            if 0 < mu < maximum:
+                decision = SIGN
+                continue
+            # At an end of the range there is only one way to go.
+            sign = 1 if mu == 0 else 0
+        elif decision == SIGN:
+            sign = bit
+        elif bit:
+            step += 1
+        else:
+            break
+        if decision < MAGNITUDE:
+            most = ((maximum - mu if sign else mu) - 1) >> low_bits
+        if step >= min(most, UNARY_STEPS):
+            break
+        before = decision
+        decision = MAGNITUDE + sign + 2 * min(step, MAGNITUDE_BINS - 1)
+        if before < BLOCK <= decision:
+            select_further_models(settings.contexts, votes.hashes, votes.first)
+    return _Bins(OK, False, sign, step, most)
+
+
+@inlined
+def _code_low_bits(encode: bool, magnitude: int, count: int, slot: int, coding: Coding) -> int:
+    """The low bits of a magnitude, the first three adaptively from ``slot`` on. The bits, or TOO_LONG."""
+    low = 1
+    for i in range(count - 1, -1, -1):
+        place = slot + low if low < 8 else BYPASS
+        bit = code_adaptive(encode, (magnitude >> i) & 1, place, coding.probabilities, coding.stream)
+        if bit < 0:
+            return bit
+        low = 2 * low + bit
+    return low - (1 << count)
+
+
+@inlined
+def _code_residual(
+    encode: bool, sample: int, maximum: int, found: _Predicted, settings: Settings, coding: Coding, scratch: Scratch
+) -> int:
+    """Spec 8.9. Code a sample by what it differs from mu. Returns the sample, or TOO_LONG or BROKEN."""
+    mu = found.mu
+    residual = sample - mu if encode else 0
+    bins = _code_bins(encode, residual, maximum, found, settings, coding, scratch)
+    if bins.status < 0:
+        return bins.status
+    if bins.is_zero:
+        return mu
+    magnitude, count, step = abs(residual) - 1, int(settings.low_bits[found.level]), bins.step
+    if step == UNARY_STEPS and step < bins.most:
+        rest = (magnitude >> count) - UNARY_STEPS
+        rest = code_integer(encode, rest, FIRST_INTEGER, coding.probabilities, coding.stream)
+        if rest < 0:
+            return rest
+        step = min(UNARY_STEPS + rest, bins.most + 1)
+    slot = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) * 8
+    low = _code_low_bits(encode, magnitude, count, slot, coding)
+    if low < 0:
+        return low
+    size = ((step << count) | low) + 1
+    sample = mu + size if bins.sign else mu - size
+    return sample if 0 <= sample <= maximum else BROKEN
+
+
+@inlined
+def _code_match(
+    encode: bool, sample: int, key: int, found: _Predicted, memory: Vector[np.int64], coding: Coding
+) -> int:
+    """Spec 8.10. Say whether the sample is what followed the same neighbours before. It, NOTHING, or TOO_LONG - 1."""
+    known = match.look_up(memory, key)
+    if known == match.NOTHING or found.expected < match.FIRST_EXPECTED:
+        return match.NOTHING
+    slot = FIRST_MATCH + match.slot_of(memory, key, found.level, abs(known - found.mu))
+    right = code_adaptive(encode, 1 if sample == known else 0, slot, coding.probabilities, coding.stream)
+    if right < 0:
+        return TOO_LONG - 1
+    return known if right else match.NOTHING
 
 
 @kernel
 def code_plane(
-    encode: bool,
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    marks: Marks,
-    first_marks: Marks,
-    second_marks: Marks,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    thresholds: Integers,
-    weights: Padded,
-    offsets: Integers,
-    mark_weights: Integers,
-    adapts: int,
-    recalls: int,
-    maximum: int,
-    shift: int,
-    level_of: Integers,
-    low_bits: Integers,
-    contexts: Integers,
-    blocks: Integers,
-    sets: int,
-    counters: npt.NDArray[np.uint32],
-    mixers: npt.NDArray[np.int32],
-    final: npt.NDArray[np.int32],
-    direct: Probabilities,
-    coder: Integers,
-    buffer: Bytes,
-    room: Room,
+    encode: bool, around: Neighbourhood, bank: Bank, settings: Settings, coding: Coding, scratch: Scratch
 ) -> int:
-    """Code one plane, or one image of a group; the state arrays and ``coder`` go on from call to call.
+    """Spec 8.2. Code one plane, or one image of a group; the state and the stream go on from call to call.
 
-    ``plane``: padded; when decoding it is filled, as are the ``marks`` either way. ``recalls``: whether samples may be
-    recalled, ``room`` is fresh. ``level_of`` (256,): level of each energy. ``low_bits`` (16,): bits of the magnitude
-    below the unary part, by level. ``contexts`` (n, 4): numbers of the terms of each context, NO_TERM past the last.
-    ``blocks`` (n + 1,): where the blocks of each context start; the number of each is a power of two. ``sets`` (1-3):
-    weight sets averaged. ``counters`` (BLOCK * all blocks,), ``mixers`` (sum of MIXER_SETS, n + 1 filled up to
-    MIXER_LANES), ``final`` (MAP_ROWS, MAP_COLUMNS), ``direct`` (DIRECT_PLACES + GAMMA_PLACES + RECALL_PLACES): adaptive
-    state. ``coder``: low end, high end, code word, position in ``buffer``; decoding reads zeros past the buffer's end.
-    Returns OK, TOO_LONG or BROKEN.
+    When decoding, the plane of ``around`` is filled, as are its log errors either way. ``scratch`` is fresh. Returns
+    OK, TOO_LONG or BROKEN.
     """
+    plane, values = around.plane, scratch.values
     rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
-    count = contexts.shape[0]
-    values, term, north_errors = room.values, room.term, room.north_errors
-    hashes, base, chosen = room.hashes, room.base, room.chosen
-    stripes, memory = room.stripes, room.memory
-    room.stretched[count] = 256
     for y in range(PAD, PAD + rows):
-        open_row(plane, y)
-        open_row(marks, y)
         west_error = 0
         for x in range(PAD, PAD + width):
-            if y == PAD:
-                open_first_row_sample(plane, x)
-                open_first_row_sample(marks, x)
-            taps = gather(values, plane, first, second, references, y, x)
-            row, column = grid_row + y - PAD, grid_column + x - PAD
-            predictor = classify(values, references, class_map, row, column, thresholds)
-            foretold = predict(values, taps, weights[predictor], maximum)
-            fine = foretold
-            if adapts:
-                mu = (foretold + 4) >> FRACTION_BITS
-                fine += correct(stripes, x - PAD, values, references, mu)
-                fine = max(0, min(maximum << FRACTION_BITS, fine))
-            mu = (fine + 4) >> FRACTION_BITS
-            quarter = ((fine + 4) & 7) >> 1
-            expected = energy(marks, first_marks, second_marks, references, y, x, offsets[predictor], mark_weights)
-            level = level_of[expected]
-            place = (row & 7) * 8 + (column & 7) if class_map == GRID else predictor & 63
-            term[48], term[49], term[50], term[51], term[52] = level, level >> 1, quarter, predictor, place
-            term[53], term[54] = expected >> 2, expected >> 1
-            term[56], term[57] = min(y - PAD, 63), min(x - PAD, 63)
-            term[58] = _scaled(west_error, shift)
-            term[59] = _scaled(north_errors[x - PAD], shift)
-            term[61] = _scaled(foretold - fine, shift)
-            _fill_terms(term, values, references, mu, shift)
-            known = False
+            found = _predict(around, bank, settings, scratch, y, x)
+            _fill_contexts(found, around, settings, scratch, west_error, y, x)
+            sample = int(plane[y, x])
+            known = match.NOTHING
             key = 0
-            if recalls:
-                key = key_of(int(values[0]), int(values[1]), int(values[20]) if references > 0 else 0)
-                recalled = recall(memory, key)
-                if recalled != NOTHING and expected >= FIRST_ENERGY:
-                    slot = FIRST_RECALL + slot_of(memory, key, level, abs(recalled - mu))
-                    right = code_direct(encode, 1 if plane[y, x] == recalled else 0, slot, direct, coder, buffer)
-                    if right < 0:
-                        return TOO_LONG
-                    if right:
-                        known = True
-                        plane[y, x] = recalled
-            column_set = term[7] if term[7] <= CLAMP else term[7] - 0x10000
-            for i in range(count):
-                h = _hash(term, contexts[i, 0], contexts[i, 1], contexts[i, 2], contexts[i, 3])
-                hashes[i] = h
-                base[i] = (blocks[i] + (h & (blocks[i + 1] - blocks[i] - 1))) * BLOCK
-
-            low_count = low_bits[level]
-            residual = int(plane[y, x]) - mu if encode else 0
-            magnitude = abs(residual) - 1
-            node = 0
-            sign = 0
-            step = 0
-            most = 0
-            moved = False
-            while maximum > 0 and not known:
-                chosen[0] = node * LEVELS + level
-                chosen[1] = MIXER_SETS[0] + node * 64 + place
-                chosen[2] = MIXER_SETS[0] + MIXER_SETS[1] + node * 64 + column_set + CLAMP
-                bit = 0
-                if encode:
-                    if node == 0:
-                        bit = 1 if residual != 0 else 0
-                    elif node == 1:
-                        bit = 1 if residual > 0 else 0
-                    else:
-                        bit = 1 if (magnitude >> low_count) > step else 0
-                bit = decide(encode, bit, node, level, quarter, sets, counters, mixers, final, coder, buffer, room)
-                if bit < 0:
+            if settings.matches:
+                reference = int(values[20]) if around.references > 0 else 0
+                key = match.key_of(int(values[0]), int(values[1]), reference)
+                known = _code_match(encode, sample, key, found, scratch.memory, coding)
+                if known < match.NOTHING:
                     return TOO_LONG
-                if node == 0:
-                    if bit == 0:
-                        break
-                    moved = True
-                    if 0 < mu < maximum:
-                        node = 1
-                        continue
-                    sign = 1 if mu == 0 else 0
-                elif node == 1:
-                    sign = bit
-                elif bit:
-                    step += 1
-                else:
-                    break
-                if node < 2:
-                    most = ((maximum - mu if sign else mu) - 1) >> low_count
-                if step >= min(most, STEPS):
-                    break
-                before = node
-                node = 2 + sign + 2 * min(step, 6)
-                if before < BLOCK <= node:
-                    for i in range(count):
-                        h = hashes[i] >> 15
-                        base[i] = (blocks[i] + (h & (blocks[i + 1] - blocks[i] - 1))) * BLOCK
-
-            if moved:
-                if step == STEPS and step < most:
-                    status = code_integer(
-                        encode, (magnitude >> low_count) - STEPS, DIRECT_PLACES, direct, coder, buffer
-                    )
-                    if status != OK:
-                        return status
-                    step = min(STEPS + coder[INTEGER], most + 1)
-                low = 1
-                for i in range(low_count - 1, -1, -1):
-                    slot = ((level * 8 + min(step, 7)) * 2 + sign) * 8 + low if low < 8 else -1
-                    bit = code_direct(encode, (magnitude >> i) & 1, slot, direct, coder, buffer)
-                    if bit < 0:
-                        return TOO_LONG
-                    low = 2 * low + bit
-                if not encode:
-                    size = ((step << low_count) | (low - (1 << low_count))) + 1
-                    residual = size if sign else -size
-            if not encode and not known:
-                if mu + residual < 0 or mu + residual > maximum:
-                    return BROKEN
-                plane[y, x] = mu + residual
-            if recalls:
-                remember(memory, key, int(plane[y, x]))
-            west_error = (int(plane[y, x]) << FRACTION_BITS) - fine
-            north_errors[x - PAD] = west_error
-            marks[y, x] = mark(abs(west_error))
-            if adapts:
-                target = (int(plane[y, x]) << FRACTION_BITS) - foretold
-                note(stripes, x - PAD, x == PAD + width - 1, expected + int(marks[y, x]) - 16 * shift, target)
-        close_row(plane, y, width)
-        close_row(marks, y, width)
+            if known != match.NOTHING:
+                sample = known
+            elif bank.maximum > 0:
+                sample = _code_residual(encode, sample, bank.maximum, found, settings, coding, scratch)
+                if sample < 0:
+                    return sample
+            else:
+                sample = found.mu
+            plane[y, x] = sample
+            if settings.matches:
+                match.remember(scratch.memory, key, sample)
+            west_error = _note(around, found, settings, scratch, y, x)
+            scratch.north_errors[x - PAD] = west_error
+        close_row(around, y)
     return OK
+
+
+@kernel
+def trace(around: Neighbourhood, bank: Bank, settings: Settings, scratch: Scratch, traced: Traced) -> int:
+    """Predict all samples of a known plane, as ``code_plane`` does, into ``traced``; fills log errors. Returns 0."""
+    rows, width = traced.fine.shape
+    for y in range(rows):
+        for x in range(width):
+            found = _predict(around, bank, settings, scratch, y + PAD, x + PAD)
+            traced.fine[y, x] = found.fine
+            traced.predictors[y, x] = found.predictor
+            traced.expected[y, x] = found.expected
+            _note(around, found, settings, scratch, y + PAD, x + PAD)
+        close_row(around, y + PAD)
+    return 0

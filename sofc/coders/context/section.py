@@ -1,6 +1,6 @@
 """The bytes of a context model's sections.
 
-Kind 0, plan of a plane; kind 1, its trained counters, shared by all efforts; kind 2, its mixers at one effort.
+Kind 0, plan of a plane; kind 1, its trained bit models, shared by all efforts; kind 2, its weights at one effort.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.context import kernel
-from sofc.coders.context.plan import PlanePlan, Prediction
-from sofc.entropy import mixing
-from sofc.entropy.mixers import MAX_CONTEXTS
+from sofc.coders.context import terms
+from sofc.coders.context.model import PlanePlan, Prediction
+from sofc.entropy.contexts import MOST_TERMS
+from sofc.entropy.mixing import LEVELS
+from sofc.entropy.mixture import MOST_CONTEXTS
 from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.prediction import bank
-from sofc.prediction import expected_error as energy
+from sofc.prediction import bank, expected_error
 
-PLAN, COUNTERS, MIXERS = 0, 1, 2
+PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
-"""A context has 2**block_bits blocks of counters."""
+"""A context has 2**block_bits blocks of bit models."""
 HEAD = 5
 
 WEIGHT_STEP = 3
@@ -33,7 +33,7 @@ def pack_plan(plan: PlanePlan) -> bytes:
     head = [
         len(prediction.references),
         *numbers,
-        plan.recalls << 7 | prediction.class_map << 6 | prediction.adapts << 5 | prediction.shift,
+        plan.matches << 7 | prediction.class_map << 6 | prediction.adapts << 5 | prediction.shift,
         len(plan.contexts),
     ]
     return bytes(head) + code_tables(
@@ -41,9 +41,9 @@ def pack_plan(plan: PlanePlan) -> bytes:
             prediction.thresholds[:, None],
             plan.levels[:, None],
             plan.low_bits[:, None],
-            plan.contexts,
+            np.where(plan.contexts == terms.NO_TERM, -1, plan.contexts),
             plan.block_bits[:, None],
-            prediction.mark_weights[: energy.marks(len(prediction.references)), None],
+            prediction.error_weights[: expected_error.errors(len(prediction.references)), None],
             prediction.offsets[:, None],
             (prediction.weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP,
         ]
@@ -55,50 +55,51 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     if len(data) < HEAD:
         raise FormatError("the plan of a context model is cut off")
     count, first, second, packed, contexts = data[:HEAD]
-    recalls, class_map, adapts, shift = packed >> 7, packed >> 6 & 1, packed >> 5 & 1, packed & 31
+    matches, class_map, adapts, shift = packed >> 7, packed >> 6 & 1, packed >> 5 & 1, packed & 31
     references = (first, second)[:count]
     if (
         count > 2
         or any(reference >= plane for reference in references)
         or any((first, second)[count:])
         or shift > 16
-        or not 1 <= contexts <= MAX_CONTEXTS
+        or not 1 <= contexts <= MOST_CONTEXTS
     ):
         raise FormatError("the plan of a context model is out of range")
     shapes = [
-        (3 if class_map == bank.GRID else 7, 1),
-        (mixing.LEVELS - 1, 1),
-        (mixing.LEVELS, 1),
-        (contexts, 4),
+        (bank.THRESHOLDS[class_map], 1),
+        (LEVELS - 1, 1),
+        (LEVELS, 1),
+        (contexts, MOST_TERMS),
         (contexts, 1),
-        (energy.marks(count), 1),
+        (expected_error.errors(count), 1),
         (bank.CLASSES[class_map], 1),
         (bank.CLASSES[class_map], bank.taps(count)),
     ]
-    thresholds, levels, low_bits, terms, block_bits, marks, offsets, weights = decode_tables(data[HEAD:], shapes)
+    thresholds, levels, low_bits, numbers, block_bits, errors, offsets, weights = decode_tables(data[HEAD:], shapes)
     if (
         not (np.diff(levels, axis=0) > 0).all()
         or not ((low_bits >= 0) & (low_bits <= 16)).all()
-        or not ((terms >= -1) & (terms < kernel.TERMS)).all()
+        or not ((numbers >= -1) & (numbers < terms.COUNT)).all()
         or not ((block_bits >= BLOCK_BITS.start) & (block_bits < BLOCK_BITS.stop)).all()
-        or int(np.abs(marks).max()) > energy.WEIGHT_LIMIT
-        or int(np.abs(offsets).max()) > energy.OFFSET_LIMIT
+        or int(np.abs(errors).max()) > expected_error.WEIGHT_LIMIT
+        or int(np.abs(offsets).max()) > expected_error.OFFSET_LIMIT
         or int(np.abs(weights).max()) > 1 << 18
     ):
         raise FormatError("a table of a context model is out of range")
-    mark_weights = np.zeros(energy.WEIGHTS, np.int64)
-    mark_weights[: len(marks)] = marks[:, 0]
+    error_weights = np.zeros(expected_error.WEIGHTS, np.int64)
+    error_weights[: len(errors)] = errors[:, 0]
     prediction = Prediction(
         references,
         class_map,
         thresholds[:, 0],
         weights << WEIGHT_STEP,
         offsets[:, 0],
-        mark_weights,
+        error_weights,
         bool(adapts),
         shift,
     )
-    return PlanePlan(prediction, levels[:, 0], low_bits[:, 0], terms, block_bits[:, 0], bool(recalls))
+    numbers = np.where(numbers < 0, terms.NO_TERM, numbers)
+    return PlanePlan(prediction, levels[:, 0], low_bits[:, 0], numbers, block_bits[:, 0], bool(matches))
 
 
 def quantise_weights(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -2,65 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.context.plan import (
-    EFFORTS,
-    WITH_REFERENCES,
-    WITHOUT_REFERENCES,
-    PlanePlan,
-    Prediction,
-    context_table,
-    shapes,
-)
-from sofc.coders.context.section import (
-    BLOCK_BITS,
-    COUNTERS,
-    MIXERS,
-    PLAN,
-    pack_plan,
-    quantise_weights,
-)
-from sofc.coders.context.statistics import (
+from sofc.coders.context import terms
+from sofc.coders.context.model import EFFORTS, PlanePlan, Prediction, shapes
+from sofc.coders.context.passes import (
     ACTIVITIES,
-    AUDITION_BITS,
-    PROBE_SAMPLES,
+    SELECTION_BITS,
     SIZES,
-    Audition,
+    SIZING_SAMPLES,
     Equations,
     Errors,
-    Practice,
-    Probe,
-    Recollect,
+    EstimatePriors,
     Refine,
     Scale,
+    SelectContexts,
+    SizeTables,
     Survey,
+    WarmUp,
 )
-from sofc.coders.training import CoderTraining, Pass
+from sofc.coders.context.section import BIT_MODELS, BLOCK_BITS, PLAN, WEIGHTS, pack_plan, quantise_weights
+from sofc.coders.training import CoroutineTraining, Pass, Passes, added
 from sofc.container.records import Section
-from sofc.entropy import mixing
-from sofc.entropy.mixers import TRAINED, pack_mixers
+from sofc.entropy.bit_models import Symbols
+from sofc.entropy.contexts import BLOCK, context_table
+from sofc.entropy.mixing import LEVELS
+from sofc.entropy.mixture import TRAINED, pack_weights
 from sofc.entropy.priors import Starts, least_gain
-from sofc.entropy.trained import Symbols
 from sofc.planes import PlaneRange
-from sofc.prediction import bank
-from sofc.prediction.expected_error import MarkSums, added, fit_energy, map_cost
+from sofc.prediction import bank, expected_error
+from sofc.prediction.expected_error import ErrorSums, fit_expected, map_cost
 
 CODER = 2
-PRACTICE_SAMPLES = 1 << 23
-"""Samples of one plane that practice goes through at most."""
+WARM_UP_SAMPLES = 1 << 23
+"""Samples of one plane that warm-up goes through at most."""
 
 BUDGET = 800_000
-"""Bytes of a codebook that the trained counters of one kind of image take at most."""
+"""Bytes of a codebook that the trained bit models of one kind of image take at most."""
 ROOM = 2
-"""Blocks of counters for each that one image needs."""
+"""Blocks of bit models for each that one image needs."""
 
-LEVEL_SHARES = (0.04, 0.1, 0.17, 0.25, 0.33, 0.42, 0.5, 0.58, 0.66, 0.74, 0.81, 0.87, 0.92, 0.96, 0.985)
 ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.975))
 """Shares of samples below each activity threshold, by class map."""
 
@@ -78,201 +64,165 @@ KINDS = ((bank.TEXTURE, False), (bank.GRID, False), (bank.TEXTURE, True), (bank.
 HANDICAPS = ((1, 1.002, 1.005, 1.007), (1, 1.002, 1.02, 1.022))
 """Without and with references. The grid has four times as many predictors, and adapting takes time: they must earn it,
 and planes that have references gain less by adapting."""
-RECALL_HANDICAP = 1.005
-"""Recalling takes time."""
-FIRST_MARK_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (bank.MARK_WEIGHTS - 5), np.int64)
-"""Energies before any were fitted: means of four marks."""
+MATCH_HANDICAP = 1.005
+"""The match model takes time."""
+FIRST_ERROR_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (expected_error.WEIGHTS - 5), np.int64)
+"""Expected errors before any were fitted: means of four log errors."""
 
 
-class ContextTraining(CoderTraining):
+class ContextTraining(CoroutineTraining):
     """Trains plans, then the state of every effort in EFFORTS, for planes of the given ranges.
 
-    ``budget``: bytes that the trained counters of all planes may take in the codebook.
+    ``budget``: bytes that the trained bit models of all planes may take in the codebook.
     """
 
     def __init__(self, ranges: Sequence[PlaneRange], *, budget: int = BUDGET) -> None:
         self._ranges = tuple(ranges)
         self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
         self._budget = budget
-        self._passes = self._all_passes()
-        self._merge: Callable[[Iterator[Any]], None] = self._merge_scale
-        self._thresholds: list[tuple[Integers, Integers]] = []
-        self._shifts: list[int] = []
-        self._weights: list[tuple[Integers, Integers]] = []
-        self._predictions: list[Prediction] = []
-        self._energies: list[int] = []
         self._plans: list[PlanePlan] = []
-        self._starts: list[Starts] = []
-        self._counters: list[bytes] = []
-        self._mixers: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
+        self._bit_models: list[bytes] = []
+        self._weights: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
         self._shapes = shapes(len(ranges))
         self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
         self._cost: float | None = None
+        super().__init__()
 
-    def next_pass(self) -> Pass | None:
-        """Scale, equations, errors, refined equations and errors, survey; then over a sample, to practice."""
-        return next(self._passes, None)
+    def run(self) -> Passes[None]:
+        """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""
+        predictions = yield from self._fit_banks()
+        histograms = added((yield Pass((Survey(self._ranges, tuple(predictions)),))))
+        self._cost = 0.0
+        for prediction, histogram in zip(predictions, histograms, strict=True):
+            levels = _levels(histogram)
+            self._cost += _cost(histogram, levels)
+            contexts = _candidates(prediction)[0]
+            bits = np.full(len(contexts), SELECTION_BITS, np.int64)
+            low_bits = _low_bits(histogram, levels)
+            self._plans.append(PlanePlan(prediction, levels, low_bits, contexts, bits, matches=False))
+        yield from self._select_contexts()
+        yield from self._size_tables()
+        starts = yield from self._estimate_priors()
+        yield from self._warm_up(starts)
 
-    def merge(self, statistics: Iterator[Any]) -> None:
-        """Take in one pass's statistics."""
-        self._merge(statistics)
+    def _fit_banks(self) -> Passes[list[Prediction]]:
+        """The predictions of all planes: all samples alike, then each the less the larger its error may be."""
+        blank = [self._blank(*each) for each in zip(self._references, (yield from self._scales()), strict=True)]
+        equations = yield Pass((Equations(self._ranges, tuple(tuple(maps) for maps in blank)),))
+        fitted = [
+            [replace(one, weights=solve(table, one.class_map)) for one, table in zip(maps, tables, strict=True)]
+            for maps, tables in zip(blank, added(equations), strict=True)
+        ]
+        kinds = tuple(tuple(replace(maps[class_map], adapts=adapts) for maps in fitted) for class_map, adapts in KINDS)
+        predictions, mean_errors = self._choose_kinds(kinds, added((yield Pass((Errors(self._ranges, kinds),)))))
+        refined = added((yield Pass((Refine(self._ranges, tuple(predictions), tuple(mean_errors)),))))
+        predictions = [
+            replace(one, weights=solve(table, one.class_map)) for one, table in zip(predictions, refined, strict=True)
+        ]
+        (sums,) = added((yield Pass((Errors(self._ranges, (tuple(predictions),)),))))
+        return [_with_expected(*each) for each in zip(predictions, sums, strict=True)]
 
-    def _all_passes(self) -> Iterator[Pass]:
-        ranges, references = self._ranges, self._references
-        planes = range(len(ranges))
-        yield Pass((Scale(ranges, references),))
-        self._merge = self._merge_equations
-        yield Pass((Equations(ranges, references, tuple(self._thresholds)),))
-        self._merge = self._merge_errors
-        maps = tuple(tuple(self._prediction(number, *kind) for number in planes) for kind in KINDS)
-        yield Pass((Errors(ranges, maps),))
-        self._merge = self._merge_refined
-        yield Pass((Refine(ranges, tuple(self._predictions), tuple(self._energies)),))
-        self._merge = self._merge_refined_errors
-        yield Pass((Errors(ranges, (tuple(self._predictions),)),))
-        self._merge = self._merge_survey
-        yield Pass((Survey(ranges, tuple(self._predictions)),))
-        self._merge = self._merge_audition
-        yield Pass(
-            tuple(
-                Audition(ranges, (*self._plans[:plane], variant), *EFFORTS[5])
-                for plane in planes
-                for variant in _variants(self._plans[plane])
-            ),
-            PROBE_SAMPLES,
-        )
-        self._merge = self._merge_probe
-        yield Pass(tuple(Probe(ranges, tuple(self._plans), plane) for plane in planes), PROBE_SAMPLES)
-        self._merge = self._merge_starts
-        plans = tuple(self._plans)
-        yield Pass(tuple(Recollect(ranges, plans, plane) for plane in planes), PRACTICE_SAMPLES)
-        self._merge = self._merge_practice
-        yield Pass(
-            tuple(
-                Practice(ranges, plans, plane, *self._shapes[effort], self._starts[plane].folds)
-                for effort in sorted(EFFORTS, reverse=True)
-                for plane in planes
-            ),
-            PRACTICE_SAMPLES,
-        )
-
-    def _prediction(self, number: int, class_map: int, adapts: bool) -> Prediction:
-        weights = self._weights[number][class_map]
-        return Prediction(
-            self._references[number],
-            class_map,
-            self._thresholds[number][class_map],
-            weights,
-            np.zeros(len(weights), np.int64),
-            FIRST_MARK_WEIGHTS,
-            adapts,
-            self._shifts[number],
-        )
-
-    def _merge_scale(self, statistics: Iterator[list[Integers]]) -> None:
-        for histograms in zip(*statistics, strict=True):
-            total = np.sum(histograms, axis=0)
+    def _scales(self) -> Passes[list[tuple[tuple[Integers, ...], int]]]:
+        """Of each plane the thresholds of both class maps, and the scale of its differences."""
+        result = []
+        for total in added((yield Pass((Scale(self._ranges, self._references),)))):
             share = np.cumsum(total) / max(1, total.sum())
-            self._thresholds.append(
-                tuple(_rising(np.searchsorted(share, shares)) for shares in ACTIVITY_SHARES)  # type: ignore[arg-type]
-            )
+            thresholds = tuple(_rising(np.searchsorted(share, shares)) for shares in ACTIVITY_SHARES)
             # Differences of some 20 steps should span the usual change between neighbours.
             # Of differences with Laplacian spread the median is 0.69 of the mean; a few edges must not count for more.
             mean = float((total * np.arange(ACTIVITIES)).sum()) / max(1, int(total.sum()))
             usual = min(mean, float(np.searchsorted(share, 0.5)) / MEDIAN_OF_MEAN) / 3
-            self._shifts.append(max(0, int(np.log2(max(1.0, usual / 6)))))
+            result.append((thresholds, max(0, int(np.log2(max(1.0, usual / 6))))))
+        return result
 
-    def _merge_equations(self, statistics: Iterator[list[list[npt.NDArray[np.float64]]]]) -> None:
-        totals = next(statistics)
-        for shard in statistics:
-            for mine, theirs in zip(totals, shard, strict=True):
-                for target, addition in zip(mine, theirs, strict=True):
-                    target += addition
-        for equations in totals:
-            self._weights.append(
-                tuple(solve(table, class_map) for class_map, table in enumerate(equations))  # type: ignore[arg-type]
-            )
+    @staticmethod
+    def _blank(references: tuple[int, ...], scale: tuple[tuple[Integers, ...], int]) -> list[Prediction]:
+        """Predictions under both class maps, whose weights are not known yet."""
+        thresholds, shift = scale
+        result = []
+        for class_map, classes in enumerate(bank.CLASSES):
+            weights = np.zeros((classes, bank.taps(len(references))), np.int64)
+            offsets = np.zeros(classes, np.int64)
+            tables = thresholds[class_map], weights, offsets, FIRST_ERROR_WEIGHTS
+            result.append(Prediction(references, class_map, *tables, adapts=False, shift=shift))
+        return result
 
-    def _merge_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
-        totals = added(statistics)
+    def _choose_kinds(
+        self, kinds: tuple[tuple[Prediction, ...], ...], sums: list[list[ErrorSums]]
+    ) -> tuple[list[Prediction], list[int]]:
+        """The kind of prediction of each plane under which its errors cost least, and its mean expected error."""
         self._cost = 0.0
-        for number in range(len(self._ranges)):
-            handicaps = HANDICAPS[1 if self._references[number] else 0]
+        predictions, mean_errors = [], []
+        for number, references in enumerate(self._references):
             costs = [
-                handicap * map_cost(found[number], self._weights[number][class_map])
-                for (class_map, _), handicap, found in zip(KINDS, handicaps, totals, strict=True)
+                handicap * map_cost(found[number], predicted[number].weights)
+                for predicted, handicap, found in zip(kinds, HANDICAPS[1 if references else 0], sums, strict=True)
             ]
             best = int(np.argmin(costs))
             self._cost += costs[best]
-            sums = totals[best][number]
-            self._predictions.append(_with_energy(self._prediction(number, *KINDS[best]), sums))
-            self._energies.append(int(sums.sums[:, -1].sum()) // max(1, int(sums.counts.sum())))
+            found = sums[best][number]
+            predictions.append(_with_expected(kinds[best][number], found))
+            mean_errors.append(int(found.sums[:, -1].sum()) // max(1, int(found.counts.sum())))
+        return predictions, mean_errors
 
-    def _merge_refined(self, statistics: Iterator[list[npt.NDArray[np.float64]]]) -> None:
-        totals = next(statistics)
-        for shard in statistics:
-            for target, addition in zip(totals, shard, strict=True):
-                target += addition
-        for number, equations in enumerate(totals):
-            old = self._predictions[number]
-            self._predictions[number] = replace(old, weights=solve(equations, old.class_map))
+    def _select_contexts(self) -> Passes[None]:
+        """Of each plane its list of contexts, and whether it asks the match model, by coding a sample."""
+        variants = [_variants(plan) for plan in self._plans]
+        tasks = [
+            SelectContexts(self._ranges, (*self._plans[:plane], variant), *EFFORTS[5])
+            for plane, plans in enumerate(variants)
+            for variant in plans
+        ]
+        sizes = yield Pass(tuple(tasks), SIZING_SAMPLES)
+        for number, plans in enumerate(variants):
+            costs = [(MATCH_HANDICAP if variant.matches else 1) * next(sizes) for variant in plans]
+            self._plans[number] = plans[int(np.argmin(costs))]
 
-    def _merge_refined_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
-        (totals,) = added(statistics)
-        for number, sums in enumerate(totals):
-            self._predictions[number] = _with_energy(self._predictions[number], sums)
-
-    def _merge_survey(self, statistics: Iterator[list[Integers]]) -> None:
-        self._cost = 0.0
-        for number, histograms in enumerate(zip(*statistics, strict=True)):
-            histogram: Integers = np.sum(histograms, axis=0)
-            levels = _levels(histogram)
-            self._cost += _cost(histogram, levels)
-            prediction = self._predictions[number]
-            contexts = _candidates(prediction)[0]
-            bits = np.full(len(contexts), AUDITION_BITS, np.int64)
-            self._plans.append(
-                PlanePlan(prediction, levels, _low_bits(histogram, levels), contexts, bits, recalls=False)
-            )
-
-    def _merge_audition(self, statistics: Iterator[int]) -> None:
-        for number, plan in enumerate(self._plans):
-            variants = _variants(plan)
-            costs = [(RECALL_HANDICAP if variant.recalls else 1) * next(statistics) for variant in variants]
-            self._plans[number] = variants[int(np.argmin(costs))]
-
-    def _merge_probe(self, statistics: Iterator[Integers]) -> None:
-        for number, needed in enumerate(statistics):
+    def _size_tables(self) -> Passes[None]:
+        """How many blocks of bit models each context has."""
+        plans = tuple(self._plans)
+        sizes = yield Pass(tuple(SizeTables(self._ranges, plans, plane) for plane in range(len(plans))), SIZING_SAMPLES)
+        for number, needed in enumerate(sizes):
             bits = np.ceil(np.log2(np.maximum(1, ROOM * needed))).astype(np.int64)
             bits = np.clip(bits, BLOCK_BITS.start, BLOCK_BITS.stop - 1)
             self._plans[number] = replace(self._plans[number], block_bits=bits)
 
-    def _merge_starts(self, statistics: Iterator[Starts]) -> None:
+    def _estimate_priors(self) -> Passes[list[Starts]]:
+        """What bit models start with, as far as it pays for its bytes."""
+
         def pack(plane: int, symbols: Symbols) -> bytes:
             plan = self._plans[plane]
-            return TRAINED.pack(symbols, plan.blocks(len(plan.contexts)) * mixing.BLOCK)
+            return TRAINED.pack(symbols, plan.starts(len(plan.contexts)) * BLOCK)
 
-        everything = list(statistics)
-        least, self._counters = least_gain(everything, pack, self._budget)
-        self._starts = [starts.worth(least) for starts in everything]
+        plans = tuple(self._plans)
+        tasks = tuple(EstimatePriors(self._ranges, plans, plane) for plane in range(len(plans)))
+        everything = list((yield Pass(tasks, WARM_UP_SAMPLES)))
+        least, self._bit_models = least_gain(everything, pack, self._budget)
+        return [starts.worth(least) for starts in everything]
 
-    def _merge_practice(self, statistics: Iterator[tuple[npt.NDArray[np.int32], int]]) -> None:
-        jobs = [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in range(len(self._plans))]
-        for (effort, plane), (mixers, size) in zip(jobs, statistics, strict=True):
+    def _warm_up(self, starts: list[Starts]) -> Passes[None]:
+        """The weights of each effort. The slowest come first, so that workers end together."""
+        plans = tuple(self._plans)
+        jobs = [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in range(len(plans))]
+        tasks = tuple(
+            WarmUp(self._ranges, plans, plane, *self._shapes[effort], starts[plane].folds) for effort, plane in jobs
+        )
+        statistics = yield Pass(tasks, WARM_UP_SAMPLES)
+        for (effort, plane), (weights, size) in zip(jobs, statistics, strict=True):
             self._bytes[effort] += size
-            self._mixers[effort, plane] = mixers
+            self._weights[effort, plane] = weights
 
     def sections(self) -> list[Section]:
-        """Plans, counters, then the mixers of each effort, rising."""
+        """Plans, bit models, then the weights of each effort, rising."""
         planes = range(len(self._plans))
         plans = [Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans]
-        counters = [Section(CODER, COUNTERS, data) for data in self._counters]
-        mixers = [
-            Section(CODER, MIXERS, pack_mixers(*self._shapes[effort], self._mixers[effort, k]))
+        bit_models = [Section(CODER, BIT_MODELS, data) for data in self._bit_models]
+        weights = [
+            Section(CODER, WEIGHTS, pack_weights(*self._shapes[effort], self._weights[effort, k]))
             for effort in EFFORTS
             for k in planes
         ]
-        return plans + counters + mixers
+        return plans + bit_models + weights
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """Effort and section numbers of each model."""
@@ -287,7 +237,7 @@ class ContextTraining(CoderTraining):
         return self._cost
 
     def report(self) -> list[str]:
-        """Bytes of the practised images at each effort."""
+        """Bytes of the images of the warm-up at each effort."""
         maps = ", ".join("grid" if plan.prediction.class_map == bank.GRID else "texture" for plan in self._plans)
         return [f"class maps: {maps}"] + [
             f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in EFFORTS
@@ -319,16 +269,16 @@ def solve(equations: npt.NDArray[Any], class_map: int) -> Integers:
 
 def _candidates(prediction: Prediction) -> list[Integers]:
     """Lists of contexts to choose from, as long as any effort needs them."""
-    lists = WITH_REFERENCES if prediction.references else WITHOUT_REFERENCES
+    lists = terms.WITH_REFERENCES if prediction.references else terms.WITHOUT_REFERENCES
     longest, _ = max(EFFORTS.values())
-    return [context_table(one[:longest]) for one in lists]
+    return [context_table(one[:longest], terms.NO_TERM) for one in lists]
 
 
 def _variants(plan: PlanePlan) -> list[PlanePlan]:
-    """What to choose from: lists of contexts, without and with recalling."""
+    """What to choose from: lists of contexts, without and with the match model."""
     return [
-        replace(plan, contexts=contexts, recalls=recalls)
-        for recalls in (False, True)
+        replace(plan, contexts=contexts, matches=matches)
+        for matches in (False, True)
         for contexts in _candidates(plan.prediction)
     ]
 
@@ -341,31 +291,31 @@ def _rising(cells: npt.NDArray[Any]) -> Integers:
     return result
 
 
-def _with_energy(prediction: Prediction, found: MarkSums) -> Prediction:
-    offsets, mark_weights = fit_energy(found)
-    return replace(prediction, offsets=offsets, mark_weights=mark_weights)
+def _with_expected(prediction: Prediction, found: ErrorSums) -> Prediction:
+    offsets, error_weights = fit_expected(found)
+    return replace(prediction, offsets=offsets, error_weights=error_weights)
 
 
 def _levels(histogram: Integers) -> Integers:
-    """Energies that split the samples into LEVELS levels, each with residuals as alike as can be.
+    """Expected errors that split the samples into LEVELS levels, each with residuals as alike as can be.
 
     Of all ways to split, the one whose ideal static code by level is shortest.
     """
-    energies = len(histogram)
+    cells = len(histogram)
     sums = np.concatenate([np.zeros((1, SIZES)), np.cumsum(histogram, axis=0)])
-    shortest = np.full(energies + 1, np.inf)
+    shortest = np.full(cells + 1, np.inf)
     shortest[0] = 0
     lasts = []
-    lengths = np.full((energies, energies + 1), np.inf)
-    for first in range(energies):
+    lengths = np.full((cells, cells + 1), np.inf)
+    for first in range(cells):
         counts = sums[first + 1 :] - sums[first]
         totals = counts.sum(axis=1)
         lengths[first, first + 1 :] = _times_log(totals) - _times_log(counts).sum(axis=1)
-    for _ in range(mixing.LEVELS):
+    for _ in range(LEVELS):
         ways = shortest[:-1, np.newaxis] + lengths
         lasts.append(ways.argmin(axis=0))
         shortest = ways.min(axis=0)
-    ends = [energies]
+    ends = [cells]
     for last in reversed(lasts):
         ends.append(int(last[ends[-1]]))
     return np.array(ends[-2:0:-1], np.int64) - 1
@@ -377,8 +327,8 @@ def _times_log(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _by_level(histogram: Integers, levels: Integers) -> Integers:
-    """Residuals by level, shape (mixing.LEVELS, SIZES)."""
-    edges = [0, *(min(int(level) + 1, bank.ENERGIES - 1) for level in levels)]
+    """Residuals by level, shape (LEVELS, SIZES)."""
+    edges = [0, *(min(int(level) + 1, bank.EXPECTED - 1) for level in levels)]
     counts: Integers = np.add.reduceat(histogram, edges, axis=0)
     return counts
 

@@ -9,13 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.base import MAX_COUNTERS, Coder
-from sofc.coders.context.coder import Reading, Writing
 from sofc.coders.dct import kernel
-from sofc.coders.dct.plan import CONTEXTS, GROUPS, ComponentModel, ComponentState
+from sofc.coders.dct.plan import CONTEXTS, GROUPS, ComponentModel
 from sofc.coders.dct.section import model_of, unpack_plan
-from sofc.entropy import binary, mixing
+from sofc.entropy import binary
+from sofc.entropy.binary import Reader, Writer
+from sofc.entropy.bit_models import NEUTRAL
+from sofc.entropy.contexts import BLOCK, Contexts
+from sofc.entropy.mixture import MixingState
 from sofc.entropy.sparse import decode_sparse, encode_sparse
-from sofc.entropy.trained import NEUTRAL_COUNTER
 from sofc.errors import FormatError, LimitError
 from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients
 from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
@@ -46,7 +48,7 @@ class DctCoder(Coder):
             raise FormatError(f"a DCT model has three sections for one or three components, not {len(sections)}")
         planes = len(sections) // 3
         plans = [unpack_plan(section) for section in sections[:planes]]
-        if sum(int(plan.blocks(len(CONTEXTS))[-1]) for plan in plans) * mixing.BLOCK > MAX_COUNTERS:
+        if sum(int(plan.blocks(len(CONTEXTS))[-1]) for plan in plans) * BLOCK > MAX_COUNTERS:
             raise LimitError(f"a DCT model has more than {MAX_COUNTERS} counters")
         return cls(
             [
@@ -77,12 +79,12 @@ class DctCoder(Coder):
             or is_thin(rows, width)
         ):
             raise FormatError("a DCT model codes single images of 8 bits a sample that are not thin lines")
-        reading: list[Reading] = []
+        reading: list[Reader] = []
         origins: list[Origin] = []
         for stream in streams[: self.planes]:
             origin, size = _read_head(stream, rows, width)
             origins.append(origin)
-            reading.append(Reading(stream[size:]))
+            reading.append(Reader(stream[size:]))
         planes = [np.zeros((rows, width), np.int32) for _ in self.models]
         if _code(reading, self.models, origins, planes) != binary.OK:
             raise FormatError("a stream of the DCT coder leads outside what coefficients or samples may be")
@@ -126,7 +128,7 @@ class Traced(Coder):
         """One stream for each plane, whatever stands in ``planes`` but corrections."""
         size = 4 * planes[0].size + 1024
         while True:
-            writing = [Writing(size) for _ in self.models]
+            writing = [Writer(size) for _ in self.models]
             status = _code(writing, self.models, self.found.origins, self.found.planes)
             assert status != binary.BROKEN, "coefficients and samples lie in their ranges"
             streams = [stream.finish() for stream in writing]
@@ -179,7 +181,7 @@ def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
 
 
 def _code(
-    streams: Sequence[Writing] | Sequence[Reading],
+    streams: Sequence[Writer] | Sequence[Reader],
     models: Sequence[ComponentModel],
     origins: Sequence[Origin],
     planes: Sequence[Plane],
@@ -208,9 +210,8 @@ def _code(
             origin.top % SIDE,
             origin.left % SIDE,
             LARGEST,
-            np.full(kernel.LACK_PLACES, NEUTRAL_COUNTER, np.uint32),
-            stream.coder,
-            stream.buffer,
+            np.full(kernel.LACK_PLACES, NEUTRAL, np.uint32),
+            stream.stream,
         )
         if status != binary.OK:
             return status
@@ -245,9 +246,9 @@ def all_references(origins: Sequence[Origin]) -> Iterator[list[Coefficients]]:
 
 
 def code_component(
-    stream: Writing | Reading,
+    stream: Writer | Reader,
     model: ComponentModel,
-    state: ComponentState,
+    state: MixingState,
     origin: Origin,
     references: Sequence[Coefficients],
 ) -> tuple[Coefficients, int]:
@@ -267,16 +268,11 @@ def code_component(
         origin.table,
         model.plan.mean_weights.astype(np.int32),
         model.plan.size_weights.astype(np.int32),
-        np.ascontiguousarray(CONTEXTS[: model.contexts]),
-        np.ascontiguousarray(GROUPS[: model.contexts]),
-        model.blocks,
-        model.sets,
-        state.counters,
-        state.mixers,
-        state.final,
-        state.direct,
-        stream.coder,
-        stream.buffer,
-        kernel.room_for(model.contexts, state.mixers.shape[1]),
+        Contexts(np.ascontiguousarray(CONTEXTS[: model.contexts]), model.blocks),
+        Contexts(np.ascontiguousarray(GROUPS[: model.contexts]), model.blocks),
+        state.mixture,
+        state.probabilities,
+        stream.stream,
+        kernel.room_for(model.contexts, state.mixture.weights.shape[1], model.sets),
     )
     return values, status

@@ -11,24 +11,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import (
-    BROKEN,
-    INTEGER,
-    LONGEST,
-    OK,
-    TOO_LONG,
-    WORD,
-    Bytes,
-    Probabilities,
-    code_bit,
-    code_integer,
-)
-from sofc.entropy.mixing import BLOCK, COUNT_LIMIT, GOLDEN, LEVELS, MIX_A, MIX_B, MIXER_SETS, RATE, decide
+from sofc.entropy.adaptive import Probabilities, code_integer
+from sofc.entropy.binary import BROKEN, EVEN, OK, TOO_LONG, Stream, code_bit
+from sofc.entropy.bit_models import code_by_model
+from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
+from sofc.entropy.mixing import COLUMN_ROWS, LEVELS, PLACE_ROWS, QUARTERS, Mixture, Votes, decide, votes_for
 from sofc.jit.decorators import inlined, kernel
 from sofc.jpeg.dct import FRACTIONS, SIDE, SIZE, Coefficients, Integers
 
 Words = npt.NDArray[np.int32]
-Counters = npt.NDArray[np.uint32]
+Models = npt.NDArray[np.uint32]
+Bytes = npt.NDArray[np.uint8]
 
 MEANS = 4 * SIDE + 4
 """Numbers a coefficient is foretold from: the column above, the row to the left, its own column and row as far as they
@@ -43,7 +36,6 @@ STEPS = 20
 """Steps of the magnitude in unary; what is beyond is coded in Elias-gamma."""
 LARGEST = 1 << 14
 """Coefficients lie within this."""
-GAMMA_PLACES = LONGEST + 1
 GROUP = 14
 """The node of whether a diagonal of coefficients has any."""
 
@@ -66,16 +58,10 @@ class Room(NamedTuple):
     means: Words
     sizes: Words
     term: Integers
-    hashes: Integers
-    base: Integers
-    words: Integers
-    stretched: Words
-    products: Words
-    chosen: Integers
-    opinion: Integers
+    votes: Votes
 
 
-def room_for(contexts: int, lanes: int) -> Room:
+def room_for(contexts: int, lanes: int, sets: int) -> Room:
     """The room for so many contexts and mixers of so many lanes."""
     return Room(
         inverses=np.zeros(SIZE + 2 * SIDE, np.int64),
@@ -83,13 +69,7 @@ def room_for(contexts: int, lanes: int) -> Room:
         means=np.zeros(MEANS, np.int32),
         sizes=np.zeros(SIZES, np.int32),
         term=np.zeros(TERMS, np.int64),
-        hashes=np.zeros(contexts, np.int64),
-        base=np.zeros(contexts, np.int64),
-        words=np.zeros(contexts, np.int64),
-        stretched=np.zeros(lanes, np.int32),
-        products=np.zeros(lanes, np.int32),
-        chosen=np.zeros(3, np.int64),
-        opinion=np.zeros(3, np.int64),
+        votes=votes_for(contexts, lanes, sets),
     )
 
 
@@ -186,17 +166,6 @@ def gather(
     sizes[17] = abs(other)
 
 
-@inlined
-def _hash(term: Integers, context: Integers) -> int:
-    """32 bits that stand for four terms."""
-    first = int(term[context[0]]) | int(term[context[1]]) << 16
-    second = int(term[context[2]]) | int(term[context[3]]) << 16
-    h = (first * MIX_A + second * MIX_B) & WORD
-    h = ((h ^ h >> 15) * GOLDEN) & WORD
-    result: int = h ^ h >> 13
-    return result
-
-
 @kernel
 def code_blocks(
     encode: bool,
@@ -208,16 +177,11 @@ def code_blocks(
     table: Integers,
     mean_weights: Words,
     size_weights: Words,
-    contexts: Integers,
-    groups: Integers,
-    blocks: Integers,
-    sets: int,
-    counters: Counters,
-    mixers: Words,
-    final: Words,
-    direct: Probabilities,
-    coder: Integers,
-    buffer: Bytes,
+    contexts: Contexts,
+    groups: Contexts,
+    mixture: Mixture,
+    probabilities: Probabilities,
+    stream: Stream,
     room: Room,
 ) -> int:
     """Code a component's coefficients; when decoding they are filled.
@@ -228,9 +192,8 @@ def code_blocks(
     coefficients and of diagonals. ``blocks``, ``sets`` and the state are those of
     ``mixing.code_plane``; ``direct`` (GAMMA_PLACES,). Returns OK, TOO_LONG or BROKEN.
     """
-    count = contexts.shape[0]
-    term, hashes, base, chosen = room.term, room.hashes, room.base, room.chosen
-    room.stretched[count] = 256
+    term, votes = room.term, room.votes
+    chosen = votes.rows
     inverses, steps_of = room.inverses, room.steps_of
     for index in range(SIZE):
         inverses[index] = _inverse_of(table[index])
@@ -280,18 +243,16 @@ def code_blocks(
                 term[15] = _log(_over(west_tail, inverse))
                 term[16] = _log(_over(around, inverse))
                 term[18] = min(step, 31)
-                for i in range(count):
-                    h = _hash(term, groups[i])
-                    base[i] = (blocks[i] + (h & (blocks[i + 1] - blocks[i] - 1))) * BLOCK
+                select_models(groups, term, votes.hashes, votes.first)
                 chosen[0] = GROUP * LEVELS + level
-                chosen[1] = MIXER_SETS[0] + GROUP * 64 + diagonal
-                chosen[2] = MIXER_SETS[0] + MIXER_SETS[1] + GROUP * 64 + min(63, term[30])
+                chosen[1] = PLACE_ROWS + GROUP * 64 + diagonal
+                chosen[2] = COLUMN_ROWS + GROUP * 64 + min(63, term[30])
                 bit = 0
                 if encode:
                     for place in range(start, end):
                         if block[ORDER[place]] != 0:
                             bit = 1
-                bit = decide(encode, bit, GROUP, level, 0, sets, counters, mixers, final, coder, buffer, room)
+                bit = decide(encode, bit, GROUP, (GROUP * LEVELS + level) * QUARTERS, mixture, votes, stream)
                 if bit < 0:
                     return TOO_LONG
                 if bit:
@@ -352,18 +313,15 @@ def code_blocks(
                 term[22] = max(-2 * CLAMP, min(2 * CLAMP, fine)) + 2 * CLAMP
                 term[23] = _log(_over(beside, inverse))
                 term[24] = _log(_over(elsewhere, inverse))
-                for i in range(count):
-                    h = _hash(term, contexts[i])
-                    hashes[i] = h
-                    base[i] = (blocks[i] + (h & (blocks[i + 1] - blocks[i] - 1))) * BLOCK
+                select_models(contexts, term, votes.hashes, votes.first)
 
                 residual = int(block[index]) - mu if encode else 0
                 magnitude = abs(residual) - 1
                 node = sign = steps = 0
                 while True:
                     chosen[0] = node * LEVELS + level
-                    chosen[1] = MIXER_SETS[0] + node * 64 + index
-                    chosen[2] = MIXER_SETS[0] + MIXER_SETS[1] + node * 64 + min(15, nonzero) * 4 + quarter
+                    chosen[1] = PLACE_ROWS + node * 64 + index
+                    chosen[2] = COLUMN_ROWS + node * 64 + min(15, nonzero) * 4 + quarter
                     bit = 0
                     if encode:
                         if node == 0:
@@ -372,7 +330,8 @@ def code_blocks(
                             bit = 1 if residual > 0 else 0
                         else:
                             bit = 1 if magnitude > steps else 0
-                    bit = decide(encode, bit, node, level, quarter, sets, counters, mixers, final, coder, buffer, room)
+                    apm_row = (node * LEVELS + level) * QUARTERS + quarter
+                    bit = decide(encode, bit, node, apm_row, mixture, votes, stream)
                     if bit < 0:
                         return TOO_LONG
                     if node == 0:
@@ -391,15 +350,13 @@ def code_blocks(
                     before = node
                     node = 2 + sign + 2 * min(steps, 5)
                     if before < BLOCK <= node:
-                        for i in range(count):
-                            h = hashes[i] >> 15
-                            base[i] = (blocks[i] + (h & (blocks[i + 1] - blocks[i] - 1))) * BLOCK
+                        select_further_models(contexts, votes.hashes, votes.first)
                 if node > 0:
                     if steps >= STEPS:
-                        status = code_integer(encode, magnitude - STEPS, 0, direct, coder, buffer)
-                        if status != OK:
-                            return status
-                        steps = STEPS + coder[INTEGER]
+                        rest = code_integer(encode, magnitude - STEPS, 0, probabilities, stream)
+                        if rest < 0:
+                            return rest
+                        steps = STEPS + rest
                     residual = steps + 1 if sign else -(steps + 1)
                 else:
                     residual = 0
@@ -425,23 +382,11 @@ LACK_PLACES = SIZE_PLACE + 2 * LACK_BITS
 
 
 @kernel
-def _count(encode: bool, bit: int, slot: int, counters: Counters, coder: Integers, buffer: Bytes) -> int:
-    """Code a decision by one counter. The bit, or -1 for a full buffer."""
-    word = np.int64(counters[slot])
-    seen, chance = word & 1023, word >> 10
-    bit = code_bit(encode, bit, max(32, min(65504, int(chance >> 6))), coder, buffer)
-    if bit >= 0:
-        chance += (((0x3FFFFF if bit else 0) - chance) * RATE[seen]) >> 16
-        counters[slot] = (chance << 10) | min(COUNT_LIMIT, seen + 1)
-    return bit
-
-
-@kernel
-def _count_size(encode: bool, size: int, slot: int, counters: Counters, coder: Integers, buffer: Bytes) -> int:
+def _code_size(encode: bool, size: int, slot: int, models: Models, stream: Stream) -> int:
     """Code a number of at least 1 in Elias-gamma, its length by counters. The number, or -1 where that cannot be."""
     length = 0
     while True:
-        bit = _count(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, counters, coder, buffer)
+        bit = code_by_model(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, models, stream)
         if bit < 0:
             return -1
         if bit == 0:
@@ -451,7 +396,7 @@ def _count_size(encode: bool, size: int, slot: int, counters: Counters, coder: I
             return -1
     result = 1
     for i in range(length - 1, -1, -1):
-        bit = code_bit(encode, (size >> i) & 1, 32768, coder, buffer)
+        bit = code_bit(encode, (size >> i) & 1, EVEN, stream)
         if bit < 0:
             return -1
         result = 2 * result + bit
@@ -475,9 +420,8 @@ def _code_lack(
     y: int,
     x: int,
     maximum: int,
-    counters: Counters,
-    coder: Integers,
-    buffer: Bytes,
+    models: Models,
+    stream: Stream,
 ) -> int:
     """Code what the sample at y, x lacks; ``other``: whether that of the plane before lacks something."""
     like = int(drawn[y, x])
@@ -486,7 +430,7 @@ def _code_lack(
     around = (1 if west != 0 else 0) + (2 if north != 0 else 0)
     around += (4 if lacks[y, x] != 0 else 0) + (8 if lacks[y, x + 2] != 0 else 0)
     slot = FLAG_PLACE + (around * 4 + min(fraction, FRACTIONS - 1 - fraction)) * 2 + other
-    bit = _count(encode, 1 if lack != 0 else 0, slot, counters, coder, buffer)
+    bit = code_by_model(encode, 1 if lack != 0 else 0, slot, models, stream)
     if bit < 0:
         return TOO_LONG
     same = 0
@@ -495,18 +439,18 @@ def _code_lack(
         value = int(plane[y, x - 1]) if west != 0 else int(plane[y - 1, x])
         if value != like:
             kind = 0 if (around & 3) < 3 else (2 if plane[y - 1, x] == value else 1)
-            same = _count(encode, 1 if lack == value - like else 0, SAME_PLACE + kind, counters, coder, buffer)
+            same = code_by_model(encode, 1 if lack == value - like else 0, SAME_PLACE + kind, models, stream)
             if same < 0:
                 return TOO_LONG
             if same:
                 lack = value - like
     if bit and not same:
         slot = SIGN_PLACE + (1 if 2 * fraction >= FRACTIONS else 0) + 2 * (3 * _third(west) + _third(north))
-        sign = _count(encode, 1 if lack < 0 else 0, slot, counters, coder, buffer)
+        sign = code_by_model(encode, 1 if lack < 0 else 0, slot, models, stream)
         if sign < 0:
             return TOO_LONG
         slot = SIZE_PLACE + (LACK_BITS if max(abs(west), abs(north)) > 1 else 0)
-        lack = _count_size(encode, abs(lack), slot, counters, coder, buffer)
+        lack = _code_size(encode, abs(lack), slot, models, stream)
         if lack < 0:
             return TOO_LONG if encode else BROKEN
         if sign:
@@ -529,9 +473,8 @@ def code_lacks(
     top: int,
     left: int,
     maximum: int,
-    counters: Counters,
-    coder: Integers,
-    buffer: Bytes,
+    models: Models,
+    stream: Stream,
 ) -> int:
     """Code what ``drawn`` lacks of ``plane`` (which is filled when decoding), tile by tile of the grid of 8 x 8.
 
@@ -555,7 +498,7 @@ def code_lacks(
                     if others[y + 1, x + 1] != 0:
                         other = 1
             slot = TILE_PLACE + above + 2 * before + 4 * other
-            lacking = _count(encode, lacking, slot, counters, coder, buffer)
+            lacking = code_by_model(encode, lacking, slot, models, stream)
             if lacking < 0:
                 return TOO_LONG
             before = lacking
@@ -564,9 +507,7 @@ def code_lacks(
                     if lacking:
                         other = 1 if others[y + 1, x + 1] != 0 else 0
                         fraction = int(fractions[y, x])
-                        status = _code_lack(
-                            encode, plane, drawn, fraction, lacks, other, y, x, maximum, counters, coder, buffer
-                        )
+                        status = _code_lack(encode, plane, drawn, fraction, lacks, other, y, x, maximum, models, stream)
                         if status != OK:
                             return status
                     else:

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.coders.dct import kernel
-from sofc.entropy import mixing
-from sofc.entropy.binary import EVEN, Integers
-from sofc.entropy.mixers import identity_map, neutral_mixers
-from sofc.entropy.trained import NEUTRAL_COUNTER
-from sofc.jpeg.dct import SIZE
+from sofc.entropy.contexts import block_starts
+from sofc.entropy.mixture import MixingState
+from sofc.jpeg.dct import SIZE, Integers
 
 CONTEXTS: Integers = np.array(
     [
@@ -57,27 +54,6 @@ EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (6, 2), 6: (7, 2), 7: (8, 2), 8: 
 """Contexts and weight sets that each effort uses."""
 
 
-@dataclass(eq=False)
-class ComponentState:
-    """What coding a component learns; the arrays of ``coefficients.code_blocks``."""
-
-    counters: npt.NDArray[np.uint32]
-    mixers: npt.NDArray[np.int32]
-    final: npt.NDArray[np.int32]
-    direct: npt.NDArray[np.int32]
-
-    @classmethod
-    def neutral(cls, contexts: int, blocks: int) -> ComponentState:
-        """The state before anything was seen; ``blocks`` of all contexts."""
-        counters = np.full(blocks * mixing.BLOCK, NEUTRAL_COUNTER, np.uint32)
-        direct = np.full(kernel.GAMMA_PLACES, EVEN, np.int32)
-        return cls(counters, neutral_mixers(contexts), identity_map(), direct)
-
-    def copy(self) -> ComponentState:
-        """A state of its own to start from this one."""
-        return ComponentState(self.counters.copy(), self.mixers.copy(), self.final.copy(), self.direct.copy())
-
-
 @dataclass(frozen=True, eq=False)
 class ComponentPlan:
     """How coefficients of a component, and the sizes of what is foretold wrong, are foretold.
@@ -98,7 +74,7 @@ class ComponentPlan:
 
     def blocks(self, contexts: int) -> Integers:
         """Where the blocks of the first contexts start, and where the last one's end."""
-        return np.concatenate([[0], np.cumsum(1 << self.block_bits[:contexts])]).astype(np.int64)
+        return block_starts(self.block_bits[:contexts])
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +84,7 @@ class ComponentModel:
     plan: ComponentPlan
     contexts: int
     sets: int
-    start: ComponentState
+    start: MixingState
 
     @cached_property
     def blocks(self) -> Integers:

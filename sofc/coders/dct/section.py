@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from sofc.coders.dct import kernel
-from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan, ComponentState
-from sofc.entropy import mixing
-from sofc.entropy.binary import Integers
-from sofc.entropy.mixers import TRAINED, unpack_mixers
+from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan
+from sofc.entropy.adaptive import INTEGER_SLOTS
+from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixture import TRAINED, MixingState, unpack_weights
 from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.jpeg.dct import SIZE
+from sofc.jpeg.dct import SIZE, Integers
 
 PLAN, COUNTERS, MIXERS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
@@ -40,15 +40,14 @@ def unpack_plan(data: bytes) -> ComponentPlan:
 
 def places(blocks: Integers) -> Integers:
     """Where the counters of each context begin."""
-    return blocks * mixing.BLOCK
+    return blocks * BLOCK
 
 
 def model_of(plan: ComponentPlan, counters: bytes, mixers: bytes) -> ComponentModel:
     """A component's model at one effort. Raises FormatError."""
-    contexts, sets, weights = unpack_mixers(mixers)
+    contexts, sets, weights = unpack_weights(mixers)
     if contexts > len(CONTEXTS):
         raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {contexts}")
-    start = ComponentState.neutral(contexts, 0)
-    start.counters = TRAINED.unpack(counters, places(plan.blocks(len(CONTEXTS))), contexts)
-    start.mixers = weights
+    models = TRAINED.unpack(counters, places(plan.blocks(len(CONTEXTS))), contexts)
+    start = MixingState.trained(contexts, models, weights, INTEGER_SLOTS)
     return ComponentModel(plan, contexts, sets, start)

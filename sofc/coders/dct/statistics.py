@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.context.coder import Writing
 from sofc.coders.dct import kernel
 from sofc.coders.dct.coder import all_references, code_component
-from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan, ComponentState
+from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan
 from sofc.coders.dct.section import places
-from sofc.entropy import binary, mixing
-from sofc.entropy.mixers import TRAINED, neutral_mixers
+from sofc.entropy import binary
+from sofc.entropy.adaptive import INTEGER_SLOTS
+from sofc.entropy.binary import Writer
+from sofc.entropy.bit_models import Symbols
+from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixing import LANES
+from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import FOLDS, History, Starts
-from sofc.entropy.trained import Symbols
 from sofc.jpeg.dct import SIZE, Coefficients
 from sofc.jpeg.origin import Origin
 from sofc.jpeg.recover import recover_planes
@@ -54,7 +57,7 @@ class Equate:
             for _ in self.plans
         ]
         seen = count = 0
-        room = kernel.room_for(1, mixing.MIXER_LANES)
+        room = kernel.room_for(1, LANES, 1)
         for origins in traced(images, len(self.plans)):
             count += 1
             if origins is None:
@@ -82,12 +85,12 @@ class Recollect:
         contexts = len(CONTEXTS)
         blocks = [plan.blocks(contexts) for plan in self.plans]
         histories = [History(places(each), TRAINED) for each in blocks]
-        neutral = [ComponentState.neutral(contexts, int(each[-1])) for each in blocks]
+        neutral = [MixingState.neutral(contexts, int(each[-1]), INTEGER_SLOTS) for each in blocks]
         for components in _components(images, len(self.plans)):
             for plan, history, start, component in zip(self.plans, histories, neutral, components, strict=True):
                 state = start.copy()
                 _practise(plan, contexts, 1, state, *component)
-                history.add([state.counters])
+                history.add([state.mixture.models])
         return [history.starts() for history in histories]
 
 
@@ -111,14 +114,12 @@ class Practice:
         means = []
         total = 0
         for number, (plan, starts) in enumerate(zip(self.plans, self.starts, strict=True)):
-            used = int(plan.blocks(self.contexts)[-1]) * mixing.BLOCK
+            used = int(plan.blocks(self.contexts)[-1]) * BLOCK
             counters = [TRAINED.states[start[:used]] for start in starts]
-            weights = neutral_mixers(self.contexts)
+            weights = neutral_weights(self.contexts)
             sums = np.zeros(weights.shape, np.int64)
             for turn, components in enumerate(found):
-                state = ComponentState.neutral(self.contexts, 0)
-                state.counters = counters[turn % FOLDS].copy()
-                state.mixers = weights
+                state = MixingState.trained(self.contexts, counters[turn % FOLDS].copy(), weights, INTEGER_SLOTS)
                 total += _practise(plan, self.contexts, self.sets, state, *components[number])
                 sums += weights if turn >= half else 0
             means.append((sums // max(1, len(found) - half)).astype(np.int32))
@@ -140,12 +141,12 @@ def _practise(
     plan: ComponentPlan,
     contexts: int,
     sets: int,
-    state: ComponentState,
+    state: MixingState,
     origin: Origin,
     references: Sequence[Coefficients],
 ) -> int:
     """Code a component; the state goes on learning. Returns the bytes of its stream."""
-    writing = Writing(64 * origin.coefficients.size + 1024)
+    writing = Writer(64 * origin.coefficients.size + 1024)
     model = ComponentModel(plan, contexts, sets, state)
     _, status = code_component(writing, model, state, origin, references)
     stream = writing.finish()

@@ -16,9 +16,9 @@ from sofc.coders.dct.section import COUNTERS, MIXERS, PLAN, pack_plan, places
 from sofc.coders.dct.statistics import Equate, Practice, Recollect
 from sofc.coders.training import CoderTraining, Pass
 from sofc.container.records import Section
-from sofc.entropy.binary import Integers
-from sofc.entropy.mixers import TRAINED, pack_mixers
+from sofc.entropy.mixture import TRAINED, pack_weights
 from sofc.entropy.priors import Starts, least_gain
+from sofc.jpeg.dct import Integers
 from sofc.planes import PlaneRange
 
 CODER = DctCoder.id
@@ -105,7 +105,7 @@ class DctTraining(CoderTraining):
     def sections(self) -> list[Section]:
         """Plans, counters, then the mixers of each effort, rising."""
         mixers = [
-            Section(CODER, MIXERS, pack_mixers(*EFFORTS[effort], weights))
+            Section(CODER, MIXERS, pack_weights(*EFFORTS[effort], weights))
             for effort in (EFFORTS if self._plans else ())
             for weights in self._mixers[effort]
         ]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.context.statistics import detect_grid, shifted
+from sofc.coders.context.passes import detect_grid, shifted
 from sofc.coders.static import kernel as static
 from sofc.coders.static.coder import Padded, Traced, padded, repeat_edges, trace_image
 from sofc.coders.static.plan import Prediction, levels_of, taps
 from sofc.planes import Plane, PlaneRange
-from sofc.prediction.expected_error import MarkSums
+from sofc.prediction.expected_error import ErrorSums
 
 Integers = npt.NDArray[np.int64]
 
@@ -148,10 +148,10 @@ class Errors:
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[tuple[Prediction, ...], ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[list[MarkSums]]:
+    def collect(self, images: Iterator[list[Plane]]) -> list[list[ErrorSums]]:
         """[class map][plane]."""
         result = [
-            [MarkSums.empty(len(prediction.weights), len(prediction.references)) for prediction in predictions]
+            [ErrorSums.empty(len(prediction.weights), len(prediction.references)) for prediction in predictions]
             for predictions in self.predictions
         ]
         for planes in shifted(images, self.ranges):

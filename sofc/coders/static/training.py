@@ -23,10 +23,10 @@ from sofc.coders.static.statistics import (
     Scale,
     Survey,
 )
-from sofc.coders.training import CoderTraining, Pass
+from sofc.coders.training import CoderTraining, Pass, added
 from sofc.container.records import Section
 from sofc.planes import PlaneRange
-from sofc.prediction.expected_error import MarkSums, added, fit_energy, map_cost
+from sofc.prediction.expected_error import ErrorSums, fit_expected, map_cost
 
 CODER = 3
 EFFORT = 1
@@ -144,7 +144,7 @@ class StaticTraining(CoderTraining):
                 )
             )
 
-    def _merge_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
+    def _merge_errors(self, statistics: Iterator[list[list[ErrorSums]]]) -> None:
         totals = added(statistics)
         for number in range(len(self._ranges)):
             sums = [totals[class_map][number] for class_map in (static.TEXTURE, static.GRID)]
@@ -166,7 +166,7 @@ class StaticTraining(CoderTraining):
             weights = solve(equations, len(old.references), relative=old.class_map == static.TEXTURE)
             self._predictions[number] = replace(old, weights=weights)
 
-    def _merge_refined_errors(self, statistics: Iterator[list[list[MarkSums]]]) -> None:
+    def _merge_refined_errors(self, statistics: Iterator[list[list[ErrorSums]]]) -> None:
         (totals,) = added(statistics)
         for number, sums in enumerate(totals):
             self._predictions[number] = _with_energy(self._predictions[number], sums)
@@ -217,8 +217,8 @@ def _added(statistics: Iterator[list[Integers]]) -> list[Integers]:
     return totals
 
 
-def _with_energy(prediction: Prediction, found: MarkSums) -> Prediction:
-    offsets, mark_weights = fit_energy(found, OFFSET_LIMIT)
+def _with_energy(prediction: Prediction, found: ErrorSums) -> Prediction:
+    offsets, mark_weights = fit_expected(found, OFFSET_LIMIT)
     return replace(prediction, offsets=offsets, mark_weights=mark_weights)
 
 

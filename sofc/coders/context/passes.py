@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.context.coder import PlaneModel, Surroundings, find_grid, learn_plane, surroundings
-from sofc.coders.context.plan import PlanePlan, PlaneState, Prediction
-from sofc.entropy import mixing
-from sofc.entropy.mixers import TRAINED, neutral_mixers
+from sofc.coders.context import kernel
+from sofc.coders.context.coder import find_grid, learn_plane, neighbourhood
+from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
+from sofc.entropy.bit_models import SEEN_MASK, Symbols
+from sofc.entropy.contexts import BLOCK, MOST_TERMS, Contexts
+from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import FOLDS, History, Starts
-from sofc.entropy.trained import Symbols
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
-from sofc.prediction.expected_error import MarkSums
-from sofc.prediction.online import stripes_of
+from sofc.prediction.expected_error import ErrorSums
 
 Integers = npt.NDArray[np.int64]
 
 ACTIVITIES = 4096
+_NOTHING = np.zeros(1, np.int64)
+_NO_CONTEXTS = Contexts(np.zeros((0, MOST_TERMS), np.int64), _NOTHING)
+UNMIXED = kernel.Settings(0, 0, 0, np.zeros(bank.EXPECTED, np.int64), _NOTHING, _NO_CONTEXTS)
+"""For going through a plane without coding it."""
 
 
 def shifted(images: Iterator[list[Plane]], ranges: Sequence[PlaneRange]) -> Iterator[list[Plane]]:
@@ -77,26 +80,28 @@ def activities(planes: Sequence[Plane], number: int, references: tuple[int, ...]
     return [np.abs(w - n) + np.abs(n - ne) + np.abs(w - nw)]
 
 
-class Sums:
-    """A table of sums: in integers, which before they could overflow are added to numbers that cannot."""
+class EquationSums:
+    """Sums of normal equations: in integers, which before they could overflow are added to numbers that cannot."""
 
     MOST_SAMPLES = 1 << 22
 
-    def __init__(self, *shape: int) -> None:
-        self.recent = np.zeros(shape, np.int64)
+    def __init__(self, prediction: Prediction) -> None:
+        size = bank.taps(len(prediction.references)) + 1
+        self._recent = np.zeros((bank.CLASSES[prediction.class_map], size, size), np.int64)
         self._samples = 0
-        self._total = np.zeros(shape, np.float64)
+        self._total = np.zeros(self._recent.shape, np.float64)
 
-    def seen(self, samples: int) -> None:
-        """To be told of samples that ``recent`` was increased for."""
-        self._samples += samples
+    def add(self, around: bank.Neighbourhood, prediction: Prediction, grid: int, sample_weights: Integers) -> None:
+        """Add a plane's samples, each of which counts as ``sample_weights`` (rows, width) say."""
+        bank.accumulate(around, prediction.bank(grid, 0), sample_weights, bank.tap_scratch(), self._recent)
+        self._samples += sample_weights.size
         if self._samples >= self.MOST_SAMPLES:
             self.total()
 
     def total(self) -> npt.NDArray[np.float64]:
         """All sums until now; exact where they stay below 2**53."""
-        self._total += self.recent
-        self.recent[:] = 0
+        self._total += self._recent
+        self._recent[:] = 0
         self._samples = 0
         return self._total
 
@@ -106,146 +111,90 @@ class Equations:
     """Second pass: normal equations of every predictor, under both class maps, all samples alike."""
 
     ranges: tuple[PlaneRange, ...]
-    references: tuple[tuple[int, ...], ...]
-    thresholds: tuple[tuple[Integers, Integers], ...]
+    predictions: tuple[tuple[Prediction, ...], ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> list[list[npt.NDArray[np.float64]]]:
-        """[plane][class map] -> (classes, taps + 1, taps + 1)."""
-        result = []
-        for references in self.references:
-            size = bank.taps(len(references)) + 1
-            result.append([Sums(classes, size, size) for classes in bank.CLASSES])
+        """[plane][class map] -> (classes, taps + 1, taps + 1); of ``predictions`` all but the weights is known."""
+        result = [[EquationSums(prediction) for prediction in maps] for maps in self.predictions]
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
-            marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
-            for number, references in enumerate(self.references):
-                around = surroundings(references, planes[: number + 1], marks, _maximum(self.ranges[number]))
-                for class_map, sums in enumerate(result[number]):
-                    bank.accumulate(
-                        *around.planes,
-                        len(references),
-                        class_map,
-                        grid >> 3,
-                        grid & 7,
-                        self.thresholds[number][class_map],
-                        np.ones(planes[number].shape, np.int64),
-                        bank.taps_room(),
-                        sums.recent,
-                    )
-                    sums.seen(planes[number].size)
+            errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
+            for number, span in enumerate(self.ranges):
+                ones = np.ones(planes[number].shape, np.int64)
+                for prediction, sums in zip(self.predictions[number], result[number], strict=True):
+                    around = neighbourhood(prediction.references, planes[: number + 1], errors, span.size)
+                    sums.add(around, prediction, grid, ones)
         return [[sums.total() for sums in tables] for tables in result]
-
-
-def _maximum(span: PlaneRange) -> int:
-    return span.high - span.low
-
-
-class Traced(NamedTuple):
-    """A plane gone through: its surroundings, fine predictions, predictors' numbers and energies."""
-
-    around: Surroundings
-    fine: Plane
-    numbers: Plane
-    energies: Plane
 
 
 def trace_image(
     planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], grid: int
-) -> list[Traced]:
-    """Predict all samples of an image's planes, which start at zero."""
-    result: list[Traced] = []
-    marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
+) -> list[tuple[bank.Neighbourhood, kernel.Traced]]:
+    """Predict all samples of an image's planes, which start at zero; the neighbourhoods hold their log errors."""
+    result = []
+    errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
     for number, prediction in enumerate(predictions):
-        maximum = _maximum(ranges[number])
-        around = surroundings(prediction.references, planes[: number + 1], marks, maximum)
-        traced = Traced(around, *(np.empty(planes[number].shape, np.int32) for _ in range(3)))
-        width = planes[number].shape[1]
-        bank.trace(
-            *around.planes,
-            *around.marks,
-            len(prediction.references),
-            prediction.class_map,
-            grid >> 3,
-            grid & 7,
-            prediction.thresholds,
-            prediction.weights.astype(np.int32),
-            prediction.offsets,
-            prediction.mark_weights,
-            int(prediction.adapts_to(width)),
-            maximum,
-            prediction.shift,
-            bank.taps_room(),
-            stripes_of(width if prediction.adapts_to(width) else 0),
-            *traced[1:],
-        )
-        marks[number][:] = around.marks[0][bank.PAD : -1, bank.PAD : -bank.PAD]
-        result.append(traced)
+        around = neighbourhood(prediction.references, planes[: number + 1], errors, ranges[number].size)
+        traced = kernel.Traced(*(np.empty(planes[number].shape, np.int32) for _ in range(3)))
+        settings = UNMIXED._replace(adapts=int(prediction.adapts_to(planes[number].shape[1])), shift=prediction.shift)
+        scratch = kernel.scratch_for(planes[number].shape, (0, 1, 0), settings)
+        kernel.trace(around, prediction.bank(grid, ranges[number].size), settings, scratch, traced)
+        errors[number][:] = bank.inside(around.errors)
+        result.append((around, traced))
     return result
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Third pass, under both class maps, and fifth: how the marks around a sample foretell its own."""
+    """Third pass, under both class maps, and fifth: how the errors around a sample predict its own."""
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[tuple[Prediction, ...], ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[list[MarkSums]]:
+    def collect(self, images: Iterator[list[Plane]]) -> list[list[ErrorSums]]:
         """[class map][plane]."""
         result = [
-            [MarkSums.empty(len(prediction.weights), len(prediction.references)) for prediction in predictions]
+            [ErrorSums.empty(len(prediction.weights), len(prediction.references)) for prediction in predictions]
             for predictions in self.predictions
         ]
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
             for predictions, sums in zip(self.predictions, result, strict=True):
                 traced = trace_image(planes, predictions, self.ranges, grid)
-                for prediction, found, total in zip(predictions, traced, sums, strict=True):
-                    own, *others = found.around.marks
-                    total.add(found.numbers, own, others[: len(prediction.references)])
+                for (around, found), total in zip(traced, sums, strict=True):
+                    others = [around.first_errors, around.second_errors][: around.references]
+                    total.add(found.predictors, around.errors, others)
         return result
 
 
-MOST_SHARE = 256
-"""How much a sample may count, one where errors are large."""
+MOST_WEIGHT = 256
+"""What a sample may count for, one where errors are large counting for 1."""
 
 
 @dataclass(frozen=True)
 class Refine:
     """Fourth pass: normal equations where a sample counts the less the larger an error is to be expected there.
 
-    ``energies``: the plane's mean energy.
+    ``expected``: the plane's mean expected error.
     """
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[Prediction, ...]
-    energies: tuple[int, ...]
+    expected: tuple[int, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> list[npt.NDArray[np.float64]]:
         """For each plane (classes, taps + 1, taps + 1)."""
-        result = []
-        for prediction in self.predictions:
-            size = bank.taps(len(prediction.references)) + 1
-            result.append(Sums(len(prediction.weights), size, size))
-        # Energies are eighths of powers of two of the error: the share goes with the error's inverse square.
-        steps = np.arange(-bank.ENERGIES, bank.ENERGIES)
-        table = np.clip(np.rint(16 * 2.0 ** (-steps / 4)), 1, MOST_SHARE).astype(np.int64)
+        result = [EquationSums(prediction) for prediction in self.predictions]
+        # Log errors are eighths of powers of two of the error: the weight goes with the error's inverse square.
+        steps = np.arange(-bank.EXPECTED, bank.EXPECTED)
+        table = np.clip(np.rint(16 * 2.0 ** (-steps / 4)), 1, MOST_WEIGHT).astype(np.int64)
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
             traced = trace_image(planes, self.predictions, self.ranges, grid)
-            for prediction, found, mean, sums in zip(self.predictions, traced, self.energies, result, strict=True):
-                bank.accumulate(
-                    *found.around.planes,
-                    len(prediction.references),
-                    prediction.class_map,
-                    grid >> 3,
-                    grid & 7,
-                    prediction.thresholds,
-                    table[found.energies - mean + bank.ENERGIES],
-                    bank.taps_room(),
-                    sums.recent,
-                )
-                sums.seen(found.fine.size)
+            for prediction, (around, found), mean, sums in zip(
+                self.predictions, traced, self.expected, result, strict=True
+            ):
+                sums.add(around, prediction, grid, table[found.expected - mean + bank.EXPECTED])
         return [sums.total() for sums in result]
 
 
@@ -255,35 +204,35 @@ SIZES = 28
 
 @dataclass(frozen=True)
 class Survey:
-    """Sixth pass: how large residuals are by local energy."""
+    """Sixth pass: how large residuals are by expected error."""
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[Prediction, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
-        """For each plane a histogram (ENERGIES, SIZES)."""
-        result = [np.zeros((bank.ENERGIES, SIZES), np.int64) for _ in self.ranges]
+        """For each plane a histogram (EXPECTED, SIZES)."""
+        result = [np.zeros((bank.EXPECTED, SIZES), np.int64) for _ in self.ranges]
         for planes in shifted(images, self.ranges):
             traced = trace_image(planes, self.predictions, self.ranges, detect_grid(planes[0]))
-            for plane, found, histogram in zip(planes, traced, result, strict=False):
+            for plane, (_, found), histogram in zip(planes, traced, result, strict=False):
                 rounded = (found.fine + (1 << (bank.FRACTION_BITS - 1))) >> bank.FRACTION_BITS
                 residuals = np.abs(plane - rounded)
                 sizes = np.minimum(residuals, 7)
                 large = residuals >= 8
                 sizes[large] = 4 + np.floor(np.log2(residuals[large])).astype(np.int64) + 1
-                cells = found.energies.astype(np.int64) * SIZES + sizes
+                cells = found.expected.astype(np.int64) * SIZES + sizes
                 histogram += np.bincount(cells.ravel(), minlength=histogram.size).reshape(histogram.shape)
         return result
 
 
-PROBE_SAMPLES = 1 << 18
-PROBE_BITS = 16
-AUDITION_BITS = 14
-"""Blocks of counters of each context before it is known how many it needs."""
+SIZING_SAMPLES = 1 << 18
+SIZING_BITS = 16
+SELECTION_BITS = 14
+"""Blocks of bit models of each context before it is known how many it needs."""
 
 
 @dataclass(frozen=True)
-class Audition:
+class SelectContexts:
     """Seventh pass: how the last of the plans codes its plane, in the first ``contexts`` of its list."""
 
     ranges: tuple[PlaneRange, ...]
@@ -294,16 +243,16 @@ class Audition:
     def collect(self, images: Iterator[list[Plane]]) -> int:
         """Bytes of the streams."""
         plan = self.plans[-1]
-        state = PlaneState.neutral(self.contexts, int(plan.blocks(self.contexts)[-1]))
+        state = plan.neutral(self.contexts)
         total = 0
         for planes in shifted(images, self.ranges):
-            total += _practise(self.plans, len(self.plans) - 1, planes, self.ranges, self.sets, state)
+            total += _warm_up(self.plans, len(self.plans) - 1, planes, self.ranges, self.sets, state)
         return total
 
 
 @dataclass(frozen=True)
-class Probe:
-    """Eighth pass: how many blocks of counters each context of a plane needs in one image, about."""
+class SizeTables:
+    """Eighth pass: how many blocks of bit models each context of a plane needs in one image, about."""
 
     ranges: tuple[PlaneRange, ...]
     plans: tuple[PlanePlan, ...]
@@ -313,26 +262,26 @@ class Probe:
         """The largest number found in an image, or in small ones that make one together, for each context."""
         plan = self.plans[self.plane]
         contexts = len(plan.contexts)
-        wide = replace(plan, block_bits=np.full(contexts, PROBE_BITS, np.int64))
+        wide = replace(plan, block_bits=np.full(contexts, SIZING_BITS, np.int64))
         plans = (*self.plans[: self.plane], wide)
         result = np.zeros(contexts, np.int64)
-        state = PlaneState.neutral(contexts, contexts << PROBE_BITS)
+        state = wide.neutral(contexts)
         samples = 0
         for planes in shifted(images, self.ranges):
-            if samples + planes[0].size > PROBE_SAMPLES:
+            if samples + planes[0].size > SIZING_SAMPLES:
                 result = np.maximum(result, _used_blocks(state))
-                state = PlaneState.neutral(contexts, contexts << PROBE_BITS)
+                state = wide.neutral(contexts)
                 samples = 0
-            rows = max(1, PROBE_SAMPLES // planes[0].shape[1])
-            _practise(plans, self.plane, [plane[:rows] for plane in planes], self.ranges, 1, state)
+            rows = max(1, SIZING_SAMPLES // planes[0].shape[1])
+            _warm_up(plans, self.plane, [plane[:rows] for plane in planes], self.ranges, 1, state)
             samples += planes[0].size
         return np.maximum(result, _used_blocks(state))
 
 
-def _used_blocks(state: PlaneState) -> Integers:
-    """Blocks of counters that were needed, for each context; what hashing to the same block hides is made up for."""
-    size = 1 << PROBE_BITS
-    touched = (state.counters & 1023).reshape(state.contexts, size, mixing.BLOCK).any(axis=2)
+def _used_blocks(state: MixingState) -> Integers:
+    """Blocks of bit models that were needed, for each context; what hashing to the same block hides is made up for."""
+    size = 1 << SIZING_BITS
+    touched = (state.mixture.models & SEEN_MASK).reshape(-1, size, BLOCK).any(axis=2)
     free = np.maximum(0.5, size - touched.sum(axis=1)) / size
     needed: Integers = np.rint(-np.log(free) * size).astype(np.int64)  # linear counting
     return needed
@@ -373,40 +322,39 @@ def parts(images: Iterator[list[Plane]]) -> Iterator[list[Part]]:
 
 
 @dataclass(frozen=True)
-class Recollect:
-    """Ninth pass: what the counters of a plane see in each image, and how far images agree."""
+class EstimatePriors:
+    """Ninth pass: what the bit models of a plane see in each image, and how far images agree."""
 
     ranges: tuple[PlaneRange, ...]
     plans: tuple[PlanePlan, ...]
     plane: int
 
     def collect(self, images: Iterator[list[Plane]]) -> Starts:
-        """What counters should start with."""
+        """What bit models should start with."""
         plan = self.plans[self.plane]
         contexts = len(plan.contexts)
-        blocks = plan.blocks(contexts)
-        neutral = PlaneState.neutral(contexts, int(blocks[-1]))
-        history = History(blocks * mixing.BLOCK, TRAINED)
+        neutral = plan.neutral(contexts)
+        history = History(plan.starts(contexts) * BLOCK, TRAINED)
         for image in parts(shifted(images, self.ranges)):
-            counters = []
+            models = []
             for part in image:
                 state = neutral.copy()
                 for planes in part:
-                    _practise(self.plans, self.plane, planes, self.ranges, 1, state)
-                counters.append(state.counters)
-            history.add(counters)
+                    _warm_up(self.plans, self.plane, planes, self.ranges, 1, state)
+                models.append(state.mixture.models)
+            history.add(models)
         return history.starts()
 
 
 ROUND_SAMPLES = 1 << 22
-"""Fewer samples than this are practised twice."""
+"""Fewer samples than this are warmed up twice."""
 
 
 @dataclass(frozen=True)
-class Practice:
+class WarmUp:
     """Last pass: code a sample of the images in a fixed order, each as an encoder would, so that weights learn.
 
-    ``starts``: what the counters of each fold start with.
+    ``starts``: what the bit models of each fold start with.
     """
 
     ranges: tuple[PlaneRange, ...]
@@ -417,48 +365,44 @@ class Practice:
     starts: tuple[Symbols, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> tuple[npt.NDArray[np.int32], int]:
-        """The mixers' weights, and the bytes of the streams.
+        """The weights, and the bytes of the streams.
 
-        The weights are means over the second half of the practice: the last ones suit the last image best.
+        The weights are means over the second half of the warm-up: the last ones suit the last image best.
         """
-        blocks = int(self.plans[self.plane].blocks(self.contexts)[-1])
+        blocks = int(self.plans[self.plane].starts(self.contexts)[-1])
         found = [
             (number % FOLDS, part) for number, image in enumerate(parts(shifted(images, self.ranges))) for part in image
         ]
         samples = sum(planes[0].size for _, part in found for planes in part)
         rounds = 2 if samples < ROUND_SAMPLES else 1
-        counters = [TRAINED.states[start[: blocks * mixing.BLOCK]] for start in self.starts]
-        weights = neutral_mixers(self.contexts)
+        models = [TRAINED.states[start[: blocks * BLOCK]] for start in self.starts]
+        weights = neutral_weights(self.contexts)
         sums = np.zeros(weights.shape, np.int64)
         total = 0
         half = len(found) * rounds // 2
         for turn in range(len(found) * rounds):
             fold, part = found[turn % len(found)]
-            state = PlaneState.neutral(self.contexts, 0)
-            state.counters = counters[fold].copy()
-            state.mixers = weights
-            size = sum(_practise(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
+            state = MixingState.trained(self.contexts, models[fold].copy(), weights, kernel.SLOTS)
+            size = sum(_warm_up(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
             total += size if turn < len(found) else 0
             sums += weights if turn >= half else 0
         return (sums // (len(found) * rounds - half)).astype(np.int32), total
 
 
-def _practise(
+def _warm_up(
     plans: Sequence[PlanePlan],
     number: int,
     planes: Sequence[Plane],
     ranges: Sequence[PlaneRange],
     sets: int,
-    state: PlaneState,
+    state: MixingState,
 ) -> int:
     """Code plane ``number`` of an image; the state goes on learning. Returns the bytes of its stream."""
-    leader = PlaneModel(plans[0], sets, state)
-    grid = find_grid(planes[0], leader, ranges[0], len(planes[0]))
-    needed = plans[: number + 1]
-    marks = [np.zeros(plane.shape, np.uint8) for plane in planes]
+    grid = find_grid(planes[0], plans[0].prediction, ranges[0].size)
+    errors = [np.zeros(plane.shape, np.uint8) for plane in planes[: number + 1]]
     if plans[number].prediction.references:
-        traced = trace_image(planes, [plan.prediction for plan in needed[:-1]], ranges, grid)
-        for filled, found in zip(marks, traced, strict=False):
-            filled[:] = found.around.marks[0][bank.PAD : -1, bank.PAD : -bank.PAD]
+        traced = trace_image(planes, [plan.prediction for plan in plans[:number]], ranges, grid)
+        for filled, (around, _) in zip(errors, traced, strict=False):
+            filled[:] = bank.inside(around.errors)
     model = PlaneModel(plans[number], sets, state)
-    return learn_plane(model, planes[: number + 1], marks[: number + 1], _maximum(ranges[number]), grid)
+    return learn_plane(model, planes[: number + 1], errors, ranges[number].size, grid)

@@ -1,0 +1,57 @@
+"""Spec 7.2 and 7.3: decisions coded by adaptive probabilities, and integers made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sofc.entropy.binary import BROKEN, EVEN, Stream, code_bit
+from sofc.jit.decorators import kernel
+from sofc.jit.types import Vector
+
+Probabilities = Vector[np.int32]
+"""Adaptive probabilities of a 1 bit, in 1/65536."""
+
+LONGEST = 30
+"""Bits of the longest integer that ``code_integer`` takes."""
+INTEGER_SLOTS = LONGEST + 1
+"""Adaptive probabilities that the length of an integer needs."""
+BYPASS = -1
+"""In place of a slot: both values are equally likely, and nothing adapts."""
+
+
+@kernel
+def code_adaptive(encode: bool, bit: int, slot: int, probabilities: Probabilities, stream: Stream) -> int:
+    """Spec 7.2. Code a decision by ``probabilities[slot]``, or evenly where slot is negative. The bit, or TOO_LONG."""
+    if slot < 0:
+        return code_bit(encode, bit, EVEN, stream)
+    bit = code_bit(encode, bit, max(32, min(65504, int(probabilities[slot]))), stream)
+    if bit >= 0:
+        probabilities[slot] += ((65535 if bit else 0) - probabilities[slot]) >> 6
+    return bit
+
+
+@kernel
+def code_integer(encode: bool, value: int, slot: int, probabilities: Probabilities, stream: Stream) -> int:
+    """Spec 7.3. Elias-gamma code of value + 1, its length adaptive from ``probabilities[slot]`` on (INTEGER_SLOTS).
+
+    Returns the value, or TOO_LONG or BROKEN, which are negative.
+    """
+    number = value + 1
+    length = 0
+    while True:
+        more = 1 if (number >> (length + 1)) > 0 else 0
+        bit = code_adaptive(encode, more, slot + length, probabilities, stream)
+        if bit < 0:
+            return bit
+        if bit == 0:
+            break
+        length += 1
+        if length > LONGEST:
+            return BROKEN
+    decoded = 1
+    for i in range(length - 1, -1, -1):
+        bit = code_bit(encode, (number >> i) & 1, EVEN, stream)
+        if bit < 0:
+            return bit
+        decoded = 2 * decoded + bit
+    return decoded - 1

@@ -1,0 +1,186 @@
+"""Adaptive bit models, and the trained ones of sections: at what probability each starts, as if it had seen how much.
+
+A model is a 32-bit word: 22 bits of the probability of a 1 bit above 10 bits that count what it has seen. It moves by
+1 / (seen + 1.6) of its error, which makes it nearly the share of ones seen (Krichevsky-Trofimov with 0.6 bits of
+prior evidence) until it has seen so much that it follows what changes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.entropy.adaptive import Probabilities, code_adaptive
+from sofc.entropy.binary import EVEN, OK, Reader, Stream, Writer, code_bit
+from sofc.errors import FormatError
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Table, Vector
+
+Integers = npt.NDArray[np.int64]
+
+NEUTRAL = (1 << 21) << 10
+"""A model that has seen nothing."""
+SEEN_BITS = 10
+SEEN_MASK = (1 << SEEN_BITS) - 1
+ONE = (1 << 22) - 1
+"""The greatest probability of a model."""
+MOST_SEEN = 255
+"""Bits that a model counts at most: from then on it forgets what was long ago."""
+RATE = np.array([(2 * 65536 * 5) // (10 * i + 16) for i in range(MOST_SEEN + 1)], dtype=np.int64)
+"""A model that has seen i bits moves by RATE[i] / 65536 of its error: 1 / (i + 1.6)."""
+
+
+@inlined
+def learned(word: int, bit: int, most_seen: int) -> int:
+    """A model that has seen one more bit."""
+    seen, p = word & SEEN_MASK, word >> SEEN_BITS
+    p += (((ONE if bit else 0) - p) * RATE[seen]) >> 16
+    return int((p << SEEN_BITS) | min(most_seen, seen + 1))
+
+
+@inlined
+def code_by_model(encode: bool, bit: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """Code a decision by the one bit model ``models[slot]``, which learns. The bit, or TOO_LONG."""
+    word = np.int64(models[slot])
+    bit = code_bit(encode, bit, max(32, min(65504, int(word >> (SEEN_BITS + 6)))), stream)
+    if bit >= 0:
+        models[slot] = learned(int(word), bit, MOST_SEEN)
+    return bit
+
+
+PROBABILITY_BITS, EVIDENCE_BITS = 5, 2
+PROBABILITIES, EVIDENCES = 1 << PROBABILITY_BITS, 1 << EVIDENCE_BITS
+"""So many probabilities, and numbers of bits seen, a trained model may start with."""
+SEEN: Integers = np.array([2, 6, 20, 60], np.int64)
+"""How many bits a trained model may start as if it had seen, where a coder does not say otherwise."""
+_TRAINED, _PROBABILITY = 0, 2
+_EVIDENCE = _PROBABILITY + PROBABILITIES
+_SLOTS = _EVIDENCE + PROBABILITIES * EVIDENCES
+"""Slots: whether a model is trained, by whether the one before it is; its probability; its evidence by probability."""
+
+Symbols = npt.NDArray[np.uint8]
+"""What models start with: 0 for a neutral one, else 1 + EVIDENCES * the number of its probability + that of what it
+has seen."""
+
+
+@kernel
+def _code_digits(encode: bool, value: int, bits: int, slot: int, slots: Probabilities, stream: Stream) -> int:
+    """A number of so many bits, the highest first, each in the context of those before it. The number, or TOO_LONG."""
+    number = 1
+    for shift in range(bits - 1, -1, -1):
+        bit = code_adaptive(encode, (value >> shift) & 1, slot + number, slots, stream)
+        if bit < 0:
+            return bit
+        number = 2 * number + bit
+    return number - (1 << bits)
+
+
+@kernel
+def _code_symbol(encode: bool, symbol: int, before: int, slots: Probabilities, stream: Stream) -> int:
+    """One model's symbol, in the context of whether the one before it is trained. The symbol, or TOO_LONG."""
+    bit = code_adaptive(encode, 1 if symbol > 0 else 0, _TRAINED + before, slots, stream)
+    if bit <= 0:
+        return bit
+    p = _code_digits(encode, (symbol - 1) >> EVIDENCE_BITS, PROBABILITY_BITS, _PROBABILITY - 1, slots, stream)
+    if p < 0:
+        return p
+    evidence = symbol - 1 & EVIDENCES - 1
+    evidence = _code_digits(encode, evidence, EVIDENCE_BITS, _EVIDENCE + p * EVIDENCES, slots, stream)
+    return evidence if evidence < 0 else 1 + (p << EVIDENCE_BITS | evidence)
+
+
+@kernel
+def code_symbols(
+    encode: bool, symbols: Vector[np.uint8], block: int, probabilities: Table[np.int32], stream: Stream
+) -> int:
+    """Spec 7.5. Code what trained models start with; when decoding ``symbols``, which are zeros, are filled.
+
+    Models come in blocks of ``block``, one for each bin; a block of more than one begins with whether any of it is
+    trained, in the context of whether any of the block before was. ``probabilities`` (block + 1, slots): by bin, and
+    for blocks. Returns OK or TOO_LONG.
+    """
+    before = 0
+    trained = 1
+    for i in range(symbols.shape[0]):
+        if block > 1 and i % block == 0:
+            bit = 0
+            for j in range(i, min(i + block, symbols.shape[0]) if encode else i):
+                if symbols[j] > 0:
+                    bit = 1
+            trained = code_adaptive(encode, bit, trained, probabilities[block], stream)
+            if trained < 0:
+                return trained
+        if trained == 0:
+            before = 0
+            continue
+        symbol = _code_symbol(encode, int(symbols[i]), before, probabilities[i % block], stream)
+        if symbol < 0:
+            return symbol
+        symbols[i] = symbol
+        before = 1 if symbol > 0 else 0
+    return OK
+
+
+class TrainedModels:
+    """What the models of a coder may start with.
+
+    ``probabilities`` (PROBABILITIES,): rising, in 1/65536. ``block``: models come in blocks of so many, each for
+    another kind of decision. ``seen`` (EVIDENCES,): rising numbers of bits seen.
+    """
+
+    def __init__(self, probabilities: Integers, block: int, seen: Integers = SEEN) -> None:
+        self.probabilities = probabilities
+        self.block = block
+        self.seen = seen
+
+    @cached_property
+    def states(self) -> npt.NDArray[np.uint32]:
+        """The model that each symbol stands for."""
+        trained = [int(p) << 6 << SEEN_BITS | int(seen) for p in self.probabilities for seen in self.seen]
+        return np.array([NEUTRAL, *trained], np.uint32)
+
+    def nearest(self, shares: npt.NDArray[np.floating]) -> Integers:
+        """Numbers of the probabilities nearest to these shares of ones, when both are stretched."""
+        return np.searchsorted(self._borders, shares)
+
+    @cached_property
+    def _borders(self) -> npt.NDArray[np.float64]:
+        odds = np.log(self.probabilities / (65536 - self.probabilities))
+        borders: npt.NDArray[np.float64] = 1 / (1 + np.exp(-(odds[:-1] + odds[1:]) / 2))
+        return borders
+
+    def pack(self, symbols: Symbols, starts: Integers) -> bytes:
+        """For each context the length of its table (4 bytes), then the tables.
+
+        ``symbols`` (models,); ``starts`` (contexts + 1,): where each context's begin.
+        """
+        tables = [self._code(symbols[start:end]) for start, end in itertools.pairwise(starts)]
+        return b"".join(len(table).to_bytes(4, "little") for table in tables) + b"".join(tables)
+
+    def unpack(self, data: bytes, starts: Integers, used: int) -> npt.NDArray[np.uint32]:
+        """The models of the first ``used`` contexts. Raises FormatError."""
+        contexts = len(starts) - 1
+        sizes = [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(contexts)]
+        if len(data) != 4 * contexts + sum(sizes):
+            raise FormatError("the bit models of a model have another length than they say")
+        result = np.full(int(starts[used]), NEUTRAL, np.uint32)
+        start = 4 * contexts
+        for k in range(used):
+            symbols = np.zeros(int(starts[k + 1] - starts[k]), np.uint8)
+            reader = Reader(data[start : start + sizes[k]])
+            code_symbols(False, symbols, self.block, self._slots(), reader.stream)
+            trained = np.flatnonzero(symbols)
+            result[starts[k] + trained] = self.states[symbols[trained]]
+            start += sizes[k]
+        return result
+
+    def _code(self, symbols: Symbols) -> bytes:
+        writer = Writer(2 * symbols.size + 64)
+        code_symbols(True, symbols.copy(), self.block, self._slots(), writer.stream)
+        return writer.written()
+
+    def _slots(self) -> npt.NDArray[np.int32]:
+        return np.full((self.block + 1, _SLOTS), EVEN, np.int32)

@@ -1,0 +1,88 @@
+"""The state of mixing before a band: neutral, and as the sections of models keep it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.entropy.binary import EVEN
+from sofc.entropy.bit_models import NEUTRAL, TrainedModels
+from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixing import APM_COLUMNS, APM_ROWS, LANES, SQUASH, STRETCH_LIMIT, WEIGHT_ROWS, Mixture
+from sofc.entropy.tables import code_tables, decode_tables
+from sofc.errors import FormatError
+
+MOST_CONTEXTS = 32
+WEIGHT_STEP = 9
+"""Weights are kept in units of 2**WEIGHT_STEP."""
+WEIGHT_LIMIT = 1 << 12
+"""Kept weights differ no more from neutral ones."""
+MOST_SETS = len(WEIGHT_ROWS)
+
+PROBABILITIES = np.array([SQUASH[s + STRETCH_LIMIT] for s in range(-1922, 1923, 124)], np.int64)
+"""The 32 probabilities that a trained bit model may start with, in 1/65536: evenly spread when stretched."""
+TRAINED = TrainedModels(PROBABILITIES, BLOCK)
+"""Packs the sections of bit models."""
+
+
+def neutral_weights(contexts: int) -> npt.NDArray[np.int32]:
+    """Weights before training: 1.3 / n for each of n contexts, none for the constant and what fills up the rows."""
+    lanes = -(-(contexts + 1) // LANES) * LANES
+    weights = np.zeros((sum(WEIGHT_ROWS), lanes), np.int32)
+    weights[:, :contexts] = 13 * 65536 // (10 * contexts)
+    return weights
+
+
+def identity_map() -> npt.NDArray[np.int32]:
+    """The adaptive probability map that changes nothing: column j stands for the stretched value 128 j - 2048."""
+    stretched = np.arange(APM_COLUMNS) * 128 - 2048
+    return np.tile(SQUASH[stretched + STRETCH_LIMIT].astype(np.int32), (APM_ROWS, 1))
+
+
+@dataclass(eq=False)
+class MixingState:
+    """What coding in so many mixed ``contexts`` learns: the ``mixture``, and adaptive ``probabilities`` of the rest."""
+
+    contexts: int
+    mixture: Mixture
+    probabilities: npt.NDArray[np.int32]
+
+    @classmethod
+    def neutral(cls, contexts: int, blocks: int, slots: int) -> MixingState:
+        """The state before anything was seen: so many contexts, blocks of bit models, and probabilities."""
+        models = np.full(blocks * BLOCK, NEUTRAL, np.uint32)
+        return cls.trained(contexts, models, neutral_weights(contexts), slots)
+
+    @classmethod
+    def trained(
+        cls, contexts: int, models: npt.NDArray[np.uint32], weights: npt.NDArray[np.int32], slots: int
+    ) -> MixingState:
+        """The state that sections say a band starts from."""
+        return cls(contexts, Mixture(models, weights, identity_map()), np.full(slots, EVEN, np.int32))
+
+    def copy(self) -> MixingState:
+        """A state of its own to start from this one."""
+        models, weights, apm = self.mixture
+        mixture = Mixture(models.copy(), weights.copy(), apm.copy())
+        return MixingState(self.contexts, mixture, self.probabilities.copy())
+
+
+def pack_weights(contexts: int, sets: int, weights: npt.NDArray[np.int32]) -> bytes:
+    """Two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones."""
+    change = (weights.astype(np.int64) - neutral_weights(contexts) + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP
+    return bytes([contexts, sets]) + code_tables([change[:, : contexts + 1]])
+
+
+def unpack_weights(data: bytes) -> tuple[int, int, npt.NDArray[np.int32]]:
+    """The numbers of contexts and of sets, and the weights. Raises FormatError."""
+    if len(data) < 2 or not 1 <= data[0] <= MOST_CONTEXTS or not 1 <= data[1] <= MOST_SETS:
+        raise FormatError("the weights of a model are out of range")
+    contexts, sets = data[0], data[1]
+    (change,) = decode_tables(data[2:], [(sum(WEIGHT_ROWS), contexts + 1)])
+    if int(np.abs(change).max()) > WEIGHT_LIMIT:
+        raise FormatError("the weights of a model are out of range")
+    weights = neutral_weights(contexts)
+    weights[:, : contexts + 1] += (change << WEIGHT_STEP).astype(np.int32)
+    return contexts, sets, weights
