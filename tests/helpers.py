@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 
+import naive_context
 import numpy as np
 import numpy.typing as npt
 
@@ -146,3 +147,11 @@ def saved_rows(decoded: Decoded, image: Image, number: int = 0) -> set[int]:
             assert np.array_equal(band.rows, image[band.y : band.y + len(band.rows)])
             rows |= set(range(band.y, band.y + len(band.rows)))
     return rows
+
+
+def outcome(code: Callable[..., Any], *arguments: Any) -> Any:
+    """What a twin finds, or None where it finds the stream broken."""
+    try:
+        return code(*arguments)
+    except naive_context.BrokenError:
+        return None

@@ -343,7 +343,7 @@ class Predictor:
         self.grid = divmod(grid, 8)
         self.has_grid = prediction.class_map == 1
         self.thresholds, self.weights = prediction.thresholds.tolist(), prediction.weights.tolist()
-        self.starts, self.mark_weights = prediction.offsets.tolist(), prediction.mark_weights.tolist()
+        self.starts, self.mark_weights = prediction.offsets.tolist(), prediction.error_weights.tolist()
         self.shift = prediction.shift
         self.correction = Correction(len(prediction.references)) if prediction.adapts else None
 
@@ -590,12 +590,12 @@ class Mixing:
             seen = predictor.foretell(y, x)
             level = sum(seen.energy > bound for bound in levels)
             terms = terms_of(seen, level, predictor.shift, errors[y, x - 1], errors[y - 1, x], y, x)
-            hashes = [hash_of([terms.get(term, 0) for term in chosen if term >= 0]) for chosen in contexts]
+            hashes = [hash_of([terms.get(term, 0) for term in chosen]) for chosen in contexts]
             where = (hashes, level, seen.place, (seen.fine + 4) % 8 // 2, terms[7] + 20)
             mu = seen.mu
             sample = plane[y][x] if plane else mu
             key = followed.key(seen.names)
-            recalled = followed.ask(key) if self.plan.recalls and seen.energy >= 24 else None
+            recalled = followed.ask(key) if self.plan.matches and seen.energy >= 24 else None
             if recalled and self.is_right(recalled, sample, mu, level):
                 sample = recalled[0]
             elif maximum:

@@ -1,0 +1,64 @@
+"""The binary range coder against its twin."""
+
+from __future__ import annotations
+
+import naive_context as naive
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sofc.entropy.adaptive import INTEGER_SLOTS, code_integer
+from sofc.entropy.binary import EVEN, TOO_LONG, Reader, Stream, Writer, code_bit
+from sofc.entropy.bit_models import code_symbols
+from sofc.entropy.sparse import code_sparse
+from sofc.entropy.tables import code_table
+
+PROBABILITIES = st.integers(4, 65532)
+BITS = st.integers(0, 1)
+
+
+@given(st.lists(st.tuples(BITS, PROBABILITIES), max_size=200))
+def test_bits(decisions):
+    """The same bytes as the twin, the same decisions back, and none of the bytes can be left out."""
+    writer = Writer(1024)
+    twin = naive.Writer()
+    for bit, p in decisions:
+        assert code_bit(True, bit, p, writer.stream) == bit
+        twin.decide(bit, p)
+    data = writer.written()
+    assert data == twin.finish()
+    bits = [bit for bit, _ in decisions]
+    reader = Reader(data)
+    assert [code_bit(False, 0, p, reader.stream) for _, p in decisions] == bits
+    reader = naive.Reader(data)
+    assert [reader.decide(0, p) for _, p in decisions] == bits
+    if data:
+        reader = naive.Reader(data[:-1])
+        assert [reader.decide(0, p) for _, p in decisions] != bits
+
+
+@given(st.binary(max_size=40), st.lists(PROBABILITIES, max_size=200))
+def test_bits_of_anything(data, probabilities):
+    reader, twin = Reader(data), naive.Reader(data)
+    for p in probabilities:
+        assert code_bit(False, 0, p, reader.stream) == twin.decide(0, p)
+
+
+def test_full_buffer():
+    """Every kernel says so where the buffer is too short, and does not write past it."""
+    long = np.zeros(64, np.uint8)
+    table = np.arange(64, dtype=np.int32).reshape(8, 8) ** 3
+    calls = [
+        lambda s: code_integer(True, 1 << 29, 0, np.full(INTEGER_SLOTS, EVEN, np.int32), s),
+        lambda s: code_table(True, table, np.full((8, 33), EVEN, np.int32), s),
+        lambda s: code_sparse(True, table.copy(), np.full(109, EVEN, np.int32), s),
+        lambda s: code_symbols(True, np.arange(64).astype(np.uint8), 8, np.full((9, 162), EVEN, np.int32), s),
+    ]
+    for call in calls:
+        for size in range(3):
+            assert call(Stream(Writer(0).stream.coder, long[:size])) == TOO_LONG
+    assert not long[2:].any()
+    writer = Writer(2)
+    for bit in (1, 0, 1, 0, 0):
+        code_bit(True, bit, EVEN, writer.stream)
+    assert writer.finish() is None

@@ -1,0 +1,36 @@
+"""The state of mixing in sections."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sofc.entropy.mixture import neutral_weights, pack_weights, unpack_weights
+from sofc.errors import FormatError
+
+SEEDS = st.integers(0, 2**32 - 1)
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+FEW = 3 if INTERPRETED else settings.default.max_examples
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.integers(1, 8 if INTERPRETED else 32), st.integers(1, 3))
+def test_weights_come_back_about(seed, contexts, sets):
+    weights = neutral_weights(contexts)
+    used = weights[:, : contexts + 1]
+    used += np.random.default_rng(seed).integers(-(1 << 17), 1 << 17, used.shape).astype(np.int32)
+    data = pack_weights(contexts, sets, weights)
+    *found, again = unpack_weights(data)
+    assert found == [contexts, sets] and again.dtype == np.int32 and abs(again - weights).max() <= 256
+    assert pack_weights(contexts, sets, again) == data
+
+
+def test_heads_out_of_range():
+    weights = pack_weights(2, 1, neutral_weights(2))
+    for head in (b"\0\1", b"\x21\1", b"\2\0", b"\2\4"):
+        with pytest.raises(FormatError, match="out of range"):
+            unpack_weights(head + weights[2:])

@@ -1,0 +1,62 @@
+"""Planes that are nearly all zeros against their twin."""
+
+from __future__ import annotations
+
+import naive_context as naive
+import numpy as np
+import pytest
+from helpers import outcome
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from sofc.entropy.binary import EVEN, OK, Reader, Writer
+from sofc.entropy.sparse import code_sparse, decode_corrections, decode_sparse, encode_sparse
+from sofc.errors import FormatError
+
+CORRECTIONS = st.one_of(st.just(0), st.just(0), st.integers(1, 511**3), st.sampled_from([1, 511**3]))
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 9))
+
+
+def start():
+    slots = np.full(16 + 3 * 31, EVEN, np.int32)
+    slots[0] = 64
+    return slots
+
+
+@given(npst.arrays(np.int32, SHAPES, elements=CORRECTIONS))
+def test_sparse(plane):
+    writer = Writer(16 * plane.size + 64)
+    assert code_sparse(True, plane, start(), writer.stream) == OK
+    data = writer.written()
+    twin = naive.Writer()
+    naive.code_sparse(twin, *plane.shape, plane.tolist())
+    assert data == twin.finish()
+    check(data, plane.shape, plane.tolist())
+
+
+@given(st.binary(max_size=60), SHAPES)
+def test_sparse_of_anything(data, shape):
+    check(data, shape, outcome(naive.code_sparse, naive.Reader(data), *shape, None))
+
+
+def check(data, shape, expected):
+    found = np.zeros(shape, np.int32)
+    status = code_sparse(False, found, start(), Reader(data).stream)
+    assert (found.tolist() if status == OK else None) == expected
+
+
+def test_streams_begin_with_1():
+    plane = np.eye(5, dtype=np.int32)
+    stream = encode_sparse(plane)
+    assert stream[0] == 1 and (decode_sparse(stream, 5, 5) == plane).all()
+    for first in (0, 2, 255):
+        with pytest.raises(FormatError, match="begins with 1"):
+            decode_sparse(bytes([first]) + stream[1:], 5, 5)
+
+
+def test_corrections_have_a_bound():
+    stream = encode_sparse(np.eye(5, dtype=np.int32) * 7)
+    assert decode_corrections([stream, b""], [7, 0], 5, 5)[0].max() == 7
+    with pytest.raises(FormatError, match="outside its range"):
+        decode_corrections([stream], [6], 5, 5)

@@ -1,0 +1,75 @@
+"""The predictor bank against its twin."""
+
+from __future__ import annotations
+
+import naive_context as naive
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import Scene, random_planes, random_prediction
+
+from sofc.planes import PlaneRange
+from sofc.prediction import bank, expected_error
+
+SEEDS = st.integers(0, 2**32 - 1)
+SMALL = st.tuples(st.integers(1, 6), st.integers(1, 9))
+MAPS = st.sampled_from([bank.TEXTURE, bank.GRID])
+
+
+@given(SEEDS, SMALL, MAPS, st.integers(0, 63))
+def test_equations(seed, shape, class_map, grid):
+    rng = np.random.default_rng(seed)
+    planes = random_planes(rng, [PlaneRange(0, 65535)] * 3, shape)
+    prediction = random_prediction(rng, 2, class_map, 65535)
+    scene = Scene.of(rng, planes, prediction.references, 65535)
+    size = bank.taps(len(prediction.references)) + 1
+    equations = np.zeros((bank.CLASSES[class_map], size, size), np.int64)
+    shares = rng.integers(0, 257, shape)
+    bank.accumulate(scene.around(), prediction.bank(grid, 65535), shares, bank.tap_scratch(), equations)
+    place = grid if class_map == bank.GRID else None
+    expected = naive.accumulate(scene.images()[0], place, prediction.thresholds.tolist(), shares.tolist())
+    places = np.argwhere(equations)
+    assert {tuple(place): int(equations[tuple(place)]) for place in places.tolist()} == expected
+
+
+def test_log_errors():
+    """Every small error, and large ones up to the largest that 17 bits have."""
+    for error in [*range(5000), *range(5000, 1 << 20, 997), (1 << 20) - 8, 1 << 21]:
+        assert bank.log_error(error) == naive.mark(error) < 256
+
+
+@given(SEEDS, st.integers(0, 2))
+def test_expected_error(seed, count):
+    rng = np.random.default_rng(seed)
+    planes = rng.integers(0, 256, (3, 5, 5)).astype(np.uint8)
+    weights = rng.integers(
+        -expected_error.WEIGHT_LIMIT, expected_error.WEIGHT_LIMIT + 1, expected_error.WEIGHTS
+    ) // int(rng.integers(1, 60))
+    start = int(rng.integers(-expected_error.OFFSET_LIMIT, expected_error.OFFSET_LIMIT + 1))
+    names = {}
+    for name in naive.OWN[:6]:
+        down, right = naive.offset(name)
+        names[name] = int(planes[0][2 + down, 2 + right])
+    for letter, plane in zip("pq"[:count], planes[1:], strict=False):
+        for name in naive.AROUND:
+            down, right = naive.offset(name)
+            names[letter + name] = int(plane[2 + down, 2 + right])
+    padded = [np.ascontiguousarray(plane) for plane in planes]
+    around = bank.Neighbourhood(*([np.zeros((5, 5), np.int32)] * 3), *padded, count)
+    assert bank.expected_error(around, 2, 2, start, weights) == naive.energy(names, start, weights.tolist())
+
+
+@given(SEEDS, st.tuples(st.integers(1, 3), st.integers(1, 5)), st.integers(1, 16), st.integers(1, 3))
+def test_grid_errors(seed, shape, bits, stride):
+    rng = np.random.default_rng(seed)
+    maximum = (1 << bits) - 1
+    (plane,) = random_planes(rng, [PlaneRange(0, maximum)], shape)
+    prediction = random_prediction(rng, 0, bank.GRID, maximum)
+    weights = prediction.weights.astype(np.int32)
+    totals = np.zeros(64, np.int64)
+    own = bank.padded(plane, 0, edges=True)
+    errors = np.zeros(own.shape, np.uint8)
+    around = bank.Neighbourhood(own, own, own, errors, errors, errors, 0)
+    bank.grid_errors(around, prediction.bank(0, maximum), stride, bank.tap_scratch(), totals)
+    tables = (prediction.thresholds.tolist(), weights.tolist())
+    assert totals.tolist() == naive.grid_errors(plane.tolist(), *tables, maximum, stride)

@@ -1,0 +1,101 @@
+"""Planes, predictions and plans that no training would give, but that are valid, for tests of several stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import naive_context as naive
+import numpy as np
+
+from sofc.coders.context import terms
+from sofc.coders.context.coder import neighbourhood
+from sofc.coders.context.model import PlanePlan, Prediction
+from sofc.coders.context.section import BLOCK_BITS, quantise_weights
+from sofc.entropy.contexts import context_table
+from sofc.entropy.mixing import LEVELS
+from sofc.prediction import bank, expected_error
+
+
+def random_planes(rng, ranges, shape):
+    """Noise, extremes, ramps or gentle slopes in the ranges."""
+    kind = rng.integers(0, 4)
+    planes = []
+    for span in ranges:
+        steps = span.high - span.low + 1
+        if kind == 0:
+            plane = rng.integers(span.low, span.high, shape, endpoint=True)
+        elif kind == 1:
+            plane = rng.choice([span.low, span.high], shape, p=[0.8, 0.2])
+        elif kind == 2:
+            plane = span.low + np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % steps
+        else:
+            plane = span.low + (steps // 2 + np.cumsum(rng.integers(-3, 4, shape), axis=1)) % steps
+        planes.append(plane.astype(np.int32))
+    return planes
+
+
+def random_prediction(rng, plane, class_map=None, maximum=255, adapts=None):
+    """A prediction that no training would give, but that is valid; its bank predicts near some neighbour."""
+    references = tuple(int(number) for number in rng.permutation(plane)[: rng.integers(0, min(plane, 2) + 1)])
+    class_map = int(rng.integers(0, 2)) if class_map is None else class_map
+    classes, taps = bank.CLASSES[class_map], bank.taps(len(references))
+    weights = rng.integers(-3000, 3000, (classes, taps))
+    weights[np.arange(classes), rng.integers(0, taps - 1, classes)] += 1 << bank.WEIGHT_BITS
+    error_weights = rng.integers(-40, 120, expected_error.WEIGHTS)
+    error_weights[expected_error.errors(len(references)) :] = 0
+    return Prediction(
+        references,
+        class_map,
+        np.sort(rng.integers(0, 2 * maximum + 2, 3 if class_map == bank.GRID else 7)),
+        quantise_weights(weights),
+        rng.integers(-4000, 12000, classes),
+        error_weights,
+        bool(rng.integers(0, 2)) if adapts is None else adapts,
+        int(rng.integers(0, 4)),
+    )
+
+
+def random_plan(rng, plane, class_map=None, maximum=255):
+    """The same for a whole plan."""
+    contexts = tuple(tuple(rng.permutation(terms.NO_TERM)[: rng.integers(1, 5)]) for _ in range(rng.integers(1, 6)))
+    return PlanePlan(
+        random_prediction(rng, plane, class_map, maximum),
+        np.sort(rng.choice(bank.EXPECTED, LEVELS - 1, replace=False)),
+        rng.integers(0, int(rng.integers(1, 8)), LEVELS),
+        context_table(contexts, terms.NO_TERM),
+        rng.integers(BLOCK_BITS.start, BLOCK_BITS.start + 4, len(contexts)),
+        bool(rng.integers(0, 2)),
+    )
+
+
+@dataclass
+class Scene:
+    """The last of some planes, as kernels and twins take it, with random marks in the planes before."""
+
+    planes: list
+    references: tuple
+    maximum: int
+    marks: list
+
+    @classmethod
+    def of(cls, rng, planes, references, maximum):
+        marks = [rng.integers(0, 200, plane.shape).astype(np.uint8) for plane in planes]
+        return cls(planes, references, maximum, marks)
+
+    def around(self, *, known=True) -> bank.Neighbourhood:
+        """The kernels' arrays, anew: they are written to."""
+        planes = [*self.planes[:-1], self.planes[-1] if known else np.zeros_like(self.planes[-1])]
+        return neighbourhood(self.references, planes, self.marks, self.maximum)
+
+    def images(self, *, known=True):
+        """The twins' images of samples and of marks."""
+        samples = [self.planes[number].tolist() for number in self.references]
+        marks = [self.marks[number].tolist() for number in self.references]
+        plane, middle = self.planes[-1], (self.maximum + 1) // 2
+        image = naive.Image.of(plane.tolist(), middle, samples) if known else None
+        image = image or naive.Image(*plane.shape, middle, samples, {})
+        return image, naive.Image(*plane.shape, naive.START_MARK, marks, {})
+
+
+def inside(padded):
+    return bank.inside(padded).tolist()
