@@ -7,6 +7,7 @@ of terms, offsets of weight sets and what the specification prints of them follo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,11 @@ class Contexts(NamedTuple):
 
     terms: Table[np.int64]
     starts: Vector[np.int64]
+
+
+def named_contexts(terms: type[IntEnum], text: str) -> tuple[tuple[int, ...], ...]:
+    """Contexts declared as names of terms, a semicolon between any two. Raises KeyError for what is no term."""
+    return tuple(tuple(terms[name] for name in context.split()) for context in text.split(";"))
 
 
 def context_table(contexts: Sequence[Sequence[int]], no_term: int) -> Integers:

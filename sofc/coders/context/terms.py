@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from sofc.entropy.contexts import named_contexts
+
 CLAMP = 20
 """Terms near the prediction are clamped to this many steps of the plane's scale."""
 COUNT = 64
@@ -91,113 +93,51 @@ LAST_VALUE = Term.P_BEND_DOWN
 LAST_VALUE_ALONE = Term.VALUE_N
 """Terms that are near the prediction, and that are values, end with these; the second of each without references."""
 
-T = Term
-WITH_REFERENCES = (
-    (
-        (T.W_BY_P, T.N_BY_P, T.W_BY_Q),
-        (T.VALUE_P, T.VALUE_Q, T.MU),
-        (T.P, T.Q, T.QUARTER),
-        (T.W_BY_Q, T.N_BY_Q, T.N_BY_P),
-        (T.NE_BY_P, T.W_BY_P, T.N_BY_P),
-        (T.W_BY_P, T.W_BY_Q, T.LEVEL),
-        (T.ERROR_N, T.N_BY_P),
-        (T.CORRECTION, T.LEVEL),
-        (T.Q_FROM_W, T.Q_FROM_N, T.W_BY_Q, T.N_BY_Q),
-        (T.NE_BY_P, T.NW_BY_P),
-        (T.PLANE_BY_P, T.LEVEL),
-        (T.P_FROM_W, T.Q_FROM_W, T.N_BY_P, T.MED_OFFSET),
-        (T.LEVEL, T.QUARTER),
-        (T.PLACE, T.LEVEL),
-        (T.MU, T.QUARTER),
-        (T.PLANE, T.W_BY_NE),
-        (T.P_FROM_N, T.Q_FROM_N, T.W_BY_P, T.MED_OFFSET),
-        (T.W, T.NW, T.N, T.LEVEL_PAIR),
-        (T.PLACE, T.QUARTER, T.MED_OFFSET),
-        (T.W_BY_P, T.N_BY_P),
-        (T.VALUE_P, T.W_BY_P),
-        (T.P_FROM_W, T.P_FROM_N, T.W, T.N),
-        (T.N, T.NE),
-    ),
-    (
-        (T.W_BY_P, T.N_BY_P, T.W_BY_Q),
-        (T.PLACE, T.QUARTER, T.MED_OFFSET),
-        (T.PLANE, T.W, T.N),
-        (T.VALUE_P, T.VALUE_Q, T.MU),
-        (T.W_BY_NE, T.N_BY_NN, T.LEVEL),
-        (T.P_FROM_W, T.Q_FROM_W, T.N_BY_P, T.MED_OFFSET),
-        (T.WW, T.W),
-        (T.CORRECTION, T.LEVEL),
-        (T.N_BY_NE, T.NE),
-        (T.ERROR_W, T.ERROR_N, T.QUARTER),
-        (T.P_FROM_N, T.Q_FROM_N, T.W_BY_P, T.MED_OFFSET),
-        (T.LEVEL, T.QUARTER),
-        (T.PLACE, T.LEVEL),
-        (T.MU, T.QUARTER),
-        (T.PLANE, T.W_BY_NE),
-        (T.PLANE_BY_P, T.LEVEL),
-        (T.W, T.NW, T.N, T.LEVEL_PAIR),
-        (T.NE_BY_P, T.NW_BY_P),
-        (T.P, T.Q, T.QUARTER),
-        (T.W_BY_P, T.N_BY_P),
-        (T.VALUE_P, T.W_BY_P),
-        (T.P_FROM_W, T.P_FROM_N, T.W, T.N),
-        (T.N, T.NE),
-    ),
+AS_TAKEN = named_contexts(
+    Term,
+    """
+    W_BY_P N_BY_P W_BY_Q; VALUE_P VALUE_Q MU; P Q QUARTER; W_BY_Q N_BY_Q N_BY_P; NE_BY_P W_BY_P N_BY_P;
+    W_BY_P W_BY_Q LEVEL; ERROR_N N_BY_P; CORRECTION LEVEL; Q_FROM_W Q_FROM_N W_BY_Q N_BY_Q; NE_BY_P NW_BY_P;
+    PLANE_BY_P LEVEL; P_FROM_W Q_FROM_W N_BY_P MED_OFFSET; LEVEL QUARTER; PLACE LEVEL; MU QUARTER;
+    PLANE W_BY_NE; P_FROM_N Q_FROM_N W_BY_P MED_OFFSET; W NW N LEVEL_PAIR; PLACE QUARTER MED_OFFSET;
+    W_BY_P N_BY_P; VALUE_P W_BY_P; P_FROM_W P_FROM_N W N; N NE
+    """,
 )
-"""Contexts of a plane that has references, best first: candidates that training chooses from.
+"""Contexts of a plane that has references, best first: candidates that training chooses from, for samples as they were
+taken. All lists were chosen greedily."""
 
-The first suits samples as they were taken, the second planes that went through JPEG. All were chosen greedily."""
-
-WITHOUT_REFERENCES = (
-    (
-        (T.MED, T.LEVEL),
-        (T.NN, T.N),
-        (T.WW, T.W),
-        (T.W, T.N, T.QUARTER),
-        (T.W_BY_WW, T.N_BY_NE),
-        (T.MEAN_BY_P, T.PLANE),
-        (T.MU, T.LEVEL_PAIR),
-        (T.CORRECTION, T.LEVEL),
-        (T.ERROR_W, T.W),
-        (T.PLACE, T.W, T.N),
-        (T.MEAN_TURN, T.MEAN_W_NE, T.QUARTER),
-        (T.LEVEL, T.QUARTER),
-        (T.PLANE, T.W_BY_NE),
-        (T.W, T.NW, T.N, T.LEVEL_PAIR),
-        (T.N, T.NE, T.LEVEL_PAIR),
-        (T.PLACE, T.LEVEL),
-        (T.MU, T.QUARTER),
-        (T.N_BY_NN, T.W_BY_WW),
-        (T.N_BY_NE, T.NE),
-        (T.VALUE_W, T.VALUE_N),
-        (T.ROW, T.COLUMN, T.LEVEL_PAIR),
-        (T.PLANE, T.W, T.N),
-        (T.W_BY_NE, T.N_BY_NN, T.LEVEL),
-    ),
-    (
-        (T.ERROR_W, T.ERROR_N, T.EXPECTED_4),
-        (T.W_BY_WW, T.N_BY_NE),
-        (T.MU, T.LEVEL_PAIR),
-        (T.ERROR_N, T.N),
-        (T.PLACE, T.EXPECTED_4),
-        (T.ERROR_W, T.W),
-        (T.W_BY_NE, T.N_BY_NN, T.LEVEL),
-        (T.CORRECTION, T.LEVEL),
-        (T.MU, T.QUARTER),
-        (T.MEAN_BY_P, T.PLANE),
-        (T.MU, T.EXPECTED_4),
-        (T.LEVEL, T.QUARTER),
-        (T.W, T.N, T.QUARTER),
-        (T.PLANE, T.W_BY_NE),
-        (T.W, T.NW, T.N, T.LEVEL_PAIR),
-        (T.N, T.NE, T.LEVEL_PAIR),
-        (T.PLACE, T.LEVEL),
-        (T.MED, T.LEVEL),
-        (T.N_BY_NN, T.W_BY_WW),
-        (T.WW, T.W),
-        (T.NN, T.N),
-        (T.VALUE_W, T.VALUE_N),
-        (T.PLANE, T.W, T.N),
-    ),
+FROM_JPEG = named_contexts(
+    Term,
+    """
+    W_BY_P N_BY_P W_BY_Q; PLACE QUARTER MED_OFFSET; PLANE W N; VALUE_P VALUE_Q MU; W_BY_NE N_BY_NN LEVEL;
+    P_FROM_W Q_FROM_W N_BY_P MED_OFFSET; WW W; CORRECTION LEVEL; N_BY_NE NE; ERROR_W ERROR_N QUARTER;
+    P_FROM_N Q_FROM_N W_BY_P MED_OFFSET; LEVEL QUARTER; PLACE LEVEL; MU QUARTER; PLANE W_BY_NE;
+    PLANE_BY_P LEVEL; W NW N LEVEL_PAIR; NE_BY_P NW_BY_P; P Q QUARTER; W_BY_P N_BY_P; VALUE_P W_BY_P;
+    P_FROM_W P_FROM_N W N; N NE
+    """,
 )
-"""The same for a plane without references: the first suits 8 bits, the second more."""
+"""The same for planes that went through JPEG."""
+
+EIGHT_BITS = named_contexts(
+    Term,
+    """
+    MED LEVEL; NN N; WW W; W N QUARTER; W_BY_WW N_BY_NE; MEAN_BY_P PLANE; MU LEVEL_PAIR; CORRECTION LEVEL;
+    ERROR_W W; PLACE W N; MEAN_TURN MEAN_W_NE QUARTER; LEVEL QUARTER; PLANE W_BY_NE; W NW N LEVEL_PAIR;
+    N NE LEVEL_PAIR; PLACE LEVEL; MU QUARTER; N_BY_NN W_BY_WW; N_BY_NE NE; VALUE_W VALUE_N;
+    ROW COLUMN LEVEL_PAIR; PLANE W N; W_BY_NE N_BY_NN LEVEL
+    """,
+)
+"""The same for a plane without references, of 8 bits."""
+
+MORE_BITS = named_contexts(
+    Term,
+    """
+    ERROR_W ERROR_N EXPECTED_4; W_BY_WW N_BY_NE; MU LEVEL_PAIR; ERROR_N N; PLACE EXPECTED_4; ERROR_W W;
+    W_BY_NE N_BY_NN LEVEL; CORRECTION LEVEL; MU QUARTER; MEAN_BY_P PLANE; MU EXPECTED_4; LEVEL QUARTER;
+    W N QUARTER; PLANE W_BY_NE; W NW N LEVEL_PAIR; N NE LEVEL_PAIR; PLACE LEVEL; MED LEVEL; N_BY_NN W_BY_WW;
+    WW W; NN N; VALUE_W VALUE_N; PLANE W N
+    """,
+)
+"""The same for more bits."""
+
+WITH_REFERENCES, WITHOUT_REFERENCES = (AS_TAKEN, FROM_JPEG), (EIGHT_BITS, MORE_BITS)
