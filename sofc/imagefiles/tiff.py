@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sofc.errors import UnsupportedError
 from sofc.image import Meaning
+from sofc.imagefiles import exact
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 
@@ -76,9 +77,10 @@ def load(path: Path, index: int) -> Samples:
             bits = page.bitspersample
             palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.samplesperpixel == 1 and bits <= 8
             exact = palette or ((bits == 8 or (bits == 16 and page.samplesperpixel == 1)) and page.sampleformat == 1)
-            odd = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or page.planarconfig != 1
+            converted = page.photometric == tifffile.PHOTOMETRIC.YCBCR and page.compression != tifffile.COMPRESSION.JPEG
+            odd = converted or page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or page.planarconfig != 1
             if not exact or odd or not isinstance(number, int):
-                raise UnsupportedError(f"{path}: {error}; install it with: pip install imagecodecs") from error
+                raise UnsupportedError(f"{path}: {error}; install it with: pip install 'sofc[codecs]'") from error
             return _through_pillow(path, number)
         # Of samples that differ in their bits (5, 6, 5) tifffile makes whole bytes.
         bits = page.bitspersample if isinstance(page.bitspersample, int) else 8 * array.dtype.itemsize
@@ -110,7 +112,7 @@ def _bilevel(path: Path, series: tifffile.TiffPageSeries, index: int, number: An
 
     page: Any = series.keyframe
     if isinstance(number, int) and page.samplesperpixel == 1 and not page.parent.is_bigtiff:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, UnsupportedError):
             return _through_pillow(path, number)
     array = _frame(series, index).astype(np.bool_)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
@@ -145,11 +147,4 @@ def _frame(series: tifffile.TiffPageSeries, index: int) -> npt.NDArray[Any]:
 def _through_pillow(path: Path, index: int) -> Samples:
     with opened(path, ("TIFF",)) as image:
         image.seek(index)
-        layout: Any = image.tile[0].args if image.tile else ("",)
-        bits = {"P;1": 1, "P;2": 2, "P;4": 4}.get(layout[0], 8)
-        array = np.asarray(image)
-        if image.mode == "P":
-            return palette_samples(array, bits)
-    components = array.shape[2] if array.ndim == 3 else 1
-    meaning = Meaning.CMYK if image.mode == "CMYK" else meaning_of(components)
-    return Samples(array, 1 if array.dtype == np.bool_ else 8 * array.dtype.itemsize, meaning)
+        return exact.samples(image, str(path))

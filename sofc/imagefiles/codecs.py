@@ -1,0 +1,127 @@
+"""JPEG 2000 and AVIF files through imagecodecs, with all bits of their samples: Pillow scales or cuts them.
+
+The heads are read here, since imagecodecs tells nothing of them. What it would convert is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sofc.errors import FormatError, UnsupportedError
+from sofc.image import Meaning
+from sofc.imagefiles.exact import KEEP
+from sofc.imagefiles.samples import Samples, meaning_of
+
+JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+CODESTREAM = b"\xff\x4f\xff\x51"
+MAGICS = (JP2, CODESTREAM)
+KINDS = ("jpeg2000", "avif")
+"""What is read here, as ``kind_of`` of files names it."""
+_AVIF_BRANDS = (b"ftypavif", b"ftypavis")
+# Of JPEG 2000: none, CMYK, sRGB, gray. Others are converted.
+_CMYK = 12
+_COLOURS = (0, _CMYK, 16, 17)
+_BY_NUMBER = 1
+
+
+def kind_of(head: bytes) -> str | None:
+    """jpeg2000, avif or None, by the first 12 bytes of the file."""
+    if head.startswith(MAGICS):
+        return "jpeg2000"
+    return "avif" if head[4:12] in _AVIF_BRANDS else None
+
+
+def load(path: Path, kind: str) -> Samples:
+    """The image of a file of this kind, shape (height, width[, components]), signed where the file says so.
+
+    Raises UnsupportedError without imagecodecs, and where components differ or would be converted.
+    """
+    try:
+        import imagecodecs
+    except ImportError as error:
+        name = "JPEG 2000" if kind == "jpeg2000" else "AVIF"
+        raise UnsupportedError(
+            f"{path}: {name} files need imagecodecs; install it with: pip install 'sofc[codecs]'"
+        ) from error
+    data = path.read_bytes()
+    bits, meaning = _jpeg2000(path, data) if kind == "jpeg2000" else _avif(path, data)
+    array: Any = imagecodecs.jpeg2k_decode(data) if kind == "jpeg2000" else imagecodecs.avif_decode(data)
+    if array.ndim not in (2, 3):
+        raise UnsupportedError(f"{path}: the file holds several images, of which sofc cannot read one; {KEEP}")
+    components = array.shape[2] if array.ndim == 3 else 1
+    if bits == 1 and array.dtype == np.uint8:
+        array = array.astype(np.bool_)
+    ordinary = Meaning.GRAY if components == 1 else meaning_of(components)
+    return Samples(array, bits if bits <= 16 else None, meaning or ordinary)
+
+
+def _jpeg2000(path: Path, data: bytes) -> tuple[int, Meaning | None]:
+    """Bits of a sample, and what the components mean where their number does not tell."""
+    start, meaning = 0, None
+    if data.startswith(JP2):
+        streams = []
+        for kind, begin, end in _boxes(data, 0, len(data)):
+            if kind == b"jp2c":
+                streams.append(begin)
+            elif kind == b"jp2h":
+                meaning = _jp2_head(path, data, begin, end)
+        if len(streams) != 1:
+            raise UnsupportedError(f"{path}: this JPEG 2000 file holds {len(streams)} images, not one; {KEEP}")
+        start = streams[0]
+    count = int.from_bytes(data[start + 40 : start + 42], "big")
+    heads = data[start + 42 : start + 42 + 3 * count]
+    if data[start : start + 4] != CODESTREAM or not count or len(heads) < 3 * count:
+        raise FormatError(f"{path}: the head of this JPEG 2000 file cannot be read")
+    depths, steps = heads[0::3], heads[1::3] + heads[2::3]
+    if set(steps) != {1} or len(set(depths)) != 1:
+        raise UnsupportedError(f"{path}: the components of this JPEG 2000 file differ in size, bits or sign; {KEEP}")
+    # The first bit is the sign's.
+    return (depths[0] & 0x7F) + 1, meaning
+
+
+def _jp2_head(path: Path, data: bytes, begin: int, end: int) -> Meaning | None:
+    meaning = None
+    for kind, start, _ in _boxes(data, begin, end):
+        if kind == b"pclr":
+            raise UnsupportedError(f"{path}: this JPEG 2000 file has a palette, which its decoder applies; {KEEP}")
+        if kind == b"colr" and data[start] == _BY_NUMBER:
+            colours = int.from_bytes(data[start + 3 : start + 7], "big")
+            if colours not in _COLOURS:
+                raise UnsupportedError(
+                    f"{path}: the colours of this JPEG 2000 file (number {colours}) would be converted; {KEEP}"
+                )
+            meaning = Meaning.CMYK if colours == _CMYK else None
+    return meaning
+
+
+def _avif(path: Path, data: bytes) -> tuple[int, Meaning | None]:
+    """Bits of a sample. What the decoder would do to the samples, and to more than one image, is refused."""
+    if data[4:12] == b"ftypavis":
+        raise UnsupportedError(f"{path}: AVIF files of several images are not read; {KEEP}")
+    head = next((data[begin:end] for kind, begin, end in _boxes(data, 0, len(data)) if kind == b"meta"), b"")
+    for name, what in ((b"prem", "colours multiplied by alpha"), (b"clap", "a frame that cuts the image")):
+        if name in head:
+            raise UnsupportedError(f"{path}: this AVIF file has {what}, which decoders apply; {KEEP}")
+    place = head.find(b"av1C")
+    if place < 0 or len(head) < place + 7:
+        raise FormatError(f"{path}: the head of this AVIF file cannot be read")
+    flags = head[place + 6]
+    high, twelve = flags & 0x40, flags & 0x20
+    return (12 if twelve else 10) if high else 8, None
+
+
+def _boxes(data: bytes, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, begin and end of the content of each box of ISO base media and JPEG 2000 files."""
+    while end - begin >= 8:
+        size, kind, content = int.from_bytes(data[begin : begin + 4], "big"), data[begin + 4 : begin + 8], begin + 8
+        if size == 1:
+            size, content = int.from_bytes(data[begin + 8 : begin + 16], "big"), begin + 16
+        after = end if size == 0 else begin + size
+        if not content <= after <= end:
+            return
+        yield kind, content, after
+        begin = after
