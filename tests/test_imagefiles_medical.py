@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,48 @@ def test_32_bit_dicom_is_refused(tmp_path: Path) -> None:
     write_dicom(tmp_path / "x.dcm", np.zeros((1, 4, 4), np.uint32), bits=32)
     with pytest.raises(sofc.UsageError, match="samples of type uint32 cannot be stored"):
         load(ImageSource(tmp_path / "x.dcm"))
+
+
+def as_floats(data_set: Any) -> None:
+    del data_set.PixelData, data_set.BitsStored, data_set.HighBit, data_set.PixelRepresentation
+    data_set.BitsAllocated, data_set.FloatPixelData = 32, np.zeros((4, 4), np.float32).tobytes()
+
+
+def as_report(data_set: Any) -> None:
+    del data_set.PixelData, data_set.Rows
+    data_set.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.22"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (as_floats, r"floating-point numbers \(Float Pixel Data\), which sofc cannot store; .*--keep-file"),
+        (as_report, r"holds no image \(Enhanced SR Storage\)"),
+        (lambda data_set: delattr(data_set, "BitsStored"), "it lacks BitsStored"),
+        (lambda data_set: delattr(data_set, "PhotometricInterpretation"), "it lacks PhotometricInterpretation"),
+        (lambda data_set: delattr(data_set, "PixelData"), r"has no samples \(Pixel Data\)"),
+        (lambda data_set: delattr(data_set.file_meta, "TransferSyntaxUID"), "it lacks TransferSyntaxUID"),
+        (
+            lambda data_set: setattr(data_set, "HighBit", 15),
+            r"not stand in the lowest bits \(HighBit 15, BitsStored 12\)",
+        ),
+        (lambda data_set: setattr(data_set, "BitsStored", 20), "20 bits of 16 are stored"),
+        (lambda data_set: setattr(data_set, "BitsAllocated", 12), r"x\.dcm: .*12"),
+    ],
+)
+def test_dicom_that_says_too_little(tmp_path: Path, change: Callable[[Any], object], words: str) -> None:
+    path = tmp_path / "x.dcm"
+    write_dicom(path, np.zeros((1, 4, 4), np.uint16), bits=12)
+    data_set = pydicom().dcmread(path)
+    change(data_set)
+    data_set.save_as(
+        path,
+        **({} if hasattr(data_set.file_meta, "TransferSyntaxUID") else {"implicit_vr": False, "little_endian": True}),
+    )
+    with pytest.raises(sofc.SofcError, match=words) as caught:
+        load(sources([path])[0])
+    assert len(str(caught.value).splitlines()) == 1
+    assert "has no attribute" not in str(caught.value)
 
 
 def test_cut_off_dicom(tmp_path: Path) -> None:
