@@ -203,7 +203,7 @@ def tiff_file(
     second = tifffile.imread(io.BytesIO(data))
     assert np.array_equal(second, array)
     array = unpacked(array, bits)
-    return data, ~array if photometric == 0 else array
+    return data, ~array if photometric == 0 and bits == 1 else array
 
 
 MAKERS: dict[Key, Callable[[], Made]] = {
@@ -484,6 +484,45 @@ def test_tiff_files_are_not_turned(tmp_path: Path, bits: int, orientation: int) 
         tiff._through_pillow(tmp_path / "a.tif", 0)
 
 
+def without_imagecodecs(*_: object) -> None:
+    raise ValueError("decoding needs the 'imagecodecs' package")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: tiff_file(2, 1),  # Pillow scales these
+        lambda: tiff_file(8, 0),  # inverts
+        lambda: tiff_file(8, 2, 4, extra=1),  # divides by alpha
+        lambda: tiff_file(8, 2, 4, extra=0),  # drops the fourth
+        lambda: tiff_file(16, 2, 3),  # cuts
+        lambda: tiff_file(8, 1, orientation=6),  # turns
+    ],
+)
+def test_tiff_that_pillow_would_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[], Made]
+) -> None:
+    data, wanted = made()
+    assert np.array_equal(stored(tmp_path, data).array, wanted)
+    monkeypatch.setattr(tiff, "_frame", without_imagecodecs)
+    with pytest.raises(UnsupportedError, match=r"pip install 'sofc\[codecs\]'"):
+        stored(tmp_path, data)
+
+
+def test_signed_tiff_without_imagecodecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", some(8).view(np.int8), photometric="minisblack", compression="lzw")
+    monkeypatch.setattr(tiff, "_frame", without_imagecodecs)
+    with pytest.raises(UnsupportedError, match=r"pip install 'sofc\[codecs\]'"):
+        load(ImageSource(tmp_path / "a.tif"))
+
+
+def test_components_of_unequal_bits_are_refused(tmp_path: Path) -> None:
+    data, _ = tiff_file(8, 2, 3)
+    bits = struct.pack("<3H", 8, 8, 8)
+    with pytest.raises(UnsupportedError, match=r"\(5, 6, 5\) bits, which tifffile scales"):
+        stored(tmp_path, data.replace(bits, struct.pack("<3H", 5, 6, 5), 1))
+
+
 def test_jpeg_in_tiff_without_imagecodecs(tmp_path: Path) -> None:
     array = np.repeat(np.repeat(some(8, 3), 8, axis=0), 8, axis=1)
     tifffile.imwrite(tmp_path / "a.tif", array, photometric="ycbcr", compression="jpeg", subsampling=(2, 2))
@@ -497,6 +536,34 @@ def apng(tmp_path: Path, mode: str, alpha: int) -> list[ImageSource]:
         stills.append(still.quantize(16) if mode == "P" else still.convert(mode))
     stills[0].save(tmp_path / "a.png", save_all=True, append_images=stills[1:], blend=[0, 1])
     return sources([tmp_path / "a.png"])
+
+
+def gif_frame(x: int, y: int, array: np.ndarray, palette: bytes) -> bytes:
+    """A part of a picture with a palette of its own, its data never compressed."""
+    codes = [code for n, index in enumerate(array.ravel()) for code in ([256] * (n % 100 == 0) + [int(index)])] + [257]
+    number = sum(code << 9 * n for n, code in enumerate(codes))
+    data = number.to_bytes((9 * len(codes) + 7) // 8, "little")
+    blocks = b"".join(bytes([len(data[n : n + 255])]) + data[n : n + 255] for n in range(0, len(data), 255))
+    head = b"!\xf9\4\4\5\0\0\0," + struct.pack("<4HB", x, y, array.shape[1], array.shape[0], 0x87)
+    return head + palette + b"\x08" + blocks + b"\0"
+
+
+def test_gif_frames_of_grays_and_of_colours(tmp_path: Path) -> None:
+    gray, colours = bytes(np.repeat(np.arange(256), 3).astype(np.uint8)), RANDOM.bytes(768)
+    whole, part = some(8), some(8)[:4, :5]
+    for first, second in ((colours, gray), (colours, colours[::-1]), (gray, gray), (gray, colours)):
+        data = b"GIF89a" + struct.pack("<HHBBB", WIDTH, HEIGHT, 0x70, 0, 0)
+        data += gif_frame(0, 0, whole, first) + gif_frame(3, 2, part, second) + b";"
+        (tmp_path / "a.gif").write_bytes(data)
+        found = sources([tmp_path / "a.gif"])
+        shown = np.frombuffer(first, np.uint8).reshape(-1, 3)[whole]
+        assert np.array_equal(np.broadcast_to(np.atleast_3d(load(found[0]).array), shown.shape), shown)
+        if (first, second) == (gray, colours):
+            with pytest.raises(UnsupportedError, match="frame 1 has a palette"):
+                load(found[1])
+            continue
+        shown[2:6, 3:8] = np.frombuffer(second, np.uint8).reshape(-1, 3)[part]
+        assert np.array_equal(np.broadcast_to(np.atleast_3d(load(found[1]).array), shown.shape), shown)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

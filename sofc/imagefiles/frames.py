@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sofc.errors import UnsupportedError
+from sofc.image import Meaning
 from sofc.imagefiles import exact
 from sofc.imagefiles.pillow import unbounded
 from sofc.imagefiles.samples import Samples, meaning_of
@@ -62,6 +63,11 @@ def load(path: Path, index: int) -> Samples:
     assert layout is not None
     with unbounded():
         image.seek(index)
+        image.load()
+    if index and image.mode == "P" and layout.meaning != Meaning.PALETTE:
+        raise UnsupportedError(
+            f"{path}: frame {index} has a palette and those before it have none, which Pillow confuses; {exact.KEEP}"
+        )
     mixed = index > 0 and image.format == "PNG" and _is_mixed(image)
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")

@@ -66,6 +66,10 @@ def load(path: Path, index: int) -> Samples:
         page: Any = series.keyframe
         # The number among all pages of the file, which is how Pillow counts.
         number = getattr(series.pages[index], "index", None) if len(series.pages) > index else None
+        if not isinstance(page.bitspersample, int):
+            raise UnsupportedError(
+                f"{path}: its components have {page.bitspersample} bits, which tifffile scales; {exact.KEEP}"
+            )
         if page.bitspersample == 1:
             return _bilevel(path, series, index, number)
         try:
@@ -74,16 +78,12 @@ def load(path: Path, index: int) -> Samples:
             # tifffile has LZW, CCITT and odd depths only together with imagecodecs.
             if "imagecodecs" not in str(error):
                 raise
-            bits = page.bitspersample
-            palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.samplesperpixel == 1 and bits <= 8
-            exact = palette or ((bits == 8 or (bits == 16 and page.samplesperpixel == 1)) and page.sampleformat == 1)
-            converted = page.photometric == tifffile.PHOTOMETRIC.YCBCR and page.compression != tifffile.COMPRESSION.JPEG
-            odd = converted or page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or page.planarconfig != 1
-            if not exact or odd or not isinstance(number, int):
-                raise UnsupportedError(f"{path}: {error}; install it with: pip install 'sofc[codecs]'") from error
-            return _through_pillow(path, number)
-        # Of samples that differ in their bits (5, 6, 5) tifffile makes whole bytes.
-        bits = page.bitspersample if isinstance(page.bitspersample, int) else 8 * array.dtype.itemsize
+            # Pillow takes signed samples of 8 bits for unsigned ones; of the rest the table of layouts knows.
+            if isinstance(number, int) and page.sampleformat == 1:
+                with contextlib.suppress(UnsupportedError):
+                    return _through_pillow(path, number)
+            raise UnsupportedError(f"{path}: {error}; install it with: pip install 'sofc[codecs]'") from error
+        bits = page.bitspersample
         components = array.shape[2] if array.ndim == 3 else 1
         meaning = meaning_of(components)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
