@@ -120,6 +120,13 @@ def bmp_indices(bits: int, palette: bytes | None = None) -> Made:
     return bmp(bits, packed(array[::-1], bits, pad=4), palette), unpacked(array, bits)
 
 
+def bmp_mask(bits: int, largest: int = 1) -> Made:
+    """Whole samples, and a palette of black and white only."""
+    array = some(1)
+    array[0, 0] = largest
+    return bmp(bits, packed(array[::-1], bits, pad=4), bytes(4) + b"\xff\xff\xff\0"), array.astype(np.bool_)
+
+
 def bmp_runs(bits: int) -> Made:
     """Run lengths: runs, literal pixels and lines that end early."""
     array = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -234,6 +241,8 @@ MAKERS: dict[Key, Callable[[], Made]] = {
     ("QOI", "RGB", "qoi"): lambda: qoi(3),
     ("QOI", "RGBA", "qoi"): lambda: qoi(4),
     ("BMP", "1", "raw 1 1"): lambda: bmp_indices(1, bytes(4) + b"\xff\xff\xff\0"),
+    ("BMP", "1", "raw 1 4"): lambda: bmp_mask(4),
+    ("BMP", "1", "raw 1 8"): lambda: bmp_mask(8),
     ("BMP", "L", "raw L 8"): lambda: bmp_indices(8, GRAYS),
     ("BMP", "P", "raw P;1 1"): lambda: bmp_indices(1),
     ("BMP", "P", "raw P;4 4"): lambda: bmp_indices(4),
@@ -250,6 +259,8 @@ MAKERS: dict[Key, Callable[[], Made]] = {
     ("SGI", "RGBA", "raw R G B A"): lambda: sgi(4),
     ("TGA", "L", "raw L"): lambda: tga(3, 8),
     ("TGA", "RGB", "raw BGR"): lambda: tga(2, 24, upward=False),
+    ("TGA", "RGBA", "raw BGRA"): lambda: tga(2, 32),
+    ("TGA", "RGBA", "tga_rle BGRA"): lambda: tga(2, 32, runs=True),
     ("TGA", "P", "raw P"): lambda: tga(1, 8),
     ("TGA", "L", "tga_rle L"): lambda: tga(3, 8, runs=True),
     ("TGA", "RGB", "tga_rle BGR"): lambda: tga(2, 24, runs=True),
@@ -403,15 +414,14 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "SGI of 16 bits": (sgi(1, 2)[0], "Pillow cuts"),
     "SGI of 16 bits in colour": (sgi(3, 2)[0], "Pillow cuts"),
     "TGA of 16 bits": (tga(2, 16)[0], "TGA"),
-    "TGA with alpha": (tga(2, 32)[0], "TGA"),
+    "TGA that says more of its alpha": (
+        tga(2, 32)[0] + struct.pack("<II", 18, 0) + b"TRUEVISION-XFILE.\0",
+        "RGBA from raw BGRA extended",
+    ),
     "BMP of 5 bits": (bmp(16, packed(some(8, 2), 8, pad=4)), "Pillow scales"),
     "BMP of 5, 6 and 5 bits": (
         bmp(16, packed(some(8, 2), 8, pad=4), compression=3, masks=struct.pack("<4I", 0xF800, 0x7E0, 0x1F, 0)),
         "Pillow scales",
-    ),
-    "BMP of 8 bits in black and white": (
-        bmp(8, packed(some(1), 8, pad=4), bytes(4) + b"\xff\xff\xff\0"),
-        "does not know where they are",
     ),
     "BMP with alpha in the unused byte": (bmp(32, packed(some(8, 4), 8)), "leaves unused"),
     "icon": (pillow(Image.new("RGBA", (16, 16)), "ICO"), "several sizes"),
@@ -442,6 +452,19 @@ def test_refusals(tmp_path: Path, name: str) -> None:
     assert len(said.splitlines()) == 1
     assert "file.image: " in said
     assert any(advice in said for advice in ("convert it", "write it as", "pydicom"))
+
+
+def test_masks_beyond_their_palette(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="beyond its palette of two colours"):
+        stored(tmp_path, bmp_mask(8, largest=2)[0])
+
+
+def test_jpeg_2000_that_is_cut_off(tmp_path: Path) -> None:
+    for container in ("jp2", "j2k"):
+        data = imagecodecs.jpeg2k_encode(some(8, 3), level=0, reversible=True, codecformat=container)
+        for length in (len(data) // 2, len(data) - 30, len(data) - 1):
+            with pytest.raises(FormatError, match="cut off"):
+                stored(tmp_path, data[:length])
 
 
 def test_png_without_samples(tmp_path: Path) -> None:

@@ -190,6 +190,15 @@ def test_volumes_that_are_refused(tmp_path: Path) -> None:
         sources([tmp_path])
 
 
+def test_what_nibabel_logs_is_not_shown(tmp_path: Path) -> None:
+    nibabel()
+    (tmp_path / "x.hdr").write_bytes((348).to_bytes(4, "little") + bytes(344))
+    command = [sys.executable, "-m", "sofc.cli", "encode", "x.hdr"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (line,) = done.stderr.splitlines()
+    assert "x.hdr: cannot be read as an image" in line
+
+
 @pytest.mark.parametrize(("module", "name"), [("pydicom", "x.dcm"), ("nibabel", "x.nii.gz")])
 def test_a_missing_extra_is_named(tmp_path: Path, module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / name).write_bytes(bytes(128) + b"DICM")

@@ -26,6 +26,8 @@ _AVIF_BRANDS = (b"ftypavif", b"ftypavis")
 _CMYK = 12
 _COLOURS = (0, _CMYK, 16, 17)
 _BY_NUMBER = 1
+_END = b"\xff\xd9"
+"""The last bytes of JPEG 2000 data; without them OpenJPEG gives what it has."""
 
 
 def kind_of(head: bytes) -> str | None:
@@ -61,21 +63,25 @@ def load(path: Path, kind: str) -> Samples:
 
 def _jpeg2000(path: Path, data: bytes) -> tuple[int, Meaning | None]:
     """Bits of a sample, and what the components mean where their number does not tell."""
-    start, meaning = 0, None
+    start, end, meaning = 0, len(data), None
     if data.startswith(JP2):
         streams = []
-        for kind, begin, end in _boxes(data, 0, len(data)):
+        for kind, begin, after in _boxes(data, 0, len(data)):
             if kind == b"jp2c":
-                streams.append(begin)
+                streams.append((begin, after))
             elif kind == b"jp2h":
-                meaning = _jp2_head(path, data, begin, end)
+                meaning = _jp2_head(path, data, begin, after)
+        if not streams:
+            raise FormatError(f"{path}: this JPEG 2000 file is cut off: it holds no image")
         if len(streams) != 1:
             raise UnsupportedError(f"{path}: this JPEG 2000 file holds {len(streams)} images, not one; {KEEP}")
-        start = streams[0]
+        start, end = streams[0]
     count = int.from_bytes(data[start + 40 : start + 42], "big")
     heads = data[start + 42 : start + 42 + 3 * count]
     if data[start : start + 4] != CODESTREAM or not count or len(heads) < 3 * count:
         raise FormatError(f"{path}: the head of this JPEG 2000 file cannot be read")
+    if not data[start:end].rstrip(b"\0").endswith(_END):
+        raise FormatError(f"{path}: this JPEG 2000 file is cut off, or has more behind the image")
     depths, steps = heads[0::3], heads[1::3] + heads[2::3]
     if set(steps) != {1} or len(set(depths)) != 1:
         raise UnsupportedError(f"{path}: the components of this JPEG 2000 file differ in size, bits or sign; {KEEP}")

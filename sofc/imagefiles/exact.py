@@ -6,6 +6,7 @@ it unless it stands in ``TABLE``, and nothing stands there that the tests do not
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +19,15 @@ from sofc.imagefiles.samples import Samples, palette_samples
 KEEP = "convert it to PNG or TIFF with a program that is exact for it, or keep the file: sofc encode --keep-file"
 """What can be done with a file whose samples cannot be read."""
 _TIFF_ORIENTATION = 274
+_TGA_END = b"TRUEVISION-XFILE.\0"
 
 
 class Layout(NamedTuple):
     """How a file holds its samples.
 
     ``format`` and ``mode`` are Pillow's names. ``layout`` is what ``layout_of`` says. ``bits`` (1-16) are those of a
-    sample in the file. ``proof`` names the second reader that the tests compare with.
+    sample in the file. ``proof`` names the second reader that the tests compare with. ``instead`` are the mode and
+    the layout in which Pillow has to read the file, where its own choice would lose something.
     """
 
     format: str
@@ -33,6 +36,7 @@ class Layout(NamedTuple):
     meaning: Meaning
     bits: int
     proof: str
+    instead: tuple[str, str] | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -74,6 +78,9 @@ TABLE = (
     Layout("QOI", "RGBA", "qoi", _RGBA, 8, "imagecodecs.qoi_decode"),
     # The number behind is that of bits a pixel. Of a palette of grays Pillow makes a gray image.
     Layout("BMP", "1", "raw 1 1", _GRAY, 1, _PLAIN),
+    # Where the palette is black and white Pillow takes each sample to have one bit.
+    Layout("BMP", "1", "raw 1 4", _GRAY, 1, _PLAIN, ("P", "P;4")),
+    Layout("BMP", "1", "raw 1 8", _GRAY, 1, _PLAIN, ("P", "P")),
     Layout("BMP", "L", "raw L 8", _GRAY, 8, _PLAIN),
     Layout("BMP", "P", "raw P;1 1", _PALETTE, 1, _PLAIN),
     Layout("BMP", "P", "raw P;4 4", _PALETTE, 4, _PLAIN),
@@ -81,7 +88,8 @@ TABLE = (
     Layout("BMP", "P", "bmp_rle P;4 4", _PALETTE, 4, _PLAIN),
     Layout("BMP", "P", "bmp_rle P 8", _PALETTE, 8, _PLAIN),
     Layout("BMP", "RGB", "raw BGR 24", _RGB, 8, _PLAIN),
-    Layout("BMP", "RGB", "raw BGRX 32", _RGB, 8, _PLAIN),
+    # BMP leaves the fourth byte unused, and Pillow drops it; many programs have alpha there.
+    Layout("BMP", "RGB", "raw BGRX 32", _RGB, 8, _PLAIN, ("RGBA", "BGRA")),
     Layout("BMP", "RGBA", "raw BGRA 32", _RGBA, 8, _PLAIN),
     Layout("SGI", "L", "raw L", _GRAY, 8, _PLAIN),
     Layout("SGI", "RGB", "raw R G B", _RGB, 8, _PLAIN),
@@ -89,7 +97,12 @@ TABLE = (
     *(
         Layout("TGA", mode, f"{decoder} {raw}", meaning, 8, _PLAIN)
         for decoder in ("raw", "tga_rle")
-        for mode, raw, meaning in (("L", "L", _GRAY), ("RGB", "BGR", _RGB), ("P", "P", _PALETTE))
+        for mode, raw, meaning in (
+            ("L", "L", _GRAY),
+            ("P", "P", _PALETTE),
+            ("RGB", "BGR", _RGB),
+            ("RGBA", "BGRA", _RGBA),
+        )
     ),
     # Where tifffile needs imagecodecs, and that is not installed.
     *(
@@ -145,6 +158,8 @@ def layout_of(image: Any) -> str:
         names.append("adobe")
     elif image.format == "TIFF" and image.tag_v2.get(_TIFF_ORIENTATION, 1) != 1:
         names.append("turned")
+    elif image.format == "TGA" and image.mode == "RGBA" and _has_extension(image):
+        names.append("extended")
     return " ".join(names)
 
 
@@ -167,7 +182,10 @@ def described(image: Any, name: str) -> Layout:
 
 def samples(image: Any, name: str) -> Samples:
     """The samples of an open image, not yet loaded. Raises UnsupportedError where Pillow would change them."""
-    return samples_as(described(image, name), _array(image, name))
+    layout = described(image, name)
+    if layout.instead is not None:
+        return Samples(_read_instead(image, layout.instead, name), layout.bits, layout.meaning)
+    return samples_as(layout, np.asarray(image))
 
 
 def samples_as(layout: Layout, array: npt.NDArray[Any]) -> Samples:
@@ -180,14 +198,16 @@ def samples_as(layout: Layout, array: npt.NDArray[Any]) -> Samples:
     return Samples(array, layout.bits, layout.meaning)
 
 
-def _array(image: Any, name: str) -> npt.NDArray[Any]:
-    if "BGRX" not in layout_of(image):
-        return np.asarray(image)
-    # BMP leaves the fourth byte unused, and Pillow drops it; many programs have alpha there.
-    image._mode = "RGBA"
-    image.tile = [tile._replace(args=("BGRA", *tile.args[1:])) for tile in image.tile]
+def _read_instead(image: Any, instead: tuple[str, str], name: str) -> npt.NDArray[Any]:
+    """A BMP image in another mode and layout than those that Pillow chose."""
+    image._mode, raw = instead
+    image.tile = [tile._replace(args=(raw, *tile.args[1:])) for tile in image.tile]
     array = np.asarray(image)
-    if array.size and np.ptp(array[..., 3]):
+    if array.ndim == 2:
+        if int(array.max()) > 1:
+            raise FormatError(f"{name}: a sample of this BMP file is beyond its palette of two colours")
+        return array.astype(np.bool_)
+    if np.ptp(array[..., 3]):
         raise UnsupportedError(f"{name}: this BMP file has samples in the byte that BMP leaves unused; {KEEP}")
     return array[..., :3]
 
@@ -195,6 +215,15 @@ def _array(image: Any, name: str) -> npt.NDArray[Any]:
 def _raw_mode(arguments: Any) -> tuple[str, ...]:
     first = arguments[0] if isinstance(arguments, (tuple, list)) and arguments else arguments
     return (first,) if isinstance(first, str) else ()
+
+
+def _has_extension(image: Any) -> bool:
+    """Whether a TGA file says more of its alpha, which Pillow may then replace."""
+    place = image.fp.tell()
+    image.fp.seek(-len(_TGA_END) - 8, os.SEEK_END)
+    tail = image.fp.read()
+    image.fp.seek(place)
+    return bool(tail.endswith(_TGA_END) and tail[:4] != bytes(4))
 
 
 def _bits_of_bmp(image: Any) -> str:
