@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -79,6 +80,30 @@ def test_colour_dicom(tmp_path: Path) -> None:
         got = load(ImageSource(tmp_path / "x.dcm"))
         assert np.array_equal(got.array, frames[0])  # not converted
         assert got.meaning == meaning
+
+
+def test_jpeg_in_dicom_that_pydicom_would_convert(tmp_path: Path) -> None:
+    from PIL import Image
+
+    module = pydicom()
+    imagecodecs = pytest.importorskip("imagecodecs")
+    file = io.BytesIO()
+    Image.fromarray(RANDOM.integers(0, 256, (16, 24, 3), np.uint8)).save(file, "JPEG")
+    plain = file.getvalue()
+    marked = plain[:2] + b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\1" + plain[2:]
+    for data in (plain, marked):
+        write_dicom(tmp_path / "x.dcm", np.zeros((1, 16, 24, 3), np.uint8), bits=8, photometric="YBR_FULL_422")
+        data_set = module.dcmread(tmp_path / "x.dcm")
+        data_set.file_meta.TransferSyntaxUID = module.uid.JPEGBaseline8Bit
+        data_set.PixelData = module.encaps.encapsulate([data])
+        data_set["PixelData"].is_undefined_length = True
+        data_set.save_as(tmp_path / "x.dcm")
+        if data == marked:
+            with pytest.raises(UnsupportedError, match="bear Adobe's mark"):
+                load(ImageSource(tmp_path / "x.dcm"))
+        else:
+            stored = imagecodecs.jpeg8_decode(data, outcolorspace="YCBCR")
+            assert np.array_equal(load(ImageSource(tmp_path / "x.dcm")).array, stored)
 
 
 def test_dicom_without_a_telling_name(tmp_path: Path) -> None:

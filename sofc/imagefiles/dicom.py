@@ -19,6 +19,9 @@ _MEANINGS = {
     "MONOCHROME2": Meaning.GRAY,
     "PALETTE COLOR": Meaning.PALETTE,
     "RGB": Meaning.RGB,
+    # Of JPEG 2000, whose decoders undo the transform.
+    "YBR_ICT": Meaning.RGB,
+    "YBR_RCT": Meaning.RGB,
 }
 _NEEDED = (
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
@@ -26,6 +29,8 @@ _NEEDED = (
 )
 """Without these there are no integer samples."""
 _TAGS = (*_NEEDED, "NumberOfFrames", "HighBit", "Modality", "SOPClassUID")
+_JPEG, _SCAN, _ADOBE = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe"
+_LOOKED_AT = 1 << 16
 _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -69,6 +74,24 @@ def _check(path: Path, data_set: Any) -> None:
         )
 
 
+def _refuse_converted(path: Path, data_set: Any) -> None:
+    """Raise UnsupportedError for JPEG data in YBR that bear Adobe's mark, for which the decoder gives RGB."""
+    if not str(data_set.PhotometricInterpretation).startswith("YBR_FULL"):
+        return
+    import pydicom
+
+    with path.open("rb") as file:
+        pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[])
+        begin = file.read(_LOOKED_AT)
+    # The head of the first frame: what stands before the start of its scan.
+    head = begin[begin.find(_JPEG) :].partition(_SCAN)[0] if _JPEG in begin else b""
+    if _ADOBE in head:
+        raise UnsupportedError(
+            f"{path}: the JPEG data of this DICOM file are in {data_set.PhotometricInterpretation} and bear Adobe's "
+            f"mark, for which pydicom's decoder converts them to RGB; {exact.KEEP}"
+        )
+
+
 def _floats(path: Path) -> str | None:
     """The name of the element with samples that are no integers, where there is one."""
     import pydicom
@@ -84,6 +107,7 @@ def load(path: Path, index: int) -> Samples:
     """
     data_set = _read(path)
     _check(path, data_set)
+    _refuse_converted(path, data_set)
     from pydicom.pixels import pixel_array
 
     bits = int(data_set.BitsStored)
