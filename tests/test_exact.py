@@ -433,7 +433,6 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "HEIF": (b"\0\0\0\x18ftypheic" + bytes(80), "HEIF file, which sofc does not read"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(80), "HDF5"),
-    "JPEG XL": (b"\xff\x0a" + bytes(80), "JPEG XL"),
     "JPEG of 12 bits": (
         b"\xff\xd8\xff\xc1\0\x0b\x0c\0\x10\0\x10\1\1\x11\0\xff\xda\0\x08\1\1\0\0\x3f\0\xff\xd9",
         "JPEG data of 12 bits, or lossless, is not read",
@@ -668,6 +667,52 @@ def test_avif(tmp_path: Path, bits: int, components: int) -> None:
     assert got.array.dtype == array.dtype
     with pytest.raises(UnsupportedError, match="several images"):
         stored(tmp_path, data.replace(b"ftypavif", b"ftypavis"))
+
+
+@pytest.mark.parametrize("container", [False, True])
+@pytest.mark.parametrize("components", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [8, 9, 10, 12, 13, 16])
+def test_jpeg_xl(tmp_path: Path, bits: int, components: int, container: bool) -> None:
+    array = some(bits, components)
+    data = imagecodecs.jpegxl_encode(array, lossless=True, bitspersample=bits, usecontainer=container)
+    got = stored(tmp_path, data)
+    assert np.array_equal(got.array, array)
+    assert got.declared_bits == bits
+    assert got.array.dtype == array.dtype
+
+
+def bits_of(*fields: tuple[int, int]) -> bytes:
+    """Numbers, each with its count of bits, the lowest first."""
+    number, place = 0, 0
+    for value, count in fields:
+        number |= value << place
+        place += count
+    return number.to_bytes(60, "little")
+
+
+SIZE = ((0, 1), (0, 2), (8, 9), (0, 3), (0, 2), (20, 9))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (((0, 1), (1, 1), (5, 3), (0, 3), (0, 1), (0, 2), (1, 1), (0, 2)), "an orientation"),
+        (((0, 1), (1, 1), (0, 3), (4, 3)), "several images"),
+        (((0, 1), (0, 1), (1, 1), (1, 2), (4, 4), (1, 1), (0, 2)), "floating-point samples"),
+        (((0, 1), (0, 1), (0, 1), (0, 2), (1, 1), (2, 2), (0, 4)), "more components"),
+    ],
+)
+def test_jpeg_xl_that_would_be_changed(tmp_path: Path, fields: tuple[tuple[int, int], ...], words: str) -> None:
+    with pytest.raises(UnsupportedError, match=words):
+        stored(tmp_path, b"\xff\x0a" + bits_of(*SIZE, *fields))
+
+
+def test_jpeg_xl_of_several_images(tmp_path: Path) -> None:
+    data = imagecodecs.jpegxl_encode(np.stack([some(8, 3)] * 3), lossless=True)
+    with pytest.raises(UnsupportedError, match="several images"):
+        stored(tmp_path, data)
+    with pytest.raises(FormatError, match=r"file\.image"):
+        stored(tmp_path, imagecodecs.jpegxl_encode(some(8), lossless=True)[:20])
 
 
 def test_names_by_signature(tmp_path: Path) -> None:

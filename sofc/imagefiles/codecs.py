@@ -1,6 +1,7 @@
-"""JPEG 2000 and AVIF files through imagecodecs, with all bits of their samples: Pillow scales or cuts them.
+"""JPEG 2000, JPEG XL and AVIF files through imagecodecs, with all bits of their samples.
 
-The heads are read here, since imagecodecs tells nothing of them. What it would convert is refused.
+Pillow scales or cuts them. The heads are read here, since imagecodecs tells nothing of them. What it would convert is
+refused.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import numpy as np
 
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
+from sofc.imagefiles import jpegxl
 from sofc.imagefiles.exact import KEEP
 from sofc.imagefiles.samples import Samples, meaning_of
 
 JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 CODESTREAM = b"\xff\x4f\xff\x51"
-MAGICS = (JP2, CODESTREAM)
-KINDS = ("jpeg2000", "avif")
-"""What is read here, as ``kind_of`` of files names it."""
+JXL = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
+KINDS = {"jpeg2000": "JPEG 2000", "jpegxl": "JPEG XL", "avif": "AVIF"}
+"""What is read here, as ``kind_of`` of files names it, and its usual name."""
 _AVIF_BRANDS = (b"ftypavif", b"ftypavis")
 # Of JPEG 2000: none, CMYK, sRGB, gray. Others are converted.
 _CMYK = 12
@@ -31,9 +33,11 @@ _END = b"\xff\xd9"
 
 
 def kind_of(head: bytes) -> str | None:
-    """jpeg2000, avif or None, by the first 12 bytes of the file."""
-    if head.startswith(MAGICS):
+    """One of ``KINDS`` or None, by the first 12 bytes of the file."""
+    if head.startswith((JP2, CODESTREAM)):
         return "jpeg2000"
+    if head.startswith((JXL, jpegxl.CODESTREAM)):
+        return "jpegxl"
     return "avif" if head[4:12] in _AVIF_BRANDS else None
 
 
@@ -45,13 +49,19 @@ def load(path: Path, kind: str) -> Samples:
     try:
         import imagecodecs
     except ImportError as error:
-        name = "JPEG 2000" if kind == "jpeg2000" else "AVIF"
         raise UnsupportedError(
-            f"{path}: {name} files need imagecodecs; install it with: pip install 'sofc[codecs]'"
+            f"{path}: {KINDS[kind]} files need imagecodecs; install it with: pip install 'sofc[codecs]'"
         ) from error
     data = path.read_bytes()
-    bits, meaning = _jpeg2000(path, data) if kind == "jpeg2000" else _avif(path, data)
-    array: Any = imagecodecs.jpeg2k_decode(data) if kind == "jpeg2000" else imagecodecs.avif_decode(data)
+    if kind == "jpeg2000":
+        bits, meaning = _jpeg2000(path, data)
+        array: Any = imagecodecs.jpeg2k_decode(data)
+    elif kind == "jpegxl":
+        bits, meaning = _jpegxl(path, data), None
+        array = imagecodecs.jpegxl_decode(data)
+    else:
+        bits, meaning = _avif(path, data), None
+        array = imagecodecs.avif_decode(data)
     if array.ndim not in (2, 3):
         raise UnsupportedError(f"{path}: the file holds several images, of which sofc cannot read one; {KEEP}")
     components = array.shape[2] if array.ndim == 3 else 1
@@ -59,6 +69,29 @@ def load(path: Path, kind: str) -> Samples:
         array = array.astype(np.bool_)
     ordinary = Meaning.GRAY if components == 1 else meaning_of(components)
     return Samples(array, bits if bits <= 16 else None, meaning or ordinary)
+
+
+def _jpegxl(path: Path, data: bytes) -> int:
+    """Bits of a sample."""
+    begin = data[: jpegxl.LONGEST]
+    if data.startswith(JXL):
+        # The codestream is in one box, or in parts, each behind its number.
+        heads = {b"jxlc": 0, b"jxlp": 4}
+        boxes = (start + heads[kind] for kind, start, _ in _boxes(data, 0, len(data)) if kind in heads)
+        start = next(boxes, len(data))
+        begin = data[start : start + jpegxl.LONGEST]
+    if not begin.startswith(jpegxl.CODESTREAM):
+        raise FormatError(f"{path}: the head of this JPEG XL file cannot be read")
+    head = jpegxl.read_head(begin)
+    for found, what in (
+        (head.more, "a preview, or several images"),
+        (head.orientation != 1, "an orientation, by which decoders turn it"),
+        (head.floating, "floating-point samples"),
+        (head.extra_components > 1, "more components than colours and alpha"),
+    ):
+        if found:
+            raise UnsupportedError(f"{path}: this JPEG XL file has {what}; {KEEP}")
+    return head.bits
 
 
 def _jpeg2000(path: Path, data: bytes) -> tuple[int, Meaning | None]:
@@ -104,7 +137,7 @@ def _jp2_head(path: Path, data: bytes, begin: int, end: int) -> Meaning | None:
     return meaning
 
 
-def _avif(path: Path, data: bytes) -> tuple[int, Meaning | None]:
+def _avif(path: Path, data: bytes) -> int:
     """Bits of a sample. What the decoder would do to the samples, and to more than one image, is refused."""
     if data[4:12] == b"ftypavis":
         raise UnsupportedError(f"{path}: AVIF files of several images are not read; {KEEP}")
@@ -117,7 +150,7 @@ def _avif(path: Path, data: bytes) -> tuple[int, Meaning | None]:
         raise FormatError(f"{path}: the head of this AVIF file cannot be read")
     flags = head[place + 6]
     high, twelve = flags & 0x40, flags & 0x20
-    return (12 if twelve else 10) if high else 8, None
+    return (12 if twelve else 10) if high else 8
 
 
 def _boxes(data: bytes, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:

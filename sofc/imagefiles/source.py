@@ -119,7 +119,7 @@ def count(path: Path) -> int:
 
 
 def kind_of(path: Path) -> str:
-    """Who reads the file: nifti, idx, dicom, tiff, png, npy, pnm, jpeg2000, avif, or pillow for all else."""
+    """Who reads the file: nifti, idx, dicom, tiff, png, npy, pnm, jpeg2000, jpegxl, avif, or pillow for all else."""
     if nifti.is_volume(path):
         return "nifti"
     head = _head(path)
