@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -433,9 +434,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "HEIF": (b"\0\0\0\x18ftypheic" + bytes(80), "HEIF file, which sofc does not read"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(80), "HDF5"),
-    "JPEG of 12 bits": (
-        b"\xff\xd8\xff\xc1\0\x0b\x0c\0\x10\0\x10\1\1\x11\0\xff\xda\0\x08\1\1\0\0\x3f\0\xff\xd9",
-        "JPEG data of 12 bits, or lossless, is not read",
+    "JPEG of two components": (
+        b"\xff\xd8\xff\xc0\0\x0e\x08\0\x10\0\x10\2\1\x11\0\2\x11\0\xff\xda\0\x0a\2\1\0\2\0\0\x3f\0\xff\xd9",
+        "it begins as JPEG does",
     ),
     "DICOM without preamble": (b"\x08\0\x05\0CS\x0a\0ISO_IR 100", "128 bytes and DICM"),
     "an archive": (b"PK\3\4" + bytes(80), "ZIP"),
@@ -713,6 +714,40 @@ def test_jpeg_xl_of_several_images(tmp_path: Path) -> None:
         stored(tmp_path, data)
     with pytest.raises(FormatError, match=r"file\.image"):
         stored(tmp_path, imagecodecs.jpegxl_encode(some(8), lossless=True)[:20])
+
+
+@pytest.mark.parametrize("components", [1, 3])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_lossless_jpeg(tmp_path: Path, bits: int, components: int) -> None:
+    array = some(bits, components)
+    written = [imagecodecs.jpegls_encode(array)]
+    if components == 1:
+        written.append(imagecodecs.ljpeg_encode(array, bitspersample=bits))
+    elif bits != 12:
+        written.append(imagecodecs.jpeg8_encode(array, lossless=True, bitspersample=bits))
+    for data in written:
+        got = stored(tmp_path, data)
+        assert np.array_equal(got.array, array)
+        assert got.array.dtype == array.dtype
+        # JPEG-LS is written with 8 or 16 bits here.
+        assert got.declared_bits in (bits, 8 * array.dtype.itemsize)
+        if bits != 8 or data == written[0]:
+            with pytest.raises(FormatError, match="cut off"):
+                stored(tmp_path, data[: len(data) // 2])
+
+
+def test_jpeg_of_12_bits(tmp_path: Path) -> None:
+    data = imagecodecs.jpeg8_encode(some(12, 3), bitspersample=12)
+    got = stored(tmp_path, b"\xff\xd8\xff\xfe\0\4ab\xff" + data[2:])  # a comment and a fill byte before all else
+    assert np.array_equal(got.array, imagecodecs.jpeg_decode(data))
+    assert (got.declared_bits, got.array.dtype) == (12, np.uint16)
+
+
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = imagecodecs.jpegls_encode(some(8))
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(UnsupportedError, match=r"JPEG-LS files need imagecodecs; .* 'sofc\[codecs\]'"):
+        stored(tmp_path, data)
 
 
 def test_names_by_signature(tmp_path: Path) -> None:

@@ -1,14 +1,15 @@
-"""JPEG 2000, JPEG XL and AVIF files through imagecodecs, with all bits of their samples.
+"""JPEG 2000, JPEG XL, JPEG-LS, AVIF and deep JPEG files through imagecodecs, with all bits of their samples.
 
-Pillow scales or cuts them. The heads are read here, since imagecodecs tells nothing of them. What it would convert is
-refused.
+Pillow scales or cuts them, or cannot read them. The heads are read here, since imagecodecs tells nothing of them. What
+it would convert is refused.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,24 +22,66 @@ from sofc.imagefiles.samples import Samples, meaning_of
 JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 CODESTREAM = b"\xff\x4f\xff\x51"
 JXL = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
-KINDS = {"jpeg2000": "JPEG 2000", "jpegxl": "JPEG XL", "avif": "AVIF"}
+JPEG = b"\xff\xd8\xff"
+KINDS = {
+    **{"jpeg2000": "JPEG 2000", "jpegxl": "JPEG XL", "avif": "AVIF"},
+    **{"jpegls": "JPEG-LS", "jpegdeep": "JPEG (of other than 8 bits)"},
+}
 """What is read here, as ``kind_of`` of files names it, and its usual name."""
 _AVIF_BRANDS = (b"ftypavif", b"ftypavis")
 # Of JPEG 2000: none, CMYK, sRGB, gray. Others are converted.
 _CMYK = 12
 _COLOURS = (0, _CMYK, 16, 17)
 _BY_NUMBER = 1
+_JPEG_LS, _SCAN = 0xF7, 0xDA
+_NO_FRAMES = (0xC4, 0xC8, 0xCC)
+"""Markers of JPEG among those of frames that are of tables."""
 _END = b"\xff\xd9"
-"""The last bytes of JPEG 2000 data; without them OpenJPEG gives what it has."""
+"""The last bytes of JPEG and JPEG 2000 data; without them decoders give what they have, and fill the rest."""
 
 
-def kind_of(head: bytes) -> str | None:
-    """One of ``KINDS`` or None, by the first 12 bytes of the file."""
+def kind_of(path: Path, head: bytes) -> str | None:
+    """One of ``KINDS`` or None, by ``head``, the first 12 bytes of the file, and for JPEG files by more of it."""
+    if head.startswith(JPEG):
+        frame = _jpeg_frame(path)
+        if frame is not None and frame.marker == _JPEG_LS:
+            return "jpegls"
+        return "jpegdeep" if frame is not None and frame.bits != 8 else None
     if head.startswith((JP2, CODESTREAM)):
         return "jpeg2000"
     if head.startswith((JXL, jpegxl.CODESTREAM)):
         return "jpegxl"
     return "avif" if head[4:12] in _AVIF_BRANDS else None
+
+
+class _Frame(NamedTuple):
+    """What the start of frame of JPEG data says."""
+
+    marker: int
+    bits: int
+    height: int
+    width: int
+
+
+def _jpeg_frame(path: Path) -> _Frame | None:
+    """The first start of frame; None where the heads end without one."""
+    with path.open("rb") as file:
+        file.seek(2)
+        while (mark := file.read(2))[:1] == b"\xff" and len(mark) == 2:
+            while mark[1] == 0xFF:  # fill bytes
+                mark = mark[1:] + file.read(1)
+                if len(mark) < 2:
+                    return None
+            size, marker = int.from_bytes(file.read(2), "big"), mark[1]
+            if marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES):
+                body = file.read(5)
+                if len(body) < 5:
+                    return None
+                return _Frame(marker, body[0], int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big"))
+            if marker == _SCAN or size < 2:
+                return None
+            file.seek(size - 2, os.SEEK_CUR)
+    return None
 
 
 def load(path: Path, kind: str) -> Samples:
@@ -59,6 +102,12 @@ def load(path: Path, kind: str) -> Samples:
     elif kind == "jpegxl":
         bits, meaning = _jpegxl(path, data), None
         array = imagecodecs.jpegxl_decode(data)
+    elif kind in ("jpegls", "jpegdeep"):
+        frame = _whole_frame(path, data)
+        bits, meaning = frame.bits, None
+        array = imagecodecs.jpegls_decode(data) if kind == "jpegls" else imagecodecs.jpeg_decode(data)
+        if array.shape[:2] != (frame.height, frame.width):
+            raise UnsupportedError(f"{path}: the decoder arranges this {KINDS[kind]} file in another way; {KEEP}")
     else:
         bits, meaning = _avif(path, data), None
         array = imagecodecs.avif_decode(data)
@@ -69,6 +118,13 @@ def load(path: Path, kind: str) -> Samples:
         array = array.astype(np.bool_)
     ordinary = Meaning.GRAY if components == 1 else meaning_of(components)
     return Samples(array, bits if bits <= 16 else None, meaning or ordinary)
+
+
+def _whole_frame(path: Path, data: bytes) -> _Frame:
+    frame = _jpeg_frame(path)
+    if frame is None or not data.rstrip(b"\0").endswith(_END):
+        raise FormatError(f"{path}: this JPEG file is cut off, or has more behind the image")
+    return frame
 
 
 def _jpegxl(path: Path, data: bytes) -> int:

@@ -119,7 +119,7 @@ def count(path: Path) -> int:
 
 
 def kind_of(path: Path) -> str:
-    """Who reads the file: nifti, idx, dicom, tiff, png, npy, pnm, jpeg2000, jpegxl, avif, or pillow for all else."""
+    """Who reads the file: nifti, idx, dicom, tiff, png, npy, pnm, one of ``codecs.KINDS``, or pillow for all else."""
     if nifti.is_volume(path):
         return "nifti"
     head = _head(path)
@@ -129,7 +129,7 @@ def kind_of(path: Path) -> str:
         return "dicom"
     magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
     by_magic = next((kind for kind, magic in magics.items() if head.startswith(magic)), None)
-    return by_magic or codecs.kind_of(head) or "pillow"
+    return by_magic or codecs.kind_of(path, head) or "pillow"
 
 
 def load(source: ImageSource) -> Samples:
@@ -262,10 +262,9 @@ def _explained(path: Path, error: Exception) -> SofcError:
                 "with pydicom: dcmread(name, force=True).save_as(name, enforce_file_format=True)"
             )
         if known in _READ:
-            form = "; JPEG data of 12 bits, or lossless, is not read, for example" if known == "JPEG" else ""
             return FormatError(
                 f"{path}: cannot be read as an image: it begins as {known} does, but is damaged, or of a form that is "
-                f"not read{form}; {_OTHERWISE}"
+                f"not read; {_OTHERWISE}"
             )
         if known is not None:
             return UnsupportedError(f"{path}: this is a {known} file, which sofc does not read; {exact.KEEP}")
