@@ -427,10 +427,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "BMP with alpha in the unused byte": (bmp(32, packed(some(8, 4), 8)), "leaves unused"),
     "icon": (pillow(Image.new("RGBA", (16, 16)), "ICO"), "several sizes"),
     "EPS": (pillow(Image.new("RGB", (16, 16)), "EPS"), "drawings"),
-    "PCX": (pillow(Image.new("RGB", (16, 16)), "PCX"), "nothing proves"),
+    "PCX": (pillow(Image.new("RGB", (16, 16)), "PCX"), "Pillow guesses"),
+    "XPM": (b'/* XPM */\nstatic char *a[] = {\n"2 1 1 1",\n"a c #010203",\n"aa"\n};\n', "nothing proves"),
     "CMYK without Adobe's mark": (
         pillow(Image.new("CMYK", (16, 16)), "JPEG").replace(b"\xff\xee\x00\x0eAdobe", b"\xff\xee\x00\x0eOther"),
-        "JPEG",
+        "Pillow inverts its inks",
     ),
     "HEIF": (b"\0\0\0\x18ftypheic" + bytes(80), "HEIF file, which sofc does not read"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(80), "HDF5"),

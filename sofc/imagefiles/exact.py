@@ -139,6 +139,8 @@ _REASONS = {
     **dict.fromkeys(("DDS", "FTEX", "BLP"), _BLOCKS),
     "FITS": "Pillow turns it upside down and drops sign and scale",
     "BMP": "Pillow scales its samples to 8 bits, or does not know where they are",
+    "JPEG": "Pillow inverts its inks, though they do not bear Adobe's mark",
+    "PCX": "Pillow guesses how long its rows are",
     "SGI": "Pillow cuts its samples to 8 bits, or does not know their order",
     "TIFF": "Pillow turns or converts its samples",
 }
@@ -220,7 +222,8 @@ def _raw_mode(arguments: Any) -> tuple[str, ...]:
 def _has_extension(image: Any) -> bool:
     """Whether a TGA file says more of its alpha, which Pillow may then replace."""
     place = image.fp.tell()
-    image.fp.seek(-len(_TGA_END) - 8, os.SEEK_END)
+    size = image.fp.seek(0, os.SEEK_END)
+    image.fp.seek(max(0, size - len(_TGA_END) - 8))
     tail = image.fp.read()
     image.fp.seek(place)
     return bool(tail.endswith(_TGA_END) and tail[:4] != bytes(4))
