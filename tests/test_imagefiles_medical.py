@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,30 @@ def test_colour_dicom(tmp_path: Path) -> None:
         assert got.meaning == meaning
 
 
+def test_jpeg_in_dicom_that_pydicom_would_convert(tmp_path: Path) -> None:
+    from PIL import Image
+
+    module = pydicom()
+    imagecodecs = pytest.importorskip("imagecodecs")
+    file = io.BytesIO()
+    Image.fromarray(RANDOM.integers(0, 256, (16, 24, 3), np.uint8)).save(file, "JPEG")
+    plain = file.getvalue()
+    marked = plain[:2] + b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\1" + plain[2:]
+    for data in (plain, marked):
+        write_dicom(tmp_path / "x.dcm", np.zeros((1, 16, 24, 3), np.uint8), bits=8, photometric="YBR_FULL_422")
+        data_set = module.dcmread(tmp_path / "x.dcm")
+        data_set.file_meta.TransferSyntaxUID = module.uid.JPEGBaseline8Bit
+        data_set.PixelData = module.encaps.encapsulate([data])
+        data_set["PixelData"].is_undefined_length = True
+        data_set.save_as(tmp_path / "x.dcm")
+        if data == marked:
+            with pytest.raises(UnsupportedError, match="bear Adobe's mark"):
+                load(ImageSource(tmp_path / "x.dcm"))
+        else:
+            stored = imagecodecs.jpeg8_decode(data, outcolorspace="YCBCR")
+            assert np.array_equal(load(ImageSource(tmp_path / "x.dcm")).array, stored)
+
+
 def test_dicom_without_a_telling_name(tmp_path: Path) -> None:
     for name in ("IM0001", "1.2.840.10008.5"):
         write_dicom(tmp_path / name, np.zeros((1, 4, 4), np.uint8), bits=8)
@@ -100,6 +126,48 @@ def test_32_bit_dicom_is_refused(tmp_path: Path) -> None:
     write_dicom(tmp_path / "x.dcm", np.zeros((1, 4, 4), np.uint32), bits=32)
     with pytest.raises(sofc.UsageError, match="samples of type uint32 cannot be stored"):
         load(ImageSource(tmp_path / "x.dcm"))
+
+
+def as_floats(data_set: Any) -> None:
+    del data_set.PixelData, data_set.BitsStored, data_set.HighBit, data_set.PixelRepresentation
+    data_set.BitsAllocated, data_set.FloatPixelData = 32, np.zeros((4, 4), np.float32).tobytes()
+
+
+def as_report(data_set: Any) -> None:
+    del data_set.PixelData, data_set.Rows
+    data_set.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.22"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (as_floats, r"floating-point numbers \(Float Pixel Data\), which sofc cannot store; .*--keep-file"),
+        (as_report, r"holds no image \(Enhanced SR Storage\)"),
+        (lambda data_set: delattr(data_set, "BitsStored"), "it lacks BitsStored"),
+        (lambda data_set: delattr(data_set, "PhotometricInterpretation"), "it lacks PhotometricInterpretation"),
+        (lambda data_set: delattr(data_set, "PixelData"), r"has no samples \(Pixel Data\)"),
+        (lambda data_set: delattr(data_set.file_meta, "TransferSyntaxUID"), "it lacks TransferSyntaxUID"),
+        (
+            lambda data_set: setattr(data_set, "HighBit", 15),
+            r"not stand in the lowest bits \(HighBit 15, BitsStored 12\)",
+        ),
+        (lambda data_set: setattr(data_set, "BitsStored", 20), "20 bits of 16 are stored"),
+        (lambda data_set: setattr(data_set, "BitsAllocated", 12), r"x\.dcm: .*12"),
+    ],
+)
+def test_dicom_that_says_too_little(tmp_path: Path, change: Callable[[Any], object], words: str) -> None:
+    path = tmp_path / "x.dcm"
+    write_dicom(path, np.zeros((1, 4, 4), np.uint16), bits=12)
+    data_set = pydicom().dcmread(path)
+    change(data_set)
+    data_set.save_as(
+        path,
+        **({} if hasattr(data_set.file_meta, "TransferSyntaxUID") else {"implicit_vr": False, "little_endian": True}),
+    )
+    with pytest.raises(sofc.SofcError, match=words) as caught:
+        load(sources([path])[0])
+    assert len(str(caught.value).splitlines()) == 1
+    assert "has no attribute" not in str(caught.value)
 
 
 def test_cut_off_dicom(tmp_path: Path) -> None:
@@ -145,6 +213,15 @@ def test_volumes_that_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.nii").write_bytes(b"nothing")
     with pytest.raises(sofc.FormatError, match=r"x\.nii: cannot be read"):
         sources([tmp_path])
+
+
+def test_what_nibabel_logs_is_not_shown(tmp_path: Path) -> None:
+    nibabel()
+    (tmp_path / "x.hdr").write_bytes((348).to_bytes(4, "little") + bytes(344))
+    command = [sys.executable, "-m", "sofc.cli", "encode", "x.hdr"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (line,) = done.stderr.splitlines()
+    assert "x.hdr: cannot be read as an image" in line
 
 
 @pytest.mark.parametrize(("module", "name"), [("pydicom", "x.dcm"), ("nibabel", "x.nii.gz")])

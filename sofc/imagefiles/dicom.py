@@ -9,6 +9,7 @@ import numpy as np
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
+from sofc.imagefiles import exact
 from sofc.imagefiles.samples import Samples
 
 PREAMBLE = 128
@@ -18,8 +19,19 @@ _MEANINGS = {
     "MONOCHROME2": Meaning.GRAY,
     "PALETTE COLOR": Meaning.PALETTE,
     "RGB": Meaning.RGB,
+    # Of JPEG 2000, whose decoders undo the transform.
+    "YBR_ICT": Meaning.RGB,
+    "YBR_RCT": Meaning.RGB,
 }
-_TAGS = ("Rows", "NumberOfFrames", "BitsStored", "PhotometricInterpretation")
+_NEEDED = (
+    *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
+    *("BitsAllocated", "BitsStored", "PixelRepresentation"),
+)
+"""Without these there are no integer samples."""
+_TAGS = (*_NEEDED, "NumberOfFrames", "HighBit", "Modality", "SOPClassUID")
+_JPEG, _SCAN, _ADOBE = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe"
+_LOOKED_AT = 1 << 16
+_FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 
 
 def is_dicom(path: Path) -> bool:
@@ -32,8 +44,60 @@ def count(path: Path) -> int:
     """Frames of the file. Raises FormatError where it holds no image, UnsupportedError without pydicom."""
     data_set = _read(path)
     if "Rows" not in data_set:
-        raise FormatError(f"{path}: the DICOM file holds no image")
+        kind = getattr(data_set.get("SOPClassUID"), "name", "") or data_set.get("Modality") or "of unknown kind"
+        raise FormatError(f"{path}: the DICOM file holds no image ({kind})")
+    _check(path, data_set)
     return int(data_set.get("NumberOfFrames") or 1)
+
+
+def _check(path: Path, data_set: Any) -> None:
+    """Raise FormatError or UnsupportedError where these are no integer samples that pydicom reads as they are."""
+    lacking = [name for name in _NEEDED if data_set.get(name) is None]
+    if lacking:
+        if (floats := _floats(path)) is not None:
+            raise UnsupportedError(
+                f"{path}: the samples of this DICOM file are floating-point numbers ({floats}), which sofc cannot "
+                f"store; {exact.KEEP}"
+            )
+        raise FormatError(f"{path}: the DICOM file does not say what its samples are: it lacks {', '.join(lacking)}")
+    if getattr(data_set.file_meta, "TransferSyntaxUID", None) is None:
+        raise FormatError(f"{path}: the DICOM file does not say how its samples are coded: it lacks TransferSyntaxUID")
+    stored, high = int(data_set.BitsStored), data_set.get("HighBit")
+    if not 1 <= stored <= int(data_set.BitsAllocated):
+        raise FormatError(
+            f"{path}: the DICOM file says {stored} bits of {data_set.BitsAllocated} are stored, which cannot be"
+        )
+    if high is not None and int(high) != stored - 1:
+        raise UnsupportedError(
+            f"{path}: the samples of this DICOM file do not stand in the lowest bits (HighBit {high}, BitsStored "
+            f"{stored}), where pydicom takes them to be; {exact.KEEP}"
+        )
+
+
+def _refuse_converted(path: Path, data_set: Any) -> None:
+    """Raise UnsupportedError for JPEG data in YBR that bear Adobe's mark, for which the decoder gives RGB."""
+    if not str(data_set.PhotometricInterpretation).startswith("YBR_FULL"):
+        return
+    import pydicom
+
+    with path.open("rb") as file:
+        pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[])
+        begin = file.read(_LOOKED_AT)
+    # The head of the first frame: what stands before the start of its scan.
+    head = begin[begin.find(_JPEG) :].partition(_SCAN)[0] if _JPEG in begin else b""
+    if _ADOBE in head:
+        raise UnsupportedError(
+            f"{path}: the JPEG data of this DICOM file are in {data_set.PhotometricInterpretation} and bear Adobe's "
+            f"mark, for which pydicom's decoder converts them to RGB; {exact.KEEP}"
+        )
+
+
+def _floats(path: Path) -> str | None:
+    """The name of the element with samples that are no integers, where there is one."""
+    import pydicom
+
+    data_set = pydicom.dcmread(path, specific_tags=list(_FLOATS), defer_size=1024)
+    return next((pydicom.datadict.dictionary_description(name) for name in _FLOATS if name in data_set), None)
 
 
 def load(path: Path, index: int) -> Samples:
@@ -42,6 +106,8 @@ def load(path: Path, index: int) -> Samples:
     1-bit frames become bool. Colours are left in the colour space of the file; palettes are not applied.
     """
     data_set = _read(path)
+    _check(path, data_set)
+    _refuse_converted(path, data_set)
     from pydicom.pixels import pixel_array
 
     bits = int(data_set.BitsStored)
@@ -56,6 +122,10 @@ def load(path: Path, index: int) -> Samples:
             array, frames = pixel_array(path, index=index, raw=True), 1
     except RuntimeError as error:
         raise _undecoded(path, error) from error
+    except AttributeError as error:
+        if "Pixel Data" not in str(error):
+            raise
+        raise FormatError(f"{path}: the DICOM file describes an image, but has no samples (Pixel Data)") from error
     if frames > 1:
         array = array[index]
     if bits == 1:

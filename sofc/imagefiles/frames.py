@@ -9,11 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from sofc.errors import UnsupportedError
 from sofc.image import Meaning
+from sofc.imagefiles import exact
 from sofc.imagefiles.pillow import unbounded
 from sofc.imagefiles.samples import Samples, meaning_of
 
 ANIMATED = ("PNG", "GIF", "WEBP")
+OPAQUE = 255
+_OVER = 1
+"""Of the ways in which a frame of an APNG file meets those before it."""
 
 
 class _Kept(threading.local):
@@ -21,6 +26,7 @@ class _Kept(threading.local):
 
     file: tuple[str, int, int] | None = None
     image: Any = None
+    layout: exact.Layout | None = None
 
 
 _kept = _Kept()
@@ -39,7 +45,10 @@ def is_deep(image: Any) -> bool:
 
 
 def load(path: Path, index: int) -> Samples:
-    """Frame ``index`` of an animation, as it is shown: whole, and in colours where the file has palettes."""
+    """Frame ``index`` of an animation, as it is shown: whole, and in colours where the file has palettes.
+
+    Raises UnsupportedError where frames are mixed with those before them, which readers do differently.
+    """
     from PIL import Image
 
     stat = path.stat()
@@ -48,15 +57,48 @@ def load(path: Path, index: int) -> Samples:
         _kept.file, _kept.image = None, None
         with unbounded():
             _kept.image = Image.open(path, formats=ANIMATED)
+        _kept.layout = exact.described(_kept.image, os.fspath(path))
         _kept.file = file
-    image = _kept.image
+    image, layout = _kept.image, _kept.layout
+    assert layout is not None
     with unbounded():
         image.seek(index)
+        image.load()
+    if index and image.mode == "P" and layout.meaning != Meaning.PALETTE:
+        raise UnsupportedError(
+            f"{path}: frame {index} has a palette and those before it have none, which Pillow confuses; {exact.KEEP}"
+        )
+    mixed = index > 0 and image.format == "PNG" and _is_mixed(image)
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     array = np.array(image)
     if index == getattr(_kept.image, "n_frames", 1) - 1:
         _kept.file, _kept.image = None, None
     components = array.shape[2] if array.ndim == 3 else 1
-    bits = 1 if array.dtype == np.bool_ else None
-    return Samples(array, bits, meaning_of(components) if components != 1 else Meaning.GRAY)
+    if mixed:
+        raise UnsupportedError(
+            f"{path}: frame {index} is partly transparent and lies upon others, which Pillow mixes wrongly; "
+            f"{exact.KEEP}"
+        )
+    if components == 1:
+        return exact.samples_as(layout, array)
+    return Samples(array, None, meaning_of(components))
+
+
+def _is_mixed(image: Any) -> bool:
+    """Whether the frame that was sought, of an APNG file, lies upon those before it in a way that Pillow does not know.
+
+    It mixes the alpha of both as if it were a colour, and indices of palettes as if they were gray; and it takes gray
+    samples for opaque.
+    """
+    if image.blend_op != _OVER:
+        return False
+    transparent = image.info.get("transparency")
+    if image.mode == "P":
+        return isinstance(transparent, bytes) and any(0 < alpha < OPAQUE for alpha in transparent)
+    if image.mode in ("1", "L"):
+        return transparent is not None
+    if image.mode not in ("LA", "RGBA"):
+        return False
+    alpha = np.asarray(image)[..., -1]
+    return bool(np.any((alpha > 0) & (alpha < OPAQUE)))

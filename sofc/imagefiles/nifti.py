@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from sofc.errors import UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles.samples import Samples
 
+# With nibabel's own output suppressed Python would write what it logs to standard error.
+logging.getLogger("nibabel").addHandler(logging.NullHandler())
 SUFFIXES = (".nii", ".nii.gz", ".nii.bz2", ".mgh", ".mgz")
 HEAD_SUFFIX = ".hdr"
 _HEAD_SIZES = (348, 540)
@@ -60,4 +63,5 @@ def _open(path: str) -> Any:
         import nibabel
     except ImportError as error:
         raise UnsupportedError(f"{path}: volumes need nibabel; install it with: pip install 'sofc[nifti]'") from error
-    return nibabel.load(path)
+    with nibabel.imageglobals.LoggingOutputSuppressor():  # what it logs, it raises as well
+        return nibabel.load(path)

@@ -12,10 +12,12 @@ import numpy.typing as npt
 from sofc.errors import UsageError
 from sofc.files import replacing
 from sofc.image import Meaning
-from sofc.imagefiles import pnm
+from sofc.imagefiles import png, pnm
 
 FORMATS = {"png": ".png", "tiff": ".tif", "pnm": ".pnm", "npy": ".npy"}
 """Formats that can be written, with the suffix of each."""
+_FEW_BITS = (2, 4)
+"""Of a gray sample, for which PNG has layouts that Pillow does not write."""
 _SUFFIXES = {
     ".png": "png",
     ".tif": "tiff",
@@ -90,12 +92,12 @@ def write(
     elif file_format == "pnm":
         file.write(pnm.pack(array, declared_bits))
     elif file_format == "png":
-        _write_png(file, array)
+        _write_png(file, array, declared_bits if meaning != Meaning.PALETTE else None)
     else:
         _write_tiff(file, array, meaning)
 
 
-def _write_png(file: BinaryIO, array: npt.NDArray[np.generic]) -> None:
+def _write_png(file: BinaryIO, array: npt.NDArray[np.generic], declared_bits: int | None) -> None:
     from PIL import Image
 
     if not fits_png(array):
@@ -103,7 +105,12 @@ def _write_png(file: BinaryIO, array: npt.NDArray[np.generic]) -> None:
         raise UsageError(
             f"PNG cannot hold {components} component(s) of {array.dtype} here; use .tif or .npy (-o, or --format tiff)"
         )
-    Image.fromarray(array).save(file, "PNG")
+    bits = declared_bits or 8 * array.dtype.itemsize
+    few = bits in _FEW_BITS and array.dtype == np.uint8 and array.ndim == 2
+    if few and int(array.max()) < 1 << bits:
+        file.write(png.pack(array, bits))
+    else:
+        Image.fromarray(array).save(file, "PNG")
 
 
 def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning) -> None:

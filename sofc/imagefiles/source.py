@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.errors import FormatError, SofcError, UsageError
+from sofc.errors import FormatError, SofcError, UnsupportedError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles import dicom, frames, idx, nifti, png, pnm, tiff
+from sofc.imagefiles import codecs, dicom, exact, frames, idx, nifti, png, pnm, signatures, tiff
 from sofc.imagefiles.pillow import opened
-from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of, palette_samples
+from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = b"\xff\xd8\xff"
 NPY = b"\x93NUMPY"
@@ -29,8 +29,11 @@ SUFFIXES = frozenset(
 )
 """Names of image files that a folder is searched for, besides those of IDX files, and packed ones of these kinds."""
 PACKED_SUFFIXES = frozenset((".idx", ".nii"))
-# Of Pillow's modes; others (YCbCr, Lab, premultiplied alpha) are colours of another kind.
-_MEANINGS = {"LA": Meaning.GRAY_ALPHA, "RGB": Meaning.RGB, "RGBA": Meaning.RGBA, "CMYK": Meaning.CMYK}
+# What Pillow says it cannot open, though files that begin so mostly can be read.
+_READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
+_OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or keep the file: sofc encode --keep-file"
+# Of these the text is written for people; of others it is about the code of a library.
+_SPOKEN = (OSError, ValueError, SyntaxError, EOFError, NotImplementedError, RuntimeError, ImportError)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def count(path: Path) -> int:
 
 
 def kind_of(path: Path) -> str:
-    """Who reads the file: nifti, idx, dicom, tiff, png, npy, pnm, or pillow for all else."""
+    """Who reads the file: nifti, idx, dicom, tiff, png, npy, pnm, one of ``codecs.KINDS``, or pillow for all else."""
     if nifti.is_volume(path):
         return "nifti"
     head = _head(path)
@@ -125,7 +128,8 @@ def kind_of(path: Path) -> str:
     if dicom.is_dicom(path):
         return "dicom"
     magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
-    return next((kind for kind, magic in magics.items() if head.startswith(magic)), "pillow")
+    by_magic = next((kind for kind, magic in magics.items() if head.startswith(magic)), None)
+    return by_magic or codecs.kind_of(path, head) or "pillow"
 
 
 def load(source: ImageSource) -> Samples:
@@ -179,7 +183,8 @@ def _holds_labels(path: Path) -> bool:
 
 
 def _is_idx(head: bytes) -> bool:
-    return head.startswith((idx.GZIP, b"\x00\x00\x08", b"\x00\x00\x09", b"\x00\x00\x0b"))
+    # The fourth byte is the number of dimensions; TGA files of gray samples have 0 there.
+    return head.startswith(idx.GZIP) or (head[:3] in (b"\0\0\x08", b"\0\0\x09", b"\0\0\x0b") and head[3:4] != b"\0")
 
 
 def _looks_like_image(path: Path) -> bool:
@@ -211,6 +216,8 @@ def _load_file(path: Path, index: int) -> Samples:
             return png.load(path)
         if kind == "npy":
             return _load_npy(path)
+        if kind in codecs.KINDS:
+            return codecs.load(path, kind)
         return pnm.load(path) if kind == "pnm" else _load_other(path)
 
 
@@ -221,12 +228,7 @@ def _load_npy(path: Path) -> Samples:
 
 def _load_other(path: Path) -> Samples:
     with opened(path) as image:
-        array = np.asarray(image)
-        if image.mode == "P":
-            return palette_samples(array, None)
-        components = array.shape[2] if array.ndim == 3 else 1
-        meaning = _MEANINGS.get(image.mode, Meaning.UNSPECIFIED) if components > 1 else Meaning.GRAY
-        return Samples(array, 1 if array.dtype == np.bool_ else None, meaning)
+        return exact.samples(image, str(path))
 
 
 def _binary(samples: Samples, threshold: int, name: str) -> Samples:
@@ -247,10 +249,35 @@ def _reading(path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the image
-        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if type(error).__name__ == "UnidentifiedImageError":  # of Pillow, which says only the name once more
-            detail = "it is of no known kind, or damaged at its beginning"
-        raise FormatError(f"{path}: cannot be read as an image: {detail}") from error
+        raise _explained(path, error) from error
+
+
+def _explained(path: Path, error: Exception) -> SofcError:
+    """What a person can make of an exception from an image library."""
+    known = signatures.name_of(path)
+    if type(error).__name__ == "UnidentifiedImageError":  # of Pillow, which says only the name once more
+        if known == signatures.DICOM_WITHOUT_PREAMBLE:
+            return UnsupportedError(
+                f"{path}: this looks like {known}, the 128 bytes and DICM that files begin with; add them, for example "
+                "with pydicom: dcmread(name, force=True).save_as(name, enforce_file_format=True)"
+            )
+        if known in _READ:
+            return FormatError(
+                f"{path}: cannot be read as an image: it begins as {known} does, but is damaged, or of a form that is "
+                f"not read; {_OTHERWISE}"
+            )
+        if known is not None:
+            return UnsupportedError(f"{path}: this is a {known} file, which sofc does not read; {exact.KEEP}")
+        return FormatError(f"{path}: cannot be read as an image: it is of no known kind, or damaged at its beginning")
+    said = str(error).strip().splitlines()
+    if said and isinstance(error, _SPOKEN):
+        return FormatError(f"{path}: cannot be read as an image: {said[0]}")
+    # Slips of a library that met what it did not expect, which mean nothing to others.
+    what = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    return FormatError(
+        f"{path}: cannot be read as an image: the {known or 'image'} file is damaged, or has a form that its reader "
+        f"does not expect ({what}); {_OTHERWISE}"
+    )
 
 
 def each(sources: Iterable[ImageSource]) -> Iterator[Samples]:

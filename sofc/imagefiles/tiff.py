@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sofc.errors import UnsupportedError
 from sofc.image import Meaning
+from sofc.imagefiles import exact
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 
@@ -65,6 +66,10 @@ def load(path: Path, index: int) -> Samples:
         page: Any = series.keyframe
         # The number among all pages of the file, which is how Pillow counts.
         number = getattr(series.pages[index], "index", None) if len(series.pages) > index else None
+        if not isinstance(page.bitspersample, int):
+            raise UnsupportedError(
+                f"{path}: its components have {page.bitspersample} bits, which tifffile scales; {exact.KEEP}"
+            )
         if page.bitspersample == 1:
             return _bilevel(path, series, index, number)
         try:
@@ -73,15 +78,12 @@ def load(path: Path, index: int) -> Samples:
             # tifffile has LZW, CCITT and odd depths only together with imagecodecs.
             if "imagecodecs" not in str(error):
                 raise
-            bits = page.bitspersample
-            palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.samplesperpixel == 1 and bits <= 8
-            exact = palette or ((bits == 8 or (bits == 16 and page.samplesperpixel == 1)) and page.sampleformat == 1)
-            odd = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or page.planarconfig != 1
-            if not exact or odd or not isinstance(number, int):
-                raise UnsupportedError(f"{path}: {error}; install it with: pip install imagecodecs") from error
-            return _through_pillow(path, number)
-        # Of samples that differ in their bits (5, 6, 5) tifffile makes whole bytes.
-        bits = page.bitspersample if isinstance(page.bitspersample, int) else 8 * array.dtype.itemsize
+            # Pillow takes signed samples of 8 bits for unsigned ones; of the rest the table of layouts knows.
+            if isinstance(number, int) and page.sampleformat == 1:
+                with contextlib.suppress(UnsupportedError):
+                    return _through_pillow(path, number)
+            raise UnsupportedError(f"{path}: {error}; install it with: pip install 'sofc[codecs]'") from error
+        bits = page.bitspersample
         components = array.shape[2] if array.ndim == 3 else 1
         meaning = meaning_of(components)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
@@ -110,7 +112,7 @@ def _bilevel(path: Path, series: tifffile.TiffPageSeries, index: int, number: An
 
     page: Any = series.keyframe
     if isinstance(number, int) and page.samplesperpixel == 1 and not page.parent.is_bigtiff:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, UnsupportedError):
             return _through_pillow(path, number)
     array = _frame(series, index).astype(np.bool_)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
@@ -145,11 +147,4 @@ def _frame(series: tifffile.TiffPageSeries, index: int) -> npt.NDArray[Any]:
 def _through_pillow(path: Path, index: int) -> Samples:
     with opened(path, ("TIFF",)) as image:
         image.seek(index)
-        layout: Any = image.tile[0].args if image.tile else ("",)
-        bits = {"P;1": 1, "P;2": 2, "P;4": 4}.get(layout[0], 8)
-        array = np.asarray(image)
-        if image.mode == "P":
-            return palette_samples(array, bits)
-    components = array.shape[2] if array.ndim == 3 else 1
-    meaning = Meaning.CMYK if image.mode == "CMYK" else meaning_of(components)
-    return Samples(array, 1 if array.dtype == np.bool_ else 8 * array.dtype.itemsize, meaning)
+        return exact.samples(image, str(path))

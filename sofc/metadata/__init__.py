@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
-from sofc.imagefiles import kind_of
+from sofc.imagefiles import codecs, kind_of
 from sofc.metadata import dicom, pillow, png, tiff
 
 Items = list[Metadata]
@@ -23,7 +23,7 @@ def read(path: Path, images: int) -> list[Items]:
     """
     kind = kind_of(path)
     try:
-        if kind in ("png", "pillow"):
+        if kind in ("png", "pillow", *codecs.KINDS):
             items = png.read(path) if kind == "png" else pillow.read(path)
             # Frames of an animation come in colours.
             return [items if images == 1 else [item for item in items if not is_palette(item)]] * images

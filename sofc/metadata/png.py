@@ -42,8 +42,7 @@ def read(path: Path) -> list[Metadata]:
     palette: dict[bytes, bytes] = {}
     for kind, body in _chunks(path):
         if kind == b"IHDR":
-            # Pillow scales gray samples of 2 and 4 bits to 8.
-            components = _COMPONENTS.get(body[9], 0) if body[8] in (1, 8, 16) or body[9] == _INDEXED else 0
+            components = _COMPONENTS.get(body[9], 0)
         elif components == _COMPONENTS[_INDEXED] and kind in (b"PLTE", b"tRNS"):
             palette[kind] = body
         elif kind == b"iCCP":

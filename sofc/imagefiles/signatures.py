@@ -1,0 +1,83 @@
+"""Image files by their first bytes, those that sofc does not read among them: cheap, and without any library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LONGEST = 348
+"""Bytes that are looked at."""
+_SIGNATURES = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"GIF87a", "GIF"),
+    (0, b"GIF89a", "GIF"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (0, b"II+\x00", "BigTIFF"),
+    (0, b"MM\x00+", "BigTIFF"),
+    (0, b"\x93NUMPY", "NPY"),
+    (8, b"WEBP", "WebP"),
+    (0, b"qoif", "QOI"),
+    (0, b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (4, b"ftypavi", "AVIF"),
+    *((4, b"ftyp" + brand, "HEIF") for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (0, b"II\xbc\x01", "JPEG XR"),
+    (0, b"\x01\xda", "SGI"),
+    (0, b"\x59\xa6\x6a\x95", "Sun raster"),
+    (0, b"SIMPLE  =", "FITS"),
+    (0, b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (0, b"CDF\x01", "netCDF"),
+    (0, b"CDF\x02", "netCDF"),
+    (0, b"MATLAB 5.0 MAT-file", "MATLAB"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
+    (0, b"#?RADIANCE", "Radiance HDR"),
+    (0, b"#?RGBE", "Radiance HDR"),
+    (0, b"PF\n", "Portable FloatMap"),
+    (0, b"Pf\n", "Portable FloatMap"),
+    (0, b"ZISRAWFILE", "CZI (Zeiss)"),
+    (0, b"\xda\xce\xbe\x0a", "ND2 (Nikon)"),
+    (208, b"MAP ", "MRC"),
+    (0, b"NRRD000", "NRRD"),
+    (0, b"ObjectType = Image", "MetaImage"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"DDS ", "DirectDraw Surface"),
+    (0, b"icns", "Apple icon"),
+    (0, b"\x00\x00\x01\x00", "Windows icon"),
+    (0, b"AT&TFORM", "DjVu"),
+    (0, b"BPG\xfb", "BPG"),
+    (0, b"FLIF", "FLIF"),
+    (0, b"SDPX", "DPX"),
+    (0, b"XPDS", "DPX"),
+    (0, b"%PDF-", "PDF"),
+    (0, b"%!PS", "PostScript"),
+    (0, b"PK\x03\x04", "ZIP (or .npz)"),
+    # Bitmaps: their mark is short, so that the size of their second head is looked at, too.
+    *((14, bytes([size, 0, 0, 0]), "BMP") for size in (12, 40, 52, 56, 64, 108, 124)),
+    (128, b"DICM", "DICOM"),
+    (344, b"n+1\x00", "NIfTI"),
+)
+DICOM_WITHOUT_PREAMBLE = "DICOM without its preamble"
+# The identifying group, or that of the file's own elements, in either coding.
+_GROUPS = (b"\x08\x00", b"\x02\x00")
+_FIRST_ELEMENTS = (b"\x00\x00", b"\x01\x00", b"\x05\x00", b"\x08\x00", b"\x16\x00", b"\x18\x00")
+_FIRST_TYPES = (b"UL", b"CS", b"UI", b"OB")
+
+
+def name_of(path: Path) -> str | None:
+    """What a file calls itself by its first bytes, such as "JPEG" or "FITS"; None where they are of no kind known here.
+
+    A name does not say that sofc reads the file. Formats without a signature (TGA, IDX, bare samples) have none.
+    """
+    with path.open("rb") as file:
+        head = file.read(LONGEST)
+    for place, signature, name in _SIGNATURES:
+        if head.startswith(signature, place) and (name != "BMP" or head.startswith(b"BM")):
+            return name
+    if head[:2] in _GROUPS and head[2:4] in _FIRST_ELEMENTS and (head[4:6] in _FIRST_TYPES or head[4:8] == b"\4\0\0\0"):
+        return DICOM_WITHOUT_PREAMBLE
+    if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
+        return "PNM"
+    return None
