@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sofc.cli import options
+from sofc.cli import destinations, options
 from sofc.cli.console import OK, Console, count_of, ratio_line
+from sofc.cli.names import is_kept
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ EXAMPLES = """\
   grab | sofc encode --raw 640x0x3:uint8 - > a.sofc  samples from a pipe, any number of rows
 
 Files are referred to by a codebook's id; a copy of a codebook that is not installed is put beside the outputs.
-A file of several images (TIFF pages, IDX) becomes one sofc file of several images."""
+A file of several images (TIFF pages, IDX) becomes one sofc file of several images.
+
+names of outputs: .sofc takes the place of an image's suffix (photo.png, photo.png.gz -> photo.sofc) and goes behind any
+other name (1.2.840.99.5.1 -> 1.2.840.99.5.1.sofc). Where two files would become one, also one that differs only in
+case, each keeps its whole name (x.jpg.sofc, x.png.sofc). Files of one name from several folders go below the folder
+that they have in common."""
 
 
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
@@ -149,7 +155,9 @@ def _jobs(args: argparse.Namespace) -> list[_Job]:
         if len(paths) > 1:
             raise UsageError(f"-o names one file for {len(paths)} inputs: use --out-dir, or --collection for one file")
         return [_Job((paths[0][0],), output, str(paths[0][0]))]
-    outputs = options.destinations(paths, SUFFIX, args.out_dir)
+    # A name that cannot be kept in the file is kept by that of the file.
+    whole = [path for path, _ in paths if args.keep_file and (path.suffix == SUFFIX or not is_kept(path.name))]
+    outputs = destinations.encoded(paths, args.out_dir, whole=whole)
     return [_Job((path,), output, str(path)) for (path, _), output in zip(paths, outputs, strict=True)]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.cli.console import count_of, size
+from sofc.cli.destinations import Written
 from sofc.cli.names import OutputNames, safe_name
 from sofc.cli.options import refuse_overwrite
 from sofc.collection import names_in
@@ -26,6 +28,28 @@ from sofc.keepfile import MAX_FILE_BYTES, restore_items
 from sofc.metadata import put_back
 
 Samples = npt.NDArray[Any]
+
+
+class OutputFiles:
+    """Makes the files of a run: others are replaced only with ``force``, those of the run never."""
+
+    def __init__(self, force: bool, written: Written) -> None:
+        self._force = force
+        self._written = written
+
+    def refuse_overwrite(self, path: Path) -> None:
+        """Raise FileExistsError where a file would be lost that is not to be replaced."""
+        refuse_overwrite(path, self._force)
+
+    @contextlib.contextmanager
+    def create(self, path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+        """A file to write, and its path: a name that the run has written already gets a number."""
+        path = self._written.free(path)
+        self.refuse_overwrite(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            yield file, path
+        self._written.add(path)
 
 
 class Sink(contextlib.ExitStack, ABC):
@@ -69,12 +93,14 @@ def _zeros(header: ImageHeader, rows: int) -> Samples:
 class RawSink(Sink):
     """Interleaved little-endian samples of all images, one after the other, written as they come."""
 
-    def __init__(self, output: Path | None) -> None:
+    def __init__(self, output: Path | None, *, files: OutputFiles) -> None:
         super().__init__()
         self._output = output
         self._written = 0
         self._header: ImageHeader | None = None
-        self._file: BinaryIO = sys.stdout.buffer if output is None else self.enter_context(replacing(output))
+        self._file: BinaryIO = sys.stdout.buffer
+        if output is not None:
+            self._file, self._output = self.enter_context(files.create(output))
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Raw samples have no place for it."""
@@ -145,11 +171,11 @@ class OriginalSink(_WholeImages):
     ``output`` as for ImageSink; where it is not ``complete``, the file gets its own name in that folder.
     """
 
-    def __init__(self, output: Path | None, *, complete: bool, force: bool) -> None:
+    def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
         super().__init__()
         self._output = output
         self._complete = complete
-        self._force = force
+        self._files = files
         self._metadata: list[Metadata] = []
         self._images: list[Samples] = []
         self._room = MAX_FILE_BYTES
@@ -180,10 +206,7 @@ class OriginalSink(_WholeImages):
         if self._output is None:
             sys.stdout.buffer.write(data)
             return f"standard output  {size(len(data))}, the original file"
-        path = self._path(self._output)
-        refuse_overwrite(path, self._force)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
+        with self._files.create(self._path(self._output)) as (file, path):
             file.write(data)
         return f"{path}  the original file"
 
@@ -217,17 +240,17 @@ class ImageSink(_WholeImages):
     format's suffix is added. None is standard output.
     """
 
-    def __init__(self, output: Path | None, *, complete: bool, file_format: str | None, force: bool) -> None:
+    def __init__(self, output: Path | None, *, complete: bool, file_format: str | None, files: OutputFiles) -> None:
         super().__init__()
         if complete and output is not None and not output.is_dir():
             # A folder may turn out to be right, for a file of several images; a file is not.
-            refuse_overwrite(output, force)
+            files.refuse_overwrite(output)
             if file_format is None and output.suffix:
                 file_format = format_for(output)
         self._output = output
         self._complete = complete
         self._format = file_format
-        self._force = force
+        self._files = files
         self._kept_names: list[str] = []
         self._names: dict[str, OutputNames] = {}
         self._common: list[Metadata] = []
@@ -290,15 +313,13 @@ class ImageSink(_WholeImages):
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
-        self._save(path, image, file_format)
-        return str(path)
+        return str(self._save(path, image, file_format))
 
-    def _save(self, path: Path, image: _Image, file_format: str) -> None:
-        refuse_overwrite(path, self._force)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def _save(self, path: Path, image: _Image, file_format: str) -> Path:
         data = self._packed(image, file_format)
-        with replacing(path) as file:
+        with self._files.create(path) as (file, path):
             file.write(data)
+        return path
 
     def _packed(self, image: _Image, file_format: str) -> bytes:
         """The image file, with the metadata that it can hold."""

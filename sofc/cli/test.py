@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _test(console: Console, path: Path | None, name: str, codebook: Any, threads: int) -> dict[str, int]:
-    from sofc.cli.sinks import OriginalSink
+    from sofc.cli.destinations import Written
+    from sofc.cli.sinks import OriginalSink, OutputFiles
     from sofc.collection import sample_size
     from sofc.stream.events import BandReady, GroupReady, ImageEnded
 
@@ -74,7 +75,7 @@ def _test(console: Console, path: Path | None, name: str, codebook: Any, threads
         found = events(file, name, given=codebook, beside=beside, threads=threads, advance=advance)
         prologue = list(until_image(found))
         if keeps_original(prologue):
-            original = OriginalSink(None, complete=False, force=False)
+            original = OriginalSink(None, complete=False, files=OutputFiles(force=False, written=Written()))
         for event in itertools.chain(prologue, found):
             if original is not None:
                 pass_on(event, original)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, save, usual_format
-from sofc.imagefiles.source import SUFFIXES, ImageSource, each, is_jpeg, kind_of, load, remark, sources, walk
+from sofc.imagefiles.source import ImageSource, each, is_jpeg, kind_of, load, remark, sources, walk
+from sofc.imagefiles.suffixes import SUFFIXES, without_suffix
 
 __all__ = [
     "FORMATS",
@@ -27,4 +28,5 @@ __all__ = [
     "sources",
     "usual_format",
     "walk",
+    "without_suffix",
 ]

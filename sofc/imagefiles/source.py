@@ -17,17 +17,10 @@ from sofc.image import Meaning
 from sofc.imagefiles import dicom, frames, idx, nifti, png, pnm, tiff
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of, palette_samples
+from sofc.imagefiles.suffixes import SUFFIXES
 
 JPEG = b"\xff\xd8\xff"
 NPY = b"\x93NUMPY"
-SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp"),
-        *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".npy", ".idx"),
-        *(".dcm", ".dicom", ".nii", ".mgh", ".mgz"),
-    )
-)
-"""Names of image files that a folder is searched for, besides those of IDX files, and packed ones of these kinds."""
 PACKED_SUFFIXES = frozenset((".idx", ".nii"))
 # Of Pillow's modes; others (YCbCr, Lab, premultiplied alpha) are colours of another kind.
 _MEANINGS = {"LA": Meaning.GRAY_ALPHA, "RGB": Meaning.RGB, "RGBA": Meaning.RGBA, "CMYK": Meaning.CMYK}

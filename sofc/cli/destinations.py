@@ -1,0 +1,151 @@
+"""Where outputs go: a name of its own for each input, and for each file that a run writes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+SOFC = ".sofc"
+MAX_NAME_BYTES = 255
+"""Of a file's name on usual file systems."""
+_DIGEST_LETTERS = 8
+
+
+def encoded(inputs: Sequence[tuple[Path, Path]], out_dir: Path | None, *, whole: Iterable[Path] = ()) -> list[Path]:
+    """The sofc file of each input, given as (path, path relative to what was named on the command line).
+
+    Beside the input, or in ``out_dir`` with the subfolders kept. A known image suffix, also one with .gz or .bz2, is
+    replaced by .sofc, and so is .sofc; any other name gets .sofc behind it, as do those of ``whole``. Where two outputs
+    would agree (case folded, for file systems that fold it), or one and another input, each input keeps its whole name
+    before .sofc. Files of one name from several folders go below the folder that they have in common. Names that agree
+    still get numbers; those too long for a file system are cut, with a digest in place of the rest.
+    """
+    from sofc.imagefiles import without_suffix
+
+    relatives = _apart(inputs)
+    whole_names = set(whole)
+
+    def output(number: int, name: str) -> Path:
+        folder = inputs[number][0].parent if out_dir is None else out_dir / relatives[number].parent
+        return folder / _fitting(name, SOFC)
+
+    wholes = [output(number, relative.name) for number, relative in enumerate(relatives)]
+    outputs = [
+        wholes[number] if path in whole_names else output(number, _stem(without_suffix(relatives[number].name)))
+        for number, (path, _) in enumerate(inputs)
+    ]
+    # What each place is taken by: an input, which its own output may replace, or a folder.
+    taken = {_folded(path): number for number, (path, _) in enumerate(inputs)}
+    taken |= {_folded(folder): -1 for path in outputs for folder in path.parents}
+    while True:
+        counts = Counter(map(_folded, outputs))
+        clashing = [
+            number
+            for number, path in enumerate(outputs)
+            if path != wholes[number] and (counts[_folded(path)] > 1 or taken.get(_folded(path), number) != number)
+        ]
+        if not clashing:
+            return _numbered(outputs, taken)
+        for number in clashing:
+            outputs[number] = wholes[number]
+
+
+def decoded(inputs: Sequence[tuple[Path, Path]], out_dir: Path | None) -> list[Path]:
+    """The output of each sofc file without its suffix: the file's name without .sofc; inputs as for ``encoded``."""
+    outputs = []
+    for (path, _), relative in zip(inputs, _apart(inputs), strict=True):
+        outputs.append((path.parent if out_dir is None else out_dir / relative.parent) / _stem(relative.name))
+    return _numbered(outputs, {})
+
+
+def _stem(name: str) -> str:
+    """The name without .sofc."""
+    return name[: -len(SOFC)] if name.lower().endswith(SOFC) and len(name) > len(SOFC) else name
+
+
+class Written:
+    """The files that a run has written, none of which a later one may replace."""
+
+    def __init__(self) -> None:
+        self._files: set[tuple[int, int]] = set()
+
+    def free(self, path: Path) -> Path:
+        """``path``, or with a number behind its stem where the run has written that file, or it is a folder."""
+        # The file system is asked, not the name: whether case or the form of letters counts is up to it.
+        number = 1
+        candidate = path
+        while candidate.is_dir() or (candidate.is_file() and _identity(candidate) in self._files):
+            number += 1
+            candidate = path.with_name(_fitting(path.stem, f"-{number}{path.suffix}"))
+        return candidate
+
+    def add(self, path: Path) -> None:
+        """A file is written."""
+        if path.is_file():
+            self._files.add(_identity(path))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino
+
+
+def _folded(path: Path) -> str:
+    """Equal for paths that some file system takes for one."""
+    return unicodedata.normalize("NFC", _absolute(path)).casefold()
+
+
+def _absolute(path: Path) -> str:
+    return os.path.normpath(path.absolute())
+
+
+def _apart(inputs: Sequence[tuple[Path, Path]]) -> list[Path]:
+    """The relative path of each input; those that are equal, of different folders, from their common folder on."""
+    relatives = [relative for _, relative in inputs]
+    alike: dict[str, list[int]] = {}
+    for number, relative in enumerate(relatives):
+        alike.setdefault(_folded(relative), []).append(number)
+    for numbers in alike.values():
+        folders = {_absolute(inputs[number][0].parent) for number in numbers}
+        if len(folders) == 1:
+            continue
+        try:
+            common = os.path.commonpath(folders)
+        except ValueError:  # on different drives
+            continue
+        for number in numbers:
+            relatives[number] = Path(os.path.relpath(_absolute(inputs[number][0]), common))
+    return relatives
+
+
+def _numbered(outputs: Sequence[Path], taken: Mapping[str, int]) -> list[Path]:
+    """The same paths, with numbers behind the stems of those that agree with one before, or are taken by another."""
+    used = dict(taken)
+    result = []
+    for number, path in enumerate(outputs):
+        suffix = SOFC if path.suffix == SOFC else ""
+        count = 1
+        candidate = path
+        while used.setdefault(_folded(candidate), number) != number:
+            count += 1
+            candidate = path.with_name(_fitting(path.name.removesuffix(suffix), f"-{count}{suffix}"))
+        result.append(candidate)
+    return result
+
+
+def _fitting(stem: str, suffix: str) -> str:
+    """The name of both; where that is too long, the stem is cut and ends with a digest of the whole."""
+    if _size(stem + suffix) <= MAX_NAME_BYTES:
+        return stem + suffix
+    end = f"-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:_DIGEST_LETTERS]}{suffix}"
+    while _size(stem + end) > MAX_NAME_BYTES:
+        stem = stem[:-1]
+    return stem + end
+
+
+def _size(name: str) -> int:
+    return len(os.fsencode(name))
