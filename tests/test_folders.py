@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import json
+import os
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from test_imagefiles_medical import write_dicom
 
 import sofc
 from sofc.cli import destinations
 from sofc.cli.__main__ import main
-from sofc.imagefiles import ImageSource, load, save
+from sofc.imagefiles import ImageSource, dataset, load, save, sources, walk, why_no_image
 
 GRAY = (np.add.outer(np.arange(9), np.arange(11)) * 3).astype(np.uint8)
 
@@ -160,3 +169,190 @@ def test_kept_names_come_back(name: str) -> None:
     assert main(["decode", "out", "--out-dir", "back"]) == 0
     assert tree("back") == tree("in")
     assert np.array_equal(sofc.read(next(Path("out").iterdir())), GRAY)
+
+
+# Files of folders, known by their contents.
+
+
+def tiff() -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, GRAY)
+    return buffer.getvalue()
+
+
+def pillow(file_format: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(GRAY).save(buffer, file_format)
+    return buffer.getvalue()
+
+
+def packed() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("a.png", pillow("PNG"))
+    return buffer.getvalue()
+
+
+def dicom(*, implicit: bool = False, meta: bool = False, preamble: bool = False) -> bytes:
+    pydicom = pytest.importorskip("pydicom")
+    write_dicom(Path("written"), GRAY[None], bits=8)
+    data = Path("written").read_bytes()
+    if not meta and not preamble:
+        data_set = pydicom.Dataset()
+        data_set.update({element.tag: element for element in pydicom.dcmread("written")})
+        data_set.save_as("written", implicit_vr=implicit, little_endian=True)
+        data = Path("written").read_bytes()
+    Path("written").unlink()
+    return data[0 if preamble or not meta else 132 :]
+
+
+IMAGES = {
+    "slide.svs": tiff,
+    "stack.lsm": tiff,
+    "noname": lambda: pillow("PNG"),
+    ".hidden": lambda: pillow("JPEG"),
+    "notes.txt": lambda: pillow("BMP"),
+    "deep/a.b.c": lambda: pillow("GIF"),
+    "a.jp2": lambda: pillow("JPEG2000"),
+    "1.2.840.99.5.1": lambda: dicom(),
+    "1.2.840.99.5.2": lambda: dicom(implicit=True),
+    "1.2.840.99.5.3": lambda: dicom(meta=True),
+    "1.2.840.99.5.4": lambda: dicom(preamble=True),
+    "digits": lambda: b"\0\0\x08\x03" + bytes([0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 11]) + GRAY.tobytes(),
+    "anymap": lambda: b"P5\n# of a camera\n11 9\n255\n" + GRAY.tobytes(),
+}
+OTHERS = {
+    "empty.png": (lambda: b"", "an empty file"),
+    "text": (lambda: b"P5 is what this text begins with\n", "no image of a known kind"),
+    "pages.npz": (packed, "no image of a known kind"),
+    "all.tar.gz": (lambda: gzip.compress(b"text"), "no image of a known kind"),
+    "labels": (lambda: b"\0\0\x08\x01\0\0\0\x02ab", "an IDX file of labels, not of images"),
+    "a.sofc": (lambda: sofc.encode(GRAY, coder="raw"), "a sofc file already"),
+    "._a.png": (lambda: b"\0\x05\x16\x07" + bytes(60), "no image of a known kind"),
+    "cut.gz": (lambda: gzip.compress(bytes(900))[:12], "no image of a known kind"),
+    "random": (lambda: np.random.default_rng(1).bytes(3000), "no image of a known kind"),
+}
+
+
+def fill(names: list[str]) -> None:
+    for name in names:
+        (Path("in") / name).parent.mkdir(parents=True, exist_ok=True)
+        (Path("in") / name).write_bytes(IMAGES[name]() if name in IMAGES else OTHERS[name][0]())
+
+
+def test_files_are_known_by_their_contents(capsys: pytest.CaptureFixture[str]) -> None:
+    fill([*IMAGES, *OTHERS])
+    assert main(["encode", "-r", "--coder", "raw", "in", "--out-dir", "out"]) == 5
+    said, errors = capsys.readouterr()
+    told = [line for line in errors.splitlines() if "passed over" in line]
+    assert sorted(told) == sorted(f"sofc: in/{name}: passed over: {reason}" for name, (_, reason) in OTHERS.items())
+    assert len(tree("out")) == len(IMAGES)
+    for path in Path("out").rglob("*.sofc"):
+        if path.name not in (".hidden.sofc", "a.b.c.sofc"):
+            assert np.array_equal(sofc.read(path).reshape(GRAY.shape), GRAY), path
+    assert said.splitlines()[-1].startswith(f"{len(IMAGES)} files: ")
+    assert said.endswith(f"  {len(IMAGES)} stored, 0 kept whole, {len(OTHERS)} passed over, 0 refused\n")
+    # The Python functions see the same files.
+    assert [path.relative_to("in").as_posix() for path in walk(["in"], recursive=True)] == sorted(
+        IMAGES, key=lambda name: Path(name).parts
+    )
+    heard: dict[str, str] = {}
+    assert len(sources(["in"], passed_over=lambda path, reason: heard.update({path.name: reason}))) == len(IMAGES) - 1
+    assert heard == {name: reason for name, (_, reason) in OTHERS.items()} | {
+        "deep": "a subfolder, entered only with -r"
+    }
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    fill(["noname", "text"])
+    Path("in/cut.png").write_bytes(pillow("PNG")[:60])
+    assert main(["encode", "--json", "in", "--out-dir", "out"]) == 3
+    said = json.loads(capsys.readouterr().out)
+    counts = {"stored": 1, "kept_whole": 0, "passed_over": 1, "refused": 1, "status": 3}
+    assert {key: value for key, value in said.items() if key != "files"} == counts
+    files = {Path(one["name"]).name: one for one in said["files"]}
+    assert {name: one["result"] for name, one in files.items()} == {
+        "noname": "stored", "text": "passed over", "cut.png": "refused",
+    }  # fmt: skip
+    size = Path("out/noname.sofc").stat().st_size
+    assert files["noname"] == {
+        "name": str(Path("in/noname")), "result": "stored", "output": str(Path("out/noname.sofc")), "reason": None,
+        "images": 1, "bytes": GRAY.size, "output_bytes": size,
+    }  # fmt: skip
+    assert "is damaged" in files["cut.png"]["reason"] and files["text"]["output"] is None
+    assert main(["encode", "--json", "in/noname", "-o", "-"]) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+def test_links_and_what_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    fill(["noname"])
+    Path("elsewhere").mkdir()
+    Path("in/link").symlink_to("noname")
+    Path("in/gone").symlink_to("nowhere")
+    Path("in/loop").symlink_to("loop")
+    Path("in/folder").symlink_to("../elsewhere")
+    os.mkfifo("in/pipe")
+    assert main(["encode", "-r", "in", "--out-dir", "out", "--keep-file"]) == 5
+    assert set(tree("out")) == {"noname.sofc", "link.sofc"}
+    assert {line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines() if "passed over" in line} == {
+        "in/gone: passed over: a link that leads nowhere",
+        "in/loop: passed over: a link that leads nowhere",
+        "in/folder: passed over: a link to a folder, which is not entered",
+        "in/pipe: passed over: a pipe",
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="everything can be read")
+def test_what_cannot_be_read_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    fill(["noname", "deep/a.b.c", "text"])
+    Path("in/text").chmod(0)
+    Path("in/deep").chmod(0)
+    try:
+        assert main(["encode", "-r", "in", "--out-dir", "out"]) == 1
+    finally:
+        Path("in/deep").chmod(0o700)
+    errors = capsys.readouterr().err
+    assert "in/text: permission denied" in errors and "in/deep: permission denied" in errors
+
+
+def test_each_file_has_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in").mkdir()
+    try:
+        Path("in/line\nbreak").write_text("text")
+    except OSError:
+        pytest.skip("the file system has no such names")
+    assert main(["encode", "in"]) == 5
+    said, errors = capsys.readouterr()
+    assert errors == "sofc: in/line\\nbreak: passed over: no image of a known kind\n"
+    assert said == "0 files: 0 stored, 0 kept whole, 1 passed over, 0 refused\n"
+
+
+def test_training_names_what_it_passes_over(capsys: pytest.CaptureFixture[str]) -> None:
+    fill(["text"])
+    for number in range(6):
+        Path(f"in/{number}").write_bytes(pillow("PNG"))
+    assert main(["train", "--coder", "shape", "--iterations", "1", "-j", "1", "in", "-o", "a.sofcb"]) == 0
+    assert capsys.readouterr().err == "sofc: in/text: passed over: no image of a known kind\n"
+
+
+@given(st.binary(min_size=8, max_size=400), st.sampled_from([b"", b"\x08\0\x05\0", b"\x02\0\0\0UL", b"\x08\0\x08\0CS"]))
+def test_random_bytes_are_no_data_set(data: bytes, begin: bytes) -> None:
+    assert not dataset.is_data_set(begin + data, len(begin + data))
+
+
+def test_data_sets_without_image() -> None:
+    pydicom = pytest.importorskip("pydicom")
+    write_dicom(Path("a"), GRAY[None], bits=8)
+    data_set = pydicom.dcmread("a")
+    for name in ("Rows", "Columns", "PixelData"):
+        del data_set[name]
+    data_set.save_as("a")
+    assert why_no_image(Path("a")) == "a DICOM file without an image"
+
+
+def test_volume_in_two_files() -> None:
+    nibabel = pytest.importorskip("nibabel")
+    Path("in").mkdir()
+    nibabel.Nifti1Pair(np.zeros((3, 4, 2), np.int16), np.eye(4)).to_filename("in/a.hdr")
+    assert why_no_image(Path("in/a.img")) == "its samples are read together with the .hdr file beside it"
+    assert len(sources(["in"])) == 2

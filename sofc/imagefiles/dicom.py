@@ -9,6 +9,7 @@ import numpy as np
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
+from sofc.imagefiles import dataset
 from sofc.imagefiles.samples import Samples
 
 PREAMBLE = 128
@@ -23,9 +24,15 @@ _TAGS = ("Rows", "NumberOfFrames", "BitsStored", "PhotometricInterpretation")
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file has the preamble of DICOM files, whatever its name."""
+    """Whether the file has the preamble of DICOM files, or begins as their data sets do, whatever its name."""
     with path.open("rb") as file:
-        return file.read(PREAMBLE + len(MAGIC))[PREAMBLE:] == MAGIC
+        head = file.read(dataset.HEAD_BYTES)
+    return head[PREAMBLE:].startswith(MAGIC) or dataset.is_data_set(head, path.stat().st_size)
+
+
+def holds_image(path: Path) -> bool:
+    """Whether the DICOM file has an image: reports, directories and the like have none."""
+    return "Rows" in _read(path)
 
 
 def count(path: Path) -> int:
@@ -46,14 +53,16 @@ def load(path: Path, index: int) -> Samples:
 
     bits = int(data_set.BitsStored)
     frames = int(data_set.get("NumberOfFrames") or 1)
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    source: Any = path if syntax is not None else _with_syntax(path)
     try:
         # pydicom finds single frames neither in deflated files nor where they begin within a byte.
-        if data_set.file_meta.TransferSyntaxUID.is_deflated:
+        if syntax is not None and syntax.is_deflated:
             array: Any = _of_deflated(path)
         elif bits == 1 and frames > 1:
-            array = pixel_array(path, raw=True)
+            array = pixel_array(source, raw=True)
         else:
-            array, frames = pixel_array(path, index=index, raw=True), 1
+            array, frames = pixel_array(source, index=index, raw=True), 1
     except RuntimeError as error:
         raise _undecoded(path, error) from error
     if frames > 1:
@@ -79,7 +88,18 @@ def _read(path: Path) -> Any:
         raise UnsupportedError(
             f"{path}: DICOM files need pydicom; install it with: pip install 'sofc[dicom]'"
         ) from error
-    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
+
+
+def _with_syntax(path: Path) -> Any:
+    """The data set of a file that does not name its transfer syntax, with the one that pydicom found it to have."""
+    import pydicom
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    data_set = pydicom.dcmread(path, force=True)
+    is_implicit = data_set.original_encoding[0]
+    data_set.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
+    return data_set
 
 
 def _undecoded(path: Path, error: RuntimeError) -> SofcError:

@@ -1,0 +1,294 @@
+"""How one file is encoded."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from sofc.cli import options
+from sofc.cli.console import Console, count_of
+from sofc.cli.encode_jobs import Job
+from sofc.cli.encode_report import STORED, Outcome, Report
+from sofc.errors import FormatError, LimitError, UsageError
+
+if TYPE_CHECKING:
+    from sofc.codebook import Codebook
+    from sofc.container.records import Metadata
+    from sofc.image import PixelFormat
+    from sofc.imagefiles import ImageSource, RawLayout, Samples
+
+READ_BYTES = 1 << 20
+
+
+@dataclass
+class _Tally:
+    """What went in: images, and the bytes of their samples."""
+
+    images: int = 0
+    bytes: int = 0
+
+
+class Encoding:
+    """One run of the verb."""
+
+    def __init__(self, args: argparse.Namespace, console: Console, codebook: Codebook | None, report: Report) -> None:
+        from sofc.imagefiles import RawLayout
+
+        self.args = args
+        self.console = console
+        self.report = report
+        self.codebook = codebook
+        self.layout = RawLayout.parse(args.raw) if args.raw is not None else None
+        self.folders: set[Path] = set()
+        self.options: dict[str, Any] = {
+            "codebook": codebook,
+            "embed_codebook": args.embed,
+            "coder": args.coder,
+            "effort": args.effort,
+            "band_rows": args.band_rows,
+            "key_interval": args.key_interval,
+            "verify": not args.no_verify,
+            "threads": args.jobs,
+        }
+        self.picked: dict[str, None] = {}  # names of the built-in codebooks of the file
+        if args.coder is None if codebook is not None else args.codebook is None and args.coder != "raw":
+            self.options["codebook"] = self._pick
+
+    @property
+    def remark(self) -> str:
+        """The codebook of the file."""
+        builtin = f"built-in codebook{'s' if len(self.picked) > 1 else ''} {', '.join(self.picked)}"
+        if self.codebook is not None:
+            if self.picked:
+                return f"{builtin} (codebook {self.codebook.name} has no model for such images)"
+            return f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
+        return builtin if self.picked else "no codebook"
+
+    def _pick(self, pixel_format: PixelFormat) -> Codebook:
+        from sofc.codebook.builtin import builtin_codebook
+        from sofc.coders.registry import serves
+
+        if self.codebook is not None and serves(self.codebook, pixel_format):
+            return self.codebook
+
+        found = builtin_codebook(pixel_format)
+        self.picked[found.name] = None
+        return found
+
+    def run(self, job: Job) -> None:
+        """Encode one file."""
+        if job.output is not None:
+            options.refuse_overwrite(job.output, self.args.force)
+            if self.args.out_dir is not None:
+                job.output.parent.mkdir(parents=True, exist_ok=True)
+        tally = _Tally()
+        after = 0
+        self.picked.clear()
+        encode = self._raw if self.layout else self._kept if self.args.keep_file else self._images
+        with _open_output(job.output) as file:
+            for piece in encode(job, tally):
+                file.write(piece)
+                after += len(piece)
+        remark = self.remark if tally.images == 1 else f"{count_of(tally.images, 'image')}  {self.remark}"
+        output = None if job.output is None else str(job.output)
+        self.report.stored(Outcome(job.name, STORED, output, None, tally.images, tally.bytes, after), remark)
+        if job.output is not None:
+            self.folders.add(job.output.parent)
+
+    def leave_codebooks(self) -> None:
+        """A copy of the codebook beside the outputs."""
+        if self.codebook is not None and not self.args.embed:
+            for folder in sorted(self.folders):
+                self._leave_codebook(self.codebook, folder)
+
+    def _leave_codebook(self, codebook: Codebook, folder: Path) -> None:
+        """A file without its codebook is lost: put a copy beside it unless it is found there or installed."""
+        from sofc.codebook.store import SUFFIX as CODEBOOK_SUFFIX
+        from sofc.codebook.store import find_codebook
+        from sofc.errors import CodebookError
+        from sofc.files import replacing
+
+        try:
+            find_codebook(codebook.reference, beside=folder)
+        except CodebookError:
+            path = folder / f"{codebook.reference.id.hex()}{CODEBOOK_SUFFIX}"
+            with replacing(path) as file:
+                file.write(codebook.to_bytes())
+            self.console.note(f"the files need codebook {codebook.name!r} to be decoded: a copy is in {path}")
+
+    def _images(self, job: Job, tally: _Tally) -> Iterator[bytes]:
+        from sofc.collection import encode_collection, names_metadata
+
+        with _spooled(job.inputs) as paths:
+            sources, names = self._sources(paths, job)
+            metadata, own = self._metadata(sources)
+            if self.args.collection and len(names) > 1:
+                metadata.append(names_metadata(names))
+            with self.console.progress(len(sources), "image", job.name) as advance:
+                images = self._loaded(sources, tally, advance)
+                yield from encode_collection(images, metadata=metadata, metadata_of_images=own, **self.options)
+
+    def _metadata(self, sources: Iterable[ImageSource]) -> tuple[list[Metadata], list[list[Metadata]]]:
+        """What all images have, and what each has besides."""
+        from sofc.metadata import is_palette, read, split
+
+        counts = Counter(source.path for source in sources if source.path is not None)
+        found: list[list[Metadata]] = []
+        for path, images in counts.items():
+            try:
+                found += read(path, images)
+            except FormatError as error:
+                self.console.note(f"{error}; it is left out")
+                found += [[]] * images
+        if self.args.strip:
+            found = [[item for item in items if is_palette(item)] for items in found]
+        return split(found) if found else ([], [])
+
+    def _kept(self, job: Job, tally: _Tally) -> Iterator[bytes]:
+        """The images of one file, with what restores it. The ratio is that of the file."""
+        from sofc.collection import encode_collection
+        from sofc.keepfile import keep, read_file
+
+        with _spooled(job.inputs) as (path,):
+            data = read_file(path)
+            sources, _ = self._sources([path], job)
+            with self.console.progress(len(sources), "image", job.name) as advance:
+                try:
+                    images = self._held(self._loaded(sources, tally, advance), job)
+                except UsageError as error:
+                    sources = [replace(source, words=True) for source in sources]
+                    tally.images = 0
+                    images = self._held(self._loaded(sources, tally, advance), job)
+                    self.console.note(f"{job.name}: kept with its samples cut into words of 16 bits: {error}")
+        # A name that is not UTF-8 is kept as well as can be.
+        name = path.name.encode("utf-8", "replace").decode()
+        kept = keep("" if job.inputs[0] is None else name, data, [samples.array for samples in images])
+        if kept.why_whole:
+            self.console.note(f"{job.name}: kept whole, beside its samples: {kept.why_whole}")
+        tally.bytes = len(data)
+        yield from encode_collection(images, metadata=kept.items, **self.options)
+
+    @staticmethod
+    def _held(images: Iterable[Samples], job: Job) -> list[Samples]:
+        from sofc.keepfile import MAX_FILE_BYTES
+
+        held, room = [], MAX_FILE_BYTES
+        for samples in images:
+            room -= samples.array.nbytes
+            if room < 0:
+                raise LimitError(f"{job.name} has too many samples to be kept: encode it without --keep-file")
+            held.append(samples)
+        return held
+
+    def _sources(self, paths: list[Path], job: Job) -> tuple[list[ImageSource], list[str]]:
+        """The images of the files, and the name that each is kept under."""
+        from sofc.imagefiles import remark, sources
+
+        images, names = [], []
+        common = Path(os.path.commonpath([path.parent for path in paths]))
+        for path in paths:
+            # A file that is kept has all its frames.
+            if not self.args.keep_file and (warning := remark(path)) is not None:
+                self.console.note(f"{job.name}: {warning}" if "JPEG" not in warning else warning)
+            inside = sources([path], threshold=self.args.threshold)
+            name = path.relative_to(common).as_posix()
+            images += inside
+            names += [name] if len(inside) == 1 else [f"{name}/{number}" for number in range(len(inside))]
+        return images, names
+
+    @staticmethod
+    def _loaded(sources: Iterable[ImageSource], tally: _Tally, advance: Callable[[int], object]) -> Iterator[Samples]:
+        from sofc.collection import sample_size
+        from sofc.imagefiles import each
+
+        for samples in each(sources):
+            tally.images += 1
+            tally.bytes += sample_size(samples.array)
+            yield samples
+            advance(1)
+
+    def _raw(self, job: Job, tally: _Tally) -> Iterator[bytes]:
+        from sofc.stream.encoder import Encoder
+
+        assert self.layout is not None
+        encoder = Encoder(self.layout.header, **self.options)
+        with _open_input(job.inputs[0]) as file, self.console.progress(None, "B", job.name) as advance:
+            for rows in _rows(file, self.layout):
+                yield encoder.write(rows)
+                tally.bytes += len(rows) * self.layout.row_bytes
+                advance(len(rows) * self.layout.row_bytes)
+        if tally.bytes == 0:
+            raise FormatError(f"{job.name} holds no samples")
+        height = self.layout.header.height
+        if height is not None and tally.bytes < height * self.layout.row_bytes:
+            raise FormatError(f"{job.name} ends after {tally.bytes // self.layout.row_bytes} of {height} rows")
+        tally.images = 1
+        yield encoder.finish()
+
+
+def _rows(file: BinaryIO, layout: RawLayout) -> Iterator[Any]:
+    """Arrays of whole rows, about a megabyte each. Raises FormatError where the last row is cut."""
+    import numpy as np
+
+    # Bytes of bool samples are read as numbers, so that the encoder refuses those above 1.
+    dtype = np.dtype(np.uint8) if layout.dtype == np.bool_ else layout.dtype
+    block = max(1, READ_BYTES // layout.row_bytes) * layout.row_bytes
+    row = 0
+    while data := _read_full(file, block):
+        count, rest = divmod(len(data), layout.row_bytes)
+        if rest:
+            raise FormatError(f"the raw samples end inside row {row + count}: {rest} of {layout.row_bytes} bytes")
+        yield np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(count, *layout.row_shape)
+        row += count
+
+
+def _read_full(file: BinaryIO, count: int) -> bytes:
+    """``count`` bytes, fewer only at the end: a pipe gives what it has."""
+    data = bytearray()
+    while len(data) < count and (piece := file.read(count - len(data))):
+        data += piece
+    return bytes(data)
+
+
+@contextlib.contextmanager
+def _open_input(path: Path | None) -> Iterator[BinaryIO]:
+    if path is None:
+        yield sys.stdin.buffer
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+@contextlib.contextmanager
+def _open_output(path: Path | None) -> Iterator[BinaryIO]:
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        from sofc.files import replacing
+
+        with replacing(path) as file:
+            yield file
+
+
+@contextlib.contextmanager
+def _spooled(inputs: tuple[Path | None, ...]) -> Iterator[list[Path]]:
+    """The input files; standard input is first copied to a temporary file, as image readers must seek."""
+    paths = [path for path in inputs if path is not None]
+    if len(paths) == len(inputs):
+        yield paths
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "input"
+        with copy.open("wb") as file:
+            while data := sys.stdin.buffer.read(READ_BYTES):
+                file.write(data)
+        yield [copy]
