@@ -134,6 +134,8 @@ def _decode(
         with _sink(args, output, prologue, written) as sink:
             for event in itertools.chain(prologue, found):
                 pass_on(event, sink)
+            if lacks_images(prologue) and sink.wants_images:
+                pass_on_kept(prologue, sink)
             outcome = sink.finish()
     console.result(f"{name} -> {outcome}")
     if not damage:
@@ -162,6 +164,13 @@ def keeps_original(prologue: Sequence[Event]) -> bool:
     return any(isinstance(event, MetadataRead) and event.metadata.kind == MetadataKind.ORIGINAL for event in prologue)
 
 
+def lacks_images(prologue: Sequence[Event]) -> bool:
+    """Whether the file, of which this is all up to the first image, has none: it keeps another file whole."""
+    from sofc.stream.events import FileEnded
+
+    return bool(prologue) and isinstance(prologue[-1], FileEnded) and keeps_original(prologue)
+
+
 def _sink(
     args: argparse.Namespace, output: Path | None, prologue: Sequence[Event], written: destinations.Written
 ) -> Sink:
@@ -169,11 +178,26 @@ def _sink(
 
     complete = args.output is not None
     files = OutputFiles(args.force, written)
-    if keeps_original(prologue) and not (args.images or args.raw or args.format or args.salvage):
+    wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
+    if keeps_original(prologue) and not wants_images:
         return OriginalSink(output, complete=complete, files=files)
     if not args.raw:
         return ImageSink(output, complete=complete, file_format=args.format, files=files)
     return RawSink(output if output is None or complete else output.with_name(output.name + ".raw"), files=files)
+
+
+def pass_on_kept(prologue: Sequence[Event], sink: Sink) -> None:
+    """Tell a sink of the images in the file that a file without images keeps. Raises SofcError where it has none."""
+    from sofc.imagefiles import images_in
+    from sofc.io import header_for
+    from sofc.keepfile import original_in
+    from sofc.stream.events import MetadataRead
+
+    original = original_in(event.metadata for event in prologue if isinstance(event, MetadataRead))
+    for number, samples in enumerate(images_in(original.name, original.data)):
+        header = header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning)
+        sink.header(number, header)
+        sink.image(number, samples.array)
 
 
 def pass_on(event: Event, sink: Sink) -> None:

@@ -81,7 +81,8 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument(
         "--keep-file",
         action="store_true",
-        help="keep what each file has beside its samples too, so that decode gives the file back byte for byte",
+        help="keep each file, whatever it is, so that decode gives it back byte for byte: with its images where "
+        "they can be read and it can be made from them, else whole",
     )
     parser.add_argument("--json", action="store_true", help="print what became of each file as JSON, in place of lines")
     parser.add_argument("--no-verify", action="store_true", help="do not decode each band before its bytes leave")

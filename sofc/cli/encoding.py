@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sofc.cli import options
-from sofc.cli.console import Console, count_of
+from sofc.cli.console import Console, count_of, message_of
 from sofc.cli.encode_jobs import Job
-from sofc.cli.encode_report import STORED, Outcome, Report
-from sofc.errors import FormatError, LimitError, UsageError
+from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome, Report
+from sofc.errors import FormatError, LimitError, SofcError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -30,10 +30,11 @@ READ_BYTES = 1 << 20
 
 @dataclass
 class _Tally:
-    """What went in: images, and the bytes of their samples."""
+    """What went in: images, and the bytes of their samples or of the file that is kept."""
 
     images: int = 0
     bytes: int = 0
+    why_whole: str = ""  # why the file alone is kept
 
 
 class Encoding:
@@ -97,9 +98,14 @@ class Encoding:
             for piece in encode(job, tally):
                 file.write(piece)
                 after += len(piece)
-        remark = self.remark if tally.images == 1 else f"{count_of(tally.images, 'image')}  {self.remark}"
         output = None if job.output is None else str(job.output)
-        self.report.stored(Outcome(job.name, STORED, output, None, tally.images, tally.bytes, after), remark)
+        if tally.why_whole:
+            outcome = Outcome(job.name, KEPT_WHOLE, output, tally.why_whole, 0, tally.bytes, after)
+            self.report.stored(outcome, f"kept whole: {tally.why_whole}")
+        else:
+            outcome = Outcome(job.name, STORED, output, None, tally.images, tally.bytes, after)
+            count = "" if tally.images == 1 else f"{count_of(tally.images, 'image')}  "
+            self.report.stored(outcome, count + self.remark)
         if job.output is not None:
             self.folders.add(job.output.parent)
 
@@ -153,12 +159,31 @@ class Encoding:
         return split(found) if found else ([], [])
 
     def _kept(self, job: Job, tally: _Tally) -> Iterator[bytes]:
-        """The images of one file, with what restores it. The ratio is that of the file."""
+        """One file with its images and what restores it from them, or the file alone. The ratio is that of the file."""
         from sofc.collection import encode_collection
         from sofc.keepfile import keep, read_file
+        from sofc.stream.encoder import Encoder
 
         with _spooled(job.inputs) as (path,):
             data = read_file(path)
+            images, tally.why_whole, note = self._readable(path, job, tally)
+        # A name that is not UTF-8 is kept as well as can be.
+        name = "" if job.inputs[0] is None else path.name.encode("utf-8", "replace").decode()
+        tally.bytes = len(data)
+        kept = keep(name, data, [samples.array for samples in images])
+        tally.why_whole = tally.why_whole or kept.why_whole
+        if not tally.why_whole:
+            if note:
+                self.console.note(note)
+            yield from encode_collection(images, metadata=kept.items, **self.options)
+            return
+        tally.images = 0
+        yield Encoder(codebook=None, metadata=kept.items).finish()
+
+    def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples], str, str]:
+        """The images of a file, why there are none, and what to know about them."""
+        note = ""
+        try:
             sources, _ = self._sources([path], job)
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
@@ -167,14 +192,10 @@ class Encoding:
                     sources = [replace(source, words=True) for source in sources]
                     tally.images = 0
                     images = self._held(self._loaded(sources, tally, advance), job)
-                    self.console.note(f"{job.name}: kept with its samples cut into words of 16 bits: {error}")
-        # A name that is not UTF-8 is kept as well as can be.
-        name = path.name.encode("utf-8", "replace").decode()
-        kept = keep("" if job.inputs[0] is None else name, data, [samples.array for samples in images])
-        if kept.why_whole:
-            self.console.note(f"{job.name}: kept whole, beside its samples: {kept.why_whole}")
-        tally.bytes = len(data)
-        yield from encode_collection(images, metadata=kept.items, **self.options)
+                    note = f"{job.name}: kept with its samples cut into words of 16 bits: {error}"
+        except (SofcError, OSError) as error:
+            return [], message_of(error).removeprefix(f"{path}: "), ""
+        return images, "", note
 
     @staticmethod
     def _held(images: Iterable[Samples], job: Job) -> list[Samples]:
@@ -184,7 +205,7 @@ class Encoding:
         for samples in images:
             room -= samples.array.nbytes
             if room < 0:
-                raise LimitError(f"{job.name} has too many samples to be kept: encode it without --keep-file")
+                raise LimitError(f"{job.name} has too many samples to be coded with the file")
             held.append(samples)
         return held
 

@@ -53,7 +53,12 @@ class OutputFiles:
 
 
 class Sink(contextlib.ExitStack, ABC):
-    """Takes what a decoder gives, in its order. Leaving it by an error leaves no half-written file."""
+    """Takes what a decoder gives, in its order. Leaving it by an error leaves no half-written file.
+
+    ``wants_images``: whether it is to get images at all costs, be it those of a file that is kept whole.
+    """
+
+    wants_images = True
 
     @abstractmethod
     def metadata(self, metadata: Metadata, image: int | None) -> None:
@@ -170,6 +175,8 @@ class OriginalSink(_WholeImages):
 
     ``output`` as for ImageSink; where it is not ``complete``, the file gets its own name in that folder.
     """
+
+    wants_images = False
 
     def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
         super().__init__()

@@ -53,12 +53,16 @@ def run(args: argparse.Namespace) -> int:
             continue
         results.append({"name": name, "ok": True, **result})
         if not args.json:
-            console.result(
-                f"{name}: ok  {count_of(result['images'], 'image')}, {size(result['sample_bytes'])} of samples"
-            )
+            console.result(f"{name}: ok  {_told(result)}")
     if args.json:
         console.json(results)
     return status
+
+
+def _told(result: dict[str, int]) -> str:
+    if not result["images"]:
+        return f"no images, a file of {size(result['original_bytes'])} kept whole"
+    return f"{count_of(result['images'], 'image')}, {size(result['sample_bytes'])} of samples"
 
 
 def _test(console: Console, path: Path | None, name: str, codebook: Any, threads: int) -> dict[str, int]:
@@ -86,6 +90,5 @@ def _test(console: Console, path: Path | None, name: str, codebook: Any, threads
                 images += len(event.images)
             elif isinstance(event, ImageEnded):
                 images += 1
-    if original is not None:
-        original.restored()
-    return {"images": images, "sample_bytes": samples}
+    kept = {} if original is None else {"original_bytes": len(original.restored())}
+    return {"images": images, "sample_bytes": samples, **kept}

@@ -6,6 +6,7 @@ Samples come out as stored: never rescaled, never clipped. What cannot be read t
 from __future__ import annotations
 
 from sofc.imagefiles.folders import Entry, entries, sources, walk, why_no_image
+from sofc.imagefiles.held import images_in
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, save, usual_format
@@ -23,6 +24,7 @@ __all__ = [
     "entries",
     "fits_png",
     "format_for",
+    "images_in",
     "is_jpeg",
     "kind_of",
     "load",

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from sofc.container.original import MAX_FILE_BYTES
 from sofc.keepfile.keep import Kept, keep, read_file
-from sofc.keepfile.restore import restore_items
+from sofc.keepfile.restore import original_in, restore_items
 
-__all__ = ["MAX_FILE_BYTES", "Kept", "keep", "read_file", "restore_items"]
+__all__ = ["MAX_FILE_BYTES", "Kept", "keep", "original_in", "read_file", "restore_items"]
