@@ -26,7 +26,8 @@ from sofc.container.original import Chunked, Deflated, Literal, Lzw, Original, W
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
-from sofc.keepfile import keep, lzw, restore_items
+from sofc.imagefiles.held import load_all
+from sofc.keepfile import keep, keep_whole, lzw, restore_items
 from tests.helpers import raw_codebook
 from tests.test_imagefiles_medical import write_dicom
 
@@ -136,7 +137,7 @@ def images_of(path: Path) -> list[np.ndarray]:
 def test_samples_are_left_out(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     data = FILES[name]()
     Path(name).write_bytes(data)
-    assert main(["encode", "--keep-file", "--coder", "raw", name, "-o", "kept.sofc"]) == 0
+    assert main(["encode", "--keep-file", name, "-o", "kept.sofc"]) == 0
     assert ("kept with its samples cut into words" in capsys.readouterr().err) == name.startswith("wide")
     with sofc.open_reader("kept.sofc") as reader:
         items = reader.metadata
@@ -231,6 +232,40 @@ def test_what_is_no_image_is_kept_whole(folder: Path, name: str, capsys: pytest.
             reader.read_image(0)
 
 
+SMALLER_ALONE: dict[str, Callable[[], bytes]] = {
+    # How to make it from the samples is short, but the samples of noise repeat each other far away.
+    "repeating.npy": lambda: npy(np.tile(RANDOM.integers(0, 256, (1, 700), np.uint8), (90, 1))),
+    "tiny.pgm": lambda: b"P5 2 1 255\n\1\2",
+    "noise.bmp": lambda: pillow(RANDOM.integers(0, 256, (9, 9, 3), np.uint8), "BMP"),
+}
+
+
+@pytest.mark.parametrize("name", [*SMALLER_ALONE, *FILES])
+@pytest.mark.parametrize("coder", ["raw", None])
+def test_no_kept_file_grows(folder: Path, name: str, coder: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    data = SMALLER_ALONE[name]() if name in SMALLER_ALONE else FILES[name]()
+    Path(name).write_bytes(data)
+    assert main(["encode", "--keep-file", *(["--coder", coder] if coder else []), name, "-o", "kept.sofc"]) == 0
+    said = capsys.readouterr().out
+    alone = sofc.Encoder(codebook=None, metadata=keep_whole(name, data)).finish()
+    size = Path("kept.sofc").stat().st_size
+    assert size <= len(alone) + 20 and size <= 1.01 * len(data) + 200
+    assert ("kept whole" in said) == (size == len(alone))
+    assert main(["decode", "kept.sofc", "-o", "back"]) == 0
+    assert Path("back").read_bytes() == data
+    assert np.array_equal(sofc.read("kept.sofc", image=0), load_all(sources([Path(name)]))[0].array)
+
+
+@pytest.mark.parametrize("name", ["n" * 120, "n" * 246 + ".png", "\u00e9" * 60])
+def test_long_names_cost_little(folder: Path, name: str) -> None:
+    Path("in").mkdir()
+    (Path("in") / name).write_bytes(b"text")
+    assert main(["encode", "--keep-file", "in", "--out-dir", "out"]) == 0
+    assert sum(path.stat().st_size for path in Path("out").iterdir()) <= 204
+    assert main(["decode", "out", "--out-dir", "back"]) == 0
+    assert [path.name for path in Path("back").iterdir()] == [name]
+
+
 def test_images_of_a_file_that_is_kept_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = [Image.fromarray(GRAY + number) for number in range(3)]
     frames[0].save("a.gif", save_all=True, append_images=frames[1:])
@@ -268,7 +303,7 @@ def test_only_a_file_that_keeps_another_whole_may_lack_images() -> None:
 
 def test_images_of_a_kept_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.tif").write_bytes(FILES["plain.tif"]())
-    assert main(["encode", "--keep-file", "--coder", "raw", "a.tif"]) == 0
+    assert main(["encode", "--keep-file", "a.tif"]) == 0
     assert np.array_equal(sofc.read("a.sofc"), DEEP)
     assert main(["decode", "--images", "a.sofc", "-o", "images.png"]) == 0
     assert np.array_equal(load(ImageSource(Path("images.png"))).array, DEEP)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sofc.cli import destinations
 from sofc.cli.names import is_kept
 from sofc.errors import UsageError
+
+LONG_NAME_BYTES = 100
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
             raise UsageError(f"-o names one file for {len(files)} inputs: use --out-dir, or --collection for one file")
         plan.jobs = [Job((path,), output, str(path)) for path in paths]
     else:
-        # A name that cannot be kept in the file is kept by that of the file.
+        # A name that cannot be kept in the file, or costs much there, is kept by that of the file.
         whole = [path for path in paths if args.keep_file and _needs_whole_name(path)]
         outputs = destinations.encoded(files, args.out_dir, whole=whole)
         plan.jobs = [Job((path,), output, str(path)) for path, output in zip(paths, outputs, strict=True)]
@@ -77,7 +80,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
 
 
 def _needs_whole_name(path: Path) -> bool:
-    return path.suffix.lower() == destinations.SOFC or not is_kept(path.name)
+    is_long = len(os.fsencode(path.name)) > LONG_NAME_BYTES
+    return is_long or path.suffix.lower() == destinations.SOFC or not is_kept(path.name)
 
 
 def _found(args: argparse.Namespace) -> tuple[Plan, list[tuple[Path, Path]]]:

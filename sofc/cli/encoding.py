@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sofc.cli import options
 from sofc.cli.console import Console, count_of, message_of
+from sofc.cli.destinations import SOFC
 from sofc.cli.encode_jobs import Job
 from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome, Report
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from sofc.imagefiles import ImageSource, RawLayout, Samples
 
 READ_BYTES = 1 << 20
+FRAMING_BYTES = 80
+"""At most what a sofc file of a kept file has besides its packed bytes and its name: images are worth a few bytes."""
+ROOM = 200
+"""Bytes by which a kept file may become larger, besides a hundredth of it."""
+FAR_SMALLER = 3
+"""Where zlib makes a file so many times larger than its images are, LZMA, which takes long, is not tried on it."""
 
 
 @dataclass
@@ -161,24 +169,33 @@ class Encoding:
     def _kept(self, job: Job, tally: _Tally) -> Iterator[bytes]:
         """One file with its images and what restores it from them, or the file alone. The ratio is that of the file."""
         from sofc.collection import encode_collection
-        from sofc.keepfile import keep, read_file
+        from sofc.keepfile import keep, keep_whole, read_file
         from sofc.stream.encoder import Encoder
 
         with _spooled(job.inputs) as (path,):
             data = read_file(path)
             images, tally.why_whole, note = self._readable(path, job, tally)
-        # A name that is not UTF-8 is kept as well as can be.
-        name = "" if job.inputs[0] is None else path.name.encode("utf-8", "replace").decode()
+        name = _kept_name(job, len(data))
         tally.bytes = len(data)
         kept = keep(name, data, [samples.array for samples in images])
         tally.why_whole = tally.why_whole or kept.why_whole
+        items = kept.items
         if not tally.why_whole:
-            if note:
-                self.console.note(note)
-            yield from encode_collection(images, metadata=kept.items, **self.options)
-            return
+            most = len(data) + len(name.encode()) + FRAMING_BYTES
+            coded = _joined(encode_collection(images, metadata=items, **self.options), most)
+            if coded is not None and len(zlib.compress(data, 1)) >= FAR_SMALLER * len(coded):
+                alone = None
+            else:
+                items = keep_whole(name, data)
+                alone = sum(len(item.value) for item in items) + FRAMING_BYTES
+            if coded is not None and (alone is None or len(coded) <= alone):
+                if note:
+                    self.console.note(note)
+                yield coded
+                return
+            tally.why_whole = "that is smaller than its samples and how to make it from them"
         tally.images = 0
-        yield Encoder(codebook=None, metadata=kept.items).finish()
+        yield Encoder(codebook=None, metadata=items).finish()
 
     def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples], str, str]:
         """The images of a file, why there are none, and what to know about them."""
@@ -253,6 +270,30 @@ class Encoding:
             raise FormatError(f"{job.name} ends after {tally.bytes // self.layout.row_bytes} of {height} rows")
         tally.images = 1
         yield encoder.finish()
+
+
+def _joined(pieces: Iterable[bytes], most: int) -> bytes | None:
+    """All pieces, or None as soon as they are more than ``most`` bytes."""
+    data = bytearray()
+    for piece in pieces:
+        data += piece
+        if len(data) > most:
+            return None
+    return bytes(data)
+
+
+def _kept_name(job: Job, size: int) -> str:
+    """The name that a file of ``size`` bytes is kept under, "" where it has none.
+
+    A long name would make a small file larger than it may become. It is left to the name of the sofc file, where that
+    has all of it. What is not Unicode in a name is kept as well as can be.
+    """
+    path = job.inputs[0]
+    if path is None:
+        return ""
+    name = path.name.encode("utf-8", "replace").decode()
+    is_elsewhere = job.output is not None and job.output.name == path.name + SOFC
+    return "" if is_elsewhere and len(name.encode()) + FRAMING_BYTES > ROOM + size // 100 else name
 
 
 def _rows(file: BinaryIO, layout: RawLayout) -> Iterator[Any]:
