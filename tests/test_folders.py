@@ -10,6 +10,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import make_tree
 import numpy as np
 import pytest
 import tifffile
@@ -159,7 +160,7 @@ def test_outputs_of_decode_do_not_replace_each_other(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     "name",
     ["-leading.png", ".hidden.png", " spaces .png ", "a:b?.png", "line\nbreak.png", "\u200d\u00e9\u202e.png", "nul",
-     "n" * 251 + ".png", "\u00e9" * 127 + "a", "e\u0301.png", "dot."],
+     "n" * 251 + ".png", "\u00e9" * 127 + "a", "e\u0301.png", "dot.", "?" * 251 + "\u200d.", " " + "b" * 254],
 )  # fmt: skip
 def test_kept_names_come_back(name: str) -> None:
     Path("in").mkdir()
@@ -356,3 +357,52 @@ def test_volume_in_two_files() -> None:
     nibabel.Nifti1Pair(np.zeros((3, 4, 2), np.int16), np.eye(4)).to_filename("in/a.hdr")
     assert why_no_image(Path("in/a.img")) == "its samples are read together with the .hdr file beside it"
     assert len(sources(["in"])) == 2
+
+
+def test_names_that_cannot_come_back_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in").mkdir()
+    Path("in", "n" * 253 + "\n.").write_bytes(b"text")
+    Path("in", "n\n").write_bytes(b"text")
+    assert main(["encode", "--keep-file", "in", "--out-dir", "out"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    (cut,) = (path.stem for path in Path("out").iterdir() if len(path.name) == 255)
+    assert "its name has characters that cannot be kept in the file" in line and line.endswith(cut)
+    assert main(["decode", "out", "--out-dir", "back"]) == 0
+    assert set(tree("back")) == {"n\n", cut}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tree_of_many_kinds_comes_back(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pydicom")
+    pytest.importorskip("nibabel")
+    assert make_tree.make_tree(Path("in"), 80, seed=3) == 80
+    Path("in/folder").symlink_to("deep")
+    capsys.readouterr()
+    assert main(["encode", "-r", "--keep-file", "--effort", "1", "in", "--out-dir", "out"]) == 5
+    said, errors = capsys.readouterr()
+    assert len(said.splitlines()) == 81
+    assert said.endswith(" kept whole, 1 passed over, 0 refused\n")
+    assert [line for line in errors.splitlines() if "cut into words" not in line] == [
+        "sofc: in/folder: passed over: a link to a folder, which is not entered"
+    ]
+    Path("in/folder").unlink()
+    assert main(["decode", "-r", "out", "--out-dir", "back"]) == 0
+    assert tree("back") == tree("in")
+    # Without --keep-file each file is stored or named.
+    capsys.readouterr()
+    status = main(["encode", "-r", "--json", "--effort", "1", "in", "--out-dir", "images"])
+    said, errors = capsys.readouterr()
+    report = json.loads(said)
+    assert status == report["status"] != 0
+    assert len(report["files"]) == 80
+    assert len(tree("images")) == report["stored"] == 80 - report["passed_over"] - report["refused"]
+    for one in report["files"]:
+        shown = one["name"].encode("unicode_escape").decode() if "\n" in one["name"] else one["name"]
+        lines = [line for line in errors.splitlines() if line.startswith(f"sofc: {shown}: ")]
+        assert one["result"] == "stored" or len(lines) == 1, one
+
+
+def test_trees_are_the_same_each_time() -> None:
+    for folder in ("a", "b"):
+        make_tree.make_tree(Path(folder), len(make_tree.KINDS), seed=5)
+    assert tree("a") == tree("b")

@@ -67,6 +67,14 @@ def _stem(name: str) -> str:
     return name[: -len(SOFC)] if name.lower().endswith(SOFC) and len(name) > len(SOFC) else name
 
 
+def stands_for(output: str, name: str) -> bool:
+    """Whether ``output`` is the name that ``encoded`` gives to the whole name of a file, maybe without .sofc.
+
+    That makes the name as good as that of the sofc file, which someone has seen.
+    """
+    return output.removesuffix(SOFC) == _fitting(name, SOFC).removesuffix(SOFC)
+
+
 class Written:
     """The files that a run has written, none of which a later one may replace."""
 

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sofc.cli import options
 from sofc.cli.console import Console, count_of, message_of
-from sofc.cli.destinations import SOFC
+from sofc.cli.destinations import SOFC, stands_for
 from sofc.cli.encode_jobs import Job
 from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome, Report
+from sofc.cli.names import is_kept
+from sofc.container.records import is_plain_text
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 
 if TYPE_CHECKING:
@@ -176,6 +178,11 @@ class Encoding:
             data = read_file(path)
             images, tally.why_whole, note = self._readable(path, job, tally)
         name = _kept_name(job, len(data))
+        if not _comes_back(job, name):
+            self.console.note(
+                f"{job.name}: its name has characters that cannot be kept in the file: decode gives it back as "
+                f"{job.output.stem if job.output is not None else 'it is told to'}"
+            )
         tally.bytes = len(data)
         kept = keep(name, data, [samples.array for samples in images])
         tally.why_whole = tally.why_whole or kept.why_whole
@@ -205,11 +212,11 @@ class Encoding:
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
                     images = self._held(self._loaded(sources, tally, advance), job)
-                except UsageError as error:
+                except UsageError:
                     sources = [replace(source, words=True) for source in sources]
                     tally.images = 0
                     images = self._held(self._loaded(sources, tally, advance), job)
-                    note = f"{job.name}: kept with its samples cut into words of 16 bits: {error}"
+                    note = f"{job.name}: kept with its samples, which are wider, cut into words of 16 bits"
         except (SofcError, OSError) as error:
             return [], message_of(error).removeprefix(f"{path}: "), ""
         return images, "", note
@@ -294,6 +301,16 @@ def _kept_name(job: Job, size: int) -> str:
     name = path.name.encode("utf-8", "replace").decode()
     is_elsewhere = job.output is not None and job.output.name == path.name + SOFC
     return "" if is_elsewhere and len(name.encode()) + FRAMING_BYTES > ROOM + size // 100 else name
+
+
+def _comes_back(job: Job, name: str) -> bool:
+    """Whether a kept file gets its own name again, by the one that is kept or by that of the sofc file."""
+    path, output = job.inputs[0], job.output
+    if path is None:
+        return True
+    by_output = output is not None and stands_for(output.name, path.name)
+    is_whole = output is not None and output.name == path.name + SOFC
+    return is_whole or (name == path.name and is_plain_text(name) and (is_kept(name) or by_output))
 
 
 def _rows(file: BinaryIO, layout: RawLayout) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from pathlib import PurePosixPath
 
@@ -21,6 +22,11 @@ def safe_name(name: str) -> PurePosixPath | None:
 def is_kept(name: str) -> bool:
     """Whether a file of this name that is kept gets it back, wherever it is decoded."""
     return safe_name(name) == PurePosixPath(name) and "/" not in name
+
+
+def is_name(name: str) -> bool:
+    """Whether a file may have the name at all."""
+    return name not in ("", ".", "..") and not set(name) & {"/", "\0", os.sep}
 
 
 def _is_safe(part: str) -> bool:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.cli.console import count_of, size
-from sofc.cli.destinations import Written
-from sofc.cli.names import OutputNames, safe_name
+from sofc.cli.destinations import Written, stands_for
+from sofc.cli.names import OutputNames, is_kept, is_name
 from sofc.cli.options import refuse_overwrite
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
@@ -218,9 +218,9 @@ class OriginalSink(_WholeImages):
         return f"{path}  the original file"
 
     def _path(self, output: Path) -> Path:
-        """Where to write: the name that the file keeps is untrusted."""
-        kept = safe_name(self._metadata[0].key)
-        name = kept.name if kept is not None and len(kept.parts) == 1 else None
+        """Where to write: the name that the file keeps is untrusted, unless that of the sofc file stands for it."""
+        key = self._metadata[0].key
+        name = key if is_kept(key) or (stands_for(output.name, key) and is_name(key)) else None
         if not self._complete:
             return output.with_name(name or output.name)
         if output.is_dir():
