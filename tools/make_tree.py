@@ -302,6 +302,8 @@ def names(random: Random, suffix: str) -> Iterator[str]:
         end = ("", suffix, suffix, suffix, suffix.upper(), f".{suffix.split('.')[-1]}", ".png", ".dat")
         name = stem + end[random.integers(len(end))]
         if random.integers(40) == 0:
+            # Of such a length names with control characters cannot come back.
+            stem = stem.replace("\n", " ")
             name = stem + "n" * (NAME_BYTES - len((stem + suffix).encode())) + suffix
         if name and name not in (".", ".."):
             yield f"{folder}/{name}" if folder else name

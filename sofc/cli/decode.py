@@ -183,7 +183,7 @@ def _sink(
         return OriginalSink(output, complete=complete, files=files)
     if not args.raw:
         return ImageSink(output, complete=complete, file_format=args.format, files=files)
-    return RawSink(output if output is None or complete else output.with_name(output.name + ".raw"), files=files)
+    return RawSink(output, complete=complete, files=files)
 
 
 def pass_on_kept(prologue: Sequence[Event], sink: Sink) -> None:

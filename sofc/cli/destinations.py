@@ -6,7 +6,7 @@ import hashlib
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 SOFC = ".sofc"
@@ -22,7 +22,8 @@ def encoded(inputs: Sequence[tuple[Path, Path]], out_dir: Path | None, *, whole:
     replaced by .sofc, and so is .sofc; any other name gets .sofc behind it, as do those of ``whole``. Where two outputs
     would agree (case folded, for file systems that fold it), or one and another input, each input keeps its whole name
     before .sofc. Files of one name from several folders go below the folder that they have in common. Names that agree
-    still get numbers; those too long for a file system are cut, with a digest in place of the rest.
+    still get numbers, but not those that differ in case: the file system that the files are from tells them apart, and
+    for another there is ``Written``. Those too long for a file system are cut, with a digest in place of the rest.
     """
     from sofc.imagefiles import without_suffix
 
@@ -49,7 +50,7 @@ def encoded(inputs: Sequence[tuple[Path, Path]], out_dir: Path | None, *, whole:
             if path != wholes[number] and (counts[_folded(path)] > 1 or taken.get(_folded(path), number) != number)
         ]
         if not clashing:
-            return _numbered(outputs, taken)
+            return _numbered(outputs, [folder for path in outputs for folder in path.parents])
         for number in clashing:
             outputs[number] = wholes[number]
 
@@ -59,7 +60,7 @@ def decoded(inputs: Sequence[tuple[Path, Path]], out_dir: Path | None) -> list[P
     outputs = []
     for (path, _), relative in zip(inputs, _apart(inputs), strict=True):
         outputs.append((path.parent if out_dir is None else out_dir / relative.parent) / _stem(relative.name))
-    return _numbered(outputs, {})
+    return _numbered(outputs, ())
 
 
 def _stem(name: str) -> str:
@@ -130,17 +131,18 @@ def _apart(inputs: Sequence[tuple[Path, Path]]) -> list[Path]:
     return relatives
 
 
-def _numbered(outputs: Sequence[Path], taken: Mapping[str, int]) -> list[Path]:
-    """The same paths, with numbers behind the stems of those that agree with one before, or are taken by another."""
-    used = dict(taken)
+def _numbered(outputs: Sequence[Path], folders: Iterable[Path]) -> list[Path]:
+    """The same paths, with numbers behind the stems of those that are one with a path before, or with a folder."""
+    used = set(folders)
     result = []
-    for number, path in enumerate(outputs):
+    for path in outputs:
         suffix = SOFC if path.suffix == SOFC else ""
-        count = 1
+        number = 1
         candidate = path
-        while used.setdefault(_folded(candidate), number) != number:
-            count += 1
-            candidate = path.with_name(_fitting(path.name.removesuffix(suffix), f"-{count}{suffix}"))
+        while candidate in used:
+            number += 1
+            candidate = path.with_name(_fitting(path.name.removesuffix(suffix), f"-{number}{suffix}"))
+        used.add(candidate)
         result.append(candidate)
     return result
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sofc.cli import options
 from sofc.cli.console import Console, count_of, message_of
-from sofc.cli.destinations import SOFC, stands_for
+from sofc.cli.destinations import SOFC, Written, stands_for
 from sofc.cli.encode_jobs import Job
 from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome, Report
 from sofc.cli.names import is_kept
@@ -59,6 +59,7 @@ class Encoding:
         self.codebook = codebook
         self.layout = RawLayout.parse(args.raw) if args.raw is not None else None
         self.folders: set[Path] = set()
+        self.written = Written()
         self.options: dict[str, Any] = {
             "codebook": codebook,
             "embed_codebook": args.embed,
@@ -97,9 +98,11 @@ class Encoding:
     def run(self, job: Job) -> None:
         """Encode one file."""
         if job.output is not None:
-            options.refuse_overwrite(job.output, self.args.force)
+            output = job.output if self.args.output is not None else self.written.free(job.output)
+            job = replace(job, output=output)
+            options.refuse_overwrite(output, self.args.force)
             if self.args.out_dir is not None:
-                job.output.parent.mkdir(parents=True, exist_ok=True)
+                output.parent.mkdir(parents=True, exist_ok=True)
         tally = _Tally()
         after = 0
         self.picked.clear()
@@ -108,15 +111,16 @@ class Encoding:
             for piece in encode(job, tally):
                 file.write(piece)
                 after += len(piece)
-        output = None if job.output is None else str(job.output)
+        name = None if job.output is None else str(job.output)
         if tally.why_whole:
-            outcome = Outcome(job.name, KEPT_WHOLE, output, tally.why_whole, 0, tally.bytes, after)
+            outcome = Outcome(job.name, KEPT_WHOLE, name, tally.why_whole, 0, tally.bytes, after)
             self.report.stored(outcome, f"kept whole: {tally.why_whole}")
         else:
-            outcome = Outcome(job.name, STORED, output, None, tally.images, tally.bytes, after)
+            outcome = Outcome(job.name, STORED, name, None, tally.images, tally.bytes, after)
             count = "" if tally.images == 1 else f"{count_of(tally.images, 'image')}  "
             self.report.stored(outcome, count + self.remark)
         if job.output is not None:
+            self.written.add(job.output)
             self.folders.add(job.output.parent)
 
     def leave_codebooks(self) -> None:
@@ -206,7 +210,11 @@ class Encoding:
 
     def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples], str, str]:
         """The images of a file, why there are none, and what to know about them."""
+        from sofc.imagefiles import why_no_image
+
         note = ""
+        if reason := why_no_image(path):
+            return [], reason, note
         try:
             sources, _ = self._sources([path], job)
             with self.console.progress(len(sources), "image", job.name) as advance:

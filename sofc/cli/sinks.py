@@ -42,9 +42,9 @@ class OutputFiles:
         refuse_overwrite(path, self._force)
 
     @contextlib.contextmanager
-    def create(self, path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-        """A file to write, and its path: a name that the run has written already gets a number."""
-        path = self._written.free(path)
+    def create(self, path: Path, *, exactly: bool = False) -> Iterator[tuple[BinaryIO, Path]]:
+        """A file to write, and its path: unless it is to be ``exactly`` that, one that is taken gets a number."""
+        path = path if exactly else self._written.free(path)
         self.refuse_overwrite(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
@@ -98,14 +98,16 @@ def _zeros(header: ImageHeader, rows: int) -> Samples:
 class RawSink(Sink):
     """Interleaved little-endian samples of all images, one after the other, written as they come."""
 
-    def __init__(self, output: Path | None, *, files: OutputFiles) -> None:
+    def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
         super().__init__()
+        if output is not None and not complete:
+            output = output.with_name(output.name + ".raw")
         self._output = output
         self._written = 0
         self._header: ImageHeader | None = None
         self._file: BinaryIO = sys.stdout.buffer
         if output is not None:
-            self._file, self._output = self.enter_context(files.create(output))
+            self._file, self._output = self.enter_context(files.create(output, exactly=complete))
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Raw samples have no place for it."""
@@ -213,7 +215,8 @@ class OriginalSink(_WholeImages):
         if self._output is None:
             sys.stdout.buffer.write(data)
             return f"standard output  {size(len(data))}, the original file"
-        with self._files.create(self._path(self._output)) as (file, path):
+        target = self._path(self._output)
+        with self._files.create(target, exactly=self._complete and target == self._output) as (file, path):
             file.write(data)
         return f"{path}  the original file"
 
@@ -320,11 +323,11 @@ class ImageSink(_WholeImages):
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
-        return str(self._save(path, image, file_format))
+        return str(self._save(path, image, file_format, exactly=path == self._output))
 
-    def _save(self, path: Path, image: _Image, file_format: str) -> Path:
+    def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False) -> Path:
         data = self._packed(image, file_format)
-        with self._files.create(path) as (file, path):
+        with self._files.create(path, exactly=exactly) as (file, path):
             file.write(data)
         return path
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from sofc.errors import FormatError, SofcError, UsageError
-from sofc.imagefiles.folders import sources
+from sofc.imagefiles.folders import sources, why_no_image
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.source import ImageSource, load
 
@@ -26,6 +26,8 @@ def images_in(name: str, data: bytes) -> list[Samples]:
         path = Path(folder) / f"file{suffixes if _SAFE_SUFFIXES.fullmatch(suffixes) else ''}"
         path.write_bytes(data)
         called = f"the kept file {name!r}" if name else "the kept file"
+        if reason := why_no_image(path):
+            raise FormatError(f"{called}: cannot be read as an image: {reason}")
         try:
             return load_all(sources([path]))
         except SofcError as error:
