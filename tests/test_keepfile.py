@@ -256,7 +256,9 @@ def test_no_kept_file_grows(folder: Path, name: str, coder: str | None, capsys: 
     assert np.array_equal(sofc.read("kept.sofc", image=0), load_all(sources([Path(name)]))[0].array)
 
 
-@pytest.mark.parametrize("name", ["n" * 120, "n" * 246 + ".png", "\u00e9" * 60])
+@pytest.mark.parametrize(
+    "name", ["n" * 120, "n" * 246 + ".png", "\u00e9" * 60, "n" * 251 + ".png", "\n" + "\u00e9" * 127]
+)
 def test_long_names_cost_little(folder: Path, name: str) -> None:
     Path("in").mkdir()
     (Path("in") / name).write_bytes(b"text")

@@ -9,10 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from sofc.cli.names import is_kept, is_name
+from sofc.container.records import is_plain_text
+
 SOFC = ".sofc"
 MAX_NAME_BYTES = 255
 """Of a file's name on usual file systems."""
 _DIGEST_LETTERS = 8
+_END_MARK = "\u2026"
+"""Stands before the end of a name whose beginning is in the name of the sofc file."""
 
 
 def encoded(inputs: Sequence[tuple[Path, Path]], out_dir: Path | None, *, whole: Iterable[Path] = ()) -> list[Path]:
@@ -68,12 +73,35 @@ def _stem(name: str) -> str:
     return name[: -len(SOFC)] if name.lower().endswith(SOFC) and len(name) > len(SOFC) else name
 
 
-def stands_for(output: str, name: str) -> bool:
-    """Whether ``output`` is the name that ``encoded`` gives to the whole name of a file, maybe without .sofc.
-
-    That makes the name as good as that of the sofc file, which someone has seen.
+def key_for(name: str, output: Path | None, *, is_costly: bool) -> str:
+    """What a sofc file that is written to ``output`` keeps of the name of the file in it: all, unless that is costly or
+    cannot be kept, and ``output`` has the whole name or what was cut of it. Then "", or the end that was cut off.
     """
-    return output.removesuffix(SOFC) == _fitting(name, SOFC).removesuffix(SOFC)
+    if _is_storable(name) and not is_costly:
+        return name
+    whole = output is not None and output.name == name + SOFC
+    if output is None or whole or output.name != _fitting(name, SOFC):
+        readable = name.encode("utf-8", "replace").decode()
+        return readable if _is_storable(readable) and not whole else ""
+    end = name[len(output.name) - len(SOFC) - _DIGEST_LETTERS - 1 :]
+    return _END_MARK + end if _is_storable(end) else ""
+
+
+def _is_storable(name: str) -> bool:
+    return is_plain_text(name) and name.encode("utf-8", "replace").decode() == name
+
+
+def original_name(output: str, key: str) -> str | None:
+    """The name of the file that was kept, from that of the sofc file, without .sofc, and from what it keeps of it.
+
+    None where that is not to be trusted: names in files may be made to harm, those of the sofc files someone has seen.
+    """
+    if key.startswith(_END_MARK):
+        whole = output[: -_DIGEST_LETTERS - 1] + key[len(_END_MARK) :]
+        if is_name(whole) and _fitting(whole, SOFC) == output + SOFC:
+            return whole
+    is_seen = is_name(key) and _fitting(key, SOFC) == output + SOFC
+    return key if is_seen or is_kept(key) else None
 
 
 class Written:

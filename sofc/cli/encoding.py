@@ -14,13 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sofc.cli import options
+from sofc.cli import destinations, options
 from sofc.cli.console import Console, count_of, message_of
-from sofc.cli.destinations import SOFC, Written, stands_for
 from sofc.cli.encode_jobs import Job
 from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome, Report
-from sofc.cli.names import is_kept
-from sofc.container.records import is_plain_text
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +56,7 @@ class Encoding:
         self.codebook = codebook
         self.layout = RawLayout.parse(args.raw) if args.raw is not None else None
         self.folders: set[Path] = set()
-        self.written = Written()
+        self.written = destinations.Written()
         self.options: dict[str, Any] = {
             "codebook": codebook,
             "embed_codebook": args.embed,
@@ -181,12 +178,7 @@ class Encoding:
         with _spooled(job.inputs) as (path,):
             data = read_file(path)
             images, tally.why_whole, note = self._readable(path, job, tally)
-        name = _kept_name(job, len(data))
-        if not _comes_back(job, name):
-            self.console.note(
-                f"{job.name}: its name has characters that cannot be kept in the file: decode gives it back as "
-                f"{job.output.stem if job.output is not None else 'it is told to'}"
-            )
+        name = self._kept_name(job, len(data))
         tally.bytes = len(data)
         kept = keep(name, data, [samples.array for samples in images])
         tally.why_whole = tally.why_whole or kept.why_whole
@@ -207,6 +199,21 @@ class Encoding:
             tally.why_whole = "that is smaller than its samples and how to make it from them"
         tally.images = 0
         yield Encoder(codebook=None, metadata=items).finish()
+
+    def _kept_name(self, job: Job, size: int) -> str:
+        """What is kept of the name of a file of ``size`` bytes, which is not to become much larger by it."""
+        path, output = job.inputs[0], job.output
+        if path is None:
+            return ""
+        is_costly = len(os.fsencode(path.name)) + FRAMING_BYTES > ROOM + size // 100
+        key = destinations.key_for(path.name, output, is_costly=is_costly)
+        back = destinations.decoded([(output, Path(output.name))], None)[0].name if output is not None else ""
+        if (destinations.original_name(back, key) or back) != path.name:
+            self.console.note(
+                f"{job.name}: its name has characters that cannot be kept in the file: decode gives it back as "
+                f"{back or 'it is told to'}"
+            )
+        return key
 
     def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples], str, str]:
         """The images of a file, why there are none, and what to know about them."""
@@ -295,30 +302,6 @@ def _joined(pieces: Iterable[bytes], most: int) -> bytes | None:
         if len(data) > most:
             return None
     return bytes(data)
-
-
-def _kept_name(job: Job, size: int) -> str:
-    """The name that a file of ``size`` bytes is kept under, "" where it has none.
-
-    A long name would make a small file larger than it may become. It is left to the name of the sofc file, where that
-    has all of it. What is not Unicode in a name is kept as well as can be.
-    """
-    path = job.inputs[0]
-    if path is None:
-        return ""
-    name = path.name.encode("utf-8", "replace").decode()
-    is_elsewhere = job.output is not None and job.output.name == path.name + SOFC
-    return "" if is_elsewhere and len(name.encode()) + FRAMING_BYTES > ROOM + size // 100 else name
-
-
-def _comes_back(job: Job, name: str) -> bool:
-    """Whether a kept file gets its own name again, by the one that is kept or by that of the sofc file."""
-    path, output = job.inputs[0], job.output
-    if path is None:
-        return True
-    by_output = output is not None and stands_for(output.name, path.name)
-    is_whole = output is not None and output.name == path.name + SOFC
-    return is_whole or (name == path.name and is_plain_text(name) and (is_kept(name) or by_output))
 
 
 def _rows(file: BinaryIO, layout: RawLayout) -> Iterator[Any]:

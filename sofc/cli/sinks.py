@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.cli.console import count_of, size
-from sofc.cli.destinations import Written, stands_for
-from sofc.cli.names import OutputNames, is_kept, is_name
+from sofc.cli.destinations import Written, original_name
+from sofc.cli.names import OutputNames
 from sofc.cli.options import refuse_overwrite
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
@@ -222,8 +222,7 @@ class OriginalSink(_WholeImages):
 
     def _path(self, output: Path) -> Path:
         """Where to write: the name that the file keeps is untrusted, unless that of the sofc file stands for it."""
-        key = self._metadata[0].key
-        name = key if is_kept(key) or (stands_for(output.name, key) and is_name(key)) else None
+        name = original_name(output.name, self._metadata[0].key)
         if not self._complete:
             return output.with_name(name or output.name)
         if output.is_dir():
