@@ -25,7 +25,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield device
         return
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".part", dir=path.parent)
+        # Letters may have four bytes, and names 255.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:48]}.", suffix=".part", dir=path.parent)
     except OSError as error:
         # Of the file that was asked for, not of one that nobody knows.
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from error

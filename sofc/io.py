@@ -34,7 +34,7 @@ from sofc.container.chunks import (
     unpack_reference,
 )
 from sofc.container.records import CodebookReference, CodedBand, CodedGroup, ImageHead, Metadata
-from sofc.errors import CodebookError, FormatError, TruncatedError, UsageError
+from sofc.errors import ChecksumError, CodebookError, FormatError, TruncatedError, UsageError
 from sofc.files import replacing
 from sofc.image import Band, ImageHeader, Meaning, PixelFormat
 from sofc.limits import Limits
@@ -150,7 +150,7 @@ def encode_each(
 
     ``metadata_of_images``: of the first image, the second and so on, besides that of the file. ``settings`` are those
     of ``Encoder``; with ``band_rows`` among them small images are cut into bands too, and ``key_interval`` 1 keeps each
-    by itself. Raises UsageError where there is no image.
+    by itself. Raises UsageError where there is no image, unless ``metadata`` keeps another file whole.
     """
     from sofc.stream.encoder import Encoder
 
@@ -169,8 +169,6 @@ def encode_each(
             yield encoder.begin_image(header, metadata=own)
         rows = _rows_of(image)
         yield encoder.write_group(rows[None]) if kind else encoder.write(rows)
-    if item is None:
-        raise UsageError("there is no image to encode")
     yield encoder.finish()
 
 
@@ -191,7 +189,12 @@ def decode(
     """
     if image is not None:
         with open_reader(data, codebooks=codebooks, limits=limits, threads=threads) as reader:
-            return reader.read_image(image)
+            if len(reader) or not reader.complete:
+                return reader.read_image(image)
+            images = _kept_images(reader.metadata)
+        if not 0 <= image < len(images):
+            raise UsageError(f"there is no image {image}: the kept file has {len(images)}, counted from 0")
+        return images[image]
     images = decode_images(data, codebooks=codebooks, limits=limits, threads=threads)
     if len(images) == 1:
         return images[0]
@@ -212,12 +215,18 @@ def decode_images(
     limits: Limits | None = None,
     threads: int = 1,
 ) -> list[Samples]:
-    """All images of a file, checked in full, digests included. Raises what Decoder raises."""
+    """All images of a file, checked in full, digests included.
+
+    Of a file that has none and keeps another whole, the images that are read from that; 32 and 64 bit samples as words
+    of 16 bits, the lowest first, each a component. Raises FormatError, UsageError or UnsupportedError where that is no
+    file of images, and what Decoder raises.
+    """
     import numpy as np
 
     from sofc.stream.decoder import Decoder
-    from sofc.stream.events import BandReady, GroupReady, ImageEnded
+    from sofc.stream.events import BandReady, GroupReady, ImageEnded, MetadataRead
 
+    metadata: list[Metadata] = []
     images: list[Samples] = []
     rows: list[Samples] = []
     limits = limits or Limits()
@@ -234,8 +243,23 @@ def decode_images(
                     rows = []
                 elif isinstance(event, GroupReady):
                     images.extend(event.images)
+                elif isinstance(event, MetadataRead) and event.image is None:
+                    metadata.append(event.metadata)
         decoder.finish()
-    return images
+    return images or _kept_images(metadata)
+
+
+def _kept_images(metadata: Iterable[Metadata]) -> list[Samples]:
+    """The images in the file that a file without images of its own keeps."""
+    from sofc.container.original import from_metadata
+    from sofc.imagefiles import images_in
+
+    original = from_metadata(metadata)
+    if original is None:
+        raise UsageError("the file has no images")
+    if not original.matches(original.data):
+        raise ChecksumError("the file that is kept whole does not match its SHA-256")
+    return [samples.array for samples in images_in(original.name, original.data)]
 
 
 def read(src: Source, /, **options: Any) -> Samples:
@@ -300,6 +324,8 @@ def probe(prefix: Bytes, /, *, limits: Limits | None = None) -> Info | None:
                 raise FormatError(f"the image names codebook {image.codebook} of {len(codebooks)}", chunk="H")
             reference, embedded = codebooks[image.codebook - 1] if image.codebook else (None, False)
             return Info(version, image.header, reference, embedded)
+        elif head.type == schema.FILE_END:
+            raise FormatError("the file has no images of its own", chunk="Z")
         elif not head.is_ancillary:
             raise FormatError("the chunk stands before the first image head", chunk=head.type.decode())
 
@@ -456,6 +482,10 @@ class Reader:
     def _run_of(self, image: int) -> Run:
         if image >= len(self) and not self.complete:
             raise TruncatedError(f"the file is cut off before image {image}")
+        if len(self) == 0:
+            raise UsageError(
+                "the file has no images of its own: it keeps another file whole; sofc.read gives the images of that"
+            )
         if not 0 <= image < len(self):
             raise UsageError(f"there is no image {image}: the file has {len(self)}, counted from 0")
         return self._directory.run_of(image)
@@ -585,7 +615,7 @@ class Reader:
                 found.append(unpack_metadata(chunk.body))
                 growth += max(0, len(found[-1].value) - len(chunk.body))
                 self._limits.check_metadata(growth)
-            elif chunk.type in (schema.IMAGE_HEAD, schema.BAND, schema.GROUP):
+            elif chunk.type in (schema.IMAGE_HEAD, schema.BAND, schema.GROUP, schema.FILE_END):
                 return found
             offset += chunk.size
 

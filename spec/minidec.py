@@ -248,6 +248,7 @@ class Area:
         return self.rows * self.width
 
 
+ORIGINAL_FILE = 6  # kind of metadata (3.7)
 PLACES = {"": "CRKH", "H": "BG", "B": "BE", "G": "GCRKHiZ", "E": "CRKHiZ", "i": "Z", "Z": ""}
 PLACES |= dict.fromkeys("CRK", "CRKH")
 
@@ -274,6 +275,7 @@ class FileDecoder:
         self.rows = 0
         self.parts: list[bytes] = []
         self.hash = hashlib.sha256()
+        self.keeps_whole: bool | None = None  # another file, as it is; None before there is one (3.10)
 
     def decode(self) -> list[Image]:
         """All images of the file."""
@@ -297,7 +299,8 @@ class FileDecoder:
                 if chunk.type == "m":
                     self.metadata(chunk)
                 continue
-            require(chunk.type in PLACES[before], "chunk out of place")
+            alone = before == "" and chunk.type == "Z" and self.keeps_whole
+            require(chunk.type in PLACES[before] or bool(alone), "chunk out of place")
             readers[chunk.type](chunk)
             before = chunk.type
         return self.images
@@ -332,8 +335,16 @@ class FileDecoder:
 
     def metadata(self, chunk: Chunk) -> None:
         reader = Reader(chunk.body)
-        reader.u8()
+        kind = reader.u8()
         reader.text()
+        if kind & 127 == ORIGINAL_FILE and self.keeps_whole is None:
+            value = chunk.body[reader.at :]
+            if kind & 128:
+                try:
+                    value = zlib.decompressobj().decompress(value, 1)
+                except zlib.error:
+                    raise FormatError("packed metadata is damaged") from None
+            self.keeps_whole = value[:1] == b"\0"
 
     def image_head(self, chunk: Chunk) -> None:
         self.head = ImageHead.read(chunk.body, len(self.codebooks))

@@ -19,7 +19,7 @@ from sofc.cli.__main__ import main
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles import ImageSource, Samples, exact, load, sources, tiff
-from sofc.imagefiles.signatures import DICOM_WITHOUT_PREAMBLE, name_of
+from sofc.imagefiles.signatures import name_of
 
 imagecodecs = pytest.importorskip("imagecodecs")
 RANDOM = np.random.default_rng(11)
@@ -439,7 +439,6 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         b"\xff\xd8\xff\xc0\0\x0e\x08\0\x10\0\x10\2\1\x11\0\2\x11\0\xff\xda\0\x0a\2\1\0\2\0\0\x3f\0\xff\xd9",
         "it begins as JPEG does",
     ),
-    "DICOM without preamble": (b"\x08\0\x05\0CS\x0a\0ISO_IR 100", "128 bytes and DICM"),
     "an archive": (b"PK\3\4" + bytes(80), "ZIP"),
 }
 
@@ -761,7 +760,6 @@ def test_names_by_signature(tmp_path: Path) -> None:
         (b"BM is no bitmap" + bytes(20), None),
         (b"hello", None),
         (b"", None),
-        (REFUSED["DICOM without preamble"][0], DICOM_WITHOUT_PREAMBLE),
         (bytes(128) + b"DICM", "DICOM"),
     ):
         path.write_bytes(data)

@@ -21,11 +21,14 @@ from PIL import Image
 import sofc
 from sofc.cli.__main__ import main
 from sofc.container import original
+from sofc.container.chunks import frame_chunk, pack_reference
 from sofc.container.original import Chunked, Deflated, Literal, Lzw, Original, Window
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
-from sofc.keepfile import keep, lzw, restore_items
+from sofc.imagefiles.held import load_all
+from sofc.keepfile import keep, keep_whole, lzw, restore_items
+from tests.helpers import raw_codebook
 from tests.test_imagefiles_medical import write_dicom
 
 RANDOM = np.random.default_rng(6)
@@ -134,8 +137,8 @@ def images_of(path: Path) -> list[np.ndarray]:
 def test_samples_are_left_out(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     data = FILES[name]()
     Path(name).write_bytes(data)
-    assert main(["encode", "--keep-file", "--coder", "raw", name, "-o", "kept.sofc"]) == 0
-    assert ("kept with its samples cut into words" in capsys.readouterr().err) == name.startswith("wide")
+    assert main(["encode", "--keep-file", name, "-o", "kept.sofc"]) == 0
+    assert ("cut into words of 16 bits" in capsys.readouterr().err) == name.startswith("wide")
     with sofc.open_reader("kept.sofc") as reader:
         items = reader.metadata
     found = original.from_metadata(items)
@@ -161,7 +164,10 @@ def test_what_cannot_be_made_again_is_kept_whole(folder: Path, capsys: pytest.Ca
     data = pillow(COLOUR, "JPEG", quality=90, progressive=True)
     Path("photo.jpg").write_bytes(data)
     assert main(["encode", "--keep-file", "--coder", "raw", "photo.jpg"]) == 0
-    assert "photo.jpg: kept whole, beside its samples: " in capsys.readouterr().err
+    said, errors = capsys.readouterr()
+    assert "  kept whole: its samples are compressed, or arranged, in a way that cannot be made again\n" in said
+    assert errors == ""
+    assert np.array_equal(sofc.read("photo.sofc"), images_of(Path("photo.jpg"))[0])
     Path("photo.jpg").unlink()
     assert main(["decode", "photo.sofc"]) == 0
     assert Path("photo.jpg").read_bytes() == data
@@ -177,16 +183,129 @@ def test_animation(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("b.png").read_bytes() == data
 
 
-def test_what_no_reader_opens_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("broken.png").write_bytes(png(GRAY, 0, 8)[:80])
-    assert main(["encode", "--keep-file", "--coder", "raw", "broken.png"]) == 3
-    assert not Path("broken.sofc").exists()
-    assert "broken.png" in capsys.readouterr().err
+NO_IMAGES: dict[str, Callable[[], bytes]] = {
+    "broken.png": lambda: png(GRAY, 0, 8)[:80],
+    "cut.jpg": lambda: pillow(COLOUR, "JPEG")[:400],
+    "notes.txt": lambda: b"The quick brown fox jumps over the lazy dog. " * 9,
+    "empty": lambda: b"",
+    "zero": lambda: b"\0",
+    "random.bin": lambda: RANDOM.bytes(5000),
+    "labels-idx1-ubyte": lambda: b"\0\0\x08\x01\0\0\0\x02ab",
+    "two.npz": lambda: npz(a=GRAY, b=DEEP),
+    "complex.npy": lambda: npy(GRAY.astype(np.complex128)),
+    "stored.sofc": lambda: sofc.encode(GRAY, coder="raw"),
+    "ellipsis.gz": lambda: gzip.compress(b"text")[:-3],
+}
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", NO_IMAGES)
+def test_what_is_no_image_is_kept_whole(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    data = NO_IMAGES[name]()
+    Path(name).write_bytes(data)
+    assert main(["encode", "--keep-file", name, "-o", "kept.sofc"]) == 0
+    said, errors = capsys.readouterr()
+    assert "  kept whole: " in said and len(said.splitlines()) == 1 and errors == ""
+    assert Path("kept.sofc").stat().st_size <= 1.01 * len(data) + 200
+    assert main(["info", "kept.sofc"]) == 0
+    assert "\n  no images\n" in capsys.readouterr().out
+    assert main(["test", "kept.sofc"]) == 0
+    assert capsys.readouterr().out.startswith("kept.sofc: ok  no images, a file of ")
+    assert main(["decode", "kept.sofc", "--out-dir", "out"]) == 0
+    assert (Path("out") / name).read_bytes() == data
+    assert main(["decode", "--salvage", "kept.sofc", "-o", "saved"]) == 0
+    assert Path("saved").read_bytes() == data
+    capsys.readouterr()
+    with pytest.raises(SofcError, match=f"the kept file '{name}'"):
+        sofc.read("kept.sofc")
+    assert main(["decode", "--images", "kept.sofc", "-o", "images.png"]) in (2, 3)
+    assert f"the kept file '{name}'" in capsys.readouterr().err
+    assert not Path("images.png").exists()
+    with sofc.open_reader("kept.sofc") as reader:
+        assert (len(reader), reader.headers, reader.complete) == (0, [], True)
+        with pytest.raises(SofcError, match="the file has no images of its own"):
+            reader.read_image(0)
+
+
+SMALLER_ALONE: dict[str, Callable[[], bytes]] = {
+    # How to make it from the samples is short, but the samples of noise repeat each other far away.
+    "repeating.npy": lambda: npy(np.tile(RANDOM.integers(0, 256, (1, 700), np.uint8), (90, 1))),
+    "tiny.pgm": lambda: b"P5 2 1 255\n\1\2",
+    "noise.bmp": lambda: pillow(RANDOM.integers(0, 256, (9, 9, 3), np.uint8), "BMP"),
+}
+
+
+@pytest.mark.parametrize("name", [*SMALLER_ALONE, *FILES])
+@pytest.mark.parametrize("coder", ["raw", None])
+def test_no_kept_file_grows(folder: Path, name: str, coder: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    data = SMALLER_ALONE[name]() if name in SMALLER_ALONE else FILES[name]()
+    Path(name).write_bytes(data)
+    assert main(["encode", "--keep-file", *(["--coder", coder] if coder else []), name, "-o", "kept.sofc"]) == 0
+    said = capsys.readouterr().out
+    alone = sofc.Encoder(codebook=None, metadata=keep_whole(name, data)).finish()
+    size = Path("kept.sofc").stat().st_size
+    assert size <= len(alone) + 20 and size <= 1.01 * len(data) + 200
+    assert ("kept whole" in said) == (size == len(alone))
+    assert main(["decode", "kept.sofc", "-o", "back"]) == 0
+    assert Path("back").read_bytes() == data
+    assert np.array_equal(sofc.read("kept.sofc", image=0), load_all(sources([Path(name)]))[0].array)
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 120, "n" * 246 + ".png", "\u00e9" * 60, "n" * 251 + ".png", "\n" + "\u00e9" * 127]
+)
+def test_long_names_cost_little(folder: Path, name: str) -> None:
+    Path("in").mkdir()
+    (Path("in") / name).write_bytes(b"text")
+    assert main(["encode", "--keep-file", "in", "--out-dir", "out"]) == 0
+    assert sum(path.stat().st_size for path in Path("out").iterdir()) <= 204
+    assert main(["decode", "out", "--out-dir", "back"]) == 0
+    assert [path.name for path in Path("back").iterdir()] == [name]
+
+
+def test_images_of_a_file_that_is_kept_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [Image.fromarray(GRAY + number) for number in range(3)]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
+    Path("kept.sofc").write_bytes(
+        sofc.Encoder(codebook=None, metadata=keep("a.gif", Path("a.gif").read_bytes(), []).items).finish()
+    )
+    images = images_of(Path("a.gif"))
+    assert len(images) == 3
+    for number, image in enumerate(images):
+        assert np.array_equal(sofc.read("kept.sofc", image=number), image)
+    assert np.array_equal(sofc.read("kept.sofc"), np.stack(images))
+    with pytest.raises(SofcError, match="there is no image 3: the kept file has 3"):
+        sofc.read("kept.sofc", image=3)
+    assert main(["decode", "--images", "kept.sofc", "--out-dir", "out"]) == 0
+    assert np.array_equal(images_of(Path("out/kept/00002.png"))[0], images[2])
+    assert main(["decode", "--raw", "kept.sofc", "-o", "samples"]) == 0
+    assert Path("samples").read_bytes() == b"".join(image.tobytes() for image in images)
+    damaged = bytearray(Path("kept.sofc").read_bytes())
+    with pytest.raises(SofcError):
+        sofc.decode(bytes(damaged[:-12]))
+
+
+def test_only_a_file_that_keeps_another_whole_may_lack_images() -> None:
+    whole, parts = keep("a", b"text", []).items, original.to_metadata(Original("a", 4, bytes(32), (Literal(b"text"),)))
+    assert sofc.Encoder(codebook=None, metadata=whole).finish()
+    for items, settings in ((parts, {"codebook": None}), ([], {}), (whole, {"codebook": raw_codebook()})):
+        with pytest.raises(sofc.UsageError, match="no image"):
+            sofc.Encoder(metadata=items, **settings).finish()
+    good = sofc.Encoder(codebook=None, metadata=whole).finish()
+    reference = frame_chunk(*pack_reference(raw_codebook().reference))
+    for data in (good[:10] + good[-10:], good[:10] + reference + good[10:]):
+        with pytest.raises(FormatError, match="where an image must"):
+            sofc.decode_images(data)
 
 
 def test_images_of_a_kept_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.tif").write_bytes(FILES["plain.tif"]())
-    assert main(["encode", "--keep-file", "--coder", "raw", "a.tif"]) == 0
+    assert main(["encode", "--keep-file", "a.tif"]) == 0
     assert np.array_equal(sofc.read("a.sofc"), DEEP)
     assert main(["decode", "--images", "a.sofc", "-o", "images.png"]) == 0
     assert np.array_equal(load(ImageSource(Path("images.png"))).array, DEEP)

@@ -82,7 +82,7 @@ def test_files_that_are_cut(name: str, capsys: pytest.CaptureFixture[str]) -> No
     data = samples_of(name)
     for length in (0, 5, 40, len(data) // 2, len(data) - 20):
         Path(name).write_bytes(data[:length])
-        for option in ((), ("--keep-file",), ("--strip",)):
+        for option in ((), ("--strip",)):
             line = refused(capsys, 3, "encode", "--coder", "raw", *option, name, "-o", "out.sofc")
             assert line.startswith(f"sofc: {name}: ")
 

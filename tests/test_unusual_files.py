@@ -15,7 +15,7 @@ from PIL import Image
 
 import sofc
 from sofc.cli.__main__ import main
-from sofc.errors import FormatError, UsageError
+from sofc.errors import FormatError, UnsupportedError, UsageError
 from sofc.files import replacing
 from sofc.image import Meaning
 from sofc.imagefiles import ImageSource, load, remark, save, sources, usual_format, walk
@@ -168,7 +168,10 @@ def test_volumes_in_two_files_and_packed(folder: Path) -> None:
     nibabel.Nifti1Pair(volume, np.eye(4)).to_filename("a.hdr")
     nibabel.Nifti1Image(volume, np.eye(4)).to_filename("b.nii.bz2")
     Path("c.hdr").write_bytes(b"#?RADIANCE\n")
-    assert [path.name for path in walk([Path()])] == ["a.hdr", "b.nii.bz2"]
+    # Radiance's pictures are images, too: refused by name, not passed over.
+    assert [path.name for path in walk([Path()])] == ["a.hdr", "b.nii.bz2", "c.hdr"]
+    with pytest.raises(UnsupportedError, match="Radiance HDR"):
+        load(ImageSource(Path("c.hdr")))
     for name in ("a.hdr", "b.nii.bz2"):
         assert np.array_equal(np.stack(arrays(Path(name))), volume.transpose(2, 1, 0))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import chunks_of
+from helpers import chunks_of, run_decoder
 
 import sofc
 from sofc.coders.registry import CODER_IDS, FIRST_CODEBOOK_MODEL
@@ -35,7 +35,12 @@ def test_vector(entry: dict[str, Any]) -> None:
         with pytest.raises(sofc.SofcError):
             sofc.decode_images(data, codebooks=codebooks)
         return
-    images = sofc.decode_images(data, codebooks=codebooks)
+    images = sofc.decode_images(data, codebooks=codebooks) if entry["images"] else []
+    if not entry["images"]:
+        decoded = run_decoder([data])
+        assert (decoded.images, decoded.error) == ({}, None)
+        with pytest.raises(sofc.SofcError, match=r"the kept file 'a\.txt': cannot be read as an image"):
+            sofc.decode_images(data)
     found = [
         {
             "shape": list(image.shape),

@@ -26,7 +26,7 @@ from sofc.coders.context import ContextCoder
 from sofc.coders.context.model import PlanePlan
 from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
 from sofc.container import schema
-from sofc.container.chunks import frame_chunk
+from sofc.container.chunks import frame_chunk, pack_metadata
 from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
 from sofc.jpeg import recovery
@@ -129,6 +129,8 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
     kept = keep("a.pgm", original, [ramp]).items
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"
+    whole = keep("a.txt", b"a file that is no image, " * 4, []).items
+    yield "kept-whole", sofc.Encoder(codebook=None, metadata=whole).finish(), None, "an original file alone"
     # Of 37 x 21 samples, chrominance of half as many either way, and with restart markers.
     jpeg = (ROOT / "tools" / "vector.jpg").read_bytes()
     photograph = np.array(PIL.Image.open(io.BytesIO(jpeg)))
@@ -300,6 +302,9 @@ def invalid(good: bytes) -> Iterator[tuple[str, bytes, str]]:
     yield "critical", unknown, "an unknown critical chunk"
     twice = good[:10] + frame_chunk(schema.FILE_END, (0).to_bytes(4, "little")) + good[10:]
     yield "no-image", twice[:20], "a file without an image"
+    recipe = pack_metadata(Metadata(MetadataKind.ORIGINAL, "", b"\x01\x00" + bytes(32) + b"\x00\x01\x00\x00"))
+    without = good[:10] + frame_chunk(schema.METADATA, recipe) + twice[10:20]
+    yield "no-image-recipe", without, "a file without an image that keeps no other file whole"
 
 
 def main() -> int:
@@ -313,7 +318,8 @@ def main() -> int:
         if codebook:
             book = sofc.Codebook.from_bytes((folder / codebook).read_bytes())
             books[book.id] = book
-        images = sofc.decode_images(data, codebooks=books)
+        # A file without images keeps another one, which here is no image either.
+        images = [] if name == "kept-whole" else sofc.decode_images(data, codebooks=books)
         samples = [
             {
                 "shape": list(image.shape),

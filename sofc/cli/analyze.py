@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
     console = options.console(args)
     codebook = options.named_codebook(args)
-    images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold)
+    images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold, passed_over=console.passed_over)
     if not images:
         raise UsageError("there are no images to analyze")
     if codebook is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,7 +12,10 @@ from typing import Any
 
 from sofc.errors import CodebookError, FormatError, LimitError, SofcError, UnsupportedError, UsageError
 
-OK, IO_ERROR, USAGE, INVALID_DATA, UNSUPPORTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, IO_ERROR, USAGE, INVALID_DATA, UNSUPPORTED, PASSED_OVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+"""Exit statuses. PASSED_OVER, where all else went well: files of a folder were not stored, as they are no images."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def status_of(error: BaseException) -> int:
@@ -37,30 +41,35 @@ class Console:
     def result(self, text: str) -> None:
         """One line a file."""
         if not self.quiet:
-            print(text, file=self.results)
+            print(_in_one_line(text), file=self.results)
 
     def answer(self, text: str) -> None:
         """What was asked for: printed even when quiet."""
         print(text, file=self.results)
 
     def json(self, value: object) -> None:
-        """Print a value as JSON."""
-        print(json.dumps(value, indent=2, ensure_ascii=False), file=self.results)
+        """Print a value as JSON. Names that are not Unicode stay whole: as escapes of lone surrogates."""
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        print(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text), file=self.results)
 
     def note(self, text: str) -> None:
         """Something to know, said once."""
         if not self.quiet and text not in self._said:
             self._said.add(text)
-            print(f"sofc: {text}", file=sys.stderr)
+            print(f"sofc: {_in_one_line(text)}", file=sys.stderr)
+
+    def passed_over(self, path: object, reason: str) -> None:
+        """What stands in a folder and is no image."""
+        self.note(f"{path}: passed over: {reason}")
 
     def error(self, error: BaseException, where: str = "") -> int:
         """Report an error in one line and return its exit status."""
         if self.verbose >= 2:
             traceback.print_exception(error, file=sys.stderr)
-        text = _message(error)
+        text = message_of(error)
         if where and where not in text:
             text = f"{where}: {text}"
-        print(f"sofc: {text}", file=sys.stderr)
+        print(f"sofc: {_in_one_line(text)}", file=sys.stderr)
         return status_of(error)
 
     @contextlib.contextmanager
@@ -75,7 +84,13 @@ class Console:
             yield bar.update
 
 
-def _message(error: BaseException) -> str:
+def _in_one_line(text: str) -> str:
+    """The text with control characters, which names of files may have, as escapes."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, in one line."""
     if isinstance(error, OSError) and error.strerror and not isinstance(error, SofcError):
         name = f"{error.filename}: " if error.filename else ""
         return name + error.strerror[:1].lower() + error.strerror[1:]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sofc.cli import options
+from sofc.cli import destinations, options
 from sofc.cli.console import INVALID_DATA, OK, Console
 from sofc.cli.reading import events, open_sofc
 from sofc.errors import SofcError, UsageError
@@ -27,6 +27,7 @@ EXAMPLES = """\
   sofc decode --raw a.sofc -o - | show    interleaved little-endian samples, band by band
   sofc decode --salvage damaged.sofc      what can be saved; lost rows become zeros
 
+No output replaces another of the same run: a name that is taken gets a number (x-2.png).
 Codebooks are searched for: in the file, -D, the folders of SOFC_CODEBOOK_PATH, beside the file, installed ones."""
 
 
@@ -67,9 +68,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("image data is not written to a terminal; name a file with -o, or use -f")
     codebook = options.named_codebook(args)
     status = OK
+    written = destinations.Written()
     for path, output in jobs:
         try:
-            status = max(status, _decode(args, console, codebook, path, output))
+            status = max(status, _decode(args, console, codebook, path, output, written))
         except (SofcError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
@@ -95,7 +97,7 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path | None, Path | None]]:
         if len(paths) > 1:
             raise UsageError(f"-o names one output for {len(paths)} inputs: use --out-dir")
         return [(paths[0][0], output)]
-    outputs = options.destinations(paths, "", args.out_dir)
+    outputs = destinations.decoded(paths, args.out_dir)
     return [(path, output) for (path, _), output in zip(paths, outputs, strict=True)]
 
 
@@ -114,7 +116,12 @@ def find_sofc(inputs: list[str], recursive: bool) -> list[tuple[Path, Path]]:
 
 
 def _decode(
-    args: argparse.Namespace, console: Console, codebook: Codebook | None, path: Path | None, output: Path | None
+    args: argparse.Namespace,
+    console: Console,
+    codebook: Codebook | None,
+    path: Path | None,
+    output: Path | None,
+    written: destinations.Written,
 ) -> int:
     """Decode one file and say what became of it."""
     name = _name(path)
@@ -124,11 +131,13 @@ def _decode(
         beside = path.parent if path is not None else None
         found = events(file, name, given=codebook, beside=beside, threads=args.jobs, damage=damage, advance=advance)
         prologue = list(until_image(found))
-        with _sink(args, output, prologue) as sink:
+        with _sink(args, output, prologue, written) as sink:
             for event in itertools.chain(prologue, found):
                 pass_on(event, sink)
-            written = sink.finish()
-    console.result(f"{name} -> {written}")
+            if lacks_images(prologue) and sink.wants_images:
+                pass_on_kept(prologue, sink)
+            outcome = sink.finish()
+    console.result(f"{name} -> {outcome}")
     if not damage:
         return OK
     for error in damage:
@@ -155,19 +164,40 @@ def keeps_original(prologue: Sequence[Event]) -> bool:
     return any(isinstance(event, MetadataRead) and event.metadata.kind == MetadataKind.ORIGINAL for event in prologue)
 
 
-def _sink(args: argparse.Namespace, output: Path | None, prologue: Sequence[Event]) -> Sink:
-    from sofc.cli.sinks import ImageSink, OriginalSink, RawSink
+def lacks_images(prologue: Sequence[Event]) -> bool:
+    """Whether the file, of which this is all up to the first image, has none: it keeps another file whole."""
+    from sofc.stream.events import FileEnded
+
+    return bool(prologue) and isinstance(prologue[-1], FileEnded) and keeps_original(prologue)
+
+
+def _sink(
+    args: argparse.Namespace, output: Path | None, prologue: Sequence[Event], written: destinations.Written
+) -> Sink:
+    from sofc.cli.sinks import ImageSink, OriginalSink, OutputFiles, RawSink
 
     complete = args.output is not None
-    if keeps_original(prologue) and not (args.images or args.raw or args.format or args.salvage):
-        return OriginalSink(output, complete=complete, force=args.force)
+    files = OutputFiles(args.force, written)
+    wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
+    if keeps_original(prologue) and not wants_images:
+        return OriginalSink(output, complete=complete, files=files)
     if not args.raw:
-        return ImageSink(output, complete=complete, file_format=args.format, force=args.force)
-    if output is not None:
-        output = output if complete else output.with_name(output.name + ".raw")
-        options.refuse_overwrite(output, args.force)
-        output.parent.mkdir(parents=True, exist_ok=True)
-    return RawSink(output)
+        return ImageSink(output, complete=complete, file_format=args.format, files=files)
+    return RawSink(output, complete=complete, files=files)
+
+
+def pass_on_kept(prologue: Sequence[Event], sink: Sink) -> None:
+    """Tell a sink of the images in the file that a file without images keeps. Raises SofcError where it has none."""
+    from sofc.imagefiles import images_in
+    from sofc.io import header_for
+    from sofc.keepfile import original_in
+    from sofc.stream.events import MetadataRead
+
+    original = original_in(event.metadata for event in prologue if isinstance(event, MetadataRead))
+    for number, samples in enumerate(images_in(original.name, original.data)):
+        header = header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning)
+        sink.header(number, header)
+        sink.image(number, samples.array)
 
 
 def pass_on(event: Event, sink: Sink) -> None:

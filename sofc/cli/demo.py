@@ -48,7 +48,7 @@ def _folder(console: Console, args: argparse.Namespace) -> list[ImageSource]:
 
     taken: list[ImageSource] = []
     total = 0
-    found = sources([args.folder], recursive=args.recursive, threshold=args.threshold)
+    found = sources([args.folder], recursive=args.recursive, threshold=args.threshold, passed_over=console.passed_over)
     for source in found:
         total += load(source).array.size
         if total > MAX_SAMPLES:

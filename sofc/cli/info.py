@@ -66,7 +66,7 @@ def _print(console: Console, overview: Overview) -> None:
     parts = [count_of(overview.bands, "band"), count_of(overview.groups, "group")]
     parts = [part for part, number in zip(parts, (overview.bands, overview.groups), strict=True) if number]
     used = ", ".join(overview.models_used())
-    say(f"  {' and '.join(parts)}, coded with {used}" if parts else "  no samples")
+    say(f"  {' and '.join(parts)}, coded with {used}" if parts else "  no images")
     for codebook in overview.codebooks:
         say(f"  codebook {codebook.name!r}, id {codebook.id.hex()}: {codebook.where}")
     for item in overview.metadata:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from pathlib import PurePosixPath
 
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 FORBIDDEN = set('<>:"|?*\\')
+MAX_BYTES = 255
 
 
 def safe_name(name: str) -> PurePosixPath | None:
@@ -17,10 +19,20 @@ def safe_name(name: str) -> PurePosixPath | None:
     return PurePosixPath(*parts)
 
 
+def is_kept(name: str) -> bool:
+    """Whether a file of this name that is kept gets it back, wherever it is decoded."""
+    return safe_name(name) == PurePosixPath(name) and "/" not in name
+
+
+def is_name(name: str) -> bool:
+    """Whether a file may have the name at all."""
+    return name not in ("", ".", "..") and not set(name) & {"/", "\0", os.sep}
+
+
 def _is_safe(part: str) -> bool:
     return (
         part not in ("", ".", "..")
-        and len(part.encode("utf-8", "replace")) <= 200
+        and len(part.encode("utf-8", "replace")) <= MAX_BYTES
         and part == part.strip()
         and not part.endswith(".")
         and part.split(".")[0].lower() not in RESERVED
@@ -44,6 +56,7 @@ class OutputNames:
         path = safe_name(self._names[image]) if image < len(self._names) else None
         if path is not None:
             path = path.with_name((path.stem if path.suffix else path.name) + self._suffix)
+            path = safe_name(str(path))  # the suffix may be a longer one
         if path is None or str(path).casefold() in self._used:
             path = PurePosixPath(f"{image:05d}{self._suffix}")
         while str(path).casefold() in self._used:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.cli.console import Console
-from sofc.errors import FormatError, UsageError
+from sofc.errors import FormatError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -101,20 +101,3 @@ def refuse_overwrite(path: Path, force: bool) -> None:
     """Raise FileExistsError where a file would be lost without ``force``."""
     if path.exists() and not force:
         raise FileExistsError(17, "exists already; -f overwrites it", os.fspath(path))
-
-
-def destinations(paths: list[tuple[Path, Path]], suffix: str, out_dir: Path | None) -> list[Path]:
-    """The output path of each input, given as (path, path relative to what was named on the command line).
-
-    Beside the input, or in ``out_dir`` with the subfolders kept. Raises UsageError where two would be one file.
-    """
-    outputs: dict[Path, Path] = {}
-    for path, relative in paths:
-        name = relative.name.removesuffix(".gz")
-        stem = Path(name).stem if Path(name).suffix else name
-        folder = path.parent if out_dir is None else out_dir / relative.parent
-        output = folder / (stem + suffix)
-        if output in outputs:
-            raise UsageError(f"{outputs[output]} and {path} would both become {output}: give them different names")
-        outputs[output] = path
-    return list(outputs)

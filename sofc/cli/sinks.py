@@ -6,6 +6,7 @@ import contextlib
 import io
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.cli.console import count_of, size
-from sofc.cli.names import OutputNames, safe_name
+from sofc.cli.destinations import Written, original_name
+from sofc.cli.names import OutputNames
 from sofc.cli.options import refuse_overwrite
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
@@ -28,8 +30,35 @@ from sofc.metadata import put_back
 Samples = npt.NDArray[Any]
 
 
+class OutputFiles:
+    """Makes the files of a run: others are replaced only with ``force``, those of the run never."""
+
+    def __init__(self, force: bool, written: Written) -> None:
+        self._force = force
+        self._written = written
+
+    def refuse_overwrite(self, path: Path) -> None:
+        """Raise FileExistsError where a file would be lost that is not to be replaced."""
+        refuse_overwrite(path, self._force)
+
+    @contextlib.contextmanager
+    def create(self, path: Path, *, exactly: bool = False) -> Iterator[tuple[BinaryIO, Path]]:
+        """A file to write, and its path: unless it is to be ``exactly`` that, one that is taken gets a number."""
+        path = path if exactly else self._written.free(path)
+        self.refuse_overwrite(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            yield file, path
+        self._written.add(path)
+
+
 class Sink(contextlib.ExitStack, ABC):
-    """Takes what a decoder gives, in its order. Leaving it by an error leaves no half-written file."""
+    """Takes what a decoder gives, in its order. Leaving it by an error leaves no half-written file.
+
+    ``wants_images``: whether it is to get images at all costs, be it those of a file that is kept whole.
+    """
+
+    wants_images = True
 
     @abstractmethod
     def metadata(self, metadata: Metadata, image: int | None) -> None:
@@ -69,12 +98,16 @@ def _zeros(header: ImageHeader, rows: int) -> Samples:
 class RawSink(Sink):
     """Interleaved little-endian samples of all images, one after the other, written as they come."""
 
-    def __init__(self, output: Path | None) -> None:
+    def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
         super().__init__()
+        if output is not None and not complete:
+            output = output.with_name(output.name + ".raw")
         self._output = output
         self._written = 0
         self._header: ImageHeader | None = None
-        self._file: BinaryIO = sys.stdout.buffer if output is None else self.enter_context(replacing(output))
+        self._file: BinaryIO = sys.stdout.buffer
+        if output is not None:
+            self._file, self._output = self.enter_context(files.create(output, exactly=complete))
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Raw samples have no place for it."""
@@ -145,11 +178,13 @@ class OriginalSink(_WholeImages):
     ``output`` as for ImageSink; where it is not ``complete``, the file gets its own name in that folder.
     """
 
-    def __init__(self, output: Path | None, *, complete: bool, force: bool) -> None:
+    wants_images = False
+
+    def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
         super().__init__()
         self._output = output
         self._complete = complete
-        self._force = force
+        self._files = files
         self._metadata: list[Metadata] = []
         self._images: list[Samples] = []
         self._room = MAX_FILE_BYTES
@@ -180,17 +215,14 @@ class OriginalSink(_WholeImages):
         if self._output is None:
             sys.stdout.buffer.write(data)
             return f"standard output  {size(len(data))}, the original file"
-        path = self._path(self._output)
-        refuse_overwrite(path, self._force)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
+        target = self._path(self._output)
+        with self._files.create(target, exactly=self._complete and target == self._output) as (file, path):
             file.write(data)
         return f"{path}  the original file"
 
     def _path(self, output: Path) -> Path:
-        """Where to write: the name that the file keeps is untrusted."""
-        kept = safe_name(self._metadata[0].key)
-        name = kept.name if kept is not None and len(kept.parts) == 1 else None
+        """Where to write: the name that the file keeps is untrusted, unless that of the sofc file stands for it."""
+        name = original_name(output.name, self._metadata[0].key)
         if not self._complete:
             return output.with_name(name or output.name)
         if output.is_dir():
@@ -217,17 +249,17 @@ class ImageSink(_WholeImages):
     format's suffix is added. None is standard output.
     """
 
-    def __init__(self, output: Path | None, *, complete: bool, file_format: str | None, force: bool) -> None:
+    def __init__(self, output: Path | None, *, complete: bool, file_format: str | None, files: OutputFiles) -> None:
         super().__init__()
         if complete and output is not None and not output.is_dir():
             # A folder may turn out to be right, for a file of several images; a file is not.
-            refuse_overwrite(output, force)
+            files.refuse_overwrite(output)
             if file_format is None and output.suffix:
                 file_format = format_for(output)
         self._output = output
         self._complete = complete
         self._format = file_format
-        self._force = force
+        self._files = files
         self._kept_names: list[str] = []
         self._names: dict[str, OutputNames] = {}
         self._common: list[Metadata] = []
@@ -290,15 +322,13 @@ class ImageSink(_WholeImages):
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
-        self._save(path, image, file_format)
-        return str(path)
+        return str(self._save(path, image, file_format, exactly=path == self._output))
 
-    def _save(self, path: Path, image: _Image, file_format: str) -> None:
-        refuse_overwrite(path, self._force)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False) -> Path:
         data = self._packed(image, file_format)
-        with replacing(path) as file:
+        with self._files.create(path, exactly=exactly) as (file, path):
             file.write(data)
+        return path
 
     def _packed(self, image: _Image, file_format: str) -> bytes:
         """The image file, with the metadata that it can hold."""

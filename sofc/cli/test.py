@@ -53,16 +53,21 @@ def run(args: argparse.Namespace) -> int:
             continue
         results.append({"name": name, "ok": True, **result})
         if not args.json:
-            console.result(
-                f"{name}: ok  {count_of(result['images'], 'image')}, {size(result['sample_bytes'])} of samples"
-            )
+            console.result(f"{name}: ok  {_told(result)}")
     if args.json:
         console.json(results)
     return status
 
 
+def _told(result: dict[str, int]) -> str:
+    if not result["images"]:
+        return f"no images, a file of {size(result['original_bytes'])} kept whole"
+    return f"{count_of(result['images'], 'image')}, {size(result['sample_bytes'])} of samples"
+
+
 def _test(console: Console, path: Path | None, name: str, codebook: Any, threads: int) -> dict[str, int]:
-    from sofc.cli.sinks import OriginalSink
+    from sofc.cli.destinations import Written
+    from sofc.cli.sinks import OriginalSink, OutputFiles
     from sofc.collection import sample_size
     from sofc.stream.events import BandReady, GroupReady, ImageEnded
 
@@ -74,7 +79,7 @@ def _test(console: Console, path: Path | None, name: str, codebook: Any, threads
         found = events(file, name, given=codebook, beside=beside, threads=threads, advance=advance)
         prologue = list(until_image(found))
         if keeps_original(prologue):
-            original = OriginalSink(None, complete=False, force=False)
+            original = OriginalSink(None, complete=False, files=OutputFiles(force=False, written=Written()))
         for event in itertools.chain(prologue, found):
             if original is not None:
                 pass_on(event, original)
@@ -85,6 +90,5 @@ def _test(console: Console, path: Path | None, name: str, codebook: Any, threads
                 images += len(event.images)
             elif isinstance(event, ImageEnded):
                 images += 1
-    if original is not None:
-        original.restored()
-    return {"images": images, "sample_bytes": samples}
+    kept = {} if original is None else {"original_bytes": len(original.restored())}
+    return {"images": images, "sample_bytes": samples, **kept}

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     folder = args.output.absolute().parent
     if not folder.is_dir():  # said before training, not after
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
-    images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold)
+    images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold, passed_over=console.passed_over)
     with _executor(args.jobs or os.cpu_count() or 1) as executor, _Progress(console) as progress:
         result = train(
             images,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -133,6 +134,10 @@ class Original:
     def from_samples(self) -> bool:
         """Whether the file is made from the images' samples."""
         return bool(self.parts)
+
+    def matches(self, data: bytes) -> bool:
+        """Whether ``data`` is the file."""
+        return len(data) == self.size and hashlib.sha256(data).digest() == self.digest
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -10,6 +11,8 @@ from sofc.image import ImageHeader
 
 MAX_NAME_BYTES = 64
 
+_WHOLE = b"\x00"
+"""The first byte of an original file that is kept as it is."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -41,6 +44,12 @@ class Metadata:
     kind: int
     key: str
     value: bytes
+
+
+def keeps_whole_file(items: Iterable[Metadata]) -> bool:
+    """Whether items of a file's head, in order, hold an original file that needs no images to be restored."""
+    first = next((item for item in items if item.kind == MetadataKind.ORIGINAL), None)
+    return first is not None and first.value[:1] == _WHOLE
 
 
 @dataclass(frozen=True)

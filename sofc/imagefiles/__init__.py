@@ -5,20 +5,26 @@ Samples come out as stored: never rescaled, never clipped. What cannot be read t
 
 from __future__ import annotations
 
+from sofc.imagefiles.folders import Entry, entries, sources, walk, why_no_image
+from sofc.imagefiles.held import images_in
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, save, usual_format
-from sofc.imagefiles.source import SUFFIXES, ImageSource, each, is_jpeg, kind_of, load, remark, sources, walk
+from sofc.imagefiles.source import ImageSource, each, is_jpeg, kind_of, load, remark
+from sofc.imagefiles.suffixes import SUFFIXES, without_suffix
 
 __all__ = [
     "FORMATS",
     "SUFFIXES",
+    "Entry",
     "ImageSource",
     "RawLayout",
     "Samples",
     "each",
+    "entries",
     "fits_png",
     "format_for",
+    "images_in",
     "is_jpeg",
     "kind_of",
     "load",
@@ -27,4 +33,6 @@ __all__ = [
     "sources",
     "usual_format",
     "walk",
+    "why_no_image",
+    "without_suffix",
 ]

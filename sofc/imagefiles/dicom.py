@@ -9,7 +9,7 @@ import numpy as np
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import exact
+from sofc.imagefiles import dataset, exact
 from sofc.imagefiles.samples import Samples
 
 PREAMBLE = 128
@@ -35,9 +35,15 @@ _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file has the preamble of DICOM files, whatever its name."""
+    """Whether the file has the preamble of DICOM files, or begins as their data sets do, whatever its name."""
     with path.open("rb") as file:
-        return file.read(PREAMBLE + len(MAGIC))[PREAMBLE:] == MAGIC
+        head = file.read(dataset.HEAD_BYTES)
+    return head[PREAMBLE:].startswith(MAGIC) or dataset.is_data_set(head, path.stat().st_size)
+
+
+def holds_image(path: Path) -> bool:
+    """Whether the DICOM file has an image: reports, directories and the like have none."""
+    return "Rows" in _read(path)
 
 
 def count(path: Path) -> int:
@@ -60,8 +66,6 @@ def _check(path: Path, data_set: Any) -> None:
                 f"store; {exact.KEEP}"
             )
         raise FormatError(f"{path}: the DICOM file does not say what its samples are: it lacks {', '.join(lacking)}")
-    if getattr(data_set.file_meta, "TransferSyntaxUID", None) is None:
-        raise FormatError(f"{path}: the DICOM file does not say how its samples are coded: it lacks TransferSyntaxUID")
     stored, high = int(data_set.BitsStored), data_set.get("HighBit")
     if not 1 <= stored <= int(data_set.BitsAllocated):
         raise FormatError(
@@ -112,14 +116,16 @@ def load(path: Path, index: int) -> Samples:
 
     bits = int(data_set.BitsStored)
     frames = int(data_set.get("NumberOfFrames") or 1)
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    source: Any = path if syntax is not None else _with_syntax(path)
     try:
         # pydicom finds single frames neither in deflated files nor where they begin within a byte.
-        if data_set.file_meta.TransferSyntaxUID.is_deflated:
+        if syntax is not None and syntax.is_deflated:
             array: Any = _of_deflated(path)
         elif bits == 1 and frames > 1:
-            array = pixel_array(path, raw=True)
+            array = pixel_array(source, raw=True)
         else:
-            array, frames = pixel_array(path, index=index, raw=True), 1
+            array, frames = pixel_array(source, index=index, raw=True), 1
     except RuntimeError as error:
         raise _undecoded(path, error) from error
     except AttributeError as error:
@@ -149,7 +155,26 @@ def _read(path: Path) -> Any:
         raise UnsupportedError(
             f"{path}: DICOM files need pydicom; install it with: pip install 'sofc[dicom]'"
         ) from error
-    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
+
+
+def _with_syntax(path: Path) -> Any:
+    """The data set of a file that does not name its transfer syntax, with the one that pydicom found it to have.
+
+    Raises FormatError for compressed samples, which nothing then says how to decode.
+    """
+    import pydicom
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    data_set = pydicom.dcmread(path, force=True)
+    is_implicit, is_little_endian = data_set.original_encoding
+    if ("PixelData" in data_set and data_set["PixelData"].is_undefined_length) or not is_little_endian:
+        raise FormatError(
+            f"{path}: the DICOM file does not say how its samples are coded: it lacks TransferSyntaxUID, and they are "
+            f"not plain; {exact.KEEP}"
+        )
+    data_set.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
+    return data_set
 
 
 def _undecoded(path: Path, error: RuntimeError) -> SofcError:

@@ -21,8 +21,17 @@ _TUPLES = {
     (b"RGB_ALPHA", 4): Meaning.RGBA,
 }
 _GAP = rb"(?:\s|#[^\n]*\n)+"
+_HEAD_BYTES = 1 << 12
+_BEGINNING = re.compile(rb"P[1-6]" + _GAP + rb"\d+" + _GAP + rb"\d")
 _BITMAP_HEAD = re.compile(rb"P[14]" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
 _GRAY_HEAD = re.compile(rb"P[2356]" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
+
+
+def is_anymap(path: Path) -> bool:
+    """Whether the file begins as anymaps do: texts may begin with the same two letters."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return head.startswith(PAM) or _BEGINNING.match(head) is not None
 
 
 def load(path: Path) -> Samples:

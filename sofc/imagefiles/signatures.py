@@ -59,11 +59,8 @@ _SIGNATURES = (
     (128, b"DICM", "DICOM"),
     (344, b"n+1\x00", "NIfTI"),
 )
-DICOM_WITHOUT_PREAMBLE = "DICOM without its preamble"
-# The identifying group, or that of the file's own elements, in either coding.
-_GROUPS = (b"\x08\x00", b"\x02\x00")
-_FIRST_ELEMENTS = (b"\x00\x00", b"\x01\x00", b"\x05\x00", b"\x08\x00", b"\x16\x00", b"\x18\x00")
-_FIRST_TYPES = (b"UL", b"CS", b"UI", b"OB")
+DOCUMENTS = ("PDF", "PostScript", "ZIP (or .npz)", "HDF5", "netCDF", "MATLAB")
+"""Files that may hold images, but mostly hold something else."""
 
 
 def name_of(path: Path) -> str | None:
@@ -76,8 +73,6 @@ def name_of(path: Path) -> str | None:
     for place, signature, name in _SIGNATURES:
         if head.startswith(signature, place) and (name != "BMP" or head.startswith(b"BM")):
             return name
-    if head[:2] in _GROUPS and head[2:4] in _FIRST_ELEMENTS and (head[4:6] in _FIRST_TYPES or head[4:8] == b"\4\0\0\0"):
-        return DICOM_WITHOUT_PREAMBLE
     if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
         return "PNM"
     return None

@@ -1,9 +1,8 @@
-"""Where images come from: files, images inside files, folders of files, arrays."""
+"""Where images come from: files, images inside files, arrays."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +19,6 @@ from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = b"\xff\xd8\xff"
 NPY = b"\x93NUMPY"
-SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp"),
-        *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".npy", ".idx"),
-        *(".dcm", ".dicom", ".nii", ".mgh", ".mgz"),
-    )
-)
-"""Names of image files that a folder is searched for, besides those of IDX files, and packed ones of these kinds."""
-PACKED_SUFFIXES = frozenset((".idx", ".nii"))
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
 _OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or keep the file: sofc encode --keep-file"
@@ -61,45 +51,6 @@ def is_jpeg(path: Path) -> bool:
     return _head(path).startswith(JPEG)
 
 
-def walk(paths: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[Path]:
-    """Image files named or found in named folders, sorted within each folder, each once.
-
-    Hidden files and files without an image's suffix are left out of folders. Subfolders are entered when
-    ``recursive``. Raises FileNotFoundError for a path that is not there.
-    """
-    found: dict[Path, None] = {}
-    for given in map(Path, paths):
-        if given.is_dir():
-            inside = given.rglob("*") if recursive else given.iterdir()
-            for path in sorted(inside, key=lambda path: path.parts):
-                if not path.name.startswith(".") and _looks_like_image(path) and path.is_file():
-                    found.setdefault(path)
-        elif given.is_fifo():
-            raise UsageError(f"{given} is a pipe, which can be read only once: read standard input, with -")
-        elif given.exists():
-            found.setdefault(given)
-        else:
-            raise FileNotFoundError(2, "no such file or folder", str(given))
-    return list(found)
-
-
-def sources(
-    paths: Iterable[str | os.PathLike[str]],
-    *,
-    recursive: bool = False,
-    threshold: int | None = None,
-) -> list[ImageSource]:
-    """Every image of the files and folders, in order. IDX files of labels that lie in a folder are passed over."""
-    paths = [Path(path) for path in paths]
-    named = set(paths)
-    return [
-        ImageSource(path, index, threshold)
-        for path in walk(paths, recursive)
-        if path in named or not _holds_labels(path)
-        for index in range(count(path))
-    ]
-
-
 def count(path: Path) -> int:
     """Images in a file: pages, frames of an animation, slices of a volume."""
     kind = kind_of(path)
@@ -116,6 +67,12 @@ def count(path: Path) -> int:
     if images == 0:
         raise FormatError(f"{path}: the TIFF file holds no image")
     return images
+
+
+def is_volume_data(path: Path) -> bool:
+    """Whether the file has the samples of a volume whose head is in an .hdr file beside it."""
+    head = path.with_suffix(nifti.HEAD_SUFFIX)
+    return path.suffix.lower() == ".img" and head.is_file() and nifti.is_volume(head)
 
 
 def kind_of(path: Path) -> str:
@@ -178,25 +135,9 @@ def _head(path: Path) -> bytes:
         return file.read(12)
 
 
-def _holds_labels(path: Path) -> bool:
-    return _is_idx(_head(path)) and not nifti.is_volume(path) and idx.first_bytes(path, 4) == idx.LABELS
-
-
 def _is_idx(head: bytes) -> bool:
     # The fourth byte is the number of dimensions; TGA files of gray samples have 0 there.
     return head.startswith(idx.GZIP) or (head[:3] in (b"\0\0\x08", b"\0\0\x09", b"\0\0\x0b") and head[3:4] != b"\0")
-
-
-def _looks_like_image(path: Path) -> bool:
-    name = path.name.lower().removesuffix(".gz").removesuffix(".bz2")
-    suffix = Path(name).suffix
-    if name.endswith("-ubyte") or suffix in (SUFFIXES if name == path.name.lower() else PACKED_SUFFIXES):
-        return True
-    if suffix == nifti.HEAD_SUFFIX:
-        return path.is_file() and nifti.is_volume(path)
-    # DICOM files often have no suffix, or a number of their UID in its place.
-    unnamed = (suffix == "" or suffix[1:].isdigit()) and path.is_file()
-    return unnamed and os.access(path, os.R_OK) and dicom.is_dicom(path)
 
 
 def _load_file(path: Path, index: int) -> Samples:
@@ -256,11 +197,6 @@ def _explained(path: Path, error: Exception) -> SofcError:
     """What a person can make of an exception from an image library."""
     known = signatures.name_of(path)
     if type(error).__name__ == "UnidentifiedImageError":  # of Pillow, which says only the name once more
-        if known == signatures.DICOM_WITHOUT_PREAMBLE:
-            return UnsupportedError(
-                f"{path}: this looks like {known}, the 128 bytes and DICM that files begin with; add them, for example "
-                "with pydicom: dcmread(name, force=True).save_as(name, enforce_file_format=True)"
-            )
         if known in _READ:
             return FormatError(
                 f"{path}: cannot be read as an image: it begins as {known} does, but is damaged, or of a form that is "

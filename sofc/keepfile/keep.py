@@ -53,10 +53,10 @@ def read_file(path: Path) -> bytes:
 def keep(name: str, data: bytes, images: Images) -> Kept:
     """How to keep the file ``data``, called ``name``, beside ``images``, all the images that were read from it.
 
-    What is given back restores the file: that has been tried.
+    What is given back restores the file: that has been tried. Without images it is kept whole.
     """
     digest = hashlib.sha256(data).digest()
-    parts = _parts(data, images)
+    parts = _parts(data, images) if len(images) else None
     made: list[Metadata] = []
     if parts is not None:
         made = to_metadata(Original(name, len(data), digest, parts))
@@ -66,11 +66,19 @@ def keep(name: str, data: bytes, images: Images) -> Kept:
             made = []  # parts that look right but are not: the file is kept whole, and that is said
     if made and _size(made) < len(data):
         return Kept(made)
-    whole = to_metadata(Original(name, len(data), digest, data=data))
-    restore_items(whole, images)
+    whole = keep_whole(name, data)
+    if not len(images):
+        return Kept(whole, "there are no images")
     if not made:
         return Kept(whole, "its samples are compressed, or arranged, in a way that cannot be made again")
     return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
+
+
+def keep_whole(name: str, data: bytes) -> list[Metadata]:
+    """The items that restore the file ``data``, called ``name``, without any image. That has been tried."""
+    items = to_metadata(Original(name, len(data), hashlib.sha256(data).digest(), data=data))
+    restore_items(items, ())
+    return items
 
 
 def _size(items: list[Metadata]) -> int:

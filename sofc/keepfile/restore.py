@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -27,12 +26,13 @@ def restore(original: Original, images: Images) -> bytes:
 
     Raises ChecksumError where they do not match, FormatError for parts that do not fit the images.
     """
-    if original.from_samples:
-        assembly = _Assembly(images, original.size)
-        data = b"".join(map(assembly.bytes_of, original.parts))
-    else:
-        data = original.data
-    if len(data) != original.size or hashlib.sha256(data).digest() != original.digest:
+    if not original.from_samples:
+        if not original.matches(original.data):
+            raise ChecksumError("the original file cannot be restored: what is kept of it has another SHA-256")
+        return original.data
+    assembly = _Assembly(images, original.size)
+    data = b"".join(map(assembly.bytes_of, original.parts))
+    if not original.matches(data):
         raise ChecksumError(
             "the original file cannot be restored: what was made from the samples has another SHA-256. Its samples "
             "are whole: decode --images writes them"
@@ -46,15 +46,20 @@ def restore(original: Original, images: Images) -> bytes:
     return data
 
 
+def original_in(items: Iterable[Metadata]) -> Original:
+    """The original file that metadata items of a file keep, whole or as parts. Raises UsageError for none."""
+    original = from_metadata(items)
+    if original is None:
+        raise UsageError("the file keeps no original file")
+    return original
+
+
 def restore_items(items: Iterable[Metadata], images: Images) -> bytes:
     """The bytes of the original file that metadata items of a file keep, from all images of that file.
 
     Raises UsageError where the items keep none, and what ``restore`` raises.
     """
-    original = from_metadata(items)
-    if original is None:
-        raise UsageError("the file keeps no original file")
-    return restore(original, images)
+    return restore(original_in(items), images)
 
 
 def _has_deflated(part: Part) -> bool:

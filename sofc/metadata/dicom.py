@@ -28,8 +28,8 @@ def read(path: Path) -> list[Metadata]:
             found.append((vr is not None, length))
             return True
 
-        data_set = read_partial(file, stop_when=stop)
-        if not found or data_set.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
+        data_set = read_partial(file, stop_when=stop, force=True)
+        if not found or data_set.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             return []
         start = file.tell()
         explicit, length = found[0]

@@ -37,6 +37,7 @@ from sofc.container.records import (
     IndexEntry,
     Metadata,
     is_plain_text,
+    keeps_whole_file,
 )
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat
@@ -119,7 +120,7 @@ class Encoder(Sticky):
         self._queue: deque[_Unit] = deque()
         self._coding = 0  # units in the queue that are coded by workers
         self._offset = 0  # bytes of the file so far
-        self._has_samples = False
+        self._may_leave = False
         self._index = IndexBuilder()
         self._image = 0  # number of the current image, or of the next
         self._header: ImageHeader | None = None
@@ -129,7 +130,9 @@ class Encoder(Sticky):
         self._images: list[Samples] = []  # whole images that are not yet in a group
         if isinstance(codebook, Codebook):
             self._put_codebook(codebook, embed_codebook)
-        self._put_metadata(metadata)
+        items = _checked_metadata(metadata)
+        self._may_lack_images = keeps_whole_file(items) and not self._numbers
+        self._put_metadata(items)
         if header is not None:
             self._begin(header, ())
 
@@ -230,12 +233,21 @@ class Encoder(Sticky):
             return self._drain(0)
 
     def finish(self) -> bytes:
-        """End the last image and the file. Raises UsageError where rows are missing or there is no image."""
+        """End the last image and the file.
+
+        Raises UsageError where rows are missing, or where there is no image, unless the file's metadata keeps another
+        file whole and there is no codebook.
+        """
         with self._guarded():
-            if self._state in (WriteState.IDLE, WriteState.HEAD):
-                raise UsageError("the file has no image" if self._state is WriteState.IDLE else "the image has no rows")
-            self._check_call("finish")
-            self._end_image()
+            if self._state is WriteState.HEAD:
+                raise UsageError("the image has no rows")
+            if self._state is not WriteState.IDLE:
+                self._check_call("finish")
+                self._end_image()
+            elif self._may_lack_images:
+                self._may_leave = True
+            else:
+                raise UsageError("the file has no image")
             output = self._drain(0)
             index = b""
             if self._index.bands > 1:
@@ -299,7 +311,7 @@ class Encoder(Sticky):
         self._state = WriteState.HEAD
 
     def _put_head(self) -> None:
-        self._has_samples = True
+        self._may_leave = True
         codebook = 0
         if self._codebook is not None and max(self._models) >= FIRST_CODEBOOK_MODEL:
             if self._codebook.id not in self._numbers:
@@ -424,8 +436,8 @@ class Encoder(Sticky):
 
     def _drain(self, keep: int) -> bytes:
         """The chunks that are due, all but the last ``keep`` that workers code."""
-        if not self._has_samples:
-            return b""  # nothing leaves before the first row
+        if not self._may_leave:
+            return b""  # nothing leaves before the first row, or the end
         output = bytearray()
         if self._offset == 0:
             output += pack_file_head()

@@ -7,6 +7,9 @@ that are not in it may stand anywhere before the index and change nothing.
                                               HEAD -G-> GROUPS -G-> GROUPS -H-> HEAD
     BETWEEN, GROUPS -C,R,K-> PROLOGUE
     BETWEEN, GROUPS -i-> INDEXED -Z-> DONE;  BETWEEN, GROUPS -Z-> DONE
+
+A file without images that keeps another one whole: head -> PROLOGUE -m-> PROLOGUE -Z-> DONE. Whether it is such a file
+is checked where ``Z`` is read.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ CHUNK_ORDER: dict[FileState, dict[bytes, FileState]] = {
         **_CODEBOOKS,
         schema.METADATA: FileState.PROLOGUE,
         schema.IMAGE_HEAD: FileState.HEAD,
+        schema.FILE_END: FileState.DONE,
     },
     FileState.HEAD: {
         schema.METADATA: FileState.HEAD,

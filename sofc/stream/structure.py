@@ -29,6 +29,8 @@ from sofc.container.records import (
     ImageEnd,
     ImageHead,
     IndexEntry,
+    MetadataKind,
+    keeps_whole_file,
 )
 from sofc.errors import FormatError, LimitError, SofcError, UnsupportedError
 from sofc.limits import Limits
@@ -108,6 +110,7 @@ class FileStructure:
         self._next_image = 0  # number of the image whose chunks come now or next
         self._codebooks = 0
         self._metadata_growth = 0
+        self._keeps_whole_file: bool | None = None  # None before an original file
         self._index = IndexBuilder()
         self._index_size = 0
         self._place = (0, 0)  # image and place of the chunk just read, as in an index entry
@@ -184,6 +187,8 @@ class FileStructure:
         self._metadata_growth += max(0, len(metadata.value) - len(chunk.body))
         self._limits.check_metadata(self._metadata_growth)
         yield from self._announce()
+        if self._keeps_whole_file is None and metadata.kind == MetadataKind.ORIGINAL:
+            self._keeps_whole_file = keeps_whole_file([metadata])
         yield MetadataRead(metadata, self._open.number if self._open else None)
 
     def _on_image_head(self, chunk: Chunk) -> Iterator[Item]:
@@ -267,6 +272,8 @@ class FileStructure:
 
     def _on_file_end(self, chunk: Chunk) -> Iterator[Item]:
         size = unpack_file_end(chunk.body)
+        if self.state is FileState.PROLOGUE and (self._next_image or self._codebooks or not self._keeps_whole_file):
+            raise FormatError("the chunk stands where an image must: the file keeps no other file whole", chunk="Z")
         if size != self._index_size and not self.damage:
             error = FormatError(f"the end says that the index has {size} bytes; it has {self._index_size}", chunk="Z")
             if not self._salvage:

@@ -1,0 +1,91 @@
+"""What became of each file that ``sofc encode`` met: lines for people, an object for programs, a status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sofc.cli.console import OK, PASSED_OVER, Console, count_of, message_of, ratio_line
+
+STORED, KEPT_WHOLE, PASSED, REFUSED = "stored", "kept whole", "passed over", "refused"
+RESULTS = (STORED, KEPT_WHOLE, PASSED, REFUSED)
+
+JSON = """\
+--json prints one object:
+  files         a list of objects, one for each file:
+    name          its path, or that of -o for a collection
+    result        stored, kept whole, passed over or refused
+    output        the sofc file; null where there is none, or it is standard output
+    reason        why it was kept whole, passed over or refused, else null
+    images        images stored, else 0
+    bytes         of the samples, or of the file with --keep-file; 0 where nothing is stored
+    output_bytes  of the sofc file, else 0
+  stored, kept_whole, passed_over, refused   how many files each
+  status        the exit status"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: the fields are those of ``JSON``."""
+
+    name: str
+    result: str
+    output: str | None = None
+    reason: str | None = None
+    images: int = 0
+    bytes: int = 0
+    output_bytes: int = 0
+
+
+class Report:
+    """Takes outcomes as they come."""
+
+    def __init__(self, console: Console, *, as_json: bool) -> None:
+        self._console = console
+        self._as_json = as_json
+        self._outcomes: list[Outcome] = []
+        self._worst = OK
+
+    def stored(self, outcome: Outcome, remark: str) -> None:
+        """A sofc file is written."""
+        self._outcomes.append(outcome)
+        if not self._as_json:
+            self._console.result(ratio_line(outcome.name, outcome.bytes, outcome.output_bytes, remark))
+
+    def passed_over(self, path: Path, reason: str) -> None:
+        """Something in a folder is no image."""
+        self._outcomes.append(Outcome(str(path), PASSED, reason=reason))
+        self._console.passed_over(path, reason)
+
+    def refused(self, name: str, error: Exception) -> None:
+        """A file cannot be stored."""
+        self._outcomes.append(Outcome(name, REFUSED, reason=message_of(error)))
+        self._worst = max(self._worst, self._console.error(error, name))
+
+    @property
+    def status(self) -> int:
+        """The worst of all files."""
+        if self._worst == OK and any(outcome.result == PASSED for outcome in self._outcomes):
+            return PASSED_OVER
+        return self._worst
+
+    def close(self, *, has_folder: bool) -> int:
+        """Say what became of all files, where there are several, and give the status."""
+        counts = Counter(outcome.result for outcome in self._outcomes)
+        if self._as_json:
+            self._console.json(
+                {
+                    "files": [asdict(outcome) for outcome in self._outcomes],
+                    **{result.replace(" ", "_"): counts[result] for result in RESULTS},
+                    "status": self.status,
+                }
+            )
+        elif has_folder or len(self._outcomes) > 1:
+            written = counts[STORED] + counts[KEPT_WHOLE]
+            told = ", ".join(f"{counts[result]} {result}" for result in RESULTS)
+            before = sum(outcome.bytes for outcome in self._outcomes)
+            after = sum(outcome.output_bytes for outcome in self._outcomes)
+            name = count_of(written, "file")
+            self._console.result(ratio_line(name, before, after, told) if written else f"{name}: {told}")
+        return self.status
