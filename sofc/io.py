@@ -24,8 +24,6 @@ from sofc.container.chunks import (
     FILE_HEAD_SIZE,
     REFERENCE_TYPES,
     check_signature,
-    chunk_body,
-    parse_chunk_head,
     unpack_band,
     unpack_file_head,
     unpack_group,
@@ -34,6 +32,7 @@ from sofc.container.chunks import (
     unpack_reference,
 )
 from sofc.container.records import CodebookReference, CodedBand, CodedGroup, ImageHead, Metadata
+from sofc.container.walker import bytes_of, is_ancillary, walk
 from sofc.errors import CodebookError, FormatError, TruncatedError, UsageError
 from sofc.files import replacing
 from sofc.image import Band, ImageHeader, Meaning, PixelFormat
@@ -283,25 +282,20 @@ def probe(prefix: Bytes, /, *, limits: Limits | None = None) -> Info | None:
         return None
     version = unpack_file_head(data[:FILE_HEAD_SIZE])
     codebooks: list[tuple[CodebookReference, bool]] = []
-    start = FILE_HEAD_SIZE
-    while True:
-        head = parse_chunk_head(data, start, limits.max_chunk_bytes)
-        if head is None or head.end > len(data):
-            return None
-        start = head.end
-        body = chunk_body(data, head)
-        if head.type in REFERENCE_TYPES:
-            codebooks.append((unpack_reference(head.type, body), False))
-        elif head.type == schema.EMBEDDED_CODEBOOK:
+    for kind, body, _, _ in walk(bytes_of(data), FILE_HEAD_SIZE, limits.max_chunk_bytes):
+        if kind in REFERENCE_TYPES:
+            codebooks.append((unpack_reference(kind, body), False))
+        elif kind == schema.EMBEDDED_CODEBOOK:
             codebooks.append((Codebook.from_bytes(body, limits=limits).reference, True))
-        elif head.type == schema.IMAGE_HEAD:
+        elif kind == schema.IMAGE_HEAD:
             image = unpack_image_head(body)
             if image.codebook > len(codebooks):
                 raise FormatError(f"the image names codebook {image.codebook} of {len(codebooks)}", chunk="H")
             reference, embedded = codebooks[image.codebook - 1] if image.codebook else (None, False)
             return Info(version, image.header, reference, embedded)
-        elif not head.is_ancillary:
-            raise FormatError("the chunk stands before the first image head", chunk=head.type.decode())
+        elif not is_ancillary(kind):
+            raise FormatError("the chunk stands before the first image head", chunk=kind.decode())
+    return None
 
 
 # Random access.

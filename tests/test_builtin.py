@@ -19,8 +19,8 @@ from sofc.coders.bands import PIECE, cut_piece
 from sofc.coders.dct import DctCoder
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, coder_for
 from sofc.container import schema
-from sofc.container.chunks import frame_chunk
 from sofc.container.registered import NUMBERS, REGISTERED
+from sofc.container.walker import frame_chunk
 from sofc.image import PixelFormat
 from sofc.training.general import EFFORTS, FEW, companions
 from sofc.training.survey import Kind

@@ -26,9 +26,9 @@ from sofc.coders.context import ContextCoder
 from sofc.coders.context.plan import PlanePlan
 from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
 from sofc.container import schema
-from sofc.container.chunks import frame_chunk
 from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
+from sofc.container.walker import frame_chunk
 from sofc.jpeg import recovery
 from sofc.jpeg.origin import Origin, standard_table
 from sofc.keepfile import keep

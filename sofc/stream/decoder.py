@@ -15,7 +15,7 @@ from sofc.coders.bands import Samples, decode_band, sample_bytes
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
 from sofc.container.chunks import FILE_HEAD_SIZE, check_signature, unpack_file_head
 from sofc.container.records import CodebookReference
-from sofc.errors import ChecksumError, CodebookError, SofcError, TruncatedError, UsageError
+from sofc.errors import ChecksumError, CodebookError, SofcError, TruncatedError, UsageError, locate
 from sofc.image import Band, ImageHeader
 from sofc.limits import Limits
 from sofc.stream.events import (
@@ -31,7 +31,7 @@ from sofc.stream.events import (
     ImageEnded,
     NeedData,
 )
-from sofc.stream.framing import ChunkReader, locate
+from sofc.stream.framing import ChunkReader
 from sofc.stream.states import FileState, Sticky
 from sofc.stream.structure import (
     BandToDecode,

@@ -19,7 +19,6 @@ from sofc.container import schema
 from sofc.container.chunks import (
     INDEXED_TYPES,
     IndexBuilder,
-    frame_chunk,
     pack_band,
     pack_file_end,
     pack_file_head,
@@ -38,6 +37,7 @@ from sofc.container.records import (
     Metadata,
     is_plain_text,
 )
+from sofc.container.walker import frame_chunk
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat
 from sofc.limits import Limits

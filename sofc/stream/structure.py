@@ -30,10 +30,11 @@ from sofc.container.records import (
     ImageHead,
     IndexEntry,
 )
-from sofc.errors import FormatError, LimitError, SofcError, UnsupportedError
+from sofc.container.walker import Chunk, is_ancillary
+from sofc.errors import FormatError, LimitError, SofcError, UnsupportedError, locate
 from sofc.limits import Limits
 from sofc.stream.events import DamagedBand, FileEnded, HeaderReady, MetadataRead
-from sofc.stream.framing import Chunk, Damage, locate
+from sofc.stream.framing import Damage
 from sofc.stream.states import CHUNK_ORDER, KNOWN_TYPES, FileState
 
 
@@ -155,7 +156,7 @@ class FileStructure:
         name = chunk.type.decode()
         if chunk.type in KNOWN_TYPES or self.state is FileState.INDEXED:
             raise FormatError("the chunk stands in the wrong place", chunk=name)
-        if not chunk.type[0] & schema.ANCILLARY:
+        if not is_ancillary(chunk.type):
             raise UnsupportedError("the chunk is not known to this version of sofc", chunk=name)
 
     def _add_to_index(self, chunk: Chunk) -> None:
