@@ -92,10 +92,10 @@ def _measure_all(
 
 
 def _measure(codebook: Codebook, image: ImageSource) -> tuple[Kind, list[PlaneMeasure]]:
+    from sofc.api.headers import header_for
     from sofc.coders.bands import to_planes
     from sofc.coders.shape.measure import measure
     from sofc.imagefiles import load
-    from sofc.io import header_for
     from sofc.training.survey import kind_of
 
     array, declared_bits, meaning = load(image)

@@ -32,6 +32,7 @@ from sofc.container.records import (
 )
 from sofc.container.walker import Chunk, is_ancillary
 from sofc.errors import FormatError, LimitError, SofcError, UnsupportedError, locate
+from sofc.image import ImageHeader
 from sofc.limits import Limits
 from sofc.stream.events import DamagedBand, FileEnded, HeaderReady, MetadataRead
 from sofc.stream.framing import Damage
@@ -58,20 +59,11 @@ class EmbeddedCodebook:
 
 
 @dataclass(frozen=True)
-class BandToDecode:
-    """A band in its place."""
+class SamplesToDecode:
+    """A band or group in its place."""
 
     image: OpenImage
-    band: CodedBand
-    offset: int
-
-
-@dataclass(frozen=True)
-class GroupToDecode:
-    """A group in its place."""
-
-    image: OpenImage
-    group: CodedGroup
+    coded: CodedBand | CodedGroup
     offset: int
 
 
@@ -87,14 +79,27 @@ class EndToCheck:
 Item = (
     EmbeddedCodebook
     | CodebookReference
-    | BandToDecode
-    | GroupToDecode
+    | SamplesToDecode
     | EndToCheck
     | HeaderReady
     | MetadataRead
     | DamagedBand
     | FileEnded
 )
+
+
+def check_extent(header: ImageHeader, coded: CodedBand | CodedGroup, limits: Limits) -> None:
+    """Raises FormatError where a band or group does not go with its image, LimitError where it is too large."""
+    if isinstance(coded, CodedBand):
+        end = coded.first_row + coded.rows
+        if header.height is not None and end > header.height:
+            raise FormatError(f"a band ends at row {end} of an image of height {header.height}", chunk="B")
+        limits.check_header(header, rows=end)
+        limits.check_band(header.row_samples * coded.rows)
+    else:
+        if header.height is None:
+            raise FormatError("a group stands under an image head without a height", chunk="G")
+        limits.check_band(header.row_samples * header.height * coded.images)
 
 
 class FileStructure:
@@ -205,40 +210,32 @@ class FileStructure:
     def _on_band(self, chunk: Chunk) -> Iterator[Item]:
         image = self._current
         band = unpack_band(chunk.body)
-        header = image.head.header
         if band.image != image.number or band.first_row != image.next_row:
             raise FormatError(
                 f"row {band.first_row} of image {band.image} stands where row {image.next_row} of image "
                 f"{image.number} should",
                 chunk="B",
             )
-        end = band.first_row + band.rows
-        if header.height is not None and end > header.height:
-            raise FormatError(f"a band ends at row {end} of an image of height {header.height}", chunk="B")
-        self._limits.check_header(header, rows=end)
-        self._limits.check_band(header.row_samples * band.rows)
+        check_extent(image.head.header, band, self._limits)
         self._limits.check_images(image.number + 1)
         yield from self._announce()
-        image.next_row = end
+        image.next_row = band.first_row + band.rows
         self._lost = None
         self._place = (image.number, band.first_row)
-        yield BandToDecode(image, band, chunk.offset)
+        yield SamplesToDecode(image, band, chunk.offset)
 
     def _on_group(self, chunk: Chunk) -> Iterator[Item]:
         image = self._current
         group = unpack_group(chunk.body)
-        header = image.head.header
-        if header.height is None:
-            raise FormatError("a group stands under an image head without a height", chunk="G")
         if group.image != self._next_image:
             raise FormatError(f"image {group.image} stands where image {self._next_image} should", chunk="G")
-        self._limits.check_band(header.row_samples * header.height * group.images)
+        check_extent(image.head.header, group, self._limits)
         self._limits.check_images(group.image + group.images)
         yield from self._announce()
         self._next_image += group.images
         self._lost = None
         self._place = (group.image, group.images)
-        yield GroupToDecode(image, group, chunk.offset)
+        yield SamplesToDecode(image, group, chunk.offset)
 
     @property
     def _current(self) -> OpenImage:

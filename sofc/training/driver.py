@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.api.headers import header_for
 from sofc.codebook import Codebook
 from sofc.coders.bands import to_planes
 from sofc.coders.dct.training import DctTraining
@@ -25,7 +26,6 @@ from sofc.container.records import Model, Section
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
-from sofc.io import header_for
 from sofc.planes import Plane
 from sofc.training.general import companions
 from sofc.training.held_out import coded_size, split

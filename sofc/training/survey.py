@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sofc.api.headers import header_for
 from sofc.coders.bands import sample_bytes, to_planes
 from sofc.coders.mapping import by_value
 from sofc.collection import sample_size
 from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, load
-from sofc.io import header_for
 from sofc.transforms.components import LATTICE
 
 
