@@ -30,9 +30,8 @@ from sofc.coders.context.section import (
 )
 from sofc.coders.context.statistics import detect_grid, parts
 from sofc.coders.context.training import ContextTraining
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL
 from sofc.container.chunks import unpack_group
-from sofc.container.records import Model
+from sofc.container.records import FIRST_CODEBOOK_MODEL, Model
 from sofc.entropy import binary, mixing
 from sofc.entropy import priors as history
 from sofc.entropy.binary import EVEN

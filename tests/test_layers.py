@@ -23,6 +23,7 @@ LAYERS = [
     {"entropy", "prediction", "transforms", "jpeg"},
     {"codebook"},
     {"coders"},
+    {"band"},
     {"stream"},
     {"api"},
     {"collection", "keepfile", "metadata"},
@@ -83,7 +84,7 @@ def test_layers_without_numpy(layer: str) -> None:
 
 def test_only_the_api_opens_image_files() -> None:
     """The incremental objects and everything below them do no I/O."""
-    for layer in ("stream", "coders", "container", "jit", "entropy", "prediction", "transforms", "jpeg"):
+    for layer in ("stream", "band", "coders", "container", "jit", "entropy", "prediction", "transforms", "jpeg"):
         for path in (PACKAGE / layer).rglob("*.py"):
             if path == PACKAGE / "jit" / "cache.py":
                 continue  # keeps compiled kernels

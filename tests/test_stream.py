@@ -25,8 +25,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import CODERS, CUTS, ROW_COUNTS, images, pixel_formats, samples
 
+from sofc.band.coding import sample_bytes
 from sofc.codebook import Codebook
-from sofc.coders.bands import sample_bytes
 from sofc.container import chunks, walker
 from sofc.container.records import Metadata
 from sofc.errors import (

@@ -23,7 +23,7 @@ from sofc.container.chunks import (
     unpack_reference,
 )
 from sofc.container.original import read_head
-from sofc.container.records import CodebookReference, MetadataKind
+from sofc.container.records import FIRST_CODEBOOK_MODEL, CodebookReference, MetadataKind
 from sofc.container.walker import file_of, walk
 from sofc.errors import CodebookError
 from sofc.image import ImageHeader
@@ -33,7 +33,6 @@ PREFIX_BYTES = 1 << 16
 """How much of a chunk of samples is read: enough for the lengths of thousands of streams."""
 TEXT_LETTERS = 60
 READABLE = (MetadataKind.TEXT, MetadataKind.XMP, MetadataKind.NAMES, MetadataKind.RESOLUTION)
-FIRST_CODEBOOK_MODEL = 64
 NAMES = {
     schema.EMBEDDED_CODEBOOK: "codebook",
     schema.CODEBOOK_REFERENCE: "codebook reference",

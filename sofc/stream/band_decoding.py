@@ -6,10 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from sofc.band.coding import Samples, decode_band
 from sofc.codebook import Codebook
-from sofc.coders.bands import Samples, decode_band
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL
-from sofc.container.records import CodedBand, CodedGroup, ImageHead
+from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand, CodedGroup, ImageHead
 from sofc.errors import SofcError, locate
 from sofc.stream.workers import Workers
 
@@ -47,15 +46,12 @@ class BandDecoder:
             rows *= coded.images
         result = self._workers.submit(
             decode_band,
-            coded.model,
-            coded.streams,
-            coded.check,
+            coded,
             header.format,
             self._codebook_of(head.codebook) if coded.model >= FIRST_CODEBOOK_MODEL else None,
             rows=rows,
             width=header.width,
             image_rows=image_rows,
-            mapping=coded.mapping,
         )
 
         def decoded() -> Samples:

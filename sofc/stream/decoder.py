@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from sofc.band.coding import Samples, sample_bytes
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import find_builtin
 from sofc.codebook.model import REFERENCE_SIZE
-from sofc.coders.bands import Samples, sample_bytes
 from sofc.container.chunks import FILE_HEAD_SIZE, check_signature, unpack_file_head
 from sofc.container.records import CodebookReference, CodedBand
 from sofc.errors import ChecksumError, CodebookError, SofcError, TruncatedError, UsageError, locate
@@ -281,7 +281,7 @@ class Decoder(Sticky):
             return
         if isinstance(coded, CodedBand):
             self._digest.update(sample_bytes(samples, item.image.head.header.format))
-            self._rows_decoded = coded.first_row + coded.rows
+            self._rows_decoded = coded.end
             yield BandReady(Band(coded.image, coded.first_row, samples))
         else:
             yield GroupReady(coded.image, samples)
