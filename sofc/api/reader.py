@@ -109,8 +109,7 @@ class Reader:
         header = self._head_of(run).header
         if header.height is not None:
             return header
-        last = self._band_chunk(run, len(run.offsets) - 1)
-        return ImageHeader(header.width, last.first_row + last.rows, header.format)
+        return ImageHeader(header.width, self._coded(run, len(run.offsets) - 1).end, header.format)
 
     @property
     def metadata(self) -> list[Metadata]:
@@ -210,29 +209,21 @@ class Reader:
         result: Samples = images[image - run.places[number]]
         return result
 
-    def _band_chunk(self, run: Run, number: int) -> CodedBand:
-        """A band of an image, at the place that the directory says."""
+    def _coded(self, run: Run, number: int) -> CodedBand | CodedGroup:
+        """A band or group of a run, at the place that the directory says."""
         offset = run.offsets[number]
+        kind = "group" if run.is_group else "band"
         chunk = read_chunk(self._file, offset, self._limits)
-        if chunk.type != schema.BAND:
-            raise FormatError("the index does not lead to a band", offset=offset)
-        band = unpack_band(chunk.body)
-        if (band.image, band.first_row) != (run.first, run.places[number]):
-            raise FormatError("the index leads to another band", offset=offset)
-        if number + 1 < len(run.places) and band.first_row + band.rows != run.places[number + 1]:
-            raise FormatError("the next band does not follow this one", offset=offset)
-        return band
-
-    def _group_chunk(self, run: Run, number: int) -> CodedGroup:
-        offset = run.offsets[number]
-        chunk = read_chunk(self._file, offset, self._limits)
-        if chunk.type != schema.GROUP:
-            raise FormatError("the index does not lead to a group", offset=offset)
-        group = unpack_group(chunk.body)
-        following = [*run.places, run.first + run.images][number + 1]
-        if (group.image, group.image + group.images) != (run.places[number], following):
-            raise FormatError("the index leads to another group", offset=offset)
-        return group
+        if chunk.type != (schema.GROUP if run.is_group else schema.BAND):
+            raise FormatError(f"the index does not lead to a {kind}", offset=offset)
+        coded = unpack_group(chunk.body) if run.is_group else unpack_band(chunk.body)
+        first = coded.image if isinstance(coded, CodedGroup) else coded.first_row
+        if first != run.places[number] or not (run.is_group or coded.image == run.first):
+            raise FormatError(f"the index leads to another {kind}", offset=offset)
+        ends = [*run.places[1:], run.first + run.images if run.is_group else coded.end]
+        if coded.end != ends[number]:
+            raise FormatError(f"the next {kind} does not follow this one", offset=offset)
+        return coded
 
     def _decoded(self, run: Run, numbers: range) -> Iterator[Samples]:
         """Bands or groups of a run, decoded on the reader's threads."""
@@ -246,7 +237,7 @@ class Reader:
 
         head = self._head_of(run)
         for number in numbers:
-            coded = self._group_chunk(run, number) if run.is_group else self._band_chunk(run, number)
+            coded = self._coded(run, number)
             try:
                 check_extent(head.header, coded, self._limits)
             except SofcError as error:

@@ -7,7 +7,8 @@ depends on other chunks (order, numbers that refer to them, limits) is for the r
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any
 
 from sofc.container import schema
 from sofc.container.layouts import build, parse, require, text_of
@@ -16,6 +17,7 @@ from sofc.container.records import (
     CodebookReference,
     CodedBand,
     CodedGroup,
+    CodedSamples,
     ImageEnd,
     ImageHead,
     IndexEntry,
@@ -182,72 +184,54 @@ def unpack_image_head(body: bytes) -> ImageHead:
 
 
 def pack_band(band: CodedBand) -> bytes:
-    return build(
-        schema.BAND_BODY,
-        mode=band.mapping << _MAPPING_SHIFT,
-        image=band.image,
-        first_row=band.first_row,
-        rows=band.rows,
-        model=band.model,
-        check=band.check,
-        lengths=[len(stream) for stream in band.streams],
-        streams=b"".join(band.streams),
-    )
+    return build(schema.BAND_BODY, image=band.image, first_row=band.first_row, rows=band.rows, **_fields_of(band))
 
 
 def unpack_band(body: bytes) -> CodedBand:
     chunk = schema.BAND
     fields = parse(schema.BAND_BODY, body, chunk)
-    mapping = _mapping_of(fields.mode, chunk)
+    samples = _coded_samples(fields, chunk)
     require(fields.rows >= 1, "a band needs at least one row", chunk)
     require(fields.first_row + fields.rows <= MAX_DIMENSION, f"a band ends below row {MAX_DIMENSION}", chunk)
-    streams = _split(fields.streams, fields.lengths, chunk)
-    return CodedBand(fields.image, fields.first_row, fields.rows, fields.model, fields.check, streams, mapping)
+    return CodedBand(fields.image, fields.first_row, fields.rows, *samples)
 
 
 def pack_group(group: CodedGroup) -> bytes:
-    return build(
-        schema.GROUP_BODY,
-        mode=group.mapping << _MAPPING_SHIFT,
-        image=group.image,
-        images=group.images,
-        model=group.model,
-        check=group.check,
-        lengths=[len(stream) for stream in group.streams],
-        streams=b"".join(group.streams),
-    )
+    return build(schema.GROUP_BODY, image=group.image, images=group.images, **_fields_of(group))
 
 
 def unpack_group(body: bytes) -> CodedGroup:
     chunk = schema.GROUP
     fields = parse(schema.GROUP_BODY, body, chunk)
-    mapping = _mapping_of(fields.mode, chunk)
+    samples = _coded_samples(fields, chunk)
     require(fields.images >= 1, "a group needs at least one image", chunk)
-    streams = _split(fields.streams, fields.lengths, chunk)
-    return CodedGroup(fields.image, fields.images, fields.model, fields.check, streams, mapping)
+    return CodedGroup(fields.image, fields.images, *samples)
+
+
+def _fields_of(coded: CodedBand | CodedGroup) -> dict[str, Any]:
+    return {
+        "mode": coded.mapping << _MAPPING_SHIFT,
+        "model": coded.model,
+        "check": coded.check,
+        "lengths": [len(stream) for stream in coded.streams],
+        "streams": b"".join(coded.streams),
+    }
+
+
+def _coded_samples(fields: Any, chunk: bytes) -> CodedSamples:
+    mapping = fields.mode >> _MAPPING_SHIFT
+    require(mapping <= _MAX_MAPPING, f"mode {fields.mode} has bits that must be zero", chunk)
+    if fields.mode & _CONTINUES:
+        raise UnsupportedError("a band that continues from the one before is not known to this version", chunk="B")
+    data, ends = fields.streams, [0, *accumulate(fields.lengths)]
+    require(ends[-1] == len(data), f"streams of {ends[-1]} bytes in all stand in {len(data)} bytes", chunk)
+    return CodedSamples(fields.model, fields.check, tuple(data[a:b] for a, b in pairwise(ends)), mapping)
 
 
 def unpack_place(prefix: bytes) -> tuple[int, int]:
     """Image and place (as in an index entry) of a band or group, from the first bytes of its body."""
     fields = parse(schema.PlacePrefix, prefix, schema.BAND, whole=False)
     return fields.image, fields.place
-
-
-def _mapping_of(mode: int, chunk: bytes) -> int:
-    mapping = mode >> _MAPPING_SHIFT
-    require(mapping <= _MAX_MAPPING, f"mode {mode} has bits that must be zero", chunk)
-    if mode & _CONTINUES:
-        raise UnsupportedError("a band that continues from the one before is not known to this version", chunk="B")
-    return mapping
-
-
-def _split(data: bytes, lengths: Sequence[int], chunk: bytes) -> tuple[bytes, ...]:
-    require(sum(lengths) == len(data), f"streams of {sum(lengths)} bytes in all stand in {len(data)} bytes", chunk)
-    streams, start = [], 0
-    for length in lengths:
-        streams.append(data[start : start + length])
-        start += length
-    return tuple(streams)
 
 
 def pack_image_end(end: ImageEnd) -> bytes:

@@ -91,10 +91,9 @@ Item = (
 def check_extent(header: ImageHeader, coded: CodedBand | CodedGroup, limits: Limits) -> None:
     """Raises FormatError where a band or group does not go with its image, LimitError where it is too large."""
     if isinstance(coded, CodedBand):
-        end = coded.first_row + coded.rows
-        if header.height is not None and end > header.height:
-            raise FormatError(f"a band ends at row {end} of an image of height {header.height}", chunk="B")
-        limits.check_header(header, rows=end)
+        if header.height is not None and coded.end > header.height:
+            raise FormatError(f"a band ends at row {coded.end} of an image of height {header.height}", chunk="B")
+        limits.check_header(header, rows=coded.end)
         limits.check_band(header.row_samples * coded.rows)
     else:
         if header.height is None:
@@ -219,7 +218,7 @@ class FileStructure:
         check_extent(image.head.header, band, self._limits)
         self._limits.check_images(image.number + 1)
         yield from self._announce()
-        image.next_row = band.first_row + band.rows
+        image.next_row = band.end
         self._lost = None
         self._place = (image.number, band.first_row)
         yield SamplesToDecode(image, band, chunk.offset)
@@ -230,7 +229,7 @@ class FileStructure:
         if group.image != self._next_image:
             raise FormatError(f"image {group.image} stands where image {self._next_image} should", chunk="G")
         check_extent(image.head.header, group, self._limits)
-        self._limits.check_images(group.image + group.images)
+        self._limits.check_images(group.end)
         yield from self._announce()
         self._next_image += group.images
         self._lost = None
