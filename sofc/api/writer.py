@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -45,25 +45,22 @@ class Writer:
 
     def begin_image(self, header: ImageHeader, *, metadata: Iterable[Metadata] = ()) -> None:
         """As Encoder.begin_image."""
-        self._put(lambda: self._encoder.begin_image(header, metadata=metadata))
+        self._file.write(self._encoder.begin_image(header, metadata=metadata))
 
     def write(self, rows: Samples) -> None:
         """As Encoder.write."""
-        self._put(lambda: self._encoder.write(rows))
+        self._file.write(self._encoder.write(rows))
 
     def write_group(self, images: Samples) -> None:
         """As Encoder.write_group."""
-        self._put(lambda: self._encoder.write_group(images))
+        self._file.write(self._encoder.write_group(images))
 
     def close(self) -> None:
         """Finish the file. Raises UsageError where rows are missing, and then leaves no file."""
         if self._encoder.finished:
             return
         with self._resources:
-            self._put(self._encoder.finish)
-
-    def _put(self, call: Callable[[], bytes]) -> None:
-        self._file.write(call())
+            self._file.write(self._encoder.finish())
 
 
 def open_writer(
