@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sofc.errors import UsageError
 from sofc.image import ImageHeader, Meaning, PixelFormat
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Samples = npt.NDArray[Any]
+    from sofc.band.coding import Samples
 
 
 def header_for(

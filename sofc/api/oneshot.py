@@ -21,10 +21,7 @@ from sofc.stream.codebooks import Codebooks
 from sofc.stream.layout import is_frame, is_small
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Samples = npt.NDArray[Any]
-
+    from sofc.band.coding import Samples
 _READ_BYTES = 1 << 18
 
 

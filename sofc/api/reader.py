@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from io import BytesIO
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sofc.api.sources import Source, finder, folder_of, opened
 from sofc.codebook import Codebook
@@ -28,11 +28,8 @@ from sofc.stream.codebooks import Codebooks
 from sofc.stream.directory import Directory, Run, read_chunk, read_directory
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from sofc.band.coding import Samples
     from sofc.stream.band_decoding import Placed
-
-    Samples = npt.NDArray[Any]
 
 
 class Reader:

@@ -14,11 +14,8 @@ from sofc.files import replacing
 from sofc.image import ImageHeader
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from sofc.band.coding import Samples
     from sofc.stream.encoder import Encoder
-
-    Samples = npt.NDArray[Any]
 
 
 class Writer:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from sofc.band.coding import encode_band
+from sofc.band.coding import Samples, encode_band
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -45,7 +44,6 @@ from sofc.stream.pending import PendingImage
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
 from sofc.stream.workers import Workers
 
-Samples = npt.NDArray[Any]
 CodebookPicker = Callable[[PixelFormat], Codebook | None]
 ARRAY_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
 
