@@ -9,6 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sofc.api.headers import header_for as header_for
+    from sofc.api.oneshot import decode as decode
+    from sofc.api.oneshot import decode_images as decode_images
+    from sofc.api.oneshot import encode as encode
+    from sofc.api.oneshot import encode_images as encode_images
+    from sofc.api.oneshot import read as read
+    from sofc.api.oneshot import write as write
+    from sofc.api.probe import Info as Info
+    from sofc.api.probe import is_sofc as is_sofc
+    from sofc.api.probe import probe as probe
+    from sofc.api.reader import Reader as Reader
+    from sofc.api.reader import open_reader as open_reader
+    from sofc.api.writer import Writer as Writer
+    from sofc.api.writer import open_writer as open_writer
     from sofc.codebook import Codebook as Codebook
     from sofc.codebook.store import find_codebook as find_codebook
     from sofc.codebook.store import install_codebook as install_codebook
@@ -30,20 +44,6 @@ if TYPE_CHECKING:
     from sofc.image import ImageHeader as ImageHeader
     from sofc.image import Meaning as Meaning
     from sofc.image import PixelFormat as PixelFormat
-    from sofc.io import Info as Info
-    from sofc.io import Reader as Reader
-    from sofc.io import Writer as Writer
-    from sofc.io import decode as decode
-    from sofc.io import decode_images as decode_images
-    from sofc.io import encode as encode
-    from sofc.io import encode_images as encode_images
-    from sofc.io import header_for as header_for
-    from sofc.io import is_sofc as is_sofc
-    from sofc.io import open_reader as open_reader
-    from sofc.io import open_writer as open_writer
-    from sofc.io import probe as probe
-    from sofc.io import read as read
-    from sofc.io import write as write
     from sofc.limits import Limits as Limits
     from sofc.stream.decoder import Decoder as Decoder
     from sofc.stream.encoder import Encoder as Encoder
@@ -63,6 +63,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "sofc.api.headers": ("header_for",),
+    "sofc.api.oneshot": ("decode", "decode_images", "encode", "encode_images", "read", "write"),
+    "sofc.api.probe": ("Info", "is_sofc", "probe"),
+    "sofc.api.reader": ("Reader", "open_reader"),
+    "sofc.api.writer": ("Writer", "open_writer"),
     "sofc.codebook": ("Codebook",),
     "sofc.codebook.store": ("find_codebook", "install_codebook", "list_codebooks", "load_codebook"),
     "sofc.container.records": ("CodebookReference", "Metadata", "MetadataKind"),
@@ -78,22 +83,6 @@ _NAMES = {
         "UsageError",
     ),
     "sofc.image": ("Band", "ImageHeader", "Meaning", "PixelFormat"),
-    "sofc.io": (
-        "Info",
-        "Reader",
-        "Writer",
-        "decode",
-        "decode_images",
-        "encode",
-        "encode_images",
-        "header_for",
-        "is_sofc",
-        "open_reader",
-        "open_writer",
-        "probe",
-        "read",
-        "write",
-    ),
     "sofc.limits": ("Limits",),
     "sofc.stream.decoder": ("Decoder",),
     "sofc.stream.encoder": ("Encoder",),

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sofc.api.headers import header_for
+from sofc.api.oneshot import encode_each
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import UsageError
 from sofc.imagefiles import Samples
-from sofc.io import encode_each, header_for
 
 Array = npt.NDArray[Any]
 

@@ -55,3 +55,11 @@ class CodebookError(SofcError, LookupError):
 
 class LimitError(SofcError):
     """The bytes are well formed but ask for more than the limits allow."""
+
+
+def locate(error: SofcError, offset: int) -> SofcError:
+    """The same error, saying where in the file it was found."""
+    if error.offset is None:
+        error.offset = offset
+        error.args = (f"{error} (byte {offset})",)
+    return error

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
-from sofc.container.chunks import FILE_HEAD_SIZE, chunk_body, frame_chunk, parse_chunk_head
+from sofc.container.chunks import FILE_HEAD_SIZE
 from sofc.container.records import Model, Section
+from sofc.container.walker import chunk_body, frame_chunk, parse_chunk_head
 from sofc.errors import SofcError
 from sofc.image import Band, ImageHeader
 from sofc.stream.decoder import Decoder

@@ -14,21 +14,28 @@ from conftest import DEFAULTS
 from helpers import chunks_of, file_of
 
 import sofc
+from sofc.band.selection import PIECE, Selection, cut_piece
+from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_builtin
-from sofc.coders.bands import PIECE, cut_piece
 from sofc.coders.dct import DctCoder
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, coder_for
+from sofc.coders.kinds import Kind
+from sofc.coders.registry import coder_for
 from sofc.container import schema
-from sofc.container.chunks import frame_chunk
+from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.container.registered import NUMBERS, REGISTERED
+from sofc.container.walker import frame_chunk
 from sofc.image import PixelFormat
 from sofc.training.general import EFFORTS, FEW, companions
-from sofc.training.survey import Kind
 from sofc.transforms.components import CHAIN, LATTICE
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
 RANDOM = np.random.default_rng(9)
 MAX_BYTES = 1_500_000
+
+
+def numbers_of(codebook: Codebook, pixel_format: PixelFormat, effort: int) -> list[int]:
+    """Numbers of the models that may code an image."""
+    return [one.number for one in Selection(codebook, None, effort).candidates(pixel_format)]
 
 
 def smooth(height: int, width: int, components: int = 1, top: int = 255, dtype: str = "uint8") -> npt.NDArray[Any]:
@@ -60,7 +67,7 @@ def test_there_is_one_for_every_format(components: int, bits: int) -> None:
     pixel_format = PixelFormat(components, bits, bits)
     codebook = builtin_codebook(pixel_format)
     for effort in (1, 5, 9):
-        models = choose_models(codebook, pixel_format, None, effort)
+        models = numbers_of(codebook, pixel_format, effort)
         assert len(models) > 1
         for model in models:
             coder_for(codebook, model, pixel_format)
@@ -143,7 +150,7 @@ def test_parts_are_joined_at_the_nearest_efforts() -> None:
     for effort in range(1, 10):
         for components in (1, 3):
             pixel_format = PixelFormat(components, 8, 8)
-            for model in choose_models(codebook, pixel_format, None, effort):
+            for model in numbers_of(codebook, pixel_format, effort):
                 coder_for(codebook, model, pixel_format)
 
 
@@ -182,13 +189,13 @@ def test_trained_codebooks_take_companions_along() -> None:
 @pytest.mark.parametrize("kind", [Kind(1, 8), Kind(3, 8, lattice=True)], ids=str)
 def test_companions_for_coefficients(kind: Kind) -> None:
     """With few images that JPEG decoders made goes the built-in model for such; none with many, or off the lattice."""
-    found, sections = companions(kind, FEW - 1, coefficients=True)
+    found, sections = companions(kind, FEW - 1, traced=True)
     assert [model.effort for model in found] == list(EFFORTS)
     assert {model.coder for model in found} == {DctCoder.id}
     codebook = sofc.Codebook("few", tuple(found), tuple(sections))
     coder_for(codebook, FIRST_CODEBOOK_MODEL, PixelFormat(kind.components, 8, 8))
-    assert companions(kind, FEW, coefficients=True) == ([], [])
-    assert companions(Kind(3, 8), 1, coefficients=True) == ([], [])
+    assert companions(kind, FEW, traced=True) == ([], [])
+    assert companions(Kind(3, 8), 1, traced=True) == ([], [])
 
 
 def test_of_close_models_the_smaller_is_used() -> None:
@@ -197,7 +204,7 @@ def test_of_close_models_the_smaller_is_used() -> None:
     images = [np.clip(rng.normal(120, 9, (48, 40)).cumsum(axis=0) / 9 % 256, 0, 255).astype(np.uint8) for _ in range(3)]
     codebook = sofc.train(images, name="close", held_out=0).codebook
     pixel_format = PixelFormat(1, 8, 8)
-    numbers = [number for number in choose_models(codebook, pixel_format, None, 5) if number >= FIRST_CODEBOOK_MODEL]
+    numbers = [number for number in numbers_of(codebook, pixel_format, 5) if number >= FIRST_CODEBOOK_MODEL]
     assert len(numbers) > 2
     sizes = []
     for number in numbers:
@@ -212,13 +219,13 @@ def test_a_collections_own_model_is_always_tried_in_full(monkeypatch: pytest.Mon
     rng = np.random.default_rng(6)
     images = [np.clip(rng.normal(120, 9, (48, 40)).cumsum(axis=1) / 9 % 256, 0, 255).astype(np.uint8) for _ in range(6)]
     codebook = sofc.train(images, name="own", held_out=0).codebook
-    first = choose_models(codebook, PixelFormat(1, 8, 8), None, 5)[0]
+    first = numbers_of(codebook, PixelFormat(1, 8, 8), 5)[0]
     sizes = {}
     for worst in (True, False):
         # The piece makes the model look best that is smallest, or largest, in full.
         factor = -1 if worst else 1
         monkeypatch.setattr(
-            "sofc.coders.bands._Way.size", lambda way, rows, by=factor: by * sum(map(len, way.streams(rows)))
+            "sofc.band.selection.Way.size", lambda way, rows, by=factor: by * sum(map(len, way.streams(rows)))
         )
         sizes[worst] = len(sofc.encode(images[0], codebook=codebook))
     alone = sofc.Codebook("own", (codebook.models[first - FIRST_CODEBOOK_MODEL],), codebook.sections)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import sofc
+from sofc.band.selection import Selection
 from sofc.codebook import Codebook
-from sofc.coders.chain import LINKS, ChainCoder
 from sofc.coders.context import ContextCoder
+from sofc.coders.context.chain import LINKS, ChainCoder
 from sofc.coders.context.training import ContextTraining
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
 from sofc.container.records import Model
 from sofc.errors import FormatError, SofcError
 from sofc.image import PixelFormat
@@ -59,8 +59,8 @@ def test_who_may_be_chained(codebook):
 
     def transforms(components, images):
         pixel_format = PixelFormat(components, 16, 16)
-        numbers = choose_models(codebook, pixel_format, None, 5, images)
-        return {codebook.models[n - FIRST_CODEBOOK_MODEL].transform for n in numbers if n >= FIRST_CODEBOOK_MODEL}
+        found = Selection(codebook, None, 5).candidates(pixel_format, images)
+        return {one.transform.id for one in found if one.is_trained}
 
     assert transforms(1, 1) == {NONE.id}
     assert transforms(1, 2) == {NONE.id, CHAIN.id}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from strategies import pixel_formats
 
 from sofc.codebook import Codebook
-from sofc.container import chunks, schema
+from sofc.container import chunks, codebook_file, schema, walker
 from sofc.container.records import (
     CodebookReference,
     CodedBand,
@@ -62,30 +63,50 @@ def test_other_integers_are_refused(coded: bytes) -> None:
 
 @given(st.sampled_from([b"B", b"m"]), st.binary(max_size=300), st.binary(max_size=5))
 def test_framing(chunk_type: bytes, body: bytes, later: bytes) -> None:
-    framed = chunks.frame_chunk(chunk_type, body)
+    framed = walker.frame_chunk(chunk_type, body)
     declared = schema.CHUNK.parse(framed)
     assert (declared.type, declared.body, declared.crc) == (chunk_type, body, zlib.crc32(framed[:-4]))
-    head = chunks.parse_chunk_head(framed + later, 0, 300)
+    head = walker.parse_chunk_head(framed + later, 0, 300)
     assert head is not None
-    assert (head.type, head.end, head.is_ancillary) == (chunk_type, len(framed), chunk_type == b"m")
-    assert chunks.chunk_body(framed + later, head) == body
+    assert (head.type, head.end) == (chunk_type, len(framed))
+    assert walker.is_ancillary(chunk_type) == (chunk_type == b"m")
+    assert walker.chunk_body(framed + later, head) == body
     for cut in range(head.body):
-        assert chunks.parse_chunk_head(framed[:cut], 0, 300) is None
+        assert walker.parse_chunk_head(framed[:cut], 0, 300) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"B", b"m"]), st.binary(max_size=40)), max_size=5), st.data())
+def test_walking(wanted: list[tuple[bytes, bytes]], data: st.DataObject) -> None:
+    """All chunks that are there in full, of bytes and of a file, each with its place; in part, nothing is checked."""
+    framed = [walker.frame_chunk(*chunk) for chunk in wanted]
+    stream = b"12" + b"".join(framed)
+    cut = stream[: data.draw(st.integers(2, len(stream)))]
+    found = list(walker.walk(walker.bytes_of(cut), 2, 300))
+    assert found == list(walker.walk(walker.file_of(io.BytesIO(cut)), 2, 300))
+    ends = [2 + len(b"".join(framed[: number + 1])) for number in range(len(framed))]
+    assert [(chunk.type, chunk.body) for chunk in found] == wanted[: sum(end <= len(cut) for end in ends)]
+    assert [chunk.offset + chunk.size for chunk in found] == ends[: len(found)]
+    damaged = bytes(byte ^ (place == len(cut) - 1) for place, byte in enumerate(cut))
+    parts = list(walker.walk(walker.bytes_of(damaged), 2, 300, part=lambda kind: 3 if kind == b"B" else 0))
+    assert [chunk.body for chunk in parts] == [body[:3] if kind == b"B" else b"" for kind, body in wanted[: len(found)]]
+    if found and ends[len(found) - 1] == len(cut):
+        with pytest.raises(ChecksumError):
+            list(walker.walk(walker.bytes_of(damaged), 2, 300))
 
 
 def test_framing_is_checked_as_soon_as_it_is_there() -> None:
     with pytest.raises(LimitError):
-        chunks.parse_chunk_head(b"B\xff\xff\x7f", 0, 1 << 20)
+        walker.parse_chunk_head(b"B\xff\xff\x7f", 0, 1 << 20)
     with pytest.raises(FormatError, match="letter"):
-        chunks.parse_chunk_head(b"\x00", 0, 1 << 20)
+        walker.parse_chunk_head(b"\x00", 0, 1 << 20)
     with pytest.raises(FormatError, match="more than 8 bytes"):
-        chunks.parse_chunk_head(b"B" + b"\xff" * 8, 0, 1 << 20)
-    damaged = bytearray(chunks.frame_chunk(b"E", b"abc"))
+        walker.parse_chunk_head(b"B" + b"\xff" * 8, 0, 1 << 20)
+    damaged = bytearray(walker.frame_chunk(b"E", b"abc"))
     damaged[3] ^= 1
-    head = chunks.parse_chunk_head(damaged, 0, 100)
+    head = walker.parse_chunk_head(damaged, 0, 100)
     assert head is not None
     with pytest.raises(ChecksumError):
-        chunks.chunk_body(damaged, head)
+        walker.chunk_body(damaged, head)
 
 
 @given(st.builds(CodebookReference, st.binary(min_size=16, max_size=16), SHORT_TEXT))
@@ -215,10 +236,10 @@ UNPACKERS = [
     chunks.unpack_index,
     chunks.unpack_file_end,
     chunks.unpack_file_head,
-    lambda data: chunks.unpack_codebook(data, Limits()),
-    lambda data: chunks.unpack_codebook(chunks.pack_file_head(schema.CODEBOOK_SIGNATURE) + data, Limits()),
-    lambda data: chunks.unpack_codebook(
-        chunks.pack_file_head(schema.CODEBOOK_SIGNATURE) + chunks.frame_chunk(b"N", data), Limits()
+    lambda data: codebook_file.unpack_codebook(data, Limits()),
+    lambda data: codebook_file.unpack_codebook(chunks.pack_file_head(schema.CODEBOOK_SIGNATURE) + data, Limits()),
+    lambda data: codebook_file.unpack_codebook(
+        chunks.pack_file_head(schema.CODEBOOK_SIGNATURE) + walker.frame_chunk(b"N", data), Limits()
     ),
 ]
 

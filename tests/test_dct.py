@@ -15,23 +15,23 @@ from helpers import chunks_of, encode_rows, file_of, run_decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from sofc.entropy.mixers import pack_mixers
+from sofc.entropy.trained import NEUTRAL_COUNTER
 
 import sofc
+from sofc.band.coding import decode_band
+from sofc.band.selection import Selection
 from sofc.codebook import Codebook
-from sofc.coders.bands import decode_band
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct.coder import RANGE, Trace, Traced, referred, trace
 from sofc.coders.dct.plan import CONTEXTS, EFFORTS, GROUPS, ComponentModel, ComponentPlan, ComponentState
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
 from sofc.coders.dct.statistics import Equate, Recollect
 from sofc.coders.dct.training import DctTraining
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, of_coefficients
 from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group
-from sofc.container.records import CodedBand
+from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand
 from sofc.entropy import binary, mixing
 from sofc.entropy.binary import EVEN
-from sofc.entropy.mixers import pack_mixers
-from sofc.entropy.trained import NEUTRAL_COUNTER
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.image import ImageHeader, PixelFormat
 from sofc.jpeg import dct, recovery
@@ -1150,7 +1150,8 @@ def test_few_images_get_the_built_in_model_too():
     book = sofc.train([jpeg(number) for number in range(3)], name="few", held_out=0).codebook
     pixel_format = PixelFormat(3, 8, 8)
     for effort, models in ((2, 1), (4, 1), (5, 2), (9, 2)):
-        assert len(of_coefficients(book, choose_models(book, pixel_format, None, effort))) == models
+        found = Selection(book, None, effort).candidates(pixel_format)
+        assert sum(one.trace is not None for one in found) == models
     for effort in (5, 9):
         check_file(jpeg(9), book, effort=effort)
 
@@ -1378,7 +1379,7 @@ def decode_with(data, image, codebook):
     band = unpack_group(body) if kind == b"G" else unpack_band(body)
     pixel_format = PixelFormat(1 if image.ndim == 2 else image.shape[2], 8, 8)
     size = {"rows": len(image), "width": image.shape[1], "image_rows": len(image)}
-    return decode_band(band.model, band.streams, band.check, pixel_format, codebook, **size, mapping=band.mapping)
+    return decode_band(band, pixel_format, codebook, **size)
 
 
 @COMPILED

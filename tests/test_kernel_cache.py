@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from sofc.coders import ahead as coding
+from sofc.coders.registry import CODERS
 from sofc.jit import cache, first_use
 from sofc.jit.decorators import Kernel, kernel
+from sofc.jit.types import Vector
 
 SCRIPT = """
 import sys
@@ -173,6 +176,20 @@ for image, book in zip(kinds, books):
         assert (sofc.decode(data, codebooks={book.id: book}) == image).all()
 print(sorted(unknown))
 """
+
+
+@kernel
+def count_above(values: Vector[np.int32], limit: int) -> int:
+    return int((values > limit).sum())
+
+
+def test_a_kernel_in_a_list_says_itself_what_it_is_called_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one whose signature stands beside it."""
+    listed = [[count_above, (count_above, "I1 q", ())]]
+    (coder, *_) = CODERS.values()
+    monkeypatch.setitem(CODERS, coder.id, replace(coder, kernels=lambda: listed))
+    ((itself, beside),) = [group for group in coding.coding_kernels() if group and group[0][0] is count_above]
+    assert itself == beside
 
 
 def test_all_that_coding_calls_is_compiled_ahead() -> None:

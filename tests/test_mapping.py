@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sofc
+from sofc.band.mapping import MAX_TABLE, Mapped, Mapping, mapped, read_table
 from sofc.codebook.builtin import builtin_codebook
-from sofc.coders.mapping import MAX_TABLE, Mapped, Mapping, mapped, read_table
 from sofc.container.chunks import pack_group, unpack_group
 from sofc.image import PixelFormat
 

@@ -270,7 +270,7 @@ import numpy as np
 iio.imread(iio.imwrite("<bytes>", np.zeros((3, 3), np.uint8), extension=".png"))
 print(*[name for name in sys.modules if name.partition(".")[0] == "sofc"])
 """
-    assert "sofc.io" not in fresh(program, tmp_path).split()
+    assert "sofc.api" not in fresh(program, tmp_path).split()
 
 
 def test_other_files_go_to_other_plugins(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sofc.entropy.mixers import MAX_CONTEXTS, neutral_mixers, pack_mixers
 
+from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, choose_models, coder_for
-from sofc.container.records import Model, Section
-from sofc.entropy.mixers import MAX_CONTEXTS, neutral_mixers, pack_mixers
+from sofc.coders.registry import coder_for
+from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model, Section
 from sofc.errors import CodebookError, FormatError, LimitError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
 
@@ -26,6 +27,11 @@ def vector(name: str) -> Codebook:
     return Codebook.from_bytes((VECTORS / f"{name}.sofcb").read_bytes())
 
 
+def choose(codebook: Codebook, pixel_format: PixelFormat, coder: str | None, effort: int) -> tuple[int, ...]:
+    """Numbers of the models that may code one image."""
+    return tuple(one.number for one in Selection(codebook, coder, effort).candidates(pixel_format))
+
+
 def with_model(codebook: Codebook, model: Model, sections: tuple[Section, ...] | None = None) -> Codebook:
     """The codebook with this model alone."""
     return Codebook("changed", (model,), codebook.sections if sections is None else sections)
@@ -35,13 +41,13 @@ def test_models_are_chosen_by_effort_and_coder() -> None:
     codebook = vector("context-gray")
     efforts = [model.effort for model in codebook.models]
     for effort in range(1, 10):
-        first = choose_models(codebook, GRAY, None, effort)[0] - FIRST_CODEBOOK_MODEL
+        first = choose(codebook, GRAY, None, effort)[0] - FIRST_CODEBOOK_MODEL
         assert abs(efforts[first] - effort) == min(abs(known - effort) for known in efforts)
-    assert choose_models(codebook, GRAY, "raw", 5) == (RAW_MODEL,)
-    assert choose_models(codebook, COLOUR, None, 5) == (2,)
-    assert choose_models(codebook, GRAY, "shape", 5) == (1,)
+    assert choose(codebook, GRAY, "raw", 5) == (RAW_MODEL,)
+    assert choose(codebook, COLOUR, None, 5) == (2,)
+    assert choose(codebook, GRAY, "shape", 5) == (1,)
     with pytest.raises(UsageError, match="no coder"):
-        choose_models(codebook, GRAY, "shapes", 5)
+        choose(codebook, GRAY, "shapes", 5)
 
 
 def test_models_without_effort_serve_by_name_or_alone() -> None:
@@ -49,9 +55,9 @@ def test_models_without_effort_serve_by_name_or_alone() -> None:
     count = len(shape.sections)
     moved = tuple(replace(m, sections=tuple(k + count for k in m.sections)) for m in context.models)
     both = Codebook("both", shape.models + moved, shape.sections + context.sections)
-    assert choose_models(both, GRAY, None, 5)[0] != FIRST_CODEBOOK_MODEL
-    assert choose_models(both, GRAY, "shape", 5)[0] == FIRST_CODEBOOK_MODEL
-    assert choose_models(shape, GRAY, None, 5)[0] == FIRST_CODEBOOK_MODEL
+    assert choose(both, GRAY, None, 5)[0] != FIRST_CODEBOOK_MODEL
+    assert choose(both, GRAY, "shape", 5)[0] == FIRST_CODEBOOK_MODEL
+    assert choose(shape, GRAY, None, 5)[0] == FIRST_CODEBOOK_MODEL
 
 
 def test_the_lattice_comes_before_other_transforms() -> None:
@@ -59,7 +65,7 @@ def test_the_lattice_comes_before_other_transforms() -> None:
     count = len(colour.sections)
     moved = tuple(replace(m, sections=tuple(k + count for k in m.sections)) for m in lattice.models)
     both = Codebook("both", colour.models + moved, colour.sections + lattice.sections)
-    assert choose_models(both, COLOUR, None, 1) == (FIRST_CODEBOOK_MODEL + 1, FIRST_CODEBOOK_MODEL, 2)
+    assert choose(both, COLOUR, None, 1) == (FIRST_CODEBOOK_MODEL + 1, FIRST_CODEBOOK_MODEL, 2)
 
 
 def test_unfit_models_are_refused() -> None:

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from strategies import CODERS, images
 
 import sofc
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL
+from sofc.api.reader import open_reader
 from sofc.container.chunks import FILE_HEAD_SIZE, pack_band, pack_file_head, pack_group, unpack_band, unpack_group
-from sofc.container.records import CodedBand
+from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand
 from sofc.errors import ChecksumError, SofcError, TruncatedError
 from sofc.image import ImageHeader, PixelFormat
-from sofc.io import open_reader
 from sofc.stream.encoder import Encoder
 from sofc.stream.events import BandReady, DamagedBand, FileEnded, GroupReady, HeaderReady, ImageEnded
 

@@ -25,9 +25,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import CODERS, CUTS, ROW_COUNTS, images, pixel_formats, samples
 
+from sofc.band.coding import sample_bytes
 from sofc.codebook import Codebook
-from sofc.coders.bands import sample_bytes
-from sofc.container import chunks
+from sofc.container import chunks, walker
 from sofc.container.records import Metadata
 from sofc.errors import (
     ChecksumError,
@@ -614,10 +614,10 @@ def test_limits_of_groups() -> None:
 def test_a_claimed_size_is_refused_before_memory_is_taken() -> None:
     head = chunks.pack_file_head()
     header = ImageHeader((1 << 31) - 1, 8, PixelFormat(1, 16, 16))
-    image = chunks.frame_chunk(b"H", chunks.pack_image_head(chunks.ImageHead(header, 0)))
+    image = walker.frame_chunk(b"H", chunks.pack_image_head(chunks.ImageHead(header, 0)))
     band = chunks.CodedBand(0, 0, 8, 1, 0, (b"",))
     limits = Limits(max_pixels=1 << 40)
-    decoded = run_decoder([head + image + chunks.frame_chunk(b"B", chunks.pack_band(band))], limits=limits)
+    decoded = run_decoder([head + image + walker.frame_chunk(b"B", chunks.pack_band(band))], limits=limits)
     assert isinstance(decoded.error, LimitError)
     assert isinstance(error_of(head + b"B\xff\xff\xff\xff\x7f"), LimitError)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ import pytest
 
 import sofc
 from sofc.codebook import Codebook
-from sofc.coders.training import CoderTraining, Pass
+from sofc.coders.registry import CODERS
+from sofc.coders.training import CoderTraining, Pass, TrainingSettings
 from sofc.container.records import Section
 from sofc.errors import FormatError, UsageError
 from sofc.imagefiles import ImageSource, save
 from sofc.planes import Plane, PlaneRange
 from sofc.training import ModelReport, driver, train
 from sofc.training.held_out import split
+from sofc.training.recipes import trainable
 from sofc.training.shards import cut, in_order
 
 
@@ -95,11 +97,12 @@ def sums(monkeypatch: pytest.MonkeyPatch) -> list[SumTraining]:
     """Trains SumTraining in place of a coder; gives every one that was started."""
     started: list[SumTraining] = []
 
-    def start(coder: str, ranges: list[PlaneRange], **settings: Any) -> SumTraining:
+    def start(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> SumTraining:
         started.append(SumTraining(list(ranges)))
         return started[-1]
 
-    monkeypatch.setattr(driver, "start_training", start)
+    for coder in trainable().values():
+        monkeypatch.setitem(CODERS, coder.id, replace(coder, start_training=start))
     return started
 
 

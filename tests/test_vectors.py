@@ -11,11 +11,13 @@ import pytest
 from helpers import chunks_of, run_decoder
 
 import sofc
-from sofc.coders.registry import CODER_IDS, FIRST_CODEBOOK_MODEL
+from sofc.coders.registry import CODERS
 from sofc.container.chunks import unpack_band, unpack_group
+from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.keepfile import restore_items
 
 FOLDER = Path(__file__).resolve().parent.parent / "spec" / "vectors"
+IDS = {coder.name: coder.id for coder in CODERS.values()}
 ENTRIES = json.loads((FOLDER / "manifest.json").read_text())
 
 
@@ -59,7 +61,7 @@ def test_vector(entry: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [entry for entry in ENTRIES if "codebook" in entry and entry["file"].split("-")[0] in CODER_IDS],
+    [entry for entry in ENTRIES if "codebook" in entry and entry["file"].split("-")[0] in IDS],
     ids=lambda entry: entry["file"],
 )
 def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
@@ -72,4 +74,4 @@ def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
     ]
     assert all(band.model >= FIRST_CODEBOOK_MODEL for band in bands)
     coders = {codebook.models[band.model - FIRST_CODEBOOK_MODEL].coder for band in bands}
-    assert coders == {CODER_IDS[entry["file"].split("-")[0]]}
+    assert coders == {IDS[entry["file"].split("-")[0]]}

@@ -39,8 +39,7 @@ from peers import PEERS, Codec, Image, components
 import sofc
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
-from sofc.coders.raw import RawCoder
-from sofc.coders.registry import CODERS
+from sofc.coders.registry import CODERS, named
 from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import Samples, load, sources
 from sofc.stream.encoder import CodebookPicker
@@ -263,14 +262,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
+    names = [coder.name for coder in CODERS.values()]
     parser.add_argument("--test", required=True, nargs="+", metavar="PATH", help="images to code: files or folders")
     parser.add_argument("--train", nargs="+", metavar="PATH", help="images to train the codebook on")
     parser.add_argument("--codebook", type=Path, metavar="FILE", help="a codebook to use instead of training one")
     parser.add_argument(
         "--coders",
-        type=lambda text: _names(text, list(CODERS)),
+        type=lambda text: _names(text, names),
         metavar="LIST",
-        help=f"coders, comma-separated, of {', '.join(CODERS)} (default: shape, or none beside --efforts, --builtin)",
+        help=f"coders, comma-separated, of {', '.join(names)} (default: shape, or none beside --efforts, --builtin)",
     )
     parser.add_argument(
         "--efforts", type=_numbers, default=[], metavar="LIST", help="sofc at these efforts, with one codebook for all"
@@ -324,7 +324,7 @@ def _measure_own(options: argparse.Namespace, images: Sequence[Samples]) -> Iter
         runs.append((None, options.efforts))
     for coder, efforts in runs:
         codebook, seconds = None, 0.0
-        if coder != RawCoder.name:
+        if coder is None or named(coder).start_training is not None:
             codebook, seconds = _codebook(options, coder)
             trained = f", trained in {seconds:.1f} s by {options.workers} processes" if seconds else ""
             print(f"codebook for {coder or 'all efforts'}: {len(codebook.to_bytes())} bytes{trained}", flush=True)
@@ -397,9 +397,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (
         options.codebook is None
         and options.train is None
-        and (options.efforts or set(options.coders) - {RawCoder.name})
+        and (options.efforts or any(named(coder).start_training is not None for coder in options.coders))
     ):
-        _parser().error(f"a coder other than {RawCoder.name} needs --train or --codebook")
+        _parser().error("a coder that is trained needs --train or --codebook")
     try:
         run(options)
     except (RoundTripError, SofcError, OSError) as error:

@@ -22,22 +22,35 @@ import PIL.Image
 
 import sofc
 from sofc.codebook import Codebook
+from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.model import PlanePlan
 from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
+from sofc.coders.kinds import Kind
 from sofc.container import schema
-from sofc.container.chunks import frame_chunk, pack_metadata
+from sofc.container.chunks import pack_metadata
 from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
+from sofc.container.walker import frame_chunk
 from sofc.jpeg import recovery
 from sofc.jpeg.origin import Origin, standard_table
 from sofc.keepfile import keep
 from sofc.prediction import bank
+from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, LATTICE, reached
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20
+KINDS = {
+    "gray": Kind(1, 8),
+    "deep": Kind(1, 16),
+    "colour": Kind(3, 8),
+    "lattice": Kind(3, 8, lattice=True),
+    "binary": Kind(1, 1),
+}
+FEWER_IMAGES = {"context": 3}
+"""Images that codebooks are trained on which would be large else."""
 
 
 def waves(rows: int, width: int, phase: float, random: np.random.Generator, top: int = 255) -> Image:
@@ -93,7 +106,7 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     """Name, bytes, codebook file if one is referred to, and a sentence."""
     sets = collections()
     random = np.random.default_rng(SEED + 1)
-    large = (waves(136, 64, 3, random, 4095) // 16 * 16).astype(np.uint16)
+    sets["large"] = [(waves(136, 64, 3, random, 4095) // 16 * 16).astype(np.uint16)]
     ramp = np.arange(30, dtype=np.uint8).reshape(5, 6)
     yield "raw-gray", sofc.encode(ramp, coder="raw"), None, "gray 8-bit, raw"
     signed = np.array([[-1500, 0, 7], [2106, -1, 1]], np.int16)
@@ -136,43 +149,60 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     photograph = np.array(PIL.Image.open(io.BytesIO(jpeg)))
     kept = keep("a.jpg", jpeg + b"behind", [photograph]).items
     yield "kept-jpeg", sofc.encode(photograph, coder="raw", metadata=kept), None, "an original JPEG file"
-    trained = [("shape", name) for name in ("gray", "colour", "binary")]
-    trained += [(coder, name) for coder in ("context", "static") for name in ("gray", "deep", "colour", "lattice")]
-    trained += [("bilevel", "binary")]
-    for coder, name in trained:
-        training = sets[name][: 3 if coder == "context" else 6]
-        codebook = sofc.train(training, name=f"{coder}-{name}", coder=coder, held_out=0).codebook
-        file = f"{coder}-{name}.sofcb"
-        (folder / file).write_bytes(codebook.to_bytes())
-        stack = np.stack(sets[name])
-        settings: dict[str, Any] = {"codebook": codebook, "coder": coder}
-        yield f"{coder}-{name}-one", sofc.encode(sets[name][0], **settings), file, f"{coder}, one small image"
-        yield f"{coder}-{name}-group", sofc.encode(stack, batch=True, **settings), file, f"{coder}, a group"
-        banded = sofc.encode(sets[name][2], band_rows=8, **settings)
-        yield f"{coder}-{name}-bands", banded, file, f"{coder}, bands"
-        if coder in ("context", "bilevel"):
-            for effort in (2, 9):
-                data = sofc.encode(sets[name][0], effort=effort, **settings)
-                yield f"{coder}-{name}-effort{effort}", data, file, f"{coder} at effort {effort}"
-        if coder == "context" and name in ("deep", "colour"):
-            for change in (adapting, on_grid, recalling):
-                other = changed_plans(codebook, change)
-                kind = change.__name__.replace("_", "-")
-                (folder / f"{coder}-{name}-{kind}.sofcb").write_bytes(other.to_bytes())
-                data = sofc.encode(np.concatenate([stack, stack // 32 * 32]), batch=True, codebook=other)
-                yield f"{coder}-{name}-{kind}", data, f"{coder}-{name}-{kind}.sofcb", f"{coder}, {kind}"
-                if name == "deep":
-                    data = sofc.encode(large, codebook=other, band_rows=68)
-                    yield f"{coder}-large-{kind}", data, f"{coder}-{name}-{kind}.sofcb", f"{coder}, {kind}, bands"
-        if coder == "context" and name == "colour":
-            chain = chains(changed_plans(codebook, adapting))
-            (folder / "chain.sofcb").write_bytes(chain.to_bytes())
-            data = sofc.encode(np.stack(sets["deep"]), batch=True, codebook=chain)
-            yield "chain-images", data, "chain.sofcb", "a chain of images"
-            five = np.stack([sets["deep"][k] for k in range(5)], axis=-1)
-            data = sofc.encode(np.stack([five, five[::-1]]), batch=True, codebook=chain)
-            yield "chain-components", data, "chain.sofcb", "two chains of components"
+    for coder in trainable().values():
+        suited = [name for name, kind in KINDS.items() if coder.unasked(kind)] or [
+            name for name, kind in KINDS.items() if coder.accepts(kind) and (coder.knows_lattice or not kind.lattice)
+        ]
+        for name in suited if coder.trace is None else ():
+            yield from trained(folder, coder, name, sets)
     yield from from_jpeg(folder, random)
+
+
+def trained(
+    folder: Path, coder: Descriptor[Any], name: str, sets: dict[str, list[Image]]
+) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Vectors of one coder with a codebook for one kind of images."""
+    training = sets[name][: FEWER_IMAGES.get(coder.name)]
+    codebook = sofc.train(training, name=f"{coder.name}-{name}", coder=coder.name, held_out=0).codebook
+    title = f"{coder.name}-{name}"
+    file = f"{title}.sofcb"
+    (folder / file).write_bytes(codebook.to_bytes())
+    settings: dict[str, Any] = {"codebook": codebook, "coder": coder.name}
+    yield f"{title}-one", sofc.encode(sets[name][0], **settings), file, f"{coder.name}, one small image"
+    yield f"{title}-group", sofc.encode(np.stack(sets[name]), batch=True, **settings), file, f"{coder.name}, a group"
+    yield f"{title}-bands", sofc.encode(sets[name][2], band_rows=8, **settings), file, f"{coder.name}, bands"
+    if len({model.effort for model in codebook.models}) > 1:
+        for effort in (2, 9):
+            data = sofc.encode(sets[name][0], effort=effort, **settings)
+            yield f"{title}-effort{effort}", data, file, f"{coder.name} at effort {effort}"
+    yield from VARIANTS.get(coder.name, lambda *_: ())(folder, codebook, name, sets)
+
+
+def context_variants(
+    folder: Path, codebook: Codebook, name: str, sets: dict[str, list[Image]]
+) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Vectors of context models that training did not make so, and of chains."""
+    if name not in ("deep", "colour"):
+        return
+    stack = np.stack(sets[name])
+    for change in (adapting, on_grid, recalling):
+        other = changed_plans(codebook, change)
+        kind = change.__name__.replace("_", "-")
+        file = f"context-{name}-{kind}.sofcb"
+        (folder / file).write_bytes(other.to_bytes())
+        data = sofc.encode(np.concatenate([stack, stack // 32 * 32]), batch=True, codebook=other)
+        yield f"context-{name}-{kind}", data, file, f"context, {kind}"
+        if name == "deep":
+            data = sofc.encode(sets["large"][0], codebook=other, band_rows=68)
+            yield f"context-large-{kind}", data, file, f"context, {kind}, bands"
+    if name == "colour":
+        chain = chains(changed_plans(codebook, adapting))
+        (folder / "chain.sofcb").write_bytes(chain.to_bytes())
+        data = sofc.encode(np.stack(sets["deep"]), batch=True, codebook=chain)
+        yield "chain-images", data, "chain.sofcb", "a chain of images"
+        five = np.stack([sets["deep"][k] for k in range(5)], axis=-1)
+        data = sofc.encode(np.stack([five, five[::-1]]), batch=True, codebook=chain)
+        yield "chain-components", data, "chain.sofcb", "two chains of components"
 
 
 def decoded(image: Image, quality: int, subsampling: str = "4:4:4", **settings: Any) -> Image:
@@ -305,6 +335,10 @@ def invalid(good: bytes) -> Iterator[tuple[str, bytes, str]]:
     recipe = pack_metadata(Metadata(MetadataKind.ORIGINAL, "", b"\x01\x00" + bytes(32) + b"\x00\x01\x00\x00"))
     without = good[:10] + frame_chunk(schema.METADATA, recipe) + twice[10:20]
     yield "no-image-recipe", without, "a file without an image that keeps no other file whole"
+
+
+VARIANTS = {"context": context_variants}
+"""Further vectors of single coders."""
 
 
 def main() -> int:

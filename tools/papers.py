@@ -43,9 +43,9 @@ from bench import RoundTripError, raw_size
 from peers import PEERS, Image
 
 import sofc
+from sofc.band.coding import encode_band
+from sofc.band.selection import Selection
 from sofc.codebook import Codebook
-from sofc.coders.bands import encode_band
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
 from sofc.coders.shape import kernel_predict as predict
 from sofc.errors import CodebookError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
@@ -87,13 +87,11 @@ def order0_bits(image: Image) -> float:
 def stream_size(image: Image, codebook: Codebook) -> int:
     """Bytes of the coded streams of one image in one band: the papers' way of counting."""
     pixel_format = sofc.header_for(image).format
-    models = choose_models(codebook, pixel_format, CODER, 5)
-    if models[0] < FIRST_CODEBOOK_MODEL:
+    selection = Selection(codebook, CODER, 5)
+    if not selection.candidates(pixel_format)[0].is_trained:
         raise CodebookError(f"codebook {codebook.name!r} has no model for the images it is tested on")
-    _, _, streams, _ = encode_band(
-        image, pixel_format, codebook, lambda *_: models, image_rows=image.shape[0], verify=False
-    )
-    return sum(map(len, streams))
+    coded = encode_band(image, pixel_format, selection, image_rows=image.shape[0], verify=False)
+    return sum(map(len, coded.streams))
 
 
 def _file_size(image: Image, codebook: Codebook, **options: Any) -> int:

@@ -29,8 +29,8 @@ import sofc
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER
 from sofc.coders.bilevel import training as bilevel_training
-from sofc.coders.chain import LINKS, ChainCoder
 from sofc.coders.context import ContextCoder
+from sofc.coders.context.chain import LINKS, ChainCoder
 from sofc.coders.context.model import EFFORTS as CONTEXT_EFFORTS
 from sofc.coders.context.model import OF_ONE
 from sofc.coders.context.training import ContextTraining

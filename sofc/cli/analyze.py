@@ -12,11 +12,11 @@ from sofc.errors import CodebookError, SofcError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
+    from sofc.coders.kinds import Kind
     from sofc.coders.shape import ShapeCoder
     from sofc.coders.shape.measure import PlaneMeasure
     from sofc.image import PixelFormat
     from sofc.imagefiles import ImageSource
-    from sofc.training.survey import Kind
     from sofc.transforms.components import Transform
 
 EXAMPLES = """\
@@ -92,11 +92,11 @@ def _measure_all(
 
 
 def _measure(codebook: Codebook, image: ImageSource) -> tuple[Kind, list[PlaneMeasure]]:
-    from sofc.coders.bands import to_planes
+    from sofc.api.headers import header_for
+    from sofc.band.coding import to_planes
+    from sofc.coders.kinds import kind_of
     from sofc.coders.shape.measure import measure
     from sofc.imagefiles import load
-    from sofc.io import header_for
-    from sofc.training.survey import kind_of
 
     array, declared_bits, meaning = load(image)
     samples = header_for(array, declared_bits=declared_bits, meaning=meaning).format
@@ -109,18 +109,19 @@ def _measure(codebook: Codebook, image: ImageSource) -> tuple[Kind, list[PlaneMe
 
 def _shape_coder(codebook: Codebook, samples: PixelFormat, kind: Kind) -> tuple[Transform, ShapeCoder]:
     """The codebook's narrowest model with shapes for these samples."""
-    from sofc.coders.registry import FIRST_CODEBOOK_MODEL, accepts, coder_for
-    from sofc.coders.shape import ShapeCoder
+    from sofc.coders.registry import CODERS, accepts, coder_for
+    from sofc.coders.shape.measure import shape_coder
+    from sofc.container.records import FIRST_CODEBOOK_MODEL
 
     fitting = [
         (model.max_bits, FIRST_CODEBOOK_MODEL + number)
         for number, model in enumerate(codebook.models)
-        if model.coder == ShapeCoder.id and accepts(model, samples)
+        if model.coder in CODERS and CODERS[model.coder].keeps_patches and accepts(model, samples)
     ]
-    if fitting:
-        transform, coder = coder_for(codebook, min(fitting)[1], samples)
-        if isinstance(coder, ShapeCoder):
-            return transform, coder
+    for _, number in sorted(fitting):
+        transform, coder = coder_for(codebook, number, samples)
+        if (shapes := shape_coder(coder)) is not None:
+            return transform, shapes
     raise CodebookError(f"codebook {codebook.name!r} has no shapes for {kind}", codebook_id=codebook.id)
 
 

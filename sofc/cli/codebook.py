@@ -116,7 +116,7 @@ def _print(console: Console, codebook: Codebook) -> None:
     from sofc.coders.registry import CODERS
     from sofc.transforms.components import TRANSFORMS
 
-    coders = {coder.id: f"coder {name}" for name, coder in CODERS.items()}
+    coders = {number: f"coder {coder.name}" for number, coder in CODERS.items()}
     transforms = {number: f"transform {transform.name}" for number, transform in TRANSFORMS.items()}
     say = console.answer
     say(f"codebook {codebook.name!r}, {size(len(codebook.to_bytes()))}")

@@ -95,10 +95,10 @@ def _show(console: Console, name: str, images: list[ImageSource], coder: str | N
     """One collection: a line of the table."""
     import numpy as np
 
+    from sofc.api.oneshot import decode_images
     from sofc.codebook import Codebook
     from sofc.collection import encode_collection, sample_size
     from sofc.imagefiles import each
-    from sofc.io import decode_images
     from sofc.training import train
 
     coded = images[3::4]

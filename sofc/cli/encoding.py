@@ -82,8 +82,8 @@ class Encoding:
         return builtin if self.picked else "no codebook"
 
     def _pick(self, pixel_format: PixelFormat) -> Codebook:
+        from sofc.band.selection import serves
         from sofc.codebook.builtin import builtin_codebook
-        from sofc.coders.registry import serves
 
         if self.codebook is not None and serves(self.codebook, pixel_format):
             return self.codebook

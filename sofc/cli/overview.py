@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +16,6 @@ from sofc.container import schema
 from sofc.container.chunks import (
     FILE_HEAD_SIZE,
     REFERENCE_TYPES,
-    parse_chunk_head,
     unpack_file_head,
     unpack_image_end,
     unpack_image_head,
@@ -25,17 +23,16 @@ from sofc.container.chunks import (
     unpack_reference,
 )
 from sofc.container.original import read_head
-from sofc.container.records import CodebookReference, MetadataKind
+from sofc.container.records import FIRST_CODEBOOK_MODEL, CodebookReference, MetadataKind
+from sofc.container.walker import file_of, walk
 from sofc.errors import CodebookError
 from sofc.image import ImageHeader
 from sofc.limits import Limits
 
-HEAD_BYTES = 1 + schema.VARINT_BYTES
 PREFIX_BYTES = 1 << 16
 """How much of a chunk of samples is read: enough for the lengths of thousands of streams."""
 TEXT_LETTERS = 60
 READABLE = (MetadataKind.TEXT, MetadataKind.XMP, MetadataKind.NAMES, MetadataKind.RESOLUTION)
-FIRST_CODEBOOK_MODEL = 64
 NAMES = {
     schema.EMBEDDED_CODEBOOK: "codebook",
     schema.CODEBOOK_REFERENCE: "codebook reference",
@@ -197,13 +194,17 @@ def read_overview(file: BinaryIO, name: str, *, beside: Path | None = None) -> O
 
     Raises NotSofcError, and what the chunks' parsers raise.
     """
+    if not file.seekable() or file.tell():
+        file = io.BytesIO(file.read())
     head = file.read(FILE_HEAD_SIZE)
     if head[:8] != schema.SIGNATURE:
         raise not_sofc(head, name)
     overview = Overview(name, unpack_file_head(head), len(head))
-    for chunk_type, body, chunk_size in _chunks(file):
+    for chunk_type, body, offset, chunk_size in walk(
+        file_of(file), overview.size, Limits().max_chunk_bytes, part=_wanted_bytes
+    ):
         summary = _note(overview, chunk_type, body, beside)
-        overview.chunks.append(ChunkSummary(overview.size, chunk_type.decode(), chunk_size, summary))
+        overview.chunks.append(ChunkSummary(offset, chunk_type.decode(), chunk_size, summary))
         overview.size += chunk_size
         if chunk_type == schema.FILE_END:
             overview.complete = True
@@ -211,43 +212,9 @@ def read_overview(file: BinaryIO, name: str, *, beside: Path | None = None) -> O
     return overview
 
 
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes, int]]:
-    """Type, body (of samples only the beginning) and size of each whole chunk."""
-    buffer = b""
-    while True:
-        buffer += _read(file, HEAD_BYTES - len(buffer))
-        head = parse_chunk_head(buffer, 0, Limits().max_chunk_bytes)
-        if head is None:
-            return
-        wanted = head.end
-        if buffer[:1] in (schema.BAND, schema.GROUP):
-            wanted = min(wanted, head.body + PREFIX_BYTES)
-        buffer += _read(file, wanted - len(buffer))
-        if len(buffer) < wanted or not _skip(file, head.end - max(wanted, len(buffer))):
-            return
-        yield head.type, buffer[head.body : min(wanted, head.crc)], head.end
-        buffer = buffer[head.end :]
-
-
-def _read(file: BinaryIO, count: int) -> bytes:
-    data = b""
-    while len(data) < count and (piece := file.read(count - len(data))):
-        data += piece
-    return data
-
-
-def _skip(file: BinaryIO, count: int) -> bool:
-    """Pass over bytes; whether they were there."""
-    if count <= 0:
-        return True
-    if file.seekable():
-        here = file.tell()
-        end = file.seek(0, io.SEEK_END)
-        file.seek(min(here + count, end))
-        return here + count <= end
-    while count and (piece := file.read(min(count, PREFIX_BYTES))):
-        count -= len(piece)
-    return count == 0
+def _wanted_bytes(chunk_type: bytes) -> int:
+    """How much of a chunk's body is read: of samples only the beginning."""
+    return PREFIX_BYTES if chunk_type in (schema.BAND, schema.GROUP) else Limits().max_chunk_bytes
 
 
 def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | None) -> str:

@@ -41,8 +41,9 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     import sofc
+    from sofc.coders.kinds import Kind
     from sofc.keepfile import keep
-    from sofc.training.recipes import TRAINABLE
+    from sofc.training.recipes import trainable
 
     console = options.console(args)
     y, x = np.mgrid[:40, :40]
@@ -51,19 +52,19 @@ def run(args: argparse.Namespace) -> int:
     binary = [image > 100 for image in gray]
     decoded = [iio.imread(io.BytesIO(iio.imwrite("<bytes>", image, extension=".jpg"))) for image in colour]
     photograph = iio.imwrite("<bytes>", colour[0], extension=".jpg", quality=98)
-    with console.progress(len(TRAINABLE) + 1, "coder") as advance:
+    collections = {Kind(1, 8): gray, Kind(3, 8): colour, Kind(1, 1): binary}
+    with console.progress(len(trainable()) + 1, "coder") as advance:
         start = time.perf_counter()
         compile_coding(console)
         keep("a.jpg", photograph, [iio.imread(io.BytesIO(photograph))])
-        for coder in (None, *TRAINABLE):
-            for images in {"bilevel": [binary], "dct": [decoded]}.get(coder or "", [gray, colour, binary]):
-                codebook = None
-                if coder is not None:
-                    codebook = sofc.train(images, name="warmup", coder=coder, held_out=0).codebook
-                sofc.decode(
-                    sofc.encode(images[0], codebook=codebook, coder=coder),
-                    codebooks={codebook.id: codebook} if codebook is not None else None,
-                )
+        for images in collections.values():
+            sofc.decode(sofc.encode(images[0], codebook=None))
+        advance(1)
+        for name, coder in trainable().items():
+            suited = [images for kind, images in collections.items() if coder.accepts(kind)]
+            for images in suited if coder.trace is None else [decoded]:
+                codebook = sofc.train(images, name="warmup", coder=name, held_out=0).codebook
+                sofc.decode(sofc.encode(images[0], codebook=codebook, coder=name), codebooks={codebook.id: codebook})
             advance(1)
     console.result(f"ready after {time.perf_counter() - start:.0f} s")
     return OK

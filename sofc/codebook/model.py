@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sofc.container.chunks import pack_codebook, unpack_codebook
+from sofc.container.codebook_file import pack_codebook, unpack_codebook
 from sofc.container.records import MAX_NAME_BYTES, CodebookReference, Model, Section, is_plain_text
 from sofc.errors import UsageError
 from sofc.limits import Limits

@@ -1,15 +1,22 @@
-"""The interface between a band and the coder of its planes."""
+"""What a coder is: how it codes the planes of a band, and all that the rest of sofc knows of it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from sofc.coders.kinds import Kind, usual_transforms
+from sofc.coders.training import CoderTraining, TrainingSettings
 from sofc.planes import Plane, PlaneRange
+from sofc.transforms.components import Transform
 
 MAX_COUNTERS = 1 << 26
 """Adaptive counters of all planes of a model: what a few bytes of a codebook may make a decoder allocate."""
+
+KernelUse = Callable[..., Any] | tuple[Callable[..., Any], str, tuple[Any, ...]]
+"""A kernel whose annotations say what it is called with, or one with its signature and its room as ``ahead`` has it."""
 
 
 class Coder(ABC):
@@ -19,8 +26,10 @@ class Coder(ABC):
     is the band's height. Prediction never crosses that border.
     """
 
-    id: ClassVar[int]
-    name: ClassVar[str]
+    @property
+    def planes(self) -> int | None:
+        """Planes that it has models for, None where it codes any number."""
+        return None
 
     @abstractmethod
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
@@ -31,3 +40,58 @@ class Coder(ABC):
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
         """The planes again; values always lie in ``ranges``. Raises FormatError on any stream that breaks the rules."""
+
+
+Trained = TypeVar("Trained", bound=Coder)
+
+
+class Found(NamedTuple, Generic[Trained]):
+    """How planes came to be, as far as it was found out: ``share`` of the samples (0 to 1) follows from that alone.
+
+    ``coder`` makes of a coder for such planes one for these.
+    """
+
+    share: float
+    coder: Callable[[Trained], Coder]
+
+
+def _anything(*_: Any) -> bool:
+    return True
+
+
+def _nothing(*_: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True, eq=False)
+class Descriptor(Generic[Trained]):
+    """One coder, as each folder of coders exports it. ``id`` is its number in codebooks.
+
+    ``from_sections`` makes a coder of a model's sections; it raises FormatError. ``goes_with``: whether a model may
+    have a transform, for images of so many components and bits. ``kernels``: those that coding calls, in groups that
+    share others. ``chain`` makes of a coder one that predicts images, or components, from those before them. ``trace``
+    belongs to coders of planes that have a certain origin, and of one image: given planes, their ranges, the rows of an
+    image and how many planes have models, it finds that origin, or None.
+
+    ``start_training`` begins that of a model; it is None for a coder that needs no codebook. ``accepts``: whether
+    models can be trained for a kind of images; ``images`` says in words for which. ``unasked``: whether they are where
+    no coder is named. ``transforms``: those to choose from. ``knows_lattice``: whether images on the colour lattice get
+    models of their own. ``numbers_values``: whether models may be for the numbers of values. ``keeps_patches``: whether
+    models hold parts of images.
+    """
+
+    id: int
+    name: str
+    from_sections: Callable[[Sequence[bytes]], Trained]
+    goes_with: Callable[[Transform, int, int], bool] = _anything
+    kernels: Callable[[], list[list[KernelUse]]] = list
+    chain: Callable[[Trained], Coder] | None = None
+    trace: Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found[Trained] | None] | None = None
+    start_training: Callable[[Sequence[PlaneRange], TrainingSettings], CoderTraining] | None = None
+    accepts: Callable[[Kind], bool] = _anything
+    images: str = "any images"
+    unasked: Callable[[Kind], bool] = _nothing
+    transforms: Callable[[Kind], tuple[Transform, ...]] = usual_transforms
+    knows_lattice: bool = True
+    numbers_values: bool = True
+    keeps_patches: bool = False

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sofc.coders.base import Coder
-from sofc.errors import FormatError
+from sofc.coders.base import Coder, Descriptor
+from sofc.errors import FormatError, UnsupportedError
 from sofc.planes import Plane, PlaneRange
 
 
@@ -17,9 +17,6 @@ def _bits(span: PlaneRange) -> int:
 
 class RawCoder(Coder):
     """Samples minus the range's low end, most significant bit first, rows one after the other, zero bits at the end."""
-
-    id = 0
-    name = "raw"
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream of ceil(samples * bits / 8) bytes for each plane."""
@@ -55,3 +52,12 @@ def _unpack(stream: bytes, span: PlaneRange, rows: int, width: int) -> Plane:
     if samples and int(values.max()) > span.high:
         raise FormatError("a raw sample lies outside its range")
     return values.reshape(rows, width)
+
+
+def _from_sections(sections: Sequence[bytes]) -> RawCoder:
+    if sections:
+        raise UnsupportedError("sections of the raw coder are not known to this version of sofc")
+    return RawCoder()
+
+
+CODER = Descriptor(0, "raw", _from_sections)

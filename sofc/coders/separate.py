@@ -11,10 +11,7 @@ from sofc.planes import Plane, PlaneRange
 class SeparateCoder(Coder):
     """Codes each plane by itself with a coder of one plane."""
 
-    name = "separate"
-
     def __init__(self, coder: Coder) -> None:
-        self.id = coder.id  # type: ignore[misc]
         self._coder = coder
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:

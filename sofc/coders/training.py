@@ -33,6 +33,19 @@ Passes = Generator[Pass, Iterator[Any], Result]
 """A coroutine that yields passes and is sent their statistics: training that reads from top to bottom."""
 
 
+class TrainingSettings(NamedTuple):
+    """What a user asks of the training of models; each coder heeds what concerns it.
+
+    Patches are kept that are in at least ``min_images`` images. At most ``iterations`` rounds of improvement, None:
+    while they gain. ``counter_bytes`` bounds what the trained counters of one model take in a codebook, None: what
+    pays.
+    """
+
+    min_images: int = 1
+    iterations: int | None = None
+    counter_bytes: int | None = None
+
+
 class CoderTraining(ABC):
     """The parent's side of training one model. Results depend on shards and their order alone, never on workers."""
 
@@ -55,6 +68,11 @@ class CoderTraining(ABC):
     def cost(self) -> float | None:
         """Estimated bits of the images seen, once it is known: what transforms are compared by."""
         return None
+
+    @property
+    def serves_most(self) -> bool:
+        """Whether most images of the kind are coded by this coder's models alone, so that others need to hold less."""
+        return False
 
     @abstractmethod
     def report(self) -> list[str]:

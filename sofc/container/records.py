@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from sofc.image import ImageHeader
 
 MAX_NAME_BYTES = 64
+RAW_MODEL = 0
+FIRST_CODEBOOK_MODEL = 64
+"""Numbers of models from this on are counted from it in the image's codebook; those before it need none."""
 
 _WHOLE = b"\x00"
 """The first byte of an original file that is kept as it is."""
@@ -68,9 +72,21 @@ class ImageHead:
     codebook: int
 
 
+class CodedSamples(NamedTuple):
+    """What bands and groups have in common: the number of the model, the CRC-32 of the samples, and how they are coded.
+
+    ``mapping``: as in the schema.
+    """
+
+    model: int
+    check: int
+    streams: tuple[bytes, ...]
+    mapping: int = 0
+
+
 @dataclass(frozen=True)
 class CodedBand:
-    """A band chunk: rows ``first_row`` .. ``first_row + rows - 1`` of one image. ``mapping``: as in the schema."""
+    """A band chunk: rows ``first_row`` .. ``end - 1`` of one image. ``mapping``: as in the schema."""
 
     image: int
     first_row: int
@@ -79,6 +95,11 @@ class CodedBand:
     check: int
     streams: tuple[bytes, ...]
     mapping: int = 0
+
+    @property
+    def end(self) -> int:
+        """The row after the last."""
+        return self.first_row + self.rows
 
 
 @dataclass(frozen=True)
@@ -91,6 +112,11 @@ class CodedGroup:
     check: int
     streams: tuple[bytes, ...]
     mapping: int = 0
+
+    @property
+    def end(self) -> int:
+        """The number of the image after the last."""
+        return self.image + self.images
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from sofc.band.coding import Samples, sample_bytes
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import find_builtin
 from sofc.codebook.model import REFERENCE_SIZE
-from sofc.coders.bands import Samples, decode_band, sample_bytes
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL
 from sofc.container.chunks import FILE_HEAD_SIZE, check_signature, unpack_file_head
-from sofc.container.records import CodebookReference
-from sofc.errors import ChecksumError, CodebookError, SofcError, TruncatedError, UsageError
+from sofc.container.records import CodebookReference, CodedBand
+from sofc.errors import ChecksumError, CodebookError, SofcError, TruncatedError, UsageError, locate
 from sofc.image import Band, ImageHeader
 from sofc.limits import Limits
+from sofc.stream.band_decoding import BandDecoder, Placed
+from sofc.stream.codebooks import Codebooks, ask, checked
 from sofc.stream.events import (
     NEED_DATA,
     BandReady,
@@ -31,21 +32,15 @@ from sofc.stream.events import (
     ImageEnded,
     NeedData,
 )
-from sofc.stream.framing import ChunkReader, locate
+from sofc.stream.framing import ChunkReader
 from sofc.stream.states import FileState, Sticky
 from sofc.stream.structure import (
-    BandToDecode,
     EmbeddedCodebook,
     EndToCheck,
     FileStructure,
-    GroupToDecode,
     Item,
-    OpenImage,
+    SamplesToDecode,
 )
-from sofc.stream.workers import Workers
-
-Codebooks = Mapping[bytes, Codebook] | Callable[[CodebookReference], Codebook | None]
-"""Codebooks by id (32 bytes, or the first 16); or what finds one, else gives None or CodebookError."""
 
 _MAX_CHUNKS_AHEAD = 8
 
@@ -82,9 +77,9 @@ class Decoder(Sticky):
         salvage: bool = False,
     ) -> None:
         self._limits = limits or Limits()
-        self._find = _finder(codebooks)
+        self._codebooks = codebooks
         self._salvage = salvage
-        self._workers = Workers(threads)
+        self._band_decoder = BandDecoder(self._codebook, threads)
         self._reader = ChunkReader(self._limits.max_chunk_bytes, salvage=salvage)
         self._structure: FileStructure | None = None
         self._structure_closed = False
@@ -203,7 +198,8 @@ class Decoder(Sticky):
 
     def _read_ahead(self) -> None:
         """Begin the work on the next chunks, as many as there are threads."""
-        while self._decoding < self._workers.threads and len(self._jobs) < _MAX_CHUNKS_AHEAD * self._workers.threads:
+        threads = self._band_decoder.threads
+        while self._decoding < threads and len(self._jobs) < _MAX_CHUNKS_AHEAD * threads:
             if self._eof or self._broken is not None or (self._asked and self._jobs):
                 return
             self._asked = False
@@ -241,12 +237,10 @@ class Decoder(Sticky):
         return True
 
     def _queue(self, item: Item) -> None:
-        if isinstance(item, BandToDecode):
-            rows = item.band.rows
-            self._queue_decoding(item, rows, rows)
-        elif isinstance(item, GroupToDecode):
-            height = item.image.head.header.height or 1
-            self._queue_decoding(item, height * item.group.images, height)
+        if isinstance(item, SamplesToDecode):
+            decode = self._band_decoder.submit(Placed(item.image.head, item.coded, item.offset))
+            self._decoding += 1
+            self._jobs.append(partial(self._finish_decoding, item, decode))
         elif isinstance(item, EndToCheck):
             self._jobs.append(partial(self._end_image, item))
         elif isinstance(item, EmbeddedCodebook):
@@ -265,51 +259,32 @@ class Decoder(Sticky):
         elif isinstance(event, FileEnded):
             self._eof = True
             self._unused += self._reader.rest
-            self._workers.close()
+            self._band_decoder.close()
         yield event
 
     # Samples.
 
-    def _queue_decoding(self, item: BandToDecode | GroupToDecode, rows: int, image_rows: int) -> None:
-        coded = item.band if isinstance(item, BandToDecode) else item.group
-        header = item.image.head.header
-        decode = self._workers.submit(
-            decode_band,
-            coded.model,
-            coded.streams,
-            coded.check,
-            header.format,
-            self._codebook_for(item.image, coded.model),
-            rows=rows,
-            width=header.width,
-            image_rows=image_rows,
-            mapping=coded.mapping,
-        )
-        self._decoding += 1
-        self._jobs.append(partial(self._finish_decoding, item, decode))
-
-    def _finish_decoding(self, item: BandToDecode | GroupToDecode, decode: Callable[[], Samples]) -> Iterator[Event]:
+    def _finish_decoding(self, item: SamplesToDecode, decode: Callable[[], Samples]) -> Iterator[Event]:
         self._decoding -= 1
+        coded = item.coded
         try:
             samples = decode()
         except SofcError as error:
-            locate(error, item.offset)
             if not self._salvage:
                 raise
             self._damage.append(error)
             item.image.damaged = True
-            if isinstance(item, BandToDecode):
-                yield DamagedBand(item.band.image, item.band.first_row, item.band.rows, error)
+            if isinstance(coded, CodedBand):
+                yield DamagedBand(coded.image, coded.first_row, coded.rows, error)
             else:
-                yield DamagedBand(item.group.image, 0, None, error, item.group.images)
+                yield DamagedBand(coded.image, 0, None, error, coded.images)
             return
-        if isinstance(item, BandToDecode):
+        if isinstance(coded, CodedBand):
             self._digest.update(sample_bytes(samples, item.image.head.header.format))
-            self._rows_decoded = item.band.first_row + item.band.rows
-            yield BandReady(Band(item.band.image, item.band.first_row, samples))
+            self._rows_decoded = coded.end
+            yield BandReady(Band(coded.image, coded.first_row, samples))
         else:
-            images = samples.reshape(item.group.images, -1, *samples.shape[1:])
-            yield GroupReady(item.group.image, images)
+            yield GroupReady(coded.image, samples)
 
     def _end_image(self, item: EndToCheck) -> Iterator[Event]:
         digest = item.end.digest
@@ -338,25 +313,19 @@ class Decoder(Sticky):
         slot = _Slot(reference)
         self._slots.append(slot)
         try:
-            found = self._find(reference)
+            found = ask(self._codebooks, reference)
         except CodebookError as error:
             slot.error, found = error, None
         found = found or find_builtin(reference.id)
         if found is None:
             self._asked = True
             self._jobs.append(partial(self._report, CodebookWanted(reference)))
-        elif found.id[:REFERENCE_SIZE] != reference.id:
-            raise CodebookError(
-                f"the codebook given for id {reference.id.hex()} has id {found.id[:REFERENCE_SIZE].hex()}",
-                codebook_id=reference.id,
-            )
         else:
-            slot.codebook = found
+            slot.codebook = checked(found, reference)
 
-    def _codebook_for(self, image: OpenImage, model: int) -> Codebook | None:
-        """The codebook that a model of an image is in."""
-        number = image.head.codebook
-        if model < FIRST_CODEBOOK_MODEL or not 1 <= number <= len(self._slots):
+    def _codebook(self, number: int) -> Codebook | None:
+        """The codebook of the file that an image head names by this number."""
+        if not 1 <= number <= len(self._slots):
             return None
         slot = self._slots[number - 1]
         if slot.codebook is None and slot.reference is not None:
@@ -365,12 +334,3 @@ class Decoder(Sticky):
                 codebook_id=slot.reference.id,
             )
         return slot.codebook
-
-
-def _finder(codebooks: Codebooks | None) -> Callable[[CodebookReference], Codebook | None]:
-    if codebooks is None:
-        return lambda reference: None
-    if callable(codebooks):
-        return codebooks
-    by_reference = {id[:REFERENCE_SIZE]: codebook for id, codebook in codebooks.items()}
-    return lambda reference: by_reference.get(reference.id)

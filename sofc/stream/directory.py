@@ -13,22 +13,18 @@ from sofc.container.chunks import (
     FILE_END_SIZE,
     FILE_HEAD_SIZE,
     INDEXED_TYPES,
-    chunk_body,
-    frame_chunk,
     pack_file_end,
-    parse_chunk_head,
     unpack_file_end,
     unpack_file_head,
     unpack_index,
     unpack_place,
 )
 from sofc.container.records import IndexEntry
-from sofc.errors import FormatError, SofcError, TruncatedError
+from sofc.container.walker import Chunk, file_of, frame_chunk, walk
+from sofc.errors import FormatError, SofcError, TruncatedError, locate
 from sofc.limits import Limits
-from sofc.stream.framing import Chunk, locate
 
 _END_PREFIX = frame_chunk(schema.FILE_END, pack_file_end(0))[:2]
-_HEAD_MAX_SIZE = 1 + schema.VARINT_BYTES
 
 
 @dataclass
@@ -79,22 +75,17 @@ def read_directory(file: BinaryIO, limits: Limits) -> Directory:
     entries = _read_index(file, size, limits)
     indexed, complete = entries is not None, True
     if entries is None:
-        entries, complete = _scan(file, size, limits)
+        entries, complete = _scan(file, limits)
     codebooks = [entry.offset for entry in entries if entry.type in CODEBOOK_TYPES]
     return Directory(version, _runs(entries, limits), codebooks, indexed, complete)
 
 
 def read_chunk(file: BinaryIO, offset: int, limits: Limits) -> Chunk:
     """The chunk at ``offset``. Raises TruncatedError, FormatError or LimitError."""
-    file.seek(offset)
-    data = file.read(_HEAD_MAX_SIZE)
     try:
-        head = parse_chunk_head(data, 0, limits.max_chunk_bytes)
-        if head is not None:
-            data += file.read(max(0, head.end - len(data)))
-        if head is None or len(data) < head.end:
-            raise TruncatedError("the file is cut off inside a chunk")
-        return Chunk(head.type, chunk_body(data, head), offset, head.end)
+        for chunk in walk(file_of(file), offset, limits.max_chunk_bytes):
+            return chunk
+        raise TruncatedError("the file is cut off inside a chunk")
     except SofcError as error:
         raise locate(error, offset) from None
 
@@ -124,26 +115,22 @@ def _read_index(file: BinaryIO, size: int, limits: Limits) -> list[IndexEntry] |
     return entries
 
 
-def _scan(file: BinaryIO, size: int, limits: Limits) -> tuple[list[IndexEntry], bool]:
+def _scan(file: BinaryIO, limits: Limits) -> tuple[list[IndexEntry], bool]:
     """Entries as the index would have them, and whether the end of the file is there. Bodies are skipped."""
     entries: list[IndexEntry] = []
-    offset = FILE_HEAD_SIZE
-    while offset < size:
-        file.seek(offset)
-        data = file.read(_HEAD_MAX_SIZE + schema.PLACE_PREFIX_MAX_SIZE)
-        try:
-            head = parse_chunk_head(data, 0, limits.max_chunk_bytes)
-            if head is None or offset + head.end > size:
-                break
-            if head.type in (schema.BAND, schema.GROUP):
-                entries.append(IndexEntry(head.type, offset, *unpack_place(data[head.body : head.crc])))
-            elif head.type in INDEXED_TYPES:
-                entries.append(IndexEntry(head.type, offset, 0, 0))
-            elif head.type == schema.FILE_END:
+    reached = FILE_HEAD_SIZE
+    heads = walk(file_of(file), reached, limits.max_chunk_bytes, part=lambda _: schema.PLACE_PREFIX_MAX_SIZE)
+    try:
+        for kind, body, offset, size in heads:
+            if kind in (schema.BAND, schema.GROUP):
+                entries.append(IndexEntry(kind, offset, *unpack_place(body)))
+            elif kind in INDEXED_TYPES:
+                entries.append(IndexEntry(kind, offset, 0, 0))
+            elif kind == schema.FILE_END:
                 return entries, True
-        except SofcError as error:
-            raise locate(error, offset) from None
-        offset += head.end
+            reached = offset + size
+    except SofcError as error:
+        raise locate(error, reached) from None
     return entries, False
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from sofc.band.coding import Samples, encode_band
+from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
-from sofc.coders.bands import encode_band, sample_bytes
-from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models, serves, want_large_bands
 from sofc.container import schema
 from sofc.container.chunks import (
     INDEXED_TYPES,
     IndexBuilder,
-    frame_chunk,
     pack_band,
     pack_file_end,
     pack_file_head,
@@ -32,6 +29,7 @@ from sofc.container.chunks import (
 from sofc.container.records import (
     CodedBand,
     CodedGroup,
+    CodedSamples,
     ImageEnd,
     ImageHead,
     IndexEntry,
@@ -39,14 +37,14 @@ from sofc.container.records import (
     is_plain_text,
     keeps_whole_file,
 )
+from sofc.container.walker import frame_chunk
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat
 from sofc.limits import Limits
-from sofc.stream.layout import default_band_rows, group_images, is_small, short_rows
+from sofc.stream.pending import PendingImage
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
 from sofc.stream.workers import Workers
 
-Samples = npt.NDArray[Any]
 CodebookPicker = Callable[[PixelFormat], Codebook | None]
 ARRAY_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
 
@@ -105,7 +103,6 @@ class Encoder(Sticky):
         if embed_codebook and (codebook is None or codebook is builtin_codebook):
             raise UsageError("embed_codebook needs a codebook")
         self._pick = codebook if callable(codebook) else _picker(codebook, coder)
-        self._codebook: Codebook | None = None  # that of the current image
         self._numbers: dict[bytes, int] = {}  # of the codebooks that the file has, by their ids
         self._embed = embed_codebook
         self._coder = coder
@@ -123,10 +120,7 @@ class Encoder(Sticky):
         self._may_leave = False
         self._index = IndexBuilder()
         self._image = 0  # number of the current image, or of the next
-        self._header: ImageHeader | None = None
-        self._rows: list[Samples] = []  # pieces of the rows that are not yet in a band
-        self._buffered = 0  # rows in them
-        self._rows_written = 0
+        self._begun: PendingImage | None = None
         self._images: list[Samples] = []  # whole images that are not yet in a group
         if isinstance(codebook, Codebook):
             self._put_codebook(codebook, embed_codebook)
@@ -149,12 +143,12 @@ class Encoder(Sticky):
     @property
     def header(self) -> ImageHeader | None:
         """The image that was begun last."""
-        return self._header
+        return self._begun.header if self._begun is not None else None
 
     @property
     def rows_written(self) -> int:
         """Rows of the current image so far (0 where whole images are written)."""
-        return self._rows_written
+        return self._begun.rows_written if self._begun is not None else 0
 
     @property
     def images_written(self) -> int:
@@ -181,16 +175,17 @@ class Encoder(Sticky):
         """
         with self._guarded():
             self._check_call("write")
-            header = self._current
-            rows = _checked_array(rows, (None, *_row_shape(header)))
-            if header.height is not None and self._rows_written + len(rows) > header.height:
-                raise UsageError(f"{self._rows_written + len(rows)} rows for an image of height {header.height}")
-            if self._rows_written + len(rows) > MAX_DIMENSION:
+            image = self._current
+            rows = _checked_array(rows, (None, *_row_shape(image.header)))
+            end = image.rows_written + len(rows)
+            if image.header.height is not None and end > image.header.height:
+                raise UsageError(f"{end} rows for an image of height {image.header.height}")
+            if end > MAX_DIMENSION:
                 raise UsageError(f"an image has at most {MAX_DIMENSION} rows")
             output = bytearray()
             start = 0
             while start < len(rows):
-                count = min(len(rows) - start, self._band_rows + short_rows(self._band_rows) - self._buffered)
+                count = min(len(rows) - start, image.room)
                 self._take_rows(rows[start : start + count])
                 start += count
                 output += self._drain(self._workers.threads - 1)
@@ -204,7 +199,7 @@ class Encoder(Sticky):
         """
         with self._guarded():
             self._check_call("write_group")
-            header = self._current
+            header = self._current.header
             if header.height is None:
                 raise UsageError("write_group needs an image header with a height")
             if header.row_samples * header.height > self._limits.max_band_samples:
@@ -219,7 +214,7 @@ class Encoder(Sticky):
                 if self._state is WriteState.HEAD:
                     self._put_head()
                     self._state = WriteState.GROUPS
-                if len(self._images) == self._group_images:
+                if len(self._images) == self._current.group_images:
                     self._put_group()
                     output += self._drain(self._workers.threads - 1)
             return bytes(output)
@@ -270,67 +265,45 @@ class Encoder(Sticky):
         raise UsageError(f"{name} is not possible now: {reasons[self._state]}")
 
     @property
-    def _current(self) -> ImageHeader:
-        if self._header is None:
+    def _current(self) -> PendingImage:
+        if self._begun is None:
             raise UsageError("call begin_image first")
-        return self._header
+        return self._begun
 
     # Images.
 
     def _begin(self, header: ImageHeader, metadata: Iterable[Metadata]) -> None:
-        limits = self._limits
-        limits.check_header(header)
-        codebook = self._codebook = self._pick(header.format)
-
-        def choose(pixel_format: PixelFormat, images: int) -> tuple[int, ...]:
-            return choose_models(codebook, pixel_format, self._coder, self._effort, images)
-
-        models = choose(header.format, 1)
-        general = (codebook is not None and is_builtin(codebook)) or want_large_bands(codebook, models)
-        band_rows = self._wanted_band_rows or default_band_rows(header, general=general)
-        longest = band_rows + short_rows(band_rows) - 1
-        if header.height is not None:
-            longest = min(longest, header.height)
-        if longest * header.row_samples > limits.max_band_samples:
-            raise LimitError(
-                f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
-                f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
-            )
-        self._choose = choose
-        self._models = (*models, *choose(header.format, 2))
-        self._header = header
-        self._band_rows = band_rows
-        self._group_images = min(
-            self._key_interval or group_images(header),
-            max(1, limits.max_band_samples // (header.row_samples * (header.height or 1))),
+        self._begun = PendingImage(
+            header,
+            _checked_metadata(metadata),
+            Selection(self._pick(header.format), self._coder, self._effort),
+            self._limits,
+            band_rows=self._wanted_band_rows,
+            key_interval=self._key_interval,
         )
-        self._rows_written = 0
-        self._next_band = 0  # first row of the next band
-        self._digest = hashlib.sha256()
-        self._image_metadata = _checked_metadata(metadata)
         self._state = WriteState.HEAD
 
     def _put_head(self) -> None:
         self._may_leave = True
-        codebook = 0
-        if self._codebook is not None and max(self._models) >= FIRST_CODEBOOK_MODEL:
-            if self._codebook.id not in self._numbers:
-                self._put_codebook(self._codebook, embed=self._embed and not is_builtin(self._codebook))
-            codebook = self._numbers[self._codebook.id]
-        self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(self._current, codebook)), self._image)
-        self._put_metadata(self._image_metadata)
+        image = self._current
+        codebook = image.selection.codebook
+        number = 0
+        if codebook is not None and image.selection.names_codebook(image.header.format):
+            if codebook.id not in self._numbers:
+                self._put_codebook(codebook, embed=self._embed and not is_builtin(codebook))
+            number = self._numbers[codebook.id]
+        self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(image.header, number)), self._image)
+        self._put_metadata(image.metadata)
 
     def _take_rows(self, rows: Samples) -> None:
         """Take rows, at most as many as fill up the buffer."""
-        header = self._current
-        self._limits.check_header(header, rows=self._rows_written + len(rows))
-        self._rows.append(_converted(rows, header.format, self._rows_written, self._image))
-        self._buffered += len(rows)
-        self._rows_written += len(rows)
+        image = self._current
+        self._limits.check_header(image.header, rows=image.rows_written + len(rows))
+        image.put(_converted(rows, image.header.format, image.rows_written, self._image))
         if self._state is WriteState.HEAD:
             self._put_head()
             self._state = WriteState.ROWS
-        if self._rows_written == header.height:
+        if image.rows_written == image.header.height:
             self._end_image()
         else:
             self._put_bands(everything=False)
@@ -341,41 +314,33 @@ class Encoder(Sticky):
         if self._state is WriteState.GROUPS:
             self._put_group()
         elif self._state is WriteState.ROWS:
-            header = self._current
-            if header.height is not None and self._rows_written != header.height:
-                raise UsageError(f"the image has {self._rows_written} rows, its header says {header.height}")
-            if self._next_band == 0 and not self._band_is_due and is_small(header):
-                self._images = [self._pop_rows(self._buffered)]
+            image = self._current
+            if image.header.height not in (None, image.rows_written):
+                raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
+            if image.is_one_small_whole:
+                self._images = [image.pop(image.buffered)]
                 self._put_group()
             else:
                 self._put_bands(everything=True)
-                end = ImageEnd(self._rows_written, self._digest.digest() if self._with_digest else b"")
+                end = ImageEnd(image.rows_written, image.digest if self._with_digest else b"")
                 self._put(schema.IMAGE_END, pack_image_end(end), self._image)
                 self._image += 1
             self._state = WriteState.ENDED
 
     # Bands and groups.
 
-    @property
-    def _band_is_due(self) -> bool:
-        """Whether a band can be cut off: the rows known to follow it are too many to be joined to it."""
-        following = (self._current.height or self._rows_written) - self._next_band - self._band_rows
-        return self._buffered >= self._band_rows and following >= short_rows(self._band_rows)
-
     def _put_bands(self, *, everything: bool) -> None:
         """Cut off bands. ``everything``: no rows are kept back."""
-        while self._buffered and self._band_is_due:
-            self._put_band(self._band_rows)
-        if everything and self._buffered:
-            self._put_band(self._buffered)
+        if self._begun is None:
+            return
+        while self._begun.buffered and self._begun.band_is_due:
+            self._put_band(self._begun.band_rows)
+        if everything and self._begun.buffered:
+            self._put_band(self._begun.buffered)
 
     def _put_band(self, count: int) -> None:
-        image, first_row = self._image, self._next_band
-        rows = self._pop_rows(count)
-        self._next_band += count
-        if self._with_digest:
-            self._digest.update(sample_bytes(rows, self._current.format))
-        encode = self._coding_of(rows, count)
+        image, first_row = self._image, self._current.next_band
+        encode = self._coding_of(self._current.cut_band(count, digest=self._with_digest), count)
         self._put_coded(schema.BAND, image, first_row, lambda: pack_band(CodedBand(image, first_row, count, *encode())))
 
     def _put_group(self) -> None:
@@ -387,29 +352,11 @@ class Encoder(Sticky):
         self._image += count
         self._images = []
 
-    def _coding_of(self, rows: Samples, image_rows: int) -> Callable[[], tuple[int, int, tuple[bytes, ...], int]]:
+    def _coding_of(self, rows: Samples, image_rows: int) -> Callable[[], CodedSamples]:
+        image = self._current
         return partial(
-            encode_band,
-            rows,
-            self._current.format,
-            self._codebook,
-            self._choose,
-            image_rows=image_rows,
-            verify=self._verify,
+            encode_band, rows, image.header.format, image.selection, image_rows=image_rows, verify=self._verify
         )
-
-    def _pop_rows(self, count: int) -> Samples:
-        """The first ``count`` buffered rows as one array."""
-        taken: list[Samples] = []
-        self._buffered -= count
-        while count:
-            piece = self._rows.pop(0)
-            if len(piece) > count:
-                self._rows.insert(0, piece[count:])
-                piece = piece[:count]
-            taken.append(piece)
-            count -= len(piece)
-        return taken[0] if len(taken) == 1 else np.concatenate(taken)
 
     # Chunks.
 

@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 from sofc.container import schema
-from sofc.container.chunks import chunk_body, is_intact, parse_chunk_head
-from sofc.errors import SofcError, TruncatedError
+from sofc.container.walker import Chunk, is_intact, parse_chunk_head, walk
+from sofc.errors import ChecksumError, SofcError, TruncatedError, locate
 
 # A chunk found by searching must be of one of these types and of a body length that such a chunk can have.
 _SEARCHED = re.compile(b"[BGHEZ]")
@@ -18,27 +18,10 @@ _PLAUSIBLE_LENGTHS = {
 }
 
 
-class Chunk(NamedTuple):
-    """An intact chunk: ``offset`` from the start of the file, ``size`` with its framing."""
-
-    type: bytes
-    body: bytes
-    offset: int
-    size: int
-
-
 class Damage(NamedTuple):
     """Bytes that are no intact chunk, and were skipped."""
 
     error: SofcError
-
-
-def locate(error: SofcError, offset: int) -> SofcError:
-    """The same error, saying where in the file it was found."""
-    if error.offset is None:
-        error.offset = offset
-        error.args = (f"{error} (byte {offset})",)
-    return error
 
 
 class ChunkReader:
@@ -87,13 +70,14 @@ class ChunkReader:
         """
         if self._error is None:
             try:
-                chunk = self._intact_chunk()
+                return self._intact_chunk()
             except SofcError as error:
-                if not self._salvage:
-                    raise locate(error, self.offset) from None
                 self._error = locate(error, self.offset)
-            else:
-                return chunk
+                if not self._salvage:
+                    raise self._error from None
+                if isinstance(error, ChecksumError):
+                    head = parse_chunk_head(self._buffer, 0, self._max_body)
+                    self._after = head.end if head else None
         size = self._damaged_size()
         if size is None:
             return None
@@ -103,16 +87,16 @@ class ChunkReader:
         return damage
 
     def _intact_chunk(self) -> Chunk | None:
-        head = parse_chunk_head(self._buffer, 0, self._max_body)
-        if head is None or head.end > len(self._buffer):
-            if self._salvage and self._closed and self._buffer:
-                raise TruncatedError("the file ends inside a chunk")
-            return None
-        self._after = head.end
-        chunk = Chunk(head.type, chunk_body(self._buffer, head), self.offset, head.end)
-        self._after = None
-        self.skip(head.end)
+        chunk = next(walk(self._read, self.offset, self._max_body), None)
+        if chunk is not None:
+            self.skip(chunk.size)
+        elif self._salvage and self._closed and self._buffer:
+            raise TruncatedError("the file ends inside a chunk")
         return chunk
+
+    def _read(self, offset: int, size: int) -> bytes:
+        start = offset - self.offset
+        return bytes(self._buffer[start : start + size])
 
     def _damaged_size(self) -> int | None:
         """Bytes up to the next chunk, or to the end where there is none. None while that is not certain."""

@@ -32,10 +32,12 @@ from sofc.container.records import (
     MetadataKind,
     keeps_whole_file,
 )
-from sofc.errors import FormatError, LimitError, SofcError, UnsupportedError
+from sofc.container.walker import Chunk, is_ancillary
+from sofc.errors import FormatError, LimitError, SofcError, UnsupportedError, locate
+from sofc.image import ImageHeader
 from sofc.limits import Limits
 from sofc.stream.events import DamagedBand, FileEnded, HeaderReady, MetadataRead
-from sofc.stream.framing import Chunk, Damage, locate
+from sofc.stream.framing import Damage
 from sofc.stream.states import CHUNK_ORDER, KNOWN_TYPES, FileState
 
 
@@ -59,20 +61,11 @@ class EmbeddedCodebook:
 
 
 @dataclass(frozen=True)
-class BandToDecode:
-    """A band in its place."""
+class SamplesToDecode:
+    """A band or group in its place."""
 
     image: OpenImage
-    band: CodedBand
-    offset: int
-
-
-@dataclass(frozen=True)
-class GroupToDecode:
-    """A group in its place."""
-
-    image: OpenImage
-    group: CodedGroup
+    coded: CodedBand | CodedGroup
     offset: int
 
 
@@ -88,14 +81,26 @@ class EndToCheck:
 Item = (
     EmbeddedCodebook
     | CodebookReference
-    | BandToDecode
-    | GroupToDecode
+    | SamplesToDecode
     | EndToCheck
     | HeaderReady
     | MetadataRead
     | DamagedBand
     | FileEnded
 )
+
+
+def check_extent(header: ImageHeader, coded: CodedBand | CodedGroup, limits: Limits) -> None:
+    """Raises FormatError where a band or group does not go with its image, LimitError where it is too large."""
+    if isinstance(coded, CodedBand):
+        if header.height is not None and coded.end > header.height:
+            raise FormatError(f"a band ends at row {coded.end} of an image of height {header.height}", chunk="B")
+        limits.check_header(header, rows=coded.end)
+        limits.check_band(header.row_samples * coded.rows)
+    else:
+        if header.height is None:
+            raise FormatError("a group stands under an image head without a height", chunk="G")
+        limits.check_band(header.row_samples * header.height * coded.images)
 
 
 class FileStructure:
@@ -158,7 +163,7 @@ class FileStructure:
         name = chunk.type.decode()
         if chunk.type in KNOWN_TYPES or self.state is FileState.INDEXED:
             raise FormatError("the chunk stands in the wrong place", chunk=name)
-        if not chunk.type[0] & schema.ANCILLARY:
+        if not is_ancillary(chunk.type):
             raise UnsupportedError("the chunk is not known to this version of sofc", chunk=name)
 
     def _add_to_index(self, chunk: Chunk) -> None:
@@ -209,40 +214,32 @@ class FileStructure:
     def _on_band(self, chunk: Chunk) -> Iterator[Item]:
         image = self._current
         band = unpack_band(chunk.body)
-        header = image.head.header
         if band.image != image.number or band.first_row != image.next_row:
             raise FormatError(
                 f"row {band.first_row} of image {band.image} stands where row {image.next_row} of image "
                 f"{image.number} should",
                 chunk="B",
             )
-        end = band.first_row + band.rows
-        if header.height is not None and end > header.height:
-            raise FormatError(f"a band ends at row {end} of an image of height {header.height}", chunk="B")
-        self._limits.check_header(header, rows=end)
-        self._limits.check_band(header.row_samples * band.rows)
+        check_extent(image.head.header, band, self._limits)
         self._limits.check_images(image.number + 1)
         yield from self._announce()
-        image.next_row = end
+        image.next_row = band.end
         self._lost = None
         self._place = (image.number, band.first_row)
-        yield BandToDecode(image, band, chunk.offset)
+        yield SamplesToDecode(image, band, chunk.offset)
 
     def _on_group(self, chunk: Chunk) -> Iterator[Item]:
         image = self._current
         group = unpack_group(chunk.body)
-        header = image.head.header
-        if header.height is None:
-            raise FormatError("a group stands under an image head without a height", chunk="G")
         if group.image != self._next_image:
             raise FormatError(f"image {group.image} stands where image {self._next_image} should", chunk="G")
-        self._limits.check_band(header.row_samples * header.height * group.images)
-        self._limits.check_images(group.image + group.images)
+        check_extent(image.head.header, group, self._limits)
+        self._limits.check_images(group.end)
         yield from self._announce()
         self._next_image += group.images
         self._lost = None
         self._place = (group.image, group.images)
-        yield GroupToDecode(image, group, chunk.offset)
+        yield SamplesToDecode(image, group, chunk.offset)
 
     @property
     def _current(self) -> OpenImage:

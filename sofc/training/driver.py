@@ -15,24 +15,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.api.headers import header_for
+from sofc.band.coding import to_planes
+from sofc.band.mapping import by_value
 from sofc.codebook import Codebook
-from sofc.coders.bands import to_planes
-from sofc.coders.dct.training import DctTraining
-from sofc.coders.mapping import by_value
-from sofc.coders.registry import CODER_IDS
-from sofc.coders.training import CoderTraining, Pass, Task
+from sofc.coders.base import Descriptor
+from sofc.coders.kinds import Kind
+from sofc.coders.registry import CODERS
+from sofc.coders.training import CoderTraining, Pass, Task, TrainingSettings
 from sofc.container.records import Model, Section
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
-from sofc.io import header_for
 from sofc.planes import Plane
 from sofc.training.general import companions
 from sofc.training.held_out import coded_size, split
-from sofc.training.recipes import Recipe, check_coder, keeps_patches, knows_lattice, recipes, start_training
+from sofc.training.recipes import Recipe, coder_to_train, recipes
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.shards import cut, in_order
-from sofc.training.survey import Facts, Kind, survey
+from sofc.training.survey import Facts, survey
 from sofc.transforms.components import TRANSFORMS
 
 Progress = Callable[[str, int, int], None]
@@ -77,13 +78,15 @@ def train(
 
     Raises UsageError for arguments out of range and for too few images, and what ``imagefiles.load`` raises.
     """
-    settings = _Settings(coder, held_out, min_images, iterations, counter_bytes)
+    settings = _Settings(
+        None if coder is None else coder_to_train(coder), held_out, min_images, iterations, counter_bytes
+    )
     crew = _Crew(executor, progress)
     images = _image_sources(sources)
     if not images:
         raise UsageError("there are no images to train on")
     facts = [fact for shard in crew.map("looking at the images", survey, cut(images)) for fact in shard]
-    if not knows_lattice(coder):
+    if settings.coder is not None and not settings.coder.knows_lattice:
         facts = [replace(fact, kind=replace(fact.kind, lattice=False)) for fact in facts]
     pairs = list(zip(images, facts, strict=True))
     members = {kind: _members(kind, pairs) for kind in sorted({fact.kind for fact in facts})}
@@ -99,7 +102,8 @@ def train(
     # What was held out is too much to be left out of small collections.
     everything = replace(settings, held_out=0)
     for number, collection in enumerate(collections):
-        if collection.held_out and sum(collection.pixels) <= FEW_PIXELS and not keeps_patches(coder):
+        keeps_patches = settings.coder is not None and settings.coder.keeps_patches
+        if collection.held_out and sum(collection.pixels) <= FEW_PIXELS and not keeps_patches:
             collections[number] = _Collection.of(collection.kind, members[collection.kind], everything)
             trained[number] = _train_kind(collections[number], everything, crew)
     codebook = _assemble(name, collections, trained, _provenance(facts, settings, reports), coder is None)
@@ -111,7 +115,7 @@ def train(
         replace(report, codebook=round(size * share / max(1, sum(shares))))
         for report, share in zip(reports, shares, strict=True)
     ]
-    holds_patches = any(model.coder == CODER_IDS["shape"] for model in codebook.models)
+    holds_patches = any(CODERS[model.coder].keeps_patches for model in codebook.models)
     return TrainingResult(codebook, TrainingReport(tuple(reports), size, holds_patches))
 
 
@@ -179,14 +183,17 @@ class SampleWork:
 
 @dataclass(frozen=True)
 class _Settings:
-    coder: str | None
+    coder: Descriptor[Any] | None
     held_out: float
     min_images: int
     iterations: int | None
     counter_bytes: int | None
 
+    @property
+    def coder_name(self) -> str | None:
+        return None if self.coder is None else self.coder.name
+
     def __post_init__(self) -> None:
-        check_coder(self.coder)
         if not 0 <= self.held_out <= 0.5:
             raise UsageError(f"the held-out share must be 0 to 0.5, not {self.held_out}")
         if self.min_images < 1:
@@ -270,14 +277,9 @@ def _image_sources(sources: TrainingImages) -> list[ImageSource]:
 class _Trained:
     """One recipe's result."""
 
-    coder: str
+    coder: Descriptor[Any]
     transform: int
     training: CoderTraining
-
-    @property
-    def knows_coefficients(self) -> bool:
-        """Whether most images of the kind are coded by it as a JPEG decoder's coefficients."""
-        return isinstance(self.training, DctTraining) and self.training.serves_most
 
 
 FALLBACK_BYTES = 200_000
@@ -290,13 +292,13 @@ def _train_kind(collection: _Collection, settings: _Settings, crew: _Crew) -> li
     """All models for one kind of image."""
     trained: list[_Trained] = []
     for recipe in recipes(settings.coder, collection.kind):
-        if any(before.knows_coefficients for before in trained):
+        if any(before.training.serves_most for before in trained):
             settings = replace(settings, counter_bytes=min(settings.counter_bytes or FALLBACK_BYTES, FALLBACK_BYTES))
         treatment = _choose_treatment(collection, recipe, settings, crew)
         training = _start(collection, recipe, treatment, settings)
         number = 1
         while (step := training.next_pass()) is not None:
-            stage = f"{collection.kind}: {recipe.coder}, pass {number}"
+            stage = f"{collection.kind}: {recipe.coder.name}, pass {number}"
             training.merge(_run(step, collection, treatment, stage, crew))
             number += 1
         trained.append(_Trained(recipe.coder, treatment.transform, training))
@@ -307,19 +309,16 @@ def _start(collection: _Collection, recipe: Recipe, treatment: Treatment, settin
     transform = TRANSFORMS[treatment.transform]
     ranges = transform.ranges(collection.kind.components, collection.max_bits)
     ranges = ranges[: len(ranges) - transform.corrections]
-    return start_training(
-        recipe.coder,
-        ranges,
-        min_images=settings.min_images,
-        iterations=settings.iterations,
-        counter_bytes=settings.counter_bytes,
+    assert recipe.coder.start_training is not None, "recipes are for coders that can be trained"
+    return recipe.coder.start_training(
+        ranges, TrainingSettings(settings.min_images, settings.iterations, settings.counter_bytes)
     )
 
 
 def _choose_treatment(collection: _Collection, recipe: Recipe, settings: _Settings, crew: _Crew) -> Treatment:
     """The treatment under which a sample of the images costs least."""
     treatments = [Treatment(transform.id) for transform in recipe.transforms]
-    if collection.sparse and recipe.coder not in ("shape", "dct"):
+    if collection.sparse and recipe.coder.numbers_values:
         treatments += [treatment._replace(by_value=True) for treatment in treatments]
     if len(treatments) == 1:
         return treatments[0]
@@ -354,7 +353,7 @@ def _assemble(
                     collection.kind.components,
                     collection.max_bits,
                     result.transform,
-                    CODER_IDS[result.coder],
+                    result.coder.id,
                     effort,
                     tuple(first + number for number in numbers),
                 )
@@ -362,8 +361,8 @@ def _assemble(
             ]
         if general:
             first = len(sections)
-            coefficients = any(result.knows_coefficients for result in results)
-            found, used = companions(collection.kind, len(collection.mined), coefficients=coefficients)
+            traced = any(result.training.serves_most for result in results)
+            found, used = companions(collection.kind, len(collection.mined), traced=traced)
             sections += used
             models += [replace(model, sections=tuple(first + number for number in model.sections)) for model in found]
     return Codebook(name, tuple(models), tuple(sections), provenance)
@@ -378,13 +377,13 @@ def _report(
     if held:
         shards = cut(held)
         stage = f"{collection.kind}: held-out images"
-        coded = sum(crew.map(stage, partial(coded_size, codebook=codebook, coder=settings.coder), shards))
+        coded = sum(crew.map(stage, partial(coded_size, codebook=codebook, coder=settings.coder_name), shards))
         plain = sum(crew.map(stage + " without codebook", partial(coded_size, codebook=None, coder=None), shards))
     return ModelReport(
         str(collection.kind),
         len(collection.mined),
         len(held),
-        tuple(f"{result.coder}: {line}" for result in trained for line in result.training.report()),
+        tuple(f"{result.coder.name}: {line}" for result in trained for line in result.training.report()),
         codebook=0,
         raw=collection.held_out_bytes,
         plain=plain,
@@ -397,7 +396,7 @@ def _provenance(facts: Sequence[Facts], settings: _Settings, reports: Sequence[M
     digest = hashlib.sha256(b"".join(fact.digest for fact in facts)).hexdigest()
     lines = [
         f"sofc {metadata.version('sofc')}",
-        f"coder={settings.coder or 'any'} held_out={settings.held_out} min_images={settings.min_images} "
+        f"coder={settings.coder_name or 'any'} held_out={settings.held_out} min_images={settings.min_images} "
         f"iterations={'default' if settings.iterations is None else settings.iterations}",
         f"images={len(facts)} sha256={digest}",
     ]

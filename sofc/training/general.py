@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
-from sofc.coders.context import ContextCoder
-from sofc.coders.dct import DctCoder
+from sofc.coders.kinds import Kind
+from sofc.coders.registry import CODERS
 from sofc.container.records import Model, Section
 from sofc.image import PixelFormat
-from sofc.training.survey import Kind
 from sofc.transforms.components import CHAIN, TRANSFORMS
 
 EFFORTS = range(5, 10)
@@ -19,20 +18,19 @@ FEW = 16
 """Fewer images than this may not be all that further ones will be like."""
 
 
-def companions(kind: Kind, images: int, *, coefficients: bool = False) -> tuple[list[Model], list[Section]]:
+def companions(kind: Kind, images: int, *, traced: bool = False) -> tuple[list[Model], list[Section]]:
     """Built-in models that go with those trained on so many images, at each of EFFORTS, and the sections they use.
 
     Those for images that follow each other, which collections rarely show enough of; and for FEW images those for
-    single ones: the encoder chooses. ``coefficients``: those for the coefficients of JPEG decoders instead, which code
-    most images of the kind, again for FEW.
+    single ones: the encoder chooses. ``traced``: those for planes of a certain origin (a JPEG decoder) instead, which
+    code most images of the kind, again for FEW.
     """
     codebook = _builtin(kind)
-    coder = DctCoder.id if coefficients else ContextCoder.id
     found = [
         model
         for model in codebook.models
         if model.components == kind.components
-        and model.coder == coder
+        and (CODERS[model.coder].trace if traced else CODERS[model.coder].chain) is not None
         and (model.transform == CHAIN.id or (images < FEW and _suits(model, kind)))
     ]
     efforts = sorted({model.effort for model in found})

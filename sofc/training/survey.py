@@ -6,31 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sofc.coders.bands import sample_bytes, to_planes
-from sofc.coders.mapping import by_value
+from sofc.api.headers import header_for
+from sofc.band.coding import sample_bytes, to_planes
+from sofc.band.mapping import by_value
+from sofc.coders.kinds import Kind, kind_of
 from sofc.collection import sample_size
-from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, load
-from sofc.io import header_for
 from sofc.transforms.components import LATTICE
-
-
-@dataclass(frozen=True, order=True)
-class Kind:
-    """Images that share a model: the number of components, samples of 1, up to 8 or up to 16 bits, and whether they
-    lie on the JFIF colour lattice."""
-
-    components: int
-    bits: int
-    lattice: bool = False
-
-    def __str__(self) -> str:
-        samples = {1: "binary", 8: "8-bit", 16: "16-bit"}[self.bits]
-        if (self.components, self.bits) == (1, 1):
-            return "binary images"
-        plural = "" if self.components == 1 else "s"
-        lattice = " on the JFIF lattice" if self.lattice else ""
-        return f"{samples} images of {self.components} component{plural}{lattice}"
 
 
 @dataclass(frozen=True)
@@ -44,11 +26,6 @@ class Facts:
     sample_bytes: int
     digest: bytes
     sparse: bool
-
-
-def kind_of(pixel_format: PixelFormat) -> Kind:
-    """The kind of images of this format, as far as it shows in the format."""
-    return Kind(pixel_format.components, next(bits for bits in (1, 8, 16) if pixel_format.coded_bits <= bits))
 
 
 def survey(sources: Sequence[ImageSource]) -> list[Facts]:

@@ -1,5 +1,49 @@
 """The ``bilevel`` coder: binary planes by context mixing of neighbourhoods, each plane by itself."""
 
-from sofc.coders.bilevel.coder import BilevelCoder
+from __future__ import annotations
 
-__all__ = ["BilevelCoder"]
+from collections.abc import Sequence
+
+import numpy as np
+
+from sofc.coders.base import Descriptor, KernelUse
+from sofc.coders.bilevel.coder import BilevelCoder
+from sofc.coders.kinds import Kind
+from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.planes import PlaneRange
+from sofc.transforms.components import NONE
+
+__all__ = ["CODER", "BilevelCoder"]
+
+
+def _is_binary(kind: Kind) -> bool:
+    return kind.bits == 1
+
+
+def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
+    from sofc.coders.bilevel.training import BilevelTraining
+
+    budget = settings.counter_bytes
+    return BilevelTraining(ranges) if budget is None else BilevelTraining(ranges, budget=budget)
+
+
+def _kernels() -> list[list[KernelUse]]:
+    from sofc.coders.bilevel import kernel
+    from sofc.entropy.binary import Stream
+
+    state = "I2 I2 I2 U1 I2 I2 I2 I2 I2"
+    given = Stream(np.zeros(0, np.int64), np.zeros(0, np.uint8)), kernel.room_for(1, 1, 1, 1)
+    return [[(kernel.code_plane, f"? B2 q ? Q2 Q1 Q1 q ? {state} * *", given)]]
+
+
+CODER = Descriptor(
+    BilevelCoder.id,
+    BilevelCoder.name,
+    BilevelCoder.from_sections,
+    kernels=_kernels,
+    start_training=_start_training,
+    accepts=_is_binary,
+    images="binary images; --threshold makes others binary",
+    unasked=_is_binary,
+    transforms=lambda kind: (NONE,),
+)

@@ -1,5 +1,42 @@
-"""The ``context`` coder: a trained predictor bank and context mixing."""
+"""The ``context`` coder: a trained predictor bank and logistic mixing."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sofc.coders.base import Descriptor, KernelUse
+from sofc.coders.context.chain import ChainCoder
 from sofc.coders.context.coder import ContextCoder
+from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.planes import PlaneRange
 
-__all__ = ["ContextCoder"]
+__all__ = ["CODER", "ContextCoder"]
+
+
+def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
+    from sofc.coders.context.training import ContextTraining
+
+    budget = settings.counter_bytes
+    return ContextTraining(ranges) if budget is None else ContextTraining(ranges, budget=budget)
+
+
+def _kernels() -> list[list[KernelUse]]:
+    from sofc.coders.context.kernel import code_plane
+    from sofc.entropy.binary import code_bit
+    from sofc.entropy.bit_models import code_symbols
+    from sofc.entropy.sparse import code_sparse
+    from sofc.entropy.tables import code_table
+    from sofc.prediction.bank import grid_errors
+
+    return [[code_plane, grid_errors, code_table, code_sparse, code_symbols, code_bit]]
+
+
+CODER = Descriptor(
+    ContextCoder.id,
+    ContextCoder.name,
+    ContextCoder.from_sections,
+    kernels=_kernels,
+    chain=ChainCoder,
+    start_training=_start_training,
+    unasked=lambda kind: kind.bits > 1,
+)

@@ -31,12 +31,9 @@ class _Link(NamedTuple):
 class ChainCoder(Coder):
     """Codes the images of a group of one component, or the components of all images, as chains."""
 
-    name = "chain"
-
     def __init__(self, coder: ContextCoder) -> None:
         if coder.planes != LINKS:
             raise FormatError(f"a model for chains has {LINKS} planes, not {coder.planes}")
-        self.id = coder.id  # type: ignore[misc]
         self._models = coder.models
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:

@@ -1,0 +1,195 @@
+"""Whole files in one call. What needs numpy or a coder is loaded when it is called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain, pairwise, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from sofc.api.headers import header_for, header_of, rows_of
+from sofc.api.reader import open_reader
+from sofc.api.sources import Source, finder, folder_of, opened
+from sofc.container.records import Metadata
+from sofc.errors import ChecksumError, UsageError
+from sofc.files import replacing
+from sofc.image import ImageHeader, Meaning
+from sofc.limits import Limits
+from sofc.stream.codebooks import Codebooks
+from sofc.stream.layout import is_frame, is_small
+
+if TYPE_CHECKING:
+    from sofc.band.coding import Samples
+_READ_BYTES = 1 << 18
+
+
+def encode(
+    image: Samples,
+    /,
+    *,
+    batch: bool = False,
+    declared_bits: int | None = None,
+    meaning: Meaning | int = Meaning.UNSPECIFIED,
+    **settings: Any,
+) -> bytes:
+    """The file of one image, shape (height, width) or (height, width, components), where components may be 1.
+
+    ``batch``: the first axis counts images of equal size. ``settings`` are those of Encoder: codebook,
+    embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits; without ``codebook`` a
+    built-in one is used. Raises UsageError.
+    """
+    if not batch:
+        return encode_images([image], declared_bits=declared_bits, meaning=meaning, **settings)
+    header = header_of(image, getattr(image, "shape", ())[1:], declared_bits, meaning)
+    return b"".join(encode_each(((one, header) for one in image), **settings))
+
+
+def encode_images(
+    images: Iterable[Samples],
+    /,
+    *,
+    declared_bits: int | None = None,
+    meaning: Meaning | int = Meaning.UNSPECIFIED,
+    **settings: Any,
+) -> bytes:
+    """The file of several images of any sizes and types. Small ones of one kind that follow each other are grouped."""
+    with_headers = ((image, header_for(image, declared_bits=declared_bits, meaning=meaning)) for image in images)
+    return b"".join(encode_each(with_headers, **settings))
+
+
+def encode_each(
+    images: Iterable[tuple[Samples, ImageHeader]],
+    *,
+    metadata_of_images: Iterable[Sequence[Metadata]] = (),
+    **settings: Any,
+) -> Iterator[bytes]:
+    """The file of all the images in pieces, holding one image or one group of small ones at a time.
+
+    ``metadata_of_images``: of the first image, the second and so on, besides that of the file. ``settings`` are those
+    of ``Encoder``; with ``band_rows`` among them small images are cut into bands too, and ``key_interval`` 1 keeps each
+    by itself. Raises UsageError where there is no image, unless ``metadata`` keeps another file whole.
+    """
+    from sofc.stream.encoder import Encoder
+
+    encoder = Encoder(**settings)
+    may_group = not settings.get("band_rows") and settings.get("key_interval") != 1
+    kind = None  # of the images being grouped
+    items = zip(images, chain(metadata_of_images, repeat(())), strict=False)
+    for item, after in pairwise(chain(items, (None,))):
+        (image, header), own = item  # type: ignore[misc]
+        if (header, own) != kind:
+            follows = after is not None and (after[0][1], after[1]) == (header, own)
+            # A small image as a group of one has the bytes that write would give it.
+            grouped = may_group and (is_small(header) or (follows and is_frame(header)))
+            kind = (header, own) if grouped else None
+            yield encoder.begin_image(header, metadata=own)
+        rows = rows_of(image)
+        yield encoder.write_group(rows[None]) if kind else encoder.write(rows)
+    yield encoder.finish()
+
+
+def decode(
+    data: Source,
+    /,
+    *,
+    image: int | None = None,
+    codebooks: Codebooks | None = None,
+    limits: Limits | None = None,
+    threads: int = 1,
+) -> Samples:
+    """The image in the bytes of a file, shape (height, width) or (height, width, components > 1), checked in full.
+
+    Of several images ``image`` picks one by its number, decoding that one only; without it, images of equal
+    shape and type come stacked along a first axis. Codebooks: see ``open_reader``. Raises UsageError where the
+    images do not stack, and what Decoder raises.
+    """
+    if image is not None:
+        with open_reader(data, codebooks=codebooks, limits=limits, threads=threads) as reader:
+            if len(reader) or not reader.complete:
+                return reader.read_image(image)
+            images = _kept_images(reader.metadata)
+        if not 0 <= image < len(images):
+            raise UsageError(f"there is no image {image}: the kept file has {len(images)}, counted from 0")
+        return images[image]
+    images = decode_images(data, codebooks=codebooks, limits=limits, threads=threads)
+    if len(images) == 1:
+        return images[0]
+    import numpy as np
+
+    if len({(one.shape, one.dtype) for one in images}) > 1:
+        raise UsageError(
+            f"the file has {len(images)} images of different kinds, which make no array: read them one by one"
+        )
+    return np.stack(images)
+
+
+def decode_images(
+    data: Source,
+    /,
+    *,
+    codebooks: Codebooks | None = None,
+    limits: Limits | None = None,
+    threads: int = 1,
+) -> list[Samples]:
+    """All images of a file, checked in full, digests included.
+
+    Of a file that has none and keeps another whole, the images that are read from that; 32 and 64 bit samples as words
+    of 16 bits, the lowest first, each a component. Raises FormatError, UsageError or UnsupportedError where that is no
+    file of images, and what Decoder raises.
+    """
+    import numpy as np
+
+    from sofc.stream.decoder import Decoder
+    from sofc.stream.events import BandReady, GroupReady, ImageEnded, MetadataRead
+
+    metadata: list[Metadata] = []
+    images: list[Samples] = []
+    rows: list[Samples] = []
+    limits = limits or Limits()
+    decoder = Decoder(codebooks=finder(codebooks, folder_of(data), limits), limits=limits, threads=threads)
+    with ExitStack() as stack:
+        file = opened(data, stack)
+        while not decoder.eof and (piece := file.read(_READ_BYTES)):
+            decoder.feed(piece)
+            for event in decoder.events():
+                if isinstance(event, BandReady):
+                    rows.append(event.band.rows)
+                elif isinstance(event, ImageEnded):
+                    images.append(rows[0] if len(rows) == 1 else np.concatenate(rows))
+                    rows = []
+                elif isinstance(event, GroupReady):
+                    images.extend(event.images)
+                elif isinstance(event, MetadataRead) and event.image is None:
+                    metadata.append(event.metadata)
+        decoder.finish()
+    return images or _kept_images(metadata)
+
+
+def _kept_images(metadata: Iterable[Metadata]) -> list[Samples]:
+    """The images in the file that a file without images of its own keeps."""
+    from sofc.container.original import from_metadata
+    from sofc.imagefiles import images_in
+
+    original = from_metadata(metadata)
+    if original is None:
+        raise UsageError("the file has no images")
+    if not original.matches(original.data):
+        raise ChecksumError("the file that is kept whole does not match its SHA-256")
+    return [samples.array for samples in images_in(original.name, original.data)]
+
+
+def read(src: Source, /, **options: Any) -> Samples:
+    """The image of a file: ``decode`` for a path or a binary file object."""
+    return decode(src, **options)
+
+
+def write(dst: str | os.PathLike[str] | BinaryIO, image: Samples, /, **options: Any) -> None:
+    """Write a file with ``encode``'s options. A path is replaced once all is written; raises OSError too."""
+    data = encode(image, **options)
+    if isinstance(dst, (str, os.PathLike)):
+        with replacing(Path(dst)) as file:
+            file.write(data)
+    else:
+        dst.write(data)

@@ -1,0 +1,304 @@
+"""Random access to the images, rows and bands of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from io import BytesIO
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
+
+from sofc.api.sources import Source, finder, folder_of, opened
+from sofc.codebook import Codebook
+from sofc.container import schema
+from sofc.container.chunks import (
+    FILE_HEAD_SIZE,
+    REFERENCE_TYPES,
+    unpack_band,
+    unpack_group,
+    unpack_image_head,
+    unpack_metadata,
+    unpack_reference,
+)
+from sofc.container.records import CodebookReference, CodedBand, CodedGroup, ImageHead, Metadata
+from sofc.errors import FormatError, SofcError, TruncatedError, UsageError, locate
+from sofc.image import Band, ImageHeader
+from sofc.limits import Limits
+from sofc.stream.codebooks import Codebooks
+from sofc.stream.directory import Directory, Run, read_chunk, read_directory
+
+if TYPE_CHECKING:
+    from sofc.band.coding import Samples
+    from sofc.stream.band_decoding import Placed
+
+
+class Reader:
+    """Images, rows and bands of a file in any order; made by ``open_reader``. A context manager.
+
+    Reads through the file's index or, where it has none, through the heads of its chunks; of a file that is cut
+    off it gives every whole band (see ``complete``). What is given out matches its check. Use it from one thread
+    at a time.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        codebooks: Callable[[CodebookReference], Codebook],
+        limits: Limits,
+        threads: int,
+        resources: ExitStack,
+    ) -> None:
+        self._file = file
+        self._find = codebooks
+        self._limits = limits
+        self._threads = threads
+        self._resources = resources
+        self._directory: Directory = read_directory(file, limits)
+        self._heads: dict[int, ImageHead] = {}
+        self._codebooks: dict[int, Codebook] = {}
+        self._last_group: tuple[int, Samples] | None = None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file if the reader opened it."""
+        self._resources.close()
+
+    def __len__(self) -> int:
+        """Images in the file."""
+        return self._directory.images
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version of the format."""
+        return self._directory.version
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the file is there."""
+        return self._directory.complete
+
+    @property
+    def indexed(self) -> bool:
+        """Whether the file has an index."""
+        return self._directory.indexed
+
+    @property
+    def header(self) -> ImageHeader:
+        """The first image's header."""
+        return self.header_of(0)
+
+    @property
+    def headers(self) -> list[ImageHeader]:
+        """The header of each image."""
+        return [self.header_of(image) for image in range(len(self))]
+
+    def header_of(self, image: int) -> ImageHeader:
+        """One image's header. A height that its head left open is filled in. Raises UsageError for a wrong number."""
+        run = self._run_of(image)
+        header = self._head_of(run).header
+        if header.height is not None:
+            return header
+        return ImageHeader(header.width, self._coded(run, len(run.offsets) - 1).end, header.format)
+
+    @property
+    def metadata(self) -> list[Metadata]:
+        """What stands before the first image."""
+        return self._metadata_from(FILE_HEAD_SIZE)
+
+    def metadata_of(self, image: int) -> list[Metadata]:
+        """What stands between an image's head (or that of its run of groups) and its samples."""
+        offset = self._run_of(image).head_offset
+        return self._metadata_from(offset + read_chunk(self._file, offset, self._limits).size)
+
+    @property
+    def codebooks(self) -> list[tuple[CodebookReference, bool]]:
+        """The codebooks that the file names, each with whether it is embedded. Searches for none."""
+        found = []
+        for offset in self._directory.codebook_offsets:
+            chunk = read_chunk(self._file, offset, self._limits)
+            if chunk.type == schema.EMBEDDED_CODEBOOK:
+                found.append((Codebook.from_bytes(chunk.body, limits=self._limits).reference, True))
+            else:
+                found.append((unpack_reference(chunk.type, chunk.body), False))
+        return found
+
+    def read_image(self, image: int = 0) -> Samples:
+        """One image whole. Raises TruncatedError where the file is cut off before its end."""
+        return self.read_rows(0, None, image)
+
+    def read_rows(self, y0: int, y1: int | None, image: int = 0) -> Samples:
+        """Rows ``y0`` to ``y1`` - 1 (None: to the last) of one image; decodes only the bands that hold them.
+
+        Raises UsageError where the image has no such rows, TruncatedError where the file is cut off before them,
+        and what Decoder raises.
+        """
+        import numpy as np
+
+        header = self.header_of(image)
+        height = header.height or 0
+        run = self._run_of(image)
+        if y1 is None and not self.complete and image == len(self) - 1 and self._head_of(run).header.height is None:
+            raise TruncatedError(f"the file is cut off: how many rows image {image} has is not known")
+        end = height if y1 is None else y1
+        if not 0 <= y0 < end <= height:
+            raise UsageError(f"there are no rows {y0} to {y1}: image {image} has {height} rows")
+        if run.is_group:
+            return self._group_image(run, image)[y0:end].copy()
+        first, last = run.holding(y0), run.holding(end - 1)
+        pieces = []
+        reached = run.places[first]
+        for rows in self._decoded(run, range(first, last + 1)):
+            pieces.append(rows[max(0, y0 - reached) : end - reached])
+            reached += len(rows)
+        if reached < end:
+            raise TruncatedError(f"the file is cut off after row {reached} of image {image}")
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def bands(self, image: int | None = None) -> Iterator[Band]:
+        """The bands of one image, or of all; an image of a group is one band."""
+        for number in range(len(self)) if image is None else (image,):
+            run = self._run_of(number)
+            if run.is_group:
+                yield Band(number, 0, self._group_image(run, number))
+                continue
+            y = 0
+            for rows in self._decoded(run, range(len(run.offsets))):
+                yield Band(number, y, rows)
+                y += len(rows)
+
+    def __iter__(self) -> Iterator[Band]:
+        return self.bands()
+
+    def _run_of(self, image: int) -> Run:
+        if image >= len(self) and not self.complete:
+            raise TruncatedError(f"the file is cut off before image {image}")
+        if len(self) == 0:
+            raise UsageError(
+                "the file has no images of its own: it keeps another file whole; sofc.read gives the images of that"
+            )
+        if not 0 <= image < len(self):
+            raise UsageError(f"there is no image {image}: the file has {len(self)}, counted from 0")
+        return self._directory.run_of(image)
+
+    def _head_of(self, run: Run) -> ImageHead:
+        if run.head_offset not in self._heads:
+            chunk = read_chunk(self._file, run.head_offset, self._limits)
+            if chunk.type != schema.IMAGE_HEAD:
+                raise FormatError("the index does not lead to an image head", offset=chunk.offset)
+            head = unpack_image_head(chunk.body)
+            self._limits.check_header(head.header)
+            self._heads[run.head_offset] = head
+        return self._heads[run.head_offset]
+
+    def _group_image(self, run: Run, image: int) -> Samples:
+        number = run.holding(image)
+        offset = run.offsets[number]
+        if self._last_group is None or self._last_group[0] != offset:
+            (samples,) = self._decoded(run, range(number, number + 1))
+            self._last_group = offset, samples
+        images = self._last_group[1]
+        if image - run.places[number] >= len(images):
+            raise FormatError(f"the index says that image {image} is in a group of {len(images)}", offset=offset)
+        result: Samples = images[image - run.places[number]]
+        return result
+
+    def _coded(self, run: Run, number: int) -> CodedBand | CodedGroup:
+        """A band or group of a run, at the place that the directory says."""
+        offset = run.offsets[number]
+        kind = "group" if run.is_group else "band"
+        chunk = read_chunk(self._file, offset, self._limits)
+        if chunk.type != (schema.GROUP if run.is_group else schema.BAND):
+            raise FormatError(f"the index does not lead to a {kind}", offset=offset)
+        coded = unpack_group(chunk.body) if run.is_group else unpack_band(chunk.body)
+        first = coded.image if isinstance(coded, CodedGroup) else coded.first_row
+        if first != run.places[number] or not (run.is_group or coded.image == run.first):
+            raise FormatError(f"the index leads to another {kind}", offset=offset)
+        ends = [*run.places[1:], run.first + run.images if run.is_group else coded.end]
+        if coded.end != ends[number]:
+            raise FormatError(f"the next {kind} does not follow this one", offset=offset)
+        return coded
+
+    def _decoded(self, run: Run, numbers: range) -> Iterator[Samples]:
+        """Bands or groups of a run, decoded on the reader's threads."""
+        from sofc.stream.band_decoding import BandDecoder
+
+        return BandDecoder(self._codebook, min(self._threads, len(numbers))).in_order(self._placed(run, numbers))
+
+    def _placed(self, run: Run, numbers: range) -> Iterator[Placed]:
+        from sofc.stream.band_decoding import Placed
+        from sofc.stream.structure import check_extent
+
+        head = self._head_of(run)
+        for number in numbers:
+            coded = self._coded(run, number)
+            try:
+                check_extent(head.header, coded, self._limits)
+            except SofcError as error:
+                raise locate(error, run.offsets[number]) from None
+            yield Placed(head, coded, run.offsets[number])
+
+    def _codebook(self, number: int) -> Codebook | None:
+        """The codebook of the file that an image head names by this number, None for 0."""
+        if number == 0:
+            return None
+        if number > len(self._directory.codebook_offsets):
+            raise FormatError(f"the image names codebook {number}, which the file does not have", chunk="H")
+        if number not in self._codebooks:
+            offset = self._directory.codebook_offsets[number - 1]
+            chunk = read_chunk(self._file, offset, self._limits)
+            if chunk.type == schema.EMBEDDED_CODEBOOK:
+                found = Codebook.from_bytes(chunk.body, limits=self._limits)
+            elif chunk.type in REFERENCE_TYPES:
+                found = self._find(unpack_reference(chunk.type, chunk.body))
+            else:
+                raise FormatError("the index does not lead to a codebook", offset=offset)
+            self._codebooks[number] = found
+        return self._codebooks[number]
+
+    def _metadata_from(self, offset: int) -> list[Metadata]:
+        """Metadata from a place in the file on, up to the next image head or samples."""
+        found: list[Metadata] = []
+        growth = 0
+        while True:
+            try:
+                chunk = read_chunk(self._file, offset, self._limits)
+            except TruncatedError:
+                return found
+            if chunk.type == schema.METADATA:
+                found.append(unpack_metadata(chunk.body))
+                growth += max(0, len(found[-1].value) - len(chunk.body))
+                self._limits.check_metadata(growth)
+            elif chunk.type in (schema.IMAGE_HEAD, schema.BAND, schema.GROUP, schema.FILE_END):
+                return found
+            offset += chunk.size
+
+
+def open_reader(
+    src: Source,
+    /,
+    *,
+    codebooks: Codebooks | None = None,
+    limits: Limits | None = None,
+    threads: int = 1,
+) -> Reader:
+    """Open a file for access to any image and row. A file object that cannot seek is read into memory first.
+
+    A codebook that the file refers to is looked for in ``codebooks``, then where ``codebook.store`` says: the
+    search path, beside the file, installed. Raises OSError, NotSofcError, FormatError, UnsupportedError or
+    LimitError.
+    """
+    limits = limits or Limits()
+    with ExitStack() as stack:
+        file = opened(src, stack)
+        if not file.seekable():
+            file = BytesIO(file.read())
+        find = finder(codebooks, folder_of(src), limits)
+        return Reader(file, codebooks=find, limits=limits, threads=threads, resources=stack.pop_all())

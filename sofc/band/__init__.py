@@ -1,0 +1,1 @@
+"""From the samples of a band or group to streams and back."""
