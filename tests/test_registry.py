@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sofc.entropy.mixers import MAX_CONTEXTS, neutral_mixers, pack_mixers
+from sofc.entropy.mixture import MOST_CONTEXTS, neutral_weights, pack_weights
 
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
@@ -98,15 +98,15 @@ def test_a_small_codebook_cannot_ask_for_much_memory() -> None:
     model = codebook.models[-1]
     plan, counters, mixers = model.sections
     known = unpack_plan(codebook.sections[plan].data, 0)
-    most = np.full(MAX_CONTEXTS, BLOCK_BITS.stop - 1)
-    large = replace(known, contexts=np.zeros((MAX_CONTEXTS, 4), np.int64), block_bits=most)
+    most = np.full(MOST_CONTEXTS, BLOCK_BITS.stop - 1)
+    large = replace(known, contexts=np.zeros((MOST_CONTEXTS, 4), np.int64), block_bits=most)
     added = [
         (codebook.sections[plan], pack_plan(large)),
-        (codebook.sections[mixers], pack_mixers(MAX_CONTEXTS, 1, neutral_mixers(MAX_CONTEXTS))),
+        (codebook.sections[mixers], pack_weights(MOST_CONTEXTS, 1, neutral_weights(MOST_CONTEXTS))),
     ]
     first = len(codebook.sections)
     sections = (*codebook.sections, *(replace(section, data=data) for section, data in added))
     chosen = (plan, first, counters, counters, mixers, first + 1)
     greedy = with_model(codebook, replace(model, components=2, sections=chosen), sections)
-    with pytest.raises(LimitError, match="counters"):
+    with pytest.raises(LimitError, match="bit models"):
         coder_for(greedy, FIRST_CODEBOOK_MODEL, PixelFormat(2, 8, 8))
