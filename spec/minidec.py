@@ -1,4 +1,4 @@
-"""A small decoder of sofc files, written from spec/sofc.md alone: it shows that the text is complete.
+"""A small decoder of sofc files, written from the specification alone: it shows that the text is complete.
 
 It is plain and slow, uses the standard library only, and is ordered like the sections of the text.
 
@@ -22,7 +22,7 @@ from operator import mul
 from pathlib import Path
 from typing import Any
 
-# ------------------------------------------------------------------------------------------------- 2. Conventions
+# Spec README/notation
 
 
 class FormatError(Exception):
@@ -77,7 +77,7 @@ class Reader:
         return int.from_bytes(self.take(4), "little")
 
     def varint(self, most_bytes: int = 8) -> int:
-        """A VarInt, or the integer of at most five bytes of section 6.4; in shortest form."""
+        """A VarInt, or the integer of at most five bytes of Spec shape/section; in shortest form."""
         value = 0
         for place in range(most_bytes):
             byte = self.u8()
@@ -126,9 +126,9 @@ class BitReader:
         return value
 
 
-# -------------------------------------------------------------------------------------------------------- 3. File
+# Spec container/file
 
-MAX_VALUES = 1 << 22  # samples times components of a band or group: this decoder's own bounds (section 13)
+MAX_VALUES = 1 << 22  # samples times components of a band or group: own bounds (Spec container/limits-and-safety)
 MAX_OUTPUT = 1 << 28  # bytes of all images
 MAX_IMAGES = 1 << 16
 MAX_CODEBOOK = 1 << 26
@@ -144,7 +144,7 @@ CODEBOOK_SIGNATURE = bytes.fromhex("AB534F46420D0A0A")
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk and where it begins and ends in its file (3.1)."""
+    """A chunk and where it begins and ends in its file (Spec container/chunks)."""
 
     type: str
     body: bytes
@@ -165,7 +165,7 @@ def read_file_head(data: bytes, signature: bytes) -> int:
 
 
 def read_chunks(data: bytes, at: int) -> Iterator[Chunk]:
-    """The chunks from a place on, up to FILE_END (3.1)."""
+    """The chunks from a place on, up to FILE_END (Spec container/chunks)."""
     while True:
         reader = Reader(data)
         reader.at = at
@@ -182,7 +182,7 @@ def read_chunks(data: bytes, at: int) -> Iterator[Chunk]:
 
 @dataclass
 class ImageHead:
-    """Section 3.3."""
+    """Spec container/image-head."""
 
     width: int
     height: int
@@ -237,7 +237,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Area:
-    """What a coder knows about a band or group: image_rows is a group's image height (3.5)."""
+    """What a coder knows about a band or group: image_rows is a group's image height (Spec container/group)."""
 
     rows: int
     width: int
@@ -251,7 +251,7 @@ class Area:
 PLACES = {"": "CRKH", "H": "BG", "B": "BE", "G": "GCRKHiZ", "E": "CRKHiZ", "i": "Z", "Z": ""}
 PLACES |= dict.fromkeys("CRK", "CRKH")
 
-BUILT_IN = {  # first bytes of their SHA-256 (3.2)
+BUILT_IN = {  # first bytes of their SHA-256 (Spec container/codebooks-in-a-file)
     1: "75c5bf05539ebb859c0ff9b92493d05e",
     2: "eeb94de5ca7eaa63432c216d3e143075",
     3: "c90bbc9cf698270f0cb55b06977595ce",
@@ -259,7 +259,7 @@ BUILT_IN = {  # first bytes of their SHA-256 (3.2)
 
 
 class FileDecoder:
-    """Decodes an image file (section 3)."""
+    """Decodes an image file (Spec container/file)."""
 
     def __init__(self, data: bytes, codebooks: Sequence[bytes]) -> None:
         self.data = data
@@ -303,7 +303,7 @@ class FileDecoder:
         return self.images
 
     def note(self, chunk: Chunk, image: int, place: int) -> None:
-        """Keep the index entry of a chunk (3.8)."""
+        """Keep the index entry of a chunk (Spec container/index)."""
         offset = chunk.start - self.index_from
         self.index_from = chunk.start
         self.index.append(chunk.type.encode() + write_varint(offset) + write_varint(image) + write_varint(place))
@@ -343,7 +343,7 @@ class FileDecoder:
         self.note(chunk, len(self.images), 0)
 
     def coded(self, mode: int, reader: Reader, rows: int, image_rows: int) -> list[int]:
-        """The samples of a band or group, from its field `model` on (3.4, 3.5)."""
+        """The samples of a band or group, from its field `model` on (Spec container/band, Spec container/group)."""
         head = self.head
         require(rows * head.width * head.components <= MAX_VALUES, "band too large for this decoder")
         model, check, count = reader.varint(), reader.u32(), reader.varint()
@@ -375,7 +375,7 @@ class FileDecoder:
     def decode_components(
         self, number: int, streams: list[bytes], area: Area, components: int, bits: int
     ) -> list[list[int]]:
-        """Find the model (3.4), decode the planes and undo the transform."""
+        """Find the model (Spec container/band), decode the planes and undo the transform."""
         head = self.head
         if number < 64:
             require(number <= 2, "unknown neutral model")
@@ -458,7 +458,7 @@ def decode_file(data: bytes, codebooks: Sequence[bytes] = ()) -> list[Image]:
     return FileDecoder(data, codebooks).decode()
 
 
-# ---------------------------------------------------------------------------------------- 4. Component transforms
+# Spec coding-tools/component-transforms
 
 Range = tuple[int, int]
 
@@ -472,7 +472,7 @@ def check_samples(components: list[list[int]], bits: int) -> None:
 def read_table(
     mapping: int, streams: list[bytes], components: int, bits: int
 ) -> tuple[list[list[int]], int, list[bytes]]:
-    """What the numbers of a mapping stand for, by component; their bits; and the streams after the table (3.11)."""
+    """What numbers stand for, by component; their bits; and the other streams (Spec container/mapped-samples)."""
     own = components + mapping - 1
     require(len(streams) >= own, "streams of the table are missing")
     if mapping == 1:
@@ -574,7 +574,7 @@ def decode_planes(
     return decode_static(codebook.parameters(model, read_static_model), streams, ranges, area)
 
 
-# ------------------------------------------------------------------------------------------------- 5. Coder 0: raw
+# Spec raw/stream
 
 
 def decode_raw(stream: bytes, low: int, high: int, size: int) -> list[int]:
@@ -585,12 +585,12 @@ def decode_raw(stream: bytes, low: int, high: int, size: int) -> list[int]:
     return [low + reader.bits(bits) for _ in range(size)]
 
 
-# ----------------------------------------------------------------------------------------------- 6. Coder 1: shape
+# Spec shape/overview
 
 
 @dataclass
 class ShapePlane:
-    """Parameters of a plane (6.1)."""
+    """Parameters of a plane (Spec shape/parameters)."""
 
     mode: int
     shift: int
@@ -618,7 +618,7 @@ class ShapePlane:
         return 7 if self.far > 0 else 1
 
 
-# 6.2 Prediction and folding
+# Spec shape/prediction
 
 
 def unfold(f: int) -> int:
@@ -718,7 +718,7 @@ def undo_prediction(folded: list[int], area: Area, bounds: Range, mode: int, shi
     return out
 
 
-# 6.3 Range coder, tables and numbers
+# Spec shape/range-coder
 
 
 class Table:
@@ -839,7 +839,7 @@ def read_numbers(block: bytes, count: int, above: Callable[[int], int]) -> list[
     return out
 
 
-# 6.4 Section
+# Spec shape/section
 
 
 def unzigzag(value: int) -> int:
@@ -854,7 +854,7 @@ def frequency_of(q: int) -> int:
 
 
 def read_shape_section(data: bytes, planes_before: int) -> ShapePlane:
-    """Section of kind 0 of coder 1, all of whose numbers must obey 6.1."""
+    """Section of kind 0 of coder 1, all of whose numbers must obey Spec shape/parameters."""
     reader = Reader(data)
 
     def number(least: int, most: int) -> int:
@@ -922,13 +922,13 @@ def read_shape_section(data: bytes, planes_before: int) -> ShapePlane:
 
 
 def read_shape_model(sections: list[Section], transform_planes: int) -> list[ShapePlane]:
-    """Parameters of all planes of a model of coder 1 (section 12)."""
+    """Parameters of all planes of a model of coder 1 (Spec codebook/codebook-file)."""
     require(len(sections) == transform_planes, "number of sections is not that of planes")
     require(all(section.kind == 0 for section in sections), "section of another kind")
     return [read_shape_section(section.data, plane) for plane, section in enumerate(sections)]
 
 
-# 6.5 Codes
+# Spec shape/codes
 
 
 class PrefixCode:
@@ -954,7 +954,7 @@ class PrefixCode:
         raise FormatError("bits that begin no codeword")
 
 
-# 6.6 Stream, 6.7 Shape layer, 6.8 Detail layer
+# Spec shape/stream
 
 
 def padded_integer(stream: bytes, at: int) -> tuple[int, int]:
@@ -1101,7 +1101,7 @@ def decode_shape(planes: list[ShapePlane], streams: list[bytes], ranges: list[Ra
     return out
 
 
-# 6.9 Neutral parameters
+# Spec shape/neutral-parameters
 
 
 @cache
@@ -1143,11 +1143,11 @@ def decode_neutral(streams: list[bytes], ranges: list[Range], area: Area) -> lis
     return out
 
 
-# ------------------------------------------------------------------------------------------ 7. Binary range coder
+# Spec coding-tools/binary-range-coder
 
 
 class Decisions:
-    """Reads binary decisions; zeros follow the stream (7.1 to 7.3)."""
+    """Reads binary decisions; zeros follow the stream (Spec coding-tools/decisions to Spec coding-tools/integers)."""
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self.data = data
@@ -1196,7 +1196,7 @@ class Decisions:
         return v - 1
 
     def table(self, rows: int, columns: int, most: int = 1 << 29, least: int | None = None) -> list[list[int]]:
-        """A table (7.4), whose entries must lie in least .. most (-most .. most if least is not given)."""
+        """A table (Spec coding-tools/tables), whose entries must lie in least .. most (least is -most if not given)."""
         least = -most if least is None else least
         probabilities = [[32768] * 33 for _ in range(columns)]
         above = [0] * columns
@@ -1233,7 +1233,7 @@ def read_state(adaptive: Callable[[list[int], int], int], d: list[int], slope: i
 
 @lru_cache(maxsize=16)
 def read_counters(data: bytes, contexts: int, count: int, nodes: int, slope: int, seen: tuple[int, ...]) -> Counters:
-    """The trained counters of each context (7.5); not to be changed."""
+    """The trained counters of each context (Spec coding-tools/trained-bit-models); not to be changed."""
     reader = Reader(data)
     sizes = [reader.u32() for _ in range(contexts)]
     streams = [reader.take(size) for size in sizes]
@@ -1254,7 +1254,7 @@ def read_counters(data: bytes, contexts: int, count: int, nodes: int, slope: int
 
 
 def decode_correction(stream: bytes, area: Area) -> list[int]:
-    """A correction plane (7.6)."""
+    """A correction plane (Spec coding-tools/correction-planes)."""
     plane = [0] * area.size
     if not stream:
         return plane
@@ -1277,7 +1277,7 @@ def decode_correction(stream: bytes, area: Area) -> list[int]:
     return plane
 
 
-# 7.7 Stretched probabilities
+# Spec coding-tools/stretched-probabilities
 
 
 def read_text_table(name: str) -> list[int]:
@@ -1305,17 +1305,17 @@ def learn(counter: int, bit: int, limit: int = 255) -> int:
     return chance << 10 | min(seen + 1, limit)
 
 
-# --------------------------------------------------------------------------------------------- 8. Coder 2: context
+# Spec context/overview
 
 
 def modelled_planes(plans: Sequence[Any], ranges: list[Range]) -> int:
-    """How many planes a model of coder 2, 3 or 5 covers; the others are correction planes (7.6)."""
+    """How many planes a model covers; the others are correction planes (Spec coding-tools/correction-planes)."""
     require(all(bounds[1] == 511**3 for bounds in ranges[len(plans) :]), "a plane that no section models")
     return len(plans)
 
 
 def take_grid(plans: Sequence[Any], stream: bytes) -> tuple[int, bytes]:
-    """`grid` from the front of plane 0's stream, where a plane has the grid class map (8.2); and the rest."""
+    """`grid` from the front of plane 0's stream, if there is one (Spec context/streams-and-state); and the rest."""
     if not any(plan.grid_map for plan in plans):
         return 0, stream
     grid = stream[0] if stream else 0
@@ -1339,7 +1339,7 @@ def sample_near(plane: list[int], start: int, rows: int, width: int) -> Callable
 
 @dataclass
 class ContextPlan:
-    """Sections of a plane of coder 2 (8.1)."""
+    """Sections of a plane of coder 2 (Spec context/sections)."""
 
     references: list[int]
     grid_map: bool
@@ -1384,7 +1384,7 @@ def read_context_plan(data: bytes, plane: int) -> ContextPlan:
 
 
 def read_context_counters(data: bytes, block_bits: list[int], used: int) -> Counters:
-    """The trained counters of the contexts that are used (7.5, 8.1)."""
+    """The trained counters of the contexts that are used (Spec context/sections)."""
     reader = Reader(data)
     sizes = [reader.u32() for _ in block_bits]
     streams = [reader.take(size) for size in sizes]
@@ -1446,7 +1446,7 @@ SHARES = read_text_table("shares.txt")
 
 
 def context_mark(error: int) -> int:
-    """The mark of an absolute error in eighths (8.5)."""
+    """The mark of an absolute error in eighths (Spec context/online-least-squares)."""
     if error > 4096:
         return context_mark(min(error >> 9, 4096)) + 72
     size = (error + 2).bit_length() - 1
@@ -1464,7 +1464,7 @@ class Picture:
 
 
 class Causal:
-    """own(r, c) of 8.3 over numbers that are appended one by one."""
+    """own(r, c) of Spec context/neighbours over numbers that are appended one by one."""
 
     def __init__(self, rows: int, width: int, middle: int) -> None:
         self.rows, self.width, self.middle = rows, width, middle
@@ -1479,7 +1479,7 @@ class Causal:
 
 
 class Correction:
-    """Local least squares (8.5)."""
+    """Local least squares (Spec context/online-least-squares)."""
 
     def __init__(self, width: int) -> None:
         stripes = (width + 7) // 8 + 2
@@ -1520,7 +1520,7 @@ class Correction:
 
 
 class Memory:
-    """What followed the same neighbours the last time (8.10)."""
+    """What followed the same neighbours the last time (Spec context/match-model)."""
 
     def __init__(self, samples: int) -> None:
         bits = min(max((samples - 1).bit_length(), 10), 18)
@@ -1548,7 +1548,7 @@ class Memory:
 
 
 def hash_terms(terms: list[int], context: Sequence[int]) -> int:
-    """The number h of a context of at most four terms, -1 for none (8.7)."""
+    """The number h of a context of at most four terms, -1 for none (Spec context/contexts)."""
     t = [terms[number] & 65535 if number >= 0 else 0 for number in context]
     t += [0] * (4 - len(t))
     h = ((t[0] | t[1] << 16) * 739982445 + (t[2] | t[3] << 16) * 2246822519) & 0xFFFFFFFF
@@ -1557,7 +1557,7 @@ def hash_terms(terms: list[int], context: Sequence[int]) -> int:
 
 
 class Mixing:
-    """What a plane of coder 2 or 5 mixes its decisions from, all of which learns (8.7, 8.8)."""
+    """What a plane of coder 2 or 5 mixes its decisions from; all of it learns (Spec coding-tools/logistic-mixing)."""
 
     def __init__(self, plan: ContextPlan | DctPlan) -> None:
         self.block_bits, self.sets = plan.block_bits, plan.sets
@@ -1602,7 +1602,7 @@ class ContextPlane(Mixing):
         self.level = self.quarter = self.place = self.term7 = 0
 
     def image(self, decisions: Decisions, rows: int, width: int, references: list[Picture]) -> Picture:
-        """One image (8.3 to 8.5)."""
+        """One image (Spec context/neighbours to Spec context/online-least-squares)."""
         self.decisions = decisions
         plan, maximum = self.plan, self.maximum
         samples, marks = Causal(rows, width, (maximum + 1) // 2), Causal(rows, width, 24)
@@ -1665,7 +1665,7 @@ class ContextPlane(Mixing):
         return clamp(error >> (self.plan.shift + 2), -20, 20)
 
     def classify(self, taps: list[int], y: int, x: int) -> int:
-        """The predictor, and `place` (8.4)."""
+        """The predictor, and `place` (Spec context/prediction)."""
         plan = self.plan
         w, n, nw, ne = taps[:4]
         if plan.references:
@@ -1688,7 +1688,7 @@ class ContextPlane(Mixing):
         return self.place
 
     def terms(self, taps: list[int], mu: int, y: int, x: int) -> list[int]:
-        """The terms of a sample that do not need its prediction's history (8.6)."""
+        """The terms of a sample that do not need its prediction's history (Spec context/terms)."""
         shift = self.plan.shift
         w, n, nw, ne, ww, nn, nww, _, _, nne = taps[:10]
         m = median_prediction(w, n, nw)
@@ -1712,22 +1712,22 @@ class ContextPlane(Mixing):
         return out
 
     def hash_contexts(self, terms: list[int]) -> None:
-        """A number for each context (8.7)."""
+        """A number for each context (Spec context/contexts)."""
         self.term7 = terms[7]
         self.hashes = [hash_terms(terms, context) for context in self.plan.contexts]
 
     def decision(self, d: int) -> int:
-        """A decision of a node (8.8)."""
+        """A decision of a node (Spec coding-tools/logistic-mixing)."""
         rows = (16 * d + self.level, 256 + 64 * d + self.place % 64, 1280 + 64 * d + self.term7 + 20)
         return self.mixed(self.decisions, 15 if d >= 8 else 0, d % 8, rows, 64 * d + 4 * self.level + self.quarter)
 
     def right(self, sample: int, count: int, mu: int) -> int:
-        """Whether a recalled sample is right (8.10)."""
+        """Whether a recalled sample is right (Spec context/match-model)."""
         d = min(abs(sample - mu).bit_length(), 7)
         return self.decisions.adaptive(self.recalls, (8 * self.level + d) * 4 + count)
 
     def sample(self, mu: int) -> int:
-        """The sample by its residual (8.9)."""
+        """The sample by its residual (Spec context/residual)."""
         maximum, decisions = self.maximum, self.decisions
         if maximum == 0:
             return 0
@@ -1752,7 +1752,7 @@ class ContextPlane(Mixing):
 
 
 def pull(counter: int, bit: int) -> int:
-    """The counter of coder 2 after it has seen a bit (8.8)."""
+    """The counter of coder 2 after it has seen a bit (Spec coding-tools/logistic-mixing)."""
     seen, chance = counter & 1023, counter >> 10
     chance += (4194303 * bit - chance) * RATE[seen] >> 16
     return chance << 10 | min(seen + 1, 255)
@@ -1797,7 +1797,7 @@ def decode_context(plans: list[ContextPlan], streams: list[bytes], ranges: list[
 
 
 def decode_chain(plans: list[ContextPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
-    """Images of one component, or the components of each image, from each other (section 4)."""
+    """Images of one component, or the components of each, from each other (Spec coding-tools/component-transforms)."""
     require(len(plans) == 3, "a chain has three planes")
     low, high = ranges[0]
     coders = [ContextPlane(plan, high - low, 0) for plan in plans]
@@ -1822,12 +1822,12 @@ def finish_planes(planes: list[list[int]], streams: list[bytes], ranges: list[Ra
     return out + [decode_correction(stream, area) for stream in streams[len(planes) :]]
 
 
-# ---------------------------------------------------------------------------------------------- 9. Coder 3: static
+# Spec static/overview
 
 
 @dataclass
 class StaticPlan:
-    """The section of a plane of coder 3 (9.1)."""
+    """The section of a plane of coder 3 (Spec static/section)."""
 
     references: list[int]
     grid_map: bool
@@ -1890,18 +1890,18 @@ MARKS_SECOND = ((0, 0), (0, -1), (0, 1))
 
 
 def small_mark(e: int) -> int:
-    """m(e) of 9.2."""
+    """m(e) of Spec static/prediction."""
     k = (e + 4).bit_length() - 1
     return 8 * k + (8 * (e + 4) >> k) % 8 - 16
 
 
 def mark(e: int) -> int:
-    """M(e) of 9.2."""
+    """M(e) of Spec static/prediction."""
     return small_mark(e) if e <= 4096 else small_mark(min(e >> 9, 4096)) + 72
 
 
 class StaticSymbols:
-    """The two states and the words of a stream (9.3)."""
+    """The two states and the words of a stream (Spec static/stream)."""
 
     def __init__(self, stream: bytes) -> None:
         self.stream = stream
@@ -1953,7 +1953,7 @@ class StaticSymbols:
 
 
 class Borders:
-    """Samples and marks of one image of a plane, with the borders of 9.2."""
+    """Samples and marks of one image of a plane, with the borders of Spec static/prediction."""
 
     def __init__(self, values: list[int], rows: int, width: int, start: int) -> None:
         self.values, self.rows, self.width, self.start = values, rows, width, start
@@ -2053,7 +2053,7 @@ def decode_static(plans: list[StaticPlan], streams: list[bytes], ranges: list[Ra
     return finish_planes(planes, streams, ranges, area)
 
 
-# --------------------------------------------------------------------------------------------- 10. Coder 4: bilevel
+# Spec bilevel/overview
 
 WINDOW = sorted(
     ((dy, dx) for dy in range(-6, 1) for dx in range(-6, 7) if dy < 0 or dx < 0),
@@ -2069,7 +2069,7 @@ AROUND_BITS = ((0, -1), (0, -2), (-1, 1), (-1, 0), (-1, -1), (-2, 1), (-2, 0), (
 
 @dataclass
 class Network:
-    """Section of kind 3 of coder 4, as weights (10.1)."""
+    """Section of kind 3 of coder 4, as weights (Spec bilevel/sections)."""
 
     first: list[list[int]]
     second: list[list[int]]
@@ -2078,7 +2078,7 @@ class Network:
 
 @dataclass
 class BilevelPlan:
-    """Sections of a plane of coder 4 (10.1)."""
+    """Sections of a plane of coder 4 (Spec bilevel/sections)."""
 
     slot_bits: int
     skips_quiet: bool
@@ -2180,7 +2180,7 @@ class BilevelPlane:
         self.exchanged = self.decisions.decide(4096)
 
     def image(self, rows: int, width: int) -> list[int]:
-        """The samples of one image, before they are exchanged back (10.2, 10.3)."""
+        """The samples of one image, before they are exchanged back (Spec bilevel/neighbours, Spec bilevel/terms)."""
         samples: list[int] = []
         above = [0] * width
         first, left, right = 1 << 20, 1 << 20, -(1 << 20)
@@ -2228,7 +2228,7 @@ class BilevelPlane:
         return samples
 
     def opinion(self, s: Callable[[int, int], int], y: int, x: int, small: bool) -> int:
-        """The network's (10.4)."""
+        """The network's (Spec bilevel/network)."""
         network = self.plan.network
         assert network is not None
         active = [440] + ([312 + y, 376 + x] if small else [])
@@ -2250,7 +2250,7 @@ class BilevelPlane:
         return bit
 
     def sample(self, words: list[int], terms: list[int], around: int, third: int, opinion: int | None) -> int:
-        """Any other sample, from which everything learns (10.5)."""
+        """Any other sample, from which everything learns (Spec bilevel/samples)."""
         plan = self.plan
         cells, trusted, steps, s = [], [], [], []
         for i, (masks, numbers) in enumerate(plan.contexts):
@@ -2301,7 +2301,7 @@ class BilevelPlane:
 
 
 def change_after(row: Sequence[int], x: int) -> int:
-    """How far from x the row above changes (10.3)."""
+    """How far from x the row above changes (Spec bilevel/terms)."""
     for d in range(1, 31):
         if x + d == len(row) or row[x + d] != row[x + d - 1]:
             return d
@@ -2319,12 +2319,12 @@ def decode_bilevel(plans: list[BilevelPlan], streams: list[bytes], ranges: list[
     return planes
 
 
-# ----------------------------------------------------------------------------------------------- 11. Coder 5: dct
+# Spec dct/overview
 
 
 @dataclass
 class DctPlan:
-    """Sections of a plane of coder 5 (11.1)."""
+    """Sections of a plane of coder 5 (Spec dct/sections)."""
 
     means: list[list[int]]
     sizes: list[list[int]]
@@ -2354,7 +2354,7 @@ def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPl
     return plans
 
 
-# 11.2 Streams and state
+# Spec dct/streams-and-state
 
 LUMINANCE = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
@@ -2404,7 +2404,7 @@ def read_dct_head(stream: bytes) -> tuple[DctHead, int]:
     return DctHead(down, across, top, left, steps), reader.at
 
 
-# 11.3 Blocks
+# Spec dct/blocks
 
 OUTSIDE = 64  # where lists of a block's 64 numbers have a zero for all that lies outside
 
@@ -2463,7 +2463,7 @@ class Blocks:
         return NO_BLOCK
 
 
-# 11.4 References
+# Spec dct/references
 
 
 def reference_values(reference: Blocks, head: DctHead, r: int, c: int) -> list[int]:
@@ -2480,7 +2480,7 @@ def reference_values(reference: Blocks, head: DctHead, r: int, c: int) -> list[i
     return [sum(values) // len(near) for values in zip(*near, strict=True)]
 
 
-# 11.5 Prediction, 11.6 Terms of coefficients, 11.7 Diagonals, 11.8 Contexts, 11.9 Coefficients
+# Spec dct/prediction
 
 COEFFICIENT_CONTEXTS = (
     (1, 14, 13), (1, 11, 12, 2), (2, 5, 17), (1, 6, 7), (22, 5, 18), (1, 24, 5),
@@ -2532,7 +2532,7 @@ class DctPlane(Mixing):
         return self.blocks
 
     def block(self) -> Block:
-        """One block (11.9)."""
+        """One block (Spec dct/coefficients)."""
         block, steps = Block(), self.head.steps
         s = 14
         while s >= 0 and not self.diagonal(s):
@@ -2605,7 +2605,7 @@ class DctPlane(Mixing):
         return mu + size + 1 if sign else mu - (size + 1)
 
     def diagonal(self, s: int) -> int:
-        """The decision about diagonal s (11.7)."""
+        """The decision about diagonal s (Spec dct/diagonals)."""
         places, steps = DIAGONALS[s], self.head.steps
         end = places[-1]
         step = sum(steps[k] for k in places) // len(places)
@@ -2626,7 +2626,7 @@ class DctPlane(Mixing):
         return self.mixed(self.decisions, 0, 6, rows, 64 * 14 + 4 * level)
 
 
-# 11.10 Inverse transform
+# Spec dct/inverse-transform
 
 
 def transform_line(a: Sequence[int], half: int) -> list[int]:
@@ -2662,7 +2662,7 @@ def transform_blocks(blocks: Blocks) -> tuple[list[list[int]], list[list[int]]]:
     return component, parts
 
 
-# 11.11 Enlargement
+# Spec dct/upsampling
 
 
 def enlarge(component: list[list[int]], head: DctHead, area: Area) -> list[int]:
@@ -2688,7 +2688,7 @@ def enlarge(component: list[list[int]], head: DctHead, area: Area) -> list[int]:
     return drawn
 
 
-# 11.12 What samples lack
+# Spec dct/pixel-corrections
 
 
 def third(d: int) -> int:
@@ -2792,7 +2792,7 @@ def decode_dct(plans: list[DctPlan], streams: list[bytes], ranges: list[Range], 
     return finish_planes(planes, streams, ranges, area)
 
 
-# ---------------------------------------------------------------------------------------------- 12. Codebook file
+# Spec codebook/codebook-file
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ def test_tables_are_those_of_the_library() -> None:
     assert mixing.STRETCH.tolist() == table("stretch.txt")
     assert mixing.SQUASH.tolist() == table("squash.txt")
     assert adaptive.SHARES.tolist() == table("shares.txt")
-    assert mixing.RATE.tolist() == [655360 // (10 * seen + 16) for seen in range(256)], "the formula of section 7.7"
+    assert mixing.RATE.tolist() == [655360 // (10 * seen + 16) for seen in range(256)], (
+        "Spec coding-tools/stretched-probabilities"
+    )
 
 
 def test_tables_are_what_the_tool_makes() -> None:
