@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import json
 import subprocess
 import sys
@@ -49,6 +51,24 @@ def test_cut_files_end_with_a_format_error(name: str) -> None:
     for size in range(0, len(data), 7):
         with pytest.raises(minidec.FormatError):
             minidec.decode_file(data[:size])
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    for path in (SPEC / "minidec").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            for name in names:
+                assert name.split(".")[0] in {*sys.stdlib_module_names, "minidec"}, f"{path}: {name}"
+
+
+def test_a_kept_file_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([str(VECTORS / "kept-file.sofc"), "--kept-file", str(tmp_path / "a.pgm")]) == 0
+    original = next(entry["original"] for entry in MANIFEST if entry["file"] == "kept-file.sofc")
+    assert hashlib.sha256((tmp_path / "a.pgm").read_bytes()).hexdigest() == original["sha256"]
+    assert command.main([str(VECTORS / "raw-gray.sofc"), "--kept-file", str(tmp_path / "b")]) == 1
+    assert "keeps no other file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("way", [[SPEC / "minidec"], ["-m", "minidec"]], ids=["folder", "package"])

@@ -77,6 +77,19 @@ def test_named_sections_exist() -> None:
     assert wrong == []
 
 
+def test_every_section_is_carried_out_by_the_small_decoder() -> None:
+    """But for what only explains."""
+    rules = {
+        f"{path.stem}/{anchor}"
+        for path in TEXTS
+        if path.stem not in ("README", "appendix-examples", "appendix-widths", "bibliography")
+        for anchor in anchors(path.read_text())[1:]  # the first is the title
+    }
+    explaining = {name for name in rules if name.endswith("/overview")} | {"container/extension"}
+    named = {match[1] for path in SPEC.rglob("*.py") for match in REFERENCE.finditer(path.read_text())}
+    assert rules - explaining - named == set()
+
+
 def test_no_section_is_called_by_a_number() -> None:
     assert [names(path) for path in [*NAMING, *LINKING] if NUMBERED.search(path.read_text())] == []
 

@@ -11,6 +11,8 @@ from .chunks import CODEBOOK_SIGNATURE, read_chunks, read_file_head
 from .limits import MAX_CODEBOOK, MAX_SECTIONS
 from .notation import Reader, check_text, require
 
+# Spec codebook/codebook-file
+
 
 @dataclass(frozen=True)
 class Section:

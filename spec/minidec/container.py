@@ -310,6 +310,8 @@ class FileDecoder:
             self.add_image(head.height, head.sample_bytes(samples[start : start + step], head.dtype.endswith("16")))
         self.note(chunk, image, images)
 
+    # Spec container/image-end
+
     def image_end(self, chunk: Chunk) -> None:
         reader = Reader(chunk.body)
         height, digest = reader.varint(), reader.rest()
@@ -321,6 +323,8 @@ class FileDecoder:
     def index_chunk(self, chunk: Chunk) -> None:
         require(chunk.body == write_varint(len(self.index)) + b"".join(self.index), "index does not fit the chunks")
         self.index_size = chunk.end - chunk.start
+
+    # Spec container/file-end
 
     def file_end(self, chunk: Chunk) -> None:
         reader = Reader(chunk.body)

@@ -709,12 +709,12 @@ def correct(blocks: list[Block], corrections: bytes) -> None:
     """Step 6: coefficient corrections, one up or down each."""
     count = 64 * len(blocks)
     require(4 * len(corrections) <= 5 * count, "too many coefficient corrections")
-    reader, place = Reader(corrections), 0
+    reader, offset = Reader(corrections), 0
     while reader.at < len(corrections):
         number = reader.varint(5)
-        place += number >> 1
-        require(place < count, "coefficient correction behind the last coefficient")
-        blocks[place // 64][place % 64] += -1 if number & 1 else 1
+        offset += number >> 1
+        require(offset < count, "coefficient correction behind the last coefficient")
+        blocks[offset // 64][offset % 64] += -1 if number & 1 else 1
 
 
 class ScanWriter:

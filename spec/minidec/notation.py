@@ -19,7 +19,9 @@ def require(holds: bool, rule: str) -> None:
 
 def clamp(value: int, least: int, most: int) -> int:
     """The nearest number to `value` within least .. most."""
-    return least if value < least else min(value, most)
+    if value < least:
+        return least
+    return most if value > most else value
 
 
 def check_text(data: bytes, allowed: str = "") -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..notation import BitReader, require
 
+# Spec raw/stream
+
 
 def decode_raw(stream: bytes, low: int, high: int, size: int) -> list[int]:
     """A plane of samples in a fixed number of bits."""

@@ -415,7 +415,7 @@ def padded_integer(stream: bytes, at: int) -> tuple[int, int]:
 def decode_shape_plane(
     plane: ShapePlane, stream: bytes, at: int, bounds: Range, area: Area, references: list[list[int]]
 ) -> list[int]:
-    """The zigzag values of a plane, whose stream begins at a place; `references`, nearest first, are zigzag values."""
+    """The zigzag values of a plane, whose stream begins at `at`; `references`, nearest first, are zigzag values."""
     pairs, at = padded_integer(stream, at)
     require(pairs <= area.size, "too many pairs")
     golomb = 1
@@ -432,9 +432,9 @@ def decode_shape_plane(
     whole_rows = area.rows - area.rows % plane.tile_rows
     whole_columns = area.width - area.width % plane.tile_columns
     if plane.leftover_code:
-        for place in range(area.size):
-            if place // area.width >= whole_rows or place % area.width >= whole_columns:
-                zigzags[place] += plane.leftover_code.read(reader)
+        for index in range(area.size):
+            if index // area.width >= whole_rows or index % area.width >= whole_columns:
+                zigzags[index] += plane.leftover_code.read(reader)
     while reader.at_bit % 8:
         require(reader.bit() == 0, "bits that fill a byte are not zero")
     at = reader.at_bit // 8
@@ -458,7 +458,7 @@ def read_shape_layer(
     largest = (bounds[1] - bounds[0]) * (1 if plane.mode == 2 else 2) >> plane.split
     digits = (golomb - 1).bit_length()
     short = (1 << digits) - golomb
-    place = 0
+    index = 0
     for _ in range(pairs):
         distance = 0
         while reader.bit():
@@ -467,11 +467,11 @@ def read_shape_layer(
         if golomb > 1:
             rest = reader.bits(digits - 1)
             distance += rest if rest < short else 2 * rest + reader.bit() - short
-        while place < area.size and (covered[place] or distance > 0):
-            distance -= not covered[place]
-            place += 1
-        require(place < area.size, "pair beyond the plane")
-        y, x = divmod(place, area.width)
+        while index < area.size and (covered[index] or distance > 0):
+            distance -= not covered[index]
+            index += 1
+        require(index < area.size, "pair beyond the plane")
+        y, x = divmod(index, area.width)
         symbol = code.read(reader)
         if symbol == 0:
             zeros = 0
