@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
+import ast
+import hashlib
 import json
 import subprocess
 import sys
 import zlib
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import minidec
 import pytest
+from minidec import chunks, command
 
 SPEC = Path(__file__).parent.parent / "spec"
 VECTORS = SPEC / "vectors"
 MANIFEST = json.loads((VECTORS / "manifest.json").read_text())
 
 
-def load() -> ModuleType:
-    """spec/minidec.py as a module."""
-    spec = importlib.util.spec_from_file_location("minidec", SPEC / "minidec.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["minidec"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-minidec = load()
-
-
 @pytest.mark.parametrize("entry", MANIFEST, ids=lambda entry: entry["file"])
 def test_vector(entry: dict[str, Any]) -> None:
-    assert minidec.check_vector(VECTORS, entry) == ""
+    assert command.check_vector(VECTORS, entry) == ""
 
 
 def test_every_file_is_in_the_manifest() -> None:
@@ -45,8 +34,7 @@ def test_damaged_files_end_with_a_format_error(name: str) -> None:
     """Every byte of a chunk's body changed, with a CRC that fits: an error or other samples, nothing else."""
     data = (VECTORS / f"{name}.sofc").read_bytes()
     codebooks = [path.read_bytes() for path in VECTORS.glob("shape-binary.sofcb")]
-    chunks = list(minidec.read_chunks(data, 10))
-    for chunk in chunks:
+    for chunk in chunks.read_chunks(data, 10):
         for place in range(chunk.start, chunk.end - 4, max(1, len(data) // 40)):
             changed = bytearray(data)
             changed[place] ^= 1 << place % 8
@@ -65,11 +53,30 @@ def test_cut_files_end_with_a_format_error(name: str) -> None:
             minidec.decode_file(data[:size])
 
 
-def test_command(tmp_path: Path) -> None:
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    for path in (SPEC / "minidec").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            for name in names:
+                assert name.split(".")[0] in {*sys.stdlib_module_names, "minidec"}, f"{path}: {name}"
+
+
+def test_a_kept_file_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([str(VECTORS / "kept-file.sofc"), "--kept-file", str(tmp_path / "a.pgm")]) == 0
+    original = next(entry["original"] for entry in MANIFEST if entry["file"] == "kept-file.sofc")
+    assert hashlib.sha256((tmp_path / "a.pgm").read_bytes()).hexdigest() == original["sha256"]
+    assert command.main([str(VECTORS / "raw-gray.sofc"), "--kept-file", str(tmp_path / "b")]) == 1
+    assert "keeps no other file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", [[SPEC / "minidec"], ["-m", "minidec"]], ids=["folder", "package"])
+def test_command(tmp_path: Path, way: list[str | Path]) -> None:
     run = subprocess.run(
-        [sys.executable, SPEC / "minidec.py", VECTORS / "shape-gray-group.sofc", "--codebook",
-         VECTORS / "shape-gray.sofcb", "-o", tmp_path / "out"],
-        capture_output=True, text=True, check=True,
+        [sys.executable, *way, VECTORS / "shape-gray-group.sofc", "--codebook", VECTORS / "shape-gray.sofcb",
+         "-o", tmp_path / "out"],
+        capture_output=True, text=True, check=True, cwd=SPEC,
     )  # fmt: skip
     images = next(entry["images"] for entry in MANIFEST if entry["file"] == "shape-gray-group.sofc")
     for number, (line, image) in enumerate(zip(run.stdout.splitlines(), images, strict=True)):

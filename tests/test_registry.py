@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sofc.entropy.mixture import MOST_CONTEXTS, neutral_weights, pack_weights
 
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
 from sofc.coders.registry import coder_for
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model, Section
+from sofc.entropy.mixture import MOST_CONTEXTS, neutral_weights, pack_weights
 from sofc.errors import CodebookError, FormatError, LimitError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import make_tables
 import pytest
 
+from sofc.container.huffman import TYPICAL_TABLES
 from sofc.entropy import mixing
 from sofc.prediction import online as adaptive
 
@@ -16,8 +17,14 @@ def table(name: str) -> list[int]:
 def test_tables_are_those_of_the_library() -> None:
     assert mixing.STRETCH.tolist() == table("stretch.txt")
     assert mixing.SQUASH.tolist() == table("squash.txt")
-    assert adaptive.SHARES.tolist() == table("shares.txt")
-    assert mixing.RATE.tolist() == [655360 // (10 * seen + 16) for seen in range(256)], "the formula of section 7.7"
+    assert adaptive.SHARES.tolist() == table("sample-weights.txt")
+    assert mixing.RATE.tolist() == [655360 // (10 * seen + 16) for seen in range(256)], (
+        "Spec coding-tools/stretched-probabilities"
+    )
+
+
+def test_huffman_tables_are_those_of_the_library() -> None:
+    assert bytes.fromhex((make_tables.FOLDER / "typical-huffman.txt").read_text()) == TYPICAL_TABLES
 
 
 def test_tables_are_what_the_tool_makes() -> None:

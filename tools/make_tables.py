@@ -15,8 +15,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "spec" / "tables"
 STRETCH_LIMIT = 2815
-LEAST_CHANCE = 4
-SHARE_BITS, SHARE_START = 13, 24
+LEAST_PROBABILITY = 4
+WEIGHT_BITS, WEIGHT_START = 13, 24
 
 _EXACT = Context(prec=30, rounding=ROUND_HALF_EVEN)
 
@@ -38,26 +38,26 @@ def stretch() -> tuple[int, ...]:
 
 @cache
 def squash() -> tuple[int, ...]:
-    """65536 / (1 + exp(-x / 256)) for x = -STRETCH_LIMIT .. STRETCH_LIMIT, within LEAST_CHANCE of 0 and 65536."""
+    """65536 / (1 + exp(-x / 256)) for x = -STRETCH_LIMIT .. STRETCH_LIMIT, within LEAST_PROBABILITY of 0 and 65536."""
     numbers = []
     for x in range(-STRETCH_LIMIT, STRETCH_LIMIT + 1):
         power = _EXACT.exp(_EXACT.divide(Decimal(-x), Decimal(256)))
         value = _rounded(_EXACT.divide(Decimal(65536), _EXACT.add(Decimal(1), power)))
-        numbers.append(max(LEAST_CHANCE, min(65536 - LEAST_CHANCE, value)))
+        numbers.append(max(LEAST_PROBABILITY, min(65536 - LEAST_PROBABILITY, value)))
     return tuple(numbers)
 
 
 @cache
-def shares() -> tuple[int, ...]:
-    """2 ** (SHARE_BITS - max(0, i - SHARE_START) / 8) for i = 0 .. 511, at least 1."""
+def sample_weights() -> tuple[int, ...]:
+    """2 ** (WEIGHT_BITS - max(0, i - WEIGHT_START) / 8) for i = 0 .. 511, at least 1."""
     numbers = []
     for i in range(512):
-        power = _EXACT.subtract(Decimal(SHARE_BITS), _EXACT.divide(Decimal(max(0, i - SHARE_START)), Decimal(8)))
+        power = _EXACT.subtract(Decimal(WEIGHT_BITS), _EXACT.divide(Decimal(max(0, i - WEIGHT_START)), Decimal(8)))
         numbers.append(max(1, _rounded(_EXACT.power(Decimal(2), power))))
     return tuple(numbers)
 
 
-TABLES = {"stretch.txt": stretch, "squash.txt": squash, "shares.txt": shares}
+TABLES = {"stretch.txt": stretch, "squash.txt": squash, "sample-weights.txt": sample_weights}
 
 
 def main(arguments: list[str] | None = None) -> int:

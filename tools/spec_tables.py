@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Render the chunk tables of spec/sofc.md from the construct declarations of sofc/container/schema.py.
+"""Render the chunk tables of the specification from the construct declarations of sofc/container/schema.py.
 
 A table stands between two marker lines, and whatever stands there now is replaced:
 
     <!-- table: BAND_BODY -->
     <!-- end -->
 
-A name is that of a layout in the schema, or CHUNK_TYPES. Every layout must have its table.
+A name is that of a layout in the schema, or CHUNK_TYPES. Every layout must have its table, in one file of the folder.
 Run without options to rewrite the tables; ``--check`` only compares, and exits with 1 where they differ.
 """
 
@@ -16,7 +16,7 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from construct import (
@@ -40,7 +40,7 @@ from construct import (
 
 from sofc.container import schema
 
-SPEC = Path(__file__).parent.parent / "spec" / "sofc.md"
+SPEC = Path(__file__).parent.parent / "spec"
 BLOCK = re.compile(r"(?P<open><!-- table: (?P<name>\w+) -->\n)(?P<table>.*?)(?P<close><!-- end -->)", re.DOTALL)
 SIMPLE_TYPES = {
     id(Int8ul): "u8",
@@ -139,40 +139,43 @@ def render(name: str) -> str:
     return _table(("Field", "Type", "Meaning"), _fields(layouts()[name]))
 
 
-def update(text: str) -> str:
-    """The specification's text with every table rendered anew. Raises SpecError where a layout has no table."""
-    names = [block["name"] for block in BLOCK.finditer(text)]
-    missing = [name for name in ("CHUNK_TYPES", *layouts()) if name not in names]
-    if missing:
-        raise SpecError(f"the specification has no table for {', '.join(missing)}")
-    if text.count("<!-- table:") != len(names):
+def update(texts: Sequence[str]) -> list[str]:
+    """The files of the specification with every table rendered anew.
+
+    Raises SpecError where a layout has no table or more than one, or where a marker is not well formed.
+    """
+    names = [block["name"] for text in texts for block in BLOCK.finditer(text)]
+    for name in ("CHUNK_TYPES", *layouts()):
+        if names.count(name) != 1:
+            raise SpecError(f"the specification has {names.count(name)} tables for {name}, and must have one")
+    if sum(text.count("<!-- table:") for text in texts) != len(names):
         raise SpecError("a table marker is not well formed or has no <!-- end -->")
-    return BLOCK.sub(lambda block: block["open"] + render(block["name"]) + block["close"], text)
+    return [BLOCK.sub(lambda block: block["open"] + render(block["name"]) + block["close"], text) for text in texts]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite or check the tables; the exit code is 0 when they are (or were already) right."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only compare; exit with 1 where a table differs")
-    parser.add_argument("spec", nargs="?", type=Path, default=SPEC, help="the specification (default: spec/sofc.md)")
+    parser.add_argument("spec", nargs="?", type=Path, default=SPEC, help="folder of the specification (default: spec)")
     options = parser.parse_args(arguments)
+    paths = sorted(options.spec.rglob("*.md"))
     try:
-        before = options.spec.read_text(encoding="utf-8")
-        after = update(before)
+        texts = [path.read_text(encoding="utf-8") for path in paths]
+        updated = update(texts)
     except (OSError, SpecError) as error:
         print(f"spec_tables: {error}", file=sys.stderr)
         return 1
-    if before == after:
-        return 0
-    if options.check:
-        sys.stdout.writelines(
-            difflib.unified_diff(
-                before.splitlines(keepends=True), after.splitlines(keepends=True), str(options.spec), "schema"
-            )
-        )
+    changed = [(path, old, new) for path, old, new in zip(paths, texts, updated, strict=True) if old != new]
+    for path, old, new in changed:
+        if options.check:
+            before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+            sys.stdout.writelines(difflib.unified_diff(before, after, str(path), "schema"))
+        else:
+            path.write_text(new, encoding="utf-8")
+    if options.check and changed:
         print("spec_tables: tables differ from the schema; run tools/spec_tables.py", file=sys.stderr)
         return 1
-    options.spec.write_text(after, encoding="utf-8")
     return 0
 
 

@@ -45,7 +45,7 @@ from sofc.transforms.components import CHAIN, NONE
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SOFC_TEST_DATA", ""))
-REGISTERS = ("sofc/container/registered.py", "spec/sofc.md", "spec/minidec.py")
+REGISTERS = ("sofc/container/registered.py", "spec/container.md", "spec/minidec/container.py")
 """Where the ids stand."""
 
 SETS = {

@@ -1,4 +1,4 @@
-"""Every layout of the container, declared with construct. The tables of spec/sofc.md are generated from here.
+"""Every layout of the container, declared with construct. The tables of the specification are generated from here.
 
 Integers are little-endian. ``VarInt`` is unsigned LEB128 in its shortest form, below 2**53. A chunk type
 with bit 5 set (a lower-case letter) is ancillary: a decoder that does not know it skips it.
@@ -133,7 +133,9 @@ IMAGE_HEAD_BODY = Struct(
 )
 
 BAND_BODY = Struct(
-    "mode" / Int8ul * "Bit 0: 1 = continues from the band before; bits 1-2: mapping (section 3.11); others zero.",
+    "mode"
+    / Int8ul
+    * "Bit 0: 1 = continues from the band before; bits 1-2: mapping (Spec container/mapped-samples); rest zero.",
     "image" / VarInt * "Number of the image in the file, from 0.",
     "first_row" / VarInt * "First row of the band.",
     "rows" / VarInt * "Rows in the band, at least 1.",
@@ -144,7 +146,9 @@ BAND_BODY = Struct(
 )
 
 GROUP_BODY = Struct(
-    "mode" / Int8ul * "Bit 0: 1 = continues from the group before; bits 1-2: mapping (section 3.11); others zero.",
+    "mode"
+    / Int8ul
+    * "Bit 0: 1 = continues from the group before; bits 1-2: mapping (Spec container/mapped-samples); rest zero.",
     "image" / VarInt * "Number of the first image in the file, from 0.",
     "images" / VarInt * "Whole images in the group, at least 1.",
     "model" / VarInt * "Model that codes the group.",

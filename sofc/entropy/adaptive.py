@@ -1,4 +1,5 @@
-"""Spec 7.2 and 7.3: decisions coded by adaptive probabilities, and integers made of them."""
+"""Spec coding-tools/adaptive-probabilities and Spec coding-tools/integers: decisions coded by adaptive probabilities,
+and integers made of them."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ BYPASS = -1
 
 @kernel
 def code_adaptive(encode: bool, bit: int, slot: int, probabilities: Probabilities, stream: Stream) -> int:
-    """Spec 7.2. Code a decision by ``probabilities[slot]``, or evenly where slot is negative. The bit, or TOO_LONG."""
+    """Spec coding-tools/adaptive-probabilities. Code a decision by ``probabilities[slot]``, or evenly where slot is
+    negative. The bit, or TOO_LONG."""
     if slot < 0:
         return code_bit(encode, bit, EVEN, stream)
     bit = code_bit(encode, bit, max(32, min(65504, int(probabilities[slot]))), stream)
@@ -32,7 +34,8 @@ def code_adaptive(encode: bool, bit: int, slot: int, probabilities: Probabilitie
 
 @kernel
 def code_integer(encode: bool, value: int, slot: int, probabilities: Probabilities, stream: Stream) -> int:
-    """Spec 7.3. Elias-gamma code of value + 1, its length adaptive from ``probabilities[slot]`` on (INTEGER_SLOTS).
+    """Spec coding-tools/integers. Elias-gamma code of value + 1, its length adaptive from ``probabilities[slot]`` on
+    (INTEGER_SLOTS).
 
     Returns the value, or TOO_LONG or BROKEN, which are negative.
     """

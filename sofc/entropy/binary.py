@@ -1,4 +1,4 @@
-"""Spec 7.1: the binary range coder, for encoding and decoding alike.
+"""Spec coding-tools/binary-range-coder: the binary range coder, for encoding and decoding alike.
 
 A carry-less binary arithmetic coder with 32-bit ends and 16-bit probabilities, as in PAQ's lpaq (Mahoney): its ends'
 equal leading bytes are shifted out. Every kernel that codes takes ``encode`` first; one function serves both
@@ -37,7 +37,8 @@ class Stream(NamedTuple):
 
 @kernel
 def code_bit(encode: bool, bit: int, p: int, stream: Stream) -> int:
-    """Spec 7.1. Code a decision whose probability to be 1 is p / 65536. Returns the bit, or TOO_LONG."""
+    """Spec coding-tools/binary-range-coder. Code a decision whose probability to be 1 is p / 65536. Returns the bit,
+    or TOO_LONG."""
     coder, buffer = stream.coder, stream.buffer
     split = coder[0] + (((coder[1] - coder[0]) * p) >> 16)
     if not encode:

@@ -96,7 +96,8 @@ def _code_symbol(encode: bool, symbol: int, before: int, slots: Probabilities, s
 def code_symbols(
     encode: bool, symbols: Vector[np.uint8], block: int, probabilities: Table[np.int32], stream: Stream
 ) -> int:
-    """Spec 7.5. Code what trained models start with; when decoding ``symbols``, which are zeros, are filled.
+    """Spec coding-tools/trained-bit-models. Code what trained models start with; when decoding ``symbols``, which are
+    zeros, are filled.
 
     Models come in blocks of ``block``, one for each bin; a block of more than one begins with whether any of it is
     trained, in the context of whether any of the block before was. ``probabilities`` (block + 1, slots): by bin, and

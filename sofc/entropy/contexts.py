@@ -75,7 +75,8 @@ def _block(starts: Vector[np.int64], context: int, h: int) -> int:
 def select_models(
     contexts: Contexts, term: Vector[np.int64], hashes: Vector[np.int64], models: Vector[np.int64]
 ) -> None:
-    """Spec 8.7. The block of each context for bins 0-7 goes to ``models``; ``term``: values of 0 .. 65535."""
+    """Spec context/contexts. The block of each context for bins 0-7 goes to ``models``; ``term``: values of 0 ..
+    65535."""
     for i in range(models.shape[0]):
         hashes[i] = _hash(term, contexts.terms[i])
         models[i] = _block(contexts.starts, i, hashes[i])
@@ -83,7 +84,7 @@ def select_models(
 
 @inlined
 def select_further_models(contexts: Contexts, hashes: Vector[np.int64], models: Vector[np.int64]) -> None:
-    """Spec 8.7. The same for bins 8-15, by other bits of the hashes."""
+    """Spec context/contexts. The same for bins 8-15, by other bits of the hashes."""
     for i in range(models.shape[0]):
         models[i] = _block(contexts.starts, i, hashes[i] >> 15)
 

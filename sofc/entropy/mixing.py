@@ -1,4 +1,5 @@
-"""Spec 8.8: logistic mixing of adaptive bit models, with an adaptive probability map behind it.
+"""Spec coding-tools/logistic-mixing: logistic mixing of adaptive bit models, with an adaptive probability map behind
+it.
 
 As in Mahoney's PAQ and lpaq: the models' probabilities are stretched (ln(p / (1 - p))), weighted by sets of weights
 that contexts select, summed and squashed; the weights follow the gradient of the code length. What several sets say is
@@ -132,7 +133,8 @@ def _learn(bit: int, decision: int, mixture: Mixture, votes: Votes) -> None:
 
 @inlined
 def decide(encode: bool, bit: int, decision: int, apm_row: int, mixture: Mixture, votes: Votes, stream: Stream) -> int:
-    """Spec 8.8. Code one decision; ``votes.first`` and ``votes.rows`` say which models and weights have a say.
+    """Spec coding-tools/logistic-mixing. Code one decision; ``votes.first`` and ``votes.rows`` say which models and
+    weights have a say.
 
     ``apm_row``: (bin * LEVELS + level) * QUARTERS + quarter. Returns the bit, or TOO_LONG.
     """

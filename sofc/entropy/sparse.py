@@ -1,4 +1,5 @@
-"""Spec 7.6: planes that are nearly all zeros, such as the corrections of a component transform."""
+"""Spec coding-tools/correction-planes: planes that are nearly all zeros, such as the corrections of a component
+transform."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def _code_value(encode: bool, value: int, probabilities: Probabilities, stream: 
 
 @kernel
 def code_sparse(encode: bool, plane: Table[np.int32], probabilities: Probabilities, stream: Stream) -> int:
-    """Spec 7.6. Code a plane of 0 .. BASE**CHANNELS; when decoding it is filled. Returns OK, TOO_LONG or BROKEN."""
+    """Spec coding-tools/correction-planes. Code a plane of 0 .. BASE**CHANNELS; when decoding it is filled. Returns
+    OK, TOO_LONG or BROKEN."""
     rows, width = plane.shape
     for y in range(rows):
         for x in range(width):

@@ -1,4 +1,5 @@
-"""Spec 7.4: tables of numbers in sections of models: one stream, each entry predicted from the one above."""
+"""Spec coding-tools/tables: tables of numbers in sections of models: one stream, each entry predicted from the one
+above."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ _CHANGED, _SIGN, _SIZE = 0, 1, 2
 
 @kernel
 def code_table(encode: bool, table: Table[np.int32], probabilities: Table[np.int32], stream: Stream) -> int:
-    """Spec 7.4. Code a table (rows, columns), each entry as its difference from the one above.
+    """Spec coding-tools/tables. Code a table (rows, columns), each entry as its difference from the one above.
 
     ``probabilities`` (columns, 2 + INTEGER_SLOTS): per column whether there is a difference, its sign, its size.
     Returns OK, TOO_LONG or BROKEN.

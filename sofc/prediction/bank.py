@@ -1,4 +1,5 @@
-"""Spec 8.3 to 8.5: the predictor bank: neighbourhoods, their classes, linear prediction, and what errors to expect.
+"""Spec context/neighbours to Spec context/online-least-squares: the predictor bank: neighbourhoods, their classes,
+linear prediction, and what errors to expect.
 
 A padded plane has PAD columns on each side, PAD rows above and one below; row y, column x of the plane stand at
 [y + PAD, x + PAD]. Borders of the plane being coded are filled as coding goes on: left of a row stands the sample
@@ -139,7 +140,7 @@ LOG_ERRORS = _log_error_table()
 
 @inlined
 def log_error(error: int) -> int:
-    """Spec 8.5. The quantised log error of an absolute prediction error in eighths."""
+    """Spec context/log-errors. The quantised log error of an absolute prediction error in eighths."""
     if error <= ERROR_TABLE:
         return int(LOG_ERRORS[error])
     return int(LOG_ERRORS[min(error >> ERROR_STEP, ERROR_TABLE)]) + 8 * ERROR_STEP
@@ -172,7 +173,7 @@ def _close(plane: Any, y: int) -> None:
 
 @inlined
 def open_sample(around: Neighbourhood, y: int, x: int) -> None:
-    """Spec 8.3. Fill the borders that sample (y, x) (padded indices) is the first to see."""
+    """Spec context/neighbours. Fill the borders that sample (y, x) (padded indices) is the first to see."""
     if y == PAD or x == PAD:
         _open(around.plane, y, x)
         _open(around.errors, y, x)
@@ -180,14 +181,15 @@ def open_sample(around: Neighbourhood, y: int, x: int) -> None:
 
 @inlined
 def close_row(around: Neighbourhood, y: int) -> None:
-    """Spec 8.3. Fill the borders that row y decides."""
+    """Spec context/neighbours. Fill the borders that row y decides."""
     _close(around.plane, y)
     _close(around.errors, y)
 
 
 @inlined
 def gather(values: Vector[np.int32], around: Neighbourhood, y: int, x: int) -> int:
-    """Spec 8.4. Write the taps of sample (y, x) (padded indices) to ``values``; returns how many, the constant too."""
+    """Spec context/prediction. Write the taps of sample (y, x) (padded indices) to ``values``; returns how many, the
+    constant too."""
     plane, first, second, references = around.plane, around.first, around.second, around.references
     values[0], values[1], values[2] = plane[y, x - 1], plane[y - 1, x], plane[y - 1, x - 1]
     values[3], values[4], values[5] = plane[y - 1, x + 1], plane[y, x - 2], plane[y - 2, x]
@@ -243,7 +245,7 @@ def _texture(values: Vector[np.int32], references: int, thresholds: Vector[np.in
 
 @inlined
 def classify(values: Vector[np.int32], references: int, bank: Bank, row: int, column: int) -> int:
-    """Spec 8.4. The predictor's number in the bank; ``row`` and ``column`` in the plane."""
+    """Spec context/prediction. The predictor's number in the bank; ``row`` and ``column`` in the plane."""
     level = 0
     amount = _activity(values, references)
     for i in range(3 if bank.class_map == GRID else 7):
@@ -256,7 +258,7 @@ def classify(values: Vector[np.int32], references: int, bank: Bank, row: int, co
 
 @inlined
 def predict(values: Vector[np.int32], count: int, weights: Vector[np.int32], maximum: int) -> int:
-    """Spec 8.4. Prediction with FRACTION_BITS bits after the point, within 0 .. maximum."""
+    """Spec context/prediction. Prediction with FRACTION_BITS bits after the point, within 0 .. maximum."""
     total = np.int64(0)
     for i in range(count):
         total += np.int64(values[i]) * np.int64(weights[i])
@@ -265,7 +267,8 @@ def predict(values: Vector[np.int32], count: int, weights: Vector[np.int32], max
 
 @inlined
 def expected_error(around: Neighbourhood, y: int, x: int, offset: int, weights: Vector[np.int64]) -> int:
-    """Spec 8.5. The quantised log error to expect at (y, x), 0 .. EXPECTED - 1, from those around it.
+    """Spec context/log-errors. The quantised log error to expect at (y, x), 0 .. EXPECTED - 1, from those
+    around it.
 
     ``weights`` in 1/256, of W, WW, N, NW, NE, NN; P, P_W, P_E, P_N, P_S of the first reference; P, P_W, P_E of the
     other. (CALIC's error energy, Wu and Memon 1997, with fitted weights.)

@@ -114,7 +114,7 @@ def _clamped(value: int, limit: int) -> int:
 
 @inlined
 def _fill_near_terms(term: Vector[np.int64], values: Vector[np.int32], references: int, median: int) -> None:
-    """Spec 8.6. Terms that are near the prediction, and plain values, before they are scaled."""
+    """Spec context/terms. Terms that are near the prediction, and plain values, before they are scaled."""
     w, n, nw, ne, ww, nn, nww, nne = (
         int(values[0]), int(values[1]), int(values[2]), int(values[3]),
         int(values[4]), int(values[5]), int(values[6]), int(values[9]),
@@ -149,7 +149,7 @@ def _fill_near_terms(term: Vector[np.int64], values: Vector[np.int32], reference
 
 @inlined
 def _fill_terms(term: Vector[np.int64], values: Vector[np.int32], references: int, mu: int, shift: int) -> None:
-    """Spec 8.6. The terms that are read off the samples around."""
+    """Spec context/terms. The terms that are read off the samples around."""
     w, n, nw, ne = int(values[0]), int(values[1]), int(values[2]), int(values[3])
     low, high = min(w, n), max(w, n)
     median = low if nw >= high else (high if nw <= low else w + n - nw)
@@ -181,7 +181,8 @@ class _Predicted(NamedTuple):
 
 @inlined
 def _predict(around: Neighbourhood, bank: Bank, settings: Settings, scratch: Scratch, y: int, x: int) -> _Predicted:
-    """Spec 8.4 and 8.5. Predict sample (y, x) (padded indices), and how wrong that will be."""
+    """Spec context/prediction and Spec context/online-least-squares. Predict sample (y, x) (padded indices), and how
+    wrong that will be."""
     values, references = scratch.values, around.references
     open_sample(around, y, x)
     count = gather(values, around, y, x)
@@ -202,7 +203,8 @@ def _predict(around: Neighbourhood, bank: Bank, settings: Settings, scratch: Scr
 
 @inlined
 def _note(around: Neighbourhood, found: _Predicted, settings: Settings, scratch: Scratch, y: int, x: int) -> int:
-    """Spec 8.5. Take in the sample at (y, x): its log error, and what the correction learns. Returns its error."""
+    """Spec context/online-least-squares. Take in the sample at (y, x): its log error, and what the correction learns.
+    Returns its error."""
     sample = int(around.plane[y, x]) << FRACTION_BITS
     error = sample - found.fine
     around.errors[y, x] = log_error(abs(error))
@@ -217,7 +219,8 @@ def _note(around: Neighbourhood, found: _Predicted, settings: Settings, scratch:
 def _fill_contexts(
     found: _Predicted, around: Neighbourhood, settings: Settings, scratch: Scratch, west_error: int, y: int, x: int
 ) -> None:
-    """Spec 8.6 and 8.7. All terms of sample (y, x), and the bit models that contexts select by them."""
+    """Spec context/terms and Spec context/contexts. All terms of sample (y, x), and the bit models that contexts
+    select by them."""
     term, shift, votes = scratch.term, settings.shift, scratch.votes
     term[Term.LEVEL], term[Term.LEVEL_PAIR] = found.level, found.level >> 1
     # The fraction of the prediction says on which side of mu the sample rather is.
@@ -257,7 +260,7 @@ def _wanted(residual: int, high: int, decision: int, step: int) -> int:
 def _code_bins(
     encode: bool, residual: int, maximum: int, found: _Predicted, settings: Settings, coding: Coding, scratch: Scratch
 ) -> _Bins:
-    """Spec 8.9. The mixed decisions of a residual: zero or not, sign, steps. Mixing is inlined once."""
+    """Spec context/residual. The mixed decisions of a residual: zero or not, sign, steps. Mixing is inlined once."""
     votes, mu, low_bits = scratch.votes, found.mu, settings.low_bits[found.level]
     high = (abs(residual) - 1) >> low_bits
     column = scratch.term[Term.W_BY_P]
@@ -315,7 +318,7 @@ def _code_low_bits(encode: bool, magnitude: int, count: int, slot: int, coding: 
 def _code_residual(
     encode: bool, sample: int, maximum: int, found: _Predicted, settings: Settings, coding: Coding, scratch: Scratch
 ) -> int:
-    """Spec 8.9. Code a sample by what it differs from mu. Returns the sample, or TOO_LONG or BROKEN."""
+    """Spec context/residual. Code a sample by what it differs from mu. Returns the sample, or TOO_LONG or BROKEN."""
     mu = found.mu
     residual = sample - mu if encode else 0
     bins = _code_bins(encode, residual, maximum, found, settings, coding, scratch)
@@ -343,7 +346,8 @@ def _code_residual(
 def _code_match(
     encode: bool, sample: int, key: int, found: _Predicted, memory: Vector[np.int64], coding: Coding
 ) -> int:
-    """Spec 8.10. Say whether the sample is what followed the same neighbours before. It, NOTHING, or TOO_LONG - 1."""
+    """Spec context/match-model. Say whether the sample is what followed the same neighbours before. It, NOTHING, or
+    TOO_LONG - 1."""
     known = match.look_up(memory, key)
     if known == match.NOTHING or found.expected < match.FIRST_EXPECTED:
         return match.NOTHING
@@ -358,7 +362,8 @@ def _code_match(
 def code_plane(
     encode: bool, around: Neighbourhood, bank: Bank, settings: Settings, coding: Coding, scratch: Scratch
 ) -> int:
-    """Spec 8.2. Code one plane, or one image of a group; the state and the stream go on from call to call.
+    """Spec context/streams-and-state. Code one plane, or one image of a group; the state and the stream go on from
+    call to call.
 
     When decoding, the plane of ``around`` is filled, as are its log errors either way. ``scratch`` is fresh. Returns
     OK, TOO_LONG or BROKEN.

@@ -1,4 +1,4 @@
-"""Spec 8.10: the match model: the sample that followed the same neighbours the last time.
+"""Spec context/match-model: the match model: the sample that followed the same neighbours the last time.
 
 Images that programs made repeat themselves to the sample. An entry of the memory holds a check of its key above 18
 bits of sample and 2 bits that count how often it came true.

@@ -1,4 +1,4 @@
-"""Spec 8.6: the terms of contexts, by name, and the contexts that training chooses from.
+"""Spec context/terms: the terms of contexts, by name, and the contexts that training chooses from.
 
 P and Q stand for the sample at the same place in the first and the second reference, mu for the rounded prediction.
 ``kernel.fill_terms`` computes them.

@@ -1,0 +1,88 @@
+"""Spec codebook: codebook files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from .chunks import CODEBOOK_SIGNATURE, read_chunks, read_file_head
+from .limits import MAX_CODEBOOK, MAX_SECTIONS
+from .notation import Reader, check_text, require
+
+# Spec codebook/codebook-file
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a codebook."""
+
+    coder: int
+    kind: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of a codebook."""
+
+    components: int
+    max_bits: int
+    transform: int
+    coder: int
+    effort: int
+    sections: list[int]
+
+
+class Codebook:
+    """A codebook file; models are looked into where a band needs them."""
+
+    def __init__(self) -> None:
+        self.sections: list[Section] = []
+        self.models: list[Model] = []
+        self.ready: dict[int, Any] = {}
+
+    def parameters(self, model: Model, planes: int, read: Callable[[list[Section], int], Any]) -> Any:
+        """What a model's coder reads from its sections, for so many planes; kept for the next band."""
+        if id(model) not in self.ready:
+            require(len(model.sections) <= MAX_SECTIONS, "too many sections for this decoder")
+            sections = [self.sections[number] for number in model.sections]
+            require(all(section.coder == model.coder for section in sections), "section of another coder")
+            self.ready[id(model)] = read(sections, planes)
+        return self.ready[id(model)]
+
+
+@lru_cache(maxsize=64)
+def read_codebook(data: bytes) -> Codebook:
+    """A codebook file, embedded or not."""
+    require(len(data) <= MAX_CODEBOOK, "codebook too large for this decoder")
+    codebook = Codebook()
+    order = ""
+    for chunk in read_chunks(data, read_file_head(data, CODEBOOK_SIGNATURE)):
+        reader = Reader(chunk.body)
+        if chunk.type not in "NpSMZ":
+            require(chunk.ancillary, "unknown critical chunk")
+            continue
+        allowed = {"": "N", "N": "pSMZ", "p": "SMZ", "S": "SMZ", "M": "MZ"}[order]
+        require(chunk.type in allowed, "chunk out of place")
+        order = chunk.type
+        if chunk.type == "N":
+            reader.text(64)
+        elif chunk.type == "p":
+            check_text(reader.rest(), "\n")
+        elif chunk.type == "S":
+            codebook.sections.append(Section(reader.u8(), reader.u8(), reader.rest()))
+        elif chunk.type == "M":
+            components, max_bits = reader.varint(), reader.u8()
+            transform, coder, effort = reader.u8(), reader.u8(), reader.u8()
+            numbers = [reader.varint() for _ in range(reader.varint())]
+            model = Model(components, max_bits, transform, coder, effort, numbers)
+            require(components >= 1 and 1 <= model.max_bits <= 16 and model.effort <= 9, "model out of range")
+            require(all(number < len(codebook.sections) for number in numbers), "no such section")
+            codebook.models.append(model)
+        else:
+            require(reader.u32() == 0, "index in a codebook")
+            require(chunk.end == len(data), "bytes after the end of a codebook")
+        reader.end()
+    return codebook

@@ -1,0 +1,545 @@
+"""Spec dct: the coefficients that a JPEG decoder made the samples from, and what the samples differ by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import mul
+
+from ..codebook import Section
+from ..coding_tools import (
+    HALF,
+    LEVELS,
+    QUARTERS,
+    SECOND_SET,
+    SELECTED,
+    SLOT,
+    THIRD_SET,
+    UNTRAINED,
+    Area,
+    Decisions,
+    Mixing,
+    Models,
+    Range,
+    check_sample,
+    finish_planes,
+    hash_terms,
+    learn_rounding_down,
+    modelled_planes,
+    read_mixers,
+    read_slots,
+)
+from ..limits import MAX_BIT_MODELS
+from ..notation import Reader, clamp, require
+
+# Spec dct/sections
+
+CONTEXTS = 12
+
+
+@dataclass
+class DctPlan:
+    """Sections of a plane."""
+
+    means: list[list[int]]
+    sizes: list[list[int]]
+    slot_bits: list[int]
+    models: Models = field(default_factory=list)
+    sets: int = 0
+    mixer: list[list[int]] = field(default_factory=list)
+
+
+def read_plan(data: bytes) -> DctPlan:
+    """Section of kind 0."""
+    tables = Decisions(data)
+    return DctPlan(tables.table(64, 36, 1 << 18), tables.table(64, 18, 1 << 18), tables.column(CONTEXTS, 18, 4))
+
+
+def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPlan]:
+    """All sections of a model of coder 5; the last of the four planes of JFIF YCbCr is its correction plane."""
+    count = 3 if transform_planes == 4 else 1
+    kinds = [0] * count + [1] * count + [2] * count
+    require([section.kind for section in sections] == kinds, "sections are not those of the planes")
+    plans = [read_plan(section.data) for section in sections[:count]]
+    size = sum(SLOT << bits for plan in plans for bits in plan.slot_bits)
+    require(size <= MAX_BIT_MODELS, "too many adaptive bit models for this decoder")
+    for plan, models, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
+        used, plan.sets, plan.mixer = read_mixers(mixers.data, CONTEXTS)
+        plan.models = read_slots(models.data, plan.slot_bits, used)
+    return plans
+
+
+# Spec dct/streams-and-state
+
+LUMINANCE = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+CHROMINANCE = (
+    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
+    24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
+    *[99] * 32,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DctHead:
+    """The head of a stream: how many rows and columns a sample stands for, where the plane begins, the steps."""
+
+    down: int
+    across: int
+    top: int
+    left: int
+    steps: tuple[int, ...]
+
+    @property
+    def layout(self) -> tuple[int, int, int, int]:
+        return self.down, self.across, self.top, self.left
+
+
+def standard_steps(table: int) -> tuple[int, ...]:
+    """The steps of a standard table."""
+    base, quality = (LUMINANCE, table) if table <= 100 else (CHROMINANCE, table - 100)
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return tuple(clamp((number * scale + 50) // 100, 1, 255) for number in base)
+
+
+def read_dct_head(stream: bytes) -> tuple[DctHead, int]:
+    """The head and where it ends; zeros follow the stream."""
+    reader = Reader(stream[:67].ljust(67, b"\0"))
+    factors, corner, table = reader.take(3)
+    require(factors <= 3, "size of a component out of range")
+    down, across, top, left = factors % 2 + 1, factors // 2 + 1, corner % 16, corner // 16
+    require(top < 8 * down and left < 8 * across, "place in the first block out of range")
+    require(table <= 200, "unknown table of steps")
+    steps = standard_steps(table) if table else tuple(reader.take(64))
+    require(min(steps) >= 1, "step of zero")
+    return DctHead(down, across, top, left, steps), reader.at
+
+
+# Spec dct/blocks
+
+
+OUTSIDE = 64  # where lists of a block's 64 numbers have a zero for all that lies outside
+
+
+def place_of(u: int, v: int) -> int:
+    """Where coefficient (u, v) stands in such a list."""
+    return 8 * u + v if 0 <= u <= 7 and 0 <= v <= 7 else OUTSIDE
+
+
+DIAGONALS = [
+    [8 * u + s - u for u in (range(8) if s % 2 == 0 else range(7, -1, -1)) if 0 <= s - u <= 7] for s in range(15)
+]
+NEIGHBOURS = [  # places of (u+1, v), (u, v+1), (u+1, v+1), (u+2, v), (u, v+2), (u-1, v), (u, v-1)
+    [place_of(u + du, v + dv) for du, dv in ((1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (-1, 0), (0, -1))]
+    for u in range(8)
+    for v in range(8)
+]
+
+
+class Block:
+    """Coefficients, their values, and sums of the sizes of values: of each diagonal, and up to each coefficient."""
+
+    def __init__(self) -> None:
+        self.coefficients = [0] * 65
+        self.values = [0] * 65
+        self.diagonals = [0] * 15
+        self.totals = [0] * 65
+
+    def finish(self) -> None:
+        """Find the sums, when all coefficients are known."""
+        total = 0
+        for s in range(14, -1, -1):
+            before = total
+            for k in DIAGONALS[s]:
+                total += abs(self.values[k])
+                self.totals[k] = total
+            self.diagonals[s] = total - before
+
+
+NO_BLOCK = Block()
+
+
+class Blocks:
+    """The blocks of a component, which are appended one by one."""
+
+    def __init__(self, head: DctHead, area: Area) -> None:
+        self.head = head
+        self.rows = (head.top + area.rows - 1) // head.down // 8 + 1
+        self.columns = (head.left + area.width - 1) // head.across // 8 + 1
+        self.known: list[Block] = []
+
+    def at(self, r: int, c: int) -> Block:
+        """Block (r, c)."""
+        if 0 <= r < self.rows and 0 <= c < self.columns:
+            return self.known[r * self.columns + c]
+        return NO_BLOCK
+
+
+# Spec dct/references
+
+
+def reference_values(reference: Blocks, head: DctHead, r: int, c: int) -> list[int]:
+    """The numbers that a reference gives for block (r, c) of the component of a head."""
+    if reference.head.layout == head.layout:
+        return reference.at(r, c).values
+    if reference.head.layout != (1, 1, head.top % 8, head.left % 8):
+        return NO_BLOCK.values
+    near = [
+        reference.at(head.down * r + a - head.top // 8, head.across * c + b - head.left // 8).values
+        for a in range(head.down)
+        for b in range(head.across)
+    ]
+    return [sum(values) // len(near) for values in zip(*near, strict=True)]
+
+
+# Spec dct/contexts
+
+COEFFICIENT_CONTEXTS = (
+    (1, 14, 13), (1, 11, 12, 2), (2, 5, 17), (1, 6, 7), (22, 5, 18), (1, 24, 5),
+    (1, 19, 20, 2), (17, 21, 23, 24), (1, 18, 14), (1, 12, 22), (1, 11, 14), (1, 2, 14),
+)  # fmt: skip
+DIAGONAL_CONTEXTS = (
+    (25, 31, 18), (25, 28, 29, 16), (25, 14, 15), (25, 26, 27), (25, 30, 14, 15), (25, 30, 31),
+    (25, 14, 28), (25, 15, 29), (25, 16, 31), (25, 18), (25, 28, 30), (25, 29, 30),
+)  # fmt: skip
+
+DIAGONAL_BIN = 14
+"""The bin of the decision whether a diagonal is zero altogether; 0 to 13 are those of coefficients."""
+
+# Spec dct/terms-of-coefficients
+
+
+def log_size(size: int) -> int:
+    """L(d): a size on a scale of three steps for each doubling."""
+    exponent = (size + 1).bit_length() - 1
+    return min(47, 3 * exponent + (3 * ((4 * (size + 1) >> exponent) % 4) >> 2))
+
+
+def near_zero(value: int) -> int:
+    """C(d): a number near 0, from 0 up."""
+    return clamp(value, -20, 20) + 20
+
+
+def near_zero_steps(value: int, step: int) -> int:
+    """R(d): the same of a value, in whole steps towards 0."""
+    return near_zero(value // step if value >= 0 else -(-value // step))
+
+
+@dataclass
+class Progress:
+    """What is known of a block before its next coefficient: how many are not 0, the sum of sizes, the two before."""
+
+    nonzero: int = 0
+    total: int = 0
+    last: int = 0
+    before_last: int = 0
+
+
+class DctPlane(Mixing):
+    """Decodes the coefficients of a plane."""
+
+    def __init__(self, plan: DctPlan, stream: bytes, area: Area, references: list[Blocks]) -> None:
+        super().__init__(plan)
+        self.plan, self.references = plan, references
+        self.head, at = read_dct_head(stream)
+        self.decisions = Decisions(stream, at)
+        self.escape_probabilities = [HALF] * 31
+        self.blocks = Blocks(self.head, area)
+
+    def decode(self) -> Blocks:
+        """All blocks in raster order."""
+        for r in range(self.blocks.rows):
+            for c in range(self.blocks.columns):
+                self.north, self.west = self.blocks.at(r - 1, c), self.blocks.at(r, c - 1)
+                self.north_west, self.north_east = self.blocks.at(r - 1, c - 1), self.blocks.at(r - 1, c + 1)
+                near = [reference_values(reference, self.head, r, c) for reference in self.references]
+                self.first, self.second = (near + [NO_BLOCK.values] * 2)[:2]
+                self.blocks.known.append(self.block())
+        return self.blocks
+
+    # Spec dct/coefficients
+
+    def block(self) -> Block:
+        """One block: first its zero diagonals from the highest frequencies down, then the coefficients below."""
+        block, progress = Block(), Progress()
+        highest = 14
+        while highest >= 0 and not self.diagonal(highest):
+            highest -= 1
+        for k in (k for diagonal in range(highest, -1, -1) for k in DIAGONALS[diagonal]):
+            mu = self.predict(k, block, progress)
+            coefficient = self.coefficient(k, mu, progress.nonzero)
+            require(abs(coefficient) <= 1 << 14, "coefficient out of range")
+            progress.last, progress.before_last = coefficient, progress.last
+            progress.nonzero += coefficient != 0
+            block.coefficients[k] = coefficient
+            block.values[k] = coefficient * self.head.steps[k]
+            progress.total += abs(block.values[k])
+        block.finish()
+        return block
+
+    def coefficient(self, k: int, mu: int, nonzero: int) -> int:
+        """Coefficient k, which mu predicts: zero residual, sign, size in unary."""
+        third = QUARTERS * min(nonzero, 15) + self.quarter
+        if not self.decide_bin(self.decisions, 0, k, third):
+            return mu
+        positive = self.decide_bin(self.decisions, 1, k, third)
+        size = 0
+        while size < 20 and self.decide_bin(self.decisions, 2 + positive + 2 * min(size, 5), k, third):
+            size += 1
+        if size == 20:
+            size += self.decisions.integer(self.escape_probabilities)
+        return mu + size + 1 if positive else mu - (size + 1)
+
+    # Spec dct/prediction
+
+    def predict(self, k: int, block: Block, progress: Progress) -> int:
+        """What coefficient k is predicted to be; its contexts are chosen, too."""
+        u, v = k // 8, k % 8
+        step = self.head.steps[k]
+        own, north, west = block.values, self.north.values, self.west.values
+        north_west, north_east = self.north_west.values[k], self.north_east.values[k]
+        first, second = self.first[k], self.second[k]
+        down, right, diagonal, down2, right2, up, left = NEIGHBOURS[k]
+        total_north, total_west = self.north.totals[k], self.west.totals[k]
+        numbers = [*north[v:64:8], *west[8 * u : 8 * u + 8], *own[v:64:8], *own[8 * u : 8 * u + 8]]
+        numbers += [north_west, north_east, first, second]
+        sizes = [
+            step, abs(north[k]), abs(west[k]), abs(north_west), abs(north_east),
+            abs(north[down]) + abs(north[right]), abs(west[down]) + abs(west[right]),
+            abs(own[down]), abs(own[right]), abs(own[diagonal]), abs(own[down2]) + abs(own[right2]),
+            abs(north[up]) + abs(north[left]), abs(west[up]) + abs(west[left]),
+            progress.total, total_north, total_west, abs(first), abs(second),
+        ]  # fmt: skip
+        fine = (sum(map(mul, numbers, self.plan.means[k])) + 512 * step) // (1024 * step)
+        fine = clamp(fine, -65536, 65536)
+        mu, self.quarter = (fine + 2) >> 2, (fine + 2) % 4
+        expected_error = log_size(max(0, sum(map(mul, sizes, self.plan.sizes[k])) // (256 * step)))
+        self.level = min(expected_error >> 1, LEVELS - 1)
+        known = block.coefficients
+        terms = {
+            1: k, 2: near_zero(mu), 3: self.quarter, 4: self.level, 5: expected_error,
+            6: near_zero(self.north.coefficients[k]), 7: near_zero(self.west.coefficients[k]),
+            8: near_zero(known[down]), 9: near_zero(known[right]), 10: near_zero(known[diagonal]),
+            11: near_zero_steps(first, step), 12: near_zero_steps(second, step), 13: progress.nonzero,
+            14: log_size(progress.total // step), 15: log_size(total_north // step), 16: log_size(total_west // step),
+            17: u + v, 18: min(step, 31), 19: near_zero(progress.last), 20: near_zero(progress.before_last),
+            21: log_size((2 * (sizes[1] + sizes[2]) + sizes[3] + sizes[4]) // step), 22: clamp(fine, -40, 40) + 40,
+            23: log_size((sizes[7] + sizes[8] + sizes[9]) // step), 24: log_size((sizes[16] + sizes[17]) // step),
+        }  # fmt: skip
+        self.choose_contexts(terms, COEFFICIENT_CONTEXTS)
+        return mu
+
+    def choose_contexts(self, terms: dict[int, int], contexts: Sequence[Sequence[int]]) -> None:
+        """The hash of each context that is used."""
+        self.hashes = [hash_terms([terms[number] for number in numbers]) for numbers in contexts[: len(self.models)]]
+
+    # Spec dct/diagonals
+
+    def diagonal(self, s: int) -> int:
+        """The decision whether diagonal s holds anything but zeros."""
+        places, steps = DIAGONALS[s], self.head.steps
+        end = places[-1]
+        step = sum(steps[k] for k in places) // len(places)
+        north, west = self.north.diagonals[s], self.west.diagonals[s]
+        around = self.north_west.diagonals[s] + self.north_east.diagonals[s]
+        here = sum(abs(self.first[k]) + abs(self.second[k]) for k in places)
+        total_north, total_west = self.north.totals[end], self.west.totals[end]
+        expected_error = log_size((4 * (total_north + total_west) + 2 * (north + west) + around) // step)
+        self.level, self.quarter = min(expected_error >> 1, LEVELS - 1), 0
+        terms = {
+            14: log_size(total_north // step), 15: log_size(total_west // step), 16: log_size(around // step),
+            18: min(step, 31), 25: s + 1,
+            26: log_size(self.north.totals[0] // steps[0]), 27: log_size(self.west.totals[0] // steps[0]),
+            28: log_size(north // step), 29: log_size(west // step), 30: log_size(here // step), 31: expected_error,
+        }  # fmt: skip
+        self.choose_contexts(terms, DIAGONAL_CONTEXTS)
+        # Unlike the bins of coefficients from 8 up, this one takes its model from the first of the hash's two slots.
+        first = LEVELS * DIAGONAL_BIN
+        selectors = (
+            first + self.level,
+            SECOND_SET + SELECTED * DIAGONAL_BIN + s,
+            THIRD_SET + SELECTED * DIAGONAL_BIN + terms[30],
+        )
+        return self.mixed(self.decisions, DIAGONAL_BIN % SLOT, 0, selectors, QUARTERS * (first + self.level))
+
+
+# Spec dct/inverse-transform
+
+
+def transform_line(a: Sequence[int], half: int) -> list[int]:
+    """Eight numbers for eight others: libjpeg's accurate inverse DCT, whose factors have 13 fractional bits."""
+    shared = 4433 * (a[2] + a[6])
+    low, high = shared - 15137 * a[6], shared + 6270 * a[2]
+    total, difference = 8192 * (a[0] + a[4]), 8192 * (a[0] - a[4])
+    z1, z2 = -7373 * (a[1] + a[7]), -20995 * (a[3] + a[5])
+    z5 = 9633 * (a[1] + a[3] + a[5] + a[7])
+    z3, z4 = z5 - 16069 * (a[3] + a[7]), z5 - 3196 * (a[1] + a[5])
+    even = (total + high, difference + low, difference - low, total - high)
+    odd = (
+        12299 * a[1] + z1 + z4, 25172 * a[3] + z2 + z3, 16819 * a[5] + z2 + z4, 2446 * a[7] + z1 + z3,
+    )  # fmt: skip
+    out = [b + c + half for b, c in zip(even, odd, strict=True)]
+    return out + [b - c + half for b, c in zip(even[::-1], odd[::-1], strict=True)]
+
+
+PASS_1_BITS, PASS_2_BITS = 11, 18
+"""What the two passes shift down by: of 13 fractional bits the first keeps 2; the second drops 15 and divides by 8."""
+
+
+def transform_blocks(blocks: Blocks) -> tuple[list[list[int]], list[list[int]]]:
+    """The samples of a component, and `part` of each, by row and column."""
+    component: list[list[int]] = []
+    parts: list[list[int]] = []
+    for r in range(blocks.rows):
+        component += [[] for _ in range(8)]
+        parts += [[] for _ in range(8)]
+        for c in range(blocks.columns):
+            values = blocks.at(r, c).values
+            first_pass = [transform_line(values[v:64:8], 1 << (PASS_1_BITS - 1)) for v in range(8)]
+            columns = [[number >> PASS_1_BITS for number in column] for column in first_pass]
+            for u, row in enumerate(zip(*columns, strict=True), 8 * r):
+                numbers = transform_line(row, 1 << (PASS_2_BITS - 1))
+                component[u] += [clamp((number >> PASS_2_BITS) + 128, 0, 255) for number in numbers]
+                parts[u] += [(number >> (PASS_2_BITS - 3)) % 8 for number in numbers]
+    return component, parts
+
+
+# Spec dct/upsampling
+
+
+def upsample(component: list[list[int]], head: DctHead, area: Area) -> list[int]:
+    """The plane that a component gives, row by row."""
+    down, across, top, left = head.layout
+    last_row, last_column = (top + area.rows - 1) // down, (left + area.width - 1) // across
+    out = []
+    for y in range(top, top + area.rows):
+        i, odd_y = y // down, y % 2
+        near = component[i]
+        far = component[clamp(i + 2 * odd_y - 1, top // down, last_row)]
+        for x in range(left, left + area.width):
+            j, odd_x = x // across, x % 2
+            side = clamp(j + 2 * odd_x - 1, left // across, last_column)
+            if down == across == 1:
+                out.append(near[j])
+            elif down == 1:
+                out.append((3 * near[j] + near[side] + 1 + odd_x) >> 2)
+            elif across == 1:
+                out.append((3 * near[j] + far[j] + 1 + odd_y) >> 2)
+            else:
+                out.append((9 * near[j] + 3 * far[j] + 3 * near[side] + far[side] + 8 - odd_x) >> 4)
+    return out
+
+
+# Spec dct/pixel-corrections
+
+
+TILE_MODELS, ZERO_MODELS, REPEAT_MODELS, SIGN_MODELS, SIZE_MODELS = 0, 8, 136, 139, 157
+"""Where the 205 correction models of each question begin: 8 for the flag of a tile (2 x 2 x 2), 128 for zero or not
+(16 x 4 x 2), 3 for the same sample as beside, 18 for the sign (3 x 3 x 2), 24 for each of two ranges of sizes."""
+SIZES = 24
+CORRECTION_MODELS = SIZE_MODELS + 2 * SIZES
+
+
+def sign_of(value: int) -> int:
+    """0 for zero, 1 for less, 2 for more."""
+    return 0 if value == 0 else 1 if value < 0 else 2
+
+
+class PixelCorrections:
+    """Decodes what the samples of a plane differ by from the upsampled ones; `before` is that of the plane before."""
+
+    def __init__(
+        self, decisions: Decisions, head: DctHead, area: Area, upsampled: list[int], parts: list[list[int]],
+        before: list[int],
+    ) -> None:  # fmt: skip
+        self.decisions, self.head, self.area, self.parts, self.before = decisions, head, area, parts, before
+        self.upsampled = upsampled
+        self.samples = upsampled[:]
+        self.corrections = [0] * area.size
+        self.models = [UNTRAINED] * CORRECTION_MODELS
+
+    def decide(self, number: int) -> int:
+        """A decision of a correction model, which learns it."""
+        bit = self.decisions.decide(clamp(self.models[number] >> 16, 32, 0xFFE0))
+        self.models[number] = learn_rounding_down(self.models[number], bit)
+        return bit
+
+    def at(self, y: int, x: int) -> int:
+        """The correction of a sample; 0 outside the plane and where it is not known yet."""
+        inside = y >= 0 and 0 <= x < self.area.width
+        return self.corrections[y * self.area.width + x] if inside else 0
+
+    def decode(self) -> None:
+        """All tiles in raster order."""
+        rows, width = self.area.rows, self.area.width
+        for start in range(-(self.head.top % 8), rows, 8):
+            ys = range(max(start, 0), min(start + 8, rows))
+            flag = 0
+            for left in range(-(self.head.left % 8), width, 8):
+                xs = range(max(left, 0), min(left + 8, width))
+                above = any(self.at(ys[0] - 1, x) for x in xs)
+                other = any(self.before[y * width + x] for y in ys for x in xs)
+                flag = self.decide(TILE_MODELS + above + 2 * flag + 4 * other)
+                if flag:
+                    for y in ys:
+                        for x in xs:
+                            self.add(y, x, self.correction(y, x))
+
+    def add(self, y: int, x: int, correction: int) -> None:
+        """A sample becomes known."""
+        index = y * self.area.width + x
+        self.corrections[index] = correction
+        self.samples[index] = check_sample(self.upsampled[index] + correction, 0, 255)
+
+    def correction(self, y: int, x: int) -> int:
+        """What the sample differs by."""
+        width = self.area.width
+        index = y * width + x
+        head, upsampled = self.head, self.upsampled[index]
+        part = self.parts[head.top + y][head.left + x] if head.down == head.across == 1 else 0
+        west, north = self.at(y, x - 1), self.at(y - 1, x)
+        around = (west != 0) + 2 * (north != 0)
+        around += 4 * (self.at(y - 1, x - 1) != 0) + 8 * (self.at(y - 1, x + 1) != 0)
+        if not self.decide(ZERO_MODELS + 8 * around + 2 * min(part, 7 - part) + (self.before[index] != 0)):
+            return 0
+        if west or north:
+            sample = self.samples[index - 1 if west else index - width]
+            if sample != upsampled:
+                kind = 0 if west == 0 or north == 0 else 2 if self.samples[index - width] == sample else 1
+                if self.decide(REPEAT_MODELS + kind):
+                    return sample - upsampled
+        negative = self.decide(SIGN_MODELS + (part >= 4) + 6 * sign_of(west) + 2 * sign_of(north))
+        first = SIZE_MODELS + SIZES * (max(abs(west), abs(north)) > 1)
+        digits = 0
+        while self.decide(first + digits):
+            digits += 1
+            require(digits < SIZES, "pixel correction too large")
+        size = self.decisions.bypass_bits(digits)
+        return -size if negative else size
+
+
+def decode_dct(plans: list[DctPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
+    """All planes of coder 5."""
+    count = modelled_planes(plans, ranges)
+    require(all(bounds == (0, 255) for bounds in ranges[:count]), "coder 5 is for eight bits")
+    require(area.rows == area.image_rows, "group of several images")
+    room = (area.rows + 24) * (area.width + 24)
+    require(room <= 4 * area.size + 65536, "image too thin for coder 5")
+    planes: list[list[int]] = []
+    references: list[Blocks] = []  # the nearest first
+    before = [0] * area.size
+    for plan, stream in zip(plans, streams, strict=False):
+        plane = DctPlane(plan, stream, area, references)
+        blocks = plane.decode()
+        component, parts = transform_blocks(blocks)
+        upsampled = upsample(component, plane.head, area)
+        corrections = PixelCorrections(plane.decisions, plane.head, area, upsampled, parts, before)
+        corrections.decode()
+        before = corrections.corrections
+        references = [blocks, *references]
+        planes.append(corrections.samples)
+    return finish_planes(planes, streams, ranges, area)

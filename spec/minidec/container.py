@@ -1,0 +1,395 @@
+"""Spec container: image files, from their bytes to their images."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import zlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .chunks import IMAGE_SIGNATURE, Chunk, read_chunks, read_file_head
+from .codebook import Codebook, Model, read_codebook
+from .coders import RAW, SHAPE, decode_planes
+from .coders.shape import decode_neutral
+from .coding_tools import NONE, PAPERS, Area, plane_ranges, undo_transform
+from .limits import MAX_IMAGES, MAX_METADATA, MAX_OUTPUT, MAX_VALUES
+from .notation import FormatError, MissingCodebookError, Reader, require, write_varint
+
+# Spec container/image-head
+
+
+@dataclass
+class ImageHead:
+    """Size and format of the images that follow."""
+
+    width: int
+    height: int
+    components: int
+    signed: bool
+    bits: int
+    declared_bits: int
+    codebook: int
+
+    @classmethod
+    def read(cls, body: bytes, codebooks: int) -> ImageHead:
+        reader = Reader(body)
+        width, height, components = reader.varint(), reader.varint(), reader.varint()
+        depth, declared, _meaning, relation, codebook = *(reader.u8() for _ in range(4)), reader.varint()
+        reader.end()
+        require(1 <= width < 1 << 31 and height < 1 << 31, "image size out of range")
+        require(1 <= components <= 4096, "components out of range")
+        require(depth < 32, "reserved bits of depth are not zero")
+        require(1 <= declared <= 16, "declared_bits out of range")
+        require(relation == 0, "reserved relation")
+        require(codebook <= codebooks, "no such codebook")
+        return cls(width, height, components, bool(depth & 16), (depth & 15) + 1, declared, codebook)
+
+    @property
+    def dtype(self) -> str:
+        bits = max(self.bits, self.declared_bits)
+        if bits == 1 and not self.signed:
+            return "bool"
+        return ("int" if self.signed else "uint") + ("8" if bits <= 8 else "16")
+
+    def sample_bytes(self, samples: Sequence[int], wide: bool) -> bytes:
+        """Samples in one byte each, or two where `wide`, little-endian."""
+        code = ("h" if self.signed else "H") if wide else ("b" if self.signed else "B")
+        numbers = array(code, samples)
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        return numbers.tobytes()
+
+
+@dataclass
+class Image:
+    """A decoded image: its samples in the array's type, row by row."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    data: bytes
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def samples(self) -> list[int]:
+        """The samples as numbers."""
+        size = 2 if self.dtype.endswith("16") else 1
+        numbers = array({"int8": "b", "int16": "h"}.get(self.dtype, "BH"[size - 1]), self.data)
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        return numbers.tolist()
+
+
+@dataclass
+class Metadata:
+    """A metadata item, unpacked."""
+
+    kind: int
+    key: str
+    value: bytes
+
+
+@dataclass
+class DecodedFile:
+    """What an image file holds."""
+
+    images: list[Image] = field(default_factory=list)
+    metadata: list[Metadata] = field(default_factory=list)
+
+
+# Spec container/chunks
+
+MAY_FOLLOW = {"": "CRKH", "H": "BG", "B": "BE", "G": "GCRKHiZ", "E": "CRKHiZ", "i": "Z", "Z": ""}
+MAY_FOLLOW |= dict.fromkeys("CRK", "CRKH")
+
+ORIGINAL_FILE = 6
+"""The kind of metadata that restores a file of another format (Spec appendix-kept-files/the-item)."""
+
+# Spec container/codebooks-in-a-file
+
+BUILT_IN = {  # first bytes of their SHA-256
+    1: "75c5bf05539ebb859c0ff9b92493d05e",
+    2: "eeb94de5ca7eaa63432c216d3e143075",
+    3: "c90bbc9cf698270f0cb55b06977595ce",
+}
+
+
+# Spec container/band
+
+FIRST_CODEBOOK_MODEL = 64
+NEUTRAL_MODELS = {0: (NONE, RAW), 1: (NONE, SHAPE), 2: (PAPERS, SHAPE)}
+"""Transform and coder of each."""
+
+
+class FileDecoder:
+    """Decodes an image file."""
+
+    def __init__(self, data: bytes, codebooks: Sequence[bytes]) -> None:
+        self.data = data
+        self.given = {hashlib.sha256(codebook).digest()[:16]: codebook for codebook in codebooks}
+        self.codebooks: list[Codebook | None] = []
+        self.file = DecodedFile()
+        self.index: list[bytes] = []
+        self.index_from = 0
+        self.index_size = 0
+        self.output = 0
+        self.head = ImageHead(1, 1, 1, False, 1, 1, 0)
+        self.rows = 0
+        self.parts: list[bytes] = []
+        self.hash = hashlib.sha256()
+
+    def decode(self) -> DecodedFile:
+        """All that the file holds."""
+        readers = {
+            "C": self.embedded_codebook,
+            "R": self.codebook_reference,
+            "K": self.builtin_codebook,
+            "m": self.metadata,
+            "H": self.image_head,
+            "B": self.band,
+            "G": self.group,
+            "E": self.image_end,
+            "i": self.index_chunk,
+            "Z": self.file_end,
+        }
+        before = ""
+        for chunk in read_chunks(self.data, read_file_head(self.data, IMAGE_SIGNATURE)):
+            if chunk.type not in readers or chunk.type == "m":
+                require(chunk.ancillary, "unknown critical chunk")
+                require(before != "i", "chunk between index and end")
+                if chunk.type == "m":
+                    self.metadata(chunk)
+                continue
+            alone = before == "" and chunk.type == "Z" and self.keeps_whole_file()
+            require(chunk.type in MAY_FOLLOW[before] or alone, "chunk out of place")
+            readers[chunk.type](chunk)
+            before = chunk.type
+        return self.file
+
+    # Spec container/chunk-order
+
+    def keeps_whole_file(self) -> bool:
+        """Whether the file may be without images: the first item of kind 6 is another file as it is (way 0)."""
+        items = [item for item in self.file.metadata if item.kind == ORIGINAL_FILE]
+        return bool(items) and items[0].value[:1] == b"\0"
+
+    # Spec container/index
+
+    def note(self, chunk: Chunk, image: int, place: int) -> None:
+        """Keep the index entry of a chunk."""
+        offset = chunk.start - self.index_from
+        self.index_from = chunk.start
+        self.index.append(chunk.type.encode() + write_varint(offset) + write_varint(image) + write_varint(place))
+
+    # Spec container/codebooks-in-a-file
+
+    def embedded_codebook(self, chunk: Chunk) -> None:
+        self.codebooks.append(read_codebook(chunk.body))
+        self.note(chunk, 0, 0)
+
+    def codebook_reference(self, chunk: Chunk) -> None:
+        reader = Reader(chunk.body)
+        identity = reader.take(16)
+        reader.text(64)
+        reader.end()
+        self.refer(identity, chunk)
+
+    def builtin_codebook(self, chunk: Chunk) -> None:
+        reader = Reader(chunk.body)
+        number = int.from_bytes(reader.take(2), "little")
+        reader.end()
+        require(number in BUILT_IN, "no such built-in codebook")
+        self.refer(bytes.fromhex(BUILT_IN[number]), chunk)
+
+    def refer(self, identity: bytes, chunk: Chunk) -> None:
+        self.codebooks.append(read_codebook(self.given[identity]) if identity in self.given else None)
+        self.note(chunk, 0, 0)
+
+    # Spec container/metadata
+
+    def metadata(self, chunk: Chunk) -> None:
+        reader = Reader(chunk.body)
+        kind, key, value = reader.u8(), reader.text(), reader.rest()
+        self.file.metadata.append(Metadata(kind & 127, key, unpack_value(value) if kind > 127 else value))
+
+    # Spec container/image-head
+
+    def image_head(self, chunk: Chunk) -> None:
+        self.head = ImageHead.read(chunk.body, len(self.codebooks))
+        self.rows = 0
+        self.parts = []
+        self.hash = hashlib.sha256()
+        self.note(chunk, len(self.file.images), 0)
+
+    # Spec container/band, Spec container/group
+
+    def coded(self, mode: int, reader: Reader, rows: int, image_rows: int) -> list[int]:
+        """The samples of a band or group, from its field `model` on."""
+        head = self.head
+        require(rows * head.width * head.components <= MAX_VALUES, "band too large for this decoder")
+        model, check, count = reader.varint(), reader.u32(), reader.varint()
+        require(count <= 65536, "too many streams")
+        lengths = [reader.varint() for _ in range(count)]
+        streams = [reader.take(length) for length in lengths]
+        reader.end()
+        samples = self.decode_samples(mode >> 1, model, streams, Area(rows, head.width, image_rows))
+        written = head.sample_bytes(samples, head.bits > 8)
+        require(zlib.crc32(written) == check, "samples do not match their check")
+        self.output += 2 * len(samples)
+        require(self.output <= MAX_OUTPUT, "too many samples for this decoder")
+        self.hash.update(written)
+        return samples
+
+    def decode_samples(self, mapping: int, number: int, streams: list[bytes], area: Area) -> list[int]:
+        """Find the samples of a band or group, mapped or not."""
+        head = self.head
+        if mapping == NOT_MAPPED:
+            components = self.decode_components(number, streams, area, head.components, head.bits)
+        else:
+            table, bits, streams = read_table(mapping, streams, head.components, head.bits)
+            count = 1 if mapping == PALETTE else head.components
+            numbers = self.decode_components(number, streams, area, count, bits)
+            components = [use_table(values, numbers[k % count]) for k, values in enumerate(table)]
+        shift = 1 << (head.bits - 1) if head.signed else 0
+        return [value - shift for pixel in zip(*components, strict=True) for value in pixel]
+
+    def decode_components(
+        self, number: int, streams: list[bytes], area: Area, components: int, bits: int
+    ) -> list[list[int]]:
+        """Decode the planes of a band or group with a model, and undo its transform."""
+        codebook, model = self.find_model(number, components, bits)
+        ranges = plane_ranges(model.transform, components, bits)
+        require(len(streams) == len(ranges), "number of streams is not that of planes")
+        require(len(ranges) * area.size <= MAX_VALUES, "band too large for this decoder")
+        if model.coder == SHAPE and codebook is None:
+            planes = decode_neutral(streams, ranges, area)
+        else:
+            planes = decode_planes(codebook, model, streams, ranges, area)
+        for plane, (low, high) in zip(planes, ranges, strict=True):
+            require(low <= min(plane) and max(plane) <= high, "plane value out of range")
+        return undo_transform(model.transform, planes, bits)
+
+    def find_model(self, number: int, components: int, bits: int) -> tuple[Codebook | None, Model]:
+        """A neutral model, or one of the codebook that the image head names."""
+        if number < FIRST_CODEBOOK_MODEL:
+            require(number in NEUTRAL_MODELS, "unknown neutral model")
+            transform, coder = NEUTRAL_MODELS[number]
+            return None, Model(components, 16, transform, coder, 0, [])
+        require(self.head.codebook > 0, "model of a codebook, but the image names none")
+        codebook = self.codebooks[self.head.codebook - 1]
+        if codebook is None:
+            raise MissingCodebookError("the codebook is not at hand")
+        require(number - FIRST_CODEBOOK_MODEL < len(codebook.models), "no such model")
+        model = codebook.models[number - FIRST_CODEBOOK_MODEL]
+        require(model.components in (1, components), "model is for other components")
+        require(bits <= model.max_bits, "model is for fewer bits")
+        return codebook, model
+
+    def add_image(self, height: int, data: bytes) -> None:
+        head = self.head
+        shape = (height, head.width) if head.components == 1 else (height, head.width, head.components)
+        require(len(self.file.images) < MAX_IMAGES, "too many images for this decoder")
+        self.file.images.append(Image(shape, head.dtype, data))
+
+    def band(self, chunk: Chunk) -> None:
+        reader = Reader(chunk.body)
+        mode, image, first_row, rows = reader.u8(), reader.varint(), reader.varint(), reader.varint()
+        require(mode in (0, 2, 4), "reserved mode")
+        require(image == len(self.file.images), "band of another image")
+        require(first_row == self.rows, "band does not follow the one before")
+        require(rows >= 1 and first_row + rows <= (self.head.height or (1 << 31) - 1), "rows out of range")
+        samples = self.coded(mode, reader, rows, rows)
+        self.parts.append(self.head.sample_bytes(samples, self.head.dtype.endswith("16")))
+        self.rows += rows
+        self.note(chunk, image, first_row)
+
+    def group(self, chunk: Chunk) -> None:
+        head = self.head
+        reader = Reader(chunk.body)
+        mode, image, images = reader.u8(), reader.varint(), reader.varint()
+        require(mode in (0, 2, 4), "reserved mode")
+        require(image == len(self.file.images), "group begins with another image")
+        require(images >= 1, "group of no images")
+        require(head.height > 0, "group of images of unknown height")
+        samples = self.coded(mode, reader, images * head.height, head.height)
+        step = head.height * head.width * head.components
+        for start in range(0, len(samples), step):
+            self.add_image(head.height, head.sample_bytes(samples[start : start + step], head.dtype.endswith("16")))
+        self.note(chunk, image, images)
+
+    # Spec container/image-end
+
+    def image_end(self, chunk: Chunk) -> None:
+        reader = Reader(chunk.body)
+        height, digest = reader.varint(), reader.rest()
+        require(height == self.rows and self.head.height in (0, height), "height is not that of the bands")
+        require(len(digest) in (0, 32), "digest of another size")
+        require(digest in (b"", self.hash.digest()), "samples do not match their digest")
+        self.add_image(height, b"".join(self.parts))
+
+    def index_chunk(self, chunk: Chunk) -> None:
+        require(chunk.body == write_varint(len(self.index)) + b"".join(self.index), "index does not fit the chunks")
+        self.index_size = chunk.end - chunk.start
+
+    # Spec container/file-end
+
+    def file_end(self, chunk: Chunk) -> None:
+        reader = Reader(chunk.body)
+        require(reader.u32() == self.index_size, "index_size is not that of the index")
+        reader.end()
+
+
+def decode_file(data: bytes, codebooks: Sequence[bytes] = ()) -> DecodedFile:
+    """What an image file holds; raises FormatError where it breaks a rule."""
+    return FileDecoder(data, codebooks).decode()
+
+
+def unpack_value(packed: bytes) -> bytes:
+    """The value of a packed metadata item."""
+    inflater = zlib.decompressobj()
+    try:
+        value = inflater.decompress(packed, MAX_METADATA + 1)
+    except zlib.error as error:
+        raise FormatError("packed metadata is damaged") from error
+    whole = inflater.eof and not inflater.unused_data and len(value) <= MAX_METADATA
+    require(whole, "packed metadata is cut off, too long or too large")
+    return value
+
+
+# Spec container/mapped-samples
+
+NOT_MAPPED, VALUES, PALETTE = range(3)
+
+
+def read_table(
+    mapping: int, streams: list[bytes], components: int, bits: int
+) -> tuple[list[list[int]], int, list[bytes]]:
+    """What numbers stand for, by component; their bits; and the streams behind those of the table."""
+    own = components if mapping == VALUES else components + 1
+    require(len(streams) >= own, "streams of the table are missing")
+    if mapping == VALUES:
+        require(components << bits <= 1 << 20, "table too large")
+        area = Area(1, 1 << bits, 1)
+        flags = decode_neutral(streams[:own], [(0, 1)] * components, area)
+        table = [[value for value, taken in enumerate(component) if taken] for component in flags]
+        require(min(map(len, table)) > 0, "a component takes no value")
+    else:
+        require(len(streams[0]) == 2, "count of another size")
+        area = Area(1, int.from_bytes(streams[0], "little") + 1, 1)
+        transform = PAPERS if components == 3 else NONE
+        ranges = plane_ranges(transform, components, bits)
+        planes = decode_neutral(streams[1:own], ranges, area)
+        for plane, (low, high) in zip(planes, ranges, strict=True):
+            require(low <= min(plane) and max(plane) <= high, "plane value out of range")
+        table = undo_transform(transform, planes, bits)
+    return table, max(1, (max(map(len, table)) - 1).bit_length()), streams[own:]
+
+
+def use_table(values: list[int], numbers: list[int]) -> list[int]:
+    """What the numbers stand for."""
+    require(max(numbers) < len(values), "number outside the table")
+    return [values[number] for number in numbers]
