@@ -21,9 +21,10 @@ from PIL import Image
 import sofc
 from sofc.cli.__main__ import main
 from sofc.container import original
-from sofc.container.chunks import frame_chunk, pack_reference
+from sofc.container.chunks import pack_reference
 from sofc.container.original import Chunked, Deflated, Literal, Lzw, Original, Window
 from sofc.container.records import Metadata, MetadataKind
+from sofc.container.walker import frame_chunk
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.imagefiles.held import load_all

@@ -1,5 +1,5 @@
-"""Spec context/neighbours to Spec context/online-least-squares: the predictor bank: neighbourhoods, their classes,
-linear prediction, and what errors to expect.
+"""Spec context/neighbours, prediction and log-errors: the predictor bank: neighbourhoods, their classes, linear
+prediction, and what errors to expect.
 
 A padded plane has PAD columns on each side, PAD rows above and one below; row y, column x of the plane stand at
 [y + PAD, x + PAD]. Borders of the plane being coded are filled as coding goes on: left of a row stands the sample

@@ -170,7 +170,7 @@ class FileDecoder:
             before = chunk.type
         return self.file
 
-    # Spec container/chunk-order
+    # Spec container/chunks
 
     def keeps_whole_file(self) -> bool:
         """Whether the file may be without images: the first item of kind 6 is another file as it is (way 0)."""
