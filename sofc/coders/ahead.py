@@ -18,7 +18,8 @@ import numpy as np
 
 from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.context import kernel as context
-from sofc.coders.dct import kernel as coefficients
+from sofc.coders.dct import kernel as dct
+from sofc.coders.dct.kernel_pixels import code_pixels
 from sofc.coders.shape import kernel_arithmetic as arithmetic
 from sofc.coders.shape import kernel_bits as bits
 from sofc.coders.shape import kernel_predict as predict
@@ -26,17 +27,19 @@ from sofc.coders.shape import kernel_windows as windows
 from sofc.coders.static import kernel as static
 from sofc.entropy.binary import Stream, code_bit
 from sofc.entropy.bit_models import code_symbols
-from sofc.entropy.contexts import Contexts
-from sofc.entropy.mixing import LANES, Mixture
 from sofc.entropy.sparse import code_sparse
 from sofc.entropy.tables import code_table
 from sofc.jit.cache import cache_folder
 from sofc.jit.decorators import Kernel
 from sofc.jit.native import Kinds, flatten
 from sofc.jit.types import signatures
-from sofc.jpeg import dct, recovery
+from sofc.jpeg.bounds import bound_clipped, match_drawn
+from sofc.jpeg.colour import from_rgb, to_rgb
+from sofc.jpeg.dct import draw, enlarge
+from sofc.jpeg.solve import solve
+from sofc.jpeg.steps import find_steps
+from sofc.jpeg.subsampling import shrink
 from sofc.prediction import bank
-from sofc.transforms import jfif as lattice
 
 ARRAYS = {"B": "|u1", "H": "<u2", "U": "<u4", "I": "<i4", "Q": "<i8", "R": "<f8"}
 
@@ -82,28 +85,9 @@ def _groups() -> Iterator[list[Entry]]:
         (windows.insert_keys, "Q1 Q1 Q1 Q1", ()),
         (windows.list_shapes, "I2 I2 B2 Q1 Q1", ()),
     ]
-    room = coefficients.room_for(1, LANES, 1)
     stream = Stream(np.zeros(0, np.int64), np.zeros(0, np.uint8))
-    mixture = Mixture(np.zeros(0, np.uint32), np.zeros((0, 0), np.int32), np.zeros((0, 0), np.int32))
-    contexts = Contexts(np.zeros((0, 0), np.int64), np.zeros(0, np.int64))
-    yield [
-        (
-            coefficients.code_blocks,
-            "? I3 I3 I3 I3 I3 Q1 I2 I2 * * * I1 * *",
-            (contexts, contexts, mixture, stream, room),
-        ),
-        (coefficients.code_lacks, "? I2 I2 B2 I2 I2 q q q U1 *", (stream,)),
-        (dct.draw, "I3 Q1 I2 B2 Q1", ()),
-        (dct.enlarge, "I2 q q q q I2", ()),
-    ]
-    yield [
-        (recovery.solve, "I2 I2 I2 Q1 q I3 *", (recovery.bench(),)),
-        (recovery.transform, "I2 q q q I2 Q1 Q1", ()),
-        (recovery.find_steps, "I2 q q Q1", ()),
-        (recovery.shrink, "R2 R2 q R2 R2 R2", ()),
-        (recovery.bound_clipped, "Q2 Q2 Q2 Q2", ()),
-        (recovery.settle, "I2 I2 I2 I3 I3 q", ()),
-    ]
+    yield [dct.code_blocks, code_pixels, draw, enlarge]
+    yield [solve, find_steps, shrink, bound_clipped, match_drawn]
     state = "I2 I2 I2 U1 I2 I2 I2 I2 I2"
     yield [(bilevel.code_plane, f"? B2 q ? Q2 Q1 Q1 q ? {state} * *", (stream, bilevel.room_for(1, 1, 1, 1)))]
     yield [
@@ -116,8 +100,8 @@ def _groups() -> Iterator[list[Entry]]:
     yield [
         (predict.fold_plane, "I2 q q q q q Q1 Q1 I2", ()),
         (predict.unfold_plane, "I2 q q q q q Q1 Q1 I2", ()),
-        (lattice.from_rgb, "I2 I2 I2 I2 I2 I2", ()),
-        (lattice.to_rgb, "I2 I2 I2 I2 I2 I2", ()),
+        from_rgb,
+        to_rgb,
         (static.write_operations, "I1 q Q1 H1", ()),
     ]
 

@@ -13,7 +13,7 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Coder
 from sofc.coders.dct import DctCoder
-from sofc.coders.dct.coder import Traced, trace
+from sofc.coders.dct.coder import find_coefficients
 from sofc.coders.mapping import Mapped, Mapping, mapped, read_table
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, RAW_MODEL, coder_for, of_coefficients
@@ -88,7 +88,7 @@ def encode_band(
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     check = zlib.crc32(sample_bytes(samples, pixel_format))
-    ways = _traced(planes, pixel_format, codebook, choose, image_rows)
+    ways = _recovered(planes, pixel_format, codebook, choose, image_rows)
     if not ways or ways[0].share < SURE_SHARE or planes[0].size < SURE_SIZE:
         ways += _ways(planes, pixel_format, codebook, choose, image_rows)
     coded = [(way, way.streams(image_rows)) for way in ways]
@@ -128,7 +128,8 @@ class _Way(NamedTuple):
     @property
     def share(self) -> float:
         """How much of the samples comes out of coefficients, where those are coded."""
-        return self.coder.found.share if isinstance(self.coder, Traced) else 0
+        found = self.coder.recovered if isinstance(self.coder, DctCoder) else None
+        return found.share if found else 0
 
     def streams(self, image_rows: int) -> tuple[bytes, ...]:
         """The streams of the table, if any, and of all planes."""
@@ -147,7 +148,7 @@ class _Way(NamedTuple):
         return self.transform.ranges(self.view.format.components, self.view.format.coded_bits)
 
 
-def _traced(
+def _recovered(
     planes: list[Plane],
     pixel_format: PixelFormat,
     codebook: Codebook | None,
@@ -164,13 +165,13 @@ def _traced(
     if not transform.suits(transformed):
         return []
     ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
-    found = trace(transformed, ranges, image_rows, len(ranges) - transform.corrections)
+    found = find_coefficients(transformed, ranges, image_rows, len(ranges) - transform.corrections)
     if found is None or found.share < LEAST_SHARE:
         return []
     view = Mapped(Mapping.NONE, pixel_format, planes, ())
     coders = [(number, coder_for(codebook, number, pixel_format)[1]) for number in models]
     return [
-        _Way(view, number, transform, Traced(coder.models, found), transformed)
+        _Way(view, number, transform, DctCoder(coder.models, found), transformed)
         for number, coder in coders
         if isinstance(coder, DctCoder)
     ]
