@@ -22,7 +22,7 @@ from sofc.coders.bands import decode_band
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
 from sofc.coders.dct.coder import RANGE, find_coefficients, referred
-from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Component, Equations, accumulate, empty_numbers
+from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Component, Equations, accumulate
 from sofc.coders.dct.model import EFFORTS, ComponentModel, ComponentPlan
 from sofc.coders.dct.passes import Equate, EstimatePriors
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
@@ -280,7 +280,7 @@ def test_equations(seed, shape):
     plan = random_plan(rng)
     sums = Equations(*(np.zeros((SIZE, count + 1, count + 1), np.int64) for count in (MEANS, SIZES)))
     found = component(blocks, table, first, second)
-    accumulate(found, plan.predictor, sums, empty_numbers())
+    accumulate(found, plan.predictor, sums, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32))
     np.testing.assert_array_equal(found.values, bordered(blocks * table))
     plain = naive.Component(table.tolist(), by_place(blocks * table), by_place(first), by_place(second))
     for place in np.ndindex(*shape, SIZE):

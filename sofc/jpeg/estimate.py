@@ -5,7 +5,7 @@ The same on any machine: what the estimate misses is kept, and added when the JP
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,24 +35,18 @@ FARTHEST = 2048
 FINE = 2
 """The largest step of coefficients that are moved."""
 MOVES = 6
-
-
-class _Fault(NamedTuple):
-    """How far rests are beyond TOLERANCE: the ``squares`` in all, and the ``farthest``."""
-
-    squares: int
-    farthest: int
+OUTSIDE = np.iinfo(np.int32).min
+"""Stands for the first coefficient of a block outside the image."""
 
 
 @kernel
-def _fault(rest: Vector[np.int64], change: int, pattern: Vector[np.int64]) -> _Fault:
-    """The fault after a change of one coefficient."""
-    squares, farthest = np.int64(0), np.int64(0)
+def _fault(rest: Vector[np.int64], change: int, pattern: Vector[np.int64]) -> int:
+    """The squares of what goes beyond TOLERANCE after a change of one coefficient."""
+    total = np.int64(0)
     for i in range(SIZE):
         excess = max(0, abs(rest[i] - change * pattern[i]) - TOLERANCE)
-        squares += excess * excess
-        farthest = max(farthest, excess)
-    return _Fault(int(squares), int(farthest))
+        total += excess * excess
+    return int(total)
 
 
 @kernel
@@ -68,16 +62,19 @@ def settle(
     """
     for block in range(coefficients.shape[0]):
         rest = rests[block]
-        fault, farthest = _fault(rest, 0, patterns[0])
-        if farthest > FARTHEST:
+        farthest = np.int64(0)
+        for i in range(SIZE):
+            farthest = max(farthest, abs(rest[i]))
+        if farthest > TOLERANCE + FARTHEST:
             continue
+        fault = _fault(rest, 0, patterns[0])
         for _ in range(MOVES):
             least, best, direction = fault, -1, 0
             for k in range(SIZE):
                 if fault == 0 or steps[k] > FINE:
                     continue
                 for sign in (-1, 1):
-                    total = _fault(rest, sign * steps[k], patterns[k]).squares
+                    total = _fault(rest, sign * steps[k], patterns[k])
                     if total < least:
                         least, best, direction = total, k, sign
             if best < 0:
@@ -108,7 +105,6 @@ def estimate(image: Image, frame: Frame, *, converted: bool, settled: bool) -> B
         raise DamagedError
     down, across = frame.units
     pieces: list[Blocks] = []
-    real: list[npt.NDArray[np.bool_]] = []
     for number, component in enumerate(frame.components):
         if frame.most_down % component.down or frame.most_across % component.across:
             raise DamagedError
@@ -116,27 +112,24 @@ def estimate(image: Image, frame: Frame, *, converted: bool, settled: bool) -> B
         v, h = frame.most_down // component.down, frame.most_across // component.across
         plane = _reduced(_reduced(plane << POINT, v).T, h).T
         blocks = _transformed(plane, component.steps, settled=settled and v * h == 1)
-        room = np.zeros((down * component.down, across * component.across, SIZE), np.int32)
-        room[: len(blocks), : blocks.shape[1]] = blocks
-        inside = np.zeros(room.shape[:2], np.bool_)
-        inside[: len(blocks), : blocks.shape[1]] = True
-        pieces.append(_in_units(room, component))
-        real.append(_in_units(inside, component))
+        whole = np.zeros((down * component.down, across * component.across, SIZE), np.int32)
+        whole[..., 0] = OUTSIDE
+        whole[: len(blocks), : blocks.shape[1]] = blocks
+        pieces.append(_in_units(whole, component))
     result: Blocks = np.concatenate(pieces, axis=1)
     # Blocks that lie outside the image have the first coefficient of the block before, and no others.
-    outside = ~np.concatenate(real, axis=1)
-    for member in range(1, outside.shape[1]):
-        there = outside[:, member]
+    for member in range(1, result.shape[1]):
+        there = result[:, member, 0] == OUTSIDE
         result[there, member, 0] = result[there, member - 1, 0]
     return np.ascontiguousarray(result.reshape(-1, SIZE))
 
 
-def _in_units(blocks: npt.NDArray[Any], component: Component) -> npt.NDArray[Any]:
-    """Blocks (rows, columns, ...) in the order of the scan: (units, blocks of a unit, ...)."""
-    rows, columns, *rest = blocks.shape
+def _in_units(blocks: Blocks, component: Component) -> Blocks:
+    """Blocks (rows, columns, 64) in the order of the scan: (units, blocks of a unit, 64)."""
+    rows, columns, _ = blocks.shape
     down, across = rows // component.down, columns // component.across
-    cut = blocks.reshape(down, component.down, across, component.across, *rest).swapaxes(1, 2)
-    return cut.reshape(down * across, component.down * component.across, *rest)
+    cut = blocks.reshape(down, component.down, across, component.across, SIZE).swapaxes(1, 2)
+    return cut.reshape(down * across, component.down * component.across, SIZE)
 
 
 def _reduced(plane: Plane, factor: int) -> Plane:

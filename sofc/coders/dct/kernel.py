@@ -14,12 +14,12 @@ from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     ENDS,
     LARGEST,
+    MEANS,
     ORDER,
+    SIZES,
     WEIGHT_BITS,
     Component,
-    Numbers,
     Predictor,
-    empty_numbers,
     enter,
     gather,
     inverse_of,
@@ -31,18 +31,7 @@ from sofc.coders.dct.terms import CLAMP, COUNT, DiagonalTerm, Term
 from sofc.entropy.adaptive import Probabilities, code_integer
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
-from sofc.entropy.mixing import (
-    COLUMN_ROWS,
-    COLUMNS,
-    LEVELS,
-    PLACE_ROWS,
-    PLACES,
-    QUARTERS,
-    Mixture,
-    Votes,
-    decide,
-    votes_for,
-)
+from sofc.entropy.mixing import COLUMNS, LEVELS, QUARTERS, Mixture, Votes, decide, select_weights, votes_for
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
 from sofc.jpeg.dct import SIDE, SIZE
@@ -78,7 +67,8 @@ class Scratch(NamedTuple):
 
     steps: Vector[np.int64]
     inverses: Vector[np.int64]
-    numbers: Numbers
+    means: Vector[np.int32]
+    sizes: Vector[np.int32]
     term: Vector[np.int64]
     votes: Votes
 
@@ -86,7 +76,8 @@ class Scratch(NamedTuple):
 def scratch_for(contexts: int, lanes: int, sets: int) -> Scratch:
     """Scratch for so many contexts, lanes of weights and weight sets."""
     steps, inverses = (np.zeros(SIZE + DIAGONALS, np.int64) for _ in range(2))
-    return Scratch(steps, inverses, empty_numbers(), np.zeros(COUNT, np.int64), votes_for(contexts, lanes, sets))
+    means, sizes = np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32)
+    return Scratch(steps, inverses, means, sizes, np.zeros(COUNT, np.int64), votes_for(contexts, lanes, sets))
 
 
 @kernel
@@ -154,9 +145,7 @@ def _code_diagonals(
     for s in range(DIAGONALS - 1, -1, -1):
         level = min(LEVELS - 1, _fill_diagonal_terms(component, row, column, s, scratch) >> 1)
         select_models(contexts, term, votes.hashes, votes.first)
-        votes.rows[0] = DIAGONAL * LEVELS + level
-        votes.rows[1] = PLACE_ROWS + DIAGONAL * PLACES + s
-        votes.rows[2] = COLUMN_ROWS + DIAGONAL * COLUMNS + min(COLUMNS - 1, term[DiagonalTerm.REFERENCES])
+        select_weights(votes, DIAGONAL, level, s, min(COLUMNS - 1, term[DiagonalTerm.REFERENCES]))
         bit = 0
         if encode:
             for place in range(ENDS[s + 1], ENDS[s]):
@@ -186,11 +175,11 @@ class _Predicted(NamedTuple):
 def _predict(index: int, predictor: Predictor, scratch: Scratch) -> _Predicted:
     """Spec 11.5. Predict a coefficient from the numbers that were gathered."""
     step, inverse = scratch.steps[index], scratch.inverses[index]
-    total = weighted(scratch.numbers.means, predictor.means[index])
+    total = weighted(scratch.means, predictor.means[index])
     quarters = (4 * total + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
     fine = over(quarters, inverse) if quarters >= 0 else -over(step - 1 - quarters, inverse)
     fine = max(-4 * LARGEST, min(4 * LARGEST, fine))
-    size = max(0, weighted(scratch.numbers.sizes, predictor.sizes[index]) >> (WEIGHT_BITS - 4))
+    size = max(0, weighted(scratch.sizes, predictor.sizes[index]) >> (WEIGHT_BITS - 4))
     loudness = log(over(size, inverse))
     return _Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, loudness, min(LEVELS - 1, loudness >> 1))
 
@@ -210,7 +199,7 @@ def _fill_terms(
     component: Component, row: int, column: int, index: int, found: _Predicted, known: _Known, scratch: Scratch
 ) -> None:
     """Spec 11.6. The terms of a coefficient."""
-    term, z, inverse = scratch.term, scratch.numbers.sizes, scratch.inverses[index]
+    term, z, inverse = scratch.term, scratch.sizes, scratch.inverses[index]
     coefficients = component.coefficients
     block = coefficients[row - 1, column - 1]
     u, v = index >> 3, index & 7
@@ -259,12 +248,11 @@ def _code_residual(
     votes, index = scratch.votes, scratch.term[Term.INDEX]
     decision, sign, step = ZERO, 0, 0
     while True:
-        votes.rows[0] = decision * LEVELS + found.level
-        votes.rows[1] = PLACE_ROWS + decision * PLACES + index
-        votes.rows[2] = COLUMN_ROWS + decision * COLUMNS + column
+        select_weights(votes, decision, found.level, index, column)
         bit = _wanted(residual, decision, step) if encode else 0
-        apm_row = (decision * LEVELS + found.level) * QUARTERS + found.quarter
-        bit = decide(encode, bit, decision, apm_row, coding.mixture, votes, coding.stream)
+        bit = decide(
+            encode, bit, decision, votes.rows[0] * QUARTERS + found.quarter, coding.mixture, votes, coding.stream
+        )
         if bit < 0:
             return _Residual(bit, 0)
         if decision == ZERO:
@@ -310,7 +298,7 @@ def code_blocks(
             for place in range(start, SIZE):
                 index = ORDER[place]
                 component.tails[row, column, index] = known.tail
-                gather(component, row, column, index, scratch.numbers)
+                gather(component, row, column, index, scratch.means, scratch.sizes)
                 found = _predict(index, predictor, scratch)
                 _fill_terms(component, row, column, index, found, known, scratch)
                 select_models(contexts.coefficients, scratch.term, scratch.votes.hashes, scratch.votes.first)

@@ -59,18 +59,6 @@ class Predictor(NamedTuple):
     sizes: Table[np.int32]
 
 
-class Numbers(NamedTuple):
-    """Scratch: what one coefficient is predicted from, ``means`` (MEANS,) and ``sizes`` (SIZES,)."""
-
-    means: Vector[np.int32]
-    sizes: Vector[np.int32]
-
-
-def empty_numbers() -> Numbers:
-    """Scratch for one coefficient."""
-    return Numbers(np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32))
-
-
 def _logs() -> npt.NDArray[np.uint8]:
     number = np.arange(LOG_LIMIT + 1, dtype=np.int64) + 1
     bits = np.floor(np.log2(number)).astype(np.int64)
@@ -101,12 +89,15 @@ def over(value: int, inverse: int) -> int:
 
 
 @inlined
-def gather(component: Component, row: int, column: int, index: int, numbers: Numbers) -> None:
-    """Spec 11.5. The numbers that coefficient ``index`` of a block is predicted from; ``row``, ``column`` as in values.
+def gather(
+    component: Component, row: int, column: int, index: int, means: Vector[np.int32], z: Vector[np.int32]
+) -> None:
+    """Spec 11.5. The numbers that coefficient ``index`` of a block is predicted from, and the size of its error.
 
-    ``tails`` must hold what is before it in the order at its own place.
+    ``means`` (MEANS,) and ``z`` (SIZES,) are filled; ``row`` and ``column`` as in values. ``tails`` must hold
+    what is before the coefficient in the order at its own place.
     """
-    values, tails, means, z = component.values, component.tails, numbers.means, numbers.sizes
+    values, tails = component.values, component.tails
     u, v = index >> 3, index & 7
     own, above, left = values[row, column], values[row - 1, column], values[row, column - 1]
     for k in range(SIDE):
@@ -173,13 +164,19 @@ def _add(numbers: Vector[np.int32], target: int, share: int, equations: Table[np
 
 
 @kernel
-def accumulate(component: Component, predictor: Predictor, equations: Equations, numbers: Numbers) -> int:
+def accumulate(
+    component: Component,
+    predictor: Predictor,
+    equations: Equations,
+    means: Vector[np.int32],
+    sizes: Vector[np.int32],
+) -> int:
     """Add a component, whose ``values`` and ``tails`` are zeros and are filled, to the equations of training.
 
     A coefficient is to be predicted, and the size of what the predictor makes wrong. The larger that is to be expected
-    the less it counts: by ``predictor.sizes`` for the coefficient, by the coefficients around for its size. Returns 0.
+    the less it counts: by ``predictor.sizes`` for the coefficient, by the coefficients around for its size. ``means``
+    (MEANS,), ``sizes`` (SIZES,): scratch. Returns 0.
     """
-    means, sizes = numbers.means, numbers.sizes
     for row in range(1, component.values.shape[0]):
         for column in range(1, component.values.shape[1] - 1):
             tail = 0
@@ -187,7 +184,7 @@ def accumulate(component: Component, predictor: Predictor, equations: Equations,
                 index = ORDER[place]
                 step = component.table[index]
                 component.tails[row, column, index] = tail
-                gather(component, row, column, index, numbers)
+                gather(component, row, column, index, means, sizes)
                 tail = enter(component, row, column, index, tail)
                 value = int(component.values[row, column, index])
                 for i in range(MEANS):

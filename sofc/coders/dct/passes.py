@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.dct.coder import code_component, components_of
-from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Component, Equations, accumulate, empty_numbers
+from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Component, Equations, accumulate
 from sofc.coders.dct.model import ComponentModel, ComponentPlan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.entropy.adaptive import INTEGER_SLOTS
@@ -58,7 +58,9 @@ class Equate:
                 continue
             seen += 1
             for plan, equations, component in zip(self.plans, sums, components_of(origins), strict=True):
-                accumulate(component, plan.predictor, equations, empty_numbers())
+                accumulate(
+                    component, plan.predictor, equations, *(np.zeros(count, np.int32) for count in (MEANS, SIZES))
+                )
         return seen, count, sums
 
 

@@ -6,9 +6,7 @@ the second reference give; lower case for coefficients instead of values. ``kern
 
 from __future__ import annotations
 
-from enum import IntEnum
-
-from sofc.entropy.contexts import context_table
+from sofc.entropy.contexts import NamedTerm, context_table
 
 CLAMP = 20
 """Terms near a coefficient are clamped to this many steps either way."""
@@ -18,20 +16,7 @@ NO_TERM = 0
 """What stands past the last term of a context."""
 
 
-class _Term(IntEnum):
-    """A term: its number, and what it is, as the specification prints it."""
-
-    formula: str
-
-    def __new__(cls, number: int, formula: str) -> _Term:
-        """A member with a formula."""
-        term = int.__new__(cls, number)
-        term._value_ = number
-        term.formula = formula
-        return term
-
-
-class Term(_Term):
+class Term(NamedTerm):
     """A term of a coefficient (u, v)."""
 
     INDEX = 1, "k"
@@ -60,7 +45,7 @@ class Term(_Term):
     REFERENCES = 24, "L((z[16] + z[17]) // step)"
 
 
-class DiagonalTerm(_Term):
+class DiagonalTerm(NamedTerm):
     """A term of a diagonal s."""
 
     TAIL_N = 14, "L(tn // step)"
