@@ -47,31 +47,27 @@ class Triple(NamedTuple):
     fits: bool
 
 
-@kernel
-def _clamp(value: int) -> int:
-    return 0 if value < 0 else (255 if value > 255 else value)
+@inlined
+def _channel(y: int, change: int) -> int:
+    """A channel of Y and what the chrominances change of it, in 1 / 2**BITS."""
+    return max(0, min(LARGEST, y + ((change + HALF) >> BITS)))
 
 
-@kernel
-def _red(y: int, cr: int) -> int:
-    return _clamp(y + ((RED_FROM_CR * cr + HALF) >> BITS))
-
-
-@kernel
-def _green(y: int, cb: int, cr: int) -> int:
-    return _clamp(y + ((-GREEN_FROM_CB * cb - GREEN_FROM_CR * cr + HALF) >> BITS))
-
-
-@kernel
-def _blue(y: int, cb: int) -> int:
-    return _clamp(y + ((BLUE_FROM_CB * cb + HALF) >> BITS))
+@inlined
+def _green(cb: int, cr: int) -> int:
+    return -GREEN_FROM_CB * cb - GREEN_FROM_CR * cr
 
 
 @kernel
 def fits(y: int, cb: int, cr: int, red: int, green: int, blue: int) -> bool:
     """Whether Y, and Cb and Cr less MIDDLE, convert to a colour."""
     inside = 0 <= y <= LARGEST and -MIDDLE <= cb < MIDDLE and -MIDDLE <= cr < MIDDLE
-    return inside and _red(y, cr) == red and _blue(y, cb) == blue and _green(y, cb, cr) == green
+    return (
+        inside
+        and _channel(y, RED_FROM_CR * cr) == red
+        and _channel(y, BLUE_FROM_CB * cb) == blue
+        and _channel(y, _green(cb, cr)) == green
+    )
 
 
 @kernel
@@ -82,9 +78,9 @@ def to_rgb(converted: Channels, samples: Channels) -> int:
         for j in range(width):
             y = int(converted.first[i, j])
             cb, cr = int(converted.second[i, j]) - MIDDLE, int(converted.third[i, j]) - MIDDLE
-            samples.first[i, j] = _red(y, cr)
-            samples.second[i, j] = _green(y, cb, cr)
-            samples.third[i, j] = _blue(y, cb)
+            samples.first[i, j] = _channel(y, RED_FROM_CR * cr)
+            samples.second[i, j] = _channel(y, _green(cb, cr))
+            samples.third[i, j] = _channel(y, BLUE_FROM_CB * cb)
     return 0
 
 
