@@ -17,9 +17,11 @@ from PIL import Image
 from sofc.cli.__main__ import main
 from sofc.container.huffman import TYPICAL_TABLES
 from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Original, from_metadata, to_metadata
+from sofc.entropy.binary import BROKEN, TOO_LONG
 from sofc.errors import FormatError, SofcError
 from sofc.imagefiles import load, sources
-from sofc.jpeg import scan, settle
+from sofc.jpeg import estimate, scan
+from sofc.jpeg.dct import BASIS, BASIS_BITS
 from sofc.jpeg.headers import DamagedError, Frame
 from sofc.keepfile import jpeg, keep, restore_items
 
@@ -213,15 +215,15 @@ def test_any_bytes_end_well(tail: bytes) -> None:
 def test_settling_does_as_its_plain_twin() -> None:
     steps = RANDOM.integers(1, 4, 64)
     right = RANDOM.integers(-20, 21, (12, 64))
-    samples = np.rint((right * steps) @ jpeg.WAVES / (1 << settle.REST_BITS)).astype(np.int64)
+    samples = np.rint((right * steps) @ estimate.PATTERNS / (1 << estimate.REST_BITS)).astype(np.int64)
     samples[3] += 3  # not from any such coefficients
     estimates = (right + (RANDOM.random(right.shape) < 0.03) * RANDOM.integers(-1, 2, right.shape)).astype(np.int32)
-    rests = (samples << settle.REST_BITS) - (estimates * steps) @ jpeg.WAVES
+    rests = (samples << estimate.REST_BITS) - (estimates * steps) @ estimate.PATTERNS
     plain = [
-        naive.settled(block, rest, steps.tolist(), jpeg.WAVES.tolist())
+        naive.settled(block, rest, steps.tolist(), estimate.PATTERNS.tolist())
         for block, rest in zip(estimates.tolist(), rests.tolist(), strict=True)
     ]
-    settle.settle(estimates, rests, steps.astype(np.int64), jpeg.WAVES)
+    estimate.settle(estimates, rests, steps.astype(np.int64), estimate.PATTERNS)
     assert estimates.tolist() == plain
 
 
@@ -229,7 +231,7 @@ def test_settling_takes_most_errors_out_of_fine_steps() -> None:
     data = written(COLOUR[:40, :64], quality=96, subsampling=0)
     (kept,) = keep("a.jpg", data, [read(data)]).items
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jpeg, "settle", lambda *_: 0)
+        patch.setattr(estimate, "settle", lambda *_: 0)
         (plain,) = keep("a.jpg", data, [read(data)]).items
     parts = [from_metadata([item]).parts[0] for item in (kept, plain)]
     assert [part.flags & SETTLED for part in parts] == [SETTLED, 0]
@@ -239,7 +241,9 @@ def test_settling_takes_most_errors_out_of_fine_steps() -> None:
 def test_basis_is_that_of_the_cosine_transform() -> None:
     frequency, sample = np.mgrid[:8, :8]
     exact = np.cos((2 * sample + 1) * frequency * np.pi / 16) / np.where(frequency, 2, np.sqrt(8))
-    assert np.array_equal(jpeg.BASIS, np.rint(exact * (1 << jpeg.BASIS_BITS)))
+    assert np.array_equal(BASIS, np.rint(exact * (1 << BASIS_BITS)))
+    sizes = (4017, 3784, 3406, 2896, 2276, 1567, 799)  # as the specification lists them
+    assert (BASIS[0] == 2896).all() and set(np.abs(BASIS[1:]).flat) == set(sizes)
 
 
 def test_typical_tables_are_those_that_libjpeg_writes() -> None:
@@ -266,10 +270,16 @@ def test_kernels_do_as_their_plain_twins(members: list[int], restart: int, paddi
     blocks = RANDOM.geometric(0.02, (units * len(members), 64)) * RANDOM.integers(-1, 2, (units * len(members), 64))
     blocks[:, 1:] *= RANDOM.random((len(blocks), 63)) < 0.1
     blocks = np.ascontiguousarray(blocks, np.int32)
-    numbers = np.array(members, np.int64)
-    room = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    layout = scan.Layout(np.array(members, np.int64), tables, restart)
+    coded = Frame(code=codes, length=lengths).codes
+    kept = blocks.copy()
+
+    def code(encode: bool, blocks: np.ndarray, data: np.ndarray, start: int = 0, layout: scan.Layout = layout) -> int:
+        return scan.code_scan(encode, blocks, layout, coded, padding, scan.bits_in(data, 3, start))
+
     buffer = np.zeros(1 << 16, np.uint8)
-    size = scan.encode_scan(blocks, numbers, tables, restart, padding, codes, lengths, buffer, *room)
+    size = code(True, blocks, buffer)
+    assert np.array_equal(blocks, kept)
     books = {
         table: {symbol: (int(codes[table, symbol]), int(lengths[table, symbol])) for symbol in range(256)}
         for table in range(scan.TABLES)
@@ -277,16 +287,16 @@ def test_kernels_do_as_their_plain_twins(members: list[int], restart: int, paddi
     plain = naive.jpeg_scan(blocks.tolist(), members, tables.tolist(), restart, padding, books)
     assert buffer[:size].tobytes() == plain
 
-    frame = Frame(codes=codes, lengths=lengths)
     data = np.frombuffer(bytearray(b"??" + plain + b"\xff\xd9"), np.uint8)
     found = np.zeros_like(blocks)
-    assert scan.decode_scan(data, 2, numbers, tables, restart, frame.lookup(), found, *room) == 2 + len(plain)
+    assert code(False, found, data, 2) == 2 + len(plain)
     assert np.array_equal(found, blocks)
     # Too little room, no code for a size, and data that is cut off before a restart marker.
-    small = np.zeros(500, np.uint8)
-    assert scan.encode_scan(blocks, numbers, tables, restart, padding, codes, lengths, small, *room) == scan.TOO_LONG
-    blocks[0, 0] = 1 << 16
-    assert scan.encode_scan(blocks, numbers, tables, 0, padding, codes, lengths, buffer, *room) == scan.BROKEN
+    assert code(True, blocks, np.zeros(500, np.uint8)) == TOO_LONG
+    for place in (0, 5):
+        large = blocks.copy()
+        large[0, place] = 1 << 16
+        assert code(True, large, buffer, layout=layout._replace(restart=0)) == BROKEN
     if restart:
         cut = np.ascontiguousarray(data[: len(data) // 2])
-        assert scan.decode_scan(cut, 2, numbers, tables, restart, frame.lookup(), found, *room) == scan.BROKEN
+        assert code(False, np.zeros_like(blocks), cut, 2) == BROKEN

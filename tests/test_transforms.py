@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.transforms import jfif as lattice
+from sofc.jpeg.colour import Channels, from_rgb, to_rgb
 from sofc.transforms.components import CORRECTION_BASE, LATTICE, NONE, TRANSFORMS
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -90,21 +90,21 @@ def test_what_is_accepted():
 def test_to_rgb(samples):
     planes = planes_of(samples)
     found = [np.empty_like(planes[0]) for _ in range(3)]
-    lattice.to_rgb(*planes, *found)
+    to_rgb(Channels(*planes), Channels(*found))
     assert triples_of(found) == [naive_context.to_rgb(*triple) for triple in triples_of(planes)]
 
 
 def convert(planes):
     """Y, Cb, Cr of RGB planes, and how many triples have none."""
     found = [np.empty_like(planes[0]) for _ in range(3)]
-    return found, lattice.from_rgb(*planes, *found)
+    return found, from_rgb(Channels(*planes), Channels(*found))
 
 
 @given(npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 4), st.integers(1, 5)), elements=BYTES))
 def test_from_rgb_of_reached(samples):
     """What a JPEG decoder makes of any Y, Cb, Cr is always found."""
     reached = [np.empty_like(samples[0]) for _ in range(3)]
-    lattice.to_rgb(*planes_of(samples), *reached)
+    to_rgb(Channels(*planes_of(samples)), Channels(*reached))
     found, missed = convert(reached)
     assert missed == 0
     assert [naive_context.to_rgb(*triple) for triple in triples_of(found)] == triples_of(reached)

@@ -32,12 +32,13 @@ from sofc.container.chunks import pack_metadata
 from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
-from sofc.jpeg import recovery
+from sofc.jpeg.colour import reached
+from sofc.jpeg.dct import BASIS, BASIS_BITS, Grid
 from sofc.jpeg.origin import Origin, standard_table
 from sofc.keepfile import keep
 from sofc.prediction import bank
 from sofc.training.recipes import trainable
-from sofc.transforms.components import CHAIN, LATTICE, reached
+from sofc.transforms.components import CHAIN, LATTICE
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -220,16 +221,16 @@ def tall(image: Image) -> Image:
     drawn = []
     for number, plane in enumerate(planes[:3]):
         down = 2 if number else 1
-        origin = Origin(down, 1, 0, 0, standard_table(85 if number else 90), np.zeros((0, 0, 64), np.int32))
-        origin = origin.emptied(rows, width)
-        height, breadth = origin.coefficients.shape[:2]
-        blocks = np.zeros((8 * height, 8 * breadth), np.int32)
+        table = standard_table(85 if number else 90)
+        origin = Origin.empty(Grid(down, 1, 0, 0), table, (rows, width))
+        height, breadth, _ = origin.coefficients.shape
+        samples = np.zeros((8 * height, 8 * breadth), np.int64)
         part = plane[::down]
-        blocks[: len(part), :width] = part
-        found = np.zeros((height * breadth, 64), np.int32)
-        recovery.transform(blocks << 4, 0, 0, 1, found, np.zeros(64, np.int64), np.zeros(64, np.int64))
-        origin.coefficients[:] = np.rint(found.reshape(height, breadth, 64) / 1024 / origin.table)
-        drawn.append(origin.draw(rows, width)[0])
+        samples[: len(part), :width] = part
+        blocks = (samples - 128).reshape(height, 8, breadth, 8).swapaxes(1, 2)
+        found = (BASIS @ blocks @ BASIS.T).reshape(height, breadth, 64) / (1 << 2 * BASIS_BITS)
+        origin.coefficients[:] = np.rint(found / table)
+        drawn.append(origin.draw((rows, width))[0])
     return np.stack(reached(drawn), axis=-1).astype(np.uint8)
 
 

@@ -35,7 +35,7 @@ from sofc.coders.context.model import EFFORTS as CONTEXT_EFFORTS
 from sofc.coders.context.model import OF_ONE
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.dct import DctCoder
-from sofc.coders.dct.plan import EFFORTS as DCT_EFFORTS
+from sofc.coders.dct.model import EFFORTS as DCT_EFFORTS
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources

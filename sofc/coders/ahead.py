@@ -20,7 +20,7 @@ from sofc.jit.cache import cache_folder
 from sofc.jit.decorators import Kernel
 from sofc.jit.native import Kinds, flatten
 from sofc.jit.types import signatures
-from sofc.transforms import jfif
+from sofc.jpeg.colour import from_rgb, to_rgb
 
 ARRAYS = {"B": "|u1", "H": "<u2", "U": "<u4", "I": "<i4", "Q": "<i8", "R": "<f8"}
 
@@ -32,8 +32,8 @@ def coding_kernels() -> list[list[tuple[Kernel, Kinds]]]:
     in the registry; they take longest and go first here.
     """
     groups = [group for coder in reversed(CODERS.values()) for group in coder.kernels()]
-    lattice: list[KernelUse] = [(jfif.from_rgb, "I2 I2 I2 I2 I2 I2", ()), (jfif.to_rgb, "I2 I2 I2 I2 I2 I2", ())]
-    return [[pair for use in group for pair in _kinds(use)] for group in (*groups, lattice)]
+    colour: list[KernelUse] = [from_rgb, to_rgb]
+    return [[pair for use in group for pair in _kinds(use)] for group in (*groups, colour)]
 
 
 def _kinds(use: KernelUse) -> Iterator[tuple[Kernel, Kinds]]:

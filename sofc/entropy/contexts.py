@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,19 @@ MIX_A = 0x2C1B3C6D
 MIX_B = 0x85EBCA77
 """Odd multipliers of 32 bits whose high bits depend on all low ones; MIX_A and MIX_B as in hash functions by
 Muller and by Appleby (MurmurHash3)."""
+
+
+class NamedTerm(IntEnum):
+    """A term: its number, as sections and the specification have it, and what it is, as the latter prints it."""
+
+    formula: str
+
+    def __new__(cls, number: int, formula: str) -> Self:
+        """A member with a formula."""
+        term = int.__new__(cls, number)
+        term._value_ = number
+        term.formula = formula
+        return term
 
 
 class Contexts(NamedTuple):

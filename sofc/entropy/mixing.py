@@ -132,6 +132,14 @@ def _learn(bit: int, decision: int, mixture: Mixture, votes: Votes) -> None:
 
 
 @inlined
+def select_weights(votes: Votes, decision: int, level: int, place: int, column: int) -> None:
+    """Spec coding-tools/logistic-mixing. The rows of the three weight sets that have a say in a decision."""
+    votes.rows[0] = decision * LEVELS + level
+    votes.rows[1] = PLACE_ROWS + decision * PLACES + place
+    votes.rows[2] = COLUMN_ROWS + decision * COLUMNS + column
+
+
+@inlined
 def decide(encode: bool, bit: int, decision: int, apm_row: int, mixture: Mixture, votes: Votes, stream: Stream) -> int:
     """Spec coding-tools/logistic-mixing. Code one decision; ``votes.first`` and ``votes.rows`` say which models and
     weights have a say.

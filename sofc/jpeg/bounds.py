@@ -1,4 +1,4 @@
-"""What samples say of the Y, Cb and Cr that a JPEG decoder converted, also where colours were cut."""
+"""What samples say of the Y, Cb and Cr that a JPEG decoder converted, also where colours were cut: for encoders."""
 
 from __future__ import annotations
 
@@ -8,8 +8,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jpeg import recovery
-from sofc.jpeg.dct import LARGEST
+from sofc.jit.decorators import kernel
+from sofc.jit.types import Cube, Table
+from sofc.jpeg.colour import (
+    BITS,
+    BLUE_FROM_CB,
+    GREEN_FROM_CB,
+    GREEN_FROM_CR,
+    RED_FROM_CR,
+    WEIGHTS,
+    Channels,
+    fits,
+)
+from sofc.jpeg.dct import LARGEST, MIDDLE
+from sofc.jpeg.solve import FREE
 from sofc.planes import Plane
 
 Mask = npt.NDArray[np.bool_]
@@ -18,6 +30,10 @@ NARROW = 4
 """Bounds no farther apart than this are better guessed between than by what was found first."""
 PAINTED_CONTRAST = 48
 """What lies beside black is at least so light where the black was painted."""
+CLIP_REACH = 48
+"""Colours that clipped ones may come from are looked for so far around those that were found."""
+DRAWN_REACH = 3
+"""How far from what was drawn other planes are looked for that convert to the same colour."""
 
 
 class Bounded(NamedTuple):
@@ -33,6 +49,7 @@ class Bounded(NamedTuple):
 
     @property
     def known(self) -> Mask:
+        """Where there is only one value."""
         same: Mask = self.lowest == self.highest
         return same
 
@@ -42,12 +59,12 @@ class Bounded(NamedTuple):
 
 
 def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
-    """Planes of the colour lattice: a channel of 0 or 255 was cut there and says little."""
+    """Y, Cb and Cr that convert to samples: a channel of 0 or 255 was cut there and says little."""
     clipped = _clipped(samples)
-    lowest = [np.where(clipped, -recovery.FREE, plane) for plane in planes]
-    highest = [np.where(clipped, recovery.FREE, plane) for plane in planes]
+    lowest = [np.where(clipped, -FREE, plane) for plane in planes]
+    highest = [np.where(clipped, FREE, plane) for plane in planes]
     # Channels cut at 0 were less, those at 255 more, and so was Y.
-    about = (19595 * samples[0] + 38470 * samples[1] + 7471 * samples[2]) >> 16
+    about = sum(weight * sample for weight, sample in zip(WEIGHTS[0], samples, strict=True)) >> BITS
     dark = np.logical_or.reduce([sample == 0 for sample in samples])
     bright = np.logical_or.reduce([sample == LARGEST for sample in samples])
     lowest[0] = np.where(dark & ~bright, 0, np.where(bright & ~dark, about - 1, lowest[0]))
@@ -55,8 +72,8 @@ def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
     guesses = list(planes)
     painted = _painted(samples)
     if painted.any():
-        lowest = [np.where(painted, -recovery.FREE, plane) for plane in lowest]
-        highest = [np.where(painted, recovery.FREE, plane) for plane in highest]
+        lowest = [np.where(painted, -FREE, plane) for plane in lowest]
+        highest = [np.where(painted, FREE, plane) for plane in highest]
         guesses = [_filled(plane, painted) for plane in planes]
     return [
         Bounded(*(np.ascontiguousarray(plane, np.int32) for plane in each))
@@ -76,7 +93,7 @@ def informed(planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Pla
     found = np.stack([plane[clipped][first] for plane in about], axis=1).astype(np.int64)
     split = np.stack([colours >> 16 & 255, colours >> 8 & 255, colours & 255], axis=1)
     least, greatest = np.empty_like(found), np.empty_like(found)
-    recovery.bound_clipped(split, found, least, greatest)
+    bound_clipped(split, found, least, greatest)
     result = []
     for k, plane in enumerate(planes):
         low, high = least[place, k], greatest[place, k]
@@ -113,3 +130,84 @@ def _filled(plane: Plane, unknown: Mask) -> Plane:
     inside = (nearest >= 0) & (nearest < width)
     filled: Plane = np.where(inside, np.take_along_axis(plane, np.where(inside, nearest, 0), axis=1), plane)
     return filled
+
+
+@kernel
+def bound_clipped(
+    colours: Table[np.int64], found: Table[np.int64], lowest: Table[np.int64], highest: Table[np.int64]
+) -> int:
+    """For colours (n, 3) with a channel of 0 or 255: the least and the greatest Cb, Cr that convert to them with a Y.
+
+    ``found`` (n, 3): that Y, and about where Cb and Cr are looked for. Bounds (n, 3), the first of them Y, that may lie
+    farther than CLIP_REACH are -FREE and FREE, as all are where nothing converts to a colour. Returns 0.
+    """
+    for n in range(colours.shape[0]):
+        red, green, blue = int(colours[n, 0]), int(colours[n, 1]), int(colours[n, 2])
+        y, u0, v0 = int(found[n, 0]), int(found[n, 1]) - MIDDLE, int(found[n, 2]) - MIDDLE
+        low, high = lowest[n], highest[n]
+        low[:], high[:] = FREE, -FREE
+        first, last = v0 - CLIP_REACH, v0 + CLIP_REACH
+        if 0 < red < LARGEST:
+            middle = ((red - y) << BITS) // RED_FROM_CR
+            first, last = middle - 1, middle + 2
+        for v in range(max(-MIDDLE, first), min(MIDDLE - 1, last) + 1):
+            first_u, last_u = u0 - CLIP_REACH, u0 + CLIP_REACH
+            if 0 < blue < LARGEST:
+                middle = ((blue - y) << BITS) // BLUE_FROM_CB
+                first_u, last_u = middle - 1, middle + 2
+            elif 0 < green < LARGEST:
+                middle = (((y - green) << BITS) - GREEN_FROM_CR * v) // GREEN_FROM_CB
+                first_u, last_u = middle - 2, middle + 3
+            for u in range(max(-MIDDLE, first_u), min(MIDDLE - 1, last_u) + 1):
+                if fits(y, u, v, red, green, blue):
+                    low[0], high[0] = y, y
+                    low[1], high[1] = min(low[1], u + MIDDLE), max(high[1], u + MIDDLE)
+                    low[2], high[2] = min(low[2], v + MIDDLE), max(high[2], v + MIDDLE)
+        if low[0] > high[0]:
+            low[:], high[:] = -FREE, FREE
+        for k in range(1, 3):
+            if low[k] <= found[n, k] - CLIP_REACH:
+                low[k] = -FREE
+            if high[k] >= found[n, k] + CLIP_REACH:
+                high[k] = FREE
+    return 0
+
+
+@kernel
+def match_drawn(samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32], reach: int) -> int:
+    """Change ``planes`` (3, rows, width), which convert to ``samples``, to what is as good and nearer to ``drawn``.
+
+    That is ``drawn`` itself where it converts to the colour, else what differs from it in the fewest planes and by the
+    least, by at most ``reach``. Returns how many samples are those drawn.
+    """
+    _, rows, width = drawn.shape
+    same = 0
+    for y in range(rows):
+        for x in range(width):
+            r, g, b = int(samples.first[y, x]), int(samples.second[y, x]), int(samples.third[y, x])
+            a, u, v = int(drawn[0, y, x]), int(drawn[1, y, x]), int(drawn[2, y, x])
+            if fits(a, u - MIDDLE, v - MIDDLE, r, g, b):
+                same += 1
+                planes[0, y, x], planes[1, y, x], planes[2, y, x] = a, u, v
+                continue
+            best = _distance(int(planes[0, y, x]) - a, int(planes[1, y, x]) - u, int(planes[2, y, x]) - v)
+            if 0 < r < LARGEST and 0 < g < LARGEST and 0 < b < LARGEST:
+                continue
+            for da in range(-reach, reach + 1):
+                for du in range(-reach, reach + 1):
+                    for dv in range(-reach, reach + 1):
+                        cost = _distance(da, du, dv)
+                        if cost < best and fits(a + da, u + du - MIDDLE, v + dv - MIDDLE, r, g, b):
+                            best = cost
+                            planes[0, y, x], planes[1, y, x], planes[2, y, x] = a + da, u + du, v + dv
+    return same
+
+
+@kernel
+def _distance(first: int, second: int, third: int) -> int:
+    """About the bits that differences of three planes take."""
+    total = 0
+    for difference in (first, second, third):
+        if difference != 0:
+            total += 8 + 4 * min(16, abs(difference))
+    return total

@@ -1,21 +1,26 @@
-"""What a JPEG decoder makes of coefficients: blocks of 8 x 8 samples, and planes that are larger than their components.
+"""Spec dct/inverse-transform and Spec dct/upsampling: what a JPEG decoder makes of coefficients, and the cosine
+transform that they come from.
 
 The inverse transform is the accurate integer one of the JPEG reference decoder ("islow": C. Loeffler, A. Ligtenberg and
-G. Moschytz, ICASSP 1989, in 13-bit fixed point), the enlargement its "fancy" one: both to the bit.
+G. Moschytz, ICASSP 1989, in 13-bit fixed point), the enlargement its "fancy" one: both to the bit. Blocks have 8 x 8
+samples and 64 coefficients: number 8 * u + v is that of the vertical frequency u and the horizontal frequency v.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple, TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jit.decorators import kernel
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Cube, Table, Vector
 
 Integers = npt.NDArray[np.int64]
 Coefficients = npt.NDArray[np.int32]
-"""Shape (rows of blocks, blocks in a row, 64): 8 * vertical + horizontal frequency."""
-Samples = npt.NDArray[np.int32]
-Fractions = npt.NDArray[np.uint8]
+"""Shape (rows of blocks, blocks in a row, 64)."""
+
+Item = TypeVar("Item", np.float64, np.int64)
 
 SIDE = 8
 SIZE = SIDE * SIDE
@@ -26,8 +31,29 @@ MIDDLE = 128
 LARGEST = 255
 
 
+_PLACES = sorted(
+    ((row, column) for row in range(SIDE) for column in range(SIDE)),
+    key=lambda at: (sum(at), at[0] if sum(at) % 2 else at[1]),
+)
+ZIGZAG = np.array([SIDE * row + column for row, column in _PLACES], np.int64)
+"""Coefficients from the lowest frequency to the highest, as JPEG data has them (ITU-T T.81, figure A.6)."""
+
+BASIS_BITS = 13
+_FREQUENCY, _SAMPLE = np.mgrid[:SIDE, :SIDE]
+COSINES = np.cos((2 * _SAMPLE + 1) * _FREQUENCY * np.pi / 16) * np.where(_FREQUENCY == 0, np.sqrt(0.125), 0.5)
+"""[frequency, sample]: the orthonormal cosine transform of eight samples."""
+BASIS = np.rint(COSINES * (1 << BASIS_BITS)).astype(np.int64)
+"""The same in 1 / 2**BASIS_BITS."""
+
+
+def patterns(basis: npt.NDArray[Item]) -> npt.NDArray[Item]:
+    """[coefficient, sample]: what a coefficient of 1 adds to the samples of its block, by a basis of such kind."""
+    result: npt.NDArray[Item] = np.einsum("uy,vx->uvyx", basis, basis).reshape(SIZE, SIZE)
+    return result
+
+
 @kernel
-def _inverse_line(values: Integers, start: int, step: int, shift: int) -> None:
+def _inverse_line(values: Vector[np.int64], start: int, step: int, shift: int) -> None:
     """Transform eight numbers in place; what they come to is left times 2**shift and not yet rounded."""
     even = (values[start + 2 * step] + values[start + 6 * step]) * 4433
     e2 = even - values[start + 6 * step] * 15137
@@ -59,8 +85,8 @@ def _inverse_line(values: Integers, start: int, step: int, shift: int) -> None:
 
 
 @kernel
-def invert(work: Integers) -> None:
-    """The inverse transform of 64 coefficients (each within +-2**22) in place.
+def invert(work: Vector[np.int64]) -> None:
+    """Spec dct/inverse-transform. The inverse transform of 64 coefficients (each within +-2**22) in place.
 
     Samples are ``work[i] >> ROW_SHIFT`` plus MIDDLE, cut to 0 .. 255.
     """
@@ -73,8 +99,15 @@ def invert(work: Integers) -> None:
 
 
 @kernel
-def draw(coefficients: Coefficients, table: Integers, component: Samples, fractions: Fractions, work: Integers) -> int:
-    """Fill a component (8 * rows of blocks, 8 * blocks in a row) from its coefficients, times ``table`` (64,).
+def draw(
+    coefficients: Cube[np.int32],
+    table: Vector[np.int64],
+    component: Table[np.int32],
+    fractions: Table[np.uint8],
+    work: Vector[np.int64],
+) -> int:
+    """Spec dct/inverse-transform. Fill a component (8 * rows of blocks, 8 * blocks in a row) from its coefficients,
+    times ``table``.
 
     ``fractions``: where between two samples the transform came to, in 1/FRACTIONS; ``work`` (64,). Returns 0.
     """
@@ -90,43 +123,64 @@ def draw(coefficients: Coefficients, table: Integers, component: Samples, fracti
     return 0
 
 
-@kernel
-def _near(place: int, doubled: int, last: int) -> int:
-    """The neighbour that an enlarged sample leans to: the nearer of the two beside the component's sample ``place``."""
-    return max(0, min(last, place + (1 if doubled & 1 else -1)))
+@inlined
+def _beside(place: int, factor: int, first: int, last: int) -> int:
+    """The sample of a component that sample ``place`` of a line leans to: the nearer of those beside its own."""
+    own = place // factor
+    return own if factor == 1 else max(first, min(last, own + (1 if place & 1 else -1)))
 
 
-@kernel
-def enlarge(component: Samples, top: int, left: int, down: int, across: int, plane: Samples) -> int:
-    """Fill a plane from the component's samples, ``down`` and ``across`` times as few (1 or 2).
+class Grid(NamedTuple):
+    """How blocks of a component lie over a plane.
 
-    ``top`` and ``left``: place of the plane's first sample as counted in the plane's own rows and columns from the
-    component's first. Beyond the samples that the plane covers, their border is repeated. Returns 0.
+    A sample of the component stands for ``down`` rows and ``across`` columns (1 or 2) of the plane. ``top`` and
+    ``left``: place of the plane's first sample in the grid of the blocks so enlarged, in rows and columns of the plane.
     """
+
+    down: int
+    across: int
+    top: int
+    left: int
+
+    @property
+    def is_enlarged(self) -> bool:
+        """Whether the component has fewer samples than the plane."""
+        return self.down * self.across > 1
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Row and column of the component's sample that the plane's first belongs to."""
+        return self.top // self.down, self.left // self.across
+
+    def samples(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Rows and columns of the component from there on that a plane of this shape belongs to."""
+        rows, width = shape
+        row, column = self.corner
+        return (self.top + rows - 1) // self.down - row + 1, (self.left + width - 1) // self.across - column + 1
+
+    def border(self, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """What so many samples lack of whole blocks: above and below, left and right."""
+        (row, column), (rows, width) = self.corner, shape
+        return (row, -(row + rows) % SIDE), (column, -(column + width) % SIDE)
+
+
+@kernel
+def enlarge(component: Table[np.int32], grid: Grid, plane: Table[np.int32]) -> int:
+    """Spec dct/upsampling. Fill a plane from a component, whose first sample is that at the corner of the first block.
+
+    Beyond the samples that the plane covers, their border is repeated. Returns 0.
+    """
+    down, across, top, left = grid
     rows, width = plane.shape
     first_row, last_row = top // down, (top + rows - 1) // down
     first_column, last_column = left // across, (left + width - 1) // across
-    for y in range(rows):
-        row = (top + y) // down
-        other = row
-        if down == 2:
-            other = max(first_row, _near(row, top + y, last_row))
-        for x in range(width):
-            column = (left + x) // across
-            if across == 1:
-                if down == 1:
-                    plane[y, x] = component[row, column]
-                else:
-                    bias = 2 if (top + y) & 1 else 1
-                    plane[y, x] = (3 * component[row, column] + component[other, column] + bias) >> 2
-                continue
-            beside = max(first_column, _near(column, left + x, last_column))
-            if down == 1:
-                bias = 2 if (left + x) & 1 else 1
-                plane[y, x] = (3 * component[row, column] + component[row, beside] + bias) >> 2
-            else:
-                bias = 7 if (left + x) & 1 else 8
-                here = 3 * component[row, column] + component[other, column]
-                there = 3 * component[row, beside] + component[other, beside]
-                plane[y, x] = (3 * here + there + bias) >> 4
+    for y in range(top, top + rows):
+        row, other = y // down, _beside(y, down, first_row, last_row)
+        for x in range(left, left + width):
+            column, beside = x // across, _beside(x, across, first_column, last_column)
+            # Rounding up and down by turns, in sixteenths.
+            bias = 8 - (x & 1) if down == across else (4 + 4 * (x & 1) if across == 2 else 4 + 4 * (y & 1))
+            here = 3 * component[row, column] + component[other, column]
+            there = 3 * component[row, beside] + component[other, beside]
+            plane[y - top, x - left] = (3 * here + there + bias) >> 4
     return 0

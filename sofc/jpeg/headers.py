@@ -12,10 +12,14 @@ from sofc.jpeg import scan
 from sofc.jpeg.dct import SIDE, SIZE
 
 Integers = npt.NDArray[np.int64]
+Blocks = npt.NDArray[np.int32]
+"""Shape (blocks, 64): in the order of the scan, coefficients in zigzag order, in steps."""
 
 _STEPS, _HUFFMAN, _RESTART, _SCAN = 0xDB, 0xC4, 0xDD, 0xDA
 _SEQUENTIAL = (0xC0, 0xC1)
 _OTHER_FRAMES = {0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
+LARGEST = 8
+"""Bytes of a coefficient, at most."""
 MOST_FACTOR, MOST_BLOCKS = 4, 10
 """Largest sampling factor, and blocks of a unit (T.81, B.2.2 and B.2.3)."""
 
@@ -30,6 +34,13 @@ class Component:
     tables: tuple[int, int]
 
 
+class DamagedError(FormatError):
+    """Heads that are not those of a JPEG stream with one sequential scan of 8 bits."""
+
+    def __init__(self) -> None:
+        super().__init__("the heads of JPEG data in the original file are not those of one sequential scan of 8 bits")
+
+
 @dataclass
 class Frame:
     """What the heads of a JPEG stream say."""
@@ -40,15 +51,17 @@ class Frame:
     components: list[Component] = field(default_factory=list)
     steps: dict[int, Integers] = field(default_factory=dict)
     restart: int = 0
-    codes: Integers = field(default_factory=lambda: np.zeros((scan.TABLES, scan.SYMBOLS), np.int64))
-    lengths: Integers = field(default_factory=lambda: np.zeros((scan.TABLES, scan.SYMBOLS), np.int64))
+    code: Integers = field(default_factory=lambda: np.zeros((scan.TABLES, scan.SYMBOLS), np.int64))
+    length: Integers = field(default_factory=lambda: np.zeros((scan.TABLES, scan.SYMBOLS), np.int64))
 
     @property
     def most_across(self) -> int:
+        """The largest horizontal sampling factor."""
         return max(component.across for component in self.components)
 
     @property
     def most_down(self) -> int:
+        """The largest vertical sampling factor."""
         return max(component.down for component in self.components)
 
     @property
@@ -58,36 +71,40 @@ class Frame:
         return -(-self.rows // (SIDE * down)), -(-self.columns // (SIDE * across))
 
     @property
-    def members(self) -> Integers:
-        """The component of each block of a unit."""
+    def layout(self) -> scan.Layout:
+        """How the scan is made up."""
         counts = [component.across * component.down for component in self.components]
-        return np.repeat(np.arange(len(counts)), counts)
+        tables = np.array([component.tables for component in self.components], np.int64)
+        return scan.Layout(np.repeat(np.arange(len(counts)), counts), tables, self.restart)
+
+    def read_scan(self, data: npt.NDArray[np.uint8], start: int) -> tuple[Blocks, int]:
+        """The blocks of the scan whose data begins at ``start``, and where it ends. Raises DamagedError."""
+        layout = self.layout
+        down, across = self.units
+        blocks = np.zeros((down * across * len(layout.members), SIZE), np.int32)
+        bits = scan.bits_in(data, len(self.components), start)
+        end = scan.code_scan(False, blocks, layout, self.codes, 0, bits)
+        if end < 0:
+            raise DamagedError
+        return blocks, end
+
+    def write_scan(self, blocks: Blocks, padding: int, most: int) -> bytes | None:
+        """Inverse of read_scan, bytes filled up with bits ``padding``; None where that takes more than ``most`` bytes,
+        or there is no code for a coefficient."""
+        buffer = np.zeros(min(most, LARGEST * blocks.size) + scan.LONGEST_BLOCK, np.uint8)
+        bits = scan.bits_in(buffer, len(self.components))
+        size = scan.code_scan(True, blocks, self.layout, self.codes, padding, bits)
+        return buffer[:size].tobytes() if 0 <= size <= most else None
 
     @property
-    def tables(self) -> Integers:
-        """The Huffman tables of each component."""
-        return np.array([component.tables for component in self.components], np.int64)
-
-    def blocks(self) -> npt.NDArray[np.int32]:
-        """Room for the blocks of the scan."""
-        down, across = self.units
-        return np.zeros((down * across * len(self.members), SIZE), np.int32)
-
-    def lookup(self) -> npt.NDArray[np.uint16]:
-        """The symbol whose code begins each number of scan.LONGEST bits, below its length."""
-        result = np.zeros((scan.TABLES, 1 << scan.LONGEST), np.uint16)
-        for table, symbol in zip(*np.nonzero(self.lengths), strict=True):
-            length = int(self.lengths[table, symbol])
-            first = int(self.codes[table, symbol]) << (scan.LONGEST - length)
-            result[table, first : first + (1 << (scan.LONGEST - length))] = length << scan.LENGTH_SHIFT | symbol
-        return result
-
-
-class DamagedError(FormatError):
-    """Heads that are not those of a JPEG stream with one sequential scan of 8 bits."""
-
-    def __init__(self) -> None:
-        super().__init__("the heads of JPEG data in the original file are not those of one sequential scan of 8 bits")
+    def codes(self) -> scan.Codes:
+        """The Huffman codes of the scan."""
+        lookup = np.zeros((scan.TABLES, 1 << scan.LONGEST), np.uint16)
+        for table, symbol in zip(*np.nonzero(self.length), strict=True):
+            length = int(self.length[table, symbol])
+            first = int(self.code[table, symbol]) << (scan.LONGEST - length)
+            lookup[table, first : first + (1 << (scan.LONGEST - length))] = length << scan.LENGTH_SHIFT | symbol
+        return scan.Codes(self.code, self.length, lookup)
 
 
 def read_heads(data: bytes, start: int) -> tuple[Frame, int]:
@@ -135,11 +152,11 @@ def _read_codes(body: bytes, frame: Frame) -> None:
         table = scan.OTHERS * kind + number
         counts = body[1 : 1 + scan.LONGEST]
         symbols = body[1 + scan.LONGEST : 1 + scan.LONGEST + sum(counts)]
-        frame.lengths[table] = 0
+        frame.length[table] = 0
         code, taken = 0, 0
         for length in range(1, scan.LONGEST + 1):
             for symbol in symbols[taken : taken + counts[length - 1]]:
-                frame.codes[table, symbol], frame.lengths[table, symbol] = code, length
+                frame.code[table, symbol], frame.length[table, symbol] = code, length
                 code += 1
             taken += counts[length - 1]
             if code > 1 << length:
@@ -172,5 +189,5 @@ def _read_scan(body: bytes, frame: Frame) -> None:
             across = down = 1
         numbers = (tables >> 4, scan.OTHERS + (tables & 15))
         frame.components.append(Component(across, down, frame.steps[steps], numbers))
-    if len(frame.members) > MOST_BLOCKS:
+    if len(frame.layout.members) > MOST_BLOCKS:
         raise DamagedError

@@ -1,18 +1,18 @@
-"""How a JPEG decoder came to a plane of samples."""
+"""What a JPEG decoder made a plane of samples from: coefficients, their steps, and how blocks lie over the plane."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.jpeg import dct
-from sofc.jpeg.dct import SIDE, SIZE, Coefficients
+from sofc.jpeg.dct import SIDE, SIZE, Coefficients, Grid
 from sofc.planes import Plane
 
-Table = npt.NDArray[np.int64]
+Steps = npt.NDArray[np.int64]
 """Steps of the coefficients, (64,): 8 * vertical + horizontal frequency."""
 Fractions = npt.NDArray[np.uint8]
 
@@ -42,13 +42,13 @@ def standard_tables() -> npt.NDArray[np.int64]:
     return tables
 
 
-def standard_table(number: int) -> Table:
+def standard_table(number: int) -> Steps:
     """The table of a number."""
-    table: Table = standard_tables()[number - 1].copy()
+    table: Steps = standard_tables()[number - 1].copy()
     return table
 
 
-def number_of(table: Table) -> int:
+def number_of(table: Steps) -> int:
     """The number of a table, 0 where it is not a standard one."""
     same = np.flatnonzero((standard_tables() == table).all(axis=1))
     return int(same[0]) + 1 if same.size else 0
@@ -56,34 +56,20 @@ def number_of(table: Table) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """A plane's component in blocks of coefficients.
-
-    A sample of the component stands for ``down`` rows and ``across`` columns (1 or 2) of the plane. ``top`` and
-    ``left``: place of the plane's first sample in the grid of the blocks so enlarged, below 8 * down and 8 * across.
+    """The component that a decoder made a plane from: ``coefficients`` in steps, (rows of blocks, blocks in a row, 64),
+    their steps, ``table`` (64,), and how the blocks lie over the plane; top and left are below 8 * down and 8 * across.
     """
 
-    down: int
-    across: int
-    top: int
-    left: int
-    table: Table
+    grid: Grid
+    table: Steps
     coefficients: Coefficients
 
-    @property
-    def is_enlarged(self) -> bool:
-        """Whether the component has fewer samples than the plane."""
-        return self.down * self.across > 1
-
-    @property
-    def grid(self) -> tuple[int, int, int, int]:
-        """What says where blocks lie."""
-        return self.down, self.across, self.top, self.left
-
-    def emptied(self, rows: int, width: int) -> Origin:
-        """The same for a plane of this size, without its coefficients."""
-        height = (self.top + rows - 1) // self.down // SIDE + 1
-        breadth = (self.left + width - 1) // self.across // SIDE + 1
-        return replace(self, coefficients=np.zeros((height, breadth, SIZE), np.int32))
+    @classmethod
+    def empty(cls, grid: Grid, table: Steps, shape: tuple[int, int]) -> Origin:
+        """That of a plane of this shape, its coefficients zeros."""
+        (row, column), (rows, width) = grid.corner, grid.samples(shape)
+        blocks = (row + rows - 1) // SIDE + 1, (column + width - 1) // SIDE + 1
+        return cls(grid, table, np.zeros((*blocks, SIZE), np.int32))
 
     def values(self) -> Coefficients:
         """The coefficients times their steps, with a row of zeros above and a block of zeros on either side."""
@@ -92,22 +78,21 @@ class Origin:
         result[1:, 1:-1] = self.coefficients * self.table
         return result
 
-    def draw(self, rows: int, width: int) -> tuple[Plane, Fractions]:
-        """The plane that a decoder makes, and where between two samples it came to before rounding (of a component that
-        is enlarged: 0)."""
-        height, breadth = self.coefficients.shape[:2]
+    def draw(self, shape: tuple[int, ...]) -> tuple[Plane, Fractions]:
+        """The plane of this shape that a decoder makes, and where between two samples it came to before rounding (of a
+        component that is enlarged: 0)."""
+        height, breadth, _ = self.coefficients.shape
         component = np.empty((SIDE * height, SIDE * breadth), np.int32)
         fractions = np.empty(component.shape, np.uint8)
         dct.draw(self.coefficients, self.table, component, fractions, np.zeros(SIZE, np.int64))
-        if not self.is_enlarged:
-            inside = (slice(self.top, self.top + rows), slice(self.left, self.left + width))
-            return np.ascontiguousarray(component[inside]), np.ascontiguousarray(fractions[inside])
-        plane = self.enlarged(component, self.top, self.left, self.down, self.across, (rows, width))
-        return plane, np.zeros((rows, width), np.uint8)
+        if self.grid.is_enlarged:
+            return enlarged(component, self.grid, shape), np.zeros(shape, np.uint8)
+        inside = tuple(slice(first, first + size) for first, size in zip(self.grid.corner, shape, strict=True))
+        return np.ascontiguousarray(component[inside]), np.ascontiguousarray(fractions[inside])
 
-    @staticmethod
-    def enlarged(component: Plane, top: int, left: int, down: int, across: int, shape: tuple[int, int]) -> Plane:
-        """A plane of this shape made from a component."""
-        plane = np.empty(shape, np.int32)
-        dct.enlarge(component, top, left, down, across, plane)
-        return plane
+
+def enlarged(component: Plane, grid: Grid, shape: tuple[int, ...]) -> Plane:
+    """A plane of this shape made from a component."""
+    plane = np.empty(shape, np.int32)
+    dct.enlarge(component, grid, plane)
+    return plane

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sofc.jpeg.colour import Channels, from_rgb, reached
 from sofc.planes import Plane, PlaneRange
-from sofc.transforms import jfif as lattice
 
 CORRECTION_BASE = 511
 """Corrections are three differences of -255 .. 255, written as digits."""
@@ -104,7 +104,7 @@ def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
     """Y, Cb, Cr that convert to the samples, and what is left to correct: 0, or 1 + the three differences as digits."""
     converted = [np.empty_like(planes[0]) for _ in range(3)]
     correction = np.zeros_like(planes[0])
-    if lattice.from_rgb(*planes, *converted):
+    if from_rgb(Channels(*planes), Channels(*converted)):
         for plane, got in zip(planes, reached(converted), strict=True):
             correction = correction * CORRECTION_BASE + (plane - got + 255)
         nothing = (CORRECTION_BASE**3 - 1) // 2
@@ -120,13 +120,6 @@ def _lattice_inverse(planes: Sequence[Plane]) -> list[Plane]:
         for plane in reversed(samples):
             plane += (digits % CORRECTION_BASE - 255).astype(np.int32)
             digits //= CORRECTION_BASE
-    return samples
-
-
-def reached(converted: Sequence[Plane]) -> list[Plane]:
-    """The samples that planes of the colour lattice convert to."""
-    samples = [np.empty_like(converted[0]) for _ in range(3)]
-    lattice.to_rgb(*converted, *samples)
     return samples
 
 

@@ -15,7 +15,7 @@ from sofc.coders.context.terms import CLAMP, COUNT, LAST_NEAR, LAST_NEAR_ALONE, 
 from sofc.entropy.adaptive import BYPASS, INTEGER_SLOTS, Probabilities, code_adaptive, code_integer
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
-from sofc.entropy.mixing import COLUMN_ROWS, LEVELS, PLACE_ROWS, QUARTERS, Mixture, Votes, decide, votes_for
+from sofc.entropy.mixing import LEVELS, QUARTERS, Mixture, Votes, decide, select_weights, votes_for
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.prediction.bank import (
@@ -268,9 +268,7 @@ def _code_bins(
         column -= 0x10000
     decision, sign, step, most = ZERO, 0, 0, 0
     while True:
-        votes.rows[0] = decision * LEVELS + found.level
-        votes.rows[1] = PLACE_ROWS + decision * 64 + found.place
-        votes.rows[2] = COLUMN_ROWS + decision * 64 + column + CLAMP
+        select_weights(votes, decision, found.level, found.place, column + CLAMP)
         bit = _wanted(residual, high, decision, step) if encode else 0
         apm_row = (decision * LEVELS + found.level) * QUARTERS + found.quarter
         bit = decide(encode, bit, decision, apm_row, coding.mixture, votes, coding.stream)

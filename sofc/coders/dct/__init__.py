@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from sofc.coders.base import Descriptor, Found, KernelUse
-from sofc.coders.dct.coder import DctCoder, Traced, trace
+from sofc.coders.dct.coder import DctCoder, find_coefficients
 from sofc.coders.kinds import Kind
 from sofc.coders.training import CoderTraining, TrainingSettings
 from sofc.planes import Plane, PlaneRange
@@ -23,8 +21,8 @@ def _goes_with(transform: Transform, components: int, bits: int) -> bool:
 def _trace(
     planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int
 ) -> Found[DctCoder] | None:
-    found = trace(planes, ranges, image_rows, modelled)
-    return None if found is None else Found(found.share, lambda coder: Traced(coder.models, found))
+    found = find_coefficients(planes, ranges, image_rows, modelled)
+    return None if found is None else Found(found.share, lambda coder: DctCoder(coder.models, found))
 
 
 def _is_from_jpeg(kind: Kind) -> bool:
@@ -39,33 +37,15 @@ def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) ->
 
 
 def _kernels() -> list[list[KernelUse]]:
-    from sofc.coders.dct import kernel
-    from sofc.entropy.binary import Stream
-    from sofc.entropy.contexts import Contexts
-    from sofc.entropy.mixing import LANES, Mixture
-    from sofc.jpeg import dct, recovery
+    from sofc.coders.dct.kernel import code_blocks
+    from sofc.coders.dct.kernel_pixels import code_pixels
+    from sofc.jpeg.bounds import bound_clipped, match_drawn
+    from sofc.jpeg.dct import draw, enlarge
+    from sofc.jpeg.solve import solve
+    from sofc.jpeg.steps import find_steps
+    from sofc.jpeg.subsampling import shrink
 
-    room = kernel.room_for(1, LANES, 1)
-    stream = Stream(np.zeros(0, np.int64), np.zeros(0, np.uint8))
-    mixture = Mixture(np.zeros(0, np.uint32), np.zeros((0, 0), np.int32), np.zeros((0, 0), np.int32))
-    contexts = Contexts(np.zeros((0, 0), np.int64), np.zeros(0, np.int64))
-    given = contexts, contexts, mixture, stream, room
-    return [
-        [
-            (kernel.code_blocks, "? I3 I3 I3 I3 I3 Q1 I2 I2 * * * I1 * *", given),
-            (kernel.code_lacks, "? I2 I2 B2 I2 I2 q q q U1 *", (stream,)),
-            (dct.draw, "I3 Q1 I2 B2 Q1", ()),
-            (dct.enlarge, "I2 q q q q I2", ()),
-        ],
-        [
-            (recovery.solve, "I2 I2 I2 Q1 q I3 *", (recovery.bench(),)),
-            (recovery.transform, "I2 q q q I2 Q1 Q1", ()),
-            (recovery.find_steps, "I2 q q Q1", ()),
-            (recovery.shrink, "R2 R2 q R2 R2 R2", ()),
-            (recovery.bound_clipped, "Q2 Q2 Q2 Q2", ()),
-            (recovery.settle, "I2 I2 I2 I3 I3 q", ()),
-        ],
-    ]
+    return [[code_blocks, code_pixels, draw, enlarge], [solve, find_steps, shrink, bound_clipped, match_drawn]]
 
 
 CODER = Descriptor(

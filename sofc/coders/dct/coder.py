@@ -1,60 +1,60 @@
-"""The DCT coder: planes that a JPEG decoder made, as the coefficients that it made them from."""
+"""The dct coder: planes that a JPEG decoder made, as the coefficients that it made them from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from sofc.coders.base import MAX_COUNTERS, Coder
-from sofc.coders.dct import kernel
-from sofc.coders.dct.plan import CONTEXTS, GROUPS, ComponentModel
-from sofc.coders.dct.section import model_of, unpack_plan
-from sofc.entropy import binary
-from sofc.entropy.binary import Reader, Writer
+from sofc.coders.dct import kernel, kernel_pixels
+from sofc.coders.dct.kernel_prediction import Component
+from sofc.coders.dct.model import ComponentModel
+from sofc.coders.dct.section import unpack_model, unpack_plan
+from sofc.coders.dct.terms import CONTEXTS
+from sofc.entropy.binary import BROKEN, OK, Coding, Reader, Writer
 from sofc.entropy.bit_models import NEUTRAL
-from sofc.entropy.contexts import BLOCK, Contexts
+from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import MixingState
-from sofc.entropy.sparse import decode_sparse, encode_sparse
+from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
-from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients
+from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Grid
 from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
-from sofc.jpeg.recover import recover_planes
+from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import Plane, PlaneRange
 
 HEAD = 3
+"""Bytes of a stream's head without a table."""
 THICKEST, SPARE = 4, 1 << 16
+"""Blocks may take so many times as much room as samples, and some more."""
 RANGE = PlaneRange(0, LARGEST)
 
 
 class DctCoder(Coder):
     """Codes component k with ``models[k]``: one, or luminance and two of colour; a correction as nearly all zeros.
 
-    Only planes of one image with values of 0 to 255 are coded.
+    Only planes of one image with values of 0 to 255 are coded. ``recovered``: how the planes to be coded were made,
+    where that is known; otherwise it is found out.
     """
 
     id = 5
     name = "dct"
 
-    def __init__(self, models: Sequence[ComponentModel]) -> None:
+    def __init__(self, models: Sequence[ComponentModel], recovered: Recovered | None = None) -> None:
         self.models = tuple(models)
+        self.recovered = recovered
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> DctCoder:
-        """Plans, then counters, then mixers, each one for every component. Raises FormatError."""
+        """Plans, then bit models, then weights, each one for every component. Raises FormatError."""
         if len(sections) not in (3, 9):
             raise FormatError(f"a DCT model has three sections for one or three components, not {len(sections)}")
         planes = len(sections) // 3
         plans = [unpack_plan(section) for section in sections[:planes]]
-        if sum(int(plan.blocks(len(CONTEXTS))[-1]) for plan in plans) * BLOCK > MAX_COUNTERS:
-            raise LimitError(f"a DCT model has more than {MAX_COUNTERS} counters")
+        if sum(int(plan.starts(len(CONTEXTS))[-1]) for plan in plans) * BLOCK > MAX_COUNTERS:
+            raise LimitError(f"a DCT model has more than {MAX_COUNTERS} bit models")
         return cls(
-            [
-                model_of(plan, sections[planes + number], sections[2 * planes + number])
-                for number, plan in enumerate(plans)
-            ]
+            [unpack_model(*each) for each in zip(plans, sections[planes:], sections[2 * planes :], strict=False)]
         )
 
     @property
@@ -64,102 +64,62 @@ class DctCoder(Coder):
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane. The planes must come from a JPEG decoder."""
-        found = trace(planes, ranges, image_rows, self.planes)
+        found = self.recovered or find_coefficients(planes, ranges, image_rows, self.planes)
         assert found is not None, "ask before whether the planes can be coded"
-        return Traced(self.models, found).encode(planes, ranges, image_rows)
+        size = 4 * planes[0].size + 1024
+        while True:
+            writers = [Writer(size) for _ in self.models]
+            status = _code(writers, self.models, found.origins, found.planes)
+            assert status != BROKEN, "coefficients and samples lie in their ranges"
+            streams = [writer.finish() for writer in writers]
+            if status == OK and None not in streams:
+                break
+            size *= 4
+        coded = [
+            (_head(origin) + (stream or b"")).rstrip(b"\0")
+            for origin, stream in zip(found.origins, streams, strict=True)
+        ]
+        return coded + [encode_sparse(plane) for plane in planes[self.planes :]]
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
         """The planes again. Raises FormatError on any stream that breaks the rules."""
-        if (
-            image_rows != rows
-            or len(ranges) < self.planes
-            or any(span != RANGE for span in ranges[: self.planes])
-            or is_thin(rows, width)
-        ):
+        if len(ranges) < self.planes or not _is_suitable(ranges[: self.planes], (rows, width), image_rows):
             raise FormatError("a DCT model codes single images of 8 bits a sample that are not thin lines")
-        reading: list[Reader] = []
-        origins: list[Origin] = []
-        for stream in streams[: self.planes]:
-            origin, size = _read_head(stream, rows, width)
-            origins.append(origin)
-            reading.append(Reader(stream[size:]))
+        heads = [_read_head(stream, rows, width) for stream in streams[: self.planes]]
+        readers = [Reader(stream[size:]) for stream, (_, size) in zip(streams, heads, strict=False)]
         planes = [np.zeros((rows, width), np.int32) for _ in self.models]
-        if _code(reading, self.models, origins, planes) != binary.OK:
+        if _code(readers, self.models, [origin for origin, _ in heads], planes) != OK:
             raise FormatError("a stream of the DCT coder leads outside what coefficients or samples may be")
-        for stream, span in list(zip(streams, ranges, strict=True))[self.planes :]:
-            plane = decode_sparse(stream, rows, width)
-            if int(plane.max()) > span.high:
-                raise FormatError("a correction lies outside its range")
-            planes.append(plane)
-        return planes
+        most = [span.high for span in ranges[self.planes :]]
+        return planes + decode_corrections(list(streams[self.planes :]), most, rows, width)
 
 
-class Trace(NamedTuple):
-    """How a JPEG decoder made planes, as ``recover_planes`` gives it: ``share`` of the samples comes out of the
-    coefficients alone."""
-
-    origins: Sequence[Origin]
-    planes: Sequence[Plane]
-    share: float
-
-
-def trace(planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int) -> Trace | None:
+def find_coefficients(
+    planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int
+) -> Recovered | None:
     """How a JPEG decoder made the planes, of which the first ``modelled`` have models; None where none did."""
-    rows, width = planes[0].shape
-    if image_rows != rows or any(span != RANGE for span in ranges[:modelled]) or is_thin(rows, width):
+    if not _is_suitable(ranges[:modelled], planes[0].shape, image_rows):
         return None
-    found = recover_planes(planes, modelled)
-    return None if found is None else Trace(*found)
+    return recover_planes(planes, modelled)
 
 
-@dataclass(frozen=True, eq=False)
-class Traced(Coder):
-    """Codes planes of which it is known how a JPEG decoder made them."""
-
-    models: tuple[ComponentModel, ...]
-    found: Trace
-
-    id = DctCoder.id
-    name = DctCoder.name
-
-    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
-        """One stream for each plane, whatever stands in ``planes`` but corrections."""
-        size = 4 * planes[0].size + 1024
-        while True:
-            writing = [Writer(size) for _ in self.models]
-            status = _code(writing, self.models, self.found.origins, self.found.planes)
-            assert status != binary.BROKEN, "coefficients and samples lie in their ranges"
-            streams = [stream.finish() for stream in writing]
-            if status == binary.OK and None not in streams:
-                break
-            size *= 4
-        coded = [
-            (_head(origin) + stream).rstrip(b"\0")
-            for origin, stream in zip(self.found.origins, streams, strict=True)
-            if stream is not None
-        ]
-        return coded + [encode_sparse(plane) for plane in planes[len(self.models) :]]
-
-    def decode(
-        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
-    ) -> list[Plane]:
-        """As DctCoder."""
-        return DctCoder(self.models).decode(streams, ranges, rows, width, image_rows)
-
-
-def is_thin(rows: int, width: int) -> bool:
-    """Whether blocks would take much more room than the samples do."""
-    return (rows + 3 * SIDE) * (width + 3 * SIDE) > THICKEST * rows * width + SPARE
+def _is_suitable(ranges: Sequence[PlaneRange], shape: tuple[int, ...], image_rows: int) -> bool:
+    """Spec dct/streams-and-state. Whether there is one image of 8 bits, and its blocks take not much more room than
+    its samples do."""
+    rows, width = shape
+    is_thin = (rows + 3 * SIDE) * (width + 3 * SIDE) > THICKEST * rows * width + SPARE
+    return image_rows == rows and all(span == RANGE for span in ranges) and not is_thin
 
 
 def _head(origin: Origin) -> bytes:
-    """How the component was enlarged, its place in the grid, and its table: a number, or 0 and the steps."""
-    flags = (origin.down - 1) | (origin.across - 1) << 1
+    """Spec dct/streams-and-state. How the component was enlarged, its place in the grid, and its table: a number, or
+    0 and the steps."""
+    down, across, top, left = origin.grid
     number = number_of(origin.table)
     steps = b"" if number else bytes(origin.table.tolist())
-    return bytes([flags, origin.top | origin.left << 4, number]) + steps
+    return bytes([(down - 1) | (across - 1) << 1, top | left << 4, number]) + steps
 
 
 def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
@@ -176,103 +136,71 @@ def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
         table = np.frombuffer(stream[HEAD:size].ljust(SIZE, b"\0"), np.uint8).astype(np.int64)
         if not table.all():
             raise FormatError("a step of a DCT stream is 0")
-    origin = Origin(down, across, top, left, table, np.zeros((0, 0, SIZE), np.int32))
-    return origin.emptied(rows, width), size
+    return Origin.empty(Grid(down, across, top, left), table, (rows, width)), size
 
 
 def _code(
-    streams: Sequence[Writer] | Sequence[Reader],
-    models: Sequence[ComponentModel],
-    origins: Sequence[Origin],
-    planes: Sequence[Plane],
+    streams: Sequence[Coding], models: Sequence[ComponentModel], origins: Sequence[Origin], planes: Sequence[Plane]
 ) -> int:
     """Code all components and what their planes lack; decoding fills coefficients and planes. Returns OK, TOO_LONG or
     BROKEN."""
     rows, width = planes[0].shape
     before: list[Coefficients] = []
-    lacks = np.zeros((rows + 1, width + 2), np.int32)
-    for number, (model, origin) in enumerate(zip(models, origins, strict=True)):
-        stream = streams[number]
+    corrections = np.zeros((rows + 1, width + 2), np.int32)
+    for number, (stream, model, origin) in enumerate(zip(streams, models, origins, strict=True)):
         references = [referred(before[other], origins[other], origin) for other in range(number - 1, -1, -1)]
-        values, status = code_component(stream, model, model.start.copy(), origin, references)
-        if status != binary.OK:
+        component = component_of(origin, references)
+        status = code_component(stream, model, model.start.copy(), component)
+        if status != OK:
             return status
-        before.append(values)
-        drawn, fractions = origin.draw(rows, width)
-        others, lacks = lacks, np.zeros_like(lacks)
-        status = kernel.code_lacks(
-            stream.encodes,
-            planes[number],
-            drawn,
-            fractions,
-            lacks,
-            others,
-            origin.top % SIDE,
-            origin.left % SIDE,
-            LARGEST,
-            np.full(kernel.LACK_PLACES, NEUTRAL, np.uint32),
-            stream.stream,
-        )
-        if status != binary.OK:
+        before.append(component.values)
+        others, corrections = corrections, np.zeros_like(corrections)
+        place = origin.grid.top % SIDE, origin.grid.left % SIDE
+        pixels = kernel_pixels.Pixels(planes[number], *origin.draw((rows, width)), corrections, others, *place)
+        models_of_pixels = np.full(kernel_pixels.MODELS, NEUTRAL, np.uint32)
+        status = kernel_pixels.code_pixels(stream.encodes, pixels, models_of_pixels, stream.stream)
+        if status != OK:
             return status
-    return binary.OK
+    return OK
 
 
 def referred(values: Coefficients, source: Origin, target: Origin) -> Coefficients:
-    """The coefficients of one component as references for another, with a border of zeros: means where there are more.
-
-    All zeros where their grids do not go together.
-    """
+    """Spec dct/references. The values of one component as a reference for another, with a border of zeros: means
+    where there are
+    more. All zeros where their grids do not go together."""
     if source.grid == target.grid:
         return values
     rows, columns, _ = target.coefficients.shape
     result = np.zeros((rows + 1, columns + 2, SIZE), np.int32)
-    if source.is_enlarged or (target.top % SIDE, target.left % SIDE) != (source.top, source.left):
+    down, across, top, left = target.grid
+    if source.grid != (1, 1, top % SIDE, left % SIDE):
         return result
-    total = np.zeros((rows * target.down, columns * target.across, SIZE), np.int64)
-    first_row, first_column = target.top // SIDE, target.left // SIDE
+    total = np.zeros((rows * down, columns * across, SIZE), np.int64)
     inner = values[1:, 1:-1]
-    total[first_row : first_row + len(inner), first_column : first_column + inner.shape[1]] = inner
-    sums = total.reshape(rows, target.down, columns, target.across, SIZE).sum(axis=(1, 3))
-    result[1:, 1:-1] = sums // (target.down * target.across)
+    total[top // SIDE : top // SIDE + len(inner), left // SIDE : left // SIDE + inner.shape[1]] = inner
+    result[1:, 1:-1] = total.reshape(rows, down, columns, across, SIZE).sum(axis=(1, 3)) // (down * across)
     return result
 
 
-def all_references(origins: Sequence[Origin]) -> Iterator[list[Coefficients]]:
-    """The references of each component, nearest first."""
+def component_of(origin: Origin, references: Sequence[Coefficients]) -> Component:
+    """A component as kernels take it; ``references``, nearest first: of each the values, with a border of zeros."""
+    rows, columns, _ = origin.coefficients.shape
+    values, tails, nothing = (np.zeros((rows + 1, columns + 2, SIZE), np.int32) for _ in range(3))
+    first, second = [*references, nothing, nothing][:2]
+    return Component(origin.coefficients, values, tails, first, second, origin.table)
+
+
+def components_of(origins: Sequence[Origin]) -> Iterator[Component]:
+    """The components of an image whose coefficients are all known."""
     values = [origin.values() for origin in origins]
     for number, origin in enumerate(origins):
-        yield [referred(values[other], origins[other], origin) for other in range(number - 1, -1, -1)]
+        yield component_of(
+            origin, [referred(values[other], origins[other], origin) for other in range(number - 1, -1, -1)]
+        )
 
 
-def code_component(
-    stream: Writer | Reader,
-    model: ComponentModel,
-    state: MixingState,
-    origin: Origin,
-    references: Sequence[Coefficients],
-) -> tuple[Coefficients, int]:
-    """Code a component's coefficients; decoding fills them. Returns them times their steps, with a border of zeros, and
-    OK, TOO_LONG or BROKEN."""
-    rows, columns, _ = origin.coefficients.shape
-    values = np.zeros((rows + 1, columns + 2, SIZE), np.int32)
-    nothing = np.zeros_like(values)
-    first, second = [*references, nothing, nothing][:2]
-    status: int = kernel.code_blocks(
-        stream.encodes,
-        origin.coefficients,
-        values,
-        np.zeros_like(values),
-        first,
-        second,
-        origin.table,
-        model.plan.mean_weights.astype(np.int32),
-        model.plan.size_weights.astype(np.int32),
-        Contexts(np.ascontiguousarray(CONTEXTS[: model.contexts]), model.blocks),
-        Contexts(np.ascontiguousarray(GROUPS[: model.contexts]), model.blocks),
-        state.mixture,
-        state.probabilities,
-        stream.stream,
-        kernel.room_for(model.contexts, state.mixture.weights.shape[1], model.sets),
-    )
-    return values, status
+def code_component(stream: Coding, model: ComponentModel, state: MixingState, component: Component) -> int:
+    """Code a component's coefficients by a state that goes on learning. Returns OK, TOO_LONG or BROKEN."""
+    coding = kernel.Coding(state.mixture, state.probabilities, stream.stream)
+    scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], model.sets)
+    return kernel.code_blocks(stream.encodes, component, model.plan.predictor, model.contexts, coding, scratch)

@@ -1,35 +1,36 @@
-"""The bytes of a DCT model's sections.
+"""Spec dct/sections: the bytes of a dct model's sections.
 
-Kind 0, plan of a component; kind 1, its trained counters, shared by all efforts; kind 2, its mixers at one effort.
+Kind 0, plan of a component; kind 1, its trained bit models, shared by all efforts; kind 2, its weights at one effort.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from sofc.coders.dct import kernel
-from sofc.coders.dct.plan import CONTEXTS, ComponentModel, ComponentPlan
+from sofc.coders.dct.kernel_prediction import MEANS, SIZES
+from sofc.coders.dct.model import ComponentModel, ComponentPlan
+from sofc.coders.dct.terms import CONTEXTS
 from sofc.entropy.adaptive import INTEGER_SLOTS
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, unpack_weights
 from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.jpeg.dct import SIZE, Integers
+from sofc.jpeg.dct import SIZE
 
-PLAN, COUNTERS, MIXERS = 0, 1, 2
+PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
+"""A context has 2**block_bits blocks of bit models."""
 WEIGHT_LIMIT = 1 << 18
 
 
 def pack_plan(plan: ComponentPlan) -> bytes:
-    """Kind 0: the weights that foretell coefficients, those for sizes, and the room of each context's counters."""
+    """Kind 0: the weights that predict coefficients, those for sizes, and the room of each context's bit models."""
     return code_tables([plan.mean_weights, plan.size_weights, plan.block_bits[:, None]])
 
 
 def unpack_plan(data: bytes) -> ComponentPlan:
     """Inverse of pack_plan. Raises FormatError."""
-    shapes = [(SIZE, kernel.MEANS), (SIZE, kernel.SIZES), (len(CONTEXTS), 1)]
-    means, sizes, bits = decode_tables(data, shapes)
+    means, sizes, bits = decode_tables(data, [(SIZE, MEANS), (SIZE, SIZES), (len(CONTEXTS), 1)])
     if (
         max(int(np.abs(means).max()), int(np.abs(sizes).max())) > WEIGHT_LIMIT
         or not ((bits >= BLOCK_BITS.start) & (bits < BLOCK_BITS.stop)).all()
@@ -38,16 +39,10 @@ def unpack_plan(data: bytes) -> ComponentPlan:
     return ComponentPlan(means, sizes, bits[:, 0])
 
 
-def places(blocks: Integers) -> Integers:
-    """Where the counters of each context begin."""
-    return blocks * BLOCK
-
-
-def model_of(plan: ComponentPlan, counters: bytes, mixers: bytes) -> ComponentModel:
+def unpack_model(plan: ComponentPlan, bit_models: bytes, weights: bytes) -> ComponentModel:
     """A component's model at one effort. Raises FormatError."""
-    contexts, sets, weights = unpack_weights(mixers)
-    if contexts > len(CONTEXTS):
-        raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {contexts}")
-    models = TRAINED.unpack(counters, places(plan.blocks(len(CONTEXTS))), contexts)
-    start = MixingState.trained(contexts, models, weights, INTEGER_SLOTS)
-    return ComponentModel(plan, contexts, sets, start)
+    used, sets, mixing = unpack_weights(weights)
+    if used > len(CONTEXTS):
+        raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {used}")
+    trained = TRAINED.unpack(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used)
+    return ComponentModel(plan, sets, MixingState.trained(used, trained, mixing, INTEGER_SLOTS))

@@ -1,0 +1,165 @@
+"""Spec dct/pixel-corrections: the pixel corrections, what a plane's samples lack of those that its coefficients make.
+
+Nearly all are 0. Tiles of the grid of blocks that have none take one decision; in others each pixel takes one, since
+what was painted over, or drawn by another decoder, lies together.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sofc.entropy.binary import BROKEN, EVEN, OK, TOO_LONG, Stream, code_bit
+from sofc.entropy.bit_models import code_by_model
+from sofc.entropy.contexts import set_starts
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Table, Vector
+from sofc.jpeg.dct import FRACTIONS, LARGEST, SIDE
+
+LENGTHS = 24
+"""Bits of the longest correction, as its Elias-gamma length."""
+FIRST_TILE, FIRST_FLAG, FIRST_SAME, FIRST_SIGN, FIRST_LENGTH, MODELS = set_starts(
+    (2 * 2 * 2, 16 * FRACTIONS // 2 * 2, 3, 2 * 3 * 3, 2 * LENGTHS)
+)
+"""Bit models: whether a tile has corrections, by whether the row above, the tile to the left and the plane before have;
+whether a pixel has one, by which of four neighbours have, the fraction, and whether the plane before has; whether it
+takes the value of a neighbour, by which agree; its sign, by the side of the fraction and the signs of two neighbours;
+and its length, by whether a neighbour's is more than 1."""
+
+
+class Pixels(NamedTuple):
+    """A plane (rows, width), ``drawn`` from coefficients, with the ``fractions`` that were rounded away.
+
+    ``corrections`` (rows + 1, width + 2): zeros, to be filled, below a row and between columns of zeros; ``others``:
+    those of the plane before. ``top`` and ``left``: place of the first sample in the grid of blocks.
+    """
+
+    plane: Table[np.int32]
+    drawn: Table[np.int32]
+    fractions: Table[np.uint8]
+    corrections: Table[np.int32]
+    others: Table[np.int32]
+    top: int
+    left: int
+
+
+@kernel
+def _code_size(encode: bool, size: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """A number of at least 1 in Elias-gamma, its length by bit models. The number, or TOO_LONG or BROKEN."""
+    length = 0
+    while True:
+        bit = code_by_model(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, models, stream)
+        if bit < 0:
+            return bit
+        if bit == 0:
+            break
+        length += 1
+        if length >= LENGTHS:
+            return BROKEN
+    result = 1
+    for i in range(length - 1, -1, -1):
+        bit = code_bit(encode, (size >> i) & 1, EVEN, stream)
+        if bit < 0:
+            return bit
+        result = 2 * result + bit
+    return result
+
+
+@kernel
+def _third(value: int) -> int:
+    """0 for 0, 1 below, 2 above."""
+    return 0 if value == 0 else (1 if value < 0 else 2)
+
+
+@inlined
+def _code_same(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """Whether a corrected pixel has the value of one beside it that is corrected, too: what was painted over often has.
+
+    Returns 1 and sets the pixel, 0 or TOO_LONG.
+    """
+    plane, corrections = pixels.plane, pixels.corrections
+    west, north = corrections[y + 1, x] != 0, corrections[y, x + 1] != 0
+    if not west and not north:
+        return 0
+    value = int(plane[y, x - 1]) if west else int(plane[y - 1, x])
+    if value == pixels.drawn[y, x]:
+        return 0
+    agree = 0 if not (west and north) else (2 if plane[y - 1, x] == value else 1)
+    same = code_by_model(encode, 1 if plane[y, x] == value else 0, FIRST_SAME + agree, models, stream)
+    if same > 0:
+        plane[y, x] = value
+    return same
+
+
+@inlined
+def _code_pixel(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """Spec dct/pixel-corrections. Code the correction of one pixel. Returns OK, TOO_LONG or BROKEN."""
+    plane, corrections = pixels.plane, pixels.corrections
+    drawn, fraction = int(pixels.drawn[y, x]), int(pixels.fractions[y, x])
+    west, north = int(corrections[y + 1, x]), int(corrections[y, x + 1])
+    around = (1 if west != 0 else 0) + (2 if north != 0 else 0)
+    around += (4 if corrections[y, x] != 0 else 0) + (8 if corrections[y, x + 2] != 0 else 0)
+    other = 1 if pixels.others[y + 1, x + 1] != 0 else 0
+    # What was nearly rounded the other way is where another decoder differs.
+    slot = FIRST_FLAG + (around * (FRACTIONS // 2) + min(fraction, FRACTIONS - 1 - fraction)) * 2 + other
+    bit = code_by_model(encode, 1 if plane[y, x] != drawn else 0, slot, models, stream)
+    if bit < 0:
+        return bit
+    if bit == 0:
+        plane[y, x] = drawn
+        return OK
+    same = _code_same(encode, pixels, y, x, models, stream)
+    if same < 0:
+        return same
+    if same == 0:
+        correction = int(plane[y, x]) - drawn if encode else 0
+        slot = FIRST_SIGN + (1 if 2 * fraction >= FRACTIONS else 0) + 2 * (3 * _third(west) + _third(north))
+        negative = code_by_model(encode, 1 if correction < 0 else 0, slot, models, stream)
+        if negative < 0:
+            return negative
+        slot = FIRST_LENGTH + (LENGTHS if max(abs(west), abs(north)) > 1 else 0)
+        size = _code_size(encode, abs(correction), slot, models, stream)
+        if size < 0:
+            return size
+        plane[y, x] = drawn - size if negative else drawn + size
+    corrections[y + 1, x + 1] = plane[y, x] - drawn
+    return OK if 0 <= plane[y, x] <= LARGEST else BROKEN
+
+
+@kernel
+def code_pixels(encode: bool, pixels: Pixels, models: Vector[np.uint32], stream: Stream) -> int:
+    """Spec dct/pixel-corrections. Code a plane by what was drawn, tile by tile; when decoding it is filled,
+    ``corrections`` always.
+
+    ``models`` (MODELS,). Returns OK, TOO_LONG or BROKEN.
+    """
+    plane, drawn, corrections = pixels.plane, pixels.drawn, pixels.corrections
+    rows, width = plane.shape
+    for tile_row in range((pixels.top + rows - 1) // SIDE + 1):
+        first_row, end_row = max(0, SIDE * tile_row - pixels.top), min(rows, SIDE * (tile_row + 1) - pixels.top)
+        before = 0
+        for tile in range((pixels.left + width - 1) // SIDE + 1):
+            first, end = max(0, SIDE * tile - pixels.left), min(width, SIDE * (tile + 1) - pixels.left)
+            corrected = other = above = 0
+            for x in range(first, end):
+                if corrections[first_row, x + 1] != 0:
+                    above = 1
+                for y in range(first_row, end_row):
+                    if encode and plane[y, x] != drawn[y, x]:
+                        corrected = 1
+                    if pixels.others[y + 1, x + 1] != 0:
+                        other = 1
+            slot = FIRST_TILE + above + 2 * before + 4 * other
+            before = code_by_model(encode, corrected, slot, models, stream)
+            if before < 0:
+                return TOO_LONG
+            for y in range(first_row, end_row):
+                for x in range(first, end):
+                    if before:
+                        status = _code_pixel(encode, pixels, y, x, models, stream)
+                        if status != OK:
+                            return status
+                    else:
+                        plane[y, x] = drawn[y, x]
+    return OK

@@ -1,0 +1,205 @@
+"""Spec dct/prediction: what a coefficient, and the size of what then remains, are predicted from; and training of the
+weights.
+
+Blocks are gone through in raster order, their coefficients from the highest frequency to the lowest: what has the same
+frequency in one direction lies around a coefficient, be it in its own block or in those above and to the left.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Cube, Table, Vector
+from sofc.jpeg.dct import SIDE, SIZE, ZIGZAG
+
+ORDER = np.ascontiguousarray(ZIGZAG[::-1])
+"""Coefficients from the highest frequency to the lowest."""
+DIAGONALS = 2 * SIDE - 1
+ENDS = np.array([sum(SIDE - abs(SIDE - 1 - s) for s in range(first, DIAGONALS)) for first in range(DIAGONALS + 1)])
+"""Diagonal s, on which the frequencies add up to s, is ORDER[ENDS[s + 1] : ENDS[s]]."""
+MEANS = 4 * SIDE + 4
+"""Numbers a coefficient is predicted from: the column above, the row to the left, its own column and row as far as they
+are known, the same coefficient in the two blocks diagonally above, and in two references."""
+SIZES = 18
+"""Numbers the size of the error is predicted from."""
+WEIGHT_BITS = 12
+LARGEST = 1 << 14
+"""Coefficients lie within this."""
+LOG_LIMIT = 65535
+WIDEST = 1 << 12
+"""In training, values count no more than this."""
+EMPHASIS = 24
+"""In training a coefficient counts 2**EMPHASIS times the square of its step over what is expected, in 1/16."""
+
+
+class Component(NamedTuple):
+    """A component whose coefficients are coded one after the other.
+
+    ``coefficients`` (rows, columns, 64); ``values`` (rows + 1, columns + 2, 64): coefficients times their steps as far
+    as they are known, below a row of zero blocks and between two columns of them; ``tails``, of that shape: of each
+    block the sum of the sizes of values up to each coefficient in ORDER; ``first`` and ``second``, of that shape: what
+    two references give. ``table`` (64,): steps.
+    """
+
+    coefficients: Cube[np.int32]
+    values: Cube[np.int32]
+    tails: Cube[np.int32]
+    first: Cube[np.int32]
+    second: Cube[np.int32]
+    table: Vector[np.int64]
+
+
+class Predictor(NamedTuple):
+    """Weights in 1 / 2**WEIGHT_BITS: ``means`` (64, MEANS) of coefficients, ``sizes`` (64, SIZES) of their errors."""
+
+    means: Table[np.int32]
+    sizes: Table[np.int32]
+
+
+def _logs() -> npt.NDArray[np.uint8]:
+    number = np.arange(LOG_LIMIT + 1, dtype=np.int64) + 1
+    bits = np.floor(np.log2(number)).astype(np.int64)
+    part = (number << 2 >> bits) & 3
+    return np.minimum(47, 3 * bits + np.where(bits > 0, part * 3 >> 2, 0)).astype(np.uint8)
+
+
+LOGS = _logs()
+"""The function L: about three times the logarithm to base 2 of each number plus 1."""
+
+
+@inlined
+def log(value: int) -> int:
+    """Spec dct/prediction. L(value), of which what is beyond LOG_LIMIT is the same."""
+    return int(np.int64(LOGS[min(value, LOG_LIMIT)]))
+
+
+@kernel
+def inverse_of(step: int) -> int:
+    """What ``over`` takes for a step: 2**34 / step, rounded up."""
+    return ((1 << 34) + step - 1) // step
+
+
+@inlined
+def over(value: int, inverse: int) -> int:
+    """``value`` // step for value >= 0, by a multiplication: divisions took longer. What is 2**26 or more is cut."""
+    return (min(value, (1 << 26) - 1) * inverse) >> 34
+
+
+@inlined
+def gather(
+    component: Component, row: int, column: int, index: int, means: Vector[np.int32], z: Vector[np.int32]
+) -> None:
+    """Spec dct/prediction. The numbers that coefficient ``index`` of a block is predicted from, and the size of its
+    error.
+
+    ``means`` (MEANS,) and ``z`` (SIZES,) are filled; ``row`` and ``column`` as in values. ``tails`` must hold
+    what is before the coefficient in the order at its own place.
+    """
+    values, tails = component.values, component.tails
+    u, v = index >> 3, index & 7
+    own, above, left = values[row, column], values[row - 1, column], values[row, column - 1]
+    for k in range(SIDE):
+        means[k] = above[SIDE * k + v]
+        means[SIDE + k] = left[SIDE * u + k]
+        means[2 * SIDE + k] = own[SIDE * k + v] if k > u else 0
+        means[3 * SIDE + k] = own[SIDE * u + k] if k > v else 0
+    diagonal, beyond = int(values[row - 1, column - 1, index]), int(values[row - 1, column + 1, index])
+    first, second = int(component.first[row, column, index]), int(component.second[row, column, index])
+    means[4 * SIDE], means[4 * SIDE + 1], means[4 * SIDE + 2], means[4 * SIDE + 3] = diagonal, beyond, first, second
+    lower, right = index + SIDE, index + 1
+    has_lower, has_right = u < SIDE - 1, v < SIDE - 1
+    z[0] = component.table[index]
+    z[1], z[2], z[3], z[4] = abs(int(above[index])), abs(int(left[index])), abs(diagonal), abs(beyond)
+    z[5] = (abs(int(above[lower])) if has_lower else 0) + (abs(int(above[right])) if has_right else 0)
+    z[6] = (abs(int(left[lower])) if has_lower else 0) + (abs(int(left[right])) if has_right else 0)
+    z[7] = abs(int(own[lower])) if has_lower else 0
+    z[8] = abs(int(own[right])) if has_right else 0
+    z[9] = abs(int(own[lower + 1])) if has_lower and has_right else 0
+    z[10] = (abs(int(own[lower + SIDE])) if u < SIDE - 2 else 0) + (abs(int(own[right + 1])) if v < SIDE - 2 else 0)
+    z[11] = (abs(int(above[index - SIDE])) if u > 0 else 0) + (abs(int(above[index - 1])) if v > 0 else 0)
+    z[12] = (abs(int(left[index - SIDE])) if u > 0 else 0) + (abs(int(left[index - 1])) if v > 0 else 0)
+    z[13], z[14], z[15] = tails[row, column, index], tails[row - 1, column, index], tails[row, column - 1, index]
+    z[16], z[17] = abs(first), abs(second)
+
+
+@inlined
+def weighted(numbers: Vector[np.int32], weights: Vector[np.int32]) -> int:
+    """The sum of numbers times their weights."""
+    total = np.int64(0)
+    for i in range(numbers.shape[0]):
+        total += np.int64(numbers[i]) * np.int64(weights[i])
+    return int(total)
+
+
+@inlined
+def enter(component: Component, row: int, column: int, index: int, tail: int) -> int:
+    """Take in a coefficient that has become known; ``tail``: that of those before it. Returns it with this one."""
+    value = int(component.coefficients[row - 1, column - 1, index]) * component.table[index]
+    component.values[row, column, index] = value
+    tail += abs(value)
+    component.tails[row, column, index] = tail
+    return int(tail)
+
+
+class Equations(NamedTuple):
+    """Lower halves of normal equations, (64, MEANS + 1, MEANS + 1) and (64, SIZES + 1, SIZES + 1): the last row is of
+    the number to predict."""
+
+    means: Cube[np.int64]
+    sizes: Cube[np.int64]
+
+
+@inlined
+def _add(numbers: Vector[np.int32], target: int, share: int, equations: Table[np.int64]) -> None:
+    """Add one sample that counts ``share`` times."""
+    count = numbers.shape[0]
+    for i in range(count):
+        if numbers[i] != 0:
+            weight = share * np.int64(numbers[i])
+            for j in range(i + 1):
+                equations[i, j] += weight * np.int64(numbers[j])
+            equations[count, i] += weight * target
+
+
+@kernel
+def accumulate(
+    component: Component,
+    predictor: Predictor,
+    equations: Equations,
+    means: Vector[np.int32],
+    sizes: Vector[np.int32],
+) -> int:
+    """Add a component, whose ``values`` and ``tails`` are zeros and are filled, to the equations of training.
+
+    A coefficient is to be predicted, and the size of what the predictor makes wrong. The larger that is to be expected
+    the less it counts: by ``predictor.sizes`` for the coefficient, by the coefficients around for its size. ``means``
+    (MEANS,), ``sizes`` (SIZES,): scratch. Returns 0.
+    """
+    for row in range(1, component.values.shape[0]):
+        for column in range(1, component.values.shape[1] - 1):
+            tail = 0
+            for place in range(SIZE):
+                index = ORDER[place]
+                step = component.table[index]
+                component.tails[row, column, index] = tail
+                gather(component, row, column, index, means, sizes)
+                tail = enter(component, row, column, index, tail)
+                value = int(component.values[row, column, index])
+                for i in range(MEANS):
+                    means[i] = max(-WIDEST, min(WIDEST, int(means[i])))
+                for i in range(SIZES):
+                    sizes[i] = min(WIDEST, int(sizes[i]))
+                # In 1/16. Less than about two steps makes little difference to the bits that are coded.
+                expected = 32 * step + max(0, weighted(sizes, predictor.sizes[index]) >> (WEIGHT_BITS - 4))
+                share = max(1, (step * step << EMPHASIS) // (expected * expected))
+                _add(means, max(-WIDEST, min(WIDEST, value)), share, equations.means[index])
+                total = weighted(means, predictor.means[index])
+                mu = (total + (step << (WEIGHT_BITS - 1))) // (step << WEIGHT_BITS)
+                around = int(sizes[1]) + int(sizes[2]) + int(sizes[7]) + int(sizes[8])
+                share = 1024 // (step + (around >> 2))
+                _add(sizes, min(20 * step, abs(value - mu * step)), share, equations.sizes[index])
+    return 0

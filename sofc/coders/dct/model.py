@@ -1,0 +1,67 @@
+"""What a trained dct model knows of one component."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sofc.coders.dct.kernel import BothContexts
+from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Predictor
+from sofc.coders.dct.terms import CONTEXTS, DIAGONAL_CONTEXTS
+from sofc.entropy.adaptive import INTEGER_SLOTS
+from sofc.entropy.contexts import Contexts, block_starts
+from sofc.entropy.mixture import MixingState
+from sofc.jpeg.dct import SIZE, Integers
+
+EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (6, 2), 6: (7, 2), 7: (8, 2), 8: (10, 3), 9: (12, 3)}
+"""Contexts and weight sets that each effort uses."""
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentPlan:
+    """How the coefficients of a component, and the sizes of errors, are predicted.
+
+    ``mean_weights`` (64, MEANS) and ``size_weights`` (64, SIZES), in 1/4096; ``block_bits`` (contexts,): each context
+    has 2**block_bits blocks of bit models. All int64.
+    """
+
+    mean_weights: Integers
+    size_weights: Integers
+    block_bits: Integers
+
+    @classmethod
+    def blank(cls, block_bits: int) -> ComponentPlan:
+        """One that predicts zeros, whose contexts all have 2**block_bits blocks."""
+        weights = np.zeros((SIZE, MEANS), np.int64), np.zeros((SIZE, SIZES), np.int64)
+        return cls(*weights, np.full(len(CONTEXTS), block_bits, np.int64))
+
+    @property
+    def predictor(self) -> Predictor:
+        """The weights as kernels take them."""
+        return Predictor(self.mean_weights.astype(np.int32), self.size_weights.astype(np.int32))
+
+    def starts(self, contexts: int) -> Integers:
+        """Where the blocks of the first contexts start, and where the last one's end."""
+        return block_starts(self.block_bits[:contexts])
+
+    def neutral(self, contexts: int) -> MixingState:
+        """The state before anything was seen, in the first contexts."""
+        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), INTEGER_SLOTS)
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentModel:
+    """One component at one effort: its plan, the weight sets averaged, and the state that a band starts from."""
+
+    plan: ComponentPlan
+    sets: int
+    start: MixingState
+
+    @cached_property
+    def contexts(self) -> BothContexts:
+        """The contexts used, as kernels take them."""
+        used = self.start.contexts
+        starts = self.plan.starts(used)
+        return BothContexts(Contexts(CONTEXTS[:used], starts), Contexts(DIAGONAL_CONTEXTS[:used], starts))

@@ -1,0 +1,121 @@
+"""What training the dct coder counts, pass by pass; each task runs in a worker on images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.dct.coder import code_component, components_of
+from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Component, Equations, accumulate
+from sofc.coders.dct.model import ComponentModel, ComponentPlan
+from sofc.coders.dct.terms import CONTEXTS
+from sofc.entropy.adaptive import INTEGER_SLOTS
+from sofc.entropy.binary import OK, Writer
+from sofc.entropy.bit_models import Symbols
+from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
+from sofc.entropy.priors import FOLDS, History, Starts
+from sofc.jpeg.dct import SIZE
+from sofc.jpeg.origin import Origin
+from sofc.jpeg.recover import recover_planes
+from sofc.planes import Plane
+
+LEAST_SHARE = 0.5
+"""An image counts as a JPEG decoder's where so many samples come out of coefficients."""
+PART_ROWS = 512
+"""Of each image no more is looked at."""
+
+
+def _recovered(images: Iterator[list[Plane]], planes: int) -> Iterator[list[Origin] | None]:
+    """The origins of each image; None where no JPEG decoder made it, or too few samples come out of them."""
+    for image in images:
+        found = recover_planes([plane[:PART_ROWS] for plane in image], planes)
+        yield None if found is None or found.share < LEAST_SHARE else found.origins
+
+
+@dataclass(frozen=True)
+class Equate:
+    """First passes: normal equations of what coefficients and the sizes of errors are predicted from.
+
+    ``plans``: those of the pass before, which say what errors there are and which count less.
+    """
+
+    plans: tuple[ComponentPlan, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> tuple[int, int, list[Equations]]:
+        """Images that have coefficients, all images, and the equations of each component."""
+        sums = [
+            Equations(*(np.zeros((SIZE, count + 1, count + 1), np.int64) for count in (MEANS, SIZES)))
+            for _ in self.plans
+        ]
+        seen = count = 0
+        for origins in _recovered(images, len(self.plans)):
+            count += 1
+            if origins is None:
+                continue
+            seen += 1
+            for plan, equations, component in zip(self.plans, sums, components_of(origins), strict=True):
+                accumulate(
+                    component, plan.predictor, equations, *(np.zeros(count, np.int32) for count in (MEANS, SIZES))
+                )
+        return seen, count, sums
+
+
+@dataclass(frozen=True)
+class EstimatePriors:
+    """Next pass: what the bit models of each component see in each image, and how far images agree."""
+
+    plans: tuple[ComponentPlan, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[Starts]:
+        """What the bit models of each component should start with."""
+        contexts = len(CONTEXTS)
+        histories = [History(plan.starts(contexts) * BLOCK, TRAINED) for plan in self.plans]
+        neutral = [ComponentModel(plan, 1, plan.neutral(contexts)) for plan in self.plans]
+        for origins in filter(None, _recovered(images, len(self.plans))):
+            for model, history, component in zip(neutral, histories, components_of(origins), strict=True):
+                state = model.start.copy()
+                _warm_up(model, state, component)
+                history.add([state.mixture.models])
+        return [history.starts() for history in histories]
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """Last pass: code the images in a fixed order, each as an encoder would, so that weights learn.
+
+    ``starts``: for each component what the bit models of each fold start with.
+    """
+
+    plans: tuple[ComponentPlan, ...]
+    contexts: int
+    sets: int
+    starts: tuple[tuple[Symbols, ...], ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> tuple[list[npt.NDArray[np.int32]], int]:
+        """The weights of each component, means over the second half of the warm-up, and the bytes of the streams."""
+        found = list(filter(None, _recovered(images, len(self.plans))))
+        half = len(found) // 2
+        ends = [int(plan.starts(self.contexts)[-1]) * BLOCK for plan in self.plans]
+        weights = [neutral_weights(self.contexts) for _ in self.plans]
+        sums = [np.zeros(each.shape, np.int64) for each in weights]
+        total = 0
+        for turn, origins in enumerate(found):
+            for number, component in enumerate(components_of(origins)):
+                models = TRAINED.states[self.starts[number][turn % FOLDS][: ends[number]]]
+                state = MixingState.trained(self.contexts, models, weights[number], INTEGER_SLOTS)
+                total += _warm_up(ComponentModel(self.plans[number], self.sets, state), state, component)
+                sums[number] += weights[number] if turn >= half else 0
+        return [(each // max(1, len(found) - half)).astype(np.int32) for each in sums], total
+
+
+def _warm_up(model: ComponentModel, state: MixingState, component: Component) -> int:
+    """Code a component; the state goes on learning. Returns the bytes of its stream."""
+    # Longer than any stream: learning cannot be taken back and begun anew.
+    writer = Writer(64 * component.coefficients.size + 1024)
+    status = code_component(writer, model, state, component)
+    assert status == OK, "the buffer holds any stream"
+    return len(writer.written())

@@ -1,0 +1,279 @@
+"""The coefficients that samples come out of, once their steps are known: an encoder's affair.
+
+Rounding the forward transform gives them up to the noise that rounding samples left behind. Where steps are small that
+is not enough: then single, pairs and threes of coefficients are moved by a step until all samples come out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sofc.jit.decorators import kernel
+from sofc.jit.types import Cube, Table, Vector
+from sofc.jpeg.dct import COSINES, LARGEST, MIDDLE, ROW_SHIFT, SIDE, SIZE, invert, patterns
+from sofc.jpeg.steps import FINE_BITS, GUESS_BITS, forward
+
+BASIS_BITS = 16
+PATTERNS = np.rint(patterns(COSINES) * (1 << BASIS_BITS)).astype(np.int32)
+"""[coefficient, sample]: what a coefficient adds to the samples of its block."""
+HALF = 1 << (BASIS_BITS - 1)
+SHIFT = BASIS_BITS - GUESS_BITS
+FREE = 1 << 13
+"""Bounds of samples that may take any value are this far apart, or more."""
+LOOSE = FREE << (BASIS_BITS - 1)
+PAIRS, TRIPLES, ROUNDS = 14, 10, 6
+"""Coefficients that are moved two and three at a time, and how often moving is gone on with."""
+REACH = 1331
+"""A coefficient is moved no farther than this from what the transform gives, in 1/2**FINE_BITS."""
+HOPELESS = 12
+"""A block of which more samples are wrong is not worth moving coefficients."""
+TURNS = 24
+"""How often samples that are not known are taken from what coefficients make of them."""
+COARSE, EXTENSIONS = 3, 16
+"""Steps from which on coefficients tell something of samples that may be anything, and how often that is asked."""
+MOST = 1 << 13
+"""Coefficients lie within this before they are moved: none of a real JPEG decoder is larger."""
+NONE = -1
+MOST_VIOLATION = 1 << 30
+
+
+class Guessed(NamedTuple):
+    """Samples in whole blocks: ``guess`` in 1/2**GUESS_BITS, and bounds, which are as far apart as FREE where anything
+    will do."""
+
+    guess: Table[np.int32]
+    lowest: Table[np.int32]
+    highest: Table[np.int32]
+
+
+class Scratch(NamedTuple):
+    """What solving a block works in.
+
+    Of each sample: ``work``; ``target``, what it should be; ``error``, what the decoder makes before rounding;
+    ``first`` and ``second``, the same after moves; bounds ``low`` and ``high``. Of each coefficient ``fine``, before
+    rounding. Of each move (2 * SIZE,): the coefficient ``moved``, its ``penalty``, the ``step`` up or down.
+    """
+
+    work: Vector[np.int64]
+    fine: Vector[np.int64]
+    target: Vector[np.int64]
+    error: Vector[np.int32]
+    first: Vector[np.int32]
+    second: Vector[np.int32]
+    low: Vector[np.int32]
+    high: Vector[np.int32]
+    moved: Vector[np.int64]
+    penalty: Vector[np.int64]
+    step: Vector[np.int64]
+
+
+def scratch() -> Scratch:
+    """Scratch to solve blocks in."""
+    work, fine, target = (np.zeros(SIZE, np.int64) for _ in range(3))
+    moved, penalty, step = (np.zeros(2 * SIZE, np.int64) for _ in range(3))
+    error, first, second, low, high = (np.zeros(SIZE, np.int32) for _ in range(5))
+    return Scratch(work, fine, target, error, first, second, low, high, moved, penalty, step)
+
+
+@kernel
+def _violation(source: Vector[np.int32], move: int, most: int, room: Scratch) -> int:
+    """By how much samples leave their bounds after a move, or none: squares, in 1/2**16.
+
+    No more is found out where that is not less than ``most``.
+    """
+    total = np.int32(0)
+    pattern, step = PATTERNS[room.moved[move]], np.int32(0 if move == NONE else room.step[move])
+    low, high = room.low, room.high
+    for part in range(0, SIZE, SIZE // 4):
+        for i in range(part, part + SIZE // 4):
+            value = source[i] + step * pattern[i]
+            beyond = max(low[i] - value, value - high[i]) >> 8
+            beyond = max(np.int32(0), min(np.int32(2047), beyond))
+            total += np.int32(beyond * beyond)
+        if total >= most:
+            break
+    return int(total)
+
+
+@kernel
+def _move(source: Vector[np.int32], move: int, target: Vector[np.int32], room: Scratch) -> None:
+    pattern, step = PATTERNS[room.moved[move]], np.int32(room.step[move])
+    for i in range(SIZE):
+        target[i] = source[i] + step * pattern[i]
+
+
+@kernel
+def _draw_block(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> int:
+    """What the decoder makes of a block before rounding goes to ``room.error``; returns how many samples are wrong."""
+    work = room.work
+    for i in range(SIZE):
+        work[i] = block[i] * table[i]
+    invert(work)
+    wrong = 0
+    for i in range(SIZE):
+        # The bounds lie half a step beyond the samples; a decoder rounds half a step up.
+        value = (work[i] - (1 << (ROW_SHIFT - 1))) >> (ROW_SHIFT - BASIS_BITS)
+        room.error[i] = value
+        if value < room.low[i] or value >= room.high[i]:
+            wrong += 1
+    return wrong
+
+
+@kernel
+def _list_moves(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> int:
+    """The moves of one coefficient by one step that leave it near what the transform gave, likeliest first."""
+    moved, penalty, step = room.moved, room.penalty, room.step
+    count = 0
+    for i in range(SIZE):
+        unit = table[i] << FINE_BITS
+        rest = room.fine[i] - block[i] * unit
+        for sign in range(-1, 2, 2):
+            after = abs(rest - sign * unit)
+            if after < REACH:
+                cost = after * after - rest * rest
+                place = count
+                while place > 0 and penalty[place - 1] > cost:
+                    moved[place], penalty[place], step[place] = moved[place - 1], penalty[place - 1], step[place - 1]
+                    place -= 1
+                moved[place], penalty[place], step[place] = i, cost, sign * table[i]
+                count += 1
+    return count
+
+
+@kernel
+def _best_moves(count: int, room: Scratch) -> tuple[int, int, int]:
+    """Of the first ``count`` moves, one or two that leave bounds less than none do; else three; NONE past the last."""
+    best = _violation(room.error, NONE, MOST_VIOLATION, room)
+    a = b = c = NONE
+    for i in range(min(PAIRS, count)):
+        _move(room.error, i, room.first, room)
+        size = _violation(room.first, NONE, best, room)
+        if size < best:
+            best, a, b = size, i, NONE
+        for j in range(i + 1, min(PAIRS, count)):
+            size = _violation(room.first, j, best, room)
+            if size < best:
+                best, a, b = size, i, j
+    if a != NONE:
+        return a, b, c
+    for i in range(min(TRIPLES, count)):
+        _move(room.error, i, room.first, room)
+        for j in range(i + 1, min(TRIPLES, count)):
+            _move(room.first, j, room.second, room)
+            for k in range(j + 1, min(TRIPLES, count)):
+                size = _violation(room.second, k, best, room)
+                if size < best:
+                    best, a, b, c = size, i, j, k
+    return a, b, c
+
+
+@kernel
+def _solve_block(block: Vector[np.int32], table: Vector[np.int64], most: int, room: Scratch) -> int:
+    """Move coefficients until the block's samples come out, if at most so many are wrong. Returns how many remain."""
+    wrong = _draw_block(block, table, room)
+    if wrong > most:
+        return wrong
+    for _ in range(ROUNDS):
+        if wrong == 0:
+            break
+        moves = _best_moves(_list_moves(block, table, room), room)
+        if moves[0] == NONE:
+            break
+        for move in moves:
+            if move != NONE:
+                block[room.moved[move]] += 1 if room.step[move] > 0 else -1
+        wrong = _draw_block(block, table, room)
+    return wrong
+
+
+@kernel
+def _extend(table: Vector[np.int64], room: Scratch) -> None:
+    """Let samples that may be anything (``room.target``) follow from the others: coarse steps are to be kept to."""
+    samples, rest = room.target, room.first
+    for _ in range(EXTENSIONS):
+        for i in range(SIZE):
+            room.work[i] = samples[i]
+        forward(room.work, room.fine)
+        for i in range(SIZE):
+            unit = table[i] << FINE_BITS
+            size = abs(room.fine[i])
+            nearest = (4 * size + unit) // (4 * unit) * unit if table[i] >= COARSE else size
+            rest[i] = size - nearest if room.fine[i] > 0 else nearest - size
+        for p in range(SIZE):
+            if room.low[p] < -LOOSE and room.high[p] > LOOSE:
+                total = np.int64(0)
+                for i in range(SIZE):
+                    total += np.int64(rest[i]) * np.int64(PATTERNS[i, p])
+                value = samples[p] - ((3 * total) >> (1 + BASIS_BITS + FINE_BITS - GUESS_BITS))
+                value = max(-2048, min(2048, value))
+                samples[p] = max((room.low[p] + HALF) >> SHIFT, min((room.high[p] - HALF) >> SHIFT, value))
+    for i in range(SIZE):
+        room.work[i] = samples[i]
+
+
+@kernel
+def _load(guessed: Guessed, row: int, column: int, room: Scratch) -> bool:
+    """Take the samples of a block and their bounds. Returns whether any is not known."""
+    is_free = False
+    for i in range(SIZE):
+        y, x = SIDE * row + (i >> 3), SIDE * column + (i & 7)
+        below, above = int(guessed.lowest[y, x]), int(guessed.highest[y, x])
+        room.work[i] = guessed.guess[y, x] - (MIDDLE << GUESS_BITS)
+        room.target[i] = room.work[i]
+        is_free = is_free or above - below > 1 or below <= 0 or above >= LARGEST
+        # A decoder cuts what lies beyond the range.
+        below = -FREE if below <= 0 else below
+        above = FREE if above >= LARGEST else above
+        room.low[i] = ((below - MIDDLE) << BASIS_BITS) - HALF
+        room.high[i] = ((above - MIDDLE) << BASIS_BITS) + HALF
+    return is_free
+
+
+@kernel
+def _round(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> bool:
+    """Transform the samples in ``room.work`` and round to steps. Returns whether a coefficient changed."""
+    forward(room.work, room.fine)
+    changed = False
+    for i in range(SIZE):
+        unit = table[i] << FINE_BITS
+        rounded = max(-MOST, min(MOST, (2 * room.fine[i] + unit) // (2 * unit)))
+        changed = changed or rounded != block[i]
+        block[i] = rounded
+    return changed
+
+
+@kernel
+def _round_free(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> None:
+    """The same where samples are not known: what bounds do not tell, the coefficients as they are do, by turns."""
+    _extend(table, room)
+    for turn in range(TURNS):
+        if not _round(block, table, room) or turn == TURNS - 1 or _draw_block(block, table, room) == 0:
+            return
+        for i in range(SIZE):
+            value = int(room.error[i]) >> SHIFT
+            # As far again as it moved: this is overtaken less often.
+            value = (2 * value - room.target[i]) << SHIFT
+            value = max(room.low[i] + HALF, min(room.high[i] - HALF, value))
+            room.work[i] = (value + (1 << (SHIFT - 1))) >> SHIFT
+            room.target[i] = room.work[i]
+
+
+@kernel
+def solve(guessed: Guessed, table: Vector[np.int64], most: int, coefficients: Cube[np.int32], room: Scratch) -> int:
+    """Fill ``coefficients`` (rows of blocks, blocks in a row, 64), zeros, so that samples come to lie in their bounds.
+
+    ``most``: samples of a block that may be wrong before it is given up. Returns how many samples do not lie within
+    their bounds.
+    """
+    missed = 0
+    for row in range(coefficients.shape[0]):
+        for column in range(coefficients.shape[1]):
+            block = coefficients[row, column]
+            if _load(guessed, row, column, room):
+                _round_free(block, table, room)
+            else:
+                _round(block, table, room)
+            missed += _solve_block(block, table, most, room)
+    return missed

@@ -1,0 +1,154 @@
+"""The components that enlarged planes were made from, and how much they were enlarged: an encoder's affair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.jit.decorators import kernel
+from sofc.jit.types import Table
+from sofc.jpeg.bounds import Bounded
+from sofc.jpeg.dct import LARGEST, SIDE, Grid
+from sofc.jpeg.origin import enlarged
+from sofc.jpeg.steps import GUESS_BITS, SAMPLE_BLOCKS, blocks_of, evidence
+from sofc.planes import Plane
+
+Reals = npt.NDArray[np.float64]
+
+FACTORS = ((2, 2), (1, 2), (2, 1))
+"""Rows and columns that a sample of a component stands for, where more than one, tried in this order."""
+MATCHING = 0.85
+"""Share of samples that come out again of a component they were enlarged from, at least."""
+MARGIN = 0.03
+"""Fewer samples are preferred where they match nearly as well."""
+TRIAL_ROWS = 64
+UNSURE = 1 / 64
+"""How much samples that are not known count."""
+
+
+@kernel
+def shrink(
+    lines: Table[np.float64],
+    weights: Table[np.float64],
+    first: int,
+    guess: Table[np.float64],
+    sure: Table[np.float64],
+    room: Table[np.float64],
+) -> int:
+    """What lines were enlarged from to twice the length, by least squares: inverse of ``dct.enlarge`` along one side.
+
+    ``lines`` (rows, length): each row by itself; ``weights``: how much each sample counts, 0 to 1. ``first``: whether
+    the first sample is the second of a pair. ``guess`` (rows, samples that the lines cover) is filled, and ``sure``
+    with how much is known of each, 0 to 1; ``room`` (3, as many). Returns 0. Floating point is added, multiplied and
+    divided only, which gives the same on any machine.
+    """
+    rows, length = lines.shape
+    count = guess.shape[1]
+    diagonal, beside, right = room[0], room[1], room[2]
+    for y in range(rows):
+        for i in range(count):
+            diagonal[i] = beside[i] = right[i] = sure[y, i] = 0
+        for x in range(length):
+            place = first + x
+            i = place >> 1
+            j = max(0, min(count - 1, i + (1 if place & 1 else -1)))
+            weight = max(UNSURE, weights[y, x])
+            sure[y, i] += weights[y, x] / 2
+            value = 4 * weight * lines[y, x]
+            if i == j:
+                diagonal[i] += 16 * weight
+                right[i] += 4 * value
+            else:
+                diagonal[i] += 9 * weight
+                diagonal[j] += weight
+                beside[min(i, j)] += 3 * weight
+                right[i] += 3 * value
+                right[j] += value
+        for i in range(1, count):
+            ratio = beside[i - 1] / diagonal[i - 1]
+            diagonal[i] -= ratio * beside[i - 1]
+            right[i] -= ratio * right[i - 1]
+        for i in range(count - 1, -1, -1):
+            if i < count - 1:
+                right[i] -= beside[i] * guess[y, i + 1]
+            guess[y, i] = right[i] / diagonal[i]
+    return 0
+
+
+class Shrunk(NamedTuple):
+    """A component that a plane was enlarged from: its samples in 1/2**GUESS_BITS, and how sure each is, 0 to 1."""
+
+    guess: Plane
+    sure: npt.NDArray[np.floating]
+
+
+def shrunk(plane: Bounded, grid: Grid) -> Shrunk:
+    """The component of a plane, from the sample on that the plane's first belongs to."""
+    down, across, top, left = grid
+    if not grid.is_enlarged:
+        return Shrunk(plane.samples << GUESS_BITS, plane.known.astype(np.float64))
+    samples, sure = plane.samples.astype(np.float64), plane.known.astype(np.float64)
+    if down * across == 2:
+        # Of two samples, rounding moves the first down and the second up by an eighth.
+        place = np.arange(len(samples))[:, None] + top if down == 2 else np.arange(samples.shape[1]) + left
+        samples = samples + np.where(place & 1, -0.125, 0.125)
+    if across == 2:
+        samples, sure = _halved(samples, sure, left & 1)
+    if down == 2:
+        samples, sure = _halved(samples.T, sure.T, top & 1)
+        samples, sure = samples.T, sure.T
+    guess = np.floor(samples * (1 << GUESS_BITS) + 0.5).astype(np.int32)
+    return Shrunk(np.ascontiguousarray(guess), sure)
+
+
+def _halved(lines: Reals, weights: Reals, first: int) -> tuple[Reals, Reals]:
+    count = (first + lines.shape[1] - 1) // 2 + 1
+    guess, sure = np.empty((len(lines), count)), np.empty((len(lines), count))
+    shrink(np.ascontiguousarray(lines), np.ascontiguousarray(weights), first, guess, sure, np.empty((3, count)))
+    return guess, sure
+
+
+def rounded(guess: Plane) -> Plane:
+    """Guessed samples as whole ones."""
+    half = 1 << (GUESS_BITS - 1)
+    result: Plane = np.clip((guess + half) >> GUESS_BITS, 0, LARGEST).astype(np.int32)
+    return result
+
+
+def _match(plane: Bounded, grid: Grid) -> float:
+    """Share of the known samples that come out again of a component they were enlarged from."""
+    component = rounded(shrunk(plane, grid).guess)
+    own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
+    same = (enlarged(component, own, plane.samples.shape) == plane.samples)[plane.known]
+    return float(same.mean()) if same.size else 0
+
+
+def find_subsampling(planes: Sequence[Bounded], corner: tuple[int, int]) -> tuple[Grid, list[Shrunk]]:
+    """How planes were enlarged and the blocks of their components lie, and those components.
+
+    ``corner``: place of the first sample in the grid of 8 x 8.
+    """
+    middle = max(0, (len(planes[0].samples) - TRIAL_ROWS) // 2 & ~1)
+    trials = [plane.part(slice(middle, middle + TRIAL_ROWS)) for plane in planes]
+    matches = [min(_match(trial, Grid(*factors, *corner)) for trial in trials) for factors in FACTORS]
+    fine = [match >= max(MATCHING, max(matches) - MARGIN) for match in matches]
+    down, across = FACTORS[fine.index(True)] if any(fine) else (1, 1)
+    components = [shrunk(plane, Grid(down, across, *corner)) for plane in planes]
+    grids = [
+        Grid(down, across, top, left)
+        for top in range(corner[0], SIDE * down, SIDE)
+        for left in range(corner[1], SIDE * across, SIDE)
+    ]
+
+    def explained(grid: Grid) -> int:
+        row, column = grid.corner
+        return evidence(
+            np.concatenate(
+                [blocks_of(guess, -row % SIDE, -column % SIDE, 6 * SAMPLE_BLOCKS) for guess, _ in components]
+            )
+        )
+
+    return grids[0] if len(grids) == 1 else max(grids, key=explained), components
