@@ -76,6 +76,13 @@ def test_imports_go_one_way(path: Path) -> None:
         assert not any({own, other} <= group and own != other for group in APART), f"{own} imports {module}"
 
 
+def test_the_floor_plan_in_the_documentation() -> None:
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- floors -->")[2].partition("<!-- end -->")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert [set(row.replace("`", "").replace(",", " ").split()) for row in rows] == LAYERS
+
+
 @pytest.mark.parametrize("layer", ["container", "codebook"])
 def test_layers_without_numpy(layer: str) -> None:
     for path in (PACKAGE / layer).rglob("*.py"):
