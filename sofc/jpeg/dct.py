@@ -176,11 +176,11 @@ def enlarge(component: Table[np.int32], grid: Grid, plane: Table[np.int32]) -> i
     first_column, last_column = left // across, (left + width - 1) // across
     for y in range(top, top + rows):
         row, other = y // down, _beside(y, down, first_row, last_row)
+        # Rounding up and down by turns, in sixteenths: what is added at even columns, and how odd ones differ.
+        even, change = (8, -1) if down == across else ((4, 4) if across == 2 else (4 + 4 * (y & 1), 0))
         for x in range(left, left + width):
             column, beside = x // across, _beside(x, across, first_column, last_column)
-            # Rounding up and down by turns, in sixteenths.
-            bias = 8 - (x & 1) if down == across else (4 + 4 * (x & 1) if across == 2 else 4 + 4 * (y & 1))
             here = 3 * component[row, column] + component[other, column]
             there = 3 * component[row, beside] + component[other, beside]
-            plane[y - top, x - left] = (3 * here + there + bias) >> 4
+            plane[y - top, x - left] = (3 * here + there + even + change * (x & 1)) >> 4
     return 0
