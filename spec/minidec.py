@@ -599,8 +599,6 @@ class ShapePlane:
     single_code: PrefixCode
     code: PrefixCode
     split: int = 0
-    tile_rows: int = 1
-    tile_columns: int = 1
     logarithmic: int = 0
     references: int = 0
     thresholds: list[int] = field(default_factory=list)
@@ -611,18 +609,17 @@ class ShapePlane:
     increment: int = 1
     limit: int = 64
     tables: list[list[int]] = field(default_factory=list)
-    leftover_code: PrefixCode | None = None
 
     @property
     def classes(self) -> int:
         return 7 if self.far > 0 else 1
 
 
-# 6.2 Prediction and folding
+# 6.2 Prediction and zigzag order
 
 
-def unfold(f: int) -> int:
-    """The residual of a folded value."""
+def residual_of(f: int) -> int:
+    """The residual of a number."""
     return -((f + 1) >> 1) if f & 1 else f >> 1
 
 
@@ -635,10 +632,10 @@ def median_prediction(west: int, north: int, north_west: int) -> int:
     return west + north - north_west
 
 
-def undo_med(folded: list[int], width: int, low: int, high: int) -> list[int]:
+def undo_med(zigzag: list[int], width: int, low: int, high: int) -> list[int]:
     """The samples of one image, mode 0."""
     out: list[int] = []
-    for place, f in enumerate(folded):
+    for place, f in enumerate(zigzag):
         y, x = divmod(place, width)
         if y == 0:
             m = out[place - 1] if x else 0
@@ -646,16 +643,16 @@ def undo_med(folded: list[int], width: int, low: int, high: int) -> list[int]:
             m = out[place - width]
         else:
             m = median_prediction(out[place - 1], out[place - width], out[place - width - 1])
-        out.append(check_sample(clamp(m, low, high) + unfold(f), low, high))
+        out.append(check_sample(clamp(m, low, high) + residual_of(f), low, high))
     return out
 
 
-def undo_gap(folded: list[int], width: int, low: int, high: int, shift: int) -> list[int]:
+def undo_gap(zigzag: list[int], width: int, low: int, high: int, shift: int) -> list[int]:
     """The samples of one image, mode 1."""
     out: list[int] = []
     sums, counts = [0] * 2048, [0] * 2048
     last = 0
-    for place, f in enumerate(folded):
+    for place, f in enumerate(zigzag):
         y, x = divmod(place, width)
         if x == 0:
             last = 0
@@ -686,7 +683,7 @@ def undo_gap(folded: list[int], width: int, low: int, high: int, shift: int) -> 
         energy = (across + down + 2 * abs(last)) >> shift
         k = 256 * sum(step < energy for step in (5, 15, 25, 42, 60, 85, 140)) + texture
         m = g + 16 * sums[k] // counts[k] if counts[k] > 0 else g
-        sample = check_sample(clamp((m + 8) >> 4, low, high) + unfold(f), low, high)
+        sample = check_sample(clamp((m + 8) >> 4, low, high) + residual_of(f), low, high)
         out.append(sample)
         last = sample - ((g + 8) >> 4)
         sums[k] += last
@@ -703,12 +700,12 @@ def check_sample(sample: int, low: int, high: int) -> int:
     return sample
 
 
-def undo_prediction(folded: list[int], area: Area, bounds: Range, mode: int, shift: int) -> list[int]:
-    """The samples of a plane from its folded values, image by image."""
+def undo_prediction(zigzag: list[int], area: Area, bounds: Range, mode: int, shift: int) -> list[int]:
+    """The samples of a plane from its zigzag values, image by image."""
     low, high = bounds
     out: list[int] = []
     for start in range(0, area.size, area.image_rows * area.width):
-        part = folded[start : start + area.image_rows * area.width]
+        part = zigzag[start : start + area.image_rows * area.width]
         if mode == 0:
             out += undo_med(part, area.width, low, high)
         elif mode == 1:
@@ -868,17 +865,15 @@ def read_shape_section(data: bytes, planes_before: int) -> ShapePlane:
     mode, shift, singles, shapes = number(0, 2), number(0, 8), number(0, 1024), number(0, 65536)
     number(0, 65536)
     split = number(0, 12)
-    tile_rows = tile_columns = phases = increment = 1
-    logarithmic = references = count = near = far = w = 0
+    phases = increment = 1
+    logarithmic = references = count = near = far = 0
     limit = 64
     if split:
-        tile_rows, tile_columns, logarithmic = number(1, 4), number(1, 4), number(0, 1)
-        references, count, phases = number(0, min(2, planes_before)), number(0, 63), number(1, 8)
+        logarithmic, references = number(0, 1), number(0, min(2, planes_before))
+        count, phases = number(0, 63), number(1, 8)
         near, far, increment, limit = number(0, 262143), number(0, 262143), number(1, 1024), number(64, 65536)
-        w = split * tile_rows * tile_columns
-        require(w <= 12, "tuple of too many bits")
         require(near <= far and (far == 0 or references > 0), "classes out of range")
-        require(limit + increment <= 65536 and (1 << w) + increment <= limit // 2, "limit out of range")
+        require(limit + increment <= 65536 and (1 << split) + increment <= limit // 2, "limit out of range")
     sizes = block(2 * shapes, lambda i: i - 2)
     require(all(1 <= size <= 28 for size in sizes), "shape size out of range")
     heights, widths = sizes[::2], sizes[1::2]
@@ -894,15 +889,11 @@ def read_shape_section(data: bytes, planes_before: int) -> ShapePlane:
     for height, width in zip(heights, widths, strict=True):
         patterns.append((height, width, samples[at : at + height * width]))
         at += height * width
-    leftovers = 1 << split if tile_rows * tile_columns > 1 else 0
-    first, second = singles + 1, singles + 1 + shapes
-    lengths = block(first + second + leftovers, lambda i: i - 1)
-    codes = [PrefixCode(part) for part in (lengths[:first], lengths[first : first + second])]
+    lengths = block(2 * (singles + 1) + shapes, lambda i: i - 1)
+    codes = [PrefixCode(part) for part in (lengths[: singles + 1], lengths[singles + 1 :])]
     plane = ShapePlane(mode, shift, singles, patterns, *codes)
-    if leftovers:
-        plane.leftover_code = PrefixCode(lengths[first + second :])
     if split:
-        plane.split, plane.tile_rows, plane.tile_columns = split, tile_rows, tile_columns
+        plane.split = split
         plane.logarithmic, plane.references, plane.phases = logarithmic, references, phases
         plane.near, plane.far, plane.increment, plane.limit = near, far, increment, limit
         taps = 6 + 5 * references
@@ -913,9 +904,9 @@ def read_shape_section(data: bytes, planes_before: int) -> ShapePlane:
             plane.thresholds.append(plane.thresholds[-1] + value if i else unzigzag(value))
             require(abs(plane.thresholds[-1]) < 1 << 30, "threshold out of range")
         tables = (count + 1) * plane.classes * phases + 1
-        require(tables << w <= 1 << 18, "too many tables")
-        frequencies = [frequency_of(q) for q in block(tables << w, lambda i: i - (1 << w))]
-        plane.tables = [frequencies[i << w : (i + 1) << w] for i in range(tables)]
+        require(tables << split <= 1 << 18, "too many tables")
+        frequencies = [frequency_of(q) for q in block(tables << split, lambda i: i - (1 << split))]
+        plane.tables = [frequencies[i << split : (i + 1) << split] for i in range(tables)]
         require(all(sum(table) <= limit for table in plane.tables), "frequencies beyond the limit")
     reader.end()
     return plane
@@ -971,7 +962,7 @@ def padded_integer(stream: bytes, at: int) -> tuple[int, int]:
 def decode_shape_plane(
     plane: ShapePlane, stream: bytes, at: int, bounds: Range, area: Area, references: list[list[int]]
 ) -> list[int]:
-    """The folded values of a plane, whose stream begins at a place; `references`, nearest first, are folded."""
+    """The zigzag values of a plane, whose stream begins at a place; `references`, nearest first, are zigzag."""
     pairs, at = padded_integer(stream, at)
     require(pairs <= area.size, "too many pairs")
     golomb = 1
@@ -983,23 +974,16 @@ def decode_shape_plane(
         require(golomb <= 1 << 20, "Golomb parameter out of range")
     reader = BitReader(stream, at)
     high = read_shape_layer(plane, reader, pairs, golomb, code, bounds, area)
-    split = plane.split
-    folded = [value << split for value in high]
-    whole_rows = area.rows - area.rows % plane.tile_rows
-    whole_columns = area.width - area.width % plane.tile_columns
-    if plane.leftover_code:
-        for place in range(area.size):
-            if place // area.width >= whole_rows or place % area.width >= whole_columns:
-                folded[place] += plane.leftover_code.read(reader)
+    zigzag = [value << plane.split for value in high]
     while reader.place % 8:
         require(reader.bit() == 0, "bits that fill a byte are not zero")
     at = reader.place // 8
-    if split:
+    if plane.split:
         decoder = RangeDecoder(stream, at)
-        read_detail_layer(plane, decoder, high, folded, area, references)
+        read_detail_layer(plane, decoder, high, zigzag, area, references)
         at = decoder.at
     require(at >= len(stream), "bytes left over in a stream")
-    return folded
+    return zigzag
 
 
 def read_shape_layer(
@@ -1047,8 +1031,8 @@ def read_shape_layer(
     return high
 
 
-def loudness(f: int, logarithmic: int) -> int:
-    """How loud a folded value is."""
+def magnitude(f: int, logarithmic: int) -> int:
+    """How large the residual of a number counts."""
     if not logarithmic:
         return min(f, 4095)
     o = (f + 1).bit_length() - 1
@@ -1060,44 +1044,40 @@ REFERENCE_PLACES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 
 
 def read_detail_layer(
-    plane: ShapePlane, decoder: RangeDecoder, high: list[int], folded: list[int], area: Area, nearest: list[list[int]]
+    plane: ShapePlane, decoder: RangeDecoder, high: list[int], zigzag: list[int], area: Area, nearest: list[list[int]]
 ) -> None:
-    """Add the low parts of all tuples to the folded values."""
+    """Add the low parts to the numbers of all residuals."""
     tables: dict[int, Table] = {}
-    taps = [(folded, dy, dx) for dy, dx in OWN_PLACES]
+    taps = [(zigzag, dy, dx) for dy, dx in OWN_PLACES]
     taps += [(reference, dy, dx) for reference in nearest[: plane.references] for dy, dx in REFERENCE_PLACES]
-    width, split, columns = area.width, plane.split, plane.tile_columns
-    tile = plane.tile_rows * columns
-    for y in range(0, area.rows - plane.tile_rows + 1, plane.tile_rows):
-        for x in range(0, width - columns + 1, columns):
-            places = [(y + i // columns) * width + x + i % columns for i in range(tile)]
-            if any(high[place] for place in places):
-                number = len(plane.tables) - 1
-            else:
-                activity = 0
-                for weight, (source, dy, dx) in zip(plane.weights, taps, strict=True):
-                    if 0 <= y + dy < area.rows and 0 <= x + dx < width:
-                        activity += weight * loudness(source[(y + dy) * width + x + dx], plane.logarithmic)
-                level = sum(threshold <= activity for threshold in plane.thresholds)
-                kind = 0
-                if plane.classes > 1:
-                    v = nearest[0][y * width + x]
-                    kind = 1 + v % 2 + 2 * (v > plane.near) + 2 * (v > plane.far) if v else 0
-                number = (level * plane.classes + kind) * plane.phases + x % plane.phases
-            if number not in tables:
-                tables[number] = Table(plane.tables[number], plane.increment, plane.limit)
-            symbol = decoder.symbol(tables[number])
-            for i, place in enumerate(places):
-                folded[place] += symbol >> split * (tile - 1 - i) & (1 << split) - 1
+    width = area.width
+    for place in range(area.size):
+        y, x = divmod(place, width)
+        if high[place]:
+            number = len(plane.tables) - 1
+        else:
+            activity = 0
+            for weight, (source, dy, dx) in zip(plane.weights, taps, strict=True):
+                if 0 <= y + dy < area.rows and 0 <= x + dx < width:
+                    activity += weight * magnitude(source[(y + dy) * width + x + dx], plane.logarithmic)
+            level = sum(threshold <= activity for threshold in plane.thresholds)
+            kind = 0
+            if plane.classes > 1:
+                v = nearest[0][place]
+                kind = 1 + v % 2 + 2 * (v > plane.near) + 2 * (v > plane.far) if v else 0
+            number = (level * plane.classes + kind) * plane.phases + x % plane.phases
+        if number not in tables:
+            tables[number] = Table(plane.tables[number], plane.increment, plane.limit)
+        zigzag[place] += decoder.symbol(tables[number])
 
 
 def decode_shape(planes: list[ShapePlane], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
     """All planes of coder 1."""
-    folded: list[list[int]] = []
+    zigzag: list[list[int]] = []
     out: list[list[int]] = []
     for plane, stream, bounds in zip(planes, streams, ranges, strict=True):
-        folded.append(decode_shape_plane(plane, stream, 0, bounds, area, folded[::-1]))
-        out.append(undo_prediction(folded[-1], area, bounds, plane.mode, plane.shift))
+        zigzag.append(decode_shape_plane(plane, stream, 0, bounds, area, zigzag[::-1]))
+        out.append(undo_prediction(zigzag[-1], area, bounds, plane.mode, plane.shift))
     return out
 
 
@@ -1138,8 +1118,8 @@ def decode_neutral(streams: list[bytes], ranges: list[Range], area: Area) -> lis
         v = stream[0] if stream else 0
         require(v < 121, "unknown neutral parameters")
         plane = neutral_parameters(v)
-        folded = decode_shape_plane(plane, stream, 1, bounds, area, [])
-        out.append(undo_prediction(folded, area, bounds, plane.mode, plane.shift))
+        zigzag = decode_shape_plane(plane, stream, 1, bounds, area, [])
+        out.append(undo_prediction(zigzag, area, bounds, plane.mode, plane.shift))
     return out
 
 
@@ -1272,7 +1252,7 @@ def decode_correction(stream: bytes, area: Area) -> list[int]:
             for gamma in gammas:
                 f = decisions.integer(gamma)
                 require(f <= 510, "correction out of range")
-                plane[place] = 511 * plane[place] + unfold(f) + 255
+                plane[place] = 511 * plane[place] + residual_of(f) + 255
             plane[place] += 1
     return plane
 

@@ -19,15 +19,13 @@ import numpy as np
 from sofc.coders.bilevel import kernel as bilevel
 from sofc.coders.context import kernel
 from sofc.coders.dct import kernel as coefficients
-from sofc.coders.shape import kernel_arithmetic as arithmetic
-from sofc.coders.shape import kernel_bits as bits
-from sofc.coders.shape import kernel_predict as predict
-from sofc.coders.shape import kernel_windows as windows
+from sofc.coders.shape import kernel_codes, kernel_details, kernel_predict, kernel_range, kernel_windows
 from sofc.coders.static import kernel as static
 from sofc.entropy import binary, mixing
 from sofc.jit.cache import cache_folder
 from sofc.jit.decorators import Kernel
 from sofc.jit.native import Kinds, flatten
+from sofc.jit.types import signatures
 from sofc.jpeg import dct, recovery
 from sofc.prediction import bank
 from sofc.transforms import jfif as lattice
@@ -35,6 +33,8 @@ from sofc.transforms import jfif as lattice
 ARRAYS = {"B": "|u1", "H": "<u2", "U": "<u4", "I": "<i4", "Q": "<i8", "R": "<f8"}
 
 Signature = tuple[Callable[..., Any], str, tuple[Any, ...]]
+Entry = Callable[..., Any] | Signature
+"""A kernel whose annotations say what it is compiled for, or one with a signature in letters."""
 
 
 def _static(sums: str) -> Iterator[Signature]:
@@ -47,7 +47,7 @@ def _static(sums: str) -> Iterator[Signature]:
     yield static.find_grid, f"I2 B2 q q Q1 {sums}2 {sums}2 q *", (room,)
 
 
-def _groups() -> Iterator[list[Signature]]:
+def _groups() -> Iterator[list[Entry]]:
     """Kernels that share others are compiled one after the other. Groups that take longest come first."""
     yield list(_static("Q"))
     yield list(_static("I"))
@@ -62,26 +62,21 @@ def _groups() -> Iterator[list[Signature]]:
         (binary.code_bit, "? q q Q1 B1", ()),
     ]
     yield [
-        (arithmetic.decode_detail, "B1 I2 I2 q I1 I1 I2 B2 q q q q q I2 q q Q1", ()),
-        (arithmetic.detail_tables, "I2 I2 I1 I1 I2 B2 q q q q q I1 I1", ()),
-        (arithmetic.encode_symbols, "I1 I1 I2 q q q Q1 B1", ()),
-        (arithmetic.write_numbers, "Q1 Q1 I2 Q1 B1", ()),
-        (arithmetic.read_numbers, "B1 Q1 I2 Q1 Q1", ()),
-        (arithmetic.fill_classes, "I2 q q B2", ()),
-        (arithmetic.fill_loudness, "I2 q I2", ()),
-        (arithmetic.fill_reference_activity, "I2 I1 I2", ()),
-        (arithmetic.build_trees, "I2 I2", ()),
+        kernel_details.decode_details,
+        kernel_details.fill_levels,
+        kernel_details.fill_magnitudes,
+        kernel_details.fill_cells,
+        kernel_range.encode_symbols,
+        kernel_range.code_numbers,
     ]
-    room, placement = windows.window_room(), windows.placement_room()
     yield [
-        (windows.cover_plane, "I2 q q q Q2 Q2 Q1 Q1 Q1 Q1 Q1 Q1 I1 I2 B2 *", (room,)),
-        (windows.find_windows, "I2 q q q Q2 Q2 Q1 Q1 Q1 Q1 *", (room,)),
-        (windows.fill_masks, "I2 q q q Q1 Q2 Q2", ()),
-        (windows.improve_placement, "Q1 Q1 Q1 Q1 Q1 Q1 q * B1", (placement,)),
-        (windows.place_shapes, "I2 Q1 Q1 Q1 Q1 Q1 I1 I2 B2", ()),
-        (windows.hash_shapes, "Q1 Q1 Q1 I1 Q1", ()),
-        (windows.insert_keys, "Q1 Q1 Q1 Q1", ()),
-        (windows.list_shapes, "I2 I2 B2 Q1 Q1", ()),
+        kernel_windows.cover_plane,
+        kernel_windows.list_matches,
+        kernel_windows.choose_matches,
+        kernel_windows.fill_masks,
+        kernel_windows.hash_shapes,
+        kernel_windows.insert_keys,
+        kernel_windows.list_pairs,
     ]
     room = coefficients.room_for(1, mixing.MIXER_LANES)
     state = "U1 I2 I2 I1 Q1 B1"
@@ -101,16 +96,9 @@ def _groups() -> Iterator[list[Signature]]:
     ]
     state = "I2 I2 I2 U1 I2 I2 I2 I2 I2 Q1 B1"
     yield [(bilevel.code_plane, f"? B2 q ? Q2 Q1 Q1 q ? {state} *", (bilevel.room_for(1, 1, 1, 1),))]
+    yield [kernel_codes.read_pairs, kernel_codes.write_pairs]
     yield [
-        (bits.read_shapes, "B1 q q q q Q1 Q1 Q1 q Q1 Q1 Q1 I1 I2 B2 Q1", ()),
-        (bits.write_shapes, "Q1 Q1 q Q1 Q1 q B1 q", ()),
-        (bits.read_leftovers, "B1 q q q q Q1 Q1 Q1 I2 Q1", ()),
-        (bits.write_leftovers, "I2 q q q Q1 Q1 B1 q", ()),
-        (bits.golomb_cost, "Q1 q", ()),
-    ]
-    yield [
-        (predict.fold_plane, "I2 q q q q q Q1 Q1 I2", ()),
-        (predict.unfold_plane, "I2 q q q q q Q1 Q1 I2", ()),
+        kernel_predict.code_plane,
         (lattice.from_rgb, "I2 I2 I2 I2 I2 I2", ()),
         (lattice.to_rgb, "I2 I2 I2 I2 I2 I2", ()),
         (static.write_operations, "I1 q Q1 H1", ()),
@@ -122,13 +110,20 @@ def coding_kernels() -> list[list[tuple[Kernel, Kinds]]]:
     result = []
     for group in _groups():
         compiled = []
-        for function, signature, rooms in group:
+        for entry in group:
+            function = entry[0] if isinstance(entry, tuple) else entry
             if isinstance(function, Kernel):
-                given = iter(flatten(rooms)[0])
-                kinds = (next(given) if token == "*" else _kind(token) for token in signature.split())
-                compiled.append((function, tuple(kinds)))
+                compiled += [(function, kinds) for kinds in _kinds(entry)]
         result.append(compiled)
     return result
+
+
+def _kinds(entry: Any) -> list[Kinds]:
+    if not isinstance(entry, tuple):
+        return signatures(entry.function)
+    _, signature, rooms = entry
+    given = iter(flatten(rooms)[0])
+    return [tuple(next(given) if token == "*" else _kind(token) for token in signature.split())]
 
 
 def _kind(token: str) -> Any:

@@ -60,7 +60,7 @@ def measure(
 def _measure(encoded: EncodedPlane, bits: int) -> PlaneMeasure:
     pairs = encoded.pairs
     return PlaneMeasure(
-        raw_bits=encoded.folded.size * bits,
+        raw_bits=encoded.zigzag.size * bits,
         placed=pairs.shapes.size,
         large=int((pairs.shapes > 0).sum()),
         header_bits=encoded.header_bits,
