@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import naive
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from sofc.coders.shape import kernel_codes, kernel_windows
 from sofc.coders.shape.details import ContextModel, DetailModel, decode_details, encode_details, symbols_of
 from sofc.coders.shape.huffman import MAX_CODE_BITS, HuffmanCode, code_lengths
 from sofc.coders.shape.kernel_codes import Bits, Canvas
-from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, from_zigzag, to_zigzag
 from sofc.coders.shape.kernel_range import (
     MAX_TOTAL,
     Adaptation,
@@ -35,7 +37,6 @@ from sofc.coders.shape.placement import (
     shape_pairs,
     single_pairs,
 )
-from sofc.coders.shape.prediction import from_zigzag, to_zigzag
 from sofc.errors import FormatError
 from sofc.planes import PlaneRange
 
@@ -187,14 +188,16 @@ def test_choose_matches(images, sweeps, seed):
         matches += found
         costs += price
         bounds.append(len(matches))
-    columns = np.array(
-        [(y, len(window), ((1 << len(window[0])) - 1) << x) for y, x, window in matches], np.int64
-    ).reshape(len(matches), 3)
-    rows, heights, masks = (np.ascontiguousarray(column) for column in columns.T)
-    found = Matches(np.array(bounds), rows, heights, masks, -np.array(costs, np.int64))
+    columns = [
+        (image * 7 + y, len(window), ((1 << len(window[0])) - 1) << x)
+        for image, (start, end) in enumerate(itertools.pairwise(bounds))
+        for y, x, window in matches[start:end]
+    ]
+    rows, heights, masks = np.ascontiguousarray(np.array(columns, np.int64).reshape(-1, 3).T)
+    found = Matches(np.array(bounds), rows, heights, masks, -np.array(costs, np.int64), 7)
     result, chosen = np.zeros((2, len(matches)), np.uint8)
-    best, other = (Placed(np.zeros(50, np.int64), np.zeros(1, np.int64)) for _ in range(2))
-    kernel_windows.choose_matches(found, sweeps, result, np.zeros(7, np.int64), best, other, chosen)
+    room = [Placed(np.zeros(50, np.int64), np.zeros(1, np.int64), np.zeros(7 * len(images), np.int64)) for _ in "ab"]
+    kernel_windows.choose_matches(found, sweeps, result, *room, chosen)
     assert (result != 0).tolist() == banned
     expected, start = [], 0
     for end in bounds[1:]:

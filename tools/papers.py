@@ -46,8 +46,7 @@ import sofc
 from sofc.codebook import Codebook
 from sofc.coders.bands import encode_band
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL, choose_models
-from sofc.coders.shape.kernel_predict import GAP, Prediction
-from sofc.coders.shape.prediction import to_zigzag
+from sofc.coders.shape.kernel_predict import GAP, Prediction, to_zigzag
 from sofc.errors import CodebookError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.imagefiles.idx import open_maybe_gzip

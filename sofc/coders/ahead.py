@@ -76,7 +76,6 @@ def _groups() -> Iterator[list[Entry]]:
         kernel_windows.fill_masks,
         kernel_windows.hash_shapes,
         kernel_windows.insert_keys,
-        kernel_windows.list_pairs,
     ]
     room = coefficients.room_for(1, mixing.MIXER_LANES)
     state = "U1 I2 I2 I1 Q1 B1"

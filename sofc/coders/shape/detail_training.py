@@ -216,20 +216,8 @@ def _merge_levels(counts: Integers) -> Integers:
 
 def _split_cost(counts: Integers, split: int) -> float:
     """Bits of detail layer and shape layer, the latter as single values at their entropy and random places."""
-    inside = (1 << split) > STARTS
-    cost = _cost(counts[:, inside])
-    all_tables = counts.sum(axis=0)
-    # What a coarse value leaves open: below the split it is coded with the low part, beyond it the shape layer has
-    # the part above the split.
-    cost += float((all_tables * np.log2(WIDTHS))[inside].sum())
-    outside = all_tables[~inside]
-    loud = int(outside.sum())
-    if loud:
-        cost += loud * split + entropy(np.array([loud, int(all_tables.sum()) - loud]))
-        highs = STARTS[~inside] >> split
-        cost += _cost(np.bincount(highs, weights=outside.astype(np.float64)))
-        cost += float((outside * np.maximum(0, np.log2(highs) - 6)).sum())
-    return cost
+    low, high = table_counts(counts, split), high_counts(counts, split)
+    return _cost(low) + _cost(high[1:]) + entropy(np.array([high[0], high[1:].sum()]))
 
 
 def table_counts(counts: Integers, split: int) -> Floats:
@@ -244,10 +232,10 @@ def table_counts(counts: Integers, split: int) -> Floats:
     return np.concatenate([quiet, loud.sum(axis=0)[None, :]])
 
 
-def high_bits(counts: Integers, split: int) -> float:
-    """Bits of the nonzero values of the shape layer, from coarse counts."""
-    even = np.repeat(counts.sum(axis=0) / WIDTHS, WIDTHS).reshape(-1, 1 << split)
-    return entropy(even.sum(axis=1)[1:])
+def high_counts(counts: Integers, split: int) -> Floats:
+    """How often each high part comes, in the same way."""
+    even: Floats = np.repeat(counts.sum(axis=0) / WIDTHS, WIDTHS).reshape(-1, 1 << split)
+    return np.asarray(even.sum(axis=1))
 
 
 def trained_details(choice: ContextChoice, split: int) -> list[DetailModel]:
@@ -309,7 +297,7 @@ def train_details(ranges: list[PlaneRange], predictions: list[Prediction]) -> St
     measured = sum_all((yield AdaptationTask(ranges, predictions, candidates)))
     for number in active:
         priced = [
-            (bits + high_bits(choices[number].counts, model.split), model)
+            (bits + entropy(high_counts(choices[number].counts, model.split)[1:]), model)
             for models, row in zip(candidates[number], measured[number], strict=True)
             for model, bits in zip(models, row.tolist(), strict=True)
         ]

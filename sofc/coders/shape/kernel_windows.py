@@ -342,45 +342,10 @@ def cover_plane(
     return OK
 
 
-@kernel
-def list_pairs(
-    plane: Table[np.int32],
-    anchors: Table[np.int32],
-    shapes: Shapes,
-    covered: Table[np.uint8],
-    distances: Vector[np.int64],
-    pairs: Vector[np.int64],
-) -> int:
-    """The (distance, shape) pairs in raster order: how many free samples were passed since the last pair, and the
-    shape's number + 1 or, for a single sample, minus its value.
-
-    ``covered`` is zero at first; ``distances`` and ``pairs`` are as long as the plane. Returns how many there are.
-    """
-    count = 0
-    distance = 0
-    for y in range(plane.shape[0]):
-        for x in range(plane.shape[1]):
-            if covered[y, x] != 0:
-                continue
-            if anchors[y, x] != 0:
-                pairs[count] = anchors[y, x]
-                _cover(covered, y, x, shapes, int(anchors[y, x]) - 1)
-            elif plane[y, x] != 0:
-                pairs[count] = -int(plane[y, x])
-            else:
-                distance += 1
-                continue
-            distances[count] = distance
-            count += 1
-            distance = 0
-    return count
-
-
 class Matches(NamedTuple):
     """Matches of shapes in small images, in the order of placing; those of image k begin at ``bounds[k]``.
 
-    ``rows`` counts from the image's top, ``masks`` has a bit for each column that a match covers, ``gains`` is what
-    placing it saves.
+    ``masks`` has a bit for each column that a match covers, ``gains`` is what placing it saves.
     """
 
     bounds: Vector[np.int64]
@@ -388,34 +353,35 @@ class Matches(NamedTuple):
     heights: Vector[np.int64]
     masks: Vector[np.int64]
     gains: Vector[np.int64]
+    image_rows: int
 
 
 class Placed(NamedTuple):
-    """Numbers of matches that overlap nowhere, and in ``size[0]`` how many there are."""
+    """Numbers of matches that overlap nowhere, in ``size[0]`` how many; for each row of the plane what they cover."""
 
     matches: Vector[np.int64]
     size: Vector[np.int64]
+    covered: Vector[np.int64]
 
 
 @inlined
-def _place_greedily(
-    matches: Matches, image: int, banned: Vector[np.uint8], covered: Vector[np.int64], placed: Placed
-) -> int:
-    """Place the matches of an image in their order; returns what that saves. ``covered`` has a word for each row."""
-    covered[:] = 0
+def _place_greedily(matches: Matches, image: int, banned: Vector[np.uint8], placed: Placed) -> int:
+    """Place the matches of an image in their order; returns what that saves."""
+    covered = placed.covered
+    for row in range(image * matches.image_rows, min((image + 1) * matches.image_rows, covered.size)):
+        covered[row] = 0
     gain = 0
     count = 0
     for match in range(matches.bounds[image], matches.bounds[image + 1]):
         if banned[match] != 0:
             continue
-        first = int(matches.rows[match])
-        end = first + int(matches.heights[match])
         mask = int(matches.masks[match])
-        row = first
+        row = int(matches.rows[match])
+        end = row + int(matches.heights[match])
         while row < end and covered[row] & mask == 0:
             row += 1
         if row == end:
-            for row in range(first, end):
+            for row in range(int(matches.rows[match]), end):
                 covered[row] |= mask
             gain += int(matches.gains[match])
             placed.matches[count] = match
@@ -426,32 +392,23 @@ def _place_greedily(
 
 @kernel
 def choose_matches(
-    matches: Matches,
-    sweeps: int,
-    banned: Vector[np.uint8],
-    covered: Vector[np.int64],
-    best: Placed,
-    other: Placed,
-    chosen: Vector[np.uint8],
+    matches: Matches, sweeps: int, banned: Vector[np.uint8], best: Placed, other: Placed, chosen: Vector[np.uint8]
 ) -> int:
     """Place matches greedily, then ban one after the other where the rest, placed without it, saves more.
 
     ``chosen`` gets 1 for each match placed; it and ``banned`` are zero at first. Each sweep tries every match placed.
     """
     for image in range(matches.bounds.size - 1):
-        most = _place_greedily(matches, image, banned, covered, best)
+        most = _place_greedily(matches, image, banned, best)
         for _ in range(sweeps):
             before = most
             index = 0
             while index < best.size[0]:
                 match = best.matches[index]
                 banned[match] = 1
-                gain = _place_greedily(matches, image, banned, covered, other)
+                gain = _place_greedily(matches, image, banned, other)
                 if gain > most:
-                    most = gain
-                    best.size[0] = other.size[0]
-                    for place in range(other.size[0]):
-                        best.matches[place] = other.matches[place]
+                    most = _place_greedily(matches, image, banned, best)
                 else:
                     banned[match] = 0
                     index += 1

@@ -9,11 +9,10 @@ import numpy as np
 
 from sofc.coders.base import Coder
 from sofc.coders.shape.details import ContextModel, DetailModel
-from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_zigzag
 from sofc.coders.shape.kernel_range import Adaptation
 from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.plane import decode_plane, encode_plane
-from sofc.coders.shape.prediction import to_zigzag
 from sofc.coders.shape.section import round_frequencies
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange

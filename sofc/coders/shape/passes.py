@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction
-from sofc.coders.shape.prediction import to_zigzag
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_zigzag
 from sofc.coders.training import Task
 from sofc.planes import Plane, PlaneRange
 

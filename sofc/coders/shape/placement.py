@@ -28,7 +28,10 @@ MATCHED_AREA = 16
 
 
 class Pairs(NamedTuple):
-    """The shape layer of one plane as ``list_pairs`` gives it, and how it is coded.
+    """The shape layer of one plane, and how it is coded.
+
+    ``distances``: free samples passed since the pair before; ``shapes``: the number of a shape + 1, or minus the value
+    of a single sample.
 
     ``code`` has Golomb's divisor for the distances and the Huffman code with shapes, or the one without.
     """
@@ -87,7 +90,7 @@ def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
         return min(pairs, _choose(search, model, found, places, location, SWEEPS), key=lambda one: one.bits)
     anchors, covered = np.zeros(high.shape, np.int32), np.zeros(high.shape, np.uint8)
     kernel.cover_plane(search, model.shapes.arrays, model.shapes.table, model.order, anchors, covered)
-    return _list_pairs(high, anchors, model)
+    return _list_pairs(high, anchors, covered != 0, model)
 
 
 def _list_matches(search: Search, model: ShapeModel) -> tuple[Integers, Integers]:
@@ -107,32 +110,40 @@ def _list_matches(search: Search, model: ShapeModel) -> tuple[Integers, Integers
 def _choose(search: Search, model: ShapeModel, found: Integers, places: Integers, location: int, sweeps: int) -> Pairs:
     """Place some of the matches; ``location`` is what a location costs, in sixteenths of a bit."""
     shapes = model.shapes
-    rows, columns = np.divmod(places, search.plane.shape[1])
+    plane_rows, width = search.plane.shape
+    rows, columns = np.divmod(places, width)
     images = rows // search.image_rows
     order = np.argsort(images, kind="stable")
     numbers = found[order]
     lengths = model.code.lengths
     single = 16 * int(lengths[min(1, model.singles)]) + location
     matches = Matches(
-        bounds=np.searchsorted(images[order], np.arange(search.plane.shape[0] // search.image_rows + 2)),
-        rows=(rows % search.image_rows)[order],
+        bounds=np.searchsorted(images[order], np.arange(-(-plane_rows // search.image_rows) + 1)),
+        rows=rows[order],
         heights=shapes.heights[numbers],
         masks=((np.int64(1) << shapes.widths[numbers]) - 1) << columns[order],
         gains=single * shapes.nonzeros[numbers] - 16 * lengths[model.singles + 1 + numbers] - location,
+        image_rows=search.image_rows,
     )
     banned, chosen = np.zeros((2, numbers.size), np.uint8)
-    best, other = (Placed(*np.zeros((2, SMALL_ROWS * SMALL_COLUMNS), np.int64)) for _ in range(2))
-    kernel.choose_matches(matches, sweeps, banned, np.zeros(SMALL_ROWS, np.int64), best, other, chosen)
+    best, other = (
+        Placed(np.zeros(SMALL_ROWS * SMALL_COLUMNS, np.int64), np.zeros(1, np.int64), np.zeros(plane_rows, np.int64))
+        for _ in range(2)
+    )
+    kernel.choose_matches(matches, sweeps, banned, best, other, chosen)
     anchors = np.zeros(search.plane.shape, np.int32)
     anchors.ravel()[places[order][chosen != 0]] = numbers[chosen != 0] + 1
-    return _list_pairs(search.plane, anchors, model)
+    covered = (best.covered[:, None] & np.int64(1) << np.arange(width)) != 0
+    return _list_pairs(search.plane, anchors, covered, model)
 
 
-def _list_pairs(high: Plane, anchors: Plane, model: ShapeModel) -> Pairs:
-    distances, pairs = np.empty((2, high.size), np.int64)
-    covered = np.zeros(high.shape, np.uint8)
-    count = kernel.list_pairs(high, anchors, model.shapes.arrays, covered, distances, pairs)
-    return _price(distances[:count], pairs[:count], model, True)
+def _list_pairs(high: Plane, anchors: Plane, covered: npt.NDArray[np.bool_], model: ShapeModel) -> Pairs:
+    """Pairs in raster order: a shape's number + 1 or, for a single sample, minus its value."""
+    free = np.where(covered, 0, high).ravel()
+    shapes = anchors.ravel() - free
+    places = np.flatnonzero(shapes)
+    passed = np.cumsum(~(covered.ravel() | (free != 0)))[places]
+    return _price(np.diff(passed, prepend=0), shapes[places].astype(np.int64), model, True)
 
 
 def _price(distances: Integers, shapes: Integers, model: ShapeModel, with_shapes: bool) -> Pairs:

@@ -1,10 +1,6 @@
 """One plane to one stream and back (specification 6.6).
 
-Stream: varint, the number of (distance, shape) pairs; if there are any, varint 2 (m - 1) + s with the Golomb
-parameter m, s = 1 where shapes of several samples take part; the bit part: all pairs in raster order, each its Golomb
-distance and its codeword; zero bits up to a whole byte; the range coder's bytes up to the end. Zero bytes at the end
-are dropped, and read as zeros.
-
+A stream is a head of one or two varints, the bits of all (distance, shape) pairs, and the range coder's bytes.
 A distance counts the samples passed since the last pair that no earlier shape covers, so a shape begins where the
 next free sample is after passing that many.
 """
@@ -19,9 +15,9 @@ import numpy as np
 from sofc.coders.shape import kernel_codes as kernel
 from sofc.coders.shape.details import decode_details, encode_details
 from sofc.coders.shape.kernel_codes import Bits, Canvas
+from sofc.coders.shape.kernel_predict import from_zigzag, largest_residual, to_zigzag
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.placement import MAX_DIVISOR, Pairs, choose_pairs, pair_code
-from sofc.coders.shape.prediction import from_zigzag, largest_residual, to_zigzag
 from sofc.coders.shape.varints import pack_varints, read_varint
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange

@@ -1,22 +1,11 @@
 """A plane's section of a codebook: bytes and back (specification 6.4).
 
-Section: varints, those of HEAD and, with a detail layer, of DETAIL_HEAD. Then blocks, each a varint byte count and as
-many bytes of range-coded numbers (the number "above" is given in brackets):
-
-1. sizes: height and width of each shape (height and width of the shape before).
-2. samples of all shapes, row by row (the sample above in the shape).
-3. codeword lengths: escape and S singles without shapes; escape, S singles and N shapes (the number before).
-4. contexts: the weights, then thresholds, the first as it is, the others as differences to the one before; weights
-   and first threshold zigzag (v >= 0 to 2v, else -2v - 1) (the number before).
-5. frequencies, table by table (the same symbol in the table before): a number q below 16 stands for q, others
-   for (8 + q mod 8) << (q div 8 - 1).
-
-Blocks 4 and 5 are there only with a detail layer. A section must be what building from its content gives.
+Varints, those of HEAD and, with a detail layer, of DETAIL_HEAD; then blocks, each a varint byte count and as many bytes
+of range-coded numbers: sizes of shapes, their samples, codeword lengths; with a detail layer weights with thresholds,
+and frequencies. A section must be what building from its content gives.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,17 +43,6 @@ DETAIL_HEAD = {
     "increment": (1, 1 << 10),
     "limit": (1 << 6, MAX_TOTAL),
 }
-
-
-class _DetailHead(NamedTuple):
-    logarithmic: int
-    references: int
-    thresholds: int
-    phases: int
-    near: int
-    far: int
-    increment: int
-    limit: int
 
 
 def round_frequencies(frequencies: Integers) -> npt.NDArray[np.int32]:
@@ -133,36 +111,34 @@ class _Reader:
         self._data = data
         self._position = 0
 
-    def head(self, bounds: dict[str, tuple[int, int]]) -> dict[str, int]:
-        """The varints of these names. Raises FormatError for one out of bounds."""
-        head = {}
-        for name, (low, high) in bounds.items():
-            head[name] = value = self._varint()
-            if not low <= value <= high:
-                raise FormatError(f"{name} of a shape section must be {low} to {high}, not {value}")
-        return head
+    def varint(self, name: str, low: int, high: int) -> int:
+        """Raises FormatError for one out of bounds."""
+        value, self._position = read_varint(self._data, self._position)
+        if self._position > len(self._data):
+            raise FormatError("a shape section ends too soon")
+        if not low <= value <= high:
+            raise FormatError(f"{name} of a shape section must be {low} to {high}, not {value}")
+        return value
+
+    def head(self, bounds: dict[str, tuple[int, int]]) -> list[int]:
+        """The varints of these names."""
+        return [self.varint(name, *limits) for name, limits in bounds.items()]
 
     def block(self, above: Integers) -> Integers:
         """The numbers of a block. Raises FormatError where it is not all there."""
-        size = self._varint()
+        size = self.varint("size of a block", 0, len(self._data))
         content = self._data[self._position : self._position + size]
         self._position += size
         if len(content) < size:
             raise FormatError("a shape section ends inside a block")
         return decode_numbers(content, above)
 
-    def _varint(self) -> int:
-        value, self._position = read_varint(self._data, self._position)
-        if self._position > len(self._data):
-            raise FormatError("a shape section ends too soon")
-        return value
-
 
 def parse_section(data: bytes) -> PlaneParameters:
     """Parameters from a section. Raises FormatError where the bytes break the layout above or any bound."""
     reader = _Reader(data)
-    mode, shift, singles, count, worth, split = reader.head(HEAD).values()
-    detail_head = _DetailHead(*reader.head(DETAIL_HEAD).values()) if split else None
+    mode, shift, singles, count, worth, split = reader.head(HEAD)
+    detail_head = reader.head(DETAIL_HEAD) if split else []
     sizes = reader.block(_before(2 * count, 2)).reshape(count, 2)
     if count and (int(sizes.min()) < 1 or int(sizes.max()) > MAX_SIDE or int(sizes.prod(axis=1).min()) < 2):
         raise FormatError(f"a shape has 2 samples or more and sides of 1 to {MAX_SIDE}")
@@ -174,31 +150,26 @@ def parse_section(data: bytes) -> PlaneParameters:
     single_lengths, all_lengths = np.split(lengths, [singles + 1])
     shapes = ShapeSet(heights, widths, pool.astype(np.int32))
     model = ShapeModel.of(shapes, single_lengths, all_lengths, worth)
-    detail = _read_detail(reader, split, detail_head) if detail_head else None
+    detail = _read_detail(reader, split, detail_head) if split else None
     parameters = PlaneParameters(Prediction(mode, shift), model, detail)
     if build_section(parameters) != data:
         raise FormatError("a shape section is not in its canonical form")
     return parameters
 
 
-def _read_detail(reader: _Reader, split: int, head: _DetailHead) -> DetailModel:
-    if head.near > head.far or (head.far and not head.references):
+def _read_detail(reader: _Reader, split: int, head: list[int]) -> DetailModel:
+    logarithmic, references, levels, phases, near, far, increment, limit = head
+    if near > far or (far and not references):
         raise FormatError("classes of a shape section need near <= far and a reference")
-    weight_count = len(OWN_PLACES) + len(REFERENCE_PLACES) * head.references
-    numbers = reader.block(_before(weight_count + head.thresholds))
-    weights, first, steps = np.split(numbers, [weight_count, weight_count + 1])
-    weights = _unzigzag(weights)
-    thresholds = np.cumsum(np.concatenate([_unzigzag(first), steps]))
+    weight_count = len(OWN_PLACES) + len(REFERENCE_PLACES) * references
+    numbers = reader.block(_before(weight_count + levels))
+    weights = _unzigzag(numbers[:weight_count])
+    steps = numbers[weight_count:]
+    steps[:1] = _unzigzag(steps[:1])
+    thresholds = np.cumsum(steps)
     if int(np.abs(weights).max()) > MAX_WEIGHT or int(np.abs(thresholds).max(initial=0)) >= 1 << 30:
         raise FormatError("a context weight or threshold of a shape section is out of range")
-    contexts = ContextModel(
-        bool(head.logarithmic),
-        weights.astype(np.int32),
-        thresholds.astype(np.int32),
-        head.near,
-        head.far,
-        head.phases,
-    )
+    contexts = ContextModel(bool(logarithmic), weights.astype(np.int32), thresholds.astype(np.int32), near, far, phases)
     symbols = 1 << split
     if contexts.tables * symbols > MAX_FREQUENCIES:
         raise FormatError("the frequency tables of a shape section are too large")
@@ -206,9 +177,9 @@ def _read_detail(reader: _Reader, split: int, head: _DetailHead) -> DetailModel:
     if int(narrow.min()) < 1 or int(narrow.max()) > 128:
         raise FormatError("a frequency of a shape section is out of range")
     frequencies = _widen(narrow).reshape(contexts.tables, symbols)
-    if int(frequencies.sum(axis=1).max()) > head.limit or head.limit + head.increment > MAX_TOTAL:
+    if int(frequencies.sum(axis=1).max()) > limit or limit + increment > MAX_TOTAL:
         raise FormatError("the frequencies of a shape section exceed their limit")
     # Halving rounds up: it must bring a full table well below the limit, or it would be halved at every symbol.
-    if symbols + head.increment > head.limit // 2:
+    if symbols + increment > limit // 2:
         raise FormatError("the limit of a shape section is too small for its tables")
-    return DetailModel(split, contexts, Adaptation(head.increment, head.limit), frequencies.astype(np.int32))
+    return DetailModel(split, contexts, Adaptation(increment, limit), frequencies.astype(np.int32))
