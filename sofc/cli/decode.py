@@ -188,8 +188,8 @@ def _sink(
 
 def pass_on_kept(prologue: Sequence[Event], sink: Sink) -> None:
     """Tell a sink of the images in the file that a file without images keeps. Raises SofcError where it has none."""
-    from sofc.imagefiles import images_in
     from sofc.api.headers import header_for
+    from sofc.imagefiles import images_in
     from sofc.keepfile import original_in
     from sofc.stream.events import MetadataRead
 
