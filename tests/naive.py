@@ -10,11 +10,11 @@ Rows = list[list[int]]
 # Prediction.
 
 
-def _fold(error: int) -> int:
+def _zigzag(error: int) -> int:
     return 2 * error if error > 0 else -2 * error - 1 if error < 0 else 0
 
 
-def _unfold(value: int) -> int:
+def _unzigzag(value: int) -> int:
     return -(value + 1) // 2 if value % 2 else value // 2
 
 
@@ -103,25 +103,25 @@ def _walk(
     return True
 
 
-def fold_plane(plane: Rows, low: int, high: int, image_rows: int, mode: int, shift: int) -> Rows:
+def to_zigzag(plane: Rows, low: int, high: int, image_rows: int, mode: int, shift: int) -> Rows:
     rows, width = len(plane), len(plane[0])
-    folded = [[0] * width for _ in range(rows)]
+    zigzag = [[0] * width for _ in range(rows)]
 
     def step(y: int, x: int, predicted: int) -> int:
         error = plane[y][x] - predicted
-        folded[y][x] = error if mode == 2 else _fold(error)
+        zigzag[y][x] = error if mode == 2 else _zigzag(error)
         return plane[y][x]
 
     _walk(rows, width, low, high, image_rows, mode, shift, [list(row) for row in plane], step)
-    return folded
+    return zigzag
 
 
-def unfold_plane(folded: Rows, low: int, high: int, image_rows: int, mode: int, shift: int) -> Rows | None:
-    rows, width = len(folded), len(folded[0])
+def from_zigzag(zigzag: Rows, low: int, high: int, image_rows: int, mode: int, shift: int) -> Rows | None:
+    rows, width = len(zigzag), len(zigzag[0])
     plane = [[0] * width for _ in range(rows)]
 
     def step(y: int, x: int, predicted: int) -> int:
-        return predicted + (folded[y][x] if mode == 2 else _unfold(folded[y][x]))
+        return predicted + (zigzag[y][x] if mode == 2 else _unzigzag(zigzag[y][x]))
 
     return plane if _walk(rows, width, low, high, image_rows, mode, shift, plane, step) else None
 
@@ -297,7 +297,7 @@ def encode_numbers(values: Sequence[int], above: Sequence[int]) -> bytes:
 # Contexts.
 
 
-def loudness(value: int, logarithmic: bool) -> int:
+def magnitude(value: int, logarithmic: bool) -> int:
     if not logarithmic:
         return min(value, 4095)
     octave = (value + 1).bit_length() - 1
@@ -311,7 +311,7 @@ def residual_class(value: int, near: int, far: int) -> int:
 
 
 def table_of(
-    folded: Rows,
+    zigzag: Rows,
     references: Sequence[Rows],
     y: int,
     x: int,
@@ -322,13 +322,13 @@ def table_of(
     far: int,
     phases: int,
 ) -> int:
-    """The table of a quiet tuple at (y, x)."""
+    """The table of a sample at (y, x) whose high part is zero."""
 
     def at(plane: Rows, dy: int, dx: int) -> int:
         inside = 0 <= y + dy < len(plane) and 0 <= x + dx < len(plane[0])
-        return loudness(plane[y + dy][x + dx], logarithmic) if inside else 0
+        return magnitude(plane[y + dy][x + dx], logarithmic) if inside else 0
 
-    own = [at(folded, *step) for step in ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))]
+    own = [at(zigzag, *step) for step in ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))]
     others = [at(plane, *step) for plane in references for step in ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))]
     activity = sum(weight * value for weight, value in zip(weights, own + others, strict=True))
     level = sum(threshold <= activity for threshold in thresholds)

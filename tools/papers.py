@@ -46,10 +46,11 @@ import sofc
 from sofc.band.coding import encode_band
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
-from sofc.coders.shape import kernel_predict as predict
+from sofc.coders.shape.kernel_predict import GAP, Prediction, to_zigzag
 from sofc.errors import CodebookError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.imagefiles.idx import open_maybe_gzip
+from sofc.planes import PlaneRange
 
 MATRICES: dict[str, int | None] = {"fashion-mnist": None, "mnist": 127}
 """Sets of small labelled images, and the threshold that makes them binary."""
@@ -76,11 +77,8 @@ def order0_bits(image: Image) -> float:
     planes = [image] if image.ndim == 2 else [image[:, :, component] for component in range(image.shape[2])]
     bits = 0.0
     for plane in planes:
-        folded = np.empty(plane.shape, np.int32)
-        sums, counts = np.zeros(2048, np.int64), np.zeros(2048, np.int64)
-        samples = np.ascontiguousarray(plane, np.int32)
-        predict.fold_plane(samples, 0, 255, samples.shape[0], predict.GAP, 0, sums, counts, folded)
-        bits += adaptive_bits(folded, 511)
+        zigzag = to_zigzag(plane.astype(np.int32), PlaneRange(0, 255), Prediction(GAP, 0), len(plane))
+        bits += adaptive_bits(zigzag, 511)
     return bits
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sofc.cli import options
@@ -149,7 +148,7 @@ def _as_json(kind: Kind, images: int, planes: list[PlaneMeasure]) -> dict[str, A
         "images": images,
         "components": [
             {
-                **asdict(plane),
+                **plane._asdict(),
                 "mean_location_bits": plane.mean_location_bits,
                 "mean_code_bits": plane.mean_code_bits,
                 "indicator": plane.indicator,

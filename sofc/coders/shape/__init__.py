@@ -26,45 +26,24 @@ def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) ->
 
 
 def _kernels() -> list[list[KernelUse]]:
-    from sofc.coders.shape import kernel_arithmetic as arithmetic
-    from sofc.coders.shape import kernel_bits as bits
-    from sofc.coders.shape import kernel_predict as predict
-    from sofc.coders.shape import kernel_windows as windows
+    from sofc.coders.shape.kernel_codes import read_pairs, write_pairs
+    from sofc.coders.shape.kernel_details import decode_details, fill_cells, fill_levels, fill_magnitudes
+    from sofc.coders.shape.kernel_predict import code_plane
+    from sofc.coders.shape.kernel_range import code_numbers, encode_symbols
+    from sofc.coders.shape.kernel_windows import (
+        choose_matches,
+        cover_plane,
+        fill_masks,
+        hash_shapes,
+        insert_keys,
+        list_matches,
+    )
 
-    room, placement = windows.window_room(), windows.placement_room()
     return [
-        [
-            (arithmetic.decode_detail, "B1 I2 I2 q I1 I1 I2 B2 q q q q q I2 q q Q1", ()),
-            (arithmetic.detail_tables, "I2 I2 I1 I1 I2 B2 q q q q q I1 I1", ()),
-            (arithmetic.encode_symbols, "I1 I1 I2 q q q Q1 B1", ()),
-            (arithmetic.write_numbers, "Q1 Q1 I2 Q1 B1", ()),
-            (arithmetic.read_numbers, "B1 Q1 I2 Q1 Q1", ()),
-            (arithmetic.fill_classes, "I2 q q B2", ()),
-            (arithmetic.fill_loudness, "I2 q I2", ()),
-            (arithmetic.fill_reference_activity, "I2 I1 I2", ()),
-            (arithmetic.build_trees, "I2 I2", ()),
-        ],
-        [
-            (windows.cover_plane, "I2 q q q Q2 Q2 Q1 Q1 Q1 Q1 Q1 Q1 I1 I2 B2 *", (room,)),
-            (windows.find_windows, "I2 q q q Q2 Q2 Q1 Q1 Q1 Q1 *", (room,)),
-            (windows.fill_masks, "I2 q q q Q1 Q2 Q2", ()),
-            (windows.improve_placement, "Q1 Q1 Q1 Q1 Q1 Q1 q * B1", (placement,)),
-            (windows.place_shapes, "I2 Q1 Q1 Q1 Q1 Q1 I1 I2 B2", ()),
-            (windows.hash_shapes, "Q1 Q1 Q1 I1 Q1", ()),
-            (windows.insert_keys, "Q1 Q1 Q1 Q1", ()),
-            (windows.list_shapes, "I2 I2 B2 Q1 Q1", ()),
-        ],
-        [
-            (bits.read_shapes, "B1 q q q q Q1 Q1 Q1 q Q1 Q1 Q1 I1 I2 B2 Q1", ()),
-            (bits.write_shapes, "Q1 Q1 q Q1 Q1 q B1 q", ()),
-            (bits.read_leftovers, "B1 q q q q Q1 Q1 Q1 I2 Q1", ()),
-            (bits.write_leftovers, "I2 q q q Q1 Q1 B1 q", ()),
-            (bits.golomb_cost, "Q1 q", ()),
-        ],
-        [
-            (predict.fold_plane, "I2 q q q q q Q1 Q1 I2", ()),
-            (predict.unfold_plane, "I2 q q q q q Q1 Q1 I2", ()),
-        ],
+        [decode_details, fill_levels, fill_magnitudes, fill_cells, encode_symbols, code_numbers],
+        [cover_plane, list_matches, choose_matches, fill_masks, hash_shapes, insert_keys],
+        [read_pairs, write_pairs],
+        [code_plane],
     ]
 
 

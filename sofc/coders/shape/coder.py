@@ -41,10 +41,10 @@ class ShapeCoder(Coder):
     def encode_planes(
         self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, use_shapes: bool | None = None
     ) -> list[EncodedPlane]:
-        """What ``encode`` does, with the parts of each stream; ``use_shapes`` as in ``encode_plane``."""
+        """What ``encode`` does, with the parts of each stream; ``use_shapes`` as in ``choose_pairs``."""
         encoded: list[EncodedPlane] = []
         for plane, span, parameters in zip(planes, ranges, self.parameters, strict=True):
-            references = [before.folded for before in reversed(encoded)]
+            references = [before.zigzag for before in reversed(encoded)]
             encoded.append(encode_plane(plane, span, parameters, references, image_rows, use_shapes))
         return encoded
 
@@ -55,9 +55,9 @@ class ShapeCoder(Coder):
         if len(streams) != len(self.parameters):
             raise FormatError(f"a shape codebook for {len(self.parameters)} planes got {len(streams)} streams")
         planes: list[Plane] = []
-        folded: list[Plane] = []
+        before: list[Plane] = []
         for stream, span, parameters in zip(streams, ranges, self.parameters, strict=True):
-            plane, residuals = decode_plane(stream, span, parameters, folded[::-1], rows, width, image_rows)
+            plane, zigzag = decode_plane(stream, span, parameters, before, (rows, width), image_rows)
             planes.append(plane)
-            folded.append(residuals)
+            before.insert(0, zigzag)
         return planes

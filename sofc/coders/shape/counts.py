@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.coders.shape.huffman import HuffmanCode
-from sofc.coders.shape.kernel_arithmetic import decode_numbers, encode_numbers
+from sofc.coders.shape.kernel_range import decode_numbers, encode_numbers
 from sofc.coders.shape.parameters import ShapeModel
 from sofc.errors import FormatError
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sofc.coders.base import Coder
 from sofc.coders.shape.coder import ShapeCoder
-from sofc.coders.shape.plane import EncodedPlane
 from sofc.planes import Plane, PlaneRange
 
 
-@dataclass(frozen=True)
-class PlaneMeasure:
+class PlaneMeasure(NamedTuple):
     """Coding one plane, or several together, with all the shapes that the codebook has for it.
 
     ``raw_bits``: the samples as they are; ``placed``: (location, shape) pairs, single samples too; ``large``: those of
@@ -59,24 +57,20 @@ def measure(
     coder: ShapeCoder, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, bits: int
 ) -> list[PlaneMeasure]:
     """One measure for each plane; ``bits`` are those of a sample of the image."""
-    encoded = coder.encode_planes(planes, ranges, image_rows, use_shapes=True)
-    return [_measure(one, bits) for one in encoded]
-
-
-def _measure(encoded: EncodedPlane, bits: int) -> PlaneMeasure:
-    pairs = encoded.pairs
-    return PlaneMeasure(
-        raw_bits=encoded.folded.size * bits,
-        placed=pairs.shapes.size,
-        large=int((pairs.shapes > 0).sum()),
-        header_bits=encoded.header_bits,
-        detail_bits=encoded.detail_bits,
-        location_bits=pairs.location_bits,
-        code_bits=pairs.code_bits,
-    )
+    return [
+        PlaneMeasure(
+            raw_bits=one.zigzag.size * bits,
+            placed=one.pairs.shapes.size,
+            large=int((one.pairs.shapes > 0).sum()),
+            header_bits=one.header_bits,
+            detail_bits=one.detail_bits,
+            location_bits=one.pairs.location_bits,
+            code_bits=one.pairs.code_bits,
+        )
+        for one in coder.encode_planes(planes, ranges, image_rows, use_shapes=True)
+    ]
 
 
 def combine(measures: Iterable[PlaneMeasure]) -> PlaneMeasure:
     """Several planes or images as one: all fields summed."""
-    columns = zip(*(tuple(vars(one).values()) for one in measures), strict=True)
-    return PlaneMeasure(*(sum(column) for column in columns))
+    return PlaneMeasure(*map(sum, zip(*measures, strict=True)))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.shape import kernel_windows as windows
+from sofc.coders.shape import kernel_windows as kernel
 from sofc.coders.shape.huffman import code_lengths
-from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table, shape_model
-from sofc.coders.shape.plane import Pairs, is_page, search_limits, shape_pairs, single_pairs, window_masks
+from sofc.coders.shape.kernel_windows import EMPTY, Counts
+from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table
+from sofc.coders.shape.passes import ResidualTask
+from sofc.coders.shape.placement import Pairs, choose_pairs, is_page, search_in, single_pairs, symbols_of
 from sofc.coders.shape.section import MAX_WORTH
-from sofc.coders.shape.survey import Prediction, fold_all, stacked
-from sofc.planes import Plane, PlaneRange
+from sofc.coders.training import Pass, Passes, added
+from sofc.planes import Plane
 
 Integers = npt.NDArray[np.int64]
+Shape = npt.NDArray[np.int32]
 
 TABLE_SLOTS = 1 << 21
 SHARD_KEPT = 1 << 18
@@ -27,14 +31,18 @@ KEPT = 1 << 19
 """Windows kept while shards arrive."""
 
 MAX_SINGLES = 64
-EXPONENTS = (0.5, 1.0, 1.5, 2.0)
-"""What may stand for a in count x size**a."""
 
 WORTH_FACTOR = 2
 
 STRIP_ROWS = 64
 EXCERPT = 1 << 19
 """Samples mined of a large page."""
+
+SHARES = (16.0, 4.0, 2.0, 1.5, 1.2, 1.0)
+"""How many times more shapes than are kept at last take part in the first iterations."""
+
+MAX_ITERATIONS = 10
+LEAST_GAIN = 0.001
 
 
 class WindowCounts(NamedTuple):
@@ -45,31 +53,24 @@ class WindowCounts(NamedTuple):
     images: Integers
     sizes: Integers
 
-    @property
-    def areas(self) -> Integers:
-        """Samples of each window."""
-        return (self.sizes >> 8) * (self.sizes & 255)
-
     def take(self, chosen: npt.NDArray[np.generic]) -> WindowCounts:
         """Only the chosen windows."""
         return WindowCounts(*(column[chosen] for column in self))
 
     def prune(self, limit: int) -> WindowCounts:
         """At most ``limit`` windows, those with the largest count x size; ties go to the smaller key."""
-        if self.keys.size <= limit:
-            return self
-        order = np.lexsort((self.keys, -self.counts * self.areas))[:limit]
+        areas = (self.sizes >> 8) * (self.sizes & 255)
+        order = np.lexsort((self.keys, -self.counts * areas))[:limit]
         return self.take(np.sort(order))
 
 
-NO_WINDOWS = WindowCounts(*(np.zeros(0, np.int64) for _ in range(4)))
+NO_WINDOWS = WindowCounts(*np.zeros((4, 0), np.int64))
 
 
 def merge_windows(first: WindowCounts, second: WindowCounts) -> WindowCounts:
     """Sums of both."""
     keys, places = np.unique(np.concatenate([first.keys, second.keys]), return_index=True)
-    counts = np.zeros(keys.size, np.int64)
-    images = np.zeros(keys.size, np.int64)
+    counts, images = np.zeros((2, keys.size), np.int64)
     for part in (first, second):
         slots = np.searchsorted(keys, part.keys)
         counts[slots] += part.counts
@@ -88,224 +89,155 @@ def excerpt(high: Plane, image_rows: int, limits: tuple[int, int]) -> tuple[list
     return [np.ascontiguousarray(high[top : top + STRIP_ROWS]) for top in tops], STRIP_ROWS
 
 
+class Strip(NamedTuple):
+    """A part of the shape layer of an image or stack. ``outline``: windows inside nonzero areas are passed."""
+
+    plane: int
+    high: Plane
+    image_rows: int
+    first_image: int
+    outline: bool
+
+
 class _WindowTable:
     """The hash table that counts windows; rare ones go where it would fill up."""
 
     def __init__(self) -> None:
-        self.images = 0
-        self._clear()
+        self._kept = NO_WINDOWS
+        self._table = _empty_table()
 
-    def _clear(self) -> None:
-        self.keys = np.full(TABLE_SLOTS, windows.EMPTY, np.int64)
-        self.counts, self.image_counts, self.last_image, self.sizes = np.zeros((4, TABLE_SLOTS), np.int64)
-        self.used = np.zeros(1, np.int64)
-        self.kept = NO_WINDOWS
-
-    def add(self, high: Plane, image_rows: int, max_rows: int, max_columns: int) -> None:
-        """Count the windows of an image or stack; of one too rich for the table, those that fit."""
-        wanted = (max_rows, max_columns)
-        outline = int(is_page(high, image_rows, wanted))
-        limits = search_limits(high, image_rows, wanted)
-        strips, strip_rows = excerpt(high, image_rows, wanted)
-        for strip in strips:
-            across, down = window_masks(strip, strip_rows, *limits)
-            windows.count_windows(
-                strip,
-                strip_rows,
-                self.images,
-                *limits,
-                outline,
-                across,
-                down,
-                self.keys,
-                self.counts,
-                self.image_counts,
-                self.last_image,
-                self.sizes,
-                self.used,
-                windows.window_room(),
-            )
-        self.images += high.shape[0] // image_rows
-        if 4 * int(self.used[0]) > TABLE_SLOTS:
+    def add(self, strip: Strip, limits: tuple[int, int]) -> None:
+        """Count its windows; of one too rich for the table, those that fit."""
+        search = search_in(strip.high, strip.image_rows, limits, strip.outline)
+        kernel.count_windows(search, strip.first_image, self._table)
+        if 4 * int(self._table.used[0]) > TABLE_SLOTS:
             self._flush()
 
     def _flush(self) -> None:
-        filled = np.flatnonzero(self.keys != windows.EMPTY)
-        keys = self.keys[filled]
-        order = np.argsort(keys)
-        filled = filled[order]
-        found = WindowCounts(keys[order], self.counts[filled], self.image_counts[filled], self.sizes[filled])
-        kept = merge_windows(self.kept, found).prune(SHARD_KEPT)
-        self._clear()
-        self.kept = kept
+        table = self._table
+        filled = np.flatnonzero(table.keys != EMPTY)
+        filled = filled[np.argsort(table.keys[filled])]
+        found = WindowCounts(*(column[filled] for column in (table.keys, table.counts, table.images, table.sizes)))
+        self._kept = merge_windows(self._kept, found).prune(SHARD_KEPT)
+        self._table = _empty_table()
 
     def result(self) -> WindowCounts:
         """All windows of the shard, the rarest left out where there are too many."""
         self._flush()
-        return self.kept
+        return self._kept
+
+
+def _empty_table() -> Counts:
+    counts, images, last_image, sizes = np.zeros((4, TABLE_SLOTS), np.int64)
+    keys, used = np.full(TABLE_SLOTS, EMPTY, np.int64), np.zeros(1, np.int64)
+    return Counts(keys, counts, images, last_image, sizes, used)
 
 
 @dataclass(frozen=True)
-class _HighTask:
-    ranges: list[PlaneRange]
-    predictions: list[Prediction]
+class ShapeTask(ResidualTask):
+    """A task on the shape layers: what lies above ``splits`` bits, and windows of at most so many rows and columns."""
+
     splits: list[int]
-    max_windows: list[tuple[int, int]]
+    limits: list[tuple[int, int]]
 
-    def _high(self, planes: Sequence[Plane], image_rows: int) -> list[Plane]:
-        """The shape layer's planes."""
-        folded = fold_all(planes, self.ranges, self.predictions, image_rows)
-        return [residuals >> split for residuals, split in zip(folded, self.splits, strict=True)]
+    def strips(self, images: Iterator[list[Plane]]) -> Iterator[Strip]:
+        """What is mined of all images, plane by plane."""
+        first_image = 0
+        for residuals, image_rows in self.residuals(images):
+            for number, (zigzag, split) in enumerate(zip(residuals, self.splits, strict=True)):
+                high = zigzag >> split
+                strips, strip_rows = excerpt(high, image_rows, self.limits[number])
+                outline = is_page(high, image_rows, self.limits[number])
+                for strip in strips:
+                    yield Strip(number, strip, strip_rows, first_image, outline)
+            first_image += len(residuals[0]) // image_rows
 
 
 @dataclass(frozen=True)
-class SearchTask(_HighTask):
-    """Counts of windows up to a size, for each plane, and of nonzero values."""
+class SearchTask(ShapeTask):
+    """Counts of windows, for each plane, and of nonzero values."""
 
     def collect(self, images: Iterator[list[Plane]]) -> list[tuple[WindowCounts, Integers]]:
         """[plane] (windows, counts of the values 0 .. MAX_SINGLES, larger ones at 0)."""
         tables = [_WindowTable() for _ in self.ranges]
-        values = [np.zeros(MAX_SINGLES + 1, np.int64) for _ in self.ranges]
-        for planes, image_rows in stacked(images):
-            for high, table, count, window in zip(
-                self._high(planes, image_rows), tables, values, self.max_windows, strict=True
-            ):
-                table.add(high, image_rows, *window)
-                nonzero = high[high > 0]
-                count += np.bincount(np.where(nonzero > MAX_SINGLES, 0, nonzero), minlength=MAX_SINGLES + 1)
+        values = np.zeros((len(self.ranges), MAX_SINGLES + 1), np.int64)
+        for strip in self.strips(images):
+            tables[strip.plane].add(strip, self.limits[strip.plane])
+            nonzero = strip.high[strip.high > 0]
+            values[strip.plane] += np.bincount(np.where(nonzero > MAX_SINGLES, 0, nonzero), minlength=MAX_SINGLES + 1)
         return [(table.result(), count) for table, count in zip(tables, values, strict=True)]
 
 
 @dataclass(frozen=True)
-class FetchTask(_HighTask):
-    """The samples of windows known by their keys."""
+class FetchTask(ShapeTask):
+    """The samples of windows known by their keys and sizes."""
 
-    keys: list[Integers]
+    windows: list[WindowCounts]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[dict[int, npt.NDArray[np.int32]]]:
-        """[plane] {number of the key: samples}, the first met."""
-        found: list[dict[int, npt.NDArray[np.int32]]] = [{} for _ in self.ranges]
-        tables = [key_table(keys)[:2] for keys in self.keys]
-        for planes, image_rows in stacked(images):
-            for plane, high in enumerate(self._high(planes, image_rows)):
-                if len(found[plane]) < self.keys[plane].size:
-                    self._search(high, image_rows, plane, tables[plane], found[plane])
+    def collect(self, images: Iterator[list[Plane]]) -> list[dict[int, Shape]]:
+        """[plane] {number of the window: samples}, the first met."""
+        found: list[dict[int, Shape]] = [{} for _ in self.ranges]
+        tables = [key_table(windows.keys) for windows in self.windows]
+        for strip in self.strips(images):
+            keys, _, _, sizes = self.windows[strip.plane]
+            places = np.full(keys.size, EMPTY, np.int64)
+            places[list(found[strip.plane])] = 0
+            wanted = places == EMPTY
+            if wanted.any():
+                search = search_in(strip.high, strip.image_rows, self.limits[strip.plane], strip.outline)
+                kernel.find_first(search, tables[strip.plane], places)
+            for number in np.flatnonzero(wanted & (places != EMPTY)).tolist():
+                y, x = divmod(int(places[number]), strip.high.shape[1])
+                h, w = divmod(int(sizes[number]), 256)
+                found[strip.plane][number] = strip.high[y : y + h, x : x + w].copy()
         return found
-
-    def _search(
-        self,
-        high: Plane,
-        image_rows: int,
-        plane: int,
-        table: tuple[Integers, Integers],
-        found: dict[int, npt.NDArray[np.int32]],
-    ) -> None:
-        wanted = self.max_windows[plane]
-        outline = int(is_page(high, image_rows, wanted))
-        limits = search_limits(high, image_rows, wanted)
-        strips, strip_rows = excerpt(high, image_rows, wanted)
-        fresh = np.ones(self.keys[plane].size, np.uint8)
-        fresh[list(found)] = 0
-        numbers, places, sizes = np.zeros((3, fresh.size), np.int64)
-        room = windows.window_room()
-        for strip in strips:
-            across, down = window_masks(strip, strip_rows, *limits)
-            count = windows.find_fresh(
-                strip, strip_rows, *limits, outline, across, down, *table, fresh, numbers, places, sizes, room
-            )
-            for number, place, size in zip(numbers[:count], places[:count], sizes[:count], strict=True):
-                y, x = divmod(int(place), strip.shape[1])
-                found[int(number)] = strip[y : y + (int(size) >> 8), x : x + (int(size) & 255)].copy()
 
 
 class Placement(NamedTuple):
-    """What an encoder did with one codebook: bits of locations and codewords, how often each symbol was used."""
+    """What an encoder did with one codebook: how often each symbol was used, with shapes and in single values alone.
 
-    location_bits: int
-    code_bits: int
-    single_bits: int
+    ``bits``, (2,): those of images in which shapes paid, and those of all others, in single values.
+    """
+
+    bits: Integers
     symbols: Integers
     single_symbols: Integers
-    pairs: int
-
-    @property
-    def bits(self) -> int:
-        """Bits of the shape layer, shapes left out of images where they do not pay."""
-        return self.location_bits + self.code_bits + self.single_bits
-
-
-def no_placement(model: ShapeModel) -> Placement:
-    """The sum of nothing."""
-    joint = model.singles + 1 + len(model.shapes)
-    return Placement(0, 0, 0, np.zeros(joint, np.int64), np.zeros(model.singles + 1, np.int64), 0)
-
-
-def add_placements(first: Placement, second: Placement) -> Placement:
-    """Sums of all fields."""
-    return Placement(
-        first.location_bits + second.location_bits,
-        first.code_bits + second.code_bits,
-        first.single_bits + second.single_bits,
-        first.symbols + second.symbols,
-        first.single_symbols + second.single_symbols,
-        first.pairs + second.pairs,
-    )
-
-
-def _place(high: Plane, image_rows: int, model: ShapeModel) -> Placement:
-    empty = no_placement(model)
-    single = single_pairs(high, model)
-    symbols = _symbols(single, model, empty.single_symbols.size)
-    single_bits = single.location_bits + single.code_bits
-    if len(model.shapes) and single.shapes.size:
-        pairs = shape_pairs(high, model, image_rows)
-        if pairs.location_bits + pairs.code_bits < single_bits:
-            used = _symbols(pairs, model, empty.symbols.size)
-            return empty._replace(
-                location_bits=pairs.location_bits,
-                code_bits=pairs.code_bits,
-                symbols=used,
-                single_symbols=symbols,
-                pairs=pairs.shapes.size,
-            )
-    return empty._replace(single_bits=single_bits, single_symbols=symbols)
-
-
-def _symbols(pairs: Pairs, model: ShapeModel, size: int) -> Integers:
-    values = -pairs.shapes
-    symbols = np.where(pairs.shapes > 0, model.singles + pairs.shapes, np.where(values > model.singles, 0, values))
-    return np.bincount(symbols, minlength=size).astype(np.int64)
 
 
 @dataclass(frozen=True)
-class PlaceTask(_HighTask):
-    """Placements with each candidate codebook of each plane."""
+class PlaceTask(ShapeTask):
+    """Placements with the codebook of each plane."""
 
-    models: list[list[ShapeModel]]
+    models: list[ShapeModel]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[list[Placement]]:
-        """[plane][candidate]."""
-        sums = [[no_placement(model) for model in candidates] for candidates in self.models]
-        for planes, image_rows in stacked(images):
-            for plane, high in enumerate(self._high(planes, image_rows)):
-                strips, strip_rows = excerpt(high, image_rows, self.max_windows[plane])
-                for index, model in enumerate(self.models[plane]):
-                    for strip in strips:
-                        sums[plane][index] = add_placements(sums[plane][index], _place(strip, strip_rows, model))
+    def collect(self, images: Iterator[list[Plane]]) -> list[Placement]:
+        """[plane] sums over all images."""
+        sums = []
+        for model in self.models:
+            sizes = 2, model.singles + 1 + len(model.shapes), model.singles + 1
+            sums.append(Placement(*(np.zeros(size, np.int64) for size in sizes)))
+        for strip in self.strips(images):
+            for total, one in zip(sums[strip.plane], _place(strip, self.models[strip.plane]), strict=True):
+                total += one
         return sums
 
 
-def choose_windows(found: WindowCounts, exponent: float, limit: int, min_images: int) -> Integers:
-    """Indices of the windows with the largest count x size**exponent that ``min_images`` images hold."""
-    allowed = np.flatnonzero((found.counts > 2) & (found.images >= min_images))
-    score = found.counts[allowed] * found.areas[allowed].astype(np.float64) ** exponent
-    order = np.lexsort((found.keys[allowed], -score))[:limit]
-    return np.sort(allowed[order])
+def _place(strip: Strip, model: ShapeModel) -> Placement:
+    pairs = choose_pairs(strip.high, model, strip.image_rows)
+    alone = single_pairs(strip.high, model) if pairs.with_shapes else pairs
+
+    def counts(one: Pairs, shapes: int) -> Integers:
+        return np.bincount(symbols_of(one.shapes, model.singles), minlength=model.singles + 1 + shapes)
+
+    single_counts, size = counts(alone, 0), len(model.shapes)
+    if pairs.with_shapes:
+        return Placement(np.array([pairs.bits, 0]), counts(pairs, size), single_counts)
+    return Placement(np.array([0, pairs.bits]), np.zeros(model.singles + 1 + size, np.int64), single_counts)
 
 
 def build_model(shapes: ShapeSet, counts: Integers, singles: Integers, alone: Integers, worth: int) -> ShapeModel:
     """A codebook from how often shapes and single values (escape first) come, and singles without any shapes."""
-    return shape_model(shapes, code_lengths(alone), code_lengths(np.concatenate([singles, counts])), worth)
+    return ShapeModel.of(shapes, code_lengths(alone), code_lengths(np.concatenate([singles, counts])), worth)
 
 
 def reweigh(model: ShapeModel, placed: Placement, limit: int) -> ShapeModel:
@@ -313,16 +245,89 @@ def reweigh(model: ShapeModel, placed: Placement, limit: int) -> ShapeModel:
 
     A sample that a shape leaves behind goes into smaller ones and costs about WORTH_FACTOR times the average.
     """
-    singles = model.singles + 1
-    counts = placed.symbols[singles:]
+    singles, counts = np.split(placed.symbols, [model.singles + 1])
     used = np.flatnonzero(counts > 0)
     kept = np.sort(used[np.argsort(-counts[used], kind="stable")[:limit]])
-    nonzeros = int((counts * model.shapes.nonzeros).sum() + placed.symbols[:singles].sum())
-    worth = WORTH_FACTOR * (placed.location_bits + placed.code_bits) / max(1, nonzeros)
-    return build_model(
-        model.shapes.take(kept),
-        counts[kept],
-        placed.symbols[:singles],
-        placed.single_symbols,
-        min(MAX_WORTH, max(1, round(16 * worth))),
-    )
+    nonzeros = int((counts * model.shapes.nonzeros).sum() + singles.sum())
+    worth = round(16 * WORTH_FACTOR * int(placed.bits[0]) / max(1, nonzeros))
+    shapes = model.shapes.take(kept)
+    return build_model(shapes, counts[kept], singles, placed.single_symbols, min(MAX_WORTH, max(1, worth)))
+
+
+class Mined(NamedTuple):
+    """The shape codebook of a plane, and how often each of its symbols was placed with it."""
+
+    model: ShapeModel
+    symbols: Integers
+
+
+class Mining(NamedTuple):
+    """How shapes are mined: at most ``max_shapes`` a plane, each held by ``min_images`` images at least.
+
+    ``iterations``: at most so many passes of encoding and re-weighing (0: one pass, as published); None: while they
+    gain.
+    """
+
+    max_shapes: int
+    min_images: int
+    iterations: int | None
+
+    @property
+    def last(self) -> int:
+        """Number of the last iteration."""
+        return MAX_ITERATIONS if self.iterations is None else self.iterations
+
+    def limit(self, iteration: int) -> int:
+        """Shapes that take part in an iteration."""
+        share = 1.0 if iteration >= self.last else SHARES[min(iteration, len(SHARES) - 1)]
+        return int(share * self.max_shapes)
+
+
+def mine_shapes(task: ShapeTask, settings: Mining, report: list[str]) -> Passes[list[Mined]]:
+    """The best codebook of each plane: encode, drop and re-weigh, first with more shapes than may stay.
+
+    ``report`` gets a line an iteration.
+    """
+    common = (task.ranges, task.predictions, task.splits, task.limits)
+    models = yield from _start(task, settings)
+    best: list[Mined | None] = [None] * len(models)
+    least = [math.inf] * len(models)
+    for iteration in range(settings.last + 1):
+        placed: list[Placement] = added((yield Pass((PlaceTask(*common, models),))))
+        sizes = [int(one.bits.sum()) for one in placed]
+        before = sum(least)
+        for plane, (model, one, size) in enumerate(zip(models, placed, sizes, strict=True)):
+            if len(model.shapes) <= settings.max_shapes and size < least[plane]:
+                best[plane], least[plane] = Mined(model, one.symbols), size
+        shapes = ", ".join(str(len(model.shapes)) for model in models)
+        report.append(f"iteration {iteration}: {round(sum(sizes) / 8)} bytes of shape layer, shapes {shapes}")
+        if not any(len(model.shapes) for model in models):
+            break
+        if iteration > 0 and sum(least) > (1 - LEAST_GAIN) * before:
+            break
+        models = [reweigh(*one, settings.limit(iteration + 1)) for one in zip(models, placed, strict=True)]
+    return [one for one in best if one is not None]
+
+
+def _start(task: ShapeTask, settings: Mining) -> Passes[list[ShapeModel]]:
+    """The codebooks of the first iteration: the windows with the largest count x size."""
+    common = (task.ranges, task.predictions, task.splits, task.limits)
+    found, values = [NO_WINDOWS] * len(task.ranges), [np.ones(MAX_SINGLES + 1, np.int64)] * len(task.ranges)
+    for shard in (yield Pass((SearchTask(*common),))):
+        for plane, (windows, counts) in enumerate(shard):
+            found[plane] = merge_windows(found[plane], windows).prune(KEPT)
+            values[plane] = values[plane] + counts
+    wanted = []
+    for one in found:
+        allowed = one.take((one.counts > 2) & (one.images >= settings.min_images))
+        wanted.append(allowed.prune(settings.limit(0)))
+    samples: list[dict[int, Shape]] = [{} for _ in wanted]
+    for shard in (yield Pass((FetchTask(*common, wanted),))):
+        for known, more in zip(samples, shard, strict=True):
+            known.update({number: shape for number, shape in more.items() if number not in known})
+    return [
+        build_model(
+            ShapeSet.of([shapes[number] for number in range(one.keys.size)]), one.counts, singles, singles, MAX_WORTH
+        )
+        for shapes, one, singles in zip(samples, wanted, values, strict=True)
+    ]

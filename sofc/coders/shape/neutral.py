@@ -8,9 +8,11 @@ from functools import lru_cache
 import numpy as np
 
 from sofc.coders.base import Coder
-from sofc.coders.shape.kernel_predict import GAP, MED, NONE
-from sofc.coders.shape.parameters import ContextModel, DetailModel, PlaneParameters, ShapeSet, shape_model
-from sofc.coders.shape.plane import decode_plane, encode_plane, fold
+from sofc.coders.shape.details import ContextModel, DetailModel
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_zigzag
+from sofc.coders.shape.kernel_range import Adaptation
+from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
+from sofc.coders.shape.plane import decode_plane, encode_plane
 from sofc.coders.shape.section import round_frequencies
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
@@ -25,7 +27,7 @@ VARIANTS = SHIFTS + 2
 SINGLES = 16
 INCREMENT = 24
 
-# Logarithmic loudness of west, north, northwest, northeast, second west, second north, in 128ths.
+# Of west, north, northwest, northeast, second west, second north, in 128ths.
 WEIGHTS = (40, 40, 16, 16, 8, 8)
 
 HALF_OCTAVE = 1024
@@ -57,9 +59,9 @@ def neutral_parameters(number: int) -> PlaneParameters:
     tables.append(_geometric(256 << split, split, total))
     contexts = ContextModel(True, np.array(WEIGHTS, np.int32), thresholds.astype(np.int32))
     frequencies = round_frequencies(np.array(tables, np.int64))
-    detail = DetailModel(split, 1, 1, contexts, INCREMENT, 4 * total, frequencies, None)
+    detail = DetailModel(split, contexts, Adaptation(INCREMENT, 4 * total), frequencies)
     lengths = np.array([5] + [2 * value.bit_length() - 1 for value in range(1, SINGLES + 1)], np.int64)
-    return PlaneParameters(mode, shift, shape_model(ShapeSet.of([]), lengths, lengths, 0), detail)
+    return PlaneParameters(Prediction(mode, shift), ShapeModel.of(ShapeSet.of([]), lengths, lengths, 0), detail)
 
 
 def _geometric(mean: int, split: int, total: int) -> list[int]:
@@ -76,17 +78,18 @@ def choose_number(plane: Plane, span: PlaneRange, image_rows: int) -> int:
     """The neutral parameters that should suit a plane: the encoder's guess from histograms."""
     if span.high - span.low == 1:
         return (VARIANTS - 1) * SPLITS
-    plain = fold(plane, span, MED, 0, image_rows)
+    plain = to_zigzag(plane, span, Prediction(MED, 0), image_rows)
     shift = min(SHIFTS - 1, max(0, int(plain.mean()).bit_length() - 3))
-    predicted = fold(plane, span, GAP, shift, image_rows)
-    variant, folded = (0, plain) if _entropy(plain) <= _entropy(predicted) else (1 + shift, predicted)
+    predicted = to_zigzag(plane, span, Prediction(GAP, shift), image_rows)
+    variant, zigzag = (0, plain) if _entropy(plain) <= _entropy(predicted) else (1 + shift, predicted)
     # A sample in the shape layer costs some 16 bits: keep them below one in a thousand.
-    ordinary = int(np.partition(folded, int(0.999 * (folded.size - 1)), axis=None)[int(0.999 * (folded.size - 1))])
+    place = int(0.999 * (zigzag.size - 1))
+    ordinary = int(np.partition(zigzag, place, axis=None)[place])
     return variant * SPLITS + min(SPLITS, max(1, ordinary.bit_length())) - 1
 
 
-def _entropy(folded: Plane) -> float:
-    counts = np.bincount(folded.ravel()).astype(np.float64)
+def _entropy(zigzag: Plane) -> float:
+    counts = np.bincount(zigzag.ravel()).astype(np.float64)
     counts = counts[counts > 0]
     return float(-(counts * np.log2(counts / counts.sum())).sum())
 
@@ -110,9 +113,8 @@ class NeutralShapeCoder(Coder):
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
         """The planes again. Raises FormatError where a stream breaks the rules."""
-        return [
-            decode_plane(stream[1:], span, neutral_parameters(stream[0] if stream else 0), [], rows, width, image_rows)[
-                0
-            ]
-            for stream, span in zip(streams, ranges, strict=True)
-        ]
+        planes = []
+        for stream, span in zip(streams, ranges, strict=True):
+            parameters = neutral_parameters(stream[0] if stream else 0)
+            planes.append(decode_plane(stream[1:], span, parameters, [], (rows, width), image_rows)[0])
+        return planes

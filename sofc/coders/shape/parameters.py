@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.shape.details import DetailModel
 from sofc.coders.shape.huffman import HuffmanCode, Lengths
-from sofc.coders.shape.kernel_arithmetic import OWN_NEIGHBOURS, REFERENCE_NEIGHBOURS, build_trees
-from sofc.coders.shape.kernel_predict import NONE
-from sofc.coders.shape.kernel_windows import EMPTY, hash_shapes, insert_keys
-from sofc.planes import PlaneRange
-
-MAX_DETAIL_BITS = 12
-MAX_SHIFT = 8
-MAX_REFERENCES = 2
-CLASSES = 7
+from sofc.coders.shape.kernel_predict import Prediction
+from sofc.coders.shape.kernel_windows import EMPTY, KeyTable, Shapes, hash_shapes, insert_keys
 
 Integers = npt.NDArray[np.int64]
 
 
-def largest_folded(span: PlaneRange, mode: int) -> int:
-    """The largest value that folding can give for samples in ``span``."""
-    return (span.high - span.low) * (1 if mode == NONE else 2)
-
-
 @dataclass(frozen=True, eq=False)
 class ShapeSet:
-    """Shapes of two samples or more: their samples stand row by row in ``pool`` (int32) from ``offsets``."""
+    """Shapes of two samples or more: their samples stand row by row in ``pool`` (int32), one shape after the other."""
 
     heights: Integers
     widths: Integers
     pool: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, shapes: list[npt.NDArray[np.int32]]) -> ShapeSet:
+    def of(cls, shapes: Sequence[npt.NDArray[np.int32]]) -> ShapeSet:
         """From 2-D arrays, in this order."""
-        heights = np.array([shape.shape[0] for shape in shapes], np.int64)
-        widths = np.array([shape.shape[1] for shape in shapes], np.int64)
-        pool = np.concatenate([shape.ravel() for shape in shapes]) if shapes else np.zeros(0, np.int32)
-        return cls(heights, widths, pool.astype(np.int32))
+        sizes = np.array([shape.shape for shape in shapes], np.int64).reshape(-1, 2)
+        pool = np.concatenate([np.zeros(0, np.int32), *(shape.ravel() for shape in shapes)])
+        heights, widths = np.ascontiguousarray(sizes.T)
+        return cls(heights, widths, pool)
 
     def __len__(self) -> int:
         return self.heights.size
 
     def __getitem__(self, number: int) -> npt.NDArray[np.int32]:
-        h, w, offset = int(self.heights[number]), int(self.widths[number]), int(self.offsets[number])
-        return self.pool[offset : offset + h * w].reshape(h, w)
+        offset = int(self.arrays.offsets[number])
+        return self.pool[offset : offset + int(self.sizes[number])].reshape(self.heights[number], self.widths[number])
 
     def take(self, numbers: Integers) -> ShapeSet:
         """The shapes of these numbers, in this order."""
@@ -60,48 +50,40 @@ class ShapeSet:
         return self.heights * self.widths
 
     @cached_property
-    def offsets(self) -> Integers:
-        """Where each shape's samples begin in the pool."""
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.sizes)])[: self.heights.size]
+    def arrays(self) -> Shapes:
+        """The shapes as kernels take them."""
+        return Shapes(self.heights, self.widths, np.cumsum(self.sizes) - self.sizes, self.pool)
 
     @cached_property
     def nonzeros(self) -> Integers:
         """Nonzero samples of each shape."""
-        if not len(self):
-            return np.zeros(0, np.int64)
-        return np.add.reduceat((self.pool != 0).astype(np.int64), self.offsets)
+        owners = np.repeat(np.arange(len(self)), self.sizes)
+        return np.bincount(owners[self.pool != 0], minlength=len(self))
 
     @cached_property
-    def keys(self) -> Integers:
-        """The hash of each shape."""
+    def table(self) -> KeyTable:
+        """The number of each shape by the key of its samples."""
         keys = np.zeros(len(self), np.int64)
-        hash_shapes(self.heights, self.widths, self.offsets, self.pool, keys)
-        return keys
+        hash_shapes(self.arrays, keys)
+        return key_table(keys)
 
-    @cached_property
-    def table(self) -> tuple[Integers, Integers]:
-        """Hash table: keys and the shape's number in each slot."""
-        return key_table(self.keys)[:2]
-
-    @cached_property
+    @property
     def max_rows(self) -> int:
         """Height of the highest shape, 0 without any."""
         return int(self.heights.max(initial=0))
 
-    @cached_property
+    @property
     def max_columns(self) -> int:
         """Width of the widest shape, 0 without any."""
         return int(self.widths.max(initial=0))
 
 
-def key_table(entries: Integers) -> tuple[Integers, Integers, Integers]:
-    """An open hash table of these keys: keys, the entry's number in each slot, the slot of each entry."""
-    capacity = 1 << max(4, (4 * entries.size).bit_length())
-    keys = np.full(capacity, EMPTY, np.int64)
-    numbers = np.zeros(capacity, np.int64)
-    slots = np.zeros(entries.size, np.int64)
-    insert_keys(keys, entries, numbers, slots)
-    return keys, numbers, slots
+def key_table(keys: Integers) -> KeyTable:
+    """The place of each of these distinct keys, by key."""
+    capacity = 1 << max(4, (4 * keys.size).bit_length())
+    table = KeyTable(np.full(capacity, EMPTY, np.int64), np.zeros(capacity, np.int64))
+    insert_keys(table, keys)
+    return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +95,20 @@ class ShapeModel:
     nonzero sample: it orders the encoder's choice and nothing else.
     """
 
-    singles: int
     shapes: ShapeSet
     single_code: HuffmanCode
     code: HuffmanCode
     worth: int
+
+    @classmethod
+    def of(cls, shapes: ShapeSet, single_lengths: Lengths, lengths: Lengths, worth: int) -> ShapeModel:
+        """From the lengths of both codes. Raises FormatError where they are no code."""
+        return cls(shapes, HuffmanCode.from_lengths(single_lengths), HuffmanCode.from_lengths(lengths), worth)
+
+    @property
+    def singles(self) -> int:
+        """Single values that have a codeword."""
+        return self.single_code.lengths.size - 1
 
     @cached_property
     def order(self) -> Integers:
@@ -129,73 +120,10 @@ class ShapeModel:
 
 
 @dataclass(frozen=True, eq=False)
-class ContextModel:
-    """Which table codes a tuple.
-
-    ``weights`` (int32): own neighbours, then REFERENCE_NEIGHBOURS for each of ``references`` planes coded before,
-    the nearest first; ``thresholds`` (int32, ascending) cut their weighted loudness into levels. ``near`` and
-    ``far`` bound the classes of the nearest reference's residual; ``far`` 0 means no classes.
-    """
-
-    logarithmic: bool
-    weights: npt.NDArray[np.int32]
-    thresholds: npt.NDArray[np.int32]
-    near: int = 0
-    far: int = 0
-    phases: int = 1
-
-    @property
-    def references(self) -> int:
-        """How many planes coded before take part."""
-        return (self.weights.size - OWN_NEIGHBOURS) // REFERENCE_NEIGHBOURS
-
-    @property
-    def class_count(self) -> int:
-        """Classes of the nearest reference's residual."""
-        return CLASSES if self.far else 1
-
-    @property
-    def tables(self) -> int:
-        """Number of frequency tables, with the one for tuples whose high part is not zero."""
-        return (self.thresholds.size + 1) * self.class_count * self.phases + 1
-
-
-@dataclass(frozen=True, eq=False)
-class DetailModel:
-    """The detail layer: tuples of ``tile_rows`` x ``tile_columns`` low parts of ``split`` bits, at most 12 bits in all.
-
-    ``frequencies`` (int32, tables x 2**bits, positive) start the tables; ``increment`` is added with each symbol and a
-    table is halved where its total exceeds ``limit``. ``leftover_code`` codes samples that no whole tuple holds.
-    """
-
-    split: int
-    tile_rows: int
-    tile_columns: int
-    contexts: ContextModel
-    increment: int
-    limit: int
-    frequencies: npt.NDArray[np.int32]
-    leftover_code: HuffmanCode | None
-
-    @property
-    def bits(self) -> int:
-        """Bits of one tuple."""
-        return self.split * self.tile_rows * self.tile_columns
-
-    @cached_property
-    def trees(self) -> npt.NDArray[np.int32]:
-        """The tables as the range coder keeps them."""
-        trees = np.zeros(self.frequencies.shape, np.int32)
-        build_trees(self.frequencies, trees)
-        return trees
-
-
-@dataclass(frozen=True, eq=False)
 class PlaneParameters:
-    """Everything about one plane. ``detail`` is None where the whole value is in the shape layer."""
+    """Everything about one plane. ``detail`` is None where the whole residual is in the shape layer."""
 
-    mode: int
-    shift: int
+    prediction: Prediction
     shapes: ShapeModel
     detail: DetailModel | None
 
@@ -203,14 +131,3 @@ class PlaneParameters:
     def split(self) -> int:
         """Bits of the detail layer."""
         return self.detail.split if self.detail else 0
-
-
-def shape_model(shapes: ShapeSet, single_lengths: Lengths, lengths: Lengths, worth: int) -> ShapeModel:
-    """From codeword lengths: escape and singles alone; escape, singles and shapes. FormatError if they are no code."""
-    return ShapeModel(
-        single_lengths.size - 1,
-        shapes,
-        HuffmanCode.from_lengths(single_lengths),
-        HuffmanCode.from_lengths(lengths),
-        worth,
-    )

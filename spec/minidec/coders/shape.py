@@ -24,10 +24,7 @@ class ShapePlane:
     shapes: list[tuple[int, int, list[int]]] = field(default_factory=list)
     single_code: PrefixCode = field(default_factory=lambda: PrefixCode([]))
     code: PrefixCode = field(default_factory=lambda: PrefixCode([]))
-    leftover_code: PrefixCode | None = None
     split: int = 0
-    tile_rows: int = 1
-    tile_columns: int = 1
     logarithmic: int = 0
     references: int = 0
     thresholds: list[int] = field(default_factory=list)
@@ -42,11 +39,6 @@ class ShapePlane:
     @property
     def classes(self) -> int:
         return 7 if self.far > 0 else 1
-
-    @property
-    def tuple_bits(self) -> int:
-        """Bits of a tuple of the detail layer."""
-        return self.split * self.tile_rows * self.tile_columns
 
 
 # Spec shape/prediction
@@ -327,21 +319,17 @@ def read_shape_section(data: bytes, planes_before: int) -> ShapePlane:
     plane.split = number(0, 12)
     thresholds = 0
     if plane.split:
-        plane.tile_rows, plane.tile_columns, plane.logarithmic = number(1, 4), number(1, 4), number(0, 1)
-        plane.references, thresholds, plane.phases = number(0, min(2, planes_before)), number(0, 63), number(1, 8)
+        plane.logarithmic, plane.references = number(0, 1), number(0, min(2, planes_before))
+        thresholds, plane.phases = number(0, 63), number(1, 8)
         plane.near, plane.far = number(0, MAX_PARAMETER), number(0, MAX_PARAMETER)
         plane.increment, plane.limit = number(1, 1024), number(64, 65536)
-        require(plane.tuple_bits <= 12, "tuple of too many bits")
         require(plane.near <= plane.far and (plane.far == 0 or plane.references > 0), "classes out of range")
         require(plane.limit + plane.increment <= 65536, "limit out of range")
-        require((1 << plane.tuple_bits) + plane.increment <= plane.limit // 2, "limit out of range")
+        require((1 << plane.split) + plane.increment <= plane.limit // 2, "limit out of range")
     plane.shapes = read_shapes(reader, shapes)
-    leftovers = 1 << plane.split if plane.tile_rows * plane.tile_columns > 1 else 0
-    first, second = plane.singles + 1, plane.singles + 1 + shapes
-    lengths = reader.block(first + second + leftovers, lambda i: i - 1)
-    plane.single_code, plane.code = PrefixCode(lengths[:first]), PrefixCode(lengths[first : first + second])
-    if leftovers:
-        plane.leftover_code = PrefixCode(lengths[first + second :])
+    singles = plane.singles + 1
+    lengths = reader.block(2 * singles + shapes, lambda i: i - 1)
+    plane.single_code, plane.code = PrefixCode(lengths[:singles]), PrefixCode(lengths[singles:])
     if plane.split:
         read_detail_parameters(reader, plane, thresholds)
     reader.end()
@@ -358,7 +346,7 @@ def read_detail_parameters(reader: SectionReader, plane: ShapePlane, thresholds:
         plane.thresholds.append(plane.thresholds[-1] + value if i else from_zigzag(value))
         require(abs(plane.thresholds[-1]) < 1 << 30, "threshold out of range")
     tables = (thresholds + 1) * plane.classes * plane.phases + 1
-    size = 1 << plane.tuple_bits
+    size = 1 << plane.split
     require(tables * size <= MAX_FREQUENCIES, "too many tables")
     frequencies = [frequency_of(value) for value in reader.block(tables * size, lambda i: i - size)]
     plane.tables = [frequencies[i * size : (i + 1) * size] for i in range(tables)]
@@ -427,18 +415,11 @@ def decode_shape_plane(
         require(golomb <= 1 << 20, "Golomb parameter out of range")
     reader = BitReader(stream, at)
     high = read_shape_layer(plane, reader, pairs, golomb, code, bounds, area)
-    split = plane.split
-    zigzags = [value << split for value in high]
-    whole_rows = area.rows - area.rows % plane.tile_rows
-    whole_columns = area.width - area.width % plane.tile_columns
-    if plane.leftover_code:
-        for index in range(area.size):
-            if index // area.width >= whole_rows or index % area.width >= whole_columns:
-                zigzags[index] += plane.leftover_code.read(reader)
+    zigzags = [value << plane.split for value in high]
     while reader.at_bit % 8:
         require(reader.bit() == 0, "bits that fill a byte are not zero")
     at = reader.at_bit // 8
-    if split:
+    if plane.split:
         decoder = RangeDecoder(stream, at)
         read_detail_layer(plane, decoder, high, zigzags, area, references)
         at = decoder.at
@@ -510,7 +491,7 @@ REFERENCE_TAPS = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 
 
 def choose_table(plane: ShapePlane, zigzags: list[int], references: list[list[int]], area: Area, y: int, x: int) -> int:
-    """The table of a tuple without high parts, from the zigzag values around."""
+    """The table of a sample without a high part, from the zigzag values around."""
     taps = [(zigzags, dy, dx) for dy, dx in OWN_TAPS]
     taps += [(reference, dy, dx) for reference in references[: plane.references] for dy, dx in REFERENCE_TAPS]
     activity = 0
@@ -528,22 +509,15 @@ def choose_table(plane: ShapePlane, zigzags: list[int], references: list[list[in
 def read_detail_layer(
     plane: ShapePlane, decoder: RangeDecoder, high: list[int], zigzags: list[int], area: Area, nearest: list[list[int]]
 ) -> None:
-    """Add the low parts of all tuples to the zigzag values."""
+    """Add the low parts of all samples to the zigzag values."""
     tables: dict[int, Table] = {}
-    split, columns = plane.split, plane.tile_columns
-    size = plane.tile_rows * columns
-    for y in range(0, area.rows - plane.tile_rows + 1, plane.tile_rows):
-        for x in range(0, area.width - columns + 1, columns):
-            places = [(y + i // columns) * area.width + x + i % columns for i in range(size)]
-            if any(high[place] for place in places):
-                number = len(plane.tables) - 1
-            else:
-                number = choose_table(plane, zigzags, nearest, area, y, x)
-            if number not in tables:
-                tables[number] = Table(plane.tables[number], plane.increment, plane.limit)
-            symbol = decoder.symbol(tables[number])
-            for i, place in enumerate(places):
-                zigzags[place] += symbol >> split * (size - 1 - i) & (1 << split) - 1
+    for index in range(area.size):
+        number = len(plane.tables) - 1
+        if high[index] == 0:
+            number = choose_table(plane, zigzags, nearest, area, *divmod(index, area.width))
+        if number not in tables:
+            tables[number] = Table(plane.tables[number], plane.increment, plane.limit)
+        zigzags[index] += decoder.symbol(tables[number])
 
 
 def decode_shape(planes: list[ShapePlane], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:

@@ -1,0 +1,179 @@
+"""The detail layer: the low bits of each residual, coded by adaptive tables that its neighbours choose between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.shape import kernel_details as kernel
+from sofc.coders.shape.kernel_details import Cells, Neighbourhood
+from sofc.coders.shape.kernel_range import (
+    POSITION,
+    Adaptation,
+    build_trees,
+    encode_symbols,
+    finish_encoding,
+    start_decoding,
+    start_encoding,
+)
+from sofc.planes import Plane
+
+OWN_PLACES = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
+"""Rows down and columns right of the neighbours in the plane itself that a sample's activity is made of."""
+REFERENCE_PLACES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
+"""The same in each plane coded before."""
+
+MAX_RESIDUAL = (1 << 18) - 1
+LINEAR_CAP = 4095
+CLASSES = 7
+
+
+@dataclass(frozen=True, eq=False)
+class ContextModel:
+    """Which table codes a sample's low part.
+
+    ``weights`` (int32): of OWN_PLACES, then of REFERENCE_PLACES for each of ``references`` planes coded before, the
+    nearest first; ``thresholds`` (int32, rising) cut the weighted sum of magnitudes, the activity, into levels.
+    ``near`` and ``far`` bound the classes of the nearest reference's residual; ``far`` 0 means no classes.
+    """
+
+    logarithmic: bool
+    weights: npt.NDArray[np.int32]
+    thresholds: npt.NDArray[np.int32]
+    near: int = 0
+    far: int = 0
+    phases: int = 1
+
+    @property
+    def references(self) -> int:
+        """How many planes coded before take part."""
+        return (self.weights.size - len(OWN_PLACES)) // len(REFERENCE_PLACES)
+
+    @property
+    def levels(self) -> int:
+        """Levels of activity."""
+        return self.thresholds.size + 1
+
+    @property
+    def classes(self) -> int:
+        """Classes of the nearest reference's residual."""
+        return CLASSES if self.far else 1
+
+    @property
+    def tables(self) -> int:
+        """Number of frequency tables, with the one for samples whose high part is not zero."""
+        return self.levels * self.classes * self.phases + 1
+
+
+@dataclass(frozen=True, eq=False)
+class DetailModel:
+    """The low ``split`` bits of each residual; tables start from ``frequencies`` (int32, tables x 2**split, not 0)."""
+
+    split: int
+    contexts: ContextModel
+    adaptation: Adaptation
+    frequencies: npt.NDArray[np.int32]
+
+    @cached_property
+    def trees(self) -> npt.NDArray[np.int32]:
+        """The tables as the range coder keeps them."""
+        return build_trees(self.frequencies)
+
+
+@cache
+def magnitude_scale(logarithmic: bool) -> npt.NDArray[np.int32]:
+    """The magnitude of each residual in zigzag order up to MAX_RESIDUAL.
+
+    Linear: the residual, at most LINEAR_CAP. Logarithmic: 16 log2(1 + residual), straight between powers of two.
+    """
+    values = np.arange(MAX_RESIDUAL + 1)
+    if not logarithmic:
+        return np.minimum(values, LINEAR_CAP).astype(np.int32)
+    octaves = np.frexp(values + 1.0)[1] - 1
+    scale = 16 * octaves + ((16 * (values + 1 - (1 << octaves))) >> octaves)
+    return np.asarray(scale, np.int32)
+
+
+def magnitudes_of(zigzag: Plane, logarithmic: bool) -> Plane:
+    """Magnitudes of a plane's residuals with zeros around."""
+    rows, width = zigzag.shape
+    magnitudes = np.zeros((rows + kernel.TOP + kernel.BOTTOM, width + 2 * kernel.SIDE), np.int32)
+    kernel.fill_magnitudes(zigzag, magnitude_scale(logarithmic), magnitudes)
+    return magnitudes
+
+
+def moved(magnitudes: Plane, down: int, right: int) -> Plane:
+    """The magnitude so far down and to the right of each sample."""
+    rows, width = magnitudes.shape[0] - kernel.TOP - kernel.BOTTOM, magnitudes.shape[1] - 2 * kernel.SIDE
+    top, left = kernel.TOP + down, kernel.SIDE + right
+    return magnitudes[top : top + rows, left : left + width]
+
+
+def neighbourhood_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]) -> Neighbourhood:
+    """What levels follow from; ``references`` are residuals of planes coded before, the nearest first."""
+    own, others = np.split(contexts.weights, [len(OWN_PLACES)])
+    activity = np.zeros(zigzag.shape, np.int32)
+    parts = others.reshape(-1, len(REFERENCE_PLACES))
+    for weights, reference in zip(parts, references[: contexts.references], strict=True):
+        magnitudes = magnitudes_of(reference, contexts.logarithmic)
+        for weight, place in zip(weights, REFERENCE_PLACES, strict=True):
+            activity += weight * moved(magnitudes, *place)
+    own = np.ascontiguousarray(own)
+    return Neighbourhood(magnitudes_of(zigzag, contexts.logarithmic), own, activity, contexts.thresholds)
+
+
+def cells_of(contexts: ContextModel, references: Sequence[Plane], shape: tuple[int, int]) -> Cells:
+    """Which of the tables of its level each sample takes: by class, then by its column modulo ``phases``."""
+    numbers = np.zeros(shape, np.int32)
+    reference = references[0] if contexts.classes > 1 else numbers
+    kernel.fill_cells(reference, contexts.near, contexts.far, contexts.phases, numbers)
+    return Cells(contexts.classes * contexts.phases, numbers)
+
+
+def tables_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]) -> Plane:
+    """The table of each sample, as if all high parts were zero."""
+    cells = cells_of(contexts, references, (zigzag.shape[0], zigzag.shape[1]))
+    levels = np.empty(zigzag.shape, np.uint8)
+    kernel.fill_levels(neighbourhood_of(zigzag, contexts, references), levels)
+    return levels * np.int32(cells.tables) + cells.numbers
+
+
+def symbols_of(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> tuple[Plane, Plane]:
+    """Table and symbol (int32) of each sample in raster order."""
+    tables = tables_of(zigzag, detail.contexts, references)
+    tables[zigzag >> detail.split != 0] = detail.contexts.tables - 1
+    return tables.ravel(), (zigzag & ((1 << detail.split) - 1)).ravel()
+
+
+def encode_details(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> bytes:
+    """The range coder's bytes for all low parts."""
+    tables, symbols = symbols_of(zigzag, detail, references)
+    return encode_with(tables, symbols, detail)
+
+
+def encode_with(tables: Plane, symbols: Plane, detail: DetailModel) -> bytes:
+    """The bytes for symbols whose tables are known."""
+    # A symbol costs at most log2(MAX_TOTAL) = 16 bits and a little rounding.
+    coder = start_encoding(3 * symbols.size)
+    encode_symbols(tables, symbols, detail.trees.copy(), detail.adaptation, coder)
+    return finish_encoding(coder)
+
+
+def decode_details(data: npt.NDArray[np.uint8], zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> int:
+    """Add the low parts to ``zigzag``, which holds the high parts in their place. Returns the bytes read."""
+    contexts = detail.contexts
+    coder = start_decoding(data)
+    kernel.decode_details(
+        zigzag,
+        neighbourhood_of(zigzag, contexts, references),
+        magnitude_scale(contexts.logarithmic),
+        cells_of(contexts, references, (zigzag.shape[0], zigzag.shape[1])),
+        detail.trees.copy(),
+        detail.adaptation,
+        coder,
+    )
+    return int(coder.registers[POSITION])
