@@ -24,7 +24,7 @@ class Term(NamedTerm):
     MU = 2, "C(mu)"
     QUARTER = 3, "quarter"
     LEVEL = 4, "level"
-    LOUDNESS = 5, "loudness"
+    LOUDNESS = 5, "expected error"
     N = 6, "C(n(u, v))"
     W = 7, "C(w(u, v))"
     LOWER = 8, "C(o(u+1, v))"
@@ -59,7 +59,7 @@ class DiagonalTerm(NamedTerm):
     N = 28, "L(north // step)"
     W = 29, "L(west // step)"
     REFERENCES = 30, "L(here // step)"
-    LOUDNESS = 31, "loudness"
+    LOUDNESS = 31, "expected error"
 
 
 T, D = Term, DiagonalTerm
