@@ -230,7 +230,7 @@ IMAGES = {
 OTHERS = {
     "empty.png": (lambda: b"", "an empty file"),
     "text": (lambda: b"P5 is what this text begins with\n", "no image of a known kind"),
-    "pages.npz": (packed, "no image of a known kind"),
+    "pages.npz": (packed, "a ZIP (or .npz) file, in which sofc looks for no images"),
     "all.tar.gz": (lambda: gzip.compress(b"text"), "no image of a known kind"),
     "labels": (lambda: b"\0\0\x08\x01\0\0\0\x02ab", "an IDX file of labels, not of images"),
     "a.sofc": (lambda: sofc.encode(GRAY, coder="raw"), "a sofc file already"),

@@ -101,7 +101,7 @@ def why_no_image(path: Path) -> str:
     if claims or kind in ("nifti", "tiff"):
         return ""
     if signature in DOCUMENTS:
-        return f"a file of the kind {signature}, in which sofc looks for no images"
+        return f"a {signature} file, in which sofc looks for no images"
     if kind == "dicom":
         return "" if _has_image(path) else "a DICOM file without an image"
     if kind == "pnm":
