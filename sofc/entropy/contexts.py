@@ -7,6 +7,7 @@ of terms, offsets of weight sets and what the specification prints of them follo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,19 @@ MIX_A = 0x2C1B3C6D
 MIX_B = 0x85EBCA77
 """Odd multipliers of 32 bits whose high bits depend on all low ones; MIX_A and MIX_B as in hash functions by
 Muller and by Appleby (MurmurHash3)."""
+
+
+class NamedTerm(IntEnum):
+    """A term: its number, as sections keep it, and what it is, as the specification prints it."""
+
+    formula: str
+
+    def __new__(cls, number: int, formula: str) -> NamedTerm:
+        """A member with a formula."""
+        term = int.__new__(cls, number)
+        term._value_ = number
+        term.formula = formula
+        return term
 
 
 class Contexts(NamedTuple):

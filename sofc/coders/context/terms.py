@@ -6,7 +6,7 @@ P and Q stand for the sample at the same place in the first and the second refer
 
 from __future__ import annotations
 
-from enum import IntEnum
+from sofc.entropy.contexts import NamedTerm
 
 CLAMP = 20
 """Terms near the prediction are clamped to this many steps of the plane's scale."""
@@ -16,17 +16,8 @@ NO_TERM = COUNT - 1
 """What stands past the last term of a context."""
 
 
-class Term(IntEnum):
-    """A term: its number, as sections keep it, and what it is, as the specification prints it."""
-
-    formula: str
-
-    def __new__(cls, number: int, formula: str) -> Term:
-        """A member with a formula."""
-        term = int.__new__(cls, number)
-        term._value_ = number
-        term.formula = formula
-        return term
+class Term(NamedTerm):
+    """The terms, by their numbers in sections."""
 
     W = 0, "near(W)"
     N = 1, "near(N)"
