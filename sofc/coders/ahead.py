@@ -104,8 +104,7 @@ def _groups() -> Iterator[list[Entry]]:
         (recovery.bound_clipped, "Q2 Q2 Q2 Q2", ()),
         (recovery.settle, "I2 I2 I2 I3 I3 q", ()),
     ]
-    state = "I2 I2 I2 U1 I2 I2 I2 I2 I2"
-    yield [(bilevel.code_plane, f"? B2 q ? Q2 Q1 Q1 q ? {state} * *", (stream, bilevel.room_for(1, 1, 1, 1)))]
+    yield [bilevel.code_images]
     yield [
         (bits.read_shapes, "B1 q q q q Q1 Q1 Q1 q Q1 Q1 Q1 I1 I2 B2 Q1", ()),
         (bits.write_shapes, "Q1 Q1 q Q1 Q1 q B1 q", ()),

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bilevel import kernel as bilevel
-from sofc.coders.bilevel.coder import PlaneModel, encode_plane, mostly_ink
-from sofc.coders.bilevel.plan import Network, PlanePlan, PlaneState
-from sofc.coders.bilevel.section import TRAINED, network_of
+from sofc.coders.bilevel.coder import Images, encode_images, mostly_ink
+from sofc.coders.bilevel.kernel import Plan, PlaneModel, State
+from sofc.coders.bilevel.kernel_network import Network, fit_network, fitting_of
+from sofc.coders.bilevel.model import NO_NETWORK, copied, neutral_state, starts
+from sofc.coders.bilevel.section import TRAINED, rounded
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.priors import FOLDS, History, Starts
 from sofc.planes import Plane
 
 PIECE_SAMPLES = 1 << 18
-"""Training goes through large images in pieces of about so many samples."""
+"""The network is fitted to large images in pieces of about so many samples."""
 STEPS = (0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005)
 """Steps of the epochs of fitting a network to small images."""
 LARGE_STEPS = (0.005, 0.003, 0.0015, 0.0007)
 KEPT_SMALL, KEPT_LARGE = 64, 8
+"""Of 256 samples without ink nearby so many are fitted to."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -53,20 +55,20 @@ def pieces(images: Iterator[list[Plane]], plane: int, stride: int) -> Iterator[P
             number += 1
 
 
-def stacks(parts: Iterator[Pixels]) -> Iterator[tuple[Pixels, int]]:
-    """The parts joined where neighbours have one shape, and the rows of each part."""
+def stacks(parts: Iterator[Pixels]) -> Iterator[Images]:
+    """The parts, those that follow each other and have one shape together."""
     held: list[Pixels] = []
     for part in parts:
         if held and (part.shape != held[0].shape or len(held) * part.size > PIECE_SAMPLES):
-            yield np.concatenate(held), len(held[0])
+            yield np.stack(held)
             held = []
         held.append(part)
     if held:
-        yield np.concatenate(held), len(held[0])
+        yield np.stack(held)
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitNetwork:
     """Second pass: fit the network of one plane."""
 
     plane: int
@@ -75,24 +77,16 @@ class Fit:
     units: int
     deeper: int
 
-    def collect(self, images: Iterator[list[Plane]]) -> tuple[Network, float]:
-        """The network, and the bits that the samples would have taken by it in the last epoch."""
+    def collect(self, images: Iterator[list[Plane]]) -> Network:
+        """The network, as sections keep it."""
         random = np.random.default_rng(1)
-        first, second, third = (
-            (random.normal(size=(bilevel.INPUTS + 1, self.units)) * 0.08).astype(np.float32),
-            (random.normal(size=(self.deeper, self.units + 1)) * (1.4 / self.units) ** 0.5).astype(np.float32),
-            (random.normal(size=(1, self.deeper + 1)) * (1 / self.deeper) ** 0.5).astype(np.float32),
-        )
+        fitting = fitting_of(self.units, self.deeper, random)
         parts = list(stacks(pieces(images, self.plane, self.stride)))
-        lottery = np.array([1], np.int64)
         kept = KEPT_SMALL if self.small else KEPT_LARGE
-        room, bits = bilevel.fit_room(self.units, self.deeper), 0.0
         for step in STEPS if self.small else LARGE_STEPS:
-            bits = 0.0
             for number in random.permutation(len(parts)):
-                plane, image_rows = parts[number]
-                bits += bilevel.fit_network(plane, image_rows, kept, step, first, second, third, lottery, room)
-        return network_of((first, second, third)), bits
+                fit_network(parts[number], kept, step, fitting)
+        return rounded(fitting)
 
 
 PART = 1 << 22
@@ -137,48 +131,48 @@ def parts(images: Iterator[list[Plane]], plane: int, stride: int) -> Iterator[li
         small = small[count:]
 
 
-def practise(model: PlaneModel, part: Part, state: PlaneState) -> int:
+def learn_part(model: PlaneModel, part: Part, state: State) -> int:
     """Code a part; the state goes on learning. Returns the bytes of its streams."""
-    return sum(len(encode_plane(model, pixels, rows, state)) for pixels, rows in stacks(iter(part)))
+    return sum(len(encode_images(model, images, state)) for images in stacks(iter(part)))
 
 
 @dataclass(frozen=True)
-class Recollect:
-    """With the second pass: what the counters of a plane see in each image, and how far images agree.
+class EstimatePriors:
+    """With the second pass: what the bit models of a plane see in each image, and how far images agree.
 
-    ``apart``: the fold whose images are passed over, FOLDS for none. Which counters pay, and how sure they are, must be
-    found without the images that are practised with them: else practice trusts them more than further images bear out.
+    ``apart``: the fold whose images are passed over, FOLDS for none. Which bit models pay, and how sure they are, must
+    be found without the images that warm-up goes through: else it trusts them more than further images bear out.
     """
 
     plane: int
     stride: int
-    plan: PlanePlan
+    plan: Plan
     apart: int
 
     def collect(self, images: Iterator[list[Plane]]) -> Starts:
-        """What counters should start with."""
+        """What bit models should start with."""
         contexts = len(self.plan.contexts)
-        neutral = PlaneState.neutral(contexts, self.plan.slot_bits, network=False)
-        model = PlaneModel(self.plan, None, neutral)
-        history = History(self.plan.places(contexts), TRAINED, folds=1)
+        neutral = neutral_state(contexts, self.plan.slot_bits, network=False)
+        model = PlaneModel(self.plan, NO_NETWORK, neutral)
+        history = History(starts(self.plan, contexts), TRAINED, folds=1)
         for number, image in enumerate(parts(images, self.plane, self.stride)):
             if number % FOLDS == self.apart:
                 continue
-            counters = []
+            seen = []
             for part in image:
-                state = neutral.copy()
-                practise(model, part, state)
-                counters.append(state.counters)
-            history.add(counters)
+                state = copied(neutral)
+                learn_part(model, part, state)
+                seen.append(state.models)
+            history.add(seen)
         return history.starts()._replace(folds=())
 
 
-PRACTICE_SAMPLES = 1 << 26
-"""Samples that practice goes through at most; of larger collections it takes every n-th part."""
+WARM_UP_SAMPLES = 1 << 26
+"""Samples that warm-up goes through at most; of larger collections it takes every n-th part."""
 ROUND_SAMPLES = 1 << 22
-"""Fewer samples than this are practised twice."""
+"""Fewer samples than this are warmed up twice."""
 TOP_SAMPLES = 1 << 21
-"""Samples at the top of a part that are practised: there what was trained counts most."""
+"""Samples at the top of a part that are coded: there what was trained counts most."""
 
 
 def _top(pixels: Pixels) -> Pixels:
@@ -186,56 +180,40 @@ def _top(pixels: Pixels) -> Pixels:
 
 
 @dataclass(frozen=True)
-class Practice:
-    """Last passes: code images in a fixed order, each as an encoder would, so that all but the counters learns.
+class WarmUp:
+    """Last passes: code images in a fixed order, each as an encoder would, so that all but the bit models learns.
 
-    ``stride``: as Recollect has it. ``starts``: what the counters of each fold start with.
+    ``stride``: as EstimatePriors has it. ``starts``: what the bit models of each fold start with.
     """
 
     plane: int
     stride: int
-    plan: PlanePlan
+    plan: Plan
     contexts: int
-    network: Network | None
+    network: Network
     starts: tuple[Symbols, ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> tuple[PlaneState, int]:
-        """The state but for its counters, and the bytes of the streams.
+    def collect(self, images: Iterator[list[Plane]]) -> tuple[State, int]:
+        """The state without its bit models, and the bytes of the streams.
 
-        It is the mean over the second half of the practice: the last one suits the last image best.
+        It is the mean over the second half of the warm-up: the last one suits the last image best.
         """
         numbered = enumerate(parts(images, self.plane, self.stride))
         found = [(number % FOLDS, [_top(pixels) for pixels in part]) for number, image in numbered for part in image]
         samples = sum(pixels.size for _, part in found for pixels in part)
-        chosen = found[:: -(-samples // PRACTICE_SAMPLES)]
+        chosen = found[:: -(-samples // WARM_UP_SAMPLES)]
         turns = chosen * (2 if samples < ROUND_SAMPLES else 1)
-        counters = [TRAINED.states[symbols] for symbols in self.starts]
-        state = PlaneState.neutral(self.contexts, 0, self.network is not None)
+        half = len(turns) // 2
+        models = [TRAINED.states[symbols] for symbols in self.starts]
+        state = neutral_state(self.contexts, None, self.network.first.size > 0)
         model = PlaneModel(self.plan, self.network, state)
-        mean = Mean(state)
+        sums = [np.zeros(table.shape, np.int64) for table in state]
         total = 0
         for turn, (fold, part) in enumerate(turns):
-            state.counters = counters[fold].copy()
-            size = practise(model, part, state)
+            size = learn_part(model, part, state._replace(models=models[fold].copy()))
             total += size if turn < len(chosen) else 0
-            if turn >= len(turns) // 2:
-                mean.add(state)
-        return mean.state(), total
-
-
-class Mean:
-    """The mean of states, but for their counters."""
-
-    def __init__(self, like: PlaneState) -> None:
-        self._sums = [np.zeros(table.shape, np.int64) for table in like.tables()]
-        self._count = 0
-
-    def add(self, state: PlaneState) -> None:
-        """Take in a state."""
-        for total, table in zip(self._sums, state.tables(), strict=True):
-            total += table
-        self._count += 1
-
-    def state(self) -> PlaneState:
-        """Their mean."""
-        return PlaneState(np.zeros(0, np.uint32), *((total // self._count).astype(np.int32) for total in self._sums))
+            if turn >= half:
+                for one, table in zip(sums, state, strict=True):
+                    one += table
+        _, *means = ((one // (len(turns) - half)).astype(np.int32) for one in sums)
+        return State(state.models, *means), total
