@@ -1298,10 +1298,7 @@ def squash(x: int) -> int:
 def learn(counter: int, bit: int, limit: int = 255) -> int:
     """The counter after it has seen a bit; it counts to the limit."""
     seen, chance = counter & 1023, counter >> 10
-    if bit:
-        chance += (4194303 - chance) * RATE[seen] >> 16
-    else:
-        chance -= chance * RATE[seen] >> 16
+    chance += (4194303 * bit - chance) * RATE[seen] >> 16
     return chance << 10 | min(seen + 1, limit)
 
 
@@ -1586,7 +1583,7 @@ class Mixing:
             for i, value in enumerate(s):
                 row[i] = (row[i] + ((value * e + 32768) >> 16) + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
         for counters, place in cells:
-            counters[place] = pull(counters[place], bit)
+            counters[place] = learn(counters[place], bit)
         return bit
 
 
@@ -1749,13 +1746,6 @@ class ContextPlane(Mixing):
                 q = 2 * q + decisions.even()
         size = (step << k) + q - (1 << k) + 1
         return check_sample(mu + size if sign else mu - size, 0, maximum)
-
-
-def pull(counter: int, bit: int) -> int:
-    """The counter of coder 2 after it has seen a bit (8.8)."""
-    seen, chance = counter & 1023, counter >> 10
-    chance += (4194303 * bit - chance) * RATE[seen] >> 16
-    return chance << 10 | min(seen + 1, 255)
 
 
 def refine(f: list[int], mean: int) -> tuple[int, int, int]:
@@ -2712,7 +2702,7 @@ class Lacks:
     def count(self, i: int) -> int:
         """A decision of a counter, which learns it."""
         bit = self.decisions.decide(clamp(self.counters[i] >> 16, 32, 65504))
-        self.counters[i] = pull(self.counters[i], bit)
+        self.counters[i] = learn(self.counters[i], bit)
         return bit
 
     def at(self, y: int, x: int) -> int:

@@ -191,7 +191,7 @@ def mix(near: Surroundings, small: bool, contexts: Any, plan: Any, network: Any,
             state.maps[number][cells[number]] += (target - state.maps[number][cells[number]]) >> 7
             p, seen = models[slots[number]]
             rate = 2 * 65536 * 5 // (10 * seen + 16)
-            p += ((2**22 - 1 - p) * rate >> 16) if bit else -(p * rate >> 16)
+            p += ((2**22 - 1 if bit else 0) - p) * rate >> 16
             models[slots[number]] = p, min(seen + 1, 127)
 
     return clamp((mixed + refined) >> 1, 1, 65535), learn

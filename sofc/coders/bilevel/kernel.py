@@ -1,10 +1,6 @@
 """The bilevel coder's kernel: contexts of neighbours, logistic mixing and a binary range coder, sample by sample.
 
-window -> terms -> contexts -> bit models -> adaptive maps -+-> weight sets -> blend -> APM -> range coder
-   |                                        network ---------+
-   +-> all blank: one adaptive probability -------------------------------------------------> range coder
-
-All arithmetic is in integers. Probabilities are of a 1 bit.
+DESIGN.md draws how they go together. All arithmetic is in integers. Probabilities are of a 1 bit.
 """
 
 from __future__ import annotations
@@ -17,7 +13,7 @@ from sofc.coders.bilevel.kernel_network import INPUTS, Network, ask_network, is_
 from sofc.coders.bilevel.terms import COUNT, MOST_TERMS, Term
 from sofc.coders.bilevel.window import WORDS, Image, Window, adjacent, open_row, slide
 from sofc.entropy.binary import OK, TOO_LONG, WORD, Stream, code_bit
-from sofc.entropy.bit_models import ONE, RATE, SEEN_BITS, SEEN_MASK
+from sofc.entropy.bit_models import SEEN_MASK, learned
 from sofc.entropy.contexts import MIX_A, set_starts
 from sofc.entropy.mixing import CONSTANT, SQUASH, STRETCH, STRETCH_LIMIT, learn_refined, refine
 from sofc.jit.decorators import inlined, kernel
@@ -273,12 +269,7 @@ def _learn_contexts(bit: int, state: State, scratch: Scratch) -> None:
     for i in range(scratch.slots.shape[0]):
         cell = scratch.cells[i]
         state.maps[i, cell] += (target - state.maps[i, cell]) >> 7
-        seen, p = scratch.words[i] & SEEN_MASK, scratch.words[i] >> SEEN_BITS
-        if bit:
-            p += ((ONE - p) * RATE[seen]) >> 16
-        else:
-            p -= (p * RATE[seen]) >> 16
-        state.models[scratch.slots[i]] = p << SEEN_BITS | min(MOST_SEEN, seen + 1)
+        state.models[scratch.slots[i]] = learned(int(scratch.words[i]), bit, MOST_SEEN)
 
 
 @inlined
