@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -29,30 +30,21 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Scale:
-    """First pass: how many samples images have, and how many rows and columns at most."""
+class Shapes:
+    """First pass: how large images are."""
 
-    def collect(self, images: Iterator[list[Plane]]) -> tuple[int, int, int]:
-        """Samples of one plane of all images, those of the largest, and the longest side."""
-        samples = largest = side = 0
-        for planes in images:
-            samples += planes[0].size
-            largest = max(largest, planes[0].size)
-            side = max(side, *planes[0].shape)
-        return samples, largest, side
+    def collect(self, images: Iterator[list[Plane]]) -> list[tuple[int, int]]:
+        """Rows and width of each."""
+        return [(len(planes[0]), planes[0].shape[1]) for planes in images]
 
 
-def pieces(images: Iterator[list[Plane]], plane: int, stride: int) -> Iterator[Pixels]:
-    """Every ``stride``-th piece of a plane of each image, in order, inverted where that is how it is coded."""
-    number = 0
+def pieces(images: Iterator[list[Plane]], plane: int) -> Iterator[Pixels]:
+    """The pieces of a plane of each image, in order, inverted where that is how it is coded."""
     for planes in images:
         pixels = planes[plane].astype(np.uint8)
         pixels ^= np.uint8(mostly_ink(pixels))
         rows = max(64, PIECE_SAMPLES // pixels.shape[1])
-        for top in range(0, len(pixels), rows):
-            if number % stride == 0:
-                yield pixels[top : top + rows]
-            number += 1
+        yield from (pixels[top : top + rows] for top in range(0, len(pixels), rows))
 
 
 def stacks(parts: Iterator[Pixels]) -> Iterator[Images]:
@@ -69,7 +61,7 @@ def stacks(parts: Iterator[Pixels]) -> Iterator[Images]:
 
 @dataclass(frozen=True)
 class FitNetwork:
-    """Second pass: fit the network of one plane."""
+    """Second pass: fit the network of one plane to every ``stride``-th piece."""
 
     plane: int
     stride: int
@@ -81,7 +73,7 @@ class FitNetwork:
         """The network, as sections keep it."""
         random = np.random.default_rng(1)
         fitting = fitting_of(self.units, self.deeper, random)
-        parts = list(stacks(pieces(images, self.plane, self.stride)))
+        parts = list(stacks(islice(pieces(images, self.plane), 0, None, self.stride)))
         kept = KEPT_SMALL if self.small else KEPT_LARGE
         for step in STEPS if self.small else LARGE_STEPS:
             for number in random.permutation(len(parts)):

@@ -10,7 +10,7 @@ from sofc.coders.base import MAX_COUNTERS
 from sofc.coders.bilevel.kernel import Plan, State
 from sofc.coders.bilevel.kernel_network import Network
 from sofc.coders.bilevel.model import EFFORTS, NO_NETWORK, context_table, starts
-from sofc.coders.bilevel.passes import PART, EstimatePriors, FitNetwork, Scale, WarmUp
+from sofc.coders.bilevel.passes import PART, EstimatePriors, FitNetwork, Shapes, WarmUp
 from sofc.coders.bilevel.section import BIT_MODELS, NETWORK, PLAN, TRAINED, WEIGHTS, pack_network, pack_plan, pack_state
 from sofc.coders.bilevel.terms import LARGE, SMALL, SMALL_SIDE
 from sofc.coders.training import CoroutineTraining, Pass, Passes
@@ -75,11 +75,12 @@ class BilevelTraining(CoroutineTraining):
         super().__init__()
 
     def run(self) -> Passes[None]:
-        """Scale over all images; over samples of them network and priors, trials, warm-up."""
-        samples, largest, sides = zip(*(yield Pass((Scale(),))), strict=True)
-        small = max(sides) <= SMALL_SIDE
-        self._plan = self._planned(small, max(largest))
-        loaded = min(sum(samples), LOADED_SAMPLES)
+        """Shapes of all images; over samples of them network and priors, trials, warm-up."""
+        shapes = [shape for shard in (yield Pass((Shapes(),))) for shape in shard]
+        sizes = [rows * width for rows, width in shapes]
+        small = max(map(max, shapes)) <= SMALL_SIDE
+        self._plan = self._planned(small, max(sizes))
+        loaded = min(sum(sizes), LOADED_SAMPLES)
         stride = -(-loaded // PRIOR_SAMPLES)
         units = self._units or UNITS[small]
         fits = tuple(FitNetwork(plane, -(-loaded // FIT_SAMPLES), small, *units) for plane in self._planes)
