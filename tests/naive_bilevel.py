@@ -90,7 +90,7 @@ class Surroundings:
                 h ^= h >> 15
         return (h * 0x2C1B3C6D & WORD) >> (32 - slot_bits)
 
-    def opinion(self, network: Any, small: bool) -> int:
+    def asked(self, network: Any, small: bool) -> int:
         first, second, third = (table.tolist() for table in (network.first, network.second, network.third))
         inputs = [first[-1]]
         for up in range(UP + 1):
@@ -109,85 +109,89 @@ class Surroundings:
 
 
 class NaiveState:
-    """The state of ``PlaneState`` in plain lists, all of them changed from sample to sample."""
+    """The state of ``kernel.State`` in plain lists, all of them changed from sample to sample."""
 
     def __init__(self, state: Any, slot_bits: int) -> None:
-        tables = state.counters.reshape(-1, 1 << slot_bits)
-        self.counters = [defaultdict(lambda: (1 << 21, 0)) for _ in tables]
-        for found, table in zip(self.counters, tables, strict=True):
+        tables = state.models.reshape(-1, 1 << slot_bits)
+        self.models = [defaultdict(lambda: (1 << 21, 0)) for _ in tables]
+        for found, table in zip(self.models, tables, strict=True):
             found.update({slot: (word >> 10, word & 1023) for slot, word in enumerate(table.tolist())})
-        self.trust = state.trust.tolist()
-        self.mixers = state.mixers.tolist()
+        self.maps = state.maps.tolist()
+        self.weights = state.weights.tolist()
         self.blend = state.blend.tolist()
-        self.final = state.final.tolist()
-        self.quiet = state.quiet.tolist()[0]
+        self.apm = state.apm.tolist()
+        self.blank = state.blank.tolist()
 
 
-def decisions(image: Image, small: bool, plan: Any, network: Any, state: NaiveState) -> Iterator[tuple[int, int]]:
-    """The bit of each sample and its chance to be 1 in 1/65536."""
+def decisions(
+    image: Image, small: bool, contexts: Any, plan: Any, network: Any, state: NaiveState
+) -> Iterator[tuple[int, int]]:
+    """The bit of each sample and its probability to be 1 in 1/65536."""
     for y, row in enumerate(image):
         for x, bit in enumerate(row):
             near = Surroundings(image, y, x, small)
             window = [near.at(y + up, x + across) for up, across in neighbours()]
-            if plan.skip_quiet and not any(window):
+            if plan.skips_blank and not any(window):
                 place = min(near.run, 127) // 8 * 16 + min(near.above, 127) // 8
-                chance = state.quiet[place]
-                yield bit, clamp(chance >> 12, 1, 65535)
-                state.quiet[place] += ((2**28 - 1 if bit else 0) - chance) >> 9
+                probability = state.blank[place]
+                yield bit, clamp(probability >> 12, 1, 65535)
+                state.blank[place] += ((2**28 - 1 if bit else 0) - probability) >> 9
             else:
-                chance, learn = mix(near, small, plan, network, state)
-                yield bit, chance
+                probability, learn = mix(near, small, contexts, plan, network, state)
+                yield bit, probability
                 learn(bit)
 
 
-def mix(near: Surroundings, small: bool, plan: Any, network: Any, state: NaiveState) -> tuple[int, Any]:
-    """The chance of a 1, and the function that teaches the state what came."""
+def mix(near: Surroundings, small: bool, contexts: Any, plan: Any, network: Any, state: NaiveState) -> tuple[int, Any]:
+    """The probability of a 1, and the function that teaches the state what came."""
     slots, cells, inputs, known = [], [], [], 0
-    for number, counters in enumerate(state.counters):
-        size, terms = plan.contexts[number]
+    for number, models in enumerate(state.models):
+        size, terms = contexts[number]
         slots.append(near.slot(number, size, terms, plan.slot_bits))
-        chance, seen = counters[slots[-1]]
-        trusted = next(k for k, least in reversed(list(enumerate((0, 1, 2, 3, 4, 7, 16, 64)))) if seen >= least)
-        known += trusted >= 3
-        cells.append(40 * trusted + ((int(STRETCH[chance >> 10]) + 2560) >> 7))
-        inputs.append(int(STRETCH[state.trust[number][cells[-1]] >> 4]))
+        p, seen = models[slots[-1]]
+        evidence = next(k for k, least in reversed(list(enumerate((0, 1, 2, 3, 4, 7, 16, 64)))) if seen >= least)
+        known += evidence >= 3
+        cells.append(40 * evidence + ((int(STRETCH[p >> 10]) + 2560) >> 7))
+        inputs.append(int(STRETCH[state.maps[number][cells[-1]] >> 4]))
     around = 0
     for k, place in enumerate(((0, -1), (0, -2), (-1, 1), (-1, 0), (-1, -1), (-2, 1), (-2, 0), (-2, -1))):
         around |= near.at(near.y + place[0], near.x + place[1]) << k
     third = near.y // 2 * 32 + near.x // 2 if small else min(near.run, 31) * 32 + min(near.above, 31)
     last = near.change
-    if network is not None:
-        inputs.append(near.opinion(network, small))
+    if network.first.size > 0:
+        inputs.append(near.asked(network, small))
         last = (inputs[-1] + 2560) >> 7
     inputs.append(256)
     rows = [2 * known + near.w, 66 + around, 66 + 256 + third, 66 + 256 + 1024 + last]
-    voices = [
-        clamp(sum(weight * value for weight, value in zip(state.mixers[row], inputs, strict=True)) >> 16, -LIMIT, LIMIT)
+    outputs = [
+        clamp(
+            sum(weight * value for weight, value in zip(state.weights[row], inputs, strict=True)) >> 16, -LIMIT, LIMIT
+        )
         for row in rows
     ]
     blend = state.blend[around % 32]
-    mean = clamp(sum(weight * voice for weight, voice in zip(blend, voices, strict=True)) >> 16, -LIMIT, LIMIT)
+    mean = clamp(sum(weight * output for weight, output in zip(blend, outputs, strict=True)) >> 16, -LIMIT, LIMIT)
     mixed = squash(mean)
     column, between = divmod((clamp(mean, -2047, 2047) + 2048) * 32, 4096)
-    final = state.final[around]
-    refined = (final[column] * (4096 - between) + final[column + 1] * between) >> 12
+    apm = state.apm[around]
+    refined = (apm[column] * (4096 - between) + apm[column + 1] * between) >> 12
 
     def learn(bit: int) -> None:
         target = 65535 * bit
-        final[column] += (target - final[column]) * (4096 - between) >> 18
-        final[column + 1] += (target - final[column + 1]) * between >> 18
-        for k, voice in enumerate(voices):
-            blend[k] = clamp(blend[k] + ((voice * (65536 * bit - mixed) + 2**18) >> 19), -(1 << 22), 1 << 22)
-        for row, voice in zip(rows, voices, strict=True):
-            error = (65536 * bit - squash(voice)) * plan.rate
+        apm[column] += (target - apm[column]) * (4096 - between) >> 18
+        apm[column + 1] += (target - apm[column + 1]) * between >> 18
+        for k, output in enumerate(outputs):
+            blend[k] = clamp(blend[k] + ((output * (65536 * bit - mixed) + 2**18) >> 19), -(1 << 22), 1 << 22)
+        for row, output in zip(rows, outputs, strict=True):
+            error = (65536 * bit - squash(output)) * plan.rate
             for k, value in enumerate(inputs):
-                weight = state.mixers[row][k] + ((value * error + 2**17) >> 18)
-                state.mixers[row][k] = clamp(weight, -(1 << 22), 1 << 22)
-        for number, counters in enumerate(state.counters):
-            state.trust[number][cells[number]] += (target - state.trust[number][cells[number]]) >> 7
-            chance, seen = counters[slots[number]]
+                weight = state.weights[row][k] + ((value * error + 2**17) >> 18)
+                state.weights[row][k] = clamp(weight, -(1 << 22), 1 << 22)
+        for number, models in enumerate(state.models):
+            state.maps[number][cells[number]] += (target - state.maps[number][cells[number]]) >> 7
+            p, seen = models[slots[number]]
             rate = 2 * 65536 * 5 // (10 * seen + 16)
-            chance += ((2**22 - 1 - chance) * rate >> 16) if bit else -(chance * rate >> 16)
-            counters[slots[number]] = chance, min(seen + 1, 127)
+            p += ((2**22 - 1 if bit else 0) - p) * rate >> 16
+            models[slots[number]] = p, min(seen + 1, 127)
 
     return clamp((mixed + refined) >> 1, 1, 65535), learn

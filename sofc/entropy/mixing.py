@@ -131,6 +131,33 @@ def _learn(bit: int, decision: int, mixture: Mixture, votes: Votes) -> None:
         mixture.models[votes.first[i] + (decision & 7)] = (p << SEEN_BITS) | min(MOST_SEEN, seen + 1)
 
 
+class Refined(NamedTuple):
+    """What a row of an adaptive probability map makes of a probability: ``p``, between cells ``cell`` and ``cell`` + 1,
+    ``between`` / 4096 of the way."""
+
+    cell: int
+    between: int
+    p: int
+
+
+@inlined
+def refine(row: Vector[np.int32], mean: int) -> Refined:
+    """Spec coding-tools/logistic-mixing. The mean of a stretched probability, squashed, and of what the map says
+    instead."""
+    at = (max(-2047, min(2047, mean)) + 2048) << 5
+    cell, between = at >> 12, at & 4095
+    refined = (row[cell] * (4096 - between) + row[cell + 1] * between) >> 12
+    return Refined(cell, between, int((SQUASH[mean + STRETCH_LIMIT] + refined) >> 1))
+
+
+@inlined
+def learn_refined(bit: int, row: Vector[np.int32], refined: Refined) -> None:
+    """Spec coding-tools/logistic-mixing. Move the two cells towards the bit, the nearer one more."""
+    cell, between, target = refined.cell, refined.between, 65535 if bit else 0
+    row[cell] += ((target - row[cell]) * (4096 - between)) >> 18
+    row[cell + 1] += ((target - row[cell + 1]) * between) >> 18
+
+
 @inlined
 def select_weights(votes: Votes, decision: int, level: int, place: int, column: int) -> None:
     """Spec coding-tools/logistic-mixing. The rows of the three weight sets that have a say in a decision."""
@@ -147,16 +174,12 @@ def decide(encode: bool, bit: int, decision: int, apm_row: int, mixture: Mixture
     ``apm_row``: (bin * LEVELS + level) * QUARTERS + quarter. Returns the bit, or TOO_LONG.
     """
     mean = _mix(decision, mixture, votes)
-    at = (max(-2047, min(2047, mean)) + 2048) << 5
-    cell, between = at >> 12, at & 4095
     row = mixture.apm[apm_row]
-    refined = (row[cell] * (4096 - between) + row[cell + 1] * between) >> 12
-    p = max(4, min(65532, (SQUASH[mean + STRETCH_LIMIT] + refined) >> 1))
+    refined = refine(row, mean)
+    p = max(4, min(65532, refined.p))
     bit = code_bit(encode, bit, p, stream)
     if bit < 0:
         return bit
-    target = 65535 if bit else 0
-    row[cell] += ((target - row[cell]) * (4096 - between)) >> 18
-    row[cell + 1] += ((target - row[cell + 1]) * between) >> 18
+    learn_refined(bit, row, refined)
     _learn(bit, decision, mixture, votes)
     return bit

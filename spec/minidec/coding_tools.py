@@ -238,20 +238,10 @@ RATE = [655360 // (10 * count + 16) for count in range(256)]
 
 
 def learn(model: int, bit: int, limit: int = 255) -> int:
-    """The adaptive bit model after it has seen a bit; it counts to the limit."""
+    """The bit model after it has seen a bit; it counts to the limit."""
     probability, count = model >> 10, model & 1023
-    if bit:
-        probability += (MAX_PROBABILITY - probability) * RATE[count] >> 16
-    else:
-        probability -= probability * RATE[count] >> 16
+    probability += ((MAX_PROBABILITY * bit - probability) * RATE[count]) >> 16
     return probability << 10 | min(count + 1, limit)
-
-
-def learn_rounding_down(model: int, bit: int) -> int:
-    """The same for coders 2 and 5, which round down where they move towards 0, too."""
-    probability, count = model >> 10, model & 1023
-    probability += (MAX_PROBABILITY * bit - probability) * RATE[count] >> 16
-    return probability << 10 | min(count + 1, 255)
 
 
 # Spec coding-tools/trained-bit-models
@@ -430,7 +420,7 @@ class Mixing:
             for i, value in enumerate(inputs):
                 row[i] = wrap_32(row[i] + ((value * error + 0x8000) >> 16))
         for models, index in places:
-            models[index] = learn_rounding_down(models[index], bit)
+            models[index] = learn(models[index], bit)
         return bit
 
     def decide_bin(self, decisions: Decisions, number: int, second: int, third: int) -> int:

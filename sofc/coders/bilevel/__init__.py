@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from sofc.coders.base import Descriptor, KernelUse
 from sofc.coders.bilevel.coder import BilevelCoder
 from sofc.coders.kinds import Kind
@@ -28,12 +26,9 @@ def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) ->
 
 
 def _kernels() -> list[list[KernelUse]]:
-    from sofc.coders.bilevel import kernel
-    from sofc.entropy.binary import Stream
+    from sofc.coders.bilevel.kernel import code_images
 
-    state = "I2 I2 I2 U1 I2 I2 I2 I2 I2"
-    given = Stream(np.zeros(0, np.int64), np.zeros(0, np.uint8)), kernel.room_for(1, 1, 1, 1)
-    return [[(kernel.code_plane, f"? B2 q ? Q2 Q1 Q1 q ? {state} * *", given)]]
+    return [[code_images]]
 
 
 CODER = Descriptor(

@@ -1,419 +1,348 @@
-"""Binary planes: counters under templates of neighbours, a small network, a mixer, a final map, a range coder.
+"""The bilevel coder's kernel: contexts of neighbours, logistic mixing and a binary range coder, sample by sample.
 
-All coding is in integers. Probabilities are of a 1 bit. A counter is a 32-bit word: 22 bits of probability
-above 10 bits that count what it has seen. A stretched probability is ln(p / (1 - p)) x 256.
+DESIGN.md draws how they go together. All arithmetic is in integers. Probabilities are of a 1 bit.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from sofc.coders.bilevel.kernel_network import INPUTS, Network, ask_network, is_small
+from sofc.coders.bilevel.terms import COUNT, MOST_TERMS, Term
+from sofc.coders.bilevel.window import WORDS, Image, Window, adjacent, open_row, slide
 from sofc.entropy.binary import OK, TOO_LONG, WORD, Stream, code_bit
-from sofc.entropy.mixing import SQUASH, STRETCH, STRETCH_LIMIT
-from sofc.jit.decorators import kernel
+from sofc.entropy.bit_models import SEEN_MASK, learned
+from sofc.entropy.contexts import MIX_A, set_starts
+from sofc.entropy.mixing import CONSTANT, SQUASH, STRETCH, STRETCH_LIMIT, learn_refined, refine
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Cube, Table, Vector
 
-REACH = 6
-"""Rows above and columns to either side that templates reach."""
-TERMS = 12
-CONTEXT_COLUMNS = 6
-"""A context: masks of the three words of the window, then the numbers of three terms, 0 for none."""
-SMALL = 64
-"""Only images of at most so many rows and columns have terms of position."""
-
-COUNT_LIMIT = 127
-TRUST_ROWS = 8
-TRUST_COLUMNS = 40
-"""Cells of a trust map: by how much a counter has seen and by its stretched probability in steps of 128."""
-MIXER_SETS = (66, 256, 1024, 64)
-MIXER_LIMIT = 1 << 22
-FINAL_SETS = 32
-MAP_ROWS = 256
-MAP_COLUMNS = 33
-QUIET_PLACES = 256
-QUIET_BITS = 28
-RATE_LIMIT = 16
-
-UP = 12
-SIDE = 12
-"""Rows above and columns to either side that the network sees."""
-ROW_INPUTS = 2 * SIDE + 1
-PIXEL_INPUTS = UP * ROW_INPUTS + SIDE
-INPUTS = PIXEL_INPUTS + 2 * SMALL
-"""The network's inputs: neighbours (rows from the nearest, then the own row), then row and column of the sample."""
-NETWORK_BITS = 12
-ACTIVITY_LIMIT = 1 << 17
-OPINION_LIMIT = 2303
-
-HASH_A = 0x2C1B3C6D
-HASH_B = 0x45EBCA77
+MOST_CONTEXTS = 32
+CONTEXT_COLUMNS = WORDS + MOST_TERMS
+"""A context: masks of the words of the window, then the numbers of its terms, 0 for none."""
+MIX_C = 0x45EBCA77
 HASH_STEP = 0x12345671
-RATE = np.array([(2 * 65536 * 5) // (10 * i + 16) for i in range(COUNT_LIMIT + 1)], dtype=np.int64)
-"""A counter that has seen i bits moves by RATE[i] / 65536 of its error: 1 / (i + 1.6)."""
-TRUST = np.array([0, 1, 2, 3, *[4] * 3, *[5] * 9, *[6] * 48, *[7] * 960], dtype=np.int64)
-"""Row of a trust map by how much a counter has seen."""
 
-Pixels = npt.NDArray[Any]
-"""Binary samples, 0 or 1, uint8, shape (rows, width)."""
-Integers = npt.NDArray[Any]
-"""An array of int64."""
-Table = npt.NDArray[Any]
-"""An array of int32."""
-Floats = npt.NDArray[Any]
-"""An array of float32."""
+MOST_SEEN = 127
+"""Bits that a bit model counts at most: it forgets sooner than those of other coders do."""
+MAP_ROW = np.array([0, 1, 2, 3, *[4] * 3, *[5] * 9, *[6] * 48, *[7] * 960], dtype=np.int64)
+"""Row of an adaptive map by how much a bit model has seen."""
+MAP_ROWS, MAP_COLUMNS = 8, 40
+"""Cells of an adaptive map: by how much a bit model has seen, and by its stretched probability in steps of 128."""
+KNOWN = 3
+"""From this row on a bit model knows its context."""
+
+
+class WeightSets(NamedTuple):
+    """One number for each set of weights, named after what selects a row of it."""
+
+    known: int
+    adjacent: int
+    place: int
+    forecast: int
+
+
+SETS = WeightSets(known=2 * (MOST_CONTEXTS + 1), adjacent=1 << 8, place=32 * 32, forecast=64)
+"""Rows of each set."""
+STARTS = WeightSets(*set_starts(SETS)[:-1])
+"""Where the rows of each set begin."""
+WEIGHT_ROWS = sum(SETS)
+WEIGHT_LIMIT = 1 << 22
+
+BLENDS = 32
+"""Rows of the weights by which the outputs of the sets are averaged: by the nearest five neighbours."""
+APM_ROWS = 1 << 8
+BLANK_CELLS = 16 * 16
+"""Probabilities of samples with nothing around, by the runs to the left and above in steps of 8."""
+BLANK_BITS = 28
+"""More than are coded with: in 16 bits, 1 / 512 of so small a probability would be nothing."""
+BLANK_MOST = (1 << BLANK_BITS) - 1
+NOWHERE = 1 << 20
+
+
+class State(NamedTuple):
+    """What coding a plane learns, for n contexts.
+
+    ``models``: 2**slot_bits bit models for each context. ``maps`` (n, MAP_ROWS x MAP_COLUMNS): probabilities in 1/65536
+    for each context. ``weights`` (WEIGHT_ROWS, inputs) in 1/65536: an input for each context, one for the network if
+    it is asked, one constant. ``blend`` (BLENDS, sets) in 1/65536. ``apm`` (APM_ROWS, APM_COLUMNS). ``blank``
+    (BLANK_CELLS,): probabilities in 1 / 2**BLANK_BITS.
+    """
+
+    models: Vector[np.uint32]
+    maps: Table[np.int32]
+    weights: Table[np.int32]
+    blend: Table[np.int32]
+    apm: Table[np.int32]
+    blank: Vector[np.int32]
+
+
+class Plan(NamedTuple):
+    """What all efforts share but for state and network: ``contexts`` (n, CONTEXT_COLUMNS), best first, each with
+    2**slot_bits bit models; whether samples whose whole window is 0 are coded as ``State.blank`` says; the ``rate`` of
+    learning weights."""
+
+    contexts: Table[np.int64]
+    slot_bits: int
+    skips_blank: bool
+    rate: int
+
+
+class PlaneModel(NamedTuple):
+    """One plane at one effort: its plan, the network that it asks, and the state that a band starts from."""
+
+    plan: Plan
+    network: Network
+    start: State
+
+
+class Coding(NamedTuple):
+    """What samples are coded by and to: the state, which learns, and the stream."""
+
+    state: State
+    stream: Stream
+
+
+class Scratch(NamedTuple):
+    """What coding works in.
+
+    Of each column ``above``, how often its last sample has repeated, and ``change``, how far from it the row above
+    changes. ``term`` (COUNT,). Of each context the ``slots`` of its bit models, those ``words``, and ``cells`` of its
+    map. ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``. The network's
+    ``inputs`` and ``hidden`` units.
+    """
+
+    above: Vector[np.int64]
+    change: Vector[np.int64]
+    term: Vector[np.int64]
+    slots: Vector[np.int64]
+    words: Vector[np.int64]
+    cells: Vector[np.int64]
+    stretched: Vector[np.int64]
+    chosen: Vector[np.int64]
+    output: Vector[np.int64]
+    inputs: Vector[np.int64]
+    hidden: Vector[np.int64]
+
+
+def scratch_for(width: int, model: PlaneModel) -> Scratch:
+    """Scratch for planes of a width."""
+    contexts, inputs = len(model.start.maps), model.start.weights.shape[1]
+    hidden = model.network.first.shape[1]
+    sizes = width, width, COUNT, contexts, contexts, contexts, inputs, len(SETS), len(SETS), INPUTS, hidden
+    scratch = Scratch(*(np.zeros(size, np.int64) for size in sizes))
+    scratch.stretched[-1] = CONSTANT
+    return scratch
+
+
+class Place(NamedTuple):
+    """What is known of sample (y, x) but for its window: the sample to the left, how long samples like it have run, and
+    of all samples so far that are 1 the ``first`` row, the leftmost and the rightmost column."""
+
+    y: int
+    x: int
+    west: int
+    run: int
+    first: int
+    left: int
+    right: int
+
+
+@inlined
+def _find_changes(image: Image, y: int, change: Vector[np.int64]) -> None:
+    """Spec bilevel/terms. How far from each column the row above row y changes, at most 31; y > 0."""
+    distance = 0
+    last = image.shape[1] - 1
+    for x in range(last, -1, -1):
+        beyond = image[y - 1, x + 1] if x < last else 0
+        distance = 1 if image[y - 1, x] != beyond else min(31, distance + 1)
+        change[x] = distance
+
+
+@inlined
+def _fill_terms(image: Image, place: Place, scratch: Scratch) -> None:
+    """Spec bilevel/terms. The terms of a sample."""
+    term, above, change, x, y = scratch.term, scratch.above, scratch.change, place.x, place.y
+    last = image.shape[1] - 1
+    if is_small(image):
+        term[Term.PLACE], term[Term.ROW], term[Term.COLUMN] = y << 6 | x, y, x
+    term[Term.RUN] = min(place.run, 31) << 1 | place.west
+    term[Term.ABOVE], term[Term.ABOVE_NEXT] = min(above[x], 31), min(above[min(x + 1, last)], 31)
+    term[Term.CHANGE], term[Term.CHANGE_THERE] = change[x], change[min(x + change[x], last)]
+    term[Term.FROM_FIRST] = min(y - place.first, 31) if y >= place.first else 32
+    term[Term.FROM_LEFT] = max(-31, min(31, x - place.left)) + 31
+    term[Term.FROM_RIGHT] = max(-31, min(31, place.right - x)) + 31
+
+
+@inlined
+def _hash(number: int, context: Vector[np.int64], window: Window, term: Vector[np.int64]) -> int:
+    """32 bits that stand for what context ``number`` sees."""
+    h = ((window.near & int(context[0])) * MIX_A + number * HASH_STEP) & WORD
+    h ^= h >> 15
+    h = ((h ^ (window.middle & int(context[1]))) * MIX_C) & WORD
+    h ^= h >> 14
+    h = ((h ^ (window.distant & int(context[2]))) * MIX_A) & WORD
+    h ^= h >> 15
+    for j in range(WORDS, CONTEXT_COLUMNS):
+        if context[j] > 0:
+            h = ((h ^ (int(term[context[j]]) + 77 * j)) * MIX_C) & WORD
+            h ^= h >> 15
+    return (h * MIX_A) & WORD
+
+
+@inlined
+def _look_up(plan: Plan, window: Window, state: State, scratch: Scratch) -> int:
+    """Spec bilevel/samples. What contexts say goes to ``stretched``. Returns how many of their bit models know."""
+    known = 0
+    for i in range(scratch.slots.shape[0]):
+        h = _hash(i, plan.contexts[i], window, scratch.term)
+        slot = (i << plan.slot_bits) + (h >> (32 - plan.slot_bits))
+        word = np.int64(state.models[slot])
+        row = MAP_ROW[word & SEEN_MASK]
+        if row >= KNOWN:
+            known += 1
+        # A bit model that has seen little is not to be taken at its word: the map has learned what it is worth.
+        cell = row * MAP_COLUMNS + ((np.int64(STRETCH[word >> 20]) + 2560) >> 7)
+        scratch.slots[i], scratch.words[i], scratch.cells[i] = slot, word, cell
+        scratch.stretched[i] = STRETCH[state.maps[i, cell] >> 4]
+    return known
+
+
+@inlined
+def _choose_weights(image: Image, place: Place, known: int, around: int, network: Network, scratch: Scratch) -> None:
+    """Spec bilevel/samples. The row of each weight set. Asks the network, if there is one."""
+    chosen, y, x = scratch.chosen, place.y, place.x
+    chosen[0] = STARTS.known + (known << 1 | place.west)
+    chosen[1] = STARTS.adjacent + around
+    spot = (y >> 1) << 5 | x >> 1 if is_small(image) else min(place.run, 31) << 5 | scratch.term[Term.ABOVE]
+    chosen[2] = STARTS.place + spot
+    forecast = scratch.change[x]
+    if network.first.shape[1] > 0:
+        output = ask_network(image, y, x, network, scratch.inputs, scratch.hidden)
+        scratch.stretched[scratch.slots.shape[0]] = output
+        forecast = (output + 2560) >> 7
+    chosen[3] = STARTS.forecast + forecast
+
+
+@inlined
+def _mix(blend: Vector[np.int32], weights: Table[np.int32], scratch: Scratch) -> int:
+    """Spec bilevel/samples. The stretched probability: the outputs of the weight sets, averaged by ``blend``."""
+    stretched = scratch.stretched
+    total = np.int64(0)
+    for k in range(len(SETS)):
+        row = weights[scratch.chosen[k]]
+        weighted = np.int64(0)
+        for i in range(stretched.shape[0]):
+            weighted += row[i] * stretched[i]
+        scratch.output[k] = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(weighted >> 16)))
+        total += scratch.output[k] * blend[k]
+    return max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(total >> 16)))
+
+
+@inlined
+def _bounded(weight: int) -> int:
+    return max(-WEIGHT_LIMIT, min(WEIGHT_LIMIT, weight))
+
+
+@inlined
+def _learn_weights(
+    bit: int, mean: int, rate: int, blend: Vector[np.int32], weights: Table[np.int32], scratch: Scratch
+) -> None:
+    """Spec bilevel/samples. Move weights along the gradient of the code length: the mixed one's, and each set's own."""
+    stretched, output = scratch.stretched, scratch.output
+    error = (bit << 16) - np.int64(SQUASH[mean + STRETCH_LIMIT])
+    for k in range(len(SETS)):
+        blend[k] = _bounded(blend[k] + ((output[k] * error + (1 << 18)) >> 19))
+    for k in range(len(SETS)):
+        row = weights[scratch.chosen[k]]
+        error = ((bit << 16) - np.int64(SQUASH[output[k] + STRETCH_LIMIT])) * rate
+        for i in range(stretched.shape[0]):
+            row[i] = _bounded(row[i] + ((stretched[i] * error + (1 << 17)) >> 18))
+
+
+@inlined
+def _learn_contexts(bit: int, state: State, scratch: Scratch) -> None:
+    """Spec bilevel/samples. Move the maps and the bit models of all contexts towards the bit."""
+    target = 65535 if bit else 0
+    for i in range(scratch.slots.shape[0]):
+        cell = scratch.cells[i]
+        state.maps[i, cell] += (target - state.maps[i, cell]) >> 7
+        state.models[scratch.slots[i]] = learned(int(scratch.words[i]), bit, MOST_SEEN)
+
+
+@inlined
+def _code_mixed(encode: bool, bit: int, around: int, rate: int, coding: Coding, scratch: Scratch) -> int:
+    """Spec bilevel/samples. Code a bit by what was looked up for it; everything learns. Returns the bit, or
+    TOO_LONG."""
+    state = coding.state
+    blend, apm = state.blend[around & (BLENDS - 1)], state.apm[around]
+    mean = _mix(blend, state.weights, scratch)
+    refined = refine(apm, mean)
+    bit = code_bit(encode, bit, max(1, min(65535, refined.p)), coding.stream)
+    if bit >= 0:
+        learn_refined(bit, apm, refined)
+        _learn_weights(bit, mean, rate, blend, state.weights, scratch)
+        _learn_contexts(bit, state, scratch)
+    return bit
+
+
+@inlined
+def _code_blank(encode: bool, bit: int, run: int, above: int, coding: Coding) -> int:
+    """Spec bilevel/samples. Code a sample with nothing around. Returns the bit, or TOO_LONG."""
+    blank, cell = coding.state.blank, (min(run, 127) >> 3) << 4 | min(above, 127) >> 3
+    p = np.int64(blank[cell])
+    bit = code_bit(encode, bit, max(1, min(65535, int(p >> (BLANK_BITS - 16)))), coding.stream)
+    if bit >= 0:
+        blank[cell] = p + (((BLANK_MOST if bit else 0) - p) >> 9)
+    return bit
+
+
+@inlined
+def _code_sample(
+    encode: bool, image: Image, place: Place, window: Window, model: PlaneModel, coding: Coding, scratch: Scratch
+) -> int:
+    """Spec bilevel/samples. Code a sample. Returns the bit, or TOO_LONG."""
+    plan = model.plan
+    bit = 1 if encode and image[place.y, place.x] else 0
+    if plan.skips_blank and (window.near | window.middle | window.distant) == 0:
+        return _code_blank(encode, bit, place.run, int(scratch.above[place.x]), coding)
+    _fill_terms(image, place, scratch)
+    known = _look_up(plan, window, coding.state, scratch)
+    around = adjacent(window.near)
+    _choose_weights(image, place, known, around, model.network, scratch)
+    return _code_mixed(encode, bit, around, plan.rate, coding, scratch)
 
 
 @kernel
-def opinion(
-    plane: Pixels,
-    top: int,
-    y: int,
-    x: int,
-    small: bool,
-    first: Table,
-    second: Table,
-    third: Table,
-    hidden: Integers,
-) -> int:
-    """The network's stretched probability for the sample at (y, x) of the image that starts at row ``top``.
+def code_images(encode: bool, images: Cube[np.uint8], model: PlaneModel, coding: Coding, scratch: Scratch) -> int:
+    """Spec bilevel/neighbours. Code images of one shape, (images, rows, width); the state learns from one to the next.
 
-    ``first`` (INPUTS + 1, n): weights of each input, last the constants; ``second`` (m, n + 1) and ``third`` (1,
-    m + 1) likewise with constants in the last column; all in 1 / 2**NETWORK_BITS. ``hidden`` (n,): scratch.
+    When decoding they are filled. Returns OK or TOO_LONG.
     """
-    width = plane.shape[1]
-    units, deeper = second.shape[1] - 1, second.shape[0]
-    for j in range(units):
-        hidden[j] = first[INPUTS, j]
-    low = max(0, x - SIDE)
-    for up in range(min(UP, y - top) + 1):
-        high = min(width, x + SIDE + 1) if up > 0 else x
-        base = ((up - 1) * ROW_INPUTS if up > 0 else UP * ROW_INPUTS) + SIDE - x
-        for column in range(low, high):
-            if plane[y - up, column]:
-                for j in range(units):
-                    hidden[j] += first[base + column, j]
-    if small:
-        for j in range(units):
-            hidden[j] += np.int64(first[PIXEL_INPUTS + y - top, j]) + first[PIXEL_INPUTS + SMALL + x, j]
-    for j in range(units):
-        hidden[j] = max(0, min(ACTIVITY_LIMIT, hidden[j]))
-    out: Any = np.int64(third[0, deeper])
-    for i in range(deeper):
-        total: Any = np.int64(second[i, units]) << NETWORK_BITS
-        for j in range(units):
-            total += np.int64(second[i, j]) * hidden[j]
-        activity = max(0, min(ACTIVITY_LIMIT, total >> NETWORK_BITS))
-        out += (activity * np.int64(third[0, i])) >> NETWORK_BITS
-    out = max(-OPINION_LIMIT, min(OPINION_LIMIT, out >> (NETWORK_BITS - 8)))
-    return out  # type: ignore[no-any-return]
-
-
-class Room(NamedTuple):
-    """What coding a plane works in: what the contexts, the mixers and the network say, and runs of each column."""
-
-    stretched: Integers
-    slot: Integers
-    cell: Integers
-    term: Integers
-    chosen: Integers
-    voice: Integers
-    hidden: Integers
-    above: Integers
-    change: Integers
-
-
-def room_for(width: int, contexts: int, inputs: int, units: int) -> Room:
-    """The room for a plane so wide and so many contexts, inputs of the mixers and units of the network."""
-    sizes = inputs, contexts, contexts, TERMS, len(MIXER_SETS), len(MIXER_SETS), units, width, width
-    return Room(*(np.zeros(size, np.int64) for size in sizes))
-
-
-@kernel
-def code_plane(
-    encode: bool,
-    plane: Pixels,
-    image_rows: int,
-    skip_quiet: bool,
-    contexts: Integers,
-    places: Integers,
-    slot_bits: Integers,
-    rate: int,
-    use_network: bool,
-    first: Table,
-    second: Table,
-    third: Table,
-    counters: npt.NDArray[Any],
-    trust: Table,
-    mixers: Table,
-    blend: Table,
-    final: Table,
-    quiet: Table,
-    stream: Stream,
-    room: Room,
-) -> int:
-    """Code one plane of one or more images of ``image_rows`` rows each; the state learns.
-
-    ``plane``: when decoding it is filled. ``skip_quiet``: samples whose whole window is 0 are coded by ``quiet``
-    alone. ``contexts`` (n, CONTEXT_COLUMNS); context i has 2**slot_bits[i] ``counters`` from ``places[i]`` on.
-    ``rate``: of the mixers. State: ``trust`` (n, TRUST_ROWS x TRUST_COLUMNS), ``mixers`` (sum of MIXER_SETS,
-    inputs; an input for each context, one for the network if used, one constant), ``blend`` (FINAL_SETS,
-    len(MIXER_SETS)), ``final`` (MAP_ROWS, MAP_COLUMNS), ``quiet`` (1, QUIET_PLACES). ``room`` is fresh. Returns OK or
-    TOO_LONG.
-    """
-    rows, width = plane.shape
-    count = contexts.shape[0]
-    inputs = mixers.shape[1]
-    stretched, slot, cell, term = room.stretched, room.slot, room.cell, room.term
-    chosen, voice, hidden, above, change = room.chosen, room.voice, room.hidden, room.above, room.change
-    stretched[inputs - 1] = 256
-    small = image_rows <= SMALL and width <= SMALL
-    top = first_ink = left_ink = right_ink = 0
-    for y in range(rows):
-        if y % image_rows == 0:
-            top = y
-            first_ink, left_ink, right_ink = 1 << 20, 1 << 20, -(1 << 20)
-            for x in range(width):
-                above[x] = 0
-                change[x] = 0
-        row = y - top
-        if row > 0:
-            far = 0
-            for x in range(width - 1, -1, -1):
-                beyond: Any = np.int64(plane[y - 1, x + 1]) if x + 1 < width else 0
-                far = 1 if plane[y - 1, x] != beyond else min(31, far + 1)
-                change[x] = far
-        r0 = r1 = r2 = r3 = r4 = r5 = r6 = np.int64(0)
-        start = 0
-        for x in range(-REACH, width):
-            ahead = x + REACH
-            r1, r2, r3 = 2 * r1 & 0x1FFF, 2 * r2 & 0x1FFF, 2 * r3 & 0x1FFF
-            r4, r5, r6 = 2 * r4 & 0x1FFF, 2 * r5 & 0x1FFF, 2 * r6 & 0x1FFF
-            if ahead < width and row > 0:
-                r1 |= np.int64(plane[y - 1, ahead])
-                if row > 1:
-                    r2 |= np.int64(plane[y - 2, ahead])
-                if row > 2:
-                    r3 |= np.int64(plane[y - 3, ahead])
-                if row > 3:
-                    r4 |= np.int64(plane[y - 4, ahead])
-                if row > 4:
-                    r5 |= np.int64(plane[y - 5, ahead])
-                if row > 5:
-                    r6 |= np.int64(plane[y - 6, ahead])
-            if x < 0:
-                continue
-            near = r0 | r1 << 6 | r2 << 19
-            middle = r3 | r4 << 13
-            distant = r5 | r6 << 13
-            bit: Any = np.int64(plane[y, x]) if encode else 0
-            if skip_quiet and (near | middle | distant) == 0:
-                place = (min(x - start, 127) >> 3) << 4 | min(above[x], 127) >> 3
-                chance: Any = np.int64(quiet[0, place])
-                p = max(1, min(65535, chance >> (QUIET_BITS - 16)))
-                bit = code_bit(encode, bit, p, stream)
+    above = scratch.above
+    for number in range(images.shape[0]):
+        image = images[number]
+        above[:] = scratch.change[:] = 0
+        first, left, right = NOWHERE, NOWHERE, -NOWHERE
+        for y in range(image.shape[0]):
+            if y > 0:
+                _find_changes(image, y, scratch.change)
+            window = open_row(image, y)
+            west = start = 0
+            for x in range(image.shape[1]):
+                window = slide(window, west, image, y, x)
+                place = Place(y, x, west, x - start, first, left, right)
+                bit = _code_sample(encode, image, place, window, model, coding, scratch)
                 if bit < 0:
                     return TOO_LONG
-                quiet[0, place] = chance + ((((1 << QUIET_BITS) - 1 if bit else 0) - chance) >> 9)
-            else:
-                w = r0 & 1
-                run = min(x - start, 31)
-                if small:
-                    term[1], term[2], term[3] = row << 6 | x, row, x
-                term[4] = run << 1 | w
-                term[5] = min(above[x], 31)
-                term[6] = change[x]
-                term[7] = min(row - first_ink, 31) if row >= first_ink else 32
-                term[8] = max(-31, min(31, x - left_ink)) + 31
-                term[9] = max(-31, min(31, right_ink - x)) + 31
-                term[10] = min(above[min(x + 1, width - 1)], 31)
-                term[11] = change[min(x + change[x], width - 1)]
-                known = 0
-                for i in range(count):
-                    h = ((near & contexts[i, 0]) * HASH_A + i * HASH_STEP) & WORD
-                    h ^= h >> 15
-                    h = ((h ^ (middle & contexts[i, 1])) * HASH_B) & WORD
-                    h ^= h >> 14
-                    h = ((h ^ (distant & contexts[i, 2])) * HASH_A) & WORD
-                    h ^= h >> 15
-                    for j in range(3, CONTEXT_COLUMNS):
-                        t = contexts[i, j]
-                        if t > 0:
-                            h = ((h ^ (term[t] + 77 * j)) * HASH_B) & WORD
-                            h ^= h >> 15
-                    slot[i] = places[i] + (((h * HASH_A) & WORD) >> (32 - slot_bits[i]))
-                    counter: Any = np.int64(counters[slot[i]])
-                    trusted = TRUST[counter & 1023]
-                    if trusted >= 3:
-                        known += 1
-                    cell[i] = trusted * TRUST_COLUMNS + ((np.int64(STRETCH[counter >> 20]) + 2560) >> 7)
-                    stretched[i] = STRETCH[trust[i, cell[i]] >> 4]
-                around = near & 3 | ((near >> 11) & 7) << 2 | ((near >> 24) & 7) << 5
-                chosen[0] = known << 1 | w
-                chosen[1] = 66 + around
-                chosen[2] = 322 + ((row >> 1) << 5 | x >> 1 if small else run << 5 | term[5])
-                chosen[3] = 1346 + change[x]
-                if use_network:
-                    stretched[count] = opinion(plane, top, y, x, small, first, second, third, hidden)
-                    chosen[3] = 1346 + ((stretched[count] + 2560) >> 7)
-                total = 0
-                for k in range(4):
-                    dot: Any = 0
-                    for i in range(inputs):
-                        dot += mixers[chosen[k], i] * stretched[i]
-                    voice[k] = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, dot >> 16))
-                    total += voice[k] * blend[around & 31, k]
-                mean = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, total >> 16))
-                mixed: Any = np.int64(SQUASH[mean + STRETCH_LIMIT])
-                at = (max(-2047, min(2047, mean)) + 2048) << 5
-                column, between = at >> 12, at & 4095
-                left, right = np.int64(final[around, column]), np.int64(final[around, column + 1])
-                p = max(1, min(65535, (mixed + ((left * (4096 - between) + right * between) >> 12)) >> 1))
-                bit = code_bit(encode, bit, p, stream)
-                if bit < 0:
-                    return TOO_LONG
-
-                target = 65535 if bit else 0
-                final[around, column] = left + (((target - left) * (4096 - between)) >> 18)
-                final[around, column + 1] = right + (((target - right) * between) >> 18)
-                error = (bit << 16) - mixed
-                for k in range(4):
-                    weight = blend[around & 31, k] + ((voice[k] * error + 0x40000) >> 19)
-                    blend[around & 31, k] = max(-MIXER_LIMIT, min(MIXER_LIMIT, weight))
-                for k in range(4):
-                    error = ((bit << 16) - SQUASH[voice[k] + STRETCH_LIMIT]) * rate
-                    for i in range(inputs):
-                        weight = mixers[chosen[k], i] + ((stretched[i] * error + 0x20000) >> 18)
-                        mixers[chosen[k], i] = max(-MIXER_LIMIT, min(MIXER_LIMIT, weight))
-                for i in range(count):
-                    believed = np.int64(trust[i, cell[i]])
-                    trust[i, cell[i]] = believed + ((target - believed) >> 7)
-                    counter = np.int64(counters[slot[i]])
-                    seen, chance = counter & 1023, counter >> 10
-                    if bit:
-                        chance += ((0x3FFFFF - chance) * RATE[seen]) >> 16
-                    else:
-                        chance -= (chance * RATE[seen]) >> 16
-                    if seen < COUNT_LIMIT:
-                        seen += 1
-                    counters[slot[i]] = chance << 10 | seen
-            if not encode:
-                plane[y, x] = bit
-            if bit != r0 & 1:
-                start = x
-            if row > 0 and bit == plane[y - 1, x]:
-                above[x] += 1
-            else:
-                above[x] = 1
-            if bit:
-                first_ink, left_ink, right_ink = min(first_ink, row), min(left_ink, x), max(right_ink, x)
-            r0 = 2 * r0 & 63 | bit
+                if not encode:
+                    image[y, x] = bit
+                if bit != west:
+                    start = x
+                above[x] = above[x] + 1 if y > 0 and bit == image[y - 1, x] else 1
+                if bit:
+                    first, left, right = min(first, y), min(left, x), max(right, x)
+                west = bit
     return OK
-
-
-class FitRoom(NamedTuple):
-    """What a pass over a plane works in: both layers, what is passed back, and the inputs that are 1."""
-
-    one: Floats
-    two: Floats
-    back: Floats
-    active: Integers
-
-
-def fit_room(units: int, deeper: int) -> FitRoom:
-    """The room for a network of so many units in its two layers."""
-    one, two, back = (np.zeros(size, np.float32) for size in (units, deeper, units))
-    return FitRoom(one, two, back, np.zeros(INPUTS, np.int64))
-
-
-@kernel
-def fit_network(
-    plane: Pixels,
-    image_rows: int,
-    kept: int,
-    step: float,
-    first: Floats,
-    second: Floats,
-    third: Floats,
-    lottery: Integers,
-    room: FitRoom,
-) -> float:
-    """One pass of stochastic gradient descent over a plane; weights are floats, laid out as in ``opinion``.
-
-    Samples without ink nearby are drawn with chance ``kept`` / 256 and weigh more for it, at most four times.
-    ``lottery`` (1,): the state of the drawing. Returns the bits that the samples would have taken, in all.
-    """
-    rows, width = plane.shape
-    small = image_rows <= SMALL and width <= SMALL
-    units, deeper = second.shape[1] - 1, second.shape[0]
-    one, two, back, active = room.one, room.two, room.back, room.active
-    bits = 0.0
-    top = 0
-    for y in range(rows):
-        if y % image_rows == 0:
-            top = y
-        for x in range(width):
-            count = 0
-            near = False
-            low = max(0, x - SIDE)
-            for up in range(min(UP, y - top) + 1):
-                high = min(width, x + SIDE + 1) if up > 0 else x
-                base = ((up - 1) * ROW_INPUTS if up > 0 else UP * ROW_INPUTS) + SIDE - x
-                for column in range(low, high):
-                    if plane[y - up, column]:
-                        active[count] = base + column
-                        count += 1
-                        if up <= 2 and abs(column - x) <= 3:
-                            near = True
-            share = 1.0
-            if not near:
-                lottery[0] = (lottery[0] * 1103515245 + 12345) & 0x7FFFFFFF
-                if (lottery[0] >> 16) & 255 >= kept:
-                    continue
-                share = 256.0 / kept
-            if small:
-                active[count] = PIXEL_INPUTS + y - top
-                active[count + 1] = PIXEL_INPUTS + SMALL + x
-                count += 2
-            for j in range(units):
-                one[j] = first[INPUTS, j]
-                back[j] = 0
-            for k in range(count):
-                source = active[k]
-                for j in range(units):
-                    one[j] += first[source, j]
-            for j in range(units):
-                one[j] = max(one[j], 0)
-            out = third[0, deeper]
-            for i in range(deeper):
-                total = second[i, units]
-                for j in range(units):
-                    total += second[i, j] * one[j]
-                two[i] = max(total, 0)
-                out += two[i] * third[0, i]
-            out = max(-20.0, min(20.0, out))
-            p = 1 / (1 + np.exp(-out))
-            bit = plane[y, x]
-            bits -= share * np.log2(p if bit else 1 - p)
-            if (bit and p > 0.999) or (not bit and p < 0.001):
-                continue
-            pull = np.float32((bit - p) * step * min(share, 4.0))
-            third[0, deeper] += pull
-            for i in range(deeper):
-                if two[i] > 0:
-                    deep = pull * third[0, i]
-                    third[0, i] += pull * two[i]
-                    second[i, units] += deep
-                    for j in range(units):
-                        back[j] += deep * second[i, j]
-                        second[i, j] += deep * one[j]
-            for j in range(units):
-                if one[j] <= 0:
-                    back[j] = 0
-                first[INPUTS, j] += back[j]
-            for k in range(count):
-                source = active[k]
-                for j in range(units):
-                    first[source, j] += back[j]
-    return bits

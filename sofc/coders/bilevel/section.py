@@ -1,157 +1,146 @@
 """The bytes of a bilevel model's sections.
 
-Kind 0, plan of a plane; kind 1, its trained counters, shared by all efforts; kind 2, its mixers at one effort;
-kind 3, its network.
+Kind 0, plan of a plane; kind 1, its trained bit models, shared by all efforts; kind 2, its weights at one effort, with
+all else that learns; kind 3, its network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bilevel import kernel as bilevel
-from sofc.coders.bilevel.plan import (
-    FINAL_NEUTRAL,
-    NEIGHBOURS,
-    TRUST_NEUTRAL,
-    Context,
-    Network,
-    PlanePlan,
-    PlaneState,
-    neutral_mixers,
-    squash,
-)
-from sofc.entropy import mixing
+from sofc.coders.bilevel import kernel, terms
+from sofc.coders.bilevel.kernel import MOST_CONTEXTS, Plan, State
+from sofc.coders.bilevel.kernel_network import INPUTS, WEIGHT_BITS, Fitting, Network
+from sofc.coders.bilevel.model import APM_NEUTRAL, MAP_NEUTRAL, context_table, neutral_state, squash
+from sofc.coders.bilevel.terms import MOST_TERMS, Context
+from sofc.coders.bilevel.window import NEIGHBOURS, WORDS
 from sofc.entropy.bit_models import Integers, TrainedModels
+from sofc.entropy.mixing import STRETCH
 from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
 
-PLAN, COUNTERS, MIXERS, NETWORK = 0, 1, 2, 3
+PLAN, BIT_MODELS, WEIGHTS, NETWORK = 0, 1, 2, 3
 HEAD = 3
-MAX_CONTEXTS = 32
 SLOT_BITS = range(8, 21)
-MAX_UNITS = 128
+MOST_RATE = 16
+MOST_UNITS = 128
+FLAG = 128
+"""Added to a byte's number to say yes."""
 
-MIXER_STEP = 10
-"""Weights of mixers are kept in units of 2**MIXER_STEP."""
+WEIGHT_STEP = 10
+"""Weights are kept in units of 2**WEIGHT_STEP."""
 BLEND_STEP = 9
 MAP_STEP = 16
 """Maps are kept as stretched probabilities in units of MAP_STEP."""
-QUIET_STEP = 8
+BLANK_STEP = 8
 NETWORK_STEP = 5
+NETWORK_LIMIT = 1 << 20
+"""Weights of the network lie within this."""
 
-CHANCE_STEP = 148
-CHANCES: Integers = squash(np.arange(32) * CHANCE_STEP - 2294).astype(np.int64)
-"""The 32 probabilities that a trained counter may start with, in 1/65536."""
-TRAINED = TrainedModels(CHANCES, 1, np.array([0, 2, 8, 32], np.int64))
-"""Kind 1 is what this packs. Pages differ so much that a chance may be worth no more than the first guess."""
+PROBABILITIES: Integers = squash(np.arange(32) * 148 - 2294).astype(np.int64)
+"""The 32 probabilities that a trained bit model may start with, in 1/65536: evenly spread when stretched."""
+TRAINED = TrainedModels(PROBABILITIES, 1, np.array([0, 2, 8, 32], np.int64))
+"""Kind 1 is what this packs. Pages differ so much that a probability may be worth no more than a first guess."""
 
 
-def pack_plan(plan: PlanePlan) -> bytes:
-    """Kind 0: three bytes (contexts; slot bits, 128 added where quiet samples are skipped; rate), then for each context
+def pack_plan(plan: Plan) -> bytes:
+    """Kind 0: three bytes (contexts; slot bits, with FLAG where blank samples are skipped; rate), then for each context
     four bytes: nearest neighbours, then its three terms, 0 for none."""
-    head = [len(plan.contexts), plan.slot_bits | plan.skip_quiet << 7, plan.rate]
-    rows = [[neighbours, *terms, 0, 0, 0][:4] for neighbours, terms in plan.contexts]
-    return bytes(head + [number for row in rows for number in row])
+    head = [len(plan.contexts), plan.slot_bits + FLAG * plan.skips_blank, plan.rate]
+    contexts = [[sum(word.bit_count() for word in row[:WORDS]), *row[WORDS:]] for row in plan.contexts.tolist()]
+    return bytes(head) + b"".join(map(bytes, contexts))
 
 
-def unpack_plan(data: bytes) -> PlanePlan:
+def unpack_plan(data: bytes) -> Plan:
     """Inverse of pack_plan. Raises FormatError."""
-    if len(data) < HEAD or len(data) != HEAD + 4 * data[0] or not 1 <= data[0] <= MAX_CONTEXTS:
+    size = 1 + MOST_TERMS
+    if len(data) < HEAD or len(data) != HEAD + size * data[0] or not 1 <= data[0] <= MOST_CONTEXTS:
         raise FormatError("the plan of a bilevel model has another length than it says")
     contexts = []
-    for start in range(HEAD, len(data), 4):
-        neighbours, *terms = data[start : start + 4]
-        if neighbours > len(NEIGHBOURS) or max(terms) >= bilevel.TERMS:
+    for start in range(HEAD, len(data), size):
+        neighbours, *numbers = data[start : start + size]
+        if neighbours > len(NEIGHBOURS) or max(numbers) >= terms.COUNT:
             raise FormatError("a context of a bilevel model is out of range")
-        contexts.append(Context(neighbours, tuple(terms)))
-    slot_bits, rate = data[1] & 127, data[2]
-    if slot_bits not in SLOT_BITS or not 1 <= rate <= bilevel.RATE_LIMIT:
+        contexts.append(Context(neighbours, tuple(numbers)))
+    skips_blank, slot_bits = divmod(data[1], FLAG)
+    if slot_bits not in SLOT_BITS or not 1 <= data[2] <= MOST_RATE:
         raise FormatError("the plan of a bilevel model is out of range")
-    return PlanePlan(tuple(contexts), slot_bits, data[1] > 127, rate)
+    return Plan(context_table(contexts), slot_bits, bool(skips_blank), data[2])
 
 
-def pack_mixers(state: PlaneState, contexts: int, network: bool) -> bytes:
-    """Kind 2: one byte (contexts, 128 added where the network is asked), then tables of what differs from a neutral
-    state: mixers, blend, trust maps, final map, quiet places."""
-    neutral = PlaneState.neutral(contexts, 0, network)
-    trust = state.trust.reshape(-1, bilevel.TRUST_COLUMNS)
+def pack_state(state: State) -> bytes:
+    """Kind 2: one byte (contexts, FLAG added where the network is asked), then tables of what differs from a neutral
+    state, without bit models: weights, blend, adaptive maps, adaptive probability map, blank samples."""
+    contexts = len(state.maps)
+    asks = state.weights.shape[1] > contexts + 1
+    neutral = neutral_state(contexts, None, asks)
     tables = [
-        _steps(state.mixers.astype(np.int64) - neutral.mixers, MIXER_STEP),
+        _steps(state.weights.astype(np.int64) - neutral.weights, WEIGHT_STEP),
         _steps(state.blend.astype(np.int64) - neutral.blend, BLEND_STEP),
-        _map_steps(trust, TRUST_NEUTRAL),
-        _map_steps(state.final, FINAL_NEUTRAL),
-        _steps(state.quiet.astype(np.int64), QUIET_STEP).T,
+        _map_steps(state.maps.reshape(-1, kernel.MAP_COLUMNS), MAP_NEUTRAL),
+        _map_steps(state.apm, APM_NEUTRAL),
+        _steps(state.blank[:, np.newaxis].astype(np.int64), BLANK_STEP),
     ]
-    return bytes([contexts | network << 7]) + code_tables(tables)
+    return bytes([contexts + FLAG * asks]) + code_tables(tables)
 
 
-def unpack_mixers(data: bytes) -> tuple[int, bool, PlaneState]:
-    """The number of contexts, whether the network is asked, and the state but for its counters. Raises FormatError."""
-    if not data or not 1 <= data[0] & 127 <= MAX_CONTEXTS:
-        raise FormatError("the mixers of a bilevel model are out of range")
-    contexts, network = data[0] & 127, data[0] > 127
+def unpack_state(data: bytes) -> tuple[State, bool]:
+    """The state without its bit models, and whether the network is asked. Raises FormatError."""
+    if not data or not 1 <= data[0] % FLAG <= MOST_CONTEXTS:
+        raise FormatError("the weights of a bilevel model are out of range")
+    contexts, asks = data[0] % FLAG, data[0] >= FLAG
+    neutral = neutral_state(contexts, None, asks)
     shapes = [
-        (sum(bilevel.MIXER_SETS), contexts + 1 + network),
-        (bilevel.FINAL_SETS, len(bilevel.MIXER_SETS)),
-        (contexts * bilevel.TRUST_ROWS, bilevel.TRUST_COLUMNS),
-        (bilevel.MAP_ROWS, bilevel.MAP_COLUMNS),
-        (bilevel.QUIET_PLACES, 1),
+        neutral.weights.shape,
+        neutral.blend.shape,
+        (contexts * kernel.MAP_ROWS, kernel.MAP_COLUMNS),
+        neutral.apm.shape,
+        (kernel.BLANK_CELLS, 1),
     ]
-    mixers, blend, trust, final, quiet = decode_tables(data[1:], shapes)
-    neutral = PlaneState.neutral(contexts, 0, network)
-    top = (1 << bilevel.QUIET_BITS) - 1
-    return (
-        contexts,
-        network,
-        PlaneState(
-            neutral.counters,
-            squash(trust * MAP_STEP + TRUST_NEUTRAL).reshape(contexts, -1),
-            _bounded((mixers << MIXER_STEP) + neutral_mixers(contexts, network), bilevel.MIXER_LIMIT),
-            _bounded((blend << BLEND_STEP) + neutral.blend, bilevel.MIXER_LIMIT),
-            squash(final * MAP_STEP + FINAL_NEUTRAL),
-            np.clip(quiet.T << QUIET_STEP, 0, top).astype(np.int32),
-        ),
+    weights, blend, maps, apm, blank = decode_tables(data[1:], shapes)
+    state = neutral._replace(
+        weights=_bounded((weights << WEIGHT_STEP) + neutral.weights, kernel.WEIGHT_LIMIT),
+        blend=_bounded((blend << BLEND_STEP) + neutral.blend, kernel.WEIGHT_LIMIT),
+        maps=squash(maps * MAP_STEP + MAP_NEUTRAL).reshape(contexts, -1),
+        apm=squash(apm * MAP_STEP + APM_NEUTRAL),
+        blank=np.clip(blank[:, 0] << BLANK_STEP, 0, kernel.BLANK_MOST).astype(np.int32),
     )
+    return state, asks
 
 
 def pack_network(network: Network) -> bytes:
     """Kind 3: two bytes (units of the first and of the second layer), then the three tables of weights."""
     deeper, units = network.second.shape[0], network.second.shape[1] - 1
-    tables = [_steps(table.astype(np.int64), NETWORK_STEP) for table in (network.first, network.second, network.third)]
-    return bytes([units, deeper]) + code_tables(tables)
+    return bytes([units, deeper]) + code_tables([_steps(table.astype(np.int64), NETWORK_STEP) for table in network])
 
 
 def unpack_network(data: bytes) -> Network:
     """Inverse of pack_network. Raises FormatError."""
-    if len(data) < 2 or not 1 <= data[0] <= MAX_UNITS or not 1 <= data[1] <= MAX_UNITS:
+    if len(data) < 2 or not 1 <= data[0] <= MOST_UNITS or not 1 <= data[1] <= MOST_UNITS:
         raise FormatError("the network of a bilevel model is out of range")
     units, deeper = data[0], data[1]
-    tables = decode_tables(data[2:], [(bilevel.INPUTS + 1, units), (deeper, units + 1), (1, deeper + 1)])
-    first, second, third = (_bounded(table << NETWORK_STEP, 1 << 20) for table in tables)
-    return Network(first, second, third)
+    tables = decode_tables(data[2:], [(INPUTS, units), (deeper, units + 1), (1, deeper + 1)])
+    return Network(*(_bounded(table << NETWORK_STEP, NETWORK_LIMIT) for table in tables))
 
 
-def network_of(tables: Sequence[npt.NDArray[np.float32]]) -> Network:
-    """The network with fitted weights, rounded as a section keeps them."""
-    unit = 1 << (bilevel.NETWORK_BITS - NETWORK_STEP)
-    first, second, third = (
-        _bounded(np.rint(table * unit).astype(np.int64) << NETWORK_STEP, 1 << 20) for table in tables
-    )
-    return Network(first, second, third)
+def rounded(fitting: Fitting) -> Network:
+    """The network with fitted weights, as a section keeps them."""
+    unit = 1 << (WEIGHT_BITS - NETWORK_STEP)
+    steps = (np.rint(table * unit).astype(np.int64) for table in (fitting.first, fitting.second, fitting.third))
+    return Network(*(_bounded(table << NETWORK_STEP, NETWORK_LIMIT) for table in steps))
 
 
 def _steps(values: Integers, step: int) -> Integers:
     return (values + (1 << (step - 1))) >> step
 
 
-def _map_steps(chances: npt.NDArray[np.int32], neutral: Integers) -> Integers:
+def _map_steps(probabilities: npt.NDArray[np.int32], neutral: Integers) -> Integers:
     """Cells of a map as differences from neutral ones, in MAP_STEP."""
-    stretched = mixing.STRETCH[np.clip(chances, 0, 65535) >> 4].astype(np.int64)
-    steps: Integers = np.rint((stretched - np.clip(neutral, -2303, 2303)) / MAP_STEP).astype(np.int64)
-    return steps
+    stretched = STRETCH[np.clip(probabilities, 0, 65535) >> 4].astype(np.int64)
+    # Neutral ones are beyond what STRETCH, of probabilities in 1/4096, comes to.
+    steps: Integers = np.rint((stretched - np.clip(neutral, int(STRETCH[0]), int(STRETCH[-1]))) / MAP_STEP)
+    return steps.astype(np.int64)
 
 
 def _bounded(values: Integers, limit: int) -> npt.NDArray[np.int32]:

@@ -1,27 +1,19 @@
-"""Training the bilevel coder: what images there are, a network and counters, how sure these may be, then practice."""
+"""Training the bilevel coder: how large images are, a network and bit models, how sure these may be, then warm-up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
 from sofc.coders.base import MAX_COUNTERS
-from sofc.coders.bilevel import kernel as bilevel
-from sofc.coders.bilevel.plan import EFFORTS, LARGE, SMALL, Network, PlanePlan, PlaneState
-from sofc.coders.bilevel.section import (
-    COUNTERS,
-    MIXERS,
-    NETWORK,
-    PLAN,
-    TRAINED,
-    pack_mixers,
-    pack_network,
-    pack_plan,
-)
-from sofc.coders.bilevel.statistics import PART, Fit, Practice, Recollect, Scale
-from sofc.coders.training import CoderTraining, Pass
+from sofc.coders.bilevel.kernel import Plan, State
+from sofc.coders.bilevel.kernel_network import Network
+from sofc.coders.bilevel.model import EFFORTS, NO_NETWORK, context_table, starts
+from sofc.coders.bilevel.passes import PART, EstimatePriors, FitNetwork, Shapes, WarmUp
+from sofc.coders.bilevel.section import BIT_MODELS, NETWORK, PLAN, TRAINED, WEIGHTS, pack_network, pack_plan, pack_state
+from sofc.coders.bilevel.terms import LARGE, SMALL, SMALL_SIDE
+from sofc.coders.training import CoroutineTraining, Pass, Passes
 from sofc.container.records import Section
 from sofc.entropy.bit_models import EVIDENCES, Symbols
 from sofc.entropy.priors import FOLDS, Starts, least_gain
@@ -31,44 +23,34 @@ from sofc.planes import PlaneRange
 CODER = 4
 FIT_SAMPLES = 1 << 24
 """Samples of one plane that the network is fitted to at most."""
-RECOLLECT_SAMPLES = 1 << 27
-"""Samples of one plane that counters are found in at most; of larger collections it is every n-th part."""
+PRIOR_SAMPLES = 1 << 27
+"""Samples of one plane that priors are estimated from at most; of larger collections it is every n-th part."""
 LOADED_SAMPLES = 1 << 30
 """Samples that a pass has read at most."""
-COUNTER_BYTES = 750_000
-"""About the largest size of one plane's counters."""
+BUDGET = 750_000
+"""Bytes of a codebook that the trained bit models of one plane take at most, about."""
 
 SLOT_BITS_SMALL = 17
 SLOT_BITS_LARGE = (18, 20)
-"""Each context has 2**slot_bits counters; of images of any size about one for four samples of a band, within these."""
+"""Each context has 2**slot_bits bit models; for images of any size about one for four samples of a band, within these.
+"""
 RATE_SMALL, RATE_LARGE = 2, 12
-"""Of the mixers. Large images differ more among themselves: adapt faster."""
+"""Of learning weights. Large images differ more among themselves: adapt faster."""
 TRIAL_EFFORT = 5
-"""The effort at which it is tried how sure counters should be."""
+"""The effort at which it is tried how sure bit models should be."""
 
 UNITS = {True: (64, 24), False: (32, 16)}
 """Units of the network's two layers, by whether images are small."""
 
-
-class Known(NamedTuple):
-    """What the counters of a plane start with, known from all images, and for each fold from those of the others."""
-
-    everything: Starts
-    folds: tuple[Starts, ...]
-
-    def worth(self, least: float) -> Known:
-        """Only those that save so many bits."""
-        return Known(self.everything.worth(least), tuple(starts.worth(least) for starts in self.folds))
-
-    def at_most(self, age: int) -> Known:
-        """The same, but none surer than of that age."""
-        return Known(self.everything.at_most(age), tuple(starts.at_most(age) for starts in self.folds))
+Known = tuple[Starts, ...]
+"""What the bit models of a plane start with: of each fold known from the images of the others, last from all."""
 
 
-class BilevelTraining(CoderTraining):
+class BilevelTraining(CoroutineTraining):
     """Trains the state of every effort in EFFORTS for each plane by itself; all ranges must be 0 to 1.
 
-    ``budget``: bytes that the trained counters of a plane may take in the codebook.
+    ``slot_bits``, ``units``: in place of those that the images' size says. ``budget``: bytes that the trained bit
+    models of a plane may take in the codebook.
     """
 
     def __init__(
@@ -77,7 +59,7 @@ class BilevelTraining(CoderTraining):
         *,
         slot_bits: int | None = None,
         units: tuple[int, int] | None = None,
-        budget: int = COUNTER_BYTES,
+        budget: int = BUDGET,
     ) -> None:
         if any(span != (0, 1) for span in ranges):
             raise UsageError("the bilevel coder is for planes of samples 0 and 1")
@@ -85,116 +67,79 @@ class BilevelTraining(CoderTraining):
         self._slot_bits = slot_bits
         self._units = units
         self._budget = budget
-        self._passes = self._all_passes()
-        self._merge: Callable[[Iterator[Any]], None] = self._merge_scale
-        self._samples = 0
-        self._largest = 0
-        self._small = False
+        self._plan: Plan
         self._networks: list[Network] = []
-        self._known: list[Known] = []
-        self._counters: list[bytes] = []
-        self._mixers: dict[tuple[int, int], PlaneState] = {}
+        self._bit_models: list[bytes] = []
+        self._states: dict[tuple[int, int], State] = {}
         self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
+        super().__init__()
 
-    @property
-    def _plan(self) -> PlanePlan:
-        if self._small:
-            return PlanePlan(SMALL, self._slot_bits or SLOT_BITS_SMALL, False, RATE_SMALL)
-        needed = (min(self._largest, PART) - 1).bit_length() - 2
+    def run(self) -> Passes[None]:
+        """Shapes of all images; over samples of them network and priors, trials, warm-up."""
+        shapes = [shape for shard in (yield Pass((Shapes(),))) for shape in shard]
+        sizes = [rows * width for rows, width in shapes]
+        small = max(map(max, shapes)) <= SMALL_SIDE
+        self._plan = self._planned(small, max(sizes))
+        loaded = min(sum(sizes), LOADED_SAMPLES)
+        stride = -(-loaded // PRIOR_SAMPLES)
+        units = self._units or UNITS[small]
+        fits = tuple(FitNetwork(plane, -(-loaded // FIT_SAMPLES), small, *units) for plane in self._planes)
+        priors = tuple(
+            EstimatePriors(plane, stride, self._plan, apart) for plane in self._planes for apart in range(FOLDS + 1)
+        )
+        found = yield Pass((*fits, *priors), LOADED_SAMPLES)
+        self._networks = [next(found) for _ in fits]
+        known = [self._affordable(tuple(next(found) for _ in range(FOLDS + 1))) for _ in self._planes]
+        known = yield from self._try(known, stride)
+        self._bit_models = [self._pack(each[-1].symbols) for each in known]
+        # The slowest come first, so that workers end together.
+        jobs = [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in self._planes]
+        tasks = tuple(self._warm_up(plane, stride, effort, known[plane]) for effort, plane in jobs)
+        for job, (state, size) in zip(jobs, (yield Pass(tasks, LOADED_SAMPLES)), strict=True):
+            self._states[job] = state
+            self._bytes[job[0]] += size
+
+    def _planned(self, small: bool, largest: int) -> Plan:
+        """The plan for images that are all small, or of any size, the largest of so many samples."""
+        if small:
+            return Plan(context_table(SMALL), self._slot_bits or SLOT_BITS_SMALL, False, RATE_SMALL)
+        needed = (min(largest, PART) - 1).bit_length() - 2
         affordable = (MAX_COUNTERS // (len(self._planes) * len(LARGE))).bit_length() - 1
         slot_bits = min(max(needed, SLOT_BITS_LARGE[0]), affordable, SLOT_BITS_LARGE[1])
-        return PlanePlan(LARGE, self._slot_bits or slot_bits, True, RATE_LARGE)
+        return Plan(context_table(LARGE), self._slot_bits or slot_bits, True, RATE_LARGE)
 
-    def next_pass(self) -> Pass | None:
-        """Scale over all images; over samples of them network and counters, trials, practice."""
-        return next(self._passes, None)
-
-    def merge(self, statistics: Iterator[Any]) -> None:
-        """Take in one pass's statistics."""
-        self._merge(statistics)
-
-    def _all_passes(self) -> Iterator[Pass]:
-        yield Pass((Scale(),))
-        self._merge = self._merge_knowledge
-        units = self._units or UNITS[self._small]
-        loaded = min(self._samples, LOADED_SAMPLES)
-        fits = tuple(Fit(plane, -(-loaded // FIT_SAMPLES), self._small, *units) for plane in self._planes)
-        plan, stride = self._plan, -(-loaded // RECOLLECT_SAMPLES)
-        recollections = tuple(
-            Recollect(plane, stride, plan, apart) for plane in self._planes for apart in range(FOLDS + 1)
-        )
-        yield Pass((*fits, *recollections), LOADED_SAMPLES)
-        self._merge = self._merge_trials
-        trials = tuple(
-            self._practice(plane, stride, TRIAL_EFFORT, known)
-            for plane in self._planes
-            for known in variants(self._known[plane])
-        )
-        yield Pass(trials, LOADED_SAMPLES)
-        self._merge = self._merge_practice
-        jobs = tuple(self._practice(plane, stride, effort, self._known[plane]) for effort, plane in self._jobs())
-        yield Pass(jobs, LOADED_SAMPLES)
-
-    def _jobs(self) -> list[tuple[int, int]]:
-        """The slowest first."""
-        return [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in self._planes]
-
-    def _used(self, effort: int) -> int:
-        return min(EFFORTS[effort].contexts, len(self._plan.contexts))
-
-    def _practice(self, plane: int, stride: int, effort: int, known: Known) -> Practice:
-        network = self._networks[plane] if EFFORTS[effort].network else None
-        used = self._used(effort)
-        end = int(self._plan.places(used)[-1])
-        return Practice(plane, stride, self._plan, used, network, tuple(starts.symbols[:end] for starts in known.folds))
-
-    def _merge_scale(self, statistics: Iterator[tuple[int, int, int]]) -> None:
-        samples, largest, sides = zip(*statistics, strict=True)
-        self._samples = sum(samples)
-        self._largest = max(largest)
-        self._small = max(sides) <= bilevel.SMALL
-
-    def _merge_knowledge(self, statistics: Iterator[Any]) -> None:
-        planes = len(self._planes)
-        found = list(statistics)
-        self._networks = [network for network, _ in found[:planes]]
-        for first in range(planes, len(found), FOLDS + 1):
-            *folds, everything = found[first : first + FOLDS + 1]
-            least, _ = least_gain([everything], lambda _, symbols: self._pack(symbols), self._budget)
-            self._known.append(Known(everything, tuple(folds)).worth(least))
+    def _affordable(self, known: Known) -> Known:
+        """Only those bit models that save so much that the budget holds them."""
+        least, _ = least_gain(known[-1:], lambda _, symbols: self._pack(symbols), self._budget)
+        return tuple(fold.worth(least) for fold in known)
 
     def _pack(self, symbols: Symbols) -> bytes:
-        return TRAINED.pack(symbols, self._plan.places(len(self._plan.contexts)))
+        return TRAINED.pack(symbols, starts(self._plan, len(self._plan.contexts)))
 
-    def _merge_trials(self, statistics: Iterator[tuple[PlaneState, int]]) -> None:
-        for plane in self._planes:
-            tried = variants(self._known[plane])
-            sizes = [next(statistics)[1] for _ in tried]
-            self._known[plane] = tried[int(np.argmin(sizes))]
-        self._counters = [self._pack(known.everything.symbols) for known in self._known]
+    def _try(self, known: list[Known], stride: int) -> Passes[list[Known]]:
+        """Of each plane the variant by which images take the fewest bytes."""
+        tried = [variants(each) for each in known]
+        tasks = tuple(
+            self._warm_up(plane, stride, TRIAL_EFFORT, variant) for plane in self._planes for variant in tried[plane]
+        )
+        statistics = yield Pass(tasks, LOADED_SAMPLES)
+        return [each[int(np.argmin([next(statistics)[1] for _ in each]))] for each in tried]
 
-    def _merge_practice(self, statistics: Iterator[tuple[PlaneState, int]]) -> None:
-        for (effort, plane), (state, size) in zip(self._jobs(), statistics, strict=True):
-            self._bytes[effort] += size
-            self._mixers[effort, plane] = state
+    def _warm_up(self, plane: int, stride: int, effort: int, known: Known) -> WarmUp:
+        contexts, asks = EFFORTS[effort]
+        used = min(contexts, len(self._plan.contexts))
+        symbols = tuple(fold.symbols[: int(starts(self._plan, used)[-1])] for fold in known[:-1])
+        return WarmUp(plane, stride, self._plan, used, self._networks[plane] if asks else NO_NETWORK, symbols)
 
     def sections(self) -> list[Section]:
-        """Plans, counters and networks of all planes, then the mixers of each effort, rising."""
-        plan = self._plan
-        return [
-            *(Section(CODER, PLAN, pack_plan(plan)) for _ in self._planes),
-            *(Section(CODER, COUNTERS, data) for data in self._counters),
-            *(Section(CODER, NETWORK, pack_network(network)) for network in self._networks),
-            *(
-                Section(
-                    CODER,
-                    MIXERS,
-                    pack_mixers(self._mixers[effort, plane], self._used(effort), EFFORTS[effort].network),
-                )
-                for effort in EFFORTS
-                for plane in self._planes
-            ),
-        ]
+        """Plans, bit models and networks of all planes, then the weights of each effort, rising."""
+        kinds = {
+            PLAN: [pack_plan(self._plan)] * len(self._planes),
+            BIT_MODELS: self._bit_models,
+            NETWORK: list(map(pack_network, self._networks)),
+            WEIGHTS: [pack_state(self._states[effort, plane]) for effort in EFFORTS for plane in self._planes],
+        }
+        return [Section(CODER, kind, data) for kind, each in kinds.items() for data in each]
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """Effort and section numbers of each model."""
@@ -204,19 +149,20 @@ class BilevelTraining(CoderTraining):
             numbers: list[int] = []
             for plane in self._planes:
                 numbers += [plane, planes + plane, (3 + row) * planes + plane]
-                if EFFORTS[effort].network:
+                if EFFORTS[effort][1]:
                     numbers.append(2 * planes + plane)
             result.append((effort, tuple(numbers)))
         return result
 
     def report(self) -> list[str]:
-        """Bytes of the practised images at each effort."""
+        """Bytes of the images of the warm-up at each effort."""
         return [f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in EFFORTS]
 
 
 def variants(known: Known) -> list[Known]:
-    """What to choose from: neutral counters, counters that soon forget, and surer ones, up to what images agree on.
+    """What to choose from: neutral bit models, ones that soon forget, and surer ones, up to what images agree on.
 
-    What foretells well by itself may do so less in a mixture, where others say the same.
+    What predicts well by itself may do so less in a mixture, where others say the same.
     """
-    return [known.worth(np.inf), *map(known.at_most, range(EVIDENCES))]
+    neutral = tuple(fold.worth(np.inf) for fold in known)
+    return [neutral, *(tuple(fold.at_most(age) for fold in known) for age in range(EVIDENCES))]

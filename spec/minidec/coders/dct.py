@@ -24,7 +24,7 @@ from ..coding_tools import (
     check_sample,
     finish_planes,
     hash_terms,
-    learn_rounding_down,
+    learn,
     modelled_planes,
     read_mixers,
     read_slots,
@@ -465,7 +465,7 @@ class PixelCorrections:
     def decide(self, number: int) -> int:
         """A decision of a correction model, which learns it."""
         bit = self.decisions.decide(clamp(self.models[number] >> 16, 32, 0xFFE0))
-        self.models[number] = learn_rounding_down(self.models[number], bit)
+        self.models[number] = learn(self.models[number], bit)
         return bit
 
     def at(self, y: int, x: int) -> int:

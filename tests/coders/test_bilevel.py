@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from functools import cache
+from pathlib import Path
 
 import naive_bilevel
 import numpy as np
@@ -13,22 +14,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.coders.bilevel import BilevelCoder
-from sofc.coders.bilevel import kernel as bilevel
-from sofc.coders.bilevel.coder import INVERTED_CHANCE, PlaneModel, encode_plane, mostly_ink
-from sofc.coders.bilevel.plan import EFFORTS, LARGE, NEIGHBOURS, SMALL, Network, PlanePlan, PlaneState, masks
+from sofc.coders.bilevel import BilevelCoder, kernel, terms
+from sofc.coders.bilevel.coder import INVERTED, encode_images, mostly_ink
+from sofc.coders.bilevel.kernel import SETS, STARTS, Plan, PlaneModel, State
+from sofc.coders.bilevel.kernel_network import (
+    CONSTANT,
+    FIRST_COLUMN,
+    FIRST_ROW,
+    INPUTS,
+    Network,
+    fit_network,
+    fitting_of,
+)
+from sofc.coders.bilevel.model import EFFORTS, NO_NETWORK, context_table, copied, neutral_state, starts
+from sofc.coders.bilevel.passes import GROUP, PART, EstimatePriors, WarmUp, learn_part, parts
 from sofc.coders.bilevel.section import (
     TRAINED,
-    pack_mixers,
     pack_network,
     pack_plan,
-    unpack_mixers,
+    pack_state,
     unpack_network,
     unpack_plan,
+    unpack_state,
 )
-from sofc.coders.bilevel.statistics import GROUP, PART, Mean, Practice, Recollect, parts
-from sofc.coders.bilevel.training import BilevelTraining, Known, variants
-from sofc.entropy import binary
+from sofc.coders.bilevel.terms import LARGE, SMALL, Term
+from sofc.coders.bilevel.training import BilevelTraining, variants
+from sofc.coders.bilevel.window import NEIGHBOURS, masks
+from sofc.entropy.binary import Writer, code_bit
 from sofc.entropy.priors import FOLDS, Starts
 from sofc.errors import FormatError, UsageError
 from sofc.planes import PlaneRange
@@ -92,21 +104,26 @@ def planes_of(max_rows=9, max_columns=9):
 
 def random_state(rng, contexts, slot_bits, network):
     """A state that is not neutral in any part."""
-    state = PlaneState.neutral(contexts, slot_bits, network)
-    state.counters[:] = rng.integers(0, 1 << 22, state.counters.size).astype(np.uint32) << np.uint32(10)
-    state.counters |= rng.integers(0, 128, state.counters.size).astype(np.uint32)
-    state.mixers += rng.integers(-20000, 20000, state.mixers.shape).astype(np.int32)
-    state.blend += rng.integers(-9000, 9000, state.blend.shape).astype(np.int32)
-    state.trust[:] = rng.integers(0, 65536, state.trust.shape)
-    state.final[:] = rng.integers(0, 65536, state.final.shape)
-    state.quiet[:] = rng.integers(0, 1 << 28, state.quiet.shape)
+    state = neutral_state(contexts, slot_bits, network)
+    state.models[:] = rng.integers(0, 1 << 22, state.models.size).astype(np.uint32) << np.uint32(10)
+    state.models[:] |= rng.integers(0, 128, state.models.size).astype(np.uint32)
+    state.weights[:] += rng.integers(-20000, 20000, state.weights.shape).astype(np.int32)
+    state.blend[:] += rng.integers(-9000, 9000, state.blend.shape).astype(np.int32)
+    state.maps[:] = rng.integers(0, 65536, state.maps.shape)
+    state.apm[:] = rng.integers(0, 65536, state.apm.shape)
+    state.blank[:] = rng.integers(0, 1 << 28, state.blank.shape)
     return state
 
 
 def random_network(rng, units=3, deeper=2):
     """Weights large enough that units come to their limits."""
-    shapes = ((bilevel.INPUTS + 1, units), (deeper, units + 1), (1, deeper + 1))
+    shapes = ((INPUTS, units), (deeper, units + 1), (1, deeper + 1))
     return Network(*(rng.integers(-30000, 30000, shape).astype(np.int32) for shape in shapes))
+
+
+def plan_of(contexts, slot_bits=8, skips_blank=True, rate=2):
+    """A plan of contexts."""
+    return Plan(context_table(contexts), slot_bits, skips_blank, rate)
 
 
 @given(planes_of(), st.integers(1, 3), st.sampled_from([2, 5, 9]), st.sampled_from(["small", "large"]))
@@ -155,48 +172,66 @@ def test_inverted_planes_cost_the_same():
     assert abs(sizes[0] - sizes[1]) <= 1
 
 
+def stream_of_twin(images, small, contexts, plan, network, twin):
+    """What the plain twin codes images to; it learns."""
+    writer = Writer(2 * images.size + 16)
+    code_bit(True, 0, INVERTED, writer.stream)
+    for image in images.tolist():
+        for bit, probability in naive_bilevel.decisions(image, small, contexts, plan, network, twin):
+            code_bit(True, bit, probability, writer.stream)
+    return writer.written()
+
+
 @settings(max_examples=12)
 @given(planes_of(8, 9), st.integers(0, 999), st.booleans(), st.booleans(), st.integers(1, 2), st.integers(1, 16))
-def test_kernel_does_as_its_plain_twin(image, seed, skip_quiet, asks, images, rate):
+def test_kernel_does_as_its_plain_twin(image, seed, skips_blank, asks, count, rate):
     rng = np.random.default_rng(seed)
     contexts = [(LARGE + SMALL)[k] for k in rng.permutation(len(LARGE + SMALL))[:3]]
-    plan = PlanePlan(tuple(contexts), 8, skip_quiet, rate)
-    network = random_network(rng) if asks else None
+    plan = plan_of(contexts, 8, skips_blank, rate)
+    network = random_network(rng) if asks else NO_NETWORK
     start = random_state(rng, 3, 8, asks)
-    plane = np.concatenate([np.roll(image, k, 0) for k in range(images)]).astype(np.uint8)
-    plane ^= np.uint8(mostly_ink(plane))
-    state = start.copy()
-    stream = encode_plane(PlaneModel(plan, network, start), plane, len(image), state)
-
-    twin = naive_bilevel.NaiveState(start, 8)
-    coder, buffer = binary.start_encoding(), np.zeros(2 * plane.size + 16, np.uint8)
-    binary.code_bit(True, 0, INVERTED_CHANCE, coder, buffer)
-    for top in range(0, len(plane), len(image)):
-        samples = plane[top : top + len(image)].tolist()
-        for bit, chance in naive_bilevel.decisions(samples, True, plan, network, twin):
-            binary.code_bit(True, bit, chance, coder, buffer)
-    assert buffer[: binary.finish_encoding(coder, buffer)].tobytes() == stream
-    assert state.mixers.tolist() == twin.mixers
-    assert state.blend.tolist() == twin.blend
-    assert state.trust.tolist() == twin.trust
-    assert state.final.tolist() == twin.final
-    assert state.quiet.tolist() == [twin.quiet]
+    images = np.stack([np.roll(image, k, 0) for k in range(count)]).astype(np.uint8)
+    images ^= np.uint8(mostly_ink(images))
+    state, twin = copied(start), naive_bilevel.NaiveState(start, 8)
+    stream = encode_images(PlaneModel(plan, network, start), images, state)
+    assert stream == stream_of_twin(images, True, contexts, plan, network, twin)
+    for name in ("weights", "blend", "maps", "apm", "blank"):
+        assert getattr(state, name).tolist() == getattr(twin, name)
 
 
 def test_twin_of_images_too_wide_for_position():
     rng = np.random.default_rng(6)
-    plane = (rng.random((4, 66)) < 0.2).astype(np.uint8)
-    plan = PlanePlan((SMALL[2], LARGE[4], LARGE[11]), 8, True, 2)
-    start = random_state(rng, 3, 8, True)
-    network = random_network(rng)
-    stream = encode_plane(PlaneModel(plan, network, start), plane, 4, start.copy())
-    coder, buffer = binary.start_encoding(), np.zeros(1000, np.uint8)
-    binary.code_bit(True, 0, INVERTED_CHANCE, coder, buffer)
-    for bit, chance in naive_bilevel.decisions(
-        plane.tolist(), False, plan, network, naive_bilevel.NaiveState(start, 8)
-    ):
-        binary.code_bit(True, bit, chance, coder, buffer)
-    assert buffer[: binary.finish_encoding(coder, buffer)].tobytes() == stream
+    images = (rng.random((1, 4, 66)) < 0.2).astype(np.uint8)
+    contexts = (SMALL[2], LARGE[4], LARGE[11])
+    plan, start, network = plan_of(contexts), random_state(rng, 3, 8, True), random_network(rng)
+    stream = encode_images(PlaneModel(plan, network, start), images, copied(start))
+    twin = naive_bilevel.NaiveState(start, 8)
+    assert stream == stream_of_twin(images, False, contexts, plan, network, twin)
+
+
+def test_specification_prints_what_is_declared():
+    """Numbers of terms, offsets of weight sets and sizes of tables, wherever in the specification they stand."""
+    files = (Path(__file__).parent.parent / "spec").rglob("*.md")
+    text = " ".join(" ".join(path.read_text(encoding="utf-8").split()) for path in files)
+    positions = Term.PLACE, Term.ROW, Term.COLUMN
+    numbers, formulas = (
+        ", ".join(map(str, each)) for each in zip(*((t.value, t.formula) for t in positions), strict=True)
+    )
+    lines = [f"| {numbers} | {formulas}; 0 if the image is not small |"]
+    lines += [f"| {term.value} | {term.formula} |" for term in Term if term not in positions]
+    lines += [f"three terms (0-{terms.COUNT - 1})", f"image_rows <= {terms.SMALL_SIDE} and width <= {terms.SMALL_SIDE}"]
+    lines += [f"holds {len(NEIGHBOURS)} neighbours", f"`neighbours` (0-{len(NEIGHBOURS)})"]
+    lines += [f"| {kernel.WEIGHT_ROWS} x inputs |", f"| {kernel.BLENDS} x {len(SETS)} |"]
+    lines += [f"| {kernel.MAP_ROWS} n x {kernel.MAP_COLUMNS} |", f"| {kernel.APM_ROWS} x 33 |"]
+    lines += [f"| {kernel.BLANK_CELLS} x 1 |", f"but with {kernel.MOST_SEEN} in place of 255"]
+    lines += ["row[0] = 2 * ("] + [f"row[{k}] = {start} + " for k, start in enumerate(STARTS) if k > 0]
+    lines += [f"A, {INPUTS} x U", f"A[{CONSTANT}][j]", f"A[{FIRST_ROW} + y][j] + A[{FIRST_COLUMN} + x][j]"]
+    assert [line for line in lines if line not in text] == []
+
+
+def test_sets_of_weights_stand_one_behind_the_other():
+    assert STARTS.known == 0
+    assert [start + size for start, size in zip(STARTS, SETS, strict=True)] == [*STARTS[1:], kernel.WEIGHT_ROWS]
 
 
 def test_templates_grow_by_one_neighbour():
@@ -239,8 +274,8 @@ def test_models_with_sections_missing_are_refused():
     for count in (0, 1, 2, 3):
         with pytest.raises(FormatError):
             BilevelCoder.from_sections(sections[:count])
-    with pytest.raises(FormatError):
-        BilevelCoder.from_sections([pack_plan(PlanePlan(SMALL[:1], 8, False, 2)), *sections[1:]])
+    with pytest.raises(FormatError, match="more contexts than it has"):
+        BilevelCoder.from_sections([pack_plan(plan_of(SMALL[:1], 8, False)), *sections[1:]])
 
 
 def test_other_planes_are_refused():
@@ -255,23 +290,22 @@ def test_other_planes_are_refused():
 
 def test_sections_round_trip():
     rng = np.random.default_rng(12)
-    plan = PlanePlan(LARGE, 9, True, 3)
+    plan = plan_of(LARGE, 9, True, 3)
     unpacked = unpack_plan(pack_plan(plan))
-    assert np.array_equal(unpacked.table(len(LARGE)), plan.table(len(LARGE)))
-    assert (unpacked.slot_bits, unpacked.skip_quiet, unpacked.rate) == (9, True, 3)
+    assert np.array_equal(unpacked.contexts, plan.contexts)
+    assert unpacked[1:] == plan[1:] == (9, True, 3)
+
+    symbols = rng.integers(0, 129, 3 << 9).astype(np.uint8)
+    models = TRAINED.unpack(TRAINED.pack(symbols, starts(plan, 3)), starts(plan, 3), 2)
+    assert np.array_equal(models, TRAINED.states[symbols[: 2 << 9]])
 
     state = random_state(rng, 3, 9, True)
-    symbols = rng.integers(0, 129, 3 << 9).astype(np.uint8)
-    counters = TRAINED.unpack(TRAINED.pack(symbols, plan.places(3)), plan.places(3), 2)
-    assert np.array_equal(counters, TRAINED.states[symbols[: 2 << 9]])
-
-    contexts, asks, mixed = unpack_mixers(pack_mixers(state, 3, True))
-    assert (contexts, asks) == (3, True)
-    assert int(np.abs(mixed.mixers - state.mixers).max()) <= 512
-    assert int(np.abs(mixed.blend - state.blend).max()) <= 256
-    assert int(np.abs(mixed.quiet - state.quiet).max()) <= 256
-    packed = pack_mixers(mixed, 3, True)
-    assert unpack_mixers(packed)[2].trust.tolist() == mixed.trust.tolist()
+    kept, asks = unpack_state(pack_state(state))
+    assert (len(kept.maps), asks) == (3, True)
+    assert int(np.abs(kept.weights - state.weights).max()) <= 512
+    assert int(np.abs(kept.blend - state.blend).max()) <= 256
+    assert int(np.abs(kept.blank - state.blank).max()) <= 256
+    assert unpack_state(pack_state(kept))[0].maps.tolist() == kept.maps.tolist()
 
     network = random_network(rng)
     rounded = unpack_network(pack_network(network))
@@ -286,26 +320,23 @@ def test_training_is_the_same_every_time_and_helps():
     assert [effort for effort, _ in first.models()] == list(EFFORTS)
     assert len(first.report()) == len(EFFORTS)
     plane = rings(1, seed=30)[0][0]
-    plan = PlanePlan(SMALL, 8, False, 2)
-    untrained = PlaneModel(plan, None, PlaneState.neutral(7, 8, False))
-    before = len(encode_plane(untrained, plane.astype(np.uint8), 12, untrained.start.copy()))
+    untrained = neutral_state(7, 8, False)
+    model = PlaneModel(plan_of(SMALL, 8, False), NO_NETWORK, untrained)
+    before = len(encode_images(model, plane.astype(np.uint8)[np.newaxis], copied(untrained)))
     (after,) = BilevelCoder.from_sections(sections_of(first, 5)).encode([plane], BINARY, 12)
     assert len(after) < before
 
 
 def test_fitting_a_network_lowers_its_cost():
-    rng = np.random.default_rng(1)
-    tables = [(rng.normal(size=shape) * 0.1).astype(np.float32) for shape in ((bilevel.INPUTS + 1, 3), (2, 4), (1, 3))]
-    plane = np.concatenate([image for (image,) in rings(4)]).astype(np.uint8)
-    lottery = np.array([1], np.int64)
-    room = bilevel.fit_room(3, 2)
-    costs = [bilevel.fit_network(plane, 12, 256, 0.05, *tables, lottery, room) for _ in range(4)]
+    fitting = fitting_of(3, 2, np.random.default_rng(1))
+    images = np.stack([image for (image,) in rings(4)]).astype(np.uint8)
+    costs = [fit_network(images, 256, 0.05, fitting) for _ in range(4)]
     assert costs[-1] < costs[0]
 
 
-# What counters start with.
+# What bit models start with, and warm-up.
 
-PLAN = PlanePlan(SMALL, 10, False, 2)
+PLAN = plan_of(SMALL, 10, False)
 COMPILED = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="takes more samples than interpreted kernels can code"
 )
@@ -335,58 +366,66 @@ def test_images_are_cut_and_taken_together_as_for_coding():
 def test_what_is_known_apart_from_a_fold_is_what_the_others_say():
     images = [[np.pad(image, ((0, 250), (0, 250)))] for (image,) in rings(6)]
     for fold in range(FOLDS):
-        apart = Recollect(0, 1, PLAN, fold).collect(iter(images))
+        apart = EstimatePriors(0, 1, PLAN, fold).collect(iter(images))
         others = [image for number, image in enumerate(images) if number % FOLDS != fold]
-        alone = Recollect(0, 1, PLAN, FOLDS).collect(iter(others))
+        alone = EstimatePriors(0, 1, PLAN, FOLDS).collect(iter(others))
         assert np.array_equal(apart.symbols, alone.symbols) and np.array_equal(apart.gains, alone.gains)
         assert apart.symbols.any() and not apart.folds
 
 
 @COMPILED
-def test_each_image_is_practised_with_what_the_others_say():
-    """Images of one fold cost less where the counters of that fold are trained, and others are coded as before."""
+def test_each_image_is_warmed_up_with_what_the_others_say():
+    """Images of one fold cost less where the bit models of that fold are trained, and others are coded as before."""
     images = [[np.pad(image, ((0, 250), (0, 250)))] for (image,) in rings(4)]
-    known = Recollect(0, 1, PLAN, FOLDS).collect(iter(images)).symbols
+    known = EstimatePriors(0, 1, PLAN, FOLDS).collect(iter(images)).symbols
     none = np.zeros_like(known)
     sizes = {
-        starts: Practice(0, 1, PLAN, len(SMALL), None, tuple((none, known)[k] for k in starts)).collect(iter(images))[1]
-        for starts in ((0, 0), (0, 1), (1, 0), (1, 1))
+        trained: WarmUp(0, 1, PLAN, len(SMALL), NO_NETWORK, tuple((none, known)[k] for k in trained)).collect(
+            iter(images)
+        )[1]
+        for trained in ((0, 0), (0, 1), (1, 0), (1, 1))
     }
     assert sizes[1, 1] < min(sizes[0, 1], sizes[1, 0]) <= max(sizes[0, 1], sizes[1, 0]) < sizes[0, 0]
 
 
+def test_warm_up_ends_with_the_mean_of_its_second_half():
+    """Two images make a part each, which are coded twice: the mean is that of the third and the fourth turn."""
+    images = [[image] for (image,) in rings(2)]
+    plan = plan_of(SMALL[:2], 8, False)
+    neutral = np.zeros(2 << 8, np.uint8)
+    found, size = WarmUp(0, 1, plan, 2, NO_NETWORK, (neutral,) * FOLDS).collect(iter(images))
+    state, seen = neutral_state(2, 8, False), []
+    for (image,) in images * 2:
+        start = state._replace(models=neutral_state(2, 8, False).models)
+        size -= learn_part(PlaneModel(plan, NO_NETWORK, start), [image.astype(np.uint8)], start) * (len(seen) < 2)
+        seen.append(copied(start))
+    assert size == 0
+    for name in State._fields[1:]:
+        third, fourth = (getattr(each, name).astype(np.int64) for each in seen[2:])
+        assert np.array_equal(getattr(found, name), (third + fourth) // 2), name
+
+
 def test_variants_are_ever_surer():
     rng = np.random.default_rng(2)
-    starts = Starts(rng.integers(0, 129, 500).astype(np.uint8), rng.random(500).astype(np.float32), ())
-    tried = variants(Known(starts, (starts,) * FOLDS))
-    assert not tried[0].everything.symbols.any()
-    seen = [TRAINED.states[known.everything.symbols] & 1023 for known in tried]
+    start = Starts(rng.integers(0, 129, 500).astype(np.uint8), rng.random(500).astype(np.float32), ())
+    tried = variants((start,) * (FOLDS + 1))
+    assert not tried[0][-1].symbols.any()
+    seen = [TRAINED.states[known[-1].symbols] & 1023 for known in tried]
     for age, (known, bits) in enumerate(zip(tried[1:], seen[1:], strict=True)):
         assert (bits == np.minimum(seen[-1], TRAINED.seen[age])).all()
-        chances = TRAINED.states[known.everything.symbols] >> 10
-        assert np.array_equal(chances, TRAINED.states[starts.symbols] >> 10)
-    assert np.array_equal(tried[-1].everything.symbols, starts.symbols)
-    assert all(np.array_equal(fold.symbols, known.everything.symbols) for known in tried for fold in known.folds)
+        probabilities = TRAINED.states[known[-1].symbols] >> 10
+        assert np.array_equal(probabilities, TRAINED.states[start.symbols] >> 10)
+    assert np.array_equal(tried[-1][-1].symbols, start.symbols)
+    assert all(np.array_equal(fold.symbols, known[-1].symbols) for known in tried for fold in known)
 
 
 @COMPILED
-def test_counters_start_neutral_where_images_say_the_opposite():
+def test_bit_models_start_neutral_where_images_say_the_opposite():
     """Patterns that repeat, each of its own kind in one collection, alike in the other."""
     rng = np.random.default_rng(5)
     kept = []
     for tiles in ([(rng.random((7, 9)) < 0.5).astype(np.int32) for _ in range(4)], [rings(1)[0][0]] * 4):
-        _, counters, _ = sections_of(train([[np.tile(tile, (14, 14))] for tile in tiles]), 5)
-        places = PlanePlan(LARGE, 8, True, 2).places(len(LARGE))
-        kept.append(np.count_nonzero(TRAINED.unpack(counters, places, len(LARGE)) != TRAINED.states[0]))
+        _, packed, _ = sections_of(train([[np.tile(tile, (14, 14))] for tile in tiles]), 5)
+        models = TRAINED.unpack(packed, starts(plan_of(LARGE), len(LARGE)), len(LARGE))
+        kept.append(np.count_nonzero(models != TRAINED.states[0]))
     assert kept[0] < 0.1 * kept[1]
-
-
-def test_mean_of_states():
-    rng = np.random.default_rng(8)
-    states = [random_state(rng, 2, 8, True) for _ in range(3)]
-    mean = Mean(states[0])
-    for state in states:
-        mean.add(state)
-    for name in ("trust", "mixers", "blend", "final", "quiet"):
-        expected = sum(getattr(state, name).astype(np.int64) for state in states) // 3
-        assert np.array_equal(getattr(mean.state(), name), expected)

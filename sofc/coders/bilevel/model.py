@@ -1,0 +1,68 @@
+"""What a trained bilevel model knows of one plane: contexts, the state that coding starts from, a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.bilevel import kernel
+from sofc.coders.bilevel.kernel import SETS, Plan, State
+from sofc.coders.bilevel.kernel_network import INPUTS, Network
+from sofc.coders.bilevel.terms import MOST_TERMS, Context
+from sofc.coders.bilevel.window import masks
+from sofc.entropy.bit_models import NEUTRAL, Integers
+from sofc.entropy.mixing import APM_COLUMNS, SQUASH, STRETCH_LIMIT
+
+_CONTEXTS = {2: 2, 3: 4, 4: 5, 5: 7, 6: 10, 7: 13, 8: 13, 9: 20}
+EFFORTS = {effort: (contexts, effort >= 8) for effort, contexts in _CONTEXTS.items()}
+"""How many contexts each effort uses, and whether it asks the network."""
+
+NO_NETWORK = Network(*(np.zeros(shape, np.int32) for shape in ((INPUTS, 0), (0, 1), (1, 1))))
+"""One that is not asked."""
+
+MAP_NEUTRAL: Integers = np.clip(np.arange(kernel.MAP_COLUMNS) * 128 - 2496, -2048, 2048)
+"""Stretched probability in a cell of an adaptive map before training: that of the bit models that lead there."""
+APM_NEUTRAL: Integers = np.arange(APM_COLUMNS) * 128 - 2048
+"""Stretched probability at each column of the adaptive probability map before training, which then changes nothing."""
+
+
+def context_table(contexts: Sequence[Context]) -> Integers:
+    """Contexts as the kernel takes them, shape (contexts, CONTEXT_COLUMNS)."""
+    rows = [[*masks(neighbours), *terms, *[0] * (MOST_TERMS - len(terms))] for neighbours, terms in contexts]
+    return np.array(rows, np.int64)
+
+
+def starts(plan: Plan, contexts: int) -> Integers:
+    """Where the bit models of the first contexts begin, and where the last one's end."""
+    return np.arange(contexts + 1, dtype=np.int64) << plan.slot_bits
+
+
+def squash(stretched: Integers) -> npt.NDArray[np.int32]:
+    """Probabilities in 1/65536 of stretched ones."""
+    return SQUASH[np.clip(stretched, -STRETCH_LIMIT, STRETCH_LIMIT) + STRETCH_LIMIT].astype(np.int32)
+
+
+def neutral_state(contexts: int, slot_bits: int | None, network: bool) -> State:
+    """The state before anything was seen; ``slot_bits``: None for one without bit models, which are then to come.
+
+    Weights are 1.3 / n for each of n contexts, or 0.6 / n and 0.6 for the network; 0 for the constant.
+    """
+    weights = np.zeros((kernel.WEIGHT_ROWS, contexts + 1 + network), np.int32)
+    weights[:, :contexts] = (6 if network else 13) * 65536 // (10 * contexts)
+    if network:
+        weights[:, contexts] = 6 * 65536 // 10
+    return State(
+        models=np.full(0 if slot_bits is None else contexts << slot_bits, NEUTRAL, np.uint32),
+        maps=np.tile(squash(MAP_NEUTRAL), (contexts, kernel.MAP_ROWS)),
+        weights=weights,
+        blend=np.full((kernel.BLENDS, len(SETS)), 65536 // len(SETS), np.int32),
+        apm=np.tile(squash(APM_NEUTRAL), (kernel.APM_ROWS, 1)),
+        blank=np.full(kernel.BLANK_CELLS, 1 << (kernel.BLANK_BITS - 10), np.int32),
+    )
+
+
+def copied(state: State) -> State:
+    """A state of its own to start from this one."""
+    return state._replace(**{name: table.copy() for name, table in state._asdict().items()})

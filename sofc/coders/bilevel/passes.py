@@ -1,0 +1,211 @@
+"""What the passes of bilevel training do with images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.bilevel.coder import Images, encode_images, mostly_ink
+from sofc.coders.bilevel.kernel import Plan, PlaneModel, State
+from sofc.coders.bilevel.kernel_network import Network, fit_network, fitting_of
+from sofc.coders.bilevel.model import NO_NETWORK, copied, neutral_state, starts
+from sofc.coders.bilevel.section import TRAINED, rounded
+from sofc.entropy.bit_models import Symbols
+from sofc.entropy.priors import FOLDS, History, Starts
+from sofc.planes import Plane
+
+PIECE_SAMPLES = 1 << 18
+"""The network is fitted to large images in pieces of about so many samples."""
+STEPS = (0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005)
+"""Steps of the epochs of fitting a network to small images."""
+LARGE_STEPS = (0.005, 0.003, 0.0015, 0.0007)
+KEPT_SMALL, KEPT_LARGE = 64, 8
+"""Of 256 samples without ink nearby so many are fitted to."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """First pass: how large images are."""
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[tuple[int, int]]:
+        """Rows and width of each."""
+        return [(len(planes[0]), planes[0].shape[1]) for planes in images]
+
+
+def pieces(images: Iterator[list[Plane]], plane: int) -> Iterator[Pixels]:
+    """The pieces of a plane of each image, in order, inverted where that is how it is coded."""
+    for planes in images:
+        pixels = planes[plane].astype(np.uint8)
+        pixels ^= np.uint8(mostly_ink(pixels))
+        rows = max(64, PIECE_SAMPLES // pixels.shape[1])
+        yield from (pixels[top : top + rows] for top in range(0, len(pixels), rows))
+
+
+def stacks(parts: Iterator[Pixels]) -> Iterator[Images]:
+    """The parts, those that follow each other and have one shape together."""
+    held: list[Pixels] = []
+    for part in parts:
+        if held and (part.shape != held[0].shape or len(held) * part.size > PIECE_SAMPLES):
+            yield np.stack(held)
+            held = []
+        held.append(part)
+    if held:
+        yield np.stack(held)
+
+
+@dataclass(frozen=True)
+class FitNetwork:
+    """Second pass: fit the network of one plane to every ``stride``-th piece."""
+
+    plane: int
+    stride: int
+    small: bool
+    units: int
+    deeper: int
+
+    def collect(self, images: Iterator[list[Plane]]) -> Network:
+        """The network, as sections keep it."""
+        random = np.random.default_rng(1)
+        fitting = fitting_of(self.units, self.deeper, random)
+        parts = list(stacks(islice(pieces(images, self.plane), 0, None, self.stride)))
+        kept = KEPT_SMALL if self.small else KEPT_LARGE
+        for step in STEPS if self.small else LARGE_STEPS:
+            for number in random.permutation(len(parts)):
+                fit_network(parts[number], kept, step, fitting)
+        return rounded(fitting)
+
+
+PART = 1 << 22
+GROUP = 1 << 20
+SMALL = 1 << 16
+"""Images of fewer samples are taken together, up to a GROUP, as if coded in groups; those of more than a PART are cut
+into equal ones, as they are into bands."""
+MOST_GROUPS = 8
+"""Small images make at least so many groups together."""
+
+Part = list[Pixels]
+"""Images, or a piece of an image, that are coded from one start."""
+
+
+def parts(images: Iterator[list[Plane]], plane: int, stride: int) -> Iterator[list[Part]]:
+    """The parts of a plane of each image; in the end, groups of small images.
+
+    Of the parts of large images, and of small ones, every ``stride``-th."""
+    small: Part = []
+    smalls = larges = 0
+    for planes in images:
+        pixels = planes[plane].astype(np.uint8)
+        rows, size = len(pixels), pixels.size
+        if size < SMALL:
+            if smalls % stride == 0:
+                small.append(pixels)
+            smalls += 1
+            continue
+        height = -(-rows // -(-size // PART) // 8) * 8
+        tops = range(0, rows, height)
+        kept = [top for number, top in enumerate(tops, larges) if number % stride == 0]
+        larges += len(tops)
+        if kept:
+            yield [[pixels[top : top + height]] for top in kept]
+    wanted = max(1, min(GROUP, sum(pixels.size for pixels in small) // MOST_GROUPS))
+    while small:
+        count = samples = 0
+        while count < len(small) and samples < wanted:
+            samples += small[count].size
+            count += 1
+        yield [small[:count]]
+        small = small[count:]
+
+
+def learn_part(model: PlaneModel, part: Part, state: State) -> int:
+    """Code a part; the state goes on learning. Returns the bytes of its streams."""
+    return sum(len(encode_images(model, images, state)) for images in stacks(iter(part)))
+
+
+@dataclass(frozen=True)
+class EstimatePriors:
+    """With the second pass: what the bit models of a plane see in each image, and how far images agree.
+
+    ``apart``: the fold whose images are passed over, FOLDS for none. Which bit models pay, and how sure they are, must
+    be found without the images that warm-up goes through: else it trusts them more than further images bear out.
+    """
+
+    plane: int
+    stride: int
+    plan: Plan
+    apart: int
+
+    def collect(self, images: Iterator[list[Plane]]) -> Starts:
+        """What bit models should start with."""
+        contexts = len(self.plan.contexts)
+        neutral = neutral_state(contexts, self.plan.slot_bits, network=False)
+        model = PlaneModel(self.plan, NO_NETWORK, neutral)
+        history = History(starts(self.plan, contexts), TRAINED, folds=1)
+        for number, image in enumerate(parts(images, self.plane, self.stride)):
+            if number % FOLDS == self.apart:
+                continue
+            seen = []
+            for part in image:
+                state = copied(neutral)
+                learn_part(model, part, state)
+                seen.append(state.models)
+            history.add(seen)
+        return history.starts()._replace(folds=())
+
+
+WARM_UP_SAMPLES = 1 << 26
+"""Samples that warm-up goes through at most; of larger collections it takes every n-th part."""
+ROUND_SAMPLES = 1 << 22
+"""Fewer samples than this are warmed up twice."""
+TOP_SAMPLES = 1 << 21
+"""Samples at the top of a part that are coded: there what was trained counts most."""
+
+
+def _top(pixels: Pixels) -> Pixels:
+    return pixels[: max(64, TOP_SAMPLES // pixels.shape[1])].copy()
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """Last passes: code images in a fixed order, each as an encoder would, so that all but the bit models learns.
+
+    ``stride``: as EstimatePriors has it. ``starts``: what the bit models of each fold start with.
+    """
+
+    plane: int
+    stride: int
+    plan: Plan
+    contexts: int
+    network: Network
+    starts: tuple[Symbols, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> tuple[State, int]:
+        """The state without its bit models, and the bytes of the streams.
+
+        It is the mean over the second half of the warm-up: the last one suits the last image best.
+        """
+        numbered = enumerate(parts(images, self.plane, self.stride))
+        found = [(number % FOLDS, [_top(pixels) for pixels in part]) for number, image in numbered for part in image]
+        samples = sum(pixels.size for _, part in found for pixels in part)
+        chosen = found[:: -(-samples // WARM_UP_SAMPLES)]
+        turns = chosen * (2 if samples < ROUND_SAMPLES else 1)
+        half = len(turns) // 2
+        models = [TRAINED.states[symbols] for symbols in self.starts]
+        state = neutral_state(self.contexts, None, self.network.first.size > 0)
+        model = PlaneModel(self.plan, self.network, state)
+        sums = [np.zeros(table.shape, np.int64) for table in state]
+        total = 0
+        for turn, (fold, part) in enumerate(turns):
+            size = learn_part(model, part, state._replace(models=models[fold].copy()))
+            total += size if turn < len(chosen) else 0
+            if turn >= half:
+                for one, table in zip(sums, state, strict=True):
+                    one += table
+        _, *means = ((one // (len(turns) - half)).astype(np.int32) for one in sums)
+        return State(state.models, *means), total
