@@ -211,7 +211,7 @@ def test_twin_of_images_too_wide_for_position():
 
 def test_specification_prints_what_is_declared():
     """Numbers of terms, offsets of weight sets and sizes of tables, wherever in the specification they stand."""
-    files = (Path(__file__).parent.parent / "spec").rglob("*.md")
+    files = (Path(__file__).parents[2] / "spec").rglob("*.md")
     text = " ".join(" ".join(path.read_text(encoding="utf-8").split()) for path in files)
     positions = Term.PLACE, Term.ROW, Term.COLUMN
     numbers, formulas = (
@@ -223,7 +223,7 @@ def test_specification_prints_what_is_declared():
     lines += [f"holds {len(NEIGHBOURS)} neighbours", f"`neighbours` (0-{len(NEIGHBOURS)})"]
     lines += [f"| {kernel.WEIGHT_ROWS} x inputs |", f"| {kernel.BLENDS} x {len(SETS)} |"]
     lines += [f"| {kernel.MAP_ROWS} n x {kernel.MAP_COLUMNS} |", f"| {kernel.APM_ROWS} x 33 |"]
-    lines += [f"| {kernel.BLANK_CELLS} x 1 |", f"but with {kernel.MOST_SEEN} in place of 255"]
+    lines += [f"| {kernel.BLANK_CELLS} x 1 |", f"learn(model of context i, bit, {kernel.MOST_SEEN})"]
     lines += ["row[0] = 2 * ("] + [f"row[{k}] = {start} + " for k, start in enumerate(STARTS) if k > 0]
     lines += [f"A, {INPUTS} x U", f"A[{CONSTANT}][j]", f"A[{FIRST_ROW} + y][j] + A[{FIRST_COLUMN} + x][j]"]
     assert [line for line in lines if line not in text] == []
