@@ -17,6 +17,8 @@ import sofc
 from sofc.band.selection import PIECE, Selection, cut_piece
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_builtin
+from sofc.coders.context import ContextCoder
+from sofc.coders.context.section import pack_plan, unpack_plan
 from sofc.coders.dct import DctCoder
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import coder_for
@@ -231,3 +233,18 @@ def test_a_collections_own_model_is_always_tried_in_full(monkeypatch: pytest.Mon
     alone = sofc.Codebook("own", (codebook.models[first - FIRST_CODEBOOK_MODEL],), codebook.sections)
     monkeypatch.undo()
     assert sizes[False] <= sizes[True] <= len(sofc.encode(images[0], codebook=alone))
+
+
+def test_sections_fit_this_version() -> None:
+    """Plans of the context coder hold as many numbers as this version reads: a tap more or less would shift them."""
+    plans = 0
+    for codebook_id in NUMBERS:
+        codebook = find_builtin(codebook_id)
+        assert codebook is not None
+        for model in codebook.models:
+            if model.coder == ContextCoder.id:
+                for plane, section in enumerate(model.sections[: len(model.sections) // 3]):
+                    data = codebook.sections[section].data
+                    assert pack_plan(unpack_plan(data, plane)) == data
+                    plans += 1
+    assert plans

@@ -235,7 +235,7 @@ ORIGINAL_JPEG = Struct(
 
 INDEX_ENTRY = Struct(
     "type" / Bytes(1) * "Type of the chunk: C, R, K, H, B or G.",
-    "offset" / VarInt * "Bytes from the start of the chunk of the entry before (first: of the file) to that of this chunk.",
+    "offset" / VarInt * "Bytes from the start of the chunk of the entry before (first: of the file) to this one's.",
     "image" / VarInt * "Number of the (first) image.",
     "place" / VarInt * "B: first row. G: images in the group. Otherwise 0.",
 )

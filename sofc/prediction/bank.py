@@ -198,17 +198,19 @@ def gather(values: Vector[np.int32], around: Neighbourhood, y: int, x: int) -> i
     values[12], values[13], values[14] = plane[y - 2, x - 2], plane[y - 2, x + 2], plane[y, x - 4]
     values[15], values[16], values[17] = plane[y - 1, x - 3], plane[y - 1, x + 3], plane[y - 3, x - 1]
     values[18], values[19] = plane[y - 3, x + 1], plane[y - 4, x]
-    count = 20
+    count = FIRST
     if references > 0:
-        values[20], values[21], values[22] = first[y, x], first[y, x - 1], first[y - 1, x]
-        values[23], values[24], values[25] = first[y, x + 1], first[y + 1, x], first[y - 1, x - 1]
-        values[26], values[27], values[28] = first[y - 1, x + 1], first[y + 1, x + 1], first[y + 1, x - 1]
-        count = 29
+        values[count], values[count + 1], values[count + 2] = first[y, x], first[y, x - 1], first[y - 1, x]
+        values[count + 3], values[count + 4] = first[y, x + 1], first[y + 1, x]
+        values[count + 5], values[count + 6] = first[y - 1, x - 1], first[y - 1, x + 1]
+        values[count + 7], values[count + 8] = first[y + 1, x + 1], first[y + 1, x - 1]
+        count = SECOND
     if references > 1:
-        values[29], values[30], values[31] = second[y, x], second[y, x - 1], second[y - 1, x]
-        values[32], values[33], values[34] = second[y, x + 1], second[y + 1, x], second[y - 1, x - 1]
-        values[35], values[36], values[37] = second[y - 1, x + 1], second[y + 1, x + 1], second[y + 1, x - 1]
-        count = 38
+        values[count], values[count + 1], values[count + 2] = second[y, x], second[y, x - 1], second[y - 1, x]
+        values[count + 3], values[count + 4] = second[y, x + 1], second[y + 1, x]
+        values[count + 5], values[count + 6] = second[y - 1, x - 1], second[y - 1, x + 1]
+        values[count + 7], values[count + 8] = second[y + 1, x + 1], second[y + 1, x - 1]
+        count = MOST_TAPS
     values[count] = CONSTANT
     return count + 1
 
@@ -217,8 +219,10 @@ def gather(values: Vector[np.int32], around: Neighbourhood, y: int, x: int) -> i
 def _activity(values: Vector[np.int32], references: int) -> int:
     """How much the samples around change: around P in the first reference, else among W, N, NW, NE."""
     if references > 0:
-        p = values[20]
-        return int(abs(p - values[21]) + abs(p - values[22]) + abs(p - values[23]) + abs(p - values[24]))
+        p, total = values[FIRST], 0
+        for i in range(FIRST + 1, FIRST + 5):
+            total += abs(p - values[i])
+        return int(total)
     return int(abs(values[0] - values[1]) + abs(values[1] - values[3]) + abs(values[0] - values[2]))
 
 
@@ -228,7 +232,8 @@ def _texture(values: Vector[np.int32], references: int, thresholds: Vector[np.in
     mean of the four neighbours."""
     texture = 0
     if references > 0:
-        west, north, northwest = values[0] - values[21], values[1] - values[22], values[2] - values[25]
+        west, north = values[0] - values[FIRST + 1], values[1] - values[FIRST + 2]
+        northwest = values[2] - values[FIRST + 5]
         amount = int(abs(west - north) + abs(northwest - north) + abs(northwest - west))
         for i in range(7):
             if 2 * amount > thresholds[i]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
+from sofc.prediction.bank import OWN, REFERENCE
 
 Integers = Vector[np.int64]
 Words = Vector[np.int32]
@@ -23,8 +24,7 @@ Words = Vector[np.int32]
 STRIPE = 8
 WIDEST = 1 << 18
 """Planes with longer rows are not corrected: their stripes would take far more memory than their samples."""
-OWN_VALUES = 20
-REFERENCE_VALUES = 9
+OWN_VALUES, REFERENCE_VALUES = len(OWN), len(REFERENCE)
 """Samples that the bank takes of the plane itself and of each reference; corrections take the first of them."""
 TAPS = 14
 REFERENCE_TAPS = 4

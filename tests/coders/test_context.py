@@ -681,3 +681,9 @@ def test_grid_is_found():
     assert find_grid(whole[:8, :96], model.plan.prediction, 255) == 0
     with pytest.raises(FormatError, match="place in the grid"):
         coder.decode([b"\x40" + stream[1:]], ranges, *crop.shape, len(crop))
+
+
+def test_lists_of_contexts_are_as_long_as_the_highest_effort_uses():
+    """What stands behind the last one that an effort uses would never be tried."""
+    longest, _ = max(EFFORTS.values())
+    assert {len(one) for one in (*terms.WITH_REFERENCES, *terms.WITHOUT_REFERENCES)} == {longest}

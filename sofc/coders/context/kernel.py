@@ -19,9 +19,11 @@ from sofc.entropy.mixing import LEVELS, QUARTERS, Mixture, Votes, decide, select
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.prediction.bank import (
+    FIRST,
     FRACTION_BITS,
     GRID,
     PAD,
+    SECOND,
     Bank,
     Neighbourhood,
     classify,
@@ -128,13 +130,12 @@ def _fill_near_terms(term: Vector[np.int64], values: Vector[np.int32], reference
     if references == 0:
         term[Term.W_BY_P], term[Term.N_BY_P], term[Term.MEAN_BY_P] = median, w, (w + n) >> 1
         return
-    p, pw, pn, pe, ps, pnw, pne = (
-        int(values[20]), int(values[21]), int(values[22]), int(values[23]),
-        int(values[24]), int(values[25]), int(values[26]),
-    )  # fmt: skip
+    p, pw, pn = int(values[FIRST]), int(values[FIRST + 1]), int(values[FIRST + 2])
+    pe, ps = int(values[FIRST + 3]), int(values[FIRST + 4])
+    pnw, pne = int(values[FIRST + 5]), int(values[FIRST + 6])
     q = qw = qn = 0
     if references > 1:
-        q, qw, qn = int(values[29]), int(values[30]), int(values[31])
+        q, qw, qn = int(values[SECOND]), int(values[SECOND + 1]), int(values[SECOND + 2])
     # How the references change between a neighbour and here says how the plane does.
     term[Term.W_BY_P], term[Term.N_BY_P] = w + p - pw, n + p - pn
     term[Term.W_BY_Q], term[Term.N_BY_Q], term[Term.P], term[Term.Q] = w + q - qw, n + q - qn, p, q
@@ -377,7 +378,7 @@ def code_plane(
             known = match.NOTHING
             key = 0
             if settings.matches:
-                reference = int(values[20]) if around.references > 0 else 0
+                reference = int(values[FIRST]) if around.references > 0 else 0
                 key = match.key_of(int(values[0]), int(values[1]), reference)
                 known = _code_match(encode, sample, key, found, scratch.memory, coding)
                 if known < match.NOTHING:

@@ -1,7 +1,7 @@
 """Spec context/terms: the terms of contexts, by name, and the contexts that training chooses from.
 
 P and Q stand for the sample at the same place in the first and the second reference, mu for the rounded prediction.
-``kernel.fill_terms`` computes them.
+``kernel._fill_terms`` and ``_fill_contexts`` compute them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ CLAMP = 20
 COUNT = 64
 """Room for terms; numbers without a name are always 0."""
 NO_TERM = COUNT - 1
-"""What stands past the last term of a context."""
+"""What stands past the last term of a context: it is always 0, and never a term."""
 
 
 class Term(NamedTerm):
