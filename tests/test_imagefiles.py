@@ -328,6 +328,10 @@ def test_remarks(tmp_path: Path) -> None:
     assert "not the file" in " ".join(remarks(tmp_path / "photo.jpg"))
     frames = [Image.new("I;16", (8, 8), value) for value in (0, 100, 200)]
     frames[0].save(tmp_path / "move.png", save_all=True, append_images=frames[1:])
+    clip = [Image.new("L", (8, 8), value) for value in (0, 100)]
+    for name in ("clip.png", "clip.gif", "clip.webp"):
+        clip[0].save(tmp_path / name, save_all=True, append_images=clip[1:], duration=40)
+        assert "how long each of the 2 frames is shown is not stored" in " ".join(remarks(tmp_path / name))
     assert "has 3 images, of which only the first" in " ".join(remarks(tmp_path / "move.png"))
     assert len(sources([tmp_path / "move.png"])) == 1
     save(tmp_path / "plain.png", np.zeros((2, 2), np.uint8))

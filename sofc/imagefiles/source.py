@@ -122,10 +122,15 @@ def remarks(path: Path) -> Iterator[str]:
             yield f"the TIFF file holds {left_out} more {what} in SubIFDs), not stored; {exact.ALL}"
     elif kind == "pnm" and pnm.has_more(path):
         yield f"the file holds several images; only the first is kept; {exact.ALL}"
+    elif kind == "dicom":
+        with _reading(path):
+            yield from dicom.remarks(path)
     elif kind in ("png", "pillow"):
         with _reading(path), opened(path) as image:
-            shown = getattr(image, "n_frames", 1)
-            if shown > frames.count(image):
+            shown, read = getattr(image, "n_frames", 1), frames.count(image)
+            if read > 1:
+                yield f"how long each of the {read} frames is shown is not stored; {exact.ALL}"
+            elif shown > read:
                 yield (
                     f"the input has {shown} images, of which only the first can be read here; the others are not kept; "
                     f"{exact.ALL}"
