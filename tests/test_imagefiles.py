@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pickle
 import struct
@@ -13,7 +14,7 @@ import pytest
 
 from sofc.errors import FormatError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles import ImageSource, RawLayout, format_for, is_jpeg, load, remark, save, sources, walk
+from sofc.imagefiles import JPEG_REMARK, ImageSource, RawLayout, format_for, is_jpeg, load, remarks, save, sources, walk
 
 RANDOM = np.random.default_rng(3)
 
@@ -324,13 +325,73 @@ def test_remarks(tmp_path: Path) -> None:
 
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg")
     assert is_jpeg(tmp_path / "photo.jpg")
-    assert "not the file" in (remark(tmp_path / "photo.jpg") or "")
+    assert "not the file" in " ".join(remarks(tmp_path / "photo.jpg"))
     frames = [Image.new("I;16", (8, 8), value) for value in (0, 100, 200)]
     frames[0].save(tmp_path / "move.png", save_all=True, append_images=frames[1:])
-    assert "has 3 images, of which only the first" in (remark(tmp_path / "move.png") or "")
+    clip = [Image.new("L", (8, 8), value) for value in (0, 100)]
+    for name in ("clip.png", "clip.gif", "clip.webp"):
+        clip[0].save(tmp_path / name, save_all=True, append_images=clip[1:], duration=40)
+        assert "how long each of the 2 frames is shown is not stored" in " ".join(remarks(tmp_path / name))
+    assert "has 3 images, of which only the first" in " ".join(remarks(tmp_path / "move.png"))
     assert len(sources([tmp_path / "move.png"])) == 1
     save(tmp_path / "plain.png", np.zeros((2, 2), np.uint8))
-    assert remark(tmp_path / "plain.png") is None
+    assert not list(remarks(tmp_path / "plain.png"))
+
+
+def jpeg_bytes(size: int, **options: object) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(RANDOM.integers(0, 256, (size, size, 3), np.uint8)).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+def test_more_than_one_picture_in_a_jpeg_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    thumbnail = b"Exif\0\0" + jpeg_bytes(8)  # of the picture's head, which is kept
+    first = jpeg_bytes(16, exif=thumbnail, restart_marker_blocks=1)
+    gain = jpeg_bytes(16, xmp=b'<x hdrgm:Version="1.0"/>', progressive=True)
+    for data, said in (
+        (first, None),
+        (first + bytes(99), None),
+        (first + jpeg_bytes(16), "holds 2 pictures, of"),
+        (gain + jpeg_bytes(8) + bytes(5) + jpeg_bytes(4), "holds 3 pictures (gain map), of"),
+        (first + b"ftypmp42" + bytes(9) + b"moov", "has 21 bytes behind"),
+        (first[:-20], None),
+    ):
+        path.write_bytes(data)
+        others = [remark for remark in remarks(path) if remark != JPEG_REMARK]
+        assert [said in remark and "--keep-file" in remark for remark in others] == [True] * (said is not None)
+
+
+def test_second_picture_by_its_index(tmp_path: Path) -> None:
+    from PIL import Image
+
+    pictures = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    pictures[0].save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=pictures[1:])
+    assert "holds 2 pictures (MPF), of which the first" in " ".join(remarks(tmp_path / "x.jpg"))
+
+
+def test_smaller_copies_in_a_tiff_file(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    image = RANDOM.integers(0, 256, (3, 64, 64), np.uint8)
+    path = tmp_path / "x.tif"
+    for copies, pages in ((0, 1), (2, 1), (1, 3)):
+        stack = image[:pages] if pages > 1 else image[0]
+        for in_sub_ifds in (True, False):
+            with tifffile.TiffWriter(path) as file:
+                file.write(stack, subifds=copies if in_sub_ifds else 0, photometric="minisblack", metadata=None)
+                for copy in range(copies):
+                    small = stack[..., :: 2 << copy, :: 2 << copy]
+                    file.write(small, subfiletype=1, photometric="minisblack", metadata=None)
+            stored = len(sources([path]))
+            said = " ".join(remarks(path))
+            left_out = (copies + 1) * pages - stored
+            assert (f"holds {left_out} more picture" in said) == (left_out > 0) == ("--keep-file" in said), (
+                said,
+                stored,
+            )
+            assert not in_sub_ifds or left_out == copies * pages
 
 
 def test_threshold() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import subprocess
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 
 import sofc
+from sofc.cli.__main__ import main
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import ImageSource, load, sources
+from sofc.imagefiles import ImageSource, load, remarks, sources
+from sofc.metadata import read as read_metadata
 
 RANDOM = np.random.default_rng(4)
 
@@ -286,3 +289,86 @@ def test_compression_without_a_decoder(tmp_path: Path) -> None:
         else:
             with pytest.raises(UnsupportedError, match=r"pip install 'sofc\[dicom-decoders\]'"):
                 load(source)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_bits_above_the_samples_are_named(tmp_path: Path, signed: bool) -> None:
+    dtype = np.int16 if signed else np.uint16
+    samples = RANDOM.integers(-2048 if signed else 0, 2048, (3, 8, 8), dtype)
+    path = tmp_path / "x.dcm"
+    write_dicom(path, samples & 0x0FFF, bits=12)
+    assert not list(remarks(path))
+    write_dicom(path, samples, bits=12)
+    assert not list(remarks(path))
+    marked = samples & 0x0FFF
+    marked[2, 3, 4] |= 0x4000
+    write_dicom(path, marked, bits=12)
+    assert "other data in the bits above the 12 of each sample, not stored" in " ".join(remarks(path))
+    data_set = pydicom().dcmread(path)
+    data_set.add_new((0x6000, 0x0102), "US", 14)
+    data_set.save_as(path)
+    assert "has an overlay in the bits above" in " ".join(remarks(path))
+    assert np.array_equal(load(ImageSource(path, 2)).array, samples[2])
+
+
+def volume_files() -> dict[str, Any]:
+    """Writers of a volume's files, by the suffix of the file that is read."""
+    module = nibabel()
+    array = RANDOM.integers(-999, 999, (6, 5, 4, 2), np.int16)
+
+    def nifti(path: Path, kind: str, order: str) -> None:
+        head = getattr(module, kind).header_class(endianness=order)
+        head.set_data_dtype(np.int16)
+        image = getattr(module, kind)(array, np.diag([2, 3, 4, 1.0]), head)
+        image.header.extensions.append(module.nifti1.Nifti1Extension("comment", b"hello"))
+        image.header["scl_slope"], image.header["scl_inter"] = 2.5, -7
+        image.header["xyzt_units"] = 10
+        image.to_filename(path)
+
+    return {
+        "a.nii": lambda path: nifti(path, "Nifti1Image", "<"),
+        "a.nii.gz": lambda path: nifti(path, "Nifti1Image", ">"),
+        "b.nii": lambda path: nifti(path, "Nifti2Image", ">"),
+        "c.hdr": lambda path: nifti(path, "Nifti1Pair", "<"),
+        "d.hdr": lambda path: nifti(path, "Nifti2Pair", "<"),
+        "a.mgh": lambda path: module.MGHImage(array, np.diag([2, 3, 4, 1.0])).to_filename(path),
+    }
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "b.nii", "c.hdr", "d.hdr", "a.mgh"])
+def test_volumes_come_back_with_their_heads(tmp_path: Path, name: str) -> None:
+    path, coded = tmp_path / name, tmp_path / "x.sofc"
+    volume_files()[name](path)
+    kind = "mgh" if name.endswith("mgh") else "nifti"
+    assert main(["encode", "-q", str(path), "-o", str(coded)]) == 0
+    assert main(["decode", "-q", str(coded), "--format", kind, "--out-dir", str(tmp_path / "out")]) == 0
+    back = tmp_path / "out" / ("x.mgh" if kind == "mgh" else "x.nii")
+    data = path.read_bytes()
+    if not name.endswith("hdr"):
+        assert back.read_bytes() == (gzip.decompress(data) if name.endswith("gz") else data)
+    before, after = (nibabel().load(file) for file in (path, back))
+    assert np.array_equal(before.dataobj.get_unscaled(), after.dataobj.get_unscaled())
+    assert np.array_equal(before.get_fdata(), after.get_fdata()) and np.array_equal(before.affine, after.affine)
+    if kind == "nifti":
+        assert [one.get_content() for one in after.header.extensions] == [b"hello"]
+        assert before.header.get_xyzt_units() == after.header.get_xyzt_units()
+
+
+def test_heads_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume_files()["a.nii"](tmp_path / "a.nii")
+    (head,) = read_metadata(tmp_path / "a.nii", 8)[0]
+    coded, out = tmp_path / "x.sofc", tmp_path / "x.nii"
+    for value, said in (
+        (head.value, "the head of the volume speaks of 480"),
+        (head.value[:60], "cannot be read"),
+        (b"", "cannot be read"),
+    ):
+        image = np.zeros((5, 6), np.int16)
+        coded.write_bytes(sofc.encode(image, coder="raw", metadata=[sofc.Metadata(head.kind, head.key, value)]))
+        assert main(["decode", str(coded), "-o", str(out)]) == 3
+        assert said in capsys.readouterr().err and not out.exists()
+    assert main(["decode", str(coded), "--format", "mgh"]) == 2
+    assert "another format (NIfTI)" in capsys.readouterr().err
+    coded.write_bytes(sofc.encode(image, coder="raw"))
+    assert main(["decode", str(coded), "--format", "nifti"]) == 2
+    assert "no head of one volume" in capsys.readouterr().err

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   sofc decode a.sofc                      a.sofc -> a.png (a.tif where PNG cannot hold the samples)
   sofc decode a.sofc -o a.pgm             the format by the name's suffix: png, tif, pnm (pbm, pgm, ppm), npy
+  sofc decode brain.sofc --format nifti   the volume that it was made from: brain.nii, with its head as it was
   sofc decode all.sofc --out-dir out      a file of many images: out/all/NAME.png
   sofc decode kept.sofc                   of sofc encode --keep-file: the original file, under its own name
   sofc decode --raw a.sofc -o - | show    interleaved little-endian samples, band by band
@@ -44,7 +45,11 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("--out-dir", type=Path, metavar="DIR", help="folder for the outputs (subfolders are kept)")
     options.add_recursive(parser)
     options.add_codebook(parser)
-    parser.add_argument("--format", choices=("png", "tiff", "pnm", "npy"), help="output format, whatever the suffix")
+    parser.add_argument(
+        "--format",
+        choices=("png", "tiff", "pnm", "npy", "nifti", "mgh"),
+        help="output format, whatever the suffix; nifti, mgh: of volumes only",
+    )
     parser.add_argument("--raw", action="store_true", help="write interleaved little-endian samples without any head")
     parser.add_argument(
         "--images", action="store_true", help="write the images of a file that keeps an original file, not that file"
@@ -174,13 +179,21 @@ def lacks_images(prologue: Sequence[Event]) -> bool:
 def _sink(
     args: argparse.Namespace, output: Path | None, prologue: Sequence[Event], written: destinations.Written
 ) -> Sink:
-    from sofc.cli.sinks import ImageSink, OriginalSink, OutputFiles, RawSink
+    from sofc.cli.sinks import ImageSink, OriginalSink, OutputFiles, RawSink, VolumeSink
+    from sofc.container.records import MetadataKind
+    from sofc.metadata.volume import SUFFIXES as VOLUME_SUFFIXES
+    from sofc.stream.events import MetadataRead
 
     complete = args.output is not None
     files = OutputFiles(args.force, written)
     wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
     if keeps_original(prologue) and not wants_images:
         return OriginalSink(output, complete=complete, files=files)
+    file_format: str | None = args.format or VOLUME_SUFFIXES.get(Path(args.output or "").suffix.lower())
+    if file_format is not None and file_format in VOLUME_SUFFIXES.values():
+        heads = (event.metadata for event in prologue if isinstance(event, MetadataRead))
+        head = next((item for item in heads if item.kind == MetadataKind.VOLUME), None)
+        return VolumeSink(output, head=head, file_format=file_format, complete=complete, files=files)
     if not args.raw:
         return ImageSink(output, complete=complete, file_format=args.format, files=files)
     return RawSink(output, complete=complete, files=files)

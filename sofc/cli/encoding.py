@@ -250,14 +250,14 @@ class Encoding:
 
     def _sources(self, paths: list[Path], job: Job) -> tuple[list[ImageSource], list[str]]:
         """The images of the files, and the name that each is kept under."""
-        from sofc.imagefiles import remark, sources
+        from sofc.imagefiles import JPEG_REMARK, remarks, sources
 
         images, names = [], []
         common = Path(os.path.commonpath([path.parent for path in paths]))
         for path in paths:
             # A file that is kept has all its frames.
-            if not self.args.keep_file and (warning := remark(path)) is not None:
-                self.console.note(f"{job.name}: {warning}" if "JPEG" not in warning else warning)
+            for remark in () if self.args.keep_file else remarks(path):
+                self.console.note(remark if remark == JPEG_REMARK else f"{job.name}: {remark}")
             inside = sources([path], threshold=self.args.threshold)
             name = path.relative_to(common).as_posix()
             images += inside

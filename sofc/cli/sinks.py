@@ -26,6 +26,8 @@ from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
 from sofc.imagefiles.save import write
 from sofc.keepfile import MAX_FILE_BYTES, restore_items
 from sofc.metadata import put_back
+from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
+from sofc.metadata.volume import volume_of
 
 Samples = npt.NDArray[Any]
 
@@ -98,10 +100,12 @@ def _zeros(header: ImageHeader, rows: int) -> Samples:
 class RawSink(Sink):
     """Interleaved little-endian samples of all images, one after the other, written as they come."""
 
+    _suffix = ".raw"
+
     def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
         super().__init__()
         if output is not None and not complete:
-            output = output.with_name(output.name + ".raw")
+            output = output.with_name(output.name + self._suffix)
         self._output = output
         self._written = 0
         self._header: ImageHeader | None = None
@@ -138,6 +142,39 @@ class RawSink(Sink):
         """All is written."""
         self._file.flush()
         return f"{self._output or 'standard output'}  {size(self._written)} of samples"
+
+
+class VolumeSink(RawSink):
+    """One file of a volume, as the kept ``head`` says: the head, then all slices. ``file_format``: of its ``FORMATS``.
+
+    Raises UsageError where there is no head, or that of another format.
+    """
+
+    def __init__(
+        self, output: Path | None, *, head: Metadata | None, file_format: str, complete: bool, files: OutputFiles
+    ) -> None:
+        if head is None:
+            raise UsageError(f"the sofc file holds no head of one volume, which --format {file_format} needs")
+        if head.key != VOLUME_FORMATS[file_format]:
+            raise UsageError(f"the volume is of another format ({head.key}) than {file_format}, and is not converted")
+        self._volume = volume_of(head)
+        self._suffix = self._volume.suffix
+        super().__init__(output, complete=complete, files=files)
+        self._file.write(self._volume.before)
+
+    def rows(self, rows: Samples) -> None:
+        """Write rows in the byte order of the head."""
+        super().rows(rows if self._volume.order == "<" else rows.byteswap())
+
+    def finish(self) -> str:
+        """All is written. Raises FormatError where the images are not all those that the head speaks of."""
+        if self._written != self._volume.size:
+            raise FormatError(
+                f"the images have {self._written} bytes of samples, and the head of the volume speaks of "
+                f"{self._volume.size}: --format tiff writes the images alone"
+            )
+        self._file.write(self._volume.after)
+        return super().finish()
 
 
 class _WholeImages(Sink):

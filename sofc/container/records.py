@@ -39,6 +39,7 @@ class MetadataKind(IntEnum):
     TIFF = 8  # further fields of a TIFF page: TIFF data without an image
     PNG = 9  # the body of a further chunk of a PNG file, whose type is the key
     PALETTE = 10  # the colours of the indices that the samples are; the key says what an entry holds
+    VOLUME = 11  # the head of a volume; the key says of what kind
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from sofc.imagefiles.held import images_in
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, save, usual_format
-from sofc.imagefiles.source import ImageSource, each, is_jpeg, kind_of, load, remark
+from sofc.imagefiles.source import JPEG_REMARK, ImageSource, each, is_jpeg, kind_of, load, remarks
 from sofc.imagefiles.suffixes import SUFFIXES, without_suffix
 
 __all__ = [
     "FORMATS",
+    "JPEG_REMARK",
     "SUFFIXES",
     "Entry",
     "ImageSource",
@@ -28,7 +29,7 @@ __all__ = [
     "is_jpeg",
     "kind_of",
     "load",
-    "remark",
+    "remarks",
     "save",
     "sources",
     "usual_format",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ _NEEDED = (
 _TAGS = (*_NEEDED, "NumberOfFrames", "HighBit", "Modality", "SOPClassUID")
 _JPEG, _SCAN, _ADOBE = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe"
 _LOOKED_AT = 1 << 16
+_OVERLAYS = range(0x6000, 0x6020, 2)
+_OVERLAY_BIT, _OVERLAY_DATA = 0x0102, 0x3000
 _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -76,6 +79,44 @@ def _check(path: Path, data_set: Any) -> None:
             f"{path}: the samples of this DICOM file do not stand in the lowest bits (HighBit {high}, BitsStored "
             f"{stored}), where pydicom takes them to be; {exact.KEEP}"
         )
+
+
+def remarks(path: Path) -> Iterator[str]:
+    """What is not stored of this file, in words: what stands in the bits above those of the samples."""
+    data_set = _read(path)
+    if all(data_set.get(name) is not None for name in _NEEDED) and _has_more_bits(path, data_set):
+        what = "an overlay" if _has_overlay(path) else "other data"
+        bits = f"the bits above the {data_set.BitsStored} of each sample"
+        yield f"the DICOM file has {what} in {bits}, not stored; {exact.ALL}"
+
+
+def _has_more_bits(path: Path, data_set: Any) -> bool:
+    """Whether bits above those of the samples are neither zero nor copies of the sign."""
+    stored, allocated = int(data_set.BitsStored), int(data_set.BitsAllocated)
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    if not 1 < stored < allocated or (syntax is not None and (syntax.is_compressed or syntax.is_deflated)):
+        return False
+    from pydicom.pixels import iter_pixels
+
+    source: Any = path if syntax is not None else _with_syntax(path)
+    try:
+        for array in iter_pixels(source, raw=True, correct_unused_bits=False):
+            bits = array.view(f"u{array.itemsize}")
+            above = bits >> stored
+            signs = (bits >> (stored - 1)) & 1 if int(data_set.PixelRepresentation) else np.zeros_like(bits)
+            if np.any((above != 0) & (above != signs * ((1 << (allocated - stored)) - 1))):
+                return True
+    except (AttributeError, ValueError):  # as loading will say
+        pass
+    return False
+
+
+def _has_overlay(path: Path) -> bool:
+    """Whether the file says that a bit of its samples belongs to an overlay."""
+    import pydicom
+
+    data_set = pydicom.dcmread(path, stop_before_pixels=True)
+    return any(data_set.get((group, _OVERLAY_BIT)) and (group, _OVERLAY_DATA) not in data_set for group in _OVERLAYS)
 
 
 def _refuse_converted(path: Path, data_set: Any) -> None:

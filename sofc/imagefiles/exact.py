@@ -18,6 +18,8 @@ from sofc.imagefiles.samples import Samples, palette_samples
 
 KEEP = "convert it to PNG or TIFF with a program that is exact for it, or keep the file: sofc encode --keep-file"
 """What can be done with a file whose samples cannot be read."""
+ALL = "sofc encode --keep-file keeps the whole file"
+"""What can be done where a file holds more than its images."""
 _TIFF_ORIENTATION = 274
 _TGA_END = b"TRUEVISION-XFILE.\0"
 

@@ -34,7 +34,7 @@ def is_volume(path: Path) -> bool:
 
 def count(path: Path) -> int:
     """Slices of the file. Raises UnsupportedError without nibabel."""
-    shape: tuple[int, ...] = _open(os.fspath(path)).shape
+    shape: tuple[int, ...] = opened(path).shape
     return int(np.prod(shape[2:], dtype=np.int64))
 
 
@@ -55,10 +55,11 @@ def load(path: Path, index: int) -> Samples:
 @lru_cache(maxsize=1)
 def _volume(path: str, mtime_ns: int, size: int) -> npt.NDArray[Any]:
     """The whole volume; of a file that is not packed, mapped. Kept for the next slice."""
-    return np.asanyarray(_open(path).dataobj.get_unscaled())
+    return np.asanyarray(opened(path).dataobj.get_unscaled())
 
 
-def _open(path: str) -> Any:
+def opened(path: str | Path) -> Any:
+    """nibabel's image. Raises UnsupportedError without nibabel."""
     try:
         import nibabel
     except ImportError as error:

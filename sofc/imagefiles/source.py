@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles import codecs, dicom, exact, frames, idx, nifti, png, pnm, signatures, tiff
+from sofc.imagefiles import codecs, dicom, exact, frames, idx, jpeg, nifti, png, pnm, signatures, tiff
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
-JPEG = b"\xff\xd8\xff"
+JPEG = jpeg.START
+JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 NPY = b"\x93NUMPY"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
@@ -103,26 +104,37 @@ def load(source: ImageSource) -> Samples:
     return samples if source.threshold is None else _binary(samples, source.threshold, source.name)
 
 
-def remark(path: Path) -> str | None:
-    """What a person should know before this file is stored, in one sentence, or None."""
+def remarks(path: Path) -> Iterator[str]:
+    """What a person should know before this file is stored, a sentence each: above all what of it is not stored."""
     head = _head(path)
+    kind = kind_of(path)
     if head.startswith(JPEG):
-        return "the input is a JPEG file: what is kept is its samples, not the file"
-    if head.startswith(tiff.MAGICS) and kind_of(path) == "tiff":
+        yield JPEG_REMARK
+        yield from jpeg.remarks(path)
+    elif kind == "tiff":
         with _reading(path):
             heard = tiff.complaints(path)
+            left_out = tiff.pictures_left_out(path)
         if heard:
-            return f"the TIFF file is not quite sound, and may have had more pages or fields: {heard[0]}"
-    if head.startswith(pnm.MAGICS) and kind_of(path) == "pnm" and pnm.has_more(path):
-        return "the file holds several images; only the first is kept"
-    if kind_of(path) in ("png", "pillow"):
+            yield f"the TIFF file is not quite sound, and may have had more pages or fields: {heard[0]}"
+        if left_out:
+            what = "picture (a smaller copy, or one" if left_out == 1 else "pictures (smaller copies, or such"
+            yield f"the TIFF file holds {left_out} more {what} in SubIFDs), not stored; {exact.ALL}"
+    elif kind == "pnm" and pnm.has_more(path):
+        yield f"the file holds several images; only the first is kept; {exact.ALL}"
+    elif kind == "dicom":
+        with _reading(path):
+            yield from dicom.remarks(path)
+    elif kind in ("png", "pillow"):
         with _reading(path), opened(path) as image:
-            shown = getattr(image, "n_frames", 1)
-            if shown > frames.count(image):
-                return (
-                    f"the input has {shown} images, of which only the first can be read here; the others are not kept"
+            shown, read = getattr(image, "n_frames", 1), frames.count(image)
+            if read > 1:
+                yield f"how long each of the {read} frames is shown is not stored; {exact.ALL}"
+            elif shown > read:
+                yield (
+                    f"the input has {shown} images, of which only the first can be read here; the others are not kept; "
+                    f"{exact.ALL}"
                 )
-    return None
 
 
 def _frames(path: Path) -> int:

@@ -35,6 +35,23 @@ def count(path: Path) -> int:
         return sum(map(_frames, file.series))
 
 
+def pictures_left_out(path: Path) -> int:
+    """Pictures that are no images of ``count``: smaller copies of them, and what only SubIFDs lead to."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        levels = [series.levels for series in file.series]
+        copies = sum(len(level.pages) for first, *others in levels for level in others)
+        pages = [page for several in levels for level in several for page in level.pages]
+        if None in pages:  # a run of samples behind one page
+            return copies
+        known = {page.offset for page in pages if page is not None}
+        found = {page.offset for page in file.pages}
+        for page in file.pages:
+            found.update(getattr(page, "subifds", None) or ())
+        return copies + len(found - known)
+
+
 class _Hearing(logging.Handler):
     """Keeps what is logged."""
 

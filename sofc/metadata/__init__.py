@@ -1,6 +1,6 @@
 """What image files hold beside their samples: read into metadata items, and put back where a format can hold it.
 
-Profiles, EXIF, XMP and data sets of DICOM are kept byte for byte, texts as UTF-8.
+Profiles, EXIF, XMP, data sets of DICOM and heads of volumes are kept byte for byte, texts as UTF-8.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles import codecs, kind_of
-from sofc.metadata import dicom, pillow, png, tiff
+from sofc.metadata import dicom, pillow, png, tiff, volume
 
 Items = list[Metadata]
 
@@ -31,6 +31,8 @@ def read(path: Path, images: int) -> list[Items]:
             return tiff.read(path, images)
         if kind == "dicom":
             return [dicom.read(path)] * images
+        if kind == "nifti":
+            return [volume.read(path)] * images
     except (ValueError, LookupError, EOFError) as error:
         raise FormatError(f"{path}: its metadata cannot be read: {error}") from error
     return [[]] * images

@@ -1,0 +1,92 @@
+"""The head of a volume (NIfTI, Analyze, MGH) as a metadata item: affine, spacing, units, scaling, extensions.
+
+The value of the item is the head as it stands in the file, its key one of ``KEYS``.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+from sofc.container.records import Metadata, MetadataKind
+from sofc.errors import FormatError
+from sofc.imagefiles import nifti
+
+NIFTI, ANALYZE, MGH = KEYS = ("NIfTI", "Analyze", "MGH")
+FORMATS = {"nifti": NIFTI, "mgh": MGH}
+"""Formats that are written, with the key of heads that are of it."""
+SUFFIXES = {".nii": "nifti", ".mgh": "mgh"}
+"""Of files of these formats."""
+_NIFTI_1, _NIFTI_2, _MGH_BYTES = 348, 540, 284
+_PAIR = {_NIFTI_1: b"ni1\0", _NIFTI_2: b"ni2\0"}
+_SINGLE = {_NIFTI_1: b"n+1\0", _NIFTI_2: b"n+2\0"}
+_MAGIC_AT = {_NIFTI_1: 344, _NIFTI_2: 4}
+_MGH_SIZES = {0: 1, 1: 4, 3: 4, 4: 2}
+"""Bytes of a sample by its type."""
+
+
+class Volume(NamedTuple):
+    """A file of a volume: what it has ``before`` and ``after`` ``size`` bytes of samples, in order ``<`` or ``>``."""
+
+    before: bytes
+    after: bytes
+    size: int
+    order: str
+    suffix: str
+
+
+def read(path: Path) -> list[Metadata]:
+    """The item of a volume's file: all that is not samples; of NIfTI and Analyze files only what is before them."""
+    volume = nifti.opened(path)
+    files = volume.file_map
+    with files.get("header", files["image"]).get_prepare_fileobj("rb") as file:
+        if "header" in files:
+            head = file.read()
+            is_nifti = head[_MAGIC_AT.get(_size(head)[0], 0) :][:4] in _PAIR.values()
+            return [Metadata(MetadataKind.VOLUME, NIFTI if is_nifti else ANALYZE, head)]
+        head = file.read(volume.dataobj.offset)
+        if volume.files_types[0][1] != ".mgh":
+            return [Metadata(MetadataKind.VOLUME, NIFTI, head)]
+        file.seek(len(head) + _mgh_size(head))
+        return [Metadata(MetadataKind.VOLUME, MGH, head + file.read())]
+
+
+def volume_of(item: Metadata) -> Volume:
+    """The file around the samples that an item of one of ``FORMATS``, which is untrusted, is the head of.
+
+    A pair of files becomes one. Raises FormatError where the head cannot be read.
+    """
+    head = item.value
+    try:
+        if item.key == MGH:
+            return Volume(head[:_MGH_BYTES], head[_MGH_BYTES:], _mgh_size(head), ">", ".mgh")
+        size, order = _size(head)
+        if size == _NIFTI_1:
+            rank, *lengths, bits = struct.unpack_from(order + "8h16x h", head, 40)
+            offset, place = "f", 108
+        else:
+            bits, rank, *lengths = struct.unpack_from(order + "h8q", head, 14)
+            offset, place = "q", 168
+        if head[_MAGIC_AT[size] :][:4] == _PAIR[size]:
+            head = head.ljust(size + 4, b"\0")  # with the mark that no extension follows
+            joined = bytearray(head)
+            joined[_MAGIC_AT[size] : _MAGIC_AT[size] + 4] = _SINGLE[size]
+            struct.pack_into(order + offset, joined, place, len(head))
+            head = bytes(joined)
+    except (struct.error, KeyError) as error:
+        raise FormatError(f"the head of the volume cannot be read ({error})") from error
+    return Volume(head, b"", math.prod(lengths[: max(0, rank)]) * bits // 8, order, ".nii")
+
+
+def _size(head: bytes) -> tuple[int, str]:
+    """Bytes of a NIfTI head, as it says itself, and its byte order."""
+    little = int.from_bytes(head[:4], "little")
+    return (little, "<") if little in _PAIR else (int.from_bytes(head[:4], "big"), ">")
+
+
+def _mgh_size(head: bytes) -> int:
+    """Bytes of the samples."""
+    _, *lengths, kind = struct.unpack_from(">6i", head)
+    return int(math.prod(lengths)) * _MGH_SIZES[kind]
