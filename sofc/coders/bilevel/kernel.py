@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.coders.bilevel.kernel_network import INPUTS, Network, ask_network, is_small
+from sofc.coders.bilevel.kernel_network import Network, ask_network, is_small
 from sofc.coders.bilevel.terms import COUNT, MOST_TERMS, Term
 from sofc.coders.bilevel.window import WORDS, Image, Window, adjacent, open_row, slide
 from sofc.entropy.binary import OK, TOO_LONG, WORD, Stream, code_bit
@@ -110,8 +110,8 @@ class Scratch(NamedTuple):
 
     Of each column ``above``, how often its last sample has repeated, and ``change``, how far from it the row above
     changes. ``term`` (COUNT,). Of each context the ``slots`` of its bit models, those ``words``, and ``cells`` of its
-    map. ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``. The network's
-    ``inputs`` and ``hidden`` units.
+    map. ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``. The
+    network's ``hidden`` units.
     """
 
     above: Vector[np.int64]
@@ -123,7 +123,6 @@ class Scratch(NamedTuple):
     stretched: Vector[np.int64]
     chosen: Vector[np.int64]
     output: Vector[np.int64]
-    inputs: Vector[np.int64]
     hidden: Vector[np.int64]
 
 
@@ -131,7 +130,7 @@ def scratch_for(width: int, model: PlaneModel) -> Scratch:
     """Scratch for planes of a width."""
     contexts, inputs = len(model.start.maps), model.start.weights.shape[1]
     hidden = model.network.first.shape[1]
-    sizes = width, width, COUNT, contexts, contexts, contexts, inputs, len(SETS), len(SETS), INPUTS, hidden
+    sizes = width, width, COUNT, contexts, contexts, contexts, inputs, len(SETS), len(SETS), hidden
     scratch = Scratch(*(np.zeros(size, np.int64) for size in sizes))
     scratch.stretched[-1] = CONSTANT
     return scratch
@@ -220,7 +219,7 @@ def _choose_weights(image: Image, place: Place, known: int, around: int, network
     chosen[2] = STARTS.place + spot
     forecast = scratch.change[x]
     if network.first.shape[1] > 0:
-        output = ask_network(image, y, x, network, scratch.inputs, scratch.hidden)
+        output = ask_network(image, y, x, network, scratch.hidden)
         scratch.stretched[scratch.slots.shape[0]] = output
         forecast = (output + 2560) >> 7
     chosen[3] = STARTS.forecast + forecast
@@ -305,7 +304,7 @@ def _code_sample(
 ) -> int:
     """Spec bilevel/samples. Code a sample. Returns the bit, or TOO_LONG."""
     plan = model.plan
-    bit = 1 if encode and image[place.y, place.x] else 0
+    bit = int(np.int64(image[place.y, place.x]))
     if plan.skips_blank and (window.near | window.middle | window.distant) == 0:
         return _code_blank(encode, bit, place.run, int(scratch.above[place.x]), coding)
     _fill_terms(image, place, scratch)

@@ -50,25 +50,11 @@ def is_small(image: Image) -> bool:
 
 
 @inlined
-def _list_inputs(image: Image, y: int, x: int, inputs: Vector[np.int64]) -> tuple[int, bool]:
-    """Spec bilevel/network. Put the numbers of the inputs that are 1 into ``inputs``: how many, and whether any is
-    near."""
-    count = 0
-    near = False
-    low = max(0, x - SIDE)
-    for up in range(min(UP, y) + 1):
-        high = min(image.shape[1], x + SIDE + 1) if up > 0 else x
-        first = ((up - 1) * ROW_INPUTS if up > 0 else OWN_ROW) + SIDE - x
-        for column in range(low, high):
-            if image[y - up, column]:
-                inputs[count] = first + column
-                count += 1
-                if up <= 2 and abs(column - x) <= 3:
-                    near = True
-    if is_small(image):
-        inputs[count], inputs[count + 1] = FIRST_ROW + y, FIRST_COLUMN + x
-        count += 2
-    return count, near
+def _seen(image: Image, up: int, x: int) -> tuple[int, int, int]:
+    """Spec bilevel/network. Columns of the row ``up`` rows above that the network sees, from and to, and the input of
+    column 0."""
+    high = min(image.shape[1], x + SIDE + 1) if up > 0 else x
+    return max(0, x - SIDE), high, ((up - 1) * ROW_INPUTS if up > 0 else OWN_ROW) + SIDE - x
 
 
 @inlined
@@ -77,26 +63,28 @@ def _rectified(activity: int) -> int:
 
 
 @inlined
-def ask_network(
-    image: Image, y: int, x: int, network: Network, inputs: Vector[np.int64], hidden: Vector[np.int64]
-) -> int:
-    """Spec bilevel/network. The network's stretched probability for sample (y, x). Scratch: ``inputs``, ``hidden``
-    (units,)."""
+def ask_network(image: Image, y: int, x: int, network: Network, hidden: Vector[np.int64]) -> int:
+    """Spec bilevel/network. The network's stretched probability for sample (y, x). Scratch: ``hidden`` (units,)."""
     first, second, third = network.first, network.second, network.third[0]
-    # Few inputs are 1: to add up their weights is less work than a product of all of them.
-    count, _ = _list_inputs(image, y, x, inputs)
-    for j in range(hidden.shape[0]):
+    units = second.shape[1] - 1
+    for j in range(units):
         hidden[j] = first[CONSTANT, j]
-    for k in range(count):
-        source = inputs[k]
-        for j in range(hidden.shape[0]):
-            hidden[j] += first[source, j]
-    for j in range(hidden.shape[0]):
+    # Few inputs are 1: to add up their weights is less work than a product of all of them.
+    for up in range(min(UP, y) + 1):
+        low, high, start = _seen(image, up, x)
+        for column in range(low, high):
+            if image[y - up, column]:
+                for j in range(units):
+                    hidden[j] += first[start + column, j]
+    if is_small(image):
+        for j in range(units):
+            hidden[j] += np.int64(first[FIRST_ROW + y, j]) + first[FIRST_COLUMN + x, j]
+    for j in range(units):
         hidden[j] = _rectified(int(hidden[j]))
     out = np.int64(third[second.shape[0]])
     for i in range(second.shape[0]):
-        total = np.int64(second[i, hidden.shape[0]]) << WEIGHT_BITS
-        for j in range(hidden.shape[0]):
+        total = np.int64(second[i, units]) << WEIGHT_BITS
+        for j in range(units):
             total += np.int64(second[i, j]) * hidden[j]
         out += (_rectified(int(total >> WEIGHT_BITS)) * np.int64(third[i])) >> WEIGHT_BITS
     return max(-OUTPUT_LIMIT, min(OUTPUT_LIMIT, int(out >> (WEIGHT_BITS - 8))))
@@ -128,6 +116,26 @@ def fitting_of(units: int, deeper: int, random: np.random.Generator) -> Fitting:
     )
     one, two, back = (np.zeros(size, np.float32) for size in (units, deeper, units))
     return Fitting(first, second, third, one, two, back, np.zeros(INPUTS, np.int64), np.ones(1, np.int64))
+
+
+@inlined
+def _list_inputs(image: Image, y: int, x: int, inputs: Vector[np.int64]) -> tuple[int, bool]:
+    """Spec bilevel/network. Put the numbers of the inputs that are 1 into ``inputs``: how many, and whether any is
+    near."""
+    count = 0
+    near = False
+    for up in range(min(UP, y) + 1):
+        low, high, first = _seen(image, up, x)
+        for column in range(low, high):
+            if image[y - up, column]:
+                inputs[count] = first + column
+                count += 1
+                if up <= 2 and abs(column - x) <= 3:
+                    near = True
+    if is_small(image):
+        inputs[count], inputs[count + 1] = FIRST_ROW + y, FIRST_COLUMN + x
+        count += 2
+    return count, near
 
 
 @inlined

@@ -55,8 +55,8 @@ def masks(neighbours: int) -> list[int]:
 
 @inlined
 def _entering(image: Image, y: int, up: int, column: int) -> int:
-    """The sample of a column ``up`` rows above row y, 0 outside the image."""
-    return 1 if up <= y and column < image.shape[1] and image[y - up, column] else 0
+    """The sample of a column ``up`` rows above row y, 0 above the image."""
+    return int(np.int64(image[y - up, column])) if up <= y else 0
 
 
 @inlined
@@ -64,11 +64,11 @@ def slide(window: Window, west: int, image: Image, y: int, x: int) -> Window:
     """The window of sample (y, x) from that of the sample before, which was ``west``."""
     column = x + REACH
     near = (window.near << 1) & NEAR_KEPT | west
-    near |= _entering(image, y, 1, column) << FIRST | _entering(image, y, 2, column) << SECOND
-    middle = (window.middle << 1) & FAR_KEPT | _entering(image, y, 3, column)
-    middle |= _entering(image, y, 4, column) << ROW_BITS
-    distant = (window.distant << 1) & FAR_KEPT | _entering(image, y, 5, column)
-    distant |= _entering(image, y, 6, column) << ROW_BITS
+    middle, distant = (window.middle << 1) & FAR_KEPT, (window.distant << 1) & FAR_KEPT
+    if column < image.shape[1]:
+        near |= _entering(image, y, 1, column) << FIRST | _entering(image, y, 2, column) << SECOND
+        middle |= _entering(image, y, 3, column) | _entering(image, y, 4, column) << ROW_BITS
+        distant |= _entering(image, y, 5, column) | _entering(image, y, 6, column) << ROW_BITS
     return Window(near, middle, distant)
 
 
