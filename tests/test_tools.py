@@ -231,10 +231,10 @@ def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_python_example_of_the_readme(scans: Path) -> None:
-    (example,) = blocks("python")
+def test_python_examples_of_the_readme(scans: Path) -> None:
     names: dict[str, Any] = {}
-    exec(compile(example, "README.md", "exec"), names)
+    for example in blocks("python"):
+        exec(compile(example, "README.md", "exec"), names)
     np.testing.assert_array_equal(names["top"], iio.imread("scan.png")[:16])
 
 
