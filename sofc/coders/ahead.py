@@ -28,6 +28,7 @@ from sofc.entropy.binary import Stream, code_bit
 from sofc.entropy.bit_models import code_symbols
 from sofc.entropy.contexts import Contexts
 from sofc.entropy.mixing import LANES, Mixture
+from sofc.entropy.rans import write_symbols
 from sofc.entropy.sparse import code_sparse
 from sofc.entropy.tables import code_table
 from sofc.jit.cache import cache_folder
@@ -44,20 +45,9 @@ Entry = Callable[..., Any] | tuple[Callable[..., Any], str, tuple[Any, ...]]
 """A kernel whose annotations say its signature, or one with its signature, and what stands for the stars in it."""
 
 
-def _static(sums: str) -> Iterator[Entry]:
-    """The static coder's, by the type of its sums: I or Q."""
-    plane = np.zeros((1 + 2 * static.PAD, 1 + 2 * static.PAD), np.int32)
-    room = static.room_for(plane, plane, plane, ARRAYS[sums])
-    common = f"I2 I2 I2 B2 B2 B2 q q q q Q1 {sums}2 {sums}2 Q1 Q1 q *"
-    yield static.list_operations, f"{common} B1 Q1 Q1 I1 I1", (room,)
-    yield static.decode, f"{common} B1 Q1 Q1 B1 I1 Q1 H1", (room,)
-    yield static.find_grid, f"I2 B2 q q Q1 {sums}2 {sums}2 q *", (room,)
-
-
 def _groups() -> Iterator[list[Entry]]:
     """Kernels that share others are compiled one after the other. Groups that take longest come first."""
-    yield list(_static("Q"))
-    yield list(_static("I"))
+    yield [static.list_symbols, static.decode, static.find_grid, write_symbols]
     room: Any
     yield [context.code_plane, bank.grid_errors, code_table, code_sparse, code_symbols, code_bit]
     yield [
@@ -118,7 +108,6 @@ def _groups() -> Iterator[list[Entry]]:
         (predict.unfold_plane, "I2 q q q q q Q1 Q1 I2", ()),
         (lattice.from_rgb, "I2 I2 I2 I2 I2 I2", ()),
         (lattice.to_rgb, "I2 I2 I2 I2 I2 I2", ()),
-        (static.write_operations, "I1 q Q1 H1", ()),
     ]
 
 

@@ -1,9 +1,9 @@
 """Spec 8.3 to 8.5: the predictor bank: neighbourhoods, their classes, linear prediction, and what errors to expect.
 
-A padded plane has PAD columns on each side, PAD rows above and one below; row y, column x of the plane stand at
-[y + PAD, x + PAD]. Borders of the plane being coded are filled as coding goes on: left of a row stands the sample
-above its first one, right of it its last one, above the first row the sample to the left. A reference plane is padded
-by repeating its edge::
+A padded plane has PAD rows and columns on each side; row y, column x of the plane stand at [y + PAD, x + PAD].
+Borders of the plane being coded are filled as coding goes on: left of a row stands the sample above its first one,
+right of it its last one, above the first row the sample to the left. A reference plane is padded by repeating its
+edge::
 
     own plane                              reference
                      NNNN                  P_NW  P_N  P_NE
@@ -79,7 +79,7 @@ class Neighbourhood(NamedTuple):
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the plane."""
-        return self.plane.shape[0] - PAD - 1, self.plane.shape[1] - 2 * PAD
+        return self.plane.shape[0] - 2 * PAD, self.plane.shape[1] - 2 * PAD
 
 
 class Bank(NamedTuple):
@@ -107,17 +107,19 @@ def taps(references: int) -> int:
 
 def padded(plane: npt.NDArray[Any], middle: int, *, edges: bool) -> npt.NDArray[Any]:
     """A padded copy. ``edges`` repeats the edges, as for a reference plane; else the corner is set to ``middle``."""
-    if edges:
-        return np.pad(plane, ((PAD, 1), (PAD, PAD)), mode="edge")
-    result = np.zeros((plane.shape[0] + PAD + 1, plane.shape[1] + 2 * PAD), plane.dtype)
-    result[PAD:-1, PAD:-PAD] = plane
-    result[: PAD + 1, :PAD] = middle
+    result = np.zeros((plane.shape[0] + 2 * PAD, plane.shape[1] + 2 * PAD), plane.dtype)
+    result[PAD:-PAD, PAD:-PAD] = plane
+    if edges:  # np.pad takes long for small planes
+        result[:, :PAD], result[:, -PAD:] = result[:, PAD : PAD + 1], result[:, -PAD - 1 : -PAD]
+        result[:PAD], result[-PAD:] = result[PAD], result[-PAD - 1]
+    else:
+        result[: PAD + 1, :PAD] = middle
     return result
 
 
 def inside(padded_plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The plane without its padding."""
-    return padded_plane[PAD:-1, PAD:-PAD]
+    return padded_plane[PAD:-PAD, PAD:-PAD]
 
 
 def tap_scratch() -> npt.NDArray[np.int32]:
@@ -300,7 +302,7 @@ def accumulate(
     TEXTURE map all but the constant are taken relative to W. Returns 0.
     """
     plane = around.plane
-    rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
+    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
     for y in range(PAD, PAD + rows):
         for x in range(PAD, PAD + width):
             open_sample(around, y, x)
@@ -331,7 +333,7 @@ def grid_errors(
     taps. ``totals`` (64,): index grid_row * 8 + grid_column. Returns 0.
     """
     plane = around.plane
-    rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
+    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
     turn = 0
     for y in range(PAD + 1, PAD + rows):
         for x in range(PAD, PAD + width):

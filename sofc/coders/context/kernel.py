@@ -364,7 +364,7 @@ def code_plane(
     OK, TOO_LONG or BROKEN.
     """
     plane, values = around.plane, scratch.values
-    rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
+    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
     for y in range(PAD, PAD + rows):
         west_error = 0
         for x in range(PAD, PAD + width):

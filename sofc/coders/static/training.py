@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.static import kernel as static
-from sofc.coders.static.plan import MAX_REACH, SYMBOLS, Levels, PlanePlan, Prediction
-from sofc.coders.static.section import OFFSET_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
-from sofc.coders.static.statistics import (
+from sofc.coders.static import kernel
+from sofc.coders.static.model import MAX_ESCAPE, SYMBOLS, Levels, PlaneModel, Prediction
+from sofc.coders.static.passes import (
     ACTIVITIES,
     SIZES,
     WIDEST,
@@ -23,9 +22,12 @@ from sofc.coders.static.statistics import (
     Scale,
     Survey,
 )
+from sofc.coders.static.section import OFFSET_LIMIT, PLAN, pack_plan
 from sofc.coders.training import CoderTraining, Pass, added
 from sofc.container.records import Section
+from sofc.entropy.rans import MOST_BITS, SCALE_BITS
 from sofc.planes import PlaneRange
+from sofc.prediction import bank
 from sofc.prediction.expected_error import ErrorSums, fit_expected, map_cost
 
 CODER = 3
@@ -69,7 +71,7 @@ class StaticTraining(CoderTraining):
         self._energies: list[int] = []
         self._edges: list[Integers] = []
         self._plain: list[Integers] = []
-        self._plans: list[PlanePlan] = []
+        self._plans: list[PlaneModel] = []
         self._cost: float | None = None
         self._costs: list[float] = []
 
@@ -84,7 +86,7 @@ class StaticTraining(CoderTraining):
         if stage == 2:
             maps = tuple(
                 tuple(self._prediction(number, class_map) for number in range(len(self._ranges)))
-                for class_map in (static.TEXTURE, static.GRID)
+                for class_map in (bank.TEXTURE, bank.GRID)
             )
             return Pass((Errors(self._ranges, maps),))
         if stage == 3:
@@ -118,7 +120,7 @@ class StaticTraining(CoderTraining):
             self._thresholds[number][class_map],
             weights,
             np.zeros(len(weights), np.int64),
-            np.zeros(static.MARK_WEIGHTS, np.int64),
+            np.zeros(14, np.int64),
         )
 
     def _merge_scale(self, statistics: Iterator[list[Integers]]) -> None:
@@ -139,7 +141,7 @@ class StaticTraining(CoderTraining):
             references = len(self._references[number])
             self._weights.append(
                 tuple(  # type: ignore[arg-type]
-                    solve(table, references, relative=class_map == static.TEXTURE)
+                    solve(table, references, relative=class_map == bank.TEXTURE)
                     for class_map, table in enumerate(equations)
                 )
             )
@@ -147,11 +149,11 @@ class StaticTraining(CoderTraining):
     def _merge_errors(self, statistics: Iterator[list[list[ErrorSums]]]) -> None:
         totals = added(statistics)
         for number in range(len(self._ranges)):
-            sums = [totals[class_map][number] for class_map in (static.TEXTURE, static.GRID)]
+            sums = [totals[class_map][number] for class_map in (bank.TEXTURE, bank.GRID)]
             costs = [map_cost(found, self._weights[number][class_map]) for class_map, found in enumerate(sums)]
-            on_grid = number > 0 and self._predictions[0].class_map == static.GRID
-            most = (GRID_COST_FOLLOWING if on_grid else GRID_COST) * costs[static.TEXTURE]
-            class_map = static.GRID if costs[static.GRID] < most else static.TEXTURE
+            on_grid = number > 0 and self._predictions[0].class_map == bank.GRID
+            most = (GRID_COST_FOLLOWING if on_grid else GRID_COST) * costs[bank.TEXTURE]
+            class_map = bank.GRID if costs[bank.GRID] < most else bank.TEXTURE
             self._predictions.append(_with_energy(self._prediction(number, class_map), sums[class_map]))
             counts = sums[class_map].counts
             self._energies.append(int(sums[class_map].sums[:, -1].sum()) // max(1, int(counts.sum())))
@@ -163,7 +165,7 @@ class StaticTraining(CoderTraining):
                 target += addition
         for number, equations in enumerate(totals):
             old = self._predictions[number]
-            weights = solve(equations, len(old.references), relative=old.class_map == static.TEXTURE)
+            weights = solve(equations, len(old.references), relative=old.class_map == bank.TEXTURE)
             self._predictions[number] = replace(old, weights=weights)
 
     def _merge_refined_errors(self, statistics: Iterator[list[list[ErrorSums]]]) -> None:
@@ -203,8 +205,8 @@ class StaticTraining(CoderTraining):
 
     def report(self) -> list[str]:
         """Class maps, contexts and bytes of the training images."""
-        maps = ", ".join("grid" if plan.prediction.class_map == static.GRID else "texture" for plan in self._plans)
-        contexts = ", ".join(str(len(plan.reaches)) for plan in self._plans)
+        maps = ", ".join("grid" if plan.prediction.class_map == bank.GRID else "texture" for plan in self._plans)
+        contexts = ", ".join(str(len(plan.escapes)) for plan in self._plans)
         sizes = ", ".join(str(int(cost / 8)) for cost in self._costs)
         return [f"class maps: {maps}; contexts: {contexts}", f"bytes of the planes of the training images: {sizes}"]
 
@@ -218,8 +220,8 @@ def _added(statistics: Iterator[list[Integers]]) -> list[Integers]:
 
 
 def _with_energy(prediction: Prediction, found: ErrorSums) -> Prediction:
-    offsets, mark_weights = fit_expected(found, OFFSET_LIMIT)
-    return replace(prediction, offsets=offsets, mark_weights=mark_weights)
+    offsets, error_weights = fit_expected(found, OFFSET_LIMIT)
+    return replace(prediction, offsets=offsets, error_weights=error_weights)
 
 
 def solve(equations: Floats, references: int, *, relative: bool) -> Integers:
@@ -232,9 +234,9 @@ def solve(equations: Floats, references: int, *, relative: bool) -> Integers:
     # Columns of ``basis`` are the free weights; ``fixed`` is what stands without them.
     basis = np.eye(taps)
     fixed = np.zeros(taps)
-    groups = [(0, static.OWN_TAPS), (static.OWN_TAPS, static.FIRST_TAPS)][: 1 + (references > 0)]
+    groups = [(0, kernel.OWN_TAPS), (kernel.OWN_TAPS, kernel.FIRST_TAPS)][: 1 + (references > 0)]
     if references > 1:
-        groups.append((static.OWN_TAPS + static.FIRST_TAPS, static.SECOND_TAPS))
+        groups.append((kernel.OWN_TAPS + kernel.FIRST_TAPS, kernel.SECOND_TAPS))
     if relative:
         for start, count in groups:
             basis[start, start + 1 : start + count] = -1
@@ -244,14 +246,14 @@ def solve(equations: Floats, references: int, *, relative: bool) -> Integers:
     weights = np.zeros((classes, taps))
     for k in range(classes):
         full = _symmetric(equations[k]) + PRIOR * everything
-        samples = full[taps - 1, taps - 1] / static.CONSTANT**2
+        samples = full[taps - 1, taps - 1] / kernel.CONSTANT**2
         products, right = full[:taps, :taps], full[:taps, taps]
         matrix = basis.T @ products @ basis + np.eye(basis.shape[1]) * (1 + RIDGE * samples)
         weights[k] = fixed + basis @ np.linalg.solve(matrix, basis.T @ (right - products @ fixed))
-    limit = WEIGHT_LIMIT // 4
-    scaled = np.clip(np.rint(weights * (1 << static.WEIGHT_BITS)), -limit, limit).astype(np.int64)
+    limit = kernel.WEIGHT_LIMIT // 4
+    scaled = np.clip(np.rint(weights * (1 << kernel.WEIGHT_BITS)), -limit, limit).astype(np.int64)
     if relative:
-        for (start, count), total in zip(groups, (1 << static.WEIGHT_BITS, 0, 0), strict=False):
+        for (start, count), total in zip(groups, (1 << kernel.WEIGHT_BITS, 0, 0), strict=False):
             scaled[:, start] += total - scaled[:, start : start + count].sum(axis=1)
     result: Integers = scaled
     return result
@@ -284,7 +286,7 @@ def choose_levels(histogram: Integers) -> tuple[Integers, Integers]:
     """
     counts = histogram.astype(np.float64)
     sums = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
-    cells = static.ENERGIES
+    cells = kernel.EXPECTED
     cost = np.full((cells + 1, cells + 1), np.inf)
     for start in range(cells):
         # cost[start, end] of one level of the energies start .. end - 1
@@ -308,7 +310,7 @@ def choose_levels(histogram: Integers) -> tuple[Integers, Integers]:
     by_level = np.add.reduceat(counts, [0, *edges], axis=0)
     joined = by_level.sum(axis=1)
     mean = (joined * SIZE_MEAN).sum(axis=1) / np.maximum(1, joined.sum(axis=1))
-    plain = np.clip(np.floor(np.log2(np.maximum(mean, 1))) - 4, 0, static.MOST_BITS)
+    plain = np.clip(np.floor(np.log2(np.maximum(mean, 1))) - 4, 0, MOST_BITS)
     return np.array(edges, np.int64), plain.astype(np.int64)
 
 
@@ -318,10 +320,10 @@ def choose_contexts(edges: Integers, plain: Integers, histogram: Integers) -> tu
     ``histogram`` (levels * CELLS, 2 * WIDEST + 1). Only cells of equally many plain bits are joined.
     """
     depth = len(plain)
-    bits = np.repeat(plain, static.CELLS)
-    by_level = histogram.reshape(depth, static.CELLS, -1).sum(axis=1) + 0.01
+    bits = np.repeat(plain, kernel.CELLS)
+    by_level = histogram.reshape(depth, kernel.CELLS, -1).sum(axis=1) + 0.01
     shape = by_level / by_level.sum(axis=1, keepdims=True)
-    counts = histogram + 2.0 * np.repeat(shape, static.CELLS, axis=0)
+    counts = histogram + 2.0 * np.repeat(shape, kernel.CELLS, axis=0)
     # Seeds: every number of plain bits has one, then the cells seen most.
     totals = histogram.sum(axis=1)
     order = np.argsort(-totals, kind="stable")
@@ -339,10 +341,10 @@ def choose_contexts(edges: Integers, plain: Integers, histogram: Integers) -> tu
     used, cells = np.unique(chosen, return_inverse=True)
     joined = np.zeros((len(used), histogram.shape[1]), np.int64)
     np.add.at(joined, cells.ravel(), histogram)
-    return Levels(edges, cells.reshape(depth, static.CELLS).astype(np.int64), centre_bits[used]), joined
+    return Levels(edges, cells.reshape(depth, kernel.CELLS).astype(np.int64), centre_bits[used]), joined
 
 
-def choose_distributions(prediction: Prediction, levels: Levels, histogram: Integers) -> tuple[PlanePlan, float]:
+def choose_distributions(prediction: Prediction, levels: Levels, histogram: Integers) -> tuple[PlaneModel, float]:
     """The plan, and the bits that it takes to code what was counted: (contexts, 2 * WIDEST + 1)."""
     every = histogram.sum(axis=0) + 0.01
     smooth = histogram + SMOOTHING * every / every.sum()
@@ -351,12 +353,12 @@ def choose_distributions(prediction: Prediction, levels: Levels, histogram: Inte
     frequencies = np.zeros((contexts, SYMBOLS), np.int64)
     total = 0.0
     for k in range(contexts):
-        costs = np.array([_cost(smooth[k], reach) for reach in range(1, MAX_REACH + 1)])
+        costs = np.array([_cost(smooth[k], reach) for reach in range(1, MAX_ESCAPE + 1)])
         reach = int(costs.argmin()) + 1
         reaches[k] = reach
         frequencies[k, : 2 * reach + 1] = _frequencies(_symbols(smooth[k], reach))
-        total += float(costs[reach - 1]) + float(levels.plain[k]) * float(histogram[k].sum())
-    return PlanePlan(prediction, levels, reaches, frequencies), total
+        total += float(costs[reach - 1]) + float(levels.low_bits[k]) * float(histogram[k].sum())
+    return PlaneModel(prediction, levels, reaches, frequencies), total
 
 
 def _symbols(counts: Floats, reach: int) -> Floats:
@@ -367,13 +369,13 @@ def _symbols(counts: Floats, reach: int) -> Floats:
     return result
 
 
-ESCAPE_BITS = static.LENGTH_BITS + np.floor(np.log2(np.arange(WIDEST + 1) + 1))
+ESCAPE_BITS = kernel.LENGTH_BITS + np.floor(np.log2(np.arange(WIDEST + 1) + 1))
 
 
 def _cost(counts: Floats, reach: int) -> float:
     """Bits of the counted magnitudes and of the distribution under a reach."""
     symbols = _symbols(counts, reach)
-    scale = 1 << static.SCALE_BITS
+    scale = 1 << SCALE_BITS
     chance = np.maximum(symbols / symbols.sum(), 1 / scale)
     bits = -(symbols * np.log2(chance / chance.sum())).sum()
     beyond = counts[WIDEST + reach :] + counts[: WIDEST - reach + 1][::-1]
@@ -382,7 +384,7 @@ def _cost(counts: Floats, reach: int) -> float:
 
 def _frequencies(counts: Floats) -> Integers:
     """Frequencies that add up to 2**SCALE_BITS, each at least one."""
-    scale = 1 << static.SCALE_BITS
+    scale = 1 << SCALE_BITS
     share = counts / counts.sum() * scale
     result: Integers = np.maximum(1, np.rint(share)).astype(np.int64)
     while (excess := int(result.sum()) - scale) != 0:

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.context.passes import detect_grid, shifted
-from sofc.coders.static import kernel as static
-from sofc.coders.static.coder import Padded, Traced, padded, repeat_edges, trace_image
-from sofc.coders.static.plan import Prediction, levels_of, taps
+from sofc.coders.static import kernel
+from sofc.coders.static.coder import Coded, known, trace_image
+from sofc.coders.static.model import Prediction, levels_of, taps
 from sofc.planes import Plane, PlaneRange
+from sofc.prediction import bank
 from sofc.prediction.expected_error import ErrorSums
 
 Integers = npt.NDArray[np.int64]
@@ -33,21 +34,27 @@ class Scale:
         """For each plane a histogram of activities (ACTIVITIES,)."""
         histograms = [np.zeros(ACTIVITIES, np.int64) for _ in self.ranges]
         for planes in shifted(images, self.ranges):
-            prepared = [repeat_edges(padded(plane, 0)[0]) for plane in planes]
+            edges = [bank.padded(plane, 0, edges=True) for plane in planes]
             for number, histogram in enumerate(histograms):
-                own = prepared[number]
-                first = prepared[self.references[number][0]] if self.references[number] else own
+                own, count = edges[number], len(self.references[number])
+                first = edges[self.references[number][0]] if count else own
+                errors = np.zeros(own.shape, np.uint8)
+                around = bank.Neighbourhood(own, first, first, errors, errors, errors, count)
                 width = planes[number].shape[1]
-                classes, amounts = np.zeros(width, np.int32), np.zeros(width, np.int32)
-                for y in range(static.PAD + 1, len(own) - static.PAD):
-                    static.classify_row(
-                        own, first, len(self.references[number]), static.GRID, 0, 0, y, width, _ZEROS, classes, amounts
-                    )
-                    histogram += np.bincount(np.minimum(amounts, ACTIVITIES - 1), minlength=ACTIVITIES)
+                predictors, activities = np.zeros(width, np.int32), np.zeros(width, np.int32)
+                for y in range(bank.PAD + 1, len(own) - bank.PAD):
+                    kernel.classify_row(around, _blank(count).bank(0, 0), y, activities, predictors)
+                    histogram += np.bincount(np.minimum(activities, ACTIVITIES - 1), minlength=ACTIVITIES)
         return histograms
 
 
-_ZEROS = np.zeros(8, np.int64)
+def _blank(count: int, class_map: int = bank.GRID, thresholds: Integers | None = None) -> Prediction:
+    """Classes alone."""
+    thresholds = np.zeros(bank.THRESHOLDS[class_map], np.int64) if thresholds is None else thresholds
+    classes, zeros = bank.CLASSES[class_map], np.zeros(14, np.int64)
+    return Prediction(
+        tuple(range(count)), class_map, thresholds, np.zeros((classes, taps(count)), np.int64), zeros, zeros
+    )
 
 
 @dataclass(frozen=True)
@@ -63,35 +70,31 @@ class Equations:
         result = []
         for references in self.references:
             size = taps(len(references)) + 1
-            result.append([np.zeros((classes, size, size), np.int64) for classes in static.CLASSES])
+            result.append([np.zeros((classes, size, size), np.int64) for classes in bank.CLASSES])
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
-            prepared = [repeat_edges(padded(plane, 0)[0]) for plane in planes]
             for number, span in enumerate(self.ranges):
-                own = padded(planes[number], span.high - span.low)[0]
-                first, second = [*(prepared[reference] for reference in self.references[number]), own, own][:2]
-                shares = np.ones(planes[number].shape, np.int64)
+                others = _references(planes, self.references[number])
+                ones = np.ones(planes[number].shape, np.int64)
                 for class_map, equations in enumerate(result[number]):
-                    static.accumulate(
-                        own,
-                        first,
-                        second,
-                        len(self.references[number]),
-                        class_map,
-                        grid >> 3,
-                        grid & 7,
-                        self.thresholds[number][class_map],
-                        shares,
-                        *accumulation_room(own, equations),
-                        equations,
-                    )
+                    blank = _blank(len(others), class_map, self.thresholds[number][class_map])
+                    around = known(blank, planes[number], PlaneRange(0, span.size), others)
+                    accumulate(around, blank, grid, ones, equations)
         return result
 
 
-def accumulation_room(own: Padded, equations: Integers) -> tuple[static.Room, static.Marks, Integers]:
-    """What ``static.accumulate`` works in."""
-    room = static.room_for(own, own, own, np.int64)
-    return room, np.zeros(own.shape, np.uint8), np.zeros(equations.shape[1], np.int64)
+def _references(planes: list[Plane], numbers: tuple[int, ...]) -> list[Coded]:
+    """Reference planes, without log errors."""
+    edges = [bank.padded(planes[number], 0, edges=True) for number in numbers]
+    return [(plane, np.zeros(plane.shape, np.uint8)) for plane in edges]
+
+
+def accumulate(
+    around: bank.Neighbourhood, prediction: Prediction, grid: int, weights: Integers, equations: Integers
+) -> None:
+    """Add a plane to normal equations."""
+    scratch, values = kernel.scratch_for(around, True), np.zeros(equations.shape[1], np.int64)
+    kernel.accumulate(around, prediction.bank(grid, 0), weights, scratch, values, equations)
 
 
 MOST_SHARE = 256
@@ -116,28 +119,16 @@ class Refine:
             size = taps(len(prediction.references)) + 1
             result.append(np.zeros((len(prediction.weights), size, size), np.int64))
         # Energies are eighths of powers of two of the error: the share goes with the error's inverse square.
-        steps = np.arange(-static.ENERGIES, static.ENERGIES)
+        steps = np.arange(-kernel.EXPECTED, kernel.EXPECTED)
         table = np.clip(np.rint(16 * 2.0 ** (-steps / 4)), 1, MOST_SHARE).astype(np.int64)
         for planes in shifted(images, self.ranges):
             grid = detect_grid(planes[0])
             traced = trace_image(planes, self.predictions, self.ranges, grid)
-            prepared = [repeat_edges(padded(plane, 0)[0]) for plane in planes]
-            for prediction, found, mean, equations in zip(self.predictions, traced, self.energies, result, strict=True):
-                own = found[0]
-                first, second = [*(prepared[number] for number in prediction.references), own, own][:2]
-                static.accumulate(
-                    own,
-                    first,
-                    second,
-                    len(prediction.references),
-                    prediction.class_map,
-                    grid >> 3,
-                    grid & 7,
-                    prediction.thresholds,
-                    table[found[3] - mean + static.ENERGIES],
-                    *accumulation_room(own, equations),
-                    equations,
-                )
+            for prediction, (around, found), mean, equations in zip(
+                self.predictions, traced, self.energies, result, strict=True
+            ):
+                weights = table[found.expected - mean + kernel.EXPECTED]
+                accumulate(around, prediction, grid, weights, equations)
         return result
 
 
@@ -158,8 +149,9 @@ class Errors:
             grid = detect_grid(planes[0])
             for predictions, sums in zip(self.predictions, result, strict=True):
                 traced = trace_image(planes, predictions, self.ranges, grid)
-                for prediction, found, total in zip(predictions, traced, sums, strict=True):
-                    total.add(found[2], found[4], [traced[number][4] for number in prediction.references])
+                for (around, found), total in zip(traced, sums, strict=True):
+                    others = [around.first_errors, around.second_errors][: around.references]
+                    total.add(found.predictors, around.errors, others)
         return result
 
 
@@ -172,11 +164,11 @@ class Survey:
 
     def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
         """For each plane a histogram (ENERGIES, FOLDS, SIZES)."""
-        result = [np.zeros((static.ENERGIES, static.FOLDS, SIZES), np.int64) for _ in self.ranges]
+        result = [np.zeros((kernel.EXPECTED, kernel.FRACTIONS, SIZES), np.int64) for _ in self.ranges]
         for planes in shifted(images, self.ranges):
             traced = trace_image(planes, self.predictions, self.ranges, detect_grid(planes[0]))
             for histogram, found in zip(result, traced, strict=True):
-                cells, residuals = residuals_of(found)
+                cells, residuals = residuals_of(*found)
                 sizes = np.minimum(np.abs(residuals), 7)
                 large = np.abs(residuals) >= 8
                 sizes[large] = 4 + np.floor(np.log2(np.abs(residuals[large]))).astype(np.int64) + 1
@@ -199,14 +191,14 @@ class Count:
 
     def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
         """For each plane a histogram (levels * CELLS, 2 * WIDEST + 1)."""
-        result = [np.zeros((len(plain) * static.CELLS, 2 * WIDEST + 1), np.int64) for plain in self.plain]
+        result = [np.zeros((len(plain) * kernel.CELLS, 2 * WIDEST + 1), np.int64) for plain in self.plain]
         for planes in shifted(images, self.ranges):
             traced = trace_image(planes, self.predictions, self.ranges, detect_grid(planes[0]))
             for histogram, edges, plain, found in zip(result, self.edges, self.plain, traced, strict=True):
-                cells, residuals = residuals_of(found)
-                levels = levels_of(edges)[cells // static.FOLDS]
+                cells, residuals = residuals_of(*found)
+                levels = levels_of(edges)[cells // kernel.FRACTIONS]
                 high = np.clip(residuals >> plain[levels], -WIDEST, WIDEST) + WIDEST
-                cells = (levels * static.FOLDS + cells % static.FOLDS) * static.AGREEMENTS + agreements(found)
+                cells = (levels * kernel.FRACTIONS + cells % kernel.FRACTIONS) * kernel.SIDES + sides_of(*found)
                 cells = cells * histogram.shape[1] + high
                 histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
         return result
@@ -215,24 +207,22 @@ class Count:
 WIDEST = 300
 
 
-def residuals_of(traced: Traced) -> tuple[Integers, Integers]:
-    """Energy * FOLDS + fold, and the mirrored residual, of each sample."""
-    own: Padded = traced[0]
-    plane = own[static.PAD : -static.PAD, static.PAD : -static.PAD].astype(np.int64)
-    fine = traced[1].astype(np.int64)
-    rounded = (fine + (1 << (static.FRACTION_BITS - 1))) >> static.FRACTION_BITS
-    offset = fine - (rounded << static.FRACTION_BITS)
-    residuals = np.where(offset < 0, rounded - plane, plane - rounded)
-    cells = traced[3] * np.int64(static.FOLDS) + np.minimum(np.abs(offset) >> 1, static.FOLDS - 1)
+def residuals_of(around: bank.Neighbourhood, traced: kernel.Traced) -> tuple[Integers, Integers]:
+    """Expected error * FRACTIONS + fraction, and the mirrored residual, of each sample."""
+    plane, fine = bank.inside(around.plane).astype(np.int64), traced.fine.astype(np.int64)
+    mu = (fine + (1 << (kernel.FRACTION_BITS - 1))) >> kernel.FRACTION_BITS
+    offset = fine - (mu << kernel.FRACTION_BITS)
+    residuals = np.where(offset < 0, mu - plane, plane - mu)
+    cells = traced.expected * np.int64(kernel.FRACTIONS) + np.minimum(np.abs(offset) >> 1, kernel.FRACTIONS - 1)
     return cells.ravel(), residuals.ravel()
 
 
-def agreements(traced: Traced) -> Integers:
+def sides_of(around: bank.Neighbourhood, traced: kernel.Traced) -> Integers:
     """On which sides of the rounded prediction W and N stand, as the kernels see it."""
-    own, fine = traced[0].astype(np.int64), traced[1].astype(np.int64)
-    pad = static.PAD
-    rounded = (fine + (1 << (static.FRACTION_BITS - 1))) >> static.FRACTION_BITS
-    across = np.sign(own[pad:-pad, pad - 1 : -pad - 1] - rounded)
-    down = np.sign(own[pad - 1 : -pad - 1, pad:-pad] - rounded)
+    own, fine = around.plane.astype(np.int64), traced.fine.astype(np.int64)
+    pad = bank.PAD
+    mu = (fine + (1 << (kernel.FRACTION_BITS - 1))) >> kernel.FRACTION_BITS
+    across = np.sign(own[pad:-pad, pad - 1 : -pad - 1] - mu)
+    down = np.sign(own[pad - 1 : -pad - 1, pad:-pad] - mu)
     side = 3 * across + down
-    return np.where(fine < rounded << static.FRACTION_BITS, 4 - side, 4 + side).ravel()
+    return np.where(fine < mu << kernel.FRACTION_BITS, 4 - side, 4 + side).ravel()
