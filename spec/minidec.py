@@ -253,8 +253,8 @@ PLACES |= dict.fromkeys("CRK", "CRKH")
 
 BUILT_IN = {  # first bytes of their SHA-256 (3.2)
     1: "75c5bf05539ebb859c0ff9b92493d05e",
-    2: "eeb94de5ca7eaa63432c216d3e143075",
-    3: "c90bbc9cf698270f0cb55b06977595ce",
+    2: "507ea34d47df0a9fa41e6edd9338fdf4",
+    3: "18e43f9571c964b4d16daa99dc478c0b",
 }
 
 
@@ -1377,7 +1377,7 @@ def read_context_plan(data: bytes, plane: int) -> ContextPlan:
         tables.column(contexts, 18, 4),
         tables.column((6, 11, 14)[len(references)], 4096),
         tables.column(classes, 1 << 17),
-        [[8 * entry for entry in row] for row in tables.table(classes, 21 + 9 * len(references), 1 << 18)],
+        tables.table(classes, 21 + 9 * len(references), 1 << 18),
     )  # fmt: skip
     require(all(one < next_one for one, next_one in pairwise(plan.levels)), "levels do not rise")
     return plan
@@ -1622,7 +1622,7 @@ class ContextPlane(Mixing):
                 around += [mark(y + dy, x + dx) for dy, dx in places]
             predictor = self.classify(taps, y, x)
             total = sum(v * weight for v, weight in zip([*taps, 8], plan.weights[predictor], strict=True))
-            first = fine = clamp(total >> 13, 0, 8 * maximum)
+            first = fine = clamp(total >> 10, 0, 8 * maximum)
             b = x // 8 + 1
             if adapts:
                 if x % 8 == 0:
@@ -1851,7 +1851,7 @@ def read_static_plan(data: bytes, plane: int) -> StaticPlan:
     classes = 256 if class_map else 64
     tables = Decisions(data, 6)
     thresholds = tables.column(3 if class_map else 7)
-    offsets = tables.column(classes, 1 << 20)
+    offsets = tables.column(classes, 1 << 17)
     mark_weights = tables.column((6, 11, 14)[len(references)], 4096)
     edges = tables.column(levels - 1)
     require(all(a < b for a, b in pairwise(edges)), "edges do not rise")
@@ -1878,26 +1878,7 @@ def read_static_model(sections: list[Section], transform_planes: int) -> list[St
     return [read_static_plan(section.data, plane) for plane, section in enumerate(sections)]
 
 
-STATIC_OWN = (
-    (0, -1), (0, -2), (0, -3), (-1, 0), (-1, -1), (-1, 1), (-1, -2), (-1, 2), (-1, 3),
-    (-2, 0), (-2, -1), (-2, 1), (-2, -2), (-2, 2), (-3, 0), (-3, 1),
-)  # fmt: skip
-STATIC_FIRST = ((0, 0), (0, -1), (0, 1), (-1, 0), (-1, -1), (-1, 1), (1, 0), (1, -1), (1, 1))
-STATIC_SECOND = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
-MARKS_OWN = ((0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-2, 0))
-MARKS_FIRST = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
-MARKS_SECOND = ((0, 0), (0, -1), (0, 1))
-
-
-def small_mark(e: int) -> int:
-    """m(e) of 9.2."""
-    k = (e + 4).bit_length() - 1
-    return 8 * k + (8 * (e + 4) >> k) % 8 - 16
-
-
-def mark(e: int) -> int:
-    """M(e) of 9.2."""
-    return small_mark(e) if e <= 4096 else small_mark(min(e >> 9, 4096)) + 72
+STATIC_OWN = [CONTEXT_OWN[k] for k in (*range(14), 16, 18)]
 
 
 class StaticSymbols:
@@ -1952,17 +1933,11 @@ class StaticSymbols:
         require(self.at >= len(self.stream), "words left over")
 
 
-class Borders:
-    """Samples and marks of one image of a plane, with the borders of 9.2."""
+class CausalBelow(Causal):
+    """own(r, c) of 9.2: as in 8.3, but nothing is known above the first row."""
 
-    def __init__(self, values: list[int], rows: int, width: int, start: int) -> None:
-        self.values, self.rows, self.width, self.start = values, rows, width, start
-
-    def __call__(self, r: int, c: int) -> int:
-        r = min(r, self.rows - 1)
-        if r >= 0 and c < 0:
-            r, c = r - 1, 0
-        return self.values[r * self.width + min(c, self.width - 1)] if r >= 0 else self.start
+    def own(self, r: int, c: int, y: int, x: int) -> int:
+        return self.middle if r < 0 and y == 0 else super().own(r, c, y, x)
 
 
 def decode_static_image(
@@ -1972,24 +1947,22 @@ def decode_static_image(
     grid: int,
     size: tuple[int, int],
     references: list[Callable[[int, int], int]],
-    reference_marks: list[list[int]],
+    reference_marks: list[Callable[[int, int], int]],
 ) -> tuple[list[int], list[int]]:
     """Samples and marks of one image of a plane."""
     rows, width = size
-    samples: list[int] = []
-    marks: list[int] = []
-    own = Borders(samples, rows, width, (maximum + 1) // 2)
-    sources: list[tuple[Callable[[int, int], int], Sequence[tuple[int, int]]]] = [(own, STATIC_OWN)]
-    sources += zip(references, (STATIC_FIRST, STATIC_SECOND), strict=False)
-    mark_sources = [(Borders(marks, rows, width, 24), MARKS_OWN)]
-    for values, places in zip(reference_marks, (MARKS_FIRST, MARKS_SECOND), strict=False):
-        mark_sources.append((Borders(values, rows, width, 24), places))
+    own, marks = CausalBelow(rows, width, (maximum + 1) // 2), CausalBelow(rows, width, 24)
     for place in range(rows * width):
         y, x = divmod(place, width)
-        taps = [source(y + dy, x + dx) for source, places in sources for dy, dx in places]
-        w, _, _, n, nw, ne, _, _, _, nn, nnw, nne = taps[:12]
+        taps = [own.own(y + dy, x + dx, y, x) for dy, dx in STATIC_OWN]
+        near_marks = [marks.own(y + dy, x + dx, y, x) for dy, dx in MARK_OWN]
+        for source, places in zip(references, (AROUND, AROUND[:5]), strict=False):
+            taps += [source(y + dy, x + dx) for dy, dx in places]
+        for source, places in zip(reference_marks, (MARK_FIRST, MARK_SECOND), strict=False):
+            near_marks += [source(y + dy, x + dx) for dy, dx in places]
+        w, n, nw, ne, _, nn, _, _, nnw, nne = taps[:10]
         if references:
-            p, pw, pe, pn, pnw, pne, ps = taps[16:23]
+            p, pw, pn, pe, ps, pnw, pne = taps[16:23]
             activity = abs(p - pw) + abs(p - pn) + abs(p - pe) + abs(p - ps)
             texture = 32 * (abs(p - pw) > abs(p - pn)) + 16 * (abs(p - pw) > abs(p - pne))
             texture += 8 * (abs(p - pn) > abs(p - pnw))
@@ -2006,23 +1979,22 @@ def decode_static_image(
         else:
             kind += texture
         if y == 0:
-            total = first_row << 14
+            total = first_row << 13
         else:
             total = sum(v * weight for v, weight in zip([*taps, 8], plan.weights[kind], strict=True))
-        fine = clamp(total >> 10, 0, 16 * maximum)
-        near_marks = [source(y + dy, x + dx) for source, places in mark_sources for dy, dx in places]
+        fine = clamp(total >> 10, 0, 8 * maximum)
         energy = sum(value * weight for value, weight in zip(near_marks, plan.mark_weights, strict=True))
         energy = clamp((plan.offsets[kind] + energy) >> 8, 0, 255)
-        rounded = (fine + 8) >> 4
-        d = fine - 16 * rounded
+        rounded = (fine + 4) >> 3
+        d = fine - 8 * rounded
         level = sum(edge <= energy for edge in plan.edges)
         leaning = 3 * ((w > rounded) - (w < rounded)) + (n > rounded) - (n < rounded)
-        context = plan.cells[level][9 * min(abs(d) >> 1, 3) + (4 - leaning if d < 0 else 4 + leaning)]
+        context = plan.cells[level][9 * (-1 - d if d < 0 else d) + (4 - leaning if d < 0 else 4 + leaning)]
         m = symbols.number(plan.slots[context], plan.reaches[context], plan.plain[context])
         sample = check_sample(rounded - m if d < 0 else rounded + m, 0, maximum)
-        samples.append(sample)
-        marks.append(mark(abs(fine - 16 * sample)))
-    return samples, marks
+        own.known.append(sample)
+        marks.known.append(context_mark(abs(8 * sample - fine)))
+    return own.known, marks.known
 
 
 def shifted_references(
@@ -2044,8 +2016,8 @@ def decode_static(plans: list[StaticPlan], streams: list[bytes], ranges: list[Ra
         marks.append([])
         for image, start in enumerate(range(0, area.size, area.image_rows * area.width)):
             references = shifted_references(plan, planes, start, area)
-            near = [marks[number][image] for number in plan.references]
             size = (area.image_rows, area.width)
+            near = [sample_near(marks[number][image], 0, *size) for number in plan.references]
             decoded = decode_static_image(plan, symbols, high - low, grid, size, references, near)
             planes[-1] += decoded[0]
             marks[-1].append(decoded[1])

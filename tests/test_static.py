@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from functools import cache
 
 import naive_static
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sofc.coders.bank_training import EquationSums, bases, solve
 from sofc.coders.static import StaticCoder, kernel
 from sofc.coders.static.coder import known, trace_image
 from sofc.coders.static.model import Levels, Prediction, taps
-from sofc.coders.static.passes import _references, accumulate
+from sofc.coders.static.passes import StaticBank
 from sofc.coders.static.section import pack_plan, unpack_plan
 from sofc.coders.static.training import StaticTraining, choose_distributions, choose_levels
 from sofc.entropy.sparse import decode_sparse, encode_sparse
@@ -58,7 +60,7 @@ def random_model(rng, plane, class_map=None):
     return choose_distributions(prediction, levels, histogram)[0]
 
 
-def random_modeles(rng, ranges, shape):
+def random_planes(rng, ranges, shape):
     """Noise, constants or ramps in the ranges."""
     kind = rng.integers(0, 3)
     planes = []
@@ -127,7 +129,7 @@ def test_round_trip(seed, bits, shape, images):
     ranges = [PlaneRange(low := int(rng.integers(-(1 << 16), 1)), low + (1 << size) - 1) for size in bits]
     coder = StaticCoder([random_model(rng, plane) for plane in range(len(bits))])
     rows = shape[0] * images
-    planes = random_modeles(rng, ranges, (rows, shape[1]))
+    planes = random_planes(rng, ranges, (rows, shape[1]))
     streams = coder.encode(planes, ranges, shape[0])
     assert_same(planes, coder.decode(streams, ranges, rows, shape[1], shape[0]))
 
@@ -138,7 +140,7 @@ def test_twin(seed, shape, bits):
     rng = np.random.default_rng(seed)
     ranges = [PlaneRange(0, (1 << bits) - 1)] * 3
     coder = StaticCoder([random_model(rng, plane) for plane in range(3)])
-    planes = random_modeles(rng, ranges, shape)
+    planes = random_planes(rng, ranges, shape)
     streams = coder.encode(planes, ranges, shape[0])
     if any(model.prediction.class_map == bank.GRID for model in coder.models):
         streams[0] = streams[0][1:]
@@ -166,7 +168,7 @@ def test_grid_twin(seed, shape, grid):
     rng = np.random.default_rng(seed)
     ranges = [PlaneRange(0, 255)] * 3
     predictions = [random_model(rng, plane, bank.GRID).prediction for plane in range(3)]
-    planes = random_modeles(rng, ranges, shape)
+    planes = random_planes(rng, ranges, shape)
     references = []
     traced = trace_image(planes, predictions, ranges, grid)
     for plane, prediction, (around, found) in zip(planes, predictions, traced, strict=True):
@@ -179,7 +181,7 @@ def test_grid_twin(seed, shape, grid):
 @settings(max_examples=5)
 def test_find_grid_twin(seed, shape):
     rng = np.random.default_rng(seed)
-    (plane,) = random_modeles(rng, [PlaneRange(0, 255)], shape)
+    (plane,) = random_planes(rng, [PlaneRange(0, 255)], shape)
     prediction = random_model(rng, 0, bank.GRID).prediction
     around = known(prediction, plane, PlaneRange(0, 255), ())
     scratch = kernel.scratch_for(around, wide=False)
@@ -190,35 +192,63 @@ def test_find_grid_twin(seed, shape):
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 1), st.integers(0, 63))
 def test_equations_twin(seed, references, class_map, grid):
-    """Normal equations are the sums of products of taps, class by class."""
+    """Normal equations are the sums of products of taps, class by class, those of a group relative to its first."""
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(1, 6)), int(rng.integers(1, 8)))
-    planes = random_modeles(rng, [PlaneRange(0, 65535)] * 3, shape)
-    thresholds = np.sort(rng.choice(90000, bank.THRESHOLDS[class_map], replace=False)).astype(np.int64)
-    size = taps(references) + 1
-    equations = np.zeros((bank.CLASSES[class_map], size, size), np.int64)
-    zeros = np.zeros(WEIGHTS, np.int64)
-    weights = np.zeros((len(equations), size - 1), np.int64)
-    prediction = Prediction(tuple(range(references)), class_map, thresholds, weights, zeros, zeros)
-    around = known(prediction, planes[0], PlaneRange(0, 65535), _references(planes[1:], prediction.references))
-    shares = rng.integers(1, 300, shape)
-    accumulate(around, prediction, grid, shares, equations)
-    naive = [naive_static.Plane(*shape, 32768, plane.tolist(), [[0] * shape[1]] * shape[0]) for plane in planes]
-    expected = np.zeros(equations.shape, object)
+    planes = random_planes(rng, [PlaneRange(0, 65535)] * 3, shape)
+    # The last plane is predicted, from those before it.
+    prediction = replace(random_model(rng, references, class_map).prediction, references=tuple(range(references)))
+    prediction = replace(prediction, weights=np.zeros((bank.CLASSES[class_map], taps(references)), np.int64))
+    blank = random_model(rng, 0, class_map).prediction
+    chosen = [*planes[:references], planes[2]]
+    predictions = [*[blank] * references, prediction]
+    around, traced = trace_image(chosen, predictions, [PlaneRange(0, 65535)] * len(chosen), grid)[-1]
+    weights = rng.integers(1, 300, shape)
+    sums = EquationSums(StaticBank(), prediction)
+    sums.add(around, traced.predictors, weights.copy())
+    naive = [naive_static.Plane(*shape, 32768, plane.tolist(), [[0] * shape[1]] * shape[0]) for plane in chosen]
+    own = naive.pop()
+    expected = np.zeros(sums.total().shape, object)
     for y in range(1, shape[0]):
         for x in range(shape[1]):
-            number = naive_static.class_of(naive[0], naive[1] if references else None, prediction, grid, y, x)
-            values = [*naive_static.taps_of(naive[0], naive[1 : 1 + references], y, x), naive[0].own(y, x)]
-            expected[number] += int(shares[y, x]) * np.tril(
-                np.outer(np.array(values, object), np.array(values, object))
-            )
-    assert equations.tolist() == expected.tolist()
+            number = naive_static.class_of(own, naive[0] if references else None, prediction, grid, y, x)
+            values = np.array([*naive_static.taps_of(own, naive, y, x), own.own(y, 0, x)], object)
+            if class_map == bank.TEXTURE:
+                values[-1] -= values[0]
+                for start, stop in ((0, 16), (16, 25), (25, 30))[: references + 1]:
+                    values[start:stop] -= values[start]
+            expected[number] += int(weights[y, x]) * np.tril(np.outer(values, values))
+    assert sums.total().tolist() == expected.tolist()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 1))
+@settings(max_examples=10)
+def test_solve(seed, references, class_map):
+    """Weights of a group add up exactly, and near enough they are those that made the samples."""
+    rng = np.random.default_rng(seed)
+    prediction = random_model(rng, 0, class_map).prediction
+    found = bases(StaticBank(), replace(prediction, references=tuple(range(references))))
+    count = taps(references)
+    wanted = rng.normal(0, 0.3, count)
+    values = rng.integers(-200, 200, (500, count)).astype(np.float64)
+    values[:, -1] = bank.CONSTANT
+    firsts = np.unique(found[found >= 0])
+    values[:, firsts] = 0
+    table = np.column_stack([values, values @ wanted])
+    equations = np.zeros((bank.CLASSES[class_map], count + 1, count + 1))
+    equations[3] = np.tril(table.T @ table)
+    weights = solve(equations, found, 1e-5)
+    free = np.setdiff1d(np.arange(count), firsts)
+    np.testing.assert_allclose(weights[3, free] / (1 << bank.WEIGHT_BITS), wanted[free], atol=0.01)
+    for start in firsts:
+        total = weights[:, found[:-1] == start].sum(axis=1)
+        assert (total == (1 << bank.WEIGHT_BITS if start == 0 else 0)).all()
 
 
 @given(st.integers(0, 1 << 21))
 def test_log_errors(error):
     small = min(error, 4096)
-    assert int(kernel.LOG_ERRORS[small]) == naive_static.log_error_of(small)
+    assert int(bank.LOG_ERRORS[small]) == naive_static.log_error_of(small)
     assert naive_static.log_error_of(error) <= 255
 
 
@@ -382,7 +412,7 @@ def test_training_on_tiny_images(shape):
     """However little there is to learn, any image can be coded afterwards."""
     ranges = [PlaneRange(0, 65535)]
     coder = StaticCoder.from_sections([s.data for s in train(related_images(5, 1, shape, ranges), ranges).sections()])
-    planes = random_modeles(np.random.default_rng(6), ranges, (5, 6))
+    planes = random_planes(np.random.default_rng(6), ranges, (5, 6))
     assert_same(planes, coder.decode(coder.encode(planes, ranges, 5), ranges, 5, 6, 5))
 
 
@@ -410,7 +440,7 @@ def test_grid_is_found():
 
 
 def test_levels_split_where_residuals_differ():
-    histogram = np.zeros((kernel.EXPECTED, kernel.FRACTIONS, 28), np.int64)
+    histogram = np.zeros((bank.EXPECTED, kernel.FRACTIONS, 28), np.int64)
     histogram[:100, :, 0] = 1000
     histogram[100:, :, 4:7] = 1000
     edges, plain = choose_levels(histogram)

@@ -17,13 +17,14 @@ from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.mixing import COLUMN_ROWS, LEVELS, PLACE_ROWS, QUARTERS, Mixture, Votes, decide, votes_for
 from sofc.jit.decorators import inlined, kernel
-from sofc.jit.types import Table, Vector
+from sofc.jit.types import Vector
 from sofc.prediction.bank import (
     FRACTION_BITS,
     GRID,
     PAD,
     Bank,
     Neighbourhood,
+    Traced,
     classify,
     close_row,
     expected_error,
@@ -95,15 +96,6 @@ class Coding(NamedTuple):
     mixture: Mixture
     probabilities: Probabilities
     stream: Stream
-
-
-class Traced(NamedTuple):
-    """What is known of each sample of a plane that was predicted, each (rows, width): ``fine`` predictions in eighths,
-    the ``predictors`` used, the errors ``expected``."""
-
-    fine: Table[np.int32]
-    predictors: Table[np.int32]
-    expected: Table[np.int32]
 
 
 @inlined

@@ -6,7 +6,7 @@ A row at a time, in vectors, all that can be told before its samples are known; 
     classify -> weigh taps -> weigh log errors     |       weigh W, WW, WWW -> round -> context -> rANS symbol
 
 That is why classes never come from W, and why the first row, with nothing above it, has a rule of its own. The taps
-are those of the bank that context shares (``prediction.bank``), but for the four least useful ones.
+are those of the bank that context shares (``prediction.bank``), but for four of them.
 """
 
 from __future__ import annotations
@@ -18,22 +18,32 @@ import numpy as np
 from sofc.entropy.rans import MOST_BITS, Codes, States, Taken, Words, code_of_bits, take_bits, take_symbol
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
-from sofc.prediction.bank import GRID, PAD, Bank, Neighbourhood
+from sofc.prediction.bank import (
+    EXPECTED,
+    FRACTION_BITS,
+    GRID,
+    PAD,
+    WEIGHT_BITS,
+    Bank,
+    Neighbourhood,
+    Traced,
+    close_row,
+    log_error,
+    open_row,
+)
+from sofc.prediction.bank import FIRST as FIRST_TAP
+from sofc.prediction.bank import SECOND as SECOND_TAP
 
-W, WW, WWW, N, NW, NE, NWW, NEE, NEEE, NN, NNW, NNE, NNWW, NNEE, NNN, NNNE = range(16)
-P, P_W, P_E, P_N, P_NW, P_NE, P_S, P_SW, P_SE = range(16, 25)
-Q, Q_W, Q_E, Q_N, Q_S = range(25, 30)
+W, N, NW, NE, WW, NN, NWW, NEE, NNW, NNE, WWW, NNN, NNWW, NNEE, NEEE, NNNE = range(16)
+P, P_W, P_N, P_E, P_S, P_NW, P_NE, P_SE, P_SW = range(16, 25)
+Q, Q_W, Q_N, Q_E, Q_S = range(25, 30)
+"""Taps, in the order of the bank."""
+TAPS_OF_BANK = np.array([*range(14), 16, 18, *range(FIRST_TAP, FIRST_TAP + 9), *range(SECOND_TAP, SECOND_TAP + 5)])
+"""Their numbers there."""
 OWN_TAPS, FIRST_TAPS, SECOND_TAPS = 16, 9, 5
 REACH = 3
 """Taps reach so many columns to either side."""
-CONSTANT = 8
-WEIGHT_BITS = 14
-WEIGHT_LIMIT = 1 << 18
-"""Of a weight's absolute value."""
-FRACTION_BITS = 4
-"""A prediction carries this many bits after the point."""
 
-EXPECTED = 256
 FRACTIONS = 4
 SIDES = 9
 CELLS = FRACTIONS * SIDES
@@ -56,30 +66,6 @@ NOWHERE = 1 << 40
 OK, BROKEN = 0, -2
 
 
-ERROR_TABLE = 1 << 12
-ERROR_STEP = 9
-
-
-def _log_error_table() -> Vector[np.uint8]:
-    """Of an error of e < ERROR_TABLE: eight times log2(e + 4), piecewise linear, from 0 up."""
-    table = np.zeros(ERROR_TABLE + 2, np.uint8)
-    for error in range(len(table)):
-        size = (error + 4).bit_length() - 1
-        table[error] = 8 * size + ((((error + 4) << 3) >> size) & 7) - 16
-    return table
-
-
-LOG_ERRORS = _log_error_table()
-
-
-@inlined
-def log_error(error: int) -> int:
-    """Spec 9.2. The quantised log error of an absolute prediction error in sixteenths."""
-    if error <= ERROR_TABLE:
-        return int(LOG_ERRORS[error])
-    return int(LOG_ERRORS[min(error >> ERROR_STEP, ERROR_TABLE)]) + 8 * ERROR_STEP
-
-
 class Distributions(NamedTuple):
     """What residuals are coded by. ``contexts`` (EXPECTED * CELLS,): the context of each cell of each expected error.
 
@@ -96,7 +82,7 @@ class Distributions(NamedTuple):
 
 Sums = Vector[np.int32] | Vector[np.int64]
 Weights = Table[np.int32] | Table[np.int64]
-"""Of a type that holds any sum: half the bits make sums twice as fast."""
+"""Of a type that holds any sum."""
 
 
 class Scratch(NamedTuple):
@@ -132,36 +118,6 @@ def scratch_for(around: Neighbourhood, wide: bool) -> Scratch:
         fine=np.zeros(width, np.int32),
         expected=np.zeros(width, np.int32),
     )
-
-
-class Traced(NamedTuple):
-    """What is known of each sample of a plane that was predicted, each (rows, width): ``fine`` predictions, the
-    ``predictors`` used, the errors ``expected``."""
-
-    fine: Table[np.int32]
-    predictors: Table[np.int32]
-    expected: Table[np.int32]
-
-
-@inlined
-def _open_row(around: Neighbourhood, y: int) -> None:
-    """Spec 9.2. Fill what stands left of row y (padded index)."""
-    if y > PAD:
-        for i in range(PAD):
-            around.plane[y, i] = around.plane[y - 1, PAD]
-            around.errors[y, i] = around.errors[y - 1, PAD]
-
-
-@inlined
-def _close_row(around: Neighbourhood, y: int) -> None:
-    """Spec 9.2. Fill what stands right of row y, and below it for now."""
-    plane, errors = around.plane, around.errors
-    last = plane.shape[1] - PAD - 1
-    for i in range(PAD):
-        plane[y, last + 1 + i] = plane[y, last]
-        errors[y, last + 1 + i] = errors[y, last]
-    for i in range(errors.shape[1]):
-        errors[y + 1, i] = errors[y, i]
 
 
 @inlined
@@ -439,8 +395,11 @@ def _fine(total: int, maximum: int) -> int:
 
 @kernel
 def _trace_row(around: Neighbourhood, bank: Bank, table: Weights, y: int, scratch: Scratch) -> None:
-    """``fine`` predictions, ``predictors``, ``expected`` and log errors of row y (padded index) of a known plane."""
-    _open_row(around, y)
+    """``fine`` predictions, ``predictors``, ``expected`` and log errors of row y (padded index) of a known plane.
+
+    The caller closes the row.
+    """
+    open_row(around, y)
     _predict_row(around, bank, table, True, y, scratch)
     row, errors, known = around.plane[y, PAD:], around.errors[y, PAD:], scratch.sums[bank.grid_column :]
     fine, expected, maximum = scratch.fine, scratch.expected, bank.maximum
@@ -455,7 +414,6 @@ def _trace_row(around: Neighbourhood, bank: Bank, table: Weights, y: int, scratc
     for i in range(width):
         total = expected[i] + int(west[i + 1]) * near + int(west[i]) * far
         expected[i] = max(0, min(EXPECTED - 1, total >> 8))
-    _close_row(around, y)
 
 
 @kernel
@@ -468,6 +426,7 @@ def trace(around: Neighbourhood, bank: Bank, table: Weights, scratch: Scratch, t
         for i in range(width):
             traced.fine[y, i], traced.expected[y, i] = scratch.fine[i], scratch.expected[i]
             traced.predictors[y, i] = predictors[i]
+        close_row(around, y + PAD)
     return 0
 
 
@@ -490,8 +449,8 @@ def find_grid(around: Neighbourhood, bank: Bank, table: Weights, scratch: Scratc
     the grid's first place.
     """
     for y in range(PAD, around.plane.shape[0] - PAD):
-        _open_row(around, y)
-        _close_row(around, y)
+        open_row(around, y)
+        close_row(around, y)
     row, column = 0, 0
     for turn in range(3):
         least, best = -1, 0
@@ -527,7 +486,8 @@ def _round(fine: int, west: int, north: int) -> _Rounded:
     across = (1 if west > mu else 0) - (1 if west < mu else 0)
     down = (1 if north > mu else 0) - (1 if north < mu else 0)
     sides = 4 - 3 * across - down if offset < 0 else 4 + 3 * across + down
-    return _Rounded(mu, offset < 0, min(abs(offset) >> 1, FRACTIONS - 1) * SIDES + sides)
+    # An eighth is cut off: an offset of -1 is as near to mu as 0 is.
+    return _Rounded(mu, offset < 0, (-1 - offset if offset < 0 else offset) * SIDES + sides)
 
 
 @inlined
@@ -588,6 +548,7 @@ def list_symbols(
         for i in range(width):
             context = int(distributions.contexts[cells[i]])
             count = _list_residual(int(residuals[i]), context, distributions, codes, count)
+        close_row(around, y)
     return count
 
 
@@ -668,61 +629,13 @@ def decode(
     """Spec 9.2 and 9.3. Decode a plane, and its log errors. ``states``: those of a SymbolReader. OK or BROKEN."""
     now = States(states[0], states[1], states[2])
     for y in range(PAD, around.plane.shape[0] - PAD):
-        _open_row(around, y)
+        open_row(around, y)
         _predict_row(around, bank, table, False, y, scratch)
         _sum_errors(around, bank, y, scratch.predictors[bank.grid_column :], scratch.expected)
         taken = _decode_row(around, bank, y, scratch, distributions, words, now)
         if taken.value != OK:
             return BROKEN
         now = taken.states
-        _close_row(around, y)
+        close_row(around, y)
     states[0], states[1], states[2] = now.state, now.other, now.position
     return OK
-
-
-@kernel
-def accumulate(
-    around: Neighbourhood,
-    bank: Bank,
-    sample_weights: Table[np.int64],
-    scratch: Scratch,
-    values: Vector[np.int64],
-    equations: Table[np.int64],
-) -> int:
-    """Add the samples of a plane, but for its first row, to the normal equations of their classes, exact integers.
-
-    ``sample_weights`` (rows, width): how much each sample counts. ``equations`` (classes, taps + 1, taps + 1): lower
-    triangle of the products of the taps and, last, the sample. ``values`` (taps + 1,): scratch. Returns 0.
-    """
-    plane, first, second = around.plane, around.first, around.second
-    rows, width, size = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD, equations.shape[1]
-    for y in range(PAD, PAD + rows):
-        _open_row(around, y)
-        _close_row(around, y)
-        if y == PAD:
-            continue
-        classify_row(around, bank, y, scratch.activities, scratch.predictors)
-        for i in range(width):
-            x = i + PAD
-            values[0], values[1], values[2] = plane[y, x - 1], plane[y, x - 2], plane[y, x - 3]
-            values[3], values[4], values[5] = plane[y - 1, x], plane[y - 1, x - 1], plane[y - 1, x + 1]
-            values[6], values[7], values[8] = plane[y - 1, x - 2], plane[y - 1, x + 2], plane[y - 1, x + 3]
-            values[9], values[10], values[11] = plane[y - 2, x], plane[y - 2, x - 1], plane[y - 2, x + 1]
-            values[12], values[13] = plane[y - 2, x - 2], plane[y - 2, x + 2]
-            values[14], values[15] = plane[y - 3, x], plane[y - 3, x + 1]
-            if around.references > 0:
-                values[16], values[17], values[18] = first[y, x], first[y, x - 1], first[y, x + 1]
-                values[19], values[20], values[21] = first[y - 1, x], first[y - 1, x - 1], first[y - 1, x + 1]
-                values[22], values[23], values[24] = first[y + 1, x], first[y + 1, x - 1], first[y + 1, x + 1]
-            if around.references > 1:
-                values[25], values[26], values[27] = second[y, x], second[y, x - 1], second[y, x + 1]
-                values[28], values[29] = second[y - 1, x], second[y + 1, x]
-            values[size - 2] = CONSTANT
-            values[size - 1] = plane[y, x]
-            weight = sample_weights[y - PAD, i]
-            table = equations[scratch.predictors[i]]
-            for j in range(size):
-                value = weight * values[j]
-                for k in range(j + 1):
-                    table[j, k] += value * values[k]
-    return 0

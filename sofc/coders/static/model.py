@@ -24,39 +24,16 @@ def taps(references: int) -> int:
     return kernel.OWN_TAPS + (0, kernel.FIRST_TAPS, kernel.FIRST_TAPS + kernel.SECOND_TAPS)[references] + 1
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """How one plane is predicted. All arrays int64.
-
-    ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``thresholds``:
-    activities that split classes, rising. ``weights`` (classes, taps): the bank, in 1 / 2**WEIGHT_BITS.
-    ``offsets`` (classes,) and ``error_weights`` (14,): the expected error, in 1/256.
-    """
-
-    references: tuple[int, ...]
-    class_map: int
-    thresholds: Integers
-    weights: Integers
-    offsets: Integers
-    error_weights: Integers
-
-    def bank(self, grid: int, maximum: int) -> bank.Bank:
-        """The predictors as kernels take them; ``grid``: place of the first sample, row * 8 + column."""
-        grid = grid if self.class_map == bank.GRID else 0
-        tables = self.thresholds, self._narrow_weights, self.offsets, self.error_weights
-        return bank.Bank(self.class_map, grid >> 3, grid & 7, *tables, maximum)
-
-    @cached_property
-    def _narrow_weights(self) -> npt.NDArray[np.int32]:
-        return self.weights.astype(np.int32)
+class Prediction(bank.Prediction):
+    """How one plane is predicted, and its weights laid out for kernels."""
 
     def is_wide(self, largest: int) -> bool:
         """Whether sums over samples of -largest .. largest need more than 32 bits."""
-        return largest * self._gain >= (1 << 31) - kernel.CONSTANT * kernel.WEIGHT_LIMIT
+        return largest * self._gain >= (1 << 31) - bank.CONSTANT * bank.WEIGHT_LIMIT
 
     @cached_property
     def _gain(self) -> int:
-        return max(int(np.abs(self.weights).sum(axis=1).max()), 2 << kernel.WEIGHT_BITS)
+        return max(int(np.abs(self.weights).sum(axis=1).max()), 2 << bank.WEIGHT_BITS)
 
     def table(self, wide: bool) -> kernel.Weights:
         """The weights with those of missing references, zeros, and the weighted constant in place of its weight.
@@ -74,7 +51,7 @@ class Prediction:
     def _wide_table(self) -> Integers:
         table = np.zeros((len(self.weights), kernel.TAPS), np.int64)
         table[:, : self.weights.shape[1] - 1] = self.weights[:, :-1]
-        table[:, -1] = kernel.CONSTANT * self.weights[:, -1]
+        table[:, -1] = bank.CONSTANT * self.weights[:, -1]
         if self.class_map != bank.GRID:
             return table.reshape(1, -1)
         by_place = table.reshape(kernel.PERIOD, kernel.PERIOD, kernel.LEVELS, -1).transpose(0, 3, 2, 1)
@@ -96,7 +73,7 @@ class Levels:
 
 def levels_of(edges: Integers) -> Integers:
     """Level of each expected error, shape (EXPECTED,)."""
-    levels: Integers = np.searchsorted(edges, np.arange(kernel.EXPECTED), side="right").astype(np.int64)
+    levels: Integers = np.searchsorted(edges, np.arange(bank.EXPECTED), side="right").astype(np.int64)
     return levels
 
 

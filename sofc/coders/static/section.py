@@ -21,8 +21,6 @@ from sofc.prediction import bank, expected_error
 
 PLAN = 0
 MAX_LEVELS = 32
-OFFSET_LIMIT = 1 << 20
-ERROR_WEIGHT_LIMIT = 1 << 12
 
 Integers = npt.NDArray[np.int64]
 
@@ -64,8 +62,8 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
     error_weights[: expected_error.errors(count)] = tables.column(expected_error.errors(count))
     levels = Levels(tables.column(depth - 1), tables.table(depth, kernel.CELLS), tables.column(contexts))
     if (
-        int(np.abs(offsets).max()) > OFFSET_LIMIT
-        or int(np.abs(error_weights).max()) > ERROR_WEIGHT_LIMIT
+        int(np.abs(offsets).max()) > expected_error.OFFSET_LIMIT
+        or int(np.abs(error_weights).max()) > expected_error.WEIGHT_LIMIT
         or (np.diff(levels.edges) <= 0).any()
         or not ((levels.cells >= 0) & (levels.cells < contexts)).all()
         or not ((levels.low_bits >= 0) & (levels.low_bits <= MOST_BITS)).all()
@@ -81,7 +79,7 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
         if int(row[: 2 * escape + 1].min()) < 1 or int(row.sum()) != 1 << SCALE_BITS:
             raise FormatError("a distribution of a static model does not add up")
     weights = tables.table(classes, taps(count))
-    if int(np.abs(weights).max()) > kernel.WEIGHT_LIMIT:
+    if int(np.abs(weights).max()) > bank.WEIGHT_LIMIT:
         raise FormatError("a weight of a static model is out of range")
     prediction = Prediction(references, class_map, thresholds, weights, offsets, error_weights)
     return PlaneModel(prediction, levels, escapes, frequencies)
