@@ -248,7 +248,7 @@ def class_of(names: dict[str, int], grid: bool, row: int, column: int, threshold
 
 def predict(taps: Sequence[int], weights: Sequence[int], maximum: int) -> int:
     """In eighths."""
-    return clamp(sum(tap * weight for tap, weight in zip(taps, weights, strict=True)) // 2**13, 0, 8 * maximum)
+    return clamp(sum(tap * weight for tap, weight in zip(taps, weights, strict=True)) // 2**10, 0, 8 * maximum)
 
 
 def mark(error: int) -> int:
@@ -372,21 +372,17 @@ class Predictor:
 
 
 def accumulate(
-    image: Image, grid: int | None, thresholds: Sequence[int], shares: Rows
+    image: Image, predictors: Rows, weights: Rows, taps: Sequence[int], bases: Sequence[int]
 ) -> dict[tuple[int, int, int], int]:
-    """(class, row, column) -> sum of products, nothing above the diagonal. ``grid``: None for textures."""
+    """(predictor, row, column) -> sum of products, nothing above the diagonal."""
     sums: dict[tuple[int, int, int], int] = defaultdict(int)
     for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
-        names = image.around(y, x)
-        row, column = divmod(grid or 0, 8)
-        number = class_of(names, grid is not None, row + y, column + x, thresholds)
-        line = [*taps_of(names), image.samples[y, x]]
-        if grid is None:
-            relative = [*range(20), len(line) - 1]
-            line = [value - names["W"] if i in relative else value for i, value in enumerate(line)]
-        for i, down in enumerate(line):
-            for j, across in enumerate(line[: i + 1]):
-                sums[number, i, j] += shares[y][x] * down * across
+        known = taps_of(image.around(y, x))
+        line = [*(known[tap] for tap in taps), image.samples[y, x]]
+        relative = [value - line[base] if base >= 0 else value for value, base in zip(line, bases, strict=True)]
+        for i, down in enumerate(relative):
+            for j, across in enumerate(relative[: i + 1]):
+                sums[predictors[y][x], i, j] += weights[y][x] * down * across
     return {key: value for key, value in sums.items() if value}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sofc.coders.context import terms
 from sofc.coders.context.coder import neighbourhood
 from sofc.coders.context.model import PlanePlan, Prediction
-from sofc.coders.context.section import BLOCK_BITS, quantise_weights
+from sofc.coders.context.section import BLOCK_BITS
 from sofc.entropy.contexts import context_table
 from sofc.entropy.mixing import LEVELS
 from sofc.prediction import bank, expected_error
@@ -47,7 +47,7 @@ def random_prediction(rng, plane, class_map=None, maximum=255, adapts=None):
         references,
         class_map,
         np.sort(rng.integers(0, 2 * maximum + 2, 3 if class_map == bank.GRID else 7)),
-        quantise_weights(weights),
+        weights,
         rng.integers(-4000, 12000, classes),
         error_weights,
         bool(rng.integers(0, 2)) if adapts is None else adapts,

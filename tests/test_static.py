@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from functools import cache
 
 import naive_static
@@ -12,16 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sofc.coders.static import StaticCoder
-from sofc.coders.static import kernel as static
-from sofc.coders.static.coder import padded, repeat_edges, trace_image
-from sofc.coders.static.plan import Levels, Prediction, marks, taps
+from sofc.coders.bank_training import EquationSums, bases, solve
+from sofc.coders.static import StaticCoder, kernel
+from sofc.coders.static.coder import known, trace_image
+from sofc.coders.static.model import Levels, Prediction, taps
+from sofc.coders.static.passes import StaticBank
 from sofc.coders.static.section import pack_plan, unpack_plan
-from sofc.coders.static.statistics import accumulation_room
 from sofc.coders.static.training import StaticTraining, choose_distributions, choose_levels
 from sofc.entropy.sparse import decode_sparse, encode_sparse
 from sofc.errors import FormatError
 from sofc.planes import PlaneRange
+from sofc.prediction import bank
+from sofc.prediction.expected_error import WEIGHTS, errors
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -32,20 +35,20 @@ STRIDE = 23 if INTERPRETED else 1
 COLOUR = [PlaneRange(0, 255), PlaneRange(-255, 255), PlaneRange(-255, 255)]
 
 
-def random_plan(rng, plane, class_map=None):
+def random_model(rng, plane, class_map=None):
     """A plan that no training would give, but that is valid."""
     references = tuple(int(number) for number in rng.permutation(plane)[: rng.integers(0, min(plane, 2) + 1)])
     class_map = int(rng.integers(0, 2)) if class_map is None else class_map
-    classes = static.CLASSES[class_map]
-    mark_weights = np.zeros(static.MARK_WEIGHTS, np.int64)
-    mark_weights[: marks(len(references))] = rng.integers(-40, 90, marks(len(references)))
+    classes = bank.CLASSES[class_map]
+    error_weights = np.zeros(WEIGHTS, np.int64)
+    error_weights[: errors(len(references))] = rng.integers(-40, 90, errors(len(references)))
     prediction = Prediction(
         references,
         class_map,
-        np.sort(rng.choice(300, static.THRESHOLDS[class_map], replace=False)).astype(np.int64),
+        np.sort(rng.choice(300, bank.THRESHOLDS[class_map], replace=False)).astype(np.int64),
         rng.integers(-4000, 8000, (classes, taps(len(references)))),
         rng.integers(-9000, 9000, classes),
-        mark_weights,
+        error_weights,
     )
     edges = np.sort(rng.choice(np.arange(1, 250), int(rng.integers(0, 12)), replace=False)).astype(np.int64)
     depth = len(edges) + 1
@@ -124,7 +127,7 @@ def test_round_trip(seed, bits, shape, images):
     """Any plan codes any planes: ranges of 1 to 17 bits, lines and columns, groups."""
     rng = np.random.default_rng(seed)
     ranges = [PlaneRange(low := int(rng.integers(-(1 << 16), 1)), low + (1 << size) - 1) for size in bits]
-    coder = StaticCoder([random_plan(rng, plane) for plane in range(len(bits))])
+    coder = StaticCoder([random_model(rng, plane) for plane in range(len(bits))])
     rows = shape[0] * images
     planes = random_planes(rng, ranges, (rows, shape[1]))
     streams = coder.encode(planes, ranges, shape[0])
@@ -136,22 +139,27 @@ def test_twin(seed, shape, bits):
     """A plain decoder reads the same samples, and both predict alike."""
     rng = np.random.default_rng(seed)
     ranges = [PlaneRange(0, (1 << bits) - 1)] * 3
-    coder = StaticCoder([random_plan(rng, plane) for plane in range(3)])
+    coder = StaticCoder([random_model(rng, plane) for plane in range(3)])
     planes = random_planes(rng, ranges, shape)
     streams = coder.encode(planes, ranges, shape[0])
-    if any(plan.prediction.class_map == static.GRID for plan in coder.plans):
+    if any(model.prediction.class_map == bank.GRID for model in coder.models):
         streams[0] = streams[0][1:]
-    traced = trace_image(planes, [plan.prediction for plan in coder.plans], ranges, 0)
+    traced = trace_image(planes, [model.prediction for model in coder.models], ranges, 0)
     references = []
-    for plan, plane, stream, found in zip(coder.plans, planes, streams, traced, strict=True):
-        own = naive_static.decode_plane(stream, plan, references, 0, ranges[0].high, *shape)
+    for model, plane, stream, found in zip(coder.models, planes, streams, traced, strict=True):
+        own = naive_static.decode_plane(stream, model, references, 0, ranges[0].high, *shape)
         assert own.samples == plane.tolist()
-        assert own.marks == found[4][static.PAD : -static.PAD, static.PAD : -static.PAD].tolist()
-        for y in range(shape[0]):
-            for x in range(shape[1]):
-                number, fine, energy = naive_static.predict(own, references, plan.prediction, 0, ranges[0].high, y, x)
-                assert (number, fine, energy) == (found[2][y, x], found[1][y, x], found[3][y, x])
+        assert own.errors == bank.inside(found[0].errors).tolist()
+        assert_predicted_alike(own, references, model.prediction, 0, ranges[0].high, found[1])
         references.append(own)
+
+
+def assert_predicted_alike(own, references, prediction, grid, maximum, traced):
+    """The twin predicts every sample as the kernels did."""
+    for y in range(own.rows):
+        for x in range(own.width):
+            found = traced.predictors[y, x], traced.fine[y, x], traced.expected[y, x]
+            assert naive_static.predict(own, references, prediction, grid, maximum, y, x) == found
 
 
 @given(st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 4), st.integers(1, 40)), st.integers(0, 63))
@@ -159,17 +167,13 @@ def test_grid_twin(seed, shape, grid):
     """Predictions are those of the place in the grid, whatever blocks of columns they are made in."""
     rng = np.random.default_rng(seed)
     ranges = [PlaneRange(0, 255)] * 3
-    predictions = [random_plan(rng, plane, static.GRID).prediction for plane in range(3)]
+    predictions = [random_model(rng, plane, bank.GRID).prediction for plane in range(3)]
     planes = random_planes(rng, ranges, shape)
     references = []
-    for plane, prediction, found in zip(
-        planes, predictions, trace_image(planes, predictions, ranges, grid), strict=True
-    ):
-        own = naive_static.Plane(*shape, 128, plane.tolist(), found[4][static.PAD :, static.PAD :].tolist())
-        for y in range(shape[0]):
-            for x in range(shape[1]):
-                number, fine, energy = naive_static.predict(own, references, prediction, grid, 255, y, x)
-                assert (number, fine, energy) == (found[2][y, x], found[1][y, x], found[3][y, x])
+    traced = trace_image(planes, predictions, ranges, grid)
+    for plane, prediction, (around, found) in zip(planes, predictions, traced, strict=True):
+        own = naive_static.Plane(*shape, 128, plane.tolist(), bank.inside(around.errors).tolist())
+        assert_predicted_alike(own, references, prediction, grid, 255, found)
         references.append(own)
 
 
@@ -178,48 +182,74 @@ def test_grid_twin(seed, shape, grid):
 def test_find_grid_twin(seed, shape):
     rng = np.random.default_rng(seed)
     (plane,) = random_planes(rng, [PlaneRange(0, 255)], shape)
-    prediction = random_plan(rng, 0, static.GRID).prediction
-    weights, table = prediction.tables(255)
-    own, found_marks = padded(plane, 255)
-    room = static.room_for(own, own, own, weights.dtype)
-    found = static.find_grid(own, found_marks, *shape, prediction.thresholds, weights, table, 255, room)
+    prediction = random_model(rng, 0, bank.GRID).prediction
+    around = known(prediction, plane, PlaneRange(0, 255), ())
+    scratch = kernel.scratch_for(around, wide=False)
+    found = kernel.find_grid(around, prediction.bank(0, 255), prediction.table(False), scratch)
     own = naive_static.Plane(*shape, 128, plane.tolist(), [[0] * shape[1]] * shape[0])
     assert found == naive_static.find_grid(own, prediction, 255)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 1), st.integers(0, 63))
 def test_equations_twin(seed, references, class_map, grid):
-    """Normal equations are the sums of products of taps, class by class."""
+    """Normal equations are the sums of products of taps, class by class, those of a group relative to its first."""
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(1, 6)), int(rng.integers(1, 8)))
     planes = random_planes(rng, [PlaneRange(0, 65535)] * 3, shape)
-    thresholds = np.sort(rng.choice(90000, static.THRESHOLDS[class_map], replace=False)).astype(np.int64)
-    size = taps(references) + 1
-    equations = np.zeros((static.CLASSES[class_map], size, size), np.int64)
-    own = padded(planes[0], 65535)[0]
-    found = [repeat_edges(padded(plane, 0)[0]) for plane in planes[1:]]
-    first, second = [*found[:references], own, own][:2]
-    shares = rng.integers(1, 300, shape)
-    settings = (references, class_map, grid >> 3, grid & 7, thresholds, shares)
-    static.accumulate(own, first, second, *settings, *accumulation_room(own, equations), equations)
-    naive = [naive_static.Plane(*shape, 32768, plane.tolist(), [[0] * shape[1]] * shape[0]) for plane in planes]
-    expected = np.zeros(equations.shape, object)
-    prediction = Prediction(tuple(range(references)), class_map, thresholds, None, None, None)
+    # The last plane is predicted, from those before it.
+    prediction = replace(random_model(rng, references, class_map).prediction, references=tuple(range(references)))
+    prediction = replace(prediction, weights=np.zeros((bank.CLASSES[class_map], taps(references)), np.int64))
+    blank = random_model(rng, 0, class_map).prediction
+    chosen = [*planes[:references], planes[2]]
+    predictions = [*[blank] * references, prediction]
+    around, traced = trace_image(chosen, predictions, [PlaneRange(0, 65535)] * len(chosen), grid)[-1]
+    weights = rng.integers(1, 300, shape)
+    sums = EquationSums(StaticBank(), prediction)
+    sums.add(around, traced.predictors, weights.copy())
+    naive = [naive_static.Plane(*shape, 32768, plane.tolist(), [[0] * shape[1]] * shape[0]) for plane in chosen]
+    own = naive.pop()
+    expected = np.zeros(sums.total().shape, object)
     for y in range(1, shape[0]):
         for x in range(shape[1]):
-            number = naive_static.class_of(naive[0], naive[1] if references else None, prediction, grid, y, x)
-            values = [*naive_static.taps_of(naive[0], naive[1 : 1 + references], y, x), naive[0].own(y, x)]
-            expected[number] += int(shares[y, x]) * np.tril(
-                np.outer(np.array(values, object), np.array(values, object))
-            )
-    assert equations.tolist() == expected.tolist()
+            number = naive_static.class_of(own, naive[0] if references else None, prediction, grid, y, x)
+            values = np.array([*naive_static.taps_of(own, naive, y, x), own.own(y, 0, x)], object)
+            if class_map == bank.TEXTURE:
+                values[-1] -= values[0]
+                for start, stop in ((0, 16), (16, 25), (25, 30))[: references + 1]:
+                    values[start:stop] -= values[start]
+            expected[number] += int(weights[y, x]) * np.tril(np.outer(values, values))
+    assert sums.total().tolist() == expected.tolist()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 1))
+@settings(max_examples=10)
+def test_solve(seed, references, class_map):
+    """Weights of a group add up exactly, and near enough they are those that made the samples."""
+    rng = np.random.default_rng(seed)
+    prediction = random_model(rng, 0, class_map).prediction
+    found = bases(StaticBank(), replace(prediction, references=tuple(range(references))))
+    count = taps(references)
+    wanted = rng.normal(0, 0.3, count)
+    values = rng.integers(-200, 200, (500, count)).astype(np.float64)
+    values[:, -1] = bank.CONSTANT
+    firsts = np.unique(found[found >= 0])
+    values[:, firsts] = 0
+    table = np.column_stack([values, values @ wanted])
+    equations = np.zeros((bank.CLASSES[class_map], count + 1, count + 1))
+    equations[3] = np.tril(table.T @ table)
+    weights = solve(equations, found, 1e-5)
+    free = np.setdiff1d(np.arange(count), firsts)
+    np.testing.assert_allclose(weights[3, free] / (1 << bank.WEIGHT_BITS), wanted[free], atol=0.01)
+    for start in firsts:
+        total = weights[:, found[:-1] == start].sum(axis=1)
+        assert (total == (1 << bank.WEIGHT_BITS if start == 0 else 0)).all()
 
 
 @given(st.integers(0, 1 << 21))
-def test_marks(error):
+def test_log_errors(error):
     small = min(error, 4096)
-    assert int(static.MARKS[small]) == naive_static.mark_of(small)
-    assert naive_static.mark_of(error) <= 255
+    assert int(bank.LOG_ERRORS[small]) == naive_static.log_error_of(small)
+    assert naive_static.log_error_of(error) <= 255
 
 
 def test_correction_planes():
@@ -249,11 +279,11 @@ def test_sparse_streams():
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 3))
 def test_section_round_trip(seed, plane):
-    plan = random_plan(np.random.default_rng(seed), plane)
+    plan = random_model(np.random.default_rng(seed), plane)
     data = pack_plan(plan)
     again = unpack_plan(data, plane)
     assert pack_plan(again) == data
-    for name in ("contexts", "reaches", "frequencies", "starts"):
+    for name in ("escapes", "frequencies"):
         np.testing.assert_array_equal(getattr(again, name), getattr(plan, name))
     np.testing.assert_array_equal(again.prediction.weights, plan.prediction.weights)
     assert again.prediction.references == plan.prediction.references
@@ -280,7 +310,7 @@ def test_damaged_section():
 
 
 def test_references_must_come_before():
-    plan = random_plan(np.random.default_rng(4), 0)
+    plan = random_model(np.random.default_rng(4), 0)
     head = bytearray(pack_plan(plan))
     head[0] = 1
     with pytest.raises(FormatError, match="out of range"):
@@ -332,7 +362,7 @@ def test_garbage_streams(streams, rows, width):
 def test_garbage_behind_valid_states(seed, tail):
     """States in range lead into the coded samples, whatever follows."""
     rng = np.random.default_rng(seed)
-    coder = StaticCoder([random_plan(rng, 0, static.TEXTURE)])
+    coder = StaticCoder([random_model(rng, 0, bank.TEXTURE)])
     head = rng.integers(1 << 15, 1 << 31, 2).astype("<u4").tobytes()
     decode_or_refuse(coder, [head + tail], [PlaneRange(0, (1 << int(rng.integers(1, 18))) - 1)], (4, 5))
 
@@ -346,7 +376,7 @@ def test_words_left_over():
 
 
 def test_grid_place_is_checked():
-    coder = StaticCoder([random_plan(np.random.default_rng(2), 0, static.GRID)])
+    coder = StaticCoder([random_model(np.random.default_rng(2), 0, bank.GRID)])
     with pytest.raises(FormatError, match="place in the grid"):
         coder.decode([b"\x40" + bytes(8)], [PlaneRange(0, 9)], 2, 2, 2)
 
@@ -398,11 +428,11 @@ def test_grid_is_found():
         plane = np.kron(blocks, np.ones((8, 8))) + np.kron(slope, np.ones((8, 8))) * (place[:, None] + place)
         images.append([np.clip(plane, 0, 255).astype(np.int32)])
     ranges = [PlaneRange(0, 255)]
-    (plan,) = StaticCoder.from_sections([s.data for s in train(images[:2], ranges).sections()]).plans
+    (model,) = StaticCoder.from_sections([s.data for s in train(images[:2], ranges).sections()]).models
     if INTERPRETED:
         return
-    assert plan.prediction.class_map == static.GRID
-    coder = StaticCoder([plan])
+    assert model.prediction.class_map == bank.GRID
+    coder = StaticCoder([model])
     crop = np.ascontiguousarray(images[2][0][3:, 5:])
     (stream,) = coder.encode([crop], ranges, len(crop))
     assert stream[0] == 3 * 8 + 5
@@ -410,7 +440,7 @@ def test_grid_is_found():
 
 
 def test_levels_split_where_residuals_differ():
-    histogram = np.zeros((static.ENERGIES, static.FOLDS, 28), np.int64)
+    histogram = np.zeros((bank.EXPECTED, kernel.FRACTIONS, 28), np.int64)
     histogram[:100, :, 0] = 1000
     histogram[100:, :, 4:7] = 1000
     edges, plain = choose_levels(histogram)

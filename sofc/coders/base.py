@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from sofc.coders.kinds import Kind, usual_transforms
 from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import Transform
 
@@ -95,3 +96,16 @@ class Descriptor(Generic[Trained]):
     knows_lattice: bool = True
     numbers_values: bool = True
     keeps_patches: bool = False
+
+
+def with_grid(grid: int, streams: Sequence[bytes]) -> list[bytes]:
+    """Streams, the first of which begins with the place of the first sample in the 8 x 8 grid (row * 8 + column)."""
+    return [(bytes([grid]) + streams[0]).rstrip(b"\0"), *streams[1:]]
+
+
+def take_grid(streams: Sequence[bytes]) -> tuple[int, list[bytes]]:
+    """The place, and the streams without it. Raises FormatError."""
+    grid = streams[0][0] if streams[0] else 0
+    if grid > 63:
+        raise FormatError(f"{grid} is not a place in the grid")
+    return grid, [streams[0][1:], *streams[1:]]

@@ -9,7 +9,7 @@ from sofc.container.records import CodebookReference
 
 REGISTERED = {
     1: CodebookReference(bytes.fromhex("75c5bf05539ebb859c0ff9b92493d05e"), "binary"),
-    2: CodebookReference(bytes.fromhex("eeb94de5ca7eaa63432c216d3e143075"), "common"),
-    3: CodebookReference(bytes.fromhex("c90bbc9cf698270f0cb55b06977595ce"), "deep"),
+    2: CodebookReference(bytes.fromhex("507ea34d47df0a9fa41e6edd9338fdf4"), "common"),
+    3: CodebookReference(bytes.fromhex("18e43f9571c964b4d16daa99dc478c0b"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

@@ -1,10 +1,10 @@
 """Spec context/neighbours, prediction and log-errors: the predictor bank: neighbourhoods, their classes, linear
 prediction, and what errors to expect.
 
-A padded plane has PAD columns on each side, PAD rows above and one below; row y, column x of the plane stand at
-[y + PAD, x + PAD]. Borders of the plane being coded are filled as coding goes on: left of a row stands the sample
-above its first one, right of it its last one, above the first row the sample to the left. A reference plane is padded
-by repeating its edge::
+A padded plane has PAD rows and columns on each side; row y, column x of the plane stand at [y + PAD, x + PAD].
+Borders of the plane being coded are filled as coding goes on: left of a row stands the sample above its first one,
+right of it its last one, above the first row the sample to the left. A reference plane is padded by repeating its
+edge::
 
     own plane                              reference
                      NNNN                  P_NW  P_N  P_NE
@@ -16,6 +16,8 @@ by repeating its edge::
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +50,9 @@ GRID = 1
 CLASSES = (64, 256)
 THRESHOLDS = (7, 3)
 """Activities that split the classes of each map."""
-WEIGHT_BITS = 16
+WEIGHT_BITS = 13
+WEIGHT_LIMIT = 1 << 18
+"""Of a weight's absolute value, in 1 / 2**WEIGHT_BITS."""
 FRACTION_BITS = 3
 """A prediction carries this many bits after the point: it is in eighths."""
 
@@ -80,7 +84,7 @@ class Neighbourhood(NamedTuple):
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the plane."""
-        return self.plane.shape[0] - PAD - 1, self.plane.shape[1] - 2 * PAD
+        return self.plane.shape[0] - 2 * PAD, self.plane.shape[1] - 2 * PAD
 
 
 class Bank(NamedTuple):
@@ -101,6 +105,47 @@ class Bank(NamedTuple):
     maximum: int
 
 
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """How the samples of one plane, and the sizes of their errors, are predicted.
+
+    ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``thresholds``: activities
+    that split classes, rising. ``weights`` (classes, taps): the bank, in 1 / 2**WEIGHT_BITS. ``offsets`` (classes,)
+    and ``error_weights`` (14,): the expected error, in 1/256. All int64.
+    """
+
+    references: tuple[int, ...]
+    class_map: int
+    thresholds: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    error_weights: npt.NDArray[np.int64]
+
+    @cached_property
+    def _narrow_weights(self) -> npt.NDArray[np.int32]:
+        return self.weights.astype(np.int32)
+
+    def bank(self, grid: int, maximum: int) -> Bank:
+        """The predictors as kernels take them; ``grid``: place of the first sample, row * 8 + column."""
+        grid = grid if self.class_map == GRID else 0
+        tables = self.thresholds, self._narrow_weights, self.offsets, self.error_weights
+        return Bank(self.class_map, grid >> 3, grid & 7, *tables, maximum)
+
+
+class Traced(NamedTuple):
+    """What is known of each sample of a plane that was predicted, each (rows, width): ``fine`` predictions in eighths,
+    the ``predictors`` used, the errors ``expected``."""
+
+    fine: Table[np.int32]
+    predictors: Table[np.int32]
+    expected: Table[np.int32]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> Traced:
+        """To be filled."""
+        return cls(*(np.empty(shape, np.int32) for _ in range(3)))
+
+
 def taps(references: int) -> int:
     """Number of weights of a predictor: own samples, reference samples and the constant."""
     return len(OWN) + references * len(REFERENCE) + 1
@@ -108,17 +153,19 @@ def taps(references: int) -> int:
 
 def padded(plane: npt.NDArray[Any], middle: int, *, edges: bool) -> npt.NDArray[Any]:
     """A padded copy. ``edges`` repeats the edges, as for a reference plane; else the corner is set to ``middle``."""
-    if edges:
-        return np.pad(plane, ((PAD, 1), (PAD, PAD)), mode="edge")
-    result = np.zeros((plane.shape[0] + PAD + 1, plane.shape[1] + 2 * PAD), plane.dtype)
-    result[PAD:-1, PAD:-PAD] = plane
-    result[: PAD + 1, :PAD] = middle
+    result = np.zeros((plane.shape[0] + 2 * PAD, plane.shape[1] + 2 * PAD), plane.dtype)
+    result[PAD:-PAD, PAD:-PAD] = plane
+    if edges:  # np.pad takes long for small planes
+        result[:, :PAD], result[:, -PAD:] = result[:, PAD : PAD + 1], result[:, -PAD - 1 : -PAD]
+        result[:PAD], result[-PAD:] = result[PAD], result[-PAD - 1]
+    else:
+        result[: PAD + 1, :PAD] = middle
     return result
 
 
 def inside(padded_plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The plane without its padding."""
-    return padded_plane[PAD:-1, PAD:-PAD]
+    return padded_plane[PAD:-PAD, PAD:-PAD]
 
 
 def tap_scratch() -> npt.NDArray[np.int32]:
@@ -147,16 +194,12 @@ def log_error(error: int) -> int:
 
 
 @inlined
-def _open(plane: Any, y: int, x: int) -> None:
-    """What stands left of row y, or, in the first row, above sample x."""
-    if y == PAD:
-        left = plane[PAD, x - 1]
-        for i in range(1, PAD + 1):
-            for j in range(-PAD, PAD + 1):
-                plane[PAD - i, x + j] = left
-    elif x == PAD:
-        for i in range(PAD):
-            plane[y, i] = plane[y - 1, PAD]
+def _open_first(plane: Any, x: int) -> None:
+    """What stands above sample x of the first row: the sample to the left."""
+    left = plane[PAD, x - 1]
+    for i in range(PAD):
+        for j in range(-PAD, PAD + 1):
+            plane[i, x + j] = left
 
 
 @inlined
@@ -172,11 +215,22 @@ def _close(plane: Any, y: int) -> None:
 
 
 @inlined
+def open_row(around: Neighbourhood, y: int) -> None:
+    """Spec context/neighbours. Fill what stands left of row y, but for the first one."""
+    if y > PAD:
+        for i in range(PAD):
+            around.plane[y, i] = around.plane[y - 1, PAD]
+            around.errors[y, i] = around.errors[y - 1, PAD]
+
+
+@inlined
 def open_sample(around: Neighbourhood, y: int, x: int) -> None:
     """Spec context/neighbours. Fill the borders that sample (y, x) (padded indices) is the first to see."""
-    if y == PAD or x == PAD:
-        _open(around.plane, y, x)
-        _open(around.errors, y, x)
+    if y == PAD:
+        _open_first(around.plane, x)
+        _open_first(around.errors, x)
+    elif x == PAD:
+        open_row(around, y)
 
 
 @inlined
@@ -296,35 +350,40 @@ def expected_error(around: Neighbourhood, y: int, x: int, offset: int, weights: 
 @kernel
 def accumulate(
     around: Neighbourhood,
-    bank: Bank,
+    predictors: Table[np.int32],
     sample_weights: Table[np.int64],
-    values: Vector[np.int32],
+    taps: Vector[np.int64],
+    bases: Vector[np.int64],
+    scratch: Vector[np.int32],
+    values: Vector[np.int64],
     equations: Cube[np.int64],
 ) -> int:
-    """Add the samples of a plane to the normal equations of their classes, exact integers.
+    """Add the samples of a plane to the normal equations of their predictors, exact integers.
 
-    ``sample_weights`` (rows, width): how much each sample counts. ``values``: scratch for a sample's taps.
-    ``equations`` (classes, taps + 1, taps + 1): lower triangle of the products of taps and, last, the sample. In the
-    TEXTURE map all but the constant are taken relative to W. Returns 0.
+    ``predictors`` and ``sample_weights``, how much each sample counts, (rows, width). ``taps``: which of the bank's
+    are used, rising. ``bases`` (taps + 1,): for each of these, and last the sample, the number of the one that it is
+    taken relative to, itself or an earlier one, or -1. ``scratch``: of ``tap_scratch``; ``values`` (taps + 1,):
+    scratch as well. ``equations`` (classes, taps + 1, taps + 1): lower triangle of the products. Returns 0.
     """
-    plane = around.plane
-    rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
+    rows, width = predictors.shape
+    count = taps.shape[0]
     for y in range(PAD, PAD + rows):
         for x in range(PAD, PAD + width):
             open_sample(around, y, x)
-            count = gather(values, around, y, x)
-            k = classify(values, around.references, bank, y - PAD, x - PAD)
-            values[count] = plane[y, x]
-            if bank.class_map == TEXTURE:
-                west = values[0]
-                for i in range(OWN.shape[0]):
-                    values[i] -= west
-                values[count] -= west
+            gather(scratch, around, y, x)
+            for i in range(count):
+                values[i] = scratch[taps[i]]
+            values[count] = around.plane[y, x]
+            # From the last one down: what others are relative to comes before them.
+            for i in range(count, -1, -1):
+                if bases[i] >= 0:
+                    values[i] -= values[bases[i]]
             weight = sample_weights[y - PAD, x - PAD]
+            table = equations[predictors[y - PAD, x - PAD]]
             for i in range(count + 1):
-                value = weight * np.int64(values[i])
+                value = weight * values[i]
                 for j in range(i + 1):
-                    equations[k, i, j] += value * values[j]
+                    table[i, j] += value * values[j]
         close_row(around, y)
     return 0
 
@@ -339,7 +398,7 @@ def grid_errors(
     taps. ``totals`` (64,): index grid_row * 8 + grid_column. Returns 0.
     """
     plane = around.plane
-    rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
+    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
     turn = 0
     for y in range(PAD + 1, PAD + rows):
         for x in range(PAD, PAD + width):

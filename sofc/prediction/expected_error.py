@@ -73,7 +73,7 @@ def map_cost(found: ErrorSums, weights: npt.NDArray[np.int64]) -> float:
     return float(found.sums[:, -1].sum()) / 8 + 1.44 * weights.size
 
 
-def fit_expected(found: ErrorSums, offset_limit: int = OFFSET_LIMIT) -> tuple[Integers, Integers]:
+def fit_expected(found: ErrorSums) -> tuple[Integers, Integers]:
     """Offsets (classes,) and weights (WEIGHTS,) that predict a sample's, in 1/256."""
     size = len(found.products) - 1
     counts = np.maximum(1, found.counts)[:, None]
@@ -86,4 +86,4 @@ def fit_expected(found: ErrorSums, offset_limit: int = OFFSET_LIMIT) -> tuple[In
     offsets = np.rint(256 * level[:, size] - level[:, :size] @ scaled)
     result = np.zeros(WEIGHTS, np.int64)
     result[:size] = scaled
-    return np.clip(offsets, -offset_limit, offset_limit).astype(np.int64), result
+    return np.clip(offsets, -OFFSET_LIMIT, OFFSET_LIMIT).astype(np.int64), result

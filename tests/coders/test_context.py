@@ -17,11 +17,12 @@ from scenes import Scene, inside, random_plan, random_planes, random_prediction
 
 import sofc
 from sofc.codebook import Codebook
+from sofc.coders.bank_training import detect_grid
 from sofc.coders.context import kernel, terms
 from sofc.coders.context import kernel_match as match
 from sofc.coders.context.coder import ContextCoder, find_grid, learn_plane
 from sofc.coders.context.model import EFFORTS, PlaneModel
-from sofc.coders.context.passes import UNMIXED, detect_grid, parts
+from sofc.coders.context.passes import UNMIXED, parts
 from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL

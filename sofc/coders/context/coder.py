@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import MAX_COUNTERS, Coder
+from sofc.coders.base import MAX_COUNTERS, Coder, take_grid, with_grid
 from sofc.coders.context import kernel
 from sofc.coders.context.model import PlaneModel, Prediction
 from sofc.coders.context.section import unpack_plan
@@ -73,7 +73,7 @@ class ContextCoder(Coder):
             coded = shifted[: number + 1]
             streams.append(encode_plane(model, coded, errors, ranges[number].size, grid, image_rows))
         if self._uses_grid:
-            streams[0] = (bytes([grid]) + streams[0]).rstrip(b"\0")
+            streams = with_grid(grid, streams)
         return streams + [encode_sparse(plane) for plane in planes[len(self.models) :]]
 
     def decode(
@@ -82,13 +82,7 @@ class ContextCoder(Coder):
         """The planes again. Raises FormatError where a stream leads outside a plane's range."""
         if len(ranges) < len(self.models):
             raise FormatError(f"a context model of {len(self.models)} planes cannot code {len(ranges)}")
-        grid = 0
-        streams = list(streams)
-        if self._uses_grid:
-            grid = streams[0][0] if streams[0] else 0
-            streams[0] = streams[0][1:]
-            if grid > 63:
-                raise FormatError(f"{grid} is not a place in the grid")
+        grid, streams = take_grid(streams) if self._uses_grid else (0, streams)
         shifted: list[Plane] = []
         errors: list[Errors] = []
         for number, model in enumerate(self.models):
@@ -100,7 +94,7 @@ class ContextCoder(Coder):
         planes = [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=False)]
         beyond = len(self.models)
         most = [span.high for span in ranges[beyond:]]
-        return planes + decode_corrections(streams[beyond:], most, rows, width)
+        return planes + decode_corrections(list(streams[beyond:]), most, rows, width)
 
 
 def find_grid(image: Plane, prediction: Prediction, maximum: int) -> int:

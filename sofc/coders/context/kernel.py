@@ -17,7 +17,7 @@ from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.mixing import LEVELS, QUARTERS, Mixture, Votes, decide, select_weights, votes_for
 from sofc.jit.decorators import inlined, kernel
-from sofc.jit.types import Table, Vector
+from sofc.jit.types import Vector
 from sofc.prediction.bank import (
     FIRST,
     FRACTION_BITS,
@@ -26,6 +26,7 @@ from sofc.prediction.bank import (
     SECOND,
     Bank,
     Neighbourhood,
+    Traced,
     classify,
     close_row,
     expected_error,
@@ -97,15 +98,6 @@ class Coding(NamedTuple):
     mixture: Mixture
     probabilities: Probabilities
     stream: Stream
-
-
-class Traced(NamedTuple):
-    """What is known of each sample of a plane that was predicted, each (rows, width): ``fine`` predictions in eighths,
-    the ``predictors`` used, the errors ``expected``."""
-
-    fine: Table[np.int32]
-    predictors: Table[np.int32]
-    expected: Table[np.int32]
 
 
 @inlined
@@ -368,7 +360,7 @@ def code_plane(
     OK, TOO_LONG or BROKEN.
     """
     plane, values = around.plane, scratch.values
-    rows, width = plane.shape[0] - PAD - 1, plane.shape[1] - 2 * PAD
+    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
     for y in range(PAD, PAD + rows):
         west_error = 0
         for x in range(PAD, PAD + width):

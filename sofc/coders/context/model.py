@@ -29,33 +29,18 @@ def shapes(planes: int) -> dict[int, tuple[int, int]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
-    """How the samples of one plane, and the sizes of their errors, are predicted.
+class Prediction(bank.Prediction):
+    """How one plane is predicted.
 
-    ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``thresholds``: activities
-    that split predictor classes. ``weights`` (classes, taps): the bank. ``offsets`` (classes,) and ``error_weights``
-    (14,): the expected error. All int64. ``adapts``: whether predictions are corrected by local least squares.
-    ``shift``: scale of the plane's differences.
+    ``adapts``: whether predictions are corrected by local least squares. ``shift``: scale of the plane's differences.
     """
 
-    references: tuple[int, ...]
-    class_map: int
-    thresholds: Integers
-    weights: Integers
-    offsets: Integers
-    error_weights: Integers
     adapts: bool
     shift: int
 
     def adapts_to(self, width: int) -> bool:
         """Whether the predictions of planes of this width are corrected."""
         return self.adapts and width <= WIDEST
-
-    def bank(self, grid: int, maximum: int) -> bank.Bank:
-        """The predictors as kernels take them; ``grid``: place of the first sample, row * 8 + column."""
-        weights = self.weights.astype(np.int32)
-        tables = self.thresholds, weights, self.offsets, self.error_weights
-        return bank.Bank(self.class_map, grid >> 3, grid & 7, *tables, maximum)
 
 
 @dataclass(frozen=True, eq=False)

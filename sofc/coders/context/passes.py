@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.bank_training import BankCoder, Found, detect_grid, shifted
 from sofc.coders.context import kernel
 from sofc.coders.context.coder import find_grid, learn_plane, neighbourhood
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
@@ -17,125 +18,24 @@ from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import FOLDS, History, Starts
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
-from sofc.prediction.expected_error import ErrorSums
 
 Integers = npt.NDArray[np.int64]
 
-ACTIVITIES = 4096
 _NOTHING = np.zeros(1, np.int64)
 _NO_CONTEXTS = Contexts(np.zeros((0, MOST_TERMS), np.int64), _NOTHING)
 UNMIXED = kernel.Settings(0, 0, 0, np.zeros(bank.EXPECTED, np.int64), _NOTHING, _NO_CONTEXTS)
 """For going through a plane without coding it."""
 
 
-def shifted(images: Iterator[list[Plane]], ranges: Sequence[PlaneRange]) -> Iterator[list[Plane]]:
-    """The modelled planes of each image, from 0 up."""
-    for planes in images:
-        yield [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=False)]
-
-
-def detect_grid(plane: Plane) -> int:
-    """Place of the first sample in an 8 x 8 grid of blocks, from the steps at block borders (row * 8 + column)."""
-
-    def offset(samples: Plane) -> int:
-        if len(samples) < 24:
-            return 0
-        change = np.abs(np.diff(samples.astype(np.int64), axis=0)).sum(axis=1)
-        excess = change[1:-1] - (change[:-2] + change[2:]) / 2
-        # excess[i] belongs to the border between samples i + 1 and i + 2.
-        sums = [excess[k::8].mean() if len(excess[k::8]) else -np.inf for k in range(8)]
-        return (8 - (int(np.argmax(sums)) + 2)) % 8
-
-    return offset(plane) * 8 + offset(np.ascontiguousarray(plane.T))
-
-
-@dataclass(frozen=True)
-class Scale:
-    """First pass: how much each plane changes from sample to sample."""
-
-    ranges: tuple[PlaneRange, ...]
-    references: tuple[tuple[int, ...], ...]
-
-    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
-        """For each plane a histogram of activities (ACTIVITIES, in the plane's own units >> its coarse shift)."""
-        histograms = [np.zeros(ACTIVITIES, np.int64) for _ in self.ranges]
-        for planes in shifted(images, self.ranges):
-            for number, histogram in enumerate(histograms):
-                for level in activities(planes, number, self.references[number]):
-                    counts = np.bincount(np.minimum(level, ACTIVITIES - 1).ravel(), minlength=ACTIVITIES)
-                    histogram += counts
-        return histograms
-
-
-def activities(planes: Sequence[Plane], number: int, references: tuple[int, ...]) -> list[npt.NDArray[np.int64]]:
-    """Activities as ``bank.activity`` sees them, inside the borders."""
-    plane = planes[references[0] if references else number].astype(np.int64)
-    if min(plane.shape) < 3:
-        return []
-    if references:
-        p = plane[1:-1, 1:-1]
-        around = [plane[1:-1, :-2], plane[:-2, 1:-1], plane[1:-1, 2:], plane[2:, 1:-1]]
-        return [sum((np.abs(p - other) for other in around), np.zeros_like(p))]
-    w, n, nw, ne = plane[1:, :-2], plane[:-1, 1:-1], plane[:-1, :-2], plane[:-1, 2:]
-    return [np.abs(w - n) + np.abs(n - ne) + np.abs(w - nw)]
-
-
-class EquationSums:
-    """Sums of normal equations: in integers, which before they could overflow are added to numbers that cannot."""
-
-    MOST_SAMPLES = 1 << 22
-
-    def __init__(self, prediction: Prediction) -> None:
-        size = bank.taps(len(prediction.references)) + 1
-        self._recent = np.zeros((bank.CLASSES[prediction.class_map], size, size), np.int64)
-        self._samples = 0
-        self._total = np.zeros(self._recent.shape, np.float64)
-
-    def add(self, around: bank.Neighbourhood, prediction: Prediction, grid: int, sample_weights: Integers) -> None:
-        """Add a plane's samples, each of which counts as ``sample_weights`` (rows, width) say."""
-        bank.accumulate(around, prediction.bank(grid, 0), sample_weights, bank.tap_scratch(), self._recent)
-        self._samples += sample_weights.size
-        if self._samples >= self.MOST_SAMPLES:
-            self.total()
-
-    def total(self) -> npt.NDArray[np.float64]:
-        """All sums until now; exact where they stay below 2**53."""
-        self._total += self._recent
-        self._recent[:] = 0
-        self._samples = 0
-        return self._total
-
-
-@dataclass(frozen=True)
-class Equations:
-    """Second pass: normal equations of every predictor, under both class maps, all samples alike."""
-
-    ranges: tuple[PlaneRange, ...]
-    predictions: tuple[tuple[Prediction, ...], ...]
-
-    def collect(self, images: Iterator[list[Plane]]) -> list[list[npt.NDArray[np.float64]]]:
-        """[plane][class map] -> (classes, taps + 1, taps + 1); of ``predictions`` all but the weights is known."""
-        result = [[EquationSums(prediction) for prediction in maps] for maps in self.predictions]
-        for planes in shifted(images, self.ranges):
-            grid = detect_grid(planes[0])
-            errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
-            for number, span in enumerate(self.ranges):
-                ones = np.ones(planes[number].shape, np.int64)
-                for prediction, sums in zip(self.predictions[number], result[number], strict=True):
-                    around = neighbourhood(prediction.references, planes[: number + 1], errors, span.size)
-                    sums.add(around, prediction, grid, ones)
-        return [[sums.total() for sums in tables] for tables in result]
-
-
 def trace_image(
     planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], grid: int
-) -> list[tuple[bank.Neighbourhood, kernel.Traced]]:
+) -> list[Found]:
     """Predict all samples of an image's planes, which start at zero; the neighbourhoods hold their log errors."""
     result = []
     errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
     for number, prediction in enumerate(predictions):
         around = neighbourhood(prediction.references, planes[: number + 1], errors, ranges[number].size)
-        traced = kernel.Traced(*(np.empty(planes[number].shape, np.int32) for _ in range(3)))
+        traced = bank.Traced.empty(planes[number].shape)
         settings = UNMIXED._replace(adapts=int(prediction.adapts_to(planes[number].shape[1])), shift=prediction.shift)
         scratch = kernel.scratch_for(planes[number].shape, (0, 1, 0), settings)
         kernel.trace(around, prediction.bank(grid, ranges[number].size), settings, scratch, traced)
@@ -144,58 +44,32 @@ def trace_image(
     return result
 
 
-@dataclass(frozen=True)
-class Errors:
-    """Third pass, under both class maps, and fifth: how the errors around a sample predict its own."""
+class ContextBank(BankCoder[Prediction]):
+    """The bank as it is trained: all of its taps."""
 
-    ranges: tuple[PlaneRange, ...]
-    predictions: tuple[tuple[Prediction, ...], ...]
+    prior = 1e-4
+    first_row = True
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[list[ErrorSums]]:
-        """[class map][plane]."""
-        result = [
-            [ErrorSums.empty(len(prediction.weights), len(prediction.references)) for prediction in predictions]
-            for predictions in self.predictions
-        ]
-        for planes in shifted(images, self.ranges):
-            grid = detect_grid(planes[0])
-            for predictions, sums in zip(self.predictions, result, strict=True):
-                traced = trace_image(planes, predictions, self.ranges, grid)
-                for (around, found), total in zip(traced, sums, strict=True):
-                    others = [around.first_errors, around.second_errors][: around.references]
-                    total.add(found.predictors, around.errors, others)
+    def taps(self, references: int) -> Integers:
+        """All, and the constant."""
+        return np.arange(bank.taps(references))
+
+    def tied(self, references: int) -> list[tuple[int, int]]:
+        """Own taps: references may be brighter or darker."""
+        return [(0, len(bank.OWN))]
+
+    def activities(self, plane: Plane) -> Integers:
+        """Activities among W, N, NW and NE, but for borders."""
+        plane = plane.astype(np.int64)
+        w, n, nw, ne = plane[1:, :-2], plane[:-1, 1:-1], plane[:-1, :-2], plane[:-1, 2:]
+        result: Integers = np.abs(w - n) + np.abs(n - ne) + np.abs(w - nw)
         return result
 
-
-MOST_WEIGHT = 256
-"""What a sample may count for, one where errors are large counting for 1."""
-
-
-@dataclass(frozen=True)
-class Refine:
-    """Fourth pass: normal equations where a sample counts the less the larger an error is to be expected there.
-
-    ``expected``: the plane's mean expected error.
-    """
-
-    ranges: tuple[PlaneRange, ...]
-    predictions: tuple[Prediction, ...]
-    expected: tuple[int, ...]
-
-    def collect(self, images: Iterator[list[Plane]]) -> list[npt.NDArray[np.float64]]:
-        """For each plane (classes, taps + 1, taps + 1)."""
-        result = [EquationSums(prediction) for prediction in self.predictions]
-        # Log errors are eighths of powers of two of the error: the weight goes with the error's inverse square.
-        steps = np.arange(-bank.EXPECTED, bank.EXPECTED)
-        table = np.clip(np.rint(16 * 2.0 ** (-steps / 4)), 1, MOST_WEIGHT).astype(np.int64)
-        for planes in shifted(images, self.ranges):
-            grid = detect_grid(planes[0])
-            traced = trace_image(planes, self.predictions, self.ranges, grid)
-            for prediction, (around, found), mean, sums in zip(
-                self.predictions, traced, self.expected, result, strict=True
-            ):
-                sums.add(around, prediction, grid, table[found.expected - mean + bank.EXPECTED])
-        return [sums.total() for sums in result]
+    def trace(
+        self, planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], grid: int
+    ) -> list[Found]:
+        """Predict all samples of an image's planes, which start at zero."""
+        return trace_image(planes, predictions, ranges, grid)
 
 
 SIZES = 28

@@ -6,7 +6,6 @@ Kind 0, plan of a plane; kind 1, its trained bit models, shared by all efforts; 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.coders.context import terms
 from sofc.coders.context.model import PlanePlan, Prediction
@@ -21,9 +20,6 @@ PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
 """A context has 2**block_bits blocks of bit models."""
 HEAD = 5
-
-WEIGHT_STEP = 3
-"""Weights of the bank are kept in units of 2**WEIGHT_STEP."""
 
 
 def pack_plan(plan: PlanePlan) -> bytes:
@@ -45,7 +41,7 @@ def pack_plan(plan: PlanePlan) -> bytes:
             plan.block_bits[:, None],
             prediction.error_weights[: expected_error.errors(len(prediction.references)), None],
             prediction.offsets[:, None],
-            (prediction.weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP,
+            prediction.weights,
         ]
     )
 
@@ -83,7 +79,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
         or not ((block_bits >= BLOCK_BITS.start) & (block_bits < BLOCK_BITS.stop)).all()
         or int(np.abs(errors).max()) > expected_error.WEIGHT_LIMIT
         or int(np.abs(offsets).max()) > expected_error.OFFSET_LIMIT
-        or int(np.abs(weights).max()) > 1 << 18
+        or int(np.abs(weights).max()) > bank.WEIGHT_LIMIT
     ):
         raise FormatError("a table of a context model is out of range")
     error_weights = np.zeros(expected_error.WEIGHTS, np.int64)
@@ -92,7 +88,7 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
         references,
         class_map,
         thresholds[:, 0],
-        weights << WEIGHT_STEP,
+        weights,
         offsets[:, 0],
         error_weights,
         bool(adapts),
@@ -100,8 +96,3 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
     )
     numbers = np.where(numbers < 0, terms.NO_TERM, numbers)
     return PlanePlan(prediction, levels[:, 0], low_bits[:, 0], numbers, block_bits[:, 0], bool(matches))
-
-
-def quantise_weights(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The weights as a section keeps them."""
-    return ((weights + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP) << WEIGHT_STEP

@@ -9,25 +9,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.bank_training import ACTIVITIES, BankTraining
 from sofc.coders.context import terms
 from sofc.coders.context.model import EFFORTS, PlanePlan, Prediction, shapes
 from sofc.coders.context.passes import (
-    ACTIVITIES,
     SELECTION_BITS,
     SIZES,
     SIZING_SAMPLES,
-    Equations,
-    Errors,
+    ContextBank,
     EstimatePriors,
-    Refine,
-    Scale,
     SelectContexts,
     SizeTables,
     Survey,
     WarmUp,
 )
-from sofc.coders.context.section import BIT_MODELS, BLOCK_BITS, PLAN, WEIGHTS, pack_plan, quantise_weights
-from sofc.coders.training import CoroutineTraining, Pass, Passes, added
+from sofc.coders.context.section import BIT_MODELS, BLOCK_BITS, PLAN, WEIGHTS, pack_plan
+from sofc.coders.training import Pass, Passes, added
 from sofc.container.records import Section
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK, context_table
@@ -36,7 +33,6 @@ from sofc.entropy.mixture import TRAINED, pack_weights
 from sofc.entropy.priors import Starts, least_gain
 from sofc.planes import PlaneRange
 from sofc.prediction import bank, expected_error
-from sofc.prediction.expected_error import ErrorSums, fit_expected, map_cost
 
 CODER = 2
 WARM_UP_SAMPLES = 1 << 23
@@ -47,15 +43,8 @@ BUDGET = 800_000
 ROOM = 2
 """Blocks of bit models for each that one image needs."""
 
-ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.975))
-"""Shares of samples below each activity threshold, by class map."""
-
 MEDIAN_OF_MEAN, QUARTILE_OF_MEAN = 0.69, 0.29
 """Of Laplacian spread."""
-
-PRIOR = 1e-4
-"""How much of all classes' equations is added to each class."""
-RIDGE = 0.0005
 
 Integers = npt.NDArray[np.int64]
 
@@ -70,15 +59,15 @@ FIRST_ERROR_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (expected_error.WEIGH
 """Expected errors before any were fitted: means of four log errors."""
 
 
-class ContextTraining(CoroutineTraining):
+class ContextTraining(BankTraining[Prediction]):
     """Trains plans, then the state of every effort in EFFORTS, for planes of the given ranges.
 
     ``budget``: bytes that the trained bit models of all planes may take in the codebook.
     """
 
+    coder = ContextBank()
+
     def __init__(self, ranges: Sequence[PlaneRange], *, budget: int = BUDGET) -> None:
-        self._ranges = tuple(ranges)
-        self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
         self._budget = budget
         self._plans: list[PlanePlan] = []
         self._bit_models: list[bytes] = []
@@ -86,84 +75,48 @@ class ContextTraining(CoroutineTraining):
         self._shapes = shapes(len(ranges))
         self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
         self._cost: float | None = None
-        super().__init__()
+        super().__init__(ranges)
 
     def run(self) -> Passes[None]:
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""
-        predictions = yield from self._fit_banks()
+        predictions = yield from self.fit_banks()
         histograms = added((yield Pass((Survey(self._ranges, tuple(predictions)),))))
-        self._cost = 0.0
+        cost = 0.0
         for prediction, histogram in zip(predictions, histograms, strict=True):
             levels = _levels(histogram)
-            self._cost += _cost(histogram, levels)
+            cost += _cost(histogram, levels)
             contexts = _candidates(prediction)[0]
             bits = np.full(len(contexts), SELECTION_BITS, np.int64)
             low_bits = _low_bits(histogram, levels)
             self._plans.append(PlanePlan(prediction, levels, low_bits, contexts, bits, matches=False))
+        self._cost = cost
         yield from self._select_contexts()
         yield from self._size_tables()
         starts = yield from self._estimate_priors()
         yield from self._warm_up(starts)
 
-    def _fit_banks(self) -> Passes[list[Prediction]]:
-        """The predictions of all planes: all samples alike, then each the less the larger its error may be."""
-        blank = [self._blank(*each) for each in zip(self._references, (yield from self._scales()), strict=True)]
-        equations = yield Pass((Equations(self._ranges, tuple(tuple(maps) for maps in blank)),))
-        fitted = [
-            [replace(one, weights=solve(table, one.class_map)) for one, table in zip(maps, tables, strict=True)]
-            for maps, tables in zip(blank, added(equations), strict=True)
-        ]
-        kinds = tuple(tuple(replace(maps[class_map], adapts=adapts) for maps in fitted) for class_map, adapts in KINDS)
-        predictions, mean_errors = self._choose_kinds(kinds, added((yield Pass((Errors(self._ranges, kinds),)))))
-        refined = added((yield Pass((Refine(self._ranges, tuple(predictions), tuple(mean_errors)),))))
-        predictions = [
-            replace(one, weights=solve(table, one.class_map)) for one, table in zip(predictions, refined, strict=True)
-        ]
-        (sums,) = added((yield Pass((Errors(self._ranges, (tuple(predictions),)),))))
-        return [_with_expected(*each) for each in zip(predictions, sums, strict=True)]
+    def blank(
+        self, references: tuple[int, ...], class_map: int, thresholds: Integers, activities: Integers
+    ) -> Prediction:
+        """Of an unknown bank, with the scale of the plane's differences."""
+        # Differences of some 20 steps should span the usual change between neighbours.
+        # Of differences with Laplacian spread the median is 0.69 of the mean; a few edges must not count for more.
+        total = max(1, int(activities.sum()))
+        mean = float((activities * np.arange(ACTIVITIES)).sum()) / total
+        usual = min(mean, float(np.searchsorted(np.cumsum(activities) / total, 0.5)) / MEDIAN_OF_MEAN) / 3
+        shift = max(0, int(np.log2(max(1.0, usual / 6))))
+        classes = bank.CLASSES[class_map]
+        weights, offsets = np.zeros((classes, bank.taps(len(references))), np.int64), np.zeros(classes, np.int64)
+        tables = thresholds, weights, offsets, FIRST_ERROR_WEIGHTS
+        return Prediction(references, class_map, *tables, adapts=False, shift=shift)
 
-    def _scales(self) -> Passes[list[tuple[tuple[Integers, ...], int]]]:
-        """Of each plane the thresholds of both class maps, and the scale of its differences."""
-        result = []
-        for total in added((yield Pass((Scale(self._ranges, self._references),)))):
-            share = np.cumsum(total) / max(1, total.sum())
-            thresholds = tuple(_rising(np.searchsorted(share, shares)) for shares in ACTIVITY_SHARES)
-            # Differences of some 20 steps should span the usual change between neighbours.
-            # Of differences with Laplacian spread the median is 0.69 of the mean; a few edges must not count for more.
-            mean = float((total * np.arange(ACTIVITIES)).sum()) / max(1, int(total.sum()))
-            usual = min(mean, float(np.searchsorted(share, 0.5)) / MEDIAN_OF_MEAN) / 3
-            result.append((thresholds, max(0, int(np.log2(max(1.0, usual / 6))))))
-        return result
+    def kinds(self, maps: Sequence[Sequence[Prediction]]) -> list[Sequence[Prediction]]:
+        """Those of KINDS."""
+        return [[replace(one, adapts=adapts) for one in maps[class_map]] for class_map, adapts in KINDS]
 
-    @staticmethod
-    def _blank(references: tuple[int, ...], scale: tuple[tuple[Integers, ...], int]) -> list[Prediction]:
-        """Predictions under both class maps, whose weights are not known yet."""
-        thresholds, shift = scale
-        result = []
-        for class_map, classes in enumerate(bank.CLASSES):
-            weights = np.zeros((classes, bank.taps(len(references))), np.int64)
-            offsets = np.zeros(classes, np.int64)
-            tables = thresholds[class_map], weights, offsets, FIRST_ERROR_WEIGHTS
-            result.append(Prediction(references, class_map, *tables, adapts=False, shift=shift))
-        return result
-
-    def _choose_kinds(
-        self, kinds: tuple[tuple[Prediction, ...], ...], sums: list[list[ErrorSums]]
-    ) -> tuple[list[Prediction], list[int]]:
-        """The kind of prediction of each plane under which its errors cost least, and its mean expected error."""
-        self._cost = 0.0
-        predictions, mean_errors = [], []
-        for number, references in enumerate(self._references):
-            costs = [
-                handicap * map_cost(found[number], predicted[number].weights)
-                for predicted, handicap, found in zip(kinds, HANDICAPS[1 if references else 0], sums, strict=True)
-            ]
-            best = int(np.argmin(costs))
-            self._cost += costs[best]
-            found = sums[best][number]
-            predictions.append(_with_expected(kinds[best][number], found))
-            mean_errors.append(int(found.sums[:, -1].sum()) // max(1, int(found.counts.sum())))
-        return predictions, mean_errors
+    def handicaps(self, number: int, before: Sequence[Prediction]) -> Sequence[float]:
+        """Those of HANDICAPS."""
+        return HANDICAPS[1 if self._references[number] else 0]
 
     def _select_contexts(self) -> Passes[None]:
         """Of each plane its list of contexts, and whether it asks the match model, by coding a sample."""
@@ -233,8 +186,8 @@ class ContextTraining(CoroutineTraining):
         ]
 
     def cost(self) -> float | None:
-        """Bits of an ideal static code of the residuals, after the survey."""
-        return self._cost
+        """Bits of an ideal static code of the residuals, after the survey; before it, those of the banks."""
+        return self.bank_cost if self._cost is None else self._cost
 
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
@@ -242,29 +195,6 @@ class ContextTraining(CoroutineTraining):
         return [f"class maps: {maps}"] + [
             f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in EFFORTS
         ]
-
-
-def solve(equations: npt.NDArray[Any], class_map: int) -> Integers:
-    """Least-squares weights (classes, taps) in 1 / 2**WEIGHT_BITS from normal equations, as sections keep them."""
-    classes, size, _ = equations.shape
-    taps = size - 1
-    everything = equations.astype(np.float64).sum(axis=0)
-    weights = np.zeros((classes, taps), np.float64)
-    first = 1 if class_map == bank.TEXTURE else 0
-    for k in range(classes):
-        lower = equations[k].astype(np.float64) + PRIOR * everything
-        full = lower + np.tril(lower, -1).T
-        samples = full[taps - 1, taps - 1] / bank.CONSTANT**2
-        matrix = full[first:taps, first:taps] + np.eye(taps - first) * (1 + RIDGE * samples)
-        weights[k, first:] = np.linalg.solve(matrix, full[taps, first:taps])
-    limit = 1 << 20
-    scaled = np.clip(np.rint(weights * (1 << bank.WEIGHT_BITS)), -limit, limit).astype(np.int64)
-    result = quantise_weights(scaled)
-    if class_map == bank.TEXTURE:
-        # Exactly one in all, after rounding: samples far from zero must not shift the prediction.
-        rest = result[:, 1 : len(bank.OWN)].sum(axis=1)
-        result[:, 0] = np.clip((1 << bank.WEIGHT_BITS) - rest, -limit, limit)
-    return result
 
 
 def _candidates(prediction: Prediction) -> list[Integers]:
@@ -281,19 +211,6 @@ def _variants(plan: PlanePlan) -> list[PlanePlan]:
         for matches in (False, True)
         for contexts in _candidates(plan.prediction)
     ]
-
-
-def _rising(cells: npt.NDArray[Any]) -> Integers:
-    """Make thresholds rise strictly."""
-    result = cells.astype(np.int64)
-    for i in range(1, len(result)):
-        result[i] = max(result[i], result[i - 1] + 1)
-    return result
-
-
-def _with_expected(prediction: Prediction, found: ErrorSums) -> Prediction:
-    offsets, error_weights = fit_expected(found)
-    return replace(prediction, offsets=offsets, error_weights=error_weights)
 
 
 def _levels(histogram: Integers) -> Integers:

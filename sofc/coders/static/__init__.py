@@ -19,22 +19,10 @@ def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) ->
 
 
 def _kernels() -> list[list[KernelUse]]:
-    """Two groups, by the type of the kernels' sums."""
-    import numpy as np
+    from sofc.coders.static.kernel import decode, find_grid, list_symbols
+    from sofc.entropy.rans import write_symbols
 
-    from sofc.coders.static import kernel
-
-    plane = np.zeros((1 + 2 * kernel.PAD, 1 + 2 * kernel.PAD), np.int32)
-    groups: list[list[KernelUse]] = []
-    for sums, dtype in (("Q", "<i8"), ("I", "<i4")):
-        room = kernel.room_for(plane, plane, plane, dtype)
-        common = f"I2 I2 I2 B2 B2 B2 q q q q Q1 {sums}2 {sums}2 Q1 Q1 q *"
-        groups.append([
-            (kernel.list_operations, f"{common} B1 Q1 Q1 I1 I1", (room,)),
-            (kernel.decode, f"{common} B1 Q1 Q1 B1 I1 Q1 H1", (room,)),
-            (kernel.find_grid, f"I2 B2 q q Q1 {sums}2 {sums}2 q *", (room,)),
-        ])  # fmt: skip
-    return [*groups, [(kernel.write_operations, "I1 q Q1 H1", ())]]
+    return [[list_symbols, decode, find_grid, write_symbols]]
 
 
 CODER = Descriptor(

@@ -1,12 +1,12 @@
-"""Static coding of one plane: a lean predictor bank, trained tables, and interleaved range asymmetric numeral systems.
+"""Spec static/prediction and Spec static/stream: the static coder's kernels: nothing is learned while coding.
 
-A padded plane has PAD rows above, PAD below, PAD columns on each side: row y, column x of the plane stand at
-[y + PAD, x + PAD]. A reference plane is padded by repeating its edge. The plane being coded has the middle of its
-range above and left of its first row; left of any other row stands the sample above that row's first one, right of
-a row its last sample. *Marks* are logarithms of absolute prediction errors, padded alike with START_MARK above.
+A row at a time, in vectors, all that can be told before its samples are known; then sample by sample the rest::
 
-The taps of a predictor: W, WW, WWW; N, NW, NE, NWW, NEE, NEEE; NN, NNW, NNE, NNWW, NNEE; NNN, NNNE; in the first
-reference P, P_W, P_E, P_N, P_NW, P_NE, P_S, P_SW, P_SE; in the second P, P_W, P_E, P_N, P_S; the constant CONSTANT.
+    rows above and references                              samples to the left
+    classify -> weigh taps -> weigh log errors     |       weigh W, WW, WWW -> round -> context -> rANS symbol
+
+That is why classes never come from W, and why the first row, with nothing above it, has a rule of its own. The taps
+are those of the bank that context shares (``prediction.bank``), but for four of them.
 """
 
 from __future__ import annotations
@@ -14,44 +14,40 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from sofc.jit.decorators import kernel
+from sofc.entropy.rans import MOST_BITS, Codes, States, Taken, Words, code_of_bits, take_bits, take_symbol
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Table, Vector
+from sofc.prediction.bank import (
+    EXPECTED,
+    FRACTION_BITS,
+    GRID,
+    PAD,
+    WEIGHT_BITS,
+    Bank,
+    Neighbourhood,
+    Traced,
+    close_row,
+    log_error,
+    open_row,
+)
+from sofc.prediction.bank import FIRST as FIRST_TAP
+from sofc.prediction.bank import SECOND as SECOND_TAP
 
-Integers = npt.NDArray[np.int64]
-Weights = npt.NDArray[np.int32] | npt.NDArray[np.int64]
-Padded = npt.NDArray[np.int32]
-Marks = npt.NDArray[np.uint8]
-Words = npt.NDArray[np.uint16]
+W, N, NW, NE, WW, NN, NWW, NEE, NNW, NNE, WWW, NNN, NNWW, NNEE, NEEE, NNNE = range(16)
+P, P_W, P_N, P_E, P_S, P_NW, P_NE, P_SE, P_SW = range(16, 25)
+Q, Q_W, Q_N, Q_E, Q_S = range(25, 30)
+"""Taps, in the order of the bank."""
+TAPS_OF_BANK = np.array([*range(14), 16, 18, *range(FIRST_TAP, FIRST_TAP + 9), *range(SECOND_TAP, SECOND_TAP + 5)])
+"""Their numbers there."""
+OWN_TAPS, FIRST_TAPS, SECOND_TAPS = 16, 9, 5
+REACH = 3
+"""Taps reach so many columns to either side."""
 
-PAD = 3
-OWN_TAPS = 16
-FIRST_TAPS = 9
-SECOND_TAPS = 5
-CONSTANT = 8
-WEIGHT_BITS = 14
-FRACTION_BITS = 4
-"""A prediction carries this many bits after the point."""
-
-TEXTURE = 0
-"""Class map for planes without a grid: 3 comparisons x 8 activities."""
-GRID = 1
-"""Class map for planes with an 8 x 8 grid: 64 places in the grid x 4 activities."""
-CLASSES = (64, 256)
-THRESHOLDS = (7, 3)
-
-START_MARK = 24
-MARK_STEP = 9
-MARK_TABLE = 1 << 12
-OWN_MARKS = 6
-FIRST_MARKS = 5
-SECOND_MARKS = 3
-MARK_WEIGHTS = OWN_MARKS + FIRST_MARKS + SECOND_MARKS
-ENERGIES = 256
-FOLDS = 4
-AGREEMENTS = 9
-CELLS = FOLDS * AGREEMENTS
-"""Cells of one energy: how far the prediction is from a whole number, and on which sides of it W and N stand."""
+FRACTIONS = 4
+SIDES = 9
+CELLS = FRACTIONS * SIDES
+"""Cells of one expected error: how far the prediction is from a whole number, and on which sides of it W and N are."""
 
 PERIOD = 8
 LEVELS = 4
@@ -59,327 +55,316 @@ LEVELS = 4
 BLOCK = 16
 """Samples of a row that are predicted together under the grid class map: whole periods."""
 SPAN = LEVELS * BLOCK
-TAPS = 31
+TAPS = OWN_TAPS + FIRST_TAPS + SECOND_TAPS + 1
 MARGIN = PERIOD + BLOCK
 
-SCALE_BITS = 12
-STATE_LOW = 1 << 15
-WORD_BITS = 16
-MOST_BITS = 12
-"""Bits of the longest run that one operation codes plainly."""
 LENGTH_BITS = 5
-
-OK = 0
-TOO_LONG = 1
-"""Encoding: the operations or the output do not fit."""
-BROKEN = 2
-"""Decoding: the stream leads outside the plane's range or does not end where it began."""
-
-
-def _mark_table() -> Marks:
-    """Mark of an error of e < MARK_TABLE: eight times log2(e + 4), piecewise linear, from 0 up."""
-    table = np.zeros(MARK_TABLE + 2, np.uint8)
-    for error in range(len(table)):
-        size = (error + 4).bit_length() - 1
-        table[error] = 8 * size + ((((error + 4) << 3) >> size) & 7) - 16
-    return table
+MOST_LENGTH = 2 * MOST_BITS
+"""Bits of the longest escape."""
+NOWHERE = 1 << 40
+"""A residual that leads out of every range: what a stream that is broken seems to say."""
+OK, BROKEN = 0, -2
 
 
-MARKS = _mark_table()
+class Distributions(NamedTuple):
+    """What residuals are coded by. ``contexts`` (EXPECTED * CELLS,): the context of each cell of each expected error.
+
+    By context: ``escapes``, the magnitude from which on escapes are coded; ``low_bits``, coded plainly; ``codes``
+    (contexts * 256,), of each symbol; ``slots`` (contexts << SCALE_BITS,), the symbol of each slot.
+    """
+
+    contexts: Vector[np.uint8]
+    escapes: Vector[np.int64]
+    low_bits: Vector[np.int64]
+    codes: Codes
+    slots: Vector[np.uint8]
 
 
-@kernel
-def _mark(error: int) -> int:
-    """Mark of an absolute error in units of the prediction."""
-    if error <= MARK_TABLE:
-        return int(MARKS[error])
-    return int(MARKS[min(error >> MARK_STEP, MARK_TABLE)]) + 8 * MARK_STEP
+Sums = Vector[np.int32] | Vector[np.int64]
+Weights = Table[np.int32] | Table[np.int64]
+"""Of a type that holds any sum."""
+
+
+class Scratch(NamedTuple):
+    """What coding a plane works in: the plane and its references laid flat, and what is known of a row.
+
+    That is ``predictors`` and ``sums`` of taps, both of sample i at grid_column + i, ``activities``, the sums of one
+    block at all levels, ``fine`` predictions and ``expected`` errors.
+    """
+
+    own: Vector[np.int32]
+    first: Vector[np.int32]
+    second: Vector[np.int32]
+    predictors: Vector[np.int32]
+    sums: Sums
+    activities: Vector[np.int32]
+    partial: Sums
+    fine: Vector[np.int32]
+    expected: Vector[np.int32]
+
+
+def scratch_for(around: Neighbourhood, wide: bool) -> Scratch:
+    """Scratch for a plane; ``wide``: whether sums need more than 32 bits."""
+    width = around.plane.shape[1] - 2 * PAD
+    dtype = np.dtype(np.int64 if wide else np.int32)
+    return Scratch(
+        own=around.plane.reshape(-1),
+        first=around.first.reshape(-1),
+        second=around.second.reshape(-1),
+        predictors=np.zeros(width + MARGIN, np.int32),
+        sums=np.zeros(width + MARGIN, dtype),
+        activities=np.zeros(width, np.int32),
+        partial=np.zeros(SPAN, dtype),
+        fine=np.zeros(width, np.int32),
+        expected=np.zeros(width, np.int32),
+    )
+
+
+@inlined
+def _fill_activities(around: Neighbourhood, y: int, activities: Vector[np.int32]) -> None:
+    """How much the samples around P change, or, without a reference, those in the rows above."""
+    if around.references > 0:
+        first = around.first
+        above, here, below = first[y - 1, PAD:], first[y, PAD - 1 :], first[y + 1, PAD:]
+        for i in range(activities.shape[0]):
+            p = int(here[i + 1])
+            across = abs(p - int(here[i])) + abs(p - int(here[i + 2]))
+            activities[i] = across + abs(p - int(above[i])) + abs(p - int(below[i]))
+    else:
+        above, higher = around.plane[y - 1, PAD - 1 :], around.plane[y - 2, PAD - 1 :]
+        for i in range(activities.shape[0]):
+            n, nw = int(above[i + 1]), int(above[i])
+            across = abs(n - nw) + abs(n - int(above[i + 2]))
+            activities[i] = across + abs(n - int(higher[i + 1])) + abs(nw - int(higher[i]))
+
+
+@inlined
+def _fill_textures(around: Neighbourhood, y: int, textures: Vector[np.int32], width: int) -> None:
+    """In which directions they change most, times 8."""
+    if around.references > 0:
+        above, here = around.first[y - 1, PAD - 1 :], around.first[y, PAD - 1 :]
+        for i in range(width):
+            p = int(here[i + 1])
+            west, north = abs(p - int(here[i])), abs(p - int(above[i + 1]))
+            number = 32 if west > north else 0
+            number += 16 if west > abs(p - int(above[i + 2])) else 0
+            textures[i] = number + (8 if north > abs(p - int(above[i])) else 0)
+    else:
+        above, higher = around.plane[y - 1, PAD - 1 :], around.plane[y - 2, PAD - 1 :]
+        for i in range(width):
+            n, nw, ne = int(above[i + 1]), int(above[i]), int(above[i + 2])
+            down = abs(nw - int(higher[i])) + abs(ne - int(higher[i + 2]))
+            number = 32 if abs(n - nw) + abs(n - ne) > down else 0
+            number += 16 if n > nw else 0
+            textures[i] = number + (8 if n > ne else 0)
 
 
 @kernel
 def classify_row(
-    plane: Padded,
-    first: Padded,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    y: int,
-    width: int,
-    thresholds: Integers,
-    classes: Padded,
-    amounts: Padded,
+    around: Neighbourhood, bank: Bank, y: int, activities: Vector[np.int32], predictors: Vector[np.int32]
 ) -> None:
-    """``classes`` (predictor numbers) and ``amounts`` (activities) of row y (padded), from what is known before it."""
-    texture = class_map == TEXTURE
-    if references > 0:
-        above, here, below = first[y - 1, PAD - 1 :], first[y, PAD - 1 :], first[y + 1, PAD:]
+    """Spec static/prediction. ``predictors`` and ``activities`` of row y (padded index), from what is known before
+    it."""
+    width = activities.shape[0]
+    _fill_activities(around, y, activities)
+    if bank.class_map == GRID:
+        row = ((bank.grid_row + y - PAD) & 7) * PERIOD * LEVELS
         for i in range(width):
-            p = int(here[i + 1])
-            west, north = abs(p - int(here[i])), abs(p - int(above[i + 1]))
-            amounts[i] = west + north + abs(p - int(here[i + 2])) + abs(p - int(below[i]))
-            if texture:
-                number = 32 if west > north else 0
-                number += 16 if west > abs(p - int(above[i + 2])) else 0
-                classes[i] = number + (8 if north > abs(p - int(above[i])) else 0)
+            predictors[i] = row + ((bank.grid_column + i) & 7) * LEVELS
     else:
-        above, higher = plane[y - 1, PAD - 1 :], plane[y - 2, PAD - 1 :]
+        _fill_textures(around, y, predictors, width)
+    for k in range(bank.thresholds.shape[0]):
+        threshold = np.int32(bank.thresholds[k])
         for i in range(width):
-            north, west, east = int(above[i + 1]), int(above[i]), int(above[i + 2])
-            across = abs(north - west) + abs(north - east)
-            amounts[i] = across + abs(north - int(higher[i + 1])) + abs(west - int(higher[i]))
-            if texture:
-                down = abs(west - int(higher[i])) + abs(east - int(higher[i + 2]))
-                number = 32 if across > down else 0
-                number += 16 if north > west else 0
-                classes[i] = number + (8 if north > east else 0)
-    if class_map == GRID:
-        row = ((grid_row + y - PAD) & 7) * PERIOD * LEVELS
-        low, middle, high = np.int32(thresholds[0]), np.int32(thresholds[1]), np.int32(thresholds[2])
-        for i in range(width):
-            amount = amounts[i]
-            level = (1 if amount > low else 0) + (1 if amount > middle else 0) + (1 if amount > high else 0)
-            classes[i] = row + ((grid_column + i) & 7) * LEVELS + level
-    else:
-        for k in range(7):
-            threshold = np.int32(thresholds[k])
-            for i in range(width):
-                classes[i] += 1 if amounts[i] > threshold else 0
+            predictors[i] += 1 if activities[i] > threshold else 0
 
 
-class Room(NamedTuple):
-    """What coding a plane works in: the plane and its references laid flat, and what is known of a row.
+class _Rows(NamedTuple):
+    """Three rows of a padded plane, from REACH columns left of a sample on."""
 
-    That is predictors' numbers and sums of the taps, both of sample i at ``grid_column`` + i, activities, the sums of
-    one block, prediction errors (or energies), and cells.
-    """
-
-    own: Padded
-    nearest: Padded
-    other: Padded
-    classes: Padded
-    sums: Weights
-    amounts: Padded
-    partial: Weights
-    errors: Padded
-    cells: Padded
+    top: Vector[np.int32]
+    middle: Vector[np.int32]
+    bottom: Vector[np.int32]
 
 
-def room_for(plane: Padded, first: Padded, second: Padded, dtype: npt.DTypeLike) -> Room:
-    """The room for a plane and its references; ``dtype``: that of the weights, which holds any sum."""
-    width = plane.shape[1] - 2 * PAD
-    return Room(
-        own=plane.reshape(-1),
-        nearest=first.reshape(-1),
-        other=second.reshape(-1),
-        classes=np.zeros(width + MARGIN, np.int32),
-        sums=np.zeros(width + MARGIN, dtype),
-        amounts=np.zeros(width, np.int32),
-        partial=np.zeros(SPAN, dtype),
-        errors=np.zeros(width, np.int32),
-        cells=np.zeros(width, np.int32),
-    )
+@inlined
+def _rows(flat: Vector[np.int32], start: int, stride: int) -> _Rows:
+    """The row of the sample at ``start`` in a plane laid flat, and the ones above and below."""
+    left = start - REACH
+    return _Rows(flat[left - stride :], flat[left:], flat[left + stride :])
 
 
-@kernel
-def _dot_own(above: Padded, higher: Padded, highest: Padded, table: Weights, j: int, k: int) -> int:
-    """Sum of the taps of the rows above for sample j of a block; its weights begin at place k of ``table``."""
+@inlined
+def _dot_above(rows: _Rows, weights: Sums, j: int, k: int, step: int) -> int:
+    """Sum of the taps in the rows above for sample j; its weights stand ``step`` apart from ``weights[k]`` on."""
+    third, second, first = rows.top, rows.middle, rows.bottom
     return int(
-        above[j + 3] * table[k + 3 * SPAN]
-        + above[j + 2] * table[k + 4 * SPAN]
-        + above[j + 4] * table[k + 5 * SPAN]
-        + above[j + 1] * table[k + 6 * SPAN]
-        + above[j + 5] * table[k + 7 * SPAN]
-        + above[j + 6] * table[k + 8 * SPAN]
-        + higher[j + 3] * table[k + 9 * SPAN]
-        + higher[j + 2] * table[k + 10 * SPAN]
-        + higher[j + 4] * table[k + 11 * SPAN]
-        + higher[j + 1] * table[k + 12 * SPAN]
-        + higher[j + 5] * table[k + 13 * SPAN]
-        + highest[j + 3] * table[k + 14 * SPAN]
-        + highest[j + 4] * table[k + 15 * SPAN]
-        + table[k + (TAPS - 1) * SPAN]
+        first[j + 3] * weights[k + N * step]
+        + first[j + 2] * weights[k + NW * step]
+        + first[j + 4] * weights[k + NE * step]
+        + first[j + 1] * weights[k + NWW * step]
+        + first[j + 5] * weights[k + NEE * step]
+        + first[j + 6] * weights[k + NEEE * step]
+        + second[j + 3] * weights[k + NN * step]
+        + second[j + 2] * weights[k + NNW * step]
+        + second[j + 4] * weights[k + NNE * step]
+        + second[j + 1] * weights[k + NNWW * step]
+        + second[j + 5] * weights[k + NNEE * step]
+        + third[j + 3] * weights[k + NNN * step]
+        + third[j + 4] * weights[k + NNNE * step]
     )
 
 
-@kernel
-def _dot_first(above: Padded, here: Padded, below: Padded, table: Weights, j: int, k: int) -> int:
+@inlined
+def _dot_first(rows: _Rows, weights: Sums, j: int, k: int, step: int) -> int:
     """The same in the first reference."""
+    above, here, below = rows.top, rows.middle, rows.bottom
     return int(
-        here[j + 3] * table[k + 16 * SPAN]
-        + here[j + 2] * table[k + 17 * SPAN]
-        + here[j + 4] * table[k + 18 * SPAN]
-        + above[j + 3] * table[k + 19 * SPAN]
-        + above[j + 2] * table[k + 20 * SPAN]
-        + above[j + 4] * table[k + 21 * SPAN]
-        + below[j + 3] * table[k + 22 * SPAN]
-        + below[j + 2] * table[k + 23 * SPAN]
-        + below[j + 4] * table[k + 24 * SPAN]
+        here[j + 3] * weights[k + P * step]
+        + here[j + 2] * weights[k + P_W * step]
+        + here[j + 4] * weights[k + P_E * step]
+        + above[j + 3] * weights[k + P_N * step]
+        + above[j + 2] * weights[k + P_NW * step]
+        + above[j + 4] * weights[k + P_NE * step]
+        + below[j + 3] * weights[k + P_S * step]
+        + below[j + 2] * weights[k + P_SW * step]
+        + below[j + 4] * weights[k + P_SE * step]
     )
 
 
-@kernel
-def _dot_second(above: Padded, here: Padded, below: Padded, table: Weights, j: int, k: int) -> int:
-    """The same in the second reference."""
+ABOVE, WEST, FIRST, SECOND = range(4)
+"""Groups of taps: of the rows above, W to WWW, of the references."""
+
+
+@inlined
+def _dot(group: int, rows: _Rows, weights: Sums, j: int, k: int, step: int) -> int:
+    """Sum of a group of taps for sample j; its weights stand ``step`` apart from ``weights[k]`` on."""
+    if group == ABOVE:
+        return _dot_above(rows, weights, j, k, step)
+    if group == FIRST:
+        return _dot_first(rows, weights, j, k, step)
+    above, here, below = rows.top, rows.middle, rows.bottom
+    if group == WEST:
+        return int(
+            here[j + 2] * weights[k + W * step]
+            + here[j + 1] * weights[k + WW * step]
+            + here[j] * weights[k + WWW * step]
+        )
     return int(
-        here[j + 3] * table[k + 25 * SPAN]
-        + here[j + 2] * table[k + 26 * SPAN]
-        + here[j + 4] * table[k + 27 * SPAN]
-        + above[j + 3] * table[k + 28 * SPAN]
-        + below[j + 3] * table[k + 29 * SPAN]
+        here[j + 3] * weights[k + Q * step]
+        + here[j + 2] * weights[k + Q_W * step]
+        + here[j + 4] * weights[k + Q_E * step]
+        + above[j + 3] * weights[k + Q_N * step]
+        + below[j + 3] * weights[k + Q_S * step]
     )
 
 
-@kernel
-def _dot_west(here: Padded, table: Weights, j: int, k: int) -> int:
-    """The same of W, WW and WWW."""
-    return int(here[j + 2] * table[k] + here[j + 1] * table[k + SPAN] + here[j] * table[k + 2 * SPAN])
+@inlined
+def _add_block(group: int, rows: _Rows, weights: Sums, sums: Sums) -> None:
+    """Add a group of taps to the sums of a block at all levels."""
+    for j in range(BLOCK):
+        # All of them before any is stored, so that each sample is loaded once.
+        one = sums[j] + _dot(group, rows, weights, j, j, SPAN)
+        two = sums[j + BLOCK] + _dot(group, rows, weights, j, j + BLOCK, SPAN)
+        three = sums[j + 2 * BLOCK] + _dot(group, rows, weights, j, j + 2 * BLOCK, SPAN)
+        four = sums[j + 3 * BLOCK] + _dot(group, rows, weights, j, j + 3 * BLOCK, SPAN)
+        sums[j], sums[j + BLOCK], sums[j + 2 * BLOCK], sums[j + 3 * BLOCK] = one, two, three, four
 
 
 @kernel
-def _sum_blocks(room: Room, references: int, west: bool, y: int, width: int, grid_column: int, table: Weights) -> None:
-    """Weighted sums of the taps of row y under the grid class map; those of W, WW and WWW if ``west``.
+def _sum_blocks(
+    scratch: Scratch, references: int, west: bool, start: int, stride: int, blocks: int, weights: Sums
+) -> None:
+    """Weighted sums of the taps of a row under the grid class map; those of W, WW and WWW if ``west``.
 
-    Blocks of the row begin where the grid does, so that ``table`` (TAPS * SPAN,), a row of a grid table, has the
+    Blocks of the row begin where the grid does, so that ``weights`` (TAPS * SPAN,), a row of a grid table, has the
     weights of a block side by side for each tap and level: processors weigh many samples at a time, at all levels,
     and the level of each sample picks its sum. A block may reach beyond its row, into what stands next in the plane.
+    ``start``: the first block's first sample in a plane laid flat.
     """
-    own, nearest, other, partial, stride = room.own, room.nearest, room.other, room.partial, width + 2 * PAD
-    for b in range(0, grid_column + width, BLOCK):
-        start = y * stride + b - grid_column
-        above, here, below = own[start - stride :], own[start - 2 * stride :], own[start - 3 * stride :]
-        for j in range(BLOCK):
-            one, two = _dot_own(above, here, below, table, j, j), _dot_own(above, here, below, table, j, j + BLOCK)
-            three = _dot_own(above, here, below, table, j, j + 2 * BLOCK)
-            four = _dot_own(above, here, below, table, j, j + 3 * BLOCK)
-            partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
+    own, sums = scratch.own, scratch.partial
+    for b in range(0, blocks * BLOCK, BLOCK):
+        at = start + b
+        for k in range(SPAN):
+            sums[k] = weights[(TAPS - 1) * SPAN + k]
+        _add_block(ABOVE, _rows(own, at - 2 * stride, stride), weights, sums)
         if west:
-            here = own[start:]
-            for j in range(BLOCK):
-                one = partial[j] + _dot_west(here, table, j, j)
-                two = partial[j + BLOCK] + _dot_west(here, table, j, j + BLOCK)
-                three = partial[j + 2 * BLOCK] + _dot_west(here, table, j, j + 2 * BLOCK)
-                four = partial[j + 3 * BLOCK] + _dot_west(here, table, j, j + 3 * BLOCK)
-                partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
+            _add_block(WEST, _rows(own, at, stride), weights, sums)
         if references > 0:
-            above, here, below = nearest[start - stride :], nearest[start:], nearest[start + stride :]
-            for j in range(BLOCK):
-                one = partial[j] + _dot_first(above, here, below, table, j, j)
-                two = partial[j + BLOCK] + _dot_first(above, here, below, table, j, j + BLOCK)
-                three = partial[j + 2 * BLOCK] + _dot_first(above, here, below, table, j, j + 2 * BLOCK)
-                four = partial[j + 3 * BLOCK] + _dot_first(above, here, below, table, j, j + 3 * BLOCK)
-                partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
+            _add_block(FIRST, _rows(scratch.first, at, stride), weights, sums)
         if references > 1:
-            above, here, below = other[start - stride :], other[start:], other[start + stride :]
-            for j in range(BLOCK):
-                one = partial[j] + _dot_second(above, here, below, table, j, j)
-                two = partial[j + BLOCK] + _dot_second(above, here, below, table, j, j + BLOCK)
-                three = partial[j + 2 * BLOCK] + _dot_second(above, here, below, table, j, j + 2 * BLOCK)
-                four = partial[j + 3 * BLOCK] + _dot_second(above, here, below, table, j, j + 3 * BLOCK)
-                partial[j], partial[j + BLOCK], partial[j + 2 * BLOCK], partial[j + 3 * BLOCK] = one, two, three, four
-        levels, out = room.classes[b:], room.sums[b:]
+            _add_block(SECOND, _rows(scratch.second, at, stride), weights, sums)
+        levels, out = scratch.predictors[b:], scratch.sums[b:]
         for j in range(BLOCK):
-            one, two = partial[j], partial[j + BLOCK]
-            three, four = partial[j + 2 * BLOCK], partial[j + 3 * BLOCK]
             level = levels[j] & (LEVELS - 1)
+            one, two, three, four = sums[j], sums[j + BLOCK], sums[j + 2 * BLOCK], sums[j + 3 * BLOCK]
             low, high = (one if level == 0 else two), (three if level == 2 else four)
             out[j] = low if level < 2 else high
 
 
+@inlined
+def _add_samples(group: int, rows: _Rows, weights: Sums, predictors: Vector[np.int32], sums: Sums) -> None:
+    """Add a group of taps to the sums of a row."""
+    for i in range(predictors.shape[0] - MARGIN):
+        sums[i] += _dot(group, rows, weights, i, predictors[i] * TAPS, 1)
+
+
 @kernel
-def _sum_taps(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    references: int,
-    west: bool,
-    y: int,
-    width: int,
-    classes: Padded,
-    weights: Weights,
-    sums: Weights,
-) -> None:
-    """Weighted sums of the taps of row y; those of W, WW and WWW if ``west``."""
-    here, above, higher, highest = plane[y], plane[y - 1], plane[y - 2], plane[y - 3]
-    for i in range(width):
-        w = weights[classes[i]]
-        sums[i] = (
-            above[i + 3] * w[3]
-            + above[i + 2] * w[4]
-            + above[i + 4] * w[5]
-            + above[i + 1] * w[6]
-            + above[i + 5] * w[7]
-            + above[i + 6] * w[8]
-            + higher[i + 3] * w[9]
-            + higher[i + 2] * w[10]
-            + higher[i + 4] * w[11]
-            + higher[i + 1] * w[12]
-            + higher[i + 5] * w[13]
-            + highest[i + 3] * w[14]
-            + highest[i + 4] * w[15]
-            + CONSTANT * w[w.shape[0] - 1]
-        )
+def _sum_samples(scratch: Scratch, references: int, west: bool, start: int, stride: int, weights: Sums) -> None:
+    """The same under the texture class map: each sample has weights of its own in ``weights`` (classes * TAPS,)."""
+    own, predictors, sums = scratch.own, scratch.predictors, scratch.sums
+    for i in range(predictors.shape[0] - MARGIN):
+        sums[i] = weights[predictors[i] * TAPS + TAPS - 1]
+    _add_samples(ABOVE, _rows(own, start - 2 * stride, stride), weights, predictors, sums)
     if west:
-        for i in range(width):
-            w = weights[classes[i]]
-            sums[i] += here[i + 2] * w[0] + here[i + 1] * w[1] + here[i] * w[2]
+        _add_samples(WEST, _rows(own, start, stride), weights, predictors, sums)
     if references > 0:
-        north, here, south = first[y - 1], first[y], first[y + 1]
-        for i in range(width):
-            w = weights[classes[i]]
-            sums[i] += (
-                here[i + 3] * w[16]
-                + here[i + 2] * w[17]
-                + here[i + 4] * w[18]
-                + north[i + 3] * w[19]
-                + north[i + 2] * w[20]
-                + north[i + 4] * w[21]
-                + south[i + 3] * w[22]
-                + south[i + 2] * w[23]
-                + south[i + 4] * w[24]
-            )
+        _add_samples(FIRST, _rows(scratch.first, start, stride), weights, predictors, sums)
     if references > 1:
-        north, here, south = second[y - 1], second[y], second[y + 1]
-        for i in range(width):
-            w = weights[classes[i]]
-            sums[i] += (
-                here[i + 3] * w[25]
-                + here[i + 2] * w[26]
-                + here[i + 4] * w[27]
-                + north[i + 3] * w[28]
-                + south[i + 3] * w[29]
-            )
+        _add_samples(SECOND, _rows(scratch.second, start, stride), weights, predictors, sums)
 
 
-@kernel
-def _sum_first_row(plane: Padded, first: Padded, references: int, west: bool, width: int, sums: Weights) -> None:
+@inlined
+def _sum_first_row(around: Neighbourhood, west: bool, sums: Sums) -> None:
     """The first row is predicted as W + P - P_W; that of W if ``west``."""
-    for i in range(width):
+    plane, first = around.plane, around.first
+    for x in range(PAD, plane.shape[1] - PAD):
         total = 0
-        if references > 0:
-            total = int(first[PAD, i + PAD]) - int(first[PAD, i + PAD - 1])
+        if around.references > 0:
+            total = int(first[PAD, x]) - int(first[PAD, x - 1])
         if west:
-            total += int(plane[PAD, i + PAD - 1])
-        sums[i] = total << WEIGHT_BITS
+            total += int(plane[PAD, x - 1])
+        sums[x - PAD] = total << WEIGHT_BITS
 
 
 @kernel
-def _sum_marks(
-    marks: Marks,
-    first: Marks,
-    second: Marks,
-    references: int,
-    y: int,
-    width: int,
-    classes: Padded,
-    offsets: Integers,
-    weights: Integers,
-    sums: Padded,
+def _predict_row(around: Neighbourhood, bank: Bank, table: Weights, west: bool, y: int, scratch: Scratch) -> None:
+    """Spec static/prediction. ``predictors`` and ``sums`` of row y (padded index), those of W, WW and WWW if ``west``.
+
+    ``table``: the weights as ``Prediction.table`` lays them out.
+    """
+    stride, column = around.plane.shape[1], bank.grid_column
+    width, start = stride - 2 * PAD, y * stride + PAD
+    classify_row(around, bank, y, scratch.activities, scratch.predictors[column:])
+    if y == PAD:
+        _sum_first_row(around, west, scratch.sums[column:])
+    elif bank.class_map == GRID:
+        row, blocks = table[(bank.grid_row + y - PAD) & 7], (column + width + BLOCK - 1) // BLOCK
+        _sum_blocks(scratch, around.references, west, start - column, stride, blocks, row)
+    else:
+        _sum_samples(scratch, around.references, west, start, stride, table[0])
+
+
+@kernel
+def _sum_errors(
+    around: Neighbourhood, bank: Bank, y: int, predictors: Vector[np.int32], sums: Vector[np.int32]
 ) -> None:
-    """Weighted sums of the marks around row y but those of W and WW, and the offsets of classes."""
-    above, higher = marks[y - 1, PAD - 1 :], marks[y - 2, PAD:]
+    """Spec static/prediction. Weighted sums of the log errors around row y but those of W and WW, and the predictors'
+    offsets."""
+    offsets, weights, references, width = bank.offsets, bank.error_weights, around.references, sums.shape[0]
+    above, higher = around.errors[y - 1, PAD - 1 :], around.errors[y - 2, PAD:]
     for i in range(width):
-        sums[i] = offsets[classes[i]]
+        sums[i] = offsets[predictors[i]]
     for i in range(width):
         sums[i] += (
             int(above[i + 1]) * weights[2]
@@ -388,6 +373,7 @@ def _sum_marks(
             + int(higher[i]) * weights[5]
         )
     if references > 0:
+        first = around.first_errors
         north, here, south = first[y - 1, PAD:], first[y, PAD - 1 :], first[y + 1, PAD:]
         for i in range(width):
             sums[i] += (
@@ -398,282 +384,85 @@ def _sum_marks(
                 + int(south[i]) * weights[10]
             )
     if references > 1:
-        here = second[y, PAD - 1 :]
+        here = around.second_errors[y, PAD - 1 :]
         for i in range(width):
             sums[i] += int(here[i + 1]) * weights[11] + int(here[i]) * weights[12] + int(here[i + 2]) * weights[13]
 
 
-@kernel
-def _open(plane: Padded, marks: Marks, y: int) -> None:
-    """Fill what stands left of row y (padded index)."""
-    if y > PAD:
-        for i in range(PAD):
-            plane[y, i] = plane[y - 1, PAD]
-            marks[y, i] = marks[y - 1, PAD]
+@inlined
+def _fine(total: int, maximum: int) -> int:
+    """A prediction from the weighted sum of its taps."""
+    return int(max(0, min(maximum << FRACTION_BITS, total >> (WEIGHT_BITS - FRACTION_BITS))))
 
 
 @kernel
-def _close(plane: Padded, marks: Marks, y: int, width: int) -> None:
-    """Fill what stands right of row y, and below it for now."""
-    for i in range(PAD):
-        plane[y, PAD + width + i] = plane[y, PAD + width - 1]
-        marks[y, PAD + width + i] = marks[y, PAD + width - 1]
-    for i in range(marks.shape[1]):
-        marks[y + 1, i] = marks[y, i]
+def _trace_row(around: Neighbourhood, bank: Bank, table: Weights, y: int, scratch: Scratch) -> None:
+    """``fine`` predictions, ``predictors``, ``expected`` and log errors of row y (padded index) of a known plane.
 
-
-@kernel
-def accumulate(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    thresholds: Integers,
-    shares: Integers,
-    room: Room,
-    marks: Marks,
-    values: Integers,
-    equations: Integers,
-) -> int:
-    """Add the samples of a plane, but for its first row, to the normal equations of their classes.
-
-    ``shares`` (rows, width): how much each sample counts. ``equations`` (classes, taps + 1, taps + 1): lower triangle
-    of the products of the taps and, last, the sample. ``marks`` (as the plane) and ``values`` (taps + 1,): room.
-    Exact integers. Returns 0.
+    The caller closes the row.
     """
-    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    classes, amounts, size = room.classes, room.amounts, equations.shape[1]
-    for y in range(PAD, PAD + rows):
-        _open(plane, marks, y)
-        _close(plane, marks, y, width)
-        if y == PAD:
-            continue
-        classify_row(plane, first, references, class_map, grid_row, grid_column, y, width, thresholds, classes, amounts)
-        for i in range(width):
-            x = i + PAD
-            values[0], values[1], values[2] = plane[y, x - 1], plane[y, x - 2], plane[y, x - 3]
-            values[3], values[4], values[5] = plane[y - 1, x], plane[y - 1, x - 1], plane[y - 1, x + 1]
-            values[6], values[7], values[8] = plane[y - 1, x - 2], plane[y - 1, x + 2], plane[y - 1, x + 3]
-            values[9], values[10], values[11] = plane[y - 2, x], plane[y - 2, x - 1], plane[y - 2, x + 1]
-            values[12], values[13] = plane[y - 2, x - 2], plane[y - 2, x + 2]
-            values[14], values[15] = plane[y - 3, x], plane[y - 3, x + 1]
-            if references > 0:
-                values[16], values[17], values[18] = first[y, x], first[y, x - 1], first[y, x + 1]
-                values[19], values[20], values[21] = first[y - 1, x], first[y - 1, x - 1], first[y - 1, x + 1]
-                values[22], values[23], values[24] = first[y + 1, x], first[y + 1, x - 1], first[y + 1, x + 1]
-            if references > 1:
-                values[25], values[26], values[27] = second[y, x], second[y, x - 1], second[y, x + 1]
-                values[28], values[29] = second[y - 1, x], second[y + 1, x]
-            values[size - 2] = CONSTANT
-            values[size - 1] = plane[y, x]
-            share = shares[y - PAD, i]
-            table = equations[classes[i]]
-            for j in range(size):
-                value = share * values[j]
-                for k in range(j + 1):
-                    table[j, k] += value * values[k]
-    return 0
+    open_row(around, y)
+    _predict_row(around, bank, table, True, y, scratch)
+    row, errors, known = around.plane[y, PAD:], around.errors[y, PAD:], scratch.sums[bank.grid_column :]
+    fine, expected, maximum = scratch.fine, scratch.expected, bank.maximum
+    width = fine.shape[0]
+    for i in range(width):
+        fine[i] = _fine(known[i], maximum)
+    for i in range(width):
+        errors[i] = log_error(abs(int(fine[i]) - (int(row[i]) << FRACTION_BITS)))
+    _sum_errors(around, bank, y, scratch.predictors[bank.grid_column :], expected)
+    near, far = bank.error_weights[0], bank.error_weights[1]
+    west = around.errors[y, PAD - 2 :]
+    for i in range(width):
+        total = expected[i] + int(west[i + 1]) * near + int(west[i]) * far
+        expected[i] = max(0, min(EXPECTED - 1, total >> 8))
 
 
 @kernel
-def _predict_row(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    west: bool,
-    y: int,
-    width: int,
-    thresholds: Integers,
-    weights: Weights,
-    table: Weights,
-    room: Room,
-) -> None:
-    """``classes`` and ``sums`` of row y, sample i at place ``grid_column`` + i; see ``trace``."""
-    classes, sums = room.classes, room.sums
-    numbers, totals = classes[grid_column:], sums[grid_column:]
-    classify_row(
-        plane, first, references, class_map, grid_row, grid_column, y, width, thresholds, numbers, room.amounts
-    )
-    if y == PAD:
-        _sum_first_row(plane, first, references, west, width, totals)
-    elif class_map == GRID:
-        row = table[(grid_row + y - PAD) & 7]
-        _sum_blocks(room, references, west, y, width, grid_column, row)
-    else:
-        _sum_taps(plane, first, second, references, west, y, width, numbers, weights, totals)
-
-
-@kernel
-def _trace_row(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    marks: Marks,
-    first_marks: Marks,
-    second_marks: Marks,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    y: int,
-    width: int,
-    thresholds: Integers,
-    weights: Weights,
-    table: Weights,
-    offsets: Integers,
-    mark_weights: Integers,
-    maximum: int,
-    room: Room,
-    fine: Padded,
-    energy: Padded,
-) -> None:
-    """``fine`` predictions, ``classes``, ``energy`` and ``marks`` of row y of a known plane; see ``trace``."""
-    _open(plane, marks, y)
-    _predict_row(
-        plane,
-        first,
-        second,
-        references,
-        class_map,
-        grid_row,
-        grid_column,
-        True,
-        y,
-        width,
-        thresholds,
-        weights,
-        table,
-        room,
-    )
-    row, mark, known = plane[y, PAD:], marks[y, PAD:], room.sums[grid_column:]
-    limit = maximum << FRACTION_BITS
-    for i in range(width):
-        fine[i] = max(0, min(limit, known[i] >> (WEIGHT_BITS - FRACTION_BITS)))
-    for i in range(width):
-        mark[i] = _mark(abs(int(fine[i]) - (int(row[i]) << FRACTION_BITS)))
-    numbers = room.classes[grid_column:]
-    _sum_marks(marks, first_marks, second_marks, references, y, width, numbers, offsets, mark_weights, energy)
-    near, far = mark_weights[0], mark_weights[1]
-    west = marks[y, PAD - 2 :]
-    for i in range(width):
-        total = energy[i] + int(west[i + 1]) * near + int(west[i]) * far
-        energy[i] = max(0, min(ENERGIES - 1, total >> 8))
-    _close(plane, marks, y, width)
-
-
-@kernel
-def trace(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    marks: Marks,
-    first_marks: Marks,
-    second_marks: Marks,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    thresholds: Integers,
-    weights: Weights,
-    table: Weights,
-    offsets: Integers,
-    mark_weights: Integers,
-    maximum: int,
-    room: Room,
-    fine: Padded,
-    numbers: Padded,
-    energies: Padded,
-) -> int:
-    """Predict all samples of a known plane: ``fine`` predictions, class ``numbers``, ``energies``, and ``marks``.
-
-    The first three results have shape (rows, width); ``marks`` is padded like the plane. ``weights`` (classes, taps)
-    and ``table`` (PERIOD, TAPS * SPAN; empty but under the grid class map) are of a type that holds any sum.
-    ``grid_column`` is 0 but under the grid class map. Returns 0.
-    """
-    rows, width = fine.shape
+def trace(around: Neighbourhood, bank: Bank, table: Weights, scratch: Scratch, traced: Traced) -> int:
+    """Spec static/prediction. Predict all samples of a known plane into ``traced``; fills its log errors. Returns 0."""
+    rows, width = traced.fine.shape
+    predictors = scratch.predictors[bank.grid_column :]
     for y in range(rows):
-        _trace_row(
-            plane,
-            first,
-            second,
-            marks,
-            first_marks,
-            second_marks,
-            references,
-            class_map,
-            grid_row,
-            grid_column,
-            y + PAD,
-            width,
-            thresholds,
-            weights,
-            table,
-            offsets,
-            mark_weights,
-            maximum,
-            room,
-            fine[y],
-            energies[y],
-        )
+        _trace_row(around, bank, table, y + PAD, scratch)
         for i in range(width):
-            numbers[y, i] = room.classes[grid_column + i]
+            traced.fine[y, i], traced.expected[y, i] = scratch.fine[i], scratch.expected[i]
+            traced.predictors[y, i] = predictors[i]
+        close_row(around, y + PAD)
     return 0
 
 
-@kernel
-def find_grid(
-    plane: Padded,
-    marks: Marks,
-    rows: int,
-    width: int,
-    thresholds: Integers,
-    weights: Weights,
-    table: Weights,
-    maximum: int,
-    room: Room,
-) -> int:
-    """Place of the first sample in the grid (row * 8 + column) under which a plane without references has least marks.
+@inlined
+def _grid_cost(around: Neighbourhood, bank: Bank, table: Weights, scratch: Scratch) -> int:
+    """Sum of the log errors of a known plane, but for its first row."""
+    plane, known, cost = around.plane, scratch.sums[bank.grid_column :], 0
+    for y in range(PAD + 1, plane.shape[0] - PAD):
+        _predict_row(around, bank, table, True, y, scratch)
+        for x in range(PAD, plane.shape[1] - PAD):
+            cost += log_error(abs(_fine(known[x - PAD], bank.maximum) - (int(plane[y, x]) << FRACTION_BITS)))
+    return cost
 
-    Looks for the column, then for the row, then for the column again; its first row does not count.
+
+@kernel
+def find_grid(around: Neighbourhood, bank: Bank, table: Weights, scratch: Scratch) -> int:
+    """Place of the first sample in the grid (row * 8 + column) under which a plane without references has least errors.
+
+    Looks for the column, then for the row, then for the column again; its first row does not count. ``bank`` is for
+    the grid's first place.
     """
-    limit = maximum << FRACTION_BITS
-    for y in range(PAD, PAD + rows):
-        _open(plane, marks, y)
-        _close(plane, marks, y, width)
+    for y in range(PAD, around.plane.shape[0] - PAD):
+        open_row(around, y)
+        close_row(around, y)
     row, column = 0, 0
     for turn in range(3):
         least, best = -1, 0
         for place in range(PERIOD):
             grid_row, grid_column = (place, column) if turn == 1 else (row, place)
-            known, cost = room.sums[grid_column:], 0
-            for y in range(PAD + 1, PAD + rows):
-                _predict_row(
-                    plane,
-                    plane,
-                    plane,
-                    0,
-                    GRID,
-                    grid_row,
-                    grid_column,
-                    True,
-                    y,
-                    width,
-                    thresholds,
-                    weights,
-                    table,
-                    room,
-                )
-                samples = plane[y, PAD:]
-                for i in range(width):
-                    fine = max(0, min(limit, known[i] >> (WEIGHT_BITS - FRACTION_BITS)))
-                    cost += _mark(abs(int(fine) - (int(samples[i]) << FRACTION_BITS)))
+            moved = Bank(
+                bank.class_map, grid_row, grid_column, bank.thresholds, bank.weights, bank.offsets,
+                bank.error_weights, bank.maximum,
+            )  # fmt: skip
+            cost = _grid_cost(around, moved, table, scratch)
             if least < 0 or cost < least:
                 least, best = cost, place
         if turn == 1:
@@ -683,280 +472,177 @@ def find_grid(
     return row * PERIOD + column
 
 
-@kernel
-def _agreement(west: int, north: int, rounded: int, mirrored: bool) -> int:
-    """On which sides of the rounded prediction W and N stand, seen from where the prediction is rounded to."""
-    across = (1 if west > rounded else 0) - (1 if west < rounded else 0)
-    down = (1 if north > rounded else 0) - (1 if north < rounded else 0)
-    return 4 - 3 * across - down if mirrored else 4 + 3 * across + down
+class _Rounded(NamedTuple):
+    """A prediction to whole samples: ``mu``; whether it was rounded up, and so residuals are ``mirrored``; its cell."""
+
+    mu: int
+    mirrored: bool
+    cell: int
 
 
-@kernel
-def list_operations(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    marks: Marks,
-    first_marks: Marks,
-    second_marks: Marks,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    thresholds: Integers,
-    weights: Weights,
-    table: Weights,
-    offsets: Integers,
-    mark_weights: Integers,
-    maximum: int,
-    room: Room,
-    contexts: npt.NDArray[np.uint8],
-    reaches: Integers,
-    plain: Integers,
-    codes: Padded,
-    operations: Padded,
-) -> int:
-    """Write what codes a plane: each operation is start + (frequency << 12) + (bits << 25). Returns their number or -1.
+@inlined
+def _round(fine: int, west: int, north: int) -> _Rounded:
+    """Spec static/prediction. Round a prediction; W and N say by the side of it on which they are where the sample
+    rather is."""
+    mu = (fine + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS
+    offset = fine - (mu << FRACTION_BITS)
+    across = (1 if west > mu else 0) - (1 if west < mu else 0)
+    down = (1 if north > mu else 0) - (1 if north < mu else 0)
+    sides = 4 - 3 * across - down if offset < 0 else 4 + 3 * across + down
+    # An eighth is cut off: an offset of -1 is as near to mu as 0 is.
+    return _Rounded(mu, offset < 0, (-1 - offset if offset < 0 else offset) * SIDES + sides)
 
-    The first parameters are those of ``trace``. ``contexts`` (ENERGIES * CELLS,): context of each cell of each energy.
-    By context: ``reaches``, the magnitude from which on escapes are coded; ``plain``, low bits coded plainly;
-    ``codes`` (contexts * 256,), the operation of each symbol. Returns -1 where ``operations`` has too little room.
-    """
-    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    errors, cells = room.errors, room.cells
-    half = 1 << (FRACTION_BITS - 1)
-    count = 0
-    for y in range(PAD, PAD + rows):
-        if count + 6 * width > operations.shape[0]:
-            return -1
-        _trace_row(
-            plane,
-            first,
-            second,
-            marks,
-            first_marks,
-            second_marks,
-            references,
-            class_map,
-            grid_row,
-            grid_column,
-            y,
-            width,
-            thresholds,
-            weights,
-            table,
-            offsets,
-            mark_weights,
-            maximum,
-            room,
-            errors,
-            cells,
-        )
-        row, above = plane[y, PAD - 1 :], plane[y - 1, PAD:]
-        # Predictions become errors, energies become cells.
-        for i in range(width):
-            value = int(errors[i])
-            rounded = (value + half) >> FRACTION_BITS
-            offset = value - (rounded << FRACTION_BITS)
-            error = int(row[i + 1]) - rounded
-            mirrored = offset < 0
-            agreement = _agreement(int(row[i]), int(above[i]), rounded, mirrored)
-            cells[i] = int(cells[i]) * CELLS + min(abs(offset) >> 1, FOLDS - 1) * AGREEMENTS + agreement
-            errors[i] = -error if mirrored else error
-        for i in range(width):
-            context = int(contexts[cells[i]])
-            error = int(errors[i])
-            bits, reach = plain[context], reaches[context]
-            high = error >> bits
-            symbol = max(-reach, min(reach, high))
-            operations[count] = codes[context * 256 + symbol + reach]
+
+@inlined
+def _list_residual(residual: int, context: int, distributions: Distributions, codes: Codes, count: int) -> int:
+    """Spec static/stream. Append the codes of a residual to the first ``count``. Returns their number then."""
+    low_bits, escape = distributions.low_bits[context], distributions.escapes[context]
+    high = residual >> low_bits
+    symbol = max(-escape, min(escape, high))
+    codes[count] = distributions.codes[context * 256 + symbol + escape]
+    count += 1
+    if symbol == escape or symbol == -escape:
+        rest = abs(high) - escape + 1
+        length = 0
+        while rest >> (length + 1):
+            length += 1
+        codes[count] = code_of_bits(length, LENGTH_BITS)
+        count += 1
+        if length > MOST_BITS:
+            more = length - MOST_BITS
+            codes[count] = code_of_bits((rest >> MOST_BITS) & ((1 << more) - 1), more)
             count += 1
-            if symbol == reach or symbol == -reach:
-                rest = abs(high) - reach + 1
-                length = 0
-                while rest >> (length + 1):
-                    length += 1
-                operations[count] = length + (1 << 12) + (LENGTH_BITS << 25)
-                count += 1
-                if length > MOST_BITS:
-                    operations[count] = (
-                        ((rest >> MOST_BITS) & ((1 << (length - MOST_BITS)) - 1))
-                        + (1 << 12)
-                        + ((length - MOST_BITS) << 25)
-                    )
-                    count += 1
-                    length = MOST_BITS
-                operations[count] = (rest & ((1 << length) - 1)) + (1 << 12) + (length << 25)
-                count += 1
-            if bits > 0:
-                operations[count] = (error & ((1 << bits) - 1)) + (1 << 12) + (bits << 25)
-                count += 1
+            length = MOST_BITS
+        codes[count] = code_of_bits(rest & ((1 << length) - 1), length)
+        count += 1
+    if low_bits > 0:
+        codes[count] = code_of_bits(residual & ((1 << low_bits) - 1), low_bits)
+        count += 1
     return count
 
 
-@kernel
-def write_operations(operations: Padded, count: int, states: Integers, words: Words) -> int:
-    """Code operations from last to first, the i-th with state i % 2. Returns the stream's start in ``words``, or -1.
+MOST_CODES = 5
+"""Codes of one residual."""
 
-    ``states`` (2,) ends as what decoding starts from.
-    """
-    position = words.shape[0]
-    even, odd = states[0], states[1]
-    if count & 1:
-        even, odd = odd, even
-    # ``odd`` takes the operation at hand; the two change places each time.
-    for i in range(count - 1, -1, -1):
-        operation = int(operations[i])
-        start, frequency, bits = operation & 4095, (operation >> 12) & 8191, operation >> 25
-        if odd >= frequency << (31 - bits):
-            position -= 1
-            if position < 0:
-                return -1
-            words[position] = odd & 0xFFFF
-            odd >>= WORD_BITS
-        quotient = odd // frequency
-        odd = (quotient << bits) + (odd - quotient * frequency) + start
-        even, odd = odd, even
-    states[0], states[1] = even, odd
-    return int(position)
+
+@kernel
+def list_symbols(
+    around: Neighbourhood,
+    bank: Bank,
+    table: Weights,
+    scratch: Scratch,
+    distributions: Distributions,
+    codes: Codes,
+) -> int:
+    """Spec static/stream. Write the codes of the symbols of a plane. Returns their number, or -1 where ``codes`` is
+    too short."""
+    plane, residuals, cells = around.plane, scratch.fine, scratch.expected
+    width, count = residuals.shape[0], 0
+    for y in range(PAD, plane.shape[0] - PAD):
+        if count + MOST_CODES * width > codes.shape[0]:
+            return -1
+        _trace_row(around, bank, table, y, scratch)
+        row, above = plane[y, PAD - 1 :], plane[y - 1, PAD:]
+        # Predictions become residuals, expected errors become cells.
+        for i in range(width):
+            rounded = _round(int(residuals[i]), int(row[i]), int(above[i]))
+            residual = int(row[i + 1]) - rounded.mu
+            residuals[i] = -residual if rounded.mirrored else residual
+            cells[i] = int(cells[i]) * CELLS + rounded.cell
+        for i in range(width):
+            context = int(distributions.contexts[cells[i]])
+            count = _list_residual(int(residuals[i]), context, distributions, codes, count)
+        close_row(around, y)
+    return count
+
+
+@inlined
+def _take_escape(words: Words, states: States) -> Taken:
+    """Spec static/stream. By how much a magnitude exceeds its escape threshold; NOWHERE where no encoder would say
+    so."""
+    taken = take_bits(words, states, LENGTH_BITS)
+    length, rest = taken.value, 1
+    if length > MOST_LENGTH:
+        return Taken(NOWHERE, taken.states)
+    if length > MOST_BITS:
+        taken = take_bits(words, taken.states, length - MOST_BITS)
+        rest = (rest << (length - MOST_BITS)) + taken.value
+        length = MOST_BITS
+    taken = take_bits(words, taken.states, length)
+    return Taken((rest << length) + taken.value - 1, taken.states)
+
+
+@inlined
+def _take_residual(words: Words, states: States, context: int, distributions: Distributions) -> Taken:
+    """Spec static/stream. The next residual."""
+    escape, low_bits = distributions.escapes[context], distributions.low_bits[context]
+    taken = take_symbol(words, states, distributions.slots, distributions.codes, context)
+    high, states = taken.value - escape, taken.states
+    if high == escape or high == -escape:
+        taken = _take_escape(words, states)
+        high += taken.value if high > 0 else -taken.value
+        states = taken.states
+    if low_bits > 0:
+        taken = take_bits(words, states, low_bits)
+        high, states = (high << low_bits) + taken.value, taken.states
+    return Taken(high, states)
+
+
+@inlined
+def _decode_row(
+    around: Neighbourhood, bank: Bank, y: int, scratch: Scratch, distributions: Distributions, words: Words,
+    states: States,
+) -> Taken:  # fmt: skip
+    """Spec static/prediction and Spec static/stream. Decode row y (padded index), of which all but the taps to the
+    left is summed. OK or BROKEN."""
+    known, predictors = scratch.sums[bank.grid_column :], scratch.predictors[bank.grid_column :]
+    row, above, errors = around.plane[y], around.plane[y - 1], around.errors[y]
+    near, far = bank.error_weights[0], bank.error_weights[1]
+    w, ww, www = int(row[PAD - 1]), int(row[PAD - 2]), int(row[PAD - 3])
+    w_error, ww_error = int(errors[PAD - 1]), int(errors[PAD - 2])
+    for i in range(scratch.expected.shape[0]):
+        if y == PAD:
+            total = int(known[i]) + (w << WEIGHT_BITS)
+        else:
+            weights = bank.weights[predictors[i]]
+            total = int(known[i]) + w * int(weights[W]) + ww * int(weights[WW]) + www * int(weights[WWW])
+        fine = _fine(total, bank.maximum)
+        expected = max(0, min(EXPECTED - 1, (int(scratch.expected[i]) + w_error * near + ww_error * far) >> 8))
+        rounded = _round(fine, w, int(above[i + PAD]))
+        context = int(distributions.contexts[expected * CELLS + rounded.cell])
+        taken = _take_residual(words, states, context, distributions)
+        states = taken.states
+        sample = rounded.mu - taken.value if rounded.mirrored else rounded.mu + taken.value
+        if sample < 0 or sample > bank.maximum:
+            return Taken(BROKEN, states)
+        www, ww, w = ww, w, sample
+        row[i + PAD] = sample
+        ww_error, w_error = w_error, log_error(abs(fine - (sample << FRACTION_BITS)))
+        errors[i + PAD] = w_error
+    return Taken(OK, states)
 
 
 @kernel
 def decode(
-    plane: Padded,
-    first: Padded,
-    second: Padded,
-    marks: Marks,
-    first_marks: Marks,
-    second_marks: Marks,
-    references: int,
-    class_map: int,
-    grid_row: int,
-    grid_column: int,
-    thresholds: Integers,
-    weights: Weights,
+    around: Neighbourhood,
+    bank: Bank,
     table: Weights,
-    offsets: Integers,
-    mark_weights: Integers,
-    maximum: int,
-    room: Room,
-    contexts: npt.NDArray[np.uint8],
-    reaches: Integers,
-    plain: Integers,
-    symbols: npt.NDArray[np.uint8],
-    cells: npt.NDArray[np.int32],
-    coder: Integers,
+    scratch: Scratch,
+    distributions: Distributions,
     words: Words,
+    states: Vector[np.int64],
 ) -> int:
-    """Decode a plane into ``plane`` and its marks.
-
-    ``symbols`` (contexts << SCALE_BITS,): symbol of each slot; ``cells`` (contexts * 256,): frequency + (start << 16).
-    ``coder`` (3,): the state of the next operation, the other one, the position in ``words``. Reading past the end
-    gives zeros. Returns OK or BROKEN.
-    """
-    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    known, found, energies = room.sums[grid_column:], room.classes[grid_column:], room.errors
-    limit = maximum << FRACTION_BITS
-    half = 1 << (FRACTION_BITS - 1)
-    near, far = mark_weights[0], mark_weights[1]
-    state, other, position = coder[0], coder[1], coder[2]
-    end = words.shape[0]
-    for y in range(PAD, PAD + rows):
-        _open(plane, marks, y)
-        _predict_row(
-            plane,
-            first,
-            second,
-            references,
-            class_map,
-            grid_row,
-            grid_column,
-            False,
-            y,
-            width,
-            thresholds,
-            weights,
-            table,
-            room,
-        )
-        _sum_marks(marks, first_marks, second_marks, references, y, width, found, offsets, mark_weights, energies)
-        row, above, mark = plane[y], plane[y - 1], marks[y]
-        west, farther, farthest = int(row[PAD - 1]), int(row[PAD - 2]), int(row[PAD - 3])
-        west_mark, farther_mark = int(mark[PAD - 1]), int(mark[PAD - 2])
-        for i in range(width):
-            if y == PAD:
-                total = int(known[i]) + (west << WEIGHT_BITS)
-            else:
-                w = weights[found[i]]
-                total = int(known[i]) + west * int(w[0]) + farther * int(w[1]) + farthest * int(w[2])
-            value = max(0, min(limit, total >> (WEIGHT_BITS - FRACTION_BITS)))
-            rounded = (value + half) >> FRACTION_BITS
-            offset = value - (rounded << FRACTION_BITS)
-            mirrored = offset < 0
-            energy = max(0, min(ENERGIES - 1, (int(energies[i]) + west_mark * near + farther_mark * far) >> 8))
-            agreement = _agreement(west, int(above[i + PAD]), rounded, mirrored)
-            context = int(contexts[energy * CELLS + min(abs(offset) >> 1, FOLDS - 1) * AGREEMENTS + agreement])
-            slot = state & ((1 << SCALE_BITS) - 1)
-            symbol = int(symbols[(context << SCALE_BITS) + slot])
-            cell = int(cells[context * 256 + symbol])
-            state = (cell & 0xFFFF) * (state >> SCALE_BITS) + slot - (cell >> 16)
-            if state < STATE_LOW:
-                state <<= WORD_BITS
-                if position < end:
-                    state += int(words[position])
-                position += 1
-            state, other = other, state
-            reach = reaches[context]
-            high = symbol - reach
-            if high == reach or high == -reach:
-                length = state & ((1 << LENGTH_BITS) - 1)
-                state >>= LENGTH_BITS
-                if state < STATE_LOW:
-                    state <<= WORD_BITS
-                    if position < end:
-                        state += int(words[position])
-                    position += 1
-                state, other = other, state
-                if length > 2 * MOST_BITS:
-                    return BROKEN
-                rest = 1
-                if length > MOST_BITS:
-                    bits = length - MOST_BITS
-                    rest = (rest << bits) + (state & ((1 << bits) - 1))
-                    state >>= bits
-                    if state < STATE_LOW:
-                        state <<= WORD_BITS
-                        if position < end:
-                            state += int(words[position])
-                        position += 1
-                    state, other = other, state
-                    length = MOST_BITS
-                rest = (rest << length) + (state & ((1 << length) - 1))
-                state >>= length
-                if state < STATE_LOW:
-                    state <<= WORD_BITS
-                    if position < end:
-                        state += int(words[position])
-                    position += 1
-                state, other = other, state
-                high += rest - 1 if high > 0 else 1 - rest
-            bits = plain[context]
-            if bits > 0:
-                high = (high << bits) + (state & ((1 << bits) - 1))
-                state >>= bits
-                if state < STATE_LOW:
-                    state <<= WORD_BITS
-                    if position < end:
-                        state += int(words[position])
-                    position += 1
-                state, other = other, state
-            sample = rounded - high if mirrored else rounded + high
-            if sample < 0 or sample > maximum:
-                return BROKEN
-            farthest, farther, west = farther, west, sample
-            row[i + PAD] = sample
-            farther_mark, west_mark = west_mark, _mark(abs(value - (sample << FRACTION_BITS)))
-            mark[i + PAD] = west_mark
-        _close(plane, marks, y, width)
-    coder[0], coder[1], coder[2] = state, other, position
+    """Spec static/prediction and Spec static/stream. Decode a plane, and its log errors. ``states``: those of a
+    SymbolReader. OK or BROKEN."""
+    now = States(states[0], states[1], states[2])
+    for y in range(PAD, around.plane.shape[0] - PAD):
+        open_row(around, y)
+        _predict_row(around, bank, table, False, y, scratch)
+        _sum_errors(around, bank, y, scratch.predictors[bank.grid_column :], scratch.expected)
+        taken = _decode_row(around, bank, y, scratch, distributions, words, now)
+        if taken.value != OK:
+            return BROKEN
+        now = taken.states
+        close_row(around, y)
+    states[0], states[1], states[2] = now.state, now.other, now.position
     return OK

@@ -1,32 +1,22 @@
-"""Training the static coder: scale, bank and energy twice, levels, distributions."""
+"""Training the static coder: banks, levels, contexts, distributions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.static import kernel as static
-from sofc.coders.static.plan import MAX_REACH, SYMBOLS, Levels, PlanePlan, Prediction
-from sofc.coders.static.section import OFFSET_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
-from sofc.coders.static.statistics import (
-    ACTIVITIES,
-    SIZES,
-    WIDEST,
-    Count,
-    Equations,
-    Errors,
-    Refine,
-    Scale,
-    Survey,
-)
-from sofc.coders.training import CoderTraining, Pass, added
+from sofc.coders.bank_training import BankTraining
+from sofc.coders.static import kernel
+from sofc.coders.static.model import MAX_ESCAPE, SYMBOLS, Levels, PlaneModel, Prediction, taps
+from sofc.coders.static.passes import SIZES, WIDEST, Count, StaticBank, Survey
+from sofc.coders.static.section import PLAN, pack_plan
+from sofc.coders.training import Pass, Passes, added
 from sofc.container.records import Section
+from sofc.entropy.rans import MOST_BITS, SCALE_BITS
 from sofc.planes import PlaneRange
-from sofc.prediction.expected_error import ErrorSums, fit_expected, map_cost
+from sofc.prediction import bank, expected_error
 
 CODER = 3
 EFFORT = 1
@@ -34,11 +24,6 @@ LEVELS = 20
 CONTEXTS = 120
 ROUNDS = 12
 
-ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.975))
-"""Shares of samples below each activity threshold, by class map."""
-PRIOR = 1e-5
-"""How much of all classes' equations is added to each class."""
-RIDGE = 0.0005
 SMOOTHING = 4.0
 """How many samples of the plane's distribution are added to each context's."""
 SAMPLES_FOR_CONTEXT = 1000
@@ -47,218 +32,75 @@ SAMPLES_FOR_CONTEXT = 1000
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-GRID_COST = 0.998
-GRID_COST_FOLLOWING = 1.1
-"""How costly, against the texture map, the grid map may look: in the first plane; where that one has the grid map.
+GRID_HANDICAP = 1 / 0.998
+GRID_HANDICAP_FOLLOWING = 1 / 1.1
+"""How much costlier the grid map counts: in the first plane; where that one has the grid map.
 
 The estimate is rough. Once the grid is known the grid map is the faster one, and on DRIVE's training images gives
-smaller files also for planes where it looks 6 % costlier.
+smaller files also for planes where it looks 6 % costlier. Where the first plane has no grid the others have none: on
+Kodak's, where weights under the grid map need not add up to one, it looks 3 % cheaper and makes files 1.4 % larger.
 """
 
 
-class StaticTraining(CoderTraining):
-    """Trains one plan for each plane of the given ranges."""
+class StaticTraining(BankTraining[Prediction]):
+    """Trains one model for each plane of the given ranges."""
+
+    coder = StaticBank()
 
     def __init__(self, ranges: Sequence[PlaneRange]) -> None:
-        self._ranges = tuple(ranges)
-        self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
-        self._stage = 0
-        self._thresholds: list[tuple[Integers, Integers]] = []
-        self._weights: list[tuple[Integers, Integers]] = []
-        self._predictions: list[Prediction] = []
-        self._energies: list[int] = []
-        self._edges: list[Integers] = []
-        self._plain: list[Integers] = []
-        self._plans: list[PlanePlan] = []
-        self._cost: float | None = None
+        self._models: list[PlaneModel] = []
         self._costs: list[float] = []
+        super().__init__(ranges)
 
-    def next_pass(self) -> Pass | None:
-        """Scale, equations, errors, then refined equations and errors, survey, count: each over all images."""
-        stage = self._stage
-        self._stage += 1
-        if stage == 0:
-            return Pass((Scale(self._ranges, self._references),))
-        if stage == 1:
-            return Pass((Equations(self._ranges, self._references, tuple(self._thresholds)),))
-        if stage == 2:
-            maps = tuple(
-                tuple(self._prediction(number, class_map) for number in range(len(self._ranges)))
-                for class_map in (static.TEXTURE, static.GRID)
-            )
-            return Pass((Errors(self._ranges, maps),))
-        if stage == 3:
-            return Pass((Refine(self._ranges, tuple(self._predictions), tuple(self._energies)),))
-        if stage == 4:
-            return Pass((Errors(self._ranges, (tuple(self._predictions),)),))
-        if stage == 5:
-            return Pass((Survey(self._ranges, tuple(self._predictions)),))
-        if stage == 6:
-            return Pass((Count(self._ranges, tuple(self._predictions), tuple(self._edges), tuple(self._plain)),))
-        return None
-
-    def merge(self, statistics: Iterator[Any]) -> None:
-        """Take in one pass's statistics."""
-        merges: tuple[Callable[[Any], None], ...] = (
-            self._merge_scale,
-            self._merge_equations,
-            self._merge_errors,
-            self._merge_refined,
-            self._merge_refined_errors,
-            self._merge_survey,
-            self._merge_count,
-        )
-        merges[self._stage - 1](statistics)
-
-    def _prediction(self, number: int, class_map: int) -> Prediction:
-        weights = self._weights[number][class_map]
-        return Prediction(
-            self._references[number],
-            class_map,
-            self._thresholds[number][class_map],
-            weights,
-            np.zeros(len(weights), np.int64),
-            np.zeros(static.MARK_WEIGHTS, np.int64),
-        )
-
-    def _merge_scale(self, statistics: Iterator[list[Integers]]) -> None:
-        for histogram in _added(statistics):
-            share = np.cumsum(histogram) / max(1, histogram.sum())
-            self._thresholds.append(
-                tuple(_rising(np.searchsorted(share, shares)) for shares in ACTIVITY_SHARES)  # type: ignore[arg-type]
-            )
-
-    def _merge_equations(self, statistics: Iterator[list[list[Integers]]]) -> None:
-        # Each shard's sums are exact; all shards' might not fit.
-        totals = [[table.astype(np.float64) for table in tables] for tables in next(statistics)]
-        for shard in statistics:
-            for mine, theirs in zip(totals, shard, strict=True):
-                for target, addition in zip(mine, theirs, strict=True):
-                    target += addition
-        for number, equations in enumerate(totals):
-            references = len(self._references[number])
-            self._weights.append(
-                tuple(  # type: ignore[arg-type]
-                    solve(table, references, relative=class_map == static.TEXTURE)
-                    for class_map, table in enumerate(equations)
-                )
-            )
-
-    def _merge_errors(self, statistics: Iterator[list[list[ErrorSums]]]) -> None:
-        totals = added(statistics)
-        for number in range(len(self._ranges)):
-            sums = [totals[class_map][number] for class_map in (static.TEXTURE, static.GRID)]
-            costs = [map_cost(found, self._weights[number][class_map]) for class_map, found in enumerate(sums)]
-            on_grid = number > 0 and self._predictions[0].class_map == static.GRID
-            most = (GRID_COST_FOLLOWING if on_grid else GRID_COST) * costs[static.TEXTURE]
-            class_map = static.GRID if costs[static.GRID] < most else static.TEXTURE
-            self._predictions.append(_with_energy(self._prediction(number, class_map), sums[class_map]))
-            counts = sums[class_map].counts
-            self._energies.append(int(sums[class_map].sums[:, -1].sum()) // max(1, int(counts.sum())))
-
-    def _merge_refined(self, statistics: Iterator[list[Integers]]) -> None:
-        totals = [table.astype(np.float64) for table in next(statistics)]
-        for shard in statistics:
-            for target, addition in zip(totals, shard, strict=True):
-                target += addition
-        for number, equations in enumerate(totals):
-            old = self._predictions[number]
-            weights = solve(equations, len(old.references), relative=old.class_map == static.TEXTURE)
-            self._predictions[number] = replace(old, weights=weights)
-
-    def _merge_refined_errors(self, statistics: Iterator[list[list[ErrorSums]]]) -> None:
-        (totals,) = added(statistics)
-        for number, sums in enumerate(totals):
-            self._predictions[number] = _with_energy(self._predictions[number], sums)
-
-    def _merge_survey(self, statistics: Iterator[list[Integers]]) -> None:
-        for histogram in _added(statistics):
-            edges, plain = choose_levels(histogram)
-            self._edges.append(edges)
-            self._plain.append(plain)
-
-    def _merge_count(self, statistics: Iterator[list[Integers]]) -> None:
-        self._cost = 0.0
-        totals = _added(statistics)
-        for prediction, edges, plain, histogram in zip(
-            self._predictions, self._edges, self._plain, totals, strict=True
-        ):
-            levels, joined = choose_contexts(edges, plain, histogram)
-            plan, cost = choose_distributions(prediction, levels, joined)
-            self._plans.append(plan)
+    def run(self) -> Passes[None]:
+        """The banks' five passes, survey, count: each over all images."""
+        predictions = tuple((yield from self.fit_banks()))
+        histograms = added((yield Pass((Survey(self._ranges, predictions),))))
+        edges, low_bits = zip(*map(choose_levels, histograms), strict=True)
+        counts = added((yield Pass((Count(self._ranges, predictions, edges, low_bits),))))
+        for prediction, *each in zip(predictions, edges, low_bits, counts, strict=True):
+            model, cost = choose_distributions(prediction, *choose_contexts(*each))
+            self._models.append(model)
             self._costs.append(cost)
-            self._cost += cost
+
+    def blank(
+        self, references: tuple[int, ...], class_map: int, thresholds: Integers, activities: Integers
+    ) -> Prediction:
+        """Of an unknown bank."""
+        classes = bank.CLASSES[class_map]
+        weights, offsets = np.zeros((classes, taps(len(references))), np.int64), np.zeros(classes, np.int64)
+        errors = np.zeros(expected_error.WEIGHTS, np.int64)
+        return Prediction(references, class_map, thresholds, weights, offsets, errors)
+
+    def kinds(self, maps: Sequence[Sequence[Prediction]]) -> list[Sequence[Prediction]]:
+        """The two class maps."""
+        return list(maps)
+
+    def handicaps(self, number: int, before: Sequence[Prediction]) -> Sequence[float]:
+        """See GRID_HANDICAP."""
+        if number == 0:
+            return 1, GRID_HANDICAP
+        return 1, GRID_HANDICAP_FOLLOWING if before[0].class_map == bank.GRID else np.inf
 
     def sections(self) -> list[Section]:
         """One for each plane."""
-        return [Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans]
+        return [Section(CODER, PLAN, pack_plan(model)) for model in self._models]
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """One model, for effort 1."""
-        return [(EFFORT, tuple(range(len(self._plans))))]
+        return [(EFFORT, tuple(range(len(self._models))))]
 
     def cost(self) -> float | None:
         """Bits of the training images, after the last pass."""
-        return self._cost
+        return sum(self._costs) if self._costs else None
 
     def report(self) -> list[str]:
         """Class maps, contexts and bytes of the training images."""
-        maps = ", ".join("grid" if plan.prediction.class_map == static.GRID else "texture" for plan in self._plans)
-        contexts = ", ".join(str(len(plan.reaches)) for plan in self._plans)
+        grids = [model.prediction.class_map == bank.GRID for model in self._models]
+        maps = ", ".join("grid" if grid else "texture" for grid in grids)
+        contexts = ", ".join(str(len(model.escapes)) for model in self._models)
         sizes = ", ".join(str(int(cost / 8)) for cost in self._costs)
         return [f"class maps: {maps}; contexts: {contexts}", f"bytes of the planes of the training images: {sizes}"]
-
-
-def _added(statistics: Iterator[list[Integers]]) -> list[Integers]:
-    totals = next(statistics)
-    for shard in statistics:
-        for target, addition in zip(totals, shard, strict=True):
-            target += addition
-    return totals
-
-
-def _with_energy(prediction: Prediction, found: ErrorSums) -> Prediction:
-    offsets, mark_weights = fit_expected(found, OFFSET_LIMIT)
-    return replace(prediction, offsets=offsets, mark_weights=mark_weights)
-
-
-def solve(equations: Floats, references: int, *, relative: bool) -> Integers:
-    """Least-squares weights (classes, taps) in 1 / 2**WEIGHT_BITS.
-
-    ``relative``: own weights sum to one and those of each reference to zero, exactly, so that only differences count.
-    """
-    classes, size, _ = equations.shape
-    taps = size - 1
-    # Columns of ``basis`` are the free weights; ``fixed`` is what stands without them.
-    basis = np.eye(taps)
-    fixed = np.zeros(taps)
-    groups = [(0, static.OWN_TAPS), (static.OWN_TAPS, static.FIRST_TAPS)][: 1 + (references > 0)]
-    if references > 1:
-        groups.append((static.OWN_TAPS + static.FIRST_TAPS, static.SECOND_TAPS))
-    if relative:
-        for start, count in groups:
-            basis[start, start + 1 : start + count] = -1
-        basis = np.delete(basis, [start for start, _ in groups], axis=1)
-        fixed[0] = 1
-    everything = _symmetric(equations.sum(axis=0))
-    weights = np.zeros((classes, taps))
-    for k in range(classes):
-        full = _symmetric(equations[k]) + PRIOR * everything
-        samples = full[taps - 1, taps - 1] / static.CONSTANT**2
-        products, right = full[:taps, :taps], full[:taps, taps]
-        matrix = basis.T @ products @ basis + np.eye(basis.shape[1]) * (1 + RIDGE * samples)
-        weights[k] = fixed + basis @ np.linalg.solve(matrix, basis.T @ (right - products @ fixed))
-    limit = WEIGHT_LIMIT // 4
-    scaled = np.clip(np.rint(weights * (1 << static.WEIGHT_BITS)), -limit, limit).astype(np.int64)
-    if relative:
-        for (start, count), total in zip(groups, (1 << static.WEIGHT_BITS, 0, 0), strict=False):
-            scaled[:, start] += total - scaled[:, start : start + count].sum(axis=1)
-    result: Integers = scaled
-    return result
-
-
-def _symmetric(lower: Floats) -> Floats:
-    return lower + np.tril(lower, -1).T
 
 
 SIZE_BITS = np.array([0, *([0] * 7), *range(3, 23)], np.float64)[:SIZES]
@@ -278,16 +120,16 @@ def _entropy(counts: Floats) -> Floats:
 
 
 def choose_levels(histogram: Integers) -> tuple[Integers, Integers]:
-    """Split energies into at most LEVELS levels such that an ideal code of the histogram takes the fewest bits.
+    """Split expected errors into at most LEVELS levels such that an ideal code of the histogram takes the fewest bits.
 
-    The edges and the plain bits of each level.
+    The edges and the low_bits bits of each level.
     """
     counts = histogram.astype(np.float64)
     sums = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
-    cells = static.ENERGIES
+    cells = bank.EXPECTED
     cost = np.full((cells + 1, cells + 1), np.inf)
     for start in range(cells):
-        # cost[start, end] of one level of the energies start .. end - 1
+        # cost[start, end] of one level of the expected errors start .. end - 1
         cost[start, start + 1 :] = _entropy(sums[start + 1 :] - sums[start]).sum(axis=1)
     best = cost[0].copy()
     choices = []
@@ -308,21 +150,21 @@ def choose_levels(histogram: Integers) -> tuple[Integers, Integers]:
     by_level = np.add.reduceat(counts, [0, *edges], axis=0)
     joined = by_level.sum(axis=1)
     mean = (joined * SIZE_MEAN).sum(axis=1) / np.maximum(1, joined.sum(axis=1))
-    plain = np.clip(np.floor(np.log2(np.maximum(mean, 1))) - 4, 0, static.MOST_BITS)
-    return np.array(edges, np.int64), plain.astype(np.int64)
+    low_bits = np.clip(np.floor(np.log2(np.maximum(mean, 1))) - 4, 0, MOST_BITS)
+    return np.array(edges, np.int64), low_bits.astype(np.int64)
 
 
-def choose_contexts(edges: Integers, plain: Integers, histogram: Integers) -> tuple[Levels, Integers]:
+def choose_contexts(edges: Integers, low_bits: Integers, histogram: Integers) -> tuple[Levels, Integers]:
     """Join cells of like distributions to at most CONTEXTS contexts; the levels, and the contexts' histograms.
 
-    ``histogram`` (levels * CELLS, 2 * WIDEST + 1). Only cells of equally many plain bits are joined.
+    ``histogram`` (levels * CELLS, 2 * WIDEST + 1). Only cells of equally many low_bits bits are joined.
     """
-    depth = len(plain)
-    bits = np.repeat(plain, static.CELLS)
-    by_level = histogram.reshape(depth, static.CELLS, -1).sum(axis=1) + 0.01
+    depth = len(low_bits)
+    bits = np.repeat(low_bits, kernel.CELLS)
+    by_level = histogram.reshape(depth, kernel.CELLS, -1).sum(axis=1) + 0.01
     shape = by_level / by_level.sum(axis=1, keepdims=True)
-    counts = histogram + 2.0 * np.repeat(shape, static.CELLS, axis=0)
-    # Seeds: every number of plain bits has one, then the cells seen most.
+    counts = histogram + 2.0 * np.repeat(shape, kernel.CELLS, axis=0)
+    # Seeds: every number of low_bits bits has one, then the cells seen most.
     totals = histogram.sum(axis=1)
     order = np.argsort(-totals, kind="stable")
     first = [int(order[bits[order] == value][0]) for value in np.unique(bits)]
@@ -339,50 +181,50 @@ def choose_contexts(edges: Integers, plain: Integers, histogram: Integers) -> tu
     used, cells = np.unique(chosen, return_inverse=True)
     joined = np.zeros((len(used), histogram.shape[1]), np.int64)
     np.add.at(joined, cells.ravel(), histogram)
-    return Levels(edges, cells.reshape(depth, static.CELLS).astype(np.int64), centre_bits[used]), joined
+    return Levels(edges, cells.reshape(depth, kernel.CELLS).astype(np.int64), centre_bits[used]), joined
 
 
-def choose_distributions(prediction: Prediction, levels: Levels, histogram: Integers) -> tuple[PlanePlan, float]:
+def choose_distributions(prediction: Prediction, levels: Levels, histogram: Integers) -> tuple[PlaneModel, float]:
     """The plan, and the bits that it takes to code what was counted: (contexts, 2 * WIDEST + 1)."""
     every = histogram.sum(axis=0) + 0.01
     smooth = histogram + SMOOTHING * every / every.sum()
     contexts = len(histogram)
-    reaches = np.zeros(contexts, np.int64)
+    escapes = np.zeros(contexts, np.int64)
     frequencies = np.zeros((contexts, SYMBOLS), np.int64)
     total = 0.0
     for k in range(contexts):
-        costs = np.array([_cost(smooth[k], reach) for reach in range(1, MAX_REACH + 1)])
-        reach = int(costs.argmin()) + 1
-        reaches[k] = reach
-        frequencies[k, : 2 * reach + 1] = _frequencies(_symbols(smooth[k], reach))
-        total += float(costs[reach - 1]) + float(levels.plain[k]) * float(histogram[k].sum())
-    return PlanePlan(prediction, levels, reaches, frequencies), total
+        costs = np.array([_cost(smooth[k], escape) for escape in range(1, MAX_ESCAPE + 1)])
+        escape = int(costs.argmin()) + 1
+        escapes[k] = escape
+        frequencies[k, : 2 * escape + 1] = _frequencies(_symbols(smooth[k], escape))
+        total += float(costs[escape - 1]) + float(levels.low_bits[k]) * float(histogram[k].sum())
+    return PlaneModel(prediction, levels, escapes, frequencies), total
 
 
-def _symbols(counts: Floats, reach: int) -> Floats:
-    """Counts of the symbols under a reach."""
-    result: Floats = counts[WIDEST - reach : WIDEST + reach + 1].copy()
-    result[0] += counts[: WIDEST - reach].sum()
-    result[-1] += counts[WIDEST + reach + 1 :].sum()
+def _symbols(counts: Floats, escape: int) -> Floats:
+    """Counts of the symbols under an escape threshold."""
+    result: Floats = counts[WIDEST - escape : WIDEST + escape + 1].copy()
+    result[0] += counts[: WIDEST - escape].sum()
+    result[-1] += counts[WIDEST + escape + 1 :].sum()
     return result
 
 
-ESCAPE_BITS = static.LENGTH_BITS + np.floor(np.log2(np.arange(WIDEST + 1) + 1))
+ESCAPE_BITS = kernel.LENGTH_BITS + np.floor(np.log2(np.arange(WIDEST + 1) + 1))
 
 
-def _cost(counts: Floats, reach: int) -> float:
-    """Bits of the counted magnitudes and of the distribution under a reach."""
-    symbols = _symbols(counts, reach)
-    scale = 1 << static.SCALE_BITS
-    chance = np.maximum(symbols / symbols.sum(), 1 / scale)
-    bits = -(symbols * np.log2(chance / chance.sum())).sum()
-    beyond = counts[WIDEST + reach :] + counts[: WIDEST - reach + 1][::-1]
-    return float(bits + (beyond * ESCAPE_BITS[: len(beyond)]).sum() + 8 * reach)
+def _cost(counts: Floats, escape: int) -> float:
+    """Bits of the counted magnitudes and of the distribution under an escape threshold."""
+    symbols = _symbols(counts, escape)
+    scale = 1 << SCALE_BITS
+    share = np.maximum(symbols / symbols.sum(), 1 / scale)
+    bits = -(symbols * np.log2(share / share.sum())).sum()
+    beyond = counts[WIDEST + escape :] + counts[: WIDEST - escape + 1][::-1]
+    return float(bits + (beyond * ESCAPE_BITS[: len(beyond)]).sum() + 8 * escape)
 
 
 def _frequencies(counts: Floats) -> Integers:
     """Frequencies that add up to 2**SCALE_BITS, each at least one."""
-    scale = 1 << static.SCALE_BITS
+    scale = 1 << SCALE_BITS
     share = counts / counts.sum() * scale
     result: Integers = np.maximum(1, np.rint(share)).astype(np.int64)
     while (excess := int(result.sum()) - scale) != 0:
@@ -390,12 +232,4 @@ def _frequencies(counts: Floats) -> Integers:
         # Change the one whose code length suffers least, or gains most.
         changed = np.where(result + step >= 1, share * np.log2(np.maximum(result + step, 1) / result), -np.inf)
         result[int(changed.argmax())] += step
-    return result
-
-
-def _rising(cells: npt.NDArray[Any]) -> Integers:
-    """Make thresholds rise strictly."""
-    result: Integers = np.minimum(cells, ACTIVITIES).astype(np.int64)
-    for i in range(1, len(result)):
-        result[i] = max(result[i], result[i - 1] + 1)
     return result

@@ -77,7 +77,7 @@ def read_plan(data: bytes, plane: int) -> ContextPlan:
         slot_bits=tables.column(contexts, 18, 4),
         error_weights=tables.column((6, 11, 14)[len(references)], 4096),
         offsets=tables.column(classes, 1 << 17),
-        weights=[[8 * entry for entry in row] for row in tables.table(classes, 21 + 9 * len(references), 1 << 18)],
+        weights=tables.table(classes, 21 + 9 * len(references), 1 << 18),
     )  # fmt: skip
     require(all(lower < upper for lower, upper in pairwise(plan.levels)), "levels do not rise")
     return plan
@@ -396,7 +396,7 @@ class ContextPlane(Mixing):
         plan = self.plan
         predictor, position = self.classify(a, y, x)
         total = sum(tap * weight for tap, weight in zip([*taps, CONSTANT_TAP], plan.weights[predictor], strict=True))
-        first = clamp(total >> 13, 0, 8 * self.maximum)
+        first = clamp(total >> 10, 0, 8 * self.maximum)
         error = sum(value * weight for value, weight in zip(log_errors, plan.error_weights, strict=True))
         return Prediction(predictor, first, first, position, clamp((plan.offsets[predictor] + error) >> 8, 0, 255))
 

@@ -21,6 +21,17 @@ from ..coding_tools import (
     take_grid,
 )
 from ..notation import Reader, clamp, require
+from .context import (
+    CONSTANT_TAP,
+    LOG_ERRORS_START,
+    OWN_ERRORS,
+    REFERENCE_ERRORS,
+    REFERENCE_TAPS,
+    Causal,
+    Picture,
+    log_error,
+)
+from .context import OWN_TAPS as CONTEXT_TAPS
 
 # Spec static/section
 
@@ -73,7 +84,7 @@ def read_plan(data: bytes, plane: int) -> StaticPlan:
     classes = 256 if class_map else 64
     tables = Decisions(data, 6)
     thresholds = tables.column(3 if class_map else 7)
-    offsets = tables.column(classes, 1 << 20)
+    offsets = tables.column(classes, 1 << 17)
     error_weights = tables.column((6, 11, 14)[len(references)], 4096)
     edges = tables.column(levels - 1)
     require(all(lower < upper for lower, upper in pairwise(edges)), "edges do not rise")
@@ -95,45 +106,15 @@ def read_static_model(sections: list[Section], transform_planes: int) -> list[St
 
 # Spec static/neighbours
 
-OWN_TAPS = (
-    (0, -1), (0, -2), (0, -3), (-1, 0), (-1, -1), (-1, 1), (-1, -2), (-1, 2), (-1, 3),
-    (-2, 0), (-2, -1), (-2, 1), (-2, -2), (-2, 2), (-3, 0), (-3, 1),
-)  # fmt: skip
-REFERENCE_TAPS = (
-    ((0, 0), (0, -1), (0, 1), (-1, 0), (-1, -1), (-1, 1), (1, 0), (1, -1), (1, 1)),
-    ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)),
-)
-CONSTANT_TAP = 8
-OWN_ERRORS = ((0, -1), (0, -2), (-1, 0), (-1, -1), (-1, 1), (-2, 0))
-REFERENCE_ERRORS = (((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)), ((0, 0), (0, -1), (0, 1)))
-LOG_ERRORS_START = 24
+OWN_TAPS = [CONTEXT_TAPS[number] for number in (*range(14), 16, 18)]
+TAPS_OF_REFERENCES = (REFERENCE_TAPS, REFERENCE_TAPS[:5])
 
 
-@dataclass
-class Bordered:
-    """Samples or log errors of one image of a plane, with what stands beyond its borders."""
+class CausalBelow(Causal):
+    """own(r, c), but nothing is known above the first row while that is decoded."""
 
-    values: list[int]
-    rows: int
-    width: int
-    start: int
-
-    def __call__(self, r: int, c: int) -> int:
-        r = min(r, self.rows - 1)
-        if r >= 0 and c < 0:
-            r, c = r - 1, 0
-        return self.values[r * self.width + min(c, self.width - 1)] if r >= 0 else self.start
-
-
-# Spec static/log-errors
-
-
-def log_error(error: int) -> int:
-    """The log error of an absolute error in sixteenths."""
-    if error > 4096:
-        return 72 + log_error(min(error >> 9, 4096))
-    exponent = (error + 4).bit_length() - 1
-    return 8 * exponent + (8 * (error + 4) >> exponent) % 8 - 16
+    def own(self, r: int, c: int, y: int, x: int) -> int:
+        return self.start if r < 0 and y == 0 else super().own(r, c, y, x)
 
 
 # Spec static/stream
@@ -194,14 +175,6 @@ class StaticSymbols:
 
 
 @dataclass
-class Picture:
-    """One image of a plane: samples from 0, and log errors, row by row."""
-
-    samples: list[int]
-    log_errors: list[int]
-
-
-@dataclass
 class StaticPlane:
     """Decodes the images of a plane."""
 
@@ -213,39 +186,39 @@ class StaticPlane:
     def image(self, rows: int, width: int, references: list[Picture]) -> Picture:
         """One image."""
         plan = self.plan
-        picture = Picture([], [])
-        own = Bordered(picture.samples, rows, width, (self.maximum + 1) // 2)
-        samplers: list[tuple[Sampler, Sequence[tuple[int, int]]]] = [(own, OWN_TAPS)]
-        errors: list[tuple[Sampler, Sequence[tuple[int, int]]]] = [
-            (Bordered(picture.log_errors, rows, width, LOG_ERRORS_START), OWN_ERRORS)
-        ]
-        for reference, taps, places in zip(references, REFERENCE_TAPS, REFERENCE_ERRORS, strict=False):
+        own = CausalBelow(rows, width, (self.maximum + 1) // 2)
+        own_errors = CausalBelow(rows, width, LOG_ERRORS_START)
+        samplers: list[tuple[Sampler, Sequence[tuple[int, int]]]] = []
+        errors: list[tuple[Sampler, Sequence[tuple[int, int]]]] = []
+        for reference, taps, places in zip(references, TAPS_OF_REFERENCES, REFERENCE_ERRORS, strict=False):
             samplers.append((nearest_sample(reference.samples, 0, rows, width), taps))
-            errors.append((Bordered(reference.log_errors, rows, width, LOG_ERRORS_START), places))
+            errors.append((nearest_sample(reference.log_errors, 0, rows, width), places))
         for index in range(rows * width):
             y, x = divmod(index, width)
-            values = [sample(y + dy, x + dx) for sample, taps in samplers for dy, dx in taps]
-            around = [error(y + dy, x + dx) for error, places in errors for dy, dx in places]
+            values = [own.own(y + dy, x + dx, y, x) for dy, dx in OWN_TAPS]
+            values += [sample(y + dy, x + dx) for sample, taps in samplers for dy, dx in taps]
+            around = [own_errors.own(y + dy, x + dx, y, x) for dy, dx in OWN_ERRORS]
+            around += [error(y + dy, x + dx) for error, places in errors for dy, dx in places]
             predictor = self.classify(values, y, x)
             fine = self.predict(values, predictor, y)
             weighed = sum(value * weight for value, weight in zip(around, plan.error_weights, strict=True))
             expected_error = clamp((plan.offsets[predictor] + weighed) >> 8, 0, 255)
-            rounded = (fine + 8) >> 4
-            context = self.context(fine - 16 * rounded, rounded, expected_error, west=values[0], north=values[3])
+            rounded = (fine + 4) >> 3
+            context = self.context(fine - 8 * rounded, rounded, expected_error, west=values[0], north=values[1])
             residual = self.symbols.residual(plan.tables[context])
             # The residual's sign is that of the side on which the prediction was rounded away.
-            sample = rounded - residual if fine < 16 * rounded else rounded + residual
-            picture.samples.append(check_sample(sample, 0, self.maximum))
-            picture.log_errors.append(log_error(abs(fine - 16 * sample)))
-        return picture
+            sample = rounded - residual if fine < 8 * rounded else rounded + residual
+            own.known.append(check_sample(sample, 0, self.maximum))
+            own_errors.known.append(log_error(abs(8 * sample - fine)))
+        return Picture(rows, width, own.known, own_errors.known)
 
     # Spec static/prediction
 
     def classify(self, values: list[int], y: int, x: int) -> int:
         """The predictor class."""
-        n, nw, ne, _, _, _, nn, nnw, nne = values[3:12]
+        n, nw, ne, _, nn, _, _, nnw, nne = values[1:10]
         if self.plan.references:
-            p, pw, pe, pn, pnw, pne, ps = values[16:23]
+            p, pw, pn, pe, ps, pnw, pne = values[16:23]
             activity = abs(p - pw) + abs(p - pn) + abs(p - pe) + abs(p - ps)
             texture = 32 * (abs(p - pw) > abs(p - pn)) + 16 * (abs(p - pw) > abs(p - pne))
             texture += 8 * (abs(p - pn) > abs(p - pnw))
@@ -258,14 +231,14 @@ class StaticPlane:
         return step + (4 * grid_position(self.grid, y, x) if self.plan.grid_map else texture)
 
     def predict(self, values: list[int], predictor: int, y: int) -> int:
-        """The prediction in sixteenths."""
+        """The prediction in eighths."""
         if y == 0:
             p, pw = values[16:18] if self.plan.references else (0, 0)
-            total = (values[0] + p - pw) << 14
+            total = (values[0] + p - pw) << 13
         else:
             weights = self.plan.weights[predictor]
             total = sum(value * weight for value, weight in zip([*values, CONSTANT_TAP], weights, strict=True))
-        return clamp(total >> 10, 0, 16 * self.maximum)
+        return clamp(total >> 10, 0, 8 * self.maximum)
 
     # Spec static/contexts
 
@@ -274,7 +247,7 @@ class StaticPlane:
         level = sum(edge <= expected_error for edge in self.plan.edges)
         leaning = 3 * ((west > rounded) - (west < rounded)) + (north > rounded) - (north < rounded)
         agreement = 4 - leaning if rest < 0 else 4 + leaning
-        return self.plan.cells[level][9 * min(abs(rest) >> 1, 3) + agreement]
+        return self.plan.cells[level][9 * (-1 - rest if rest < 0 else rest) + agreement]
 
 
 def decode_static(plans: list[StaticPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
