@@ -17,9 +17,11 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 import sofc
 from sofc.cli.__main__ import main
+from sofc.collection import encode_collection
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles import ImageSource, load
+from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import write
 from sofc.metadata import ifd, png, put_back, read, split, tiff
 from sofc.metadata.ifd import Directory, Field
@@ -263,6 +265,68 @@ def test_descriptions_of_whole_files_are_not_put_back(folder: Path) -> None:
     assert main(["decode", "--format", "tiff", "a.sofc"]) == 0
     for path in Path("a").iterdir():
         assert np.array_equal(tifffile.imread(path), GRAY)
+
+
+def test_what_only_tiff_holds_comes_back_as_tiff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = (34735, 3, 4, (1, 1, 0, 0), True)
+    tifffile.imwrite("map.tif", GRAY, extratags=[keys], metadata=None)
+    tifffile.imwrite("plain.tif", GRAY, metadata=None)
+    assert main(["encode", "--coder", "raw", "map.tif", "plain.tif"]) == 0
+    assert main(["decode", "-f", "map.sofc", "plain.sofc", "--out-dir", "out"]) == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["map.tif", "plain.png"]
+    assert fields_of(Path("out/map.tif").read_bytes())[34735] == (1, 1, 0, 0)
+    capsys.readouterr()
+    assert main(["decode", "map.sofc", "-o", "map.png"]) == 0
+    assert "map.png  without TIFF metadata" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["imagej", "ome"])
+@pytest.mark.parametrize("colours", [False, True])
+def test_axes_come_back(folder: Path, kind: str, colours: bool) -> None:
+    image = COLOUR if colours else GRAY
+    stack = np.stack([np.roll(image, number, 1) for number in range(6)]).reshape(2, 3, *image.shape)
+    metadata = {"axes": "TZYXS" if colours else "TZYX"}
+    name = "a.ome.tif" if kind == "ome" else "a.tif"
+    settings: dict[str, Any] = {kind: True, "photometric": "rgb" if colours else "minisblack"}
+    tifffile.imwrite(name, stack, metadata=metadata, **settings)
+    assert main(["encode", "--coder", "raw", name, "-o", "a.sofc"]) == 0
+    assert main(["decode", "a.sofc", "-o", "b"]) == 0
+    with tifffile.TiffFile("b.tif") as file:
+        assert (len(file.pages), file.series[0].axes) == (6, metadata["axes"])
+        assert np.array_equal(file.asarray(), stack)
+    with Image.open("b.tif") as pages:
+        for number in range(6):
+            pages.seek(number)
+            assert np.array_equal(np.asarray(pages), stack.reshape(6, *image.shape)[number])
+
+
+def test_pages_in_one_file_where_one_is_named(folder: Path) -> None:
+    images = [GRAY, COLOUR, GRAY[:5]]
+    texts = [Metadata(MetadataKind.TEXT, "Artist", text) for text in (b"a", b"bb" * 9, b"c")]
+    coded = encode_collection(map(Samples, images), coder="raw", metadata_of_images=[[one] for one in texts])
+    Path("a.sofc").write_bytes(b"".join(coded))
+    assert main(["decode", "a.sofc", "-o", "b.tif"]) == 0
+    with tifffile.TiffFile("b.tif") as file:
+        for page, image, text in zip(file.pages, images, texts, strict=True):
+            assert np.array_equal(page.asarray(), image)
+            assert page.aspage().tags["Artist"].value.encode() == text.value
+
+
+def test_descriptions_that_do_not_fit(folder: Path) -> None:
+    pixels = '<OME ><Pixels SizeX="{}" SizeY="{}" SizeZ="{}" SizeC="1" SizeT="1"/>'
+    height, width = GRAY.shape
+    for text in (
+        "ImageJ=1\nimages=9\n",
+        pixels.format(width, height, 9),
+        pixels.format(9 * width, height, 1),
+        pixels.format(width, height, 1) + "<UUID FileName=''/>",
+        "<OME ",
+    ):
+        item = Metadata(MetadataKind.TEXT, "ImageDescription", text.encode())
+        Path("a.sofc").write_bytes(sofc.encode(GRAY, coder="raw", metadata=[item]))
+        assert main(["decode", "-f", "a.sofc", "-o", "b.tif"]) == 0
+        assert 270 not in fields_of(Path("b.tif").read_bytes())
+        assert np.array_equal(tifffile.imread("b.tif"), GRAY)
 
 
 @pytest.mark.parametrize("encapsulated", [False, True])

@@ -23,13 +23,16 @@ from sofc.errors import FormatError, LimitError, UsageError
 from sofc.files import replacing
 from sofc.image import ImageHeader
 from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
-from sofc.imagefiles.save import write
+from sofc.imagefiles.save import fits_tiff, write
 from sofc.keepfile import MAX_FILE_BYTES, restore_items
-from sofc.metadata import put_back
+from sofc.metadata import left_out, makes_pages, needs_tiff, put_back
+from sofc.metadata.ifd import joined
 from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
 from sofc.metadata.volume import volume_of
 
 Samples = npt.NDArray[Any]
+_MOST_OF_PAGES = 1 << 30
+"""Bytes of the samples of a TIFF file of several pages, which are put together in memory."""
 
 
 class OutputFiles:
@@ -288,11 +291,13 @@ class ImageSink(_WholeImages):
 
     def __init__(self, output: Path | None, *, complete: bool, file_format: str | None, files: OutputFiles) -> None:
         super().__init__()
+        self._names_file = False
         if complete and output is not None and not output.is_dir():
             # A folder may turn out to be right, for a file of several images; a file is not.
             files.refuse_overwrite(output)
             if file_format is None and output.suffix:
                 file_format = format_for(output)
+                self._names_file = True
         self._output = output
         self._complete = complete
         self._format = file_format
@@ -302,6 +307,9 @@ class ImageSink(_WholeImages):
         self._common: list[Metadata] = []
         self._own: list[Metadata] = []
         self._held: _Image | None = None
+        self._pages: list[_Image] | None = None
+        self._page_bytes = 0
+        self._left_out: dict[str, None] = {}
         self._count = 0
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
@@ -326,21 +334,55 @@ class ImageSink(_WholeImages):
         if self._output is None:
             raise UsageError("a file of several images cannot go to standard output as images; use --raw or a folder")
         if self._held is not None:
-            self._into_folder(self._held)
-            self._held = None
-        self._into_folder(image)
+            first, self._held = self._held, None
+            self._pages = [] if self._makes_pages(first) else None
+            self._one_of_several(first)
+        self._one_of_several(image)
 
     def finish(self) -> str:
         """Write what is still held."""
         self.end()
         if self._held is not None:
-            return self._single(self._held)
-        if self._count == 0:
+            written = self._single(self._held)
+        elif self._pages is not None:
+            path = self._paged(self._pages)
+            written = f"{path}  {count_of(self._count, 'page')}"
+        elif self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
-        return f"{self._output}/  {count_of(self._count, 'image')}"
+        else:
+            written = f"{self._output}/  {count_of(self._count, 'image')}"
+        return f"{written}  without {', '.join(self._left_out)}" if self._left_out else written
 
     def _format_of(self, image: _Image) -> str:
+        if self._format is None and needs_tiff([*self._common, *image.metadata]) and fits_tiff(image.samples):
+            return "tiff"
         return self._format or usual_format(image.samples, image.header.format.meaning)
+
+    def _makes_pages(self, first: _Image) -> bool:
+        """Whether all images go into one TIFF file: where it is named, or what is kept describes it."""
+        if self._format is None:
+            return makes_pages([*self._common, *first.metadata]) and fits_tiff(first.samples)
+        return self._format == "tiff" and self._names_file
+
+    def _one_of_several(self, image: _Image) -> None:
+        if self._pages is None:
+            self._into_folder(image)
+            return
+        self._pages.append(image)
+        self._page_bytes += image.samples.nbytes
+        if self._page_bytes > _MOST_OF_PAGES and not self._names_file:
+            pages, self._pages = self._pages, None
+            for page in pages:
+                self._into_folder(page)
+
+    def _paged(self, pages: list[_Image]) -> Path:
+        assert self._output is not None
+        path = self._output
+        if not self._complete or not path.suffix:
+            path = path.with_name(path.name + FORMATS["tiff"])
+        with self._files.create(path, exactly=path == self._output) as (file, path):
+            file.write(joined(self._packed(page, "tiff", pages=len(pages) * (page is pages[0])) for page in pages))
+        return path
 
     def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
@@ -353,23 +395,25 @@ class ImageSink(_WholeImages):
     def _single(self, image: _Image) -> str:
         file_format = self._format_of(image)
         if self._output is None:
-            data = self._packed(image, file_format)
+            data = self._packed(image, file_format, pages=1)
             sys.stdout.buffer.write(data)
             return f"standard output  {size(len(data))} of {file_format}"
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
-        return str(self._save(path, image, file_format, exactly=path == self._output))
+        return str(self._save(path, image, file_format, exactly=path == self._output, pages=1))
 
-    def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False) -> Path:
-        data = self._packed(image, file_format)
+    def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False, pages: int = 0) -> Path:
+        data = self._packed(image, file_format, pages=pages)
         with self._files.create(path, exactly=exactly) as (file, path):
             file.write(data)
         return path
 
-    def _packed(self, image: _Image, file_format: str) -> bytes:
+    def _packed(self, image: _Image, file_format: str, *, pages: int = 0) -> bytes:
         """The image file, with the metadata that it can hold."""
+        items = [*self._common, *image.metadata]
+        self._left_out |= dict.fromkeys(left_out(file_format, items))
         buffer = io.BytesIO()
         samples = image.header.format
         write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
-        return put_back(buffer.getvalue(), file_format, [*self._common, *image.metadata])
+        return put_back(buffer.getvalue(), file_format, items, pages=pages)

@@ -5,7 +5,7 @@ Profiles, EXIF, XMP, data sets of DICOM and heads of volumes are kept byte for b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sofc.container.records import Metadata, MetadataKind
@@ -14,6 +14,12 @@ from sofc.imagefiles import codecs, kind_of
 from sofc.metadata import dicom, pillow, png, tiff, volume
 
 Items = list[Metadata]
+_ALIKE = (MetadataKind.TEXT, MetadataKind.EXIF, MetadataKind.ICC, MetadataKind.XMP, MetadataKind.RESOLUTION)
+_HOLDERS: dict[int, tuple[str, ...]] = {
+    **dict.fromkeys((*_ALIKE, MetadataKind.PALETTE), ("png", "tiff")),
+    **{MetadataKind.TIFF: ("tiff",), MetadataKind.PNG: ("png",), MetadataKind.DICOM: (), MetadataKind.VOLUME: ()},
+}
+"""The formats of files that have a place for items of a kind."""
 
 
 def read(path: Path, images: int) -> list[Items]:
@@ -49,13 +55,30 @@ def split(items: Sequence[Items]) -> tuple[Items, list[Items]]:
     return common, [[item for item in own if item not in common] for own in items]
 
 
-def put_back(data: bytes, file_format: str, items: Sequence[Metadata]) -> bytes:
+def needs_tiff(items: Sequence[Metadata]) -> bool:
+    """Whether some items can be held by TIFF files alone."""
+    return any(item.kind == MetadataKind.TIFF or tiff.describes_axes(item) for item in items)
+
+
+def makes_pages(items: Sequence[Metadata]) -> bool:
+    """Whether the items of a first image describe the images as pages of one TIFF file."""
+    return any(tiff.describes_axes(item) and not tiff.is_of_several_files(item) for item in items)
+
+
+def left_out(file_format: str, items: Iterable[Metadata]) -> list[str]:
+    """In words, what of the items files of a format (png, tiff, pnm, npy) have no place for."""
+    kinds = (item.kind for item in items if item.kind in _HOLDERS and file_format not in _HOLDERS[item.kind])
+    return [f"{MetadataKind(kind).name} metadata" for kind in dict.fromkeys(kinds)]
+
+
+def put_back(data: bytes, file_format: str, items: Sequence[Metadata], *, pages: int = 0) -> bytes:
     """``data``, a PNG or TIFF file as ``imagefiles.write`` makes it, with what such a file can hold of the items.
 
-    Other formats hold nothing.
+    Other formats hold nothing. ``pages``: as many as the TIFF file is to have
+    of which it is the first, else 0.
     """
     if file_format == "png":
         return png.put_back(data, items)
     if file_format == "tiff":
-        return tiff.put_back(data, items)
+        return tiff.put_back(data, items, pages=pages)
     return data

@@ -6,17 +6,18 @@ Values are kept as bytes in little-endian order, whatever the order of the file.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO
 
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 DIRECTORIES = (EXIF, GPS, INTEROPERABILITY)
 """Fields whose value is the place of another directory."""
 ASCII, SHORT, LONG, RATIONAL = 2, 3, 4, 5
+STRIP_OFFSETS, STRIP_BYTES = 273, 279
 # Bytes of one value, and of what is turned round in a file of the other byte order.
 _TYPES = {1: (1, 1), 2: (1, 1), 3: (2, 2), 4: (4, 4), 5: (8, 4), 6: (1, 1), 7: (1, 1), 8: (2, 2), 9: (4, 4)}
 _TYPES |= {10: (8, 4), 11: (4, 4), 12: (8, 8), 13: (4, 4), 16: (8, 8), 17: (8, 8), 18: (8, 8)}
@@ -165,3 +166,33 @@ def with_fields(data: bytes, fields: Mapping[int, Field], inner: Mapping[int, Di
     return b"".join(
         (data[:4], struct.pack("<I", offset), data[8:], bytes(offset - len(data)), write_at(directory, offset))
     )
+
+
+def joined(files: Iterable[bytes]) -> bytes:
+    """One TIFF file with the pages of several: little-endian ones of one page in strips.
+
+    The samples of all pages stand together, as ImageJ and others expect them. Raises LimitError where the file would
+    have 2 GB or more.
+    """
+    data, link = bytearray(b"II*\0\0\0\0\0"), 4
+    directories = []
+    for file in files:
+        directory = read(BytesIO(file))
+        moved = []
+        for start, size in zip(*(_numbers(directory.fields[tag]) for tag in (STRIP_OFFSETS, STRIP_BYTES)), strict=True):
+            moved.append(len(data))
+            data += memoryview(file)[start : start + size]
+        directory.fields[STRIP_OFFSETS] = Field(LONG, len(moved), struct.pack(f"<{len(moved)}I", *moved))
+        directories.append(directory)
+    for directory in directories:
+        data += bytes(len(data) % 2)
+        struct.pack_into("<I", data, link, len(data))
+        link = len(data) + 2 + 12 * len({*directory.fields, *directory.inner})
+        data += write_at(directory, len(data))
+        if len(data) >= 1 << 31:
+            raise LimitError("the pages do not fit into one TIFF file of 2 GB; --format tiff writes a file for each")
+    return bytes(data)
+
+
+def _numbers(one: Field) -> tuple[int, ...]:
+    return struct.unpack(f"<{one.count}{'H' if one.type == SHORT else 'I'}", one.value)

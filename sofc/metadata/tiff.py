@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -20,11 +21,12 @@ from sofc.metadata.texts import resolution_item, resolution_of, text_item, text_
 ICC, XMP = 34675, 700
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 BITS_PER_SAMPLE, PHOTOMETRIC, COLOUR_MAP = 258, 262, 320
+WIDTH, HEIGHT, DESCRIPTION, COMPONENTS = 256, 257, 270, 277
 MIN_IS_BLACK, INDEXED = 1, 3
 UNITS = {1: "none", 2: "inch", 3: "cm"}
 TEXTS = {
     269: "DocumentName",
-    270: "ImageDescription",
+    DESCRIPTION: "ImageDescription",
     271: "Make",
     272: "Model",
     285: "PageName",
@@ -48,7 +50,7 @@ WORTH_KEEPING = frozenset(
 _UPRIGHT = {274: Field(ifd.SHORT, 1, b"\1\0")}
 """What holds without saying."""
 # Descriptions that say how the pages of one certain file are to be read.
-_OF_THE_FILE = ("ImageJ=", '{"shape"')
+_IMAGEJ, _OME, _SHAPES = "ImageJ=", "<OME ", '{"shape"'
 
 
 def read(path: Path, images: int) -> list[list[Metadata]]:
@@ -95,8 +97,45 @@ def _decoded(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def put_back(data: bytes, items: Sequence[Metadata]) -> bytes:
-    """The TIFF file with the fields of the items. One of 4 GB or more, in the other layout, is left as it is."""
+def describes_axes(item: Metadata) -> bool:
+    """Whether the item is a description of ImageJ's or of OME: what axes the pages of the file run along."""
+    text = _description(item)
+    return text.startswith(_IMAGEJ) or _OME in text
+
+
+def is_of_several_files(item: Metadata) -> bool:
+    """Whether the item is a description of pages that stand in other files, too."""
+    return "FileName=" in _description(item)
+
+
+def _description(item: Metadata) -> str:
+    return text_of(item) if item.kind == MetadataKind.TEXT and item.key == TEXTS[DESCRIPTION] else ""
+
+
+def _fits(item: Metadata, data: bytes, pages: int) -> bool:
+    """Whether the description, which is untrusted, speaks of so many pages of the size of the first, ``data``."""
+    text = _description(item)
+    if text.startswith(_IMAGEJ):
+        found = re.search(r"^images=(\d{1,9})\s*$", text, re.MULTILINE)
+        return pages == (int(found[1]) if found else 1)
+    fields = ifd.read(BytesIO(data)).fields
+    width, height, components = (
+        int.from_bytes(fields[tag].value, "little") if tag in fields else 1 for tag in (WIDTH, HEIGHT, COMPONENTS)
+    )
+    count = 0
+    for element in re.findall(r"<Pixels\s[^>]*>", text):
+        x, y, z, c, t = (re.search(rf'\sSize{axis}="(\d{{1,9}})"', element) for axis in "XYZCT")
+        if not (x and y and z and c and t) or (int(x[1]), int(y[1])) != (width, height):
+            return False
+        count += int(z[1]) * int(c[1]) * int(t[1])
+    return count == pages * components and not is_of_several_files(item)
+
+
+def put_back(data: bytes, items: Sequence[Metadata], *, pages: int = 0) -> bytes:
+    """The TIFF file with the fields of the items. One of 4 GB or more, in the other layout, is left as it is.
+
+    ``pages``: how many there are, where the file is to be the first of those that a description may speak of.
+    """
     fields: dict[int, Field] = {}
     inner: dict[int, Directory] = {}
     for item in items:
@@ -109,7 +148,7 @@ def put_back(data: bytes, items: Sequence[Metadata]) -> bytes:
                     fields.setdefault(tag, one)
             if item.kind == MetadataKind.EXIF:
                 inner |= {tag: directory.inner[tag] for tag in (ifd.EXIF, ifd.GPS) if tag in directory.inner}
-        else:
+        elif not describes_axes(item) or (pages and _fits(item, data, pages)):
             fields |= _fields(item)
     if not (fields or inner) or not data.startswith(b"II*\0") or len(data) >= 1 << 31:
         return data
@@ -159,7 +198,7 @@ def _fields(item: Metadata) -> dict[int, Field]:
     if item.kind == MetadataKind.TEXT:
         tag = next((tag for tag, name in TEXTS.items() if name == item.key), _OTHER_NAMES.get(item.key))
         text = text_of(item)
-        if tag is None or text.startswith(_OF_THE_FILE) or "<OME " in text:
+        if tag is None or text.startswith(_SHAPES):
             return {}
         value = text.encode() + b"\0"
         return {tag: Field(ifd.ASCII, len(value), value)}
