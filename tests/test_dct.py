@@ -22,7 +22,7 @@ from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
-from sofc.coders.dct.coder import RANGE, find_coefficients, referred
+from sofc.coders.dct.coder import MOST_ALIKE, RANGE, find_coefficients, referred
 from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Component, Equations, accumulate
 from sofc.coders.dct.model import EFFORTS, ComponentModel, ComponentPlan
 from sofc.coders.dct.passes import Equate, EstimatePriors
@@ -725,7 +725,7 @@ def recovered(rng, models, rows, width):
     grid = None if rng.integers(0, 2) else Grid(1, 1, 3, 5)
     origins = [random_origin(rng, rows, width, grid) for _ in models]
     planes = [changed(rng, origin.draw((rows, width))[0]) for origin in origins]
-    return DctCoder(models, Recovered(origins, planes, 0.5))
+    return DctCoder(models, [Recovered(origins, planes, 0.5)])
 
 
 @settings(max_examples=FEW)
@@ -736,7 +736,7 @@ def test_any_plan_and_any_origin(seed, count, shape):
     coder = recovered(rng, tuple(random_model(rng) for _ in range(count)), *shape)
     ranges = ONE if count == 1 else COLOUR
     correction = (rng.integers(0, 511**3, shape) * (rng.random(shape) < 0.1)).astype(np.int32)
-    planes = [*coder.recovered.planes, correction][: len(ranges)]
+    planes = [*coder.recovered[0].planes, correction][: len(ranges)]
     kept = [plane.copy() for plane in planes]
     streams = coder.encode(planes, ranges, shape[0])
     assert len(streams) == len(planes)
@@ -748,10 +748,52 @@ def test_any_plan_and_any_origin(seed, count, shape):
             assert again.dtype == np.int32
             np.testing.assert_array_equal(again, before)
             np.testing.assert_array_equal(plane, before)
-    for origin, stream in zip(coder.recovered.origins, streams, strict=False):
+    for origin, stream in zip(coder.recovered[0].origins, streams, strict=False):
         number = stream[2] if len(stream) > 2 else 0
         if number:
             np.testing.assert_array_equal(standard_table(number), origin.table)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.sampled_from([1, 3]), st.tuples(st.integers(1, 10), st.integers(1, 18)), st.integers(2, 4))
+def test_groups(seed, count, shape, images):
+    """Images of a group come back, whether their heads are alike or not."""
+    rng = np.random.default_rng(seed)
+    models = tuple(random_model(rng) for _ in range(count))
+    found = [recovered(rng, models, *shape).recovered[0] for _ in range(images)]
+    found[1] = found[int(rng.integers(0, 2))]
+    ranges = [PlaneRange(0, 255)] * count
+    planes = [np.concatenate(each) for each in zip(*(image.planes for image in found), strict=True)]
+    streams = DctCoder(models, found).encode(planes, ranges, shape[0])
+    decoded = DctCoder(models).decode(streams, ranges, images * shape[0], shape[1], shape[0])
+    for plane, again in zip(planes, decoded, strict=True):
+        np.testing.assert_array_equal(plane, again)
+
+
+def test_more_alike_images_than_one_head_can_count():
+    rng = np.random.default_rng(3)
+    models = (random_model(rng),)
+    one = recovered(rng, models, 1, 2).recovered[0]
+    images = 2 * MOST_ALIKE + 1
+    planes = [np.concatenate([one.planes[0]] * images)]
+    streams = DctCoder(models, [one] * images).encode(planes, ONE, 1)
+    np.testing.assert_array_equal(DctCoder(models).decode(streams, ONE, images, 2, 1)[0], planes[0])
+
+
+def test_heads_of_another_number_of_images():
+    coder, streams, ranges = small_coder(1)
+    for count in (0, 3, 255):
+        with pytest.raises(FormatError, match="another number of images"):
+            coder.decode([bytes([count]) + streams[0]], ranges, 10, 7, 5)
+
+
+def test_an_image_without_origin_among_others_that_have_one():
+    """Tiles of a JPEG decoder and one that never was are coded together, and come back."""
+    tiles = [jpeg(seed, (64, 64)) for seed in range(3)]
+    noise = np.random.default_rng(5).integers(0, 256, tiles[0].shape).astype(np.uint8)
+    stack = np.stack([tiles[0], noise, *tiles[1:]])
+    data = sofc.encode(stack, batch=True, key_interval=4)
+    np.testing.assert_array_equal(sofc.decode(data), stack)
 
 
 @settings(max_examples=FEW)
@@ -760,11 +802,11 @@ def test_twin(seed, count, shape):
     """A plain decoder reads the same planes: heads, references between components, and all that the streams hold."""
     rng = np.random.default_rng(seed)
     coder = recovered(rng, tuple(random_model(rng) for _ in range(count)), *shape)
-    streams = coder.encode(coder.recovered.planes, ONE * count, shape[0])
+    streams = coder.encode(coder.recovered[0].planes, ONE * count, shape[0])
     tables = [standard_table(number).tolist() for number in range(1, STANDARD_TABLES + 1)]
     before, others = [], {}
     for model, stream, plane, origin in zip(
-        coder.models, streams, coder.recovered.planes, coder.recovered.origins, strict=True
+        coder.models, streams, coder.recovered[0].planes, coder.recovered[0].origins, strict=True
     ):
         found = naive.Stream.of(stream, tables)
         rows, columns = found.blocks(*shape)
@@ -814,7 +856,7 @@ def small_coder(seed=0, count=1, shape=(5, 7)):
     rng = np.random.default_rng(seed)
     coder = recovered(rng, tuple(random_model(rng) for _ in range(count)), *shape)
     ranges = ONE if count == 1 else COLOUR
-    planes = [*coder.recovered.planes, np.zeros(shape, np.int32)][: len(ranges)]
+    planes = [*coder.recovered[0].planes, np.zeros(shape, np.int32)][: len(ranges)]
     return DctCoder(coder.models), coder.encode(planes, ranges, shape[0]), ranges
 
 
@@ -855,16 +897,13 @@ def test_tables_of_an_encoder():
     assert (standard_table(100) == 1).all() and (standard_table(200) == 1).all()
 
 
-def test_only_single_images_of_8_bits():
+def test_only_images_of_8_bits():
     for count in (1, 3):
         coder, streams, ranges = small_coder(1, count)
         assert len(coder.decode(streams, ranges, 5, 7, 5)) == len(ranges)
         for wrong in ([PlaneRange(0, 254)], [PlaneRange(-1, 255)], [PlaneRange(0, 65535)], []):
             with pytest.raises(FormatError, match="8 bits"):
                 coder.decode(streams, [*wrong, *ranges[1:]] if wrong else [], 5, 7, 5)
-        for image_rows in (1, 2, 10):
-            with pytest.raises(FormatError, match="single images"):
-                coder.decode(streams, ranges, 5, 7, image_rows)
         planes = [np.zeros((6, 7), np.int32)] * len(ranges)
         assert find_coefficients(planes, ranges, 3, count) is None
         assert find_coefficients(planes, [PlaneRange(0, 65535)] * len(ranges), 6, count) is None
@@ -884,7 +923,7 @@ def test_corrections_out_of_range():
     coder, streams, ranges = small_coder(2, 3)
     wide = recovered(np.random.default_rng(2), coder.models, 5, 7)
     correction = np.full((5, 7), 9, np.int32)
-    streams = wide.encode([*wide.recovered.planes, correction], ranges, 5)
+    streams = wide.encode([*wide.recovered[0].planes, correction], ranges, 5)
     with pytest.raises(FormatError, match="correction"):
         coder.decode(streams, [*ranges[:3], PlaneRange(0, 8)], 5, 7, 5)
 
@@ -1029,8 +1068,8 @@ def test_damaged_sections(seed, number, kind):
     except (FormatError, LimitError):
         return
     ready = recovered(rng, coder.models, 3, 4)
-    streams = ready.encode(ready.recovered.planes, ONE, 3)
-    np.testing.assert_array_equal(coder.decode(streams, ONE, 3, 4, 3)[0], ready.recovered.planes[0])
+    streams = ready.encode(ready.recovered[0].planes, ONE, 3)
+    np.testing.assert_array_equal(coder.decode(streams, ONE, 3, 4, 3)[0], ready.recovered[0].planes[0])
     decode_or_refuse(coder, [bytes([0, 0, 1]) + rng.bytes(20)], ONE, 3, 4)
 
 
@@ -1240,7 +1279,7 @@ def test_all_blocks_of_small_smooth_images_are_looked_at(seed):
 @COMPILED
 @CHANNELS
 def test_other_images_are_coded_otherwise(codebooks, channels):
-    """Images that no JPEG decoder made, of 16 bits, or several at a time: exact, with another coder."""
+    """Images that no JPEG decoder made, or of 16 bits: exact, with another coder."""
     book = codebooks[channels, "dct"]
     never = picture(11, (48, 40), channels)
     wide = (never.astype(np.uint16) * 251) ^ 5
@@ -1252,13 +1291,13 @@ def test_other_images_are_coded_otherwise(codebooks, channels):
 
 @COMPILED
 @CHANNELS
-def test_groups_are_coded_otherwise(codebooks, channels):
-    """Images of a group that a JPEG decoder made are coded together, not by their coefficients."""
+def test_groups_are_coded_by_coefficients(codebooks, channels):
+    """Images of a group that a JPEG decoder made are coded together by their coefficients, in small groups."""
     book = codebooks[channels, "dct"]
     images = np.stack([jpeg(12 + number, (48, 40), channels) for number in range(3)])
     encoder = sofc.Encoder(ImageHeader(40, 48, PixelFormat(channels, 8, 8)), codebook=book, effort=5, coder="dct")
     data = encoder.write_group(images) + encoder.finish()
-    assert coders_of(data, book) == [None]
+    assert coders_of(data, book) == ["dct"]
     decoded = run_decoder([data], codebooks=lambda _: book)
     assert decoded.error is None
     np.testing.assert_array_equal(np.stack([decoded.images[number][0] for number in range(3)]), images)

@@ -271,6 +271,10 @@ def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, 
         yield f"dct-colour-effort{effort}", data, "dct-colour.sofcb", f"coefficients at effort {effort}"
     banded = sofc.encode(images["420"], band_rows=40, **settings)
     yield "dct-colour-bands", banded, "dct-colour.sofcb", "coefficients, bands that cut blocks"
+    corners = [(0, 0), (8, 16), (8, 16), (3, 5), (24, 32)]
+    tiles = np.stack([decoded(scene[k], 80, "4:2:0")[y : y + 48, x : x + 56] for k, (y, x) in enumerate(corners)])
+    grouped = sofc.encode(tiles, batch=True, key_interval=len(tiles), **settings)
+    yield "dct-colour-group", grouped, "dct-colour.sofcb", "coefficients of a group, heads of which two are alike"
     gray = [decoded(image[..., 0], 60 + 10 * k) for k, image in enumerate(scene[:4])]
     codebook = sofc.train(gray, name="dct-gray", coder="dct", held_out=0).codebook
     (folder / "dct-gray.sofcb").write_bytes(codebook.to_bytes())

@@ -47,7 +47,8 @@ Trained = TypeVar("Trained", bound=Coder)
 
 
 class Found(NamedTuple, Generic[Trained]):
-    """How planes came to be, as far as it was found out: ``share`` of the samples (0 to 1) follows from that alone.
+    """How planes came to be, as far as it was found out: ``share`` of the samples (0 to 1) follows from that alone; of
+    several images, of that where it is least.
 
     ``coder`` makes of a coder for such planes one for these.
     """
@@ -71,7 +72,7 @@ class Descriptor(Generic[Trained]):
     ``from_sections`` makes a coder of a model's sections; it raises FormatError. ``goes_with``: whether a model may
     have a transform, for images of so many components and bits. ``kernels``: those that coding calls, in groups that
     share others. ``chain`` makes of a coder one that predicts images, or components, from those before them. ``trace``
-    belongs to coders of planes that have a certain origin, and of one image: given planes, their ranges, the rows of an
+    belongs to coders of planes that have a certain origin: given planes, their ranges, the rows of an
     image and how many planes have models, it finds that origin, or None.
 
     ``start_training`` begins that of a model; it is None for a coder that needs no codebook. ``accepts``: whether

@@ -122,6 +122,7 @@ class Encoder(Sticky):
         self._image = 0  # number of the current image, or of the next
         self._begun: PendingImage | None = None
         self._images: list[Samples] = []  # whole images that are not yet in a group
+        self._group_images = 0  # how many the group will have
         if isinstance(codebook, Codebook):
             self._put_codebook(codebook, embed_codebook)
         items = _checked_metadata(metadata)
@@ -194,7 +195,8 @@ class Encoder(Sticky):
     def write_group(self, images: Samples) -> bytes:
         """Take whole images of the current header: shape (n, height, width) or (n, height, width, components > 1).
 
-        They are coded together in groups of about 2**20 samples, however they are cut into calls. The header's
+        They are coded together in groups of about 2**20 samples (2**17 where the first was a JPEG decoder's), however
+        they are cut into calls. The header's
         height must be known. Raises UsageError, or LimitError where one image is too large for a group.
         """
         with self._guarded():
@@ -214,7 +216,9 @@ class Encoder(Sticky):
                 if self._state is WriteState.HEAD:
                     self._put_head()
                     self._state = WriteState.GROUPS
-                if len(self._images) == self._current.group_images:
+                if len(self._images) == 1:
+                    self._group_images = self._current.group_images(self._images[0])
+                if len(self._images) == self._group_images:
                     self._put_group()
                     output += self._drain(self._workers.threads - 1)
             return bytes(output)

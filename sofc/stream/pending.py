@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sofc.band.coding import Samples, sample_bytes
+from sofc.band.coding import Samples, sample_bytes, to_planes
 from sofc.band.selection import Selection
 from sofc.container.records import Metadata
 from sofc.errors import LimitError
 from sofc.image import ImageHeader
 from sofc.limits import Limits
-from sofc.stream.layout import default_band_rows, group_images, is_small, short_rows
+from sofc.stream.layout import default_band_rows, group_images, is_small, short_rows, traced_group_images
 
 
 class PendingImage:
@@ -48,10 +48,8 @@ class PendingImage:
                 f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
-        self.group_images = min(
-            key_interval or group_images(header),
-            max(1, limits.max_band_samples // (header.row_samples * (header.height or 1))),
-        )
+        self._key_interval = key_interval
+        self._most_in_group = max(1, limits.max_band_samples // (header.row_samples * (header.height or 1)))
         self.rows_written = 0
         self.next_band = 0  # first row of the next band
         self.buffered = 0  # rows that are not yet in a band
@@ -68,6 +66,16 @@ class PendingImage:
         """Whether a band can be cut off: the rows known to follow it are too many to be joined to it."""
         following = (self.header.height or self.rows_written) - self.next_band - self.band_rows
         return self.buffered >= self.band_rows and following >= self.short_rows
+
+    def group_images(self, first: Samples) -> int:
+        """Images of the group that begins with this one."""
+        if self._key_interval is not None:
+            return min(self._key_interval, self._most_in_group)
+        images = group_images(self.header)
+        fewer = traced_group_images(self.header)
+        if fewer < images and self.selection.knows_origin(to_planes(first, self.header.format), self.header.format):
+            images = fewer
+        return min(images, self._most_in_group)
 
     @property
     def is_one_small_whole(self) -> bool:

@@ -22,7 +22,9 @@ def _trace(
     planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int
 ) -> Found[DctCoder] | None:
     found = find_coefficients(planes, ranges, image_rows, modelled)
-    return None if found is None else Found(found.share, lambda coder: DctCoder(coder.models, found))
+    if found is None:
+        return None
+    return Found(min(image.share for image in found), lambda coder: DctCoder(coder.models, found))
 
 
 def _is_from_jpeg(kind: Kind) -> bool:

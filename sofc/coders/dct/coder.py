@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS, Coder
 from sofc.coders.dct import kernel, kernel_pixels
@@ -25,6 +27,8 @@ from sofc.planes import Plane, PlaneRange
 
 HEAD = 3
 """Bytes of a stream's head without a table."""
+MOST_ALIKE = 255
+"""Images of a group that share one head, at most."""
 THICKEST, SPARE = 4, 1 << 16
 """Blocks may take so many times as much room as samples, and some more."""
 RANGE = PlaneRange(0, LARGEST)
@@ -33,14 +37,15 @@ RANGE = PlaneRange(0, LARGEST)
 class DctCoder(Coder):
     """Codes component k with ``models[k]``: one, or luminance and two of colour; a correction as nearly all zeros.
 
-    Only planes of one image with values of 0 to 255 are coded. ``recovered``: how the planes to be coded were made,
-    where that is known; otherwise it is found out.
+    Only planes with values of 0 to 255 are coded. Of several images in a group each goes on with the state that the one
+    before left. ``recovered``: how the planes of each image to be coded were made, where that is known; otherwise it is
+    found out.
     """
 
     id = 5
     name = "dct"
 
-    def __init__(self, models: Sequence[ComponentModel], recovered: Recovered | None = None) -> None:
+    def __init__(self, models: Sequence[ComponentModel], recovered: Sequence[Recovered] | None = None) -> None:
         self.models = tuple(models)
         self.recovered = recovered
 
@@ -69,48 +74,96 @@ class DctCoder(Coder):
         size = 4 * planes[0].size + 1024
         while True:
             writers = [Writer(size) for _ in self.models]
-            status = _code(writers, self.models, found.origins, found.planes)
+            status = _code(writers, self.models, [(image.origins, image.planes) for image in found])
             assert status != BROKEN, "coefficients and samples lie in their ranges"
             streams = [writer.finish() for writer in writers]
             if status == OK and None not in streams:
                 break
             size *= 4
-        coded = [
-            (_head(origin) + (stream or b"")).rstrip(b"\0")
-            for origin, stream in zip(found.origins, streams, strict=True)
-        ]
+        origins = zip(*(image.origins for image in found), strict=True)
+        coded = [(_heads(each) + (stream or b"")).rstrip(b"\0") for each, stream in zip(origins, streams, strict=True)]
         return coded + [encode_sparse(plane) for plane in planes[self.planes :]]
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
         """The planes again. Raises FormatError on any stream that breaks the rules."""
-        if len(ranges) < self.planes or not _is_suitable(ranges[: self.planes], (rows, width), image_rows):
-            raise FormatError("a DCT model codes single images of 8 bits a sample that are not thin lines")
-        heads = [_read_head(stream, rows, width) for stream in streams[: self.planes]]
+        if len(ranges) < self.planes or not _is_suitable(ranges[: self.planes], (image_rows, width)):
+            raise FormatError("a DCT model codes images of 8 bits a sample that are not thin lines")
+        heads = [_read_heads(stream, rows, width, image_rows) for stream in streams[: self.planes]]
         readers = [Reader(stream[size:]) for stream, (_, size) in zip(streams, heads, strict=False)]
         planes = [np.zeros((rows, width), np.int32) for _ in self.models]
-        if _code(readers, self.models, [origin for origin, _ in heads], planes) != OK:
+        origins = zip(*(each for each, _ in heads), strict=True)
+        if _code(readers, self.models, zip(origins, _images(planes, image_rows), strict=True)) != OK:
             raise FormatError("a stream of the DCT coder leads outside what coefficients or samples may be")
         most = [span.high for span in ranges[self.planes :]]
         return planes + decode_corrections(list(streams[self.planes :]), most, rows, width)
 
 
+def _images(planes: Sequence[Plane], image_rows: int) -> Iterator[list[Plane]]:
+    """The planes of each image of a group."""
+    for first in range(0, len(planes[0]), image_rows):
+        yield [plane[first : first + image_rows] for plane in planes]
+
+
 def find_coefficients(
     planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int
-) -> Recovered | None:
-    """How a JPEG decoder made the planes, of which the first ``modelled`` have models; None where none did."""
-    if not _is_suitable(ranges[:modelled], planes[0].shape, image_rows):
+) -> list[Recovered] | None:
+    """How a JPEG decoder made the planes of each image, of which the first ``modelled`` have models; None where none
+    made any. Images that none made have coefficients that are zeros."""
+    if not _is_suitable(ranges[:modelled], (image_rows, planes[0].shape[1])):
         return None
-    return recover_planes(planes, modelled)
+    images = list(_images(planes, image_rows))
+    found = [recover_planes(image, modelled) for image in images]
+    if not any(found):
+        return None
+    return [one or _unknown(image[:modelled]) for one, image in zip(found, images, strict=True)]
 
 
-def _is_suitable(ranges: Sequence[PlaneRange], shape: tuple[int, ...], image_rows: int) -> bool:
-    """Spec dct/streams-and-state. Whether there is one image of 8 bits, and its blocks take not much more room than
-    its samples do."""
+def _unknown(planes: Sequence[Plane]) -> Recovered:
+    """An image that shows nothing of how it came about, among others that do."""
+    origin = Origin.empty(Grid(1, 1, 0, 0), standard_table(1), planes[0].shape)
+    return Recovered([origin] * len(planes), list(planes), 0.0)
+
+
+def _is_suitable(ranges: Sequence[PlaneRange], shape: tuple[int, ...]) -> bool:
+    """Spec dct/streams-and-state. Whether an image has 8 bits, and its blocks take not much more room than its samples
+    do."""
     rows, width = shape
     is_thin = (rows + 3 * SIDE) * (width + 3 * SIDE) > THICKEST * rows * width + SPARE
-    return image_rows == rows and all(span == RANGE for span in ranges) and not is_thin
+    return all(span == RANGE for span in ranges) and not is_thin
+
+
+def _heads(origins: Sequence[Origin]) -> bytes:
+    """Spec dct/streams-and-state. The heads of a plane's images; in a group how many images have each."""
+    heads = [_head(origin) for origin in origins]
+    if len(heads) == 1:
+        return heads[0]
+    packed = b""
+    for head, same in groupby(heads):
+        count = len(list(same))
+        runs = [MOST_ALIKE] * (count // MOST_ALIKE) + ([count % MOST_ALIKE] if count % MOST_ALIKE else [])
+        packed += b"".join(bytes([run]) + head for run in runs)
+    return packed
+
+
+def _read_heads(stream: bytes, rows: int, width: int, image_rows: int) -> tuple[list[Origin], int]:
+    """The origins of a plane's images, without coefficients, and the size of the heads. Raises FormatError."""
+    images = rows // image_rows
+    if images == 1:
+        origin, size = _read_head(stream, rows, width)
+        return [origin], size
+    origins: list[Origin] = []
+    place = 0
+    while len(origins) < images:
+        count = stream[place] if place < len(stream) else 0
+        head = stream[place + 1 : place + 1 + HEAD + SIZE]
+        if not 1 <= count <= images - len(origins):
+            raise FormatError("the heads of a DCT stream are for another number of images")
+        found = [_read_head(head, image_rows, width) for _ in range(count)]
+        origins += [origin for origin, _ in found]
+        place += 1 + found[0][1]
+    return origins, place
 
 
 def _head(origin: Origin) -> bytes:
@@ -140,25 +193,44 @@ def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
 
 
 def _code(
-    streams: Sequence[Coding], models: Sequence[ComponentModel], origins: Sequence[Origin], planes: Sequence[Plane]
+    streams: Sequence[Coding],
+    models: Sequence[ComponentModel],
+    images: Iterable[tuple[Sequence[Origin], Sequence[Plane]]],
 ) -> int:
-    """Code all components and what their planes lack; decoding fills coefficients and planes. Returns OK, TOO_LONG or
-    BROKEN."""
+    """Code all components of all images, and what their planes lack; decoding fills coefficients and planes. Returns
+    OK, TOO_LONG or BROKEN."""
+    states = [model.start.copy() for model in models]
+    models_of_pixels = [np.full(kernel_pixels.MODELS, NEUTRAL, np.uint32) for _ in models]
+    for origins, planes in images:
+        status = _code_image(streams, models, states, models_of_pixels, origins, planes)
+        if status != OK:
+            return status
+    return OK
+
+
+def _code_image(
+    streams: Sequence[Coding],
+    models: Sequence[ComponentModel],
+    states: Sequence[MixingState],
+    models_of_pixels: Sequence[npt.NDArray[np.uint32]],
+    origins: Sequence[Origin],
+    planes: Sequence[Plane],
+) -> int:
+    """Code one image by states that go on learning. Returns OK, TOO_LONG or BROKEN."""
     rows, width = planes[0].shape
     before: list[Coefficients] = []
     corrections = np.zeros((rows + 1, width + 2), np.int32)
     for number, (stream, model, origin) in enumerate(zip(streams, models, origins, strict=True)):
         references = [referred(before[other], origins[other], origin) for other in range(number - 1, -1, -1)]
         component = component_of(origin, references)
-        status = code_component(stream, model, model.start.copy(), component)
+        status = code_component(stream, model, states[number], component)
         if status != OK:
             return status
         before.append(component.values)
         others, corrections = corrections, np.zeros_like(corrections)
         place = origin.grid.top % SIDE, origin.grid.left % SIDE
         pixels = kernel_pixels.Pixels(planes[number], *origin.draw((rows, width)), corrections, others, *place)
-        models_of_pixels = np.full(kernel_pixels.MODELS, NEUTRAL, np.uint32)
-        status = kernel_pixels.code_pixels(stream.encodes, pixels, models_of_pixels, stream.stream)
+        status = kernel_pixels.code_pixels(stream.encodes, pixels, models_of_pixels[number], stream.stream)
         if status != OK:
             return status
     return OK

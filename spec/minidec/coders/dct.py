@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import mul
 
@@ -106,9 +106,8 @@ def standard_steps(table: int) -> tuple[int, ...]:
     return tuple(clamp((number * scale + 50) // 100, 1, 255) for number in base)
 
 
-def read_dct_head(stream: bytes) -> tuple[DctHead, int]:
-    """The head and where it ends; zeros follow the stream."""
-    reader = Reader(stream[:67].ljust(67, b"\0"))
+def read_dct_head(reader: Reader) -> DctHead:
+    """One head."""
     factors, corner, table = reader.take(3)
     require(factors <= 3, "size of a component out of range")
     down, across, top, left = factors % 2 + 1, factors // 2 + 1, corner % 16, corner // 16
@@ -116,7 +115,20 @@ def read_dct_head(stream: bytes) -> tuple[DctHead, int]:
     require(table <= 200, "unknown table of steps")
     steps = standard_steps(table) if table else tuple(reader.take(64))
     require(min(steps) >= 1, "step of zero")
-    return DctHead(down, across, top, left, steps), reader.at
+    return DctHead(down, across, top, left, steps)
+
+
+def read_dct_heads(stream: bytes, images: int) -> tuple[list[DctHead], int]:
+    """The head of each image of a group, and where they end; zeros follow the stream."""
+    reader = Reader(stream + bytes(68))
+    if images == 1:
+        return [read_dct_head(reader)], reader.at
+    heads: list[DctHead] = []
+    while len(heads) < images:
+        (count,) = reader.take(1)
+        require(1 <= count <= images - len(heads), "heads of another number of images")
+        heads += [read_dct_head(reader)] * count
+    return heads, reader.at
 
 
 # Spec dct/blocks
@@ -242,16 +254,18 @@ class Progress:
 class DctPlane(Mixing):
     """Decodes the coefficients of a plane."""
 
-    def __init__(self, plan: DctPlan, stream: bytes, area: Area, references: list[Blocks]) -> None:
+    def __init__(self, plan: DctPlan, stream: bytes, images: int) -> None:
         super().__init__(plan)
-        self.plan, self.references = plan, references
-        self.head, at = read_dct_head(stream)
+        self.plan = plan
+        self.heads, at = read_dct_heads(stream, images)
         self.decisions = Decisions(stream, at)
         self.escape_probabilities = [HALF] * 31
-        self.blocks = Blocks(self.head, area)
+        self.correction_models = [UNTRAINED] * CORRECTION_MODELS
 
-    def decode(self) -> Blocks:
-        """All blocks in raster order."""
+    def decode(self, image: int, area: Area, references: list[Blocks]) -> Blocks:
+        """All blocks of the next image in raster order."""
+        self.head, self.references = self.heads[image], references
+        self.blocks = Blocks(self.head, area)
         for r in range(self.blocks.rows):
             for c in range(self.blocks.columns):
                 self.north, self.west = self.blocks.at(r - 1, c), self.blocks.at(r, c - 1)
@@ -453,14 +467,13 @@ class PixelCorrections:
     """Decodes what the samples of a plane differ by from the upsampled ones; `before` is that of the plane before."""
 
     def __init__(
-        self, decisions: Decisions, head: DctHead, area: Area, upsampled: list[int], parts: list[list[int]],
-        before: list[int],
+        self, plane: DctPlane, area: Area, upsampled: list[int], parts: list[list[int]], before: list[int],
     ) -> None:  # fmt: skip
-        self.decisions, self.head, self.area, self.parts, self.before = decisions, head, area, parts, before
+        self.decisions, self.head, self.area, self.parts, self.before = plane.decisions, plane.head, area, parts, before
         self.upsampled = upsampled
         self.samples = upsampled[:]
         self.corrections = [0] * area.size
-        self.models = [UNTRAINED] * CORRECTION_MODELS
+        self.models = plane.correction_models
 
     def decide(self, number: int) -> int:
         """A decision of a correction model, which learns it."""
@@ -526,20 +539,27 @@ def decode_dct(plans: list[DctPlan], streams: list[bytes], ranges: list[Range], 
     """All planes of coder 5."""
     count = modelled_planes(plans, ranges)
     require(all(bounds == (0, 255) for bounds in ranges[:count]), "coder 5 is for eight bits")
-    require(area.rows == area.image_rows, "group of several images")
-    room = (area.rows + 24) * (area.width + 24)
-    require(room <= 4 * area.size + 65536, "image too thin for coder 5")
-    planes: list[list[int]] = []
+    image = Area(area.image_rows, area.width, area.image_rows)
+    room = (image.rows + 24) * (image.width + 24)
+    require(room <= 4 * image.size + 65536, "image too thin for coder 5")
+    images = area.rows // area.image_rows
+    decoders = [DctPlane(plan, stream, images) for plan, stream in zip(plans, streams, strict=False)]
+    planes: list[list[int]] = [[] for _ in plans]
+    for number in range(images):
+        for samples, decoded in zip(planes, decode_image(decoders, number, image), strict=True):
+            samples += decoded
+    return finish_planes(planes, streams, ranges, area)
+
+
+def decode_image(decoders: list[DctPlane], number: int, area: Area) -> Iterator[list[int]]:
+    """The samples of each plane of the next image of a group."""
     references: list[Blocks] = []  # the nearest first
     before = [0] * area.size
-    for plan, stream in zip(plans, streams, strict=False):
-        plane = DctPlane(plan, stream, area, references)
-        blocks = plane.decode()
+    for plane in decoders:
+        blocks = plane.decode(number, area, references)
         component, parts = transform_blocks(blocks)
-        upsampled = upsample(component, plane.head, area)
-        corrections = PixelCorrections(plane.decisions, plane.head, area, upsampled, parts, before)
+        corrections = PixelCorrections(plane, area, upsample(component, plane.head, area), parts, before)
         corrections.decode()
         before = corrections.corrections
         references = [blocks, *references]
-        planes.append(corrections.samples)
-    return finish_planes(planes, streams, ranges, area)
+        yield corrections.samples
