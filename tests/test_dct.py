@@ -1502,3 +1502,19 @@ def test_models_of_another_transform(codebooks):
     data = check_file(image, book, effort=5, coder="dct")
     with pytest.raises(FormatError, match="transform"):
         decode_with(data, image, Codebook("test", models, book.sections, ""))
+
+
+@COMPILED
+def test_groups_end_where_origins_change(codebooks):
+    """Images of a JPEG decoder and others are not coded in one group."""
+    book = codebooks[3, "dct"]
+    rng = np.random.default_rng(4)
+    never = [picture(30 + k, (64, 64), 3) for k in range(2)]
+    once = [jpeg(40 + k, (64, 64)) for k in range(3)]
+    stack = np.stack([once[0], once[1], never[0], never[1], once[2]])
+    stack[3] ^= rng.integers(0, 2, stack[3].shape).astype(np.uint8)
+    encoder = sofc.Encoder(ImageHeader(64, 64, PixelFormat(3, 8, 8)), codebook=book)
+    data = encoder.write_group(stack) + encoder.finish()
+    assert coders_of(data, book) == ["dct", None, "dct"]
+    decoded = run_decoder([data], codebooks=lambda _: book)
+    np.testing.assert_array_equal(np.stack([decoded.images[k][0] for k in range(5)]), stack)

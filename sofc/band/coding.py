@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sofc.band.mapping import Mapping, read_table
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
+from sofc.coders.base import Found
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import coder_for
 from sofc.container.records import RAW_MODEL, CodedBand, CodedGroup, CodedSamples
@@ -58,16 +59,22 @@ def from_planes(planes: Sequence[Plane], pixel_format: PixelFormat) -> Samples:
 
 
 def encode_band(
-    samples: Samples, pixel_format: PixelFormat, selection: Selection, *, image_rows: int, verify: bool
+    samples: Samples,
+    pixel_format: PixelFormat,
+    selection: Selection,
+    *,
+    image_rows: int,
+    verify: bool,
+    origins: Sequence[Found] | None = None,
 ) -> CodedSamples:
     """Code samples that lie in the format's range, the smallest of the selected ways; raw where that is smaller.
 
-    ``image_rows``: rows of each image of a group, or all. ``verify`` decodes the result and raises SofcError if it is
-    not what went in.
+    ``image_rows``: rows of each image of a group, or all. ``origins``: as ``Selection.ways`` takes it. ``verify``
+    decodes the result and raises SofcError if it is not what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
-    coded = [(way, way.streams(image_rows)) for way in selection.ways(planes, pixel_format, image_rows)]
+    coded = [(way, way.streams(image_rows)) for way in selection.ways(planes, pixel_format, image_rows, origins)]
     way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
     model, mapping = way.model, way.view.mapping
     raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
     )
 
 
-Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found[Any] | None]
+Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found | None]
 
 
 class Candidate(NamedTuple):
@@ -62,17 +62,19 @@ class Candidate(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A way to code planes: a view of them, a model for it, and what was found of the planes' origin.
-
-    ``share``: how much of the samples follows from that origin.
-    """
+    """A way to code planes: a view of them, a model for it, and what was found of the planes' origin."""
 
     view: Mapped
     model: int
     transform: Transform
     coder: Coder
     transformed: list[Plane] | None = None
-    share: float = 0
+    found: Found | None = None
+
+    @property
+    def share(self) -> float:
+        """How much of the samples follows from their origin."""
+        return 0 if self.found is None else self.found.share
 
     def streams(self, image_rows: int) -> tuple[bytes, ...]:
         """The streams of the table, if any, and of all planes."""
@@ -188,21 +190,28 @@ class Selection:
         widths = [one.transform.bits is None for one in own if one.trace is None]
         return self._tries_everything or len(widths) < len(own) or len(widths) > len(set(widths))
 
-    def ways(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
+    def ways(
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None = None
+    ) -> list[Way]:
         """The ways to code planes (samples from 0) that are worth trying in full.
 
+        ``origins``: what ``origin_of`` gave for each image, or nothing where one had none; None where it was not asked.
         Where nearly all samples come out of what is found of their origin, that is coded and nothing else is tried.
         """
-        ways = self._traced(planes, pixel_format, image_rows)
+        may_have_one = origins is None or len(origins) > 0
+        ways = self._traced(planes, pixel_format, image_rows, origins) if may_have_one else []
         if not ways or ways[0].share < SURE_SHARE or planes[0].size < SURE_SIZE:
             ways += self._rivals(planes, pixel_format, image_rows)
         return ways
 
-    def knows_origin(self, planes: list[Plane], pixel_format: PixelFormat) -> bool:
-        """Whether the planes of an image follow from what is found of their origin, and there is a model for that."""
-        return bool(self._traced(planes, pixel_format, len(planes[0])))
+    def origin_of(self, planes: list[Plane], pixel_format: PixelFormat) -> Found | None:
+        """How the planes of an image came to be; None where too little follows from that, or there is no model."""
+        ways = self._traced(planes, pixel_format, len(planes[0]))
+        return ways[0].found if ways else None
 
-    def _traced(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
+    def _traced(
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None = None
+    ) -> list[Way]:
         """The ways to code planes by their origin: none where they have no such origin, or there is no model."""
         models = [one for one in self.candidates(pixel_format, len(planes[0]) // image_rows) if one.trace is not None]
         if not models or models[0].trace is None:
@@ -213,11 +222,16 @@ class Selection:
         if not transform.suits(transformed):
             return []
         ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
-        found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections)
+        if origins:
+            found: Found | None = Found.of(origins)
+        else:
+            found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections)
         if found is None or found.share < LEAST_SHARE:
             return []
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
-        return [Way(view, one.number, transform, found.coder(one.coder), transformed, found.share) for one in models]
+        return [
+            Way(view, one.number, transform, one.coder.of_origins(found.origins), transformed, found) for one in models
+        ]
 
     def _rivals(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """Of several models of the codebook, and of the samples and their mappings, those that code a piece of the

@@ -42,19 +42,27 @@ class Coder(ABC):
     ) -> list[Plane]:
         """The planes again; values always lie in ``ranges``. Raises FormatError on any stream that breaks the rules."""
 
+    def of_origins(self, origins: Sequence[Any]) -> Coder:
+        """One for planes of which it is known how they came to be: what ``Descriptor.trace`` found of each image."""
+        return self
+
 
 Trained = TypeVar("Trained", bound=Coder)
 
 
-class Found(NamedTuple, Generic[Trained]):
-    """How planes came to be, as far as it was found out: ``share`` of the samples (0 to 1) follows from that alone; of
-    several images, of that where it is least.
+class Found(NamedTuple):
+    """How the planes of images came to be, as far as it was found out: the ``origins`` of each image.
 
-    ``coder`` makes of a coder for such planes one for these.
+    ``share`` of the samples (0 to 1) follows from that alone, of several images in the one where it is least.
     """
 
     share: float
-    coder: Callable[[Trained], Coder]
+    origins: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, images: Sequence[Found]) -> Found:
+        """What was found of several, together."""
+        return cls(min(one.share for one in images), tuple(origin for one in images for origin in one.origins))
 
 
 def _anything(*_: Any) -> bool:
@@ -88,7 +96,7 @@ class Descriptor(Generic[Trained]):
     goes_with: Callable[[Transform, int, int], bool] = _anything
     kernels: Callable[[], list[list[KernelUse]]] = list
     chain: Callable[[Trained], Coder] | None = None
-    trace: Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found[Trained] | None] | None = None
+    trace: Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found | None] | None = None
     start_training: Callable[[Sequence[PlaneRange], TrainingSettings], CoderTraining] | None = None
     accepts: Callable[[Kind], bool] = _anything
     images: str = "any images"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from sofc.band.coding import Samples, encode_band
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
+from sofc.coders.base import Found
 from sofc.container import schema
 from sofc.container.chunks import (
     INDEXED_TYPES,
@@ -122,7 +123,7 @@ class Encoder(Sticky):
         self._image = 0  # number of the current image, or of the next
         self._begun: PendingImage | None = None
         self._images: list[Samples] = []  # whole images that are not yet in a group
-        self._group_images = 0  # how many the group will have
+        self._origins: list[Found] = []  # of those, if any
         if isinstance(codebook, Codebook):
             self._put_codebook(codebook, embed_codebook)
         items = _checked_metadata(metadata)
@@ -195,8 +196,8 @@ class Encoder(Sticky):
     def write_group(self, images: Samples) -> bytes:
         """Take whole images of the current header: shape (n, height, width) or (n, height, width, components > 1).
 
-        They are coded together in groups of about 2**20 samples (2**17 where the first was a JPEG decoder's), however
-        they are cut into calls. The header's
+        They are coded together in groups of about 2**20 samples (2**17 of those that a JPEG decoder made), however they
+        are cut into calls. The header's
         height must be known. Raises UsageError, or LimitError where one image is too large for a group.
         """
         with self._guarded():
@@ -212,15 +213,18 @@ class Encoder(Sticky):
             images = _checked_array(images, (None, header.height, *_row_shape(header)))
             output = bytearray()
             for image in images:
-                self._images.append(_converted(image, header.format, 0, self.images_written))
+                image = _converted(image, header.format, 0, self.images_written)
+                origin = self._current.origin_of(image)
+                if self._images and (origin is None) == bool(self._origins):
+                    self._put_group()
+                self._images.append(image)
+                self._origins += [] if origin is None else [origin]
                 if self._state is WriteState.HEAD:
                     self._put_head()
                     self._state = WriteState.GROUPS
-                if len(self._images) == 1:
-                    self._group_images = self._current.group_images(self._images[0])
-                if len(self._images) == self._group_images:
+                if len(self._images) >= self._current.group_images(traced=origin is not None):
                     self._put_group()
-                    output += self._drain(self._workers.threads - 1)
+                output += self._drain(self._workers.threads - 1)
             return bytes(output)
 
     def flush(self) -> bytes:
@@ -323,6 +327,7 @@ class Encoder(Sticky):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
             if image.is_one_small_whole:
                 self._images = [image.pop(image.buffered)]
+                self._origins = list(filter(None, [image.origin_of(self._images[0])]))
                 self._put_group()
             else:
                 self._put_bands(everything=True)
@@ -351,15 +356,23 @@ class Encoder(Sticky):
         if not self._images:
             return
         first, count = self._image, len(self._images)
-        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]))
+        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]), tuple(self._origins))
         self._put_coded(schema.GROUP, first, count, lambda: pack_group(CodedGroup(first, count, *encode())))
         self._image += count
-        self._images = []
+        self._images, self._origins = [], []
 
-    def _coding_of(self, rows: Samples, image_rows: int) -> Callable[[], CodedSamples]:
+    def _coding_of(
+        self, rows: Samples, image_rows: int, origins: Sequence[Found] | None = None
+    ) -> Callable[[], CodedSamples]:
         image = self._current
         return partial(
-            encode_band, rows, image.header.format, image.selection, image_rows=image_rows, verify=self._verify
+            encode_band,
+            rows,
+            image.header.format,
+            image.selection,
+            image_rows=image_rows,
+            verify=self._verify,
+            origins=origins,
         )
 
     # Chunks.

@@ -9,6 +9,7 @@ import numpy as np
 
 from sofc.band.coding import Samples, sample_bytes, to_planes
 from sofc.band.selection import Selection
+from sofc.coders.base import Found
 from sofc.container.records import Metadata
 from sofc.errors import LimitError
 from sofc.image import ImageHeader
@@ -50,6 +51,8 @@ class PendingImage:
             )
         self._key_interval = key_interval
         self._most_in_group = max(1, limits.max_band_samples // (header.row_samples * (header.height or 1)))
+        self._looked_at = 0  # whole images whose origin was asked for
+        self._has_origins = False
         self.rows_written = 0
         self.next_band = 0  # first row of the next band
         self.buffered = 0  # rows that are not yet in a band
@@ -67,15 +70,22 @@ class PendingImage:
         following = (self.header.height or self.rows_written) - self.next_band - self.band_rows
         return self.buffered >= self.band_rows and following >= self.short_rows
 
-    def group_images(self, first: Samples) -> int:
-        """Images of the group that begins with this one."""
-        if self._key_interval is not None:
-            return min(self._key_interval, self._most_in_group)
-        images = group_images(self.header)
-        fewer = traced_group_images(self.header)
-        if fewer < images and self.selection.knows_origin(to_planes(first, self.header.format), self.header.format):
-            images = fewer
-        return min(images, self._most_in_group)
+    def origin_of(self, image: Samples) -> Found | None:
+        """What is found of the next whole image's origin.
+
+        It is looked for in each image once one had an origin; before that, as it takes time, in images 1, 2, 4, 8 ...
+        """
+        self._looked_at += 1
+        if not self._has_origins and self._looked_at & (self._looked_at - 1):
+            return None
+        found = self.selection.origin_of(to_planes(image, self.header.format), self.header.format)
+        self._has_origins |= found is not None
+        return found
+
+    def group_images(self, *, traced: bool) -> int:
+        """Images of a group. ``traced``: their origin was found."""
+        wanted = traced_group_images(self.header) if traced else group_images(self.header)
+        return min(self._key_interval or wanted, self._most_in_group)
 
     @property
     def is_one_small_whole(self) -> bool:

@@ -18,13 +18,9 @@ def _goes_with(transform: Transform, components: int, bits: int) -> bool:
     return bits == 8 and transform is {1: NONE, 3: LATTICE}.get(components)
 
 
-def _trace(
-    planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int
-) -> Found[DctCoder] | None:
+def _trace(planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int) -> Found | None:
     found = find_coefficients(planes, ranges, image_rows, modelled)
-    if found is None:
-        return None
-    return Found(min(image.share for image in found), lambda coder: DctCoder(coder.models, found))
+    return None if found is None else Found(min(image.share for image in found), tuple(found))
 
 
 def _is_from_jpeg(kind: Kind) -> bool:

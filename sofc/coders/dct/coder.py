@@ -67,6 +67,10 @@ class DctCoder(Coder):
         """Planes that have models."""
         return len(self.models)
 
+    def of_origins(self, origins: Sequence[Recovered]) -> DctCoder:
+        """One for planes of which it is known how they were made."""
+        return DctCoder(self.models, origins)
+
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane. The planes must come from a JPEG decoder."""
         found = self.recovered or find_coefficients(planes, ranges, image_rows, self.planes)
