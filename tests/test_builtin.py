@@ -27,7 +27,7 @@ from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.container.registered import NUMBERS, REGISTERED
 from sofc.container.walker import frame_chunk
 from sofc.image import PixelFormat
-from sofc.training.general import EFFORTS, FEW, companions
+from sofc.training.general import EFFORTS, FASTEST, base_of, companions
 from sofc.transforms.components import CHAIN, LATTICE
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
@@ -170,34 +170,34 @@ def test_the_piece_on_which_models_are_compared() -> None:
 
 
 def test_trained_codebooks_take_companions_along() -> None:
-    """Models for slices with any number of images; those for single images with few."""
+    """Models for slices with any number of images; those for single images, and fast ones, with few."""
     kind = Kind(1, 8)
-    many, _ = companions(kind, FEW)
+    base = base_of(kind)
+    many = companions(base, kind, few=False)
     assert {model.transform for model in many} == {CHAIN.id}
     assert [model.effort for model in many] == list(EFFORTS)
-    few, sections = companions(kind, FEW - 1)
+    few = companions(base, kind, few=True)
     assert len(few) > len(many)
-    for model in few:
-        codebook = sofc.Codebook("few", (model,), tuple(sections))
-        coder_for(codebook, FIRST_CODEBOOK_MODEL, PixelFormat(1, 8, 8))
-    on_lattice, _ = companions(Kind(3, 8, lattice=True), 1)
+    assert {model.effort for model in few} == {FASTEST, *EFFORTS}
+    codebook = sofc.Codebook("few", tuple(few), base.sections, bases=(base,))
+    for number in range(len(few)):
+        coder_for(codebook, FIRST_CODEBOOK_MODEL + number, PixelFormat(1, 8, 8))
+    on_lattice = companions(base, Kind(3, 8, lattice=True), few=True)
     assert {model.transform for model in on_lattice} == {LATTICE.id}
-    off_lattice, _ = companions(Kind(3, 8), 1)
+    off_lattice = companions(base, Kind(3, 8), few=True)
     assert off_lattice and LATTICE.id not in {model.transform for model in off_lattice}
-    assert companions(Kind(3, 8), FEW) == ([], [])
-    assert companions(Kind(1, 1), 1) == ([], [])
+    assert companions(base, Kind(3, 8), few=False) == []
+    binary = Kind(1, 1)
+    assert companions(base_of(binary), binary, few=False) == []
 
 
 @pytest.mark.parametrize("kind", [Kind(1, 8), Kind(3, 8, lattice=True)], ids=str)
 def test_companions_for_coefficients(kind: Kind) -> None:
-    """With few images that JPEG decoders made goes the built-in model for such; none with many, or off the lattice."""
-    found, sections = companions(kind, FEW - 1, traced=True)
-    assert [model.effort for model in found] == list(EFFORTS)
-    assert {model.coder for model in found} == {DctCoder.id}
-    codebook = sofc.Codebook("few", tuple(found), tuple(sections))
-    coder_for(codebook, FIRST_CODEBOOK_MODEL, PixelFormat(kind.components, 8, 8))
-    assert companions(kind, FEW, traced=True) == ([], [])
-    assert companions(Kind(3, 8), 1, traced=True) == ([], [])
+    """With few images that JPEG decoders made goes the built-in model for such, too; with many none of one image."""
+    found = companions(base_of(kind), kind, few=True, traced=True)
+    assert {model.effort for model in found if model.coder == DctCoder.id} == {*EFFORTS}
+    many = companions(base_of(kind), kind, few=False, traced=True)
+    assert DctCoder.id not in {model.coder for model in many}
 
 
 def test_of_close_models_the_smaller_is_used() -> None:

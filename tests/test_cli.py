@@ -20,8 +20,10 @@ import sofc
 from sofc.cli.__main__ import main
 from sofc.cli.console import size
 from sofc.cli.names import OutputNames, safe_name
+from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import names_metadata
 from sofc.imagefiles import ImageSource, load, save
+from sofc.stream.encoder import Encoder
 
 RANDOM = np.random.default_rng(5)
 
@@ -386,6 +388,27 @@ def trained(run: Run) -> Outcome:
     for number, image in enumerate(patches(10)):
         save(Path("in") / f"{number}.png", image)
     return run("train", "--coder", "shape", "in", "-o", "c.sofcb", "-j", "1", "--iterations", "1")
+
+
+def test_train_writes_no_codebook_that_does_not_pay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The built-in one serves a few small images better; asked to, it writes it all the same, and for more of them."""
+    monkeypatch.setitem(Encoder.__init__.__kwdefaults__, "codebook", builtin_codebook)
+    Path("in").mkdir()
+    for number, image in enumerate(patches(5)):
+        save(Path("in") / f"{number}.png", image)
+    few = run("train", "in", "-o", "c.sofcb", "-j", "1")
+    assert (few.status, Path("c.sofcb").exists()) == (5, False)
+    assert few.out.splitlines()[-1].startswith("c.sofcb: not written, as the built-in codebook serves")
+    report = json.loads(run("train", "in", "-o", "c.sofcb", "-j", "1", "--json").out)
+    assert report["codebook"] is None and report["saved"] < 0 and report["images"] == 5
+    always = run("train", "in", "-o", "c.sofcb", "-j", "1", "--always")
+    assert (always.status, Path("c.sofcb").stat().st_size) == (0, report["size"])
+    shown = run("codebook", "show", "c.sofcb")
+    assert "sections of the built-in codebook 'common', which are not in this one: " in shown.out
+    saved = report["models"][0]["saved_per_image"]
+    if saved > 0:
+        many = run("train", "in", "-o", "d.sofcb", "-j", "1", "--for", "1000000")
+        assert many.status == 0 and Path("d.sofcb").exists()
 
 
 def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:

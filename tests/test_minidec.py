@@ -12,8 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import minidec
+import numpy as np
 import pytest
 from minidec import chunks, command
+
+import sofc
+from sofc.codebook.builtin import builtin_codebook
+from sofc.coders.context import ContextCoder
+from sofc.container.records import Section
 
 SPEC = Path(__file__).parent.parent / "spec"
 VECTORS = SPEC / "vectors"
@@ -83,3 +89,20 @@ def test_command(tmp_path: Path, way: list[str | Path]) -> None:
         height, width = image["shape"]
         assert line == f"{number} {height}x{width} {image['dtype']} {image['sha256']}"
         assert (tmp_path / f"out-{number}.raw").stat().st_size == height * width
+
+
+def test_a_codebook_with_a_base() -> None:
+    """Its models use sections of a built-in codebook, which is to be given, too."""
+    base = builtin_codebook(sofc.PixelFormat(1, 8, 8))
+    borrowed = next(model for model in base.models if (model.components, model.coder) == (1, ContextCoder.id))
+    codebook = sofc.Codebook("based", (borrowed,), (*base.sections, Section(200, 0, b"own")), bases=(base,))
+    assert len(codebook.to_bytes()) < 200
+    again = sofc.Codebook.from_bytes(codebook.to_bytes())
+    assert (again.sections, again.own_sections) == (codebook.sections, (Section(200, 0, b"own"),))
+    image = (np.add.outer(np.arange(9), np.arange(11)) * 7 % 256).astype(np.uint8)
+    data = sofc.encode(image, codebook=codebook)
+    given = [codebook.to_bytes(), base.to_bytes()]
+    (decoded,) = minidec.decode_file(data, given).images
+    assert decoded.samples == image.ravel().tolist()
+    with pytest.raises(minidec.FormatError, match="not given"):
+        minidec.decode_file(data, given[:1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,8 +21,8 @@ from sofc.container.records import Section
 from sofc.errors import FormatError, UsageError
 from sofc.imagefiles import ImageSource, save
 from sofc.planes import Plane, PlaneRange
-from sofc.training import ModelReport, driver, train
-from sofc.training.held_out import split
+from sofc.training import ModelReport, TrainingReport, driver, train
+from sofc.training.held_out import Sizes, split
 from sofc.training.recipes import trainable
 from sofc.training.shards import cut, in_order
 
@@ -165,7 +166,7 @@ def test_split(count: int, share: float, held: int) -> None:
 
 
 def test_images_in_order_and_held_out_never_mined(sums: list[SumTraining], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "coded_size", lambda sources, codebook, coder: 10 * len(sources))
+    monkeypatch.setattr(driver, "coded_sizes", lambda sources, codebook, coder: Sizes(10 * len(sources), 0))
     images = [np.full((2, 2), value, np.uint8) for value in range(20)]
     result = train(images, name="sums", coder="shape", held_out=0.2)
     mined = [value for value in range(20) if value not in (2, 7, 12, 17)]
@@ -222,6 +223,8 @@ def test_progress(sums: list[SumTraining]) -> None:
         ({"min_images": 0}, "min_images"),
         ({"min_images": 4}, "only 3"),
         ({"iterations": -1}, "iterations"),
+        ({"efforts": [0, 5]}, "efforts"),
+        ({"efforts": []}, "efforts"),
         ({"name": "a" * 65}, "name"),
     ],
 )
@@ -246,21 +249,79 @@ def test_unreadable_image_is_named(tmp_path: Path) -> None:
 
 def test_report_lines() -> None:
     good = ModelReport(
-        "8-bit images", 18, 2, ("iteration 0: 5 bytes",), codebook=1000, raw=9000, plain=3000, coded=2400
+        "8-bit images", 18, 2, ("iteration 0: 5 bytes",), codebook=1000, raw=9000, builtin=3000, coded=2400
     )
     assert good.saved_per_image == 300
     assert good.pays_after == 4
     assert good.lines() == [
         "8-bit images: mined 18, held out 2",
         "  iteration 0: 5 bytes",
-        "  held-out images: 9000 bytes of samples -> 2400 with the codebook (ratio 3.750), 3000 without (ratio 3.000)",
-        "  it saves 300 bytes an image and has paid for its own 1000 bytes after 4 images like these",
+        "  held-out images: 9000 bytes of samples -> 2400 with the codebook (ratio 3.750), 3000 with the built-in one "
+        "(ratio 3.000)",
+        "  it saves 300 bytes an image beyond the built-in one, and has paid for its own 1000 bytes after 4 images "
+        "like these",
     ]
-    bad = ModelReport("8-bit images", 18, 2, (), codebook=1000, raw=9000, plain=3000, coded=3000)
+    bad = ModelReport("8-bit images", 18, 2, (), codebook=1000, raw=9000, builtin=3000, coded=3000)
     assert bad.pays_after is None
-    assert "warning: the codebook saves nothing" in bad.lines()[-1]
+    assert "it saves nothing" in bad.lines()[-1]
     unknown = ModelReport("8-bit images", 3, 0, (), codebook=1000)
     assert "the gain is not known" in unknown.lines()[-1]
+
+
+def test_whether_a_codebook_pays() -> None:
+    """It depends on how many images are to come; of kinds whose gain is not known nothing is said."""
+    one = ModelReport("one", 18, 2, (), codebook=1000, raw=9000, builtin=3000, coded=2400)
+    other = ModelReport("other", 3, 0, (), codebook=10)
+    assert TrainingReport((one, other), 1010, False, 4).saved == 4 * 300 - 1010
+    assert TrainingReport((one, other), 1010, False, 4).is_worthwhile
+    few = TrainingReport((one, other), 1010, False, 3)
+    assert not few.is_worthwhile
+    assert few.lines()[-1] == (
+        "3 images like these, codebook of 1010 bytes included, take 110 bytes more than with the built-in one"
+    )
+    assert TrainingReport((other,), 10, False, 3).saved is None
+    assert TrainingReport((other,), 10, False, 3).is_worthwhile
+
+
+class ReadOnlyExecutor(Executor):
+    """Hands over arrays as dask.distributed does: read-only."""
+
+    def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+        buffers: list[pickle.PickleBuffer] = []
+        data = pickle.dumps((function, arguments), protocol=5, buffer_callback=buffers.append)
+        function, arguments = pickle.loads(data, buffers=[bytes(buffer) for buffer in buffers])
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.mark.parametrize("coder", [None, "shape", "static"])
+def test_arrays_may_arrive_read_only(coder: str | None) -> None:
+    images = gray_images(6)
+    alone = train(images, name="same", coder=coder, iterations=1)
+    elsewhere = train(images, name="same", coder=coder, iterations=1, executor=ReadOnlyExecutor())
+    assert elsewhere.codebook.to_bytes() == alone.codebook.to_bytes()
+
+
+def test_codebooks_for_few_images_are_small() -> None:
+    """They hold models for the default effort, and name those of the built-in codebook; for many, all."""
+    images = gray_images(6)
+    small = train(images, name="few", held_out=0).codebook
+    assert [base.name for base in small.bases] == ["common"]
+    assert {model.effort for model in small.models} == {1, *range(5, 10)}
+    known = len(small.sections) - len(small.own_sections)
+    assert any(number < known for model in small.models for number in model.sections)
+    again = Codebook.from_bytes(small.to_bytes())
+    assert (again.models, again.sections, again.bases) == (small.models, small.sections, small.bases)
+    asked = train(images, name="few", held_out=0, efforts=[7, 2]).codebook
+    own = [model.effort for model in asked.models if min(model.sections) >= known]
+    assert own == [2, 3, 4, 5, 6, 7, 8, 9]
+    for effort in (1, 5, 9):
+        data = sofc.encode(images[0], codebook=small, effort=effort)
+        assert (sofc.decode(data, codebooks={small.id: small}) == images[0]).all()
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +337,7 @@ def check_same_from_all_workers(images: list[np.ndarray], coder: str, processes:
         in_threads = train(images, name="same", coder=coder, iterations=2, executor=threads)
     in_processes = train(images, name="same", coder=coder, iterations=2, executor=processes)
     assert in_threads.codebook.to_bytes() == alone.codebook.to_bytes()
+    assert in_processes.codebook.provenance == alone.codebook.provenance
     assert in_processes.codebook.to_bytes() == alone.codebook.to_bytes()
     assert in_threads.report == in_processes.report == alone.report
     assert Codebook.from_bytes(alone.codebook.to_bytes()).id == alone.codebook.id

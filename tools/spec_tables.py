@@ -124,9 +124,9 @@ def _chunk_types() -> Iterator[tuple[str, str, str, str, str]]:
             body = f"`{name}_BODY`"
         else:
             raise SpecError(f"chunk type {name} has no layout {name}_BODY in the schema")
-        last = name == "FILE_END"
-        yield f"`{value.decode()}` ({value[0]:02X})", name, "both" if last else files, kind, body
-        if last:
+        both = name in ("BUILTIN_CODEBOOK", "FILE_END")
+        yield f"`{value.decode()}` ({value[0]:02X})", name, "both" if both else files, kind, body
+        if name == "FILE_END":
             files = "codebook"
 
 

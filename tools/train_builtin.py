@@ -36,6 +36,7 @@ from sofc.coders.context.model import OF_ONE
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.model import EFFORTS as DCT_EFFORTS
+from sofc.coders.training import TrainingSettings
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources
@@ -344,7 +345,7 @@ def train_chains(budget: int) -> Codebook:
     """Models by which images that follow each other, or components, are predicted from each other."""
     stacks = chains()
     with patch.dict(CONTEXT_EFFORTS, {5: CONTEXT_EFFORTS[6]}, clear=True):
-        training = ContextTraining([PlaneRange(0, 65535)] * LINKS, budget=budget)
+        training = ContextTraining([PlaneRange(0, 65535)] * LINKS, settings=TrainingSettings(counter_bytes=budget))
         while (step := training.next_pass()) is not None:
             training.merge(iter([task.collect(iter(stacks)) for task in step.tasks]))
         models = [Model(1, 16, CHAIN.id, ContextCoder.id, effort, numbers) for effort, numbers in training.models()]

@@ -105,8 +105,10 @@ def _summary(codebook: Codebook) -> dict[str, Any]:
         "id": codebook.id.hex(),
         "size": len(codebook.to_bytes()),
         "models": [vars(model) for model in codebook.models],
+        "bases": [{"name": base.name, "id": base.id.hex(), "sections": len(base.sections)} for base in codebook.bases],
         "sections": [
-            {"coder": section.coder, "kind": section.kind, "size": len(section.data)} for section in codebook.sections
+            {"coder": section.coder, "kind": section.kind, "size": len(section.data)}
+            for section in codebook.own_sections
         ],
         "provenance": codebook.provenance,
     }
@@ -129,7 +131,10 @@ def _print(console: Console, codebook: Codebook) -> None:
             f"  model {number}: {count_of(model.components, 'component')} of up to {model.max_bits} bits, "
             f"{transform}, {coder}, {use}, sections {', '.join(map(str, model.sections))}"
         )
-    for number, section in enumerate(codebook.sections):
+    for base in codebook.bases:
+        say(f"  sections of the built-in codebook {base.name!r}, which are not in this one: {len(base.sections)}")
+    own = codebook.own_sections
+    for number, section in enumerate(own, len(codebook.sections) - len(own)):
         coder = coders.get(section.coder, f"unknown coder {section.coder}")
         say(f"  section {number}: {coder}, kind {section.kind}, {size(len(section.data))}")
     for line in codebook.provenance.splitlines():

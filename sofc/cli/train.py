@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sofc.cli import options
-from sofc.cli.console import OK, Console, size
+from sofc.cli.console import OK, PASSED_OVER, Console, size
 
 EXAMPLES = """\
   sofc train scans -o scans.sofcb                      mine a folder
@@ -37,6 +37,16 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("--coder", metavar="NAME", help="train this coder alone (default: what serves best)")
     parser.add_argument(
         "--held-out", type=float, default=0.1, metavar="SHARE", help="share kept apart to see the gain (default: 0.1)"
+    )
+    parser.add_argument(
+        "--for",
+        type=options.positive,
+        dest="for_images",
+        metavar="N",
+        help="images that are to be stored with it (default: as many as are given)",
+    )
+    parser.add_argument(
+        "--always", action="store_true", help="write it even where the built-in codebook does better for so many images"
     )
     parser.add_argument(
         "--min-images",
@@ -75,25 +85,42 @@ def run(args: argparse.Namespace) -> int:
             held_out=args.held_out,
             min_images=args.min_images,
             iterations=args.iterations,
+            for_images=args.for_images,
             progress=progress,
         )
     data = result.codebook.to_bytes()
-    with replacing(args.output) as file:
-        file.write(data)
+    # One coder alone, asked for by name, is for study: what it holds matters more than what it saves.
+    is_written = args.always or args.coder is not None or result.report.is_worthwhile
+    if is_written:
+        with replacing(args.output) as file:
+            file.write(data)
+    status = OK if is_written else PASSED_OVER
     if args.json:
-        report: dict[str, Any] = {"codebook": str(args.output), "id": result.codebook.id.hex(), "size": len(data)}
+        report: dict[str, Any] = {
+            "codebook": str(args.output) if is_written else None,
+            "id": result.codebook.id.hex(),
+            "size": len(data),
+            "images": result.report.images,
+            "saved": result.report.saved,
+        }
         report["models"] = [
             {**asdict(model), "saved_per_image": model.saved_per_image, "pays_after": model.pays_after}
             for model in result.report.models
         ]
         console.json(report)
-        return OK
+        return status
     for line in result.report.lines():
         console.result(line)
-    console.result(
-        f"{args.output}: codebook {result.codebook.name!r}, {size(len(data))}, id {result.codebook.id.hex()[:32]}"
-    )
-    return OK
+    if is_written:
+        console.result(
+            f"{args.output}: codebook {result.codebook.name!r}, {size(len(data))}, id {result.codebook.id.hex()[:32]}"
+        )
+    else:
+        console.result(
+            f"{args.output}: not written, as the built-in codebook serves so few images better: encode without -D "
+            "(--for N says that there will be more, --always writes it)"
+        )
+    return status
 
 
 @contextlib.contextmanager

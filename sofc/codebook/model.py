@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sofc.container.codebook_file import pack_codebook, unpack_codebook
+from sofc.container.codebook_file import CodebookContents, pack_codebook, unpack_codebook
 from sofc.container.records import MAX_NAME_BYTES, CodebookReference, Model, Section, is_plain_text
 from sofc.errors import UsageError
 from sofc.limits import Limits
@@ -17,12 +18,17 @@ REFERENCE_SIZE = 16
 
 @dataclass(frozen=True, eq=False)
 class Codebook:
-    """What was mined from a collection. Its id is the SHA-256 of its bytes, so equal bytes mean equal codebooks."""
+    """What was mined from a collection. Its id is the SHA-256 of its bytes, so equal bytes mean equal codebooks.
+
+    ``bases``: built-in codebooks whose sections its models may use, too: they stand before its own in ``sections``, and
+    not in its bytes.
+    """
 
     name: str
     models: tuple[Model, ...]
     sections: tuple[Section, ...]
     provenance: str = ""
+    bases: tuple[Codebook, ...] = ()
     _bytes: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -41,8 +47,22 @@ class Codebook:
     @classmethod
     def from_bytes(cls, data: bytes, *, limits: Limits | None = None) -> Codebook:
         """Read a codebook file. Raises FormatError, UnsupportedError or LimitError."""
-        name, models, sections, provenance = unpack_codebook(data, limits or Limits())
-        return cls(name, models, sections, provenance, bytes(data))
+        from sofc.codebook.builtin import find_builtin
+
+        def base_of(reference: CodebookReference) -> Codebook:
+            base = find_builtin(reference.id)
+            assert base is not None, "registered codebooks come with the package"
+            return base
+
+        contents = unpack_codebook(data, limits or Limits(), lambda reference: len(base_of(reference).sections))
+        bases = tuple(map(base_of, contents.bases))
+        sections = (*borrowed(bases), *contents.sections)
+        return cls(contents.name, contents.models, sections, contents.provenance, bases, bytes(data))
+
+    @property
+    def own_sections(self) -> tuple[Section, ...]:
+        """Those that are not a base's."""
+        return self.sections[len(borrowed(self.bases)) :]
 
     def to_bytes(self) -> bytes:
         """The codebook file."""
@@ -52,7 +72,8 @@ class Codebook:
     def _canonical(self) -> bytes:
         if self._bytes is not None:
             return self._bytes
-        return pack_codebook(self.name, self.models, self.sections, self.provenance)
+        bases = tuple(base.reference for base in self.bases)
+        return pack_codebook(CodebookContents(self.name, self.models, self.own_sections, self.provenance, bases))
 
     @property
     def reference(self) -> CodebookReference:
@@ -69,3 +90,8 @@ class Codebook:
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+
+def borrowed(bases: Sequence[Codebook]) -> tuple[Section, ...]:
+    """The sections of bases, as a codebook numbers them before its own."""
+    return tuple(section for base in bases for section in base.sections)

@@ -80,14 +80,14 @@ class Descriptor(Generic[Trained]):
     ``from_sections`` makes a coder of a model's sections; it raises FormatError. ``goes_with``: whether a model may
     have a transform, for images of so many components and bits. ``kernels``: those that coding calls, in groups that
     share others. ``chain`` makes of a coder one that predicts images, or components, from those before them. ``trace``
-    belongs to coders of planes that have a certain origin: given planes, their ranges, the rows of an
-    image and how many planes have models, it finds that origin, or None.
+    belongs to coders of planes that have a certain origin: given planes, their ranges, the rows of an image and how
+    many planes have models, it finds that origin, or None.
 
     ``start_training`` begins that of a model; it is None for a coder that needs no codebook. ``accepts``: whether
     models can be trained for a kind of images; ``images`` says in words for which. ``unasked``: whether they are where
     no coder is named. ``transforms``: those to choose from. ``knows_lattice``: whether images on the colour lattice get
-    models of their own. ``numbers_values``: whether models may be for the numbers of values. ``keeps_patches``: whether
-    models hold parts of images.
+    models of their own. ``efforts``: those that its models are for. ``numbers_values``: whether models may be for the
+    numbers of values. ``keeps_patches``: whether models hold parts of images.
     """
 
     id: int
@@ -103,6 +103,7 @@ class Descriptor(Generic[Trained]):
     unasked: Callable[[Kind], bool] = _nothing
     transforms: Callable[[Kind], tuple[Transform, ...]] = usual_transforms
     knows_lattice: bool = True
+    efforts: Sequence[int] = range(2, 10)
     numbers_values: bool = True
     keeps_patches: bool = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -38,12 +38,22 @@ class TrainingSettings(NamedTuple):
 
     Patches are kept that are in at least ``min_images`` images. At most ``iterations`` rounds of improvement, None:
     while they gain. ``counter_bytes`` bounds what the trained counters of one model take in a codebook, None: what
-    pays.
+    pays. ``efforts``: those that models are for, None: all that the coder has models for.
     """
 
     min_images: int = 1
     iterations: int | None = None
     counter_bytes: int | None = None
+    efforts: tuple[int, ...] | None = None
+
+    def of(self, known: Iterable[int]) -> list[int]:
+        """Which of the efforts that a coder has models for are wanted, rising; the nearest where none is."""
+        efforts = sorted(known)
+        wanted = [effort for effort in efforts if self.efforts is None or effort in self.efforts]
+        return wanted or [min(efforts, key=lambda effort: abs(effort - (self.efforts or (effort,))[0]))]
+
+
+DEFAULT = TrainingSettings()
 
 
 class CoderTraining(ABC):

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
@@ -19,6 +20,7 @@ from sofc.api.headers import header_for
 from sofc.band.coding import to_planes
 from sofc.band.mapping import by_value
 from sofc.codebook import Codebook
+from sofc.codebook.model import borrowed
 from sofc.coders.base import Descriptor
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import CODERS
@@ -28,8 +30,8 @@ from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.planes import Plane
-from sofc.training.general import companions
-from sofc.training.held_out import coded_size, split
+from sofc.training.general import EFFORTS, FEW, base_of, companions
+from sofc.training.held_out import Sizes, builtin_size, coded_sizes, split
 from sofc.training.recipes import Recipe, coder_to_train, recipes
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.shards import cut, in_order
@@ -60,6 +62,8 @@ def train(
     min_images: int = 1,
     iterations: int | None = None,
     counter_bytes: int | None = None,
+    efforts: Sequence[int] | None = None,
+    for_images: int | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Mine images for a codebook.
@@ -71,7 +75,10 @@ def train(
     would keep patches of them. Only patches
     found in at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of
     improvement (0: one pass, as published); None: while they gain. ``counter_bytes`` is about how much of the codebook
-    the trained counters of one kind of image may take; None: what pays, which several kinds share.
+    the trained counters of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how
+    many images are to be stored with the codebook, by default as many as are given; the report says whether it pays for
+    itself by then. ``efforts`` (1 to 9) that models are trained for, None: all, or for few images the default, 5; at
+    others the models nearest to them are used.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
@@ -79,7 +86,12 @@ def train(
     Raises UsageError for arguments out of range and for too few images, and what ``imagefiles.load`` raises.
     """
     settings = _Settings(
-        None if coder is None else coder_to_train(coder), held_out, min_images, iterations, counter_bytes
+        None if coder is None else coder_to_train(coder),
+        held_out,
+        min_images,
+        iterations,
+        counter_bytes,
+        None if efforts is None else tuple(sorted(set(efforts))),
     )
     crew = _Crew(executor, progress)
     images = _image_sources(sources)
@@ -91,10 +103,13 @@ def train(
     pairs = list(zip(images, facts, strict=True))
     members = {kind: _members(kind, pairs) for kind in sorted({fact.kind for fact in facts})}
     collections = [_Collection.of(kind, found, settings) for kind, found in members.items()]
+    images_to_come = for_images or len(images)
+    if settings.coder is None:
+        settings = settings.for_few(_expected_bytes(collections, crew) * images_to_come // len(images))
     if settings.counter_bytes is None and len(collections) > 1:
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
     trained = [_train_kind(collection, settings, crew) for collection in collections]
-    draft = _assemble(name, collections, trained, "", coder is None)
+    draft = _assemble(name, collections, trained, "", coder is None, settings.efforts)
     reports = [
         _report(collection, results, draft, settings, crew)
         for collection, results in zip(collections, trained, strict=True)
@@ -106,7 +121,9 @@ def train(
         if collection.held_out and sum(collection.pixels) <= FEW_PIXELS and not keeps_patches:
             collections[number] = _Collection.of(collection.kind, members[collection.kind], everything)
             trained[number] = _train_kind(collections[number], everything, crew)
-    codebook = _assemble(name, collections, trained, _provenance(facts, settings, reports), coder is None)
+    codebook = _assemble(
+        name, collections, trained, _provenance(facts, settings, reports), coder is None, settings.efforts
+    )
     size = len(codebook.to_bytes())
     shares = [
         sum(len(section.data) for result in results for section in result.training.sections()) for results in trained
@@ -116,16 +133,35 @@ def train(
         for report, share in zip(reports, shares, strict=True)
     ]
     holds_patches = any(CODERS[model.coder].keeps_patches for model in codebook.models)
-    return TrainingResult(codebook, TrainingReport(tuple(reports), size, holds_patches))
+    return TrainingResult(codebook, TrainingReport(tuple(reports), size, holds_patches, images_to_come))
 
 
 COUNTER_BYTES = 800_000
 """Bytes of a codebook that the trained counters of several kinds of images take together at most."""
 
+LEAST_COUNTER_BYTES = 4_000
+COUNTERS_WORTH, WORTH = 100, 30
+"""What was learned of a collection takes a few per cent off its files beyond what the built-in codebook does. Where a
+``WORTH``-th of them is less than COUNTER_BYTES, counters may take a ``COUNTERS_WORTH``-th."""
+DEFAULT_EFFORT = 5
+EXPECTED_FROM = 4
+"""Images of a kind that are coded to see how much they take."""
+
 FEW_PIXELS = 1 << 22
 """Where no more than so many are mined, models are trained once more with the images that were held out."""
 FEW_OFF_LATTICE = 8
 """Fewer images than this off the colour lattice are helped out with images on it: they are of one collection."""
+
+
+def _expected_bytes(collections: Sequence[_Collection], crew: _Crew) -> int:
+    """About what the images take with the built-in codebook."""
+    total = 0
+    for collection in collections:
+        sample = collection.mined[:: -(-len(collection.mined) // EXPECTED_FROM)]
+        pixels = sum(collection.pixels[:: -(-len(collection.mined) // EXPECTED_FROM)])
+        sizes = crew.map(f"{collection.kind}: what the built-in codebook does", builtin_size, [[one] for one in sample])
+        total += sum(sizes) * sum(collection.pixels) // pixels
+    return total
 
 
 def _members(kind: Kind, pairs: list[tuple[ImageSource, Facts]]) -> list[tuple[ImageSource, Facts]]:
@@ -157,7 +193,8 @@ class ShardWork:
 
     def __call__(self, sources: Sequence[ImageSource]) -> Any:
         """The task's statistics of the shard."""
-        return self.task.collect(self._planes(sources))
+        # Executors of clusters hand arrays over read-only, and kernels take none such.
+        return deepcopy(self.task).collect(self._planes(sources))
 
     def _planes(self, sources: Sequence[ImageSource]) -> Iterator[list[Plane]]:
         for source in sources:
@@ -188,16 +225,29 @@ class _Settings:
     min_images: int
     iterations: int | None
     counter_bytes: int | None
+    efforts: tuple[int, ...] | None
 
     @property
     def coder_name(self) -> str | None:
         return None if self.coder is None else self.coder.name
+
+    def for_few(self, expected: int) -> _Settings:
+        """Those where images of ``expected`` bytes are worth less than a large codebook: its counters take little, and
+        models are for the default effort."""
+        if expected // WORTH >= COUNTER_BYTES:
+            return self
+        counter_bytes = max(LEAST_COUNTER_BYTES, expected // COUNTERS_WORTH)
+        return replace(
+            self, counter_bytes=self.counter_bytes or counter_bytes, efforts=self.efforts or (DEFAULT_EFFORT,)
+        )
 
     def __post_init__(self) -> None:
         if not 0 <= self.held_out <= 0.5:
             raise UsageError(f"the held-out share must be 0 to 0.5, not {self.held_out}")
         if self.min_images < 1:
             raise UsageError(f"min_images must be at least 1, not {self.min_images}")
+        if self.efforts is not None and not (self.efforts and self.efforts[0] >= 1 and self.efforts[-1] <= 9):
+            raise UsageError(f"efforts are numbers from 1 to 9, not {self.efforts}")
         if self.iterations is not None and self.iterations < 0:
             raise UsageError(f"iterations cannot be fewer than 0, not {self.iterations}")
 
@@ -292,6 +342,10 @@ def _train_kind(collection: _Collection, settings: _Settings, crew: _Crew) -> li
     """All models for one kind of image."""
     trained: list[_Trained] = []
     for recipe in recipes(settings.coder, collection.kind):
+        wanted = settings.efforts is None or not {*settings.efforts}.isdisjoint(recipe.coder.efforts)
+        served = settings.efforts is not None and any(before.training.serves_most for before in trained)
+        if settings.coder is None and (served or not wanted):
+            continue
         if any(before.training.serves_most for before in trained):
             settings = replace(settings, counter_bytes=min(settings.counter_bytes or FALLBACK_BYTES, FALLBACK_BYTES))
         treatment = _choose_treatment(collection, recipe, settings, crew)
@@ -311,7 +365,7 @@ def _start(collection: _Collection, recipe: Recipe, treatment: Treatment, settin
     ranges = ranges[: len(ranges) - transform.corrections]
     assert recipe.coder.start_training is not None, "recipes are for coders that can be trained"
     return recipe.coder.start_training(
-        ranges, TrainingSettings(settings.min_images, settings.iterations, settings.counter_bytes)
+        ranges, TrainingSettings(settings.min_images, settings.iterations, settings.counter_bytes, settings.efforts)
     )
 
 
@@ -339,14 +393,22 @@ def _run(step: Pass, collection: _Collection, treatment: Treatment, stage: str, 
 
 
 def _assemble(
-    name: str, collections: Sequence[_Collection], trained: Sequence[Sequence[_Trained]], provenance: str, general: bool
+    name: str,
+    collections: Sequence[_Collection],
+    trained: Sequence[Sequence[_Trained]],
+    provenance: str,
+    general: bool,
+    efforts: tuple[int, ...] | None,
 ) -> Codebook:
     """All models in one codebook; ``general``: also the built-in ones that go with them."""
+    bases = list(dict.fromkeys(base_of(collection.kind) for collection in collections)) if general else []
+    starts = {base: sum(len(other.sections) for other in bases[:number]) for number, base in enumerate(bases)}
+    known = len(borrowed(bases))
     sections: list[Section] = []
     models = []
     for collection, results in zip(collections, trained, strict=True):
         for result in results:
-            first = len(sections)
+            first = known + len(sections)
             sections += result.training.sections()
             models += [
                 Model(
@@ -357,15 +419,42 @@ def _assemble(
                     effort,
                     tuple(first + number for number in numbers),
                 )
-                for effort, numbers in result.training.models()
+                for effort, numbers in _wanted(result.training.models(), efforts)
             ]
         if general:
-            first = len(sections)
+            base = base_of(collection.kind)
             traced = any(result.training.serves_most for result in results)
-            found, used = companions(collection.kind, len(collection.mined), traced=traced)
-            sections += used
-            models += [replace(model, sections=tuple(first + number for number in model.sections)) for model in found]
-    return Codebook(name, tuple(models), tuple(sections), provenance)
+            few = efforts is not None or len(collection.mined) < FEW
+            found = companions(base, collection.kind, few=few, traced=traced)
+            models += [_moved(model, starts[base]) for model in found]
+    sections, models = _without_unused(sections, models, known)
+    if not any(number < known for model in models for number in model.sections):
+        models, bases = [_moved(model, -known) for model in models], []
+    return Codebook(name, tuple(models), (*borrowed(bases), *sections), provenance, tuple(bases))
+
+
+def _wanted(
+    models: Sequence[tuple[int, tuple[int, ...]]], efforts: tuple[int, ...] | None
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The models, and each again for the higher efforts up to where the next one begins, where few are trained."""
+    for place, (effort, numbers) in enumerate(models):
+        end = models[place + 1][0] if place + 1 < len(models) else EFFORTS.stop
+        yield from ((other, numbers) for other in range(effort, end if effort and efforts is not None else effort + 1))
+
+
+def _without_unused(
+    sections: Sequence[Section], models: Sequence[Model], known: int
+) -> tuple[list[Section], list[Model]]:
+    """The sections that models use, numbered from ``known`` on, and those models."""
+    used = sorted({number for model in models for number in model.sections if number >= known})
+    places = {number: known + place for place, number in enumerate(used)}
+    kept = [replace(model, sections=tuple(places.get(number, number) for number in model.sections)) for model in models]
+    return [sections[number - known] for number in used], kept
+
+
+def _moved(model: Model, places: int) -> Model:
+    """The model where its sections stand so many places further on."""
+    return replace(model, sections=tuple(number + places for number in model.sections))
 
 
 def _report(
@@ -373,12 +462,10 @@ def _report(
 ) -> ModelReport:
     """What the codebook gains on the held-out images."""
     held = collection.held_out
-    plain = coded = 0
+    sizes = [Sizes(0, 0)]
     if held:
-        shards = cut(held)
-        stage = f"{collection.kind}: held-out images"
-        coded = sum(crew.map(stage, partial(coded_size, codebook=codebook, coder=settings.coder_name), shards))
-        plain = sum(crew.map(stage + " without codebook", partial(coded_size, codebook=None, coder=None), shards))
+        function = partial(coded_sizes, codebook=codebook, coder=settings.coder_name)
+        sizes = list(crew.map(f"{collection.kind}: held-out images", function, cut(held)))
     return ModelReport(
         str(collection.kind),
         len(collection.mined),
@@ -386,8 +473,8 @@ def _report(
         tuple(f"{result.coder.name}: {line}" for result in trained for line in result.training.report()),
         codebook=0,
         raw=collection.held_out_bytes,
-        plain=plain,
-        coded=coded,
+        builtin=sum(size.builtin for size in sizes),
+        coded=sum(size.coded for size in sizes),
     )
 
 
@@ -403,6 +490,6 @@ def _provenance(facts: Sequence[Facts], settings: _Settings, reports: Sequence[M
     for report in reports:
         line = f"{report.kind}: mined {report.images}, held out {report.held_out}"
         if report.held_out:
-            line += f": {report.raw} bytes of samples, {report.coded} coded, {report.plain} without a codebook"
+            line += f": {report.raw} bytes of samples, {report.coded} coded, {report.builtin} with the built-in one"
         lines.append(line)
     return "\n".join(lines) + "\n"

@@ -8,42 +8,43 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import CODERS
-from sofc.container.records import Model, Section
+from sofc.container.records import Model
 from sofc.image import PixelFormat
 from sofc.transforms.components import CHAIN, TRANSFORMS
 
+FASTEST = 1
 EFFORTS = range(5, 10)
 """From the default on there is time to try several models."""
 FEW = 16
 """Fewer images than this may not be all that further ones will be like."""
 
 
-def companions(kind: Kind, images: int, *, traced: bool = False) -> tuple[list[Model], list[Section]]:
-    """Built-in models that go with those trained on so many images, at each of EFFORTS, and the sections they use.
+def companions(base: Codebook, kind: Kind, *, few: bool, traced: bool = False) -> list[Model]:
+    """Built-in models that go with trained ones, at each of EFFORTS, and at 1 the fast ones.
 
-    Those for images that follow each other, which collections rarely show enough of; and for FEW images those for
-    single ones: the encoder chooses. ``traced``: those for planes of a certain origin (a JPEG decoder) instead, which
-    code most images of the kind, again for FEW.
+    Those for images that follow each other, which collections rarely show enough of; and where models are of few
+    images, or for few efforts, those for single ones, too: the encoder chooses. ``traced``: images of the kind are
+    mostly planes of a certain origin (a JPEG decoder).
     """
-    codebook = _builtin(kind)
-    found = [
+    fitting = [
         model
-        for model in codebook.models
-        if model.components == kind.components
-        and (CODERS[model.coder].trace if traced else CODERS[model.coder].chain) is not None
-        and (model.transform == CHAIN.id or (images < FEW and _suits(model, kind)))
+        for model in base.models
+        if model.components == kind.components and (model.transform == CHAIN.id or (few and _suits(model, kind)))
     ]
-    efforts = sorted({model.effort for model in found})
-    models = [
-        replace(model, effort=effort)
-        for effort in EFFORTS
-        for model in found
-        if model.effort == min(efforts, key=lambda other: abs(other - effort))
-    ]
-    used = sorted({number for model in models for number in model.sections})
-    place = {number: position for position, number in enumerate(used)}
-    models = [replace(model, sections=tuple(place[number] for number in model.sections)) for model in models]
-    return models, [codebook.sections[number] for number in used]
+    found = [model for model in fitting if model.effort == FASTEST]
+    others = [model for model in fitting if model.effort != FASTEST and (few or _has_part(model, traced=traced))]
+    for effort in EFFORTS:
+        for coder in sorted({model.coder for model in others}):
+            ours = [model for model in others if model.coder == coder]
+            nearest = min((model.effort for model in ours), key=lambda other: abs(other - effort))
+            found += [replace(model, effort=effort) for model in ours if model.effort == nearest]
+    return found
+
+
+def _has_part(model: Model, *, traced: bool) -> bool:
+    """Whether a model is of the kind that trained ones are short of."""
+    descriptor = CODERS[model.coder]
+    return (descriptor.trace if traced else descriptor.chain) is not None
 
 
 def _suits(model: Model, kind: Kind) -> bool:
@@ -51,5 +52,6 @@ def _suits(model: Model, kind: Kind) -> bool:
     return (TRANSFORMS[model.transform].bits is not None) == kind.lattice
 
 
-def _builtin(kind: Kind) -> Codebook:
+def base_of(kind: Kind) -> Codebook:
+    """The built-in codebook for images of a kind."""
     return builtin_codebook(PixelFormat(kind.components, kind.bits, kind.bits))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import encode_collection
 from sofc.imagefiles import ImageSource, each
 
@@ -17,7 +19,21 @@ def split(count: int, share: float) -> list[int]:
     return [(2 * k + 1) * count // (2 * held) for k in range(held)]
 
 
-def coded_size(sources: Iterable[ImageSource], *, codebook: Codebook | None, coder: str | None) -> int:
-    """Bytes of one file of all the images that refers to the codebook."""
-    pieces = encode_collection(each(sources), codebook=codebook, coder=coder, verify=False, digest=False)
-    return sum(map(len, pieces))
+class Sizes(NamedTuple):
+    """Bytes of files of the same images: with the codebook in question, and with the one that is built in."""
+
+    coded: int
+    builtin: int
+
+
+def coded_sizes(sources: Iterable[ImageSource], *, codebook: Codebook, coder: str | None) -> Sizes:
+    """What one file of all the images takes that refers to the codebook, and what the caller would get without it."""
+    images = list(each(sources))
+    own = encode_collection(images, codebook=codebook, coder=coder, verify=False, digest=False)
+    builtin = encode_collection(images, codebook=builtin_codebook, verify=False, digest=False)
+    return Sizes(*(sum(map(len, pieces)) for pieces in (own, builtin)))
+
+
+def builtin_size(sources: Iterable[ImageSource]) -> int:
+    """Bytes of one file of all the images that uses the built-in codebook."""
+    return sum(map(len, encode_collection(each(sources), codebook=builtin_codebook, verify=False, digest=False)))

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 class ModelReport:
     """One model of the codebook.
 
-    Byte counts are of the held-out images: ``raw`` samples, ``plain`` files that use no codebook and ``coded``
-    files that refer to this one. ``codebook`` is this model's share of the codebook's bytes.
+    Byte counts are of the held-out images: ``raw`` samples, ``builtin`` files that use the built-in codebook, as those
+    do that are given none, and ``coded`` files that refer to this one. ``codebook`` is this model's share of the
+    codebook's bytes.
     """
 
     kind: str
@@ -20,13 +21,13 @@ class ModelReport:
     findings: tuple[str, ...]
     codebook: int
     raw: int = 0
-    plain: int = 0
+    builtin: int = 0
     coded: int = 0
 
     @property
     def saved_per_image(self) -> float:
         """Bytes that the codebook saves on an image like the held-out ones."""
-        return (self.plain - self.coded) / self.held_out if self.held_out else 0.0
+        return (self.builtin - self.coded) / self.held_out if self.held_out else 0.0
 
     @property
     def pays_after(self) -> int | None:
@@ -42,29 +43,54 @@ class ModelReport:
             return text
         text.append(
             f"  held-out images: {self.raw} bytes of samples -> {self.coded} with the codebook "
-            f"(ratio {self.raw / self.coded:.3f}), {self.plain} without (ratio {self.raw / self.plain:.3f})"
+            f"(ratio {self.raw / self.coded:.3f}), {self.builtin} with the built-in one "
+            f"(ratio {self.raw / self.builtin:.3f})"
         )
         if self.pays_after is None:
-            text.append("  warning: the codebook saves nothing on the held-out images; it is of no use for them")
+            text.append("  it saves nothing on the held-out images beyond what the built-in one does")
         else:
+            images = f"{self.pays_after} image{'' if self.pays_after == 1 else 's'}"
             text.append(
-                f"  it saves {self.saved_per_image:.0f} bytes an image and has paid for its own "
-                f"{self.codebook} bytes after {self.pays_after} image{'' if self.pays_after == 1 else 's'} like these"
+                f"  it saves {self.saved_per_image:.0f} bytes an image beyond the built-in one, and has paid for its "
+                f"own {self.codebook} bytes after {images} like these"
             )
         return text
 
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """All models of a codebook, its size in bytes, and whether parts of images can be seen in it."""
+    """All models of a codebook, its size in bytes, whether parts of images can be seen in it, and for how many
+    ``images`` it is made."""
 
     models: tuple[ModelReport, ...]
     codebook: int
     holds_patches: bool
+    images: int
+
+    @property
+    def saved(self) -> float | None:
+        """Bytes that the codebook takes off ``images`` images of the kinds seen, in their shares, its own counted:
+        below 0 where the built-in one alone does better. None where no image was held out."""
+        known = [model for model in self.models if model.held_out]
+        seen = sum(model.images + model.held_out for model in known)
+        if not known:
+            return None
+        gain = sum(model.saved_per_image * (model.images + model.held_out) for model in known) / seen
+        return gain * self.images - self.codebook
+
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether it takes more off those images than it has itself, or that is not known."""
+        return self.saved is None or self.saved > 0
 
     def lines(self) -> list[str]:
         """For people."""
         text = [line for model in self.models for line in model.lines()]
+        if self.saved is not None:
+            text.append(
+                f"{self.images} images like these, codebook of {self.codebook} bytes included, take "
+                f"{abs(self.saved):.0f} bytes {'less' if self.is_worthwhile else 'more'} than with the built-in one"
+            )
         if self.holds_patches:
             text.append("note: the codebook holds patches of its training images; pass it on only where they may go")
         return text

@@ -54,23 +54,29 @@ class Codebook:
 
 
 @lru_cache(maxsize=64)
-def read_codebook(data: bytes) -> Codebook:
-    """A codebook file, embedded or not."""
+def read_codebook(data: bytes, built_in: Callable[[int], Codebook]) -> Codebook:
+    """A codebook file, embedded or not; built_in gives a registered one by its number."""
     require(len(data) <= MAX_CODEBOOK, "codebook too large for this decoder")
     codebook = Codebook()
+    bases: list[int] = []
     order = ""
     for chunk in read_chunks(data, read_file_head(data, CODEBOOK_SIGNATURE)):
         reader = Reader(chunk.body)
-        if chunk.type not in "NpSMZ":
+        if chunk.type not in "NpKSMZ":
             require(chunk.ancillary, "unknown critical chunk")
             continue
-        allowed = {"": "N", "N": "pSMZ", "p": "SMZ", "S": "SMZ", "M": "MZ"}[order]
+        allowed = {"": "N", "N": "pKSMZ", "p": "KSMZ", "K": "KSMZ", "S": "SMZ", "M": "MZ"}[order]
         require(chunk.type in allowed, "chunk out of place")
         order = chunk.type
         if chunk.type == "N":
             reader.text(64)
         elif chunk.type == "p":
             check_text(reader.rest(), "\n")
+        elif chunk.type == "K":
+            number = reader.u16()
+            require(number not in bases, "built-in codebook named twice")
+            bases.append(number)
+            codebook.sections += built_in(number).sections
         elif chunk.type == "S":
             codebook.sections.append(Section(reader.u8(), reader.u8(), reader.rest()))
         elif chunk.type == "M":

@@ -188,7 +188,7 @@ class FileDecoder:
     # Spec container/codebooks-in-a-file
 
     def embedded_codebook(self, chunk: Chunk) -> None:
-        self.codebooks.append(read_codebook(chunk.body))
+        self.codebooks.append(read_codebook(chunk.body, self.registered))
         self.note(chunk, 0, 0)
 
     def codebook_reference(self, chunk: Chunk) -> None:
@@ -200,13 +200,23 @@ class FileDecoder:
 
     def builtin_codebook(self, chunk: Chunk) -> None:
         reader = Reader(chunk.body)
-        number = int.from_bytes(reader.take(2), "little")
+        number = reader.u16()
         reader.end()
+        self.refer(self.identity(number), chunk)
+
+    def identity(self, number: int) -> bytes:
+        """The first 16 bytes of the id of a built-in codebook."""
         require(number in BUILT_IN, "no such built-in codebook")
-        self.refer(bytes.fromhex(BUILT_IN[number]), chunk)
+        return bytes.fromhex(BUILT_IN[number])
+
+    def registered(self, number: int) -> Codebook:
+        """A built-in codebook, as one that another is based on."""
+        identity = self.identity(number)
+        require(identity in self.given, "a built-in codebook that was not given")
+        return read_codebook(self.given[identity], self.registered)
 
     def refer(self, identity: bytes, chunk: Chunk) -> None:
-        self.codebooks.append(read_codebook(self.given[identity]) if identity in self.given else None)
+        self.codebooks.append(read_codebook(self.given[identity], self.registered) if identity in self.given else None)
         self.note(chunk, 0, 0)
 
     # Spec container/metadata

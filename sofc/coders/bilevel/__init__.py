@@ -21,8 +21,7 @@ def _is_binary(kind: Kind) -> bool:
 def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
     from sofc.coders.bilevel.training import BilevelTraining
 
-    budget = settings.counter_bytes
-    return BilevelTraining(ranges) if budget is None else BilevelTraining(ranges, budget=budget)
+    return BilevelTraining(ranges, settings=settings)
 
 
 def _kernels() -> list[list[KernelUse]]:

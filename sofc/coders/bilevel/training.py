@@ -13,7 +13,7 @@ from sofc.coders.bilevel.model import EFFORTS, NO_NETWORK, context_table, starts
 from sofc.coders.bilevel.passes import PART, EstimatePriors, FitNetwork, Shapes, WarmUp
 from sofc.coders.bilevel.section import BIT_MODELS, NETWORK, PLAN, TRAINED, WEIGHTS, pack_network, pack_plan, pack_state
 from sofc.coders.bilevel.terms import LARGE, SMALL, SMALL_SIDE
-from sofc.coders.training import CoroutineTraining, Pass, Passes
+from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, TrainingSettings
 from sofc.container.records import Section
 from sofc.entropy.bit_models import EVIDENCES, Symbols
 from sofc.entropy.priors import FOLDS, Starts, least_gain
@@ -47,10 +47,10 @@ Known = tuple[Starts, ...]
 
 
 class BilevelTraining(CoroutineTraining):
-    """Trains the state of every effort in EFFORTS for each plane by itself; all ranges must be 0 to 1.
+    """Trains the state of each effort for each plane by itself; all ranges must be 0 to 1.
 
-    ``slot_bits``, ``units``: in place of those that the images' size says. ``budget``: bytes that the trained bit
-    models of a plane may take in the codebook.
+    ``slot_bits``, ``units``: in place of those that the images' size says. The trained bit models of a plane take at
+    most ``settings.counter_bytes``, or BUDGET, in the codebook.
     """
 
     def __init__(
@@ -59,19 +59,20 @@ class BilevelTraining(CoroutineTraining):
         *,
         slot_bits: int | None = None,
         units: tuple[int, int] | None = None,
-        budget: int = BUDGET,
+        settings: TrainingSettings = DEFAULT,
     ) -> None:
         if any(span != (0, 1) for span in ranges):
             raise UsageError("the bilevel coder is for planes of samples 0 and 1")
         self._planes = range(len(ranges))
         self._slot_bits = slot_bits
         self._units = units
-        self._budget = budget
+        self._budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
+        self._efforts = settings.of(EFFORTS)
         self._plan: Plan
         self._networks: list[Network] = []
         self._bit_models: list[bytes] = []
         self._states: dict[tuple[int, int], State] = {}
-        self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
+        self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
         super().__init__()
 
     def run(self) -> Passes[None]:
@@ -93,7 +94,7 @@ class BilevelTraining(CoroutineTraining):
         known = yield from self._try(known, stride)
         self._bit_models = [self._pack(each[-1].symbols) for each in known]
         # The slowest come first, so that workers end together.
-        jobs = [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in self._planes]
+        jobs = [(effort, plane) for effort in reversed(self._efforts) for plane in self._planes]
         tasks = tuple(self._warm_up(plane, stride, effort, known[plane]) for effort, plane in jobs)
         for job, (state, size) in zip(jobs, (yield Pass(tasks, LOADED_SAMPLES)), strict=True):
             self._states[job] = state
@@ -137,7 +138,7 @@ class BilevelTraining(CoroutineTraining):
             PLAN: [pack_plan(self._plan)] * len(self._planes),
             BIT_MODELS: self._bit_models,
             NETWORK: list(map(pack_network, self._networks)),
-            WEIGHTS: [pack_state(self._states[effort, plane]) for effort in EFFORTS for plane in self._planes],
+            WEIGHTS: [pack_state(self._states[effort, plane]) for effort in self._efforts for plane in self._planes],
         }
         return [Section(CODER, kind, data) for kind, each in kinds.items() for data in each]
 
@@ -145,7 +146,7 @@ class BilevelTraining(CoroutineTraining):
         """Effort and section numbers of each model."""
         planes = len(self._planes)
         result = []
-        for row, effort in enumerate(EFFORTS):
+        for row, effort in enumerate(self._efforts):
             numbers: list[int] = []
             for plane in self._planes:
                 numbers += [plane, planes + plane, (3 + row) * planes + plane]
@@ -156,7 +157,7 @@ class BilevelTraining(CoroutineTraining):
 
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
-        return [f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in EFFORTS]
+        return [f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in self._efforts]
 
 
 def variants(known: Known) -> list[Known]:

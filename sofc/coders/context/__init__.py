@@ -16,8 +16,7 @@ __all__ = ["CODER", "ContextCoder"]
 def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
     from sofc.coders.context.training import ContextTraining
 
-    budget = settings.counter_bytes
-    return ContextTraining(ranges) if budget is None else ContextTraining(ranges, budget=budget)
+    return ContextTraining(ranges, settings=settings)
 
 
 def _kernels() -> list[list[KernelUse]]:

@@ -24,7 +24,7 @@ from sofc.coders.context.passes import (
     WarmUp,
 )
 from sofc.coders.context.section import BIT_MODELS, BLOCK_BITS, PLAN, WEIGHTS, pack_plan
-from sofc.coders.training import Pass, Passes, added
+from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added
 from sofc.container.records import Section
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK, context_table
@@ -60,20 +60,21 @@ FIRST_ERROR_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (expected_error.WEIGH
 
 
 class ContextTraining(BankTraining[Prediction]):
-    """Trains plans, then the state of every effort in EFFORTS, for planes of the given ranges.
+    """Trains plans, then the state of each effort, for planes of the given ranges.
 
-    ``budget``: bytes that the trained bit models of all planes may take in the codebook.
+    The trained bit models of all planes take at most ``settings.counter_bytes``, or BUDGET, in the codebook.
     """
 
     coder = ContextBank()
 
-    def __init__(self, ranges: Sequence[PlaneRange], *, budget: int = BUDGET) -> None:
-        self._budget = budget
+    def __init__(self, ranges: Sequence[PlaneRange], *, settings: TrainingSettings = DEFAULT) -> None:
+        self._budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
+        self._efforts = settings.of(EFFORTS)
         self._plans: list[PlanePlan] = []
         self._bit_models: list[bytes] = []
         self._weights: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
         self._shapes = shapes(len(ranges))
-        self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
+        self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
         self._cost: float | None = None
         super().__init__(ranges)
 
@@ -156,7 +157,7 @@ class ContextTraining(BankTraining[Prediction]):
     def _warm_up(self, starts: list[Starts]) -> Passes[None]:
         """The weights of each effort. The slowest come first, so that workers end together."""
         plans = tuple(self._plans)
-        jobs = [(effort, plane) for effort in sorted(EFFORTS, reverse=True) for plane in range(len(plans))]
+        jobs = [(effort, plane) for effort in reversed(self._efforts) for plane in range(len(plans))]
         tasks = tuple(
             WarmUp(self._ranges, plans, plane, *self._shapes[effort], starts[plane].folds) for effort, plane in jobs
         )
@@ -172,7 +173,7 @@ class ContextTraining(BankTraining[Prediction]):
         bit_models = [Section(CODER, BIT_MODELS, data) for data in self._bit_models]
         weights = [
             Section(CODER, WEIGHTS, pack_weights(*self._shapes[effort], self._weights[effort, k]))
-            for effort in EFFORTS
+            for effort in self._efforts
             for k in planes
         ]
         return plans + bit_models + weights
@@ -182,7 +183,8 @@ class ContextTraining(BankTraining[Prediction]):
         planes = len(self._plans)
         shared = tuple(range(2 * planes))
         return [
-            (effort, (*shared, *range((2 + row) * planes, (3 + row) * planes))) for row, effort in enumerate(EFFORTS)
+            (effort, (*shared, *range((2 + row) * planes, (3 + row) * planes)))
+            for row, effort in enumerate(self._efforts)
         ]
 
     def cost(self) -> float | None:
@@ -193,7 +195,7 @@ class ContextTraining(BankTraining[Prediction]):
         """Bytes of the images of the warm-up at each effort."""
         maps = ", ".join("grid" if plan.prediction.class_map == bank.GRID else "texture" for plan in self._plans)
         return [f"class maps: {maps}"] + [
-            f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in EFFORTS
+            f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in self._efforts
         ]
 
 

@@ -30,8 +30,7 @@ def _is_from_jpeg(kind: Kind) -> bool:
 def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
     from sofc.coders.dct.training import DctTraining
 
-    budget = settings.counter_bytes
-    return DctTraining(ranges) if budget is None else DctTraining(ranges, budget=budget)
+    return DctTraining(ranges, settings=settings)
 
 
 def _kernels() -> list[list[KernelUse]]:

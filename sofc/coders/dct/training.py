@@ -14,7 +14,7 @@ from sofc.coders.dct.model import EFFORTS, ComponentPlan
 from sofc.coders.dct.passes import Equate, EstimatePriors, WarmUp
 from sofc.coders.dct.section import BIT_MODELS, PLAN, WEIGHTS, pack_plan
 from sofc.coders.dct.terms import CONTEXTS
-from sofc.coders.training import CoroutineTraining, Pass, Passes
+from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, TrainingSettings
 from sofc.container.records import Section
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, pack_weights
@@ -37,17 +37,18 @@ WEIGHT_BOUND = 1 << 15
 
 
 class DctTraining(CoroutineTraining):
-    """Trains plans, then the state of every effort in EFFORTS; no models where images are not a JPEG decoder's.
+    """Trains plans, then the state of each effort; no models where images are not a JPEG decoder's.
 
-    ``budget``: bytes that the trained bit models of all components may take in the codebook.
+    The trained bit models of all components take at most ``settings.counter_bytes`` in the codebook, and BUDGET.
     """
 
-    def __init__(self, ranges: Sequence[PlaneRange], *, budget: int = BUDGET) -> None:
-        self._budget = min(budget, BUDGET)
+    def __init__(self, ranges: Sequence[PlaneRange], *, settings: TrainingSettings = DEFAULT) -> None:
+        self._budget = min(settings.counter_bytes or BUDGET, BUDGET)
+        self._efforts = settings.of(EFFORTS)
         self._plans = [ComponentPlan.blank(BLOCK_BITS) for _ in ranges]
         self._bit_models: list[bytes] = []
         self._weights: dict[int, list[npt.NDArray[np.int32]]] = {}
-        self._bytes: dict[int, int] = dict.fromkeys(EFFORTS, 0)
+        self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
         self._recovered = self._images = 0
         super().__init__()
 
@@ -88,7 +89,7 @@ class DctTraining(CoroutineTraining):
 
     def _warm_up(self, starts: list[Starts]) -> Passes[None]:
         """The weights of each effort. The slowest come first, so that workers end together."""
-        efforts = sorted(EFFORTS, reverse=True)
+        efforts = self._efforts[::-1]
         folds = tuple(each.folds for each in starts)
         tasks = tuple(WarmUp(tuple(self._plans), *EFFORTS[effort], folds) for effort in efforts)
         statistics = yield Pass(tasks, SAMPLES)
