@@ -22,6 +22,7 @@ from sofc.container.chunks import (
     unpack_metadata,
     unpack_reference,
 )
+from sofc.container.layouts import parse
 from sofc.container.original import read_head
 from sofc.container.records import FIRST_CODEBOOK_MODEL, CodebookReference, MetadataKind
 from sofc.container.walker import file_of, walk
@@ -238,7 +239,7 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
         overview.runs.append(Run(overview.images, header, height=header.height))
         return f"{text} {header.width} x {header.height or 'unknown'}"
     if chunk_type == schema.BAND:
-        band = schema.BAND_BODY.parse(body)
+        band = parse(schema.BAND_BODY, body, chunk_type, whole=False)
         overview.bands += 1
         overview.models[band.model] += 1
         if overview.runs:
@@ -246,7 +247,7 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
             overview.runs[-1].rows += band.rows
         return f"{text} rows {band.first_row}-{band.first_row + band.rows - 1}, model {band.model}"
     if chunk_type == schema.GROUP:
-        group = schema.GROUP_BODY.parse(body)
+        group = parse(schema.GROUP_BODY, body, chunk_type, whole=False)
         overview.groups += 1
         overview.models[group.model] += 1
         if overview.runs:

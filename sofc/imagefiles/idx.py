@@ -22,6 +22,8 @@ from sofc.imagefiles.samples import Samples
 IMAGES = b"\x00\x00\x08\x03"
 LABELS = b"\x00\x00\x08\x01"
 GZIP = b"\x1f\x8b"
+MOST_EXPANSION = 1032
+"""Bytes that a byte of deflate data may stand for, at most."""
 
 
 def open_maybe_gzip(path: Path) -> BinaryIO:
@@ -38,8 +40,13 @@ def first_bytes(path: Path, count: int) -> bytes:
 
 
 def count(path: Path) -> int:
-    """Images in the file, from its head alone."""
-    return _geometry(first_bytes(path, 16), path)[0]
+    """Images in the file, from its head alone. Raises FormatError where the file is too small to hold them."""
+    images, height, width = _geometry(first_bytes(path, 16), path)
+    with path.open("rb") as file:
+        most = path.stat().st_size * (MOST_EXPANSION if file.read(2) == GZIP else 1)
+    if images * max(1, height * width) > most:
+        raise FormatError(f"{path}: there cannot be {images} images of {width}x{height} in so small a file")
+    return images
 
 
 def load(path: Path, index: int) -> Samples:
@@ -74,9 +81,10 @@ def _read_all(path: str, mtime_ns: int, size: int) -> npt.NDArray[np.uint8]:
     """All images of one file. Kept for the next call: a gzip stream has no way to one image but from its start."""
     with _unpacking(Path(path)), open_maybe_gzip(Path(path)) as file:
         images, height, width = _geometry(file.read(16), Path(path))
-        data = file.read()
+        data = file.read(images * height * width + 1)
     if len(data) != images * height * width:
         raise FormatError(
-            f"{path}: {images} images of {width}x{height} need {images * height * width} bytes; there are {len(data)}"
+            f"{path}: {images} images of {width}x{height} need {images * height * width} bytes; there are "
+            f"{'more' if len(data) > images * height * width else len(data)}"
         )
     return np.frombuffer(data, np.uint8).reshape(images, height, width)

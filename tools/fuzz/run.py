@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Coverage-guided fuzzing of one target with atheris (``pip install atheris``), or without it, by chance alone.
+
+    tools/fuzz/run.py decode --seconds 600 --corpus FOLDER      what new inputs are found is kept there
+    tools/fuzz/run.py decode --plain --seconds 60               no atheris
+    tools/fuzz/run.py decode FILE ...                           try files again
+
+The targets are those of targets.py. A finding ends the run: its input is written to the current folder (atheris) or
+beside ``--findings``. Each target runs under limits of memory (2 GB) and time (20 s a try).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+
+MEGABYTES, SECONDS = 2048, 20
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
+
+
+def guided(name: str, corpus: Path, seconds: int) -> None:
+    """Fuzz with atheris until the time is up."""
+    import atheris  # type: ignore[import-untyped, unused-ignore]
+
+    with atheris.instrument_imports(include=["sofc"]):
+        import targets
+        from mutation import mutated
+
+    corpus.mkdir(parents=True, exist_ok=True)
+    for seed in targets.seeds(name):
+        (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    target = targets.TARGETS[name]
+
+    def mutate(data: bytes, most: int, seed: int) -> bytes:
+        chance = random.Random(seed)
+        if chance.random() < 0.2:
+            changed = atheris.Mutate(data, most)
+        else:
+            changed = mutated(data, chance, lambda body: bytes(atheris.Mutate(body, len(body) + 64)))
+        return bytes(changed[:most])
+
+    arguments = [sys.argv[0], f"-max_total_time={seconds}", f"-rss_limit_mb={MEGABYTES}", f"-timeout={SECONDS}"]
+    atheris.Setup(
+        [*arguments, "-max_len=131072", str(corpus)],
+        lambda data: targets.run(target, data),
+        custom_mutator=None if name == "image_file" else mutate,
+    )
+    atheris.Fuzz()
+
+
+def plain(name: str, seconds: float, findings: Path, seed: int) -> int:
+    """Fuzz by chance until the time is up. Returns how many findings there were."""
+    import targets
+    from mutation import changed, mutated
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES << 20,) * 2)
+    chance = random.Random(seed)
+    seeds = targets.seeds(name)
+    end, tries, found = time.monotonic() + seconds, 0, 0
+    while time.monotonic() < end:
+        origin = chance.choice(seeds)
+        data = changed(origin, chance) if name == "image_file" else mutated(origin, chance)
+        started = time.monotonic()
+        try:
+            targets.run(targets.TARGETS[name], data)
+        except Exception:
+            found += 1
+            findings.mkdir(parents=True, exist_ok=True)
+            path = findings / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
+            path.write_bytes(data)
+            print(f"{path}:\n{traceback.format_exc()}")
+        if time.monotonic() - started > SECONDS:
+            found += 1
+            print(f"{name}: a try took {time.monotonic() - started:.0f} s")
+        tries += 1
+    print(f"{name}: {tries} tries, {found} findings")
+    return found
+
+
+def main() -> int:
+    """Fuzz, or try files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target")
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--corpus", type=Path, default=Path("corpus"))
+    parser.add_argument("--findings", type=Path, default=Path("findings"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plain", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.files:
+        import targets
+
+        for path in arguments.files:
+            targets.run(targets.TARGETS[arguments.target], path.read_bytes())
+        return 0
+    if arguments.plain:
+        return 1 if plain(arguments.target, arguments.seconds, arguments.findings, arguments.seed) else 0
+    guided(arguments.target, arguments.corpus, arguments.seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
