@@ -91,11 +91,8 @@ def command_line(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         path = Path("a.sofc")
         path.write_bytes(data)
-        with (
-            Path(os.devnull).open("w") as nowhere,
-            contextlib.redirect_stdout(nowhere),
-            contextlib.redirect_stderr(nowhere),
-        ):
+        nowhere = io.StringIO()
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             for verb in (["info", "-v"], ["test"], ["decode", "--out-dir", "out"]):
                 status = main([*verb, str(path)])
                 if status not in STATUSES:
