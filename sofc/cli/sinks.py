@@ -26,13 +26,11 @@ from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
 from sofc.imagefiles.save import fits_tiff, write
 from sofc.keepfile import MAX_FILE_BYTES, restore_items
 from sofc.metadata import left_out, makes_pages, needs_tiff, put_back
-from sofc.metadata.ifd import joined
+from sofc.metadata.tiff import Pages
 from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
 from sofc.metadata.volume import volume_of
 
 Samples = npt.NDArray[Any]
-_MOST_OF_PAGES = 1 << 30
-"""Bytes of the samples of a TIFF file of several pages, which are put together in memory."""
 
 
 class OutputFiles:
@@ -307,8 +305,8 @@ class ImageSink(_WholeImages):
         self._common: list[Metadata] = []
         self._own: list[Metadata] = []
         self._held: _Image | None = None
-        self._pages: list[_Image] | None = None
-        self._page_bytes = 0
+        self._pages: Pages | None = None
+        self._path: Path | None = None  # of the file of pages
         self._left_out: dict[str, None] = {}
         self._count = 0
 
@@ -335,7 +333,8 @@ class ImageSink(_WholeImages):
             raise UsageError("a file of several images cannot go to standard output as images; use --raw or a folder")
         if self._held is not None:
             first, self._held = self._held, None
-            self._pages = [] if self._makes_pages(first) else None
+            if self._makes_pages(first):
+                self._begin_pages()
             self._one_of_several(first)
         self._one_of_several(image)
 
@@ -345,8 +344,8 @@ class ImageSink(_WholeImages):
         if self._held is not None:
             written = self._single(self._held)
         elif self._pages is not None:
-            path = self._paged(self._pages)
-            written = f"{path}  {count_of(self._count, 'page')}"
+            self._left_out |= dict.fromkeys(self._pages.finish())
+            written = f"{self._path}  {count_of(self._count, 'page')}"
         elif self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
         else:
@@ -359,30 +358,27 @@ class ImageSink(_WholeImages):
         return self._format or usual_format(image.samples, image.header.format.meaning)
 
     def _makes_pages(self, first: _Image) -> bool:
-        """Whether all images go into one TIFF file: where it is named, or what is kept describes it."""
-        if self._format is None:
-            return makes_pages([*self._common, *first.metadata]) and fits_tiff(first.samples)
-        return self._format == "tiff" and self._names_file
+        """Whether all images go into one TIFF file: where it is named, or what is kept says so."""
+        if self._format == "tiff" and self._names_file:
+            return True
+        items = [*self._common, *first.metadata]
+        return self._format in (None, "tiff") and makes_pages(items) and fits_tiff(first.samples)
+
+    def _begin_pages(self) -> None:
+        assert self._output is not None
+        path = self._output
+        if not self._complete or not path.suffix:
+            path = path.with_name(path.name + FORMATS["tiff"])
+        file, self._path = self.enter_context(self._files.create(path, exactly=path == self._output))
+        self._pages = Pages(file)
 
     def _one_of_several(self, image: _Image) -> None:
         if self._pages is None:
             self._into_folder(image)
             return
-        self._pages.append(image)
-        self._page_bytes += image.samples.nbytes
-        if self._page_bytes > _MOST_OF_PAGES and not self._names_file:
-            pages, self._pages = self._pages, None
-            for page in pages:
-                self._into_folder(page)
-
-    def _paged(self, pages: list[_Image]) -> Path:
-        assert self._output is not None
-        path = self._output
-        if not self._complete or not path.suffix:
-            path = path.with_name(path.name + FORMATS["tiff"])
-        with self._files.create(path, exactly=path == self._output) as (file, path):
-            file.write(joined(self._packed(page, "tiff", pages=len(pages) * (page is pages[0])) for page in pages))
-        return path
+        items = [*self._common, *image.metadata]
+        self._left_out |= dict.fromkeys(left_out("tiff", items))
+        self._pages.add(self._written(image, "tiff"), items)
 
     def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
@@ -413,7 +409,18 @@ class ImageSink(_WholeImages):
         """The image file, with the metadata that it can hold."""
         items = [*self._common, *image.metadata]
         self._left_out |= dict.fromkeys(left_out(file_format, items))
+        data = self._written(image, file_format)
+        if file_format != "tiff":
+            return put_back(data, file_format, items)
+        buffer = io.BytesIO()
+        page = Pages(buffer)
+        page.add(data, items)
+        self._left_out |= dict.fromkeys(page.finish(described=pages == 1))
+        return buffer.getvalue()
+
+    @staticmethod
+    def _written(image: _Image, file_format: str) -> bytes:
         buffer = io.BytesIO()
         samples = image.header.format
         write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
-        return put_back(buffer.getvalue(), file_format, items, pages=pages)
+        return buffer.getvalue()

@@ -7,30 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
-from sofc.image import Meaning
-from sofc.imagefiles import dataset, exact
+from sofc.imagefiles import dataset, exact, photometric
 from sofc.imagefiles.samples import Samples
 
 PREAMBLE = 128
 MAGIC = b"DICM"
-_MEANINGS = {
-    "MONOCHROME1": Meaning.GRAY,
-    "MONOCHROME2": Meaning.GRAY,
-    "PALETTE COLOR": Meaning.PALETTE,
-    "RGB": Meaning.RGB,
-    # Of JPEG 2000, whose decoders undo the transform.
-    "YBR_ICT": Meaning.RGB,
-    "YBR_RCT": Meaning.RGB,
-}
 _NEEDED = (
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
     *("BitsAllocated", "BitsStored", "PixelRepresentation"),
 )
 """Without these there are no integer samples."""
 _TAGS = (*_NEEDED, "NumberOfFrames", "HighBit", "Modality", "SOPClassUID")
-_JPEG, _SCAN, _ADOBE = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe"
+_JPEG, _SCAN, _ADOBE, _JFIF = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe", b"JFIF\0"
+_TRANSFORM = 15
+"""Where in Adobe's mark it says whether the colours were transformed."""
 _LOOKED_AT = 1 << 16
 _OVERLAYS = range(0x6000, 0x6020, 2)
 _OVERLAY_BIT, _OVERLAY_DATA = 0x0102, 0x3000
@@ -119,22 +112,57 @@ def _has_overlay(path: Path) -> bool:
     return any(data_set.get((group, _OVERLAY_BIT)) and (group, _OVERLAY_DATA) not in data_set for group in _OVERLAYS)
 
 
-def _refuse_converted(path: Path, data_set: Any) -> None:
-    """Raise UnsupportedError for JPEG data in YBR that bear Adobe's mark, for which the decoder gives RGB."""
-    if not str(data_set.PhotometricInterpretation).startswith("YBR_FULL"):
-        return
+def photometric_of(path: Path) -> photometric.Photometric:
+    """What the samples that ``load`` gives stand for.
+
+    Raises UnsupportedError for JPEG data that bear Adobe's mark of YCbCr, for which the decoder gives RGB.
+    """
+    data_set = _read(path)
+    interpretation, components = str(data_set.PhotometricInterpretation), int(data_set.SamplesPerPixel)
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    head = _jpeg_head(path) if components == 3 and syntax is not None and syntax.is_compressed else b""
+    mark = head.find(_ADOBE)
+    if mark >= 0 and (interpretation.startswith("YBR_FULL") or head[mark + _TRANSFORM : mark + _TRANSFORM + 1] != b"\0"):
+        raise UnsupportedError(
+            f"{path}: the JPEG data of this DICOM file are in {data_set.PhotometricInterpretation} and bear Adobe's "
+            f"mark, for which pydicom's decoder converts them to RGB; {exact.KEEP}"
+        )
+    if mark < 0 and _JFIF in head and not interpretation.startswith("YBR"):
+        # Files that are said to be RGB: what JFIF is, is YCbCr, and pydicom takes it so, too.
+        interpretation = "YBR_FULL"
+    return photometric.of_dicom(interpretation, components)
+
+
+def _jpeg_head(path: Path) -> bytes:
+    """The head of the first frame, where that is JPEG data: what stands before the start of its scan."""
     import pydicom
 
     with path.open("rb") as file:
         pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[])
         begin = file.read(_LOOKED_AT)
-    # The head of the first frame: what stands before the start of its scan.
-    head = begin[begin.find(_JPEG) :].partition(_SCAN)[0] if _JPEG in begin else b""
-    if _ADOBE in head:
-        raise UnsupportedError(
-            f"{path}: the JPEG data of this DICOM file are in {data_set.PhotometricInterpretation} and bear Adobe's "
-            f"mark, for which pydicom's decoder converts them to RGB; {exact.KEEP}"
+    return begin[begin.find(_JPEG) :].partition(_SCAN)[0] if _JPEG in begin else b""
+
+
+def palette_of(path: Path) -> npt.NDArray[np.unsignedinteger] | None:
+    """The colours of the samples of a palette image from 0 on: uint8 or uint16, shape (entries, 3); None for others.
+
+    Raises FormatError where they cannot be read.
+    """
+    data_set = _read(path)
+    if data_set.get("PhotometricInterpretation") != "PALETTE COLOR":
+        return None
+    import pydicom
+    from pydicom.pixels import apply_color_lut
+
+    bits = min(16, int(data_set.BitsStored))
+    indices = np.arange(1 << bits, dtype=np.uint8 if bits <= 8 else np.uint16)
+    try:
+        colours: npt.NDArray[np.unsignedinteger] = apply_color_lut(
+            indices, pydicom.dcmread(path, stop_before_pixels=True)
         )
+    except (AttributeError, ValueError, TypeError) as error:
+        raise FormatError(f"{path}: the palette of this DICOM file cannot be read: {error}") from error
+    return colours
 
 
 def _floats(path: Path) -> str | None:
@@ -152,7 +180,7 @@ def load(path: Path, index: int) -> Samples:
     """
     data_set = _read(path)
     _check(path, data_set)
-    _refuse_converted(path, data_set)
+    meaning = photometric_of(path).meaning
     from pydicom.pixels import pixel_array
 
     bits = int(data_set.BitsStored)
@@ -177,7 +205,6 @@ def load(path: Path, index: int) -> Samples:
         array = array[index]
     if bits == 1:
         array = array.astype(np.bool_)
-    meaning = _MEANINGS.get(str(data_set.PhotometricInterpretation), Meaning.UNSPECIFIED)
     return Samples(array, bits if bits <= 16 else None, meaning)
 
 

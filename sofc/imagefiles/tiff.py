@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sofc.errors import UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import exact
+from sofc.imagefiles import exact, photometric
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("tifffile")
 # Otherwise what it finds wrong would go to standard error as it is; complaints() has it, or an error follows.
 LOGGER.addHandler(logging.NullHandler())
-_OTHER_COLOURS = (8, 9, 10)
-"""L*a*b* of three kinds, in the photometric interpretation."""
+PHOTOMETRIC, INK_SET, EXTRA_SAMPLES = 262, 332, 338
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -101,16 +100,28 @@ def load(path: Path, index: int) -> Samples:
                     return _through_pillow(path, number)
             raise UnsupportedError(f"{path}: {error}; install it with: pip install 'sofc[codecs]'") from error
         bits = page.bitspersample
-        components = array.shape[2] if array.ndim == 3 else 1
-        meaning = meaning_of(components)
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            # Behind the indices there may be alpha.
-            return palette_samples(array, bits) if components == 1 else Samples(array, bits, Meaning.UNSPECIFIED)
-        if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
-            meaning = Meaning.CMYK
-        elif page.photometric in _OTHER_COLOURS:
-            meaning = Meaning.UNSPECIFIED
+        meaning = photometric_of(page, array.shape[2] if array.ndim == 3 else 1).meaning
+        if meaning == Meaning.PALETTE:
+            return palette_samples(array, bits)
         return Samples(array, bits if bits <= 16 else None, meaning)
+
+
+def photometric_of(page: Any, components: int) -> photometric.Photometric:
+    """What the samples that ``load`` gives of tifffile's ``page`` stand for."""
+    tags = page.tags
+    if PHOTOMETRIC not in tags:  # against the standard
+        return photometric.Photometric("")
+    extras = tags.get(EXTRA_SAMPLES)
+    given = None if extras is None else extras.value if isinstance(extras.value, tuple) else (extras.value,)
+    return photometric.of_tiff(
+        int(page.photometric),
+        components,
+        extras=given,
+        bits=page.bitspersample if isinstance(page.bitspersample, int) else 0,
+        compression=int(page.compression),
+        planar=int(page.planarconfig),
+        inks=int(tags.valueof(INK_SET, 1)),
+    )
 
 
 def _place(file: tifffile.TiffFile, index: int) -> tuple[tifffile.TiffPageSeries, int]:
