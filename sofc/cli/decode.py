@@ -179,7 +179,7 @@ def lacks_images(prologue: Sequence[Event]) -> bool:
 def _sink(
     args: argparse.Namespace, output: Path | None, prologue: Sequence[Event], written: destinations.Written
 ) -> Sink:
-    from sofc.cli.sinks import ImageSink, OriginalSink, OutputFiles, RawSink, VolumeSink
+    from sofc.cli.sinks import ImageSink, KeptImagesSink, OriginalSink, OutputFiles, RawSink, VolumeSink
     from sofc.container.records import MetadataKind
     from sofc.metadata.volume import SUFFIXES as VOLUME_SUFFIXES
     from sofc.stream.events import MetadataRead
@@ -195,7 +195,8 @@ def _sink(
         head = next((item for item in heads if item.kind == MetadataKind.VOLUME), None)
         return VolumeSink(output, head=head, file_format=file_format, complete=complete, files=files)
     if not args.raw:
-        return ImageSink(output, complete=complete, file_format=args.format, files=files)
+        images = ImageSink(output, complete=complete, file_format=args.format, files=files)
+        return KeptImagesSink(images) if keeps_original(prologue) else images
     return RawSink(output, complete=complete, files=files)
 
 

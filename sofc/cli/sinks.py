@@ -19,13 +19,14 @@ from sofc.cli.names import OutputNames
 from sofc.cli.options import refuse_overwrite
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
-from sofc.errors import FormatError, LimitError, UsageError
+from sofc.errors import FormatError, LimitError, SofcError, UsageError
 from sofc.files import replacing
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
+from sofc.imagefiles import FORMATS, SUFFIXES, format_for, on_disk, usual_format
 from sofc.imagefiles.save import fits_tiff, write
-from sofc.keepfile import MAX_FILE_BYTES, restore_items
-from sofc.metadata import left_out, makes_pages, needs_tiff, put_back
+from sofc.keepfile import MAX_FILE_BYTES, original_in, restore_items
+from sofc.keepfile.restore import restore
+from sofc.metadata import left_out, makes_pages, needs_tiff, pages_item, put_back, read, split
 from sofc.metadata.tiff import Pages
 from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
 from sofc.metadata.volume import volume_of
@@ -424,3 +425,50 @@ class ImageSink(_WholeImages):
         samples = image.header.format
         write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
         return buffer.getvalue()
+
+
+class KeptImagesSink(_WholeImages):
+    """The images of a file that is kept, with the metadata that stands in that file, for another sink.
+
+    They are held in memory until the file can be restored.
+    """
+
+    def __init__(self, inner: ImageSink) -> None:
+        super().__init__()
+        self._inner = self.enter_context(inner)
+        self._metadata: list[Metadata] = []
+        self._images: list[tuple[int, ImageHeader, Samples]] = []
+
+    def metadata(self, metadata: Metadata, image: int | None) -> None:
+        """Take what restores the file."""
+        if metadata.kind == MetadataKind.ORIGINAL:
+            self._metadata.append(metadata)
+
+    def image(self, number: int, samples: Samples) -> None:
+        """Take a whole image."""
+        assert self._header is not None
+        self._images.append((number, self._header, samples))
+
+    def finish(self) -> str:
+        """Pass on everything."""
+        self.end()
+        common, own = self._read_metadata()
+        for item in common:
+            self._inner.metadata(item, None)
+        for (number, header, samples), items in zip(self._images, own, strict=True):
+            self._inner.header(number, header)
+            for item in items:
+                self._inner.metadata(item, number)
+            self._inner.image(number, samples)
+        return self._inner.finish()
+
+    def _read_metadata(self) -> tuple[list[Metadata], list[list[Metadata]]]:
+        """Of all images, and of each. None where the file cannot be restored: its images may be whole all the same."""
+        original = original_in(self._metadata)
+        samples = [samples for _, _, samples in self._images]
+        try:
+            with on_disk(original.name, restore(original, samples)) as path:
+                common, own = split(read(path, len(samples)))
+                return [*common, *pages_item(path, len(samples))], own
+        except SofcError:
+            return [], [[] for _ in samples]

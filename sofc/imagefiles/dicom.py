@@ -122,7 +122,8 @@ def photometric_of(path: Path) -> photometric.Photometric:
     syntax = data_set.file_meta.get("TransferSyntaxUID")
     head = _jpeg_head(path) if components == 3 and syntax is not None and syntax.is_compressed else b""
     mark = head.find(_ADOBE)
-    if mark >= 0 and (interpretation.startswith("YBR_FULL") or head[mark + _TRANSFORM : mark + _TRANSFORM + 1] != b"\0"):
+    transformed = mark >= 0 and head[mark + _TRANSFORM : mark + _TRANSFORM + 1] != b"\0"
+    if transformed or (mark >= 0 and interpretation.startswith("YBR_FULL")):
         raise UnsupportedError(
             f"{path}: the JPEG data of this DICOM file are in {data_set.PhotometricInterpretation} and bear Adobe's "
             f"mark, for which pydicom's decoder converts them to RGB; {exact.KEEP}"

@@ -18,7 +18,8 @@ Items = list[Metadata]
 _ALIKE = (MetadataKind.TEXT, MetadataKind.EXIF, MetadataKind.ICC, MetadataKind.XMP, MetadataKind.RESOLUTION)
 _HOLDERS: dict[int, tuple[str, ...]] = {
     **dict.fromkeys((*_ALIKE, MetadataKind.PALETTE), ("png", "tiff")),
-    **{MetadataKind.TIFF: ("tiff",), MetadataKind.PHOTOMETRIC: ("tiff",), MetadataKind.PNG: ("png",), MetadataKind.DICOM: (), MetadataKind.VOLUME: ()},
+    **dict.fromkeys((MetadataKind.TIFF, MetadataKind.PHOTOMETRIC), ("tiff",)),
+    **{MetadataKind.PNG: ("png",), MetadataKind.DICOM: (), MetadataKind.VOLUME: ()},
 }
 """The formats of files that have a place for items of a kind."""
 
@@ -74,10 +75,9 @@ def needs_tiff(items: Sequence[Metadata]) -> bool:
 
 def makes_pages(items: Sequence[Metadata]) -> bool:
     """Whether the items of a first image make the images pages of one TIFF file."""
-    return any(
-        item.kind == MetadataKind.PAGES or (tiff.describes_axes(item) and not tiff.is_of_several_files(item))
-        for item in items
-    )
+    kinds = {item.kind for item in items}
+    described = any(tiff.describes_axes(item) and not tiff.is_of_several_files(item) for item in items)
+    return MetadataKind.PAGES in kinds or (described and MetadataKind.NAMES not in kinds)
 
 
 def left_out(file_format: str, items: Iterable[Metadata]) -> list[str]:

@@ -26,8 +26,10 @@ def read(path: Path) -> list[Metadata]:
         photometric = photometric_item(dicom.photometric_of(path))
     except UnsupportedError:  # as loading will say
         photometric = []
-    colours = dicom.palette_of(path)
-    palette = [] if colours is None else [palette_item(Palette(narrowed(colours.astype(np.uint16))) if colours.dtype == np.uint16 else Palette(colours))]
+    palette = []
+    if (colours := dicom.palette_of(path)) is not None:
+        colours = narrowed(colours.astype(np.uint16)) if colours.dtype == np.uint16 else colours
+        palette.append(palette_item(Palette(colours)))
     return [*photometric, *palette, *_data_set(path)]
 
 

@@ -6,7 +6,6 @@ Values are kept as bytes in little-endian order, whatever the order of the file.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO
@@ -174,11 +173,11 @@ class PageWriter:
     """Makes one little-endian TIFF file of the pages of several.
 
     The samples of all pages stand together, as ImageJ and others expect them, and are written as they come; the
-    ``directories`` of the pages, which may be changed until then, by ``finish``. A file that would have 4 GB or more
-    becomes a BigTIFF file.
+    ``directories`` of the pages, which may be changed until then, by ``finish``. A file that would have ``limit`` bytes
+    or more becomes a BigTIFF file.
     """
 
-    def __init__(self, file: BinaryIO, limit: int = 1 << 32) -> None:
+    def __init__(self, file: BinaryIO, limit: int) -> None:
         self.directories: list[Directory] = []
         self._places: list[list[int]] = []
         self._file = file
@@ -224,4 +223,5 @@ class PageWriter:
 
 
 def _numbers(one: Field) -> tuple[int, ...]:
-    return struct.unpack(f"<{one.count}{ {SHORT: 'H', LONG: 'I'}.get(one.type, 'Q')}", one.value)
+    letter = {SHORT: "H", LONG: "I", LONG8: "Q"}[one.type]
+    return struct.unpack(f"<{one.count}{letter}", one.value)

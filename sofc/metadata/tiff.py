@@ -13,9 +13,9 @@ import numpy as np
 
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
+from sofc.imagefiles.photometric import EXTRAS, Photometric, of_tiff
 from sofc.metadata import ifd
 from sofc.metadata.ifd import Directory, Field
-from sofc.imagefiles.photometric import EXTRAS, Photometric, of_tiff
 from sofc.metadata.palette import Palette, in_16_bits, narrowed, palette_item, palette_of
 from sofc.metadata.photometric import photometric_item, photometric_of
 from sofc.metadata.texts import resolution_item, resolution_of, text_item, text_of
@@ -155,7 +155,7 @@ def _description(item: Metadata) -> str:
 
 
 def _fits(item: Metadata, fields: Mapping[int, Field], pages: int) -> bool:
-    """Whether the description, which is untrusted, speaks of so many pages of the size of the first, with ``fields``."""
+    """Whether the description, which is untrusted, speaks of so many pages of the size of the first, of ``fields``."""
     text = _description(item)
     if text.startswith(_IMAGEJ):
         found = re.search(r"^images=(\d{1,9})\s*$", text, re.MULTILINE)
@@ -173,12 +173,12 @@ def _fits(item: Metadata, fields: Mapping[int, Field], pages: int) -> bool:
 class Pages:
     """A TIFF file of pages, written page by page: what is in memory are their directories alone.
 
-    Pages are TIFF files of one image, as ``imagefiles.save`` writes them; each gets the fields of its items. A file that
-    would have 4 GB or more becomes a BigTIFF file.
+    Pages are TIFF files of one image, as ``imagefiles.save`` writes them; each gets the fields of its items. A file
+    that would have ``limit`` bytes or more becomes a BigTIFF file.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._pages = ifd.PageWriter(file)
+    def __init__(self, file: BinaryIO, limit: int = 1 << 32) -> None:
+        self._pages = ifd.PageWriter(file, limit)
         self._items: list[Sequence[Metadata]] = []
 
     def add(self, data: bytes | memoryview, items: Sequence[Metadata]) -> None:
@@ -241,6 +241,8 @@ def _put_back(directory: Directory, items: Sequence[Metadata], pages: int) -> No
                 directory.inner |= {tag: inside.inner[tag] for tag in (ifd.EXIF, ifd.GPS) if tag in inside.inner}
         elif not describes_axes(item) or (pages and _fits(item, directory.fields, pages)):
             fields |= _fields(item)
+    if photometric.colours:
+        directory.fields.pop(EXTRA_SAMPLES, None)
     directory.fields |= _fields_of_photometric(photometric) | fields
 
 
@@ -272,7 +274,7 @@ def _palette(fields: Mapping[int, Field]) -> Palette | None:
 
 
 def _colour_map(fields: Mapping[int, Field], palette: Palette) -> dict[int, Field]:
-    """The fields that make indices of gray samples; none where the page, with ``fields``, has samples of another kind."""
+    """The fields that make indices of gray samples; none where the page, of ``fields``, has samples of other kinds."""
     bits, kind = _first(fields, BITS_PER_SAMPLE, 1), _first(fields, PHOTOMETRIC, INDEXED)
     if kind != MIN_IS_BLACK or not 1 <= bits <= 16:
         return {}
