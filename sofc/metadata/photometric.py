@@ -1,6 +1,6 @@
 """What the components of an image stand for, as a metadata item: words, where the header's meaning does not tell.
 
-Spec container/Metadata
+Spec container/metadata
 """
 
 from __future__ import annotations
