@@ -219,5 +219,5 @@ def _frame(file: _Opened, series: tifffile.TiffPageSeries, index: int) -> npt.ND
         leading = [axis for axis in series.axes if axis not in "YXS"]
         order = [series.axes.index(axis) for axis in leading] + [series.axes.index(axis) for axis in axes]
         stack = file.run(series).transpose(order)
-        array = stack.reshape(frames, *stack.shape[len(leading) :])[index]
+        array = stack[np.unravel_index(index, stack.shape[: len(leading)])]
     return np.moveaxis(array, 0, 2) if axes == "SYX" else array
