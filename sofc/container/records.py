@@ -42,6 +42,7 @@ class MetadataKind(IntEnum):
     VOLUME = 11  # the head of a volume; the key says of what kind
     PHOTOMETRIC = 12  # what the components stand for, in words
     PAGES = 13  # the images were the pages or frames of one file
+    AXES = 14  # an axis of length 1 that arrays had when they were written
 
 
 @dataclass(frozen=True)
