@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ from sofc.keepfile.restore import restore
 from sofc.metadata import left_out, makes_pages, needs_tiff, pages_item, put_back, read, split
 from sofc.metadata.tiff import Pages
 from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
-from sofc.metadata.volume import volume_of
+from sofc.metadata.volume import PACKED, volume_of
 
 Samples = npt.NDArray[Any]
 
@@ -161,8 +162,26 @@ class VolumeSink(RawSink):
             raise UsageError(f"the volume is of another format ({head.key}) than {file_format}, and is not converted")
         self._volume = volume_of(head)
         self._suffix = self._volume.suffix
+        self._files = files
+        self._packed: gzip.GzipFile | None = None
+        if output is not None and complete and self._volume.head:
+            output = output.with_suffix(self._suffix)  # of a pair the file with the samples
         super().__init__(output, complete=complete, files=files)
+        if complete and output is not None and output.name.lower().endswith(PACKED):
+            self._packed = self.enter_context(gzip.GzipFile("", "wb", fileobj=self._file, mtime=0))
+            self._file = cast(BinaryIO, self._packed)
         self._file.write(self._volume.before)
+
+    def header(self, image: int, header: ImageHeader) -> None:
+        """A slice begins. Raises FormatError where it is none of those that the head speaks of."""
+        kind, shape = (header.format.dtype_name, header.format.components), (header.width, header.height)
+        if kind != self._volume.kind or shape != self._volume.shape:
+            raise FormatError(
+                f"image {image} has {shape[0]} x {shape[1]} samples of type {kind[0]}, and the head of the volume "
+                f"speaks of {self._volume.shape[0]} x {self._volume.shape[1]} of type {self._volume.kind[0]}: "
+                "--format tiff writes the images alone"
+            )
+        super().header(image, header)
 
     def rows(self, rows: Samples) -> None:
         """Write rows in the byte order of the head."""
@@ -176,7 +195,15 @@ class VolumeSink(RawSink):
                 f"{self._volume.size}: --format tiff writes the images alone"
             )
         self._file.write(self._volume.after)
-        return super().finish()
+        self._file.flush()
+        if self._packed is not None:
+            self._packed.close()
+        if self._volume.head:
+            if self._output is None:
+                raise UsageError("a volume of two files cannot go to standard output; name a file with -o")
+            with self._files.create(self._output.with_suffix(".hdr")) as (file, _):
+                file.write(self._volume.head)
+        return f"{self._output or 'standard output'}  {size(self._written)} of samples"
 
 
 class _WholeImages(Sink):
@@ -185,6 +212,8 @@ class _WholeImages(Sink):
     def __init__(self) -> None:
         super().__init__()
         self._parts: list[Samples] = []
+        self._whole: Samples | None = None
+        self._rows = 0
         self._number = 0
         self._header: ImageHeader | None = None
 
@@ -196,19 +225,29 @@ class _WholeImages(Sink):
 
     def rows(self, rows: Samples) -> None:
         """Take rows of the image."""
-        self._parts.append(rows)
+        height = None if self._header is None else self._header.height
+        if self._whole is None and not self._parts and height is not None and len(rows) < height:
+            self._whole = np.empty((height, *rows.shape[1:]), rows.dtype)
+        if self._whole is not None and self._rows + len(rows) <= len(self._whole):
+            self._whole[self._rows : self._rows + len(rows)] = rows
+        else:
+            self._parts.append(rows)
+        self._rows += len(rows)
 
     def lost_rows(self, count: int) -> None:
         """Zeros take the place of rows."""
         if self._header is not None:
-            self._parts.append(_zeros(self._header, count))
+            self.rows(_zeros(self._header, count))
 
     def end(self) -> None:
         """The image has all its rows."""
-        if self._parts:
-            samples = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
-            self._parts = []
-            self.image(self._number, samples)
+        whole, self._whole = self._whole, None
+        parts, self._parts = self._parts, []
+        rows, self._rows = self._rows, 0
+        if whole is not None:
+            parts.insert(0, whole[: min(rows, len(whole))])
+        if parts:
+            self.image(self._number, parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
 class OriginalSink(_WholeImages):
