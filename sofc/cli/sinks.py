@@ -227,7 +227,7 @@ class _WholeImages(Sink):
         """Take rows of the image."""
         height = None if self._header is None else self._header.height
         if self._whole is None and not self._parts and height is not None and len(rows) < height:
-            self._whole = np.empty((height, *rows.shape[1:]), rows.dtype)
+            self._whole = np.zeros((height, *rows.shape[1:]), rows.dtype)
         if self._whole is not None and self._rows + len(rows) <= len(self._whole):
             self._whole[self._rows : self._rows + len(rows)] = rows
         else:

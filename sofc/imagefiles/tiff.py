@@ -6,6 +6,7 @@ import bisect
 import contextlib
 import itertools
 import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ LOGGER = logging.getLogger("tifffile")
 # Otherwise what it finds wrong would go to standard error as it is; complaints() has it, or an error follows.
 LOGGER.addHandler(logging.NullHandler())
 PHOTOMETRIC, INK_SET, EXTRA_SAMPLES = 262, 332, 338
+_PAGE_AXES = "YXS"
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -102,16 +104,24 @@ class _Opened:
         number = bisect.bisect_right(self.ends, index)
         return self.series[number], index - (self.ends[number - 1] if number else 0)
 
-    def run(self, series: tifffile.TiffPageSeries) -> npt.NDArray[Any]:
-        """All samples of a series, of the shape that it says; mapped where they stand in the file as they are."""
+    def of_run(self, series: tifffile.TiffPageSeries, index: int) -> npt.NDArray[Any]:
+        """An image of a series that is one run of samples behind its first page. Its axes are those of a page."""
+        leading = [axis for axis in series.axes if axis not in _PAGE_AXES]
+        shape = [length for axis, length in zip(series.axes, series.shape, strict=True) if axis in _PAGE_AXES]
+        plain = series.dataoffset is not None and series.keyframe.bitspersample % 8 == 0
+        if plain and series.axes.startswith("".join(leading)):
+            dtype = np.dtype(series.dtype).newbyteorder(series.keyframe.parent.byteorder)
+            size = math.prod(shape)
+            with self.path.open("rb") as file:
+                file.seek(series.dataoffset + index * size * dtype.itemsize)
+                data = file.read(size * dtype.itemsize)
+            return np.frombuffer(data, dtype, size).reshape(shape)
         if id(series) not in self._runs:
-            plain = series.dataoffset is not None and series.keyframe.bitspersample % 8 == 0
-            self._runs[id(series)] = self._mapped(series) if plain else series.asarray()
-        return self._runs[id(series)]
-
-    def _mapped(self, series: tifffile.TiffPageSeries) -> npt.NDArray[Any]:
-        dtype = np.dtype(series.dtype).newbyteorder(series.keyframe.parent.byteorder)
-        return np.memmap(self.path, dtype, "r", series.dataoffset, series.shape)
+            order = [series.axes.index(axis) for axis in (*leading, *(a for a in series.axes if a in _PAGE_AXES))]
+            self._runs[id(series)] = series.asarray().transpose(order)
+        stack: npt.NDArray[Any] = self._runs[id(series)]
+        image: npt.NDArray[Any] = stack[np.unravel_index(index, stack.shape[: len(leading)])]
+        return image
 
     def through_pillow(self, number: int) -> Samples:
         """Page ``number`` of all pages. Pillow reads on from the page before."""
@@ -202,7 +212,7 @@ def _bilevel(file: _Opened, series: tifffile.TiffPageSeries, index: int, number:
 def _frames(series: tifffile.TiffPageSeries) -> int:
     frames = 1
     for axis, length in zip(series.axes, series.shape, strict=True):
-        if axis not in "YXS":
+        if axis not in _PAGE_AXES:
             frames *= length
     return frames
 
@@ -215,9 +225,6 @@ def _frame(file: _Opened, series: tifffile.TiffPageSeries, index: int) -> npt.ND
         axes = series.keyframe.axes
     else:
         # Pages that exist only as a run of samples behind the first one (ImageJ hyperstacks).
-        axes = "".join(axis for axis in series.axes if axis in "YXS")
-        leading = [axis for axis in series.axes if axis not in "YXS"]
-        order = [series.axes.index(axis) for axis in leading] + [series.axes.index(axis) for axis in axes]
-        stack = file.run(series).transpose(order)
-        array = stack[np.unravel_index(index, stack.shape[: len(leading)])]
+        axes = "".join(axis for axis in series.axes if axis in _PAGE_AXES)
+        array = file.of_run(series, index)
     return np.moveaxis(array, 0, 2) if axes == "SYX" else array
