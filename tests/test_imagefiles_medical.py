@@ -309,6 +309,40 @@ def test_bits_above_the_samples_are_named(tmp_path: Path, signed: bool) -> None:
     data_set.save_as(path)
     assert "has an overlay in the bits above" in " ".join(remarks(path))
     assert np.array_equal(load(ImageSource(path, 2)).array, samples[2])
+    # Compressed samples are not decoded for this.
+    data_set.compress(pydicom().uid.RLELossless)
+    data_set.save_as(path)
+    assert "has an overlay in the bits above" in " ".join(remarks(path))
+    del data_set[0x6000, 0x0102]
+    data_set.save_as(path)
+    assert not list(remarks(path))
+
+
+@pytest.mark.parametrize(
+    "syntax", ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian"]
+)
+def test_frames_of_bits(tmp_path: Path, syntax: str) -> None:
+    frames = RANDOM.random((9, 7, 5)) < 0.4
+    path = tmp_path / "x.dcm"
+    write_dicom(path, frames, bits=1)
+    data_set = pydicom().dcmread(path)
+    data_set.file_meta.TransferSyntaxUID = getattr(pydicom().uid, syntax)
+    data_set.save_as(path, enforce_file_format=True)
+    for index in (*range(9), 4, 8, 0):
+        assert np.array_equal(load(ImageSource(path, index)).array, frames[index])
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_frames_in_any_order(tmp_path: Path, compressed: bool) -> None:
+    frames = RANDOM.integers(0, 999, (6, 7, 8), np.uint16)
+    path = tmp_path / "x.dcm"
+    write_dicom(path, frames, bits=12)
+    if compressed:
+        data_set = pydicom().dcmread(path)
+        data_set.compress(pydicom().uid.RLELossless)
+        data_set.save_as(path)
+    for index in (0, 1, 2, 2, 5, 0, 1, 4, 5, *range(6)):
+        assert np.array_equal(load(ImageSource(path, index)).array, frames[index])
 
 
 def volume_files() -> dict[str, Any]:

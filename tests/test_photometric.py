@@ -332,3 +332,16 @@ def test_four_components_of_which_nothing_is_known(folder: Path) -> None:
         Path("a.sofc").write_bytes(sofc.encode(array, coder="raw"))
         assert main(["decode", "-f", "a.sofc"]) == 0
         assert tags_of(Path("a.tif"))[338] in (0, (0,))
+
+
+def test_inks_of_a_jpeg(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.dstack([COLOUR, ALPHA]), "CMYK").save("a.jpg", quality=100)
+    back = through_sofc("a.jpg")
+    assert "its inks inverted, as Adobe's programs write them" in capsys.readouterr().err
+    assert np.array_equal(shown(back), shown(Path("a.jpg")))
+
+
+def test_sizes_of_an_icon_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(COLOUR).resize((64, 64)).save("a.ico", sizes=[(16, 16), (32, 32), (64, 64)])
+    assert main(["encode", "a.ico"]) != 0
+    assert "(here 16 x 16, 32 x 32, 64 x 64)" in capsys.readouterr().err

@@ -88,11 +88,16 @@ def remarks(path: Path) -> Iterator[str]:
 
 
 def _has_more_bits(path: Path, data_set: Any) -> bool:
-    """Whether bits above those of the samples are neither zero nor copies of the sign."""
+    """Whether bits above those of the samples are neither zero nor copies of the sign.
+
+    Compressed samples are not decoded for that: of them only what the file says is known.
+    """
     stored, allocated = int(data_set.BitsStored), int(data_set.BitsAllocated)
     syntax = data_set.file_meta.get("TransferSyntaxUID")
-    if not 1 < stored < allocated or (syntax is not None and (syntax.is_compressed or syntax.is_deflated)):
+    if not 1 < stored < allocated:
         return False
+    if syntax is not None and (syntax.is_compressed or syntax.is_deflated):
+        return _has_overlay(path)
     from pydicom.pixels import iter_pixels
 
     source: Any = path if syntax is not None else _with_syntax(path)

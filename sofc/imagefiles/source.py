@@ -112,6 +112,12 @@ def remarks(path: Path) -> Iterator[str]:
     if head.startswith(JPEG):
         yield JPEG_REMARK
         yield from jpeg.remarks(path)
+        with contextlib.suppress(OSError), opened(path) as image:
+            if image.mode == "CMYK":
+                yield (
+                    "the JPEG file has its inks inverted, as Adobe's programs write them; what is kept are the amounts "
+                    "of ink, 0 for none"
+                )
     elif kind == "tiff":
         with _reading(path):
             heard = tiff.complaints(path)
