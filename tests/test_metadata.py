@@ -466,7 +466,7 @@ def test_pages_of_either_layout_in_either(tmp_path: Path) -> None:
             for number in range(4):
                 buffer = io.BytesIO()
                 tifffile.imwrite(buffer, COLOUR + number, bigtiff=number % 2 == 1, rowsperstrip=2, metadata=None)
-                pages.add(buffer.getvalue(), items)
+                pages.add(buffer, items)
             pages.finish()
         with tifffile.TiffFile(path) as read_again:
             assert read_again.is_bigtiff == (limit == 1000)

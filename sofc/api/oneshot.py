@@ -23,6 +23,8 @@ from sofc.stream.layout import is_frame, is_small
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
 _READ_BYTES = 1 << 18
+_PIECE_SAMPLES = 1 << 22
+"""Of an image that is handed to the encoder at once: what it makes of them is held in memory."""
 
 
 def encode(
@@ -74,28 +76,32 @@ class EachEncoder:
         self._kind: tuple[ImageHeader, Sequence[Metadata]] | None = None  # of the images being grouped
         self._held: tuple[Samples, ImageHeader, Sequence[Metadata]] | None = None
 
-    def add(self, image: Samples, header: ImageHeader, metadata: Sequence[Metadata] = ()) -> bytes:
-        """Take an image, and its metadata besides that of the file; gives bytes of the one before."""
-        written = self._write(followed_by=(header, metadata))
+    def add(self, image: Samples, header: ImageHeader, metadata: Sequence[Metadata] = ()) -> Iterator[bytes]:
+        """Take an image, and its metadata besides that of the file; gives bytes of the one before, in pieces."""
+        yield from self._write(followed_by=(header, metadata))
         self._held = image, header, metadata
-        return written
 
-    def finish(self) -> bytes:
+    def finish(self) -> Iterator[bytes]:
         """The last bytes. Raises UsageError where there is no image, unless the metadata keeps another file whole."""
-        return self._write(followed_by=None) + self._encoder.finish()
+        yield from self._write(followed_by=None)
+        yield self._encoder.finish()
 
-    def _write(self, followed_by: tuple[ImageHeader, Sequence[Metadata]] | None) -> bytes:
+    def _write(self, followed_by: tuple[ImageHeader, Sequence[Metadata]] | None) -> Iterator[bytes]:
         if self._held is None:
-            return b""
+            return
         image, header, own = self._held
-        begun = b""
         if (header, own) != self._kind:
             # A small image as a group of one has the bytes that write would give it.
             grouped = self._may_group and (is_small(header) or (followed_by == (header, own) and is_frame(header)))
             self._kind = (header, own) if grouped else None
-            begun = self._encoder.begin_image(header, metadata=own)
+            yield self._encoder.begin_image(header, metadata=own)
         rows = rows_of(image)
-        return begun + (self._encoder.write_group(rows[None]) if self._kind else self._encoder.write(rows))
+        if self._kind:
+            yield self._encoder.write_group(rows[None])
+            return
+        step = max(1, _PIECE_SAMPLES // header.row_samples)
+        for start in range(0, len(rows), step):
+            yield self._encoder.write(rows[start : start + step])
 
 
 def encode_each(
@@ -111,8 +117,8 @@ def encode_each(
     """
     encoder = EachEncoder(**settings)
     for (image, header), own in zip(images, chain(metadata_of_images, repeat(())), strict=False):
-        yield encoder.add(image, header, own)
-    yield encoder.finish()
+        yield from encoder.add(image, header, own)
+    yield from encoder.finish()
 
 
 def decode(

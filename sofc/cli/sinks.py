@@ -431,39 +431,38 @@ class ImageSink(_WholeImages):
     def _single(self, image: _Image) -> str:
         file_format = self._format_of(image)
         if self._output is None:
-            data = self._packed(image, file_format, pages=1)
-            sys.stdout.buffer.write(data)
-            return f"standard output  {size(len(data))} of {file_format}"
+            buffer = io.BytesIO()  # standard output cannot go back to the head
+            self._pack(image, file_format, buffer, pages=1)
+            sys.stdout.buffer.write(buffer.getbuffer())
+            return f"standard output  {size(len(buffer.getvalue()))} of {file_format}"
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
         return str(self._save(path, image, file_format, exactly=path == self._output, pages=1))
 
     def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False, pages: int = 0) -> Path:
-        data = self._packed(image, file_format, pages=pages)
         with self._files.create(path, exactly=exactly) as (file, path):
-            file.write(data)
+            self._pack(image, file_format, file, pages=pages)
         return path
 
-    def _packed(self, image: _Image, file_format: str, *, pages: int = 0) -> bytes:
-        """The image file, with the metadata that it can hold."""
+    def _pack(self, image: _Image, file_format: str, file: BinaryIO, *, pages: int = 0) -> None:
+        """Write the image file, with the metadata that it can hold."""
         items = [*self._common, *image.metadata]
         self._left_out |= dict.fromkeys(left_out(file_format, items))
         data = self._written(image, file_format)
         if file_format != "tiff":
-            return put_back(data, file_format, items)
-        buffer = io.BytesIO()
-        page = Pages(buffer)
+            file.write(put_back(data.getvalue(), file_format, items))
+            return
+        page = Pages(file)
         page.add(data, items)
         self._left_out |= dict.fromkeys(page.finish(described=pages == 1))
-        return buffer.getvalue()
 
     @staticmethod
-    def _written(image: _Image, file_format: str) -> bytes:
+    def _written(image: _Image, file_format: str) -> io.BytesIO:
         buffer = io.BytesIO()
         samples = image.header.format
         write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
-        return buffer.getvalue()
+        return buffer
 
 
 class KeptImagesSink(_WholeImages):

@@ -127,7 +127,7 @@ def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning
     extra = components == 4 and photometric == "rgb"
     extras = ["unassalpha" if meaning in _WITH_ALPHA else "unspecified"] if extra or components == 2 else None
     # tifffile wants to seek and to know the file's name; a pipe or a temporary file offers neither.
-    buffer = io.BytesIO()
+    buffer = file if isinstance(file, io.BytesIO) else io.BytesIO()
     tifffile.imwrite(
         buffer,
         array,
@@ -137,4 +137,5 @@ def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning
         metadata=None,
         software=False,
     )
-    file.write(buffer.getbuffer())
+    if buffer is not file:
+        file.write(buffer.getbuffer())

@@ -184,13 +184,15 @@ class PageWriter:
         self._limit = limit
         self._end = file.write(bytes(_HEAD_ROOM))
 
-    def add(self, data: bytes | memoryview) -> None:
-        """The page of ``data``, a little-endian TIFF file of one page in strips."""
-        directory = read(BytesIO(data))
+    def add(self, page: BytesIO) -> None:
+        """The page of a little-endian TIFF file of one page in strips."""
+        directory = read(page)
         places = []
-        for start, size in zip(*(_numbers(directory.fields[tag]) for tag in (STRIP_OFFSETS, STRIP_BYTES)), strict=True):
-            places.append(self._end)
-            self._end += self._file.write(memoryview(data)[start : start + size])
+        starts, sizes = (_numbers(directory.fields[tag]) for tag in (STRIP_OFFSETS, STRIP_BYTES))
+        with page.getbuffer() as data:
+            for start, size in zip(starts, sizes, strict=True):
+                places.append(self._end)
+                self._end += self._file.write(data[start : start + size])
         del directory.fields[STRIP_OFFSETS]
         self.directories.append(directory)
         self._places.append(places)

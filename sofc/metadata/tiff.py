@@ -181,9 +181,9 @@ class Pages:
         self._pages = ifd.PageWriter(file, limit)
         self._items: list[Sequence[Metadata]] = []
 
-    def add(self, data: bytes | memoryview, items: Sequence[Metadata]) -> None:
+    def add(self, page: BytesIO, items: Sequence[Metadata]) -> None:
         """A page, and its metadata."""
-        self._pages.add(data)
+        self._pages.add(page)
         self._items.append(items)
 
     def finish(self, described: bool = True) -> list[str]:
@@ -205,7 +205,7 @@ def put_back(data: bytes, items: Sequence[Metadata], *, pages: int = 0) -> bytes
     """The TIFF file of one page with the fields of the items. ``pages``: 1 where it is to be a whole description's."""
     file = BytesIO()
     writer = Pages(file)
-    writer.add(data, items)
+    writer.add(BytesIO(data), items)
     writer.finish(described=pages == 1)
     return file.getvalue()
 

@@ -290,12 +290,14 @@ class _Writing:
             self._encoder = EachEncoder(**settings)
         for image, header in zip(images, headers, strict=True):
             own = [_axes_item(_COMPONENTS)] if image.ndim == 3 and image.shape[2] == 1 else []
-            self._data += self._encoder.add(image, header, own)
+            for piece in self._encoder.add(image, header, own):
+                self._data += piece
 
     def finish(self) -> bytes:
         """The whole file."""
         assert self._encoder is not None
-        self._data += self._encoder.finish()
+        for piece in self._encoder.finish():
+            self._data += piece
         return bytes(self._data)
 
 
