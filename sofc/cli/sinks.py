@@ -112,8 +112,10 @@ class RawSink(Sink):
         self._output = output
         self._written = 0
         self._header: ImageHeader | None = None
-        self._file: BinaryIO = sys.stdout.buffer
-        if output is not None:
+        self._file: BinaryIO
+        if output is None:
+            self._file = sys.stdout.buffer
+        else:
             self._file, self._output = self.enter_context(files.create(output, exactly=complete))
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
