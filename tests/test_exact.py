@@ -303,7 +303,7 @@ def test_layouts_are_read_exactly(tmp_path: Path, layout: exact.Layout) -> None:
             assert (image.format, image.mode, exact.layout_of(image)) == layout.key
         if layout.format == "TIFF":
             (tmp_path / "a.tif").write_bytes(data)
-            got = tiff._through_pillow(tmp_path / "a.tif", 0)
+            got = tiff._Opened(tmp_path / "a.tif").through_pillow(0)
         else:
             got = stored(tmp_path, data)
         array = got.array.view(np.uint8) != 0 if got.array.dtype == np.bool_ else got.array
@@ -504,7 +504,7 @@ def test_tiff_files_are_not_turned(tmp_path: Path, bits: int, orientation: int) 
     assert np.array_equal(stored(tmp_path, data).array, wanted)
     (tmp_path / "a.tif").write_bytes(data)
     with pytest.raises(UnsupportedError, match="turned"):
-        tiff._through_pillow(tmp_path / "a.tif", 0)
+        tiff._Opened(tmp_path / "a.tif").through_pillow(0)
 
 
 def without_imagecodecs(*_: object) -> None:
@@ -549,7 +549,7 @@ def test_components_of_unequal_bits_are_refused(tmp_path: Path) -> None:
 def test_jpeg_in_tiff_without_imagecodecs(tmp_path: Path) -> None:
     array = np.repeat(np.repeat(some(8, 3), 8, axis=0), 8, axis=1)
     tifffile.imwrite(tmp_path / "a.tif", array, photometric="ycbcr", compression="jpeg", subsampling=(2, 2))
-    assert np.array_equal(tiff._through_pillow(tmp_path / "a.tif", 0).array, tifffile.imread(tmp_path / "a.tif"))
+    assert np.array_equal(tiff._Opened(tmp_path / "a.tif").through_pillow(0).array, tifffile.imread(tmp_path / "a.tif"))
 
 
 def apng(tmp_path: Path, mode: str, alpha: int) -> list[ImageSource]:

@@ -358,6 +358,10 @@ def test_more_than_one_picture_in_a_jpeg_file(tmp_path: Path) -> None:
         (gain + jpeg_bytes(8) + bytes(5) + jpeg_bytes(4), "holds 3 pictures (gain map), of"),
         (first + b"ftypmp42" + bytes(9) + b"moov", "has 21 bytes behind"),
         (first[:-20], None),
+        # Starts without a picture behind them, as videos have them by chance.
+        (first + b"ftypmp42" + b"\xff\xd8\xff\xe0" + bytes(9) + b"!", "has 22 bytes behind"),
+        (first + b"moov\xff\xd8\xff\xc0\0\x02\xff\xd9", "has 12 bytes behind"),
+        (first + b"moov\xff\xd8\xff" + jpeg_bytes(8), "holds 2 pictures, of"),
     ):
         path.write_bytes(data)
         others = [remark for remark in remarks(path) if remark != JPEG_REMARK]

@@ -309,6 +309,40 @@ def test_bits_above_the_samples_are_named(tmp_path: Path, signed: bool) -> None:
     data_set.save_as(path)
     assert "has an overlay in the bits above" in " ".join(remarks(path))
     assert np.array_equal(load(ImageSource(path, 2)).array, samples[2])
+    # Compressed samples are not decoded for this.
+    data_set.compress(pydicom().uid.RLELossless)
+    data_set.save_as(path)
+    assert "has an overlay in the bits above" in " ".join(remarks(path))
+    del data_set[0x6000, 0x0102]
+    data_set.save_as(path)
+    assert not list(remarks(path))
+
+
+@pytest.mark.parametrize(
+    "syntax", ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian"]
+)
+def test_frames_of_bits(tmp_path: Path, syntax: str) -> None:
+    frames = RANDOM.random((9, 7, 5)) < 0.4
+    path = tmp_path / "x.dcm"
+    write_dicom(path, frames, bits=1)
+    data_set = pydicom().dcmread(path)
+    data_set.file_meta.TransferSyntaxUID = getattr(pydicom().uid, syntax)
+    data_set.save_as(path, enforce_file_format=True)
+    for index in (*range(9), 4, 8, 0):
+        assert np.array_equal(load(ImageSource(path, index)).array, frames[index])
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_frames_in_any_order(tmp_path: Path, compressed: bool) -> None:
+    frames = RANDOM.integers(0, 999, (6, 7, 8), np.uint16)
+    path = tmp_path / "x.dcm"
+    write_dicom(path, frames, bits=12)
+    if compressed:
+        data_set = pydicom().dcmread(path)
+        data_set.compress(pydicom().uid.RLELossless)
+        data_set.save_as(path)
+    for index in (0, 1, 2, 2, 5, 0, 1, 4, 5, *range(6)):
+        assert np.array_equal(load(ImageSource(path, index)).array, frames[index])
 
 
 def volume_files() -> dict[str, Any]:
@@ -320,6 +354,9 @@ def volume_files() -> dict[str, Any]:
         head = getattr(module, kind).header_class(endianness=order)
         head.set_data_dtype(np.int16)
         image = getattr(module, kind)(array, np.diag([2, 3, 4, 1.0]), head)
+        if "Analyze" in kind:
+            image.to_filename(path)
+            return
         image.header.extensions.append(module.nifti1.Nifti1Extension("comment", b"hello"))
         image.header["scl_slope"], image.header["scl_inter"] = 2.5, -7
         image.header["xyzt_units"] = 10
@@ -332,26 +369,58 @@ def volume_files() -> dict[str, Any]:
         "c.hdr": lambda path: nifti(path, "Nifti1Pair", "<"),
         "d.hdr": lambda path: nifti(path, "Nifti2Pair", "<"),
         "a.mgh": lambda path: module.MGHImage(array, np.diag([2, 3, 4, 1.0])).to_filename(path),
+        "a.mgz": lambda path: module.MGHImage(array, np.diag([2, 3, 4, 1.0])).to_filename(path),
+        "e.hdr": lambda path: nifti(path, "AnalyzeImage", ">"),
     }
 
 
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "b.nii", "c.hdr", "d.hdr", "a.mgh"])
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "b.nii", "c.hdr", "d.hdr", "a.mgh", "a.mgz"])
 def test_volumes_come_back_with_their_heads(tmp_path: Path, name: str) -> None:
     path, coded = tmp_path / name, tmp_path / "x.sofc"
     volume_files()[name](path)
-    kind = "mgh" if name.endswith("mgh") else "nifti"
+    kind = "mgh" if name.endswith(("mgh", "mgz")) else "nifti"
     assert main(["encode", "-q", str(path), "-o", str(coded)]) == 0
     assert main(["decode", "-q", str(coded), "--format", kind, "--out-dir", str(tmp_path / "out")]) == 0
     back = tmp_path / "out" / ("x.mgh" if kind == "mgh" else "x.nii")
     data = path.read_bytes()
     if not name.endswith("hdr"):
-        assert back.read_bytes() == (gzip.decompress(data) if name.endswith("gz") else data)
+        assert back.read_bytes() == (gzip.decompress(data) if name.endswith("z") else data)
+        packed = tmp_path / ("y.mgz" if kind == "mgh" else "y.nii.gz")
+        for _ in range(2):
+            assert main(["decode", "-f", "-q", str(coded), "-o", str(packed)]) == 0
+            assert gzip.decompress(packed.read_bytes()) == back.read_bytes()
     before, after = (nibabel().load(file) for file in (path, back))
     assert np.array_equal(before.dataobj.get_unscaled(), after.dataobj.get_unscaled())
     assert np.array_equal(before.get_fdata(), after.get_fdata()) and np.array_equal(before.affine, after.affine)
     if kind == "nifti":
         assert [one.get_content() for one in after.header.extensions] == [b"hello"]
         assert before.header.get_xyzt_units() == after.header.get_xyzt_units()
+
+
+@pytest.mark.parametrize("name", ["e.hdr"])
+@pytest.mark.parametrize("given", [[], ["-o", "y.img"], ["-o", "y.hdr"]])
+def test_analyze_comes_back_as_two_files(tmp_path: Path, name: str, given: list[str], monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
+    volume_files()[name](path)
+    assert main(["encode", "-q", name, "-o", "x.sofc"]) == 0
+    assert main(["decode", "-q", "x.sofc", *(given or ["--format", "analyze"])]) == 0
+    back = Path("y.hdr" if given else "x.hdr")
+    for suffix in (".hdr", ".img"):
+        assert back.with_suffix(suffix).read_bytes() == path.with_suffix(suffix).read_bytes()
+    assert main(["decode", "x.sofc", "--format", "nifti"]) == 2
+
+
+def test_slices_that_the_head_does_not_speak_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume_files()["a.nii"](tmp_path / "a.nii")
+    items = read_metadata(tmp_path / "a.nii", 8)[0]
+    coded, out = tmp_path / "x.sofc", tmp_path / "x.nii"
+    wrong = {"uint16": (8, 5, 6), "int8": (8, 10, 6), "int16": (8, 6, 5)}
+    for dtype, shape in wrong.items():
+        coded.write_bytes(sofc.encode(np.zeros(shape, dtype), batch=True, coder="raw", metadata=items))
+        assert main(["decode", str(coded), "-o", str(out)]) == 3
+        assert f"samples of type {dtype}, and the head of the volume speaks of 6 x 5" in capsys.readouterr().err
+        assert not out.exists()
 
 
 def test_heads_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 from types import ModuleType
 
+import imageio.v2
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -233,12 +234,111 @@ def test_a_failing_write_leaves_the_file(tmp_path: Path) -> None:
     assert other.read_bytes() == b"what was there"
 
 
-def test_one_write_to_a_file(tmp_path: Path) -> None:
-    with iio.imopen(tmp_path / "x.sofc", "w") as file:
+def test_images_one_after_the_other(tmp_path: Path) -> None:
+    images = [IMAGES["gray 8"], IMAGES["gray 8"] // 2, IMAGES["colour"]]
+    path = tmp_path / "x.sofc"
+    with iio.imopen(path, "w") as file:
         assert isinstance(file, SofcPlugin)
+        for image in images:
+            file.write(image)
+        with pytest.raises(sofc.UsageError, match="the same settings"):
+            file.write(images[0], effort=2)
+    assert all(np.array_equal(a, b) for a, b in zip(iio.imiter(path), images, strict=True))
+    with imageio.v2.get_writer(path, mode="I") as writer:
+        for image in images[:2]:
+            writer.append_data(image)
+    assert np.array_equal(iio.imread(path), images[:2])
+    assert path.read_bytes() == iio.imwrite("<bytes>", images[:2], extension=".sofc")
+    with imageio.v2.get_reader(path) as reader:
+        assert len(reader) == 2
+        assert np.array_equal(reader.get_data(1), images[1])
+    with iio.imopen("<bytes>", "w", extension=".sofc") as file:
+        for number, image in enumerate(images):
+            data = file.write(image)
+            assert all(np.array_equal(a, b) for a, b in zip(iio.imiter(data), images[: number + 1], strict=True))
+
+
+def test_a_block_that_fails_leaves_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.sofc"
+    path.write_bytes(b"what was there")
+    with pytest.raises(KeyError), iio.imopen(path, "w") as file:
         file.write(IMAGES["gray 8"])
-        with pytest.raises(sofc.UsageError, match=r"in one call: .* sofc\.open_writer"):
-            file.write(IMAGES["gray 8"])
+        raise KeyError
+    with pytest.raises(sofc.UsageError), iio.imopen(path, "w") as file:
+        file.write(IMAGES["gray 8"])
+        file.write(np.zeros((3, 3)))
+    with iio.imopen(path, "w"):
+        pass
+    assert path.read_bytes() == b"what was there"
+
+
+SHAPES = [
+    (48, 64, 1),
+    (1, 48, 64),
+    (1, 48, 64, 1),
+    (1, 48, 64, 3),
+    (3, 48, 64, 1),
+    (1, 48, 64, 7),
+    (5, 6),
+    (1, 1),
+    (1, 1, 9),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_axes_of_one_element_come_back(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    array = RANDOM.integers(0, 200, shape, np.uint8)
+    path = tmp_path / "x.sofc"
+    iio.imwrite(path, array)
+    assert iio.imread(path).shape == iio.improps(path).shape == shape
+    assert np.array_equal(iio.imread(path), array)
+    every = iio.imread(path, index=...)
+    is_batch = len(shape) > 3 or (len(shape) == 3 and shape[2] > 4)
+    assert every.shape == iio.improps(path, index=...).shape == (shape if is_batch else (1, *shape))
+    assert iio.imread(path, index=0).shape == iio.improps(path, index=0).shape == every.shape[1:]
+    assert [one.shape for one in iio.imiter(path)] == [every.shape[1:]] * len(every)
+    # As a list, and where imageio is told.
+    iio.imwrite(path, list(every))
+    assert np.array_equal(iio.imread(path), every)
+    iio.imwrite(path, every, is_batch=True)
+    assert np.array_equal(iio.imread(path), every)
+    # As sofc has images.
+    assert np.array_equal(sofc.read(path).ravel(), array.ravel())
+
+
+@pytest.mark.parametrize("shape", [(5, 31, 17), (1, 31, 17), (5, 31, 17, 3), (2, 3, 3, 1)], ids=str)
+def test_volumes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    volume = RANDOM.integers(0, 4000, shape, np.uint16)
+    path = tmp_path / "x.sofc"
+    imageio.v2.volwrite(path, volume)
+    assert np.array_equal(imageio.v2.volread(path), volume)
+    assert np.array_equal(iio.imread(path), volume)
+    assert np.array_equal(
+        sofc.read(path), volume.squeeze() if shape[-1] == 1 else volume if shape[0] > 1 else volume[0]
+    )
+    imageio.v2.mvolwrite(path, [volume])
+    (again,) = imageio.v2.mvolread(path)
+    assert np.array_equal(again, volume)
+    with pytest.raises(sofc.UsageError, match="one volume, not 2"):
+        imageio.v2.mvolwrite(path, [volume, volume])
+    with imageio.v2.get_writer(path, mode="v") as writer:
+        writer.append_data(volume)
+    with imageio.v2.get_reader(path, mode="v") as reader:
+        assert np.array_equal(reader.get_data(0), volume)
+    iio.imwrite(path, volume)
+    assert np.array_equal(imageio.v2.volread(path), volume)
+
+
+def test_the_plugin_by_name_for_files_without_one() -> None:
+    image = IMAGES["gray 16"]
+    file = io.BytesIO()
+    iio.imwrite(file, image, plugin="sofc")
+    assert sofc.is_sofc(file.getvalue())
+    assert np.array_equal(iio.imread(io.BytesIO(file.getvalue()), plugin="sofc"), image)
+    assert np.array_equal(iio.imread(iio.imwrite("<bytes>", image, plugin=SofcPlugin)), image)
+    # Without a name it is for imageio to say that it lacks one.
+    with pytest.raises((OSError, ValueError)):
+        iio.imwrite(io.BytesIO(), image)
 
 
 def test_errors_of_sofc_pass_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

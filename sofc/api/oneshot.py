@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import chain, pairwise, repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +23,8 @@ from sofc.stream.layout import is_frame, is_small
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
 _READ_BYTES = 1 << 18
+_PIECE_SAMPLES = 1 << 22
+"""Of an image that is handed to the encoder at once: what it makes of them is held in memory."""
 
 
 def encode(
@@ -59,6 +61,49 @@ def encode_images(
     return b"".join(encode_each(with_headers, **settings))
 
 
+class EachEncoder:
+    """Encodes images of any kinds as they come, and groups small ones and frames; it holds one image.
+
+    ``settings`` are those of ``Encoder``; with ``band_rows`` among them small images are cut into bands too, and
+    ``key_interval`` 1 keeps each by itself.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        from sofc.stream.encoder import Encoder
+
+        self._encoder = Encoder(**settings)
+        self._may_group = not settings.get("band_rows") and settings.get("key_interval") != 1
+        self._kind: tuple[ImageHeader, Sequence[Metadata]] | None = None  # of the images being grouped
+        self._held: tuple[Samples, ImageHeader, Sequence[Metadata]] | None = None
+
+    def add(self, image: Samples, header: ImageHeader, metadata: Sequence[Metadata] = ()) -> Iterator[bytes]:
+        """Take an image, and its metadata besides that of the file; gives bytes of the one before, in pieces."""
+        yield from self._write(followed_by=(header, metadata))
+        self._held = image, header, metadata
+
+    def finish(self) -> Iterator[bytes]:
+        """The last bytes. Raises UsageError where there is no image, unless the metadata keeps another file whole."""
+        yield from self._write(followed_by=None)
+        yield self._encoder.finish()
+
+    def _write(self, followed_by: tuple[ImageHeader, Sequence[Metadata]] | None) -> Iterator[bytes]:
+        if self._held is None:
+            return
+        image, header, own = self._held
+        if (header, own) != self._kind:
+            # A small image as a group of one has the bytes that write would give it.
+            grouped = self._may_group and (is_small(header) or (followed_by == (header, own) and is_frame(header)))
+            self._kind = (header, own) if grouped else None
+            yield self._encoder.begin_image(header, metadata=own)
+        rows = rows_of(image)
+        if self._kind:
+            yield self._encoder.write_group(rows[None])
+            return
+        step = max(1, _PIECE_SAMPLES // header.row_samples)
+        for start in range(0, len(rows), step):
+            yield self._encoder.write(rows[start : start + step])
+
+
 def encode_each(
     images: Iterable[tuple[Samples, ImageHeader]],
     *,
@@ -68,26 +113,12 @@ def encode_each(
     """The file of all the images in pieces, holding one image or one group of small ones at a time.
 
     ``metadata_of_images``: of the first image, the second and so on, besides that of the file. ``settings`` are those
-    of ``Encoder``; with ``band_rows`` among them small images are cut into bands too, and ``key_interval`` 1 keeps each
-    by itself. Raises UsageError where there is no image, unless ``metadata`` keeps another file whole.
+    of ``EachEncoder``, as is what is raised.
     """
-    from sofc.stream.encoder import Encoder
-
-    encoder = Encoder(**settings)
-    may_group = not settings.get("band_rows") and settings.get("key_interval") != 1
-    kind = None  # of the images being grouped
-    items = zip(images, chain(metadata_of_images, repeat(())), strict=False)
-    for item, after in pairwise(chain(items, (None,))):
-        (image, header), own = item  # type: ignore[misc]
-        if (header, own) != kind:
-            follows = after is not None and (after[0][1], after[1]) == (header, own)
-            # A small image as a group of one has the bytes that write would give it.
-            grouped = may_group and (is_small(header) or (follows and is_frame(header)))
-            kind = (header, own) if grouped else None
-            yield encoder.begin_image(header, metadata=own)
-        rows = rows_of(image)
-        yield encoder.write_group(rows[None]) if kind else encoder.write(rows)
-    yield encoder.finish()
+    encoder = EachEncoder(**settings)
+    for (image, header), own in zip(images, chain(metadata_of_images, repeat(())), strict=False):
+        yield from encoder.add(image, header, own)
+    yield from encoder.finish()
 
 
 def decode(

@@ -23,6 +23,7 @@ EXAMPLES = """\
   sofc decode a.sofc                      a.sofc -> a.png (a.tif where PNG cannot hold the samples)
   sofc decode a.sofc -o a.pgm             the format by the name's suffix: png, tif, pnm (pbm, pgm, ppm), npy
   sofc decode brain.sofc --format nifti   the volume that it was made from: brain.nii, with its head as it was
+  sofc decode brain.sofc -o b.nii.gz      the same, packed
   sofc decode all.sofc --out-dir out      a file of many images: out/all/NAME.png
   sofc decode kept.sofc                   of sofc encode --keep-file: the original file, under its own name
   sofc decode --raw a.sofc -o - | show    interleaved little-endian samples, band by band
@@ -47,8 +48,8 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_codebook(parser)
     parser.add_argument(
         "--format",
-        choices=("png", "tiff", "pnm", "npy", "nifti", "mgh"),
-        help="output format, whatever the suffix; nifti, mgh: of volumes only",
+        choices=("png", "tiff", "pnm", "npy", "nifti", "mgh", "analyze"),
+        help="output format, whatever the suffix; nifti, mgh, analyze: of volumes only",
     )
     parser.add_argument("--raw", action="store_true", help="write interleaved little-endian samples without any head")
     parser.add_argument(
@@ -179,9 +180,10 @@ def lacks_images(prologue: Sequence[Event]) -> bool:
 def _sink(
     args: argparse.Namespace, output: Path | None, prologue: Sequence[Event], written: destinations.Written
 ) -> Sink:
-    from sofc.cli.sinks import ImageSink, OriginalSink, OutputFiles, RawSink, VolumeSink
+    from sofc.cli.sinks import ImageSink, KeptImagesSink, OriginalSink, OutputFiles, RawSink, VolumeSink
     from sofc.container.records import MetadataKind
-    from sofc.metadata.volume import SUFFIXES as VOLUME_SUFFIXES
+    from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
+    from sofc.metadata.volume import format_of as volume_format
     from sofc.stream.events import MetadataRead
 
     complete = args.output is not None
@@ -189,13 +191,14 @@ def _sink(
     wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
     if keeps_original(prologue) and not wants_images:
         return OriginalSink(output, complete=complete, files=files)
-    file_format: str | None = args.format or VOLUME_SUFFIXES.get(Path(args.output or "").suffix.lower())
-    if file_format is not None and file_format in VOLUME_SUFFIXES.values():
+    file_format: str | None = args.format or volume_format(args.output or "")
+    if file_format is not None and file_format in VOLUME_FORMATS:
         heads = (event.metadata for event in prologue if isinstance(event, MetadataRead))
         head = next((item for item in heads if item.kind == MetadataKind.VOLUME), None)
         return VolumeSink(output, head=head, file_format=file_format, complete=complete, files=files)
     if not args.raw:
-        return ImageSink(output, complete=complete, file_format=args.format, files=files)
+        images = ImageSink(output, complete=complete, file_format=args.format, files=files)
+        return KeptImagesSink(images) if keeps_original(prologue) else images
     return RawSink(output, complete=complete, files=files)
 
 

@@ -155,7 +155,7 @@ class Encoding:
 
     def _metadata(self, sources: Iterable[ImageSource]) -> tuple[list[Metadata], list[list[Metadata]]]:
         """What all images have, and what each has besides."""
-        from sofc.metadata import is_palette, read, split
+        from sofc.metadata import is_needed_to_view, pages_item, read, split
 
         counts = Counter(source.path for source in sources if source.path is not None)
         found: list[list[Metadata]] = []
@@ -166,8 +166,9 @@ class Encoding:
                 self.console.note(f"{error}; it is left out")
                 found += [[]] * images
         if self.args.strip:
-            found = [[item for item in items if is_palette(item)] for items in found]
-        return split(found) if found else ([], [])
+            found = [[item for item in items if is_needed_to_view(item)] for items in found]
+        common, own = split(found) if found else ([], [])
+        return common + [item for path in counts if len(counts) == 1 for item in pages_item(path, counts[path])], own
 
     def _kept(self, job: Job, tally: _Tally) -> Iterator[bytes]:
         """One file with its images and what restores it from them, or the file alone. The ratio is that of the file."""

@@ -33,7 +33,7 @@ from sofc.limits import Limits
 PREFIX_BYTES = 1 << 16
 """How much of a chunk of samples is read: enough for the lengths of thousands of streams."""
 TEXT_LETTERS = 60
-READABLE = (MetadataKind.TEXT, MetadataKind.XMP, MetadataKind.NAMES, MetadataKind.RESOLUTION)
+READABLE = (MetadataKind.TEXT, MetadataKind.XMP, MetadataKind.NAMES, MetadataKind.RESOLUTION, MetadataKind.PHOTOMETRIC)
 NAMES = {
     schema.EMBEDDED_CODEBOOK: "codebook",
     schema.CODEBOOK_REFERENCE: "codebook reference",

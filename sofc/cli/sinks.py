@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +20,19 @@ from sofc.cli.names import OutputNames
 from sofc.cli.options import refuse_overwrite
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
-from sofc.errors import FormatError, LimitError, UsageError
+from sofc.errors import FormatError, LimitError, SofcError, UsageError
 from sofc.files import replacing
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
+from sofc.imagefiles import FORMATS, SUFFIXES, format_for, on_disk, usual_format
 from sofc.imagefiles.save import fits_tiff, write
-from sofc.keepfile import MAX_FILE_BYTES, restore_items
-from sofc.metadata import left_out, makes_pages, needs_tiff, put_back
-from sofc.metadata.ifd import joined
+from sofc.keepfile import MAX_FILE_BYTES, original_in, restore_items
+from sofc.keepfile.restore import restore
+from sofc.metadata import left_out, makes_pages, needs_tiff, pages_item, put_back, read, split
+from sofc.metadata.tiff import Pages
 from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
-from sofc.metadata.volume import volume_of
+from sofc.metadata.volume import PACKED, volume_of
 
 Samples = npt.NDArray[Any]
-_MOST_OF_PAGES = 1 << 30
-"""Bytes of the samples of a TIFF file of several pages, which are put together in memory."""
 
 
 class OutputFiles:
@@ -112,8 +112,10 @@ class RawSink(Sink):
         self._output = output
         self._written = 0
         self._header: ImageHeader | None = None
-        self._file: BinaryIO = sys.stdout.buffer
-        if output is not None:
+        self._file: BinaryIO
+        if output is None:
+            self._file = sys.stdout.buffer
+        else:
             self._file, self._output = self.enter_context(files.create(output, exactly=complete))
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
@@ -162,8 +164,26 @@ class VolumeSink(RawSink):
             raise UsageError(f"the volume is of another format ({head.key}) than {file_format}, and is not converted")
         self._volume = volume_of(head)
         self._suffix = self._volume.suffix
+        self._files = files
+        self._packed: gzip.GzipFile | None = None
+        if output is not None and complete and self._volume.head:
+            output = output.with_suffix(self._suffix)  # of a pair the file with the samples
         super().__init__(output, complete=complete, files=files)
+        if complete and output is not None and output.name.lower().endswith(PACKED):
+            self._packed = self.enter_context(gzip.GzipFile("", "wb", fileobj=self._file, mtime=0))
+            self._file = cast(BinaryIO, self._packed)
         self._file.write(self._volume.before)
+
+    def header(self, image: int, header: ImageHeader) -> None:
+        """A slice begins. Raises FormatError where it is none of those that the head speaks of."""
+        kind, shape = (header.format.dtype_name, header.format.components), (header.width, header.height)
+        if kind != self._volume.kind or shape != self._volume.shape:
+            raise FormatError(
+                f"image {image} has {shape[0]} x {shape[1]} samples of type {kind[0]}, and the head of the volume "
+                f"speaks of {self._volume.shape[0]} x {self._volume.shape[1]} of type {self._volume.kind[0]}: "
+                "--format tiff writes the images alone"
+            )
+        super().header(image, header)
 
     def rows(self, rows: Samples) -> None:
         """Write rows in the byte order of the head."""
@@ -177,7 +197,15 @@ class VolumeSink(RawSink):
                 f"{self._volume.size}: --format tiff writes the images alone"
             )
         self._file.write(self._volume.after)
-        return super().finish()
+        self._file.flush()
+        if self._packed is not None:
+            self._packed.close()
+        if self._volume.head:
+            if self._output is None:
+                raise UsageError("a volume of two files cannot go to standard output; name a file with -o")
+            with self._files.create(self._output.with_suffix(".hdr")) as (file, _):
+                file.write(self._volume.head)
+        return f"{self._output or 'standard output'}  {size(self._written)} of samples"
 
 
 class _WholeImages(Sink):
@@ -186,6 +214,8 @@ class _WholeImages(Sink):
     def __init__(self) -> None:
         super().__init__()
         self._parts: list[Samples] = []
+        self._whole: Samples | None = None
+        self._rows = 0
         self._number = 0
         self._header: ImageHeader | None = None
 
@@ -197,19 +227,29 @@ class _WholeImages(Sink):
 
     def rows(self, rows: Samples) -> None:
         """Take rows of the image."""
-        self._parts.append(rows)
+        height = None if self._header is None else self._header.height
+        if self._whole is None and not self._parts and height is not None and len(rows) < height:
+            self._whole = np.zeros((height, *rows.shape[1:]), rows.dtype)
+        if self._whole is not None and self._rows + len(rows) <= len(self._whole):
+            self._whole[self._rows : self._rows + len(rows)] = rows
+        else:
+            self._parts.append(rows)
+        self._rows += len(rows)
 
     def lost_rows(self, count: int) -> None:
         """Zeros take the place of rows."""
         if self._header is not None:
-            self._parts.append(_zeros(self._header, count))
+            self.rows(_zeros(self._header, count))
 
     def end(self) -> None:
         """The image has all its rows."""
-        if self._parts:
-            samples = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
-            self._parts = []
-            self.image(self._number, samples)
+        whole, self._whole = self._whole, None
+        parts, self._parts = self._parts, []
+        rows, self._rows = self._rows, 0
+        if whole is not None:
+            parts.insert(0, whole[: min(rows, len(whole))])
+        if parts:
+            self.image(self._number, parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
 class OriginalSink(_WholeImages):
@@ -307,8 +347,8 @@ class ImageSink(_WholeImages):
         self._common: list[Metadata] = []
         self._own: list[Metadata] = []
         self._held: _Image | None = None
-        self._pages: list[_Image] | None = None
-        self._page_bytes = 0
+        self._pages: Pages | None = None
+        self._path: Path | None = None  # of the file of pages
         self._left_out: dict[str, None] = {}
         self._count = 0
 
@@ -335,7 +375,8 @@ class ImageSink(_WholeImages):
             raise UsageError("a file of several images cannot go to standard output as images; use --raw or a folder")
         if self._held is not None:
             first, self._held = self._held, None
-            self._pages = [] if self._makes_pages(first) else None
+            if self._makes_pages(first):
+                self._begin_pages()
             self._one_of_several(first)
         self._one_of_several(image)
 
@@ -345,8 +386,8 @@ class ImageSink(_WholeImages):
         if self._held is not None:
             written = self._single(self._held)
         elif self._pages is not None:
-            path = self._paged(self._pages)
-            written = f"{path}  {count_of(self._count, 'page')}"
+            self._left_out |= dict.fromkeys(self._pages.finish())
+            written = f"{self._path}  {count_of(self._count, 'page')}"
         elif self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
         else:
@@ -359,30 +400,27 @@ class ImageSink(_WholeImages):
         return self._format or usual_format(image.samples, image.header.format.meaning)
 
     def _makes_pages(self, first: _Image) -> bool:
-        """Whether all images go into one TIFF file: where it is named, or what is kept describes it."""
-        if self._format is None:
-            return makes_pages([*self._common, *first.metadata]) and fits_tiff(first.samples)
-        return self._format == "tiff" and self._names_file
+        """Whether all images go into one TIFF file: where it is named, or what is kept says so."""
+        if self._format == "tiff" and self._names_file:
+            return True
+        items = [*self._common, *first.metadata]
+        return self._format in (None, "tiff") and makes_pages(items) and fits_tiff(first.samples)
+
+    def _begin_pages(self) -> None:
+        assert self._output is not None
+        path = self._output
+        if not self._complete or not path.suffix:
+            path = path.with_name(path.name + FORMATS["tiff"])
+        file, self._path = self.enter_context(self._files.create(path, exactly=path == self._output))
+        self._pages = Pages(file)
 
     def _one_of_several(self, image: _Image) -> None:
         if self._pages is None:
             self._into_folder(image)
             return
-        self._pages.append(image)
-        self._page_bytes += image.samples.nbytes
-        if self._page_bytes > _MOST_OF_PAGES and not self._names_file:
-            pages, self._pages = self._pages, None
-            for page in pages:
-                self._into_folder(page)
-
-    def _paged(self, pages: list[_Image]) -> Path:
-        assert self._output is not None
-        path = self._output
-        if not self._complete or not path.suffix:
-            path = path.with_name(path.name + FORMATS["tiff"])
-        with self._files.create(path, exactly=path == self._output) as (file, path):
-            file.write(joined(self._packed(page, "tiff", pages=len(pages) * (page is pages[0])) for page in pages))
-        return path
+        items = [*self._common, *image.metadata]
+        self._left_out |= dict.fromkeys(left_out("tiff", items))
+        self._pages.add(self._written(image, "tiff"), items)
 
     def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
@@ -395,25 +433,82 @@ class ImageSink(_WholeImages):
     def _single(self, image: _Image) -> str:
         file_format = self._format_of(image)
         if self._output is None:
-            data = self._packed(image, file_format, pages=1)
-            sys.stdout.buffer.write(data)
-            return f"standard output  {size(len(data))} of {file_format}"
+            buffer = io.BytesIO()  # standard output cannot go back to the head
+            self._pack(image, file_format, buffer, pages=1)
+            sys.stdout.buffer.write(buffer.getbuffer())
+            return f"standard output  {size(len(buffer.getvalue()))} of {file_format}"
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
         return str(self._save(path, image, file_format, exactly=path == self._output, pages=1))
 
     def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False, pages: int = 0) -> Path:
-        data = self._packed(image, file_format, pages=pages)
         with self._files.create(path, exactly=exactly) as (file, path):
-            file.write(data)
+            self._pack(image, file_format, file, pages=pages)
         return path
 
-    def _packed(self, image: _Image, file_format: str, *, pages: int = 0) -> bytes:
-        """The image file, with the metadata that it can hold."""
+    def _pack(self, image: _Image, file_format: str, file: BinaryIO, *, pages: int = 0) -> None:
+        """Write the image file, with the metadata that it can hold."""
         items = [*self._common, *image.metadata]
         self._left_out |= dict.fromkeys(left_out(file_format, items))
+        data = self._written(image, file_format)
+        if file_format != "tiff":
+            file.write(put_back(data.getvalue(), file_format, items))
+            return
+        page = Pages(file)
+        page.add(data, items)
+        self._left_out |= dict.fromkeys(page.finish(described=pages == 1))
+
+    @staticmethod
+    def _written(image: _Image, file_format: str) -> io.BytesIO:
         buffer = io.BytesIO()
         samples = image.header.format
         write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
-        return put_back(buffer.getvalue(), file_format, items, pages=pages)
+        return buffer
+
+
+class KeptImagesSink(_WholeImages):
+    """The images of a file that is kept, with the metadata that stands in that file, for another sink.
+
+    They are held in memory until the file can be restored.
+    """
+
+    def __init__(self, inner: ImageSink) -> None:
+        super().__init__()
+        self._inner = self.enter_context(inner)
+        self._metadata: list[Metadata] = []
+        self._images: list[tuple[int, ImageHeader, Samples]] = []
+
+    def metadata(self, metadata: Metadata, image: int | None) -> None:
+        """Take what restores the file."""
+        if metadata.kind == MetadataKind.ORIGINAL:
+            self._metadata.append(metadata)
+
+    def image(self, number: int, samples: Samples) -> None:
+        """Take a whole image."""
+        assert self._header is not None
+        self._images.append((number, self._header, samples))
+
+    def finish(self) -> str:
+        """Pass on everything."""
+        self.end()
+        common, own = self._read_metadata()
+        for item in common:
+            self._inner.metadata(item, None)
+        for (number, header, samples), items in zip(self._images, own, strict=True):
+            self._inner.header(number, header)
+            for item in items:
+                self._inner.metadata(item, number)
+            self._inner.image(number, samples)
+        return self._inner.finish()
+
+    def _read_metadata(self) -> tuple[list[Metadata], list[list[Metadata]]]:
+        """Of all images, and of each. None where the file cannot be restored: its images may be whole all the same."""
+        original = original_in(self._metadata)
+        samples = [samples for _, _, samples in self._images]
+        try:
+            with on_disk(original.name, restore(original, samples)) as path:
+                common, own = split(read(path, len(samples)))
+                return [*common, *pages_item(path, len(samples))], own
+        except SofcError:
+            return [], [[] for _ in samples]

@@ -28,7 +28,8 @@ ITEM_BYTES = 1 << 27
 """Bytes of one metadata item; larger values go on in further items."""
 _STREAM_SLACK = 1 << 20
 _LZMA_MEMORY = 1 << 27
-_LZMA_DICTIONARY = 1 << 26
+_LZMA_DICTIONARY = 1 << 23
+"""Packing takes eleven times as much memory."""
 _DEPTH = 8
 # The fields before the stream: construct would keep a large last field longer than it is needed.
 _HEAD = Struct(*schema.ORIGINAL_FILE.subcons[:-1])

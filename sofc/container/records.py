@@ -40,6 +40,9 @@ class MetadataKind(IntEnum):
     PNG = 9  # the body of a further chunk of a PNG file, whose type is the key
     PALETTE = 10  # the colours of the indices that the samples are; the key says what an entry holds
     VOLUME = 11  # the head of a volume; the key says of what kind
+    PHOTOMETRIC = 12  # what the components stand for, in words
+    PAGES = 13  # the images were the pages or frames of one file
+    AXES = 14  # an axis of length 1 that arrays had when they were written
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Samples come out as stored: never rescaled, never clipped. What cannot be read t
 from __future__ import annotations
 
 from sofc.imagefiles.folders import Entry, entries, sources, walk, why_no_image
-from sofc.imagefiles.held import images_in
+from sofc.imagefiles.held import images_in, on_disk
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, save, usual_format
@@ -29,6 +29,7 @@ __all__ = [
     "is_jpeg",
     "kind_of",
     "load",
+    "on_disk",
     "remarks",
     "save",
     "sources",

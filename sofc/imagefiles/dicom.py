@@ -7,33 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
-from sofc.image import Meaning
-from sofc.imagefiles import dataset, exact
+from sofc.imagefiles import dataset, exact, photometric
+from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
 
 PREAMBLE = 128
 MAGIC = b"DICM"
-_MEANINGS = {
-    "MONOCHROME1": Meaning.GRAY,
-    "MONOCHROME2": Meaning.GRAY,
-    "PALETTE COLOR": Meaning.PALETTE,
-    "RGB": Meaning.RGB,
-    # Of JPEG 2000, whose decoders undo the transform.
-    "YBR_ICT": Meaning.RGB,
-    "YBR_RCT": Meaning.RGB,
-}
 _NEEDED = (
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
     *("BitsAllocated", "BitsStored", "PixelRepresentation"),
 )
 """Without these there are no integer samples."""
 _TAGS = (*_NEEDED, "NumberOfFrames", "HighBit", "Modality", "SOPClassUID")
-_JPEG, _SCAN, _ADOBE = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe"
+_JPEG, _SCAN, _ADOBE, _JFIF = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe", b"JFIF\0"
+_TRANSFORM = 15
+"""Where in Adobe's mark it says whether the colours were transformed."""
 _LOOKED_AT = 1 << 16
 _OVERLAYS = range(0x6000, 0x6020, 2)
 _OVERLAY_BIT, _OVERLAY_DATA = 0x0102, 0x3000
+_LONG_HEAD, _SHORT_HEAD = 12, 8
+"""Bytes before the samples, with and without a value representation."""
+_PIXEL_GROUP = b"\xe0\x7f"
 _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -91,11 +88,16 @@ def remarks(path: Path) -> Iterator[str]:
 
 
 def _has_more_bits(path: Path, data_set: Any) -> bool:
-    """Whether bits above those of the samples are neither zero nor copies of the sign."""
+    """Whether bits above those of the samples are neither zero nor copies of the sign.
+
+    Compressed samples are not decoded for that: of them only what the file says is known.
+    """
     stored, allocated = int(data_set.BitsStored), int(data_set.BitsAllocated)
     syntax = data_set.file_meta.get("TransferSyntaxUID")
-    if not 1 < stored < allocated or (syntax is not None and (syntax.is_compressed or syntax.is_deflated)):
+    if not 1 < stored < allocated:
         return False
+    if syntax is not None and (syntax.is_compressed or syntax.is_deflated):
+        return _has_overlay(path)
     from pydicom.pixels import iter_pixels
 
     source: Any = path if syntax is not None else _with_syntax(path)
@@ -119,22 +121,58 @@ def _has_overlay(path: Path) -> bool:
     return any(data_set.get((group, _OVERLAY_BIT)) and (group, _OVERLAY_DATA) not in data_set for group in _OVERLAYS)
 
 
-def _refuse_converted(path: Path, data_set: Any) -> None:
-    """Raise UnsupportedError for JPEG data in YBR that bear Adobe's mark, for which the decoder gives RGB."""
-    if not str(data_set.PhotometricInterpretation).startswith("YBR_FULL"):
-        return
+def photometric_of(path: Path) -> photometric.Photometric:
+    """What the samples that ``load`` gives stand for.
+
+    Raises UnsupportedError for JPEG data that bear Adobe's mark of YCbCr, for which the decoder gives RGB.
+    """
+    data_set = _read(path)
+    interpretation, components = str(data_set.PhotometricInterpretation), int(data_set.SamplesPerPixel)
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    head = _jpeg_head(path) if components == 3 and syntax is not None and syntax.is_compressed else b""
+    mark = head.find(_ADOBE)
+    transformed = mark >= 0 and head[mark + _TRANSFORM : mark + _TRANSFORM + 1] != b"\0"
+    if transformed or (mark >= 0 and interpretation.startswith("YBR_FULL")):
+        raise UnsupportedError(
+            f"{path}: the JPEG data of this DICOM file are in {data_set.PhotometricInterpretation} and bear Adobe's "
+            f"mark, for which pydicom's decoder converts them to RGB; {exact.KEEP}"
+        )
+    if mark < 0 and _JFIF in head and not interpretation.startswith("YBR"):
+        # Files that are said to be RGB: what JFIF is, is YCbCr, and pydicom takes it so, too.
+        interpretation = "YBR_FULL"
+    return photometric.of_dicom(interpretation, components)
+
+
+def _jpeg_head(path: Path) -> bytes:
+    """The head of the first frame, where that is JPEG data: what stands before the start of its scan."""
     import pydicom
 
     with path.open("rb") as file:
         pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[])
         begin = file.read(_LOOKED_AT)
-    # The head of the first frame: what stands before the start of its scan.
-    head = begin[begin.find(_JPEG) :].partition(_SCAN)[0] if _JPEG in begin else b""
-    if _ADOBE in head:
-        raise UnsupportedError(
-            f"{path}: the JPEG data of this DICOM file are in {data_set.PhotometricInterpretation} and bear Adobe's "
-            f"mark, for which pydicom's decoder converts them to RGB; {exact.KEEP}"
+    return begin[begin.find(_JPEG) :].partition(_SCAN)[0] if _JPEG in begin else b""
+
+
+def palette_of(path: Path) -> npt.NDArray[np.unsignedinteger] | None:
+    """The colours of the samples of a palette image from 0 on: uint8 or uint16, shape (entries, 3); None for others.
+
+    Raises FormatError where they cannot be read.
+    """
+    data_set = _read(path)
+    if data_set.get("PhotometricInterpretation") != "PALETTE COLOR":
+        return None
+    import pydicom
+    from pydicom.pixels import apply_color_lut
+
+    bits = min(16, int(data_set.BitsStored))
+    indices = np.arange(1 << bits, dtype=np.uint8 if bits <= 8 else np.uint16)
+    try:
+        colours: npt.NDArray[np.unsignedinteger] = apply_color_lut(
+            indices, pydicom.dcmread(path, stop_before_pixels=True)
         )
+    except (AttributeError, ValueError, TypeError) as error:
+        raise FormatError(f"{path}: the palette of this DICOM file cannot be read: {error}") from error
+    return colours
 
 
 def _floats(path: Path) -> str | None:
@@ -145,40 +183,120 @@ def _floats(path: Path) -> str | None:
     return next((pydicom.datadict.dictionary_description(name) for name in _FLOATS if name in data_set), None)
 
 
+class _Frames:
+    """The frames of a file, which are mostly wanted in their order: pydicom reads on from the one before."""
+
+    def __init__(self, path: Path) -> None:
+        data_set = _read(path)
+        _check(path, data_set)
+        self.meaning = photometric_of(path).meaning
+        self.bits = int(data_set.BitsStored)
+        self.count = int(data_set.get("NumberOfFrames") or 1)
+        syntax = data_set.file_meta.get("TransferSyntaxUID")
+        self._path = path
+        self._source: Any = path if syntax is not None else _with_syntax(path)
+        # pydicom finds single frames neither in deflated files nor where they begin within a byte.
+        deflated = syntax is not None and syntax.is_deflated
+        self._whole = _of_deflated(path) if deflated else None
+        plain = syntax is not None and not syntax.is_compressed
+        packed = self.bits == 1 and self.count > 1 and not deflated
+        self._packed = _PackedBits(path, data_set) if packed and plain else None
+        if packed and not plain:
+            self._whole = self._all()
+        self._following: Iterator[Any] | None = None
+        self._next = 0
+
+    def frame(self, index: int) -> Any:
+        """A frame as pydicom has it."""
+        if self._whole is not None:
+            return self._whole[index] if self.count > 1 else self._whole
+        if self._packed is not None:
+            return self._packed.frame(index)
+        from pydicom.pixels import iter_pixels, pixel_array
+
+        if index == 0:
+            self.close()
+            self._following, self._next = iter_pixels(self._source, raw=True), 0
+        if self._following is None or index != self._next:
+            return pixel_array(self._source, index=index, raw=True)
+        self._next += 1
+        try:
+            return next(self._following)
+        except StopIteration:
+            raise FormatError(f"{self._path}: the DICOM file has fewer frames than it says ({self.count})") from None
+
+    def _all(self) -> Any:
+        from pydicom.pixels import pixel_array
+
+        return pixel_array(self._source, raw=True)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._following is not None:
+            self._following.close()  # type: ignore[attr-defined]
+        self._following = None
+
+
+class _PackedBits:
+    """Samples of one bit, which stand packed in the file, all frames in one run."""
+
+    def __init__(self, path: Path, data_set: Any) -> None:
+        import pydicom
+
+        self._path = path
+        self._shape = int(data_set.Rows), int(data_set.Columns)
+        if int(data_set.SamplesPerPixel) != 1:
+            raise UnsupportedError(f"{path}: frames of 1-bit samples of several components are not read; {exact.KEEP}")
+        with path.open("rb") as file:
+            found = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
+            # Where reading stopped: at the element of the samples, whose head has 8 or 12 bytes.
+            head = file.read(_LONG_HEAD)
+            self._start = file.tell() - (_LONG_HEAD - _SHORT_HEAD if found.original_encoding[0] else 0)
+            if head[:2] not in (_PIXEL_GROUP, _PIXEL_GROUP[::-1]):
+                raise FormatError(f"{path}: the DICOM file describes an image, but has no samples (Pixel Data)")
+            self._swapped = head[4:6] == b"OW" and not found.original_encoding[1]
+
+    def frame(self, index: int) -> npt.NDArray[np.uint8]:
+        """Samples 0 and 1, shape (rows, columns)."""
+        size = self._shape[0] * self._shape[1]
+        first, last = index * size // 16 * 2, -(-(index + 1) * size // 16) * 2  # whole words of two bytes
+        with self._path.open("rb") as file:
+            file.seek(self._start + first)
+            data = np.frombuffer(file.read(last - first).ljust(last - first, b"\0"), "<u2")
+            end = file.seek(0, 2)
+        if end < self._start + -(-(index + 1) * size // 8):
+            raise FormatError(f"{self._path}: the samples of this DICOM file are cut off in frame {index}")
+        bits = np.unpackbits((data.byteswap() if self._swapped else data).view(np.uint8), bitorder="little")
+        return bits[index * size - 8 * first :][:size].reshape(self._shape)
+
+
+_lasting = Lasting(_Frames, _Frames.close)
+
+
 def load(path: Path, index: int) -> Samples:
     """Frame ``index``: signed where its PixelRepresentation says so, and with its BitsStored as declared bits.
 
     1-bit frames become bool. Colours are left in the colour space of the file; palettes are not applied.
     """
-    data_set = _read(path)
-    _check(path, data_set)
-    _refuse_converted(path, data_set)
-    from pydicom.pixels import pixel_array
-
-    bits = int(data_set.BitsStored)
-    frames = int(data_set.get("NumberOfFrames") or 1)
-    syntax = data_set.file_meta.get("TransferSyntaxUID")
-    source: Any = path if syntax is not None else _with_syntax(path)
     try:
-        # pydicom finds single frames neither in deflated files nor where they begin within a byte.
-        if syntax is not None and syntax.is_deflated:
-            array: Any = _of_deflated(path)
-        elif bits == 1 and frames > 1:
-            array = pixel_array(source, raw=True)
-        else:
-            array, frames = pixel_array(source, index=index, raw=True), 1
+        file = _lasting.of(path)
+        array = file.frame(index)
     except RuntimeError as error:
+        _lasting.drop()
         raise _undecoded(path, error) from error
     except AttributeError as error:
+        _lasting.drop()
         if "Pixel Data" not in str(error):
             raise
         raise FormatError(f"{path}: the DICOM file describes an image, but has no samples (Pixel Data)") from error
-    if frames > 1:
-        array = array[index]
-    if bits == 1:
+    except BaseException:
+        _lasting.drop()
+        raise
+    if index + 1 == file.count:
+        _lasting.drop()
+    if file.bits == 1:
         array = array.astype(np.bool_)
-    meaning = _MEANINGS.get(str(data_set.PhotometricInterpretation), Meaning.UNSPECIFIED)
-    return Samples(array, bits if bits <= 16 else None, meaning)
+    return Samples(array, file.bits if file.bits <= 16 else None, file.meaning)
 
 
 def _of_deflated(path: Path) -> Any:

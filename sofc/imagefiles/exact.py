@@ -181,6 +181,8 @@ def described(image: Any, name: str) -> Layout:
         kind = getattr(image, "format_description", "") or image.format
         how = f"{image.mode} from {layout}" if layout else image.mode
         reason = _REASONS.get(image.format, _UNPROVED)
+        if sizes := image.info.get("sizes"):  # of icons
+            reason = f"{reason} (here {', '.join(f'{width} x {height}' for width, height in sorted(sizes))})"
         raise UnsupportedError(f"{name}: {kind} ({image.format}, {how}) is not read: {reason}; {KEEP}") from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from sofc.errors import UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles import exact
+from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import unbounded
 from sofc.imagefiles.samples import Samples, meaning_of
 
@@ -19,17 +19,6 @@ ANIMATED = ("PNG", "GIF", "WEBP")
 OPAQUE = 255
 _OVER = 1
 """Of the ways in which a frame of an APNG file meets those before it."""
-
-
-class _Kept(threading.local):
-    """The animation that this thread read last, open: a frame is made from those before it."""
-
-    file: tuple[str, int, int] | None = None
-    image: Any = None
-    layout: exact.Layout | None = None
-
-
-_kept = _Kept()
 
 
 def count(image: Any) -> int:
@@ -44,23 +33,25 @@ def is_deep(image: Any) -> bool:
     return any("16" in str(tile.args) for tile in getattr(image, "tile", ())) and image.format == "PNG"
 
 
+def _opened(path: Path) -> tuple[Any, exact.Layout]:
+    from PIL import Image
+
+    with unbounded():
+        image = Image.open(path, formats=ANIMATED)
+    return image, exact.described(image, os.fspath(path))
+
+
+_lasting = Lasting(_opened, lambda opened: opened[0].close())
+"""The animation that a thread read last: a frame is made from those before it."""
+
+
 def load(path: Path, index: int) -> Samples:
     """Frame ``index`` of an animation, as it is shown: whole, and in colours where the file has palettes.
 
     Raises UnsupportedError where frames are mixed with those before them, which readers do differently.
     """
-    from PIL import Image
-
-    stat = path.stat()
-    file = os.fspath(path), stat.st_mtime_ns, stat.st_size
-    if _kept.file != file:
-        _kept.file, _kept.image = None, None
-        with unbounded():
-            _kept.image = Image.open(path, formats=ANIMATED)
-        _kept.layout = exact.described(_kept.image, os.fspath(path))
-        _kept.file = file
-    image, layout = _kept.image, _kept.layout
-    assert layout is not None
+    image, layout = _lasting.of(path)
+    last = index == getattr(image, "n_frames", 1) - 1
     with unbounded():
         image.seek(index)
         image.load()
@@ -72,8 +63,8 @@ def load(path: Path, index: int) -> Samples:
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     array = np.array(image)
-    if index == getattr(_kept.image, "n_frames", 1) - 1:
-        _kept.file, _kept.image = None, None
+    if last:
+        _lasting.drop()
     components = array.shape[2] if array.ndim == 3 else 1
     if mixed:
         raise UnsupportedError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -15,16 +17,23 @@ from sofc.imagefiles.source import ImageSource, load
 _SAFE_SUFFIXES = re.compile(r"(\.[A-Za-z0-9]{1,8}){1,2}")
 
 
+@contextlib.contextmanager
+def on_disk(name: str, data: bytes) -> Iterator[Path]:
+    """A temporary file with these bytes. ``name``, of which only suffixes are used, need not be trusted."""
+    suffixes = "".join(PurePath(name).suffixes[-2:])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"file{suffixes if _SAFE_SUFFIXES.fullmatch(suffixes) else ''}"
+        path.write_bytes(data)
+        yield path
+
+
 def images_in(name: str, data: bytes) -> list[Samples]:
     """All images of the file with these bytes. ``name``, of which only suffixes are used, need not be trusted.
 
     Samples of 32 and 64 bits come as words of 16 bits. Raises FormatError, UsageError or UnsupportedError where there
     are none that can be read.
     """
-    suffixes = "".join(PurePath(name).suffixes[-2:])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"file{suffixes if _SAFE_SUFFIXES.fullmatch(suffixes) else ''}"
-        path.write_bytes(data)
+    with on_disk(name, data) as path:
         called = f"the kept file {name!r}" if name else "the kept file"
         if reason := why_no_image(path):
             raise FormatError(f"{called}: cannot be read as an image: {reason}")

@@ -9,7 +9,9 @@ from pathlib import Path
 from sofc.imagefiles.exact import ALL
 
 START = b"\xff\xd8\xff"
-_END = 0xD9
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_FIRST_FRAME, _LAST_FRAME, _NO_FRAMES = 0xC0, 0xCF, (0xC4, 0xC8, 0xCC)
+"""Markers of frames, and those of tables among them."""
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """A marker behind entropy-coded data, which has stuffed bytes and restart markers of its own."""
 _MPF = b"MPF\0"
@@ -22,9 +24,13 @@ def remarks(path: Path) -> Iterator[str]:
     data = path.read_bytes()
     end = first = _end(data, 0)
     pictures = 1
-    while (begin := data.find(START, end)) >= 0:
-        pictures += 1
-        end = _end(data, begin)
+    begin = end
+    while (begin := data.find(START, begin)) >= 0:
+        if _is_picture(data, begin):
+            pictures += 1
+            begin = end = _end(data, begin)
+        else:  # three bytes that are there by chance
+            begin += 1
     if pictures > 1:
         head = data[:first]
         kinds = [name for name, found in _kinds(head) if found]
@@ -32,6 +38,24 @@ def remarks(path: Path) -> Iterator[str]:
         yield f"the JPEG file holds {pictures} pictures{also}, of which the first is stored; {ALL}"
     if rest := data[end:].strip(b"\0"):
         yield f"the JPEG file has {len(rest)} bytes behind its pictures, such as a video, which are not stored; {ALL}"
+
+
+def _is_picture(data: bytes, begin: int) -> bool:
+    """Whether segments follow each other from the start that is there on, and lead over a frame to a scan."""
+    place, has_frame = begin + 2, False
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xFF:  # a fill byte
+            place += 1
+            continue
+        if marker == _SCAN:
+            return has_frame
+        size = int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker < _FIRST_FRAME or _START <= marker <= _END or size < 2:
+            return False
+        has_frame |= _FIRST_FRAME <= marker <= _LAST_FRAME and marker not in _NO_FRAMES
+        place += 2 + size
+    return False
 
 
 def _kinds(head: bytes) -> tuple[tuple[str, bool], ...]:

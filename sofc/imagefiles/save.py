@@ -18,6 +18,7 @@ FORMATS = {"png": ".png", "tiff": ".tif", "pnm": ".pnm", "npy": ".npy"}
 """Formats that can be written, with the suffix of each."""
 _FEW_BITS = (2, 4)
 """Of a gray sample, for which PNG has layouts that Pillow does not write."""
+_WITH_ALPHA = (Meaning.GRAY_ALPHA, Meaning.RGBA)
 _SUFFIXES = {
     ".png": "png",
     ".tif": "tiff",
@@ -54,8 +55,9 @@ def fits_tiff(array: npt.NDArray[np.generic]) -> bool:
 
 
 def usual_format(array: npt.NDArray[np.generic], meaning: Meaning = Meaning.UNSPECIFIED) -> str:
-    """The format for an array where none was asked for."""
-    return "png" if fits_png(array, meaning) else "tiff" if fits_tiff(array) else "npy"
+    """The format for an array where none was asked for: PNG would show a last component as alpha, which it must be."""
+    shown = array.ndim == 2 or array.shape[2] not in (2, 4) or meaning in _WITH_ALPHA
+    return "png" if shown and fits_png(array, meaning) else "tiff" if fits_tiff(array) else "npy"
 
 
 def save(
@@ -122,16 +124,18 @@ def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning
     photometric = {3: "rgb", 4: "rgb"}.get(components, "minisblack")
     if meaning == Meaning.CMYK and components == 4:
         photometric = "separated"
-    alpha = (photometric == "rgb" and components == 4) or meaning == Meaning.GRAY_ALPHA
+    extra = components == 4 and photometric == "rgb"
+    extras = ["unassalpha" if meaning in _WITH_ALPHA else "unspecified"] if extra or components == 2 else None
     # tifffile wants to seek and to know the file's name; a pipe or a temporary file offers neither.
-    buffer = io.BytesIO()
+    buffer = file if isinstance(file, io.BytesIO) else io.BytesIO()
     tifffile.imwrite(
         buffer,
         array,
         photometric=photometric,
         planarconfig="contig" if components > 1 else None,
-        extrasamples=["unassalpha"] if alpha else None,
+        extrasamples=extras,
         metadata=None,
         software=False,
     )
-    file.write(buffer.getbuffer())
+    if buffer is not file:
+        file.write(buffer.getbuffer())

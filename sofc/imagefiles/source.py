@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sofc.errors import FormatError, SofcError, UnsupportedError, UsageError
 from sofc.image import Meaning
 from sofc.imagefiles import codecs, dicom, exact, frames, idx, jpeg, nifti, png, pnm, signatures, tiff
+from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
@@ -111,6 +112,12 @@ def remarks(path: Path) -> Iterator[str]:
     if head.startswith(JPEG):
         yield JPEG_REMARK
         yield from jpeg.remarks(path)
+        with contextlib.suppress(OSError), opened(path) as image:
+            if image.mode == "CMYK":
+                yield (
+                    "the JPEG file has its inks inverted, as Adobe's programs write them; what is kept are the amounts "
+                    "of ink, 0 for none"
+                )
     elif kind == "tiff":
         with _reading(path):
             heard = tiff.complaints(path)
@@ -138,8 +145,16 @@ def remarks(path: Path) -> Iterator[str]:
 
 
 def _frames(path: Path) -> int:
+    return _lasting_counts.of(path)
+
+
+def _counted(path: Path) -> int:
     with opened(path) as image:
         return frames.count(image)
+
+
+_lasting_counts = Lasting(_counted)
+"""To count the frames of a GIF file, Pillow goes through all of it."""
 
 
 def _head(path: Path) -> bytes:

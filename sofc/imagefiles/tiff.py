@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
+import itertools
 import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,8 @@ import numpy.typing as npt
 
 from sofc.errors import UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import exact
+from sofc.imagefiles import exact, photometric
+from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("tifffile")
 # Otherwise what it finds wrong would go to standard error as it is; complaints() has it, or an error follows.
 LOGGER.addHandler(logging.NullHandler())
-_OTHER_COLOURS = (8, 9, 10)
-"""L*a*b* of three kinds, in the photometric interpretation."""
+PHOTOMETRIC, INK_SET, EXTRA_SAMPLES = 262, 332, 338
+_PAGE_AXES = "YXS"
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -74,64 +78,132 @@ def complaints(path: Path) -> list[str]:
     return hearing.heard
 
 
+class _Opened:
+    """A TIFF file that stays open from image to image."""
+
+    def __init__(self, path: Path) -> None:
+        import tifffile
+
+        self.path = path
+        self._stack = contextlib.ExitStack()
+        file = self._stack.enter_context(tifffile.TiffFile(path))
+        self.series = list(file.series)
+        self.ends = list(itertools.accumulate(map(_frames, self.series)))
+        """The number of the image behind those of each series."""
+        self._runs: dict[int, npt.NDArray[Any]] = {}
+        self._pillow: Any = None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stack.close()
+
+    def place(self, index: int) -> tuple[tifffile.TiffPageSeries, int]:
+        """The series that holds an image, and its number there."""
+        if not 0 <= index < (self.ends[-1] if self.ends else 0):
+            raise IndexError("the TIFF file has fewer images")
+        number = bisect.bisect_right(self.ends, index)
+        return self.series[number], index - (self.ends[number - 1] if number else 0)
+
+    def of_run(self, series: tifffile.TiffPageSeries, index: int) -> npt.NDArray[Any]:
+        """An image of a series that is one run of samples behind its first page. Its axes are those of a page."""
+        leading = [axis for axis in series.axes if axis not in _PAGE_AXES]
+        shape = [length for axis, length in zip(series.axes, series.shape, strict=True) if axis in _PAGE_AXES]
+        plain = series.dataoffset is not None and series.keyframe.bitspersample % 8 == 0
+        if plain and series.axes.startswith("".join(leading)):
+            dtype = np.dtype(series.dtype).newbyteorder(series.keyframe.parent.byteorder)
+            size = math.prod(shape)
+            with self.path.open("rb") as file:
+                file.seek(series.dataoffset + index * size * dtype.itemsize)
+                data = file.read(size * dtype.itemsize)
+            return np.frombuffer(data, dtype, size).reshape(shape)
+        if id(series) not in self._runs:
+            order = [series.axes.index(axis) for axis in (*leading, *(a for a in series.axes if a in _PAGE_AXES))]
+            self._runs[id(series)] = series.asarray().transpose(order)
+        stack: npt.NDArray[Any] = self._runs[id(series)]
+        image: npt.NDArray[Any] = stack[np.unravel_index(index, stack.shape[: len(leading)])]
+        return image
+
+    def through_pillow(self, number: int) -> Samples:
+        """Page ``number`` of all pages. Pillow reads on from the page before."""
+        if self._pillow is None:
+            self._pillow = self._stack.enter_context(opened(self.path, ("TIFF",)))
+        self._pillow.seek(number)
+        return exact.samples(self._pillow, str(self.path))
+
+
+_lasting = Lasting(_Opened, _Opened.close)
+
+
 def load(path: Path, index: int) -> Samples:
     """Image ``index`` of the file; of a palette image the indices. 1-bit images become bool with True for white."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        series, index = _place(file, index)
-        page: Any = series.keyframe
-        # The number among all pages of the file, which is how Pillow counts.
-        number = getattr(series.pages[index], "index", None) if len(series.pages) > index else None
-        if not isinstance(page.bitspersample, int):
-            raise UnsupportedError(
-                f"{path}: its components have {page.bitspersample} bits, which tifffile scales; {exact.KEEP}"
-            )
-        if page.bitspersample == 1:
-            return _bilevel(path, series, index, number)
-        try:
-            array = _frame(series, index)
-        except (ValueError, NotImplementedError) as error:
-            # tifffile has LZW, CCITT and odd depths only together with imagecodecs.
-            if "imagecodecs" not in str(error):
-                raise
-            # Pillow takes signed samples of 8 bits for unsigned ones; of the rest the table of layouts knows.
-            if isinstance(number, int) and page.sampleformat == 1:
-                with contextlib.suppress(UnsupportedError):
-                    return _through_pillow(path, number)
-            raise UnsupportedError(f"{path}: {error}; install it with: pip install 'sofc[codecs]'") from error
-        bits = page.bitspersample
-        components = array.shape[2] if array.ndim == 3 else 1
-        meaning = meaning_of(components)
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            # Behind the indices there may be alpha.
-            return palette_samples(array, bits) if components == 1 else Samples(array, bits, Meaning.UNSPECIFIED)
-        if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
-            meaning = Meaning.CMYK
-        elif page.photometric in _OTHER_COLOURS:
-            meaning = Meaning.UNSPECIFIED
-        return Samples(array, bits if bits <= 16 else None, meaning)
+    file = _lasting.of(path)
+    try:
+        samples = _load(file, index)
+    except BaseException:
+        _lasting.drop()
+        raise
+    if index + 1 == file.ends[-1]:
+        _lasting.drop()
+    return samples
 
 
-def _place(file: tifffile.TiffFile, index: int) -> tuple[tifffile.TiffPageSeries, int]:
-    """The series that holds an image, and its number there."""
-    for series in file.series:
-        frames = _frames(series)
-        if index < frames:
-            return series, index
-        index -= frames
-    raise IndexError("the TIFF file has fewer images")
+def _load(file: _Opened, index: int) -> Samples:
+    path = file.path
+    series, index = file.place(index)
+    page: Any = series.keyframe
+    # The number among all pages of the file, which is how Pillow counts.
+    number = getattr(series.pages[index], "index", None) if len(series.pages) > index else None
+    if not isinstance(page.bitspersample, int):
+        raise UnsupportedError(
+            f"{path}: its components have {page.bitspersample} bits, which tifffile scales; {exact.KEEP}"
+        )
+    if page.bitspersample == 1:
+        return _bilevel(file, series, index, number)
+    try:
+        array = _frame(file, series, index)
+    except (ValueError, NotImplementedError) as error:
+        # tifffile has LZW, CCITT and odd depths only together with imagecodecs.
+        if "imagecodecs" not in str(error):
+            raise
+        # Pillow takes signed samples of 8 bits for unsigned ones; of the rest the table of layouts knows.
+        if isinstance(number, int) and page.sampleformat == 1:
+            with contextlib.suppress(UnsupportedError):
+                return file.through_pillow(number)
+        raise UnsupportedError(f"{path}: {error}; install it with: pip install 'sofc[codecs]'") from error
+    bits = page.bitspersample
+    meaning = photometric_of(page, array.shape[2] if array.ndim == 3 else 1).meaning
+    if meaning == Meaning.PALETTE:
+        return palette_samples(array, bits)
+    return Samples(array, bits if bits <= 16 else None, meaning)
 
 
-def _bilevel(path: Path, series: tifffile.TiffPageSeries, index: int, number: Any) -> Samples:
+def photometric_of(page: Any, components: int) -> photometric.Photometric:
+    """What the samples that ``load`` gives of tifffile's ``page`` stand for."""
+    tags = page.tags
+    if PHOTOMETRIC not in tags:  # against the standard
+        return photometric.Photometric("")
+    extras = tags.get(EXTRA_SAMPLES)
+    given = None if extras is None else extras.value if isinstance(extras.value, tuple) else (extras.value,)
+    return photometric.of_tiff(
+        int(page.photometric),
+        components,
+        extras=given,
+        bits=page.bitspersample if isinstance(page.bitspersample, int) else 0,
+        compression=int(page.compression),
+        planar=int(page.planarconfig),
+        inks=int(tags.valueof(INK_SET, 1)),
+    )
+
+
+def _bilevel(file: _Opened, series: tifffile.TiffPageSeries, index: int, number: Any) -> Samples:
     """An image of 1-bit samples: Pillow knows more ways of compression, tifffile more layouts."""
     import tifffile
 
     page: Any = series.keyframe
     if isinstance(number, int) and page.samplesperpixel == 1 and not page.parent.is_bigtiff:
         with contextlib.suppress(OSError, ValueError, UnsupportedError):
-            return _through_pillow(path, number)
-    array = _frame(series, index).astype(np.bool_)
+            return file.through_pillow(number)
+    array = _frame(file, series, index).astype(np.bool_)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         array = ~array
     return Samples(array, 1, meaning_of(array.shape[2] if array.ndim == 3 else 1))
@@ -140,12 +212,12 @@ def _bilevel(path: Path, series: tifffile.TiffPageSeries, index: int, number: An
 def _frames(series: tifffile.TiffPageSeries) -> int:
     frames = 1
     for axis, length in zip(series.axes, series.shape, strict=True):
-        if axis not in "YXS":
+        if axis not in _PAGE_AXES:
             frames *= length
     return frames
 
 
-def _frame(series: tifffile.TiffPageSeries, index: int) -> npt.NDArray[Any]:
+def _frame(file: _Opened, series: tifffile.TiffPageSeries, index: int) -> npt.NDArray[Any]:
     frames = _frames(series)
     page: Any = series.pages[index] if len(series.pages) == frames else None
     if page is not None:
@@ -153,15 +225,6 @@ def _frame(series: tifffile.TiffPageSeries, index: int) -> npt.NDArray[Any]:
         axes = series.keyframe.axes
     else:
         # Pages that exist only as a run of samples behind the first one (ImageJ hyperstacks).
-        axes = "".join(axis for axis in series.axes if axis in "YXS")
-        leading = [axis for axis in series.axes if axis not in "YXS"]
-        order = [series.axes.index(axis) for axis in leading] + [series.axes.index(axis) for axis in axes]
-        stack = series.asarray().transpose(order)
-        array = stack.reshape(frames, *stack.shape[len(leading) :])[index]
+        axes = "".join(axis for axis in series.axes if axis in _PAGE_AXES)
+        array = file.of_run(series, index)
     return np.moveaxis(array, 0, 2) if axes == "SYX" else array
-
-
-def _through_pillow(path: Path, index: int) -> Samples:
-    with opened(path, ("TIFF",)) as image:
-        image.seek(index)
-        return exact.samples(image, str(path))

@@ -12,12 +12,14 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles import codecs, kind_of
 from sofc.metadata import dicom, pillow, png, tiff, volume
+from sofc.metadata.photometric import photometric_of
 
 Items = list[Metadata]
 _ALIKE = (MetadataKind.TEXT, MetadataKind.EXIF, MetadataKind.ICC, MetadataKind.XMP, MetadataKind.RESOLUTION)
 _HOLDERS: dict[int, tuple[str, ...]] = {
     **dict.fromkeys((*_ALIKE, MetadataKind.PALETTE), ("png", "tiff")),
-    **{MetadataKind.TIFF: ("tiff",), MetadataKind.PNG: ("png",), MetadataKind.DICOM: (), MetadataKind.VOLUME: ()},
+    **dict.fromkeys((MetadataKind.TIFF, MetadataKind.PHOTOMETRIC), ("tiff",)),
+    **{MetadataKind.PNG: ("png",), MetadataKind.DICOM: (), MetadataKind.VOLUME: ()},
 }
 """The formats of files that have a place for items of a kind."""
 
@@ -45,8 +47,18 @@ def read(path: Path, images: int) -> list[Items]:
 
 
 def is_palette(item: Metadata) -> bool:
-    """Whether the item gives the samples their colours, so that they are of little use without it."""
+    """Whether the item gives the samples their colours."""
     return item.kind == MetadataKind.PALETTE
+
+
+def is_needed_to_view(item: Metadata) -> bool:
+    """Whether the samples show another picture without the item."""
+    return item.kind in (MetadataKind.PALETTE, MetadataKind.PHOTOMETRIC)
+
+
+def pages_item(path: Path, images: int) -> list[Metadata]:
+    """The item that says that the images of this file are to come back as one file; none where they are not."""
+    return [Metadata(MetadataKind.PAGES, "", b"")] if images > 1 and kind_of(path) in ("tiff", "dicom") else []
 
 
 def split(items: Sequence[Items]) -> tuple[Items, list[Items]]:
@@ -57,28 +69,33 @@ def split(items: Sequence[Items]) -> tuple[Items, list[Items]]:
 
 def needs_tiff(items: Sequence[Metadata]) -> bool:
     """Whether some items can be held by TIFF files alone."""
-    return any(item.kind == MetadataKind.TIFF or tiff.describes_axes(item) for item in items)
+    kinds = (MetadataKind.TIFF, MetadataKind.PHOTOMETRIC)
+    return any(item.kind in kinds or tiff.describes_axes(item) for item in items)
 
 
 def makes_pages(items: Sequence[Metadata]) -> bool:
-    """Whether the items of a first image describe the images as pages of one TIFF file."""
-    return any(tiff.describes_axes(item) and not tiff.is_of_several_files(item) for item in items)
+    """Whether the items of a first image make the images pages of one TIFF file."""
+    kinds = {item.kind for item in items}
+    described = any(tiff.describes_axes(item) and not tiff.is_of_several_files(item) for item in items)
+    return MetadataKind.PAGES in kinds or (described and MetadataKind.NAMES not in kinds)
 
 
 def left_out(file_format: str, items: Iterable[Metadata]) -> list[str]:
     """In words, what of the items files of a format (png, tiff, pnm, npy) have no place for."""
-    kinds = (item.kind for item in items if item.kind in _HOLDERS and file_format not in _HOLDERS[item.kind])
-    return [f"{MetadataKind(kind).name} metadata" for kind in dict.fromkeys(kinds)]
+    lost = [item for item in items if item.kind in _HOLDERS and file_format not in _HOLDERS[item.kind]]
+    words = [f"{MetadataKind(kind).name} metadata" for kind in dict.fromkeys(item.kind for item in lost)]
+    if (photometric := photometric_of(lost)) is not None:
+        words.append(f"what its components are ({photometric.text}), so that it shows another picture")
+    return words
 
 
 def put_back(data: bytes, file_format: str, items: Sequence[Metadata], *, pages: int = 0) -> bytes:
     """``data``, a PNG or TIFF file as ``imagefiles.write`` makes it, with what such a file can hold of the items.
 
-    Other formats hold nothing. ``pages``: as many as the TIFF file is to have
-    of which it is the first, else 0.
+    Other formats hold nothing. ``pages``: 1 where it is a TIFF file of all images, which a description may speak of.
     """
     if file_format == "png":
-        return png.put_back(data, items)
+        return png.put_back(data, tiff.with_orientation(items))
     if file_format == "tiff":
         return tiff.put_back(data, items, pages=pages)
     return data

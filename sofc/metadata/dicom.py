@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from sofc.container.records import Metadata, MetadataKind
+from sofc.errors import UnsupportedError
+from sofc.imagefiles import dicom
+from sofc.metadata.palette import Palette, narrowed, palette_item
+from sofc.metadata.photometric import photometric_item
 
 _PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _UNDEFINED = 0xFFFFFFFF
@@ -15,6 +21,19 @@ _END_OF_SEQUENCE = b"\xfe\xff\xdd\xe0"
 
 
 def read(path: Path) -> list[Metadata]:
+    """What the components stand for, where that is something else than usual, the palette, and the data set."""
+    try:
+        photometric = photometric_item(dicom.photometric_of(path))
+    except UnsupportedError:  # as loading will say
+        photometric = []
+    palette = []
+    if (colours := dicom.palette_of(path)) is not None:
+        colours = narrowed(colours.astype(np.uint16)) if colours.dtype == np.uint16 else colours
+        palette.append(palette_item(Palette(colours)))
+    return [*photometric, *palette, *_data_set(path)]
+
+
+def _data_set(path: Path) -> list[Metadata]:
     """The bytes of the file before its pixel data and after it. They are a DICOM file themselves."""
     from pydicom.filereader import read_partial
     from pydicom.uid import DeflatedExplicitVRLittleEndian

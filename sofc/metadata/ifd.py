@@ -6,23 +6,24 @@ Values are kept as bytes in little-endian order, whatever the order of the file.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO
 
-from sofc.errors import FormatError, LimitError
+from sofc.errors import FormatError
 
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 DIRECTORIES = (EXIF, GPS, INTEROPERABILITY)
 """Fields whose value is the place of another directory."""
-ASCII, SHORT, LONG, RATIONAL = 2, 3, 4, 5
+ASCII, SHORT, LONG, RATIONAL, LONG8 = 2, 3, 4, 5, 16
 STRIP_OFFSETS, STRIP_BYTES = 273, 279
 # Bytes of one value, and of what is turned round in a file of the other byte order.
 _TYPES = {1: (1, 1), 2: (1, 1), 3: (2, 2), 4: (4, 4), 5: (8, 4), 6: (1, 1), 7: (1, 1), 8: (2, 2), 9: (4, 4)}
 _TYPES |= {10: (8, 4), 11: (4, 4), 12: (8, 8), 13: (4, 4), 16: (8, 8), 17: (8, 8), 18: (8, 8)}
 _LARGEST = 1 << 26
 _DEPTH = 3
+_HEAD_ROOM = 16
+"""Bytes of the longer head."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class _Layout:
     entry: str
     offset: str
     inline: int
+
+    @property
+    def pointer(self) -> int:
+        """The type of an offset."""
+        return LONG if self.inline == 4 else LONG8
+
+    @property
+    def head(self) -> bytes:
+        """What a file begins with, up to the offset of its first directory."""
+        return b"II*\0" if self.inline == 4 else struct.pack("<2sHHH", b"II", 43, 8, 0)
 
     def read(self, file: BinaryIO, layout: str) -> tuple[int, ...]:
         size = struct.calcsize(self.order + layout)
@@ -127,72 +138,92 @@ def _turned(value: bytes, unit: int) -> bytes:
     return b"".join(value[start : start + unit][::-1] for start in range(0, len(value), unit))
 
 
+_CLASSIC, _BIG = (
+    _Layout("<", "H", "HHI", "I", 4),
+    _Layout("<", "Q", "HHQ", "Q", 8),
+)
+
+
 def write(directory: Directory) -> bytes:
     """TIFF data, little-endian, that holds the directory and what it leads to, and no image."""
-    return b"II*\0\x08\0\0\0" + write_at(directory, 8)
+    return b"II*\0\x08\0\0\0" + _written(directory, 8, _CLASSIC)
 
 
-def write_at(directory: Directory, offset: int) -> bytes:
-    """The directory, what it leads to and its values, for this offset in a file."""
+def _written(directory: Directory, offset: int, layout: _Layout, following: int = 0) -> bytes:
+    """The directory, what it leads to and its values, for this offset in a file. ``following``: the one after it."""
     tags = sorted({*directory.fields, *directory.inner})
-    place = offset + 2 + 12 * len(tags) + 4
-    entries, behind = [struct.pack("<H", len(tags))], b""
+    head = struct.pack(layout.order + layout.count, len(tags))
+    width = struct.calcsize(layout.order + layout.entry)
+    place = offset + len(head) + (width + layout.inline) * len(tags) + layout.inline
+    entries, behind = [head], bytearray()
     for tag in tags:
-        if tag in directory.inner:
-            entries.append(struct.pack("<HHII", tag, LONG, 1, place + len(behind)))
-            behind += write_at(directory.inner[tag], place + len(behind))
-            continue
-        one = directory.fields[tag]
-        entries.append(struct.pack("<HHI", tag, one.type, one.count))
-        if len(one.value) <= 4:
-            entries.append(one.value.ljust(4, b"\0"))
+        one = directory.fields.get(tag) if tag not in directory.inner else None
+        kind, count = (layout.pointer, 1) if one is None else (one.type, one.count)
+        entries.append(struct.pack(layout.order + layout.entry, tag, kind, count))
+        if one is not None and len(one.value) <= layout.inline:
+            entries.append(one.value.ljust(layout.inline, b"\0"))
         else:
-            entries.append(struct.pack("<I", place + len(behind)))
-            behind += one.value
+            entries.append(struct.pack(layout.order + layout.offset, place + len(behind)))
+            behind += _written(directory.inner[tag], place + len(behind), layout) if one is None else one.value
         behind += bytes(len(behind) % 2)
-    return b"".join((*entries, bytes(4), behind))
+    return b"".join((*entries, struct.pack(layout.order + layout.offset, following), behind))
 
 
-def with_fields(data: bytes, fields: Mapping[int, Field], inner: Mapping[int, Directory]) -> bytes:
-    """A little-endian TIFF file of less than 4 GB and one page, whose directory has these too, or in place of its own.
+class PageWriter:
+    """Makes one little-endian TIFF file of the pages of several.
 
-    The new directory stands at the end.
+    The samples of all pages stand together, as ImageJ and others expect them, and are written as they come; the
+    ``directories`` of the pages, which may be changed until then, by ``finish``. A file that would have ``limit`` bytes
+    or more becomes a BigTIFF file.
     """
-    file = BytesIO(data)
-    directory = read(file)
-    directory.fields.update(fields)
-    directory.inner.update(inner)
-    offset = len(data) + len(data) % 2
-    return b"".join(
-        (data[:4], struct.pack("<I", offset), data[8:], bytes(offset - len(data)), write_at(directory, offset))
-    )
 
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        self.directories: list[Directory] = []
+        self._places: list[list[int]] = []
+        self._file = file
+        self._limit = limit
+        self._end = file.write(bytes(_HEAD_ROOM))
 
-def joined(files: Iterable[bytes]) -> bytes:
-    """One TIFF file with the pages of several: little-endian ones of one page in strips.
+    def add(self, page: BytesIO) -> None:
+        """The page of a little-endian TIFF file of one page in strips."""
+        directory = read(page)
+        places = []
+        starts, sizes = (_numbers(directory.fields[tag]) for tag in (STRIP_OFFSETS, STRIP_BYTES))
+        with page.getbuffer() as data:
+            for start, size in zip(starts, sizes, strict=True):
+                places.append(self._end)
+                self._end += self._file.write(data[start : start + size])
+        del directory.fields[STRIP_OFFSETS]
+        self.directories.append(directory)
+        self._places.append(places)
 
-    The samples of all pages stand together, as ImageJ and others expect them. Raises LimitError where the file would
-    have 2 GB or more.
-    """
-    data, link = bytearray(b"II*\0\0\0\0\0"), 4
-    directories = []
-    for file in files:
-        directory = read(BytesIO(file))
-        moved = []
-        for start, size in zip(*(_numbers(directory.fields[tag]) for tag in (STRIP_OFFSETS, STRIP_BYTES)), strict=True):
-            moved.append(len(data))
-            data += memoryview(file)[start : start + size]
-        directory.fields[STRIP_OFFSETS] = Field(LONG, len(moved), struct.pack(f"<{len(moved)}I", *moved))
-        directories.append(directory)
-    for directory in directories:
-        data += bytes(len(data) % 2)
-        struct.pack_into("<I", data, link, len(data))
-        link = len(data) + 2 + 12 * len({*directory.fields, *directory.inner})
-        data += write_at(directory, len(data))
-        if len(data) >= 1 << 31:
-            raise LimitError("the pages do not fit into one TIFF file of 2 GB; --format tiff writes a file for each")
-    return bytes(data)
+    def finish(self) -> None:
+        """Write the directories, and the head of the file."""
+        self._end += self._file.write(bytes(self._end % 2))
+        layout, sizes = _CLASSIC, self._sizes(_CLASSIC)
+        if self._end + sum(sizes) >= self._limit:
+            layout, sizes = _BIG, self._sizes(_BIG)
+        start = first = self._end
+        for number, (directory, places, size) in enumerate(zip(self.directories, self._places, sizes, strict=True)):
+            value = struct.pack(f"<{len(places)}{layout.offset}", *places)
+            directory.fields[STRIP_OFFSETS] = Field(layout.pointer, len(places), value)
+            following = start + size if number + 1 < len(sizes) else 0
+            self._file.write(_written(directory, start, layout, following).ljust(size, b"\0"))
+            start += size
+        self._file.seek(0)
+        self._file.write(layout.head + struct.pack(layout.order + layout.offset, first))
+
+    def _sizes(self, layout: _Layout) -> list[int]:
+        """Bytes of each directory and what it leads to, an even number."""
+        sizes = []
+        for directory, places in zip(self.directories, self._places, strict=True):
+            room = bytes(layout.inline * len(places))
+            directory.fields[STRIP_OFFSETS] = Field(layout.pointer, len(places), room)
+            size = len(_written(directory, 0, layout))
+            sizes.append(size + size % 2)
+        return sizes
 
 
 def _numbers(one: Field) -> tuple[int, ...]:
-    return struct.unpack(f"<{one.count}{'H' if one.type == SHORT else 'I'}", one.value)
+    letter = {SHORT: "H", LONG: "I", LONG8: "Q"}[one.type]
+    return struct.unpack(f"<{one.count}{letter}", one.value)

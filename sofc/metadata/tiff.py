@@ -13,15 +13,20 @@ import numpy as np
 
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
+from sofc.imagefiles.photometric import EXTRAS, Photometric, of_tiff
 from sofc.metadata import ifd
 from sofc.metadata.ifd import Directory, Field
 from sofc.metadata.palette import Palette, in_16_bits, narrowed, palette_item, palette_of
+from sofc.metadata.photometric import photometric_item, photometric_of
 from sofc.metadata.texts import resolution_item, resolution_of, text_item, text_of
 
 ICC, XMP = 34675, 700
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
-BITS_PER_SAMPLE, PHOTOMETRIC, COLOUR_MAP = 258, 262, 320
-WIDTH, HEIGHT, DESCRIPTION, COMPONENTS = 256, 257, 270, 277
+BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, COLOUR_MAP = 258, 259, 262, 320
+WIDTH, HEIGHT, DESCRIPTION, COMPONENTS, PLANAR = 256, 257, 270, 277, 284
+INK_SET, INK_NAMES, INKS, EXTRA_SAMPLES = 332, 333, 334, 338
+COEFFICIENTS, SUBSAMPLING, POSITIONING, REFERENCES = 529, 530, 531, 532
+ORIENTATION = 274
 MIN_IS_BLACK, INDEXED = 1, 3
 UNITS = {1: "none", 2: "inch", 3: "cm"}
 TEXTS = {
@@ -40,14 +45,21 @@ TEXTS = {
 _OTHER_NAMES = {"Title": 269, "Description": 270, "Author": 315}
 WORTH_KEEPING = frozenset(
     (
-        *(274, 286, 287, 297),  # orientation, place on the page, page number
+        *(ORIENTATION, 286, 287, 297),  # orientation, place on the page, page number
         *(301, 318, 319),  # transfer function, white point, primaries
         *(33723, 34377),  # IPTC, Photoshop
         *(33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113),  # GeoTIFF, GDAL
     )
 )
 """Other fields that are kept, as a directory of their own."""
-_UPRIGHT = {274: Field(ifd.SHORT, 1, b"\1\0")}
+_OF_COLOURS = {
+    **{"cielab": (), "inks": (INK_NAMES, INKS), "cmyk": (INK_NAMES, INKS), "cfa": (33421, 33422)},
+    **{"ycbcr": (COEFFICIENTS, REFERENCES), "ycbcr-narrow": (COEFFICIENTS, REFERENCES)},
+}
+"""Fields that are kept where they say how these colours are to be taken: inks, arrangement of filters, YCbCr."""
+_NARROW = (16, 235, 128, 240, 128, 240)
+"""Black and white of YCbCr as video has it, where the samples of 8 bits do not use their range."""
+_UPRIGHT = {ORIENTATION: Field(ifd.SHORT, 1, b"\1\0")}
 """What holds without saying."""
 # Descriptions that say how the pages of one certain file are to be read.
 _IMAGEJ, _OME, _SHAPES = "ImageJ=", "<OME ", '{"shape"'
@@ -84,10 +96,40 @@ def _items(stream: BinaryIO, offset: int | None) -> list[Metadata]:
         items += resolution_item(x, y, UNITS.get(number, "none"))
     if (palette := _palette(fields)) is not None:
         items.append(palette_item(palette))
-    others = {tag: one for tag, one in fields.items() if tag in WORTH_KEEPING and one != _UPRIGHT.get(tag)}
+    photometric = _photometric(fields)
+    items += photometric_item(photometric)
+    kept = {*WORTH_KEEPING, *_OF_COLOURS.get(photometric.colours, ())}
+    others = {tag: one for tag, one in fields.items() if tag in kept and one != _UPRIGHT.get(tag)}
     if others:
         items.append(Metadata(MetadataKind.TIFF, "", ifd.write(Directory(others))))
     return items
+
+
+def _photometric(fields: Mapping[int, Field]) -> Photometric:
+    """What the samples stand for, as ``imagefiles.tiff`` reads them."""
+    if PHOTOMETRIC not in fields:
+        return Photometric("")
+    numbers = {
+        tag: _first(fields, tag, default)
+        for tag, default in ((BITS_PER_SAMPLE, 1), (COMPONENTS, 1), (COMPRESSION, 1), (PLANAR, 1), (INK_SET, 1))
+    }
+    extras = np.frombuffer(fields[EXTRA_SAMPLES].value, "<u2").tolist() if EXTRA_SAMPLES in fields else None
+    return of_tiff(
+        _first(fields, PHOTOMETRIC, 0),
+        numbers[COMPONENTS],
+        extras=extras,
+        bits=numbers[BITS_PER_SAMPLE],
+        compression=numbers[COMPRESSION],
+        planar=numbers[PLANAR],
+        inks=numbers[INK_SET],
+    )
+
+
+def _first(fields: Mapping[int, Field], tag: int, default: int) -> int:
+    """The first number of a field."""
+    if tag not in fields or fields[tag].type not in (ifd.SHORT, ifd.LONG):
+        return default
+    return int.from_bytes(fields[tag].value[: 2 if fields[tag].type == ifd.SHORT else 4], "little")
 
 
 def _decoded(value: bytes) -> str:
@@ -112,16 +154,13 @@ def _description(item: Metadata) -> str:
     return text_of(item) if item.kind == MetadataKind.TEXT and item.key == TEXTS[DESCRIPTION] else ""
 
 
-def _fits(item: Metadata, data: bytes, pages: int) -> bool:
-    """Whether the description, which is untrusted, speaks of so many pages of the size of the first, ``data``."""
+def _fits(item: Metadata, fields: Mapping[int, Field], pages: int) -> bool:
+    """Whether the description, which is untrusted, speaks of so many pages of the size of the first, of ``fields``."""
     text = _description(item)
     if text.startswith(_IMAGEJ):
         found = re.search(r"^images=(\d{1,9})\s*$", text, re.MULTILINE)
         return pages == (int(found[1]) if found else 1)
-    fields = ifd.read(BytesIO(data)).fields
-    width, height, components = (
-        int.from_bytes(fields[tag].value, "little") if tag in fields else 1 for tag in (WIDTH, HEIGHT, COMPONENTS)
-    )
+    width, height, components = (_first(fields, tag, 1) for tag in (WIDTH, HEIGHT, COMPONENTS))
     count = 0
     for element in re.findall(r"<Pixels\s[^>]*>", text):
         x, y, z, c, t = (re.search(rf'\sSize{axis}="(\d{{1,9}})"', element) for axis in "XYZCT")
@@ -131,28 +170,98 @@ def _fits(item: Metadata, data: bytes, pages: int) -> bool:
     return count == pages * components and not is_of_several_files(item)
 
 
-def put_back(data: bytes, items: Sequence[Metadata], *, pages: int = 0) -> bytes:
-    """The TIFF file with the fields of the items. One of 4 GB or more, in the other layout, is left as it is.
+class Pages:
+    """A TIFF file of pages, written page by page: what is in memory are their directories alone.
 
-    ``pages``: how many there are, where the file is to be the first of those that a description may speak of.
+    Pages are TIFF files of one image, as ``imagefiles.save`` writes them; each gets the fields of its items. A file
+    that would have ``limit`` bytes or more becomes a BigTIFF file.
     """
+
+    def __init__(self, file: BinaryIO, limit: int = 1 << 32) -> None:
+        self._pages = ifd.PageWriter(file, limit)
+        self._items: list[Sequence[Metadata]] = []
+
+    def add(self, page: BytesIO, items: Sequence[Metadata]) -> None:
+        """A page, and its metadata."""
+        self._pages.add(page)
+        self._items.append(items)
+
+    def finish(self, described: bool = True) -> list[str]:
+        """All pages are there; in words, what of the items is not put back.
+
+        ``described``: whether these are all the images, so that a description of them may stand on the first.
+        """
+        left_out = []
+        for number, (directory, items) in enumerate(zip(self._pages.directories, self._items, strict=True)):
+            pages = len(self._items) if described and number == 0 else 0
+            _put_back(directory, items, pages)
+            if any(describes_axes(item) and not (pages and _fits(item, directory.fields, pages)) for item in items):
+                left_out.append("the description of pages by ImageJ or OME")
+        self._pages.finish()
+        return left_out
+
+
+def put_back(data: bytes, items: Sequence[Metadata], *, pages: int = 0) -> bytes:
+    """The TIFF file of one page with the fields of the items. ``pages``: 1 where it is to be a whole description's."""
+    file = BytesIO()
+    writer = Pages(file)
+    writer.add(BytesIO(data), items)
+    writer.finish(described=pages == 1)
+    return file.getvalue()
+
+
+def with_orientation(items: Sequence[Metadata]) -> list[Metadata]:
+    """The items with the orientation of a TIFF page in their EXIF data, where other formats have it."""
+    fields = (_untrusted(item).fields for item in items if item.kind == MetadataKind.TIFF)
+    turned = next((found[ORIENTATION] for found in fields if ORIENTATION in found), None)
+    if turned is None:
+        return list(items)
+    exif = next((item for item in items if item.kind == MetadataKind.EXIF), Metadata(MetadataKind.EXIF, "", b""))
+    directory = _untrusted(exif)
+    directory.fields.setdefault(ORIENTATION, turned)
+    return [*(item for item in items if item != exif), Metadata(exif.kind, exif.key, ifd.write(directory))]
+
+
+def _put_back(directory: Directory, items: Sequence[Metadata], pages: int) -> None:
+    """Give a page's directory the fields of the items. ``pages``: of the file, where this is its first, else 0."""
     fields: dict[int, Field] = {}
-    inner: dict[int, Directory] = {}
+    photometric = photometric_of(items)
+    if photometric is None or not photometric.fits(_first(directory.fields, COMPONENTS, 1)):
+        photometric = Photometric("")
+    allowed = {*WORTH_KEEPING, *_OF_COLOURS.get(photometric.colours, ())}
     for item in items:
         if (palette := palette_of(item)) is not None:
-            fields |= _colour_map(data, palette)
+            fields |= _colour_map(directory.fields, palette)
         elif item.kind in (MetadataKind.EXIF, MetadataKind.TIFF):
-            directory = _untrusted(item)
-            for tag, one in directory.fields.items():
-                if tag in WORTH_KEEPING or (tag in TEXTS and one.type == ifd.ASCII):
+            inside = _untrusted(item)
+            for tag, one in inside.fields.items():
+                if tag in allowed or (tag in TEXTS and one.type == ifd.ASCII):
                     fields.setdefault(tag, one)
             if item.kind == MetadataKind.EXIF:
-                inner |= {tag: directory.inner[tag] for tag in (ifd.EXIF, ifd.GPS) if tag in directory.inner}
-        elif not describes_axes(item) or (pages and _fits(item, data, pages)):
+                directory.inner |= {tag: inside.inner[tag] for tag in (ifd.EXIF, ifd.GPS) if tag in inside.inner}
+        elif not describes_axes(item) or (pages and _fits(item, directory.fields, pages)):
             fields |= _fields(item)
-    if not (fields or inner) or not data.startswith(b"II*\0") or len(data) >= 1 << 31:
-        return data
-    return ifd.with_fields(data, fields, inner)
+    if photometric.colours:
+        directory.fields.pop(EXTRA_SAMPLES, None)
+    directory.fields |= _fields_of_photometric(photometric) | fields
+
+
+def _fields_of_photometric(photometric: Photometric) -> dict[int, Field]:
+    """The fields that say what the components are; none where nothing is known."""
+    if not photometric.colours:
+        return {}
+    extras = struct.pack(f"<{len(photometric.extras)}H", *(EXTRAS[extra] for extra in photometric.extras))
+    fields = {EXTRA_SAMPLES: Field(ifd.SHORT, len(photometric.extras), extras)} if extras else {}
+    if photometric.colours == "palette":  # which _colour_map makes it
+        return fields
+    fields[PHOTOMETRIC] = Field(ifd.SHORT, 1, struct.pack("<H", photometric.number))
+    if photometric.colours == "inks":
+        fields[INK_SET] = Field(ifd.SHORT, 1, b"\2\0")
+    if photometric.colours.startswith("ycbcr"):
+        fields[SUBSAMPLING] = Field(ifd.SHORT, 2, b"\1\0\1\0")
+    if photometric.colours == "ycbcr-narrow":
+        fields[REFERENCES] = Field(ifd.RATIONAL, 6, b"".join(struct.pack("<II", number, 1) for number in _NARROW))
+    return fields
 
 
 def _palette(fields: Mapping[int, Field]) -> Palette | None:
@@ -164,13 +273,9 @@ def _palette(fields: Mapping[int, Field]) -> Palette | None:
     return None if len(colours) % 3 else Palette(narrowed(colours.reshape(3, -1).T))
 
 
-def _colour_map(data: bytes, palette: Palette) -> dict[int, Field]:
-    """The fields that make indices of gray samples; none where the file has samples of another kind."""
-    if not data.startswith(b"II*\0"):
-        return {}
-    fields = ifd.read(BytesIO(data)).fields
-    one = Field(ifd.SHORT, 1, b"\1\0")
-    bits, kind = (int.from_bytes(fields.get(tag, one).value[:2], "little") for tag in (BITS_PER_SAMPLE, PHOTOMETRIC))
+def _colour_map(fields: Mapping[int, Field], palette: Palette) -> dict[int, Field]:
+    """The fields that make indices of gray samples; none where the page, of ``fields``, has samples of other kinds."""
+    bits, kind = _first(fields, BITS_PER_SAMPLE, 1), _first(fields, PHOTOMETRIC, INDEXED)
     if kind != MIN_IS_BLACK or not 1 <= bits <= 16:
         return {}
     colours = np.zeros((1 << bits, 3), "<u2")

@@ -9,7 +9,7 @@ import sofc
 
 
 def describe(items: Iterable[sofc.Metadata]) -> dict[str, Any]:
-    """Each item by name: text by its key and the resolution, as str; the others by their kind and any key, as bytes.
+    """Each item by name: text by its key, resolution, photometric, as str; others by kind and any key, as bytes.
 
     Of an original file that is kept only the name is given.
     """
@@ -18,8 +18,8 @@ def describe(items: Iterable[sofc.Metadata]) -> dict[str, Any]:
         if item.kind == sofc.MetadataKind.TEXT:
             found[item.key or "text"] = item.value.decode("utf-8", "replace")
             continue
-        if item.kind == sofc.MetadataKind.RESOLUTION:
-            found["resolution"] = item.value.decode("ascii", "replace")
+        if item.kind in (sofc.MetadataKind.RESOLUTION, sofc.MetadataKind.PHOTOMETRIC):
+            found[sofc.MetadataKind(item.kind).name.lower()] = item.value.decode("ascii", "replace")
             continue
         if item.kind == sofc.MetadataKind.ORIGINAL:
             found["original"] = item.key

@@ -6,6 +6,7 @@ Where sofc is installed with pip, imageio knows the plugin without being told. E
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from types import EllipsisType
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import imageio.config
 import numpy as np
 import numpy.typing as npt
-from imageio.core.request import URI_BYTES, InitializationError, IOMode, Request
+from imageio.core.request import URI_BYTES, ImageMode, InitializationError, IOMode, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 import sofc
@@ -23,6 +24,7 @@ from sofc.plugins._metadata import describe
 from sofc.plugins._options import decode_settings, encode_settings
 
 if TYPE_CHECKING:
+    from sofc.api.oneshot import EachEncoder
     from sofc.plugins._options import CodebookOption
 
 Samples = npt.NDArray[Any]
@@ -31,6 +33,9 @@ Index = int | EllipsisType | None
 # As sofc.is_sofc has them: calling that would load much on behalf of files that are none of ours.
 _FIRST_BYTES = b"\xabSOFC"
 _MEANINGS = {1: sofc.Meaning.GRAY, 2: sofc.Meaning.GRAY_ALPHA, 3: sofc.Meaning.RGB, 4: sofc.Meaning.RGBA}
+
+_IMAGES, _COMPONENTS = "images", "components"
+"""Axes of which there is one element, and which are kept by name."""
 
 register_with_imageio(imageio.config)
 
@@ -50,14 +55,15 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         """Take the request, or raise InitializationError, which sends imageio to its next plugin."""
         super().__init__(request)
         self._opened: tuple[dict[str, Any], sofc.Reader] | None = None
-        self._written = False
+        self._writing: _Writing | None = None
+        self._added: list[tuple[list[Samples], bool]] = []
         if request.mode.io_mode == IOMode.read:
             # Not request.firstbytes: plugins that were asked before leave a file object behind its beginning.
             file = request.get_file()
             file.seek(0)
             if file.read(len(_FIRST_BYTES)) != _FIRST_BYTES:
                 raise InitializationError("the file does not begin with the signature of sofc")
-        elif request.extension != ".sofc":
+        elif request.extension != ".sofc" and not (request.extension is None and _is_asked_for()):
             # Before the file is opened, which would empty it.
             raise InitializationError("sofc writes files whose names end in .sofc")
 
@@ -75,20 +81,28 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         or where the images are of different kinds and cannot be stacked.
         """
         settings = decode_settings(codebook, {"limits": limits, "threads": threads})
-        if index is None:
-            return sofc.decode(self._source(), **settings)
-        if index is not ...:
-            return self._reader(settings).read_image(index)
+        reader = self._reader(settings)
+        if self._picks_one(index):
+            assert index is not None and index is not ...
+            return _as_written(reader.read_image(index), reader, index)
         images = sofc.decode(self._source(), **settings)
-        return images if len(self._reader(settings)) > 1 else images[np.newaxis]
+        if len(reader) == 0:  # those of a kept file
+            return images if index is None else images[np.newaxis]
+        images = images if len(reader) > 1 else images[np.newaxis]
+        if all(_has_component_axis(reader, number) for number in range(len(reader))):
+            images = images[..., np.newaxis]
+        return images if self._is_stack(index, reader) else images[0]
 
     def iter(
         self, *, codebook: CodebookOption | None = None, limits: sofc.Limits | None = None, threads: int = 1
     ) -> Iterator[Samples]:
         """The images one after the other, of whatever kinds, one in memory at a time."""
         reader = self._reader(decode_settings(codebook, {"limits": limits, "threads": threads}))
+        if self._is_volume:
+            yield self.read(index=..., codebook=codebook, limits=limits, threads=threads)
+            return
         for index in range(len(reader)):
-            yield reader.read_image(index)
+            yield _as_written(reader.read_image(index), reader, index)
         _check_complete(reader)
 
     def iter_bands(
@@ -109,14 +123,15 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         """Shape and type of what ``read`` gives for this index, from the heads alone."""
         reader = self._reader({})
         count = len(reader)
-        if index is not None and index is not ...:
-            return ImageProperties(_shape(reader.header_of(index)), _dtype(reader.header_of(index)))
+        if self._picks_one(index):
+            assert index is not None and index is not ...
+            return ImageProperties(_shape(reader, index), _dtype(reader.header_of(index)))
         _check_complete(reader)
-        kinds = {(_shape(header), _dtype(header)) for header in reader.headers}
+        kinds = {(_shape(reader, number), _dtype(header)) for number, header in enumerate(reader.headers)}
         if len(kinds) > 1:
             raise sofc.UsageError(f"the file has {count} images of different kinds: give index=, or use imiter")
         ((shape, dtype),) = kinds
-        if index is None and count == 1:
+        if not self._is_stack(index, reader):
             return ImageProperties(shape, dtype)
         return ImageProperties((count, *shape), dtype, n_images=count, is_batch=True)
 
@@ -156,33 +171,78 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         codebook: CodebookOption | None = None,
         **settings: Any,
     ) -> bytes | None:
-        """Write the file, in one call; its bytes are returned where the target is ``"<bytes>"``.
+        """Write images; further calls add more. The bytes so far are returned where the target is ``"<bytes>"``.
 
         A list is a list of images of any sizes and types. An array is one image, shape (height, width) or
         (height, width, components), or with ``is_batch`` images along its first axis; without ``is_batch`` an
-        array of three dimensions is one image where the last has 1 to 4 elements, otherwise a batch. The array
-        that is read again is the same either way; how well it is compressed is not.
+        array of three dimensions is one image where the last has 1 to 4 elements, otherwise a batch. Opened for
+        volumes, an array is always a batch: the slices. The array that is read again has the shape of what was
+        written.
 
         ``settings`` are those of ``sofc.encode``: effort (1-9), coder, embed_codebook, declared_bits, meaning,
-        metadata, band_rows, threads, verify, digest, limits. Nothing is written where encoding fails.
+        metadata, band_rows, threads, verify, digest, limits; they are the same in all calls. What is written stands in
+        the file once it is closed, and nothing where encoding fails.
         """
-        if self._written:
-            raise sofc.UsageError("a .sofc file is written in one call: pass a list of images, or use sofc.open_writer")
-        settings = encode_settings(codebook, settings)
-        if isinstance(ndimage, list):
-            images = [np.asarray(image) for image in ndimage]
-            data = sofc.encode_images(images, **{"meaning": _meaning(images, False), **settings})
-        else:
-            array = np.asarray(ndimage)
-            batch = _is_batch(array) if is_batch is None else is_batch
-            data = sofc.encode(array, batch=batch, **{"meaning": _meaning([array], batch), **settings})
-        self.request.get_file().write(data)
-        self._written = True
-        return data if self.request._uri_type == URI_BYTES else None
+        images, batch = self._images_of(ndimage, is_batch)
+        given = {"codebook": codebook, **settings}
+        if self._writing is None:
+            self._writing = _Writing(encode_settings(codebook, settings), given)
+        elif self._writing.given != given:
+            raise sofc.UsageError("all images of a .sofc file are written with the same settings")
+        try:
+            self._writing.add(images, batch)
+            if self.request._uri_type != URI_BYTES:
+                return None
+            # A file that ends here; where it goes on all is encoded again.
+            self._added.append((images, batch))
+            whole = _Writing(self._writing.settings, given)
+            for one in self._added:
+                whole.add(*one)
+            return whole.finish()
+        except BaseException:
+            self._writing.failed = True
+            raise
+
+    def _images_of(
+        self, given: npt.ArrayLike | Sequence[npt.ArrayLike], is_batch: bool | None
+    ) -> tuple[list[Samples], bool]:
+        """The images, and whether they are written as several."""
+        if not isinstance(given, (list, tuple)):
+            array = np.asarray(given)
+            batch = self._is_volume or (_is_batch(array) if is_batch is None else is_batch)
+            return (list(array) if batch else [array]), batch
+        images = [np.asarray(image) for image in given]
+        if self.request.mode.image_mode == ImageMode.multi_volume:
+            if len(images) != 1:
+                raise sofc.UsageError(f"a .sofc file holds one volume, not {len(images)}: write each to its own")
+            return list(images[0]), True
+        if self._is_volume:
+            return self._images_of(np.asarray(images), is_batch)
+        return images, True
+
+    @property
+    def _is_volume(self) -> bool:
+        return self.request.mode.image_mode in (ImageMode.single_volume, ImageMode.multi_volume)
+
+    def _picks_one(self, index: Index) -> bool:
+        return index is not None and index is not ... and not self._is_volume
+
+    def _is_stack(self, index: Index, reader: sofc.Reader) -> bool:
+        """Whether what is read for all images has an axis for them."""
+        return index is ... or self._is_volume or len(reader) > 1 or _IMAGES in _axes(reader.metadata)
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        """Close the file; what is not complete, because of an error, is not written."""
+        if kind is not None and self._writing is not None:
+            self._writing.failed = True
+        self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Write what there is to write, and let go of the file."""
         self._opened = None
+        writing, self._writing = self._writing, None
+        if writing is not None and not writing.failed:
+            self.request.get_file().write(writing.finish())
         super().close()
 
     def _source(self) -> Any:
@@ -207,21 +267,97 @@ def _check_complete(reader: sofc.Reader) -> None:
         )
 
 
+class _Writing:
+    """Images on their way into a file, which are encoded as they come."""
+
+    def __init__(self, settings: dict[str, Any], given: dict[str, Any]) -> None:
+        self.given = given
+        self.failed = False
+        self.settings = settings
+        self._encoder: EachEncoder | None = None
+        self._data = bytearray()
+
+    def add(self, images: list[Samples], batch: bool) -> None:
+        """Take images, which were written as a ``batch`` or as one."""
+        from sofc.api.oneshot import EachEncoder
+
+        settings = {**self.settings}
+        declared_bits, meaning = settings.pop("declared_bits", None), settings.pop("meaning", _meaning(images))
+        headers = _headers(images, declared_bits, meaning)
+        if self._encoder is None:
+            axes = [_axes_item(_IMAGES)] if batch and len(images) == 1 else []
+            settings["metadata"] = [*settings.get("metadata", ()), *axes]
+            self._encoder = EachEncoder(**settings)
+        for image, header in zip(images, headers, strict=True):
+            own = [_axes_item(_COMPONENTS)] if image.ndim == 3 and image.shape[2] == 1 else []
+            for piece in self._encoder.add(image, header, own):
+                self._data += piece
+
+    def finish(self) -> bytes:
+        """The whole file."""
+        assert self._encoder is not None
+        for piece in self._encoder.finish():
+            self._data += piece
+        return bytes(self._data)
+
+
+def _headers(images: list[Samples], declared_bits: int | None, meaning: sofc.Meaning) -> list[sofc.ImageHeader]:
+    """Of images that go together; of those of one kind the bits of all count, so that they are coded together."""
+    from sofc.api.headers import header_for
+
+    headers = [header_for(image, declared_bits=declared_bits, meaning=meaning) for image in images]
+    kinds = {(header.width, header.height, header.format.dtype_name, header.format.components) for header in headers}
+    if len(kinds) != 1:
+        return headers
+    most = max(headers, key=lambda header: header.format.coded_bits)
+    return [most] * len(headers)
+
+
+def _axes_item(axis: str) -> sofc.Metadata:
+    return sofc.Metadata(sofc.MetadataKind.AXES, "", axis.encode())
+
+
+def _axes(items: Sequence[sofc.Metadata]) -> set[str]:
+    """Axes of length 1 that were there when the images were written."""
+    values = (item.value for item in items if item.kind == sofc.MetadataKind.AXES)
+    return {value.decode("ascii", "replace") for value in values}
+
+
+def _has_component_axis(reader: sofc.Reader, index: int) -> bool:
+    return reader.header_of(index).format.components == 1 and _COMPONENTS in _axes(reader.metadata_of(index))
+
+
+def _as_written(image: Samples, reader: sofc.Reader, index: int) -> Samples:
+    return image[..., np.newaxis] if _has_component_axis(reader, index) else image
+
+
+def _is_asked_for() -> bool:
+    """Whether the program named this plugin: imageio also offers what has no name to every plugin, ours first."""
+    frame = sys._getframe(2)
+    for _ in range(2):
+        if frame.f_code.co_name == "imopen":
+            return frame.f_locals.get("plugin") is not None
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return False
+
+
 def _is_batch(array: Samples) -> bool:
     return array.ndim > 3 or (array.ndim == 3 and array.shape[-1] > 4)
 
 
-def _meaning(arrays: list[Samples], batch: bool) -> sofc.Meaning:
+def _meaning(images: list[Samples]) -> sofc.Meaning:
     """What the components stand for in imageio, where all images have the same number of them."""
-    shapes = [array.shape[1:] if batch else array.shape for array in arrays]
-    meanings = {_MEANINGS.get(shape[2] if len(shape) == 3 else 1, sofc.Meaning.UNSPECIFIED) for shape in shapes}
-    return meanings.pop() if len(meanings) == 1 else sofc.Meaning.UNSPECIFIED
+    counts = {image.shape[2] if image.ndim == 3 else 1 for image in images}
+    return _MEANINGS.get(counts.pop(), sofc.Meaning.UNSPECIFIED) if len(counts) == 1 else sofc.Meaning.UNSPECIFIED
 
 
-def _shape(header: sofc.ImageHeader) -> tuple[int, ...]:
+def _shape(reader: sofc.Reader, index: int) -> tuple[int, ...]:
+    header = reader.header_of(index)
     components = header.format.components
     shape = header.height or 0, header.width
-    return shape if components == 1 else (*shape, components)
+    return (*shape, components) if components > 1 or _has_component_axis(reader, index) else shape
 
 
 def _dtype(header: sofc.ImageHeader) -> np.dtype[Any]:
