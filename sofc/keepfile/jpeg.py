@@ -1,127 +1,125 @@
-"""JPEG data made from the samples that were decoded from it (ITU-T T.81, baseline and extended sequential, 8 bits).
-
-Its heads are kept. The coefficients are estimated from the samples; what the estimates miss, because samples were
-rounded, clipped or cropped, is kept as corrections.
-"""
+"""JPEG streams in a file, wherever they stand: as their heads and their coefficients (ITU-T T.81)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Part
-from sofc.errors import FormatError, SofcError
+from sofc.codebook import Codebook
+from sofc.container.original import CodedScan, Coefficients, Jpeg, Literal, Part
+from sofc.entropy.binary import OK, Reader, Writer
+from sofc.errors import FormatError, LimitError
 from sofc.imagefiles.source import JPEG
-from sofc.jpeg.estimate import CHANNELS, Image, estimate, samples_of
-from sofc.jpeg.headers import Blocks, DamagedError, Frame, read_heads
+from sofc.jpeg.freedom import FLAGS, Said
+from sofc.jpeg.stream import Coded, Picture, blocks_of, empty_picture, heads_of, read_picture, write_picture
+from sofc.keepfile.coefficients import CoefficientCoder
 
-MOST_CORRECTIONS = 4
-"""Where more than one of so many coefficients is to be corrected, the samples came out of other data."""
-GROUPS = 5
-"""Bytes of a VarInt, at most."""
-
-
-def _estimate(image: Image, frame: Frame, flags: int) -> Blocks:
-    return estimate(image, frame, converted=bool(flags & CONVERTED), settled=bool(flags & SETTLED))
-
-
-def _pack_corrections(difference: Blocks) -> bytes:
-    """VarInts: twice the way from coefficient to coefficient; one is added there, or, where it is odd, subtracted."""
-    flat = difference.ravel()
-    places = np.flatnonzero(flat)
-    sizes = np.abs(flat[places]).astype(np.int64)
-    numbers = np.repeat((flat[places] < 0).astype(np.int64), sizes)
-    numbers[np.cumsum(sizes) - sizes] += 2 * np.diff(places, prepend=0)
-    groups = numbers[:, None] >> (7 * np.arange(GROUPS))
-    kept = groups > 0
-    kept[:, 0] = True
-    packed: npt.NDArray[np.uint8] = (groups & 127 | (groups > 127) << 7).astype(np.uint8)[kept]
-    return packed.tobytes()
+MOST_BLOCKS = 1 << 24
+"""Blocks of all JPEG streams of a file."""
+MOST_DEPTH = 4
+"""Streams in the heads of others, such as the small picture in that of a camera's."""
+LEAST_BYTES = 64
+"""Coded data of a stream that is worth to be taken apart."""
 
 
-def _correct(blocks: Blocks, corrections: bytes) -> None:
-    """Apply what ``_pack_corrections`` made. Raises DamagedError."""
-    if not corrections:
-        return
-    if len(corrections) > GROUPS * (blocks.size // MOST_CORRECTIONS):
-        raise DamagedError
-    data = np.frombuffer(corrections, np.uint8).astype(np.int64)
-    ends = data < 128
-    starts = np.flatnonzero(np.concatenate([[True], ends[:-1]]))
-    place = np.arange(len(data)) - np.repeat(starts, np.diff(starts, append=len(data)))
-    if not ends[-1] or int(place.max()) >= GROUPS:
-        raise DamagedError
-    numbers = np.add.reduceat((data & 127) << (7 * place), starts)
-    places = np.cumsum(numbers >> 1)
-    if int(places[-1]) >= blocks.size:
-        raise DamagedError
-    np.add.at(blocks.reshape(-1), places, (1 - 2 * (numbers & 1)).astype(np.int32))
+@dataclass
+class Search:
+    """Looks for JPEG streams in a file. ``pictures``: those found, in the order in which their coefficients are coded;
+    ``found``: bytes of their coded data."""
 
+    pictures: list[Picture] = field(default_factory=list)
+    found: int = 0
+    _blocks: int = 0
 
-def jpeg_bytes(image: Image, part: Jpeg, most: int) -> bytes:
-    """What a part stands for, at most so many bytes. Raises FormatError where its heads and the image do not go
-    together."""
-    frame, end = read_heads(part.heads, 0)
-    if end != len(part.heads) or part.padding > 1 or part.flags & ~(CONVERTED | SETTLED):
-        raise DamagedError
-    blocks = _estimate(image, frame, part.flags)
-    _correct(blocks, part.corrections)
-    data = frame.write_scan(blocks, part.padding, most)
-    if data is None:
-        raise FormatError("JPEG data of the original file is longer than the file, or has no code for a coefficient")
-    return part.heads + data
+    def parts_of(self, data: bytes, tables: bytes = b"", start: int = 0, depth: int = 0) -> tuple[Part, ...]:
+        """Parts that make ``data``; streams are looked for from ``start`` on."""
+        parts: list[Part] = []
+        content = np.frombuffer(bytearray(data), np.uint8)
+        position = 0
+        place = start
+        while (place := data.find(JPEG, place)) >= 0:
+            end = self._take(data, content, place, position, parts, tables, depth)
+            if end is None:
+                place += 1
+            else:
+                position = place = end
+        if position < len(data):
+            parts.append(Literal(data[position:]))
+        return tuple(parts)
 
-
-def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
-    """Parts that make ``data``, which holds each image as JPEG data, one after the other; None where it does not."""
-    parts: list[Part] = []
-    position = 0
-    content = np.frombuffer(bytearray(data), np.uint8)
-    for number, image in enumerate(images):
-        for start in _starts(data, position):
-            try:
-                part, end = _find(data, content, start, number, image)
-                break
-            except SofcError:
-                continue
-        else:
+    def _take(
+        self, data: bytes, content: npt.NDArray[np.uint8], place: int, position: int, parts: list[Part], tables: bytes,
+        depth: int,
+    ) -> int | None:  # fmt: skip
+        """Take the stream at a place apart, where there is one, and say where it ends."""
+        read = read_picture(data, content, place, tables)
+        if read is None or depth == MOST_DEPTH:
             return None
-        if start > position:
-            parts.append(Literal(data[position:start]))
-        parts.append(part)
-        position = end
-    return (*parts, Literal(data[position:])) if position < len(data) else tuple(parts)
+        picture, end = read
+        blocks = sum(len(part) * part.shape[1] for part in picture.components)
+        heads = b"".join(one.head for one in picture.scans)
+        if end - place - len(heads) < LEAST_BYTES or self._blocks + blocks > min(MOST_BLOCKS, blocks_of(len(data))):
+            return None
+        self._blocks += blocks
+        self.found += end - place - len(heads)
+        if place > position:
+            parts.append(Literal(data[position:place]))
+        inner = self.parts_of(heads, tables, len(JPEG), depth + 1)
+        parts.append(Jpeg(tables, tuple(map(_record, picture.scans)), inner))
+        self.pictures.append(picture)
+        return end
 
 
-def _starts(data: bytes, position: int) -> Iterator[int]:
-    while (position := data.find(JPEG, position)) >= 0:
-        yield position
-        position += 1
+def _record(one: Coded) -> CodedScan:
+    units = 0 if one.units == one.scan.units else one.units
+    return CodedScan(len(one.head), one.said.flags, units, one.said.ends, one.said.notes)
 
 
-def _find(data: bytes, content: npt.NDArray[np.uint8], start: int, number: int, image: Image) -> tuple[Jpeg, int]:
-    """The part for the JPEG data at ``start``, and where it ends. Raises FormatError where there is none.
+def code_pictures(pictures: list[Picture], codebook: Codebook, number: int, most: int) -> bytes | None:
+    """The coefficients of all pictures as one stream; None where it has more than ``most`` bytes."""
+    writer = Writer(most)
+    coder = CoefficientCoder(writer, codebook, number)
+    if any(coder.code(picture) != OK for picture in pictures):
+        return None
+    return writer.finish()
 
-    ``content`` is ``data`` as an array.
-    """
-    frame, first = read_heads(data, start)
-    samples_of(image, frame)
-    blocks, end = frame.read_scan(content, first)
-    paddings = [bit for bit in (1, 0) if frame.write_scan(blocks, bit, end - first) == data[first:end]]
-    if not paddings:
-        raise DamagedError
 
-    def missed(flags: int) -> tuple[int, Blocks, int]:
-        difference = blocks - _estimate(image, frame, flags)
-        return int(np.count_nonzero(difference)), difference, flags
+class Streams:
+    """Makes the JPEG streams of a file again, in order. ``size``: bytes of the file."""
 
-    def count(found: tuple[int, Blocks, int]) -> int:
-        return found[0]
+    def __init__(self, coefficients: Coefficients, codebook: Codebook, size: int) -> None:
+        self._coder = CoefficientCoder(Reader(coefficients.data), codebook, coefficients.model)
+        self._size = size
+        self._blocks = min(MOST_BLOCKS, blocks_of(size))
 
-    best = min((missed(flags) for flags in ((CONVERTED, 0) if len(frame.components) == CHANNELS else (0,))), key=count)
-    _, difference, flags = min((best, missed(best[2] | SETTLED)), key=count)
-    if int(np.abs(difference).sum()) > blocks.size // MOST_CORRECTIONS:
-        raise DamagedError
-    return Jpeg(number, flags, paddings[0], data[start:first], _pack_corrections(difference)), end
+    def bytes_of(self, part: Jpeg, heads: bytes) -> bytes:
+        """The bytes of a part. Raises FormatError or LimitError."""
+        if sum(one.head for one in part.scans) != len(heads) or not part.scans:
+            raise FormatError("the heads of JPEG data in the original file are not as long as its scans say")
+        pieces = list(_pieces(heads, part))
+        scans = [
+            Coded(piece, scan, one.units or scan.units, Said(one.flags, one.ends, one.notes))
+            for piece, scan, one in zip(pieces, heads_of(pieces, part.tables), part.scans, strict=True)
+        ]
+        if any(one.said.flags > FLAGS for one in scans):
+            raise FormatError("a flag of JPEG data in the original file is not known")
+        picture = empty_picture(scans, self._blocks)
+        self._blocks -= sum(len(each) * each.shape[1] for each in picture.components)
+        if self._coder.code(picture) != OK:
+            raise FormatError("the coefficients of JPEG data in the original file lead outside what they may be")
+        data = bytearray()
+        for piece in write_picture(picture, self._size):
+            data += piece
+            if len(data) > self._size:
+                raise LimitError("JPEG data of the original file is longer than the file")
+        return bytes(data)
+
+
+def _pieces(heads: bytes, part: Jpeg) -> Iterator[bytes]:
+    start = 0
+    for one in part.scans:
+        yield heads[start : start + one.head]
+        start += one.head

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy.typing as npt
 
+from sofc.codebook import Codebook
 from sofc.container.original import (
     MAX_FILE_BYTES,
+    Coefficients,
     Deflated,
     Literal,
     Original,
@@ -23,7 +25,9 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile import deflate, jpeg, png, search, tiff
+from sofc.keepfile import deflate, png, search, tiff
+from sofc.keepfile.coefficients import choose_model
+from sofc.keepfile.jpeg import Search, code_pictures
 from sofc.keepfile.restore import restore_items
 
 Images = Sequence[npt.NDArray[Any]]
@@ -74,6 +78,39 @@ def keep(name: str, data: bytes, images: Images) -> Kept:
     return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
 
 
+@dataclass(frozen=True)
+class KeptCoefficients:
+    """``items`` restore a file by ``codebook``, which must be the sofc file's first. ``pictures``: JPEG streams taken
+    apart; ``share``: how much of the file their coded data is."""
+
+    items: list[Metadata]
+    codebook: Codebook
+    pictures: int
+    share: float
+
+
+def keep_coefficients(name: str, data: bytes, codebook: Codebook | None, effort: int) -> KeptCoefficients | None:
+    """How to keep the file ``data``, called ``name``, without any image, as the coefficients of its JPEG streams.
+
+    By models of ``codebook``, or of the one that is built in. What is given back restores the file: that has been
+    tried. None where there are no such streams, or nothing is gained.
+    """
+    if JPEG not in data:
+        return None
+    search = Search()
+    parts = search.parts_of(data)
+    if not search.pictures:
+        return None
+    book, number = choose_model(codebook, effort)
+    coded = code_pictures(search.pictures, book, number, len(data))
+    if coded is None:
+        return None
+    digest = hashlib.sha256(data).digest()
+    items = to_metadata(Original(name, len(data), digest, parts, coefficients=Coefficients(1, number, coded)))
+    restore_items(items, (), lambda _: book)
+    return KeptCoefficients(items, book, len(search.pictures), search.found / len(data))
+
+
 def keep_whole(name: str, data: bytes) -> list[Metadata]:
     """The items that restore the file ``data``, called ``name``, without any image. That has been tried."""
     items = to_metadata(Original(name, len(data), hashlib.sha256(data).digest(), data=data))
@@ -93,8 +130,6 @@ def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
     parts = search.find_samples(data, images)
     if parts is None and data.startswith(tiff.MAGICS):
         parts = tiff.find_samples(data, images)
-    if parts is None and JPEG in data:
-        parts = jpeg.find_samples(data, images)
     return parts
 
 
