@@ -24,7 +24,7 @@ from sofc.files import replacing
 from sofc.image import ImageHeader
 from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
 from sofc.imagefiles.save import fits_tiff, write
-from sofc.keepfile import MAX_FILE_BYTES, restore_items
+from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, restore_items
 from sofc.metadata import left_out, makes_pages, needs_tiff, put_back
 from sofc.metadata.ifd import joined
 from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
@@ -216,15 +216,19 @@ class OriginalSink(_WholeImages):
     """The original file that the sofc file keeps.
 
     ``output`` as for ImageSink; where it is not ``complete``, the file gets its own name in that folder.
+    ``codebooks``: those of the sofc file, by number.
     """
 
     wants_images = False
 
-    def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
+    def __init__(
+        self, output: Path | None, *, complete: bool, files: OutputFiles, codebooks: FileCodebooks
+    ) -> None:
         super().__init__()
         self._output = output
         self._complete = complete
         self._files = files
+        self._codebooks = codebooks
         self._metadata: list[Metadata] = []
         self._images: list[Samples] = []
         self._room = MAX_FILE_BYTES
@@ -247,7 +251,7 @@ class OriginalSink(_WholeImages):
     def restored(self) -> bytes:
         """The file, once all images are there. Raises FormatError where it is not as it was."""
         self.end()
-        return restore_items(self._metadata, self._images)
+        return restore_items(self._metadata, self._images, self._codebooks)
 
     def finish(self) -> str:
         """Write the file."""
