@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from construct import Construct, ConstructError, Struct
 
 from sofc.container import schema
-from sofc.container.huffman import TYPICAL_TABLES
 from sofc.container.records import Metadata, MetadataKind, is_plain_text
+from sofc.container.typical import typical_heads
 from sofc.errors import FormatError, LimitError
 
 WHOLE, SAMPLES, ALONE = range(3)
@@ -237,7 +237,7 @@ def _split(value: bytes) -> tuple[bytes, Coefficients]:
 def _packings(stream: bytes) -> Iterator[tuple[int, bytes]]:
     yield STORED, stream
     yield ZLIB, zlib.compress(stream, 9)
-    deflater = zlib.compressobj(9, zdict=TYPICAL_TABLES)
+    deflater = zlib.compressobj(9, zdict=typical_heads())
     yield ZLIB_OF_JPEG, deflater.compress(stream) + deflater.flush()
     dictionary = min(_LZMA_DICTIONARY, max(1 << 12, len(stream)))
     filters = [{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": dictionary}]
@@ -249,7 +249,7 @@ def _unpacked(packed: bytes, coding: int, most: int) -> bytes:
         if coding == STORED:
             stream, rest = packed, b""
         elif coding in (ZLIB, ZLIB_OF_JPEG):
-            inflater = zlib.decompressobj(zdict=TYPICAL_TABLES if coding == ZLIB_OF_JPEG else b"")
+            inflater = zlib.decompressobj(zdict=typical_heads() if coding == ZLIB_OF_JPEG else b"")
             stream = inflater.decompress(packed, most + 1)
             rest = b"" if inflater.eof else b"?"
         elif coding == LZMA:

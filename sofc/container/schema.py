@@ -228,7 +228,7 @@ ORIGINAL_LZW = Struct(
 ORIGINAL_SCAN = Struct(
     "head" / VarInt * "Bytes of the heads that come before its data.",
     "flags" / Int8ul * "Bits 0-3, see the text; other bits zero.",
-    "units" / VarInt * "Units of the scan that are coded; 0 = all that it has.",
+    "units" / VarInt * "0 = all units of the scan are coded, else 1 + how many are.",
     "ends" / VarInt * "Bytes to take from the literals: what stands at the ends of intervals.",
     "notes" / VarInt * "Bytes to take from the literals then: what is unusual in blocks.",
 )

@@ -40,6 +40,21 @@ class Picture:
     scans: Sequence[Coded]
     components: list[Blocks]
 
+    @property
+    def blocks(self) -> int:
+        """Blocks of all components."""
+        return sum(len(part) * part.shape[1] for part in self.components)
+
+    @property
+    def units(self) -> int:
+        """Units of all scans that are coded."""
+        return sum(one.units for one in self.scans)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all units of all scans are."""
+        return all(one.units == one.scan.units for one in self.scans)
+
     def steps(self, component: int) -> Integers:
         """The steps of a component for coder dct: 1 to LARGEST_STEP, larger ones all halved until they fit."""
         steps = self.frame.steps[component]
@@ -122,7 +137,7 @@ def _fill_up(scans: Sequence[Coded], components: Sequence[Blocks]) -> None:
             if len(one.scan.members) == 1:
                 (_, columns), down, across = frame.alone(number), 1, 1
             rows, rest = divmod(one.units, columns)
-            first = components[number][:, :, 0]
+            first, before = components[number][:, :, 0], components[number][:, :, 0].copy()
             first[: rows * down, columns * across :] = first[: rows * down, columns * across - 1 : columns * across]
             if rest:
                 last = first[rows * down : (rows + 1) * down]
@@ -130,6 +145,9 @@ def _fill_up(scans: Sequence[Coded], components: Sequence[Blocks]) -> None:
                 rows += 1
             if 0 < rows * down < len(first):
                 first[rows * down :] = first[rows * down - 1]
+            # Bits that a scan which refines has of such blocks stay.
+            low = one.scan.low
+            first[:] = first >> low << low | before & ((1 << low) - 1)
 
 
 class _Reading:
@@ -254,7 +272,7 @@ def empty_picture(scans: Sequence[Coded], most: int) -> Picture:
     frame = scans[0].scan.frame
     rows = 0
     for one in scans:
-        if one.units < 1 or (one.scan.units and one.units > one.scan.units):
+        if one.scan.units and one.units > one.scan.units:
             raise FormatError("a scan of JPEG data in the original file has more units than its frame")
         rows = max(rows, one.scan.unit_rows(one.units))
     shape = Shape(frame, rows)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,66 +25,117 @@ LEAST_BYTES = 64
 """Coded data of a stream that is worth to be taken apart."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Found:
+    """Parts of a file with ``pictures`` JPEG streams; ``share``: how much of the file their coded data is."""
+
+    parts: tuple[Part, ...]
+    coefficients: Coefficients
+    pictures: int
+    share: float
+
+
 class Search:
-    """Looks for JPEG streams in a file. ``pictures``: those found, in the order in which their coefficients are coded;
+    """Looks for JPEG streams in a file and codes their coefficients as it goes. ``pictures``: how many were found;
     ``found``: bytes of their coded data."""
 
-    pictures: list[Picture] = field(default_factory=list)
-    found: int = 0
-    _blocks: int = 0
+    def __init__(self, data: bytes, code: Callable[[Picture], None]) -> None:
+        self.pictures = self.found = 0
+        self._data = data
+        self._code = code
+        self._tables = list(dict.fromkeys(_tables_in(data)))
+        self._room = min(MOST_BLOCKS, blocks_of(len(data)))
 
-    def parts_of(self, data: bytes, tables: bytes = b"", start: int = 0, depth: int = 0) -> tuple[Part, ...]:
-        """Parts that make ``data``; streams are looked for from ``start`` on."""
+    def parts(self) -> tuple[Part, ...]:
+        """Parts that make the file."""
+        return self._parts_of(self._data, 0, 0)
+
+    def _parts_of(self, data: bytes, place: int, depth: int) -> tuple[Part, ...]:
+        """Parts that make bytes, of which streams may begin at ``place`` and behind."""
         parts: list[Part] = []
         content = np.frombuffer(bytearray(data), np.uint8)
         position = 0
-        place = start
-        while (place := data.find(JPEG, place)) >= 0:
-            end = self._take(data, content, place, position, parts, tables, depth)
-            if end is None:
+        while depth < MOST_DEPTH and (place := data.find(JPEG, place)) >= 0:
+            found = self._read(data, content, place)
+            if found is None:
                 place += 1
-            else:
-                position = place = end
+                continue
+            tables, picture, end = found
+            heads = b"".join(one.head for one in picture.scans)
+            self._room -= picture.blocks
+            self.pictures += 1
+            self.found += end - place - len(heads)
+            if place > position:
+                parts.append(Literal(data[position:place]))
+            inner = self._parts_of(heads, len(JPEG), depth + 1)
+            parts.append(Jpeg(tables, tuple(map(_record, picture.scans)), inner))
+            self._code(picture)
+            position = place = end
         if position < len(data):
             parts.append(Literal(data[position:]))
         return tuple(parts)
 
-    def _take(
-        self, data: bytes, content: npt.NDArray[np.uint8], place: int, position: int, parts: list[Part], tables: bytes,
-        depth: int,
-    ) -> int | None:  # fmt: skip
-        """Take the stream at a place apart, where there is one, and say where it ends."""
-        read = read_picture(data, content, place, tables)
-        if read is None or depth == MOST_DEPTH:
+    def _read(self, data: bytes, content: npt.NDArray[np.uint8], place: int) -> tuple[bytes, Picture, int] | None:
+        """The stream at a place, the tables that it needs, and where it ends; None where that is too short or large."""
+        best: tuple[bytes, Picture, int] | None = None
+        for tables in (b"", *self._tables):
+            found = read_picture(data, content, place, tables)
+            if found is not None and (best is None or found[1].units > best[1].units):
+                best = tables, *found
+            if best is not None and best[1].is_whole:
+                break
+        if best is None:
             return None
-        picture, end = read
-        blocks = sum(len(part) * part.shape[1] for part in picture.components)
-        heads = b"".join(one.head for one in picture.scans)
-        if end - place - len(heads) < LEAST_BYTES or self._blocks + blocks > min(MOST_BLOCKS, blocks_of(len(data))):
+        tables, picture, end = best
+        if end - place - sum(len(one.head) for one in picture.scans) < LEAST_BYTES or picture.blocks > self._room:
             return None
-        self._blocks += blocks
-        self.found += end - place - len(heads)
-        if place > position:
-            parts.append(Literal(data[position:place]))
-        inner = self.parts_of(heads, tables, len(JPEG), depth + 1)
-        parts.append(Jpeg(tables, tuple(map(_record, picture.scans)), inner))
-        self.pictures.append(picture)
-        return end
+        if tables:
+            # Streams that follow most often go by the same.
+            self._tables.remove(tables)
+            self._tables.insert(0, tables)
+        return best
+
+
+def _tables_in(data: bytes) -> Iterator[bytes]:
+    """Abbreviated streams of tables (T.81, B.5), as TIFF files have them for all their tiles."""
+    for begin in (b"\xff\xd8\xff\xdb", b"\xff\xd8\xff\xc4"):
+        start = -1
+        while (start := data.find(begin, start + 1)) >= 0:
+            place = start + 2
+            while data[place : place + 2] in (b"\xff\xdb", b"\xff\xc4", b"\xff\xdd"):
+                place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
+            if data[place : place + 2] == b"\xff\xd9":
+                yield data[start : place + 2]
 
 
 def _record(one: Coded) -> CodedScan:
-    units = 0 if one.units == one.scan.units else one.units
+    units = 0 if one.units == one.scan.units else 1 + one.units
     return CodedScan(len(one.head), one.said.flags, units, one.said.ends, one.said.notes)
 
 
-def code_pictures(pictures: list[Picture], codebook: Codebook, number: int, most: int) -> bytes | None:
-    """The coefficients of all pictures as one stream; None where it has more than ``most`` bytes."""
-    writer = Writer(most)
+class _TooLongError(Exception):
+    """Coefficients take more bytes than the file."""
+
+
+def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:
+    """Parts that make a file, with the coefficients of its JPEG streams; None where it has none, or they take more bytes
+    than the file has."""
+    writer = Writer(len(data))
     coder = CoefficientCoder(writer, codebook, number)
-    if any(coder.code(picture) != OK for picture in pictures):
+
+    def code(picture: Picture) -> None:
+        if coder.code(picture) != OK:
+            raise _TooLongError
+
+    search = Search(data, code)
+    try:
+        parts = search.parts()
+    except _TooLongError:
         return None
-    return writer.finish()
+    coded = writer.finish()
+    if not search.pictures or coded is None:
+        return None
+    return Found(parts, Coefficients(1, number, coded), search.pictures, search.found / len(data))
 
 
 class Streams:
@@ -101,13 +152,13 @@ class Streams:
             raise FormatError("the heads of JPEG data in the original file are not as long as its scans say")
         pieces = list(_pieces(heads, part))
         scans = [
-            Coded(piece, scan, one.units or scan.units, Said(one.flags, one.ends, one.notes))
+            Coded(piece, scan, one.units - 1 if one.units else scan.units, Said(one.flags, one.ends, one.notes))
             for piece, scan, one in zip(pieces, heads_of(pieces, part.tables), part.scans, strict=True)
         ]
         if any(one.said.flags > FLAGS for one in scans):
             raise FormatError("a flag of JPEG data in the original file is not known")
         picture = empty_picture(scans, self._blocks)
-        self._blocks -= sum(len(each) * each.shape[1] for each in picture.components)
+        self._blocks -= picture.blocks
         if self._coder.code(picture) != OK:
             raise FormatError("the coefficients of JPEG data in the original file lead outside what they may be")
         data = bytearray()

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.container.original import (
     MAX_FILE_BYTES,
-    Coefficients,
     Deflated,
     Literal,
     Original,
@@ -27,7 +26,7 @@ from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.source import JPEG
 from sofc.keepfile import deflate, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
-from sofc.keepfile.jpeg import Search, code_pictures
+from sofc.keepfile.jpeg import take_apart
 from sofc.keepfile.restore import restore_items
 
 Images = Sequence[npt.NDArray[Any]]
@@ -97,18 +96,14 @@ def keep_coefficients(name: str, data: bytes, codebook: Codebook | None, effort:
     """
     if JPEG not in data:
         return None
-    search = Search()
-    parts = search.parts_of(data)
-    if not search.pictures:
-        return None
     book, number = choose_model(codebook, effort)
-    coded = code_pictures(search.pictures, book, number, len(data))
-    if coded is None:
+    found = take_apart(data, book, number)
+    if found is None:
         return None
-    digest = hashlib.sha256(data).digest()
-    items = to_metadata(Original(name, len(data), digest, parts, coefficients=Coefficients(1, number, coded)))
+    original = Original(name, len(data), hashlib.sha256(data).digest(), found.parts, coefficients=found.coefficients)
+    items = to_metadata(original)
     restore_items(items, (), lambda _: book)
-    return KeptCoefficients(items, book, len(search.pictures), search.found / len(data))
+    return KeptCoefficients(items, book, found.pictures, found.share)
 
 
 def keep_whole(name: str, data: bytes) -> list[Metadata]:
