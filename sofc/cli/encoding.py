@@ -223,11 +223,20 @@ class Encoding:
         yield whole
 
     def _coefficients(self, name: str, data: bytes) -> _Alone | None:
-        """The sofc file that keeps a file as the coefficients of its JPEG data; None where that is no smaller."""
+        """The sofc file that keeps a file as the coefficients of its JPEG data; None where that is no smaller.
+
+        Where codebooks are embedded, the one that is built in may serve better, as every decoder has it.
+        """
+        books = (self.codebook, None) if self.args.embed and self.codebook is not None else (self.codebook,)
+        found = [one for book in books if (one := self._coefficients_by(book, name, data)) is not None]
+        best = min(found, key=lambda one: len(one.coded), default=None)
+        return best if best is not None and len(best.coded) < len(data) + FRAMING_BYTES else None
+
+    def _coefficients_by(self, codebook: Codebook | None, name: str, data: bytes) -> _Alone | None:
         from sofc.keepfile import keep_coefficients
         from sofc.stream.encoder import Encoder
 
-        found = keep_coefficients(name, data, self.codebook, self.args.effort)
+        found = keep_coefficients(name, data, codebook, self.args.effort)
         if found is None:
             return None
         book, is_own = found.codebook, found.codebook is self.codebook
@@ -235,7 +244,7 @@ class Encoding:
         coded = Encoder(codebook=book, embed_codebook=embed, metadata=found.items).finish()
         named = f"{'' if is_own else 'built-in '}codebook {book.name}{' embedded' if embed else ''}"
         remark = f"coefficients of {count_of(found.pictures, 'JPEG picture')}, {named}"
-        return _Alone(coded, found.share >= MOSTLY, remark) if len(coded) < len(data) + FRAMING_BYTES else None
+        return _Alone(coded, found.share >= MOSTLY, remark)
 
     def _kept_name(self, job: Job, size: int) -> str:
         """What is kept of the name of a file of ``size`` bytes, which is not to become much larger by it."""
