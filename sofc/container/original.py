@@ -154,6 +154,11 @@ class Original:
         """As in ORIGINAL_FILE."""
         return ALONE if self.coefficients is not None else SAMPLES if self.parts else WHOLE
 
+    @property
+    def from_samples(self) -> bool:
+        """Whether the file is made from the images' samples."""
+        return self.way == SAMPLES
+
     def matches(self, data: bytes) -> bool:
         """Whether ``data`` is the file."""
         return len(data) == self.size and hashlib.sha256(data).digest() == self.digest

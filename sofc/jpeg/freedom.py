@@ -50,7 +50,7 @@ def unpack_numbers(packed: bytes) -> Numbers:
     ends = data < 128
     starts = np.flatnonzero(np.concatenate([[True], ends[:-1]]))
     place = np.arange(len(data)) - np.repeat(starts, np.diff(starts, append=len(data)))
-    if not ends[-1] or int(place.max()) >= _GROUPS:
+    if not ends[-1] or int(place.max()) >= _GROUPS or ((data == 0) & (place > 0)).any():
         raise FormatError(_BAD)
     numbers: Numbers = np.add.reduceat((data & 127) << (7 * place), starts)
     return numbers
