@@ -26,6 +26,7 @@ MAX_FILE_BYTES = 1 << 30
 ITEM_BYTES = 1 << 27
 """Bytes of one metadata item; larger values go on in further items."""
 _STREAM_SLACK = 1 << 20
+_HAS_DICTIONARY = 0x20  # of the second byte of zlib data
 _LZMA_MEMORY = 1 << 27
 _LZMA_DICTIONARY = 1 << 26
 _DEPTH = 8
@@ -254,6 +255,8 @@ def _unpacked(packed: bytes, coding: int, most: int) -> bytes:
         if coding == STORED:
             stream, rest = packed, b""
         elif coding in (ZLIB, ZLIB_OF_JPEG):
+            if coding == ZLIB_OF_JPEG and not (packed[1:2] or b"\0")[0] & _HAS_DICTIONARY:
+                raise FormatError("the item that restores the original file names a dictionary that it does not use")
             inflater = zlib.decompressobj(zdict=typical_heads() if coding == ZLIB_OF_JPEG else b"")
             stream = inflater.decompress(packed, most + 1)
             rest = b"" if inflater.eof else b"?"

@@ -70,6 +70,7 @@ def unpack(packed: bytes, coding: int) -> bytes:
     if coding == LZMA:
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=1 << 27)
     else:
+        require(coding == ZLIB or bool((packed[1:2] or b"\0")[0] & 0x20), "dictionary that is not used")
         unpacker = zlib.decompressobj(zdict=typical_heads() if coding == ZLIB_WITH_TABLES else b"")
     try:
         stream: bytes = unpacker.decompress(packed, MAX_KEPT_FILE)
