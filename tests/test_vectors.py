@@ -54,7 +54,7 @@ def test_vector(entry: dict[str, Any]) -> None:
     ]
     assert found == entry["images"]
     if "original" in entry:
-        with sofc.open_reader(data) as reader:
+        with sofc.open_reader(data, codebooks=codebooks) as reader:
             original = restore_items(reader.metadata, images, reader.codebook)
             assert reader.metadata[0].key == entry["original"]["name"]
         assert hashlib.sha256(original).hexdigest() == entry["original"]["sha256"]
