@@ -16,9 +16,11 @@ from sofc.jpeg.dct import SIDE, SIZE, ZIGZAG
 Integers = npt.NDArray[np.int64]
 
 _START, _END, _RESTART_MARKERS, _TEMPORARY = 0xD8, 0xD9, range(0xD0, 0xD8), 0x01
-_STEPS, _HUFFMAN, _RESTART, _SCAN, _LINES = 0xDB, 0xC4, 0xDD, 0xDA, 0xDC
-_SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), 0xC2
-_OTHER_FRAMES = {0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7}
+_STEPS, _HUFFMAN, _CONDITIONS, _RESTART, _SCAN, _LINES = 0xDB, 0xC4, 0xCC, 0xDD, 0xDA, 0xDC
+_FRAMES, _PROGRESSIVE, _ARITHMETIC = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA), (0xC2, 0xCA), (0xC9, 0xCA)
+_OTHER_FRAMES = {0xC3, *range(0xC5, 0xC9), 0xCB, *range(0xCD, 0xD0), 0xF7}
+USUAL_CONDITIONS = ((0, 1),) * scan.OTHERS + ((5, 0),) * scan.OTHERS
+"""What arithmetic coding goes by where nothing else is said (T.81, F.1.4.4.1.4 and F.1.4.4.2.1)."""
 MOST_COMPONENTS, MOST_FACTOR, MOST_BLOCKS = 4, 4, 10
 """Components of a frame, their largest sampling factor, and blocks of a unit (T.81, B.2.2 and B.2.3)."""
 MOST_BITS = {8, 12}
@@ -44,10 +46,11 @@ class Component:
 
 @dataclass
 class Frame:
-    """What the frame header says; ``rows`` 0 = not known. ``steps``: of each component those in force at its first
+    """What the frame header says; ``rows`` 0 = not known. ``is_arithmetic``: not coded by Huffman codes. ``steps``: of each component those in force at its first
     scan, (64,) by coefficient; ``told``: of each coefficient the lowest bit that scans told so far, -1 = none."""
 
     is_progressive: bool
+    is_arithmetic: bool
     rows: int
     columns: int
     components: list[Component]
@@ -79,7 +82,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan header says, with what is in force there. ``members``: component and two Huffman tables of each."""
+    """What a scan header says, with what is in force there. ``members``: component and two tables of each."""
 
     frame: Frame
     members: tuple[tuple[int, int, int], ...]
@@ -89,6 +92,7 @@ class Scan:
     low: int
     restart: int
     codes: scan.Codes
+    conditions: tuple[tuple[int, int], ...]
 
     @property
     def units(self) -> int:
@@ -142,6 +146,7 @@ class Heads:
         self.frame: Frame | None = None
         self._steps: dict[int, Integers] = {}
         self._codes: dict[int, bytes] = {}
+        self._conditions = list(USUAL_CONDITIONS)
         self._restart = 0
         if tables:
             self.next_scan(tables, 0)
@@ -156,7 +161,8 @@ class Heads:
             _STEPS: self._read_steps,
             _HUFFMAN: self._read_codes,
             _RESTART: self._read_restart,
-            **dict.fromkeys((*_SEQUENTIAL, _PROGRESSIVE), self._read_frame),
+            _CONDITIONS: self._read_conditions,
+            **dict.fromkeys(_FRAMES, self._read_frame),
         }
         place = start
         while (place := data.find(b"\xff", place)) >= 0 and place + 1 < len(data):
@@ -197,12 +203,19 @@ class Heads:
             self._codes[scan.OTHERS * kind + number] = body[1:size]
             body = body[size:]
 
+    def _read_conditions(self, body: bytes) -> None:
+        for place in range(0, len(body), 2):
+            kind, number, value = body[place] >> 4, body[place] & 15, body[place + 1]
+            if kind > 1 or number >= scan.OTHERS or (kind == 0 and value >> 4 < value & 15):
+                raise DamagedError
+            self._conditions[scan.OTHERS * kind + number] = (value, 0) if kind else (value & 15, value >> 4)
+
     def _read_restart(self, body: bytes) -> None:
         self._restart = int.from_bytes(body[:2], "big")
 
     def _read_frame(self, segment: bytes) -> None:
         """Of the marker's second byte and what follows the length."""
-        is_progressive, body = segment[0] == _PROGRESSIVE, segment[1:]
+        is_progressive, is_arithmetic, body = segment[0] in _PROGRESSIVE, segment[0] in _ARITHMETIC, segment[1:]
         if body[0] not in MOST_BITS or self.frame is not None or not 1 <= body[5] <= MOST_COMPONENTS:
             raise DamagedError
         parts = [
@@ -216,7 +229,7 @@ class Heads:
         rows, columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
         if not columns:
             raise DamagedError
-        self.frame = Frame(is_progressive, rows, columns, parts, [None] * len(parts))
+        self.frame = Frame(is_progressive, is_arithmetic, rows, columns, parts, [None] * len(parts))
 
     def _read_scan(self, body: bytes) -> Scan:
         """A scan that tells what no scan before told (T.81, G.1.1.1). Raises DamagedError, KeyError, IndexError."""
@@ -242,7 +255,10 @@ class Heads:
             or (kind == scan.SEQUENTIAL and (last < SIZE - 1 or low))
         ):
             raise DamagedError
-        found = Scan(frame, members, kind, first, last, low, self._restart, self._codes_of(members, kind))
+        codes = codes_of(()) if frame.is_arithmetic else self._codes_of(members, kind)
+        if frame.is_arithmetic and any(dc >= scan.OTHERS or ac >= scan.TABLES for _, dc, ac in members):
+            raise DamagedError
+        found = Scan(frame, members, kind, first, last, low, self._restart, codes, tuple(self._conditions))
         if found.blocks > MOST_BLOCKS:
             raise DamagedError
         for number, *_ in members:

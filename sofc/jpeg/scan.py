@@ -254,7 +254,7 @@ def _corrections(block: Vector[np.int32], place: int, layout: Layout) -> int:
 
 
 @inlined
-def _block_at(unit: int, member: int, layout: Layout) -> int:
+def block_at(unit: int, member: int, layout: Layout) -> int:
     """The number of a block of a unit."""
     row, column = unit // layout.columns, unit % layout.columns
     place = layout.members[member]
@@ -268,10 +268,10 @@ def _usual_run(blocks: Table[np.int32], unit: int, units: int, place: int, layou
     end = units
     if layout.restart > 0:
         end = min(units, (unit // layout.restart + 1) * layout.restart)
-    kept = _corrections(blocks[_block_at(unit, 0, layout)], place, layout) if refined else 0
+    kept = _corrections(blocks[block_at(unit, 0, layout)], place, layout) if refined else 0
     run = 1
     while unit + run < end and run < layout.longest_run and kept <= layout.most_corrections:
-        block = blocks[_block_at(unit + run, 0, layout)]
+        block = blocks[block_at(unit + run, 0, layout)]
         if _has_news(block, layout):
             break
         if refined:
@@ -419,7 +419,7 @@ def _code_band(
     notes: Vector[np.int32], bits: Bits,
 ) -> int:  # fmt: skip
     """Code the coefficients of a block that a progressive scan has, but for the first. Returns OK or BROKEN."""
-    block = blocks[_block_at(unit, 0, layout)]
+    block = blocks[block_at(unit, 0, layout)]
     if bits.state[RUN] > 0:
         if encode and _has_news(block, layout):
             return BROKEN
@@ -459,7 +459,7 @@ def _code_unit(
         return _code_band(encode, blocks, unit, units, layout, codes, notes, bits)
     count = layout.members.shape[0]
     for j in range(count):
-        block, member = blocks[_block_at(unit, j, layout)], layout.members[j, MEMBER]
+        block, member = blocks[block_at(unit, j, layout)], layout.members[j, MEMBER]
         if layout.kind == DC_REFINED:
             bit = _code_bits(encode, (int(block[0]) >> layout.low) & 1, 1, bits)
             if not encode:
@@ -559,7 +559,7 @@ def take_back(blocks: Table[np.int32], start: int, units: int, layout: Layout) -
     refined = layout.kind in (DC_REFINED, AC_REFINED)
     for unit in range(start, units):
         for j in range(layout.members.shape[0]):
-            block = blocks[_block_at(unit, j, layout)]
+            block = blocks[block_at(unit, j, layout)]
             for place in range(layout.first, layout.last + 1):
                 index = ZIGZAG[place]
                 value = int(block[index])

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import FormatError, LimitError
-from sofc.jpeg import scan
+from sofc.jpeg import arithmetic, scan
 from sofc.jpeg.dct import SIZE
-from sofc.jpeg.freedom import USUAL, Said, hear, say
+from sofc.jpeg.freedom import ENDS_FOLLOW, USUAL, Said, hear, pack_numbers, say, unpack_numbers
 from sofc.jpeg.headers import DamagedError, Frame, Heads, Integers, Scan
 
 Blocks = npt.NDArray[np.int32]
@@ -20,6 +20,8 @@ MOST_SCANS = 256
 MOST_BLOCKS = 1 << 21
 """Blocks of the components of one picture."""
 LARGEST_STEP = 255
+MOST_LEFT_OUT = 16
+"""Bytes at the end of arithmetic codes that may be missing."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def read_picture(data: bytes, content: npt.NDArray[np.uint8], start: int, tables
             if not 0 < shape.starts[-1] <= min(MOST_BLOCKS, blocks_of(len(data))):
                 return None
             blocks = np.zeros((shape.starts[-1], SIZE), np.int32)
-        units, said, after = _read_scan(content, place, one, blocks, shape)
+        read = _read_arithmetic if one.frame.is_arithmetic else _read_scan
+        units, said, after = read(content, place, one, blocks, shape)
         scans.append(Coded(data[end:place], one, units, said))
         end = after
     while scans and not scans[-1].units:
@@ -255,6 +258,57 @@ def _agreeing(reading: _Reading, units: int, freedom: scan.Freedom) -> int:
     return least
 
 
+def _coded_arithmetically(
+    encode: bool, data: npt.NDArray[np.uint8], start: int, blocks: npt.NDArray[np.int32], units: int, one: Scan,
+    layout: scan.Layout,
+) -> int:  # fmt: skip
+    statistics = arithmetic.statistics_of(np.array(one.conditions, np.int64))
+    coder = arithmetic.coder_in(data, len(one.members), start)
+    return arithmetic.code_arithmetic_scan(encode, blocks, units, layout, statistics, coder)
+
+
+def _written_arithmetically(
+    blocks: npt.NDArray[np.int32], units: int, layout: scan.Layout, one: Scan, room: int
+) -> bytes | None:
+    buffer = np.zeros(room + arithmetic.LONGEST_BLOCK * 12, np.uint8)
+    size = _coded_arithmetically(True, buffer, 0, blocks, units, one, layout)
+    return buffer[:size].tobytes() if size >= 0 else None
+
+
+def _read_arithmetic(
+    content: npt.NDArray[np.uint8], place: int, one: Scan, blocks: npt.NDArray[np.int32], shape: Shape
+) -> tuple[int, Said, int]:
+    """As ``_read_scan``, of arithmetic codes: the last bytes of data that ends too early are left out."""
+    layout = one.layout(shape.starts, USUAL[0])
+    units = _coded_arithmetically(False, content, place, blocks, one.units, one, layout)
+    scan.take_back(blocks, units, min(units + 1, one.units), layout)
+
+    def agreement(count: int) -> tuple[int, int]:
+        """How much of what is made of so many units stands in the file, and how much does not."""
+        made = _written_arithmetically(blocks, count, layout, one, 2 * (len(content) - place))
+        if made is None:
+            return 0, len(content)
+        there = content[place : place + len(made)]
+        differs = np.flatnonzero(np.frombuffer(made, np.uint8)[: len(there)] != there)
+        same = int(differs[0]) if len(differs) else len(there)
+        return same, len(made) - same
+
+    least, most = 0, units
+    middle = units
+    while least < most:
+        if agreement(middle)[1] <= MOST_LEFT_OUT:
+            least = middle
+        else:
+            most = middle - 1
+        middle = (least + most + 1) // 2
+    scan.take_back(blocks, least, units, layout)
+    if least == 0:
+        return 0, Said(0, b"", b""), place
+    same, left_out = agreement(least)
+    said = Said(ENDS_FOLLOW, pack_numbers(np.array([left_out])), b"") if left_out else Said(0, b"", b"")
+    return least, said, place + same
+
+
 def heads_of(pieces: Sequence[bytes], tables: bytes = b"") -> list[Scan]:
     """The scan that each piece of heads ends with. Raises DamagedError where one does not."""
     heads = Heads(tables)
@@ -288,6 +342,9 @@ def write_picture(picture: Picture, most: int) -> Iterator[bytes]:
     blocks = np.concatenate([part.reshape(-1, SIZE) for part in picture.components])
     for one in picture.scans:
         yield one.head
+        if picture.frame.is_arithmetic:
+            yield _write_arithmetic(one, blocks, shape, most)
+            continue
         policy = one.said.flags & ~3
         if policy not in USUAL:
             raise FormatError("a flag of JPEG data in the original file is not known")
@@ -298,3 +355,16 @@ def write_picture(picture: Picture, most: int) -> Iterator[bytes]:
         if data is None:
             raise FormatError("JPEG data of the original file is longer than the file, or has no code for a coefficient")
         yield data
+
+
+def _write_arithmetic(one: Coded, blocks: npt.NDArray[np.int32], shape: Shape, most: int) -> bytes:
+    """The data of a scan. Raises FormatError."""
+    numbers = unpack_numbers(one.said.ends)
+    if one.said.flags not in (0, ENDS_FOLLOW) or one.said.notes or len(numbers) != (one.said.flags == ENDS_FOLLOW):
+        raise FormatError("a flag of JPEG data in the original file is not known")
+    layout = one.scan.layout(shape.starts, USUAL[0])
+    data = _written_arithmetically(blocks, one.units, layout, one.scan, most)
+    left_out = int(numbers.sum())
+    if data is None or left_out > len(data):
+        raise FormatError("JPEG data of the original file is longer than the file, or has a coefficient that is too large")
+    return data[: len(data) - left_out]
