@@ -21,16 +21,16 @@ import sofc
 from sofc.cli.__main__ import main
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container.huffman import TYPICAL_TABLES
-from sofc.container.original import Jpeg, Literal, Original, from_metadata, to_metadata
+from sofc.container.original import Fragments, Jpeg, Literal, Original, from_metadata, to_metadata
 from sofc.container.typical import typical_heads
 from sofc.entropy.binary import BROKEN, TOO_LONG
 from sofc.errors import CodebookError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.jpeg import scan
 from sofc.jpeg.dct import ZIGZAG
-from sofc.jpeg.freedom import hear, pack_numbers, say, unpack_numbers
+from sofc.jpeg.freedom import Said, hear, pack_numbers, say, unpack_numbers
 from sofc.jpeg.headers import codes_of
-from sofc.jpeg.stream import read_picture, write_picture
+from sofc.jpeg.stream import Coded, Picture, heads_of, read_picture, write_picture
 from sofc.keepfile import keep_coefficients, restore, restore_items
 
 RANDOM = np.random.default_rng(8)
@@ -110,17 +110,72 @@ def test_other_components(mode: str, progressive: bool) -> None:
     assert is_whole(part)
 
 
-def with_factors(factors: list[int], shape: tuple[int, int]) -> bytes:
+def segments(head: bytes) -> Iterator[bytes]:
+    """The marker segments of heads."""
+    place = 0
+    while place < len(head):
+        size = 2 if head[place + 1] == 0xD8 else 2 + int.from_bytes(head[place + 2 : place + 4], "big")
+        yield head[place : place + size]
+        place += size
+
+
+def arithmetic(data: bytes, conditions: bytes = b"") -> bytes:
+    """A file with the same coefficients in arithmetic codes."""
+    found = read_picture(data, np.frombuffer(bytearray(data), np.uint8), 0)
+    assert found is not None
+    picture, _ = found
+    frames = {0xC0: 0xC9, 0xC1: 0xC9, 0xC2: 0xCA}
+    heads = []
+    for one in picture.scans:
+        kept_segments = [each for each in segments(one.head) if each[1] != 0xC4]
+        heads.append(b"".join(each[:1] + bytes([frames.get(each[1], each[1])]) + each[2:] for each in kept_segments))
+    if conditions:
+        heads[0] = heads[0][:2] + b"\xff\xcc" + (2 + len(conditions)).to_bytes(2, "big") + conditions + heads[0][2:]
+    scans = [
+        Coded(head, each, one.units, Said(0, b"", b""))
+        for head, each, one in zip(heads, heads_of(heads), picture.scans, strict=True)
+    ]
+    made = Picture(scans[0].scan.frame, scans, picture.components)
+    return b"".join(write_picture(made, 2 * len(data))) + b"\xff\xd9"
+
+
+ARITHMETIC = [
+    {"quality": 75},
+    {"quality": 100, "restart_marker_blocks": 3},
+    {"quality": 85, "progressive": True},
+    {"quality": 98, "progressive": True, "restart_marker_blocks": 5},
+]
+
+
+@pytest.mark.parametrize("settings", ARITHMETIC)
+@pytest.mark.parametrize("array", [GRAY, COLOUR])
+@pytest.mark.parametrize("conditions", [b"", b"\0\x53\x01\x11\x10\x01\x11\x3f"])
+def test_arithmetic_codes(array: np.ndarray, settings: dict[str, Any], conditions: bytes) -> None:
+    """What a second writer makes of them: tests/test_minidec_kept_files.py."""
+    data = written(array, **settings)
+    (plain,) = streams(kept(data))
+    coded = arithmetic(data, conditions)
+    original = kept(coded)
+    (part,) = streams(original)
+    assert is_whole(part) and len(part.scans) == len(plain.scans)
+    start = coded.index(b"\xff\xda")
+    for size in range(start + 300, len(coded), 211):
+        cut = kept(coded[:size])
+        assert sum(len(each.data) for each in cut.parts if isinstance(each, Literal)) < 60
+
+
+def with_factors(factors: list[int], shape: tuple[int, int], bits: int = 8) -> bytes:
     """A sequential file of three components with such sampling factors, whose units have random coefficients."""
     picture_units = -(-shape[0] // (8 * max(one & 15 for one in factors))), -(-shape[1] // (8 * max(one >> 4 for one in factors)))
     head = b"\xff\xd8\xff\xdb\0\x43\0" + bytes([4] * 64)
-    head += b"\xff\xc0\0\x11\x08" + shape[0].to_bytes(2, "big") + shape[1].to_bytes(2, "big")
+    head += b"\xff\xc1\0\x11" + bytes([bits]) + shape[0].to_bytes(2, "big") + shape[1].to_bytes(2, "big")
     head += b"\x03" + b"".join(bytes([k + 1, one, 0]) for k, one in enumerate(factors))
     head += TYPICAL_TABLES + b"\xff\xda\0\x0c\x03\x01\0\x02\0\x03\0\0\x3f\0"
     count = picture_units[0] * picture_units[1]
     members = [k for k, one in enumerate(factors) for _ in range((one >> 4) * (one & 15))]
     blocks = np.zeros((count * len(members), 64), np.int64)
     blocks[:, 0] = RANDOM.integers(-100, 100, len(blocks))
+    blocks[:, 0] *= 1 if bits == 8 else 9
     blocks[:, 1:9] = RANDOM.integers(-3, 4, (len(blocks), 8))
     book = {0: {}, 4: {}}
     for table, start in ((0, 5), (4, 38)):
@@ -138,6 +193,29 @@ def with_factors(factors: list[int], shape: tuple[int, int]) -> bytes:
 def test_any_sampling(factors: list[int], shape: tuple[int, int]) -> None:
     (part,) = streams(kept(with_factors(factors, shape)))
     assert is_whole(part)
+
+
+def test_twelve_bits_and_wide_steps() -> None:
+    data = with_factors([0x22, 0x11, 0x11], (50, 60), 12)
+    (part,) = streams(kept(data))
+    assert is_whole(part)
+    steps = b"".join((16 * step).to_bytes(2, "big") for step in range(1, 65))
+    start = data.index(b"\xff\xdb")
+    (part,) = streams(kept(data[:start] + b"\xff\xdb\0\x83\x10" + steps + data[start + 69 :]))
+    assert is_whole(part)
+
+
+def test_one_component_a_scan() -> None:
+    """Not interleaved: the grids of scans of one component are smaller than that of the frame (T.81, A.2.2)."""
+    gray = written(GRAY, quality=80)
+    small = written(GRAY[: -(-ROWS // 2), : -(-COLUMNS // 2)], quality=80)
+    start, frame, scan_start = gray.index(b"\xff\xdb"), gray.index(b"\xff\xc0"), gray.index(b"\xff\xda")
+    head = gray[start:frame] + b"\xff\xc0\0\x11\x08" + gray[frame + 5 : frame + 9] + b"\x03\x01\x22\0\x02\x11\0\x03\x11\0"
+    tables = gray[gray.index(b"\xff\xc4") : scan_start]
+    coded = [gray[scan_start:-2], *[small[small.index(b"\xff\xda") : -2]] * 2]
+    scans = [each[:5] + bytes([number + 1]) + each[6:] for number, each in enumerate(coded)]
+    (part,) = streams(kept(b"\xff\xd8" + head + tables + b"".join(scans) + b"\xff\xd9"))
+    assert is_whole(part) and len(part.scans) == 3
 
 
 def test_factors_of_a_single_component_say_nothing() -> None:
@@ -203,6 +281,18 @@ def test_streams_in_the_heads_of_others() -> None:
 def test_jpeg_data_among_other_bytes() -> None:
     data = b"head\xff\xd8\xff\xe0" + written(COLOUR, quality=60) + b"between" + written(GRAY, quality=60) + b"tail"
     assert [part.kind for part in kept(data).parts] == [Literal.kind, Jpeg.kind] * 2 + [Literal.kind]
+
+
+def test_streams_in_dicom_fragments() -> None:
+    """Of three frames the first stands in one fragment, the others in several."""
+    frames = [written(np.roll(COLOUR, 5 * k, axis=1), quality=80) for k in range(3)]
+    pieces = [frames[0], frames[1][:700], frames[1][700:], frames[2][:300], frames[2][300:900], frames[2][900:] + b"\0"]
+    items = b"".join(b"\xfe\xff\0\xe0" + len(each).to_bytes(4, "little") + each for each in [b"", *pieces])
+    original = kept(b"DICM" + items + b"\xfe\xff\xdd\xe0" + bytes(4))
+    assert [part.kind for part in original.parts] == [0, Jpeg.kind, 0, Fragments.kind, 0, Fragments.kind, 0]
+    inner = [each for part in original.parts if isinstance(part, Fragments) for each in part.parts]
+    assert [part.kind for part in inner] == [Jpeg.kind, 0] * 2
+    assert all(is_whole(each) for each in inner if isinstance(each, Jpeg))
 
 
 def test_what_is_no_jpeg_stream() -> None:

@@ -125,3 +125,13 @@ def test_damaged_jpeg_data() -> None:
             book = book or read_codebook(found.codebook.to_bytes())
             assert restored(found.items, [], [book]) == changed
     assert book is not None
+
+
+@pytest.mark.parametrize("settings", jpeg_files.ARITHMETIC)
+@pytest.mark.parametrize("conditions", [b"", b"\0\x53\x01\x11\x10\x01\x11\x3f"])
+def test_arithmetic_codes(settings: dict[str, Any], conditions: bytes) -> None:
+    data = jpeg_files.arithmetic(jpeg_files.written(jpeg_files.COLOUR[:37, :41], **settings), conditions)
+    for stream in (data, data[: len(data) - 60]):
+        found = keep_coefficients("a.jpg", stream, None, 5)
+        assert found is not None
+        assert restored(found.items, [], [read_codebook(found.codebook.to_bytes())]) == stream

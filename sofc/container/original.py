@@ -124,8 +124,20 @@ class Jpeg:
     parts: tuple[Part, ...]
 
 
-Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg
-_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, Deflated, Chunked, Lzw, Jpeg)}
+@dataclass(frozen=True)
+class Fragments:
+    """Parts cut into the fragments of a DICOM frame: but for the first each stands behind the head of an item."""
+
+    kind: ClassVar[int] = 6
+    layout: ClassVar[Construct] = schema.ORIGINAL_FRAGMENTS
+    lengths: tuple[int, ...]
+    parts: tuple[Part, ...]
+
+
+Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments
+_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, Deflated, Chunked, Lzw, Jpeg, Fragments)}
+ITEM = b"\xfe\xff\x00\xe0"
+"""The tag of an item of DICOM's encapsulated pixel data, before four bytes of length."""
 
 
 @dataclass(frozen=True)
@@ -338,7 +350,7 @@ def _unpack_parts(stream: bytes) -> tuple[Part, ...]:
                 raise FormatError("a part of the original file is missing or of an unknown kind")
             values = _TYPES[kind[0]].layout.parse_stream(reader)
             found.append((kind[0], values))
-            if kind[0] in (Deflated.kind, Chunked.kind, Lzw.kind, Jpeg.kind):
+            if kind[0] in (Deflated.kind, Chunked.kind, Lzw.kind, Jpeg.kind, Fragments.kind):
                 read(values.parts, depth + 1)
 
     try:
@@ -373,7 +385,9 @@ def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
     parts = tuple(_build(following, literals) for _ in range(values.parts))
     if kind == Deflated.kind:
         return Deflated(values.level, values.window, values.memory, values.strategy, parts)
-    return Chunked(tuple(values.lengths), parts) if kind == Chunked.kind else Lzw(parts)
+    if kind == Lzw.kind:
+        return Lzw(parts)
+    return (Chunked if kind == Chunked.kind else Fragments)(tuple(values.lengths), parts)
 
 
 class _Literals:

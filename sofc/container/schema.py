@@ -225,6 +225,11 @@ ORIGINAL_LZW = Struct(
     "parts" / VarInt * "How many of the parts that follow are compressed.",
 )
 
+ORIGINAL_FRAGMENTS = Struct(
+    "lengths" / PrefixedArray(VarInt, VarInt) * "Bytes of each fragment.",
+    "parts" / VarInt * "How many of the parts that follow are cut into the fragments.",
+)
+
 ORIGINAL_SCAN = Struct(
     "head" / VarInt * "Bytes of the heads that come before its data.",
     "flags" / Int8ul * "Bits 0-3, see the text; other bits zero.",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
-from sofc.container.original import CodedScan, Coefficients, Jpeg, Literal, Part
+from sofc.container.original import ITEM, CodedScan, Coefficients, Fragments, Jpeg, Literal, Part
 from sofc.entropy.binary import OK, Reader, Writer
 from sofc.errors import FormatError, LimitError
 from sofc.imagefiles.source import JPEG
@@ -21,6 +21,8 @@ MOST_BLOCKS = 1 << 24
 """Blocks of all JPEG streams of a file."""
 MOST_DEPTH = 4
 """Streams in the heads of others, such as the small picture in that of a camera's."""
+ITEM_BYTES = 8
+"""Of the head of an item."""
 LEAST_BYTES = 64
 """Coded data of a stream that is worth to be taken apart."""
 
@@ -56,6 +58,16 @@ class Search:
         content = np.frombuffer(bytearray(data), np.uint8)
         position = 0
         while depth < MOST_DEPTH and (place := data.find(JPEG, place)) >= 0:
+            if lengths := _fragments(data, place):
+                end = place + sum(lengths) + ITEM_BYTES * (len(lengths) - 1)
+                before = self.pictures
+                inner = self._parts_of(_joined(data, place, lengths), 0, depth + 1)
+                if self.pictures > before:
+                    if place > position:
+                        parts.append(Literal(data[position:place]))
+                    parts.append(Fragments(tuple(lengths), inner))
+                    position = place = end
+                    continue
             found = self._read(data, content, place)
             if found is None:
                 place += 1
@@ -94,6 +106,26 @@ class Search:
             self._tables.remove(tables)
             self._tables.insert(0, tables)
         return best
+
+
+def _fragments(data: bytes, place: int) -> list[int]:
+    """The lengths of the fragments of a DICOM frame that begins at a place, where there are several."""
+    lengths: list[int] = []
+    while data[place - ITEM_BYTES : place - 4] == ITEM and not (lengths and data.startswith(JPEG, place)):
+        length = int.from_bytes(data[place - 4 : place], "little")
+        if length < 1 or place + length > len(data):
+            break
+        lengths.append(length)
+        place += length + ITEM_BYTES
+    return lengths if len(lengths) > 1 else []
+
+
+def _joined(data: bytes, place: int, lengths: list[int]) -> bytes:
+    pieces = []
+    for length in lengths:
+        pieces.append(data[place : place + length])
+        place += length + ITEM_BYTES
+    return b"".join(pieces)
 
 
 def _tables_in(data: bytes) -> Iterator[bytes]:

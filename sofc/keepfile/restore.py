@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
-from sofc.container.original import WHOLE, Chunked, Deflated, Jpeg, Literal, Lzw, Original, Part, Window, from_metadata
+from sofc.container.original import ITEM, WHOLE, Chunked, Deflated, Fragments, Jpeg, Literal, Lzw, Original, Part, Window, from_metadata
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
 from sofc.keepfile import deflate, lzw
@@ -74,7 +74,7 @@ def restore_items(items: Iterable[Metadata], images: Images, codebooks: FileCode
 
 
 def _has_deflated(part: Part) -> bool:
-    return isinstance(part, Deflated) or (isinstance(part, Chunked | Jpeg) and any(map(_has_deflated, part.parts)))
+    return isinstance(part, Deflated) or (isinstance(part, Chunked | Jpeg | Fragments) and any(map(_has_deflated, part.parts)))
 
 
 class _Assembly:
@@ -110,7 +110,7 @@ class _Assembly:
             return self._streams.bytes_of(part, inner)
         if isinstance(part, Lzw):
             return lzw.compress(inner)
-        return _cut(inner, part.lengths)
+        return (_cut if isinstance(part, Chunked) else _cut_fragments)(inner, part.lengths)
 
     def _window(self, part: Window) -> bytes:
         image = self._image(part.image)
@@ -130,9 +130,24 @@ class _Assembly:
             raise LimitError(_TOO_MANY)
 
 
-def _cut(data: bytes, lengths: Sequence[int]) -> bytes:
+def _check_lengths(data: bytes, lengths: Sequence[int], pieces: str) -> None:
     if sum(lengths) != len(data):
-        raise FormatError(f"the IDAT chunks of the original file hold {sum(lengths)} bytes; there are {len(data)}")
+        raise FormatError(f"the {pieces} of the original file hold {sum(lengths)} bytes; there are {len(data)}")
+
+
+def _cut_fragments(data: bytes, lengths: Sequence[int]) -> bytes:
+    _check_lengths(data, lengths, "DICOM fragments")
+    pieces, start = [], 0
+    for number, length in enumerate(lengths):
+        if number:
+            pieces.append(ITEM + (length & 0xFFFFFFFF).to_bytes(4, "little"))
+        pieces.append(data[start : start + length])
+        start += length
+    return b"".join(pieces)
+
+
+def _cut(data: bytes, lengths: Sequence[int]) -> bytes:
+    _check_lengths(data, lengths, "IDAT chunks")
     pieces, start = [], 0
     for length in lengths:
         chunk = b"IDAT" + data[start : start + length]

@@ -82,7 +82,7 @@ def unpack(packed: bytes, coding: int) -> bytes:
 
 # Spec appendix-kept-files/recipe
 
-LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG = range(6)
+LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS = range(7)
 MAX_DEPTH = 8
 
 
@@ -141,7 +141,7 @@ class Recipe:
         elif part.kind == DEFLATE:
             part.fields = [reader.u8() for _ in range(4)]
             count = reader.varint()
-        elif part.kind == CHUNKS:
+        elif part.kind in (CHUNKS, FRAGMENTS):
             part.numbers = varints(reader)
             count = reader.varint()
         elif part.kind == LZW:
@@ -186,7 +186,9 @@ class Recipe:
         data = b"".join(self.make(inner) for inner in part.parts)
         if part.kind == DEFLATE:
             return deflate(data, *part.fields)
-        return cut_chunks(data, part.numbers) if part.kind == CHUNKS else compress_lzw(data)
+        if part.kind == LZW:
+            return compress_lzw(data)
+        return (cut_chunks if part.kind == CHUNKS else cut_fragments)(data, part.numbers)
 
 
     # Spec appendix-kept-files/jpeg-streams
@@ -387,6 +389,19 @@ def cut_chunks(data: bytes, lengths: list[int]) -> bytes:
     return bytes(out)
 
 
+# Spec appendix-kept-files/dicom-fragments
+
+
+def cut_fragments(data: bytes, lengths: list[int]) -> bytes:
+    """The fragments of a frame."""
+    require(sum(lengths) == len(data), "fragments of another length")
+    reader, out = Reader(data), b""
+    for number, length in enumerate(lengths):
+        head = b"\xfe\xff\0\xe0" + (length % 2**32).to_bytes(4, "little")
+        out += head * (number > 0) + reader.take(length)
+    return out
+
+
 # Spec appendix-kept-files/lzw-data
 
 CLEAR, END, FIRST_ENTRY, FULL = 256, 257, 258, 4094
@@ -468,9 +483,9 @@ def compress_lzw(data: bytes) -> bytes:
 
 # Spec appendix-kept-files/jpeg-heads
 
-RST0, SOI, EOI, SOS, DQT, DHT, DRI = 0xD0, 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD
-SOF0, SOF1, SOF2 = 0xC0, 0xC1, 0xC2
-OTHER_FRAMES = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
+RST0, SOI, EOI, SOS, DQT, DHT, DRI, DAC = 0xD0, 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xCC
+FRAMES, PROGRESSIVE, ARITHMETIC = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA), (0xC2, 0xCA), (0xC9, 0xCA)
+OTHER_FRAMES = (0xC3, *range(0xC5, 0xC9), 0xCB, *range(0xCD, 0xD0), 0xF7)
 
 ZIGZAG = sorted(
     range(64), key=lambda k: (k // 8 + k % 8, k // 8 if (k // 8 + k % 8) % 2 else k % 8)
@@ -520,6 +535,7 @@ class JpegHeads:
     def __init__(self) -> None:
         self.steps: dict[int, list[int]] = {}
         self.codes: dict[int, tuple[bytes, bytes]] = {}
+        self.conditions = {number: 0x10 for number in range(4)} | {0x10 | number: 5 for number in range(4)}
         self.interval = 0
         self.process = -1
         self.rows = self.width = 0
@@ -564,11 +580,17 @@ class JpegHeads:
                 segment.at += sum(counts)
         elif marker == DRI:
             self.interval = int.from_bytes(segment.data[:2], "big")
-        elif marker in (SOF0, SOF1, SOF2):
+        elif marker == DAC:
+            while segment.at < len(segment.data):
+                table, value = segment.take(2)
+                require(table >> 4 <= 1 and table & 15 <= 3, "number of conditions out of range")
+                require(table > 3 or value >> 4 >= value & 15, "conditions out of order")
+                self.conditions[table] = value
+        elif marker in FRAMES:
             self.read_frame(marker, segment)
 
     def read_frame(self, marker: int, segment: BigEndian) -> None:
-        """SOF0, SOF1 or SOF2: size and components."""
+        """SOF0, SOF1, SOF2, SOF9 or SOF10: size and components."""
         require(self.process < 0, "JPEG data of two frames")
         require(segment.u8() in (8, 12), "JPEG data of other samples than those of 8 or 12 bits")
         rows, width, count = segment.u16(), segment.u16(), segment.u8()
@@ -597,7 +619,7 @@ class JpegHeads:
         high, low = bits >> 4, bits & 15
         require(len(set(chosen)) == count and first <= last <= 63 and low <= 13, "scan out of range")
         require(high in (0, low + 1), "scan that refines by more than a bit")
-        sequential = self.process != SOF2
+        sequential, arithmetic = self.process not in PROGRESSIVE, self.process in ARITHMETIC
         if sequential:
             require((first, last, high, low) == (0, 63, 0, 0), "sequential scan of some coefficients")
         elif first == 0:
@@ -607,8 +629,11 @@ class JpegHeads:
         for number in chosen:
             told = self.components[number].told[first : last + 1]
             require(all(bit == (high or -1) for bit in told), "scan that tells what is known")
-        scan = JpegScan(self, chosen, sequential, first, last, high > 0, low, self.interval)
-        for dc, ac in tables:
+        scan = JpegScan(self, chosen, sequential, first, last, high > 0, low, self.interval, dict(self.conditions))
+        if arithmetic:
+            scan.tables = tables
+            require(all(dc <= 3 and ac <= 0x13 for dc, ac in tables), "number of statistics out of range")
+        for dc, ac in () if arithmetic else tables:
             needs_dc, needs_ac = first == 0 and not high, sequential or first > 0
             require(not needs_dc or dc in self.codes, "Huffman table is missing")
             require(not needs_ac or ac in self.codes, "Huffman table is missing")
@@ -751,6 +776,8 @@ class JpegScan:
     refines: bool
     low: int
     interval: int
+    conditions: dict[int, int]
+    tables: list[tuple[int, int]] = field(default_factory=list)
     dc: list[HuffmanCode] = field(default_factory=list)
     ac: list[HuffmanCode] = field(default_factory=list)
     flags: int = 0
@@ -786,6 +813,11 @@ class JpegScan:
         self.units = record.units - 1 if record.units else most
         require(record.flags < 16 and record.flags & 12 != 12, "unknown flag of a scan")
         require(self.units <= most or most == 0, "more units than the frame has")
+        if self.tables:
+            self.ends = all_varints(ends)
+            require(len(self.ends) == (self.flags == ENDS_FOLLOW) and not notes, "ends out of range")
+            require(self.flags in (0, ENDS_FOLLOW), "unknown flag of a scan")
+            return
         count = max(1, -(-self.units // self.interval)) if self.interval else 1
         self.ends = [0 if self.flags & PADDED_WITH_ZEROS else 127] * count
         if self.flags & ENDS_FOLLOW:
@@ -800,7 +832,7 @@ class JpegScan:
 
     def write(self, picture: JpegPicture) -> bytes:
         """The data of the scan."""
-        return ScanWriter(self, picture).scan()
+        return (ArithmeticWriter if self.tables else ScanWriter)(self, picture).scan()
 
 
 def all_varints(data: bytes) -> list[int]:
@@ -840,10 +872,23 @@ class ScanWriter:
         """The bits behind a symbol: a negative number is written less one, without its sign."""
         self.put(value if value >= 0 else value + (1 << size) - 1, size)
 
+    def begin_interval(self) -> None:
+        """Forget what was before."""
+        self.before, self.run = [0] * len(self.it.chosen), 0
+
     def fill(self, number: int) -> None:
         """Fill up the last byte of an interval."""
         missing = -self.size % 8
         self.put(self.it.ends[number] & ((1 << missing) - 1), missing)
+
+    def end_interval(self, number: int) -> None:
+        """What stands before a restart marker."""
+        self.fill(number)
+        self.out += b"\xff" * (self.it.ends[number] >> 7)
+
+    def end_scan(self) -> None:
+        """What stands behind the last unit."""
+        self.fill(len(self.it.ends) - 1)
 
     def block_at(self, unit: int, member: int) -> list[int]:
         """The coefficients of a block in zigzag order, those that the scan has without the bits below."""
@@ -867,12 +912,12 @@ class ScanWriter:
         for unit in range(it.units):
             if it.interval and unit and unit % it.interval == 0:
                 number = unit // it.interval - 1
-                self.fill(number)
-                self.out += b"\xff" * (it.ends[number] >> 7) + bytes([0xFF, RST0 + number % 8])
-                self.before, self.run = [0] * len(it.chosen), 0
+                self.end_interval(number)
+                self.out += bytes([0xFF, RST0 + number % 8])
+                self.begin_interval()
             for member in range(len(self.places)):
                 self.block(unit, member)
-        self.fill(len(it.ends) - 1)
+        self.end_scan()
         return bytes(self.out)
 
     def block(self, unit: int, member: int) -> None:
@@ -1005,3 +1050,167 @@ class ScanWriter:
         self.end(code, 1, 0, run)
         self.correct(self.corrections(block, at))
         return True
+
+
+QE_STATES = (
+    (0x5A1D, 1, 1, 1), (0x2586, 14, 2, 0), (0x1114, 16, 3, 0), (0x080B, 18, 4, 0), (0x03D8, 20, 5, 0),
+    (0x01DA, 23, 6, 0), (0x00E5, 25, 7, 0), (0x006F, 28, 8, 0), (0x0036, 30, 9, 0), (0x001A, 33, 10, 0),
+    (0x000D, 35, 11, 0), (0x0006, 9, 12, 0), (0x0003, 10, 13, 0), (0x0001, 12, 13, 0), (0x5A7F, 15, 15, 1),
+    (0x3F25, 36, 16, 0), (0x2CF2, 38, 17, 0), (0x207C, 39, 18, 0), (0x17B9, 40, 19, 0), (0x1182, 42, 20, 0),
+    (0x0CEF, 43, 21, 0), (0x09A1, 45, 22, 0), (0x072F, 46, 23, 0), (0x055C, 48, 24, 0), (0x0406, 49, 25, 0),
+    (0x0303, 51, 26, 0), (0x0240, 52, 27, 0), (0x01B1, 54, 28, 0), (0x0144, 56, 29, 0), (0x00F5, 57, 30, 0),
+    (0x00B7, 59, 31, 0), (0x008A, 60, 32, 0), (0x0068, 62, 33, 0), (0x004E, 63, 34, 0), (0x003B, 32, 35, 0),
+    (0x002C, 33, 9, 0), (0x5AE1, 37, 37, 1), (0x484C, 64, 38, 0), (0x3A0D, 65, 39, 0), (0x2EF1, 67, 40, 0),
+    (0x261F, 68, 41, 0), (0x1F33, 69, 42, 0), (0x19A8, 70, 43, 0), (0x1518, 72, 44, 0), (0x1177, 73, 45, 0),
+    (0x0E74, 74, 46, 0), (0x0BFB, 75, 47, 0), (0x09F8, 77, 48, 0), (0x0861, 78, 49, 0), (0x0706, 79, 50, 0),
+    (0x05CD, 48, 51, 0), (0x04DE, 50, 52, 0), (0x040F, 50, 53, 0), (0x0363, 51, 54, 0), (0x02D4, 52, 55, 0),
+    (0x025C, 53, 56, 0), (0x01F8, 54, 57, 0), (0x01A4, 55, 58, 0), (0x0160, 56, 59, 0), (0x0125, 57, 60, 0),
+    (0x00F6, 58, 61, 0), (0x00CB, 59, 62, 0), (0x00AB, 61, 63, 0), (0x008F, 61, 32, 0), (0x5B12, 65, 65, 1),
+    (0x4D04, 80, 66, 0), (0x412C, 81, 67, 0), (0x37D8, 82, 68, 0), (0x2FE8, 83, 69, 0), (0x293C, 84, 70, 0),
+    (0x2379, 86, 71, 0), (0x1EDF, 87, 72, 0), (0x1AA9, 87, 73, 0), (0x174E, 72, 74, 0), (0x1424, 72, 75, 0),
+    (0x119C, 74, 76, 0), (0x0F6B, 74, 77, 0), (0x0D51, 75, 78, 0), (0x0BB6, 77, 79, 0), (0x0A40, 77, 48, 0),
+    (0x5832, 80, 81, 1), (0x4D1C, 88, 82, 0), (0x438E, 89, 83, 0), (0x3BDD, 90, 84, 0), (0x34EE, 91, 85, 0),
+    (0x2EAE, 92, 86, 0), (0x299A, 93, 87, 0), (0x2516, 86, 71, 0), (0x5570, 88, 89, 1), (0x4CA9, 95, 90, 0),
+    (0x44D9, 96, 91, 0), (0x3E22, 97, 92, 0), (0x3824, 99, 93, 0), (0x32B4, 99, 94, 0), (0x2E17, 93, 86, 0),
+    (0x56A8, 95, 96, 1), (0x4F46, 101, 97, 0), (0x47E5, 102, 98, 0), (0x41CF, 103, 99, 0), (0x3C3D, 104, 100, 0),
+    (0x375E, 99, 93, 0), (0x5231, 105, 102, 0), (0x4C0F, 106, 103, 0), (0x4639, 107, 104, 0), (0x415E, 103, 99, 0),
+    (0x5627, 105, 106, 1), (0x50E7, 108, 107, 0), (0x4B85, 109, 103, 0), (0x5597, 110, 109, 0), (0x504F, 111, 107, 0),
+    (0x5A10, 110, 111, 1), (0x5522, 112, 109, 0), (0x59EB, 112, 111, 1), (0x5A1D, 113, 113, 0),
+)  # fmt: skip
+"""T.81, table D.3: Qe, the next state after the less and the more probable decision, whether those two change places.
+The last one is of decisions that are as probable as not."""
+EVEN_STATE = 113
+
+
+class ArithmeticWriter(ScanWriter):
+    """Arithmetic-coded data (T.81, annex D, F.1.4 and G.1.3); the code is one large number."""
+
+    def __init__(self, scan: JpegScan, picture: JpegPicture) -> None:
+        super().__init__(scan, picture)
+        self.begin_interval()
+
+    def begin_interval(self) -> None:
+        """All statistics anew."""
+        super().begin_interval()
+        self.low, self.width, self.shifts = 0, 1 << 16, 0
+        self.bins: dict[tuple[int, int], list[int]] = {}
+        self.contexts = [0] * len(self.it.chosen)
+
+    def decide(self, bit: int, table: int, number: int) -> None:
+        """A decision by a statistics bin: its state, and which is the more probable."""
+        own = self.bins.setdefault((table, number), [0, 0])
+        qe, after_less, after_more, switches = QE_STATES[own[0]]
+        self.width -= qe
+        less = bit != own[1]
+        if not less and self.width >= 0x8000:
+            return
+        if less == (self.width >= qe):
+            self.low += self.width
+            self.width = qe
+        own[1] ^= switches if less else 0
+        own[0] = after_less if less else after_more
+        while self.width < 0x8000:
+            self.low <<= 1
+            self.width <<= 1
+            self.shifts += 1
+
+    def decide_even(self, bit: int) -> None:
+        """A decision that is as probable as not."""
+        self.bins[-1, 0] = [EVEN_STATE, 0]
+        self.decide(bit, -1, 0)
+
+    def end_interval(self, number: int) -> None:
+        """The number in the interval that ends with the most zeros, without zero bytes at its end."""
+        last = (self.low + self.width - 1) >> 16 << 16
+        code = last + 0x8000 if last < self.low else last
+        size = 16 + self.shifts
+        data = (code << -size % 8).to_bytes((size + 7) // 8, "big").rstrip(b"\0")
+        self.out += data.replace(b"\xff", b"\xff\0")
+
+    def end_scan(self) -> None:
+        """The end of the last interval, and what is left out of it."""
+        if self.it.units:
+            self.end_interval(0)
+        left_out = sum(self.it.ends)
+        require(left_out <= len(self.out), "more left out than there is")
+        del self.out[len(self.out) - left_out :]
+
+    def size_bins(self, size: int, table: int, number: int, further: int, own: int) -> int:
+        """A size less 1: how large it is, then its bits. Gives its highest bit."""
+        highest = 0
+        while size >= max(1, 2 * highest):
+            self.decide(1, table, number)
+            highest = 2 * highest or 1
+            number = further if highest == own else number + (highest > own)
+            require(highest < 1 << 15, "coefficient that is too large")
+        self.decide(0, table, number)
+        bit = highest >> 1
+        while bit:
+            self.decide(int(bool(size & bit)), table, number + 14)
+            bit >>= 1
+        return highest
+
+    def block(self, unit: int, member: int) -> None:
+        """What a scan tells of a block."""
+        it, block, place = self.it, self.block_at(unit, member), self.places[member][0]
+        dc, ac = it.tables[place]
+        if it.first == 0 and it.refines:
+            self.decide_even(block[0] & 1)
+        elif it.first == 0:
+            self.first(block[0], place, dc)
+        if it.sequential or (it.first > 0 and not it.refines):
+            self.other_coefficients(block, ac)
+        elif it.first > 0:
+            self.refine_coefficients(block, ac)
+
+    def first(self, value: int, place: int, table: int) -> None:
+        """A first coefficient, whose difference to the one before sets the next one's context."""
+        difference, self.before[place] = value - self.before[place], value
+        context = self.contexts[place]
+        self.contexts[place] = 0
+        self.decide(int(difference != 0), table, context)
+        if difference:
+            negative = int(difference < 0)
+            self.decide(negative, table, context + 1)
+            highest = self.size_bins(abs(difference) - 1, table, context + 2 + negative, 20, 1)
+            lower, upper = self.it.conditions[table] & 15, self.it.conditions[table] >> 4
+            if highest >= 1 << lower >> 1:
+                self.contexts[place] = 4 + 4 * negative + 8 * (highest > 1 << upper >> 1)
+
+    def end_of(self, sizes: list[int]) -> int:
+        """The place behind the last coefficient of the scan that is not 0."""
+        return max((k for k in range(max(1, self.it.first), self.it.last + 1) if sizes[k]), default=0) + 1
+
+    def other_coefficients(self, block: list[int], table: int) -> None:
+        """Coefficients of which nothing was told before."""
+        k, end = max(1, self.it.first), self.end_of(block)
+        while k < end:
+            self.decide(0, table, 3 * k - 3)
+            while block[k] == 0:
+                self.decide(0, table, 3 * k - 2)
+                k += 1
+            self.decide(1, table, 3 * k - 2)
+            self.decide_even(int(block[k] < 0))
+            further = 189 if k <= self.it.conditions[table] else 217
+            self.size_bins(abs(block[k]) - 1, table, 3 * k - 1, further, 2)
+            k += 1
+        if k <= self.it.last:
+            self.decide(1, table, 3 * k - 3)
+
+    def refine_coefficients(self, block: list[int], table: int) -> None:
+        """Coefficients of which bits were told before."""
+        k, end, before = self.it.first, self.end_of(block), self.end_of([abs(value) >> 1 for value in block])
+        while k < end:
+            if k >= before:
+                self.decide(0, table, 3 * k - 3)
+            while block[k] == 0:
+                self.decide(0, table, 3 * k - 2)
+                k += 1
+            if abs(block[k]) > 1:
+                self.decide(block[k] & 1, table, 3 * k - 1)
+            else:
+                self.decide(1, table, 3 * k - 2)
+                self.decide_even(int(block[k] < 0))
+            k += 1
+        if k <= self.it.last and k >= before:
+            self.decide(1, table, 3 * k - 3)
