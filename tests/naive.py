@@ -454,9 +454,7 @@ def stuffed(text: str) -> bytes:
     return bytes(int(text[i : i + 8], 2) for i in range(0, len(text), 8)).replace(b"\xff", b"\xff\0")
 
 
-def _progressive_interval(
-    bands: Rows, low: int, refined: bool, code: dict[int, tuple[int, int]], longest: int
-) -> str:
+def _progressive_interval(bands: Rows, low: int, refined: bool, code: dict[int, tuple[int, int]], longest: int) -> str:
     text, run, kept = "", 0, ""
 
     def symbol(value: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import replace
@@ -166,7 +165,10 @@ def test_arithmetic_codes(array: np.ndarray, settings: dict[str, Any], condition
 
 def with_factors(factors: list[int], shape: tuple[int, int], bits: int = 8) -> bytes:
     """A sequential file of three components with such sampling factors, whose units have random coefficients."""
-    picture_units = -(-shape[0] // (8 * max(one & 15 for one in factors))), -(-shape[1] // (8 * max(one >> 4 for one in factors)))
+    picture_units = (
+        -(-shape[0] // (8 * max(one & 15 for one in factors))),
+        -(-shape[1] // (8 * max(one >> 4 for one in factors))),
+    )
     head = b"\xff\xd8\xff\xdb\0\x43\0" + bytes([4] * 64)
     head += b"\xff\xc1\0\x11" + bytes([bits]) + shape[0].to_bytes(2, "big") + shape[1].to_bytes(2, "big")
     head += b"\x03" + b"".join(bytes([k + 1, one, 0]) for k, one in enumerate(factors))
@@ -186,7 +188,14 @@ def with_factors(factors: list[int], shape: tuple[int, int], bits: int = 8) -> b
 
 @pytest.mark.parametrize(
     "factors",
-    [[0x41, 0x11, 0x11], [0x42, 0x11, 0x11], [0x12, 0x11, 0x11], [0x21, 0x12, 0x11], [0x31, 0x21, 0x11], [0x22, 0x21, 0x22]],
+    [
+        [0x41, 0x11, 0x11],
+        [0x42, 0x11, 0x11],
+        [0x12, 0x11, 0x11],
+        [0x21, 0x12, 0x11],
+        [0x31, 0x21, 0x11],
+        [0x22, 0x21, 0x22],
+    ],
     ids=["4:1:1", "4:1:0", "4:4:0", "mixed", "thirds", "wide"],
 )
 @pytest.mark.parametrize("shape", [(64, 100), (17, 41)])
@@ -210,7 +219,9 @@ def test_one_component_a_scan() -> None:
     gray = written(GRAY, quality=80)
     small = written(GRAY[: -(-ROWS // 2), : -(-COLUMNS // 2)], quality=80)
     start, frame, scan_start = gray.index(b"\xff\xdb"), gray.index(b"\xff\xc0"), gray.index(b"\xff\xda")
-    head = gray[start:frame] + b"\xff\xc0\0\x11\x08" + gray[frame + 5 : frame + 9] + b"\x03\x01\x22\0\x02\x11\0\x03\x11\0"
+    head = (
+        gray[start:frame] + b"\xff\xc0\0\x11\x08" + gray[frame + 5 : frame + 9] + b"\x03\x01\x22\0\x02\x11\0\x03\x11\0"
+    )
     tables = gray[gray.index(b"\xff\xc4") : scan_start]
     coded = [gray[scan_start:-2], *[small[small.index(b"\xff\xda") : -2]] * 2]
     scans = [each[:5] + bytes([number + 1]) + each[6:] for number, each in enumerate(coded)]
@@ -242,7 +253,9 @@ def test_fill_bytes() -> None:
     """Before markers, those of restarts among them."""
     data = written(COLOUR, quality=80, restart_marker_blocks=3)
     start = data.index(b"\xff\xda")
-    filled = data[:start].replace(b"\xff\xdb", b"\xff\xff\xff\xdb") + data[start:].replace(b"\xff\xd1", b"\xff\xff\xff\xd1")
+    filled = data[:start].replace(b"\xff\xdb", b"\xff\xff\xff\xdb") + data[start:].replace(
+        b"\xff\xd1", b"\xff\xff\xff\xd1"
+    )
     (part,) = streams(kept(filled[:-2] + b"\xff" + filled[-2:]))
     assert [one.units for one in part.scans] == [0]
 

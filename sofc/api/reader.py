@@ -246,7 +246,10 @@ class Reader:
             yield Placed(head, coded, run.offsets[number])
 
     def codebook(self, number: int) -> Codebook | None:
-        """The codebook of the file that has this number, from 1; None for 0. Raises CodebookError where it is missing."""
+        """The codebook of the file that has this number, from 1; None for 0.
+
+        Raises CodebookError where it is missing.
+        """
         if number == 0:
             return None
         if number > len(self._directory.codebook_offsets):

@@ -221,7 +221,7 @@ class Selection:
         return [Way(view, one.number, transform, found.coder(one.coder), transformed, found.share) for one in models]
 
     def _traced_apart(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
-        """The way to code several planes each by its own origin, as of colours that JPEG data holds without transform."""
+        """The way to code several planes each by its own origin, as colours that JPEG data holds without transform."""
         if len(planes) == 1:
             return []
         alone = PixelFormat(1, pixel_format.coded_bits, pixel_format.declared_bits)

@@ -221,9 +221,7 @@ class OriginalSink(_WholeImages):
 
     wants_images = False
 
-    def __init__(
-        self, output: Path | None, *, complete: bool, files: OutputFiles, codebooks: FileCodebooks
-    ) -> None:
+    def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles, codebooks: FileCodebooks) -> None:
         super().__init__()
         self._output = output
         self._complete = complete

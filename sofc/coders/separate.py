@@ -9,8 +9,10 @@ from sofc.planes import Plane, PlaneRange
 
 
 class SeparateCoder(Coder):
-    """Codes each plane by itself with a coder of one plane. ``knowing``: the coders that encode, one for each plane, where
-    they know more of it than its samples."""
+    """Codes each plane by itself with a coder of one plane.
+
+    ``knowing``: the coders that encode, one for each plane, where they know more of it than its samples.
+    """
 
     def __init__(self, coder: Coder, knowing: Sequence[Coder] = ()) -> None:
         self._coder = coder

@@ -187,7 +187,11 @@ class OriginalHead:
     @property
     def description(self) -> str:
         """For people."""
-        known = {WHOLE: "kept whole", SAMPLES: "made from the samples", ALONE: "kept as the coefficients of its JPEG data"}
+        known = {
+            WHOLE: "kept whole",
+            SAMPLES: "made from the samples",
+            ALONE: "kept as the coefficients of its JPEG data",
+        }
         return known.get(self.way, "kept in a way that is not known")
 
 
@@ -304,9 +308,7 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
             if part.tables not in places:
                 places[part.tables] = literals.index(part.tables)
             values.update(tables=places[part.tables] + 1, tables_size=len(part.tables))
-            values["scans"] = [
-                {**vars(one), "ends": len(one.ends), "notes": len(one.notes)} for one in part.scans
-            ]
+            values["scans"] = [{**vars(one), "ends": len(one.ends), "notes": len(one.notes)} for one in part.scans]
         layouts.extend(part.layout.build(values))
         for child in inner:
             pack(child)

@@ -69,7 +69,7 @@ WHOLE = 1 << 15
 LONGEST_BLOCK = SIZE * 80
 """Bytes that a block takes at most: a coefficient has 33 decisions of 16 bits."""
 SMALL, POSITIVE, NEGATIVE, SIZES, LOW_FREQUENCIES, HIGH_FREQUENCIES, PATTERN = 0, 4, 8, 20, 189, 217, 14
-"""Statistics bins: conditions of a first coefficient, sizes of it and of others, and how far behind lie those of bits."""
+"""Statistics bins: conditions of a first coefficient, sizes of it and of others; how far behind lie those of bits."""
 LONGEST_SIZE = 1 << 14
 
 
@@ -280,7 +280,7 @@ def _code_size(
 def _code_first(
     encode: bool, block: Vector[np.int32], member: int, layout: Layout, statistics: Statistics, coder: Coder
 ) -> int:
-    """Code the first coefficient by its difference to that of the block before (T.81, F.1.4.1). Returns OK or BROKEN."""
+    """Code the first coefficient by its difference to the one before (T.81, F.1.4.1). Returns OK or BROKEN."""
     table, start = int(layout.tables[member, 0]), int(coder.context[member])
     change = (int(block[0]) >> layout.low) - coder.last[member] if encode else 0
     if _decide(encode, 1 if change != 0 else 0, table, start, statistics, coder) == 0:

@@ -46,8 +46,9 @@ class Component:
 
 @dataclass
 class Frame:
-    """What the frame header says; ``rows`` 0 = not known. ``is_arithmetic``: not coded by Huffman codes. ``steps``: of each component those in force at its first
-    scan, (64,) by coefficient; ``told``: of each coefficient the lowest bit that scans told so far, -1 = none."""
+    """What the frame header says; ``rows`` 0 = not known. ``is_arithmetic``: not coded by Huffman codes. ``steps``: of
+    each component those in force at its first scan, (64,) by coefficient; ``told``: of each coefficient the lowest bit
+    that scans told so far, -1 = none."""
 
     is_progressive: bool
     is_arithmetic: bool
@@ -152,8 +153,8 @@ class Heads:
             self.next_scan(tables, 0)
 
     def next_scan(self, data: bytes, start: int) -> tuple[Scan, int] | None:
-        """The next scan from ``start`` on, and where its data begins; None where there is none before the end, or before
-        a segment that is damaged or of another process.
+        """The next scan from ``start`` on, and where its data begins; None where there is none before the end, or
+        before a segment that is damaged or of another process.
 
         What is no marker segment is passed over, and so are scans that cannot be read.
         """
@@ -270,7 +271,9 @@ class Heads:
     def _codes_of(self, members: tuple[tuple[int, int, int], ...], kind: int) -> scan.Codes:
         """The Huffman codes that a scan needs. Raises KeyError where one is not defined."""
         needed = {table for _, table, _ in members} if kind in (scan.SEQUENTIAL, scan.DC_FIRST) else set()
-        needed |= {table for *_, table in members} if kind in (scan.SEQUENTIAL, scan.AC_FIRST, scan.AC_REFINED) else set()
+        needed |= (
+            {table for *_, table in members} if kind in (scan.SEQUENTIAL, scan.AC_FIRST, scan.AC_REFINED) else set()
+        )
         if needed and max(needed) >= scan.TABLES:
             raise DamagedError
         return codes_of(tuple(sorted((table, self._codes[table]) for table in needed)))

@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from sofc.container.typical import STANDARD_TABLES, standard_steps
+from sofc.container.typical import STANDARD_TABLES as STANDARD_TABLES
+from sofc.container.typical import standard_steps
 from sofc.jpeg import dct
 from sofc.jpeg.dct import SIDE, SIZE, Coefficients, Grid
 from sofc.planes import Plane

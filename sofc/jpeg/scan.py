@@ -1,8 +1,8 @@
-"""Spec appendix-kept-files/jpeg-scans: the entropy-coded data of a scan with Huffman codes (ITU-T T.81, annexes F and G)
-and the coefficients that it holds.
+"""Spec appendix-kept-files/jpeg-scans: the data of a scan with Huffman codes (ITU-T T.81, annexes F and G) and the
+coefficients that it holds.
 
-Blocks stand in units (MCUs) of as many blocks as there are ``members``. Blocks have their 64 coefficients by number, 8 *
-vertical + horizontal frequency. Tables 0-3 are Huffman tables of first coefficients, 4-7 those of the others. One
+Blocks stand in units (MCUs) of as many blocks as there are ``members``. Blocks have their 64 coefficients by number,
+8 * vertical + horizontal frequency. Tables 0-3 are Huffman tables of first coefficients, 4-7 those of the others. One
 function writes and reads, so that the two cannot drift apart. Reading stops before the first unit that is not whole,
 or that no encoder would have written so.
 """

@@ -1,4 +1,4 @@
-"""Spec appendix-kept-files/jpeg-heads: JPEG data as its heads, its coefficients, and what its encoder was free to do."""
+"""Spec appendix-kept-files/jpeg-heads: JPEG data as heads, coefficients, and what its encoder was free to do."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Picture:
         if steps is None:
             return np.ones(SIZE, np.int64)
         shift = max(0, int(steps.max()).bit_length() - LARGEST_STEP.bit_length())
-        return np.maximum(1, steps >> shift)
+        small: Integers = np.maximum(1, steps >> shift)
+        return small
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ class Shape:
         return parts
 
 
-def read_picture(data: bytes, content: npt.NDArray[np.uint8], start: int, tables: bytes = b"") -> tuple[Picture, int] | None:
+def read_picture(
+    data: bytes, content: npt.NDArray[np.uint8], start: int, tables: bytes = b""
+) -> tuple[Picture, int] | None:
     """The picture whose stream begins at ``start``, and where its last coded data ends; None where there is none.
 
     ``content`` is ``data`` as an array; ``tables``: an abbreviated stream of tables that it goes by.
@@ -164,7 +167,9 @@ class _Reading:
 
     def read(self, most: int) -> tuple[int, scan.Freedom]:
         """At most so many units, and the freedom that was found."""
-        freedom = scan.Freedom(np.zeros(most * self.one.blocks, np.int32), np.zeros(intervals(self.one, most), np.int32))
+        freedom = scan.Freedom(
+            np.zeros(most * self.one.blocks, np.int32), np.zeros(intervals(self.one, most), np.int32)
+        )
         layout = self.one.layout(self.shape.starts, USUAL[0])
         bits = scan.bits_in(self.content, len(self.one.members), self.start)
         units = scan.code_scan(False, self.blocks, most, layout, self.one.codes, freedom, bits)
@@ -312,7 +317,7 @@ def _read_arithmetic(
 def heads_of(pieces: Sequence[bytes], tables: bytes = b"") -> list[Scan]:
     """The scan that each piece of heads ends with. Raises DamagedError where one does not."""
     heads = Heads(tables)
-    scans = []
+    scans: list[Scan] = []
     for piece in pieces:
         found = heads.next_scan(piece, 0)
         if found is None or found[1] != len(piece) or len(scans) >= MOST_SCANS:
@@ -322,7 +327,10 @@ def heads_of(pieces: Sequence[bytes], tables: bytes = b"") -> list[Scan]:
 
 
 def empty_picture(scans: Sequence[Coded], most: int) -> Picture:
-    """A picture whose coefficients are to be decoded. Raises FormatError, or LimitError for more than ``most`` blocks."""
+    """A picture whose coefficients are to be decoded.
+
+    Raises FormatError, or LimitError for more than ``most`` blocks.
+    """
     frame = scans[0].scan.frame
     rows = 0
     for one in scans:
@@ -353,7 +361,9 @@ def write_picture(picture: Picture, most: int) -> Iterator[bytes]:
         room = min(most, 8 * SIZE * one.units * one.scan.blocks) + scan.LONGEST_BLOCK * 12
         data = _written(blocks, one.units, layout, one.scan, freedom, room)
         if data is None:
-            raise FormatError("JPEG data of the original file is longer than the file, or has no code for a coefficient")
+            raise FormatError(
+                "JPEG data of the original file is longer than the file, or has no code for a coefficient"
+            )
         yield data
 
 
@@ -366,5 +376,7 @@ def _write_arithmetic(one: Coded, blocks: npt.NDArray[np.int32], shape: Shape, m
     data = _written_arithmetically(blocks, one.units, layout, one.scan, most)
     left_out = int(numbers.sum())
     if data is None or left_out > len(data):
-        raise FormatError("JPEG data of the original file is longer than the file, or has a coefficient that is too large")
+        raise FormatError(
+            "JPEG data of the original file is longer than the file, or has a coefficient that is too large"
+        )
     return data[: len(data) - left_out]

@@ -10,4 +10,16 @@ from sofc.container.original import MAX_FILE_BYTES
 from sofc.keepfile.keep import Kept, KeptCoefficients, keep, keep_coefficients, keep_whole, read_file
 from sofc.keepfile.restore import FileCodebooks, original_in, restore, restore_items
 
-__all__ = ["MAX_FILE_BYTES", "FileCodebooks", "Kept", "KeptCoefficients", "keep", "keep_coefficients", "keep_whole", "original_in", "read_file", "restore", "restore_items"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "FileCodebooks",
+    "Kept",
+    "KeptCoefficients",
+    "keep",
+    "keep_coefficients",
+    "keep_whole",
+    "original_in",
+    "read_file",
+    "restore",
+    "restore_items",
+]

@@ -5,8 +5,6 @@ They are coded by a dct model of a codebook; what it learns of one stream serves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from sofc.codebook import Codebook
@@ -73,7 +71,7 @@ class CoefficientCoder:
         return OK
 
     def _model(self, number: int, components: int) -> ComponentModel:
-        of_colour = COLOURS <= components and number < len(self._models) 
+        of_colour = components >= COLOURS and number < len(self._models)
         return self._models[number if of_colour else 0]
 
 

@@ -92,7 +92,7 @@ class Search:
         best: tuple[bytes, Picture, int] | None = None
         for tables in (b"", *self._tables):
             found = read_picture(data, content, place, tables)
-            if found is not None and (best is None or found[1].units > best[1].units):
+            if found is not None and (best is None or found[0].units > best[1].units):
                 best = tables, *found
             if best is not None and best[1].is_whole:
                 break
@@ -150,8 +150,8 @@ class _TooLongError(Exception):
 
 
 def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:
-    """Parts that make a file, with the coefficients of its JPEG streams; None where it has none, or they take more bytes
-    than the file has."""
+    """Parts that make a file, with the coefficients of its JPEG streams; None where it has none, or those take more
+    bytes than the file."""
     writer = Writer(len(data))
     coder = CoefficientCoder(writer, codebook, number)
 

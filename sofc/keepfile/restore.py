@@ -9,7 +9,20 @@ from typing import Any
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
-from sofc.container.original import ITEM, WHOLE, Chunked, Deflated, Fragments, Jpeg, Literal, Lzw, Original, Part, Window, from_metadata
+from sofc.container.original import (
+    ITEM,
+    WHOLE,
+    Chunked,
+    Deflated,
+    Fragments,
+    Jpeg,
+    Literal,
+    Lzw,
+    Original,
+    Part,
+    Window,
+    from_metadata,
+)
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
 from sofc.keepfile import deflate, lzw
@@ -74,7 +87,9 @@ def restore_items(items: Iterable[Metadata], images: Images, codebooks: FileCode
 
 
 def _has_deflated(part: Part) -> bool:
-    return isinstance(part, Deflated) or (isinstance(part, Chunked | Jpeg | Fragments) and any(map(_has_deflated, part.parts)))
+    return isinstance(part, Deflated) or (
+        isinstance(part, Chunked | Jpeg | Fragments) and any(map(_has_deflated, part.parts))
+    )
 
 
 class _Assembly:

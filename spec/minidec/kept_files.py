@@ -117,9 +117,7 @@ def varints(reader: Reader) -> list[int]:
 class Recipe:
     """Makes a file from parts, literals and samples."""
 
-    def __init__(
-        self, stream: bytes, images: Sequence[Image], coefficients: CoefficientDecoder | None = None
-    ) -> None:
+    def __init__(self, stream: bytes, images: Sequence[Image], coefficients: CoefficientDecoder | None = None) -> None:
         self.reader, self.images, self.coefficients = Reader(stream), images, coefficients
         count = self.reader.varint()
         require(count >= 1, "recipe without parts")
@@ -189,7 +187,6 @@ class Recipe:
         if part.kind == LZW:
             return compress_lzw(data)
         return (cut_chunks if part.kind == CHUNKS else cut_fragments)(data, part.numbers)
-
 
     # Spec appendix-kept-files/jpeg-streams
 
@@ -535,7 +532,7 @@ class JpegHeads:
     def __init__(self) -> None:
         self.steps: dict[int, list[int]] = {}
         self.codes: dict[int, tuple[bytes, bytes]] = {}
-        self.conditions = {number: 0x10 for number in range(4)} | {0x10 | number: 5 for number in range(4)}
+        self.conditions = dict.fromkeys(range(4), 16) | {0x10 | number: 5 for number in range(4)}
         self.interval = 0
         self.process = -1
         self.rows = self.width = 0
@@ -670,7 +667,8 @@ class JpegHeads:
         """Rows and columns of blocks in a scan of a single component."""
         component = self.components[number]
         rows = -(-self.rows * component.down // self.most_down)
-        return -(-rows // 8), -(-(-(-self.width * component.across // self.most_across)) // 8)
+        columns = -(-self.width * component.across // self.most_across)
+        return -(-rows // 8), -(-columns // 8)
 
 
 def typical_heads() -> bytes:
@@ -1008,7 +1006,9 @@ class ScanWriter:
             self.correct(self.corrections(block, self.it.first))
             return
         run = note >> 2 or self.usual_run(unit, block, note % 4)
-        ended = self.refine(block, note % 4, run) if self.it.refines else self.others(self.it.ac[0], block, note % 4, run)
+        ended = (
+            self.refine(block, note % 4, run) if self.it.refines else self.others(self.it.ac[0], block, note % 4, run)
+        )
         self.run = run - 1 if ended else 0
 
     def correct(self, bits: list[int]) -> None:
@@ -1016,9 +1016,10 @@ class ScanWriter:
             self.put(bit, 1)
 
     def refine(self, block: list[int], needless: int, run: int) -> bool:
-        """Coefficients of which bits were told before: correction bits stand behind the symbol that passes over them."""
+        """Coefficients of which bits were told before; correction bits stand behind the symbol that passes them."""
         code, last = self.it.ac[0], max(self.news(block), default=-1)
-        zeros, passed, at = 0, [], self.it.first
+        passed: list[int] = []
+        zeros, at = 0, self.it.first
         for at in range(self.it.first, last + 1):
             size = abs(block[at])
             if size == 0:
