@@ -367,6 +367,11 @@ def jpeg_files() -> Iterator[tuple[str, bytes, str]]:
     tables = b"\xff\xd8" + tile[tile.index(b"\xff\xdb") : frame] + tile[codes:scan] + b"\xff\xd9"
     stream = b"\xff\xd8" + tile[frame:codes] + tile[scan:]
     yield "-tables", stream + stream + tables, "two streams without tables, which stand behind them"
+    # By libjpeg-turbo 2.1 through jpeglib, which no tool of the project needs.
+    yield "-arithmetic", (ROOT / "tools" / "vector-arithmetic.jpg").read_bytes(), "arithmetic codes, progressive"
+    pieces = [progressive[:500], progressive[500:]]
+    items = b"".join(b"\xfe\xff\0\xe0" + len(each).to_bytes(4, "little") + each for each in pieces)
+    yield "-fragments", items, "two fragments of a DICOM frame"
     small = saved(photograph.resize((37, 22)), quality=80)
     yield "-within", saved(photograph, quality=60, exif=b"Exif\0\0" + small), "one in the head of another"
 
