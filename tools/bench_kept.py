@@ -24,7 +24,7 @@ from sofc.keepfile import keep, keep_coefficients, read_file, restore_items
 
 
 def kept_by_sofc(path: Path, data: bytes, codebook: sofc.Codebook | None, effort: int) -> bytes:
-    """The sofc file that keeps a file of images, JPEG data as its coefficients. Raises SofcError where nothing opens it."""
+    """The sofc file that keeps a file of images, JPEG data by coefficients. Raises SofcError where nothing opens it."""
     found = keep_coefficients(path.name, data, codebook, effort)
     if found is not None and 2 * found.share > 1:
         return sofc.Encoder(codebook=found.codebook, metadata=found.items).finish()
