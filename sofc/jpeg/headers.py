@@ -156,7 +156,7 @@ class Heads:
         """The next scan from ``start`` on, and where its data begins; None where there is none before the end, or
         before a segment that is damaged or of another process.
 
-        What is no marker segment is passed over, and so are scans that cannot be read.
+        Behind a frame header what is no marker segment is passed over, and so are scans that cannot be read.
         """
         readers: dict[int, Callable[[bytes], None]] = {
             _STEPS: self._read_steps,
@@ -166,10 +166,13 @@ class Heads:
             **dict.fromkeys(_FRAMES, self._read_frame),
         }
         place = start
-        while (place := data.find(b"\xff", place)) >= 0 and place + 1 < len(data):
-            marker = data[place + 1]
-            if marker < 0xC0 or marker == 0xFF or marker in _RESTART_MARKERS or marker == _START:
-                place += 1
+        while (found := data.find(b"\xff", place)) >= 0 and found + 1 < len(data):
+            skipped, place, marker = found > place, found, data[found + 1]
+            is_none = marker < 0xC0 or marker in _RESTART_MARKERS
+            if self.frame is None and (skipped or is_none):
+                return None
+            if is_none or marker in (0xFF, _START):
+                place += 1 + (marker == _START)
                 continue
             length = int.from_bytes(data[place + 2 : place + 4], "big")
             body, end = data[place + 4 : place + 2 + length], place + 2 + length

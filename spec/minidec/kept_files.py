@@ -541,10 +541,13 @@ class JpegHeads:
     def next_scan(self, piece: bytes) -> JpegScan | None:
         """The scan that a piece ends with, if it does."""
         at = 0
-        while (at := piece.find(b"\xff", at)) >= 0 and at + 1 < len(piece):
-            marker = piece[at + 1]
-            if marker < 0xC0 or marker == 0xFF or RST0 <= marker <= SOI:
-                at += 1
+        while (found := piece.find(b"\xff", at)) >= 0 and found + 1 < len(piece):
+            skipped, at, marker = found > at, found, piece[found + 1]
+            is_none = marker < 0xC0 or RST0 <= marker < SOI
+            if self.process < 0 and (skipped or is_none):
+                return None
+            if is_none or marker in (0xFF, SOI):
+                at += 2 if marker == SOI else 1
                 continue
             size = int.from_bytes(piece[at + 2 : at + 4], "big")
             at, body = at + 2 + size, piece[at + 4 : at + 2 + size]
