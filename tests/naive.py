@@ -434,27 +434,63 @@ def jpeg_scan(
     return result
 
 
-def settled(block: Sequence[int], rest: Sequence[int], steps: Sequence[int], waves: Rows) -> list[int]:
-    """Coefficients of a block, moved by one as long as that makes the rests fit better."""
+def progressive_scan(
+    bands: Rows, low: int, refined: bool, restart: int, code: dict[int, tuple[int, int]], longest: int = 0x7FFF
+) -> bytes:
+    """Entropy-coded data of a scan of other than first coefficients, as libjpeg's encoder goes about it: an end-of-band
+    run and correction bits are kept back until something else is to be said. ``bands``: of each block the coefficients
+    of the scan in zigzag order."""
+    intervals = [bands[i : i + restart] for i in range(0, len(bands), restart)] if restart else [bands]
+    return b"".join(
+        (b"\xff" + bytes([0xD0 + (number - 1) % 8]) if number else b"")
+        + stuffed(_progressive_interval(interval, low, refined, code, longest))
+        for number, interval in enumerate(intervals)
+    )
 
-    def excesses(rests: Sequence[int]) -> list[int]:
-        return [max(0, abs(one) - 514) for one in rests]
 
-    def moved(k: int, sign: int) -> list[int]:
-        return [one - sign * steps[k] * wave for one, wave in zip(rest, waves[k], strict=True)]
+def stuffed(text: str) -> bytes:
+    """Bits as entropy-coded data, filled up with ones."""
+    text += "1" * (-len(text) % 8)
+    return bytes(int(text[i : i + 8], 2) for i in range(0, len(text), 8)).replace(b"\xff", b"\xff\0")
 
-    result, rest = list(block), list(rest)
-    if max(excesses(rest)) > 2048:
-        return result
-    for _ in range(6):
-        fault, choice = sum(one * one for one in excesses(rest)), None
-        for k in range(64):
-            for sign in (-1, 1):
-                other = sum(one * one for one in excesses(moved(k, sign)))
-                if steps[k] < 3 and other < fault:
-                    fault, choice = other, (k, sign)
-        if choice is None:
-            break
-        result[choice[0]] += choice[1]
-        rest = moved(*choice)
-    return result
+
+def _progressive_interval(bands: Rows, low: int, refined: bool, code: dict[int, tuple[int, int]], longest: int) -> str:
+    text, run, kept = "", 0, ""
+
+    def symbol(value: int) -> str:
+        bits, length = code[value]
+        return format(bits, f"0{length}b")
+
+    def flushed() -> str:
+        nonlocal run, kept
+        if run == 0:
+            return ""
+        size = run.bit_length() - 1
+        out = symbol(size << 4) + (format(run - (1 << size), f"0{size}b") if size else "") + kept
+        run, kept = 0, ""
+        return out
+
+    for band in bands:
+        sizes = [abs(value) >> low for value in band]
+        news = [k for k, size in enumerate(sizes) if size == 1 or (size and not refined)]
+        zeros, own = 0, ""
+        for k, size in enumerate(sizes):
+            if size == 0:
+                zeros += 1
+                continue
+            while zeros > 15 and news and k <= news[-1]:
+                text += flushed() + symbol(0xF0) + own
+                zeros, own = zeros - 16, ""
+            if refined and size > 1:
+                own += str(size & 1)
+                continue
+            number = size if band[k] > 0 else -size
+            bits = size.bit_length()
+            text += flushed() + symbol(zeros << 4 | bits)
+            text += format(number if number > 0 else number + 2**bits - 1, f"0{bits}b") + own
+            zeros, own = 0, ""
+        if zeros or own:
+            run, kept = run + 1, kept + own
+            if run == longest or len(kept) > 937:
+                text += flushed()
+    return text + flushed()

@@ -1,9 +1,11 @@
-"""JPEG files kept with their images: made again from samples and corrections, byte for byte."""
+"""JPEG files kept as their coefficients: byte for byte, whatever wrote them and whatever befell them."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import sofc
 from sofc.cli.__main__ import main
+from sofc.codebook.builtin import builtin_codebook
 from sofc.container.huffman import TYPICAL_TABLES
-from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Original, from_metadata, to_metadata
+from sofc.container.original import Fragments, Jpeg, Literal, Original, from_metadata, to_metadata
+from sofc.container.typical import typical_heads
 from sofc.entropy.binary import BROKEN, TOO_LONG
-from sofc.errors import FormatError, SofcError
-from sofc.imagefiles import load, sources
-from sofc.jpeg import estimate, scan
-from sofc.jpeg.dct import BASIS, BASIS_BITS
-from sofc.jpeg.headers import DamagedError, Frame
-from sofc.keepfile import jpeg, keep, restore_items
+from sofc.errors import CodebookError, FormatError, SofcError
+from sofc.image import PixelFormat
+from sofc.jpeg import scan
+from sofc.jpeg.dct import ZIGZAG
+from sofc.jpeg.freedom import Said, hear, pack_numbers, say, unpack_numbers
+from sofc.jpeg.headers import codes_of
+from sofc.jpeg.stream import Coded, Picture, heads_of, read_picture, write_picture
+from sofc.keepfile import keep_coefficients, restore, restore_items
 
 RANDOM = np.random.default_rng(8)
 ROWS, COLUMNS = 45, 70
@@ -31,6 +38,7 @@ WAVES = 120 + 60 * np.sin(np.add.outer(np.arange(ROWS) / 7, np.arange(COLUMNS) /
 PHOTO = np.stack([WAVES, WAVES * 0.7 + 30, 230 - WAVES], axis=-1) + RANDOM.normal(0, 3, (ROWS, COLUMNS, 3))
 COLOUR = np.clip(np.rint(PHOTO), 0, 255).astype(np.uint8)
 GRAY = np.ascontiguousarray(COLOUR[..., 0])
+BOOK = builtin_codebook(PixelFormat(3, 8, 8))
 
 
 def written(array: np.ndarray, mode: str | None = None, **settings: Any) -> bytes:
@@ -44,24 +52,23 @@ def read(data: bytes) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(data)))
 
 
-def corrections(data: bytes) -> int:
-    (kept,) = keep("a.jpg", data, [read(data)]).items
-    original = from_metadata([kept])
+def kept(data: bytes) -> Original:
+    """How a file is kept, which restores it: ``keep_coefficients`` has tried it, and so does this."""
+    found = keep_coefficients("a.jpg", data, None, 5)
+    assert found is not None
+    assert restore_items(found.items, (), lambda number: found.codebook if number == 1 else None) == data
+    original = from_metadata(found.items)
     assert original is not None
-    (part,) = [part for part in original.parts if isinstance(part, Jpeg)]
-    return len(part.corrections)
+    return original
 
 
-@pytest.mark.parametrize("subsampling", [0, 1, 2])
-@pytest.mark.parametrize("quality", [30, 75, 95])
-def test_colour(quality: int, subsampling: int) -> None:
-    data = written(COLOUR, quality=quality, subsampling=subsampling)
-    image = read(data)
-    kept = keep("a.jpg", data, [image])
-    assert not kept.why_whole
-    assert restore_items(kept.items, [image]) == data
-    # What is not standard in the heads, and corrections: hardly any where steps are wide.
-    assert sum(len(item.value) for item in kept.items) < (250 if quality == 30 else 400 if quality == 75 else len(data))
+def streams(original: Original) -> list[Jpeg]:
+    return [part for part in original.parts if isinstance(part, Jpeg)]
+
+
+def is_whole(part: Jpeg) -> bool:
+    """Whether all of a stream is coded, and nothing about it is unusual."""
+    return all((one.units, one.flags, one.ends, one.notes) == (0, 0, b"", b"") for one in part.scans)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +77,10 @@ def test_colour(quality: int, subsampling: int) -> None:
         {"quality": 75},
         {"quality": 100},
         {"quality": 60, "optimize": True},
+        {"quality": 80, "subsampling": 0},
+        {"quality": 80, "subsampling": 1, "progressive": True},
+        {"quality": 95, "subsampling": 2, "progressive": True},
+        {"quality": 30, "progressive": True, "restart_marker_blocks": 4},
         {"quality": 80, "restart_marker_blocks": 3},
         {"quality": 80, "restart_marker_rows": 1, "icc_profile": b"profile" * 9, "comment": "of no matter"},
         {"qtables": [[1 + place // 3 for place in range(64)]]},
@@ -78,28 +89,144 @@ def test_colour(quality: int, subsampling: int) -> None:
 @pytest.mark.parametrize("array", [GRAY, COLOUR, GRAY[:1, :9], COLOUR[:17, :33]])
 def test_ways_to_write(array: np.ndarray, settings: dict[str, Any]) -> None:
     data = written(array, **settings)
-    image = read(data)
-    kept = keep("a.jpg", data, [image])
-    # Of a file of a few bytes the whole may be less than how to make it.
-    assert not kept.why_whole or (len(data) < 200 and jpeg.find_samples(data, [image]) is not None)
-    assert restore_items(kept.items, [image]) == data
+    content = np.frombuffer(bytearray(data), np.uint8)
+    found = read_picture(data, content, 0)
+    assert found is not None
+    picture, end = found
+    assert picture.is_whole and all(one.said == (0, b"", b"") for one in picture.scans)
+    assert b"".join(write_picture(picture, len(data))) == data[:end] and data[end:] == b"\xff\xd9"
+    if len(data) > 1000:
+        (part,) = streams(kept(data))
+        assert is_whole(part)
 
 
-def test_estimates_are_right_where_steps_are_wide() -> None:
-    aligned = COLOUR[:32, :64]
-    assert corrections(written(aligned, quality=50, subsampling=0)) == 0
-    assert corrections(written(GRAY[:40, :64], quality=70)) == 0
-    # Of 96 blocks of 64 a few at most, where chrominance was made of fewer samples.
-    assert corrections(written(aligned, quality=75, subsampling=2)) < 20
-
-
-def test_other_components() -> None:
+@pytest.mark.parametrize("mode", ["CMYK", "RGB"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_other_components(mode: str, progressive: bool) -> None:
     """Four components, and three that are no luminance and chrominances."""
-    for data in (written(COLOUR, "CMYK"), written(COLOUR, quality=80, keep_rgb=True)):
-        image = read(data)
-        kept = keep("a.jpg", data, [image])
-        assert restore_items(kept.items, [image]) == data
-    assert not kept.why_whole and not from_metadata(kept.items).parts[0].flags & CONVERTED
+    data = written(COLOUR, mode, quality=80, progressive=progressive, **({"keep_rgb": True} if mode == "RGB" else {}))
+    (part,) = streams(kept(data))
+    assert is_whole(part)
+
+
+def segments(head: bytes) -> Iterator[bytes]:
+    """The marker segments of heads."""
+    place = 0
+    while place < len(head):
+        size = 2 if head[place + 1] == 0xD8 else 2 + int.from_bytes(head[place + 2 : place + 4], "big")
+        yield head[place : place + size]
+        place += size
+
+
+def arithmetic(data: bytes, conditions: bytes = b"") -> bytes:
+    """A file with the same coefficients in arithmetic codes."""
+    found = read_picture(data, np.frombuffer(bytearray(data), np.uint8), 0)
+    assert found is not None
+    picture, _ = found
+    frames = {0xC0: 0xC9, 0xC1: 0xC9, 0xC2: 0xCA}
+    heads = []
+    for one in picture.scans:
+        kept_segments = [each for each in segments(one.head) if each[1] != 0xC4]
+        heads.append(b"".join(each[:1] + bytes([frames.get(each[1], each[1])]) + each[2:] for each in kept_segments))
+    if conditions:
+        heads[0] = heads[0][:2] + b"\xff\xcc" + (2 + len(conditions)).to_bytes(2, "big") + conditions + heads[0][2:]
+    scans = [
+        Coded(head, each, one.units, Said(0, b"", b""))
+        for head, each, one in zip(heads, heads_of(heads), picture.scans, strict=True)
+    ]
+    made = Picture(scans[0].scan.frame, scans, picture.components)
+    return b"".join(write_picture(made, 2 * len(data))) + b"\xff\xd9"
+
+
+ARITHMETIC = [
+    {"quality": 75},
+    {"quality": 100, "restart_marker_blocks": 3},
+    {"quality": 85, "progressive": True},
+    {"quality": 98, "progressive": True, "restart_marker_blocks": 5},
+]
+
+
+@pytest.mark.parametrize("settings", ARITHMETIC)
+@pytest.mark.parametrize("array", [GRAY, COLOUR])
+@pytest.mark.parametrize("conditions", [b"", b"\0\x53\x01\x11\x10\x01\x11\x3f"])
+def test_arithmetic_codes(array: np.ndarray, settings: dict[str, Any], conditions: bytes) -> None:
+    """What a second writer makes of them: tests/test_minidec_kept_files.py."""
+    data = written(array, **settings)
+    (plain,) = streams(kept(data))
+    coded = arithmetic(data, conditions)
+    original = kept(coded)
+    (part,) = streams(original)
+    assert is_whole(part) and len(part.scans) == len(plain.scans)
+    start = coded.index(b"\xff\xda")
+    for size in range(start + 300, len(coded), 211):
+        cut = kept(coded[:size])
+        assert sum(len(each.data) for each in cut.parts if isinstance(each, Literal)) < 60
+
+
+def with_factors(factors: list[int], shape: tuple[int, int], bits: int = 8) -> bytes:
+    """A sequential file of three components with such sampling factors, whose units have random coefficients."""
+    picture_units = (
+        -(-shape[0] // (8 * max(one & 15 for one in factors))),
+        -(-shape[1] // (8 * max(one >> 4 for one in factors))),
+    )
+    head = b"\xff\xd8\xff\xdb\0\x43\0" + bytes([4] * 64)
+    head += b"\xff\xc1\0\x11" + bytes([bits]) + shape[0].to_bytes(2, "big") + shape[1].to_bytes(2, "big")
+    head += b"\x03" + b"".join(bytes([k + 1, one, 0]) for k, one in enumerate(factors))
+    head += TYPICAL_TABLES + b"\xff\xda\0\x0c\x03\x01\0\x02\0\x03\0\0\x3f\0"
+    count = picture_units[0] * picture_units[1]
+    members = [k for k, one in enumerate(factors) for _ in range((one >> 4) * (one & 15))]
+    blocks = np.zeros((count * len(members), 64), np.int64)
+    blocks[:, 0] = RANDOM.integers(-100, 100, len(blocks))
+    blocks[:, 0] *= 1 if bits == 8 else 9
+    blocks[:, 1:9] = RANDOM.integers(-3, 4, (len(blocks), 8))
+    book = {0: {}, 4: {}}
+    for table, start in ((0, 5), (4, 38)):
+        counts = list(TYPICAL_TABLES[start : start + 16])
+        book[table] = naive.huffman_codes(counts, list(TYPICAL_TABLES[start + 16 : start + 16 + sum(counts)]))
+    return head + naive.jpeg_scan(blocks.tolist(), members, [(0, 4)] * 3, 0, 1, book) + b"\xff\xd9"
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [
+        [0x41, 0x11, 0x11],
+        [0x42, 0x11, 0x11],
+        [0x12, 0x11, 0x11],
+        [0x21, 0x12, 0x11],
+        [0x31, 0x21, 0x11],
+        [0x22, 0x21, 0x22],
+    ],
+    ids=["4:1:1", "4:1:0", "4:4:0", "mixed", "thirds", "wide"],
+)
+@pytest.mark.parametrize("shape", [(64, 100), (17, 41)])
+def test_any_sampling(factors: list[int], shape: tuple[int, int]) -> None:
+    (part,) = streams(kept(with_factors(factors, shape)))
+    assert is_whole(part)
+
+
+def test_twelve_bits_and_wide_steps() -> None:
+    data = with_factors([0x22, 0x11, 0x11], (50, 60), 12)
+    (part,) = streams(kept(data))
+    assert is_whole(part)
+    steps = b"".join((16 * step).to_bytes(2, "big") for step in range(1, 65))
+    start = data.index(b"\xff\xdb")
+    (part,) = streams(kept(data[:start] + b"\xff\xdb\0\x83\x10" + steps + data[start + 69 :]))
+    assert is_whole(part)
+
+
+def test_one_component_a_scan() -> None:
+    """Not interleaved: the grids of scans of one component are smaller than that of the frame (T.81, A.2.2)."""
+    gray = written(GRAY, quality=80)
+    small = written(GRAY[: -(-ROWS // 2), : -(-COLUMNS // 2)], quality=80)
+    start, frame, scan_start = gray.index(b"\xff\xdb"), gray.index(b"\xff\xc0"), gray.index(b"\xff\xda")
+    head = (
+        gray[start:frame] + b"\xff\xc0\0\x11\x08" + gray[frame + 5 : frame + 9] + b"\x03\x01\x22\0\x02\x11\0\x03\x11\0"
+    )
+    tables = gray[gray.index(b"\xff\xc4") : scan_start]
+    coded = [gray[scan_start:-2], *[small[small.index(b"\xff\xda") : -2]] * 2]
+    scans = [each[:5] + bytes([number + 1]) + each[6:] for number, each in enumerate(coded)]
+    (part,) = streams(kept(b"\xff\xd8" + head + tables + b"".join(scans) + b"\xff\xd9"))
+    assert is_whole(part) and len(part.scans) == 3
 
 
 def test_factors_of_a_single_component_say_nothing() -> None:
@@ -107,196 +234,308 @@ def test_factors_of_a_single_component_say_nothing() -> None:
     place = data.index(b"\xff\xc0") + 11
     assert data[place] == 0x11
     data[place] = 0x22
-    image = read(bytes(data))
-    kept = keep("a.jpg", bytes(data), [image])
-    assert not kept.why_whole and restore_items(kept.items, [image]) == data
+    (part,) = streams(kept(bytes(data)))
+    assert is_whole(part)
 
 
-def test_bytes_filled_up_with_zeros() -> None:
-    data = next(
-        data
-        for size in range(8, 40)
-        if (data := written(GRAY[:size, :size]))[-3] & 7 == 7 and data[-4] != 0xFF and data[-3] != 0xFF
+def test_bytes_filled_up_otherwise() -> None:
+    """With zeros, or with bits of both kinds: how many bits fill a byte up is known when its data is read."""
+    found = set()
+    for size in range(24, 44):
+        data = written(GRAY[:size, :size])
+        for mask in (0xFE, 0xFC, 0xF8):
+            (part,) = streams(kept(data[:-3] + bytes([data[-3] & mask]) + data[-2:]))
+            found |= {(one.flags, len(one.ends)) for one in part.scans if not one.units}
+    assert {(1, 0), (2, 1)} <= found
+
+
+def test_fill_bytes() -> None:
+    """Before markers, those of restarts among them."""
+    data = written(COLOUR, quality=80, restart_marker_blocks=3)
+    start = data.index(b"\xff\xda")
+    filled = data[:start].replace(b"\xff\xdb", b"\xff\xff\xff\xdb") + data[start:].replace(
+        b"\xff\xd1", b"\xff\xff\xff\xd1"
     )
-    zeros = data[:-3] + bytes([data[-3] & 0xFE]) + data[-2:]
-    image = read(zeros)
-    kept = keep("a.jpg", zeros, [image])
-    assert restore_items(kept.items, [image]) == zeros
+    (part,) = streams(kept(filled[:-2] + b"\xff" + filled[-2:]))
+    assert [one.units for one in part.scans] == [0]
 
 
-def test_what_is_not_one_sequential_scan_is_kept_whole() -> None:
-    data = written(COLOUR, progressive=True)
-    assert "cannot be made again" in keep("a.jpg", data, [read(data)]).why_whole
-    cut = written(COLOUR)[:-40]
-    image = read(written(COLOUR))
-    kept = keep("a.jpg", cut, [image])
-    assert kept.why_whole and restore_items(kept.items, [image]) == cut
+@pytest.mark.parametrize("progressive", [False, True])
+def test_cut_off(progressive: bool) -> None:
+    data = written(COLOUR, quality=90, progressive=progressive)
+    start = data.index(b"\xff\xda")
+    for size in range(start + 200, len(data), 97):
+        original = kept(data[:size])
+        left = sum(len(part.data) for part in original.parts if isinstance(part, Literal))
+        assert left < 60 + (50 if progressive else 20)
+
+
+def test_tables_that_stand_elsewhere() -> None:
+    """Of many abbreviated streams, as in TIFF files: before them or behind."""
+    data = written(GRAY, quality=80)
+    first, second = data.index(b"\xff\xc0"), data.index(b"\xff\xc4")
+    scan_start = data.index(b"\xff\xda")
+    tables = b"\xff\xd8" + data[data.index(b"\xff\xdb") : first] + data[second:scan_start] + b"\xff\xd9"
+    tile = b"\xff\xd8" + data[first:second] + data[scan_start:]
+    for whole in (b"II*\0" + tables + tile * 3, b"II*\0" + tile * 3 + tables):
+        original = kept(whole)
+        assert [part.tables for part in streams(original)] == [tables] * 3
+        # The second and the third are what the coder has just seen.
+        assert original.coefficients is not None and len(original.coefficients.data) < 1.7 * len(tile) * 0.9
+
+
+def test_streams_in_the_heads_of_others() -> None:
+    thumbnail = written(COLOUR[::2, ::2], quality=90)
+    data = written(COLOUR, quality=80, exif=b"Exif\0\0" + thumbnail + b"more")
+    (part,) = streams(kept(data))
+    assert any(isinstance(inner, Jpeg) for inner in part.parts)
 
 
 def test_jpeg_data_among_other_bytes() -> None:
-    streams = [written(COLOUR, quality=60), written(GRAY, quality=60)]
-    data = b"head\xff\xd8\xff\xe0" + streams[0] + b"between" + streams[1] + b"tail"
-    images = [read(stream) for stream in streams]
-    kept = keep("a.bin", data, images)
-    assert not kept.why_whole and restore_items(kept.items, images) == data
-    original = from_metadata(kept.items)
-    assert original is not None
-    assert [part.kind for part in original.parts] == [Literal.kind, Jpeg.kind] * 2 + [Literal.kind]
+    data = b"head\xff\xd8\xff\xe0" + written(COLOUR, quality=60) + b"between" + written(GRAY, quality=60) + b"tail"
+    assert [part.kind for part in kept(data).parts] == [Literal.kind, Jpeg.kind] * 2 + [Literal.kind]
+
+
+def test_streams_in_dicom_fragments() -> None:
+    """Of three frames the first stands in one fragment, the others in several."""
+    frames = [written(np.roll(COLOUR, 5 * k, axis=1), quality=80) for k in range(3)]
+    pieces = [frames[0], frames[1][:700], frames[1][700:], frames[2][:300], frames[2][300:900], frames[2][900:] + b"\0"]
+    items = b"".join(b"\xfe\xff\0\xe0" + len(each).to_bytes(4, "little") + each for each in [b"", *pieces])
+    original = kept(b"DICM" + items + b"\xfe\xff\xdd\xe0" + bytes(4))
+    assert [part.kind for part in original.parts] == [0, Jpeg.kind, 0, Fragments.kind, 0, Fragments.kind, 0]
+    inner = [each for part in original.parts if isinstance(part, Fragments) for each in part.parts]
+    assert [part.kind for part in inner] == [Jpeg.kind, 0] * 2
+    assert all(is_whole(each) for each in inner if isinstance(each, Jpeg))
+
+
+def test_what_is_no_jpeg_stream() -> None:
+    for data in (b"", b"\xff\xd8\xff", b"\xff\xd8\xff\xd9" * 9, written(COLOUR)[:300]):
+        assert keep_coefficients("a", data, None, 5) is None
 
 
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    data = written(np.tile(COLOUR, (3, 3, 1)), quality=85)
+    data = written(np.tile(COLOUR, (3, 3, 1)), quality=85, progressive=True)
     Path("photo.jpg").write_bytes(data)
-    (source,) = sources([Path("photo.jpg")], recursive=False)
-    assert (load(source).array == read(data)).all()
     assert main(["encode", "--keep-file", "photo.jpg"]) == 0
-    assert "kept whole" not in capsys.readouterr().out
+    assert "coefficients of 1 JPEG picture, built-in codebook common" in capsys.readouterr().out
+    assert len(Path("photo.sofc").read_bytes()) < 0.9 * len(data)
     Path("photo.jpg").unlink()
     assert main(["info", "-v", "photo.sofc"]) == 0
-    assert "made from the samples" in capsys.readouterr().out
+    assert "kept as the coefficients of its JPEG data" in capsys.readouterr().out
+    assert main(["test", "photo.sofc"]) == 0
     assert main(["decode", "photo.sofc"]) == 0
     assert Path("photo.jpg").read_bytes() == data
+    assert main(["decode", "--images", "photo.sofc", "-o", "photo.png"]) == 0
+    assert (read(Path("photo.png").read_bytes()) == read(data)).all()
+    assert (sofc.decode("photo.sofc") == read(data)).all()
 
 
-def test_other_samples_do_not_make_the_file() -> None:
+def test_codebooks_of_the_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without a model for coefficients, and one that would have to be embedded, leave them to the built-in one."""
+    monkeypatch.chdir(tmp_path)
     data = written(COLOUR, quality=85)
-    items = keep("a.jpg", data, [read(data)]).items
-    with pytest.raises(SofcError):
-        restore_items(items, [255 - read(data)])
-    with pytest.raises(FormatError, match="heads of JPEG data"):
-        restore_items(items, [read(data)[1:]])
-    with pytest.raises(FormatError, match="heads of JPEG data"):
-        restore_items(items, [read(data).astype(np.uint16)])
+    Path("a.jpg").write_bytes(data)
+    images = [read(written(np.roll(COLOUR, k, axis=0), quality=85)) for k in range(4)]
+    for coder in ("dct", "context"):
+        book = sofc.train(images, name=coder, coder=coder, held_out=0).codebook
+        Path("own.sofcb").write_bytes(book.to_bytes())
+        for embed in ([], ["--embed"]):
+            assert main(["encode", "--keep-file", "-f", "-D", "own.sofcb", *embed, "a.jpg"]) == 0
+            with sofc.open_reader("a.sofc", codebooks={book.id: book}) as reader:
+                ((reference, embedded),) = reader.codebooks
+                assert not embedded
+                assert (reference == book.reference) == (coder == "dct" and not embed)
+                assert restore_items(reader.metadata, (), reader.codebook) == data
+
+
+def test_codebook_that_is_missing() -> None:
+    original = kept(written(COLOUR, quality=85))
+    with pytest.raises(CodebookError, match="does not name"):
+        restore(original, ())
+    other = builtin_codebook(PixelFormat(1, 16, 16))
+    with pytest.raises(CodebookError, match="no model"):
+        restore(original, (), lambda _: other)
 
 
 @given(st.data())
 def test_damaged_parts_end_well(data: st.DataObject) -> None:
-    stream = written(COLOUR[:20, :24], quality=85)
-    image = read(stream)
-    original = from_metadata(keep("a.jpg", stream, [image]).items)
-    assert original is not None
+    stream = written(COLOUR[:20, :24], quality=85, progressive=data.draw(st.booleans()))
+    original = kept(stream)
     part, tail = original.parts
-    assert isinstance(part, Jpeg)
-    heads, extra = bytearray(part.heads), bytearray(part.corrections)
-    for changed in (heads, extra):
+    assert isinstance(part, Jpeg) and isinstance(part.parts[0], Literal) and original.coefficients is not None
+    heads, coded = bytearray(part.parts[0].data), bytearray(original.coefficients.data)
+    for changed in (heads, coded):
         for _ in range(data.draw(st.integers(0, 3))):
-            if changed:
-                changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
-    extra += data.draw(st.binary(max_size=6))
-    damaged = Jpeg(part.image, part.flags, part.padding, bytes(heads), bytes(extra))
-    items = to_metadata(Original("a.jpg", len(stream), original.digest, (damaged, tail)))
+            changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    number = data.draw(st.integers(0, len(part.scans) - 1))
+    values = {name: data.draw(st.integers(0, 300)) for name in ("head", "units") if data.draw(st.booleans())}
+    values |= {name: data.draw(st.binary(max_size=6)) for name in ("ends", "notes") if data.draw(st.booleans())}
+    scans = list(part.scans)
+    scans[number] = replace(scans[number], flags=data.draw(st.integers(0, 15)), **values)
+    damaged = Jpeg(b"", tuple(scans), (Literal(bytes(heads)),))
+    coefficients = replace(original.coefficients, data=bytes(coded))
+    items = to_metadata(replace(original, parts=(damaged, tail), coefficients=coefficients))
     with contextlib.suppress(SofcError):
-        assert restore_items(items, [image]) == stream
+        assert restore_items(items, (), lambda _: BOOK) == stream
 
 
-def test_corrections_are_bounded_by_the_image() -> None:
-    data = written(GRAY[:16, :16])
-    original = from_metadata(keep("a.jpg", data, [read(data)]).items)
-    assert original is not None
-    part, _ = original.parts
-    assert isinstance(part, Jpeg)
-    for many, ends in ((5 * 64, True), (5 * 64 + 1, False)):
-        one = Jpeg(0, part.flags, part.padding, part.heads, bytes(many))
-        if ends:
-            with contextlib.suppress(FormatError):  # no code for a coefficient so large
-                jpeg.jpeg_bytes(read(data), one, 1 << 20)
-        else:
-            with pytest.raises(DamagedError):
-                jpeg.jpeg_bytes(read(data), one, 1 << 20)
+def test_pictures_are_no_larger_than_their_file_can_have() -> None:
+    original = kept(written(GRAY[:40, :40]))
+    part, tail = original.parts
+    assert isinstance(part, Jpeg) and isinstance(part.parts[0], Literal)
+    head = bytearray(part.parts[0].data)
+    place = head.index(b"\xff\xc0") + 5
+    head[place : place + 4] = b"\xff\xff\xff\xff"
+    huge = replace(original, parts=(replace(part, parts=(Literal(bytes(head)),)), tail))
+    with pytest.raises(SofcError, match="more blocks than the file can have"):
+        restore(huge, (), lambda _: BOOK)
 
 
-@given(st.binary(max_size=60))
-def test_any_bytes_end_well(tail: bytes) -> None:
-    stream = written(GRAY[:16, :16])
-    assert restore_items(keep("a", stream[:-30] + tail, [read(stream)]).items, [read(stream)]) == stream[:-30] + tail
+@given(st.binary(max_size=60), st.integers(0, 1 << 30), st.booleans())
+def test_any_bytes_end_well(tail: bytes, place: int, progressive: bool) -> None:
+    stream = bytearray(written(COLOUR[:24, :40], progressive=progressive))
+    place %= len(stream)
+    stream[place : place + len(tail)] = tail
+    found = keep_coefficients("a", bytes(stream), None, 5)
+    assert found is None or restore_items(found.items, (), lambda _: BOOK) == bytes(stream)
 
 
-def test_settling_does_as_its_plain_twin() -> None:
-    steps = RANDOM.integers(1, 4, 64)
-    right = RANDOM.integers(-20, 21, (12, 64))
-    samples = np.rint((right * steps) @ estimate.PATTERNS / (1 << estimate.REST_BITS)).astype(np.int64)
-    samples[3] += 3  # not from any such coefficients
-    estimates = (right + (RANDOM.random(right.shape) < 0.03) * RANDOM.integers(-1, 2, right.shape)).astype(np.int32)
-    rests = (samples << estimate.REST_BITS) - (estimates * steps) @ estimate.PATTERNS
-    plain = [
-        naive.settled(block, rest, steps.tolist(), estimate.PATTERNS.tolist())
-        for block, rest in zip(estimates.tolist(), rests.tolist(), strict=True)
-    ]
-    estimate.settle(estimates, rests, steps.astype(np.int64), estimate.PATTERNS)
-    assert estimates.tolist() == plain
+def test_numbers_come_back() -> None:
+    numbers = RANDOM.integers(0, 1 << 35, 200) >> RANDOM.integers(0, 35, 200)
+    assert np.array_equal(unpack_numbers(pack_numbers(numbers)), numbers)
+    for bad in (b"\x80", b"\xff\xff\xff\xff\xff\x01"):
+        with pytest.raises(FormatError):
+            unpack_numbers(bad)
 
 
-def test_settling_takes_most_errors_out_of_fine_steps() -> None:
-    data = written(COLOUR[:40, :64], quality=96, subsampling=0)
-    (kept,) = keep("a.jpg", data, [read(data)]).items
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(estimate, "settle", lambda *_: 0)
-        (plain,) = keep("a.jpg", data, [read(data)]).items
-    parts = [from_metadata([item]).parts[0] for item in (kept, plain)]
-    assert [part.flags & SETTLED for part in parts] == [SETTLED, 0]
-    assert len(parts[0].corrections) < len(parts[1].corrections) * 3 // 4
+def test_freedom_comes_back() -> None:
+    counts, fills = RANDOM.integers(0, 8, 30), RANDOM.integers(0, 3, 30)
+    pads = RANDOM.integers(0, 128, 30) & ((1 << counts) - 1)
+    notes = RANDOM.integers(0, 2, 500) * (RANDOM.integers(0, 0x8000, 500) | RANDOM.integers(0, 4, 500) << 16)
+    ends = (counts << scan.PAD_BITS_SHIFT | fills << scan.FILL_SHIFT | pads).astype(np.int32)
+    found = hear(say(0, scan.Freedom(notes.astype(np.int32), ends)), 500, 30)
+    assert np.array_equal(found.notes, notes) and np.array_equal(found.ends, ends & 0xFFFFFF)
 
 
-def test_basis_is_that_of_the_cosine_transform() -> None:
-    frequency, sample = np.mgrid[:8, :8]
-    exact = np.cos((2 * sample + 1) * frequency * np.pi / 16) / np.where(frequency, 2, np.sqrt(8))
-    assert np.array_equal(BASIS, np.rint(exact * (1 << BASIS_BITS)))
-    sizes = (4017, 3784, 3406, 2896, 2276, 1567, 799)  # as the specification lists them
-    assert (BASIS[0] == 2896).all() and set(np.abs(BASIS[1:]).flat) == set(sizes)
+def test_typical_heads_are_those_that_libjpeg_writes() -> None:
+    for data in (written(COLOUR), written(GRAY), written(COLOUR, quality=93)):
+        for marker in (b"\xff\xdb", b"\xff\xc4", b"\xff\xda"):
+            place = data.index(marker)
+            size = 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+            assert data[place : place + size] in typical_heads()
 
 
-def test_typical_tables_are_those_that_libjpeg_writes() -> None:
-    data = written(COLOUR)
-    for segment in TYPICAL_TABLES.split(b"\xff\xc4")[1:]:
-        assert b"\xff\xc4" + segment in data
+def code_of(counts: list[int], symbols: list[int]) -> tuple[bytes, dict[int, tuple[int, int]]]:
+    return bytes(counts + symbols), naive.huffman_codes(counts, symbols)
 
 
-def code_of(counts: list[int], symbols: list[int], table: int, codes: np.ndarray, lengths: np.ndarray) -> None:
-    for symbol, (code, length) in naive.huffman_codes(counts, symbols).items():
-        codes[table, symbol], lengths[table, symbol] = code, length
+def of_sixteen() -> tuple[bytes, dict[int, tuple[int, int]]]:
+    return code_of([0] * 4 + [16] + [0] * 11, list(range(16)))
+
+
+def of_all() -> tuple[bytes, dict[int, tuple[int, int]]]:
+    return code_of([0, 1, 0, 4] + [0] * 7 + [251] + [0] * 4, list(range(256)))
+
+
+def scan_of(blocks: np.ndarray, kind: int, band: tuple[int, int, int], restart: int, longest: int) -> scan.Layout:
+    members = np.array([[0, 0, 1, len(blocks)]], np.int64)
+    tables = np.array([[0, 4]], np.int64)
+    return scan.Layout(members, tables, len(blocks), restart, kind, *band, scan.MOST_CORRECTIONS, longest)
+
+
+def code(encode: bool, blocks: np.ndarray, data: np.ndarray, layout: scan.Layout, codes: scan.Codes, pad: int) -> int:
+    units = len(blocks) // len(layout.members)
+    freedom = scan.Freedom(np.zeros(len(blocks), np.int32), np.full(units + 1, pad, np.int32))
+    return scan.code_scan(encode, blocks, units, layout, codes, freedom, scan.bits_in(data, 3))
 
 
 @pytest.mark.parametrize(("members", "restart", "padding"), [([0], 0, 1), ([0, 0, 1, 2], 2, 0), ([0, 1], 3, 1)])
-def test_kernels_do_as_their_plain_twins(members: list[int], restart: int, padding: int) -> None:
-    codes, lengths = (np.zeros((scan.TABLES, scan.SYMBOLS), np.int64) for _ in range(2))
-    # All symbols have codes: of sizes up to 15 for first coefficients, of any run and size for others.
-    code_of([0] * 4 + [16] + [0] * 11, list(range(16)), 0, codes, lengths)
-    code_of([0] * 8 + [256] + [0] * 7, [(7 * n) % 256 for n in range(256)], 4, codes, lengths)
-    code_of([0, 1, 2] + [0] * 6 + [13] + [0] * 6, list(range(16)), 3, codes, lengths)
-    code_of([0, 1, 0, 4] + [0] * 7 + [251] + [0] * 4, list(range(256)), 7, codes, lengths)
-    tables = np.array([(0, 4), (3, 7), (3, 4)], np.int64)
+def test_sequential_scans_are_as_by_the_plain_twin(members: list[int], restart: int, padding: int) -> None:
+    (first, first_book), (others, others_book) = of_sixteen(), of_all()
+    codes = codes_of(((0, first), (4, others)))
     units = 7
     blocks = RANDOM.geometric(0.02, (units * len(members), 64)) * RANDOM.integers(-1, 2, (units * len(members), 64))
     blocks[:, 1:] *= RANDOM.random((len(blocks), 63)) < 0.1
-    blocks = np.ascontiguousarray(blocks, np.int32)
-    layout = scan.Layout(np.array(members, np.int64), tables, restart)
-    coded = Frame(code=codes, length=lengths).codes
-    kept = blocks.copy()
-
-    def code(encode: bool, blocks: np.ndarray, data: np.ndarray, start: int = 0, layout: scan.Layout = layout) -> int:
-        return scan.code_scan(encode, blocks, layout, coded, padding, scan.bits_in(data, 3, start))
-
+    plain = naive.jpeg_scan(blocks.tolist(), members, [(0, 4)] * 3, restart, padding, {0: first_book, 4: others_book})
+    own = np.zeros_like(blocks, np.int32)
+    own[:, ZIGZAG] = blocks
+    places = np.array([(m, k, len(members), 0) for k, m in enumerate(members)], np.int64)
+    tables = np.array([(0, 4)] * 3, np.int64)
+    layout = scan.Layout(places, tables, units, restart, scan.SEQUENTIAL, 0, 63, 0, 1, 1)
     buffer = np.zeros(1 << 16, np.uint8)
-    size = code(True, blocks, buffer)
-    assert np.array_equal(blocks, kept)
-    books = {
-        table: {symbol: (int(codes[table, symbol]), int(lengths[table, symbol])) for symbol in range(256)}
-        for table in range(scan.TABLES)
-    }
-    plain = naive.jpeg_scan(blocks.tolist(), members, tables.tolist(), restart, padding, books)
+    size = code(True, own, buffer, layout, codes, 127 * padding)
     assert buffer[:size].tobytes() == plain
-
-    data = np.frombuffer(bytearray(b"??" + plain + b"\xff\xd9"), np.uint8)
-    found = np.zeros_like(blocks)
-    assert code(False, found, data, 2) == 2 + len(plain)
-    assert np.array_equal(found, blocks)
-    # Too little room, no code for a size, and data that is cut off before a restart marker.
-    assert code(True, blocks, np.zeros(500, np.uint8)) == TOO_LONG
+    found = np.zeros_like(own)
+    data = np.frombuffer(bytearray(plain + b"\xff\xd9"), np.uint8)
+    assert code(False, found, data, layout, codes, 0) == units
+    assert np.array_equal(found, own)
+    # Too little room, no code for a size, and data that is cut off.
+    assert code(True, own, np.zeros(500, np.uint8), layout, codes, 0) == TOO_LONG
     for place in (0, 5):
-        large = blocks.copy()
+        large = own.copy()
         large[0, place] = 1 << 16
-        assert code(True, large, buffer, layout=layout._replace(restart=0)) == BROKEN
-    if restart:
-        cut = np.ascontiguousarray(data[: len(data) // 2])
-        assert code(False, np.zeros_like(blocks), cut, 2) == BROKEN
+        assert code(True, large, buffer, layout._replace(restart=0), codes, 0) == BROKEN
+    for cut in range(0, len(plain), 7):
+        found[:] = 0
+        whole = code(False, found, np.ascontiguousarray(data[:cut]), layout, codes, 0)
+        assert whole < units and np.array_equal(found[: whole * len(members)], own[: whole * len(members)])
+        scan.take_back(found, whole, whole + 1, layout)
+        assert not found[whole * len(members) :].any()
+
+
+def sparse(count: int, share: float) -> np.ndarray:
+    blocks = RANDOM.geometric(0.2, (count, 64)) * RANDOM.integers(-1, 2, (count, 64))
+    return np.ascontiguousarray(blocks * (RANDOM.random(blocks.shape) < share), np.int32)
+
+
+@pytest.mark.parametrize("longest", [scan.LONGEST_RUN, 5, 1])
+@pytest.mark.parametrize("restart", [0, 30])
+@pytest.mark.parametrize(("kind", "low", "share"), [
+    (scan.AC_FIRST, 0, 0.01), (scan.AC_FIRST, 2, 0.4), (scan.AC_REFINED, 0, 0.3), (scan.AC_REFINED, 1, 0.9)
+])  # fmt: skip
+def test_progressive_scans_are_as_by_the_plain_twin(
+    kind: int, low: int, share: float, restart: int, longest: int
+) -> None:
+    others, book = of_all()
+    codes = codes_of(((4, others),))
+    blocks = sparse(200, share)
+    first, last = (1, 63) if share < 0.8 else (6, 30)
+    layout = scan_of(blocks, kind, (first, last, low), restart, longest)
+    bands = blocks[:, ZIGZAG[first : last + 1]].tolist()
+    plain = naive.progressive_scan(bands, low, kind == scan.AC_REFINED, restart, book, longest)
+    buffer = np.zeros(1 << 18, np.uint8)
+    size = code(True, blocks, buffer, layout, codes, 127)
+    assert buffer[:size].tobytes() == plain
+    found = np.zeros_like(blocks)
+    kept_bits = low + (kind == scan.AC_REFINED)
+    band = ZIGZAG[first : last + 1]
+    if kind == scan.AC_REFINED:
+        found[:, band] = np.sign(blocks[:, band]) * (np.abs(blocks[:, band]) >> kept_bits << kept_bits)
+    before = found.copy()
+    data = np.frombuffer(bytearray(plain + b"\xff\xd9"), np.uint8)
+    assert code(False, found, data, layout, codes, 0) == len(blocks)
+    assert np.array_equal(found[:, band], np.sign(blocks[:, band]) * (np.abs(blocks[:, band]) >> low << low))
+    scan.take_back(found, 0, len(blocks), layout)
+    assert np.array_equal(found, before)
+
+
+@pytest.mark.parametrize("low", [0, 3])
+def test_first_coefficients_in_two_scans(low: int) -> None:
+    first, _ = of_sixteen()
+    codes = codes_of(((0, first),))
+    blocks = np.zeros((50, 64), np.int32)
+    blocks[:, 0] = RANDOM.integers(-1000, 1000, 50)
+    found = np.zeros_like(blocks)
+    for kind, bit in ((scan.DC_FIRST, low + 1), (scan.DC_REFINED, low)):
+        layout = scan_of(blocks, kind, (0, 0, bit), 7, 1)
+        buffer = np.zeros(1 << 16, np.uint8)
+        size = code(True, blocks, buffer, layout, codes, 0)
+        data = np.ascontiguousarray(buffer[:size])
+        assert code(False, found, data, layout, codes, 0) == len(blocks)
+        assert np.array_equal(found[:, 0], blocks[:, 0] >> bit << bit)
+        before = found.copy()
+        scan.take_back(found, 10, 50, layout)
+        assert np.array_equal(found[:10], before[:10])
+        assert not (found[10:, 0] & ((1 << (bit + 1)) - 1)).any()
+        found[:] = before

@@ -20,11 +20,14 @@ import imagecodecs
 
 import sofc
 from sofc.imagefiles import load, sources, walk
-from sofc.keepfile import keep, read_file, restore_items
+from sofc.keepfile import keep, keep_coefficients, read_file, restore_items
 
 
 def kept_by_sofc(path: Path, data: bytes, codebook: sofc.Codebook | None, effort: int) -> bytes:
-    """The sofc file that keeps a file of images. Raises SofcError where nothing opens it."""
+    """The sofc file that keeps a file of images, JPEG data by coefficients. Raises SofcError where nothing opens it."""
+    found = keep_coefficients(path.name, data, codebook, effort)
+    if found is not None and 2 * found.share > 1:
+        return sofc.Encoder(codebook=found.codebook, metadata=found.items).finish()
     images = [load(source).array for source in sources([path], recursive=False)]
     settings: dict[str, Any] = {} if codebook is None else {"codebook": codebook}
     return sofc.encode_images(images, metadata=keep(path.name, data, images).items, effort=effort, **settings)
@@ -34,8 +37,8 @@ def given_back(coded: bytes, codebook: sofc.Codebook | None) -> bytes:
     """The file that a sofc file keeps."""
     books = {} if codebook is None else {codebook.id: codebook}
     with sofc.open_reader(coded, codebooks=books) as reader:
-        items = reader.metadata
-    return restore_items(items, list(sofc.decode_images(coded, codebooks=books)))
+        images = list(sofc.decode_images(coded, codebooks=books)) if len(reader) else []
+        return restore_items(reader.metadata, images, reader.codebook)
 
 
 def kept_by_jpegxl(data: bytes) -> bytes:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
+from imagecodecs import jpeg8_encode
 
 import sofc
 from sofc.codebook import Codebook
@@ -35,7 +36,7 @@ from sofc.container.walker import frame_chunk
 from sofc.jpeg.colour import reached
 from sofc.jpeg.dct import BASIS, BASIS_BITS, Grid
 from sofc.jpeg.origin import Origin, standard_table
-from sofc.keepfile import keep
+from sofc.keepfile import keep, keep_coefficients
 from sofc.prediction import bank
 from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, LATTICE
@@ -145,11 +146,6 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"
     whole = keep("a.txt", b"a file that is no image, " * 4, []).items
     yield "kept-whole", sofc.Encoder(codebook=None, metadata=whole).finish(), None, "an original file alone"
-    # Of 37 x 21 samples, chrominance of half as many either way, and with restart markers.
-    jpeg = (ROOT / "tools" / "vector.jpg").read_bytes()
-    photograph = np.array(PIL.Image.open(io.BytesIO(jpeg)))
-    kept = keep("a.jpg", jpeg + b"behind", [photograph]).items
-    yield "kept-jpeg", sofc.encode(photograph, coder="raw", metadata=kept), None, "an original JPEG file"
     for coder in trainable().values():
         suited = [name for name, kind in KINDS.items() if coder.unasked(kind)] or [
             name for name, kind in KINDS.items() if coder.accepts(kind) and (coder.knows_lattice or not kind.lattice)
@@ -157,6 +153,10 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
         for name in suited if coder.trace is None else ():
             yield from trained(folder, coder, name, sets)
     yield from from_jpeg(folder, random)
+    codebook = "dct-colour.sofcb"
+    book = Codebook.from_bytes((folder / codebook).read_bytes())
+    for name, data, comment in jpeg_files():
+        yield f"kept-jpeg{name}", kept_jpeg(data, book), codebook, f"an original JPEG file: {comment}"
 
 
 def trained(
@@ -346,6 +346,47 @@ VARIANTS = {"context": context_variants}
 """Further vectors of single coders."""
 
 
+def jpeg_files() -> Iterator[tuple[str, bytes, str]]:
+    """JPEG data of kinds that are coded differently."""
+    # Of 37 x 21 samples, chrominance of half as many either way, and with restart markers.
+    first = (ROOT / "tools" / "vector.jpg").read_bytes()
+    yield "", first + b"behind", "sequential, with something behind it"
+    place = first.index(b"\xff\xd0") - 1
+    odd = first[:place] + bytes([first[place] & 0xFE]) + b"\xff\xff" + first[place + 1 :]
+    yield "-padding", odd, "a byte that is not filled up with ones, and fill bytes before a restart marker"
+    photograph = PIL.Image.open(io.BytesIO(first)).resize((75, 45))
+
+    def saved(image: PIL.Image.Image, **settings: Any) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", **settings)
+        return buffer.getvalue()
+
+    progressive = saved(photograph, quality=85, progressive=True, restart_marker_blocks=7)
+    yield "-progressive", progressive, "progressive, with restart markers"
+    yield "-cut", saved(photograph, quality=90, progressive=True)[:-700], "progressive and cut off"
+    yield "-411", jpeg8_encode(np.array(photograph), level=80, subsampling="411"), "one chrominance for four columns"
+    yield "-cmyk", saved(photograph.convert("CMYK"), quality=80), "four components"
+    tile = saved(photograph.convert("L"), quality=80)
+    frame, codes, scan = (tile.index(b"\xff" + marker) for marker in (b"\xc0", b"\xc4", b"\xda"))
+    tables = b"\xff\xd8" + tile[tile.index(b"\xff\xdb") : frame] + tile[codes:scan] + b"\xff\xd9"
+    stream = b"\xff\xd8" + tile[frame:codes] + tile[scan:]
+    yield "-tables", stream + stream + tables, "two streams without tables, which stand behind them"
+    # By libjpeg-turbo 2.1 through jpeglib, which no tool of the project needs.
+    yield "-arithmetic", (ROOT / "tools" / "vector-arithmetic.jpg").read_bytes(), "arithmetic codes, progressive"
+    pieces = [progressive[:500], progressive[500:]]
+    items = b"".join(b"\xfe\xff\0\xe0" + len(each).to_bytes(4, "little") + each for each in pieces)
+    yield "-fragments", items, "two fragments of a DICOM frame"
+    small = saved(photograph.resize((37, 22)), quality=80)
+    yield "-within", saved(photograph, quality=60, exif=b"Exif\0\0" + small), "one in the head of another"
+
+
+def kept_jpeg(data: bytes, book: Codebook) -> bytes:
+    """A file that keeps JPEG data as its coefficients."""
+    kept = keep_coefficients("a.jpg", data, book, 5)
+    assert kept is not None and kept.codebook is book
+    return sofc.Encoder(codebook=kept.codebook, metadata=kept.items).finish()
+
+
 def main() -> int:
     """Write everything."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "spec" / "vectors"
@@ -357,8 +398,9 @@ def main() -> int:
         if codebook:
             book = sofc.Codebook.from_bytes((folder / codebook).read_bytes())
             books[book.id] = book
-        # A file without images keeps another one, which here is no image either.
-        images = [] if name == "kept-whole" else sofc.decode_images(data, codebooks=books)
+        with sofc.open_reader(data) as reader:
+            # A file without images keeps another one, of which a decoder of images alone knows nothing.
+            images = sofc.decode_images(data, codebooks=books) if len(reader) else []
         samples = [
             {
                 "shape": list(image.shape),

@@ -230,7 +230,7 @@ class Reader:
         """Bands or groups of a run, decoded on the reader's threads."""
         from sofc.stream.band_decoding import BandDecoder
 
-        return BandDecoder(self._codebook, min(self._threads, len(numbers))).in_order(self._placed(run, numbers))
+        return BandDecoder(self.codebook, min(self._threads, len(numbers))).in_order(self._placed(run, numbers))
 
     def _placed(self, run: Run, numbers: range) -> Iterator[Placed]:
         from sofc.stream.band_decoding import Placed
@@ -245,8 +245,11 @@ class Reader:
                 raise locate(error, run.offsets[number]) from None
             yield Placed(head, coded, run.offsets[number])
 
-    def _codebook(self, number: int) -> Codebook | None:
-        """The codebook of the file that an image head names by this number, None for 0."""
+    def codebook(self, number: int) -> Codebook | None:
+        """The codebook of the file that has this number, from 1; None for 0.
+
+        Raises CodebookError where it is missing.
+        """
         if number == 0:
             return None
         if number > len(self._directory.codebook_offsets):

@@ -13,10 +13,11 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Coder, Found
 from sofc.coders.registry import CODERS, NEUTRAL_MODELS, accepts, coder_for, named
+from sofc.coders.separate import SeparateCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
 from sofc.image import PixelFormat
 from sofc.planes import Plane, PlaneRange
-from sofc.transforms.components import CHAIN, PAPERS, TRANSFORMS, Transform
+from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
 
 PIECE, PIECE_SHARE = 1 << 14, 16
 """Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
@@ -213,6 +214,10 @@ class Selection:
         self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None = None
     ) -> list[Way]:
         """The ways to code planes by their origin: none where they have no such origin, or there is no model."""
+        found = self._traced_together(planes, pixel_format, image_rows)
+        return found or self._traced_apart(planes, pixel_format, image_rows)
+
+    def _traced_together(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         models = [one for one in self.candidates(pixel_format, len(planes[0]) // image_rows) if one.trace is not None]
         if not models or models[0].trace is None:
             return []
@@ -232,6 +237,25 @@ class Selection:
         return [
             Way(view, one.number, transform, one.coder.of_origins(found.origins), transformed, found) for one in models
         ]
+
+    def _traced_apart(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
+        """The way to code several planes each by its own origin, as colours that JPEG data holds without transform."""
+        if len(planes) == 1:
+            return []
+        alone = PixelFormat(1, pixel_format.coded_bits, pixel_format.declared_bits)
+        models = [one for one in self.candidates(alone, len(planes[0]) // image_rows) if one.trace is not None]
+        if not models or models[0].trace is None:
+            return []
+        one, ranges = models[0], NONE.ranges(len(planes), pixel_format.coded_bits)
+        coders, shares = [], []
+        for plane, span in zip(planes, ranges, strict=True):
+            found = models[0].trace([plane], [span], image_rows, 1)
+            if found is None or found.share < LEAST_SHARE:
+                return []
+            coders.append(found.coder(one.coder))
+            shares.append(found.share)
+        view = Mapped(Mapping.NONE, pixel_format, planes, ())
+        return [Way(view, one.number, NONE, SeparateCoder(one.coder, coders), planes, min(shares))]
 
     def _rivals(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """Of several models of the codebook, and of the samples and their mappings, those that code a piece of the

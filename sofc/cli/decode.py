@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from sofc.cli import destinations, options
 from sofc.cli.console import INVALID_DATA, OK, Console
-from sofc.cli.reading import events, open_sofc
+from sofc.cli.reading import decoder_for, events, open_sofc
 from sofc.errors import SofcError, UsageError
 
 if TYPE_CHECKING:
     from sofc.cli.sinks import Sink
     from sofc.codebook import Codebook
+    from sofc.keepfile import FileCodebooks
     from sofc.stream.events import Event
 
 EXAMPLES = """\
@@ -135,13 +136,14 @@ def _decode(
     total = path.stat().st_size if path is not None and path.is_file() else None
     with open_sofc(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
-        found = events(file, name, given=codebook, beside=beside, threads=args.jobs, damage=damage, advance=advance)
+        decoder = decoder_for(codebook, beside, args.jobs, salvage=args.salvage)
+        found = events(file, name, decoder, damage=damage, advance=advance)
         prologue = list(until_image(found))
-        with _sink(args, output, prologue, written) as sink:
+        with _sink(args, output, prologue, written, decoder.codebook) as sink:
             for event in itertools.chain(prologue, found):
                 pass_on(event, sink)
             if lacks_images(prologue) and sink.wants_images:
-                pass_on_kept(prologue, sink)
+                pass_on_kept(prologue, sink, decoder.codebook)
             outcome = sink.finish()
     console.result(f"{name} -> {outcome}")
     if not damage:
@@ -171,14 +173,18 @@ def keeps_original(prologue: Sequence[Event]) -> bool:
 
 
 def lacks_images(prologue: Sequence[Event]) -> bool:
-    """Whether the file, of which this is all up to the first image, has none: it keeps another file whole."""
+    """Whether the file, of which this is all up to the first image, has none: it keeps another file alone."""
     from sofc.stream.events import FileEnded
 
     return bool(prologue) and isinstance(prologue[-1], FileEnded) and keeps_original(prologue)
 
 
 def _sink(
-    args: argparse.Namespace, output: Path | None, prologue: Sequence[Event], written: destinations.Written
+    args: argparse.Namespace,
+    output: Path | None,
+    prologue: Sequence[Event],
+    written: destinations.Written,
+    codebooks: FileCodebooks,
 ) -> Sink:
     from sofc.cli.sinks import ImageSink, KeptImagesSink, OriginalSink, OutputFiles, RawSink, VolumeSink
     from sofc.container.records import MetadataKind
@@ -190,7 +196,7 @@ def _sink(
     files = OutputFiles(args.force, written)
     wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
     if keeps_original(prologue) and not wants_images:
-        return OriginalSink(output, complete=complete, files=files)
+        return OriginalSink(output, complete=complete, files=files, codebooks=codebooks)
     file_format: str | None = args.format or volume_format(args.output or "")
     if file_format is not None and file_format in VOLUME_FORMATS:
         heads = (event.metadata for event in prologue if isinstance(event, MetadataRead))
@@ -198,19 +204,19 @@ def _sink(
         return VolumeSink(output, head=head, file_format=file_format, complete=complete, files=files)
     if not args.raw:
         images = ImageSink(output, complete=complete, file_format=args.format, files=files)
-        return KeptImagesSink(images) if keeps_original(prologue) else images
+        return KeptImagesSink(images, codebooks) if keeps_original(prologue) else images
     return RawSink(output, complete=complete, files=files)
 
 
-def pass_on_kept(prologue: Sequence[Event], sink: Sink) -> None:
+def pass_on_kept(prologue: Sequence[Event], sink: Sink, codebooks: FileCodebooks) -> None:
     """Tell a sink of the images in the file that a file without images keeps. Raises SofcError where it has none."""
     from sofc.api.headers import header_for
     from sofc.imagefiles import images_in
-    from sofc.keepfile import original_in
+    from sofc.keepfile import original_in, restore
     from sofc.stream.events import MetadataRead
 
     original = original_in(event.metadata for event in prologue if isinstance(event, MetadataRead))
-    for number, samples in enumerate(images_in(original.name, original.data)):
+    for number, samples in enumerate(images_in(original.name, restore(original, (), codebooks))):
         header = header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning)
         sink.header(number, header)
         sink.image(number, samples.array)

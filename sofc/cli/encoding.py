@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from sofc.cli import destinations, options
 from sofc.cli.console import Console, count_of, message_of
@@ -31,6 +31,8 @@ FRAMING_BYTES = 80
 """At most what a sofc file of a kept file has besides its packed bytes and its name: images are worth a few bytes."""
 ROOM = 200
 """Bytes by which a kept file may become larger, besides a hundredth of it."""
+MOSTLY = 0.5
+"""Where so much of a file is JPEG data whose coefficients are known, its samples are not tried."""
 FAR_SMALLER = 3
 """Where zlib makes a file so many times larger than its images are, LZMA, which takes long, is not tried on it."""
 
@@ -42,6 +44,15 @@ class _Tally:
     images: int = 0
     bytes: int = 0
     why_whole: str = ""  # why the file alone is kept
+    remark: str = ""  # how, where that is not by its samples
+
+
+class _Alone(NamedTuple):
+    """A sofc file without images. ``covers``: whether nothing else needs to be tried."""
+
+    coded: bytes
+    covers: bool
+    remark: str
 
 
 class Encoding:
@@ -115,7 +126,7 @@ class Encoding:
         else:
             outcome = Outcome(job.name, STORED, name, None, tally.images, tally.bytes, after)
             count = "" if tally.images == 1 else f"{count_of(tally.images, 'image')}  "
-            self.report.stored(outcome, count + self.remark)
+            self.report.stored(outcome, tally.remark or count + self.remark)
         if job.output is not None:
             self.written.add(job.output)
             self.folders.add(job.output.parent)
@@ -178,9 +189,14 @@ class Encoding:
 
         with _spooled(job.inputs) as (path,):
             data = read_file(path)
+            name = self._kept_name(job, len(data))
+            tally.bytes = len(data)
+            coefficients = self._coefficients(name, data)
+            if coefficients is not None and coefficients.covers:
+                tally.remark = coefficients.remark
+                yield coefficients.coded
+                return
             images, tally.why_whole, note = self._readable(path, job, tally)
-        name = self._kept_name(job, len(data))
-        tally.bytes = len(data)
         kept = keep(name, data, [samples.array for samples in images])
         tally.why_whole = tally.why_whole or kept.why_whole
         items = kept.items
@@ -192,6 +208,8 @@ class Encoding:
             else:
                 items = keep_whole(name, data)
                 alone = sum(len(item.value) for item in items) + FRAMING_BYTES
+            if coefficients is not None and coded is not None and len(coefficients.coded) < len(coded):
+                coded = None
             if coded is not None and (alone is None or len(coded) <= alone):
                 if note:
                     self.console.note(note)
@@ -199,7 +217,35 @@ class Encoding:
                 return
             tally.why_whole = "that is smaller than its samples and how to make it from them"
         tally.images = 0
-        yield Encoder(codebook=None, metadata=items).finish()
+        whole = Encoder(codebook=None, metadata=items).finish()
+        if coefficients is not None and len(coefficients.coded) < len(whole):
+            tally.why_whole, tally.remark = "", coefficients.remark
+            whole = coefficients.coded
+        yield whole
+
+    def _coefficients(self, name: str, data: bytes) -> _Alone | None:
+        """The sofc file that keeps a file as the coefficients of its JPEG data; None where that is no smaller.
+
+        Where codebooks are embedded, the one that is built in may serve better, as every decoder has it.
+        """
+        books = (self.codebook, None) if self.args.embed and self.codebook is not None else (self.codebook,)
+        found = [one for book in books if (one := self._coefficients_by(book, name, data)) is not None]
+        best = min(found, key=lambda one: len(one.coded), default=None)
+        return best if best is not None and len(best.coded) < len(data) + FRAMING_BYTES else None
+
+    def _coefficients_by(self, codebook: Codebook | None, name: str, data: bytes) -> _Alone | None:
+        from sofc.keepfile import keep_coefficients
+        from sofc.stream.encoder import Encoder
+
+        found = keep_coefficients(name, data, codebook, self.args.effort)
+        if found is None:
+            return None
+        book, is_own = found.codebook, found.codebook is self.codebook
+        embed = self.args.embed and is_own
+        coded = Encoder(codebook=book, embed_codebook=embed, metadata=found.items).finish()
+        named = f"{'' if is_own else 'built-in '}codebook {book.name}{' embedded' if embed else ''}"
+        remark = f"coefficients of {count_of(found.pictures, 'JPEG picture')}, {named}"
+        return _Alone(coded, found.share >= MOSTLY, remark)
 
     def _kept_name(self, job: Job, size: int) -> str:
         """What is kept of the name of a file of ``size`` bytes, which is not to become much larger by it."""

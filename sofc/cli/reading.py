@@ -13,6 +13,7 @@ from sofc.errors import FormatError, NotSofcError, SofcError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
+    from sofc.stream.decoder import Decoder
     from sofc.stream.events import Event
 
 READ_BYTES = 1 << 18
@@ -39,32 +40,36 @@ def not_sofc(head: bytes, name: str) -> NotSofcError:
     return NotSofcError(f"{name} is not a sofc file: it begins with {head[:8].hex(' ') or 'nothing'}")
 
 
+def decoder_for(given: Codebook | None, beside: Path | None, threads: int, *, salvage: bool = False) -> Decoder:
+    """A decoder that finds codebooks: the one that is given, else where the store looks for them."""
+    from sofc.stream.decoder import Decoder
+
+    return Decoder(
+        codebooks=lambda reference: find_codebook(reference, given=() if given is None else (given,), beside=beside),
+        threads=threads,
+        salvage=salvage,
+    )
+
+
 def events(
     file: BinaryIO,
     name: str,
+    decoder: Decoder,
     *,
-    given: Codebook | None = None,
-    beside: Path | None = None,
-    threads: int = 1,
     damage: list[SofcError] | None = None,
     advance: Callable[[int], object] = lambda steps: None,
 ) -> Iterator[Event]:
     """Decode a file: every event up to its end.
 
-    ``advance`` hears of the bytes read. With a list for ``damage`` decoding goes on after damage and lists it
-    there. Otherwise raises what Decoder raises; NotSofcError in any case, where the file is something else.
+    ``advance`` hears of the bytes read. With a list for ``damage``, and a decoder that salvages, decoding goes on after
+    damage and lists it there. Otherwise raises what Decoder raises; NotSofcError in any case, where the file is
+    something else.
     """
     from sofc.container.schema import SIGNATURE
-    from sofc.stream.decoder import Decoder
 
     data = file.read(READ_BYTES)
     if not data or data[:8] != SIGNATURE[: len(data)]:
         raise not_sofc(data[:8], name)
-    decoder = Decoder(
-        codebooks=lambda reference: find_codebook(reference, given=() if given is None else (given,), beside=beside),
-        threads=threads,
-        salvage=damage is not None,
-    )
     try:
         while data:
             advance(len(data))

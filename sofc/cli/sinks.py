@@ -25,7 +25,7 @@ from sofc.files import replacing
 from sofc.image import ImageHeader
 from sofc.imagefiles import FORMATS, SUFFIXES, format_for, on_disk, usual_format
 from sofc.imagefiles.save import fits_tiff, write
-from sofc.keepfile import MAX_FILE_BYTES, original_in, restore_items
+from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
 from sofc.keepfile.restore import restore
 from sofc.metadata import left_out, makes_pages, needs_tiff, pages_item, put_back, read, split
 from sofc.metadata.tiff import Pages
@@ -256,15 +256,17 @@ class OriginalSink(_WholeImages):
     """The original file that the sofc file keeps.
 
     ``output`` as for ImageSink; where it is not ``complete``, the file gets its own name in that folder.
+    ``codebooks``: those of the sofc file, by number.
     """
 
     wants_images = False
 
-    def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
+    def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles, codebooks: FileCodebooks) -> None:
         super().__init__()
         self._output = output
         self._complete = complete
         self._files = files
+        self._codebooks = codebooks
         self._metadata: list[Metadata] = []
         self._images: list[Samples] = []
         self._room = MAX_FILE_BYTES
@@ -287,7 +289,7 @@ class OriginalSink(_WholeImages):
     def restored(self) -> bytes:
         """The file, once all images are there. Raises FormatError where it is not as it was."""
         self.end()
-        return restore_items(self._metadata, self._images)
+        return restore_items(self._metadata, self._images, self._codebooks)
 
     def finish(self) -> str:
         """Write the file."""
@@ -470,12 +472,13 @@ class ImageSink(_WholeImages):
 class KeptImagesSink(_WholeImages):
     """The images of a file that is kept, with the metadata that stands in that file, for another sink.
 
-    They are held in memory until the file can be restored.
+    They are held in memory until the file can be restored. ``codebooks``: those of the sofc file, by number.
     """
 
-    def __init__(self, inner: ImageSink) -> None:
+    def __init__(self, inner: ImageSink, codebooks: FileCodebooks) -> None:
         super().__init__()
         self._inner = self.enter_context(inner)
+        self._codebooks = codebooks
         self._metadata: list[Metadata] = []
         self._images: list[tuple[int, ImageHeader, Samples]] = []
 
@@ -507,7 +510,7 @@ class KeptImagesSink(_WholeImages):
         original = original_in(self._metadata)
         samples = [samples for _, _, samples in self._images]
         try:
-            with on_disk(original.name, restore(original, samples)) as path:
+            with on_disk(original.name, restore(original, samples, self._codebooks)) as path:
                 common, own = split(read(path, len(samples)))
                 return [*common, *pages_item(path, len(samples))], own
         except SofcError:

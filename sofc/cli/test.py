@@ -10,7 +10,7 @@ from typing import Any
 from sofc.cli import options
 from sofc.cli.console import OK, Console, count_of, size
 from sofc.cli.decode import find_sofc, keeps_original, pass_on, until_image
-from sofc.cli.reading import events, open_sofc
+from sofc.cli.reading import decoder_for, events, open_sofc
 from sofc.errors import SofcError, UsageError
 
 EXAMPLES = """\
@@ -76,10 +76,12 @@ def _test(console: Console, path: Path | None, name: str, codebook: Any, threads
     total = path.stat().st_size if path is not None else None
     with open_sofc(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
-        found = events(file, name, given=codebook, beside=beside, threads=threads, advance=advance)
+        decoder = decoder_for(codebook, beside, threads)
+        found = events(file, name, decoder, advance=advance)
         prologue = list(until_image(found))
         if keeps_original(prologue):
-            original = OriginalSink(None, complete=False, files=OutputFiles(force=False, written=Written()))
+            files = OutputFiles(force=False, written=Written())
+            original = OriginalSink(None, complete=False, files=files, codebooks=decoder.codebook)
         for event in itertools.chain(prologue, found):
             if original is not None:
                 pass_on(event, original)

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     import sofc
     from sofc.coders.kinds import Kind
-    from sofc.keepfile import keep
+    from sofc.keepfile import keep_coefficients
     from sofc.training.recipes import trainable
 
     console = options.console(args)
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     with console.progress(len(trainable()) + 1, "coder") as advance:
         start = time.perf_counter()
         compile_coding(console)
-        keep("a.jpg", photograph, [iio.imread(io.BytesIO(photograph))])
+        keep_coefficients("a.jpg", photograph, None, 5)
         for images in collections.values():
             sofc.decode(sofc.encode(images[0], codebook=None))
         advance(1)

@@ -9,14 +9,20 @@ from sofc.planes import Plane, PlaneRange
 
 
 class SeparateCoder(Coder):
-    """Codes each plane by itself with a coder of one plane."""
+    """Codes each plane by itself with a coder of one plane.
 
-    def __init__(self, coder: Coder) -> None:
+    ``knowing``: the coders that encode, one for each plane, where they know more of it than its samples.
+    """
+
+    def __init__(self, coder: Coder, knowing: Sequence[Coder] = ()) -> None:
         self._coder = coder
+        self._knowing = knowing
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane."""
-        return [self._coder.encode([plane], [span], image_rows)[0] for plane, span in zip(planes, ranges, strict=True)]
+        coders = self._knowing or [self._coder] * len(planes)
+        each = zip(coders, planes, ranges, strict=True)
+        return [coder.encode([plane], [span], image_rows)[0] for coder, plane, span in each]
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int

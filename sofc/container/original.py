@@ -13,20 +13,20 @@ from typing import Any, ClassVar
 from construct import Construct, ConstructError, Struct
 
 from sofc.container import schema
-from sofc.container.huffman import TYPICAL_TABLES
 from sofc.container.records import Metadata, MetadataKind, is_plain_text
+from sofc.container.typical import typical_heads
 from sofc.errors import FormatError, LimitError
 
-WHOLE, SAMPLES = 0, 1
+WHOLE, SAMPLES, ALONE = range(3)
 STORED, ZLIB, LZMA, ZLIB_OF_JPEG = range(4)
 NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
-CONVERTED, SETTLED = 1, 2
 BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
 MAX_FILE_BYTES = 1 << 30
 """Bytes of the largest file that is kept: both ways it is held in memory."""
 ITEM_BYTES = 1 << 27
 """Bytes of one metadata item; larger values go on in further items."""
 _STREAM_SLACK = 1 << 20
+_HAS_DICTIONARY = 0x20  # of the second byte of zlib data
 _LZMA_MEMORY = 1 << 27
 _LZMA_DICTIONARY = 1 << 23
 """Packing takes eleven times as much memory."""
@@ -103,38 +103,75 @@ class Lzw:
 
 
 @dataclass(frozen=True)
+class CodedScan:
+    """One scan of a JPEG stream: fields as in ORIGINAL_SCAN, with the bytes themselves."""
+
+    head: int
+    flags: int
+    units: int
+    ends: bytes
+    notes: bytes
+
+
+@dataclass(frozen=True)
 class Jpeg:
-    """JPEG data that an image was decoded from, up to the marker behind its scan: fields as in ORIGINAL_JPEG, with the
-    bytes themselves.
-    """
+    """A JPEG stream up to the end of its last scan's data, whose heads are ``parts``. ``tables``: an abbreviated stream
+    of tables, which stands in a literal somewhere in the file, or nothing."""
 
     kind: ClassVar[int] = 5
     layout: ClassVar[Construct] = schema.ORIGINAL_JPEG
-    image: int
-    flags: int
-    padding: int
-    heads: bytes
-    corrections: bytes
+    tables: bytes
+    scans: tuple[CodedScan, ...]
+    parts: tuple[Part, ...]
 
 
-Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg
-_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, Deflated, Chunked, Lzw, Jpeg)}
+@dataclass(frozen=True)
+class Fragments:
+    """Parts cut into the fragments of a DICOM frame: but for the first each stands behind the head of an item."""
+
+    kind: ClassVar[int] = 6
+    layout: ClassVar[Construct] = schema.ORIGINAL_FRAGMENTS
+    lengths: tuple[int, ...]
+    parts: tuple[Part, ...]
+
+
+Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments
+_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, Deflated, Chunked, Lzw, Jpeg, Fragments)}
+ITEM = b"\xfe\xff\x00\xe0"
+"""The tag of an item of DICOM's encapsulated pixel data, before four bytes of length."""
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """The coefficients of all JPEG streams of a file, coded: by the model of that number in the file's codebook of that
+    number."""
+
+    codebook: int
+    model: int
+    data: bytes
 
 
 @dataclass(frozen=True)
 class Original:
-    """An original file. ``parts`` make it from the images; where there are none, ``data`` is the file itself."""
+    """An original file. ``parts`` make it, from the images or, where there are ``coefficients``, without; where there
+    are none, ``data`` is the file itself."""
 
     name: str
     size: int
     digest: bytes
     parts: tuple[Part, ...] = ()
     data: bytes = b""
+    coefficients: Coefficients | None = None
+
+    @property
+    def way(self) -> int:
+        """As in ORIGINAL_FILE."""
+        return ALONE if self.coefficients is not None else SAMPLES if self.parts else WHOLE
 
     @property
     def from_samples(self) -> bool:
         """Whether the file is made from the images' samples."""
-        return bool(self.parts)
+        return self.way == SAMPLES
 
     def matches(self, data: bytes) -> bool:
         """Whether ``data`` is the file."""
@@ -151,7 +188,12 @@ class OriginalHead:
     @property
     def description(self) -> str:
         """For people."""
-        return "made from the samples" if self.way == SAMPLES else "kept whole"
+        known = {
+            WHOLE: "kept whole",
+            SAMPLES: "made from the samples",
+            ALONE: "kept as the coefficients of its JPEG data",
+        }
+        return known.get(self.way, "kept in a way that is not known")
 
 
 def read_head(value: bytes) -> OriginalHead | None:
@@ -167,8 +209,10 @@ def to_metadata(original: Original) -> list[Metadata]:
     """The items that keep an original file."""
     stream = _pack_parts(original.parts) if original.parts else original.data
     coding, packed = min(_packings(stream), key=lambda packing: len(packing[1]))
-    way = SAMPLES if original.parts else WHOLE
-    head = _HEAD.build({"way": way, "size": original.size, "digest": original.digest, "coding": coding})
+    head = _HEAD.build({"way": original.way, "size": original.size, "digest": original.digest, "coding": coding})
+    if (coded := original.coefficients) is not None:
+        numbers = {"codebook": coded.codebook, "model": coded.model, "recipe": len(packed)}
+        packed = schema.ORIGINAL_CODED.build(numbers) + packed + coded.data
     value = head + packed
     key = original.name if is_plain_text(original.name) else ""
     starts = range(0, len(value), ITEM_BYTES)
@@ -190,19 +234,33 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
         raise FormatError(f"the item that restores the original file cannot be read: {error}") from None
     if head.size > max_bytes:
         raise LimitError(f"the original file of {head.size} bytes is over the limit of {max_bytes}")
-    if head.way not in (WHOLE, SAMPLES):
+    if head.way not in (WHOLE, SAMPLES, ALONE):
         raise FormatError(f"the original file is kept in way {head.way}, which is not known")
-    packed = value[reader.tell() :]
+    packed, coded = value[reader.tell() :], None
+    if head.way == ALONE:
+        packed, coded = _split(packed)
     stream = _unpacked(packed, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
     if head.way == WHOLE:
         return Original(items[0].key, head.size, head.digest, data=stream)
-    return Original(items[0].key, head.size, head.digest, parts=_unpack_parts(stream))
+    return Original(items[0].key, head.size, head.digest, parts=_unpack_parts(stream), coefficients=coded)
+
+
+def _split(value: bytes) -> tuple[bytes, Coefficients]:
+    """The packed recipe and the coefficients. Raises FormatError."""
+    try:
+        head = schema.ORIGINAL_CODED.parse_stream(reader := BytesIO(value[:_HEAD_BYTES]))
+    except ConstructError as error:
+        raise FormatError(f"the item that restores the original file cannot be read: {error}") from None
+    start, end = reader.tell(), reader.tell() + head.recipe
+    if end > len(value):
+        raise FormatError("the item that restores the original file is cut off")
+    return value[start:end], Coefficients(head.codebook, head.model, value[end:])
 
 
 def _packings(stream: bytes) -> Iterator[tuple[int, bytes]]:
     yield STORED, stream
     yield ZLIB, zlib.compress(stream, 9)
-    deflater = zlib.compressobj(9, zdict=TYPICAL_TABLES)
+    deflater = zlib.compressobj(9, zdict=typical_heads())
     yield ZLIB_OF_JPEG, deflater.compress(stream) + deflater.flush()
     dictionary = min(_LZMA_DICTIONARY, max(1 << 12, len(stream)))
     filters = [{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": dictionary}]
@@ -214,7 +272,9 @@ def _unpacked(packed: bytes, coding: int, most: int) -> bytes:
         if coding == STORED:
             stream, rest = packed, b""
         elif coding in (ZLIB, ZLIB_OF_JPEG):
-            inflater = zlib.decompressobj(zdict=TYPICAL_TABLES if coding == ZLIB_OF_JPEG else b"")
+            if coding == ZLIB_OF_JPEG and not (packed[1:2] or b"\0")[0] & _HAS_DICTIONARY:
+                raise FormatError("the item that restores the original file names a dictionary that it does not use")
+            inflater = zlib.decompressobj(zdict=typical_heads() if coding == ZLIB_OF_JPEG else b"")
             stream = inflater.decompress(packed, most + 1)
             rest = b"" if inflater.eof else b"?"
         elif coding == LZMA:
@@ -232,32 +292,46 @@ def _unpacked(packed: bytes, coding: int, most: int) -> bytes:
 
 def _pack_parts(parts: Sequence[Part]) -> bytes:
     """All parts, then all literals."""
-    layouts, literals = bytearray(), bytearray()
+    literals = b"".join(_literals_of(parts))
+    places: dict[bytes, int] = {b"": -1}
+    layouts = bytearray()
     _put(len(parts), layouts)
 
     def pack(part: Part) -> None:
         layouts.append(part.kind)
         if isinstance(part, Literal):
             layouts.extend(part.layout.build({"length": len(part.data)}))
-            literals.extend(part.data)
             return
         values: dict[str, Any] = {field.name: getattr(part, field.name) for field in fields(part)}
-        inner: tuple[Part, ...] = ()
-        if isinstance(part, Window):
-            literals.extend(part.filters)
-        elif isinstance(part, Jpeg):
-            literals.extend(part.heads + part.corrections)
-            values.update(heads=len(part.heads), corrections=len(part.corrections))
-        else:
-            inner = part.parts
-            values["parts"] = len(inner)
+        inner = () if isinstance(part, Window) else part.parts
+        values["parts"] = len(inner)
+        if isinstance(part, Jpeg):
+            if part.tables not in places:
+                places[part.tables] = literals.index(part.tables)
+            values.update(tables=places[part.tables] + 1, tables_size=len(part.tables))
+            values["scans"] = [{**vars(one), "ends": len(one.ends), "notes": len(one.notes)} for one in part.scans]
         layouts.extend(part.layout.build(values))
         for child in inner:
             pack(child)
 
     for part in parts:
         pack(part)
-    return bytes(layouts + literals)
+    return bytes(layouts) + literals
+
+
+def _literals_of(parts: Iterable[Part]) -> Iterator[bytes]:
+    """What parts take from the literals, in their order."""
+    for part in parts:
+        if isinstance(part, Literal):
+            yield part.data
+        elif isinstance(part, Window):
+            yield part.filters
+        else:
+            if isinstance(part, Jpeg):
+                for one in part.scans:
+                    yield one.ends
+                    yield one.notes
+            yield from _literals_of(part.parts)
 
 
 def _put(value: int, into: bytearray) -> None:
@@ -279,7 +353,7 @@ def _unpack_parts(stream: bytes) -> tuple[Part, ...]:
                 raise FormatError("a part of the original file is missing or of an unknown kind")
             values = _TYPES[kind[0]].layout.parse_stream(reader)
             found.append((kind[0], values))
-            if kind[0] in (Deflated.kind, Chunked.kind, Lzw.kind):
+            if kind[0] in (Deflated.kind, Chunked.kind, Lzw.kind, Jpeg.kind, Fragments.kind):
                 read(values.parts, depth + 1)
 
     try:
@@ -305,12 +379,18 @@ def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
         filters = literals.take(values.rows) if values.prediction == PNG_FILTERS else b""
         return Window(**{name: values[name] for name in names}, table=tuple(values.table), filters=filters)
     if kind == Jpeg.kind:
-        heads, corrections = literals.take(values.heads), literals.take(values.corrections)
-        return Jpeg(values.image, values.flags, values.padding, heads, corrections)
+        tables = literals.at(values.tables - 1, values.tables_size) if values.tables else b""
+        scans = tuple(
+            CodedScan(one.head, one.flags, one.units, literals.take(one.ends), literals.take(one.notes))
+            for one in values.scans
+        )
+        return Jpeg(tables, scans, tuple(_build(following, literals) for _ in range(values.parts)))
     parts = tuple(_build(following, literals) for _ in range(values.parts))
     if kind == Deflated.kind:
         return Deflated(values.level, values.window, values.memory, values.strategy, parts)
-    return Chunked(tuple(values.lengths), parts) if kind == Chunked.kind else Lzw(parts)
+    if kind == Lzw.kind:
+        return Lzw(parts)
+    return (Chunked if kind == Chunked.kind else Fragments)(tuple(values.lengths), parts)
 
 
 class _Literals:
@@ -318,7 +398,13 @@ class _Literals:
 
     def __init__(self, stream: bytes, start: int) -> None:
         self._stream = stream
-        self._start = start
+        self._first = self._start = start
+
+    def at(self, place: int, count: int) -> bytes:
+        """Bytes that some part takes, too."""
+        if count > len(self._stream) - self._first - place:
+            raise FormatError("the literals of the original file are cut off")
+        return self._stream[self._first + place : self._first + place + count]
 
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes."""

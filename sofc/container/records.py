@@ -15,8 +15,8 @@ RAW_MODEL = 0
 FIRST_CODEBOOK_MODEL = 64
 """Numbers of models from this on are counted from it in the image's codebook; those before it need none."""
 
-_WHOLE = b"\x00"
-"""The first byte of an original file that is kept as it is."""
+_WHOLE, _ALONE = b"\x00", b"\x02"
+"""The first byte of an original file that is kept as it is, and of one that is made without images."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -54,10 +54,13 @@ class Metadata:
     value: bytes
 
 
-def keeps_whole_file(items: Iterable[Metadata]) -> bool:
-    """Whether items of a file's head, in order, hold an original file that needs no images to be restored."""
+def keeps_whole_file(items: Iterable[Metadata], *, with_codebook: bool = False) -> bool:
+    """Whether items of a file's head, in order, hold an original file that needs no images to be restored.
+
+    ``with_codebook``: whether the file has codebooks, of which a file that is kept as it is has no use.
+    """
     first = next((item for item in items if item.kind == MetadataKind.ORIGINAL), None)
-    return first is not None and first.value[:1] == _WHOLE
+    return first is not None and first.value[:1] in ((_ALONE,) if with_codebook else (_WHOLE, _ALONE))
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,9 @@ METADATA_BODY = Struct(
 # made from samples, the parts of the file. Each part is a kind and one of the layouts below.
 
 ORIGINAL_FILE = Struct(
-    "way" / Int8ul * "0 = the stream is the file; 1 = the stream is a recipe that takes samples from the images.",
+    "way"
+    / Int8ul
+    * "0 = the stream is the file; 1 = it is a recipe that takes samples from the images; 2 = a recipe without images.",
     "size" / VarInt * "Bytes of the original file.",
     "digest" / Bytes(32) * "SHA-256 of the original file.",
     "coding"
@@ -223,14 +225,30 @@ ORIGINAL_LZW = Struct(
     "parts" / VarInt * "How many of the parts that follow are compressed.",
 )
 
+ORIGINAL_FRAGMENTS = Struct(
+    "lengths" / PrefixedArray(VarInt, VarInt) * "Bytes of each fragment.",
+    "parts" / VarInt * "How many of the parts that follow are cut into the fragments.",
+)
+
+ORIGINAL_SCAN = Struct(
+    "head" / VarInt * "Bytes of the heads that come before its data.",
+    "flags" / Int8ul * "Bits 0-3, see the text; other bits zero.",
+    "units" / VarInt * "0 = all units of the scan are coded, else 1 + how many are.",
+    "ends" / VarInt * "Bytes to take from the literals: what stands at the ends of intervals.",
+    "notes" / VarInt * "Bytes to take from the literals then: what is unusual in blocks.",
+)
+
 ORIGINAL_JPEG = Struct(
-    "image" / VarInt * "Number of the image.",
-    "flags"
-    / Int8ul
-    * "Bit 0 = the samples are red, green and blue, of luminance and chrominances; bit 1 = settling; others zero.",
-    "padding" / Int8ul * "Bits that the last byte before a marker is filled up with, 0 or 1.",
-    "heads" / VarInt * "Bytes to take from the literals: SOI to SOS.",
-    "corrections" / VarInt * "Bytes to take from the literals then: corrections.",
+    "tables" / VarInt * "0, or 1 + the place of an abbreviated stream of tables in the literals.",
+    "tables_size" / VarInt * "Bytes of that stream.",
+    "scans" / PrefixedArray(VarInt, ORIGINAL_SCAN) * "The scans, one after the other.",
+    "parts" / VarInt * "How many of the parts that follow are the heads.",
+)
+
+ORIGINAL_CODED = Struct(
+    "codebook" / VarInt * "Number of the codebook chunk in the file; 0 = none.",
+    "model" / VarInt * "Number of the model in that codebook.",
+    "recipe" / VarInt * "Bytes of the packed recipe, which follow; the rest are coefficients.",
 )
 
 INDEX_ENTRY = Struct(

@@ -1,193 +1,319 @@
-"""The heads of JPEG data (ITU-T T.81, annex B): what they say of one sequential scan of 8 bits with Huffman codes."""
+"""Spec appendix-kept-files/jpeg-heads: what the marker segments of JPEG data (ITU-T T.81, annex B) say of its scans."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import FormatError
 from sofc.jpeg import scan
-from sofc.jpeg.dct import SIDE, SIZE
+from sofc.jpeg.dct import SIDE, SIZE, ZIGZAG
 
 Integers = npt.NDArray[np.int64]
-Blocks = npt.NDArray[np.int32]
-"""Shape (blocks, 64): in the order of the scan, coefficients in zigzag order, in steps."""
 
-_STEPS, _HUFFMAN, _RESTART, _SCAN = 0xDB, 0xC4, 0xDD, 0xDA
-_SEQUENTIAL = (0xC0, 0xC1)
-_OTHER_FRAMES = {0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
-LARGEST = 8
-"""Bytes of a coefficient, at most."""
-MOST_FACTOR, MOST_BLOCKS = 4, 10
-"""Largest sampling factor, and blocks of a unit (T.81, B.2.2 and B.2.3)."""
+_START, _END, _RESTART_MARKERS, _TEMPORARY = 0xD8, 0xD9, range(0xD0, 0xD8), 0x01
+_STEPS, _HUFFMAN, _CONDITIONS, _RESTART, _SCAN, _LINES = 0xDB, 0xC4, 0xCC, 0xDD, 0xDA, 0xDC
+_FRAMES, _PROGRESSIVE, _ARITHMETIC = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA), (0xC2, 0xCA), (0xC9, 0xCA)
+_OTHER_FRAMES = {0xC3, *range(0xC5, 0xC9), 0xCB, *range(0xCD, 0xD0), 0xF7}
+USUAL_CONDITIONS = ((0, 1),) * scan.OTHERS + ((5, 0),) * scan.OTHERS
+"""What arithmetic coding goes by where nothing else is said (T.81, F.1.4.4.1.4 and F.1.4.4.2.1)."""
+MOST_COMPONENTS, MOST_FACTOR, MOST_BLOCKS = 4, 4, 10
+"""Components of a frame, their largest sampling factor, and blocks of a unit (T.81, B.2.2 and B.2.3)."""
+MOST_BITS = {8, 12}
+MOST_LOW = 13
+
+
+class DamagedError(FormatError):
+    """Heads that are not those of a JPEG stream whose scans can be read."""
+
+    def __init__(self) -> None:
+        super().__init__("the heads of JPEG data in the original file are not those of scans that are known")
 
 
 @dataclass(frozen=True)
 class Component:
-    """Sampling factors, steps in zigzag order, and the numbers of its Huffman tables in ``scan``."""
+    """A component of a frame: its sampling factors; ``table``: the number of its steps."""
 
+    identifier: int
     across: int
     down: int
-    steps: Integers
-    tables: tuple[int, int]
-
-
-class DamagedError(FormatError):
-    """Heads that are not those of a JPEG stream with one sequential scan of 8 bits."""
-
-    def __init__(self) -> None:
-        super().__init__("the heads of JPEG data in the original file are not those of one sequential scan of 8 bits")
+    table: int
 
 
 @dataclass
 class Frame:
-    """What the heads of a JPEG stream say."""
+    """What the frame header says; ``rows`` 0 = not known. ``is_arithmetic``: not coded by Huffman codes. ``steps``: of
+    each component those in force at its first scan, (64,) by coefficient; ``told``: of each coefficient the lowest bit
+    that scans told so far, -1 = none."""
 
-    rows: int = 0
-    columns: int = 0
-    factors: list[tuple[int, int, int, int]] = field(default_factory=list)
-    components: list[Component] = field(default_factory=list)
-    steps: dict[int, Integers] = field(default_factory=dict)
-    restart: int = 0
-    code: Integers = field(default_factory=lambda: np.zeros((scan.TABLES, scan.SYMBOLS), np.int64))
-    length: Integers = field(default_factory=lambda: np.zeros((scan.TABLES, scan.SYMBOLS), np.int64))
-
-    @property
-    def most_across(self) -> int:
-        """The largest horizontal sampling factor."""
-        return max(component.across for component in self.components)
+    is_progressive: bool
+    is_arithmetic: bool
+    rows: int
+    columns: int
+    components: list[Component]
+    steps: list[Integers | None] = field(default_factory=list)
+    told: npt.NDArray[np.int8] = field(default_factory=lambda: np.full((MOST_COMPONENTS, SIZE), -1, np.int8))
 
     @property
-    def most_down(self) -> int:
-        """The largest vertical sampling factor."""
-        return max(component.down for component in self.components)
+    def most(self) -> tuple[int, int]:
+        """The largest sampling factors, down and across."""
+        return max(one.down for one in self.components), max(one.across for one in self.components)
 
     @property
-    def units(self) -> tuple[int, int]:
-        """Rows and columns of units of the scan."""
-        down, across = self.most_down, self.most_across
-        return -(-self.rows // (SIDE * down)), -(-self.columns // (SIDE * across))
+    def unit_columns(self) -> int:
+        """Units in a row of a scan of all components."""
+        return -(-self.columns // (SIDE * self.most[1]))
 
     @property
-    def layout(self) -> scan.Layout:
-        """How the scan is made up."""
-        counts = [component.across * component.down for component in self.components]
-        tables = np.array([component.tables for component in self.components], np.int64)
-        return scan.Layout(np.repeat(np.arange(len(counts)), counts), tables, self.restart)
+    def unit_rows(self) -> int:
+        """Rows of units of a scan of all components."""
+        return -(-self.rows // (SIDE * self.most[0]))
 
-    def read_scan(self, data: npt.NDArray[np.uint8], start: int) -> tuple[Blocks, int]:
-        """The blocks of the scan whose data begins at ``start``, and where it ends. Raises DamagedError."""
-        layout = self.layout
-        down, across = self.units
-        blocks = np.zeros((down * across * len(layout.members), SIZE), np.int32)
-        bits = scan.bits_in(data, len(self.components), start)
-        end = scan.code_scan(False, blocks, layout, self.codes, 0, bits)
-        if end < 0:
+    def alone(self, component: int) -> tuple[int, int]:
+        """Rows and columns of blocks of a component in a scan of its own (T.81, A.2.2)."""
+        down, across = self.most
+        one = self.components[component]
+        rows, columns = -(-self.rows * one.down // down), -(-self.columns * one.across // across)
+        return -(-rows // SIDE), -(-columns // SIDE)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan header says, with what is in force there. ``members``: component and two tables of each."""
+
+    frame: Frame
+    members: tuple[tuple[int, int, int], ...]
+    kind: int
+    first: int
+    last: int
+    low: int
+    restart: int
+    codes: scan.Codes
+    conditions: tuple[tuple[int, int], ...]
+
+    @property
+    def units(self) -> int:
+        """Units of the whole scan, 0 where the frame's rows are not known."""
+        if len(self.members) > 1:
+            return self.frame.unit_rows * self.frame.unit_columns
+        rows, columns = self.frame.alone(self.members[0][0])
+        return rows * columns
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of a unit."""
+        parts = [self.frame.components[number] for number, *_ in self.members]
+        return sum(one.across * one.down for one in parts) if len(parts) > 1 else 1
+
+    def unit_rows(self, units: int) -> int:
+        """Rows of units of the frame that so many units of the scan reach into."""
+        if len(self.members) > 1:
+            return -(-units // self.frame.unit_columns)
+        component = self.members[0][0]
+        rows = -(-units // self.frame.alone(component)[1])
+        return -(-rows // self.frame.components[component].down)
+
+    def layout(self, starts: list[int], usual: tuple[int, int]) -> scan.Layout:
+        """For kernels. ``starts``: the number of the first block of each component of the frame; ``usual``: when
+        end-of-band runs end."""
+        places: list[tuple[int, int, int, int]] = []
+        for place, (number, *_) in enumerate(self.members):
+            one = self.frame.components[number]
+            stride = one.across * self.frame.unit_columns
+            if len(self.members) == 1:
+                places.append((place, starts[number], 1, stride))
+                columns = self.frame.alone(number)[1]
+                continue
+            columns = self.frame.unit_columns
+            places += [
+                (place, starts[number] + stride * y + x, one.across, one.down * stride)
+                for y in range(one.down)
+                for x in range(one.across)
+            ]
+        tables = np.array([tables for _, *tables in self.members], np.int64)
+        band = self.kind, self.first, self.last, self.low
+        return scan.Layout(np.array(places, np.int64), tables, columns, self.restart, *band, *usual)
+
+
+class Heads:
+    """Reads marker segments, and knows what they put in force. ``tables``: an abbreviated stream of tables that came
+    before, or nothing."""
+
+    def __init__(self, tables: bytes = b"") -> None:
+        self.frame: Frame | None = None
+        self._steps: dict[int, Integers] = {}
+        self._codes: dict[int, bytes] = {}
+        self._conditions = list(USUAL_CONDITIONS)
+        self._restart = 0
+        if tables:
+            self.next_scan(tables, 0)
+
+    def next_scan(self, data: bytes, start: int) -> tuple[Scan, int] | None:
+        """The next scan from ``start`` on, and where its data begins; None where there is none before the end, or
+        before a segment that is damaged or of another process.
+
+        Behind a frame header what is no marker segment is passed over, and so are scans that cannot be read.
+        """
+        readers: dict[int, Callable[[bytes], None]] = {
+            _STEPS: self._read_steps,
+            _HUFFMAN: self._read_codes,
+            _RESTART: self._read_restart,
+            _CONDITIONS: self._read_conditions,
+            **dict.fromkeys(_FRAMES, self._read_frame),
+        }
+        place = start
+        while (found := data.find(b"\xff", place)) >= 0 and found + 1 < len(data):
+            skipped, place, marker = found > place, found, data[found + 1]
+            is_none = marker < 0xC0 or marker in _RESTART_MARKERS
+            if self.frame is None and (skipped or is_none):
+                return None
+            if is_none or marker in (0xFF, _START):
+                place += 1 + (marker == _START)
+                continue
+            length = int.from_bytes(data[place + 2 : place + 4], "big")
+            body, end = data[place + 4 : place + 2 + length], place + 2 + length
+            if marker == _END or length < 2 or end > len(data) or marker in _OTHER_FRAMES:
+                return None
+            try:
+                if marker == _SCAN:
+                    return self._read_scan(body), end
+                if marker in readers:
+                    readers[marker](data[place + 1 : place + 2] + body if readers[marker] == self._read_frame else body)
+            except (IndexError, KeyError, ValueError, DamagedError):
+                if marker != _SCAN:
+                    return None
+            place = end
+        return None
+
+    def _read_steps(self, body: bytes) -> None:
+        while body:
+            kind, number = body[0] >> 4, body[0] & 15
+            item = np.dtype(">u2") if kind else np.dtype("u1")
+            steps = np.zeros(SIZE, np.int64)
+            steps[ZIGZAG] = np.frombuffer(body, item, SIZE, 1)
+            self._steps[number] = steps
+            body = body[1 + SIZE * item.itemsize :]
+
+    def _read_codes(self, body: bytes) -> None:
+        while body:
+            kind, number = body[0] >> 4, body[0] & 15
+            if kind > 1 or number >= scan.OTHERS or len(body) <= scan.LONGEST:
+                raise DamagedError
+            size = 1 + scan.LONGEST + sum(body[1 : 1 + scan.LONGEST])
+            self._codes[scan.OTHERS * kind + number] = body[1:size]
+            body = body[size:]
+
+    def _read_conditions(self, body: bytes) -> None:
+        for place in range(0, len(body), 2):
+            kind, number, value = body[place] >> 4, body[place] & 15, body[place + 1]
+            if kind > 1 or number >= scan.OTHERS or (kind == 0 and value >> 4 < value & 15):
+                raise DamagedError
+            self._conditions[scan.OTHERS * kind + number] = (value, 0) if kind else (value & 15, value >> 4)
+
+    def _read_restart(self, body: bytes) -> None:
+        self._restart = int.from_bytes(body[:2], "big")
+
+    def _read_frame(self, segment: bytes) -> None:
+        """Of the marker's second byte and what follows the length."""
+        is_progressive, is_arithmetic, body = segment[0] in _PROGRESSIVE, segment[0] in _ARITHMETIC, segment[1:]
+        if body[0] not in MOST_BITS or self.frame is not None or not 1 <= body[5] <= MOST_COMPONENTS:
             raise DamagedError
-        return blocks, end
-
-    def write_scan(self, blocks: Blocks, padding: int, most: int) -> bytes | None:
-        """Inverse of read_scan, bytes filled up with bits ``padding``; None where that takes more than ``most`` bytes,
-        or there is no code for a coefficient."""
-        buffer = np.zeros(min(most, LARGEST * blocks.size) + scan.LONGEST_BLOCK, np.uint8)
-        bits = scan.bits_in(buffer, len(self.components))
-        size = scan.code_scan(True, blocks, self.layout, self.codes, padding, bits)
-        return buffer[:size].tobytes() if 0 <= size <= most else None
-
-    @property
-    def codes(self) -> scan.Codes:
-        """The Huffman codes of the scan."""
-        lookup = np.zeros((scan.TABLES, 1 << scan.LONGEST), np.uint16)
-        for table, symbol in zip(*np.nonzero(self.length), strict=True):
-            length = int(self.length[table, symbol])
-            first = int(self.code[table, symbol]) << (scan.LONGEST - length)
-            lookup[table, first : first + (1 << (scan.LONGEST - length))] = length << scan.LENGTH_SHIFT | symbol
-        return scan.Codes(self.code, self.length, lookup)
-
-
-def read_heads(data: bytes, start: int) -> tuple[Frame, int]:
-    """What the heads from ``start`` on say, and where the entropy-coded data begins. Raises DamagedError."""
-    frame = Frame()
-    place = start + 2
-    while True:
-        if len(data) < place + 4 or data[place] != scan.MARKER:
+        parts = [
+            Component(body[place], body[place + 1] >> 4, body[place + 1] & 15, body[place + 2])
+            for place in range(6, 6 + 3 * body[5], 3)
+        ]
+        if any(not 1 <= factor <= MOST_FACTOR for one in parts for factor in (one.across, one.down)):
             raise DamagedError
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        body = data[place + 4 : place + 2 + length]
-        place += 2 + length
-        if length < 2 or place > len(data) or marker in _OTHER_FRAMES or not 0xC0 <= marker <= 0xFE:
+        if len(parts) == 1:
+            parts = [Component(parts[0].identifier, 1, 1, parts[0].table)]
+        rows, columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+        if not columns:
             raise DamagedError
-        try:
-            if marker == _STEPS:
-                _read_steps(body, frame)
-            elif marker == _HUFFMAN:
-                _read_codes(body, frame)
-            elif marker == _RESTART:
-                frame.restart = int.from_bytes(body[:2], "big")
-            elif marker in _SEQUENTIAL:
-                _read_frame(body, frame)
-            elif marker == _SCAN:
-                _read_scan(body, frame)
-                return frame, place
-        except (IndexError, KeyError, ValueError):
-            raise DamagedError from None
+        self.frame = Frame(is_progressive, is_arithmetic, rows, columns, parts, [None] * len(parts))
 
-
-def _read_steps(body: bytes, frame: Frame) -> None:
-    while body:
-        kind, number = body[0] >> 4, body[0] & 15
-        item = np.dtype(">u2") if kind else np.dtype("u1")
-        frame.steps[number] = np.frombuffer(body, item, SIZE, 1).astype(np.int64)
-        body = body[1 + SIZE * item.itemsize :]
-
-
-def _read_codes(body: bytes, frame: Frame) -> None:
-    """Codes in rising order of length, each the one before plus one (T.81, annex C)."""
-    while body:
-        kind, number = body[0] >> 4, body[0] & 15
-        if kind > 1 or number >= scan.OTHERS:
+    def _read_scan(self, body: bytes) -> Scan:
+        """A scan that tells what no scan before told (T.81, G.1.1.1). Raises DamagedError, KeyError, IndexError."""
+        frame, count = self.frame, body[0]
+        if frame is None or not 1 <= count <= len(frame.components) or len(body) != 4 + 2 * count:
             raise DamagedError
-        table = scan.OTHERS * kind + number
-        counts = body[1 : 1 + scan.LONGEST]
-        symbols = body[1 + scan.LONGEST : 1 + scan.LONGEST + sum(counts)]
-        frame.length[table] = 0
+        names = [one.identifier for one in frame.components]
+        members = tuple(
+            (names.index(body[place]), body[place + 1] >> 4, scan.OTHERS + (body[place + 1] & 15))
+            for place in range(1, 1 + 2 * count, 2)
+        )
+        first, last, high, low = *body[-3:-1], body[-1] >> 4, body[-1] & 15
+        kind = _kind_of(frame.is_progressive, first, last, high)
+        told = frame.told[[number for number, *_ in members], first : last + 1]
+        if (
+            len({number for number, *_ in members}) < count
+            or not first <= last < SIZE
+            or low > MOST_LOW
+            or (high and high != low + 1)
+            or (told != (high or -1)).any()
+            or (kind >= scan.AC_FIRST and (count > 1 or (frame.told[members[0][0], 0] < 0)))
+            or (kind in (scan.DC_FIRST, scan.DC_REFINED) and last > 0)
+            or (kind == scan.SEQUENTIAL and (last < SIZE - 1 or low))
+        ):
+            raise DamagedError
+        codes = codes_of(()) if frame.is_arithmetic else self._codes_of(members, kind)
+        if frame.is_arithmetic and any(dc >= scan.OTHERS or ac >= scan.TABLES for _, dc, ac in members):
+            raise DamagedError
+        found = Scan(frame, members, kind, first, last, low, self._restart, codes, tuple(self._conditions))
+        if found.blocks > MOST_BLOCKS:
+            raise DamagedError
+        for number, *_ in members:
+            frame.told[number, first : last + 1] = low
+            if frame.steps[number] is None:
+                frame.steps[number] = self._steps[frame.components[number].table]
+        return found
+
+    def _codes_of(self, members: tuple[tuple[int, int, int], ...], kind: int) -> scan.Codes:
+        """The Huffman codes that a scan needs. Raises KeyError where one is not defined."""
+        needed = {table for _, table, _ in members} if kind in (scan.SEQUENTIAL, scan.DC_FIRST) else set()
+        needed |= (
+            {table for *_, table in members} if kind in (scan.SEQUENTIAL, scan.AC_FIRST, scan.AC_REFINED) else set()
+        )
+        if needed and max(needed) >= scan.TABLES:
+            raise DamagedError
+        return codes_of(tuple(sorted((table, self._codes[table]) for table in needed)))
+
+
+def _kind_of(is_progressive: bool, first: int, last: int, high: int) -> int:
+    if not is_progressive:
+        return scan.SEQUENTIAL
+    if first == 0:
+        return scan.DC_REFINED if high else scan.DC_FIRST
+    return scan.AC_REFINED if high else scan.AC_FIRST
+
+
+@lru_cache(maxsize=16)
+def codes_of(tables: tuple[tuple[int, bytes], ...]) -> scan.Codes:
+    """The Huffman codes of tables, by number and as DHT segments have them: 16 counts, then symbols.
+
+    Codes in rising order of length, each the one before plus one (T.81, annex C). Raises DamagedError.
+    """
+    shape = (scan.TABLES, scan.SYMBOLS)
+    codes = scan.Codes(
+        np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros((scan.TABLES, 1 << scan.LONGEST), np.uint16)
+    )
+    for table, segment in tables:
+        counts, symbols = segment[: scan.LONGEST], segment[scan.LONGEST :]
+        if sum(counts) != len(symbols) or len(set(symbols)) < len(symbols):
+            raise DamagedError
         code, taken = 0, 0
         for length in range(1, scan.LONGEST + 1):
             for symbol in symbols[taken : taken + counts[length - 1]]:
-                frame.code[table, symbol], frame.length[table, symbol] = code, length
+                if code >> length:
+                    raise DamagedError
+                codes.code[table, symbol], codes.length[table, symbol] = code, length
+                first = code << (scan.LONGEST - length)
+                entry = length << scan.LENGTH_SHIFT | symbol
+                codes.lookup[table, first : first + (1 << (scan.LONGEST - length))] = entry
                 code += 1
             taken += counts[length - 1]
-            if code > 1 << length:
-                raise DamagedError
             code <<= 1
-        body = body[1 + scan.LONGEST + sum(counts) :]
-
-
-def _read_frame(body: bytes, frame: Frame) -> None:
-    if body[0] != 8 or frame.factors:
-        raise DamagedError
-    frame.rows, frame.columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-    frame.factors = [
-        (body[place], body[place + 1] >> 4, body[place + 1] & 15, body[place + 2])
-        for place in range(6, 6 + 3 * body[5], 3)
-    ]
-    if any(not 1 <= factor <= MOST_FACTOR for _, *factors, _ in frame.factors for factor in factors):
-        raise DamagedError
-
-
-def _read_scan(body: bytes, frame: Frame) -> None:
-    count = body[0]
-    if count != len(frame.factors) or not frame.rows or not frame.columns or body[1 + 2 * count :] != b"\x00\x3f\x00":
-        raise DamagedError
-    for place, (name, across, down, steps) in enumerate(frame.factors):
-        chosen, tables = body[1 + 2 * place], body[2 + 2 * place]
-        if chosen != name or tables >> 4 >= scan.OTHERS or tables & 15 >= scan.OTHERS or not frame.steps[steps].all():
-            raise DamagedError
-        if count == 1:
-            across = down = 1
-        numbers = (tables >> 4, scan.OTHERS + (tables & 15))
-        frame.components.append(Component(across, down, frame.steps[steps], numbers))
-    if len(frame.layout.members) > MOST_BLOCKS:
-        raise DamagedError
+    return codes

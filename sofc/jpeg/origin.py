@@ -8,6 +8,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from sofc.container.typical import STANDARD_TABLES as STANDARD_TABLES
+from sofc.container.typical import standard_steps
 from sofc.jpeg import dct
 from sofc.jpeg.dct import SIDE, SIZE, Coefficients, Grid
 from sofc.planes import Plane
@@ -16,29 +18,11 @@ Steps = npt.NDArray[np.int64]
 """Steps of the coefficients, (64,): 8 * vertical + horizontal frequency."""
 Fractions = npt.NDArray[np.uint8]
 
-STANDARD_TABLES = 200
-"""Tables 1 to 100 are for luminance at that quality, 101 to 200 for chrominance."""
-LUMINANCE = np.array([
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
-    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-], np.int64)  # fmt: skip
-CHROMINANCE = np.array([
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
-    24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
-    *[99] * 32,
-], np.int64)  # fmt: skip
-"""ITU-T T.81, tables K.1 and K.2."""
-
 
 @cache
 def standard_tables() -> npt.NDArray[np.int64]:
     """The tables of T.81 scaled as the JPEG reference encoder does for a quality, (STANDARD_TABLES, 64)."""
-    quality = np.arange(1, 101)
-    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None]
-    scaled = [np.clip((base * scale + 50) // 100, 1, 255) for base in (LUMINANCE, CHROMINANCE)]
-    tables: npt.NDArray[np.int64] = np.concatenate(scaled)
+    tables: npt.NDArray[np.int64] = np.array([standard_steps(k + 1) for k in range(STANDARD_TABLES)], np.int64)
     return tables
 
 

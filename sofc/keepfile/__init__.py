@@ -7,7 +7,19 @@ samples cannot be left out the whole is kept instead.
 from __future__ import annotations
 
 from sofc.container.original import MAX_FILE_BYTES
-from sofc.keepfile.keep import Kept, keep, keep_whole, read_file
-from sofc.keepfile.restore import original_in, restore_items
+from sofc.keepfile.keep import Kept, KeptCoefficients, keep, keep_coefficients, keep_whole, read_file
+from sofc.keepfile.restore import FileCodebooks, original_in, restore, restore_items
 
-__all__ = ["MAX_FILE_BYTES", "Kept", "keep", "keep_whole", "original_in", "read_file", "restore_items"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "FileCodebooks",
+    "Kept",
+    "KeptCoefficients",
+    "keep",
+    "keep_coefficients",
+    "keep_whole",
+    "original_in",
+    "read_file",
+    "restore",
+    "restore_items",
+]

@@ -1,127 +1,208 @@
-"""JPEG data made from the samples that were decoded from it (ITU-T T.81, baseline and extended sequential, 8 bits).
-
-Its heads are kept. The coefficients are estimated from the samples; what the estimates miss, because samples were
-rounded, clipped or cropped, is kept as corrections.
-"""
+"""JPEG streams in a file, wherever they stand: as their heads and their coefficients (ITU-T T.81)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.container.original import CONVERTED, SETTLED, Jpeg, Literal, Part
-from sofc.errors import FormatError, SofcError
+from sofc.codebook import Codebook
+from sofc.container.original import ITEM, CodedScan, Coefficients, Fragments, Jpeg, Literal, Part
+from sofc.entropy.binary import OK, Reader, Writer
+from sofc.errors import FormatError, LimitError
 from sofc.imagefiles.source import JPEG
-from sofc.jpeg.estimate import CHANNELS, Image, estimate, samples_of
-from sofc.jpeg.headers import Blocks, DamagedError, Frame, read_heads
+from sofc.jpeg.freedom import FLAGS, Said
+from sofc.jpeg.stream import Coded, Picture, blocks_of, empty_picture, heads_of, read_picture, write_picture
+from sofc.keepfile.coefficients import CoefficientCoder
 
-MOST_CORRECTIONS = 4
-"""Where more than one of so many coefficients is to be corrected, the samples came out of other data."""
-GROUPS = 5
-"""Bytes of a VarInt, at most."""
-
-
-def _estimate(image: Image, frame: Frame, flags: int) -> Blocks:
-    return estimate(image, frame, converted=bool(flags & CONVERTED), settled=bool(flags & SETTLED))
-
-
-def _pack_corrections(difference: Blocks) -> bytes:
-    """VarInts: twice the way from coefficient to coefficient; one is added there, or, where it is odd, subtracted."""
-    flat = difference.ravel()
-    places = np.flatnonzero(flat)
-    sizes = np.abs(flat[places]).astype(np.int64)
-    numbers = np.repeat((flat[places] < 0).astype(np.int64), sizes)
-    numbers[np.cumsum(sizes) - sizes] += 2 * np.diff(places, prepend=0)
-    groups = numbers[:, None] >> (7 * np.arange(GROUPS))
-    kept = groups > 0
-    kept[:, 0] = True
-    packed: npt.NDArray[np.uint8] = (groups & 127 | (groups > 127) << 7).astype(np.uint8)[kept]
-    return packed.tobytes()
+MOST_BLOCKS = 1 << 24
+"""Blocks of all JPEG streams of a file."""
+MOST_DEPTH = 4
+"""Streams in the heads of others, such as the small picture in that of a camera's."""
+ITEM_BYTES = 8
+"""Of the head of an item."""
+LEAST_BYTES = 64
+"""Coded data of a stream that is worth to be taken apart."""
 
 
-def _correct(blocks: Blocks, corrections: bytes) -> None:
-    """Apply what ``_pack_corrections`` made. Raises DamagedError."""
-    if not corrections:
-        return
-    if len(corrections) > GROUPS * (blocks.size // MOST_CORRECTIONS):
-        raise DamagedError
-    data = np.frombuffer(corrections, np.uint8).astype(np.int64)
-    ends = data < 128
-    starts = np.flatnonzero(np.concatenate([[True], ends[:-1]]))
-    place = np.arange(len(data)) - np.repeat(starts, np.diff(starts, append=len(data)))
-    if not ends[-1] or int(place.max()) >= GROUPS:
-        raise DamagedError
-    numbers = np.add.reduceat((data & 127) << (7 * place), starts)
-    places = np.cumsum(numbers >> 1)
-    if int(places[-1]) >= blocks.size:
-        raise DamagedError
-    np.add.at(blocks.reshape(-1), places, (1 - 2 * (numbers & 1)).astype(np.int32))
+@dataclass(frozen=True)
+class Found:
+    """Parts of a file with ``pictures`` JPEG streams; ``share``: how much of the file their coded data is."""
+
+    parts: tuple[Part, ...]
+    coefficients: Coefficients
+    pictures: int
+    share: float
 
 
-def jpeg_bytes(image: Image, part: Jpeg, most: int) -> bytes:
-    """What a part stands for, at most so many bytes. Raises FormatError where its heads and the image do not go
-    together."""
-    frame, end = read_heads(part.heads, 0)
-    if end != len(part.heads) or part.padding > 1 or part.flags & ~(CONVERTED | SETTLED):
-        raise DamagedError
-    blocks = _estimate(image, frame, part.flags)
-    _correct(blocks, part.corrections)
-    data = frame.write_scan(blocks, part.padding, most)
-    if data is None:
-        raise FormatError("JPEG data of the original file is longer than the file, or has no code for a coefficient")
-    return part.heads + data
+class Search:
+    """Looks for JPEG streams in a file and codes their coefficients as it goes. ``pictures``: how many were found;
+    ``found``: bytes of their coded data."""
 
+    def __init__(self, data: bytes, code: Callable[[Picture], None]) -> None:
+        self.pictures = self.found = 0
+        self._data = data
+        self._code = code
+        self._tables = list(dict.fromkeys(_tables_in(data)))
+        self._room = min(MOST_BLOCKS, blocks_of(len(data)))
 
-def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
-    """Parts that make ``data``, which holds each image as JPEG data, one after the other; None where it does not."""
-    parts: list[Part] = []
-    position = 0
-    content = np.frombuffer(bytearray(data), np.uint8)
-    for number, image in enumerate(images):
-        for start in _starts(data, position):
-            try:
-                part, end = _find(data, content, start, number, image)
-                break
-            except SofcError:
+    def parts(self) -> tuple[Part, ...]:
+        """Parts that make the file."""
+        return self._parts_of(self._data, 0, 0)
+
+    def _parts_of(self, data: bytes, place: int, depth: int) -> tuple[Part, ...]:
+        """Parts that make bytes, of which streams may begin at ``place`` and behind."""
+        parts: list[Part] = []
+        content = np.frombuffer(bytearray(data), np.uint8)
+        position = 0
+        while depth < MOST_DEPTH and (place := data.find(JPEG, place)) >= 0:
+            if lengths := _fragments(data, place):
+                end = place + sum(lengths) + ITEM_BYTES * (len(lengths) - 1)
+                before = self.pictures
+                inner = self._parts_of(_joined(data, place, lengths), 0, depth + 1)
+                if self.pictures > before:
+                    if place > position:
+                        parts.append(Literal(data[position:place]))
+                    parts.append(Fragments(tuple(lengths), inner))
+                    position = place = end
+                    continue
+            found = self._read(data, content, place)
+            if found is None:
+                place += 1
                 continue
-        else:
+            tables, picture, end = found
+            heads = b"".join(one.head for one in picture.scans)
+            self._room -= picture.blocks
+            self.pictures += 1
+            self.found += end - place - len(heads)
+            if place > position:
+                parts.append(Literal(data[position:place]))
+            inner = self._parts_of(heads, len(JPEG), depth + 1)
+            parts.append(Jpeg(tables, tuple(map(_record, picture.scans)), inner))
+            self._code(picture)
+            position = place = end
+        if position < len(data):
+            parts.append(Literal(data[position:]))
+        return tuple(parts)
+
+    def _read(self, data: bytes, content: npt.NDArray[np.uint8], place: int) -> tuple[bytes, Picture, int] | None:
+        """The stream at a place, the tables that it needs, and where it ends; None where that is too short or large."""
+        best: tuple[bytes, Picture, int] | None = None
+        for tables in (b"", *self._tables):
+            found = read_picture(data, content, place, tables)
+            if found is not None and (best is None or found[0].units > best[1].units):
+                best = tables, *found
+            if best is not None and best[1].is_whole:
+                break
+        if best is None:
             return None
-        if start > position:
-            parts.append(Literal(data[position:start]))
-        parts.append(part)
-        position = end
-    return (*parts, Literal(data[position:])) if position < len(data) else tuple(parts)
+        tables, picture, end = best
+        if end - place - sum(len(one.head) for one in picture.scans) < LEAST_BYTES or picture.blocks > self._room:
+            return None
+        if tables:
+            # Streams that follow most often go by the same.
+            self._tables.remove(tables)
+            self._tables.insert(0, tables)
+        return best
 
 
-def _starts(data: bytes, position: int) -> Iterator[int]:
-    while (position := data.find(JPEG, position)) >= 0:
-        yield position
-        position += 1
+def _fragments(data: bytes, place: int) -> list[int]:
+    """The lengths of the fragments of a DICOM frame that begins at a place, where there are several."""
+    lengths: list[int] = []
+    while data[place - ITEM_BYTES : place - 4] == ITEM and not (lengths and data.startswith(JPEG, place)):
+        length = int.from_bytes(data[place - 4 : place], "little")
+        if length < 1 or place + length > len(data):
+            break
+        lengths.append(length)
+        place += length + ITEM_BYTES
+    return lengths if len(lengths) > 1 else []
 
 
-def _find(data: bytes, content: npt.NDArray[np.uint8], start: int, number: int, image: Image) -> tuple[Jpeg, int]:
-    """The part for the JPEG data at ``start``, and where it ends. Raises FormatError where there is none.
+def _joined(data: bytes, place: int, lengths: list[int]) -> bytes:
+    pieces = []
+    for length in lengths:
+        pieces.append(data[place : place + length])
+        place += length + ITEM_BYTES
+    return b"".join(pieces)
 
-    ``content`` is ``data`` as an array.
-    """
-    frame, first = read_heads(data, start)
-    samples_of(image, frame)
-    blocks, end = frame.read_scan(content, first)
-    paddings = [bit for bit in (1, 0) if frame.write_scan(blocks, bit, end - first) == data[first:end]]
-    if not paddings:
-        raise DamagedError
 
-    def missed(flags: int) -> tuple[int, Blocks, int]:
-        difference = blocks - _estimate(image, frame, flags)
-        return int(np.count_nonzero(difference)), difference, flags
+def _tables_in(data: bytes) -> Iterator[bytes]:
+    """Abbreviated streams of tables (T.81, B.5), as TIFF files have them for all their tiles."""
+    for begin in (b"\xff\xd8\xff\xdb", b"\xff\xd8\xff\xc4"):
+        start = -1
+        while (start := data.find(begin, start + 1)) >= 0:
+            place = start + 2
+            while data[place : place + 2] in (b"\xff\xdb", b"\xff\xc4", b"\xff\xdd"):
+                place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
+            if data[place : place + 2] == b"\xff\xd9":
+                yield data[start : place + 2]
 
-    def count(found: tuple[int, Blocks, int]) -> int:
-        return found[0]
 
-    best = min((missed(flags) for flags in ((CONVERTED, 0) if len(frame.components) == CHANNELS else (0,))), key=count)
-    _, difference, flags = min((best, missed(best[2] | SETTLED)), key=count)
-    if int(np.abs(difference).sum()) > blocks.size // MOST_CORRECTIONS:
-        raise DamagedError
-    return Jpeg(number, flags, paddings[0], data[start:first], _pack_corrections(difference)), end
+def _record(one: Coded) -> CodedScan:
+    units = 0 if one.units == one.scan.units else 1 + one.units
+    return CodedScan(len(one.head), one.said.flags, units, one.said.ends, one.said.notes)
+
+
+class _TooLongError(Exception):
+    """Coefficients take more bytes than the file."""
+
+
+def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:
+    """Parts that make a file, with the coefficients of its JPEG streams; None where it has none, or those take more
+    bytes than the file."""
+    writer = Writer(len(data))
+    coder = CoefficientCoder(writer, codebook, number)
+
+    def code(picture: Picture) -> None:
+        if coder.code(picture) != OK:
+            raise _TooLongError
+
+    search = Search(data, code)
+    try:
+        parts = search.parts()
+    except _TooLongError:
+        return None
+    coded = writer.finish()
+    if not search.pictures or coded is None:
+        return None
+    return Found(parts, Coefficients(1, number, coded), search.pictures, search.found / len(data))
+
+
+class Streams:
+    """Makes the JPEG streams of a file again, in order. ``size``: bytes of the file."""
+
+    def __init__(self, coefficients: Coefficients, codebook: Codebook, size: int) -> None:
+        self._coder = CoefficientCoder(Reader(coefficients.data), codebook, coefficients.model)
+        self._size = size
+        self._blocks = min(MOST_BLOCKS, blocks_of(size))
+
+    def bytes_of(self, part: Jpeg, heads: bytes) -> bytes:
+        """The bytes of a part. Raises FormatError or LimitError."""
+        if sum(one.head for one in part.scans) != len(heads) or not part.scans:
+            raise FormatError("the heads of JPEG data in the original file are not as long as its scans say")
+        pieces = list(_pieces(heads, part))
+        scans = [
+            Coded(piece, scan, one.units - 1 if one.units else scan.units, Said(one.flags, one.ends, one.notes))
+            for piece, scan, one in zip(pieces, heads_of(pieces, part.tables), part.scans, strict=True)
+        ]
+        if any(one.said.flags > FLAGS for one in scans):
+            raise FormatError("a flag of JPEG data in the original file is not known")
+        picture = empty_picture(scans, self._blocks)
+        self._blocks -= picture.blocks
+        if self._coder.code(picture) != OK:
+            raise FormatError("the coefficients of JPEG data in the original file lead outside what they may be")
+        data = bytearray()
+        for piece in write_picture(picture, self._size):
+            data += piece
+            if len(data) > self._size:
+                raise LimitError("JPEG data of the original file is longer than the file")
+        return bytes(data)
+
+
+def _pieces(heads: bytes, part: Jpeg) -> Iterator[bytes]:
+    start = 0
+    for one in part.scans:
+        yield heads[start : start + one.head]
+        start += one.head

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from sofc.codebook import Codebook
 from sofc.container.original import (
     MAX_FILE_BYTES,
     Deflated,
@@ -23,7 +24,9 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile import deflate, jpeg, png, search, tiff
+from sofc.keepfile import deflate, png, search, tiff
+from sofc.keepfile.coefficients import choose_model
+from sofc.keepfile.jpeg import take_apart
 from sofc.keepfile.restore import restore_items
 
 Images = Sequence[npt.NDArray[Any]]
@@ -74,6 +77,35 @@ def keep(name: str, data: bytes, images: Images) -> Kept:
     return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
 
 
+@dataclass(frozen=True)
+class KeptCoefficients:
+    """``items`` restore a file by ``codebook``, which must be the sofc file's first. ``pictures``: JPEG streams taken
+    apart; ``share``: how much of the file their coded data is."""
+
+    items: list[Metadata]
+    codebook: Codebook
+    pictures: int
+    share: float
+
+
+def keep_coefficients(name: str, data: bytes, codebook: Codebook | None, effort: int) -> KeptCoefficients | None:
+    """How to keep the file ``data``, called ``name``, without any image, as the coefficients of its JPEG streams.
+
+    By models of ``codebook``, or of the one that is built in. What is given back restores the file: that has been
+    tried. None where there are no such streams, or nothing is gained.
+    """
+    if JPEG not in data:
+        return None
+    book, number = choose_model(codebook, effort)
+    found = take_apart(data, book, number)
+    if found is None:
+        return None
+    original = Original(name, len(data), hashlib.sha256(data).digest(), found.parts, coefficients=found.coefficients)
+    items = to_metadata(original)
+    restore_items(items, (), lambda _: book)
+    return KeptCoefficients(items, book, found.pictures, found.share)
+
+
 def keep_whole(name: str, data: bytes) -> list[Metadata]:
     """The items that restore the file ``data``, called ``name``, without any image. That has been tried."""
     items = to_metadata(Original(name, len(data), hashlib.sha256(data).digest(), data=data))
@@ -93,8 +125,6 @@ def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
     parts = search.find_samples(data, images)
     if parts is None and data.startswith(tiff.MAGICS):
         parts = tiff.find_samples(data, images)
-    if parts is None and JPEG in data:
-        parts = jpeg.find_samples(data, images)
     return parts
 
 

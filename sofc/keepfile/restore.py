@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy.typing as npt
 
-from sofc.container.original import Chunked, Deflated, Jpeg, Literal, Lzw, Original, Part, Window, from_metadata
+from sofc.codebook import Codebook
+from sofc.container.original import (
+    ITEM,
+    WHOLE,
+    Chunked,
+    Deflated,
+    Fragments,
+    Jpeg,
+    Literal,
+    Lzw,
+    Original,
+    Part,
+    Window,
+    from_metadata,
+)
 from sofc.container.records import Metadata
-from sofc.errors import ChecksumError, FormatError, LimitError, UsageError
-from sofc.keepfile import deflate, jpeg, lzw
+from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
+from sofc.keepfile import deflate, lzw
+from sofc.keepfile.jpeg import Streams
 from sofc.keepfile.windows import window_bytes, window_size
 
 Images = Sequence[npt.NDArray[Any]]
@@ -21,21 +36,30 @@ _PADDING = 1 << 24
 _TOO_MANY = "the parts of the original file ask for more samples than the file can have"
 
 
-def restore(original: Original, images: Images) -> bytes:
+FileCodebooks = Callable[[int], Codebook | None]
+"""The codebook of the file that has this number, from 1, or None; raises CodebookError where it is missing."""
+
+
+def _none(number: int) -> None:
+    """What a file without codebooks has."""
+
+
+def restore(original: Original, images: Images, codebooks: FileCodebooks = _none) -> bytes:
     """The bytes of the original file, checked against their SHA-256.
 
-    Raises ChecksumError where they do not match, FormatError for parts that do not fit the images.
+    Raises ChecksumError where they do not match, FormatError for parts that do not fit the images, CodebookError where
+    the codebook that coefficients need is not there.
     """
-    if not original.from_samples:
+    if original.way == WHOLE:
         if not original.matches(original.data):
             raise ChecksumError("the original file cannot be restored: what is kept of it has another SHA-256")
         return original.data
-    assembly = _Assembly(images, original.size)
+    assembly = _Assembly(images, original, codebooks)
     data = b"".join(map(assembly.bytes_of, original.parts))
     if not original.matches(data):
         raise ChecksumError(
-            "the original file cannot be restored: what was made from the samples has another SHA-256. Its samples "
-            "are whole: decode --images writes them"
+            "the original file cannot be restored: what was made has another SHA-256"
+            + (". Its samples are whole: decode --images writes them" if len(images) else "")
             + (
                 f". The file has deflate data, and this Python's zlib ({zlib.ZLIB_RUNTIME_VERSION}) may make other "
                 "data than the zlib that the file was kept with"
@@ -54,24 +78,32 @@ def original_in(items: Iterable[Metadata]) -> Original:
     return original
 
 
-def restore_items(items: Iterable[Metadata], images: Images) -> bytes:
-    """The bytes of the original file that metadata items of a file keep, from all images of that file.
+def restore_items(items: Iterable[Metadata], images: Images, codebooks: FileCodebooks = _none) -> bytes:
+    """The bytes of the original file that metadata items of a file keep, from all images and codebooks of that file.
 
     Raises UsageError where the items keep none, and what ``restore`` raises.
     """
-    return restore(original_in(items), images)
+    return restore(original_in(items), images, codebooks)
 
 
 def _has_deflated(part: Part) -> bool:
-    return isinstance(part, Deflated) or (isinstance(part, Chunked) and any(map(_has_deflated, part.parts)))
+    return isinstance(part, Deflated) or (
+        isinstance(part, Chunked | Jpeg | Fragments) and any(map(_has_deflated, part.parts))
+    )
 
 
 class _Assembly:
     """Makes parts, within a bound for what untrusted parts may ask for."""
 
-    def __init__(self, images: Images, size: int) -> None:
+    def __init__(self, images: Images, original: Original, codebooks: FileCodebooks) -> None:
         self._images = images
-        self._size = size
+        self._streams: Streams | None = None
+        size = original.size
+        if (coefficients := original.coefficients) is not None:
+            codebook = codebooks(coefficients.codebook)
+            if codebook is None:
+                raise CodebookError("the original file needs a codebook that the file does not name")
+            self._streams = Streams(coefficients, codebook, size)
         # Compressed parts are larger before they are compressed, but hold each sample about once.
         self._left = 2 * size + _SLACK + sum(8 * image.size for image in images)
 
@@ -81,17 +113,19 @@ class _Assembly:
             return part.data
         if isinstance(part, Window):
             return self._window(part)
-        if isinstance(part, Jpeg):
-            return self._jpeg(part)
         inner = b"".join(map(self.bytes_of, part.parts))
         if isinstance(part, Deflated):
             try:
                 return deflate.compress(inner, deflate.Settings(part.level, part.window, part.memory, part.strategy))
             except (ValueError, zlib.error) as error:
                 raise FormatError(f"the original file has settings that zlib does not know: {error}") from error
+        if isinstance(part, Jpeg):
+            if self._streams is None:
+                raise FormatError("JPEG data of the original file has no coefficients")
+            return self._streams.bytes_of(part, inner)
         if isinstance(part, Lzw):
             return lzw.compress(inner)
-        return _cut(inner, part.lengths)
+        return (_cut if isinstance(part, Chunked) else _cut_fragments)(inner, part.lengths)
 
     def _window(self, part: Window) -> bytes:
         image = self._image(part.image)
@@ -99,11 +133,6 @@ class _Assembly:
         if part.rows * part.columns * part.components > image.size + _PADDING:
             raise LimitError(_TOO_MANY)
         return window_bytes(image, part)
-
-    def _jpeg(self, part: Jpeg) -> bytes:
-        image = self._image(part.image)
-        self._take(image.size)
-        return jpeg.jpeg_bytes(image, part, self._size)
 
     def _image(self, number: int) -> npt.NDArray[Any]:
         if number >= len(self._images):
@@ -116,9 +145,24 @@ class _Assembly:
             raise LimitError(_TOO_MANY)
 
 
-def _cut(data: bytes, lengths: Sequence[int]) -> bytes:
+def _check_lengths(data: bytes, lengths: Sequence[int], pieces: str) -> None:
     if sum(lengths) != len(data):
-        raise FormatError(f"the IDAT chunks of the original file hold {sum(lengths)} bytes; there are {len(data)}")
+        raise FormatError(f"the {pieces} of the original file hold {sum(lengths)} bytes; there are {len(data)}")
+
+
+def _cut_fragments(data: bytes, lengths: Sequence[int]) -> bytes:
+    _check_lengths(data, lengths, "DICOM fragments")
+    pieces, start = [], 0
+    for number, length in enumerate(lengths):
+        if number:
+            pieces.append(ITEM + (length & 0xFFFFFFFF).to_bytes(4, "little"))
+        pieces.append(data[start : start + length])
+        start += length
+    return b"".join(pieces)
+
+
+def _cut(data: bytes, lengths: Sequence[int]) -> bytes:
+    _check_lengths(data, lengths, "IDAT chunks")
     pieces, start = [], 0
     for length in lengths:
         chunk = b"IDAT" + data[start : start + length]

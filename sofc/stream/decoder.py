@@ -79,7 +79,7 @@ class Decoder(Sticky):
         self._limits = limits or Limits()
         self._codebooks = codebooks
         self._salvage = salvage
-        self._band_decoder = BandDecoder(self._codebook, threads)
+        self._band_decoder = BandDecoder(self.codebook, threads)
         self._reader = ChunkReader(self._limits.max_chunk_bytes, salvage=salvage)
         self._structure: FileStructure | None = None
         self._structure_closed = False
@@ -323,8 +323,11 @@ class Decoder(Sticky):
         else:
             slot.codebook = checked(found, reference)
 
-    def _codebook(self, number: int) -> Codebook | None:
-        """The codebook of the file that an image head names by this number."""
+    def codebook(self, number: int) -> Codebook | None:
+        """The codebook of the file that has this number, from 1, None where no such chunk came yet.
+
+        Raises CodebookError where it is only referred to and was not given.
+        """
         if not 1 <= number <= len(self._slots):
             return None
         slot = self._slots[number - 1]

@@ -127,7 +127,7 @@ class Encoder(Sticky):
         if isinstance(codebook, Codebook):
             self._put_codebook(codebook, embed_codebook)
         items = _checked_metadata(metadata)
-        self._may_lack_images = keeps_whole_file(items) and not self._numbers
+        self._may_lack_images = keeps_whole_file(items, with_codebook=bool(self._numbers))
         self._put_metadata(items)
         if header is not None:
             self._begin(header, ())
@@ -239,7 +239,7 @@ class Encoder(Sticky):
         """End the last image and the file.
 
         Raises UsageError where rows are missing, or where there is no image, unless the file's metadata keeps another
-        file whole and there is no codebook.
+        file without images.
         """
         with self._guarded():
             if self._state is WriteState.HEAD:

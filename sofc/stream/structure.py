@@ -6,7 +6,7 @@ Nothing is decoded here. With ``salvage`` the gaps that damage leaves are found 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sofc.container import schema
 from sofc.container.chunks import (
@@ -29,6 +29,7 @@ from sofc.container.records import (
     ImageEnd,
     ImageHead,
     IndexEntry,
+    Metadata,
     MetadataKind,
     keeps_whole_file,
 )
@@ -115,7 +116,7 @@ class FileStructure:
         self._next_image = 0  # number of the image whose chunks come now or next
         self._codebooks = 0
         self._metadata_growth = 0
-        self._keeps_whole_file: bool | None = None  # None before an original file
+        self._original: Metadata | None = None  # how the item that restores an original file begins
         self._index = IndexBuilder()
         self._index_size = 0
         self._place = (0, 0)  # image and place of the chunk just read, as in an index entry
@@ -192,8 +193,8 @@ class FileStructure:
         self._metadata_growth += max(0, len(metadata.value) - len(chunk.body))
         self._limits.check_metadata(self._metadata_growth)
         yield from self._announce()
-        if self._keeps_whole_file is None and metadata.kind == MetadataKind.ORIGINAL:
-            self._keeps_whole_file = keeps_whole_file([metadata])
+        if self._original is None and metadata.kind == MetadataKind.ORIGINAL:
+            self._original = replace(metadata, value=metadata.value[:1])
         yield MetadataRead(metadata, self._open.number if self._open else None)
 
     def _on_image_head(self, chunk: Chunk) -> Iterator[Item]:
@@ -260,6 +261,10 @@ class FileStructure:
         self._lost = None
         yield EndToCheck(image, end, chunk.offset)
 
+    @property
+    def _keeps_file_alone(self) -> bool:
+        return self._original is not None and keeps_whole_file([self._original], with_codebook=self._codebooks > 0)
+
     def _on_index(self, chunk: Chunk) -> Iterator[Item]:
         if not self.damage and chunk.body != self._index.body():
             entries = unpack_index(chunk.body)  # says what is wrong where the index itself is broken
@@ -269,7 +274,7 @@ class FileStructure:
 
     def _on_file_end(self, chunk: Chunk) -> Iterator[Item]:
         size = unpack_file_end(chunk.body)
-        if self.state is FileState.PROLOGUE and (self._next_image or self._codebooks or not self._keeps_whole_file):
+        if self.state is FileState.PROLOGUE and (self._next_image or not self._keeps_file_alone):
             raise FormatError("the chunk stands where an image must: the file keeps no other file whole", chunk="Z")
         if size != self._index_size and not self.damage:
             error = FormatError(f"the end says that the index has {size} bytes; it has {self._index_size}", chunk="Z")

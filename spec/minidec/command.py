@@ -19,7 +19,7 @@ from .notation import FormatError
 def found_in(file: DecodedFile) -> dict[str, Any]:
     """What a manifest says of a valid file."""
     images = [{"shape": list(image.shape), "dtype": image.dtype, "sha256": image.digest} for image in file.images]
-    kept = restore(file.metadata, file.images)
+    kept = restore(file.metadata, file.images, file.codebooks)
     if kept is None:
         return {"images": images}
     return {"images": images, "original": {"name": kept.name, "sha256": hashlib.sha256(kept.data).hexdigest()}}
@@ -75,7 +75,7 @@ def write_out(file: DecodedFile, options: argparse.Namespace) -> None:
         if options.out:
             Path(f"{options.out}-{number}.raw").write_bytes(image.data)
     if options.kept_file:
-        kept = restore(file.metadata, file.images)
+        kept = restore(file.metadata, file.images, file.codebooks)
         if kept is None:
             raise FormatError("the file keeps no other file")
         options.kept_file.write_bytes(kept.data)

@@ -99,6 +99,8 @@ class DecodedFile:
 
     images: list[Image] = field(default_factory=list)
     metadata: list[Metadata] = field(default_factory=list)
+    codebooks: list[Codebook | None] = field(default_factory=list)
+    """By the order of their chunks; nothing in the place of one that was not given."""
 
 
 # Spec container/chunks
@@ -132,7 +134,7 @@ class FileDecoder:
         self.data = data
         self.given = {hashlib.sha256(codebook).digest()[:16]: codebook for codebook in codebooks}
         self.codebooks: list[Codebook | None] = []
-        self.file = DecodedFile()
+        self.file = DecodedFile(codebooks=self.codebooks)
         self.index: list[bytes] = []
         self.index_from = 0
         self.index_size = 0
@@ -164,7 +166,7 @@ class FileDecoder:
                 if chunk.type == "m":
                     self.metadata(chunk)
                 continue
-            alone = before == "" and chunk.type == "Z" and self.keeps_whole_file()
+            alone = before in ("", *"CRK") and chunk.type == "Z" and self.keeps_file_alone()
             require(chunk.type in MAY_FOLLOW[before] or alone, "chunk out of place")
             readers[chunk.type](chunk)
             before = chunk.type
@@ -172,10 +174,11 @@ class FileDecoder:
 
     # Spec container/chunks
 
-    def keeps_whole_file(self) -> bool:
-        """Whether the file may be without images: the first item of kind 6 is another file as it is (way 0)."""
+    def keeps_file_alone(self) -> bool:
+        """Whether the file may be without images: the first item of kind 6 is of way 2, or of 0 without codebooks."""
         items = [item for item in self.file.metadata if item.kind == ORIGINAL_FILE]
-        return bool(items) and items[0].value[:1] == b"\0"
+        ways = (b"\2",) if self.codebooks else (b"\0", b"\2")
+        return not self.file.images and bool(items) and items[0].value[:1] in ways
 
     # Spec container/index
 

@@ -7,13 +7,16 @@ import lzma
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import cos, pi
 from pathlib import Path
 from typing import Any, Literal
 
+from .codebook import Codebook
+from .coders import DCT
+from .coders.dct import Blocks, DctHead, DctPlan, DctPlane, read_dct_model, standard_steps
+from .coding_tools import HALF, Area, Decisions, Mixing
 from .container import Image, Metadata
 from .limits import MAX_KEPT_FILE
-from .notation import FormatError, Reader, require
+from .notation import FormatError, MissingCodebookError, Reader, require
 
 # Spec appendix-kept-files/the-item
 
@@ -30,17 +33,30 @@ class KeptFile:
     data: bytes
 
 
-def restore(metadata: Sequence[Metadata], images: Sequence[Image]) -> KeptFile | None:
-    """The kept file of an image file, from its metadata and all its images; nothing if it keeps none."""
+WHOLE, FROM_IMAGES, ALONE = range(3)
+
+
+def restore(
+    metadata: Sequence[Metadata], images: Sequence[Image], codebooks: Sequence[Codebook | None] = ()
+) -> KeptFile | None:
+    """The kept file of an image file, from its metadata, all its images and codebooks; nothing if it keeps none."""
     items = [item for item in metadata if item.kind == KEPT_FILE]
     if not items:
         return None
     reader = Reader(b"".join(item.value for item in items))
-    from_samples, size, digest, coding = reader.u8(), reader.varint(), reader.take(32), reader.u8()
-    require(from_samples <= 1, "unknown way of keeping a file")
+    way, size, digest, coding = reader.u8(), reader.varint(), reader.take(32), reader.u8()
+    require(way in (WHOLE, FROM_IMAGES, ALONE), "unknown way of keeping a file")
     require(size <= MAX_KEPT_FILE, "kept file too large for this decoder")
-    stream = unpack(reader.rest(), coding)
-    data = Recipe(stream, images).build() if from_samples else stream
+    coder = None
+    if way == ALONE:
+        number, model, length = reader.varint(), reader.varint(), reader.varint()
+        packed = reader.take(length)
+        require(1 <= number <= len(codebooks), "no such codebook")
+        coder = CoefficientDecoder(codebooks[number - 1], model, reader.rest(), size)
+    else:
+        packed = reader.rest()
+    stream = unpack(packed, coding)
+    data = stream if way == WHOLE else Recipe(stream, images if way == FROM_IMAGES else (), coder).build()
     require(len(data) == size and hashlib.sha256(data).digest() == digest, "kept file does not match its digest")
     return KeptFile(items[0].key, data)
 
@@ -54,7 +70,8 @@ def unpack(packed: bytes, coding: int) -> bytes:
     if coding == LZMA:
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=1 << 27)
     else:
-        unpacker = zlib.decompressobj(zdict=typical_tables() if coding == ZLIB_WITH_TABLES else b"")
+        require(coding == ZLIB or bool((packed[1:2] or b"\0")[0] & 0x20), "dictionary that is not used")
+        unpacker = zlib.decompressobj(zdict=typical_heads() if coding == ZLIB_WITH_TABLES else b"")
     try:
         stream: bytes = unpacker.decompress(packed, MAX_KEPT_FILE)
     except (zlib.error, lzma.LZMAError) as error:
@@ -65,7 +82,7 @@ def unpack(packed: bytes, coding: int) -> bytes:
 
 # Spec appendix-kept-files/recipe
 
-LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG = range(6)
+LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS = range(7)
 MAX_DEPTH = 8
 
 
@@ -78,6 +95,18 @@ class Part:
     numbers: list[int] = field(default_factory=list)
     """The list of a layout that has one: lengths of chunks, or a table of samples."""
     parts: list[Part] = field(default_factory=list)
+    scans: list[ScanRecord] = field(default_factory=list)
+
+
+@dataclass
+class ScanRecord:
+    """What a JPEG part says of a scan."""
+
+    head: int
+    flags: int
+    units: int
+    ends: int
+    notes: int
 
 
 def varints(reader: Reader) -> list[int]:
@@ -88,11 +117,12 @@ def varints(reader: Reader) -> list[int]:
 class Recipe:
     """Makes a file from parts, literals and samples."""
 
-    def __init__(self, stream: bytes, images: Sequence[Image]) -> None:
-        self.reader, self.images = Reader(stream), images
+    def __init__(self, stream: bytes, images: Sequence[Image], coefficients: CoefficientDecoder | None = None) -> None:
+        self.reader, self.images, self.coefficients = Reader(stream), images, coefficients
         count = self.reader.varint()
         require(count >= 1, "recipe without parts")
         self.parts = [self.read_part(0) for _ in range(count)]
+        self.literals = self.reader.at
         self.left = 2 * MAX_KEPT_FILE
 
     def read_part(self, depth: int) -> Part:
@@ -109,14 +139,19 @@ class Recipe:
         elif part.kind == DEFLATE:
             part.fields = [reader.u8() for _ in range(4)]
             count = reader.varint()
-        elif part.kind == CHUNKS:
+        elif part.kind in (CHUNKS, FRAGMENTS):
             part.numbers = varints(reader)
             count = reader.varint()
         elif part.kind == LZW:
             count = reader.varint()
         else:
             require(part.kind == JPEG, "part of an unknown kind")
-            part.fields = [reader.varint(), reader.u8(), reader.u8(), reader.varint(), reader.varint()]
+            part.fields = [reader.varint(), reader.varint()]
+            part.scans = [
+                ScanRecord(reader.varint(), reader.u8(), reader.varint(), reader.varint(), reader.varint())
+                for _ in range(reader.varint())
+            ]
+            count = reader.varint()
         part.parts = [self.read_part(depth + 1) for _ in range(count)]
         return part
 
@@ -145,14 +180,43 @@ class Recipe:
             filters = self.reader.take(samples.rows) if samples.prediction == PNG_FILTERS else b""
             return samples.make(self.image(samples.image), filters)
         if part.kind == JPEG:
-            number, flags, padding, heads, corrections = part.fields
-            image = self.image(number)
-            self.bound(4 * len(image.data))
-            return make_jpeg(image, flags, padding, self.reader.take(heads), self.reader.take(corrections))
+            return self.make_jpeg(part)
         data = b"".join(self.make(inner) for inner in part.parts)
         if part.kind == DEFLATE:
             return deflate(data, *part.fields)
-        return cut_chunks(data, part.numbers) if part.kind == CHUNKS else compress_lzw(data)
+        if part.kind == LZW:
+            return compress_lzw(data)
+        return (cut_chunks if part.kind == CHUNKS else cut_fragments)(data, part.numbers)
+
+    # Spec appendix-kept-files/jpeg-streams
+
+    def make_jpeg(self, part: Part) -> bytes:
+        """A JPEG stream."""
+        require(self.coefficients is not None, "JPEG stream without coefficients")
+        assert self.coefficients is not None
+        place, size = part.fields
+        tables = b""
+        if place:
+            first = self.literals + place - 1
+            tables = self.reader.data[first : first + size]
+            require(len(tables) == size, "tables behind the literals")
+        taken = [(self.reader.take(one.ends), self.reader.take(one.notes)) for one in part.scans]
+        heads = Reader(b"".join(self.make(inner) for inner in part.parts))
+        require(1 <= len(part.scans) <= 256, "number of scans out of range")
+        reader, scans = JpegHeads(), []
+        if tables:
+            reader.next_scan(tables)
+        pieces = [heads.take(one.head) for one in part.scans]
+        heads.end()
+        for piece, record, (ends, notes) in zip(pieces, part.scans, taken, strict=True):
+            scan = reader.next_scan(piece)
+            require(scan is not None, "heads that do not end with a scan")
+            assert scan is not None
+            scan.set_coded(record, ends, notes)
+            scans.append(scan)
+        picture = JpegPicture(reader, scans)
+        self.coefficients.decode(picture)
+        return b"".join(piece + scan.write(picture) for piece, scan in zip(pieces, scans, strict=True))
 
 
 # Spec appendix-kept-files/samples
@@ -322,6 +386,19 @@ def cut_chunks(data: bytes, lengths: list[int]) -> bytes:
     return bytes(out)
 
 
+# Spec appendix-kept-files/dicom-fragments
+
+
+def cut_fragments(data: bytes, lengths: list[int]) -> bytes:
+    """The fragments of a frame."""
+    require(sum(lengths) == len(data), "fragments of another length")
+    reader, out = Reader(data), b""
+    for number, length in enumerate(lengths):
+        head = b"\xfe\xff\0\xe0" + (length % 2**32).to_bytes(4, "little")
+        out += head * (number > 0) + reader.take(length)
+    return out
+
+
 # Spec appendix-kept-files/lzw-data
 
 CLEAR, END, FIRST_ENTRY, FULL = 256, 257, 258, 4094
@@ -403,14 +480,14 @@ def compress_lzw(data: bytes) -> bytes:
 
 # Spec appendix-kept-files/jpeg-heads
 
-SOI, SOS, DQT, DHT, DRI, SOF0, SOF1, RST0 = 0xD8, 0xDA, 0xDB, 0xC4, 0xDD, 0xC0, 0xC1, 0xD0
-WITHOUT_LENGTH = (SOI, 0x01, *range(RST0, RST0 + 8))
+RST0, SOI, EOI, SOS, DQT, DHT, DRI, DAC = 0xD0, 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xCC
+FRAMES, PROGRESSIVE, ARITHMETIC = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA), (0xC2, 0xCA), (0xC9, 0xCA)
+OTHER_FRAMES = (0xC3, *range(0xC5, 0xC9), 0xCB, *range(0xCD, 0xD0), 0xF7)
 
 ZIGZAG = sorted(
-    ((u, v) for u in range(8) for v in range(8)),
-    key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]),
-)
-"""Vertical and horizontal frequency of each coefficient in zigzag order."""
+    range(64), key=lambda k: (k // 8 + k % 8, k // 8 if (k // 8 + k % 8) % 2 else k % 8)
+)  # fmt: skip
+"""The number of each coefficient in zigzag order."""
 
 HuffmanCode = dict[int, tuple[int, int]]
 """Code and length of each symbol."""
@@ -422,6 +499,7 @@ def huffman_code(counts: Sequence[int], symbols: Sequence[int]) -> HuffmanCode:
     out: HuffmanCode = {}
     for length, count in enumerate(counts, 1):
         for symbol in symbols[at : at + count]:
+            require(code >> length == 0 and symbol not in out, "Huffman table that is none")
             out[symbol] = code, length
             code += 1
         at += count
@@ -431,26 +509,14 @@ def huffman_code(counts: Sequence[int], symbols: Sequence[int]) -> HuffmanCode:
 
 @dataclass
 class JpegComponent:
-    """A component of a frame, with the tables that the scan codes it with."""
+    """A component of a frame. `told`: the lowest bit of each coefficient that scans told, -1 = nothing."""
 
     identifier: int
     across: int
     down: int
     table: int
-    dc: int = 0
-    ac: int = 0
-
-
-@dataclass
-class JpegHeads:
-    """What the heads of JPEG data say."""
-
-    steps: dict[int, list[int]] = field(default_factory=dict)
-    codes: dict[int, HuffmanCode] = field(default_factory=dict)
-    restart_interval: int = 0
-    rows: int = 0
-    width: int = 0
-    components: list[JpegComponent] = field(default_factory=list)
+    steps: list[int] | None = None
+    told: list[int] = field(default_factory=lambda: [-1] * 64)
 
 
 class BigEndian(Reader):
@@ -460,271 +526,334 @@ class BigEndian(Reader):
         return int.from_bytes(self.take(2), "big")
 
 
-def read_heads(data: bytes) -> JpegHeads:
-    """Marker segments from SOI to SOS."""
-    heads, reader = JpegHeads(), BigEndian(data)
-    marker = 0
-    while marker != SOS:
-        require(reader.u8() == 0xFF, "marker of JPEG data is missing")
-        marker = reader.u8()
-        if marker in WITHOUT_LENGTH:
-            continue
-        length = reader.u16()
-        require(length >= 2, "segment of JPEG data is too short")
-        segment = BigEndian(reader.take(length - 2))
+class JpegHeads:
+    """What the heads of JPEG data say up to some place."""
+
+    def __init__(self) -> None:
+        self.steps: dict[int, list[int]] = {}
+        self.codes: dict[int, tuple[bytes, bytes]] = {}
+        self.conditions = dict.fromkeys(range(4), 16) | {0x10 | number: 5 for number in range(4)}
+        self.interval = 0
+        self.process = -1
+        self.rows = self.width = 0
+        self.components: list[JpegComponent] = []
+
+    def next_scan(self, piece: bytes) -> JpegScan | None:
+        """The scan that a piece ends with, if it does."""
+        at = 0
+        while (found := piece.find(b"\xff", at)) >= 0 and found + 1 < len(piece):
+            skipped, at, marker = found > at, found, piece[found + 1]
+            is_none = marker < 0xC0 or RST0 <= marker < SOI
+            if self.process < 0 and (skipped or is_none):
+                return None
+            if is_none or marker in (0xFF, SOI):
+                at += 2 if marker == SOI else 1
+                continue
+            size = int.from_bytes(piece[at + 2 : at + 4], "big")
+            at, body = at + 2 + size, piece[at + 4 : at + 2 + size]
+            if marker == EOI or size < 2 or at > len(piece) or marker in OTHER_FRAMES:
+                return None
+            try:
+                if marker == SOS:
+                    scan = self.read_scan(BigEndian(body))
+                    return scan if at == len(piece) else None
+                self.read_segment(marker, BigEndian(body))
+            except FormatError:
+                if marker != SOS:
+                    return None
+        return None
+
+    def read_segment(self, marker: int, segment: BigEndian) -> None:
+        """Any segment but SOS."""
         if marker == DQT:
-            read_steps(heads, segment)
+            while segment.at < len(segment.data):
+                head = segment.u8()
+                steps = [0] * 64
+                for k in ZIGZAG:
+                    steps[k] = segment.u16() if head >> 4 else segment.u8()
+                self.steps[head & 15] = steps
         elif marker == DHT:
-            read_codes(heads, segment)
+            while segment.at < len(segment.data):
+                head, counts = segment.u8(), segment.take(16)
+                require(head >> 4 <= 1 and head & 15 <= 3, "number of a Huffman table out of range")
+                self.codes[head] = counts, segment.data[segment.at : segment.at + sum(counts)]
+                segment.at += sum(counts)
         elif marker == DRI:
-            heads.restart_interval = segment.u16()
-        elif marker in (SOF0, SOF1):
-            read_frame(heads, segment)
-        elif marker == SOS:
-            read_scan(heads, segment)
-    reader.end()
-    return heads
+            self.interval = int.from_bytes(segment.data[:2], "big")
+        elif marker == DAC:
+            while segment.at < len(segment.data):
+                table, value = segment.take(2)
+                require(table >> 4 <= 1 and table & 15 <= 3, "number of conditions out of range")
+                require(table > 3 or value >> 4 >= value & 15, "conditions out of order")
+                self.conditions[table] = value
+        elif marker in FRAMES:
+            self.read_frame(marker, segment)
+
+    def read_frame(self, marker: int, segment: BigEndian) -> None:
+        """SOF0, SOF1, SOF2, SOF9 or SOF10: size and components."""
+        require(self.process < 0, "JPEG data of two frames")
+        require(segment.u8() in (8, 12), "JPEG data of other samples than those of 8 or 12 bits")
+        rows, width, count = segment.u16(), segment.u16(), segment.u8()
+        require(width >= 1 and 1 <= count <= 4, "size of a frame out of range")
+        components = []
+        for _ in range(count):
+            identifier, factors, table = segment.take(3)
+            require(1 <= factors >> 4 <= 4 and 1 <= factors & 15 <= 4, "factors out of range")
+            components.append(JpegComponent(identifier, factors >> 4, factors & 15, table))
+        if count == 1:
+            components[0].across = components[0].down = 1
+        self.process, self.rows, self.width, self.components = marker, rows, width, components
+
+    def read_scan(self, segment: BigEndian) -> JpegScan:
+        """SOS: a scan that tells what none told before."""
+        count = segment.u8()
+        require(1 <= count <= len(self.components) and len(segment.data) == 4 + 2 * count, "scan of another size")
+        names = [component.identifier for component in self.components]
+        chosen, tables = [], []
+        for _ in range(count):
+            identifier, numbers = segment.take(2)
+            require(identifier in names, "scan of a component that there is not")
+            chosen.append(names.index(identifier))
+            tables.append((numbers >> 4, 0x10 | numbers & 15))
+        first, last, bits = segment.take(3)
+        high, low = bits >> 4, bits & 15
+        require(len(set(chosen)) == count and first <= last <= 63 and low <= 13, "scan out of range")
+        require(high in (0, low + 1), "scan that refines by more than a bit")
+        sequential, arithmetic = self.process not in PROGRESSIVE, self.process in ARITHMETIC
+        if sequential:
+            require((first, last, high, low) == (0, 63, 0, 0), "sequential scan of some coefficients")
+        elif first == 0:
+            require(last == 0, "scan of first and other coefficients")
+        else:
+            require(count == 1 and self.components[chosen[0]].told[0] >= 0, "scan without first coefficients")
+        for number in chosen:
+            told = self.components[number].told[first : last + 1]
+            require(all(bit == (high or -1) for bit in told), "scan that tells what is known")
+        scan = JpegScan(self, chosen, sequential, first, last, high > 0, low, self.interval, dict(self.conditions))
+        if arithmetic:
+            scan.tables = tables
+            require(all(dc <= 3 and ac <= 0x13 for dc, ac in tables), "number of statistics out of range")
+        for dc, ac in () if arithmetic else tables:
+            needs_dc, needs_ac = first == 0 and not high, sequential or first > 0
+            require(not needs_dc or dc in self.codes, "Huffman table is missing")
+            require(not needs_ac or ac in self.codes, "Huffman table is missing")
+            for number in (dc,) * needs_dc + (ac,) * needs_ac:
+                require(sum(self.codes[number][0]) == len(self.codes[number][1]), "Huffman table is cut off")
+            scan.dc.append(huffman_code(*self.codes[dc]) if needs_dc else {})
+            scan.ac.append(huffman_code(*self.codes[ac]) if needs_ac else {})
+        require(len(scan.members()) <= 10, "units of too many blocks")
+        for number in chosen:
+            component = self.components[number]
+            if component.steps is None:
+                require(component.table in self.steps, "steps are missing")
+        for number in chosen:
+            component = self.components[number]
+            component.told[first : last + 1] = [low] * (last + 1 - first)
+            if component.steps is None:
+                component.steps = self.steps[component.table]
+        return scan
+
+    @property
+    def most_down(self) -> int:
+        return max(component.down for component in self.components)
+
+    @property
+    def most_across(self) -> int:
+        return max(component.across for component in self.components)
+
+    @property
+    def columns(self) -> int:
+        """Units in a row of a scan of all components."""
+        return -(-self.width // (8 * self.most_across))
+
+    def alone(self, number: int) -> tuple[int, int]:
+        """Rows and columns of blocks in a scan of a single component."""
+        component = self.components[number]
+        rows = -(-self.rows * component.down // self.most_down)
+        columns = -(-self.width * component.across // self.most_across)
+        return -(-rows // 8), -(-columns // 8)
 
 
-def read_steps(heads: JpegHeads, segment: BigEndian) -> None:
-    """DQT: steps in zigzag order."""
-    while segment.at < len(segment.data):
-        head = segment.u8()
-        heads.steps[head & 15] = [segment.u16() if head >> 4 else segment.u8() for _ in range(64)]
-
-
-def read_codes(heads: JpegHeads, segment: BigEndian) -> None:
-    """DHT: Huffman codes."""
-    while segment.at < len(segment.data):
-        head, counts = segment.u8(), segment.take(16)
-        heads.codes[head] = huffman_code(counts, segment.take(sum(counts)))
-
-
-def read_frame(heads: JpegHeads, segment: BigEndian) -> None:
-    """SOF0 or SOF1: size and components."""
-    require(not heads.components, "JPEG data of two frames")
-    require(segment.u8() == 8, "JPEG data of other samples than those of 8 bits")
-    heads.rows, heads.width = segment.u16(), segment.u16()
-    for _ in range(segment.u8()):
-        identifier, factors, table = segment.take(3)
-        heads.components.append(JpegComponent(identifier, factors >> 4, factors & 15, table))
-    require(all(1 <= part.across <= 4 and 1 <= part.down <= 4 for part in heads.components), "factors out of range")
-    if len(heads.components) == 1:
-        heads.components[0].across = heads.components[0].down = 1
-    require(sum(part.across * part.down for part in heads.components) <= 10, "units of too many blocks")
-
-
-def read_scan(heads: JpegHeads, segment: BigEndian) -> None:
-    """SOS: all components, in the order of the frame."""
-    require(segment.u8() == len(heads.components), "scan of some components only")
-    for component in heads.components:
-        require(segment.u8() == component.identifier, "components of the scan in another order")
-        tables = segment.u8()
-        component.dc, component.ac = tables >> 4, 0x10 | tables & 15
-        known = component.table in heads.steps and component.dc in heads.codes and component.ac in heads.codes
-        require(known, "JPEG data without a table that it names")
-        require(min(heads.steps[component.table]) >= 1, "step of zero")
-
-
-def typical_tables() -> bytes:
-    """The DHT segments of the tables K.3, K.5, K.4 and K.6 of T.81: the preset dictionary."""
+def typical_heads() -> bytes:
+    """The preset dictionary."""
+    out = b""
+    for quality in range(1, 101):
+        for number in range(2):
+            steps = standard_steps(100 * number + quality)
+            out += b"\xff\xdb\0\x43" + bytes([number]) + bytes(steps[k] for k in ZIGZAG)
+    out += bytes.fromhex("ffd8ffe000104a46494600010101004800480000ffd8ffe000104a46494600010100000100010000")
+    out += bytes.fromhex("ffc0000b080000000001011100ffc20011080000000003011100021101031101")
+    out += bytes.fromhex("ffc00011080000000003012200021101031101")
     path = Path(__file__).parent.parent / "tables" / "typical-huffman.txt"
-    return bytes.fromhex(path.read_text())
+    return out + bytes.fromhex(path.read_text()) + bytes.fromhex("ffda0008010100003f00ffda000c03010002110311003f00")
+
+
+class JpegPicture:
+    """The components of a stream and their coefficients."""
+
+    def __init__(self, heads: JpegHeads, scans: Sequence[JpegScan]) -> None:
+        self.heads = heads
+        self.rows = max(scan.rows() for scan in scans)
+        self.blocks: list[Blocks] = []
+
+    def shape(self, number: int) -> tuple[int, int]:
+        """Rows and columns of blocks of a component."""
+        component = self.heads.components[number]
+        return component.down * self.rows, component.across * self.heads.columns
+
+    def head(self, number: int) -> DctHead:
+        """As streams of coder dct have it; where factors do not divide, one that goes with no other."""
+        heads, component = self.heads, self.heads.components[number]
+        steps = component.steps or [1] * 64
+        shift = max(0, max(steps).bit_length() - 8)
+        small = tuple(max(1, step >> shift) for step in steps)
+        if heads.most_down % component.down or heads.most_across % component.across:
+            return DctHead(0, 0, component.down, component.across, small)
+        return DctHead(heads.most_down // component.down, heads.most_across // component.across, 0, 0, small)
 
 
 # Spec appendix-kept-files/jpeg-coefficients
 
-Plane = list[list[int]]
-Block = list[int]
-"""64 coefficients in zigzag order."""
 
-CONVERTED, SETTLED = 1, 2
-PLANE_BITS = 8
-"""Fractional bits of planes."""
-MATRIX_BITS = 12
-SETTLING_ROUNDS = 6
-HALF_STEP = 514
-"""A little more than half a level in 1/1024: what a decoder's rounding may leave."""
-HOPELESS = 2048
+class KeptComponent(DctPlane):
+    """The state of a component's coefficients, from stream to stream."""
 
-MATRIX = [
-    [round(cos((2 * x + 1) * u * pi / 16) * (1 << MATRIX_BITS)) if u else 2896 for x in range(8)] for u in range(8)
-]
-"""The cosine transform, row u for frequency u; sizes are 4017, 3784, 3406, 2896, 2276, 1567 and 799."""
-TRANSPOSED = [list(column) for column in zip(*MATRIX, strict=True)]
+    def __init__(self, plan: DctPlan, decisions: Decisions) -> None:
+        Mixing.__init__(self, plan)
+        self.plan, self.decisions = plan, decisions
+        self.escape_probabilities = [HALF] * 31
+
+    def decode_next(self, head: DctHead, shape: tuple[int, int], references: list[Blocks]) -> Blocks:
+        """The blocks of the next stream."""
+        self.head, self.references = head, references
+        self.blocks = Blocks(DctHead(1, 1, 0, 0, head.steps), Area(1, 1, 1))
+        self.blocks.head, (self.blocks.rows, self.blocks.columns) = head, shape
+        return self.decode()
 
 
-def multiply(a: Plane, b: Plane) -> Plane:
-    """The product of two matrices."""
-    columns = list(zip(*b, strict=True))
-    return [[sum(p * q for p, q in zip(row, column, strict=True)) for column in columns] for row in a]
+class CoefficientDecoder:
+    """Decodes the coefficients of all JPEG streams of a file of `size` bytes."""
+
+    def __init__(self, codebook: Codebook | None, number: int, data: bytes, size: int) -> None:
+        if codebook is None:
+            raise MissingCodebookError("the codebook is not at hand")
+        require(number < len(codebook.models) and codebook.models[number].coder == DCT, "no such model")
+        model = codebook.models[number]
+        planes = 4 if model.components == 3 else 1
+        self.plans: list[DctPlan] = codebook.parameters(model, planes, read_dct_model)
+        self.decisions = Decisions(data)
+        self.states: dict[int, KeptComponent] = {}
+        self.left = min(1 << 24, 8 * size + 4096)
+
+    def decode(self, picture: JpegPicture) -> None:
+        """The blocks of all components of a stream."""
+        components = len(picture.heads.components)
+        count = sum(rows * columns for rows, columns in map(picture.shape, range(components)))
+        require(count <= min(self.left, 1 << 21), "too many blocks")
+        self.left -= count
+        for k in range(components):
+            own = components >= 3 and len(self.plans) == 3 and k < 3
+            if k not in self.states:
+                self.states[k] = KeptComponent(self.plans[k if own else 0], self.decisions)
+            before = picture.blocks[::-1]
+            picture.blocks.append(self.states[k].decode_next(picture.head(k), picture.shape(k), before))
 
 
-def jpeg_planes(image: Image, converted: bool) -> list[Plane]:
-    """Step 1: planes, in 1/256."""
-    height, width, components = (*image.shape, 1)[:3]
-    samples = image.samples
-    pixels = [samples[i : i + components] for i in range(0, len(samples), components)]
-    if converted:
-        require(components == 3, "conversion is of three components")
-        pixels = [luminance_chrominance(*pixel) for pixel in pixels]
-    else:
-        pixels = [[value - 128 for value in pixel] for pixel in pixels]
-    planes = []
-    for component in range(components):
-        values = [pixel[component] << PLANE_BITS for pixel in pixels]
-        planes.append([values[y * width : (y + 1) * width] for y in range(height)])
-    return planes
+# Spec appendix-kept-files/jpeg-scans
 
-
-def luminance_chrominance(red: int, green: int, blue: int) -> list[int]:
-    """Y, Cb and Cr of T.871, less 128."""
-    return [
-        ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16) - 128,
-        (-11059 * red - 21709 * green + 32768 * blue + 0x8000) >> 16,
-        (32768 * red - 27439 * green - 5329 * blue + 0x8000) >> 16,
-    ]
-
-
-def reduce_rows(plane: Plane, factor: int) -> Plane:
-    """Step 2: one row for each `factor` rows; for two such that upsampling gives them back as well as may be."""
-    if factor == 1:
-        return plane
-    plane = plane + [plane[-1]] * (-len(plane) % factor)
-    means = [
-        [sum(column) // factor for column in zip(*plane[i : i + factor], strict=True)]
-        for i in range(0, len(plane), factor)
-    ]
-    if factor != 2:
-        return means
-    rows = means
-    for _ in range(8):
-        above, below = [rows[0], *rows[:-1]], [*rows[1:], rows[-1]]
-        rows = [
-            [c + m - ((6 * c + a + b) >> 3) for c, m, a, b in zip(*four, strict=True)]
-            for four in zip(rows, means, above, below, strict=True)
-        ]
-    return rows
-
-
-def transpose(plane: Plane) -> Plane:
-    return [list(column) for column in zip(*plane, strict=True)]
-
-
-def cut_blocks(plane: Plane) -> list[list[Plane]]:
-    """Rows of blocks of 8 x 8; the last row and column are repeated."""
-    plane = plane + [plane[-1]] * (-len(plane) % 8)
-    plane = [row + [row[-1]] * (-len(row) % 8) for row in plane]
-    return [
-        [[row[x : x + 8] for row in plane[y : y + 8]] for x in range(0, len(plane[0]), 8)]
-        for y in range(0, len(plane), 8)
-    ]
-
-
-def quantise(block: Plane, steps: list[int]) -> Block:
-    """Step 3: the coefficients of a block."""
-    scaled = multiply(multiply(MATRIX, block), TRANSPOSED)
-    divisors = [step << (2 * MATRIX_BITS + PLANE_BITS + 2) for step in steps]
-    return [(scaled[u][v] + (d >> 1)) // d for (u, v), d in zip(ZIGZAG, divisors, strict=True)]
-
-
-def fault(rests: list[int]) -> int:
-    """How far a block's rests are from what rounding may leave."""
-    return sum(max(0, abs(rest) - HALF_STEP) ** 2 for rest in rests)
-
-
-def settle(block: Plane, coefficients: Block, steps: list[int]) -> None:
-    """Step 4: change coefficients by one as long as that brings the samples nearer."""
-    products = [[0] * 8 for _ in range(8)]
-    for (u, v), coefficient, step in zip(ZIGZAG, coefficients, steps, strict=True):
-        products[u][v] = coefficient * step
-    drawn = multiply(multiply(TRANSPOSED, products), MATRIX)
-    scale = 2 * MATRIX_BITS + 2 - PLANE_BITS
-    rests = [((block[y][x] << scale) - drawn[y][x]) >> 16 for y in range(8) for x in range(8)]
-    if max(abs(rest) - HALF_STEP for rest in rests) > HOPELESS:
-        return
-    small = [k for k, step in enumerate(steps) if step < 3]
-    waves = {
-        k: [(MATRIX[u][y] * MATRIX[v][x] + 0x8000) >> 16 for y in range(8) for x in range(8)]
-        for k, (u, v) in enumerate(ZIGZAG)
-        if k in small
-    }
-    for _ in range(SETTLING_ROUNDS):
-        changes = [
-            (fault([rest - sign * steps[k] * wave for rest, wave in zip(rests, waves[k], strict=True)]), k, sign)
-            for k in small
-            for sign in (-1, 1)
-        ]
-        least, k, sign = min(changes)
-        if least >= fault(rests):
-            return
-        coefficients[k] += sign
-        rests = [rest - sign * steps[k] * wave for rest, wave in zip(rests, waves[k], strict=True)]
-
-
-def estimate_blocks(plane: Plane, down: int, across: int, steps: list[int], settled: bool) -> list[list[Block]]:
-    """Steps 2 to 4: rows of blocks of a component."""
-    reduced = transpose(reduce_rows(transpose(reduce_rows(plane, down)), across))
-    out = []
-    for row in cut_blocks(reduced):
-        blocks = [quantise(block, steps) for block in row]
-        if settled and down == across == 1 and min(steps) < 3:
-            for block, coefficients in zip(row, blocks, strict=True):
-                settle(block, coefficients, steps)
-        out.append(blocks)
-    return out
-
-
-# Spec appendix-kept-files/jpeg-scan
+PADDED_WITH_ZEROS, ENDS_FOLLOW, NO_LIMIT, RUNS_OF_ONE = 1, 2, 4, 8
+LONGEST_RUN, MOST_CORRECTIONS = 32767, 937
 
 
 @dataclass
-class Unit:
-    """The blocks of a unit (MCU) in the order of the scan, with their component."""
+class JpegScan:
+    """A scan: what its header says, and what the recipe says of how it was coded."""
 
-    blocks: list[tuple[JpegComponent, Block]] = field(default_factory=list)
+    heads: JpegHeads
+    chosen: list[int]
+    sequential: bool
+    first: int
+    last: int
+    refines: bool
+    low: int
+    interval: int
+    conditions: dict[int, int]
+    tables: list[tuple[int, int]] = field(default_factory=list)
+    dc: list[HuffmanCode] = field(default_factory=list)
+    ac: list[HuffmanCode] = field(default_factory=list)
+    flags: int = 0
+    units: int = 0
+    ends: list[int] = field(default_factory=list)
+    notes: dict[int, int] = field(default_factory=dict)
+
+    def all_units(self) -> int:
+        """Units of the frame; 0 where its height is not known."""
+        if len(self.chosen) == 1:
+            rows, columns = self.heads.alone(self.chosen[0])
+            return rows * columns
+        return -(-self.heads.rows // (8 * self.heads.most_down)) * self.heads.columns
+
+    def rows(self) -> int:
+        """Rows of units of the frame that coded units reach into."""
+        if len(self.chosen) > 1:
+            return -(-self.units // self.heads.columns)
+        rows = -(-self.units // self.heads.alone(self.chosen[0])[1])
+        return -(-rows // self.heads.components[self.chosen[0]].down)
+
+    def members(self) -> list[tuple[int, int, int]]:
+        """Place in the scan, row and column in the unit of each block of a unit."""
+        if len(self.chosen) == 1:
+            return [(0, 0, 0)]
+        parts = [self.heads.components[number] for number in self.chosen]
+        return [(k, y, x) for k, part in enumerate(parts) for y in range(part.down) for x in range(part.across)]
+
+    def set_coded(self, record: ScanRecord, ends: bytes, notes: bytes) -> None:
+        """Take what the recipe says."""
+        most = self.all_units()
+        self.flags = record.flags
+        self.units = record.units - 1 if record.units else most
+        require(record.flags < 16 and record.flags & 12 != 12, "unknown flag of a scan")
+        require(self.units <= most or most == 0, "more units than the frame has")
+        if self.tables:
+            self.ends = all_varints(ends)
+            require(len(self.ends) == (self.flags == ENDS_FOLLOW) and not notes, "ends out of range")
+            require(self.flags in (0, ENDS_FOLLOW), "unknown flag of a scan")
+            return
+        count = max(1, -(-self.units // self.interval)) if self.interval else 1
+        self.ends = [0 if self.flags & PADDED_WITH_ZEROS else 127] * count
+        if self.flags & ENDS_FOLLOW:
+            self.ends = all_varints(ends)
+            require(len(self.ends) == count and max(self.ends) >> 7 <= 65535, "ends out of range")
+        numbers, place = all_varints(notes), 0
+        require(len(numbers) % 2 == 0, "half a note")
+        for distance, note in zip(numbers[::2], numbers[1::2], strict=True):
+            place += distance
+            require(place < self.units * len(self.members()) and note >> 2 <= LONGEST_RUN, "note out of range")
+            self.notes[place] = note
+
+    def write(self, picture: JpegPicture) -> bytes:
+        """The data of the scan."""
+        return (ArithmeticWriter if self.tables else ScanWriter)(self, picture).scan()
 
 
-def scan_units(heads: JpegHeads, estimated: list[list[list[Block]]]) -> list[Unit]:
-    """Step 5: the units of the scan."""
-    most_down = max(component.down for component in heads.components)
-    most_across = max(component.across for component in heads.components)
-    units = []
-    for y in range(-(-heads.rows // (8 * most_down))):
-        for x in range(-(-heads.width // (8 * most_across))):
-            unit = Unit()
-            for component, rows in zip(heads.components, estimated, strict=True):
-                before = 0
-                for r in range(component.down * y, component.down * (y + 1)):
-                    for c in range(component.across * x, component.across * (x + 1)):
-                        covered = r < len(rows) and c < len(rows[r])
-                        block = rows[r][c] if covered else [before] + [0] * 63
-                        before = block[0]
-                        unit.blocks.append((component, block))
-            units.append(unit)
-    return units
-
-
-def correct(blocks: list[Block], corrections: bytes) -> None:
-    """Step 6: coefficient corrections, one up or down each."""
-    count = 64 * len(blocks)
-    require(4 * len(corrections) <= 5 * count, "too many coefficient corrections")
-    reader, offset = Reader(corrections), 0
-    while reader.at < len(corrections):
-        number = reader.varint(5)
-        offset += number >> 1
-        require(offset < count, "coefficient correction behind the last coefficient")
-        blocks[offset // 64][offset % 64] += -1 if number & 1 else 1
+def all_varints(data: bytes) -> list[int]:
+    """Numbers up to the end."""
+    reader, numbers = Reader(data), []
+    while reader.at < len(data):
+        numbers.append(reader.varint(5))
+    return numbers
 
 
 class ScanWriter:
-    """Step 7: entropy-coded data (T.81, F.1.2)."""
+    """Entropy-coded data (T.81, annexes F and G)."""
 
-    def __init__(self, heads: JpegHeads, padding: int) -> None:
-        self.heads, self.padding = heads, padding
+    def __init__(self, scan: JpegScan, picture: JpegPicture) -> None:
+        self.it, self.picture = scan, picture
         self.out = bytearray()
         self.bits = self.size = 0
-        self.before: dict[int, int] = {}
+        self.before = [0] * len(scan.chosen)
+        self.run = 0
+        self.places = scan.members()
 
     def put(self, value: int, size: int) -> None:
         """Bits, the highest first; a byte FF is followed by 00."""
@@ -736,11 +865,6 @@ class ScanWriter:
             self.bits &= (1 << self.size) - 1
             self.out += b"\xff\0" if byte == 0xFF else bytes([byte])
 
-    def fill(self) -> None:
-        """Fill up the last byte."""
-        missing = -self.size % 8
-        self.put(((1 << missing) - 1) * self.padding, missing)
-
     def symbol(self, code: HuffmanCode, symbol: int) -> None:
         require(symbol in code, "coefficient that the tables have no code for")
         self.put(*code[symbol])
@@ -749,58 +873,348 @@ class ScanWriter:
         """The bits behind a symbol: a negative number is written less one, without its sign."""
         self.put(value if value >= 0 else value + (1 << size) - 1, size)
 
-    def block(self, component: JpegComponent, block: Block) -> None:
-        """The coefficients of a block."""
-        dc, ac = self.heads.codes[component.dc], self.heads.codes[component.ac]
-        difference = block[0] - self.before.get(component.identifier, 0)
-        self.before[component.identifier] = block[0]
-        size = abs(difference).bit_length()
-        self.symbol(dc, size)
-        self.magnitude(difference, size)
-        run = 0
-        for value in block[1:]:
-            if value == 0:
-                run += 1
-                continue
-            while run > 15:
-                self.symbol(ac, 0xF0)
-                run -= 16
-            size = abs(value).bit_length()
-            require(size <= 15, "coefficient that the tables have no code for")
-            self.symbol(ac, run << 4 | size)
-            self.magnitude(value, size)
-            run = 0
-        if run:
-            self.symbol(ac, 0)
+    def begin_interval(self) -> None:
+        """Forget what was before."""
+        self.before, self.run = [0] * len(self.it.chosen), 0
 
-    def scan(self, units: list[Unit]) -> bytes:
+    def fill(self, number: int) -> None:
+        """Fill up the last byte of an interval."""
+        missing = -self.size % 8
+        self.put(self.it.ends[number] & ((1 << missing) - 1), missing)
+
+    def end_interval(self, number: int) -> None:
+        """What stands before a restart marker."""
+        self.fill(number)
+        self.out += b"\xff" * (self.it.ends[number] >> 7)
+
+    def end_scan(self) -> None:
+        """What stands behind the last unit."""
+        self.fill(len(self.it.ends) - 1)
+
+    def block_at(self, unit: int, member: int) -> list[int]:
+        """The coefficients of a block in zigzag order, those that the scan has without the bits below."""
+        place, y, x = self.places[member]
+        number = self.it.chosen[place]
+        blocks = self.picture.blocks[number]
+        if len(self.it.chosen) == 1:
+            row, column = divmod(unit, self.picture.heads.alone(number)[1])
+        else:
+            component = self.picture.heads.components[number]
+            row, column = divmod(unit, self.picture.heads.columns)
+            row, column = row * component.down + y, column * component.across + x
+        known = blocks.at(row, column).coefficients
+        low = self.it.low
+        first = [known[0] >> low] if self.it.first == 0 else [0]
+        return first + [known[k] >> low if known[k] >= 0 else -(-known[k] >> low) for k in ZIGZAG[1:]]
+
+    def scan(self) -> bytes:
         """All units, with markers between restart intervals."""
-        interval = self.heads.restart_interval
-        for number, unit in enumerate(units):
-            if interval and number and number % interval == 0:
-                self.fill()
-                self.out += bytes([0xFF, RST0 + (number // interval - 1) % 8])
-                self.before.clear()
-            for component, block in unit.blocks:
-                self.block(component, block)
-        self.fill()
+        it = self.it
+        for unit in range(it.units):
+            if it.interval and unit and unit % it.interval == 0:
+                number = unit // it.interval - 1
+                self.end_interval(number)
+                self.out += bytes([0xFF, RST0 + number % 8])
+                self.begin_interval()
+            for member in range(len(self.places)):
+                self.block(unit, member)
+        self.end_scan()
         return bytes(self.out)
 
+    def block(self, unit: int, member: int) -> None:
+        """What a scan tells of a block."""
+        it, block, place = self.it, self.block_at(unit, member), self.places[member][0]
+        note = it.notes.get(unit * len(self.places) + member, 0)
+        if it.first == 0 and it.refines:
+            self.put(block[0] & 1, 1)
+        elif it.first == 0:
+            difference, self.before[place] = block[0] - self.before[place], block[0]
+            size = abs(difference).bit_length()
+            require(size <= 15, "difference that is too large")
+            self.symbol(it.dc[place], size)
+            self.magnitude(difference, size)
+        if it.sequential:
+            self.others(it.ac[place], block, note % 4, 1)
+        elif it.first > 0:
+            self.band(unit, block, note)
 
-def make_jpeg(image: Image, flags: int, padding: int, head_bytes: bytes, corrections: bytes) -> bytes:
-    """A JPEG part: the heads, and the scan made again from the samples."""
-    require(flags <= 3 and padding <= 1, "unknown way of making JPEG data")
-    heads = read_heads(head_bytes)
-    require(image.dtype == "uint8", "JPEG data of other samples than those of 8 bits")
-    require((heads.rows, heads.width, len(heads.components)) == (*image.shape, 1)[:3], "JPEG data of another size")
-    most_down = max(component.down for component in heads.components)
-    most_across = max(component.across for component in heads.components)
-    estimated = []
-    for component, plane in zip(heads.components, jpeg_planes(image, bool(flags & CONVERTED)), strict=True):
-        require(most_down % component.down == most_across % component.across == 0, "factors that do not divide")
-        down, across = most_down // component.down, most_across // component.across
-        steps = heads.steps[component.table]
-        estimated.append(estimate_blocks(plane, down, across, steps, bool(flags & SETTLED)))
-    units = scan_units(heads, estimated)
-    correct([block for unit in units for _, block in unit.blocks], corrections)
-    return head_bytes + ScanWriter(heads, padding).scan(units)
+    def others(self, code: HuffmanCode, block: list[int], needless: int, run: int) -> bool:
+        """Coefficients of which nothing was told before. Gives whether an end of the block is told, as a run."""
+        zeros, at = 0, max(self.it.first, 1)
+        for value in block[at : self.it.last + 1]:
+            if value == 0:
+                zeros += 1
+                continue
+            while zeros > 15:
+                self.symbol(code, 0xF0)
+                zeros -= 16
+            size = abs(value).bit_length()
+            require(size <= 15, "coefficient that the tables have no code for")
+            self.symbol(code, zeros << 4 | size)
+            self.magnitude(value, size)
+            zeros = 0
+        return self.end(code, zeros, needless, run)
+
+    def end(self, code: HuffmanCode, zeros: int, needless: int, run: int) -> bool:
+        """Needless runs of zeros, and the end of a block."""
+        require(zeros >= 16 * needless, "runs of zeros that there are not")
+        for _ in range(needless):
+            self.symbol(code, 0xF0)
+        if zeros == 16 * needless:
+            return False
+        size = run.bit_length() - 1
+        self.symbol(code, size << 4)
+        self.put(run - (1 << size), size)
+        return True
+
+    def news(self, block: list[int]) -> list[int]:
+        """Places of coefficients that a scan tells of for the first time."""
+        band = range(self.it.first, self.it.last + 1)
+        return [k for k in band if abs(block[k]) == 1 or (block[k] and not self.it.refines)]
+
+    def corrections(self, block: list[int], at: int) -> list[int]:
+        """Correction bits from a place on."""
+        band = block[at : self.it.last + 1]
+        return [abs(value) & 1 for value in band if abs(value) > 1] if self.it.refines else []
+
+    def end_place(self, block: list[int], needless: int) -> int:
+        """Where the end of a block is told: behind what is new, and needless runs of zeros."""
+        at = max(self.news(block), default=self.it.first - 1) + 1
+        zeros = 16 * needless
+        while zeros and at <= self.it.last:
+            zeros -= block[at] == 0
+            at += 1
+        return at
+
+    def usual_run(self, unit: int, block: list[int], needless: int) -> int:
+        """The length of an end-of-band run that begins in a block."""
+        it = self.it
+        end = min(it.units, (unit // it.interval + 1) * it.interval) if it.interval else it.units
+        longest = 1 if it.flags & RUNS_OF_ONE else LONGEST_RUN
+        told = len(self.corrections(block, self.end_place(block, needless)))
+        run = 1
+        while unit + run < end and run < longest and (told <= MOST_CORRECTIONS or it.flags & NO_LIMIT):
+            following = self.block_at(unit + run, 0)
+            if self.news(following):
+                break
+            told += len(self.corrections(following, it.first))
+            run += 1
+        return run
+
+    def band(self, unit: int, block: list[int], note: int) -> None:
+        """Other than first coefficients of a progressive scan."""
+        if self.run:
+            require(not self.news(block), "new coefficient within a run")
+            self.run -= 1
+            self.correct(self.corrections(block, self.it.first))
+            return
+        run = note >> 2 or self.usual_run(unit, block, note % 4)
+        ended = (
+            self.refine(block, note % 4, run) if self.it.refines else self.others(self.it.ac[0], block, note % 4, run)
+        )
+        self.run = run - 1 if ended else 0
+
+    def correct(self, bits: list[int]) -> None:
+        for bit in bits:
+            self.put(bit, 1)
+
+    def refine(self, block: list[int], needless: int, run: int) -> bool:
+        """Coefficients of which bits were told before; correction bits stand behind the symbol that passes them."""
+        code, last = self.it.ac[0], max(self.news(block), default=-1)
+        passed: list[int] = []
+        zeros, at = 0, self.it.first
+        for at in range(self.it.first, last + 1):
+            size = abs(block[at])
+            if size == 0:
+                zeros += 1
+                if zeros == 16:
+                    self.symbol(code, 0xF0)
+                    self.correct(passed)
+                    zeros, passed = 0, []
+            elif size > 1:
+                passed.append(size & 1)
+            else:
+                self.symbol(code, zeros << 4 | 1)
+                self.put(int(block[at] > 0), 1)
+                self.correct(passed)
+                zeros, passed = 0, []
+        at = last + 1 if last >= 0 else self.it.first
+        for _ in range(needless):
+            self.symbol(code, 0xF0)
+            zeros = 16
+            while zeros:
+                require(at <= self.it.last, "runs of zeros that there are not")
+                if block[at] == 0:
+                    zeros -= 1
+                else:
+                    self.put(abs(block[at]) & 1, 1)
+                at += 1
+        if at > self.it.last:
+            return False
+        self.end(code, 1, 0, run)
+        self.correct(self.corrections(block, at))
+        return True
+
+
+QE_STATES = (
+    (0x5A1D, 1, 1, 1), (0x2586, 14, 2, 0), (0x1114, 16, 3, 0), (0x080B, 18, 4, 0), (0x03D8, 20, 5, 0),
+    (0x01DA, 23, 6, 0), (0x00E5, 25, 7, 0), (0x006F, 28, 8, 0), (0x0036, 30, 9, 0), (0x001A, 33, 10, 0),
+    (0x000D, 35, 11, 0), (0x0006, 9, 12, 0), (0x0003, 10, 13, 0), (0x0001, 12, 13, 0), (0x5A7F, 15, 15, 1),
+    (0x3F25, 36, 16, 0), (0x2CF2, 38, 17, 0), (0x207C, 39, 18, 0), (0x17B9, 40, 19, 0), (0x1182, 42, 20, 0),
+    (0x0CEF, 43, 21, 0), (0x09A1, 45, 22, 0), (0x072F, 46, 23, 0), (0x055C, 48, 24, 0), (0x0406, 49, 25, 0),
+    (0x0303, 51, 26, 0), (0x0240, 52, 27, 0), (0x01B1, 54, 28, 0), (0x0144, 56, 29, 0), (0x00F5, 57, 30, 0),
+    (0x00B7, 59, 31, 0), (0x008A, 60, 32, 0), (0x0068, 62, 33, 0), (0x004E, 63, 34, 0), (0x003B, 32, 35, 0),
+    (0x002C, 33, 9, 0), (0x5AE1, 37, 37, 1), (0x484C, 64, 38, 0), (0x3A0D, 65, 39, 0), (0x2EF1, 67, 40, 0),
+    (0x261F, 68, 41, 0), (0x1F33, 69, 42, 0), (0x19A8, 70, 43, 0), (0x1518, 72, 44, 0), (0x1177, 73, 45, 0),
+    (0x0E74, 74, 46, 0), (0x0BFB, 75, 47, 0), (0x09F8, 77, 48, 0), (0x0861, 78, 49, 0), (0x0706, 79, 50, 0),
+    (0x05CD, 48, 51, 0), (0x04DE, 50, 52, 0), (0x040F, 50, 53, 0), (0x0363, 51, 54, 0), (0x02D4, 52, 55, 0),
+    (0x025C, 53, 56, 0), (0x01F8, 54, 57, 0), (0x01A4, 55, 58, 0), (0x0160, 56, 59, 0), (0x0125, 57, 60, 0),
+    (0x00F6, 58, 61, 0), (0x00CB, 59, 62, 0), (0x00AB, 61, 63, 0), (0x008F, 61, 32, 0), (0x5B12, 65, 65, 1),
+    (0x4D04, 80, 66, 0), (0x412C, 81, 67, 0), (0x37D8, 82, 68, 0), (0x2FE8, 83, 69, 0), (0x293C, 84, 70, 0),
+    (0x2379, 86, 71, 0), (0x1EDF, 87, 72, 0), (0x1AA9, 87, 73, 0), (0x174E, 72, 74, 0), (0x1424, 72, 75, 0),
+    (0x119C, 74, 76, 0), (0x0F6B, 74, 77, 0), (0x0D51, 75, 78, 0), (0x0BB6, 77, 79, 0), (0x0A40, 77, 48, 0),
+    (0x5832, 80, 81, 1), (0x4D1C, 88, 82, 0), (0x438E, 89, 83, 0), (0x3BDD, 90, 84, 0), (0x34EE, 91, 85, 0),
+    (0x2EAE, 92, 86, 0), (0x299A, 93, 87, 0), (0x2516, 86, 71, 0), (0x5570, 88, 89, 1), (0x4CA9, 95, 90, 0),
+    (0x44D9, 96, 91, 0), (0x3E22, 97, 92, 0), (0x3824, 99, 93, 0), (0x32B4, 99, 94, 0), (0x2E17, 93, 86, 0),
+    (0x56A8, 95, 96, 1), (0x4F46, 101, 97, 0), (0x47E5, 102, 98, 0), (0x41CF, 103, 99, 0), (0x3C3D, 104, 100, 0),
+    (0x375E, 99, 93, 0), (0x5231, 105, 102, 0), (0x4C0F, 106, 103, 0), (0x4639, 107, 104, 0), (0x415E, 103, 99, 0),
+    (0x5627, 105, 106, 1), (0x50E7, 108, 107, 0), (0x4B85, 109, 103, 0), (0x5597, 110, 109, 0), (0x504F, 111, 107, 0),
+    (0x5A10, 110, 111, 1), (0x5522, 112, 109, 0), (0x59EB, 112, 111, 1), (0x5A1D, 113, 113, 0),
+)  # fmt: skip
+"""T.81, table D.3: Qe, the next state after the less and the more probable decision, whether those two change places.
+The last one is of decisions that are as probable as not."""
+EVEN_STATE = 113
+
+
+class ArithmeticWriter(ScanWriter):
+    """Arithmetic-coded data (T.81, annex D, F.1.4 and G.1.3); the code is one large number."""
+
+    def __init__(self, scan: JpegScan, picture: JpegPicture) -> None:
+        super().__init__(scan, picture)
+        self.begin_interval()
+
+    def begin_interval(self) -> None:
+        """All statistics anew."""
+        super().begin_interval()
+        self.low, self.width, self.shifts = 0, 1 << 16, 0
+        self.bins: dict[tuple[int, int], list[int]] = {}
+        self.contexts = [0] * len(self.it.chosen)
+
+    def decide(self, bit: int, table: int, number: int) -> None:
+        """A decision by a statistics bin: its state, and which is the more probable."""
+        own = self.bins.setdefault((table, number), [0, 0])
+        qe, after_less, after_more, switches = QE_STATES[own[0]]
+        self.width -= qe
+        less = bit != own[1]
+        if not less and self.width >= 0x8000:
+            return
+        if less == (self.width >= qe):
+            self.low += self.width
+            self.width = qe
+        own[1] ^= switches if less else 0
+        own[0] = after_less if less else after_more
+        while self.width < 0x8000:
+            self.low <<= 1
+            self.width <<= 1
+            self.shifts += 1
+
+    def decide_even(self, bit: int) -> None:
+        """A decision that is as probable as not."""
+        self.bins[-1, 0] = [EVEN_STATE, 0]
+        self.decide(bit, -1, 0)
+
+    def end_interval(self, number: int) -> None:
+        """The number in the interval that ends with the most zeros, without zero bytes at its end."""
+        last = (self.low + self.width - 1) >> 16 << 16
+        code = last + 0x8000 if last < self.low else last
+        size = 16 + self.shifts
+        data = (code << -size % 8).to_bytes((size + 7) // 8, "big").rstrip(b"\0")
+        self.out += data.replace(b"\xff", b"\xff\0")
+
+    def end_scan(self) -> None:
+        """The end of the last interval, and what is left out of it."""
+        if self.it.units:
+            self.end_interval(0)
+        left_out = sum(self.it.ends)
+        require(left_out <= len(self.out), "more left out than there is")
+        del self.out[len(self.out) - left_out :]
+
+    def size_bins(self, size: int, table: int, number: int, further: int, own: int) -> int:
+        """A size less 1: how large it is, then its bits. Gives its highest bit."""
+        highest = 0
+        while size >= max(1, 2 * highest):
+            self.decide(1, table, number)
+            highest = 2 * highest or 1
+            number = further if highest == own else number + (highest > own)
+            require(highest < 1 << 15, "coefficient that is too large")
+        self.decide(0, table, number)
+        bit = highest >> 1
+        while bit:
+            self.decide(int(bool(size & bit)), table, number + 14)
+            bit >>= 1
+        return highest
+
+    def block(self, unit: int, member: int) -> None:
+        """What a scan tells of a block."""
+        it, block, place = self.it, self.block_at(unit, member), self.places[member][0]
+        dc, ac = it.tables[place]
+        if it.first == 0 and it.refines:
+            self.decide_even(block[0] & 1)
+        elif it.first == 0:
+            self.first(block[0], place, dc)
+        if it.sequential or (it.first > 0 and not it.refines):
+            self.other_coefficients(block, ac)
+        elif it.first > 0:
+            self.refine_coefficients(block, ac)
+
+    def first(self, value: int, place: int, table: int) -> None:
+        """A first coefficient, whose difference to the one before sets the next one's context."""
+        difference, self.before[place] = value - self.before[place], value
+        context = self.contexts[place]
+        self.contexts[place] = 0
+        self.decide(int(difference != 0), table, context)
+        if difference:
+            negative = int(difference < 0)
+            self.decide(negative, table, context + 1)
+            highest = self.size_bins(abs(difference) - 1, table, context + 2 + negative, 20, 1)
+            lower, upper = self.it.conditions[table] & 15, self.it.conditions[table] >> 4
+            if highest >= 1 << lower >> 1:
+                self.contexts[place] = 4 + 4 * negative + 8 * (highest > 1 << upper >> 1)
+
+    def end_of(self, sizes: list[int]) -> int:
+        """The place behind the last coefficient of the scan that is not 0."""
+        return max((k for k in range(max(1, self.it.first), self.it.last + 1) if sizes[k]), default=0) + 1
+
+    def other_coefficients(self, block: list[int], table: int) -> None:
+        """Coefficients of which nothing was told before."""
+        k, end = max(1, self.it.first), self.end_of(block)
+        while k < end:
+            self.decide(0, table, 3 * k - 3)
+            while block[k] == 0:
+                self.decide(0, table, 3 * k - 2)
+                k += 1
+            self.decide(1, table, 3 * k - 2)
+            self.decide_even(int(block[k] < 0))
+            further = 189 if k <= self.it.conditions[table] else 217
+            self.size_bins(abs(block[k]) - 1, table, 3 * k - 1, further, 2)
+            k += 1
+        if k <= self.it.last:
+            self.decide(1, table, 3 * k - 3)
+
+    def refine_coefficients(self, block: list[int], table: int) -> None:
+        """Coefficients of which bits were told before."""
+        k, end, before = self.it.first, self.end_of(block), self.end_of([abs(value) >> 1 for value in block])
+        while k < end:
+            if k >= before:
+                self.decide(0, table, 3 * k - 3)
+            while block[k] == 0:
+                self.decide(0, table, 3 * k - 2)
+                k += 1
+            if abs(block[k]) > 1:
+                self.decide(block[k] & 1, table, 3 * k - 1)
+            else:
+                self.decide(1, table, 3 * k - 2)
+                self.decide_even(int(block[k] < 0))
+            k += 1
+        if k <= self.it.last and k >= before:
+            self.decide(1, table, 3 * k - 3)

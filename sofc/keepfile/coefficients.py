@@ -1,0 +1,91 @@
+"""Spec appendix-kept-files/jpeg-coefficients: the coefficients of all JPEG streams of a file as one stream.
+
+They are coded by a dct model of a codebook; what it learns of one stream serves the next.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sofc.codebook import Codebook
+from sofc.codebook.builtin import builtin_codebook
+from sofc.coders.dct import DctCoder
+from sofc.coders.dct.coder import code_component, component_of, referred
+from sofc.coders.dct.model import ComponentModel
+from sofc.coders.registry import coder_for
+from sofc.container.records import FIRST_CODEBOOK_MODEL
+from sofc.entropy.binary import OK, Coding
+from sofc.entropy.mixture import MixingState
+from sofc.errors import CodebookError
+from sofc.image import PixelFormat
+from sofc.jpeg.dct import SIZE, Coefficients, Grid
+from sofc.jpeg.origin import Origin
+from sofc.jpeg.stream import Picture
+
+COLOURS = 3
+_BITS = 8
+
+
+def choose_model(codebook: Codebook | None, effort: int) -> tuple[Codebook, int]:
+    """A codebook and the number of its model for coefficients: this one's, or that of the one that is built in.
+
+    Models of colour images come before those of gray ones, then those of the nearest effort.
+    """
+    for book in (codebook, builtin_codebook(PixelFormat(COLOURS, _BITS, _BITS))):
+        numbers = [number for number, model in enumerate(book.models if book else ()) if model.coder == DctCoder.id]
+        if book is not None and numbers:
+            models = book.models
+            return book, min(numbers, key=lambda k: (-models[k].components, abs(models[k].effort - effort)))
+    raise CodebookError("the built-in codebook has no model for the coefficients of JPEG files: install sofc again")
+
+
+class CoefficientCoder:
+    """Codes pictures, one after the other, from or to one stream. Raises CodebookError where there is no such model."""
+
+    def __init__(self, stream: Coding, codebook: Codebook, number: int) -> None:
+        if number >= len(codebook.models) or codebook.models[number].coder != DctCoder.id:
+            raise CodebookError(
+                f"codebook {codebook.name!r} has no model {number} for coefficients", codebook_id=codebook.id
+            )
+        pixel_format = PixelFormat(codebook.models[number].components, _BITS, _BITS)
+        _, coder = coder_for(codebook, FIRST_CODEBOOK_MODEL + number, pixel_format)
+        assert isinstance(coder, DctCoder), "the descriptor of the coder says so"
+        self._stream = stream
+        self._models = coder.models
+        self._states: dict[int, MixingState] = {}
+
+    def code(self, picture: Picture) -> int:
+        """Code the coefficients of a picture; when decoding they are filled. Returns OK, TOO_LONG or BROKEN."""
+        before: list[tuple[Coefficients, Origin]] = []
+        for number, coefficients in enumerate(picture.components):
+            origin = Origin(_grid(picture, number), picture.steps(number), coefficients)
+            references = [_reference(values, source, origin) for values, source in reversed(before)]
+            component = component_of(origin, references)
+            model = self._model(number, len(picture.components))
+            if number not in self._states:
+                self._states[number] = model.start.copy()
+            status = code_component(self._stream, model, self._states[number], component)
+            if status != OK:
+                return status
+            before.append((component.values, origin))
+        return OK
+
+    def _model(self, number: int, components: int) -> ComponentModel:
+        of_colour = components >= COLOURS and number < len(self._models)
+        return self._models[number if of_colour else 0]
+
+
+def _grid(picture: Picture, number: int) -> Grid:
+    """How often a component's samples are repeated; factors that do not divide the largest are as good as none."""
+    (down, across), one = picture.frame.most, picture.frame.components[number]
+    if down % one.down or across % one.across:
+        return Grid(0, 0, one.down, one.across)
+    return Grid(down // one.down, across // one.across, 0, 0)
+
+
+def _reference(values: Coefficients, source: Origin, target: Origin) -> Coefficients:
+    """What one component gives for another: zeros where one's blocks do not lie together over the other's."""
+    if 0 in (source.grid.down, target.grid.down) and source.grid != target.grid:
+        rows, columns, _ = target.coefficients.shape
+        return np.zeros((rows + 1, columns + 2, SIZE), np.int32)
+    return referred(values, source, target)
