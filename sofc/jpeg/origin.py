@@ -16,8 +16,8 @@ Steps = npt.NDArray[np.int64]
 """Steps of the coefficients, (64,): 8 * vertical + horizontal frequency."""
 Fractions = npt.NDArray[np.uint8]
 
-STANDARD_TABLES = 200
-"""Tables 1 to 100 are for luminance at that quality, 101 to 200 for chrominance."""
+STANDARD_TABLES, CHROMINANCE_TABLES = 200, 100
+"""Tables 1 to 100 are for luminance at that quality, 101 to 200, those after CHROMINANCE_TABLES, for chrominance."""
 LUMINANCE = np.array([
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
     14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,

@@ -1,11 +1,12 @@
 """Finding out how a JPEG decoder made the planes of a band: an encoder's affair alone.
 
-corner of the grid -> steps of luminance -> its coefficients -> bounds of colours -> subsampling -> steps, coefficients
+Steps show where blocks lie, what tables are likely and how a plane may have been enlarged; what comes out again of the
+coefficients so found, and what these take, decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,21 +14,31 @@ import numpy as np
 from sofc.jpeg.bounds import DRAWN_REACH, Bounded, Mask, bounded, informed, match_drawn
 from sofc.jpeg.colour import Channels, reached
 from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Grid
-from sofc.jpeg.origin import Origin, Steps
+from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.solve import FREE, HOPELESS, Guessed, scratch, solve
-from sofc.jpeg.steps import ALL_BLOCKS, GUESS_BITS, blocks_of, find_corner, find_table
-from sofc.jpeg.subsampling import TRIAL_ROWS, Shrunk, find_subsampling, rounded, shrunk
+from sofc.jpeg.steps import ALL_BLOCKS, GUESS_BITS, GUESS_NOISE, LEAST_EVIDENCE, MOST_UNKNOWN, NOISE, Likely, Sight, find_places
+from sofc.jpeg.steps import likely_tables
+from sofc.jpeg.subsampling import FACTORS, Shrunk, match, rounded, shrunk
 from sofc.planes import Plane
 
-LEAST_BITS = 24
-"""What coefficients of a block are rounded off, in all: with steps of 1 samples of any kind come out."""
 DOUBTFUL = 0.3
 """A sample of a component of which less is known may be anything that the plane's samples may be."""
+TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
+"""Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
+PLACE_BITS = 3
+"""About what it takes to say where a coefficient is not zero, or a sample does not come out."""
+LEAST_MATCH = 0.5
+"""Share of samples that come out again of a component they were enlarged from, for that to be tried."""
+CONVINCING, CLEAR = 0.985, 3
+"""Nothing else is tried where so many samples come out and steps explain so many times as much as of other ways."""
+MOST_TRIALS = 6
+ENOUGH_BLOCKS = 64
+"""Where there are fewer, blocks are looked at, too, of which some samples are unknown."""
 
 
 class Recovered(NamedTuple):
     """How planes came about, those planes as they come out of that as far as they can, and the ``share`` of samples
-    that do."""
+    that do, of those in blocks that are not flat."""
 
     origins: list[Origin]
     planes: list[Plane]
@@ -44,7 +55,8 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
         origin = _recover_first(Bounded(plane, plane, plane, plane))
         if origin is None:
             return None
-        return Recovered([origin], [plane.copy()], float(np.mean(origin.draw(plane.shape)[0] == plane)))
+        missed = np.count_nonzero(origin.draw(plane.shape)[0] != plane)
+        return Recovered([origin], [plane.copy()], _share(int(missed), plane))
     samples = reached(planes[:3])
     guessed = bounded(planes[:3], samples)
     first = _recover_first(guessed[0])
@@ -52,26 +64,154 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
         return None
     luminance, _ = first.draw(planes[0].shape)
     known = informed(guessed, samples, luminance, _sure(guessed[0], luminance, first.grid))[1:]
-    grid, components = find_subsampling(known, first.grid.corner)
-    colours = [_component(*each, grid) for each in zip(known, components, strict=True)]
-    origins = [first, *_solved(colours, _find_table(colours))]
+    best = _find_colours(known, first)
+    colours = [_component(plane, shrunk(plane, best.grid), best.grid).origin(best.table) for plane in known]
+    origins = [first, *colours]
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
     chosen = np.stack(planes[:3])
     same = match_drawn(Channels(*samples), drawn, chosen, DRAWN_REACH)
-    return Recovered(origins, list(chosen), same / chosen[0].size)
+    return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
+
+
+def _share(missed: int, plane: Plane) -> float:
+    """Share of the samples in blocks that are not flat that do not belong to the missed: others say nothing."""
+    rows, width = (size // SIDE for size in plane.shape)
+    blocks = plane[: SIDE * rows, : SIDE * width].reshape(rows, SIDE, width, SIDE)
+    busy = SIZE * int(np.count_nonzero(np.ptp(blocks, axis=(1, 3))))
+    return max(0.0, 1 - missed / max(1, busy))
 
 
 def _recover_first(plane: Bounded) -> Origin | None:
     """How luminance came about; None where no steps show."""
     guess = plane.samples << GUESS_BITS
-    guess[~plane.known | (plane.samples == 0) | (plane.samples == LARGEST)] = -1
-    corner = find_corner(guess)
-    if corner is None:
+    sight = Sight.of(guess, ~plane.known | (plane.samples == 0) | (plane.samples == LARGEST))
+    grids = [Grid(1, 1, *place) for place in find_places(sight)]
+    if not grids:
         return None
-    grid = Grid(1, 1, *corner)
-    component = _component(plane, shrunk(plane, grid), grid)
-    table = _find_table([component])
-    return None if np.log2(table).sum() < LEAST_BITS else _solved([component], table)[0]
+    look = _Look.at(list(_bands([plane])), grids[0])
+    candidates = [_Candidate(_likely([sight], grid), grid, look) for grid in grids]
+    best = _best([one for one in candidates if one.likely.evidence >= LEAST_EVIDENCE])
+    return None if best is None else _component(plane, shrunk(plane, best.grid), best.grid).origin(best.table)
+
+class _Look(NamedTuple):
+    """Planes, or bands of them, and the components that they were enlarged from, if ``grid`` is right: but for the
+    block that their first sample lies in."""
+
+    grid: Grid
+    pieces: list[tuple[Bounded, Shrunk]]
+
+    @classmethod
+    def at(cls, planes: Sequence[Bounded], grid: Grid) -> _Look:
+        """Planes, all looked at in one way."""
+        return cls(grid, [(plane, shrunk(plane, grid)) for plane in planes])
+
+    def candidates(self, hints: Sequence[Steps]) -> list[_Candidate]:
+        """Where blocks may begin, and the tables that are likely then, most likely first."""
+        sights = [_sight(plane, component) for plane, component in self.pieces]
+        down, across, top, left = self.grid
+        found = []
+        for place in np.ndindex(down, across):
+            grid = self.grid._replace(top=top % SIDE + SIDE * place[0], left=left % SIDE + SIDE * place[1])
+            found.append(_Candidate(_likely(sights, grid, hints), grid, self))
+        return found
+
+    def trial(self, grid: Grid, table: Steps) -> _Trial:
+        """What comes of it."""
+        bits, missed, total = 0.0, 0, 0
+        for plane, component in self.pieces:
+            origin = _component(plane, component, grid).origin(table)
+            drawn, _ = origin.draw(plane.samples.shape)
+            misses = np.maximum(plane.lowest - drawn, drawn - plane.highest)
+            bits += _bits(misses[misses > 0]) + _bits(np.abs(origin.coefficients[origin.coefficients != 0]))
+            missed += int(np.count_nonzero(misses > 0))
+            total += plane.samples.size
+        return _Trial(bits, 1 - missed / total, grid, table)
+
+
+class _Candidate(NamedTuple):
+    """A place of blocks, and what speaks for it."""
+
+    likely: Likely
+    grid: Grid
+    look: _Look
+
+    def trials(self) -> list[_Trial]:
+        """One for each likely table."""
+        return [self.look.trial(self.grid, table) for table in self.likely.tables]
+
+
+class _Trial(NamedTuple):
+    """What planes take, about, in bits, that were made in some way, and the share of samples that come out."""
+
+    bits: float
+    share: float
+    grid: Grid
+    table: Steps
+
+
+def _bits(sizes: Plane) -> float:
+    """About what numbers that are not zero take."""
+    return PLACE_BITS * sizes.size + 2 * float(np.log2(1 + sizes).sum())
+
+
+def _best(candidates: Sequence[_Candidate]) -> _Trial | None:
+    """The candidate whose planes take the least; of those that take the same, the first."""
+    ranked = sorted(candidates, key=lambda one: -one.likely.evidence)
+    trials: list[_Trial] = []
+    for number, candidate in enumerate(ranked[:MOST_TRIALS]):
+        trials += candidate.trials()
+        others = max((one.likely.evidence for one in ranked[number + 1 :]), default=0)
+        if max(trial.share for trial in trials) >= CONVINCING and candidate.likely.evidence > CLEAR * others:
+            break
+    return min(trials, key=lambda trial: trial.bits, default=None)
+
+
+def _find_colours(planes: Sequence[Bounded], first: Origin) -> _Trial:
+    """How the planes of chrominance came about, if luminance came about like that."""
+    number = number_of(first.table)
+    hints = [first.table] if not 0 < number <= CHROMINANCE_TABLES else [standard_table(number + CHROMINANCE_TABLES), first.table]
+    bands = list(_bands(planes))
+    looks = [_Look.at(bands, Grid(*factors, *first.grid.corner)) for factors in FACTORS]
+    best = _best([one for look in looks if _is_possible(look) for one in look.candidates(hints)])
+    assert best is not None, "planes that were not enlarged are always possible"
+    return best
+
+
+def _is_possible(look: _Look) -> bool:
+    return not look.grid.is_enlarged or min(match(*piece, look.grid) for piece in look.pieces) >= LEAST_MATCH
+
+
+def _bands(planes: Sequence[Bounded]) -> Iterator[Bounded]:
+    """Bands of rows from all over planes, where these are large; they begin where blocks of 16 rows do."""
+    rows, width = planes[0].samples.shape
+    height = max(LEAST_BAND, TRIAL_SAMPLES // (BANDS * width)) & ~15
+    if rows <= BANDS * height:
+        yield from planes
+        return
+    for band in range(BANDS):
+        top = (rows - height) * band // (BANDS - 1) & ~15
+        yield from (plane.part(slice(top, top + height)) for plane in planes)
+
+
+def _sight(plane: Bounded, component: Shrunk) -> Sight:
+    """A component as evidence is sought in it: what is nearly whole is taken to be."""
+    guess, sure = component
+    near = rounded(guess)
+    guess = np.where(np.abs(guess - (near << GUESS_BITS)) <= 1 << (GUESS_BITS - 2), near << GUESS_BITS, guess)
+    return Sight.of(guess, (sure < 1) | (near == 0) | (near == LARGEST))
+
+
+def _likely(sights: Sequence[Sight], grid: Grid, hints: Sequence[Steps] = ()) -> Likely:
+    """The likely tables of components whose blocks lie like that."""
+    row, column = grid.corner
+    for most_unknown in (0, MOST_UNKNOWN):
+        found = np.concatenate(
+            [sight.blocks(-row % SIDE, -column % SIDE, ALL_BLOCKS // len(sights), most_unknown) for sight in sights]
+        )
+        if len(found) >= ENOUGH_BLOCKS:
+            break
+    is_guessed = grid.is_enlarged or most_unknown > 0
+    return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hints)
 
 
 class _Component(NamedTuple):
@@ -80,31 +220,12 @@ class _Component(NamedTuple):
     grid: Grid
     guessed: Guessed
 
-    def solve(self, table: Steps, most: int) -> tuple[Coefficients, int]:
-        """Its coefficients, as multiples of steps, and how many samples do not come out of them."""
+    def origin(self, table: Steps, most: int = HOPELESS) -> Origin:
+        """That of the plane, with these steps. ``most``: as ``solve`` has it."""
         rows, width = self.guessed.guess.shape
-        coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
-        return coefficients, solve(self.guessed, table, most, coefficients, scratch())
-
-    def middle(self) -> _Component:
-        """Some rows out of the middle."""
-        first = max(0, (len(self.guessed.guess) - TRIAL_ROWS) // 2 // SIDE * SIDE)
-        return self._replace(guessed=Guessed(*(plane[first : first + TRIAL_ROWS] for plane in self.guessed)))
-
-
-def _solved(components: Sequence[_Component], table: Steps) -> list[Origin]:
-    return [Origin(component.grid, table, component.solve(table, HOPELESS)[0]) for component in components]
-
-
-def _find_table(components: Sequence[_Component]) -> Steps:
-    """The steps of all components of a kind."""
-    found = []
-    for _, (guess, lowest, highest) in components:
-        known = guess.copy()
-        known[(highest - lowest > 1) | (lowest <= 0) | (highest >= LARGEST)] = -1
-        found.append(blocks_of(known, 0, 0, ALL_BLOCKS))
-    trials = [component.middle() for component in components]
-    return find_table(np.concatenate(found), lambda table: sum(trial.solve(table, 0)[1] for trial in trials))
+        coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
+        solve(self.guessed, table, most, coefficients, scratch())
+        return Origin(self.grid, table, coefficients)
 
 
 def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:

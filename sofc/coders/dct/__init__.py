@@ -42,10 +42,10 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.bounds import bound_clipped, match_drawn
     from sofc.jpeg.dct import draw, enlarge
     from sofc.jpeg.solve import solve
-    from sofc.jpeg.steps import find_steps
+    from sofc.jpeg.steps import weigh
     from sofc.jpeg.subsampling import shrink
 
-    return [[code_blocks, code_pixels, draw, enlarge], [solve, find_steps, shrink, bound_clipped, match_drawn]]
+    return [[code_blocks, code_pixels, draw, enlarge], [solve, weigh, shrink, bound_clipped, match_drawn]]
 
 
 CODER = Descriptor(
