@@ -31,8 +31,9 @@ LEAST_MATCH = 0.5
 """Share of samples that come out again of a component they were enlarged from, for that to be tried."""
 CONVINCING, CLEAR = 0.985, 3
 """Nothing else is tried where so many samples come out and steps explain so many times as much as of other ways."""
-MOST_TRIALS = 6
-ENOUGH_BLOCKS = 64
+MOST_GUESSES = 6
+"""Candidates that are tried, likeliest first, where none that was to be expected is right."""
+ENOUGH_BLOCKS = 24
 """Where there are fewer, blocks are looked at, too, of which some samples are unknown."""
 
 
@@ -89,8 +90,8 @@ def _recover_first(plane: Bounded) -> Origin | None:
     if not grids:
         return None
     look = _Look.at(list(_bands([plane])), grids[0])
-    candidates = [_Candidate(_likely([sight], grid), grid, look) for grid in grids]
-    best = _best([one for one in candidates if one.likely.evidence >= LEAST_EVIDENCE])
+    candidates = [_Candidate(one.evidence, True, grid, one.table, look) for grid in grids for one in _likely([sight], grid)]
+    best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
     return None if best is None else _component(plane, shrunk(plane, best.grid), best.grid).origin(best.table)
 
 class _Look(NamedTuple):
@@ -105,14 +106,16 @@ class _Look(NamedTuple):
         """Planes, all looked at in one way."""
         return cls(grid, [(plane, shrunk(plane, grid)) for plane in planes])
 
-    def candidates(self, hints: Sequence[Steps]) -> list[_Candidate]:
-        """Where blocks may begin, and the tables that are likely then, most likely first."""
+    def candidates(self, hint: Steps) -> list[_Candidate]:
+        """Where blocks may begin, and the tables that are likely then; the first of a place is the one to be expected.
+        """
         sights = [_sight(plane, component) for plane, component in self.pieces]
         down, across, top, left = self.grid
         found = []
         for place in np.ndindex(down, across):
             grid = self.grid._replace(top=top % SIDE + SIDE * place[0], left=left % SIDE + SIDE * place[1])
-            found.append(_Candidate(_likely(sights, grid, hints), grid, self))
+            likely = _likely(sights, grid, hint)
+            found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
         return found
 
     def trial(self, grid: Grid, table: Steps) -> _Trial:
@@ -129,15 +132,13 @@ class _Look(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A place of blocks, and what speaks for it."""
+    """A place of blocks and a table, and the evidence for both; ``is_guess`` where nothing else speaks for the table."""
 
-    likely: Likely
+    evidence: int
+    is_guess: bool
     grid: Grid
+    table: Steps
     look: _Look
-
-    def trials(self) -> list[_Trial]:
-        """One for each likely table."""
-        return [self.look.trial(self.grid, table) for table in self.likely.tables]
 
 
 class _Trial(NamedTuple):
@@ -155,13 +156,19 @@ def _bits(sizes: Plane) -> float:
 
 
 def _best(candidates: Sequence[_Candidate]) -> _Trial | None:
-    """The candidate whose planes take the least; of those that take the same, the first."""
-    ranked = sorted(candidates, key=lambda one: -one.likely.evidence)
+    """The candidate whose planes take the least; of those that take the same, the likelier."""
     trials: list[_Trial] = []
-    for number, candidate in enumerate(ranked[:MOST_TRIALS]):
-        trials += candidate.trials()
-        others = max((one.likely.evidence for one in ranked[number + 1 :]), default=0)
-        if max(trial.share for trial in trials) >= CONVINCING and candidate.likely.evidence > CLEAR * others:
+    for is_guess in (False, True):
+        ranked = sorted((one for one in candidates if one.is_guess is is_guess), key=lambda one: -one.evidence)
+        for number, candidate in enumerate(ranked):
+            if is_guess and number >= MOST_GUESSES:
+                break
+            trials.append(candidate.look.trial(candidate.grid, candidate.table))
+            others = max((one.evidence for one in ranked[number + 1 :] if one.grid != candidate.grid), default=0)
+            is_clear = candidate.evidence > CLEAR * max(others, LEAST_EVIDENCE)
+            if trials[-1].share >= CONVINCING and is_clear:
+                break
+        if trials and max(trial.share for trial in trials) >= CONVINCING:
             break
     return min(trials, key=lambda trial: trial.bits, default=None)
 
@@ -169,10 +176,10 @@ def _best(candidates: Sequence[_Candidate]) -> _Trial | None:
 def _find_colours(planes: Sequence[Bounded], first: Origin) -> _Trial:
     """How the planes of chrominance came about, if luminance came about like that."""
     number = number_of(first.table)
-    hints = [first.table] if not 0 < number <= CHROMINANCE_TABLES else [standard_table(number + CHROMINANCE_TABLES), first.table]
+    hint = standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else first.table
     bands = list(_bands(planes))
     looks = [_Look.at(bands, Grid(*factors, *first.grid.corner)) for factors in FACTORS]
-    best = _best([one for look in looks if _is_possible(look) for one in look.candidates(hints)])
+    best = _best([one for look in looks if _is_possible(look) for one in look.candidates(hint)])
     assert best is not None, "planes that were not enlarged are always possible"
     return best
 
@@ -201,17 +208,17 @@ def _sight(plane: Bounded, component: Shrunk) -> Sight:
     return Sight.of(guess, (sure < 1) | (near == 0) | (near == LARGEST))
 
 
-def _likely(sights: Sequence[Sight], grid: Grid, hints: Sequence[Steps] = ()) -> Likely:
+def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None) -> list[Likely]:
     """The likely tables of components whose blocks lie like that."""
     row, column = grid.corner
-    for most_unknown in (0, MOST_UNKNOWN):
+    for most_unknown in (0, MOST_UNKNOWN, SIZE):
         found = np.concatenate(
             [sight.blocks(-row % SIDE, -column % SIDE, ALL_BLOCKS // len(sights), most_unknown) for sight in sights]
         )
         if len(found) >= ENOUGH_BLOCKS:
             break
     is_guessed = grid.is_enlarged or most_unknown > 0
-    return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hints)
+    return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hint)
 
 
 class _Component(NamedTuple):

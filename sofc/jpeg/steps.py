@@ -7,7 +7,6 @@ and each step: of places, tables and samplings alike, the one that explains the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import BASIS, LARGEST, MIDDLE, SIDE, SIZE, Integers
-from sofc.jpeg.origin import Steps, standard_tables
+from sofc.jpeg.origin import CHROMINANCE_TABLES, Steps, standard_tables
 from sofc.planes import Plane
 
 GUESS_BITS = 4
@@ -46,6 +45,8 @@ MORE_BLOCKS = 8 * SAMPLE_BLOCKS
 MOST_UNKNOWN = 12
 """Samples of a block that may be unknown where blocks without any are few."""
 MOST_STEP, LARGEST_STEP = 48, 255
+STAGES = ((SAMPLE_BLOCKS, 0), (SAMPLE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, SIZE))
+"""How many blocks are looked at for each place of the grid, with how many unknown samples, until one is clear."""
 LARGEST_SIZE = 128
 """Larger coefficients tell no more than others."""
 LEAST_EVIDENCE = 14 * UNIT
@@ -58,6 +59,8 @@ MOST_PLACES = 3
 """Places of the grid that are looked at closely where it is not clear."""
 FEW = 4
 """One in so many blocks or less are few."""
+MOST_TABLES, CLOSE = 4, 10
+"""So many known tables are likely, of those that explain not so many bits less than the best."""
 STEP_BITS, TABLE_BITS = 8, 12
 """What the choice of one step takes, and that of a table."""
 
@@ -80,7 +83,7 @@ def _likelihoods(most: int, noise: float) -> npt.NDArray[np.int16]:
     bells = np.exp(-((places / (noise * (1 << REST_BITS))) ** 2) / 2)
     match = bells.sum(axis=2) * np.arange(1, most + 1)[:, None] / (noise * np.sqrt(2 * np.pi))
     # Near the multiple 0 coefficients lie anyway.
-    zero = np.minimum(1, NEAR * bells[:, 0, 3])
+    zero = np.minimum(1, NEAR * np.sqrt(bells[0, :, 3]))
     density = np.where(multiple > 0, match[np.arange(most), rest], zero[rest])
     gains = np.zeros((len(size), most + 1), np.int16)
     gains[:, 1:] = np.rint(UNIT * np.log2(TRUSTED * density + 1 - TRUSTED))
@@ -180,31 +183,36 @@ def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: floa
 
 
 class Likely(NamedTuple):
-    """Tables that explain about the most, best first, and by how much the first does."""
+    """A table and how much it explains, in 1/UNIT bits."""
 
-    tables: list[Steps]
     evidence: int
+    table: Steps
 
 
-def likely_tables(found: npt.NDArray[np.int32], noise: float, hints: Sequence[Steps] = ()) -> Likely:
-    """The known table that explains most of the coefficients of blocks, and the same with other steps where these
-    explain clearly more of the blocks that it fits.
-
-    ``hints``: tables that are to be expected, and cost nothing to choose.
-    """
+def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None = None) -> list[Likely]:
+    """Tables of blocks: ``hint``, where there is one to be expected; the known tables that explain the most; and the
+    first of these with other steps where such explain clearly more of the blocks that it fits."""
     gains = gains_of(found, noise=noise)
-    tables: npt.NDArray[np.int64] = np.concatenate([np.reshape(hints, (-1, SIZE)).astype(np.int64), standard_tables()])
-    explained = _explained(gains, tables)
-    explained[len(hints) :] -= TABLE_BITS * UNIT
-    first: Steps = tables[explained.argmax()]
+    known = standard_tables()
+    explained = _explained(gains, known) - TABLE_BITS * UNIT
+    if hint is None:
+        # Luminance hardly ever has a table that is meant for chrominance.
+        explained[CHROMINANCE_TABLES:] -= TABLE_BITS * UNIT
+    order = np.argsort(-explained, kind="stable")[:MOST_TABLES]
+    likely = [Likely(int(explained[k]), known[k]) for k in order if explained[k] > explained[order[0]] - CLOSE * UNIT]
+    first = likely[0].table
+    if hint is not None:
+        likely = [one for one in likely if (one.table != hint).any()]
+        likely.insert(0, Likely(int(_explained(gains, hint[None])[0]), hint))
     fitting = _fitting(found, first, noise)
     if len(fitting) < len(found):
         gains = gains_of(fitting, noise=noise)
     own = _explained_each(gains, first)
     free = gains[:, 1:] - STEP_BITS * UNIT
     mixed: Steps = np.where(free.max(axis=1) > own, free.argmax(axis=1) + 1, first)
-    evidence = max(int(explained.max()), int(np.maximum(free.max(axis=1), own).sum()))
-    return Likely([first] if (mixed == first).all() else [first, mixed], evidence)
+    if (mixed != first).any():
+        likely.append(Likely(int(np.maximum(free.max(axis=1), own).sum()), mixed))
+    return likely
 
 
 def _fitting(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArray[np.int32]:
@@ -238,7 +246,7 @@ def evidence(gains: Gains) -> int:
 def find_places(sight: Sight) -> list[tuple[int, int]]:
     """Places of a plane's first sample in the grid of 8 x 8 that steps make likely, the likeliest first."""
     explained = np.zeros(SIZE, np.int64)
-    for most, most_unknown in ((SAMPLE_BLOCKS, 0), (SAMPLE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, MOST_UNKNOWN)):
+    for most, most_unknown in STAGES:
         seen = 0
         for place in range(SIZE):
             top, left = divmod(place, SIDE)
