@@ -31,8 +31,9 @@ LEAST_MATCH = 0.5
 """Share of samples that come out again of a component they were enlarged from, for that to be tried."""
 CONVINCING, CLEAR = 0.985, 3
 """Nothing else is tried where so many samples come out and steps explain so many times as much as of other ways."""
-MOST_GUESSES = 6
-"""Candidates that are tried, likeliest first, where none that was to be expected is right."""
+MOST_TRIALS, FAINT = 9, 20
+"""Candidates of a kind that are tried, likeliest first, if not for the evidence for the best, which is so many times as
+much."""
 ENOUGH_BLOCKS = 24
 """Where there are fewer, blocks are looked at, too, of which some samples are unknown."""
 
@@ -65,9 +66,7 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
         return None
     luminance, _ = first.draw(planes[0].shape)
     known = informed(guessed, samples, luminance, _sure(guessed[0], luminance, first.grid))[1:]
-    best = _find_colours(known, first)
-    colours = [_component(plane, shrunk(plane, best.grid), best.grid).origin(best.table) for plane in known]
-    origins = [first, *colours]
+    origins = [first, *_find_colours(known, first)]
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
     chosen = np.stack(planes[:3])
     same = match_drawn(Channels(*samples), drawn, chosen, DRAWN_REACH)
@@ -92,7 +91,7 @@ def _recover_first(plane: Bounded) -> Origin | None:
     look = _Look.at(list(_bands([plane])), grids[0])
     candidates = [_Candidate(one.evidence, True, grid, one.table, look) for grid in grids for one in _likely([sight], grid)]
     best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
-    return None if best is None else _component(plane, shrunk(plane, best.grid), best.grid).origin(best.table)
+    return None if best is None else best.origins_of([plane])[0]
 
 class _Look(NamedTuple):
     """Planes, or bands of them, and the components that they were enlarged from, if ``grid`` is right: but for the
@@ -121,14 +120,14 @@ class _Look(NamedTuple):
     def trial(self, grid: Grid, table: Steps) -> _Trial:
         """What comes of it."""
         bits, missed, total = 0.0, 0, 0
-        for plane, component in self.pieces:
-            origin = _component(plane, component, grid).origin(table)
+        origins = [_component(*piece, grid).origin(table) for piece in self.pieces]
+        for (plane, _), origin in zip(self.pieces, origins, strict=True):
             drawn, _ = origin.draw(plane.samples.shape)
             misses = np.maximum(plane.lowest - drawn, drawn - plane.highest)
             bits += _bits(misses[misses > 0]) + _bits(np.abs(origin.coefficients[origin.coefficients != 0]))
             missed += int(np.count_nonzero(misses > 0))
             total += plane.samples.size
-        return _Trial(bits, 1 - missed / total, grid, table)
+        return _Trial(bits, 1 - missed / total, origins)
 
 
 class _Candidate(NamedTuple):
@@ -146,8 +145,14 @@ class _Trial(NamedTuple):
 
     bits: float
     share: float
-    grid: Grid
-    table: Steps
+    origins: list[Origin]
+
+    def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
+        """Those of planes in whole, of which these may be bands."""
+        grid, table = self.origins[0].grid, self.origins[0].table
+        if len(self.origins) == len(planes):
+            return self.origins
+        return [_component(plane, shrunk(plane, grid), grid).origin(table) for plane in planes]
 
 
 def _bits(sizes: Plane) -> float:
@@ -158,30 +163,33 @@ def _bits(sizes: Plane) -> float:
 def _best(candidates: Sequence[_Candidate]) -> _Trial | None:
     """The candidate whose planes take the least; of those that take the same, the likelier."""
     trials: list[_Trial] = []
+    strongest = max((one.evidence for one in candidates), default=0)
     for is_guess in (False, True):
         ranked = sorted((one for one in candidates if one.is_guess is is_guess), key=lambda one: -one.evidence)
         for number, candidate in enumerate(ranked):
-            if is_guess and number >= MOST_GUESSES:
+            if number >= MOST_TRIALS or (trials and strongest > FAINT * max(candidate.evidence, LEAST_EVIDENCE)):
                 break
             trials.append(candidate.look.trial(candidate.grid, candidate.table))
-            others = max((one.evidence for one in ranked[number + 1 :] if one.grid != candidate.grid), default=0)
+            others = max((one.evidence for one in ranked[number + 1 :]), default=0)
             is_clear = candidate.evidence > CLEAR * max(others, LEAST_EVIDENCE)
             if trials[-1].share >= CONVINCING and is_clear:
                 break
-        if trials and max(trial.share for trial in trials) >= CONVINCING:
+        if trials and (max(trial.share for trial in trials) >= CONVINCING or ranked[0].evidence == strongest):
             break
     return min(trials, key=lambda trial: trial.bits, default=None)
 
 
-def _find_colours(planes: Sequence[Bounded], first: Origin) -> _Trial:
+def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     """How the planes of chrominance came about, if luminance came about like that."""
     number = number_of(first.table)
     hint = standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else first.table
     bands = list(_bands(planes))
-    looks = [_Look.at(bands, Grid(*factors, *first.grid.corner)) for factors in FACTORS]
-    best = _best([one for look in looks if _is_possible(look) for one in look.candidates(hint)])
+    grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
+    middle = bands[len(bands) // 2]
+    looks = [_Look.at(bands, grid) for grid in grids if _is_possible(_Look.at([middle], grid))]
+    best = _best([one for look in looks for one in look.candidates(hint)])
     assert best is not None, "planes that were not enlarged are always possible"
-    return best
+    return best.origins_of(planes)
 
 
 def _is_possible(look: _Look) -> bool:
