@@ -13,9 +13,10 @@ import numpy as np
 
 from sofc.jpeg.bounds import DRAWN_REACH, Bounded, Mask, bounded, informed, match_drawn
 from sofc.jpeg.colour import Channels, reached
-from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Grid
+from sofc.jpeg.dct import ACCURATE, FAST, LARGEST, REPLICATED, SCALED, SIDE, SIZE, Coefficients, Decoder, Grid
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
-from sofc.jpeg.solve import FREE, HOPELESS, Guessed, scratch, solve
+from sofc.jpeg.reduce import scaled_blocks, solve_scaled
+from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, scratch, solve
 from sofc.jpeg.steps import ALL_BLOCKS, GUESS_BITS, GUESS_NOISE, LEAST_EVIDENCE, MOST_UNKNOWN, NOISE, Likely, Sight, find_places
 from sofc.jpeg.steps import likely_tables
 from sofc.jpeg.subsampling import FACTORS, Shrunk, match, rounded, shrunk
@@ -88,39 +89,50 @@ def _recover_first(plane: Bounded) -> Origin | None:
     grids = [Grid(1, 1, *place) for place in find_places(sight)]
     if not grids:
         return None
-    look = _Look.at(list(_bands([plane])), grids[0])
+    bands = list(_bands([plane]))
+    look = _Look.at(bands, grids[0], Decoder())
     candidates = [_Candidate(one.evidence, True, grid, one.table, look) for grid in grids for one in _likely([sight], grid)]
     best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
-    return None if best is None else best.origins_of([plane])[0]
+    if best is None:
+        return None
+    if best.share < CONVINCING:
+        found, other = best.origins[0], _Look.at(bands, grids[0], Decoder(FAST))
+        best = min(best, other.trial(found.grid, found.table), key=lambda trial: trial.bits)
+    return best.origins_of([plane])[0]
 
 class _Look(NamedTuple):
-    """Planes, or bands of them, and the components that they were enlarged from, if ``grid`` is right: but for the
-    block that their first sample lies in."""
+    """Planes, or bands of them, and the components that they were enlarged from, if ``decoder`` made them and ``grid``
+    is right: but for the block that their first sample lies in."""
 
+    decoder: Decoder
     grid: Grid
     pieces: list[tuple[Bounded, Shrunk]]
 
     @classmethod
-    def at(cls, planes: Sequence[Bounded], grid: Grid) -> _Look:
+    def at(cls, planes: Sequence[Bounded], grid: Grid, decoder: Decoder) -> _Look:
         """Planes, all looked at in one way."""
-        return cls(grid, [(plane, shrunk(plane, grid)) for plane in planes])
+        return cls(decoder, grid, [(plane, shrunk(plane, grid, decoder.upsampling)) for plane in planes])
 
     def candidates(self, hint: Steps) -> list[_Candidate]:
         """Where blocks may begin, and the tables that are likely then; the first of a place is the one to be expected.
         """
-        sights = [_sight(plane, component) for plane, component in self.pieces]
+        is_scaled = self.decoder.upsampling == SCALED
+        sights = [] if is_scaled else [_sight(plane, component) for plane, component in self.pieces]
         down, across, top, left = self.grid
         found = []
         for place in np.ndindex(down, across):
             grid = self.grid._replace(top=top % SIDE + SIDE * place[0], left=left % SIDE + SIDE * place[1])
-            likely = _likely(sights, grid, hint)
+            if is_scaled:
+                likely = likely_tables(scaled_blocks([plane for plane, _ in self.pieces], grid, ALL_BLOCKS), NOISE, hint)
+            else:
+                likely = _likely(sights, grid, hint)
             found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
         return found
 
     def trial(self, grid: Grid, table: Steps) -> _Trial:
         """What comes of it."""
         bits, missed, total = 0.0, 0, 0
-        origins = [_component(*piece, grid).origin(table) for piece in self.pieces]
+        origins = [_origin_of(*piece, grid, table, self.decoder) for piece in self.pieces]
         for (plane, _), origin in zip(self.pieces, origins, strict=True):
             drawn, _ = origin.draw(plane.samples.shape)
             misses = np.maximum(plane.lowest - drawn, drawn - plane.highest)
@@ -149,10 +161,10 @@ class _Trial(NamedTuple):
 
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
-        grid, table = self.origins[0].grid, self.origins[0].table
         if len(self.origins) == len(planes):
             return self.origins
-        return [_component(plane, shrunk(plane, grid), grid).origin(table) for plane in planes]
+        grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
+        return [_origin_of(plane, shrunk(plane, grid, decoder.upsampling), grid, table, decoder) for plane in planes]
 
 
 def _bits(sizes: Plane) -> float:
@@ -184,16 +196,30 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     number = number_of(first.table)
     hint = standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else first.table
     bands = list(_bands(planes))
-    grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
     middle = bands[len(bands) // 2]
-    looks = [_Look.at(bands, grid) for grid in grids if _is_possible(_Look.at([middle], grid))]
-    best = _best([one for look in looks for one in look.candidates(hint)])
-    assert best is not None, "planes that were not enlarged are always possible"
+    grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
+    usual = [_Look.at([middle], grid, Decoder(first.decoder.inverse)) for grid in grids]
+    best = _best(_candidates(bands, usual, hint))
+    if best is None or best.share < CONVINCING or (best.origins[0].table != hint).any():
+        kinds = [Decoder(first.decoder.inverse, REPLICATED)]
+        if first.decoder.inverse == ACCURATE:
+            kinds.append(Decoder(ACCURATE, SCALED))
+        others = [_Look.at([middle], grid, kind) for kind in kinds for grid in grids if grid.is_enlarged]
+        found = [one for one in (best, _best(_candidates(bands, others, hint))) if one is not None]
+        best = min(found, key=lambda trial: trial.bits)
     return best.origins_of(planes)
 
 
+def _candidates(bands: Sequence[Bounded], looks: Sequence[_Look], hint: Steps) -> list[_Candidate]:
+    """What bands may have been made from in ways that may be so in one of them."""
+    possible = [look for look in looks if _is_possible(look)]
+    return [one for look in possible for one in _Look.at(bands, look.grid, look.decoder).candidates(hint)]
+
+
 def _is_possible(look: _Look) -> bool:
-    return not look.grid.is_enlarged or min(match(*piece, look.grid) for piece in look.pieces) >= LEAST_MATCH
+    if not look.grid.is_enlarged or look.decoder.upsampling == SCALED:
+        return True
+    return min(match(*piece, look.grid, look.decoder.upsampling) for piece in look.pieces) >= LEAST_MATCH
 
 
 def _bands(planes: Sequence[Bounded]) -> Iterator[Bounded]:
@@ -229,18 +255,25 @@ def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None) -> l
     return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hint)
 
 
+def _origin_of(plane: Bounded, component: Shrunk, grid: Grid, table: Steps, decoder: Decoder) -> Origin:
+    """How a plane came about, as far as that grid, those steps and that decoder tell."""
+    if decoder.upsampling == SCALED and grid.is_enlarged:
+        return solve_scaled(plane, grid, table, decoder)
+    return _component(plane, component, grid).origin(table, decoder)
+
+
 class _Component(NamedTuple):
     """A component in whole blocks: guessed samples and their bounds, and how it lies over its plane."""
 
     grid: Grid
     guessed: Guessed
 
-    def origin(self, table: Steps, most: int = HOPELESS) -> Origin:
-        """That of the plane, with these steps. ``most``: as ``solve`` has it."""
+    def origin(self, table: Steps, decoder: Decoder) -> Origin:
+        """That of the plane, with these steps and by that decoder."""
         rows, width = self.guessed.guess.shape
         coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
-        solve(self.guessed, table, most, coefficients, scratch())
-        return Origin(self.grid, table, coefficients)
+        solve(self.guessed, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
+        return Origin(self.grid, table, coefficients, decoder)
 
 
 def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:

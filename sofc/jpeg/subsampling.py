@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table
 from sofc.jpeg.bounds import Bounded
-from sofc.jpeg.dct import LARGEST, Grid
+from sofc.jpeg.dct import LARGEST, REPLICATED, SCALED, TRIANGLE, Grid
 from sofc.jpeg.origin import enlarged
 from sofc.jpeg.steps import GUESS_BITS
 from sofc.planes import Plane
@@ -79,10 +79,12 @@ class Shrunk(NamedTuple):
     sure: npt.NDArray[np.floating]
 
 
-def shrunk(plane: Bounded, grid: Grid) -> Shrunk:
+def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
     """The component of a plane, from the sample on that the plane's first belongs to."""
     down, across, top, left = grid
-    if not grid.is_enlarged:
+    if upsampling == REPLICATED and grid.is_enlarged:
+        return _averaged(plane, grid)
+    if not grid.is_enlarged or upsampling == SCALED:
         return Shrunk(plane.samples << GUESS_BITS, plane.known.astype(np.float64))
     samples, sure = plane.samples.astype(np.float64), plane.known.astype(np.float64)
     if down * across == 2:
@@ -96,6 +98,22 @@ def shrunk(plane: Bounded, grid: Grid) -> Shrunk:
         samples, sure = samples.T, sure.T
     guess = np.floor(samples * (1 << GUESS_BITS) + 0.5).astype(np.int32)
     return Shrunk(np.ascontiguousarray(guess), sure)
+
+
+def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
+    """The component whose samples were repeated: means of those that are known, of all where none is."""
+    own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
+    rows, columns = (
+        (first + np.arange(size)) // factor
+        for first, size, factor in zip(own[2:], plane.samples.shape, own[:2], strict=True)
+    )
+    weights = np.where(plane.known, 1.0, UNSURE)
+    total, count, known = np.zeros((3, int(rows[-1]) + 1, int(columns[-1]) + 1))
+    at = np.broadcast_arrays(rows[:, None], columns)
+    np.add.at(total, tuple(at), weights * plane.samples)
+    np.add.at(count, tuple(at), weights)
+    np.maximum.at(known, tuple(at), plane.known.astype(np.float64))
+    return Shrunk(np.floor(total / count * (1 << GUESS_BITS) + 0.5).astype(np.int32), known)
 
 
 def _halved(lines: Reals, weights: Reals, first: int) -> tuple[Reals, Reals]:
@@ -112,8 +130,8 @@ def rounded(guess: Plane) -> Plane:
     return result
 
 
-def match(plane: Bounded, component: Shrunk, grid: Grid) -> float:
+def match(plane: Bounded, component: Shrunk, grid: Grid, upsampling: int = TRIANGLE) -> float:
     """Share of the known samples that come out again of the component they were enlarged from."""
     own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
-    same = (enlarged(rounded(component.guess), own, plane.samples.shape) == plane.samples)[plane.known]
+    same = (enlarged(rounded(component.guess), own, plane.samples.shape, upsampling) == plane.samples)[plane.known]
     return float(same.mean()) if same.size else 0
