@@ -96,8 +96,10 @@ def _recover_first(plane: Bounded) -> Origin | None:
     if best is None:
         return None
     if best.share < CONVINCING:
-        found, other = best.origins[0], _Look.at(bands, grids[0], Decoder(FAST))
-        best = min(best, other.trial(found.grid, found.table), key=lambda trial: trial.bits)
+        other = _Look.at(bands, grids[0], Decoder(FAST))
+        tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
+        trials = [other.trial(best.origins[0].grid, table) for table in tables]
+        best = min(best, *trials, key=lambda trial: trial.bits)
     return best.origins_of([plane])[0]
 
 class _Look(NamedTuple):

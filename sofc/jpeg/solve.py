@@ -12,7 +12,7 @@ import numpy as np
 
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Cube, Table, Vector
-from sofc.jpeg.dct import COSINES, LARGEST, MIDDLE, ROW_SHIFT, SIDE, SIZE, Integers, invert_by, multipliers, patterns
+from sofc.jpeg.dct import COSINES, FAST, LARGEST, MIDDLE, ROW_SHIFT, SIDE, SIZE, Integers, invert_by, multipliers, patterns
 from sofc.jpeg.steps import FINE_BITS, GUESS_BITS, forward
 
 BASIS_BITS = 16
@@ -202,6 +202,27 @@ def _solve_block(block: Vector[np.int32], inversion: Inversion, most: int, room:
 
 
 @kernel
+def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> None:
+    """Change coefficients by what samples (``room.target``) differ by from those that they make, until that is less
+    than a step: the fast transform rounds nothing, which leads astray."""
+    for _ in range(ROUNDS):
+        if _draw_block(block, inversion, room) == 0:
+            return
+        for i in range(SIZE):
+            room.work[i] = room.target[i] - (((room.error[i] + HALF) >> BASIS_BITS) << GUESS_BITS)
+        forward(room.work, room.fine)
+        changed = False
+        for i in range(SIZE):
+            unit = inversion.table[i] << FINE_BITS
+            step = (2 * room.fine[i] + unit) // (2 * unit)
+            block[i] = max(-MOST, min(MOST, block[i] + step))
+            room.fine[i] += (block[i] - step) * unit
+            changed = changed or step != 0
+        if not changed:
+            return
+
+
+@kernel
 def _extend(table: Vector[np.int64], room: Scratch) -> None:
     """Let samples that may be anything (``room.target``) follow from the others: coarse steps are to be kept to."""
     samples, rest = room.target, room.first
@@ -288,5 +309,7 @@ def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[
                 _round_free(block, inversion, room)
             else:
                 _round(block, inversion.table, room)
+                if inversion.inverse == FAST:
+                    _settle(block, inversion, room)
             missed += _solve_block(block, inversion, most, room)
     return missed
