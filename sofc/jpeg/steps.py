@@ -154,7 +154,8 @@ class Sight(NamedTuple):
         samples = np.arange(SIDE)
         blocks = self.guess[
             (top + SIDE * row)[:, None, None] + samples[:, None], (left + SIDE * column)[:, None, None] + samples
-        ] - (MIDDLE << GUESS_BITS)
+        ]
+        blocks = blocks[np.ptp(blocks, axis=(1, 2)) > FLAT << GUESS_BITS] - (MIDDLE << GUESS_BITS)
         # As ``forward`` does; floating point holds such integers exactly, and multiplies matrices fast.
         lines = np.floor((blocks @ FORWARD.T + 64) / 128)
         found: npt.NDArray[np.int32] = np.floor((FORWARD @ lines + 4096) / 8192).reshape(-1, SIZE).astype(np.int32)
