@@ -196,6 +196,10 @@ class Decoder(NamedTuple):
         return inside and (self.upsampling != SCALED or self.inverse == ACCURATE)
 
 
+USUAL = Decoder()
+"""libjpeg-turbo, and most others."""
+
+
 class Grid(NamedTuple):
     """How blocks of a component lie over a plane.
 

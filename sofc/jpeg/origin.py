@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.jpeg import dct
-from sofc.jpeg.dct import REPLICATED, SCALED, SIDE, SIZE, TRIANGLE, Coefficients, Decoder, Grid
+from sofc.jpeg.dct import REPLICATED, SCALED, SIDE, SIZE, TRIANGLE, USUAL, Coefficients, Decoder, Grid
 from sofc.jpeg.scaled import SCRATCH, draw_scaled
 from sofc.planes import Plane
 
@@ -65,10 +65,10 @@ class Origin:
     grid: Grid
     table: Steps
     coefficients: Coefficients
-    decoder: Decoder = Decoder()
+    decoder: Decoder = USUAL
 
     @classmethod
-    def empty(cls, grid: Grid, table: Steps, shape: tuple[int, int], decoder: Decoder = Decoder()) -> Origin:
+    def empty(cls, grid: Grid, table: Steps, shape: tuple[int, int], decoder: Decoder = USUAL) -> Origin:
         """That of a plane of this shape, its coefficients zeros."""
         (row, column), (rows, width) = grid.corner, grid.samples(shape)
         blocks = (row + rows - 1) // SIDE + 1, (column + width - 1) // SIDE + 1
@@ -109,8 +109,7 @@ def enlarged(component: Plane, grid: Grid, shape: tuple[int, ...], upsampling: i
     """A plane of this shape made from a component, by a kind of upsampling other than SCALED."""
     if upsampling == REPLICATED:
         rows, columns = (
-            (first + np.arange(size)) // factor
-            for first, size, factor in zip(grid[2:], shape, grid[:2], strict=True)
+            (first + np.arange(size)) // factor for first, size, factor in zip(grid[2:], shape, grid[:2], strict=True)
         )
         return np.ascontiguousarray(component[np.ix_(rows, columns)])
     plane = np.empty(shape, np.int32)

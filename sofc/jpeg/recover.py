@@ -17,8 +17,18 @@ from sofc.jpeg.dct import ACCURATE, FAST, LARGEST, REPLICATED, SCALED, SIDE, SIZ
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
 from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, scratch, solve
-from sofc.jpeg.steps import ALL_BLOCKS, GUESS_BITS, GUESS_NOISE, LEAST_EVIDENCE, MOST_UNKNOWN, NOISE, Likely, Sight, find_places
-from sofc.jpeg.steps import likely_tables
+from sofc.jpeg.steps import (
+    ALL_BLOCKS,
+    GUESS_BITS,
+    GUESS_NOISE,
+    LEAST_EVIDENCE,
+    MOST_UNKNOWN,
+    NOISE,
+    Likely,
+    Sight,
+    find_places,
+    likely_tables,
+)
 from sofc.jpeg.subsampling import FACTORS, Shrunk, match, rounded, shrunk
 from sofc.planes import Plane
 
@@ -91,7 +101,9 @@ def _recover_first(plane: Bounded) -> Origin | None:
         return None
     bands = list(_bands([plane]))
     look = _Look.at(bands, grids[0], Decoder())
-    candidates = [_Candidate(one.evidence, True, grid, one.table, look) for grid in grids for one in _likely([sight], grid)]
+    candidates = [
+        _Candidate(one.evidence, True, grid, one.table, look) for grid in grids for one in _likely([sight], grid)
+    ]
     best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
     if best is None:
         return None
@@ -101,6 +113,7 @@ def _recover_first(plane: Bounded) -> Origin | None:
         trials = [other.trial(best.origins[0].grid, table) for table in tables]
         best = min(best, *trials, key=lambda trial: trial.bits)
     return best.origins_of([plane])[0]
+
 
 class _Look(NamedTuple):
     """Planes, or bands of them, and the components that they were enlarged from, if ``decoder`` made them and ``grid``
@@ -116,8 +129,7 @@ class _Look(NamedTuple):
         return cls(decoder, grid, [(plane, shrunk(plane, grid, decoder.upsampling)) for plane in planes])
 
     def candidates(self, hint: Steps) -> list[_Candidate]:
-        """Where blocks may begin, and the tables that are likely then; the first of a place is the one to be expected.
-        """
+        """Where blocks may begin, and the tables that are likely then: at each place first the one to be expected."""
         is_scaled = self.decoder.upsampling == SCALED
         sights = [] if is_scaled else [_sight(plane, component) for plane, component in self.pieces]
         down, across, top, left = self.grid
@@ -125,7 +137,9 @@ class _Look(NamedTuple):
         for place in np.ndindex(down, across):
             grid = self.grid._replace(top=top % SIDE + SIDE * place[0], left=left % SIDE + SIDE * place[1])
             if is_scaled:
-                likely = likely_tables(scaled_blocks([plane for plane, _ in self.pieces], grid, ALL_BLOCKS), NOISE, hint)
+                likely = likely_tables(
+                    scaled_blocks([plane for plane, _ in self.pieces], grid, ALL_BLOCKS), NOISE, hint
+                )
             else:
                 likely = _likely(sights, grid, hint)
             found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
@@ -145,7 +159,7 @@ class _Look(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A place of blocks and a table, and the evidence for both; ``is_guess`` where nothing else speaks for the table."""
+    """A place of blocks and a table, and the evidence for both; ``is_guess``: nothing else speaks for the table."""
 
     evidence: int
     is_guess: bool

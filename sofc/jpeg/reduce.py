@@ -26,7 +26,8 @@ Reals = npt.NDArray[np.float64]
 def _analysis(factor: int) -> Reals:
     """[frequency, sample]: the coefficients of 8 * factor samples that eight coefficients make."""
     if factor == 1:
-        return COSINES
+        whole: Reals = COSINES
+        return whole
     frequency, sample = np.mgrid[:SIDE, : 2 * SIDE]
     cosines = np.cos((2 * sample + 1) * frequency * np.pi / 32) * np.where(frequency == 0, np.sqrt(0.125), 0.5)
     result: Reals = cosines / 2

@@ -12,7 +12,19 @@ import numpy as np
 
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Cube, Table, Vector
-from sofc.jpeg.dct import COSINES, FAST, LARGEST, MIDDLE, ROW_SHIFT, SIDE, SIZE, Integers, invert_by, multipliers, patterns
+from sofc.jpeg.dct import (
+    COSINES,
+    FAST,
+    LARGEST,
+    MIDDLE,
+    ROW_SHIFT,
+    SIDE,
+    SIZE,
+    Integers,
+    invert_by,
+    multipliers,
+    patterns,
+)
 from sofc.jpeg.steps import FINE_BITS, GUESS_BITS, forward
 
 BASIS_BITS = 16

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table, Vector
-from sofc.jpeg.dct import BASIS, LARGEST, MIDDLE, SIDE, SIZE, Integers
+from sofc.jpeg.dct import BASIS, MIDDLE, SIDE, SIZE
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Steps, standard_tables
 from sofc.planes import Plane
 
@@ -66,7 +66,7 @@ STEP_BITS, TABLE_BITS = 8, 12
 
 FORWARD = BASIS.astype(np.float64)
 Gains = npt.NDArray[np.int32]
-"""[coefficient, step]: by how much a step explains what is seen of a coefficient, in 1/UNIT bits; that of step 0 is 0."""
+"""[coefficient, step]: by how much a step explains what is seen of a coefficient, in 1/UNIT bits; step 0 is none."""
 Mask = npt.NDArray[np.bool_]
 
 
@@ -111,8 +111,10 @@ def forward(work: Vector[np.int64], fine: Vector[np.int64]) -> None:
 
 @kernel
 def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.int32]) -> int:
-    """Add to ``gains`` (64, steps) what ``likelihoods`` (sizes, steps) say of coefficients of blocks (blocks, 64), which
-    are in 1/2**FINE_BITS. Returns 0."""
+    """Add to ``gains`` (64, steps) what ``likelihoods`` (sizes, steps) say of coefficients of blocks (blocks, 64).
+
+    The coefficients are in 1/2**FINE_BITS. Returns 0.
+    """
     sizes, steps = likelihoods.shape
     for block in range(found.shape[0]):
         for i in range(SIZE):
