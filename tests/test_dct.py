@@ -39,9 +39,9 @@ from sofc.entropy.contexts import BLOCK, Contexts
 from sofc.entropy.mixture import MixingState, pack_weights
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.image import ImageHeader, PixelFormat
-from sofc.jpeg import bounds, dct, solve, steps, subsampling
+from sofc.jpeg import bounds, dct, scaled, solve, steps, subsampling
 from sofc.jpeg.colour import Channels, reached
-from sofc.jpeg.dct import SIDE, SIZE, Grid
+from sofc.jpeg.dct import SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.origin import STANDARD_TABLES, Origin, standard_table
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import PlaneRange
@@ -58,6 +58,8 @@ FEW = 3 if INTERPRETED else settings.default.max_examples
 TABLES = (mixing.STRETCH.tolist(), mixing.SQUASH.tolist())
 ONE = [PlaneRange(0, 255)]
 COLOUR = [*ONE * 3, PlaneRange(0, 511**3)]
+DECODERS = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
+"""Kinds of inverse transform and of upsampling that go together."""
 SEEDS = st.integers(0, 2**32 - 1)
 FACTORS = st.integers(1, 2)
 
@@ -89,20 +91,40 @@ def random_table(rng):
     return rng.integers(1, 4 if kind == 1 else 256, SIZE)
 
 
-def drawn(blocks, table):
+def drawn(blocks, table, inverse=dct.ACCURATE):
     rows, columns, _ = blocks.shape
     component = np.zeros((SIDE * rows, SIDE * columns), np.int32)
     fractions = np.zeros(component.shape, np.uint8)
-    dct.draw(blocks, table, component, fractions, np.zeros(SIZE, np.int64))
+    dct.draw(blocks, dct.multipliers(inverse, table), inverse, component, fractions, np.zeros(SIZE, np.int64))
     return component, fractions
 
 
-@given(SEEDS, st.integers(1, 2), st.integers(1, 2))
-def test_draw(seed, rows, columns):
+INVERSES = st.sampled_from([dct.ACCURATE, dct.FAST])
+
+
+@given(SEEDS, st.integers(1, 2), st.integers(1, 2), INVERSES)
+def test_draw(seed, rows, columns, inverse):
     rng = np.random.default_rng(seed)
     blocks, table = random_blocks(rng, rows, columns), random_table(rng)
-    component, fractions = drawn(blocks, table)
-    assert (component.tolist(), fractions.tolist()) == naive.draw(blocks.tolist(), table.tolist())
+    component, fractions = drawn(blocks, table, inverse)
+    twin = naive.draw(blocks.tolist(), table.tolist(), inverse == dct.FAST)
+    assert (component.tolist(), fractions.tolist()) == twin
+
+
+@given(SEEDS, FACTORS, FACTORS)
+def test_draw_scaled(seed, down, across):
+    rng = np.random.default_rng(seed)
+    blocks, table = random_blocks(rng, 2, 2), random_table(rng)
+    plane = np.zeros((2 * SIDE * down, 2 * SIDE * across), np.int32)
+    scaled.draw_scaled(blocks, table, plane, np.zeros(scaled.SCRATCH, np.int64))
+    assert plane.tolist() == naive.draw_scaled(blocks.tolist(), table.tolist(), down, across)
+
+
+def test_scaled_transform_is_a_cosine_transform():
+    """The weights are those of sixteen samples, but for what libjpeg's rotations round."""
+    frequency, sample = np.mgrid[:SIDE, :SIDE]
+    cosines = np.cos((2 * sample + 1) * frequency * np.pi / 32) * np.where(frequency == 0, 1, np.sqrt(2))
+    np.testing.assert_allclose(scaled.WEIGHTS.T, cosines * (1 << 13), atol=2)
 
 
 @given(SEEDS)
@@ -378,46 +400,60 @@ def test_forward(seed):
     np.testing.assert_allclose(found, naive.forward((samples - dct.MIDDLE).tolist()), atol=0.15)
 
 
-@given(SEEDS, st.integers(0, 7), st.integers(0, 7), st.sampled_from([1, 2, 9]))
-def test_blocks_of_a_plane(seed, top, left, most):
+@given(SEEDS, st.integers(0, 7), st.integers(0, 7), st.sampled_from([1, 2, 9]), st.sampled_from([0, 1, 64]))
+def test_blocks_of_a_plane(seed, top, left, most, most_unknown):
     """At most so many evenly spread: not those that are flat or not known."""
     rng = np.random.default_rng(seed)
     plane = rng.integers(0, 256, (23, 27)).astype(np.int32)
-    blocks = [plane[y : y + 8, x : x + 8] for y in range(top, 16, 8) for x in range(left, 20, 8)]
-    for block in blocks:
+    unknown = np.zeros(plane.shape, bool)
+    usable = []
+    for y, x in itertools.product(range(top, 16, 8), range(left, 20, 8)):
         kind = rng.integers(0, 4)
         if kind == 0:
-            block[:] = 90
-        elif kind == 1:
-            block[tuple(rng.integers(0, 8, 2))] = -1
-    found = steps.blocks_of(guesses(plane), top, left, most)
-    stride = -(-len(blocks) // most)
-    stride += stride > 1 and stride % 2 == 0
-    kept = [block for block in blocks[::stride] if block.min() >= 0 and np.ptp(block) > 0]
-    expected = [naive.forward((block.reshape(-1) - dct.MIDDLE).tolist()) for block in kept]
-    assert len(found) == len(expected)
-    np.testing.assert_allclose(found / (1 << steps.FINE_BITS), np.reshape(expected, (-1, SIZE)), atol=0.15)
+            plane[y : y + 8, x : x + 8] = 90
+        unknown[y + rng.permutation(8)[: max(0, kind - 1)], x] = True
+    for y, x in itertools.product(range(top, 16, 8), range(left, 20, 8)):
+        block = plane[y : y + 8, x : x + 8]
+        if np.ptp(block) and unknown[y : y + 8, x : x + 8].sum() <= most_unknown:
+            usable.append(naive.forward((block.reshape(-1) - dct.MIDDLE).tolist()))
+    sight = steps.Sight.of(guesses(plane), unknown)
+    found = sight.blocks(top, left, SIZE, most_unknown)
+    np.testing.assert_allclose(found / (1 << steps.FINE_BITS), np.reshape(usable, (-1, SIZE)), atol=0.15)
+    few = sight.blocks(top, left, most, most_unknown)
+    assert len(few) <= min(most, len(found))
+    assert all((found == block).all(axis=1).any() for block in few)
+
+
+@given(SEEDS, st.integers(1, 60))
+def test_weigh(seed, most):
+    """What is gained is the sum over blocks of what each coefficient says of each step."""
+    rng = np.random.default_rng(seed)
+    found = (rng.normal(size=(5, SIZE)) * rng.choice([1, 9, 400]) * (1 << steps.FINE_BITS)).astype(np.int32)
+    likelihoods = rng.integers(-40, 90, (64, most + 1)).astype(np.int16)
+    gains = np.zeros((SIZE, most + 1), np.int32)
+    steps.weigh(found, likelihoods, gains)
+    expected = np.zeros_like(gains)
+    for block in np.abs(found) >> (steps.FINE_BITS - steps.REST_BITS):
+        for k, size in enumerate(block):
+            expected[k] += likelihoods[size] if size < len(likelihoods) else 0
+    np.testing.assert_array_equal(gains, expected)
 
 
 @settings(max_examples=FEW)
 @given(SEEDS)
-def test_find_steps(seed):
-    """Multiples of a step, but for the noise that rounding leaves, show it; coefficients that are all zero show none;
-    and what is not a multiple of anything explains little."""
+def test_steps_show(seed):
+    """Multiples of steps, but for the noise that rounding leaves, show the table; other coefficients show none."""
     rng = np.random.default_rng(seed)
     count = 60
-    true = rng.integers(3, 41, SIZE)
-    true[rng.random(SIZE) < 0.5] = 0
+    true = standard_table(int(rng.integers(20, 96)))
     multiples = rng.integers(-4, 5, (count, SIZE)) * true
-    multiples[:, 0] += true[0]
-    noise = np.clip(rng.normal(size=(count, SIZE)) * 0.29, -0.8, 0.8)
-    found = np.rint((multiples + noise * (true < 10) / 2) * (1 << steps.FINE_BITS)).astype(np.int32)
-    table = np.zeros(SIZE, np.int64)
-    explained = steps.find_steps(found, 48, table)
-    np.testing.assert_array_equal(table, true)
-    assert explained > 0 or not true.any()
+    noise = np.clip(rng.normal(size=(count, SIZE)) * 0.29, -1, 1)
+    found = np.rint((multiples + noise) * (1 << steps.FINE_BITS)).astype(np.int32)
+    likely = steps.likely_tables(found, steps.NOISE)
+    np.testing.assert_array_equal(likely[0].table, true)
+    assert likely[0].evidence > steps.LEAST_EVIDENCE
     found = np.rint(rng.uniform(-200, 200, (count, SIZE)) * (1 << steps.FINE_BITS)).astype(np.int32)
-    assert steps.find_steps(found, 48, table) < explained / 4 + 1 or not true.any()
+    assert steps.evidence(steps.gains_of(found, steps.MOST_STEP)) < steps.LEAST_EVIDENCE
 
 
 @given(SEEDS, st.integers(1, 12), st.integers(0, 1))
@@ -525,34 +561,35 @@ def test_match_drawn(seed):
     assert same == fitting
 
 
-def solved(samples, table, lowest=None, highest=None):
+def solved(samples, table, lowest=None, highest=None, inverse=dct.ACCURATE):
     """The coefficients found for one block, and whether it is reported solved."""
     samples = np.asarray(samples, np.int32).reshape(8, 8)
     blocks = np.zeros((1, 1, SIZE), np.int32)
     limits = [samples if bound is None else bound.astype(np.int32) for bound in (lowest, highest)]
-    missed = solve.solve(solve.Guessed(guesses(samples), *limits), table, SIZE, blocks, solve.scratch())
+    inversion = solve.Inversion.of(table, inverse)
+    missed = solve.solve(solve.Guessed(guesses(samples), *limits), inversion, SIZE, blocks, solve.scratch())
     return blocks, missed == 0
 
 
-def quiet_block(rng, table):
+def quiet_block(rng, table, inverse=dct.ACCURATE):
     """Coefficients of samples within the range; what they are drawn as."""
     wished = rng.normal(size=SIZE) * 120 / (1 + np.arange(SIZE) // 8 + np.arange(SIZE) % 8) ** 1.5
     block = np.rint(wished / table).astype(np.int32).reshape(1, 1, SIZE)
     while True:
-        samples = drawn(block, table)[0]
+        samples = drawn(block, table, inverse)[0]
         if samples.min() > 0 and samples.max() < 255:
             return block, samples
         block //= 2
 
 
 @settings(max_examples=FEW)
-@given(SEEDS)
-def test_drawn_blocks_are_solved(seed):
-    """Coefficients of steps of at least 3 come back."""
+@given(SEEDS, INVERSES)
+def test_drawn_blocks_are_solved(seed, inverse):
+    """Coefficients of steps of at least 3 come back, of 8 where the transform is not as accurate."""
     rng = np.random.default_rng(seed)
-    table = rng.integers(3, 60, SIZE)
-    block, samples = quiet_block(rng, table)
-    found, is_solved = solved(samples, table)
+    table = rng.integers(8 if inverse == dct.FAST else 3, 60, SIZE)
+    block, samples = quiet_block(rng, table, inverse)
+    found, is_solved = solved(samples, table, inverse=inverse)
     assert is_solved
     np.testing.assert_array_equal(found, block)
 
@@ -664,6 +701,32 @@ def test_coefficients_are_found(subsampling, quality, place):
 
 
 @COMPILED
+@pytest.mark.parametrize("place", [(0, 0), (9, 5)])
+@pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
+@pytest.mark.parametrize("decoder", [Decoder(*kinds) for kinds in DECODERS])
+def test_decoders_are_found(decoder, subsampling, place):
+    """What other decoders make of a file is found to be theirs, where it is not the same."""
+    image = jpeg(3, (144, 160), 1 if subsampling == "gray" else 3, 80, subsampling)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    usual = recover_planes(planes_of(image), 1 if image.ndim == 2 else 3)
+    assert usual is not None
+    planes = [replace(origin, decoder=decoder).draw(image.shape[:2])[0] for origin in usual.origins]
+    samples = reached(planes) if len(planes) == 3 else planes
+    other = np.stack(samples, axis=2)[place[0] :, place[1] :].astype(np.uint8)
+    found = recover_planes(planes_of(other[:, :, 0] if len(planes) == 1 else other), len(planes))
+    assert found is not None
+    assert found.share > (0.9 if any(place) else 0.97)
+    for number, origin in enumerate(found.origins):
+        down, across = SUBSAMPLINGS[subsampling] if number else (1, 1)
+        assert origin.grid == (down, across, place[0] % (8 * down), place[1] % (8 * across))
+        assert np.mean(origin.table == usual.origins[number].table) > 0.9
+        assert origin.decoder.inverse == decoder.inverse
+        if origin.grid.is_enlarged:
+            assert origin.decoder == decoder
+
+
+@COMPILED
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_that_were_never_jpeg_coded(channels):
     """Noise, smooth images, flat ones and ramps have no coefficients."""
@@ -712,11 +775,12 @@ def test_pillow_draws_the_same(seed, number):
 
 
 def random_origin(rng, rows, width, grid=None):
-    """A plane's origin: any place in the grid, any table, any coefficients."""
+    """A plane's origin: any place in the grid, any table, any coefficients, any decoder."""
     if grid is None:
         down, across = (int(number) for number in rng.integers(1, 3, 2))
         grid = Grid(down, across, int(rng.integers(0, SIDE * down)), int(rng.integers(0, SIDE * across)))
-    origin = Origin.empty(grid, random_table(rng), (rows, width))
+    decoder = Decoder(*DECODERS[int(rng.integers(0, len(DECODERS)))])
+    origin = Origin.empty(grid, random_table(rng), (rows, width), decoder)
     return replace(origin, coefficients=random_blocks(rng, *origin.coefficients.shape[:2]))
 
 
@@ -876,7 +940,11 @@ def test_heads():
         for top, left in itertools.product((0, 7, 8, 15), repeat=2):
             fine = top < 8 * down and left < 8 * across
             assert fine == (refusal([flags, top | left << 4, 1]) == "")
-    for head in ([4, 0, 1], [5, 0, 1], [255, 0, 1], [128, 0, 1], [0, 0, 201], [0, 0, 255], [0, 8, 1], [0, 128, 1]):
+            for inverse, upsampling in DECODERS:
+                kinds = upsampling << 2 | inverse << 4
+                assert fine == (refusal([flags | kinds, top | left << 4, 1]) == "")
+    wrong = ([12, 0, 1], [24, 0, 1], [32, 0, 1], [255, 0, 1], [128, 0, 1])
+    for head in (*wrong, [0, 0, 201], [0, 0, 255], [0, 8, 1], [0, 128, 1]):
         assert "out of range" in refusal(head)
     for number in (1, 100, 101, STANDARD_TABLES):
         assert refusal([0, 0, number]) == ""

@@ -34,8 +34,9 @@ from sofc.container.original import from_metadata
 from sofc.container.records import Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
 from sofc.jpeg.colour import reached
-from sofc.jpeg.dct import BASIS, BASIS_BITS, Grid
+from sofc.jpeg.dct import ACCURATE, BASIS, BASIS_BITS, FAST, REPLICATED, SCALED, TRIANGLE, Decoder, Grid
 from sofc.jpeg.origin import Origin, standard_table
+from sofc.jpeg.recover import recover_planes
 from sofc.keepfile import keep, keep_coefficients
 from sofc.prediction import bank
 from sofc.training.recipes import trainable
@@ -234,6 +235,15 @@ def tall(image: Image) -> Image:
     return np.stack(reached(drawn), axis=-1).astype(np.uint8)
 
 
+def redrawn(image: Image, decoder: Decoder) -> Image:
+    """An image that came back from a JPEG file, as another decoder makes it."""
+    planes = LATTICE.forward([np.ascontiguousarray(plane, np.int32) for plane in np.moveaxis(image, -1, 0)])
+    found = recover_planes(planes, 3)
+    assert found is not None, "the image shows how it was made"
+    drawn = [replace(origin, decoder=decoder).draw(image.shape[:2])[0] for origin in found.origins]
+    return np.stack(reached(drawn), axis=-1).astype(np.uint8)
+
+
 def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, bytes, str | None, str]]:
     """Vectors of images that JPEG decoders made."""
     scene = [
@@ -257,6 +267,9 @@ def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, 
         "painted": painted,
         "steps": decoded(scene[5], 0, "4:2:0", qtables=steps),
     }
+    images["replicated"] = redrawn(images["420"], Decoder(ACCURATE, REPLICATED))
+    images["scaled"] = redrawn(images["422"], Decoder(ACCURATE, SCALED))
+    images["fast"] = redrawn(decoded(scene[0], 70, "4:2:0"), Decoder(FAST, TRIANGLE))
     spotted = decoded(scene[3], 80).copy()
     spotted[20:24:2, 30:34:2] = (250, 3, 77)
     images |= {"rough": decoded(scene[2], 25, "4:2:0"), "spotted": spotted}

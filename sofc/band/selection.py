@@ -207,17 +207,19 @@ class Selection:
 
     def origin_of(self, planes: list[Plane], pixel_format: PixelFormat) -> Found | None:
         """How the planes of an image came to be; None where too little follows from that, or there is no model."""
-        ways = self._traced(planes, pixel_format, len(planes[0]))
+        ways = self._traced_together(planes, pixel_format, len(planes[0]))
         return ways[0].found if ways else None
 
     def _traced(
-        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None = None
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None
     ) -> list[Way]:
         """The ways to code planes by their origin: none where they have no such origin, or there is no model."""
-        found = self._traced_together(planes, pixel_format, image_rows)
+        found = self._traced_together(planes, pixel_format, image_rows, origins)
         return found or self._traced_apart(planes, pixel_format, image_rows)
 
-    def _traced_together(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
+    def _traced_together(
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None = None
+    ) -> list[Way]:
         models = [one for one in self.candidates(pixel_format, len(planes[0]) // image_rows) if one.trace is not None]
         if not models or models[0].trace is None:
             return []
@@ -247,15 +249,15 @@ class Selection:
         if not models or models[0].trace is None:
             return []
         one, ranges = models[0], NONE.ranges(len(planes), pixel_format.coded_bits)
-        coders, shares = [], []
+        found = []
         for plane, span in zip(planes, ranges, strict=True):
-            found = models[0].trace([plane], [span], image_rows, 1)
-            if found is None or found.share < LEAST_SHARE:
+            traced = models[0].trace([plane], [span], image_rows, 1)
+            if traced is None or traced.share < LEAST_SHARE:
                 return []
-            coders.append(found.coder(one.coder))
-            shares.append(found.share)
+            found.append(traced)
+        coders = [one.coder.of_origins(each.origins) for each in found]
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
-        return [Way(view, one.number, NONE, SeparateCoder(one.coder, coders), planes, min(shares))]
+        return [Way(view, one.number, NONE, SeparateCoder(one.coder, coders), planes, Found.of(found))]
 
     def _rivals(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """Of several models of the codebook, and of the samples and their mappings, those that code a piece of the

@@ -30,6 +30,11 @@ COLUMN_SHIFT, ROW_SHIFT = 11, 18
 MIDDLE = 128
 LARGEST = 255
 
+ACCURATE, FAST, INVERSES = 0, 1, 2
+"""Kinds of inverse transform: libjpeg's "islow", its "ifast"."""
+TRIANGLE, REPLICATED, SCALED, UPSAMPLINGS = 0, 1, 2, 3
+"""Kinds of upsampling: libjpeg's "fancy", samples repeated, and the scaled transform of libjpeg 7 and later."""
+FAST_SHIFT = 5
 
 _PLACES = sorted(
     ((row, column) for row in range(SIDE) for column in range(SIDE)),
@@ -37,6 +42,10 @@ _PLACES = sorted(
 )
 ZIGZAG = np.array([SIDE * row + column for row, column in _PLACES], np.int64)
 """Coefficients from the lowest frequency to the highest, as JPEG data has them (ITU-T T.81, figure A.6)."""
+
+_SCALES = np.where(np.arange(SIDE) == 0, 1, np.sqrt(2) * np.cos(np.arange(SIDE) * np.pi / 16))
+FAST_FACTORS = np.rint(np.outer(_SCALES, _SCALES) * (1 << 14)).astype(np.int64).ravel()
+"""What the fast transform leaves to the steps, in 1 / 2**14."""
 
 BASIS_BITS = 13
 _FREQUENCY, _SAMPLE = np.mgrid[:SIDE, :SIDE]
@@ -53,7 +62,7 @@ def patterns(basis: npt.NDArray[Item]) -> npt.NDArray[Item]:
 
 
 @kernel
-def _inverse_line(values: Vector[np.int64], start: int, step: int, shift: int) -> None:
+def inverse_line(values: Vector[np.int64], start: int, step: int, shift: int) -> None:
     """Transform eight numbers in place; what they come to is left times 2**shift and not yet rounded."""
     even = (values[start + 2 * step] + values[start + 6 * step]) * 4433
     e2 = even - values[start + 6 * step] * 15137
@@ -91,31 +100,75 @@ def invert(work: Vector[np.int64]) -> None:
     Samples are ``work[i] >> ROW_SHIFT`` plus MIDDLE, cut to 0 .. 255.
     """
     for column in range(SIDE):
-        _inverse_line(work, column, SIDE, COLUMN_SHIFT)
+        inverse_line(work, column, SIDE, COLUMN_SHIFT)
     for i in range(SIZE):
         work[i] >>= COLUMN_SHIFT
     for row in range(SIDE):
-        _inverse_line(work, SIDE * row, 1, ROW_SHIFT)
+        inverse_line(work, SIDE * row, 1, ROW_SHIFT)
+
+
+@kernel
+def _fast_line(values: Vector[np.int64], start: int, step: int) -> None:
+    """Transform eight numbers in place as Arai, Agui and Nakajima do, who leave factors to the steps."""
+    v0, v1, v2, v3 = values[start], values[start + step], values[start + 2 * step], values[start + 3 * step]
+    v4, v5 = values[start + 4 * step], values[start + 5 * step]
+    v6, v7 = values[start + 6 * step], values[start + 7 * step]
+    t10, t11, t13 = v0 + v4, v0 - v4, v2 + v6
+    t12 = (((v2 - v6) * 362) >> 8) - t13
+    e0, e3, e1, e2 = t10 + t13, t10 - t13, t11 + t12, t11 - t12
+    z13, z10, z11, z12 = v5 + v3, v5 - v3, v1 + v7, v1 - v7
+    o7 = z11 + z13
+    z5 = ((z10 + z12) * 473) >> 8
+    o6 = ((z10 * -669) >> 8) + z5 - o7
+    o5 = (((z11 - z13) * 362) >> 8) - o6
+    o4 = ((z12 * 277) >> 8) - z5 + o5
+    values[start], values[start + 7 * step] = e0 + o7, e0 - o7
+    values[start + step], values[start + 6 * step] = e1 + o6, e1 - o6
+    values[start + 2 * step], values[start + 5 * step] = e2 + o5, e2 - o5
+    values[start + 4 * step], values[start + 3 * step] = e3 + o4, e3 - o4
+
+
+@kernel
+def invert_by(inverse: int, work: Vector[np.int64]) -> None:
+    """Spec dct/inverse-transform. The same by a kind of transform, of coefficients times ``multipliers``."""
+    if inverse == FAST:
+        for column in range(SIDE):
+            _fast_line(work, column, SIDE)
+        for row in range(SIDE):
+            _fast_line(work, SIDE * row, 1)
+        for i in range(SIZE):
+            work[i] <<= ROW_SHIFT - FAST_SHIFT
+    else:
+        invert(work)
+
+
+def multipliers(inverse: int, table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Spec dct/inverse-transform. What a kind of transform multiplies coefficients with that have these steps."""
+    if inverse != FAST:
+        return table
+    result: npt.NDArray[np.int64] = (table * FAST_FACTORS + (1 << 11)) >> 12
+    return result
 
 
 @kernel
 def draw(
     coefficients: Cube[np.int32],
-    table: Vector[np.int64],
+    multipliers: Vector[np.int64],
+    inverse: int,
     component: Table[np.int32],
     fractions: Table[np.uint8],
     work: Vector[np.int64],
 ) -> int:
     """Spec dct/inverse-transform. Fill a component (8 * rows of blocks, 8 * blocks in a row) from its coefficients,
-    times ``table``.
+    times ``multipliers``.
 
     ``fractions``: where between two samples the transform came to, in 1/FRACTIONS; ``work`` (64,). Returns 0.
     """
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
             for i in range(SIZE):
-                work[i] = coefficients[row, column, i] * table[i]
-            invert(work)
+                work[i] = coefficients[row, column, i] * multipliers[i]
+            invert_by(inverse, work)
             for i in range(SIZE):
                 y, x = SIDE * row + (i >> 3), SIDE * column + (i & 7)
                 component[y, x] = max(0, min(LARGEST, (work[i] >> ROW_SHIFT) + MIDDLE))
@@ -128,6 +181,23 @@ def _beside(place: int, factor: int, first: int, last: int) -> int:
     """The sample of a component that sample ``place`` of a line leans to: the nearer of those beside its own."""
     own = place // factor
     return own if factor == 1 else max(first, min(last, own + (1 if place & 1 else -1)))
+
+
+class Decoder(NamedTuple):
+    """How a decoder makes samples of coefficients: kinds of inverse transform and of upsampling."""
+
+    inverse: int = ACCURATE
+    upsampling: int = TRIANGLE
+
+    @property
+    def is_known(self) -> bool:
+        """Spec dct/streams-and-state. Whether there are such kinds, and they go together."""
+        inside = 0 <= self.inverse < INVERSES and 0 <= self.upsampling < UPSAMPLINGS
+        return inside and (self.upsampling != SCALED or self.inverse == ACCURATE)
+
+
+USUAL = Decoder()
+"""libjpeg-turbo, and most others."""
 
 
 class Grid(NamedTuple):

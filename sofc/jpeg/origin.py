@@ -11,12 +11,16 @@ import numpy.typing as npt
 from sofc.container.typical import STANDARD_TABLES as STANDARD_TABLES
 from sofc.container.typical import standard_steps
 from sofc.jpeg import dct
-from sofc.jpeg.dct import SIDE, SIZE, Coefficients, Grid
+from sofc.jpeg.dct import REPLICATED, SCALED, SIDE, SIZE, TRIANGLE, USUAL, Coefficients, Decoder, Grid
+from sofc.jpeg.scaled import SCRATCH, draw_scaled
 from sofc.planes import Plane
 
 Steps = npt.NDArray[np.int64]
 """Steps of the coefficients, (64,): 8 * vertical + horizontal frequency."""
 Fractions = npt.NDArray[np.uint8]
+
+CHROMINANCE_TABLES = 100
+"""Standard tables 1 to 100 are for luminance at that quality, those after CHROMINANCE_TABLES for chrominance."""
 
 
 @cache
@@ -42,18 +46,20 @@ def number_of(table: Steps) -> int:
 class Origin:
     """The component that a decoder made a plane from: ``coefficients`` in steps, (rows of blocks, blocks in a row, 64),
     their steps, ``table`` (64,), and how the blocks lie over the plane; top and left are below 8 * down and 8 * across.
+    ``decoder``: how the samples are made of them.
     """
 
     grid: Grid
     table: Steps
     coefficients: Coefficients
+    decoder: Decoder = USUAL
 
     @classmethod
-    def empty(cls, grid: Grid, table: Steps, shape: tuple[int, int]) -> Origin:
+    def empty(cls, grid: Grid, table: Steps, shape: tuple[int, int], decoder: Decoder = USUAL) -> Origin:
         """That of a plane of this shape, its coefficients zeros."""
         (row, column), (rows, width) = grid.corner, grid.samples(shape)
         blocks = (row + rows - 1) // SIDE + 1, (column + width - 1) // SIDE + 1
-        return cls(grid, table, np.zeros((*blocks, SIZE), np.int32))
+        return cls(grid, table, np.zeros((*blocks, SIZE), np.int32), decoder)
 
     def values(self) -> Coefficients:
         """The coefficients times their steps, with a row of zeros above and a block of zeros on either side."""
@@ -66,17 +72,33 @@ class Origin:
         """The plane of this shape that a decoder makes, and where between two samples it came to before rounding (of a
         component that is enlarged: 0)."""
         height, breadth, _ = self.coefficients.shape
+        if self.grid.is_enlarged and self.decoder.upsampling == SCALED:
+            return self._draw_scaled(shape), np.zeros(shape, np.uint8)
         component = np.empty((SIDE * height, SIDE * breadth), np.int32)
         fractions = np.empty(component.shape, np.uint8)
-        dct.draw(self.coefficients, self.table, component, fractions, np.zeros(SIZE, np.int64))
+        inverse = self.decoder.inverse
+        factors = dct.multipliers(inverse, self.table)
+        dct.draw(self.coefficients, factors, inverse, component, fractions, np.zeros(SIZE, np.int64))
         if self.grid.is_enlarged:
-            return enlarged(component, self.grid, shape), np.zeros(shape, np.uint8)
+            return enlarged(component, self.grid, shape, self.decoder.upsampling), np.zeros(shape, np.uint8)
         inside = tuple(slice(first, first + size) for first, size in zip(self.grid.corner, shape, strict=True))
         return np.ascontiguousarray(component[inside]), np.ascontiguousarray(fractions[inside])
 
+    def _draw_scaled(self, shape: tuple[int, ...]) -> Plane:
+        rows, columns, _ = self.coefficients.shape
+        down, across, top, left = self.grid
+        plane = np.empty((SIDE * down * rows, SIDE * across * columns), np.int32)
+        draw_scaled(self.coefficients, self.table, plane, np.zeros(SCRATCH, np.int64))
+        return np.ascontiguousarray(plane[top : top + shape[0], left : left + shape[1]])
 
-def enlarged(component: Plane, grid: Grid, shape: tuple[int, ...]) -> Plane:
-    """A plane of this shape made from a component."""
+
+def enlarged(component: Plane, grid: Grid, shape: tuple[int, ...], upsampling: int = TRIANGLE) -> Plane:
+    """A plane of this shape made from a component, by a kind of upsampling other than SCALED."""
+    if upsampling == REPLICATED:
+        rows, columns = (
+            (first + np.arange(size)) // factor for first, size, factor in zip(grid[2:], shape, grid[:2], strict=True)
+        )
+        return np.ascontiguousarray(component[np.ix_(rows, columns)])
     plane = np.empty(shape, np.int32)
     dct.enlarge(component, grid, plane)
     return plane

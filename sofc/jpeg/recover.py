@@ -1,33 +1,57 @@
 """Finding out how a JPEG decoder made the planes of a band: an encoder's affair alone.
 
-corner of the grid -> steps of luminance -> its coefficients -> bounds of colours -> subsampling -> steps, coefficients
+Steps show where blocks lie, what tables are likely and how a plane may have been enlarged; what comes out again of the
+coefficients so found, and what these take, decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sofc.jpeg.bounds import DRAWN_REACH, Bounded, Mask, bounded, informed, match_drawn
 from sofc.jpeg.colour import Channels, reached
-from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Grid
-from sofc.jpeg.origin import Origin, Steps
-from sofc.jpeg.solve import FREE, HOPELESS, Guessed, scratch, solve
-from sofc.jpeg.steps import ALL_BLOCKS, GUESS_BITS, blocks_of, find_corner, find_table
-from sofc.jpeg.subsampling import TRIAL_ROWS, Shrunk, find_subsampling, rounded, shrunk
+from sofc.jpeg.dct import ACCURATE, FAST, LARGEST, REPLICATED, SCALED, SIDE, SIZE, Coefficients, Decoder, Grid
+from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
+from sofc.jpeg.reduce import scaled_blocks, solve_scaled
+from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, scratch, solve
+from sofc.jpeg.steps import (
+    ALL_BLOCKS,
+    GUESS_BITS,
+    GUESS_NOISE,
+    LEAST_EVIDENCE,
+    MOST_UNKNOWN,
+    NOISE,
+    Likely,
+    Sight,
+    find_places,
+    likely_tables,
+)
+from sofc.jpeg.subsampling import FACTORS, Shrunk, match, rounded, shrunk
 from sofc.planes import Plane
 
-LEAST_BITS = 24
-"""What coefficients of a block are rounded off, in all: with steps of 1 samples of any kind come out."""
 DOUBTFUL = 0.3
 """A sample of a component of which less is known may be anything that the plane's samples may be."""
+TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
+"""Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
+PLACE_BITS = 3
+"""About what it takes to say where a coefficient is not zero, or a sample does not come out."""
+LEAST_MATCH = 0.5
+"""Share of samples that come out again of a component they were enlarged from, for that to be tried."""
+CONVINCING, CLEAR = 0.985, 3
+"""Nothing else is tried where so many samples come out and steps explain so many times as much as of other ways."""
+MOST_TRIALS, FAINT = 9, 20
+"""Candidates of a kind that are tried, likeliest first, if not for the evidence for the best, which is so many times as
+much."""
+ENOUGH_BLOCKS = 24
+"""Where there are fewer, blocks are looked at, too, of which some samples are unknown."""
 
 
 class Recovered(NamedTuple):
     """How planes came about, those planes as they come out of that as far as they can, and the ``share`` of samples
-    that do."""
+    that do, of those in blocks that are not flat."""
 
     origins: list[Origin]
     planes: list[Plane]
@@ -44,7 +68,8 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
         origin = _recover_first(Bounded(plane, plane, plane, plane))
         if origin is None:
             return None
-        return Recovered([origin], [plane.copy()], float(np.mean(origin.draw(plane.shape)[0] == plane)))
+        missed = np.count_nonzero(origin.draw(plane.shape)[0] != plane)
+        return Recovered([origin], [plane.copy()], _share(int(missed), plane))
     samples = reached(planes[:3])
     guessed = bounded(planes[:3], samples)
     first = _recover_first(guessed[0])
@@ -52,26 +77,205 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
         return None
     luminance, _ = first.draw(planes[0].shape)
     known = informed(guessed, samples, luminance, _sure(guessed[0], luminance, first.grid))[1:]
-    grid, components = find_subsampling(known, first.grid.corner)
-    colours = [_component(*each, grid) for each in zip(known, components, strict=True)]
-    origins = [first, *_solved(colours, _find_table(colours))]
+    origins = [first, *_find_colours(known, first)]
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
     chosen = np.stack(planes[:3])
     same = match_drawn(Channels(*samples), drawn, chosen, DRAWN_REACH)
-    return Recovered(origins, list(chosen), same / chosen[0].size)
+    return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
+
+
+def _share(missed: int, plane: Plane) -> float:
+    """Share of the samples in blocks that are not flat that do not belong to the missed: others say nothing."""
+    rows, width = (size // SIDE for size in plane.shape)
+    blocks = plane[: SIDE * rows, : SIDE * width].reshape(rows, SIDE, width, SIDE)
+    busy = SIZE * int(np.count_nonzero(np.ptp(blocks, axis=(1, 3))))
+    return max(0.0, 1 - missed / max(1, busy))
 
 
 def _recover_first(plane: Bounded) -> Origin | None:
     """How luminance came about; None where no steps show."""
     guess = plane.samples << GUESS_BITS
-    guess[~plane.known | (plane.samples == 0) | (plane.samples == LARGEST)] = -1
-    corner = find_corner(guess)
-    if corner is None:
+    sight = Sight.of(guess, ~plane.known | (plane.samples == 0) | (plane.samples == LARGEST))
+    grids = [Grid(1, 1, *place) for place in find_places(sight)]
+    if not grids:
         return None
-    grid = Grid(1, 1, *corner)
-    component = _component(plane, shrunk(plane, grid), grid)
-    table = _find_table([component])
-    return None if np.log2(table).sum() < LEAST_BITS else _solved([component], table)[0]
+    bands = list(_bands([plane]))
+    look = _Look.at(bands, grids[0], Decoder())
+    candidates = [
+        _Candidate(one.evidence, True, grid, one.table, look) for grid in grids for one in _likely([sight], grid)
+    ]
+    best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
+    if best is None:
+        return None
+    if best.share < CONVINCING:
+        other = _Look.at(bands, grids[0], Decoder(FAST))
+        tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
+        trials = [other.trial(best.origins[0].grid, table) for table in tables]
+        best = min(best, *trials, key=lambda trial: trial.bits)
+    return best.origins_of([plane])[0]
+
+
+class _Look(NamedTuple):
+    """Planes, or bands of them, and the components that they were enlarged from, if ``decoder`` made them and ``grid``
+    is right: but for the block that their first sample lies in."""
+
+    decoder: Decoder
+    grid: Grid
+    pieces: list[tuple[Bounded, Shrunk]]
+
+    @classmethod
+    def at(cls, planes: Sequence[Bounded], grid: Grid, decoder: Decoder) -> _Look:
+        """Planes, all looked at in one way."""
+        return cls(decoder, grid, [(plane, shrunk(plane, grid, decoder.upsampling)) for plane in planes])
+
+    def candidates(self, hint: Steps) -> list[_Candidate]:
+        """Where blocks may begin, and the tables that are likely then: at each place first the one to be expected."""
+        is_scaled = self.decoder.upsampling == SCALED
+        sights = [] if is_scaled else [_sight(plane, component) for plane, component in self.pieces]
+        down, across, top, left = self.grid
+        found = []
+        for place in np.ndindex(down, across):
+            grid = self.grid._replace(top=top % SIDE + SIDE * place[0], left=left % SIDE + SIDE * place[1])
+            if is_scaled:
+                likely = likely_tables(
+                    scaled_blocks([plane for plane, _ in self.pieces], grid, ALL_BLOCKS), NOISE, hint
+                )
+            else:
+                likely = _likely(sights, grid, hint)
+            found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
+        return found
+
+    def trial(self, grid: Grid, table: Steps) -> _Trial:
+        """What comes of it."""
+        bits, missed, total = 0.0, 0, 0
+        origins = [_origin_of(*piece, grid, table, self.decoder) for piece in self.pieces]
+        for (plane, _), origin in zip(self.pieces, origins, strict=True):
+            drawn, _ = origin.draw(plane.samples.shape)
+            misses = np.maximum(plane.lowest - drawn, drawn - plane.highest)
+            bits += _bits(misses[misses > 0]) + _bits(np.abs(origin.coefficients[origin.coefficients != 0]))
+            missed += int(np.count_nonzero(misses > 0))
+            total += plane.samples.size
+        return _Trial(bits, 1 - missed / total, origins)
+
+
+class _Candidate(NamedTuple):
+    """A place of blocks and a table, and the evidence for both; ``is_guess``: nothing else speaks for the table."""
+
+    evidence: int
+    is_guess: bool
+    grid: Grid
+    table: Steps
+    look: _Look
+
+
+class _Trial(NamedTuple):
+    """What planes take, about, in bits, that were made in some way, and the share of samples that come out."""
+
+    bits: float
+    share: float
+    origins: list[Origin]
+
+    def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
+        """Those of planes in whole, of which these may be bands."""
+        if len(self.origins) == len(planes):
+            return self.origins
+        grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
+        return [_origin_of(plane, shrunk(plane, grid, decoder.upsampling), grid, table, decoder) for plane in planes]
+
+
+def _bits(sizes: Plane) -> float:
+    """About what numbers that are not zero take."""
+    return PLACE_BITS * sizes.size + 2 * float(np.log2(1 + sizes).sum())
+
+
+def _best(candidates: Sequence[_Candidate]) -> _Trial | None:
+    """The candidate whose planes take the least; of those that take the same, the likelier."""
+    trials: list[_Trial] = []
+    strongest = max((one.evidence for one in candidates), default=0)
+    for is_guess in (False, True):
+        ranked = sorted((one for one in candidates if one.is_guess is is_guess), key=lambda one: -one.evidence)
+        for number, candidate in enumerate(ranked):
+            if number >= MOST_TRIALS or (trials and strongest > FAINT * max(candidate.evidence, LEAST_EVIDENCE)):
+                break
+            trials.append(candidate.look.trial(candidate.grid, candidate.table))
+            others = max((one.evidence for one in ranked[number + 1 :]), default=0)
+            is_clear = candidate.evidence > CLEAR * max(others, LEAST_EVIDENCE)
+            if trials[-1].share >= CONVINCING and is_clear:
+                break
+        if trials and (max(trial.share for trial in trials) >= CONVINCING or ranked[0].evidence == strongest):
+            break
+    return min(trials, key=lambda trial: trial.bits, default=None)
+
+
+def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
+    """How the planes of chrominance came about, if luminance came about like that."""
+    number = number_of(first.table)
+    hint = standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else first.table
+    bands = list(_bands(planes))
+    middle = bands[len(bands) // 2]
+    grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
+    usual = [_Look.at([middle], grid, Decoder(first.decoder.inverse)) for grid in grids]
+    best = _best(_candidates(bands, usual, hint))
+    if best is None or best.share < CONVINCING or (best.origins[0].table != hint).any():
+        kinds = [Decoder(first.decoder.inverse, REPLICATED)]
+        if first.decoder.inverse == ACCURATE:
+            kinds.append(Decoder(ACCURATE, SCALED))
+        others = [_Look.at([middle], grid, kind) for kind in kinds for grid in grids if grid.is_enlarged]
+        found = [one for one in (best, _best(_candidates(bands, others, hint))) if one is not None]
+        best = min(found, key=lambda trial: trial.bits)
+    return best.origins_of(planes)
+
+
+def _candidates(bands: Sequence[Bounded], looks: Sequence[_Look], hint: Steps) -> list[_Candidate]:
+    """What bands may have been made from in ways that may be so in one of them."""
+    possible = [look for look in looks if _is_possible(look)]
+    return [one for look in possible for one in _Look.at(bands, look.grid, look.decoder).candidates(hint)]
+
+
+def _is_possible(look: _Look) -> bool:
+    if not look.grid.is_enlarged or look.decoder.upsampling == SCALED:
+        return True
+    return min(match(*piece, look.grid, look.decoder.upsampling) for piece in look.pieces) >= LEAST_MATCH
+
+
+def _bands(planes: Sequence[Bounded]) -> Iterator[Bounded]:
+    """Bands of rows from all over planes, where these are large; they begin where blocks of 16 rows do."""
+    rows, width = planes[0].samples.shape
+    height = max(LEAST_BAND, TRIAL_SAMPLES // (BANDS * width)) & ~15
+    if rows <= BANDS * height:
+        yield from planes
+        return
+    for band in range(BANDS):
+        top = (rows - height) * band // (BANDS - 1) & ~15
+        yield from (plane.part(slice(top, top + height)) for plane in planes)
+
+
+def _sight(plane: Bounded, component: Shrunk) -> Sight:
+    """A component as evidence is sought in it: what is nearly whole is taken to be."""
+    guess, sure = component
+    near = rounded(guess)
+    guess = np.where(np.abs(guess - (near << GUESS_BITS)) <= 1 << (GUESS_BITS - 2), near << GUESS_BITS, guess)
+    return Sight.of(guess, (sure < 1) | (near == 0) | (near == LARGEST))
+
+
+def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None) -> list[Likely]:
+    """The likely tables of components whose blocks lie like that."""
+    row, column = grid.corner
+    for most_unknown in (0, MOST_UNKNOWN, SIZE):
+        found = np.concatenate(
+            [sight.blocks(-row % SIDE, -column % SIDE, ALL_BLOCKS // len(sights), most_unknown) for sight in sights]
+        )
+        if len(found) >= ENOUGH_BLOCKS:
+            break
+    is_guessed = grid.is_enlarged or most_unknown > 0
+    return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hint)
+
+
+def _origin_of(plane: Bounded, component: Shrunk, grid: Grid, table: Steps, decoder: Decoder) -> Origin:
+    """How a plane came about, as far as that grid, those steps and that decoder tell."""
+    if decoder.upsampling == SCALED and grid.is_enlarged:
+        return solve_scaled(plane, grid, table, decoder)
+    return _component(plane, component, grid).origin(table, decoder)
 
 
 class _Component(NamedTuple):
@@ -80,31 +284,12 @@ class _Component(NamedTuple):
     grid: Grid
     guessed: Guessed
 
-    def solve(self, table: Steps, most: int) -> tuple[Coefficients, int]:
-        """Its coefficients, as multiples of steps, and how many samples do not come out of them."""
+    def origin(self, table: Steps, decoder: Decoder) -> Origin:
+        """That of the plane, with these steps and by that decoder."""
         rows, width = self.guessed.guess.shape
-        coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
-        return coefficients, solve(self.guessed, table, most, coefficients, scratch())
-
-    def middle(self) -> _Component:
-        """Some rows out of the middle."""
-        first = max(0, (len(self.guessed.guess) - TRIAL_ROWS) // 2 // SIDE * SIDE)
-        return self._replace(guessed=Guessed(*(plane[first : first + TRIAL_ROWS] for plane in self.guessed)))
-
-
-def _solved(components: Sequence[_Component], table: Steps) -> list[Origin]:
-    return [Origin(component.grid, table, component.solve(table, HOPELESS)[0]) for component in components]
-
-
-def _find_table(components: Sequence[_Component]) -> Steps:
-    """The steps of all components of a kind."""
-    found = []
-    for _, (guess, lowest, highest) in components:
-        known = guess.copy()
-        known[(highest - lowest > 1) | (lowest <= 0) | (highest >= LARGEST)] = -1
-        found.append(blocks_of(known, 0, 0, ALL_BLOCKS))
-    trials = [component.middle() for component in components]
-    return find_table(np.concatenate(found), lambda table: sum(trial.solve(table, 0)[1] for trial in trials))
+        coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
+        solve(self.guessed, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
+        return Origin(self.grid, table, coefficients, decoder)
 
 
 def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:

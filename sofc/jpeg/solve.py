@@ -12,7 +12,19 @@ import numpy as np
 
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Cube, Table, Vector
-from sofc.jpeg.dct import COSINES, LARGEST, MIDDLE, ROW_SHIFT, SIDE, SIZE, invert, patterns
+from sofc.jpeg.dct import (
+    COSINES,
+    FAST,
+    LARGEST,
+    MIDDLE,
+    ROW_SHIFT,
+    SIDE,
+    SIZE,
+    Integers,
+    invert_by,
+    multipliers,
+    patterns,
+)
 from sofc.jpeg.steps import FINE_BITS, GUESS_BITS, forward
 
 BASIS_BITS = 16
@@ -46,6 +58,19 @@ class Guessed(NamedTuple):
     guess: Table[np.int32]
     lowest: Table[np.int32]
     highest: Table[np.int32]
+
+
+class Inversion(NamedTuple):
+    """The steps of coefficients, and what a kind of inverse transform multiplies them with."""
+
+    table: Vector[np.int64]
+    multipliers: Vector[np.int64]
+    inverse: int
+
+    @classmethod
+    def of(cls, table: Integers, inverse: int) -> Inversion:
+        """That of a kind of inverse transform."""
+        return cls(table, multipliers(inverse, table), inverse)
 
 
 class Scratch(NamedTuple):
@@ -105,12 +130,12 @@ def _move(source: Vector[np.int32], move: int, target: Vector[np.int32], room: S
 
 
 @kernel
-def _draw_block(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> int:
+def _draw_block(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> int:
     """What the decoder makes of a block before rounding goes to ``room.error``; returns how many samples are wrong."""
     work = room.work
     for i in range(SIZE):
-        work[i] = block[i] * table[i]
-    invert(work)
+        work[i] = block[i] * inversion.multipliers[i]
+    invert_by(inversion.inverse, work)
     wrong = 0
     for i in range(SIZE):
         # The bounds lie half a step beyond the samples; a decoder rounds half a step up.
@@ -170,22 +195,43 @@ def _best_moves(count: int, room: Scratch) -> tuple[int, int, int]:
 
 
 @kernel
-def _solve_block(block: Vector[np.int32], table: Vector[np.int64], most: int, room: Scratch) -> int:
+def _solve_block(block: Vector[np.int32], inversion: Inversion, most: int, room: Scratch) -> int:
     """Move coefficients until the block's samples come out, if at most so many are wrong. Returns how many remain."""
-    wrong = _draw_block(block, table, room)
+    wrong = _draw_block(block, inversion, room)
     if wrong > most:
         return wrong
     for _ in range(ROUNDS):
         if wrong == 0:
             break
-        moves = _best_moves(_list_moves(block, table, room), room)
+        moves = _best_moves(_list_moves(block, inversion.table, room), room)
         if moves[0] == NONE:
             break
         for move in moves:
             if move != NONE:
                 block[room.moved[move]] += 1 if room.step[move] > 0 else -1
-        wrong = _draw_block(block, table, room)
+        wrong = _draw_block(block, inversion, room)
     return wrong
+
+
+@kernel
+def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> None:
+    """Change coefficients by what samples (``room.target``) differ by from those that they make, until that is less
+    than a step: the fast transform rounds nothing, which leads astray."""
+    for _ in range(ROUNDS):
+        if _draw_block(block, inversion, room) == 0:
+            return
+        for i in range(SIZE):
+            room.work[i] = room.target[i] - (((room.error[i] + HALF) >> BASIS_BITS) << GUESS_BITS)
+        forward(room.work, room.fine)
+        changed = False
+        for i in range(SIZE):
+            unit = inversion.table[i] << FINE_BITS
+            step = (2 * room.fine[i] + unit) // (2 * unit)
+            block[i] = max(-MOST, min(MOST, block[i] + step))
+            room.fine[i] += (block[i] - step) * unit
+            changed = changed or step != 0
+        if not changed:
+            return
 
 
 @kernel
@@ -245,11 +291,11 @@ def _round(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> b
 
 
 @kernel
-def _round_free(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> None:
+def _round_free(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> None:
     """The same where samples are not known: what bounds do not tell, the coefficients as they are do, by turns."""
-    _extend(table, room)
+    _extend(inversion.table, room)
     for turn in range(TURNS):
-        if not _round(block, table, room) or turn == TURNS - 1 or _draw_block(block, table, room) == 0:
+        if not _round(block, inversion.table, room) or turn == TURNS - 1 or _draw_block(block, inversion, room) == 0:
             return
         for i in range(SIZE):
             value = int(room.error[i]) >> SHIFT
@@ -261,7 +307,7 @@ def _round_free(block: Vector[np.int32], table: Vector[np.int64], room: Scratch)
 
 
 @kernel
-def solve(guessed: Guessed, table: Vector[np.int64], most: int, coefficients: Cube[np.int32], room: Scratch) -> int:
+def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[np.int32], room: Scratch) -> int:
     """Fill ``coefficients`` (rows of blocks, blocks in a row, 64), zeros, so that samples come to lie in their bounds.
 
     ``most``: samples of a block that may be wrong before it is given up. Returns how many samples do not lie within
@@ -272,8 +318,10 @@ def solve(guessed: Guessed, table: Vector[np.int64], most: int, coefficients: Cu
         for column in range(coefficients.shape[1]):
             block = coefficients[row, column]
             if _load(guessed, row, column, room):
-                _round_free(block, table, room)
+                _round_free(block, inversion, room)
             else:
-                _round(block, table, room)
-            missed += _solve_block(block, table, most, room)
+                _round(block, inversion.table, room)
+                if inversion.inverse == FAST:
+                    _settle(block, inversion, room)
+            missed += _solve_block(block, inversion, most, room)
     return missed

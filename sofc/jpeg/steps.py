@@ -1,42 +1,93 @@
 """Where blocks lie and which steps their coefficients are multiples of, from samples alone: an encoder's affair.
 
 Cosine transforms of the right blocks lie near multiples of the steps, with the noise that rounding samples left behind;
-those of other blocks lie anywhere.
+those of other blocks lie anywhere. How much likelier steps make what is seen, in bits, is added up for each coefficient
+and each step: of places, tables and samplings alike, the one that explains the most is the likeliest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table, Vector
-from sofc.jpeg.dct import BASIS, LARGEST, MIDDLE, SIDE, SIZE, Integers
-from sofc.jpeg.origin import Steps, standard_tables
+from sofc.jpeg.dct import BASIS, MIDDLE, SIDE, SIZE
+from sofc.jpeg.origin import CHROMINANCE_TABLES, Steps, standard_tables
 from sofc.planes import Plane
 
 GUESS_BITS = 4
 """Guessed samples are in 1/2**GUESS_BITS."""
 FINE_BITS = 10
 """Coefficients before they are rounded are in 1/2**FINE_BITS."""
-UNKNOWN = 0
+REST_BITS = 4
+"""Distances to multiples of a step are told apart in 1/2**REST_BITS ..."""
+FARTHEST = 31
+"""... and no more beyond this."""
+NOISE, GUESS_NOISE = 0.31, 0.55
+"""Standard deviation of coefficients whose samples were rounded, the square root of 1/12 and some more, and of those
+whose samples are guessed, too."""
+NEAR = 20
+"""What is seen near 0 is as likely with any step up to where the bell has fallen to one in so many."""
+TRUSTED = 0.75
+"""Share of coefficients that are where they belong: others are of blocks that were painted over, clipped, cut."""
+UNIT = 16
+"""Likelihood is counted in 1/UNIT bits."""
 FLAT = 3
 """Where the samples of a block differ no more, rounding leaves patterns."""
-SAMPLE_BLOCKS, ALL_BLOCKS = 96, 2048
+SAMPLE_BLOCKS, ALL_BLOCKS = 64, 2048
 """Blocks that are looked at for each place of the grid, and then for the table of steps."""
-MORE_BLOCKS = 4 * SAMPLE_BLOCKS
+MORE_BLOCKS = 8 * SAMPLE_BLOCKS
 """Blocks that are looked at where those show steps, but not clearly at one place."""
+MOST_UNKNOWN = 12
+"""Samples of a block that may be unknown where blocks without any are few."""
 MOST_STEP, LARGEST_STEP = 48, 255
-LEAST_EVIDENCE = 24
+STAGES = ((SAMPLE_BLOCKS, 0), (SAMPLE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, SIZE))
+"""How many blocks are looked at for each place of the grid, with how many unknown samples, until one is clear."""
+LARGEST_SIZE = 128
+"""Larger coefficients tell no more than others."""
+LEAST_EVIDENCE = 14 * UNIT
 """What steps explain less than this is chance."""
+HINT = 8 * UNIT
+"""What is less than this where so many blocks are looked at is not worth looking at more."""
 CLEAR = 2
 """The right place of the grid explains so many times as much as the others."""
-BUSY = 8
-"""Where no step shows, it is 1 if one in so many blocks has the coefficient."""
+MOST_PLACES = 3
+"""Places of the grid that are looked at closely where it is not clear."""
+FEW = 4
+"""One in so many blocks or less are few."""
+MOST_TABLES, CLOSE = 4, 10
+"""So many known tables are likely, of those that explain not so many bits less than the best."""
+STEP_BITS, TABLE_BITS = 8, 12
+"""What the choice of one step takes, and that of a table."""
 
 FORWARD = BASIS.astype(np.float64)
+Gains = npt.NDArray[np.int32]
+"""[coefficient, step]: by how much a step explains what is seen of a coefficient, in 1/UNIT bits; step 0 is none."""
+Mask = npt.NDArray[np.bool_]
+
+
+@cache
+def _likelihoods(most: int, noise: float) -> npt.NDArray[np.int16]:
+    """[size, step]: how much likelier a coefficient of a size, in 1/2**REST_BITS, is where it is a multiple of a step,
+    up to ``most``, with ``noise``, than anywhere,
+    in 1/UNIT bits. Step 0 stands for none."""
+    step = np.arange(1, most + 1) << REST_BITS
+    size = np.arange(LARGEST_SIZE << REST_BITS)[:, None]
+    multiple = (2 * size + step) // (2 * step)
+    rest = np.minimum(np.abs(size - multiple * step), FARTHEST)
+    places = np.arange(FARTHEST + 1)[:, None] + (np.arange(-3, 4) << REST_BITS) * np.arange(1, most + 1)[:, None, None]
+    bells = np.exp(-((places / (noise * (1 << REST_BITS))) ** 2) / 2)
+    match = bells.sum(axis=2) * np.arange(1, most + 1)[:, None] / (noise * np.sqrt(2 * np.pi))
+    # Near the multiple 0 coefficients lie anyway.
+    zero = np.minimum(1, NEAR * np.sqrt(bells[0, :, 3]))
+    density = np.where(multiple > 0, match[np.arange(most), rest], zero[rest])
+    gains = np.zeros((len(size), most + 1), np.int16)
+    gains[:, 1:] = np.rint(UNIT * np.log2(TRUSTED * density + 1 - TRUSTED))
+    return gains
 
 
 @kernel
@@ -59,128 +110,156 @@ def forward(work: Vector[np.int64], fine: Vector[np.int64]) -> None:
 
 
 @kernel
-def _misfit(found: Table[np.int32], coefficient: int, step: int) -> int:
-    """How far a coefficient is from multiples of a step, mean square in 1/2**16; -1 where it is not one of them."""
-    count = found.shape[0]
-    unit = step << FINE_BITS
-    near = min(3 * unit // 10, 5 << (FINE_BITS - 2))
-    # What is smaller is noise; samples without steps would lie in the gap below the first, too.
-    least = min(7 * unit // 20, 9 << (FINE_BITS - 2)) if step > 2 else 5 << (FINE_BITS - 2)
-    large = missed = squares = 0
-    for block in range(count):
-        size = abs(int(found[block, coefficient]))
-        if size > least:
-            large += 1
-            rest = size % unit
-            rest = min(rest, unit - rest)
-            squares += (rest * rest) >> 4
-            if rest > near:
-                missed += 1
-                # Given up early where most are off.
-                if missed > 8 and 4 * missed > large:
-                    return -1
-    allowed = large // 8 if step < 4 else large // 16
-    if large == 0 or missed > allowed or (step < 4 and 64 // step * large < count):
-        return -1
-    return squares // large
+def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.int32]) -> int:
+    """Add to ``gains`` (64, steps) what ``likelihoods`` (sizes, steps) say of coefficients of blocks (blocks, 64).
 
-
-@kernel
-def _find_step(found: Table[np.int32], coefficient: int, most: int) -> int:
-    """The step that a coefficient is a multiple of, UNKNOWN where none shows."""
-    largest = 0
-    for block in range(found.shape[0]):
-        largest = max(largest, abs(int(found[block, coefficient])))
-    for step in range(min(most, (largest >> FINE_BITS) + 1), 1, -1):
-        least = _misfit(found, coefficient, step)
-        if least >= 0:
-            best = step
-            # Of steps that are nearly the same, the one that is met best.
-            for lower in range(step - 1, max(2 * step // 3, step - 3), -1):
-                misfit = _misfit(found, coefficient, lower)
-                if 0 <= misfit < least:
-                    least, best = misfit, lower
-            return best
-    return UNKNOWN
-
-
-@kernel
-def find_steps(found: Table[np.int32], most: int, table: Vector[np.int64]) -> int:
-    """The step that each coefficient of blocks is a multiple of, but for noise; UNKNOWN where none shows.
-
-    Returns how much the steps explain: about bits saved.
+    The coefficients are in 1/2**FINE_BITS. Returns 0.
     """
-    total = 0
-    for i in range(SIZE):
-        table[i] = _find_step(found, i, most)
-        if table[i] > 2:
-            bits = 0
-            while table[i] >> bits > 1:
-                bits += 1
-            for block in range(found.shape[0]):
-                if 2 * abs(int(found[block, i])) > table[i] << FINE_BITS:
-                    total += bits
+    sizes, steps = likelihoods.shape
+    for block in range(found.shape[0]):
+        for i in range(SIZE):
+            size = abs(int(found[block, i])) >> (FINE_BITS - REST_BITS)
+            if size < sizes:
+                gained, line = gains[i], likelihoods[size]
+                for step in range(steps):
+                    gained[step] += line[step]
+    return 0
+
+
+class Sight(NamedTuple):
+    """What is seen of a plane: ``guess``, its samples in 1/2**GUESS_BITS, and sums over all above and to the left,
+    (rows + 1, width + 1): of those that are ``unknown``, and of how much neighbours differ, ``contrast``."""
+
+    guess: Plane
+    unknown: Plane
+    contrast: Plane
+
+    @classmethod
+    def of(cls, guess: Plane, unknown: Mask) -> Sight:
+        """That of guessed samples, some of which are not known."""
+        change = np.zeros(guess.shape, np.int32)
+        change[:, 1:] = np.abs(np.diff(guess, axis=1))
+        change[1:] += np.abs(np.diff(guess, axis=0))
+        return cls(guess, _sums(unknown), _sums(change >> GUESS_BITS))
+
+    def blocks(self, top: int, left: int, most: int, most_unknown: int = 0) -> npt.NDArray[np.int32]:
+        """Coefficients of at most so many blocks spread over the plane from ``top``, ``left`` on, in 1/2**FINE_BITS.
+
+        Blocks with more unknown samples are passed over, and those that are nearly flat. Shape (blocks, 64).
+        """
+        usable = (_block_sums(self.unknown, top, left) <= most_unknown) & (
+            _block_sums(self.contrast, top, left) > FLAT * SIDE
+        )
+        row, column = np.nonzero(usable)
+        chosen = np.arange(min(most, len(row))) * len(row) // max(1, min(most, len(row)))
+        row, column = row[chosen], column[chosen]
+        samples = np.arange(SIDE)
+        blocks = self.guess[
+            (top + SIDE * row)[:, None, None] + samples[:, None], (left + SIDE * column)[:, None, None] + samples
+        ]
+        blocks = blocks[np.ptp(blocks, axis=(1, 2)) > FLAT << GUESS_BITS] - (MIDDLE << GUESS_BITS)
+        # As ``forward`` does; floating point holds such integers exactly, and multiplies matrices fast.
+        lines = np.floor((blocks @ FORWARD.T + 64) / 128)
+        found: npt.NDArray[np.int32] = np.floor((FORWARD @ lines + 4096) / 8192).reshape(-1, SIZE).astype(np.int32)
+        return found
+
+
+def _sums(plane: npt.NDArray[np.generic]) -> Plane:
+    total = np.zeros((plane.shape[0] + 1, plane.shape[1] + 1), np.int32)
+    np.cumsum(plane, axis=0, dtype=np.int32, out=total[1:, 1:])
+    np.cumsum(total[:, 1:], axis=1, out=total[:, 1:])
     return total
 
 
-def blocks_of(guess: Plane, top: int, left: int, most: int) -> npt.NDArray[np.int32]:
-    """Coefficients of at most so many blocks spread over a plane from ``top``, ``left`` on, in 1/2**FINE_BITS.
-
-    Blocks with a negative sample, which stands for one that is not known, are passed over, and those that are nearly
-    flat. Shape (blocks, 64).
-    """
-    rows, columns = (max(0, size - first) // SIDE for size, first in zip(guess.shape, (top, left), strict=True))
-    stride = max(1, -(-rows * columns // most))
-    stride += stride > 1 and stride % 2 == 0
-    row, column = np.divmod(np.arange(0, rows * columns, stride), max(1, columns))
-    samples = np.arange(SIDE)
-    blocks = guess[
-        (top + SIDE * row)[:, None, None] + samples[:, None], (left + SIDE * column)[:, None, None] + samples
-    ]
-    darkest, brightest = blocks.min(axis=(1, 2), initial=LARGEST << GUESS_BITS), blocks.max(axis=(1, 2), initial=0)
-    blocks = blocks[(darkest >= 0) & (brightest - darkest > FLAT << GUESS_BITS)] - (MIDDLE << GUESS_BITS)
-    # As ``forward`` does; floating point holds such integers exactly, and multiplies matrices fast.
-    lines = np.floor((blocks @ FORWARD.T + 64) / 128)
-    found: npt.NDArray[np.int32] = np.floor((FORWARD @ lines + 4096) / 8192).reshape(-1, SIZE).astype(np.int32)
-    return found
+def _block_sums(sums: Plane, top: int, left: int) -> Plane:
+    """What the sums come to in each whole block."""
+    corners = sums[top::SIDE, left::SIDE]
+    result: Plane = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
+    return result
 
 
-def evidence(found: npt.NDArray[np.int32]) -> int:
-    """How much steps explain of blocks that may lie right."""
-    return find_steps(found, MOST_STEP, np.zeros(SIZE, np.int64))
+def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: float = NOISE) -> Gains:
+    """How much each step up to ``most`` explains of coefficients of blocks, but for ``noise``."""
+    gains: Gains = np.zeros((SIZE, most + 1), np.int32)
+    weigh(found, _likelihoods(most, noise), gains)
+    return gains
 
 
-def find_corner(guess: Plane) -> tuple[int, int] | None:
-    """Place of a plane's first sample in the grid of 8 x 8, where steps show one."""
-    for most in (SAMPLE_BLOCKS, MORE_BLOCKS):
-        explained = np.zeros((SIDE, SIDE), np.int64)
-        for top, left in np.ndindex(SIDE, SIDE):
-            explained[top, left] = evidence(blocks_of(guess, -top % SIDE, -left % SIDE, most))
-        largest, next_largest = np.sort(explained.ravel())[[-1, -2]]
-        if largest < LEAST_EVIDENCE:
-            return None
-        if largest >= CLEAR * next_largest:
-            best = int(explained.argmax())
-            return best // SIDE, best % SIDE
-    return None
+class Likely(NamedTuple):
+    """A table and how much it explains, in 1/UNIT bits."""
+
+    evidence: int
+    table: Steps
 
 
-def find_table(found: npt.NDArray[np.int32], missed: Callable[[Steps], int]) -> Steps:
-    """The steps of blocks: a standard table where one agrees with what shows.
+def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None = None) -> list[Likely]:
+    """Tables of blocks: ``hint``, where there is one to be expected; the known tables that explain the most; and the
+    first of these with other steps where such explain clearly more of the blocks that it fits."""
+    gains = gains_of(found, noise=noise)
+    known = standard_tables()
+    explained = _explained(gains, known) - TABLE_BITS * UNIT
+    if hint is None:
+        # Luminance hardly ever has a table that is meant for chrominance.
+        explained[CHROMINANCE_TABLES:] -= TABLE_BITS * UNIT
+    order = np.argsort(-explained, kind="stable")[:MOST_TABLES]
+    likely = [Likely(int(explained[k]), known[k]) for k in order if explained[k] > explained[order[0]] - CLOSE * UNIT]
+    first = likely[0].table
+    if hint is not None:
+        likely = [one for one in likely if (one.table != hint).any()]
+        likely.insert(0, Likely(int(_explained(gains, hint[None])[0]), hint))
+    fitting = _fitting(found, first, noise)
+    if len(fitting) < len(found):
+        gains = gains_of(fitting, noise=noise)
+    own = _explained_each(gains, first)
+    free = gains[:, 1:] - STEP_BITS * UNIT
+    mixed: Steps = np.where(free.max(axis=1) > own, free.argmax(axis=1) + 1, first)
+    if (mixed != first).any():
+        likely.append(Likely(int(np.maximum(free.max(axis=1), own).sum()), mixed))
+    return likely
 
-    ``missed``: how many samples do not come out of coefficients rounded to steps.
-    """
-    steps: Integers = np.zeros(SIZE, np.int64)
-    find_steps(found, LARGEST_STEP, steps)
-    sizes = np.abs(found)
-    busy = BUSY * (sizes > 5 << (FINE_BITS - 2)).sum(axis=0) > len(found)
-    shown = (2 * sizes > steps << FINE_BITS).sum(axis=0) * (steps > 2)
-    tables = standard_tables()
-    # In whole numbers, which are the same on any machine.
-    fits = np.rint(16 * np.log2(tables)).astype(np.int64) - 128 * (steps % tables != 0)
-    unlike = (busy & (steps == UNKNOWN) & (tables > 2)).sum(axis=1)
-    scores = (shown * fits).sum(axis=1) - 16 * len(found) // BUSY * unlike
-    standard: Steps = tables[scores.argmax()]
-    mixed: Steps = np.where(steps > UNKNOWN, steps, np.where(busy, 1, standard))
-    candidates: Sequence[Steps] = (standard, mixed)
-    return min(candidates, key=missed)
+
+def _fitting(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArray[np.int32]:
+    """The blocks that a table does not speak against, where they are not few; all where they are."""
+    likelihoods = _likelihoods(LARGEST_STEP, noise)
+    sizes = np.minimum(np.abs(found) >> (FINE_BITS - REST_BITS), len(likelihoods) - 1)
+    fit = likelihoods[sizes, table].sum(axis=1, dtype=np.int64)
+    fitting = found[fit > -STEP_BITS * UNIT]
+    return fitting if FEW * len(fitting) >= len(found) else found
+
+
+def _explained_each(gains: Gains, table: Steps) -> Gains:
+    most = gains.shape[1] - 1
+    result: Gains = gains[np.arange(SIZE), np.minimum(table, most)]
+    return result
+
+
+def _explained(gains: Gains, tables: npt.NDArray[np.int64]) -> Gains:
+    """What each table explains; steps beyond those weighed nothing."""
+    most = gains.shape[1] - 1
+    result: Gains = gains[np.arange(SIZE), np.where(tables > most, 0, tables)].sum(axis=1)
+    return result
+
+
+def evidence(gains: Gains) -> int:
+    """How much a table explains at best."""
+    free = np.maximum(0, gains[:, 1:].max(axis=1) - STEP_BITS * UNIT).sum()
+    return max(int(free), int(_explained(gains, standard_tables()).max()) - TABLE_BITS * UNIT)
+
+
+def find_places(sight: Sight) -> list[tuple[int, int]]:
+    """Places of a plane's first sample in the grid of 8 x 8 that steps make likely, the likeliest first."""
+    explained = np.zeros(SIZE, np.int64)
+    for most, most_unknown in STAGES:
+        seen = 0
+        for place in range(SIZE):
+            top, left = divmod(place, SIDE)
+            found = sight.blocks(-top % SIDE, -left % SIDE, most, most_unknown)
+            explained[place] = evidence(gains_of(found, MOST_STEP))
+            seen = max(seen, len(found))
+        order = np.argsort(-explained, kind="stable")[:MOST_PLACES]
+        largest, next_largest = explained[order[:2]]
+        if largest >= LEAST_EVIDENCE and largest >= CLEAR * next_largest:
+            return [divmod(int(order[0]), SIDE)]
+        if seen == most and largest < HINT:
+            return []
+    return [divmod(int(place), SIDE) for place in order if explained[place] >= max(LEAST_EVIDENCE, largest // CLEAR)]

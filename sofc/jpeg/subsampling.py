@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,20 +10,15 @@ import numpy.typing as npt
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table
 from sofc.jpeg.bounds import Bounded
-from sofc.jpeg.dct import LARGEST, SIDE, Grid
+from sofc.jpeg.dct import LARGEST, REPLICATED, SCALED, TRIANGLE, Grid
 from sofc.jpeg.origin import enlarged
-from sofc.jpeg.steps import GUESS_BITS, SAMPLE_BLOCKS, blocks_of, evidence
+from sofc.jpeg.steps import GUESS_BITS
 from sofc.planes import Plane
 
 Reals = npt.NDArray[np.float64]
 
-FACTORS = ((2, 2), (1, 2), (2, 1))
-"""Rows and columns that a sample of a component stands for, where more than one, tried in this order."""
-MATCHING = 0.85
-"""Share of samples that come out again of a component they were enlarged from, at least."""
-MARGIN = 0.03
-"""Fewer samples are preferred where they match nearly as well."""
-TRIAL_ROWS = 64
+FACTORS = ((2, 2), (1, 2), (2, 1), (1, 1))
+"""Rows and columns that a sample of a component stands for."""
 UNSURE = 1 / 64
 """How much samples that are not known count."""
 
@@ -85,10 +79,12 @@ class Shrunk(NamedTuple):
     sure: npt.NDArray[np.floating]
 
 
-def shrunk(plane: Bounded, grid: Grid) -> Shrunk:
+def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
     """The component of a plane, from the sample on that the plane's first belongs to."""
     down, across, top, left = grid
-    if not grid.is_enlarged:
+    if upsampling == REPLICATED and grid.is_enlarged:
+        return _averaged(plane, grid)
+    if not grid.is_enlarged or upsampling == SCALED:
         return Shrunk(plane.samples << GUESS_BITS, plane.known.astype(np.float64))
     samples, sure = plane.samples.astype(np.float64), plane.known.astype(np.float64)
     if down * across == 2:
@@ -102,6 +98,22 @@ def shrunk(plane: Bounded, grid: Grid) -> Shrunk:
         samples, sure = samples.T, sure.T
     guess = np.floor(samples * (1 << GUESS_BITS) + 0.5).astype(np.int32)
     return Shrunk(np.ascontiguousarray(guess), sure)
+
+
+def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
+    """The component whose samples were repeated: means of those that are known, of all where none is."""
+    own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
+    rows, columns = (
+        (first + np.arange(size)) // factor
+        for first, size, factor in zip(own[2:], plane.samples.shape, own[:2], strict=True)
+    )
+    weights = np.where(plane.known, 1.0, UNSURE)
+    total, count, known = np.zeros((3, int(rows[-1]) + 1, int(columns[-1]) + 1))
+    at = np.broadcast_arrays(rows[:, None], columns)
+    np.add.at(total, tuple(at), weights * plane.samples)
+    np.add.at(count, tuple(at), weights)
+    np.maximum.at(known, tuple(at), plane.known.astype(np.float64))
+    return Shrunk(np.floor(total / count * (1 << GUESS_BITS) + 0.5).astype(np.int32), known)
 
 
 def _halved(lines: Reals, weights: Reals, first: int) -> tuple[Reals, Reals]:
@@ -118,37 +130,8 @@ def rounded(guess: Plane) -> Plane:
     return result
 
 
-def _match(plane: Bounded, grid: Grid) -> float:
-    """Share of the known samples that come out again of a component they were enlarged from."""
-    component = rounded(shrunk(plane, grid).guess)
+def match(plane: Bounded, component: Shrunk, grid: Grid, upsampling: int = TRIANGLE) -> float:
+    """Share of the known samples that come out again of the component they were enlarged from."""
     own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
-    same = (enlarged(component, own, plane.samples.shape) == plane.samples)[plane.known]
+    same = (enlarged(rounded(component.guess), own, plane.samples.shape, upsampling) == plane.samples)[plane.known]
     return float(same.mean()) if same.size else 0
-
-
-def find_subsampling(planes: Sequence[Bounded], corner: tuple[int, int]) -> tuple[Grid, list[Shrunk]]:
-    """How planes were enlarged and the blocks of their components lie, and those components.
-
-    ``corner``: place of the first sample in the grid of 8 x 8.
-    """
-    middle = max(0, (len(planes[0].samples) - TRIAL_ROWS) // 2 & ~1)
-    trials = [plane.part(slice(middle, middle + TRIAL_ROWS)) for plane in planes]
-    matches = [min(_match(trial, Grid(*factors, *corner)) for trial in trials) for factors in FACTORS]
-    fine = [match >= max(MATCHING, max(matches) - MARGIN) for match in matches]
-    down, across = FACTORS[fine.index(True)] if any(fine) else (1, 1)
-    components = [shrunk(plane, Grid(down, across, *corner)) for plane in planes]
-    grids = [
-        Grid(down, across, top, left)
-        for top in range(corner[0], SIDE * down, SIDE)
-        for left in range(corner[1], SIDE * across, SIDE)
-    ]
-
-    def explained(grid: Grid) -> int:
-        row, column = grid.corner
-        return evidence(
-            np.concatenate(
-                [blocks_of(guess, -row % SIDE, -column % SIDE, 6 * SAMPLE_BLOCKS) for guess, _ in components]
-            )
-        )
-
-    return grids[0] if len(grids) == 1 else max(grids, key=explained), components

@@ -327,7 +327,6 @@ class Encoder(Sticky):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
             if image.is_one_small_whole:
                 self._images = [image.pop(image.buffered)]
-                self._origins = list(filter(None, [image.origin_of(self._images[0])]))
                 self._put_group()
             else:
                 self._put_bands(everything=True)
@@ -356,7 +355,9 @@ class Encoder(Sticky):
         if not self._images:
             return
         first, count = self._image, len(self._images)
-        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]), tuple(self._origins))
+        # Of one image alone the origin may yet be found out with its band.
+        origins = tuple(self._origins) if self._origins or count > 1 else None
+        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]), origins)
         self._put_coded(schema.GROUP, first, count, lambda: pack_group(CodedGroup(first, count, *encode())))
         self._image += count
         self._images, self._origins = [], []

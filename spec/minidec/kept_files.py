@@ -725,10 +725,9 @@ class KeptComponent(DctPlane):
 
     def decode_next(self, head: DctHead, shape: tuple[int, int], references: list[Blocks]) -> Blocks:
         """The blocks of the next stream."""
-        self.head, self.references = head, references
-        self.blocks = Blocks(DctHead(1, 1, 0, 0, head.steps), Area(1, 1, 1))
-        self.blocks.head, (self.blocks.rows, self.blocks.columns) = head, shape
-        return self.decode()
+        blocks = Blocks(DctHead(1, 1, 0, 0, head.steps), Area(1, 1, 1))
+        blocks.head, (blocks.rows, blocks.columns) = head, shape
+        return self.fill(head, blocks, references)
 
 
 class CoefficientDecoder:

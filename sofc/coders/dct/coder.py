@@ -20,7 +20,7 @@ from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import MixingState
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
-from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Grid
+from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Decoder, Grid
 from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import Plane, PlaneRange
@@ -171,19 +171,21 @@ def _read_heads(stream: bytes, rows: int, width: int, image_rows: int) -> tuple[
 
 
 def _head(origin: Origin) -> bytes:
-    """Spec dct/streams-and-state. How the component was enlarged, its place in the grid, and its table: a number, or
-    0 and the steps."""
+    """Spec dct/streams-and-state. How the component was transformed and enlarged, its place in the grid, and its table:
+    a number, or 0 and the steps."""
     down, across, top, left = origin.grid
     number = number_of(origin.table)
     steps = b"" if number else bytes(origin.table.tolist())
-    return bytes([(down - 1) | (across - 1) << 1, top | left << 4, number]) + steps
+    flags = (down - 1) | (across - 1) << 1 | origin.decoder.upsampling << 2 | origin.decoder.inverse << 4
+    return bytes([flags, top | left << 4, number]) + steps
 
 
 def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
     """An origin without coefficients, and the size of the head. Raises FormatError."""
     flags, place, number = stream[:HEAD].ljust(HEAD, b"\0")
-    down, across, top, left = (flags & 1) + 1, (flags >> 1) + 1, place & 15, place >> 4
-    if across > 2 or top >= SIDE * down or left >= SIDE * across or number > STANDARD_TABLES:
+    down, across, top, left = (flags & 1) + 1, (flags >> 1 & 1) + 1, place & 15, place >> 4
+    decoder = Decoder(flags >> 4, flags >> 2 & 3)
+    if not decoder.is_known or top >= SIDE * down or left >= SIDE * across or number > STANDARD_TABLES:
         raise FormatError("the head of a DCT stream is out of range")
     size = HEAD
     if number:
@@ -193,7 +195,7 @@ def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
         table = np.frombuffer(stream[HEAD:size].ljust(SIZE, b"\0"), np.uint8).astype(np.int64)
         if not table.all():
             raise FormatError("a step of a DCT stream is 0")
-    return Origin.empty(Grid(down, across, top, left), table, (rows, width)), size
+    return Origin.empty(Grid(down, across, top, left), table, (rows, width), decoder), size
 
 
 def _code(

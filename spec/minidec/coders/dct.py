@@ -84,15 +84,22 @@ CHROMINANCE = (
 )  # fmt: skip
 
 
+REPLICATED, SCALED, FAST = 1, 2, 1
+"""Kinds of upsampling, and of inverse transform, other than 0."""
+
+
 @dataclass(frozen=True)
 class DctHead:
-    """The head of a stream: how many rows and columns a sample stands for, where the plane begins, the steps."""
+    """The head of a stream: how many rows and columns a sample stands for, where the plane begins, the steps, and kinds
+    of upsampling and inverse transform."""
 
     down: int
     across: int
     top: int
     left: int
     steps: tuple[int, ...]
+    upsampling: int = 0
+    inverse: int = 0
 
     @property
     def layout(self) -> tuple[int, int, int, int]:
@@ -109,13 +116,15 @@ def standard_steps(table: int) -> tuple[int, ...]:
 def read_dct_head(reader: Reader) -> DctHead:
     """One head."""
     factors, corner, table = reader.take(3)
-    require(factors <= 3, "size of a component out of range")
-    down, across, top, left = factors % 2 + 1, factors // 2 + 1, corner % 16, corner // 16
+    upsampling, inverse = factors // 4 % 4, factors // 16
+    require(upsampling <= SCALED and inverse <= FAST, "unknown kind of decoder")
+    require(upsampling != SCALED or inverse != FAST, "kinds that do not go together")
+    down, across, top, left = factors % 2 + 1, factors // 2 % 2 + 1, corner % 16, corner // 16
     require(top < 8 * down and left < 8 * across, "place in the first block out of range")
     require(table <= 200, "unknown table of steps")
     steps = standard_steps(table) if table else tuple(reader.take(64))
     require(min(steps) >= 1, "step of zero")
-    return DctHead(down, across, top, left, steps)
+    return DctHead(down, across, top, left, steps, upsampling, inverse)
 
 
 def read_dct_heads(stream: bytes, images: int) -> tuple[list[DctHead], int]:
@@ -263,9 +272,12 @@ class DctPlane(Mixing):
         self.correction_models = [UNTRAINED] * CORRECTION_MODELS
 
     def decode(self, image: int, area: Area, references: list[Blocks]) -> Blocks:
-        """All blocks of the next image in raster order."""
-        self.head, self.references = self.heads[image], references
-        self.blocks = Blocks(self.head, area)
+        """All blocks of the next image."""
+        return self.fill(self.heads[image], Blocks(self.heads[image], area), references)
+
+    def fill(self, head: DctHead, blocks: Blocks, references: list[Blocks]) -> Blocks:
+        """Blocks in raster order."""
+        self.head, self.blocks, self.references = head, blocks, references
         for r in range(self.blocks.rows):
             for c in range(self.blocks.columns):
                 self.north, self.west = self.blocks.at(r - 1, c), self.blocks.at(r, c - 1)
@@ -404,7 +416,42 @@ PASS_1_BITS, PASS_2_BITS = 11, 18
 """What the two passes shift down by: of 13 fractional bits the first keeps 2; the second drops 15 and divides by 8."""
 
 
-def transform_blocks(blocks: Blocks) -> tuple[list[list[int]], list[list[int]]]:
+def fast_line(a: Sequence[int]) -> list[int]:
+    """The same by libjpeg's fast inverse DCT, without factors that the steps are multiplied by."""
+    p, q, s = a[0] + a[4], a[0] - a[4], a[2] + a[6]
+    d = (((a[2] - a[6]) * 362) >> 8) - s
+    even = (p + s, q + d, q - d, p - s)
+    b, g, h, m = a[5] + a[3], a[5] - a[3], a[1] + a[7], a[1] - a[7]
+    z = ((g + m) * 473) >> 8
+    odd = [h + b]
+    odd.append(((g * -669) >> 8) + z - odd[0])
+    odd.append((((h - b) * 362) >> 8) - odd[1])
+    odd.append(z - ((m * 277) >> 8) - odd[2])
+    out = [b + c for b, c in zip(even, odd, strict=True)]
+    return out + [b - c for b, c in zip(even[::-1], odd[::-1], strict=True)]
+
+
+FAST_FACTORS = (
+    16384, 22725, 21407, 19266, 16384, 12873, 8867, 4520, 22725, 31521, 29692, 26722, 22725, 17855, 12299, 6270,
+    21407, 29692, 27969, 25172, 21407, 16819, 11585, 5906, 19266, 26722, 25172, 22654, 19266, 15137, 10426, 5315,
+    16384, 22725, 21407, 19266, 16384, 12873, 8867, 4520, 12873, 17855, 16819, 15137, 12873, 10114, 6967, 3552,
+    8867, 12299, 11585, 10426, 8867, 6967, 4799, 2446, 4520, 6270, 5906, 5315, 4520, 3552, 2446, 1247,
+)  # fmt: skip
+
+
+def transform_block(values: Sequence[int], head: DctHead) -> list[list[int]]:
+    """The samples of a block less 128, as rows of numbers in 1/8 that are not yet rounded down."""
+    if head.inverse == FAST:
+        factors = [(step * factor + 2048) >> 12 for step, factor in zip(head.steps, FAST_FACTORS, strict=True)]
+        w = [value // step * factor for value, step, factor in zip(values, head.steps, factors, strict=True)]
+        rows = zip(*(fast_line(w[v:64:8]) for v in range(8)), strict=True)
+        return [[number >> 2 for number in fast_line(row)] for row in rows]
+    first_pass = [transform_line(values[v:64:8], 1 << (PASS_1_BITS - 1)) for v in range(8)]
+    rows = zip(*([number >> PASS_1_BITS for number in column] for column in first_pass), strict=True)
+    return [[number >> (PASS_2_BITS - 3) for number in transform_line(row, 1 << (PASS_2_BITS - 1))] for row in rows]
+
+
+def transform_blocks(blocks: Blocks, head: DctHead) -> tuple[list[list[int]], list[list[int]]]:
     """The samples of a component, and `part` of each, by row and column."""
     component: list[list[int]] = []
     parts: list[list[int]] = []
@@ -412,13 +459,9 @@ def transform_blocks(blocks: Blocks) -> tuple[list[list[int]], list[list[int]]]:
         component += [[] for _ in range(8)]
         parts += [[] for _ in range(8)]
         for c in range(blocks.columns):
-            values = blocks.at(r, c).values
-            first_pass = [transform_line(values[v:64:8], 1 << (PASS_1_BITS - 1)) for v in range(8)]
-            columns = [[number >> PASS_1_BITS for number in column] for column in first_pass]
-            for u, row in enumerate(zip(*columns, strict=True), 8 * r):
-                numbers = transform_line(row, 1 << (PASS_2_BITS - 1))
-                component[u] += [clamp((number >> PASS_2_BITS) + 128, 0, 255) for number in numbers]
-                parts[u] += [(number >> (PASS_2_BITS - 3)) % 8 for number in numbers]
+            for u, eighths in enumerate(transform_block(blocks.at(r, c).values, head), 8 * r):
+                component[u] += [clamp((number >> 3) + 128, 0, 255) for number in eighths]
+                parts[u] += [number % 8 for number in eighths]
     return component, parts
 
 
@@ -437,7 +480,7 @@ def upsample(component: list[list[int]], head: DctHead, area: Area) -> list[int]
         for x in range(left, left + area.width):
             j, odd_x = x // across, x % 2
             side = clamp(j + 2 * odd_x - 1, left // across, last_column)
-            if down == across == 1:
+            if down == across == 1 or head.upsampling == REPLICATED:
                 out.append(near[j])
             elif down == 1:
                 out.append((3 * near[j] + near[side] + 1 + odd_x) >> 2)
@@ -446,6 +489,44 @@ def upsample(component: list[list[int]], head: DctHead, area: Area) -> list[int]
             else:
                 out.append((9 * near[j] + 3 * far[j] + 3 * near[side] + far[side] + 8 - odd_x) >> 4)
     return out
+
+
+LONG_WEIGHTS = (
+    (8192, 11529, 11363, 11086, 10703, 10217, 9632, 8956),
+    (8192, 11086, 9633, 7350, 4433, 1136, -2260, -5461),
+    (8192, 10217, 6437, 1136, -4433, -8955, -11363, -11086),
+    (8192, 8956, 2260, -5461, -10703, -11086, -6436, 1137),
+    (8192, 7350, -2260, -10217, -10703, -3363, 6436, 11529),
+    (8192, 5461, -6437, -11529, -4433, 7349, 11363, 3363),
+    (8192, 3363, -9633, -8955, 4433, 11529, 2260, -10217),
+    (8192, 1136, -11363, -3363, 10703, 5461, -9632, -7350),
+)
+
+
+def long_line(a: Sequence[int], half: int) -> list[int]:
+    """Sixteen numbers for eight: the inverse DCT of twice the length."""
+    even = [sum(weights[f] * a[f] for f in range(0, 8, 2)) for weights in LONG_WEIGHTS]
+    odd = [sum(weights[f] * a[f] for f in range(1, 8, 2)) for weights in LONG_WEIGHTS]
+    out = [half + b + c for b, c in zip(even, odd, strict=True)]
+    return out + [half + b - c for b, c in zip(even[::-1], odd[::-1], strict=True)]
+
+
+def scale_blocks(blocks: Blocks, head: DctHead, area: Area) -> list[int]:
+    """The plane that blocks give which are transformed to more samples than they have coefficients, row by row."""
+    tall = long_line if head.down == 2 else transform_line
+    wide = long_line if head.across == 2 else transform_line
+    scaled: list[list[int]] = []
+    for r in range(blocks.rows):
+        band: list[list[int]] = [[] for _ in range(8 * head.down)]
+        for c in range(blocks.columns):
+            values = blocks.at(r, c).values
+            first_pass = [tall(values[v:64:8], 1 << (PASS_1_BITS - 1)) for v in range(8)]
+            rows = zip(*([number >> PASS_1_BITS for number in column] for column in first_pass), strict=True)
+            for line, row in zip(band, rows, strict=True):
+                line += [clamp((z >> PASS_2_BITS) + 128, 0, 255) for z in wide(row, 1 << (PASS_2_BITS - 1))]
+        scaled += band
+    lines = scaled[head.top : head.top + area.rows]
+    return [sample for line in lines for sample in line[head.left : head.left + area.width]]
 
 
 # Spec dct/pixel-corrections
@@ -557,8 +638,11 @@ def decode_image(decoders: list[DctPlane], number: int, area: Area) -> Iterator[
     before = [0] * area.size
     for plane in decoders:
         blocks = plane.decode(number, area, references)
-        component, parts = transform_blocks(blocks)
-        corrections = PixelCorrections(plane, area, upsample(component, plane.head, area), parts, before)
+        head = plane.head
+        component, parts = transform_blocks(blocks, head)
+        is_scaled = head.upsampling == SCALED and head.down * head.across > 1
+        upsampled = scale_blocks(blocks, head, area) if is_scaled else upsample(component, head, area)
+        corrections = PixelCorrections(plane, area, upsampled, parts, before)
         corrections.decode()
         before = corrections.corrections
         references = [blocks, *references]
