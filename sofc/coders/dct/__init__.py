@@ -39,13 +39,16 @@ def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) ->
 def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel import code_blocks
     from sofc.coders.dct.kernel_pixels import code_pixels
+    from sofc.coders.dct.kernel_prediction import weigh_predictors
+    from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.bounds import bound_clipped, match_drawn
     from sofc.jpeg.dct import draw, enlarge
     from sofc.jpeg.solve import solve
     from sofc.jpeg.steps import find_steps
     from sofc.jpeg.subsampling import shrink
 
-    return [[code_blocks, code_pixels, draw, enlarge], [solve, find_steps, shrink, bound_clipped, match_drawn]]
+    coding = [code_blocks, code_pixels, sample, refer, draw, enlarge]
+    return [coding, [solve, weigh_predictors, find_steps, shrink, bound_clipped, match_drawn]]
 
 
 CODER = Descriptor(
