@@ -362,7 +362,12 @@ class Blocks:
             return 0
         positive = self.mixing.decide(int(residual > 0), 1, where)
         size = 1
-        while size < 21 and self.mixing.decide(int(abs(residual) > size), 2 + positive + 2 * min(size - 1, 5), where):
+        hashes, level, place, quarter, _ = where
+        while size < 21:
+            if size > 5:
+                where = (hashes, level, place, (size - 6) // 4, 4 * (size - 6) + quarter)
+            if not self.mixing.decide(int(abs(residual) > size), 2 + positive + 2 * min(size - 1, 5), where):
+                break
             size += 1
         if size == 21:
             size += self.mixing.adaptive.integer(max(0, abs(residual) - 21), "beyond")

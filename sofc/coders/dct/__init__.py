@@ -47,7 +47,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.steps import find_steps
     from sofc.jpeg.subsampling import shrink
 
-    coding = [code_blocks, code_pixels, sample, refer, draw, enlarge]
+    coding: list[KernelUse] = [code_blocks, code_pixels, sample, refer, draw, enlarge]
     return [coding, [solve, weigh_predictors, find_steps, shrink, bound_clipped, match_drawn]]
 
 

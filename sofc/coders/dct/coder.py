@@ -12,7 +12,6 @@ from sofc.coders.dct.kernel_prediction import (
     MEANS,
     ROWS,
     SIZES,
-    VALUE_LIMIT,
     Component,
     Predictor,
     weigh_predictors,
@@ -27,7 +26,7 @@ from sofc.entropy.mixture import MixingState
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
 from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Grid
-from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
+from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table, values_of
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import Plane, PlaneRange
 
@@ -219,9 +218,6 @@ def best_predictor(component: Component, predictor: Predictor) -> int:
     if count == 1:
         return 0
     costs = np.zeros(count, np.int64)
-    known = np.zeros_like(component.values)
-    products = component.coefficients * component.table
-    known[1:, 1:-1] = np.clip(products, -VALUE_LIMIT, VALUE_LIMIT)
-    scratch = np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32)
-    weigh_predictors(component._replace(values=known), predictor, *scratch, costs)
+    known = component._replace(values=values_of(component.coefficients, component.table))
+    weigh_predictors(known, predictor, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32), costs)
     return int(costs.argmin())

@@ -253,11 +253,14 @@ def _code_residual(
     votes, index = scratch.votes, scratch.term[Term.INDEX]
     decision, sign, step = ZERO, 0, 0
     while True:
+        refined = found.quarter
+        if step >= MAGNITUDE_BINS - 1:
+            # The last bins serve many steps, which these tell apart.
+            beyond = step - MAGNITUDE_BINS + 1
+            column, refined = QUARTERS * beyond + found.quarter, beyond >> 2
         select_weights(votes, decision, found.level, index, column)
         bit = _wanted(residual, decision, step) if encode else 0
-        bit = decide(
-            encode, bit, decision, votes.rows[0] * QUARTERS + found.quarter, coding.mixture, votes, coding.stream
-        )
+        bit = decide(encode, bit, decision, votes.rows[0] * QUARTERS + refined, coding.mixture, votes, coding.stream)
         if bit < 0:
             return _Residual(bit, 0)
         if decision == ZERO:

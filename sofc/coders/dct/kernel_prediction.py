@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import SIDE, SIZE, ZIGZAG
+from sofc.jpeg.origin import VALUE_LIMIT
 
 ORDER = np.ascontiguousarray(ZIGZAG[::-1])
 """Coefficients from the highest frequency to the lowest."""
@@ -36,8 +37,6 @@ WEIGHT_BITS, SIZE_BITS = 10, 8
 """Weights of what coefficients are predicted from are in 1 / 2**WEIGHT_BITS, of what sizes are in 1 / 2**SIZE_BITS."""
 LARGEST = 1 << 15
 """Coefficients lie within this."""
-VALUE_LIMIT = 1 << 23
-"""Values lie within this; what is beyond counts as this."""
 LOG_LIMIT = 65535
 WIDEST = 1 << 12
 """In training, values count no more than this."""

@@ -341,7 +341,12 @@ class DctPlane(Mixing):
             return mu
         positive = self.decide_bin(self.decisions, 1, k, third)
         size = 0
-        while size < 20 and self.decide_bin(self.decisions, 2 + positive + 2 * min(size, 5), k, third):
+        quarter = self.quarter
+        while size < 20:
+            if size >= 5:
+                third, self.quarter = QUARTERS * (size - 5) + quarter, (size - 5) >> 2
+            if not self.decide_bin(self.decisions, 2 + positive + 2 * min(size, 5), k, third):
+                break
             size += 1
         if size == 20:
             size += self.decisions.integer(self.escape_probabilities)
