@@ -198,6 +198,7 @@ class Component:
     known: dict[Place, int]
     first: dict[Place, int]
     second: dict[Place, int]
+    errors: dict[Place, int] = field(default_factory=dict)
 
     def at(self, row: int, column: int, down: int, right: int) -> int:
         return self.known.get((row, column, down, right), 0)
@@ -232,6 +233,10 @@ class Component:
 
     def sizes(self, row: int, column: int, down: int, right: int) -> list[int]:
         """What the size of its difference is foretold from."""
+
+        def wrong(row: int, column: int, *places: tuple[int, int]) -> int:
+            return sum(self.errors.get((row, column, *place), 0) for place in places)
+
         here, north, west = (row, column), (row - 1, column), (row, column - 1)
         higher = [(down + 1, right), (down, right + 1)]
         lower = [(down - 1, right), (down, right - 1)]
@@ -253,7 +258,34 @@ class Component:
             self.tail(*north, down, right),
             self.tail(*west, down, right),
             *map(abs, self.references(row, column, down, right)),
+            wrong(*north, (down, right)),
+            wrong(*west, (down, right)),
+            wrong(row - 1, column - 1, (down, right)),
+            wrong(row - 1, column + 1, (down, right)),
+            wrong(*here, higher[0]),
+            wrong(*here, higher[1]),
+            wrong(*here, (down + 1, right + 1)),
+            wrong(*here, (down + 2, right), (down, right + 2)),
         ]
+
+    def fine(self, row: int, column: int, down: int, right: int, weights: Sequence[int]) -> int:
+        """A coefficient as it is foretold, in quarters of a step."""
+        step = self.table[8 * down + right]
+        total = product(self.means(row, column, down, right), weights)
+        return clamp((total + 128 * step) // (256 * step), -4 * 2**15, 4 * 2**15)
+
+    def enter(self, row: int, column: int, down: int, right: int, coefficient: int, fine: int) -> None:
+        """A coefficient becomes known, and by how much it was foretold wrongly."""
+        step = self.table[8 * down + right]
+        value = clamp(coefficient * step, -(2**23), 2**23)
+        self.known[row, column, down, right] = value
+        self.errors[row, column, down, right] = min(2**23, abs(4 * value - fine * step) // 4)
+
+
+def row_of(index: int, places: int, predictor: int, weights: Rows) -> int:
+    """The row of weights for a coefficient of a block of which so many are coded: by coefficient, extent, predictor."""
+    extent = [places <= 10, places <= 21, places <= 43, True].index(True)
+    return (4 * index + extent) * (len(weights) // 256) + predictor
 
 
 def product(numbers: Sequence[int], weights: Sequence[int]) -> int:
@@ -274,9 +306,14 @@ class Blocks:
     contexts: Rows
     groups: Rows
     mixing: Mixing
+    predictor: int = 0
 
     def code(self, rows: int, columns: int, coefficients: list[list[list[int]]] | None) -> list[list[list[int]]]:
-        """Encode coefficients, or decode where they are None."""
+        """Encode coefficients, or decode where they are None; ``predictor`` serves them, or is found out."""
+        digits = [self.mixing.adaptive.coder.decide(self.predictor >> place & 1, 2**15) for place in (2, 1, 0)]
+        self.predictor = 4 * digits[0] + 2 * digits[1] + digits[2]
+        if 256 * self.predictor >= len(self.mean_weights):
+            raise BrokenError
         found = []
         for row in range(rows):
             found.append([])
@@ -294,14 +331,17 @@ class Blocks:
         else:
             return found
         coded: list[int] = []
-        for down, right in BACKWARDS:
-            if down + right <= diagonal:
-                value = self.value(row, column, down, right, block[8 * down + right] if block else 0, coded)
-                if abs(value) > 2**14:
-                    raise BrokenError
-                coded.append(value)
-                found[8 * down + right] = value
-                self.component.known[row, column, down, right] = value * self.component.table[8 * down + right]
+        lower = [place for place in BACKWARDS if sum(place) <= diagonal]
+        for down, right in lower:
+            index = row_of(8 * down + right, len(lower), self.predictor, self.mean_weights)
+            fine = self.component.fine(row, column, down, right, self.mean_weights[index])
+            wanted = block[8 * down + right] if block else 0
+            value = self.value(row, column, down, right, fine, self.size_weights[index], wanted, coded)
+            if abs(value) > 2**15:
+                raise BrokenError
+            coded.append(value)
+            found[8 * down + right] = value
+            self.component.enter(row, column, down, right, value, fine)
         return found
 
     def any_of(self, row: int, column: int, places: list[tuple[int, int]], some: int) -> int:
@@ -333,15 +373,23 @@ class Blocks:
         hashes = [hash_of([terms[term] for term in chosen]) * 2**15 for chosen in self.groups]
         return self.mixing.decide(some, GROUP, (hashes, min(15, loudness // 2), diagonal, 0, min(63, terms[30])))
 
-    def value(self, row: int, column: int, down: int, right: int, value: int, coded: list[int]) -> int:
+    def value(
+        self,
+        row: int,
+        column: int,
+        down: int,
+        right: int,
+        fine: int,
+        size_weights: Sequence[int],
+        value: int,
+        coded: list[int],
+    ) -> int:
         """``coded``: the block's coefficients so far from the first diagonal that has any."""
         component, index = self.component, 8 * down + right
         step = component.table[index]
-        total = product(component.means(row, column, down, right), self.mean_weights[index])
-        fine = clamp((total + 512 * step) // (1024 * step), -4 * 2**14, 4 * 2**14)
         mu, quarter = divmod(fine + 2, 4)
         sizes = component.sizes(row, column, down, right)
-        loudness = logarithm(max(0, product(sizes, self.size_weights[index]) // (256 * step)))
+        loudness = logarithm(max(0, product(sizes, size_weights) // (16 * step)))
         level = min(15, loudness // 2)
         nonzero = sum(value != 0 for value in coded)
 
@@ -386,37 +434,69 @@ class Blocks:
             return 0
         positive = self.mixing.decide(int(residual > 0), 1, where)
         size = 1
-        while size < 21 and self.mixing.decide(int(abs(residual) > size), 2 + positive + 2 * min(size - 1, 5), where):
+        hashes, level, place, quarter, _ = where
+        while size < 21:
+            if size > 5:
+                where = (hashes, level, place, (size - 6) // 4, 4 * (size - 6) + quarter)
+            if not self.mixing.decide(int(abs(residual) > size), 2 + positive + 2 * min(size - 1, 5), where):
+                break
             size += 1
         if size == 21:
             size += self.mixing.adaptive.integer(max(0, abs(residual) - 21), "beyond")
         return size if positive else -size
 
 
-def accumulate(component: Component, rows: int, columns: int, mean_weights: Rows, size_weights: Rows) -> list[Any]:
-    """(coefficient, row, column) -> sums of products of training's normal equations, for means and for sizes."""
+def accumulate(
+    component: Component,
+    coefficients: list[list[list[int]]],
+    predictor: int,
+    mean_weights: Rows,
+    size_weights: Rows,
+) -> list[Any]:
+    """(row of weights, row, column) -> sums of products of training's normal equations, for means and for sizes."""
     means: dict[tuple[int, int, int], int] = defaultdict(int)
     sizes: dict[tuple[int, int, int], int] = defaultdict(int)
-    blocks = [(row, column) for row in range(rows) for column in range(columns)]
-    for row, column, (down, right) in ((*block, place) for block in blocks for place in BACKWARDS):
-        index, value = 8 * down + right, component.at(row, column, down, right)
-        step = component.table[index]
-        found = component.sizes(row, column, down, right)
-        # The sizes are those of a block that is being coded: without the coefficient itself.
-        found[13] -= abs(value)
-        found = [min(4096, number) for number in found]
-        around = found[1] + found[2] + found[7] + found[8]
-        seen = [clamp(number, -4096, 4096) for number in component.means(row, column, down, right)]
-        sixteenths = 32 * step + max(0, product(found, size_weights[index]) // 256)
-        share = max(1, 2**24 * step**2 // sixteenths**2)
-        for (i, one), (j, two) in products([*seen, clamp(value, -4096, 4096)]):
-            means[index, i, j] += share * one * two
-        mu = (product(seen, mean_weights[index]) + step * 2**11) // (step * 2**12)
-        error = min(20 * step, abs(value - mu * step))
-        share = 1024 // (step + around // 4)
-        for (i, one), (j, two) in products([*found, error]):
-            sizes[index, i, j] += share * one * two
+    blocks = [(row, column, block) for row, line in enumerate(coefficients) for column, block in enumerate(line)]
+    for row, column, block in blocks:
+        highest = max((k // 8 + k % 8 for k in range(64) if block[k]), default=-1)
+        lower = [place for place in BACKWARDS if sum(place) <= highest]
+        for down, right in lower:
+            index = 8 * down + right
+            at = row_of(index, len(lower), predictor, mean_weights)
+            step = component.table[index]
+            found = [min(4096, number) for number in component.sizes(row, column, down, right)]
+            around = found[1] + found[2] + found[7] + found[8]
+            seen = [clamp(number, -4096, 4096) for number in component.means(row, column, down, right)]
+            fine = component.fine(row, column, down, right, mean_weights[at])
+            component.enter(row, column, down, right, block[index], fine)
+            value = component.at(row, column, down, right)
+            sixteenths = 32 * step + max(0, product(found, size_weights[at]) // 16)
+            share = max(1, 2**24 * step**2 // sixteenths**2)
+            for (i, one), (j, two) in products([*seen, clamp(value, -4096, 4096)]):
+                means[at, i, j] += share * one * two
+            mu = (product(seen, mean_weights[at]) + step * 2**9) // (step * 2**10)
+            error = min(20 * step, abs(value - mu * step))
+            share = 1024 // (step + around // 4)
+            for (i, one), (j, two) in products([*found, error]):
+                sizes[at, i, j] += share * one * two
     return [{key: value for key, value in sums.items() if value} for sums in (means, sizes)]
+
+
+def costs(component: Component, coefficients: list[list[list[int]]], mean_weights: Rows) -> list[int]:
+    """About what each predictor makes the coefficients in some rows of blocks cost. All values are known."""
+    found = [0] * (len(mean_weights) // 256)
+    for row in range(2, len(coefficients), 4):
+        for column, block in enumerate(coefficients[row]):
+            highest = max((k // 8 + k % 8 for k in range(64) if block[k]), default=-1)
+            lower = [place for place in BACKWARDS if sum(place) <= highest]
+            for place in lower:
+                index = 8 * place[0] + place[1]
+                for number in range(len(found)):
+                    weights = mean_weights[row_of(index, len(lower), number, mean_weights)]
+                    total = product(component.means(row, column, *place), weights)
+                    error = abs(component.at(row, column, *place) * 2**10 - total) // 2**8
+                    found[number] += logarithm(min(65535, error // component.table[index]))
+    return found
 
 
 def products(numbers: Sequence[int]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
@@ -514,23 +594,50 @@ class Lacks:
 # Whole streams.
 
 
-def reference(values: dict[Place, int], source: tuple[int, ...], target: tuple[int, ...], place: Place) -> int:
-    """What one component says of a coefficient of another; grids are (down, across, top, left).
+WAVES = [
+    [round(2**13 * (math.sqrt(1 / 8) if u == 0 else 0.5) * math.cos((2 * x + 1) * u * math.pi / 16)) for x in range(8)]
+    for u in range(8)
+]
+"""The orthonormal cosine transform of eight samples, in 13 bits."""
 
-    The mean of the blocks that the other's block stands for, where the reference is not enlarged.
+
+class Reference:
+    """What one component says of coefficients of another; grids are (down, across, top, left).
+
+    Its samples, in sixteenths, added up over all that a sample of the other stands for, transformed.
     """
-    row, column, *frequency = place
-    down, across, top, left = target
-    if source == target:
-        return values.get(place, 0)
-    if source != (1, 1, top % 8, left % 8):
-        return 0
-    covered = [
-        values.get((down * row + a - top // 8, across * column + b - left // 8, *frequency), 0)
-        for a in range(down)
-        for b in range(across)
-    ]
-    return sum(covered) // len(covered)
+
+    def __init__(
+        self, values: dict[Place, int], blocks: tuple[int, int], source: tuple[int, ...], target: tuple[int, ...]
+    ) -> None:
+        self.values, self.blocks, self.source, self.target = values, blocks, source, target
+        self.samples: dict[tuple[int, int], int] = {}
+        for row, column in np.ndindex(blocks) if source != target else ():
+            drawn = inverse([values.get((row, column, *divmod(k, 8)), 0) for k in range(64)])
+            for k, number in enumerate(drawn):
+                sixteenths = (number - 2**17 + 2**13) // 2**14
+                self.samples[8 * row + k // 8, 8 * column + k % 8] = clamp(sixteenths, -(2**20), 2**20)
+
+    def block(self, row: int, column: int) -> list[int]:
+        """All 64 numbers of a block."""
+        if self.source == self.target:
+            return [self.values.get((row, column, *divmod(k, 8)), 0) for k in range(64)]
+        area = self.target[0] * self.target[1] * 16
+        sums = [self.sum(8 * row + k // 8, 8 * column + k % 8) for k in range(64)]
+        return [
+            (sum(WAVES[u][k // 8] * WAVES[v][k % 8] * sums[k] for k in range(64)) + area * 2**25) // (area * 2**26)
+            for u in range(8)
+            for v in range(8)
+        ]
+
+    def sum(self, y: int, x: int) -> int:
+        """The samples that sample (y, x) of the other stands for; the nearest where there are none."""
+        ranges = []
+        for axis, place in enumerate((y, x)):
+            factor, first = self.target[axis], place * self.target[axis] - self.target[2 + axis]
+            own = [(self.source[2 + axis] + first + k) // self.source[axis] for k in range(factor)]
+            ranges.append([clamp(at, 0, 8 * self.blocks[axis] - 1) for at in own])
+        return sum(self.samples[i, j] for i in ranges[0] for j in ranges[1])
 
 
 @dataclass

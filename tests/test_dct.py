@@ -23,7 +23,7 @@ from sofc.codebook import Codebook
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
 from sofc.coders.dct.coder import MOST_ALIKE, RANGE, find_coefficients, referred
-from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Component, Equations, accumulate
+from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Component, Equations, accumulate, weigh_predictors
 from sofc.coders.dct.model import EFFORTS, ComponentModel, ComponentPlan
 from sofc.coders.dct.passes import Equate, EstimatePriors
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
@@ -67,7 +67,7 @@ FACTORS = st.integers(1, 2)
 # What a decoder makes of coefficients.
 
 
-def random_blocks(rng, rows, columns, limit=2**14):
+def random_blocks(rng, rows, columns, limit=2**15):
     """Coefficients: few and small, many, or as large as there are."""
     shape = (rows, columns, SIZE)
     kind = rng.integers(0, 4)
@@ -157,9 +157,10 @@ DIAGONAL_TERMS = [NO_TERM, *DiagonalTerm]
 
 def random_plan(rng):
     """A plan that no training would give, but that is valid; its bit models are few."""
+    rows = int(rng.integers(1, 4)) * ROWS
     return ComponentPlan(
-        rng.integers(-1500, 1500, (SIZE, MEANS)) * (rng.random((SIZE, MEANS)) < 0.3),
-        rng.integers(-300, 1500, (SIZE, SIZES)),
+        rng.integers(-400, 400, (rows, MEANS)) * (rng.random((rows, MEANS)) < 0.3),
+        rng.integers(-20, 90, (rows, SIZES)),
         rng.integers(BLOCK_BITS.start, BLOCK_BITS.start + 3, len(CONTEXTS)),
     )
 
@@ -210,14 +211,14 @@ def lists_of(state, starts):
 
 def component(blocks, table, first, second):
     """A component as kernels take it."""
-    values, tails = (bordered(np.zeros(blocks.shape)) for _ in range(2))
-    return Component(blocks, values, tails, bordered(first), bordered(second), table)
+    values, tails, errors = (bordered(np.zeros(blocks.shape)) for _ in range(3))
+    return Component(blocks, values, tails, bordered(first), bordered(second), errors, table)
 
 
-def code_blocks(stream, coded, plan, contexts, sets, state):
+def code_blocks(stream, coded, plan, contexts, sets, state, number=0):
     coding = kernel.Coding(state.mixture, state.probabilities, stream.stream)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], sets)
-    return kernel.code_blocks(stream.encodes, coded, plan.predictor, contexts, coding, scratch)
+    return kernel.code_blocks(stream.encodes, coded, plan.predictor, number, contexts, coding, scratch)
 
 
 @settings(max_examples=FEW)
@@ -227,7 +228,7 @@ def test_code_blocks(seed, shape, sets):
     rng = np.random.default_rng(seed)
     blocks, table, plan = random_blocks(rng, *shape), random_table(rng), random_plan(rng)
     first, second = (random_blocks(rng, *shape) * int(rng.integers(0, 20)) for _ in range(2))
-    contexts = int(rng.integers(1, 5))
+    contexts, number = int(rng.integers(1, 5)), int(rng.integers(0, len(plan.mean_weights) // ROWS))
     coded, diagonals = (rng.choice(terms, (contexts, 4)) for terms in (CODED_TERMS, DIAGONAL_TERMS))
     starts = plan.starts(contexts)
     both = kernel.BothContexts(Contexts(coded, starts), Contexts(diagonals, starts))
@@ -235,7 +236,7 @@ def test_code_blocks(seed, shape, sets):
 
     def run(stream, found, state):
         coding = component(found, table, first, second)
-        status = code_blocks(stream, coding, plan, both, sets, state)
+        status = code_blocks(stream, coding, plan, both, sets, state, number)
         if status == OK:
             np.testing.assert_array_equal(coding.values, bordered(found * table))
         return status
@@ -244,7 +245,7 @@ def test_code_blocks(seed, shape, sets):
         mixed = naive_context.Mixing(None, sets, TABLES, *lists_of(start, starts), naive_context.Adaptive(coder))
         plain = naive.Component(table.tolist(), {}, by_place(first), by_place(second))
         weights = (plan.mean_weights.tolist(), plan.size_weights.tolist())
-        twins = naive.Blocks(plain, *weights, coded.tolist(), diagonals.tolist(), mixed)
+        twins = naive.Blocks(plain, *weights, coded.tolist(), diagonals.tolist(), mixed, number)
         return mixed, outcome(twins.code, *shape, known)
 
     state = start.copy()
@@ -300,17 +301,37 @@ def test_equations(seed, shape):
     table = random_table(rng)
     blocks, first, second = (random_blocks(rng, *shape) for _ in range(3))
     plan = random_plan(rng)
-    sums = Equations(*(np.zeros((SIZE, count + 1, count + 1), np.int64) for count in (MEANS, SIZES)))
+    rows = len(plan.mean_weights)
+    number = int(rng.integers(0, rows // ROWS))
+    sums = Equations(*(np.zeros((rows, count + 1, count + 1), np.int64) for count in (MEANS, SIZES)))
     found = component(blocks, table, first, second)
-    accumulate(found, plan.predictor, sums, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32))
+    scratch = np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32)
+    accumulate(found, plan.predictor, number, sums, *scratch)
     np.testing.assert_array_equal(found.values, bordered(blocks * table))
-    plain = naive.Component(table.tolist(), by_place(blocks * table), by_place(first), by_place(second))
+    plain = naive.Component(table.tolist(), {}, by_place(first), by_place(second))
+    naive_sums = naive.accumulate(plain, blocks.tolist(), number, *(each.tolist() for each in plan.predictor))
     for place in np.ndindex(*shape, SIZE):
-        expected = plain.tail(*place[:2], *divmod(place[2], SIDE))
+        at = (*place[:2], *divmod(place[2], SIDE))
+        # In the places of zero diagonals there is nothing to add up.
+        expected = plain.tail(*at)
         assert found.tails[place[0] + 1, place[1] + 1, place[2]] == expected
-    naive_sums = naive.accumulate(plain, *shape, *(each.tolist() for each in plan.predictor))
+        assert found.errors[place[0] + 1, place[1] + 1, place[2]] == plain.errors.get(at, 0)
     for got, expected in zip(sums, naive_sums, strict=True):
         assert {tuple(place): int(got[tuple(place)]) for place in np.argwhere(got).tolist()} == expected
+
+
+@settings(max_examples=FEW)
+@given(SEEDS)
+def test_costs_of_predictors(seed):
+    """What an encoder chooses a predictor by."""
+    rng = np.random.default_rng(seed)
+    blocks, table, plan = random_blocks(rng, 3, 2), random_table(rng), random_plan(rng)
+    first, second = (random_blocks(rng, 3, 2) for _ in range(2))
+    found = component(blocks, table, first, second)._replace(values=bordered(blocks * table))
+    got = np.zeros(len(plan.mean_weights) // ROWS, np.int64)
+    weigh_predictors(found, plan.predictor, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32), got)
+    plain = naive.Component(table.tolist(), by_place(blocks * table), by_place(first), by_place(second))
+    assert got.tolist() == naive.costs(plain, blocks.tolist(), plan.mean_weights.tolist())
 
 
 # Pixel corrections.
@@ -874,10 +895,9 @@ def test_twin(seed, count, shape):
     ):
         found = naive.Stream.of(stream, tables)
         rows, columns = found.blocks(*shape)
-        places = [(*block, *divmod(k, SIDE)) for block in np.ndindex(rows, columns) for k in range(SIZE)]
         said = [
-            {place: naive.reference(values, grid, found.grid, place) for place in places}
-            for values, grid in reversed(before)
+            by_place(np.array([[other.block(row, column) for column in range(columns)] for row in range(rows)]))
+            for other in (naive.Reference(*each, found.grid) for each in reversed(before))
         ]
         plain = naive.Component(found.table, {}, *[*said, {}, {}][:2])
         lists = lists_of(model.start, model.plan.starts(model.start.contexts))
@@ -891,27 +911,29 @@ def test_twin(seed, count, shape):
         corner = (found.grid[2] % SIDE, found.grid[3] % SIDE)
         samples, others = naive.Lacks(reader).code(None, like, eighths, others, *corner, 255)
         assert samples == plane.tolist()
-        before.append((plain.known, found.grid))
+        before.append((plain.known, (rows, columns), found.grid))
 
 
-@given(SEEDS, st.tuples(st.integers(1, 40), st.integers(1, 40)), st.booleans(), FACTORS, FACTORS)
-def test_references(seed, shape, fitting, down, across):
-    """Coefficients of one component as another's: the same grid, blocks taken together, or none."""
+@settings(max_examples=FEW)
+@given(SEEDS, st.tuples(st.integers(1, 40), st.integers(1, 40)), st.tuples(*[st.integers(1, 4)] * 4))
+def test_references(seed, shape, factors):
+    """Coefficients of one component as another's, at any ratio of factors and from any place."""
     rng = np.random.default_rng(seed)
-    top, left = (int(k) for k in rng.integers(0, SIDE, 2))
-    top += SIDE * int(down == 2 and rng.integers(0, 2))
-    target = random_origin(rng, *shape, Grid(down, across, top, left))
-    grid = Grid(1, 1, top % SIDE, left) if fitting else None
-    source = random_origin(rng, *shape, target.grid if rng.random() < 0.2 else grid)
+
+    def origin(down, across):
+        grid = Grid(down, across, int(rng.integers(0, SIDE * down)), int(rng.integers(0, SIDE * across)))
+        return random_origin(rng, *shape, grid)
+
+    target, source = origin(*factors[:2]), origin(*factors[2:])
+    if rng.random() < 0.2:
+        source = random_origin(rng, *shape, target.grid)
     found = referred(source.values(), source, target)
     rows, columns, _ = target.coefficients.shape
     assert found.shape == (rows + 1, columns + 2, SIZE)
-    values = by_place(source.coefficients * source.table)
+    blocks = source.coefficients.shape[:2]
+    twin = naive.Reference(by_place(source.coefficients * source.table), blocks, source.grid, target.grid)
     for row, column in np.ndindex(rows, columns):
-        expected = [
-            naive.reference(values, source.grid, target.grid, (row, column, *divmod(k, SIDE))) for k in range(SIZE)
-        ]
-        assert found[row + 1, column + 1].tolist() == expected
+        assert found[row + 1, column + 1].tolist() == twin.block(row, column)
     assert not found[0].any() and not found[:, 0].any() and not found[:, -1].any()
 
 
@@ -1050,9 +1072,10 @@ def test_damaged_streams(seed, number, place, kind):
 @given(SEEDS, st.sampled_from([1, 9000, WEIGHT_LIMIT]))
 def test_plans_come_back(seed, limit):
     rng = np.random.default_rng(seed)
+    rows = ROWS * int(rng.integers(1, 9))
     plan = ComponentPlan(
-        rng.integers(-limit, limit, (SIZE, MEANS), endpoint=True),
-        rng.integers(-limit, limit, (SIZE, SIZES), endpoint=True),
+        rng.integers(-limit, limit, (rows, MEANS), endpoint=True),
+        rng.integers(-limit, limit, (rows, SIZES), endpoint=True),
         rng.integers(BLOCK_BITS.start, BLOCK_BITS.stop, len(CONTEXTS)),
     )
     data = pack_plan(plan)

@@ -11,6 +11,8 @@ files name it by its number. An improved one gets a new number.
 from __future__ import annotations
 
 import argparse
+import io
+import itertools
 import os
 import re
 import sys
@@ -24,6 +26,7 @@ from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 import sofc
 from sofc.codebook import Codebook
@@ -35,13 +38,19 @@ from sofc.coders.context.model import EFFORTS as CONTEXT_EFFORTS
 from sofc.coders.context.model import OF_ONE
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.dct import DctCoder
+from sofc.coders.dct import passes as dct_passes
 from sofc.coders.dct.model import EFFORTS as DCT_EFFORTS
+from sofc.coders.dct.training import DctTraining
 from sofc.coders.training import TrainingSettings
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources
+from sofc.jpeg.origin import Origin
+from sofc.jpeg.recover import recover_planes
+from sofc.jpeg.stream import read_picture
+from sofc.keepfile.coefficients import origins_of
 from sofc.planes import PlaneRange
-from sofc.transforms.components import CHAIN, NONE
+from sofc.transforms.components import CHAIN, LATTICE, NONE
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,10 +127,44 @@ def lossy_photos() -> list[Image]:
     return found
 
 
-def decoded() -> list[Image]:
-    """Images as JPEG decoders made them."""
-    found = images_of("bccd/train", 4) + images_of("isic/train")
-    return found + images_of("malaria-cells/train", 4)
+QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 88, 90, 92, 94, 95, 97, 98, 99, 100)
+SAMPLINGS = (0, 1, 2)
+"""Of JPEG files that are made: 4:4:4, 4:2:2 and 4:2:0 as Pillow numbers them."""
+
+
+def components_of(data: bytes) -> list[Origin]:
+    """The components of a JPEG file, as they stand in it."""
+    found = read_picture(data, np.frombuffer(bytearray(data), np.uint8), 0)
+    assert found is not None, "the file is a JPEG stream"
+    return origins_of(found[0])
+
+
+def made_jpegs() -> list[bytes]:
+    """JPEG files of photographs at each quality and sampling."""
+    kodak = images_of("kodak/train")
+    found = []
+    for number, (quality, sampling) in enumerate(itertools.product(QUALITIES, SAMPLINGS)):
+        data = io.BytesIO()
+        picture = PIL.Image.fromarray(crop(kodak[number % len(kodak)], 400, number))
+        picture.save(data, "JPEG", quality=quality, subsampling=sampling)
+        found.append(data.getvalue())
+    return found
+
+
+def coefficients() -> list[list[Origin]]:
+    """The components of JPEG files, and of images that were such, in an order that mixes them."""
+    files = [path for name, step in (("bccd/train", 3), ("isic/train", 1)) for path in _files(name, step)]
+    found = [components_of(data) for data in [path.read_bytes() for path in files] + made_jpegs()]
+    for image in images_of("malaria-cells/train", 2):
+        recovered = recover_planes(LATTICE.forward([image[..., k].astype(np.int32) for k in range(3)]), 3)
+        found += [recovered.origins] if recovered is not None and recovered.share > 0.9 else []
+    return [found[number] for number in np.random.default_rng(3).permutation(len(found))]
+
+
+def _files(name: str, step: int) -> list[Path]:
+    """Every ``step``-th file of a set."""
+    assert name in SETS, f"{name} is not among the sets that may be used"
+    return sorted((DATA / name).glob("*.jpg"))[::step]
 
 
 def scans() -> list[Image]:
@@ -270,6 +313,9 @@ def chains() -> list[list[npt.NDArray[np.int32]]]:
 
 CHAIN_BUDGET = 25_000
 """Bytes of trained counters of the models for chains."""
+DCT_BUDGET = 120_000
+"""Bytes of trained counters of the models for coefficients."""
+DCT_EFFORTS_TRAINED = (5, 7, 9)
 EFFORTS = (1, 5, 7)
 """Efforts at which there are models; others use the nearest. The first is the static coder's."""
 
@@ -282,7 +328,7 @@ class Family:
     EFFORTS share the models of the nearest.
     """
 
-    images: Callable[[], list[Image]]
+    images: Callable[[], list[Any]]
     coders: tuple[str, ...] = ("context", "static")
     budget: int = 60_000
     efforts: tuple[int, ...] = (5,)
@@ -296,7 +342,7 @@ CODEBOOKS = {
         Family(gray_graphics, budget=40_000),
         Family(photos, budget=140_000, efforts=(5, 7)),
         Family(lossy_photos, budget=25_000),
-        Family(decoded, ("dct",), budget=30_000, efforts=(7,)),
+        Family(coefficients, ("dct",), budget=DCT_BUDGET, efforts=DCT_EFFORTS_TRAINED),
         Family(graphics, budget=50_000),
     ),
     "deep": (
@@ -316,7 +362,10 @@ def train(name: str, executor: Executor | None) -> Codebook:
     for family in CODEBOOKS[name]:
         images = family.images()
         for coder in family.coders:
-            parts.append(train_one(images, coder, family, executor))
+            if coder == "dct":
+                parts.append(train_coefficients(images, family))
+            else:
+                parts.append(train_one(images, coder, family, executor))
             size = len(parts[-1].to_bytes())
             print(f"{name}: {family.images.__name__}, {coder}: {len(images)} images, {size} bytes", flush=True)
     if name != "binary":
@@ -333,12 +382,25 @@ def train_one(images: Sequence[Image], coder: str, family: Family, executor: Exe
     with (
         patch.dict(CONTEXT_EFFORTS, efforts, clear=True),
         patch.dict(OF_ONE, clear=True),
-        patch.dict(DCT_EFFORTS, {effort: DCT_EFFORTS[effort] for effort in family.efforts}, clear=True),
         patch.object(bilevel_training, "SLOT_BITS_LARGE", (18, 18)),
     ):
         return sofc.train(
             images, name=coder, coder=coder, held_out=0, counter_bytes=family.budget, executor=executor
         ).codebook
+
+
+def train_coefficients(images: Sequence[list[Origin]], family: Family) -> Codebook:
+    """The models of the dct coder, from coefficients that need not be found any more."""
+    efforts = {effort: DCT_EFFORTS[effort] for effort in family.efforts}
+    with (
+        patch.dict(DCT_EFFORTS, efforts, clear=True),
+        patch.object(dct_passes, "_recovered", lambda images, planes: images),
+    ):
+        training = DctTraining([PlaneRange(0, 255)] * 3, settings=TrainingSettings(counter_bytes=family.budget))
+        while (step := training.next_pass()) is not None:
+            training.merge(iter([task.collect(iter(images)) for task in step.tasks]))  # type: ignore[arg-type]
+    models = [Model(3, 8, LATTICE.id, DctCoder.id, effort, numbers) for effort, numbers in training.models()]
+    return Codebook("dct", tuple(models), tuple(training.sections()))
 
 
 def train_chains(budget: int) -> Codebook:
@@ -359,7 +421,7 @@ def joined(name: str, parts: Sequence[Codebook], provenance: str) -> Codebook:
     models: list[Model] = []
     sections: list[Section] = []
     for part in parts:
-        wanted = {"static": EFFORTS[:1], "context": EFFORTS[1:], "dct": EFFORTS[2:]}.get(part.name, EFFORTS)
+        wanted = {"static": EFFORTS[:1], "context": EFFORTS[1:], "dct": DCT_EFFORTS_TRAINED}.get(part.name, EFFORTS)
         kept = [replace(_nearest(part, effort), effort=effort) for effort in wanted]
         used = sorted({number for model in kept for number in model.sections})
         place = {number: len(sections) + k for k, number in enumerate(used)}
@@ -390,16 +452,37 @@ def register(codebook: Codebook) -> None:
         path.write_text(after, encoding="utf-8")
 
 
+def with_coefficients(before: Codebook, part: Codebook) -> Codebook:
+    """A codebook with the models of ``part`` in the place of those of the dct coder."""
+    fresh = joined(before.name, [part], "")
+    first = next(number for number, model in enumerate(before.models) if model.coder == DctCoder.id)
+    others = [model for model in before.models if model.coder != DctCoder.id]
+    models: list[Model] = []
+    sections: list[Section] = []
+    for source, chosen in ((before, others[:first]), (fresh, fresh.models), (before, others[first:])):
+        used = sorted({number for model in chosen for number in model.sections})
+        place = {number: len(sections) + k for k, number in enumerate(used)}
+        sections += [source.sections[number] for number in used]
+        models += [replace(model, sections=tuple(place[number] for number in model.sections)) for model in chosen]
+    return Codebook(before.name, tuple(models), tuple(sections), before.provenance)
+
+
 def main() -> int:
     """Train, write, register."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(CODEBOOKS), help="names of codebooks, comma-separated")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1); same bytes for any number")
+    parser.add_argument("--dct", action="store_true", help="only the models of the dct coder; the others stay")
     parser.add_argument("--out-dir", type=Path, help="write there and register nothing")
     options = parser.parse_args()
     pool = ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) if options.jobs > 1 else None
-    for name in options.only.split(","):
-        codebook = train(name, pool)
+    for name in ["common"] if options.dct else options.only.split(","):
+        if options.dct:
+            (family,) = (family for family in CODEBOOKS[name] if family.coders == ("dct",))
+            before = Codebook.from_bytes((FOLDER / f"{name}.sofcb").read_bytes())
+            codebook = with_coefficients(before, train_coefficients(family.images(), family))
+        else:
+            codebook = train(name, pool)
         path = (options.out_dir or FOLDER) / f"{name}.sofcb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(codebook.to_bytes())

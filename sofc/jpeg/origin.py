@@ -19,6 +19,8 @@ Steps = npt.NDArray[np.int64]
 """Steps of the coefficients, (64,): 8 * vertical + horizontal frequency."""
 Fractions = npt.NDArray[np.uint8]
 
+VALUE_LIMIT = 1 << 23
+"""Values, coefficients times their steps, lie within this; what is beyond counts as this."""
 CHROMINANCE_TABLES = 100
 """Standard tables 1 to 100 are for luminance at that quality, those after CHROMINANCE_TABLES for chrominance."""
 
@@ -42,6 +44,14 @@ def number_of(table: Steps) -> int:
     return int(same[0]) + 1 if same.size else 0
 
 
+def values_of(coefficients: Coefficients, table: Steps) -> Coefficients:
+    """Spec dct/blocks. The values of coefficients, with a row of zeros above and a block of zeros on either side."""
+    rows, columns, _ = coefficients.shape
+    result = np.zeros((rows + 1, columns + 2, SIZE), np.int32)
+    result[1:, 1:-1] = np.clip(coefficients * table, -VALUE_LIMIT, VALUE_LIMIT)
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class Origin:
     """The component that a decoder made a plane from: ``coefficients`` in steps, (rows of blocks, blocks in a row, 64),
@@ -62,11 +72,8 @@ class Origin:
         return cls(grid, table, np.zeros((*blocks, SIZE), np.int32), decoder)
 
     def values(self) -> Coefficients:
-        """The coefficients times their steps, with a row of zeros above and a block of zeros on either side."""
-        rows, columns, _ = self.coefficients.shape
-        result = np.zeros((rows + 1, columns + 2, SIZE), np.int32)
-        result[1:, 1:-1] = self.coefficients * self.table
-        return result
+        """The values of the coefficients."""
+        return values_of(self.coefficients, self.table)
 
     def draw(self, shape: tuple[int, ...]) -> tuple[Plane, Fractions]:
         """The plane of this shape that a decoder makes, and where between two samples it came to before rounding (of a

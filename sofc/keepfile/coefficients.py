@@ -57,8 +57,7 @@ class CoefficientCoder:
     def code(self, picture: Picture) -> int:
         """Code the coefficients of a picture; when decoding they are filled. Returns OK, TOO_LONG or BROKEN."""
         before: list[tuple[Coefficients, Origin]] = []
-        for number, coefficients in enumerate(picture.components):
-            origin = Origin(_grid(picture, number), picture.steps(number), coefficients)
+        for number, origin in enumerate(origins_of(picture)):
             references = [_reference(values, source, origin) for values, source in reversed(before)]
             component = component_of(origin, references)
             model = self._model(number, len(picture.components))
@@ -73,6 +72,14 @@ class CoefficientCoder:
     def _model(self, number: int, components: int) -> ComponentModel:
         of_colour = components >= COLOURS and number < len(self._models)
         return self._models[number if of_colour else 0]
+
+
+def origins_of(picture: Picture) -> list[Origin]:
+    """The components of a picture as coder dct has them."""
+    return [
+        Origin(_grid(picture, number), picture.steps(number), coefficients)
+        for number, coefficients in enumerate(picture.components)
+    ]
 
 
 def _grid(picture: Picture, number: int) -> Grid:

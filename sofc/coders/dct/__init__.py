@@ -36,6 +36,8 @@ def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) ->
 def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel import code_blocks
     from sofc.coders.dct.kernel_pixels import code_pixels
+    from sofc.coders.dct.kernel_prediction import weigh_predictors
+    from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.bounds import bound_clipped, match_drawn
     from sofc.jpeg.dct import draw, enlarge
     from sofc.jpeg.scaled import draw_scaled
@@ -43,7 +45,8 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.steps import weigh
     from sofc.jpeg.subsampling import shrink
 
-    return [[code_blocks, code_pixels, draw, draw_scaled, enlarge], [solve, weigh, shrink, bound_clipped, match_drawn]]
+    coding: list[KernelUse] = [code_blocks, code_pixels, sample, refer, draw, draw_scaled, enlarge]
+    return [coding, [solve, weigh_predictors, weigh, shrink, bound_clipped, match_drawn]]
 
 
 CODER = Descriptor(

@@ -9,8 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS, Coder
-from sofc.coders.dct import kernel, kernel_pixels
-from sofc.coders.dct.kernel_prediction import Component
+from sofc.coders.dct import kernel, kernel_pixels, kernel_references
+from sofc.coders.dct.kernel_prediction import (
+    MEANS,
+    ROWS,
+    SIZES,
+    Component,
+    Predictor,
+    weigh_predictors,
+)
 from sofc.coders.dct.model import ComponentModel
 from sofc.coders.dct.section import unpack_model, unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
@@ -21,7 +28,7 @@ from sofc.entropy.mixture import MixingState
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
 from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Decoder, Grid
-from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
+from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table, values_of
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import Plane, PlaneRange
 
@@ -243,29 +250,26 @@ def _code_image(
 
 
 def referred(values: Coefficients, source: Origin, target: Origin) -> Coefficients:
-    """Spec dct/references. The values of one component as a reference for another, with a border of zeros: means
-    where there are
-    more. All zeros where their grids do not go together."""
+    """Spec dct/references. The values of one component, with their border, as a reference for another, with a border of
+    zeros. Only the ratios of the grids' ``down`` and of their ``across`` matter, which may be any.
+    """
     if source.grid == target.grid:
         return values
     rows, columns, _ = target.coefficients.shape
-    result = np.zeros((rows + 1, columns + 2, SIZE), np.int32)
-    down, across, top, left = target.grid
-    if source.grid != (1, 1, top % SIDE, left % SIDE):
-        return result
-    total = np.zeros((rows * down, columns * across, SIZE), np.int64)
-    inner = values[1:, 1:-1]
-    total[top // SIDE : top // SIDE + len(inner), left // SIDE : left // SIDE + inner.shape[1]] = inner
-    result[1:, 1:-1] = total.reshape(rows, down, columns, across, SIZE).sum(axis=(1, 3)) // (down * across)
-    return result
+    numbers = np.zeros((rows + 1, columns + 2, SIZE), np.int32)
+    samples = np.zeros((SIDE * (values.shape[0] - 1), SIDE * (values.shape[1] - 2)), np.int32)
+    work = np.zeros(kernel_references.WORK, np.int64)
+    kernel_references.sample(values, samples, work)
+    kernel_references.refer(samples, source.grid, target.grid, numbers, work)
+    return numbers
 
 
 def component_of(origin: Origin, references: Sequence[Coefficients]) -> Component:
     """A component as kernels take it; ``references``, nearest first: of each the values, with a border of zeros."""
     rows, columns, _ = origin.coefficients.shape
-    values, tails, nothing = (np.zeros((rows + 1, columns + 2, SIZE), np.int32) for _ in range(3))
+    values, tails, errors, nothing = (np.zeros((rows + 1, columns + 2, SIZE), np.int32) for _ in range(4))
     first, second = [*references, nothing, nothing][:2]
-    return Component(origin.coefficients, values, tails, first, second, origin.table)
+    return Component(origin.coefficients, values, tails, first, second, errors, origin.table)
 
 
 def components_of(origins: Sequence[Origin]) -> Iterator[Component]:
@@ -281,4 +285,17 @@ def code_component(stream: Coding, model: ComponentModel, state: MixingState, co
     """Code a component's coefficients by a state that goes on learning. Returns OK, TOO_LONG or BROKEN."""
     coding = kernel.Coding(state.mixture, state.probabilities, stream.stream)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], model.sets)
-    return kernel.code_blocks(stream.encodes, component, model.plan.predictor, model.contexts, coding, scratch)
+    predictor = model.plan.predictor
+    number = best_predictor(component, predictor) if stream.encodes else 0
+    return kernel.code_blocks(stream.encodes, component, predictor, number, model.contexts, coding, scratch)
+
+
+def best_predictor(component: Component, predictor: Predictor) -> int:
+    """The number of the predictor that makes the coefficients of a component cost least."""
+    count = len(predictor.means) // ROWS
+    if count == 1:
+        return 0
+    costs = np.zeros(count, np.int64)
+    known = component._replace(values=values_of(component.coefficients, component.table))
+    weigh_predictors(known, predictor, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32), costs)
+    return int(costs.argmin())

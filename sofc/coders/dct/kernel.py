@@ -16,20 +16,25 @@ from sofc.coders.dct.kernel_prediction import (
     LARGEST,
     MEANS,
     ORDER,
+    ROWS,
+    SIZE_BITS,
     SIZES,
-    WEIGHT_BITS,
     Component,
     Predictor,
     enter,
+    enter_error,
+    extent_of,
     gather,
     inverse_of,
     log,
     over,
+    predicted,
+    row_of,
     weighted,
 )
 from sofc.coders.dct.terms import CLAMP, COUNT, DiagonalTerm, Term
 from sofc.entropy.adaptive import Probabilities, code_integer
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
+from sofc.entropy.binary import BROKEN, EVEN, OK, TOO_LONG, Stream, code_bit
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.mixing import COLUMNS, LEVELS, QUARTERS, Mixture, Votes, decide, select_weights, votes_for
 from sofc.jit.decorators import inlined, kernel
@@ -42,6 +47,8 @@ ZERO, SIGN, MAGNITUDE, DIAGONAL = 0, 1, 2, 14
 """Bins: whether the residual is 0, its sign, from here on six steps of its magnitude by sign, and whether a diagonal of
 coefficients has any that is not 0."""
 MAGNITUDE_BINS = 6
+NUMBER_BITS = 3
+"""Bits of the number of a predictor."""
 STEP_LIMIT = 31
 """Steps of quantisation from here on are one to contexts."""
 
@@ -172,14 +179,11 @@ class _Predicted(NamedTuple):
 
 
 @inlined
-def _predict(index: int, predictor: Predictor, scratch: Scratch) -> _Predicted:
-    """Spec dct/prediction. Predict a coefficient from the numbers that were gathered."""
+def _predict(index: int, row: int, predictor: Predictor, scratch: Scratch) -> _Predicted:
+    """Spec dct/prediction. Predict a coefficient from the numbers that were gathered by a ``row`` of weights."""
     step, inverse = scratch.steps[index], scratch.inverses[index]
-    total = weighted(scratch.means, predictor.means[index])
-    quarters = (4 * total + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
-    fine = over(quarters, inverse) if quarters >= 0 else -over(step - 1 - quarters, inverse)
-    fine = max(-4 * LARGEST, min(4 * LARGEST, fine))
-    size = max(0, weighted(scratch.sizes, predictor.sizes[index]) >> (WEIGHT_BITS - 4))
+    fine = predicted(scratch.means, predictor.means[row], step, inverse)
+    size = max(0, weighted(scratch.sizes, predictor.sizes[row]) >> (SIZE_BITS - 4))
     loudness = log(over(size, inverse))
     return _Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, loudness, min(LEVELS - 1, loudness >> 1))
 
@@ -249,11 +253,14 @@ def _code_residual(
     votes, index = scratch.votes, scratch.term[Term.INDEX]
     decision, sign, step = ZERO, 0, 0
     while True:
+        refined = found.quarter
+        if step >= MAGNITUDE_BINS - 1:
+            # The last bins serve many steps, which these tell apart.
+            beyond = step - MAGNITUDE_BINS + 1
+            column, refined = QUARTERS * beyond + found.quarter, beyond >> 2
         select_weights(votes, decision, found.level, index, column)
         bit = _wanted(residual, decision, step) if encode else 0
-        bit = decide(
-            encode, bit, decision, votes.rows[0] * QUARTERS + found.quarter, coding.mixture, votes, coding.stream
-        )
+        bit = decide(encode, bit, decision, votes.rows[0] * QUARTERS + refined, coding.mixture, votes, coding.stream)
         if bit < 0:
             return _Residual(bit, 0)
         if decision == ZERO:
@@ -280,14 +287,40 @@ def _code_residual(
     return _Residual(OK, step + 1 if sign else -(step + 1))
 
 
+@inlined
+def _code_number(encode: bool, number: int, stream: Stream) -> int:
+    """Spec dct/coefficients. The number of a predictor, the highest of its bits first. It, or TOO_LONG."""
+    found = 0
+    for shift in range(NUMBER_BITS - 1, -1, -1):
+        bit = code_bit(encode, (number >> shift) & 1, EVEN, stream)
+        if bit < 0:
+            return bit
+        found = 2 * found + bit
+    return found
+
+
 @kernel
 def code_blocks(
-    encode: bool, component: Component, predictor: Predictor, contexts: BothContexts, coding: Coding, scratch: Scratch
+    encode: bool,
+    component: Component,
+    predictor: Predictor,
+    number: int,
+    contexts: BothContexts,
+    coding: Coding,
+    scratch: Scratch,
 ) -> int:
-    """Spec dct/coefficients. Code a component's coefficients; when decoding they are filled.
+    """Spec dct/coefficients. Code which predictor serves a component, and its coefficients; when decoding they are
+    filled.
 
-    ``values`` and ``tails`` of ``component`` are zeros and are filled, too. Returns OK, TOO_LONG or BROKEN.
+    ``number``: the predictor, which an encoder chooses. ``values``, ``tails`` and ``errors`` of ``component`` are zeros
+    and are filled, too. Returns OK, TOO_LONG or BROKEN.
     """
+    predictors = predictor.means.shape[0] // ROWS
+    number = _code_number(encode, number, coding.stream)
+    if number >= predictors:
+        return BROKEN
+    if number < 0:
+        return TOO_LONG
     _fill_steps(component.table, scratch)
     for row in range(1, component.coefficients.shape[0] + 1):
         for column in range(1, component.coefficients.shape[1] + 1):
@@ -295,12 +328,13 @@ def code_blocks(
             start = _code_diagonals(encode, component, row, column, contexts.diagonals, coding, scratch)
             if start < 0:
                 return TOO_LONG
+            extent = extent_of(start)
             known = _Known(0, 0, 0, 0)
             for place in range(start, SIZE):
                 index = ORDER[place]
                 component.tails[row, column, index] = known.tail
                 gather(component, row, column, index, scratch.means, scratch.sizes)
-                found = _predict(index, predictor, scratch)
+                found = _predict(index, row_of(index, extent, number, predictors), predictor, scratch)
                 _fill_terms(component, row, column, index, found, known, scratch)
                 select_models(contexts.coefficients, scratch.term, scratch.votes.hashes, scratch.votes.first)
                 residual = int(block[index]) - found.mu if encode else 0
@@ -313,5 +347,6 @@ def code_blocks(
                     return BROKEN
                 block[index] = value
                 tail = enter(component, row, column, index, known.tail)
+                enter_error(component, row, column, index, found.fine)
                 known = _Known(known.nonzero + (1 if value != 0 else 0), tail, value, known.last)
     return OK

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import SIDE, SIZE, ZIGZAG
+from sofc.jpeg.origin import VALUE_LIMIT
 
 ORDER = np.ascontiguousarray(ZIGZAG[::-1])
 """Coefficients from the highest frequency to the lowest."""
@@ -24,10 +25,17 @@ ENDS = np.array([sum(SIDE - abs(SIDE - 1 - s) for s in range(first, DIAGONALS)) 
 MEANS = 4 * SIDE + 4
 """Numbers a coefficient is predicted from: the column above, the row to the left, its own column and row as far as they
 are known, the same coefficient in the two blocks diagonally above, and in two references."""
-SIZES = 18
+SIZES = 26
 """Numbers the size of the error is predicted from."""
-WEIGHT_BITS = 12
-LARGEST = 1 << 14
+PREDICTORS = 6
+"""Predictors that training begins with; a component's stream says which one serves it."""
+EXTENTS = (10, 21, 43)
+"""Blocks with no more than so many coefficients to code have rows of weights of their own in each predictor."""
+ROWS = (len(EXTENTS) + 1) * SIZE
+"""Rows of weights of a predictor."""
+WEIGHT_BITS, SIZE_BITS = 10, 8
+"""Weights of what coefficients are predicted from are in 1 / 2**WEIGHT_BITS, of what sizes are in 1 / 2**SIZE_BITS."""
+LARGEST = 1 << 15
 """Coefficients lie within this."""
 LOG_LIMIT = 65535
 WIDEST = 1 << 12
@@ -42,7 +50,8 @@ class Component(NamedTuple):
     ``coefficients`` (rows, columns, 64); ``values`` (rows + 1, columns + 2, 64): coefficients times their steps as far
     as they are known, below a row of zero blocks and between two columns of them; ``tails``, of that shape: of each
     block the sum of the sizes of values up to each coefficient in ORDER; ``first`` and ``second``, of that shape: what
-    two references give. ``table`` (64,): steps.
+    two references give; ``errors``, of that shape: by how much the prediction of each was wrong.
+    ``table`` (64,): steps.
     """
 
     coefficients: Cube[np.int32]
@@ -50,11 +59,13 @@ class Component(NamedTuple):
     tails: Cube[np.int32]
     first: Cube[np.int32]
     second: Cube[np.int32]
+    errors: Cube[np.int32]
     table: Vector[np.int64]
 
 
 class Predictor(NamedTuple):
-    """Weights in 1 / 2**WEIGHT_BITS: ``means`` (64, MEANS) of coefficients, ``sizes`` (64, SIZES) of their errors."""
+    """Weights by ``row_of``: ``means`` (predictors * ROWS, MEANS) of coefficients, ``sizes`` (predictors * ROWS, SIZES)
+    of their errors."""
 
     means: Table[np.int32]
     sizes: Table[np.int32]
@@ -79,14 +90,42 @@ def log(value: int) -> int:
 
 @kernel
 def inverse_of(step: int) -> int:
-    """What ``over`` takes for a step: 2**34 / step, rounded up."""
-    return ((1 << 34) + step - 1) // step
+    """What ``over`` takes for a step: 2**34 / step, rounded up; of one above 255 the step itself, negative."""
+    return ((1 << 34) + step - 1) // step if step < 256 else -step
 
 
 @inlined
 def over(value: int, inverse: int) -> int:
-    """``value`` // step for value >= 0, by a multiplication: divisions took longer. What is 2**26 or more is cut."""
-    return (min(value, (1 << 26) - 1) * inverse) >> 34
+    """``value`` // step for value >= 0, by a multiplication where steps are small: divisions took longer. What is 2**26
+    or more is cut there."""
+    return (min(value, (1 << 26) - 1) * inverse) >> 34 if inverse > 0 else value // -inverse
+
+
+@inlined
+def extent_of(start: int) -> int:
+    """Spec dct/prediction. Which rows of weights serve a block whose coefficients are coded from place ``start`` of
+    ORDER on."""
+    extent = 0
+    for i in range(len(EXTENTS)):
+        extent += 1 if SIZE - start > EXTENTS[i] else 0
+    return extent
+
+
+@inlined
+def row_of(index: int, extent: int, number: int, predictors: int) -> int:
+    """Spec dct/prediction. The row of weights of coefficient ``index`` in one of so many predictors: rows that are
+    alike stand next to each other."""
+    return ((len(EXTENTS) + 1) * index + extent) * predictors + number
+
+
+@inlined
+def start_of(block: Vector[np.int32]) -> int:
+    """The place in ORDER from which the coefficients of a block are coded."""
+    for s in range(DIAGONALS - 1, -1, -1):
+        for place in range(ENDS[s + 1], ENDS[s]):
+            if block[ORDER[place]] != 0:
+                return int(ENDS[s + 1])
+    return SIZE
 
 
 @inlined
@@ -124,6 +163,14 @@ def gather(
     z[12] = (abs(int(left[index - SIDE])) if u > 0 else 0) + (abs(int(left[index - 1])) if v > 0 else 0)
     z[13], z[14], z[15] = tails[row, column, index], tails[row - 1, column, index], tails[row, column - 1, index]
     z[16], z[17] = abs(first), abs(second)
+    errors = component.errors
+    missed = errors[row, column]
+    z[18], z[19] = errors[row - 1, column, index], errors[row, column - 1, index]
+    z[20], z[21] = errors[row - 1, column - 1, index], errors[row - 1, column + 1, index]
+    z[22] = missed[lower] if has_lower else 0
+    z[23] = missed[right] if has_right else 0
+    z[24] = missed[lower + 1] if has_lower and has_right else 0
+    z[25] = (int(missed[lower + SIDE]) if u < SIDE - 2 else 0) + (int(missed[right + 1]) if v < SIDE - 2 else 0)
 
 
 @inlined
@@ -139,15 +186,64 @@ def weighted(numbers: Vector[np.int32], weights: Vector[np.int32]) -> int:
 def enter(component: Component, row: int, column: int, index: int, tail: int) -> int:
     """Take in a coefficient that has become known; ``tail``: that of those before it. Returns it with this one."""
     value = int(component.coefficients[row - 1, column - 1, index]) * component.table[index]
+    value = max(-VALUE_LIMIT, min(VALUE_LIMIT, value))
     component.values[row, column, index] = value
     tail += abs(value)
     component.tails[row, column, index] = tail
     return int(tail)
 
 
+@inlined
+def predicted(numbers: Vector[np.int32], weights: Vector[np.int32], step: int, inverse: int) -> int:
+    """Spec dct/prediction. ``fine``: a coefficient in quarters of a step."""
+    quarters = (4 * weighted(numbers, weights) + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
+    fine = over(quarters, inverse) if quarters >= 0 else -over(step - 1 - quarters, inverse)
+    return max(-4 * LARGEST, min(4 * LARGEST, fine))
+
+
+@inlined
+def enter_error(component: Component, row: int, column: int, index: int, fine: int) -> None:
+    """Spec dct/prediction. Take in by how much the prediction of a coefficient, which has become known, was wrong."""
+    error = abs(4 * int(component.values[row, column, index]) - fine * component.table[index]) >> 2
+    component.errors[row, column, index] = min(VALUE_LIMIT, error)
+
+
+TRIED = 4
+"""An encoder that looks for the best predictor looks at every so many rows of blocks."""
+
+
+@kernel
+def weigh_predictors(
+    component: Component,
+    predictor: Predictor,
+    means: Vector[np.int32],
+    sizes: Vector[np.int32],
+    costs: Vector[np.int64],
+) -> int:
+    """About what each predictor makes coefficients cost: logarithms of what it gets wrong, added up to ``costs``.
+
+    ``costs`` (predictors,); ``means`` (MEANS,), ``sizes`` (SIZES,): scratch. ``values`` of ``component`` are known.
+    Returns 0.
+    """
+    count = predictor.means.shape[0] // ROWS
+    for row in range(1 + TRIED // 2, component.values.shape[0], TRIED):
+        for column in range(1, component.values.shape[1] - 1):
+            start = start_of(component.coefficients[row - 1, column - 1])
+            extent = extent_of(start)
+            for place in range(start, SIZE):
+                index = ORDER[place]
+                step = component.table[index]
+                gather(component, row, column, index, means, sizes)
+                for number in range(count):
+                    total = weighted(means, predictor.means[row_of(index, extent, number, count)])
+                    error = abs((int(component.values[row, column, index]) << WEIGHT_BITS) - total) >> (WEIGHT_BITS - 2)
+                    costs[number] += log(error // step)
+    return 0
+
+
 class Equations(NamedTuple):
-    """Lower halves of normal equations, (64, MEANS + 1, MEANS + 1) and (64, SIZES + 1, SIZES + 1): the last row is of
-    the number to predict."""
+    """Lower halves of normal equations, (predictors * ROWS, MEANS + 1, MEANS + 1) and (predictors * ROWS, SIZES + 1,
+    SIZES + 1): the last row is of the number to predict."""
 
     means: Cube[np.int64]
     sizes: Cube[np.int64]
@@ -169,37 +265,45 @@ def _add(numbers: Vector[np.int32], target: int, share: int, equations: Table[np
 def accumulate(
     component: Component,
     predictor: Predictor,
+    number: int,
     equations: Equations,
     means: Vector[np.int32],
     sizes: Vector[np.int32],
 ) -> int:
-    """Add a component, whose ``values`` and ``tails`` are zeros and are filled, to the equations of training.
+    """Add a component, whose ``values``, ``tails`` and ``errors`` are zeros and are filled, to the equations of
+    training predictor ``number``.
 
     A coefficient is to be predicted, and the size of what the predictor makes wrong. The larger that is to be expected
     the less it counts: by ``predictor.sizes`` for the coefficient, by the coefficients around for its size. ``means``
     (MEANS,), ``sizes`` (SIZES,): scratch. Returns 0.
     """
+    predictors = predictor.means.shape[0] // ROWS
     for row in range(1, component.values.shape[0]):
         for column in range(1, component.values.shape[1] - 1):
             tail = 0
-            for place in range(SIZE):
+            start = start_of(component.coefficients[row - 1, column - 1])
+            extent = extent_of(start)
+            for place in range(start, SIZE):
                 index = ORDER[place]
+                at = row_of(index, extent, number, predictors)
                 step = component.table[index]
                 component.tails[row, column, index] = tail
                 gather(component, row, column, index, means, sizes)
                 tail = enter(component, row, column, index, tail)
                 value = int(component.values[row, column, index])
+                fine = predicted(means, predictor.means[at], step, inverse_of(step))
+                enter_error(component, row, column, index, fine)
                 for i in range(MEANS):
                     means[i] = max(-WIDEST, min(WIDEST, int(means[i])))
                 for i in range(SIZES):
                     sizes[i] = min(WIDEST, int(sizes[i]))
                 # In 1/16. Less than about two steps makes little difference to the bits that are coded.
-                expected = 32 * step + max(0, weighted(sizes, predictor.sizes[index]) >> (WEIGHT_BITS - 4))
+                expected = 32 * step + max(0, weighted(sizes, predictor.sizes[at]) >> (SIZE_BITS - 4))
                 share = max(1, (step * step << EMPHASIS) // (expected * expected))
-                _add(means, max(-WIDEST, min(WIDEST, value)), share, equations.means[index])
-                total = weighted(means, predictor.means[index])
+                _add(means, max(-WIDEST, min(WIDEST, value)), share, equations.means[at])
+                total = weighted(means, predictor.means[at])
                 mu = (total + (step << (WEIGHT_BITS - 1))) // (step << WEIGHT_BITS)
                 around = int(sizes[1]) + int(sizes[2]) + int(sizes[7]) + int(sizes[8])
                 share = 1024 // (step + (around >> 2))
-                _add(sizes, min(20 * step, abs(value - mu * step)), share, equations.sizes[index])
+                _add(sizes, min(20 * step, abs(value - mu * step)), share, equations.sizes[at])
     return 0

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 
 from sofc.coders.dct.kernel import BothContexts
-from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Predictor
+from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Predictor
 from sofc.coders.dct.terms import CONTEXTS, DIAGONAL_CONTEXTS
 from sofc.entropy.adaptive import INTEGER_SLOTS
 from sofc.entropy.contexts import Contexts, block_starts
 from sofc.entropy.mixture import MixingState
-from sofc.jpeg.dct import SIZE, Integers
+from sofc.jpeg.dct import Integers
 
 EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (6, 2), 6: (7, 2), 7: (8, 2), 8: (10, 3), 9: (12, 3)}
 """Contexts and weight sets that each effort uses."""
@@ -23,7 +23,8 @@ EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (6, 2), 6: (7, 2), 7: (8, 2), 8: 
 class ComponentPlan:
     """How the coefficients of a component, and the sizes of errors, are predicted.
 
-    ``mean_weights`` (64, MEANS) and ``size_weights`` (64, SIZES), in 1/4096; ``block_bits`` (contexts,): each context
+    ``mean_weights`` (predictors * ROWS, MEANS) and ``size_weights`` (predictors * ROWS, SIZES), in 1/1024
+    and 1/256; ``block_bits`` (contexts,): each context
     has 2**block_bits blocks of bit models. All int64.
     """
 
@@ -32,12 +33,12 @@ class ComponentPlan:
     block_bits: Integers
 
     @classmethod
-    def blank(cls, block_bits: int) -> ComponentPlan:
-        """One that predicts zeros, whose contexts all have 2**block_bits blocks."""
-        weights = np.zeros((SIZE, MEANS), np.int64), np.zeros((SIZE, SIZES), np.int64)
-        return cls(*weights, np.full(len(CONTEXTS), block_bits, np.int64))
+    def blank(cls, predictors: int, block_bits: int) -> ComponentPlan:
+        """One of so many predictors of zeros, whose contexts all have 2**block_bits blocks."""
+        means, sizes = (np.zeros((predictors * ROWS, numbers), np.int64) for numbers in (MEANS, SIZES))
+        return cls(means, sizes, np.full(len(CONTEXTS), block_bits, np.int64))
 
-    @property
+    @cached_property
     def predictor(self) -> Predictor:
         """The weights as kernels take them."""
         return Predictor(self.mean_weights.astype(np.int32), self.size_weights.astype(np.int32))

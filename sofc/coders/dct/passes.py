@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.dct.coder import code_component, components_of
-from sofc.coders.dct.kernel_prediction import MEANS, SIZES, Component, Equations, accumulate
+from sofc.coders.dct.coder import best_predictor, code_component, components_of
+from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Component, Equations, accumulate
 from sofc.coders.dct.model import ComponentModel, ComponentPlan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.entropy.adaptive import INTEGER_SLOTS
@@ -18,13 +18,14 @@ from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import FOLDS, History, Starts
-from sofc.jpeg.dct import SIZE
 from sofc.jpeg.origin import Origin
 from sofc.jpeg.recover import recover_planes
 from sofc.planes import Plane
 
 LEAST_SHARE = 0.5
 """An image counts as a JPEG decoder's where so many samples come out of coefficients."""
+COARSE, FILLED = (4, 12), (0.5, 0.25, 0.12)
+"""First steps, and shares of coefficients that are not zero, by which components are told apart at first."""
 PART_ROWS = 512
 """Of each image no more is looked at."""
 
@@ -48,8 +49,8 @@ class Equate:
     def collect(self, images: Iterator[list[Plane]]) -> tuple[int, int, list[Equations]]:
         """Images that have coefficients, all images, and the equations of each component."""
         sums = [
-            Equations(*(np.zeros((SIZE, count + 1, count + 1), np.int64) for count in (MEANS, SIZES)))
-            for _ in self.plans
+            Equations(*(np.zeros((len(plan.mean_weights), count + 1, count + 1), np.int64) for count in (MEANS, SIZES)))
+            for plan in self.plans
         ]
         seen = count = 0
         for origins in _recovered(images, len(self.plans)):
@@ -58,10 +59,20 @@ class Equate:
                 continue
             seen += 1
             for plan, equations, component in zip(self.plans, sums, components_of(origins), strict=True):
-                accumulate(
-                    component, plan.predictor, equations, *(np.zeros(count, np.int32) for count in (MEANS, SIZES))
-                )
+                scratch = (np.zeros(count, np.int32) for count in (MEANS, SIZES))
+                accumulate(component, plan.predictor, _predictor_for(component, plan), equations, *scratch)
         return seen, count, sums
+
+
+def _predictor_for(component: Component, plan: ComponentPlan) -> int:
+    """Which predictor is trained on a component: the one that serves it best; at first one by how coarse its steps are,
+    and by how much of its blocks is not zero."""
+    predictor = plan.predictor
+    if predictor.means.any():
+        return best_predictor(component, predictor)
+    coarse = int(np.searchsorted(COARSE, component.table[0]))
+    filled = bool(np.count_nonzero(component.coefficients) > FILLED[coarse] * component.coefficients.size)
+    return (2 * coarse + filled) % (len(predictor.means) // ROWS)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sofc.coders.dct.kernel_prediction import MEANS, SIZES
+from sofc.coders.dct.kernel import NUMBER_BITS
+from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.model import ComponentModel, ComponentPlan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.entropy.adaptive import INTEGER_SLOTS
@@ -15,22 +16,25 @@ from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, unpack_weights
 from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.jpeg.dct import SIZE
 
 PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
 """A context has 2**block_bits blocks of bit models."""
-WEIGHT_LIMIT = 1 << 18
+WEIGHT_LIMIT = 1 << 16
 
 
 def pack_plan(plan: ComponentPlan) -> bytes:
     """Kind 0: the weights that predict coefficients, those for sizes, and the room of each context's bit models."""
-    return code_tables([plan.mean_weights, plan.size_weights, plan.block_bits[:, None]])
+    predictors = len(plan.mean_weights) // ROWS
+    return bytes([predictors]) + code_tables([plan.mean_weights, plan.size_weights, plan.block_bits[:, None]])
 
 
 def unpack_plan(data: bytes) -> ComponentPlan:
     """Inverse of pack_plan. Raises FormatError."""
-    means, sizes, bits = decode_tables(data, [(SIZE, MEANS), (SIZE, SIZES), (len(CONTEXTS), 1)])
+    if not data or not 1 <= data[0] <= 1 << NUMBER_BITS:
+        raise FormatError("a DCT model has another number of predictors than a stream can name")
+    rows = data[0] * ROWS
+    means, sizes, bits = decode_tables(data[1:], [(rows, MEANS), (rows, SIZES), (len(CONTEXTS), 1)])
     if (
         max(int(np.abs(means).max()), int(np.abs(sizes).max())) > WEIGHT_LIMIT
         or not ((bits >= BLOCK_BITS.start) & (bits < BLOCK_BITS.stop)).all()

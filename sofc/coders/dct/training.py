@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.dct.coder import DctCoder
-from sofc.coders.dct.kernel_prediction import WEIGHT_BITS
+from sofc.coders.dct.kernel_prediction import PREDICTORS, ROWS, SIZE_BITS, WEIGHT_BITS
 from sofc.coders.dct.model import EFFORTS, ComponentPlan
 from sofc.coders.dct.passes import Equate, EstimatePriors, WarmUp
 from sofc.coders.dct.section import BIT_MODELS, PLAN, WEIGHTS, pack_plan
@@ -30,10 +30,13 @@ LEAST_SHARE = 8
 BUDGET = 200_000
 """Bytes of a codebook that the trained bit models take at most."""
 BLOCK_BITS = 14
+ROUNDS = 3
+"""How often predictors are found."""
 PRIOR = 1e-4
 RIDGE = 256.0
 """Added to the diagonals of normal equations: a share of their mean, and a number."""
-WEIGHT_BOUND = 1 << 15
+WEIGHT_BOUND = 8
+"""Weights lie within this."""
 
 
 class DctTraining(CoroutineTraining):
@@ -45,7 +48,7 @@ class DctTraining(CoroutineTraining):
     def __init__(self, ranges: Sequence[PlaneRange], *, settings: TrainingSettings = DEFAULT) -> None:
         self._budget = min(settings.counter_bytes or BUDGET, BUDGET)
         self._efforts = settings.of(EFFORTS)
-        self._plans = [ComponentPlan.blank(BLOCK_BITS) for _ in ranges]
+        self._plans = [ComponentPlan.blank(PREDICTORS, BLOCK_BITS) for _ in ranges]
         self._bit_models: list[bytes] = []
         self._weights: dict[int, list[npt.NDArray[np.int32]]] = {}
         self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
@@ -53,30 +56,27 @@ class DctTraining(CoroutineTraining):
         super().__init__()
 
     def run(self) -> Passes[None]:
-        """Equations of coefficients, of errors, of coefficients again, priors, warm-up, all over one sample."""
-        yield from self._predict_coefficients()
-        if not self._recovered or LEAST_SHARE * self._recovered < self._images:
-            self._plans = []
-            return
-        yield from self._predict_sizes()
-        # Once more, as errors count the less the larger they are to be expected. Further rounds would make it worse.
-        yield from self._predict_coefficients()
+        """Equations of coefficients and errors, round by round, priors, warm-up, all over one sample."""
+        for _ in range(ROUNDS):
+            yield from self._predict()
+            if not self._recovered or LEAST_SHARE * self._recovered < self._images:
+                self._plans = []
+                return
         starts = yield from self._estimate_priors()
         yield from self._warm_up(starts)
 
-    def _predict_coefficients(self) -> Passes[None]:
+    def _predict(self) -> Passes[None]:
+        """Predictors anew, by those of the round before: these say which one serves a component, what errors there are,
+        and which coefficients count less because larger errors are to be expected."""
         ((self._recovered, self._images, sums),) = yield Pass((Equate(tuple(self._plans)),), SAMPLES)
-        self._plans = [
-            replace(plan, mean_weights=solve(equations.means))
-            for plan, equations in zip(self._plans, sums, strict=True)
-        ]
-
-    def _predict_sizes(self) -> Passes[None]:
-        ((_, _, sums),) = yield Pass((Equate(tuple(self._plans)),), SAMPLES)
-        self._plans = [
-            replace(plan, size_weights=solve(equations.sizes))
-            for plan, equations in zip(self._plans, sums, strict=True)
-        ]
+        for number, (plan, equations) in enumerate(zip(self._plans, sums, strict=True)):
+            used = used_predictors(equations.means)
+            if used.any():
+                kept = np.tile(used, ROWS)
+                # Nothing was predicted in the first round: what was found to be wrong are no errors.
+                sizes = solve(equations.sizes, SIZE_BITS) if plan.mean_weights.any() else plan.size_weights
+                means = solve(equations.means, WEIGHT_BITS)
+                self._plans[number] = replace(plan, mean_weights=means[kept], size_weights=sizes[kept])
 
     def _estimate_priors(self) -> Passes[list[Starts]]:
         """What bit models start with, as far as it pays for its bytes."""
@@ -129,16 +129,25 @@ class DctTraining(CoroutineTraining):
         ]
 
 
-def solve(equations: npt.NDArray[np.int64]) -> Integers:
-    """Least-squares weights (64, n) in 1 / 2**WEIGHT_BITS from normal equations (64, n + 1, n + 1)."""
-    count, size, _ = equations.shape
+def solve(equations: npt.NDArray[np.int64], bits: int) -> Integers:
+    """Least-squares weights (predictors * ROWS, n) in 1 / 2**bits from normal equations (predictors * ROWS, n + 1,
+    n + 1); where a predictor has little to go by, those of all predictors together."""
+    rows, size, _ = equations.shape
     taps = size - 1
-    weights = np.zeros((count, taps), np.float64)
-    for k in range(count):
-        lower = equations[k].astype(np.float64)
-        full = lower + np.tril(lower, -1).T
-        matrix = full[:taps, :taps]
-        eased = matrix + np.eye(taps) * (RIDGE + PRIOR * np.trace(matrix) / taps)
-        weights[k] = np.linalg.solve(eased, full[taps, :taps])
-    rounded: Integers = np.clip(np.rint(weights * (1 << WEIGHT_BITS)), -WEIGHT_BOUND, WEIGHT_BOUND).astype(np.int64)
+    each = equations.astype(np.float64).reshape(ROWS, rows // ROWS, size, size)
+    each += np.tril(each, -1).swapaxes(-1, -2)
+    together = each.sum(axis=1, keepdims=True)
+    matrix, goal = together[..., :taps, :taps], together[..., taps, :taps, None]
+    trace = np.trace(matrix, axis1=-2, axis2=-1)[..., None, None]
+    ridge = (RIDGE + PRIOR * trace / taps) * np.eye(taps)
+    common = np.linalg.solve(matrix + ridge, goal)
+    weights = np.linalg.solve(each[..., :taps, :taps] + ridge, each[..., taps, :taps, None] + ridge @ common)
+    bound = WEIGHT_BOUND << bits
+    rounded: Integers = np.clip(np.rint(weights * (1 << bits)), -bound, bound).astype(np.int64).reshape(rows, taps)
     return rounded
+
+
+def used_predictors(equations: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which predictors serve any component, by their equations (predictors * ROWS, n + 1, n + 1)."""
+    rows = len(equations)
+    return np.asarray(equations.reshape(ROWS, rows // ROWS, -1).any(axis=(0, 2)))

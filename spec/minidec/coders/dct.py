@@ -51,8 +51,9 @@ class DctPlan:
 
 def read_plan(data: bytes) -> DctPlan:
     """Section of kind 0."""
-    tables = Decisions(data)
-    return DctPlan(tables.table(64, 36, 1 << 18), tables.table(64, 18, 1 << 18), tables.column(CONTEXTS, 18, 4))
+    require(bool(data) and 1 <= data[0] <= 8, "number of predictors out of range")
+    tables, rows = Decisions(data, 1), 256 * data[0]
+    return DctPlan(tables.table(rows, 36, 1 << 16), tables.table(rows, 26, 1 << 16), tables.column(CONTEXTS, 18, 4))
 
 
 def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPlan]:
@@ -161,12 +162,17 @@ NEIGHBOURS = [  # places of (u+1, v), (u, v+1), (u+1, v+1), (u+2, v), (u, v+2), 
 ]
 
 
+MOST_VALUE = 1 << 23
+
+
 class Block:
-    """Coefficients, their values, and sums of the sizes of values: of each diagonal, and up to each coefficient."""
+    """Coefficients, their values and errors, and sums of the sizes of values: of each diagonal, and up to each
+    coefficient."""
 
     def __init__(self) -> None:
         self.coefficients = [0] * 65
         self.values = [0] * 65
+        self.errors = [0] * 65
         self.diagonals = [0] * 15
         self.totals = [0] * 65
 
@@ -203,18 +209,61 @@ class Blocks:
 # Spec dct/references
 
 
-def reference_values(reference: Blocks, head: DctHead, r: int, c: int) -> list[int]:
-    """The numbers that a reference gives for block (r, c) of the component of a head."""
-    if reference.head.layout == head.layout:
-        return reference.at(r, c).values
-    if reference.head.layout != (1, 1, head.top % 8, head.left % 8):
-        return NO_BLOCK.values
-    near = [
-        reference.at(head.down * r + a - head.top // 8, head.across * c + b - head.left // 8).values
-        for a in range(head.down)
-        for b in range(head.across)
-    ]
-    return [sum(values) // len(near) for values in zip(*near, strict=True)]
+BASIS = (
+    (2896, 2896, 2896, 2896, 2896, 2896, 2896, 2896),
+    (4017, 3406, 2276, 799, -799, -2276, -3406, -4017),
+    (3784, 1567, -1567, -3784, -3784, -1567, 1567, 3784),
+    (3406, -799, -4017, -2276, 2276, 4017, 799, -3406),
+    (2896, -2896, -2896, 2896, 2896, -2896, -2896, 2896),
+    (2276, -4017, 799, 3406, -3406, -799, 4017, -2276),
+    (1567, -3784, 3784, -1567, -1567, 3784, -3784, 1567),
+    (799, -2276, 3406, -4017, 4017, -3406, 2276, -799),
+)
+
+
+class Reference:
+    """A component decoded before, as one on the grid of `head` sees it."""
+
+    def __init__(self, blocks: Blocks, head: DctHead) -> None:
+        self.blocks, self.head = blocks, head
+        self.samples: list[list[int]] = []
+        apart = blocks.head.layout != head.layout
+        # Of kept JPEG files: factors that do not divide the largest.
+        self.gives_nothing = apart and 0 in (blocks.head.down, head.down)
+        if apart and not self.gives_nothing:
+            self.samples = [
+                [clamp((number - 122880) >> 14, -(1 << 20), 1 << 20) for number in row] for row in transform(blocks)
+            ]
+
+    def values(self, r: int, c: int) -> list[int]:
+        """The numbers that it gives for block (r, c), and a zero behind them."""
+        if self.gives_nothing:
+            return NO_BLOCK.values
+        if not self.samples:
+            return self.blocks.at(r, c).values
+        down, across, top, left = self.head.layout
+        other = self.blocks.head
+        rows = [
+            [
+                self.samples[clamp((other.top - top + down * i + a) // other.down, 0, len(self.samples) - 1)]
+                for a in range(down)
+            ]
+            for i in range(8 * r, 8 * r + 8)
+        ]
+        last = len(self.samples[0]) - 1
+        columns = [
+            [clamp((other.left - left + across * j + b) // other.across, 0, last) for b in range(across)]
+            for j in range(8 * c, 8 * c + 8)
+        ]
+        sums = [[sum(line[x] for line in lines for x in places) for places in columns] for lines in rows]
+        lines = [[sum(map(mul, wave, row)) for wave in BASIS] for row in sums]
+        area = 16 * down * across
+        numbers = [
+            ((area << 25) + sum(wave[y] * lines[y][v] for y in range(8))) // (area << 26)
+            for wave in BASIS
+            for v in range(8)
+        ]
+        return [*numbers, 0]
 
 
 # Spec dct/contexts
@@ -271,18 +320,23 @@ class DctPlane(Mixing):
         self.escape_probabilities = [HALF] * 31
         self.correction_models = [UNTRAINED] * CORRECTION_MODELS
 
-    def decode(self, image: int, area: Area, references: list[Blocks]) -> Blocks:
+    def decode(self, image: int, area: Area, before: list[Blocks]) -> Blocks:
         """All blocks of the next image."""
-        return self.fill(self.heads[image], Blocks(self.heads[image], area), references)
+        return self.fill(self.heads[image], Blocks(self.heads[image], area), before)
 
-    def fill(self, head: DctHead, blocks: Blocks, references: list[Blocks]) -> Blocks:
-        """Blocks in raster order."""
-        self.head, self.blocks, self.references = head, blocks, references
+    def fill(self, head: DctHead, blocks: Blocks, before: list[Blocks]) -> Blocks:
+        """Which predictor serves the plane, then all blocks in raster order."""
+        self.head, self.blocks = head, blocks
+        self.references = [Reference(other, head) for other in before]
+        predictor = self.decisions.bypass_bits(3, 0)
+        self.predictors = len(self.plan.means) // 256
+        require(predictor < self.predictors, "no such predictor")
+        self.predictor = predictor
         for r in range(self.blocks.rows):
             for c in range(self.blocks.columns):
                 self.north, self.west = self.blocks.at(r - 1, c), self.blocks.at(r, c - 1)
                 self.north_west, self.north_east = self.blocks.at(r - 1, c - 1), self.blocks.at(r - 1, c + 1)
-                near = [reference_values(reference, self.head, r, c) for reference in self.references]
+                near = [reference.values(r, c) for reference in self.references]
                 self.first, self.second = (near + [NO_BLOCK.values] * 2)[:2]
                 self.blocks.known.append(self.block())
         return self.blocks
@@ -295,14 +349,18 @@ class DctPlane(Mixing):
         highest = 14
         while highest >= 0 and not self.diagonal(highest):
             highest -= 1
-        for k in (k for diagonal in range(highest, -1, -1) for k in DIAGONALS[diagonal]):
+        places = [k for diagonal in range(highest, -1, -1) for k in DIAGONALS[diagonal]]
+        self.extent = sum(len(places) > most for most in (10, 21, 43))
+        for k in places:
             mu = self.predict(k, block, progress)
             coefficient = self.coefficient(k, mu, progress.nonzero)
-            require(abs(coefficient) <= 1 << 14, "coefficient out of range")
+            require(abs(coefficient) <= 1 << 15, "coefficient out of range")
             progress.last, progress.before_last = coefficient, progress.last
             progress.nonzero += coefficient != 0
             block.coefficients[k] = coefficient
-            block.values[k] = coefficient * self.head.steps[k]
+            block.values[k] = clamp(coefficient * self.head.steps[k], -MOST_VALUE, MOST_VALUE)
+            error = abs(4 * block.values[k] - self.fine * self.head.steps[k]) >> 2
+            block.errors[k] = min(error, MOST_VALUE)
             progress.total += abs(block.values[k])
         block.finish()
         return block
@@ -314,7 +372,12 @@ class DctPlane(Mixing):
             return mu
         positive = self.decide_bin(self.decisions, 1, k, third)
         size = 0
-        while size < 20 and self.decide_bin(self.decisions, 2 + positive + 2 * min(size, 5), k, third):
+        quarter = self.quarter
+        while size < 20:
+            if size >= 5:
+                third, self.quarter = QUARTERS * (size - 5) + quarter, (size - 5) >> 2
+            if not self.decide_bin(self.decisions, 2 + positive + 2 * min(size, 5), k, third):
+                break
             size += 1
         if size == 20:
             size += self.decisions.integer(self.escape_probabilities)
@@ -339,11 +402,14 @@ class DctPlane(Mixing):
             abs(own[down]), abs(own[right]), abs(own[diagonal]), abs(own[down2]) + abs(own[right2]),
             abs(north[up]) + abs(north[left]), abs(west[up]) + abs(west[left]),
             progress.total, total_north, total_west, abs(first), abs(second),
+            self.north.errors[k], self.west.errors[k], self.north_west.errors[k], self.north_east.errors[k],
+            block.errors[down], block.errors[right], block.errors[diagonal], block.errors[down2] + block.errors[right2],
         ]  # fmt: skip
-        fine = (sum(map(mul, numbers, self.plan.means[k])) + 512 * step) // (1024 * step)
-        fine = clamp(fine, -65536, 65536)
+        row = (4 * k + self.extent) * self.predictors + self.predictor
+        fine = (sum(map(mul, numbers, self.plan.means[row])) + 128 * step) // (256 * step)
+        self.fine = fine = clamp(fine, -(1 << 17), 1 << 17)
         mu, self.quarter = (fine + 2) >> 2, (fine + 2) % 4
-        expected_error = log_size(max(0, sum(map(mul, sizes, self.plan.sizes[k])) // (256 * step)))
+        expected_error = log_size(max(0, sum(map(mul, sizes, self.plan.sizes[row])) // (16 * step)))
         self.level = min(expected_error >> 1, LEVELS - 1)
         known = block.coefficients
         terms = {
@@ -449,6 +515,20 @@ def transform_block(values: Sequence[int], head: DctHead) -> list[list[int]]:
     first_pass = [transform_line(values[v:64:8], 1 << (PASS_1_BITS - 1)) for v in range(8)]
     rows = zip(*([number >> PASS_1_BITS for number in column] for column in first_pass), strict=True)
     return [[number >> (PASS_2_BITS - 3) for number in transform_line(row, 1 << (PASS_2_BITS - 1))] for row in rows]
+
+
+def transform(blocks: Blocks) -> list[list[int]]:
+    """What the second pass gives, by row and column of the component."""
+    numbers: list[list[int]] = []
+    for r in range(blocks.rows):
+        numbers += [[] for _ in range(8)]
+        for c in range(blocks.columns):
+            values = blocks.at(r, c).values
+            first_pass = [transform_line(values[v:64:8], 1 << (PASS_1_BITS - 1)) for v in range(8)]
+            columns = [[number >> PASS_1_BITS for number in column] for column in first_pass]
+            for u, row in enumerate(zip(*columns, strict=True), 8 * r):
+                numbers[u] += transform_line(row, 1 << (PASS_2_BITS - 1))
+    return numbers
 
 
 def transform_blocks(blocks: Blocks, head: DctHead) -> tuple[list[list[int]], list[list[int]]]:
