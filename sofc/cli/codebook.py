@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sofc.cli import options
 from sofc.cli.console import OK, Console, count_of, size
+from sofc.cli.outputs import refuse_overwrite
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -87,7 +88,7 @@ def run_show(args: argparse.Namespace) -> int:
     codebook = options.named_codebook(args)
     assert codebook is not None
     if args.render is not None:
-        options.refuse_overwrite(args.render, args.force)
+        refuse_overwrite(args.render, args.force)
     if args.json:
         console.json({**_summary(codebook), "shapes": _shapes(codebook)})
     else:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sofc.cli import destinations, options
+from sofc.cli import crew, destinations, options
 from sofc.cli.console import INVALID_DATA, OK, Console
+from sofc.cli.outputs import OutputFiles
 from sofc.cli.reading import events, open_sofc
+from sofc.cli.warmup import compile_coding
 from sofc.errors import SofcError, UsageError
 
 if TYPE_CHECKING:
-    from sofc.cli.sinks import Sink
+    from sofc.cli.sinks import Finished, Sink
     from sofc.codebook import Codebook
     from sofc.stream.events import Event
 
@@ -30,6 +34,8 @@ EXAMPLES = """\
 
 No output replaces another of the same run: a name that is taken gets a number (x-2.png).
 Codebooks are searched for: in the file, -D, the folders of SOFC_CODEBOOK_PATH, beside the file, installed ones."""
+
+LOST = "rows that were lost are zero in the output, images that were lost are missing"
 
 
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
@@ -55,7 +61,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         "--images", action="store_true", help="write the images of a file that keeps an original file, not that file"
     )
     parser.add_argument("--salvage", action="store_true", help="go on after damage; lost rows become zeros, status 3")
-    options.add_jobs(parser, "threads that decode the bands of a file")
+    options.add_jobs(parser, "files that are decoded at once, or bands of a file where it is the only one")
     options.add_force(parser)
     parser.set_defaults(run=run)
 
@@ -72,15 +78,28 @@ def run(args: argparse.Namespace) -> int:
     if to_stdout and sys.stdout.isatty() and not args.force:
         raise UsageError("image data is not written to a terminal; name a file with -o, or use -f")
     codebook = options.named_codebook(args)
+    processes, threads = crew.share(args.jobs, len(jobs))
+    if processes > 1:
+        compile_coding(console)  # once, and not in each of them
+    work = partial(_decode, args, codebook, threads)
+    several = len(jobs) > 1
     status = OK
-    written = destinations.Written()
-    for path, output in jobs:
-        try:
-            status = max(status, _decode(args, console, codebook, path, output, written))
-        except (SofcError, OSError) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            status = max(status, console.error(error, _name(path)))
+    with (
+        contextlib.closing(crew.each_done(jobs, work, processes, console, OutputFiles(args.force))) as each,
+        console.progress(len(jobs), "file") if several else contextlib.nullcontext(lambda _: None) as advance,
+    ):
+        for done in each:
+            name = _name(done.task[0])
+            if done.error is not None:
+                status = max(status, console.error(done.error, name))
+            elif done.result is not None:
+                console.result(f"{name} -> {done.result.finished}")
+                for error in done.result.damage:
+                    status = max(status, INVALID_DATA)
+                    console.error(error, name)
+                if done.result.damage:
+                    console.note(f"{name}: damaged; {LOST}")
+            advance(1)
     return status
 
 
@@ -120,35 +139,37 @@ def find_sofc(inputs: list[str], recursive: bool) -> list[tuple[Path, Path]]:
     return list(found.items())
 
 
+class Decoded(NamedTuple):
+    """What came of a job: what was written, and with --salvage what was damaged."""
+
+    finished: Finished
+    damage: list[SofcError]
+
+
 def _decode(
     args: argparse.Namespace,
-    console: Console,
     codebook: Codebook | None,
-    path: Path | None,
-    output: Path | None,
-    written: destinations.Written,
-) -> int:
-    """Decode one file and say what became of it."""
+    threads: int,
+    job: tuple[Path | None, Path | None],
+    console: Console,
+    files: OutputFiles,
+) -> Decoded:
+    """Decode one file."""
+    path, output = job
     name = _name(path)
     damage: list[SofcError] | None = [] if args.salvage else None
-    total = path.stat().st_size if path is not None and path.is_file() else None
+    files.like = [] if path is None else [path.stat()]
+    total = files.like[0].st_size if path is not None and path.is_file() else None
     with open_sofc(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
-        found = events(file, name, given=codebook, beside=beside, threads=args.jobs, damage=damage, advance=advance)
+        found = events(file, name, given=codebook, beside=beside, threads=threads, damage=damage, advance=advance)
         prologue = list(until_image(found))
-        with _sink(args, output, prologue, written) as sink:
+        with _sink(args, output, prologue, files) as sink:
             for event in itertools.chain(prologue, found):
                 pass_on(event, sink)
             if lacks_images(prologue) and sink.wants_images:
                 pass_on_kept(prologue, sink)
-            outcome = sink.finish()
-    console.result(f"{name} -> {outcome}")
-    if not damage:
-        return OK
-    for error in damage:
-        console.error(error, name)
-    console.note(f"{name}: damaged; rows that were lost are zero in the output, images that were lost are missing")
-    return INVALID_DATA
+            return Decoded(sink.finish(), damage or [])
 
 
 def until_image(found: Iterator[Event]) -> Iterator[Event]:
@@ -176,16 +197,13 @@ def lacks_images(prologue: Sequence[Event]) -> bool:
     return bool(prologue) and isinstance(prologue[-1], FileEnded) and keeps_original(prologue)
 
 
-def _sink(
-    args: argparse.Namespace, output: Path | None, prologue: Sequence[Event], written: destinations.Written
-) -> Sink:
-    from sofc.cli.sinks import ImageSink, OriginalSink, OutputFiles, RawSink, VolumeSink
+def _sink(args: argparse.Namespace, output: Path | None, prologue: Sequence[Event], files: OutputFiles) -> Sink:
+    from sofc.cli.sinks import ImageSink, OriginalSink, RawSink, VolumeSink
     from sofc.container.records import MetadataKind
     from sofc.metadata.volume import SUFFIXES as VOLUME_SUFFIXES
     from sofc.stream.events import MetadataRead
 
     complete = args.output is not None
-    files = OutputFiles(args.force, written)
     wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
     if keeps_original(prologue) and not wants_images:
         return OriginalSink(output, complete=complete, files=files)

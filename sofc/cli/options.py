@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.cli.console import Console
@@ -54,16 +52,14 @@ def add_recursive(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-r", "--recursive", action="store_true", help="enter the subfolders of named folders")
 
 
-def add_jobs(parser: argparse.ArgumentParser, what: str, default: int | None = 1) -> None:
+def add_jobs(parser: argparse.ArgumentParser, what: str) -> None:
     """-j."""
-    text = "all processors" if default is None else str(default)
     parser.add_argument(
         "-j",
         "--jobs",
         type=positive,
-        default=default,
         metavar="N",
-        help=f"{what} (default: {text}); same bytes for any N",
+        help=f"{what} (default: as many as there are processors); same bytes and lines for any N",
     )
 
 
@@ -95,9 +91,3 @@ def named_codebook(args: argparse.Namespace) -> Codebook | None:
         return load_codebook(args.codebook)
     except FormatError as error:
         raise FormatError(f"codebook {args.codebook}: {error}") from error
-
-
-def refuse_overwrite(path: Path, force: bool) -> None:
-    """Raise FileExistsError where a file would be lost without ``force``."""
-    if path.exists() and not force:
-        raise FileExistsError(17, "exists already; -f overwrites it", os.fspath(path))

@@ -6,7 +6,6 @@ import contextlib
 import io
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -14,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.cli.console import count_of, size
-from sofc.cli.destinations import Written, original_name
+from sofc.cli.destinations import original_name
 from sofc.cli.names import OutputNames
-from sofc.cli.options import refuse_overwrite
+from sofc.cli.outputs import Output, OutputFiles
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, UsageError
-from sofc.files import replacing
 from sofc.image import ImageHeader
 from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
 from sofc.imagefiles.save import fits_tiff, write
@@ -35,26 +33,14 @@ _MOST_OF_PAGES = 1 << 30
 """Bytes of the samples of a TIFF file of several pages, which are put together in memory."""
 
 
-class OutputFiles:
-    """Makes the files of a run: others are replaced only with ``force``, those of the run never."""
+class Finished(NamedTuple):
+    """What was written: a file, if it is one, whose name may change until it is published, and words."""
 
-    def __init__(self, force: bool, written: Written) -> None:
-        self._force = force
-        self._written = written
+    output: Output | None
+    text: str
 
-    def refuse_overwrite(self, path: Path) -> None:
-        """Raise FileExistsError where a file would be lost that is not to be replaced."""
-        refuse_overwrite(path, self._force)
-
-    @contextlib.contextmanager
-    def create(self, path: Path, *, exactly: bool = False) -> Iterator[tuple[BinaryIO, Path]]:
-        """A file to write, and its path: unless it is to be ``exactly`` that, one that is taken gets a number."""
-        path = path if exactly else self._written.free(path)
-        self.refuse_overwrite(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            yield file, path
-        self._written.add(path)
+    def __str__(self) -> str:
+        return self.text if self.output is None else f"{self.output.path}{self.text}"
 
 
 class Sink(contextlib.ExitStack, ABC):
@@ -90,8 +76,8 @@ class Sink(contextlib.ExitStack, ABC):
         """A whole image."""
 
     @abstractmethod
-    def finish(self) -> str:
-        """The file ends; says in words what was written."""
+    def finish(self) -> Finished:
+        """The file ends; says what was written."""
 
 
 def _zeros(header: ImageHeader, rows: int) -> Samples:
@@ -109,7 +95,7 @@ class RawSink(Sink):
         super().__init__()
         if output is not None and not complete:
             output = output.with_name(output.name + self._suffix)
-        self._output = output
+        self._output: Output | None = None
         self._written = 0
         self._header: ImageHeader | None = None
         self._file: BinaryIO = sys.stdout.buffer
@@ -141,10 +127,11 @@ class RawSink(Sink):
         """Write a whole image."""
         self.rows(samples)
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """All is written."""
         self._file.flush()
-        return f"{self._output or 'standard output'}  {size(self._written)} of samples"
+        self.close()
+        return Finished(self._output, f"{'' if self._output else 'standard output'}  {size(self._written)} of samples")
 
 
 class VolumeSink(RawSink):
@@ -169,7 +156,7 @@ class VolumeSink(RawSink):
         """Write rows in the byte order of the head."""
         super().rows(rows if self._volume.order == "<" else rows.byteswap())
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """All is written. Raises FormatError where the images are not all those that the head speaks of."""
         if self._written != self._volume.size:
             raise FormatError(
@@ -249,16 +236,16 @@ class OriginalSink(_WholeImages):
         self.end()
         return restore_items(self._metadata, self._images)
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """Write the file."""
         data = self.restored()
         if self._output is None:
             sys.stdout.buffer.write(data)
-            return f"standard output  {size(len(data))}, the original file"
+            return Finished(None, f"standard output  {size(len(data))}, the original file")
         target = self._path(self._output)
-        with self._files.create(target, exactly=self._complete and target == self._output) as (file, path):
+        with self._files.create(target, exactly=self._complete and target == self._output) as (file, output):
             file.write(data)
-        return f"{path}  the original file"
+        return Finished(output, "  the original file")
 
     def _path(self, output: Path) -> Path:
         """Where to write: the name that the file keeps is untrusted, unless that of the sofc file stands for it."""
@@ -339,19 +326,19 @@ class ImageSink(_WholeImages):
             self._one_of_several(first)
         self._one_of_several(image)
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """Write what is still held."""
         self.end()
         if self._held is not None:
             written = self._single(self._held)
         elif self._pages is not None:
-            path = self._paged(self._pages)
-            written = f"{path}  {count_of(self._count, 'page')}"
+            written = Finished(self._paged(self._pages), f"  {count_of(self._count, 'page')}")
         elif self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
         else:
-            written = f"{self._output}/  {count_of(self._count, 'image')}"
-        return f"{written}  without {', '.join(self._left_out)}" if self._left_out else written
+            written = Finished(None, f"{self._output}/  {count_of(self._count, 'image')}")
+        without = f"  without {', '.join(self._left_out)}" if self._left_out else ""
+        return written._replace(text=written.text + without)
 
     def _format_of(self, image: _Image) -> str:
         if self._format is None and needs_tiff([*self._common, *image.metadata]) and fits_tiff(image.samples):
@@ -375,14 +362,14 @@ class ImageSink(_WholeImages):
             for page in pages:
                 self._into_folder(page)
 
-    def _paged(self, pages: list[_Image]) -> Path:
+    def _paged(self, pages: list[_Image]) -> Output:
         assert self._output is not None
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS["tiff"])
-        with self._files.create(path, exactly=path == self._output) as (file, path):
+        with self._files.create(path, exactly=path == self._output) as (file, output):
             file.write(joined(self._packed(page, "tiff", pages=len(pages) * (page is pages[0])) for page in pages))
-        return path
+        return output
 
     def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
@@ -392,22 +379,22 @@ class ImageSink(_WholeImages):
         names = self._names.setdefault(FORMATS[file_format], OutputNames(self._kept_names, FORMATS[file_format]))
         self._save(self._output / names(image.number), image, file_format)
 
-    def _single(self, image: _Image) -> str:
+    def _single(self, image: _Image) -> Finished:
         file_format = self._format_of(image)
         if self._output is None:
             data = self._packed(image, file_format, pages=1)
             sys.stdout.buffer.write(data)
-            return f"standard output  {size(len(data))} of {file_format}"
+            return Finished(None, f"standard output  {size(len(data))} of {file_format}")
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
-        return str(self._save(path, image, file_format, exactly=path == self._output, pages=1))
+        return Finished(self._save(path, image, file_format, exactly=path == self._output, pages=1), "")
 
-    def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False, pages: int = 0) -> Path:
+    def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False, pages: int = 0) -> Output:
         data = self._packed(image, file_format, pages=pages)
-        with self._files.create(path, exactly=exactly) as (file, path):
+        with self._files.create(path, exactly=exactly) as (file, output):
             file.write(data)
-        return path
+        return output
 
     def _packed(self, image: _Image, file_format: str, *, pages: int = 0) -> bytes:
         """The image file, with the metadata that it can hold."""
