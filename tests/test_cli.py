@@ -45,7 +45,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
 
     def call(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin)))
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin), close=lambda: None))
         try:
             status = main([str(argument) for argument in arguments])
         except SystemExit as end:
@@ -294,7 +294,7 @@ def test_idx_file_becomes_one_file(run: Run) -> None:
     images = np.stack(patches(7))
     write_idx(Path("x-images-idx3-ubyte.gz"), images)
     outcome = run("encode", "x-images-idx3-ubyte.gz")
-    assert "  7 images  built-in codebook common\n" in outcome.out
+    assert "  7 images, 4.03 kB of samples  built-in codebook common\n" in outcome.out
     assert np.array_equal(sofc.decode(Path("x-images-idx3-ubyte.sofc").read_bytes()), images)
     assert (
         run("decode", "x-images-idx3-ubyte.sofc").out == "x-images-idx3-ubyte.sofc -> x-images-idx3-ubyte/  7 images\n"

@@ -283,7 +283,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     size = Path("out/noname.sofc").stat().st_size
     assert files["noname"] == {
         "name": str(Path("in/noname")), "result": "stored", "output": str(Path("out/noname.sofc")), "reason": None,
-        "images": 1, "bytes": GRAY.size, "output_bytes": size,
+        "images": 1, "bytes": Path("in/noname").stat().st_size, "sample_bytes": GRAY.size, "output_bytes": size,
     }  # fmt: skip
     assert "is damaged" in files["cut.png"]["reason"] and files["text"]["output"] is None
     assert main(["encode", "--json", "in/noname", "-o", "-"]) == 2
