@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from sofc.cli import analyze, codebook, decode, demo, encode, info, options, test, train, warmup
 from sofc.cli.console import INTERRUPTED, IO_ERROR, Console
@@ -15,6 +17,7 @@ from sofc.jit import first_use
 
 VERBS = (train, encode, decode, info, test, codebook, analyze, demo, warmup)
 
+ENDS_WITH_TERMINAL = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 DESCRIPTION = "Lossless compression for collections of similar images, with a codebook mined from them."
 EPILOG = """\
 examples:
@@ -58,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # numba imports scipy's linear algebra where there is any: a third of a second for what no kernel uses.
         sys.modules.setdefault("scipy.linalg", None)  # type: ignore[arg-type]
+        for number in (signal.SIGTERM, *ENDS_WITH_TERMINAL):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+                signal.signal(number, _end)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
     args = build_parser().parse_args(argv)
@@ -70,10 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone. Standard output must not complain once more while Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return IO_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        # What was begun is undone by now. The status tells which signal it was, as shells tell it.
+        return 128 + interrupt.args[0] if interrupt.args else INTERRUPTED
     except (SofcError, OSError) as error:
         return Console(verbose=args.verbose).error(error)
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt(number)
 
 
 if __name__ == "__main__":

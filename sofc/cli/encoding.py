@@ -48,11 +48,15 @@ class _Tally:
 
 
 class Stored(NamedTuple):
-    """What came of a job, a remark about it, and the folders that hold files which need the codebook."""
+    """What came of a job, a remark about it, and the folders that hold files which need the codebook.
+
+    ``why_kept``: why the inputs are not to be removed.
+    """
 
     outcome: Outcome
     remark: str
     folders: set[Path]
+    why_kept: str = ""
 
 
 class Encoding:
@@ -60,6 +64,8 @@ class Encoding:
 
     console: Console
     """That of the job under way."""
+    left_out = ""
+    """What of the job's inputs is lost besides what ``remarks`` says."""
 
     def __init__(self, args: argparse.Namespace, codebook: Codebook | None, threads: int) -> None:
         from sofc.imagefiles import RawLayout
@@ -107,6 +113,7 @@ class Encoding:
         """Encode one file. Raises OSError, and SofcError as the readers do."""
         self.console = console
         self.picked.clear()
+        self.left_out = ""
         tally = _Tally()
         before = _states(job.inputs)
         files.like = before
@@ -119,13 +126,30 @@ class Encoding:
                 after += len(piece)
             _refuse_changed(job.inputs, before)
         name = None if output is None else output
+        why_kept = self._why_kept(job, output) if files.read_back and not files.dry else ""
         if tally.why_whole:
             outcome = Outcome(job.name, KEPT_WHOLE, name, tally.why_whole, 0, tally.bytes, 0, after)
-            return Stored(outcome, f"kept whole: {tally.why_whole}", self._needing(output))
+            return Stored(outcome, f"kept whole: {tally.why_whole}", self._needing(output), why_kept)
         outcome = Outcome(job.name, STORED, name, None, tally.images, tally.bytes, tally.samples, after)
         count = "" if tally.images == 1 else f"{count_of(tally.images, 'image')}, "
         remark = f"{count}{size(tally.samples)} of samples  {self.remark}"
-        return Stored(outcome, remark, self._needing(output))
+        return Stored(outcome, remark, self._needing(output), why_kept)
+
+    def _why_kept(self, job: Job, output: Output | None) -> str:
+        """Why the inputs must stay, "" where the output, decoded, is all that they are."""
+        from sofc.cli.removal import why_different
+        from sofc.imagefiles import each, remarks, sources
+
+        paths = [path for path in job.inputs if path is not None]
+        assert output is not None
+        if self.args.keep_file:
+            return why_different(output.place, self.codebook, original=paths[0])
+        given_up = [remark for path in paths for remark in remarks(path)]
+        if given_up or self.left_out:
+            return self.left_out or given_up[0]
+        if self.layout is not None:
+            return why_different(output.place, self.codebook, raw=paths[0])
+        return why_different(output.place, self.codebook, images=each(sources(paths)))
 
     def _needing(self, output: Output | None) -> set[Path]:
         return {output.path.parent} if output is not None and self.codebook is not None else set()
@@ -186,6 +210,7 @@ class Encoding:
                 found += read(path, images)
             except FormatError as error:
                 self.console.note(f"{error}; it is left out")
+                self.left_out = "metadata is left out"
                 found += [[]] * images
         if self.args.strip:
             found = [[item for item in items if is_palette(item)] for items in found]

@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from sofc.cli.console import Console
-from sofc.errors import FormatError
+from sofc.cli.outputs import OutputFiles
+from sofc.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -45,6 +46,30 @@ def add_codebook(parser: argparse.ArgumentParser, more: str = "") -> None:
 def add_force(parser: argparse.ArgumentParser) -> None:
     """-f."""
     parser.add_argument("-f", "--force", action="store_true", help="overwrite files; write data to a terminal")
+
+
+def add_care(parser: argparse.ArgumentParser) -> None:
+    """--skip-existing, --rm, --dry-run."""
+    parser.add_argument("--skip-existing", action="store_true", help="pass by what has its output already")
+    parser.add_argument(
+        "--rm",
+        action="store_true",
+        help="remove each input once its output was read back and is the same, unless something of it is left out",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="do everything, but write and remove nothing")
+
+
+def check_care(args: argparse.Namespace, *, has_stream: bool) -> None:
+    """Raise UsageError for options that contradict each other. ``has_stream``: standard input or output is used."""
+    if args.skip_existing and args.force:
+        raise UsageError("--skip-existing and -f exclude each other")
+    if has_stream and (args.skip_existing or args.rm or args.dry_run):
+        raise UsageError("--skip-existing, --rm and --dry-run are for files, not for standard input and output")
+
+
+def output_files(args: argparse.Namespace) -> OutputFiles:
+    """What makes the outputs, as --force, --skip-existing, --rm and --dry-run ask for."""
+    return OutputFiles(args.force, skip=args.skip_existing, dry=args.dry_run, read_back=args.rm)
 
 
 def add_recursive(parser: argparse.ArgumentParser) -> None:

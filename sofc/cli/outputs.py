@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import hashlib
 import operator
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from sofc.cli.destinations import Written
 from sofc.files import discard, drafted, publish, refuse_folder
@@ -22,6 +23,10 @@ def refuse_overwrite(path: Path, force: bool) -> None:
     """Raise FileExistsError where a file would be lost without ``force``."""
     if path.exists() and not force:
         raise FileExistsError(errno.EEXIST, OVERWRITES, os.fspath(path))
+
+
+class AlreadyThereError(FileExistsError):
+    """An output is there already, and such are to be passed by."""
 
 
 @dataclass
@@ -36,28 +41,58 @@ class Output:
     exactly: bool
     draft: Path | None
 
+    @property
+    def place(self) -> Path:
+        """Where its bytes are now."""
+        return self.draft or self.path
+
+
+class _Summed:
+    """Passes on what is written, and sums it up."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.flush = file.flush
+
+    def write(self, data: bytes) -> int:
+        """Write."""
+        self.digest.update(data)
+        return self._file.write(data)
+
 
 class OutputFiles:
-    """Makes the files of a run.
+    """Makes the files of a run. ``force``: others are replaced; ``skip``: outputs that are there are an AlreadyThereError.
+
+    ``dry``: nothing is written. ``read_back``: each file is read back and compared with what was written.
 
     ``hold``: a process that does one job among others cannot know which names those before it take. It publishes
-    nothing but puts what it has made into ``held``, for the process that knows. ``like``: what the files are made of,
-    set by each job: a file gets the time and the permissions of the one that it is made of, of several what all permit.
+    nothing but puts what it has made into ``held``, for the process that knows.
     """
 
-    def __init__(self, force: bool, *, hold: bool = False) -> None:
+    like: Sequence[os.stat_result] = ()
+    """What the files are made of, set by each job: a file gets the time and the permissions of the one that it is made
+    of, of several what all permit."""
+
+    def __init__(
+        self, force: bool, *, skip: bool = False, dry: bool = False, read_back: bool = False, hold: bool = False
+    ) -> None:
         self._force = force
+        self._skip = skip
+        self.dry = dry
+        self.read_back = read_back
         self._written = Written()
-        self.like: Sequence[os.stat_result] = ()
         self.held: list[Output] | None = [] if hold else None
 
     def holding(self) -> OutputFiles:
         """A maker of files for a process that does one job of the run."""
-        return OutputFiles(self._force, hold=True)
+        return OutputFiles(self._force, skip=self._skip, dry=self.dry, read_back=self.read_back, hold=True)
 
     def refuse_overwrite(self, path: Path) -> None:
         """Raise FileExistsError where a file would be lost that is not to be replaced."""
         if not self.has_made(path):
+            if self._skip and path.exists():
+                raise AlreadyThereError(errno.EEXIST, "is there already", os.fspath(path))
             refuse_overwrite(path, self._force)
 
     def has_made(self, path: Path) -> bool:
@@ -70,15 +105,31 @@ class OutputFiles:
         if exactly or not path.is_dir():
             self.refuse_overwrite(path)
             refuse_folder(path)
+        if self.dry:
+            with Path(os.devnull).open("wb") as nothing:
+                output = Output(path, exactly, None)
+                yield nothing, output
+            self._hand_over(output)
+            return
         if folders:
             path.parent.mkdir(parents=True, exist_ok=True)
         like = self.like
         mode = functools.reduce(operator.and_, (made_of.st_mode for made_of in like), 0o666) if like else None
         with drafted(path, mode=mode) as (file, draft):
             output = Output(path, exactly, draft)
-            yield file, output
+            summed = _Summed(file)
+            yield cast(BinaryIO, summed) if self.read_back else file, output
+        if draft is not None and self.read_back:
+            with draft.open("rb") as written:
+                is_same = hashlib.file_digest(written, "sha256").digest() == summed.digest.digest()
+            if not is_same:
+                self.discard(output)
+                raise OSError(errno.EIO, "what was written does not read back", os.fspath(path))
         if draft is not None and len(like) == 1:
             os.utime(draft, ns=(like[0].st_atime_ns, like[0].st_mtime_ns))
+        self._hand_over(output)
+
+    def _hand_over(self, output: Output) -> None:
         if self.held is not None:
             self.held.append(output)
         else:
@@ -86,21 +137,22 @@ class OutputFiles:
 
     def publish(self, output: Output) -> None:
         """Give a file its name. Raises OSError, FileExistsError where it is that of a file not to be replaced."""
-        if output.draft is None:
+        if output.draft is None and not self.dry:
             return
         try:
             path = output.path if output.exactly else self._written.free(output.path)
             self.refuse_overwrite(path)
             try:
-                publish(output.draft, path, replace=self._force)
+                if output.draft is not None:
+                    publish(output.draft, path, replace=self._force)
             except FileExistsError:
                 refuse_overwrite(path, force=False)
                 raise
         except BaseException:
             self.discard(output)
             raise
-        output.path = path
-        self._written.add(path)
+        output.path, output.draft = path, None
+        self._written.add(path, dry=self.dry)
 
     @staticmethod
     def discard(output: Output) -> None:

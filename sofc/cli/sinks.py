@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import sys
 from abc import ABC, abstractmethod
@@ -15,12 +16,12 @@ import numpy.typing as npt
 from sofc.cli.console import count_of, size
 from sofc.cli.destinations import original_name
 from sofc.cli.names import OutputNames
-from sofc.cli.outputs import Output, OutputFiles
+from sofc.cli.outputs import AlreadyThereError, Output, OutputFiles
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
-from sofc.errors import FormatError, LimitError, UsageError
+from sofc.errors import FormatError, LimitError, SofcError, UsageError
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, format_for, usual_format
+from sofc.imagefiles import FORMATS, SUFFIXES, format_for, images_in, usual_format
 from sofc.imagefiles.save import fits_tiff, write
 from sofc.keepfile import MAX_FILE_BYTES, restore_items
 from sofc.metadata import left_out, makes_pages, needs_tiff, put_back
@@ -38,6 +39,8 @@ class Finished(NamedTuple):
 
     output: Output | None
     text: str
+    left_out: str = ""
+    """Of what the sofc file holds."""
 
     def __str__(self) -> str:
         return self.text if self.output is None else f"{self.output.path}{self.text}"
@@ -97,13 +100,16 @@ class RawSink(Sink):
             output = output.with_name(output.name + self._suffix)
         self._output: Output | None = None
         self._written = 0
+        self._left_out = ""
         self._header: ImageHeader | None = None
         self._file: BinaryIO = sys.stdout.buffer
         if output is not None:
             self._file, self._output = self.enter_context(files.create(output, exactly=complete))
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
-        """Raw samples have no place for it."""
+        """Raw samples have no place for it, but the head of a volume is that."""
+        if metadata.kind != MetadataKind.VOLUME:
+            self._left_out = "metadata"
 
     def header(self, image: int, header: ImageHeader) -> None:
         """An image begins."""
@@ -131,7 +137,8 @@ class RawSink(Sink):
         """All is written."""
         self._file.flush()
         self.close()
-        return Finished(self._output, f"{'' if self._output else 'standard output'}  {size(self._written)} of samples")
+        name = "" if self._output else "standard output"
+        return Finished(self._output, f"{name}  {size(self._written)} of samples", self._left_out)
 
 
 class VolumeSink(RawSink):
@@ -297,7 +304,7 @@ class ImageSink(_WholeImages):
         self._pages: list[_Image] | None = None
         self._page_bytes = 0
         self._left_out: dict[str, None] = {}
-        self._count = 0
+        self._count = self._saved = 0
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Keep what the image files can hold, and the images' names."""
@@ -336,9 +343,12 @@ class ImageSink(_WholeImages):
         elif self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
         else:
-            written = Finished(None, f"{self._output}/  {count_of(self._count, 'image')}")
-        without = f"  without {', '.join(self._left_out)}" if self._left_out else ""
-        return written._replace(text=written.text + without)
+            if not self._saved:
+                raise AlreadyThereError(errno.EEXIST, "has all images already", f"{self._output}/")
+            written = Finished(None, f"{self._output}/  {count_of(self._saved, 'image')}")
+        left_out = ", ".join(self._left_out)
+        without = f"  without {left_out}" if left_out else ""
+        return written._replace(text=written.text + without, left_out=left_out)
 
     def _format_of(self, image: _Image) -> str:
         if self._format is None and needs_tiff([*self._common, *image.metadata]) and fits_tiff(image.samples):
@@ -377,7 +387,9 @@ class ImageSink(_WholeImages):
             raise UsageError(f"{self._output} is a file; the input holds several images and needs a folder")
         file_format = self._format_of(image)
         names = self._names.setdefault(FORMATS[file_format], OutputNames(self._kept_names, FORMATS[file_format]))
-        self._save(self._output / names(image.number), image, file_format)
+        with contextlib.suppress(AlreadyThereError):
+            self._save(self._output / names(image.number), image, file_format)
+            self._saved += 1
 
     def _single(self, image: _Image) -> Finished:
         file_format = self._format_of(image)
@@ -403,4 +415,9 @@ class ImageSink(_WholeImages):
         buffer = io.BytesIO()
         samples = image.header.format
         write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
-        return put_back(buffer.getvalue(), file_format, items, pages=pages)
+        data = put_back(buffer.getvalue(), file_format, items, pages=pages)
+        if self._files.read_back:
+            read = images_in(f"image{FORMATS[file_format]}", data)
+            if len(read) != 1 or not np.array_equal(read[0].array, image.samples):
+                raise SofcError(f"image {image.number}, written as {file_format}, does not read back the same")
+        return data

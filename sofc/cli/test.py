@@ -66,6 +66,11 @@ def run(args: argparse.Namespace) -> int:
                     console.result(f"{name}: ok  {_told(done.result)}")
     if args.json:
         console.json(results)
+    elif len(results) > 1:
+        good = [result for result in results if result["ok"]]
+        samples = size(sum(result["sample_bytes"] for result in good))
+        told = f"{len(good)} ok, {len(results) - len(good)} not, {samples} of samples"
+        console.result(f"{count_of(len(results), 'file')}: {told}")
     return status
 
 
