@@ -32,4 +32,5 @@ CODER = Descriptor(
     kernels=_kernels,
     start_training=_start_training,
     unasked=lambda kind: kind.bits > 1,
+    learns=False,
 )
