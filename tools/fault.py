@@ -238,7 +238,7 @@ def full_disk(made: Bench) -> None:
         for name, data in case.before.items():
             with contextlib.suppress(OSError):
                 (target / name).write_bytes(data)
-        before = {name: data for name, data in tree(target).items() if data == case.before[name]}
+        before = tree(target)  # where there was no room for an old file, what there is of it is one
         run = call(made.folder, *case.arguments)
         must(run.status in (0, 1), f"status {run.status}: {run.error}")
         if run.status:
