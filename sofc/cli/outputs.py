@@ -62,8 +62,9 @@ class _Summed:
 
 
 class OutputFiles:
-    """Makes the files of a run. ``force``: others are replaced; ``skip``: such outputs are
-    an AlreadyThereError. ``dry``: nothing is written. ``read_back``: each file is read back and compared with what was written.
+    """Makes the files of a run. ``force``: others are replaced; ``skip``: those are an AlreadyThereError.
+
+    ``dry``: nothing is written. ``read_back``: each file is read back and compared with what was written.
 
     ``hold``: a process that does one job among others cannot know which names those before it take. It publishes
     nothing but puts what it has made into ``held``, for the process that knows.
