@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +18,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     A link is followed. What is no file but a device or a pipe is written to as it is. Raises OSError.
     """
     refuse_folder(path)
-    with drafted(path) as (file, draft):
-        yield file
-    if draft is not None:
-        publish(draft, path, replace=True)
+    draft = None
+    try:
+        with drafted(path) as (file, draft):
+            yield file
+        if draft is not None:
+            publish(draft, path, replace=True)
+    except BaseException:
+        # Also where a signal comes between these two.
+        if draft is not None:
+            discard(draft)
+        raise
 
 
 def refuse_folder(path: Path) -> None:
@@ -43,19 +50,19 @@ def drafted(path: Path, *, mode: int | None = None) -> Iterator[tuple[BinaryIO, 
         with path.open("wb") as device:
             yield device, None
         return
+    # Letters may have four bytes, and names 255. The name is known before there is a file: a signal may come any time.
+    draft = path.with_name(f".{path.name[:48]}.{secrets.token_hex(4)}.part")
     try:
-        # Letters may have four bytes, and names 255.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:48]}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        # Of the file that was asked for, not of one that nobody knows.
-        raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
-    draft = Path(name)
-    try:
+        try:
+            handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        except OSError as error:
+            # Of the file that was asked for, not of one that nobody knows.
+            raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
         with os.fdopen(handle, "wb") as file:
             yield file, draft
             file.flush()
             os.fsync(file.fileno())
-        # Until here it is private, as mkstemp makes files.
+        # Until here it is private.
         draft.chmod(_usual_mode() if mode is None else mode)
     except BaseException as error:
         discard(draft)

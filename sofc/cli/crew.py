@@ -199,21 +199,13 @@ class _Crew:
         return process.exitcode
 
     def close(self) -> None:
-        """End all processes and remove what was made but not told."""
-        for process in self._processes.values():
-            if process.is_alive() and self._busy:
-                process.terminate()
-        for connection in self._idle:
-            connection.close()
+        """End all processes; each removes what it made and was not published."""
         for connection in self._busy:
-            with contextlib.suppress(EOFError, OSError):
-                self._reports[-1 - len(self._reports)] = connection.recv()
+            self._processes[connection].terminate()
+        for connection in self._processes:
             connection.close()
         for process in self._processes.values():
             process.join()
-        for report in self._reports.values():
-            for output in report.outputs:
-                OutputFiles.discard(output)
 
 
 def _serve(
@@ -229,21 +221,21 @@ def _serve(
     # A terminal interrupts all processes; the first one decides, and ends these.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    held: list[Output] = []
+    made: list[OutputFiles] = []
     try:
         while True:
             task = connection.recv()
             # Another console and other files each time: nothing that was said or written is to be remembered.
             making = files.holding()
-            assert making.held is not None
-            held = making.held
-            connection.send_bytes(_packed(_reported(task, work, console.recorded(), making)))
-            held = []
+            made.append(making)
+            report = _reported(task, work, console.recorded(), making)
+            connection.send_bytes(_packed(report))
     except (EOFError, OSError):
         pass  # the first process is gone, or needs this one no more
     finally:
-        for output in held:
-            OutputFiles.discard(output)
+        # What was not published by now never will be, whatever became of the first process.
+        for making in made:
+            making.discard_held()
 
 
 def _reported(task: Any, work: Work[Any, Any], console: Recorder, files: OutputFiles) -> _Report:

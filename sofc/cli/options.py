@@ -25,7 +25,13 @@ def add_verb(verbs: Verbs, name: str, summary: str, examples: str) -> argparse.A
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice: show tracebacks")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="say more, and what the library logs; twice: all of that, details for developers, tracebacks",
+    )
     return parser
 
 
@@ -100,7 +106,23 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
 
 def console(args: argparse.Namespace, *, data_on_stdout: bool = False) -> Console:
     """The console that -q and -v ask for."""
-    return Console(quiet=args.quiet, verbose=args.verbose, data_on_stdout=data_on_stdout)
+    made = Console(quiet=args.quiet, verbose=args.verbose, data_on_stdout=data_on_stdout)
+    if args.verbose:
+        _show_log(made)
+    return made
+
+
+def _show_log(to: Console) -> None:
+    """Notes of what the library logs: of level INFO with -v, DEBUG with -vv."""
+    import logging
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            to.note(self.format(record))
+
+    logger = logging.getLogger("sofc")
+    logger.handlers[:] = [Noting()]
+    logger.setLevel(logging.DEBUG if to.verbose >= 2 else logging.INFO)
 
 
 NO_CODEBOOK = "none"

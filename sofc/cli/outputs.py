@@ -115,19 +115,21 @@ class OutputFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
         like = self.like
         mode = functools.reduce(operator.and_, (made_of.st_mode for made_of in like), 0o666) if like else None
-        with drafted(path, mode=mode) as (file, draft):
-            output = Output(path, exactly, draft)
-            summed = _Summed(file)
-            yield cast(BinaryIO, summed) if self.read_back else file, output
-        if draft is not None and self.read_back:
-            with draft.open("rb") as written:
-                is_same = hashlib.file_digest(written, "sha256").digest() == summed.digest.digest()
-            if not is_same:
+        output: Output | None = None
+        try:
+            with drafted(path, mode=mode) as (file, draft):
+                output = Output(path, exactly, draft)
+                summed = _Summed(file)
+                yield cast(BinaryIO, summed) if self.read_back else file, output
+            if draft is not None and self.read_back:
+                _compare(draft, summed.digest.digest(), path)
+            if draft is not None and len(like) == 1:
+                os.utime(draft, ns=(like[0].st_atime_ns, like[0].st_mtime_ns))
+            self._hand_over(output)
+        except BaseException:
+            if output is not None:
                 self.discard(output)
-                raise OSError(errno.EIO, "what was written does not read back", os.fspath(path))
-        if draft is not None and len(like) == 1:
-            os.utime(draft, ns=(like[0].st_atime_ns, like[0].st_mtime_ns))
-        self._hand_over(output)
+            raise
 
     def _hand_over(self, output: Output) -> None:
         if self.held is not None:
@@ -154,8 +156,20 @@ class OutputFiles:
         output.path, output.draft = path, None
         self._written.add(path, dry=self.dry)
 
+    def discard_held(self) -> None:
+        """Remove what is held and has not been published meanwhile."""
+        for output in self.held or ():
+            self.discard(output)
+
     @staticmethod
     def discard(output: Output) -> None:
         """Remove a file that is not to be published."""
         if output.draft is not None:
             discard(output.draft)
+
+
+def _compare(draft: Path, digest: bytes, path: Path) -> None:
+    """Raise OSError, naming ``path``, where a file does not have this digest."""
+    with draft.open("rb") as written:
+        if hashlib.file_digest(written, "sha256").digest() != digest:
+            raise OSError(errno.EIO, "what was written does not read back", os.fspath(path))

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         ]
         console.json(report)
         return OK
-    for line in result.report.lines():
+    for line in result.report.lines(findings=args.verbose >= 2):
         console.result(line)
     console.result(
         f"{args.output}: codebook {result.codebook.name!r}, {size(len(data))}, id {result.codebook.id.hex()[:32]}"

@@ -33,10 +33,10 @@ class ModelReport:
         """After how many images the codebook has paid for its own bytes; None where it never does."""
         return math.ceil(self.codebook / self.saved_per_image) if self.saved_per_image > 0 else None
 
-    def lines(self) -> list[str]:
-        """For people."""
+    def lines(self, *, findings: bool = True) -> list[str]:
+        """For people; ``findings``: with what each coder found, for those who know how coders work."""
         text = [f"{self.kind}: mined {self.images}, held out {self.held_out}"]
-        text += [f"  {finding}" for finding in self.findings]
+        text += [f"  {finding}" for finding in self.findings if findings]
         if not self.held_out:
             text.append("  no image was held out (that takes 5 images and a share above 0), so the gain is not known")
             return text
@@ -62,9 +62,9 @@ class TrainingReport:
     codebook: int
     holds_patches: bool
 
-    def lines(self) -> list[str]:
-        """For people."""
-        text = [line for model in self.models for line in model.lines()]
+    def lines(self, *, findings: bool = True) -> list[str]:
+        """For people; ``findings``: as for a model."""
+        text = [line for model in self.models for line in model.lines(findings=findings)]
         if self.holds_patches:
             text.append("note: the codebook holds patches of its training images; pass it on only where they may go")
         return text
