@@ -106,10 +106,10 @@ class OutputFiles:
             self.refuse_overwrite(path)
             refuse_folder(path)
         if self.dry:
+            unwritten = Output(path, exactly, None)
             with Path(os.devnull).open("wb") as nothing:
-                output = Output(path, exactly, None)
-                yield nothing, output
-            self._hand_over(output)
+                yield nothing, unwritten
+            self._hand_over(unwritten)
             return
         if folders:
             path.parent.mkdir(parents=True, exist_ok=True)
