@@ -8,10 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Self
 
 from sofc.cli import analyze, codebook, decode, demo, encode, info, options, test, train, warmup
-from sofc.cli.console import INTERRUPTED, IO_ERROR, Console
+from sofc.cli.console import IO_ERROR, Console
 from sofc.errors import SofcError
 from sofc.jit import first_use
 
@@ -61,30 +61,54 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # numba imports scipy's linear algebra where there is any: a third of a second for what no kernel uses.
         sys.modules.setdefault("scipy.linalg", None)  # type: ignore[arg-type]
-        for number in (signal.SIGTERM, *ENDS_WITH_TERMINAL):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
-                signal.signal(number, _end)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
     args = build_parser().parse_args(argv)
     first_use.actions[:] = [lambda: warmup.compile_coding(options.console(args))]
-    try:
-        status: int = args.run(args)
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        # Whoever read our output has gone. Standard output must not complain once more while Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return IO_ERROR
-    except KeyboardInterrupt as interrupt:
-        # What was begun is undone by now. The status tells which signal it was, as shells tell it.
-        return 128 + interrupt.args[0] if interrupt.args else INTERRUPTED
-    except (SofcError, OSError) as error:
-        return Console(verbose=args.verbose).error(error)
+    with _Signals(signal.SIGINT, signal.SIGTERM, *ENDS_WITH_TERMINAL) if argv is None else _Signals() as signals:
+        try:
+            status: int = args.run(args)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            # Whoever read our output has gone. Standard output must not complain once more while Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return IO_ERROR
+        except KeyboardInterrupt:
+            # What was begun is undone by now. The status tells which signal it was, as shells tell it.
+            return 128 + (signals.came or signal.SIGINT)
+        except Exception as error:
+            if signals.came:  # in the midst of an import, say, that made another error of it
+                return 128 + signals.came
+            if isinstance(error, (SofcError, OSError)):
+                return Console(verbose=args.verbose).error(error)
+            raise
 
 
-def _end(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt(number)
+class _Signals:
+    """While it is entered, the first of these signals is a KeyboardInterrupt, so that what was begun is undone.
+
+    ``came``: the signal that came, or 0. Those that are ignored, as under nohup, stay so.
+    """
+
+    def __init__(self, *numbers: signal.Signals) -> None:
+        self.came = 0
+        self._numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def __enter__(self) -> Self:
+        for number in self._numbers:
+            signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # From here on a signal ends Python at once: nothing is left to be undone.
+        for number in self._numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+    def _take(self, number: int, frame: object) -> None:
+        if not self.came:
+            self.came = number
+            raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
