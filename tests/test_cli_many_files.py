@@ -331,6 +331,40 @@ def test_what_an_interrupted_run_began_is_undone(number: signal.Signals) -> None
     assert names() == set()
 
 
+def test_a_signal_that_an_import_makes_an_error_of(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+    def run(args: object) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise ImportError("numpy could not be imported") from None
+        return 0
+
+    monkeypatch.setattr("sofc.cli.info.run", run)
+    monkeypatch.setattr(sys, "argv", ["sofc", "info", "a.sofc"])
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        assert main() == 128 + signal.SIGTERM
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_log_is_shown_when_asked_for(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    images(5)
+    assert main(["train", "-q", "in", "-o", "mine.sofcb", "--coder", "shape", "-j", "1", "--held-out", "0"]) == 0
+    assert main(["encode", "-q", "-D", "mine.sofcb", "in/0.png", "-o", "a.sofc"]) == 0
+    monkeypatch.setenv("SOFC_CODEBOOK_PATH", "mine.sofcb")
+    Path("elsewhere").mkdir()
+    Path("a.sofc").rename("elsewhere/a.sofc")
+    capsys.readouterr()
+    assert main(["test", "elsewhere/a.sofc"]) == 0
+    assert "found" not in capsys.readouterr().err
+    assert main(["test", "-v", "elsewhere/a.sofc"]) == 0
+    assert capsys.readouterr().err == "sofc: codebook 'mine' found: mine.sofcb\n"
+
+
 def test_writers_under_fire(capsys: Said) -> None:
     """The tool tries some faults; tools/test gives it a minute."""
     assert fault.main(["--tries", "1", "--seed", "3", "--only", "interrupt", "full", "two_writers"]) == 0

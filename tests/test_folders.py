@@ -274,7 +274,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     Path("in/cut.png").write_bytes(pillow("PNG")[:60])
     assert main(["encode", "--json", "in", "--out-dir", "out"]) == 3
     said = json.loads(capsys.readouterr().out)
-    counts = {"stored": 1, "kept_whole": 0, "passed_over": 1, "refused": 1, "status": 3}
+    counts = {"stored": 1, "kept_whole": 0, "skipped": 0, "passed_over": 1, "refused": 1, "status": 3}
     assert {key: value for key, value in said.items() if key != "files"} == counts
     files = {Path(one["name"]).name: one for one in said["files"]}
     assert {name: one["result"] for name, one in files.items()} == {

@@ -27,7 +27,7 @@ examples:
 
 exit status: 0 done; 1 input or output failed; 2 wrong usage; 3 invalid data;
 4 unsupported, missing codebook or over a limit; 5 done, but files of a folder were passed over, as they
-are no images; 130 interrupted. Of many files the worst counts, 5 being the least.
+are no images; 128 + N ended by signal N (130: interrupted). Of many files the worst counts, 5 being the least.
 """
 
 

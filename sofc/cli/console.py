@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sofc.errors import CodebookError, FormatError, LimitError, SofcError, UnsupportedError, UsageError
 
-OK, IO_ERROR, USAGE, INVALID_DATA, UNSUPPORTED, PASSED_OVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+OK, IO_ERROR, USAGE, INVALID_DATA, UNSUPPORTED, PASSED_OVER = 0, 1, 2, 3, 4, 5
 """Exit statuses. PASSED_OVER, where all else went well: files of a folder were not stored, as they are no images."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
