@@ -211,7 +211,7 @@ def kill(made: Bench) -> None:
 def interrupt(made: Bench) -> None:
     """SIGINT, SIGTERM or SIGHUP at any moment: what was begun is undone."""
     number = made.random.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    run = stop(made, number, whole=number == signal.SIGINT)
+    run = stop(made, number, whole=number != signal.SIGTERM)
     # Before the command has begun, the signal ends Python as it ends any program.
     early = run.status == -number or ("KeyboardInterrupt" in run.error and "args.run(args)" not in run.error)
     must(early or run.status in (0, 128 + number), f"status {run.status} after signal {number}: {run.error}")

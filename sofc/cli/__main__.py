@@ -12,12 +12,12 @@ from typing import Self
 
 from sofc.cli import analyze, codebook, decode, demo, encode, info, options, test, train, warmup
 from sofc.cli.console import IO_ERROR, Console
+from sofc.cli.crew import ENDS_WITH_TERMINAL
 from sofc.errors import SofcError
 from sofc.jit import first_use
 
 VERBS = (train, encode, decode, info, test, codebook, analyze, demo, warmup)
 
-ENDS_WITH_TERMINAL = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 DESCRIPTION = "Lossless compression for collections of similar images, with a codebook mined from them."
 EPILOG = """\
 examples:

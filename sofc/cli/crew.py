@@ -30,6 +30,7 @@ from sofc.errors import SofcError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+ENDS_WITH_TERMINAL = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 Work = Callable[[Task, Console, OutputFiles], Result]
 """Does a job with a console and a maker of files; in other processes it is called with other ones of these."""
 
@@ -218,8 +219,9 @@ def _serve(
     """Do one task after the other, until there are none or nobody asks."""
     for other in others:
         other.close()
-    # A terminal interrupts all processes; the first one decides, and ends these.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal signals to all processes; the first one decides, and ends these.
+    for number in (signal.SIGINT, *ENDS_WITH_TERMINAL):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     made: list[OutputFiles] = []
     try:
