@@ -213,7 +213,7 @@ def interrupt(made: Bench) -> None:
     number = made.random.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     run = stop(made, number, whole=number != signal.SIGTERM)
     # Before the command has begun, the signal ends Python as it ends any program.
-    early = run.status == -number or ("KeyboardInterrupt" in run.error and "args.run(args)" not in run.error)
+    early = run.status == -number or ("Traceback" in run.error and "args.run(args)" not in run.error)
     must(early or run.status in (0, 128 + number), f"status {run.status} after signal {number}: {run.error}")
 
 

@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Whoever read our output has gone. Standard output must not complain once more while Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return IO_ERROR
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, _EndedError):
             # What was begun is undone by now. The status tells which signal it was, as shells tell it.
             return 128 + (signals.came or signal.SIGINT)
         except Exception as error:
@@ -85,8 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
 
 
+class _EndedError(BaseException):
+    """A signal came. No KeyboardInterrupt: where that passes through ``exec``, Python ends by SIGINT in any case."""
+
+
 class _Signals:
-    """While it is entered, the first of these signals is a KeyboardInterrupt, so that what was begun is undone.
+    """While it is entered, the first of these signals is raised, so that what was begun is undone.
 
     ``came``: the signal that came, or 0. Those that are ignored, as under nohup, stay so.
     """
@@ -108,7 +112,7 @@ class _Signals:
     def _take(self, number: int, frame: object) -> None:
         if not self.came:
             self.came = number
-            raise KeyboardInterrupt
+            raise _EndedError
 
 
 if __name__ == "__main__":
