@@ -14,7 +14,7 @@ from conftest import DEFAULTS
 from helpers import chunks_of, file_of
 
 import sofc
-from sofc.band.selection import PIECE, Selection, cut_piece
+from sofc.band.selection import PIECE, SMALL_PIECE, Selection, cut_piece
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_builtin
 from sofc.coders.context import ContextCoder
@@ -164,7 +164,9 @@ def test_the_piece_on_which_models_are_compared() -> None:
     assert not (tops % 8).any() and not (lefts % 8).any()
     assert len(set(tops)) == len(set(lefts)) == len(tops)
     small, height = cut_piece([plane[:, :32] for plane in planes], 64)
-    assert height == 64 and small[0].shape == (512, 32)
+    assert height == 32 and small[0].size == SMALL_PIECE
+    smaller, height = cut_piece([plane[:128, :32] for plane in planes], 64)
+    assert height == 64 and smaller[0].shape == (128, 32)
     group, height = cut_piece([plane.reshape(-1, 16) for plane in planes], 16)
     assert height == 16 and group[0].shape == (PIECE // 16, 16)
 

@@ -47,7 +47,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
 
     def call(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin)))
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin), close=lambda: None))
         try:
             status = main([str(argument) for argument in arguments])
         except SystemExit as end:
@@ -83,8 +83,9 @@ def test_round_trip_of_one_file(run: Run) -> None:
     save(Path("photo.png"), image)
     encoded = run("encode", "photo.png")
     coded = Path("photo.sofc").stat().st_size
-    remark = "built-in codebook common"
-    assert encoded == (0, f"photo.png: 2.00 kB -> {size(coded)}  ratio {2000 / coded:.2f}  {remark}\n", "")
+    before = Path("photo.png").stat().st_size
+    figures = f"{size(before)} -> {size(coded)}  ratio {before / coded:.2f}  2.00 kB of samples"
+    assert encoded == (0, f"photo.png: {figures}  built-in codebook common\n", "")
     assert run("decode", "photo.sofc", "-o", "again.pgm") == (0, "photo.sofc -> again.pgm\n", "")
     assert np.array_equal(load(ImageSource(Path("again.pgm"))).array, image)
     assert run("test", "photo.sofc") == (0, "photo.sofc: ok  1 image, 2.00 kB of samples\n", "")
@@ -295,7 +296,7 @@ def test_idx_file_becomes_one_file(run: Run) -> None:
     images = np.stack(patches(7))
     write_idx(Path("x-images-idx3-ubyte.gz"), images)
     outcome = run("encode", "x-images-idx3-ubyte.gz")
-    assert "  7 images  built-in codebook common\n" in outcome.out
+    assert "  7 images, 4.03 kB of samples  built-in codebook common\n" in outcome.out
     assert np.array_equal(sofc.decode(Path("x-images-idx3-ubyte.sofc").read_bytes()), images)
     assert (
         run("decode", "x-images-idx3-ubyte.sofc").out == "x-images-idx3-ubyte.sofc -> x-images-idx3-ubyte/  7 images\n"
@@ -417,6 +418,7 @@ def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:
     assert lines[0] == "8-bit images of 1 component: mined 9, held out 1"
     assert lines[-2] == "note: the codebook holds patches of its training images; pass it on only where they may go"
     assert lines[-1].startswith("c.sofcb: codebook 'c', ")
+    assert "shape:" not in trained.out
     assert run("train", "in", "-o", "c.sofcb").status == 1
     missing = run("train", "in", "-o", "no/such/c.sofcb")
     assert missing.status == 1 and "no such file or directory" in missing.err and not Path("no").exists()
@@ -483,9 +485,9 @@ def test_installed_codebook(run: Run, trained: Outcome) -> None:
 def test_codebook_show(run: Run, trained: Outcome) -> None:
     outcome = run("codebook", "show", "c.sofcb", "--render", "shapes.png")
     assert outcome.status == 0
-    assert (
-        "  model 0: 1 component of up to 8 bits, transform none, coder shape, by name only, sections 0\n" in outcome.out
-    )
+    assert "  model 0: 1 component of up to 8 bits, transform none, coder shape, by name only\n" in outcome.out
+    assert "section" not in outcome.out and "prediction" not in outcome.out
+    assert "by name only, sections 0\n  section 0: " in run("codebook", "show", "-vv", "c.sofcb").out
     assert "  8-bit images of 1 component: mined 9, held out 1" in outcome.out
     assert load(ImageSource(Path("shapes.png"))).array.shape[1] == 1280
     assert run("codebook", "show", "c.sofcb", "--render", "shapes.png").status == 1

@@ -274,7 +274,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     Path("in/cut.png").write_bytes(pillow("PNG")[:60])
     assert main(["encode", "--json", "in", "--out-dir", "out"]) == 3
     said = json.loads(capsys.readouterr().out)
-    counts = {"stored": 1, "kept_whole": 0, "passed_over": 1, "refused": 1, "status": 3}
+    counts = {"stored": 1, "kept_whole": 0, "skipped": 0, "passed_over": 1, "refused": 1, "status": 3}
     assert {key: value for key, value in said.items() if key != "files"} == counts
     files = {Path(one["name"]).name: one for one in said["files"]}
     assert {name: one["result"] for name, one in files.items()} == {
@@ -283,7 +283,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     size = Path("out/noname.sofc").stat().st_size
     assert files["noname"] == {
         "name": str(Path("in/noname")), "result": "stored", "output": str(Path("out/noname.sofc")), "reason": None,
-        "images": 1, "bytes": GRAY.size, "output_bytes": size,
+        "images": 1, "bytes": Path("in/noname").stat().st_size, "sample_bytes": GRAY.size, "output_bytes": size,
     }  # fmt: skip
     assert "is damaged" in files["cut.png"]["reason"] and files["text"]["output"] is None
     assert main(["encode", "--json", "in/noname", "-o", "-"]) == 2

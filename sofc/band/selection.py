@@ -21,11 +21,19 @@ from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transfor
 
 PIECE, PIECE_SHARE = 1 << 14, 16
 """Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
+SMALL, SMALL_PIECE = 1 << 15, 1 << 12
+"""Of planes of at most so many samples on so many. Then a second model is coded in full too, for less of a small image
+is little to go by: one that learns as it goes beside one that does not, as a piece tells nothing of these two together,
+or else the next best, if that is at most NEAR times as large."""
+NEAR = 1.1
 TILE = 32
 RUN = 4
 LEAST_SHARE, SURE_SHARE, SURE_SIZE = 0.25, 0.6, 1 << 15
 """Where fewer samples follow from the origin that was found it is not worth coding, where more do, of so many in all,
 nothing else is as small."""
+SMALL_SURE_SHARE, SMALL_SURE_SIZE = 0.8, 1 << 12
+"""The same of smaller planes, unless few of the values between the least and the greatest occur: FEW_VALUES at most."""
+FEW_VALUES = 0.2
 
 
 def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
@@ -201,8 +209,8 @@ class Selection:
         """
         may_have_one = origins is None or len(origins) > 0
         ways = self._traced(planes, pixel_format, image_rows, origins) if may_have_one else []
-        if not ways or ways[0].share < SURE_SHARE or planes[0].size < SURE_SIZE:
-            ways += self._rivals(planes, pixel_format, image_rows)
+        if not ways or not _is_sure(ways[0].share, planes):
+            ways += self._rivals(planes, pixel_format, image_rows)[: 1 if ways and self._tries_everything else None]
         return ways
 
     def origin_of(self, planes: list[Plane], pixel_format: PixelFormat) -> Found | None:
@@ -271,12 +279,29 @@ class Selection:
             # Of a trained codebook's models, the first tells which view to take.
             found = [min(found, key=lambda ways: ways[0].size(image_rows))]
         rivals = [way for ways in found for way in ways]
-        if len(rivals) == 1 or planes[0].size <= PIECE:
+        size = planes[0].size
+        if len(rivals) == 1 or size <= SMALL_PIECE or (size <= PIECE and not self._tries_everything):
             # Of so few samples a piece would be all.
             return rivals
+        if size <= SMALL and self._tries_everything:
+            return self._best_two(rivals, image_rows)
         best = min(rivals, key=lambda rival: rival.size(image_rows))
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         return [best] if self._tries_everything or best is rivals[0] else [rivals[0], best]
+
+    def _best_two(self, rivals: Sequence[Way], image_rows: int) -> list[Way]:
+        sizes = {id(rival): rival.size(image_rows) for rival in rivals}
+        best, *rest = sorted(rivals, key=lambda rival: sizes[id(rival)])
+        others = [rival for rival in rest if self._learns(rival) != self._learns(best)]
+        if others:
+            return [best, others[0]]
+        return [best, *(rival for rival in rest[:1] if sizes[id(rival)] <= NEAR * sizes[id(best)])]
+
+    def _learns(self, way: Way) -> bool:
+        """Whether what the model knows grows while it codes."""
+        if self.codebook is None or way.model < FIRST_CODEBOOK_MODEL:
+            return True
+        return CODERS[self.codebook.models[way.model - FIRST_CODEBOOK_MODEL].coder].learns
 
     def _suitable(self, view: Mapped, image_rows: int) -> list[Way]:
         """The ways to code a view: with all models whose transforms suit it, where the codebook is built in.
@@ -298,15 +323,28 @@ class Selection:
         return found
 
 
+def _is_sure(share: float, planes: Sequence[Plane]) -> bool:
+    """Whether nothing else than coding the planes' origin, from which ``share`` of the samples follows, is as small."""
+    if planes[0].size >= SURE_SIZE:
+        return share >= SURE_SHARE
+    return planes[0].size >= SMALL_SURE_SIZE and share >= SMALL_SURE_SHARE and _occurring(planes) > FEW_VALUES
+
+
+def _occurring(planes: Sequence[Plane]) -> float:
+    """Which part of the values between the least and the greatest of each plane occurs."""
+    counts = [np.bincount((plane - plane.min()).reshape(-1)) for plane in planes]
+    return sum(map(np.count_nonzero, counts)) / sum(map(len, counts))
+
+
 def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
     """Tiles of at most 32 x 32 samples from all over the planes, one below the other, and their height.
 
     They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves; of several
-    images RUN that follow each other give theirs from the same place. Planes of at most PIECE samples are given back
-    whole.
+    images RUN that follow each other give theirs from the same place. Planes of at most SMALL_PIECE samples are given
+    back whole.
     """
     rows, width = planes[0].shape
-    wanted = max(PIECE, rows * width // PIECE_SHARE)
+    wanted = SMALL_PIECE if rows * width <= SMALL else max(PIECE, rows * width // PIECE_SHARE)
     if rows * width <= wanted:
         return list(planes), image_rows
     height, breadth = min(TILE, image_rows), min(TILE, width)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import Self
 
 from sofc.cli import analyze, codebook, decode, demo, encode, info, options, test, train, warmup
-from sofc.cli.console import INTERRUPTED, IO_ERROR, Console
+from sofc.cli.console import IO_ERROR, Console
+from sofc.cli.crew import ENDS_WITH_TERMINAL
 from sofc.errors import SofcError
 from sofc.jit import first_use
 
@@ -24,7 +27,7 @@ examples:
 
 exit status: 0 done; 1 input or output failed; 2 wrong usage; 3 invalid data;
 4 unsupported, missing codebook or over a limit; 5 done, but files of a folder were passed over, as they
-are no images; 130 interrupted. Of many files the worst counts, 5 being the least.
+are no images; 128 + N ended by signal N (130: interrupted). Of many files the worst counts, 5 being the least.
 """
 
 
@@ -62,18 +65,54 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
     args = build_parser().parse_args(argv)
     first_use.actions[:] = [lambda: warmup.compile_coding(options.console(args))]
-    try:
-        status: int = args.run(args)
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        # Whoever read our output has gone. Standard output must not complain once more while Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return IO_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except (SofcError, OSError) as error:
-        return Console(verbose=args.verbose).error(error)
+    with _Signals(signal.SIGINT, signal.SIGTERM, *ENDS_WITH_TERMINAL) if argv is None else _Signals() as signals:
+        try:
+            status: int = args.run(args)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            # Whoever read our output has gone. Standard output must not complain once more while Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return IO_ERROR
+        except (KeyboardInterrupt, _EndedError):
+            # What was begun is undone by now. The status tells which signal it was, as shells tell it.
+            return 128 + (signals.came or signal.SIGINT)
+        except Exception as error:
+            if signals.came:  # in the midst of an import, say, that made another error of it
+                return 128 + signals.came
+            if isinstance(error, (SofcError, OSError)):
+                return Console(verbose=args.verbose).error(error)
+            raise
+
+
+class _EndedError(BaseException):
+    """A signal came. No KeyboardInterrupt: where that passes through ``exec``, Python ends by SIGINT in any case."""
+
+
+class _Signals:
+    """While it is entered, the first of these signals is raised, so that what was begun is undone.
+
+    ``came``: the signal that came, or 0. Those that are ignored, as under nohup, stay so.
+    """
+
+    def __init__(self, *numbers: signal.Signals) -> None:
+        self.came = 0
+        self._numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def __enter__(self) -> Self:
+        for number in self._numbers:
+            signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # From here on a signal ends Python at once: nothing is left to be undone.
+        for number in self._numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+    def _take(self, number: int, frame: object) -> None:
+        if not self.came:
+            self.came = number
+            raise _EndedError
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sofc.cli import options
-from sofc.cli.console import OK, Console, count_of, size
+from sofc.cli.console import OK, Console, count_of, message_of, size
+from sofc.cli.outputs import refuse_overwrite
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -16,7 +17,8 @@ LIST_EXAMPLES = """\
   sofc codebook list           those of SOFC_CODEBOOK_PATH, the installed ones and the built-in ones
   sofc codebook list --json    for programs"""
 SHOW_EXAMPLES = """\
-  sofc codebook show scans.sofcb                       models, sections, the most frequent shapes
+  sofc codebook show scans.sofcb                       models, where they are from, the most frequent shapes
+  sofc codebook show -vv scans.sofcb                   also sections, and what each coder found
   sofc codebook show scans --render shapes.png         draws the shapes with their counts"""
 LISTED = 10
 """Shapes of a plane that the text lists."""
@@ -46,6 +48,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     show.set_defaults(run=run_show)
     install = options.add_verb(inner, "install", "put codebooks where every decode finds them", INSTALL_EXAMPLES)
     install.add_argument("files", nargs="+", type=Path, metavar="FILE", help="codebook files")
+    install.add_argument("--json", action="store_true", help="print a list of objects as JSON")
     install.set_defaults(run=run_install)
 
 
@@ -73,11 +76,19 @@ def run_install(args: argparse.Namespace) -> int:
 
     console = options.console(args)
     status = OK
+    results: list[dict[str, Any]] = []
     for path in args.files:
         try:
-            console.result(f"{path} -> {install_codebook(path.read_bytes())}")
+            installed = install_codebook(path.read_bytes())
         except (SofcError, OSError) as error:
             status = max(status, console.error(error, str(path)))
+            results.append({"name": str(path), "ok": False, "error": message_of(error)})
+            continue
+        results.append({"name": str(path), "ok": True, "path": str(installed)})
+        if not args.json:
+            console.result(f"{path} -> {installed}")
+    if args.json:
+        console.json(results)
     return status
 
 
@@ -87,7 +98,7 @@ def run_show(args: argparse.Namespace) -> int:
     codebook = options.named_codebook(args)
     assert codebook is not None
     if args.render is not None:
-        options.refuse_overwrite(args.render, args.force)
+        refuse_overwrite(args.render, args.force)
     if args.json:
         console.json({**_summary(codebook), "shapes": _shapes(codebook)})
     else:
@@ -127,18 +138,22 @@ def _print(console: Console, codebook: Codebook) -> None:
         transform = transforms.get(model.transform, f"unknown transform {model.transform}")
         coder = coders.get(model.coder, f"unknown coder {model.coder}")
         use = f"effort {model.effort}" if model.effort else "by name only"
+        sections = f", sections {', '.join(map(str, model.sections))}" if console.verbose >= 2 else ""
         say(
             f"  model {number}: {count_of(model.components, 'component')} of up to {model.max_bits} bits, "
-            f"{transform}, {coder}, {use}, sections {', '.join(map(str, model.sections))}"
+            f"{transform}, {coder}, {use}{sections}"
         )
     for base in codebook.bases:
         say(f"  sections of the built-in codebook {base.name!r}, which are not in this one: {len(base.sections)}")
-    own = codebook.own_sections
-    for number, section in enumerate(own, len(codebook.sections) - len(own)):
-        coder = coders.get(section.coder, f"unknown coder {section.coder}")
-        say(f"  section {number}: {coder}, kind {section.kind}, {size(len(section.data))}")
+    if console.verbose >= 2:
+        own = codebook.own_sections
+        for number, section in enumerate(own, len(codebook.sections) - len(own)):
+            coder = coders.get(section.coder, f"unknown coder {section.coder}")
+            say(f"  section {number}: {coder}, kind {section.kind}, {size(len(section.data))}")
     for line in codebook.provenance.splitlines():
-        say(f"  {line}")
+        # What coders found is indented further than whose images those were.
+        if console.verbose >= 2 or not line.startswith(" "):
+            say(f"  {line}")
     for plane in _shapes(codebook):
         _print_shapes(console, plane)
 

@@ -7,12 +7,12 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from sofc.errors import CodebookError, FormatError, LimitError, SofcError, UnsupportedError, UsageError
 
-OK, IO_ERROR, USAGE, INVALID_DATA, UNSUPPORTED, PASSED_OVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+OK, IO_ERROR, USAGE, INVALID_DATA, UNSUPPORTED, PASSED_OVER = 0, 1, 2, 3, 4, 5
 """Exit statuses. PASSED_OVER, where all else went well: files of a folder were not stored, as they are no images; or a
 codebook was not written, as what is built in does better."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -28,6 +28,13 @@ def status_of(error: BaseException) -> int:
     if isinstance(error, UnsupportedError | CodebookError | LimitError):
         return UNSUPPORTED
     return IO_ERROR
+
+
+class Said(NamedTuple):
+    """A line: ``name`` is the console's method that says it."""
+
+    name: str
+    text: str
 
 
 class Console:
@@ -73,6 +80,15 @@ class Console:
         print(f"sofc: {_in_one_line(text)}", file=sys.stderr)
         return status_of(error)
 
+    def recorded(self) -> Recorder:
+        """A console, as verbose as this one, that keeps what is said to it."""
+        return Recorder(self.quiet, self.verbose)
+
+    def repeat(self, lines: Iterable[Said]) -> None:
+        """Say what another console has recorded."""
+        for line in lines:
+            getattr(self, line.name)(line.text)
+
     @contextlib.contextmanager
     def progress(self, total: int | None, unit: str, label: str = "") -> Iterator[Callable[[int], Any]]:
         """A progress bar on a terminal, nothing elsewhere. Gives a function to call with the steps done."""
@@ -83,6 +99,30 @@ class Console:
 
         with tqdm(total=total, unit=unit, desc=label or None, leave=False, unit_scale=unit == "B") as bar:
             yield bar.update
+
+
+class Recorder(Console):
+    """Keeps results and notes for another console. Errors are for that one to report."""
+
+    def __init__(self, quiet: bool, verbose: int) -> None:
+        super().__init__(quiet=quiet, verbose=verbose)
+        self.said: list[Said] = []
+
+    def __reduce__(self) -> tuple[type[Recorder], tuple[bool, int]]:
+        return Recorder, (self.quiet, self.verbose)
+
+    def result(self, text: str) -> None:
+        """Keep a result."""
+        self.said.append(Said("result", text))
+
+    def note(self, text: str) -> None:
+        """Keep a note."""
+        self.said.append(Said("note", text))
+
+    @contextlib.contextmanager
+    def progress(self, total: int | None, unit: str, label: str = "") -> Iterator[Callable[[int], Any]]:
+        """Nothing: the other console shows the progress of all jobs."""
+        yield lambda steps: None
 
 
 def _in_one_line(text: str) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sofc.cli import destinations, options
-from sofc.cli.console import INVALID_DATA, OK, Console
+from sofc.cli import crew, destinations, options, removal
+from sofc.cli.console import INVALID_DATA, OK, Console, count_of, message_of
+from sofc.cli.outputs import AlreadyThereError, OutputFiles
 from sofc.cli.reading import decoder_for, events, open_sofc
+from sofc.cli.warmup import compile_coding
 from sofc.errors import SofcError, UsageError
 
 if TYPE_CHECKING:
-    from sofc.cli.sinks import Sink
+    from sofc.cli.sinks import Finished, Sink
     from sofc.codebook import Codebook
     from sofc.keepfile import FileCodebooks
     from sofc.stream.events import Event
@@ -32,6 +37,10 @@ EXAMPLES = """\
 
 No output replaces another of the same run: a name that is taken gets a number (x-2.png).
 Codebooks are searched for: in the file, -D, the folders of SOFC_CODEBOOK_PATH, beside the file, installed ones."""
+
+DECODED, DAMAGED, SKIPPED, REFUSED = "decoded", "damaged", "skipped", "refused"
+KINDS = (DECODED, DAMAGED, SKIPPED, REFUSED)
+LOST = "rows that were lost are zero in the output, images that were lost are missing"
 
 
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
@@ -57,8 +66,10 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         "--images", action="store_true", help="write the images of a file that keeps an original file, not that file"
     )
     parser.add_argument("--salvage", action="store_true", help="go on after damage; lost rows become zeros, status 3")
-    options.add_jobs(parser, "threads that decode the bands of a file")
+    options.add_jobs(parser, "files that are decoded at once, or bands of a file where it is the only one")
     options.add_force(parser)
+    options.add_care(parser)
+    parser.add_argument("--json", action="store_true", help="print what became of each file as JSON, in place of lines")
     parser.set_defaults(run=run)
 
 
@@ -70,20 +81,77 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--raw and --format exclude each other")
     jobs = _jobs(args)
     to_stdout = any(output is None for _, output in jobs)
+    options.check_care(args, has_stream=to_stdout or "-" in args.inputs)
+    if args.rm and (args.raw or args.images):
+        raise UsageError("--rm goes neither with --raw nor with --images: what they leave out would be lost")
+    if args.json and to_stdout:
+        raise UsageError("--json writes to standard output, and so does the image: name a file with -o")
     console = options.console(args, data_on_stdout=to_stdout)
     if to_stdout and sys.stdout.isatty() and not args.force:
         raise UsageError("image data is not written to a terminal; name a file with -o, or use -f")
     codebook = options.named_codebook(args)
-    status = OK
-    written = destinations.Written()
-    for path, output in jobs:
-        try:
-            status = max(status, _decode(args, console, codebook, path, output, written))
-        except (SofcError, OSError) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            status = max(status, console.error(error, _name(path)))
-    return status
+    processes, threads = crew.share(args.jobs, len(jobs))
+    if processes > 1:
+        compile_coding(console)  # once, and not in each of them
+    work = partial(_decode, args, codebook, threads)
+    report = _Report(args, console)
+    several = len(jobs) > 1
+    with (
+        contextlib.closing(crew.each_done(jobs, work, processes, console, options.output_files(args))) as each,
+        console.progress(len(jobs), "file") if several else contextlib.nullcontext(lambda _: None) as advance,
+    ):
+        for done in each:
+            if done.error is not None:
+                report.failed(_name(done.task[0]), done.error)
+            elif done.result is not None:
+                report.decoded(_name(done.task[0]), done.result)
+                removal.remove([done.task[0]], done.result.finished.output, done.result.why_kept, args, console)
+            advance(1)
+    return report.close(several)
+
+
+class _Report:
+    """What became of each file."""
+
+    def __init__(self, args: argparse.Namespace, console: Console) -> None:
+        self._as_json = args.json
+        self._console = console
+        self._files: list[dict[str, str | None]] = []
+        self._status = OK
+
+    def decoded(self, name: str, decoded: Decoded) -> None:
+        """A file was decoded, be it in part."""
+        for error in decoded.damage:
+            self._console.error(error, name)
+            self._status = max(self._status, INVALID_DATA)
+        if decoded.damage:
+            self._console.note(f"{name}: damaged; {LOST}")
+        self._add(name, DAMAGED if decoded.damage else DECODED, str(decoded.finished), None)
+        if not self._as_json:
+            self._console.result(f"{name} -> {decoded.finished}")
+
+    def failed(self, name: str, error: SofcError | OSError) -> None:
+        """A file was not decoded."""
+        if isinstance(error, AlreadyThereError):
+            self._add(name, SKIPPED, None, message_of(error))
+            if not self._as_json:
+                self._console.result(f"{name}: skipped: {message_of(error)}")
+        else:
+            self._add(name, REFUSED, None, message_of(error))
+            self._status = max(self._status, self._console.error(error, name))
+
+    def _add(self, name: str, result: str, written: str | None, reason: str | None) -> None:
+        self._files.append({"name": name, "result": result, "written": written, "reason": reason})
+
+    def close(self, several: bool) -> int:
+        """Say how many of several files there were of each kind; the status."""
+        counts = Counter(file["result"] for file in self._files)
+        if self._as_json:
+            self._console.json({"files": self._files, **{kind: counts[kind] for kind in KINDS}, "status": self._status})
+        elif several:
+            told = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind] or kind in (DECODED, REFUSED))
+            self._console.result(f"{count_of(len(self._files), 'file')}: {told}")
+        return self._status
 
 
 def _name(path: Path | None) -> str:
@@ -122,36 +190,42 @@ def find_sofc(inputs: list[str], recursive: bool) -> list[tuple[Path, Path]]:
     return list(found.items())
 
 
+class Decoded(NamedTuple):
+    """What came of a job: what was written, and with --salvage what was damaged."""
+
+    finished: Finished
+    damage: list[SofcError]
+    why_kept: str
+
+
 def _decode(
     args: argparse.Namespace,
-    console: Console,
     codebook: Codebook | None,
-    path: Path | None,
-    output: Path | None,
-    written: destinations.Written,
-) -> int:
-    """Decode one file and say what became of it."""
+    threads: int,
+    job: tuple[Path | None, Path | None],
+    console: Console,
+    files: OutputFiles,
+) -> Decoded:
+    """Decode one file."""
+    path, output = job
     name = _name(path)
     damage: list[SofcError] | None = [] if args.salvage else None
-    total = path.stat().st_size if path is not None and path.is_file() else None
+    files.like = [] if path is None else [path.stat()]
+    total = files.like[0].st_size if path is not None and path.is_file() else None
     with open_sofc(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
-        decoder = decoder_for(codebook, beside, args.jobs, salvage=args.salvage)
+        decoder = decoder_for(codebook, beside, threads, salvage=args.salvage)
         found = events(file, name, decoder, damage=damage, advance=advance)
         prologue = list(until_image(found))
-        with _sink(args, output, prologue, written, decoder.codebook) as sink:
+        with _sink(args, output, prologue, files, decoder.codebook) as sink:
             for event in itertools.chain(prologue, found):
                 pass_on(event, sink)
             if lacks_images(prologue) and sink.wants_images:
                 pass_on_kept(prologue, sink, decoder.codebook)
-            outcome = sink.finish()
-    console.result(f"{name} -> {outcome}")
-    if not damage:
-        return OK
-    for error in damage:
-        console.error(error, name)
-    console.note(f"{name}: damaged; rows that were lost are zero in the output, images that were lost are missing")
-    return INVALID_DATA
+            finished = sink.finish()
+        if damage:
+            return Decoded(finished, damage, "it is damaged")
+        return Decoded(finished, [], f"the output is without {finished.left_out}" if finished.left_out else "")
 
 
 def until_image(found: Iterator[Event]) -> Iterator[Event]:
@@ -183,17 +257,16 @@ def _sink(
     args: argparse.Namespace,
     output: Path | None,
     prologue: Sequence[Event],
-    written: destinations.Written,
+    files: OutputFiles,
     codebooks: FileCodebooks,
 ) -> Sink:
-    from sofc.cli.sinks import ImageSink, KeptImagesSink, OriginalSink, OutputFiles, RawSink, VolumeSink
+    from sofc.cli.sinks import ImageSink, KeptImagesSink, OriginalSink, RawSink, VolumeSink
     from sofc.container.records import MetadataKind
     from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
     from sofc.metadata.volume import format_of as volume_format
     from sofc.stream.events import MetadataRead
 
     complete = args.output is not None
-    files = OutputFiles(args.force, written)
     wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
     if keeps_original(prologue) and not wants_images:
         return OriginalSink(output, complete=complete, files=files, codebooks=codebooks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sofc.cli import options
 from sofc.cli.console import INVALID_DATA, OK, Console, size
@@ -23,6 +23,8 @@ built in, of the codebook that was trained, and with it. Writes nothing."""
 MAX_SAMPLES = 12_000_000
 """The demonstration takes images of a folder up to this many samples, to be done in a minute or two."""
 
+COLUMNS = ("mined", "coded", "samples", "PNG", "built-in", "codebook", "with it", "ratio")
+
 
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     """Add the verb."""
@@ -31,6 +33,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_recursive(parser)
     options.add_threshold(parser)
     parser.add_argument("--coder", metavar="NAME", help="coder to train (default: those of all efforts)")
+    parser.add_argument("--json", action="store_true", help="print a list of objects as JSON: counts, and bytes")
     parser.set_defaults(run=run)
 
 
@@ -38,9 +41,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the demonstration."""
     console = options.console(args)
     collections = _bundled() if args.folder is None else {str(args.folder): _folder(console, args)}
-    columns = ("mined", "coded", "samples", "PNG", "built-in", "codebook", "with it", "ratio")
-    console.answer(f"{'collection':<24}" + "".join(f"{column:>12}" for column in columns))
-    return max(_show(console, name, images, args.coder) for name, images in collections.items())
+    if not args.json:
+        console.answer(f"{'collection':<24}" + "".join(f"{column:>12}" for column in COLUMNS))
+    rows = [_show(console, name, images, args.coder, as_json=args.json) for name, images in collections.items()]
+    if args.json:
+        console.json(rows)
+    return OK if all(row["same"] for row in rows) else INVALID_DATA
 
 
 def _folder(console: Console, args: argparse.Namespace) -> list[ImageSource]:
@@ -91,7 +97,9 @@ def _tiles(path: Path, side: int) -> list[ImageSource]:
     return [ImageSource(index=number, array=piece) for number, piece in enumerate(pieces)]
 
 
-def _show(console: Console, name: str, images: list[ImageSource], coder: str | None) -> int:
+def _show(
+    console: Console, name: str, images: list[ImageSource], coder: str | None, *, as_json: bool
+) -> dict[str, Any]:
     """One collection: a line of the table."""
     import numpy as np
 
@@ -118,22 +126,16 @@ def _show(console: Console, name: str, images: list[ImageSource], coder: str | N
     before = sum(map(sample_size, originals))
     png = sum(_png_size(samples) for samples in each(coded))
     alone = sum(map(len, encode_collection(each(coded))))
-    figures = (
-        str(len(mined)),
-        str(len(coded)),
-        size(before),
-        size(png) if png else "-",
-        size(alone),
-        size(len(codebook.to_bytes())),
-        size(len(data)),
-        f"{before / len(data):.2f}",
-    )
-    console.answer(
-        f"{name[-23:]:<24}"
-        + "".join(f"{figure:>12}" for figure in figures)
-        + ("  every sample the same" if same else "  SAMPLES DIFFER")
-    )
-    return OK if same else INVALID_DATA
+    columns = (len(mined), len(coded), before, png, alone, len(codebook.to_bytes()), len(data))
+    if not as_json:
+        counts, bytes_ = columns[:2], columns[2:]
+        figures = [*map(str, counts), *(size(one) if one else "-" for one in bytes_), f"{before / len(data):.2f}"]
+        console.answer(
+            f"{name[-23:]:<24}"
+            + "".join(f"{figure:>12}" for figure in figures)
+            + ("  every sample the same" if same else "  SAMPLES DIFFER")
+        )
+    return {"collection": name, **dict(zip(COLUMNS, columns, strict=False)), "same": same}
 
 
 def _png_size(samples: Samples) -> int:

@@ -109,20 +109,27 @@ class Written:
 
     def __init__(self) -> None:
         self._files: set[tuple[int, int]] = set()
+        self._names: set[str] = set()
+
+    def __contains__(self, path: Path) -> bool:
+        """Whether it is a file that the run has written."""
+        return (path.is_file() and _identity(path) in self._files) or _absolute(path) in self._names
 
     def free(self, path: Path) -> Path:
         """``path``, or with a number behind its stem where the run has written that file, or it is a folder."""
         # The file system is asked, not the name: whether case or the form of letters counts is up to it.
         number = 1
         candidate = path
-        while candidate.is_dir() or (candidate.is_file() and _identity(candidate) in self._files):
+        while candidate.is_dir() or candidate in self:
             number += 1
             candidate = path.with_name(_fitting(path.stem, f"-{number}{path.suffix}"))
         return candidate
 
-    def add(self, path: Path) -> None:
-        """A file is written."""
-        if path.is_file():
+    def add(self, path: Path, *, dry: bool = False) -> None:
+        """A file is written; ``dry``: it would be."""
+        if dry:
+            self._names.add(_absolute(path))
+        elif path.is_file():
             self._files.add(_identity(path))
 
 

@@ -7,11 +7,13 @@ import contextlib
 import sys
 from pathlib import Path
 
-from sofc.cli import options
+from sofc.cli import crew, options, removal
 from sofc.cli.encode_jobs import make_plan
 from sofc.cli.encode_report import JSON, Report
 from sofc.cli.encoding import Encoding
-from sofc.errors import SofcError, UsageError
+from sofc.cli.outputs import AlreadyThereError
+from sofc.cli.warmup import compile_coding
+from sofc.errors import UsageError
 
 EXAMPLES = """\
   sofc encode photo.png                              photo.png -> photo.sofc, with a built-in codebook
@@ -71,8 +73,9 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument("--raw", metavar="WxHxC:dtype", help="inputs are interleaved little-endian samples; H may be 0")
     options.add_threshold(parser)
-    options.add_jobs(parser, "threads that code the bands of a file")
+    options.add_jobs(parser, "files that are coded at once, or bands of a file where it is the only one")
     options.add_force(parser)
+    options.add_care(parser)
     parser.add_argument(
         "--strip",
         action="store_true",
@@ -93,24 +96,35 @@ def run(args: argparse.Namespace) -> int:
     """Encode each input; the worst status counts."""
     plan = make_plan(args)
     to_stdout = any(job.output is None for job in plan.jobs)
+    options.check_care(args, has_stream=to_stdout or "-" in args.inputs)
     console = options.console(args, data_on_stdout=to_stdout)
     if to_stdout and sys.stdout.isatty() and not args.force:
         raise UsageError("compressed data is not written to a terminal; name a file with -o, or use -f")
     report = Report(console, as_json=args.json)
-    encoding = Encoding(args, console, options.named_codebook(args), report)
+    processes, threads = crew.share(args.jobs, len(plan.jobs))
+    encoding = Encoding(args, options.named_codebook(args), threads)
     for path, reason in plan.passed_over:
         report.passed_over(path, reason)
     for path, unread in plan.unread:
         report.refused(str(path), unread)
+    if processes > 1:
+        compile_coding(console)  # once, and not in each of them
+    files = options.output_files(args)
     several = len(plan.jobs) > 1
-    with console.progress(len(plan.jobs), "file") if several else contextlib.nullcontext(lambda _: None) as advance:
-        for job in plan.jobs:
-            try:
-                encoding.run(job)
-            except (SofcError, OSError) as error:
-                if isinstance(error, BrokenPipeError):
-                    raise
-                report.refused(job.name, error)
+    with (
+        contextlib.closing(crew.each_done(plan.jobs, encoding, processes, console, files)) as each,
+        console.progress(len(plan.jobs), "file") if several else contextlib.nullcontext(lambda _: None) as advance,
+    ):
+        for done in each:
+            if isinstance(done.error, AlreadyThereError):
+                report.skipped(done.task.name, done.error)
+            elif done.error is not None:
+                report.refused(done.task.name, done.error)
+            elif done.result is not None:
+                report.stored(done.result.outcome, done.result.remark)
+                encoding.folders |= done.result.folders
+                removal.remove(done.task.inputs, done.result.outcome.output, done.result.why_kept, args, console)
             advance(1)
-    encoding.leave_codebooks()
+    if not args.dry_run:
+        encoding.leave_codebooks(console)
     return report.close(has_folder=plan.has_folder)

@@ -45,6 +45,8 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError(
             "--keep-file keeps one file as it is: --collection, --raw, --strip and --threshold do not go with it"
         )
+    if args.rm and (args.threshold is not None or args.strip):
+        raise UsageError("--rm goes neither with --threshold nor with --strip: what they leave out would be lost")
     if args.collection and args.output is None:
         raise UsageError("--collection needs -o to name the file")
     if args.json and (args.output == "-" or ("-" in args.inputs and args.output is None)):

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from sofc.cli.console import OK, PASSED_OVER, Console, count_of, message_of, ratio_line
+from sofc.cli.console import OK, PASSED_OVER, Console, count_of, message_of, ratio_line, size
+from sofc.cli.outputs import Output
 
-STORED, KEPT_WHOLE, PASSED, REFUSED = "stored", "kept whole", "passed over", "refused"
-RESULTS = (STORED, KEPT_WHOLE, PASSED, REFUSED)
+STORED, KEPT_WHOLE, SKIPPED, PASSED, REFUSED = "stored", "kept whole", "skipped", "passed over", "refused"
+RESULTS = (STORED, KEPT_WHOLE, SKIPPED, PASSED, REFUSED)
 
 JSON = """\
 --json prints one object:
   files         a list of objects, one for each file:
     name          its path, or that of -o for a collection
-    result        stored, kept whole, passed over or refused
+    result        stored, kept whole, skipped (with --skip-existing), passed over or refused
     output        the sofc file; null where there is none, or it is standard output
-    reason        why it was kept whole, passed over or refused, else null
+    reason        why it was kept whole, skipped, passed over or refused, else null
     images        images stored, else 0
-    bytes         of the samples, or of the file with --keep-file; 0 where nothing is stored
+    bytes         of the file as it is on disk, or of what came by standard input; 0 where nothing is stored
+    sample_bytes  of the samples, 0 where none are stored
     output_bytes  of the sofc file, else 0
-  stored, kept_whole, passed_over, refused   how many files each
+  stored, kept_whole, skipped, passed_over, refused   how many files each
   status        the exit status"""
 
 
@@ -31,10 +34,11 @@ class Outcome:
 
     name: str
     result: str
-    output: str | None = None
+    output: Output | None = None
     reason: str | None = None
     images: int = 0
     bytes: int = 0
+    sample_bytes: int = 0
     output_bytes: int = 0
 
 
@@ -58,6 +62,12 @@ class Report:
         self._outcomes.append(Outcome(str(path), PASSED, reason=reason))
         self._console.passed_over(path, reason)
 
+    def skipped(self, name: str, error: FileExistsError) -> None:
+        """The output is there."""
+        self._outcomes.append(Outcome(name, SKIPPED, reason=message_of(error)))
+        if not self._as_json:
+            self._console.result(f"{name}: skipped: {message_of(error)}")
+
     def refused(self, name: str, error: Exception) -> None:
         """A file cannot be stored."""
         self._outcomes.append(Outcome(name, REFUSED, reason=message_of(error)))
@@ -76,16 +86,23 @@ class Report:
         if self._as_json:
             self._console.json(
                 {
-                    "files": [asdict(outcome) for outcome in self._outcomes],
+                    "files": [_as_json(outcome) for outcome in self._outcomes],
                     **{result.replace(" ", "_"): counts[result] for result in RESULTS},
                     "status": self.status,
                 }
             )
         elif has_folder or len(self._outcomes) > 1:
             written = counts[STORED] + counts[KEPT_WHOLE]
-            told = ", ".join(f"{counts[result]} {result}" for result in RESULTS)
+            told = ", ".join(f"{counts[result]} {result}" for result in RESULTS if counts[result] or result != SKIPPED)
             before = sum(outcome.bytes for outcome in self._outcomes)
             after = sum(outcome.output_bytes for outcome in self._outcomes)
             name = count_of(written, "file")
-            self._console.result(ratio_line(name, before, after, told) if written else f"{name}: {told}")
+            samples = f"{size(sum(outcome.sample_bytes for outcome in self._outcomes))} of samples"
+            line = ratio_line(name, before, after, f"{samples}  {told}") if written else f"{name}: {told}"
+            self._console.result(line)
         return self.status
+
+
+def _as_json(outcome: Outcome) -> dict[str, object]:
+    fields = {field.name: getattr(outcome, field.name) for field in dataclasses.fields(outcome)}
+    return fields | {"output": None if outcome.output is None else str(outcome.output.path)}

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from sofc.cli import destinations, options
-from sofc.cli.console import Console, count_of, message_of
+from sofc.cli import destinations
+from sofc.cli.console import Console, count_of, message_of, size
 from sofc.cli.encode_jobs import Job
-from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome, Report
+from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome
+from sofc.cli.outputs import Output, OutputFiles
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 
 if TYPE_CHECKING:
@@ -39,9 +41,10 @@ FAR_SMALLER = 3
 
 @dataclass
 class _Tally:
-    """What went in: images, and the bytes of their samples or of the file that is kept."""
+    """What went in: images, the bytes of their samples, and those of the files that they are in."""
 
     images: int = 0
+    samples: int = 0
     bytes: int = 0
     why_whole: str = ""  # why the file alone is kept
     remark: str = ""  # how, where that is not by its samples
@@ -55,19 +58,33 @@ class _Alone(NamedTuple):
     remark: str
 
 
-class Encoding:
-    """One run of the verb."""
+class Stored(NamedTuple):
+    """What came of a job, a remark about it, and the folders that hold files which need the codebook.
 
-    def __init__(self, args: argparse.Namespace, console: Console, codebook: Codebook | None, report: Report) -> None:
+    ``why_kept``: why the inputs are not to be removed.
+    """
+
+    outcome: Outcome
+    remark: str
+    folders: set[Path]
+    why_kept: str = ""
+
+
+class Encoding:
+    """One run of the verb: does jobs. ``threads``: for each of them."""
+
+    console: Console
+    """That of the job under way."""
+    left_out = ""
+    """What of the job's inputs is lost besides what ``remarks`` says."""
+
+    def __init__(self, args: argparse.Namespace, codebook: Codebook | None, threads: int) -> None:
         from sofc.imagefiles import RawLayout
 
         self.args = args
-        self.console = console
-        self.report = report
         self.codebook = codebook
         self.layout = RawLayout.parse(args.raw) if args.raw is not None else None
         self.folders: set[Path] = set()
-        self.written = destinations.Written()
         self.options: dict[str, Any] = {
             "codebook": codebook,
             "embed_codebook": args.embed,
@@ -76,7 +93,7 @@ class Encoding:
             "band_rows": args.band_rows,
             "key_interval": args.key_interval,
             "verify": not args.no_verify,
-            "threads": args.jobs,
+            "threads": threads,
         }
         self.picked: dict[str, None] = {}  # names of the built-in codebooks of the file
         if args.coder is None if codebook is not None else args.codebook is None and args.coder != "raw":
@@ -103,41 +120,70 @@ class Encoding:
         self.picked[found.name] = None
         return found
 
-    def run(self, job: Job) -> None:
-        """Encode one file."""
-        if job.output is not None:
-            output = job.output if self.args.output is not None else self.written.free(job.output)
-            job = replace(job, output=output)
-            options.refuse_overwrite(output, self.args.force)
-            if self.args.out_dir is not None:
-                output.parent.mkdir(parents=True, exist_ok=True)
-        tally = _Tally()
-        after = 0
+    def __call__(self, job: Job, console: Console, files: OutputFiles) -> Stored:
+        """Encode one file. Raises OSError, and SofcError as the readers do."""
+        self.console = console
         self.picked.clear()
+        self.left_out = ""
+        tally = _Tally()
+        before = _states(job.inputs)
+        files.like = before
+        tally.bytes = sum(state.st_size for state in before)
+        after = 0
         encode = self._raw if self.layout else self._kept if self.args.keep_file else self._images
-        with _open_output(job.output) as file:
+        with self._open_output(job.output, files) as (file, output):
             for piece in encode(job, tally):
                 file.write(piece)
                 after += len(piece)
-        name = None if job.output is None else str(job.output)
+            _refuse_changed(job.inputs, before)
+        name = None if output is None else output
+        why_kept = self._why_kept(job, output) if files.read_back and not files.dry else ""
         if tally.why_whole:
-            outcome = Outcome(job.name, KEPT_WHOLE, name, tally.why_whole, 0, tally.bytes, after)
-            self.report.stored(outcome, f"kept whole: {tally.why_whole}")
-        else:
-            outcome = Outcome(job.name, STORED, name, None, tally.images, tally.bytes, after)
-            count = "" if tally.images == 1 else f"{count_of(tally.images, 'image')}  "
-            self.report.stored(outcome, tally.remark or count + self.remark)
-        if job.output is not None:
-            self.written.add(job.output)
-            self.folders.add(job.output.parent)
+            outcome = Outcome(job.name, KEPT_WHOLE, name, tally.why_whole, 0, tally.bytes, 0, after)
+            return Stored(outcome, f"kept whole: {tally.why_whole}", self._needing(output), why_kept)
+        outcome = Outcome(job.name, STORED, name, None, tally.images, tally.bytes, tally.samples, after)
+        count = "" if tally.images == 1 else f"{count_of(tally.images, 'image')}, "
+        remark = tally.remark or f"{count}{size(tally.samples)} of samples  {self.remark}"
+        return Stored(outcome, remark, self._needing(output), why_kept)
 
-    def leave_codebooks(self) -> None:
+    def _why_kept(self, job: Job, output: Output | None) -> str:
+        """Why the inputs must stay, "" where the output, decoded, is all that they are."""
+        from sofc.cli.removal import why_different
+        from sofc.imagefiles import each, remarks, sources
+
+        paths = [path for path in job.inputs if path is not None]
+        assert output is not None
+        if self.args.keep_file:
+            return why_different(output.place, self.codebook, original=paths[0])
+        given_up = [remark for path in paths for remark in remarks(path)]
+        if given_up or self.left_out:
+            return self.left_out or given_up[0]
+        if self.layout is not None:
+            return why_different(output.place, self.codebook, raw=paths[0])
+        return why_different(output.place, self.codebook, images=each(sources(paths)))
+
+    def _needing(self, output: Output | None) -> set[Path]:
+        return {output.path.parent} if output is not None and self.codebook is not None else set()
+
+    @contextlib.contextmanager
+    def _open_output(self, path: Path | None, files: OutputFiles) -> Iterator[tuple[BinaryIO, Output | None]]:
+        if path is None:
+            yield sys.stdout.buffer, None
+            sys.stdout.buffer.flush()
+        else:
+            with files.create(
+                path, exactly=self.args.output is not None, folders=self.args.out_dir is not None
+            ) as created:
+                yield created
+
+    def leave_codebooks(self, console: Console) -> None:
         """A copy of the codebook beside the outputs."""
         if self.codebook is not None and not self.args.embed:
             for folder in sorted(self.folders):
-                self._leave_codebook(self.codebook, folder)
+                self._leave_codebook(self.codebook, folder, console)
 
-    def _leave_codebook(self, codebook: Codebook, folder: Path) -> None:
+    @staticmethod
+    def _leave_codebook(codebook: Codebook, folder: Path, console: Console) -> None:
         """A file without its codebook is lost: put a copy beside it unless it is found there or installed."""
         from sofc.codebook.store import SUFFIX as CODEBOOK_SUFFIX
         from sofc.codebook.store import find_codebook
@@ -150,7 +196,7 @@ class Encoding:
             path = folder / f"{codebook.reference.id.hex()}{CODEBOOK_SUFFIX}"
             with replacing(path) as file:
                 file.write(codebook.to_bytes())
-            self.console.note(f"the files need codebook {codebook.name!r} to be decoded: a copy is in {path}")
+            console.note(f"the files need codebook {codebook.name!r} to be decoded: a copy is in {path}")
 
     def _images(self, job: Job, tally: _Tally) -> Iterator[bytes]:
         from sofc.collection import encode_collection, names_metadata
@@ -175,6 +221,7 @@ class Encoding:
                 found += read(path, images)
             except FormatError as error:
                 self.console.note(f"{error}; it is left out")
+                self.left_out = "metadata is left out"
                 found += [[]] * images
         if self.args.strip:
             found = [[item for item in items if is_needed_to_view(item)] for items in found]
@@ -276,7 +323,7 @@ class Encoding:
                     images = self._held(self._loaded(sources, tally, advance), job)
                 except UsageError:
                     sources = [replace(source, words=True) for source in sources]
-                    tally.images = 0
+                    tally.images = tally.samples = 0
                     images = self._held(self._loaded(sources, tally, advance), job)
                     note = f"{job.name}: kept with its samples, which are wider, cut into words of 16 bits"
         except (SofcError, OSError) as error:
@@ -318,7 +365,7 @@ class Encoding:
 
         for samples in each(sources):
             tally.images += 1
-            tally.bytes += sample_size(samples.array)
+            tally.samples += sample_size(samples.array)
             yield samples
             advance(1)
 
@@ -330,8 +377,9 @@ class Encoding:
         with _open_input(job.inputs[0]) as file, self.console.progress(None, "B", job.name) as advance:
             for rows in _rows(file, self.layout):
                 yield encoder.write(rows)
-                tally.bytes += len(rows) * self.layout.row_bytes
+                tally.samples += len(rows) * self.layout.row_bytes
                 advance(len(rows) * self.layout.row_bytes)
+        tally.bytes = tally.samples
         if tally.bytes == 0:
             raise FormatError(f"{job.name} holds no samples")
         height = self.layout.header.height
@@ -384,16 +432,17 @@ def _open_input(path: Path | None) -> Iterator[BinaryIO]:
             yield file
 
 
-@contextlib.contextmanager
-def _open_output(path: Path | None) -> Iterator[BinaryIO]:
-    if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    else:
-        from sofc.files import replacing
+def _states(inputs: Iterable[Path | None]) -> list[os.stat_result]:
+    """The state of each input that is a file."""
+    return [path.stat() for path in inputs if path is not None]
 
-        with replacing(path) as file:
-            yield file
+
+def _refuse_changed(inputs: Sequence[Path | None], before: Sequence[os.stat_result]) -> None:
+    """Raise OSError where a file was written to since its state was ``before``."""
+    paths = [path for path in inputs if path is not None]
+    for path, old, new in zip(paths, before, _states(paths), strict=True):
+        if (old.st_size, old.st_mtime_ns) != (new.st_size, new.st_mtime_ns):
+            raise OSError(errno.EBUSY, "changed while it was read: encode it again", os.fspath(path))
 
 
 @contextlib.contextmanager

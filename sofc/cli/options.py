@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.cli.console import Console
-from sofc.errors import FormatError
+from sofc.cli.outputs import OutputFiles
+from sofc.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -26,7 +25,13 @@ def add_verb(verbs: Verbs, name: str, summary: str, examples: str) -> argparse.A
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice: show tracebacks")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="say more, and what the library logs; twice: all of that, details for developers, tracebacks",
+    )
     return parser
 
 
@@ -49,21 +54,43 @@ def add_force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="overwrite files; write data to a terminal")
 
 
+def add_care(parser: argparse.ArgumentParser) -> None:
+    """--skip-existing, --rm, --dry-run."""
+    parser.add_argument("--skip-existing", action="store_true", help="pass by what has its output already")
+    parser.add_argument(
+        "--rm",
+        action="store_true",
+        help="remove each input once its output was read back and is the same, unless something of it is left out",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="do everything, but write and remove nothing")
+
+
+def check_care(args: argparse.Namespace, *, has_stream: bool) -> None:
+    """Raise UsageError for options that contradict each other. ``has_stream``: standard input or output is used."""
+    if args.skip_existing and args.force:
+        raise UsageError("--skip-existing and -f exclude each other")
+    if has_stream and (args.skip_existing or args.rm or args.dry_run):
+        raise UsageError("--skip-existing, --rm and --dry-run are for files, not for standard input and output")
+
+
+def output_files(args: argparse.Namespace) -> OutputFiles:
+    """What makes the outputs, as --force, --skip-existing, --rm and --dry-run ask for."""
+    return OutputFiles(args.force, skip=args.skip_existing, dry=args.dry_run, read_back=args.rm)
+
+
 def add_recursive(parser: argparse.ArgumentParser) -> None:
     """-r."""
     parser.add_argument("-r", "--recursive", action="store_true", help="enter the subfolders of named folders")
 
 
-def add_jobs(parser: argparse.ArgumentParser, what: str, default: int | None = 1) -> None:
+def add_jobs(parser: argparse.ArgumentParser, what: str) -> None:
     """-j."""
-    text = "all processors" if default is None else str(default)
     parser.add_argument(
         "-j",
         "--jobs",
         type=positive,
-        default=default,
         metavar="N",
-        help=f"{what} (default: {text}); same bytes for any N",
+        help=f"{what} (default: as many as there are processors); same bytes and lines for any N",
     )
 
 
@@ -79,7 +106,23 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
 
 def console(args: argparse.Namespace, *, data_on_stdout: bool = False) -> Console:
     """The console that -q and -v ask for."""
-    return Console(quiet=args.quiet, verbose=args.verbose, data_on_stdout=data_on_stdout)
+    made = Console(quiet=args.quiet, verbose=args.verbose, data_on_stdout=data_on_stdout)
+    if args.verbose:
+        _show_log(made)
+    return made
+
+
+def _show_log(to: Console) -> None:
+    """Notes of what the library logs: of level INFO with -v, DEBUG with -vv."""
+    import logging
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            to.note(self.format(record))
+
+    logger = logging.getLogger("sofc")
+    logger.handlers[:] = [Noting()]
+    logger.setLevel(logging.DEBUG if to.verbose >= 2 else logging.INFO)
 
 
 NO_CODEBOOK = "none"
@@ -95,9 +138,3 @@ def named_codebook(args: argparse.Namespace) -> Codebook | None:
         return load_codebook(args.codebook)
     except FormatError as error:
         raise FormatError(f"codebook {args.codebook}: {error}") from error
-
-
-def refuse_overwrite(path: Path, force: bool) -> None:
-    """Raise FileExistsError where a file would be lost without ``force``."""
-    if path.exists() and not force:
-        raise FileExistsError(17, "exists already; -f overwrites it", os.fspath(path))

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from sofc.cli.console import size
 from sofc.cli.reading import not_sofc
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import find_builtin
 from sofc.codebook.store import find_codebook
 from sofc.container import schema
 from sofc.container.chunks import (
@@ -278,6 +279,8 @@ def count_images(number: int) -> str:
 
 
 def _located(reference: CodebookReference, beside: Path | None) -> NeededCodebook:
+    if find_builtin(reference.id) is not None:
+        return NeededCodebook(reference.id, reference.name, False, "built in", True)
     try:
         find_codebook(reference, beside=beside)
     except CodebookError:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -15,15 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.cli.console import count_of, size
-from sofc.cli.destinations import Written, original_name
+from sofc.cli.destinations import original_name
 from sofc.cli.names import OutputNames
-from sofc.cli.options import refuse_overwrite
+from sofc.cli.outputs import AlreadyThereError, Output, OutputFiles
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
-from sofc.files import replacing
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, format_for, on_disk, usual_format
+from sofc.imagefiles import FORMATS, SUFFIXES, format_for, images_in, on_disk, usual_format
 from sofc.imagefiles.save import fits_tiff, write
 from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
 from sofc.keepfile.restore import restore
@@ -35,26 +34,16 @@ from sofc.metadata.volume import PACKED, volume_of
 Samples = npt.NDArray[Any]
 
 
-class OutputFiles:
-    """Makes the files of a run: others are replaced only with ``force``, those of the run never."""
+class Finished(NamedTuple):
+    """What was written: a file, if it is one, whose name may change until it is published, and words."""
 
-    def __init__(self, force: bool, written: Written) -> None:
-        self._force = force
-        self._written = written
+    output: Output | None
+    text: str
+    left_out: str = ""
+    """Of what the sofc file holds."""
 
-    def refuse_overwrite(self, path: Path) -> None:
-        """Raise FileExistsError where a file would be lost that is not to be replaced."""
-        refuse_overwrite(path, self._force)
-
-    @contextlib.contextmanager
-    def create(self, path: Path, *, exactly: bool = False) -> Iterator[tuple[BinaryIO, Path]]:
-        """A file to write, and its path: unless it is to be ``exactly`` that, one that is taken gets a number."""
-        path = path if exactly else self._written.free(path)
-        self.refuse_overwrite(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            yield file, path
-        self._written.add(path)
+    def __str__(self) -> str:
+        return self.text if self.output is None else f"{self.output.path}{self.text}"
 
 
 class Sink(contextlib.ExitStack, ABC):
@@ -90,8 +79,8 @@ class Sink(contextlib.ExitStack, ABC):
         """A whole image."""
 
     @abstractmethod
-    def finish(self) -> str:
-        """The file ends; says in words what was written."""
+    def finish(self) -> Finished:
+        """The file ends; says what was written."""
 
 
 def _zeros(header: ImageHeader, rows: int) -> Samples:
@@ -109,8 +98,9 @@ class RawSink(Sink):
         super().__init__()
         if output is not None and not complete:
             output = output.with_name(output.name + self._suffix)
-        self._output = output
+        self._output: Output | None = None
         self._written = 0
+        self._left_out = ""
         self._header: ImageHeader | None = None
         self._file: BinaryIO
         if output is None:
@@ -119,7 +109,9 @@ class RawSink(Sink):
             self._file, self._output = self.enter_context(files.create(output, exactly=complete))
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
-        """Raw samples have no place for it."""
+        """Raw samples have no place for it, but the head of a volume is that."""
+        if metadata.kind != MetadataKind.VOLUME:
+            self._left_out = "metadata"
 
     def header(self, image: int, header: ImageHeader) -> None:
         """An image begins."""
@@ -143,10 +135,12 @@ class RawSink(Sink):
         """Write a whole image."""
         self.rows(samples)
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """All is written."""
         self._file.flush()
-        return f"{self._output or 'standard output'}  {size(self._written)} of samples"
+        self.close()
+        name = "" if self._output else "standard output"
+        return Finished(self._output, f"{name}  {size(self._written)} of samples", self._left_out)
 
 
 class VolumeSink(RawSink):
@@ -189,7 +183,7 @@ class VolumeSink(RawSink):
         """Write rows in the byte order of the head."""
         super().rows(rows if self._volume.order == "<" else rows.byteswap())
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """All is written. Raises FormatError where the images are not all those that the head speaks of."""
         if self._written != self._volume.size:
             raise FormatError(
@@ -203,9 +197,9 @@ class VolumeSink(RawSink):
         if self._volume.head:
             if self._output is None:
                 raise UsageError("a volume of two files cannot go to standard output; name a file with -o")
-            with self._files.create(self._output.with_suffix(".hdr")) as (file, _):
+            with self._files.create(self._output.path.with_suffix(".hdr")) as (file, _):
                 file.write(self._volume.head)
-        return f"{self._output or 'standard output'}  {size(self._written)} of samples"
+        return super().finish()
 
 
 class _WholeImages(Sink):
@@ -291,16 +285,16 @@ class OriginalSink(_WholeImages):
         self.end()
         return restore_items(self._metadata, self._images, self._codebooks)
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """Write the file."""
         data = self.restored()
         if self._output is None:
             sys.stdout.buffer.write(data)
-            return f"standard output  {size(len(data))}, the original file"
+            return Finished(None, f"standard output  {size(len(data))}, the original file")
         target = self._path(self._output)
-        with self._files.create(target, exactly=self._complete and target == self._output) as (file, path):
+        with self._files.create(target, exactly=self._complete and target == self._output) as (file, output):
             file.write(data)
-        return f"{path}  the original file"
+        return Finished(output, "  the original file")
 
     def _path(self, output: Path) -> Path:
         """Where to write: the name that the file keeps is untrusted, unless that of the sofc file stands for it."""
@@ -350,9 +344,9 @@ class ImageSink(_WholeImages):
         self._own: list[Metadata] = []
         self._held: _Image | None = None
         self._pages: Pages | None = None
-        self._path: Path | None = None  # of the file of pages
+        self._paged: Output | None = None  # the file of pages
         self._left_out: dict[str, None] = {}
-        self._count = 0
+        self._count = self._saved = 0
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Keep what the image files can hold, and the images' names."""
@@ -382,19 +376,22 @@ class ImageSink(_WholeImages):
             self._one_of_several(first)
         self._one_of_several(image)
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """Write what is still held."""
         self.end()
         if self._held is not None:
             written = self._single(self._held)
         elif self._pages is not None:
-            self._left_out |= dict.fromkeys(self._pages.finish())
-            written = f"{self._path}  {count_of(self._count, 'page')}"
+            written = self._finish_pages(self._pages)
         elif self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
         else:
-            written = f"{self._output}/  {count_of(self._count, 'image')}"
-        return f"{written}  without {', '.join(self._left_out)}" if self._left_out else written
+            if not self._saved:
+                raise AlreadyThereError(errno.EEXIST, "has all images already", f"{self._output}/")
+            written = Finished(None, f"{self._output}/  {count_of(self._saved, 'image')}")
+        left_out = ", ".join(self._left_out)
+        without = f"  without {left_out}" if left_out else ""
+        return written._replace(text=written.text + without, left_out=left_out)
 
     def _format_of(self, image: _Image) -> str:
         if self._format is None and needs_tiff([*self._common, *image.metadata]) and fits_tiff(image.samples):
@@ -413,8 +410,10 @@ class ImageSink(_WholeImages):
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS["tiff"])
-        file, self._path = self.enter_context(self._files.create(path, exactly=path == self._output))
-        self._pages = Pages(file)
+        self._file, self._paged = self.enter_context(self._files.create(path, exactly=path == self._output))
+        # What is to be read back is written in one go.
+        self._buffer = io.BytesIO() if self._files.read_back else None
+        self._pages = Pages(self._buffer or self._file)
 
     def _one_of_several(self, image: _Image) -> None:
         if self._pages is None:
@@ -422,7 +421,15 @@ class ImageSink(_WholeImages):
             return
         items = [*self._common, *image.metadata]
         self._left_out |= dict.fromkeys(left_out("tiff", items))
-        self._pages.add(self._written(image, "tiff"), items)
+        page = self._written(image, "tiff")
+        self._check(image, "tiff", page)
+        self._pages.add(page, items)
+
+    def _finish_pages(self, pages: Pages) -> Finished:
+        self._left_out |= dict.fromkeys(pages.finish())
+        if self._buffer is not None:
+            self._file.write(self._buffer.getbuffer())
+        return Finished(self._paged, f"  {count_of(self._count, 'page')}")
 
     def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
@@ -430,24 +437,31 @@ class ImageSink(_WholeImages):
             raise UsageError(f"{self._output} is a file; the input holds several images and needs a folder")
         file_format = self._format_of(image)
         names = self._names.setdefault(FORMATS[file_format], OutputNames(self._kept_names, FORMATS[file_format]))
-        self._save(self._output / names(image.number), image, file_format)
+        with contextlib.suppress(AlreadyThereError):
+            self._save(self._output / names(image.number), image, file_format)
+            self._saved += 1
 
-    def _single(self, image: _Image) -> str:
+    def _single(self, image: _Image) -> Finished:
         file_format = self._format_of(image)
         if self._output is None:
             buffer = io.BytesIO()  # standard output cannot go back to the head
             self._pack(image, file_format, buffer, pages=1)
             sys.stdout.buffer.write(buffer.getbuffer())
-            return f"standard output  {size(len(buffer.getvalue()))} of {file_format}"
+            return Finished(None, f"standard output  {size(len(buffer.getvalue()))} of {file_format}")
         path = self._output
         if not self._complete or not path.suffix:
             path = path.with_name(path.name + FORMATS[file_format])
-        return str(self._save(path, image, file_format, exactly=path == self._output, pages=1))
+        return Finished(self._save(path, image, file_format, exactly=path == self._output, pages=1), "")
 
-    def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False, pages: int = 0) -> Path:
-        with self._files.create(path, exactly=exactly) as (file, path):
-            self._pack(image, file_format, file, pages=pages)
-        return path
+    def _save(self, path: Path, image: _Image, file_format: str, *, exactly: bool = False, pages: int = 0) -> Output:
+        with self._files.create(path, exactly=exactly) as (file, output):
+            # What is to be read back is written in one go.
+            buffer = io.BytesIO() if self._files.read_back else None
+            self._pack(image, file_format, buffer or file, pages=pages)
+            if buffer is not None:
+                self._check(image, file_format, buffer)
+                file.write(buffer.getbuffer())
+        return output
 
     def _pack(self, image: _Image, file_format: str, file: BinaryIO, *, pages: int = 0) -> None:
         """Write the image file, with the metadata that it can hold."""
@@ -467,6 +481,13 @@ class ImageSink(_WholeImages):
         samples = image.header.format
         write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
         return buffer
+
+    def _check(self, image: _Image, file_format: str, data: io.BytesIO) -> None:
+        """Raise SofcError where an image file is to be read back and is not the image."""
+        if self._files.read_back:
+            read = images_in(f"image{FORMATS[file_format]}", data.getvalue())
+            if len(read) != 1 or not np.array_equal(read[0].array, image.samples):
+                raise SofcError(f"image {image.number}, written as {file_format}, does not read back the same")
 
 
 class KeptImagesSink(_WholeImages):
@@ -492,7 +513,7 @@ class KeptImagesSink(_WholeImages):
         assert self._header is not None
         self._images.append((number, self._header, samples))
 
-    def finish(self) -> str:
+    def finish(self) -> Finished:
         """Pass on everything."""
         self.end()
         common, own = self._read_metadata()

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sofc.cli import options
-from sofc.cli.console import OK, Console, count_of, size
+from sofc.cli import crew, options
+from sofc.cli.console import OK, Console, count_of, message_of, size
 from sofc.cli.decode import find_sofc, keeps_original, pass_on, until_image
+from sofc.cli.outputs import OutputFiles
 from sofc.cli.reading import decoder_for, events, open_sofc
-from sofc.errors import SofcError, UsageError
+from sofc.cli.warmup import compile_coding
+from sofc.errors import UsageError
+
+if TYPE_CHECKING:
+    from sofc.codebook import Codebook
 
 EXAMPLES = """\
   sofc test a.sofc            every byte and sample, and the original file it keeps, are checked; nothing is written
@@ -25,7 +32,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("inputs", nargs="+", metavar="FILE", help="sofc files and folders; - reads standard input")
     options.add_recursive(parser)
     options.add_codebook(parser)
-    options.add_jobs(parser, "threads that decode the bands of a file")
+    options.add_jobs(parser, "files that are decoded at once, or bands of a file where it is the only one")
     parser.add_argument("--json", action="store_true", help="print a list of objects as JSON")
     parser.set_defaults(run=run)
 
@@ -41,22 +48,34 @@ def run(args: argparse.Namespace) -> int:
     if not paths:
         raise UsageError("the named folders hold no .sofc files (-r enters subfolders)")
     codebook = options.named_codebook(args)
+    processes, threads = crew.share(args.jobs, len(paths))
+    if processes > 1:
+        compile_coding(console)  # once, and not in each of them
+    work = partial(_test, codebook, threads)
     status = OK
     results: list[dict[str, Any]] = []
-    for path in paths:
-        name = "standard input" if path is None else str(path)
-        try:
-            result = _test(console, path, name, codebook, args.jobs)
-        except (SofcError, OSError) as error:
-            status = max(status, console.error(error, name))
-            results.append({"name": name, "ok": False, "error": " ".join(str(error).split())})
-            continue
-        results.append({"name": name, "ok": True, **result})
-        if not args.json:
-            console.result(f"{name}: ok  {_told(result)}")
+    with contextlib.closing(crew.each_done(paths, work, processes, console, OutputFiles(force=False))) as each:
+        for done in each:
+            name = _name(done.task)
+            if done.error is not None:
+                status = max(status, console.error(done.error, name))
+                results.append({"name": name, "ok": False, "error": message_of(done.error)})
+            elif done.result is not None:
+                results.append({"name": name, "ok": True, **done.result})
+                if not args.json:
+                    console.result(f"{name}: ok  {_told(done.result)}")
     if args.json:
         console.json(results)
+    elif len(results) > 1:
+        good = [result for result in results if result["ok"]]
+        samples = size(sum(result["sample_bytes"] for result in good))
+        told = f"{len(good)} ok, {len(results) - len(good)} not, {samples} of samples"
+        console.result(f"{count_of(len(results), 'file')}: {told}")
     return status
+
+
+def _name(path: Path | None) -> str:
+    return "standard input" if path is None else str(path)
 
 
 def _told(result: dict[str, int]) -> str:
@@ -65,14 +84,16 @@ def _told(result: dict[str, int]) -> str:
     return f"{count_of(result['images'], 'image')}, {size(result['sample_bytes'])} of samples"
 
 
-def _test(console: Console, path: Path | None, name: str, codebook: Any, threads: int) -> dict[str, int]:
-    from sofc.cli.destinations import Written
-    from sofc.cli.sinks import OriginalSink, OutputFiles
+def _test(
+    codebook: Codebook | None, threads: int, path: Path | None, console: Console, files: OutputFiles
+) -> dict[str, int]:
+    from sofc.cli.sinks import OriginalSink
     from sofc.collection import sample_size
     from sofc.stream.events import BandReady, GroupReady, ImageEnded
 
     images = samples = 0
     original: OriginalSink | None = None
+    name = _name(path)
     total = path.stat().st_size if path is not None else None
     with open_sofc(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
@@ -80,7 +101,6 @@ def _test(console: Console, path: Path | None, name: str, codebook: Any, threads
         found = events(file, name, decoder, advance=advance)
         prologue = list(until_image(found))
         if keeps_original(prologue):
-            files = OutputFiles(force=False, written=Written())
             original = OriginalSink(None, complete=False, files=files, codebooks=decoder.codebook)
         for event in itertools.chain(prologue, found):
             if original is not None:

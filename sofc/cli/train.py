@@ -14,6 +14,8 @@ from typing import Any
 
 from sofc.cli import options
 from sofc.cli.console import OK, PASSED_OVER, Console, size
+from sofc.cli.crew import processors
+from sofc.cli.outputs import refuse_overwrite
 
 EXAMPLES = """\
   sofc train scans -o scans.sofcb                      mine a folder
@@ -58,7 +60,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument(
         "--iterations", type=int, metavar="N", help="shape coder: at most N rounds (default: while they gain)"
     )
-    options.add_jobs(parser, "processes", None)
+    options.add_jobs(parser, "processes")
     options.add_force(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
@@ -66,7 +68,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
 
 def run(args: argparse.Namespace) -> int:
     """Train and write the codebook."""
-    options.refuse_overwrite(args.output, args.force)
+    refuse_overwrite(args.output, args.force)
     from sofc.files import replacing
     from sofc.imagefiles import sources
     from sofc.training import train
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if not folder.is_dir():  # said before training, not after
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
     images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold, passed_over=console.passed_over)
-    with _executor(args.jobs or os.cpu_count() or 1) as executor, _Progress(console) as progress:
+    with _executor(args.jobs or processors()) as executor, _Progress(console) as progress:
         result = train(
             images,
             name=args.name or args.output.stem,
@@ -109,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         ]
         console.json(report)
         return status
-    for line in result.report.lines():
+    for line in result.report.lines(findings=args.verbose >= 2):
         console.result(line)
     if is_written:
         console.result(

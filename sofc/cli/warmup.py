@@ -19,6 +19,7 @@ What is compiled is kept in the user's cache folder, or where SOFC_KERNEL_CACHE 
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     """Add the verb."""
     parser = options.add_verb(verbs, "warmup", "compile the kernels once, ahead of use", EXAMPLES)
+    parser.add_argument("--json", action="store_true", help="print an object as JSON")
     parser.set_defaults(run=run)
 
 
@@ -66,5 +67,9 @@ def run(args: argparse.Namespace) -> int:
                 codebook = sofc.train(images, name="warmup", coder=name, held_out=0).codebook
                 sofc.decode(sofc.encode(images[0], codebook=codebook, coder=name), codebooks={codebook.id: codebook})
             advance(1)
-    console.result(f"ready after {time.perf_counter() - start:.0f} s")
+    seconds = time.perf_counter() - start
+    if args.json:
+        console.json({"seconds": round(seconds, 1)})
+    else:
+        console.result(f"ready after {seconds:.0f} s")
     return OK

@@ -8,6 +8,7 @@ only helps to find it: the id decides.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from sofc.errors import CodebookError, SofcError
 from sofc.files import replacing
 from sofc.limits import Limits
 
+_LOG = logging.getLogger(__name__)
 SUFFIX = ".sofcb"
 SEARCH_PATH_VARIABLE = "SOFC_CODEBOOK_PATH"
 
@@ -65,6 +67,7 @@ def find_codebook(
                 rejected.append(f"{path}: {error}")
                 continue
             if codebook.id[:REFERENCE_SIZE] == reference.id:
+                _LOG.info("codebook %r found: %s", codebook.name, path)
                 return codebook
             if not place.is_file():
                 rejected.append(f"{path}: another codebook, id {codebook.id[:REFERENCE_SIZE].hex()}")

@@ -87,7 +87,8 @@ class Descriptor(Generic[Trained]):
     models can be trained for a kind of images; ``images`` says in words for which. ``unasked``: whether they are where
     no coder is named. ``transforms``: those to choose from. ``knows_lattice``: whether images on the colour lattice get
     models of their own. ``efforts``: those that its models are for. ``numbers_values``: whether models may be for the
-    numbers of values. ``keeps_patches``: whether models hold parts of images.
+    numbers of values. ``keeps_patches``: whether models hold parts of images. ``learns``: whether what a model knows
+    grows while it codes.
     """
 
     id: int
@@ -106,6 +107,7 @@ class Descriptor(Generic[Trained]):
     efforts: Sequence[int] = range(2, 10)
     numbers_values: bool = True
     keeps_patches: bool = False
+    learns: bool = True
 
 
 def with_grid(grid: int, streams: Sequence[bytes]) -> list[bytes]:

@@ -6,6 +6,7 @@ reading its own cache would take longer than coding a small image does.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import warnings
@@ -20,6 +21,7 @@ from sofc.jit.native import Kinds, Native, flatten
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_LOG = logging.getLogger(__name__)
 _LOCK = threading.RLock()
 
 
@@ -65,6 +67,8 @@ class Kernel:
                     code = read_code(self.name, kinds)
                 if code is None:
                     from sofc.jit.compiler import compile_kernel
+
+                    _LOG.info("compiling %s", self.name)
 
                     code = compile_kernel(self, kinds)
                     write_code(self.name, kinds, code)

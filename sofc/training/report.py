@@ -34,10 +34,10 @@ class ModelReport:
         """After how many images the codebook has paid for its own bytes; None where it never does."""
         return math.ceil(self.codebook / self.saved_per_image) if self.saved_per_image > 0 else None
 
-    def lines(self) -> list[str]:
-        """For people."""
+    def lines(self, *, findings: bool = True) -> list[str]:
+        """For people; ``findings``: with what each coder found, for those who know how coders work."""
         text = [f"{self.kind}: mined {self.images}, held out {self.held_out}"]
-        text += [f"  {finding}" for finding in self.findings]
+        text += [f"  {finding}" for finding in self.findings if findings]
         if not self.held_out:
             text.append("  no image was held out (that takes 5 images and a share above 0), so the gain is not known")
             return text
@@ -83,9 +83,9 @@ class TrainingReport:
         """Whether it takes more off those images than it has itself, or that is not known."""
         return self.saved is None or self.saved > 0
 
-    def lines(self) -> list[str]:
-        """For people."""
-        text = [line for model in self.models for line in model.lines()]
+    def lines(self, *, findings: bool = True) -> list[str]:
+        """For people; ``findings``: as for a model."""
+        text = [line for model in self.models for line in model.lines(findings=findings)]
         if self.saved is not None:
             text.append(
                 f"{self.images} images like these, codebook of {self.codebook} bytes included, take "

@@ -33,4 +33,5 @@ CODER = Descriptor(
     start_training=_start_training,
     unasked=lambda kind: kind.bits > 1,
     efforts=(1,),
+    learns=False,
 )
