@@ -22,7 +22,7 @@ from sofc.codebook.builtin import builtin_codebook
 from sofc.container.huffman import TYPICAL_TABLES
 from sofc.container.original import Fragments, Jpeg, Literal, Original, from_metadata, to_metadata
 from sofc.container.typical import typical_heads
-from sofc.errors import CodebookError, SofcError
+from sofc.errors import CodebookError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.jpeg.freedom import Said
 from sofc.jpeg.stream import Coded, Picture, heads_of, read_picture, write_picture
@@ -403,3 +403,15 @@ def test_typical_heads_are_those_that_libjpeg_writes() -> None:
             place = data.index(marker)
             size = 2 + int.from_bytes(data[place + 2 : place + 4], "big")
             assert data[place : place + size] in typical_heads()
+
+
+def test_tables_are_bounded() -> None:
+    original = kept(written(COLOUR, quality=85))
+    part, tail = original.parts
+    assert isinstance(part, Jpeg)
+    filler = Literal(bytes(5000))
+    for size, ends in ((4096, False), (4097, True)):
+        parts = (filler, replace(part, tables=bytes(size)), tail)
+        items = to_metadata(replace(original, parts=parts))
+        with pytest.raises(FormatError if ends else SofcError, match="bytes of tables" if ends else "SHA-256"):
+            restore_items(items, (), lambda _: BOOK)
