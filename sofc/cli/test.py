@@ -80,7 +80,7 @@ def _name(path: Path | None) -> str:
 
 def _told(result: dict[str, int]) -> str:
     if not result["images"]:
-        return f"no images, a file of {size(result['original_bytes'])} kept whole"
+        return f"no images, a file of {size(result['original_bytes'])} kept alone"
     return f"{count_of(result['images'], 'image')}, {size(result['sample_bytes'])} of samples"
 
 

@@ -23,6 +23,8 @@ NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
 BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
 MAX_FILE_BYTES = 1 << 30
 """Bytes of the largest file that is kept: both ways it is held in memory."""
+MAX_TABLES = 1 << 12
+"""Bytes of an abbreviated JPEG stream of tables: each stream that goes by it reads it anew."""
 ITEM_BYTES = 1 << 27
 """Bytes of one metadata item; larger values go on in further items."""
 _STREAM_SLACK = 1 << 20
@@ -401,7 +403,9 @@ class _Literals:
         self._first = self._start = start
 
     def at(self, place: int, count: int) -> bytes:
-        """Bytes that some part takes, too."""
+        """Bytes that some part takes, too, at most MAX_TABLES of them."""
+        if count > MAX_TABLES:
+            raise FormatError(f"{count} bytes of tables for JPEG data of the original file are more than {MAX_TABLES}")
         if count > len(self._stream) - self._first - place:
             raise FormatError("the literals of the original file are cut off")
         return self._stream[self._first + place : self._first + place + count]

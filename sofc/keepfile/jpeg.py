@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.codebook import Codebook
-from sofc.container.original import ITEM, CodedScan, Coefficients, Fragments, Jpeg, Literal, Part
+from sofc.container.original import ITEM, MAX_TABLES, CodedScan, Coefficients, Fragments, Jpeg, Literal, Part
 from sofc.entropy.binary import OK, Reader, Writer
 from sofc.errors import FormatError, LimitError
 from sofc.imagefiles.source import JPEG
@@ -136,7 +136,7 @@ def _tables_in(data: bytes) -> Iterator[bytes]:
             place = start + 2
             while data[place : place + 2] in (b"\xff\xdb", b"\xff\xc4", b"\xff\xdd"):
                 place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
-            if data[place : place + 2] == b"\xff\xd9":
+            if data[place : place + 2] == b"\xff\xd9" and place + 2 - start <= MAX_TABLES:
                 yield data[start : place + 2]
 
 

@@ -102,7 +102,10 @@ def keep_coefficients(name: str, data: bytes, codebook: Codebook | None, effort:
         return None
     original = Original(name, len(data), hashlib.sha256(data).digest(), found.parts, coefficients=found.coefficients)
     items = to_metadata(original)
-    restore_items(items, (), lambda _: book)
+    try:
+        restore_items(items, (), lambda _: book)
+    except SofcError:
+        return None  # what looks right but is not: the file is kept in another way
     return KeptCoefficients(items, book, found.pictures, found.share)
 
 

@@ -196,6 +196,7 @@ class Recipe:
         assert self.coefficients is not None
         place, size = part.fields
         tables = b""
+        require(size <= 4096, "tables that are too large")
         if place:
             first = self.literals + place - 1
             tables = self.reader.data[first : first + size]
