@@ -280,6 +280,17 @@ def test_tables_that_stand_elsewhere() -> None:
         assert original.coefficients is not None and len(original.coefficients.data) < 1.7 * len(tile) * 0.9
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_rows_that_are_told_behind_the_first_scan(progressive: bool) -> None:
+    data = written(COLOUR, quality=85, progressive=progressive)
+    frame, first = data.index(b"\xff\xc2" if progressive else b"\xff\xc0"), data.index(b"\xff\xda")
+    end = data.index(b"\xff\xc4", first) if progressive else len(data) - 2
+    lines = b"\xff\xdc\0\x04" + data[frame + 5 : frame + 7]
+    (part,) = streams(kept(data[: frame + 5] + bytes(2) + data[frame + 7 : end] + lines + data[end:]))
+    (usual,) = streams(kept(data))
+    assert len(part.scans) == len(usual.scans) and all(one.units > 1 for one in part.scans)
+
+
 def test_streams_in_the_heads_of_others() -> None:
     thumbnail = written(COLOUR[::2, ::2], quality=90)
     data = written(COLOUR, quality=80, exif=b"Exif\0\0" + thumbnail + b"more")

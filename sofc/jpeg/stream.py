@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ MOST_SCANS = 256
 MOST_BLOCKS = 1 << 21
 """Blocks of the components of one picture."""
 LARGEST_STEP = 255
+_LINES = b"\xff\xdc\0\x04"
 MOST_LEFT_OUT = 16
 """Bytes at the end of arithmetic codes that may be missing."""
 
@@ -107,13 +108,14 @@ def read_picture(
     blocks: npt.NDArray[np.int32] | None = None
     while len(scans) < MOST_SCANS and (found := heads.next_scan(data, end)) is not None:
         one, place = found
-        shape = Shape(one.frame, one.frame.unit_rows)
+        whole = one if one.frame.rows else _with_rows(one, data, start)
+        shape = Shape(one.frame, whole.frame.unit_rows)
         if blocks is None:
             if not 0 < shape.starts[-1] <= min(MOST_BLOCKS, blocks_of(len(data))):
                 return None
             blocks = np.zeros((shape.starts[-1], SIZE), np.int32)
         read = _read_arithmetic if one.frame.is_arithmetic else _read_scan
-        units, said, after = read(content, place, one, blocks, shape)
+        units, said, after = read(content, place, one, blocks, shape, whole.units)
         scans.append(Coded(data[end:place], one, units, said))
         end = after
     while scans and not scans[-1].units:
@@ -124,6 +126,13 @@ def read_picture(
     components = shape.split(blocks, rows)
     _fill_up(scans, components)
     return Picture(scans[0].scan.frame, scans, components), end
+
+
+def _with_rows(one: Scan, data: bytes, start: int) -> Scan:
+    """A scan of a stream from ``start`` on, whose rows are told behind its first scan, by DNL (T.81, B.2.5)."""
+    found = data.find(_LINES, start)
+    rows = int.from_bytes(data[found + 4 : found + 6], "big") if found >= 0 else 0
+    return replace(one, frame=replace(one.frame, rows=rows))
 
 
 def blocks_of(size: int) -> int:
@@ -218,11 +227,10 @@ def _written(
 
 
 def _read_scan(
-    content: npt.NDArray[np.uint8], place: int, one: Scan, blocks: npt.NDArray[np.int32], shape: Shape
+    content: npt.NDArray[np.uint8], place: int, one: Scan, blocks: npt.NDArray[np.int32], shape: Shape, most: int
 ) -> tuple[int, Said, int]:
-    """The units of a scan that come out again, what is said of its freedom, and where its data ends."""
+    """The units of a scan, at most so many, that come out again, what is said of its freedom, where its data ends."""
     reading = _Reading(content, place, one, blocks, shape)
-    most = one.units
     for _ in range(2):
         units, freedom = reading.read(most)
         if units == 0:
@@ -281,12 +289,12 @@ def _written_arithmetically(
 
 
 def _read_arithmetic(
-    content: npt.NDArray[np.uint8], place: int, one: Scan, blocks: npt.NDArray[np.int32], shape: Shape
+    content: npt.NDArray[np.uint8], place: int, one: Scan, blocks: npt.NDArray[np.int32], shape: Shape, most: int
 ) -> tuple[int, Said, int]:
     """As ``_read_scan``, of arithmetic codes: the last bytes of data that ends too early are left out."""
     layout = one.layout(shape.starts, USUAL[0])
-    units = _coded_arithmetically(False, content, place, blocks, one.units, one, layout)
-    scan.take_back(blocks, units, min(units + 1, one.units), layout)
+    units = _coded_arithmetically(False, content, place, blocks, most, one, layout)
+    scan.take_back(blocks, units, min(units + 1, most), layout)
 
     def agreement(count: int) -> tuple[int, int]:
         """How much of what is made of so many units stands in the file, and how much does not."""
