@@ -146,7 +146,7 @@ class Sight(NamedTuple):
     def blocks(self, top: int, left: int, most: int, most_unknown: int = 0) -> npt.NDArray[np.int32]:
         """Coefficients of at most so many blocks spread over the plane from ``top``, ``left`` on, in 1/2**FINE_BITS.
 
-        Blocks with more unknown samples are passed over, those that are nearly flat, and of those that are alike all but
+        Blocks with more unknown samples are passed over, nearly flat ones, and of those that are alike all but
         one. Shape (blocks, 64).
         """
         usable = (_block_sums(self.unknown, top, left) <= most_unknown) & (
