@@ -709,7 +709,8 @@ def test_coefficients_are_found(subsampling, quality, place):
         assert np.mean(origin.table == expected) > 0.9
         assert origin.table.tolist()[:3] == expected[:3]
     same = redrawn(origins, image)
-    assert share == pytest.approx(same.mean(), abs=0.003)
+    # Flat blocks do not count.
+    assert same.mean() - 0.02 <= share <= same.mean() + 0.001
     # Blocks that a crop cuts are not known as a whole, and they reach one further sample where they are enlarged.
     inside = same[16:-16, 16:-16] if any(place) else same
     least = 0.99 if quality <= 90 else 0.95

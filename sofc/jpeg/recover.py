@@ -261,7 +261,7 @@ def _sight(plane: Bounded, component: Shrunk) -> Sight:
 def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None) -> list[Likely]:
     """The likely tables of components whose blocks lie like that."""
     row, column = grid.corner
-    for most_unknown in (0, MOST_UNKNOWN, SIZE):
+    for most_unknown in (0, MOST_UNKNOWN, 3 * SIZE // 4):
         found = np.concatenate(
             [sight.blocks(-row % SIDE, -column % SIDE, ALL_BLOCKS // len(sights), most_unknown) for sight in sights]
         )

@@ -45,7 +45,7 @@ MORE_BLOCKS = 8 * SAMPLE_BLOCKS
 MOST_UNKNOWN = 12
 """Samples of a block that may be unknown where blocks without any are few."""
 MOST_STEP, LARGEST_STEP = 48, 255
-STAGES = ((SAMPLE_BLOCKS, 0), (SAMPLE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, SIZE))
+STAGES = ((SAMPLE_BLOCKS, 0), (SAMPLE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, 3 * SIZE // 4))
 """How many blocks are looked at for each place of the grid, with how many unknown samples, until one is clear."""
 LARGEST_SIZE = 128
 """Larger coefficients tell no more than others."""
@@ -65,6 +65,7 @@ STEP_BITS, TABLE_BITS = 8, 12
 """What the choice of one step takes, and that of a table."""
 
 FORWARD = BASIS.astype(np.float64)
+HASH = np.array([3**k for k in range(SIDE)], np.int64).repeat(SIDE) * np.tile([5**k for k in range(SIDE)], SIDE)
 Gains = npt.NDArray[np.int32]
 """[coefficient, step]: by how much a step explains what is seen of a coefficient, in 1/UNIT bits; step 0 is none."""
 Mask = npt.NDArray[np.bool_]
@@ -145,7 +146,8 @@ class Sight(NamedTuple):
     def blocks(self, top: int, left: int, most: int, most_unknown: int = 0) -> npt.NDArray[np.int32]:
         """Coefficients of at most so many blocks spread over the plane from ``top``, ``left`` on, in 1/2**FINE_BITS.
 
-        Blocks with more unknown samples are passed over, and those that are nearly flat. Shape (blocks, 64).
+        Blocks with more unknown samples are passed over, nearly flat ones, and of those that are alike all but
+        one. Shape (blocks, 64).
         """
         usable = (_block_sums(self.unknown, top, left) <= most_unknown) & (
             _block_sums(self.contrast, top, left) > FLAT * SIDE
@@ -157,11 +159,18 @@ class Sight(NamedTuple):
         blocks = self.guess[
             (top + SIDE * row)[:, None, None] + samples[:, None], (left + SIDE * column)[:, None, None] + samples
         ]
-        blocks = blocks[np.ptp(blocks, axis=(1, 2)) > FLAT << GUESS_BITS] - (MIDDLE << GUESS_BITS)
+        blocks = _different(blocks[np.ptp(blocks, axis=(1, 2)) > FLAT << GUESS_BITS]) - (MIDDLE << GUESS_BITS)
         # As ``forward`` does; floating point holds such integers exactly, and multiplies matrices fast.
         lines = np.floor((blocks @ FORWARD.T + 64) / 128)
         found: npt.NDArray[np.int32] = np.floor((FORWARD @ lines + 4096) / 8192).reshape(-1, SIZE).astype(np.int32)
         return found
+
+
+def _different(blocks: Plane) -> Plane:
+    """Of blocks that are alike but for their brightness the first: the others, of drawings, say nothing more."""
+    changes = (blocks - blocks[:, :1, :1]).reshape(-1, SIZE).astype(np.int64)
+    _, first = np.unique(changes @ HASH, return_index=True)
+    return blocks[np.sort(first)]
 
 
 def _sums(plane: npt.NDArray[np.generic]) -> Plane:
