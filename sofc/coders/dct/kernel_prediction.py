@@ -27,7 +27,7 @@ MEANS = 4 * SIDE + 4
 are known, the same coefficient in the two blocks diagonally above, and in two references."""
 SIZES = 26
 """Numbers the size of the error is predicted from."""
-PREDICTORS = 6
+PREDICTORS = 8
 """Predictors that training begins with; a component's stream says which one serves it."""
 EXTENTS = (10, 21, 43)
 """Blocks with no more than so many coefficients to code have rows of weights of their own in each predictor."""
