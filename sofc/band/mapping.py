@@ -32,6 +32,7 @@ class Mapping(IntEnum):
     NONE = 0
     VALUES = 1  # the values of each component that occur, rising
     PALETTE = 2  # the colours that occur
+    ARRANGED = 3  # no numbers: the first stream is an arrangement, whose parts have mappings of their own
 
 
 @dataclass(frozen=True, eq=False)

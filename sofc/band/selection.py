@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -115,13 +115,42 @@ class Selection:
     """The choice among a codebook's models and the neutral ones.
 
     ``coder``: the name of the only coder whose models are taken. ``effort`` (1-9): that of the models, where there are
-    several. Raises UsageError where the coder is not known.
+    several. ``pick``: the codebook for planes of another format, where the samples of a band are made from such. Raises
+    UsageError where the coder is not known.
     """
 
-    def __init__(self, codebook: Codebook | None, coder: str | None, effort: int) -> None:
+    def __init__(
+        self,
+        codebook: Codebook | None,
+        coder: str | None,
+        effort: int,
+        pick: Callable[[PixelFormat], Codebook | None] = lambda _: None,
+    ) -> None:
         self.codebook = codebook
+        self._pick = pick
         self._coder = None if coder is None else named(coder)
         self._effort = effort
+
+    def for_format(self, pixel_format: PixelFormat, among: Container[bytes] | None = None) -> Selection:
+        """The selection for planes of this format that a band's samples are made from.
+
+        ``among``: the ids of the codebooks that may be picked, None for any.
+        """
+        codebook = self._pick(pixel_format)
+        if codebook is None or (among is not None and codebook.id not in among):
+            return self
+        other = Selection(codebook, None if self._coder is None else self._coder.name, self._effort)
+        return other if other.names_codebook(pixel_format) else self
+
+    @property
+    def arranges(self) -> bool:
+        """Whether the samples of a band may be arranged: not where they are to stay as they are."""
+        return self._coder is None or self._coder.start_training is not None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the codebook may have been trained on images that are arranged alike."""
+        return self.codebook is not None and not self._tries_everything
 
     @cached_property
     def _tries_everything(self) -> bool:
@@ -188,19 +217,21 @@ class Selection:
         widths = [one.transform.bits is None for one in own if one.trace is None]
         return self._tries_everything or len(widths) < len(own) or len(widths) > len(set(widths))
 
-    def ways(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
-        """The ways to code planes (samples from 0) that are worth trying in full.
+    def ways(
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, traced: Sequence[Way] | None = None
+    ) -> list[Way]:
+        """The ways to code planes (samples from 0) that are worth trying in full; ``traced``: what that gave.
 
         Where nearly all samples come out of what is found of their origin, that is coded and nothing else is tried.
         """
-        ways = self._traced(planes, pixel_format, image_rows)
+        ways = list(self.traced(planes, pixel_format, image_rows) if traced is None else traced)
         if not ways or ways[0].share < SURE_SHARE or planes[0].size < SURE_SIZE:
             ways += self._rivals(planes, pixel_format, image_rows)
         return ways
 
-    def _traced(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
+    def traced(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """The ways to code planes by their origin: none where they have no such origin, or there is no model."""
-        models = [one for one in self.candidates(pixel_format, len(planes[0]) // image_rows) if one.trace is not None]
+        models = self._tracing(pixel_format, len(planes[0]) // image_rows)
         if not models or models[0].trace is None:
             return []
         # One transform goes with the format, and how the planes were made does not depend on the model.
@@ -214,6 +245,14 @@ class Selection:
             return []
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
         return [Way(view, one.number, transform, found.coder(one.coder), transformed, found.share) for one in models]
+
+    def _tracing(self, pixel_format: PixelFormat, images: int) -> list[Candidate]:
+        return [one for one in self.candidates(pixel_format, images) if one.trace is not None]
+
+    def tracing_transform(self, pixel_format: PixelFormat, images: int) -> Transform | None:
+        """The transform of the models for planes of a certain origin, None where there are none."""
+        models = self._tracing(pixel_format, images)
+        return models[0].transform if models else None
 
     def _rivals(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """Of several models of the codebook, and of the samples and their mappings, those that code a piece of the

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.band.coding import Samples, encode_band
+from sofc.band.coding import Samples, encode_band, formats_of_band
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -211,9 +211,7 @@ class Encoder(Sticky):
             output = bytearray()
             for image in images:
                 self._images.append(_converted(image, header.format, 0, self.images_written))
-                if self._state is WriteState.HEAD:
-                    self._put_head()
-                    self._state = WriteState.GROUPS
+                self._state = WriteState.GROUPS
                 if len(self._images) == self._current.group_images:
                     self._put_group()
                     output += self._drain(self._workers.threads - 1)
@@ -276,33 +274,41 @@ class Encoder(Sticky):
         self._begun = PendingImage(
             header,
             _checked_metadata(metadata),
-            Selection(self._pick(header.format), self._coder, self._effort),
+            Selection(self._pick(header.format), self._coder, self._effort, self._pick),
             self._limits,
             band_rows=self._wanted_band_rows,
             key_interval=self._key_interval,
         )
         self._state = WriteState.HEAD
 
-    def _put_head(self) -> None:
+    def _put_head(self, samples: Samples, image_rows: int, *, is_last: bool) -> None:
+        """Put the image head, and before it the codebooks that the image may need, as its first samples tell."""
         self._may_leave = True
         image = self._current
-        codebook = image.selection.codebook
-        number = 0
-        if codebook is not None and image.selection.names_codebook(image.header.format):
-            if codebook.id not in self._numbers:
-                self._put_codebook(codebook, embed=self._embed and not is_builtin(codebook))
-            number = self._numbers[codebook.id]
+        formats = formats_of_band(samples, image.header.format, image.selection, image_rows=image_rows)
+        wanted = [image.selection.for_format(one) for one in formats]
+        if not is_last or image.selection.is_trained:
+            # What follows may be arranged in another way, or not at all.
+            wanted.insert(0, image.selection)
+            formats.insert(0, image.header.format)
+        for selection, pixel_format in zip(wanted, formats, strict=True):
+            codebook = selection.codebook
+            if codebook is not None and selection.names_codebook(pixel_format):
+                if codebook.id not in self._numbers:
+                    self._put_codebook(codebook, embed=self._embed and not is_builtin(codebook))
+                image.codebooks[self._numbers[codebook.id]] = codebook
+        own = image.selection.codebook
+        number = 0 if own is None or own not in image.codebooks.values() else self._numbers[own.id]
         self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(image.header, number)), self._image)
         self._put_metadata(image.metadata)
+        image.has_head = True
 
     def _take_rows(self, rows: Samples) -> None:
         """Take rows, at most as many as fill up the buffer."""
         image = self._current
         self._limits.check_header(image.header, rows=image.rows_written + len(rows))
         image.put(_converted(rows, image.header.format, image.rows_written, self._image))
-        if self._state is WriteState.HEAD:
-            self._put_head()
-            self._state = WriteState.ROWS
+        self._state = WriteState.ROWS
         if image.rows_written == image.header.height:
             self._end_image()
         else:
@@ -312,16 +318,16 @@ class Encoder(Sticky):
         if self._state is WriteState.HEAD:
             raise UsageError("the image has no rows")
         if self._state is WriteState.GROUPS:
-            self._put_group()
+            self._put_group(is_last=True)
         elif self._state is WriteState.ROWS:
             image = self._current
             if image.header.height not in (None, image.rows_written):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
             if image.is_one_small_whole:
                 self._images = [image.pop(image.buffered)]
-                self._put_group()
+                self._put_group(is_last=True)
             else:
-                self._put_bands(everything=True)
+                self._put_bands(everything=True, is_end=True)
                 end = ImageEnd(image.rows_written, image.digest if self._with_digest else b"")
                 self._put(schema.IMAGE_END, pack_image_end(end), self._image)
                 self._image += 1
@@ -329,33 +335,42 @@ class Encoder(Sticky):
 
     # Bands and groups.
 
-    def _put_bands(self, *, everything: bool) -> None:
-        """Cut off bands. ``everything``: no rows are kept back."""
+    def _put_bands(self, *, everything: bool, is_end: bool = False) -> None:
+        """Cut off bands. ``everything``: no rows are kept back. ``is_end``: none will follow."""
         if self._begun is None:
             return
         while self._begun.buffered and self._begun.band_is_due:
-            self._put_band(self._begun.band_rows)
+            self._put_band(self._begun.band_rows, is_last=is_end and self._begun.buffered == self._begun.band_rows)
         if everything and self._begun.buffered:
-            self._put_band(self._begun.buffered)
+            self._put_band(self._begun.buffered, is_last=is_end)
 
-    def _put_band(self, count: int) -> None:
+    def _put_band(self, count: int, *, is_last: bool) -> None:
         image, first_row = self._image, self._current.next_band
-        encode = self._coding_of(self._current.cut_band(count, digest=self._with_digest), count)
+        rows = self._current.cut_band(count, digest=self._with_digest)
+        encode = self._coding_of(rows, count, is_last=is_last)
         self._put_coded(schema.BAND, image, first_row, lambda: pack_band(CodedBand(image, first_row, count, *encode())))
 
-    def _put_group(self) -> None:
+    def _put_group(self, *, is_last: bool = False) -> None:
         if not self._images:
             return
         first, count = self._image, len(self._images)
-        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]))
+        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]), is_last=is_last)
         self._put_coded(schema.GROUP, first, count, lambda: pack_group(CodedGroup(first, count, *encode())))
         self._image += count
         self._images = []
 
-    def _coding_of(self, rows: Samples, image_rows: int) -> Callable[[], CodedSamples]:
+    def _coding_of(self, rows: Samples, image_rows: int, *, is_last: bool) -> Callable[[], CodedSamples]:
         image = self._current
+        if not image.has_head:
+            self._put_head(rows, image_rows, is_last=is_last)
         return partial(
-            encode_band, rows, image.header.format, image.selection, image_rows=image_rows, verify=self._verify
+            encode_band,
+            rows,
+            image.header.format,
+            image.selection,
+            image_rows=image_rows,
+            verify=self._verify,
+            codebooks=image.codebooks,
         )
 
     # Chunks.

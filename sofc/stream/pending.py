@@ -9,6 +9,7 @@ import numpy as np
 
 from sofc.band.coding import Samples, sample_bytes
 from sofc.band.selection import Selection
+from sofc.codebook import Codebook
 from sofc.container.records import Metadata
 from sofc.errors import LimitError
 from sofc.image import ImageHeader
@@ -52,6 +53,8 @@ class PendingImage:
             key_interval or group_images(header),
             max(1, limits.max_band_samples // (header.row_samples * (header.height or 1))),
         )
+        self.has_head = False
+        self.codebooks: dict[int, Codebook] = {}  # those that it may use, by their numbers in the file
         self.rows_written = 0
         self.next_band = 0  # first row of the next band
         self.buffered = 0  # rows that are not yet in a band

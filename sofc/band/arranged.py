@@ -1,0 +1,174 @@
+"""Coding the parts of an arrangement, and finding those steps that only show in what coders know of planes.
+
+The origin of planes that were a JPEG file shows in one orientation and order of components alone: a decoder's
+roundings and the way in which it makes components larger are not symmetric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Mapped
+from itertools import permutations
+
+import numpy as np
+
+from sofc.band.arrangement import (
+    Arrangement,
+    Choose,
+    Form,
+    Orient,
+    Part,
+    Scale,
+    Split,
+    Step,
+    Stepped,
+)
+from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, wholes_of
+from sofc.band.mapping import Mapping
+from sofc.band.selection import Selection, Way
+from sofc.coders.raw import RawCoder
+from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
+from sofc.transforms.components import NONE
+
+Coded = tuple[Arrangement, tuple[bytes, ...]]
+"""An arrangement and the streams of its parts."""
+SURE_SHARE, CLEAR_GAIN = 0.99, 0.01
+"""Where more follows from an origin nothing better is sought; what is found must explain so much more."""
+ORDER_PROBE, PIECE = 32, 128
+"""Sides of the pieces in the middle by which orders and orientations are judged."""
+LEAST_SAMPLES = 256
+"""To say the arrangement of fewer takes too many bytes."""
+
+
+def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int], *, signed: bool) -> Coded:
+    """Code planes as their samples are arranged, or as they are where that is smaller.
+
+    ``numbers``: the number in the file of each codebook that may be used, by its id. ``signed``: the samples were
+    raised by half their range.
+    """
+    found = find(view, selection, signed=signed)
+    if isinstance(found, Whole):
+        return _code_whole(view, selection, numbers)
+    if selection.is_trained:
+        arranged = sum(_estimate(part, selection.for_format(part.form.format, numbers)) for part in wholes_of(found))
+        if _estimate(view, selection) <= arranged:
+            return _code_whole(view, selection, numbers)
+    return _code(found, selection, numbers)
+
+
+def find(view: View, selection: Selection, *, signed: bool) -> Found:
+    """The arrangement that is looked for in planes."""
+    if not selection.arranges or view.planes[0].size < LEAST_SAMPLES:
+        return Whole(view)
+    return find_arrangement(view, signed)
+
+
+def _estimate(view: View, selection: Selection) -> float:
+    """About the bytes of planes, judged by a piece."""
+    ways = selection.ways(list(view.planes), view.form.format, view.form.image_rows)
+    return min(way.size(view.form.image_rows) for way in ways)
+
+
+def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+    if isinstance(found, Whole):
+        return _code_whole(found.view, selection.for_format(found.view.form.format, numbers), numbers)
+    if isinstance(found, Taken):
+        core, streams = _code(found.core, selection, numbers)
+        return Stepped(found.step, core), streams
+    first, first_streams = _code(found.first, selection, numbers)
+    rest, rest_streams = _code(found.rest, selection, numbers)
+    return Split(found.components, first, rest), first_streams + rest_streams
+
+
+def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+    """Code planes that show no arrangement, but for the steps that their origin shows; raw where that is smaller."""
+    steps, (planes, form), traced = show_origin(view, selection)
+    coded = [
+        (way, way.streams(form.image_rows))
+        for way in selection.ways(list(planes), form.format, form.image_rows, traced)
+    ]
+    way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
+    codebook = selection.codebook
+    number = numbers.get(codebook.id, 0) if codebook is not None and way.model >= FIRST_CODEBOOK_MODEL else 0
+    part = Part(number, way.model, way.view.mapping, len(streams))
+    raw_size = form.components * ((form.rows * form.width * form.bits + 7) // 8)
+    if sum(map(len, streams)) > raw_size:
+        steps, (planes, form) = [], view
+        ranges = NONE.ranges(form.components, form.bits)
+        streams = tuple(RawCoder().encode(list(planes), ranges, form.image_rows))
+        part = Part(0, RAW_MODEL, Mapping.NONE, len(streams))
+    arrangement: Arrangement = part
+    for step in reversed(steps):
+        arrangement = Stepped(step, arrangement)
+    return arrangement, streams
+
+
+def show_origin(view: View, selection: Selection) -> tuple[list[Step], View, list[Way]]:
+    """The steps after which planes show best that they were a JPEG file, the planes then, and what shows."""
+    form = view.form
+    transform = selection.tracing_transform(form.format, form.images)
+    if transform is None or not selection.arranges:
+        return [], view, []
+    steps: list[Step] = []
+    if form.components == 3 and transform is not NONE:
+        order = _order(view, transform.forward, transform.suits)
+        if order is not None:
+            steps, view = [order], view.after(order)
+    ways = _traced(view, selection)
+    if ways and ways[0].share < SURE_SHARE:
+        best = _orientation(view, selection)
+        if best:
+            turned = view
+            for step in best:
+                turned = turned.after(step)
+            others = _traced(turned, selection)
+            if others and others[0].share > ways[0].share + CLEAR_GAIN:
+                return [*steps, *best], turned, others
+    return steps, view, ways
+
+
+def _traced(view: View, selection: Selection) -> list[Way]:
+    return selection.traced(list(view.planes), view.form.format, view.form.image_rows)
+
+
+def _middle(view: View, side: int) -> View:
+    """A piece from the middle, its place in the grid of JPEG's blocks kept."""
+    planes, form = view
+    top, left = (max(0, size - side) // 2 & ~15 for size in planes[0].shape)
+    piece = [np.ascontiguousarray(plane[top : top + side, left : left + side]) for plane in planes]
+    rows, width = piece[0].shape
+    return View(piece, Form(form.components, form.bits, rows, width, rows))
+
+
+def _order(view: View, forward, suits) -> Step | None:
+    """The order of three components in which the transform suits them, where it does not as they stand."""
+    piece = _middle(view, ORDER_PROBE)
+    if suits(forward(piece.planes)):
+        return None
+    for order in permutations(range(3)):
+        if order == (0, 1, 2):
+            continue
+        step = Choose(order, (0, 0, 0))
+        if all(suits(forward(each.after(step).planes)) for each in (piece, _middle(view, PIECE))):
+            return step
+    return None
+
+
+def _orientation(view: View, selection: Selection) -> list[Step]:
+    """The steps among turning, mirroring and inverting after which a piece shows most of its origin."""
+    piece = _middle(view, PIECE)
+
+    def share(steps: list[Step]) -> float:
+        turned = piece
+        for step in steps:
+            turned = turned.after(step)
+        ways = _traced(turned, selection)
+        return ways[0].share if ways else 0.0
+
+    falls = Scale(8, 1, 255, falls=True)
+    now = share([])
+    for extra in ([], [falls]):
+        tried = {how: share([*extra, *([Orient(how)] if how else [])]) for how in range(8) if extra or how}
+        how = max(tried, key=lambda one: (tried[one], -one))
+        if tried[how] > now + CLEAR_GAIN:
+            return [*extra, *([Orient(how)] if how else [])]
+    return []
