@@ -27,7 +27,7 @@ from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection, Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
-from sofc.transforms.components import NONE
+from sofc.transforms.components import NONE, Transform
 
 Coded = tuple[Arrangement, tuple[bytes, ...]]
 """An arrangement and the streams of its parts."""
@@ -48,10 +48,8 @@ def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int],
     found = find(view, selection, signed=signed)
     if isinstance(found, Whole):
         return _code_whole(view, selection, numbers)
-    if selection.is_trained:
-        arranged = sum(_estimate(part, selection.for_format(part.form.format, numbers)) for part in wholes_of(found))
-        if _estimate(view, selection) <= arranged:
-            return _code_whole(view, selection, numbers)
+    if selection.is_trained and _estimate(view, selection) <= _estimate_parts(found, selection, numbers):
+        return _code_whole(view, selection, numbers)
     return _code(found, selection, numbers)
 
 
@@ -68,15 +66,24 @@ def _estimate(view: View, selection: Selection) -> float:
     return min(way.size(view.form.image_rows) for way in ways)
 
 
+def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int]) -> float:
+    return sum(_estimate(part, selection.for_format(part.form.format, numbers)) for part in wholes_of(found))
+
+
 def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
     if isinstance(found, Whole):
         return _code_whole(found.view, selection.for_format(found.view.form.format, numbers), numbers)
     if isinstance(found, Taken):
         core, streams = _code(found.core, selection, numbers)
         return Stepped(found.step, core), streams
+    if found.is_doubtful:
+        whole = selection.for_format(found.view.form.format, numbers)
+        if _estimate(found.view, whole) < _estimate_parts(found, selection, numbers):
+            return _code_whole(found.view, whole, numbers)
     first, first_streams = _code(found.first, selection, numbers)
     rest, rest_streams = _code(found.rest, selection, numbers)
-    return Split(found.components, first, rest), first_streams + rest_streams
+    split = Split(found.components, first, rest)
+    return split if found.order is None else Stepped(found.order, split), first_streams + rest_streams
 
 
 def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
@@ -110,7 +117,7 @@ def show_origin(view: View, selection: Selection) -> tuple[list[Step], View, lis
         return [], view, []
     steps: list[Step] = []
     if form.components == 3 and transform is not NONE:
-        order = _order(view, transform.forward, transform.suits)
+        order = _order(view, transform)
         if order is not None:
             steps, view = [order], view.after(order)
     ways = _traced(view, selection)
@@ -139,16 +146,16 @@ def _middle(view: View, side: int) -> View:
     return View(piece, Form(form.components, form.bits, rows, width, rows))
 
 
-def _order(view: View, forward, suits) -> Step | None:
+def _order(view: View, transform: Transform) -> Step | None:
     """The order of three components in which the transform suits them, where it does not as they stand."""
     piece = _middle(view, ORDER_PROBE)
-    if suits(forward(piece.planes)):
+    if transform.suits(transform.forward(piece.planes)):
         return None
     for order in permutations(range(3)):
         if order == (0, 1, 2):
             continue
         step = Choose(order, (0, 0, 0))
-        if all(suits(forward(each.after(step).planes)) for each in (piece, _middle(view, PIECE))):
+        if all(transform.suits(transform.forward(each.after(step).planes)) for each in (piece, _middle(view, PIECE))):
             return step
     return None
 

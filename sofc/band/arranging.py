@@ -7,7 +7,7 @@ which show nothing cost little.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from sofc.band.arrangement import (
     Tile,
     Turn,
 )
+from sofc.band.mapping import Mapping, mapped
 from sofc.planes import Plane
 
 MOST_STEPS = 6
@@ -35,6 +36,8 @@ PROBE_ROWS, PROBE_WIDTH = 64, 256
 """Roughness is judged by so many samples from the middle."""
 CLEARLY = 0.6
 """An order of bytes, bits or samples is another's if neighbours differ by so much less."""
+ALIKE = 0.3
+"""Components that correlate more may be worth coding together."""
 FEW_COMPONENTS = 4
 """Rows or columns become components where an image has so few of them."""
 
@@ -68,11 +71,25 @@ class Taken:
 
 @dataclass(frozen=True)
 class Parted:
-    """The first components, and the others."""
+    """The first components, and the others, of a view; ``order``: in another order, if that is to be changed first."""
 
+    view: View
+    order: Step | None
     components: int
     first: Found
     rest: Found
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the components may have much in common: where they change alike, or are few colours together."""
+        planes, form = self.view
+        slopes = [np.diff(_probe(plane), axis=1).ravel().astype(float) for plane in planes]
+        odd = slopes[-1 if self.order is None else 0]
+        middle = slopes[form.components // 2 - (form.components == 2)]
+        scale = float(np.sqrt((odd @ odd) * (middle @ middle)))
+        if scale and abs(float(odd @ middle)) > ALIKE * scale:
+            return True
+        return any(each.mapping == Mapping.PALETTE for each in mapped(planes, form.format))
 
 
 Found = Whole | Taken | Parted
@@ -104,14 +121,14 @@ def wholes_of(found: Found) -> Iterator[View]:
 
 def _split_off(view: View, signed: bool, steps: int) -> Found:
     """One component coded apart from the others: the last, or of four the first where that is the odd one."""
-    planes, form = view
-    count = form.components
-    if count == 4 and steps and _odd_one_is_first(planes):
-        step = Choose((3, 0, 1, 2), (0, 0, 0, 0))
-        return Taken(step, _split_off(view.after(step), signed, steps - 1))
-    first = View(planes[: count - 1], form.of_size(form.image_rows, form.width, count - 1))
-    rest = View(planes[count - 1 :], form.of_size(form.image_rows, form.width, 1))
-    return Parted(count - 1, find_arrangement(first, signed, steps), find_arrangement(rest, signed, steps))
+    order = None
+    if view.form.components == 4 and _odd_one_is_first(view.planes):
+        order = Choose((3, 0, 1, 2), (0, 0, 0, 0))
+    planes, form = view if order is None else view.after(order)
+    count = form.components - 1
+    first = View(planes[:count], replace(form, components=count))
+    rest = View(planes[count:], replace(form, components=1))
+    return Parted(view, order, count, find_arrangement(first, signed, steps), find_arrangement(rest, signed, steps))
 
 
 def _odd_one_is_first(planes: Sequence[Plane]) -> bool:
@@ -236,7 +253,8 @@ def _repeats(planes: Sequence[Plane], length: int) -> tuple[int, int]:
 def find_components(view: View, signed: bool) -> Step | None:
     """Components that are constant, or equal to one before."""
     planes, form = view
-    sources, values, kept = [], [], []
+    sources, values = [], []
+    kept: list[Plane] = []
     for plane in planes:
         value = int(plane[0, 0])
         if int(plane[-1, -1]) == value and bool((plane[0] == value).all()) and bool((plane == value).all()):

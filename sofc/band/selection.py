@@ -80,7 +80,9 @@ class Way(NamedTuple):
         return (*self.view.table, *self.coder.encode(planes, self._ranges, image_rows))
 
     def size(self, image_rows: int) -> float:
-        """About their bytes, judged by a piece."""
+        """About their bytes, judged by a piece; of planes of a certain origin, which no piece has, their bytes."""
+        if self.transformed is not None:
+            return sum(map(len, self.streams(image_rows)))
         piece, piece_rows = cut_piece(self.view.planes, image_rows)
         streams = self.coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
         share = piece[0].size / self.view.planes[0].size
@@ -115,8 +117,8 @@ class Selection:
     """The choice among a codebook's models and the neutral ones.
 
     ``coder``: the name of the only coder whose models are taken. ``effort`` (1-9): that of the models, where there are
-    several. ``pick``: the codebook for planes of another format, where the samples of a band are made from such. Raises
-    UsageError where the coder is not known.
+    several. ``pick``: the codebook for planes of another format, where the samples of a band are made from such;
+    ``arranges``: whether that is looked for. Raises UsageError where the coder is not known.
     """
 
     def __init__(
@@ -125,8 +127,10 @@ class Selection:
         coder: str | None,
         effort: int,
         pick: Callable[[PixelFormat], Codebook | None] = lambda _: None,
+        arranges: bool = True,
     ) -> None:
         self.codebook = codebook
+        self._arranges = arranges
         self._pick = pick
         self._coder = None if coder is None else named(coder)
         self._effort = effort
@@ -139,13 +143,21 @@ class Selection:
         codebook = self._pick(pixel_format)
         if codebook is None or (among is not None and codebook.id not in among):
             return self
-        other = Selection(codebook, None if self._coder is None else self._coder.name, self._effort)
+        other = self._with(codebook, self._arranges)
         return other if other.names_codebook(pixel_format) else self
+
+    def as_they_stand(self) -> Selection:
+        """The same, for samples that are coded as they stand."""
+        return self._with(self.codebook, arranges=False)
+
+    def _with(self, codebook: Codebook | None, arranges: bool) -> Selection:
+        coder = None if self._coder is None else self._coder.name
+        return Selection(codebook, coder, self._effort, self._pick, arranges)
 
     @property
     def arranges(self) -> bool:
         """Whether the samples of a band may be arranged: not where they are to stay as they are."""
-        return self._coder is None or self._coder.start_training is not None
+        return self._arranges and (self._coder is None or self._coder.start_training is not None)
 
     @property
     def is_trained(self) -> bool:

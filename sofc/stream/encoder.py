@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from sofc.band.coding import Samples, encode_band, formats_of_band
+from sofc.band.coding import Samples, arranged_formats, encode_band
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -41,6 +41,7 @@ from sofc.container.walker import frame_chunk
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat
 from sofc.limits import Limits
+from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
 from sofc.stream.workers import Workers
@@ -123,7 +124,7 @@ class Encoder(Sticky):
         self._begun: PendingImage | None = None
         self._images: list[Samples] = []  # whole images that are not yet in a group
         if isinstance(codebook, Codebook):
-            self._put_codebook(codebook, embed_codebook)
+            self._put_codebook(codebook)
         items = _checked_metadata(metadata)
         self._may_lack_images = keeps_whole_file(items) and not self._numbers
         self._put_metadata(items)
@@ -281,24 +282,16 @@ class Encoder(Sticky):
         )
         self._state = WriteState.HEAD
 
-    def _put_head(self, samples: Samples, image_rows: int, *, is_last: bool) -> None:
-        """Put the image head, and before it the codebooks that the image may need, as its first samples tell."""
+    def _put_head(self, codebooks: Sequence[Codebook]) -> None:
+        """Put the head of the current image, and before it those of its codebooks that the file does not name yet."""
         self._may_leave = True
         image = self._current
-        formats = formats_of_band(samples, image.header.format, image.selection, image_rows=image_rows)
-        wanted = [image.selection.for_format(one) for one in formats]
-        if not is_last or image.selection.is_trained:
-            # What follows may be arranged in another way, or not at all.
-            wanted.insert(0, image.selection)
-            formats.insert(0, image.header.format)
-        for selection, pixel_format in zip(wanted, formats, strict=True):
-            codebook = selection.codebook
-            if codebook is not None and selection.names_codebook(pixel_format):
-                if codebook.id not in self._numbers:
-                    self._put_codebook(codebook, embed=self._embed and not is_builtin(codebook))
-                image.codebooks[self._numbers[codebook.id]] = codebook
+        for number, codebook in self._numbered(codebooks).items():
+            if codebook.id not in self._numbers:
+                self._put_codebook(codebook)
+            image.codebooks[number] = codebook
         own = image.selection.codebook
-        number = 0 if own is None or own not in image.codebooks.values() else self._numbers[own.id]
+        number = self._numbers[own.id] if own is not None and own in image.codebooks.values() else 0
         self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(image.header, number)), self._image)
         self._put_metadata(image.metadata)
         image.has_head = True
@@ -360,27 +353,48 @@ class Encoder(Sticky):
         self._images = []
 
     def _coding_of(self, rows: Samples, image_rows: int, *, is_last: bool) -> Callable[[], CodedSamples]:
+        """What codes a band or group; before the first, the image head is put. ``is_last``: no other follows."""
         image = self._current
+        pixel_format, selection = image.header.format, image.selection
+        code = partial(encode_band, rows, pixel_format, image_rows=image_rows, verify=self._verify)
         if not image.has_head:
-            self._put_head(rows, image_rows, is_last=is_last)
-        return partial(
-            encode_band,
-            rows,
-            image.header.format,
-            image.selection,
-            image_rows=image_rows,
-            verify=self._verify,
-            codebooks=image.codebooks,
-        )
+            own = _codebooks([(selection, pixel_format)])
+            formats = arranged_formats(rows, pixel_format, selection, image_rows=image_rows)
+            others = _codebooks([(selection.for_format(one), one) for one in formats])
+            if formats and is_last and rows.size <= SMALL_IMAGE_SAMPLES:
+                # To say how samples are arranged takes bytes, too, and so does naming codebooks.
+                coded = [
+                    (code(way, codebooks=self._numbered(codebooks)), codebooks)
+                    for way, codebooks in ((selection, others), (selection.as_they_stand(), own))
+                ]
+                smaller, codebooks = min(coded, key=lambda one: self._added_bytes(*one))
+                self._put_head(codebooks)
+                return lambda: smaller
+            # What follows may be arranged in another way, or not at all.
+            self._put_head(others if formats and is_last and not selection.is_trained else [*own, *others])
+        return partial(code, selection, codebooks=image.codebooks)
+
+    def _numbered(self, codebooks: Iterable[Codebook]) -> dict[int, Codebook]:
+        """Codebooks by the numbers that they have in the file, or will have."""
+        numbers = dict(self._numbers)
+        return {numbers.setdefault(codebook.id, len(numbers) + 1): codebook for codebook in codebooks}
+
+    def _added_bytes(self, coded: CodedSamples, codebooks: Iterable[Codebook]) -> int:
+        """The bytes of coded samples, and of naming codebooks that the file does not name yet."""
+        named = [frame_chunk(*self._chunk_of(one)) for one in codebooks if one.id not in self._numbers]
+        return sum(map(len, (*coded.streams, *named)))
 
     # Chunks.
 
-    def _put_codebook(self, codebook: Codebook, embed: bool) -> None:
+    def _put_codebook(self, codebook: Codebook) -> None:
         self._numbers[codebook.id] = len(self._numbers) + 1
-        if embed:
-            self._put(schema.EMBEDDED_CODEBOOK, codebook.to_bytes())
-        else:
-            self._put(*pack_reference(codebook.reference))
+        self._put(*self._chunk_of(codebook))
+
+    def _chunk_of(self, codebook: Codebook) -> tuple[bytes, bytes]:
+        """Type and body of the chunk that holds a codebook or names it."""
+        if self._embed and not is_builtin(codebook):
+            return schema.EMBEDDED_CODEBOOK, codebook.to_bytes()
+        return pack_reference(codebook.reference)
 
     def _put_metadata(self, metadata: Iterable[Metadata]) -> None:
         for item in _checked_metadata(metadata):
@@ -414,6 +428,12 @@ class Encoder(Sticky):
             output += frame_chunk(unit.type, unit.body())
         self._offset += len(output)
         return bytes(output)
+
+
+def _codebooks(selections: Iterable[tuple[Selection, PixelFormat]]) -> list[Codebook]:
+    """The codebooks that selections may need for images of formats, each once."""
+    found = [one.codebook for one, pixel_format in selections if one.names_codebook(pixel_format)]
+    return list({one.id: one for one in found if one is not None}.values())
 
 
 def _picker(codebook: Codebook | None, coder: str | None) -> CodebookPicker:
