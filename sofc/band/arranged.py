@@ -12,6 +12,7 @@ from itertools import permutations
 import numpy as np
 
 from sofc.band.arrangement import (
+    MAX_COMPONENTS,
     Arrangement,
     Choose,
     Form,
@@ -55,7 +56,7 @@ def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int],
 
 def find(view: View, selection: Selection, *, signed: bool) -> Found:
     """The arrangement that is looked for in planes."""
-    if not selection.arranges or view.planes[0].size < LEAST_SAMPLES:
+    if not selection.arranges or view.planes[0].size < LEAST_SAMPLES or len(view.planes) > MAX_COMPONENTS:
         return Whole(view)
     return find_arrangement(view, signed)
 

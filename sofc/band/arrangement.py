@@ -1,4 +1,4 @@
-"""Spec arrangement: steps between the samples of a band and those that coders see.
+"""Spec arrangement/coding-of-an-arrangement: steps between the samples of a band and those that coders see.
 
 A band may hold the image that its own was made from: without the components that say nothing, in another order,
 turned, scaled. Every step has an inverse, and none makes an image larger, so that what bounds a band bounds all.
@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.container.chunks import pack_numbers, unpack_numbers
 from sofc.errors import FormatError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
 
-MAX_STEPS = 64
-"""Steps of one arrangement, those that end a part included."""
+MAX_ENTRIES = 64
+"""Parts, splits and steps of one arrangement."""
 MAX_COMPONENTS = 4096
 MAX_BITS = 16
+MAX_FACTOR = 1 << 32
 
 
 def require(rule: bool, message: str) -> None:
@@ -442,8 +444,54 @@ class Repeat(Step):
         return f"each sample {self.down} x {self.across} times"
 
 
+@dataclass(frozen=True)
+class Stretch(Step):
+    """Spec arrangement/stretch. A sample is ``factor`` times the core's and ``addend``, over ``divisor``."""
+
+    id = 11
+    bits: int
+    factor: int
+    addend: int
+    divisor: int
+
+    @classmethod
+    def read(cls, numbers: Iterator[int], form: Form) -> Stretch:
+        return cls(next(numbers), next(numbers), next(numbers), next(numbers))
+
+    def arguments(self) -> list[int]:
+        return [self.bits, self.factor, self.addend, self.divisor]
+
+    def core(self, form: Form) -> Form:
+        require(1 <= self.bits <= form.bits, "an arrangement stretches to fewer bits")
+        largest = max(self.factor, self.addend, self.divisor)
+        require(largest < MAX_FACTOR and self.divisor > 0, "a factor of an arrangement is out of range")
+        return replace(form, bits=self.bits)
+
+    def apply(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
+        numbers = np.zeros(1 << form.bits, np.int32)
+        values = self._values()
+        inside = values < len(numbers)
+        numbers[values[inside]] = np.flatnonzero(inside)
+        return [numbers[plane] for plane in planes]
+
+    def undo(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
+        wide = [self._values()[plane] for plane in planes]
+        require(
+            all(int(plane.max()) >> form.bits == 0 for plane in wide),
+            "an arrangement stretches a sample out of its range",
+        )
+        return [plane.astype(np.int32) for plane in wide]
+
+    def _values(self) -> npt.NDArray[np.int64]:
+        """The sample for each of the core's."""
+        return (np.arange(1 << self.bits, dtype=np.int64) * self.factor + self.addend) // self.divisor
+
+    def __str__(self) -> str:
+        return f"samples stretched from {self.bits} bits"
+
+
 STEPS: dict[int, type[Step]] = {
-    step.id: step for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat)
+    step.id: step for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch)
 }
 CODED, SPLIT = 0, 1
 
@@ -500,15 +548,16 @@ def _numbers(arrangement: Arrangement) -> Iterator[int]:
 def unpack_arrangement(stream: bytes, form: Form) -> Arrangement:
     """How a band of this form is arranged. Raises FormatError."""
     numbers = unpack_numbers(stream)
-    result, _ = _unpack(numbers, form, MAX_STEPS)
+    result, _ = _unpack(numbers, form, MAX_ENTRIES)
     require(next(numbers, None) is None, "an arrangement has bytes behind it")
     return result
 
 
 def _unpack(numbers: Iterator[int], form: Form, left: int) -> tuple[Arrangement, int]:
-    """An arrangement, and how many steps may still come."""
-    require(left > 0, f"an arrangement has more than {MAX_STEPS} steps")
+    """An arrangement, and how many entries may still come."""
+    require(left > 0, f"an arrangement has more than {MAX_ENTRIES} entries")
     left -= 1
+    require(form.components <= MAX_COMPONENTS, f"an arrangement has more than {MAX_COMPONENTS} components")
     try:
         number = next(numbers)
         if number == CODED:
@@ -523,9 +572,7 @@ def _unpack(numbers: Iterator[int], form: Form, left: int) -> tuple[Arrangement,
         step = STEPS[number].read(numbers, form)
     except (StopIteration, RuntimeError):
         raise FormatError("an arrangement is cut off") from None
-    inner = step.core(form)
-    require(inner.components <= MAX_COMPONENTS, f"an arrangement makes more than {MAX_COMPONENTS} components")
-    core, left = _unpack(numbers, inner, left)
+    core, left = _unpack(numbers, step.core(form), left)
     return Stepped(step, core), left
 
 

@@ -23,6 +23,7 @@ from sofc.band.arrangement import (
     ReverseBits,
     Scale,
     Step,
+    Stretch,
     SwapBytes,
     Tile,
     Turn,
@@ -345,6 +346,32 @@ def find_scale(view: View, signed: bool) -> Step | None:
     return Scale(min(bits, form.bits), factor, offset)
 
 
+def find_stretch(view: View, signed: bool) -> Step | None:
+    """Samples of fewer bits that were stretched to the whole range: rounded, cut off, or with their bits repeated."""
+    planes, form = view
+    if form.bits <= 8 or signed:
+        return None
+    taken = np.zeros(1 << form.bits, bool)
+    for plane in planes:
+        taken[_probe(plane)] = True
+    if 2 * np.count_nonzero(taken[:-1] & taken[1:]) > np.count_nonzero(taken):
+        return None
+    for plane in planes:
+        taken[plane] = True
+    count, top = int(np.count_nonzero(taken)), len(taken) - 1
+    for bits in range(max(8, (count - 1).bit_length()), form.bits):
+        most = (1 << bits) - 1
+        steps = [Stretch(bits, top, most // 2, most), Stretch(bits, top, 0, most)]
+        if 2 * bits >= form.bits:
+            steps.append(Stretch(bits, (1 << bits) + 1, 0, 1 << 2 * bits - form.bits))
+        for step in steps:
+            again = np.zeros_like(taken)
+            again[step.undo([np.arange(1 << bits, dtype=np.int32)], form)[0]] = True
+            if not (taken & ~again).any():
+                return step
+    return None
+
+
 _FINDERS: tuple[Callable[[View, bool], Step | None], ...] = (
     find_axis,
     find_components,
@@ -352,6 +379,7 @@ _FINDERS: tuple[Callable[[View, bool], Step | None], ...] = (
     find_swap,
     find_wrap,
     find_scale,
+    find_stretch,
     find_reversal,
     find_tiles,
 )
