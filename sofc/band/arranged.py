@@ -56,7 +56,8 @@ def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int],
 
 def find(view: View, selection: Selection, *, signed: bool) -> Found:
     """The arrangement that is looked for in planes."""
-    if not selection.arranges or view.planes[0].size < LEAST_SAMPLES or len(view.planes) > MAX_COMPONENTS:
+    count = len(view.planes)
+    if not selection.arranges or count * view.planes[0].size < LEAST_SAMPLES or count > MAX_COMPONENTS:
         return Whole(view)
     return find_arrangement(view, signed)
 

@@ -126,11 +126,8 @@ class Choose(Step):
         ]
 
     def __str__(self) -> str:
-        shown = [
-            f"c{source}" if source >= 0 else f"={value}"
-            for source, value in zip(self.sources, self.values, strict=True)
-        ]
-        return f"components {' '.join(shown)}"
+        both = zip(self.sources, self.values, strict=True)
+        return "components " + ", ".join(str(source) if source >= 0 else f"always {value}" for source, value in both)
 
 
 @dataclass(frozen=True)
@@ -171,9 +168,10 @@ class Scale(Step):
         return [plane.astype(np.int32) for plane in wide]
 
     def __str__(self) -> str:
-        parts = [f"{self.offset}"] if self.offset else []
-        parts.append(f"{'-' if self.falls else ''}{f'{self.factor} x ' if self.factor > 1 else ''}{self.bits} bits")
-        return f"samples {' + '.join(parts)}".replace("+ -", "- ")
+        times = "" if self.factor == 1 else f" times {self.factor}"
+        if self.falls:
+            return f"{self.offset} less {self.bits} bits{times}"
+        return f"{self.bits} bits{times}" + (f" and {self.offset}" if self.offset else "")
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ class Turn(Step):
         return [(plane + self.offset) & ((1 << form.bits) - 1) for plane in planes]
 
     def __str__(self) -> str:
-        return f"samples {self.offset} higher, around"
+        return f"{self.offset} added, around the range"
 
 
 @dataclass(frozen=True)
@@ -487,7 +485,7 @@ class Stretch(Step):
         return (np.arange(1 << self.bits, dtype=np.int64) * self.factor + self.addend) // self.divisor
 
     def __str__(self) -> str:
-        return f"samples stretched from {self.bits} bits"
+        return f"{self.bits} bits stretched"
 
 
 STEPS: dict[int, type[Step]] = {
@@ -591,5 +589,5 @@ def describe(arrangement: Arrangement) -> str:
         return ""
     if isinstance(arrangement, Split):
         first, rest = describe(arrangement.first), describe(arrangement.rest)
-        return f"{arrangement.components} components ({first or 'as they are'}) and others ({rest or 'as they are'})"
+        return f"{arrangement.components} components ({first or 'as they are'}), others apart ({rest or 'as they are'})"
     return ", ".join(filter(None, (str(arrangement.step), describe(arrangement.core))))

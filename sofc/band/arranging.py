@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.band.arrangement import (
     MAX_BITS,
@@ -37,6 +38,8 @@ PROBE_ROWS, PROBE_WIDTH = 64, 256
 """Roughness is judged by so many samples from the middle."""
 CLEARLY = 0.6
 """An order of bytes, bits or samples is another's if neighbours differ by so much less."""
+LEAST_TILED = 24
+"""Rows or columns of three components in one."""
 ALIKE = 0.3
 """Components that correlate more may be worth coding together."""
 FEW_COMPONENTS = 4
@@ -177,7 +180,7 @@ def find_tiles(view: View, signed: bool) -> Step | None:
     best: tuple[float, Step | None] = (CLEARLY, None)
     for kind in range(4):
         divided = form.width if kind & 1 else form.image_rows
-        if divided % 3 or divided < 24 or min(form.width, form.image_rows) < 8:
+        if divided % 3 or divided < LEAST_TILED or min(form.width, form.image_rows) < 8:
             continue
         step = Tile(kind, 3)
         ratio = _tiled_gain(planes[0], form, step)
@@ -186,7 +189,15 @@ def find_tiles(view: View, signed: bool) -> Step | None:
     return best[1]
 
 
-def _tiled_gain(plane: Plane, form: Form, step: Tile) -> float:
+def are_planes(samples: npt.NDArray[Any]) -> bool:
+    """Whether three components stand one above the other in the samples of one, (rows, width)."""
+    if len(samples) % 3 or len(samples) < LEAST_TILED:
+        return False
+    form = Form(1, MAX_BITS, *samples.shape, len(samples))
+    return _tiled_gain(samples, form, Tile(0, 3)) < CLEARLY
+
+
+def _tiled_gain(plane: npt.NDArray[Any], form: Form, step: Tile) -> float:
     """By how much components that stand in one differ from each other, over what neighbours in one do."""
     image = plane[: form.image_rows]
     height, width = image.shape
@@ -200,7 +211,7 @@ def _tiled_gain(plane: Plane, form: Form, step: Tile) -> float:
             ]
             for k in range(3)
         ]
-        slopes = [np.diff(part, axis=1) for part in parts]
+        slopes = [np.diff(part.astype(np.int32), axis=1) for part in parts]
         own = sum(float(np.abs(slope).mean()) for slope in slopes)
         return max(float(np.abs(slopes[k] - slopes[k + 1]).mean()) * 3 / own for k in range(2)) if own else 1.0
     probe = _probe(image)

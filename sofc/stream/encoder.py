@@ -222,6 +222,8 @@ class Encoder(Sticky):
         """End the current band or group early, so that all rows so far can be decoded from the bytes so far."""
         with self._guarded():
             self._check_call("flush")
+            if self._begun is not None:
+                self._begun.stop_waiting()
             self._put_bands(everything=True)
             self._put_group()
             return self._drain(0)
