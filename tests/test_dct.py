@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import sofc
+from sofc.band.arrangement import Form, parts_of, unpack_arrangement
 from sofc.band.coding import decode_band
+from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.coders.dct import DctCoder, kernel
@@ -29,7 +31,7 @@ from sofc.coders.dct.passes import Equate, EstimatePriors
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
 from sofc.coders.dct.terms import CONTEXTS, DIAGONAL_CONTEXTS, NO_TERM, DiagonalTerm, Term
 from sofc.coders.dct.training import DctTraining
-from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group
+from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group, unpack_image_head
 from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand
 from sofc.entropy import mixing
 from sofc.entropy.adaptive import INTEGER_SLOTS
@@ -1062,12 +1064,19 @@ def both():
 
 
 def models_of(data):
-    """Numbers of the models that the bands and groups of a file were coded with."""
-    return [
-        (unpack_group if kind == b"G" else unpack_band)(body).model
-        for kind, body in chunks_of(data)
-        if kind in (b"B", b"G")
-    ]
+    """Numbers of the models that the bands and groups of a file, or their parts, were coded with."""
+    found = []
+    for kind, body in chunks_of(data):
+        if kind == b"H":
+            header = unpack_image_head(body).header
+        elif kind in (b"B", b"G"):
+            coded = (unpack_group if kind == b"G" else unpack_band)(body)
+            if coded.mapping == Mapping.ARRANGED:
+                size = header.format.components, header.format.coded_bits, header.height, header.width, header.height
+                found += [part.model for part in parts_of(unpack_arrangement(coded.streams[0], Form(*size)))]
+            else:
+                found.append(coded.model)
+    return found
 
 
 def coders_of(data, codebook):

@@ -66,20 +66,30 @@ class Encoding:
             "key_interval": args.key_interval,
             "verify": not args.no_verify,
             "threads": args.jobs,
+            "on_codebook": self._note_codebook,
         }
-        self.picked: dict[str, None] = {}  # names of the built-in codebooks of the file
+        self.named: dict[str, bool] = {}  # names of the codebooks of the file, and whether they are built in
         if args.coder is None if codebook is not None else args.codebook is None and args.coder != "raw":
             self.options["codebook"] = self._pick
 
     @property
     def remark(self) -> str:
         """The codebook of the file."""
-        builtin = f"built-in codebook{'s' if len(self.picked) > 1 else ''} {', '.join(self.picked)}"
+        names = [name for name, is_built_in in self.named.items() if is_built_in]
+        builtin = f"built-in codebook{'s' if len(names) > 1 else ''} {', '.join(names)}"
         if self.codebook is not None:
-            if self.picked:
-                return f"{builtin} (codebook {self.codebook.name} has no model for such images)"
-            return f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
-        return builtin if self.picked else "no codebook"
+            own = f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
+            if not names:
+                return own
+            if len(names) < len(self.named):
+                return f"{own}, {builtin}"
+            return f"{builtin} (codebook {self.codebook.name} has no model for such images)"
+        return builtin if names else "no codebook"
+
+    def _note_codebook(self, codebook: Codebook) -> None:
+        from sofc.codebook.builtin import is_builtin
+
+        self.named[codebook.name] = is_builtin(codebook)
 
     def _pick(self, pixel_format: PixelFormat) -> Codebook:
         from sofc.band.selection import serves
@@ -88,9 +98,7 @@ class Encoding:
         if self.codebook is not None and serves(self.codebook, pixel_format):
             return self.codebook
 
-        found = builtin_codebook(pixel_format)
-        self.picked[found.name] = None
-        return found
+        return builtin_codebook(pixel_format)
 
     def run(self, job: Job) -> None:
         """Encode one file."""
@@ -102,7 +110,7 @@ class Encoding:
                 output.parent.mkdir(parents=True, exist_ok=True)
         tally = _Tally()
         after = 0
-        self.picked.clear()
+        self.named.clear()
         encode = self._raw if self.layout else self._kept if self.args.keep_file else self._images
         with _open_output(job.output) as file:
             for piece in encode(job, tally):

@@ -76,7 +76,8 @@ class Encoder(Sticky):
     ``key_interval``: images of a group at most, within which one may be predicted from those before it; 1 = each
     by itself. ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
-    bands. ``limits``: those of the decoders that are to read the file.
+    bands. ``limits``: those of the decoders that are to read the file. ``on_codebook`` is called with each codebook
+    that the file names or holds.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Encoder(Sticky):
         metadata: Iterable[Metadata] = (),
         digest: bool = True,
         limits: Limits | None = None,
+        on_codebook: Callable[[Codebook], None] | None = None,
     ) -> None:
         if not 1 <= effort <= 9:
             raise UsageError(f"effort must be 1 to 9, not {effort}")
@@ -113,6 +115,7 @@ class Encoder(Sticky):
         self._verify = verify
         self._with_digest = digest
         self._limits = limits or Limits()
+        self._on_codebook = on_codebook
         self._workers = Workers(threads)
         self._state = WriteState.IDLE
         self._queue: deque[_Unit] = deque()
@@ -391,6 +394,8 @@ class Encoder(Sticky):
     def _put_codebook(self, codebook: Codebook) -> None:
         self._numbers[codebook.id] = len(self._numbers) + 1
         self._put(*self._chunk_of(codebook))
+        if self._on_codebook is not None:
+            self._on_codebook(codebook)
 
     def _chunk_of(self, codebook: Codebook) -> tuple[bytes, bytes]:
         """Type and body of the chunk that holds a codebook or names it."""
