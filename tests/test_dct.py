@@ -11,15 +11,13 @@ import naive_context
 import naive_dct as naive
 import numpy as np
 import pytest
-from helpers import chunks_of, encode_rows, file_of, run_decoder
+from helpers import chunks_of, encode_rows, file_of, models_of, run_decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import sofc
-from sofc.band.arrangement import Form, parts_of, unpack_arrangement
 from sofc.band.coding import decode_band
-from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.coders.dct import DctCoder, kernel
@@ -31,7 +29,7 @@ from sofc.coders.dct.passes import Equate, EstimatePriors
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
 from sofc.coders.dct.terms import CONTEXTS, DIAGONAL_CONTEXTS, NO_TERM, DiagonalTerm, Term
 from sofc.coders.dct.training import DctTraining
-from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group, unpack_image_head
+from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group
 from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand
 from sofc.entropy import mixing
 from sofc.entropy.adaptive import INTEGER_SLOTS
@@ -1061,22 +1059,6 @@ def both():
     """One for gray and colour together."""
     images = [jpeg(100 + number, channels=channels) for number in range(3) for channels in (1, 3)]
     return sofc.train(images, name="both", coder="dct", held_out=0).codebook
-
-
-def models_of(data):
-    """Numbers of the models that the bands and groups of a file, or their parts, were coded with."""
-    found = []
-    for kind, body in chunks_of(data):
-        if kind == b"H":
-            header = unpack_image_head(body).header
-        elif kind in (b"B", b"G"):
-            coded = (unpack_group if kind == b"G" else unpack_band)(body)
-            if coded.mapping == Mapping.ARRANGED:
-                size = header.format.components, header.format.coded_bits, header.height, header.width, header.height
-                found += [part.model for part in parts_of(unpack_arrangement(coded.streams[0], Form(*size)))]
-            else:
-                found.append(coded.model)
-    return found
 
 
 def coders_of(data, codebook):

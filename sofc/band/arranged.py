@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Mapped
 from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from sofc.band.arrangement import (
     Split,
     Step,
     Stepped,
+    pack_arrangement,
 )
 from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, wholes_of
 from sofc.band.mapping import Mapping
@@ -32,8 +34,9 @@ from sofc.transforms.components import NONE, Transform
 
 Coded = tuple[Arrangement, tuple[bytes, ...]]
 """An arrangement and the streams of its parts."""
-SURE_SHARE, CLEAR_GAIN = 0.99, 0.01
-"""Where more follows from an origin nothing better is sought; what is found must explain so much more."""
+SURE_SHARE, CLEAR_GAIN, SURE_GAIN = 0.99, 0.01, 0.1
+"""Where more follows from an origin nothing better is sought; of a piece so much more must follow to look further, and
+of all samples so much more to look no further."""
 ORDER_PROBE, PIECE = 32, 128
 """Sides of the pieces in the middle by which orders and orientations are judged."""
 LEAST_SAMPLES = 256
@@ -88,51 +91,69 @@ def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int]) -> Co
     return split if found.order is None else Stepped(found.order, split), first_streams + rest_streams
 
 
+class Shown(NamedTuple):
+    """Planes after some steps, and the ways to code them by what then shows of their origin."""
+
+    steps: list[Step]
+    view: View
+    traced: list[Way]
+
+    @property
+    def share(self) -> float:
+        """How much of the samples follows from that."""
+        return self.traced[0].share if self.traced else 0.0
+
+
 def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
     """Code planes that show no arrangement, but for the steps that their origin shows; raw where that is smaller."""
-    steps, (planes, form), traced = show_origin(view, selection)
-    coded = [
-        (way, way.streams(form.image_rows))
-        for way in selection.ways(list(planes), form.format, form.image_rows, traced)
-    ]
-    way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
-    codebook = selection.codebook
-    number = numbers.get(codebook.id, 0) if codebook is not None and way.model >= FIRST_CODEBOOK_MODEL else 0
-    part = Part(number, way.model, way.view.mapping, len(streams))
+    best: Coded | None = None
+    for steps, (planes, form), traced in show_origin(view, selection):
+        for way in selection.ways(list(planes), form.format, form.image_rows, traced) if best is None else traced:
+            streams = way.streams(form.image_rows)
+            trained = selection.codebook is not None and way.model >= FIRST_CODEBOOK_MODEL
+            number = numbers.get(selection.codebook.id, 0) if trained and selection.codebook is not None else 0
+            arrangement: Arrangement = Part(number, way.model, way.view.mapping, len(streams))
+            for step in reversed(steps):
+                arrangement = Stepped(step, arrangement)
+            if best is None or _size((arrangement, streams)) < _size(best):
+                best = arrangement, streams
+    assert best is not None, "there is always a way"
+    form = view.form
     raw_size = form.components * ((form.rows * form.width * form.bits + 7) // 8)
-    if sum(map(len, streams)) > raw_size:
-        steps, (planes, form) = [], view
-        ranges = NONE.ranges(form.components, form.bits)
-        streams = tuple(RawCoder().encode(list(planes), ranges, form.image_rows))
-        part = Part(0, RAW_MODEL, Mapping.NONE, len(streams))
-    arrangement: Arrangement = part
-    for step in reversed(steps):
-        arrangement = Stepped(step, arrangement)
-    return arrangement, streams
+    if _size(best) <= raw_size:
+        return best
+    raw = tuple(RawCoder().encode(list(view.planes), NONE.ranges(form.components, form.bits), form.image_rows))
+    return Part(0, RAW_MODEL, Mapping.NONE, len(raw)), raw
 
 
-def show_origin(view: View, selection: Selection) -> tuple[list[Step], View, list[Way]]:
-    """The steps after which planes show best that they were a JPEG file, the planes then, and what shows."""
+def _size(coded: Coded) -> int:
+    arrangement, streams = coded
+    said = 0 if isinstance(arrangement, Part) else len(pack_arrangement(arrangement))
+    return said + sum(map(len, streams))
+
+
+def show_origin(view: View, selection: Selection) -> list[Shown]:
+    """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt."""
     form = view.form
     transform = selection.tracing_transform(form.format, form.images)
     if transform is None or not selection.arranges:
-        return [], view, []
+        return [Shown([], view, _traced(view, selection) if transform is not None else [])]
     steps: list[Step] = []
     if form.components == 3 and transform is not NONE:
         order = _order(view, transform)
         if order is not None:
             steps, view = [order], view.after(order)
-    ways = _traced(view, selection)
-    if ways and ways[0].share < SURE_SHARE:
-        best = _orientation(view, selection)
-        if best:
-            turned = view
-            for step in best:
-                turned = turned.after(step)
-            others = _traced(turned, selection)
-            if others and others[0].share > ways[0].share + CLEAR_GAIN:
-                return [*steps, *best], turned, others
-    return steps, view, ways
+    shown = Shown(steps, view, _traced(view, selection))
+    if not shown.traced or shown.share >= SURE_SHARE:
+        return [shown]
+    turned = view
+    further = _orientation(view, selection)
+    for step in further:
+        turned = turned.after(step)
+    other = Shown([*steps, *further], turned, _traced(turned, selection)) if further else shown
+    if other.share > shown.share + SURE_GAIN:
+        return [other]
+    return [shown, other] if other.share > shown.share else [shown]
 
 
 def _traced(view: View, selection: Selection) -> list[Way]:

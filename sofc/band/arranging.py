@@ -123,6 +123,18 @@ def wholes_of(found: Found) -> Iterator[View]:
         yield from wholes_of(found.rest)
 
 
+def forms_of(found: Found) -> Iterator[Form]:
+    """The forms of what may be coded in the end."""
+    if isinstance(found, Whole):
+        yield found.view.form
+    elif isinstance(found, Taken):
+        yield from forms_of(found.core)
+    else:
+        yield found.view.form
+        yield from forms_of(found.first)
+        yield from forms_of(found.rest)
+
+
 def _split_off(view: View, signed: bool, steps: int) -> Found:
     """One component coded apart from the others: the last, or of four the first where that is the odd one."""
     order = None
@@ -193,7 +205,8 @@ def are_planes(samples: npt.NDArray[Any]) -> bool:
     """Whether three components stand one above the other in the samples of one, (rows, width)."""
     if len(samples) % 3 or len(samples) < LEAST_TILED:
         return False
-    form = Form(1, MAX_BITS, *samples.shape, len(samples))
+    rows, width = samples.shape
+    form = Form(1, MAX_BITS, rows, width, rows)
     return _tiled_gain(samples, form, Tile(0, 3)) < CLEARLY
 
 

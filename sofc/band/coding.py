@@ -21,7 +21,7 @@ from sofc.band.arrangement import (
     parts_of,
     unpack_arrangement,
 )
-from sofc.band.arranging import View, Whole, wholes_of
+from sofc.band.arranging import View, Whole, forms_of
 from sofc.band.mapping import Mapping, read_table
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
@@ -114,12 +114,12 @@ def encode_band(
 def arranged_formats(
     samples: Samples, pixel_format: PixelFormat, selection: Selection, *, image_rows: int
 ) -> list[PixelFormat]:
-    """The formats of what is coded of a band or group where its samples are arranged, else none."""
+    """The formats of what may be coded of a band or group where its samples are arranged, else none."""
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
     found = find(view, selection, signed=pixel_format.signed)
-    return [] if isinstance(found, Whole) else [part.form.format for part in wholes_of(found)]
+    return [] if isinstance(found, Whole) else [form.format for form in forms_of(found)]
 
 
 def codebooks_of(

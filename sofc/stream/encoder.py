@@ -366,6 +366,8 @@ class Encoder(Sticky):
             own = _codebooks([(selection, pixel_format)])
             formats = arranged_formats(rows, pixel_format, selection, image_rows=image_rows)
             others = _codebooks([(selection.for_format(one), one) for one in formats])
+            if selection.is_trained:
+                others = list({one.id: one for one in (*own, *others)}.values())
             if formats and is_last and rows.size <= SMALL_IMAGE_SAMPLES:
                 # To say how samples are arranged takes bytes, too, and so does naming codebooks.
                 coded = [
@@ -376,7 +378,7 @@ class Encoder(Sticky):
                 self._put_head(codebooks)
                 return lambda: smaller
             # What follows may be arranged in another way, or not at all.
-            self._put_head(others if formats and is_last and not selection.is_trained else [*own, *others])
+            self._put_head(others if formats and is_last else [*own, *others])
         return partial(code, selection, codebooks=image.codebooks)
 
     def _numbered(self, codebooks: Iterable[Codebook]) -> dict[int, Codebook]:

@@ -74,12 +74,8 @@ class Arrangement:
             require(count <= len(self.streams), "streams are missing")
             own, self.streams = self.streams[:count], self.streams[count:]
             return self.decode_part(codebook, model, mapping, own, form)
-        if number == 1:
-            count = self.reader.varint()
-            require(1 <= count < form.components, "count out of range")
-            first = self.planes(replace(form, components=count))
-            return first + self.planes(replace(form, components=form.components - count))
         steps = {
+            1: self.split,
             2: self.choose,
             3: self.scale,
             4: self.turn,
@@ -94,6 +90,14 @@ class Arrangement:
         if number not in steps:
             raise FormatError("reserved step")
         return steps[number](form)
+
+    # Spec arrangement/split
+
+    def split(self, form: Form) -> Planes:
+        count = self.reader.varint()
+        require(1 <= count < form.components, "count out of range")
+        first = self.planes(replace(form, components=count))
+        return first + self.planes(replace(form, components=form.components - count))
 
     def values(self, form: Form, core: Form, change: Callable[[int], int]) -> Planes:
         """Planes whose samples follow each from one of the core's."""
