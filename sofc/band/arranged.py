@@ -25,7 +25,7 @@ from sofc.band.arrangement import (
     Stepped,
     pack_arrangement,
 )
-from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, wholes_of
+from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_narrowed, wholes_of
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection, Way
 from sofc.coders.raw import RawCoder
@@ -34,9 +34,9 @@ from sofc.transforms.components import NONE, Transform
 
 Coded = tuple[Arrangement, tuple[bytes, ...]]
 """An arrangement and the streams of its parts."""
-SURE_SHARE, CLEAR_GAIN, SURE_GAIN = 0.99, 0.01, 0.1
-"""Where more follows from an origin nothing better is sought; of a piece so much more must follow to look further, and
-of all samples so much more to look no further."""
+SURE_SHARE, SURE_PIECE, CLEAR_GAIN, SURE_GAIN = 0.99, 0.95, 0.01, 0.1
+"""Where more follows from an origin nothing better is sought, of a piece where so much does; of a piece so much more
+must follow to look further, and of all samples so much more to look no further."""
 ORDER_PROBE, PIECE = 32, 128
 """Sides of the pieces in the middle by which orders and orientations are judged."""
 LEAST_SAMPLES = 256
@@ -52,7 +52,9 @@ def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int],
     found = find(view, selection, signed=signed)
     if isinstance(found, Whole):
         return _code_whole(view, selection, numbers)
-    if selection.is_trained and _estimate(view, selection) <= _estimate_parts(found, selection, numbers):
+    if (selection.is_trained or is_narrowed(found)) and _estimate(view, selection) <= _estimate_parts(
+        found, selection, numbers
+    ):
         return _code_whole(view, selection, numbers)
     return _code(found, selection, numbers)
 
@@ -184,8 +186,13 @@ def _order(view: View, transform: Transform) -> Step | None:
 
 
 def _orientation(view: View, selection: Selection) -> list[Step]:
-    """The steps among turning, mirroring and inverting after which a piece shows most of its origin."""
+    """The steps among turning, mirroring and inverting after which a piece shows most of its origin.
+
+    How decoders make components larger tells left from right, and inverting turns that round, but hardly above from
+    below: so half of all orientations say nothing new, and mirroring and inverting tell whether to look further.
+    """
     piece = _middle(view, PIECE)
+    falls = Scale(8, 1, 255, falls=True)
 
     def share(steps: list[Step]) -> float:
         turned = piece
@@ -194,11 +201,15 @@ def _orientation(view: View, selection: Selection) -> list[Step]:
         ways = _traced(turned, selection)
         return ways[0].share if ways else 0.0
 
-    falls = Scale(8, 1, 255, falls=True)
     now = share([])
-    for extra in ([], [falls]):
-        tried = {how: share([*extra, *([Orient(how)] if how else [])]) for how in range(8) if extra or how}
-        how = max(tried, key=lambda one: (tried[one], -one))
-        if tried[how] > now + CLEAR_GAIN:
-            return [*extra, *([Orient(how)] if how else [])]
-    return []
+    if now == 0:
+        return []
+    found: dict[tuple[Step, ...], float] = {steps: share(list(steps)) for steps in ((Orient(2),), (falls,))}
+    if now > max(found.values()) + CLEAR_GAIN:
+        return []
+    for tried in (((Orient(4),), (Orient(5),), (Orient(1),)), ((falls, Orient(4)), (falls, Orient(5)))):
+        if max(found.values()) > now + CLEAR_GAIN and max(found.values()) > SURE_PIECE:
+            break
+        found |= {steps: share(list(steps)) for steps in tried}
+    best = max(found, key=lambda steps: found[steps])
+    return list(best) if found[best] > now + CLEAR_GAIN else []

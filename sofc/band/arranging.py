@@ -123,6 +123,11 @@ def wholes_of(found: Found) -> Iterator[View]:
         yield from wholes_of(found.rest)
 
 
+def is_narrowed(found: Found) -> bool:
+    """Whether all that was found is that samples fit in fewer bits: models of more bits may know such images."""
+    return isinstance(found, Taken) and isinstance(found.step, Scale) and found.step.factor == 1
+
+
 def forms_of(found: Found) -> Iterator[Form]:
     """The forms of what may be coded in the end."""
     if isinstance(found, Whole):

@@ -21,7 +21,7 @@ from sofc.band.arrangement import (
     parts_of,
     unpack_arrangement,
 )
-from sofc.band.arranging import View, Whole, forms_of
+from sofc.band.arranging import View, Whole, forms_of, is_narrowed
 from sofc.band.mapping import Mapping, read_table
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
@@ -119,7 +119,9 @@ def arranged_formats(
     rows, width = planes[0].shape
     view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
     found = find(view, selection, signed=pixel_format.signed)
-    return [] if isinstance(found, Whole) else [form.format for form in forms_of(found)]
+    if isinstance(found, Whole):
+        return []
+    return [*([pixel_format] if is_narrowed(found) else []), *(form.format for form in forms_of(found))]
 
 
 def codebooks_of(
