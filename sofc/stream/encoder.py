@@ -27,6 +27,7 @@ from sofc.container.chunks import (
     pack_reference,
 )
 from sofc.container.records import (
+    ARRANGED,
     CodedBand,
     CodedGroup,
     CodedSamples,
@@ -377,6 +378,11 @@ class Encoder(Sticky):
                 smaller, codebooks = min(coded, key=lambda one: self._added_bytes(*one))
                 self._put_head(codebooks)
                 return lambda: smaller
+            if formats and is_last and pixel_format in formats:
+                # It is in doubt whether the samples are arranged: coding them tells.
+                one = code(selection, codebooks=self._numbered(others))
+                self._put_head(others if one.mapping == ARRANGED else own)
+                return lambda: one
             # What follows may be arranged in another way, or not at all.
             self._put_head(others if formats and is_last else [*own, *others])
         return partial(code, selection, codebooks=image.codebooks)
