@@ -314,7 +314,7 @@ def test_nothing_is_found_in_plain_images() -> None:
     random = np.random.default_rng(1)
     for image in (photograph(), random.integers(0, 256, (60, 60, 3)), random.integers(0, 4096, (60, 60, 1))):
         planes = [np.ascontiguousarray(plane, np.int32) for plane in np.moveaxis(image, -1, 0)]
-        form = Form(len(planes), 8 if image.max() < 256 else 12, *image.shape[:2], image.shape[0])
+        form = Form(len(planes), 8 if image.max() < 256 else 12, len(image), image.shape[1], len(image))
         assert find_arrangement(View(planes, form)).view.planes is planes  # type: ignore[union-attr]
 
 
@@ -405,7 +405,7 @@ def test_broken_arrangements_are_refused() -> None:
     place = next(k for k, (kind, _) in enumerate(chunks) if kind == b"G")
     group = unpack_group(chunks[place][1])
 
-    def changed(**changes: object) -> bytes:
+    def changed(**changes: Any) -> bytes:
         body = pack_group(replace(group, **changes))
         return file_of([*chunks[:place], (b"G", body), *chunks[place + 1 :]], data)
 
@@ -414,7 +414,7 @@ def test_broken_arrangements_are_refused() -> None:
     said = unpack_arrangement(first, Form(1, 16, 96, 120, 96))
     assert isinstance(said, Stepped)
     part = parts_of(said)[0]
-    for wrong in (
+    broken: list[dict[str, Any]] = [
         {"model": 1},
         {"streams": ()},
         {"streams": (first,)},
@@ -426,7 +426,8 @@ def test_broken_arrangements_are_refused() -> None:
             {"streams": (pack_arrangement(Stepped(said.step, other)), *rest)}
             for other in (part._replace(mapping=3), part._replace(model=9), part._replace(streams=2))
         ),
-    ):
+    ]
+    for wrong in broken:
         with pytest.raises(sofc.SofcError):
             sofc.decode(changed(**wrong))
         with pytest.raises(minidec.FormatError):
