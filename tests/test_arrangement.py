@@ -188,13 +188,15 @@ def photograph(height: int = 96, width: int = 120) -> Image:
     y, x = np.mgrid[:height, :width]
     base = 110 + 60 * np.sin(y / 23 + 0.3) * np.cos(x / 17) + 30 * np.sin((x + y) / 31) + random.normal(0, 4, y.shape)
     planes = [base * share + shift + random.normal(0, 1, base.shape) for share, shift in ((1, 9), (0.9, 0), (0.7, -7))]
-    return np.clip(np.stack(planes, -1), 3, 250).astype(np.uint8)
+    result: Image = np.clip(np.stack(planes, -1), 3, 250).astype(np.uint8)
+    return result
 
 
 def disc(image: Image) -> Image:
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width]
-    return ((((y - height / 2) ** 2 + (x - width / 2) ** 2) < (height / 2.2) ** 2) * 255).astype(np.uint8)[..., None]
+    inside: Image = (y - height / 2) ** 2 + (x - width / 2) ** 2 < (height / 2.2) ** 2
+    return (inside * 255).astype(np.uint8)[..., None]
 
 
 def stacked(*planes: Image) -> Image:

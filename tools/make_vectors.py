@@ -86,8 +86,9 @@ def waves(rows: int, width: int, phase: float, random: np.random.Generator, top:
 
 def spread(image: Image) -> Image:
     """An image of a sixteenth of the values, not at equal distances."""
-    few: Image = image // 16
-    return few * 16 + few % 3
+    few = image // 16
+    far: Image = few * 16 + few % 3
+    return far
 
 
 def noise(random: np.random.Generator) -> Image:
