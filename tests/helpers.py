@@ -11,12 +11,13 @@ import naive_context
 import numpy as np
 import numpy.typing as npt
 
+from sofc.band.arrangement import Form, parts_of, unpack_arrangement
 from sofc.codebook import Codebook
-from sofc.container.chunks import FILE_HEAD_SIZE
-from sofc.container.records import Model, Section
+from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group, unpack_image_head
+from sofc.container.records import ARRANGED, CodedBand, Model, Section
 from sofc.container.walker import chunk_body, frame_chunk, parse_chunk_head
 from sofc.errors import SofcError
-from sofc.image import Band, ImageHeader
+from sofc.image import Band, ImageHeader, PixelFormat
 from sofc.stream.decoder import Decoder
 from sofc.stream.encoder import Encoder
 from sofc.stream.events import BandReady, Event, GroupReady
@@ -156,3 +157,23 @@ def outcome(code: Callable[..., Any], *arguments: Any) -> Any:
         return code(*arguments)
     except naive_context.BrokenError:
         return None
+
+
+def models_of(data: bytes) -> list[int]:
+    """Numbers of the models that the bands and groups of a file, or their parts, are coded with."""
+    found: list[int] = []
+    samples, width, height = PixelFormat(1, 1, 1), 1, 1
+    for kind, body in chunks_of(data):
+        if kind == b"H":
+            header = unpack_image_head(body).header
+            samples, width, height = header.format, header.width, header.height or 1
+        elif kind in (b"B", b"G"):
+            coded = unpack_group(body) if kind == b"G" else unpack_band(body)
+            if coded.mapping != ARRANGED:
+                found.append(coded.model)
+                continue
+            rows = coded.rows if isinstance(coded, CodedBand) else height * coded.images
+            image_rows = rows if isinstance(coded, CodedBand) else height
+            form = Form(samples.components, samples.coded_bits, rows, width, image_rows)
+            found += [part.model for part in parts_of(unpack_arrangement(coded.streams[0], form))]
+    return found

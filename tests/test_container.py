@@ -186,7 +186,7 @@ HEAD = bytes([5, 6, 1, 7, 8, 0, 0, 0])
     [
         (chunks.unpack_band, BAND + b"x", FormatError),
         (chunks.unpack_band, BAND[:-1], FormatError),
-        (chunks.unpack_band, b"\x06" + BAND[1:], FormatError),
+        (chunks.unpack_band, b"\x08" + BAND[1:], FormatError),
         (chunks.unpack_band, b"\x01" + BAND[1:], UnsupportedError),
         (chunks.unpack_band, BAND[:3] + b"\x00" + BAND[4:], FormatError),
         (chunks.unpack_group, BAND[:2] + b"\x00" + BAND[4:], FormatError),

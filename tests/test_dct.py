@@ -11,7 +11,7 @@ import naive_context
 import naive_dct as naive
 import numpy as np
 import pytest
-from helpers import chunks_of, encode_rows, file_of, run_decoder
+from helpers import chunks_of, encode_rows, file_of, models_of, run_decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -1190,15 +1190,6 @@ def both():
     """One for gray and colour together."""
     images = [jpeg(100 + number, channels=channels) for number in range(3) for channels in (1, 3)]
     return sofc.train(images, name="both", coder="dct", held_out=0).codebook
-
-
-def models_of(data):
-    """Numbers of the models that the bands and groups of a file were coded with."""
-    return [
-        (unpack_group if kind == b"G" else unpack_band)(body).model
-        for kind, body in chunks_of(data)
-        if kind in (b"B", b"G")
-    ]
 
 
 def coders_of(data, codebook):

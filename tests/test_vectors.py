@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import chunks_of, run_decoder
+from helpers import chunks_of, models_of, run_decoder
 
 import sofc
+from sofc.band.mapping import Mapping
 from sofc.coders.registry import CODERS
-from sofc.container.chunks import unpack_band, unpack_group
+from sofc.container.chunks import unpack_group
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.keepfile import restore_items
 
@@ -68,11 +69,14 @@ def test_vector(entry: dict[str, Any]) -> None:
 def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
     """An encoder that finds another way smaller would make a vector that shows nothing of the coder."""
     codebook = sofc.Codebook.from_bytes((FOLDER / entry["codebook"]).read_bytes())
-    bands = [
-        (unpack_group if kind == b"G" else unpack_band)(body)
-        for kind, body in chunks_of((FOLDER / entry["file"]).read_bytes())
-        if kind in (b"B", b"G")
-    ]
-    assert all(band.model >= FIRST_CODEBOOK_MODEL for band in bands)
-    coders = {codebook.models[band.model - FIRST_CODEBOOK_MODEL].coder for band in bands}
+    models = models_of((FOLDER / entry["file"]).read_bytes())
+    assert all(model >= FIRST_CODEBOOK_MODEL for model in models)
+    coders = {codebook.models[model - FIRST_CODEBOOK_MODEL].coder for model in models}
     assert coders == {IDS[entry["file"].split("-")[0]]}
+
+
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry["file"].startswith("arranged-")],
+                         ids=lambda entry: entry["file"])  # fmt: skip
+def test_vectors_are_arranged(entry: dict[str, Any]) -> None:
+    chunks = chunks_of((FOLDER / entry["file"]).read_bytes())
+    assert [unpack_group(body).mapping for kind, body in chunks if kind == b"G"] == [Mapping.ARRANGED]

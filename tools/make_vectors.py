@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,16 +23,37 @@ import PIL.Image
 from imagecodecs import jpeg8_encode
 
 import sofc
+from sofc.band.arrangement import (
+    Arrangement,
+    Choose,
+    Form,
+    MoveAxis,
+    Orient,
+    Part,
+    Repeat,
+    ReverseBits,
+    Scale,
+    Split,
+    Stepped,
+    Stretch,
+    SwapBytes,
+    Tile,
+    Turn,
+    pack_arrangement,
+)
+from sofc.band.coding import from_planes, sample_bytes
+from sofc.band.mapping import Mapping
 from sofc.codebook import Codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.model import PlanePlan
 from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
 from sofc.coders.kinds import Kind
+from sofc.coders.registry import NEUTRAL_MODELS
 from sofc.container import schema
-from sofc.container.chunks import pack_metadata
+from sofc.container.chunks import pack_file_end, pack_file_head, pack_group, pack_image_head, pack_metadata
 from sofc.container.original import from_metadata
-from sofc.container.records import Metadata, MetadataKind
+from sofc.container.records import CodedGroup, ImageHead, Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
 from sofc.jpeg.colour import reached
 from sofc.jpeg.dct import ACCURATE, BASIS, BASIS_BITS, FAST, REPLICATED, SCALED, TRIANGLE, Decoder, Grid
@@ -62,6 +84,13 @@ def waves(rows: int, width: int, phase: float, random: np.random.Generator, top:
     value = 0.5 + 0.3 * np.sin(y / 5 + phase) + 0.15 * np.cos(x / 4 - phase)
     noisy: Image = np.clip(value * top + random.normal(0, top / 90, (rows, width)), 0, top)
     return noisy
+
+
+def spread(image: Image) -> Image:
+    """An image of a sixteenth of the values, not at equal distances."""
+    few = image // 16
+    far: Image = few * 16 + few % 3
+    return far
 
 
 def noise(random: np.random.Generator) -> Image:
@@ -109,7 +138,7 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     """Name, bytes, codebook file if one is referred to, and a sentence."""
     sets = collections()
     random = np.random.default_rng(SEED + 1)
-    sets["large"] = [(waves(136, 64, 3, random, 4095) // 16 * 16).astype(np.uint16)]
+    sets["large"] = [spread(waves(136, 64, 3, random, 4095)).astype(np.uint16)]
     ramp = np.arange(30, dtype=np.uint8).reshape(5, 6)
     yield "raw-gray", sofc.encode(ramp, coder="raw"), None, "gray 8-bit, raw"
     signed = np.array([[-1500, 0, 7], [2106, -1, 1]], np.int16)
@@ -138,10 +167,12 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     xmp = Metadata(MetadataKind.XMP, "", b"<x:xmpmeta>" * 20)
     yield "metadata-packed", sofc.encode(ramp, coder="raw", metadata=[xmp]), None, "packed metadata"
     yield "builtin", sofc.encode(noise(random)), None, "a built-in codebook, named but not used"
-    few = (sets["gray"][2] // 16 * 16).astype(np.uint8)
+    few = spread(sets["gray"][2]).astype(np.uint8)
     yield "mapped-values", sofc.encode(few, coder="shape"), None, "numbers of values"
     painted = random.integers(0, 256, (9, 3)).astype(np.uint8)[sets["gray"][2] // 29]
     yield "mapped-palette", sofc.encode(painted, coder="shape"), None, "numbers of colours"
+    for name, header, arrangement in arrangements():
+        yield f"arranged-{name}", arranged(header, arrangement), None, f"arranged: {name}"
     original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
     kept = keep("a.pgm", original, [ramp]).items
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"
@@ -158,6 +189,75 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     book = Codebook.from_bytes((folder / codebook).read_bytes())
     for name, data, comment in jpeg_files():
         yield f"kept-jpeg{name}", kept_jpeg(data, book), codebook, f"an original JPEG file: {comment}"
+
+
+def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
+    """A name, a header and an arrangement of its images that shows each step; what it leads to has 8 bits."""
+    part = Part(0, 1, 0, 1)
+    colour = part._replace(model=2, streams=3)
+
+    def header(width: int, height: int, components: int, bits: int = 8, *, signed: bool = False) -> sofc.ImageHeader:
+        return sofc.ImageHeader(width, height, sofc.PixelFormat(components, bits, bits, signed))
+
+    yield "choose", header(9, 7, 5), Stepped(Choose((2, -1, 0, 1, 2), (0, 250, 0, 0, 0)), colour)
+    yield "split", header(9, 7, 4), Split(3, colour, Stepped(Scale(1, 255, 0), part))
+    yield "scale", header(9, 7, 3, 16), Stepped(Scale(8, 257, 0), colour)
+    yield "scale-falling", header(9, 7, 1, 12, signed=True), Stepped(Scale(8, 11, 3000, falls=True), part)
+    yield "turn", header(9, 7, 1, 16, signed=True), Stepped(Turn(40000), Stepped(Scale(8, 3, 0), part))
+    swapped = Stepped(SwapBytes(), Stepped(Scale(8, 5, 700), part))
+    yield "swap-bytes", header(9, 7, 1, 16), swapped
+    yield "reverse-bits", header(9, 7, 1), Stepped(ReverseBits(), part)
+    for kind in range(4):
+        yield f"tile-{kind}", header(12, 9, 1), Stepped(Tile(kind, 3), colour)
+    for how in range(1, 8):
+        yield f"orient-{how}", header(9, 7, 3), Stepped(Orient(how), colour)
+    yield "move-axis-0", header(9, 3, 5), Stepped(MoveAxis(0), colour)
+    yield "move-axis-1", header(3, 9, 5), Stepped(MoveAxis(1), colour)
+    yield "repeat", header(11, 10, 1), Stepped(Repeat(2, 3, 1, 2), part)
+    yield "stretch", header(9, 7, 1, 16), Stepped(Stretch(8, 65535, 100, 255), part)
+    yield (
+        "several",
+        header(14, 10, 4, 16),
+        Stepped(
+            Repeat(2, 2),
+            Split(3, Stepped(Choose((2, 1, 0), (0,) * 3), Stepped(Scale(8, 257, 0), Stepped(Orient(5), colour))),
+                  Stepped(Scale(1, 65535, 0), part)),
+        ),
+    )  # fmt: skip
+
+
+def arranged(header: sofc.ImageHeader, arrangement: Arrangement) -> bytes:
+    """A file of two images in a group, of the header's format, whose parts are waves or, of one bit, noise."""
+    random = np.random.default_rng(SEED + 2)
+    count, height = 2, header.height or 1
+    streams: list[bytes] = []
+
+    def planes_of(inner: Arrangement, form: Form) -> list[npt.NDArray[np.int32]]:
+        if isinstance(inner, Split):
+            first = planes_of(inner.first, replace(form, components=inner.components))
+            return first + planes_of(inner.rest, replace(form, components=form.components - inner.components))
+        if isinstance(inner, Stepped):
+            return inner.step.undo(planes_of(inner.core, inner.step.core(form)), form)
+        top = min(255, (1 << form.bits) - 1)
+        planes = [
+            waves(form.rows, form.width, 3 * k, random, top).astype(np.int32)
+            if top > 1
+            else random.integers(0, 2, (form.rows, form.width)).astype(np.int32)
+            for k in range(form.components)
+        ]
+        transform, coder = NEUTRAL_MODELS[inner.model]
+        ranges = transform.ranges(form.components, form.bits)
+        streams.extend(coder.encode(transform.forward(planes), ranges, form.image_rows))
+        return planes
+
+    samples = header.format
+    form = Form(samples.components, samples.coded_bits, count * height, header.width, height)
+    image = from_planes(planes_of(arrangement, form), samples)
+    check = zlib.crc32(sample_bytes(image, samples))
+    group = CodedGroup(0, count, 0, check, (pack_arrangement(arrangement), *streams), Mapping.ARRANGED)
+    chunks = [(schema.IMAGE_HEAD, pack_image_head(ImageHead(header, 0))), (schema.GROUP, pack_group(group))]
+    chunks.append((schema.FILE_END, pack_file_end(0)))
+    return pack_file_head() + b"".join(frame_chunk(*chunk) for chunk in chunks)
 
 
 def trained(
@@ -177,6 +277,10 @@ def trained(
         for effort in (2, 9):
             data = sofc.encode(sets[name][0], effort=effort, **settings)
             yield f"{title}-effort{effort}", data, file, f"{coder.name} at effort {effort}"
+    if name == "colour":
+        opaque = np.dstack([257 * sets[name][1].astype(np.uint16), np.full(sets[name][1].shape[:2], 65535, np.uint16)])
+        data = sofc.encode(opaque, codebook=codebook)
+        yield f"arranged-{coder.name}", data, file, f"{coder.name}, 16 bits and opaque"
     yield from VARIANTS.get(coder.name, lambda *_: ())(folder, codebook, name, sets)
 
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sofc.band.arranged import code_arranged, code_traced, find
+from sofc.band.arrangement import (
+    Arrangement,
+    Form,
+    Part,
+    Split,
+    pack_arrangement,
+    parts_of,
+    unpack_arrangement,
+)
+from sofc.band.arranging import View, Whole, forms_of, is_narrowed
 from sofc.band.mapping import Mapping, read_table
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.coders.base import Found
-from sofc.coders.raw import RawCoder
 from sofc.coders.registry import coder_for
-from sofc.container.records import RAW_MODEL, CodedBand, CodedGroup, CodedSamples
+from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, CodedBand, CodedGroup, CodedSamples
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
@@ -65,29 +77,67 @@ def encode_band(
     *,
     image_rows: int,
     verify: bool,
-    origins: Sequence[Found] | None = None,
+    codebooks: dict[int, Codebook] | None = None,
+    origins: Sequence[Found] = (),
 ) -> CodedSamples:
     """Code samples that lie in the format's range, the smallest of the selected ways; raw where that is smaller.
 
-    ``image_rows``: rows of each image of a group, or all. ``origins``: as ``Selection.ways`` takes it. ``verify``
-    decodes the result and raises SofcError if it is not what went in.
+    ``image_rows``: rows of each image of a group, or all. ``codebooks``: those of the file, by their numbers there, if
+    others than the selection's may be needed. ``origins``: what ``Selection.origin_of`` found of each image, if it was
+    asked and all have one. ``verify`` decodes the result and raises SofcError if it is not what went in.
     """
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
-    coded = [(way, way.streams(image_rows)) for way in selection.ways(planes, pixel_format, image_rows, origins)]
-    way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
-    model, mapping = way.model, way.view.mapping
-    raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)
-    if sum(map(len, streams)) > raw_size:
-        model, mapping = RAW_MODEL, Mapping.NONE
-        streams = tuple(RawCoder().encode(planes, NONE.ranges(len(planes), pixel_format.coded_bits), image_rows))
-    band = CodedSamples(model, zlib.crc32(sample_bytes(samples, pixel_format)), streams, mapping)
+    codebooks = codebooks or {}
+    numbers = {codebook.id: number for number, codebook in codebooks.items()}
+    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
+    traced = selection.traced(planes, pixel_format, image_rows, origins) if origins else []
+    if traced:
+        arrangement, streams = code_traced(view, traced, selection, numbers)
+    else:
+        arrangement, streams = code_arranged(view, selection, numbers, signed=pixel_format.signed)
+    check = zlib.crc32(sample_bytes(samples, pixel_format))
+    if isinstance(arrangement, Part):
+        band = CodedSamples(arrangement.model, check, streams, arrangement.mapping)
+    else:
+        band = CodedSamples(RAW_MODEL, check, (pack_arrangement(arrangement), *streams), Mapping.ARRANGED)
     if verify:
         try:
-            decode_band(band, pixel_format, selection.codebook, rows=rows, width=width, image_rows=image_rows)
+            decode_band(
+                band,
+                pixel_format,
+                selection.codebook,
+                rows=rows,
+                width=width,
+                image_rows=image_rows,
+                codebooks=codebooks,
+            )
         except SofcError as error:
             raise SofcError(f"a coded band does not decode to its samples: please report this ({error})") from error
     return band
+
+
+def arranged_formats(
+    samples: Samples, pixel_format: PixelFormat, selection: Selection, *, image_rows: int
+) -> list[PixelFormat]:
+    """The formats of what may be coded of a band or group where its samples are arranged, else none."""
+    planes = to_planes(samples, pixel_format)
+    rows, width = planes[0].shape
+    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
+    found = find(view, selection, signed=pixel_format.signed)
+    if isinstance(found, Whole):
+        return []
+    return [*([pixel_format] if is_narrowed(found) else []), *(form.format for form in forms_of(found))]
+
+
+def codebooks_of(
+    coded: CodedSamples | CodedBand | CodedGroup, pixel_format: PixelFormat, *, rows: int, width: int, image_rows: int
+) -> set[int]:
+    """The numbers of the codebooks that an arrangement names. Raises FormatError."""
+    if coded.mapping != Mapping.ARRANGED:
+        return set()
+    form = Form(pixel_format.components, pixel_format.coded_bits, rows, width, image_rows)
+    return {part.codebook for part in parts_of(_arrangement(coded, form)) if part.model >= FIRST_CODEBOOK_MODEL}
 
 
 def decode_band(
@@ -98,31 +148,75 @@ def decode_band(
     rows: int,
     width: int,
     image_rows: int,
+    codebooks: dict[int, Codebook] | None = None,
 ) -> Samples:
     """The samples, shape (rows, width) or (rows, width, components), which match the check.
 
+    ``codebook``: that of the image; ``codebooks``: those that ``codebooks_of`` names.
     Raises FormatError where a stream breaks the rules, ChecksumError where the samples are not those that
     were coded, CodebookError and UnsupportedError as ``coder_for`` does.
     """
-    table = read_table(coded.mapping, coded.streams, pixel_format)
-    transform, coder = coder_for(codebook, coded.model, table.format)
-    ranges = transform.ranges(table.format.components, table.format.coded_bits)
-    if len(table.rest) != len(ranges):
-        raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
+    form = Form(pixel_format.components, pixel_format.coded_bits, rows, width, image_rows)
     try:
-        planes = transform.inverse(coder.decode(table.rest, ranges, rows, width, image_rows))
+        if coded.mapping == Mapping.ARRANGED:
+            arrangement = _arrangement(coded, form)
+            streams = iter(coded.streams[1:])
+            planes = _arranged(arrangement, form, streams, codebooks or {})
+        else:
+            part = Part(0, coded.model, coded.mapping, len(coded.streams))
+            planes = _decode_part(part, form, coded.streams, codebook)
     except MemoryError:
         raise LimitError(
             f"a band of {rows} rows and {width} columns needs more memory than there is: decode it where there is more"
         ) from None
-    if transform is not NONE:
-        _check_range(planes, table.format)
-    if coded.mapping != Mapping.NONE:
-        planes = table.restore(planes)
     samples = from_planes(planes, pixel_format)
     if zlib.crc32(sample_bytes(samples, pixel_format)) != coded.check:
         raise ChecksumError("the samples of a band do not match their check")
     return samples
+
+
+def _arrangement(coded: CodedSamples | CodedBand | CodedGroup, form: Form) -> Arrangement:
+    """What the first stream says. Raises FormatError."""
+    if coded.model != RAW_MODEL:
+        raise FormatError("an arranged band names a model: its parts do that")
+    if not coded.streams:
+        raise FormatError("an arranged band has no streams")
+    arrangement = unpack_arrangement(coded.streams[0], form)
+    count = sum(part.streams for part in parts_of(arrangement))
+    if count != len(coded.streams) - 1:
+        raise FormatError(f"the parts of a band have {count} streams in all, not {len(coded.streams) - 1}")
+    return arrangement
+
+
+def _arranged(
+    arrangement: Arrangement, form: Form, streams: Iterator[bytes], codebooks: dict[int, Codebook]
+) -> list[Plane]:
+    """The planes of a form, its streams taken from those that are left."""
+    if isinstance(arrangement, Part):
+        if arrangement.mapping >= Mapping.ARRANGED:
+            raise FormatError(f"mapping {arrangement.mapping} of a part of a band is not known")
+        own = tuple(islice(streams, arrangement.streams))
+        return _decode_part(arrangement, form, own, codebooks.get(arrangement.codebook))
+    if isinstance(arrangement, Split):
+        count = arrangement.components
+        first = _arranged(arrangement.first, replace(form, components=count), streams, codebooks)
+        rest = replace(form, components=form.components - count)
+        return first + _arranged(arrangement.rest, rest, streams, codebooks)
+    planes = _arranged(arrangement.core, arrangement.step.core(form), streams, codebooks)
+    return arrangement.step.undo(planes, form)
+
+
+def _decode_part(part: Part, form: Form, streams: Sequence[bytes], codebook: Codebook | None) -> list[Plane]:
+    """The planes, samples from 0, that a model codes."""
+    table = read_table(part.mapping, streams, form.format)
+    transform, coder = coder_for(codebook, part.model, table.format)
+    ranges = transform.ranges(table.format.components, table.format.coded_bits)
+    if len(table.rest) != len(ranges):
+        raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
+    planes = transform.inverse(coder.decode(table.rest, ranges, form.rows, form.width, form.image_rows))
+    if transform is not NONE:
+        _check_range(planes, table.format)
+    return planes if part.mapping == Mapping.NONE else table.restore(planes)
 
 
 def _check_range(planes: Sequence[Plane], pixel_format: PixelFormat) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import NeutralShapeCoder
+from sofc.container.records import ARRANGED
 from sofc.errors import FormatError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
@@ -32,6 +33,7 @@ class Mapping(IntEnum):
     NONE = 0
     VALUES = 1  # the values of each component that occur, rising
     PALETTE = 2  # the colours that occur
+    ARRANGED = ARRANGED  # no numbers: the first stream is an arrangement, whose parts have mappings of their own
 
 
 @dataclass(frozen=True, eq=False)

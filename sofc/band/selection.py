@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -91,7 +91,9 @@ class Way(NamedTuple):
         return (*self.view.table, *self.coder.encode(planes, self._ranges, image_rows))
 
     def size(self, image_rows: int) -> float:
-        """About their bytes, judged by a piece."""
+        """About their bytes, judged by a piece; of planes of a certain origin, which no piece has, their bytes."""
+        if self.transformed is not None:
+            return sum(map(len, self.streams(image_rows)))
         piece, piece_rows = cut_piece(self.view.planes, image_rows)
         streams = self.coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
         share = piece[0].size / self.view.planes[0].size
@@ -126,13 +128,52 @@ class Selection:
     """The choice among a codebook's models and the neutral ones.
 
     ``coder``: the name of the only coder whose models are taken. ``effort`` (1-9): that of the models, where there are
-    several. Raises UsageError where the coder is not known.
+    several. ``pick``: the codebook for planes of another format, where the samples of a band are made from such;
+    ``arranges``: whether that is looked for. Raises UsageError where the coder is not known.
     """
 
-    def __init__(self, codebook: Codebook | None, coder: str | None, effort: int) -> None:
+    def __init__(
+        self,
+        codebook: Codebook | None,
+        coder: str | None,
+        effort: int,
+        pick: Callable[[PixelFormat], Codebook | None] = lambda _: None,
+        arranges: bool = True,
+    ) -> None:
         self.codebook = codebook
+        self._arranges = arranges
+        self._pick = pick
         self._coder = None if coder is None else named(coder)
         self._effort = effort
+
+    def for_format(self, pixel_format: PixelFormat, among: Container[bytes] | None = None) -> Selection:
+        """The selection for planes of this format that a band's samples are made from.
+
+        ``among``: the ids of the codebooks that may be picked, None for any.
+        """
+        codebook = self._pick(pixel_format)
+        if codebook is None or (among is not None and codebook.id not in among):
+            return self
+        other = self._with(codebook, self._arranges)
+        return other if other.names_codebook(pixel_format) else self
+
+    def as_they_stand(self) -> Selection:
+        """The same, for samples that are coded as they stand."""
+        return self._with(self.codebook, arranges=False)
+
+    def _with(self, codebook: Codebook | None, arranges: bool) -> Selection:
+        coder = None if self._coder is None else self._coder.name
+        return Selection(codebook, coder, self._effort, self._pick, arranges)
+
+    @property
+    def arranges(self) -> bool:
+        """Whether the samples of a band may be arranged: not where they are to stay as they are."""
+        return self._arranges and (self._coder is None or self._coder.start_training is not None)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the codebook may have been trained on images that are arranged alike."""
+        return self.codebook is not None and not self._tries_everything
 
     @cached_property
     def _tries_everything(self) -> bool:
@@ -200,15 +241,14 @@ class Selection:
         return self._tries_everything or len(widths) < len(own) or len(widths) > len(set(widths))
 
     def ways(
-        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None = None
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, traced: Sequence[Way] | None = None
     ) -> list[Way]:
-        """The ways to code planes (samples from 0) that are worth trying in full.
+        """The ways to code planes (samples from 0) that are worth trying in full; ``traced``: what that gave.
 
-        ``origins``: what ``origin_of`` gave for each image, or nothing where one had none; None where it was not asked.
+
         Where nearly all samples come out of what is found of their origin, that is coded and nothing else is tried.
         """
-        may_have_one = origins is None or len(origins) > 0
-        ways = self._traced(planes, pixel_format, image_rows, origins) if may_have_one else []
+        ways = list(self.traced(planes, pixel_format, image_rows) if traced is None else traced)
         if not ways or not _is_sure(ways[0].share, planes):
             ways += self._rivals(planes, pixel_format, image_rows)[: 1 if ways and self._tries_everything else None]
         return ways
@@ -218,17 +258,20 @@ class Selection:
         ways = self._traced_together(planes, pixel_format, len(planes[0]))
         return ways[0].found if ways else None
 
-    def _traced(
-        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None
+    def traced(
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] = ()
     ) -> list[Way]:
-        """The ways to code planes by their origin: none where they have no such origin, or there is no model."""
+        """The ways to code planes by their origin: none where they have no such origin, or there is no model.
+
+        ``origins``: what ``origin_of`` gave for each image, if it was asked.
+        """
         found = self._traced_together(planes, pixel_format, image_rows, origins)
         return found or self._traced_apart(planes, pixel_format, image_rows)
 
     def _traced_together(
-        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] | None = None
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] = ()
     ) -> list[Way]:
-        models = [one for one in self.candidates(pixel_format, len(planes[0]) // image_rows) if one.trace is not None]
+        models = self._tracing(pixel_format, len(planes[0]) // image_rows)
         if not models or models[0].trace is None:
             return []
         # One transform goes with the format, and how the planes were made does not depend on the model.
@@ -253,7 +296,7 @@ class Selection:
         if len(planes) == 1:
             return []
         alone = PixelFormat(1, pixel_format.coded_bits, pixel_format.declared_bits)
-        models = [one for one in self.candidates(alone, len(planes[0]) // image_rows) if one.trace is not None]
+        models = self._tracing(alone, len(planes[0]) // image_rows)
         if not models or models[0].trace is None:
             return []
         one, ranges = models[0], NONE.ranges(len(planes), pixel_format.coded_bits)
@@ -266,6 +309,14 @@ class Selection:
         coders = [one.coder.of_origins(each.origins) for each in found]
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
         return [Way(view, one.number, NONE, SeparateCoder(one.coder, coders), planes, Found.of(found))]
+
+    def _tracing(self, pixel_format: PixelFormat, images: int) -> list[Candidate]:
+        return [one for one in self.candidates(pixel_format, images) if one.trace is not None]
+
+    def tracing_transform(self, pixel_format: PixelFormat, images: int) -> Transform | None:
+        """The transform of the models for planes of a certain origin, None where there are none."""
+        models = self._tracing(pixel_format, images)
+        return models[0].transform if models else None
 
     def _rivals(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """Of several models of the codebook, and of the samples and their mappings, those that code a piece of the

@@ -94,20 +94,30 @@ class Encoding:
             "key_interval": args.key_interval,
             "verify": not args.no_verify,
             "threads": threads,
+            "on_codebook": self._note_codebook,
         }
-        self.picked: dict[str, None] = {}  # names of the built-in codebooks of the file
+        self.named: dict[str, bool] = {}  # names of the codebooks of the file, and whether they are built in
         if args.coder is None if codebook is not None else args.codebook is None and args.coder != "raw":
             self.options["codebook"] = self._pick
 
     @property
     def remark(self) -> str:
         """The codebook of the file."""
-        builtin = f"built-in codebook{'s' if len(self.picked) > 1 else ''} {', '.join(self.picked)}"
+        names = [name for name, is_built_in in self.named.items() if is_built_in]
+        builtin = f"built-in codebook{'s' if len(names) > 1 else ''} {', '.join(names)}"
         if self.codebook is not None:
-            if self.picked:
-                return f"{builtin} (codebook {self.codebook.name} has no model for such images)"
-            return f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
-        return builtin if self.picked else "no codebook"
+            own = f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
+            if not names:
+                return own
+            if len(names) < len(self.named):
+                return f"{own}, {builtin}"
+            return f"{builtin} (codebook {self.codebook.name} has no model for such images)"
+        return builtin if names else "no codebook"
+
+    def _note_codebook(self, codebook: Codebook) -> None:
+        from sofc.codebook.builtin import is_builtin
+
+        self.named[codebook.name] = is_builtin(codebook)
 
     def _pick(self, pixel_format: PixelFormat) -> Codebook:
         from sofc.band.selection import serves
@@ -116,14 +126,12 @@ class Encoding:
         if self.codebook is not None and serves(self.codebook, pixel_format):
             return self.codebook
 
-        found = builtin_codebook(pixel_format)
-        self.picked[found.name] = None
-        return found
+        return builtin_codebook(pixel_format)
 
     def __call__(self, job: Job, console: Console, files: OutputFiles) -> Stored:
         """Encode one file. Raises OSError, and SofcError as the readers do."""
         self.console = console
-        self.picked.clear()
+        self.named.clear()
         self.left_out = ""
         tally = _Tally()
         before = _states(job.inputs)

@@ -67,6 +67,8 @@ def _print(console: Console, overview: Overview) -> None:
     parts = [part for part, number in zip(parts, (overview.bands, overview.groups), strict=True) if number]
     used = ", ".join(overview.models_used())
     say(f"  {' and '.join(parts)}, coded with {used}" if parts else "  no images")
+    for text, number in sorted(overview.arrangements.items()):
+        say(f"  arranged{'' if number == overview.bands + overview.groups else f' ({number})'}: {text}")
     for codebook in overview.codebooks:
         say(f"  codebook {codebook.name!r}, id {codebook.id.hex()}: {codebook.where}")
     for item in overview.metadata:

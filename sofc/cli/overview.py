@@ -25,7 +25,7 @@ from sofc.container.chunks import (
 )
 from sofc.container.layouts import parse
 from sofc.container.original import read_head
-from sofc.container.records import FIRST_CODEBOOK_MODEL, CodebookReference, MetadataKind
+from sofc.container.records import ARRANGED, FIRST_CODEBOOK_MODEL, RAW_MODEL, CodebookReference, MetadataKind
 from sofc.container.walker import file_of, walk
 from sofc.errors import CodebookError
 from sofc.image import ImageHeader
@@ -58,6 +58,7 @@ class Run:
     images: int = 0
     rows: int = 0
     height: int | None = None
+    codebook: int = 0
 
     @property
     def sample_bytes(self) -> int:
@@ -117,7 +118,9 @@ class Overview:
     codebooks: list[NeededCodebook] = field(default_factory=list)
     metadata: list[MetadataSummary] = field(default_factory=list)
     chunks: list[ChunkSummary] = field(default_factory=list)
-    models: Counter[int] = field(default_factory=Counter)
+    models: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """How often each model is used, by the number of its codebook (0: none) and its own."""
+    arrangements: Counter[str] = field(default_factory=Counter)
     bands: int = 0
     groups: int = 0
     complete: bool = False
@@ -134,20 +137,25 @@ class Overview:
 
     def models_used(self) -> list[str]:
         """The models of bands and groups, with counts where there is more than one."""
-        names = {
-            number: "the raw coder"
-            if number == 0
-            else f"model {number - FIRST_CODEBOOK_MODEL} of the codebook"
-            if number >= FIRST_CODEBOOK_MODEL
-            else f"neutral model {number}"
-            for number in self.models
-        }
+        names = {model: self._name_of(*model) for model in self.models}
         if len(names) == 1:
             return list(names.values())
-        return [f"{names[number]} ({self.models[number]})" for number in sorted(names)]
+        return [f"{names[model]} ({self.models[model]})" for model in sorted(names)]
+
+    def _name_of(self, codebook: int, model: int) -> str:
+        if model == RAW_MODEL:
+            return "the raw coder"
+        if model < FIRST_CODEBOOK_MODEL:
+            return f"neutral model {model}"
+        several = len(self.codebooks) > 1 and 1 <= codebook <= len(self.codebooks)
+        name = f"codebook {self.codebooks[codebook - 1].name!r}" if several else "the codebook"
+        return f"model {model - FIRST_CODEBOOK_MODEL} of {name}"
 
     def as_json(self, *, chunks: bool) -> dict[str, Any]:
         """A value for ``json.dumps``."""
+        counts: Counter[int] = Counter()
+        for (_, number), count in self.models.items():
+            counts[number] += count
         value: dict[str, Any] = {
             "name": self.name,
             "version": ".".join(map(str, self.version)),
@@ -158,7 +166,8 @@ class Overview:
             "groups": self.groups,
             "sample_bytes": self.sample_bytes,
             "ratio": round(self.sample_bytes / self.size, 4),
-            "models": {str(number): count for number, count in sorted(self.models.items())},
+            "models": {str(number): count for number, count in sorted(counts.items())},
+            "arrangements": dict(sorted(self.arrangements.items())),
             "codebooks": [
                 {
                     "id": book.id.hex(),
@@ -236,30 +245,51 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
         overview.metadata.append(item)
         return f"{text} {item.label}"
     if chunk_type == schema.IMAGE_HEAD:
-        header = unpack_image_head(body).header
-        overview.runs.append(Run(overview.images, header, height=header.height))
+        head = unpack_image_head(body)
+        header = head.header
+        overview.runs.append(Run(overview.images, header, height=header.height, codebook=head.codebook))
         return f"{text} {header.width} x {header.height or 'unknown'}"
     if chunk_type == schema.BAND:
         band = parse(schema.BAND_BODY, body, chunk_type, whole=False)
         overview.bands += 1
-        overview.models[band.model] += 1
+        how = _note_models(overview, band, band.rows)
         if overview.runs:
             overview.runs[-1].images = 1
             overview.runs[-1].rows += band.rows
-        return f"{text} rows {band.first_row}-{band.first_row + band.rows - 1}, model {band.model}"
+        return f"{text} rows {band.first_row}-{band.first_row + band.rows - 1}, {how}"
     if chunk_type == schema.GROUP:
         group = parse(schema.GROUP_BODY, body, chunk_type, whole=False)
         overview.groups += 1
-        overview.models[group.model] += 1
+        height = overview.runs[-1].height or 1 if overview.runs else 1
+        how = _note_models(overview, group, height, group.images)
         if overview.runs:
             overview.runs[-1].images += group.images
-        return f"{text} of {count_images(group.images)} from {group.image}, model {group.model}"
+        return f"{text} of {count_images(group.images)} from {group.image}, {how}"
     if chunk_type == schema.IMAGE_END:
         end = unpack_image_end(body)
         if overview.runs:
             overview.runs[-1].height = end.height
         return f"{text}, height {end.height}{', with SHA-256' if end.digest else ''}"
     return text
+
+
+def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 1) -> str:
+    """Take in how a band or group is coded, and say it."""
+    run = overview.runs[-1] if overview.runs else None
+    if coded.mode >> 1 != ARRANGED or run is None or not coded.lengths:
+        overview.models[run.codebook if run else 0, coded.model] += 1
+        return f"model {coded.model}"
+    # Only a file that has such bands needs numpy.
+    from sofc.band.arrangement import Form, describe, parts_of, unpack_arrangement
+
+    samples = run.header.format
+    form = Form(samples.components, samples.coded_bits, image_rows * images, run.header.width, image_rows)
+    arrangement = unpack_arrangement(coded.streams[: coded.lengths[0]], form)
+    text = describe(arrangement)
+    overview.arrangements[text] += 1
+    for part in parts_of(arrangement):
+        overview.models[part.codebook, part.model] += 1
+    return f"model {', '.join(str(part.model) for part in parts_of(arrangement))}, arranged: {text}"
 
 
 def _readable(kind: int, value: bytes) -> str:

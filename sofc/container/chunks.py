@@ -7,11 +7,13 @@ depends on other chunks (order, numbers that refer to them, limits) is for the r
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import accumulate, pairwise
 from typing import Any
 
 from sofc.container import schema
-from sofc.container.layouts import build, parse, require, text_of
+from sofc.container.layouts import build, parse, parse_next, require, text_of
 from sofc.container.records import (
     MAX_NAME_BYTES,
     CodebookReference,
@@ -36,7 +38,7 @@ CODEBOOK_TYPES = (schema.EMBEDDED_CODEBOOK, *REFERENCE_TYPES)
 INDEXED_TYPES = (*CODEBOOK_TYPES, schema.IMAGE_HEAD, schema.BAND, schema.GROUP)
 _CONTINUES = 1
 _MAPPING_SHIFT = 1
-_MAX_MAPPING = 2
+_MAX_MAPPING = 3
 _PACKED = 0x80
 _WORTH_PACKING = 32
 _MAX_PACKED_VALUE = 1 << 24
@@ -226,6 +228,18 @@ def _coded_samples(fields: Any, chunk: bytes) -> CodedSamples:
     data, ends = fields.streams, [0, *accumulate(fields.lengths)]
     require(ends[-1] == len(data), f"streams of {ends[-1]} bytes in all stand in {len(data)} bytes", chunk)
     return CodedSamples(fields.model, fields.check, tuple(data[a:b] for a, b in pairwise(ends)), mapping)
+
+
+def pack_numbers(numbers: Iterable[int]) -> bytes:
+    """Whole numbers from 0 up, one after the other."""
+    return b"".join(map(schema.VarInt.build, numbers))
+
+
+def unpack_numbers(data: bytes) -> Iterator[int]:
+    """The numbers again. Raises FormatError where they end in the middle of one."""
+    with BytesIO(data) as stream:
+        while stream.tell() < len(data):
+            yield parse_next(schema.VarInt, stream)
 
 
 def unpack_place(prefix: bytes) -> tuple[int, int]:

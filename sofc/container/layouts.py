@@ -42,6 +42,14 @@ def parse(layout: Construct, body: bytes, chunk: bytes, *, whole: bool = True) -
     return fields
 
 
+def parse_next(layout: Construct, stream: BytesIO) -> Any:
+    """What stands next in a stream. Raises FormatError."""
+    try:
+        return layout.parse_stream(stream)
+    except ConstructError as error:
+        raise FormatError(f"a number cannot be read: {error}") from None
+
+
 def build(layout: Construct, **fields: Any) -> bytes:
     """The bytes of a layout with these fields."""
     layout, last = _parts(layout)

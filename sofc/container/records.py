@@ -12,6 +12,8 @@ from sofc.image import ImageHeader
 
 MAX_NAME_BYTES = 64
 RAW_MODEL = 0
+ARRANGED = 3
+"""The mapping of bands that hold the image that their samples were made from."""
 FIRST_CODEBOOK_MODEL = 64
 """Numbers of models from this on are counted from it in the image's codebook; those before it need none."""
 

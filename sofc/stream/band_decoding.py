@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from sofc.band.coding import Samples, decode_band
+from sofc.band.coding import Samples, codebooks_of, decode_band
 from sofc.codebook import Codebook
 from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand, CodedGroup, ImageHead
-from sofc.errors import SofcError, locate
+from sofc.errors import FormatError, SofcError, locate
+from sofc.image import PixelFormat
 from sofc.stream.workers import Workers
 
 
@@ -44,14 +45,14 @@ class BandDecoder:
         rows = image_rows = coded.rows if isinstance(coded, CodedBand) else header.height or 1
         if isinstance(coded, CodedGroup):
             rows *= coded.images
+        size = {"rows": rows, "width": header.width, "image_rows": image_rows}
         result = self._workers.submit(
             decode_band,
             coded,
             header.format,
             self._codebook_of(head.codebook) if coded.model >= FIRST_CODEBOOK_MODEL else None,
-            rows=rows,
-            width=header.width,
-            image_rows=image_rows,
+            codebooks=self._codebooks_of_parts(coded, header.format, size),
+            **size,
         )
 
         def decoded() -> Samples:
@@ -62,6 +63,16 @@ class BandDecoder:
             return samples.reshape(-1, image_rows, *samples.shape[1:]) if isinstance(coded, CodedGroup) else samples
 
         return decoded
+
+    def _codebooks_of_parts(
+        self, coded: CodedBand | CodedGroup, pixel_format: PixelFormat, size: dict[str, int]
+    ) -> dict[int, Codebook]:
+        try:
+            numbers = codebooks_of(coded, pixel_format, **size)
+        except FormatError:
+            return {}  # decoding will say what is wrong
+        found = {number: self._codebook_of(number) for number in sorted(numbers)}
+        return {number: codebook for number, codebook in found.items() if codebook is not None}
 
     def in_order(self, items: Iterable[Placed]) -> Iterator[Samples]:
         """The samples of all items, one after the other; the next ones are being decoded meanwhile."""

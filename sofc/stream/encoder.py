@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.band.coding import Samples, encode_band
+from sofc.band.coding import Samples, arranged_formats, encode_band
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -28,6 +28,7 @@ from sofc.container.chunks import (
     pack_reference,
 )
 from sofc.container.records import (
+    ARRANGED,
     CodedBand,
     CodedGroup,
     CodedSamples,
@@ -42,6 +43,7 @@ from sofc.container.walker import frame_chunk
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat
 from sofc.limits import Limits
+from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
 from sofc.stream.workers import Workers
@@ -76,7 +78,8 @@ class Encoder(Sticky):
     ``key_interval``: images of a group at most, within which one may be predicted from those before it; 1 = each
     by itself. ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
-    bands. ``limits``: those of the decoders that are to read the file.
+    bands. ``limits``: those of the decoders that are to read the file. ``on_codebook`` is called with each codebook
+    that the file names or holds.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Encoder(Sticky):
         metadata: Iterable[Metadata] = (),
         digest: bool = True,
         limits: Limits | None = None,
+        on_codebook: Callable[[Codebook], None] | None = None,
     ) -> None:
         if not 1 <= effort <= 9:
             raise UsageError(f"effort must be 1 to 9, not {effort}")
@@ -113,6 +117,7 @@ class Encoder(Sticky):
         self._verify = verify
         self._with_digest = digest
         self._limits = limits or Limits()
+        self._on_codebook = on_codebook
         self._workers = Workers(threads)
         self._state = WriteState.IDLE
         self._queue: deque[_Unit] = deque()
@@ -125,7 +130,7 @@ class Encoder(Sticky):
         self._images: list[Samples] = []  # whole images that are not yet in a group
         self._origins: list[Found] = []  # of those, if any
         if isinstance(codebook, Codebook):
-            self._put_codebook(codebook, embed_codebook)
+            self._put_codebook(codebook)
         items = _checked_metadata(metadata)
         self._may_lack_images = keeps_whole_file(items, with_codebook=bool(self._numbers))
         self._put_metadata(items)
@@ -219,9 +224,7 @@ class Encoder(Sticky):
                     self._put_group()
                 self._images.append(image)
                 self._origins += [] if origin is None else [origin]
-                if self._state is WriteState.HEAD:
-                    self._put_head()
-                    self._state = WriteState.GROUPS
+                self._state = WriteState.GROUPS
                 if len(self._images) >= self._current.group_images(traced=origin is not None):
                     self._put_group()
                 output += self._drain(self._workers.threads - 1)
@@ -231,6 +234,8 @@ class Encoder(Sticky):
         """End the current band or group early, so that all rows so far can be decoded from the bytes so far."""
         with self._guarded():
             self._check_call("flush")
+            if self._begun is not None:
+                self._begun.stop_waiting()
             self._put_bands(everything=True)
             self._put_group()
             return self._drain(0)
@@ -284,33 +289,33 @@ class Encoder(Sticky):
         self._begun = PendingImage(
             header,
             _checked_metadata(metadata),
-            Selection(self._pick(header.format), self._coder, self._effort),
+            Selection(self._pick(header.format), self._coder, self._effort, self._pick),
             self._limits,
             band_rows=self._wanted_band_rows,
             key_interval=self._key_interval,
         )
         self._state = WriteState.HEAD
 
-    def _put_head(self) -> None:
+    def _put_head(self, codebooks: Sequence[Codebook]) -> None:
+        """Put the head of the current image, and before it those of its codebooks that the file does not name yet."""
         self._may_leave = True
         image = self._current
-        codebook = image.selection.codebook
-        number = 0
-        if codebook is not None and image.selection.names_codebook(image.header.format):
+        for number, codebook in self._numbered(codebooks).items():
             if codebook.id not in self._numbers:
-                self._put_codebook(codebook, embed=self._embed and not is_builtin(codebook))
-            number = self._numbers[codebook.id]
+                self._put_codebook(codebook)
+            image.codebooks[number] = codebook
+        own = image.selection.codebook
+        number = self._numbers[own.id] if own is not None and own in image.codebooks.values() else 0
         self._put(schema.IMAGE_HEAD, pack_image_head(ImageHead(image.header, number)), self._image)
         self._put_metadata(image.metadata)
+        image.has_head = True
 
     def _take_rows(self, rows: Samples) -> None:
         """Take rows, at most as many as fill up the buffer."""
         image = self._current
         self._limits.check_header(image.header, rows=image.rows_written + len(rows))
         image.put(_converted(rows, image.header.format, image.rows_written, self._image))
-        if self._state is WriteState.HEAD:
-            self._put_head()
-            self._state = WriteState.ROWS
+        self._state = WriteState.ROWS
         if image.rows_written == image.header.height:
             self._end_image()
         else:
@@ -320,16 +325,16 @@ class Encoder(Sticky):
         if self._state is WriteState.HEAD:
             raise UsageError("the image has no rows")
         if self._state is WriteState.GROUPS:
-            self._put_group()
+            self._put_group(is_last=True)
         elif self._state is WriteState.ROWS:
             image = self._current
             if image.header.height not in (None, image.rows_written):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
             if image.is_one_small_whole:
                 self._images = [image.pop(image.buffered)]
-                self._put_group()
+                self._put_group(is_last=True)
             else:
-                self._put_bands(everything=True)
+                self._put_bands(everything=True, is_end=True)
                 end = ImageEnd(image.rows_written, image.digest if self._with_digest else b"")
                 self._put(schema.IMAGE_END, pack_image_end(end), self._image)
                 self._image += 1
@@ -337,53 +342,84 @@ class Encoder(Sticky):
 
     # Bands and groups.
 
-    def _put_bands(self, *, everything: bool) -> None:
-        """Cut off bands. ``everything``: no rows are kept back."""
+    def _put_bands(self, *, everything: bool, is_end: bool = False) -> None:
+        """Cut off bands. ``everything``: no rows are kept back. ``is_end``: none will follow."""
         if self._begun is None:
             return
         while self._begun.buffered and self._begun.band_is_due:
-            self._put_band(self._begun.band_rows)
+            self._put_band(self._begun.band_rows, is_last=is_end and self._begun.buffered == self._begun.band_rows)
         if everything and self._begun.buffered:
-            self._put_band(self._begun.buffered)
+            self._put_band(self._begun.buffered, is_last=is_end)
 
-    def _put_band(self, count: int) -> None:
+    def _put_band(self, count: int, *, is_last: bool) -> None:
         image, first_row = self._image, self._current.next_band
-        encode = self._coding_of(self._current.cut_band(count, digest=self._with_digest), count)
+        rows = self._current.cut_band(count, digest=self._with_digest)
+        encode = self._coding_of(rows, count, is_last=is_last)
         self._put_coded(schema.BAND, image, first_row, lambda: pack_band(CodedBand(image, first_row, count, *encode())))
 
-    def _put_group(self) -> None:
+    def _put_group(self, *, is_last: bool = False) -> None:
         if not self._images:
             return
         first, count = self._image, len(self._images)
-        # Of one image alone the origin may yet be found out with its band.
-        origins = tuple(self._origins) if self._origins or count > 1 else None
-        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]), origins)
+        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]), self._origins, is_last=is_last)
         self._put_coded(schema.GROUP, first, count, lambda: pack_group(CodedGroup(first, count, *encode())))
         self._image += count
         self._images, self._origins = [], []
 
     def _coding_of(
-        self, rows: Samples, image_rows: int, origins: Sequence[Found] | None = None
+        self, rows: Samples, image_rows: int, origins: Sequence[Found] = (), *, is_last: bool
     ) -> Callable[[], CodedSamples]:
+        """What codes a band or group; before the first, the image head is put. ``is_last``: no other follows."""
         image = self._current
-        return partial(
-            encode_band,
-            rows,
-            image.header.format,
-            image.selection,
-            image_rows=image_rows,
-            verify=self._verify,
-            origins=origins,
-        )
+        pixel_format, selection = image.header.format, image.selection
+        code = partial(encode_band, rows, pixel_format, image_rows=image_rows, verify=self._verify, origins=origins)
+        if not image.has_head:
+            own = _codebooks([(selection, pixel_format)])
+            formats = [] if origins else arranged_formats(rows, pixel_format, selection, image_rows=image_rows)
+            others = _codebooks([(selection.for_format(one), one) for one in formats])
+            if selection.is_trained:
+                others = list({one.id: one for one in (*own, *others)}.values())
+            if formats and is_last and rows.size <= SMALL_IMAGE_SAMPLES:
+                # To say how samples are arranged takes bytes, too, and so does naming codebooks.
+                coded = [
+                    (code(way, codebooks=self._numbered(codebooks)), codebooks)
+                    for way, codebooks in ((selection, others), (selection.as_they_stand(), own))
+                ]
+                smaller, codebooks = min(coded, key=lambda one: self._added_bytes(*one))
+                self._put_head(codebooks)
+                return lambda: smaller
+            if formats and is_last and pixel_format in formats:
+                # It is in doubt whether the samples are arranged: coding them tells.
+                one = code(selection, codebooks=self._numbered(others))
+                self._put_head(others if one.mapping == ARRANGED else own)
+                return lambda: one
+            # What follows may be arranged in another way, or not at all.
+            self._put_head(others if formats and is_last else [*own, *others])
+        return partial(code, selection, codebooks=image.codebooks)
+
+    def _numbered(self, codebooks: Iterable[Codebook]) -> dict[int, Codebook]:
+        """Codebooks by the numbers that they have in the file, or will have."""
+        numbers = dict(self._numbers)
+        return {numbers.setdefault(codebook.id, len(numbers) + 1): codebook for codebook in codebooks}
+
+    def _added_bytes(self, coded: CodedSamples, codebooks: Iterable[Codebook]) -> int:
+        """The bytes of coded samples, and of naming codebooks that the file does not name yet."""
+        named = [frame_chunk(*self._chunk_of(one)) for one in codebooks if one.id not in self._numbers]
+        return sum(map(len, (*coded.streams, *named)))
 
     # Chunks.
 
-    def _put_codebook(self, codebook: Codebook, embed: bool) -> None:
+    def _put_codebook(self, codebook: Codebook) -> None:
         self._numbers[codebook.id] = len(self._numbers) + 1
-        if embed:
-            self._put(schema.EMBEDDED_CODEBOOK, codebook.to_bytes())
-        else:
-            self._put(*pack_reference(codebook.reference))
+        self._put(*self._chunk_of(codebook))
+        if self._on_codebook is not None:
+            self._on_codebook(codebook)
+
+    def _chunk_of(self, codebook: Codebook) -> tuple[bytes, bytes]:
+        """Type and body of the chunk that holds a codebook or names it."""
+        if self._embed and not is_builtin(codebook):
+            return schema.EMBEDDED_CODEBOOK, codebook.to_bytes()
+        return pack_reference(codebook.reference)
 
     def _put_metadata(self, metadata: Iterable[Metadata]) -> None:
         for item in _checked_metadata(metadata):
@@ -417,6 +453,12 @@ class Encoder(Sticky):
             output += frame_chunk(unit.type, unit.body())
         self._offset += len(output)
         return bytes(output)
+
+
+def _codebooks(selections: Iterable[tuple[Selection, PixelFormat]]) -> list[Codebook]:
+    """The codebooks that selections may need for images of formats, each once."""
+    found = [one.codebook for one, pixel_format in selections if one.names_codebook(pixel_format)]
+    return list({one.id: one for one in found if one is not None}.values())
 
 
 def _picker(codebook: Codebook | None, coder: str | None) -> CodebookPicker:

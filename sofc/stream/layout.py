@@ -10,6 +10,8 @@ BINARY_BAND_PIXELS = 1 << 22
 """Binary samples are coded fast and take few bits, so that a restart weighs more."""
 GENERAL_BAND_PIXELS = 1 << 20
 """Models of other images, and of few, and those of coefficients, leave each band more to learn than others do."""
+PLANES_SAMPLES = 3 * GENERAL_BAND_PIXELS
+"""Up to so many samples may be three planes one above the other, which only a band of all of them shows."""
 MIN_BAND_ROWS = 64
 BAND_ROWS_STEP = 8
 SMALL_IMAGE_SAMPLES = 1 << 16
@@ -36,6 +38,13 @@ def default_band_rows(header: ImageHeader, *, general: bool = False) -> int:
     rows = max(MIN_BAND_ROWS, -(-wanted // BAND_ROWS_STEP) * BAND_ROWS_STEP)
     allowed = Limits().max_band_samples // header.row_samples
     return max(1, min(rows, allowed - allowed // 5))
+
+
+def may_be_planes(header: ImageHeader) -> bool:
+    """Whether an image of one component may be three planes, so that all of it is worth waiting for."""
+    if header.height is None or header.format.components > 1 or header.format.coded_bits < 8:
+        return False
+    return header.height % 3 == 0 and header.row_samples * header.height <= PLANES_SAMPLES
 
 
 def short_rows(band_rows: int) -> int:

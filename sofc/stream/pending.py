@@ -7,14 +7,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sofc.band.arranging import are_planes
 from sofc.band.coding import Samples, sample_bytes, to_planes
 from sofc.band.selection import Selection
+from sofc.codebook import Codebook
 from sofc.coders.base import Found
 from sofc.container.records import Metadata
 from sofc.errors import LimitError
 from sofc.image import ImageHeader
 from sofc.limits import Limits
-from sofc.stream.layout import default_band_rows, group_images, is_small, short_rows, traced_group_images
+from sofc.stream.layout import (
+    default_band_rows,
+    group_images,
+    is_small,
+    may_be_planes,
+    short_rows,
+    traced_group_images,
+)
 
 
 class PendingImage:
@@ -40,6 +49,7 @@ class PendingImage:
         self.metadata = metadata
         self.selection = selection
         self.band_rows = band_rows or default_band_rows(header, general=general)
+        self._waits = band_rows is None and selection.arranges and may_be_planes(header)
         self.short_rows = short_rows(self.band_rows)
         longest = self.band_rows + self.short_rows - 1
         if header.height is not None:
@@ -53,6 +63,8 @@ class PendingImage:
         self._most_in_group = max(1, limits.max_band_samples // (header.row_samples * (header.height or 1)))
         self._looked_at = 0  # whole images whose origin was asked for
         self._has_origins = False
+        self.has_head = False
+        self.codebooks: dict[int, Codebook] = {}  # those that it may use, by their numbers in the file
         self.rows_written = 0
         self.next_band = 0  # first row of the next band
         self.buffered = 0  # rows that are not yet in a band
@@ -62,11 +74,15 @@ class PendingImage:
     @property
     def room(self) -> int:
         """Rows that may come before a band must be cut off."""
+        if self._waits:
+            return (self.header.height or 0) - self.rows_written
         return self.band_rows + self.short_rows - self.buffered
 
     @property
     def band_is_due(self) -> bool:
         """Whether a band can be cut off: the rows known to follow it are too many to be joined to it."""
+        if self._waits and self.rows_written != self.header.height:
+            return False
         following = (self.header.height or self.rows_written) - self.next_band - self.band_rows
         return self.buffered >= self.band_rows and following >= self.short_rows
 
@@ -102,6 +118,10 @@ class PendingImage:
         self._pieces.append(rows)
         self.buffered += len(rows)
         self.rows_written += len(rows)
+        if self._waits and self.rows_written == self.header.height:
+            self._waits = False
+            if are_planes(self._whole()):
+                self.band_rows = self.rows_written
 
     def cut_band(self, count: int, *, digest: bool) -> Samples:
         """The first ``count`` rows of those that are buffered, as the next band."""
@@ -110,6 +130,14 @@ class PendingImage:
         if digest:
             self._digest.update(sample_bytes(rows, self.header.format))
         return rows
+
+    def stop_waiting(self) -> None:
+        """Take the image for one that is cut into bands as usual."""
+        self._waits = False
+
+    def _whole(self) -> Samples:
+        self._pieces = [np.concatenate(self._pieces)]
+        return self._pieces[0]
 
     def pop(self, count: int) -> Samples:
         """The first ``count`` rows of those that are buffered, as one array."""

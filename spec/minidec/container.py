@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .arrangement import Arrangement, Form, Planes
 from .chunks import IMAGE_SIGNATURE, Chunk, read_chunks, read_file_head
 from .codebook import Codebook, Model, read_codebook
 from .coders import RAW, SHAPE, decode_planes
@@ -258,23 +259,30 @@ class FileDecoder:
         return samples
 
     def decode_samples(self, mapping: int, number: int, streams: list[bytes], area: Area) -> list[int]:
-        """Find the samples of a band or group, mapped or not."""
+        """Find the samples of a band or group, mapped, arranged or neither."""
         head = self.head
-        if mapping == NOT_MAPPED:
-            components = self.decode_components(number, streams, area, head.components, head.bits)
+        form = Form(head.components, head.bits, area)
+        if mapping == ARRANGED:
+            require(number == 0, "arranged band names a model")
+            components = Arrangement(streams, self.decode_part).decode(form)
         else:
-            table, bits, streams = read_table(mapping, streams, head.components, head.bits)
-            count = 1 if mapping == PALETTE else head.components
-            numbers = self.decode_components(number, streams, area, count, bits)
-            components = [use_table(values, numbers[k % count]) for k, values in enumerate(table)]
+            components = self.decode_part(head.codebook, number, mapping, streams, form)
         shift = 1 << (head.bits - 1) if head.signed else 0
         return [value - shift for pixel in zip(*components, strict=True) for value in pixel]
 
-    def decode_components(
-        self, number: int, streams: list[bytes], area: Area, components: int, bits: int
-    ) -> list[list[int]]:
+    def decode_part(self, codebook: int, number: int, mapping: int, streams: list[bytes], form: Form) -> Planes:
+        """The components of planes of a form, mapped or not."""
+        if mapping == NOT_MAPPED:
+            return self.decode_components(codebook, number, streams, form)
+        table, bits, streams = read_table(mapping, streams, form.components, form.bits)
+        count = 1 if mapping == PALETTE else form.components
+        numbers = self.decode_components(codebook, number, streams, Form(count, bits, form.area))
+        return [use_table(values, numbers[k % count]) for k, values in enumerate(table)]
+
+    def decode_components(self, codebook_number: int, number: int, streams: list[bytes], form: Form) -> Planes:
         """Decode the planes of a band or group with a model, and undo its transform."""
-        codebook, model = self.find_model(number, components, bits)
+        components, bits, area = form.components, form.bits, form.area
+        codebook, model = self.find_model(codebook_number, number, components, bits)
         ranges = plane_ranges(model.transform, components, bits)
         require(len(streams) == len(ranges), "number of streams is not that of planes")
         require(len(ranges) * area.size <= MAX_VALUES, "band too large for this decoder")
@@ -286,14 +294,16 @@ class FileDecoder:
             require(low <= min(plane) and max(plane) <= high, "plane value out of range")
         return undo_transform(model.transform, planes, bits)
 
-    def find_model(self, number: int, components: int, bits: int) -> tuple[Codebook | None, Model]:
-        """A neutral model, or one of the codebook that the image head names."""
+    def find_model(
+        self, codebook_number: int, number: int, components: int, bits: int
+    ) -> tuple[Codebook | None, Model]:
+        """A neutral model, or one of a codebook of the file."""
         if number < FIRST_CODEBOOK_MODEL:
             require(number in NEUTRAL_MODELS, "unknown neutral model")
             transform, coder = NEUTRAL_MODELS[number]
             return None, Model(components, 16, transform, coder, 0, [])
-        require(self.head.codebook > 0, "model of a codebook, but the image names none")
-        codebook = self.codebooks[self.head.codebook - 1]
+        require(1 <= codebook_number <= len(self.codebooks), "model of a codebook that is not named")
+        codebook = self.codebooks[codebook_number - 1]
         if codebook is None:
             raise MissingCodebookError("the codebook is not at hand")
         require(number - FIRST_CODEBOOK_MODEL < len(codebook.models), "no such model")
@@ -311,7 +321,7 @@ class FileDecoder:
     def band(self, chunk: Chunk) -> None:
         reader = Reader(chunk.body)
         mode, image, first_row, rows = reader.u8(), reader.varint(), reader.varint(), reader.varint()
-        require(mode in (0, 2, 4), "reserved mode")
+        require(mode in (0, 2, 4, 6), "reserved mode")
         require(image == len(self.file.images), "band of another image")
         require(first_row == self.rows, "band does not follow the one before")
         require(rows >= 1 and first_row + rows <= (self.head.height or (1 << 31) - 1), "rows out of range")
@@ -324,7 +334,7 @@ class FileDecoder:
         head = self.head
         reader = Reader(chunk.body)
         mode, image, images = reader.u8(), reader.varint(), reader.varint()
-        require(mode in (0, 2, 4), "reserved mode")
+        require(mode in (0, 2, 4, 6), "reserved mode")
         require(image == len(self.file.images), "group begins with another image")
         require(images >= 1, "group of no images")
         require(head.height > 0, "group of images of unknown height")
@@ -375,7 +385,7 @@ def unpack_value(packed: bytes) -> bytes:
 
 # Spec container/mapped-samples
 
-NOT_MAPPED, VALUES, PALETTE = range(3)
+NOT_MAPPED, VALUES, PALETTE, ARRANGED = range(4)
 
 
 def read_table(

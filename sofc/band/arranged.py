@@ -1,0 +1,225 @@
+"""Coding the parts of an arrangement, and finding those steps that only show in what coders know of planes.
+
+The origin of planes that were a JPEG file shows in one orientation and order of components alone: a decoder's
+roundings and the way in which it makes components larger are not symmetric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Mapped
+from collections.abc import Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+
+from sofc.band.arrangement import (
+    MAX_COMPONENTS,
+    Arrangement,
+    Choose,
+    Form,
+    Orient,
+    Part,
+    Scale,
+    Split,
+    Step,
+    Stepped,
+    pack_arrangement,
+)
+from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_narrowed, wholes_of
+from sofc.band.mapping import Mapping
+from sofc.band.selection import Selection, Way
+from sofc.coders.raw import RawCoder
+from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
+from sofc.transforms.components import NONE, Transform
+
+Coded = tuple[Arrangement, tuple[bytes, ...]]
+"""An arrangement and the streams of its parts."""
+SURE_SHARE, SURE_PIECE, CLEAR_GAIN, SURE_GAIN = 0.99, 0.95, 0.01, 0.1
+"""Where more follows from an origin nothing better is sought, of a piece where so much does; of a piece so much more
+must follow to look further, and of all samples so much more to look no further."""
+ORDER_PROBE, PIECE = 32, 128
+"""Sides of the pieces in the middle by which orders and orientations are judged."""
+LEAST_SAMPLES = 256
+"""To say the arrangement of fewer takes too many bytes."""
+
+
+def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int], *, signed: bool) -> Coded:
+    """Code planes as their samples are arranged, or as they are where that is smaller.
+
+    ``numbers``: the number in the file of each codebook that may be used, by its id. ``signed``: the samples were
+    raised by half their range.
+    """
+    found = find(view, selection, signed=signed)
+    if isinstance(found, Whole):
+        return _code_whole(view, selection, numbers)
+    if (selection.is_trained or is_narrowed(found)) and _estimate(view, selection) <= _estimate_parts(
+        found, selection, numbers
+    ):
+        return _code_whole(view, selection, numbers)
+    return _code(found, selection, numbers)
+
+
+def code_traced(view: View, traced: Sequence[Way], selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+    """Code planes whose origin is known as they stand; raw where that is smaller. ``traced``: the ways by that."""
+    return _code_shown([Shown([], view, list(traced))], view, selection, numbers)
+
+
+def find(view: View, selection: Selection, *, signed: bool) -> Found:
+    """The arrangement that is looked for in planes."""
+    count = len(view.planes)
+    if not selection.arranges or count * view.planes[0].size < LEAST_SAMPLES or count > MAX_COMPONENTS:
+        return Whole(view)
+    return find_arrangement(view, signed)
+
+
+def _estimate(view: View, selection: Selection) -> float:
+    """About the bytes of planes, judged by a piece."""
+    ways = selection.ways(list(view.planes), view.form.format, view.form.image_rows)
+    return min(way.size(view.form.image_rows) for way in ways)
+
+
+def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int]) -> float:
+    return sum(_estimate(part, selection.for_format(part.form.format, numbers)) for part in wholes_of(found))
+
+
+def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+    if isinstance(found, Whole):
+        return _code_whole(found.view, selection.for_format(found.view.form.format, numbers), numbers)
+    if isinstance(found, Taken):
+        core, streams = _code(found.core, selection, numbers)
+        return Stepped(found.step, core), streams
+    if found.is_doubtful:
+        whole = selection.for_format(found.view.form.format, numbers)
+        if _estimate(found.view, whole) < _estimate_parts(found, selection, numbers):
+            return _code_whole(found.view, whole, numbers)
+    first, first_streams = _code(found.first, selection, numbers)
+    rest, rest_streams = _code(found.rest, selection, numbers)
+    split = Split(found.components, first, rest)
+    return split if found.order is None else Stepped(found.order, split), first_streams + rest_streams
+
+
+class Shown(NamedTuple):
+    """Planes after some steps, and the ways to code them by what then shows of their origin."""
+
+    steps: list[Step]
+    view: View
+    traced: list[Way]
+
+    @property
+    def share(self) -> float:
+        """How much of the samples follows from that."""
+        return self.traced[0].share if self.traced else 0.0
+
+
+def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+    """Code planes that show no arrangement, but for the steps that their origin shows; raw where that is smaller."""
+    return _code_shown(show_origin(view, selection), view, selection, numbers)
+
+
+def _code_shown(shown: Sequence[Shown], view: View, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+    best: Coded | None = None
+    for steps, (planes, form), traced in shown:
+        for way in selection.ways(list(planes), form.format, form.image_rows, traced) if best is None else traced:
+            streams = way.streams(form.image_rows)
+            trained = selection.codebook is not None and way.model >= FIRST_CODEBOOK_MODEL
+            number = numbers.get(selection.codebook.id, 0) if trained and selection.codebook is not None else 0
+            arrangement: Arrangement = Part(number, way.model, way.view.mapping, len(streams))
+            for step in reversed(steps):
+                arrangement = Stepped(step, arrangement)
+            if best is None or _size((arrangement, streams)) < _size(best):
+                best = arrangement, streams
+    assert best is not None, "there is always a way"
+    form = view.form
+    raw_size = form.components * ((form.rows * form.width * form.bits + 7) // 8)
+    if _size(best) <= raw_size:
+        return best
+    raw = tuple(RawCoder().encode(list(view.planes), NONE.ranges(form.components, form.bits), form.image_rows))
+    return Part(0, RAW_MODEL, Mapping.NONE, len(raw)), raw
+
+
+def _size(coded: Coded) -> int:
+    arrangement, streams = coded
+    said = 0 if isinstance(arrangement, Part) else len(pack_arrangement(arrangement))
+    return said + sum(map(len, streams))
+
+
+def show_origin(view: View, selection: Selection) -> list[Shown]:
+    """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt."""
+    form = view.form
+    transform = selection.tracing_transform(form.format, form.images)
+    if transform is None or not selection.arranges:
+        return [Shown([], view, _traced(view, selection) if transform is not None else [])]
+    steps: list[Step] = []
+    if form.components == 3 and transform is not NONE:
+        order = _order(view, transform)
+        if order is not None:
+            steps, view = [order], view.after(order)
+    shown = Shown(steps, view, _traced(view, selection))
+    if not shown.traced or shown.share >= SURE_SHARE:
+        return [shown]
+    turned = view
+    further = _orientation(view, selection)
+    for step in further:
+        turned = turned.after(step)
+    other = Shown([*steps, *further], turned, _traced(turned, selection)) if further else shown
+    if other.share > shown.share + SURE_GAIN:
+        return [other]
+    return [shown, other] if other.share > shown.share else [shown]
+
+
+def _traced(view: View, selection: Selection) -> list[Way]:
+    return selection.traced(list(view.planes), view.form.format, view.form.image_rows)
+
+
+def _middle(view: View, side: int) -> View:
+    """A piece from the middle, its place in the grid of JPEG's blocks kept."""
+    planes, form = view
+    top, left = (max(0, size - side) // 2 & ~15 for size in planes[0].shape)
+    piece = [np.ascontiguousarray(plane[top : top + side, left : left + side]) for plane in planes]
+    rows, width = piece[0].shape
+    return View(piece, Form(form.components, form.bits, rows, width, rows))
+
+
+def _order(view: View, transform: Transform) -> Step | None:
+    """The order of three components in which the transform suits them, where it does not as they stand."""
+    piece = _middle(view, ORDER_PROBE)
+    if transform.suits(transform.forward(piece.planes)):
+        return None
+    for order in permutations(range(3)):
+        if order == (0, 1, 2):
+            continue
+        step = Choose(order, (0, 0, 0))
+        if all(transform.suits(transform.forward(each.after(step).planes)) for each in (piece, _middle(view, PIECE))):
+            return step
+    return None
+
+
+def _orientation(view: View, selection: Selection) -> list[Step]:
+    """The steps among turning, mirroring and inverting after which a piece shows most of its origin.
+
+    How decoders make components larger tells left from right, and inverting turns that round, but hardly above from
+    below: so half of all orientations say nothing new, and mirroring and inverting tell whether to look further.
+    """
+    piece = _middle(view, PIECE)
+    falls = Scale(8, 1, 255, falls=True)
+
+    def share(steps: list[Step]) -> float:
+        turned = piece
+        for step in steps:
+            turned = turned.after(step)
+        ways = _traced(turned, selection)
+        return ways[0].share if ways else 0.0
+
+    now = share([])
+    if now == 0:
+        return []
+    found: dict[tuple[Step, ...], float] = {steps: share(list(steps)) for steps in ((Orient(2),), (falls,))}
+    if now > max(found.values()) + CLEAR_GAIN:
+        return []
+    for tried in (((Orient(4),), (Orient(5),), (Orient(1),)), ((falls, Orient(4)), (falls, Orient(5)))):
+        if max(found.values()) > now + CLEAR_GAIN and max(found.values()) > SURE_PIECE:
+            break
+        found |= {steps: share(list(steps)) for steps in tried}
+    best = max(found, key=lambda steps: found[steps])
+    return list(best) if found[best] > now + CLEAR_GAIN else []

@@ -1,0 +1,460 @@
+"""Bands that hold the image that their samples were made from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import minidec
+import numpy as np
+import PIL.Image
+import pytest
+from helpers import chunks_of, file_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from minidec.arrangement import Arrangement as SmallDecoder
+from minidec.arrangement import Form as SmallForm
+from minidec.coding_tools import Area
+from minidec.notation import FormatError as SmallFormatError
+
+import sofc
+from sofc.band.arrangement import (
+    MAX_ENTRIES,
+    Choose,
+    Form,
+    MoveAxis,
+    Orient,
+    Part,
+    Repeat,
+    ReverseBits,
+    Scale,
+    Split,
+    Step,
+    Stepped,
+    Stretch,
+    SwapBytes,
+    Tile,
+    Turn,
+    describe,
+    pack_arrangement,
+    parts_of,
+    unpack_arrangement,
+)
+from sofc.band.arranging import View, find_arrangement
+from sofc.band.mapping import Mapping
+from sofc.codebook.builtin import builtin_codebook
+from sofc.container.chunks import pack_group, unpack_band, unpack_group
+from sofc.planes import Plane
+
+Image = np.ndarray[Any, Any]
+PART = Part(0, 1, 0, 1)
+
+
+@st.composite
+def forms(draw: st.DrawFn) -> Form:
+    height, images = draw(st.integers(1, 6)), draw(st.integers(1, 2))
+    bits = draw(st.sampled_from([1, 3, 8, 16]))
+    return Form(draw(st.integers(1, 4)), bits, height * images, draw(st.integers(1, 6)), height)
+
+
+@st.composite
+def steps(draw: st.DrawFn, form: Form) -> Step:
+    """Any step that a form allows."""
+    top = (1 << form.bits) - 1
+    height, width = form.image_rows, form.width
+    core = draw(st.integers(1, form.components))
+    sources = draw(st.permutations([*range(core), *([-1] * (form.components - core))]))
+    bits = draw(st.integers(1, form.bits))
+    down, across = draw(st.integers(1, height)), draw(st.integers(1, width))
+    kinds = [
+        st.just(Choose(tuple(sources), tuple(0 if source >= 0 else top for source in sources))),
+        st.builds(Orient, st.integers(1, 7)),
+        st.builds(MoveAxis, st.integers(0, 1)),
+        st.builds(Repeat, st.just(down), st.just(across), st.integers(0, down - 1), st.integers(0, across - 1)),
+        st.builds(Turn, st.integers(1, top)),
+        st.just(ReverseBits()),
+        st.just(Scale(bits, max(1, top >> bits), 0)),
+        st.just(Scale(bits, max(1, top >> bits), top, falls=True)),
+        st.just(Stretch(bits, top, (1 << bits) // 2 - (bits == 1), (1 << bits) - 1)),
+    ]
+    if form.bits == 16:
+        kinds.append(st.just(SwapBytes()))
+    if form.components == 1:
+        kinds += [
+            st.just(Tile(kind, count))
+            for kind in range(4)
+            for count in range(2, 7)
+            if (width if kind & 1 else height) % count == 0
+        ]
+    return draw(st.one_of(kinds))
+
+
+def random_planes(form: Form, seed: int) -> list[Plane]:
+    random = np.random.default_rng(seed)
+    shape = (form.components, form.rows, form.width)
+    return list(random.integers(0, 1 << form.bits, shape).astype(np.int32))
+
+
+def decoded_small(stream: bytes, planes: Sequence[Plane], form: Form) -> list[list[int]]:
+    """What the small decoder makes of a single part."""
+    decoder = SmallDecoder([stream, b""], lambda *_: [plane.ravel().tolist() for plane in planes])
+    return decoder.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
+
+
+@settings(max_examples=80)
+@given(st.data(), forms(), st.integers(0, 99))
+def test_steps_do_what_the_text_says(data: st.DataObject, form: Form, seed: int) -> None:
+    taken = []
+    core = form
+    for _ in range(data.draw(st.integers(1, 4))):
+        taken.append((data.draw(steps(core)), core))
+        core = taken[-1][0].core(core)
+        assert core.components * core.rows * core.width <= form.components * form.rows * form.width
+    planes = inner = random_planes(core, seed)
+    arrangement: Any = PART
+    for step, outer in reversed(taken):
+        planes = step.undo(planes, outer)
+        arrangement = Stepped(step, arrangement)
+        assert {plane.shape for plane in planes} == {(outer.rows, outer.width)}
+        # Where the core follows from the samples, the encoder finds it again.
+        again = step.undo(step.apply(planes, outer), outer)
+        assert all(map(np.array_equal, again, planes))
+    stream = pack_arrangement(arrangement)
+    assert unpack_arrangement(stream, form) == arrangement
+    assert describe(arrangement)
+    assert decoded_small(stream, inner, form) == [plane.ravel().tolist() for plane in planes]
+
+
+@given(st.lists(st.integers(0, 20), max_size=20), forms())
+def test_any_numbers_are_an_arrangement_or_an_error_to_both_decoders(numbers: list[int], form: Form) -> None:
+    stream = bytes(numbers)
+    wanted: list[Form] = []
+
+    def decode_part(codebook: int, model: int, mapping: int, streams: list[bytes], small: SmallForm) -> list[list[int]]:
+        wanted.append(Form(small.components, small.bits, small.area.rows, small.area.width, small.area.image_rows))
+        return [[0] * small.area.size for _ in range(small.components)]
+
+    small = SmallDecoder([stream, *[b""] * 1000], decode_part)
+    try:
+        arrangement = unpack_arrangement(stream, form)
+    except sofc.FormatError:
+        with pytest.raises(SmallFormatError):
+            small.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
+        return
+    found: list[Form] = []
+
+    def walk(inner: Any, at: Form) -> list[Plane]:
+        if isinstance(inner, Part):
+            found.append(at)
+            return [np.zeros((at.rows, at.width), np.int32) for _ in range(at.components)]
+        if isinstance(inner, Split):
+            first = walk(inner.first, replace(at, components=inner.components))
+            return first + walk(inner.rest, replace(at, components=at.components - inner.components))
+        planes: list[Plane] = inner.step.undo(walk(inner.core, inner.step.core(at)), at)
+        return planes
+
+    small.streams = [b""] * sum(part.streams for part in parts_of(arrangement))
+    try:
+        planes = walk(arrangement, form)
+        assert all(part.mapping <= Mapping.PALETTE for part in parts_of(arrangement))
+    except (sofc.FormatError, AssertionError):
+        with pytest.raises(SmallFormatError):
+            small.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
+        return
+    same = small.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
+    assert same == [plane.ravel().tolist() for plane in planes]
+    assert wanted == found
+
+
+def test_an_arrangement_ends_somewhere() -> None:
+    form = Form(1, 8, 4, 4, 4)
+    turn = bytes([Turn.id, 1])
+    assert unpack_arrangement(turn * (MAX_ENTRIES - 1) + pack_arrangement(PART), form)
+    with pytest.raises(sofc.FormatError, match="more than"):
+        unpack_arrangement(turn * MAX_ENTRIES + pack_arrangement(PART), form)
+    with pytest.raises(sofc.FormatError, match="components"):
+        unpack_arrangement(bytes([MoveAxis.id, 1]) + pack_arrangement(PART), Form(1, 8, 1, 5000, 1))
+
+
+# What is found.
+
+
+def photograph(height: int = 96, width: int = 120) -> Image:
+    """A smooth colour image with some noise, of which nothing but its order of rows and columns can be told."""
+    random = np.random.default_rng(5)
+    y, x = np.mgrid[:height, :width]
+    base = 110 + 60 * np.sin(y / 23 + 0.3) * np.cos(x / 17) + 30 * np.sin((x + y) / 31) + random.normal(0, 4, y.shape)
+    planes = [base * share + shift + random.normal(0, 1, base.shape) for share, shift in ((1, 9), (0.9, 0), (0.7, -7))]
+    result: Image = np.clip(np.stack(planes, -1), 3, 250).astype(np.uint8)
+    return result
+
+
+def disc(image: Image) -> Image:
+    height, width = image.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    inside: Image = (y - height / 2) ** 2 + (x - width / 2) ** 2 < (height / 2.2) ** 2
+    return (inside * 255).astype(np.uint8)[..., None]
+
+
+def stacked(*planes: Image) -> Image:
+    return np.concatenate(planes, -1)
+
+
+def opaque(image: Image, value: int = 255) -> Image:
+    return np.full((*image.shape[:2], 1), value, image.dtype)
+
+
+def wide(image: Image) -> Image:
+    return image.astype(np.uint16)
+
+
+ARRANGED: dict[str, Callable[[Image], Image]] = {
+    "opaque alpha": lambda image: stacked(image, opaque(image)),
+    "alpha first": lambda image: stacked(opaque(image), image),
+    "another constant": lambda image: stacked(image, opaque(image, 77)),
+    "alpha a disc": lambda image: stacked(image, disc(image)),
+    "a disc first": lambda image: stacked(disc(image), image),
+    "planes one above the other": lambda image: np.concatenate(list(np.moveaxis(image, -1, 0))),
+    "planes side by side": lambda image: np.concatenate(list(np.moveaxis(image, -1, 0)), 1),
+    "rows of components": lambda image: np.moveaxis(image, -1, 1).reshape(-1, image.shape[1]),
+    "samples of components": lambda image: image.reshape(len(image), -1),
+    "components first": lambda image: np.moveaxis(image, -1, 0),
+    "components in the middle": lambda image: np.moveaxis(image, -1, 1),
+    "times 257": lambda image: wide(image) * 257,
+    "times 256": lambda image: wide(image) * 256,
+    "times 16": lambda image: wide(image) * 16,
+    "as 16 bits": wide,
+    "signed": lambda image: image.astype(np.int16),
+    "lowered": lambda image: image.astype(np.int16) - 1024,
+    "raised": lambda image: wide(image) + 1000,
+    "bytes exchanged": lambda image: wide(image).byteswap(),
+    "bits reversed": lambda image: np.packbits(np.unpackbits(image[..., None], axis=-1)[..., ::-1], axis=-1)[..., 0],
+    "doubled": lambda image: image.repeat(2, 0).repeat(2, 1),
+    "three times across": lambda image: image.repeat(3, 1),
+    "doubled and cut": lambda image: image.repeat(2, 0).repeat(2, 1)[1:, 1:],
+    "doubled, 16 bits, opaque": lambda image: (wide(stacked(image, opaque(image))) * 257).repeat(2, 0).repeat(2, 1),
+}
+
+
+encode = partial(sofc.encode, codebook=builtin_codebook)
+
+
+@pytest.mark.parametrize("name", ARRANGED)
+def test_arranged_colours_cost_no_more(name: str) -> None:
+    check_costs(name, {"codebook": builtin_codebook})
+
+
+@pytest.mark.parametrize("name", ["alpha a disc", "times 257", "planes one above the other"])
+@pytest.mark.parametrize("coder", ["context", "static", "shape"])
+def test_arranged_colours_cost_no_more_with_any_coder(name: str, coder: str) -> None:
+    check_costs(name, {"codebook": builtin_codebook, "coder": coder})
+
+
+@pytest.mark.parametrize("name", ["alpha first", "times 16", "planes one above the other"])
+def test_arranged_colours_cost_no_more_without_a_codebook(name: str) -> None:
+    check_costs(name, {"codebook": None})
+
+
+def check_costs(name: str, options: dict[str, Any]) -> None:
+    image = photograph()
+    image = image[:48, :56] if name in ("components first", "components in the middle") else image
+    arranged = np.ascontiguousarray(ARRANGED[name](image))
+    plain = sofc.encode(image, **options)
+    data = sofc.encode(arranged, **options)
+    decoded = sofc.decode(data)
+    assert np.array_equal(decoded, arranged)
+    assert decoded.dtype == arranged.dtype
+    allowed = 240 if "disc" in name else 70
+    assert len(data) <= len(plain) + allowed
+
+
+GRAY_ARRANGED: dict[str, Callable[[Image], Image]] = {
+    "as RGB": lambda image: np.stack([image] * 3, -1),
+    "as RGBA": lambda image: np.stack([image] * 3 + [np.full_like(image, 255)], -1),
+    "as RGB of 16 bits": lambda image: np.stack([wide(image) * 257] * 3, -1),
+    "with alpha": lambda image: np.stack([image, disc(image)[..., 0]], -1),
+    "with opaque alpha": lambda image: np.stack([image, np.full_like(image, 255)], -1),
+    "times 257": lambda image: wide(image) * 257,
+    "raised": lambda image: wide(image) + 300,
+    "bytes exchanged": lambda image: wide(image).byteswap(),
+    "signed, bytes exchanged": lambda image: (image.astype(np.int16) - 100).byteswap(),
+    "bits reversed": lambda image: ARRANGED["bits reversed"](image),
+    "one of its signs lost": lambda image: (image.astype(np.int16) - 100).view(np.uint16),
+}
+
+
+@pytest.mark.parametrize("name", GRAY_ARRANGED)
+def test_arranged_grays_cost_no_more(name: str) -> None:
+    image = photograph()[..., 1]
+    arranged = np.ascontiguousarray(GRAY_ARRANGED[name](image))
+    data = encode(arranged)
+    assert np.array_equal(sofc.decode(data), arranged)
+    assert len(data) <= len(encode(image)) + (200 if name == "with alpha" else 50)
+
+
+@pytest.mark.parametrize("bits", [9, 10, 12])
+@pytest.mark.parametrize("how", ["rounded", "cut off", "repeated", "shifted"])
+def test_stretched_samples_cost_no_more(bits: int, how: str) -> None:
+    most = (1 << bits) - 1
+    image = wide(photograph()[..., 0]) * (1 << bits - 8) + np.random.default_rng(2).integers(0, 3, (96, 120))
+    image = image.astype(np.int64)
+    stretched = {
+        "rounded": (image * 65535 + most // 2) // most,
+        "cut off": image * 65535 // most,
+        "repeated": image << (16 - bits) | image >> (2 * bits - 16),
+        "shifted": image << (16 - bits),
+    }[how].astype(np.uint16)
+    data = encode(stretched)
+    assert np.array_equal(sofc.decode(data), stretched)
+    assert len(data) <= len(encode(image.astype(np.uint16), declared_bits=bits)) + 40
+
+
+def test_nothing_is_found_in_plain_images() -> None:
+    random = np.random.default_rng(1)
+    for image in (photograph(), random.integers(0, 256, (60, 60, 3)), random.integers(0, 4096, (60, 60, 1))):
+        planes = [np.ascontiguousarray(plane, np.int32) for plane in np.moveaxis(image, -1, 0)]
+        form = Form(len(planes), 8 if image.max() < 256 else 12, len(image), image.shape[1], len(image))
+        assert find_arrangement(View(planes, form)).view.planes is planes  # type: ignore[union-attr]
+
+
+# JPEG origin shows in one orientation and order only.
+
+
+def from_jpeg(quality: int, subsampling: int) -> Image:
+    random = np.random.default_rng(3)
+    small = random.integers(20, 235, (13, 17, 3)).astype(np.uint8)
+    image = PIL.Image.fromarray(small).resize((208, 160), PIL.Image.Resampling.BICUBIC)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=quality, subsampling=subsampling)
+    return np.array(PIL.Image.open(stream))
+
+
+ORIENTED: dict[str, Callable[[Image], Image]] = {
+    "blue first": lambda image: image[..., ::-1],
+    "blue first, opaque": lambda image: stacked(image[..., ::-1], opaque(image)),
+    "turned left": np.rot90,
+    "turned right": lambda image: np.rot90(image, 3),
+    "upside down": lambda image: image[::-1],
+    "mirrored": lambda image: image[:, ::-1],
+    "turned by 180": lambda image: np.rot90(image, 2),
+    "transposed": lambda image: image.swapaxes(0, 1),
+    "inverted": lambda image: 255 - image,
+    "inverted, turned, blue first, 16 bits": lambda image: 257 * wide(255 - np.rot90(image)[..., ::-1]),
+}
+
+
+@pytest.mark.parametrize("name", ORIENTED)
+def test_the_origin_of_turned_images_is_found(name: str) -> None:
+    image = from_jpeg(75, 2)
+    arranged = np.ascontiguousarray(ORIENTED[name](image))
+    data = encode(arranged)
+    assert np.array_equal(sofc.decode(data), arranged)
+    assert len(data) <= 1.02 * len(encode(image)) + 40
+
+
+# Files.
+
+
+def test_the_rows_of_an_arranged_image_are_read_apart() -> None:
+    image = 257 * wide(photograph())
+    image = stacked(image, opaque(image, 65535))
+    data = encode(image, band_rows=32)
+    with sofc.open_reader(data) as reader:
+        assert np.array_equal(reader.read_rows(40, 70), image[40:70])
+        assert reader.header.format.components == 4
+    header = sofc.ImageHeader(120, 96, sofc.PixelFormat(4, 16, 16))
+    encoder = sofc.Encoder(header, band_rows=32, codebook=builtin_codebook)
+    pieces = [encoder.write(image[k : k + 5]) for k in range(0, 96, 5)]
+    assert b"".join([*pieces, encoder.finish()]) == data
+
+
+def test_bands_of_one_image_are_arranged_each_by_itself() -> None:
+    image = 257 * wide(photograph()[..., 0])
+    image[64:] += np.random.default_rng(8).integers(0, 3, (32, 120)).astype(np.uint16)
+    data = encode(image, band_rows=32)
+    bands = [unpack_band(body) for kind, body in chunks_of(data) if kind == b"B"]
+    assert [band.mapping == Mapping.ARRANGED for band in bands] == [True, True, False]
+    assert bands[2].model >= 64
+    for threads in (1, 3):
+        assert encode(image, band_rows=32, threads=threads) == data
+    assert np.array_equal(sofc.decode(data, threads=2), image)
+
+
+def test_groups_are_arranged() -> None:
+    frames = np.stack([photograph(40, 44)[..., 0] + k for k in range(5)])
+    arranged = np.stack([frames] * 3 + [np.full_like(frames, 255)], -1)
+    data = encode(arranged, batch=True)
+    assert np.array_equal(sofc.decode(data), arranged)
+    assert len(data) < 1.02 * len(encode(frames, batch=True)) + 40
+    with sofc.open_reader(data) as reader:
+        assert np.array_equal(reader.read_image(3), arranged[3])
+
+
+def test_raw_is_raw() -> None:
+    image = np.stack([photograph()[..., 0]] * 3, -1)
+    data = sofc.encode(image, coder="raw")
+    assert [unpack_group(body).mapping for kind, body in chunks_of(data) if kind == b"G"] == [Mapping.NONE]
+    assert len(data) > image.size
+
+
+def test_broken_arrangements_are_refused() -> None:
+    image = 257 * wide(photograph()[..., 0])
+    data = encode(image)
+    chunks = chunks_of(data)
+    place = next(k for k, (kind, _) in enumerate(chunks) if kind == b"G")
+    group = unpack_group(chunks[place][1])
+
+    def changed(**changes: Any) -> bytes:
+        body = pack_group(replace(group, **changes))
+        return file_of([*chunks[:place], (b"G", body), *chunks[place + 1 :]], data)
+
+    assert np.array_equal(sofc.decode(changed()), image)
+    first, *rest = group.streams
+    said = unpack_arrangement(first, Form(1, 16, 96, 120, 96))
+    assert isinstance(said, Stepped)
+    part = parts_of(said)[0]
+    broken: list[dict[str, Any]] = [
+        {"model": 1},
+        {"streams": ()},
+        {"streams": (first,)},
+        {"streams": (first, *rest, b"")},
+        {"streams": (first + b"\0", *rest)},
+        {"streams": (first[:-1], *rest)},
+        {"streams": (b"\x63" + first, *rest)},
+        *(
+            {"streams": (pack_arrangement(Stepped(said.step, other)), *rest)}
+            for other in (part._replace(mapping=3), part._replace(model=9), part._replace(streams=2))
+        ),
+    ]
+    for wrong in broken:
+        with pytest.raises(sofc.SofcError):
+            sofc.decode(changed(**wrong))
+        with pytest.raises(minidec.FormatError):
+            minidec.decode_file(changed(**wrong))
+    for codebook in (0, 2, 99):
+        other = pack_arrangement(Stepped(said.step, part._replace(codebook=codebook)))
+        with pytest.raises(sofc.SofcError):
+            sofc.decode(changed(streams=(other, *rest)))
+
+
+@given(st.integers(0, 10**6), st.integers(0, 7))
+def test_damaged_arrangements_end_with_an_error(seed: int, bit: int) -> None:
+    """A bit of the arrangement changed, with a CRC of the chunk that fits."""
+    image = stacked(photograph(24, 24), disc(photograph(24, 24)))
+    data = sofc.encode(257 * wide(image), codebook=None)
+    chunks = chunks_of(data)
+    place = next(k for k, (kind, _) in enumerate(chunks) if kind == b"G")
+    group = unpack_group(chunks[place][1])
+    assert group.mapping == Mapping.ARRANGED
+    first = bytearray(group.streams[0])
+    first[seed % len(first)] ^= 1 << bit
+    body = pack_group(replace(group, streams=(bytes(first), *group.streams[1:])))
+    changed = file_of([*chunks[:place], (b"G", body), *chunks[place + 1 :]], data)
+    try:
+        assert np.array_equal(sofc.decode(changed), 257 * wide(image))
+    except sofc.SofcError:
+        with pytest.raises(minidec.FormatError):
+            minidec.decode_file(changed)
