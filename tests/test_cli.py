@@ -455,7 +455,7 @@ def test_codebook_for_other_images(run: Run, trained: Outcome, more: list[str]) 
     image = np.random.default_rng(5).integers(0, 40, (20, 24, 5)).astype(np.uint16)
     np.save("five.npy", image)
     outcome = run("encode", "-D", "c.sofcb", *more, "five.npy", "-o", "five.sofc")
-    assert outcome.out.endswith("  built-in codebook deep (codebook c has no model for such images)\n")
+    assert outcome.out.endswith("  built-in codebooks deep, common (codebook c has no model for such images)\n")
     np.testing.assert_array_equal(sofc.decode(Path("five.sofc").read_bytes()), image)
 
 
