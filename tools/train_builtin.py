@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Train the built-in codebooks, and register their ids in the package, the specification and its small decoder.
 
-    SOFC_TEST_DATA=FOLDER tools/train_builtin.py [--only common,deep] [--jobs 2] [--out-dir FOLDER]
+    SOFC_TEST_DATA=FOLDER tools/train_builtin.py [--only common,deep] [--dct] [--jobs 2] [--out-dir FOLDER]
 
 Only training images of sets whose terms allow to pass on what is derived from them are used; ``SETS`` says which and
 why. No codebook holds patches of images: the coders trained here keep statistics. A released codebook never changes:
@@ -410,7 +410,8 @@ def train_coefficients(images: Sequence[list[Origin]], family: Family) -> Codebo
     ):
         training = DctTraining([PlaneRange(0, 255)] * 3, budget=family.budget)
         while (step := training.next_pass()) is not None:
-            training.merge(iter([task.collect(iter(images)) for task in step.tasks]))
+            tasks: Sequence[Any] = step.tasks
+            training.merge(iter([task.collect(iter(images)) for task in tasks]))
     models = [Model(3, 8, LATTICE.id, DctCoder.id, effort, numbers) for effort, numbers in training.models()]
     return Codebook("dct", tuple(models), tuple(training.sections()))
 
