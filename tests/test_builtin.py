@@ -32,7 +32,7 @@ from sofc.transforms.components import CHAIN, LATTICE
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
 RANDOM = np.random.default_rng(9)
-MAX_BYTES = 1_500_000
+MAX_BYTES = 2_000_000
 
 
 def numbers_of(codebook: Codebook, pixel_format: PixelFormat, effort: int) -> list[int]:

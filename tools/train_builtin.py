@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Train the built-in codebooks, and register their ids in the package, the specification and its small decoder.
 
-    SOFC_TEST_DATA=FOLDER tools/train_builtin.py [--only common,deep] [--jobs 2] [--out-dir FOLDER]
+    SOFC_TEST_DATA=FOLDER tools/train_builtin.py [--only common,deep] [--dct] [--jobs 2] [--out-dir FOLDER]
 
 Only training images of sets whose terms allow to pass on what is derived from them are used; ``SETS`` says which and
 why. No codebook holds patches of images: the coders trained here keep statistics. A released codebook never changes:
