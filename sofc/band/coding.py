@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.mapping import Mapping, read_table
+from sofc.band.core import Area, CodedPlanes, decode_planes, encode_planes
 from sofc.band.selection import Selection
+from sofc.band.wide import decode_wide, encode_wide
 from sofc.codebook import Codebook
-from sofc.coders.raw import RawCoder
-from sofc.coders.registry import coder_for
-from sofc.container.records import RAW_MODEL, CodedBand, CodedGroup, CodedSamples
-from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
+from sofc.container.records import CodedBand, CodedGroup, CodedSamples
+from sofc.errors import ChecksumError, SofcError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
-from sofc.transforms.components import NONE
 
 Samples = npt.NDArray[Any]
 """Shape (rows, width) for one component, (rows, width, components) for more."""
@@ -28,11 +26,12 @@ def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
     """The canonical serialisation that checks and digests are taken of; it may be the samples' own memory.
 
     Interleaved, row by row, little-endian, two's complement where signed, one byte a sample if
-    coded_bits <= 8, else two.
+    coded_bits <= 8, else two; wide samples as numpy has them.
     """
     kind = "i" if pixel_format.signed else "u"
-    stored = np.ascontiguousarray(samples, f"<{kind}{1 if pixel_format.coded_bits <= 8 else 2}")
-    return stored.reshape(-1).data
+    wide = None if pixel_format.wide is None else np.dtype(pixel_format.dtype_name).newbyteorder("<")
+    stored = np.ascontiguousarray(samples, wide or f"<{kind}{1 if pixel_format.coded_bits <= 8 else 2}")
+    return stored.reshape(-1).view(np.uint8).data
 
 
 def to_planes(samples: Samples, pixel_format: PixelFormat) -> list[Plane]:
@@ -65,16 +64,13 @@ def encode_band(
     ``image_rows``: rows of each image of a group, or all. ``verify`` decodes the result and raises SofcError if it is
     not what went in.
     """
-    planes = to_planes(samples, pixel_format)
-    rows, width = planes[0].shape
-    coded = [(way, way.streams(image_rows)) for way in selection.ways(planes, pixel_format, image_rows)]
-    way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
-    model, mapping = way.model, way.view.mapping
-    raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)
-    if sum(map(len, streams)) > raw_size:
-        model, mapping = RAW_MODEL, Mapping.NONE
-        streams = tuple(RawCoder().encode(planes, NONE.ranges(len(planes), pixel_format.coded_bits), image_rows))
-    band = CodedSamples(model, zlib.crc32(sample_bytes(samples, pixel_format)), streams, mapping)
+    if pixel_format.wide is not None:
+        coded = encode_wide(samples, pixel_format.wide, selection, image_rows)
+    else:
+        coded = encode_planes(to_planes(samples, pixel_format), pixel_format, selection, image_rows)
+    rows, width = samples.shape[:2]
+    check = zlib.crc32(sample_bytes(samples, pixel_format))
+    band = CodedSamples(coded.model, check, coded.streams, coded.mapping)
     if verify:
         try:
             decode_band(band, pixel_format, selection.codebook, rows=rows, width=width, image_rows=image_rows)
@@ -97,29 +93,12 @@ def decode_band(
     Raises FormatError where a stream breaks the rules, ChecksumError where the samples are not those that
     were coded, CodebookError and UnsupportedError as ``coder_for`` does.
     """
-    table = read_table(coded.mapping, coded.streams, pixel_format)
-    transform, coder = coder_for(codebook, coded.model, table.format)
-    ranges = transform.ranges(table.format.components, table.format.coded_bits)
-    if len(table.rest) != len(ranges):
-        raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
-    try:
-        planes = transform.inverse(coder.decode(table.rest, ranges, rows, width, image_rows))
-    except MemoryError:
-        raise LimitError(
-            f"a band of {rows} rows and {width} columns needs more memory than there is: decode it where there is more"
-        ) from None
-    if transform is not NONE:
-        _check_range(planes, table.format)
-    if coded.mapping != Mapping.NONE:
-        planes = table.restore(planes)
-    samples = from_planes(planes, pixel_format)
+    planes = CodedPlanes(coded.model, coded.mapping, coded.streams)
+    area = Area(rows, width, image_rows)
+    if pixel_format.wide is not None:
+        samples = decode_wide(planes, pixel_format, codebook, area)
+    else:
+        samples = from_planes(decode_planes(planes, pixel_format, codebook, area), pixel_format)
     if zlib.crc32(sample_bytes(samples, pixel_format)) != coded.check:
         raise ChecksumError("the samples of a band do not match their check")
     return samples
-
-
-def _check_range(planes: Sequence[Plane], pixel_format: PixelFormat) -> None:
-    """A damaged stream can combine planes, each in its range, to samples outside theirs."""
-    top = (1 << pixel_format.coded_bits) - 1
-    if any(int(plane.min()) < 0 or int(plane.max()) > top for plane in planes):
-        raise FormatError("the component transform gives samples outside the image's range")

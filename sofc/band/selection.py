@@ -10,10 +10,12 @@ import numpy as np
 
 from sofc.band.mapping import Mapped, Mapping, mapped
 from sofc.codebook import Codebook
-from sofc.codebook.builtin import is_builtin
+from sofc.codebook.builtin import builtin_codebook, is_builtin
+from sofc.codebook.model import REFERENCE_SIZE
 from sofc.coders.base import Coder, Found
 from sofc.coders.registry import CODERS, NEUTRAL_MODELS, accepts, coder_for, named
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
+from sofc.container.registered import NUMBERS
 from sofc.image import PixelFormat
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import CHAIN, PAPERS, TRANSFORMS, Transform
@@ -177,8 +179,27 @@ class Selection:
         nearest = min(map(distance, models), default=0)
         return [one for one in models if distance(one) == nearest]
 
+    def for_core(self, pixel_format: PixelFormat) -> tuple[int, Selection]:
+        """The choice for a core image of wide samples, and the number of its built-in codebook in the register, or 0.
+
+        It is this one where its codebook is none, or serves such images, or where a coder is named.
+        """
+        codebook = self.codebook
+        if codebook is None or (not is_builtin(codebook) and (self._coder or serves(codebook, pixel_format))):
+            return 0, self
+        chosen = builtin_codebook(pixel_format)
+        selection = Selection(chosen, None, self._effort)
+        selection._coder = self._coder
+        return NUMBERS[chosen.id[:REFERENCE_SIZE]], selection
+
+    def size(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> float:
+        """About the bytes of planes, by their first way."""
+        return self.ways(planes, pixel_format, image_rows)[0].size(image_rows)
+
     def names_codebook(self, pixel_format: PixelFormat) -> bool:
         """Whether the codebook may code images of this format, so that the file must name it."""
+        if pixel_format.wide is not None:  # whose plans name those that are built in
+            return self.codebook is not None and not is_builtin(self.codebook)
         return any(one.is_trained for images in (1, 2) for one in self.candidates(pixel_format, images))
 
     def wants_large_bands(self, pixel_format: PixelFormat) -> bool:

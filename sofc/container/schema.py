@@ -18,7 +18,9 @@ from construct import (
     GreedyBytes,
     Int8ul,
     Int16ul,
+    Int32sl,
     Int32ul,
+    Int64ul,
     IntegerError,
     PascalString,
     PrefixedArray,
@@ -121,12 +123,17 @@ IMAGE_HEAD_BODY = Struct(
     "components" / VarInt * "Components, at least 1.",
     "depth"
     / BitStruct(
-        "reserved" / Const(0, BitsInteger(3)) * "Zero.",
-        "signed" / Flag * "1 = two's complement samples.",
-        "coded_bits_minus_1" / BitsInteger(4) * "coded_bits - 1: bounds every sample of the image.",
+        "reserved" / Const(0, BitsInteger(2)) * "Zero.",
+        "wide" / Flag * "1 = wide samples (Spec wide-samples).",
+        "signed" / Flag * "1 = two's complement samples; of wide ones 0.",
+        "coded_bits_minus_1"
+        / BitsInteger(4)
+        * "coded_bits - 1: bounds every sample of the image; of wide ones their sample type.",
     )
-    * "Bits 7-5 zero; bit 4 signed; bits 3-0 coded_bits - 1.",
-    "declared_bits" / Int8ul * "Bits a sample as the source said, 1-16; advisory, chooses only the array type.",
+    * "Bits 7-6 zero; bit 5 wide; bit 4 signed; bits 3-0 coded_bits - 1.",
+    "declared_bits"
+    / Int8ul
+    * "Bits a sample as the source said, 1-16; advisory, chooses only the array type. Of wide samples 0.",
     "meaning" / Int8ul * "What the components stand for; advisory, an unknown number counts as 0.",
     "relation" / Int8ul * "Frame relation: 0 = independent; others reserved for predicted frames.",
     "codebook" / VarInt * "1 = first codebook chunk of the file, and so on; 0 = none.",
@@ -231,6 +238,46 @@ ORIGINAL_JPEG = Struct(
     "padding" / Int8ul * "Bits that the last byte before a marker is filled up with, 0 or 1.",
     "heads" / VarInt * "Bytes to take from the literals: SOI to SOS.",
     "corrections" / VarInt * "Bytes to take from the literals then: corrections.",
+)
+
+# The first stream of a band or group of wide samples: WIDE_PLAN, whose body is one of the two layouts after it.
+
+WIDE_PLAN = Struct(
+    "type" / Int8ul * "Sample type of the keys: that of the samples, or a narrower one.",
+    "codebook" / Int16ul * "Codebook of the core image: 0 = the image head's, else a number of the register.",
+    "way" / Int8ul * "0 = steps, 1 = tables.",
+    "body" / GreedyBytes * "WIDE_STEPS or WIDE_TABLES.",
+)
+
+WIDE_SEGMENT = Struct(
+    "shift" / Int8ul * "Bits of each remainder in the segment, 0-60.",
+    "gap" / VarInt * "Steps of that size from the end of the segment before (first: from origin) to this one.",
+    "steps" / VarInt * "Steps in the segment, at least 1.",
+)
+
+WIDE_STEPS = Struct(
+    "origin" / Int64ul * "Key from which the gap of the first segment counts.",
+    "mask" / Int64ul * "Bits of remainders that are coded with models; the others are plain.",
+    "segments" / PrefixedArray(Count, WIDE_SEGMENT) * "From the lowest keys to the highest.",
+)
+
+WIDE_SCALING = Struct(
+    "form" / Int8ul * "How a number i becomes a value, see the text.",
+    "scale" / Int64ul * "a: an integer, or the bits of a float64.",
+    "offset" / Int64ul * "b: an integer, or the bits of a float64.",
+    "first" / Int32sl * "The least i.",
+    "count" / VarInt * "How many i, at least 1.",
+    "corrected" / Flag * "Whether the stream of tables has a correction for each.",
+)
+
+WIDE_TABLE = Struct(
+    "scalings" / PrefixedArray(Count, WIDE_SCALING) * "Entries that are computed.",
+    "listed" / VarInt * "Entries that follow them, whose keys the stream of tables has.",
+)
+
+WIDE_TABLES = Struct(
+    "sharing" / Int8ul * "Bit 0: a table for each component; bit 1: for each image; other bits zero.",
+    "tables" / PrefixedArray(Count, WIDE_TABLE) * "The tables, those of an image next to each other.",
 )
 
 INDEX_ENTRY = Struct(
