@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from sofc.image import Band as Band
     from sofc.image import ImageHeader as ImageHeader
     from sofc.image import Meaning as Meaning
-    from sofc.image import SampleType as SampleType
     from sofc.image import PixelFormat as PixelFormat
+    from sofc.image import SampleType as SampleType
     from sofc.limits import Limits as Limits
     from sofc.stream.decoder import Decoder as Decoder
     from sofc.stream.encoder import Encoder as Encoder

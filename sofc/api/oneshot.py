@@ -38,9 +38,9 @@ def encode(
     """The file of one image, shape (height, width) or (height, width, components), where components may be 1.
 
     Samples are bool, integers of 8 to 64 bits, floats of 16 to 64 bits or complex; ``sample_type`` BFLOAT16 says that
-    uint16 samples are the bits of such floats. ``batch``: the first axis counts images of equal size. ``settings`` are those of Encoder: codebook,
-    embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits; without ``codebook`` a
-    built-in one is used. Raises UsageError.
+    uint16 samples are the bits of such floats. ``batch``: the first axis counts images of equal size. ``settings`` are
+    those of Encoder: codebook, embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits;
+    without ``codebook`` a built-in one is used. Raises UsageError.
     """
     if not batch:
         return encode_images([image], declared_bits=declared_bits, meaning=meaning, sample_type=sample_type, **settings)

@@ -59,7 +59,8 @@ def decode_planes(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codeb
         planes = transform.inverse(coder.decode(table.rest, ranges, *area))
     except MemoryError:
         raise LimitError(
-            f"a band of {area.rows} rows and {area.width} columns needs more memory than there is: decode it where there is more"
+            f"a band of {area.rows} rows and {area.width} columns needs more memory than there is: decode it where "
+            "there is more"
         ) from None
     if transform is not NONE:
         _check_range(planes, table.format)

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band import tables as forms
-from sofc.band.tables import FORMS, IN_FLOAT32, INTEGERS, MULTIPLY_ADD, bits_of, computed, pieces
+from sofc.band.tables import FORMS, IN_FLOAT32, INTEGERS, MULTIPLY_ADD, bits_of, computed, entries, pieces
+from sofc.coders.labels import looks_labelled
 from sofc.container.wide import PER_COMPONENT, PER_IMAGE, Scaling, Table, Tables
+from sofc.errors import FormatError
 from sofc.image import SampleType
 from sofc.planes import Plane
 from sofc.transforms.numbers import LAYOUTS, Keys, from_order
@@ -57,9 +58,9 @@ def found_tables(keys: Keys, number: SampleType, image_rows: int) -> Found | Non
     sharing = PER_COMPONENT * (len(keys) > 1) + PER_IMAGE * (keys.shape[1] > image_rows)
     if sharing and (found := _separate(keys, number, image_rows, sharing)) is not None:
         return found
-    if len(known) > MAX_ENTRIES:
-        return None
     planes = list(places.reshape(keys.shape).astype(np.int32))
+    if len(known) > MAX_ENTRIES and not (8 * len(known) < keys.size and all(map(looks_labelled, planes))):
+        return None
     return Found(Tables(0, [Table([], known.tolist())]), planes, 64 * len(known) < keys.size)
 
 
@@ -80,9 +81,11 @@ def _separate(keys: Keys, number: SampleType, image_rows: int, sharing: int) -> 
 
 
 def _computed_table(known: Keys, number: SampleType) -> _Numbered | None:
-    if number not in LAYOUTS:
-        return _of_integers(known, number)
-    return None if number is SampleType.BFLOAT16 else _of_floats(known, number)
+    """A table with computed entries that give every one of the keys, if there is one."""
+    if number is SampleType.BFLOAT16:
+        return None
+    found = _of_floats(known, number) if number in LAYOUTS else _of_integers(known, number)
+    return found if found and np.array_equal(entries(found.table, number)[found.numbers], known) else None
 
 
 def _of_integers(known: Keys, number: SampleType) -> _Numbered | None:
@@ -125,7 +128,8 @@ class _Candidate(NamedTuple):
 
 def _of_floats(known: Keys, number: SampleType) -> _Numbered | None:
     """Values on a grid and a few beside it; None where there is no grid, or hardly more values than a list has."""
-    values = from_order(known, number).astype(f"u{number.bits // 8}").view(number.dtype_name).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # numbers that are none
+        values = from_order(known, number).astype(f"u{number.bits // 8}").view(number.dtype_name).astype(np.float64)
     usual = np.isfinite(values) & ~((values == 0) & np.signbit(values))
     if np.count_nonzero(usual) < (1 if _whole(values[usual]) else _LEAST_VALUES):
         return None
@@ -136,17 +140,15 @@ def _of_floats(known: Keys, number: SampleType) -> _Numbered | None:
     if len(on_grid) * (_STRAY_SHARE - 1) < (len(values) - len(on_grid)) * _STRAY_SHARE and len(values) > 64:
         return None
     candidate, errors = _best(known[on_grid], grid, number)
-    fits = np.abs(errors) < 1 << 30
-    on_grid, errors = on_grid[fits], errors[fits]
-    numbers = grid.numbers[fits] + candidate.shift
+    fits = np.flatnonzero(np.abs(errors) < 1 << 30)
+    numbers, places = np.unique(grid.numbers[fits] + candidate.shift, return_index=True)
+    on_grid, errors = on_grid[fits[places]], errors[fits[places]]
     if 2 * len(on_grid) < len(values) or int(numbers.max() - numbers.min()) >= MAX_ENTRIES - len(known) + len(on_grid):
         return None
     return _numbered(known, on_grid, numbers, errors, candidate)
 
 
-def _numbered(
-    known: Keys, on_grid: Integers, numbers: Integers, errors: Integers, candidate: _Candidate
-) -> _Numbered:
+def _numbered(known: Keys, on_grid: Integers, numbers: Integers, errors: Integers, candidate: _Candidate) -> _Numbered:
     """The table of a scaling, and of the keys that are not on its grid."""
     stray = np.setdiff1d(np.arange(len(known)), on_grid)
     first, count = int(numbers.min()), int(numbers.max() - numbers.min()) + 1
@@ -255,7 +257,7 @@ def _errors(one: _Candidate, keys: Keys, numbers: Integers, number: SampleType) 
     """What the keys are more than those computed; where these are not finite, far too much."""
     try:
         made = computed(one.form, one.a, one.b, numbers + one.shift, number)
-    except forms.FormatError:
+    except FormatError:
         return np.full(len(keys), 1 << 40, np.int64)
     return (keys - made).astype(np.int64)
 

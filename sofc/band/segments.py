@@ -81,7 +81,8 @@ def choices(keys: Keys, number: SampleType) -> Iterator[list[Segment]]:
     low, high = int(keys.min()), int(keys.max())
     if number not in LAYOUTS or number.bits == 16:
         shift = max(0, (high - low).bit_length() - 16)
-        yield [Segment(low, shift, ((high - low) >> shift) + 1)]
+        shift += (high >> shift) - (low >> shift) >= MAX_STEPS
+        yield [Segment(low >> shift << shift, shift, (high >> shift) - (low >> shift) + 1)]
         return
     seen: list[list[Segment]] = []
     octaves = _octaves(keys, number)

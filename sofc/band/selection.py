@@ -13,7 +13,8 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
 from sofc.codebook.model import REFERENCE_SIZE
 from sofc.coders.base import Coder, Found
-from sofc.coders.registry import CODERS, NEUTRAL_MODELS, accepts, coder_for, named
+from sofc.coders.labels import looks_labelled
+from sofc.coders.registry import CODERS, LABELS_MODEL, NEUTRAL_MODELS, accepts, coder_for, named
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
 from sofc.container.registered import NUMBERS
 from sofc.image import PixelFormat
@@ -243,11 +244,32 @@ class Selection:
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
         if self._tries_everything or (self.codebook and len(planes) == 1):
             views = mapped(planes, pixel_format)
+        views = list(views)
         found = [self._suitable(view, image_rows) for view in views]
         if not self._tries_everything and len(found) > 1:
             # Of a trained codebook's models, the first tells which view to take.
             found = [min(found, key=lambda ways: ways[0].size(image_rows))]
         rivals = [way for ways in found for way in ways]
+        promising = self._promising(rivals, planes, image_rows)
+        labelled = self._labelled(views)
+        if labelled and planes[0].size > PIECE:
+            size = sum(map(len, labelled[0].streams(image_rows)))
+            promising = [way for way in promising if way.size(image_rows) < size]
+        return [*promising, *labelled]
+
+    def _labelled(self, views: Iterable[Mapped]) -> list[Way]:
+        """A view of labels as such, where it looks like one."""
+        if self._coder is not None:
+            return []
+        transform, coder = NEUTRAL_MODELS[LABELS_MODEL]
+        return [
+            Way(view, LABELS_MODEL, transform, coder)
+            for view in views
+            if len(view.planes) == 1 and view.format.coded_bits > 1 and looks_labelled(view.planes[0])
+        ][-1:]
+
+    def _promising(self, rivals: list[Way], planes: list[Plane], image_rows: int) -> list[Way]:
+        """Those of the rivals that code a piece smallest."""
         if len(rivals) == 1 or planes[0].size <= PIECE:
             # Of so few samples a piece would be all.
             return rivals

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,9 +24,9 @@ FORMS = (MULTIPLY_ADD, ADD_MULTIPLY, DIVIDE_ADD, ADD_DIVIDE)
 Reals = npt.NDArray[np.float64]
 
 
-def float_of(bits: int) -> np.float64:
+def float_of(bits: int) -> float:
     """The float64 of these bits."""
-    return np.array([bits], np.uint64).view(np.float64)[0]  # type: ignore[no-any-return]
+    return float(np.array([bits], np.uint64).view(np.float64)[0])
 
 
 def bits_of(value: float) -> int:
@@ -35,7 +37,8 @@ def bits_of(value: float) -> int:
 def computed(form: int, a: float, b: float, numbers: npt.NDArray[np.int64], number: SampleType) -> Keys:
     """Spec wide-samples/scalings. The keys of the values of a form, each step rounded as the form says."""
     real = np.float32 if form & IN_FLOAT32 else np.float64
-    x, scale, offset = numbers.astype(real), real(a), real(b)
+    x: npt.NDArray[Any] = numbers.astype(real)
+    scale, offset = np.array([a]).astype(real), np.array([b]).astype(real)
     with np.errstate(all="ignore"):
         match form & ~IN_FLOAT32:
             case 1:
@@ -61,7 +64,7 @@ def entries(table: Table, number: SampleType) -> Keys:
 
 
 def _scaled(one: Scaling, number: SampleType) -> Keys:
-    numbers = np.arange(one.first, one.first + one.count, dtype=np.int64)
+    numbers = np.arange(one.first, one.first + one.entries, dtype=np.int64)
     mask = np.uint64((1 << number.bits) - 1)
     if number not in LAYOUTS:
         if one.form != INTEGERS:
@@ -71,7 +74,7 @@ def _scaled(one: Scaling, number: SampleType) -> Keys:
     elif number is SampleType.BFLOAT16 or one.form & ~IN_FLOAT32 not in FORMS:
         raise FormatError(f"form {one.form} of table entries is not one of {number.name.lower()}")
     else:
-        keys = computed(one.form, float(float_of(one.scale)), float(float_of(one.offset)), numbers, number)
+        keys = computed(one.form, float_of(one.scale), float_of(one.offset), numbers, number)
     if one.corrections is not None:
         keys = (keys + np.array(one.corrections, np.int64).astype(np.uint64)) & mask
     return keys

@@ -3,86 +3,112 @@ what is left over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
 from sofc.band import segments, tables
 from sofc.band.core import Area, CodedPlanes, decode_planes, encode_planes
+from sofc.band.mapping import Mapping
 from sofc.band.scaling import found_tables
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import find_builtin
+from sofc.coders.labels import LabelsCoder
+from sofc.coders.registry import LABELS_MODEL
 from sofc.container import wide as plans
-from sofc.container.records import RAW_MODEL
 from sofc.container.registered import REGISTERED
 from sofc.entropy import remainders
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import PixelFormat, SampleType
-from sofc.planes import Plane
+from sofc.planes import Plane, PlaneRange
 from sofc.transforms.numbers import LAYOUTS, Keys, from_keys, narrowed, number_type, to_keys, widened
 
 Samples = npt.NDArray[Any]
+MAX_NUMBERS = 1 << 16
+"""Numbers of a core image; those of more are labels."""
 STEPS_STREAMS, TABLES_STREAMS = 3, 2
 """Streams before those of the core image: the plan, and the modelled and plain bits, or the entries of tables."""
 
 
 class _Choice(NamedTuple):
-    """A core image: its planes, its format, about how many bytes the rest takes, and what makes plan and streams."""
+    """A core image: its planes of numbers below ``numbers``, about how many bytes the rest takes, and what makes that:
+    the way, its part of the plan, and its streams. ``is_sure``: whether nothing else can be as small."""
 
     planes: list[Plane]
-    format: PixelFormat
+    numbers: int
     rest: float
     finish: Callable[[], tuple[int, bytes, tuple[bytes, ...]]]
+    is_sure: bool = False
 
 
 def encode_wide(samples: Samples, wide: SampleType, selection: Selection, image_rows: int) -> CodedPlanes:
     """Code samples of shape (rows, width) or (rows, width, components) in the way that promises the least bytes."""
     keys, number = narrowed(to_keys(samples, wide), number_type(wide))
-    choices = _choices(keys, number, image_rows)
-    sizes = [choices[0].rest]
+    choices: list[_Choice] = []
+    for choice in _choices(keys, number, image_rows):
+        choices.append(choice)
+        if choice.is_sure:
+            break
+    chosen = choices[0]
     if len(choices) > 1:
-        sizes = [
-            one.rest + selection.for_core(one.format)[1].size(one.planes, one.format, image_rows) for one in choices
-        ]
-    chosen = choices[min(range(len(choices)), key=sizes.__getitem__)]
-    codebook, core = selection.for_core(chosen.format)
-    coded = encode_planes(chosen.planes, chosen.format, core, image_rows)
+        chosen = min(choices, key=lambda one: one.rest + _core_size(one, selection, image_rows))
+    codebook, coded = _encode_core(chosen, selection, image_rows)
     way, body, streams = chosen.finish()
     plan = plans.pack_plan(plans.Plan(number, codebook, way, body))
     return coded._replace(streams=(plan, *streams, *coded.streams))
 
 
-def _choices(keys: Keys, number: SampleType, image_rows: int) -> list[_Choice]:
+def _choices(keys: Keys, number: SampleType, image_rows: int) -> Iterator[_Choice]:
     found = found_tables(keys, number, image_rows)
     if found is not None:
         body, stream = plans.pack_tables(found.tables)
-        choice = _Choice(
-            found.planes,
-            _core_format(len(keys), max(one.size for one in found.tables.tables)),
-            len(body) + len(stream),
-            lambda: (plans.TABLES, body, (stream,)),
+        count = max(one.size for one in found.tables.tables)
+        yield _Choice(
+            found.planes, count, len(body) + len(stream), lambda: (plans.TABLES, body, (stream,)), found.is_sure
         )
-        if found.is_sure:
-            return [choice]
-        return [choice, *_split_choices(keys, number)]
-    return _split_choices(keys, number)
-
-
-def _split_choices(keys: Keys, number: SampleType) -> list[_Choice]:
-    choices = []
     for chosen in segments.choices(keys, number):
         split = segments.split(keys, chosen)
+        count = sum(one.steps for one in chosen)
+        rest = remainders.estimate(split.values, split.bits)
+        yield _Choice(split.steps, count, rest, partial(_finish_steps, chosen, split))
 
-        def finish(chosen: list[plans.Segment] = chosen, split: segments.Split = split) -> tuple[int, bytes, Any]:
-            mask, modelled, plain = remainders.encode_remainders(split.values, split.bits)
-            return plans.STEPS, plans.pack_steps(plans.Steps(chosen, mask)), (modelled, plain)
 
-        core = _core_format(len(keys), sum(one.steps for one in chosen))
-        choices.append(_Choice(split.steps, core, remainders.estimate(split.values, split.bits), finish))
-    return choices
+def _finish_steps(chosen: list[plans.Segment], split: segments.Split) -> tuple[int, bytes, tuple[bytes, ...]]:
+    mask, modelled, plain = remainders.encode_remainders(split.values, split.bits)
+    return plans.STEPS, plans.pack_steps(plans.Steps(chosen, mask)), (modelled, plain)
+
+
+def _core_size(choice: _Choice, selection: Selection, image_rows: int) -> float:
+    """About the bytes of a core image."""
+    if choice.numbers > MAX_NUMBERS:
+        return sum(map(len, _encode_core(choice, selection, image_rows)[1].streams))
+    core = _core_format(len(choice.planes), choice.numbers)
+    return selection.for_core(core)[1].size(choice.planes, core, image_rows)
+
+
+def _encode_core(choice: _Choice, selection: Selection, image_rows: int) -> tuple[int, CodedPlanes]:
+    """The number in the register of the codebook that codes a core image, or 0, and the image."""
+    if choice.numbers > MAX_NUMBERS:
+        ranges = [PlaneRange(0, choice.numbers - 1)] * len(choice.planes)
+        streams = LabelsCoder().encode(choice.planes, ranges, image_rows)
+        return 0, CodedPlanes(LABELS_MODEL, Mapping.NONE, tuple(streams))
+    core = _core_format(len(choice.planes), choice.numbers)
+    codebook, chosen = selection.for_core(core)
+    return codebook, encode_planes(choice.planes, core, chosen, image_rows)
+
+
+def _decode_core(coded: CodedPlanes, planes: int, count: int, codebook: Codebook | None, area: Area) -> list[Plane]:
+    """Spec wide-samples/core-image. Planes of numbers, which may be ``count`` and above. Raises FormatError."""
+    if count <= MAX_NUMBERS:
+        return decode_planes(coded, _core_format(planes, count), codebook, area)
+    if (coded.model, coded.mapping) != (LABELS_MODEL, Mapping.NONE):
+        raise FormatError(f"a core image of {count} numbers is coded by model {coded.model}, not as labels")
+    if len(coded.streams) != planes:
+        raise FormatError(f"a band of {planes} planes has {len(coded.streams)} streams")
+    return LabelsCoder().decode(coded.streams, [PlaneRange(0, count - 1)] * planes, *area)
 
 
 def decode_wide(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area) -> Samples:
@@ -101,7 +127,7 @@ def decode_wide(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codeboo
     codebook = _codebook(plan.codebook, codebook)
     if plan.way == plans.STEPS:
         steps = plans.unpack_steps(plan.body, keys_type.bits)
-        core = decode_planes(rest, _core_format(planes, sum(one.steps for one in steps.segments)), codebook, area)
+        core = _decode_core(rest, planes, sum(one.steps for one in steps.segments), codebook, area)
         bits = segments.step_bits(core, steps.segments)
         values = remainders.decode_remainders(steps.mask, coded.streams[1], coded.streams[2], bits)
         keys = segments.join(core, values, steps.segments)
@@ -109,7 +135,7 @@ def decode_wide(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codeboo
         samples = planes * area.rows * area.width
         known = plans.unpack_tables(plan.body, coded.streams[1], keys_type.bits, samples)
         most = max((one.size for one in known.tables), default=0)
-        core = decode_planes(rest, _core_format(planes, most), codebook, area)
+        core = _decode_core(rest, planes, most, codebook, area)
         keys = tables.restore(core, known, keys_type, area.image_rows)
     return from_keys(widened(keys, keys_type, number), wide, pixel_format.components)
 
@@ -118,9 +144,9 @@ def _keys_type(type: int, number: SampleType) -> SampleType:
     """Spec wide-samples/narrowing."""
     if type in SampleType._value2member_map_:
         found = SampleType(type)
-        if found is number or (number in LAYOUTS and found in LAYOUTS and SampleType.BFLOAT16 not in (found, number)):
-            if found.bits <= number.bits:
-                return found
+        floats = number in LAYOUTS and found in LAYOUTS and SampleType.BFLOAT16 not in (found, number)
+        if found is number or (floats and found.bits < number.bits):
+            return found
     raise FormatError(f"keys of sample type {type} cannot stand for {number.name.lower()}")
 
 
@@ -135,6 +161,4 @@ def _codebook(number: int, own: Codebook | None) -> Codebook | None:
 def _core_format(planes: int, count: int) -> PixelFormat:
     """Spec wide-samples/core-image. The format of numbers below ``count``."""
     bits = max(1, (count - 1).bit_length())
-    if bits > 16:
-        raise FormatError(f"a core image of {count} numbers has more than 16 bits")
     return PixelFormat(planes, bits, bits)

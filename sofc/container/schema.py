@@ -18,7 +18,6 @@ from construct import (
     GreedyBytes,
     Int8ul,
     Int16ul,
-    Int32sl,
     Int32ul,
     Int64ul,
     IntegerError,
@@ -265,9 +264,9 @@ WIDE_SCALING = Struct(
     "form" / Int8ul * "How a number i becomes a value, see the text.",
     "scale" / Int64ul * "a: an integer, or the bits of a float64.",
     "offset" / Int64ul * "b: an integer, or the bits of a float64.",
-    "first" / Int32sl * "The least i.",
+    "first" / VarInt * "The least i, as a zigzag value.",
     "count" / VarInt * "How many i, at least 1.",
-    "corrected" / Flag * "Whether the stream of tables has a correction for each.",
+    "corrected" / Int8ul * "1 = the stream of tables has a correction for each; else 0.",
 )
 
 WIDE_TABLE = Struct(

@@ -42,13 +42,13 @@ class Steps(NamedTuple):
 
 
 class Scaling(NamedTuple):
-    """Entries computed from ``count`` integers from ``first`` on. ``scale`` and ``offset``: their 64 bits."""
+    """Entries computed from ``entries`` integers from ``first`` on. ``scale`` and ``offset``: their 64 bits."""
 
     form: int
     scale: int
     offset: int
     first: int
-    count: int
+    entries: int
     corrections: list[int] | None = None
 
 
@@ -61,7 +61,7 @@ class Table(NamedTuple):
     @property
     def size(self) -> int:
         """How many entries it has."""
-        return sum(one.count for one in self.scalings) + len(self.keys)
+        return sum(one.entries for one in self.scalings) + len(self.keys)
 
 
 class Tables(NamedTuple):
@@ -122,11 +122,18 @@ def pack_tables(tables: Tables) -> tuple[bytes, bytes]:
     for table in tables.tables:
         scalings = []
         for one in table.scalings:
-            fields = one._asdict()
-            corrections = fields.pop("corrections")
-            scalings.append({**fields, "corrected": corrections is not None})
-            for value in corrections or ():
-                _put_number(rest, 2 * value if value >= 0 else -2 * value - 1)
+            scalings.append(
+                {
+                    "form": one.form,
+                    "scale": one.scale,
+                    "offset": one.offset,
+                    "first": _to_zigzag(one.first),
+                    "count": one.entries,
+                    "corrected": one.corrections is not None,
+                }
+            )
+            for value in one.corrections or ():
+                _put_number(rest, _to_zigzag(value))
         before = -1
         for key in table.keys:
             _put_number(rest, key - before - 1)
@@ -154,10 +161,11 @@ def unpack_tables(body: bytes, packed: bytes, bits: int, samples: int) -> Tables
 def _read_table(fields: Any, rest: _Numbers, bits: int) -> Table:
     scalings = []
     for one in fields.scalings:
-        if one.count < 1 or one.first + one.count > 1 << 31:
-            raise FormatError(f"{one.count} table entries from {one.first} on cannot be")
+        first = _from_zigzag(one.first)
+        if one.count < 1 or abs(first) > 1 << 31 or one.corrected > 1:
+            raise FormatError(f"{one.count} table entries from {first} on cannot be")
         corrections = [rest.signed() for _ in range(one.count)] if one.corrected else None
-        scalings.append(Scaling(one.form, one.scale, one.offset, one.first, one.count, corrections))
+        scalings.append(Scaling(one.form, one.scale, one.offset, first, one.count, corrections))
     keys, before = [], -1
     for _ in range(fields.listed):
         before += rest.number() + 1
@@ -165,6 +173,14 @@ def _read_table(fields: Any, rest: _Numbers, bits: int) -> Table:
             raise FormatError(f"key {before} in a table has more than {bits} bits")
         keys.append(before)
     return Table(scalings, keys)
+
+
+def _to_zigzag(value: int) -> int:
+    return 2 * value if value >= 0 else -2 * value - 1
+
+
+def _from_zigzag(value: int) -> int:
+    return -(value + 1 >> 1) if value & 1 else value >> 1
 
 
 def _put_number(output: bytearray, value: int) -> None:
@@ -199,8 +215,7 @@ class _Numbers:
                 raise FormatError("a number of a table is too long")
 
     def signed(self) -> int:
-        value = self.number()
-        return -(value + 1 >> 1) if value & 1 else value >> 1
+        return _from_zigzag(self.number())
 
     def end(self) -> None:
         if self._place != len(self._data):

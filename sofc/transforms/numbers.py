@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sofc.image import SampleType
 
 Keys = npt.NDArray[np.uint64]
-"""Shape (numbers of a sample, rows, width): of complex samples the real and the imaginary part stand next to each other."""
+"""Shape (numbers of a sample, rows, width): of complex samples the real and the imaginary part stand side by side."""
 
 _FLOATS = (SampleType.FLOAT16, SampleType.BFLOAT16, SampleType.FLOAT32, SampleType.FLOAT64)
 _NUMBERS = {SampleType.COMPLEX64: SampleType.FLOAT32, SampleType.COMPLEX128: SampleType.FLOAT64}
