@@ -106,6 +106,11 @@ class PixelFormat:
         return f"{'' if self.signed else 'u'}int{8 if width <= 8 else 16}"
 
     @property
+    def type_name(self) -> str:
+        """That of the array type, or, of bfloat16, for which numpy has none, its own."""
+        return self.dtype_name if self.wide is None else self.wide.name.lower()
+
+    @property
     def words(self) -> int:
         """Words of at most 16 bits in one sample of one component: what it takes of memory."""
         return 1 if self.wide is None else self.wide.parts * self.wide.bits // 16

@@ -141,9 +141,8 @@ def decode_images(
 ) -> list[Samples]:
     """All images of a file, checked in full, digests included.
 
-    Of a file that has none and keeps another whole, the images that are read from that; 32 and 64 bit samples as words
-    of 16 bits, the lowest first, each a component. Raises FormatError, UsageError or UnsupportedError where that is no
-    file of images, and what Decoder raises.
+    Of a file that has none and keeps another whole, the images that are read from that. Raises FormatError, UsageError
+    or UnsupportedError where that is no file of images, and what Decoder raises.
     """
     import numpy as np
 
