@@ -138,8 +138,13 @@ class ImageHeader:
 
     @property
     def row_samples(self) -> int:
-        """Samples in one row, all components together; of wide ones the words of 16 bits."""
-        return self.width * self.format.components * self.format.words
+        """Samples in one row, all components together."""
+        return self.width * self.format.components
+
+    @property
+    def row_words(self) -> int:
+        """What a row takes of memory: its samples, of wide ones the words of 16 bits."""
+        return self.row_samples * self.format.words
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from sofc.planes import Plane
 from sofc.transforms.numbers import LAYOUTS, Keys
 
 MAX_STEPS = 1 << 16
-_LEAST_STEPS = (0, 3, 6)
-"""Bits of the steps that the smallest octaves have at least: what is tried."""
+_OCTAVES = ((9, 3), (15, 3), (15, 0))
+"""Bits of the steps that the greatest octave has at most, and the smallest at least: what is tried. Of what is noise
+all the same, few steps are the better image."""
 
 
 class Split(NamedTuple):
@@ -86,8 +87,8 @@ def choices(keys: Keys, number: SampleType) -> Iterator[list[Segment]]:
         return
     seen: list[list[Segment]] = []
     octaves = _octaves(keys, number)
-    for least in _LEAST_STEPS:
-        found = _by_octave(octaves, number, least)
+    for most, least in _OCTAVES:
+        found = _by_octave(octaves, number, most, least)
         if found and found not in seen:
             seen.append(found)
             yield found
@@ -111,11 +112,12 @@ def _octaves(keys: Keys, number: SampleType) -> list[_Octave]:
     return octaves
 
 
-def _by_octave(octaves: list[_Octave], number: SampleType, least: int) -> list[Segment]:
-    """Segments with as many steps as there can be; none where the octaves are too many for ``least``."""
+def _by_octave(octaves: list[_Octave], number: SampleType, top: int, least: int) -> list[Segment]:
+    """Segments with 2**top steps in the greatest octave, or as many as there can be; none where the octaves are too
+    many for ``least``."""
     mantissa = LAYOUTS[number].mantissa
     highest = max((one.exponent for one in octaves if one.exponent is not None), default=0)
-    for most in range(min(mantissa, 15), least - 1, -1):
+    for most in range(min(mantissa, top), least - 1, -1):
         sizes = [0 if one.exponent is None else max(least, most - (highest - one.exponent)) for one in octaves]
         if sum(1 << size for size in sizes) <= MAX_STEPS:
             return [Segment(one.start, mantissa - size, 1 << size) for one, size in zip(octaves, sizes, strict=True)]

@@ -77,8 +77,8 @@ def _choices(keys: Keys, number: SampleType, image_rows: int) -> Iterator[_Choic
 
 
 def _finish_steps(chosen: list[plans.Segment], split: segments.Split) -> tuple[int, bytes, tuple[bytes, ...]]:
-    mask, modelled, plain = remainders.encode_remainders(split.values, split.bits)
-    return plans.STEPS, plans.pack_steps(plans.Steps(chosen, mask)), (modelled, plain)
+    masks, modelled, plain = remainders.encode_remainders(split.values, split.bits)
+    return plans.STEPS, plans.pack_steps(plans.Steps(chosen, masks)), (modelled, plain)
 
 
 def _core_size(choice: _Choice, selection: Selection, image_rows: int) -> float:
@@ -129,7 +129,7 @@ def decode_wide(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codeboo
         steps = plans.unpack_steps(plan.body, keys_type.bits)
         core = _decode_core(rest, planes, sum(one.steps for one in steps.segments), codebook, area)
         bits = segments.step_bits(core, steps.segments)
-        values = remainders.decode_remainders(steps.mask, coded.streams[1], coded.streams[2], bits)
+        values = remainders.decode_remainders(steps.masks, coded.streams[1], coded.streams[2], bits)
         keys = segments.join(core, values, steps.segments)
     else:
         samples = planes * area.rows * area.width

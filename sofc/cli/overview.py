@@ -60,7 +60,7 @@ class Run:
     @property
     def sample_bytes(self) -> int:
         """Bytes of the samples: 1 bit each for binary images, else 1 or 2 bytes, or those of wide ones."""
-        samples = self.header.row_samples
+        samples = self.header.row_words
         rows = self.rows or self.images * (self.height or 0)
         if self.header.format.dtype_name == "bool":
             return (samples * rows + 7) // 8

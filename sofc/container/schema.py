@@ -249,14 +249,16 @@ WIDE_PLAN = Struct(
 )
 
 WIDE_SEGMENT = Struct(
-    "shift" / Int8ul * "Bits of each remainder in the segment, 0-60.",
+    "shift" / Int8ul * "Bits of each remainder in the segment, 0-52.",
     "gap" / VarInt * "Steps of that size from the end of the segment before (first: from origin) to this one.",
     "steps" / VarInt * "Steps in the segment, at least 1.",
 )
 
 WIDE_STEPS = Struct(
     "origin" / Int64ul * "Key from which the gap of the first segment counts.",
-    "mask" / Int64ul * "Bits of remainders that are coded with models; the others are plain.",
+    "masks"
+    / PrefixedArray(Count, VarInt)
+    * "Of remainders of 0, 1, 2 and so on bits, which bits are coded with models; past the last none.",
     "segments" / PrefixedArray(Count, WIDE_SEGMENT) * "From the lowest keys to the highest.",
 )
 

@@ -11,7 +11,7 @@ from sofc.errors import FormatError
 
 STEPS, TABLES = 0, 1
 PER_COMPONENT, PER_IMAGE = 1, 2
-MAX_SHIFT = 60
+MAX_SHIFT = 52
 MAX_ENTRIES = 1 << 22
 """Computed entries of all tables of a band."""
 _MAX_KEY_BYTES = 10
@@ -35,10 +35,10 @@ class Segment(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Segments from the lowest to the highest, and the mask of modelled bits."""
+    """Segments from the lowest to the highest, and the masks of modelled bits of remainders of 0, 1, 2 ... bits."""
 
     segments: list[Segment]
-    mask: int
+    masks: list[int]
 
 
 class Scaling(NamedTuple):
@@ -89,7 +89,7 @@ def pack_steps(steps: Steps) -> bytes:
         base = origin if start == origin else (end + (1 << shift) - 1) >> shift << shift
         segments.append({"shift": shift, "gap": (start - base) >> shift, "steps": count})
         end = start + (count << shift)
-    return build(schema.WIDE_STEPS, origin=origin, mask=steps.mask, segments=segments)
+    return build(schema.WIDE_STEPS, origin=origin, masks=steps.masks, segments=segments)
 
 
 def unpack_steps(body: bytes, bits: int) -> Steps:
@@ -110,9 +110,10 @@ def unpack_steps(body: bytes, bits: int) -> Steps:
         segments.append(Segment(start, one.shift, one.steps))
     if not segments:
         raise FormatError("keys have no steps")
-    if fields.mask >> MAX_SHIFT:
-        raise FormatError("the mask of remainders has bits that must be zero")
-    return Steps(segments, fields.mask)
+    masks = list(fields.masks)
+    if len(masks) > MAX_SHIFT + 1 or any(mask >> bits for bits, mask in enumerate(masks)):
+        raise FormatError("the masks of remainders have bits that must be zero")
+    return Steps(segments, masks)
 
 
 def pack_tables(tables: Tables) -> tuple[bytes, bytes]:

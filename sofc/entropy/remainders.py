@@ -16,31 +16,37 @@ from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Vector
 
-MAX_BITS = 60
+MAX_BITS = 52
 """Bits of the longest remainder."""
 HISTORY = 8
 MODELS = (MAX_BITS + 1) * MAX_BITS * HISTORY
-_NOISE = 0.997
+_NOISE = 0.995
 """Bits of so much entropy, or more, are stored as they are."""
+
+Integers = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.float64]
 
 
 class Remainders(NamedTuple):
-    """``values`` below 2**bits, and their ``bits`` (0 to MAX_BITS)."""
+    """``values`` below 2**bits, and their ``bits`` (0 to MAX_BITS); ``masks`` (MAX_BITS + 1,): the modelled bits of
+    values of so many."""
 
     values: Vector[np.int64]
     bits: Vector[np.uint8]
+    masks: Vector[np.int64]
 
 
 @kernel
-def code_modelled(encode: bool, remainders: Remainders, mask: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """Spec wide-samples/remainders. Code the bits of ``mask`` of each value, the highest first; when decoding, they are
+def code_modelled(encode: bool, remainders: Remainders, models: Vector[np.uint32], stream: Stream) -> int:
+    """Spec wide-samples/remainders. Code the modelled bits of each value, the highest first; when decoding, they are
     added to the values. Returns OK or TOO_LONG."""
-    values, bits = remainders
+    values, bits, masks = remainders
     for i in range(values.shape[0]):
         size = int(bits[i])
+        mask = int(masks[size])
         value = int(values[i])
         history = 1
-        for position in range(size - 1, -1, -1):
+        for position in range(size - 1 if mask else -1, -1, -1):
             if (mask >> position) & 1 == 0:
                 continue
             slot = (size * MAX_BITS + position) * HISTORY + history
@@ -55,13 +61,14 @@ def code_modelled(encode: bool, remainders: Remainders, mask: int, models: Vecto
 
 
 @kernel
-def pack_plain(encode: bool, remainders: Remainders, mask: int, buffer: Vector[np.uint8]) -> int:
-    """Spec wide-samples/remainders. Write, or read and add, the bits that are not of ``mask``, the highest first.
+def pack_plain(encode: bool, remainders: Remainders, buffer: Vector[np.uint8]) -> int:
+    """Spec wide-samples/remainders. Write, or read and add, the bits that are not modelled, the highest first.
     Returns their number; ``buffer`` holds that many."""
-    values, bits = remainders
+    values, bits, masks = remainders
     place = 0
     for i in range(values.shape[0]):
         value = int(values[i])
+        mask = int(masks[bits[i]])
         for position in range(int(bits[i]) - 1, -1, -1):
             if (mask >> position) & 1:
                 continue
@@ -74,61 +81,68 @@ def pack_plain(encode: bool, remainders: Remainders, mask: int, buffer: Vector[n
     return place
 
 
-def encode_remainders(values: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]) -> tuple[int, bytes, bytes]:
-    """The mask of modelled bits, their stream, and the plain bits, of flat arrays of equal length."""
-    remainders = Remainders(np.ascontiguousarray(values), np.ascontiguousarray(bits))
-    mask = _structured(remainders)
-    plain = np.zeros((_plain_bits(remainders.bits, mask) + 7) // 8, np.uint8)
-    pack_plain(True, remainders, mask, plain)
-    modelled = int(remainders.bits.sum(dtype=np.int64)) - _plain_bits(remainders.bits, mask)
-    writer = Writer(2 * modelled + 16)
-    code_modelled(True, remainders, mask, np.full(MODELS, NEUTRAL, np.uint32), writer.stream)
-    return mask, writer.written(), plain.tobytes()
+def encode_remainders(values: Integers, bits: npt.NDArray[np.uint8]) -> tuple[list[int], bytes, bytes]:
+    """The masks of modelled bits, their stream, and the plain bits, of flat arrays of equal length."""
+    masks = _structured(values, bits)
+    remainders = Remainders(np.ascontiguousarray(values), np.ascontiguousarray(bits), _filled(masks))
+    plain_bits = _plain_bits(bits, masks)
+    plain = np.zeros((plain_bits + 7) // 8, np.uint8)
+    pack_plain(True, remainders, plain)
+    writer = Writer(2 * (int(bits.sum(dtype=np.int64)) - plain_bits) + 16)
+    code_modelled(True, remainders, np.full(MODELS, NEUTRAL, np.uint32), writer.stream)
+    return masks, writer.written(), plain.tobytes()
 
 
-def decode_remainders(mask: int, modelled: bytes, plain: bytes, bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+def decode_remainders(masks: list[int], modelled: bytes, plain: bytes, bits: npt.NDArray[np.uint8]) -> Integers:
     """The values again. Raises FormatError where the plain bits are too few or too many."""
-    remainders = Remainders(np.zeros(bits.shape, np.int64), np.ascontiguousarray(bits))
-    if len(plain) != (_plain_bits(remainders.bits, mask) + 7) // 8:
+    remainders = Remainders(np.zeros(bits.shape, np.int64), np.ascontiguousarray(bits), _filled(masks))
+    if len(plain) != (_plain_bits(bits, masks) + 7) // 8:
         raise FormatError(f"the plain bits of remainders take {len(plain)} bytes, which is not what they need")
-    pack_plain(False, remainders, mask, np.frombuffer(bytearray(plain), np.uint8))
-    if mask:
-        models = np.full(MODELS, NEUTRAL, np.uint32)
-        code_modelled(False, remainders, mask, models, Reader(modelled).stream)
+    pack_plain(False, remainders, np.frombuffer(bytearray(plain), np.uint8))
+    if any(masks):
+        code_modelled(False, remainders, np.full(MODELS, NEUTRAL, np.uint32), Reader(modelled).stream)
     elif modelled:
         raise FormatError("remainders without modelled bits have a stream of them")
     return remainders.values
 
 
-def estimate(values: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]) -> float:
+def estimate(values: Integers, bits: npt.NDArray[np.uint8]) -> float:
     """About how many bytes the remainders take."""
-    entropies, counts = _entropies(Remainders(values, bits))
+    entropies, counts = _entropies(values, bits)
     return float(np.minimum(entropies, counts).sum()) / 8
 
 
-def _plain_bits(bits: npt.NDArray[np.uint8], mask: int) -> int:
-    below = np.array([(~mask & ((1 << size) - 1)).bit_count() for size in range(MAX_BITS + 1)], np.int64)
-    return int((np.bincount(bits, minlength=MAX_BITS + 1) * below).sum())
+def _filled(masks: list[int]) -> Integers:
+    return np.array(masks + [0] * (MAX_BITS + 1 - len(masks)), np.int64)
 
 
-def _structured(remainders: Remainders) -> int:
-    """The mask of bits that models make shorter."""
-    entropies, counts = _entropies(remainders)
-    return sum(1 << position for position in range(MAX_BITS) if entropies[position] < _NOISE * counts[position])
+def _plain_bits(bits: npt.NDArray[np.uint8], masks: list[int]) -> int:
+    plain = np.arange(MAX_BITS + 1) - np.array([mask.bit_count() for mask in _filled(masks).tolist()])
+    return int((np.bincount(bits, minlength=MAX_BITS + 1) * plain).sum())
 
 
-def _entropies(remainders: Remainders) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """For each position the entropy of its bit, given how many bits the value has and the bit above, and how many there
-    are."""
-    values, bits = remainders
-    entropies, counts = np.zeros(MAX_BITS), np.zeros(MAX_BITS)
+def _structured(values: Integers, bits: npt.NDArray[np.uint8]) -> list[int]:
+    """For remainders of each number of bits the mask of bits that models make shorter."""
+    entropies, counts = _entropies(values, bits)
+    worth = entropies < _NOISE * counts
+    masks = [sum(1 << int(position) for position in np.flatnonzero(worth[size])) for size in range(MAX_BITS + 1)]
+    while masks and not masks[-1]:
+        masks.pop()
+    return masks
+
+
+def _entropies(values: Integers, bits: npt.NDArray[np.uint8]) -> tuple[Reals, Reals]:
+    """By how many bits a value has, and position, the entropy of the bits there, given the one above, and how many
+    there are."""
+    entropies, counts = np.zeros((2, MAX_BITS + 1, MAX_BITS))
+    sizes = bits.astype(np.int64) * 4
     for position in range(int(bits.max(initial=0))):
         chosen = bits > position
-        pair = (values[chosen] >> position) & 3
-        which = bits[chosen].astype(np.int64) * 2 + (pair >> 1)
-        seen = np.bincount(which, minlength=2 * MAX_BITS + 2).astype(np.float64)
-        ones = np.bincount(which, weights=pair & 1, minlength=2 * MAX_BITS + 2)
-        share = (ones + 0.4) / (seen + 0.8)
-        entropies[position] = -(ones * np.log2(share) + (seen - ones) * np.log2(1 - share)).sum()
-        counts[position] = len(pair)
+        which = sizes[chosen] + ((values[chosen] >> position) & 3)
+        seen = np.bincount(which, minlength=4 * MAX_BITS + 4).reshape(-1, 2, 2)
+        total = seen.sum(axis=2)
+        cost = (seen * -np.log2((seen + 0.4) / (total + 0.8)[:, :, None])).sum(axis=(1, 2))
+        # The first bits of models are spent on learning.
+        entropies[:, position] = cost + 8 * (total.sum(axis=1) > 0)
+        counts[:, position] = total.sum(axis=1)
     return entropies, counts

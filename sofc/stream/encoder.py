@@ -204,9 +204,9 @@ class Encoder(Sticky):
             header = self._current.header
             if header.height is None:
                 raise UsageError("write_group needs an image header with a height")
-            if header.row_samples * header.height > self._limits.max_band_samples:
+            if header.row_words * header.height > self._limits.max_band_samples:
                 raise LimitError(
-                    f"an image of {header.row_samples * header.height} samples is over the limit of "
+                    f"an image of {header.row_words * header.height} samples is over the limit of "
                     f"{self._limits.max_band_samples} for a group: use begin_image and write"
                 )
             images = _checked_array(images, (None, header.height, *_row_shape(header)))

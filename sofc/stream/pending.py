@@ -43,14 +43,14 @@ class PendingImage:
         longest = self.band_rows + self.short_rows - 1
         if header.height is not None:
             longest = min(longest, header.height)
-        if longest * header.row_samples > limits.max_band_samples:
+        if longest * header.row_words > limits.max_band_samples:
             raise LimitError(
-                f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
+                f"a band of {longest} rows has {longest * header.row_words} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
         self.group_images = min(
             key_interval or group_images(header),
-            max(1, limits.max_band_samples // (header.row_samples * (header.height or 1))),
+            max(1, limits.max_band_samples // (header.row_words * (header.height or 1))),
         )
         self.rows_written = 0
         self.next_band = 0  # first row of the next band

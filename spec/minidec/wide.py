@@ -113,14 +113,16 @@ def widen(bits: int, few: Number, many: Number) -> int:
 def decode_steps(
     kind: Number, planes: int, streams: list[bytes], reader: Reader, core: Callable[[int], list[list[int]]]
 ) -> list[list[int]]:
-    origin, mask = (int.from_bytes(reader.take(8), "little") for _ in range(2))
+    origin = int.from_bytes(reader.take(8), "little")
+    masks = [reader.varint() for _ in range(reader.varint())]
+    require(len(masks) <= 53 and all(mask < 1 << size for size, mask in enumerate(masks)), "mask out of range")
     count = reader.varint()
-    require(1 <= count <= 65536 and mask < 1 << 60, "steps out of range")
+    require(1 <= count <= 65536, "steps out of range")
     segments: list[tuple[int, int, int]] = []  # first step, first key, shift
     steps, end = 0, origin
     for index in range(count):
         shift, gap, size = reader.u8(), reader.varint(), reader.varint()
-        require(shift <= 60 and size >= 1, "segment out of range")
+        require(shift <= 52 and size >= 1, "segment out of range")
         start = origin + (gap << shift) if index == 0 else (-(-end >> shift) + gap) << shift
         end = start + (size << shift)
         segments.append((steps, start, shift))
@@ -131,7 +133,7 @@ def decode_steps(
     require(all(step < steps for plane in found for step in plane), "no such step")
     ends = [first for first, _, _ in segments[1:]] + [steps]
     place = [k for k, (segment, last) in enumerate(zip(segments, ends, strict=True)) for _ in range(segment[0], last)]
-    remainders = Remainders(mask, streams[1], streams[2])
+    remainders = Remainders(masks, streams[1], streams[2])
     keys = []
     for plane in found:
         row = []
@@ -149,16 +151,16 @@ def decode_steps(
 class Remainders:
     """Reads remainders."""
 
-    def __init__(self, mask: int, modelled: bytes, plain: bytes) -> None:
-        require(mask > 0 or modelled == b"", "stream of modelled bits without any")
-        self.mask, self.plain_size = mask, len(plain)
+    def __init__(self, masks: list[int], modelled: bytes, plain: bytes) -> None:
+        require(any(masks) or modelled == b"", "stream of modelled bits without any")
+        self.masks, self.plain_size = masks + [0] * (53 - len(masks)), len(plain)
         self.decisions, self.plain = Decisions(modelled), BitReader(plain)
         self.models: dict[tuple[int, int, int], int] = {}
 
     def read(self, size: int) -> int:
         value, history = 0, 1
         for position in range(size - 1, -1, -1):
-            if self.mask >> position & 1:
+            if self.masks[size] >> position & 1:
                 key = size, position, history
                 model = self.models.get(key, UNTRAINED)
                 bit = self.decisions.decide(clamp(model >> 16, 32, 65504))
