@@ -99,11 +99,11 @@ def _of_integers(known: Keys, number: SampleType) -> _Numbered | None:
     if number in (SampleType.INT32, SampleType.INT64) and least >> (number.bits - 1):
         least -= 1 << number.bits
     values = np.array((inside // np.uint64(step)).astype(np.int64))
-    for first, count in _WINDOWS:
-        if step == 1 and first <= least and least + int(values[-1]) < first + count:
-            return _Numbered(
-                Table([Scaling(INTEGERS, 1, 0, first, count)], []), (values + (least - first)).astype(np.int32)
-            )
+    if step == 1 and abs(least) < _LARGEST:
+        first, count = _window(least, int(values[-1]) + 1, 0)
+        return _Numbered(
+            Table([Scaling(INTEGERS, 1, 0, first, count)], []), (values + (least - first)).astype(np.int32)
+        )
     scaling = Scaling(INTEGERS, step, least % (1 << 64), 0, int(values[-1]) + 1)
     return _Numbered(Table([scaling], []), values.astype(np.int32))
 
@@ -158,15 +158,20 @@ def _numbered(known: Keys, on_grid: Integers, numbers: Integers, errors: Integer
         column[numbers - first] = errors
         corrections = column.tolist()
     else:
-        for start, size in _WINDOWS:
-            if start <= first and first + count <= start + size and size + len(stray) <= MAX_ENTRIES:
-                first, count = start, size
-                break
+        first, count = _window(first, count, len(stray))
     result = np.empty(len(known), np.int32)
     result[on_grid] = numbers - first
     result[stray] = count + np.arange(len(stray))
     scaling = Scaling(candidate.form, bits_of(candidate.a), bits_of(candidate.b), first, count, corrections)
     return _Numbered(Table([scaling], known[stray].tolist()), result)
+
+
+def _window(first: int, count: int, listed: int) -> tuple[int, int]:
+    """The first number and the count of the type that numbers fit, ``count`` of them from ``first`` on."""
+    for start, size in (_WINDOWS[0], (first, 1 << 8), *_WINDOWS[1:]):
+        if start <= first and first + count <= start + size and size + listed <= MAX_ENTRIES:
+            return start, size
+    return first, count
 
 
 def _whole(values: Reals) -> bool:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from sofc.band import segments, tables
 from sofc.band.core import Area, CodedPlanes, decode_planes, encode_planes
 from sofc.band.mapping import Mapping
+from sofc.band.mirror import DIFFERENCES, Mirror, fold, found_mirror, unfold
 from sofc.band.scaling import found_tables
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
@@ -24,7 +26,17 @@ from sofc.entropy import remainders
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import PixelFormat, SampleType
 from sofc.planes import Plane, PlaneRange
-from sofc.transforms.numbers import LAYOUTS, Keys, from_keys, narrowed, number_type, to_keys, widened
+from sofc.transforms.numbers import (
+    LAYOUTS,
+    Keys,
+    from_keys,
+    from_order,
+    narrowed,
+    number_type,
+    to_keys,
+    to_order,
+    widened,
+)
 
 Samples = npt.NDArray[Any]
 MAX_NUMBERS = 1 << 16
@@ -46,12 +58,22 @@ class _Choice(NamedTuple):
 
 def encode_wide(samples: Samples, wide: SampleType, selection: Selection, image_rows: int) -> CodedPlanes:
     """Code samples of shape (rows, width) or (rows, width, components) in the way that promises the least bytes."""
-    keys, number = narrowed(to_keys(samples, wide), number_type(wide))
+    return _encode_keys(to_keys(samples, wide), number_type(wide), selection, image_rows, may_fold=True)
+
+
+def _encode_keys(
+    keys: Keys, number: SampleType, selection: Selection, image_rows: int, *, may_fold: bool
+) -> CodedPlanes:
+    """Code keys of numbers, shape (planes, rows, width)."""
+    keys, number = narrowed(keys, number)
     choices: list[_Choice] = []
     for choice in _choices(keys, number, image_rows):
         choices.append(choice)
         if choice.is_sure:
             break
+        if may_fold and number.bits in DIFFERENCES and (mirror := found_mirror(keys, image_rows)) is not None:
+            return _encode_folded(keys, number, mirror, selection, image_rows)
+        may_fold = False
     chosen = choices[0]
     if len(choices) > 1:
         chosen = min(choices, key=lambda one: one.rest + _core_size(one, selection, image_rows))
@@ -59,6 +81,20 @@ def encode_wide(samples: Samples, wide: SampleType, selection: Selection, image_
     way, body, streams = chosen.finish()
     plan = plans.pack_plan(plans.Plan(number, codebook, way, body))
     return coded._replace(streams=(plan, *streams, *coded.streams))
+
+
+def _encode_folded(
+    keys: Keys, number: SampleType, mirror: Mirror, selection: Selection, image_rows: int
+) -> CodedPlanes:
+    first, others = fold(keys, mirror, image_rows)
+    kept = mirror.kept(image_rows)
+    differences = DIFFERENCES[number.bits]
+    others = to_order(others & np.uint64((1 << number.bits) - 1), differences)
+    upper = _encode_keys(first, number, selection, kept, may_fold=False)
+    lower = _encode_keys(others, differences, selection, image_rows - kept, may_fold=False)
+    body = plans.pack_mirrored(plans.Mirrored(*mirror, 2 * upper.mapping, upper.model, len(upper.streams)))
+    plan = plans.pack_plan(plans.Plan(number, 0, plans.MIRRORED, body))
+    return lower._replace(streams=(plan, *upper.streams, *lower.streams))
 
 
 def _choices(keys: Keys, number: SampleType, image_rows: int) -> Iterator[_Choice]:
@@ -116,10 +152,20 @@ def decode_wide(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codeboo
     wide = pixel_format.wide
     assert wide is not None
     number, planes = number_type(wide), pixel_format.components * wide.parts
+    keys = _decode_keys(coded, number, planes, codebook, area, may_fold=True)
+    return from_keys(keys, wide, pixel_format.components)
+
+
+def _decode_keys(
+    coded: CodedPlanes, number: SampleType, planes: int, codebook: Codebook | None, area: Area, *, may_fold: bool
+) -> Keys:
+    """The keys of numbers again, shape (planes, rows, width)."""
     plan = plans.unpack_plan(coded.streams[0] if coded.streams else b"")
     keys_type = _keys_type(plan.type, number)
+    if plan.way == plans.MIRRORED and may_fold and keys_type.bits in DIFFERENCES:
+        return widened(_decode_folded(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
     if plan.way not in (plans.STEPS, plans.TABLES):
-        raise UnsupportedError(f"way {plan.way} of wide samples is not known to this version of sofc")
+        raise UnsupportedError(f"way {plan.way} of wide samples is not known to this version of sofc, or not there")
     count = STEPS_STREAMS if plan.way == plans.STEPS else TABLES_STREAMS
     if len(coded.streams) < count:
         raise FormatError(f"a band of wide samples has {len(coded.streams)} streams")
@@ -137,7 +183,26 @@ def decode_wide(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codeboo
         most = max((one.size for one in known.tables), default=0)
         core = _decode_core(rest, planes, most, codebook, area)
         keys = tables.restore(core, known, keys_type, area.image_rows)
-    return from_keys(widened(keys, keys_type, number), wide, pixel_format.components)
+    return widened(keys, keys_type, number)
+
+
+def _decode_folded(
+    coded: CodedPlanes, body: bytes, number: SampleType, planes: int, codebook: Codebook | None, area: Area
+) -> Keys:
+    """Spec wide-samples/mirrored."""
+    head = plans.unpack_mirrored(body, area.image_rows, area.width)
+    if head.streams >= len(coded.streams):
+        raise FormatError(f"{head.streams} streams of mirrored samples stand in {len(coded.streams)}")
+    mirror, end = Mirror(head.down, head.across), 1 + head.streams
+    images, kept = area.rows // area.image_rows, mirror.kept(area.image_rows)
+    left = area.image_rows - kept
+    upper = CodedPlanes(head.model, head.mode >> 1, coded.streams[1:end])
+    first = _decode_keys(upper, number, planes, codebook, Area(images * kept, area.width, kept), may_fold=False)
+    lower = coded._replace(streams=coded.streams[end:])
+    differences, below = DIFFERENCES[number.bits], Area(images * left, area.width, left)
+    others = _decode_keys(lower, differences, planes, codebook, below, may_fold=False)
+    keys = unfold(first, from_order(others, differences), mirror, area.image_rows)
+    return np.bitwise_and(keys, np.uint64((1 << number.bits) - 1))
 
 
 def _keys_type(type: int, number: SampleType) -> SampleType:

@@ -239,13 +239,13 @@ ORIGINAL_JPEG = Struct(
     "corrections" / VarInt * "Bytes to take from the literals then: corrections.",
 )
 
-# The first stream of a band or group of wide samples: WIDE_PLAN, whose body is one of the two layouts after it.
+# The first stream of a band or group of wide samples: WIDE_PLAN, whose body is one of the layouts after it.
 
 WIDE_PLAN = Struct(
     "type" / Int8ul * "Sample type of the keys: that of the samples, or a narrower one.",
     "codebook" / Int16ul * "Codebook of the core image: 0 = the image head's, else a number of the register.",
-    "way" / Int8ul * "0 = steps, 1 = tables.",
-    "body" / GreedyBytes * "WIDE_STEPS or WIDE_TABLES.",
+    "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored.",
+    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES or WIDE_MIRRORED.",
 )
 
 WIDE_SEGMENT = Struct(
@@ -274,6 +274,14 @@ WIDE_SCALING = Struct(
 WIDE_TABLE = Struct(
     "scalings" / PrefixedArray(Count, WIDE_SCALING) * "Entries that are computed.",
     "listed" / VarInt * "Entries that follow them, whose keys the stream of tables has.",
+)
+
+WIDE_MIRRORED = Struct(
+    "down" / VarInt * "Row that row 0 reflects: 0 or the last.",
+    "across" / VarInt * "Column that column 0 reflects, in the image.",
+    "mode" / Int8ul * "As of a band, for the rows that are kept.",
+    "model" / VarInt * "As of a band, for the rows that are kept.",
+    "streams" / VarInt * "How many of the streams that follow are those of the rows that are kept.",
 )
 
 WIDE_TABLES = Struct(

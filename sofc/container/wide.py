@@ -9,7 +9,7 @@ from sofc.container import schema
 from sofc.container.layouts import build, parse
 from sofc.errors import FormatError
 
-STEPS, TABLES = 0, 1
+STEPS, TABLES, MIRRORED = 0, 1, 2
 PER_COMPONENT, PER_IMAGE = 1, 2
 MAX_SHIFT = 52
 MAX_ENTRIES = 1 << 22
@@ -69,6 +69,31 @@ class Tables(NamedTuple):
 
     sharing: int
     tables: list[Table]
+
+
+class Mirrored(NamedTuple):
+    """``down`` and ``across``: what the first row and column reflect. ``mode``, ``model`` and the number of ``streams``
+    of the rows that are kept."""
+
+    down: int
+    across: int
+    mode: int
+    model: int
+    streams: int
+
+
+def pack_mirrored(mirrored: Mirrored) -> bytes:
+    return build(schema.WIDE_MIRRORED, **mirrored._asdict())
+
+
+def unpack_mirrored(body: bytes, rows: int, width: int) -> Mirrored:
+    """For images of so many rows and columns. Raises FormatError."""
+    fields = parse(schema.WIDE_MIRRORED, body, b"")
+    if fields.down not in (0, rows - 1) or fields.across >= width or rows < 3:
+        raise FormatError(f"an image of {rows} rows and {width} columns cannot be mirrored so")
+    if fields.mode & 1 or fields.mode >> 1 > 2:
+        raise FormatError(f"mode {fields.mode} of mirrored samples has bits that must be zero")
+    return Mirrored(fields.down, fields.across, fields.mode, fields.model, fields.streams)
 
 
 def pack_plan(plan: Plan) -> bytes:

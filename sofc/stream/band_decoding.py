@@ -48,7 +48,7 @@ class BandDecoder:
             decode_band,
             coded,
             header.format,
-            self._codebook_of(head.codebook) if coded.model >= FIRST_CODEBOOK_MODEL else None,
+            self._codebook_of(head.codebook) if coded.model >= FIRST_CODEBOOK_MODEL or header.format.wide else None,
             rows=rows,
             width=header.width,
             image_rows=image_rows,
