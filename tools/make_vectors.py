@@ -187,6 +187,9 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
         "float16 values",
     )
     yield "wide-builtin", sofc.encode(images[0].astype(np.float64) / 255), None, "a built-in codebook"
+    spectrum = np.abs(np.fft.fft2(fine))
+    yield "wide-mirrored", sofc.encode(spectrum.astype(np.float32), codebook=None), None, "a mirrored image"
+    yield "wide-mirrored-nearly", sofc.encode(spectrum, codebook=None), None, "a nearly mirrored image of float64"
     labels = np.kron(np.arange(30).reshape(5, 6), np.ones((7, 5), np.int64)) * 70001
     yield "wide-labels", sofc.encode(labels), None, "labels"
     moving = np.stack([np.roll(labels, k, 1) for k in range(3)])

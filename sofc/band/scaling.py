@@ -137,7 +137,9 @@ def _of_floats(known: Keys, number: SampleType) -> _Numbered | None:
     if found is None:
         return None
     on_grid, grid = found
-    if len(on_grid) * (_STRAY_SHARE - 1) < (len(values) - len(on_grid)) * _STRAY_SHARE and len(values) > 64:
+    if 2 * len(on_grid) < max(2, len(values)):
+        return None
+    if (len(values) - len(on_grid)) * _STRAY_SHARE > len(values) > 64:
         return None
     candidate, errors = _best(known[on_grid], grid, number)
     fits = np.flatnonzero(np.abs(errors) < 1 << 30)
@@ -292,7 +294,7 @@ def _candidates(grid: _Grid, number: SampleType) -> Iterator[_Candidate]:
                 for b in _likely(exact, tolerance):
                     yield _Candidate(form, a, b, shift)
                     if in_float32:
-                        yield _Candidate(form + IN_FLOAT32, float(np.float32(a)), float(np.float32(b)), shift)
+                        yield _Candidate(form + IN_FLOAT32, float(_single(a)), float(_single(b)), shift)
 
 
 def _shifts(grid: _Grid, slack: float) -> Iterator[int]:
@@ -321,8 +323,13 @@ def _likely(value: float, tolerance: float) -> Iterator[float]:
         if abs(short - value) <= tolerance:
             yield short
             break
-    single = np.float32(value)
+    single = _single(value)
     if abs(float(single) - value) <= tolerance + abs(value) * 2.0**-23:
         for one in (single, np.nextafter(single, np.float32(np.inf)), np.nextafter(single, np.float32(-np.inf))):
             yield float(one)
     yield value
+
+
+def _single(value: float) -> np.float32:
+    with np.errstate(over="ignore"):
+        return np.float32(value)

@@ -17,7 +17,7 @@ from .coders.shape import decode_neutral
 from .coding_tools import NONE, PAPERS, Area, plane_ranges, undo_transform
 from .limits import MAX_IMAGES, MAX_METADATA, MAX_OUTPUT, MAX_VALUES
 from .notation import FormatError, MissingCodebookError, Reader, require, write_varint
-from .wide import DTYPES, SAMPLES, decode_wide
+from .wide import DTYPES, SAMPLES, Part, decode_wide
 
 # Spec container/image-head
 
@@ -294,18 +294,19 @@ class FileDecoder:
         kind, words = SAMPLES[self.head.wide]
         planes = self.head.components * words
 
-        def core(codebook: int, count: int, streams: list[bytes]) -> list[list[int]]:
+        def core(part: Part, codebook: int, count: int) -> list[list[int]]:
             if count > 65536:
-                require(number == 3 and mapping == NOT_MAPPED, "core image of too many numbers")
-                require(len(streams) == planes, "number of streams is not that of planes")
-                return decode_labels(streams, [(0, count - 1)] * planes, area)
+                require(part.model == 3 and part.mapping == NOT_MAPPED, "core image of too many numbers")
+                require(len(part.streams) == planes, "number of streams is not that of planes")
+                return decode_labels(part.streams, [(0, count - 1)] * planes, part.area)
+            bits = max(1, (count - 1).bit_length())
             self.register = codebook
             try:
-                return self.decode_mapped(mapping, number, streams, area, planes, max(1, (count - 1).bit_length()))
+                return self.decode_mapped(part.mapping, part.model, part.streams, part.area, planes, bits)
             finally:
                 self.register = 0
 
-        found = decode_wide(kind, planes, streams, area, core)
+        found = decode_wide(kind, planes, Part(number, mapping, streams, area), core)
         return [value for pixel in zip(*found, strict=True) for value in pixel]
 
     def decode_components(

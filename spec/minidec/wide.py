@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .coding_tools import Area, Decisions, learn
 from .limits import MAX_VALUES
@@ -65,26 +65,73 @@ DTYPES = [
     "complex128",
 ]
 
-Core = Callable[[int, int, list[bytes]], list[list[int]]]
-"""Gives the planes of the core image, from its codebook, `count` and streams."""
+
+@dataclass(frozen=True)
+class Part:
+    """A band or group of numbers: its streams, and how its core image is coded."""
+
+    model: int
+    mapping: int
+    streams: list[bytes]
+    area: Area
 
 
-def decode_wide(number: Number, planes: int, streams: list[bytes], area: Area, core: Core) -> list[list[int]]:
-    """The bits of the numbers of a band or group, plane by plane."""
-    require(len(streams) >= 1, "wide samples without a plan")
-    reader = Reader(streams[0])
+Core = Callable[[Part, int, int], list[list[int]]]
+"""Gives the planes of the core image of a part without the streams before it, from its codebook and `count`."""
+
+
+def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool = True) -> list[list[int]]:
+    """The bits of the numbers of a band or group, plane by plane. Only the `whole` of one may be mirrored."""
+    require(len(part.streams) >= 1, "wide samples without a plan")
+    reader = Reader(part.streams[0])
     code, codebook, way = reader.u8(), int.from_bytes(reader.take(2), "little"), reader.u8()
-    require(code in NUMBERS and way in (0, 1), "unknown type of keys, or way")
+    require(code in NUMBERS and (way in (0, 1) or (way == 2 and whole)), "unknown type of keys, or way")
     kind = NUMBERS[code]
     narrower = number in (FLOAT32, FLOAT64) and kind in (FLOAT16, FLOAT32) and kind.bits < number.bits
     require(kind == number or narrower, "keys of a type that cannot be")
-    require(len(streams) >= 3 - way, "too few streams for wide samples")
+    before = (3, 2, 1)[way]
+    require(len(part.streams) >= before, "too few streams for wide samples")
+    rest = replace(part, streams=part.streams[before:])
     if way == 0:
-        keys = decode_steps(kind, planes, streams, reader, lambda count: core(codebook, count, streams[3:]))
+        keys = decode_steps(kind, part.streams, reader, lambda count: core(rest, codebook, count))
+    elif way == 1:
+        tables = Tables(kind, planes, part.streams[1], reader, part.area)
+        keys = tables.use(core(rest, codebook, tables.count))
     else:
-        tables = Tables(kind, planes, streams[1], reader, area)
-        keys = tables.use(core(codebook, tables.count, streams[2:]))
+        keys = decode_mirrored(kind, planes, rest, reader, core)
     return [[widen(kind.from_key(key), kind, number) for key in plane] for plane in keys]
+
+
+# Spec wide-samples/mirrored
+
+
+def decode_mirrored(kind: Number, planes: int, part: Part, reader: Reader, core: Core) -> list[list[int]]:
+    area = part.area
+    rows, width, images = area.image_rows, area.width, len(area.image_starts)
+    down, across, mode, model, count = reader.varint(), reader.varint(), reader.u8(), reader.varint(), reader.varint()
+    reader.end()
+    require(kind.bits > 16 and rows >= 3 and down in (0, rows - 1) and across < width, "image cannot be mirrored so")
+    require(mode in (0, 2, 4) and count < len(part.streams), "mode or streams of mirrored samples")
+    kept = down // 2 + 1 if down else rows // 2 + 1
+    upper = Part(model, mode >> 1, part.streams[:count], Area(images * kept, width, kept))
+    lower = replace(part, streams=part.streams[count:], area=Area(images * (rows - kept), width, rows - kept))
+    differences = NUMBERS[2 if kind.bits == 32 else 4]
+    found = []
+    first, others = (
+        decode_wide(one, planes, half, core, whole=False) for one, half in ((kind, upper), (differences, lower))
+    )
+    for top, rest in zip(first, others, strict=True):
+        plane: list[int] = []
+        for image in range(images):
+            start = image * kept * width
+            plane += [kind.to_key(bits) for bits in top[start : start + kept * width]]
+            for y in range(kept, rows):
+                reflected = image * rows * width + (down - y) % rows * width
+                for x in range(width):
+                    change = rest[(image * (rows - kept) + y - kept) * width + x]
+                    plane.append((plane[reflected + (across - x) % width] + change) % (2 * kind.half))
+        found.append(plane)
+    return found
 
 
 # Spec wide-samples/narrowing
@@ -111,7 +158,7 @@ def widen(bits: int, few: Number, many: Number) -> int:
 
 
 def decode_steps(
-    kind: Number, planes: int, streams: list[bytes], reader: Reader, core: Callable[[int], list[list[int]]]
+    kind: Number, streams: list[bytes], reader: Reader, core: Callable[[int], list[list[int]]]
 ) -> list[list[int]]:
     origin = int.from_bytes(reader.take(8), "little")
     masks = [reader.varint() for _ in range(reader.varint())]
