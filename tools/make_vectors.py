@@ -186,7 +186,6 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
         None,
         "float16 values",
     )
-    yield "wide-builtin", sofc.encode(images[0].astype(np.float64) / 255), None, "a built-in codebook"
     spectrum = np.abs(np.fft.fft2(fine))
     yield "wide-mirrored", sofc.encode(spectrum.astype(np.float32), codebook=None), None, "a mirrored image"
     yield "wide-mirrored-nearly", sofc.encode(spectrum, codebook=None), None, "a nearly mirrored image of float64"
