@@ -100,7 +100,7 @@ def _of_integers(known: Keys, number: SampleType) -> _Numbered | None:
         least -= 1 << number.bits
     values = np.array((inside // np.uint64(step)).astype(np.int64))
     if step == 1 and abs(least) < _LARGEST:
-        first, count = _window(least, int(values[-1]) + 1, 0)
+        first, count = _window(least, int(values[-1]) + 1, 0, is_known=True)
         return _Numbered(
             Table([Scaling(INTEGERS, 1, 0, first, count)], []), (values + (least - first)).astype(np.int32)
         )
@@ -160,7 +160,7 @@ def _numbered(known: Keys, on_grid: Integers, numbers: Integers, errors: Integer
         column[numbers - first] = errors
         corrections = column.tolist()
     else:
-        first, count = _window(first, count, len(stray))
+        first, count = _window(first, count, len(stray), is_known=candidate.form == MULTIPLY_ADD and candidate.a == 1)
     result = np.empty(len(known), np.int32)
     result[on_grid] = numbers - first
     result[stray] = count + np.arange(len(stray))
@@ -168,9 +168,13 @@ def _numbered(known: Keys, on_grid: Integers, numbers: Integers, errors: Integer
     return _Numbered(Table([scaling], known[stray].tolist()), result)
 
 
-def _window(first: int, count: int, listed: int) -> tuple[int, int]:
-    """The first number and the count of the type that numbers fit, ``count`` of them from ``first`` on."""
-    for start, size in (_WINDOWS[0], (first, 1 << 8), *_WINDOWS[1:]):
+def _window(first: int, count: int, listed: int, *, is_known: bool) -> tuple[int, int]:
+    """The first number and the count of the type that numbers fit, ``count`` of them from ``first`` on.
+
+    ``is_known``: whether the numbers are those that the values were made from, and not more by an unknown one.
+    """
+    bytes_from_first = (first, 1 << 8)
+    for start, size in (*(_WINDOWS[:1] if is_known else ()), bytes_from_first, *_WINDOWS[1:]):
         if start <= first and first + count <= start + size and size + listed <= MAX_ENTRIES:
             return start, size
     return first, count

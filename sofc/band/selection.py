@@ -254,7 +254,8 @@ class Selection:
         labelled = self._labelled(views)
         if labelled and planes[0].size > PIECE:
             size = sum(map(len, labelled[0].streams(image_rows)))
-            promising = [way for way in promising if way.size(image_rows) < size]
+            # A piece tells too much: what is learned later shows in full only.
+            promising = [way for way in promising if way.size(image_rows) < 2 * size]
         return [*promising, *labelled]
 
     def _labelled(self, views: Iterable[Mapped]) -> list[Way]:
