@@ -49,7 +49,7 @@ def checked(samples: Samples, name: str) -> Samples:
     if native.name not in SAMPLE_TYPES:
         raise UsageError(
             f"{name}: samples of type {native.name} cannot be stored; sofc takes {', '.join(SAMPLE_TYPES)}. "
-            "Convert them first (sofc never rescales or rounds), or keep the file itself: sofc encode --keep-file"
+            "Convert them first (sofc never rescales or rounds)"
         )
     array = np.ascontiguousarray(array, dtype=native)
     # Pillow gives True as 255.
