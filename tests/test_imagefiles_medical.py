@@ -249,7 +249,7 @@ def test_floating_point_volumes(tmp_path: Path) -> None:
 
 
 def test_volumes_that_are_refused(tmp_path: Path) -> None:
-    module = nibabel()
+    nibabel()
     (tmp_path / "x.nii").write_bytes(b"nothing")
     with pytest.raises(sofc.FormatError, match=r"x\.nii: cannot be read"):
         sources([tmp_path])
