@@ -57,9 +57,9 @@ def checked(samples: Samples, name: str) -> Samples:
 
 
 def in_words(samples: Samples) -> Samples:
-    """Samples of 32 and 64 bits as words of 16 bits, the lowest first, each a component; others as they are."""
+    """Wide samples as words of 16 bits, the lowest first, each a component; others as they are."""
     array = samples.array
-    if not _has_words(array.dtype) or array.ndim not in (2, 3):
+    if not is_wide(array) or array.ndim not in (2, 3):
         return samples
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     words = little[..., None].view("<u2") if array.ndim == 2 else little.view("<u2")
@@ -69,7 +69,3 @@ def in_words(samples: Samples) -> Samples:
 def is_wide(array: npt.NDArray[np.generic]) -> bool:
     """Whether samples are more than integers of 16 bits."""
     return array.dtype.name in (wide.name.lower() for wide in SampleType)
-
-
-def _has_words(dtype: np.dtype[np.generic]) -> bool:
-    return dtype.kind in "iufc" and dtype.itemsize in (4, 8)
