@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from sofc.image import ImageHeader as ImageHeader
     from sofc.image import Meaning as Meaning
     from sofc.image import PixelFormat as PixelFormat
+    from sofc.image import SampleType as SampleType
     from sofc.limits import Limits as Limits
     from sofc.stream.decoder import Decoder as Decoder
     from sofc.stream.encoder import Encoder as Encoder
@@ -82,7 +83,7 @@ _NAMES = {
         "UnsupportedError",
         "UsageError",
     ),
-    "sofc.image": ("Band", "ImageHeader", "Meaning", "PixelFormat"),
+    "sofc.image": ("Band", "ImageHeader", "Meaning", "PixelFormat", "SampleType"),
     "sofc.limits": ("Limits",),
     "sofc.stream.decoder": ("Decoder",),
     "sofc.stream.encoder": ("Encoder",),

@@ -27,13 +27,44 @@ class Meaning(IntEnum):
     PALETTE = 6
 
 
+class SampleType(IntEnum):
+    """What a sample is where it is more than an integer of at most 16 bits: a wide sample."""
+
+    UINT32 = 1
+    INT32 = 2
+    UINT64 = 3
+    INT64 = 4
+    FLOAT16 = 5
+    BFLOAT16 = 6
+    FLOAT32 = 7
+    FLOAT64 = 8
+    COMPLEX64 = 9
+    COMPLEX128 = 10
+
+    @property
+    def dtype_name(self) -> str:
+        """numpy name of the array type; numpy has none for bfloat16, whose samples are their bits in uint16."""
+        return "uint16" if self is SampleType.BFLOAT16 else self.name.lower()
+
+    @property
+    def parts(self) -> int:
+        """Numbers in a sample: two, the real one first, of complex ones."""
+        return 2 if self >= SampleType.COMPLEX64 else 1
+
+    @property
+    def bits(self) -> int:
+        """Bits of each of its numbers: 16, 32 or 64."""
+        return int(self.name.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ") or 16) // self.parts
+
+
 @dataclass(frozen=True)
 class PixelFormat:
     """The samples of an image.
 
     ``coded_bits`` (1-16) bounds the samples: unsigned ones lie in 0 .. 2**coded_bits - 1, signed ones in
     -2**(coded_bits-1) .. 2**(coded_bits-1) - 1. ``declared_bits`` (1-16) is what the source said; together
-    they choose the array type (``dtype_name``) and change nothing else.
+    they choose the array type (``dtype_name``) and change nothing else. ``wide`` says what samples are that are not
+    such integers; coded_bits and declared_bits are then the bits of one number, 16, 32 or 64 (see ``wide_format``).
     """
 
     components: int
@@ -41,10 +72,15 @@ class PixelFormat:
     declared_bits: int
     signed: bool = False
     meaning: Meaning = Meaning.UNSPECIFIED
+    wide: SampleType | None = None
 
     def __post_init__(self) -> None:
         if self.components < 1:
             raise UsageError(f"an image needs at least one component, not {self.components}")
+        if self.wide is not None:
+            if (self.coded_bits, self.declared_bits) != (self.wide.bits, self.wide.bits):
+                raise UsageError(f"samples of {self.wide.name.lower()} have numbers of {self.wide.bits} bits")
+            return
         for name in ("coded_bits", "declared_bits"):
             if not 1 <= getattr(self, name) <= 16:
                 raise UsageError(f"{name} must be 1 to 16, not {getattr(self, name)}")
@@ -61,11 +97,29 @@ class PixelFormat:
 
     @property
     def dtype_name(self) -> str:
-        """numpy name of the array type: bool, uint8, int8, uint16 or int16."""
+        """numpy name of the array type: bool, uint8, int8, uint16 or int16, or that of wide samples."""
+        if self.wide is not None:
+            return self.wide.dtype_name
         width = max(self.coded_bits, self.declared_bits)
         if width == 1 and not self.signed:
             return "bool"
         return f"{'' if self.signed else 'u'}int{8 if width <= 8 else 16}"
+
+    @property
+    def type_name(self) -> str:
+        """That of the array type, or, of bfloat16, for which numpy has none, its own."""
+        return self.dtype_name if self.wide is None else self.wide.name.lower()
+
+    @property
+    def words(self) -> int:
+        """Words of at most 16 bits in one sample of one component: what it takes of memory."""
+        return 1 if self.wide is None else self.wide.parts * self.wide.bits // 16
+
+
+def wide_format(components: int, wide: SampleType, meaning: Meaning = Meaning.UNSPECIFIED) -> PixelFormat:
+    """The format of wide samples."""
+    signed = wide not in (SampleType.UINT32, SampleType.UINT64)
+    return PixelFormat(components, wide.bits, wide.bits, signed, meaning, wide)
 
 
 @dataclass(frozen=True)
@@ -86,6 +140,11 @@ class ImageHeader:
     def row_samples(self) -> int:
         """Samples in one row, all components together."""
         return self.width * self.format.components
+
+    @property
+    def row_words(self) -> int:
+        """What a row takes of memory: its samples, of wide ones the words of 16 bits."""
+        return self.row_samples * self.format.words
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ class Limits:
     """Upper bounds that a decoder enforces before it allocates. Raise one by passing another instance.
 
     ``max_pixels``: width x height of one image. ``max_band_samples``: samples (width x rows x
-    components) of one band or group, which bounds the memory of decoding. ``max_chunk_bytes``: body of
-    one chunk. ``max_codebook_bytes``: an embedded or installed codebook. ``max_images``: images in one
-    file. ``max_components``: components of one image. ``max_metadata_bytes``: by how much packed
-    metadata of one file may be larger unpacked.
+    components) of one band or group, which bounds the memory of decoding; wide ones count as words of 16
+    bits. ``max_chunk_bytes``: body of one chunk. ``max_codebook_bytes``: an embedded or installed
+    codebook. ``max_images``: images in one file. ``max_components``: components of one image.
+    ``max_metadata_bytes``: by how much packed metadata of one file may be larger unpacked.
     """
 
     max_pixels: int = 1 << 34

@@ -105,11 +105,11 @@ def test_bad_pnm(tmp_path: Path, content: bytes) -> None:
         load(ImageSource(path))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int32", "uint32", "int64", "complex64"])
+@pytest.mark.parametrize("dtype", ["longdouble", "clongdouble", "datetime64[s]", "S4"])
 def test_samples_that_are_refused(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "image.npy"
     np.save(path, np.zeros((3, 3), dtype))
-    with pytest.raises(UsageError, match=f"samples of type {dtype} cannot be stored"):
+    with pytest.raises(UsageError, match="cannot be stored; sofc takes bool"):
         load(ImageSource(path))
 
 
@@ -425,9 +425,10 @@ def test_raw_layout() -> None:
     assert layout.row_shape == (640, 3)
     assert RawLayout.parse("4x3:int16").header.format.signed
     assert RawLayout.parse("4x3:bool").dtype == np.bool_
+    assert RawLayout.parse("4x3x2:complex64").row_bytes == 4 * 2 * 8
 
 
-@pytest.mark.parametrize("text", ["", "4x4", "4x4x1", "4x4x1:float32", "4x4x1:uint17", "4x4x1:int1", "0x4x1:uint8"])
+@pytest.mark.parametrize("text", ["", "4x4", "4x4x1", "4x4x1:float24", "4x4x1:uint17", "4x4x1:int1", "0x4x1:uint8"])
 def test_bad_raw_layout(text: str) -> None:
     with pytest.raises(UsageError):
         RawLayout.parse(text)

@@ -125,10 +125,35 @@ def test_dicom_without_an_image(tmp_path: Path) -> None:
         sources([tmp_path])
 
 
-def test_32_bit_dicom_is_refused(tmp_path: Path) -> None:
-    write_dicom(tmp_path / "x.dcm", np.zeros((1, 4, 4), np.uint32), bits=32)
-    with pytest.raises(sofc.UsageError, match="samples of type uint32 cannot be stored"):
-        load(ImageSource(tmp_path / "x.dcm"))
+def test_32_bit_dicom(tmp_path: Path) -> None:
+    doses = (np.arange(16, dtype=np.uint32) * 100_000_000).reshape(1, 4, 4)
+    write_dicom(tmp_path / "x.dcm", doses, bits=32)
+    got = load(ImageSource(tmp_path / "x.dcm")).array
+    assert got.dtype == np.uint32 and np.array_equal(got, doses[0])
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("FloatPixelData", np.float32), ("DoubleFloatPixelData", np.float64)])
+def test_floating_point_dicom(name: str, dtype: type, tmp_path: Path) -> None:
+    values = np.random.default_rng(5).normal(0, 1, (2, 4, 4)).astype(dtype)
+
+    def as_map(data_set: Any) -> None:
+        as_floats(data_set)
+        del data_set.FloatPixelData
+        data_set.NumberOfFrames = 2
+        setattr(data_set, name, values.tobytes())
+
+    path = tmp_path / "x.dcm"
+    write_dicom(path, np.zeros((1, 4, 4), np.uint16), bits=16)
+    pydicom = pytest.importorskip("pydicom")
+    data_set = pydicom.dcmread(path)
+    as_map(data_set)
+    data_set.save_as(path)
+    found = [load(source).array for source in sources([path])]
+    assert [array.tobytes() for array in found] == [array.tobytes() for array in values]
+    data_set.NumberOfFrames = 3
+    data_set.save_as(path)
+    with pytest.raises(sofc.FormatError, match="32 samples, not 3 frames"):
+        load(ImageSource(path))
 
 
 def as_floats(data_set: Any) -> None:
@@ -153,7 +178,6 @@ def as_unnamed_compression(data_set: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (as_floats, r"floating-point numbers \(Float Pixel Data\), which sofc cannot store; .*--keep-file"),
         (as_report, r"holds no image \(Enhanced SR Storage\)"),
         (lambda data_set: delattr(data_set, "BitsStored"), "it lacks BitsStored"),
         (lambda data_set: delattr(data_set, "PhotometricInterpretation"), "it lacks PhotometricInterpretation"),
@@ -217,11 +241,15 @@ def test_a_volume_in_colour(tmp_path: Path) -> None:
     assert got.meaning == Meaning.RGB
 
 
-def test_volumes_that_are_refused(tmp_path: Path) -> None:
+def test_floating_point_volumes(tmp_path: Path) -> None:
     module = nibabel()
-    module.save(module.Nifti1Image(np.zeros((3, 3, 3), np.float32), np.eye(4)), tmp_path / "x.nii")
-    with pytest.raises(sofc.UsageError, match="samples of type float32"):
-        load(sources([tmp_path])[0])
+    values = RANDOM.normal(0, 1, (5, 4, 3)).astype(np.float32)
+    module.save(module.Nifti1Image(values, np.eye(4)), tmp_path / "x.nii")
+    assert np.array_equal(load(sources([tmp_path])[2]).array, values[:, :, 2].T)
+
+
+def test_volumes_that_are_refused(tmp_path: Path) -> None:
+    nibabel()
     (tmp_path / "x.nii").write_bytes(b"nothing")
     with pytest.raises(sofc.FormatError, match=r"x\.nii: cannot be read"):
         sources([tmp_path])

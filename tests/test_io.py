@@ -73,9 +73,8 @@ def test_header_for(values: list[int], dtype: str, declared: int | None, coded: 
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((2, 2)), "float64"),
-        (np.zeros((2, 2), np.int32), r"int32.*astype"),
-        (np.zeros((2, 2), np.complex64), "complex64"),
+        (np.zeros((2, 2), np.longdouble), r"float128.*astype|longdouble"),
+        (np.zeros((2, 2), "M8[s]"), "datetime64"),
         (np.zeros(4, np.uint8), "shape"),
         (np.zeros((2, 2, 2, 2), np.uint8), "shape"),
         (np.zeros((0, 5), np.uint8), "at least one sample"),
@@ -188,7 +187,7 @@ def test_files(tmp_path: Path) -> None:
     assert stream.getvalue() == path.read_bytes() == sofc.encode(array, band_rows=6)
     before = path.read_bytes()
     with pytest.raises(UsageError):
-        sofc.write(path, np.zeros((2, 2)))
+        sofc.write(path, np.zeros((2, 2), np.longdouble))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(FileNotFoundError):

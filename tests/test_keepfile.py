@@ -27,7 +27,6 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
-from sofc.imagefiles.held import load_all
 from sofc.keepfile import keep, keep_whole, lzw, restore_items
 from tests.helpers import raw_codebook
 from tests.test_imagefiles_medical import write_dicom
@@ -192,8 +191,8 @@ NO_IMAGES: dict[str, Callable[[], bytes]] = {
     "zero": lambda: b"\0",
     "random.bin": lambda: RANDOM.bytes(5000),
     "labels-idx1-ubyte": lambda: b"\0\0\x08\x01\0\0\0\x02ab",
-    "two.npz": lambda: npz(a=GRAY, b=DEEP),
-    "complex.npy": lambda: npy(GRAY.astype(np.complex128)),
+    "cube.npz": lambda: npz(a=np.zeros((2, 2, 2, 2), np.uint8)),
+    "long.npy": lambda: npy(GRAY.astype(np.longdouble)),
     "stored.sofc": lambda: sofc.encode(GRAY, coder="raw"),
     "ellipsis.gz": lambda: gzip.compress(b"text")[:-3],
 }
@@ -254,7 +253,8 @@ def test_no_kept_file_grows(folder: Path, name: str, coder: str | None, capsys: 
     assert ("kept whole" in said) == (size == len(alone))
     assert main(["decode", "kept.sofc", "-o", "back"]) == 0
     assert Path("back").read_bytes() == data
-    assert np.array_equal(sofc.read("kept.sofc", image=0), load_all(sources([Path(name)]))[0].array)
+    # Wide samples may come as words, whose bytes are theirs.
+    assert sofc.read("kept.sofc", image=0).tobytes() == load(sources([Path(name)])[0]).array.tobytes()
 
 
 @pytest.mark.parametrize(

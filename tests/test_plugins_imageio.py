@@ -221,8 +221,8 @@ def test_metadata_has_names() -> None:
 def test_a_failing_write_leaves_the_file(tmp_path: Path) -> None:
     path = tmp_path / "kept.sofc"
     path.write_bytes(b"what was there")
-    with pytest.raises(sofc.UsageError, match="float64 samples cannot be stored"):
-        iio.imwrite(path, np.zeros((3, 3)))
+    with pytest.raises(sofc.UsageError, match="samples cannot be stored"):
+        iio.imwrite(path, np.zeros((3, 3), np.longdouble))
     with pytest.raises(TypeError, match="efort"):
         iio.imwrite(path, IMAGES["gray 8"], efort=3)
     assert path.read_bytes() == b"what was there"

@@ -155,11 +155,11 @@ def test_outputs_that_are_no_files(folder: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_what_cannot_be_kept_is_not_recommended(folder: Path) -> None:
-    for name, advised in (("float16", False), ("float32", True), ("complex128", False)):
+    for name in ("longdouble", "clongdouble"):
         np.save("a.npy", GRAY.astype(name))
         with pytest.raises(UsageError, match="cannot be stored") as caught:
             load(ImageSource(Path("a.npy")))
-        assert ("--keep-file" in str(caught.value)) == advised
+        assert "--keep-file" not in str(caught.value)
 
 
 def test_volumes_in_two_files_and_packed(folder: Path) -> None:

@@ -55,6 +55,7 @@ from sofc.container.chunks import pack_file_end, pack_file_head, pack_group, pac
 from sofc.container.original import from_metadata
 from sofc.container.records import CodedGroup, ImageHead, Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
+from sofc.image import SampleType
 from sofc.jpeg.colour import reached
 from sofc.jpeg.dct import ACCURATE, BASIS, BASIS_BITS, FAST, REPLICATED, SCALED, TRIANGLE, Decoder, Grid
 from sofc.jpeg.origin import Origin, standard_table
@@ -167,6 +168,7 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     xmp = Metadata(MetadataKind.XMP, "", b"<x:xmpmeta>" * 20)
     yield "metadata-packed", sofc.encode(ramp, coder="raw", metadata=[xmp]), None, "packed metadata"
     yield "builtin", sofc.encode(noise(random)), None, "a built-in codebook, named but not used"
+    yield from wide(sets["gray"])
     few = spread(sets["gray"][2]).astype(np.uint8)
     yield "mapped-values", sofc.encode(few, coder="shape"), None, "numbers of values"
     painted = random.integers(0, 256, (9, 3)).astype(np.uint8)[sets["gray"][2] // 29]
@@ -258,6 +260,40 @@ def arranged(header: sofc.ImageHeader, arrangement: Arrangement) -> bytes:
     chunks = [(schema.IMAGE_HEAD, pack_image_head(ImageHead(header, 0))), (schema.GROUP, pack_group(group))]
     chunks.append((schema.FILE_END, pack_file_end(0)))
     return pack_file_head() + b"".join(frame_chunk(*chunk) for chunk in chunks)
+
+
+def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Wide samples: each way to code them, and each type."""
+    random = np.random.default_rng(SEED + 1)
+    bits = random.integers(0, 256, (6, 7, 16), dtype=np.uint8)
+    for sample_type in SampleType:
+        array = np.ascontiguousarray(bits.view(sample_type.dtype_name)[:, :, 0])
+        name = sample_type.name.lower()
+        yield f"wide-{name}", sofc.encode(array, sample_type=sample_type, codebook=None), None, f"{name}, any bits"
+    fine = np.hypot(*np.mgrid[-8:8, -9:9]) + random.normal(0, 0.1, (16, 18))
+    yield "wide-steps", sofc.encode(fine.astype(np.float32), codebook=None), None, "steps, modelled and plain bits"
+    volume = np.stack(images)
+    scaled = (volume * np.float64(0.37) - 10.5).astype(np.float32)
+    yield "wide-scaled", sofc.encode(scaled, batch=True, codebook=None), None, "a computed table"
+    apart = np.stack([(image * np.float64(0.37 + k)).astype(np.float32) for k, image in enumerate(images)])
+    yield "wide-scaled-apart", sofc.encode(apart, batch=True, codebook=None), None, "a table for each image"
+    single = volume[0].astype(np.float32)
+    corrected = (single - single.mean()) / single.std()
+    corrected[3, 5:9] = np.nan, -0.0, np.inf, 1e20
+    yield "wide-corrected", sofc.encode(corrected, codebook=None), None, "corrections, and listed keys"
+    yield (
+        "wide-narrowed",
+        sofc.encode(fine.astype(np.float16).astype(np.float64), codebook=None),
+        None,
+        "float16 values",
+    )
+    spectrum = np.abs(np.fft.fft2(fine))
+    yield "wide-mirrored", sofc.encode(spectrum.astype(np.float32), codebook=None), None, "a mirrored image"
+    yield "wide-mirrored-nearly", sofc.encode(spectrum, codebook=None), None, "a nearly mirrored image of float64"
+    labels = np.kron(np.arange(30).reshape(5, 6), np.ones((7, 5), np.int64)) * 70001
+    yield "wide-labels", sofc.encode(labels), None, "labels"
+    moving = np.stack([np.roll(labels, k, 1) for k in range(3)])
+    yield "wide-labels-group", sofc.encode(moving, batch=True), None, "labels, a group"
 
 
 def trained(

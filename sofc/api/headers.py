@@ -5,45 +5,72 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sofc.errors import UsageError
-from sofc.image import ImageHeader, Meaning, PixelFormat
+from sofc.image import ImageHeader, Meaning, PixelFormat, SampleType, wide_format
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+
     from sofc.band.coding import Samples
 
 
 def header_for(
-    array: Samples, *, declared_bits: int | None = None, meaning: Meaning | int = Meaning.UNSPECIFIED
+    array: Samples,
+    *,
+    declared_bits: int | None = None,
+    meaning: Meaning | int = Meaning.UNSPECIFIED,
+    sample_type: SampleType | None = None,
 ) -> ImageHeader:
-    """The header of an image, shape (height, width) or (height, width, components), of bool or an 8 or 16 bit type.
+    """The header of an image, shape (height, width) or (height, width, components), of bool, integers of 8 to 64 bits,
+    floats of 16 to 64 bits or complex numbers of two of them.
 
     ``declared_bits`` is what the source said (1-16; default: the array type's bits); coded_bits is raised above
-    it where a sample needs that. Raises UsageError for other arrays and for empty ones.
+    it where a sample needs that. Of wide samples (32 bits and more, and floats) it says nothing. ``sample_type``
+    BFLOAT16 says that an array of uint16 holds the bits of such numbers. Raises UsageError for other arrays and for
+    empty ones.
     """
-    return header_of(array, getattr(array, "shape", ()), declared_bits, meaning)
+    return header_of(array, getattr(array, "shape", ()), declared_bits, meaning, sample_type)
 
 
-def header_of(array: Samples, shape: tuple[int, ...], declared_bits: int | None, meaning: Meaning | int) -> ImageHeader:
+def header_of(
+    array: Samples,
+    shape: tuple[int, ...],
+    declared_bits: int | None,
+    meaning: Meaning | int,
+    sample_type: SampleType | None = None,
+) -> ImageHeader:
     """The header of images of this shape, whose samples ``array`` holds. Raises UsageError."""
     import numpy as np
 
     if not isinstance(array, np.ndarray):
         raise UsageError(f"an image must be a numpy array, not {type(array).__name__}")
-    if array.dtype.kind not in "bui" or array.dtype.itemsize > 2:
+    wide = sample_type or wide_type(array.dtype)
+    if wide is None and (array.dtype.kind not in "bui" or array.dtype.itemsize > 2):
         raise UsageError(
-            f"{array.dtype.name} samples cannot be stored: convert those that fit to bool, uint8, int8, uint16 or "
-            "int16 first, for example with array.astype(numpy.uint16)"
+            f"{array.dtype.name} samples cannot be stored: convert those that fit to a type of numpy's that can, for "
+            "example with array.astype(numpy.float64)"
         )
     if len(shape) not in (2, 3):
         raise UsageError(f"an image has shape (height, width) or (height, width, components), not {shape}")
     if 0 in array.shape:
         raise UsageError(f"an image needs at least one sample; the shape is {array.shape}")
+    components = shape[2] if len(shape) == 3 else 1
+    if wide is not None:
+        if array.dtype.name not in (wide.dtype_name, wide.name.lower()):
+            raise UsageError(f"samples of {wide.name.lower()} come as {wide.dtype_name}, not {array.dtype.name}")
+        return ImageHeader(shape[1], shape[0], wide_format(components, wide, Meaning(meaning)))
     declared = declared_bits if declared_bits is not None else _type_bits(array)
     low, high = int(array.min()), int(array.max())
     signed = array.dtype.kind == "i"
     needed = max(high, ~low).bit_length() + 1 if signed else max(1, high.bit_length())
-    components = shape[2] if len(shape) == 3 else 1
     pixel_format = PixelFormat(components, max(needed, declared), declared, signed, Meaning(meaning))
     return ImageHeader(shape[1], shape[0], pixel_format)
+
+
+def wide_type(dtype: np.dtype[Any]) -> SampleType | None:
+    """The sample type of an array type that is more than integers of 16 bits; None for others."""
+    return next((one for one in SampleType if one.name.lower() == dtype.name), None)
 
 
 def _type_bits(array: Samples) -> int:
@@ -51,5 +78,7 @@ def _type_bits(array: Samples) -> int:
 
 
 def rows_of(image: Samples) -> Samples:
-    """One component without an axis of its own, as the encoder takes it."""
+    """One component without an axis of its own, as the encoder takes it; bfloat16 of ml_dtypes as its bits."""
+    if image.dtype.name == SampleType.BFLOAT16.name.lower():
+        image = image.view("uint16")
     return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image

@@ -15,7 +15,7 @@ from sofc.api.sources import Source, finder, folder_of, opened
 from sofc.container.records import Metadata
 from sofc.errors import UsageError
 from sofc.files import replacing
-from sofc.image import ImageHeader, Meaning
+from sofc.image import ImageHeader, Meaning, SampleType
 from sofc.limits import Limits
 from sofc.stream.codebooks import Codebooks
 from sofc.stream.layout import is_frame, is_small
@@ -35,17 +35,19 @@ def encode(
     batch: bool = False,
     declared_bits: int | None = None,
     meaning: Meaning | int = Meaning.UNSPECIFIED,
+    sample_type: SampleType | None = None,
     **settings: Any,
 ) -> bytes:
     """The file of one image, shape (height, width) or (height, width, components), where components may be 1.
 
-    ``batch``: the first axis counts images of equal size. ``settings`` are those of Encoder: codebook,
-    embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits; without ``codebook`` a
-    built-in one is used. Raises UsageError.
+    Samples are bool, integers of 8 to 64 bits, floats of 16 to 64 bits or complex; ``sample_type`` BFLOAT16 says that
+    uint16 samples are the bits of such floats. ``batch``: the first axis counts images of equal size. ``settings`` are
+    those of Encoder: codebook, embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits;
+    without ``codebook`` a built-in one is used. Raises UsageError.
     """
     if not batch:
-        return encode_images([image], declared_bits=declared_bits, meaning=meaning, **settings)
-    header = header_of(image, getattr(image, "shape", ())[1:], declared_bits, meaning)
+        return encode_images([image], declared_bits=declared_bits, meaning=meaning, sample_type=sample_type, **settings)
+    header = header_of(image, getattr(image, "shape", ())[1:], declared_bits, meaning, sample_type)
     return b"".join(encode_each(((one, header) for one in image), **settings))
 
 
@@ -55,10 +57,14 @@ def encode_images(
     *,
     declared_bits: int | None = None,
     meaning: Meaning | int = Meaning.UNSPECIFIED,
+    sample_type: SampleType | None = None,
     **settings: Any,
 ) -> bytes:
     """The file of several images of any sizes and types. Small ones of one kind that follow each other are grouped."""
-    with_headers = ((image, header_for(image, declared_bits=declared_bits, meaning=meaning)) for image in images)
+    with_headers = (
+        (image, header_for(image, declared_bits=declared_bits, meaning=meaning, sample_type=sample_type))
+        for image in images
+    )
     return b"".join(encode_each(with_headers, **settings))
 
 
@@ -167,9 +173,8 @@ def decode_images(
 ) -> list[Samples]:
     """All images of a file, checked in full, digests included.
 
-    Of a file that has none and keeps another whole, the images that are read from that; 32 and 64 bit samples as words
-    of 16 bits, the lowest first, each a component. Raises FormatError, UsageError or UnsupportedError where that is no
-    file of images, and what Decoder raises.
+    Of a file that has none and keeps another whole, the images that are read from that. Raises FormatError, UsageError
+    or UnsupportedError where that is no file of images, and what Decoder raises.
     """
     import numpy as np
 

@@ -22,16 +22,16 @@ from sofc.band.arrangement import (
     unpack_arrangement,
 )
 from sofc.band.arranging import View, Whole, forms_of, is_narrowed
-from sofc.band.mapping import Mapping, read_table
+from sofc.band.core import Area, CodedPlanes, decode_planes
+from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
+from sofc.band.wide import decode_wide, encode_wide
 from sofc.codebook import Codebook
 from sofc.coders.base import Found
-from sofc.coders.registry import coder_for
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, CodedBand, CodedGroup, CodedSamples
-from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
+from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
-from sofc.transforms.components import NONE
 
 Samples = npt.NDArray[Any]
 """Shape (rows, width) for one component, (rows, width, components) for more."""
@@ -41,11 +41,12 @@ def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
     """The canonical serialisation that checks and digests are taken of; it may be the samples' own memory.
 
     Interleaved, row by row, little-endian, two's complement where signed, one byte a sample if
-    coded_bits <= 8, else two.
+    coded_bits <= 8, else two; wide samples as numpy has them.
     """
     kind = "i" if pixel_format.signed else "u"
-    stored = np.ascontiguousarray(samples, f"<{kind}{1 if pixel_format.coded_bits <= 8 else 2}")
-    return stored.reshape(-1).data
+    wide = None if pixel_format.wide is None else np.dtype(pixel_format.dtype_name).newbyteorder("<")
+    stored = np.ascontiguousarray(samples, wide or f"<{kind}{1 if pixel_format.coded_bits <= 8 else 2}")
+    return stored.reshape(-1).view(np.uint8).data
 
 
 def to_planes(samples: Samples, pixel_format: PixelFormat) -> list[Plane]:
@@ -86,21 +87,14 @@ def encode_band(
     others than the selection's may be needed. ``origins``: what ``Selection.origin_of`` found of each image, if it was
     asked and all have one. ``verify`` decodes the result and raises SofcError if it is not what went in.
     """
-    planes = to_planes(samples, pixel_format)
-    rows, width = planes[0].shape
-    codebooks = codebooks or {}
-    numbers = {codebook.id: number for number, codebook in codebooks.items()}
-    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
-    traced = selection.traced(planes, pixel_format, image_rows, origins) if origins else []
-    if traced:
-        arrangement, streams = code_traced(view, traced, selection, numbers)
+    if pixel_format.wide is not None:
+        wide = encode_wide(samples, pixel_format.wide, selection, image_rows)
+        coded = CodedPlanes(wide.model, wide.mapping, wide.streams)
     else:
-        arrangement, streams = code_arranged(view, selection, numbers, signed=pixel_format.signed)
+        coded = _code_planes(samples, pixel_format, selection, image_rows, codebooks or {}, origins)
+    rows, width = samples.shape[:2]
     check = zlib.crc32(sample_bytes(samples, pixel_format))
-    if isinstance(arrangement, Part):
-        band = CodedSamples(arrangement.model, check, streams, arrangement.mapping)
-    else:
-        band = CodedSamples(RAW_MODEL, check, (pack_arrangement(arrangement), *streams), Mapping.ARRANGED)
+    band = CodedSamples(coded.model, check, coded.streams, coded.mapping)
     if verify:
         try:
             decode_band(
@@ -117,10 +111,35 @@ def encode_band(
     return band
 
 
+def _code_planes(
+    samples: Samples,
+    pixel_format: PixelFormat,
+    selection: Selection,
+    image_rows: int,
+    codebooks: dict[int, Codebook],
+    origins: Sequence[Found],
+) -> CodedPlanes:
+    """Code samples of at most 16 bits, as they stand or arranged."""
+    planes = to_planes(samples, pixel_format)
+    rows, width = planes[0].shape
+    numbers = {codebook.id: number for number, codebook in codebooks.items()}
+    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
+    traced = selection.traced(planes, pixel_format, image_rows, origins) if origins else []
+    if traced:
+        arrangement, streams = code_traced(view, traced, selection, numbers)
+    else:
+        arrangement, streams = code_arranged(view, selection, numbers, signed=pixel_format.signed)
+    if isinstance(arrangement, Part):
+        return CodedPlanes(arrangement.model, arrangement.mapping, streams)
+    return CodedPlanes(RAW_MODEL, Mapping.ARRANGED, (pack_arrangement(arrangement), *streams))
+
+
 def arranged_formats(
     samples: Samples, pixel_format: PixelFormat, selection: Selection, *, image_rows: int
 ) -> list[PixelFormat]:
     """The formats of what may be coded of a band or group where its samples are arranged, else none."""
+    if pixel_format.wide is not None:
+        return []
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
@@ -156,20 +175,17 @@ def decode_band(
     Raises FormatError where a stream breaks the rules, ChecksumError where the samples are not those that
     were coded, CodebookError and UnsupportedError as ``coder_for`` does.
     """
-    form = Form(pixel_format.components, pixel_format.coded_bits, rows, width, image_rows)
-    try:
+    area = Area(rows, width, image_rows)
+    if pixel_format.wide is not None:
+        samples = decode_wide(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
+    else:
+        form = Form(pixel_format.components, pixel_format.coded_bits, *area)
         if coded.mapping == Mapping.ARRANGED:
             arrangement = _arrangement(coded, form)
-            streams = iter(coded.streams[1:])
-            planes = _arranged(arrangement, form, streams, codebooks or {})
+            planes = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {})
         else:
-            part = Part(0, coded.model, coded.mapping, len(coded.streams))
-            planes = _decode_part(part, form, coded.streams, codebook)
-    except MemoryError:
-        raise LimitError(
-            f"a band of {rows} rows and {width} columns needs more memory than there is: decode it where there is more"
-        ) from None
-    samples = from_planes(planes, pixel_format)
+            planes = decode_planes(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
+        samples = from_planes(planes, pixel_format)
     if zlib.crc32(sample_bytes(samples, pixel_format)) != coded.check:
         raise ChecksumError("the samples of a band do not match their check")
     return samples
@@ -195,8 +211,9 @@ def _arranged(
     if isinstance(arrangement, Part):
         if arrangement.mapping >= Mapping.ARRANGED:
             raise FormatError(f"mapping {arrangement.mapping} of a part of a band is not known")
-        own = tuple(islice(streams, arrangement.streams))
-        return _decode_part(arrangement, form, own, codebooks.get(arrangement.codebook))
+        own = CodedPlanes(arrangement.model, arrangement.mapping, tuple(islice(streams, arrangement.streams)))
+        area = Area(form.rows, form.width, form.image_rows)
+        return decode_planes(own, form.format, codebooks.get(arrangement.codebook), area)
     if isinstance(arrangement, Split):
         count = arrangement.components
         first = _arranged(arrangement.first, replace(form, components=count), streams, codebooks)
@@ -204,23 +221,3 @@ def _arranged(
         return first + _arranged(arrangement.rest, rest, streams, codebooks)
     planes = _arranged(arrangement.core, arrangement.step.core(form), streams, codebooks)
     return arrangement.step.undo(planes, form)
-
-
-def _decode_part(part: Part, form: Form, streams: Sequence[bytes], codebook: Codebook | None) -> list[Plane]:
-    """The planes, samples from 0, that a model codes."""
-    table = read_table(part.mapping, streams, form.format)
-    transform, coder = coder_for(codebook, part.model, table.format)
-    ranges = transform.ranges(table.format.components, table.format.coded_bits)
-    if len(table.rest) != len(ranges):
-        raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
-    planes = transform.inverse(coder.decode(table.rest, ranges, form.rows, form.width, form.image_rows))
-    if transform is not NONE:
-        _check_range(planes, table.format)
-    return planes if part.mapping == Mapping.NONE else table.restore(planes)
-
-
-def _check_range(planes: Sequence[Plane], pixel_format: PixelFormat) -> None:
-    """A damaged stream can combine planes, each in its range, to samples outside theirs."""
-    top = (1 << pixel_format.coded_bits) - 1
-    if any(int(plane.min()) < 0 or int(plane.max()) > top for plane in planes):
-        raise FormatError("the component transform gives samples outside the image's range")

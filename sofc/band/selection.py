@@ -10,11 +10,14 @@ import numpy as np
 
 from sofc.band.mapping import Mapped, Mapping, mapped
 from sofc.codebook import Codebook
-from sofc.codebook.builtin import is_builtin
+from sofc.codebook.builtin import builtin_codebook, is_builtin
+from sofc.codebook.model import REFERENCE_SIZE
 from sofc.coders.base import Coder, Found
-from sofc.coders.registry import CODERS, NEUTRAL_MODELS, accepts, coder_for, named
+from sofc.coders.labels import looks_labelled
+from sofc.coders.registry import CODERS, LABELS_MODEL, NEUTRAL_MODELS, accepts, coder_for, named
 from sofc.coders.separate import SeparateCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
+from sofc.container.registered import NUMBERS
 from sofc.image import PixelFormat
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
@@ -229,8 +232,27 @@ class Selection:
         nearest = min(map(distance, models), default=0)
         return [one for one in models if distance(one) == nearest]
 
+    def for_core(self, pixel_format: PixelFormat) -> tuple[int, Selection]:
+        """The choice for a core image of wide samples, and the number of its built-in codebook in the register, or 0.
+
+        It is this one where its codebook is none, or serves such images, or where a coder is named.
+        """
+        codebook = self.codebook
+        if codebook is None or (not is_builtin(codebook) and (self._coder or serves(codebook, pixel_format))):
+            return 0, self
+        chosen = builtin_codebook(pixel_format)
+        selection = Selection(chosen, None, self._effort)
+        selection._coder = self._coder
+        return NUMBERS[chosen.id[:REFERENCE_SIZE]], selection
+
+    def size(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> float:
+        """About the bytes of planes, by their first way."""
+        return self.ways(planes, pixel_format, image_rows)[0].size(image_rows)
+
     def names_codebook(self, pixel_format: PixelFormat) -> bool:
         """Whether the codebook may code images of this format, so that the file must name it."""
+        if pixel_format.wide is not None:  # whose plans name those that are built in
+            return self.codebook is not None and not is_builtin(self.codebook)
         return any(one.is_trained for images in (1, 2) for one in self.candidates(pixel_format, images))
 
     def wants_large_bands(self, pixel_format: PixelFormat) -> bool:
@@ -325,11 +347,33 @@ class Selection:
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
         if self._tries_everything or (self.codebook and len(planes) == 1):
             views = mapped(planes, pixel_format)
+        views = list(views)
         found = [self._suitable(view, image_rows) for view in views]
         if not self._tries_everything and len(found) > 1:
             # Of a trained codebook's models, the first tells which view to take.
             found = [min(found, key=lambda ways: ways[0].size(image_rows))]
         rivals = [way for ways in found for way in ways]
+        promising = self._promising(rivals, planes, image_rows)
+        labelled = self._labelled(views)
+        if labelled and planes[0].size > PIECE:
+            size = sum(map(len, labelled[0].streams(image_rows)))
+            # A piece tells too much: what is learned later shows in full only.
+            promising = [way for way in promising if way.size(image_rows) < 2 * size]
+        return [*promising, *labelled]
+
+    def _labelled(self, views: Iterable[Mapped]) -> list[Way]:
+        """A view of labels as such, where it looks like one."""
+        if self._coder is not None:
+            return []
+        transform, coder = NEUTRAL_MODELS[LABELS_MODEL]
+        return [
+            Way(view, LABELS_MODEL, transform, coder)
+            for view in views
+            if len(view.planes) == 1 and view.format.coded_bits > 1 and looks_labelled(view.planes[0])
+        ][-1:]
+
+    def _promising(self, rivals: list[Way], planes: list[Plane], image_rows: int) -> list[Way]:
+        """Those of the rivals that code a piece smallest."""
         size = planes[0].size
         if len(rivals) == 1 or size <= SMALL_PIECE or (size <= PIECE and not self._tries_everything):
             # Of so few samples a piece would be all.

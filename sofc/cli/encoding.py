@@ -320,6 +320,7 @@ class Encoding:
     def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples], str, str]:
         """The images of a file, why there are none, and what to know about them."""
         from sofc.imagefiles import why_no_image
+        from sofc.imagefiles.samples import is_wide
 
         note = ""
         if reason := why_no_image(path):
@@ -329,7 +330,10 @@ class Encoding:
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
                     images = self._held(self._loaded(sources, tally, advance), job)
+                    is_refused = any(is_wide(image.array) for image in images)  # whose recipe would not find its bytes
                 except UsageError:
+                    is_refused = True
+                if is_refused:
                     sources = [replace(source, words=True) for source in sources]
                     tally.images = tally.samples = 0
                     images = self._held(self._loaded(sources, tally, advance), job)

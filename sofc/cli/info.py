@@ -61,7 +61,7 @@ def _print(console: Console, overview: Overview) -> None:
         declared = "" if samples.declared_bits == samples.coded_bits else f", {samples.declared_bits} declared"
         say(
             f"  {which}: {head.width} x {height}, {count_of(samples.components, 'component')}{meaning}, "
-            f"{samples.coded_bits} bits{declared}, {samples.dtype_name}"
+            f"{samples.coded_bits} bits{declared}, {samples.type_name}"
         )
     parts = [count_of(overview.bands, "band"), count_of(overview.groups, "group")]
     parts = [part for part, number in zip(parts, (overview.bands, overview.groups), strict=True) if number]

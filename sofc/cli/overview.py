@@ -62,12 +62,12 @@ class Run:
 
     @property
     def sample_bytes(self) -> int:
-        """Bytes of the samples: 1 bit each for binary images, else 1 or 2 bytes."""
-        samples = self.header.row_samples
+        """Bytes of the samples: 1 bit each for binary images, else 1 or 2 bytes, or those of wide ones."""
+        samples = self.header.row_words
         rows = self.rows or self.images * (self.height or 0)
         if self.header.format.dtype_name == "bool":
             return (samples * rows + 7) // 8
-        return samples * rows * (1 if self.header.format.dtype_name.endswith("8") else 2)
+        return samples * rows * (1 if self.header.format.dtype_name in ("uint8", "int8") else 2)
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,7 @@ class Overview:
                     "signed": run.header.format.signed,
                     "meaning": run.header.format.meaning.name.lower(),
                     "dtype": run.header.format.dtype_name,
+                    "sample_type": run.header.format.type_name,
                 }
                 for run in self.runs
             ],

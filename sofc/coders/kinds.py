@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sofc.errors import UsageError
 from sofc.image import PixelFormat
 from sofc.transforms.components import GREEN_FIRST, LATTICE, NONE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
 
@@ -27,7 +28,9 @@ class Kind:
 
 
 def kind_of(pixel_format: PixelFormat) -> Kind:
-    """The kind of images of this format, as far as it shows in the format."""
+    """The kind of images of this format, as far as it shows in the format. Raises UsageError for wide samples."""
+    if pixel_format.wide is not None:
+        raise UsageError(f"codebooks are for samples of at most 16 bits, not for {pixel_format.type_name}")
     return Kind(pixel_format.components, next(bits for bits in (1, 8, 16) if pixel_format.coded_bits <= bits))
 
 

@@ -28,7 +28,7 @@ from sofc.container.records import (
 )
 from sofc.container.registered import NUMBERS, REGISTERED
 from sofc.errors import FormatError, NotSofcError, TruncatedError, UnsupportedError
-from sofc.image import MAX_DIMENSION, ImageHeader, Meaning, PixelFormat
+from sofc.image import MAX_DIMENSION, ImageHeader, Meaning, PixelFormat, SampleType, wide_format
 
 FILE_HEAD_SIZE = 10
 FILE_END_SIZE = 10
@@ -157,8 +157,12 @@ def pack_image_head(head: ImageHead) -> bytes:
         width=header.width,
         height=header.height or 0,
         components=samples.components,
-        depth={"signed": samples.signed, "coded_bits_minus_1": samples.coded_bits - 1},
-        declared_bits=samples.declared_bits,
+        depth={
+            "wide": samples.wide is not None,
+            "signed": samples.signed and samples.wide is None,
+            "coded_bits_minus_1": samples.coded_bits - 1 if samples.wide is None else samples.wide,
+        },
+        declared_bits=samples.declared_bits if samples.wide is None else 0,
         meaning=samples.meaning,
         relation=0,
         codebook=head.codebook,
@@ -173,16 +177,26 @@ def unpack_image_head(body: bytes) -> ImageHead:
     require(1 <= fields.width <= MAX_DIMENSION, f"width {fields.width} is not in 1 to {MAX_DIMENSION}", chunk)
     require(fields.height <= MAX_DIMENSION, f"height {fields.height} is above {MAX_DIMENSION}", chunk)
     require(fields.components >= 1, "an image needs at least one component", chunk)
-    require(1 <= fields.declared_bits <= 16, f"declared_bits {fields.declared_bits} is not in 1 to 16", chunk)
     known = fields.meaning in Meaning._value2member_map_
-    samples = PixelFormat(
-        fields.components,
-        fields.depth.coded_bits_minus_1 + 1,
-        fields.declared_bits,
-        fields.depth.signed,
-        Meaning(fields.meaning) if known else Meaning.UNSPECIFIED,
-    )
+    meaning = Meaning(fields.meaning) if known else Meaning.UNSPECIFIED
+    if fields.depth.wide:
+        samples = _wide_format(fields, meaning)
+    else:
+        require(1 <= fields.declared_bits <= 16, f"declared_bits {fields.declared_bits} is not in 1 to 16", chunk)
+        coded_bits = fields.depth.coded_bits_minus_1 + 1
+        samples = PixelFormat(fields.components, coded_bits, fields.declared_bits, fields.depth.signed, meaning)
     return ImageHead(ImageHeader(fields.width, fields.height or None, samples), fields.codebook)
+
+
+def _wide_format(fields: Any, meaning: Meaning) -> PixelFormat:
+    """Spec container/image-head. The format of a head with wide samples."""
+    number, chunk = fields.depth.coded_bits_minus_1, schema.IMAGE_HEAD
+    require(
+        not fields.depth.signed and fields.declared_bits == 0, "a head of wide samples has bits that are zero", chunk
+    )
+    if number not in SampleType._value2member_map_:
+        raise UnsupportedError(f"sample type {number} is not known to this version of sofc", chunk="H")
+    return wide_format(fields.components, SampleType(number), meaning)
 
 
 def pack_band(band: CodedBand) -> bytes:

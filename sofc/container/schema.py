@@ -19,6 +19,7 @@ from construct import (
     Int8ul,
     Int16ul,
     Int32ul,
+    Int64ul,
     IntegerError,
     PascalString,
     PrefixedArray,
@@ -121,12 +122,17 @@ IMAGE_HEAD_BODY = Struct(
     "components" / VarInt * "Components, at least 1.",
     "depth"
     / BitStruct(
-        "reserved" / Const(0, BitsInteger(3)) * "Zero.",
-        "signed" / Flag * "1 = two's complement samples.",
-        "coded_bits_minus_1" / BitsInteger(4) * "coded_bits - 1: bounds every sample of the image.",
+        "reserved" / Const(0, BitsInteger(2)) * "Zero.",
+        "wide" / Flag * "1 = wide samples (Spec wide-samples).",
+        "signed" / Flag * "1 = two's complement samples; of wide ones 0.",
+        "coded_bits_minus_1"
+        / BitsInteger(4)
+        * "coded_bits - 1: bounds every sample of the image; of wide ones their sample type.",
     )
-    * "Bits 7-5 zero; bit 4 signed; bits 3-0 coded_bits - 1.",
-    "declared_bits" / Int8ul * "Bits a sample as the source said, 1-16; advisory, chooses only the array type.",
+    * "Bits 7-6 zero; bit 5 wide; bit 4 signed; bits 3-0 coded_bits - 1.",
+    "declared_bits"
+    / Int8ul
+    * "Bits a sample as the source said, 1-16; advisory, chooses only the array type. Of wide samples 0.",
     "meaning" / Int8ul * "What the components stand for; advisory, an unknown number counts as 0.",
     "relation" / Int8ul * "Frame relation: 0 = independent; others reserved for predicted frames.",
     "codebook" / VarInt * "1 = first codebook chunk of the file, and so on; 0 = none.",
@@ -249,6 +255,56 @@ ORIGINAL_CODED = Struct(
     "codebook" / VarInt * "Number of the codebook chunk in the file; 0 = none.",
     "model" / VarInt * "Number of the model in that codebook.",
     "recipe" / VarInt * "Bytes of the packed recipe, which follow; the rest are coefficients.",
+)
+
+# The first stream of a band or group of wide samples: WIDE_PLAN, whose body is one of the layouts after it.
+
+WIDE_PLAN = Struct(
+    "type" / Int8ul * "Sample type of the keys: that of the samples, or a narrower one.",
+    "codebook" / Int16ul * "Codebook of the core image: 0 = the image head's, else a number of the register.",
+    "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored.",
+    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES or WIDE_MIRRORED.",
+)
+
+WIDE_SEGMENT = Struct(
+    "shift" / Int8ul * "Bits of each remainder in the segment, 0-52.",
+    "gap" / VarInt * "Steps of that size from the end of the segment before (first: from origin) to this one.",
+    "steps" / VarInt * "Steps in the segment, at least 1.",
+)
+
+WIDE_STEPS = Struct(
+    "origin" / Int64ul * "Key from which the gap of the first segment counts.",
+    "masks"
+    / PrefixedArray(Count, VarInt)
+    * "Of remainders of 0, 1, 2 and so on bits, which bits are coded with models; past the last none.",
+    "segments" / PrefixedArray(Count, WIDE_SEGMENT) * "From the lowest keys to the highest.",
+)
+
+WIDE_SCALING = Struct(
+    "form" / Int8ul * "How a number i becomes a value, see the text.",
+    "scale" / Int64ul * "a: an integer, or the bits of a float64.",
+    "offset" / Int64ul * "b: an integer, or the bits of a float64.",
+    "first" / VarInt * "The least i, as a zigzag value.",
+    "count" / VarInt * "How many i, at least 1.",
+    "corrected" / Int8ul * "1 = the stream of tables has a correction for each; else 0.",
+)
+
+WIDE_TABLE = Struct(
+    "scalings" / PrefixedArray(Count, WIDE_SCALING) * "Entries that are computed.",
+    "listed" / VarInt * "Entries that follow them, whose keys the stream of tables has.",
+)
+
+WIDE_MIRRORED = Struct(
+    "down" / VarInt * "Row that row 0 reflects: 0 or the last.",
+    "across" / VarInt * "Column that column 0 reflects, in the image.",
+    "mode" / Int8ul * "As of a band, for the rows that are kept.",
+    "model" / VarInt * "As of a band, for the rows that are kept.",
+    "streams" / VarInt * "How many of the streams that follow are those of the rows that are kept.",
+)
+
+WIDE_TABLES = Struct(
+    "sharing" / Int8ul * "Bit 0: a table for each component; bit 1: for each image; other bits zero.",
+    "tables" / PrefixedArray(Count, WIDE_TABLE) * "The tables, those of an image next to each other.",
 )
 
 INDEX_ENTRY = Struct(

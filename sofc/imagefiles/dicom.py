@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
+from sofc.image import Meaning
 from sofc.imagefiles import dataset, exact, photometric
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
@@ -52,7 +53,8 @@ def count(path: Path) -> int:
     if "Rows" not in data_set:
         kind = getattr(data_set.get("SOPClassUID"), "name", "") or data_set.get("Modality") or "of unknown kind"
         raise FormatError(f"{path}: the DICOM file holds no image ({kind})")
-    _check(path, data_set)
+    if _floats(path) is None:
+        _check(path, data_set)
     return int(data_set.get("NumberOfFrames") or 1)
 
 
@@ -60,11 +62,6 @@ def _check(path: Path, data_set: Any) -> None:
     """Raise FormatError or UnsupportedError where these are no integer samples that pydicom reads as they are."""
     lacking = [name for name in _NEEDED if data_set.get(name) is None]
     if lacking:
-        if (floats := _floats(path)) is not None:
-            raise UnsupportedError(
-                f"{path}: the samples of this DICOM file are floating-point numbers ({floats}), which sofc cannot "
-                f"store; {exact.KEEP}"
-            )
         raise FormatError(f"{path}: the DICOM file does not say what its samples are: it lacks {', '.join(lacking)}")
     stored, high = int(data_set.BitsStored), data_set.get("HighBit")
     if not 1 <= stored <= int(data_set.BitsAllocated):
@@ -179,8 +176,24 @@ def _floats(path: Path) -> str | None:
     """The name of the element with samples that are no integers, where there is one."""
     import pydicom
 
-    data_set = pydicom.dcmread(path, specific_tags=list(_FLOATS), defer_size=1024)
-    return next((pydicom.datadict.dictionary_description(name) for name in _FLOATS if name in data_set), None)
+    data_set = pydicom.dcmread(path, specific_tags=list(_FLOATS), defer_size=1024, force=True)
+    return next((name for name in _FLOATS if name in data_set), None)
+
+
+def _load_floats(path: Path, name: str, index: int) -> Samples:
+    """Frame ``index`` of floating-point samples. Raises FormatError where there are not as many as the file says."""
+    import pydicom
+
+    data_set = pydicom.dcmread(path, force=True)
+    _, is_little_endian = data_set.original_encoding
+    kind = ("<" if is_little_endian else ">") + ("f4" if name == _FLOATS[0] else "f8")
+    components = int(data_set.get("SamplesPerPixel") or 1)
+    shape = (int(data_set.Rows), int(data_set.Columns), *([components] if components > 1 else []))
+    frames = int(data_set.get("NumberOfFrames") or 1)
+    values = np.frombuffer(data_set[name].value, kind)
+    if values.size != frames * int(np.prod(shape)):
+        raise FormatError(f"{path}: the DICOM file has {values.size} samples, not {frames} frames of {shape}")
+    return Samples(values.reshape(frames, *shape)[index], None, Meaning.GRAY)
 
 
 class _Frames:
@@ -278,6 +291,8 @@ def load(path: Path, index: int) -> Samples:
 
     1-bit frames become bool. Colours are left in the colour space of the file; palettes are not applied.
     """
+    if (floats := _floats(path)) is not None:
+        return _load_floats(path, floats, index)
     try:
         file = _lasting.of(path)
         array = file.frame(index)

@@ -6,13 +6,12 @@ import contextlib
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path, PurePath
 
-from sofc.errors import FormatError, SofcError, UsageError
+from sofc.errors import FormatError, SofcError
 from sofc.imagefiles.folders import sources, why_no_image
 from sofc.imagefiles.samples import Samples
-from sofc.imagefiles.source import ImageSource, load
+from sofc.imagefiles.source import load
 
 _SAFE_SUFFIXES = re.compile(r"(\.[A-Za-z0-9]{1,8}){1,2}")
 
@@ -30,24 +29,15 @@ def on_disk(name: str, data: bytes) -> Iterator[Path]:
 def images_in(name: str, data: bytes) -> list[Samples]:
     """All images of the file with these bytes. ``name``, of which only suffixes are used, need not be trusted.
 
-    Samples of 32 and 64 bits come as words of 16 bits. Raises FormatError, UsageError or UnsupportedError where there
-    are none that can be read.
+    Raises FormatError, UsageError or UnsupportedError where there are none that can be read.
     """
     with on_disk(name, data) as path:
         called = f"the kept file {name!r}" if name else "the kept file"
         if reason := why_no_image(path):
             raise FormatError(f"{called}: cannot be read as an image: {reason}")
         try:
-            return load_all(sources([path]))
+            return [load(source) for source in sources([path])]
         except SofcError as error:
             raise type(error)(str(error).replace(str(path), called)) from None
         except OSError as error:  # of other files that it needs
             raise FormatError(f"{called} cannot be read as an image: {error.strerror}") from None
-
-
-def load_all(images: list[ImageSource]) -> list[Samples]:
-    """The images; where the samples of one are too wide to be stored as they are, all in words. Raises as ``load``."""
-    try:
-        return [load(source) for source in images]
-    except UsageError:
-        return [load(replace(source, words=True)) for source in images]

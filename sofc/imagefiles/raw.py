@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sofc.errors import UsageError
-from sofc.image import ImageHeader, PixelFormat
+from sofc.image import ImageHeader, PixelFormat, SampleType, wide_format
 from sofc.imagefiles.samples import meaning_of
 
-_LAYOUT = re.compile(r"(\d+)x(\d+)(?:x(\d+))?:(bool|u?int(\d+))")
+_LAYOUT = re.compile(r"(\d+)x(\d+)(?:x(\d+))?:(bool|bfloat16|(?:u?int|float|complex)(\d+))")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class RawLayout:
 
     @classmethod
     def parse(cls, text: str) -> RawLayout:
-        """Read ``WxHxC:dtype`` (or ``WxH:dtype``); H may be 0 for not known; dtype is bool, uint1-uint16 or int2-int16.
+        """Read ``WxHxC:dtype`` (or ``WxH:dtype``); H may be 0 for not known; dtype is bool, uint1-uint16, int2-int16
+        or a wide type.
 
         Raises UsageError.
         """
@@ -30,10 +31,14 @@ class RawLayout:
         if match is None:
             raise UsageError(f"--raw wants WxHxC:dtype such as 640x480x3:uint8, not {text!r}")
         width, height, components = int(match[1]), int(match[2]), int(match[3] or 1)
+        if match[4].upper() in SampleType.__members__:
+            wide = wide_format(components, SampleType[match[4].upper()], meaning_of(components))
+            return cls(ImageHeader(width, height or None, wide))
         signed = match[4].startswith("int")
         bits = 1 if match[4] == "bool" else int(match[5])
-        if not (2 if signed else 1) <= bits <= 16:
-            raise UsageError(f"--raw takes samples of 1 to 16 bits (signed ones 2 to 16), not {match[4]}")
+        if not (2 if signed else 1) <= bits <= 16 or match[4].startswith(("float", "complex")):
+            others = ", ".join(one.name.lower() for one in SampleType)
+            raise UsageError(f"--raw takes samples of 1 to 16 bits (signed ones 2 to 16) and {others}, not {match[4]}")
         samples = PixelFormat(components, bits, bits, signed, meaning_of(components))
         return cls(ImageHeader(width, height or None, samples))
 
@@ -45,7 +50,7 @@ class RawLayout:
     @property
     def row_bytes(self) -> int:
         """Bytes of one row."""
-        return self.header.row_samples * self.dtype.itemsize
+        return int(np.prod(self.row_shape)) * self.dtype.itemsize
 
     @property
     def row_shape(self) -> tuple[int, ...]:

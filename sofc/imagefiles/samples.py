@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import UsageError
-from sofc.image import Meaning
+from sofc.image import Meaning, SampleType
 
-SAMPLE_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
+SAMPLE_TYPES = ("bool", "uint8", "int8", "uint16", "int16", *dict.fromkeys(wide.dtype_name for wide in SampleType))
 
 
 class Samples(NamedTuple):
-    """One image: ``array`` has shape (height, width) or (height, width, components > 1) and type bool,
-    uint8, int8, uint16 or int16. ``declared_bits`` is what the file said, None where it said nothing more
+    """One image: ``array`` has shape (height, width) or (height, width, components > 1) and one of
+    ``SAMPLE_TYPES``. ``declared_bits`` is what the file said, None where it said nothing more
     than the array's type does.
     """
 
@@ -47,10 +47,9 @@ def checked(samples: Samples, name: str) -> Samples:
         raise UsageError(f"{name}: the image has no samples (shape {array.shape})")
     native = array.dtype.newbyteorder("=")
     if native.name not in SAMPLE_TYPES:
-        keep = ", or keep the file itself: sofc encode --keep-file" if _has_words(native) else ""
         raise UsageError(
             f"{name}: samples of type {native.name} cannot be stored; sofc takes {', '.join(SAMPLE_TYPES)}. "
-            f"Convert them first (sofc never rescales or rounds){keep}"
+            "Convert them first (sofc never rescales or rounds)"
         )
     array = np.ascontiguousarray(array, dtype=native)
     # Pillow gives True as 255.
@@ -58,14 +57,15 @@ def checked(samples: Samples, name: str) -> Samples:
 
 
 def in_words(samples: Samples) -> Samples:
-    """Samples of 32 and 64 bits as words of 16 bits, the lowest first, each a component; others as they are."""
+    """Wide samples as words of 16 bits, the lowest first, each a component; others as they are."""
     array = samples.array
-    if not _has_words(array.dtype) or array.ndim not in (2, 3):
+    if not is_wide(array) or array.ndim not in (2, 3):
         return samples
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     words = little[..., None].view("<u2") if array.ndim == 2 else little.view("<u2")
     return Samples(words, 16)
 
 
-def _has_words(dtype: np.dtype[np.generic]) -> bool:
-    return dtype.kind in "iufc" and dtype.itemsize in (4, 8)
+def is_wide(array: npt.NDArray[np.generic]) -> bool:
+    """Whether samples are more than integers of 16 bits."""
+    return array.dtype.name in (wide.name.lower() for wide in SampleType)

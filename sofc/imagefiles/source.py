@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles import codecs, dicom, exact, frames, idx, jpeg, nifti, png, pnm, signatures, tiff
+from sofc.imagefiles import codecs, dicom, exact, exr, frames, idx, jpeg, nifti, npz, pfm, png, pnm, signatures, tiff
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
@@ -65,6 +65,8 @@ def count(path: Path) -> int:
             return dicom.count(path)
         if kind in ("png", "pillow"):
             return _frames(path)
+        if kind == "npz":
+            return npz.count(path)
         images = tiff.count(path) if kind == "tiff" else 1
     if images == 0:
         raise FormatError(f"{path}: the TIFF file holds no image")
@@ -78,7 +80,8 @@ def is_volume_data(path: Path) -> bool:
 
 
 def kind_of(path: Path) -> str:
-    """Who reads the file: nifti, idx, dicom, tiff, png, npy, pnm, one of ``codecs.KINDS``, or pillow for all else."""
+    """Who reads the file: nifti, idx, dicom, tiff, png, npy, npz, pnm, pfm, exr, one of ``codecs.KINDS``, or pillow for
+    all else."""
     if nifti.is_volume(path):
         return "nifti"
     head = _head(path)
@@ -87,6 +90,7 @@ def kind_of(path: Path) -> str:
     if dicom.is_dicom(path):
         return "dicom"
     magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
+    magics |= {"npz": (npz.MAGIC,), "pfm": pfm.MAGICS, "exr": (exr.MAGIC,)}
     by_magic = next((kind for kind, magic in magics.items() if head.startswith(magic)), None)
     return by_magic or codecs.kind_of(path, head) or "pillow"
 
@@ -184,6 +188,12 @@ def _load_file(path: Path, index: int) -> Samples:
             return png.load(path)
         if kind == "npy":
             return _load_npy(path)
+        if kind == "npz":
+            return npz.load(path, index)
+        if kind == "pfm":
+            return pfm.load(path)
+        if kind == "exr":
+            return exr.load(path)
         if kind in codecs.KINDS:
             return codecs.load(path, kind)
         return pnm.load(path) if kind == "pnm" else _load_other(path)

@@ -7,7 +7,7 @@ from pathlib import PurePath
 SUFFIXES = frozenset(
     (
         *(".png", ".apng", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp"),
-        *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".npy", ".idx"),
+        *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".npy", ".npz", ".pfm", ".exr", ".idx"),
         *(".dcm", ".dicom", ".nii", ".mgh", ".mgz"),
         *(".jp2", ".j2k", ".j2c", ".jpx", ".svs", ".ndpi", ".lsm", ".stk", ".btf", ".tf8"),
         *(".avif", ".sgi", ".rgb", ".rgba", ".bw", ".tga", ".pcx", ".ico", ".icns", ".dds", ".psd", ".xbm", ".xpm"),

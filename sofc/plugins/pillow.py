@@ -44,6 +44,7 @@ _MODES = {
     "RGBA": _Mode(4, "uint8", sofc.Meaning.RGBA),
     "CMYK": _Mode(4, "uint8", sofc.Meaning.CMYK),
     "I;16": _Mode(1, "uint16", sofc.Meaning.GRAY),
+    "F": _Mode(1, "float32", sofc.Meaning.GRAY),
 }
 
 
@@ -132,7 +133,7 @@ class SofcImageFile(ImageFile.ImageFile):
 
 def _mode_of(samples: sofc.PixelFormat) -> str:
     kinds = {(mode.components, mode.dtype): name for name, mode in _MODES.items()}
-    if samples.components == 1 and samples.signed:
+    if samples.components == 1 and samples.dtype_name in ("int8", "int16", "int32"):
         return "I"
     kinds[4, "uint8"] = "CMYK" if samples.meaning == sofc.Meaning.CMYK else "RGBA"
     try:
@@ -167,7 +168,7 @@ def _samples(image: Image.Image) -> tuple[npt.NDArray[Any], sofc.Meaning]:
         for dtype in (np.uint16, np.int16):
             if np.iinfo(dtype).min <= wide.min() and wide.max() <= np.iinfo(dtype).max:
                 return wide.astype(dtype), sofc.Meaning.GRAY
-        raise sofc.UsageError("this image of mode I has samples of more than 16 bits, which sofc cannot keep")
+        return wide, sofc.Meaning.GRAY
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16), sofc.Meaning.GRAY
     if image.mode == "P":

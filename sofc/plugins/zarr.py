@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SofcCodec(ArrayBytesCodec):  # type: ignore[misc]
-    """Chunks of two or more axes, of bool or integers of 8 or 16 bits, as sofc files.
+    """Chunks of two or more axes, of bool, integers, floats or complex numbers, as sofc files.
 
     ``codebook``: a Codebook, or the path, name or id of one; the configuration keeps its id and name, and whoever
     reads the array needs it installed or on SOFC_CODEBOOK_PATH. ``effort``: 1-9. ``component_axis``: None where

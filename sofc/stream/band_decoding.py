@@ -50,7 +50,7 @@ class BandDecoder:
             decode_band,
             coded,
             header.format,
-            self._codebook_of(head.codebook) if coded.model >= FIRST_CODEBOOK_MODEL else None,
+            self._codebook_of(head.codebook) if coded.model >= FIRST_CODEBOOK_MODEL or header.format.wide else None,
             codebooks=self._codebooks_of_parts(coded, header.format, size),
             **size,
         )

@@ -41,7 +41,7 @@ from sofc.container.records import (
 )
 from sofc.container.walker import frame_chunk
 from sofc.errors import LimitError, UsageError
-from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat
+from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat, SampleType
 from sofc.limits import Limits
 from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
@@ -50,6 +50,7 @@ from sofc.stream.workers import Workers
 
 CodebookPicker = Callable[[PixelFormat], Codebook | None]
 ARRAY_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
+WIDE_TYPES = tuple(wide.dtype_name for wide in SampleType if wide is not SampleType.BFLOAT16)
 
 
 class _Unit(NamedTuple):
@@ -177,7 +178,8 @@ class Encoder(Sticky):
     def write(self, rows: Samples) -> bytes:
         """Take rows of the current image: shape (n, width) for one component, (n, width, components) for more.
 
-        The array type is one of bool, uint8, int8, uint16, int16; the samples must lie in the header's range.
+        The array type is one of bool, uint8, int8, uint16, int16; the samples must lie in the header's range. That of
+        wide samples is the header's.
         Returns the bytes of what was completed, often none. Raises UsageError.
         """
         with self._guarded():
@@ -210,9 +212,9 @@ class Encoder(Sticky):
             header = self._current.header
             if header.height is None:
                 raise UsageError("write_group needs an image header with a height")
-            if header.row_samples * header.height > self._limits.max_band_samples:
+            if header.row_words * header.height > self._limits.max_band_samples:
                 raise LimitError(
-                    f"an image of {header.row_samples * header.height} samples is over the limit of "
+                    f"an image of {header.row_words * header.height} samples is over the limit of "
                     f"{self._limits.max_band_samples} for a group: use begin_image and write"
                 )
             images = _checked_array(images, (None, header.height, *_row_shape(header)))
@@ -467,7 +469,7 @@ def _picker(codebook: Codebook | None, coder: str | None) -> CodebookPicker:
         raise UsageError(f"a codebook is what load_codebook gives, not {type(codebook).__name__}")
 
     def pick(pixel_format: PixelFormat) -> Codebook | None:
-        if codebook is None or coder is not None or serves(codebook, pixel_format):
+        if codebook is None or coder is not None or pixel_format.wide is not None or serves(codebook, pixel_format):
             return codebook
         return builtin_codebook(pixel_format)
 
@@ -481,9 +483,9 @@ def _row_shape(header: ImageHeader) -> tuple[int, ...]:
 
 def _checked_array(samples: Samples, shape: tuple[int | None, ...]) -> Samples:
     """``samples`` if it is an array of whole samples of this shape (None: any length)."""
-    if not isinstance(samples, np.ndarray) or samples.dtype.name not in ARRAY_TYPES:
+    if not isinstance(samples, np.ndarray) or samples.dtype.name not in (*ARRAY_TYPES, *WIDE_TYPES):
         found = samples.dtype.name if isinstance(samples, np.ndarray) else type(samples).__name__
-        raise UsageError(f"samples must be an array of {', '.join(ARRAY_TYPES)}, not {found}")
+        raise UsageError(f"samples must be an array of {', '.join((*ARRAY_TYPES, *WIDE_TYPES))}, not {found}")
     fits = samples.ndim == len(shape) and all(
         want in (None, have) for want, have in zip(shape, samples.shape, strict=True)
     )
@@ -495,6 +497,10 @@ def _checked_array(samples: Samples, shape: tuple[int | None, ...]) -> Samples:
 
 def _converted(rows: Samples, samples: PixelFormat, first_row: int, image: int) -> Samples:
     """A copy in the format's array type. Raises UsageError naming the row where a sample is out of range."""
+    if samples.wide is not None or rows.dtype.name not in ARRAY_TYPES:
+        if rows.dtype.name != samples.dtype_name:
+            raise UsageError(f"an image of {samples.dtype_name} has samples of {rows.dtype.name}")
+        return np.array(rows, dtype=samples.dtype_name, order="C")
     if rows.dtype.kind == "b":
         outside = samples.high < 1 and bool(rows.any())
     else:

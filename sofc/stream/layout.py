@@ -36,7 +36,7 @@ def default_band_rows(header: ImageHeader, *, general: bool = False) -> int:
     if header.height is not None:
         wanted = -(-header.height // -(-header.height * header.width // pixels))
     rows = max(MIN_BAND_ROWS, -(-wanted // BAND_ROWS_STEP) * BAND_ROWS_STEP)
-    allowed = Limits().max_band_samples // header.row_samples
+    allowed = Limits().max_band_samples // header.row_words
     return max(1, min(rows, allowed - allowed // 5))
 
 

@@ -54,13 +54,13 @@ class PendingImage:
         longest = self.band_rows + self.short_rows - 1
         if header.height is not None:
             longest = min(longest, header.height)
-        if longest * header.row_samples > limits.max_band_samples:
+        if longest * header.row_words > limits.max_band_samples:
             raise LimitError(
-                f"a band of {longest} rows has {longest * header.row_samples} samples, over the limit of "
+                f"a band of {longest} rows has {longest * header.row_words} samples, over the limit of "
                 f"{limits.max_band_samples} that decoders keep: choose fewer band_rows or other limits"
             )
         self._key_interval = key_interval
-        self._most_in_group = max(1, limits.max_band_samples // (header.row_samples * (header.height or 1)))
+        self._most_in_group = max(1, limits.max_band_samples // (header.row_words * (header.height or 1)))
         self._looked_at = 0  # whole images whose origin was asked for
         self._has_origins = False
         self.has_head = False
@@ -91,6 +91,8 @@ class PendingImage:
 
         It is looked for in each image once one had an origin; before that, as it takes time, in images 1, 2, 4, 8 ...
         """
+        if self.header.format.wide is not None:
+            return None
         self._looked_at += 1
         if not self._has_origins and self._looked_at & (self._looked_at - 1):
             return None

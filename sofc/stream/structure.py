@@ -97,11 +97,11 @@ def check_extent(header: ImageHeader, coded: CodedBand | CodedGroup, limits: Lim
         if header.height is not None and coded.end > header.height:
             raise FormatError(f"a band ends at row {coded.end} of an image of height {header.height}", chunk="B")
         limits.check_header(header, rows=coded.end)
-        limits.check_band(header.row_samples * coded.rows)
+        limits.check_band(header.row_words * coded.rows)
     else:
         if header.height is None:
             raise FormatError("a group stands under an image head without a height", chunk="G")
-        limits.check_band(header.row_samples * header.height * coded.images)
+        limits.check_band(header.row_words * header.height * coded.images)
 
 
 class FileStructure:

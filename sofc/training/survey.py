@@ -36,9 +36,9 @@ def survey(sources: Sequence[ImageSource]) -> list[Facts]:
 def _facts(source: ImageSource) -> Facts:
     array, declared_bits, meaning = load(source)
     pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
+    kind = kind_of(pixel_format)
     digest = hashlib.sha256(repr((array.shape, pixel_format.coded_bits, pixel_format.signed)).encode())
     digest.update(sample_bytes(array, pixel_format))
-    kind = kind_of(pixel_format)
     planes = to_planes(array, pixel_format)
     if LATTICE.accepts(pixel_format.components, pixel_format.coded_bits):
         kind = replace(kind, lattice=LATTICE.suits(LATTICE.forward(planes)))

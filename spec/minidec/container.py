@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from .arrangement import Arrangement, Form, Planes
 from .chunks import IMAGE_SIGNATURE, Chunk, read_chunks, read_file_head
 from .codebook import Codebook, Model, read_codebook
-from .coders import RAW, SHAPE, decode_planes
+from .coders import LABELS, RAW, SHAPE, decode_planes
+from .coders.labels import decode_labels
 from .coders.shape import decode_neutral
 from .coding_tools import NONE, PAPERS, Area, plane_ranges, undo_transform
 from .limits import MAX_IMAGES, MAX_METADATA, MAX_OUTPUT, MAX_VALUES
 from .notation import FormatError, MissingCodebookError, Reader, require, write_varint
+from .wide import DTYPES, SAMPLES, Part, decode_wide
 
 # Spec container/image-head
 
@@ -32,6 +34,8 @@ class ImageHead:
     bits: int
     declared_bits: int
     codebook: int
+    wide: int = 0
+    """The sample type of wide samples; 0 of others (Spec wide-samples)."""
 
     @classmethod
     def read(cls, body: bytes, codebooks: int) -> ImageHead:
@@ -41,21 +45,34 @@ class ImageHead:
         reader.end()
         require(1 <= width < 1 << 31 and height < 1 << 31, "image size out of range")
         require(1 <= components <= 4096, "components out of range")
-        require(depth < 32, "reserved bits of depth are not zero")
-        require(1 <= declared <= 16, "declared_bits out of range")
+        require(depth < 64, "reserved bits of depth are not zero")
         require(relation == 0, "reserved relation")
         require(codebook <= codebooks, "no such codebook")
+        if depth & 32:
+            require(depth & 31 in SAMPLES and declared == 0, "head of wide samples out of range")
+            bits = SAMPLES[depth & 31][0].bits
+            return cls(width, height, components, False, bits, bits, codebook, depth & 31)
+        require(1 <= declared <= 16, "declared_bits out of range")
         return cls(width, height, components, bool(depth & 16), (depth & 15) + 1, declared, codebook)
 
     @property
+    def words(self) -> int:
+        """Numbers in a sample."""
+        return SAMPLES[self.wide][1] if self.wide else 1
+
+    @property
     def dtype(self) -> str:
+        if self.wide:
+            return DTYPES[self.wide]
         bits = max(self.bits, self.declared_bits)
         if bits == 1 and not self.signed:
             return "bool"
         return ("int" if self.signed else "uint") + ("8" if bits <= 8 else "16")
 
     def sample_bytes(self, samples: Sequence[int], wide: bool) -> bytes:
-        """Samples in one byte each, or two where `wide`, little-endian."""
+        """Samples in one byte each, or two where `wide`, little-endian; of wide samples the bytes of their bits."""
+        if self.wide:
+            return b"".join(number.to_bytes(self.bits // 8, "little") for number in samples)
         code = ("h" if self.signed else "H") if wide else ("b" if self.signed else "B")
         numbers = array(code, samples)
         if sys.byteorder == "big":
@@ -77,7 +94,10 @@ class Image:
 
     @property
     def samples(self) -> list[int]:
-        """The samples as numbers."""
+        """The samples as numbers, of wide samples as the bits of those."""
+        if self.dtype in DTYPES and self.dtype != "uint16":
+            size = SAMPLES[DTYPES.index(self.dtype)][0].bits // 8
+            return [int.from_bytes(self.data[at : at + size], "little") for at in range(0, len(self.data), size)]
         size = 2 if self.dtype.endswith("16") else 1
         numbers = array({"int8": "b", "int16": "h"}.get(self.dtype, "BH"[size - 1]), self.data)
         if sys.byteorder == "big":
@@ -124,7 +144,7 @@ BUILT_IN = {  # first bytes of their SHA-256
 # Spec container/band
 
 FIRST_CODEBOOK_MODEL = 64
-NEUTRAL_MODELS = {0: (NONE, RAW), 1: (NONE, SHAPE), 2: (PAPERS, SHAPE)}
+NEUTRAL_MODELS = {0: (NONE, RAW), 1: (NONE, SHAPE), 2: (PAPERS, SHAPE), 3: (NONE, LABELS)}
 """Transform and coder of each."""
 
 
@@ -136,6 +156,7 @@ class FileDecoder:
         self.given = {hashlib.sha256(codebook).digest()[:16]: codebook for codebook in codebooks}
         self.codebooks: list[Codebook | None] = []
         self.file = DecodedFile(codebooks=self.codebooks)
+        self.register = 0  # the built-in codebook of a core image of wide samples, 0 for that of the image head
         self.index: list[bytes] = []
         self.index_from = 0
         self.index_size = 0
@@ -244,7 +265,8 @@ class FileDecoder:
     def coded(self, mode: int, reader: Reader, rows: int, image_rows: int) -> list[int]:
         """The samples of a band or group, from its field `model` on."""
         head = self.head
-        require(rows * head.width * head.components <= MAX_VALUES, "band too large for this decoder")
+        size = rows * head.width * head.components * head.words * -(-head.bits // 16)
+        require(size <= MAX_VALUES, "band too large for this decoder")
         model, check, count = reader.varint(), reader.u32(), reader.varint()
         require(count <= 65536, "too many streams")
         lengths = [reader.varint() for _ in range(count)]
@@ -253,7 +275,7 @@ class FileDecoder:
         samples = self.decode_samples(mode >> 1, model, streams, Area(rows, head.width, image_rows))
         written = head.sample_bytes(samples, head.bits > 8)
         require(zlib.crc32(written) == check, "samples do not match their check")
-        self.output += 2 * len(samples)
+        self.output += max(2, head.bits // 8) * len(samples)
         require(self.output <= MAX_OUTPUT, "too many samples for this decoder")
         self.hash.update(written)
         return samples
@@ -261,6 +283,8 @@ class FileDecoder:
     def decode_samples(self, mapping: int, number: int, streams: list[bytes], area: Area) -> list[int]:
         """Find the samples of a band or group, mapped, arranged or neither."""
         head = self.head
+        if head.wide:
+            return self.decode_numbers(mapping, number, streams, area)
         form = Form(head.components, head.bits, area)
         if mapping == ARRANGED:
             require(number == 0, "arranged band names a model")
@@ -279,6 +303,28 @@ class FileDecoder:
         numbers = self.decode_components(codebook, number, streams, Form(count, bits, form.area))
         return [use_table(values, numbers[k % count]) for k, values in enumerate(table)]
 
+    # Spec wide-samples/core-image
+
+    def decode_numbers(self, mapping: int, number: int, streams: list[bytes], area: Area) -> list[int]:
+        """The bits of the numbers of wide samples."""
+        kind, words = SAMPLES[self.head.wide]
+        planes = self.head.components * words
+
+        def core(part: Part, codebook: int, count: int) -> list[list[int]]:
+            if count > 65536:
+                require(part.model == 3 and part.mapping == NOT_MAPPED, "core image of too many numbers")
+                require(len(part.streams) == planes, "number of streams is not that of planes")
+                return decode_labels(part.streams, [(0, count - 1)] * planes, part.area)
+            form = Form(planes, max(1, (count - 1).bit_length()), part.area)
+            self.register = codebook
+            try:
+                return self.decode_part(self.head.codebook, part.model, part.mapping, part.streams, form)
+            finally:
+                self.register = 0
+
+        found = decode_wide(kind, planes, Part(number, mapping, streams, area), core)
+        return [value for pixel in zip(*found, strict=True) for value in pixel]
+
     def decode_components(self, codebook_number: int, number: int, streams: list[bytes], form: Form) -> Planes:
         """Decode the planes of a band or group with a model, and undo its transform."""
         components, bits, area = form.components, form.bits, form.area
@@ -288,6 +334,8 @@ class FileDecoder:
         require(len(ranges) * area.size <= MAX_VALUES, "band too large for this decoder")
         if model.coder == SHAPE and codebook is None:
             planes = decode_neutral(streams, ranges, area)
+        elif model.coder == LABELS and codebook is None:
+            planes = decode_labels(streams, ranges, area)
         else:
             planes = decode_planes(codebook, model, streams, ranges, area)
         for plane, (low, high) in zip(planes, ranges, strict=True):
@@ -302,8 +350,12 @@ class FileDecoder:
             require(number in NEUTRAL_MODELS, "unknown neutral model")
             transform, coder = NEUTRAL_MODELS[number]
             return None, Model(components, 16, transform, coder, 0, [])
-        require(1 <= codebook_number <= len(self.codebooks), "model of a codebook that is not named")
-        codebook = self.codebooks[codebook_number - 1]
+        if self.register:  # Spec wide-samples/the-plan
+            identity = self.identity(self.register)
+            codebook = read_codebook(self.given[identity], self.registered) if identity in self.given else None
+        else:
+            require(1 <= codebook_number <= len(self.codebooks), "model of a codebook that is not named")
+            codebook = self.codebooks[codebook_number - 1]
         if codebook is None:
             raise MissingCodebookError("the codebook is not at hand")
         require(number - FIRST_CODEBOOK_MODEL < len(codebook.models), "no such model")
@@ -339,7 +391,7 @@ class FileDecoder:
         require(images >= 1, "group of no images")
         require(head.height > 0, "group of images of unknown height")
         samples = self.coded(mode, reader, images * head.height, head.height)
-        step = head.height * head.width * head.components
+        step = head.height * head.width * head.components * head.words
         for start in range(0, len(samples), step):
             self.add_image(head.height, head.sample_bytes(samples[start : start + step], head.dtype.endswith("16")))
         self.note(chunk, image, images)

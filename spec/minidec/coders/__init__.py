@@ -15,7 +15,7 @@ from .raw import decode_raw
 from .shape import decode_shape, read_shape_model
 from .static import decode_static, read_static_model
 
-RAW, SHAPE, CONTEXT, STATIC, BILEVEL, DCT = range(6)
+RAW, SHAPE, CONTEXT, STATIC, BILEVEL, DCT, LABELS = range(7)
 TRAINED: dict[int, tuple[Callable[[list[Section], int], Any], Callable[..., list[list[int]]]]] = {
     SHAPE: (read_shape_model, decode_shape),
     CONTEXT: (read_context_model, decode_context),

@@ -1,0 +1,74 @@
+"""Planes of at most 16 bits to streams and back: mapping, transform and model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sofc.band.mapping import Mapping, read_table
+from sofc.band.selection import Selection
+from sofc.codebook import Codebook
+from sofc.coders.raw import RawCoder
+from sofc.coders.registry import coder_for
+from sofc.container.records import RAW_MODEL
+from sofc.errors import FormatError, LimitError
+from sofc.image import PixelFormat
+from sofc.planes import Plane
+from sofc.transforms.components import NONE
+
+
+class CodedPlanes(NamedTuple):
+    """The number of the model, the mapping, and the streams of the mapping's table and of the planes."""
+
+    model: int
+    mapping: int
+    streams: tuple[bytes, ...]
+
+
+class Area(NamedTuple):
+    """The size of a band or group, and the rows of each of its images."""
+
+    rows: int
+    width: int
+    image_rows: int
+
+
+def encode_planes(planes: list[Plane], pixel_format: PixelFormat, selection: Selection, image_rows: int) -> CodedPlanes:
+    """Code samples from 0, the smallest of the selected ways; raw where that is smaller."""
+    rows, width = planes[0].shape
+    coded = [(way, way.streams(image_rows)) for way in selection.ways(planes, pixel_format, image_rows)]
+    way, streams = min(coded, key=lambda one: sum(map(len, one[1])))
+    raw_size = len(planes) * ((rows * width * pixel_format.coded_bits + 7) // 8)
+    if sum(map(len, streams)) > raw_size:
+        streams = tuple(RawCoder().encode(planes, NONE.ranges(len(planes), pixel_format.coded_bits), image_rows))
+        return CodedPlanes(RAW_MODEL, Mapping.NONE, streams)
+    return CodedPlanes(way.model, way.view.mapping, streams)
+
+
+def decode_planes(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area) -> list[Plane]:
+    """The samples from 0, which lie in the format's range.
+
+    Raises FormatError where a stream breaks the rules, CodebookError and UnsupportedError as ``coder_for`` does.
+    """
+    table = read_table(coded.mapping, coded.streams, pixel_format)
+    transform, coder = coder_for(codebook, coded.model, table.format)
+    ranges = transform.ranges(table.format.components, table.format.coded_bits)
+    if len(table.rest) != len(ranges):
+        raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
+    try:
+        planes = transform.inverse(coder.decode(table.rest, ranges, *area))
+    except MemoryError:
+        raise LimitError(
+            f"a band of {area.rows} rows and {area.width} columns needs more memory than there is: decode it where "
+            "there is more"
+        ) from None
+    if transform is not NONE:
+        _check_range(planes, table.format)
+    return planes if coded.mapping == Mapping.NONE else table.restore(planes)
+
+
+def _check_range(planes: Sequence[Plane], pixel_format: PixelFormat) -> None:
+    """A damaged stream can combine planes, each in its range, to samples outside theirs."""
+    top = (1 << pixel_format.coded_bits) - 1
+    if any(int(plane.min()) < 0 or int(plane.max()) > top for plane in planes):
+        raise FormatError("the component transform gives samples outside the image's range")

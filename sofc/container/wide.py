@@ -1,0 +1,259 @@
+"""Spec wide-samples: the plan of a band or group of wide samples, as plain data and as bytes."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, NamedTuple
+
+from sofc.container import schema
+from sofc.container.layouts import build, parse
+from sofc.errors import FormatError
+
+STEPS, TABLES, MIRRORED = 0, 1, 2
+PER_COMPONENT, PER_IMAGE = 1, 2
+MAX_SHIFT = 52
+MAX_ENTRIES = 1 << 22
+"""Computed entries of all tables of a band."""
+_MAX_KEY_BYTES = 10
+
+
+class Plan(NamedTuple):
+    """``type``: number of the sample type of the keys. ``codebook``: number in the register, 0 for the image's own."""
+
+    type: int
+    codebook: int
+    way: int
+    body: bytes
+
+
+class Segment(NamedTuple):
+    """``steps`` steps of 2**shift keys each, from key ``start`` on."""
+
+    start: int
+    shift: int
+    steps: int
+
+
+class Steps(NamedTuple):
+    """Segments from the lowest to the highest, and the masks of modelled bits of remainders of 0, 1, 2 ... bits."""
+
+    segments: list[Segment]
+    masks: list[int]
+
+
+class Scaling(NamedTuple):
+    """Entries computed from ``entries`` integers from ``first`` on. ``scale`` and ``offset``: their 64 bits."""
+
+    form: int
+    scale: int
+    offset: int
+    first: int
+    entries: int
+    corrections: list[int] | None = None
+
+
+class Table(NamedTuple):
+    """Computed entries, then ``keys``, rising."""
+
+    scalings: list[Scaling]
+    keys: list[int]
+
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
+        return sum(one.entries for one in self.scalings) + len(self.keys)
+
+
+class Tables(NamedTuple):
+    """``sharing``: PER_COMPONENT and PER_IMAGE, or 0 where one table serves all."""
+
+    sharing: int
+    tables: list[Table]
+
+
+class Mirrored(NamedTuple):
+    """``down`` and ``across``: what the first row and column reflect. ``mode``, ``model`` and the number of ``streams``
+    of the rows that are kept."""
+
+    down: int
+    across: int
+    mode: int
+    model: int
+    streams: int
+
+
+def pack_mirrored(mirrored: Mirrored) -> bytes:
+    return build(schema.WIDE_MIRRORED, **mirrored._asdict())
+
+
+def unpack_mirrored(body: bytes, rows: int, width: int) -> Mirrored:
+    """For images of so many rows and columns. Raises FormatError."""
+    fields = parse(schema.WIDE_MIRRORED, body, b"")
+    if fields.down not in (0, rows - 1) or fields.across >= width or rows < 3:
+        raise FormatError(f"an image of {rows} rows and {width} columns cannot be mirrored so")
+    if fields.mode & 1 or fields.mode >> 1 > 2:
+        raise FormatError(f"mode {fields.mode} of mirrored samples has bits that must be zero")
+    return Mirrored(fields.down, fields.across, fields.mode, fields.model, fields.streams)
+
+
+def pack_plan(plan: Plan) -> bytes:
+    return build(schema.WIDE_PLAN, **plan._asdict())
+
+
+def unpack_plan(data: bytes) -> Plan:
+    """Raises FormatError."""
+    fields = parse(schema.WIDE_PLAN, data, b"")
+    return Plan(fields.type, fields.codebook, fields.way, fields.body)
+
+
+def pack_steps(steps: Steps) -> bytes:
+    end = origin = steps.segments[0].start
+    segments = []
+    for start, shift, count in steps.segments:
+        # The first segment begins at the origin, others at a whole step of theirs.
+        base = origin if start == origin else (end + (1 << shift) - 1) >> shift << shift
+        segments.append({"shift": shift, "gap": (start - base) >> shift, "steps": count})
+        end = start + (count << shift)
+    return build(schema.WIDE_STEPS, origin=origin, masks=steps.masks, segments=segments)
+
+
+def unpack_steps(body: bytes, bits: int) -> Steps:
+    """Steps for keys of so many bits. Raises FormatError."""
+    fields = parse(schema.WIDE_STEPS, body, b"")
+    end = fields.origin
+    segments: list[Segment] = []
+    total = 0
+    for number, one in enumerate(fields.segments):
+        if one.shift > MAX_SHIFT or one.steps < 1:
+            raise FormatError(f"a segment of {one.steps} steps of {one.shift} bits")
+        base = end if number == 0 else (end + (1 << one.shift) - 1) >> one.shift << one.shift
+        start = base + (one.gap << one.shift)
+        end = start + (one.steps << one.shift)
+        total += one.steps
+        if end > 1 << bits or total > 1 << 16:
+            raise FormatError(f"{total} steps up to key {end} are too many for keys of {bits} bits")
+        segments.append(Segment(start, one.shift, one.steps))
+    if not segments:
+        raise FormatError("keys have no steps")
+    masks = list(fields.masks)
+    if len(masks) > MAX_SHIFT + 1 or any(mask >> bits for bits, mask in enumerate(masks)):
+        raise FormatError("the masks of remainders have bits that must be zero")
+    return Steps(segments, masks)
+
+
+def pack_tables(tables: Tables) -> tuple[bytes, bytes]:
+    """The body of the plan, and the stream of corrections and keys."""
+    rest = bytearray()
+    heads = []
+    for table in tables.tables:
+        scalings = []
+        for one in table.scalings:
+            scalings.append(
+                {
+                    "form": one.form,
+                    "scale": one.scale,
+                    "offset": one.offset,
+                    "first": _to_zigzag(one.first),
+                    "count": one.entries,
+                    "corrected": one.corrections is not None,
+                }
+            )
+            for value in one.corrections or ():
+                _put_number(rest, _to_zigzag(value))
+        before = -1
+        for key in table.keys:
+            _put_number(rest, key - before - 1)
+            before = key
+        heads.append({"scalings": scalings, "listed": len(table.keys)})
+    return build(schema.WIDE_TABLES, sharing=tables.sharing, tables=heads), zlib.compress(bytes(rest), 9)
+
+
+def unpack_tables(body: bytes, packed: bytes, bits: int, samples: int) -> Tables:
+    """Tables of keys of so many bits for a band of so many samples. Raises FormatError."""
+    fields = parse(schema.WIDE_TABLES, body, b"")
+    if fields.sharing > PER_COMPONENT | PER_IMAGE:
+        raise FormatError(f"sharing {fields.sharing} of tables has bits that must be zero")
+    computed = sum(one.count for table in fields.tables for one in table.scalings)
+    keys = sum(table.listed for table in fields.tables)
+    if computed > MAX_ENTRIES or keys > samples:
+        raise FormatError(f"tables of {computed} and {keys} entries are too many for {samples} samples")
+    corrected = sum(one.count for table in fields.tables for one in table.scalings if one.corrected)
+    rest = _Numbers(_inflated(packed, _MAX_KEY_BYTES * (corrected + keys)), bits)
+    tables = [_read_table(table, rest, bits) for table in fields.tables]
+    rest.end()
+    return Tables(fields.sharing, tables)
+
+
+def _read_table(fields: Any, rest: _Numbers, bits: int) -> Table:
+    scalings = []
+    for one in fields.scalings:
+        first = _from_zigzag(one.first)
+        if one.count < 1 or abs(first) > 1 << 31 or one.corrected > 1:
+            raise FormatError(f"{one.count} table entries from {first} on cannot be")
+        corrections = [rest.signed() for _ in range(one.count)] if one.corrected else None
+        scalings.append(Scaling(one.form, one.scale, one.offset, first, one.count, corrections))
+    keys, before = [], -1
+    for _ in range(fields.listed):
+        before += rest.number() + 1
+        if before >> bits:
+            raise FormatError(f"key {before} in a table has more than {bits} bits")
+        keys.append(before)
+    return Table(scalings, keys)
+
+
+def _to_zigzag(value: int) -> int:
+    return 2 * value if value >= 0 else -2 * value - 1
+
+
+def _from_zigzag(value: int) -> int:
+    return -(value + 1 >> 1) if value & 1 else value >> 1
+
+
+def _put_number(output: bytearray, value: int) -> None:
+    while value >= 0x80:
+        output.append(value & 0x7F | 0x80)
+        value >>= 7
+    output.append(value)
+
+
+class _Numbers:
+    """Reads numbers of at most ``bits`` + 1 bits, seven a byte, the lowest first."""
+
+    def __init__(self, data: bytes, bits: int) -> None:
+        self._data = data
+        self._place = 0
+        self._bits = bits + 1
+
+    def number(self) -> int:
+        value = shift = 0
+        while True:
+            if self._place == len(self._data):
+                raise FormatError("the stream of tables is cut off")
+            byte = self._data[self._place]
+            self._place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if value >> self._bits:
+                raise FormatError(f"a number of a table has more than {self._bits} bits")
+            if byte < 0x80:
+                return value
+            if shift > self._bits:
+                raise FormatError("a number of a table is too long")
+
+    def signed(self) -> int:
+        return _from_zigzag(self.number())
+
+    def end(self) -> None:
+        if self._place != len(self._data):
+            raise FormatError("bytes are left over in the stream of tables")
+
+
+def _inflated(packed: bytes, most: int) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise FormatError(f"the stream of tables is damaged: {error}") from None
+    if not inflater.eof or inflater.unused_data or len(data) > most:
+        raise FormatError("the stream of tables is cut off or too long")
+    return data

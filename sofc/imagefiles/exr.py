@@ -1,0 +1,36 @@
+"""OpenEXR files through the package OpenEXR: the channels of the first part, of one type and size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sofc.errors import UnsupportedError
+from sofc.imagefiles.exact import KEEP
+from sofc.imagefiles.samples import Samples, meaning_of
+
+MAGIC = b"v/1\x01"
+_ORDERS = (("R", "G", "B", "A"), ("R", "G", "B"), ("Y", "A"), ("Y",), ("Z",))
+"""Channels of pictures, in the order of components; others come in the order of their names."""
+
+
+def load(path: Path) -> Samples:
+    """The image, of float16, float32 or uint32. Raises UnsupportedError where channels differ, or without OpenEXR."""
+    try:
+        import OpenEXR
+    except ImportError as error:
+        raise UnsupportedError(f"{path}: EXR files need OpenEXR; install it with: pip install 'sofc[exr]'") from error
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        if len(file.parts) != 1:
+            raise UnsupportedError(f"{path}: the EXR file has {len(file.parts)} parts, of which one is read; {KEEP}")
+        channels: dict[str, Any] = {name: channel.pixels for name, channel in file.channels().items()}
+    names = next((order for order in _ORDERS if set(order) == set(channels)), tuple(sorted(channels)))
+    arrays = [channels[name] for name in names]
+    kinds = {(array.dtype, array.shape) for array in arrays}
+    if len(kinds) != 1 or arrays[0].ndim != 2:
+        raise UnsupportedError(f"{path}: the channels of the EXR file differ in type or size; {KEEP}")
+    if len(arrays) == 1:
+        return Samples(arrays[0], None, meaning_of(1))
+    return Samples(np.stack(arrays, axis=-1), None, meaning_of(len(arrays) if names in _ORDERS else 0))

@@ -1,0 +1,35 @@
+"""Archives of numpy arrays (NPZ): each array an image, in the order of the file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from sofc.errors import FormatError
+from sofc.imagefiles.samples import Samples, meaning_of
+
+MAGIC = b"PK\x03\x04"
+SUFFIX = ".npz"
+
+
+def count(path: Path) -> int:
+    """Arrays in the file. Raises FormatError for an archive of anything else."""
+    return len(_names(path))
+
+
+def load(path: Path, index: int) -> Samples:
+    """Array ``index``."""
+    name = _names(path)[index]
+    with np.load(path, allow_pickle=False) as arrays:
+        array = arrays[name]
+    return Samples(array, None, meaning_of(array.shape[2] if array.ndim == 3 else 1))
+
+
+def _names(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if not names or not all(name.endswith(".npy") for name in names):
+        raise FormatError(f"{path}: the ZIP file is no archive of numpy arrays (.npz)")
+    return [name.removesuffix(".npy") for name in names]

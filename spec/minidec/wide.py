@@ -1,0 +1,345 @@
+"""Spec wide-samples."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .coding_tools import Area, Decisions, learn
+from .limits import MAX_VALUES
+from .notation import BitReader, FormatError, Reader, clamp, require
+
+UNTRAINED = 0x80000000
+MAX_COMPUTED = 1 << 22
+
+
+@dataclass(frozen=True)
+class Number:
+    """A type of numbers: its bits and, of floating-point ones, those of its mantissa; 0 of others."""
+
+    code: int
+    bits: int
+    mantissa: int = 0
+    signed: bool = False
+
+    @property
+    def half(self) -> int:
+        return 1 << (self.bits - 1)
+
+    @property
+    def special(self) -> int:
+        """The exponent of infinities and of what is not a number."""
+        return (1 << (self.bits - 1 - self.mantissa)) - 1
+
+    # Spec wide-samples/keys
+
+    def to_key(self, bits: int) -> int:
+        if self.mantissa:
+            return bits + self.half if bits < self.half else 2 * self.half - 1 - bits
+        return bits ^ self.half if self.signed else bits
+
+    def from_key(self, key: int) -> int:
+        if self.mantissa:
+            return key - self.half if key >= self.half else 2 * self.half - 1 - key
+        return key ^ self.half if self.signed else key
+
+
+FLOAT16, BFLOAT16, FLOAT32, FLOAT64 = Number(5, 16, 10), Number(6, 16, 7), Number(7, 32, 23), Number(8, 64, 52)
+NUMBERS = {1: Number(1, 32), 2: Number(2, 32, signed=True), 3: Number(3, 64), 4: Number(4, 64, signed=True)}
+NUMBERS |= {5: FLOAT16, 6: BFLOAT16, 7: FLOAT32, 8: FLOAT64}
+SAMPLES = {**{code: (number, 1) for code, number in NUMBERS.items()}, 9: (FLOAT32, 2), 10: (FLOAT64, 2)}
+"""Of each sample type, its numbers and how many a sample has."""
+DTYPES = [
+    "",
+    "uint32",
+    "int32",
+    "uint64",
+    "int64",
+    "float16",
+    "uint16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A band or group of numbers: its streams, and how its core image is coded."""
+
+    model: int
+    mapping: int
+    streams: list[bytes]
+    area: Area
+
+
+Core = Callable[[Part, int, int], list[list[int]]]
+"""Gives the planes of the core image of a part without the streams before it, from its codebook and `count`."""
+
+
+def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool = True) -> list[list[int]]:
+    """The bits of the numbers of a band or group, plane by plane. Only the `whole` of one may be mirrored."""
+    require(len(part.streams) >= 1, "wide samples without a plan")
+    reader = Reader(part.streams[0])
+    code, codebook, way = reader.u8(), int.from_bytes(reader.take(2), "little"), reader.u8()
+    require(code in NUMBERS and (way in (0, 1) or (way == 2 and whole)), "unknown type of keys, or way")
+    kind = NUMBERS[code]
+    narrower = number in (FLOAT32, FLOAT64) and kind in (FLOAT16, FLOAT32) and kind.bits < number.bits
+    require(kind == number or narrower, "keys of a type that cannot be")
+    before = (3, 2, 1)[way]
+    require(len(part.streams) >= before, "too few streams for wide samples")
+    rest = replace(part, streams=part.streams[before:])
+    if way == 0:
+        keys = decode_steps(kind, part.streams, reader, lambda count: core(rest, codebook, count))
+    elif way == 1:
+        tables = Tables(kind, planes, part.streams[1], reader, part.area)
+        keys = tables.use(core(rest, codebook, tables.count))
+    else:
+        keys = decode_mirrored(kind, planes, rest, reader, core)
+    return [[widen(kind.from_key(key), kind, number) for key in plane] for plane in keys]
+
+
+# Spec wide-samples/mirrored
+
+
+def decode_mirrored(kind: Number, planes: int, part: Part, reader: Reader, core: Core) -> list[list[int]]:
+    area = part.area
+    rows, width, images = area.image_rows, area.width, len(area.image_starts)
+    down, across, mode, model, count = reader.varint(), reader.varint(), reader.u8(), reader.varint(), reader.varint()
+    reader.end()
+    require(kind.bits > 16 and rows >= 3 and down in (0, rows - 1) and across < width, "image cannot be mirrored so")
+    require(mode in (0, 2, 4) and count < len(part.streams), "mode or streams of mirrored samples")
+    kept = down // 2 + 1 if down else rows // 2 + 1
+    upper = Part(model, mode >> 1, part.streams[:count], Area(images * kept, width, kept))
+    lower = replace(part, streams=part.streams[count:], area=Area(images * (rows - kept), width, rows - kept))
+    differences = NUMBERS[2 if kind.bits == 32 else 4]
+    found = []
+    first, others = (
+        decode_wide(one, planes, half, core, whole=False) for one, half in ((kind, upper), (differences, lower))
+    )
+    for top, rest in zip(first, others, strict=True):
+        plane: list[int] = []
+        for image in range(images):
+            start = image * kept * width
+            plane += [kind.to_key(bits) for bits in top[start : start + kept * width]]
+            for y in range(kept, rows):
+                reflected = image * rows * width + (down - y) % rows * width
+                for x in range(width):
+                    change = rest[(image * (rows - kept) + y - kept) * width + x]
+                    plane.append((plane[reflected + (across - x) % width] + change) % (2 * kind.half))
+        found.append(plane)
+    return found
+
+
+# Spec wide-samples/narrowing
+
+
+def widen(bits: int, few: Number, many: Number) -> int:
+    """The bits of a number in a type of more bits."""
+    if few == many:
+        return bits
+    sign, exponent, mantissa = bits // few.half, bits >> few.mantissa & few.special, bits & ((1 << few.mantissa) - 1)
+    more = many.mantissa - few.mantissa
+    if exponent == few.special:
+        exponent = many.special
+    elif exponent > 0:
+        exponent += many.special // 2 - few.special // 2
+    elif mantissa > 0:
+        shift = few.mantissa + 1 - mantissa.bit_length()
+        mantissa = mantissa << shift & ((1 << few.mantissa) - 1)
+        exponent = many.special // 2 - few.special // 2 + 1 - shift
+    return sign * many.half | exponent << many.mantissa | mantissa << more
+
+
+# Spec wide-samples/steps
+
+
+def decode_steps(
+    kind: Number, streams: list[bytes], reader: Reader, core: Callable[[int], list[list[int]]]
+) -> list[list[int]]:
+    origin = int.from_bytes(reader.take(8), "little")
+    masks = [reader.varint() for _ in range(reader.varint())]
+    require(len(masks) <= 53 and all(mask < 1 << size for size, mask in enumerate(masks)), "mask out of range")
+    count = reader.varint()
+    require(1 <= count <= 65536, "steps out of range")
+    segments: list[tuple[int, int, int]] = []  # first step, first key, shift
+    steps, end = 0, origin
+    for index in range(count):
+        shift, gap, size = reader.u8(), reader.varint(), reader.varint()
+        require(shift <= 52 and size >= 1, "segment out of range")
+        start = origin + (gap << shift) if index == 0 else (-(-end >> shift) + gap) << shift
+        end = start + (size << shift)
+        segments.append((steps, start, shift))
+        steps += size
+        require(end <= 2 * kind.half and steps <= 65536, "too many steps")
+    reader.end()
+    found = core(steps)
+    require(all(step < steps for plane in found for step in plane), "no such step")
+    ends = [first for first, _, _ in segments[1:]] + [steps]
+    place = [k for k, (segment, last) in enumerate(zip(segments, ends, strict=True)) for _ in range(segment[0], last)]
+    remainders = Remainders(masks, streams[1], streams[2])
+    keys = []
+    for plane in found:
+        row = []
+        for step in plane:
+            first, start, shift = segments[place[step]]
+            row.append(start + (step - first << shift) + remainders.read(shift))
+        keys.append(row)
+    remainders.end()
+    return keys
+
+
+# Spec wide-samples/remainders
+
+
+class Remainders:
+    """Reads remainders."""
+
+    def __init__(self, masks: list[int], modelled: bytes, plain: bytes) -> None:
+        require(any(masks) or modelled == b"", "stream of modelled bits without any")
+        self.masks, self.plain_size = masks + [0] * (53 - len(masks)), len(plain)
+        self.decisions, self.plain = Decisions(modelled), BitReader(plain)
+        self.models: dict[tuple[int, int, int], int] = {}
+
+    def read(self, size: int) -> int:
+        value, history = 0, 1
+        for position in range(size - 1, -1, -1):
+            if self.masks[size] >> position & 1:
+                key = size, position, history
+                model = self.models.get(key, UNTRAINED)
+                bit = self.decisions.decide(clamp(model >> 16, 32, 65504))
+                self.models[key] = learn(model, bit)
+                history = 2 * history + bit if history < 4 else 4 + (2 * history + bit & 3)
+            else:
+                bit = self.plain.bit()
+            value |= bit << position
+        return value
+
+    def end(self) -> None:
+        require(self.plain_size == (self.plain.at_bit + 7) // 8, "plain bits of another length")
+
+
+# Spec wide-samples/tables
+
+
+def from_zigzag(value: int) -> int:
+    return -(value + 1 >> 1) if value & 1 else value >> 1
+
+
+class Tables:
+    """The tables of a band or group."""
+
+    def __init__(self, kind: Number, planes: int, packed: bytes, reader: Reader, area: Area) -> None:
+        self.kind, self.area = kind, area
+        self.sharing = reader.u8()
+        require(self.sharing < 4, "reserved bits of sharing")
+        images = len(area.image_starts)
+        heads = []
+        for _ in range(self.read_count(reader)):
+            scalings = [self.read_scaling(reader) for _ in range(self.read_count(reader))]
+            heads.append((scalings, reader.varint()))
+        reader.end()
+        expected = (planes if self.sharing & 1 else 1) * (images if self.sharing & 2 else 1)
+        require(len(heads) == expected, "number of tables")
+        require(sum(one[4] for scalings, _ in heads for one in scalings) <= MAX_COMPUTED, "too many computed entries")
+        require(sum(listed for _, listed in heads) <= planes * area.size, "too many listed keys")
+        self.rest = Reader(inflate(packed))
+        self.entries = [self.read_entries(scalings, listed) for scalings, listed in heads]
+        self.rest.end()
+        self.count = max(map(len, self.entries))
+
+    def read_count(self, reader: Reader) -> int:
+        count = reader.varint()
+        require(count <= 65536, "too many tables or scalings")
+        return count
+
+    def read_scaling(self, reader: Reader) -> tuple[int, int, int, int, int, int]:
+        form, scale, offset = reader.u8(), *(int.from_bytes(reader.take(8), "little") for _ in range(2))
+        first, count, corrected = from_zigzag(reader.varint()), reader.varint(), reader.u8()
+        require(count >= 1 and abs(first) <= 1 << 31 and corrected <= 1, "scaling out of range")
+        return form, scale, offset, first, count, corrected
+
+    def number(self) -> int:
+        """The next number of the stream of tables."""
+        value = shift = 0
+        while True:
+            byte = self.rest.u8()
+            value |= (byte & 127) << shift
+            shift += 7
+            require(value < 1 << self.kind.bits + 1, "number of a table too large")
+            if byte < 128:
+                return value
+            require(shift <= self.kind.bits + 1, "number of a table too long")
+
+    def read_entries(self, scalings: list[tuple[int, int, int, int, int, int]], listed: int) -> list[int]:
+        """The keys of a table."""
+        keys: list[int] = []
+        for form, scale, offset, first, count, corrected in scalings:
+            corrections = [from_zigzag(self.number()) for _ in range(count)] if corrected else [0] * count
+            for i, correction in enumerate(corrections, first):
+                keys.append((self.computed(form, scale, offset, i) + correction) % (2 * self.kind.half))
+        key = -1
+        for _ in range(listed):
+            key += self.number() + 1
+            require(key < 2 * self.kind.half, "listed key too large")
+            keys.append(key)
+        return keys
+
+    # Spec wide-samples/scalings
+
+    def computed(self, form: int, scale: int, offset: int, i: int) -> int:
+        kind = self.kind
+        if not kind.mantissa:
+            require(form == 0, "form is not for integers")
+            return kind.to_key((i * scale + offset) % (2 * kind.half))
+        require(form & ~8 in (1, 2, 3, 4) and form < 16 and kind != BFLOAT16, "form is not for these numbers")
+        single = form >= 8
+        a, b = (rounded(struct.unpack("<d", struct.pack("<Q", bits))[0], single) for bits in (scale, offset))
+        x = rounded(float(i), single)
+        try:
+            if form & 1:
+                value = rounded(rounded(x * a if form & 7 == 1 else x / a, single) + b, single)
+            else:
+                value = rounded(x + b, single)
+                value = rounded(value * a if form & 7 == 2 else value / a, single)
+            code = {16: "<e", 32: "<f", 64: "<d"}[kind.bits]
+            bits = int.from_bytes(struct.pack(code, value), "little")
+        except (OverflowError, ZeroDivisionError) as error:
+            raise FormatError("computed entry is not finite") from error
+        require(bits >> kind.mantissa & kind.special != kind.special, "computed entry is not finite")
+        return kind.to_key(bits)
+
+    def use(self, planes: list[list[int]]) -> list[list[int]]:
+        """The keys that numbers of entries stand for."""
+        size = self.area.image_rows * self.area.width
+        across = len(planes) if self.sharing & 1 else 1
+        result = []
+        for k, plane in enumerate(planes):
+            keys = []
+            for at, entry in enumerate(plane):
+                image = at // size if self.sharing & 2 else 0
+                table = self.entries[image * across + (k if self.sharing & 1 else 0)]
+                require(entry < len(table), "no such entry")
+                keys.append(table[entry])
+            result.append(keys)
+        return result
+
+
+def rounded(value: float, single: bool) -> float:
+    """The value in binary32, or as it is."""
+    if not single or value != value or value in (float("inf"), float("-inf")):
+        return value
+    return float(struct.unpack("<f", struct.pack("<f", value))[0])
+
+
+def inflate(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(packed, 10 * (MAX_VALUES + MAX_COMPUTED))
+    except zlib.error as error:
+        raise FormatError("stream of tables is damaged") from error
+    require(inflater.eof and not inflater.unused_data, "stream of tables is cut off or too long")
+    return data
