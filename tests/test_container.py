@@ -225,6 +225,11 @@ def test_unknown_meaning_is_unspecified() -> None:
     assert unknown == chunks.unpack_image_head(HEAD)
 
 
+def no_sections(reference: CodebookReference) -> int:
+    """Of a built-in codebook as a base."""
+    return 0
+
+
 UNPACKERS = [
     chunks.unpack_band,
     chunks.unpack_group,
@@ -236,10 +241,12 @@ UNPACKERS = [
     chunks.unpack_index,
     chunks.unpack_file_end,
     chunks.unpack_file_head,
-    lambda data: codebook_file.unpack_codebook(data, Limits()),
-    lambda data: codebook_file.unpack_codebook(chunks.pack_file_head(schema.CODEBOOK_SIGNATURE) + data, Limits()),
+    lambda data: codebook_file.unpack_codebook(data, Limits(), no_sections),
     lambda data: codebook_file.unpack_codebook(
-        chunks.pack_file_head(schema.CODEBOOK_SIGNATURE) + walker.frame_chunk(b"N", data), Limits()
+        chunks.pack_file_head(schema.CODEBOOK_SIGNATURE) + data, Limits(), no_sections
+    ),
+    lambda data: codebook_file.unpack_codebook(
+        chunks.pack_file_head(schema.CODEBOOK_SIGNATURE) + walker.frame_chunk(b"N", data), Limits(), no_sections
     ),
 ]
 
