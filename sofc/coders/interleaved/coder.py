@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from sofc.coders.base import Coder, take_grid, with_grid
 from sofc.coders.interleaved import kernel
-from sofc.coders.interleaved.kernel_tokens import LANES, LOW, write_image
-from sofc.coders.interleaved.model import PlaneModel, Prediction, is_narrow, middle
+from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_image
+from sofc.coders.interleaved.model import PlaneModel, Prediction, is_narrow, largest_of, middle
 from sofc.coders.interleaved.section import unpack_plan
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError
@@ -52,12 +52,13 @@ class InterleavedCoder(Coder):
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane; that of plane 0 begins with the place of its first sample in the grid, if any."""
         grid = find_grid(planes[0][:image_rows]) if self._uses_grid else 0
+        largest = largest_of(ranges[: len(self.models)])
         traced: list[list[kernel.Traced]] = [[] for _ in self.models]
         for top in range(0, len(planes[0]), image_rows):
             frames: list[kernel.Frame] = []
             for model, plane, span, done in zip(self.models, planes, ranges, traced, strict=False):
-                frame = frame_of(plane[top : top + image_rows], span, model.prediction, frames)
-                done.append(trace_plane(frame, model.predictor(grid, span, frame.width)))
+                frame = frame_of(plane[top : top + image_rows], span, largest, model.prediction, frames)
+                done.append(trace_plane(frame, model.predictor(grid, span, largest, frame.width)))
                 frames.append(frame)
         width = planes[0].shape[1]
         streams = [_stream(model, done, width) for model, done in zip(self.models, traced, strict=True)]
@@ -73,14 +74,15 @@ class InterleavedCoder(Coder):
         if len(ranges) < count:
             raise FormatError(f"an interleaved model of {count} planes cannot code {len(ranges)}")
         grid, streams = take_grid(streams) if self._uses_grid else (0, streams)
-        readers = [_Reader(stream, width) for stream in streams[:count]]
-        predictors = [model.predictor(grid, span, width) for model, span in zip(self.models, ranges, strict=False)]
+        largest = largest_of(ranges[:count])
+        readers = [_Reader(stream) for stream in streams[:count]]
+        predictors = [model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)]
         planes = [np.empty((rows, width), np.int32) for _ in self.models]
         for top in range(0, rows, image_rows):
             frames: list[kernel.Frame] = []
             height = min(image_rows, rows - top)
             for number, (model, reader) in enumerate(zip(self.models, readers, strict=True)):
-                frame = _empty_frame(height, width, ranges[number].size, model.prediction, frames)
+                frame = _empty_frame(height, width, largest, model.prediction, frames)
                 scratch = scratch_for(frame)
                 arguments = frame, predictors[number], scratch, model.distributions, reader.words, reader.states
                 if kernel.decode(*arguments) != kernel.OK:
@@ -93,10 +95,10 @@ class InterleavedCoder(Coder):
 
 
 def _empty_frame(
-    rows: int, width: int, size: int, prediction: Prediction, frames: Sequence[kernel.Frame]
+    rows: int, width: int, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
 ) -> kernel.Frame:
-    """A plane to fill, of samples 0 .. size, after those of the same image that came before it."""
-    dtype = np.int16 if is_narrow(size, prediction.fraction) else np.int32
+    """A plane to fill, after those of the same image that came before it; ``largest``: that of all their samples."""
+    dtype = np.int16 if is_narrow(largest, prediction.fraction) else np.int32
     samples = np.empty(rows * (kernel.LEFT + width + kernel.RIGHT), dtype)
     errors = np.empty(samples.shape, np.uint8)
     references = [frames[number] for number in prediction.references]
@@ -107,10 +109,10 @@ def _empty_frame(
 
 
 def frame_of(
-    plane: Plane, span: PlaneRange, prediction: Prediction, frames: Sequence[kernel.Frame]
+    plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
 ) -> kernel.Frame:
     """The same of a plane that is known."""
-    frame = _empty_frame(*plane.shape, span.size, prediction, frames)
+    frame = _empty_frame(*plane.shape, largest, prediction, frames)
     np.subtract(plane, np.int32(middle(span)), out=inside(frame), casting="unsafe")
     return frame
 
@@ -150,22 +152,18 @@ class _Reader:
     """A stream that is read. ``states`` (4,), of the lanes and how many words were taken, goes on from image to
     image."""
 
-    def __init__(self, data: bytes, width: int) -> None:
+    def __init__(self, data: bytes) -> None:
         """Raises FormatError."""
         complete = data + bytes(max(HEAD - len(data), -len(data) % 4))
         states = np.frombuffer(complete[:HEAD], "<i8")
-        if not (states >= LOW).all():
+        if not ((states >= LOW) & (states < LOW << WORD_BITS)).all():
             raise FormatError("a stream of the interleaved coder begins with a state out of range")
         self.states = np.array([*states, 0], np.int64)
-        words = np.frombuffer(complete, "<u4", offset=HEAD)
-        self._count = words.size
-        # So many a row of three stripes takes in at most.
-        self.words = np.zeros(words.size + LANES * (width + 1), np.uint32)
-        self.words[: words.size] = words
+        self.words = np.frombuffer(complete, "<u4", offset=HEAD).astype(np.uint32)
 
     def finish(self) -> None:
         """The states must be back where encoding began. Raises FormatError."""
-        if (self.states[:LANES] != LOW).any() or self.states[LANES] != self._count:
+        if (self.states[:LANES] != LOW).any() or self.states[LANES] < self.words.size:
             raise FormatError("a stream of the interleaved coder does not end where it should")
 
 

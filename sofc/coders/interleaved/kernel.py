@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.interleaved.kernel_tokens import (
+    DIRECT,
     LANES,
     Distributions,
     Position,
@@ -459,7 +460,7 @@ def _decode_three(
         total, ww = int(known[SUMS + i]), w
         taken = take_residual(levels[i] + ((total >> quarters) & 3), words, Position(a, place), distributions)
         a, place = taken.position.state, taken.position.place
-        w = (total >> fraction) + taken.value
+        w = (total >> fraction) + taken.value - DIRECT
         one[i + 2] = w
 
         k = i + CHUNK
@@ -467,7 +468,7 @@ def _decode_three(
         total, ww_2 = int(known[SUMS + k]), w_2
         taken = take_residual(levels[k] + ((total >> quarters) & 3), words, Position(b, place), distributions)
         b, place = taken.position.state, taken.position.place
-        w_2 = (total >> fraction) + taken.value
+        w_2 = (total >> fraction) + taken.value - DIRECT
         two[i + 2] = w_2
 
         k = i + 2 * CHUNK
@@ -475,7 +476,7 @@ def _decode_three(
         total, ww_3 = int(known[SUMS + k]), w_3
         taken = take_residual(levels[k] + ((total >> quarters) & 3), words, Position(c, place), distributions)
         c, place = taken.position.state, taken.position.place
-        w_3 = (total >> fraction) + taken.value
+        w_3 = (total >> fraction) + taken.value - DIRECT
         three[i + 2] = w_3
     states[0], states[1], states[2], states[3] = a, b, c, place
 
@@ -496,7 +497,7 @@ def _decode_one(
         cell = levels[start + i] + ((total >> quarters) & 3)
         taken = take_residual(cell, words, Position(state, place), distributions)
         state, place = taken.position.state, taken.position.place
-        w = (total >> fraction) + taken.value
+        w = (total >> fraction) + taken.value - DIRECT
         row[i + 2] = w
     states[span.lane], states[3] = state, place
 

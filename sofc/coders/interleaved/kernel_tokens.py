@@ -1,4 +1,4 @@
-"""Spec interleaved/stream: residuals as tokens of range asymmetric numeral systems with 63-bit states, 32-bit words.
+"""Spec interleaved/stream: residuals as tokens of range asymmetric numeral systems with 62-bit states, 32-bit words.
 
 A token is a residual of -DIRECT .. DIRECT, or a range of larger ones, of which plain bits follow, or an escape, after
 which any residual follows in plain bits. Three states share one sequence of words.
@@ -24,12 +24,14 @@ ESCAPE = 63
 ESCAPE_BITS = 20
 FIRST_BITS = 2
 """Plain bits of the first ranges, those next to +-DIRECT; each has one more than the one before."""
-LOW_BITS = 31
+LOW_BITS = 30
 LOW = 1 << LOW_BITS
-"""States are LOW .. 2**63 - 1."""
+"""States are LOW .. 2**62 - 1."""
 WORD_BITS = 32
 FURTHEST = 1 << 30
 """A residual beyond all that samples differ by: what a stream that is broken seems to say."""
+
+CELLS = 128
 
 Words = Vector[np.uint32]
 
@@ -49,10 +51,9 @@ class Taken(NamedTuple):
 
 
 class Distributions(NamedTuple):
-    """``contexts``: the context of each cell. By context: ``tokens``, of each of the 2**SCALE_BITS slots; ``codes``, of
-    each of the 64 tokens frequency << 16 | first slot."""
+    """``tokens``: the context of each of the CELLS cells; then by context the token of each of the 2**SCALE_BITS slots.
+    ``codes``: by context, of each of the 64 tokens frequency << 16 | first slot."""
 
-    contexts: Vector[np.uint8]
     tokens: Vector[np.uint8]
     codes: Vector[np.uint32]
 
@@ -71,17 +72,17 @@ def _take_rest(token: int, state: int) -> Position:
 
 @inlined
 def take_residual(cell: int, words: Words, position: Position, distributions: Distributions) -> Taken:
-    """Spec interleaved/stream. The next residual of a cell."""
+    """Spec interleaved/stream. The next residual of a cell, more by DIRECT."""
     state, place = position.state, position.place
-    context = int(distributions.contexts[cell & 127])
+    context = int(distributions.tokens[cell])
     slot = state & ((1 << SCALE_BITS) - 1)
-    token = int(distributions.tokens[(context << SCALE_BITS) | slot])
-    code = int(distributions.codes[(context << TOKEN_BITS) | token])
+    token = int(distributions.tokens[(context << SCALE_BITS) + slot + CELLS])
+    code = int(distributions.codes[(context << TOKEN_BITS) + token])
     state = (code >> 16) * (state >> SCALE_BITS) + slot - (code & 0xFFFF)
-    value = token - DIRECT
+    value = token
     if token > LAST_DIRECT:
         rest = _take_rest(token, state)
-        state, value = rest.state, rest.place
+        state, value = rest.state, rest.place + DIRECT
     if state < LOW:
         state = (state << WORD_BITS) | (int(words[place]) if place < words.shape[0] else 0)
         place += 1
@@ -117,7 +118,7 @@ def _symbol_of(residual: int, codes: Vector[np.uint32], first: int) -> Symbol:
 def _put(residual: int, cell: int, distributions: Distributions, words: Words, position: Position) -> Position:
     """Spec interleaved/stream. Code a residual before what was coded; words are filled from their end."""
     state, place = position.state, position.place
-    first = int(distributions.contexts[cell & 127]) << TOKEN_BITS
+    first = int(distributions.tokens[cell]) << TOKEN_BITS
     symbol = _symbol_of(residual, distributions.codes, first)
     code = int(distributions.codes[first + symbol.token])
     frequency, start = code >> 16, code & 0xFFFF

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +18,7 @@ Integers = npt.NDArray[np.int64]
 MAX_LEVELS = 32
 TOKENS = 1 << kernel_tokens.TOKEN_BITS
 SCALE = 1 << kernel_tokens.SCALE_BITS
-FRACTION_BITS = (3, 10)
+FRACTION_BITS = (5, 10)
 """Least and most bits after the point of a weight."""
 
 
@@ -39,9 +40,14 @@ def fraction_bits(span: PlaneRange) -> int:
     return next((bits for bits, size in ((7, 255), (6, 511)) if span.size <= size), FRACTION_BITS[1])
 
 
-def is_narrow(size: int, fraction: int) -> bool:
-    """Spec interleaved/prediction. Whether sums wrap around at 16 bits, not 32: samples are 0 .. size."""
-    return size < 1 << (15 - fraction)
+def largest_of(ranges: Sequence[PlaneRange]) -> int:
+    """The largest sample that any plane may have, planes starting at zero."""
+    return max(span.size for span in ranges)
+
+
+def is_narrow(largest: int, fraction: int) -> bool:
+    """Spec interleaved/section. Whether sums wrap around at 16 bits, not 32."""
+    return largest < 1 << (15 - fraction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +68,17 @@ class Prediction:
     energy: Integers
 
     def predictor(
-        self, grid: int, span: PlaneRange, width: int, edges: Integers | None = None, start: int = 0
+        self, grid: int, span: PlaneRange, largest: int, width: int, edges: Integers | None = None, start: int = 0
     ) -> kernel.Predictor:
-        """As kernels take it. ``grid``: place of the first sample, row * 8 + column. Raises FormatError for a range
-        that sums of this model cannot hold."""
-        if span.size >= 1 << (31 - self.fraction):
+        """As kernels take it. ``grid``: place of the first sample, row * 8 + column; ``largest``: that of all planes'
+        samples. Raises FormatError where sums of this model cannot hold them."""
+        if largest >= 1 << (31 - self.fraction):
             raise FormatError("a model of the interleaved coder is for planes of a smaller range")
         weights = np.zeros((len(self.weights), kernel.TAPS), np.int64)
         weights[:, taps(len(self.references))] = self.weights
         energy = np.zeros(kernel.ERRORS, np.int64)
         energy[: len(self.energy)] = self.energy
-        dtype = np.int16 if is_narrow(span.size, self.fraction) else np.int32
+        dtype = np.int16 if is_narrow(largest, self.fraction) else np.int32
         if self.class_map == kernel.GRID:
             columns = (np.arange(width + kernel.RIGHT) + (grid & 7)) % kernel.PERIOD
             weights = weights.reshape(kernel.PERIOD, kernel.PERIOD, -1).transpose(0, 2, 1)[:, :, columns]
@@ -117,18 +123,17 @@ class PlaneModel:
     cells: Integers
     frequencies: Integers
 
-    def predictor(self, grid: int, span: PlaneRange, width: int) -> kernel.Predictor:
+    def predictor(self, grid: int, span: PlaneRange, largest: int, width: int) -> kernel.Predictor:
         """As kernels take it."""
-        return self.prediction.predictor(grid, span, width, self.edges, self.start)
+        return self.prediction.predictor(grid, span, largest, width, self.edges, self.start)
 
     @cached_property
     def distributions(self) -> kernel_tokens.Distributions:
         """As kernels take them."""
-        contexts = np.zeros(kernel.FRACTIONS * MAX_LEVELS, np.uint8)
+        contexts = np.zeros(kernel_tokens.CELLS, np.uint8)
         contexts[: self.cells.size] = self.cells.ravel()
         starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
         tokens = np.tile(np.arange(TOKENS, dtype=np.uint8), len(self.frequencies))
         codes = (self.frequencies << 16) | np.minimum(starts, SCALE - 1)
-        return kernel_tokens.Distributions(
-            contexts, np.repeat(tokens, self.frequencies.ravel()), codes.ravel().astype(np.uint32)
-        )
+        slots = np.repeat(tokens, self.frequencies.ravel())
+        return kernel_tokens.Distributions(np.concatenate([contexts, slots]), codes.ravel().astype(np.uint32))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.coder import find_grid, frame_of, scratch_for, trace_plane
 from sofc.coders.interleaved.kernel_tokens import DIRECT, FIRST_BITS, LAST_DIRECT
-from sofc.coders.interleaved.model import TOKENS, Prediction
+from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
 from sofc.planes import Plane, PlaneRange
 
 Integers = npt.NDArray[np.int64]
@@ -78,14 +78,14 @@ class Equations:
             frames: list[kernel.Frame] = []
             for number, (plane, span) in enumerate(zip(planes, self.ranges, strict=False)):
                 blank = blank_prediction(span, kernel.ONE, self.references[number], 0)
-                frame = known_frame(plane, span, blank, frames)
+                frame = known_frame(plane, span, largest_of(self.ranges), blank, frames)
                 frames.append(frame)
                 ones = np.ones(plane.size, np.int64)
                 top = 0
                 for class_map, count, kind in zip(MAPS, EQUATIONS, (0, 0, 1), strict=True):
                     references = self.references[number][: 2 * kind]
                     prediction = blank_prediction(span, class_map, references, int(self.thresholds[number, kind]))
-                    result[number][top : top + count] += equations_of(frame, prediction, span, grid, ones)
+                    result[number][top : top + count] += equations_of(frame, prediction, span, largest_of(self.ranges), grid, ones)
                     top += count
         return result
 
@@ -98,30 +98,28 @@ def blank_prediction(
     span: PlaneRange, class_map: int, references: tuple[int, ...], threshold: int
 ) -> Prediction:
     """Of which only the classes are known."""
-    from sofc.coders.interleaved.model import errors, fraction_bits, taps
-
     weights = np.zeros((kernel.CLASSES[class_map], len(taps(len(references)))), np.int64)
     energy = np.zeros(errors(len(references)), np.int64)
     return Prediction(references, class_map, fraction_bits(span), threshold, 0, weights, energy)
 
 
 def known_frame(
-    plane: Plane, span: PlaneRange, prediction: Prediction, frames: Sequence[kernel.Frame]
+    plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
 ) -> kernel.Frame:
     """A frame of a known plane with what stands beside its rows."""
-    frame = frame_of(plane, span, prediction, frames)
+    frame = frame_of(plane, span, largest, prediction, frames)
     alone = blank_prediction(span, kernel.ONE, (), 0)
-    trace_plane(frame, alone.predictor(0, span, frame.width))
+    trace_plane(frame, alone.predictor(0, span, largest, frame.width))
     return frame
 
 
 def equations_of(
-    frame: kernel.Frame, prediction: Prediction, span: PlaneRange, grid: int, sample_weights: Integers
+    frame: kernel.Frame, prediction: Prediction, span: PlaneRange, largest: int, grid: int, sample_weights: Integers
 ) -> Integers:
     """Normal equations of a known plane."""
     size = kernel.TAPS + 1
     result = np.zeros((kernel.CLASSES[prediction.class_map], size, size), np.int64)
-    predictor = prediction.predictor(grid, span, frame.width)
+    predictor = prediction.predictor(grid, span, largest, frame.width)
     values, scratch = np.zeros(size, np.int64), scratch_for(frame)
     kernel.accumulate(frame, prediction.class_map, predictor, grid & 7, sample_weights, values, scratch, result)
     return result
@@ -132,9 +130,10 @@ def _traced(
 ) -> Iterator[tuple[kernel.Frame, kernel.Traced]]:
     """Each plane as the chosen predictions code it."""
     frames: list[kernel.Frame] = []
+    largest = largest_of(ranges)
     for plane, span, prediction in zip(planes, ranges, predictions, strict=False):
-        frame = frame_of(plane, span, prediction, frames)
-        yield frame, trace_plane(frame, prediction.predictor(grid, span, frame.width))
+        frame = frame_of(plane, span, largest, prediction, frames)
+        yield frame, trace_plane(frame, prediction.predictor(grid, span, largest, frame.width))
         frames.append(frame)
 
 
@@ -153,12 +152,13 @@ class Errors:
     def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
         """For each plane (predictions, ERRORS)."""
         result = [np.zeros((len(kinds), ERRORS), np.int64) for kinds in self.predictions]
+        largest = largest_of(self.ranges)
         for planes, grid in _images(images):
             frames: list[kernel.Frame] = []
             for plane, span, kinds, counts in zip(planes, self.ranges, self.predictions, result, strict=False):
                 for prediction, row in zip(kinds, counts, strict=True):
-                    frame = frame_of(plane, span, prediction, frames)
-                    found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, frame.width)))
+                    frame = frame_of(plane, span, largest, prediction, frames)
+                    found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, largest, frame.width)))
                     row += np.bincount(np.minimum(found, ERRORS - 1), minlength=ERRORS)
                 frames.append(frame)
         return result
@@ -181,7 +181,7 @@ class Refine:
                 found, self.ranges, self.predictions, result, strict=False
             ):
                 errors = _fine_errors(traced).reshape(frame.rows, frame.width)
-                sums += equations_of(frame, prediction, span, grid, sample_weights(errors).ravel())
+                sums += equations_of(frame, prediction, span, largest_of(self.ranges), grid, sample_weights(errors).ravel())
         return result
 
 

@@ -37,7 +37,7 @@ CONTEXTS = 28
 ACTIVE_SHARE = 0.7
 """Share of the samples whose activity is low."""
 PRIOR = 1e-5
-COST = {kernel.ONE: 0.0, kernel.TEXTURE: 0.05, kernel.GRID: 0.01}
+COST = {kernel.ONE: 0.0, kernel.TEXTURE: 0.1, kernel.GRID: 0.01}
 REFERENCE_COST = 0.01
 """Bits a sample that a class map, and a reference, must gain to be worth the time they take."""
 ENERGY_SUM = 64
