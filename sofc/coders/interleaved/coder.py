@@ -8,6 +8,7 @@ the first sample in the 8 x 8 grid (row * 8 + column), where any plane has the g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,9 @@ class InterleavedCoder(Coder):
         grid, streams = take_grid(streams) if self._uses_grid else (0, streams)
         largest = largest_of(ranges[:count])
         readers = [_Reader(stream) for stream in streams[:count]]
-        predictors = [model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)]
+        predictors = [
+            model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)
+        ]
         planes = [np.empty((rows, width), np.int32) for _ in self.models]
         for top in range(0, rows, image_rows):
             frames: list[kernel.Frame] = []
@@ -85,13 +88,22 @@ class InterleavedCoder(Coder):
                 frame = _empty_frame(height, width, largest, model.prediction, frames)
                 scratch = scratch_for(frame)
                 arguments = frame, predictors[number], scratch, model.distributions, reader.words, reader.states
-                if kernel.decode(*arguments) != kernel.OK:
+                if _decode_plane(*arguments) != kernel.OK:
                     raise FormatError("a stream of the interleaved coder leads outside the plane's range")
                 np.add(inside(frame), np.int32(middle(ranges[number])), out=planes[number][top : top + height])
                 frames.append(frame)
         for reader in readers:
             reader.finish()
         return planes + decode_corrections(list(streams[count:]), [span.high for span in ranges[count:]], rows, width)
+
+
+def _decode_plane(*arguments: Any) -> int:
+    """``kernel.decode``, also where it is interpreted: there numbers that do not fit raise, or warn."""
+    with np.errstate(over="ignore"):
+        try:
+            return kernel.decode(*arguments)
+        except OverflowError:
+            return kernel.BROKEN
 
 
 def _empty_frame(
@@ -133,13 +145,14 @@ def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor) -> kernel.Trac
     """What the samples of a known plane are coded as; fills the frame's errors."""
     size = frame.rows * frame.width
     traced = kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint8), np.empty(size, np.int32))
-    kernel.trace(frame, predictor, scratch_for(frame), traced)
+    with np.errstate(over="ignore"):  # sums wrap around on purpose: interpreted kernels would warn
+        kernel.trace(frame, predictor, scratch_for(frame), traced)
     return traced
 
 
 def _stream(model: PlaneModel, images: Sequence[kernel.Traced], width: int) -> bytes:
     """The stream of a plane of all images."""
-    words = np.empty(sum(traced.residuals.size for traced in images) + 1, np.uint32)
+    words = np.empty(2 * sum(traced.residuals.size for traced in images) + 1, np.uint32)
     states = np.array([LOW] * LANES + [words.size], np.int64)
     for traced in reversed(images):
         rows = traced.residuals.size // width

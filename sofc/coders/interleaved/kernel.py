@@ -586,15 +586,19 @@ def trace(frame: Frame, predictor: Predictor, scratch: Scratch, traced: Traced) 
 @inlined
 def _gather(frame: Frame, y: int, higher: int, x: int, values: Vector[np.int64]) -> None:
     """The taps of a sample, without the constant, and last the sample itself."""
-    here, n = frame.samples[_at(frame, y) + x:], frame.samples[_at(frame, y - 1) + x:]
-    nn, p, q = frame.samples[_at(frame, higher) + x:], frame.first[_at(frame, y) + x:], frame.second[_at(frame, y) + x:]
-    below = frame.first[_at(frame, min(y + 1, frame.rows - 1)):]
+    here, n = frame.samples[_at(frame, y) + x :], frame.samples[_at(frame, y - 1) + x :]
+    nn, p, q = (
+        frame.samples[_at(frame, higher) + x :],
+        frame.first[_at(frame, y) + x :],
+        frame.second[_at(frame, y) + x :],
+    )
+    below = frame.first[_at(frame, min(y + 1, frame.rows - 1)) :]
     values[W], values[WW], values[N], values[NW], values[NE] = here[3], here[2], n[4], n[3], n[5]
     values[NN], values[NWW], values[NEE], values[NNW], values[NNE] = nn[4], n[2], n[6], nn[3], nn[5]
     values[NNWW], values[NNEE], values[NEEE] = nn[2], nn[6], n[7]
     values[P], values[P_W], values[P_E] = p[4], p[3], p[5]
-    values[P_N], values[P_S] = frame.first[_at(frame, y - 1):][x + LEFT], below[x + LEFT]
-    values[Q], values[Q_W], values[Q_N] = q[4], q[3], frame.second[_at(frame, y - 1):][x + LEFT]
+    values[P_N], values[P_S] = frame.first[_at(frame, y - 1) :][x + LEFT], below[x + LEFT]
+    values[Q], values[Q_W], values[Q_N] = q[4], q[3], frame.second[_at(frame, y - 1) :][x + LEFT]
     values[CONSTANT], values[TAPS] = CONSTANT_VALUE, here[4]
 
 

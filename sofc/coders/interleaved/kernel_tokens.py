@@ -21,15 +21,14 @@ TOKEN_BITS = 6
 DIRECT = 15
 LAST_DIRECT = 2 * DIRECT
 ESCAPE = 63
-ESCAPE_BITS = 20
+ESCAPE_BITS = 16
+"""Plain bits of each half of an escaped residual."""
 FIRST_BITS = 2
 """Plain bits of the first ranges, those next to +-DIRECT; each has one more than the one before."""
 LOW_BITS = 30
 LOW = 1 << LOW_BITS
 """States are LOW .. 2**62 - 1."""
 WORD_BITS = 32
-FURTHEST = 1 << 30
-"""A residual beyond all that samples differ by: what a stream that is broken seems to say."""
 
 CELLS = 128
 
@@ -59,15 +58,27 @@ class Distributions(NamedTuple):
 
 
 @inlined
-def _take_rest(token: int, state: int) -> Position:
-    """Spec interleaved/stream. The residual of a token that plain bits follow, and the state after them."""
+def _refilled(words: Words, position: Position) -> Position:
+    """Spec interleaved/stream. Take a word into a state that is low."""
+    state, place = position.state, position.place
+    if state < LOW:
+        state = (state << WORD_BITS) | (int(words[place]) if place < words.shape[0] else 0)
+        place += 1
+    return Position(state, place)
+
+
+@inlined
+def _take_rest(token: int, words: Words, position: Position) -> Taken:
+    """Spec interleaved/stream. The residual of a token that plain bits follow."""
+    state, mask = position.state, (1 << ESCAPE_BITS) - 1
     if token == ESCAPE:
-        folded = state & ((1 << ESCAPE_BITS) - 1)
-        return Position(state >> ESCAPE_BITS, (folded >> 1) ^ -(folded & 1))
+        half = _refilled(words, Position(state >> ESCAPE_BITS, position.place))
+        folded = (state & mask) | ((half.state & mask) << ESCAPE_BITS)
+        return Taken((folded >> 1) ^ -(folded & 1), Position(half.state >> ESCAPE_BITS, half.place))
     number = (token - LAST_DIRECT - 1) >> 1
     bits = number + FIRST_BITS
     size = DIRECT + 1 + (1 << bits) - (1 << FIRST_BITS) + (state & ((1 << bits) - 1))
-    return Position(state >> bits, -size if (token & 1) == 0 else size)
+    return Taken(-size if (token & 1) == 0 else size, Position(state >> bits, position.place))
 
 
 @inlined
@@ -81,16 +92,13 @@ def take_residual(cell: int, words: Words, position: Position, distributions: Di
     state = (code >> 16) * (state >> SCALE_BITS) + slot - (code & 0xFFFF)
     value = token
     if token > LAST_DIRECT:
-        rest = _take_rest(token, state)
-        state, value = rest.state, rest.place + DIRECT
-    if state < LOW:
-        state = (state << WORD_BITS) | (int(words[place]) if place < words.shape[0] else 0)
-        place += 1
-    return Taken(value, Position(state, place))
+        rest = _take_rest(token, words, Position(state, place))
+        state, place, value = rest.position.state, rest.position.place, rest.value + DIRECT
+    return Taken(value, _refilled(words, Position(state, place)))
 
 
 class Symbol(NamedTuple):
-    """A token, and the plain bits that follow it."""
+    """A token, and the plain bits that follow it; for an escape ``plain`` has as many more above them."""
 
     token: int
     bits: int
@@ -107,8 +115,8 @@ def _symbol_of(residual: int, codes: Vector[np.uint32], first: int) -> Symbol:
         while size >= DIRECT + 1 + (2 << bits) - (1 << FIRST_BITS):
             bits += 1
         plain = size - (DIRECT + 1 + (1 << bits) - (1 << FIRST_BITS))
-        token = LAST_DIRECT + 1 + 2 * (bits - FIRST_BITS) + (1 if residual < 0 else 0)
-    if codes[first + token] >> 16 == 0:
+        token = min(ESCAPE, LAST_DIRECT + 1 + 2 * (bits - FIRST_BITS) + (1 if residual < 0 else 0))
+    if token == ESCAPE or codes[first + token] >> 16 == 0:
         token, bits = ESCAPE, ESCAPE_BITS
         plain = 2 * residual if residual >= 0 else -2 * residual - 1
     return Symbol(token, bits, plain)
@@ -121,12 +129,19 @@ def _put(residual: int, cell: int, distributions: Distributions, words: Words, p
     first = int(distributions.tokens[cell]) << TOKEN_BITS
     symbol = _symbol_of(residual, distributions.codes, first)
     code = int(distributions.codes[first + symbol.token])
-    frequency, start = code >> 16, code & 0xFFFF
+    frequency, start, plain = code >> 16, code & 0xFFFF, symbol.plain
+    if symbol.token == ESCAPE:
+        if state >= LOW << (WORD_BITS - ESCAPE_BITS):
+            place -= 1
+            words[place] = state & 0xFFFFFFFF
+            state >>= WORD_BITS
+        state = (state << ESCAPE_BITS) | (plain >> ESCAPE_BITS)
+        plain &= (1 << ESCAPE_BITS) - 1
     if state >= frequency << (LOW_BITS + WORD_BITS - SCALE_BITS - symbol.bits):
         place -= 1
         words[place] = state & 0xFFFFFFFF
         state >>= WORD_BITS
-    state = (state << symbol.bits) | symbol.plain
+    state = (state << symbol.bits) | plain
     quotient = state // frequency
     return Position((quotient << SCALE_BITS) + (state - quotient * frequency) + start, place)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.coder import find_grid, frame_of, scratch_for, trace_plane
-from sofc.coders.interleaved.kernel_tokens import DIRECT, FIRST_BITS, LAST_DIRECT
+from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT
 from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
 from sofc.planes import Plane, PlaneRange
 
@@ -85,7 +85,9 @@ class Equations:
                 for class_map, count, kind in zip(MAPS, EQUATIONS, (0, 0, 1), strict=True):
                     references = self.references[number][: 2 * kind]
                     prediction = blank_prediction(span, class_map, references, int(self.thresholds[number, kind]))
-                    result[number][top : top + count] += equations_of(frame, prediction, span, largest_of(self.ranges), grid, ones)
+                    result[number][top : top + count] += equations_of(
+                        frame, prediction, span, largest_of(self.ranges), grid, ones
+                    )
                     top += count
         return result
 
@@ -94,9 +96,7 @@ MAPS = (kernel.GRID, kernel.TEXTURE, kernel.TEXTURE)
 EQUATIONS = (64, 6, 6)
 
 
-def blank_prediction(
-    span: PlaneRange, class_map: int, references: tuple[int, ...], threshold: int
-) -> Prediction:
+def blank_prediction(span: PlaneRange, class_map: int, references: tuple[int, ...], threshold: int) -> Prediction:
     """Of which only the classes are known."""
     weights = np.zeros((kernel.CLASSES[class_map], len(taps(len(references)))), np.int64)
     energy = np.zeros(errors(len(references)), np.int64)
@@ -181,7 +181,9 @@ class Refine:
                 found, self.ranges, self.predictions, result, strict=False
             ):
                 errors = _fine_errors(traced).reshape(frame.rows, frame.width)
-                sums += equations_of(frame, prediction, span, largest_of(self.ranges), grid, sample_weights(errors).ravel())
+                sums += equations_of(
+                    frame, prediction, span, largest_of(self.ranges), grid, sample_weights(errors).ravel()
+                )
         return result
 
 
@@ -258,9 +260,9 @@ class Survey:
 
 
 def tokens_of(residuals: npt.NDArray[np.int32]) -> Integers:
-    """Spec interleaved/stream. The token of each residual, none of which is an escape."""
+    """Spec interleaved/stream. The token of each residual, where none is too rare to have one."""
     values = residuals.astype(np.int64)
     sizes = np.abs(values)
     # Ranges begin at DIRECT + 1, each twice as long as the one before.
     number = np.floor(np.log2(np.maximum(sizes - DIRECT - 1 + (1 << FIRST_BITS), 1))).astype(np.int64) - FIRST_BITS
-    return np.where(sizes <= DIRECT, values + DIRECT, LAST_DIRECT + 1 + 2 * number + (values < 0))
+    return np.where(sizes <= DIRECT, values + DIRECT, np.minimum(ESCAPE, LAST_DIRECT + 1 + 2 * number + (values < 0)))

@@ -73,9 +73,13 @@ class InterleavedTraining(CoroutineTraining):
         refined = added((yield Pass((Refine(ranges, chosen),))))
         chosen = tuple(_fitted(one, sums) for one, sums in zip(chosen, refined, strict=True))
         counts = added((yield Pass((Errors(ranges, tuple((one,) for one in chosen)),))))
-        chosen = tuple(replace(one, error_shift=_error_shift(count[0])) for one, count in zip(chosen, counts, strict=True))
+        chosen = tuple(
+            replace(one, error_shift=_error_shift(count[0])) for one, count in zip(chosen, counts, strict=True)
+        )
         sums = added((yield Pass((Energies(ranges, chosen),))))
-        chosen = tuple(replace(one, energy=fit_energy(total)[: len(one.energy)]) for one, total in zip(chosen, sums, strict=True))
+        chosen = tuple(
+            replace(one, energy=fit_energy(total)[: len(one.energy)]) for one, total in zip(chosen, sums, strict=True)
+        )
         for prediction, histogram in zip(chosen, added((yield Pass((Survey(ranges, chosen),)))), strict=True):
             model, cost = choose_contexts(prediction, histogram)
             self._models.append(model)
@@ -89,7 +93,11 @@ class InterleavedTraining(CoroutineTraining):
         for count in range(len(self._references[number]) + 1):
             references = self._references[number][:count]
             threshold = int(thresholds[min(count, 1)])
-            for class_map, sums in ((kernel.ONE, every), (kernel.TEXTURE, following if count else own), (kernel.GRID, grid)):
+            for class_map, sums in (
+                (kernel.ONE, every),
+                (kernel.TEXTURE, following if count else own),
+                (kernel.GRID, grid),
+            ):
                 blank = blank_prediction(self._ranges[number], class_map, references, threshold)
                 result.append(_fitted(blank, sums))
         return tuple(result)
@@ -159,7 +167,9 @@ def fit_energy(equations: Integers) -> Integers:
     weights = np.zeros(size)
     while used:
         matrix = equations[np.ix_(used, used)].astype(np.float64)
-        found = np.linalg.solve(matrix + np.eye(len(used)) * (1 + 1e-4 * matrix.trace() / len(used)), equations[used, size])
+        found = np.linalg.solve(
+            matrix + np.eye(len(used)) * (1 + 1e-4 * matrix.trace() / len(used)), equations[used, size]
+        )
         if found.min() >= 0:
             weights[used] = found
             break
@@ -196,7 +206,7 @@ def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneM
     return PlaneModel(prediction, ENERGY_EDGES[np.array(starts[1:], np.int64) - 1], start, cells, frequencies), cost
 
 
-PLAIN_BITS = np.array([0] * 31 + [2 + k // 2 for k in range(32)] + [0])
+PLAIN_BITS = np.array([0] * 31 + [2 + k // 2 for k in range(32)] + [2 * ESCAPE_BITS])
 
 
 def _choose_levels(counts: Floats) -> list[int]:
@@ -272,6 +282,6 @@ def _frequencies(counts: Floats) -> Integers:
 def _token_bits(frequencies: Integers) -> Floats:
     """Bits of each token (contexts, TOKENS), of an escape for those without a frequency."""
     bits = SCALE_BITS - np.log2(np.maximum(frequencies, 1))
-    escape = bits[:, ESCAPE:] + ESCAPE_BITS
+    escape = bits[:, ESCAPE:] + 2 * ESCAPE_BITS
     result: Floats = np.where(frequencies > 0, bits, escape)
     return result

@@ -26,7 +26,7 @@ from ..notation import Reader, clamp, require
 ONE, TEXTURE, GRID = range(3)
 TOTAL = 1024
 ESCAPE = 63
-"""The token that 20 plain bits follow."""
+"""The token that twice 16 plain bits follow."""
 
 
 @dataclass
@@ -48,7 +48,9 @@ class InterleavedPlan:
 
 def token_table(frequencies: list[int]) -> list[tuple[int, int, int]]:
     """The table of a context."""
-    require(min(frequencies) >= 0 and frequencies[ESCAPE] >= 1 and sum(frequencies) == TOTAL, "frequencies out of range")
+    require(
+        min(frequencies) >= 0 and frequencies[ESCAPE] >= 1 and sum(frequencies) == TOTAL, "frequencies out of range"
+    )
     slots: list[tuple[int, int, int]] = []
     for token, frequency in enumerate(frequencies):
         slots += [(token, len(slots), frequency)] * frequency
@@ -154,18 +156,21 @@ class States:
         state = frequency * (state // TOTAL) + slot - start
         value = token - 15
         if token > 30:
-            bits = 20 if token == ESCAPE else 2 + ((token - 31) >> 1)
+            bits = 16 if token == ESCAPE else 2 + ((token - 31) >> 1)
             plain = state % (1 << bits)
             state >>= bits
             value = 12 + (1 << bits) + plain
             if token == ESCAPE:
-                value = from_zigzag(plain)
+                state = self.refilled(state)
+                value = from_zigzag(plain + (state % (1 << 16) << 16))
+                state >>= 16
             elif token % 2 == 0:
                 value = -value
-        if state < LEAST_STATE:
-            state = state << 32 | self.word()
-        self.states[stripe] = state
+        self.states[stripe] = self.refilled(state)
         return value
+
+    def refilled(self, state: int) -> int:
+        return state << 32 | self.word() if state < LEAST_STATE else state
 
     def end(self) -> None:
         require(self.states == [LEAST_STATE] * 3, "states do not end where they must")
@@ -221,7 +226,7 @@ class InterleavedPlane:
         taps += [s(higher, x + 2), s(above, x + 3)]
         if references:
             p = references[0].sample
-            taps += [p(y, x), p(y, x - 1), p(y, x + 1), p(y - 1, x), p(y + 1, x)]
+            taps += [p(y, x), p(y, x - 1), p(y - 1, x), p(y, x + 1), p(y + 1, x)]
         if len(references) > 1:
             q = references[1].sample
             taps += [q(y, x), q(y, x - 1), q(y - 1, x)]
