@@ -131,11 +131,11 @@ class Selection:
     def candidates(self, pixel_format: PixelFormat, images: int = 1) -> list[Candidate]:
         """The models that may code so many images of this format together, best first; the last suits any.
 
-        First come those of a certain origin, for single images: at efforts 1 and 2 only where their coder is named. Then come
-        the codebook's models of the coder named, else those trained for the nearest effort (models that have none serve
-        only where there is no other), narrow transforms before wide ones; then a neutral model, or raw alone where that
-        is named. Chains serve several images of one component, and components that no other model is for. Other models
-        for one component serve images of several where the codebook is built in and has no other.
+        First come those of a certain origin, for single images: at efforts 1 and 2 only where their coder is named.
+        Then come the codebook's models of the coder named, else those trained for the nearest effort (models that have
+        none serve only where there is no other), narrow transforms before wide ones; then a neutral model, or raw alone
+        where that is named. Chains serve several images of one component, and components that no other model is for.
+        Other models for one component serve images of several where the codebook is built in and has no other.
         """
         if self._coder is not None and self._coder.start_training is None:
             return [self._neutral(RAW_MODEL, pixel_format)]

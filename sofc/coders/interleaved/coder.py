@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sofc.coders.base import Coder, take_grid, with_grid
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_image
-from sofc.coders.interleaved.model import PlaneModel, Prediction, is_narrow, largest_of, middle
+from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_of, middle, type_of_sums
 from sofc.coders.interleaved.section import unpack_plan
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError
@@ -101,7 +101,7 @@ def _decode_plane(*arguments: Any) -> int:
     """``kernel.decode``, also where it is interpreted: there numbers that do not fit raise, or warn."""
     with np.errstate(over="ignore"):
         try:
-            return kernel.decode(*arguments)
+            return int(kernel.decode(*arguments))
         except OverflowError:
             return kernel.BROKEN
 
@@ -110,7 +110,7 @@ def _empty_frame(
     rows: int, width: int, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
 ) -> kernel.Frame:
     """A plane to fill, after those of the same image that came before it; ``largest``: that of all their samples."""
-    dtype = np.int16 if is_narrow(largest, prediction.fraction) else np.int32
+    dtype = type_of_sums(largest, prediction.fraction)
     samples = np.empty(rows * (kernel.LEFT + width + kernel.RIGHT), dtype)
     errors = np.empty(samples.shape, np.uint8)
     references = [frames[number] for number in prediction.references]
@@ -124,7 +124,7 @@ def frame_of(
     plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
 ) -> kernel.Frame:
     """The same of a plane that is known."""
-    frame = _empty_frame(*plane.shape, largest, prediction, frames)
+    frame = _empty_frame(plane.shape[0], plane.shape[1], largest, prediction, frames)
     np.subtract(plane, np.int32(middle(span)), out=inside(frame), casting="unsafe")
     return frame
 

@@ -94,21 +94,21 @@ class Predictor(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Columns ``column`` .. ``column + count - 1``, at most CHUNK, of row y of the stripe that begins at row ``top``,
-    and its ``lane``."""
+    """Columns ``column`` .. ``column + columns - 1``, at most CHUNK, of row y of the stripe that begins at
+    row ``top``, and its ``lane``."""
 
     y: int
     top: int
     lane: int
     column: int
-    count: int
+    columns: int
 
 
 CHUNK = 512
 """Columns of a row that are worked at together."""
 AHEAD, WEST, FAR_WEST, SUMS = (k * 3 * CHUNK for k in range(4))
-"""Where in ``Scratch.known`` there are, lane after lane: sums of the taps of rows above and references; weights of W and
-WW; sums of all taps. With places that are known ahead a processor needs few registers to find them."""
+"""Where in ``Scratch.known`` there are, lane after lane: sums of the taps of rows above and references; weights of W
+and WW; sums of all taps. With places that are known ahead a processor needs few registers to find them."""
 
 
 class Scratch(NamedTuple):
@@ -175,13 +175,13 @@ def _fill_texture(frame: Frame, predictor: Predictor, span: Span, scratch: Scrat
     y, column = span.y, span.column
     if predictor.references > 0:
         around, above = frame.first[_at(frame, y) + column :], frame.first[_at(frame, y - 1) + column :]
-        _fill_activity(around, above, scratch, span.count)
+        _fill_activity(around, above, scratch, span.columns)
     else:
         higher = max(y - 2, span.top)
         around, above = frame.samples[_at(frame, y - 1) + column :], frame.samples[_at(frame, higher) + column :]
-        _fill_activity(around, above, scratch, span.count)
+        _fill_activity(around, above, scratch, span.columns)
     if predictor.class_map == TEXTURE:
-        _fill_classes(predictor, scratch, span.count)
+        _fill_classes(predictor, scratch, span.columns)
 
 
 class _Near(NamedTuple):
@@ -279,7 +279,7 @@ def _add_four(sums: Lane, rows: tuple[Lane, Lane, Lane, Lane], weights: tuple[La
 @inlined
 def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scratch: Scratch) -> None:
     """Sums and weights under the grid map: each sample has those of its place."""
-    width, start, size, known = span.count, span.lane * CHUNK, frame.width + RIGHT, scratch.known
+    width, start, size, known = span.columns, span.lane * CHUNK, frame.width + RIGHT, scratch.known
     t = predictor.weights[((predictor.grid_row + span.y) & (PERIOD - 1)) * TAPS * size + span.column :]
     sums = known[AHEAD + start : AHEAD + start + width]
     west, far = known[WEST + start :], known[FAR_WEST + start :]
@@ -319,7 +319,7 @@ def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scrat
 def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> None:
     """Spec interleaved/contexts. The energies: weighted errors in the rows above and in the first reference, and the
     activity."""
-    energy, activity, width, w = scratch.energy, scratch.activity, span.count, predictor.energy
+    energy, activity, width, w = scratch.energy, scratch.activity, span.columns, predictor.energy
     shift, y, column = predictor.error_shift, span.y, span.column
     n, nn = frame.errors[_at(frame, y - 1) + column :], frame.errors[_at(frame, max(y - 2, span.top)) + column :]
     cap = LARGEST_ERROR
@@ -357,7 +357,7 @@ def _fill_levels(predictor: Predictor, scratch: Scratch, lane: int, width: int) 
 @kernel
 def _open_first(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> None:
     """Spec interleaved/prediction. What is known ahead of a stripe's first row: it is predicted as W + P - P_W."""
-    width, fraction, start, known = span.count, predictor.fraction, span.lane * CHUNK, scratch.known
+    width, fraction, start, known = span.columns, predictor.fraction, span.lane * CHUNK, scratch.known
     if span.column == 0:
         for i in range(LEFT):
             frame.samples[_at(frame, span.y) + i] = 0
@@ -394,12 +394,12 @@ def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) 
     if predictor.class_map == GRID:
         _sum_grid(frame, near, predictor, span, scratch)
     else:
-        _sum_class(near, predictor, 0, scratch, span.lane, span.count)
+        _sum_class(near, predictor, 0, scratch, span.lane, span.columns)
         if predictor.class_map == TEXTURE:
             for number in range(1, 6):
-                _sum_class(near, predictor, number, scratch, span.lane, span.count)
+                _sum_class(near, predictor, number, scratch, span.lane, span.columns)
     _fill_energy(frame, predictor, span, scratch)
-    _fill_levels(predictor, scratch, span.lane, span.count)
+    _fill_levels(predictor, scratch, span.lane, span.columns)
 
 
 @inlined
@@ -413,9 +413,9 @@ def _open(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> N
 
 @kernel
 def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> int:
-    """Spec interleaved/contexts. Check the samples of a span, note their errors, and fill what stands beside the row. OK
-    or BROKEN."""
-    width, fraction, shift = span.count, predictor.fraction - ERROR_BITS, predictor.error_shift
+    """Spec interleaved/contexts. Check the samples of a span, note their errors, and fill what stands beside the row.
+    OK or BROKEN."""
+    width, fraction, shift = span.columns, predictor.fraction - ERROR_BITS, predictor.error_shift
     start = _at(frame, span.y)
     samples, errors = frame.samples[start + span.column :], frame.errors[start + span.column :]
     sums, scaled, size = scratch.known[SUMS + span.lane * CHUNK :], scratch.across, scratch.down
@@ -455,7 +455,7 @@ def _decode_three(
     a, b, c, place = states[0], states[1], states[2], states[3]
     w, w_2, w_3 = int(one[1]), int(two[1]), int(three[1])
     ww, ww_2, ww_3 = int(one[0]), int(two[0]), int(three[0])
-    for i in range(span.count):
+    for i in range(span.columns):
         known[SUMS + i] = known[AHEAD + i] + known[WEST + i] * w + known[FAR_WEST + i] * ww
         total, ww = int(known[SUMS + i]), w
         taken = take_residual(levels[i] + ((total >> quarters) & 3), words, Position(a, place), distributions)
@@ -491,7 +491,7 @@ def _decode_one(
     known, row = scratch.known[start:], frame.samples[_at(frame, span.y) + span.column + LEFT - 2 :]
     state, place = states[span.lane], states[3]
     ww, w = int(row[0]), int(row[1])
-    for i in range(span.count):
+    for i in range(span.columns):
         known[SUMS + i] = known[AHEAD + i] + known[WEST + i] * w + known[FAR_WEST + i] * ww
         total, ww = int(known[SUMS + i]), w
         cell = levels[start + i] + ((total >> quarters) & 3)
@@ -549,7 +549,7 @@ class Traced(NamedTuple):
 @kernel
 def _trace_span(frame: Frame, fraction: int, span: Span, scratch: Scratch, traced: Traced) -> None:
     """The same of a span of a known plane."""
-    width, known, levels, energy = span.count, scratch.known, scratch.levels, scratch.energy
+    width, known, levels, energy = span.columns, scratch.known, scratch.levels, scratch.energy
     row, start = frame.samples[_at(frame, span.y) + span.column :], span.y * frame.width + span.column
     residuals, cells, energies = traced.residuals[start:], traced.cells[start:], traced.energies[start:]
     sums, turn = known[SUMS:], scratch.turn

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,9 +46,9 @@ def largest_of(ranges: Sequence[PlaneRange]) -> int:
     return max(span.size for span in ranges)
 
 
-def is_narrow(largest: int, fraction: int) -> bool:
-    """Spec interleaved/section. Whether sums wrap around at 16 bits, not 32."""
-    return largest < 1 << (15 - fraction)
+def type_of_sums(largest: int, fraction: int) -> np.dtype[Any]:
+    """Spec interleaved/section. Whether sums wrap around at 16 bits or at 32: the type of them and of samples."""
+    return np.dtype(np.int16 if largest < 1 << (15 - fraction) else np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ class Prediction:
         weights[:, taps(len(self.references))] = self.weights
         energy = np.zeros(kernel.ERRORS, np.int64)
         energy[: len(self.energy)] = self.energy
-        dtype = np.int16 if is_narrow(largest, self.fraction) else np.int32
+        dtype = type_of_sums(largest, self.fraction)
         if self.class_map == kernel.GRID:
             columns = (np.arange(width + kernel.RIGHT) + (grid & 7)) % kernel.PERIOD
             weights = weights.reshape(kernel.PERIOD, kernel.PERIOD, -1).transpose(0, 2, 1)[:, :, columns]

@@ -139,7 +139,8 @@ def _traced(
 
 def _fine_errors(traced: kernel.Traced) -> Integers:
     """Absolute errors in eighths."""
-    return np.abs(8 * traced.residuals.astype(np.int64) - 2 * (traced.cells & 3) - 1)
+    result: Integers = np.abs(8 * traced.residuals.astype(np.int64) - 2 * (traced.cells & 3) - 1)
+    return result
 
 
 @dataclass(frozen=True)

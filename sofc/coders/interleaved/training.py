@@ -176,7 +176,7 @@ def fit_energy(equations: Integers) -> Integers:
         used = [k for k, weight in zip(used, found, strict=True) if weight > 0]
     if weights.sum() <= 0:
         weights[:3] = 2, 1, 1
-    result = np.rint(weights * (ENERGY_SUM / weights.sum())).astype(np.int64)
+    result: Integers = np.rint(weights * (ENERGY_SUM / weights.sum())).astype(np.int64)
     assert result.sum() <= ENERGY_LIMIT
     return result
 

@@ -73,9 +73,8 @@ def read_plan(data: bytes, plane: int) -> InterleavedPlan:
     cells = tables.table(levels, 4, contexts - 1, 0)
     frequencies = [token_table(row) for row in tables.table(contexts, 64)]
     weights = tables.table((1, 6, 64)[class_map], (14, 19, 22)[len(references)], (1 << 15) - 1)
-    return InterleavedPlan(
-        references, class_map, fraction, error_shift, start, threshold, energy_weights, edges, cells, frequencies, weights
-    )  # fmt: skip
+    numbers = class_map, fraction, error_shift, start, threshold
+    return InterleavedPlan(references, *numbers, energy_weights, edges, cells, frequencies, weights)
 
 
 def read_interleaved_model(sections: list[Section], transform_planes: int) -> list[InterleavedPlan]:
