@@ -9,7 +9,7 @@ from sofc.container.records import CodebookReference
 
 REGISTERED = {
     1: CodebookReference(bytes.fromhex("75c5bf05539ebb859c0ff9b92493d05e"), "binary"),
-    2: CodebookReference(bytes.fromhex("507ea34d47df0a9fa41e6edd9338fdf4"), "common"),
-    3: CodebookReference(bytes.fromhex("18e43f9571c964b4d16daa99dc478c0b"), "deep"),
+    2: CodebookReference(bytes.fromhex("b638a6b9cb45635417d8fca6031e16c3"), "common"),
+    3: CodebookReference(bytes.fromhex("2995eadc484a9d7230a0b13831069c42"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}
