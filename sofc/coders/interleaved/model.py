@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ class PlaneModel:
 
     def predictor(self, grid: int, span: PlaneRange, largest: int, width: int) -> kernel.Predictor:
         """As kernels take it."""
-        return self.prediction.predictor(grid, span, largest, width, self.edges, self.start)
+        return _predictor_of(self, grid, span, largest, width)
 
     @cached_property
     def distributions(self) -> kernel_tokens.Distributions:
@@ -138,3 +138,9 @@ class PlaneModel:
         codes = (self.frequencies << 16) | np.minimum(starts, SCALE - 1)
         slots = np.repeat(tokens, self.frequencies.ravel())
         return kernel_tokens.Distributions(np.concatenate([contexts, slots]), codes.ravel().astype(np.uint32))
+
+
+@lru_cache(maxsize=32)
+def _predictor_of(model: PlaneModel, grid: int, span: PlaneRange, largest: int, width: int) -> kernel.Predictor:
+    """Of which all bands of an image, and images like it, use one: laying out a row's weights takes a while."""
+    return model.prediction.predictor(grid, span, largest, width, model.edges, model.start)
