@@ -147,8 +147,12 @@ def test_parts_are_joined_at_the_nearest_efforts() -> None:
         found = sofc.Codebook.from_bytes((vectors / f"{coder}-{kind}.sofcb").read_bytes())
         parts.append(sofc.Codebook(coder, found.models, found.sections))
     codebook = train_builtin.joined("joined", parts, "from vectors")
-    first, *others = train_builtin.EFFORTS
-    assert [model.effort for model in codebook.models] == [*others, first, first]
+    efforts = train_builtin.EFFORTS
+    assert [model.effort for model in codebook.models] == [*efforts["context"], *efforts["static"] * 2]
+    # What one coder's models are trained anew for stays as it is, but for them.
+    kept = train_builtin.joined("joined", [train_builtin.kept(codebook, "static")], "from vectors")
+    assert [model.effort for model in kept.models] == list(efforts["context"])
+    assert len(kept.sections) < len(codebook.sections)
     for effort in range(1, 10):
         for components in (1, 3):
             pixel_format = PixelFormat(components, 8, 8)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Train the built-in codebooks, and register their ids in the package, the specification and its small decoder.
 
-    SOFC_TEST_DATA=FOLDER tools/train_builtin.py [--only common,deep] [--dct] [--jobs 2] [--out-dir FOLDER]
+    SOFC_TEST_DATA=FOLDER tools/train_builtin.py [--only common,deep] [--coder NAME] [--jobs 2] [--out-dir FOLDER]
 
 Only training images of sets whose terms allow to pass on what is derived from them are used; ``SETS`` says which and
 why. No codebook holds patches of images: the coders trained here keep statistics. A released codebook never changes:
@@ -41,6 +41,7 @@ from sofc.coders.dct import DctCoder
 from sofc.coders.dct import passes as dct_passes
 from sofc.coders.dct.model import EFFORTS as DCT_EFFORTS
 from sofc.coders.dct.training import DctTraining
+from sofc.coders.registry import named
 from sofc.coders.training import TrainingSettings
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
@@ -315,9 +316,8 @@ CHAIN_BUDGET = 25_000
 """Bytes of trained counters of the models for chains."""
 DCT_BUDGET = 120_000
 """Bytes of trained counters of the models for coefficients."""
-DCT_EFFORTS_TRAINED = (5, 7, 9)
-EFFORTS = (1, 5, 7)
-"""Efforts at which there are models; others use the nearest. The first is the static coder's."""
+EFFORTS = {"interleaved": (1,), "static": (2,), "context": (5, 7), "dct": (5, 7, 9), "bilevel": (1, 5, 7)}
+"""Efforts at which there are models, by coder; others use the nearest."""
 
 
 @dataclass(frozen=True)
@@ -329,7 +329,7 @@ class Family:
     """
 
     images: Callable[[], list[Any]]
-    coders: tuple[str, ...] = ("context", "static")
+    coders: tuple[str, ...] = ("context", "static", "interleaved")
     budget: int = 60_000
     efforts: tuple[int, ...] = (5,)
 
@@ -342,7 +342,7 @@ CODEBOOKS = {
         Family(gray_graphics, budget=40_000),
         Family(photos, budget=140_000, efforts=(5, 7)),
         Family(lossy_photos, budget=25_000),
-        Family(coefficients, ("dct",), budget=DCT_BUDGET, efforts=DCT_EFFORTS_TRAINED),
+        Family(coefficients, ("dct",), budget=DCT_BUDGET, efforts=EFFORTS["dct"]),
         Family(graphics, budget=50_000),
     ),
     "deep": (
@@ -356,19 +356,20 @@ CODEBOOKS = {
 }
 
 
-def train(name: str, executor: Executor | None) -> Codebook:
-    """A built-in codebook, whole."""
-    parts = []
+def train(name: str, executor: Executor | None, only: str | None = None) -> Codebook:
+    """A built-in codebook, whole; or with models of coder ``only``, and all others as they are in the one before."""
+    parts = [] if only is None else [kept(Codebook.from_bytes((FOLDER / f"{name}.sofcb").read_bytes()), only)]
     for family in CODEBOOKS[name]:
-        images = family.images()
-        for coder in family.coders:
+        coders = [coder for coder in family.coders if only in (None, coder)]
+        images = family.images() if coders else []
+        for coder in coders:
             if coder == "dct":
                 parts.append(train_coefficients(images, family))
             else:
                 parts.append(train_one(images, coder, family, executor))
             size = len(parts[-1].to_bytes())
             print(f"{name}: {family.images.__name__}, {coder}: {len(images)} images, {size} bytes", flush=True)
-    if name != "binary":
+    if name != "binary" and only is None:
         parts.append(train_chains(CHAIN_BUDGET))
     used = "".join(f"{folder}: {terms}\n" for folder, terms in SETS.items())
     return joined(name, parts, f"built in; trained by tools/train_builtin.py on parts of\n{used}")
@@ -421,14 +422,28 @@ def joined(name: str, parts: Sequence[Codebook], provenance: str) -> Codebook:
     models: list[Model] = []
     sections: list[Section] = []
     for part in parts:
-        wanted = {"static": EFFORTS[:1], "context": EFFORTS[1:], "dct": DCT_EFFORTS_TRAINED}.get(part.name, EFFORTS)
-        kept = [replace(_nearest(part, effort), effort=effort) for effort in wanted]
+        wanted = EFFORTS.get(part.name)
+        kept = list(part.models)
+        if wanted is not None:
+            kept = [replace(_nearest(part, effort), effort=effort) for effort in wanted]
         used = sorted({number for model in kept for number in model.sections})
         place = {number: len(sections) + k for k, number in enumerate(used)}
         sections += [part.sections[number] for number in used]
         models += [replace(model, sections=tuple(place[number] for number in model.sections)) for model in kept]
-        models += [gray_of(model) for model in models[-len(kept) :] if model.coder == DctCoder.id]
+        if wanted is not None:
+            models += [gray_of(model) for model in models[-len(kept) :] if model.coder == DctCoder.id]
     return Codebook(name, tuple(models), tuple(sections), provenance)
+
+
+def kept(codebook: Codebook, without: str) -> Codebook:
+    """A codebook without the models of a coder, and others at the efforts of today."""
+    efforts = {named(coder).id: efforts for coder, efforts in EFFORTS.items()}
+    models = [model for model in codebook.models if model.coder != named(without).id]
+    moved = [
+        replace(model, effort=efforts[model.coder][0]) if len(efforts.get(model.coder, ())) == 1 else model
+        for model in models
+    ]
+    return Codebook("kept", tuple(moved), codebook.sections)
 
 
 def gray_of(model: Model) -> Model:
@@ -452,37 +467,17 @@ def register(codebook: Codebook) -> None:
         path.write_text(after, encoding="utf-8")
 
 
-def with_coefficients(before: Codebook, part: Codebook) -> Codebook:
-    """A codebook with the models of ``part`` in the place of those of the dct coder."""
-    fresh = joined(before.name, [part], "")
-    first = next(number for number, model in enumerate(before.models) if model.coder == DctCoder.id)
-    others = [model for model in before.models if model.coder != DctCoder.id]
-    models: list[Model] = []
-    sections: list[Section] = []
-    for source, chosen in ((before, others[:first]), (fresh, fresh.models), (before, others[first:])):
-        used = sorted({number for model in chosen for number in model.sections})
-        place = {number: len(sections) + k for k, number in enumerate(used)}
-        sections += [source.sections[number] for number in used]
-        models += [replace(model, sections=tuple(place[number] for number in model.sections)) for model in chosen]
-    return Codebook(before.name, tuple(models), tuple(sections), before.provenance)
-
-
 def main() -> int:
     """Train, write, register."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(CODEBOOKS), help="names of codebooks, comma-separated")
+    parser.add_argument("--coder", help="train only this coder's models, and keep those of others as they are")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1); same bytes for any number")
-    parser.add_argument("--dct", action="store_true", help="only the models of the dct coder; the others stay")
     parser.add_argument("--out-dir", type=Path, help="write there and register nothing")
     options = parser.parse_args()
     pool = ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) if options.jobs > 1 else None
-    for name in ["common"] if options.dct else options.only.split(","):
-        if options.dct:
-            (family,) = (family for family in CODEBOOKS[name] if family.coders == ("dct",))
-            before = Codebook.from_bytes((FOLDER / f"{name}.sofcb").read_bytes())
-            codebook = with_coefficients(before, train_coefficients(family.images(), family))
-        else:
-            codebook = train(name, pool)
+    for name in options.only.split(","):
+        codebook = train(name, pool, options.coder)
         path = (options.out_dir or FOLDER) / f"{name}.sofcb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(codebook.to_bytes())

@@ -186,8 +186,8 @@ class Selection:
     def candidates(self, pixel_format: PixelFormat, images: int = 1) -> list[Candidate]:
         """The models that may code so many images of this format together, best first; the last suits any.
 
-        First come those of a certain origin: at effort 1 only where their coder is named. Then come
-        the codebook's models of the coder named, else those trained for the nearest effort (models that have none serve
+        First come those of a certain origin: at efforts 1 and 2 only where their coder is named. Then come the
+        codebook's models of the coder named, else those trained for the nearest effort (models that have none serve
         only where there is no other), narrow transforms before wide ones; then a neutral model, or raw alone where that
         is named. Chains serve several images of one component, and components that no other model is for. Other models
         for one component serve images of several where the codebook is built in and has no other.
@@ -209,7 +209,7 @@ class Selection:
         if together or not self._tries_everything:
             others = together
         traced = [one for one in fitting if _trace_of(one.model) is not None and _goes_with(one.model, pixel_format)]
-        if self._effort == 1 and self._coder is None:
+        if self._effort <= 2 and self._coder is None:
             traced = []
         ranked = [one for one in self._nearest(others) if one.model.transform in TRANSFORMS]
         ranked.sort(key=lambda one: (TRANSFORMS[one.model.transform].bits is None, one.model.max_bits, one.number))

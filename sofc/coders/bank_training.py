@@ -315,8 +315,8 @@ def _with_expected(prediction: P, found: ErrorSums) -> P:
     return replace(prediction, offsets=offsets, error_weights=error_weights)
 
 
-def solve(equations: Floats, bases: Integers, prior: float) -> Integers:
-    """Least-squares weights (classes, taps) in 1 / 2**WEIGHT_BITS from normal equations.
+def solve(equations: Floats, bases: Integers, prior: float, bits: int = bank.WEIGHT_BITS) -> Integers:
+    """Least-squares weights (classes, taps) in 1 / 2**bits from normal equations.
 
     ``bases`` as for ``bank.accumulate``: the weights of a group add up to one if the sample is relative to it, else to
     zero, exactly, after rounding: samples far from zero must not shift the prediction.
@@ -327,7 +327,7 @@ def solve(equations: Floats, bases: Integers, prior: float) -> Integers:
     result = np.zeros((classes, taps), np.int64)
     groups = [base for base in np.unique(bases) if base >= 0]
     free = np.setdiff1d(np.arange(taps), groups)
-    half = 1 << (SOLVED_BITS - bank.WEIGHT_BITS - 1)
+    half = 1 << (SOLVED_BITS - bits - 1)
     for k in range(classes):
         lower = equations[k] + prior * everything
         full = lower + np.tril(lower, -1).T
@@ -335,9 +335,9 @@ def solve(equations: Floats, bases: Integers, prior: float) -> Integers:
         matrix = full[np.ix_(free, free)] + np.eye(len(free)) * (1 + RIDGE * samples)
         weights = np.linalg.solve(matrix, full[taps, free])
         exact = np.clip(np.rint(weights * (1 << SOLVED_BITS)), -LIMIT, LIMIT).astype(np.int64)
-        result[k, free] = (exact + half) >> (SOLVED_BITS - bank.WEIGHT_BITS)
+        result[k, free] = (exact + half) >> (SOLVED_BITS - bits)
     for base in groups:
-        total = 1 << bank.WEIGHT_BITS if base == bases[-1] else 0
+        total = 1 << bits if base == bases[-1] else 0
         rest = result[:, bases[:-1] == base].sum(axis=1)
         result[:, base] = np.clip(total - rest, -bank.WEIGHT_LIMIT, bank.WEIGHT_LIMIT)
     return result

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from sofc.codebook import Codebook
-from sofc.coders import bilevel, context, dct, labels, raw, shape, static
+from sofc.coders import bilevel, context, dct, interleaved, labels, raw, shape, static
 from sofc.coders.base import Coder, Descriptor
 from sofc.coders.separate import SeparateCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
@@ -19,7 +19,7 @@ from sofc.image import PixelFormat
 from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
 
 CODERS: dict[int, Descriptor[Any]] = {
-    module.CODER.id: module.CODER for module in (raw, shape, labels, context, static, bilevel, dct)
+    module.CODER.id: module.CODER for module in (raw, shape, labels, context, static, bilevel, dct, interleaved)
 }
 """Every coder by its number in codebooks."""
 

@@ -14,5 +14,5 @@ from .notation import FormatError, MissingCodebookError
 
 __all__ = ["DecodedFile", "FormatError", "Image", "Metadata", "MissingCodebookError", "decode_file"]
 
-PROFILES = ("core", "static", "bilevel", "dct", "shape", "kept-files")
+PROFILES = ("core", "static", "bilevel", "dct", "interleaved", "shape", "kept-files")
 """Spec README/profiles: what it supports."""

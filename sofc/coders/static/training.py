@@ -19,7 +19,7 @@ from sofc.planes import PlaneRange
 from sofc.prediction import bank, expected_error
 
 CODER = 3
-EFFORT = 1
+EFFORT = 2
 LEVELS = 20
 CONTEXTS = 120
 ROUNDS = 12
@@ -87,7 +87,7 @@ class StaticTraining(BankTraining[Prediction]):
         return [Section(CODER, PLAN, pack_plan(model)) for model in self._models]
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
-        """One model, for effort 1."""
+        """One model, for effort 2."""
         return [(EFFORT, tuple(range(len(self._models))))]
 
     def cost(self) -> float | None:

@@ -11,17 +11,19 @@ from ..notation import require
 from .bilevel import decode_bilevel, read_bilevel_model
 from .context import CHAIN_PLANES, decode_chain, decode_context, read_context_model
 from .dct import decode_dct, read_dct_model
+from .interleaved import decode_interleaved, read_interleaved_model
 from .raw import decode_raw
 from .shape import decode_shape, read_shape_model
 from .static import decode_static, read_static_model
 
-RAW, SHAPE, CONTEXT, STATIC, BILEVEL, DCT, LABELS = range(7)
+RAW, SHAPE, CONTEXT, STATIC, BILEVEL, DCT, LABELS, INTERLEAVED = range(8)
 TRAINED: dict[int, tuple[Callable[[list[Section], int], Any], Callable[..., list[list[int]]]]] = {
     SHAPE: (read_shape_model, decode_shape),
     CONTEXT: (read_context_model, decode_context),
     STATIC: (read_static_model, decode_static),
     BILEVEL: (read_bilevel_model, decode_bilevel),
     DCT: (read_dct_model, decode_dct),
+    INTERLEAVED: (read_interleaved_model, decode_interleaved),
 }
 """How a coder reads its sections, and how it decodes with them."""
 

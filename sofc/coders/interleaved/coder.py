@@ -1,0 +1,201 @@
+"""The interleaved coder: trained prediction and tables, three stripes of a plane decoded side by side.
+
+A plane's stream has the images of a group one after the other: three states (8 bytes each, little-endian), then words
+(4 bytes each, little-endian); zero bytes at its end are left out. In front of plane 0's stands one byte, the place of
+the first sample in the 8 x 8 grid (row * 8 + column), where any plane has the grid map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.base import Coder, take_grid, with_grid
+from sofc.coders.interleaved import kernel
+from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_image
+from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_of, middle, type_of_sums
+from sofc.coders.interleaved.section import unpack_plan
+from sofc.entropy.sparse import decode_corrections, encode_sparse
+from sofc.errors import FormatError
+from sofc.planes import Plane, PlaneRange
+
+HEAD = 8 * LANES
+
+
+class InterleavedCoder(Coder):
+    """Codes plane k with ``models[k]``; planes beyond the models (a correction) are coded as nearly all zeros."""
+
+    id = 7
+    name = "interleaved"
+
+    def __init__(self, models: Sequence[PlaneModel]) -> None:
+        self.models = tuple(models)
+
+    @property
+    def planes(self) -> int:
+        """Planes that have models."""
+        return len(self.models)
+
+    @classmethod
+    def from_sections(cls, sections: Sequence[bytes]) -> InterleavedCoder:
+        """One section for each plane. Raises FormatError."""
+        if not sections:
+            raise FormatError("an interleaved model has at least one section")
+        return cls([unpack_plan(section, plane) for plane, section in enumerate(sections)])
+
+    @property
+    def _uses_grid(self) -> bool:
+        return any(model.prediction.class_map == kernel.GRID for model in self.models)
+
+    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
+        """One stream for each plane; that of plane 0 begins with the place of its first sample in the grid, if any."""
+        grid = find_grid(planes[0][:image_rows]) if self._uses_grid else 0
+        largest = largest_of(ranges[: len(self.models)])
+        traced: list[list[kernel.Traced]] = [[] for _ in self.models]
+        for top in range(0, len(planes[0]), image_rows):
+            frames: list[kernel.Frame] = []
+            for model, plane, span, done in zip(self.models, planes, ranges, traced, strict=False):
+                frame = frame_of(plane[top : top + image_rows], span, largest, model.prediction, frames)
+                done.append(trace_plane(frame, model.predictor(grid, span, largest, frame.width)))
+                frames.append(frame)
+        width = planes[0].shape[1]
+        streams = [_stream(model, done, width) for model, done in zip(self.models, traced, strict=True)]
+        if self._uses_grid:
+            streams = with_grid(grid, streams)
+        return streams + [encode_sparse(plane) for plane in planes[len(self.models) :]]
+
+    def decode(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    ) -> list[Plane]:
+        """The planes again. Raises FormatError where a stream leads outside a plane's range."""
+        count = len(self.models)
+        if len(ranges) < count:
+            raise FormatError(f"an interleaved model of {count} planes cannot code {len(ranges)}")
+        grid, streams = take_grid(streams) if self._uses_grid else (0, streams)
+        largest = largest_of(ranges[:count])
+        readers = [_Reader(stream) for stream in streams[:count]]
+        predictors = [
+            model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)
+        ]
+        planes = [np.empty((rows, width), np.int32) for _ in self.models]
+        for top in range(0, rows, image_rows):
+            frames: list[kernel.Frame] = []
+            height = min(image_rows, rows - top)
+            for number, (model, reader) in enumerate(zip(self.models, readers, strict=True)):
+                frame = _empty_frame(height, width, largest, model.prediction, frames)
+                scratch = scratch_for(frame)
+                arguments = frame, predictors[number], scratch, model.distributions, reader.words, reader.states
+                if _decode_plane(*arguments) != kernel.OK:
+                    raise FormatError("a stream of the interleaved coder leads outside the plane's range")
+                np.add(inside(frame), np.int32(middle(ranges[number])), out=planes[number][top : top + height])
+                frames.append(frame)
+        for reader in readers:
+            reader.finish()
+        return planes + decode_corrections(list(streams[count:]), [span.high for span in ranges[count:]], rows, width)
+
+
+def _decode_plane(*arguments: Any) -> int:
+    """``kernel.decode``, also where it is interpreted: there numbers that do not fit raise, or warn."""
+    with np.errstate(over="ignore"):
+        try:
+            return int(kernel.decode(*arguments))
+        except OverflowError:
+            return kernel.BROKEN
+
+
+def _empty_frame(
+    rows: int, width: int, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
+) -> kernel.Frame:
+    """A plane to fill, after those of the same image that came before it; ``largest``: that of all their samples."""
+    dtype = type_of_sums(largest, prediction.fraction)
+    samples = np.empty(rows * (kernel.LEFT + width + kernel.RIGHT), dtype)
+    errors = np.empty(samples.shape, np.uint8)
+    references = [frames[number] for number in prediction.references]
+    pairs = [(one.samples.astype(dtype, copy=False), one.errors) for one in references]
+    # The plane stands itself in for a missing reference.
+    first, second = [*pairs, (samples, errors), (samples, errors)][:2]
+    return kernel.Frame(samples, errors, *first, second[0], rows, width)
+
+
+def frame_of(
+    plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
+) -> kernel.Frame:
+    """The same of a plane that is known."""
+    frame = _empty_frame(plane.shape[0], plane.shape[1], largest, prediction, frames)
+    np.subtract(plane, np.int32(middle(span)), out=inside(frame), casting="unsafe")
+    return frame
+
+
+def inside(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
+    """The samples of a frame without what stands beside them."""
+    return frame.samples.reshape(frame.rows, -1)[:, kernel.LEFT : kernel.LEFT + frame.width]
+
+
+def scratch_for(frame: kernel.Frame) -> kernel.Scratch:
+    """What kernels work in."""
+    dtype = frame.samples.dtype
+    known, levels = np.zeros(4 * LANES * kernel.CHUNK, dtype), np.zeros(LANES * kernel.CHUNK, np.uint8)
+    return kernel.Scratch(known, levels, *(np.zeros(kernel.CHUNK + kernel.RIGHT, dtype) for _ in range(6)))
+
+
+def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor) -> kernel.Traced:
+    """What the samples of a known plane are coded as; fills the frame's errors."""
+    size = frame.rows * frame.width
+    traced = kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint8), np.empty(size, np.int32))
+    with np.errstate(over="ignore"):  # sums wrap around on purpose: interpreted kernels would warn
+        kernel.trace(frame, predictor, scratch_for(frame), traced)
+    return traced
+
+
+def _stream(model: PlaneModel, images: Sequence[kernel.Traced], width: int) -> bytes:
+    """The stream of a plane of all images."""
+    words = np.empty(2 * sum(traced.residuals.size for traced in images) + 1, np.uint32)
+    states = np.array([LOW] * LANES + [words.size], np.int64)
+    for traced in reversed(images):
+        rows = traced.residuals.size // width
+        step = rows // LANES if rows >= kernel.STRIPED_ROWS else 0
+        write_image(traced.residuals, traced.cells, width, step, model.distributions, words, states)
+    return (states[:LANES].astype("<i8").tobytes() + words[states[LANES] :].astype("<u4").tobytes()).rstrip(b"\0")
+
+
+class _Reader:
+    """A stream that is read. ``states`` (4,), of the lanes and how many words were taken, goes on from image to
+    image."""
+
+    def __init__(self, data: bytes) -> None:
+        """Raises FormatError."""
+        complete = data + bytes(max(HEAD - len(data), -len(data) % 4))
+        states = np.frombuffer(complete[:HEAD], "<i8")
+        if not ((states >= LOW) & (states < LOW << WORD_BITS)).all():
+            raise FormatError("a stream of the interleaved coder begins with a state out of range")
+        self.states = np.array([*states, 0], np.int64)
+        self.words = np.frombuffer(complete, "<u4", offset=HEAD).astype(np.uint32)
+
+    def finish(self) -> None:
+        """The states must be back where encoding began. Raises FormatError."""
+        if (self.states[:LANES] != LOW).any() or self.states[LANES] < self.words.size:
+            raise FormatError("a stream of the interleaved coder does not end where it should")
+
+
+GRID_ROWS = 256
+"""The grid is looked for in so many rows and columns in the middle of an image."""
+
+
+def find_grid(plane: Plane) -> int:
+    """Place of the first sample in an 8 x 8 grid of blocks, from the steps at block borders (row * 8 + column)."""
+    top, left = (max(0, (side - GRID_ROWS) // 2) // 8 * 8 for side in plane.shape)
+    piece = plane[top : top + GRID_ROWS, left : left + GRID_ROWS]
+    return _offset(piece) * 8 + _offset(np.ascontiguousarray(piece.T))
+
+
+def _offset(samples: Plane) -> int:
+    if len(samples) < 24:
+        return 0
+    change = np.abs(np.diff(samples, axis=0)).sum(axis=1)
+    excess = 2 * change[1:-1] - change[:-2] - change[2:]
+    # excess[i] belongs to the border between samples i + 1 and i + 2.
+    rows = len(excess) // 8
+    return (8 - (int(np.argmax(excess[: 8 * rows].reshape(rows, 8).sum(axis=0))) + 2)) % 8

@@ -1,0 +1,175 @@
+"""Spec interleaved/stream: residuals as tokens of range asymmetric numeral systems with 62-bit states, 32-bit words.
+
+A token is a residual of -DIRECT .. DIRECT, or a range of larger ones, of which plain bits follow, or an escape, after
+which any residual follows in plain bits. Three states share one sequence of words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Vector
+
+LANES = 3
+"""Stripes that are decoded side by side, each with a state."""
+SCALE_BITS = 10
+"""The frequencies of a context add up to 2**SCALE_BITS."""
+TOKEN_BITS = 6
+DIRECT = 15
+LAST_DIRECT = 2 * DIRECT
+ESCAPE = 63
+ESCAPE_BITS = 16
+"""Plain bits of each half of an escaped residual."""
+FIRST_BITS = 2
+"""Plain bits of the first ranges, those next to +-DIRECT; each has one more than the one before."""
+LOW_BITS = 30
+LOW = 1 << LOW_BITS
+"""States are LOW .. 2**62 - 1."""
+WORD_BITS = 32
+
+CELLS = 128
+
+Words = Vector[np.uint32]
+
+
+class Position(NamedTuple):
+    """A state, and how many words were taken."""
+
+    state: int
+    place: int
+
+
+class Taken(NamedTuple):
+    """What was decoded, and the position after it."""
+
+    value: int
+    position: Position
+
+
+class Distributions(NamedTuple):
+    """``tokens``: the context of each of the CELLS cells; then by context the token of each of the 2**SCALE_BITS slots.
+    ``codes``: by context, of each of the 64 tokens frequency << 16 | first slot."""
+
+    tokens: Vector[np.uint8]
+    codes: Vector[np.uint32]
+
+
+@inlined
+def _refilled(words: Words, position: Position) -> Position:
+    """Spec interleaved/stream. Take a word into a state that is low."""
+    state, place = position.state, position.place
+    if state < LOW:
+        state = (state << WORD_BITS) | (int(words[place]) if place < words.shape[0] else 0)
+        place += 1
+    return Position(state, place)
+
+
+@inlined
+def _take_rest(token: int, words: Words, position: Position) -> Taken:
+    """Spec interleaved/stream. The residual of a token that plain bits follow."""
+    state, mask = position.state, (1 << ESCAPE_BITS) - 1
+    if token == ESCAPE:
+        half = _refilled(words, Position(state >> ESCAPE_BITS, position.place))
+        folded = (state & mask) | ((half.state & mask) << ESCAPE_BITS)
+        return Taken((folded >> 1) ^ -(folded & 1), Position(half.state >> ESCAPE_BITS, half.place))
+    number = (token - LAST_DIRECT - 1) >> 1
+    bits = number + FIRST_BITS
+    size = DIRECT + 1 + (1 << bits) - (1 << FIRST_BITS) + (state & ((1 << bits) - 1))
+    return Taken(-size if (token & 1) == 0 else size, Position(state >> bits, position.place))
+
+
+@inlined
+def take_residual(cell: int, words: Words, position: Position, distributions: Distributions) -> Taken:
+    """Spec interleaved/stream. The next residual of a cell, more by DIRECT."""
+    state, place = position.state, position.place
+    context = int(distributions.tokens[cell])
+    slot = state & ((1 << SCALE_BITS) - 1)
+    token = int(distributions.tokens[(context << SCALE_BITS) + slot + CELLS])
+    code = int(distributions.codes[(context << TOKEN_BITS) + token])
+    state = (code >> 16) * (state >> SCALE_BITS) + slot - (code & 0xFFFF)
+    value = token
+    if token > LAST_DIRECT:
+        rest = _take_rest(token, words, Position(state, place))
+        state, place, value = rest.position.state, rest.position.place, rest.value + DIRECT
+    return Taken(value, _refilled(words, Position(state, place)))
+
+
+class Symbol(NamedTuple):
+    """A token, and the plain bits that follow it; for an escape ``plain`` has as many more above them."""
+
+    token: int
+    bits: int
+    plain: int
+
+
+@inlined
+def _symbol_of(residual: int, codes: Vector[np.uint32], first: int) -> Symbol:
+    """Spec interleaved/stream. What a residual is coded as where codes of its context begin at ``first``."""
+    size = abs(residual)
+    token, bits, plain = residual + DIRECT, 0, 0
+    if size > DIRECT:
+        bits = FIRST_BITS
+        while size >= DIRECT + 1 + (2 << bits) - (1 << FIRST_BITS):
+            bits += 1
+        plain = size - (DIRECT + 1 + (1 << bits) - (1 << FIRST_BITS))
+        token = min(ESCAPE, LAST_DIRECT + 1 + 2 * (bits - FIRST_BITS) + (1 if residual < 0 else 0))
+    if token == ESCAPE or codes[first + token] >> 16 == 0:
+        token, bits = ESCAPE, ESCAPE_BITS
+        plain = 2 * residual if residual >= 0 else -2 * residual - 1
+    return Symbol(token, bits, plain)
+
+
+@inlined
+def _put(residual: int, cell: int, distributions: Distributions, words: Words, position: Position) -> Position:
+    """Spec interleaved/stream. Code a residual before what was coded; words are filled from their end."""
+    state, place = position.state, position.place
+    first = int(distributions.tokens[cell]) << TOKEN_BITS
+    symbol = _symbol_of(residual, distributions.codes, first)
+    code = int(distributions.codes[first + symbol.token])
+    frequency, start, plain = code >> 16, code & 0xFFFF, symbol.plain
+    if symbol.token == ESCAPE:
+        if state >= LOW << (WORD_BITS - ESCAPE_BITS):
+            place -= 1
+            words[place] = state & 0xFFFFFFFF
+            state >>= WORD_BITS
+        state = (state << ESCAPE_BITS) | (plain >> ESCAPE_BITS)
+        plain &= (1 << ESCAPE_BITS) - 1
+    if state >= frequency << (LOW_BITS + WORD_BITS - SCALE_BITS - symbol.bits):
+        place -= 1
+        words[place] = state & 0xFFFFFFFF
+        state >>= WORD_BITS
+    state = (state << symbol.bits) | plain
+    quotient = state // frequency
+    return Position((quotient << SCALE_BITS) + (state - quotient * frequency) + start, place)
+
+
+@kernel
+def write_image(
+    residuals: Vector[np.int32], cells: Vector[np.uint8], width: int, step: int, distributions: Distributions,
+    words: Words, states: Vector[np.int64],
+) -> int:  # fmt: skip
+    """Spec interleaved/stream. Code a plane of one image before what was coded: from its last residual to the first.
+
+    ``step``: rows of each stripe, 0 where there is one. ``words`` has room; ``states`` (4,): of the lanes, and the
+    first word in use. Returns 0.
+    """
+    place = states[3]
+    lane = 0 if step == 0 else LANES - 1
+    for i in range(residuals.shape[0] - 1, LANES * step * width - 1, -1):
+        put = _put(int(residuals[i]), int(cells[i]), distributions, words, Position(states[lane], place))
+        states[lane], place = put.state, put.place
+    size = step * width
+    a, b, c = states[0], states[1], states[2]
+    for i in range(size - 1, -1, -1):
+        k = i + 2 * size
+        put = _put(int(residuals[k]), int(cells[k]), distributions, words, Position(c, place))
+        c, place, k = put.state, put.place, i + size
+        put = _put(int(residuals[k]), int(cells[k]), distributions, words, Position(b, place))
+        b, place = put.state, put.place
+        put = _put(int(residuals[i]), int(cells[i]), distributions, words, Position(a, place))
+        a, place = put.state, put.place
+    states[0], states[1], states[2], states[3] = a, b, c, place
+    return 0

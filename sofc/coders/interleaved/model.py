@@ -1,0 +1,146 @@
+"""What a trained model of the interleaved coder knows of one plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.interleaved import kernel, kernel_tokens
+from sofc.errors import FormatError
+from sofc.planes import PlaneRange
+
+Integers = npt.NDArray[np.int64]
+
+MAX_LEVELS = 32
+TOKENS = 1 << kernel_tokens.TOKEN_BITS
+SCALE = 1 << kernel_tokens.SCALE_BITS
+FRACTION_BITS = (5, 10)
+"""Least and most bits after the point of a weight."""
+
+
+def taps(references: int) -> list[int]:
+    """Numbers of the taps of a predictor, the constant last."""
+    first = kernel.FIRST_TAPS if references > 0 else 0
+    second = kernel.SECOND_TAPS if references > 1 else 0
+    own = kernel.OWN_TAPS
+    return [*range(own + first), *range(kernel.Q, kernel.Q + second), kernel.CONSTANT]
+
+
+def errors(references: int) -> int:
+    """Terms of the energy."""
+    return kernel.OWN_ERRORS + (kernel.FIRST_ERRORS if references else 0)
+
+
+def fraction_bits(span: PlaneRange) -> int:
+    """Bits after the point of the weights of a plane of this range: as many as 16 bits leave room for, if any."""
+    return next((bits for bits, size in ((7, 255), (6, 511)) if span.size <= size), FRACTION_BITS[1])
+
+
+def largest_of(ranges: Sequence[PlaneRange]) -> int:
+    """The largest sample that any plane may have, planes starting at zero."""
+    return max(span.size for span in ranges)
+
+
+def type_of_sums(largest: int, fraction: int) -> np.dtype[Any]:
+    """Spec interleaved/section. Whether sums wrap around at 16 bits or at 32: the type of them and of samples."""
+    return np.dtype(np.int16 if largest < 1 << (15 - fraction) else np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """How one plane is predicted, and how large an error is to be expected. All arrays int64.
+
+    ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``fraction``: bits after the
+    point of ``weights`` (classes, taps); the constant's are whole. ``threshold``: the activity above which it is high.
+    ``error_shift``: errors are counted in 2**error_shift eighths. ``energy`` (errors,): weights of the errors around.
+    """
+
+    references: tuple[int, ...]
+    class_map: int
+    fraction: int
+    threshold: int
+    error_shift: int
+    weights: Integers
+    energy: Integers
+
+    def predictor(
+        self, grid: int, span: PlaneRange, largest: int, width: int, edges: Integers | None = None, start: int = 0
+    ) -> kernel.Predictor:
+        """As kernels take it. ``grid``: place of the first sample, row * 8 + column; ``largest``: that of all planes'
+        samples. Raises FormatError where sums of this model cannot hold them."""
+        if largest >= 1 << (31 - self.fraction):
+            raise FormatError("a model of the interleaved coder is for planes of a smaller range")
+        weights = np.zeros((len(self.weights), kernel.TAPS), np.int64)
+        weights[:, taps(len(self.references))] = self.weights
+        energy = np.zeros(kernel.ERRORS, np.int64)
+        energy[: len(self.energy)] = self.energy
+        dtype = type_of_sums(largest, self.fraction)
+        if self.class_map == kernel.GRID:
+            columns = (np.arange(width + kernel.RIGHT) + (grid & 7)) % kernel.PERIOD
+            weights = weights.reshape(kernel.PERIOD, kernel.PERIOD, -1).transpose(0, 2, 1)[:, :, columns]
+        low, high = _centred(span)
+        return kernel.Predictor(
+            class_map=self.class_map,
+            grid_row=grid >> 3,
+            references=len(self.references),
+            fraction=self.fraction,
+            error_shift=self.error_shift,
+            start=start,
+            low=low,
+            high=high,
+            weights=np.ascontiguousarray(weights).astype(dtype).ravel(),
+            energy=energy.astype(dtype),
+            edges=(np.zeros(0, np.int64) if edges is None else edges).astype(dtype),
+            threshold=np.array([self.threshold], dtype),
+        )
+
+
+def middle(span: PlaneRange) -> int:
+    """What stands for zero in a frame."""
+    return span.low + (span.size + 1) // 2
+
+
+def _centred(span: PlaneRange) -> tuple[int, int]:
+    return span.low - middle(span), span.high - middle(span)
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneModel:
+    """Prediction, contexts and the tokens' frequencies of one plane.
+
+    ``edges`` (levels - 1,): energies, rising, above which the next level starts. ``start``: level of first rows.
+    ``cells`` (levels, FRACTIONS): the context of each cell. ``frequencies`` (contexts, TOKENS): in 1 / SCALE, 0 for
+    tokens that escapes stand in for. All int64.
+    """
+
+    prediction: Prediction
+    edges: Integers
+    start: int
+    cells: Integers
+    frequencies: Integers
+
+    def predictor(self, grid: int, span: PlaneRange, largest: int, width: int) -> kernel.Predictor:
+        """As kernels take it."""
+        return _predictor_of(self, grid, span, largest, width)
+
+    @cached_property
+    def distributions(self) -> kernel_tokens.Distributions:
+        """As kernels take them."""
+        contexts = np.zeros(kernel_tokens.CELLS, np.uint8)
+        contexts[: self.cells.size] = self.cells.ravel()
+        starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
+        tokens = np.tile(np.arange(TOKENS, dtype=np.uint8), len(self.frequencies))
+        codes = (self.frequencies << 16) | np.minimum(starts, SCALE - 1)
+        slots = np.repeat(tokens, self.frequencies.ravel())
+        return kernel_tokens.Distributions(np.concatenate([contexts, slots]), codes.ravel().astype(np.uint32))
+
+
+@lru_cache(maxsize=32)
+def _predictor_of(model: PlaneModel, grid: int, span: PlaneRange, largest: int, width: int) -> kernel.Predictor:
+    """Of which all bands of an image, and images like it, use one: laying out a row's weights takes a while."""
+    return model.prediction.predictor(grid, span, largest, width, model.edges, model.start)

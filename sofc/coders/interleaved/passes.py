@@ -1,0 +1,269 @@
+"""What training the interleaved coder counts, pass by pass; each task runs in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.interleaved import kernel
+from sofc.coders.interleaved.coder import find_grid, frame_of, scratch_for, trace_plane
+from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT
+from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
+from sofc.planes import Plane, PlaneRange
+
+Integers = npt.NDArray[np.int64]
+
+ACTIVITIES = 1 << 14
+ERRORS = 1 << 15
+"""Errors in eighths are counted up to this."""
+ENERGY_EDGES = np.unique(np.rint(8 * 1.034 ** np.arange(-40, 232)).astype(np.int64))
+"""Energies that levels may begin above."""
+BINS = len(ENERGY_EDGES) + 2
+"""First rows, and the energies between edges."""
+
+
+def _images(images: Iterator[list[Plane]]) -> Iterator[tuple[list[Plane], int]]:
+    """Images with their grid."""
+    for planes in images:
+        yield planes, find_grid(planes[0])
+
+
+@dataclass(frozen=True)
+class Activities:
+    """First pass: how much planes change, from what is known without a reference and with one."""
+
+    ranges: tuple[PlaneRange, ...]
+    references: tuple[tuple[int, ...], ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> Integers:
+        """(planes, 2, ACTIVITIES)."""
+        result = np.zeros((len(self.ranges), 2, ACTIVITIES), np.int64)
+        for planes, _ in _images(images):
+            for number, references in enumerate(self.references):
+                for kind, plane in enumerate([number, *references][:2]):
+                    found = np.minimum(activities(planes[plane].astype(np.int64)), ACTIVITIES - 1)
+                    result[number, kind] += np.bincount(found.ravel(), minlength=ACTIVITIES)
+        return result
+
+
+def activities(plane: Integers) -> Integers:
+    """How much a plane (rows, width) changes at each sample, but for borders."""
+    here, above = plane[1:, 1:-1], plane[:-1, 1:-1]
+    down = np.abs(plane[1:] - plane[:-1])
+    result: Integers = np.abs(here - plane[1:, :-2]) + np.abs(here - plane[1:, 2:]) + down[:, 1:-1] + down[:, :-2]
+    assert result.shape == above.shape
+    return result
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Second pass: normal equations of every class, all samples alike.
+
+    ``thresholds`` (planes, 2): of activity, without and with a reference.
+    """
+
+    ranges: tuple[PlaneRange, ...]
+    references: tuple[tuple[int, ...], ...]
+    thresholds: Integers
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[npt.NDArray[np.float64]]:
+        """For each plane, of the grid's classes and of those of the texture map without and with a reference:
+        (64 + 6 + 6, TAPS + 1, TAPS + 1)."""
+        size = kernel.TAPS + 1
+        result = [np.zeros((sum(EQUATIONS), size, size), np.float64) for _ in self.ranges]
+        for planes, grid in _images(images):
+            frames: list[kernel.Frame] = []
+            for number, (plane, span) in enumerate(zip(planes, self.ranges, strict=False)):
+                blank = blank_prediction(span, kernel.ONE, self.references[number], 0)
+                frame = known_frame(plane, span, largest_of(self.ranges), blank, frames)
+                frames.append(frame)
+                ones = np.ones(plane.size, np.int64)
+                top = 0
+                for class_map, count, kind in zip(MAPS, EQUATIONS, (0, 0, 1), strict=True):
+                    references = self.references[number][: 2 * kind]
+                    prediction = blank_prediction(span, class_map, references, int(self.thresholds[number, kind]))
+                    result[number][top : top + count] += equations_of(
+                        frame, prediction, span, largest_of(self.ranges), grid, ones
+                    )
+                    top += count
+        return result
+
+
+MAPS = (kernel.GRID, kernel.TEXTURE, kernel.TEXTURE)
+EQUATIONS = (64, 6, 6)
+
+
+def blank_prediction(span: PlaneRange, class_map: int, references: tuple[int, ...], threshold: int) -> Prediction:
+    """Of which only the classes are known."""
+    weights = np.zeros((kernel.CLASSES[class_map], len(taps(len(references)))), np.int64)
+    energy = np.zeros(errors(len(references)), np.int64)
+    return Prediction(references, class_map, fraction_bits(span), threshold, 0, weights, energy)
+
+
+def known_frame(
+    plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
+) -> kernel.Frame:
+    """A frame of a known plane with what stands beside its rows."""
+    frame = frame_of(plane, span, largest, prediction, frames)
+    alone = blank_prediction(span, kernel.ONE, (), 0)
+    trace_plane(frame, alone.predictor(0, span, largest, frame.width))
+    return frame
+
+
+def equations_of(
+    frame: kernel.Frame, prediction: Prediction, span: PlaneRange, largest: int, grid: int, sample_weights: Integers
+) -> Integers:
+    """Normal equations of a known plane."""
+    size = kernel.TAPS + 1
+    result = np.zeros((kernel.CLASSES[prediction.class_map], size, size), np.int64)
+    predictor = prediction.predictor(grid, span, largest, frame.width)
+    values, scratch = np.zeros(size, np.int64), scratch_for(frame)
+    kernel.accumulate(frame, prediction.class_map, predictor, grid & 7, sample_weights, values, scratch, result)
+    return result
+
+
+def _traced(
+    planes: Sequence[Plane], ranges: Sequence[PlaneRange], predictions: Sequence[Prediction], grid: int
+) -> Iterator[tuple[kernel.Frame, kernel.Traced]]:
+    """Each plane as the chosen predictions code it."""
+    frames: list[kernel.Frame] = []
+    largest = largest_of(ranges)
+    for plane, span, prediction in zip(planes, ranges, predictions, strict=False):
+        frame = frame_of(plane, span, largest, prediction, frames)
+        yield frame, trace_plane(frame, prediction.predictor(grid, span, largest, frame.width))
+        frames.append(frame)
+
+
+def _fine_errors(traced: kernel.Traced) -> Integers:
+    """Absolute errors in eighths."""
+    result: Integers = np.abs(8 * traced.residuals.astype(np.int64) - 2 * (traced.cells & 3) - 1)
+    return result
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Third pass: how large errors are under each of the predictions to choose from, and how large in the end."""
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[tuple[Prediction, ...], ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
+        """For each plane (predictions, ERRORS)."""
+        result = [np.zeros((len(kinds), ERRORS), np.int64) for kinds in self.predictions]
+        largest = largest_of(self.ranges)
+        for planes, grid in _images(images):
+            frames: list[kernel.Frame] = []
+            for plane, span, kinds, counts in zip(planes, self.ranges, self.predictions, result, strict=False):
+                for prediction, row in zip(kinds, counts, strict=True):
+                    frame = frame_of(plane, span, largest, prediction, frames)
+                    found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, largest, frame.width)))
+                    row += np.bincount(np.minimum(found, ERRORS - 1), minlength=ERRORS)
+                frames.append(frame)
+        return result
+
+
+@dataclass(frozen=True)
+class Refine:
+    """Fourth pass: normal equations where a sample counts the less the larger the errors around it are."""
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[Prediction, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[npt.NDArray[np.float64]]:
+        """For each plane (classes, TAPS + 1, TAPS + 1)."""
+        size = kernel.TAPS + 1
+        result = [np.zeros((len(one.weights), size, size), np.float64) for one in self.predictions]
+        for planes, grid in _images(images):
+            found = _traced(planes, self.ranges, self.predictions, grid)
+            for (frame, traced), span, prediction, sums in zip(
+                found, self.ranges, self.predictions, result, strict=False
+            ):
+                errors = _fine_errors(traced).reshape(frame.rows, frame.width)
+                sums += equations_of(
+                    frame, prediction, span, largest_of(self.ranges), grid, sample_weights(errors).ravel()
+                )
+        return result
+
+
+def sample_weights(errors: Integers) -> Integers:
+    """How much samples count: about the inverse of the errors around to the power of 1.5."""
+    total = np.zeros(errors.shape, np.int64) + 4
+    total[1:] += 2 * errors[:-1]
+    total[1:, 1:] += errors[:-1, :-1]
+    total[1:, :-1] += errors[:-1, 1:]
+    total[:, 1:] += 2 * errors[:, :-1]
+    result: Integers = np.maximum(1, np.rint(256 * (total / 6 + 3.0) ** -1.5 * 8)).astype(np.int64)
+    return result
+
+
+@dataclass(frozen=True)
+class Energies:
+    """Fifth pass: how the errors around a sample tell its own."""
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[Prediction, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> Integers:
+        """For each plane normal equations (planes, ERRORS + 1, ERRORS + 1)."""
+        result = np.zeros((len(self.ranges), kernel.ERRORS + 1, kernel.ERRORS + 1), np.int64)
+        for planes, grid in _images(images):
+            found = _traced(planes, self.ranges, self.predictions, grid)
+            for (frame, _), prediction, sums in zip(found, self.predictions, result, strict=False):
+                if frame.rows > 2:
+                    terms = _error_terms(frame, prediction)
+                    weights = (1 << 20) // (terms[:-1].mean(axis=0).astype(np.int64) + 2) ** 2
+                    sums += (terms * weights) @ terms.T
+        return result
+
+
+def _error_terms(frame: kernel.Frame, prediction: Prediction) -> Integers:
+    """Of all samples but those of the first two rows: the terms of the energy, and last its own error."""
+    stride, left, width, shift = frame.samples.size // frame.rows, kernel.LEFT, frame.width, prediction.error_shift
+
+    def at(flat: npt.NDArray[np.uint8], dy: int, dx: int) -> Integers:
+        table = np.pad(flat.reshape(frame.rows, stride), ((0, 1), (0, 0)), mode="edge")
+        return table[2 + dy : 2 + dy + frame.rows - 2, left + dx : left + dx + width].astype(np.int64)
+
+    own = [(-1, 0), (-1, -1), (-1, 1), (-2, 0), (-1, -2), (-1, 2)]
+    terms = [at(frame.errors, *place) for place in own]
+    samples = (frame.first if prediction.references else frame.samples).reshape(frame.rows, stride).astype(np.int64)
+    samples = samples[:, left - 1 : left + width + 1]
+    found = activities(samples)
+    terms.append(np.minimum(kernel.LARGEST_ERROR, (2 * (found[1:] if prediction.references else found[:-1])) >> shift))
+    first = [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)]
+    blank = np.zeros_like(terms[0])
+    terms += [at(frame.first_errors, *place) if prediction.references else blank for place in first]
+    terms.append(at(frame.errors, 0, 0))
+    return np.stack([term.ravel() for term in terms])
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Last pass: tokens by energy and fraction."""
+
+    ranges: tuple[PlaneRange, ...]
+    predictions: tuple[Prediction, ...]
+
+    def collect(self, images: Iterator[list[Plane]]) -> Integers:
+        """(planes, BINS, FRACTIONS, TOKENS)."""
+        result = np.zeros((len(self.ranges), BINS, kernel.FRACTIONS, TOKENS), np.int64)
+        for planes, grid in _images(images):
+            found = _traced(planes, self.ranges, self.predictions, grid)
+            for (_, traced), histogram in zip(found, result, strict=False):
+                bins = np.searchsorted(ENERGY_EDGES, traced.energies) + 1
+                bins[traced.energies < 0] = 0
+                cells = (bins * kernel.FRACTIONS + (traced.cells & 3)) * TOKENS + tokens_of(traced.residuals)
+                histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
+        return result
+
+
+def tokens_of(residuals: npt.NDArray[np.int32]) -> Integers:
+    """Spec interleaved/stream. The token of each residual, where none is too rare to have one."""
+    values = residuals.astype(np.int64)
+    sizes = np.abs(values)
+    # Ranges begin at DIRECT + 1, each twice as long as the one before.
+    number = np.floor(np.log2(np.maximum(sizes - DIRECT - 1 + (1 << FIRST_BITS), 1))).astype(np.int64) - FIRST_BITS
+    return np.where(sizes <= DIRECT, values + DIRECT, np.minimum(ESCAPE, LAST_DIRECT + 1 + 2 * number + (values < 0)))

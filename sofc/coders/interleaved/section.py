@@ -1,0 +1,85 @@
+"""The bytes of an interleaved model's sections: kind 0, the model of one plane.
+
+Nine bytes: number of references; the two reference planes (0 where there is none); class map; bits after the point;
+error shift; levels; the first rows' level; contexts. Then one stream with these tables (rows x columns): threshold
+(1 x 1), energy weights (errors x 1), edges (levels - 1 x 1), cells (levels x 4), frequencies (contexts x 64) and the
+weights (classes x taps).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sofc.coders.interleaved import kernel
+from sofc.coders.interleaved.kernel_tokens import ESCAPE
+from sofc.coders.interleaved.model import (
+    FRACTION_BITS,
+    MAX_LEVELS,
+    SCALE,
+    TOKENS,
+    PlaneModel,
+    Prediction,
+    errors,
+    taps,
+)
+from sofc.entropy.tables import TableReader, code_tables
+from sofc.errors import FormatError
+
+PLAN = 0
+HEAD = 9
+ENERGY_LIMIT = 128
+"""Of the sum of energy weights: times the largest error it stays below 2**15."""
+WEIGHT_LIMIT = (1 << 15) - 1
+THRESHOLD_LIMIT = 1 << 19
+EDGE_LIMIT = 1 << 15
+MAX_SHIFT = 16
+
+
+def pack_plan(model: PlaneModel) -> bytes:
+    """The section of one plane."""
+    prediction = model.prediction
+    numbers = [*prediction.references, 0, 0][:2]
+    head = [len(prediction.references), *numbers, prediction.class_map, prediction.fraction, prediction.error_shift]
+    head += [len(model.cells), model.start, len(model.frequencies)]
+    threshold = np.array([[prediction.threshold]], np.int64)
+    columns = [prediction.energy[:, None], model.edges[:, None]]
+    return bytes(head) + code_tables([threshold, *columns, model.cells, model.frequencies, prediction.weights])
+
+
+def unpack_plan(data: bytes, plane: int) -> PlaneModel:
+    """Inverse of pack_plan, for plane number ``plane``. Raises FormatError."""
+    if len(data) < HEAD:
+        raise FormatError("the plan of an interleaved model is cut off")
+    count, first, second, class_map, fraction, error_shift, levels, start, contexts = data[:HEAD]
+    references = (first, second)[:count]
+    if (
+        count > 2
+        or any(reference >= plane for reference in references)
+        or any((first, second)[count:])
+        or class_map >= len(kernel.CLASSES)
+        or not FRACTION_BITS[0] <= fraction <= FRACTION_BITS[1]
+        or error_shift > MAX_SHIFT
+        or not 1 <= levels <= MAX_LEVELS
+        or start >= levels
+        or contexts < 1
+    ):
+        raise FormatError("the plan of an interleaved model is out of range")
+    tables = TableReader(data[HEAD:])
+    threshold = int(tables.column(1)[0])
+    energy, edges = tables.column(errors(count)), tables.column(levels - 1)
+    cells, frequencies = tables.table(levels, kernel.FRACTIONS), tables.table(contexts, TOKENS)
+    weights = tables.table(kernel.CLASSES[class_map], len(taps(count)))
+    if (
+        not 0 <= threshold <= THRESHOLD_LIMIT
+        or int(energy.min()) < 0
+        or int(energy.sum()) > ENERGY_LIMIT
+        or (np.diff(edges) <= 0).any()
+        or (np.abs(edges) >= EDGE_LIMIT).any()
+        or not ((cells >= 0) & (cells < contexts)).all()
+        or int(np.abs(weights).max()) > WEIGHT_LIMIT
+    ):
+        raise FormatError("a table of an interleaved model is out of range")
+    if int(frequencies.min()) < 0 or (frequencies.sum(axis=1) != SCALE).any() or not frequencies[:, ESCAPE].all():
+        raise FormatError("a distribution of an interleaved model does not add up")
+    prediction = Prediction(references, class_map, fraction, threshold, error_shift, weights, energy)
+    return PlaneModel(prediction, edges, start, cells, frequencies)

@@ -1,0 +1,287 @@
+"""Training the interleaved coder: predictors, energies, levels, contexts, distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.bank_training import solve
+from sofc.coders.interleaved import kernel
+from sofc.coders.interleaved.kernel_tokens import ESCAPE, ESCAPE_BITS, SCALE_BITS
+from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, taps
+from sofc.coders.interleaved.passes import (
+    ENERGY_EDGES,
+    EQUATIONS,
+    ERRORS,
+    Activities,
+    Energies,
+    Equations,
+    Errors,
+    Refine,
+    Survey,
+    blank_prediction,
+)
+from sofc.coders.interleaved.section import ENERGY_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
+from sofc.coders.training import CoroutineTraining, Pass, Passes, added
+from sofc.container.records import Section
+from sofc.planes import PlaneRange
+
+CODER = 6
+EFFORT = 1
+LEVELS = 12
+CONTEXTS = 28
+"""Contexts of a plane: their tables stay in the first-level cache."""
+ACTIVE_SHARE = 0.7
+"""Share of the samples whose activity is low."""
+PRIOR = 1e-5
+COST = {kernel.ONE: 0.0, kernel.TEXTURE: 0.1, kernel.GRID: 0.01}
+REFERENCE_COST = 0.01
+"""Bits a sample that a class map, and a reference, must gain to be worth the time they take."""
+ENERGY_SUM = 64
+CELL_BITS = 60.0
+"""What one more level costs, about."""
+SMOOTHING = 4.0
+"""How many samples of the plane's distribution are added to each context's."""
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class InterleavedTraining(CoroutineTraining):
+    """Trains one model for each plane of the given ranges."""
+
+    def __init__(self, ranges: Sequence[PlaneRange]) -> None:
+        self._ranges = tuple(ranges)
+        self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
+        self._models: list[PlaneModel] = []
+        self._costs: list[float] = []
+        super().__init__()
+
+    def run(self) -> Passes[None]:
+        """Activities, equations, errors; equations and errors once more; energies, survey: each over all images."""
+        ranges = self._ranges
+        histograms = added((yield Pass((Activities(ranges, self._references),))))
+        share = np.cumsum(histograms, axis=2) / np.maximum(1, histograms.sum(axis=2, keepdims=True))
+        thresholds = (share < ACTIVE_SHARE).sum(axis=2)
+        equations = added((yield Pass((Equations(ranges, self._references, thresholds),))))
+        kinds = tuple(self._kinds(*each) for each in zip(range(len(ranges)), thresholds, equations, strict=True))
+        counts = added((yield Pass((Errors(ranges, kinds),))))
+        chosen = tuple(map(_choose, kinds, counts))
+        refined = added((yield Pass((Refine(ranges, chosen),))))
+        chosen = tuple(_fitted(one, sums) for one, sums in zip(chosen, refined, strict=True))
+        counts = added((yield Pass((Errors(ranges, tuple((one,) for one in chosen)),))))
+        chosen = tuple(
+            replace(one, error_shift=_error_shift(count[0])) for one, count in zip(chosen, counts, strict=True)
+        )
+        sums = added((yield Pass((Energies(ranges, chosen),))))
+        chosen = tuple(
+            replace(one, energy=fit_energy(total)[: len(one.energy)]) for one, total in zip(chosen, sums, strict=True)
+        )
+        for prediction, histogram in zip(chosen, added((yield Pass((Survey(ranges, chosen),)))), strict=True):
+            model, cost = choose_contexts(prediction, histogram)
+            self._models.append(model)
+            self._costs.append(cost)
+
+    def _kinds(self, number: int, thresholds: Integers, equations: Floats) -> tuple[Prediction, ...]:
+        """The predictions to choose from, plain ones first."""
+        grid, own, following = np.split(equations, np.cumsum(EQUATIONS)[:-1])
+        every = grid.sum(axis=0, keepdims=True)
+        result = []
+        for count in range(len(self._references[number]) + 1):
+            references = self._references[number][:count]
+            threshold = int(thresholds[min(count, 1)])
+            for class_map, sums in (
+                (kernel.ONE, every),
+                (kernel.TEXTURE, following if count else own),
+                (kernel.GRID, grid),
+            ):
+                blank = blank_prediction(self._ranges[number], class_map, references, threshold)
+                result.append(_fitted(blank, sums))
+        return tuple(result)
+
+    def sections(self) -> list[Section]:
+        """One for each plane."""
+        return [Section(CODER, PLAN, pack_plan(model)) for model in self._models]
+
+    def models(self) -> list[tuple[int, tuple[int, ...]]]:
+        """One model, for effort 1."""
+        return [(EFFORT, tuple(range(len(self._models))))]
+
+    def cost(self) -> float | None:
+        """Bits of the training images, after the last pass."""
+        return sum(self._costs) if self._costs else None
+
+    def report(self) -> list[str]:
+        """What was chosen, and bytes of the training images."""
+        names = ("one class", "texture", "grid")
+        chosen = [f"{names[one.prediction.class_map]} {one.prediction.references}" for one in self._models]
+        sizes = ", ".join(str(int(cost / 8)) for cost in self._costs)
+        return [f"predictors: {'; '.join(chosen)}", f"bytes of the planes of the training images: {sizes}"]
+
+
+def _bases(references: int) -> Integers:
+    """For ``solve``: own taps are taken less N, those of references less P or Q, the sample less N."""
+    numbers = taps(references)
+    groups = [kernel.N if k < kernel.P else kernel.P if k < kernel.Q else kernel.Q for k in numbers[:-1]]
+    return np.array([*(numbers.index(base) for base in groups), -1, numbers.index(kernel.N)], np.int64)
+
+
+def _fitted(prediction: Prediction, equations: Floats) -> Prediction:
+    """With least-squares weights; ``equations`` (classes, TAPS + 1, TAPS + 1) of all taps."""
+    used = [*taps(len(prediction.references)), kernel.TAPS]
+    bits = prediction.fraction
+    weights = solve(equations[:, used][:, :, used], _bases(len(prediction.references)), PRIOR, bits)
+    weights[:, -1] *= kernel.CONSTANT_VALUE
+    return replace(prediction, weights=np.clip(weights, -WEIGHT_LIMIT, WEIGHT_LIMIT))
+
+
+LOG_ERRORS = np.log2(np.arange(ERRORS) + 2.0)
+
+
+def _choose(kinds: Sequence[Prediction], counts: Integers) -> Prediction:
+    """The prediction under which errors cost least."""
+    samples = max(1, int(counts[0].sum()))
+    costs = [
+        float(row @ LOG_ERRORS) / samples + COST[one.class_map] + REFERENCE_COST * len(one.references)
+        for one, row in zip(kinds, counts, strict=True)
+    ]
+    # One that has more weights than it saw samples fits these as well as any.
+    fitting = [k for k, one in enumerate(kinds) if k == 0 or 16 * one.weights.size < samples]
+    return kinds[min(fitting, key=costs.__getitem__)]
+
+
+def _error_shift(counts: Integers) -> int:
+    """Under which one error in 200 is too large to be counted."""
+    share = np.cumsum(counts) / max(1, counts.sum())
+    largest = int((share < 0.995).sum())
+    return max(0, largest.bit_length() - 8)
+
+
+def fit_energy(equations: Integers) -> Integers:
+    """Weights (ERRORS,) of the errors around, none negative, that add up to about ENERGY_SUM."""
+    size = len(equations) - 1
+    used = [k for k in range(size) if equations[k, k] > 0]
+    weights = np.zeros(size)
+    while used:
+        matrix = equations[np.ix_(used, used)].astype(np.float64)
+        found = np.linalg.solve(
+            matrix + np.eye(len(used)) * (1 + 1e-4 * matrix.trace() / len(used)), equations[used, size]
+        )
+        if found.min() >= 0:
+            weights[used] = found
+            break
+        used = [k for k, weight in zip(used, found, strict=True) if weight > 0]
+    if weights.sum() <= 0:
+        weights[:3] = 2, 1, 1
+    result: Integers = np.rint(weights * (ENERGY_SUM / weights.sum())).astype(np.int64)
+    assert result.sum() <= ENERGY_LIMIT
+    return result
+
+
+def _entropy(counts: Floats) -> Floats:
+    """Bits of ideal codes for counts (..., symbols)."""
+    total = counts.sum(axis=-1)
+    result: Floats = total * np.log2(np.maximum(total, 1)) - (counts * np.log2(np.maximum(counts, 1))).sum(axis=-1)
+    return result
+
+
+def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneModel, float]:
+    """The model, and the bits that it takes to code what was counted: (BINS, FRACTIONS, TOKENS)."""
+    first, counts = histogram[0], histogram[1:].astype(np.float64)
+    starts = _choose_levels(counts)
+    by_level = np.add.reduceat(counts, starts, axis=0)
+    cells, joined = _join(by_level.reshape(-1, TOKENS))
+    every = histogram.sum(axis=(0, 1)) + 0.01
+    smooth = joined + SMOOTHING * every / every.sum()
+    frequencies = np.stack([_frequencies(row) for row in smooth])
+    bits = _token_bits(frequencies)
+    cells = cells.reshape(-1, kernel.FRACTIONS)
+    start_costs = [float((first * bits[row]).sum()) for row in cells]
+    start = int(np.argmin(start_costs))
+    plain = PLAIN_BITS * histogram.sum(axis=(0, 1))
+    cost = float((joined * bits).sum()) + start_costs[start] + float(plain.sum())
+    return PlaneModel(prediction, ENERGY_EDGES[np.array(starts[1:], np.int64) - 1], start, cells, frequencies), cost
+
+
+PLAIN_BITS = np.array([0] * 31 + [2 + k // 2 for k in range(32)] + [2 * ESCAPE_BITS])
+
+
+def _choose_levels(counts: Floats) -> list[int]:
+    """Split bins (BINS - 1, FRACTIONS, TOKENS) into at most LEVELS levels such that ideal codes take the fewest bits:
+    the first bin of each."""
+    bins = len(counts)
+    sums = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
+    cost = np.full((bins + 1, bins + 1), np.inf)
+    for start in range(bins):
+        cost[start, start + 1 :] = _entropy(sums[start + 1 :] - sums[start]).sum(axis=1)
+    best = cost[0].copy()
+    choices = []
+    for _ in range(LEVELS - 1):
+        paths = best[:, None] + cost + CELL_BITS
+        before = paths.argmin(axis=0)
+        reached = paths[before, np.arange(bins + 1)]
+        better = reached < best
+        choices.append(np.where(better, before, -1))
+        best = np.where(better, reached, best)
+    starts: list[int] = []
+    end = bins
+    for choice in reversed(choices):
+        if choice[end] > 0:
+            end = int(choice[end])
+            starts.append(end)
+    return [0, *reversed(starts)]
+
+
+def _join(counts: Floats) -> tuple[Integers, Floats]:
+    """Join cells (cells, TOKENS) of like distributions, two at a time, until there are CONTEXTS: the context of each
+    cell, and the contexts' counts."""
+    groups = [[k] for k in range(len(counts))]
+    sums = list(counts)
+
+    def loss(a: int, b: int) -> float:
+        return float(_entropy(sums[a] + sums[b]) - _entropy(sums[a]) - _entropy(sums[b]))
+
+    losses = {(a, b): loss(a, b) for a in range(len(sums)) for b in range(a)}
+    alive = set(range(len(sums)))
+    while losses and (len(alive) > CONTEXTS or min(losses.values()) < CELL_BITS):
+        a, b = min(losses, key=lambda pair: (losses[pair], pair))
+        groups[b] += groups[a]
+        sums[b] = sums[a] + sums[b]
+        alive.remove(a)
+        losses = {pair: value for pair, value in losses.items() if a not in pair and b not in pair}
+        losses |= {(max(b, k), min(b, k)): loss(b, k) for k in alive if k != b}
+    cells = np.zeros(len(counts), np.int64)
+    kept = sorted(alive)
+    for number, k in enumerate(kept):
+        cells[groups[k]] = number
+    return cells, np.stack([sums[k] for k in kept])
+
+
+def _frequencies(counts: Floats) -> Integers:
+    """Frequencies that add up to SCALE; 0 for tokens so rare that escapes, at least one, stand in for them."""
+    share = counts / counts.sum() * SCALE
+    kept = share >= 0.5
+    kept[ESCAPE] = False
+    share[ESCAPE] = max(1.0, share[~kept].sum())
+    kept[ESCAPE] = True
+    share = np.where(kept, share, 0)
+    share *= SCALE / share.sum()
+    result = np.where(kept, np.maximum(1, np.rint(share)), 0).astype(np.int64)
+    while (excess := int(result.sum()) - SCALE) != 0:
+        step = -1 if excess > 0 else 1
+        # Change the one whose code length suffers least, or gains most.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain = share * np.log2(np.maximum(result + step, 1) / np.maximum(result, 1))
+        result[int(np.where(kept & (result + step >= 1), gain, -np.inf).argmax())] += step
+    return result
+
+
+def _token_bits(frequencies: Integers) -> Floats:
+    """Bits of each token (contexts, TOKENS), of an escape for those without a frequency."""
+    bits = SCALE_BITS - np.log2(np.maximum(frequencies, 1))
+    escape = bits[:, ESCAPE:] + 2 * ESCAPE_BITS
+    result: Floats = np.where(frequencies > 0, bits, escape)
+    return result

@@ -1,0 +1,283 @@
+"""Spec interleaved: stripes decoded in turn, sums that wrap around, fixed tables read by three rANS states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from ..codebook import Section
+from ..coding_tools import (
+    Area,
+    Decisions,
+    Range,
+    check_sample,
+    finish_planes,
+    from_zigzag,
+    grid_position,
+    modelled_planes,
+    read_references,
+    take_grid,
+)
+from ..notation import Reader, clamp, require
+
+# Spec interleaved/section
+
+ONE, TEXTURE, GRID = range(3)
+TOTAL = 1024
+ESCAPE = 63
+"""The token that twice 16 plain bits follow."""
+
+
+@dataclass
+class InterleavedPlan:
+    """The section of a plane; ``tables``: for each context and each of its 1024 slots token, start and frequency."""
+
+    references: list[int]
+    class_map: int
+    fraction: int
+    error_shift: int
+    start: int
+    threshold: int
+    energy_weights: list[int]
+    edges: list[int]
+    cells: list[list[int]]
+    tables: list[list[tuple[int, int, int]]]
+    weights: list[list[int]]
+
+
+def token_table(frequencies: list[int]) -> list[tuple[int, int, int]]:
+    """The table of a context."""
+    require(
+        min(frequencies) >= 0 and frequencies[ESCAPE] >= 1 and sum(frequencies) == TOTAL, "frequencies out of range"
+    )
+    slots: list[tuple[int, int, int]] = []
+    for token, frequency in enumerate(frequencies):
+        slots += [(token, len(slots), frequency)] * frequency
+    return slots
+
+
+def read_plan(data: bytes, plane: int) -> InterleavedPlan:
+    """A section of kind 0."""
+    head = Reader(data).take(9)
+    references = read_references(head, plane)
+    class_map, fraction, error_shift, levels, start, contexts = head[3:]
+    require(class_map <= GRID and 5 <= fraction <= 10 and error_shift <= 16, "plan out of range")
+    require(1 <= levels <= 32 and start < levels and contexts >= 1, "plan out of range")
+    tables = Decisions(data, 9)
+    (threshold,) = tables.column(1, 1 << 19, 0)
+    energy_weights = tables.column(12 if references else 7, 128, 0)
+    require(sum(energy_weights) <= 128, "energy weights too large")
+    edges = tables.column(levels - 1, (1 << 15) - 1)
+    require(all(lower < upper for lower, upper in pairwise(edges)), "edges do not rise")
+    cells = tables.table(levels, 4, contexts - 1, 0)
+    frequencies = [token_table(row) for row in tables.table(contexts, 64)]
+    weights = tables.table((1, 6, 64)[class_map], (14, 19, 22)[len(references)], (1 << 15) - 1)
+    numbers = class_map, fraction, error_shift, start, threshold
+    return InterleavedPlan(references, *numbers, energy_weights, edges, cells, frequencies, weights)
+
+
+def read_interleaved_model(sections: list[Section], transform_planes: int) -> list[InterleavedPlan]:
+    """All sections of a model of coder 7."""
+    require(1 <= len(sections) <= transform_planes, "number of sections does not fit")
+    require(all(section.kind == 0 for section in sections), "section of another kind")
+    return [read_plan(section.data, plane) for plane, section in enumerate(sections)]
+
+
+# Spec interleaved/neighbours
+
+
+@dataclass
+class Striped:
+    """A plane of one image, samples minus the middle of its range, with its errors, row by row."""
+
+    rows: int
+    width: int
+    samples: list[list[int]] = field(default_factory=list)
+    errors: list[list[int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.step = self.rows // 3 if self.rows >= 96 else 0
+        self.samples = [[] for _ in range(self.rows)]
+        self.errors = [[] for _ in range(self.rows)]
+
+    def stripe(self, y: int) -> int:
+        """Number of the stripe of a row."""
+        return min(2, y // self.step) if self.step else 0
+
+    def top(self, y: int) -> int:
+        return self.stripe(y) * self.step
+
+    def sample(self, r: int, c: int) -> int:
+        """s(r, c)."""
+        r = min(r, self.rows - 1)
+        if c < 0:
+            return 0 if r == self.top(r) else self.samples[r - 1][0]
+        return self.samples[r][min(c, self.width - 1)]
+
+    def error(self, r: int, c: int) -> int:
+        """e(r, c)."""
+        return self.errors[min(r, self.rows - 1)][clamp(c, 0, self.width - 1)]
+
+    def order(self) -> Iterator[tuple[int, int]]:
+        """Spec interleaved/stream: places in the order in which they are read."""
+        for r in range(self.step):
+            for x in range(self.width):
+                for stripe in range(3):
+                    yield stripe * self.step + r, x
+        for y in range(3 * self.step, self.rows):
+            for x in range(self.width):
+                yield y, x
+
+
+# Spec interleaved/stream
+
+LEAST_STATE = 1 << 30
+
+
+class States:
+    """The three states and the words of a stream."""
+
+    def __init__(self, stream: bytes) -> None:
+        self.stream = stream
+        self.at = 0
+        self.states = [self.word() | self.word() << 32 for _ in range(3)]
+        require(all(LEAST_STATE <= state < 1 << 62 for state in self.states), "state out of range")
+
+    def word(self) -> int:
+        self.at += 4
+        return int.from_bytes(self.stream[self.at - 4 : self.at], "little")
+
+    def residual(self, stripe: int, table: list[tuple[int, int, int]]) -> int:
+        state = self.states[stripe]
+        slot = state % TOTAL
+        token, start, frequency = table[slot]
+        state = frequency * (state // TOTAL) + slot - start
+        value = token - 15
+        if token > 30:
+            bits = 16 if token == ESCAPE else 2 + ((token - 31) >> 1)
+            plain = state % (1 << bits)
+            state >>= bits
+            value = 12 + (1 << bits) + plain
+            if token == ESCAPE:
+                state = self.refilled(state)
+                value = from_zigzag(plain + (state % (1 << 16) << 16))
+                state >>= 16
+            elif token % 2 == 0:
+                value = -value
+        self.states[stripe] = self.refilled(state)
+        return value
+
+    def refilled(self, state: int) -> int:
+        return state << 32 | self.word() if state < LEAST_STATE else state
+
+    def end(self) -> None:
+        require(self.states == [LEAST_STATE] * 3, "states do not end where they must")
+        require(self.at >= len(self.stream), "words left over")
+
+
+Place = Callable[[int, int], int]
+
+
+@dataclass
+class InterleavedPlane:
+    """Decodes the images of a plane of samples ``low`` .. ``high``, less their middle; ``bits``: those that sums wrap
+    around at."""
+
+    plan: InterleavedPlan
+    states: States
+    low: int
+    high: int
+    bits: int
+    grid: int
+
+    def wrap(self, total: int) -> int:
+        half = 1 << (self.bits - 1)
+        return (total + half) % (1 << self.bits) - half
+
+    def image(self, rows: int, width: int, references: list[Striped]) -> Striped:
+        """One image."""
+        plan, own = self.plan, Striped(rows, width)
+        for y, x in own.order():
+            if y == own.top(y):
+                level = plan.start
+                total = own.sample(y, x - 1)
+                if references:
+                    total += references[0].sample(y, x) - references[0].sample(y, x - 1)
+                total = self.wrap(total << plan.fraction)
+            else:
+                activity, predictor = self.classify(own, references, y, x)
+                level = sum(edge < self.energy(own, references, activity, y, x) for edge in plan.edges)
+                taps = self.taps(own, references, y, x)
+                weights = plan.weights[predictor]
+                total = self.wrap(sum(tap * weight for tap, weight in zip(taps, weights, strict=True)))
+            table = plan.tables[plan.cells[level][(total >> (plan.fraction - 2)) % 4]]
+            sample = (total >> plan.fraction) + self.states.residual(own.stripe(y), table)
+            own.samples[y].append(check_sample(sample, self.low, self.high))
+            own.errors[y].append(min(255, abs(8 * sample - (total >> (plan.fraction - 3))) >> plan.error_shift))
+        return own
+
+    def taps(self, own: Striped, references: list[Striped], y: int, x: int) -> list[int]:
+        """Spec interleaved/neighbours."""
+        s, above, higher = own.sample, y - 1, max(y - 2, own.top(y))
+        taps = [s(y, x - 1), s(y, x - 2), s(above, x), s(above, x - 1), s(above, x + 1), s(higher, x)]
+        taps += [s(above, x - 2), s(above, x + 2), s(higher, x - 1), s(higher, x + 1), s(higher, x - 2)]
+        taps += [s(higher, x + 2), s(above, x + 3)]
+        if references:
+            p = references[0].sample
+            taps += [p(y, x), p(y, x - 1), p(y - 1, x), p(y, x + 1), p(y + 1, x)]
+        if len(references) > 1:
+            q = references[1].sample
+            taps += [q(y, x), q(y, x - 1), q(y - 1, x)]
+        return [*taps, 1]
+
+    def classify(self, own: Striped, references: list[Striped], y: int, x: int) -> tuple[int, int]:
+        """Spec interleaved/prediction: activity and class."""
+        g, a, b = own.sample, y - 1, max(y - 2, own.top(y))
+        if references:
+            g, a, b = references[0].sample, y, y - 1
+        along = abs(g(a, x) - g(a, x - 1)) + abs(g(a, x) - g(a, x + 1))
+        left = abs(g(a, x - 1) - g(b, x - 1))
+        activity = along + abs(g(a, x) - g(b, x)) + left
+        turn = 4 * (along - left - abs(g(a, x + 1) - g(b, x + 1)))
+        if self.plan.class_map == GRID:
+            return activity, grid_position(self.grid, y, x)
+        if self.plan.class_map == TEXTURE:
+            return activity, 3 * (activity > self.plan.threshold) + (turn > activity) + 2 * (turn < -activity)
+        return activity, 0
+
+    def energy(self, own: Striped, references: list[Striped], activity: int, y: int, x: int) -> int:
+        """Spec interleaved/contexts."""
+        e, above, higher = own.error, y - 1, max(y - 2, own.top(y))
+        terms = [e(above, x), e(above, x - 1), e(above, x + 1), e(higher, x), e(above, x - 2), e(above, x + 2)]
+        terms.append(min(255, 2 * activity >> self.plan.error_shift))
+        if references:
+            f = references[0].error
+            terms += [f(y, x), f(y, x - 1), f(y, x + 1), f(y - 1, x), f(y + 1, x)]
+        return sum(term * weight for term, weight in zip(terms, self.plan.energy_weights, strict=True))
+
+
+def decode_interleaved(
+    plans: list[InterleavedPlan], streams: list[bytes], ranges: list[Range], area: Area
+) -> list[list[int]]:
+    """All planes of coder 7."""
+    count = modelled_planes(plans, ranges)
+    grid, first = take_grid(any(plan.class_map == GRID for plan in plans), streams[0])
+    largest = max(high - low for low, high in ranges[:count])
+    planes: list[list[Striped]] = []
+    for plan, stream, (low, high) in zip(plans, [first, *streams[1:count]], ranges, strict=False):
+        require(largest < 1 << (31 - plan.fraction), "range too large for the model")
+        bits = 16 if largest < 1 << (15 - plan.fraction) else 32
+        middle = (high - low + 1) // 2
+        coder = InterleavedPlane(plan, States(stream), -middle, high - low - middle, bits, grid)
+        images: list[Striped] = []
+        for number in range(area.rows // area.image_rows):
+            references = [planes[plane][number] for plane in plan.references]
+            images.append(coder.image(area.image_rows, area.width, references))
+        coder.states.end()
+        planes.append(images)
+    samples = [
+        [value + (high - low + 1) // 2 for image in images for row in image.samples for value in row]
+        for images, (low, high) in zip(planes, ranges, strict=False)
+    ]
+    return finish_planes(samples, streams, ranges, area)

@@ -1,0 +1,145 @@
+"""Plain-Python twin of the interleaved coder's kernels, from the definitions: an encoder of planes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Rows = list[list[int]]
+LOW = 1 << 30
+
+
+@dataclass
+class Plane:
+    """A known plane, less its middle; ``errors`` fill up row by row."""
+
+    samples: Rows
+    errors: Rows = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rows, self.width = len(self.samples), len(self.samples[0])
+        third = self.rows // 3
+        self.tops = [0, third, 2 * third] if self.rows >= 96 else [0]
+
+    def stripe(self, y: int) -> int:
+        return max(number for number, top in enumerate(self.tops) if top <= y)
+
+    def s(self, y: int, x: int) -> int:
+        y = min(y, self.rows - 1)
+        if x >= 0:
+            return self.samples[y][min(x, self.width - 1)]
+        return 0 if y in self.tops else self.samples[y - 1][0]
+
+    def e(self, y: int, x: int) -> int:
+        return self.errors[min(y, self.rows - 1)][max(0, min(x, self.width - 1))]
+
+    def order(self) -> list[tuple[int, int]]:
+        """Places as they are coded: those of three stripes in turn, then rows left over."""
+        third = self.rows // 3 if len(self.tops) == 3 else 0
+        turns = [(top + y, x) for y in range(third) for x in range(self.width) for top in self.tops]
+        return turns + [(y, x) for y in range(3 * third, self.rows) for x in range(self.width)]
+
+
+def taps_of(own: Plane, references: list[Plane], y: int, x: int) -> list[int]:
+    """All taps but the constant."""
+    higher = max(y - 2, own.tops[own.stripe(y)])
+    places = [(y, -1), (y, -2), (y - 1, 0), (y - 1, -1), (y - 1, 1), (higher, 0), (y - 1, -2), (y - 1, 2)]
+    places += [(higher, -1), (higher, 1), (higher, -2), (higher, 2), (y - 1, 3)]
+    values = [own.s(row, x + dx) for row, dx in places]
+    around = [[(0, 0), (0, -1), (-1, 0), (0, 1), (1, 0)], [(0, 0), (0, -1), (-1, 0)]]
+    for reference, offsets in zip(references, around, strict=False):
+        values += [reference.s(y + dy, x + dx) for dy, dx in offsets]
+    return values
+
+
+def texture_of(own: Plane, references: list[Plane], threshold: int, y: int, x: int) -> tuple[int, int]:
+    """Activity, and the class of the texture map."""
+    plane, here, above = own, y - 1, max(y - 2, own.tops[own.stripe(y)])
+    if references:
+        plane, here, above = references[0], y, y - 1
+    middle = plane.s(here, x)
+    along = abs(middle - plane.s(here, x - 1)) + abs(middle - plane.s(here, x + 1))
+    down = {dx: abs(plane.s(here, x + dx) - plane.s(above, x + dx)) for dx in (-1, 0, 1)}
+    activity = along + down[0] + down[-1]
+    turn = 4 * (along - down[-1] - down[1])
+    direction = 1 if turn > activity else 2 if turn < -activity else 0
+    return activity, 3 * (activity > threshold) + direction
+
+
+def wrapped(total: int, bits: int) -> int:
+    total %= 1 << bits
+    return total - (1 << bits) if total >> (bits - 1) else total
+
+
+def trace(
+    own: Plane, references: list[Plane], model: Any, grid: int, bits: int
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """Residual and cell of each sample; fills the errors."""
+    prediction = model.prediction
+    shift, scale = prediction.error_shift, prediction.fraction
+    found = {}
+    for y in range(own.rows):
+        own.errors.append([])
+        for x in range(own.width):
+            if y in own.tops:
+                total, level = own.s(y, x - 1), model.start
+                if references:
+                    total += references[0].s(y, x) - references[0].s(y, x - 1)
+                total *= 1 << scale
+            else:
+                activity, texture = texture_of(own, references, prediction.threshold, y, x)
+                place = 8 * ((y + grid // 8) % 8) + (x + grid) % 8
+                weights = prediction.weights[(0, texture, place)[prediction.class_map]].tolist()
+                taps = [*taps_of(own, references, y, x), 1]
+                total = sum(tap * weight for tap, weight in zip(taps, weights, strict=True))
+                higher = max(y - 2, own.tops[own.stripe(y)])
+                terms = [own.e(y - 1, x), own.e(y - 1, x - 1), own.e(y - 1, x + 1), own.e(higher, x)]
+                terms += [own.e(y - 1, x - 2), own.e(y - 1, x + 2), min(255, 2 * activity >> shift)]
+                if references:
+                    terms += [references[0].e(y, x + dx) for dx in (0, -1, 1)]
+                    terms += [references[0].e(y - 1, x), references[0].e(y + 1, x)]
+                energy = sum(term * weight for term, weight in zip(terms, prediction.energy.tolist(), strict=True))
+                level = sum(energy > edge for edge in model.edges.tolist())
+            total = wrapped(total, bits)
+            sample = own.samples[y][x]
+            found[y, x] = sample - (total >> scale), 4 * level + (total >> (scale - 2)) % 4
+            own.errors[y].append(min(255, abs(8 * sample - (total >> (scale - 3))) >> shift))
+    return found
+
+
+def token_of(residual: int, frequencies: list[int]) -> tuple[int, int, int]:
+    """Token, number of plain bits and plain bits."""
+    size = abs(residual)
+    if size <= 15:
+        token, bits, plain = residual + 15, 0, 0
+    else:
+        bits = (size - 12).bit_length() - 1
+        plain = size - 12 - (1 << bits)
+        token = 31 + 2 * (bits - 2) + (residual < 0)
+    if token >= 63 or frequencies[token] == 0:
+        return 63, 16, 2 * residual if residual >= 0 else -2 * residual - 1
+    return token, bits, plain
+
+
+def stream_of(images: list[tuple[Plane, dict[tuple[int, int], tuple[int, int]]]], model: Any) -> bytes:
+    """The stream of a plane of a group, zeros at the end left out."""
+    states, words = [LOW] * 3, []
+    cells, tables = model.cells.ravel().tolist(), model.frequencies.tolist()
+    for own, found in reversed(images):
+        for y, x in reversed(own.order()):
+            residual, cell = found[y, x]
+            frequencies = tables[cells[cell]]
+            token, bits, plain = token_of(residual, frequencies)
+            frequency, stripe = frequencies[token], own.stripe(y)
+            if token == 63:
+                if states[stripe] >> 46:
+                    words.append(states[stripe] % (1 << 32))
+                    states[stripe] >>= 32
+                states[stripe], plain = (states[stripe] << 16) + (plain >> 16), plain % (1 << 16)
+            if states[stripe] >= frequency << (52 - bits):
+                words.append(states[stripe] % (1 << 32))
+                states[stripe] >>= 32
+            state = (states[stripe] << bits) + plain
+            states[stripe] = (state // frequency << 10) + state % frequency + sum(frequencies[:token])
+    head = b"".join(state.to_bytes(8, "little") for state in states)
+    return (head + b"".join(word.to_bytes(4, "little") for word in reversed(words))).rstrip(b"\0")

@@ -1,0 +1,338 @@
+"""The interleaved coder: round trips, damage, training, and its kernels against plain twins."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from functools import cache
+
+import naive_interleaved
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sofc
+from sofc.coders.interleaved import InterleavedCoder, kernel
+from sofc.coders.interleaved.kernel_tokens import ESCAPE
+from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
+from sofc.coders.interleaved.passes import activities, blank_prediction, equations_of, known_frame, tokens_of
+from sofc.coders.interleaved.section import pack_plan, unpack_plan
+from sofc.coders.interleaved.training import InterleavedTraining, fit_energy
+from sofc.errors import FormatError, SofcError
+from sofc.planes import PlaneRange
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+STRIDE = 23 if INTERPRETED else 1
+"""Interpreted kernels are slow: then only every 23rd damage is tried."""
+COLOUR = [PlaneRange(0, 255), PlaneRange(-255, 255), PlaneRange(-255, 255)]
+
+
+def random_model(rng, plane, fraction=None):
+    """A plan that no training would give, but that is valid."""
+    references = tuple(int(number) for number in rng.permutation(plane)[: rng.integers(0, min(plane, 2) + 1)])
+    class_map = int(rng.integers(0, 3))
+    count = len(references)
+    prediction = Prediction(
+        references,
+        class_map,
+        int(rng.integers(5, 11)) if fraction is None else fraction,
+        int(rng.integers(0, 300)),
+        int(rng.choice([0, 0, 1, 6])),
+        rng.integers(-90, 90, (kernel.CLASSES[class_map], len(taps(count)))),
+        rng.integers(0, 11, errors(count)),
+    )
+    edges = np.sort(rng.choice(np.arange(-20, 3000), int(rng.integers(0, 12)), replace=False)).astype(np.int64)
+    contexts = int(rng.integers(1, 9))
+    frequencies = rng.integers(0, 9, (contexts, TOKENS)) * rng.integers(0, 2, (contexts, TOKENS))
+    frequencies[:, ESCAPE] = 1
+    frequencies[:, 15] += SCALE - frequencies.sum(axis=1)
+    cells = rng.integers(0, contexts, (len(edges) + 1, kernel.FRACTIONS))
+    return PlaneModel(prediction, edges, int(rng.integers(0, len(edges) + 1)), cells, frequencies)
+
+
+def random_planes(rng, ranges, shape):
+    """Noise, constants or ramps in the ranges."""
+    kind = rng.integers(0, 3)
+    planes = []
+    for span in ranges:
+        if kind == 0:
+            plane = rng.integers(span.low, span.high, shape, endpoint=True)
+        elif kind == 1:
+            plane = rng.choice([span.low, span.high], shape, p=[0.9, 0.1])
+        else:
+            plane = span.low + (np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % (span.high - span.low + 1))
+        planes.append(plane.astype(np.int32))
+    return planes
+
+
+def related_images(seed, count, shape, ranges):
+    """Smooth planes that follow each other, with noise."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for _ in range(count):
+        field = rng.normal(size=shape)
+        for _ in range(3):
+            field = (field + np.roll(field, 1, 0) + np.roll(field, 1, 1)) / 2
+        planes = []
+        for span in ranges:
+            middle, scale = (span.low + span.high) / 2, (span.high - span.low) / 10
+            noisy = middle + scale * (field + 0.05 * rng.normal(size=shape))
+            planes.append(np.clip(np.rint(noisy), span.low, span.high).astype(np.int32))
+        images.append(planes)
+    return images
+
+
+def train(images, ranges, shard=2):
+    """Run all passes; tasks and statistics go through pickle."""
+    training = InterleavedTraining(ranges)
+    shards = [images[start : start + shard] for start in range(0, len(images), shard)]
+    while (step := training.next_pass()) is not None:
+        (task,) = step.tasks
+        copy = pickle.loads(pickle.dumps(task))
+        training.merge(pickle.loads(pickle.dumps(copy.collect(iter(part)))) for part in shards)
+    return training
+
+
+@cache
+def trained():
+    """Sections trained on a few small colour images, and images of the kind."""
+    images = related_images(1, 6, (24, 32), COLOUR)
+    return tuple(section.data for section in train(images[:4], COLOUR).sections()), images[4:]
+
+
+def assert_same(planes, decoded):
+    assert len(planes) == len(decoded)
+    for plane, found in zip(planes, decoded, strict=True):
+        assert found.dtype == np.int32
+        np.testing.assert_array_equal(plane, found)
+
+
+SHAPES = st.one_of(
+    st.tuples(st.integers(1, 12), st.integers(1, 12)), st.tuples(st.integers(94, 101), st.integers(1, 5))
+)
+"""One stripe, or three; with up to two rows left over."""
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 17), min_size=1, max_size=3), SHAPES, st.integers(1, 3))
+@settings(max_examples=20 if INTERPRETED else 100)
+def test_round_trip(seed, bits, shape, images):
+    """Any plan codes any planes: ranges of 1 to 17 bits, lines and columns, groups."""
+    rng = np.random.default_rng(seed)
+    ranges = [PlaneRange(low := int(rng.integers(-(1 << 16), 1)), low + (1 << size) - 1) for size in bits]
+    coder = InterleavedCoder([random_model(rng, plane) for plane in range(len(bits))])
+    rows = shape[0] * images
+    planes = random_planes(rng, ranges, (rows, shape[1]))
+    streams = coder.encode(planes, ranges, shape[0])
+    assert_same(planes, coder.decode(streams, ranges, rows, shape[1], shape[0]))
+
+
+@given(st.integers(0, 2**32 - 1), SHAPES, st.sampled_from([1, 8, 12, 17]), st.integers(1, 2))
+@settings(max_examples=10 if INTERPRETED else 40)
+def test_twin(seed, shape, bits, images):
+    """A plain encoder writes the same bytes."""
+    rng = np.random.default_rng(seed)
+    ranges = [PlaneRange(0, (1 << bits) - 1)] * 3
+    coder = InterleavedCoder([random_model(rng, plane) for plane in range(3)])
+    planes = random_planes(rng, ranges, (shape[0] * images, shape[1]))
+    streams = coder.encode(planes, ranges, shape[0])
+    grid = 0
+    if any(model.prediction.class_map == kernel.GRID for model in coder.models):
+        streams[0] = streams[0] or b"\0"
+        grid, streams[0] = streams[0][0], streams[0][1:]
+    known = [[] for _ in planes]
+    for number, (model, plane, stream) in enumerate(zip(coder.models, planes, streams, strict=True)):
+        wrap = 16 if ranges[0].high < 1 << (15 - model.prediction.fraction) else 32
+        for image in range(images):
+            samples = plane[image * shape[0] : (image + 1) * shape[0]] - (ranges[0].high + 1) // 2
+            own = naive_interleaved.Plane(samples.tolist())
+            references = [known[reference][image][0] for reference in model.prediction.references]
+            known[number].append((own, naive_interleaved.trace(own, references, model, grid, wrap)))
+        assert stream.rstrip(b"\0") == naive_interleaved.stream_of(known[number], model)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 2), st.integers(0, 63), SHAPES)
+@settings(max_examples=10 if INTERPRETED else 40)
+def test_equations_twin(seed, count, class_map, grid, shape):
+    """Normal equations are the sums of products of taps, class by class, less N, P or Q."""
+    rng = np.random.default_rng(seed)
+    span = PlaneRange(0, 65535)
+    planes = random_planes(rng, [span] * (count + 1), shape)
+    frames = []
+    for number, plane in enumerate(planes):
+        references = tuple(range(count)) if number == count else ()
+        prediction = blank_prediction(span, class_map, references, 3000)
+        frames.append(known_frame(plane, span, span.size, prediction, frames))
+    weights = rng.integers(1, 300, shape)
+    found = equations_of(frames[-1], prediction, span, span.size, grid, weights.ravel())
+    own, *naive = (naive_interleaved.Plane((plane - 32768).tolist()) for plane in (planes[-1], *planes[:-1]))
+    size = kernel.TAPS + 1
+    used = [*taps(count), kernel.TAPS]
+    expected = np.zeros((len(found), size, size), object)
+    for y in range(shape[0]):
+        for x in range(shape[1]):
+            if y in own.tops:
+                continue
+            values = naive_interleaved.taps_of(own, naive, y, x)
+            n, sample = values[kernel.N], own.s(y, x)
+            for start, stop, base in ((0, 13, 2), (13, 18, 13), (18, 21, 18)):
+                first = values[base] if base < len(values) else 0
+                values[start:stop] = [value - first for value in values[start:stop]]
+                if start:  # P and Q are what the others are less, and stay
+                    values[start : start + 1] = [first] * (start < len(values))
+            texture = naive_interleaved.texture_of(own, naive, 3000, y, x)[1]
+            number = (0, texture, 8 * ((y + grid // 8) % 8) + (x + grid) % 8)[class_map]
+            row = np.array([*values, 8, sample - n], object)
+            expected[np.ix_([number], used, used)] += (int(weights[y, x]) * np.tril(np.outer(row, row)))[None]
+    assert found[:, used][:, :, used].tolist() == expected[:, used][:, :, used].tolist()
+
+
+@given(st.lists(st.integers(-(1 << 17), 1 << 17), min_size=1, max_size=30))
+def test_tokens(residuals):
+    found = tokens_of(np.array(residuals, np.int32)).tolist()
+    assert found == [naive_interleaved.token_of(residual, [1] * TOKENS)[0] for residual in residuals]
+
+
+def test_activities():
+    plane = np.random.default_rng(3).integers(0, 255, (4, 6))
+    own = naive_interleaved.Plane(plane.tolist())
+    found = activities(plane)
+    for y in range(1, 4):
+        for x in range(1, 5):
+            assert found[y - 1, x - 1] == naive_interleaved.texture_of(own, [own], 0, y, x)[0]
+
+
+def test_energy_weights_are_not_negative():
+    rng = np.random.default_rng(5)
+    terms = rng.integers(0, 255, (13, 400))
+    terms[12] = np.clip(3 * terms[0] + terms[2] - 2 * terms[1], 0, 255)
+    weights = fit_energy(terms @ terms.T)
+    assert weights.min() >= 0
+    assert weights[1] == 0
+    assert weights[0] > weights[2]
+    assert fit_energy(np.zeros((13, 13), np.int64)).sum() > 0
+
+
+def test_correction_planes():
+    """Planes beyond the plans are coded as nearly all zeros."""
+    sections, (planes, _) = trained()
+    coder = InterleavedCoder.from_sections(sections)
+    ranges = [*COLOUR, PlaneRange(0, 511**3)]
+    for correction in (np.zeros_like(planes[0]), np.eye(24, 32, dtype=np.int32) * 511**3):
+        streams = coder.encode([*planes, correction], ranges, 24)
+        assert_same([*planes, correction], coder.decode(streams, ranges, 24, 32, 24))
+
+
+def test_training_does_not_depend_on_shards():
+    images = related_images(2, 5, (100, 12), COLOUR)
+    sections = train(images, COLOUR, 1).sections()
+    assert sections == train(images, COLOUR, 5).sections()
+    coder = InterleavedCoder.from_sections([section.data for section in sections])
+    streams = coder.encode(images[0], COLOUR, 100)
+    assert_same(images[0], coder.decode(streams, COLOUR, 100, 12, 100))
+    assert sum(map(len, streams)) < 0.7 * sum(plane.size for plane in images[0])
+
+
+def test_training_without_samples():
+    """Images of one row, and of one sample: nothing to fit, and yet models that code anything."""
+    for shape in ((1, 1), (1, 9), (2, 1)):
+        images = related_images(3, 2, shape, COLOUR)
+        coder = InterleavedCoder.from_sections([one.data for one in train(images, COLOUR).sections()])
+        planes = random_planes(np.random.default_rng(1), COLOUR, (7, 5))
+        assert_same(planes, coder.decode(coder.encode(planes, COLOUR, 7), COLOUR, 7, 5, 7))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 3))
+def test_section_round_trip(seed, plane):
+    plan = random_model(np.random.default_rng(seed), plane)
+    data = pack_plan(plan)
+    again = unpack_plan(data, plane)
+    assert pack_plan(again) == data
+    for name in ("edges", "cells", "frequencies"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(plan, name))
+    np.testing.assert_array_equal(again.prediction.weights, plan.prediction.weights)
+    assert again.prediction.references == plan.prediction.references
+
+
+@given(st.binary(max_size=400))
+def test_garbage_section(data):
+    with pytest.raises(FormatError):
+        InterleavedCoder.from_sections([bytes([0, 0, 0, 0, 7, 0, 1, 0, 0]) + data])
+
+
+def test_damaged_section():
+    """A section with one bit turned is refused, or codes planes as well as it can."""
+    sections, (planes, _) = trained()
+    small = [plane[:3, :4] for plane in planes]
+    for place in range(0, 8 * len(sections[1]), 37 * STRIDE):
+        damaged = bytearray(sections[1])
+        damaged[place // 8] ^= 1 << (place % 8)
+        try:
+            coder = InterleavedCoder.from_sections([sections[0], bytes(damaged), sections[2]])
+        except FormatError:
+            continue
+        try:
+            streams = coder.encode(small, COLOUR, 3)
+        except FormatError as error:
+            assert "smaller range" in str(error)
+            continue
+        assert_same(small, coder.decode(streams, COLOUR, 3, 4, 3))
+
+
+def test_references_must_come_before():
+    head = bytearray(pack_plan(random_model(np.random.default_rng(4), 0)))
+    head[0] = 1
+    with pytest.raises(FormatError, match="out of range"):
+        unpack_plan(bytes(head), 0)
+
+
+def test_no_section():
+    with pytest.raises(FormatError, match="at least one"):
+        InterleavedCoder.from_sections([])
+
+
+def test_range_too_large():
+    coder = InterleavedCoder([random_model(np.random.default_rng(6), 0, fraction=10)])
+    with pytest.raises(FormatError, match="smaller range"):
+        coder.encode([np.zeros((1, 1), np.int32)], [PlaneRange(0, 1 << 21)], 1)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (97, 3)])
+def test_damaged_streams(shape):
+    """Turned bits, cut and longer streams: FormatError, or planes in their ranges."""
+    rng = np.random.default_rng(8)
+    coder = InterleavedCoder([random_model(rng, plane) for plane in range(3)])
+    planes = random_planes(rng, COLOUR, shape)
+    streams = coder.encode(planes, COLOUR, shape[0])
+    refused = 0
+    damages = [
+        streams[0][: place // 8] + bytes([streams[0][place // 8] ^ 1 << place % 8]) + streams[0][place // 8 + 1 :]
+        for place in range(0, 8 * len(streams[0]), 7 * STRIDE)
+    ]
+    damages += [streams[0][:size] for size in range(0, len(streams[0]), 3 * STRIDE)] + [streams[0] + b"\1\0\0\0\1"]
+    for damaged in damages:
+        try:
+            decoded = coder.decode([damaged, *streams[1:]], COLOUR, *shape, shape[0])
+        except FormatError:
+            refused += 1
+            continue
+        for plane, span in zip(decoded, COLOUR, strict=True):
+            assert span.low <= plane.min() <= plane.max() <= span.high
+    assert refused > len(damages) // 2
+
+
+def test_is_what_effort_1_takes():
+    """A trained codebook's effort 1 is this coder, and its files come back."""
+    rng = np.random.default_rng(9)
+    images = []
+    for _ in range(4):
+        field = np.cumsum(np.cumsum(rng.normal(0, 1, (100, 40)), axis=0), axis=1)
+        images.append(np.clip(128 + field / 3, 0, 255).astype(np.uint8))
+    codebook = sofc.train(images, name="x", coder="interleaved", held_out=0).codebook
+    assert [(model.coder, model.effort) for model in codebook.models] == [(InterleavedCoder.id, 1)]
+    data = sofc.encode(images[0], codebook=codebook, effort=1)
+    np.testing.assert_array_equal(sofc.decode(data, codebooks={codebook.id: codebook}), images[0])
+    damaged = bytearray(data)
+    damaged[len(data) // 2] ^= 16
+    with pytest.raises(SofcError):
+        sofc.decode(bytes(damaged), codebooks={codebook.id: codebook})
