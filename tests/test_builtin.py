@@ -27,7 +27,7 @@ from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.container.registered import NUMBERS, REGISTERED
 from sofc.container.walker import frame_chunk
 from sofc.image import PixelFormat
-from sofc.training.general import EFFORTS, FASTEST, base_of, companions
+from sofc.training.general import EFFORTS, base_of, companions
 from sofc.transforms.components import CHAIN, LATTICE
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
@@ -184,7 +184,7 @@ def test_trained_codebooks_take_companions_along() -> None:
     assert [model.effort for model in many] == list(EFFORTS)
     few = companions(base, kind, few=True)
     assert len(few) > len(many)
-    assert {model.effort for model in few} == {FASTEST, *EFFORTS}
+    assert {model.effort for model in few} == {1, 2, *EFFORTS}
     codebook = sofc.Codebook("few", tuple(few), base.sections, bases=(base,))
     for number in range(len(few)):
         coder_for(codebook, FIRST_CODEBOOK_MODEL + number, PixelFormat(1, 8, 8))

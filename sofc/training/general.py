@@ -12,7 +12,6 @@ from sofc.container.records import Model
 from sofc.image import PixelFormat
 from sofc.transforms.components import CHAIN, TRANSFORMS
 
-FASTEST = 1
 EFFORTS = range(5, 10)
 """From the default on there is time to try several models."""
 FEW = 16
@@ -20,7 +19,7 @@ FEW = 16
 
 
 def companions(base: Codebook, kind: Kind, *, few: bool, traced: bool = False) -> list[Model]:
-    """Built-in models that go with trained ones, at each of EFFORTS, and at 1 the fast ones.
+    """Built-in models that go with trained ones, at each of EFFORTS, and the fast ones below.
 
     Those for images that follow each other, which collections rarely show enough of; and where models are of few
     images, or for few efforts, those for single ones, too: the encoder chooses. ``traced``: images of the kind are
@@ -31,8 +30,8 @@ def companions(base: Codebook, kind: Kind, *, few: bool, traced: bool = False) -
         for model in base.models
         if model.components == kind.components and (model.transform == CHAIN.id or (few and _suits(model, kind)))
     ]
-    found = [model for model in fitting if model.effort == FASTEST]
-    others = [model for model in fitting if model.effort != FASTEST and (few or _has_part(model, traced=traced))]
+    found = [model for model in fitting if model.effort < EFFORTS.start]
+    others = [model for model in fitting if model.effort >= EFFORTS.start and (few or _has_part(model, traced=traced))]
     for effort in EFFORTS:
         for coder in sorted({model.coder for model in others}):
             ours = [model for model in others if model.coder == coder]

@@ -32,4 +32,6 @@ CODER = Descriptor(
     kernels=_kernels,
     start_training=_start_training,
     unasked=lambda kind: kind.bits > 1,
+    efforts=(1,),
+    learns=False,
 )
