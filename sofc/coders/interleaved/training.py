@@ -29,7 +29,7 @@ from sofc.coders.training import CoroutineTraining, Pass, Passes, added
 from sofc.container.records import Section
 from sofc.planes import PlaneRange
 
-CODER = 6
+CODER = 7
 EFFORT = 1
 LEVELS = 12
 CONTEXTS = 28
