@@ -48,6 +48,12 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         help="images that are to be stored with it (default: as many as are given)",
     )
     parser.add_argument(
+        "--efforts",
+        type=_efforts,
+        metavar="N,N...",
+        help="train models for these efforts (default: all; 1 and 5 for few images); others use the nearest",
+    )
+    parser.add_argument(
         "--always", action="store_true", help="write it even where the built-in codebook does better for so many images"
     )
     parser.add_argument(
@@ -64,6 +70,10 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_force(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
+
+
+def _efforts(text: str) -> list[int]:
+    return [int(effort) for effort in text.split(",")]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
             held_out=args.held_out,
             min_images=args.min_images,
             iterations=args.iterations,
+            efforts=args.efforts,
             for_images=args.for_images,
             progress=progress,
         )

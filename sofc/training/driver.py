@@ -30,7 +30,7 @@ from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.planes import Plane
-from sofc.training.general import EFFORTS, FEW, base_of, companions
+from sofc.training.general import FEW, base_of, companions
 from sofc.training.held_out import Sizes, builtin_size, coded_sizes, split
 from sofc.training.recipes import Recipe, coder_to_train, recipes
 from sofc.training.report import ModelReport, TrainingReport
@@ -77,8 +77,8 @@ def train(
     improvement (0: one pass, as published); None: while they gain. ``counter_bytes`` is about how much of the codebook
     the trained counters of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how
     many images are to be stored with the codebook, by default as many as are given; the report says whether it pays for
-    itself by then. ``efforts`` (1 to 9) that models are trained for, None: all, or for few images the default, 5; at
-    others the models nearest to them are used.
+    itself by then. ``efforts`` (1 to 9) that models are trained for, None: all, or for few images 1 and the default, 5;
+    at others the models nearest to them are used.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
@@ -144,6 +144,8 @@ COUNTERS_WORTH, WORTH = 100, 30
 """What was learned of a collection takes a few per cent off its files beyond what the built-in codebook does. Where a
 ``WORTH``-th of them is less than COUNTER_BYTES, counters may take a ``COUNTERS_WORTH``-th."""
 DEFAULT_EFFORT = 5
+FEW_EFFORTS = (1, DEFAULT_EFFORT)
+"""Those that models are for where there are few images. Models for effort 1 take 2 to 4 kB."""
 EXPECTED_FROM = 4
 """Images of a kind that are coded to see how much they take."""
 
@@ -233,12 +235,12 @@ class _Settings:
 
     def for_few(self, expected: int) -> _Settings:
         """Those where images of ``expected`` bytes are worth less than a large codebook: its counters take little, and
-        models are for the default effort."""
+        models are for FEW_EFFORTS."""
         if expected // WORTH >= COUNTER_BYTES:
             return self
         counter_bytes = max(LEAST_COUNTER_BYTES, expected // COUNTERS_WORTH)
         return replace(
-            self, counter_bytes=self.counter_bytes or counter_bytes, efforts=self.efforts or (DEFAULT_EFFORT,)
+            self, counter_bytes=self.counter_bytes or counter_bytes, efforts=self.efforts or FEW_EFFORTS
         )
 
     def __post_init__(self) -> None:
@@ -344,7 +346,7 @@ def _train_kind(collection: _Collection, settings: _Settings, crew: _Crew) -> li
     for recipe in recipes(settings.coder, collection.kind):
         wanted = settings.efforts is None or not {*settings.efforts}.isdisjoint(recipe.coder.efforts)
         served = settings.efforts is not None and any(before.training.serves_most for before in trained)
-        if settings.coder is None and (served or not wanted):
+        if settings.coder is None and (not wanted or (served and DEFAULT_EFFORT in recipe.coder.efforts)):
             continue
         if any(before.training.serves_most for before in trained):
             settings = replace(settings, counter_bytes=min(settings.counter_bytes or FALLBACK_BYTES, FALLBACK_BYTES))
@@ -419,7 +421,7 @@ def _assemble(
                     effort,
                     tuple(first + number for number in numbers),
                 )
-                for effort, numbers in _wanted(result.training.models(), efforts)
+                for effort, numbers in _wanted(result.training.models(), efforts, max(result.coder.efforts))
             ]
         if general:
             base = base_of(collection.kind)
@@ -434,11 +436,14 @@ def _assemble(
 
 
 def _wanted(
-    models: Sequence[tuple[int, tuple[int, ...]]], efforts: tuple[int, ...] | None
+    models: Sequence[tuple[int, tuple[int, ...]]], efforts: tuple[int, ...] | None, most: int
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The models, and each again for the higher efforts up to where the next one begins, where few are trained."""
+    """The models, and each again for the higher efforts up to where the next one begins, where few are trained.
+
+    ``most``: the highest effort that the coder is for.
+    """
     for place, (effort, numbers) in enumerate(models):
-        end = models[place + 1][0] if place + 1 < len(models) else EFFORTS.stop
+        end = models[place + 1][0] if place + 1 < len(models) else most + 1
         yield from ((other, numbers) for other in range(effort, end if effort and efforts is not None else effort + 1))
 
 
