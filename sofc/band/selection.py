@@ -29,6 +29,7 @@ SMALL, SMALL_PIECE = 1 << 15, 1 << 12
 is little to go by: one that learns as it goes beside one that does not, as a piece tells nothing of these two together,
 or else the next best, if that is at most NEAR times as large."""
 NEAR = 1.1
+DEFAULT_EFFORT = 5
 TILE = 32
 RUN = 4
 LEAST_SHARE, SURE_SHARE, SURE_SIZE = 0.25, 0.6, 1 << 15
@@ -224,13 +225,14 @@ class Selection:
         return Candidate(self.codebook, pixel_format, number, NEUTRAL_MODELS[number][0])
 
     def _nearest(self, models: Sequence[_Numbered]) -> list[_Numbered]:
-        """Those trained for the nearest effort."""
-
-        def distance(one: _Numbered) -> int:
-            return abs(one.model.effort - self._effort) if one.model.effort else 100
-
-        nearest = min(map(distance, models), default=0)
-        return [one for one in models if distance(one) == nearest]
+        """Those trained for the nearest effort; above the default one those for that, too, so that nothing that takes
+        longer takes more bytes."""
+        found: list[_Numbered] = []
+        for wanted in (self._effort, min(self._effort, DEFAULT_EFFORT)):
+            distances = [abs(one.model.effort - wanted) if one.model.effort else 100 for one in models]
+            nearest = min(distances, default=0)
+            found += [one for one, far in zip(models, distances, strict=True) if far == nearest and one not in found]
+        return found
 
     def for_core(self, pixel_format: PixelFormat) -> tuple[int, Selection]:
         """The choice for a core image of wide samples, and the number of its built-in codebook in the register, or 0.
@@ -382,7 +384,17 @@ class Selection:
             return self._best_two(rivals, image_rows)
         best = min(rivals, key=lambda rival: rival.size(image_rows))
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
-        return [best] if self._tries_everything or best is rivals[0] else [rivals[0], best]
+        first = [] if self._tries_everything or best is rivals[0] else [rivals[0]]
+        others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
+        if self._effort > DEFAULT_EFFORT and others and not first:
+            return [best, min(others, key=lambda rival: rival.size(image_rows))]
+        return [*first, best]
+
+    def _effort_of(self, way: Way) -> int:
+        """That of the model, 0 where it has none."""
+        if self.codebook is None or way.model < FIRST_CODEBOOK_MODEL:
+            return 0
+        return self.codebook.models[way.model - FIRST_CODEBOOK_MODEL].effort
 
     def _best_two(self, rivals: Sequence[Way], image_rows: int) -> list[Way]:
         sizes = {id(rival): rival.size(image_rows) for rival in rivals}

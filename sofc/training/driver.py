@@ -239,9 +239,7 @@ class _Settings:
         if expected // WORTH >= COUNTER_BYTES:
             return self
         counter_bytes = max(LEAST_COUNTER_BYTES, expected // COUNTERS_WORTH)
-        return replace(
-            self, counter_bytes=self.counter_bytes or counter_bytes, efforts=self.efforts or FEW_EFFORTS
-        )
+        return replace(self, counter_bytes=self.counter_bytes or counter_bytes, efforts=self.efforts or FEW_EFFORTS)
 
     def __post_init__(self) -> None:
         if not 0 <= self.held_out <= 0.5:
