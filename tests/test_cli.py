@@ -148,12 +148,12 @@ def test_overwriting_is_refused(run: Run) -> None:
 
 def test_goes_on_after_an_error_and_the_worst_status_wins(run: Run) -> None:
     Path("a.png").write_bytes(b"no image")
-    np.save("b.npy", np.zeros((3, 3), np.float32))
+    np.save("b.npy", np.zeros((3, 3), "datetime64[s]"))
     save(Path("c.png"), smooth(8, 8))
     outcome = run("encode", "a.png", "b.npy", "c.png")
     assert outcome.status == 3
     assert "a.png: cannot be read as an image" in outcome.err
-    assert "b.npy: samples of type float32 cannot be stored" in outcome.err
+    assert "b.npy: samples of type datetime64[s] cannot be stored" in outcome.err
     assert len(outcome.err.splitlines()) == 2
     assert Path("c.sofc").exists()
     assert not list(Path().glob(".*.part"))

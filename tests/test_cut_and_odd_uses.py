@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 import sofc
 import sofc.plugins.pillow
-from sofc.band import coding
+from sofc.band import core
 from sofc.coders.context.model import Prediction
 from sofc.prediction.online import WIDEST
 
@@ -70,7 +70,7 @@ def test_memory_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         def decode(self, *_: object) -> None:
             raise MemoryError
 
-    monkeypatch.setattr(coding, "coder_for", lambda *_: (coding.NONE, Hungry()))
+    monkeypatch.setattr(core, "coder_for", lambda *_: (core.NONE, Hungry()))
     with pytest.raises(sofc.LimitError, match="more memory than there is"):
         sofc.decode(data)
 

@@ -266,7 +266,7 @@ def test_a_block_that_fails_leaves_the_file(tmp_path: Path) -> None:
         raise KeyError
     with pytest.raises(sofc.UsageError), iio.imopen(path, "w") as file:
         file.write(IMAGES["gray 8"])
-        file.write(np.zeros((3, 3)))
+        file.write(np.zeros((3, 3), "datetime64[s]"))
     with iio.imopen(path, "w"):
         pass
     assert path.read_bytes() == b"what was there"

@@ -20,6 +20,7 @@ from sofc.band.mirror import found_mirror
 from sofc.band.scaling import found_tables
 from sofc.band.selection import Selection
 from sofc.band.tables import ADD_MULTIPLY, DIVIDE_ADD, IN_FLOAT32, MULTIPLY_ADD
+from sofc.codebook.builtin import builtin_codebook
 from sofc.container import wide as plans
 from sofc.container.records import CodedSamples
 from sofc.image import SampleType, wide_format
@@ -200,10 +201,15 @@ def test_fourier_magnitudes_are_folded(shape: tuple[int, int], dtype: type) -> N
     assert bits_of(sofc.decode(data)) == bits_of(image)
 
 
-def test_many_labels() -> None:
-    labels = np.kron(np.arange(270 * 260).reshape(270, 260), np.ones((3, 3), np.int64)) * 977
-    data = sofc.encode(labels)
-    assert len(data) < labels.size // 4
+@pytest.mark.parametrize("is_built_in", [False, True])
+@pytest.mark.parametrize("is_shuffled", [False, True])
+def test_many_labels(is_built_in: bool, is_shuffled: bool) -> None:
+    numbers = np.arange(270 * 260)
+    if is_shuffled:
+        np.random.default_rng(1).shuffle(numbers)
+    labels = np.kron(numbers.reshape(270, 260), np.ones((3, 3), np.int64)) * 977
+    data = sofc.encode(labels, codebook=builtin_codebook(wide_format(1, SampleType.INT64)) if is_built_in else None)
+    assert len(data) < (labels.size // 2 if is_shuffled else labels.size // 4)
     assert np.array_equal(sofc.decode(data), labels)
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.band.tables import FORMS, IN_FLOAT32, INTEGERS, MULTIPLY_ADD, bits_of, computed, entries, pieces
-from sofc.coders.labels import looks_labelled
 from sofc.container.wide import PER_COMPONENT, PER_IMAGE, Scaling, Table, Tables
 from sofc.errors import FormatError
 from sofc.image import SampleType
@@ -59,7 +58,8 @@ def found_tables(keys: Keys, number: SampleType, image_rows: int) -> Found | Non
     if sharing and (found := _separate(keys, number, image_rows, sharing)) is not None:
         return found
     planes = list(places.reshape(keys.shape).astype(np.int32))
-    if len(known) > MAX_ENTRIES and not (8 * len(known) < keys.size and all(map(looks_labelled, planes))):
+    # So many are coded as labels: how well that goes shows where they are.
+    if len(known) > MAX_ENTRIES and 8 * len(known) >= keys.size:
         return None
     return Found(Tables(0, [Table([], known.tolist())]), planes, 64 * len(known) < keys.size)
 

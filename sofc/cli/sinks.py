@@ -159,13 +159,11 @@ class VolumeSink(RawSink):
         self._volume = volume_of(head)
         self._suffix = self._volume.suffix
         self._files = files
-        self._packed: gzip.GzipFile | None = None
         if output is not None and complete and self._volume.head:
             output = output.with_suffix(self._suffix)  # of a pair the file with the samples
         super().__init__(output, complete=complete, files=files)
         if complete and output is not None and output.name.lower().endswith(PACKED):
-            self._packed = self.enter_context(gzip.GzipFile("", "wb", fileobj=self._file, mtime=0))
-            self._file = cast(BinaryIO, self._packed)
+            self._file = cast(BinaryIO, self.enter_context(gzip.GzipFile("", "wb", fileobj=self._file, mtime=0)))
         self._file.write(self._volume.before)
 
     def header(self, image: int, header: ImageHeader) -> None:
@@ -191,9 +189,6 @@ class VolumeSink(RawSink):
                 f"{self._volume.size}: --format tiff writes the images alone"
             )
         self._file.write(self._volume.after)
-        self._file.flush()
-        if self._packed is not None:
-            self._packed.close()
         if self._volume.head:
             if self._output is None:
                 raise UsageError("a volume of two files cannot go to standard output; name a file with -o")

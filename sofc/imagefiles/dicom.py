@@ -196,6 +196,9 @@ def _load_floats(path: Path, name: str, index: int) -> Samples:
     return Samples(values.reshape(frames, *shape)[index], None, Meaning.GRAY)
 
 
+_kept_floats = Lasting(_floats)
+
+
 class _Frames:
     """The frames of a file, which are mostly wanted in their order: pydicom reads on from the one before."""
 
@@ -291,7 +294,7 @@ def load(path: Path, index: int) -> Samples:
 
     1-bit frames become bool. Colours are left in the colour space of the file; palettes are not applied.
     """
-    if (floats := _floats(path)) is not None:
+    if (floats := _kept_floats.of(path)) is not None:
         return _load_floats(path, floats, index)
     try:
         file = _lasting.of(path)
