@@ -199,6 +199,12 @@ def packed() -> bytes:
     return buffer.getvalue()
 
 
+def arrays() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, GRAY)
+    return buffer.getvalue()
+
+
 def dicom(*, implicit: bool = False, meta: bool = False, preamble: bool = False) -> bytes:
     pydicom = pytest.importorskip("pydicom")
     write_dicom(Path("written"), GRAY[None], bits=8)
@@ -225,12 +231,13 @@ IMAGES = {
     "1.2.840.99.5.3": lambda: dicom(meta=True),
     "1.2.840.99.5.4": lambda: dicom(preamble=True),
     "digits": lambda: b"\0\0\x08\x03" + bytes([0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 11]) + GRAY.tobytes(),
+    "arrays": arrays,
     "anymap": lambda: b"P5\n# of a camera\n11 9\n255\n" + GRAY.tobytes(),
 }
 OTHERS = {
     "empty.png": (lambda: b"", "an empty file"),
     "text": (lambda: b"P5 is what this text begins with\n", "no image of a known kind"),
-    "pages.npz": (packed, "a ZIP (or .npz) file, in which sofc looks for no images"),
+    "pages.zip": (packed, "a ZIP file, in which sofc looks for no images"),
     "all.tar.gz": (lambda: gzip.compress(b"text"), "no image of a known kind"),
     "labels": (lambda: b"\0\0\x08\x01\0\0\0\x02ab", "an IDX file of labels, not of images"),
     "a.sofc": (lambda: sofc.encode(GRAY, coder="raw"), "a sofc file already"),

@@ -208,15 +208,20 @@ class Encoding:
 
     def _images(self, job: Job, tally: _Tally) -> Iterator[bytes]:
         from sofc.collection import encode_collection, names_metadata
+        from sofc.imagefiles import JPEG_REMARK, remarks
 
         with _spooled(job.inputs) as paths:
-            sources, names = self._sources(paths, job)
+            notes = [remark for path in paths for remark in remarks(path)]
+            sources, names = self._sources(paths)
             metadata, own = self._metadata(sources)
             if self.args.collection and len(names) > 1:
                 metadata.append(names_metadata(names))
             with self.console.progress(len(sources), "image", job.name) as advance:
                 images = self._loaded(sources, tally, advance)
                 yield from encode_collection(images, metadata=metadata, metadata_of_images=own, **self.options)
+            # Of a file that is refused nothing is kept.
+            for note in notes:
+                self.console.note(note if note == JPEG_REMARK else f"{job.name}: {note}")
 
     def _metadata(self, sources: Iterable[ImageSource]) -> tuple[list[Metadata], list[list[Metadata]]]:
         """What all images have, and what each has besides."""
@@ -326,7 +331,7 @@ class Encoding:
         if reason := why_no_image(path):
             return [], reason, note
         try:
-            sources, _ = self._sources([path], job)
+            sources, _ = self._sources([path])
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
                     images = self._held(self._loaded(sources, tally, advance), job)
@@ -354,16 +359,13 @@ class Encoding:
             held.append(samples)
         return held
 
-    def _sources(self, paths: list[Path], job: Job) -> tuple[list[ImageSource], list[str]]:
+    def _sources(self, paths: list[Path]) -> tuple[list[ImageSource], list[str]]:
         """The images of the files, and the name that each is kept under."""
-        from sofc.imagefiles import JPEG_REMARK, remarks, sources
+        from sofc.imagefiles import sources
 
         images, names = [], []
         common = Path(os.path.commonpath([path.parent for path in paths]))
         for path in paths:
-            # A file that is kept has all its frames.
-            for remark in () if self.args.keep_file else remarks(path):
-                self.console.note(remark if remark == JPEG_REMARK else f"{job.name}: {remark}")
             inside = sources([path], threshold=self.args.threshold)
             name = path.relative_to(common).as_posix()
             images += inside

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sofc.errors import SofcError, UsageError
-from sofc.imagefiles import dicom, idx, pnm
+from sofc.imagefiles import dicom, idx, npz, pnm
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.signatures import DOCUMENTS, name_of
 from sofc.imagefiles.source import ImageSource, count, is_volume_data, kind_of
@@ -98,7 +98,7 @@ def why_no_image(path: Path) -> str:
     # Names of hidden files are those of others, with what some system has to say of them.
     claims = names_image(name) and not name.startswith(".")
     signature = name_of(path)
-    if claims or kind in ("nifti", "tiff"):
+    if claims or kind in ("nifti", "tiff") or (kind == "npz" and npz.is_archive(path)):
         return ""
     if signature in DOCUMENTS:
         return f"a {signature} file, in which sofc looks for no images"

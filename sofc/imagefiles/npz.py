@@ -14,6 +14,14 @@ MAGIC = b"PK\x03\x04"
 SUFFIX = ".npz"
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a ZIP file holds numpy arrays alone."""
+    try:
+        return bool(_names(path))
+    except (FormatError, zipfile.BadZipFile):
+        return False
+
+
 def count(path: Path) -> int:
     """Arrays in the file. Raises FormatError for an archive of anything else."""
     return len(_names(path))

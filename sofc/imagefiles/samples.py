@@ -10,7 +10,8 @@ import numpy.typing as npt
 from sofc.errors import UsageError
 from sofc.image import Meaning, SampleType
 
-SAMPLE_TYPES = ("bool", "uint8", "int8", "uint16", "int16", *dict.fromkeys(wide.dtype_name for wide in SampleType))
+_USUAL_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
+SAMPLE_TYPES = tuple(dict.fromkeys((*_USUAL_TYPES, *(wide.dtype_name for wide in SampleType))))
 
 
 class Samples(NamedTuple):

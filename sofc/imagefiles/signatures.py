@@ -53,13 +53,13 @@ _SIGNATURES = (
     (0, b"XPDS", "DPX"),
     (0, b"%PDF-", "PDF"),
     (0, b"%!PS", "PostScript"),
-    (0, b"PK\x03\x04", "ZIP (or .npz)"),
+    (0, b"PK\x03\x04", "ZIP"),
     # Bitmaps: their mark is short, so that the size of their second head is looked at, too.
     *((14, bytes([size, 0, 0, 0]), "BMP") for size in (12, 40, 52, 56, 64, 108, 124)),
     (128, b"DICM", "DICOM"),
     (344, b"n+1\x00", "NIfTI"),
 )
-DOCUMENTS = ("PDF", "PostScript", "ZIP (or .npz)", "HDF5", "netCDF", "MATLAB")
+DOCUMENTS = ("PDF", "PostScript", "ZIP", "HDF5", "netCDF", "MATLAB")
 """Files that may hold images, but mostly hold something else."""
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sofc.plugins._options import CodebookOption
 
 Samples = npt.NDArray[Any]
-SAMPLE_TYPES = ("bool", "uint8", "int8", "uint16", "int16", *dict.fromkeys(wide.dtype_name for wide in sofc.SampleType))
+_USUAL_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
+SAMPLE_TYPES = tuple(dict.fromkeys((*_USUAL_TYPES, *(wide.dtype_name for wide in sofc.SampleType))))
 COMPONENT_AXES = (None, -1, -3)
 
 # Codebooks that a caller of this process gave as objects; by id, in hexadecimal.
