@@ -419,7 +419,7 @@ def _assemble(
                     effort,
                     tuple(first + number for number in numbers),
                 )
-                for effort, numbers in _wanted(result.training.models(), efforts)
+                for effort, numbers in _wanted(result.training.models(), efforts, result.coder.efforts)
             ]
         if general:
             base = base_of(collection.kind)
@@ -434,12 +434,15 @@ def _assemble(
 
 
 def _wanted(
-    models: Sequence[tuple[int, tuple[int, ...]]], efforts: tuple[int, ...] | None
+    models: Sequence[tuple[int, tuple[int, ...]]], efforts: tuple[int, ...] | None, served: Sequence[int]
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The models, and each again for the higher efforts up to where the next one begins, where few are trained."""
+    """The models, and each again for the higher efforts up to where the next one begins, where few are trained; but not
+    for efforts that the coder does not serve."""
     for place, (effort, numbers) in enumerate(models):
-        end = models[place + 1][0] if place + 1 < len(models) else EFFORTS.stop
-        yield from ((other, numbers) for other in range(effort, end if effort and efforts is not None else effort + 1))
+        yield effort, numbers
+        if effort and efforts is not None:
+            end = models[place + 1][0] if place + 1 < len(models) else EFFORTS.stop
+            yield from ((other, numbers) for other in range(effort + 1, end) if other in served)
 
 
 def _without_unused(
