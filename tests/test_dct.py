@@ -741,7 +741,8 @@ def test_decoders_are_found(decoder, subsampling, place):
     other = np.stack(samples, axis=2)[place[0] :, place[1] :].astype(np.uint8)
     found = recover_planes(planes_of(other[:, :, 0] if len(planes) == 1 else other), len(planes))
     assert found is not None
-    assert found.share > (0.9 if any(place) else 0.97)
+    # Of a crop, blocks at the borders are not known as a whole; flat blocks do not count.
+    assert found.share > (0.85 if any(place) else 0.97)
     for number, origin in enumerate(found.origins):
         down, across = SUBSAMPLINGS[subsampling] if number else (1, 1)
         assert origin.grid == (down, across, place[0] % (8 * down), place[1] % (8 * across))
@@ -1264,10 +1265,10 @@ def test_of_several_models_the_smallest_is_used(codebooks):
 
 @COMPILED
 def test_few_images_get_the_built_in_model_too():
-    """From effort 5 on, beside the one trained on them."""
+    """Beside the one trained on them; at efforts 1 and 2 none is taken unless its coder is named."""
     book = sofc.train([jpeg(number) for number in range(3)], name="few", held_out=0).codebook
     pixel_format = PixelFormat(3, 8, 8)
-    for effort, models in ((2, 1), (4, 1), (5, 2), (9, 2)):
+    for effort, models in ((2, 0), (4, 2), (5, 2), (9, 2)):
         found = Selection(book, None, effort).candidates(pixel_format)
         assert sum(one.trace is not None for one in found) == models
     for effort in (5, 9):
@@ -1292,7 +1293,7 @@ def test_errors_that_are_expected_count_less():
     assert not blank.mean_weights.any() and not first.size_weights.any()
     assert (sized.mean_weights == first.mean_weights).all() and sized.size_weights.any()
     assert (final.size_weights == sized.size_weights).all()
-    assert (final.mean_weights != sized.mean_weights).mean() > 0.1
+    assert (final.mean_weights != sized.mean_weights)[sized.mean_weights != 0].mean() > 0.5
 
 
 @COMPILED
@@ -1307,7 +1308,7 @@ def test_smaller_than_samples(codebooks, channels, effort):
         assert coders_of(data, book) == ["dct"]
         assert [book.models[model - FIRST_CODEBOOK_MODEL].effort for model in models_of(data)] == [effort]
         assert len(data) < 0.6 * len(check_file(image, other, effort=effort, coder="context"))
-        assert data == check_file(image, book, effort=effort)
+        assert (data == check_file(image, book, effort=effort)) is (effort > 2)
 
 
 @COMPILED

@@ -509,7 +509,7 @@ def transform_block(values: Sequence[int], head: DctHead) -> list[list[int]]:
     """The samples of a block less 128, as rows of numbers in 1/8 that are not yet rounded down."""
     if head.inverse == FAST:
         factors = [(step * factor + 2048) >> 12 for step, factor in zip(head.steps, FAST_FACTORS, strict=True)]
-        w = [value // step * factor for value, step, factor in zip(values, head.steps, factors, strict=True)]
+        w = [value // step * factor for value, step, factor in zip(values[:64], head.steps, factors, strict=True)]
         rows = zip(*(fast_line(w[v:64:8]) for v in range(8)), strict=True)
         return [[number >> 2 for number in fast_line(row)] for row in rows]
     first_pass = [transform_line(values[v:64:8], 1 << (PASS_1_BITS - 1)) for v in range(8)]
