@@ -125,6 +125,9 @@ def _code_shown(shown: Sequence[Shown], view: View, selection: Selection, number
     best: Coded | None = None
     for steps, (planes, form), traced in shown:
         for way in selection.ways(list(planes), form.format, form.image_rows, traced) if best is None else traced:
+            is_rival = traced and traced[0].is_doubtful and way.found is None
+            if best is not None and is_rival and way.size(form.image_rows) > _size(best):
+                continue
             streams = way.streams(form.image_rows)
             trained = selection.codebook is not None and way.model >= FIRST_CODEBOOK_MODEL
             number = numbers.get(selection.codebook.id, 0) if trained and selection.codebook is not None else 0
