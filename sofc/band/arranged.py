@@ -31,6 +31,7 @@ from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection, Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
+from sofc.jpeg.recover import enlarged_share
 from sofc.transforms.components import NONE, Transform
 
 Coded = tuple[Arrangement, tuple[bytes, ...]]
@@ -40,6 +41,9 @@ SURE_SHARE, SURE_PIECE, CLEAR_GAIN, SURE_GAIN = 0.99, 0.95, 0.01, 0.1
 must follow to look further, and of all samples so much more to look no further."""
 ORDER_PROBE, PIECE = 32, 128
 """Sides of the pieces in the middle by which orders and orientations are judged."""
+LEAST_ENLARGED = 0.75
+"""Share of the samples of a piece that come out again of smaller components if these were enlarged."""
+FALLS = Scale(8, 1, 255, falls=True)
 LEAST_SAMPLES = 256
 """To say the arrangement of fewer takes too many bytes."""
 
@@ -121,6 +125,9 @@ def _code_shown(shown: Sequence[Shown], view: View, selection: Selection, number
     best: Coded | None = None
     for steps, (planes, form), traced in shown:
         for way in selection.ways(list(planes), form.format, form.image_rows, traced) if best is None else traced:
+            is_rival = traced and traced[0].is_doubtful and way.found is None
+            if best is not None and is_rival and way.size(form.image_rows) > _size(best):
+                continue
             streams = way.streams(form.image_rows)
             trained = selection.codebook is not None and way.model >= FIRST_CODEBOOK_MODEL
             number = numbers.get(selection.codebook.id, 0) if trained and selection.codebook is not None else 0
@@ -159,7 +166,7 @@ def show_origin(view: View, selection: Selection) -> list[Shown]:
     if not shown.traced or shown.share >= SURE_SHARE:
         return [shown]
     turned = view
-    further = _orientation(view, selection)
+    further = _orientation(view, selection) if _may_be_turned(view, transform) else []
     for step in further:
         turned = turned.after(step)
     other = Shown([*steps, *further], turned, _traced(turned, selection)) if further else shown
@@ -195,6 +202,23 @@ def _order(view: View, transform: Transform) -> Step | None:
     return None
 
 
+def _may_be_turned(view: View, transform: Transform) -> bool:
+    """Whether a piece of three components leaves open in which orientation they were made larger, if they were."""
+    if view.form.components != 3 or transform is NONE:
+        return True
+    piece = _middle(view, PIECE)
+
+    def share(*steps: Step) -> float:
+        turned = piece
+        for step in steps:
+            turned = turned.after(step)
+        planes = transform.forward(turned.planes)
+        return enlarged_share(planes) if transform.suits(planes) else 0
+
+    now, mirrored, inverted = share(), share(Orient(2)), share(FALLS)
+    return max(now, mirrored, inverted) >= LEAST_ENLARGED and now <= max(mirrored, inverted) + CLEAR_GAIN
+
+
 def _orientation(view: View, selection: Selection) -> list[Step]:
     """The steps among turning, mirroring and inverting after which a piece shows most of its origin.
 
@@ -202,7 +226,6 @@ def _orientation(view: View, selection: Selection) -> list[Step]:
     below: so half of all orientations say nothing new, and mirroring and inverting tell whether to look further.
     """
     piece = _middle(view, PIECE)
-    falls = Scale(8, 1, 255, falls=True)
 
     def share(steps: list[Step]) -> float:
         turned = piece
@@ -214,10 +237,10 @@ def _orientation(view: View, selection: Selection) -> list[Step]:
     now = share([])
     if now == 0:
         return []
-    found: dict[tuple[Step, ...], float] = {steps: share(list(steps)) for steps in ((Orient(2),), (falls,))}
+    found: dict[tuple[Step, ...], float] = {steps: share(list(steps)) for steps in ((Orient(2),), (FALLS,))}
     if now > max(found.values()) + CLEAR_GAIN:
         return []
-    for tried in (((Orient(4),), (Orient(5),), (Orient(1),)), ((falls, Orient(4)), (falls, Orient(5)))):
+    for tried in (((Orient(4),), (Orient(5),), (Orient(1),)), ((FALLS, Orient(4)), (FALLS, Orient(5)))):
         if max(found.values()) > now + CLEAR_GAIN and max(found.values()) > SURE_PIECE:
             break
         found |= {steps: share(list(steps)) for steps in tried}

@@ -38,6 +38,8 @@ nothing else is as small."""
 SMALL_SURE_SHARE, SMALL_SURE_SIZE = 0.8, 1 << 12
 """The same of smaller planes, unless few of the values between the least and the greatest occur: FEW_VALUES at most."""
 FEW_VALUES = 0.2
+CERTAIN_SHARE = 0.85
+"""Where less follows from the origin of planes that are not small, steps may be so fine that samples take less."""
 
 
 def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
@@ -88,6 +90,11 @@ class Way(NamedTuple):
     def share(self) -> float:
         """How much of the samples follows from their origin."""
         return 0 if self.found is None else self.found.share
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the samples themselves may take less, though most follow from their origin: steps are fine then."""
+        return SURE_SHARE <= self.share < CERTAIN_SHARE and self.view.planes[0].size >= SURE_SIZE
 
     def streams(self, image_rows: int) -> tuple[bytes, ...]:
         """The streams of the table, if any, and of all planes."""
@@ -269,11 +276,11 @@ class Selection:
     ) -> list[Way]:
         """The ways to code planes (samples from 0) that are worth trying in full; ``traced``: what that gave.
 
-
         Where nearly all samples come out of what is found of their origin, that is coded and nothing else is tried.
+        Where that is doubtful, the others are only worth it if a piece takes less.
         """
         ways = list(self.traced(planes, pixel_format, image_rows) if traced is None else traced)
-        if not ways or not _is_sure(ways[0].share, planes):
+        if not ways or not _is_sure(ways[0].share, planes) or ways[0].is_doubtful:
             ways += self._rivals(planes, pixel_format, image_rows)[: 1 if ways and self._tries_everything else None]
         return ways
 

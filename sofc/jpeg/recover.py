@@ -45,6 +45,9 @@ CONVINCING, CLEAR = 0.985, 3
 MOST_TRIALS, FAINT = 9, 20
 """Candidates of a kind that are tried, likeliest first, if not for the evidence for the best, which is so many times as
 much."""
+WORSE, WORSE_BITS = 1.25, 2000
+"""A trial is given up where the first pieces take so many times as much as those of the best so far, and so many bits
+more."""
 ENOUGH_BLOCKS = 24
 """Where there are fewer, blocks are looked at, too, of which some samples are unknown."""
 
@@ -84,6 +87,16 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
     return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
 
 
+def enlarged_share(planes: Sequence[Plane]) -> float:
+    """Share of the samples of Cb and Cr that come out again if they were enlarged smoothly, in the way that suits best.
+
+    ``planes``: Y, Cb and Cr, samples 0-255. It tells orientations apart: how samples are rounded then is not symmetric.
+    """
+    colours = bounded(planes[:3], reached(planes[:3]))[1:]
+    grids = [Grid(*factors, *place) for factors in FACTORS if factors != (1, 1) for place in np.ndindex(factors)]
+    return max(min(match(plane, shrunk(plane, grid), grid) for plane in colours) for grid in grids)
+
+
 def _share(missed: int, plane: Plane) -> float:
     """Share of the samples in blocks that are not flat that do not belong to the missed: others say nothing."""
     rows, width = (size // SIDE for size in plane.shape)
@@ -110,8 +123,8 @@ def _recover_first(plane: Bounded) -> Origin | None:
     if best.share < CONVINCING:
         other = _Look.at(bands, grids[0], Decoder(FAST))
         tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
-        trials = [other.trial(best.origins[0].grid, table) for table in tables]
-        best = min(best, *trials, key=lambda trial: trial.bits)
+        trials = [other.trial(best.origins[0].grid, table, best) for table in tables]
+        best = min((best, *(trial for trial in trials if trial is not None)), key=lambda trial: trial.bits)
     return best.origins_of([plane])[0]
 
 
@@ -145,17 +158,22 @@ class _Look(NamedTuple):
             found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
         return found
 
-    def trial(self, grid: Grid, table: Steps) -> _Trial:
-        """What comes of it."""
+    def trial(self, grid: Grid, table: Steps, best: _Trial | None = None) -> _Trial | None:
+        """What comes of it; None where it soon shows that this takes clearly more than the best did."""
         bits, missed, total = 0.0, 0, 0
-        origins = [_origin_of(*piece, grid, table, self.decoder) for piece in self.pieces]
-        for (plane, _), origin in zip(self.pieces, origins, strict=True):
+        origins, sizes = [], []
+        for plane, component in self.pieces:
+            origin = _origin_of(plane, component, grid, table, self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
             misses = np.maximum(plane.lowest - drawn, drawn - plane.highest)
             bits += _bits(misses[misses > 0]) + _bits(np.abs(origin.coefficients[origin.coefficients != 0]))
             missed += int(np.count_nonzero(misses > 0))
             total += plane.samples.size
-        return _Trial(bits, 1 - missed / total, origins)
+            origins.append(origin)
+            sizes.append(bits)
+            if best is not None and bits > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
+                return None
+        return _Trial(bits, 1 - missed / total, origins, sizes)
 
 
 class _Candidate(NamedTuple):
@@ -169,11 +187,13 @@ class _Candidate(NamedTuple):
 
 
 class _Trial(NamedTuple):
-    """What planes take, about, in bits, that were made in some way, and the share of samples that come out."""
+    """What planes take, about, in bits, that were made in some way, and the share of samples that come out; ``sizes``:
+    what those up to each take."""
 
     bits: float
     share: float
     origins: list[Origin]
+    sizes: list[float]
 
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
@@ -190,21 +210,26 @@ def _bits(sizes: Plane) -> float:
 
 def _best(candidates: Sequence[_Candidate]) -> _Trial | None:
     """The candidate whose planes take the least; of those that take the same, the likelier."""
-    trials: list[_Trial] = []
+    best: _Trial | None = None
+    share = 0.0
     strongest = max((one.evidence for one in candidates), default=0)
     for is_guess in (False, True):
         ranked = sorted((one for one in candidates if one.is_guess is is_guess), key=lambda one: -one.evidence)
         for number, candidate in enumerate(ranked):
-            if number >= MOST_TRIALS or (trials and strongest > FAINT * max(candidate.evidence, LEAST_EVIDENCE)):
+            if number >= MOST_TRIALS or (best and strongest > FAINT * max(candidate.evidence, LEAST_EVIDENCE)):
                 break
-            trials.append(candidate.look.trial(candidate.grid, candidate.table))
+            trial = candidate.look.trial(candidate.grid, candidate.table, best)
+            if trial is None:
+                continue
+            best = trial if best is None or trial.bits < best.bits else best
+            share = max(share, trial.share)
             others = max((one.evidence for one in ranked[number + 1 :]), default=0)
             is_clear = candidate.evidence > CLEAR * max(others, LEAST_EVIDENCE)
-            if trials[-1].share >= CONVINCING and is_clear:
+            if trial.share >= CONVINCING and is_clear:
                 break
-        if trials and (max(trial.share for trial in trials) >= CONVINCING or ranked[0].evidence == strongest):
+        if best and (share >= CONVINCING or ranked[0].evidence == strongest):
             break
-    return min(trials, key=lambda trial: trial.bits, default=None)
+    return best
 
 
 def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
