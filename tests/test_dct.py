@@ -1268,7 +1268,7 @@ def test_few_images_get_the_built_in_model_too():
     """Beside the one trained on them; at efforts 1 and 2 none is taken unless its coder is named."""
     book = sofc.train([jpeg(number) for number in range(3)], name="few", held_out=0).codebook
     pixel_format = PixelFormat(3, 8, 8)
-    for effort, models in ((2, 0), (4, 2), (5, 2), (9, 2)):
+    for effort, models in ((2, 0), (4, 2), (5, 2), (9, 3)):
         found = Selection(book, None, effort).candidates(pixel_format)
         assert sum(one.trace is not None for one in found) == models
     for effort in (5, 9):

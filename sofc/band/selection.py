@@ -238,7 +238,12 @@ class Selection:
         for wanted in (self._effort, min(self._effort, DEFAULT_EFFORT)):
             distances = [abs(one.model.effort - wanted) if one.model.effort else 100 for one in models]
             nearest = min(distances, default=0)
-            found += [one for one, far in zip(models, distances, strict=True) if far == nearest and one not in found]
+            known = {one.model.sections for one in found}  # a model may serve several efforts
+            found += [
+                one
+                for one, far in zip(models, distances, strict=True)
+                if far == nearest and one.model.sections not in known
+            ]
         return found
 
     def for_core(self, pixel_format: PixelFormat) -> tuple[int, Selection]:
