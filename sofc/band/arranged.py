@@ -235,7 +235,7 @@ def _orientation(view: View, selection: Selection) -> list[Step]:
         return ways[0].share if ways else 0.0
 
     now = share([])
-    if now == 0:
+    if now == 0 or now >= 1 - CLEAR_GAIN:
         return []
     found: dict[tuple[Step, ...], float] = {steps: share(list(steps)) for steps in ((Orient(2),), (FALLS,))}
     if now > max(found.values()) + CLEAR_GAIN:

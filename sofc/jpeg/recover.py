@@ -208,8 +208,11 @@ def _bits(sizes: Plane) -> float:
     return PLACE_BITS * sizes.size + 2 * float(np.log2(1 + sizes).sum())
 
 
-def _best(candidates: Sequence[_Candidate]) -> _Trial | None:
-    """The candidate whose planes take the least; of those that take the same, the likelier."""
+def _best(candidates: Sequence[_Candidate], rival: _Trial | None = None) -> _Trial | None:
+    """The candidate whose planes take the least; of those that take the same, the likelier.
+
+    Those that clearly take more than a ``rival`` are passed over.
+    """
     best: _Trial | None = None
     share = 0.0
     strongest = max((one.evidence for one in candidates), default=0)
@@ -218,7 +221,7 @@ def _best(candidates: Sequence[_Candidate]) -> _Trial | None:
         for number, candidate in enumerate(ranked):
             if number >= MOST_TRIALS or (best and strongest > FAINT * max(candidate.evidence, LEAST_EVIDENCE)):
                 break
-            trial = candidate.look.trial(candidate.grid, candidate.table, best)
+            trial = candidate.look.trial(candidate.grid, candidate.table, best or rival)
             if trial is None:
                 continue
             best = trial if best is None or trial.bits < best.bits else best
@@ -246,7 +249,7 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
         if first.decoder.inverse == ACCURATE:
             kinds.append(Decoder(ACCURATE, SCALED))
         others = [_Look.at([middle], grid, kind) for kind in kinds for grid in grids if grid.is_enlarged]
-        found = [one for one in (best, _best(_candidates(bands, others, hint))) if one is not None]
+        found = [one for one in (best, _best(_candidates(bands, others, hint), best)) if one is not None]
         best = min(found, key=lambda trial: trial.bits)
     return best.origins_of(planes)
 
