@@ -220,7 +220,14 @@ class Selection:
         if self._effort <= 2 and self._coder is None:
             traced = []
         ranked = [one for one in self._nearest(others) if one.model.transform in TRANSFORMS]
-        ranked.sort(key=lambda one: (TRANSFORMS[one.model.transform].bits is None, one.model.max_bits, one.number))
+        ranked.sort(
+            key=lambda one: (
+                TRANSFORMS[one.model.transform].bits is None,
+                one.model.max_bits,
+                abs(one.model.effort - self._effort),
+                one.number,
+            )
+        )
         chosen = [self._trained(one, pixel_format) for one in (*self._nearest(traced), *ranked)]
         return [*chosen, self._neutral(2 if components == PAPERS.components else 1, pixel_format)]
 

@@ -240,6 +240,10 @@ class _Frames:
             return next(self._following)
         except StopIteration:
             raise FormatError(f"{self._path}: the DICOM file has fewer frames than it says ({self.count})") from None
+        except ValueError:
+            # pydicom (3.0.2) cannot mend the sign of JPEG 2000 samples in frames that it gives one after the other.
+            self._following = None
+            return pixel_array(self._source, index=index, raw=True)
 
     def _all(self) -> Any:
         from pydicom.pixels import pixel_array
