@@ -73,7 +73,12 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
 
 
 def _efforts(text: str) -> list[int]:
-    return [int(effort) for effort in text.split(",")]
+    try:
+        return [int(effort) for effort in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"efforts are numbers from 1 to 9 with commas between them, not {text!r}"
+        ) from None
 
 
 def run(args: argparse.Namespace) -> int:
