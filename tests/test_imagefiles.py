@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sofc.errors import FormatError, UsageError
+from sofc.errors import FormatError, LimitError, UsageError
 from sofc.image import Meaning
 from sofc.imagefiles import JPEG_REMARK, ImageSource, RawLayout, format_for, is_jpeg, load, remarks, save, sources, walk
 
@@ -438,3 +438,11 @@ def test_format_for() -> None:
     assert format_for(Path("a.TIF")) == "tiff"
     with pytest.raises(UsageError, match="cannot tell the format"):
         format_for(Path("a.jpg"))
+
+
+def test_an_image_too_large_for_its_file_is_not_decoded(tmp_path: Path) -> None:
+    """Pillow would go on past the end of the file, and take memory for every pixel."""
+    path = tmp_path / "image.qoi"
+    path.write_bytes(b"qoif" + (1 << 20).to_bytes(4) + (1 << 20).to_bytes(4) + b"\x03\0" + bytes(100))
+    with pytest.raises(LimitError, match="114 bytes that says it holds 1048576 x 1048576"):
+        load(next(iter(sources([path]))))

@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sofc.errors import LimitError
+
+FEW_PIXELS = 1 << 27
+"""Pixels that any file may claim to hold."""
+PIXELS_A_BYTE = 1 << 14
+"""Pixels that a byte of a file may stand for: above the most that deflate makes of one byte, in pixels of one bit."""
+
 
 class _Bound:
     """Pillow's bound for sizes, and how many threads work without it."""
@@ -41,8 +48,14 @@ def unbounded() -> Iterator[None]:
 
 @contextmanager
 def opened(path: str | os.PathLike[str], formats: tuple[str, ...] | None = None) -> Iterator[Any]:
-    """An open image during the block, without a bound for its size."""
+    """An open image during the block, without a bound for its size but what its file can hold. Raises LimitError."""
     from PIL import Image
 
     with unbounded(), Image.open(path, formats=formats) as image:
+        pixels, size = image.width * image.height, os.stat(path).st_size
+        if pixels > max(FEW_PIXELS, PIXELS_A_BYTE * size):
+            raise LimitError(
+                f"{path}: a file of {size} bytes that says it holds {image.width} x {image.height} pixels is not "
+                "decoded: it is damaged, or made to exhaust memory; keep the file: sofc encode --keep-file"
+            )
         yield image
