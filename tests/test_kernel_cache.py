@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +17,7 @@ import pytest
 from sofc.coders import ahead as coding
 from sofc.coders.registry import CODERS
 from sofc.jit import cache, first_use
+from sofc.jit.cache import KERNEL_MODULES, PACKAGE
 from sofc.jit.decorators import Kernel, kernel
 from sofc.jit.types import Vector
 
@@ -203,3 +206,24 @@ def test_coding_kernels_compile() -> None:
         for one, kinds in group:
             one.prepare(kinds)
     assert coding.are_compiled()
+
+
+def _imported(path: Path) -> set[Path]:
+    """The files of the package that a module imports names from."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sofc."):
+            module = PACKAGE.joinpath(*(node.module or "").split(".")[1:])
+            inner = [module / f"{name.name}.py" for name in node.names]
+            found |= {file for file in (*inner, module.with_suffix(".py")) if file.exists()}
+    return found
+
+
+def test_the_digest_holds_what_is_compiled() -> None:
+    """Code compiled from a module that the digest leaves out would live on after the module has changed."""
+    digested = {path for pattern in KERNEL_MODULES for path in PACKAGE.glob(pattern)}
+    kernels = {path for path in PACKAGE.rglob("*.py") if re.search(r"^@(kernel|inlined)", path.read_text(), re.M)}
+    assert len(kernels) > 20
+    needed = kernels | {other for path in kernels for other in _imported(path)}
+    # What these say is raised or held by Python alone.
+    assert needed - digested <= {PACKAGE / "errors.py", PACKAGE / "planes.py"}

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sofc.errors import LimitError
@@ -52,7 +53,7 @@ def opened(path: str | os.PathLike[str], formats: tuple[str, ...] | None = None)
     from PIL import Image
 
     with unbounded(), Image.open(path, formats=formats) as image:
-        pixels, size = image.width * image.height, os.stat(path).st_size
+        pixels, size = image.width * image.height, Path(path).stat().st_size
         if pixels > max(FEW_PIXELS, PIXELS_A_BYTE * size):
             raise LimitError(
                 f"{path}: a file of {size} bytes that says it holds {image.width} x {image.height} pixels is not "

@@ -26,8 +26,11 @@ OTHERS_WRITE = 0o022
 
 
 PACKAGE = Path(__file__).parents[1]
-KERNEL_MODULES = ("jit/*.py", "entropy/*.py", "prediction/*.py", "transforms/*.py", "jpeg/*.py", "coders/*/kernel*.py")
-"""Where kernels may stand, below the package: what any of them says may be inlined into any other."""
+KERNEL_MODULES = (
+    *("jit/*.py", "entropy/*.py", "prediction/*.py", "transforms/*.py", "jpeg/*.py"),
+    *("coders/*/kernel*.py", "coders/*/window.py", "coders/*/terms.py", "coders/*/huffman.py"),
+)
+"""Where kernels, and the steps and numbers that are compiled into them, may stand, below the package."""
 
 
 def _sources() -> bytes:
