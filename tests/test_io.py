@@ -267,7 +267,7 @@ def test_rows(image: tuple[ImageHeader, Image], band_rows: int, known: bool, dat
         for wrong in ((-1, 1), (0, len(array) + 1), (0, 0), (1, 0), (len(array), None)):
             with pytest.raises(UsageError, match="no rows"):
                 reader.read_rows(*wrong)
-        assert same(np.concatenate([band.rows for band in reader]), array)
+        assert same(np.concatenate([band.rows for band in reader.bands()]), array)
 
 
 def test_only_the_bands_needed_are_decoded() -> None:

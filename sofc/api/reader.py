@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from io import BytesIO
+from operator import index
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, overload
 
+from sofc.api.positions import Positioned, positioned
 from sofc.api.sources import Source, finder, folder_of, opened
 from sofc.codebook import Codebook
 from sofc.container import schema
@@ -35,26 +39,31 @@ if TYPE_CHECKING:
 class Reader:
     """Images, rows and bands of a file in any order; made by ``open_reader``. A context manager.
 
-    Reads through the file's index or, where it has none, through the heads of its chunks; of a file that is cut
-    off it gives every whole band (see ``complete``). What is given out matches its check. Use it from one thread
-    at a time.
+    As a sequence it has the images: ``len(reader)``, ``reader[3]``, ``reader[-2:]``, ``for image in reader``. Reads
+    through the file's index or, where it has none, through the heads of its chunks; of a file that is cut off it gives
+    every whole band (see ``complete``). What is given out matches its check.
+
+    Threads may share it, and so may forked processes where the file is on disk or in memory. Pickled, as for processes
+    that are spawned, it opens its path, or takes its bytes along; a reader of a file object cannot be pickled.
     """
 
     def __init__(
         self,
-        file: BinaryIO,
+        file: Positioned,
         *,
         codebooks: Callable[[CodebookReference], Codebook],
         limits: Limits,
         threads: int,
         resources: ExitStack,
+        again: Callable[[], Reader] | None = None,
     ) -> None:
-        self._file = file
+        self._read = file.read
+        self._again = again
         self._find = codebooks
         self._limits = limits
         self._threads = threads
         self._resources = resources
-        self._directory: Directory = read_directory(file, limits)
+        self._directory: Directory = read_directory(file.read, file.size, limits)
         self._heads: dict[int, ImageHead] = {}
         self._codebooks: dict[int, Codebook] = {}
         self._last_group: tuple[int, Samples] | None = None
@@ -116,14 +125,14 @@ class Reader:
     def metadata_of(self, image: int) -> list[Metadata]:
         """What stands between an image's head (or that of its run of groups) and its samples."""
         offset = self._run_of(image).head_offset
-        return self._metadata_from(offset + read_chunk(self._file, offset, self._limits).size)
+        return self._metadata_from(offset + read_chunk(self._read, offset, self._limits).size)
 
     @property
     def codebooks(self) -> list[tuple[CodebookReference, bool]]:
         """The codebooks that the file names, each with whether it is embedded. Searches for none."""
         found = []
         for offset in self._directory.codebook_offsets:
-            chunk = read_chunk(self._file, offset, self._limits)
+            chunk = read_chunk(self._read, offset, self._limits)
             if chunk.type == schema.EMBEDDED_CODEBOOK:
                 found.append((Codebook.from_bytes(chunk.body, limits=self._limits).reference, True))
             else:
@@ -174,8 +183,28 @@ class Reader:
                 yield Band(number, y, rows)
                 y += len(rows)
 
-    def __iter__(self) -> Iterator[Band]:
-        return self.bands()
+    def __iter__(self) -> Iterator[Samples]:
+        return (self.read_image(image) for image in range(len(self)))
+
+    @overload
+    def __getitem__(self, place: int) -> Samples: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Samples]: ...
+
+    def __getitem__(self, place: int | slice) -> Samples | list[Samples]:
+        """One image, or the images of a slice; what ``read_image`` raises, and IndexError where there is no such."""
+        if isinstance(place, slice):
+            return [self.read_image(image) for image in range(*place.indices(len(self)))]
+        image = index(place)
+        if not -len(self) <= image < len(self):
+            raise IndexError(f"there is no image {image}: the file has {len(self)}, counted from 0")
+        return self.read_image(image % len(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._again is None:
+            raise TypeError("a reader of a file object cannot be pickled: open it from a path or from bytes")
+        return (self._again, ())
 
     def _run_of(self, image: int) -> Run:
         if image >= len(self) and not self.complete:
@@ -190,7 +219,7 @@ class Reader:
 
     def _head_of(self, run: Run) -> ImageHead:
         if run.head_offset not in self._heads:
-            chunk = read_chunk(self._file, run.head_offset, self._limits)
+            chunk = read_chunk(self._read, run.head_offset, self._limits)
             if chunk.type != schema.IMAGE_HEAD:
                 raise FormatError("the index does not lead to an image head", offset=chunk.offset)
             head = unpack_image_head(chunk.body)
@@ -201,10 +230,11 @@ class Reader:
     def _group_image(self, run: Run, image: int) -> Samples:
         number = run.holding(image)
         offset = run.offsets[number]
-        if self._last_group is None or self._last_group[0] != offset:
+        last = self._last_group  # another thread may replace it
+        if last is None or last[0] != offset:
             (samples,) = self._decoded(run, range(number, number + 1))
-            self._last_group = offset, samples
-        images = self._last_group[1]
+            self._last_group = last = offset, samples
+        images = last[1]
         if image - run.places[number] >= len(images):
             raise FormatError(f"the index says that image {image} is in a group of {len(images)}", offset=offset)
         result: Samples = images[image - run.places[number]]
@@ -214,7 +244,7 @@ class Reader:
         """A band or group of a run, at the place that the directory says."""
         offset = run.offsets[number]
         kind = "group" if run.is_group else "band"
-        chunk = read_chunk(self._file, offset, self._limits)
+        chunk = read_chunk(self._read, offset, self._limits)
         if chunk.type != (schema.GROUP if run.is_group else schema.BAND):
             raise FormatError(f"the index does not lead to a {kind}", offset=offset)
         coded = unpack_group(chunk.body) if run.is_group else unpack_band(chunk.body)
@@ -256,7 +286,7 @@ class Reader:
             raise FormatError(f"the image names codebook {number}, which the file does not have", chunk="H")
         if number not in self._codebooks:
             offset = self._directory.codebook_offsets[number - 1]
-            chunk = read_chunk(self._file, offset, self._limits)
+            chunk = read_chunk(self._read, offset, self._limits)
             if chunk.type == schema.EMBEDDED_CODEBOOK:
                 found = Codebook.from_bytes(chunk.body, limits=self._limits)
             elif chunk.type in REFERENCE_TYPES:
@@ -272,7 +302,7 @@ class Reader:
         growth = 0
         while True:
             try:
-                chunk = read_chunk(self._file, offset, self._limits)
+                chunk = read_chunk(self._read, offset, self._limits)
             except TruncatedError:
                 return found
             if chunk.type == schema.METADATA:
@@ -304,4 +334,12 @@ def open_reader(
         if not file.seekable():
             file = BytesIO(file.read())
         find = finder(codebooks, folder_of(src), limits)
-        return Reader(file, codebooks=find, limits=limits, threads=threads, resources=stack.pop_all())
+        again = partial(open_reader, src, codebooks=codebooks, limits=limits, threads=threads)
+        return Reader(
+            positioned(file),
+            codebooks=find,
+            limits=limits,
+            threads=threads,
+            resources=stack.pop_all(),
+            again=again if isinstance(src, (str, os.PathLike, bytes, bytearray)) else None,
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sofc.api.positions import positioned
 from sofc.cli.console import size
 from sofc.cli.reading import not_sofc
 from sofc.codebook import Codebook
@@ -26,7 +27,7 @@ from sofc.container.chunks import (
 from sofc.container.layouts import parse
 from sofc.container.original import read_head
 from sofc.container.records import ARRANGED, FIRST_CODEBOOK_MODEL, RAW_MODEL, CodebookReference, MetadataKind
-from sofc.container.walker import file_of, walk
+from sofc.container.walker import walk
 from sofc.errors import CodebookError
 from sofc.image import ImageHeader
 from sofc.limits import Limits
@@ -208,13 +209,12 @@ def read_overview(file: BinaryIO, name: str, *, beside: Path | None = None) -> O
     """
     if not file.seekable() or file.tell():
         file = io.BytesIO(file.read())
-    head = file.read(FILE_HEAD_SIZE)
+    read = positioned(file).read
+    head = read(0, FILE_HEAD_SIZE)
     if head[:8] != schema.SIGNATURE:
         raise not_sofc(head, name)
     overview = Overview(name, unpack_file_head(head), len(head))
-    for chunk_type, body, offset, chunk_size in walk(
-        file_of(file), overview.size, Limits().max_chunk_bytes, part=_wanted_bytes
-    ):
+    for chunk_type, body, offset, chunk_size in walk(read, overview.size, Limits().max_chunk_bytes, part=_wanted_bytes):
         summary = _note(overview, chunk_type, body, beside)
         overview.chunks.append(ChunkSummary(offset, chunk_type.decode(), chunk_size, summary))
         overview.size += chunk_size

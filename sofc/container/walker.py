@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from sofc.container import schema
 from sofc.container.layouts import parse, require, text_of
 from sofc.errors import ChecksumError, LimitError
 
 Buffer = bytes | bytearray
+ReadAt = Callable[[int, int], bytes]
+"""Gives so many bytes from an offset on, or as many as there are."""
 
 CRC_SIZE = 4
 HEAD_MAX_SIZE = 1 + schema.VARINT_BYTES
@@ -85,14 +87,11 @@ def chunk_body(buffer: Buffer, head: ChunkHead) -> bytes:
     return bytes(buffer[head.body : head.crc])
 
 
-def walk(
-    read: Callable[[int, int], bytes], offset: int, max_body: int, *, part: Callable[[bytes], int] | None = None
-) -> Iterator[Chunk]:
+def walk(read: ReadAt, offset: int, max_body: int, *, part: Callable[[bytes], int] | None = None) -> Iterator[Chunk]:
     """The chunks from ``offset`` on, up to the first that is not there in full.
 
-    ``read`` gives bytes from an offset on, so many or as many as there are. Bodies match their CRC. With ``part``,
-    which says of a type how many bytes of a body are wanted, no more is read and nothing is checked. Raises
-    FormatError, LimitError (a body longer than ``max_body``) or ChecksumError.
+    Bodies match their CRC. With ``part``, which says of a type how many bytes of a body are wanted, no more is read and
+    nothing is checked. Raises FormatError, LimitError (a body longer than ``max_body``) or ChecksumError.
     """
     while (head := parse_chunk_head(read(offset, HEAD_MAX_SIZE), 0, max_body)) is not None:
         if not read(offset + head.end - 1, 1):
@@ -105,16 +104,6 @@ def walk(
         offset += head.end
 
 
-def bytes_of(buffer: Buffer) -> Callable[[int, int], bytes]:
+def bytes_of(buffer: Buffer) -> ReadAt:
     """What ``walk`` reads a buffer with."""
     return lambda offset, size: bytes(buffer[offset : offset + size])
-
-
-def file_of(file: BinaryIO) -> Callable[[int, int], bytes]:
-    """What ``walk`` reads a file with that can seek."""
-
-    def read(offset: int, size: int) -> bytes:
-        file.seek(offset)
-        return file.read(size)
-
-    return read

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
 from sofc.container import schema
 from sofc.container.chunks import (
@@ -20,7 +18,7 @@ from sofc.container.chunks import (
     unpack_place,
 )
 from sofc.container.records import IndexEntry
-from sofc.container.walker import Chunk, file_of, frame_chunk, walk
+from sofc.container.walker import Chunk, ReadAt, frame_chunk, walk
 from sofc.errors import FormatError, SofcError, TruncatedError, locate
 from sofc.limits import Limits
 
@@ -67,38 +65,35 @@ class Directory:
         return self.runs[bisect_right(self.runs, image, key=lambda run: run.first) - 1]
 
 
-def read_directory(file: BinaryIO, limits: Limits) -> Directory:
-    """Read the directory of a file that can seek. Raises FormatError, UnsupportedError or LimitError."""
-    file.seek(0)
-    version = unpack_file_head(file.read(FILE_HEAD_SIZE))
-    size = file.seek(0, os.SEEK_END)
-    entries = _read_index(file, size, limits)
+def read_directory(read: ReadAt, size: int, limits: Limits) -> Directory:
+    """The directory of a file of ``size`` bytes. Raises FormatError, UnsupportedError or LimitError."""
+    version = unpack_file_head(read(0, FILE_HEAD_SIZE))
+    entries = _read_index(read, size, limits)
     indexed, complete = entries is not None, True
     if entries is None:
-        entries, complete = _scan(file, limits)
+        entries, complete = _scan(read, limits)
     codebooks = [entry.offset for entry in entries if entry.type in CODEBOOK_TYPES]
     return Directory(version, _runs(entries, limits), codebooks, indexed, complete)
 
 
-def read_chunk(file: BinaryIO, offset: int, limits: Limits) -> Chunk:
+def read_chunk(read: ReadAt, offset: int, limits: Limits) -> Chunk:
     """The chunk at ``offset``. Raises TruncatedError, FormatError or LimitError."""
     try:
-        for chunk in walk(file_of(file), offset, limits.max_chunk_bytes):
+        for chunk in walk(read, offset, limits.max_chunk_bytes):
             return chunk
         raise TruncatedError("the file is cut off inside a chunk")
     except SofcError as error:
         raise locate(error, offset) from None
 
 
-def _read_index(file: BinaryIO, size: int, limits: Limits) -> list[IndexEntry] | None:
+def _read_index(read: ReadAt, size: int, limits: Limits) -> list[IndexEntry] | None:
     """The index that the last bytes of the file lead to, None where they do not."""
     if size < FILE_HEAD_SIZE + FILE_END_SIZE:
         return None
-    file.seek(size - FILE_END_SIZE)
-    if file.read(len(_END_PREFIX)) != _END_PREFIX:
+    if read(size - FILE_END_SIZE, len(_END_PREFIX)) != _END_PREFIX:
         return None
     try:
-        index_size = unpack_file_end(read_chunk(file, size - FILE_END_SIZE, limits).body)
+        index_size = unpack_file_end(read_chunk(read, size - FILE_END_SIZE, limits).body)
     except FormatError:
         return None
     if index_size == 0:
@@ -106,7 +101,7 @@ def _read_index(file: BinaryIO, size: int, limits: Limits) -> list[IndexEntry] |
     offset = size - FILE_END_SIZE - index_size
     if offset < FILE_HEAD_SIZE:
         raise FormatError("the index is said to be longer than the file", chunk="Z")
-    index = read_chunk(file, offset, limits)
+    index = read_chunk(read, offset, limits)
     if index.type != schema.INDEX or index.size != index_size:
         raise FormatError("there is no index where the end of the file says", offset=offset)
     entries = unpack_index(index.body)
@@ -115,11 +110,11 @@ def _read_index(file: BinaryIO, size: int, limits: Limits) -> list[IndexEntry] |
     return entries
 
 
-def _scan(file: BinaryIO, limits: Limits) -> tuple[list[IndexEntry], bool]:
+def _scan(read: ReadAt, limits: Limits) -> tuple[list[IndexEntry], bool]:
     """Entries as the index would have them, and whether the end of the file is there. Bodies are skipped."""
     entries: list[IndexEntry] = []
     reached = FILE_HEAD_SIZE
-    heads = walk(file_of(file), reached, limits.max_chunk_bytes, part=lambda _: schema.PLACE_PREFIX_MAX_SIZE)
+    heads = walk(read, reached, limits.max_chunk_bytes, part=lambda _: schema.PLACE_PREFIX_MAX_SIZE)
     try:
         for kind, body, offset, size in heads:
             if kind in (schema.BAND, schema.GROUP):
