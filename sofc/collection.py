@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from sofc.api.oneshot import encode_each
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import UsageError
 from sofc.imagefiles import Samples
+from sofc.stream.settings import EncoderSettings
 
 Array = npt.NDArray[Any]
 
@@ -89,12 +90,18 @@ def names_in(metadata: Iterable[Metadata]) -> list[str]:
     return []
 
 
-def encode_collection(images: Iterable[Samples], **settings: Any) -> Iterator[bytes]:
-    """The bytes of one file of all the images, in pieces; ``settings`` are those of ``Encoder``."""
+def encode_collection(
+    images: Iterable[Samples],
+    *,
+    metadata_of_images: Iterable[Sequence[Metadata]] = (),
+    **settings: Unpack[EncoderSettings],
+) -> Iterator[bytes]:
+    """The bytes of one file of all the images, in pieces; the rest as for ``encode_each``."""
     return encode_each(
         (
             (array, header_for(array, declared_bits=declared_bits, meaning=meaning))
             for array, declared_bits, meaning in images
         ),
+        metadata_of_images=metadata_of_images,
         **settings,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sofc.container.records import IndexEntry
 from sofc.errors import CodebookError, FormatError, LimitError, NotSofcError, TruncatedError, UsageError
 from sofc.image import ImageHeader, PixelFormat
 from sofc.stream.encoder import Encoder
+from sofc.stream.settings import EncoderSettings, EncodeSettings
 
 RANDOM = np.random.default_rng(2)
 TYPES = ("bool", "uint8", "int8", "uint16", "int16")
@@ -431,3 +433,11 @@ def test_truncated_files_are_told() -> None:
     for part in pieces(data, range(0, len(data), 50))[1:]:
         with pytest.raises(TruncatedError):
             sofc.decode(data[: len(data) - len(part)])
+
+
+def test_the_settings_of_the_encoder_are_named_once() -> None:
+    """What is handed on is what ``Encoder`` takes."""
+    taken = inspect.signature(Encoder).parameters.keys() - {"header"}
+    assert EncoderSettings.__annotations__.keys() == taken
+    own = {name for name, one in inspect.signature(sofc.encode).parameters.items() if one.kind is one.KEYWORD_ONLY}
+    assert EncodeSettings.__annotations__.keys() == taken | own

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from sofc.api.headers import header_for, header_of, rows_of
 from sofc.api.reader import open_reader
@@ -19,6 +19,7 @@ from sofc.image import ImageHeader, Meaning, SampleType
 from sofc.limits import Limits
 from sofc.stream.codebooks import Codebooks
 from sofc.stream.layout import is_frame, is_small
+from sofc.stream.settings import EncoderSettings, EncodeSettings
 
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
@@ -36,7 +37,7 @@ def encode(
     declared_bits: int | None = None,
     meaning: Meaning | int = Meaning.UNSPECIFIED,
     sample_type: SampleType | None = None,
-    **settings: Any,
+    **settings: Unpack[EncoderSettings],
 ) -> bytes:
     """The file of one image, shape (height, width) or (height, width, components), where components may be 1.
 
@@ -58,7 +59,7 @@ def encode_images(
     declared_bits: int | None = None,
     meaning: Meaning | int = Meaning.UNSPECIFIED,
     sample_type: SampleType | None = None,
-    **settings: Any,
+    **settings: Unpack[EncoderSettings],
 ) -> bytes:
     """The file of several images of any sizes and types. Small ones of one kind that follow each other are grouped."""
     with_headers = (
@@ -75,7 +76,7 @@ class EachEncoder:
     ``key_interval`` 1 keeps each by itself.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: Unpack[EncoderSettings]) -> None:
         from sofc.stream.encoder import Encoder
 
         self._encoder = Encoder(**settings)
@@ -115,7 +116,7 @@ def encode_each(
     images: Iterable[tuple[Samples, ImageHeader]],
     *,
     metadata_of_images: Iterable[Sequence[Metadata]] = (),
-    **settings: Any,
+    **settings: Unpack[EncoderSettings],
 ) -> Iterator[bytes]:
     """The file of all the images in pieces, holding one image or one group of small ones at a time.
 
@@ -216,14 +217,22 @@ def _kept_images(metadata: Iterable[Metadata], codebooks: Callable[[int], Codebo
     return [samples.array for samples in images_in(original.name, restore(original, (), codebooks))]
 
 
-def read(src: Source, /, **options: Any) -> Samples:
+def read(
+    src: Source,
+    /,
+    *,
+    image: int | None = None,
+    codebooks: Codebooks | None = None,
+    limits: Limits | None = None,
+    threads: int = 1,
+) -> Samples:
     """The image of a file: ``decode`` for a path or a binary file object."""
-    return decode(src, **options)
+    return decode(src, image=image, codebooks=codebooks, limits=limits, threads=threads)
 
 
-def write(dst: str | os.PathLike[str] | BinaryIO, image: Samples, /, **options: Any) -> None:
-    """Write a file with ``encode``'s options. A path is replaced once all is written; raises OSError too."""
-    data = encode(image, **options)
+def write(dst: str | os.PathLike[str] | BinaryIO, image: Samples, /, **settings: Unpack[EncodeSettings]) -> None:
+    """Write a file with ``encode``'s settings. A path is replaced once all is written; raises OSError too."""
+    data = encode(image, **settings)
     if isinstance(dst, (str, os.PathLike)):
         with replacing(Path(dst)) as file:
             file.write(data)

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from sofc.container.records import Metadata
 from sofc.files import replacing
 from sofc.image import ImageHeader
+from sofc.stream.settings import EncoderSettings
 
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
@@ -61,7 +62,7 @@ class Writer:
 
 
 def open_writer(
-    dst: str | os.PathLike[str] | BinaryIO, header: ImageHeader | None = None, /, **settings: Any
+    dst: str | os.PathLike[str] | BinaryIO, header: ImageHeader | None = None, /, **settings: Unpack[EncoderSettings]
 ) -> Writer:
     """Begin a file at a path or in a binary file object. ``settings`` are those of Encoder.
 

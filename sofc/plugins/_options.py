@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import sofc
@@ -17,10 +18,10 @@ def codebook_of(option: CodebookOption | None) -> sofc.Codebook | None:
     return sofc.load_codebook(option) if isinstance(option, (str, os.PathLike)) else option
 
 
-def encode_settings(codebook: CodebookOption | None, settings: dict[str, Any]) -> dict[str, Any]:
+def encode_settings(codebook: CodebookOption | None, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments of ``sofc.encode``: those given, with the codebook itself where one is named."""
     found = codebook_of(codebook)
-    return settings if found is None else {**settings, "codebook": found}
+    return dict(settings) if found is None else {**settings, "codebook": found}
 
 
 def decode_settings(codebook: CodebookOption | None, settings: dict[str, Any]) -> dict[str, Any]:

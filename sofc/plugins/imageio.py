@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import imageio.config
 import numpy as np
@@ -26,6 +26,7 @@ from sofc.plugins._options import decode_settings, encode_settings
 if TYPE_CHECKING:
     from sofc.api.oneshot import EachEncoder
     from sofc.plugins._options import CodebookOption
+    from sofc.stream.settings import WriteSettings
 
 Samples = npt.NDArray[Any]
 Index = int | EllipsisType | None
@@ -169,7 +170,7 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         *,
         is_batch: bool | None = None,
         codebook: CodebookOption | None = None,
-        **settings: Any,
+        **settings: Unpack[WriteSettings],
     ) -> bytes | None:
         """Write images; further calls add more. The bytes so far are returned where the target is ``"<bytes>"``.
 
