@@ -8,6 +8,7 @@ So this imports nothing before imageio is imported, and not sofc either, of whic
 It keeps quiet whatever goes wrong: the worst that can come of it is that imageio does not know ``.sofc``.
 """
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 CONFIG = "imageio.config"
+VARIABLE = "SOFC_NO_AUTOLOAD"
+"""Environment variable: where it is set to anything, nothing is done."""
 
 
 def install() -> None:
     """Register the plugin now where imageio is loaded, otherwise once it is. Raises nothing."""
     try:
+        if os.environ.get(VARIABLE):
+            return
         config = sys.modules.get(CONFIG)
         if config is not None:
             register(config)

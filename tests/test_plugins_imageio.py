@@ -130,7 +130,7 @@ def test_a_broken_start_up_file_breaks_no_interpreter(broken: str | None, tmp_pa
     assert (done.stdout, done.stderr) == ("well\n", "")
 
 
-@pytest.mark.parametrize("state", ["no sofc", "broken sofc", "two copies", "imported before"])
+@pytest.mark.parametrize("state", ["no sofc", "broken sofc", "two copies", "imported before", "unwanted"])
 def test_autoload_keeps_quiet(state: str, tmp_path: Path) -> None:
     """In an interpreter of its own, with a package of its own for imageio."""
     package = tmp_path / "imageio"
@@ -156,8 +156,9 @@ import imageio.config as config
 print(*config.known_plugins, *config.known_extensions, len(config.extension_list))
 print(type(config.__loader__).__name__, type(config.__spec__.loader).__name__)
 """
+    environment = os.environ | ({"SOFC_NO_AUTOLOAD": "1"} if state == "unwanted" else {})
     done = subprocess.run(
-        [sys.executable, "-S", "-c", program], cwd=package, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-c", program], cwd=package, env=environment, capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
     registered = "sofc pillow .sofc 1" if state in ("two copies", "imported before") else "pillow 0"
