@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sofc.errors import FormatError, LimitError, UsageError
 from sofc.image import Meaning
@@ -440,9 +441,27 @@ def test_format_for() -> None:
         format_for(Path("a.jpg"))
 
 
-def test_an_image_too_large_for_its_file_is_not_decoded(tmp_path: Path) -> None:
+def _gif(number: int) -> bytes:
+    """A GIF file of two frames, of which that of this number says that it is as large as frames can be."""
+    made = io.BytesIO()
+    frames = [Image.fromarray(np.full((4, 4), 9 * frame, np.uint8)) for frame in (0, 1)]
+    frames[0].save(made, "GIF", save_all=True, append_images=frames[1:])
+    parts = made.getvalue().split(b",\0\0\0\0\x04\0\x04\0")
+    sizes = [b"\xff" * 4 if frame == number else b"\x04\0\x04\0" for frame in (0, 1)]
+    return parts[0] + b"".join(b",\0\0\0\0" + size + part for size, part in zip(sizes, parts[1:], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "index"),
+    [
+        ("image.qoi", b"qoif" + (1 << 20).to_bytes(4) * 2 + b"\x03\0" + bytes(100), 0),
+        ("image.gif", _gif(0), 0),
+        ("image.gif", _gif(1), 1),
+    ],
+)
+def test_an_image_too_large_for_its_file_is_not_decoded(name: str, data: bytes, index: int, tmp_path: Path) -> None:
     """Pillow would go on past the end of the file, and take memory for every pixel."""
-    path = tmp_path / "image.qoi"
-    path.write_bytes(b"qoif" + (1 << 20).to_bytes(4) + (1 << 20).to_bytes(4) + b"\x03\0" + bytes(100))
-    with pytest.raises(LimitError, match="114 bytes that says it holds 1048576 x 1048576"):
-        load(next(iter(sources([path]))))
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(LimitError, match=f"of {len(data)} bytes that says it holds"):
+        load(list(sources([path]))[index])

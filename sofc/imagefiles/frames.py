@@ -12,7 +12,7 @@ from sofc.errors import UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles import exact
 from sofc.imagefiles.lasting import Lasting
-from sofc.imagefiles.pillow import unbounded
+from sofc.imagefiles.pillow import refuse_claims, unbounded
 from sofc.imagefiles.samples import Samples, meaning_of
 
 ANIMATED = ("PNG", "GIF", "WEBP")
@@ -38,6 +38,7 @@ def _opened(path: Path) -> tuple[Any, exact.Layout]:
 
     with unbounded():
         image = Image.open(path, formats=ANIMATED)
+    refuse_claims(path, image)
     return image, exact.described(image, os.fspath(path))
 
 
@@ -54,6 +55,7 @@ def load(path: Path, index: int) -> Samples:
     last = index == getattr(image, "n_frames", 1) - 1
     with unbounded():
         image.seek(index)
+        refuse_claims(path, image)  # frames may be larger than the first
         image.load()
     if index and image.mode == "P" and layout.meaning != Meaning.PALETTE:
         raise UnsupportedError(

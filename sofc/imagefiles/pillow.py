@@ -53,10 +53,15 @@ def opened(path: str | os.PathLike[str], formats: tuple[str, ...] | None = None)
     from PIL import Image
 
     with unbounded(), Image.open(path, formats=formats) as image:
-        pixels, size = image.width * image.height, Path(path).stat().st_size
-        if pixels > max(FEW_PIXELS, PIXELS_A_BYTE * size):
-            raise LimitError(
-                f"{path}: a file of {size} bytes that says it holds {image.width} x {image.height} pixels is not "
-                "decoded: it is damaged, or made to exhaust memory; keep the file: sofc encode --keep-file"
-            )
+        refuse_claims(path, image)
         yield image
+
+
+def refuse_claims(path: str | os.PathLike[str], image: Any) -> None:
+    """Raise LimitError where an open image, not yet loaded, claims more pixels than its file can hold."""
+    size = Path(path).stat().st_size
+    if image.width * image.height > max(FEW_PIXELS, PIXELS_A_BYTE * size):
+        raise LimitError(
+            f"{path}: a file of {size} bytes that says it holds {image.width} x {image.height} pixels is not decoded: "
+            "it is damaged, or made to exhaust memory; keep the file: sofc encode --keep-file"
+        )
