@@ -17,6 +17,8 @@ from sofc.container.chunks import pack_numbers, unpack_numbers
 from sofc.errors import FormatError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
+from sofc.transforms.mosaic import LEAST_SIDE, METHODS, PHASES, Edges, corrected, demosaiced, kept, others, pattern
+from sofc.transforms.mosaic_border import find_border
 
 MAX_ENTRIES = 64
 """Parts, splits and steps of one arrangement."""
@@ -488,8 +490,64 @@ class Stretch(Step):
         return f"{self.bits} bits stretched"
 
 
+@dataclass(frozen=True)
+class Demosaic(Step):
+    """Spec arrangement/demosaic. Three components that a program made of a mosaic: the core's first. Its others correct
+    those two that the mosaic has not, in each place in the order of components.
+
+    ``parts``: the rows of all but the last of those parts whose colours were made one by one.
+    """
+
+    id = 12
+    method: int
+    phase: int
+    edges: Edges
+    parts: tuple[int, ...] = ()
+
+    @classmethod
+    def read(cls, numbers: Iterator[int], form: Form) -> Demosaic:
+        method, phase, edges, count = (next(numbers) for _ in range(4))
+        require(edges <= Edges.ALL, "an image has four edges")
+        require(count * LEAST_SIDE < form.image_rows, "a mosaic has too many parts")
+        return cls(method, phase, Edges(edges), tuple(next(numbers) for _ in range(count)))
+
+    def arguments(self) -> list[int]:
+        return [self.method, self.phase, int(self.edges), len(self.parts), *self.parts]
+
+    def core(self, form: Form) -> Form:
+        require(self.method in METHODS, f"demosaicing {self.method} is not known to this version of sofc")
+        require(self.phase < PHASES and form.components == 3, "these are no colours of a mosaic")
+        last = form.image_rows - sum(self.parts)
+        require(min(form.width, last, *self.parts, last) >= LEAST_SIDE, "a part of a mosaic is too small")
+        return form
+
+    def apply(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
+        colours = self._images(planes, form)
+        mosaic = kept(colours, self.phase)
+        method, top = METHODS[self.method], (1 << form.bits) - 1
+        if method.hides_border and not self.parts:
+            find_border(mosaic, colours, self.phase, method.means, self.edges, top)
+        made = self._made(mosaic)
+        corrections = (others(colours, self.phase) - others(made, self.phase) + (1 << (form.bits - 1))) & top
+        return [plane.reshape(form.rows, form.width) for plane in (mosaic, *corrections)]
+
+    def undo(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
+        mosaic, *corrections = self._images(planes, form)
+        return corrected(self._made(mosaic), corrections, self.phase, form.bits)
+
+    def _images(self, planes: Sequence[Plane], form: Form) -> npt.NDArray[np.int32]:
+        return np.stack(planes).reshape(form.components, form.images, form.image_rows, form.width)
+
+    def _made(self, mosaic: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        return demosaiced(mosaic, self.method, self.phase, self.edges, self.parts)
+
+    def __str__(self) -> str:
+        return f"demosaiced from {pattern(self.phase)} ({METHODS[self.method].name})"
+
+
 STEPS: dict[int, type[Step]] = {
-    step.id: step for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch)
+    step.id: step
+    for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch, Demosaic)
 }
 CODED, SPLIT = 0, 1
 
