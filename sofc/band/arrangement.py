@@ -17,7 +17,19 @@ from sofc.container.chunks import pack_numbers, unpack_numbers
 from sofc.errors import FormatError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
-from sofc.transforms.mosaic import LEAST_SIDE, METHODS, PHASES, Edges, corrected, demosaiced, kept, others, pattern
+from sofc.transforms.mosaic import (
+    LEAST_SIDE,
+    METHODS,
+    PHASES,
+    Edges,
+    border_repeated,
+    correct,
+    demosaiced,
+    inside,
+    kept,
+    others,
+    pattern,
+)
 from sofc.transforms.mosaic_border import find_border
 
 MAX_ENTRIES = 64
@@ -517,23 +529,30 @@ class Demosaic(Step):
     def core(self, form: Form) -> Form:
         require(self.method in METHODS, f"demosaicing {self.method} is not known to this version of sofc")
         require(self.phase < PHASES and form.components == 3, "these are no colours of a mosaic")
+        require(not (METHODS[self.method].hides_border and self.parts), "a mosaic has parts where there are none")
         last = form.image_rows - sum(self.parts)
         require(min(form.width, last, *self.parts, last) >= LEAST_SIDE, "a part of a mosaic is too small")
         return form
 
     def apply(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
         colours = self._images(planes, form)
-        mosaic = kept(colours, self.phase)
-        method, top = METHODS[self.method], (1 << form.bits) - 1
-        if method.hides_border and not self.parts:
-            find_border(mosaic, colours, self.phase, method.means, self.edges, top)
-        made = self._made(mosaic)
-        corrections = (others(colours, self.phase) - others(made, self.phase) + (1 << (form.bits - 1))) & top
+        mosaic, half, top = kept(colours, self.phase), 1 << (form.bits - 1), (1 << form.bits) - 1
+        places = inside(Edges.NONE, form.image_rows, form.width)
+        if METHODS[self.method].hides_border:
+            find_border(mosaic, colours, self.phase, METHODS[self.method].means, self.edges, top)
+            places = inside(self.edges, form.image_rows, form.width)
+        wrong = others(colours, self.phase) - others(self._made(mosaic), self.phase)
+        corrections = np.full_like(wrong, half)
+        corrections[:, :, *places] = (wrong[:, :, *places] + half) & top
         return [plane.reshape(form.rows, form.width) for plane in (mosaic, *corrections)]
 
     def undo(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
-        mosaic, *corrections = self._images(planes, form)
-        return corrected(self._made(mosaic), corrections, self.phase, form.bits)
+        core = self._images(planes, form)
+        colours = self._made(core[0])
+        correct(colours, core[1:], self.phase, form.bits)
+        if METHODS[self.method].hides_border:
+            colours = border_repeated(colours, self.edges)
+        return [np.ascontiguousarray(plane).reshape(form.rows, form.width) for plane in colours]
 
     def _images(self, planes: Sequence[Plane], form: Form) -> npt.NDArray[np.int32]:
         return np.stack(planes).reshape(form.components, form.images, form.image_rows, form.width)

@@ -15,8 +15,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.planes import Plane
-
 PHASES = 4
 LEAST_SIDE = 4
 """Rows of a part, and columns, without which the rules at edges would meet."""
@@ -161,13 +159,9 @@ def _made(mosaic: Samples, phase: int, means: Means, ends: Ends) -> Samples:
 # What is made at edges.
 
 
-def _repeated_border(mosaic: Samples, phase: int, means: Means, edges: Edges) -> Samples:
-    """The places next to an edge have the colours of those one further in."""
-    made = _made(mosaic, phase, means, _ends(mosaic))
-    _, rows, width = mosaic.shape
-    across = np.clip(np.arange(width), bool(edges & Edges.LEFT), width - 1 - bool(edges & Edges.RIGHT))
-    down = np.clip(np.arange(rows), bool(edges & Edges.TOP), rows - 1 - bool(edges & Edges.BOTTOM))
-    return made[:, :, down][:, :, :, across]
+def _alike_at_edges(mosaic: Samples, phase: int, means: Means, edges: Edges) -> Samples:
+    """Colours are made at edges as elsewhere, of a mirrored mosaic."""
+    return _made(mosaic, phase, means, _ends(mosaic))
 
 
 def _blocks_at_edges(mosaic: Samples, phase: int, means: Means, edges: Edges) -> Samples:
@@ -257,7 +251,8 @@ def _sums_of_nine(strip: Samples) -> Samples:
 
 
 class Method(NamedTuple):
-    """A way to make colours of a mosaic. ``hides_border``: the mosaic's samples next to an edge are not among them."""
+    """A way to make colours of a mosaic. ``hides_border``: in the end the places next to an edge get the colours of
+    those one further in, so that the mosaic's samples there are not among the colours. Then there are no parts."""
 
     name: str
     means: Means
@@ -266,12 +261,12 @@ class Method(NamedTuple):
 
 
 METHODS = {
-    1: Method("OpenCV, bilinear", ROUNDED, _repeated_border, hides_border=True),
-    2: Method("OpenCV, edge-aware", ALONG_EDGE, _repeated_border, hides_border=True),
+    1: Method("OpenCV, bilinear", ROUNDED, _alike_at_edges, hides_border=True),
+    2: Method("OpenCV, edge-aware", ALONG_EDGE, _alike_at_edges, hides_border=True),
     3: Method("FFmpeg", CUT, _blocks_at_edges),
     4: Method("GStreamer", PAIRS, _stale_rows),
     5: Method("LibRaw, linear", CUT, _means_at_edges),
-    6: Method("bilinear, halves to even", EVEN, _repeated_border, hides_border=True),
+    6: Method("bilinear, halves to even", EVEN, _alike_at_edges, hides_border=True),
 }
 """By their numbers in files."""
 
@@ -280,7 +275,8 @@ def demosaiced(mosaic: Samples, method: int, phase: int, edges: Edges, parts: Se
     """The colours that a program makes of a mosaic.
 
     ``parts``: the rows of all parts but the last, where the program made colours of parts of the mosaic one by one.
-    Each part, and the last, has at least LEAST_SIDE rows; a row has at least LEAST_SIDE samples.
+    Each part, and the last, has at least LEAST_SIDE rows; a row has at least LEAST_SIDE samples. A border that repeats
+    is another matter: see ``border_repeated``.
     """
     how = METHODS[method]
     if not parts:
@@ -317,12 +313,29 @@ def others(colours: Samples, phase: int) -> Samples:
     return result
 
 
-def corrected(made: Samples, corrections: Sequence[Samples], phase: int, bits: int) -> list[Plane]:
-    """Colours from those that were made and two corrections of each place, planes of (images * rows, width)."""
+def correct(made: Samples, corrections: Samples, phase: int, bits: int) -> None:
+    """Adds corrections (2, images, rows, width), less half their range, modulo 2**bits, to the samples that the mosaic
+    has not."""
     half, top = 1 << (bits - 1), (1 << bits) - 1
     for y, x in np.ndindex(2, 2):
         two = [c for c in range(3) if c != component_at(y, x, phase)]
         for component, correction in zip(two, corrections, strict=True):
             place = made[component, :, y::2, x::2]
             place[...] = (place + correction[:, y::2, x::2] - half) & top
-    return [plane.reshape(-1, plane.shape[-1]) for plane in made]
+
+
+def inside(edges: Edges, rows: int, width: int) -> tuple[slice, slice]:
+    """The rows and columns of an image that are not next to an edge."""
+    down = slice(bool(edges & Edges.TOP), rows - bool(edges & Edges.BOTTOM))
+    return down, slice(bool(edges & Edges.LEFT), width - bool(edges & Edges.RIGHT))
+
+
+def border_repeated(colours: Samples, edges: Edges) -> Samples:
+    """Colours, those of the places next to an edge replaced by the ones further in."""
+    *_, rows, width = colours.shape
+    down, across = inside(edges, rows, width)
+    places = (
+        np.clip(np.arange(rows), down.start, down.stop - 1),
+        np.clip(np.arange(width), across.start, across.stop - 1),
+    )
+    return colours[:, :, places[0]][:, :, :, places[1]]
