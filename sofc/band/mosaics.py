@@ -73,24 +73,20 @@ def _likely_place(image: Sequence[Plane]) -> tuple[int, int] | None:
     """Row and column of a strip whose red and blue samples are the means of those beside as in colours of a mosaic."""
     rows, width = image[0].shape
     left = max(0, width - STRIP_WIDTH) // 2 & ~1
-    for number in range(STRIPS):
-        top = (rows - STRIP_ROWS) * (2 * number + 1) // (2 * STRIPS) & ~1
-        told, fits = [], []
-        for plane in (image[0], image[2]):
-            strip = plane[top : top + STRIP_ROWS, left : left + STRIP_WIDTH]
-            before, middle, after = strip[:, :-2], strip[:, 1:-1], strip[:, 2:]
-            differ = before != after
-            told.append(differ)
-            fits.append(differ & (np.abs(2 * middle - before - after) <= 1))
+    tops = [(rows - STRIP_ROWS) * (2 * number + 1) // (2 * STRIPS) & ~1 for number in range(STRIPS)]
+    told, fit = np.zeros((PHASES, STRIPS), np.int64), np.zeros((PHASES, STRIPS), np.int64)
+    for first, plane in ((0, image[0]), (1, image[2])):
+        strips = np.stack([plane[top : top + STRIP_ROWS, left : left + STRIP_WIDTH] for top in tops])
+        before, after = strips[:, :, :-2], strips[:, :, 2:]
+        differ = before != after
+        fits = differ & (np.abs(2 * strips[:, :, 1:-1] - before - after) <= 1)
         for phase in range(PHASES):
-            down, across = divmod(phase, 2)
-            # Red stands beside green in one row, blue in the other; a sample k of a strip here is that of column k + 1.
-            places = ((0, np.s_[down::2, across::2]), (1, np.s_[1 - down :: 2, 1 - across :: 2]))
-            count = [int(np.count_nonzero(told[k][where])) for k, where in places]
-            good = [int(np.count_nonzero(fits[k][where])) for k, where in places]
-            if sum(count) >= LEAST_TOLD and sum(good) >= LIKELY_SHARE * sum(count):
-                return top, left
-    return None
+            # Red stands beside green in one row, blue in the other; here the first column is the second of a strip.
+            down, across = (first + phase // 2) % 2, (first + phase) % 2
+            told[phase] += np.count_nonzero(differ[:, down::2, across::2], axis=(1, 2))
+            fit[phase] += np.count_nonzero(fits[:, down::2, across::2], axis=(1, 2))
+    likely = np.flatnonzero(((told >= LEAST_TOLD) & (fit >= LIKELY_SHARE * told)).any(axis=0))
+    return (tops[likely[0]], left) if len(likely) else None
 
 
 def _guess(image: Sequence[Plane], row: int, column: int) -> Guess:
