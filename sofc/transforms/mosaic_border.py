@@ -89,20 +89,21 @@ def _find_greens(side: _Side, top: int) -> None:
 def _above(
     mean: Four, wanted: Samples, below: Samples, left: Samples, right: Samples, top: int
 ) -> tuple[Samples, npt.NDArray[np.bool_]]:
-    """A sample of whose mean with three others is the one wanted, and whether it is."""
-    # The mean may be of two samples, of four, or of two others: then these must differ less.
-    slope = np.abs(left - right)
-    tried = [
-        *(2 * wanted - below + k for k in (0, -1, 1)),
-        *(4 * wanted - below - left - right + k for k in (0, -1, -2, 1, 2)),
-        below + slope,
-        below - slope,
-    ]
-    found, done = np.clip(tried[0], 0, top), np.zeros(wanted.shape, bool)
-    for sample in tried:
-        fits = (sample >= 0) & (sample <= top) & (mean(sample, below, left, right) == wanted) & ~done
-        found, done = np.where(fits, sample, found), done | fits
-    return found, done
+    """A sample of whose mean with three others is the one wanted, like those beside, and whether it is."""
+    # The mean may be of two samples, of four, or of two others: then these differ less, or no more.
+    slope, likely = np.abs(left - right), (left + right) >> 1
+    tried = np.stack(
+        [
+            likely,
+            *(2 * wanted - below + k for k in (0, -1, 1)),
+            *(4 * wanted - below - left - right + k for k in (0, -1, -2, 1, 2)),
+            *(below + slope + k for k in (0, 1)),
+            *(below - slope - k for k in (0, 1)),
+        ]
+    )
+    fits = (tried >= 0) & (tried <= top) & (mean(tried, *np.broadcast_arrays(below, left, right, tried)[:3]) == wanted)
+    best = np.where(fits, np.abs(tried - likely), 1 << 20).argmin(axis=0)[None]
+    return np.take_along_axis(tried, best, 0)[0].clip(0, top), np.take_along_axis(fits, best, 0)[0]
 
 
 def _find_beside_corner(side: _Side, top: int) -> None:
