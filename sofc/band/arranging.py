@@ -166,7 +166,7 @@ def _mosaic(view: View, signed: bool, steps: int) -> Found:
     none = find_components(view, signed)
     if none is not None and none.core(view.form).components == 1:
         return Taken(none, find_arrangement(view.after(none), signed, steps - 1))
-    mosaic = View(view.planes[:1], replace(view.form, components=1))
+    mosaic = View(list(view.planes[:1]), replace(view.form, components=1))
     corrections = View(view.planes[1:], replace(view.form, components=2))
     return Parted(
         view, None, 1, find_arrangement(mosaic, signed, steps), find_arrangement(corrections, False, steps - 1)
@@ -251,7 +251,9 @@ def _tiled_gain(plane: npt.NDArray[Any], form: Form, step: Tile) -> float:
             for k in range(3)
         ]
         slopes = [np.diff(part.astype(np.int32), axis=1) for part in parts]
-        own = sum(float(np.abs(slope).mean()) for slope in slopes)
+        # A mosaic's neighbours differ everywhere alike: those two apart tell what it shows.
+        wider = [part[:, 2:].astype(np.int32) - part[:, :-2] for part in parts]
+        own = min(sum(float(np.abs(slope).mean()) for slope in each) for each in (slopes, wider))
         return max(float(np.abs(slopes[k] - slopes[k + 1]).mean()) * 3 / own for k in range(2)) if own else 1.0
     probe = _probe(image)
     top = max(0, height - PROBE_ROWS) // 2 // 3 * 3
