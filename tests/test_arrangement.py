@@ -24,6 +24,7 @@ import sofc
 from sofc.band.arrangement import (
     MAX_ENTRIES,
     Choose,
+    Demosaic,
     Form,
     MoveAxis,
     Orient,
@@ -48,6 +49,7 @@ from sofc.band.mapping import Mapping
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container.chunks import pack_group, unpack_band, unpack_group
 from sofc.planes import Plane
+from sofc.transforms.mosaic import METHODS, Edges
 
 Image = np.ndarray[Any, Any]
 PART = Part(0, 1, 0, 1)
@@ -55,9 +57,9 @@ PART = Part(0, 1, 0, 1)
 
 @st.composite
 def forms(draw: st.DrawFn) -> Form:
-    height, images = draw(st.integers(1, 6)), draw(st.integers(1, 2))
+    height, images = draw(st.integers(1, 11)), draw(st.integers(1, 2))
     bits = draw(st.sampled_from([1, 3, 8, 16]))
-    return Form(draw(st.integers(1, 4)), bits, height * images, draw(st.integers(1, 6)), height)
+    return Form(draw(st.integers(1, 4)), bits, height * images, draw(st.integers(1, 7)), height)
 
 
 @st.composite
@@ -89,6 +91,11 @@ def steps(draw: st.DrawFn, form: Form) -> Step:
             for count in range(2, 7)
             if (width if kind & 1 else height) % count == 0
         ]
+    if form.components == 3 and min(height, width) >= 4:
+        method = draw(st.sampled_from(sorted(METHODS)))
+        parts = [first for first in range(4, height - 3) if not METHODS[method].hides_border]
+        part = st.sampled_from([(), *((first,) for first in parts)])
+        kinds.append(st.builds(Demosaic, st.just(method), st.integers(0, 3), st.integers(0, 15).map(Edges), part))
     return draw(st.one_of(kinds))
 
 

@@ -26,6 +26,7 @@ import sofc
 from sofc.band.arrangement import (
     Arrangement,
     Choose,
+    Demosaic,
     Form,
     MoveAxis,
     Orient,
@@ -64,6 +65,7 @@ from sofc.keepfile import keep, keep_coefficients
 from sofc.prediction import bank
 from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, LATTICE
+from sofc.transforms.mosaic import METHODS, Edges
 
 Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -217,6 +219,10 @@ def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
     yield "move-axis-1", header(3, 9, 5), Stepped(MoveAxis(1), colour)
     yield "repeat", header(11, 10, 1), Stepped(Repeat(2, 3, 1, 2), part)
     yield "stretch", header(9, 7, 1, 16), Stepped(Stretch(8, 65535, 100, 255), part)
+    for method in METHODS:
+        parts = () if METHODS[method].hides_border else (5,)
+        edges = (Edges.ALL, Edges.TOP | Edges.RIGHT)[method % 2]
+        yield f"demosaic-{method}", header(9, 10, 3), Stepped(Demosaic(method, method % 4, edges, parts), colour)
     yield (
         "several",
         header(14, 10, 4, 16),

@@ -26,7 +26,7 @@ from sofc.band.arrangement import (
     Stepped,
     pack_arrangement,
 )
-from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_narrowed, wholes_of
+from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_demosaiced, is_narrowed, wholes_of
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection, Way
 from sofc.coders.raw import RawCoder
@@ -57,9 +57,8 @@ def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int],
     found = find(view, selection, signed=signed)
     if isinstance(found, Whole):
         return _code_whole(view, selection, numbers)
-    if (selection.is_trained or is_narrowed(found)) and _estimate(view, selection) <= _estimate_parts(
-        found, selection, numbers
-    ):
+    is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found)
+    if is_doubtful and _estimate(view, selection) <= _estimate_parts(found, selection, numbers):
         return _code_whole(view, selection, numbers)
     return _code(found, selection, numbers)
 

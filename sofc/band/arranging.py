@@ -17,6 +17,7 @@ from sofc.band.arrangement import (
     MAX_BITS,
     MAX_COMPONENTS,
     Choose,
+    Demosaic,
     Form,
     MoveAxis,
     Orient,
@@ -30,6 +31,7 @@ from sofc.band.arrangement import (
     Turn,
 )
 from sofc.band.mapping import Mapping, mapped
+from sofc.band.mosaics import find_mosaic
 from sofc.planes import Plane
 
 MOST_STEPS = 6
@@ -104,6 +106,8 @@ def find_arrangement(view: View, signed: bool = False, steps: int = MOST_STEPS) 
     if steps:
         for finder in _FINDERS:
             step = finder(view, signed)
+            if isinstance(step, Demosaic):
+                return Taken(step, _mosaic(view.after(step), signed, steps - 1))
             if step is not None:
                 still = signed and isinstance(step, (Choose, Tile, MoveAxis, Repeat))
                 return Taken(step, find_arrangement(view.after(step), still, steps - 1))
@@ -128,6 +132,11 @@ def is_narrowed(found: Found) -> bool:
     return isinstance(found, Taken) and isinstance(found.step, Scale) and found.step.factor == 1
 
 
+def is_demosaiced(found: Found) -> bool:
+    """Whether a mosaic was found: samples that are means by chance may take less as they are."""
+    return isinstance(found, Taken) and (isinstance(found.step, Demosaic) or is_demosaiced(found.core))
+
+
 def forms_of(found: Found) -> Iterator[Form]:
     """The forms of what may be coded in the end."""
     if isinstance(found, Whole):
@@ -150,6 +159,18 @@ def _split_off(view: View, signed: bool, steps: int) -> Found:
     first = View(planes[:count], replace(form, components=count))
     rest = View(planes[count:], replace(form, components=1))
     return Parted(view, order, count, find_arrangement(first, signed, steps), find_arrangement(rest, signed, steps))
+
+
+def _mosaic(view: View, signed: bool, steps: int) -> Found:
+    """A mosaic, and its corrections apart from it unless there are none."""
+    none = find_components(view, signed)
+    if none is not None and none.core(view.form).components == 1:
+        return Taken(none, find_arrangement(view.after(none), signed, steps - 1))
+    mosaic = View(list(view.planes[:1]), replace(view.form, components=1))
+    corrections = View(view.planes[1:], replace(view.form, components=2))
+    return Parted(
+        view, None, 1, find_arrangement(mosaic, signed, steps), find_arrangement(corrections, False, steps - 1)
+    )
 
 
 def _odd_one_is_first(planes: Sequence[Plane]) -> bool:
@@ -230,7 +251,9 @@ def _tiled_gain(plane: npt.NDArray[Any], form: Form, step: Tile) -> float:
             for k in range(3)
         ]
         slopes = [np.diff(part.astype(np.int32), axis=1) for part in parts]
-        own = sum(float(np.abs(slope).mean()) for slope in slopes)
+        # A mosaic's neighbours differ everywhere alike: those two apart tell what it shows.
+        wider = [part[:, 2:].astype(np.int32) - part[:, :-2] for part in parts]
+        own = min(sum(float(np.abs(slope).mean()) for slope in each) for each in (slopes, wider))
         return max(float(np.abs(slopes[k] - slopes[k + 1]).mean()) * 3 / own for k in range(2)) if own else 1.0
     probe = _probe(image)
     top = max(0, height - PROBE_ROWS) // 2 // 3 * 3
@@ -375,6 +398,11 @@ def find_scale(view: View, signed: bool) -> Step | None:
     return Scale(min(bits, form.bits), factor, offset)
 
 
+def find_demosaicing(view: View, signed: bool) -> Step | None:
+    """Colours that a program made of a mosaic."""
+    return find_mosaic(view.planes, view.form)
+
+
 def find_stretch(view: View, signed: bool) -> Step | None:
     """Samples of fewer bits that were stretched to the whole range: rounded, cut off, or with their bits repeated."""
     planes, form = view
@@ -410,6 +438,7 @@ _FINDERS: tuple[Callable[[View, bool], Step | None], ...] = (
     find_scale,
     find_stretch,
     find_reversal,
+    find_demosaicing,
     find_tiles,
 )
 

@@ -86,6 +86,7 @@ class Arrangement:
             9: self.move_axis,
             10: self.repeat,
             11: self.stretch,
+            12: self.demosaic,
         }
         if number not in steps:
             raise FormatError("reserved step")
@@ -220,3 +221,134 @@ class Arrangement:
         require(1 <= bits <= form.bits, "bits out of range")
         require(factor < 1 << 32 and addend < 1 << 32 and 1 <= divisor < 1 << 32, "factor out of range")
         return self.values(form, replace(form, bits=bits), lambda value: (factor * value + addend) // divisor)
+
+    # Spec arrangement/demosaic
+
+    def demosaic(self, form: Form) -> Planes:
+        method, phase, edges, count = (self.reader.varint() for _ in range(4))
+        height, width = form.area.image_rows, form.area.width
+        require(form.components == 3 and 1 <= method <= 6 and phase <= 3 and edges <= 15, "no mosaic")
+        require(4 * count < height, "too many parts")
+        parts = [self.reader.varint() for _ in range(count)]
+        parts.append(height - sum(parts))
+        repeats = method in (1, 2, 6)
+        require(min(parts) >= 4 and width >= 4 and not (repeats and count), "part too small, or where there is none")
+        mosaic, *corrections = self.planes(form)
+        planes: Planes = [[], [], []]
+        for image in range(form.images):
+            first = image * height
+            for number, rows in enumerate(parts):
+                sides = edges | (1 if number > 0 else 0) | (2 if number < count else 0)
+                moved = phase ^ 2 * ((first - image * height) % 2)
+                own = slice(first * width, (first + rows) * width)
+                part = MosaicPart(mosaic[own], rows, width, method, moved, sides)
+                made = part.colours([plane[own] for plane in corrections], form.bits)
+                if repeats:
+                    made = part.repeated(made)
+                for plane, samples in zip(planes, made, strict=True):
+                    plane += samples
+                first += rows
+        return planes
+
+
+def half_up(a: int, b: int) -> int:
+    return (a + b + 1) >> 1
+
+
+def half_down(a: int, b: int) -> int:
+    return (a + b) >> 1
+
+
+def half_even(a: int, b: int) -> int:
+    return (a + b + ((a + b) >> 1 & 1)) >> 1
+
+
+def quarter_even(a: int, b: int, c: int, d: int) -> int:
+    return (a + b + c + d + 1 + ((a + b + c + d) >> 2 & 1)) >> 2
+
+
+@dataclass
+class MosaicPart:
+    """Spec arrangement/demosaic: the colours of a part of a mosaic."""
+
+    samples: list[int]
+    h: int
+    w: int
+    method: int
+    phase: int
+    edges: int
+
+    def own(self, y: int, x: int) -> int:
+        return (y + self.phase // 2) % 2 + (x + self.phase) % 2
+
+    def m(self, y: int, x: int, column: int = -1) -> int:
+        """The mosaic; `column` is that of the place whose colours are made, if that matters."""
+        if y == self.h and self.method == 4 and self.edges & 2:
+            y = self.h - 4
+        if self.method == 4 and self.edges & 8 and column == self.w - 2 and x == self.w - 1:
+            x = self.w - 3
+        y = 1 if y < 0 else self.h - 2 if y == self.h else y
+        x = 1 if x < 0 else self.w - 2 if x == self.w else x
+        return self.samples[y * self.w + x]
+
+    def two(self, a: int, b: int) -> int:
+        if self.method in (3, 5):
+            return half_down(a, b)
+        return half_even(a, b) if self.method == 6 else half_up(a, b)
+
+    def four(self, a: int, b: int, c: int, d: int) -> int:
+        """Of two pairs, each in a line."""
+        if self.method == 4:
+            return half_up(half_up(a, b), half_up(c, d))
+        if self.method == 6:
+            return quarter_even(a, b, c, d)
+        return (a + b + c + d + (2 if self.method in (1, 2) else 0)) >> 2
+
+    def colour(self, c: int, y: int, x: int) -> int:
+        """d(c, y, x)"""
+        if self.own(y, x) == c:
+            return self.m(y, x)
+        rows_end, columns_end = self.h // 2 * 2, self.w // 2 * 2
+        at_edge = (self.edges & 1 and y < 2) or (self.edges & 2 and y >= rows_end - 2)
+        at_side = (self.edges & 4 and x < 2) or (self.edges & 8 and x >= columns_end - 2)
+        if self.method == 3 and (at_edge or at_side) and y < rows_end and x < columns_end:
+            block = [(y // 2 * 2 + k // 2, x // 2 * 2 + k % 2) for k in range(4)]
+            found = [self.m(*place) for place in block if self.own(*place) == c]
+            return sum(found) // len(found)
+        last_row, last_column = y == self.h - 1, x == self.w - 1
+        at_edge = (self.edges & 1 and y == 0) or (self.edges & 2 and last_row)
+        at_side = (self.edges & 4 and x == 0) or (self.edges & 8 and last_column)
+        if self.method == 5 and (at_edge or at_side):
+            around = [(y + k // 3 - 1, x + k % 3 - 1) for k in range(9)]
+            inside = [(r, q) for r, q in around if 0 <= r < self.h and 0 <= q < self.w]
+            found = [self.m(*place) for place in inside if self.own(*place) == c]
+            return sum(found) // len(found)
+        return self.by_rule(c, y, x)
+
+    def by_rule(self, c: int, y: int, x: int) -> int:
+        n, s, w, e = (self.m(y + j, x + i, x) for j, i in ((-1, 0), (1, 0), (0, -1), (0, 1)))
+        if self.own(y, x) == 1:
+            return self.two(w, e) if self.own(y, x + 1) == c else self.two(n, s)
+        if c == 1 and self.method == 2:
+            return self.two(n, s) if abs(w - e) > abs(n - s) else self.two(w, e)
+        if c == 1:
+            return self.four(n, s, w, e)
+        return self.four(*(self.m(y + j, x + i, x) for j, i in ((-1, -1), (-1, 1), (1, -1), (1, 1))))
+
+    def colours(self, corrections: Planes, bits: int) -> Planes:
+        """s(c, y, x) before anything is repeated."""
+        planes: Planes = [[], [], []]
+        for y in range(self.h):
+            for x in range(self.w):
+                left = [plane[y * self.w + x] - (1 << (bits - 1)) for plane in corrections]
+                for c, plane in enumerate(planes):
+                    correction = 0 if c == self.own(y, x) else left.pop(0)
+                    plane.append((self.colour(c, y, x) + correction) % (1 << bits))
+        return planes
+
+    def repeated(self, planes: Planes) -> Planes:
+        """Those next to an edge replaced by those further in."""
+        top, below, left, right = (self.edges >> k & 1 for k in range(4))
+        rows = [min(max(y, top), self.h - 1 - below) for y in range(self.h)]
+        columns = [min(max(x, left), self.w - 1 - right) for x in range(self.w)]
+        return [[plane[y * self.w + x] for y in rows for x in columns] for plane in planes]
