@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from helpers import file_of
 
 import sofc
 from sofc.cli.__main__ import main
@@ -218,12 +217,6 @@ def test_jpeg_is_warned_about_once(run: Run) -> None:
 
 
 # Pipes and raw samples.
-
-
-def test_a_file_without_images(run: Run) -> None:
-    """It is sound, and keeps no other file either."""
-    Path("empty.sofc").write_bytes(file_of([(b"Z", bytes(4))], sofc.encode(np.zeros((2, 2), np.uint8))))
-    assert run("test", "empty.sofc") == (0, "empty.sofc: ok  no images\n", "")
 
 
 def test_raw_pipe(run: Run) -> None:

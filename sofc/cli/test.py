@@ -80,8 +80,7 @@ def _name(path: Path | None) -> str:
 
 def _told(result: dict[str, int]) -> str:
     if not result["images"]:
-        kept = result.get("original_bytes")
-        return "no images" if kept is None else f"no images, a file of {size(kept)} kept alone"
+        return f"no images, a file of {size(result['original_bytes'])} kept alone"
     return f"{count_of(result['images'], 'image')}, {size(result['sample_bytes'])} of samples"
 
 
