@@ -104,14 +104,26 @@ class Kernel:
 @cache
 def _warn_interpreting() -> None:
     warnings.warn(
-        f"kernels run interpreted, some 100 times slower: of those compiled ahead {library.opened().remark}, and numba "
-        "is not installed; pip install 'sofc[compiler]'",
+        "a kernel is run interpreted, some 100 times slower: it was not compiled ahead for such arguments, and numba is "
+        f"not installed (pip install 'sofc[compiler]'); kernels are {described()}",
         stacklevel=2,
     )
 
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 """Whether kernels are to be run as Python."""
+
+
+def described() -> str:
+    """How kernels are run in this process, and why not otherwise."""
+    ahead = library.opened()
+    if INTERPRETED:
+        return "interpreted, as NUMBA_DISABLE_JIT asks for"
+    if ahead.library is not None:
+        return f"compiled ahead, {ahead.remark}"
+    if library.has_compiler():
+        return f"compiled here at first use; not ahead, because {ahead.remark}"
+    return f"interpreted, as numba is not installed; not compiled ahead, because {ahead.remark}"
 
 
 def kernel(function: Function) -> Function:

@@ -51,7 +51,7 @@ def opened() -> Opened:
     path = library_path()
     target = baseline()
     if target is None or not SOURCES or not path.exists():
-        return Opened(None, "none came with this installation, or the sources have changed since")
+        return Opened(None, f"this installation has no {path.name}, compiled from these sources")
     missing = target.features - processor_features()
     if missing:
         return Opened(None, f"this processor is no {target.processor}: it lacks {', '.join(sorted(missing))}")
