@@ -104,8 +104,8 @@ class Kernel:
 @cache
 def _warn_interpreting() -> None:
     warnings.warn(
-        "a kernel is run interpreted, some 100 times slower: it was not compiled ahead for such arguments, and numba is "
-        f"not installed (pip install 'sofc[compiler]'); kernels are {described()}",
+        "a kernel is run interpreted, some 100 times slower: it was not compiled ahead for such arguments, and numba "
+        f"is not installed (pip install 'sofc[compiler]'); kernels are {described()}",
         stacklevel=2,
     )
 
