@@ -53,7 +53,7 @@ class KernelHook(BuildHookInterface):  # type: ignore[misc]
 
         self._folder = tempfile.TemporaryDirectory()
         library = build_library(Path(self._folder.name), kernel_modules())
-        build_data["force_include"][str(library)] = f"sofc/jit/{library.name}"
+        build_data["force_include"][str(library)] = f"sofc/jit/compiled/{library.name}"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
 

@@ -81,7 +81,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a copy of the package that has a library, and may not be written to."""
     folder = tmp_path_factory.mktemp("installed")
     shutil.copytree(ROOT / "sofc", folder / "sofc", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    building.build_library(folder / "sofc" / "jit", [MODULE])
+    (folder / "sofc" / "jit" / "compiled").mkdir(exist_ok=True)
+    building.build_library(folder / "sofc" / "jit" / "compiled", [MODULE])
     for path in (folder, *folder.rglob("*")):
         path.chmod(path.stat().st_mode & ~0o222)
     return folder
@@ -179,7 +180,7 @@ def test_arguments_that_were_not_foreseen(installed: Path, right: object) -> Non
 
 def test_the_same_library_each_time(installed: Path, tmp_path: Path) -> None:
     again = building.build_library(tmp_path, [MODULE])
-    assert again.read_bytes() == (installed / "sofc" / "jit" / again.name).read_bytes()
+    assert again.read_bytes() == (installed / "sofc" / "jit" / "compiled" / again.name).read_bytes()
 
 
 def test_kernels_that_coding_calls_are_in_libraries() -> None:

@@ -30,8 +30,8 @@ class Opened(NamedTuple):
 
 
 def library_path() -> Path:
-    """Where the library of these sources is, if there is one."""
-    return PACKAGE / "jit" / f"kernels-{SOURCES.hex()[:16]}.so"
+    """Where the library of these sources is, if there is one: in a folder in which Python looks for no modules."""
+    return PACKAGE / "jit" / "compiled" / f"kernels-{SOURCES.hex()[:16]}.so"
 
 
 def symbol(name: str, kinds: Kinds, result: str) -> str:
