@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +50,7 @@ def drafted(path: Path, *, mode: int | None = None) -> Iterator[tuple[BinaryIO, 
             yield device, None
         return
     # Letters may have four bytes, and names 255. The name is known before there is a file: a signal may come any time.
-    draft = path.with_name(f".{path.name[:48]}.{secrets.token_hex(4)}.part")
+    draft = path.with_name(f".{path.name[:48]}.{os.urandom(4).hex()}.part")
     try:
         try:
             handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)

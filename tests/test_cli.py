@@ -598,8 +598,7 @@ def test_quiet(run: Run) -> None:
 def test_every_verb_has_an_example(run: Run) -> None:
     from sofc.cli.__main__ import VERBS
 
-    for verb in VERBS:
-        name = verb.__name__.rpartition(".")[2]
+    for name in VERBS:
         outcome = run(name, "--help")
         assert outcome.status == 0
         assert f"\n  sofc {name}" in outcome.out.partition("examples:")[2]

@@ -17,8 +17,8 @@ import pytest
 from sofc.coders import ahead as coding
 from sofc.coders.registry import CODERS
 from sofc.jit import cache, first_use
-from sofc.jit.cache import KERNEL_MODULES, PACKAGE
 from sofc.jit.decorators import Kernel, kernel
+from sofc.jit.sources import KERNEL_MODULES, PACKAGE
 from sofc.jit.types import Vector
 
 SCRIPT = """

@@ -94,8 +94,8 @@ def test_only_the_api_opens_image_files() -> None:
     """The incremental objects and everything below them do no I/O."""
     for layer in ("stream", "band", "coders", "container", "jit", "entropy", "prediction", "transforms", "jpeg"):
         for path in (PACKAGE / layer).rglob("*.py"):
-            if path == PACKAGE / "jit" / "cache.py":
-                continue  # keeps compiled kernels
+            if path in (PACKAGE / "jit" / "cache.py", PACKAGE / "jit" / "baseline.py"):
+                continue  # keeps compiled kernels; asks what the processor can do
             calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
             assert not any(ast.unparse(call.func).split(".")[-1] == "open" for call in calls), path
 

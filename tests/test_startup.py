@@ -63,3 +63,17 @@ def test_import_of_the_package() -> None:
     code = f"import sys, sofc; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_version_tells_how_kernels_are_run() -> None:
+    """Only where that is asked for; anything else behind --version is a mistake."""
+    from sofc.jit.decorators import described
+
+    for behind, lines in (([], 1), (["-v"], 2), (["--verbose"], 2)):
+        command = [sys.executable, "-m", "sofc", "--version", *behind]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert len(done.stdout.splitlines()) == lines
+    assert done.stdout.splitlines()[1] == f"kernels: {described()}"
+    done = subprocess.run([sys.executable, "-m", "sofc", "--version", "encode"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--version takes -v, not encode" in done.stderr

@@ -20,7 +20,8 @@ from pip._vendor.packaging.requirements import Requirement
 
 root, extra = pathlib.Path(sys.argv[1]), sys.argv[2]
 project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-for line in project["dependencies"] + project["optional-dependencies"][extra]:
+extras = project["optional-dependencies"]
+for line in project["dependencies"] + extras["compiler"] + extras[extra]:
     requirement = Requirement(line)
     if importlib.metadata.version(requirement.name) not in requirement.specifier:
         sys.exit(1)

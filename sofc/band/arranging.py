@@ -382,7 +382,7 @@ def find_scale(view: View, signed: bool) -> Step | None:
     for probe in (slice(None, None, 61), slice(None)):
         for plane in planes:
             if factor != 1:
-                factor = int(np.gcd(factor, np.gcd.reduce(np.unique(plane.ravel()[probe]) - low)))
+                factor = int(np.gcd(factor, np.gcd.reduce(plane.ravel()[probe] - low)))
     zero = 1 << (form.bits - 1) if signed else 0
     offset = low
     if zero <= low and (high - zero) % factor == 0 and (low - zero) % factor == 0:

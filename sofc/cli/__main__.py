@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Self
 
-from sofc.cli import analyze, codebook, decode, demo, encode, info, options, test, train, warmup
+from sofc.cli import options
 from sofc.cli.console import IO_ERROR, Console
 from sofc.cli.crew import ENDS_WITH_TERMINAL
 from sofc.errors import SofcError
 from sofc.jit import first_use
 
-VERBS = (train, encode, decode, info, test, codebook, analyze, demo, warmup)
+VERBS = ("train", "encode", "decode", "info", "test", "codebook", "analyze", "demo", "warmup")
+"""Each is a module of its own."""
 
 DESCRIPTION = "Lossless compression for collections of similar images, with a codebook mined from them."
 EPILOG = """\
@@ -31,28 +34,35 @@ are no images; 128 + N ended by signal N (130: interrupted). Of many files the w
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all verbs."""
+def build_parser(verbs: Sequence[str] = VERBS) -> argparse.ArgumentParser:
+    """The parser of these verbs, whose modules are loaded."""
     parser = argparse.ArgumentParser(
         prog="sofc", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-V", "--version", action=_Version)
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in VERBS:
-        verb.add_parser(verbs)
+    parsers = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in verbs:
+        import_module(f"sofc.cli.{verb}").add_parser(parsers)
     return parser
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
+    """Looks the version up only when it is asked for; with -v behind it, also where the kernels come from."""
 
     def __init__(self, option_strings: Sequence[str], dest: str) -> None:
-        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+        explanation = "print the version and exit; with -v behind it, how kernels are run, too"
+        super().__init__(option_strings, dest, nargs=argparse.REMAINDER, metavar="-v", help=explanation)
 
-    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+    def __call__(self, parser: argparse.ArgumentParser, _: object, values: object, *rest: object) -> None:
         from importlib import metadata
 
+        if values not in ([], ["-v"], ["--verbose"]):
+            parser.error(f"--version takes -v, not {' '.join(map(str, values))}")  # type: ignore[call-overload]
         print(f"sofc {metadata.version('sofc')}")
+        if values:
+            from sofc.jit.decorators import described
+
+            print(f"kernels: {described()}")
         parser.exit()
 
 
@@ -63,12 +73,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.modules.setdefault("scipy.linalg", None)  # type: ignore[arg-type]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
-    args = build_parser().parse_args(argv)
-    first_use.actions[:] = [lambda: warmup.compile_coding(options.console(args))]
+    given = sys.argv[1:] if argv is None else list(argv)
+    # A verb that comes first is the one; the others need not be loaded.
+    args = build_parser([verb for verb in VERBS if verb in given[:1]] or VERBS).parse_args(given)
+    first_use.actions[:] = [lambda: _compile_coding(options.console(args))]
     with _Signals(signal.SIGINT, signal.SIGTERM, *ENDS_WITH_TERMINAL) if argv is None else _Signals() as signals:
         try:
             status: int = args.run(args)
             sys.stdout.flush()
+            if argv is None:
+                gc.freeze()  # Python ends now: going through all objects once more is a seventh of a short run
             return status
         except BrokenPipeError:
             # Whoever read our output has gone. Standard output must not complain once more while Python ends.
@@ -83,6 +97,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             if isinstance(error, (SofcError, OSError)):
                 return Console(verbose=args.verbose).error(error)
             raise
+
+
+def _compile_coding(console: Console) -> None:
+    from sofc.cli.warmup import compile_coding
+
+    compile_coding(console)
 
 
 class _EndedError(BaseException):

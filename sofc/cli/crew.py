@@ -18,15 +18,16 @@ import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from sofc.cli.console import Console, Recorder, Said
 from sofc.cli.outputs import Output, OutputFiles
 from sofc.errors import SofcError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -129,6 +130,8 @@ class _Crew:
     def __init__(
         self, tasks: Sequence[Any], work: Work[Any, Any], processes: int, console: Console, files: OutputFiles
     ) -> None:
+        from multiprocessing import get_context
+
         # A process that has threads cannot be forked safely; a new one has to load everything again.
         fork = sys.platform == "linux" and threading.active_count() == 1
         self._context = get_context("fork") if fork else get_context("spawn")
@@ -159,6 +162,8 @@ class _Crew:
 
     def report(self, number: int) -> _Report:
         """What is told of a task; tasks behind it are begun meanwhile."""
+        from multiprocessing.connection import Connection, wait
+
         while True:
             self._hand_out()
             if number in self._reports:

@@ -13,7 +13,8 @@ from sofc.cli.console import OK, Console
 EXAMPLES = """\
   sofc warmup        after installing, or when building a container image
 
-What is compiled is kept in the user's cache folder, or where SOFC_KERNEL_CACHE points to."""
+A wheel has everything compiled ahead where its machine code fits the processor; this says whether it does.
+What is compiled otherwise is kept in the user's cache folder, or where SOFC_KERNEL_CACHE points to."""
 
 
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     import sofc
     from sofc.coders.kinds import Kind
+    from sofc.jit.decorators import described
     from sofc.keepfile import keep_coefficients
     from sofc.training.recipes import trainable
 
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             advance(1)
     seconds = time.perf_counter() - start
     if args.json:
-        console.json({"seconds": round(seconds, 1)})
+        console.json({"seconds": round(seconds, 1), "kernels": described()})
     else:
-        console.result(f"ready after {seconds:.0f} s")
+        console.result(f"ready after {seconds:.0f} s; kernels: {described()}")
     return OK

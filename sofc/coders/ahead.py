@@ -16,8 +16,8 @@ from typing import Any
 
 from sofc.coders.base import KernelUse
 from sofc.coders.registry import CODERS
-from sofc.jit.cache import cache_folder
 from sofc.jit.decorators import Kernel
+from sofc.jit.library import has_compiler
 from sofc.jit.native import Kinds, flatten
 from sofc.jit.types import signatures
 from sofc.jpeg.colour import from_rgb, to_rgb
@@ -53,8 +53,12 @@ def _kind(token: str) -> Any:
 
 
 def are_compiled() -> bool:
-    """Whether there is nothing to do ahead: all of them are on disk, or nothing can be kept there."""
-    return cache_folder() is None or all(kernel.is_kept(kinds) for group in coding_kernels() for kernel, kinds in group)
+    """Whether there is nothing to do ahead: all of them are on disk, or nothing can be compiled or kept there."""
+    if all(kernel.is_kept(kinds) for group in coding_kernels() for kernel, kinds in group) or not has_compiler():
+        return True
+    from sofc.jit.cache import cache_folder
+
+    return cache_folder() is None
 
 
 def compile_coding_kernels(workers: int) -> None:

@@ -13,34 +13,15 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from sofc.jit.library import COMPILER_VARIABLES
 from sofc.jit.native import Code, Kinds, processor
+from sofc.jit.sources import SOURCES
 
 CACHE_VARIABLE = "SOFC_KERNEL_CACHE"
 """Environment variable: folder for compiled kernels in place of the user's cache folder."""
 
-COMPILER_VARIABLES = "NUMBA_"
-"""Environment variables that may change what is compiled begin with this."""
-
 DIGEST_SIZE = 32
 OTHERS_WRITE = 0o022
-
-
-PACKAGE = Path(__file__).parents[1]
-KERNEL_MODULES = (
-    *("jit/*.py", "entropy/*.py", "prediction/*.py", "transforms/*.py", "jpeg/*.py"),
-    *("coders/*/kernel*.py", "coders/*/window.py", "coders/*/terms.py", "coders/*/huffman.py"),
-)
-"""Where kernels, and the steps and numbers that are compiled into them, may stand, below the package."""
-
-
-def _sources() -> bytes:
-    """Digest of all kernels' sources; nothing where they cannot be read, as in an archive."""
-    paths = sorted(path for pattern in KERNEL_MODULES for path in PACKAGE.glob(pattern))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).digest() if paths else b""
-
-
-# Taken now: a program that runs on while its sources are replaced must not keep old code under the new one's digest.
-_SOURCES = _sources()
 
 
 def read_code(name: str, kinds: Kinds) -> Code | None:
@@ -83,7 +64,7 @@ def _path(name: str, kinds: Kinds) -> Path | None:
 @cache
 def cache_folder() -> Path | None:
     """A folder that only the user may write to, for what is in it is run; None, with a warning, where there is none."""
-    if not _SOURCES:
+    if not SOURCES:
         return None
     base = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("sofc")
     folder = Path(base) / f"kernels-{_surroundings()}"
@@ -112,4 +93,4 @@ def _surroundings() -> str:
     """
     told = sorted(item for item in os.environ.items() if item[0].startswith(COMPILER_VARIABLES))
     versions = platform.python_version(), np.__version__, processor()
-    return hashlib.sha256(_SOURCES + repr((told, versions)).encode()).hexdigest()[:16]
+    return hashlib.sha256(SOURCES + repr((told, versions)).encode()).hexdigest()[:16]

@@ -15,12 +15,18 @@ from numba.core.registry import cpu_target
 from numba.extending import models, register_model, typeof_impl
 
 from sofc.jit.decorators import Kernel
+from sofc.jit.library import symbol
 from sofc.jit.native import BOOLEAN, INTEGER, NOTHING, REAL, Code, Kinds, layout
 
 TYPES = {BOOLEAN: numba.types.boolean, INTEGER: numba.types.int64, REAL: numba.types.float64}
-RESULTS = {numba.types.int64: INTEGER, numba.types.float64: REAL, numba.types.none: NOTHING}
+RESULTS = {
+    numba.types.boolean: BOOLEAN,
+    numba.types.int64: INTEGER,
+    numba.types.float64: REAL,
+    numba.types.none: NOTHING,
+}
 
-LLVM_TYPES = {ctypes.c_int8: "i8", ctypes.c_int64: "i64", ctypes.c_double: "double", ctypes.c_void_p: "ptr"}
+LLVM_TYPES = {ctypes.c_bool: "i8", ctypes.c_int64: "i64", ctypes.c_double: "double", ctypes.c_void_p: "ptr"}
 """What LLVM calls the words of arguments."""
 LEVEL = 1
 """Of LLVM's optimisation: kernels run as fast as at level 3 and take a tenth less time to compile."""
@@ -52,6 +58,33 @@ def dispatcher_of(kernel: Kernel) -> Any:
 
 def compile_kernel(kernel: Kernel, kinds: Kinds) -> Code:
     """The machine code of a kernel for arguments of these kinds. Raises RuntimeError where it could not run."""
+    compiled, _ = _compile(kernel, kinds)
+    return Code(compiled.fndesc.llvm_func_name, _result(compiled), compiled.library.serialize_using_object_code()[2][0])
+
+
+def compile_for_library(kernel: Kernel, kinds: Kinds, processor: str) -> bytes:
+    """The same as an object file to link: one function that others see, by the name that the library has for it.
+
+    ``processor`` is what it is for, which numba must have been told, too (NUMBA_CPU_NAME).
+    """
+    compiled, module = _compile(kernel, kinds)
+    for value in (*module.functions, *module.global_variables):
+        if not value.is_declaration:
+            value.linkage = "internal"
+    entry = module.get_function(compiled.fndesc.llvm_func_name)
+    entry.linkage = "external"
+    entry.name = symbol(kernel.name, kinds, _result(compiled))
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    machine = target.create_target_machine(cpu=processor, opt=3, reloc="pic", codemodel="default")
+    return bytes(machine.emit_object(module))
+
+
+def _result(compiled: Any) -> str:
+    return RESULTS[numba.types.unliteral(compiled.signature.return_type)]
+
+
+def _compile(kernel: Kernel, kinds: Kinds) -> tuple[Any, Any]:
+    """What numba makes of a kernel, and its code as a module of LLVM's."""
     signature = _signature(kinds)
     with _optimised_lightly():
         kernel.dispatcher.compile(signature)
@@ -69,8 +102,7 @@ def compile_kernel(kernel: Kernel, kinds: Kinds) -> Code:
             f"numba {numba.__version__} lays out arguments otherwise than sofc knows: please report this, and "
             "set NUMBA_DISABLE_JIT=1 until it is mended"
         )
-    content = compiled.library.serialize_using_object_code()[2][0]
-    return Code(name, RESULTS[numba.types.unliteral(compiled.signature.return_type)], content)
+    return compiled, module
 
 
 @contextmanager

@@ -21,7 +21,7 @@ SCALARS = {
     bool: BOOLEAN, np.bool_: BOOLEAN, int: INTEGER, np.int64: INTEGER, np.int32: INTEGER, float: REAL, np.float64: REAL
 }  # fmt: skip
 WORDS: dict[str, Any] = {
-    BOOLEAN: ctypes.c_int8,
+    BOOLEAN: ctypes.c_bool,
     INTEGER: ctypes.c_int64,
     REAL: ctypes.c_double,
     NOTHING: ctypes.c_void_p,
@@ -76,20 +76,14 @@ def layout(kinds: Kinds) -> list[Any]:
 
 
 class Native:
-    """A loaded kernel, by the name that messages call it."""
+    """A loaded kernel: a function at an address, which ``owner`` keeps there, and the name that messages call it."""
 
-    def __init__(self, name: str, code: Code, kinds: Kinds) -> None:
-        import llvmlite.binding as llvm
-
-        machine = target_machine()
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code.content))
-        self._engine.finalize_object()
+    def __init__(self, name: str, kinds: Kinds, result: str, address: int, owner: object = None) -> None:
         self._name = name
-        self._result = WORDS[code.result]
+        self._owner = owner
+        self._result = WORDS[result]
         pointers = [ctypes.POINTER(self._result), ctypes.c_void_p]
-        kind = ctypes.CFUNCTYPE(ctypes.c_int32, *pointers, *layout(kinds))
-        self._call = kind(self._engine.get_function_address(code.name))
+        self._call = ctypes.CFUNCTYPE(ctypes.c_int32, *pointers, *layout(kinds))(address)
 
     def __call__(self, words: list[Any]) -> Any:
         """Run it, without the GIL. Raises RuntimeError where the kernel stops by itself, which is a mistake in it."""
@@ -98,6 +92,16 @@ class Native:
         if status != 0:
             raise RuntimeError(f"kernel {self._name} stopped with status {status}: please report this")
         return result.value
+
+
+def load(name: str, kinds: Kinds, code: Code) -> Native:
+    """Load a kernel from its object file."""
+    import llvmlite.binding as llvm
+
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code.content))
+    engine.finalize_object()
+    return Native(name, kinds, code.result, engine.get_function_address(code.name), engine)
 
 
 def processor() -> tuple[str, str, str, str]:
