@@ -10,7 +10,7 @@ KERNEL_MODULES = (
     *("jit/*.py", "entropy/*.py", "prediction/*.py", "transforms/*.py", "jpeg/*.py"),
     *("coders/*/kernel*.py", "coders/*/window.py", "coders/*/terms.py", "coders/*/huffman.py"),
 )
-"""Where kernels may stand, below the package: what any of them says may be inlined into any other."""
+"""Where kernels, and the steps and numbers that are compiled into them, may stand, below the package."""
 
 
 def kernel_paths() -> list[Path]:
