@@ -261,7 +261,8 @@ def referred(values: Coefficients, source: Origin, target: Origin) -> Coefficien
     samples = np.zeros((SIDE * (values.shape[0] - 1), SIDE * (values.shape[1] - 2)), np.int32)
     work = np.zeros(kernel_references.WORK, np.int64)
     kernel_references.sample(values, samples, work)
-    kernel_references.refer(samples, source.grid, target.grid, numbers, work)
+    places = np.zeros(SIDE * target.grid.across * columns, np.int64)
+    kernel_references.refer(samples, source.grid, target.grid, numbers, work, places)
     return numbers
 
 
