@@ -290,21 +290,14 @@ def code_component(stream: Coding, model: ComponentModel, state: MixingState, co
     predictor = model.plan.predictor
     choices = kernel.Choices(0, 0)
     if stream.encodes:
-        choices = kernel.Choices(best_predictor(component, predictor), plain_level(component, model.sets))
+        level = PLAIN_LEVEL if model.sets < MOST_SETS else SLOWEST_PLAIN_LEVEL
+        choices = kernel.Choices(best_predictor(component, predictor), level)
     return kernel.code_blocks(stream.encodes, component, predictor, choices, model.contexts, coding, scratch)
 
 
-DENSE = 10
-"""Where more than one in so many coefficients is not zero, most of what is coded is noise."""
-DENSE_LEVEL, SPARSE_LEVEL, SLOWEST_LEVEL = 5, 8, 9
-
-
-def plain_level(component: Component, sets: int) -> int:
-    """The level from which coefficients are plain: those that mixing gains next to nothing for."""
-    if sets == MOST_SETS:
-        return SLOWEST_LEVEL
-    is_dense = DENSE * np.count_nonzero(component.coefficients) > component.coefficients.size
-    return DENSE_LEVEL if is_dense else SPARSE_LEVEL
+PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 9
+"""The level from which an encoder makes coefficients plain, and that of models of most weight sets: lower ones are
+faster, and cost more bytes."""
 
 
 def best_predictor(component: Component, predictor: Predictor) -> int:
