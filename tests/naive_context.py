@@ -633,16 +633,18 @@ class Mixing:
         size = 1 + steps * 2**low + int(prefix, 2) - 2**low
         return size if positive else -size
 
-    def decide(self, bit: int, node: int, where: Any) -> int:
-        """One mixed decision; everything that had an opinion learns from the outcome."""
+    def decide(self, bit: int, node: int, where: Any, counter: int | None = None) -> int:
+        """One mixed decision; everything that had an opinion learns from the outcome. ``counter``: of the blocks, if
+        that is not the node's."""
         hashes, level, place, quarter, bend = where
         stretch, squash = self.tables
-        # Nodes from 8 on have blocks of their own.
+        counter = node if counter is None else counter
+        # Counters from 8 on have blocks of their own.
         blocks = [
-            context[(h if node < 8 else h >> 15) % len(context)]
+            context[(h if counter < 8 else h >> 15) % len(context)]
             for h, context in zip(hashes, self.counters, strict=True)
         ]
-        opinions = [stretch[block[node % 8] >> 20] for block in blocks] + [256]
+        opinions = [stretch[block[counter % 8] >> 20] for block in blocks] + [256]
         rows = [node * 16 + level, 256 + node * 64 + place, 1280 + node * 64 + bend][: self.sets]
         dots = []
         for row in rows:
@@ -663,9 +665,9 @@ class Mixing:
                 for weight, opinion in zip(self.mixers[row], opinions, strict=True)
             ]
         for block in blocks:
-            chance, seen = divmod(block[node % 8], 1024)
+            chance, seen = divmod(block[counter % 8], 1024)
             chance += ((2**22 - 1) * bit - chance) * (655360 // (10 * seen + 16)) // 65536
-            block[node % 8] = chance * 1024 + min(seen + 1, 255)
+            block[counter % 8] = chance * 1024 + min(seen + 1, 255)
         return bit
 
 

@@ -6,6 +6,7 @@ coders, adaptive probabilities and mixers of ``naive_context``.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
@@ -176,7 +177,7 @@ ZIGZAG = [
 """T.81, figure A.6."""
 BACKWARDS = [divmod(index, 8) for index in reversed(ZIGZAG)]
 """(vertical, horizontal) frequencies from the highest to the lowest."""
-GROUP = 14
+OF_BLOCKS = 15
 
 
 def logarithm(value: int) -> int:
@@ -298,7 +299,8 @@ def near(value: int) -> int:
 
 @dataclass
 class Blocks:
-    """Coding a component. ``mixing``: the counters, mixers and chances of the context coder's twin."""
+    """Coding a component. ``mixing``: the counters, mixers and chances of the context coder's twin; ``plain``: the
+    counters that no hash selects, eight in each block; ``level``: from which on these code coefficients."""
 
     component: Component
     mean_weights: Rows
@@ -306,12 +308,15 @@ class Blocks:
     contexts: Rows
     groups: Rows
     mixing: Mixing
+    plain: Rows
     predictor: int = 0
+    level: int = 0
 
     def code(self, rows: int, columns: int, coefficients: list[list[list[int]]] | None) -> list[list[list[int]]]:
         """Encode coefficients, or decode where they are None; ``predictor`` serves them, or is found out."""
-        digits = [self.mixing.adaptive.coder.decide(self.predictor >> place & 1, 2**15) for place in (2, 1, 0)]
-        self.predictor = 4 * digits[0] + 2 * digits[1] + digits[2]
+        self.predictor = self.mixing.adaptive.plain(self.predictor, 3)
+        self.level = self.mixing.adaptive.plain(self.level, 4)
+        self.ends: dict[tuple[int, int], int] = defaultdict(int)
         if 256 * self.predictor >= len(self.mean_weights):
             raise BrokenError
         found = []
@@ -323,15 +328,10 @@ class Blocks:
 
     def block(self, row: int, column: int, block: list[int] | None) -> list[int]:
         found = [0] * 64
-        for diagonal in reversed(range(15)):
-            places = [(down, diagonal - down) for down in range(8) if 0 <= diagonal - down < 8]
-            some = int(any(block[8 * down + right] for down, right in places)) if block else 0
-            if self.any_of(row, column, places, some):
-                break
-        else:
-            return found
+        highest = max((sum(divmod(k, 8)) for k in range(64) if block and block[k]), default=-1)
+        self.ends[row, column] = self.end(row, column, highest + 1)
         coded: list[int] = []
-        lower = [place for place in BACKWARDS if sum(place) <= diagonal]
+        lower = [place for place in BACKWARDS if sum(place) < self.ends[row, column]]
         for down, right in lower:
             index = row_of(8 * down + right, len(lower), self.predictor, self.mean_weights)
             fine = self.component.fine(row, column, down, right, self.mean_weights[index])
@@ -344,34 +344,41 @@ class Blocks:
             self.component.enter(row, column, down, right, value, fine)
         return found
 
-    def any_of(self, row: int, column: int, places: list[tuple[int, int]], some: int) -> int:
-        """Whether any coefficient of a diagonal is not zero: lowest frequencies come last."""
+    def end(self, row: int, column: int, end: int) -> int:
+        """How many diagonals of a block are coded."""
         component, table = self.component, self.component.table
-        step = sum(table[8 * down + right] for down, right in places) // len(places)
-        north, west = component.size(row - 1, column, *places), component.size(row, column - 1, *places)
-        around = component.size(row - 1, column - 1, *places) + component.size(row - 1, column + 1, *places)
-        referred = sum(abs(value) for place in places for value in component.references(row, column, *place))
-        diagonal = sum(places[0])
-        beyond = [place for place in BACKWARDS if sum(place) >= diagonal]
-        north_tail, west_tail = component.size(row - 1, column, *beyond), component.size(row, column - 1, *beyond)
-        loudness = logarithm((4 * (north_tail + west_tail) + 2 * (north + west) + around) // step)
-        terms = {
-            0: 0,
-            14: logarithm(north_tail // step),
-            15: logarithm(west_tail // step),
-            16: logarithm(around // step),
-            18: min(step, 31),
-            25: diagonal + 1,
-            26: logarithm(component.size(row - 1, column, *BACKWARDS) // table[0]),
-            27: logarithm(component.size(row, column - 1, *BACKWARDS) // table[0]),
-            28: logarithm(north // step),
-            29: logarithm(west // step),
-            30: logarithm(referred // step),
-            31: loudness,
-        }
-        # Its decision has the first blocks of counters, though its number is high.
-        hashes = [hash_of([terms[term] for term in chosen]) * 2**15 for chosen in self.groups]
-        return self.mixing.decide(some, GROUP, (hashes, min(15, loudness // 2), diagonal, 0, min(63, terms[30])))
+        here, north, west = (row, column), (row - 1, column), (row, column - 1)
+        corners = [(row - 1, column - 1), (row - 1, column + 1)]
+        ends = [self.ends.get(place, 0) for place in (north, west, *corners)]
+        says = [component.references(*here, *place) for place in BACKWARDS]
+        steps = [table[8 * down + right] for down, right in BACKWARDS]
+        coded = zip(BACKWARDS, says, steps, strict=True)
+        reached = [0, 0]
+        for k, (place, said, step) in itertools.product(range(2), coded):
+            if 2 * abs(said[k]) >= step:
+                reached[k] = max(reached[k], sum(place) + 1)
+        lowest = [component.tail(*place, 0, 1) for place in (north, west, *corners)]
+        terms = [
+            0,
+            64,
+            *ends,
+            *reached,
+            2 * (ends[0] + ends[1]) + ends[2] + ends[3],
+            min(table[0], 31),
+            logarithm(lowest[0] // table[1]),
+            logarithm(lowest[1] // table[1]),
+            logarithm((lowest[0] + lowest[1]) // table[1]),
+            logarithm((lowest[2] + lowest[3]) // table[1]),
+            logarithm((component.tail(*north, 2, 1) + component.tail(*west, 2, 1)) // table[17]),
+            logarithm(sum(abs(number) for said in says[:-1] for number in said) // table[1]),
+        ]
+        hashes = [hash_of([terms[term] for term in chosen]) for chosen in self.groups]
+        digits = "1"
+        for bit, wanted in enumerate(f"{end:04b}"):
+            node = int(digits, 2)
+            where = (hashes, node, 16 * bit + (ends[0] + ends[1] + 1) // 2, 0, 16 * bit + reached[0])
+            digits += str(self.mixing.decide(int(wanted), OF_BLOCKS, where, node))
+        return int(digits, 2) - 16
 
     def value(
         self,
@@ -397,53 +404,95 @@ class Blocks:
             return near(component.coefficient(*place))
 
         first, second = component.references(row, column, down, right)
-        terms = {
-            0: 0,
-            1: index,
-            2: near(mu),
-            3: quarter,
-            4: level,
-            5: loudness,
-            6: at(row - 1, column, down, right),
-            7: at(row, column - 1, down, right),
-            8: at(row, column, down + 1, right),
-            9: at(row, column, down, right + 1),
-            10: at(row, column, down + 1, right + 1),
-            11: near(first // step if first >= 0 else -(-first // step)),
-            12: near(second // step if second >= 0 else -(-second // step)),
-            13: nonzero,
-            14: logarithm(sizes[13] // step),
-            15: logarithm(sizes[14] // step),
-            16: logarithm(sizes[15] // step),
-            17: down + right,
-            18: min(step, 31),
-            19: near(coded[-1] if coded else 0),
-            20: near(coded[-2] if len(coded) > 1 else 0),
-            21: logarithm((2 * (sizes[1] + sizes[2]) + sizes[3] + sizes[4]) // step),
-            22: clamp(fine, -40, 40) + 40,
-            23: logarithm((sizes[7] + sizes[8] + sizes[9]) // step),
-            24: logarithm((sizes[16] + sizes[17]) // step),
-        }
-        hashes = [hash_of([terms[term] for term in chosen]) for chosen in self.contexts]
-        where = (hashes, level, index, quarter, 4 * min(15, nonzero) + quarter)
-        return mu + self.residual(value - mu, where)
+        terms = [
+            0,
+            index,
+            near(mu),
+            clamp(fine, -40, 40) + 40,
+            loudness,
+            at(row - 1, column, down, right),
+            at(row, column - 1, down, right),
+            near(first // step if first >= 0 else -(-first // step)),
+            near(second // step if second >= 0 else -(-second // step)),
+            nonzero,
+            logarithm(sizes[13] // step),
+            down + right,
+            min(step, 31),
+            logarithm((sizes[16] + sizes[17]) // step),
+            near(coded[-1] if coded else 0),
+            near(coded[-2] if len(coded) > 1 else 0),
+            logarithm((2 * (sizes[1] + sizes[2]) + sizes[3] + sizes[4]) // step),
+            logarithm((sizes[7] + sizes[8] + sizes[9]) // step),
+        ]
+        residual = value - mu
+        if level >= self.level:
+            sized, positive = self.plain_category(residual, (loudness, mu, quarter, index, level))
+            last = 8
+        else:
+            hashes = [hash_of([terms[term] for term in chosen]) for chosen in self.contexts]
+            sized, positive = self.category(residual, (hashes, level, index, quarter, 4 * min(15, nonzero) + quarter))
+            last = 5
+        if sized == 0:
+            return mu
+        size = self.rest(abs(residual), sized, last, -mu if positive else mu)
+        return mu + size if positive else mu - size
 
-    def residual(self, residual: int, where: Any) -> int:
-        """Zero?, sign, how often more than that, twenty times at most; then the rest."""
+    def category(self, residual: int, where: Any) -> tuple[int, int]:
+        """Zero?, sign, then whether there are more bits than one, two, three and four."""
         if not self.mixing.decide(int(residual != 0), 0, where):
-            return 0
+            return 0, 0
         positive = self.mixing.decide(int(residual > 0), 1, where)
-        size = 1
-        hashes, level, place, quarter, _ = where
-        while size < 21:
-            if size > 5:
-                where = (hashes, level, place, (size - 6) // 4, 4 * (size - 6) + quarter)
-            if not self.mixing.decide(int(abs(residual) > size), 2 + positive + 2 * min(size - 1, 5), where):
-                break
-            size += 1
-        if size == 21:
-            size += self.mixing.adaptive.integer(max(0, abs(residual) - 21), "beyond")
-        return size if positive else -size
+        for bits, node in enumerate((2 + positive, 4 + positive, 6, 7), 1):
+            if not self.mixing.decide(int(abs(residual).bit_length() > bits), node, where):
+                return bits, positive
+        return 5, positive
+
+    def counted(self, bit: int, block: int, number: int) -> int:
+        """What one plain counter decides."""
+        chance = self.plain[block][number] >> 16
+        bit = self.mixing.adaptive.coder.decide(bit, clamp(chance, 32, 65504))
+        self.learn(bit, block, number)
+        return bit
+
+    def learn(self, bit: int, block: int, number: int) -> None:
+        chance, seen = divmod(self.plain[block][number], 1024)
+        chance += ((2**22 - 1) * bit - chance) * (655360 // (10 * seen + 16)) // 65536
+        self.plain[block][number] = chance * 1024 + min(seen + 1, 255)
+
+    def plain_category(self, residual: int, where: tuple[int, int, int, int, int]) -> tuple[int, int]:
+        """From the bits that are likely, up or down; then the sign."""
+        loudness, mu, quarter, index, level = where
+        stretch, squash = self.mixing.tables
+        blocks = [9 * loudness + 3 * min(abs(mu), 2) + abs(quarter - 2), 432 + 16 * index + level]
+        possible = range(9)
+        asked = clamp((2 * level - 11) // 3, 0, 5)
+        while len(possible) > 1:
+            says = sum(stretch[self.plain[block][asked] >> 20] for block in blocks)
+            chance = squash[clamp(9 * says // 16, -2815, 2815) + 2815]
+            more = self.mixing.adaptive.coder.decide(int(abs(residual).bit_length() > asked), chance)
+            for block in blocks:
+                self.learn(more, block, asked)
+            possible = range(asked + 1, possible.stop) if more else range(possible.start, asked + 1)
+            asked += 1 if more else -1
+        bits = possible.start
+        if bits == 0:
+            return 0, 0
+        return bits, self.counted(int(residual > 0), 1456 + 4 * quarter + min(bits, 4) - 1, 2 + clamp(mu, -2, 2))
+
+    def rest(self, size: int, bits: int, last: int, towards: int) -> int:
+        """A size of so many bits, or of so many and more."""
+        if bits == last:
+            least = 2 ** (bits - 1)
+            return least + self.mixing.adaptive.integer(max(0, size - least), "beyond")
+        digits = "1"
+        for place in reversed(range(bits - 1)):
+            bit = size >> place & 1
+            if len(digits) <= 3:
+                bit = self.counted(bit, 1472 + 8 * bits + clamp(towards, 0, 7), int(digits, 2))
+            else:
+                bit = self.mixing.adaptive.plain(bit, 1)
+            digits += str(bit)
+        return int(digits, 2)
 
 
 def accumulate(

@@ -23,11 +23,21 @@ from sofc.codebook import Codebook
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
 from sofc.coders.dct.coder import MOST_ALIKE, RANGE, find_coefficients, referred
-from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Component, Equations, accumulate, weigh_predictors
+from sofc.coders.dct.kernel_prediction import (
+    MEANS,
+    ROWS,
+    SIZES,
+    Around,
+    Component,
+    Equations,
+    accumulate,
+    place_of,
+    weigh_predictors,
+)
 from sofc.coders.dct.model import EFFORTS, ComponentModel, ComponentPlan
 from sofc.coders.dct.passes import Equate, EstimatePriors
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
-from sofc.coders.dct.terms import CONTEXTS, DIAGONAL_CONTEXTS, NO_TERM, DiagonalTerm, Term
+from sofc.coders.dct.terms import BLOCK_CONTEXTS, CONTEXTS, FURTHER, NO_TERM, BlockTerm, Term
 from sofc.coders.dct.training import DctTraining
 from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group
 from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand
@@ -152,7 +162,7 @@ def test_enlarge(seed, down, across, place, rows, width):
 
 
 CODED_TERMS = [NO_TERM, *Term]
-DIAGONAL_TERMS = [NO_TERM, *DiagonalTerm]
+BLOCK_TERMS = [NO_TERM, *BlockTerm]
 
 
 def random_plan(rng):
@@ -203,22 +213,26 @@ def outcome(code, *arguments):
 
 
 def lists_of(state, starts):
-    """Bit models by context and block, weights and the map, as twins take them."""
+    """Plain bit models by block, then those by context and block, weights and the map, as twins take them."""
     words = state.mixture.models.reshape(-1, BLOCK).tolist()
     models = [words[begin:end] for begin, end in itertools.pairwise(starts)]
-    return [models, state.mixture.weights[:, : state.contexts + 1].tolist(), state.mixture.apm.tolist()]
+    weights = state.mixture.weights[:, : state.contexts + 1].tolist()
+    return [models[0], models[1:], weights, state.mixture.apm.tolist()]
 
 
 def component(blocks, table, first, second):
     """A component as kernels take it."""
-    values, tails, errors = (bordered(np.zeros(blocks.shape)) for _ in range(3))
-    return Component(blocks, values, tails, bordered(first), bordered(second), errors, table)
+    values = bordered(np.zeros(blocks.shape))
+    return Component(blocks, values, bordered(first), bordered(second), table, Around.of(blocks.shape[1]))
 
 
-def code_blocks(stream, coded, plan, contexts, sets, state, number=0):
+FIRST_CHOICES = kernel.Choices(0, 0)
+
+
+def code_blocks(stream, coded, plan, contexts, sets, state, choices=FIRST_CHOICES):
     coding = kernel.Coding(state.mixture, state.probabilities, stream.stream)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], sets)
-    return kernel.code_blocks(stream.encodes, coded, plan.predictor, number, contexts, coding, scratch)
+    return kernel.code_blocks(stream.encodes, coded, plan.predictor, choices, contexts, coding, scratch)
 
 
 @settings(max_examples=FEW)
@@ -231,25 +245,29 @@ def test_code_blocks(seed, shape, sets):
         # Steps of 16 bits, which other heads than those of streams may have.
         table, blocks = rng.integers(1, 2**16, SIZE), np.clip(blocks, -100, 100)
     first, second = (random_blocks(rng, *shape) * int(rng.integers(0, 20)) for _ in range(2))
-    contexts, number = int(rng.integers(1, 5)), int(rng.integers(0, len(plan.mean_weights) // ROWS))
-    coded, diagonals = (rng.choice(terms, (contexts, 4)) for terms in (CODED_TERMS, DIAGONAL_TERMS))
+    contexts = int(rng.integers(1, FURTHER + 3))
+    # Terms that only further contexts use are not there for fewer.
+    coded_terms = CODED_TERMS if contexts > FURTHER else CODED_TERMS[: Term.LAST]
+    choices = kernel.Choices(int(rng.integers(0, len(plan.mean_weights) // ROWS)), int(rng.integers(0, 16)))
+    coded, diagonals = (rng.choice(terms, (contexts, 4)) for terms in (coded_terms, BLOCK_TERMS))
     starts = plan.starts(contexts)
-    both = kernel.BothContexts(Contexts(coded, starts), Contexts(diagonals, starts))
+    both = kernel.BothContexts(Contexts(coded, starts[1:]), Contexts(diagonals, starts[1:]))
     start = random_state(rng, contexts, int(starts[-1]))
 
     def run(stream, found, state):
         coding = component(found, table, first, second)
-        status = code_blocks(stream, coding, plan, both, sets, state, number)
+        status = code_blocks(stream, coding, plan, both, sets, state, choices)
         if status == OK:
             np.testing.assert_array_equal(coding.values, bordered(found * table))
         return status
 
     def twin(coder, known):
-        mixed = naive_context.Mixing(None, sets, TABLES, *lists_of(start, starts), naive_context.Adaptive(coder))
+        no_hash, *lists = lists_of(start, starts)
+        mixed = naive_context.Mixing(None, sets, TABLES, *lists, naive_context.Adaptive(coder))
         plain = naive.Component(table.tolist(), {}, by_place(first), by_place(second))
         weights = (plan.mean_weights.tolist(), plan.size_weights.tolist())
-        twins = naive.Blocks(plain, *weights, coded.tolist(), diagonals.tolist(), mixed, number)
-        return mixed, outcome(twins.code, *shape, known)
+        twins = naive.Blocks(plain, *weights, coded.tolist(), diagonals.tolist(), mixed, no_hash, *choices)
+        return twins, outcome(twins.code, *shape, known)
 
     state = start.copy()
     writing = Writer(64 * blocks.size + 64)
@@ -258,10 +276,12 @@ def test_code_blocks(seed, shape, sets):
     np.testing.assert_array_equal(blocks, kept)
     stream = writing.written()
     writer = naive_context.Writer()
-    mixed, _ = twin(writer, blocks.tolist())
+    twins, _ = twin(writer, blocks.tolist())
+    mixed = twins.mixing
     assert stream == writer.finish().rstrip(b"\0")
     mixture = state.mixture
-    assert [word for context in mixed.counters for block in context for word in block] == mixture.models.tolist()
+    counters = [twins.plain, *mixed.counters]
+    assert [word for context in counters for block in context for word in block] == mixture.models.tolist()
     assert mixed.mixers == mixture.weights[:, : contexts + 1].tolist()
     assert not mixture.weights[:, contexts + 1 :].any()
     assert mixed.final == mixture.apm.tolist()
@@ -317,8 +337,9 @@ def test_equations(seed, shape):
         at = (*place[:2], *divmod(place[2], SIDE))
         # In the places of zero diagonals there is nothing to add up.
         expected = plain.tail(*at)
-        assert found.tails[place[0] + 1, place[1] + 1, place[2]] == expected
-        assert found.errors[place[0] + 1, place[1] + 1, place[2]] == plain.errors.get(at, 0)
+        around = (place[0] + 1) % 2, place[1] + 1
+        assert found.around.tails[(*around, place[2])] == expected
+        assert found.around.errors[(*around, place_of(place[2]))] == plain.errors.get(at, 0)
     for got, expected in zip(sums, naive_sums, strict=True):
         assert {tuple(place): int(got[tuple(place)]) for place in np.argwhere(got).tolist()} == expected
 
@@ -330,7 +351,7 @@ def test_costs_of_predictors(seed):
     rng = np.random.default_rng(seed)
     blocks, table, plan = random_blocks(rng, 3, 2), random_table(rng), random_plan(rng)
     first, second = (random_blocks(rng, 3, 2) for _ in range(2))
-    found = component(blocks, table, first, second)._replace(values=bordered(blocks * table))
+    found = component(blocks, table, first, second)
     got = np.zeros(len(plan.mean_weights) // ROWS, np.int64)
     weigh_predictors(found, plan.predictor, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32), got)
     plain = naive.Component(table.tolist(), by_place(blocks * table), by_place(first), by_place(second))
@@ -905,12 +926,12 @@ def test_twin(seed, count, shape):
             for other in (naive.Reference(*each, found.grid) for each in reversed(before))
         ]
         plain = naive.Component(found.table, {}, *[*said, {}, {}][:2])
-        lists = lists_of(model.start, model.plan.starts(model.start.contexts))
+        no_hash, *lists = lists_of(model.start, model.plan.starts(model.start.contexts))
         reader = naive_context.Reader(found.rest)
         mixed = naive_context.Mixing(None, model.sets, TABLES, *lists, naive_context.Adaptive(reader))
         weights = (model.plan.mean_weights.tolist(), model.plan.size_weights.tolist())
-        terms = (each[: model.start.contexts].tolist() for each in (CONTEXTS, DIAGONAL_CONTEXTS))
-        coefficients = naive.Blocks(plain, *weights, *terms, mixed).code(rows, columns, None)
+        terms = (each[: model.start.contexts].tolist() for each in (CONTEXTS, BLOCK_CONTEXTS))
+        coefficients = naive.Blocks(plain, *weights, *terms, mixed, no_hash).code(rows, columns, None)
         assert coefficients == origin.coefficients.tolist()
         like, eighths = found.draw(coefficients, *shape)
         corner = (found.grid[2] % SIDE, found.grid[3] % SIDE)

@@ -36,7 +36,7 @@ def table(text: str) -> Iterator[tuple[int, str]]:
     [
         ("context.md", "Terms", context.Term),
         ("dct.md", "Terms of coefficients", dct.Term),
-        ("dct.md", "Diagonals", dct.DiagonalTerm),
+        ("dct.md", "Coded diagonals", dct.BlockTerm),
     ],
 )
 def test_terms(name: str, heading: str, terms: type[NamedTerm]) -> None:
@@ -46,6 +46,6 @@ def test_terms(name: str, heading: str, terms: type[NamedTerm]) -> None:
 def test_contexts_of_coefficients() -> None:
     """The lists of contexts are part of the format: the coder names them by how many are used."""
     rows = [line.split("|")[1:-1] for line in section("dct.md", "Contexts").splitlines() if re.match(r"\| \d", line)]
-    for column, contexts in ((1, dct.CONTEXTS), (2, dct.DIAGONAL_CONTEXTS)):
+    for column, contexts in ((1, dct.CONTEXTS), (2, dct.BLOCK_CONTEXTS)):
         written = [[int(term) for term in row[column].split(",")] for row in rows]
         assert written == [[term for term in context if term != dct.NO_TERM] for context in contexts.tolist()]

@@ -61,7 +61,7 @@ def patterns(basis: npt.NDArray[Item]) -> npt.NDArray[Item]:
     return result
 
 
-@kernel
+@inlined
 def inverse_line(values: Vector[np.int64], start: int, step: int, shift: int) -> None:
     """Transform eight numbers in place; what they come to is left times 2**shift and not yet rounded."""
     even = (values[start + 2 * step] + values[start + 6 * step]) * 4433

@@ -303,15 +303,15 @@ SLOT = 8
 SLOT_CODE = ModelCode(124, (2, 6, 20, 60))
 
 
-def read_slots(data: bytes, slot_bits: list[int], used: int) -> Models:
-    """The trained bit models of the first `used` contexts, 2^slot_bits slots of them each."""
+def read_slots(data: bytes, slots: list[int], used: int) -> Models:
+    """The trained bit models of the first `used` contexts, so many slots of them each."""
     models = []
-    for stream, bits in zip(split_streams(data, len(slot_bits))[:used], slot_bits, strict=False):
+    for stream, count in zip(split_streams(data, len(slots))[:used], slots, strict=False):
         adaptive = Decisions(stream).adaptive
         probabilities = [[HALF] * PROBABILITIES_OF_A_MODEL for _ in range(SLOT)]
         of_slots = [HALF] * 2
         trained, slot_trained = 0, 1
-        found = array("I", [UNTRAINED]) * (SLOT << bits)
+        found = array("I", [UNTRAINED]) * (SLOT * count)
         for i in range(len(found)):
             if i % SLOT == 0:
                 slot_trained = adaptive(of_slots, slot_trained)

@@ -723,6 +723,7 @@ class KeptComponent(DctPlane):
         Mixing.__init__(self, plan)
         self.plan, self.decisions = plan, decisions
         self.escape_probabilities = [HALF] * 31
+        self.plain = plan.plain[:]
 
     def decode_next(self, head: DctHead, shape: tuple[int, int], references: list[Blocks]) -> Blocks:
         """The blocks of the next stream."""

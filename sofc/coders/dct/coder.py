@@ -14,6 +14,7 @@ from sofc.coders.dct.kernel_prediction import (
     MEANS,
     ROWS,
     SIZES,
+    Around,
     Component,
     Predictor,
     weigh_predictors,
@@ -24,11 +25,11 @@ from sofc.coders.dct.terms import CONTEXTS
 from sofc.entropy.binary import BROKEN, OK, Coding, Reader, Writer
 from sofc.entropy.bit_models import NEUTRAL
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import MixingState
+from sofc.entropy.mixture import MOST_SETS, MixingState
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
 from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Decoder, Grid
-from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table, values_of
+from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import Plane, PlaneRange
 
@@ -260,16 +261,17 @@ def referred(values: Coefficients, source: Origin, target: Origin) -> Coefficien
     samples = np.zeros((SIDE * (values.shape[0] - 1), SIDE * (values.shape[1] - 2)), np.int32)
     work = np.zeros(kernel_references.WORK, np.int64)
     kernel_references.sample(values, samples, work)
-    kernel_references.refer(samples, source.grid, target.grid, numbers, work)
+    places = np.zeros(SIDE * target.grid.across * columns, np.int64)
+    kernel_references.refer(samples, source.grid, target.grid, numbers, work, places)
     return numbers
 
 
 def component_of(origin: Origin, references: Sequence[Coefficients]) -> Component:
     """A component as kernels take it; ``references``, nearest first: of each the values, with a border of zeros."""
     rows, columns, _ = origin.coefficients.shape
-    values, tails, errors, nothing = (np.zeros((rows + 1, columns + 2, SIZE), np.int32) for _ in range(4))
+    values, nothing = (np.zeros((rows + 1, columns + 2, SIZE), np.int32) for _ in range(2))
     first, second = [*references, nothing, nothing][:2]
-    return Component(origin.coefficients, values, tails, first, second, errors, origin.table)
+    return Component(origin.coefficients, values, first, second, origin.table, Around.of(columns))
 
 
 def components_of(origins: Sequence[Origin]) -> Iterator[Component]:
@@ -286,8 +288,16 @@ def code_component(stream: Coding, model: ComponentModel, state: MixingState, co
     coding = kernel.Coding(state.mixture, state.probabilities, stream.stream)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], model.sets)
     predictor = model.plan.predictor
-    number = best_predictor(component, predictor) if stream.encodes else 0
-    return kernel.code_blocks(stream.encodes, component, predictor, number, model.contexts, coding, scratch)
+    choices = kernel.Choices(0, 0)
+    if stream.encodes:
+        level = PLAIN_LEVEL if model.sets < MOST_SETS else SLOWEST_PLAIN_LEVEL
+        choices = kernel.Choices(best_predictor(component, predictor), level)
+    return kernel.code_blocks(stream.encodes, component, predictor, choices, model.contexts, coding, scratch)
+
+
+PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 9
+"""The level from which an encoder makes coefficients plain, and that of models of most weight sets: lower ones are
+faster, and cost more bytes."""
 
 
 def best_predictor(component: Component, predictor: Predictor) -> int:
@@ -296,6 +306,7 @@ def best_predictor(component: Component, predictor: Predictor) -> int:
     if count == 1:
         return 0
     costs = np.zeros(count, np.int64)
-    known = component._replace(values=values_of(component.coefficients, component.table))
-    weigh_predictors(known, predictor, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32), costs)
+    columns = component.coefficients.shape[1]
+    fresh = component._replace(values=np.zeros_like(component.values), around=Around.of(columns))
+    weigh_predictors(fresh, predictor, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32), costs)
     return int(costs.argmin())

@@ -1,7 +1,7 @@
 """The dct coder's kernel: predict, contexts, mix, code and learn, coefficient by coefficient.
 
-zero diagonals -> predict -> expect an error -> contexts -> residual in bins -> mix -> range coder
-from high down    linear     level              terms       zero, sign, unary   PAQ     binary
+coded diagonals -> predict -> expect an error -> contexts -> category, sign -> mix -> range coder
+from high down     linear     level              terms       in bins           PAQ     binary
 """
 
 from __future__ import annotations
@@ -10,6 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.coders.dct.kernel_plain import (
+    MOST_PLAIN,
+    Coded,
+    category_of,
+    code_low_bits,
+    code_plain_category,
+)
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     ENDS,
@@ -20,7 +27,9 @@ from sofc.coders.dct.kernel_prediction import (
     SIZE_BITS,
     SIZES,
     Component,
+    Predicted,
     Predictor,
+    begin,
     enter,
     enter_error,
     extent_of,
@@ -30,34 +39,54 @@ from sofc.coders.dct.kernel_prediction import (
     over,
     predicted,
     row_of,
-    weighted,
+    start_of,
+    weighted_sizes,
 )
-from sofc.coders.dct.terms import CLAMP, COUNT, DiagonalTerm, Term
+from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
 from sofc.entropy.adaptive import Probabilities, code_integer
 from sofc.entropy.binary import BROKEN, EVEN, OK, TOO_LONG, Stream, code_bit
-from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
-from sofc.entropy.mixing import COLUMNS, LEVELS, QUARTERS, Mixture, Votes, decide, select_weights, votes_for
+from sofc.entropy.contexts import Contexts, select_further_models, select_models
+from sofc.entropy.mixing import (
+    COLUMN_ROWS,
+    COLUMNS,
+    LEVELS,
+    PLACE_ROWS,
+    PLACES,
+    QUARTERS,
+    Mixture,
+    Votes,
+    decide,
+    select_weights,
+    votes_for,
+)
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
-from sofc.jpeg.dct import SIDE, SIZE
+from sofc.jpeg.dct import SIZE
 
-UNARY_STEPS = 20
-"""Steps of the magnitude in unary; what is beyond is coded in Elias-gamma."""
-ZERO, SIGN, MAGNITUDE, DIAGONAL = 0, 1, 2, 14
-"""Bins: whether the residual is 0, its sign, from here on six steps of its magnitude by sign, and whether a diagonal of
-coefficients has any that is not 0."""
-MAGNITUDE_BINS = 6
-NUMBER_BITS = 3
-"""Bits of the number of a predictor."""
+MOST_MIXED = 5
+"""The last category of mixed coefficients: an integer says how far beyond it begins they are."""
+ZERO, SIGN, CATEGORY, BLOCK_BIN = 0, 1, 2, 15
+"""Bins: whether the residual is 0, its sign, from here on whether its category is beyond 1, 2 (by sign), 3 and 4, and
+how many diagonals of a block are coded."""
+SIGNED = 3
+"""Categories from here on are told by bins of both signs."""
+END_BITS = 4
+"""Bits of the number of coded diagonals."""
+ENDS_TOLD = 16
+"""Rows of weights for each bit of that number."""
+NUMBER_BITS, LEVEL_BITS = 3, 4
+"""Bits of the number of a predictor, and of the level from which coefficients are plain."""
 STEP_LIMIT = 31
 """Steps of quantisation from here on are one to contexts."""
+LOWEST_AC, MIDDLE = 1, 17
+"""Coefficients up to which sizes are added up for the terms of a block."""
 
 
 class BothContexts(NamedTuple):
-    """Those of coefficients and those of diagonals, which share bit models."""
+    """Those of coefficients and those of blocks, which share bit models."""
 
     coefficients: Contexts
-    diagonals: Contexts
+    blocks: Contexts
 
 
 class Coding(NamedTuple):
@@ -68,11 +97,17 @@ class Coding(NamedTuple):
     stream: Stream
 
 
-class Scratch(NamedTuple):
-    """What coding a component works in: ``steps`` of coefficients (64) and mean ones of diagonals behind them, their
-    ``inverses``, numbers to predict from, terms, and votes."""
+class Choices(NamedTuple):
+    """What an encoder chooses for a component: the ``number`` of the predictor that serves it, and the ``level`` from
+    which coefficients are plain."""
 
-    steps: Vector[np.int64]
+    number: int
+    level: int
+
+
+class Scratch(NamedTuple):
+    """What coding a component works in: ``inverses`` of its steps (64), numbers to predict from, terms, and votes."""
+
     inverses: Vector[np.int64]
     means: Vector[np.int32]
     sizes: Vector[np.int32]
@@ -82,9 +117,8 @@ class Scratch(NamedTuple):
 
 def scratch_for(contexts: int, lanes: int, sets: int) -> Scratch:
     """Scratch for so many contexts, lanes of weights and weight sets."""
-    steps, inverses = (np.zeros(SIZE + DIAGONALS, np.int64) for _ in range(2))
     means, sizes = np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32)
-    return Scratch(steps, inverses, means, sizes, np.zeros(COUNT, np.int64), votes_for(contexts, lanes, sets))
+    return Scratch(np.zeros(SIZE, np.int64), means, sizes, np.zeros(COUNT, np.int64), votes_for(contexts, lanes, sets))
 
 
 @kernel
@@ -99,93 +133,91 @@ def _ratio(value: int, inverse: int) -> int:
     return _clamped(over(value, inverse) if value >= 0 else -over(-value, inverse))
 
 
-@inlined
-def _fill_steps(table: Vector[np.int64], scratch: Scratch) -> None:
-    """Spec dct/diagonals. The steps of coefficients, the mean steps of diagonals, and their inverses."""
-    for index in range(SIZE):
-        scratch.steps[index] = table[index]
-    for s in range(DIAGONALS):
-        total = 0
+@kernel
+def _reached(block: Vector[np.int32], table: Vector[np.int64]) -> int:
+    """Spec dct/coded-diagonals. Diagonals up to the highest on which a reference gives half a step or more."""
+    for s in range(DIAGONALS - 1, -1, -1):
         for place in range(ENDS[s + 1], ENDS[s]):
-            total += table[ORDER[place]]
-        scratch.steps[SIZE + s] = total // (ENDS[s] - ENDS[s + 1])
-    for i in range(SIZE + DIAGONALS):
-        scratch.inverses[i] = inverse_of(scratch.steps[i])
+            if 2 * abs(int(block[ORDER[place]])) >= table[ORDER[place]]:
+                return s + 1
+    return 0
 
 
 @inlined
-def _fill_diagonal_terms(component: Component, row: int, column: int, s: int, scratch: Scratch) -> int:
-    """Spec dct/diagonals. The terms of a diagonal of a block. Returns the loudness of what lies around it."""
-    values, tails, first, second = component.values, component.tails, component.first, component.second
-    term, inverse = scratch.term, scratch.inverses[SIZE + s]
-    around = north = west = here = 0
-    for place in range(ENDS[s + 1], ENDS[s]):
-        index = ORDER[place]
-        north += abs(int(values[row - 1, column, index]))
-        west += abs(int(values[row, column - 1, index]))
-        around += abs(int(values[row - 1, column - 1, index])) + abs(int(values[row - 1, column + 1, index]))
-        here += abs(int(first[row, column, index])) + abs(int(second[row, column, index]))
-    last = ORDER[ENDS[s] - 1]
-    north_tail, west_tail = int(tails[row - 1, column, last]), int(tails[row, column - 1, last])
-    loudness = log(over(4 * (north_tail + west_tail) + 2 * (north + west) + around, inverse))
-    term[DiagonalTerm.TAIL_N], term[DiagonalTerm.TAIL_W] = log(over(north_tail, inverse)), log(over(west_tail, inverse))
-    term[DiagonalTerm.AROUND] = log(over(around, inverse))
-    term[DiagonalTerm.STEP] = min(scratch.steps[SIZE + s], STEP_LIMIT)
-    term[DiagonalTerm.DIAGONAL] = s + 1
-    term[DiagonalTerm.N], term[DiagonalTerm.W] = log(over(north, inverse)), log(over(west, inverse))
-    term[DiagonalTerm.REFERENCES], term[DiagonalTerm.LOUDNESS] = log(over(here, inverse)), loudness
-    return loudness
+def _fill_block_terms(component: Component, row: int, column: int, scratch: Scratch) -> None:
+    """Spec dct/coded-diagonals. The terms of a block."""
+    tails, ends, term = component.around.tails, component.around.ends, scratch.term
+    first, second = component.first[row, column], component.second[row, column]
+    here, inverse = row & 1, scratch.inverses[LOWEST_AC]
+    above = here ^ 1
+    north, west, north_west, north_east = (
+        ends[above, column],
+        ends[here, column - 1],
+        ends[above, column - 1],
+        ends[above, column + 1],
+    )
+    references = 0
+    for k in range(1, SIZE):
+        references += abs(int(first[k])) + abs(int(second[k]))
+    north_tail, west_tail = int(tails[above, column, LOWEST_AC]), int(tails[here, column - 1, LOWEST_AC])
+    around = int(tails[above, column - 1, LOWEST_AC]) + int(tails[above, column + 1, LOWEST_AC])
+    high = int(tails[above, column, MIDDLE]) + int(tails[here, column - 1, MIDDLE])
+    term[BlockTerm.BLOCK], term[BlockTerm.STEP] = SIZE, min(component.table[0], STEP_LIMIT)
+    term[BlockTerm.N], term[BlockTerm.W] = north, west
+    term[BlockTerm.NW], term[BlockTerm.NE] = north_west, north_east
+    term[BlockTerm.P], term[BlockTerm.Q] = _reached(first, component.table), _reached(second, component.table)
+    term[BlockTerm.MEAN] = 2 * (north + west) + north_west + north_east
+    term[BlockTerm.TAIL_N], term[BlockTerm.TAIL_W] = log(over(north_tail, inverse)), log(over(west_tail, inverse))
+    term[BlockTerm.SUM], term[BlockTerm.AROUND] = log(over(north_tail + west_tail, inverse)), log(over(around, inverse))
+    term[BlockTerm.HIGH] = log(over(high, scratch.inverses[MIDDLE]))
+    term[BlockTerm.REFERENCES] = log(over(references, inverse))
 
 
 @inlined
-def _code_diagonals(
+def _code_end(
     encode: bool, component: Component, row: int, column: int, contexts: Contexts, coding: Coding, scratch: Scratch
 ) -> int:
-    """Spec dct/coefficients. From the highest frequencies down, code which diagonals of a block are zero altogether.
+    """Spec dct/coded-diagonals. Code how many diagonals of a block are coded, the highest bit first.
 
-    Returns the place in ORDER where others begin, or TOO_LONG.
+    Returns the place in ORDER where they begin, or TOO_LONG.
     """
-    block, tails = component.coefficients[row - 1, column - 1], component.tails
-    term, votes = scratch.term, scratch.votes
-    term[DiagonalTerm.BLOCK_N] = log(over(int(tails[row - 1, column, 0]), scratch.inverses[0]))
-    term[DiagonalTerm.BLOCK_W] = log(over(int(tails[row, column - 1, 0]), scratch.inverses[0]))
-    for s in range(DIAGONALS - 1, -1, -1):
-        level = min(LEVELS - 1, _fill_diagonal_terms(component, row, column, s, scratch) >> 1)
-        select_models(contexts, term, votes.hashes, votes.first)
-        select_weights(votes, DIAGONAL, level, s, min(COLUMNS - 1, term[DiagonalTerm.REFERENCES]))
-        bit = 0
-        if encode:
-            for place in range(ENDS[s + 1], ENDS[s]):
-                if block[ORDER[place]] != 0:
-                    bit = 1
-        bit = decide(encode, bit, DIAGONAL, votes.rows[0] * QUARTERS, coding.mixture, votes, coding.stream)
-        if bit != 0:
-            return bit if bit < 0 else ENDS[s + 1]
-        if not encode:
-            for place in range(ENDS[s + 1], ENDS[s]):
-                block[ORDER[place]] = 0
-    return SIZE
-
-
-class _Predicted(NamedTuple):
-    """A coefficient before it is coded: the prediction in quarters of a step (``fine``), rounded (``mu``), and which
-    ``quarter``; how large an error is to be expected (``loudness``), and its ``level``."""
-
-    fine: int
-    mu: int
-    quarter: int
-    loudness: int
-    level: int
+    block, votes, term = component.coefficients[row - 1, column - 1], scratch.votes, scratch.term
+    _fill_block_terms(component, row, column, scratch)
+    select_models(contexts, term, votes.hashes, votes.first)
+    around, reached = (term[BlockTerm.N] + term[BlockTerm.W] + 1) >> 1, term[BlockTerm.P]
+    end = 0
+    if encode:
+        start = start_of(block)
+        for s in range(DIAGONALS):
+            end += 1 if ENDS[s] > start else 0
+    node = 1
+    for depth in range(END_BITS):
+        if depth == END_BITS - 1:
+            select_further_models(contexts, votes.hashes, votes.first)
+        votes.rows[0] = BLOCK_BIN * LEVELS + node
+        votes.rows[1] = PLACE_ROWS + BLOCK_BIN * PLACES + depth * ENDS_TOLD + around
+        votes.rows[2] = COLUMN_ROWS + BLOCK_BIN * COLUMNS + depth * ENDS_TOLD + reached
+        bit = (end >> (END_BITS - 1 - depth)) & 1
+        bit = decide(encode, bit, node, votes.rows[0] * QUARTERS, coding.mixture, votes, coding.stream)
+        if bit < 0:
+            return bit
+        node = 2 * node + bit
+    end = node - (1 << END_BITS)
+    component.around.ends[row & 1, column] = end
+    if not encode:
+        for index in range(SIZE):
+            block[index] = 0
+    return int(ENDS[end])
 
 
 @inlined
-def _predict(index: int, row: int, predictor: Predictor, scratch: Scratch) -> _Predicted:
+def _predict(index: int, row: int, predictor: Predictor, step: int, scratch: Scratch) -> Predicted:
     """Spec dct/prediction. Predict a coefficient from the numbers that were gathered by a ``row`` of weights."""
-    step, inverse = scratch.steps[index], scratch.inverses[index]
+    inverse = scratch.inverses[index]
     fine = predicted(scratch.means, predictor.means[row], step, inverse)
-    size = max(0, weighted(scratch.sizes, predictor.sizes[row]) >> (SIZE_BITS - 4))
+    size = max(0, weighted_sizes(scratch.sizes, predictor.sizes[row]) >> (SIZE_BITS - 4))
     loudness = log(over(size, inverse))
-    return _Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, loudness, min(LEVELS - 1, loudness >> 1))
+    return Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, loudness, min(LEVELS - 1, loudness >> 1))
 
 
 class _Known(NamedTuple):
@@ -200,98 +232,83 @@ class _Known(NamedTuple):
 
 @inlined
 def _fill_terms(
-    component: Component, row: int, column: int, index: int, found: _Predicted, known: _Known, scratch: Scratch
+    component: Component, row: int, column: int, index: int, found: Predicted, known: _Known, scratch: Scratch
 ) -> None:
     """Spec dct/terms-of-coefficients. The terms of a coefficient."""
     term, z, inverse = scratch.term, scratch.sizes, scratch.inverses[index]
     coefficients = component.coefficients
-    block = coefficients[row - 1, column - 1]
-    u, v = index >> 3, index & 7
-    has_lower, has_right = u < SIDE - 1, v < SIDE - 1
-    term[Term.INDEX], term[Term.DIAGONAL], term[Term.STEP] = index, u + v, min(scratch.steps[index], STEP_LIMIT)
-    term[Term.MU], term[Term.QUARTER] = _clamped(found.mu), found.quarter
+    term[Term.INDEX], term[Term.DIAGONAL] = index, (index >> 3) + (index & 7)
+    term[Term.STEP] = min(component.table[index], STEP_LIMIT)
+    term[Term.MU], term[Term.LOUDNESS] = _clamped(found.mu), found.loudness
     term[Term.FINE] = max(-2 * CLAMP, min(2 * CLAMP, found.fine)) + 2 * CLAMP
-    term[Term.LEVEL], term[Term.LOUDNESS] = found.level, found.loudness
     term[Term.N] = _clamped(int(coefficients[row - 2, column - 1, index]) if row > 1 else 0)
     term[Term.W] = _clamped(int(coefficients[row - 1, column - 2, index]) if column > 1 else 0)
-    term[Term.LOWER] = _clamped(int(block[index + SIDE]) if has_lower else 0)
-    term[Term.RIGHT] = _clamped(int(block[index + 1]) if has_right else 0)
-    term[Term.LOWER_RIGHT] = _clamped(int(block[index + SIDE + 1]) if has_lower and has_right else 0)
     term[Term.P] = _ratio(int(component.first[row, column, index]), inverse)
     term[Term.Q] = _ratio(int(component.second[row, column, index]), inverse)
     term[Term.NONZERO], term[Term.TAIL] = known.nonzero, log(over(known.tail, inverse))
-    term[Term.TAIL_N], term[Term.TAIL_W] = log(over(int(z[14]), inverse)), log(over(int(z[15]), inverse))
-    term[Term.LAST], term[Term.BEFORE_LAST] = _clamped(known.last), _clamped(known.before_last)
-    term[Term.AROUND] = log(over(2 * (int(z[1]) + int(z[2])) + int(z[3]) + int(z[4]), inverse))
-    term[Term.BESIDE] = log(over(int(z[7]) + int(z[8]) + int(z[9]), inverse))
     term[Term.REFERENCES] = log(over(int(z[16]) + int(z[17]), inverse))
-
-
-class _Residual(NamedTuple):
-    """A residual, or a ``status`` that is not OK."""
-
-    status: int
-    residual: int
+    if scratch.votes.first.shape[0] > FURTHER:
+        term[Term.LAST], term[Term.BEFORE_LAST] = _clamped(known.last), _clamped(known.before_last)
+        term[Term.AROUND] = log(over(2 * (int(z[1]) + int(z[2])) + int(z[3]) + int(z[4]), inverse))
+        term[Term.BESIDE] = log(over(int(z[7]) + int(z[8]) + int(z[9]), inverse))
 
 
 @inlined
-def _wanted(residual: int, decision: int, step: int) -> int:
-    """The bit that an encoder wants to say."""
-    if decision == ZERO:
-        return 1 if residual != 0 else 0
-    if decision == SIGN:
-        return 1 if residual > 0 else 0
-    return 1 if abs(residual) - 1 > step else 0
-
-
-@inlined
-def _code_residual(
-    encode: bool, residual: int, column: int, found: _Predicted, contexts: Contexts, coding: Coding, scratch: Scratch
-) -> _Residual:
-    """Spec dct/coefficients. Code what a coefficient differs from mu; ``column``: which rows of the third weight set
-    have a say."""
-    votes, index = scratch.votes, scratch.term[Term.INDEX]
-    decision, sign, step = ZERO, 0, 0
+def _code_mixed_category(
+    encode: bool, residual: int, index: int, found: Predicted, nonzero: int, coding: Coding, votes: Votes
+) -> Coded:
+    """Spec dct/coefficients. The category of a residual, with its sign, by mixed decisions."""
+    wanted = category_of(abs(residual))
+    column = min(COLUMNS // QUARTERS - 1, nonzero) * QUARTERS + found.quarter
+    decision, positive, category = ZERO, 0, 0
     while True:
-        refined = found.quarter
-        if step >= MAGNITUDE_BINS - 1:
-            # The last bins serve many steps, which these tell apart.
-            beyond = step - MAGNITUDE_BINS + 1
-            column, refined = QUARTERS * beyond + found.quarter, beyond >> 2
         select_weights(votes, decision, found.level, index, column)
-        bit = _wanted(residual, decision, step) if encode else 0
-        bit = decide(encode, bit, decision, votes.rows[0] * QUARTERS + refined, coding.mixture, votes, coding.stream)
+        bit = 1 if (residual > 0 if decision == SIGN else wanted > category) else 0
+        row = votes.rows[0] * QUARTERS + found.quarter
+        bit = decide(encode, bit, decision, row, coding.mixture, votes, coding.stream)
         if bit < 0:
-            return _Residual(bit, 0)
+            return Coded(bit, 0)
         if decision == ZERO:
             if bit == 0:
-                return _Residual(OK, 0)
+                return Coded(OK, 0)
             decision = SIGN
             continue
         if decision == SIGN:
-            sign = bit
-        elif bit:
-            step += 1
-        else:
+            positive = bit
+        elif bit == 0:
             break
-        if step >= UNARY_STEPS:
-            rest = code_integer(encode, abs(residual) - 1 - UNARY_STEPS, 0, coding.probabilities, coding.stream)
-            if rest < 0:
-                return _Residual(rest, 0)
-            step += rest
+        category += 1
+        if category == MOST_MIXED:
             break
-        before = decision
-        decision = MAGNITUDE + sign + 2 * min(step, MAGNITUDE_BINS - 1)
-        if before < BLOCK <= decision:
-            select_further_models(contexts, votes.hashes, votes.first)
-    return _Residual(OK, step + 1 if sign else -(step + 1))
+        decision = CATEGORY * category + positive if category < SIGNED else SIGNED + category
+    return Coded(OK, category if positive else -category)
 
 
 @inlined
-def _code_number(encode: bool, number: int, stream: Stream) -> int:
-    """Spec dct/coefficients. The number of a predictor, the highest of its bits first. It, or TOO_LONG."""
+def _code_residual(encode: bool, residual: int, coded: Coded, plain: bool, mu: int, coding: Coding) -> Coded:
+    """Spec dct/coefficients. Code the rest of a residual of which the category and the sign were ``coded``."""
+    if coded.status != OK or coded.value == 0:
+        return coded
+    category, size = abs(coded.value), abs(residual)
+    most = MOST_PLAIN if plain else MOST_MIXED
+    if category == most:
+        least = 1 << (most - 1)
+        size = code_integer(encode, size - least, 0, coding.probabilities, coding.stream)
+        if size >= 0:
+            size += least
+    else:
+        towards = -mu if coded.value > 0 else mu
+        size = code_low_bits(encode, size, category, towards, coding.mixture.models, coding.stream)
+    if size < 0:
+        return Coded(size, 0)
+    return Coded(OK, size if coded.value > 0 else -size)
+
+
+@kernel
+def _code_choice(encode: bool, number: int, bits: int, stream: Stream) -> int:
+    """Spec dct/coefficients. A number that an encoder chose, the highest of its bits first. It, or TOO_LONG."""
     found = 0
-    for shift in range(NUMBER_BITS - 1, -1, -1):
+    for shift in range(bits - 1, -1, -1):
         bit = code_bit(encode, (number >> shift) & 1, EVEN, stream)
         if bit < 0:
             return bit
@@ -304,45 +321,53 @@ def code_blocks(
     encode: bool,
     component: Component,
     predictor: Predictor,
-    number: int,
+    choices: Choices,
     contexts: BothContexts,
     coding: Coding,
     scratch: Scratch,
 ) -> int:
-    """Spec dct/coefficients. Code which predictor serves a component, and its coefficients; when decoding they are
+    """Spec dct/coefficients. Code what an encoder chose for a component, and its coefficients; when decoding they are
     filled.
 
-    ``number``: the predictor, which an encoder chooses. ``values``, ``tails`` and ``errors`` of ``component`` are zeros
-    and are filled, too. Returns OK, TOO_LONG or BROKEN.
+    ``values`` and ``around`` of ``component`` are zeros and are filled, too. Returns OK, TOO_LONG or BROKEN.
     """
     predictors = predictor.means.shape[0] // ROWS
-    number = _code_number(encode, number, coding.stream)
+    number = _code_choice(encode, choices.number, NUMBER_BITS, coding.stream)
+    level = _code_choice(encode, choices.level, LEVEL_BITS, coding.stream)
+    if number < 0 or level < 0:
+        return TOO_LONG
     if number >= predictors:
         return BROKEN
-    if number < 0:
-        return TOO_LONG
-    _fill_steps(component.table, scratch)
+    for index in range(SIZE):
+        scratch.inverses[index] = inverse_of(component.table[index])
+    votes = scratch.votes
     for row in range(1, component.coefficients.shape[0] + 1):
         for column in range(1, component.coefficients.shape[1] + 1):
             block = component.coefficients[row - 1, column - 1]
-            start = _code_diagonals(encode, component, row, column, contexts.diagonals, coding, scratch)
+            begin(component.around, row, column)
+            start = _code_end(encode, component, row, column, contexts.blocks, coding, scratch)
             if start < 0:
                 return TOO_LONG
             extent = extent_of(start)
             known = _Known(0, 0, 0, 0)
             for place in range(start, SIZE):
                 index = ORDER[place]
-                component.tails[row, column, index] = known.tail
-                gather(component, row, column, index, scratch.means, scratch.sizes)
-                found = _predict(index, row_of(index, extent, number, predictors), predictor, scratch)
-                _fill_terms(component, row, column, index, found, known, scratch)
-                select_models(contexts.coefficients, scratch.term, scratch.votes.hashes, scratch.votes.first)
+                gather(component, row, column, index, known.tail, scratch.means, scratch.sizes)
+                at = row_of(index, extent, number, predictors)
+                found = _predict(index, at, predictor, component.table[index], scratch)
                 residual = int(block[index]) - found.mu if encode else 0
-                across = min(COLUMNS // QUARTERS - 1, known.nonzero) * QUARTERS + found.quarter
-                coded = _code_residual(encode, residual, across, found, contexts.coefficients, coding, scratch)
+                plain = found.level >= level
+                if plain:
+                    models, stream = coding.mixture.models, coding.stream
+                    coded = code_plain_category(encode, residual, index, found, models, stream)
+                else:
+                    _fill_terms(component, row, column, index, found, known, scratch)
+                    select_models(contexts.coefficients, scratch.term, votes.hashes, votes.first)
+                    coded = _code_mixed_category(encode, residual, index, found, known.nonzero, coding, votes)
+                coded = _code_residual(encode, residual, coded, plain, found.mu, coding)
                 if coded.status != OK:
                     return coded.status
-                value = found.mu + coded.residual
+                value = found.mu + coded.value
                 if abs(value) > LARGEST:
                     return BROKEN
                 block[index] = value

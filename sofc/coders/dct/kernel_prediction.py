@@ -37,30 +37,68 @@ WEIGHT_BITS, SIZE_BITS = 10, 8
 """Weights of what coefficients are predicted from are in 1 / 2**WEIGHT_BITS, of what sizes are in 1 / 2**SIZE_BITS."""
 LARGEST = 1 << 15
 """Coefficients lie within this."""
-LOG_LIMIT = 65535
+LOG_LIMIT, LOG_STEPS = 65535, 48
+"""The function L is the same from here on; its values are below LOG_STEPS."""
 WIDEST = 1 << 12
 """In training, values count no more than this."""
 EMPHASIS = 24
 """In training a coefficient counts 2**EMPHASIS times the square of its step over what is expected, in 1/16."""
 
 
+STRIDE = SIDE + 2
+"""Between the rows of a block that has zeros around it: two behind each row, one row above and two below."""
+BORDERED = (SIDE + 3) * STRIDE + 2
+
+
+class Around(NamedTuple):
+    """What is known of the blocks in the row that is being coded and in the one above it, by the parity of the row and
+    the column of ``Component.values``: few enough to stay in the cache.
+
+    ``turned`` (2, columns + 2, 64): values, column by column of their block; ``sizes`` and ``errors`` (2, columns + 2,
+    BORDERED): sizes of values, and by how much the prediction of each was wrong, with zeros around; ``tails`` (2,
+    columns + 2, 64): of each block the sum of the sizes of values up to each coefficient in ORDER; ``ends`` (2,
+    columns + 2): how many of its diagonals are coded.
+    """
+
+    turned: Cube[np.int32]
+    sizes: Cube[np.int32]
+    errors: Cube[np.int32]
+    tails: Cube[np.int32]
+    ends: Table[np.int64]
+
+    @classmethod
+    def of(cls, columns: int) -> Around:
+        """What is known before the first block."""
+        turned, tails = (np.zeros((2, columns + 2, SIZE), np.int32) for _ in range(2))
+        sizes, errors = (np.zeros((2, columns + 2, BORDERED), np.int32) for _ in range(2))
+        return cls(turned, sizes, errors, tails, np.zeros((2, columns + 2), np.int64))
+
+
 class Component(NamedTuple):
     """A component whose coefficients are coded one after the other.
 
     ``coefficients`` (rows, columns, 64); ``values`` (rows + 1, columns + 2, 64): coefficients times their steps as far
-    as they are known, below a row of zero blocks and between two columns of them; ``tails``, of that shape: of each
-    block the sum of the sizes of values up to each coefficient in ORDER; ``first`` and ``second``, of that shape: what
-    two references give; ``errors``, of that shape: by how much the prediction of each was wrong.
-    ``table`` (64,): steps.
+    as they are known, below a row of zero blocks and between two columns of them; ``first`` and ``second``, of that
+    shape: what two references give. ``table`` (64,): steps; ``around``: of blocks nearby, what else is known.
     """
 
     coefficients: Cube[np.int32]
     values: Cube[np.int32]
-    tails: Cube[np.int32]
     first: Cube[np.int32]
     second: Cube[np.int32]
-    errors: Cube[np.int32]
     table: Vector[np.int64]
+    around: Around
+
+
+class Predicted(NamedTuple):
+    """A coefficient before it is coded: the prediction in quarters of a step (``fine``), rounded (``mu``), and which
+    ``quarter``; how large an error is to be expected (``loudness``), and its ``level``."""
+
+    fine: int
+    mu: int
+    quarter: int
+    loudness: int
+    level: int
 
 
 class Predictor(NamedTuple):
@@ -75,7 +113,7 @@ def _logs() -> npt.NDArray[np.uint8]:
     number = np.arange(LOG_LIMIT + 1, dtype=np.int64) + 1
     bits = np.floor(np.log2(number)).astype(np.int64)
     part = (number << 2 >> bits) & 3
-    return np.minimum(47, 3 * bits + np.where(bits > 0, part * 3 >> 2, 0)).astype(np.uint8)
+    return np.minimum(LOG_STEPS - 1, 3 * bits + np.where(bits > 0, part * 3 >> 2, 0)).astype(np.uint8)
 
 
 LOGS = _logs()
@@ -129,55 +167,83 @@ def start_of(block: Vector[np.int32]) -> int:
 
 
 @inlined
+def place_of(index: int) -> int:
+    """Where a coefficient stands in a block with zeros around."""
+    return STRIDE * (((index >> 3) & 7) + 1) + (index & 7)
+
+
+@inlined
+def begin(around: Around, row: int, column: int) -> None:
+    """Nothing is known yet of a block."""
+    here = row & 1
+    turned, tails = around.turned[here, column], around.tails[here, column]
+    sizes, errors = around.sizes[here, column], around.errors[here, column]
+    for i in range(SIZE):
+        turned[i] = 0
+        tails[i] = 0
+    for i in range(BORDERED):
+        sizes[i] = 0
+        errors[i] = 0
+
+
+@inlined
 def gather(
-    component: Component, row: int, column: int, index: int, means: Vector[np.int32], z: Vector[np.int32]
+    component: Component, row: int, column: int, index: int, tail: int, means: Vector[np.int32], z: Vector[np.int32]
 ) -> None:
     """Spec dct/prediction. The numbers that coefficient ``index`` of a block is predicted from, and the size of its
     error.
 
-    ``means`` (MEANS,) and ``z`` (SIZES,) are filled; ``row`` and ``column`` as in values. ``tails`` must hold
-    what is before the coefficient in the order at its own place.
+    ``means`` (MEANS,) and ``z`` (SIZES,) are filled; ``row`` and ``column`` as in values; ``tail``: sum of the sizes of
+    what is before the coefficient in the order.
     """
-    values, tails = component.values, component.tails
-    u, v = index >> 3, index & 7
-    own, above, left = values[row, column], values[row - 1, column], values[row, column - 1]
+    values, around = component.values, component.around
+    u, v = (index >> 3) & 7, index & 7
+    here = row & 1
+    above = here ^ 1
+    north, own = around.turned[above, column], around.turned[here, column]
+    west, across = values[row, column - 1], values[row, column]
     for k in range(SIDE):
-        means[k] = above[SIDE * k + v]
-        means[SIDE + k] = left[SIDE * u + k]
-        means[2 * SIDE + k] = own[SIDE * k + v] if k > u else 0
-        means[3 * SIDE + k] = own[SIDE * u + k] if k > v else 0
-    diagonal, beyond = int(values[row - 1, column - 1, index]), int(values[row - 1, column + 1, index])
-    first, second = int(component.first[row, column, index]), int(component.second[row, column, index])
-    means[4 * SIDE], means[4 * SIDE + 1], means[4 * SIDE + 2], means[4 * SIDE + 3] = diagonal, beyond, first, second
-    lower, right = index + SIDE, index + 1
-    has_lower, has_right = u < SIDE - 1, v < SIDE - 1
+        means[k] = north[SIDE * v + k]
+        means[SIDE + k] = west[SIDE * u + k]
+        means[2 * SIDE + k] = own[SIDE * v + k]
+        means[3 * SIDE + k] = across[SIDE * u + k]
+    first, second = component.first[row, column, index], component.second[row, column, index]
+    means[4 * SIDE], means[4 * SIDE + 1] = values[row - 1, column - 1, index], values[row - 1, column + 1, index]
+    means[4 * SIDE + 2], means[4 * SIDE + 3] = first, second
+    place = place_of(index)
+    n, w, o = around.sizes[above, column], around.sizes[here, column - 1], around.sizes[here, column]
     z[0] = component.table[index]
-    z[1], z[2], z[3], z[4] = abs(int(above[index])), abs(int(left[index])), abs(diagonal), abs(beyond)
-    z[5] = (abs(int(above[lower])) if has_lower else 0) + (abs(int(above[right])) if has_right else 0)
-    z[6] = (abs(int(left[lower])) if has_lower else 0) + (abs(int(left[right])) if has_right else 0)
-    z[7] = abs(int(own[lower])) if has_lower else 0
-    z[8] = abs(int(own[right])) if has_right else 0
-    z[9] = abs(int(own[lower + 1])) if has_lower and has_right else 0
-    z[10] = (abs(int(own[lower + SIDE])) if u < SIDE - 2 else 0) + (abs(int(own[right + 1])) if v < SIDE - 2 else 0)
-    z[11] = (abs(int(above[index - SIDE])) if u > 0 else 0) + (abs(int(above[index - 1])) if v > 0 else 0)
-    z[12] = (abs(int(left[index - SIDE])) if u > 0 else 0) + (abs(int(left[index - 1])) if v > 0 else 0)
-    z[13], z[14], z[15] = tails[row, column, index], tails[row - 1, column, index], tails[row, column - 1, index]
-    z[16], z[17] = abs(first), abs(second)
-    errors = component.errors
-    missed = errors[row, column]
-    z[18], z[19] = errors[row - 1, column, index], errors[row, column - 1, index]
-    z[20], z[21] = errors[row - 1, column - 1, index], errors[row - 1, column + 1, index]
-    z[22] = missed[lower] if has_lower else 0
-    z[23] = missed[right] if has_right else 0
-    z[24] = missed[lower + 1] if has_lower and has_right else 0
-    z[25] = (int(missed[lower + SIDE]) if u < SIDE - 2 else 0) + (int(missed[right + 1]) if v < SIDE - 2 else 0)
+    z[1], z[2] = n[place], w[place]
+    z[3], z[4] = around.sizes[above, column - 1, place], around.sizes[above, column + 1, place]
+    z[5] = n[place + STRIDE] + n[place + 1]
+    z[6] = w[place + STRIDE] + w[place + 1]
+    z[7], z[8], z[9] = o[place + STRIDE], o[place + 1], o[place + STRIDE + 1]
+    z[10] = o[place + 2 * STRIDE] + o[place + 2]
+    z[11] = n[place - STRIDE] + n[place - 1]
+    z[12] = w[place - STRIDE] + w[place - 1]
+    z[13], z[14], z[15] = tail, around.tails[above, column, index], around.tails[here, column - 1, index]
+    z[16], z[17] = abs(int(first)), abs(int(second))
+    missed = around.errors[here, column]
+    z[18], z[19] = around.errors[above, column, place], around.errors[here, column - 1, place]
+    z[20], z[21] = around.errors[above, column - 1, place], around.errors[above, column + 1, place]
+    z[22], z[23], z[24] = missed[place + STRIDE], missed[place + 1], missed[place + STRIDE + 1]
+    z[25] = missed[place + 2 * STRIDE] + missed[place + 2]
 
 
 @inlined
-def weighted(numbers: Vector[np.int32], weights: Vector[np.int32]) -> int:
-    """The sum of numbers times their weights."""
+def weighted_means(numbers: Vector[np.int32], weights: Vector[np.int32]) -> int:
+    """The sum of MEANS numbers times their weights."""
     total = np.int64(0)
-    for i in range(numbers.shape[0]):
+    for i in range(MEANS):
+        total += np.int64(numbers[i]) * np.int64(weights[i])
+    return int(total)
+
+
+@inlined
+def weighted_sizes(numbers: Vector[np.int32], weights: Vector[np.int32]) -> int:
+    """The sum of SIZES numbers times their weights."""
+    total = np.int64(0)
+    for i in range(SIZES):
         total += np.int64(numbers[i]) * np.int64(weights[i])
     return int(total)
 
@@ -188,15 +254,18 @@ def enter(component: Component, row: int, column: int, index: int, tail: int) ->
     value = int(component.coefficients[row - 1, column - 1, index]) * component.table[index]
     value = max(-VALUE_LIMIT, min(VALUE_LIMIT, value))
     component.values[row, column, index] = value
+    u, v, here = (index >> 3) & 7, index & 7, row & 1
+    component.around.turned[here, column, SIDE * v + u] = value
+    component.around.sizes[here, column, place_of(index)] = abs(value)
     tail += abs(value)
-    component.tails[row, column, index] = tail
+    component.around.tails[here, column, index] = tail
     return int(tail)
 
 
 @inlined
 def predicted(numbers: Vector[np.int32], weights: Vector[np.int32], step: int, inverse: int) -> int:
     """Spec dct/prediction. ``fine``: a coefficient in quarters of a step."""
-    quarters = (4 * weighted(numbers, weights) + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
+    quarters = (4 * weighted_means(numbers, weights) + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
     fine = over(quarters, inverse) if quarters >= 0 else -over(step - 1 - quarters, inverse)
     return max(-4 * LARGEST, min(4 * LARGEST, fine))
 
@@ -205,7 +274,7 @@ def predicted(numbers: Vector[np.int32], weights: Vector[np.int32], step: int, i
 def enter_error(component: Component, row: int, column: int, index: int, fine: int) -> None:
     """Spec dct/prediction. Take in by how much the prediction of a coefficient, which has become known, was wrong."""
     error = abs(4 * int(component.values[row, column, index]) - fine * component.table[index]) >> 2
-    component.errors[row, column, index] = min(VALUE_LIMIT, error)
+    component.around.errors[row & 1, column, place_of(index)] = min(VALUE_LIMIT, error)
 
 
 TRIED = 4
@@ -222,20 +291,25 @@ def weigh_predictors(
 ) -> int:
     """About what each predictor makes coefficients cost: logarithms of what it gets wrong, added up to ``costs``.
 
-    ``costs`` (predictors,); ``means`` (MEANS,), ``sizes`` (SIZES,): scratch. ``values`` of ``component`` are known.
-    Returns 0.
+    ``costs`` (predictors,); ``means`` (MEANS,), ``sizes`` (SIZES,): scratch. ``values`` and ``around`` of ``component``
+    are zeros, and are filled. Returns 0.
     """
     count = predictor.means.shape[0] // ROWS
     for row in range(1 + TRIED // 2, component.values.shape[0], TRIED):
         for column in range(1, component.values.shape[1] - 1):
+            for index in range(SIZE):
+                enter(component, row - 1, column, index, 0)
+        for column in range(1, component.values.shape[1] - 1):
+            begin(component.around, row, column)
             start = start_of(component.coefficients[row - 1, column - 1])
             extent = extent_of(start)
             for place in range(start, SIZE):
                 index = ORDER[place]
                 step = component.table[index]
-                gather(component, row, column, index, means, sizes)
+                gather(component, row, column, index, 0, means, sizes)
+                enter(component, row, column, index, 0)
                 for number in range(count):
-                    total = weighted(means, predictor.means[row_of(index, extent, number, count)])
+                    total = weighted_means(means, predictor.means[row_of(index, extent, number, count)])
                     error = abs((int(component.values[row, column, index]) << WEIGHT_BITS) - total) >> (WEIGHT_BITS - 2)
                     costs[number] += log(error // step)
     return 0
@@ -270,7 +344,7 @@ def accumulate(
     means: Vector[np.int32],
     sizes: Vector[np.int32],
 ) -> int:
-    """Add a component, whose ``values``, ``tails`` and ``errors`` are zeros and are filled, to the equations of
+    """Add a component, whose ``values`` and ``around`` are zeros and are filled, to the equations of
     training predictor ``number``.
 
     A coefficient is to be predicted, and the size of what the predictor makes wrong. The larger that is to be expected
@@ -281,14 +355,14 @@ def accumulate(
     for row in range(1, component.values.shape[0]):
         for column in range(1, component.values.shape[1] - 1):
             tail = 0
+            begin(component.around, row, column)
             start = start_of(component.coefficients[row - 1, column - 1])
             extent = extent_of(start)
             for place in range(start, SIZE):
                 index = ORDER[place]
                 at = row_of(index, extent, number, predictors)
                 step = component.table[index]
-                component.tails[row, column, index] = tail
-                gather(component, row, column, index, means, sizes)
+                gather(component, row, column, index, tail, means, sizes)
                 tail = enter(component, row, column, index, tail)
                 value = int(component.values[row, column, index])
                 fine = predicted(means, predictor.means[at], step, inverse_of(step))
@@ -298,10 +372,10 @@ def accumulate(
                 for i in range(SIZES):
                     sizes[i] = min(WIDEST, int(sizes[i]))
                 # In 1/16. Less than about two steps makes little difference to the bits that are coded.
-                expected = 32 * step + max(0, weighted(sizes, predictor.sizes[at]) >> (SIZE_BITS - 4))
+                expected = 32 * step + max(0, weighted_sizes(sizes, predictor.sizes[at]) >> (SIZE_BITS - 4))
                 share = max(1, (step * step << EMPHASIS) // (expected * expected))
                 _add(means, max(-WIDEST, min(WIDEST, value)), share, equations.means[at])
-                total = weighted(means, predictor.means[at])
+                total = weighted_means(means, predictor.means[at])
                 mu = (total + (step << (WEIGHT_BITS - 1))) // (step << WEIGHT_BITS)
                 around = int(sizes[1]) + int(sizes[2]) + int(sizes[7]) + int(sizes[8])
                 share = 1024 // (step + (around >> 2))

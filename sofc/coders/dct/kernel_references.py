@@ -40,31 +40,48 @@ def sample(values: Cube[np.int32], samples: Table[np.int32], work: Vector[np.int
 
 
 @inlined
-def _added(samples: Table[np.int32], source: Grid, target: Grid, i: int, j: int) -> int:
-    """The sum of the samples of ``source`` over all that sample (i, j) of ``target`` stands for."""
-    total = 0
-    for a in range(target.down):
-        y = (source.top - target.top + target.down * i + a) // source.down
+def _add_up(
+    samples: Table[np.int32], source: Grid, target: Grid, row: int, places: Vector[np.int64], sums: Vector[np.int64]
+) -> None:
+    """For each sample of a block in ``row`` of ``target``, the sum of the samples of ``source`` that it stands for;
+    ``places``: their columns."""
+    for i in range(SIZE):
+        sums[i] = 0
+    for i in range(SIDE * target.down):
+        y = (source.top - target.top + SIDE * target.down * row + i) // source.down
         y = max(0, min(samples.shape[0] - 1, y))
-        for b in range(target.across):
-            x = (source.left - target.left + target.across * j + b) // source.across
-            total += int(samples[y, max(0, min(samples.shape[1] - 1, x))])
-    return total
+        first = SIDE * (i // target.down)
+        for j in range(SIDE):
+            for b in range(target.across):
+                sums[first + j] += samples[y, places[target.across * j + b]]
 
 
 @kernel
-def refer(samples: Table[np.int32], source: Grid, target: Grid, numbers: Cube[np.int32], work: Vector[np.int64]) -> int:
+def refer(
+    samples: Table[np.int32],
+    source: Grid,
+    target: Grid,
+    numbers: Cube[np.int32],
+    work: Vector[np.int64],
+    places: Vector[np.int64],
+) -> int:
     """Spec dct/references. Fill ``numbers`` (rows of blocks + 1, blocks in a row + 2, 64), but for its border, with
-    what ``samples`` of a component on the grid ``source`` say of one on ``target``. ``work`` (WORK,):
-    scratch. Returns 0.
+    what ``samples`` of a component on the grid ``source`` say of one on ``target``. ``work`` (WORK,) and ``places``
+    (8 * ``across`` * blocks in a row,): scratch. Returns 0.
     """
     area = 16 * target.down * target.across
     half, whole = np.int64(area) << (2 * BASIS_BITS - 1), np.int64(area) << (2 * BASIS_BITS)
+    # Most areas are powers of two, and 64 divisions a block take as long as all the rest.
+    shift = 0
+    while whole >> shift > 1:
+        shift += 1
+    is_power = whole == np.int64(1) << shift
     sums, lines = work[:SIZE], work[SIZE:]
+    for i in range(places.shape[0]):
+        places[i] = max(0, min(samples.shape[1] - 1, (source.left - target.left + i) // source.across))
     for row in range(numbers.shape[0] - 1):
         for column in range(numbers.shape[1] - 2):
-            for i in range(SIZE):
-                sums[i] = _added(samples, source, target, SIDE * row + (i >> 3), SIDE * column + (i & 7))
+            _add_up(samples, source, target, row, places[SIDE * target.across * column :], sums)
             for u in range(SIDE):
                 for x in range(SIDE):
                     total = np.int64(0)
@@ -73,8 +90,8 @@ def refer(samples: Table[np.int32], source: Grid, target: Grid, numbers: Cube[np
                     lines[SIDE * u + x] = total
             for u in range(SIDE):
                 for v in range(SIDE):
-                    total = np.int64(0)
+                    total = half
                     for x in range(SIDE):
                         total += BASIS[v, x] * lines[SIDE * u + x]
-                    numbers[row + 1, column + 1, SIDE * u + v] = (total + half) // whole
+                    numbers[row + 1, column + 1, SIDE * u + v] = total >> shift if is_power else total // whole
     return 0

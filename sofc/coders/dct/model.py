@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from sofc.coders.dct.kernel import BothContexts
+from sofc.coders.dct.kernel_plain import SLOTS
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Predictor
-from sofc.coders.dct.terms import CONTEXTS, DIAGONAL_CONTEXTS
+from sofc.coders.dct.terms import BLOCK_CONTEXTS, CONTEXTS
 from sofc.entropy.adaptive import INTEGER_SLOTS
 from sofc.entropy.contexts import Contexts, block_starts
 from sofc.entropy.mixture import MixingState
@@ -44,8 +45,8 @@ class ComponentPlan:
         return Predictor(self.mean_weights.astype(np.int32), self.size_weights.astype(np.int32))
 
     def starts(self, contexts: int) -> Integers:
-        """Where the blocks of the first contexts start, and where the last one's end."""
-        return block_starts(self.block_bits[:contexts])
+        """Where blocks of plain bit models, then those of the first contexts, start, and where the last one's end."""
+        return np.concatenate([[0], SLOTS + block_starts(self.block_bits[:contexts])])
 
     def neutral(self, contexts: int) -> MixingState:
         """The state before anything was seen, in the first contexts."""
@@ -64,5 +65,5 @@ class ComponentModel:
     def contexts(self) -> BothContexts:
         """The contexts used, as kernels take them."""
         used = self.start.contexts
-        starts = self.plan.starts(used)
-        return BothContexts(Contexts(CONTEXTS[:used], starts), Contexts(DIAGONAL_CONTEXTS[:used], starts))
+        starts = self.plan.starts(used)[1:]
+        return BothContexts(Contexts(CONTEXTS[:used], starts), Contexts(BLOCK_CONTEXTS[:used], starts))

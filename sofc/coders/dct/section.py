@@ -48,5 +48,5 @@ def unpack_model(plan: ComponentPlan, bit_models: bytes, weights: bytes) -> Comp
     used, sets, mixing = unpack_weights(weights)
     if used > len(CONTEXTS):
         raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {used}")
-    trained = TRAINED.unpack(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used)
+    trained = TRAINED.unpack(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1)
     return ComponentModel(plan, sets, MixingState.trained(used, trained, mixing, INTEGER_SLOTS))

@@ -1,5 +1,5 @@
 """Spec dct/terms-of-coefficients to Spec dct/contexts: the terms of contexts, by name, and the contexts of
-coefficients and of diagonals.
+coefficients and of blocks.
 
 N, W, NW, NE and O stand for values of a coefficient in the blocks around and in its own, P and Q for what the first and
 the second reference give; lower case for coefficients instead of values. ``kernel`` computes the terms.
@@ -11,8 +11,8 @@ from sofc.entropy.contexts import NamedTerm, context_table
 
 CLAMP = 20
 """Terms near a coefficient are clamped to this many steps either way."""
-COUNT = 32
-"""Room for terms; numbers without a name are always 0."""
+COUNT = 18
+"""Room for terms; number 0 is always 0."""
 NO_TERM = 0
 """What stands past the last term of a context."""
 
@@ -22,62 +22,63 @@ class Term(NamedTerm):
 
     INDEX = 1, "k"
     MU = 2, "C(mu)"
-    QUARTER = 3, "quarter"
-    LEVEL = 4, "level"
-    LOUDNESS = 5, "expected error"
-    N = 6, "C(n(u, v))"
-    W = 7, "C(w(u, v))"
-    LOWER = 8, "C(o(u+1, v))"
-    RIGHT = 9, "C(o(u, v+1))"
-    LOWER_RIGHT = 10, "C(o(u+1, v+1))"
-    P = 11, "R(P(u, v))"
-    Q = 12, "R(Q(u, v))"
-    NONZERO = 13, "nonzero"
-    TAIL = 14, "L(TO // step)"
-    TAIL_N = 15, "L(TN // step)"
-    TAIL_W = 16, "L(TW // step)"
-    DIAGONAL = 17, "u + v"
-    STEP = 18, "min(step, 31)"
-    LAST = 19, "C(last)"
-    BEFORE_LAST = 20, "C(before_last)"
-    AROUND = 21, "L((2 * (z[1] + z[2]) + z[3] + z[4]) // step)"
-    FINE = 22, "clamp(fine, -40, 40) + 40"
-    BESIDE = 23, "L((z[7] + z[8] + z[9]) // step)"
-    REFERENCES = 24, "L((z[16] + z[17]) // step)"
+    FINE = 3, "clamp(fine, -40, 40) + 40"
+    LOUDNESS = 4, "expected error"
+    N = 5, "C(n(u, v))"
+    W = 6, "C(w(u, v))"
+    P = 7, "R(P(u, v))"
+    Q = 8, "R(Q(u, v))"
+    NONZERO = 9, "nonzero"
+    TAIL = 10, "L(TO // step)"
+    DIAGONAL = 11, "u + v"
+    STEP = 12, "min(step, 31)"
+    REFERENCES = 13, "L((z[16] + z[17]) // step)"
+    LAST = 14, "C(last)"
+    BEFORE_LAST = 15, "C(before_last)"
+    AROUND = 16, "L((2 * (z[1] + z[2]) + z[3] + z[4]) // step)"
+    BESIDE = 17, "L((z[7] + z[8] + z[9]) // step)"
 
 
-class DiagonalTerm(NamedTerm):
-    """A term of a diagonal s."""
-
-    TAIL_N = 14, "L(tn // step)"
-    TAIL_W = 15, "L(tw // step)"
-    AROUND = 16, "L(around // step)"
-    STEP = 18, "min(step, 31)"
-    DIAGONAL = 25, "s + 1"
-    BLOCK_N = 26, "L((sum of |N(u, v)| over all u, v) // step[0])"
-    BLOCK_W = 27, "L((sum of |W(u, v)| over all u, v) // step[0])"
-    N = 28, "L(north // step)"
-    W = 29, "L(west // step)"
-    REFERENCES = 30, "L(here // step)"
-    LOUDNESS = 31, "expected error"
+FURTHER = 6
+"""Contexts beyond so many use terms that others do not."""
 
 
-T, D = Term, DiagonalTerm
+class BlockTerm(NamedTerm):
+    """A term of a block."""
+
+    BLOCK = 1, "64"
+    N = 2, "dN"
+    W = 3, "dW"
+    NW = 4, "dNW"
+    NE = 5, "dNE"
+    P = 6, "dP"
+    Q = 7, "dQ"
+    MEAN = 8, "2 * (dN + dW) + dNW + dNE"
+    STEP = 9, "min(step[0], 31)"
+    TAIL_N = 10, "L(TN(1) // step[1])"
+    TAIL_W = 11, "L(TW(1) // step[1])"
+    SUM = 12, "L((TN(1) + TW(1)) // step[1])"
+    AROUND = 13, "L((TNW(1) + TNE(1)) // step[1])"
+    HIGH = 14, "L((TN(17) + TW(17)) // step[17])"
+    REFERENCES = 15, "L((sum of |P(u, v)| + |Q(u, v)| over all but (0, 0)) // step[1])"
+
+
+T, B = Term, BlockTerm
 _PAIRS = (
-    ((T.INDEX, T.TAIL, T.NONZERO), (D.DIAGONAL, D.LOUDNESS, D.STEP)),
-    ((T.INDEX, T.P, T.Q, T.MU), (D.DIAGONAL, D.N, D.W, D.AROUND)),
-    ((T.MU, T.LOUDNESS, T.DIAGONAL), (D.DIAGONAL, D.TAIL_N, D.TAIL_W)),
-    ((T.INDEX, T.N, T.W), (D.DIAGONAL, D.BLOCK_N, D.BLOCK_W)),
-    ((T.FINE, T.LOUDNESS, T.STEP), (D.DIAGONAL, D.REFERENCES, D.TAIL_N, D.TAIL_W)),
-    ((T.INDEX, T.REFERENCES, T.LOUDNESS), (D.DIAGONAL, D.REFERENCES, D.LOUDNESS)),
-    ((T.INDEX, T.LAST, T.BEFORE_LAST, T.MU), (D.DIAGONAL, D.TAIL_N, D.N)),
-    ((T.DIAGONAL, T.AROUND, T.BESIDE, T.REFERENCES), (D.DIAGONAL, D.TAIL_W, D.W)),
-    ((T.INDEX, T.STEP, T.TAIL), (D.DIAGONAL, D.AROUND, D.LOUDNESS)),
-    ((T.INDEX, T.Q, T.FINE), (D.DIAGONAL, D.STEP)),
-    ((T.INDEX, T.P, T.TAIL), (D.DIAGONAL, D.N, D.REFERENCES)),
-    ((T.INDEX, T.MU, T.TAIL), (D.DIAGONAL, D.W, D.REFERENCES)),
+    ((T.INDEX, T.TAIL, T.NONZERO), (B.BLOCK, B.N, B.W, B.P)),
+    ((T.INDEX, T.P, T.Q, T.MU), (B.BLOCK, B.P, B.Q, B.MEAN)),
+    ((T.MU, T.LOUDNESS, T.DIAGONAL), (B.BLOCK, B.TAIL_N, B.TAIL_W, B.P)),
+    ((T.INDEX, T.N, T.W), (B.BLOCK, B.SUM, B.MEAN, B.Q)),
+    ((T.FINE, T.LOUDNESS, T.STEP), (B.BLOCK, B.STEP, B.MEAN, B.REFERENCES)),
+    ((T.INDEX, T.REFERENCES, T.LOUDNESS), (B.BLOCK, B.REFERENCES, B.SUM, B.HIGH)),
+    ((T.INDEX, T.LAST, T.BEFORE_LAST, T.MU), (B.BLOCK, B.N, B.W, B.HIGH)),
+    ((T.DIAGONAL, T.AROUND, T.BESIDE, T.REFERENCES), (B.BLOCK, B.HIGH, B.SUM, B.P)),
+    ((T.INDEX, T.STEP, T.TAIL), (B.BLOCK, B.NW, B.NE, B.N)),
+    ((T.INDEX, T.Q, T.FINE), (B.BLOCK, B.Q, B.P, B.N)),
+    ((T.INDEX, T.P, T.TAIL), (B.BLOCK, B.AROUND, B.SUM, B.P)),
+    ((T.INDEX, T.MU, T.TAIL), (B.BLOCK, B.MEAN, B.REFERENCES, B.HIGH)),
 )
-"""Terms of each context of coefficients and of diagonals, which share bit models; best first."""
+"""Terms of each context of coefficients and of blocks, which share bit models; best first."""
 
 CONTEXTS = context_table([terms for terms, _ in _PAIRS], NO_TERM)
-DIAGONAL_CONTEXTS = context_table([terms for _, terms in _PAIRS], NO_TERM)
+BLOCK_CONTEXTS = context_table([terms for _, terms in _PAIRS], NO_TERM)

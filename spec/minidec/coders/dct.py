@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from operator import mul
 
@@ -14,6 +14,7 @@ from ..coding_tools import (
     SECOND_SET,
     SELECTED,
     SLOT,
+    STRETCH,
     THIRD_SET,
     UNTRAINED,
     Area,
@@ -28,6 +29,7 @@ from ..coding_tools import (
     modelled_planes,
     read_mixers,
     read_slots,
+    squash,
 )
 from ..limits import MAX_BIT_MODELS
 from ..notation import Reader, clamp, require
@@ -35,6 +37,7 @@ from ..notation import Reader, clamp, require
 # Spec dct/sections
 
 CONTEXTS = 12
+PLAIN_SLOTS = 1544
 
 
 @dataclass
@@ -44,6 +47,7 @@ class DctPlan:
     means: list[list[int]]
     sizes: list[list[int]]
     slot_bits: list[int]
+    plain: MutableSequence[int] = field(default_factory=list)
     models: Models = field(default_factory=list)
     sets: int = 0
     mixer: list[list[int]] = field(default_factory=list)
@@ -62,11 +66,13 @@ def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPl
     kinds = [0] * count + [1] * count + [2] * count
     require([section.kind for section in sections] == kinds, "sections are not those of the planes")
     plans = [read_plan(section.data) for section in sections[:count]]
-    size = sum(SLOT << bits for plan in plans for bits in plan.slot_bits)
+    size = sum(SLOT * (PLAIN_SLOTS + sum(1 << bits for bits in plan.slot_bits)) for plan in plans)
     require(size <= MAX_BIT_MODELS, "too many adaptive bit models for this decoder")
     for plan, models, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
         used, plan.sets, plan.mixer = read_mixers(mixers.data, CONTEXTS)
-        plan.models = read_slots(models.data, plan.slot_bits, used)
+        plan.plain, *plan.models = read_slots(
+            models.data, [PLAIN_SLOTS, *(1 << bits for bits in plan.slot_bits)], used + 1
+        )
     return plans
 
 
@@ -166,25 +172,23 @@ MOST_VALUE = 1 << 23
 
 
 class Block:
-    """Coefficients, their values and errors, and sums of the sizes of values: of each diagonal, and up to each
-    coefficient."""
+    """Coefficients, their values and errors, sums of the sizes of values up to each coefficient, and how many diagonals
+    are coded."""
 
     def __init__(self) -> None:
         self.coefficients = [0] * 65
         self.values = [0] * 65
         self.errors = [0] * 65
-        self.diagonals = [0] * 15
+        self.coded = 0
         self.totals = [0] * 65
 
     def finish(self) -> None:
         """Find the sums, when all coefficients are known."""
         total = 0
         for s in range(14, -1, -1):
-            before = total
             for k in DIAGONALS[s]:
                 total += abs(self.values[k])
                 self.totals[k] = total
-            self.diagonals[s] = total - before
 
 
 NO_BLOCK = Block()
@@ -269,16 +273,19 @@ class Reference:
 # Spec dct/contexts
 
 COEFFICIENT_CONTEXTS = (
-    (1, 14, 13), (1, 11, 12, 2), (2, 5, 17), (1, 6, 7), (22, 5, 18), (1, 24, 5),
-    (1, 19, 20, 2), (17, 21, 23, 24), (1, 18, 14), (1, 12, 22), (1, 11, 14), (1, 2, 14),
+    (1, 10, 9), (1, 7, 8, 2), (2, 4, 11), (1, 5, 6), (3, 4, 12), (1, 13, 4),
+    (1, 14, 15, 2), (11, 16, 17, 13), (1, 12, 10), (1, 8, 3), (1, 7, 10), (1, 2, 10),
 )  # fmt: skip
-DIAGONAL_CONTEXTS = (
-    (25, 31, 18), (25, 28, 29, 16), (25, 14, 15), (25, 26, 27), (25, 30, 14, 15), (25, 30, 31),
-    (25, 14, 28), (25, 15, 29), (25, 16, 31), (25, 18), (25, 28, 30), (25, 29, 30),
+BLOCK_CONTEXTS = (
+    (1, 2, 3, 6), (1, 6, 7, 8), (1, 10, 11, 6), (1, 12, 8, 7), (1, 9, 8, 15), (1, 15, 12, 14),
+    (1, 2, 3, 14), (1, 14, 12, 6), (1, 4, 5, 2), (1, 7, 6, 2), (1, 13, 12, 6), (1, 8, 15, 14),
 )  # fmt: skip
 
-DIAGONAL_BIN = 14
-"""The bin of the decision whether a diagonal is zero altogether; 0 to 13 are those of coefficients."""
+BY_PLACE, SIGNS, LOW_BITS = 432, 1456, 1472
+"""Where plain slots by coefficient and level, of signs and of low bits begin."""
+
+BLOCK_BIN = 15
+"""The bin whose rows serve the number of coded diagonals; 0 to 7 are those of coefficients."""
 
 # Spec dct/terms-of-coefficients
 
@@ -318,6 +325,7 @@ class DctPlane(Mixing):
         self.heads, at = read_dct_heads(stream, images)
         self.decisions = Decisions(stream, at)
         self.escape_probabilities = [HALF] * 31
+        self.plain = plan.plain[:]
         self.correction_models = [UNTRAINED] * CORRECTION_MODELS
 
     def decode(self, image: int, area: Area, before: list[Blocks]) -> Blocks:
@@ -328,10 +336,10 @@ class DctPlane(Mixing):
         """Which predictor serves the plane, then all blocks in raster order."""
         self.head, self.blocks = head, blocks
         self.references = [Reference(other, head) for other in before]
-        predictor = self.decisions.bypass_bits(3, 0)
+        self.predictor = self.decisions.bypass_bits(3, 0)
+        self.plain_level = self.decisions.bypass_bits(4, 0)
         self.predictors = len(self.plan.means) // 256
-        require(predictor < self.predictors, "no such predictor")
-        self.predictor = predictor
+        require(self.predictor < self.predictors, "no such predictor")
         for r in range(self.blocks.rows):
             for c in range(self.blocks.columns):
                 self.north, self.west = self.blocks.at(r - 1, c), self.blocks.at(r, c - 1)
@@ -344,12 +352,10 @@ class DctPlane(Mixing):
     # Spec dct/coefficients
 
     def block(self) -> Block:
-        """One block: first its zero diagonals from the highest frequencies down, then the coefficients below."""
+        """One block: first how many diagonals are coded, then their coefficients from the highest frequencies down."""
         block, progress = Block(), Progress()
-        highest = 14
-        while highest >= 0 and not self.diagonal(highest):
-            highest -= 1
-        places = [k for diagonal in range(highest, -1, -1) for k in DIAGONALS[diagonal]]
+        block.coded = self.coded_diagonals()
+        places = [k for diagonal in range(block.coded - 1, -1, -1) for k in DIAGONALS[diagonal]]
         self.extent = sum(len(places) > most for most in (10, 21, 43))
         for k in places:
             mu = self.predict(k, block, progress)
@@ -366,22 +372,74 @@ class DctPlane(Mixing):
         return block
 
     def coefficient(self, k: int, mu: int, nonzero: int) -> int:
-        """Coefficient k, which mu predicts: zero residual, sign, size in unary."""
+        """Coefficient k, which mu predicts: the category of what it differs from that, sign, and low bits."""
+        is_plain = self.level >= self.plain_level
+        category, sign = self.plain_category(k, mu) if is_plain else self.mixed_category(k, nonzero)
+        last = 8 if is_plain else 5
+        if category == 0:
+            return mu
+        if category == last:
+            size = (1 << (category - 1)) + self.decisions.integer(self.escape_probabilities)
+        else:
+            size = self.low_bits(category, -mu if sign else mu)
+        return mu + size if sign else mu - size
+
+    def mixed_category(self, k: int, nonzero: int) -> tuple[int, int]:
+        """A category up to 5, and the sign."""
         third = QUARTERS * min(nonzero, 15) + self.quarter
         if not self.decide_bin(self.decisions, 0, k, third):
-            return mu
-        positive = self.decide_bin(self.decisions, 1, k, third)
-        size = 0
-        quarter = self.quarter
-        while size < 20:
-            if size >= 5:
-                third, self.quarter = QUARTERS * (size - 5) + quarter, (size - 5) >> 2
-            if not self.decide_bin(self.decisions, 2 + positive + 2 * min(size, 5), k, third):
+            return 0, 0
+        sign = self.decide_bin(self.decisions, 1, k, third)
+        category = 1
+        while category < 5:
+            number = 2 * category + sign if category < 3 else 3 + category
+            if not self.decide_bin(self.decisions, number, k, third):
                 break
-            size += 1
-        if size == 20:
-            size += self.decisions.integer(self.escape_probabilities)
-        return mu + size + 1 if positive else mu - (size + 1)
+            category += 1
+        return category, sign
+
+    def low_bits(self, category: int, towards: int) -> int:
+        """A size of so many bits."""
+        first = SLOT * (LOW_BITS + 8 * category + clamp(towards, 0, 7))
+        size = 1
+        for _ in range(category - 1):
+            bit = self.modelled(first + size) if size < 8 else self.decisions.bypass()
+            size = 2 * size + bit
+        return size
+
+    def modelled(self, number: int) -> int:
+        """A decision of one plain model."""
+        bit = self.decisions.decide(clamp(self.plain[number] >> 16, 32, 0xFFE0))
+        self.plain[number] = learn(self.plain[number], bit)
+        return bit
+
+    # Spec dct/plain-coefficients
+
+    def plain_category(self, k: int, mu: int) -> tuple[int, int]:
+        """A category up to 8, and the sign."""
+        one = SLOT * ((3 * self.expected_error + min(abs(mu), 2)) * 3 + abs(self.quarter - 2))
+        other = SLOT * (BY_PLACE + LEVELS * k + self.level)
+        low, high = 0, 8
+        at = clamp((2 * self.level - 11) // 3, 0, 5)
+        while low < high:
+            if self.by_two(one + at, other + at):
+                low = at = at + 1
+            else:
+                high = at
+                at -= 1
+        if low == 0:
+            return 0, 0
+        slot = SIGNS + QUARTERS * self.quarter + min(low, 4) - 1
+        return low, self.modelled(SLOT * slot + 2 + clamp(mu, -2, 2))
+
+    def by_two(self, one: int, other: int) -> int:
+        """A decision of two plain models."""
+        places = one, other
+        mean = (sum(STRETCH[self.plain[place] >> 20] for place in places) * 9) >> 4
+        bit = self.decisions.decide(squash(mean))
+        for place in places:
+            self.plain[place] = learn(self.plain[place], bit)
+        return bit
 
     # Spec dct/prediction
 
@@ -410,17 +468,16 @@ class DctPlane(Mixing):
         self.fine = fine = clamp(fine, -(1 << 17), 1 << 17)
         mu, self.quarter = (fine + 2) >> 2, (fine + 2) % 4
         expected_error = log_size(max(0, sum(map(mul, sizes, self.plan.sizes[row])) // (16 * step)))
-        self.level = min(expected_error >> 1, LEVELS - 1)
-        known = block.coefficients
+        self.expected_error, self.level = expected_error, min(expected_error >> 1, LEVELS - 1)
         terms = {
-            1: k, 2: near_zero(mu), 3: self.quarter, 4: self.level, 5: expected_error,
-            6: near_zero(self.north.coefficients[k]), 7: near_zero(self.west.coefficients[k]),
-            8: near_zero(known[down]), 9: near_zero(known[right]), 10: near_zero(known[diagonal]),
-            11: near_zero_steps(first, step), 12: near_zero_steps(second, step), 13: progress.nonzero,
-            14: log_size(progress.total // step), 15: log_size(total_north // step), 16: log_size(total_west // step),
-            17: u + v, 18: min(step, 31), 19: near_zero(progress.last), 20: near_zero(progress.before_last),
-            21: log_size((2 * (sizes[1] + sizes[2]) + sizes[3] + sizes[4]) // step), 22: clamp(fine, -40, 40) + 40,
-            23: log_size((sizes[7] + sizes[8] + sizes[9]) // step), 24: log_size((sizes[16] + sizes[17]) // step),
+            1: k, 2: near_zero(mu), 3: clamp(fine, -40, 40) + 40, 4: expected_error,
+            5: near_zero(self.north.coefficients[k]), 6: near_zero(self.west.coefficients[k]),
+            7: near_zero_steps(first, step), 8: near_zero_steps(second, step), 9: progress.nonzero,
+            10: log_size(progress.total // step), 11: u + v, 12: min(step, 31),
+            13: log_size((sizes[16] + sizes[17]) // step),
+            14: near_zero(progress.last), 15: near_zero(progress.before_last),
+            16: log_size((2 * (sizes[1] + sizes[2]) + sizes[3] + sizes[4]) // step),
+            17: log_size((sizes[7] + sizes[8] + sizes[9]) // step),
         }  # fmt: skip
         self.choose_contexts(terms, COEFFICIENT_CONTEXTS)
         return mu
@@ -429,34 +486,42 @@ class DctPlane(Mixing):
         """The hash of each context that is used."""
         self.hashes = [hash_terms([terms[number] for number in numbers]) for numbers in contexts[: len(self.models)]]
 
-    # Spec dct/diagonals
+    # Spec dct/coded-diagonals
 
-    def diagonal(self, s: int) -> int:
-        """The decision whether diagonal s holds anything but zeros."""
-        places, steps = DIAGONALS[s], self.head.steps
-        end = places[-1]
-        step = sum(steps[k] for k in places) // len(places)
-        north, west = self.north.diagonals[s], self.west.diagonals[s]
-        around = self.north_west.diagonals[s] + self.north_east.diagonals[s]
-        here = sum(abs(self.first[k]) + abs(self.second[k]) for k in places)
-        total_north, total_west = self.north.totals[end], self.west.totals[end]
-        expected_error = log_size((4 * (total_north + total_west) + 2 * (north + west) + around) // step)
-        self.level, self.quarter = min(expected_error >> 1, LEVELS - 1), 0
+    def coded_diagonals(self) -> int:
+        """How many diagonals of a block are coded."""
+        steps = self.head.steps
+        north, west = self.north.coded, self.west.coded
+        north_west, north_east = self.north_west.coded, self.north_east.coded
+        p, q = (self.reached(block) for block in (self.first, self.second))
+        total_north, total_west = self.north.totals[1], self.west.totals[1]
+        references = sum(abs(self.first[k]) + abs(self.second[k]) for k in range(1, 64))
         terms = {
-            14: log_size(total_north // step), 15: log_size(total_west // step), 16: log_size(around // step),
-            18: min(step, 31), 25: s + 1,
-            26: log_size(self.north.totals[0] // steps[0]), 27: log_size(self.west.totals[0] // steps[0]),
-            28: log_size(north // step), 29: log_size(west // step), 30: log_size(here // step), 31: expected_error,
+            1: 64, 2: north, 3: west, 4: north_west, 5: north_east, 6: p, 7: q,
+            8: 2 * (north + west) + north_west + north_east, 9: min(steps[0], 31),
+            10: log_size(total_north // steps[1]), 11: log_size(total_west // steps[1]),
+            12: log_size((total_north + total_west) // steps[1]),
+            13: log_size((self.north_west.totals[1] + self.north_east.totals[1]) // steps[1]),
+            14: log_size((self.north.totals[17] + self.west.totals[17]) // steps[17]),
+            15: log_size(references // steps[1]),
         }  # fmt: skip
-        self.choose_contexts(terms, DIAGONAL_CONTEXTS)
-        # Unlike the bins of coefficients from 8 up, this one takes its model from the first of the hash's two slots.
-        first = LEVELS * DIAGONAL_BIN
-        selectors = (
-            first + self.level,
-            SECOND_SET + SELECTED * DIAGONAL_BIN + s,
-            THIRD_SET + SELECTED * DIAGONAL_BIN + terms[30],
-        )
-        return self.mixed(self.decisions, DIAGONAL_BIN % SLOT, 0, selectors, QUARTERS * (first + self.level))
+        self.choose_contexts(terms, BLOCK_CONTEXTS)
+        node = 1
+        for b in range(4):
+            selectors = (
+                LEVELS * BLOCK_BIN + node,
+                SECOND_SET + SELECTED * BLOCK_BIN + 16 * b + ((north + west + 1) >> 1),
+                THIRD_SET + SELECTED * BLOCK_BIN + 16 * b + p,
+            )
+            apm_row = QUARTERS * selectors[0]
+            node = 2 * node + self.mixed(self.decisions, node % SLOT, 15 if b == 3 else 0, selectors, apm_row)
+        return node - 16
+
+    def reached(self, numbers: Sequence[int]) -> int:
+        """How many diagonals there are up to the highest on which a reference gives half a step."""
+        steps = self.head.steps
+        found = (s + 1 for s in range(14, -1, -1) if any(2 * abs(numbers[k]) >= steps[k] for k in DIAGONALS[s]))
+        return next(found, 0)
 
 
 # Spec dct/inverse-transform
