@@ -19,6 +19,7 @@ from sofc.coders.separate import SeparateCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
 from sofc.container.registered import NUMBERS
 from sofc.image import PixelFormat
+from sofc.jpeg.known import Known
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
 
@@ -51,12 +52,14 @@ def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
 
 
 Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found | None]
+Prove = Callable[[Sequence[Plane], Known], Found | None]
 
 
 class Candidate(NamedTuple):
     """A model that may code images of a format: its number in files, and the component transform that goes with it.
 
-    ``trace``: what finds the origin of planes, where the model is only for those of a certain one.
+    ``trace``: what finds the origin of planes, where the model is only for those of a certain one, and ``prove`` what
+    makes sure of one that is known.
     """
 
     codebook: Codebook | None
@@ -64,6 +67,7 @@ class Candidate(NamedTuple):
     number: int
     transform: Transform
     trace: Trace | None = None
+    prove: Prove | None = None
 
     @property
     def is_trained(self) -> bool:
@@ -120,6 +124,10 @@ class _Numbered(NamedTuple):
 
     number: int
     model: Model
+
+
+def _prove_of(model: Model) -> Prove | None:
+    return CODERS[model.coder].prove if model.coder in CODERS else None
 
 
 def _trace_of(model: Model) -> Trace | None:
@@ -233,7 +241,7 @@ class Selection:
 
     def _trained(self, one: _Numbered, pixel_format: PixelFormat) -> Candidate:
         number, transform = FIRST_CODEBOOK_MODEL + one.number, TRANSFORMS[one.model.transform]
-        return Candidate(self.codebook, pixel_format, number, transform, _trace_of(one.model))
+        return Candidate(self.codebook, pixel_format, number, transform, _trace_of(one.model), _prove_of(one.model))
 
     def _neutral(self, number: int, pixel_format: PixelFormat) -> Candidate:
         return Candidate(self.codebook, pixel_format, number, NEUTRAL_MODELS[number][0])
@@ -296,8 +304,21 @@ class Selection:
             ways += self._rivals(planes, pixel_format, image_rows)[: 1 if ways and self._tries_everything else None]
         return ways
 
-    def origin_of(self, planes: list[Plane], pixel_format: PixelFormat) -> Found | None:
+    def proved(self, planes: list[Plane], pixel_format: PixelFormat, known: Known) -> Found | None:
+        """How the planes of an image, or some rows of one, came to be, if all comes out of what is known of that."""
+        models = self._tracing(pixel_format, images=1)
+        if not models or models[0].prove is None:
+            return None
+        transformed = models[0].transform.forward(planes)
+        modelled = len(transformed) - models[0].transform.corrections
+        if any(plane.any() for plane in transformed[modelled:]):
+            return None
+        return models[0].prove(transformed[:modelled], known)
+
+    def origin_of(self, planes: list[Plane], pixel_format: PixelFormat, known: Known | None = None) -> Found | None:
         """How the planes of an image came to be; None where too little follows from that, or there is no model."""
+        if known is not None and (found := self.proved(planes, pixel_format, known)) is not None:
+            return found
         ways = self._traced_together(planes, pixel_format, len(planes[0]))
         return ways[0].found if ways else None
 

@@ -69,10 +69,7 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
     if modelled == 1:
         plane = planes[0]
         origin = _recover_first(Bounded(plane, plane, plane, plane))
-        if origin is None:
-            return None
-        missed = np.count_nonzero(origin.draw(plane.shape)[0] != plane)
-        return Recovered([origin], [plane.copy()], _share(int(missed), plane))
+        return None if origin is None else come_out([plane], [origin])
     samples = reached(planes[:3])
     guessed = bounded(planes[:3], samples)
     first = _recover_first(guessed[0])
@@ -80,10 +77,17 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
         return None
     luminance, _ = first.draw(planes[0].shape)
     known = informed(guessed, samples, luminance, _sure(guessed[0], luminance, first.grid))[1:]
-    origins = [first, *_find_colours(known, first)]
+    return come_out(planes[:3], [first, *_find_colours(known, first)])
+
+
+def come_out(planes: Sequence[Plane], origins: list[Origin]) -> Recovered:
+    """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
-    chosen = np.stack(planes[:3])
-    same = match_drawn(Channels(*samples), drawn, chosen, DRAWN_REACH)
+    if len(planes) == 1:
+        missed = np.count_nonzero(drawn[0] != planes[0])
+        return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
+    chosen = np.stack(planes)
+    same = match_drawn(Channels(*reached(planes)), drawn, chosen, DRAWN_REACH)
     return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
 
 
