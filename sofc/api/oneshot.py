@@ -44,8 +44,8 @@ def encode(
     Samples are bool, integers of 8 to 64 bits, floats of 16 to 64 bits or complex; ``sample_type`` BFLOAT16 says that
     uint16 samples are the bits of such floats. ``jpeg``: the JPEG data that the image was decoded from, where it is at
     hand; what it says is compared with the samples, and need not be sought in them. ``batch``: the first axis counts
-    images of equal size. ``settings`` are those of Encoder: codebook, embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits;
-    without ``codebook`` a built-in one is used. Raises UsageError.
+    images of equal size. ``settings`` are those of Encoder: codebook, embed_codebook, coder, effort, band_rows, verify,
+    threads, metadata, digest, limits; without ``codebook`` a built-in one is used. Raises UsageError.
     """
     if not batch:
         header = header_for(image, declared_bits=declared_bits, meaning=meaning, sample_type=sample_type)
