@@ -204,3 +204,16 @@ def test_the_command_seeks_nothing(no_search, tmp_path, capsys):
 def test_a_batch_has_no_data():
     with pytest.raises(sofc.UsageError, match="batch"):
         sofc.encode(np.zeros((2, 8, 8), np.uint8), batch=True, jpeg=b"")
+
+
+@COMPILED
+@pytest.mark.parametrize("subsampling", SAMPLINGS)
+def test_components_that_were_not_converted(subsampling):
+    """Y, Cb and Cr as they were decoded, without the data: by their coefficients, each plane by itself."""
+    data, image = jpeg_of(scene((160, 176)), subsampling=subsampling)
+    with Image.open(io.BytesIO(data)) as decoded:
+        decoded.draft("YCbCr", decoded.size)
+        unconverted = np.asarray(decoded)
+    coded = coded_of(unconverted)
+    assert np.array_equal(sofc.decode(coded), unconverted)
+    assert len(coded) <= 1.1 * len(coded_of(image, jpeg=data))

@@ -56,7 +56,7 @@ def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
     )
 
 
-Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found | None]
+Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None]
 Prove = Callable[[Sequence[Plane], Known], Found | None]
 
 
@@ -353,7 +353,7 @@ class Selection:
         if origins:
             found: Found | None = Found.of(origins)
         else:
-            found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections)
+            found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections, None)
         if found is None or found.share < LEAST_SHARE:
             return []
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
@@ -362,7 +362,8 @@ class Selection:
         ]
 
     def _traced_apart(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
-        """The way to code several planes each by its own origin, as colours that JPEG data holds without transform."""
+        """The way to code several planes each by its own origin, as colours that JPEG data holds without transform, and
+        Y, Cb and Cr that were not converted."""
         if len(planes) == 1:
             return []
         alone = PixelFormat(1, pixel_format.coded_bits, pixel_format.declared_bits)
@@ -370,12 +371,12 @@ class Selection:
         if not models or models[0].trace is None:
             return []
         one, ranges = models[0], NONE.ranges(len(planes), pixel_format.coded_bits)
-        hinted = models[0].trace([_middle(planes[0][:image_rows])], ranges[:1], min(image_rows, MIDDLE), 1)
+        hinted = models[0].trace([_middle(planes[0][:image_rows])], ranges[:1], min(image_rows, MIDDLE), 1, None)
         if hinted is not None and hinted.share < APART_SHARE:
             return []
-        found = []
+        found: list[Found] = []
         for plane, span in zip(planes, ranges, strict=True):
-            traced = models[0].trace([plane], [span], image_rows, 1)
+            traced = models[0].trace([plane], [span], image_rows, 1, found[0] if found else None)
             if traced is None or traced.share < LEAST_SHARE:
                 return []
             found.append(traced)

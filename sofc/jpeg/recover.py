@@ -69,15 +69,20 @@ class Recovered(NamedTuple):
     share: float
 
 
-def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
+def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | None = None) -> Recovered | None:
     """How the first ``modelled`` planes (samples 0-255) came about, 1 or 3; None where JPEG left no trace.
 
-    Three planes are Y, Cb and Cr: what converts to the same samples is as good.
+    Three planes are Y, Cb and Cr: what converts to the same samples is as good. ``beside``: how one plane's neighbour
+    came about, of which it may be a chrominance as it was decoded.
     """
     if modelled == 1:
-        plane = planes[0]
-        origin = _recover_first(Bounded(plane, plane, plane, plane))
-        return None if origin is None else come_out([plane], [origin])
+        plane = Bounded(planes[0], planes[0], planes[0], planes[0])
+        origin = _recover_first(plane)
+        alone = None if origin is None else come_out(planes[:1], [origin])
+        if beside is None or beside.share < CONVINCING or (alone is not None and alone.share >= CONVINCING):
+            return alone
+        enlarged = come_out(planes[:1], _find_colours([plane], beside.origins[0]))
+        return enlarged if alone is None or enlarged.share > alone.share else alone
     samples = reached(planes[:3])
     guessed = bounded(planes[:3], samples)
     first = _recover_first(guessed[0])

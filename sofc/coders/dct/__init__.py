@@ -19,8 +19,10 @@ def _goes_with(transform: Transform, components: int, bits: int) -> bool:
     return bits == 8 and transform is {1: NONE, 3: LATTICE}.get(components)
 
 
-def _trace(planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int) -> Found | None:
-    found = find_coefficients(planes, ranges, image_rows, modelled)
+def _trace(
+    planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int, beside: Found | None
+) -> Found | None:
+    found = find_coefficients(planes, ranges, image_rows, modelled, beside.origins if beside is not None else ())
     return None if found is None else Found(min(image.share for image in found), tuple(found))
 
 
