@@ -250,7 +250,7 @@ def _orientation(view: View, shown: Shown, selection: Selection, transform: Tran
     found: dict[tuple[Step, ...], float] = {(): now}
     for tried in (first, *(SIDEWAYS if sideways else ())):
         found |= {steps: share(steps) for steps in tried}
-        if max(found.values()) > SURE_PIECE:
+        if max(found.values()) > max(now + CLEAR_GAIN, SURE_PIECE):
             break
     best = max(found, key=lambda steps: found[steps])
     return list(best) if found[best] > now + CLEAR_GAIN else []
