@@ -107,7 +107,7 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "pixels doubled": lambda image: image.repeat(2, 0).repeat(2, 1),
     "cut off at 13, 7": lambda image: image[7:, 13:],
     "in a plain frame": _framed,
-    "two side by side": lambda image: np.concatenate([image, image[::-1]], axis=1),
+    "twice, side by side (over one file)": lambda image: np.concatenate([image, image[::-1]], axis=1),
     "a box painted": _boxed,
 }
 
@@ -159,7 +159,12 @@ def main() -> None:
     args = parser.parse_args()
     images = pieces(args.folder, args.images, args.side)
     files = {name: jpeg_files(images, sampling) for name, sampling in SAMPLINGS.items()}
-    print(HEAD.format(arguments=f"{args.folder.name} --images {args.images} --side {args.side}"), end="")
+    print(
+        HEAD.format(
+            arguments=f"{args.folder.parent.name}/{args.folder.name} --images {args.images} --side {args.side}"
+        ),
+        end="",
+    )
     table("decoder", DECODERS, files)
     then = {name: (lambda data, change=change: change(pillow(data))) for name, change in LAYOUTS.items()}
     table("afterwards, of Pillow's", then, files)
