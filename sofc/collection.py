@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.api.headers import header_for
-from sofc.api.oneshot import encode_each
+from sofc.api.oneshot import Given, encode_each
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import UsageError
 from sofc.imagefiles import Samples
@@ -99,8 +99,12 @@ def encode_collection(
     """The bytes of one file of all the images, in pieces; the rest as for ``encode_each``."""
     return encode_each(
         (
-            (array, header_for(array, declared_bits=declared_bits, meaning=meaning))
-            for array, declared_bits, meaning in images
+            Given(
+                samples.array,
+                header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning),
+                samples.jpeg,
+            )
+            for samples in images
         ),
         metadata_of_images=metadata_of_images,
         **settings,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Unpack
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Unpack
 
 from sofc.api.headers import header_for, header_of, rows_of
 from sofc.api.reader import open_reader
@@ -37,19 +37,24 @@ def encode(
     declared_bits: int | None = None,
     meaning: Meaning | int = Meaning.UNSPECIFIED,
     sample_type: SampleType | None = None,
+    jpeg: bytes | None = None,
     **settings: Unpack[EncoderSettings],
 ) -> bytes:
     """The file of one image, shape (height, width) or (height, width, components), where components may be 1.
 
     Samples are bool, integers of 8 to 64 bits, floats of 16 to 64 bits or complex; ``sample_type`` BFLOAT16 says that
-    uint16 samples are the bits of such floats. ``batch``: the first axis counts images of equal size. ``settings`` are
-    those of Encoder: codebook, embed_codebook, coder, effort, band_rows, verify, threads, metadata, digest, limits;
-    without ``codebook`` a built-in one is used. Raises UsageError.
+    uint16 samples are the bits of such floats. ``jpeg``: the JPEG data that the image was decoded from, where it is at
+    hand; what it says is compared with the samples, and need not be sought in them. ``batch``: the first axis counts
+    images of equal size. ``settings`` are those of Encoder: codebook, embed_codebook, coder, effort, band_rows, verify,
+    threads, metadata, digest, limits; without ``codebook`` a built-in one is used. Raises UsageError.
     """
     if not batch:
-        return encode_images([image], declared_bits=declared_bits, meaning=meaning, sample_type=sample_type, **settings)
+        header = header_for(image, declared_bits=declared_bits, meaning=meaning, sample_type=sample_type)
+        return b"".join(encode_each([Given(image, header, jpeg)], **settings))
+    if jpeg is not None:
+        raise UsageError("a batch has no JPEG data of its own: encode its images one by one, or without jpeg")
     header = header_of(image, getattr(image, "shape", ())[1:], declared_bits, meaning, sample_type)
-    return b"".join(encode_each(((one, header) for one in image), **settings))
+    return b"".join(encode_each((Given(one, header) for one in image), **settings))
 
 
 def encode_images(
@@ -63,10 +68,18 @@ def encode_images(
 ) -> bytes:
     """The file of several images of any sizes and types. Small ones of one kind that follow each other are grouped."""
     with_headers = (
-        (image, header_for(image, declared_bits=declared_bits, meaning=meaning, sample_type=sample_type))
+        Given(image, header_for(image, declared_bits=declared_bits, meaning=meaning, sample_type=sample_type))
         for image in images
     )
     return b"".join(encode_each(with_headers, **settings))
+
+
+class Given(NamedTuple):
+    """An image that is to be encoded; ``jpeg``: the JPEG data that it was decoded from, where that is at hand."""
+
+    image: Samples
+    header: ImageHeader
+    jpeg: bytes | None = None
 
 
 class EachEncoder:
@@ -82,12 +95,12 @@ class EachEncoder:
         self._encoder = Encoder(**settings)
         self._may_group = not settings.get("band_rows") and settings.get("key_interval") != 1
         self._kind: tuple[ImageHeader, Sequence[Metadata]] | None = None  # of the images being grouped
-        self._held: tuple[Samples, ImageHeader, Sequence[Metadata]] | None = None
+        self._held: tuple[Given, Sequence[Metadata]] | None = None
 
-    def add(self, image: Samples, header: ImageHeader, metadata: Sequence[Metadata] = ()) -> Iterator[bytes]:
+    def add(self, given: Given, metadata: Sequence[Metadata] = ()) -> Iterator[bytes]:
         """Take an image, and its metadata besides that of the file; gives bytes of the one before, in pieces."""
-        yield from self._write(followed_by=(header, metadata))
-        self._held = image, header, metadata
+        yield from self._write(followed_by=(given.header, metadata))
+        self._held = given, metadata
 
     def finish(self) -> Iterator[bytes]:
         """The last bytes. Raises UsageError where there is no image, unless the metadata keeps another file whole."""
@@ -97,15 +110,15 @@ class EachEncoder:
     def _write(self, followed_by: tuple[ImageHeader, Sequence[Metadata]] | None) -> Iterator[bytes]:
         if self._held is None:
             return
-        image, header, own = self._held
+        (image, header, jpeg), own = self._held
         if (header, own) != self._kind:
             # A small image as a group of one has the bytes that write would give it.
             grouped = self._may_group and (is_small(header) or (followed_by == (header, own) and is_frame(header)))
             self._kind = (header, own) if grouped else None
-            yield self._encoder.begin_image(header, metadata=own)
+            yield self._encoder.begin_image(header, metadata=own, jpeg=None if grouped else jpeg)
         rows = rows_of(image)
         if self._kind:
-            yield self._encoder.write_group(rows[None])
+            yield self._encoder.write_group(rows[None], jpegs=[jpeg])
             return
         step = max(1, _PIECE_SAMPLES // header.row_samples)
         for start in range(0, len(rows), step):
@@ -113,7 +126,7 @@ class EachEncoder:
 
 
 def encode_each(
-    images: Iterable[tuple[Samples, ImageHeader]],
+    images: Iterable[Given],
     *,
     metadata_of_images: Iterable[Sequence[Metadata]] = (),
     **settings: Unpack[EncoderSettings],
@@ -124,8 +137,8 @@ def encode_each(
     of ``EachEncoder``, as is what is raised.
     """
     encoder = EachEncoder(**settings)
-    for (image, header), own in zip(images, chain(metadata_of_images, repeat(())), strict=False):
-        yield from encoder.add(image, header, own)
+    for given, own in zip(images, chain(metadata_of_images, repeat(())), strict=False):
+        yield from encoder.add(given, own)
     yield from encoder.finish()
 
 

@@ -31,7 +31,7 @@ from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection, Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
-from sofc.jpeg.recover import enlarged_share
+from sofc.jpeg.recover import enlarged_share, exact_share
 from sofc.transforms.components import NONE, Transform
 
 Coded = tuple[Arrangement, tuple[bytes, ...]]
@@ -43,7 +43,13 @@ ORDER_PROBE, PIECE = 32, 128
 """Sides of the pieces in the middle by which orders and orientations are judged."""
 LEAST_ENLARGED = 0.75
 """Share of the samples of a piece that come out again of smaller components if these were enlarged."""
+SIDEWAYS_LEAST, UPRIGHT = 0.05, 0.6
+"""Of images on their side, 0.15 to 0.45 of blocks come out whole, of upright ones 0.78 and more."""
 FALLS = Scale(8, 1, 255, falls=True)
+SIDEWAYS: tuple[list[tuple[Step, ...]], ...] = (
+    [(Orient(4),), (Orient(5),), (Orient(1),)],
+    [(FALLS, Orient(4)), (FALLS, Orient(5))],
+)
 LEAST_SAMPLES = 256
 """To say the arrangement of fewer takes too many bytes."""
 
@@ -55,17 +61,18 @@ def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int],
     raised by half their range.
     """
     found = find(view, selection, signed=signed)
+    judged = _Judged()
     if isinstance(found, Whole):
-        return _code_whole(view, selection, numbers)
+        return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found)
-    if is_doubtful and _estimate(view, selection) <= _estimate_parts(found, selection, numbers):
-        return _code_whole(view, selection, numbers)
-    return _code(found, selection, numbers)
+    if is_doubtful and judged.size(view, selection) <= _estimate_parts(found, selection, numbers, judged):
+        return _code_whole(view, selection, numbers, judged)
+    return _code(found, selection, numbers, judged)
 
 
 def code_traced(view: View, traced: Sequence[Way], selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
     """Code planes whose origin is known as they stand; raw where that is smaller. ``traced``: the ways by that."""
-    return _code_shown([Shown([], view, list(traced))], view, selection, numbers)
+    return _code_shown([Shown([], view, list(traced))], None, view, selection, numbers)
 
 
 def find(view: View, selection: Selection, *, signed: bool) -> Found:
@@ -76,28 +83,42 @@ def find(view: View, selection: Selection, *, signed: bool) -> Found:
     return find_arrangement(view, signed)
 
 
-def _estimate(view: View, selection: Selection) -> float:
-    """About the bytes of planes, judged by a piece."""
-    ways = selection.ways(list(view.planes), view.form.format, view.form.image_rows)
-    return min(way.size(view.form.image_rows) for way in ways)
+class _Judged:
+    """What views show and may be coded by, kept for those that are judged first and coded then."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[list[Shown], list[Way]]] = {}
+
+    def of(self, view: View, selection: Selection) -> tuple[list[Shown], list[Way]]:
+        """What the planes of a view show, and the ways to code the first of that."""
+        if id(view) not in self._found:
+            shown = show_origin(view, selection)
+            (planes, form), traced = shown[0].view, shown[0].traced
+            self._found[id(view)] = shown, selection.ways(list(planes), form.format, form.image_rows, traced)
+        return self._found[id(view)]
+
+    def size(self, view: View, selection: Selection) -> float:
+        """About the bytes of planes, judged by a piece."""
+        _, ways = self.of(view, selection)
+        return min(way.size(view.form.image_rows) for way in ways)
 
 
-def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int]) -> float:
-    return sum(_estimate(part, selection.for_format(part.form.format, numbers)) for part in wholes_of(found))
+def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> float:
+    return sum(judged.size(part, selection.for_format(part.form.format, numbers)) for part in wholes_of(found))
 
 
-def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> Coded:
     if isinstance(found, Whole):
-        return _code_whole(found.view, selection.for_format(found.view.form.format, numbers), numbers)
+        return _code_whole(found.view, selection.for_format(found.view.form.format, numbers), numbers, judged)
     if isinstance(found, Taken):
-        core, streams = _code(found.core, selection, numbers)
+        core, streams = _code(found.core, selection, numbers, judged)
         return Stepped(found.step, core), streams
     if found.is_doubtful:
         whole = selection.for_format(found.view.form.format, numbers)
-        if _estimate(found.view, whole) < _estimate_parts(found, selection, numbers):
-            return _code_whole(found.view, whole, numbers)
-    first, first_streams = _code(found.first, selection, numbers)
-    rest, rest_streams = _code(found.rest, selection, numbers)
+        if judged.size(found.view, whole) < _estimate_parts(found, selection, numbers, judged):
+            return _code_whole(found.view, whole, numbers, judged)
+    first, first_streams = _code(found.first, selection, numbers, judged)
+    rest, rest_streams = _code(found.rest, selection, numbers, judged)
     split = Split(found.components, first, rest)
     return split if found.order is None else Stepped(found.order, split), first_streams + rest_streams
 
@@ -115,15 +136,21 @@ class Shown(NamedTuple):
         return self.traced[0].share if self.traced else 0.0
 
 
-def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> Coded:
     """Code planes that show no arrangement, but for the steps that their origin shows; raw where that is smaller."""
-    return _code_shown(show_origin(view, selection), view, selection, numbers)
+    shown, ways = judged.of(view, selection)
+    return _code_shown(shown, ways, view, selection, numbers)
 
 
-def _code_shown(shown: Sequence[Shown], view: View, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
+def _code_shown(
+    shown: Sequence[Shown], ways: list[Way] | None, view: View, selection: Selection, numbers: Mapped[bytes, int]
+) -> Coded:
+    """``ways``: those to code the first of what is shown, where they are known."""
     best: Coded | None = None
     for steps, (planes, form), traced in shown:
-        for way in selection.ways(list(planes), form.format, form.image_rows, traced) if best is None else traced:
+        if best is not None or ways is None:
+            ways = traced if best is not None else selection.ways(list(planes), form.format, form.image_rows, traced)
+        for way in ways:
             is_rival = traced and traced[0].is_doubtful and way.found is None
             if best is not None and is_rival and way.size(form.image_rows) > _size(best):
                 continue
@@ -165,7 +192,7 @@ def show_origin(view: View, selection: Selection) -> list[Shown]:
     if not shown.traced or shown.share >= SURE_SHARE:
         return [shown]
     turned = view
-    further = _orientation(view, selection) if _may_be_turned(view, transform) else []
+    further = _orientation(view, shown, selection, transform)
     for step in further:
         turned = turned.after(step)
     other = Shown([*steps, *further], turned, _traced(turned, selection)) if further else shown
@@ -201,47 +228,54 @@ def _order(view: View, transform: Transform) -> Step | None:
     return None
 
 
-def _may_be_turned(view: View, transform: Transform) -> bool:
-    """Whether a piece of three components leaves open in which orientation they were made larger, if they were."""
-    if view.form.components != 3 or transform is NONE:
-        return True
-    piece = _middle(view, PIECE)
-
-    def share(*steps: Step) -> float:
-        turned = piece
-        for step in steps:
-            turned = turned.after(step)
-        planes = transform.forward(turned.planes)
-        return enlarged_share(planes) if transform.suits(planes) else 0
-
-    now, mirrored, inverted = share(), share(Orient(2)), share(FALLS)
-    return max(now, mirrored, inverted) >= LEAST_ENLARGED and now <= max(mirrored, inverted) + CLEAR_GAIN
-
-
-def _orientation(view: View, selection: Selection) -> list[Step]:
+def _orientation(view: View, shown: Shown, selection: Selection, transform: Transform) -> list[Step]:
     """The steps among turning, mirroring and inverting after which a piece shows most of its origin.
 
     How decoders make components larger tells left from right, and inverting turns that round, but hardly above from
-    below: so half of all orientations say nothing new, and mirroring and inverting tell whether to look further.
+    below: so half of all orientations say nothing new. On their side, few blocks come out whole.
     """
     piece = _middle(view, PIECE)
+    first, sideways = _unlike(piece, transform), _is_sideways(shown)
+    if not first and not sideways:
+        return []
 
-    def share(steps: list[Step]) -> float:
-        turned = piece
-        for step in steps:
-            turned = turned.after(step)
-        ways = _traced(turned, selection)
+    def share(steps: Sequence[Step]) -> float:
+        ways = _traced(_after(piece, steps), selection)
         return ways[0].share if ways else 0.0
 
     now = share([])
     if now == 0 or now >= 1 - CLEAR_GAIN:
         return []
-    found: dict[tuple[Step, ...], float] = {steps: share(list(steps)) for steps in ((Orient(2),), (FALLS,))}
-    if now > max(found.values()) + CLEAR_GAIN:
-        return []
-    for tried in (((Orient(4),), (Orient(5),), (Orient(1),)), ((FALLS, Orient(4)), (FALLS, Orient(5)))):
-        if max(found.values()) > now + CLEAR_GAIN and max(found.values()) > SURE_PIECE:
+    found: dict[tuple[Step, ...], float] = {(): now}
+    for tried in (first, *(SIDEWAYS if sideways else ())):
+        found |= {steps: share(steps) for steps in tried}
+        if max(found.values()) > max(now + CLEAR_GAIN, SURE_PIECE):
             break
-        found |= {steps: share(list(steps)) for steps in tried}
     best = max(found, key=lambda steps: found[steps])
     return list(best) if found[best] > now + CLEAR_GAIN else []
+
+
+def _after(view: View, steps: Sequence[Step]) -> View:
+    for step in steps:
+        view = view.after(step)
+    return view
+
+
+def _unlike(piece: View, transform: Transform) -> list[tuple[Step, ...]]:
+    """Of mirroring and inverting what more of the components of a piece comes out after, if they were made larger."""
+    if piece.form.components != 3 or transform is NONE:
+        return []
+
+    def share(*steps: Step) -> float:
+        planes = transform.forward(_after(piece, steps).planes)
+        return enlarged_share(planes) if transform.suits(planes) else 0
+
+    now = share()
+    found = {(step,): share(step) for step in (Orient(2), FALLS)}
+    return [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now + CLEAR_GAIN]
+
+
+def _is_sideways(shown: Shown) -> bool:
+    """Whether as many blocks come out whole as where columns and rows were transformed in the other order."""
+    found = shown.traced[0].found
+    return found is not None and any(SIDEWAYS_LEAST <= exact_share(one) < UPRIGHT for one in found.origins)

@@ -31,6 +31,7 @@ from sofc.coders.base import Found
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, CodedBand, CodedGroup, CodedSamples
 from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
+from sofc.jpeg.known import Known
 from sofc.planes import Plane
 
 Samples = npt.NDArray[Any]
@@ -80,18 +81,20 @@ def encode_band(
     verify: bool,
     codebooks: dict[int, Codebook] | None = None,
     origins: Sequence[Found] = (),
+    known: Known | None = None,
 ) -> CodedSamples:
     """Code samples that lie in the format's range, the smallest of the selected ways; raw where that is smaller.
 
     ``image_rows``: rows of each image of a group, or all. ``codebooks``: those of the file, by their numbers there, if
     others than the selection's may be needed. ``origins``: what ``Selection.origin_of`` found of each image, if it was
-    asked and all have one. ``verify`` decodes the result and raises SofcError if it is not what went in.
+    asked and all have one; ``known``: what JPEG data says of how these samples came to be. ``verify``
+    decodes the result and raises SofcError if it is not what went in.
     """
     if pixel_format.wide is not None:
         wide = encode_wide(samples, pixel_format.wide, selection, image_rows)
         coded = CodedPlanes(wide.model, wide.mapping, wide.streams)
     else:
-        coded = _code_planes(samples, pixel_format, selection, image_rows, codebooks or {}, origins)
+        coded = _code_planes(samples, pixel_format, selection, image_rows, codebooks or {}, origins, known)
     rows, width = samples.shape[:2]
     check = zlib.crc32(sample_bytes(samples, pixel_format))
     band = CodedSamples(coded.model, check, coded.streams, coded.mapping)
@@ -118,12 +121,16 @@ def _code_planes(
     image_rows: int,
     codebooks: dict[int, Codebook],
     origins: Sequence[Found],
+    known: Known | None,
 ) -> CodedPlanes:
     """Code samples of at most 16 bits, as they stand or arranged."""
     planes = to_planes(samples, pixel_format)
     rows, width = planes[0].shape
     numbers = {codebook.id: number for number, codebook in codebooks.items()}
     view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
+    if known is not None and isinstance(find(view, selection, signed=pixel_format.signed), Whole):
+        proved = selection.proved(planes, pixel_format, known)
+        origins = origins if proved is None else [proved]
     traced = selection.traced(planes, pixel_format, image_rows, origins) if origins else []
     if traced:
         arrangement, streams = code_traced(view, traced, selection, numbers)

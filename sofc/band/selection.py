@@ -19,6 +19,7 @@ from sofc.coders.separate import SeparateCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
 from sofc.container.registered import NUMBERS
 from sofc.image import PixelFormat
+from sofc.jpeg.known import Known
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
 
@@ -28,6 +29,8 @@ SMALL, SMALL_PIECE = 1 << 15, 1 << 12
 """Of planes of at most so many samples on so many. Then a second model is coded in full too, for less of a small image
 is little to go by: one that learns as it goes beside one that does not, as a piece tells nothing of these two together,
 or else the next best, if that is at most NEAR times as large."""
+FINALISTS, QUICK = 3, 8
+"""Of more models than FINALISTS, so many are compared on such a piece that code the QUICK-th part of it smallest."""
 NEAR = 1.1
 DEFAULT_EFFORT = 5
 TILE = 32
@@ -38,6 +41,9 @@ nothing else is as small."""
 SMALL_SURE_SHARE, SMALL_SURE_SIZE = 0.8, 1 << 12
 """The same of smaller planes, unless few of the values between the least and the greatest occur: FEW_VALUES at most."""
 FEW_VALUES = 0.2
+MIDDLE, APART_SHARE = 128, 0.9
+"""Planes that were a JPEG file each are not looked for where less of a piece with such sides follows from the origin of
+the first: what was converted from other components shows their steps, but does not come out of them."""
 CERTAIN_SHARE = 0.85
 """Where less follows from the origin of planes that are not small, steps may be so fine that samples take less."""
 
@@ -50,13 +56,15 @@ def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
     )
 
 
-Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found | None]
+Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None]
+Prove = Callable[[Sequence[Plane], Known], Found | None]
 
 
 class Candidate(NamedTuple):
     """A model that may code images of a format: its number in files, and the component transform that goes with it.
 
-    ``trace``: what finds the origin of planes, where the model is only for those of a certain one.
+    ``trace``: what finds the origin of planes, where the model is only for those of a certain one, and ``prove`` what
+    makes sure of one that is known.
     """
 
     codebook: Codebook | None
@@ -64,6 +72,7 @@ class Candidate(NamedTuple):
     number: int
     transform: Transform
     trace: Trace | None = None
+    prove: Prove | None = None
 
     @property
     def is_trained(self) -> bool:
@@ -101,11 +110,12 @@ class Way(NamedTuple):
         planes = self.transform.forward(self.view.planes) if self.transformed is None else self.transformed
         return (*self.view.table, *self.coder.encode(planes, self._ranges, image_rows))
 
-    def size(self, image_rows: int) -> float:
-        """About their bytes, judged by a piece; of planes of a certain origin, which no piece has, their bytes."""
+    def size(self, image_rows: int, parts: int = 1) -> float:
+        """About their bytes, judged by a piece, or a part of one; of planes of a certain origin, which no piece has,
+        their bytes."""
         if self.transformed is not None:
             return sum(map(len, self.streams(image_rows)))
-        piece, piece_rows = cut_piece(self.view.planes, image_rows)
+        piece, piece_rows = cut_piece(self.view.planes, image_rows, parts)
         streams = self.coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
         share = piece[0].size / self.view.planes[0].size
         return sum(map(len, self.view.table)) + sum(map(len, streams)) / share
@@ -120,6 +130,10 @@ class _Numbered(NamedTuple):
 
     number: int
     model: Model
+
+
+def _prove_of(model: Model) -> Prove | None:
+    return CODERS[model.coder].prove if model.coder in CODERS else None
 
 
 def _trace_of(model: Model) -> Trace | None:
@@ -233,7 +247,7 @@ class Selection:
 
     def _trained(self, one: _Numbered, pixel_format: PixelFormat) -> Candidate:
         number, transform = FIRST_CODEBOOK_MODEL + one.number, TRANSFORMS[one.model.transform]
-        return Candidate(self.codebook, pixel_format, number, transform, _trace_of(one.model))
+        return Candidate(self.codebook, pixel_format, number, transform, _trace_of(one.model), _prove_of(one.model))
 
     def _neutral(self, number: int, pixel_format: PixelFormat) -> Candidate:
         return Candidate(self.codebook, pixel_format, number, NEUTRAL_MODELS[number][0])
@@ -296,8 +310,21 @@ class Selection:
             ways += self._rivals(planes, pixel_format, image_rows)[: 1 if ways and self._tries_everything else None]
         return ways
 
-    def origin_of(self, planes: list[Plane], pixel_format: PixelFormat) -> Found | None:
+    def proved(self, planes: list[Plane], pixel_format: PixelFormat, known: Known) -> Found | None:
+        """How the planes of an image, or some rows of one, came to be, if all comes out of what is known of that."""
+        models = self._tracing(pixel_format, images=1)
+        if not models or models[0].prove is None:
+            return None
+        transformed = models[0].transform.forward(planes)
+        modelled = len(transformed) - models[0].transform.corrections
+        if any(plane.any() for plane in transformed[modelled:]):
+            return None
+        return models[0].prove(transformed[:modelled], known)
+
+    def origin_of(self, planes: list[Plane], pixel_format: PixelFormat, known: Known | None = None) -> Found | None:
         """How the planes of an image came to be; None where too little follows from that, or there is no model."""
+        if known is not None and (found := self.proved(planes, pixel_format, known)) is not None:
+            return found
         ways = self._traced_together(planes, pixel_format, len(planes[0]))
         return ways[0].found if ways else None
 
@@ -326,7 +353,7 @@ class Selection:
         if origins:
             found: Found | None = Found.of(origins)
         else:
-            found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections)
+            found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections, None)
         if found is None or found.share < LEAST_SHARE:
             return []
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
@@ -335,7 +362,8 @@ class Selection:
         ]
 
     def _traced_apart(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
-        """The way to code several planes each by its own origin, as colours that JPEG data holds without transform."""
+        """The way to code several planes each by its own origin, as colours that JPEG data holds without transform, and
+        Y, Cb and Cr that were not converted."""
         if len(planes) == 1:
             return []
         alone = PixelFormat(1, pixel_format.coded_bits, pixel_format.declared_bits)
@@ -343,9 +371,12 @@ class Selection:
         if not models or models[0].trace is None:
             return []
         one, ranges = models[0], NONE.ranges(len(planes), pixel_format.coded_bits)
-        found = []
+        hinted = models[0].trace([_middle(planes[0][:image_rows])], ranges[:1], min(image_rows, MIDDLE), 1, None)
+        if hinted is not None and hinted.share < APART_SHARE:
+            return []
+        found: list[Found] = []
         for plane, span in zip(planes, ranges, strict=True):
-            traced = models[0].trace([plane], [span], image_rows, 1)
+            traced = models[0].trace([plane], [span], image_rows, 1, found[0] if found else None)
             if traced is None or traced.share < LEAST_SHARE:
                 return []
             found.append(traced)
@@ -401,12 +432,12 @@ class Selection:
             return rivals
         if size <= SMALL and self._tries_everything:
             return self._best_two(rivals, image_rows)
-        best = min(rivals, key=lambda rival: rival.size(image_rows))
+        best = _smallest(rivals, image_rows)
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         first = [] if self._tries_everything or best is rivals[0] else [rivals[0]]
         others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
         if self._effort > DEFAULT_EFFORT and others and not first:
-            return [best, min(others, key=lambda rival: rival.size(image_rows))]
+            return [best, _smallest(others, image_rows)]
         return [*first, best]
 
     def _effort_of(self, way: Way) -> int:
@@ -449,6 +480,19 @@ class Selection:
         return found
 
 
+def _middle(plane: Plane) -> Plane:
+    """A piece from the middle, its place in the grid of JPEG's blocks kept."""
+    top, left = (max(0, size - MIDDLE) // 2 & ~15 for size in plane.shape)
+    return np.ascontiguousarray(plane[top : top + MIDDLE, left : left + MIDDLE])
+
+
+def _smallest(rivals: Sequence[Way], image_rows: int) -> Way:
+    """The rival that codes a piece smallest."""
+    if len(rivals) > FINALISTS:
+        rivals = sorted(rivals, key=lambda rival: rival.size(image_rows, QUICK))[:FINALISTS]
+    return min(rivals, key=lambda rival: rival.size(image_rows))
+
+
 def _is_sure(share: float, planes: Sequence[Plane]) -> bool:
     """Whether nothing else than coding the planes' origin, from which ``share`` of the samples follows, is as small."""
     if planes[0].size >= SURE_SIZE:
@@ -462,15 +506,15 @@ def _occurring(planes: Sequence[Plane]) -> float:
     return sum(map(np.count_nonzero, counts)) / sum(map(len, counts))
 
 
-def cut_piece(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
+def cut_piece(planes: Sequence[Plane], image_rows: int, parts: int = 1) -> tuple[list[Plane], int]:
     """Tiles of at most 32 x 32 samples from all over the planes, one below the other, and their height.
 
     They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves; of several
     images RUN that follow each other give theirs from the same place. Planes of at most SMALL_PIECE samples are given
-    back whole.
+    back whole. ``parts``: one in so many of such tiles is enough.
     """
     rows, width = planes[0].shape
-    wanted = SMALL_PIECE if rows * width <= SMALL else max(PIECE, rows * width // PIECE_SHARE)
+    wanted = SMALL_PIECE if rows * width <= SMALL else max(PIECE, rows * width // PIECE_SHARE) // parts
     if rows * width <= wanted:
         return list(planes), image_rows
     height, breadth = min(TILE, image_rows), min(TILE, width)

@@ -97,7 +97,7 @@ def _measure(codebook: Codebook, image: ImageSource) -> tuple[Kind, list[PlaneMe
     from sofc.coders.shape.measure import measure
     from sofc.imagefiles import load
 
-    array, declared_bits, meaning = load(image)
+    array, declared_bits, meaning, _ = load(image)
     samples = header_for(array, declared_bits=declared_bits, meaning=meaning).format
     kind = kind_of(samples)
     transform, coder = _shape_coder(codebook, samples, kind)

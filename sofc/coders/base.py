@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sofc.coders.kinds import Kind, usual_transforms
 from sofc.coders.training import CoderTraining, TrainingSettings
 from sofc.errors import FormatError
+from sofc.jpeg.known import Known
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import Transform
 
@@ -81,7 +82,8 @@ class Descriptor(Generic[Trained]):
     have a transform, for images of so many components and bits. ``kernels``: those that coding calls, in groups that
     share others. ``chain`` makes of a coder one that predicts images, or components, from those before them. ``trace``
     belongs to coders of planes that have a certain origin: given planes, their ranges, the rows of an image and how
-    many planes have models, it finds that origin, or None.
+    many planes have models, and what was found of a plane beside them, if they are coded apart, it finds that origin,
+    or None; ``prove`` is given those planes of one image, and gives their origin if it is what is already known.
 
     ``start_training`` begins that of a model; it is None for a coder that needs no codebook. ``accepts``: whether
     models can be trained for a kind of images; ``images`` says in words for which. ``unasked``: whether they are where
@@ -97,7 +99,8 @@ class Descriptor(Generic[Trained]):
     goes_with: Callable[[Transform, int, int], bool] = _anything
     kernels: Callable[[], list[list[KernelUse]]] = list
     chain: Callable[[Trained], Coder] | None = None
-    trace: Callable[[Sequence[Plane], Sequence[PlaneRange], int, int], Found | None] | None = None
+    trace: Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None] | None = None
+    prove: Callable[[Sequence[Plane], Known], Found | None] | None = None
     start_training: Callable[[Sequence[PlaneRange], TrainingSettings], CoderTraining] | None = None
     accepts: Callable[[Kind], bool] = _anything
     images: str = "any images"

@@ -17,12 +17,14 @@ SAMPLE_TYPES = tuple(dict.fromkeys((*_USUAL_TYPES, *(wide.dtype_name for wide in
 class Samples(NamedTuple):
     """One image: ``array`` has shape (height, width) or (height, width, components > 1) and one of
     ``SAMPLE_TYPES``. ``declared_bits`` is what the file said, None where it said nothing more
-    than the array's type does.
+    than the array's type does. ``jpeg``: the JPEG data that the samples were decoded from as they are, where a reader
+    has it.
     """
 
     array: npt.NDArray[np.generic]
     declared_bits: int | None = None
     meaning: Meaning = Meaning.UNSPECIFIED
+    jpeg: bytes | None = None
 
 
 def meaning_of(components: int) -> Meaning:

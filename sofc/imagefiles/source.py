@@ -206,7 +206,8 @@ def _load_npy(path: Path) -> Samples:
 
 def _load_other(path: Path) -> Samples:
     with opened(path) as image:
-        return exact.samples(image, str(path))
+        samples = exact.samples(image, str(path))
+        return samples._replace(jpeg=path.read_bytes()) if image.format in ("JPEG", "MPO") else samples
 
 
 def _binary(samples: Samples, threshold: int, name: str) -> Samples:

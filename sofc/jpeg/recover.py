@@ -6,7 +6,7 @@ coefficients so found, and what these take, decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +48,14 @@ much."""
 WORSE, WORSE_BITS = 1.25, 2000
 """A trial is given up where the first pieces take so many times as much as those of the best so far, and so many bits
 more."""
+EXACT_LUMINANCE = 0.3
+"""Share of blocks that come out whole, of those that are not flat, from which on an inverse transform is right."""
+EXACT_COLOURS = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}
+"""The same for the upsampling of components by such factors: where it is another, far fewer do."""
+OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 64, 4
+"""An enlargement that so much comes out of is tried first by itself, and gone on with if such a share of blocks that
+are not flat come out whole; it is the one if so many do, and OBVIOUS of them, and half of the steps are as coarse."""
+OBVIOUS = {(2, 2): 0.3, (1, 2): 0.6, (2, 1): 0.6}
 ENOUGH_BLOCKS = 24
 """Where there are fewer, blocks are looked at, too, of which some samples are unknown."""
 
@@ -61,18 +69,20 @@ class Recovered(NamedTuple):
     share: float
 
 
-def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
+def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | None = None) -> Recovered | None:
     """How the first ``modelled`` planes (samples 0-255) came about, 1 or 3; None where JPEG left no trace.
 
-    Three planes are Y, Cb and Cr: what converts to the same samples is as good.
+    Three planes are Y, Cb and Cr: what converts to the same samples is as good. ``beside``: how one plane's neighbour
+    came about, of which it may be a chrominance as it was decoded.
     """
     if modelled == 1:
-        plane = planes[0]
-        origin = _recover_first(Bounded(plane, plane, plane, plane))
-        if origin is None:
-            return None
-        missed = np.count_nonzero(origin.draw(plane.shape)[0] != plane)
-        return Recovered([origin], [plane.copy()], _share(int(missed), plane))
+        plane = Bounded(planes[0], planes[0], planes[0], planes[0])
+        origin = _recover_first(plane)
+        alone = None if origin is None else come_out(planes[:1], [origin])
+        if beside is None or beside.share < CONVINCING or (alone is not None and alone.share >= CONVINCING):
+            return alone
+        enlarged = come_out(planes[:1], _find_colours([plane], beside.origins[0]))
+        return enlarged if alone is None or enlarged.share > alone.share else alone
     samples = reached(planes[:3])
     guessed = bounded(planes[:3], samples)
     first = _recover_first(guessed[0])
@@ -80,11 +90,29 @@ def recover_planes(planes: Sequence[Plane], modelled: int) -> Recovered | None:
         return None
     luminance, _ = first.draw(planes[0].shape)
     known = informed(guessed, samples, luminance, _sure(guessed[0], luminance, first.grid))[1:]
-    origins = [first, *_find_colours(known, first)]
+    return come_out(planes[:3], [first, *_find_colours(known, first)])
+
+
+def come_out(planes: Sequence[Plane], origins: list[Origin]) -> Recovered:
+    """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
-    chosen = np.stack(planes[:3])
-    same = match_drawn(Channels(*samples), drawn, chosen, DRAWN_REACH)
+    if len(planes) == 1:
+        missed = np.count_nonzero(drawn[0] != planes[0])
+        return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
+    chosen = np.stack(planes)
+    same = match_drawn(Channels(*reached(planes)), drawn, chosen, DRAWN_REACH)
     return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
+
+
+def exact_share(found: Recovered) -> float:
+    """Share of the blocks of the first plane that come out whole, of those that are not flat.
+
+    It tells images that were turned on their side, of which columns and rows were transformed in the other order.
+    """
+    origin, plane = found.origins[0], found.planes[0]
+    whole = _whole_blocks(origin.draw(plane.shape)[0] == plane, origin.grid)
+    busy = origin.coefficients[..., 1:].any(axis=2)
+    return int(np.count_nonzero(whole & busy)) / max(1, int(np.count_nonzero(busy)))
 
 
 def enlarged_share(planes: Sequence[Plane]) -> float:
@@ -120,7 +148,7 @@ def _recover_first(plane: Bounded) -> Origin | None:
     best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
     if best is None:
         return None
-    if best.share < CONVINCING:
+    if best.share < CONVINCING and best.exact < EXACT_LUMINANCE:
         other = _Look.at(bands, grids[0], Decoder(FAST))
         tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
         trials = [other.trial(best.origins[0].grid, table, best) for table in tables]
@@ -141,14 +169,13 @@ class _Look(NamedTuple):
         """Planes, all looked at in one way."""
         return cls(decoder, grid, [(plane, shrunk(plane, grid, decoder.upsampling)) for plane in planes])
 
-    def candidates(self, hint: Steps) -> list[_Candidate]:
-        """Where blocks may begin, and the tables that are likely then: at each place first the one to be expected."""
+    def candidates(self, hint: Steps, grids: Iterable[Grid] = ()) -> list[_Candidate]:
+        """Where blocks may begin, anywhere or as ``grids`` say, and the tables that are likely then: at each place
+        first the one to be expected."""
         is_scaled = self.decoder.upsampling == SCALED
         sights = [] if is_scaled else [_sight(plane, component) for plane, component in self.pieces]
-        down, across, top, left = self.grid
         found = []
-        for place in np.ndindex(down, across):
-            grid = self.grid._replace(top=top % SIDE + SIDE * place[0], left=left % SIDE + SIDE * place[1])
+        for grid in grids or self.places():
             if is_scaled:
                 likely = likely_tables(
                     scaled_blocks([plane for plane, _ in self.pieces], grid, ALL_BLOCKS), NOISE, hint
@@ -158,9 +185,15 @@ class _Look(NamedTuple):
             found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
         return found
 
+    def places(self) -> Iterator[Grid]:
+        """Where blocks may begin, if those of luminance are where ``grid`` has them."""
+        down, across, top, left = self.grid
+        for row, column in np.ndindex(down, across):
+            yield self.grid._replace(top=top % SIDE + SIDE * row, left=left % SIDE + SIDE * column)
+
     def trial(self, grid: Grid, table: Steps, best: _Trial | None = None) -> _Trial | None:
         """What comes of it; None where it soon shows that this takes clearly more than the best did."""
-        bits, missed, total = 0.0, 0, 0
+        bits, missed, total, exact, busy = 0.0, 0, 0, 0, 0
         origins, sizes = [], []
         for plane, component in self.pieces:
             origin = _origin_of(plane, component, grid, table, self.decoder)
@@ -169,11 +202,14 @@ class _Look(NamedTuple):
             bits += _bits(misses[misses > 0]) + _bits(np.abs(origin.coefficients[origin.coefficients != 0]))
             missed += int(np.count_nonzero(misses > 0))
             total += plane.samples.size
+            is_busy = origin.coefficients[..., 1:].any(axis=2)
+            exact += int(np.count_nonzero(_whole_blocks(misses <= 0, origin.grid) & is_busy))
+            busy += int(np.count_nonzero(is_busy))
             origins.append(origin)
             sizes.append(bits)
             if best is not None and bits > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
                 return None
-        return _Trial(bits, 1 - missed / total, origins, sizes)
+        return _Trial(bits, 1 - missed / total, exact, busy, origins, sizes)
 
 
 class _Candidate(NamedTuple):
@@ -187,13 +223,25 @@ class _Candidate(NamedTuple):
 
 
 class _Trial(NamedTuple):
-    """What planes take, about, in bits, that were made in some way, and the share of samples that come out; ``sizes``:
-    what those up to each take."""
+    """What planes take, about, in bits, that were made in some way, and the share of samples that come out; how many
+    blocks come out whole, of those ``busy_blocks`` that are not flat; ``sizes``: what those up to each take."""
 
     bits: float
     share: float
+    exact_blocks: int
+    busy_blocks: int
     origins: list[Origin]
     sizes: list[float]
+
+    @property
+    def exact(self) -> float:
+        """Share of blocks that come out whole, of those that are not flat."""
+        return self.exact_blocks / max(1, self.busy_blocks)
+
+    @property
+    def is_exactly_enlarged(self) -> bool:
+        """Whether so many blocks come out whole as only of the right kind of upsampling."""
+        return self.exact >= EXACT_COLOURS.get(self.origins[0].grid[:2], 2)
 
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
@@ -242,28 +290,52 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     bands = list(_bands(planes))
     middle = bands[len(bands) // 2]
     grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
-    usual = [_Look.at([middle], grid, Decoder(first.decoder.inverse)) for grid in grids]
+    usual = [look for grid in grids if _is_possible(look := _Look.at([middle], grid, Decoder(first.decoder.inverse)))]
+    obvious = _obvious(bands, usual, hint)
+    if obvious is not None:
+        return obvious.origins_of(planes)
     best = _best(_candidates(bands, usual, hint))
-    if best is None or best.share < CONVINCING or (best.origins[0].table != hint).any():
+    is_sure = best is not None and (best.share >= CONVINCING and (best.origins[0].table == hint).all())
+    if best is None or not (is_sure or best.is_exactly_enlarged):
         kinds = [Decoder(first.decoder.inverse, REPLICATED)]
         if first.decoder.inverse == ACCURATE:
             kinds.append(Decoder(ACCURATE, SCALED))
-        others = [_Look.at([middle], grid, kind) for kind in kinds for grid in grids if grid.is_enlarged]
+        looks = [_Look.at([middle], grid, kind) for kind in kinds for grid in grids if grid.is_enlarged]
+        others = list(filter(_is_possible, looks))
         found = [one for one in (best, _best(_candidates(bands, others, hint), best)) if one is not None]
         best = min(found, key=lambda trial: trial.bits)
     return best.origins_of(planes)
 
 
+def _obvious(bands: Sequence[Bounded], possible: Sequence[_Look], hint: Steps) -> _Trial | None:
+    """What bands were made from, where the enlargement that most comes out of leaves no doubt; fine steps leave some,
+    for anything comes out of these."""
+    enlarged = [look for look in possible if look.grid.is_enlarged]
+    one = max(enlarged, key=_matched, default=None)
+    if one is None or np.median(hint) < COARSE_STEP or _matched(one) < OBVIOUS_MATCH:
+        return None
+    look = _Look.at(bands, one.grid, one.decoder)
+    best = _best([_Candidate(0, False, grid, hint, look) for grid in look.places()])
+    if best is None or best.exact < OBVIOUS_AT_ALL:
+        return None
+    others = look.candidates(hint, [best.origins[0].grid])[1:]
+    best = min((best, *filter(None, [_best(others, best)])), key=lambda trial: trial.bits)
+    is_obvious = best.exact_blocks >= OBVIOUS_BLOCKS and best.exact >= OBVIOUS[one.grid[:2]]
+    return best if is_obvious else None
+
+
 def _candidates(bands: Sequence[Bounded], looks: Sequence[_Look], hint: Steps) -> list[_Candidate]:
     """What bands may have been made from in ways that may be so in one of them."""
-    possible = [look for look in looks if _is_possible(look)]
-    return [one for look in possible for one in _Look.at(bands, look.grid, look.decoder).candidates(hint)]
+    return [one for look in looks for one in _Look.at(bands, look.grid, look.decoder).candidates(hint)]
 
 
 def _is_possible(look: _Look) -> bool:
-    if not look.grid.is_enlarged or look.decoder.upsampling == SCALED:
-        return True
-    return min(match(*piece, look.grid, look.decoder.upsampling) for piece in look.pieces) >= LEAST_MATCH
+    return not look.grid.is_enlarged or look.decoder.upsampling == SCALED or _matched(look) >= LEAST_MATCH
+
+
+def _matched(look: _Look) -> float:
+    """Share of samples that come out again of the components of a look, where that is least."""
+    return min(match(*piece, look.grid, look.decoder.upsampling) for piece in look.pieces)
 
 
 def _bands(planes: Sequence[Bounded]) -> Iterator[Bounded]:
@@ -374,7 +446,17 @@ def _bounds(plane: Bounded, shrunk: Shrunk, grid: Grid) -> tuple[Plane, Plane]:
 
 def _blockwise(mask: Mask) -> Mask:
     """Where the mask covers whole blocks."""
-    rows, columns = mask.shape[0] // SIDE, mask.shape[1] // SIDE
-    whole = mask.reshape(rows, SIDE, columns, SIDE).all(axis=(1, 3))
+    whole = _whole_blocks(mask, Grid(1, 1, 0, 0))
     result: Mask = np.repeat(np.repeat(whole, SIDE, axis=0), SIDE, axis=1)
     return result
+
+
+def _whole_blocks(mask: Mask, grid: Grid) -> Mask:
+    """Which blocks of a component have all their samples in the mask of a plane: (rows of blocks, blocks in a row)."""
+    down, across, top, left = grid
+    height, breadth = SIDE * down, SIDE * across
+    rows, width = mask.shape
+    border = (top, -(top + rows) % height), (left, -(left + width) % breadth)
+    padded = np.pad(mask, border, constant_values=True)
+    blocks = padded.reshape(padded.shape[0] // height, height, padded.shape[1] // breadth, breadth)
+    return np.asarray(blocks.all(axis=(1, 3)))

@@ -47,6 +47,8 @@ MOST_UNKNOWN = 12
 MOST_STEP, LARGEST_STEP = 48, 255
 STAGES = ((SAMPLE_BLOCKS, 0), (SAMPLE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, 3 * SIZE // 4))
 """How many blocks are looked at for each place of the grid, with how many unknown samples, until one is clear."""
+LIKELY_PLACES = 16
+"""Of so many places, those for which most speaks so far, more blocks are looked at."""
 LARGEST_SIZE = 128
 """Larger coefficients tell no more than others."""
 LEAST_EVIDENCE = 14 * UNIT
@@ -258,10 +260,17 @@ def evidence(gains: Gains) -> int:
 def find_places(sight: Sight) -> list[tuple[int, int]]:
     """Places of a plane's first sample in the grid of 8 x 8 that steps make likely, the likeliest first."""
     explained = np.zeros(SIZE, np.int64)
+    places = np.arange(SIZE)
+    is_known = not sight.unknown[-1, -1]
     for most, most_unknown in STAGES:
+        if is_known and (most, most_unknown) in STAGES[1::2]:
+            continue  # the same blocks as before
         seen = 0
-        for place in range(SIZE):
-            top, left = divmod(place, SIDE)
+        if most > SAMPLE_BLOCKS:
+            places = np.argsort(-explained, kind="stable")[:LIKELY_PLACES]
+            explained[np.setdiff1d(np.arange(SIZE), places)] = 0
+        for place in places:
+            top, left = divmod(int(place), SIDE)
             found = sight.blocks(-top % SIDE, -left % SIDE, most, most_unknown)
             explained[place] = evidence(gains_of(found, MOST_STEP))
             seen = max(seen, len(found))

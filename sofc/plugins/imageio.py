@@ -280,7 +280,7 @@ class _Writing:
 
     def add(self, images: list[Samples], batch: bool) -> None:
         """Take images, which were written as a ``batch`` or as one."""
-        from sofc.api.oneshot import EachEncoder
+        from sofc.api.oneshot import EachEncoder, Given
 
         settings = {**self.settings}
         declared_bits, meaning = settings.pop("declared_bits", None), settings.pop("meaning", _meaning(images))
@@ -291,7 +291,7 @@ class _Writing:
             self._encoder = EachEncoder(**settings)
         for image, header in zip(images, headers, strict=True):
             own = [_axes_item(_COMPONENTS)] if image.ndim == 3 and image.shape[2] == 1 else []
-            for piece in self._encoder.add(image, header, own):
+            for piece in self._encoder.add(Given(image, header), own):
                 self._data += piece
 
     def finish(self) -> bytes:

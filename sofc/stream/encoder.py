@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ from sofc.container.records import (
 from sofc.container.walker import frame_chunk
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat, SampleType
+from sofc.jpeg.known import Known
 from sofc.limits import Limits
 from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
@@ -163,16 +165,20 @@ class Encoder(Sticky):
         """Images that are complete, or, in groups, that were written."""
         return self._image + len(self._images)
 
-    def begin_image(self, header: ImageHeader, *, metadata: Iterable[Metadata] = ()) -> bytes:
+    def begin_image(
+        self, header: ImageHeader, *, metadata: Iterable[Metadata] = (), jpeg: bytes | None = None
+    ) -> bytes:
         """End the image before and begin the next, or a run of images for ``write_group``.
 
+        ``jpeg``: the JPEG data that the rows to be written were decoded from, where it is at hand. It makes encoding
+        faster, and need not be right.
         Raises UsageError where rows of the image before are missing, LimitError where the image is over the
         limits.
         """
         with self._guarded():
             self._check_call("begin_image")
             self._end_image()
-            self._begin(header, metadata)
+            self._begin(header, metadata, jpeg)
             return self._drain(self._workers.threads - 1)
 
     def write(self, rows: Samples) -> bytes:
@@ -200,12 +206,13 @@ class Encoder(Sticky):
                 output += self._drain(self._workers.threads - 1)
             return bytes(output)
 
-    def write_group(self, images: Samples) -> bytes:
+    def write_group(self, images: Samples, *, jpegs: Sequence[bytes | None] = ()) -> bytes:
         """Take whole images of the current header: shape (n, height, width) or (n, height, width, components > 1).
 
         They are coded together in groups of about 2**20 samples (2**17 of those that a JPEG decoder made), however they
         are cut into calls. The header's
-        height must be known. Raises UsageError, or LimitError where one image is too large for a group.
+        height must be known. ``jpegs``: of each image the JPEG data that it was decoded from, None where that is not at
+        hand. Raises UsageError, or LimitError where one image is too large for a group.
         """
         with self._guarded():
             self._check_call("write_group")
@@ -219,9 +226,9 @@ class Encoder(Sticky):
                 )
             images = _checked_array(images, (None, header.height, *_row_shape(header)))
             output = bytearray()
-            for image in images:
+            for image, jpeg in zip(images, chain(jpegs, repeat(None)), strict=False):
                 image = _converted(image, header.format, 0, self.images_written)
-                origin = self._current.origin_of(image)
+                origin = self._current.origin_of(image, jpeg)
                 if self._images and (origin is None) == bool(self._origins):
                     self._put_group()
                 self._images.append(image)
@@ -287,7 +294,7 @@ class Encoder(Sticky):
 
     # Images.
 
-    def _begin(self, header: ImageHeader, metadata: Iterable[Metadata]) -> None:
+    def _begin(self, header: ImageHeader, metadata: Iterable[Metadata], jpeg: bytes | None = None) -> None:
         self._begun = PendingImage(
             header,
             _checked_metadata(metadata),
@@ -295,6 +302,7 @@ class Encoder(Sticky):
             self._limits,
             band_rows=self._wanted_band_rows,
             key_interval=self._key_interval,
+            jpeg=jpeg,
         )
         self._state = WriteState.HEAD
 
@@ -333,8 +341,9 @@ class Encoder(Sticky):
             if image.header.height not in (None, image.rows_written):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
             if image.is_one_small_whole:
+                known = image.known_of(image.buffered)
                 self._images = [image.pop(image.buffered)]
-                self._put_group(is_last=True)
+                self._put_group(known, is_last=True)
             else:
                 self._put_bands(everything=True, is_end=True)
                 end = ImageEnd(image.rows_written, image.digest if self._with_digest else b"")
@@ -355,26 +364,42 @@ class Encoder(Sticky):
 
     def _put_band(self, count: int, *, is_last: bool) -> None:
         image, first_row = self._image, self._current.next_band
+        known = self._current.known_of(count)
         rows = self._current.cut_band(count, digest=self._with_digest)
-        encode = self._coding_of(rows, count, is_last=is_last)
+        encode = self._coding_of(rows, count, known=known, is_last=is_last)
         self._put_coded(schema.BAND, image, first_row, lambda: pack_band(CodedBand(image, first_row, count, *encode())))
 
-    def _put_group(self, *, is_last: bool = False) -> None:
+    def _put_group(self, known: Known | None = None, *, is_last: bool = False) -> None:
         if not self._images:
             return
         first, count = self._image, len(self._images)
-        encode = self._coding_of(np.concatenate(self._images), len(self._images[0]), self._origins, is_last=is_last)
+        rows, image_rows = np.concatenate(self._images), len(self._images[0])
+        encode = self._coding_of(rows, image_rows, self._origins, known=known, is_last=is_last)
         self._put_coded(schema.GROUP, first, count, lambda: pack_group(CodedGroup(first, count, *encode())))
         self._image += count
         self._images, self._origins = [], []
 
     def _coding_of(
-        self, rows: Samples, image_rows: int, origins: Sequence[Found] = (), *, is_last: bool
+        self,
+        rows: Samples,
+        image_rows: int,
+        origins: Sequence[Found] = (),
+        *,
+        known: Known | None = None,
+        is_last: bool,
     ) -> Callable[[], CodedSamples]:
         """What codes a band or group; before the first, the image head is put. ``is_last``: no other follows."""
         image = self._current
         pixel_format, selection = image.header.format, image.selection
-        code = partial(encode_band, rows, pixel_format, image_rows=image_rows, verify=self._verify, origins=origins)
+        code = partial(
+            encode_band,
+            rows,
+            pixel_format,
+            image_rows=image_rows,
+            verify=self._verify,
+            origins=origins,
+            known=known,
+        )
         if not image.has_head:
             own = _codebooks([(selection, pixel_format)])
             formats = [] if origins else arranged_formats(rows, pixel_format, selection, image_rows=image_rows)

@@ -15,6 +15,7 @@ from sofc.coders.base import Found
 from sofc.container.records import Metadata
 from sofc.errors import LimitError
 from sofc.image import ImageHeader
+from sofc.jpeg.known import Known, read_known
 from sofc.limits import Limits
 from sofc.stream.layout import (
     default_band_rows,
@@ -30,7 +31,7 @@ class PendingImage:
     """One image, or a run of images of one header that are coded in groups.
 
     ``band_rows`` and ``key_interval`` are those of Encoder, where they were given. Raises LimitError where the image,
-    or a band of it, is over the limits.
+    or a band of it, is over the limits. ``jpeg``: the data that the image was decoded from, where that is at hand.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class PendingImage:
         *,
         band_rows: int | None,
         key_interval: int | None,
+        jpeg: bytes | None = None,
     ) -> None:
         limits.check_header(header)
         general = selection.wants_large_bands(header.format)
@@ -61,6 +63,7 @@ class PendingImage:
             )
         self._key_interval = key_interval
         self._most_in_group = max(1, limits.max_band_samples // (header.row_words * (header.height or 1)))
+        self._known = None if jpeg is None else read_known(jpeg)
         self._looked_at = 0  # whole images whose origin was asked for
         self._has_origins = False
         self.has_head = False
@@ -86,17 +89,18 @@ class PendingImage:
         following = (self.header.height or self.rows_written) - self.next_band - self.band_rows
         return self.buffered >= self.band_rows and following >= self.short_rows
 
-    def origin_of(self, image: Samples) -> Found | None:
-        """What is found of the next whole image's origin.
+    def origin_of(self, image: Samples, jpeg: bytes | None = None) -> Found | None:
+        """What is found of the next whole image's origin. ``jpeg``: the data that it was decoded from.
 
         It is looked for in each image once one had an origin; before that, as it takes time, in images 1, 2, 4, 8 ...
         """
         if self.header.format.wide is not None:
             return None
         self._looked_at += 1
-        if not self._has_origins and self._looked_at & (self._looked_at - 1):
+        if not self._has_origins and jpeg is None and self._looked_at & (self._looked_at - 1):
             return None
-        found = self.selection.origin_of(to_planes(image, self.header.format), self.header.format)
+        known = None if jpeg is None else read_known(jpeg)
+        found = self.selection.origin_of(to_planes(image, self.header.format), self.header.format, known)
         self._has_origins |= found is not None
         return found
 
@@ -124,6 +128,10 @@ class PendingImage:
             self._waits = False
             if are_planes(self._whole()):
                 self.band_rows = self.rows_written
+
+    def known_of(self, count: int) -> Known | None:
+        """What is known of how the first ``count`` rows of those that are buffered came to be."""
+        return None if self._known is None else self._known.part(self.next_band, count)
 
     def cut_band(self, count: int, *, digest: bool) -> Samples:
         """The first ``count`` rows of those that are buffered, as the next band."""

@@ -47,6 +47,7 @@ class EncodeSettings(EncoderSettings, UntoldSettings, total=False):
     """What ``encode`` takes."""
 
     batch: bool
+    jpeg: bytes | None
 
 
 class WriteSettings(CodingSettings, UntoldSettings, total=False):

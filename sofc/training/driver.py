@@ -200,7 +200,7 @@ class ShardWork:
 
     def _planes(self, sources: Sequence[ImageSource]) -> Iterator[list[Plane]]:
         for source in sources:
-            array, declared_bits, meaning = load(source)
+            array, declared_bits, meaning, _ = load(source)
             pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
             planes = to_planes(array, pixel_format)
             if self.treatment.by_value:

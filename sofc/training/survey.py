@@ -34,7 +34,7 @@ def survey(sources: Sequence[ImageSource]) -> list[Facts]:
 
 
 def _facts(source: ImageSource) -> Facts:
-    array, declared_bits, meaning = load(source)
+    array, declared_bits, meaning, _ = load(source)
     pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
     kind = kind_of(pixel_format)
     digest = hashlib.sha256(repr((array.shape, pixel_format.coded_bits, pixel_format.signed)).encode())

@@ -8,6 +8,7 @@ from sofc.coders.base import Descriptor, Found, KernelUse
 from sofc.coders.dct.coder import DctCoder, find_coefficients
 from sofc.coders.kinds import Kind
 from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.jpeg.known import Known, prove
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import LATTICE, NONE, Transform
 
@@ -18,9 +19,16 @@ def _goes_with(transform: Transform, components: int, bits: int) -> bool:
     return bits == 8 and transform is {1: NONE, 3: LATTICE}.get(components)
 
 
-def _trace(planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int) -> Found | None:
-    found = find_coefficients(planes, ranges, image_rows, modelled)
+def _trace(
+    planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int, beside: Found | None
+) -> Found | None:
+    found = find_coefficients(planes, ranges, image_rows, modelled, beside.origins if beside is not None else ())
     return None if found is None else Found(min(image.share for image in found), tuple(found))
+
+
+def _prove(planes: Sequence[Plane], known: Known) -> Found | None:
+    image = prove(planes, known)
+    return None if image is None else Found(image.share, (image,))
 
 
 def _is_from_jpeg(kind: Kind) -> bool:
@@ -56,6 +64,7 @@ CODER = Descriptor(
     goes_with=_goes_with,
     kernels=_kernels,
     trace=_trace,
+    prove=_prove,
     start_training=_start_training,
     accepts=_is_from_jpeg,
     images="images of JPEG decoders, gray or in colour",

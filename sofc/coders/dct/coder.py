@@ -119,14 +119,20 @@ def _images(planes: Sequence[Plane], image_rows: int) -> Iterator[list[Plane]]:
 
 
 def find_coefficients(
-    planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, modelled: int
+    planes: Sequence[Plane],
+    ranges: Sequence[PlaneRange],
+    image_rows: int,
+    modelled: int,
+    beside: Sequence[Recovered] = (),
 ) -> list[Recovered] | None:
     """How a JPEG decoder made the planes of each image, of which the first ``modelled`` have models; None where none
-    made any. Images that none made have coefficients that are zeros."""
+    made any. Images that none made have coefficients that are zeros. ``beside``: what was found of the
+    planes' neighbours, if one plane of several is coded apart."""
     if not _is_suitable(ranges[:modelled], (image_rows, planes[0].shape[1])):
         return None
     images = list(_images(planes, image_rows))
-    found = [recover_planes(image, modelled) for image in images]
+    neighbours: Sequence[Recovered | None] = beside or [None] * len(images)
+    found = [recover_planes(image, modelled, other) for image, other in zip(images, neighbours, strict=True)]
     if not any(found):
         return None
     return [one or _unknown(image[:modelled]) for one, image in zip(found, images, strict=True)]

@@ -1,0 +1,219 @@
+"""Images whose JPEG data is at hand: its coefficients are coded, once all samples are seen to come out of them."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sofc
+from sofc.cli.__main__ import main
+from sofc.codebook.builtin import builtin_codebook
+from sofc.imagefiles import ImageSource, load
+from sofc.jpeg import known, recover
+from sofc.jpeg.dct import ACCURATE, REPLICATED, Decoder
+from sofc.jpeg.known import prove, read_known
+from sofc.transforms.components import LATTICE
+
+COMPILED = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
+SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+
+
+def scene(shape, channels=3, seed=1):
+    """Waves and noise, with parts that are cut at black and white."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    waves = [np.sin(x / (5 + 3 * k) + k) + np.cos(y / (7 - k)) for k in range(channels)]
+    image = 128 + 90 * np.stack(waves, axis=2) + rng.normal(0, 8, (*shape, channels))
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def jpeg_of(image, **options):
+    """JPEG data, and what Pillow decodes it to."""
+    data = io.BytesIO()
+    Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0]).save(data, "JPEG", **options)
+    return data.getvalue(), np.asarray(Image.open(data))
+
+
+def coded_of(image, **options):
+    """A file by the codebooks that are built in."""
+    return sofc.encode(image, codebook=builtin_codebook, **options)
+
+
+def planes_of(image):
+    if image.ndim == 2:
+        return [image.astype(np.int32)]
+    return LATTICE.forward([np.ascontiguousarray(image[:, :, k], np.int32) for k in range(3)])[:3]
+
+
+@pytest.fixture
+def no_search(monkeypatch):
+    """Nothing is sought in samples."""
+
+    def search(*_):
+        raise AssertionError("the origin was looked for")
+
+    monkeypatch.setattr(recover, "_recover_first", search)
+
+
+@COMPILED
+@pytest.mark.parametrize("shape", [(37, 83), (160, 200)])
+@pytest.mark.parametrize("options", [{"subsampling": "4:2:2"}, {"progressive": True}, {"quality": 100}])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_nothing_is_sought(no_search, channels, options, shape):
+    data, image = jpeg_of(scene(shape, channels), **options)
+    coded = coded_of(image, jpeg=data)
+    assert np.array_equal(sofc.decode(coded), image)
+    assert len(coded) < len(data)
+
+
+@COMPILED
+@pytest.mark.parametrize("quality", [60, 98])
+@pytest.mark.parametrize("subsampling", SAMPLINGS)
+def test_bytes_are_no_more_than_without(quality, subsampling):
+    data, image = jpeg_of(scene((128, 160)), quality=quality, subsampling=subsampling)
+    assert len(coded_of(image, jpeg=data)) <= len(coded_of(image))
+
+
+@COMPILED
+@pytest.mark.parametrize("band_rows", [8, 100])
+@pytest.mark.parametrize("subsampling", SAMPLINGS)
+def test_bands(no_search, subsampling, band_rows):
+    """A decoder saw the rows on both sides of a cut."""
+    data, image = jpeg_of(scene((203, 160)), subsampling=subsampling)
+    coded = coded_of(image, jpeg=data, band_rows=band_rows)
+    assert np.array_equal(sofc.decode(coded), image)
+
+
+@COMPILED
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("cut", [1, 17, 203])
+def test_cut_into_calls(cut, threads):
+    data, image = jpeg_of(scene((203, 160)))
+    header = sofc.ImageHeader(160, 203, sofc.PixelFormat(3, 8, 8))
+    encoder = sofc.Encoder(codebook=builtin_codebook, band_rows=64, threads=threads)
+    coded = encoder.begin_image(header, jpeg=data)
+    coded += b"".join(encoder.write(image[row : row + cut]) for row in range(0, len(image), cut))
+    assert coded + encoder.finish() == coded_of(image, jpeg=data, band_rows=64)
+
+
+@COMPILED
+def test_groups(no_search):
+    pairs = [jpeg_of(scene((64, 64), seed=seed)) for seed in range(3)]
+    encoder = sofc.Encoder(codebook=builtin_codebook)
+    coded = encoder.begin_image(sofc.ImageHeader(64, 64, sofc.PixelFormat(3, 8, 8)))
+    images = np.stack([image for _, image in pairs])
+    coded += encoder.write_group(images, jpegs=[data for data, _ in pairs]) + encoder.finish()
+    assert np.array_equal(sofc.decode(coded), images)
+
+
+@COMPILED
+@pytest.mark.parametrize("change", ["sample", "size", "garbage", "cut off", "other picture", "nothing"])
+def test_data_that_is_not_that_of_the_samples(change):
+    """It is as if there were none."""
+    data, image = jpeg_of(scene((96, 112)))
+    plain = coded_of(image)
+    if change == "sample":
+        image = image.copy()
+        image[50, 50, 1] ^= 1
+        plain = coded_of(image)
+    elif change == "size":
+        image = np.ascontiguousarray(image[:, :-1])
+        plain = coded_of(image)
+    else:
+        data = {
+            "garbage": b"\xff\xd8\xff" + bytes(range(256)),
+            "cut off": data[: len(data) // 2],
+            "other picture": jpeg_of(scene((96, 112), seed=2))[0],
+            "nothing": b"",
+        }[change]
+    assert coded_of(image, jpeg=data) == plain
+
+
+@pytest.mark.parametrize("subsampling", SAMPLINGS)
+def test_one_sample_that_differs_is_seen(subsampling):
+    data, image = jpeg_of(scene((24, 32)), subsampling=subsampling)
+    assert prove(planes_of(image), read_known(data)) is not None
+    for row, column in ((0, 0), (23, 31), (11, 7)):
+        planes = planes_of(image)
+        planes[0][row, column] = 255 - planes[0][row, column]
+        assert prove(planes, read_known(data)) is None
+
+
+@pytest.mark.parametrize("first, count", [(0, 16), (8, 24), (5, 11), (16, 37)])
+def test_rows_of_a_picture(first, count):
+    """Of rows that were cut out, those at the cut alone may differ, and only where components are enlarged."""
+    for subsampling in SAMPLINGS:
+        data, image = jpeg_of(scene((53, 40)), subsampling=subsampling)
+        part = planes_of(np.ascontiguousarray(image[first : first + count]))
+        whole = read_known(data)
+        found = prove(part, whole.part(first, count))
+        assert found is not None
+        halves = whole.part(first, count).part(0, count)
+        assert all(
+            np.array_equal(one.coefficients, other.coefficients)
+            for one, other in zip(found.origins, halves.origins, strict=True)
+        )
+        inside = slice(int(first > 0), count - int(first + count < 53))
+        for origin, plane in zip(found.origins, found.planes, strict=True):
+            assert np.array_equal(origin.draw(part[0].shape)[0][inside], plane[inside])
+
+
+def test_other_decoders():
+    """The decoder that made the samples is found among those that are known."""
+    data, _ = jpeg_of(scene((40, 48)), subsampling="4:2:0")
+    whole = read_known(data)
+    decoder = Decoder(ACCURATE, REPLICATED)
+    planes = [
+        (origin if number == 0 else known.replace(origin, decoder=decoder)).draw((40, 48))[0]
+        for number, origin in enumerate(whole.origins)
+    ]
+    found = prove(planes, whole)
+    assert [origin.decoder for origin in found.origins] == [Decoder(), decoder, decoder]
+
+
+def test_pictures_that_are_not_modelled():
+    image = scene((32, 32), 4)
+    inks = io.BytesIO()
+    Image.fromarray(image, "CMYK").save(inks, "JPEG")
+    coarse = io.BytesIO()
+    Image.fromarray(image[:, :, 0]).save(coarse, "JPEG", qtables=[[300] * 64])
+    assert read_known(inks.getvalue()) is None
+    assert read_known(coarse.getvalue()) is None
+
+
+def test_readers_hand_data_on(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg_of(scene((32, 32)))[0])
+    assert load(ImageSource(path)).jpeg == path.read_bytes()
+    Image.fromarray(scene((32, 32))).save(tmp_path / "a.png")
+    assert load(ImageSource(tmp_path / "a.png")).jpeg is None
+
+
+@COMPILED
+def test_the_command_seeks_nothing(no_search, tmp_path, capsys):
+    data, image = jpeg_of(scene((96, 112)))
+    (tmp_path / "a.jpg").write_bytes(data)
+    assert main(["encode", "--no-verify", str(tmp_path / "a.jpg")]) == 0
+    assert np.array_equal(sofc.read(tmp_path / "a.sofc"), image)
+
+
+def test_a_batch_has_no_data():
+    with pytest.raises(sofc.UsageError, match="batch"):
+        sofc.encode(np.zeros((2, 8, 8), np.uint8), batch=True, jpeg=b"")
+
+
+@COMPILED
+@pytest.mark.parametrize("subsampling", SAMPLINGS)
+def test_components_that_were_not_converted(subsampling):
+    """Y, Cb and Cr as they were decoded, without the data: by their coefficients, each plane by itself."""
+    data, image = jpeg_of(scene((160, 176)), subsampling=subsampling)
+    with Image.open(io.BytesIO(data)) as decoded:
+        decoded.draft("YCbCr", decoded.size)
+        unconverted = np.asarray(decoded)
+    coded = coded_of(unconverted)
+    assert np.array_equal(sofc.decode(coded), unconverted)
+    assert len(coded) <= 1.1 * len(coded_of(image, jpeg=data))

@@ -1,0 +1,174 @@
+"""What becomes of decoded JPEG images, by decoder and by what was done to them afterwards: the table in docs.
+
+    tools/jpeg_origins.py FOLDER [--images N] [--side N] > docs/jpeg-origins.md
+
+takes pieces of the images of a folder that never were JPEG files. Pillow writes JPEG files of them; what it decodes is
+stored as samples, by a built-in codebook, and each figure is the bytes of that over those of the JPEG files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+import sofc
+from sofc.jpeg.colour import reached
+from sofc.jpeg.dct import ACCURATE, FAST, REPLICATED, SCALED, TRIANGLE, Decoder
+from sofc.jpeg.known import read_known
+
+Array = npt.NDArray[Any]
+QUALITIES = (75, 92)
+SAMPLINGS = {"4:2:0": 2, "4:2:2": 1, "4:4:4": 0, "gray": None}
+HEAD = """# Which decoded JPEG images are recognised
+
+Bytes of the samples, stored without the JPEG file at hand, over those of the JPEG files that they were decoded from, at
+qualities 75 and 92; below 1: recognised. Made by
+
+    tools/jpeg_origins.py {arguments}
+
+Decoders other than Pillow's are those of `sofc/jpeg`, which tests compare with real ones. `sofc encode photo.jpg` needs
+none of this: it reads the coefficients from the file.
+"""
+
+
+def decoded_by(decoder: Decoder) -> Callable[[bytes], Array]:
+    """What a decoder makes of JPEG data."""
+
+    def decode(data: bytes) -> Array:
+        known = read_known(data)
+        assert known is not None, "Pillow wrote it"
+        planes = [
+            replace(one, decoder=decoder if one.grid.is_enlarged else decoder._replace(upsampling=TRIANGLE)).draw(
+                known.shape
+            )[0]
+            for one in known.origins
+        ]
+        samples = planes if len(planes) == 1 else reached(planes)
+        return np.stack(samples, axis=2).astype(np.uint8).squeeze()
+
+    return decode
+
+
+def pillow(data: bytes) -> Array:
+    """RGB or gray."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+def unconverted(data: bytes) -> Array:
+    """Y, Cb and Cr."""
+    with Image.open(io.BytesIO(data)) as image:
+        if image.mode != "L":
+            image.draft("YCbCr", image.size)
+        return np.asarray(image)
+
+
+def _boxed(image: Array) -> Array:
+    image = image.copy()
+    rows, width = image.shape[:2]
+    image[rows // 3 : rows // 2, width // 4 : width // 2] = 200
+    return image
+
+
+def _framed(image: Array) -> Array:
+    border = [(13, 21), (19, 11)] + [(0, 0)] * (image.ndim - 2)
+    return np.pad(image, border, constant_values=37)
+
+
+def _opaque(image: Array) -> Array:
+    return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+
+
+DECODERS: dict[str, Callable[[bytes], Array]] = {
+    "libjpeg-turbo (Pillow, OpenCV and most others)": pillow,
+    "libjpeg 7 to 9 (SimpleITK, GDAL)": decoded_by(Decoder(ACCURATE, SCALED)),
+    "replicated chrominance": decoded_by(Decoder(ACCURATE, REPLICATED)),
+    "fast transform (TensorFlow, TurboJPEG)": decoded_by(Decoder(FAST, TRIANGLE)),
+    "fast transform, replicated chrominance": decoded_by(Decoder(FAST, REPLICATED)),
+    "Y, Cb and Cr not converted (DICOM)": unconverted,
+}
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "blue first": lambda image: image[..., ::-1] if image.ndim == 3 else image,
+    "with opaque alpha": _opaque,
+    "16 bits, times 257": lambda image: image.astype(np.uint16) * 257,
+    "mirrored": lambda image: image[:, ::-1],
+    "upside down": lambda image: image[::-1],
+    "turned by 90 degrees": lambda image: np.rot90(image),
+    "turned by 180 degrees": lambda image: image[::-1, ::-1],
+    "inverted": lambda image: 255 - image,
+    "pixels doubled": lambda image: image.repeat(2, 0).repeat(2, 1),
+    "cut off at 13, 7": lambda image: image[7:, 13:],
+    "in a plain frame": _framed,
+    "twice, side by side (over one file)": lambda image: np.concatenate([image, image[::-1]], axis=1),
+    "a box painted": _boxed,
+}
+
+
+def pieces(folder: Path, count: int, side: int) -> list[Image.Image]:
+    """The middle of the first images of a folder."""
+    found = []
+    for path in sorted(folder.iterdir())[:count]:
+        with Image.open(path) as image:
+            width, height = image.size
+            left, top = max(0, width - side) // 2, max(0, height - side) // 2
+            found.append(image.convert("RGB").crop((left, top, min(width, left + side), min(height, top + side))))
+    return found
+
+
+def jpeg_files(images: Sequence[Image.Image], sampling: int | None) -> list[bytes]:
+    """JPEG files of images."""
+    files = []
+    for image in images:
+        for quality in QUALITIES:
+            data = io.BytesIO()
+            if sampling is None:
+                image.convert("L").save(data, "JPEG", quality=quality)
+            else:
+                image.save(data, "JPEG", quality=quality, subsampling=sampling)
+            files.append(data.getvalue())
+    return files
+
+
+def ratio(files: Sequence[bytes], make: Callable[[bytes], Array]) -> str:
+    """Bytes of what is made of files, over theirs."""
+    size = sum(len(sofc.encode(np.ascontiguousarray(make(data)), verify=False)) for data in files)
+    return f"{size / sum(map(len, files)):.2f}"
+
+
+def table(title: str, rows: Mapping[str, Callable[[bytes], Any]], files: dict[str, list[bytes]]) -> None:
+    """Print a table, a row at a time."""
+    print(f"\n| {title} | {' | '.join(files)} |\n| --- |{' ---: |' * len(files)}")
+    for name, make in rows.items():
+        print(f"| {name} | {' | '.join(ratio(each, make) for each in files.values())} |", flush=True)
+
+
+def main() -> None:
+    """The tables, as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=3, metavar="N", help="so many images (default: 3)")
+    parser.add_argument("--side", type=int, default=320, metavar="N", help="pieces with such sides (default: 320)")
+    args = parser.parse_args()
+    images = pieces(args.folder, args.images, args.side)
+    files = {name: jpeg_files(images, sampling) for name, sampling in SAMPLINGS.items()}
+    print(
+        HEAD.format(
+            arguments=f"{args.folder.parent.name}/{args.folder.name} --images {args.images} --side {args.side}"
+        ),
+        end="",
+    )
+    table("decoder", DECODERS, files)
+    then = {name: (lambda data, change=change: change(pillow(data))) for name, change in LAYOUTS.items()}
+    table("afterwards, of Pillow's", then, files)
+
+
+if __name__ == "__main__":
+    main()
