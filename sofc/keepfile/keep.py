@@ -24,7 +24,7 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile import deflate, png, search, tiff
+from sofc.keepfile import deflate, dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
 from sofc.keepfile.jpeg import take_apart
 from sofc.keepfile.restore import restore_items
@@ -127,8 +127,8 @@ def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
         return png.find_samples(data, images)
     parts = search.find_samples(data, images)
     if parts is None and data.startswith(tiff.MAGICS):
-        parts = tiff.find_samples(data, images)
-    return parts
+        return tiff.find_samples(data, images)
+    return parts or dicom.find_samples(data, images)
 
 
 def _gzipped(data: bytes, images: Images) -> tuple[Part, ...] | None:

@@ -14,18 +14,19 @@ from sofc.container.original import (
     WHOLE,
     Chunked,
     Deflated,
-    Fragments,
     Jpeg,
     Literal,
     Lzw,
     Original,
+    PackBits,
     Part,
+    Stored,
     Window,
     from_metadata,
 )
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
-from sofc.keepfile import deflate, lzw
+from sofc.keepfile import deflate, lzw, packbits
 from sofc.keepfile.jpeg import Streams
 from sofc.keepfile.windows import window_bytes, window_size
 
@@ -88,7 +89,7 @@ def restore_items(items: Iterable[Metadata], images: Images, codebooks: FileCode
 
 def _has_deflated(part: Part) -> bool:
     return isinstance(part, Deflated) or (
-        isinstance(part, Chunked | Jpeg | Fragments) and any(map(_has_deflated, part.parts))
+        not isinstance(part, Literal | Window) and any(map(_has_deflated, part.parts))
     )
 
 
@@ -124,7 +125,14 @@ class _Assembly:
                 raise FormatError("JPEG data of the original file has no coefficients")
             return self._streams.bytes_of(part, inner)
         if isinstance(part, Lzw):
-            return lzw.compress(inner)
+            if part.rule not in lzw.FULL:
+                raise FormatError(f"LZW data of the original file goes by rule {part.rule}, which is not known")
+            return lzw.compress(inner, part.rule)
+        if isinstance(part, PackBits):
+            return packbits.compress(inner, part.row, part.joins, part.heads)
+        if isinstance(part, Stored):
+            _check_lengths(inner, part.lengths, "stored blocks")
+            return deflate.stored(inner, part.lengths)
         return (_cut if isinstance(part, Chunked) else _cut_fragments)(inner, part.lengths)
 
     def _window(self, part: Window) -> bytes:

@@ -50,7 +50,7 @@ def window_bytes(image: Array, window: Window) -> bytes:
     if window.prediction == DIFFERENCE:
         values[:, 1:] -= values[:, :-1].copy()
     # Negative samples become two's complement.
-    values &= (1 << window.bits) - 1
+    values = values >> window.shift & (1 << window.bits) - 1
     packed = _packed(values.astype(np.uint32).reshape(rows, columns * components), window)
     if window.prediction == PNG_FILTERS:
         packed = _filtered(packed, np.frombuffer(window.filters, np.uint8), max(1, window.bits * components // 8))
@@ -60,6 +60,7 @@ def window_bytes(image: Array, window: Window) -> bytes:
 def _check(window: Window) -> None:
     if (
         not 1 <= window.bits <= 32
+        or window.shift > 31
         or window.flags & ~_FLAGS
         or window.prediction not in (0, DIFFERENCE, PNG_FILTERS)
         or window.row_step < 1
