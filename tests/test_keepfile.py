@@ -418,6 +418,15 @@ def test_other_samples_do_not_make_the_file() -> None:
         restore_items(items, [])
 
 
+def test_samples_whose_beginning_stands_there_twice() -> None:
+    image = np.zeros((700, 400), np.uint8)
+    image[-1] = 7
+    data = b"head" + bytes(300000) + image.tobytes() + b"tail"
+    kept = keep("a.bin", data, [image])
+    assert not kept.why_whole
+    assert restore_items(kept.items, [image]) == data
+
+
 def test_large_values_go_on_in_further_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(original, "ITEM_BYTES", 50)
     data = RANDOM.bytes(400)
