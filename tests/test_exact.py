@@ -151,13 +151,6 @@ def bmp_colours(bits: int, fourth: int | None = None, masks: bytes = b"") -> Mad
     return bmp(bits, packed(stored[::-1], 8, pad=4), compression=3 if masks else 0, masks=masks), array
 
 
-def sgi(components: int, octets: int = 1) -> Made:
-    array = some(8 * octets, components)
-    planes = np.atleast_3d(array)[::-1].transpose(2, 0, 1)
-    head = struct.pack(">hBBHHHHll", 474, 0, octets, 2 if components == 1 else 3, WIDTH, HEIGHT, components, 0, 255)
-    return head.ljust(512, b"\0") + planes.astype(f">u{octets}").tobytes(), array
-
-
 def tga(kind: int, depth: int, runs: bool = False, upward: bool = True) -> Made:
     components = depth // 8
     array = some(8, components)
@@ -252,12 +245,6 @@ MAKERS: dict[Key, Callable[[], Made]] = {
     ("BMP", "P", "bmp_rle P 8"): lambda: bmp_runs(8),
     ("BMP", "RGB", "raw BGR 24"): lambda: bmp_colours(24),
     ("BMP", "RGB", "raw BGRX 32"): lambda: bmp_colours(32),
-    ("BMP", "RGBA", "raw BGRA 32"): lambda: bmp_colours(
-        32, masks=struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    ),
-    ("SGI", "L", "raw L"): lambda: sgi(1),
-    ("SGI", "RGB", "raw R G B"): lambda: sgi(3),
-    ("SGI", "RGBA", "raw R G B A"): lambda: sgi(4),
     ("TGA", "L", "raw L"): lambda: tga(3, 8),
     ("TGA", "RGB", "raw BGR"): lambda: tga(2, 24, upward=False),
     ("TGA", "RGBA", "raw BGRA"): lambda: tga(2, 32),
@@ -376,7 +363,7 @@ def test_whatever_pillow_writes(tmp_path: Path, kind: str, mode: str) -> None:
         wanted = DECODERS[kind](data)
         wanted = 255 - wanted if mode == "CMYK" and kind in ("JPEG", "MPO") else wanted
     else:
-        wanted = np.asarray(image)
+        wanted = np.asarray(image.convert("RGBA") if (kind, mode) == ("ICO", "P") else image)
     assert np.array_equal(got, wanted)
 
 
@@ -394,40 +381,23 @@ def test_every_format_of_pillow_is_in_the_table_or_refused(tmp_path: Path) -> No
         assert factory is not None
 
 
-def fits(array: np.ndarray) -> bytes:
-    cards = [
-        "SIMPLE  =                    T",
-        f"BITPIX  = {array.dtype.itemsize * 8:20}",
-        "NAXIS   =                    2",
-    ]
-    cards += [f"NAXIS1  = {WIDTH:20}", f"NAXIS2  = {HEIGHT:20}", "END"]
-    return "".join(card.ljust(80) for card in cards).ljust(2880).encode() + array.astype(">i2").tobytes().ljust(
-        2880, b"\0"
-    )
-
-
 def oriented(orientation: int) -> bytes:
     return tiff_file(8, 1, orientation=orientation)[0]
 
 
 REFUSED: dict[str, tuple[bytes, str]] = {
-    "FITS": (fits(some(16).view(np.int16)), "FITS"),
-    "SGI of 16 bits": (sgi(1, 2)[0], "Pillow cuts"),
-    "SGI of 16 bits in colour": (sgi(3, 2)[0], "Pillow cuts"),
     "TGA of 16 bits": (tga(2, 16)[0], "TGA"),
     "TGA that says more of its alpha": (
         tga(2, 32)[0] + struct.pack("<II", 18, 0) + b"TRUEVISION-XFILE.\0",
         "RGBA from raw BGRA extended",
     ),
-    "BMP of 5 bits": (bmp(16, packed(some(8, 2), 8, pad=4)), "Pillow scales"),
     "BMP of 5, 6 and 5 bits": (
         bmp(16, packed(some(8, 2), 8, pad=4), compression=3, masks=struct.pack("<4I", 0xF800, 0x7E0, 0x1F, 0)),
-        "Pillow scales",
+        "5, 6, 5 bits",
     ),
     "BMP with alpha in the unused byte": (bmp(32, packed(some(8, 4), 8)), "leaves unused"),
-    "icon": (pillow(Image.new("RGBA", (16, 16)), "ICO"), "several sizes"),
+    "icons of Apple": (pillow(Image.new("RGBA", (16, 16)), "ICNS"), "several sizes"),
     "EPS": (pillow(Image.new("RGB", (16, 16)), "EPS"), "drawings"),
-    "PCX": (pillow(Image.new("RGB", (16, 16)), "PCX"), "Pillow guesses"),
     "XPM": (b'/* XPM */\nstatic char *a[] = {\n"2 1 1 1",\n"a c #010203",\n"aa"\n};\n', "nothing proves"),
     "CMYK without Adobe's mark": (
         pillow(Image.new("CMYK", (16, 16)), "JPEG").replace(b"\xff\xee\x00\x0eAdobe", b"\xff\xee\x00\x0eOther"),

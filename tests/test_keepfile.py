@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import struct
+import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,19 +16,31 @@ import numpy as np
 import pytest
 import tifffile
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hypothesis_numpy
 from PIL import Image
 
 import sofc
 from sofc.cli.__main__ import main
 from sofc.container import original
 from sofc.container.chunks import pack_reference
-from sofc.container.original import Chunked, Deflated, Literal, Lzw, Original, Window
+from sofc.container.original import (
+    OF_IMAGECODECS,
+    Chunked,
+    Deflated,
+    Literal,
+    Lzw,
+    Original,
+    PackBits,
+    Stored,
+    Window,
+)
 from sofc.container.records import Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
-from sofc.keepfile import keep, keep_whole, lzw, restore_items
+from sofc.keepfile import deflate, keep, keep_whole, lzw, packbits, restore_items
 from tests.helpers import raw_codebook
 from tests.test_imagefiles_medical import write_dicom
 
@@ -108,6 +121,12 @@ FILES: dict[str, Callable[[], bytes]] = {
     "planar.tif": lambda: tiff(np.moveaxis(COLOUR, 2, 0), photometric="rgb", planarconfig="separate"),
     "strips.tif": lambda: pillow(COLOUR, "TIFF", compression="tiff_adobe_deflate"),
     "lzw.tif": lambda: pillow(np.tile(GRAY, (3, 3)), "TIFF", compression="tiff_lzw"),
+    "stored.png": lambda: pillow(COLOUR, "PNG", compress_level=0),
+    "packbits.tif": lambda: pillow(COLOUR, "TIFF", compression="packbits"),
+    "packbits-mask.tif": lambda: pillow(MASK, "TIFF", compression="packbits"),
+    "packbits-tiles.tif": lambda: tiff(DEEP, tile=(16, 16), compression="packbits"),
+    "lzw-tiles.tif": lambda: tiff(DEEP, tile=(16, 16), compression="lzw", predictor=2),
+    "stored.tif": lambda: tiff(DEEP, compression="deflate", compressionargs={"level": 0}),
     "mask.tif": lambda: pillow(MASK, "TIFF"),
     "tiles.tif": lambda: tiff(COLOUR, photometric="rgb", tile=(32, 32)),
     "pages.tif": lambda: tiff(np.stack([GRAY, GRAY + 1, GRAY + 2]), photometric="minisblack"),
@@ -158,6 +177,28 @@ def test_dicom(folder: Path) -> None:
     assert kept.why_whole == ""
     assert sum(len(item.value) for item in kept.items) < 700
     assert restore_items(kept.items, list(frames)) == Path("x.dcm").read_bytes()
+
+
+@pytest.mark.parametrize(("dtype", "components"), (("uint8", 1), ("uint8", 3), ("int16", 1), ("uint16", 3)))
+def test_dicom_in_runs(folder: Path, dtype: str, components: int) -> None:
+    """RLE Lossless as pydicom writes it, frames one after the other."""
+    pydicom = pytest.importorskip("pydicom", minversion="3")
+    frames = np.stack([DEEP if components == 1 else np.stack([DEEP, DEEP // 2, DEEP], axis=-1)] * 2).astype(dtype)
+    colours = {"photometric": "RGB"} if components == 3 else {}
+    write_dicom(Path("plain.dcm"), frames, bits=8 * frames.itemsize, **colours)
+    data_set = pydicom.dcmread("plain.dcm")
+    data_set.compress(pydicom.uid.RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
+    data_set.save_as("x.dcm")
+    data = Path("x.dcm").read_bytes()
+    images = images_of(Path("x.dcm"))
+    assert np.array_equal(np.stack(images), frames)
+    kept = keep("x.dcm", data, images)
+    assert not kept.why_whole
+    assert sum(len(item.value) for item in kept.items) < len(data) // 3
+    assert restore_items(kept.items, images) == data
+    images[1] = images[1].copy()
+    images[1][3, 3] += 1
+    assert keep("x.dcm", data, images).why_whole
 
 
 def test_what_cannot_be_made_again_is_kept_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -257,6 +298,38 @@ def test_no_kept_file_grows(folder: Path, name: str, coder: str | None, capsys: 
     assert sofc.read("kept.sofc", image=0).tobytes() == load(sources([Path(name)])[0]).array.tobytes()
 
 
+@examples(max_examples=20, deadline=None)
+@given(st.lists(st.binary(max_size=40) | st.binary(max_size=4).map(lambda piece: piece * 50), max_size=20))
+def test_no_file_of_any_bytes_grows(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    with tempfile.TemporaryDirectory() as folder:
+        path, kept = Path(folder) / "name", Path(folder) / "kept.sofc"
+        path.write_bytes(data)
+        assert main(["encode", "-q", "-e", "1", "--keep-file", "-f", str(path), "-o", str(kept)]) == 0
+        assert kept.stat().st_size <= 1.01 * len(data) + 200
+        assert main(["decode", "-q", str(kept), "-o", str(path) + ".back"]) == 0
+        assert Path(str(path) + ".back").read_bytes() == data
+
+
+@examples(max_examples=20, deadline=None)
+@given(
+    hypothesis_numpy.arrays(
+        st.sampled_from([np.uint8, np.uint16]), st.tuples(*[st.integers(1, 40)] * 2), fill=st.integers(0, 3)
+    ),
+    st.sampled_from(["png", "packbits", "lzw", "deflate", "zstd", "none"]),
+)
+def test_no_image_file_grows(array: np.ndarray, way: str) -> None:
+    pytest.importorskip("imagecodecs")
+    with tempfile.TemporaryDirectory() as folder:
+        path, kept = Path(folder) / "name", Path(folder) / "kept.sofc"
+        path.write_bytes(pillow(array, "PNG") if way == "png" else tiff(array, compression=way, photometric=1))
+        size = path.stat().st_size
+        assert main(["encode", "-q", "-e", "1", "--keep-file", "-f", str(path), "-o", str(kept)]) == 0
+        assert kept.stat().st_size <= 1.01 * size + 200
+        assert main(["decode", "-q", str(kept), "-o", str(path) + ".back"]) == 0
+        assert Path(str(path) + ".back").read_bytes() == path.read_bytes()
+
+
 @pytest.mark.parametrize(
     "name", ["n" * 120, "n" * 246 + ".png", "\u00e9" * 60, "n" * 251 + ".png", "\n" + "\u00e9" * 127]
 )
@@ -345,6 +418,15 @@ def test_other_samples_do_not_make_the_file() -> None:
         restore_items(items, [])
 
 
+def test_samples_whose_beginning_stands_there_twice() -> None:
+    image = np.zeros((700, 400), np.uint8)
+    image[-1] = 7
+    data = b"head" + bytes(300000) + image.tobytes() + b"tail"
+    kept = keep("a.bin", data, [image])
+    assert not kept.why_whole
+    assert restore_items(kept.items, [image]) == data
+
+
 def test_large_values_go_on_in_further_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(original, "ITEM_BYTES", 50)
     data = RANDOM.bytes(400)
@@ -379,6 +461,7 @@ windows = st.builds(
     columns=st.integers(0, 60),
     components=st.integers(0, 5),
     bits=st.integers(0, 40),
+    shift=st.integers(0, 40),
     first_row=st.integers(0, 40),
     row_step=st.integers(0, 9),
     first_column=st.integers(0, 60),
@@ -392,7 +475,15 @@ windows = st.builds(
 anything = st.recursive(
     st.builds(Literal, st.binary(max_size=9)) | windows,
     lambda parts: (
-        st.builds(Lzw, st.lists(parts, max_size=3).map(tuple))
+        st.builds(Lzw, st.integers(0, 3), st.lists(parts, max_size=3).map(tuple))
+        | st.builds(
+            PackBits,
+            st.integers(0, 9),
+            st.integers(0, 2),
+            st.binary(max_size=9),
+            st.lists(parts, max_size=3).map(tuple),
+        )
+        | st.builds(Stored, st.lists(st.integers(0, 50), max_size=3).map(tuple), st.lists(parts, max_size=3).map(tuple))
         | st.builds(
             Chunked, st.lists(st.integers(0, 50), max_size=3).map(tuple), st.lists(parts, max_size=3).map(tuple)
         )
@@ -446,7 +537,87 @@ def test_any_bytes_end_well(value: bytes) -> None:
 @given(st.lists(st.sampled_from([b"a", b"ab", b"\0" * 300, bytes(range(256))]), max_size=40).map(b"".join))
 def test_lzw_is_read_by_others(data: bytes) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
-    assert imagecodecs.lzw_decode(lzw.compress(data), out=len(data)) == data
+    for rule in lzw.FULL:
+        assert imagecodecs.lzw_decode(lzw.compress(data, rule), out=len(data)) == data
+    ours = lzw.compress(data, OF_IMAGECODECS)
+    assert imagecodecs.lzw_encode(data) in (ours, ours + b"\0")
+
+
+octets = st.lists(st.sampled_from([b"a", b"ab", b"b", b"\0" * 3, b"\0" * 200, bytes(range(150))]), max_size=12).map(
+    b"".join
+)
+
+
+def whole(data: bytes) -> Window:
+    """All bytes as one row of samples."""
+    return Window(0, 1, len(data), 1, 8)
+
+
+@given(octets, st.integers(1, 200))
+def test_packbits_is_read_by_others(data: bytes, row: int) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    if data:
+        packed = imagecodecs.packbits_encode(data)
+        (part, *rest) = packbits.find_samples(packed, whole(data), data) or ()
+        assert isinstance(part, PackBits) and not rest
+        assert packbits.compress(data, part.row, part.joins, part.heads) == packed
+        assert imagecodecs.packbits_decode(packed) == data
+
+
+def test_packbits_of_any_choice() -> None:
+    """Packets cut by chance, with some that hold nothing."""
+    data = (RANDOM.integers(0, 3, 5000) * RANDOM.integers(0, 2, 5000)).astype(np.uint8).tobytes()
+    packed, place = bytearray(), 0
+    while place < len(data):
+        equal = 1
+        while equal < 128 and data[place + equal : place + equal + 1] == data[place : place + 1]:
+            equal += 1
+        count = int(RANDOM.integers(1, equal + 1))
+        if RANDOM.random() < 0.2:
+            packed.append(128)
+        if count > 1:
+            packed += bytes([257 - count, data[place]])
+        else:
+            count = min(int(RANDOM.integers(1, 129)), len(data) - place)
+            packed += bytes([count - 1]) + data[place : place + count]
+        place += count
+    (part, *rest) = packbits.find_samples(bytes(packed) + b"\0", whole(data), data) or ()
+    assert isinstance(part, PackBits) and rest == [Literal(b"\0")]
+    assert packbits.compress(data, part.row, part.joins, part.heads) == packed
+    assert packbits.find_samples(bytes(packed[:-1]), whole(data), data) is None
+    assert packbits.find_samples(bytes(packed), whole(data), data[::-1]) is None
+    for wrong in (part.heads[:-1], part.heads + b"\0", bytes([part.heads[0] ^ 1]) + part.heads[1:]):
+        with pytest.raises(FormatError, match="PackBits"):
+            packbits.compress(data, part.row, part.joins, wrong)
+
+
+@pytest.mark.parametrize("memory", (1, 4, 8, 9))
+@pytest.mark.parametrize("level", (1, 9))
+def test_every_setting_of_zlib_is_found(level: int, memory: int) -> None:
+    data = np.tile(GRAY, (8, 3)).tobytes()
+    for strategy in (0, 1, 3):
+        for window in (9, 15):
+            deflater = zlib.compressobj(level, zlib.DEFLATED, -window, memory, strategy)
+            packed = deflater.compress(data) + deflater.flush()
+            found = deflate.find_settings(packed, data, window)
+            assert found is not None
+            assert deflate.compress(data, found) == packed
+    deflater = zlib.compressobj(0, zlib.DEFLATED, -15, memory)
+    packed = deflater.compress(data) + deflater.flush()
+    lengths = deflate.stored_lengths(packed)
+    assert lengths is not None
+    assert deflate.stored(data, lengths) == packed
+
+
+def test_stored_blocks() -> None:
+    data = RANDOM.bytes(70000)
+    packed = deflate.stored(data, [5, 65535, 0, 4460])
+    assert zlib.decompress(packed, -15) == data
+    assert deflate.stored_lengths(packed) == [5, 65535, 0, 4460]
+    for wrong in (packed[:-1], packed + b"\0", packed[:3] + b"\0" + packed[4:], zlib.compress(bytes(9))[2:-4]):
+        assert deflate.stored_lengths(wrong) is None
+    with pytest.raises(FormatError, match="70000"):
+        deflate.stored(data, [70000])
 
 
 @pytest.mark.skipif("SOFC_TEST_DATA" not in os.environ, reason="needs real images")

@@ -358,6 +358,19 @@ def test_codebooks_of_the_collection(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 assert restore_items(reader.metadata, (), reader.codebook) == data
 
 
+def test_command_without_the_codebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
+    monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
+    vector = Path(__file__).parents[1] / "spec" / "vectors" / "kept-jpeg.sofc"
+    Path("a.sofc").write_bytes(vector.read_bytes())
+    for verb in (["test"], ["decode"], ["decode", "--images"]):
+        assert main([*verb, "a.sofc"]) == 4
+        assert "is missing; searched" in capsys.readouterr().err
+
+
 def test_codebook_that_is_missing() -> None:
     original = kept(written(COLOUR, quality=85))
     with pytest.raises(CodebookError, match="does not name"):

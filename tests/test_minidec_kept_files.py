@@ -9,12 +9,15 @@ from typing import Any
 import minidec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from minidec import kept_files
 from minidec.codebook import Codebook, read_codebook
 
 import sofc
 from sofc.container.records import Metadata
-from sofc.keepfile import keep, keep_coefficients, lzw
+from sofc.errors import FormatError
+from sofc.keepfile import deflate, keep, keep_coefficients, lzw, packbits
 from tests import test_keepfile as files
 from tests import test_keepfile_jpeg as jpeg_files
 
@@ -91,7 +94,31 @@ def test_jpeg_data(array: np.ndarray, settings: dict[str, Any]) -> None:
     ids=["empty", "one", "zeros", "noise", "mixed", "ramps"],
 )
 def test_lzw_data(data: bytes) -> None:
-    assert kept_files.compress_lzw(data) == lzw.compress(data)
+    for rule in lzw.FULL:
+        assert kept_files.compress_lzw(data, rule) == lzw.compress(data, rule)
+
+
+@given(files.octets, st.integers(0, 9), st.integers(0, 1))
+def test_packbits_data(data: bytes, row: int, joins: int) -> None:
+    heads = bytes(len(data))
+    while heads:
+        try:
+            packed = packbits.compress(data, row, joins, heads)
+        except FormatError:
+            with pytest.raises(minidec.FormatError):
+                kept_files.compress_packbits(data, row, joins, heads)
+            heads = heads[1:]
+        else:
+            assert kept_files.compress_packbits(data, row, joins, heads) == packed
+            break
+
+
+def test_stored_blocks() -> None:
+    data = RANDOM.bytes(70000)
+    for lengths in ([70000 - 65535, 0, 65535], [65535, 70000 - 65535]):
+        assert kept_files.cut_blocks(data, lengths) == deflate.stored(data, lengths)
+    with pytest.raises(minidec.FormatError):
+        kept_files.cut_blocks(data, [70000])
 
 
 def test_broken_recipes_end_with_a_format_error() -> None:

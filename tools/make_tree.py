@@ -258,6 +258,8 @@ KINDS: dict[str, Writer] = {
     ".pages.tiff": tiff(gray, pages=3, photometric="minisblack"),
     ".tiles.tif": tiff(colour, photometric="rgb", tile=(16, 16), compression="deflate"),
     ".lzw.tif": pillow("TIFF", colour, compression="tiff_lzw"),
+    ".packbits.tif": pillow("TIFF", colour, compression="packbits"),
+    ".tifffile-lzw.tif": tiff(colour, photometric="rgb", compression="lzw", predictor=2),
     ".fax.tif": pillow("TIFF", gray, mode="1", compression="group4"),
     ".float.tif": tiff(wide, photometric="minisblack"),
     ".svs": tiff(colour, photometric="rgb", tile=(16, 16), compression="jpeg"),

@@ -230,11 +230,11 @@ def _decode(
 
 def until_image(found: Iterator[Event]) -> Iterator[Event]:
     """The events up to and with the first that belongs to an image."""
-    from sofc.stream.events import FileStart, MetadataRead
+    from sofc.stream.events import CodebookWanted, FileStart, MetadataRead
 
     for event in found:
         yield event
-        if not isinstance(event, (FileStart, MetadataRead)):
+        if not isinstance(event, (FileStart, CodebookWanted, MetadataRead)):
             return
 
 

@@ -20,6 +20,7 @@ from sofc.errors import FormatError, LimitError
 WHOLE, SAMPLES, ALONE = range(3)
 STORED, ZLIB, LZMA, ZLIB_OF_JPEG = range(4)
 NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
+OF_LIBTIFF, OF_IMAGECODECS = range(2)
 BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
 MAX_FILE_BYTES = 1 << 30
 """Bytes of the largest file that is kept: both ways it is held in memory."""
@@ -60,6 +61,7 @@ class Window:
     columns: int
     components: int
     bits: int
+    shift: int = 0
     first_row: int = 0
     row_step: int = 1
     first_column: int = 0
@@ -97,10 +99,11 @@ class Chunked:
 
 @dataclass(frozen=True)
 class Lzw:
-    """Parts compressed as TIFF's LZW."""
+    """Parts compressed as TIFF's LZW. ``rule``: OF_LIBTIFF or OF_IMAGECODECS."""
 
     kind: ClassVar[int] = 4
     layout: ClassVar[Construct] = schema.ORIGINAL_LZW
+    rule: int
     parts: tuple[Part, ...]
 
 
@@ -137,8 +140,32 @@ class Fragments:
     parts: tuple[Part, ...]
 
 
-Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments
-_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, Deflated, Chunked, Lzw, Jpeg, Fragments)}
+@dataclass(frozen=True)
+class PackBits:
+    """Parts compressed as PackBits. ``heads``: how the first byte of each packet differs from what ``row`` and
+    ``joins`` make it, modulo 256."""
+
+    kind: ClassVar[int] = 7
+    layout: ClassVar[Construct] = schema.ORIGINAL_PACKBITS
+    row: int
+    joins: int
+    heads: bytes
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Parts cut into the stored blocks of deflate data."""
+
+    kind: ClassVar[int] = 8
+    layout: ClassVar[Construct] = schema.ORIGINAL_STORED
+    lengths: tuple[int, ...]
+    parts: tuple[Part, ...]
+
+
+Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | PackBits | Stored
+_MADE_OF_PARTS = (Deflated, Chunked, Lzw, Jpeg, Fragments, PackBits, Stored)
+_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, *_MADE_OF_PARTS)}
 ITEM = b"\xfe\xff\x00\xe0"
 """The tag of an item of DICOM's encapsulated pixel data, before four bytes of length."""
 
@@ -307,6 +334,8 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
         values: dict[str, Any] = {field.name: getattr(part, field.name) for field in fields(part)}
         inner = () if isinstance(part, Window) else part.parts
         values["parts"] = len(inner)
+        if isinstance(part, PackBits):
+            values["heads"] = len(part.heads)
         if isinstance(part, Jpeg):
             if part.tables not in places:
                 places[part.tables] = literals.index(part.tables)
@@ -333,6 +362,8 @@ def _literals_of(parts: Iterable[Part]) -> Iterator[bytes]:
                 for one in part.scans:
                     yield one.ends
                     yield one.notes
+            if isinstance(part, PackBits):
+                yield part.heads
             yield from _literals_of(part.parts)
 
 
@@ -355,7 +386,7 @@ def _unpack_parts(stream: bytes) -> tuple[Part, ...]:
                 raise FormatError("a part of the original file is missing or of an unknown kind")
             values = _TYPES[kind[0]].layout.parse_stream(reader)
             found.append((kind[0], values))
-            if kind[0] in (Deflated.kind, Chunked.kind, Lzw.kind, Jpeg.kind, Fragments.kind):
+            if _TYPES[kind[0]] in _MADE_OF_PARTS:
                 read(values.parts, depth + 1)
 
     try:
@@ -387,12 +418,16 @@ def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
             for one in values.scans
         )
         return Jpeg(tables, scans, tuple(_build(following, literals) for _ in range(values.parts)))
+    heads = literals.take(values.heads) if kind == PackBits.kind else b""
     parts = tuple(_build(following, literals) for _ in range(values.parts))
     if kind == Deflated.kind:
         return Deflated(values.level, values.window, values.memory, values.strategy, parts)
     if kind == Lzw.kind:
-        return Lzw(parts)
-    return (Chunked if kind == Chunked.kind else Fragments)(tuple(values.lengths), parts)
+        return Lzw(values.rule, parts)
+    if kind == PackBits.kind:
+        return PackBits(values.row, values.joins, heads, parts)
+    made: Part = _TYPES[kind](tuple(values.lengths), parts)
+    return made
 
 
 class _Literals:

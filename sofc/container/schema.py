@@ -208,6 +208,7 @@ ORIGINAL_SAMPLES = Struct(
     "first_component" / VarInt * "First component to take.",
     "components" / VarInt * "Components to take.",
     "bits" / Int8ul * "Bits that each sample takes in the file, 1-32.",
+    "shift" / Int8ul * "Lowest bits of each sample that are left out, 0-31.",
     "flags" / Int8ul * "Bits 0-4, see the text; other bits zero.",
     "alignment" / VarInt * "Rows are filled up with zero bits to a multiple of so many bytes; 0 = not at all.",
     "prediction" / Int8ul * "0 = none; 1 = difference to the sample on the left (TIFF); 2 = PNG filters.",
@@ -228,12 +229,25 @@ ORIGINAL_CHUNKS = Struct(
 )
 
 ORIGINAL_LZW = Struct(
+    "rule" / Int8ul * "0 = as libtiff writes, 1 = as imagecodecs does.",
     "parts" / VarInt * "How many of the parts that follow are compressed.",
 )
 
 ORIGINAL_FRAGMENTS = Struct(
     "lengths" / PrefixedArray(VarInt, VarInt) * "Bytes of each fragment.",
     "parts" / VarInt * "How many of the parts that follow are cut into the fragments.",
+)
+
+ORIGINAL_PACKBITS = Struct(
+    "row" / VarInt * "Bytes after which a new row begins, for the rule; 0 = never.",
+    "joins" / Int8ul * "1 = the rule has pairs of equal bytes between others in one packet with them, 0 = it has not.",
+    "heads" / VarInt * "Bytes to take from the literals: how the first bytes of packets differ from the rule.",
+    "parts" / VarInt * "How many of the parts that follow are compressed.",
+)
+
+ORIGINAL_STORED = Struct(
+    "lengths" / PrefixedArray(VarInt, VarInt) * "Bytes of each block, at most 65535.",
+    "parts" / VarInt * "How many of the parts that follow are cut into the blocks.",
 )
 
 ORIGINAL_SCAN = Struct(

@@ -92,10 +92,6 @@ TABLE = (
     Layout("BMP", "RGB", "raw BGR 24", _RGB, 8, _PLAIN),
     # BMP leaves the fourth byte unused, and Pillow drops it; many programs have alpha there.
     Layout("BMP", "RGB", "raw BGRX 32", _RGB, 8, _PLAIN, ("RGBA", "BGRA")),
-    Layout("BMP", "RGBA", "raw BGRA 32", _RGBA, 8, _PLAIN),
-    Layout("SGI", "L", "raw L", _GRAY, 8, _PLAIN),
-    Layout("SGI", "RGB", "raw R G B", _RGB, 8, _PLAIN),
-    Layout("SGI", "RGBA", "raw R G B A", _RGBA, 8, _PLAIN),
     *(
         Layout("TGA", mode, f"{decoder} {raw}", meaning, 8, _PLAIN)
         for decoder in ("raw", "tga_rle")
@@ -136,14 +132,11 @@ _SEVERAL = "it holds one picture in several sizes or layers, of which Pillow cho
 _DRAWN = "it holds drawings, of which samples exist only at a size that one chooses"
 _BLOCKS = "its samples are made from blocks, which Pillow converts"
 _REASONS = {
-    **dict.fromkeys(("ICO", "CUR", "ICNS", "PSD", "MIC", "FPX", "DCX", "FLI"), _SEVERAL),
+    **dict.fromkeys(("CUR", "ICNS", "PSD", "MIC", "FPX", "DCX", "FLI"), _SEVERAL),
     **dict.fromkeys(("EPS", "WMF", "PDF"), _DRAWN),
     **dict.fromkeys(("DDS", "FTEX", "BLP"), _BLOCKS),
-    "FITS": "Pillow turns it upside down and drops sign and scale",
-    "BMP": "Pillow scales its samples to 8 bits, or does not know where they are",
+    "BMP": "Pillow does not know where its samples are",
     "JPEG": "Pillow inverts its inks, though they do not bear Adobe's mark",
-    "PCX": "Pillow guesses how long its rows are",
-    "SGI": "Pillow cuts its samples to 8 bits, or does not know their order",
     "TIFF": "Pillow turns or converts its samples",
 }
 _UNPROVED = "nothing proves that Pillow hands on its samples as they are"
@@ -182,7 +175,7 @@ def described(image: Any, name: str) -> Layout:
         how = f"{image.mode} from {layout}" if layout else image.mode
         reason = _REASONS.get(image.format, _UNPROVED)
         if sizes := image.info.get("sizes"):  # of icons
-            reason = f"{reason} (here {', '.join(f'{width} x {height}' for width, height in sorted(sizes))})"
+            reason = f"{reason} (here {', '.join(f'{size[0]} x {size[1]}' for size in sorted(sizes))})"
         raise UnsupportedError(f"{name}: {kind} ({image.format}, {how}) is not read: {reason}; {KEEP}") from None
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,28 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles import codecs, dicom, exact, exr, frames, idx, jpeg, nifti, npz, pfm, png, pnm, signatures, tiff
+from sofc.imagefiles import (
+    bmp,
+    codecs,
+    dicom,
+    exact,
+    exr,
+    fits,
+    frames,
+    ico,
+    idx,
+    jpeg,
+    nifti,
+    npz,
+    pcx,
+    pfm,
+    png,
+    pnm,
+    sgi,
+    signatures,
+    sun,
+    tiff,
+)
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
@@ -65,8 +87,8 @@ def count(path: Path) -> int:
             return dicom.count(path)
         if kind in ("png", "pillow"):
             return _frames(path)
-        if kind == "npz":
-            return npz.count(path)
+        if kind in _SEVERAL:
+            return int(_SEVERAL[kind].count(path))
         images = tiff.count(path) if kind == "tiff" else 1
     if images == 0:
         raise FormatError(f"{path}: the TIFF file holds no image")
@@ -80,8 +102,8 @@ def is_volume_data(path: Path) -> bool:
 
 
 def kind_of(path: Path) -> str:
-    """Who reads the file: nifti, idx, dicom, tiff, png, npy, npz, pnm, pfm, exr, one of ``codecs.KINDS``, or pillow for
-    all else."""
+    """Who reads the file: nifti, idx, dicom, tiff, png, npy, a name of ``_SINGLE`` or ``_SEVERAL``, one of
+    ``codecs.KINDS``, or pillow for all else."""
     if nifti.is_volume(path):
         return "nifti"
     head = _head(path)
@@ -90,8 +112,13 @@ def kind_of(path: Path) -> str:
     if dicom.is_dicom(path):
         return "dicom"
     magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
-    magics |= {"npz": (npz.MAGIC,), "pfm": pfm.MAGICS, "exr": (exr.MAGIC,)}
+    magics |= {"npz": (npz.MAGIC,), "pfm": pfm.MAGICS, "exr": (exr.MAGIC,), "sgi": (sgi.MAGIC,), "sun": (sun.MAGIC,)}
+    magics |= {"fits": (fits.MAGIC,), "ico": (ico.MAGIC,)}
     by_magic = next((kind for kind, magic in magics.items() if head.startswith(magic)), None)
+    if by_magic is None and pcx.is_pcx(head):
+        return "pcx"
+    if by_magic is None and bmp.is_masked(path):
+        return "bmp"
     return by_magic or codecs.kind_of(path, head) or "pillow"
 
 
@@ -133,9 +160,9 @@ def remarks(path: Path) -> Iterator[str]:
             yield f"the TIFF file holds {left_out} more {what} in SubIFDs), not stored; {exact.ALL}"
     elif kind == "pnm" and pnm.has_more(path):
         yield f"the file holds several images; only the first is kept; {exact.ALL}"
-    elif kind == "dicom":
+    elif kind in ("dicom", "fits"):
         with _reading(path):
-            yield from dicom.remarks(path)
+            yield from (dicom if kind == "dicom" else fits).remarks(path)
     elif kind in ("png", "pillow"):
         with _reading(path), opened(path) as image:
             shown, read = getattr(image, "n_frames", 1), frames.count(image)
@@ -188,15 +215,12 @@ def _load_file(path: Path, index: int) -> Samples:
             return png.load(path)
         if kind == "npy":
             return _load_npy(path)
-        if kind == "npz":
-            return npz.load(path, index)
-        if kind == "pfm":
-            return pfm.load(path)
-        if kind == "exr":
-            return exr.load(path)
+        if kind in _SEVERAL:
+            several: Samples = _SEVERAL[kind].load(path, index)
+            return several
         if kind in codecs.KINDS:
             return codecs.load(path, kind)
-        return pnm.load(path) if kind == "pnm" else _load_other(path)
+        return _SINGLE.get(kind, _load_other)(path)
 
 
 def _load_npy(path: Path) -> Samples:
@@ -208,6 +232,15 @@ def _load_other(path: Path) -> Samples:
     with opened(path) as image:
         samples = exact.samples(image, str(path))
         return samples._replace(jpeg=path.read_bytes()) if image.format in ("JPEG", "MPO") else samples
+
+
+_SINGLE: dict[str, Callable[[Path], Samples]] = {
+    **{"pnm": pnm.load, "pfm": pfm.load, "exr": exr.load, "sgi": sgi.load},
+    **{"sun": sun.load, "pcx": pcx.load, "bmp": bmp.load},
+}
+"""Readers of files of one image."""
+_SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico}
+"""Readers of files of one or more."""
 
 
 def _binary(samples: Samples, threshold: int, name: str) -> Samples:

@@ -11,6 +11,7 @@ SUFFIXES = frozenset(
         *(".dcm", ".dicom", ".nii", ".mgh", ".mgz"),
         *(".jp2", ".j2k", ".j2c", ".jpx", ".svs", ".ndpi", ".lsm", ".stk", ".btf", ".tf8"),
         *(".avif", ".sgi", ".rgb", ".rgba", ".bw", ".tga", ".pcx", ".ico", ".icns", ".dds", ".psd", ".xbm", ".xpm"),
+        *(".ras", ".fits", ".fit", ".fts"),
     )
 )
 """Usual suffixes of image files."""

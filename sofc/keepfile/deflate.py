@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_PIECE = 1 << 16
+from sofc.errors import FormatError
+
+MOST_STORED = 0xFFFF
+_BLOCK_HEAD = 5
 _LEVELS = (9, 6, 1, 2, 3, 4, 5, 7, 8, 0)
 
 
@@ -25,6 +28,36 @@ def compress(pieces: bytes, settings: Settings) -> bytes:
     return deflater.compress(pieces) + deflater.flush()
 
 
+def stored_lengths(compressed: bytes) -> list[int] | None:
+    """The lengths of the stored blocks that raw deflate data is made of; None where others are among them.
+
+    zlib cuts what it does not compress by the room that its caller had.
+    """
+    lengths: list[int] = []
+    place = 0
+    while len(head := compressed[place : place + _BLOCK_HEAD]) == _BLOCK_HEAD and head[0] <= 1:
+        lengths.append(int.from_bytes(head[1:3], "little"))
+        if lengths[-1] ^ int.from_bytes(head[3:], "little") != MOST_STORED:
+            return None
+        place += _BLOCK_HEAD + lengths[-1]
+        if head[0]:
+            return lengths if place == len(compressed) else None
+    return None
+
+
+def stored(data: bytes, lengths: Sequence[int]) -> bytes:
+    """Stored blocks of ``data``, whose lengths add up. Raises FormatError for a length that no block can have."""
+    pieces: list[bytes] = []
+    start = 0
+    for number, length in enumerate(lengths, 1):
+        if length > MOST_STORED:
+            raise FormatError(f"a stored block of {length} bytes is longer than {MOST_STORED}")
+        head = length.to_bytes(2, "little") + (length ^ MOST_STORED).to_bytes(2, "little")
+        pieces += [bytes([number == len(lengths)]), head, data[start : start + length]]
+        start += length
+    return b"".join(pieces)
+
+
 def find_settings(compressed: bytes, inflated: bytes, window: int = 15) -> Settings | None:
     """The settings that turn ``inflated`` into exactly ``compressed``, raw deflate data; None where none do.
 
@@ -35,7 +68,7 @@ def find_settings(compressed: bytes, inflated: bytes, window: int = 15) -> Setti
 
 def _usual(window: int) -> Iterator[Settings]:
     windows = dict.fromkeys((15, max(9, window)))
-    for memory in (8, 9):
+    for memory in (8, 9, 7, 6, 5, 4, 3, 2, 1):
         for level in _LEVELS:
             for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY, zlib.Z_FIXED):
                 for size in windows:
@@ -43,11 +76,12 @@ def _usual(window: int) -> Iterator[Settings]:
 
 
 def _makes(settings: Settings, compressed: bytes, inflated: bytes) -> bool:
-    """Compares piece by piece: settings that differ do so soon."""
+    """Compares piece by piece: settings that differ do so soon, with the first block, for which there is memory."""
     deflater = _deflater(settings)
     position = 0
-    for start in range(0, len(inflated), _PIECE):
-        made = deflater.compress(inflated[start : start + _PIECE])
+    piece = 1 << settings.memory + 6
+    for start in range(0, len(inflated), piece):
+        made = deflater.compress(inflated[start : start + piece])
         if not compressed.startswith(made, position):
             return False
         position += len(made)

@@ -24,10 +24,10 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile import deflate, png, search, tiff
+from sofc.keepfile import deflate, dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
 from sofc.keepfile.jpeg import take_apart
-from sofc.keepfile.restore import restore_items
+from sofc.keepfile.restore import check_items
 
 Images = Sequence[npt.NDArray[Any]]
 _GZIP = b"\x1f\x8b\x08"
@@ -64,7 +64,7 @@ def keep(name: str, data: bytes, images: Images) -> Kept:
     if parts is not None:
         made = to_metadata(Original(name, len(data), digest, parts))
         try:
-            restore_items(made, images)
+            check_items(made, images)
         except SofcError:
             made = []  # parts that look right but are not: the file is kept whole, and that is said
     if made and _size(made) < len(data):
@@ -103,7 +103,7 @@ def keep_coefficients(name: str, data: bytes, codebook: Codebook | None, effort:
     original = Original(name, len(data), hashlib.sha256(data).digest(), found.parts, coefficients=found.coefficients)
     items = to_metadata(original)
     try:
-        restore_items(items, (), lambda _: book)
+        check_items(items, (), lambda _: book)
     except SofcError:
         return None  # what looks right but is not: the file is kept in another way
     return KeptCoefficients(items, book, found.pictures, found.share)
@@ -112,7 +112,7 @@ def keep_coefficients(name: str, data: bytes, codebook: Codebook | None, effort:
 def keep_whole(name: str, data: bytes) -> list[Metadata]:
     """The items that restore the file ``data``, called ``name``, without any image. That has been tried."""
     items = to_metadata(Original(name, len(data), hashlib.sha256(data).digest(), data=data))
-    restore_items(items, ())
+    check_items(items, ())
     return items
 
 
@@ -127,8 +127,8 @@ def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
         return png.find_samples(data, images)
     parts = search.find_samples(data, images)
     if parts is None and data.startswith(tiff.MAGICS):
-        parts = tiff.find_samples(data, images)
-    return parts
+        return tiff.find_samples(data, images)
+    return parts or dicom.find_samples(data, images)
 
 
 def _gzipped(data: bytes, images: Images) -> tuple[Part, ...] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -14,20 +15,21 @@ from sofc.container.original import (
     WHOLE,
     Chunked,
     Deflated,
-    Fragments,
     Jpeg,
     Literal,
     Lzw,
     Original,
+    PackBits,
     Part,
+    Stored,
     Window,
     from_metadata,
 )
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
-from sofc.keepfile import deflate, lzw
+from sofc.keepfile import deflate, lzw, packbits
 from sofc.keepfile.jpeg import Streams
-from sofc.keepfile.windows import window_bytes, window_size
+from sofc.keepfile.windows import window_pieces, window_size
 
 Images = Sequence[npt.NDArray[Any]]
 _SLACK = 1 << 20
@@ -50,24 +52,37 @@ def restore(original: Original, images: Images, codebooks: FileCodebooks = _none
     Raises ChecksumError where they do not match, FormatError for parts that do not fit the images, CodebookError where
     the codebook that coefficients need is not there.
     """
+    return b"".join(_pieces(original, images, codebooks))
+
+
+def check_items(items: Iterable[Metadata], images: Images, codebooks: FileCodebooks = _none) -> None:
+    """Raises what ``restore_items`` does, without holding the file."""
+    for _ in _pieces(original_in(items), images, codebooks):
+        pass
+
+
+def _pieces(original: Original, images: Images, codebooks: FileCodebooks) -> Iterator[bytes]:
+    """The bytes of the original file; the check is behind the last."""
+    digest, size = hashlib.sha256(), 0
+    made = [original.data] if original.way == WHOLE else _Assembly(images, original, codebooks).pieces()
+    for piece in made:
+        digest.update(piece)
+        size += len(piece)
+        yield piece
+    if (size, digest.digest()) == (original.size, original.digest):
+        return
     if original.way == WHOLE:
-        if not original.matches(original.data):
-            raise ChecksumError("the original file cannot be restored: what is kept of it has another SHA-256")
-        return original.data
-    assembly = _Assembly(images, original, codebooks)
-    data = b"".join(map(assembly.bytes_of, original.parts))
-    if not original.matches(data):
-        raise ChecksumError(
-            "the original file cannot be restored: what was made has another SHA-256"
-            + (". Its samples are whole: decode --images writes them" if len(images) else "")
-            + (
-                f". The file has deflate data, and this Python's zlib ({zlib.ZLIB_RUNTIME_VERSION}) may make other "
-                "data than the zlib that the file was kept with"
-                if any(map(_has_deflated, original.parts))
-                else ""
-            )
+        raise ChecksumError("the original file cannot be restored: what is kept of it has another SHA-256")
+    raise ChecksumError(
+        "the original file cannot be restored: what was made has another SHA-256"
+        + (". Its samples are whole: decode --images writes them" if len(images) else "")
+        + (
+            f". The file has deflate data, and this Python's zlib ({zlib.ZLIB_RUNTIME_VERSION}) may make other "
+            "data than the zlib that the file was kept with"
+            if any(map(_has_deflated, original.parts))
+            else ""
         )
-    return data
+    )
 
 
 def original_in(items: Iterable[Metadata]) -> Original:
@@ -88,7 +103,7 @@ def restore_items(items: Iterable[Metadata], images: Images, codebooks: FileCode
 
 def _has_deflated(part: Part) -> bool:
     return isinstance(part, Deflated) or (
-        isinstance(part, Chunked | Jpeg | Fragments) and any(map(_has_deflated, part.parts))
+        not isinstance(part, Literal | Window) and any(map(_has_deflated, part.parts))
     )
 
 
@@ -97,6 +112,7 @@ class _Assembly:
 
     def __init__(self, images: Images, original: Original, codebooks: FileCodebooks) -> None:
         self._images = images
+        self._parts = original.parts
         self._streams: Streams | None = None
         size = original.size
         if (coefficients := original.coefficients) is not None:
@@ -107,12 +123,20 @@ class _Assembly:
         # Compressed parts are larger before they are compressed, but hold each sample about once.
         self._left = 2 * size + _SLACK + sum(8 * image.size for image in images)
 
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes of all parts."""
+        for part in self._parts:
+            if isinstance(part, Window):
+                yield from self._window(part)
+            else:
+                yield self.bytes_of(part)
+
     def bytes_of(self, part: Part) -> bytes:
         """The bytes of one part."""
         if isinstance(part, Literal):
             return part.data
         if isinstance(part, Window):
-            return self._window(part)
+            return b"".join(self._window(part))
         inner = b"".join(map(self.bytes_of, part.parts))
         if isinstance(part, Deflated):
             try:
@@ -124,15 +148,22 @@ class _Assembly:
                 raise FormatError("JPEG data of the original file has no coefficients")
             return self._streams.bytes_of(part, inner)
         if isinstance(part, Lzw):
-            return lzw.compress(inner)
+            if part.rule not in lzw.FULL:
+                raise FormatError(f"LZW data of the original file goes by rule {part.rule}, which is not known")
+            return lzw.compress(inner, part.rule)
+        if isinstance(part, PackBits):
+            return packbits.compress(inner, part.row, part.joins, part.heads)
+        if isinstance(part, Stored):
+            _check_lengths(inner, part.lengths, "stored blocks")
+            return deflate.stored(inner, part.lengths)
         return (_cut if isinstance(part, Chunked) else _cut_fragments)(inner, part.lengths)
 
-    def _window(self, part: Window) -> bytes:
+    def _window(self, part: Window) -> Iterator[bytes]:
         image = self._image(part.image)
         self._take(window_size(part))
         if part.rows * part.columns * part.components > image.size + _PADDING:
             raise LimitError(_TOO_MANY)
-        return window_bytes(image, part)
+        return window_pieces(image, part)
 
     def _image(self, number: int) -> npt.NDArray[Any]:
         if number >= len(self._images):

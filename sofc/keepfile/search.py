@@ -17,9 +17,10 @@ from sofc.container.original import (
     Part,
     Window,
 )
-from sofc.keepfile.windows import window_bytes
+from sofc.keepfile.windows import window_pieces
 
 Image = npt.NDArray[Any]
+_TRIES = 64
 
 
 def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
@@ -36,17 +37,45 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
         order = [layout, *(other for other in range(len(layouts)) if other != layout)] if layout < len(layouts) else []
         for layout in order or range(len(layouts)):
             windows = layouts[layout]
-            wanted = b"".join(window_bytes(image, window) for window in windows)
-            start = data.find(wanted, position)
-            if start >= 0:
+            found = _place_of(image, windows, data, position)
+            if found is not None:
                 break
         else:
             return None
+        start, end = found
         if start > position:
             parts.append(Literal(data[position:start]))
         parts += windows
-        position = start + len(wanted)
+        position = end
     return (*parts, Literal(data[position:])) if position < len(data) else tuple(parts)
+
+
+def _place_of(image: Image, windows: Sequence[Window], data: bytes, position: int) -> tuple[int, int] | None:
+    """Where the bytes of the windows begin and end in ``data``, from ``position`` on; None where they are not found.
+
+    They are made piece by piece, unless much else begins as they do.
+    """
+
+    def pieces() -> Iterator[bytes]:
+        for window in windows:
+            yield from window_pieces(image, window)
+
+    first = next(pieces())
+    start = data.find(first, position)
+    for _ in range(_TRIES):
+        if start < 0:
+            return None
+        end = start
+        for piece in pieces():
+            if data[end : end + len(piece)] != piece:
+                break
+            end += len(piece)
+        else:
+            return start, end
+        start = data.find(first, start + 1)
+    wanted = b"".join(pieces())
+    start = data.find(wanted, position)
+    return (start, start + len(wanted)) if start >= 0 else None
 
 
 def _layouts(number: int, image: Image) -> Iterator[list[Window]]:

@@ -19,17 +19,17 @@ from sofc.container.original import (
     REPEATED_EDGE,
     Deflated,
     Literal,
-    Lzw,
     Part,
+    Stored,
     Window,
 )
 from sofc.errors import FormatError
-from sofc.keepfile import deflate, lzw
+from sofc.keepfile import deflate, lzw, packbits
 from sofc.keepfile.windows import window_bytes
 
 Image = npt.NDArray[Any]
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_NONE, _LZW, _DEFLATE, _OLD_DEFLATE = 1, 5, 8, 32946
+_NONE, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 5, 8, 32946, 32773
 _PREDICTIONS = {1: NO_PREDICTION, 2: DIFFERENCE}
 _PALETTE = 3
 
@@ -164,7 +164,9 @@ def _packed(
             return None
         return (part, Literal(packed[len(made) :])) if len(packed) > len(made) else (part,)
     if compression == _LZW:
-        return (Lzw((part,)),) if lzw.compress(made) == packed else None
+        return lzw.find_samples(packed, part, made)
+    if compression == _PACKBITS:
+        return packbits.find_samples(packed, part, made)
     if compression not in (_DEFLATE, _OLD_DEFLATE) or len(packed) < 6:
         return None
     try:
@@ -177,7 +179,8 @@ def _packed(
     known = next((one for one in settings if deflate.compress(inflated, one) == body), None)
     known = known or deflate.find_settings(body, inflated, (packed[0] >> 4) + 8)
     if known is None:
-        return None
+        lengths = deflate.stored_lengths(body)
+        return None if lengths is None else (Literal(packed[:2]), Stored(tuple(lengths), (part,)), Literal(packed[-4:]))
     if known not in settings:
         settings.append(known)
     return (Literal(packed[:2]), Deflated(*known, (part,)), Literal(packed[-4:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from sofc.errors import FormatError
 Array = npt.NDArray[Any]
 Bytes = npt.NDArray[np.uint8]
 _FLAGS = BIG_ENDIAN | LOW_BITS_FIRST | BOTTOM_UP | REVERSED_COMPONENTS | REPEATED_EDGE
+_PIECE = 1 << 18
+"""Samples that are made bytes of at a time, but for those of one row."""
 _WHOLE_BYTES = {8: np.uint8, 16: np.uint16, 32: np.uint32}
 
 
@@ -37,29 +40,48 @@ def window_size(window: Window) -> int:
 
 def window_bytes(image: Array, window: Window) -> bytes:
     """The bytes of a window of ``image``, shape (height, width[, components]). Raises FormatError."""
+    return b"".join(window_pieces(image, window))
+
+
+def window_pieces(image: Array, window: Window) -> Iterator[bytes]:
+    """The same, some rows at a time: on their way samples take many times their room."""
     _check(window)
     samples = _selected(image if image.ndim == 3 else image[:, :, None], window)
+    if window.flags & BOTTOM_UP:
+        samples = samples[::-1]
+    filtered = window.prediction == PNG_FILTERS
+    # Rows that are not aligned are one string of bits.
+    step = max(1, _PIECE // samples[0].size) if window.alignment else window.rows
+    for start in range(0, window.rows, step):
+        # Filters look at the row above.
+        above = int(filtered and start > 0)
+        rows = _rows(samples[start - above : start + step], window)
+        if filtered:
+            components = 1 if window.table else window.components
+            filters = np.frombuffer(window.filters, np.uint8)[start - above : start + step]
+            rows = _filtered(rows, filters, max(1, window.bits * components // 8))
+        yield rows[above:].tobytes()
+
+
+def _rows(samples: Array, window: Window) -> Bytes:
+    """Rows of bytes of samples, shape (rows, columns, components), not yet filtered."""
     if window.table:
         samples = _entries(samples, window.table)
     if window.flags & REVERSED_COMPONENTS:
         samples = samples[:, :, ::-1]
-    if window.flags & BOTTOM_UP:
-        samples = samples[::-1]
     rows, columns, components = samples.shape
     values = samples.astype(np.int64)
     if window.prediction == DIFFERENCE:
         values[:, 1:] -= values[:, :-1].copy()
     # Negative samples become two's complement.
-    values &= (1 << window.bits) - 1
-    packed = _packed(values.astype(np.uint32).reshape(rows, columns * components), window)
-    if window.prediction == PNG_FILTERS:
-        packed = _filtered(packed, np.frombuffer(window.filters, np.uint8), max(1, window.bits * components // 8))
-    return packed.tobytes()
+    values = values >> window.shift & (1 << window.bits) - 1
+    return _packed(values.astype(np.uint32).reshape(rows, columns * components), window)
 
 
 def _check(window: Window) -> None:
     if (
         not 1 <= window.bits <= 32
+        or window.shift > 31
         or window.flags & ~_FLAGS
         or window.prediction not in (0, DIFFERENCE, PNG_FILTERS)
         or window.row_step < 1

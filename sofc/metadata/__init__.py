@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
-from sofc.imagefiles import codecs, kind_of
+from sofc.imagefiles import codecs, kind_of, pcx, sun
 from sofc.metadata import dicom, pillow, png, tiff, volume
+from sofc.metadata.palette import Palette, palette_item
 from sofc.metadata.photometric import photometric_of
 
 Items = list[Metadata]
@@ -31,7 +32,7 @@ def read(path: Path, images: int) -> list[Items]:
     """
     kind = kind_of(path)
     try:
-        if kind in ("png", "pillow", *codecs.KINDS):
+        if kind in ("png", "pillow", "bmp", *codecs.KINDS):
             items = png.read(path) if kind == "png" else pillow.read(path)
             # Frames of an animation come in colours.
             return [items if images == 1 else [item for item in items if not is_palette(item)]] * images
@@ -39,6 +40,9 @@ def read(path: Path, images: int) -> list[Items]:
             return tiff.read(path, images)
         if kind == "dicom":
             return [dicom.read(path)] * images
+        if kind in ("sun", "pcx"):
+            colours = (sun if kind == "sun" else pcx).palette(path)
+            return [[] if colours is None else [palette_item(Palette(colours))]]
         if kind == "nifti":
             return [volume.read(path)] * images
     except (ValueError, LookupError, EOFError) as error:

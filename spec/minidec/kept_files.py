@@ -82,7 +82,7 @@ def unpack(packed: bytes, coding: int) -> bytes:
 
 # Spec appendix-kept-files/recipe
 
-LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS = range(7)
+LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS, PACKBITS, STORED_BLOCKS = range(9)
 MAX_DEPTH = 8
 
 
@@ -134,15 +134,19 @@ class Recipe:
             part.fields = [reader.varint()]
         elif part.kind == SAMPLES:
             part.fields = [reader.varint() for _ in range(9)]
-            part.fields += [reader.u8(), reader.u8(), reader.varint(), reader.u8()]
+            part.fields += [reader.u8(), reader.u8(), reader.u8(), reader.varint(), reader.u8()]
             part.numbers = varints(reader)
         elif part.kind == DEFLATE:
             part.fields = [reader.u8() for _ in range(4)]
             count = reader.varint()
-        elif part.kind in (CHUNKS, FRAGMENTS):
+        elif part.kind in (CHUNKS, FRAGMENTS, STORED_BLOCKS):
             part.numbers = varints(reader)
             count = reader.varint()
         elif part.kind == LZW:
+            part.fields = [reader.u8()]
+            count = reader.varint()
+        elif part.kind == PACKBITS:
+            part.fields = [reader.varint(), reader.u8(), reader.varint()]
             count = reader.varint()
         else:
             require(part.kind == JPEG, "part of an unknown kind")
@@ -181,12 +185,16 @@ class Recipe:
             return samples.make(self.image(samples.image), filters)
         if part.kind == JPEG:
             return self.make_jpeg(part)
+        heads = self.reader.take(part.fields[2]) if part.kind == PACKBITS else b""
         data = b"".join(self.make(inner) for inner in part.parts)
         if part.kind == DEFLATE:
             return deflate(data, *part.fields)
         if part.kind == LZW:
-            return compress_lzw(data)
-        return (cut_chunks if part.kind == CHUNKS else cut_fragments)(data, part.numbers)
+            return compress_lzw(data, *part.fields)
+        if part.kind == PACKBITS:
+            return compress_packbits(data, part.fields[0], part.fields[1], heads)
+        cut = {CHUNKS: cut_chunks, FRAGMENTS: cut_fragments, STORED_BLOCKS: cut_blocks}
+        return cut[part.kind](data, part.numbers)
 
     # Spec appendix-kept-files/jpeg-streams
 
@@ -244,6 +252,7 @@ class SampleLayout:
     first_component: int
     components: int
     bits: int
+    shift: int
     flags: int
     alignment: int
     prediction: int
@@ -251,7 +260,10 @@ class SampleLayout:
     def make(self, image: Image, filters: bytes) -> bytes:
         """The bytes of the part."""
         require(min(self.row_step, self.column_step, self.rows, self.columns, self.components) >= 1, "part of nothing")
-        require(1 <= self.bits <= 32 and self.flags < 32 and self.prediction <= PNG_FILTERS, "unknown layout")
+        require(
+            1 <= self.bits <= 32 and self.shift < 32 and self.flags < 32 and self.prediction <= PNG_FILTERS,
+            "unknown layout",
+        )
         rows = self.select(image)
         if self.table:
             rows = [self.entries(row) for row in rows]
@@ -261,7 +273,7 @@ class SampleLayout:
             rows = rows[::-1]
         if self.prediction == DIFFERENCE:
             rows = [differences(row) for row in rows]
-        packed = self.pack([[value for pixel in row for value in pixel] for row in rows])
+        packed = self.pack([[value >> self.shift for pixel in row for value in pixel] for row in rows])
         if self.prediction == PNG_FILTERS:
             require(self.alignment == 1, "filtered rows that are not aligned to bytes")
             distance = max(1, self.bits * len(rows[0][0]) // 8)
@@ -374,6 +386,19 @@ def deflate(data: bytes, level: int, window: int, memory: int, strategy: int) ->
     return compressor.compress(data) + compressor.flush(zlib.Z_FINISH)
 
 
+# Spec appendix-kept-files/stored-blocks
+
+
+def cut_blocks(data: bytes, lengths: list[int]) -> bytes:
+    """Stored blocks of these lengths."""
+    require(sum(lengths) == len(data) and max(lengths, default=0) < 1 << 16, "blocks that cannot be")
+    reader, out = Reader(data), b""
+    for number, length in enumerate(lengths, 1):
+        last = bytes([number == len(lengths)])
+        out += last + length.to_bytes(2, "little") + (65535 - length).to_bytes(2, "little") + reader.take(length)
+    return out
+
+
 # Spec appendix-kept-files/png-chunks
 
 
@@ -402,16 +427,19 @@ def cut_fragments(data: bytes, lengths: list[int]) -> bytes:
 
 # Spec appendix-kept-files/lzw-data
 
-CLEAR, END, FIRST_ENTRY, FULL = 256, 257, 258, 4094
+CLEAR, END, FIRST_ENTRY = 256, 257, 258
+LIBTIFF, IMAGECODECS = 0, 1
 LEAST_WIDTH = 9
 CHECK_EVERY = 10000
 """Bytes after which libtiff looks whether the data compresses worse."""
 
 
 class LzwEncoder:
-    """Writes codes as libtiff does."""
+    """Writes codes as a library does."""
 
-    def __init__(self) -> None:
+    def __init__(self, rule: int) -> None:
+        self.of_libtiff = rule == LIBTIFF
+        self.full = 4094 if self.of_libtiff else 4096
         self.bits, self.size = 0, 0
         self.check_at = CHECK_EVERY
         self.width = LEAST_WIDTH
@@ -432,7 +460,7 @@ class LzwEncoder:
     def grow(self) -> bool:
         """The next free number grows; whether it filled the table or changed the width."""
         self.next += 1
-        if self.next == FULL:
+        if self.next == self.full:
             self.clear()
         elif self.next > (1 << self.width) - 1:
             self.width += 1
@@ -451,9 +479,10 @@ class LzwEncoder:
             self.clear()
 
 
-def compress_lzw(data: bytes) -> bytes:
+def compress_lzw(data: bytes, rule: int) -> bytes:
     """LZW data of TIFF."""
-    encoder = LzwEncoder()
+    require(rule in (LIBTIFF, IMAGECODECS), "unknown rule of LZW data")
+    encoder = LzwEncoder(rule)
     chunks: list[bytes] = []
     prefix = -1
     for byte in data:
@@ -466,17 +495,72 @@ def compress_lzw(data: bytes) -> bytes:
             encoder.put(prefix)
             encoder.table[prefix, byte] = encoder.next
             prefix = byte
-            if not encoder.grow() and encoder.taken >= encoder.check_at:
+            if not encoder.grow() and encoder.taken >= encoder.check_at and encoder.of_libtiff:
                 encoder.check_ratio()
         if encoder.size >= 8192 and encoder.size % 8 == 0:
             chunks.append(encoder.bits.to_bytes(encoder.size // 8, "big"))
             encoder.bits = encoder.size = 0
     if prefix >= 0:
         encoder.put(prefix)
-        encoder.grow()
+        if encoder.of_libtiff or encoder.next + 1 != encoder.full:
+            encoder.grow()
     encoder.put(END)
     chunks.append((encoder.bits << -encoder.size % 8).to_bytes((encoder.size + 7) // 8, "big"))
     return b"".join(chunks)
+
+
+# Spec appendix-kept-files/packbits-data
+
+
+class PackBitsRule:
+    """What most encoders would put into a packet."""
+
+    def __init__(self, data: bytes, row: int, joins: int) -> None:
+        self.data, self.row, self.joins = data, row, joins
+
+    def end_of_row(self, place: int) -> int:
+        return min(len(self.data), place - place % self.row + self.row if self.row else len(self.data))
+
+    def end_of_run(self, place: int) -> int:
+        end, last = place + 1, self.end_of_row(place)
+        while end < last and self.data[end] == self.data[place]:
+            end += 1
+        return end
+
+    def counts(self, place: int) -> bool:
+        """Whether the run that begins at a place ends a packet of other bytes."""
+        end, last = self.end_of_run(place), self.end_of_row(place)
+        if end - place == 2 and self.joins and end < last:
+            return self.end_of_run(end) - end > 1
+        return end - place > 1
+
+    def head(self, place: int) -> int:
+        equal = self.end_of_run(place) - place
+        if equal > 1:
+            return 257 - min(equal, 128)
+        end, last = place + 1, self.end_of_row(place)
+        while end < min(last, place + 128) and not self.counts(end):
+            end = self.end_of_run(end)
+        return min(end - place, 128) - 1
+
+
+def compress_packbits(data: bytes, row: int, joins: int, heads: bytes) -> bytes:
+    """Packets whose first bytes differ so from the rule."""
+    rule, reader, out = PackBitsRule(data, row, joins), Reader(data), b""
+    for difference in heads:
+        require(reader.at < len(data), "packet behind the data")
+        head = (rule.head(reader.at) + difference) % 256
+        if head == 128:
+            body = b""
+        elif head < 128:
+            body = reader.take(head + 1)
+        else:
+            body = reader.take(257 - head)
+            require(len(set(body)) == 1, "bytes that are not equal")
+            body = body[:1]
+        out += bytes([head]) + body
+    reader.end()
+    return out
 
 
 # Spec appendix-kept-files/jpeg-heads

@@ -144,6 +144,9 @@ def _image_files() -> list[bytes]:
         ("PPM", {}),
         ("TGA", {}),
         ("SGI", {}),
+        ("PCX", {}),
+        ("ICO", {"bitmap_format": "bmp"}),
+        ("TIFF", {"compression": "packbits"}),
         ("QOI", {}),
     ):
         file = io.BytesIO()
@@ -152,6 +155,8 @@ def _image_files() -> list[bytes]:
     array = io.BytesIO()
     np.save(array, ramp)
     made.append(array.getvalue())
+    cards = ("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 17", "NAXIS2  = 13", "END")
+    made.append("".join(card.ljust(80) for card in cards).ljust(2880).encode() + ramp.tobytes())
     made.append(b"\0\0\x08\x03" + (2).to_bytes(4, "big") + (5).to_bytes(4, "big") + (6).to_bytes(4, "big") + bytes(60))
     return made
 
