@@ -22,7 +22,7 @@ from sofc.band.arrangement import (
     unpack_arrangement,
 )
 from sofc.band.arranging import View, Whole, forms_of, is_narrowed
-from sofc.band.core import Area, CodedPlanes, decode_planes
+from sofc.band.core import Area, CodedPlanes, decode_coded, decode_planes
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
 from sofc.band.wide import decode_wide, encode_wide
@@ -32,6 +32,7 @@ from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, CodedBand, C
 from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
+from sofc.transforms.samples import COMPONENTS, side_by_side
 
 Samples = npt.NDArray[Any]
 """Shape (rows, width) for one component, (rows, width, components) for more."""
@@ -65,6 +66,8 @@ def from_planes(planes: Sequence[Plane], pixel_format: PixelFormat) -> Samples:
         planes = [plane + np.int32(pixel_format.low) for plane in planes]
     if len(planes) == 1:
         return planes[0].astype(pixel_format.dtype_name)
+    if len(planes) == COMPONENTS and pixel_format.dtype_name == "uint8":
+        return side_by_side(planes)
     samples = np.empty((*planes[0].shape, len(planes)), pixel_format.dtype_name)
     for component, plane in enumerate(planes):
         samples[:, :, component] = plane
@@ -182,10 +185,12 @@ def decode_band(
         form = Form(pixel_format.components, pixel_format.coded_bits, *area)
         if coded.mapping == Mapping.ARRANGED:
             arrangement = _arrangement(coded, form)
-            planes = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {})
+            planes, short = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {}), None
         else:
-            planes = decode_planes(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
-        samples = from_planes(planes, pixel_format)
+            found = decode_coded(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
+            short = found.samples() if pixel_format.dtype_name == "uint8" else None
+            planes = found.components() if short is None else []
+        samples = from_planes(planes, pixel_format) if short is None else short
     if zlib.crc32(sample_bytes(samples, pixel_format)) != coded.check:
         raise ChecksumError("the samples of a band do not match their check")
     return samples

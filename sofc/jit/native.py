@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 Kinds = tuple[Any, ...]
 """The type of each argument: (dtype, dimensions) of an array; BOOLEAN, INTEGER or REAL; (class, kinds) of a tuple."""
@@ -45,7 +46,7 @@ def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
             if not argument.flags.carray:
                 raise TypeError("kernels take arrays that are contiguous, aligned and writable")
             kinds.append((argument.dtype.str, argument.ndim))
-            words += None, None, argument.size, argument.itemsize, argument.ctypes.data
+            words += None, None, argument.size, argument.itemsize, _address(argument)
             words += argument.shape
             words += argument.strides
         elif isinstance(argument, tuple):
@@ -59,6 +60,11 @@ def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
             kinds.append(kind)
             words.append(argument)
     return tuple(kinds), words
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    """Where the samples of a contiguous, writable array stand. ``array.ctypes`` takes five times as long to say so."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0  # type: ignore[arg-type]
 
 
 def layout(kinds: Kinds) -> list[Any]:

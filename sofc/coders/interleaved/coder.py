@@ -70,7 +70,7 @@ class InterleavedCoder(Coder):
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
-        """The planes again. Raises FormatError where a stream leads outside a plane's range."""
+        """The planes again, of 16 bits where these are enough. Raises FormatError where a stream leads outside a range."""
         count = len(self.models)
         if len(ranges) < count:
             raise FormatError(f"an interleaved model of {count} planes cannot code {len(ranges)}")
@@ -80,7 +80,7 @@ class InterleavedCoder(Coder):
         predictors = [
             model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)
         ]
-        planes = [np.empty((rows, width), np.int32) for _ in self.models]
+        planes: list[Plane] = []
         for top in range(0, rows, image_rows):
             frames: list[kernel.Frame] = []
             height = min(image_rows, rows - top)
@@ -90,7 +90,9 @@ class InterleavedCoder(Coder):
                 arguments = frame, predictors[number], scratch, model.distributions, reader.words, reader.states
                 if _decode_plane(*arguments) != kernel.OK:
                     raise FormatError("a stream of the interleaved coder leads outside the plane's range")
-                np.add(inside(frame), np.int32(middle(ranges[number])), out=planes[number][top : top + height])
+                if top == 0:
+                    planes.append(np.empty((rows, width), frame.samples.dtype))
+                np.add(inside(frame), middle(ranges[number]), out=planes[number][top : top + height])
                 frames.append(frame)
         for reader in readers:
             reader.finish()
