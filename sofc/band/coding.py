@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from sofc.band.arrangement import (
     parts_of,
     unpack_arrangement,
 )
+from sofc.band.arranging import Found as Arranged
 from sofc.band.arranging import View, Whole, forms_of, is_narrowed
 from sofc.band.core import Area, CodedPlanes, decode_coded, decode_planes
 from sofc.band.mapping import Mapping
@@ -83,18 +84,21 @@ def encode_band(
     verify: bool,
     codebooks: dict[int, Codebook] | None = None,
     origins: Sequence[Found] = (),
+    looked: Looked | None = None,
 ) -> CodedSamples:
     """Code samples that lie in the format's range, the smallest of the selected ways; raw where that is smaller.
 
     ``image_rows``: rows of each image of a group, or all. ``codebooks``: those of the file, by their numbers there, if
     others than the selection's may be needed. ``origins``: what ``Selection.origin_of`` found of each image, if it was
-    asked and all have one. ``verify`` decodes the result and raises SofcError if it is not what went in.
+    asked and all have one. ``looked``: what ``look`` gave for the samples and selection, if that was asked. ``verify``
+    decodes the result and raises SofcError if it is not what went in.
     """
     if pixel_format.wide is not None:
         wide = encode_wide(samples, pixel_format.wide, selection, image_rows)
         coded = CodedPlanes(wide.model, wide.mapping, wide.streams)
     else:
-        coded = _code_planes(samples, pixel_format, selection, image_rows, codebooks or {}, origins)
+        looked = looked or look(samples, pixel_format, None if origins else selection, image_rows=image_rows)
+        coded = _code_planes(looked, pixel_format, selection, image_rows, codebooks or {}, origins)
     rows, width = samples.shape[:2]
     check = zlib.crc32(sample_bytes(samples, pixel_format))
     band = CodedSamples(coded.model, check, coded.streams, coded.mapping)
@@ -114,8 +118,31 @@ def encode_band(
     return band
 
 
+class Looked(NamedTuple):
+    """The planes of samples, and how they are arranged, None where that was not looked for."""
+
+    view: View
+    found: Arranged | None
+
+    @property
+    def formats(self) -> list[PixelFormat]:
+        """The formats of what may be coded where samples are arranged, else none."""
+        if self.found is None or isinstance(self.found, Whole):
+            return []
+        own = [self.view.form.format] if is_narrowed(self.found) else []
+        return [*own, *(form.format for form in forms_of(self.found))]
+
+
+def look(samples: Samples, pixel_format: PixelFormat, selection: Selection | None, *, image_rows: int) -> Looked:
+    """How samples of at most 16 bits are arranged, as far as a selection says that it is to be looked for."""
+    planes = to_planes(samples, pixel_format)
+    rows, width = planes[0].shape
+    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
+    return Looked(view, None if selection is None else find(view, selection, signed=pixel_format.signed))
+
+
 def _code_planes(
-    samples: Samples,
+    looked: Looked,
     pixel_format: PixelFormat,
     selection: Selection,
     image_rows: int,
@@ -123,33 +150,17 @@ def _code_planes(
     origins: Sequence[Found],
 ) -> CodedPlanes:
     """Code samples of at most 16 bits, as they stand or arranged."""
-    planes = to_planes(samples, pixel_format)
-    rows, width = planes[0].shape
+    view = looked.view
     numbers = {codebook.id: number for number, codebook in codebooks.items()}
-    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
-    traced = selection.traced(planes, pixel_format, image_rows, origins) if origins else []
+    traced = selection.traced(list(view.planes), pixel_format, image_rows, origins) if origins else []
     if traced:
         arrangement, streams = code_traced(view, traced, selection, numbers)
     else:
-        arrangement, streams = code_arranged(view, selection, numbers, signed=pixel_format.signed)
+        found = looked.found or find(view, selection, signed=pixel_format.signed)
+        arrangement, streams = code_arranged(view, selection, numbers, found)
     if isinstance(arrangement, Part):
         return CodedPlanes(arrangement.model, arrangement.mapping, streams)
     return CodedPlanes(RAW_MODEL, Mapping.ARRANGED, (pack_arrangement(arrangement), *streams))
-
-
-def arranged_formats(
-    samples: Samples, pixel_format: PixelFormat, selection: Selection, *, image_rows: int
-) -> list[PixelFormat]:
-    """The formats of what may be coded of a band or group where its samples are arranged, else none."""
-    if pixel_format.wide is not None:
-        return []
-    planes = to_planes(samples, pixel_format)
-    rows, width = planes[0].shape
-    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
-    found = find(view, selection, signed=pixel_format.signed)
-    if isinstance(found, Whole):
-        return []
-    return [*([pixel_format] if is_narrowed(found) else []), *(form.format for form in forms_of(found))]
 
 
 def codebooks_of(

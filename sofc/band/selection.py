@@ -30,6 +30,8 @@ is little to go by: one that learns as it goes beside one that does not, as a pi
 or else the next best, if that is at most NEAR times as large."""
 NEAR = 1.1
 DEFAULT_EFFORT = 5
+QUICK_EFFORT = 2
+"""Up to this effort less is tried: of small images as much as coding one takes."""
 TILE = 32
 RUN = 4
 LEAST_SHARE, SURE_SHARE, SURE_SIZE = 0.25, 0.6, 1 << 15
@@ -367,7 +369,7 @@ class Selection:
         views: Iterable[Mapped] = [Mapped(Mapping.NONE, pixel_format, planes, ())]
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
         if self._tries_everything or (self.codebook and len(planes) == 1):
-            views = mapped(planes, pixel_format)
+            views = mapped(planes, pixel_format, narrower=self._effort <= QUICK_EFFORT)
         views = list(views)
         found = [self._suitable(view, image_rows) for view in views]
         if not self._tries_everything and len(found) > 1:
@@ -416,6 +418,12 @@ class Selection:
         return self.codebook.models[way.model - FIRST_CODEBOOK_MODEL].effort
 
     def _best_two(self, rivals: Sequence[Way], image_rows: int) -> list[Way]:
+        if self._effort <= QUICK_EFFORT:
+            narrow = [rival for rival in rivals if rival.transform.bits is not None or self._learns(rival)]
+            if not all(map(self._learns, narrow)):
+                rivals = narrow
+            if len(rivals) <= 2:
+                return list(rivals)
         sizes = {id(rival): rival.size(image_rows) for rival in rivals}
         best, *rest = sorted(rivals, key=lambda rival: sizes[id(rival)])
         others = [rival for rival in rest if self._learns(rival) != self._learns(best)]

@@ -88,6 +88,7 @@ def pack_codebook_reference(reference: CodebookReference) -> bytes:
     return build(schema.CODEBOOK_REFERENCE_BODY, id=reference.id, name=reference.name)
 
 
+@lru_cache(maxsize=64)
 def unpack_codebook_reference(body: bytes) -> CodebookReference:
     fields = parse(schema.CODEBOOK_REFERENCE_BODY, body, schema.CODEBOOK_REFERENCE)
     return CodebookReference(fields.id, codebook_name(fields.name, schema.CODEBOOK_REFERENCE))

@@ -70,7 +70,7 @@ class InterleavedCoder(Coder):
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
-        """The planes again, of 16 bits where these are enough. Raises FormatError where a stream leads outside a range."""
+        """The planes again, of 16 bits where these are enough. Raises FormatError where a stream breaks the rules."""
         count = len(self.models)
         if len(ranges) < count:
             raise FormatError(f"an interleaved model of {count} planes cannot code {len(ranges)}")
