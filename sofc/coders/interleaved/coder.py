@@ -80,7 +80,7 @@ class InterleavedCoder(Coder):
         predictors = [
             model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)
         ]
-        planes: list[Plane] = []
+        planes: list[Plane] = [np.empty((rows, width), _type_of(span)) for span in ranges[:count]]
         for top in range(0, rows, image_rows):
             frames: list[kernel.Frame] = []
             height = min(image_rows, rows - top)
@@ -90,13 +90,20 @@ class InterleavedCoder(Coder):
                 arguments = frame, predictors[number], scratch, model.distributions, reader.words, reader.states
                 if _decode_plane(*arguments) != kernel.OK:
                     raise FormatError("a stream of the interleaved coder leads outside the plane's range")
-                if top == 0:
-                    planes.append(np.empty((rows, width), frame.samples.dtype))
-                np.add(inside(frame), middle(ranges[number]), out=planes[number][top : top + height])
+                plane = planes[number]
+                np.add(inside(frame), plane.dtype.type(middle(ranges[number])), out=plane[top : top + height])
                 frames.append(frame)
         for reader in readers:
             reader.finish()
         return planes + decode_corrections(list(streams[count:]), [span.high for span in ranges[count:]], rows, width)
+
+
+NARROW = 1 << 12
+"""Samples of at most this size are given in 16 bits, in which no component transform overflows."""
+
+
+def _type_of(span: PlaneRange) -> type[np.int16] | type[np.int32]:
+    return np.int16 if max(-span.low, span.high) <= NARROW else np.int32
 
 
 def _decode_plane(*arguments: Any) -> int:
