@@ -31,7 +31,8 @@ or else the next best, if that is at most NEAR times as large."""
 NEAR = 1.1
 DEFAULT_EFFORT = 5
 QUICK_EFFORT = 2
-"""Up to this effort less is tried: of small images as much as coding one takes."""
+"""Up to this effort less is tried of small images: of models that do not learn the narrow ones, and numbers of values
+only where they take fewer bits."""
 TILE = 32
 RUN = 4
 LEAST_SHARE, SURE_SHARE, SURE_SIZE = 0.25, 0.6, 1 << 15
@@ -158,6 +159,7 @@ class Selection:
         self._pick = pick
         self._coder = None if coder is None else named(coder)
         self._effort = effort
+        self._found: dict[tuple[PixelFormat, int], list[Candidate]] = {}
 
     def for_format(self, pixel_format: PixelFormat, among: Container[bytes] | None = None) -> Selection:
         """The selection for planes of this format that a band's samples are made from.
@@ -202,6 +204,11 @@ class Selection:
         is named. Chains serve several images of one component, and components that no other model is for. Other models
         for one component serve images of several where the codebook is built in and has no other.
         """
+        if (pixel_format, images) not in self._found:
+            self._found[pixel_format, images] = self._candidates(pixel_format, images)
+        return self._found[pixel_format, images]
+
+    def _candidates(self, pixel_format: PixelFormat, images: int) -> list[Candidate]:
         if self._coder is not None and self._coder.start_training is None:
             return [self._neutral(RAW_MODEL, pixel_format)]
         components = pixel_format.components
@@ -369,7 +376,8 @@ class Selection:
         views: Iterable[Mapped] = [Mapped(Mapping.NONE, pixel_format, planes, ())]
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
         if self._tries_everything or (self.codebook and len(planes) == 1):
-            views = mapped(planes, pixel_format, narrower=self._effort <= QUICK_EFFORT)
+            quick = self._tries_everything and self._effort <= QUICK_EFFORT and planes[0].size <= SMALL
+            views = mapped(planes, pixel_format, narrower=quick)
         views = list(views)
         found = [self._suitable(view, image_rows) for view in views]
         if not self._tries_everything and len(found) > 1:
