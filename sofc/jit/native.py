@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,10 +46,16 @@ def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
         if isinstance(argument, np.ndarray):
             if not argument.flags.carray:
                 raise TypeError("kernels take arrays that are contiguous, aligned and writable")
-            kinds.append((argument.dtype.str, argument.ndim))
-            words += None, None, argument.size, argument.itemsize, _address(argument)
-            words += argument.shape
-            words += argument.strides
+            kinds.append((_name_of(argument.dtype), argument.ndim))
+            words += (
+                None,
+                None,
+                argument.size,
+                argument.itemsize,
+                _address(argument),
+                *argument.shape,
+                *argument.strides,
+            )
         elif isinstance(argument, tuple):
             inner, own = flatten(argument)
             kinds.append((type(argument), inner))
@@ -60,6 +67,12 @@ def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
             kinds.append(kind)
             words.append(argument)
     return tuple(kinds), words
+
+
+@cache
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """``dtype.str``, which numpy makes anew each time."""
+    return dtype.str
 
 
 def _address(array: npt.NDArray[Any]) -> int:
