@@ -11,6 +11,10 @@ Plane = npt.NDArray[np.int32]
 """Samples of one coded component, shape (rows, width)."""
 
 
+NarrowPlane = npt.NDArray[np.int16] | Plane
+"""The same of decoders, which may give samples of few bits in fewer bits."""
+
+
 class PlaneRange(NamedTuple):
     """The values that a plane may hold, both ends included."""
 

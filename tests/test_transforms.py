@@ -7,12 +7,13 @@ import os
 import naive_context
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.jpeg.colour import Channels, from_rgb, to_rgb
+from sofc.jpeg.colour import Channels, colours, from_rgb, to_rgb
 from sofc.transforms.components import CORRECTION_BASE, LATTICE, NONE, TRANSFORMS
+from sofc.transforms.samples import side_by_side
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -92,6 +93,36 @@ def test_to_rgb(samples):
     found = [np.empty_like(planes[0]) for _ in range(3)]
     to_rgb(Channels(*planes), Channels(*found))
     assert triples_of(found) == [naive_context.to_rgb(*triple) for triple in triples_of(planes)]
+
+
+WIDE = npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 3), st.sampled_from([1, 511, 513])), elements=BYTES)
+
+
+@settings(max_examples=10 if INTERPRETED else 50)
+@given(WIDE)
+def test_colours_as_samples(samples):
+    """Strip by strip the same as plane by plane."""
+    planes = [plane.astype(np.int16) for plane in planes_of(samples)]
+    found = colours(planes)
+    assert found.dtype == np.uint8 and found.shape == (*planes[0].shape, 3)
+    assert [tuple(pixel) for pixel in found.reshape(-1, 3).tolist()] == [
+        naive_context.to_rgb(*triple) for triple in triples_of(planes)
+    ]
+
+
+@given(npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 5), st.integers(1, 6)), elements=BYTES))
+def test_lattice_samples(samples):
+    """The short way gives what the inverse does, and there is none where anything is to be corrected."""
+    planes = [*planes_of(samples), np.zeros(samples.shape[1:], np.int32)]
+    np.testing.assert_array_equal(LATTICE.samples(planes), np.stack(LATTICE.inverse(planes), axis=2))
+    planes[3][0, 0] = 1
+    assert LATTICE.samples(planes) is None and NONE.samples(planes) is None
+
+
+@given(npst.arrays(np.int16, st.tuples(st.just(3), st.integers(1, 5), st.integers(1, 6)), elements=BYTES))
+def test_side_by_side(samples):
+    found = side_by_side(list(samples))
+    assert [tuple(pixel) for pixel in found.reshape(-1, 3).tolist()] == triples_of(samples)
 
 
 def convert(planes):

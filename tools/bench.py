@@ -92,6 +92,10 @@ class Result:
         """MB of raw size in a second."""
         return sum(self.raw_sizes) / self.decode_seconds / 1e6
 
+    def milliseconds(self, seconds: float) -> float:
+        """Of one image."""
+        return 1e3 * seconds / len(self.coded_sizes)
+
     def summary(self) -> dict[str, Any]:
         """Everything, for JSON."""
         names = ("total_ratio", "charged_ratio", "mean_ratio", "bits_per_sample", "encode_speed", "decode_speed")
@@ -118,6 +122,8 @@ def sofc_codec(
     known = {codebook.id: codebook} if isinstance(codebook, Codebook) else {}
     without = "sofc, no codebook" if codebook is None else "sofc, built-in codebook"
     name = f"sofc, effort {effort}" if effort else f"sofc, {coder}" if coder else without
+    if effort and callable(codebook):
+        name = f"{without}, effort {effort}"
     return Codec(
         name if threads == 1 else f"{name}, {threads} threads",
         lambda image: True,
@@ -136,10 +142,11 @@ def sofc_codec(
     )
 
 
-def measure(codec: Codec, images: Sequence[Samples]) -> Result | None:
+def measure(codec: Codec, images: Sequence[Samples], rounds: int = 1) -> Result | None:
     """Code every image there and back; None where the codec cannot take them all.
 
-    Raises RoundTripError naming the image that came back different.
+    Of ``rounds`` times the shortest counts, as other programs take turns on the same cores. Raises RoundTripError
+    naming the image that came back different.
     """
     if not all(codec.accepts(samples.array) for samples in images):
         return None
@@ -151,18 +158,21 @@ def measure(codec: Codec, images: Sequence[Samples]) -> Result | None:
         if kind not in warm:
             codec.decode(codec.encode(image, samples.declared_bits), kind[1])
             warm.add(kind)
-        start = time.perf_counter()
-        data = codec.encode(image, samples.declared_bits)
-        middle = time.perf_counter()
-        decoded = codec.decode(data, kind[1])
-        end = time.perf_counter()
+        encode_times, decode_times = [], []
+        for _ in range(rounds):
+            start = time.perf_counter()
+            data = codec.encode(image, samples.declared_bits)
+            middle = time.perf_counter()
+            decoded = codec.decode(data, kind[1])
+            encode_times.append(middle - start)
+            decode_times.append(time.perf_counter() - middle)
         if not _same(image, decoded):
             raise RoundTripError(f"{codec.name}: image {number} came back different")
         result.raw_sizes.append(raw_size(samples))
         result.samples.append(samples.array.size)
         result.coded_sizes.append(len(data))
-        result.encode_seconds += middle - start
-        result.decode_seconds += end - middle
+        result.encode_seconds += min(encode_times)
+        result.decode_seconds += min(decode_times)
     return result
 
 
@@ -183,9 +193,12 @@ TITLES = (
 YARDSTICK = "JPEG XL, effort 9"
 
 
-def table(results: Sequence[tuple[str, Result | None]]) -> str:
-    """The results as a Markdown table."""
-    rows = [TITLES, tuple("---" for _ in TITLES)]
+SMALL_TITLES = (*TITLES[:-2], "encode ms", "decode ms")
+
+
+def table(results: Sequence[tuple[str, Result | None]], *, small: bool = False) -> str:
+    """The results as a Markdown table; ``small``: with milliseconds an image in place of speeds."""
+    rows = [SMALL_TITLES if small else TITLES, tuple("---" for _ in TITLES)]
     yardstick = next((result for name, result in results if name == YARDSTICK), None)
     for name, result in results:
         if result is None:
@@ -200,8 +213,8 @@ def table(results: Sequence[tuple[str, Result | None]]) -> str:
                 f"{result.mean_ratio:.3f}",
                 f"{result.bits_per_sample:.3f}",
                 f"{sum(result.coded_sizes) / sum(yardstick.coded_sizes):.3f}" if yardstick else "-",
-                f"{result.encode_speed:.2f}",
-                f"{result.decode_speed:.2f}",
+                f"{result.milliseconds(result.encode_seconds) if small else result.encode_speed:.2f}",
+                f"{result.milliseconds(result.decode_seconds) if small else result.decode_speed:.2f}",
             )
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -282,8 +295,15 @@ def _parser() -> argparse.ArgumentParser:
         type=lambda text: _names(text, list(PEERS)),
         default=["png", "jpegls", "jpeg2000", "webp", "jxl7", "jxl9"],
         metavar="LIST",
-        help="other codecs, comma-separated, of png, jpegls, jpeg2000, webp, jxl1 ... jxl10; empty for none "
+        help="other codecs, comma-separated, of png, jpegls, jpeg2000, webp, webp4, jxl1 ... jxl10; empty for none "
         "(default: png,jpegls,jpeg2000,webp,jxl7,jxl9)",
+    )
+    parser.add_argument(
+        "--builtin-efforts", type=_numbers, default=[], metavar="LIST", help="the same at these efforts"
+    )
+    parser.add_argument("--small", action="store_true", help="show milliseconds an image in place of MB/s")
+    parser.add_argument(
+        "--rounds", type=int, default=1, metavar="N", help="code each image N times, of which the shortest counts"
     )
     parser.add_argument("-r", "--recursive", action="store_true", help="also look for images in subfolders")
     parser.add_argument("--threshold", type=int, metavar="T", help="make gray images binary: 1 where a sample is > T")
@@ -334,6 +354,8 @@ def _measure_own(options: argparse.Namespace, images: Sequence[Samples]) -> Iter
         yield from _measure_threads(options, images, None, None)
     if options.builtin:
         yield from _measure_threads(options, images, None, builtin_codebook)
+    for effort in options.builtin_efforts:
+        yield from _measure_threads(options, images, None, builtin_codebook, effort)
 
 
 def _measure_threads(
@@ -346,7 +368,7 @@ def _measure_threads(
 ) -> Iterator[Result]:
     for threads in options.threads:
         codec = sofc_codec(coder, codebook, effort=effort, threads=threads, band_rows=options.band_rows)
-        result = measure(codec, images)
+        result = measure(codec, images, options.rounds)
         assert result is not None, "sofc takes every image that it can load"
         result.codebook_size = len(codebook.to_bytes()) if isinstance(codebook, Codebook) else 0
         result.training_seconds = training_seconds
@@ -364,8 +386,8 @@ def run(options: argparse.Namespace) -> None:
     results: list[tuple[str, Result | None]] = [(own.codec, own) for own in _measure_own(options, images)]
     for peer in options.peers:
         codec = PEERS[peer]()
-        results.append((codec.name, measure(codec, images)))
-    print(f"\n{table(results)}")
+        results.append((codec.name, measure(codec, images, options.rounds)))
+    print(f"\n{table(results, small=options.small)}")
 
     if options.json is not None:
         report = {
@@ -393,7 +415,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.codebook is not None and options.train is not None:
         _parser().error("give --train or --codebook, not both")
     if options.coders is None:
-        options.coders = [] if options.efforts or options.builtin else ["shape"]
+        options.coders = [] if options.efforts or options.builtin or options.builtin_efforts else ["shape"]
     if (
         options.codebook is None
         and options.train is None

@@ -88,12 +88,12 @@ def _jpeg2000() -> Codec:
     )
 
 
-def _webp() -> Codec:
+def _webp(method: int) -> Codec:
     return Codec(
-        "WebP, method 6",
+        f"WebP, method {method}",
         lambda image: components(image) in (1, 3, 4) and unsigned(image).dtype == np.uint8,
         three_components,
-        lambda image, _: imagecodecs.webp_encode(image, lossless=True, method=6, numthreads=1),
+        lambda image, _: imagecodecs.webp_encode(image, lossless=True, method=method, numthreads=1),
         lambda data, components: imagecodecs.webp_decode(data, hasalpha=components == 4),
     )
 
@@ -114,7 +114,8 @@ PEERS: dict[str, Callable[[], Codec]] = {
     "png": _png,
     "jpegls": _jpegls,
     "jpeg2000": _jpeg2000,
-    "webp": _webp,
+    "webp": partial(_webp, 6),
+    "webp4": partial(_webp, 4),
     **{f"jxl{effort}": partial(_jpegxl, effort) for effort in range(1, 11)},
 }
 """By the name that people type."""

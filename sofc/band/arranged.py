@@ -54,13 +54,11 @@ LEAST_SAMPLES = 256
 """To say the arrangement of fewer takes too many bytes."""
 
 
-def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int], *, signed: bool) -> Coded:
-    """Code planes as their samples are arranged, or as they are where that is smaller.
+def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int], found: Found) -> Coded:
+    """Code planes as their samples are arranged, which ``find`` said, or as they are where that is smaller.
 
-    ``numbers``: the number in the file of each codebook that may be used, by its id. ``signed``: the samples were
-    raised by half their range.
+    ``numbers``: the number in the file of each codebook that may be used, by its id.
     """
-    found = find(view, selection, signed=signed)
     judged = _Judged()
     if isinstance(found, Whole):
         return _code_whole(view, selection, numbers, judged)

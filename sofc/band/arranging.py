@@ -38,6 +38,8 @@ MOST_STEPS = 6
 MOST_REPEATS = 8
 PROBE_ROWS, PROBE_WIDTH = 64, 256
 """Roughness is judged by so many samples from the middle."""
+REVERSED_ROWS = 16
+"""Of these the first, to see whether bits stand in the other order: it shows in any row."""
 CLEARLY = 0.6
 """An order of bytes, bits or samples is another's if neighbours differ by so much less."""
 LEAST_TILED = 24
@@ -364,7 +366,7 @@ def find_reversal(view: View, signed: bool) -> Step | None:
     planes, form = view
     if form.bits < 8 or signed:
         return None
-    probes = [_probe(plane) for plane in planes]
+    probes = [_probe(plane)[:REVERSED_ROWS] for plane in planes]
     now = sum(_roughness(probe) for probe in probes)
     then = sum(_roughness(probe) for probe in ReverseBits().apply(probes, form))
     return ReverseBits() if then < CLEARLY * now / 2 else None

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,9 @@ from sofc.band.arrangement import (
     parts_of,
     unpack_arrangement,
 )
+from sofc.band.arranging import Found as Arranged
 from sofc.band.arranging import View, Whole, forms_of, is_narrowed
-from sofc.band.core import Area, CodedPlanes, decode_planes
+from sofc.band.core import Area, CodedPlanes, decode_coded, decode_planes
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
 from sofc.band.wide import decode_wide, encode_wide
@@ -33,6 +34,7 @@ from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.jpeg.known import Known
 from sofc.planes import Plane
+from sofc.transforms.samples import COMPONENTS, side_by_side
 
 Samples = npt.NDArray[Any]
 """Shape (rows, width) for one component, (rows, width, components) for more."""
@@ -66,6 +68,8 @@ def from_planes(planes: Sequence[Plane], pixel_format: PixelFormat) -> Samples:
         planes = [plane + np.int32(pixel_format.low) for plane in planes]
     if len(planes) == 1:
         return planes[0].astype(pixel_format.dtype_name)
+    if len(planes) == COMPONENTS and pixel_format.dtype_name == "uint8":
+        return side_by_side(planes)
     samples = np.empty((*planes[0].shape, len(planes)), pixel_format.dtype_name)
     for component, plane in enumerate(planes):
         samples[:, :, component] = plane
@@ -82,19 +86,22 @@ def encode_band(
     codebooks: dict[int, Codebook] | None = None,
     origins: Sequence[Found] = (),
     known: Known | None = None,
+    looked: Looked | None = None,
 ) -> CodedSamples:
     """Code samples that lie in the format's range, the smallest of the selected ways; raw where that is smaller.
 
     ``image_rows``: rows of each image of a group, or all. ``codebooks``: those of the file, by their numbers there, if
     others than the selection's may be needed. ``origins``: what ``Selection.origin_of`` found of each image, if it was
-    asked and all have one; ``known``: what JPEG data says of how these samples came to be. ``verify``
+    asked and all have one; ``known``: what JPEG data says of how these samples came to be. ``looked``: what ``look``
+    gave for the samples and selection, if that was asked. ``verify``
     decodes the result and raises SofcError if it is not what went in.
     """
     if pixel_format.wide is not None:
         wide = encode_wide(samples, pixel_format.wide, selection, image_rows)
         coded = CodedPlanes(wide.model, wide.mapping, wide.streams)
     else:
-        coded = _code_planes(samples, pixel_format, selection, image_rows, codebooks or {}, origins, known)
+        looked = looked or look(samples, pixel_format, None if origins else selection, image_rows=image_rows)
+        coded = _code_planes(looked, pixel_format, selection, image_rows, codebooks or {}, origins, known)
     rows, width = samples.shape[:2]
     check = zlib.crc32(sample_bytes(samples, pixel_format))
     band = CodedSamples(coded.model, check, coded.streams, coded.mapping)
@@ -114,8 +121,31 @@ def encode_band(
     return band
 
 
+class Looked(NamedTuple):
+    """The planes of samples, and how they are arranged, None where that was not looked for."""
+
+    view: View
+    found: Arranged | None
+
+    @property
+    def formats(self) -> list[PixelFormat]:
+        """The formats of what may be coded where samples are arranged, else none."""
+        if self.found is None or isinstance(self.found, Whole):
+            return []
+        own = [self.view.form.format] if is_narrowed(self.found) else []
+        return [*own, *(form.format for form in forms_of(self.found))]
+
+
+def look(samples: Samples, pixel_format: PixelFormat, selection: Selection | None, *, image_rows: int) -> Looked:
+    """How samples of at most 16 bits are arranged, as far as a selection says that it is to be looked for."""
+    planes = to_planes(samples, pixel_format)
+    rows, width = planes[0].shape
+    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
+    return Looked(view, None if selection is None else find(view, selection, signed=pixel_format.signed))
+
+
 def _code_planes(
-    samples: Samples,
+    looked: Looked,
     pixel_format: PixelFormat,
     selection: Selection,
     image_rows: int,
@@ -124,36 +154,21 @@ def _code_planes(
     known: Known | None,
 ) -> CodedPlanes:
     """Code samples of at most 16 bits, as they stand or arranged."""
-    planes = to_planes(samples, pixel_format)
-    rows, width = planes[0].shape
+    view, found = looked
     numbers = {codebook.id: number for number, codebook in codebooks.items()}
-    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
-    if known is not None and isinstance(find(view, selection, signed=pixel_format.signed), Whole):
-        proved = selection.proved(planes, pixel_format, known)
+    if known is not None:
+        found = found or find(view, selection, signed=pixel_format.signed)
+        proved = selection.proved(list(view.planes), pixel_format, known) if isinstance(found, Whole) else None
         origins = origins if proved is None else [proved]
-    traced = selection.traced(planes, pixel_format, image_rows, origins) if origins else []
+    traced = selection.traced(list(view.planes), pixel_format, image_rows, origins) if origins else []
     if traced:
         arrangement, streams = code_traced(view, traced, selection, numbers)
     else:
-        arrangement, streams = code_arranged(view, selection, numbers, signed=pixel_format.signed)
+        found = found or find(view, selection, signed=pixel_format.signed)
+        arrangement, streams = code_arranged(view, selection, numbers, found)
     if isinstance(arrangement, Part):
         return CodedPlanes(arrangement.model, arrangement.mapping, streams)
     return CodedPlanes(RAW_MODEL, Mapping.ARRANGED, (pack_arrangement(arrangement), *streams))
-
-
-def arranged_formats(
-    samples: Samples, pixel_format: PixelFormat, selection: Selection, *, image_rows: int
-) -> list[PixelFormat]:
-    """The formats of what may be coded of a band or group where its samples are arranged, else none."""
-    if pixel_format.wide is not None:
-        return []
-    planes = to_planes(samples, pixel_format)
-    rows, width = planes[0].shape
-    view = View(planes, Form(len(planes), pixel_format.coded_bits, rows, width, image_rows))
-    found = find(view, selection, signed=pixel_format.signed)
-    if isinstance(found, Whole):
-        return []
-    return [*([pixel_format] if is_narrowed(found) else []), *(form.format for form in forms_of(found))]
 
 
 def codebooks_of(
@@ -189,10 +204,12 @@ def decode_band(
         form = Form(pixel_format.components, pixel_format.coded_bits, *area)
         if coded.mapping == Mapping.ARRANGED:
             arrangement = _arrangement(coded, form)
-            planes = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {})
+            planes, short = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {}), None
         else:
-            planes = decode_planes(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
-        samples = from_planes(planes, pixel_format)
+            found = decode_coded(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
+            short = found.samples() if pixel_format.dtype_name == "uint8" else None
+            planes = found.components() if short is None else []
+        samples = from_planes(planes, pixel_format) if short is None else short
     if zlib.crc32(sample_bytes(samples, pixel_format)) != coded.check:
         raise ChecksumError("the samples of a band do not match their check")
     return samples

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sofc.band.mapping import Mapping, read_table
+import numpy as np
+import numpy.typing as npt
+
+from sofc.band.mapping import Mapping, Table, read_table
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.coders.raw import RawCoder
@@ -14,7 +17,7 @@ from sofc.container.records import RAW_MODEL
 from sofc.errors import FormatError, LimitError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
-from sofc.transforms.components import NONE
+from sofc.transforms.components import NONE, Transform
 
 
 class CodedPlanes(NamedTuple):
@@ -45,8 +48,34 @@ def encode_planes(planes: list[Plane], pixel_format: PixelFormat, selection: Sel
     return CodedPlanes(way.model, way.view.mapping, streams)
 
 
+class Decoded(NamedTuple):
+    """Planes as they were coded: before the inverse of the transform, and before the table gives what numbers say."""
+
+    mapping: int
+    table: Table
+    transform: Transform
+    planes: list[Plane]
+
+    def samples(self) -> npt.NDArray[np.uint8] | None:
+        """All samples (rows, width, components) where they have 8 bits and there is a short way to them, else None."""
+        return None if self.mapping != Mapping.NONE else self.transform.samples(self.planes)
+
+    def components(self) -> list[Plane]:
+        """Samples from 0, which lie in the format's range. Raises FormatError where they do not."""
+        planes = self.transform.inverse(self.planes)
+        if self.transform is not NONE:
+            _check_range(planes, self.table.format)
+        return planes if self.mapping == Mapping.NONE else self.table.restore(planes)
+
+
 def decode_planes(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area) -> list[Plane]:
-    """The samples from 0, which lie in the format's range.
+    """The samples from 0, which lie in the format's range. Raises as ``decode_coded`` does."""
+    planes = decode_coded(coded, pixel_format, codebook, area).components()
+    return [plane.astype(np.int32, copy=False) for plane in planes]
+
+
+def decode_coded(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area) -> Decoded:
+    """What the streams say.
 
     Raises FormatError where a stream breaks the rules, CodebookError and UnsupportedError as ``coder_for`` does.
     """
@@ -56,15 +85,12 @@ def decode_planes(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codeb
     if len(table.rest) != len(ranges):
         raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
     try:
-        planes = transform.inverse(coder.decode(table.rest, ranges, *area))
+        return Decoded(coded.mapping, table, transform, coder.decode(table.rest, ranges, *area))
     except MemoryError:
         raise LimitError(
             f"a band of {area.rows} rows and {area.width} columns needs more memory than there is: decode it where "
             "there is more"
         ) from None
-    if transform is not NONE:
-        _check_range(planes, table.format)
-    return planes if coded.mapping == Mapping.NONE else table.restore(planes)
 
 
 def _check_range(planes: Sequence[Plane], pixel_format: PixelFormat) -> None:

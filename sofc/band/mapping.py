@@ -46,23 +46,29 @@ class Mapped:
     table: tuple[bytes, ...]
 
 
-def mapped(planes: Sequence[Plane], pixel_format: PixelFormat) -> Iterator[Mapped]:
-    """The planes (samples from 0) as they are, and mapped in the ways that promise something."""
+def mapped(planes: Sequence[Plane], pixel_format: PixelFormat, *, narrower: bool = False) -> Iterator[Mapped]:
+    """The planes (samples from 0) as they are, and mapped in the ways that promise something.
+
+    ``narrower``: only where the numbers of values take fewer bits than these, and those of colours no more.
+    """
+    bits = pixel_format.coded_bits
     yield Mapped(Mapping.NONE, pixel_format, list(planes), ())
-    if (found := _by_value(planes, pixel_format)) is not None:
+    if (found := _by_value(planes, pixel_format, bits - 1 if narrower else bits)) is not None:
         yield found
-    if (found := _by_colour(planes, pixel_format)) is not None:
+    if (
+        found := _by_colour(planes, pixel_format, min(MAX_COLOURS, 1 << bits) if narrower else MAX_COLOURS)
+    ) is not None:
         yield found
 
 
 def by_value(planes: list[Plane], pixel_format: PixelFormat) -> list[Plane]:
     """The numbers of one component's values where that promises something, else the planes as they are."""
-    found = _by_value(planes, pixel_format) if len(planes) == 1 else None
+    found = _by_value(planes, pixel_format, pixel_format.coded_bits) if len(planes) == 1 else None
     return planes if found is None else found.planes
 
 
-def _by_value(planes: Sequence[Plane], pixel_format: PixelFormat) -> Mapped | None:
-    """None unless an eighth of the values between the least and the greatest is missing."""
+def _by_value(planes: Sequence[Plane], pixel_format: PixelFormat, most_bits: int) -> Mapped | None:
+    """None unless an eighth of the values between the least and the greatest is missing, or for more bits."""
     size = 1 << pixel_format.coded_bits
     if size * len(planes) > MAX_TABLE:
         return None
@@ -72,13 +78,16 @@ def _by_value(planes: Sequence[Plane], pixel_format: PixelFormat) -> Mapped | No
     values = [np.flatnonzero(flag) for flag in flags]
     if 8 * sum(map(len, values)) > 7 * sum(int(found[-1] - found[0]) + 1 for found in values):
         return None
+    numbers_format = _format(len(planes), max(map(len, values)))
+    if numbers_format.coded_bits > most_bits:
+        return None
     numbers = [(np.cumsum(flag[0]) - 1).astype(np.int32)[plane] for flag, plane in zip(flags, planes, strict=True)]
     table = NeutralShapeCoder().encode(list(flags), NONE.ranges(len(planes), 1), 1)
-    return Mapped(Mapping.VALUES, _format(len(planes), max(map(len, values))), numbers, tuple(table))
+    return Mapped(Mapping.VALUES, numbers_format, numbers, tuple(table))
 
 
-def _by_colour(planes: Sequence[Plane], pixel_format: PixelFormat) -> Mapped | None:
-    """None where there are too many colours. Shades of gray come first, both parts from dark to light."""
+def _by_colour(planes: Sequence[Plane], pixel_format: PixelFormat, most: int) -> Mapped | None:
+    """None where there are more than ``most`` colours. Shades of gray come first, both parts from dark to light."""
     bits = pixel_format.coded_bits
     if len(planes) == 1 or len(planes) * bits > 62:
         return None
@@ -86,10 +95,10 @@ def _by_colour(planes: Sequence[Plane], pixel_format: PixelFormat) -> Mapped | N
     for plane in planes:
         keys = keys << bits | plane
     probe = np.sort(keys.ravel()[:: max(1, keys.size >> 13)])
-    if np.count_nonzero(probe[1:] != probe[:-1]) >= MAX_COLOURS:  # np.unique alone would load numpy.ma
+    if np.count_nonzero(probe[1:] != probe[:-1]) >= most:  # np.unique alone would load numpy.ma
         return None
     found, numbers = np.unique(keys, return_inverse=True)
-    if len(found) > min(MAX_COLOURS, keys.size // 8):
+    if len(found) > min(most, keys.size // 8):
         return None
     colours = [(found >> bits * k & ((1 << bits) - 1)).astype(np.int32) for k in reversed(range(len(planes)))]
     gray = np.logical_and.reduce([component == colours[0] for component in colours])

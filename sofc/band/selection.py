@@ -33,6 +33,9 @@ FINALISTS, QUICK = 3, 8
 """Of more models than FINALISTS, so many are compared on such a piece that code the QUICK-th part of it smallest."""
 NEAR = 1.1
 DEFAULT_EFFORT = 5
+QUICK_EFFORT = 2
+"""Up to this effort less is tried of small images: of models that do not learn the narrow ones, and numbers of values
+only where they take fewer bits."""
 TILE = 32
 RUN = 4
 LEAST_SHARE, SURE_SHARE, SURE_SIZE = 0.25, 0.6, 1 << 15
@@ -170,6 +173,7 @@ class Selection:
         self._pick = pick
         self._coder = None if coder is None else named(coder)
         self._effort = effort
+        self._found: dict[tuple[PixelFormat, int], list[Candidate]] = {}
 
     def for_format(self, pixel_format: PixelFormat, among: Container[bytes] | None = None) -> Selection:
         """The selection for planes of this format that a band's samples are made from.
@@ -214,6 +218,11 @@ class Selection:
         is named. Chains serve several images of one component, and components that no other model is for. Other models
         for one component serve images of several where the codebook is built in and has no other.
         """
+        if (pixel_format, images) not in self._found:
+            self._found[pixel_format, images] = self._candidates(pixel_format, images)
+        return self._found[pixel_format, images]
+
+    def _candidates(self, pixel_format: PixelFormat, images: int) -> list[Candidate]:
         if self._coder is not None and self._coder.start_training is None:
             return [self._neutral(RAW_MODEL, pixel_format)]
         components = pixel_format.components
@@ -398,7 +407,8 @@ class Selection:
         views: Iterable[Mapped] = [Mapped(Mapping.NONE, pixel_format, planes, ())]
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
         if self._tries_everything or (self.codebook and len(planes) == 1):
-            views = mapped(planes, pixel_format)
+            quick = self._tries_everything and self._effort <= QUICK_EFFORT and planes[0].size <= SMALL
+            views = mapped(planes, pixel_format, narrower=quick)
         views = list(views)
         found = [self._suitable(view, image_rows) for view in views]
         if not self._tries_everything and len(found) > 1:
@@ -447,6 +457,12 @@ class Selection:
         return self.codebook.models[way.model - FIRST_CODEBOOK_MODEL].effort
 
     def _best_two(self, rivals: Sequence[Way], image_rows: int) -> list[Way]:
+        if self._effort <= QUICK_EFFORT:
+            narrow = [rival for rival in rivals if rival.transform.bits is not None or self._learns(rival)]
+            if not all(map(self._learns, narrow)):
+                rivals = narrow
+            if len(rivals) <= 2:
+                return list(rivals)
         sizes = {id(rival): rival.size(image_rows) for rival in rivals}
         best, *rest = sorted(rivals, key=lambda rival: sizes[id(rival)])
         others = [rival for rival in rest if self._learns(rival) != self._learns(best)]

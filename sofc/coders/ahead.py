@@ -20,7 +20,8 @@ from sofc.jit.decorators import Kernel
 from sofc.jit.library import has_compiler
 from sofc.jit.native import Kinds, flatten
 from sofc.jit.types import signatures
-from sofc.jpeg.colour import from_rgb, to_rgb
+from sofc.jpeg.colour import from_rgb, to_rgb, to_samples
+from sofc.transforms.samples import put_side_by_side
 
 ARRAYS = {"B": "|u1", "H": "<u2", "U": "<u4", "I": "<i4", "Q": "<i8", "R": "<f8"}
 
@@ -32,7 +33,7 @@ def coding_kernels() -> list[list[tuple[Kernel, Kinds]]]:
     in the registry; they take longest and go first here.
     """
     groups = [group for coder in reversed(CODERS.values()) for group in coder.kernels()]
-    colour: list[KernelUse] = [from_rgb, to_rgb]
+    colour: list[KernelUse] = [from_rgb, to_rgb, to_samples, put_side_by_side]
     return [[pair for use in group for pair in _kinds(use)] for group in (*groups, colour)]
 
 

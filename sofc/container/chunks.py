@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from io import BytesIO
 from itertools import accumulate, pairwise
 from typing import Any
 
 from sofc.container import schema
-from sofc.container.layouts import build, parse, parse_next, require, text_of
+from sofc.container.layouts import build, build_integer, parse, parse_next, require, text_of
 from sofc.container.records import (
     MAX_NAME_BYTES,
     CodebookReference,
@@ -87,6 +88,7 @@ def pack_codebook_reference(reference: CodebookReference) -> bytes:
     return build(schema.CODEBOOK_REFERENCE_BODY, id=reference.id, name=reference.name)
 
 
+@lru_cache(maxsize=64)
 def unpack_codebook_reference(body: bytes) -> CodebookReference:
     fields = parse(schema.CODEBOOK_REFERENCE_BODY, body, schema.CODEBOOK_REFERENCE)
     return CodebookReference(fields.id, codebook_name(fields.name, schema.CODEBOOK_REFERENCE))
@@ -150,6 +152,7 @@ def _unpacked(packed: bytes) -> bytes:
     return value
 
 
+@lru_cache(maxsize=64)
 def pack_image_head(head: ImageHead) -> bytes:
     header, samples = head.header, head.header.format
     return build(
@@ -169,6 +172,7 @@ def pack_image_head(head: ImageHead) -> bytes:
     )
 
 
+@lru_cache(maxsize=64)
 def unpack_image_head(body: bytes) -> ImageHead:
     chunk = schema.IMAGE_HEAD
     fields = parse(schema.IMAGE_HEAD_BODY, body, chunk)
@@ -246,7 +250,7 @@ def _coded_samples(fields: Any, chunk: bytes) -> CodedSamples:
 
 def pack_numbers(numbers: Iterable[int]) -> bytes:
     """Whole numbers from 0 up, one after the other."""
-    return b"".join(map(schema.VarInt.build, numbers))
+    return b"".join(map(build_integer, numbers))
 
 
 def unpack_numbers(data: bytes) -> Iterator[int]:
@@ -297,7 +301,7 @@ class IndexBuilder:
 
     def body(self) -> bytes:
         """The body of the index chunk."""
-        return bytes(schema.VarInt.build(self._count) + self._entries)
+        return build_integer(self._count) + bytes(self._entries)
 
 
 def unpack_index(body: bytes) -> list[IndexEntry]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from sofc.container import schema
-from sofc.container.layouts import parse, require, text_of
+from sofc.container.layouts import build_integer, parse_integer, require, text_of
 from sofc.errors import ChecksumError, LimitError
 
 Buffer = bytes | bytearray
@@ -47,8 +47,8 @@ def is_ancillary(chunk_type: bytes) -> bool:
 
 def frame_chunk(chunk_type: bytes, body: bytes) -> bytes:
     """The whole chunk."""
-    framed = chunk_type + schema.VarInt.build(len(body)) + body
-    return bytes(framed + zlib.crc32(framed).to_bytes(CRC_SIZE, "little"))
+    framed = chunk_type + build_integer(len(body)) + body
+    return framed + zlib.crc32(framed).to_bytes(CRC_SIZE, "little")
 
 
 def parse_chunk_head(buffer: Buffer, start: int, max_body: int) -> ChunkHead | None:
@@ -64,7 +64,7 @@ def parse_chunk_head(buffer: Buffer, start: int, max_body: int) -> ChunkHead | N
     size = next((at for at, byte in enumerate(length, 1) if byte < 0x80), None)
     if size is None and len(length) < schema.VARINT_BYTES:
         return None
-    value: int = parse(schema.VarInt, length[:size], chunk_type)
+    value = parse_integer(length[:size], chunk_type)
     if value > max_body:
         raise LimitError(
             f"a body of {value} bytes is over the limit of {max_body}: raise the limits to read it",

@@ -99,6 +99,7 @@ def decode_sparse(stream: bytes, rows: int, width: int) -> Plane:
 def decode_corrections(streams: list[bytes], most: list[int], rows: int, width: int) -> list[Plane]:
     """Planes of corrections, none above its bound in ``most``. Raises FormatError."""
     planes = [decode_sparse(stream, rows, width) for stream in streams]
-    if any(int(plane.max()) > bound for plane, bound in zip(planes, most, strict=True)):
-        raise FormatError("a correction lies outside its range")
+    for stream, plane, bound in zip(streams, planes, most, strict=True):
+        if stream and int(plane.max()) > bound:
+            raise FormatError("a correction lies outside its range")
     return planes

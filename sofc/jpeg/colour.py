@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
-from sofc.jit.types import Table
+from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import LARGEST, MIDDLE
 from sofc.planes import Plane
 
@@ -85,6 +85,45 @@ def to_rgb(converted: Channels, samples: Channels) -> int:
     return 0
 
 
+class NarrowChannels(NamedTuple):
+    """Y, Cb and Cr, all 0-255, laid flat."""
+
+    first: Vector[np.int16]
+    second: Vector[np.int16]
+    third: Vector[np.int16]
+
+
+class Strip(NamedTuple):
+    """Room for STRIP samples of each of red, green and blue."""
+
+    red: Vector[np.uint8]
+    green: Vector[np.uint8]
+    blue: Vector[np.uint8]
+
+
+STRIP = 512
+"""Samples that are converted before they are put side by side: compilers make vectors of one or the other."""
+
+
+@kernel
+def to_samples(converted: NarrowChannels, strip: Strip, samples: Vector[np.uint8]) -> int:
+    """Spec coding-tools/component-transforms. The same as ``to_rgb``, into one array of red, green, blue, red and so
+    on. Returns 0."""
+    red, green, blue, size = strip.red, strip.green, strip.blue, converted.first.shape[0]
+    for start in range(0, size, STRIP):
+        y, cb, cr = converted.first[start:], converted.second[start:], converted.third[start:]
+        out, count = samples[3 * start :], min(STRIP, size - start)
+        for i in range(count):
+            red[i] = _channel(int(y[i]), RED_FROM_CR * (int(cr[i]) - MIDDLE))
+        for i in range(count):
+            green[i] = _channel(int(y[i]), _green(int(cb[i]) - MIDDLE, int(cr[i]) - MIDDLE))
+        for i in range(count):
+            blue[i] = _channel(int(y[i]), BLUE_FROM_CB * (int(cb[i]) - MIDDLE))
+        for i in range(count):
+            out[3 * i], out[3 * i + 1], out[3 * i + 2] = red[i], green[i], blue[i]
+    return 0
+
+
 @inlined
 def _weighted(row: int, red: int, green: int, blue: int) -> int:
     """Y, or a chrominance less MIDDLE."""
@@ -150,6 +189,14 @@ def reached(converted: Sequence[Plane]) -> list[Plane]:
     samples = Channels(*(np.empty_like(converted[0]) for _ in range(3)))
     to_rgb(Channels(*converted), samples)
     return list(samples)
+
+
+def colours(converted: Sequence[npt.NDArray[np.int16]]) -> npt.NDArray[np.uint8]:
+    """The same as samples (rows, width, 3)."""
+    samples = np.empty((*converted[0].shape, 3), np.uint8)
+    strip = Strip(*(np.empty(STRIP, np.uint8) for _ in range(3)))
+    to_samples(NarrowChannels(*(plane.reshape(-1) for plane in converted)), strip, samples.reshape(-1))
+    return samples
 
 
 def component_of(samples: npt.NDArray[Any], number: int) -> Plane:

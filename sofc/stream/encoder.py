@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.band.coding import Samples, arranged_formats, encode_band
+from sofc.band.coding import Samples, encode_band, look
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -402,17 +402,18 @@ class Encoder(Sticky):
         )
         if not image.has_head:
             own = _codebooks([(selection, pixel_format)])
-            formats = [] if origins else arranged_formats(rows, pixel_format, selection, image_rows=image_rows)
+            formats: list[PixelFormat] = []
+            if not origins and pixel_format.wide is None:
+                looked = look(rows, pixel_format, selection, image_rows=image_rows)
+                formats, code = looked.formats, partial(code, looked=looked)
             others = _codebooks([(selection.for_format(one), one) for one in formats])
             if selection.is_trained:
                 others = list({one.id: one for one in (*own, *others)}.values())
             if formats and is_last and rows.size <= SMALL_IMAGE_SAMPLES:
                 # To say how samples are arranged takes bytes, too, and so does naming codebooks.
-                coded = [
-                    (code(way, codebooks=self._numbered(codebooks)), codebooks)
-                    for way, codebooks in ((selection, others), (selection.as_they_stand(), own))
-                ]
-                smaller, codebooks = min(coded, key=lambda one: self._added_bytes(*one))
+                arranged = code(selection, codebooks=self._numbered(others))
+                plain = code(selection.as_they_stand(), codebooks=self._numbered(own), looked=None)
+                smaller, codebooks = min((arranged, others), (plain, own), key=lambda one: self._added_bytes(*one))
                 self._put_head(codebooks)
                 return lambda: smaller
             if formats and is_last and pixel_format in formats:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from sofc.jpeg.colour import Channels, from_rgb, reached
-from sofc.planes import Plane, PlaneRange
+from sofc.jpeg.colour import Channels, colours, from_rgb, reached
+from sofc.planes import NarrowPlane, Plane, PlaneRange
 
 CORRECTION_BASE = 511
 """Corrections are three differences of -255 .. 255, written as digits."""
@@ -21,12 +22,17 @@ def _anything(planes: Sequence[Plane]) -> bool:
     return True
 
 
+def _no_shortcut(planes: Sequence[NarrowPlane]) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Transform:
     """``components`` and ``bits`` are None where any number will do. ``ranges(components, bits)`` bounds the planes.
 
     The last ``corrections`` planes are nearly all zeros. ``suits`` says of transformed planes whether the transform is
-    of use for them: an encoder's hint.
+    of use for them: an encoder's hint. ``samples``: what ``inverse`` gives, as samples (rows, width, components) of 8
+    bits, where there is a short way to it, else None.
     """
 
     id: int
@@ -38,6 +44,7 @@ class Transform:
     inverse: Callable[[Sequence[Plane]], list[Plane]]
     suits: Callable[[Sequence[Plane]], bool] = _anything
     corrections: int = 0
+    samples: Callable[[Sequence[NarrowPlane]], npt.NDArray[np.uint8] | None] = _no_shortcut
 
     def accepts(self, components: int, bits: int) -> bool:
         """Whether images of this kind can be transformed."""
@@ -114,13 +121,20 @@ def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
 
 def _lattice_inverse(planes: Sequence[Plane]) -> list[Plane]:
     *converted, correction = planes
-    samples = reached(converted)
+    samples = reached([plane.astype(np.int32, copy=False) for plane in converted])
     if correction.any():
         digits = np.where(correction > 0, correction - 1, (CORRECTION_BASE**3 - 1) // 2)
         for plane in reversed(samples):
             plane += (digits % CORRECTION_BASE - 255).astype(np.int32)
             digits //= CORRECTION_BASE
     return samples
+
+
+def _lattice_samples(planes: Sequence[NarrowPlane]) -> npt.NDArray[np.uint8] | None:
+    *converted, correction = planes
+    if correction.any():
+        return None
+    return colours([plane.astype(np.int16, copy=False) for plane in converted])
 
 
 def _mostly_reached(planes: Sequence[Plane]) -> bool:
@@ -135,7 +149,9 @@ SUBTRACT_GREEN = Transform(
     3, "subtract-green", 3, None, _difference_ranges, _subtract_green_forward, _subtract_green_inverse
 )
 YCOCG = Transform(4, "ycocg", 3, None, _difference_ranges, _ycocg_forward, _ycocg_inverse)
-LATTICE = Transform(5, "lattice", 3, 8, _lattice_ranges, _lattice_forward, _lattice_inverse, _mostly_reached, 1)
+LATTICE = Transform(
+    5, "lattice", 3, 8, _lattice_ranges, _lattice_forward, _lattice_inverse, _mostly_reached, 1, _lattice_samples
+)
 CHAIN = Transform(6, "chain", None, None, _same_ranges, list, list)
 """No transform; marks a model by which images that follow each other, or components, are predicted from each other."""
 TRANSFORMS = {

@@ -70,7 +70,7 @@ class InterleavedCoder(Coder):
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
-        """The planes again. Raises FormatError where a stream leads outside a plane's range."""
+        """The planes again, of 16 bits where these are enough. Raises FormatError where a stream breaks the rules."""
         count = len(self.models)
         if len(ranges) < count:
             raise FormatError(f"an interleaved model of {count} planes cannot code {len(ranges)}")
@@ -80,7 +80,7 @@ class InterleavedCoder(Coder):
         predictors = [
             model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)
         ]
-        planes = [np.empty((rows, width), np.int32) for _ in self.models]
+        planes: list[Plane] = [np.empty((rows, width), _type_of(span)) for span in ranges[:count]]
         for top in range(0, rows, image_rows):
             frames: list[kernel.Frame] = []
             height = min(image_rows, rows - top)
@@ -90,11 +90,20 @@ class InterleavedCoder(Coder):
                 arguments = frame, predictors[number], scratch, model.distributions, reader.words, reader.states
                 if _decode_plane(*arguments) != kernel.OK:
                     raise FormatError("a stream of the interleaved coder leads outside the plane's range")
-                np.add(inside(frame), np.int32(middle(ranges[number])), out=planes[number][top : top + height])
+                plane = planes[number]
+                np.add(inside(frame), plane.dtype.type(middle(ranges[number])), out=plane[top : top + height])
                 frames.append(frame)
         for reader in readers:
             reader.finish()
         return planes + decode_corrections(list(streams[count:]), [span.high for span in ranges[count:]], rows, width)
+
+
+NARROW = 1 << 12
+"""Samples of at most this size are given in 16 bits, in which no component transform overflows."""
+
+
+def _type_of(span: PlaneRange) -> type[np.int16] | type[np.int32]:
+    return np.int16 if max(-span.low, span.high) <= NARROW else np.int32
 
 
 def _decode_plane(*arguments: Any) -> int:

@@ -47,6 +47,9 @@ ERRORS = OWN_ERRORS + FIRST_ERRORS
 LARGEST_ERROR = 255
 ERROR_BITS = 3
 """Errors are in eighths of a sample, or in 2**error_shift of them."""
+USUAL_FRACTION = 7
+"""That of samples of 8 bits."""
+EDGES_AT_ONCE = 4
 FRACTIONS = 4
 """Parts of a sample that cells tell apart."""
 STRIPED_ROWS = 96
@@ -324,7 +327,10 @@ def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Scratc
     n, nn = frame.errors[_at(frame, y - 1) + column :], frame.errors[_at(frame, max(y - 2, span.top)) + column :]
     cap = LARGEST_ERROR
     for i in range(width):
-        activity[i] = (activity[i] << 1) >> shift
+        activity[i] = activity[i] << 1
+    if shift > 0:
+        for i in range(width):
+            activity[i] = activity[i] >> shift
     for i in range(width):
         activity[i] = activity[i] if activity[i] < cap else cap
     for i in range(width):
@@ -346,10 +352,13 @@ def _fill_levels(predictor: Predictor, scratch: Scratch, lane: int, width: int) 
     energy, number, levels = scratch.energy, scratch.turn, scratch.levels[lane * CHUNK :]
     for i in range(width):
         number[i] = 0
-    for k in range(predictor.edges.shape[0]):
-        edge = predictor.edges[k]  # as narrow as the energies
+    for k in range(0, predictor.edges.shape[0], EDGES_AT_ONCE):
+        # Edges are as narrow as the energies; those that fill up are above any.
+        a, b, c, d = predictor.edges[k], predictor.edges[k + 1], predictor.edges[k + 2], predictor.edges[k + 3]
         for i in range(width):
-            number[i] += FRACTIONS if energy[i] > edge else 0
+            low = (FRACTIONS if energy[i] > a else 0) + (FRACTIONS if energy[i] > b else 0)
+            high = (FRACTIONS if energy[i] > c else 0) + (FRACTIONS if energy[i] > d else 0)
+            number[i] += low + high
     for i in range(width):
         levels[i] = number[i]
 
@@ -425,12 +434,17 @@ def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> 
         low, high = (value if value < low else low), (value if value > high else high)
     if low < predictor.low or high > predictor.high:
         return BROKEN
-    for i in range(width):
-        scaled[i] = (samples[i + LEFT] << ERROR_BITS) - (sums[i] >> fraction)
+    if fraction == USUAL_FRACTION - ERROR_BITS:  # a constant: by others vectors of 64 bits are shifted
+        for i in range(width):
+            scaled[i] = (samples[i + LEFT] << ERROR_BITS) - (sums[i] >> (USUAL_FRACTION - ERROR_BITS))
+    else:
+        for i in range(width):
+            scaled[i] = (samples[i + LEFT] << ERROR_BITS) - (sums[i] >> fraction)
     for i in range(width):
         size[i] = scaled[i] if scaled[i] > 0 else -scaled[i]
-    for i in range(width):
-        size[i] = size[i] >> shift
+    if shift > 0:
+        for i in range(width):
+            size[i] = size[i] >> shift
     for i in range(width):
         errors[i + LEFT] = size[i] if size[i] < LARGEST_ERROR else LARGEST_ERROR
     if span.column == 0:

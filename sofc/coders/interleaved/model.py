@@ -95,9 +95,14 @@ class Prediction:
             high=high,
             weights=np.ascontiguousarray(weights).astype(dtype).ravel(),
             energy=energy.astype(dtype),
-            edges=(np.zeros(0, np.int64) if edges is None else edges).astype(dtype),
+            edges=_filled_up(np.zeros(0, np.int64) if edges is None else edges).astype(dtype),
             threshold=np.array([self.threshold], dtype),
         )
+
+
+def _filled_up(edges: Integers) -> Integers:
+    """As many edges as kernels take at once, or a multiple, with some that no energy lies above."""
+    return np.pad(edges, (0, -len(edges) % kernel.EDGES_AT_ONCE), constant_values=(1 << 15) - 1)
 
 
 def middle(span: PlaneRange) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.coders.base import Coder
 from sofc.coders.shape.details import ContextModel, DetailModel
 from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_zigzag
 from sofc.coders.shape.kernel_range import Adaptation
 from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
-from sofc.coders.shape.plane import decode_plane, encode_plane
+from sofc.coders.shape.plane import decode_plane, encode_zigzag
 from sofc.coders.shape.section import round_frequencies
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
@@ -74,24 +76,32 @@ def _geometric(mean: int, split: int, total: int) -> list[int]:
     return [1 + spread * weight // whole for weight in weights]
 
 
-def choose_number(plane: Plane, span: PlaneRange, image_rows: int) -> int:
+class Chosen(NamedTuple):
+    """Neutral parameters, and what a plane is under their prediction."""
+
+    number: int
+    zigzag: Plane
+
+
+def choose_number(plane: Plane, span: PlaneRange, image_rows: int) -> Chosen:
     """The neutral parameters that should suit a plane: the encoder's guess from histograms."""
     if span.high - span.low == 1:
-        return (VARIANTS - 1) * SPLITS
+        return Chosen((VARIANTS - 1) * SPLITS, to_zigzag(plane, span, Prediction(NONE, 0), image_rows))
     plain = to_zigzag(plane, span, Prediction(MED, 0), image_rows)
     shift = min(SHIFTS - 1, max(0, int(plain.mean()).bit_length() - 3))
     predicted = to_zigzag(plane, span, Prediction(GAP, shift), image_rows)
-    variant, zigzag = (0, plain) if _entropy(plain) <= _entropy(predicted) else (1 + shift, predicted)
+    counts, others = np.bincount(plain.ravel()), np.bincount(predicted.ravel())
+    variant, zigzag = 0, plain
+    if _entropy(others) < _entropy(counts):
+        variant, zigzag, counts = 1 + shift, predicted, others
     # A sample in the shape layer costs some 16 bits: keep them below one in a thousand.
-    place = int(0.999 * (zigzag.size - 1))
-    ordinary = int(np.partition(zigzag, place, axis=None)[place])
-    return variant * SPLITS + min(SPLITS, max(1, ordinary.bit_length())) - 1
+    ordinary = int(np.searchsorted(np.cumsum(counts), int(0.999 * (zigzag.size - 1)), side="right"))
+    return Chosen(variant * SPLITS + min(SPLITS, max(1, ordinary.bit_length())) - 1, zigzag)
 
 
-def _entropy(zigzag: Plane) -> float:
-    counts = np.bincount(zigzag.ravel()).astype(np.float64)
-    counts = counts[counts > 0]
-    return float(-(counts * np.log2(counts / counts.sum())).sum())
+def _entropy(counts: npt.NDArray[np.int64]) -> float:
+    occurring = counts[counts > 0].astype(np.float64)
+    return float(-(occurring * np.log2(occurring / occurring.sum())).sum())
 
 
 class NeutralShapeCoder(Coder):
@@ -104,8 +114,8 @@ class NeutralShapeCoder(Coder):
         """One stream for each plane."""
         streams = []
         for plane, span in zip(planes, ranges, strict=True):
-            number = choose_number(plane, span, image_rows)
-            stream = encode_plane(plane, span, neutral_parameters(number), [], image_rows).stream
+            number, zigzag = choose_number(plane, span, image_rows)
+            stream = encode_zigzag(zigzag, neutral_parameters(number), [], image_rows).stream
             streams.append((bytes([number]) + stream).rstrip(b"\0"))
         return streams
 

@@ -46,7 +46,19 @@ def encode_plane(
 
     Shapes of several samples take part where they make the stream smaller, or as ``use_shapes`` says.
     """
-    zigzag = to_zigzag(plane, span, parameters.prediction, image_rows)
+    return encode_zigzag(
+        to_zigzag(plane, span, parameters.prediction, image_rows), parameters, references, image_rows, use_shapes
+    )
+
+
+def encode_zigzag(
+    zigzag: Plane,
+    parameters: PlaneParameters,
+    references: Sequence[Plane],
+    image_rows: int,
+    use_shapes: bool | None = None,
+) -> EncodedPlane:
+    """The same of a plane's residuals in zigzag order."""
     pairs = choose_pairs(zigzag >> parameters.split, parameters.shapes, image_rows, use_shapes)
     head = pack_varints(pairs.shapes.size)
     if pairs.shapes.size:
