@@ -146,9 +146,13 @@ class IndexEntry:
     place: int
 
 
+CHANGE = 255
+"""Kind of the sections that change others, whatever the coder."""
+
+
 @dataclass(frozen=True)
 class Section:
-    """Bytes of one coder in a codebook."""
+    """Bytes of one coder in a codebook. One of kind CHANGE says what a section differs by that it follows in a model."""
 
     coder: int
     kind: int
