@@ -102,7 +102,8 @@ def code_change(encode: bool, change: Table[np.int32], models: Vector[np.uint32]
     return OK
 
 
-def _models(columns: int) -> npt.NDArray[np.uint32]:
+def fresh_models(columns: int) -> npt.NDArray[np.uint32]:
+    """The bit models that ``code_change`` takes for a table of so many columns, before any row."""
     return np.full(_ENTRY + columns * _CONTEXTS, NEUTRAL, np.uint32)
 
 
@@ -125,7 +126,7 @@ def code_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
     writer = Writer(8 * sum(change.size for change, _ in changes) + 64)
     for change, shift in changes:
         _code_shift(True, shift, writer.stream)
-        code_change(True, change.astype(np.int32), _models(change.shape[1]), writer.stream)
+        code_change(True, change.astype(np.int32), fresh_models(change.shape[1]), writer.stream)
     return writer.written()
 
 
@@ -141,7 +142,7 @@ class ChangeReader:
         if self._reader is None:
             return result.astype(np.int64)
         shift = _code_shift(False, 0, self._reader.stream)
-        if shift < 0 or code_change(False, result, _models(columns), self._reader.stream) != OK:
+        if shift < 0 or code_change(False, result, fresh_models(columns), self._reader.stream) != OK:
             raise FormatError("the change of a section is damaged")
         return result.astype(np.int64) << shift
 

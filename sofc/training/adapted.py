@@ -33,7 +33,8 @@ class Adapted:
     def assembled(self, borrowed: int, own: int) -> tuple[list[Section], list[Model]]:
         """The changes as sections, numbered from ``own`` on, and all models of the base, whose sections are numbered
         from ``borrowed`` on, with those changes."""
-        sections, places = [], {}
+        sections: list[Section] = []
+        places: dict[int, int] = {}
         for number, change in sorted(self.changes.items()):
             places[number] = own + len(sections)
             sections.append(Section(self.base.sections[number].coder, CHANGE, change))
@@ -51,7 +52,9 @@ class Adapted:
 
     def report(self) -> list[str]:
         """What changes, for people."""
-        return [f"{len(self.changes)} sections of {self.base.name} change, by {sum(map(len, self.changes.values()))} bytes"]
+        return [
+            f"{len(self.changes)} sections of {self.base.name} change, by {sum(map(len, self.changes.values()))} bytes"
+        ]
 
 
 @dataclass(frozen=True)

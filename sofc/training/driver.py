@@ -30,8 +30,8 @@ from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.planes import Plane
-from sofc.training.general import FEW, base_of, companions
 from sofc.training.adapted import Adapted, Usage, adaptable, builtin_usage
+from sofc.training.general import FEW, base_of, companions
 from sofc.training.held_out import Sizes, coded_sizes, split
 from sofc.training.recipes import Recipe, coder_to_train, recipes
 from sofc.training.report import ModelReport, TrainingReport
@@ -526,9 +526,7 @@ def _moved(model: Model, places: int) -> Model:
     return replace(model, sections=tuple(number + places for number in model.sections))
 
 
-def _report(
-    collection: _Collection, mined: Mined, codebook: Codebook, settings: _Settings, crew: _Crew
-) -> ModelReport:
+def _report(collection: _Collection, mined: Mined, codebook: Codebook, settings: _Settings, crew: _Crew) -> ModelReport:
     """What the codebook gains on the held-out images."""
     held = collection.held_out
     sizes = [Sizes(0, 0)]

@@ -83,7 +83,7 @@ class PackedOrigin:
         """Pack one."""
         coefficients = origin.coefficients
         planes = np.ascontiguousarray(coefficients.transpose(2, 0, 1).astype(np.int16))
-        return cls(replace(origin, coefficients=coefficients[:0]), planes.shape, zlib.compress(planes, 1))
+        return cls(replace(origin, coefficients=coefficients[:0]), planes.shape, zlib.compress(planes.tobytes(), 1))
 
     def unpack(self) -> Origin:
         """It again."""

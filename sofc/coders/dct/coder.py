@@ -67,7 +67,9 @@ class DctCoder(Coder):
         plans = [unpack_plan(*each) for each in zip(sections[:planes], changes, strict=False)]
         if sum(int(plan.starts(len(CONTEXTS))[-1]) for plan in plans) * BLOCK > MAX_COUNTERS:
             raise LimitError(f"a DCT model has more than {MAX_COUNTERS} bit models")
-        packed = zip(plans, sections[planes:], sections[2 * planes :], changes[planes:], changes[2 * planes :], strict=False)
+        packed = zip(
+            plans, sections[planes:], sections[2 * planes :], changes[planes:], changes[2 * planes :], strict=False
+        )
         return cls([unpack_model(*each) for each in packed])
 
     @property
