@@ -66,8 +66,9 @@ class Codebook:
 
     @cached_property
     def is_changed(self) -> bool:
-        """Whether it is a base whose sections are changed."""
-        return any(section.kind == CHANGE for section in self.own_sections)
+        """Whether it is a base, some of whose sections may be changed."""
+        own = self.own_sections
+        return bool(self.bases) and (not own or any(section.kind == CHANGE for section in own))
 
     def to_bytes(self) -> bytes:
         """The codebook file."""

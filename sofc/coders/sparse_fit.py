@@ -1,7 +1,7 @@
 """Linear predictors changed as little as pays: least squares in which each weight that changes has its price in bits.
 
-What a change of weights saves is about quadratic in it, so that each weight in turn can be put at the multiple of a step
-that is best while the others stay (coordinate descent).
+What a change of weights saves is about quadratic in it, so that each weight in turn can be put at the multiple of a
+step that is best while the others stay (coordinate descent).
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ CHANGE = 255
 
 @dataclass(frozen=True)
 class Section:
-    """Bytes of one coder in a codebook. One of kind CHANGE says what a section differs by that it follows in a model."""
+    """Bytes of one coder in a codebook. One of kind CHANGE says what the section differs by that it follows."""
 
     coder: int
     kind: int

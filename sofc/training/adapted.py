@@ -52,9 +52,8 @@ class Adapted:
 
     def report(self) -> list[str]:
         """What changes, for people."""
-        return [
-            f"{len(self.changes)} sections of {self.base.name} change, by {sum(map(len, self.changes.values()))} bytes"
-        ]
+        size = sum(map(len, self.changes.values()))
+        return [f"{len(self.changes)} sections of the codebook {self.base.name!r} change, by {size} bytes"]
 
 
 @dataclass(frozen=True)

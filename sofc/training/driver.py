@@ -78,8 +78,9 @@ def train(
     improvement (0: one pass, as published); None: while they gain. ``counter_bytes`` is about how much of the codebook
     the trained counters of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how
     many images are to be stored with the codebook, by default as many as are given; the report says whether it pays for
-    itself by then. ``efforts`` (1 to 9) that models are trained for, None: all, or for few images 1 and the default, 5;
-    at others the models nearest to them are used.
+    itself by then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them
+    are used. None: all, or where few images are to come no new ones: the built-in models that code such images are
+    changed as far as that pays.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
@@ -463,10 +464,9 @@ def _assemble(
     sections: list[Section] = []
     models = []
     for base in bases:
-        changes: dict[int, bytes] = {}
-        for results in trained:
-            changes |= results.changes if isinstance(results, Adapted) and results.base == base else {}
-        if changes:
+        adapted = [results for results in trained if isinstance(results, Adapted) and results.base == base]
+        if adapted:
+            changes = {number: change for results in adapted for number, change in results.changes.items()}
             changed, those = Adapted(base, changes).assembled(starts[base], known + len(sections))
             sections += changed
             models += those

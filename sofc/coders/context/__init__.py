@@ -34,9 +34,8 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.entropy.tables import code_table
     from sofc.prediction.bank import grid_errors
 
-    return [
-        [code_plane, grid_errors, code_table, code_sparse, code_symbols, code_bit, code_change, code_changed_symbols]
-    ]
+    sections: list[KernelUse] = [code_table, code_symbols, code_change, code_changed_symbols]
+    return [[code_plane, grid_errors, *sections, code_sparse, code_bit]]
 
 
 CODER = Descriptor(

@@ -67,10 +67,8 @@ class DctCoder(Coder):
         plans = [unpack_plan(*each) for each in zip(sections[:planes], changes, strict=False)]
         if sum(int(plan.starts(len(CONTEXTS))[-1]) for plan in plans) * BLOCK > MAX_COUNTERS:
             raise LimitError(f"a DCT model has more than {MAX_COUNTERS} bit models")
-        packed = zip(
-            plans, sections[planes:], sections[2 * planes :], changes[planes:], changes[2 * planes :], strict=False
-        )
-        return cls([unpack_model(*each) for each in packed])
+        packed = (each[first:] for each in (sections, changes) for first in (planes, 2 * planes))
+        return cls([unpack_model(*each) for each in zip(plans, *packed, strict=False)])
 
     @property
     def planes(self) -> int:
