@@ -19,6 +19,8 @@ SHIFTS = range(1, 7)
 SWEEPS = 8
 CHANGED, DOUBLED, ROW = 5.0, 2.0, 6.0
 """About the bits that a weight's change takes, those for each doubling of it, and those of a row that has any."""
+MOST = 2.0
+"""No weight changes by more."""
 STIFFNESS = 5e-5
 """Of the mean of the diagonal is added to it: taps may depend on each other."""
 
@@ -58,11 +60,12 @@ def _descend(matrix: Floats, left: Floats, bits: int, worth: Floats) -> tuple[In
     curved += (STIFFNESS * diagonal + 1e-9)[:, None, None] * np.eye(taps)
     slope = left * (worth / 2.0**bits)[:, None]
     change = np.zeros((rows, taps))
+    most = np.floor(MOST * 2.0**bits)
     for _ in range(SWEEPS):
         for tap in range(taps):
             curve = curved[:, tap, tap]
             pull = slope[:, tap] + curve * change[:, tap]
-            nearest = np.rint(pull / curve)
+            nearest = np.clip(np.rint(pull / curve), -most, most)
             best, cost = np.zeros(rows), np.zeros(rows)
             for candidate in (nearest, nearest - np.sign(nearest)):
                 total = curve * candidate**2 - 2 * pull * candidate + _bits(candidate)

@@ -12,6 +12,8 @@ from sofc.image import ImageHeader
 
 MAX_NAME_BYTES = 64
 RAW_MODEL = 0
+COPY_MODEL = 4
+"""In place of a model: samples that stood in the file before."""
 ARRANGED = 3
 """The mapping of bands that hold the image that their samples were made from."""
 FIRST_CODEBOOK_MODEL = 64

@@ -126,7 +126,8 @@ def code_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
     writer = Writer(8 * sum(change.size for change, _ in changes) + 64)
     for change, shift in changes:
         _code_shift(True, shift, writer.stream)
-        code_change(True, change.astype(np.int32), fresh_models(change.shape[1]), writer.stream)
+        status = code_change(True, change.astype(np.int32), fresh_models(change.shape[1]), writer.stream)
+        assert status == OK, "changes are within what can be coded"
     return writer.written()
 
 

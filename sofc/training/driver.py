@@ -122,7 +122,7 @@ def train(
         if not models:
             return _train_kind(collection, settings, crew)
         share = len(members[collection.kind]) / len(images)
-        return _adapt(collection, round(images_to_come * share), models, crew)
+        return _adapt(collection, max(1, round(images_to_come * share * OTHERS_WORTH)), models, crew)
 
     trained = [mine(collection, number, settings) for number, collection in enumerate(collections)]
     draft = _assemble(name, collections, trained, "", coder is None, settings.efforts)
@@ -157,6 +157,8 @@ LEAST_COUNTER_BYTES = 4_000
 COUNTERS_WORTH, WORTH = 100, 30
 """What was learned of a collection takes a few per cent off its files beyond what the built-in codebook does. Where a
 ``WORTH``-th of them is less than COUNTER_BYTES, counters may take a ``COUNTERS_WORTH``-th."""
+OTHERS_WORTH = 0.5
+"""What a change saves on the images that it was found on it saves on others by half, to be safe."""
 DEFAULT_EFFORT = 5
 FEW_EFFORTS = (1, DEFAULT_EFFORT)
 """Those that models are for where there are few images. Models for effort 1 take 2 to 4 kB."""

@@ -30,7 +30,7 @@ def errors(found: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]) -> np
     """The sum of squared errors of each predictor."""
     full = found + np.tril(found, -1).swapaxes(-1, -2)
     vector = np.column_stack([-weights, np.ones(2)])
-    return np.einsum("ri,rij,rj->r", vector, full, vector)
+    return np.asarray(np.einsum("ri,rij,rj->r", vector, full, vector))
 
 
 def test_what_pays_is_changed_and_the_rest_is_not() -> None:
