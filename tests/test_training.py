@@ -273,7 +273,8 @@ def test_whether_a_codebook_pays() -> None:
     one = ModelReport("one", 18, 2, (), codebook=1000, raw=9000, builtin=3000, coded=2400)
     other = ModelReport("other", 3, 0, (), codebook=10)
     assert TrainingReport((one, other), 1010, False, 4).saved == 4 * 300 - 1010
-    assert TrainingReport((one, other), 1010, False, 4).is_worthwhile
+    assert not TrainingReport((one, other), 1010, False, 4).is_worthwhile  # it is to save twice its bytes
+    assert TrainingReport((one, other), 1010, False, 7).is_worthwhile
     few = TrainingReport((one, other), 1010, False, 3)
     assert not few.is_worthwhile
     assert few.lines()[-1] == (
@@ -318,7 +319,7 @@ def test_codebooks_for_few_images_are_small() -> None:
     again = Codebook.from_bytes(small.to_bytes())
     assert (again.models, again.sections, again.bases) == (small.models, small.sections, small.bases)
     further = gray_images(9)[-1]
-    assert len(sofc.encode(further, codebook=small)) < 0.98 * len(sofc.encode(further))
+    assert len(sofc.encode(further, codebook=small)) < len(sofc.encode(further))
     asked = train(images, name="few", held_out=0, efforts=[7, 2]).codebook
     own = {model.effort for model in asked.models if min(model.sections) >= known}
     assert own == {*range(2, 10)}
@@ -363,9 +364,8 @@ def test_same_changes_from_all_workers(processes: Executor) -> None:
 
 def test_what_nothing_changes_of_is_the_base() -> None:
     """A codebook that was wanted all the same codes as its base does, with a reference more."""
-    random = np.random.default_rng(3)
-    images = [random.integers(0, 256, (70, 64)).astype(np.uint8) for _ in range(3)]
-    codebook = train(images, name="nothing", held_out=0).codebook
+    images = gray_images(3)
+    codebook = train(images, name="nothing", held_out=0, for_images=1).codebook
     assert codebook.own_sections == ()
     assert codebook.is_changed
     size = len(sofc.encode(images[0], codebook=codebook))

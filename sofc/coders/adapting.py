@@ -32,6 +32,9 @@ MODEL_BITS = 160.0
 """Bits that a bit model must seem to save for its change to pay, which takes 8: others know of what it knows. Found on
 training images of DRIVE."""
 
+LEAST_BITS = 12.0
+"""What seems to save less on the images seen may be chance, however many are to come."""
+
 
 def change_models(starts: Starts, base: Symbols, ends: Integers, share: float) -> tuple[list[Symbols], bytes]:
     """What bit models start with of which a change pays, as images of each fold are practised with, and the change.
@@ -39,7 +42,7 @@ def change_models(starts: Starts, base: Symbols, ends: Integers, share: float) -
     ``starts``: what those of the first contexts should start with, 0 where as in ``base`` (models,); ``ends`` (contexts
     + 1,): where those of each context begin; ``share``: for each image seen so many are to be coded.
     """
-    kept = starts.worth(MODEL_BITS / share)
+    kept = starts.worth(max(LEAST_BITS, MODEL_BITS / share))
     known = len(kept.symbols)
     contexts = [slice(first, end) for first, end in itertools.pairwise(ends)]
     goals = np.zeros_like(base)
