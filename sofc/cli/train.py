@@ -157,7 +157,7 @@ def _executor(jobs: int) -> Iterator[Executor | None]:
 
 
 class _Progress(contextlib.ExitStack):
-    """One bar for each stage of training."""
+    """One bar for each stage of training, or one line."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -168,5 +168,6 @@ class _Progress(contextlib.ExitStack):
         if stage != self._stage:
             self.close()
             self._stage = stage
+            self._console.stage(stage)
             self._advance = self.enter_context(self._console.progress(total, "shard", stage))
         self._advance(1)
