@@ -63,6 +63,16 @@ def test_copies_cost_nothing(shape: tuple[int, int], threads: int) -> None:
         assert [image.samples for image in decoded] == [image.ravel().tolist() for image in [*images, *images]]
 
 
+def test_each_small_image_twice() -> None:
+    """What follows its like is not coded in a group with it."""
+    images = photographs(4, *GROUPED)
+    alone = sum(len(collected([image])) for image in images)
+    twice = collected([image for image in images for _ in range(2)])
+    assert len(twice) < 1.05 * alone
+    for number, again in enumerate(sofc.decode_images(twice)):
+        np.testing.assert_array_equal(again, images[number // 2])
+
+
 def test_other_samples_or_heads_are_no_copies() -> None:
     (image,) = photographs(1, *BANDED)
     changed = image.copy()

@@ -128,6 +128,7 @@ class Encoder(Sticky):
         self._may_leave = False
         self._index = IndexBuilder()
         self._copies = CopyFinder()
+        self._alone: Key | None = None  # of the first image that is not yet in a group, while it is the only one
         self._image = 0  # number of the current image, or of the next
         self._begun: PendingImage | None = None
         self._images: list[Samples] = []  # whole images that are not yet in a group
@@ -224,12 +225,15 @@ class Encoder(Sticky):
             for image in images:
                 image = _converted(image, header.format, 0, self.images_written)
                 origin = self._current.origin_of(image)
-                if self._images and (origin is None) == bool(self._origins):
+                alone = Key.of(header, header.height, sample_bytes(image, header.format))
+                is_copy = alone == self._alone or self._copies.codebooks_of(alone) is not None
+                if self._images and (is_copy or (origin is None) == bool(self._origins)):
                     self._put_group()
+                self._alone = None if self._images else alone
                 self._images.append(image)
                 self._origins += [] if origin is None else [origin]
                 self._state = WriteState.GROUPS
-                if len(self._images) >= self._current.group_images(traced=origin is not None):
+                if is_copy or len(self._images) >= self._current.group_images(traced=origin is not None):
                     self._put_group()
                 output += self._drain(self._workers.threads - 1)
             return bytes(output)
