@@ -169,6 +169,97 @@ def code_counters(coder: Coder, count: int, nodes: int, symbols: list[int] | Non
     return found
 
 
+class Counting:
+    """Adaptive bit models by name, and what is coded with them: a chance in 2**22, and what was seen."""
+
+    def __init__(self, coder: Coder) -> None:
+        self.coder = coder
+        self.models: dict[Hashable, tuple[int, int]] = defaultdict(lambda: (2**21, 0))
+
+    def decide(self, bit: int, *name: Hashable) -> int:
+        chance, seen = self.models[name]
+        bit = self.coder.decide(bit, sorted((32, chance // 64, 65504))[1])
+        chance += ((bit * (2**22 - 1) - chance) * (655360 // (10 * seen + 16))) // 65536
+        self.models[name] = chance, min(255, seen + 1)
+        return bit
+
+    def count(self, number: int, limit: int, *name: Hashable) -> int:
+        """A number in unary, below the limit."""
+        found = 0
+        while self.decide(int(found < number), *name, found):
+            found += 1
+            if found == limit:
+                raise BrokenError
+        return found
+
+
+def code_change(coder: Coder, shape: tuple[int, int], change: Rows | None) -> Rows:
+    """A table of mostly zeros: whether a row has anything else, after whether the row above and that eight rows above
+    do; whether an entry is another number, after its neighbours to the left, above and eight above; sign, bits, and
+    those bits."""
+    counting, found = Counting(coder), {}
+    above = 0
+    for y in range(shape[0]):
+        given = change[y] if change else [0] * shape[1]
+        far = any(found.get((y - 8, x)) for x in range(shape[1]))
+        above = counting.decide(int(any(given)), "row", far, above)
+        for x in range(shape[1] if above else 0):
+            around = tuple(bool(found.get(place)) for place in ((y, x - 1), (y - 1, x), (y - 8, x)))
+            if not counting.decide(int(given[x] != 0), "entry", x, around):
+                continue
+            negative = counting.decide(int(given[x] < 0), "sign")
+            digits = f"{abs(given[x]) or 1:b}"[1:]
+            length = counting.count(len(digits), 16, "length")
+            size = "1"
+            for place in range(length):
+                bit = int(digits[place : place + 1] or 0)
+                size += str(coder.decide(bit, 32768) if place else counting.decide(bit, "first", length))
+            found[y, x] = -int(size, 2) if negative else int(size, 2)
+    return [[found.get((y, x), 0) for x in range(shape[1])] for y in range(shape[0])]
+
+
+def code_changed(coder: Coder, tables: list[list[int]], nodes: int, goals: list[list[int]] | None) -> list[list[int]]:
+    """What counters start with instead: whether any of a block does, after how many of it are touched, and whether any
+    of the block before does; then each, after whether it is touched, and any of the block before it does."""
+    counting = Counting(coder)
+    result = []
+    for number, table in enumerate(tables):
+        found = list(table)
+        before = 0
+        for first in range(0, len(table), nodes):
+            block = table[first : first + nodes]
+            wanted = goals[number][first : first + nodes] if goals else [0] * len(block)
+            touched = min(3, sum(symbol > 0 for symbol in block))
+            before = counting.decide(int(any(wanted)), "block", touched, before)
+            changed = 0
+            for node, (symbol, goal) in enumerate(zip(block, wanted, strict=True)):
+                if before and counting.decide(int(goal > 0), "changes", node, symbol > 0, changed):
+                    changed = 1
+                    found[first + node] = _code_changed_symbol(counting, symbol, max(0, goal - 1))
+        result.append(found)
+    return result
+
+
+def _code_changed_symbol(counting: Counting, symbol: int, goal: int) -> int:
+    chance, experience = divmod(goal, 4)
+    known = divmod(symbol - 1, 4) if symbol else None
+    if known is None:
+        path = ""
+        for bit in f"{chance:05b}":
+            path += str(counting.decide(int(bit), "chance", path))
+        chance = int(path, 2)
+    else:
+        steps = chance - known[0]
+        steps = counting.count(2 * steps - 1 if steps > 0 else -2 * steps, 64, "steps")
+        chance = known[0] + (steps + 1) // 2 if steps % 2 else known[0] - steps // 2
+        if not 0 <= chance < 32:
+            raise BrokenError
+    path = ""
+    for bit in f"{experience:02b}":
+        path += str(counting.decide(int(bit), "experience", known and known[1], path))
+    return 1 + 4 * chance + int(path, 2)
+
+
 # Prediction.
 
 OWN = [

@@ -210,7 +210,7 @@ def test_of_close_models_the_smaller_is_used() -> None:
     """A trained codebook's file is as small as with its best model alone, where a piece cannot tell."""
     rng = np.random.default_rng(5)
     images = [np.clip(rng.normal(120, 9, (48, 40)).cumsum(axis=0) / 9 % 256, 0, 255).astype(np.uint8) for _ in range(3)]
-    codebook = sofc.train(images, name="close", held_out=0).codebook
+    codebook = sofc.train(images, name="close", held_out=0, efforts=[1, 5]).codebook
     pixel_format = PixelFormat(1, 8, 8)
     numbers = [number for number in numbers_of(codebook, pixel_format, 5) if number >= FIRST_CODEBOOK_MODEL]
     assert len(numbers) > 2
@@ -226,7 +226,7 @@ def test_a_collections_own_model_is_always_tried_in_full(monkeypatch: pytest.Mon
     """Whatever a piece says of other models, the file is never larger than with the codebook's first."""
     rng = np.random.default_rng(6)
     images = [np.clip(rng.normal(120, 9, (48, 40)).cumsum(axis=1) / 9 % 256, 0, 255).astype(np.uint8) for _ in range(6)]
-    codebook = sofc.train(images, name="own", held_out=0).codebook
+    codebook = sofc.train(images, name="own", held_out=0, efforts=[1, 5]).codebook
     first = numbers_of(codebook, PixelFormat(1, 8, 8), 5)[0]
     sizes = {}
     for worst in (True, False):

@@ -419,6 +419,9 @@ def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:
     assert lines[-2] == "note: the codebook holds patches of its training images; pass it on only where they may go"
     assert lines[-1].startswith("c.sofcb: codebook 'c', ")
     assert "shape:" not in trained.out
+    assert trained.err.splitlines()[0] == "sofc: looking at the images"
+    assert trained.err.splitlines()[-1].endswith(": held-out images")
+    assert run("train", "-q", "--coder", "shape", "in", "-o", "q.sofcb", "-j", "1", "--iterations", "1").err == ""
     assert run("train", "in", "-o", "c.sofcb").status == 1
     missing = run("train", "in", "-o", "no/such/c.sofcb")
     assert missing.status == 1 and "no such file or directory" in missing.err and not Path("no").exists()

@@ -8,6 +8,8 @@ import json
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,18 @@ import minidec
 import numpy as np
 import pytest
 from minidec import chunks, command
+from minidec import codebook as minidec_codebook
 
 import sofc
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.context import ContextCoder
-from sofc.container.records import Section
+from sofc.coders.context.section import unpack_plan
+from sofc.coders.registry import coder_for
+from sofc.container.records import CHANGE, Section
+from sofc.entropy.changes import code_changed, code_changes
+from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixing import WEIGHT_ROWS
+from sofc.entropy.mixture import trained_symbols
 
 SPEC = Path(__file__).parent.parent / "spec"
 VECTORS = SPEC / "vectors"
@@ -106,3 +115,68 @@ def test_a_codebook_with_a_base() -> None:
     assert decoded.samples == image.ravel().tolist()
     with pytest.raises(minidec.FormatError, match="not given"):
         minidec.decode_file(data, given[:1])
+
+
+def test_a_codebook_of_changes(changed: sofc.Codebook) -> None:
+    """Sections of the base that are changed: tables, bit models and weights."""
+    image = (np.add.outer(np.arange(9), np.arange(11)) * 7 % 256).astype(np.uint8)
+    data = sofc.encode(image, codebook=changed, coder="context")
+    assert data != sofc.encode(image, codebook=changed.bases[0], coder="context")
+    (decoded,) = minidec.decode_file(data, [changed.to_bytes(), changed.bases[0].to_bytes()]).images
+    assert decoded.samples == image.ravel().tolist()
+
+
+@pytest.fixture
+def changed() -> sofc.Codebook:
+    """One context model of the built-in codebook, all of whose sections are changed."""
+    base = builtin_codebook(sofc.PixelFormat(1, 8, 8))
+    model = next(model for model in base.models if (model.components, model.coder) == (1, ContextCoder.id))
+    random = np.random.default_rng(7)
+    plan, models, weights = (base.sections[number].data for number in model.sections)
+    used = weights[0]
+    tables = unpack_plan(plan, 0)
+    starts = tables.starts(len(tables.contexts)) * BLOCK
+    symbols = trained_symbols(models, starts, len(tables.contexts))
+    goals = (random.integers(1, 129, symbols.size) * (random.random(symbols.size) < 0.01)).astype(np.uint8)
+    split = [slice(*ends) for ends in pairwise(starts)]
+    nothing = [np.zeros(shape, np.int64) for shape in ((len(tables.prediction.thresholds), 1), (15, 1), (16, 1))]
+    shape = tables.prediction.weights.shape
+    zeros = [np.zeros(size, np.int64) for size in ((len(tables.contexts), 4), (len(tables.contexts), 1), (6, 1))]
+    offsets = np.zeros((shape[0], 1), np.int64)
+    taps = random.integers(-3, 4, shape) * (random.random(shape) < 0.2)
+    changes = [
+        code_changes([(one, 0) for one in (*nothing, *zeros, offsets)] + [(taps, 5)]),
+        code_changed([symbols[one] for one in split], [goals[one] for one in split], BLOCK),
+        code_changes([(random.integers(-2, 3, (sum(WEIGHT_ROWS), used + 1)), 3)]),
+    ]
+    first = len(base.sections)
+    numbers = [number for place, own in enumerate(model.sections) for number in (own, first + place)]
+    sections = (*base.sections, *(Section(ContextCoder.id, CHANGE, change) for change in changes))
+    return sofc.Codebook("changed", (replace(model, sections=tuple(numbers)),), sections, bases=(base,))
+
+
+@pytest.mark.parametrize("places", [[3, 0], [0, 3, 3], [0, 4]], ids=["first", "twice", "empty"])
+def test_changes_of_nothing(changed: sofc.Codebook, places: list[int]) -> None:
+    """A change follows a section, once, and has bytes: both decoders say so."""
+    (model,) = changed.models
+    known = [*model.sections[::2], model.sections[1], len(changed.sections)]
+    sections = (*changed.sections, Section(ContextCoder.id, CHANGE, b""))
+    numbers = [known[place] for place in places]
+    broken = replace(changed, models=(replace(model, sections=tuple(numbers)),), sections=sections)
+    with pytest.raises(sofc.FormatError, match="changes"):
+        coder_for(broken, 64, sofc.PixelFormat(1, 8, 8))
+    taken = [minidec_codebook.Section(s.coder, s.kind, s.data) for s in (sections[number] for number in numbers)]
+    with pytest.raises(minidec.FormatError, match="change"):
+        minidec_codebook.take_changes(taken)
+
+
+def test_sections_that_cannot_be_changed() -> None:
+    """Only those of coders that say so."""
+    base = builtin_codebook(sofc.PixelFormat(1, 8, 8))
+    model = next(model for model in base.models if (model.components, model.coder) == (1, 3))
+    sections = (*base.sections, Section(3, CHANGE, b"\1"))
+    broken = replace(model, sections=(model.sections[0], len(base.sections)))
+    with pytest.raises(sofc.FormatError, match="cannot be changed"):
+        coder_for(sofc.Codebook("x", (broken,), sections, bases=(base,)), 64, sofc.PixelFormat(1, 8, 8))
+    with pytest.raises(minidec.FormatError, match="cannot be changed"):
+        minidec_codebook.take_changes([minidec_codebook.Section(3, 0, b"\1"), minidec_codebook.Section(3, 255, b"\1")])

@@ -17,7 +17,7 @@ import sofc
 from sofc.codebook import Codebook
 from sofc.coders.registry import CODERS
 from sofc.coders.training import CoderTraining, Pass, TrainingSettings
-from sofc.container.records import Section
+from sofc.container.records import CHANGE, Section
 from sofc.errors import FormatError, UsageError
 from sofc.imagefiles import ImageSource, save
 from sofc.planes import Plane, PlaneRange
@@ -273,7 +273,8 @@ def test_whether_a_codebook_pays() -> None:
     one = ModelReport("one", 18, 2, (), codebook=1000, raw=9000, builtin=3000, coded=2400)
     other = ModelReport("other", 3, 0, (), codebook=10)
     assert TrainingReport((one, other), 1010, False, 4).saved == 4 * 300 - 1010
-    assert TrainingReport((one, other), 1010, False, 4).is_worthwhile
+    assert not TrainingReport((one, other), 1010, False, 4).is_worthwhile  # it is to save twice its bytes
+    assert TrainingReport((one, other), 1010, False, 7).is_worthwhile
     few = TrainingReport((one, other), 1010, False, 3)
     assert not few.is_worthwhile
     assert few.lines()[-1] == (
@@ -307,15 +308,18 @@ def test_arrays_may_arrive_read_only(coder: str | None) -> None:
 
 
 def test_codebooks_for_few_images_are_small() -> None:
-    """They hold models for the default effort, and name those of the built-in codebook; for many, all."""
+    """They hold changes of the built-in codebook, and its models by name; where efforts are asked for, new models."""
     images = gray_images(6)
-    small = train(images, name="few", held_out=0).codebook
+    small = train(images, name="few", held_out=0, for_images=2000).codebook
     assert [base.name for base in small.bases] == ["common"]
-    assert {model.effort for model in small.models} == {1, 2, *range(5, 10)}
     known = len(small.sections) - len(small.own_sections)
-    assert any(number < known for model in small.models for number in model.sections)
+    assert small.own_sections
+    assert {section.kind for section in small.own_sections} == {CHANGE}
+    assert [model.effort for model in small.models] == [model.effort for model in small.bases[0].models]
     again = Codebook.from_bytes(small.to_bytes())
     assert (again.models, again.sections, again.bases) == (small.models, small.sections, small.bases)
+    further = gray_images(9)[-1]
+    assert len(sofc.encode(further, codebook=small)) < len(sofc.encode(further))
     asked = train(images, name="few", held_out=0, efforts=[7, 2]).codebook
     own = {model.effort for model in asked.models if min(model.sections) >= known}
     assert own == {*range(2, 10)}
@@ -331,7 +335,7 @@ def processes() -> Iterator[Executor]:
         yield pool
 
 
-def check_same_from_all_workers(images: list[np.ndarray], coder: str, processes: Executor) -> None:
+def check_same_from_all_workers(images: list[np.ndarray], coder: str | None, processes: Executor) -> None:
     alone = train(images, name="same", coder=coder, iterations=2)
     with ThreadPoolExecutor(3) as threads:
         in_threads = train(images, name="same", coder=coder, iterations=2, executor=threads)
@@ -352,6 +356,20 @@ def test_same_shapes_from_all_workers(processes: Executor) -> None:
 
 def test_same_contexts_from_all_workers(processes: Executor) -> None:
     check_same_from_all_workers(gray_images(6), "context", processes)
+
+
+def test_same_changes_from_all_workers(processes: Executor) -> None:
+    check_same_from_all_workers(gray_images(6), None, processes)
+
+
+def test_what_nothing_changes_of_is_the_base() -> None:
+    """A codebook that was wanted all the same codes as its base does, with a reference more."""
+    images = gray_images(3)
+    codebook = train(images, name="nothing", held_out=0, for_images=1).codebook
+    assert codebook.own_sections == ()
+    assert codebook.is_changed
+    size = len(sofc.encode(images[0], codebook=codebook))
+    assert size <= len(sofc.encode(images[0])) + 40
 
 
 def test_min_images_keeps_rare_shapes_out() -> None:

@@ -14,7 +14,7 @@ import sofc
 from sofc.band.mapping import Mapping
 from sofc.coders.registry import CODERS
 from sofc.container.chunks import unpack_group
-from sofc.container.records import FIRST_CODEBOOK_MODEL
+from sofc.container.records import CHANGE, COPY_MODEL, FIRST_CODEBOOK_MODEL
 from sofc.keepfile import restore_items
 
 FOLDER = Path(__file__).resolve().parent.parent / "spec" / "vectors"
@@ -73,6 +73,20 @@ def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
     assert all(model >= FIRST_CODEBOOK_MODEL for model in models)
     coders = {codebook.models[model - FIRST_CODEBOOK_MODEL].coder for model in models}
     assert coders == {IDS[entry["file"].split("-")[0]]}
+
+
+@pytest.mark.parametrize("name", ["copied-groups", "copied-bands"])
+def test_vectors_have_copies(name: str) -> None:
+    assert COPY_MODEL in models_of((FOLDER / f"{name}.sofc").read_bytes())
+
+
+@pytest.mark.parametrize("name", ["changed-context", "changed-dct"])
+def test_vectors_have_changes(name: str) -> None:
+    """Of sections that the models in use have."""
+    codebook = sofc.Codebook.from_bytes((FOLDER / f"{name}.sofcb").read_bytes())
+    for model in models_of((FOLDER / f"{name}.sofc").read_bytes()):
+        numbers = codebook.models[model - FIRST_CODEBOOK_MODEL].sections
+        assert CHANGE in {codebook.sections[number].kind for number in numbers}
 
 
 @pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry["file"].startswith("arranged-")],

@@ -14,6 +14,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,22 @@ from sofc.codebook import Codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.model import PlanePlan
-from sofc.coders.context.section import PLAN, pack_plan, unpack_plan
+from sofc.coders.context.section import PLAN, WEIGHTS, pack_plan, unpack_plan
+from sofc.coders.dct import DctCoder
+from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
+from sofc.coders.dct.section import unpack_plan as dct_plan
+from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import NEUTRAL_MODELS
 from sofc.container import schema
 from sofc.container.chunks import pack_file_end, pack_file_head, pack_group, pack_image_head, pack_metadata
 from sofc.container.original import from_metadata
-from sofc.container.records import CodedGroup, ImageHead, Metadata, MetadataKind
+from sofc.container.records import CHANGE, CodedGroup, ImageHead, Metadata, MetadataKind, Model, Section
 from sofc.container.walker import frame_chunk
+from sofc.entropy.changes import code_changed, code_changes
+from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixing import WEIGHT_ROWS
+from sofc.entropy.mixture import trained_symbols
 from sofc.image import SampleType
 from sofc.jpeg.colour import reached
 from sofc.jpeg.dct import ACCURATE, BASIS, BASIS_BITS, FAST, REPLICATED, SCALED, TRIANGLE, Decoder, Grid
@@ -193,6 +202,18 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     book = Codebook.from_bytes((folder / codebook).read_bytes())
     for name, data, comment in jpeg_files():
         yield f"kept-jpeg{name}", kept_jpeg(data, book), codebook, f"an original JPEG file: {comment}"
+    images = np.stack([*sets["gray"], *sets["gray"]])
+    yield "copied-groups", sofc.encode(images, batch=True, codebook=None, key_interval=3), None, "groups copied"
+    rows = np.concatenate([sets["gray"][0][:8], sets["gray"][1][:8], sets["gray"][0][:8]])
+    yield "copied-bands", sofc.encode(rows, codebook=None, band_rows=8), None, "a band copied"
+    for kind, source in (("context", "context-colour-one"), ("dct", "dct-colour-420")):
+        book = Codebook.from_bytes((folder / f"{kind}-colour.sofcb").read_bytes())
+        image = sofc.decode((folder / f"{source}.sofc").read_bytes(), codebooks={book.id: book})
+        changed = with_changes(book)
+        codebook = f"changed-{kind}.sofcb"
+        (folder / codebook).write_bytes(changed.to_bytes())
+        data = sofc.encode(image, codebook=changed, coder=kind)
+        yield f"changed-{kind}", data, codebook, f"{kind}, sections that are changed"
 
 
 def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
@@ -460,6 +481,54 @@ def changed_plans(codebook: Codebook, change: Callable[[PlanePlan], PlanePlan]) 
                 plan = change(unpack_plan(section.data, plane))
                 sections[number] = replace(section, data=pack_plan(plan))
     return Codebook(codebook.name + "+", codebook.models, tuple(sections))
+
+
+def with_changes(codebook: Codebook) -> Codebook:
+    """A codebook of coder 2 or 5 all of whose models are changed at random: weights, bit models, and predictors of
+    coefficients."""
+    random = np.random.default_rng(SEED + 2)
+
+    def change(section: Section) -> bytes:
+        shapes: list[tuple[int, int]] = []
+        if section.kind == WEIGHTS:
+            shapes = [(sum(WEIGHT_ROWS), section.data[0] + 1)]
+        elif (section.coder, section.kind) == (DctCoder.id, PLAN):
+            rows = section.data[0] * ROWS
+            shapes = [(rows, MEANS), (rows, SIZES), (len(CONTEXTS), 1)]
+        tables = [random.integers(-2, 3, shape) * (random.random(shape) < 0.02) * (shape[1] > 1) for shape in shapes]
+        return code_changes([(table, 2) for table in tables])
+
+    changes = {number: change(section) for number, section in enumerate(codebook.sections)}
+    for model in codebook.models:
+        planes = len(model.sections) // 3
+        for plane, number in enumerate(model.sections[planes : 2 * planes]):
+            changes[number] = _change_of_models(codebook, model, plane, random)
+    numbers = sorted(number for number, data in changes.items() if data)
+    places = {number: len(codebook.sections) + place for place, number in enumerate(numbers)}
+    own = [Section(codebook.sections[number].coder, CHANGE, changes[number]) for number in numbers]
+    models = [
+        replace(model, sections=tuple(k for n in model.sections for k in ((n, places[n]) if n in places else (n,))))
+        for model in codebook.models
+    ]
+    return Codebook("changed", tuple(models), (*codebook.sections, *own))
+
+
+def _change_of_models(codebook: Codebook, model: Model, plane: int, random: np.random.Generator) -> bytes:
+    """A change of the bit models of a plane."""
+    planes = len(model.sections) // 3
+    plan, models = (codebook.sections[model.sections[place]].data for place in (plane, planes + plane))
+    starts = dct_plan(plan).starts(len(CONTEXTS)) if model.coder == DctCoder.id else starts_of(unpack_plan(plan, plane))
+    symbols = trained_symbols(models, starts * BLOCK, len(starts) - 1)
+    goals = (
+        random.integers(1, 129, symbols.size) * (random.random(symbols.size) < np.where(symbols > 0, 0.3, 0.0005))
+    ).astype(np.uint8)
+    contexts = [slice(*ends) for ends in pairwise(starts * BLOCK)]
+    return code_changed([symbols[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
+
+
+def starts_of(plan: PlanePlan) -> npt.NDArray[np.int64]:
+    """Where the slots of all contexts of a plan begin, and where the last ones end."""
+    return plan.starts(len(plan.contexts))
 
 
 def adapting(plan: PlanePlan) -> PlanePlan:

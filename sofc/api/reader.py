@@ -24,7 +24,7 @@ from sofc.container.chunks import (
     unpack_metadata,
     unpack_reference,
 )
-from sofc.container.records import CodebookReference, CodedBand, CodedGroup, ImageHead, Metadata
+from sofc.container.records import COPY_MODEL, CodebookReference, CodedBand, CodedGroup, ImageHead, Metadata
 from sofc.errors import FormatError, SofcError, TruncatedError, UsageError, locate
 from sofc.image import Band, ImageHeader
 from sofc.limits import Limits
@@ -273,7 +273,27 @@ class Reader:
                 check_extent(head.header, coded, self._limits)
             except SofcError as error:
                 raise locate(error, run.offsets[number]) from None
-            yield Placed(head, coded, run.offsets[number])
+            yield Placed(head, self._resolved(coded, run.offsets[number]), run.offsets[number])
+
+    def _resolved(self, coded: CodedBand | CodedGroup, offset: int) -> CodedBand | CodedGroup:
+        """A band or group; if it is a copy, coded as what it copies, which takes one chunk more to read."""
+        from sofc.stream.copies import copied, distance_of
+
+        if coded.model != COPY_MODEL:
+            return coded
+        start = offset - distance_of(coded)
+        if start < FILE_HEAD_SIZE:
+            raise FormatError("a copy of what would begin before the file", offset=offset)
+        chunk = read_chunk(self._read, start, self._limits)
+        earlier: CodedBand | CodedGroup | None = None
+        try:
+            if chunk.type == schema.BAND:
+                earlier = unpack_band(chunk.body)
+            elif chunk.type == schema.GROUP:
+                earlier = unpack_group(chunk.body)
+            return copied(coded, earlier)
+        except FormatError as error:
+            raise locate(error, offset) from None
 
     def codebook(self, number: int) -> Codebook | None:
         """The codebook of the file that has this number, from 1; None for 0.

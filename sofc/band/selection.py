@@ -206,8 +206,8 @@ class Selection:
 
     @cached_property
     def _tries_everything(self) -> bool:
-        """Whether nothing is known of the images, so that everything is tried: the codebook is built in."""
-        return self.codebook is not None and is_builtin(self.codebook)
+        """Whether everything is tried that a built-in codebook has: it is one, or changes one."""
+        return self.codebook is not None and (is_builtin(self.codebook) or self.codebook.is_changed)
 
     def candidates(self, pixel_format: PixelFormat, images: int = 1) -> list[Candidate]:
         """The models that may code so many images of this format together, best first; the last suits any.

@@ -66,6 +66,11 @@ class Console:
             self._said.add(text)
             print(f"sofc: {_in_one_line(text)}", file=sys.stderr)
 
+    def stage(self, text: str) -> None:
+        """What goes on now, where no progress bar says it."""
+        if not self.quiet and not sys.stderr.isatty():
+            print(f"sofc: {_in_one_line(text)}", file=sys.stderr, flush=True)
+
     def passed_over(self, path: object, reason: str) -> None:
         """What stands in a folder and is no image."""
         self.note(f"{path}: passed over: {reason}")

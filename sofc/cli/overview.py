@@ -26,7 +26,14 @@ from sofc.container.chunks import (
 )
 from sofc.container.layouts import parse
 from sofc.container.original import read_head
-from sofc.container.records import ARRANGED, FIRST_CODEBOOK_MODEL, RAW_MODEL, CodebookReference, MetadataKind
+from sofc.container.records import (
+    ARRANGED,
+    COPY_MODEL,
+    FIRST_CODEBOOK_MODEL,
+    RAW_MODEL,
+    CodebookReference,
+    MetadataKind,
+)
 from sofc.container.walker import walk
 from sofc.errors import CodebookError
 from sofc.image import ImageHeader
@@ -146,6 +153,8 @@ class Overview:
     def _name_of(self, codebook: int, model: int) -> str:
         if model == RAW_MODEL:
             return "the raw coder"
+        if model == COPY_MODEL:
+            return "copies of earlier samples"
         if model < FIRST_CODEBOOK_MODEL:
             return f"neutral model {model}"
         several = len(self.codebooks) > 1 and 1 <= codebook <= len(self.codebooks)

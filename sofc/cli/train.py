@@ -51,7 +51,8 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         "--efforts",
         type=_efforts,
         metavar="N,N...",
-        help="train models for these efforts (default: all; 1 and 5 for few images); others use the nearest",
+        help="train models for these efforts; others use the nearest (default: all; for few images none, but what they "
+        "have of their own changes the built-in ones)",
     )
     parser.add_argument(
         "--always", action="store_true", help="write it even where the built-in codebook does better for so many images"
@@ -156,7 +157,7 @@ def _executor(jobs: int) -> Iterator[Executor | None]:
 
 
 class _Progress(contextlib.ExitStack):
-    """One bar for each stage of training."""
+    """One bar for each stage of training, or one line."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -167,5 +168,6 @@ class _Progress(contextlib.ExitStack):
         if stage != self._stage:
             self.close()
             self._stage = stage
+            self._console.stage(stage)
             self._advance = self.enter_context(self._console.progress(total, "shard", stage))
         self._advance(1)

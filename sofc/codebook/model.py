@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sofc.container.codebook_file import CodebookContents, pack_codebook, unpack_codebook
-from sofc.container.records import MAX_NAME_BYTES, CodebookReference, Model, Section, is_plain_text
+from sofc.container.records import CHANGE, MAX_NAME_BYTES, CodebookReference, Model, Section, is_plain_text
 from sofc.errors import UsageError
 from sofc.limits import Limits
 
@@ -63,6 +63,12 @@ class Codebook:
     def own_sections(self) -> tuple[Section, ...]:
         """Those that are not a base's."""
         return self.sections[len(borrowed(self.bases)) :]
+
+    @cached_property
+    def is_changed(self) -> bool:
+        """Whether it is a base, some of whose sections may be changed."""
+        own = self.own_sections
+        return bool(self.bases) and (not own or any(section.kind == CHANGE for section in own))
 
     def to_bytes(self) -> bytes:
         """The codebook file."""

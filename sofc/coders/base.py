@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sofc.coders.kinds import Kind, usual_transforms
-from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.coders.training import Adaptation, CoderTraining, TrainingSettings
 from sofc.errors import FormatError
 from sofc.jpeg.known import Known
 from sofc.planes import Plane, PlaneRange
@@ -90,7 +90,9 @@ class Descriptor(Generic[Trained]):
     no coder is named. ``transforms``: those to choose from. ``knows_lattice``: whether images on the colour lattice get
     models of their own. ``efforts``: those that its models are for. ``numbers_values``: whether models may be for the
     numbers of values. ``keeps_patches``: whether models hold parts of images. ``learns``: whether what a model knows
-    grows while it codes.
+    grows while it codes. ``from_changed``: as ``from_sections``, of sections and what each differs by, empty where it
+    does not; None where sections cannot be changed. ``start_adapting`` begins the adaptation of a model to a
+    collection: of its sections, for planes of these ranges, so many images of which are to come.
     """
 
     id: int
@@ -111,6 +113,8 @@ class Descriptor(Generic[Trained]):
     numbers_values: bool = True
     keeps_patches: bool = False
     learns: bool = True
+    from_changed: Callable[[Sequence[bytes], Sequence[bytes]], Trained] | None = None
+    start_adapting: Callable[[Sequence[bytes], Sequence[PlaneRange], int], Adaptation] | None = None
 
 
 def with_grid(grid: int, streams: Sequence[bytes]) -> list[bytes]:

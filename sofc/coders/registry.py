@@ -6,6 +6,7 @@ of the image's codebook.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from sofc.codebook import Codebook
 from sofc.coders import bilevel, context, dct, interleaved, labels, raw, shape, static
 from sofc.coders.base import Coder, Descriptor
 from sofc.coders.separate import SeparateCoder
-from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
+from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, RAW_MODEL, Model, Section
 from sofc.errors import CodebookError, FormatError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
 from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
@@ -48,6 +49,22 @@ def accepts(model: Model, pixel_format: PixelFormat) -> bool:
     return transform is None or transform.accepts(model.components, pixel_format.coded_bits)
 
 
+def apart(sections: Sequence[Section]) -> tuple[list[bytes], list[bytes]]:
+    """Spec codebook/changes. The sections of a model, and of each its change, empty where it has none. Raises
+    FormatError."""
+    plain: list[bytes] = []
+    changes: list[bytes] = []
+    for section in sections:
+        if section.kind != CHANGE:
+            plain.append(section.data)
+            changes.append(b"")
+        elif not plain or changes[-1] or not section.data:
+            raise FormatError("a section that changes others follows none, or changes nothing")
+        else:
+            changes[-1] = section.data
+    return plain, changes
+
+
 @lru_cache(maxsize=64)
 def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat) -> tuple[Transform, Coder]:
     """The transform and the ready coder of a model number.
@@ -79,7 +96,13 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     if model.coder not in CODERS:
         raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
     descriptor = CODERS[model.coder]
-    trained = descriptor.from_sections([section.data for section in sections])
+    plain, changes = apart(sections)
+    if not any(changes):
+        trained = descriptor.from_sections(plain)
+    elif descriptor.from_changed is None:
+        raise FormatError(f"sections of coder {descriptor.name} cannot be changed")
+    else:
+        trained = descriptor.from_changed(plain, changes)
     if transform is CHAIN:
         if descriptor.chain is None:
             raise FormatError(f"model {index} of codebook {codebook.name!r} is a chain of coder {descriptor.name}")

@@ -22,10 +22,11 @@ class Task(Protocol):
 class Pass(NamedTuple):
     """One pass over the images. Without ``samples`` its one task runs on each shard and the results come in shard
     order; with it every task runs on the same evenly spread sample of at most that many samples a plane (one image
-    at least), in image order, and the results come in task order."""
+    at least), in image order, and the results come in task order; ``apart``: that sample is cut into shards, too."""
 
     tasks: tuple[Task, ...]
     samples: int | None = None
+    apart: bool = False
 
 
 Result = TypeVar("Result")
@@ -89,8 +90,8 @@ class CoderTraining(ABC):
         """What was found, one line each, for people."""
 
 
-class CoroutineTraining(CoderTraining):
-    """Training that is written as one coroutine, ``run``."""
+class Coroutine(ABC):
+    """What is written as one coroutine, ``run``."""
 
     def __init__(self) -> None:
         self._passes = self.run()
@@ -98,10 +99,10 @@ class CoroutineTraining(CoderTraining):
 
     @abstractmethod
     def run(self) -> Passes[None]:
-        """All of training, from pass to pass; ``__init__`` starts it, and so is called last."""
+        """All of it, from pass to pass; ``__init__`` starts it, and so is called last."""
 
     def next_pass(self) -> Pass | None:
-        """The next pass, None when training is done."""
+        """The next pass, None when all is done."""
         return self._pass
 
     def merge(self, statistics: Iterator[Any]) -> None:
@@ -110,6 +111,18 @@ class CoroutineTraining(CoderTraining):
             self._pass = self._passes.send(statistics)
         except StopIteration:
             self._pass = None
+
+
+class CoroutineTraining(Coroutine, CoderTraining):
+    """Training that is written so."""
+
+
+class Adaptation(Coroutine):
+    """How a model of a base is changed to suit a collection. Results depend as those of training do."""
+
+    @abstractmethod
+    def changes(self) -> list[bytes]:
+        """After the last pass, the change of each section of the model, empty where it stays."""
 
 
 def added(statistics: Iterator[Any]) -> Any:

@@ -12,6 +12,8 @@ from sofc.image import ImageHeader
 
 MAX_NAME_BYTES = 64
 RAW_MODEL = 0
+COPY_MODEL = 4
+"""In place of a model: samples that stood in the file before."""
 ARRANGED = 3
 """The mapping of bands that hold the image that their samples were made from."""
 FIRST_CODEBOOK_MODEL = 64
@@ -146,9 +148,13 @@ class IndexEntry:
     place: int
 
 
+CHANGE = 255
+"""Kind of the sections that change others, whatever the coder."""
+
+
 @dataclass(frozen=True)
 class Section:
-    """Bytes of one coder in a codebook."""
+    """Bytes of one coder in a codebook. One of kind CHANGE says what the section differs by that it follows."""
 
     coder: int
     kind: int

@@ -163,18 +163,19 @@ class TrainedModels:
 
     def unpack(self, data: bytes, starts: Integers, used: int) -> npt.NDArray[np.uint32]:
         """The models of the first ``used`` contexts. Raises FormatError."""
+        return self.states[self.symbols(data, starts, used)]
+
+    def symbols(self, data: bytes, starts: Integers, used: int) -> Symbols:
+        """What the models of the first ``used`` contexts start with. Raises FormatError."""
         contexts = len(starts) - 1
         sizes = [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(contexts)]
         if len(data) != 4 * contexts + sum(sizes):
             raise FormatError("the bit models of a model have another length than they say")
-        result = np.full(int(starts[used]), NEUTRAL, np.uint32)
+        result = np.zeros(int(starts[used]), np.uint8)
         start = 4 * contexts
         for k in range(used):
-            symbols = np.zeros(int(starts[k + 1] - starts[k]), np.uint8)
             reader = Reader(data[start : start + sizes[k]])
-            code_symbols(False, symbols, self.block, self._slots(), reader.stream)
-            trained = np.flatnonzero(symbols)
-            result[starts[k] + trained] = self.states[symbols[trained]]
+            code_symbols(False, result[starts[k] : starts[k + 1]], self.block, self._slots(), reader.stream)
             start += sizes[k]
         return result
 

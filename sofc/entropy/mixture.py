@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.entropy.binary import EVEN
-from sofc.entropy.bit_models import NEUTRAL, TrainedModels
+from sofc.entropy.bit_models import NEUTRAL, Integers, Symbols, TrainedModels
+from sofc.entropy.changes import ChangedReader
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import APM_COLUMNS, APM_ROWS, LANES, SQUASH, STRETCH_LIMIT, WEIGHT_ROWS, Mixture
 from sofc.entropy.tables import code_tables, decode_tables
@@ -69,20 +71,31 @@ class MixingState:
         return MixingState(self.contexts, mixture, self.probabilities.copy())
 
 
+def trained_symbols(data: bytes, starts: Integers, used: int, change: bytes = b"") -> Symbols:
+    """What the bit models of the first ``used`` contexts start with; ``change``: where it is not what ``data`` says.
+    Raises FormatError."""
+    symbols = TRAINED.symbols(data, starts, used)
+    reader = ChangedReader(change, BLOCK)
+    for first, end in itertools.pairwise(starts[: used + 1]):
+        reader.change(symbols[first:end])
+    return symbols
+
+
 def pack_weights(contexts: int, sets: int, weights: npt.NDArray[np.int32]) -> bytes:
     """Two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones."""
     change = (weights.astype(np.int64) - neutral_weights(contexts) + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP
     return bytes([contexts, sets]) + code_tables([change[:, : contexts + 1]])
 
 
-def unpack_weights(data: bytes) -> tuple[int, int, npt.NDArray[np.int32]]:
-    """The numbers of contexts and of sets, and the weights. Raises FormatError."""
+def unpack_weights(data: bytes, change: bytes = b"") -> tuple[int, int, npt.NDArray[np.int32]]:
+    """The numbers of contexts and of sets, and the weights; ``change``: what they differ by from those in ``data``, in
+    units of 2**WEIGHT_STEP. Raises FormatError."""
     if len(data) < 2 or not 1 <= data[0] <= MOST_CONTEXTS or not 1 <= data[1] <= MOST_SETS:
         raise FormatError("the weights of a model are out of range")
     contexts, sets = data[0], data[1]
-    (change,) = decode_tables(data[2:], [(sum(WEIGHT_ROWS), contexts + 1)])
-    if int(np.abs(change).max()) > WEIGHT_LIMIT:
+    (kept,) = decode_tables(data[2:], [(sum(WEIGHT_ROWS), contexts + 1)], change)
+    if int(np.abs(kept).max()) > WEIGHT_LIMIT:
         raise FormatError("the weights of a model are out of range")
     weights = neutral_weights(contexts)
-    weights[:, : contexts + 1] += (change << WEIGHT_STEP).astype(np.int32)
+    weights[:, : contexts + 1] += (kept << WEIGHT_STEP).astype(np.int32)
     return contexts, sets, weights

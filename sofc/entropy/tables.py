@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sofc.entropy.adaptive import INTEGER_SLOTS, code_adaptive, code_integer
 from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
+from sofc.entropy.changes import ChangeReader
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table
@@ -60,24 +61,25 @@ def code_tables(tables: Sequence[Integers]) -> bytes:
     return writer.written()
 
 
-def decode_tables(data: bytes, shapes: Sequence[tuple[int, int]]) -> list[Integers]:
-    """The tables of these shapes. Raises FormatError."""
-    reader = TableReader(data)
+def decode_tables(data: bytes, shapes: Sequence[tuple[int, int]], change: bytes = b"") -> list[Integers]:
+    """The tables of these shapes; ``change``: what they differ by from those in ``data``. Raises FormatError."""
+    reader = TableReader(data, change)
     return [reader.table(*shape) for shape in shapes]
 
 
 class TableReader:
     """Reads tables one after the other."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, change: bytes = b"") -> None:
         self._reader = Reader(data)
+        self._changes = ChangeReader(change)
 
     def table(self, rows: int, columns: int) -> Integers:
         """The next table, int64. Raises FormatError."""
         result = np.zeros((rows, columns), np.int32)
         if code_table(False, result, _probabilities(columns), self._reader.stream) != OK:
             raise FormatError("a table of a model is damaged")
-        return result.astype(np.int64)
+        return result + self._changes.change(rows, columns)
 
     def column(self, rows: int) -> Integers:
         """The next table of one column, shape (rows,)."""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import NoReturn
 
 from sofc.band.coding import Samples, sample_bytes
 from sofc.codebook import Codebook
@@ -14,11 +15,12 @@ from sofc.codebook.builtin import find_builtin
 from sofc.codebook.model import REFERENCE_SIZE
 from sofc.container.chunks import FILE_HEAD_SIZE, check_signature, unpack_file_head
 from sofc.container.records import CodebookReference, CodedBand
-from sofc.errors import ChecksumError, CodebookError, SofcError, TruncatedError, UsageError, locate
+from sofc.errors import ChecksumError, CodebookError, FormatError, SofcError, TruncatedError, UsageError, locate
 from sofc.image import Band, ImageHeader
 from sofc.limits import Limits
 from sofc.stream.band_decoding import BandDecoder, Placed
 from sofc.stream.codebooks import Codebooks, ask, checked
+from sofc.stream.copies import Earlier
 from sofc.stream.events import (
     NEED_DATA,
     BandReady,
@@ -45,6 +47,10 @@ from sofc.stream.structure import (
 _MAX_CHUNKS_AHEAD = 8
 
 
+def _raise(error: SofcError) -> NoReturn:
+    raise error
+
+
 @dataclass
 class _Slot:
     """A codebook of the file."""
@@ -59,9 +65,9 @@ class Decoder(Sticky):
 
     ``feed`` bytes as they come and take events with ``next_event`` or ``events``; after the last bytes call
     ``finish``. Events depend on the bytes, not on how they were cut nor on ``threads``. Memory: one chunk and
-    one band (or group) for each thread. Every sample given out matches its check. Any bytes give events or a
-    SofcError, within ``limits``; after an error every call raises it again. Use an object from one thread at a
-    time.
+    one band (or group) for each thread, and the coded bands of the last ``copies.WINDOW`` bytes.
+    Every sample given out matches its check. Any bytes give events or a SofcError, within ``limits``; after an error
+    every call raises it again. Use an object from one thread at a time.
 
     ``codebooks`` answers references (see ``Codebooks``), built-in codebooks are known; what else is referred to is
     asked for by a CodebookWanted event. A codebook that is missing is an error only when samples need it.
@@ -85,6 +91,7 @@ class Decoder(Sticky):
         self._structure_closed = False
         self._slots: list[_Slot] = []
         self._digest = hashlib.sha256()
+        self._earlier = Earlier()
         self._jobs: deque[Callable[[], Iterator[Event]]] = deque()
         self._decoding = 0  # jobs in the queue that workers do
         self._asked = False  # a codebook is asked for: what comes next waits for the answer
@@ -238,7 +245,7 @@ class Decoder(Sticky):
 
     def _queue(self, item: Item) -> None:
         if isinstance(item, SamplesToDecode):
-            decode = self._band_decoder.submit(Placed(item.image.head, item.coded, item.offset))
+            decode = self._begin_decoding(item)
             self._decoding += 1
             self._jobs.append(partial(self._finish_decoding, item, decode))
         elif isinstance(item, EndToCheck):
@@ -263,6 +270,14 @@ class Decoder(Sticky):
         yield event
 
     # Samples.
+
+    def _begin_decoding(self, item: SamplesToDecode) -> Callable[[], Samples]:
+        """Begin to decode a band or group; what comes back gives the samples, or raises what is wrong."""
+        try:
+            coded = self._earlier.resolved(item.coded, item.offset)
+        except FormatError as error:
+            return partial(_raise, locate(error, item.offset))
+        return self._band_decoder.submit(Placed(item.image.head, coded, item.offset))
 
     def _finish_decoding(self, item: SamplesToDecode, decode: Callable[[], Samples]) -> Iterator[Event]:
         self._decoding -= 1

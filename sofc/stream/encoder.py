@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.band.coding import Samples, encode_band, look
+from sofc.band.coding import Samples, encode_band, look, sample_bytes
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -45,6 +45,7 @@ from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat, SampleType
 from sofc.jpeg.known import Known
 from sofc.limits import Limits
+from sofc.stream.copies import CopyFinder, Key
 from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
@@ -56,12 +57,12 @@ WIDE_TYPES = tuple(wide.dtype_name for wide in SampleType if wide is not SampleT
 
 
 class _Unit(NamedTuple):
-    """A chunk to come: ``body`` gives its bytes, and waits where they are still being coded."""
+    """A chunk to come: ``body`` gives its bytes, told where it begins, and waits where they are still being coded."""
 
     type: bytes
     image: int
     place: int
-    body: Callable[[], bytes]
+    body: Callable[[int], bytes]
 
 
 class Encoder(Sticky):
@@ -128,6 +129,8 @@ class Encoder(Sticky):
         self._offset = 0  # bytes of the file so far
         self._may_leave = False
         self._index = IndexBuilder()
+        self._copies = CopyFinder()
+        self._alone: Key | None = None  # of the first image that is not yet in a group, while it is the only one
         self._image = 0  # number of the current image, or of the next
         self._begun: PendingImage | None = None
         self._images: list[Samples] = []  # whole images that are not yet in a group
@@ -229,12 +232,15 @@ class Encoder(Sticky):
             for image, jpeg in zip(images, chain(jpegs, repeat(None)), strict=False):
                 image = _converted(image, header.format, 0, self.images_written)
                 origin = self._current.origin_of(image, jpeg)
-                if self._images and (origin is None) == bool(self._origins):
+                alone = Key.of(header, header.height, sample_bytes(image, header.format))
+                is_copy = alone == self._alone or self._copies.codebooks_of(alone) is not None
+                if self._images and (is_copy or (origin is None) == bool(self._origins)):
                     self._put_group()
+                self._alone = None if self._images else alone
                 self._images.append(image)
                 self._origins += [] if origin is None else [origin]
                 self._state = WriteState.GROUPS
-                if len(self._images) >= self._current.group_images(traced=origin is not None):
+                if is_copy or len(self._images) >= self._current.group_images(traced=origin is not None):
                     self._put_group()
                 output += self._drain(self._workers.threads - 1)
             return bytes(output)
@@ -367,7 +373,9 @@ class Encoder(Sticky):
         known = self._current.known_of(count)
         rows = self._current.cut_band(count, digest=self._with_digest)
         encode = self._coding_of(rows, count, known=known, is_last=is_last)
-        self._put_coded(schema.BAND, image, first_row, lambda: pack_band(CodedBand(image, first_row, count, *encode())))
+        self._put_coded(
+            schema.BAND, image, first_row, lambda offset: pack_band(CodedBand(image, first_row, count, *encode(offset)))
+        )
 
     def _put_group(self, known: Known | None = None, *, is_last: bool = False) -> None:
         if not self._images:
@@ -375,7 +383,9 @@ class Encoder(Sticky):
         first, count = self._image, len(self._images)
         rows, image_rows = np.concatenate(self._images), len(self._images[0])
         encode = self._coding_of(rows, image_rows, self._origins, known=known, is_last=is_last)
-        self._put_coded(schema.GROUP, first, count, lambda: pack_group(CodedGroup(first, count, *encode())))
+        self._put_coded(
+            schema.GROUP, first, count, lambda offset: pack_group(CodedGroup(first, count, *encode(offset)))
+        )
         self._image += count
         self._images, self._origins = [], []
 
@@ -387,8 +397,26 @@ class Encoder(Sticky):
         *,
         known: Known | None = None,
         is_last: bool,
+    ) -> Callable[[int], CodedSamples]:
+        """What gives a band or group, told where its chunk begins; before the first, the image head is put.
+
+        ``is_last``: no other follows.
+        """
+        image = self._current
+        key = Key.of(image.header, image_rows, sample_bytes(rows, image.header.format))
+        new = partial(self._new_coding_of, rows, image_rows, origins, known, is_last=is_last)
+        codebooks = self._copies.codebooks_of(key)
+        if codebooks is not None and not image.has_head:
+            self._put_head(codebooks)
+        if codebooks == tuple(image.codebooks.values()) and image.has_head:
+            return self._copies.coded(key, codebooks, new())
+        code = self._workers.submit(new())
+        return self._copies.coded(key, tuple(image.codebooks.values()), code)
+
+    def _new_coding_of(
+        self, rows: Samples, image_rows: int, origins: Sequence[Found], known: Known | None, *, is_last: bool
     ) -> Callable[[], CodedSamples]:
-        """What codes a band or group; before the first, the image head is put. ``is_last``: no other follows."""
+        """What codes a band or group that may be the first of its image."""
         image = self._current
         pixel_format, selection = image.header.format, image.selection
         code = partial(
@@ -456,11 +484,11 @@ class Encoder(Sticky):
     def _put(self, chunk_type: bytes, body: bytes, image: int = 0) -> None:
         if len(body) > self._limits.max_chunk_bytes:
             raise LimitError(f"{len(body)} bytes for one chunk are over the limit of {self._limits.max_chunk_bytes}")
-        self._queue.append(_Unit(chunk_type, image, 0, lambda: body))
+        self._queue.append(_Unit(chunk_type, image, 0, lambda _: body))
 
-    def _put_coded(self, chunk_type: bytes, image: int, place: int, code: Callable[[], bytes]) -> None:
+    def _put_coded(self, chunk_type: bytes, image: int, place: int, body: Callable[[int], bytes]) -> None:
         self._limits.check_images(image + (place if chunk_type == schema.GROUP else 1))
-        self._queue.append(_Unit(chunk_type, image, place, self._workers.submit(code)))
+        self._queue.append(_Unit(chunk_type, image, place, body))
         self._coding += 1
 
     def _drain(self, keep: int) -> bytes:
@@ -476,9 +504,10 @@ class Encoder(Sticky):
                 break
             unit = self._queue.popleft()
             self._coding -= coded
+            offset = self._offset + len(output)
             if unit.type in INDEXED_TYPES:
-                self._index.add(IndexEntry(unit.type, self._offset + len(output), unit.image, unit.place))
-            output += frame_chunk(unit.type, unit.body())
+                self._index.add(IndexEntry(unit.type, offset, unit.image, unit.place))
+            output += frame_chunk(unit.type, unit.body(offset))
         self._offset += len(output)
         return bytes(output)
 

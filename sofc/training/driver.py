@@ -23,15 +23,16 @@ from sofc.codebook import Codebook
 from sofc.codebook.model import borrowed
 from sofc.coders.base import Descriptor
 from sofc.coders.kinds import Kind
-from sofc.coders.registry import CODERS
+from sofc.coders.registry import CODERS, apart
 from sofc.coders.training import CoderTraining, Pass, Task, TrainingSettings
 from sofc.container.records import Model, Section
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.planes import Plane
+from sofc.training.adapted import Adapted, Usage, adaptable, builtin_usage
 from sofc.training.general import FEW, base_of, companions
-from sofc.training.held_out import Sizes, builtin_size, coded_sizes, split
+from sofc.training.held_out import Sizes, coded_sizes, split
 from sofc.training.recipes import Recipe, coder_to_train, recipes
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.shards import cut, in_order
@@ -77,8 +78,9 @@ def train(
     improvement (0: one pass, as published); None: while they gain. ``counter_bytes`` is about how much of the codebook
     the trained counters of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how
     many images are to be stored with the codebook, by default as many as are given; the report says whether it pays for
-    itself by then. ``efforts`` (1 to 9) that models are trained for, None: all, or for few images 1 and the default, 5;
-    at others the models nearest to them are used.
+    itself by then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them
+    are used. None: all, or where few images are to come no new ones: the built-in models that code such images are
+    changed as far as that pays.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
@@ -104,11 +106,25 @@ def train(
     members = {kind: _members(kind, pairs) for kind in sorted({fact.kind for fact in facts})}
     collections = [_Collection.of(kind, found, settings) for kind, found in members.items()]
     images_to_come = for_images or len(images)
+    usages: list[Usage] = []
+    adapts = False
     if settings.coder is None:
-        settings = settings.for_few(_expected_bytes(collections, crew) * images_to_come // len(images))
+        usages = _usages(collections, crew)
+        expected = sum(usage.size for usage in usages) * images_to_come // len(images)
+        adapts = settings.efforts is None and expected // WORTH < COUNTER_BYTES
+        settings = settings.for_few(expected)
     if settings.counter_bytes is None and len(collections) > 1:
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
-    trained = [_train_kind(collection, settings, crew) for collection in collections]
+
+    def mine(collection: _Collection, number: int, settings: _Settings) -> Mined:
+        """Models for a kind of images: where these are few, the base's, adapted, if those that serve them can be."""
+        models = adaptable(base_of(collection.kind), collection.kind, usages[number]) if adapts else []
+        if not models:
+            return _train_kind(collection, settings, crew)
+        share = len(members[collection.kind]) / len(images)
+        return _adapt(collection, max(1, round(images_to_come * share * OTHERS_WORTH)), models, crew)
+
+    trained = [mine(collection, number, settings) for number, collection in enumerate(collections)]
     draft = _assemble(name, collections, trained, "", coder is None, settings.efforts)
     reports = [
         _report(collection, results, draft, settings, crew)
@@ -120,14 +136,12 @@ def train(
         keeps_patches = settings.coder is not None and settings.coder.keeps_patches
         if collection.held_out and sum(collection.pixels) <= FEW_PIXELS and not keeps_patches:
             collections[number] = _Collection.of(collection.kind, members[collection.kind], everything)
-            trained[number] = _train_kind(collections[number], everything, crew)
+            trained[number] = mine(collections[number], number, everything)
     codebook = _assemble(
         name, collections, trained, _provenance(facts, settings, reports), coder is None, settings.efforts
     )
     size = len(codebook.to_bytes())
-    shares = [
-        sum(len(section.data) for result in results for section in result.training.sections()) for results in trained
-    ]
+    shares = [_size(results) for results in trained]
     reports = [
         replace(report, codebook=round(size * share / max(1, sum(shares))))
         for report, share in zip(reports, shares, strict=True)
@@ -143,6 +157,8 @@ LEAST_COUNTER_BYTES = 4_000
 COUNTERS_WORTH, WORTH = 100, 30
 """What was learned of a collection takes a few per cent off its files beyond what the built-in codebook does. Where a
 ``WORTH``-th of them is less than COUNTER_BYTES, counters may take a ``COUNTERS_WORTH``-th."""
+OTHERS_WORTH = 0.5
+"""What a change saves on the images that it was found on it saves on others by half, to be safe."""
 DEFAULT_EFFORT = 5
 FEW_EFFORTS = (1, DEFAULT_EFFORT)
 """Those that models are for where there are few images. Models for effort 1 take 2 to 4 kB."""
@@ -155,15 +171,16 @@ FEW_OFF_LATTICE = 8
 """Fewer images than this off the colour lattice are helped out with images on it: they are of one collection."""
 
 
-def _expected_bytes(collections: Sequence[_Collection], crew: _Crew) -> int:
-    """About what the images take with the built-in codebook."""
-    total = 0
+def _usages(collections: Sequence[_Collection], crew: _Crew) -> list[Usage]:
+    """About what the images of each collection take with the built-in codebook, and a sample of them by its models."""
+    found = []
     for collection in collections:
-        sample = collection.mined[:: -(-len(collection.mined) // EXPECTED_FROM)]
-        pixels = sum(collection.pixels[:: -(-len(collection.mined) // EXPECTED_FROM)])
-        sizes = crew.map(f"{collection.kind}: what the built-in codebook does", builtin_size, [[one] for one in sample])
-        total += sum(sizes) * sum(collection.pixels) // pixels
-    return total
+        sample = slice(None, None, -(-len(collection.mined) // EXPECTED_FROM))
+        stage = f"{collection.kind}: what the built-in codebook does"
+        usages = list(crew.map(stage, builtin_usage, [[one] for one in collection.mined[sample]]))
+        times = sum(collection.pixels) / sum(collection.pixels[sample])
+        found.append(Usage.of(usages, times))
+    return found
 
 
 def _members(kind: Kind, pairs: list[tuple[ImageSource, Facts]]) -> list[tuple[ImageSource, Facts]]:
@@ -280,8 +297,8 @@ class _Collection:
 
     @classmethod
     def of(cls, kind: Kind, members: list[tuple[ImageSource, Facts]], settings: _Settings) -> _Collection:
-        apart = set(split(len(members), settings.held_out))
-        used = [pair for position, pair in enumerate(members) if position not in apart]
+        aside = set(split(len(members), settings.held_out))
+        used = [pair for position, pair in enumerate(members) if position not in aside]
         mined = [image for image, _ in used]
         if settings.min_images > len(mined):
             raise UsageError(
@@ -294,8 +311,8 @@ class _Collection:
             any(fact.sparse for _, fact in used),
             mined,
             [fact.pixels for _, fact in used],
-            [members[position][0] for position in sorted(apart)],
-            sum(members[position][1].sample_bytes for position in apart),
+            [members[position][0] for position in sorted(aside)],
+            sum(members[position][1].sample_bytes for position in aside),
         )
 
     def sample(self, samples: int) -> tuple[ImageSource, ...]:
@@ -330,6 +347,24 @@ class _Trained:
     coder: Descriptor[Any]
     transform: int
     training: CoderTraining
+
+
+Mined = list[_Trained] | Adapted
+"""What was mined of one kind of images: new models, or changes of the base's."""
+
+
+def _size(mined: Mined) -> int:
+    """Bytes of the sections."""
+    if isinstance(mined, Adapted):
+        return sum(map(len, mined.changes.values()))
+    return sum(len(section.data) for result in mined for section in result.training.sections())
+
+
+def _findings(mined: Mined) -> tuple[str, ...]:
+    """What was found, for people."""
+    if isinstance(mined, Adapted):
+        return tuple(mined.report())
+    return tuple(f"{result.coder.name}: {line}" for result in mined for line in result.training.report())
 
 
 FALLBACK_BYTES = 200_000
@@ -389,13 +424,37 @@ def _choose_treatment(collection: _Collection, recipe: Recipe, settings: _Settin
 def _run(step: Pass, collection: _Collection, treatment: Treatment, stage: str, crew: _Crew) -> Iterator[Any]:
     if step.samples is None:
         return crew.map(stage, ShardWork(step.tasks[0], treatment), cut(collection.mined))
-    return crew.map(stage, SampleWork(collection.sample(step.samples), treatment), step.tasks)
+    sample = collection.sample(step.samples)
+    if step.apart:
+        return crew.map(stage, ShardWork(step.tasks[0], treatment), cut(sample))
+    return crew.map(stage, SampleWork(sample, treatment), step.tasks)
+
+
+def _adapt(collection: _Collection, images_to_come: int, models: Sequence[Model], crew: _Crew) -> Adapted:
+    """The changes of these models of the base that pay where so many images of the kind are to come."""
+    base, kind = base_of(collection.kind), collection.kind
+    changes: dict[int, bytes] = {}
+    for model in models:
+        transform, descriptor = TRANSFORMS[model.transform], CODERS[model.coder]
+        assert descriptor.start_adapting is not None, "chosen by that"
+        plain, _ = apart([base.sections[number] for number in model.sections])
+        ranges = transform.ranges(kind.components, collection.max_bits)
+        ranges = ranges[: len(ranges) - transform.corrections]
+        adaptation = descriptor.start_adapting(plain, ranges, images_to_come)
+        number = 1
+        while (step := adaptation.next_pass()) is not None:
+            stage = f"{kind}: {descriptor.name}, adapted, pass {number}"
+            adaptation.merge(_run(step, collection, Treatment(transform.id), stage, crew))
+            number += 1
+        found = zip(model.sections, adaptation.changes(), strict=True)
+        changes |= {section: change for section, change in found if change and section not in changes}
+    return Adapted(base, changes)
 
 
 def _assemble(
     name: str,
     collections: Sequence[_Collection],
-    trained: Sequence[Sequence[_Trained]],
+    trained: Sequence[Mined],
     provenance: str,
     general: bool,
     efforts: tuple[int, ...] | None,
@@ -406,7 +465,16 @@ def _assemble(
     known = len(borrowed(bases))
     sections: list[Section] = []
     models = []
+    for base in bases:
+        adapted = [results for results in trained if isinstance(results, Adapted) and results.base == base]
+        if adapted:
+            changes = {number: change for results in adapted for number, change in results.changes.items()}
+            changed, those = Adapted(base, changes).assembled(starts[base], known + len(sections))
+            sections += changed
+            models += those
     for collection, results in zip(collections, trained, strict=True):
+        if isinstance(results, Adapted):
+            continue
         for result in results:
             first = known + len(sections)
             sections += result.training.sections()
@@ -460,9 +528,7 @@ def _moved(model: Model, places: int) -> Model:
     return replace(model, sections=tuple(number + places for number in model.sections))
 
 
-def _report(
-    collection: _Collection, trained: Sequence[_Trained], codebook: Codebook, settings: _Settings, crew: _Crew
-) -> ModelReport:
+def _report(collection: _Collection, mined: Mined, codebook: Codebook, settings: _Settings, crew: _Crew) -> ModelReport:
     """What the codebook gains on the held-out images."""
     held = collection.held_out
     sizes = [Sizes(0, 0)]
@@ -473,7 +539,7 @@ def _report(
         str(collection.kind),
         len(collection.mined),
         len(held),
-        tuple(f"{result.coder.name}: {line}" for result in trained for line in result.training.report()),
+        _findings(mined),
         codebook=0,
         raw=collection.held_out_bytes,
         builtin=sum(size.builtin for size in sizes),

@@ -32,8 +32,3 @@ def coded_sizes(sources: Iterable[ImageSource], *, codebook: Codebook, coder: st
     own = encode_collection(images, codebook=codebook, coder=coder, verify=False, digest=False)
     builtin = encode_collection(images, codebook=builtin_codebook, verify=False, digest=False)
     return Sizes(*(sum(map(len, pieces)) for pieces in (own, builtin)))
-
-
-def builtin_size(sources: Iterable[ImageSource]) -> int:
-    """Bytes of one file of all the images that uses the built-in codebook."""
-    return sum(map(len, encode_collection(each(sources), codebook=builtin_codebook, verify=False, digest=False)))

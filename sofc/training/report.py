@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+MARGIN = 2
+"""So many times its bytes a codebook must save to be worth them: the images held out are few, others may differ."""
+
 
 @dataclass(frozen=True)
 class ModelReport:
@@ -80,8 +83,8 @@ class TrainingReport:
 
     @property
     def is_worthwhile(self) -> bool:
-        """Whether it takes more off those images than it has itself, or that is not known."""
-        return self.saved is None or self.saved > 0
+        """Whether it takes clearly more off those images than it has itself (MARGIN), or that is not known."""
+        return self.saved is None or self.saved > (MARGIN - 1) * self.codebook
 
     def lines(self, *, findings: bool = True) -> list[str]:
         """For people; ``findings``: as for a model."""
@@ -89,7 +92,7 @@ class TrainingReport:
         if self.saved is not None:
             text.append(
                 f"{self.images} images like these, codebook of {self.codebook} bytes included, take "
-                f"{abs(self.saved):.0f} bytes {'less' if self.is_worthwhile else 'more'} than with the built-in one"
+                f"{abs(self.saved):.0f} bytes {'less' if self.saved > 0 else 'more'} than with the built-in one"
             )
         if self.holds_patches:
             text.append("note: the codebook holds patches of its training images; pass it on only where they may go")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,8 @@ class Section:
     coder: int
     kind: int
     data: bytes
+    change: bytes = b""
+    """The data of the change that follows it in a model."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,28 @@ class Codebook:
             require(len(model.sections) <= MAX_SECTIONS, "too many sections for this decoder")
             sections = [self.sections[number] for number in model.sections]
             require(all(section.coder == model.coder for section in sections), "section of another coder")
-            self.ready[id(model)] = read(sections, planes)
+            self.ready[id(model)] = read(take_changes(sections), planes)
         return self.ready[id(model)]
+
+
+# Spec codebook/changes
+
+CHANGE = 255
+CHANGEABLE = (2, 5)
+"""The coders whose sections may be changed."""
+
+
+def take_changes(sections: list[Section]) -> list[Section]:
+    """The sections of a model, each with its change."""
+    taken: list[Section] = []
+    for section in sections:
+        if section.kind != CHANGE:
+            taken.append(section)
+            continue
+        require(section.coder in CHANGEABLE, "sections of this coder cannot be changed")
+        require(bool(section.data and taken and not taken[-1].change), "a change of nothing, or without bytes")
+        taken[-1] = replace(taken[-1], change=section.data)
+    return taken
 
 
 @lru_cache(maxsize=64)

@@ -136,7 +136,8 @@ def med(west: int, north: int, north_west: int) -> int:
 class Decisions:
     """Reads binary decisions; zeros follow the stream."""
 
-    def __init__(self, data: bytes, at: int = 0) -> None:
+    def __init__(self, data: bytes, at: int = 0, change: bytes = b"") -> None:
+        self.changes = Decisions(change) if change else None
         self.data = data
         self.at = at + 4
         self.low, self.high = 0, MASK_32
@@ -194,6 +195,10 @@ class Decisions:
             row = [above + self.difference(c) for above, c in zip(row, probabilities, strict=True)]
             require(all(abs(entry) <= 1 << 29 for entry in row), "entry of a table out of range")
             table.append(row)
+        if self.changes is not None:
+            shift = self.changes.bypass_bits(4, 0)
+            change = self.changes.table_change(rows, columns)
+            table = [[a + (b << shift) for a, b in zip(*pair, strict=True)] for pair in zip(table, change, strict=True)]
         require(all(least <= entry <= most for row in table for entry in row), "entry of a table out of range")
         return table
 
@@ -204,6 +209,36 @@ class Decisions:
         negative = self.adaptive(probabilities, 1)
         size = self.integer(probabilities, 2) + 1
         return -size if negative else size
+
+    def bit(self, models: list[int], index: int) -> int:
+        """A bit of an adaptive bit model of a change, which learns (Spec coding-tools/changes)."""
+        found = self.decide(clamp(models[index] >> 16, 32, 0xFFE0))
+        models[index] = learn(models[index], found)
+        return found
+
+    def table_change(self, rows: int, columns: int) -> list[list[int]]:
+        """By how much a table changes, in multiples (Spec coding-tools/changes)."""
+        of_rows, of_entries = [UNTRAINED] * 4, [[UNTRAINED] * 8 for _ in range(columns)]
+        sign, lengths, firsts = [UNTRAINED], [UNTRAINED] * 16, [UNTRAINED] * 16
+        nothing = [0] * columns
+        table: list[list[int]] = []
+        above = 0
+        for y in range(rows):
+            row, north, far = [0] * columns, table[-1] if table else nothing, table[y - 8] if y >= 8 else nothing
+            table.append(row)
+            above = self.bit(of_rows, 2 * any(far) + above)
+            for x in range(columns if above else 0):
+                around = (x > 0 and row[x - 1] != 0) + 2 * (north[x] != 0) + 4 * (far[x] != 0)
+                if self.bit(of_entries[x], around):
+                    negative = self.bit(sign, 0)
+                    length = 0
+                    while self.bit(lengths, length):
+                        length += 1
+                        require(length < 16, "change too long")
+                    size = 2 + self.bit(firsts, length) if length else 1
+                    size = self.bypass_bits(max(0, length - 1), size)
+                    row[x] = -size if negative else size
+        return table
 
     def column(self, rows: int, most: int = 1 << 29, least: int | None = None) -> list[int]:
         """A table of one column."""
@@ -255,6 +290,14 @@ class ModelCode:
     """Probability c of 32 is SQUASH[slope * (c - 15.5)]."""
     counts: tuple[int, int, int, int]
 
+    def model(self, leaf: int, count: int) -> int:
+        """The bit model that two numbers stand for."""
+        return (squash(self.slope * (2 * leaf - 31) // 2) << 16) + self.counts[count]
+
+    def numbers(self, model: int) -> tuple[int, int]:
+        """The numbers that a trained bit model stands for."""
+        return next((leaf, count) for leaf in range(32) for count in range(4) if self.model(leaf, count) == model)
+
     def read(self, adaptive: Callable[[list[int], int], int], probabilities: list[int]) -> int:
         """A trained bit model. Of the 162 probabilities 2 say whether it is trained, 32 are those of a tree of 5 bits,
         and for each of its 32 leaves 4 are those of a tree of 2 bits."""
@@ -264,7 +307,7 @@ class ModelCode:
         leaf -= 32
         for _ in range(2):
             count = 2 * count + adaptive(probabilities, 34 + 4 * leaf + count)
-        return (squash(self.slope * (2 * leaf - 31) // 2) << 16) + self.counts[count - 4]
+        return self.model(leaf, count - 4)
 
 
 PROBABILITIES_OF_A_MODEL = 2 + 32 + 4 * 32
@@ -303,8 +346,8 @@ SLOT = 8
 SLOT_CODE = ModelCode(124, (2, 6, 20, 60))
 
 
-def read_slots(data: bytes, slots: list[int], used: int) -> Models:
-    """The trained bit models of the first `used` contexts, so many slots of them each."""
+def read_slots(data: bytes, slots: list[int], used: int, change: bytes = b"") -> Models:
+    """The trained bit models of the first `used` contexts, so many slots of them each, changed if there is a change."""
     models = []
     for stream, count in zip(split_streams(data, len(slots))[:used], slots, strict=False):
         adaptive = Decisions(stream).adaptive
@@ -322,7 +365,58 @@ def read_slots(data: bytes, slots: list[int], used: int) -> Models:
             if trained:
                 found[i] = SLOT_CODE.read(adaptive, probabilities[i % SLOT])
         models.append(found)
+    if change:
+        ChangeOfSlots(change).apply(models)
     return models
+
+
+# Spec coding-tools/changes
+
+
+class ChangeOfSlots:
+    """Reads how trained bit models change, context by context."""
+
+    def __init__(self, change: bytes) -> None:
+        self.decisions = Decisions(change)
+        self.of_slots = [UNTRAINED] * 8
+        self.of_models = [[UNTRAINED] * 4 for _ in range(SLOT)]
+        self.tree, self.steps = [UNTRAINED] * 32, [UNTRAINED] * 64
+        self.counts = [[UNTRAINED] * 4 for _ in range(5)]
+
+    def apply(self, models: Models) -> None:
+        """Change the models of all contexts in place."""
+        bit = self.decisions.bit
+        for found in models:
+            before = 0
+            for first in range(0, len(found), SLOT):
+                trained = sum(found[i] != UNTRAINED for i in range(first, first + SLOT))
+                before = bit(self.of_slots, 2 * min(3, trained) + before)
+                changed = 0
+                for i in range(SLOT if before else 0):
+                    known = found[first + i] != UNTRAINED
+                    if bit(self.of_models[i], 2 * known + changed):
+                        changed = 1
+                        found[first + i] = self.changed(found[first + i])
+
+    def changed(self, model: int) -> int:
+        """What becomes of a bit model that changes."""
+        bit = self.decisions.bit
+        kind, leaf, count = 0, 1, 1
+        if model == UNTRAINED:
+            for _ in range(5):
+                leaf = 2 * leaf + bit(self.tree, leaf)
+            leaf -= 32
+        else:
+            leaf, known = SLOT_CODE.numbers(model)
+            kind, steps = 1 + known, 0
+            while bit(self.steps, steps):
+                steps += 1
+                require(steps < 64, "change of a bit model too long")
+            leaf += (steps + 1) // 2 if steps % 2 else -(steps // 2)
+            require(0 <= leaf < 32, "change of a bit model out of range")
+        for _ in range(2):
+            count = 2 * count + bit(self.counts[kind], count)
+        return SLOT_CODE.model(leaf, count - 4)
 
 
 # Spec coding-tools/context-hashing
@@ -372,13 +466,13 @@ BIAS = 256
 """The last input of every mixer."""
 
 
-def read_mixers(data: bytes, contexts: int) -> tuple[int, int, list[list[int]]]:
+def read_mixers(data: bytes, contexts: int, change: bytes = b"") -> tuple[int, int, list[list[int]]]:
     """A section of kind 2 of coders 2 and 5: how many contexts are used, how many weight sets, and the weights."""
     used, sets = Reader(data).take(2)
     require(1 <= used <= contexts and 1 <= sets <= 3, "mixers out of range")
     # All start at 1.3 / used, so that the sum is somewhat surer than its inputs are on average; the bias at 0.
     starts = [13 * FULL_WEIGHT // (10 * used)] * used + [0]
-    changes = Decisions(data, 2).table(MIXER_ROWS, used + 1, 4096)
+    changes = Decisions(data, 2, change).table(MIXER_ROWS, used + 1, 4096)
     return used, sets, [[512 * change + start for change, start in zip(row, starts, strict=True)] for row in changes]
 
 

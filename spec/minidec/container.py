@@ -144,6 +144,7 @@ BUILT_IN = {  # first bytes of their SHA-256
 # Spec container/band
 
 FIRST_CODEBOOK_MODEL = 64
+COPY = 4
 NEUTRAL_MODELS = {0: (NONE, RAW), 1: (NONE, SHAPE), 2: (PAPERS, SHAPE), 3: (NONE, LABELS)}
 """Transform and coder of each."""
 
@@ -164,6 +165,8 @@ class FileDecoder:
         self.head = ImageHead(1, 1, 1, False, 1, 1, 0)
         self.rows = 0
         self.parts: list[bytes] = []
+        self.earlier: dict[int, tuple[str, int, int, list[bytes]]] = {}
+        """Type, mode, model and streams of bands and groups, by where they begin."""
         self.hash = hashlib.sha256()
 
     def decode(self) -> DecodedFile:
@@ -260,9 +263,25 @@ class FileDecoder:
         self.hash = hashlib.sha256()
         self.note(chunk, len(self.file.images), 0)
 
+    # Spec container/copies
+
+    def without_copies(self, chunk: Chunk, mode: int, model: int, streams: list[bytes]) -> tuple[int, int, list[bytes]]:
+        """Mode, model and streams of a band or group; of a copy those of what it copies."""
+        if model == COPY:
+            require(mode == 0 and len(streams) == 1, "copy with a mapping or of several streams")
+            reader = Reader(streams[0])
+            distance = reader.varint()
+            reader.end()
+            require(1 <= distance <= 1 << 25, "copy from out of reach")
+            kind, mode, model, streams = self.earlier.get(chunk.start - distance, ("", 0, 0, []))
+            require(kind == chunk.type, "copy of no such chunk")
+        else:
+            self.earlier[chunk.start] = chunk.type, mode, model, streams
+        return mode, model, streams
+
     # Spec container/band, Spec container/group
 
-    def coded(self, mode: int, reader: Reader, rows: int, image_rows: int) -> list[int]:
+    def coded(self, chunk: Chunk, mode: int, reader: Reader, rows: int, image_rows: int) -> list[int]:
         """The samples of a band or group, from its field `model` on."""
         head = self.head
         size = rows * head.width * head.components * head.words * -(-head.bits // 16)
@@ -272,6 +291,7 @@ class FileDecoder:
         lengths = [reader.varint() for _ in range(count)]
         streams = [reader.take(length) for length in lengths]
         reader.end()
+        mode, model, streams = self.without_copies(chunk, mode, model, streams)
         samples = self.decode_samples(mode >> 1, model, streams, Area(rows, head.width, image_rows))
         written = head.sample_bytes(samples, head.bits > 8)
         require(zlib.crc32(written) == check, "samples do not match their check")
@@ -377,7 +397,7 @@ class FileDecoder:
         require(image == len(self.file.images), "band of another image")
         require(first_row == self.rows, "band does not follow the one before")
         require(rows >= 1 and first_row + rows <= (self.head.height or (1 << 31) - 1), "rows out of range")
-        samples = self.coded(mode, reader, rows, rows)
+        samples = self.coded(chunk, mode, reader, rows, rows)
         self.parts.append(self.head.sample_bytes(samples, self.head.dtype.endswith("16")))
         self.rows += rows
         self.note(chunk, image, first_row)
@@ -390,7 +410,7 @@ class FileDecoder:
         require(image == len(self.file.images), "group begins with another image")
         require(images >= 1, "group of no images")
         require(head.height > 0, "group of images of unknown height")
-        samples = self.coded(mode, reader, images * head.height, head.height)
+        samples = self.coded(chunk, mode, reader, images * head.height, head.height)
         step = head.height * head.width * head.components * head.words
         for start in range(0, len(samples), step):
             self.add_image(head.height, head.sample_bytes(samples[start : start + step], head.dtype.endswith("16")))

@@ -13,7 +13,7 @@ from sofc.coders.context.model import PlaneModel, Prediction
 from sofc.coders.context.section import unpack_plan
 from sofc.entropy.binary import OK, Coding, Reader, Writer
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState, unpack_weights
+from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
 from sofc.planes import Plane, PlaneRange
@@ -32,24 +32,27 @@ class ContextCoder(Coder):
         self.models = tuple(models)
 
     @classmethod
-    def from_sections(cls, sections: Sequence[bytes]) -> ContextCoder:
-        """Plans, then bit models, then weights, each one for every plane. Raises FormatError."""
+    def from_sections(cls, sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> ContextCoder:
+        """Plans, then bit models, then weights, each one for every plane; ``changes``: what each of them differs by, if
+        any do. Raises FormatError."""
         if not sections or len(sections) % 3:
             raise FormatError(f"a context model has three sections for each plane, not {len(sections)} in all")
         planes = len(sections) // 3
+        changes = changes or [b""] * len(sections)
         models = []
         count = 0
         for plane in range(planes):
-            plan = unpack_plan(sections[plane], plane)
-            used, sets, weights = unpack_weights(sections[2 * planes + plane])
+            plan = unpack_plan(sections[plane], plane, changes[plane])
+            used, sets, weights = unpack_weights(sections[2 * planes + plane], changes[2 * planes + plane])
             if used > len(plan.contexts):
                 raise FormatError("the weights of a context model are for more contexts than it has")
             starts = plan.starts(len(plan.contexts)) * BLOCK
             count += int(starts[used])
             if count > MAX_COUNTERS:
                 raise LimitError(f"a context model has more than {MAX_COUNTERS} bit models")
-            trained = TRAINED.unpack(sections[planes + plane], starts, used)
-            models.append(PlaneModel(plan, sets, MixingState.trained(used, trained, weights, kernel.SLOTS)))
+            symbols = trained_symbols(sections[planes + plane], starts, used, changes[planes + plane])
+            state = MixingState.trained(used, TRAINED.states[symbols], weights, kernel.SLOTS)
+            models.append(PlaneModel(plan, sets, state))
         return cls(models)
 
     @property

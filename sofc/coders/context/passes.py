@@ -120,7 +120,7 @@ class SelectContexts:
         state = plan.neutral(self.contexts)
         total = 0
         for planes in shifted(images, self.ranges):
-            total += _warm_up(self.plans, len(self.plans) - 1, planes, self.ranges, self.sets, state)
+            total += warm_up(self.plans, len(self.plans) - 1, planes, self.ranges, self.sets, state)
         return total
 
 
@@ -147,7 +147,7 @@ class SizeTables:
                 state = wide.neutral(contexts)
                 samples = 0
             rows = max(1, SIZING_SAMPLES // planes[0].shape[1])
-            _warm_up(plans, self.plane, [plane[:rows] for plane in planes], self.ranges, 1, state)
+            warm_up(plans, self.plane, [plane[:rows] for plane in planes], self.ranges, 1, state)
             samples += planes[0].size
         return np.maximum(result, _used_blocks(state))
 
@@ -214,7 +214,7 @@ class EstimatePriors:
             for part in image:
                 state = neutral.copy()
                 for planes in part:
-                    _warm_up(self.plans, self.plane, planes, self.ranges, 1, state)
+                    warm_up(self.plans, self.plane, planes, self.ranges, 1, state)
                 models.append(state.mixture.models)
             history.add(models)
         return history.starts()
@@ -257,13 +257,13 @@ class WarmUp:
         for turn in range(len(found) * rounds):
             fold, part = found[turn % len(found)]
             state = MixingState.trained(self.contexts, models[fold].copy(), weights, kernel.SLOTS)
-            size = sum(_warm_up(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
+            size = sum(warm_up(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
             total += size if turn < len(found) else 0
             sums += weights if turn >= half else 0
         return (sums // (len(found) * rounds - half)).astype(np.int32), total
 
 
-def _warm_up(
+def warm_up(
     plans: Sequence[PlanePlan],
     number: int,
     planes: Sequence[Plane],

@@ -46,8 +46,8 @@ def pack_plan(plan: PlanePlan) -> bytes:
     )
 
 
-def unpack_plan(data: bytes, plane: int) -> PlanePlan:
-    """Inverse of pack_plan, for plane number ``plane``. Raises FormatError."""
+def unpack_plan(data: bytes, plane: int, change: bytes = b"") -> PlanePlan:
+    """Inverse of pack_plan, for plane number ``plane``; ``change``: what its tables differ by. Raises FormatError."""
     if len(data) < HEAD:
         raise FormatError("the plan of a context model is cut off")
     count, first, second, packed, contexts = data[:HEAD]
@@ -71,7 +71,9 @@ def unpack_plan(data: bytes, plane: int) -> PlanePlan:
         (bank.CLASSES[class_map], 1),
         (bank.CLASSES[class_map], bank.taps(count)),
     ]
-    thresholds, levels, low_bits, numbers, block_bits, errors, offsets, weights = decode_tables(data[HEAD:], shapes)
+    thresholds, levels, low_bits, numbers, block_bits, errors, offsets, weights = decode_tables(
+        data[HEAD:], shapes, change
+    )
     if (
         not (np.diff(levels, axis=0) > 0).all()
         or not ((low_bits >= 0) & (low_bits <= 16)).all()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sofc.coders.base import Descriptor, Found, KernelUse
 from sofc.coders.dct.coder import DctCoder, find_coefficients
 from sofc.coders.kinds import Kind
-from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.coders.training import Adaptation, CoderTraining, TrainingSettings
 from sofc.jpeg.known import Known, prove
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import LATTICE, NONE, Transform
@@ -41,6 +41,12 @@ def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) ->
     return DctTraining(ranges, settings=settings)
 
 
+def _start_adapting(sections: Sequence[bytes], ranges: Sequence[PlaneRange], images: int) -> Adaptation:
+    from sofc.coders.dct.adapting import DctAdaptation
+
+    return DctAdaptation(sections, ranges, images)
+
+
 def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel import code_blocks
     from sofc.coders.dct.kernel_pixels import code_pixels
@@ -70,4 +76,6 @@ CODER = Descriptor(
     images="images of JPEG decoders, gray or in colour",
     unasked=_is_from_jpeg,
     numbers_values=False,
+    from_changed=DctCoder.from_sections,
+    start_adapting=_start_adapting,
 )

@@ -58,17 +58,18 @@ class DctCoder(Coder):
         self.recovered = recovered
 
     @classmethod
-    def from_sections(cls, sections: Sequence[bytes]) -> DctCoder:
-        """Plans, then bit models, then weights, each one for every component. Raises FormatError."""
+    def from_sections(cls, sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> DctCoder:
+        """Plans, then bit models, then weights, each one for every component; ``changes``: what each of them differs
+        by, if any do. Raises FormatError."""
         if len(sections) not in (3, 9):
             raise FormatError(f"a DCT model has three sections for one or three components, not {len(sections)}")
         planes = len(sections) // 3
-        plans = [unpack_plan(section) for section in sections[:planes]]
+        changes = changes or [b""] * len(sections)
+        plans = [unpack_plan(*each) for each in zip(sections[:planes], changes, strict=False)]
         if sum(int(plan.starts(len(CONTEXTS))[-1]) for plan in plans) * BLOCK > MAX_COUNTERS:
             raise LimitError(f"a DCT model has more than {MAX_COUNTERS} bit models")
-        return cls(
-            [unpack_model(*each) for each in zip(plans, sections[planes:], sections[2 * planes :], strict=False)]
-        )
+        packed = (each[first:] for each in (sections, changes) for first in (planes, 2 * planes))
+        return cls([unpack_model(*each) for each in zip(plans, *packed, strict=False)])
 
     @property
     def planes(self) -> int:

@@ -32,7 +32,7 @@ PART_ROWS = 512
 """Of each image no more is looked at."""
 
 
-def _recovered(images: Iterator[list[Plane]], planes: int) -> Iterator[list[Origin] | None]:
+def recovered(images: Iterator[list[Plane]], planes: int) -> Iterator[list[Origin] | None]:
     """The origins of each image; None where no JPEG decoder made it, or too few samples come out of them."""
     for image in images:
         found = recover_planes([plane[:PART_ROWS] for plane in image], planes)
@@ -55,7 +55,7 @@ class Equate:
             for plan in self.plans
         ]
         seen = count = 0
-        for origins in _recovered(images, len(self.plans)):
+        for origins in recovered(images, len(self.plans)):
             count += 1
             if origins is None:
                 continue
@@ -89,10 +89,10 @@ class EstimatePriors:
         contexts = len(CONTEXTS)
         histories = [History(plan.starts(contexts) * BLOCK, TRAINED) for plan in self.plans]
         neutral = [ComponentModel(plan, 1, plan.neutral(contexts)) for plan in self.plans]
-        for origins in filter(None, _recovered(images, len(self.plans))):
+        for origins in filter(None, recovered(images, len(self.plans))):
             for model, history, component in zip(neutral, histories, components_of(origins), strict=True):
                 state = model.start.copy()
-                _warm_up(model, state, component)
+                warm_up(model, state, component)
                 history.add([state.mixture.models])
         return [history.starts() for history in histories]
 
@@ -111,7 +111,7 @@ class WarmUp:
 
     def collect(self, images: Iterator[list[Plane]]) -> tuple[list[npt.NDArray[np.int32]], int]:
         """The weights of each component, means over the second half of the warm-up, and the bytes of the streams."""
-        found = list(filter(None, _recovered(images, len(self.plans))))
+        found = list(filter(None, recovered(images, len(self.plans))))
         half = len(found) // 2
         ends = [int(plan.starts(self.contexts)[-1]) * BLOCK for plan in self.plans]
         weights = [neutral_weights(self.contexts) for _ in self.plans]
@@ -121,12 +121,12 @@ class WarmUp:
             for number, component in enumerate(components_of(origins)):
                 models = TRAINED.states[self.starts[number][turn % FOLDS][: ends[number]]]
                 state = MixingState.trained(self.contexts, models, weights[number], INTEGER_SLOTS)
-                total += _warm_up(ComponentModel(self.plans[number], self.sets, state), state, component)
+                total += warm_up(ComponentModel(self.plans[number], self.sets, state), state, component)
                 sums[number] += weights[number] if turn >= half else 0
         return [(each // max(1, len(found) - half)).astype(np.int32) for each in sums], total
 
 
-def _warm_up(model: ComponentModel, state: MixingState, component: Component) -> int:
+def warm_up(model: ComponentModel, state: MixingState, component: Component) -> int:
     """Code a component; the state goes on learning. Returns the bytes of its stream."""
     # Longer than any stream: learning cannot be taken back and begun anew.
     writer = Writer(64 * component.coefficients.size + 1024)

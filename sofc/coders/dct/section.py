@@ -13,7 +13,7 @@ from sofc.coders.dct.model import ComponentModel, ComponentPlan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.entropy.adaptive import INTEGER_SLOTS
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState, unpack_weights
+from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
 from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
 
@@ -29,12 +29,12 @@ def pack_plan(plan: ComponentPlan) -> bytes:
     return bytes([predictors]) + code_tables([plan.mean_weights, plan.size_weights, plan.block_bits[:, None]])
 
 
-def unpack_plan(data: bytes) -> ComponentPlan:
-    """Inverse of pack_plan. Raises FormatError."""
+def unpack_plan(data: bytes, change: bytes = b"") -> ComponentPlan:
+    """Inverse of pack_plan; ``change``: what its tables differ by. Raises FormatError."""
     if not data or not 1 <= data[0] <= 1 << NUMBER_BITS:
         raise FormatError("a DCT model has another number of predictors than a stream can name")
     rows = data[0] * ROWS
-    means, sizes, bits = decode_tables(data[1:], [(rows, MEANS), (rows, SIZES), (len(CONTEXTS), 1)])
+    means, sizes, bits = decode_tables(data[1:], [(rows, MEANS), (rows, SIZES), (len(CONTEXTS), 1)], change)
     if (
         max(int(np.abs(means).max()), int(np.abs(sizes).max())) > WEIGHT_LIMIT
         or not ((bits >= BLOCK_BITS.start) & (bits < BLOCK_BITS.stop)).all()
@@ -43,10 +43,12 @@ def unpack_plan(data: bytes) -> ComponentPlan:
     return ComponentPlan(means, sizes, bits[:, 0])
 
 
-def unpack_model(plan: ComponentPlan, bit_models: bytes, weights: bytes) -> ComponentModel:
-    """A component's model at one effort. Raises FormatError."""
-    used, sets, mixing = unpack_weights(weights)
+def unpack_model(
+    plan: ComponentPlan, bit_models: bytes, weights: bytes, models_change: bytes = b"", weights_change: bytes = b""
+) -> ComponentModel:
+    """A component's model at one effort; what the two sections differ by. Raises FormatError."""
+    used, sets, mixing = unpack_weights(weights, weights_change)
     if used > len(CONTEXTS):
         raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {used}")
-    trained = TRAINED.unpack(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1)
-    return ComponentModel(plan, sets, MixingState.trained(used, trained, mixing, INTEGER_SLOTS))
+    symbols = trained_symbols(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1, models_change)
+    return ComponentModel(plan, sets, MixingState.trained(used, TRAINED.states[symbols], mixing, INTEGER_SLOTS))

@@ -59,14 +59,14 @@ class ContextPlan:
     mixer: list[list[int]] = field(default_factory=list)
 
 
-def read_plan(data: bytes, plane: int) -> ContextPlan:
+def read_plan(data: bytes, plane: int, change: bytes = b"") -> ContextPlan:
     """Section of kind 0."""
     head = Reader(data).take(5)
     references = read_references(head, plane)
     flags, contexts = head[3:]
     matches, grid_map, adapts, shift = bool(flags & 128), bool(flags & 64), bool(flags & 32), flags & 31
     require(shift <= 16 and 1 <= contexts <= 32, "plan out of range")
-    tables = Decisions(data, 5)
+    tables = Decisions(data, 5, change)
     classes = 256 if grid_map else 64
     plan = ContextPlan(
         references, grid_map, adapts, shift, matches,
@@ -88,12 +88,12 @@ def read_context_model(sections: list[Section], transform_planes: int) -> list[C
     count = len(sections) // 3
     require(len(sections) == 3 * count and 1 <= count <= transform_planes, "number of sections does not fit")
     require([section.kind for section in sections] == [0] * count + [1] * count + [2] * count, "wrong kinds")
-    plans = [read_plan(section.data, plane) for plane, section in enumerate(sections[:count])]
+    plans = [read_plan(section.data, plane, section.change) for plane, section in enumerate(sections[:count])]
     for plan, models, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
-        used, plan.sets, plan.mixer = read_mixers(mixers.data, len(plan.contexts))
+        used, plan.sets, plan.mixer = read_mixers(mixers.data, len(plan.contexts), mixers.change)
         size = sum(SLOT << bits for bits in plan.slot_bits[:used])
         require(size <= MAX_BIT_MODELS, "too many adaptive bit models for this decoder")
-        plan.models = read_slots(models.data, [1 << bits for bits in plan.slot_bits], used)
+        plan.models = read_slots(models.data, [1 << bits for bits in plan.slot_bits], used, models.change)
         plan.contexts = plan.contexts[:used]
     return plans
 

@@ -53,10 +53,10 @@ class DctPlan:
     mixer: list[list[int]] = field(default_factory=list)
 
 
-def read_plan(data: bytes) -> DctPlan:
+def read_plan(data: bytes, change: bytes = b"") -> DctPlan:
     """Section of kind 0."""
     require(bool(data) and 1 <= data[0] <= 8, "number of predictors out of range")
-    tables, rows = Decisions(data, 1), 256 * data[0]
+    tables, rows = Decisions(data, 1, change), 256 * data[0]
     return DctPlan(tables.table(rows, 36, 1 << 16), tables.table(rows, 26, 1 << 16), tables.column(CONTEXTS, 18, 4))
 
 
@@ -65,14 +65,13 @@ def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPl
     count = 3 if transform_planes == 4 else 1
     kinds = [0] * count + [1] * count + [2] * count
     require([section.kind for section in sections] == kinds, "sections are not those of the planes")
-    plans = [read_plan(section.data) for section in sections[:count]]
+    plans = [read_plan(section.data, section.change) for section in sections[:count]]
     size = sum(SLOT * (PLAIN_SLOTS + sum(1 << bits for bits in plan.slot_bits)) for plan in plans)
     require(size <= MAX_BIT_MODELS, "too many adaptive bit models for this decoder")
     for plan, models, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
-        used, plan.sets, plan.mixer = read_mixers(mixers.data, CONTEXTS)
-        plan.plain, *plan.models = read_slots(
-            models.data, [PLAIN_SLOTS, *(1 << bits for bits in plan.slot_bits)], used + 1
-        )
+        used, plan.sets, plan.mixer = read_mixers(mixers.data, CONTEXTS, mixers.change)
+        slots = [PLAIN_SLOTS, *(1 << bits for bits in plan.slot_bits)]
+        plan.plain, *plan.models = read_slots(models.data, slots, used + 1, models.change)
     return plans
 
 

@@ -1,0 +1,177 @@
+"""Adapting a dct model to a collection: by how much its predictors, its bit models and its weights are to change."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sofc.coders.adapting import Changes, Weights, change_models, change_weights
+from sofc.coders.dct.coder import best_predictor, components_of
+from sofc.coders.dct.kernel_prediction import (
+    EMPHASIS,
+    MEANS,
+    ROWS,
+    SIZE_BITS,
+    SIZES,
+    WEIGHT_BITS,
+    Component,
+    Equations,
+    accumulate,
+)
+from sofc.coders.dct.model import ComponentModel, ComponentPlan
+from sofc.coders.dct.passes import recovered, warm_up
+from sofc.coders.dct.section import unpack_plan
+from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.sparse_fit import fit_change
+from sofc.coders.training import Adaptation, Pass, Passes
+from sofc.entropy.adaptive import INTEGER_SLOTS
+from sofc.entropy.changes import code_changes
+from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
+from sofc.entropy.priors import FOLDS, History
+from sofc.jpeg.dct import SIZE
+from sofc.jpeg.origin import Origin
+from sofc.planes import Plane, PlaneRange
+
+SAMPLES = 1 << 23
+"""Samples of one plane that adaptation goes through at most."""
+MEANS_WORTH, SIZES_WORTH = 0.8, 0.1
+"""Bits that are saved where squared errors, over what is expected, become less by one: of coefficients, and of the
+sizes of errors. Found on training images of DRIVE."""
+
+
+class DctAdaptation(Adaptation):
+    """Adapts a model of three components or of one, of these ``sections``, to images of which so many are to come."""
+
+    def __init__(self, sections: Sequence[bytes], ranges: Sequence[PlaneRange], images: int) -> None:
+        self._sections = sections
+        self._to_come = images
+        self._changes = [b""] * len(sections)
+        super().__init__()
+
+    def run(self) -> Passes[None]:
+        """The coefficients of a sample of the images; then, of each component, all changes."""
+        planes = len(self._sections) // 3
+        shards = yield Pass((Recover(planes),), SAMPLES, apart=True)
+        everything = [packed for shard in shards for packed in shard]
+        found = tuple(packed for packed in everything if packed is not None)
+        if not found:
+            return
+        share = self._to_come / len(everything)
+        tasks = tuple(Adapt(k, tuple(self._sections[k::planes]), found, share) for k in range(planes))
+        for number, changes in enumerate((yield Pass(tasks, SAMPLES))):
+            self._changes[number::planes] = changes
+
+    def changes(self) -> list[bytes]:
+        """Of plans, bit models and weights."""
+        return self._changes
+
+
+@dataclass(frozen=True)
+class PackedOrigin:
+    """An origin that takes little room."""
+
+    origin: Origin
+    shape: tuple[int, ...]
+    data: bytes
+
+    @classmethod
+    def of(cls, origin: Origin) -> PackedOrigin:
+        """Pack one."""
+        coefficients = origin.coefficients
+        planes = np.ascontiguousarray(coefficients.transpose(2, 0, 1).astype(np.int16))
+        return cls(replace(origin, coefficients=coefficients[:0]), planes.shape, zlib.compress(planes.tobytes(), 1))
+
+    def unpack(self) -> Origin:
+        """It again."""
+        planes = np.frombuffer(zlib.decompress(self.data), np.int16).reshape(self.shape)
+        coefficients = np.ascontiguousarray(planes.transpose(1, 2, 0).astype(np.int32))
+        return replace(self.origin, coefficients=coefficients, table=self.origin.table.copy())
+
+
+Packed = tuple[PackedOrigin, ...]
+
+
+@dataclass(frozen=True)
+class Recover:
+    """First pass: the coefficients that images were made from."""
+
+    planes: int
+
+    def collect(self, images: Iterator[list[Plane]]) -> list[Packed | None]:
+        """Of each image its components, None where no JPEG decoder made it."""
+        found = recovered(images, self.planes)
+        return [None if origins is None else tuple(map(PackedOrigin.of, origins)) for origins in found]
+
+
+@dataclass(frozen=True)
+class Adapt:
+    """Second pass: how the model of component ``number`` changes.
+
+    ``sections``: its plan, bit models and weights; ``images``: components of all images; ``share``: for each of them so
+    many are to be coded.
+    """
+
+    number: int
+    sections: tuple[bytes, ...]
+    images: tuple[Packed, ...]
+    share: float
+
+    def collect(self, _: Iterator[list[Plane]]) -> Changes:
+        """The changes of the sections."""
+        plan = unpack_plan(self.sections[0])
+        used, sets, weights = unpack_weights(self.sections[2])
+        plan, of_plan = self._fit(plan)
+        ends = plan.starts(len(CONTEXTS)) * BLOCK
+        tables = used + 1  # the plain bit models, and those of each context
+        base = trained_symbols(self.sections[1], ends, len(CONTEXTS) + 1)
+        history = History(ends[: tables + 1], TRAINED, base=base[: ends[tables]])
+        for component in self._components():
+            state = plan.neutral(used)
+            warm_up(ComponentModel(plan, 1, state), state, component)
+            history.add([state.mixture.models])
+        starts, of_models = change_models(history.starts(), base, ends, self.share)
+
+        def code(weights: Weights, practised: tuple[int, Component]) -> int:
+            fold, component = practised
+            state = MixingState.trained(used, TRAINED.states[starts[fold]], weights, INTEGER_SLOTS)
+            return warm_up(ComponentModel(plan, sets, state), state, component)
+
+        of_weights = change_weights(weights, used, self._practised, code, self.share)
+        return Changes(of_plan, of_models, of_weights)
+
+    def _practised(self) -> Iterator[tuple[int, Component]]:
+        return ((turn % FOLDS, component) for turn, component in enumerate(self._components()))
+
+    def _components(self) -> Iterator[Component]:
+        for packed in self.images:
+            origins = [one.unpack() for one in packed[: self.number + 1]]
+            yield list(components_of(origins))[self.number]
+
+    def _fit(self, plan: ComponentPlan) -> tuple[ComponentPlan, bytes]:
+        """The plan with its predictors changed, and the change."""
+        rows = len(plan.mean_weights)
+        count = rows // ROWS
+        equations = Equations(*(np.zeros((rows, size + 1, size + 1), np.int64) for size in (MEANS, SIZES)))
+        squares, images = np.zeros((SIZE, count)), np.zeros(count)
+        for component in self._components():
+            number = best_predictor(component, plan.predictor)
+            scratch = (np.zeros(size, np.int32) for size in (MEANS, SIZES))
+            accumulate(component, plan.predictor, number, equations, *scratch)
+            squares[:, number] += component.table.astype(np.float64) ** 2
+            images[number] += 1
+        # Steps of the images that a predictor serves, on average: equations count errors in units of them.
+        steps = np.repeat(np.sqrt(np.maximum(1, squares) / np.maximum(1, images)), ROWS // SIZE, axis=0).reshape(rows)
+        worth = self.share * MEANS_WORTH * 256 / (2.0**EMPHASIS * steps**2)
+        means = fit_change(equations.means, plan.mean_weights, WEIGHT_BITS, worth)
+        sizes = fit_change(equations.sizes, plan.size_weights, SIZE_BITS, self.share * SIZES_WORTH / (1024 * steps))
+        changed = replace(
+            plan,
+            mean_weights=plan.mean_weights + (means.change << means.shift),
+            size_weights=plan.size_weights + (sizes.change << sizes.shift),
+        )
+        same = np.zeros((len(CONTEXTS), 1), np.int64)
+        return changed, code_changes([(means.change, means.shift), (sizes.change, sizes.shift), (same, 0)])

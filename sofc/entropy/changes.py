@@ -1,0 +1,270 @@
+"""Spec coding-tools/changes: what a section differs by from the one that it is made from: tables that are nearly all
+zeros, and trained bit models of which few start otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer, code_bit
+from sofc.entropy.bit_models import EVIDENCE_BITS, EVIDENCES, NEUTRAL, PROBABILITIES, Symbols, code_by_model
+from sofc.errors import FormatError
+from sofc.jit.decorators import kernel
+from sofc.jit.types import Table, Vector
+
+Integers = npt.NDArray[np.int64]
+
+MOST_SHIFT = 15
+"""Changes of a table are multiples of a power of two up to 2**MOST_SHIFT."""
+_SHIFT_BITS = 4
+FAR = 8
+"""Rows are like the one above and, in tables that serve so many predictors in turn, like that so many rows above."""
+LONGEST = 16
+"""Bits of the largest change, in multiples."""
+_ROW, _SIGN = 0, 4
+_LENGTH = _SIGN + 1
+_FIRST = _LENGTH + LONGEST
+_ENTRY = _FIRST + LONGEST
+_CONTEXTS = 8
+"""Models: whether a row has any change; of a change its sign, its length and the bit behind the highest one; then for
+each column whether an entry changes."""
+
+
+@kernel
+def _code_size(encode: bool, value: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """A number from 1 up: its length, then its bits below the highest one. The number, or TOO_LONG or BROKEN."""
+    length = 0
+    while True:
+        more = code_by_model(encode, 1 if value >> (length + 1) > 0 else 0, _LENGTH + length, models, stream)
+        if more < 0:
+            return more
+        if more == 0:
+            break
+        length += 1
+        if length == LONGEST:
+            return BROKEN
+    number = 1
+    for shift in range(length - 1, -1, -1):
+        bit = value >> shift & 1
+        if shift == length - 1:
+            bit = code_by_model(encode, bit, _FIRST + length, models, stream)
+        else:
+            bit = code_bit(encode, bit, EVEN, stream)
+        if bit < 0:
+            return bit
+        number = 2 * number + bit
+    return number
+
+
+@kernel
+def code_change(encode: bool, change: Table[np.int32], models: Vector[np.uint32], stream: Stream) -> int:
+    """Spec coding-tools/changes. Code a table (rows, columns) that is nearly all zeros; when decoding ``change``, which
+    holds zeros, is filled.
+
+    ``models`` (_ENTRY + columns * _CONTEXTS,). Returns OK, TOO_LONG or BROKEN.
+    """
+    rows, columns = change.shape
+    above = far = 0
+    for row in range(rows):
+        far = 0
+        if row >= FAR:
+            for column in range(columns):
+                if change[row - FAR, column] != 0:
+                    far = 1
+        changed = 0
+        for column in range(columns if encode else 0):
+            if change[row, column] != 0:
+                changed = 1
+        changed = code_by_model(encode, changed, _ROW + 2 * far + above, models, stream)
+        if changed < 0:
+            return changed
+        above = changed
+        for column in range(columns if changed else 0):
+            around = 1 if column > 0 and change[row, column - 1] != 0 else 0
+            around += 2 if row > 0 and change[row - 1, column] != 0 else 0
+            around += 4 if row >= FAR and change[row - FAR, column] != 0 else 0
+            value = int(change[row, column])
+            slot = _ENTRY + column * _CONTEXTS + around
+            bit = code_by_model(encode, 1 if value != 0 else 0, slot, models, stream)
+            if bit < 0:
+                return bit
+            if bit == 0:
+                continue
+            sign = code_by_model(encode, 1 if value < 0 else 0, _SIGN, models, stream)
+            if sign < 0:
+                return sign
+            size = _code_size(encode, abs(value), models, stream)
+            if size < 0:
+                return size
+            change[row, column] = -size if sign else size
+    return OK
+
+
+def fresh_models(columns: int) -> npt.NDArray[np.uint32]:
+    """The bit models that ``code_change`` takes for a table of so many columns, before any row."""
+    return np.full(_ENTRY + columns * _CONTEXTS, NEUTRAL, np.uint32)
+
+
+def _code_shift(encode: bool, shift: int, stream: Stream) -> int:
+    """The number of zeros that all changes of a table end with, in bypass bits. The number, or TOO_LONG."""
+    result = 0
+    for place in range(_SHIFT_BITS - 1, -1, -1):
+        bit = code_bit(encode, shift >> place & 1, EVEN, stream)
+        if bit < 0:
+            return int(bit)
+        result = 2 * result + bit
+    return result
+
+
+def code_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
+    """The stream of changes of tables: each (rows, columns), in multiples of 2 to the power of its shift. No bytes
+    where nothing changes."""
+    if not any(change.any() for change, _ in changes):
+        return b""
+    writer = Writer(8 * sum(change.size for change, _ in changes) + 64)
+    for change, shift in changes:
+        _code_shift(True, shift, writer.stream)
+        status = code_change(True, change.astype(np.int32), fresh_models(change.shape[1]), writer.stream)
+        assert status == OK, "changes are within what can be coded"
+    return writer.written()
+
+
+class ChangeReader:
+    """Reads changes of tables one after the other; of no bytes, none."""
+
+    def __init__(self, data: bytes) -> None:
+        self._reader = Reader(data) if data else None
+
+    def change(self, rows: int, columns: int) -> Integers:
+        """By how much the next table changes, int64. Raises FormatError."""
+        result = np.zeros((rows, columns), np.int32)
+        if self._reader is None:
+            return result.astype(np.int64)
+        shift = _code_shift(False, 0, self._reader.stream)
+        if shift < 0 or code_change(False, result, fresh_models(columns), self._reader.stream) != OK:
+            raise FormatError("the change of a section is damaged")
+        return result.astype(np.int64) << shift
+
+
+_MODEL_FLAG = 8
+_FLAGS = 4
+
+
+@kernel
+def _code_probability(encode: bool, p: int, base: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """The number of a probability: by its zigzag distance from that of the base, or, where that is negative, bit by
+    bit. The number, or TOO_LONG or BROKEN."""
+    if base < 0:
+        number = 1
+        for shift in range(4, -1, -1):
+            bit = code_by_model(encode, p >> shift & 1, slot + number, models, stream)
+            if bit < 0:
+                return bit
+            number = 2 * number + bit
+        return number - PROBABILITIES
+    slot += PROBABILITIES
+    zigzag = 2 * (p - base) - 1 if p > base else 2 * (base - p)
+    count = 0
+    while True:
+        more = code_by_model(encode, 1 if zigzag > count else 0, slot + count, models, stream)
+        if more < 0:
+            return more
+        if more == 0:
+            break
+        count += 1
+        if count == 2 * PROBABILITIES:
+            return BROKEN
+    p = base - (count >> 1) if count & 1 == 0 else base + ((count + 1) >> 1)
+    return p if 0 <= p < PROBABILITIES else BROKEN
+
+
+@kernel
+def code_changed_symbols(
+    encode: bool,
+    symbols: Vector[np.uint8],
+    goals: Vector[np.uint8],
+    block: int,
+    models: Vector[np.uint32],
+    stream: Stream,
+) -> int:
+    """Spec coding-tools/changes. Code which of ``symbols`` start otherwise, and how; these become ``goals``, which are
+    0 where nothing changes.
+
+    Models stand in blocks of ``block``. ``models`` (changed_slots(block),) go on from call to call.
+    Returns OK, TOO_LONG or BROKEN.
+    """
+    probability = _MODEL_FLAG + _FLAGS * block
+    evidence = probability + 3 * PROBABILITIES
+    before = 0
+    for start in range(0, symbols.shape[0], block):
+        end = min(start + block, symbols.shape[0])
+        trained = changed = 0
+        for i in range(start, end):
+            trained += 1 if symbols[i] > 0 else 0
+            changed = 1 if encode and goals[i] > 0 else changed
+        changed = code_by_model(encode, changed, 2 * min(trained, 3) + before, models, stream)
+        if changed < 0:
+            return changed
+        before = changed
+        any_yet = 0
+        for i in range(start, end if changed else start):
+            base = int(symbols[i])
+            slot = _MODEL_FLAG + ((i - start) * 2 + (1 if base > 0 else 0)) * 2 + any_yet
+            goal = int(goals[i]) if encode else 0
+            bit = code_by_model(encode, 1 if goal > 0 else 0, slot, models, stream)
+            if bit < 0:
+                return bit
+            if bit == 0:
+                continue
+            any_yet = 1
+            own = (base - 1) >> EVIDENCE_BITS if base > 0 else -1
+            p = _code_probability(encode, (goal - 1) >> EVIDENCE_BITS, own, probability, models, stream)
+            if p < 0:
+                return p
+            known = 1 + (base - 1) % EVIDENCES if base > 0 else 0
+            number = 1
+            for shift in range(EVIDENCE_BITS - 1, -1, -1):
+                bit = (goal - 1) % EVIDENCES >> shift & 1
+                bit = code_by_model(encode, bit, evidence + known * EVIDENCES + number, models, stream)
+                if bit < 0:
+                    return bit
+                number = 2 * number + bit
+            symbols[i] = 1 + (p << EVIDENCE_BITS | number - EVIDENCES)
+    return OK
+
+
+def changed_slots(block: int) -> npt.NDArray[np.uint32]:
+    """The bit models that ``code_changed_symbols`` takes, before any symbol."""
+    return np.full(_MODEL_FLAG + _FLAGS * block + 3 * PROBABILITIES + (EVIDENCES + 1) * EVIDENCES, NEUTRAL, np.uint32)
+
+
+def code_changed(symbols: Sequence[Symbols], goals: Sequence[Symbols], block: int) -> bytes:
+    """The stream of what the models of each context start with instead, 0 where nothing changes; no bytes where nothing
+    does. ``symbols``: what they start with."""
+    if not any(goal.any() for goal in goals):
+        return b""
+    writer = Writer(2 * sum(goal.size for goal in goals) + 64)
+    models = changed_slots(block)
+    for base, goal in zip(symbols, goals, strict=True):
+        code_changed_symbols(True, base.copy(), goal, block, models, writer.stream)
+    return writer.written()
+
+
+class ChangedReader:
+    """Reads what models start with instead, context by context; of no bytes, nothing changes."""
+
+    def __init__(self, data: bytes, block: int) -> None:
+        self._reader = Reader(data) if data else None
+        self._models = changed_slots(block)
+        self._block = block
+
+    def change(self, symbols: Symbols) -> None:
+        """Change those of the next context in place. Raises FormatError."""
+        if self._reader is None:
+            return
+        nothing = np.zeros_like(symbols)
+        stream = self._reader.stream
+        if code_changed_symbols(False, symbols, nothing, self._block, self._models, stream) != OK:
+            raise FormatError("the change of a section is damaged")

@@ -1,0 +1,122 @@
+"""Spec container/copies: bands and groups whose samples stood in the file before take a few bytes.
+
+A decoder keeps the coded bands of the last WINDOW bytes, no samples. Who picks from a file reads one chunk more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from sofc.codebook import Codebook
+from sofc.container import schema
+from sofc.container.layouts import parse
+from sofc.container.records import COPY_MODEL, CodedBand, CodedGroup, CodedSamples
+from sofc.errors import FormatError
+from sofc.image import ImageHeader
+
+WINDOW = 1 << 25
+"""A chunk is copied from no further away than so many bytes."""
+LEAST = 16
+"""What takes no more bytes is coded again: a copy would take as many."""
+
+Coded = CodedBand | CodedGroup
+
+
+def distance_of(coded: Coded) -> int:
+    """How many bytes before a copy the chunk begins that it copies. Raises FormatError."""
+    kind = schema.BAND if isinstance(coded, CodedBand) else schema.GROUP
+    if len(coded.streams) != 1 or coded.mapping != 0:
+        raise FormatError("a copy has one stream and no mapping", chunk=kind.decode())
+    distance: int = parse(schema.VarInt, coded.streams[0], kind)
+    if not 1 <= distance <= WINDOW:
+        raise FormatError(f"a copy of what begins {distance} bytes before it", chunk=kind.decode())
+    return distance
+
+
+def copied(coded: Coded, earlier: Coded | None) -> Coded:
+    """A copy, coded as what it copies; ``earlier``: what begins where it says. Raises FormatError."""
+    if type(earlier) is not type(coded) or earlier.model == COPY_MODEL:
+        kind = "band" if isinstance(coded, CodedBand) else "group"
+        raise FormatError(f"a copy of what is no {kind}, or is itself a copy")
+    return replace(coded, model=earlier.model, streams=earlier.streams, mapping=earlier.mapping)
+
+
+class Earlier:
+    """The bands and groups that those to come may be copies of."""
+
+    def __init__(self) -> None:
+        self._known: deque[tuple[int, Coded]] = deque()
+
+    def resolved(self, coded: Coded, offset: int) -> Coded:
+        """A band or group whose chunk begins at ``offset``; a copy as what it copies. Raises FormatError."""
+        while self._known and self._known[0][0] < offset - WINDOW:
+            self._known.popleft()
+        if coded.model != COPY_MODEL:
+            self._known.append((offset, coded))
+            return coded
+        wanted = offset - distance_of(coded)
+        return copied(coded, next((known for start, known in self._known if start == wanted), None))
+
+
+class Key(NamedTuple):
+    """What tells samples from others."""
+
+    header: ImageHeader
+    image_rows: int
+    digest: bytes
+
+    @classmethod
+    def of(cls, header: ImageHeader, image_rows: int, samples: memoryview) -> Key:
+        """That of samples, given as their bytes."""
+        return cls(header, image_rows, hashlib.sha256(samples).digest())
+
+
+@dataclass
+class _Place:
+    """Where samples stand in the file, once that is known. ``codebooks``: those that their image may use; ``tiny``: how
+    they are coded, if that takes little."""
+
+    codebooks: tuple[Codebook, ...]
+    offset: int = -1
+    check: int = 0
+    tiny: CodedSamples | None = None
+
+
+class CopyFinder:
+    """Finds what an encoder need not code again. What it finds follows from the samples alone, and from where they
+    stand in the file: it keeps some bytes for each band, as an index does."""
+
+    def __init__(self) -> None:
+        self._places: dict[Key, _Place] = {}
+
+    def codebooks_of(self, key: Key) -> tuple[Codebook, ...] | None:
+        """The codebooks under which such samples were coded, or are about to be; None where there were none."""
+        place = self._places.get(key)
+        return None if place is None else place.codebooks
+
+    def coded(
+        self, key: Key, codebooks: tuple[Codebook, ...], code: Callable[[], CodedSamples]
+    ) -> Callable[[int], CodedSamples]:
+        """What gives a band or group; to be called in the order of the file with the offset where its chunk begins.
+
+        ``code`` codes the samples under these codebooks, and is called where that is needed.
+        """
+        place = self._places.get(key)
+        if place is None or place.codebooks != codebooks:
+            place = self._places[key] = _Place(codebooks)
+
+        def at(offset: int) -> CodedSamples:
+            if place.tiny is not None:
+                return place.tiny
+            if place.offset >= 0 and offset - place.offset <= WINDOW:
+                return CodedSamples(COPY_MODEL, place.check, (schema.VarInt.build(offset - place.offset),))
+            coded = code()
+            place.offset, place.check = offset, coded.check
+            place.tiny = coded if sum(map(len, coded.streams)) <= LEAST else None
+            return coded
+
+        return at

@@ -1,0 +1,98 @@
+"""Models of a base, adapted to a collection: a codebook that holds changes of its sections and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sofc.codebook import Codebook
+from sofc.codebook.builtin import builtin_codebook
+from sofc.coders.kinds import Kind
+from sofc.coders.registry import CODERS
+from sofc.collection import encode_collection
+from sofc.container import schema
+from sofc.container.chunks import FILE_HEAD_SIZE
+from sofc.container.layouts import parse
+from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, Model, Section
+from sofc.container.walker import bytes_of, walk
+from sofc.imagefiles import ImageSource, each
+from sofc.transforms.components import CHAIN
+
+LEAST_SHARE = 0.2
+"""A model is adapted that codes so many of the bytes."""
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """By number the changes of sections of a base."""
+
+    base: Codebook
+    changes: Mapping[int, bytes]
+
+    def assembled(self, borrowed: int, own: int) -> tuple[list[Section], list[Model]]:
+        """The changes as sections, numbered from ``own`` on, and all models of the base, whose sections are numbered
+        from ``borrowed`` on, with those changes."""
+        sections: list[Section] = []
+        places: dict[int, int] = {}
+        for number, change in sorted(self.changes.items()):
+            places[number] = own + len(sections)
+            sections.append(Section(self.base.sections[number].coder, CHANGE, change))
+        models = [
+            replace(model, sections=tuple(self._placed(model.sections, borrowed, places))) for model in self.base.models
+        ]
+        return sections, models
+
+    @staticmethod
+    def _placed(numbers: Sequence[int], borrowed: int, places: Mapping[int, int]) -> Iterable[int]:
+        for number in numbers:
+            yield borrowed + number
+            if number in places:
+                yield places[number]
+
+    def report(self) -> list[str]:
+        """What changes, for people."""
+        size = sum(map(len, self.changes.values()))
+        return [f"{len(self.changes)} sections of the codebook {self.base.name!r} change, by {size} bytes"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the built-in codebook makes of images: bytes of the file, and by its models bytes of plain bands and
+    groups."""
+
+    size: int
+    models: Counter[int]
+
+    @classmethod
+    def of(cls, usages: Sequence[Usage], times: float) -> Usage:
+        """That of several files together, so many times."""
+        models = sum((usage.models for usage in usages), Counter[int]())
+        total = sum(usage.size for usage in usages)
+        return cls(round(times * total), Counter({number: round(times * size) for number, size in models.items()}))
+
+
+def builtin_usage(sources: Iterable[ImageSource]) -> Usage:
+    """That of one file of all the images."""
+    data = b"".join(encode_collection(each(sources), codebook=builtin_codebook, verify=False, digest=False))
+    models: Counter[int] = Counter()
+    bodies = {schema.BAND: schema.BAND_BODY, schema.GROUP: schema.GROUP_BODY}
+    for kind, body, _, size in walk(bytes_of(data), FILE_HEAD_SIZE, len(data)):
+        if kind in bodies:
+            coded = parse(bodies[kind], body, kind, whole=False)
+            if coded.mode >> 1 == 0 and coded.model >= FIRST_CODEBOOK_MODEL:
+                models[coded.model - FIRST_CODEBOOK_MODEL] += size
+    return Usage(len(data), models)
+
+
+def adaptable(base: Codebook, kind: Kind, usage: Usage) -> list[Model]:
+    """The models of the base that code most of the images of a kind and can be adapted, most bytes first."""
+    found = [(number, size) for number, size in usage.models.most_common() if size >= LEAST_SHARE * usage.size]
+    models = [base.models[number] for number, _ in found]
+    return [
+        model
+        for model in models
+        if model.components == kind.components
+        and model.transform != CHAIN.id
+        and CODERS[model.coder].start_adapting is not None
+    ]

@@ -1,0 +1,134 @@
+"""Samples that stood in the file before cost a few bytes, wherever they are read from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import minidec
+import numpy as np
+import numpy.typing as npt
+import pytest
+from helpers import chunks_of, file_of
+
+import sofc
+from sofc.collection import encode_collection
+from sofc.container import schema
+from sofc.container.chunks import pack_band, pack_file_end, unpack_band
+from sofc.container.records import COPY_MODEL
+from sofc.imagefiles import Samples
+from sofc.stream import copies
+
+Array = npt.NDArray[Any]
+
+
+def photographs(count: int, height: int, width: int) -> list[Array]:
+    """Images that have little in common."""
+    random = np.random.default_rng(4)
+    rows, columns = np.mgrid[:height, :width]
+    return [
+        (90 + 50 * np.sin(rows / (5 + k) + k) + 40 * np.cos(columns / (9 - k)) + random.normal(0, 3, (height, width)))
+        .clip(0, 255)
+        .astype(np.uint8)
+        for k in range(count)
+    ]
+
+
+def collected(images: Sequence[Array], **settings: Any) -> bytes:
+    return b"".join(encode_collection([Samples(image, None) for image in images], codebook=None, **settings))
+
+
+BANDED, GROUPED = (600, 520), (90, 80)
+
+
+@pytest.mark.parametrize("shape", [BANDED, GROUPED], ids=["bands", "groups"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_copies_cost_nothing(shape: tuple[int, int], threads: int) -> None:
+    """All of a collection once more: little more than its heads and ends; all decoders agree, in any order."""
+    images = photographs(3, *shape)
+    settings: dict[str, Any] = {"key_interval": 3} if shape == GROUPED else {}
+    once = collected(images, **settings)
+    twice = collected([*images, *images], threads=threads, **settings)
+    assert twice == collected([*images, *images], **settings)
+    assert len(twice) < 1.01 * len(once) + 6 * 80
+    for image, again in zip([*images, *images], sofc.decode_images(twice), strict=True):
+        np.testing.assert_array_equal(image, again)
+    with sofc.open_reader(io.BytesIO(twice)) as reader:
+        for number in (5, 0, 3):
+            np.testing.assert_array_equal(reader.read_image(number), images[number % 3])
+    if shape == GROUPED:
+        decoded = minidec.decode_file(twice).images
+        assert [image.samples for image in decoded] == [image.ravel().tolist() for image in [*images, *images]]
+
+
+def test_each_small_image_twice() -> None:
+    """What follows its like is not coded in a group with it."""
+    images = photographs(4, *GROUPED)
+    alone = sum(len(collected([image])) for image in images)
+    twice = collected([image for image in images for _ in range(2)])
+    assert len(twice) < 1.05 * alone
+    for number, again in enumerate(sofc.decode_images(twice)):
+        np.testing.assert_array_equal(again, images[number // 2])
+
+
+def test_other_samples_or_heads_are_no_copies() -> None:
+    (image,) = photographs(1, *BANDED)
+    changed = image.copy()
+    changed[-1, -1] ^= 1
+    assert models(collected([image, changed])).count(COPY_MODEL) == 1  # the first of two bands
+    assert COPY_MODEL not in models(collected([image, image.astype(np.int16)]))
+
+
+def test_nothing_is_copied_from_far_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = photographs(3, *BANDED)
+    near = models(collected([images[0], *images]))
+    monkeypatch.setattr(copies, "WINDOW", len(collected(images[:1])) // 2)
+    far = collected([images[0], *images])
+    assert near.count(COPY_MODEL) > models(far).count(COPY_MODEL)
+    for image, again in zip([images[0], *images], sofc.decode_images(far), strict=True):
+        np.testing.assert_array_equal(image, again)
+
+
+def models(data: bytes) -> list[int]:
+    return [unpack_band(body).model for kind, body in chunks_of(data) if kind == schema.BAND]
+
+
+def test_what_takes_little_is_coded_again() -> None:
+    assert COPY_MODEL not in models(collected([np.zeros(BANDED, np.uint8)] * 3))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda band: replace(band, streams=(b"\0",)), "begins 0 bytes before"),
+        (lambda band: replace(band, streams=(schema.VarInt.build(copies.WINDOW + 1),)), "bytes before it"),
+        (lambda band: replace(band, streams=(schema.VarInt.build(3),)), "copy of what"),
+        (lambda band: replace(band, streams=(schema.VarInt.build(1 << 20),)), "copy of what|before the file"),
+        (lambda band: replace(band, streams=(*band.streams, b"")), "one stream"),
+        (lambda band: replace(band, mapping=1), "one stream and no mapping"),
+        (lambda band: replace(band, streams=(band.streams[0] + b"\0",)), "left over"),
+        (lambda band: replace(band, check=band.check ^ 1), "check"),
+    ],
+)
+def test_broken_copies(change: Callable[[Any], Any], message: str) -> None:
+    """Both ways to read a file say what is wrong, and salvage goes on behind it."""
+    (image,) = photographs(1, *BANDED)
+    data = collected([image, image], digest=False)
+    found = chunks_of(data)
+    place = max(number for number, (kind, _) in enumerate(found) if kind == schema.BAND)
+    band = unpack_band(found[place][1])
+    assert band.model == COPY_MODEL
+    found[place] = schema.BAND, pack_band(change(band))
+    whole = [chunk for chunk in found if chunk[0] not in (schema.INDEX, schema.FILE_END)]
+    broken = file_of([*whole, (schema.FILE_END, pack_file_end(0))], data)
+    with pytest.raises(sofc.SofcError, match=message):
+        sofc.decode_images(broken)
+    with sofc.open_reader(io.BytesIO(broken)) as reader, pytest.raises(sofc.SofcError):
+        reader.read_image(1)
+    decoder = sofc.Decoder(salvage=True)
+    decoder.feed(broken)
+    events = [event for event in decoder.events() if isinstance(event, (sofc.BandReady, sofc.DamagedBand))]
+    assert sum(isinstance(event, sofc.DamagedBand) for event in events) == 1
+    assert isinstance(events[-1], sofc.DamagedBand)
