@@ -12,6 +12,7 @@ import argparse
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,11 @@ def unconverted(data: bytes) -> Array:
         if image.mode != "L":
             image.draft("YCbCr", image.size)
         return np.asarray(image)
+
+
+def changed(change: Callable[[Array], Array], data: bytes) -> Array:
+    """What Pillow decodes, changed."""
+    return change(pillow(data))
 
 
 def _boxed(image: Array) -> Array:
@@ -166,8 +172,7 @@ def main() -> None:
         end="",
     )
     table("decoder", DECODERS, files)
-    then = {name: (lambda data, change=change: change(pillow(data))) for name, change in LAYOUTS.items()}
-    table("afterwards, of Pillow's", then, files)
+    table("afterwards, of Pillow's", {name: partial(changed, change) for name, change in LAYOUTS.items()}, files)
 
 
 if __name__ == "__main__":
