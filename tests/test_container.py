@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import pixel_formats
 
+from sofc.api.positions import positioned
 from sofc.codebook import Codebook
 from sofc.container import chunks, codebook_file, schema, walker
 from sofc.container.records import (
@@ -82,7 +83,7 @@ def test_walking(wanted: list[tuple[bytes, bytes]], data: st.DataObject) -> None
     stream = b"12" + b"".join(framed)
     cut = stream[: data.draw(st.integers(2, len(stream)))]
     found = list(walker.walk(walker.bytes_of(cut), 2, 300))
-    assert found == list(walker.walk(walker.file_of(io.BytesIO(cut)), 2, 300))
+    assert found == list(walker.walk(positioned(io.BytesIO(cut)).read, 2, 300))
     ends = [2 + len(b"".join(framed[: number + 1])) for number in range(len(framed))]
     assert [(chunk.type, chunk.body) for chunk in found] == wanted[: sum(end <= len(cut) for end in ends)]
     assert [chunk.offset + chunk.size for chunk in found] == ends[: len(found)]

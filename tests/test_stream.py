@@ -605,7 +605,8 @@ def test_limits_of_a_decoder(limits: Limits) -> None:
 
 def test_limits_of_groups() -> None:
     encoder = Encoder(ImageHeader(5, 4, GRAY), coder="raw")
-    data = encoder.write_group(np.zeros((6, 4, 5), np.uint8)) + encoder.finish()
+    images = np.arange(120, dtype=np.uint8).reshape(6, 4, 5)
+    data = encoder.write_group(images) + encoder.finish()
     assert error_of(data, limits=Limits(max_band_samples=120, max_images=6)) is None
     assert isinstance(error_of(data, limits=Limits(max_band_samples=119)), LimitError)
     assert isinstance(error_of(data, limits=Limits(max_images=5)), LimitError)

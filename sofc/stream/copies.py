@@ -9,7 +9,10 @@ import hashlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from sofc.codebook import Codebook
 from sofc.container import schema
@@ -22,6 +25,9 @@ WINDOW = 1 << 25
 """A chunk is copied from no further away than so many bytes."""
 LEAST = 16
 """What takes no more bytes is coded again: a copy would take as many."""
+
+LEAST_CHANGES = 256
+"""A copy of an image of fewer differences between neighbours ends no group: in its group it takes less than a chunk."""
 
 Coded = CodedBand | CodedGroup
 
@@ -73,6 +79,11 @@ class Key(NamedTuple):
     def of(cls, header: ImageHeader, image_rows: int, samples: memoryview) -> Key:
         """That of samples, given as their bytes."""
         return cls(header, image_rows, hashlib.sha256(samples).digest())
+
+
+def pays_to_copy(image: npt.NDArray[Any]) -> bool:
+    """Whether an image, shape (height, width[, components]), takes more in its group than a copy outside."""
+    return int(np.count_nonzero(image[:, 1:] != image[:, :-1])) >= LEAST_CHANGES
 
 
 @dataclass

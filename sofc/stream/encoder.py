@@ -45,7 +45,7 @@ from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat, SampleType
 from sofc.jpeg.known import Known
 from sofc.limits import Limits
-from sofc.stream.copies import CopyFinder, Key
+from sofc.stream.copies import CopyFinder, Key, pays_to_copy
 from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
@@ -233,7 +233,8 @@ class Encoder(Sticky):
                 image = _converted(image, header.format, 0, self.images_written)
                 origin = self._current.origin_of(image, jpeg)
                 alone = Key.of(header, header.height, sample_bytes(image, header.format))
-                is_copy = alone == self._alone or self._copies.codebooks_of(alone) is not None
+                is_known = alone == self._alone or self._copies.codebooks_of(alone) is not None
+                is_copy = is_known and pays_to_copy(image)
                 if self._images and (is_copy or (origin is None) == bool(self._origins)):
                     self._put_group()
                 self._alone = None if self._images else alone
