@@ -91,6 +91,23 @@ def test_nothing_is_copied_from_far_away(monkeypatch: pytest.MonkeyPatch) -> Non
         np.testing.assert_array_equal(image, again)
 
 
+def test_nothing_is_copied_from_behind_too_many_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = photographs(3, *BANDED)
+    monkeypatch.setattr(copies, "NEAREST", len(models(collected(images[:1]))))
+    data = collected([images[0], images[0], images[1], images[2], images[0]])
+    assert models(data)[-2:] != [COPY_MODEL] * 2
+    assert models(data).count(COPY_MODEL) == len(models(collected(images[:1])))
+    for image, again in zip([images[0], *images[:3], images[0]], sofc.decode_images(data), strict=True):
+        np.testing.assert_array_equal(image, again)
+    # What goes further back is refused by who keeps no more.
+    monkeypatch.undo()
+    far = collected([images[0], images[1], images[0]])
+    assert COPY_MODEL in models(far)
+    monkeypatch.setattr(copies, "NEAREST", 1)
+    with pytest.raises(sofc.FormatError, match="copy of what"):
+        sofc.decode_images(far)
+
+
 def models(data: bytes) -> list[int]:
     return [unpack_band(body).model for kind, body in chunks_of(data) if kind == schema.BAND]
 

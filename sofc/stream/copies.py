@@ -1,12 +1,13 @@
 """Spec container/copies: bands and groups whose samples stood in the file before take a few bytes.
 
-A decoder keeps the coded bands of the last WINDOW bytes, no samples. Who picks from a file reads one chunk more.
+A decoder keeps the last NEAREST coded bands, of at most WINDOW bytes, and no samples. Who picks from a file reads one
+chunk more.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ from sofc.image import ImageHeader
 
 WINDOW = 1 << 25
 """A chunk is copied from no further away than so many bytes."""
+NEAREST = 1 << 16
+"""Nor with more bands and groups in between, which bounds what a decoder keeps besides their bytes."""
 LEAST = 16
 """What takes no more bytes is coded again: a copy would take as many."""
 
@@ -55,17 +58,15 @@ class Earlier:
     """The bands and groups that those to come may be copies of."""
 
     def __init__(self) -> None:
-        self._known: deque[tuple[int, Coded]] = deque()
+        self._known: OrderedDict[int, Coded] = OrderedDict()  # by where their chunks begin
 
     def resolved(self, coded: Coded, offset: int) -> Coded:
         """A band or group whose chunk begins at ``offset``; a copy as what it copies. Raises FormatError."""
-        while self._known and self._known[0][0] < offset - WINDOW:
-            self._known.popleft()
-        if coded.model != COPY_MODEL:
-            self._known.append((offset, coded))
-            return coded
-        wanted = offset - distance_of(coded)
-        return copied(coded, next((known for start, known in self._known if start == wanted), None))
+        while self._known and (len(self._known) > NEAREST or next(iter(self._known)) < offset - WINDOW):
+            self._known.popitem(last=False)
+        earlier = self._known.get(offset - distance_of(coded)) if coded.model == COPY_MODEL else None
+        self._known[offset] = coded
+        return coded if coded.model != COPY_MODEL else copied(coded, earlier)
 
 
 class Key(NamedTuple):
@@ -93,6 +94,7 @@ class _Place:
 
     codebooks: tuple[Codebook, ...]
     offset: int = -1
+    number: int = 0
     check: int = 0
     tiny: CodedSamples | None = None
 
@@ -103,6 +105,7 @@ class CopyFinder:
 
     def __init__(self) -> None:
         self._places: dict[Key, _Place] = {}
+        self._count = 0  # bands and groups so far
 
     def codebooks_of(self, key: Key) -> tuple[Codebook, ...] | None:
         """The codebooks under which such samples were coded, or are about to be; None where there were none."""
@@ -121,12 +124,14 @@ class CopyFinder:
             place = self._places[key] = _Place(codebooks)
 
         def at(offset: int) -> CodedSamples:
+            self._count += 1
             if place.tiny is not None:
                 return place.tiny
-            if place.offset >= 0 and offset - place.offset <= WINDOW:
+            is_near = self._count - place.number <= NEAREST and offset - place.offset <= WINDOW
+            if place.offset >= 0 and is_near:
                 return CodedSamples(COPY_MODEL, place.check, (schema.VarInt.build(offset - place.offset),))
             coded = code()
-            place.offset, place.check = offset, coded.check
+            place.offset, place.number, place.check = offset, self._count, coded.check
             place.tiny = coded if sum(map(len, coded.streams)) <= LEAST else None
             return coded
 

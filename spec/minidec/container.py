@@ -165,8 +165,8 @@ class FileDecoder:
         self.head = ImageHead(1, 1, 1, False, 1, 1, 0)
         self.rows = 0
         self.parts: list[bytes] = []
-        self.earlier: dict[int, tuple[str, int, int, list[bytes]]] = {}
-        """Type, mode, model and streams of bands and groups, by where they begin."""
+        self.earlier: dict[int, tuple[int, str, int, int, list[bytes]]] = {}
+        """Number, type, mode, model and streams of bands and groups, by where they begin."""
         self.hash = hashlib.sha256()
 
     def decode(self) -> DecodedFile:
@@ -273,10 +273,12 @@ class FileDecoder:
             distance = reader.varint()
             reader.end()
             require(1 <= distance <= 1 << 25, "copy from out of reach")
-            kind, mode, model, streams = self.earlier.get(chunk.start - distance, ("", 0, 0, []))
+            number, kind, mode, model, streams = self.earlier.get(chunk.start - distance, (0, "", 0, 0, []))
             require(kind == chunk.type, "copy of no such chunk")
+            require(len(self.earlier) - number <= 1 << 16, "copy from behind too many chunks")
+            self.earlier[chunk.start] = len(self.earlier), "", 0, 0, []
         else:
-            self.earlier[chunk.start] = chunk.type, mode, model, streams
+            self.earlier[chunk.start] = len(self.earlier), chunk.type, mode, model, streams
         return mode, model, streams
 
     # Spec container/band, Spec container/group
