@@ -149,3 +149,25 @@ def test_broken_copies(change: Callable[[Any], Any], message: str) -> None:
     events = [event for event in decoder.events() if isinstance(event, (sofc.BandReady, sofc.DamagedBand))]
     assert sum(isinstance(event, sofc.DamagedBand) for event in events) == 1
     assert isinstance(events[-1], sofc.DamagedBand)
+
+
+def test_a_group_copies_no_band() -> None:
+    """A frame alone is a band, and the first of several is a group, of the very same samples."""
+    first, other = photographs(2, 300, 300)
+    images = [first, first[:200, :290], first, other]
+    data = collected(images)
+    for image, again in zip(images, sofc.decode_images(data), strict=True):
+        np.testing.assert_array_equal(image, again)
+
+
+@pytest.mark.parametrize("effort", [1, 5])
+def test_what_follows_a_copy_may_need_other_codebooks(effort: int) -> None:
+    """Samples on another scale are coded by a codebook for fewer bits, and those behind their copy by their own."""
+    rng = np.random.default_rng(3)
+    slope = np.add.outer(np.arange(100), np.arange(100))
+    scaled = ((slope + rng.integers(0, 9, slope.shape)) * 256).astype(np.uint16)
+    deep = (slope * 300 + rng.integers(0, 300, slope.shape)).astype(np.uint16)
+    images = [scaled, photographs(1, 40, 50)[0], scaled, deep]
+    data = sofc.encode_images(images, effort=effort)
+    for image, again in zip(images, sofc.decode_images(data), strict=True):
+        np.testing.assert_array_equal(image, again)

@@ -219,7 +219,7 @@ def test_bmp_of_16_bits_without_masks(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(image) >> 3, array)
     with pytest.raises(UnsupportedError, match="unused"):
         stored(tmp_path, bmp(pixels | 0x8000, (), head_bytes=40))
-    with pytest.raises(FormatError, match="not all there"):
+    with pytest.raises(FormatError, match="not all there|more samples than it holds"):
         stored(tmp_path, data[:-5])
     with pytest.raises(FormatError, match="masks"):
         stored(tmp_path, bmp(pixels, (0b1011, 0b111 << 5, 0b111 << 10)))
@@ -434,7 +434,7 @@ def test_what_of_fits_is_not_stored_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     (
-        (fits_unit(numbers("i2", HEIGHT, WIDTH))[:3000], "not all there"),
+        (fits_unit(numbers("i2", HEIGHT, WIDTH))[:3000], "not all there|more samples than it holds"),
         (fits_unit(numbers("i2", HEIGHT, WIDTH))[:1000], "cut off"),
         (fits_unit(None), "holds no image"),
         (

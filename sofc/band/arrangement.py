@@ -502,6 +502,10 @@ class Stretch(Step):
         return f"{self.bits} bits stretched"
 
 
+MOST_PARTS = 255
+"""Parts of a mosaic besides the last: programs make one for each of their threads."""
+
+
 @dataclass(frozen=True)
 class Demosaic(Step):
     """Spec arrangement/demosaic. Three components that a program made of a mosaic: the core's first. Its others correct
@@ -520,7 +524,7 @@ class Demosaic(Step):
     def read(cls, numbers: Iterator[int], form: Form) -> Demosaic:
         method, phase, edges, count = (next(numbers) for _ in range(4))
         require(edges <= Edges.ALL, "an image has four edges")
-        require(count * LEAST_SIDE < form.image_rows, "a mosaic has too many parts")
+        require(count <= MOST_PARTS and count * LEAST_SIDE < form.image_rows, "a mosaic has too many parts")
         return cls(method, phase, Edges(edges), tuple(next(numbers) for _ in range(count)))
 
     def arguments(self) -> list[int]:

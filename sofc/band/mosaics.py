@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.arrangement import Demosaic, Form
+from sofc.band.arrangement import MOST_PARTS, Demosaic, Form
 from sofc.planes import Plane
 from sofc.transforms.mosaic import (
     CUT,
@@ -156,4 +156,4 @@ def _parts(wrong: npt.NDArray[np.bool_]) -> tuple[int, ...]:
         for first, last in zip(ends[::2], ends[1::2], strict=True)
         if last - first == SEAM_ROWS and first >= LEAST_SIDE and last <= rows - LEAST_SIDE
     ]
-    return tuple(int(after - before) for before, after in zip([0, *seams], seams, strict=False))
+    return tuple(int(after - before) for before, after in zip([0, *seams], seams[:MOST_PARTS], strict=False))

@@ -60,6 +60,9 @@ def count(path: Path) -> int:
     units = list(_units(path))
     if any(unit.is_packed for unit in units):
         raise UnsupportedError(f"{path}: this FITS file has compressed images; unpack it with funpack, or {KEEP}")
+    end = path.stat().st_size
+    if any(unit.planes and unit.start + unit.size > end for unit in units):
+        raise FormatError(f"{path}: the FITS file announces more samples than it holds")
     planes = sum(unit.planes for unit in units)
     if not planes:
         raise FormatError(f"{path}: the FITS file holds no image")

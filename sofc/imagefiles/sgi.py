@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, UnsupportedError
 from sofc.imagefiles.exact import KEEP
+from sofc.imagefiles.pillow import FEW_PIXELS
 from sofc.imagefiles.samples import Samples, meaning_of
 
 MAGIC = b"\x01\xda"
 _HEAD = struct.Struct(">HBBHHHH92xI")
 _HEAD_BYTES = 512
 _LITERAL = 0x80
+_MOST_TO_BYTE = 64
+"""Samples to a byte of a large file: a count and a sample, of one byte each, stand for 127."""
 
 
 def load(path: Path) -> Samples:
@@ -31,6 +34,8 @@ def load(path: Path) -> Samples:
         raise UnsupportedError(f"{path}: this SGI file holds numbers of colours, or colours in 8 bits; {KEEP}")
     height = height if dimensions > 1 else 1
     components = components if dimensions > 2 else 1
+    if not (width and height and components):
+        raise FormatError(f"{path}: the SGI file holds no samples")
     dtype = np.dtype(">u2" if octets == 2 else "u1")
     if runs:
         planes = _runs(path, data, width, height * components, dtype).reshape(components, height, width)
@@ -47,11 +52,19 @@ def _runs(path: Path, data: bytes, width: int, rows: int, dtype: np.dtype[Any]) 
     """All rows of all planes: where each begins, and how many bytes it has, stands behind the head."""
     if len(data) < _HEAD_BYTES + 8 * rows:
         raise FormatError(f"{path}: the SGI file ends before its samples begin")
+    if rows * width > max(FEW_PIXELS, _MOST_TO_BYTE * len(data)):
+        raise FormatError(f"{path}: {width}x{rows} samples are more than a file of {len(data)} bytes can hold")
     starts, sizes = np.frombuffer(data, ">u4", 2 * rows, _HEAD_BYTES).reshape(2, rows).tolist()
     image = np.empty((rows, width), dtype)
-    for number, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+    known: dict[tuple[int, int], int] = {}  # rows may share their bytes
+    for number, place in enumerate(zip(starts, sizes, strict=True)):
+        if place in known:
+            image[number] = image[known[place]]
+            continue
+        start, size = place
         units = np.frombuffer(data[start : start + size][: size - size % dtype.itemsize], dtype)
         image[number] = _row(path, units, width)
+        known[place] = number
     return image
 
 

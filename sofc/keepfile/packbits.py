@@ -6,10 +6,9 @@ Spec appendix-kept-files/packbits-data
 
 from __future__ import annotations
 
-import bisect
+import re
+from array import array
 from typing import NamedTuple
-
-import numpy as np
 
 from sofc.container.original import Literal, PackBits, Part, Window
 from sofc.errors import FormatError
@@ -22,31 +21,39 @@ _OF_RUN = 257
 """A packet of so many equal bytes less begins with this number less their count."""
 
 
-class _Rule:
+_RUN, _PAIR = re.compile(rb"(.)\1*", re.DOTALL), re.compile(rb"(.)\1", re.DOTALL)
+
+
+class _Rule(NamedTuple):
     """What a packet holds that begins at some place of ``data``: equal bytes where there are two or more, otherwise
     all up to the next that are. ``row``, ``joins``: as in ORIGINAL_PACKBITS."""
 
-    def __init__(self, data: bytes, row: int, joins: int) -> None:
-        octets = np.frombuffer(data, np.uint8)
-        differs = np.append(octets[1:] != octets[:-1], True)
-        ends_row = np.zeros(len(octets), np.bool_)
-        ends_row[-1:] = True
-        if row:
-            ends_row[row - 1 :: row] = True
-        ends = np.flatnonzero(differs | ends_row) + 1
-        starts = np.append(0, ends[:-1])
-        lengths = ends - starts
-        alone = np.append(lengths[1:] == 1, False) & ~ends_row[ends - 1]
-        stops = (lengths > 2) | ((lengths == 2) & ~(alone & bool(joins)))
-        self._ends: list[int] = ends.tolist()
-        self._stops: list[int] = np.unique(np.append(starts[stops], np.flatnonzero(ends_row) + 1)).tolist()
+    data: bytes
+    row: int
+    joins: int
 
     def head(self, place: int) -> int:
         """The first byte of a packet."""
-        run = min(self._ends[bisect.bisect_right(self._ends, place)] - place, MOST)
-        if run > 1:
-            return _OF_RUN - run
-        return min(self._stops[bisect.bisect_right(self._stops, place)] - place, MOST) - 1
+        data, row = self.data, self.row
+        end = min(len(data), (place // row + 1) * row) if row else len(data)
+        last = min(end, place + MOST)
+        run = _RUN.match(data, place, last)
+        assert run is not None, "the place is in the data"
+        if run.end() - place > 1:
+            return _OF_RUN - (run.end() - place)
+        start = place + 1
+        while (pair := _PAIR.search(data, start, min(end, last + 1))) is not None:
+            if not (self.joins and self._is_joined(pair.start(), end)):
+                return pair.start() - place - 1
+            start = pair.end()
+        return last - place - 1
+
+    def _is_joined(self, pair: int, end: int) -> bool:
+        """Whether a run of two begins here behind which stands a run of one."""
+        data, after = self.data, pair + 2
+        if after >= end or data[after] == data[pair]:
+            return False
+        return after + 1 == end or data[after + 1] != data[after]
 
 
 def compress(data: bytes, row: int, joins: int, heads: bytes) -> bytes:
@@ -54,29 +61,30 @@ def compress(data: bytes, row: int, joins: int, heads: bytes) -> bytes:
 
     Raises FormatError where packets do not end with the data, or equal bytes are not equal.
     """
-    rule = _Rule(data, row, joins) if data else None
-    pieces: list[bytes] = []
+    rule = _Rule(data, row, joins)
+    packed = bytearray()
     place = 0
     for difference in heads:
-        if rule is None or place >= len(data):
+        if place >= len(data):
             raise FormatError("PackBits data of the original file has packets behind its end")
         head = rule.head(place) + difference & 0xFF
         count = 0 if head == _NOTHING else head + 1 if head < _NOTHING else _OF_RUN - head
         body = data[place : place + count]
         if len(body) < count or (head > _NOTHING and body != body[:1] * count):
             raise FormatError("PackBits data of the original file does not fit what is packed")
-        pieces += [bytes([head]), body[:1] if head > _NOTHING else body]
+        packed.append(head)
+        packed += body[:1] if head > _NOTHING else body
         place += count
     if place < len(data):
         raise FormatError("PackBits data of the original file ends too early")
-    return b"".join(pieces)
+    return bytes(packed)
 
 
 class _Packets(NamedTuple):
     """``heads``: the first byte of each packet; ``places``: where in the data it begins; ``size``: of all packets."""
 
-    heads: list[int]
-    places: list[int]
+    heads: bytearray
+    places: array[int]
     size: int
 
 
@@ -102,8 +110,7 @@ def find_samples(packed: bytes, window: Window, made: bytes) -> tuple[Part, ...]
 
 def _packets(packed: bytes, data: bytes) -> _Packets | None:
     """The packets that stand for ``data``; None where they stand for something else."""
-    heads: list[int] = []
-    places: list[int] = []
+    heads, places = bytearray(), array("q")
     at = place = 0
     while place < len(data):
         if at >= len(packed):

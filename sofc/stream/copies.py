@@ -70,16 +70,17 @@ class Earlier:
 
 
 class Key(NamedTuple):
-    """What tells samples from others."""
+    """What tells the samples of a band or group from others: groups copy groups, and bands copy bands."""
 
+    is_group: bool
     header: ImageHeader
     image_rows: int
     digest: bytes
 
     @classmethod
-    def of(cls, header: ImageHeader, image_rows: int, samples: memoryview) -> Key:
+    def of(cls, is_group: bool, header: ImageHeader, image_rows: int, samples: memoryview) -> Key:
         """That of samples, given as their bytes."""
-        return cls(header, image_rows, hashlib.sha256(samples).digest())
+        return cls(is_group, header, image_rows, hashlib.sha256(samples).digest())
 
 
 def pays_to_copy(image: npt.NDArray[Any]) -> bool:

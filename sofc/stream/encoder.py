@@ -232,7 +232,7 @@ class Encoder(Sticky):
             for image, jpeg in zip(images, chain(jpegs, repeat(None)), strict=False):
                 image = _converted(image, header.format, 0, self.images_written)
                 origin = self._current.origin_of(image, jpeg)
-                alone = Key.of(header, header.height, sample_bytes(image, header.format))
+                alone = Key.of(True, header, header.height, sample_bytes(image, header.format))
                 is_known = alone == self._alone or self._copies.codebooks_of(alone) is not None
                 is_copy = is_known and pays_to_copy(image)
                 if self._images and (is_copy or (origin is None) == bool(self._origins)):
@@ -373,7 +373,7 @@ class Encoder(Sticky):
         image, first_row = self._image, self._current.next_band
         known = self._current.known_of(count)
         rows = self._current.cut_band(count, digest=self._with_digest)
-        encode = self._coding_of(rows, count, known=known, is_last=is_last)
+        encode = self._coding_of(False, rows, count, known=known, is_last=is_last)
         self._put_coded(
             schema.BAND, image, first_row, lambda offset: pack_band(CodedBand(image, first_row, count, *encode(offset)))
         )
@@ -383,7 +383,7 @@ class Encoder(Sticky):
             return
         first, count = self._image, len(self._images)
         rows, image_rows = np.concatenate(self._images), len(self._images[0])
-        encode = self._coding_of(rows, image_rows, self._origins, known=known, is_last=is_last)
+        encode = self._coding_of(True, rows, image_rows, self._origins, known=known, is_last=is_last)
         self._put_coded(
             schema.GROUP, first, count, lambda offset: pack_group(CodedGroup(first, count, *encode(offset)))
         )
@@ -392,6 +392,7 @@ class Encoder(Sticky):
 
     def _coding_of(
         self,
+        is_group: bool,
         rows: Samples,
         image_rows: int,
         origins: Sequence[Found] = (),
@@ -399,20 +400,21 @@ class Encoder(Sticky):
         known: Known | None = None,
         is_last: bool,
     ) -> Callable[[int], CodedSamples]:
-        """What gives a band or group, told where its chunk begins; before the first, the image head is put.
+        """What gives a group or a band, told where its chunk begins; before the first, the image head is put.
 
         ``is_last``: no other follows.
         """
         image = self._current
-        key = Key.of(image.header, image_rows, sample_bytes(rows, image.header.format))
-        new = partial(self._new_coding_of, rows, image_rows, origins, known, is_last=is_last)
+        key = Key.of(is_group, image.header, image_rows, sample_bytes(rows, image.header.format))
         codebooks = self._copies.codebooks_of(key)
-        if codebooks is not None and not image.has_head:
+        if codebooks is not None and is_last and not image.has_head:
+            # No more than what is copied needs: what would follow may need others.
             self._put_head(codebooks)
-        if codebooks == tuple(image.codebooks.values()) and image.has_head:
-            return self._copies.coded(key, codebooks, new())
-        code = self._workers.submit(new())
-        return self._copies.coded(key, tuple(image.codebooks.values()), code)
+        code = self._new_coding_of(rows, image_rows, origins, known, is_last=is_last)
+        named = tuple(image.codebooks.values())
+        if codebooks == named:
+            return self._copies.coded(key, codebooks, code)
+        return self._copies.coded(key, named, self._workers.submit(code))
 
     def _new_coding_of(
         self, rows: Samples, image_rows: int, origins: Sequence[Found], known: Known | None, *, is_last: bool

@@ -117,12 +117,14 @@ def train(
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
 
     def mine(collection: _Collection, number: int, settings: _Settings) -> Mined:
-        """Models for a kind of images: where these are few, the base's, adapted, if those that serve them can be."""
+        """Models for a kind of images: where these are few, the base's, adapted, if those that serve them can be, and
+        some of their own for effort 1, which are small."""
         models = adaptable(base_of(collection.kind), collection.kind, usages[number]) if adapts else []
         if not models:
-            return _train_kind(collection, settings, crew)
+            return Mined(_train_kind(collection, settings, crew))
         share = len(members[collection.kind]) / len(images)
-        return _adapt(collection, max(1, round(images_to_come * share * OTHERS_WORTH)), models, crew)
+        adapted = _adapt(collection, max(1, round(images_to_come * share * OTHERS_WORTH)), models, crew)
+        return Mined(_train_kind(collection, replace(settings, efforts=FASTEST), crew), adapted)
 
     trained = [mine(collection, number, settings) for number, collection in enumerate(collections)]
     draft = _assemble(name, collections, trained, "", coder is None, settings.efforts)
@@ -162,6 +164,8 @@ OTHERS_WORTH = 0.5
 DEFAULT_EFFORT = 5
 FEW_EFFORTS = (1, DEFAULT_EFFORT)
 """Those that models are for where there are few images. Models for effort 1 take 2 to 4 kB."""
+FASTEST = (1,)
+"""That of the models beside adapted ones."""
 EXPECTED_FROM = 4
 """Images of a kind that are coded to see how much they take."""
 
@@ -349,22 +353,27 @@ class _Trained:
     training: CoderTraining
 
 
-Mined = list[_Trained] | Adapted
-"""What was mined of one kind of images: new models, or changes of the base's."""
+class Mined(NamedTuple):
+    """What was mined of one kind of images: new models, and changes of the base's."""
+
+    trained: list[_Trained]
+    adapted: Adapted | None = None
 
 
 def _size(mined: Mined) -> int:
     """Bytes of the sections."""
-    if isinstance(mined, Adapted):
-        return sum(map(len, mined.changes.values()))
-    return sum(len(section.data) for result in mined for section in result.training.sections())
+    changes = mined.adapted.changes.values() if mined.adapted is not None else ()
+    sections = (section.data for result in mined.trained for section in result.training.sections())
+    return sum(map(len, changes)) + sum(map(len, sections))
 
 
 def _findings(mined: Mined) -> tuple[str, ...]:
     """What was found, for people."""
-    if isinstance(mined, Adapted):
-        return tuple(mined.report())
-    return tuple(f"{result.coder.name}: {line}" for result in mined for line in result.training.report())
+    adapted = mined.adapted.report() if mined.adapted is not None else []
+    return (
+        *adapted,
+        *(f"{result.coder.name}: {line}" for result in mined.trained for line in result.training.report()),
+    )
 
 
 FALLBACK_BYTES = 200_000
@@ -465,16 +474,7 @@ def _assemble(
     known = len(borrowed(bases))
     sections: list[Section] = []
     models = []
-    for base in bases:
-        adapted = [results for results in trained if isinstance(results, Adapted) and results.base == base]
-        if adapted:
-            changes = {number: change for results in adapted for number, change in results.changes.items()}
-            changed, those = Adapted(base, changes).assembled(starts[base], known + len(sections))
-            sections += changed
-            models += those
-    for collection, results in zip(collections, trained, strict=True):
-        if isinstance(results, Adapted):
-            continue
+    for collection, (results, adapted) in zip(collections, trained, strict=True):
         for result in results:
             first = known + len(sections)
             sections += result.training.sections()
@@ -489,12 +489,20 @@ def _assemble(
                 )
                 for effort, numbers in _wanted(result.training.models(), efforts, max(result.coder.efforts))
             ]
-        if general:
+        if general and adapted is None:
             base = base_of(collection.kind)
             traced = any(result.training.serves_most for result in results)
             few = efforts is not None or len(collection.mined) < FEW
             found = companions(base, collection.kind, few=few, traced=traced)
             models += [_moved(model, starts[base]) for model in found]
+    # Behind models of the images' own, which are tried first.
+    for base in bases:
+        changing = [mined.adapted for mined in trained if mined.adapted is not None and mined.adapted.base == base]
+        if changing:
+            changes = {number: change for adapted in changing for number, change in adapted.changes.items()}
+            changed, those = Adapted(base, changes).assembled(starts[base], known + len(sections))
+            sections += changed
+            models += those
     sections, models = _without_unused(sections, models, known)
     if not any(number < known for model in models for number in model.sections):
         models, bases = [_moved(model, -known) for model in models], []

@@ -228,7 +228,7 @@ class Arrangement:
         method, phase, edges, count = (self.reader.varint() for _ in range(4))
         height, width = form.area.image_rows, form.area.width
         require(form.components == 3 and 1 <= method <= 6 and phase <= 3 and edges <= 15, "no mosaic")
-        require(4 * count < height, "too many parts")
+        require(count <= 255 and 4 * count < height, "too many parts")
         parts = [self.reader.varint() for _ in range(count)]
         parts.append(height - sum(parts))
         repeats = method in (1, 2, 6)
