@@ -219,7 +219,7 @@ def test_bmp_of_16_bits_without_masks(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(image) >> 3, array)
     with pytest.raises(UnsupportedError, match="unused"):
         stored(tmp_path, bmp(pixels | 0x8000, (), head_bytes=40))
-    with pytest.raises(FormatError, match="not all there|more samples than it holds"):
+    with pytest.raises(FormatError, match="not all there"):
         stored(tmp_path, data[:-5])
     with pytest.raises(FormatError, match="masks"):
         stored(tmp_path, bmp(pixels, (0b1011, 0b111 << 5, 0b111 << 10)))

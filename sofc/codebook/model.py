@@ -66,9 +66,11 @@ class Codebook:
 
     @cached_property
     def is_changed(self) -> bool:
-        """Whether it is a base, some of whose sections may be changed."""
-        own = self.own_sections
-        return bool(self.bases) and (not own or any(section.kind == CHANGE for section in own))
+        """Whether it has all models of its bases, some of whose sections may be changed, besides its own."""
+        borrows = len(borrowed(self.bases))
+        taken = sum(min(model.sections, default=borrows) < borrows for model in self.models)
+        has_all = taken >= sum(len(base.models) for base in self.bases)
+        return bool(self.bases) and (has_all or any(section.kind == CHANGE for section in self.own_sections))
 
     def to_bytes(self) -> bytes:
         """The codebook file."""

@@ -79,8 +79,8 @@ def train(
     the trained counters of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how
     many images are to be stored with the codebook, by default as many as are given; the report says whether it pays for
     itself by then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them
-    are used. None: all, or where few images are to come no new ones: the built-in models that code such images are
-    changed as far as that pays.
+    are used. None: all, or where few images are to come 1 alone: for the others the built-in models that code such
+    images are changed as far as that pays.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.

@@ -41,8 +41,8 @@ SAMPLES = 1 << 23
 MEANS_WORTH, SIZES_WORTH = 1.6, 0.2
 """Bits that are saved where squared errors, over what is expected, become less by one: of coefficients, and of the
 sizes of errors. Half the training images of DRIVE, with a codebook of the other half, take 0.9810 of what they take
-without one, it counted, at (0.4, 0.05), 0.9792 at (0.8, 0.1), 0.9779 at (1.6, 0.2), and 0.9771 at (3.2, 0.4), where it is
-nearly twice as large."""
+without one, it counted, at (0.4, 0.05), 0.9792 at (0.8, 0.1), 0.9779 at (1.6, 0.2), and 0.9771 at (3.2, 0.4), where it
+is nearly twice as large."""
 
 
 class DctAdaptation(Adaptation):
