@@ -207,7 +207,10 @@ class Selection:
     @cached_property
     def _tries_everything(self) -> bool:
         """Whether everything is tried that a built-in codebook has: it is one, or changes one."""
-        return self.codebook is not None and (is_builtin(self.codebook) or self.codebook.is_changed)
+        if self.codebook is None or is_builtin(self.codebook):
+            return self.codebook is not None
+        # For the lowest effort codebooks have models of their own beside those of their bases.
+        return self.codebook.is_changed and self._effort > 1
 
     def candidates(self, pixel_format: PixelFormat, images: int = 1) -> list[Candidate]:
         """The models that may code so many images of this format together, best first; the last suits any.
@@ -251,6 +254,8 @@ class Selection:
                 one.number,
             )
         )
+        if self.codebook is not None and self.codebook.is_changed and not self._tries_everything:
+            ranked = [one for one in ranked if self.codebook.owns(one.model)] or ranked
         chosen = [self._trained(one, pixel_format) for one in (*self._nearest(traced), *ranked)]
         return [*chosen, self._neutral(2 if components == PAPERS.components else 1, pixel_format)]
 

@@ -64,11 +64,15 @@ class Codebook:
         """Those that are not a base's."""
         return self.sections[len(borrowed(self.bases)) :]
 
+    def owns(self, model: Model) -> bool:
+        """Whether a model of it uses no section of a base."""
+        borrows = len(borrowed(self.bases))
+        return min(model.sections, default=borrows) >= borrows
+
     @cached_property
     def is_changed(self) -> bool:
         """Whether it has all models of its bases, some of whose sections may be changed, besides its own."""
-        borrows = len(borrowed(self.bases))
-        taken = sum(min(model.sections, default=borrows) < borrows for model in self.models)
+        taken = sum(not self.owns(model) for model in self.models)
         has_all = taken >= sum(len(base.models) for base in self.bases)
         return bool(self.bases) and (has_all or any(section.kind == CHANGE for section in self.own_sections))
 
