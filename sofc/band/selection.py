@@ -30,7 +30,8 @@ SMALL, SMALL_PIECE = 1 << 15, 1 << 12
 is little to go by: one that learns as it goes beside one that does not, as a piece tells nothing of these two together,
 or else the next best, if that is at most NEAR times as large."""
 FINALISTS, QUICK = 3, 8
-"""Of more models than FINALISTS, so many are compared on such a piece that code the QUICK-th part of it smallest."""
+"""Of more models than FINALISTS, so many are compared on such a piece that code the QUICK-th part of it smallest, and
+all neutral ones."""
 NEAR = 1.1
 DEFAULT_EFFORT = 5
 QUICK_EFFORT = 2
@@ -510,7 +511,10 @@ def _middle(plane: Plane) -> Plane:
 def _smallest(rivals: Sequence[Way], image_rows: int) -> Way:
     """The rival that codes a piece smallest."""
     if len(rivals) > FINALISTS:
-        rivals = sorted(rivals, key=lambda rival: rival.size(image_rows, QUICK))[:FINALISTS]
+        trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
+        # What a neutral model learns, it has not learned from so little.
+        neutral = [rival for rival in rivals if rival.model < FIRST_CODEBOOK_MODEL]
+        rivals = [*sorted(trained, key=lambda rival: rival.size(image_rows, QUICK))[:FINALISTS], *neutral]
     return min(rivals, key=lambda rival: rival.size(image_rows))
 
 
