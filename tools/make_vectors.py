@@ -61,7 +61,7 @@ from sofc.container.chunks import pack_file_end, pack_file_head, pack_group, pac
 from sofc.container.original import from_metadata
 from sofc.container.records import CHANGE, CodedGroup, ImageHead, Metadata, MetadataKind, Model, Section
 from sofc.container.walker import frame_chunk
-from sofc.entropy.changes import code_changed, code_changes
+from sofc.entropy.changes import pack_model_changes, pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import WEIGHT_ROWS
 from sofc.entropy.mixture import trained_symbols
@@ -496,7 +496,7 @@ def with_changes(codebook: Codebook) -> Codebook:
             rows = section.data[0] * ROWS
             shapes = [(rows, MEANS), (rows, SIZES), (len(CONTEXTS), 1)]
         tables = [random.integers(-2, 3, shape) * (random.random(shape) < 0.02) * (shape[1] > 1) for shape in shapes]
-        return code_changes([(table, 2) for table in tables])
+        return pack_table_changes([(table, 2) for table in tables])
 
     changes = {number: change(section) for number, section in enumerate(codebook.sections)}
     for model in codebook.models:
@@ -523,7 +523,7 @@ def _change_of_models(codebook: Codebook, model: Model, plane: int, random: np.r
         random.integers(1, 129, symbols.size) * (random.random(symbols.size) < np.where(symbols > 0, 0.3, 0.0005))
     ).astype(np.uint8)
     contexts = [slice(*ends) for ends in pairwise(starts * BLOCK)]
-    return code_changed([symbols[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
+    return pack_model_changes([symbols[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
 
 
 def starts_of(plan: PlanePlan) -> npt.NDArray[np.int64]:
