@@ -95,20 +95,34 @@ def choices(keys: Keys, number: SampleType) -> Iterator[list[Segment]]:
 
 
 class _Octave(NamedTuple):
-    """Keys with one sign and exponent: from ``start`` on. ``exponent``: None of zeros, subnormals and specials."""
+    """2**bits keys with one sign and exponent, from ``start`` on. ``exponent``: None of specials."""
 
     start: int
+    bits: int
     exponent: int | None
 
 
 def _octaves(keys: Keys, number: SampleType) -> list[_Octave]:
     layout = LAYOUTS[number]
-    most = 1 << layout.exponent
+    half = 1 << layout.exponent
     octaves = []
     for place in np.unique(keys >> np.uint64(layout.mantissa)).tolist():
-        exponent = place - most if place >= most else most - 1 - place
-        ordinary = 0 < exponent < most - 1
-        octaves.append(_Octave(place << layout.mantissa, exponent if ordinary else None))
+        exponent = place - half if place >= half else half - 1 - place
+        if exponent == 0:
+            octaves += _subnormal_octaves(place << layout.mantissa, place < half, layout.mantissa)
+        else:
+            special = exponent == half - 1
+            octaves.append(_Octave(place << layout.mantissa, layout.mantissa, None if special else exponent))
+    return octaves
+
+
+def _subnormal_octaves(start: int, negative: bool, mantissa: int) -> list[_Octave]:
+    """Zero, and the magnitudes of each number of bits; of negative numbers the greatest first."""
+    sizes = [0, *range(mantissa)]
+    octaves = []
+    for bits in reversed(sizes) if negative else sizes:
+        octaves.append(_Octave(start, bits, 1 - mantissa + bits))
+        start += 1 << bits
     return octaves
 
 
@@ -118,7 +132,9 @@ def _by_octave(octaves: list[_Octave], number: SampleType, top: int, least: int)
     mantissa = LAYOUTS[number].mantissa
     highest = max((one.exponent for one in octaves if one.exponent is not None), default=0)
     for most in range(min(mantissa, top), least - 1, -1):
-        sizes = [0 if one.exponent is None else max(least, most - (highest - one.exponent)) for one in octaves]
+        sizes = [
+            0 if one.exponent is None else min(one.bits, max(least, most - (highest - one.exponent))) for one in octaves
+        ]
         if sum(1 << size for size in sizes) <= MAX_STEPS:
-            return [Segment(one.start, mantissa - size, 1 << size) for one, size in zip(octaves, sizes, strict=True)]
+            return [Segment(one.start, one.bits - size, 1 << size) for one, size in zip(octaves, sizes, strict=True)]
     return []

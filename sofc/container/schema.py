@@ -277,7 +277,7 @@ WIDE_PLAN = Struct(
     "type" / Int8ul * "Sample type of the keys: that of the samples, or a narrower one.",
     "codebook" / Int16ul * "Codebook of the core image: 0 = the image head's, else a number of the register.",
     "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored.",
-    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES or WIDE_MIRRORED.",
+    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES, WIDE_MIRRORED or WIDE_PREDICTED.",
 )
 
 WIDE_SEGMENT = Struct(
@@ -314,6 +314,11 @@ WIDE_MIRRORED = Struct(
     "mode" / Int8ul * "As of a band, for the rows that are kept.",
     "model" / VarInt * "As of a band, for the rows that are kept.",
     "streams" / VarInt * "How many of the streams that follow are those of the rows that are kept.",
+)
+
+WIDE_PREDICTED = Struct(
+    "side" / Int8ul * "Tiles have 2^side rows and columns, 2-8.",
+    "tiles" / GreedyBytes * "A bit for each tile, the highest of a byte first: 1 = predicted.",
 )
 
 WIDE_TABLES = Struct(

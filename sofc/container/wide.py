@@ -9,7 +9,7 @@ from sofc.container import schema
 from sofc.container.layouts import build, parse
 from sofc.errors import FormatError
 
-STEPS, TABLES, MIRRORED = 0, 1, 2
+STEPS, TABLES, MIRRORED, PREDICTED = 0, 1, 2, 3
 PER_COMPONENT, PER_IMAGE = 1, 2
 MAX_SHIFT = 52
 MAX_ENTRIES = 1 << 22
@@ -94,6 +94,19 @@ def unpack_mirrored(body: bytes, rows: int, width: int) -> Mirrored:
     if fields.mode & 1 or fields.mode >> 1 > 2:
         raise FormatError(f"mode {fields.mode} of mirrored samples has bits that must be zero")
     return Mirrored(fields.down, fields.across, fields.mode, fields.model, fields.streams)
+
+
+def pack_predicted(side: int, tiles: bytes) -> bytes:
+    """``tiles``: a bit for each tile of 2**side rows and columns."""
+    return build(schema.WIDE_PREDICTED, side=side, tiles=tiles)
+
+
+def unpack_predicted(body: bytes) -> tuple[int, bytes]:
+    """The side of tiles, and their bits. Raises FormatError."""
+    fields = parse(schema.WIDE_PREDICTED, body, b"")
+    if not 2 <= fields.side <= 8:
+        raise FormatError(f"tiles of 2**{fields.side} rows cannot be predicted")
+    return fields.side, fields.tiles
 
 
 def pack_plan(plan: Plan) -> bytes:
