@@ -105,25 +105,30 @@ class _Octave(NamedTuple):
 def _octaves(keys: Keys, number: SampleType) -> list[_Octave]:
     layout = LAYOUTS[number]
     half = 1 << layout.exponent
-    octaves = []
+    octaves: list[_Octave] = []
     for place in np.unique(keys >> np.uint64(layout.mantissa)).tolist():
         exponent = place - half if place >= half else half - 1 - place
         if exponent == 0:
-            octaves += _subnormal_octaves(place << layout.mantissa, place < half, layout.mantissa)
+            if octaves and place - (octaves[-1].start >> layout.mantissa) > 1:
+                # Short steps far from others would need a gap that no VarInt holds: one step takes it.
+                octaves.append(_Octave(place - 1 << layout.mantissa, layout.mantissa, None))
+            octaves += _subnormal_octaves(keys, place << layout.mantissa, place < half, layout.mantissa)
         else:
             special = exponent == half - 1
             octaves.append(_Octave(place << layout.mantissa, layout.mantissa, None if special else exponent))
     return octaves
 
 
-def _subnormal_octaves(start: int, negative: bool, mantissa: int) -> list[_Octave]:
-    """Zero, and the magnitudes of each number of bits; of negative numbers the greatest first."""
-    sizes = [0, *range(mantissa)]
+def _subnormal_octaves(keys: Keys, start: int, negative: bool, mantissa: int) -> list[_Octave]:
+    """Zero, and subnormal magnitudes of each number of bits, of one sign, the lowest keys first: those that occur."""
+    places = keys[keys >> np.uint64(mantissa) == start >> mantissa] - np.uint64(start)
+    magnitudes = np.uint64((1 << mantissa) - 1) - places if negative else places
     octaves = []
-    for bits in reversed(sizes) if negative else sizes:
-        octaves.append(_Octave(start, bits, 1 - mantissa + bits))
-        start += 1 << bits
-    return octaves
+    for length in np.unique(np.frexp(magnitudes.astype(np.float64))[1]).tolist():
+        bits = max(0, length - 1)
+        first = (1 << mantissa) - (1 << length) if negative else 1 << bits if length else 0
+        octaves.append(_Octave(start + first, bits, 1 - mantissa + bits))
+    return octaves[::-1] if negative else octaves
 
 
 def _by_octave(octaves: list[_Octave], number: SampleType, top: int, least: int) -> list[Segment]:
