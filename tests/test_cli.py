@@ -6,13 +6,15 @@ import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 
@@ -211,9 +213,98 @@ def test_jpeg_is_warned_about_once(run: Run) -> None:
 
     for name in ("a.jpg", "b.jpg"):
         Image.fromarray(smooth(16, 16, 3)).save(name)
-    outcome = run("encode", "a.jpg", "b.jpg")
+    outcome = run("encode", "--samples", "a.jpg", "b.jpg")
     assert outcome.err == "sofc: the input is a JPEG file: what is kept is its samples, not the file\n"
-    assert run("encode", "-f", "-q", "a.jpg") == (0, "", "")
+    assert run("encode", "-f", "-q", "--samples", "a.jpg") == (0, "", "")
+
+
+def jpeg(name: str, height: int = 80, width: int = 96, **options: Any) -> bytes:
+    """A JPEG file, and its bytes."""
+    from PIL import Image
+
+    Image.fromarray(smooth(height, width, 3)).save(name, "JPEG", **options)
+    return Path(name).read_bytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 20, "subsampling": "4:2:0"}])
+def test_jpeg_comes_back_as_the_file(run: Run, options: dict[str, Any]) -> None:
+    data = jpeg("a.jpg", **options)
+    outcome = run("encode", "a.jpg")
+    assert outcome.err == "" and outcome.out.startswith(f"a.jpg: {size(len(data))} -> ")
+    assert "coefficients of 1 JPEG picture" in outcome.out and "samples" not in outcome.out
+    assert run("decode", "a.sofc", "--out-dir", "back").status == 0
+    assert run("decode", "a.sofc", "-o", "named.jpeg").status == 0
+    assert Path("back/a.jpg").read_bytes() == Path("named.jpeg").read_bytes() == data
+    # The name of the output asks for samples; they are those of the other way.
+    assert run("decode", "a.sofc", "-o", "a.png").status == 0
+    assert run("encode", "--samples", "a.jpg", "-o", "samples.sofc").status == 0
+    assert run("decode", "samples.sofc", "-o", "samples.png").status == 0
+    assert np.array_equal(iio.imread("a.png"), iio.imread("samples.png"))
+    assert np.array_equal(sofc.read("a.sofc"), sofc.read("samples.sofc"))
+
+
+def test_tiny_and_cut_jpeg_files_come_back(run: Run) -> None:
+    """Whatever their coefficients are worth."""
+    tiny, whole = jpeg("tiny.jpg", 1, 1), jpeg("whole.jpg")
+    Path("cut.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    assert run("encode", "tiny.jpg", "cut.jpg").status == 0
+    assert run("decode", "tiny.sofc", "cut.sofc", "--out-dir", "back").status == 0
+    assert Path("back/tiny.jpg").read_bytes() == tiny
+    assert Path("back/cut.jpg").read_bytes() == Path("cut.jpg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options", ["--samples", "--strip", "--coder=raw", "--band-rows=16", "--key-interval=1", "--collection"]
+)
+def test_what_concerns_samples_takes_those_of_jpeg_files(run: Run, options: str) -> None:
+    jpeg("a.jpg")
+    outcome = run("encode", options, "a.jpg", "-o", "a.sofc")
+    assert outcome.status == 0 and "its samples, not the file" in outcome.err and "of samples" in outcome.out
+    with sofc.open_reader("a.sofc") as reader:
+        assert len(reader) == 1 and not any(item.kind == sofc.MetadataKind.ORIGINAL for item in reader.metadata)
+
+
+def test_jpeg_from_standard_input(run: Run) -> None:
+    data = jpeg("a.jpg")
+    assert run("encode", "-", "-o", "a.sofc", stdin=data).status == 0
+    assert run("decode", "a.sofc", "-o", "b.jpg").status == 0
+    assert Path("b.jpg").read_bytes() == data
+    assert run("decode", "a.sofc", "-o", "b.png").status == 0
+    assert np.array_equal(iio.imread("b.png"), iio.imread("a.jpg"))
+
+
+def test_what_only_begins_as_jpeg_is_refused(run: Run) -> None:
+    Path("a.jpg").write_bytes(b"\xff\xd8\xff" + bytes(range(256)))
+    assert run("encode", "a.jpg").status == 3 and not Path("a.sofc").exists()
+    assert run("encode", "--keep-file", "a.jpg").status == 0
+    assert run("encode", "-f", "--keep-file", "--samples", "a.jpg").status == 2
+
+
+def test_rm_of_a_jpeg_file_that_comes_back(run: Run) -> None:
+    data = jpeg("a.jpg")
+    assert run("encode", "--rm", "a.jpg").status == 0 and not Path("a.jpg").exists()
+    outcome = run("decode", "--rm", "a.sofc", "-o", "a.png")
+    assert "not removed: the output is without the file that is kept" in outcome.err and Path("a.sofc").exists()
+    assert run("decode", "--rm", "a.sofc").status == 0
+    assert Path("a.jpg").read_bytes() == data and not Path("a.sofc").exists()
+
+
+def test_info_of_a_kept_jpeg_file(run: Run) -> None:
+    data = jpeg("a.jpg")
+    assert run("encode", "a.jpg").status == 0
+    ratio = len(data) / Path("a.sofc").stat().st_size
+    said = run("info", "a.sofc").out
+    assert f"original file {size(len(data))}  ratio {ratio:.2f}\n" in said and "it keeps another file" in said
+    told = json.loads(run("info", "--json", "a.sofc").out)[0]
+    assert (told["original_bytes"], told["ratio"]) == (len(data), round(ratio, 4))
+
+
+def test_info_numbers_models_one_way(run: Run) -> None:
+    iio.imwrite("a.png", smooth(64, 64))
+    assert run("encode", "a.png").status == 0
+    brief, long = run("info", "a.sofc").out, run("info", "-v", "a.sofc").out
+    named = re.search(r"model \d+ of the codebook", brief)
+    assert named is not None and re.findall(r"model \d+", long) == [named[0].split(" of ")[0]] * 2
 
 
 # Pipes and raw samples.

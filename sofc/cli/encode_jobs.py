@@ -33,6 +33,12 @@ class Plan:
     has_folder: bool = False
 
 
+def keeps_jpeg(args: argparse.Namespace) -> bool:
+    """Whether JPEG files are kept as files: unless samples are asked for, by name or by what concerns samples alone."""
+    of_samples = args.samples or args.collection or args.strip or args.raw is not None or args.threshold is not None
+    return not (of_samples or args.coder or args.band_rows or args.key_interval)
+
+
 def check(args: argparse.Namespace) -> None:
     """Raise UsageError for options that contradict each other."""
     if args.output is not None and args.out_dir is not None:
@@ -45,6 +51,8 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError(
             "--keep-file keeps one file as it is: --collection, --raw, --strip and --threshold do not go with it"
         )
+    if args.keep_file and args.samples:
+        raise UsageError("--keep-file and --samples exclude each other")
     if args.rm and (args.threshold is not None or args.strip):
         raise UsageError("--rm goes neither with --threshold nor with --strip: what they leave out would be lost")
     if args.collection and args.output is None:
@@ -75,10 +83,16 @@ def make_plan(args: argparse.Namespace) -> Plan:
         plan.jobs = [Job((path,), output, str(path)) for path in paths]
     else:
         # A name that cannot be kept in the file, or costs much there, is kept by that of the file.
-        whole = [path for path in paths if args.keep_file and _needs_whole_name(path)]
+        whole = [path for path in paths if _needs_whole_name(path) and _is_kept(args, path)]
         outputs = destinations.encoded(files, args.out_dir, whole=whole)
         plan.jobs = [Job((path,), output, str(path)) for path, output in zip(paths, outputs, strict=True)]
     return plan
+
+
+def _is_kept(args: argparse.Namespace, path: Path) -> bool:
+    from sofc.imagefiles import is_lossy_jpeg
+
+    return args.keep_file or (keeps_jpeg(args) and is_lossy_jpeg(path))
 
 
 def _needs_whole_name(path: Path) -> bool:

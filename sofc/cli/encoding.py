@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from sofc.cli import destinations
 from sofc.cli.console import Console, count_of, message_of, size
-from sofc.cli.encode_jobs import Job
+from sofc.cli.encode_jobs import Job, keeps_jpeg
 from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome
 from sofc.cli.outputs import Output, OutputFiles
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
@@ -46,6 +46,7 @@ class _Tally:
     images: int = 0
     samples: int = 0
     bytes: int = 0
+    is_file: bool = False  # whether the input itself is kept
     why_whole: str = ""  # why the file alone is kept
     remark: str = ""  # how, where that is not by its samples
 
@@ -138,14 +139,14 @@ class Encoding:
         files.like = before
         tally.bytes = sum(state.st_size for state in before)
         after = 0
-        encode = self._raw if self.layout else self._kept if self.args.keep_file else self._images
+        encode = self._raw if self.layout else self._files
         with self._open_output(job.output, files) as (file, output):
             for piece in encode(job, tally):
                 file.write(piece)
                 after += len(piece)
             _refuse_changed(job.inputs, before)
         name = None if output is None else output
-        why_kept = self._why_kept(job, output) if files.read_back and not files.dry else ""
+        why_kept = self._why_kept(job, output, tally) if files.read_back and not files.dry else ""
         if tally.why_whole:
             outcome = Outcome(job.name, KEPT_WHOLE, name, tally.why_whole, 0, tally.bytes, 0, after)
             return Stored(outcome, f"kept whole: {tally.why_whole}", self._needing(output), why_kept)
@@ -154,14 +155,14 @@ class Encoding:
         remark = tally.remark or f"{count}{size(tally.samples)} of samples  {self.remark}"
         return Stored(outcome, remark, self._needing(output), why_kept)
 
-    def _why_kept(self, job: Job, output: Output | None) -> str:
+    def _why_kept(self, job: Job, output: Output | None, tally: _Tally) -> str:
         """Why the inputs must stay, "" where the output, decoded, is all that they are."""
         from sofc.cli.removal import why_different
         from sofc.imagefiles import each, remarks, sources
 
         paths = [path for path in job.inputs if path is not None]
         assert output is not None
-        if self.args.keep_file:
+        if tally.is_file:
             return why_different(output.place, self.codebook, original=paths[0])
         given_up = [remark for path in paths for remark in remarks(path)]
         if given_up or self.left_out:
@@ -206,22 +207,32 @@ class Encoding:
                 file.write(codebook.to_bytes())
             console.note(f"the files need codebook {codebook.name!r} to be decoded: a copy is in {path}")
 
-    def _images(self, job: Job, tally: _Tally) -> Iterator[bytes]:
+    def _files(self, job: Job, tally: _Tally) -> Iterator[bytes]:
+        """Image files: themselves, or their images."""
+        from sofc.imagefiles import is_lossy_jpeg
+
+        with _spooled(job.inputs) as paths:
+            tally.is_file = self.args.keep_file or (keeps_jpeg(self.args) and is_lossy_jpeg(paths[0]))
+            if tally.is_file:
+                yield from self._kept(job, paths[0], tally)
+            else:
+                yield from self._images(job, paths, tally)
+
+    def _images(self, job: Job, paths: list[Path], tally: _Tally) -> Iterator[bytes]:
         from sofc.collection import encode_collection, names_metadata
         from sofc.imagefiles import JPEG_REMARK, remarks
 
-        with _spooled(job.inputs) as paths:
-            notes = [remark for path in paths for remark in remarks(path)]
-            sources, names = self._sources(paths)
-            metadata, own = self._metadata(sources)
-            if self.args.collection and len(names) > 1:
-                metadata.append(names_metadata(names))
-            with self.console.progress(len(sources), "image", job.name) as advance:
-                images = self._loaded(sources, tally, advance)
-                yield from encode_collection(images, metadata=metadata, metadata_of_images=own, **self.options)
-            # Of a file that is refused nothing is kept.
-            for note in notes:
-                self.console.note(note if note == JPEG_REMARK else f"{job.name}: {note}")
+        notes = [remark for path in paths for remark in remarks(path)]
+        sources, names = self._sources(paths)
+        metadata, own = self._metadata(sources)
+        if self.args.collection and len(names) > 1:
+            metadata.append(names_metadata(names))
+        with self.console.progress(len(sources), "image", job.name) as advance:
+            images = self._loaded(sources, tally, advance)
+            yield from encode_collection(images, metadata=metadata, metadata_of_images=own, **self.options)
+        # Of a file that is refused nothing is kept.
+        for note in notes:
+            self.console.note(note if note == JPEG_REMARK else f"{job.name}: {note}")
 
     def _metadata(self, sources: Iterable[ImageSource]) -> tuple[list[Metadata], list[list[Metadata]]]:
         """What all images have, and what each has besides."""
@@ -241,22 +252,21 @@ class Encoding:
         common, own = split(found) if found else ([], [])
         return common + [item for path in counts if len(counts) == 1 for item in pages_item(path, counts[path])], own
 
-    def _kept(self, job: Job, tally: _Tally) -> Iterator[bytes]:
+    def _kept(self, job: Job, path: Path, tally: _Tally) -> Iterator[bytes]:
         """One file with its images and what restores it from them, or the file alone. The ratio is that of the file."""
         from sofc.collection import encode_collection
         from sofc.keepfile import keep, keep_whole, read_file
         from sofc.stream.encoder import Encoder
 
-        with _spooled(job.inputs) as (path,):
-            data = read_file(path)
-            name = self._kept_name(job, len(data))
-            tally.bytes = len(data)
-            coefficients = self._coefficients(name, data)
-            if coefficients is not None and coefficients.covers:
-                tally.remark = coefficients.remark
-                yield coefficients.coded
-                return
-            images, tally.why_whole, note = self._readable(path, job, tally)
+        data = read_file(path)
+        name = self._kept_name(job, len(data))
+        tally.bytes = len(data)
+        coefficients = self._coefficients(name, data)
+        if coefficients is not None and (coefficients.covers or not self.args.keep_file):
+            tally.remark = coefficients.remark
+            yield coefficients.coded
+            return
+        images, tally.why_whole, note = self._readable(path, job, tally)
         kept = keep(name, data, [samples.array for samples in images])
         tally.why_whole = tally.why_whole or kept.why_whole
         items = kept.items
@@ -323,12 +333,15 @@ class Encoding:
         return key
 
     def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples], str, str]:
-        """The images of a file, why there are none, and what to know about them."""
+        """The images of a file, why there are none, and what to know about them.
+
+        Raises what the readers do where the file is not to be kept whatever it is.
+        """
         from sofc.imagefiles import why_no_image
         from sofc.imagefiles.samples import is_wide
 
         note = ""
-        if reason := why_no_image(path):
+        if self.args.keep_file and (reason := why_no_image(path)):
             return [], reason, note
         try:
             sources, _ = self._sources([path])
@@ -344,6 +357,8 @@ class Encoding:
                     images = self._held(self._loaded(sources, tally, advance), job)
                     note = f"{job.name}: kept with its samples, which are wider, cut into words of 16 bits"
         except (SofcError, OSError) as error:
+            if not self.args.keep_file:
+                raise
             return [], message_of(error).removeprefix(f"{path}: "), ""
         return images, "", note
 

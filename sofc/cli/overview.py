@@ -131,6 +131,8 @@ class Overview:
     arrangements: Counter[str] = field(default_factory=Counter)
     bands: int = 0
     groups: int = 0
+    original_bytes: int | None = None
+    """Of the file of another format that is kept, where there is one and its head can be read."""
     complete: bool = False
 
     @property
@@ -145,12 +147,13 @@ class Overview:
 
     def models_used(self) -> list[str]:
         """The models of bands and groups, with counts where there is more than one."""
-        names = {model: self._name_of(*model) for model in self.models}
+        names = {model: self.name_of(*model) for model in self.models}
         if len(names) == 1:
             return list(names.values())
         return [f"{names[model]} ({self.models[model]})" for model in sorted(names)]
 
-    def _name_of(self, codebook: int, model: int) -> str:
+    def name_of(self, codebook: int, model: int) -> str:
+        """A model in words: those of a codebook are counted from 0, as ``sofc codebook show`` does."""
         if model == RAW_MODEL:
             return "the raw coder"
         if model == COPY_MODEL:
@@ -160,6 +163,11 @@ class Overview:
         several = len(self.codebooks) > 1 and 1 <= codebook <= len(self.codebooks)
         name = f"codebook {self.codebooks[codebook - 1].name!r}" if several else "the codebook"
         return f"model {model - FIRST_CODEBOOK_MODEL} of {name}"
+
+    @property
+    def ratio(self) -> float:
+        """Bytes that come out, of the file that is kept or of samples, for each of the file."""
+        return (self.sample_bytes if self.original_bytes is None else self.original_bytes) / self.size
 
     def as_json(self, *, chunks: bool) -> dict[str, Any]:
         """A value for ``json.dumps``."""
@@ -175,7 +183,8 @@ class Overview:
             "bands": self.bands,
             "groups": self.groups,
             "sample_bytes": self.sample_bytes,
-            "ratio": round(self.sample_bytes / self.size, 4),
+            "original_bytes": self.original_bytes,
+            "ratio": round(self.ratio, 4),
             "models": {str(number): count for number, count in sorted(counts.items())},
             "arrangements": dict(sorted(self.arrangements.items())),
             "codebooks": [
@@ -253,6 +262,9 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
         parsed = unpack_metadata(body)
         item = MetadataSummary(parsed.kind, parsed.key, len(parsed.value), _readable(parsed.kind, parsed.value))
         overview.metadata.append(item)
+        if parsed.kind == MetadataKind.ORIGINAL and overview.original_bytes is None:
+            original = read_head(parsed.value)
+            overview.original_bytes = None if original is None else original.size
         return f"{text} {item.label}"
     if chunk_type == schema.IMAGE_HEAD:
         head = unpack_image_head(body)
@@ -288,7 +300,7 @@ def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 
     run = overview.runs[-1] if overview.runs else None
     if coded.mode >> 1 != ARRANGED or run is None or not coded.lengths:
         overview.models[run.codebook if run else 0, coded.model] += 1
-        return f"model {coded.model}"
+        return overview.name_of(run.codebook if run else 0, coded.model)
     # Only a file that has such bands needs numpy.
     from sofc.band.arrangement import Form, describe, parts_of, unpack_arrangement
 
@@ -299,7 +311,8 @@ def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 
     overview.arrangements[text] += 1
     for part in parts_of(arrangement):
         overview.models[part.codebook, part.model] += 1
-    return f"model {', '.join(str(part.model) for part in parts_of(arrangement))}, arranged: {text}"
+    names = dict.fromkeys(overview.name_of(part.codebook, part.model) for part in parts_of(arrangement))
+    return f"{', '.join(names)}, arranged: {text}"
 
 
 def _readable(kind: int, value: bytes) -> str:

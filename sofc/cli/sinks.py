@@ -22,7 +22,7 @@ from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, format_for, images_in, on_disk, usual_format
+from sofc.imagefiles import FORMATS, JPEG_SUFFIXES, SUFFIXES, format_for, images_in, on_disk, usual_format
 from sofc.imagefiles.save import fits_tiff, write
 from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
 from sofc.keepfile.restore import restore
@@ -298,11 +298,11 @@ class OriginalSink(_WholeImages):
             return output.with_name(name or output.name)
         if output.is_dir():
             return output / (name or "original")
-        suffix = output.suffix.lower()
-        if name is not None and suffix in SUFFIXES and suffix != Path(name).suffix.lower():
-            raise UsageError(
-                f"the original file is {name}: name the output so, or convert its images to {output} with --images"
-            )
+        suffix, own = output.suffix.lower(), "" if name is None else Path(name).suffix.lower()
+        is_alike = suffix == own or {suffix, own} <= {*JPEG_SUFFIXES}
+        if name is not None and suffix in SUFFIXES and not is_alike:
+            written = ", ".join(FORMATS.values())
+            raise UsageError(f"the original file is {name}: name the output so, or {written} for its images")
         return output
 
 
@@ -519,7 +519,7 @@ class KeptImagesSink(_WholeImages):
             for item in items:
                 self._inner.metadata(item, number)
             self._inner.image(number, samples)
-        return self._inner.finish()
+        return self._inner.finish()._replace(left_out="the file that is kept: its images alone are written")
 
     def _read_metadata(self) -> tuple[list[Metadata], list[list[Metadata]]]:
         """Of all images, and of each. None where the file cannot be restored: its images may be whole all the same."""

@@ -75,6 +75,11 @@ def is_jpeg(path: Path) -> bool:
     return _head(path).startswith(JPEG)
 
 
+def is_lossy_jpeg(path: Path) -> bool:
+    """Whether the file is a JPEG file whose samples are only what a decoder makes of its coefficients."""
+    return is_jpeg(path) and not codecs.is_lossless_jpeg(path)
+
+
 def count(path: Path) -> int:
     """Images in a file: pages, frames of an animation, slices of a volume."""
     kind = kind_of(path)
