@@ -243,7 +243,7 @@ class Reader:
             raise TruncatedError(f"the file is cut off before image {image}")
         if len(self) == 0:
             raise UsageError(
-                "the file has no images of its own, and the file that it keeps is no image file: sofc decode restores it"
+                "the file has no images of its own, and the file that it keeps is no image: sofc decode restores it"
             )
         if not 0 <= image < len(self):
             raise UsageError(f"there is no image {image}: the file has {len(self)}, counted from 0")

@@ -30,9 +30,9 @@ Files are referred to by a codebook's id; a copy of a codebook that is not insta
 A file of several images (TIFF pages, IDX) becomes one sofc file of several images.
 
 JPEG files are kept as files, byte for byte, by the coefficients in them. Of all other files the samples are kept, and
-the metadata that sofc knows, but not the file: PNG, TIFF and others come back as files of the same samples. With options
-that concern samples (--samples, --strip, --threshold, --collection, --coder, --band-rows, --key-interval) that goes for
-JPEG files, too, and a line says so.
+the metadata that sofc knows, but not the file: PNG, TIFF and others come back as files of the same samples. With
+options that concern samples (--samples, --strip, --threshold, --collection, --coder, --band-rows, --key-interval) that
+goes for JPEG files, too, and a line says so.
 
 names of outputs: .sofc takes the place of an image's suffix (photo.png, photo.png.gz -> photo.sofc) and goes behind any
 other name (1.2.840.99.5.1 -> 1.2.840.99.5.1.sofc). Where two files would become one, also one that differs only in
