@@ -299,6 +299,15 @@ def test_info_of_a_kept_jpeg_file(run: Run) -> None:
     assert (told["original_bytes"], told["ratio"]) == (len(data), round(ratio, 4))
 
 
+@pytest.mark.parametrize("scale", [1, 0.1])
+def test_codebook_of_wide_samples_is_told(run: Run, scale: float) -> None:
+    """Their plans name a built-in codebook, which no chunk does."""
+    np.save("a.npy", smooth(64, 64).astype(np.float32) * np.float32(scale))
+    assert "  built-in codebook common\n" in run("encode", "a.npy").out
+    assert "of the built-in codebook 'common'\n" in run("info", "a.sofc").out
+    assert "no codebook" in run("encode", "-f", "--coder", "raw", "a.npy").out
+
+
 def test_info_numbers_models_one_way(run: Run) -> None:
     iio.imwrite("a.png", smooth(64, 64))
     assert run("encode", "a.png").status == 0

@@ -104,7 +104,7 @@ class Encoding:
     @property
     def remark(self) -> str:
         """The codebook of the file."""
-        names = [name for name, is_built_in in self.named.items() if is_built_in]
+        names = sorted(name for name, is_built_in in self.named.items() if is_built_in)
         builtin = f"built-in codebook{'s' if len(names) > 1 else ''} {', '.join(names)}"
         if self.codebook is not None:
             own = f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"

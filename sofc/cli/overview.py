@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,8 +35,10 @@ from sofc.container.records import (
     CodebookReference,
     MetadataKind,
 )
+from sofc.container.registered import REGISTERED
 from sofc.container.walker import walk
-from sofc.errors import CodebookError
+from sofc.container.wide import registered_codebooks
+from sofc.errors import CodebookError, FormatError
 from sofc.image import ImageHeader
 from sofc.limits import Limits
 
@@ -127,7 +130,8 @@ class Overview:
     metadata: list[MetadataSummary] = field(default_factory=list)
     chunks: list[ChunkSummary] = field(default_factory=list)
     models: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """How often each model is used, by the number of its codebook (0: none) and its own."""
+    """How often each model is used, by the number of its codebook and its own. 0: no codebook; below: minus the number
+    in the register of one that is built in, which is named for wide samples alone."""
     arrangements: Counter[str] = field(default_factory=Counter)
     bands: int = 0
     groups: int = 0
@@ -162,6 +166,8 @@ class Overview:
             return f"neutral model {model}"
         several = len(self.codebooks) > 1 and 1 <= codebook <= len(self.codebooks)
         name = f"codebook {self.codebooks[codebook - 1].name!r}" if several else "the codebook"
+        if codebook < 0:
+            name = f"the built-in codebook {REGISTERED[-codebook].name!r}"
         return f"model {model - FIRST_CODEBOOK_MODEL} of {name}"
 
     @property
@@ -298,6 +304,8 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
 def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 1) -> str:
     """Take in how a band or group is coded, and say it."""
     run = overview.runs[-1] if overview.runs else None
+    if run is not None and run.header.format.wide is not None and coded.model not in (RAW_MODEL, COPY_MODEL):
+        return _note_wide(overview, coded, run)
     if coded.mode >> 1 != ARRANGED or run is None or not coded.lengths:
         overview.models[run.codebook if run else 0, coded.model] += 1
         return overview.name_of(run.codebook if run else 0, coded.model)
@@ -313,6 +321,19 @@ def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 
         overview.models[part.codebook, part.model] += 1
     names = dict.fromkeys(overview.name_of(part.codebook, part.model) for part in parts_of(arrangement))
     return f"{', '.join(names)}, arranged: {text}"
+
+
+def _note_wide(overview: Overview, coded: Any, run: Run) -> str:
+    """Take in the model of wide samples, whose plans may name a built-in codebook."""
+    ends = list(accumulate(coded.lengths))
+    try:
+        streams = [coded.streams[start:end] for start, end in pairwise([0, *ends])]
+        named = registered_codebooks(streams) & set(REGISTERED)
+    except FormatError:  # a plan behind what is read of the chunk
+        named = set()
+    codebook = -max(named) if named else run.codebook
+    overview.models[codebook, coded.model] += 1
+    return overview.name_of(codebook, coded.model)
 
 
 def _readable(kind: int, value: bytes) -> str:
