@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -306,6 +307,45 @@ def test_codebook_of_wide_samples_is_told(run: Run, scale: float) -> None:
     assert "  built-in codebook common\n" in run("encode", "a.npy").out
     assert "of the built-in codebook 'common'\n" in run("info", "a.sofc").out
     assert "no codebook" in run("encode", "-f", "--coder", "raw", "a.npy").out
+
+
+def test_train_and_analyze_pass_over_what_they_cannot_use(run: Run) -> None:
+    Path("good").mkdir()
+    for number in range(3):
+        iio.imwrite(f"good/{number}.png", smooth(40, 48))
+    shutil.copytree("good", "mixed")
+    np.save("mixed/a.npy", smooth(40, 48).astype(np.float32))
+    Path("mixed/b.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    Path("mixed/c.txt").write_text("text")
+    options = ["--coder", "shape", "--iterations", "0", "--name", "x", "--held-out", "0", "-j", "1"]
+    assert run("train", "good", "-o", "good.sofcb", *options).status == 0
+    outcome = run("train", "mixed", "-o", "mixed.sofcb", *options)
+    assert outcome.status == 5
+    for name in ("mixed/a.npy", "mixed/b.png", "mixed/c.txt"):
+        assert outcome.err.count(f"sofc: {name}: passed over: ") == 1
+    assert Path("mixed.sofcb").read_bytes() == Path("good.sofcb").read_bytes()
+    outcome = run("analyze", "mixed")
+    assert outcome.status == 3 and "3 images" in outcome.out
+    assert "mixed/a.npy: codebooks are for samples" in outcome.err and "mixed/b.png: cannot be read" in outcome.err
+    outcome = run("train", "mixed/a.npy", "-o", "none.sofcb", "-j", "1")
+    assert outcome.status == 2 and "none can be read" in outcome.err
+    with pytest.raises(sofc.UsageError, match="codebooks are for samples of at most 16 bits"):
+        sofc.train(["mixed/a.npy"], name="x")
+
+
+def test_stack_of_images_in_an_array(run: Run) -> None:
+    stack = np.stack([smooth(28, 28) for _ in range(5)])
+    np.save("a.npy", stack)
+    outcome = run("encode", "a.npy")
+    assert "a.npy: the array of shape (5, 28, 28) is taken as 5 images of 28 x 28 (--axes nyx, not yxc)" in outcome.err
+    assert np.array_equal(sofc.read("a.sofc"), stack)
+    assert run("decode", "a.sofc", "-o", "b.npy").status == 0
+    assert Path("b.npy").read_bytes() == Path("a.npy").read_bytes()
+    assert run("encode", "--rm", "-f", "a.npy").status == 0 and not Path("a.npy").exists()
+    outcome = run("encode", "--axes", "yxc", "b.npy")
+    assert outcome.err == "" and sofc.read("b.sofc").shape == (5, 28, 28)
+    assert sofc.open_reader("b.sofc").header.format.components == 28
+    assert run("encode", "-f", "--axes", "yy", "b.npy").status == 2
 
 
 def test_info_numbers_models_one_way(run: Run) -> None:

@@ -31,6 +31,7 @@ EXAMPLES = """\
   sofc decode brain.sofc --format nifti   the volume that it was made from: brain.nii, with its head as it was
   sofc decode brain.sofc -o b.nii.gz      the same, packed
   sofc decode all.sofc --out-dir out      a file of many images: out/all/NAME.png
+  sofc decode stack.sofc -o stack.npy     a file of many images of one kind: one array
   sofc decode kept.sofc                   of a JPEG file, or --keep-file: the original file, under its own name
   sofc decode photo.sofc -o photo.png     of another format than the file that is kept: its images
   sofc decode --raw a.sofc -o - | show    interleaved little-endian samples, band by band

@@ -80,6 +80,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument("--raw", metavar="WxHxC:dtype", help="inputs are interleaved little-endian samples; H may be 0")
     options.add_threshold(parser)
+    options.add_axes(parser)
     options.add_jobs(parser, "files that are coded at once, or bands of a file where it is the only one")
     options.add_force(parser)
     options.add_care(parser)

@@ -169,7 +169,7 @@ class Encoding:
             return self.left_out or given_up[0]
         if self.layout is not None:
             return why_different(output.place, self.codebook, raw=paths[0])
-        return why_different(output.place, self.codebook, images=each(sources(paths)))
+        return why_different(output.place, self.codebook, images=each(sources(paths, axes=self.args.axes)))
 
     def _needing(self, output: Output | None) -> set[Path]:
         return {output.path.parent} if output is not None and self.codebook is not None else set()
@@ -220,9 +220,11 @@ class Encoding:
 
     def _images(self, job: Job, paths: list[Path], tally: _Tally) -> Iterator[bytes]:
         from sofc.collection import encode_collection, names_metadata
-        from sofc.imagefiles import JPEG_REMARK, remarks
+        from sofc.imagefiles import JPEG_REMARK, reading_of, remarks
 
         notes = [remark for path in paths for remark in remarks(path)]
+        if self.args.axes is None:
+            notes += [reading for path in paths if (reading := reading_of(path))]
         sources, names = self._sources(paths)
         metadata, own = self._metadata(sources)
         if self.args.collection and len(names) > 1:
@@ -381,7 +383,7 @@ class Encoding:
         images, names = [], []
         common = Path(os.path.commonpath([path.parent for path in paths]))
         for path in paths:
-            inside = sources([path], threshold=self.args.threshold)
+            inside = sources([path], threshold=self.args.threshold, axes=self.args.axes)
             name = path.relative_to(common).as_posix()
             images += inside
             names += [name] if len(inside) == 1 else [f"{name}/{number}" for number in range(len(inside))]

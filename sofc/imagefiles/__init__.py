@@ -10,7 +10,17 @@ from sofc.imagefiles.held import images_in, on_disk
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, is_format_of, save, usual_format
-from sofc.imagefiles.source import JPEG_REMARK, ImageSource, each, is_jpeg, is_lossy_jpeg, kind_of, load, remarks
+from sofc.imagefiles.source import (
+    JPEG_REMARK,
+    ImageSource,
+    each,
+    is_jpeg,
+    is_lossy_jpeg,
+    kind_of,
+    load,
+    reading_of,
+    remarks,
+)
 from sofc.imagefiles.suffixes import JPEG_SUFFIXES, SUFFIXES, without_suffix
 
 __all__ = [
@@ -33,6 +43,7 @@ __all__ = [
     "kind_of",
     "load",
     "on_disk",
+    "reading_of",
     "remarks",
     "save",
     "sources",

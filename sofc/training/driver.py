@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from sofc.coders.kinds import Kind
 from sofc.coders.registry import CODERS, apart
 from sofc.coders.training import CoderTraining, Pass, Task, TrainingSettings
 from sofc.container.records import Model, Section
-from sofc.errors import UsageError
+from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles import sources as find_sources
 from sofc.planes import Plane
@@ -41,6 +42,9 @@ from sofc.transforms.components import TRANSFORMS
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how many of its shards are done, and how many there are."""
+
+PassedOver = Callable[[ImageSource, SofcError | OSError], object]
+"""Called with an image that cannot be trained on, and why."""
 
 TrainingImages = Iterable[str | os.PathLike[str] | ImageSource | npt.NDArray[Any]]
 
@@ -66,6 +70,7 @@ def train(
     efforts: Sequence[int] | None = None,
     for_images: int | None = None,
     progress: Progress | None = None,
+    passed_over: PassedOver | None = None,
 ) -> TrainingResult:
     """Mine images for a codebook.
 
@@ -85,7 +90,9 @@ def train(
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
 
-    Raises UsageError for arguments out of range and for too few images, and what ``imagefiles.load`` raises.
+    Raises UsageError for arguments out of range and for too few images, and of an image that cannot be read, or whose
+    samples have more than 16 bits, what ``imagefiles.load`` raises and UsageError. With ``passed_over`` such images are
+    left out, and it is told of them.
     """
     settings = _Settings(
         None if coder is None else coder_to_train(coder),
@@ -99,7 +106,9 @@ def train(
     images = _image_sources(sources)
     if not images:
         raise UsageError("there are no images to train on")
-    facts = [fact for shard in crew.map("looking at the images", survey, cut(images)) for fact in shard]
+    images, facts = _surveyed(images, crew, passed_over)
+    if not images:
+        raise UsageError("there are no images to train on: none can be read")
     if settings.coder is not None and not settings.coder.knows_lattice:
         facts = [replace(fact, kind=replace(fact.kind, lattice=False)) for fact in facts]
     pairs = list(zip(images, facts, strict=True))
@@ -173,6 +182,23 @@ FEW_PIXELS = 1 << 22
 """Where no more than so many are mined, models are trained once more with the images that were held out."""
 FEW_OFF_LATTICE = 8
 """Fewer images than this off the colour lattice are helped out with images on it: they are of one collection."""
+
+
+def _surveyed(
+    images: Sequence[ImageSource], crew: _Crew, passed_over: PassedOver | None
+) -> tuple[list[ImageSource], list[Facts]]:
+    """The images that can be trained on, and their facts."""
+    found = chain.from_iterable(crew.map("looking at the images", survey, cut(images)))
+    usable, facts = [], []
+    for image, fact in zip(images, found, strict=True):
+        if isinstance(fact, Facts):
+            usable.append(image)
+            facts.append(fact)
+        elif passed_over is None:
+            raise fact
+        else:
+            passed_over(image, fact)
+    return usable, facts
 
 
 def _usages(collections: Sequence[_Collection], crew: _Crew) -> list[Usage]:
@@ -424,7 +450,7 @@ def _choose_treatment(collection: _Collection, recipe: Recipe, settings: _Settin
     for treatment in treatments:
         training = _start(collection, recipe, treatment, settings)
         while training.cost() is None and (step := training.next_pass()) is not None:
-            stage = f"{collection.kind}: trying {TRANSFORMS[treatment.transform].name}"
+            stage = f"{collection.kind}: trying colour transform {TRANSFORMS[treatment.transform].name}"
             training.merge(_run(step._replace(samples=TRIAL_SAMPLES), collection, treatment, stage, crew))
         costs.append(training.cost() or float("inf"))
     return treatments[int(np.argmin(costs))]
