@@ -25,7 +25,7 @@ from sofc.cli.console import size
 from sofc.cli.names import OutputNames, safe_name
 from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import names_metadata
-from sofc.imagefiles import ImageSource, load, save
+from sofc.imagefiles import ImageSource, RawLayout, load, save
 from sofc.stream.encoder import Encoder
 
 RANDOM = np.random.default_rng(5)
@@ -399,7 +399,7 @@ def test_raw_files(run: Run, layout: str) -> None:
         ("4x0:uint8", b"", 3, "holds no samples"),
         ("4x0:uint8", bytes(10), 3, "end inside row 2: 2 of 4 bytes"),
         ("4x3:uint8", bytes(8), 3, "ends after 2 of 3 rows"),
-        ("4x3:uint8", bytes(16), 2, "4 rows for an image of height 3"),
+        ("4x3:uint8", bytes(16), 3, "ends after 1 of 3 rows of image 1"),
         ("4x2:bool", bytes([0, 1, 0, 1, 0, 1, 2, 0]), 2, "row 1 of image 0 has a sample outside 0 to 1"),
         ("2x2:uint10", bytes([0, 0, 0, 0, 0, 0, 0, 4]), 2, "row 1 of image 0 has a sample outside 0 to 1023"),
     ],
@@ -410,6 +410,23 @@ def test_wrong_raw_samples(run: Run, layout: str, data: bytes, status: int, mess
     assert outcome.status == status
     assert message in outcome.err
     assert not Path("a.sofc").exists()
+
+
+@pytest.mark.parametrize("shape", [(7, 30, 40, 3), (1, 30, 40, 3), (3, 600, 500), (1, 600, 500)])
+def test_raw_frames(run: Run, shape: tuple[int, ...]) -> None:
+    """As of ``ffmpeg -f rawvideo``: one image after the other, as long as samples come."""
+    images, height, width = shape[:3]
+    array = np.stack([smooth(*shape[1:]) for _ in range(images)])
+    layout = f"{width}x{height}x{shape[3] if len(shape) == 4 else 1}:uint8"
+    outcome = run("encode", "--raw", layout, "-", "-o", "a.sofc", stdin=array.tobytes())
+    assert outcome.status == 0 and outcome.out.startswith(f"standard input: {size(array.nbytes)} -> ")
+    assert (f"{images} images, " in outcome.out) == (images > 1)
+    with sofc.open_reader("a.sofc") as reader:
+        assert np.array_equal(np.stack(reader[:]), array)
+    if images == 1:  # the same bytes as those of the image by itself
+        Path("a.raw").write_bytes(array.tobytes())
+        whole = sofc.Encoder(RawLayout.parse(layout).header, codebook=builtin_codebook)
+        assert Path("a.sofc").read_bytes() == whole.write(array[0]) + whole.finish()
 
 
 def test_closed_pipe_is_quiet(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ EXAMPLES = """\
   sofc encode --keep-file -r --out-dir out scans     sofc decode gives back the very files, byte for byte
   sofc encode --threshold 127 -D digits.sofcb t10k-images-idx3-ubyte.gz
   grab | sofc encode --raw 640x0x3:uint8 - > a.sofc  samples from a pipe, any number of rows
+  ffmpeg -i a.mkv -f rawvideo -pix_fmt rgb24 - | sofc encode --raw 640x480x3:uint8 - -o a.sofc   any number of images
 
 Files are referred to by a codebook's id; a copy of a codebook that is not installed is put beside the outputs.
 A file of several images (TIFF pages, IDX) becomes one sofc file of several images.
@@ -78,7 +79,11 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         metavar="N",
         help="of images that follow each other, keep at least each N-th readable by itself (1: all)",
     )
-    parser.add_argument("--raw", metavar="WxHxC:dtype", help="inputs are interleaved little-endian samples; H may be 0")
+    parser.add_argument(
+        "--raw",
+        metavar="WxHxC:dtype",
+        help="inputs are interleaved little-endian samples, images one after the other; H 0: one of any height",
+    )
     options.add_threshold(parser)
     options.add_axes(parser)
     options.add_jobs(parser, "files that are coded at once, or bands of a file where it is the only one")

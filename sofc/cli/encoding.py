@@ -401,23 +401,25 @@ class Encoding:
             advance(1)
 
     def _raw(self, job: Job, tally: _Tally) -> Iterator[bytes]:
-        from sofc.stream.encoder import Encoder
+        """Samples without a head, of one image after the other where the height is known."""
+        from sofc.cli.raw_images import RawImages
 
         assert self.layout is not None
-        encoder = Encoder(self.layout.header, **self.options)
+        images = RawImages(self.layout.header, self.options)
         with _open_input(job.inputs[0]) as file, self.console.progress(None, "B", job.name) as advance:
             for rows in _rows(file, self.layout):
-                yield encoder.write(rows)
+                yield from images.write(rows)
                 tally.samples += len(rows) * self.layout.row_bytes
                 advance(len(rows) * self.layout.row_bytes)
         tally.bytes = tally.samples
         if tally.bytes == 0:
             raise FormatError(f"{job.name} holds no samples")
-        height = self.layout.header.height
-        if height is not None and tally.bytes < height * self.layout.row_bytes:
-            raise FormatError(f"{job.name} ends after {tally.bytes // self.layout.row_bytes} of {height} rows")
-        tally.images = 1
-        yield encoder.finish()
+        if images.rows_missing:
+            which = f" of image {images.count - 1}" if images.count > 1 else ""
+            height = self.layout.header.height or 0
+            raise FormatError(f"{job.name} ends after {height - images.rows_missing} of {height} rows{which}")
+        tally.images = images.count
+        yield from images.finish()
 
 
 def _joined(pieces: Iterable[bytes], most: int) -> bytes | None:

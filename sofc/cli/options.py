@@ -117,7 +117,7 @@ def add_axes(parser: argparse.ArgumentParser) -> None:
 
 def axes(text: str) -> str:
     """argparse type: letters that name axes."""
-    from sofc.imagefiles.npy import parse_axes
+    from sofc.imagefiles.stacks import parse_axes
 
     try:
         return parse_axes(text)

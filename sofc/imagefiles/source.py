@@ -26,7 +26,6 @@ from sofc.imagefiles import (
     idx,
     jpeg,
     nifti,
-    npy,
     npz,
     pcx,
     pfm,
@@ -34,6 +33,7 @@ from sofc.imagefiles import (
     pnm,
     sgi,
     signatures,
+    stacks,
     sun,
     tiff,
 )
@@ -42,6 +42,7 @@ from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = jpeg.START
+NPY = b"\x93NUMPY"
 JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
@@ -56,7 +57,7 @@ class ImageSource:
 
     With a ``threshold`` a gray image becomes binary: True where the sample is larger. With ``words`` samples of 32 and
     64 bits come as words of 16 bits, the lowest first, each a component. ``axes``: those of an array in a file, see
-    ``npy.AXES``.
+    ``stacks.AXES``.
     """
 
     path: Path | None = None
@@ -91,7 +92,7 @@ def count(path: Path, axes: str | None = None) -> int:
         if kind == "nifti":
             return nifti.count(path)
         if kind == "npy":
-            return npy.count(path, axes)
+            return stacks.count(path, axes)
         if kind == "dicom":
             return dicom.count(path)
         if kind in ("png", "pillow"):
@@ -120,7 +121,7 @@ def kind_of(path: Path) -> str:
         return "idx"
     if dicom.is_dicom(path):
         return "dicom"
-    magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (npy.MAGIC,), "pnm": pnm.MAGICS}
+    magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
     magics |= {"npz": (npz.MAGIC,), "pfm": pfm.MAGICS, "exr": (exr.MAGIC,), "sgi": (sgi.MAGIC,), "sun": (sun.MAGIC,)}
     magics |= {"fits": (fits.MAGIC,), "ico": (ico.MAGIC,)}
     by_magic = next((kind for kind, magic in magics.items() if head.startswith(magic)), None)
@@ -150,7 +151,7 @@ def reading_of(path: Path) -> str:
     if kind_of(path) != "npy":
         return ""
     with _reading(path):
-        return npy.remark(path)
+        return stacks.remark(path)
 
 
 def remarks(path: Path) -> Iterator[str]:
@@ -231,7 +232,7 @@ def _load_file(path: Path, index: int, axes: str | None) -> Samples:
         if kind == "png":
             return png.load(path)
         if kind == "npy":
-            return npy.load(path, index, axes)
+            return stacks.load(path, index, axes)
         if kind in _SEVERAL:
             several: Samples = _SEVERAL[kind].load(path, index)
             return several

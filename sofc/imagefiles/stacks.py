@@ -1,4 +1,4 @@
-"""Arrays of numpy in files (NPY): one image, or a stack of them, as their axes say."""
+"""Arrays of numpy in files (NPY): each one image, or a stack of them, as its axes say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 from sofc.errors import FormatError, UsageError
 from sofc.imagefiles.samples import Samples, meaning_of
 
-MAGIC = b"\x93NUMPY"
 AXES = "nyxc"
 """Images, rows, columns, components: the letters that name axes, in the order that images have them in."""
 FEW = 4
