@@ -179,7 +179,7 @@ def test_goes_on_after_an_error_and_the_worst_status_wins(run: Run) -> None:
         (["encode", "a.png", "-D", "none-such"], 4, "there is no codebook 'none-such'"),
         (["encode", "empty"], 2, "hold no image files"),
         (["decode", "empty"], 2, "hold no .sofc files"),
-        (["decode", "a.png"], 3, "a.png is not a sofc file: it begins with 89 50 4e 47"),
+        (["decode", "a.png"], 3, "a.png is not a sofc file but a PNG file"),
         (["decode", "--raw", "--format", "png", "a.sofc"], 2, "exclude each other"),
         (["decode", "a.sofc", "b.sofc", "-o", "x.png"], 2, "use --out-dir"),
         (["info", "a.png", "fake.sofc"], 3, "fake.sofc is a TIFF file: imageio writes one"),
@@ -346,6 +346,25 @@ def test_stack_of_images_in_an_array(run: Run) -> None:
     assert outcome.err == "" and sofc.read("b.sofc").shape == (5, 28, 28)
     assert sofc.open_reader("b.sofc").header.format.components == 28
     assert run("encode", "-f", "--axes", "yy", "b.npy").status == 2
+
+
+def test_slips_are_told(run: Run) -> None:
+    """What a newcomer does, and is told."""
+    iio.imwrite("a.png", smooth(9, 9))
+    Path("empty.png").touch()
+    Path("folder").mkdir()
+    assert run("encode", "a.png").status == 0
+    for arguments, status, said in (
+        (["encode", "empty.png"], 3, "empty.png is an empty file: there is no image to encode"),
+        (["encode", "a.sofc"], 3, "a.sofc is a sofc file already"),
+        (["encode", "a.png", "-o", "folder"], 2, "folder is a folder: name a file with -o, or use --out-dir folder"),
+        (["encode", "a.png", "-o", "b.png"], 2, "b.png is to be a sofc file: name it b.sofc, or use -f"),
+        (["decode", "a.png"], 3, "a.png is not a sofc file but a PNG file: sofc encode makes one of it"),
+    ):
+        outcome = run(*arguments)
+        assert outcome.status == status and outcome.out == "" and outcome.err.startswith(f"sofc: {said}"), outcome
+    assert Path("a.sofc").exists() and not Path("b.png").exists()
+    assert run("encode", "--keep-file", "empty.png").status == 0
 
 
 def test_info_numbers_models_one_way(run: Run) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +34,10 @@ def make_file(path: Path) -> Path:
     return path
 
 
-_images: Sequence[Image]
+_images: sofc.Reader
 
 
-def _start(images: Sequence[Image]) -> None:
+def _start(images: sofc.Reader) -> None:
     """What each worker begins with: the reader, inherited or unpickled."""
     global _images
     _images = images
@@ -47,7 +47,7 @@ def _batch(numbers: list[int]) -> Image:
     return np.stack([_images[number] for number in numbers])
 
 
-def loader(images: Sequence[Image], start_method: str, order: list[int]) -> Iterator[Image]:
+def loader(images: sofc.Reader, start_method: str, order: list[int]) -> Iterator[Image]:
     """Batches of images in this order."""
     batches = [order[first : first + BATCH] for first in range(0, len(order), BATCH)]
     context = multiprocessing.get_context(start_method)

@@ -5,7 +5,7 @@ Samples come out as stored: never rescaled, never clipped. What cannot be read t
 
 from __future__ import annotations
 
-from sofc.imagefiles.folders import Entry, entries, sources, walk, why_no_image
+from sofc.imagefiles.folders import Entry, entries, sources, walk, why_no_image, why_none_inside
 from sofc.imagefiles.held import images_in, on_disk
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.samples import Samples
@@ -50,5 +50,6 @@ __all__ = [
     "usual_format",
     "walk",
     "why_no_image",
+    "why_none_inside",
     "without_suffix",
 ]

@@ -83,19 +83,24 @@ def sources(
     return found
 
 
-def why_no_image(path: Path) -> str:
-    """Why a file of a folder is no image, in a few words; "" for one to read, though it may turn out to be damaged.
-
-    Raises OSError where it cannot be read at all.
-    """
+def why_none_inside(path: Path) -> str:
+    """Why there is nothing to encode in a file, whatever its name; "" where there may be. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if not head:
         return "an empty file"
     if head.startswith(_SOFC):
         return "a sofc file already"
-    if head.startswith(_CODEBOOK):
-        return "a codebook of sofc"
+    return "a codebook of sofc" if head.startswith(_CODEBOOK) else ""
+
+
+def why_no_image(path: Path) -> str:
+    """Why a file of a folder is no image, in a few words; "" for one to read, though it may turn out to be damaged.
+
+    Raises OSError where it cannot be read at all.
+    """
+    if reason := why_none_inside(path):
+        return reason
     name = path.name.lower()
     if is_volume_data(path):
         return "its samples are read together with the .hdr file beside it"
