@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,11 @@ def test_a_zarr_store(tmp_path: Path) -> None:
     chunks = [path for path in (tmp_path / "stack.zarr" / "c").rglob("*") if path.is_file()]
     assert len(chunks) == 5
     assert all(sofc.is_sofc(path.read_bytes()) for path in chunks)
+
+
+def test_a_data_loader(tmp_path: Path) -> None:
+    lines = run("data_loader.py", tmp_path).stdout.splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["300 images in batches of 32"] * len(get_all_start_methods())
 
 
 def test_a_dicom_series(tmp_path: Path) -> None:

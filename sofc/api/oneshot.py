@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Unpack
 
 from sofc.api.headers import header_for, header_of, rows_of
+from sofc.api.kept import kept_images
 from sofc.api.reader import open_reader
 from sofc.api.sources import Source, finder, folder_of, opened
 from sofc.container.records import Metadata
@@ -23,7 +24,6 @@ from sofc.stream.settings import EncoderSettings, EncodeSettings
 
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
-    from sofc.codebook import Codebook
 _READ_BYTES = 1 << 18
 _PIECE_SAMPLES = 1 << 22
 """Of an image that is handed to the encoder at once: what it makes of them is held in memory."""
@@ -159,12 +159,7 @@ def decode(
     """
     if image is not None:
         with open_reader(data, codebooks=codebooks, limits=limits, threads=threads) as reader:
-            if len(reader) or not reader.complete:
-                return reader.read_image(image)
-            images = _kept_images(reader.metadata, reader.codebook)
-        if not 0 <= image < len(images):
-            raise UsageError(f"there is no image {image}: the kept file has {len(images)}, counted from 0")
-        return images[image]
+            return reader.read_image(image)
     images = decode_images(data, codebooks=codebooks, limits=limits, threads=threads)
     if len(images) == 1:
         return images[0]
@@ -215,19 +210,7 @@ def decode_images(
                 elif isinstance(event, MetadataRead) and event.image is None:
                     metadata.append(event.metadata)
         decoder.finish()
-    return images or _kept_images(metadata, decoder.codebook)
-
-
-def _kept_images(metadata: Iterable[Metadata], codebooks: Callable[[int], Codebook | None]) -> list[Samples]:
-    """The images in the file that a file without images of its own keeps."""
-    from sofc.container.original import from_metadata
-    from sofc.imagefiles import images_in
-    from sofc.keepfile import restore
-
-    original = from_metadata(metadata)
-    if original is None:
-        raise UsageError("the file has no images")
-    return [samples.array for samples in images_in(original.name, restore(original, (), codebooks))]
+    return images or [samples.array for samples in kept_images(metadata, decoder.codebook)]
 
 
 def read(

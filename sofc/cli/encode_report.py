@@ -97,8 +97,9 @@ class Report:
             before = sum(outcome.bytes for outcome in self._outcomes)
             after = sum(outcome.output_bytes for outcome in self._outcomes)
             name = count_of(written, "file")
-            samples = f"{size(sum(outcome.sample_bytes for outcome in self._outcomes))} of samples"
-            line = ratio_line(name, before, after, f"{samples}  {told}") if written else f"{name}: {told}"
+            samples = sum(outcome.sample_bytes for outcome in self._outcomes)
+            remark = f"{size(samples)} of samples  {told}" if samples else told
+            line = ratio_line(name, before, after, remark) if written else f"{name}: {told}"
             self._console.result(line)
         return self.status
 

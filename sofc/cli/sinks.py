@@ -22,7 +22,7 @@ from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, format_for, images_in, on_disk, usual_format
+from sofc.imagefiles import FORMATS, JPEG_SUFFIXES, SUFFIXES, format_for, images_in, on_disk, usual_format
 from sofc.imagefiles.save import fits_tiff, write
 from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
 from sofc.keepfile.restore import restore
@@ -298,11 +298,11 @@ class OriginalSink(_WholeImages):
             return output.with_name(name or output.name)
         if output.is_dir():
             return output / (name or "original")
-        suffix = output.suffix.lower()
-        if name is not None and suffix in SUFFIXES and suffix != Path(name).suffix.lower():
-            raise UsageError(
-                f"the original file is {name}: name the output so, or convert its images to {output} with --images"
-            )
+        suffix, own = output.suffix.lower(), "" if name is None else Path(name).suffix.lower()
+        is_alike = suffix == own or {suffix, own} <= {*JPEG_SUFFIXES}
+        if name is not None and suffix in SUFFIXES and not is_alike:
+            written = ", ".join(FORMATS.values())
+            raise UsageError(f"the original file is {name}: name the output so, or {written} for its images")
         return output
 
 
@@ -340,6 +340,7 @@ class ImageSink(_WholeImages):
         self._held: _Image | None = None
         self._pages: Pages | None = None
         self._paged: Output | None = None  # the file of pages
+        self._stack: list[_Image] | None = None  # images of one array
         self._left_out: dict[str, None] = {}
         self._count = self._saved = 0
 
@@ -368,6 +369,8 @@ class ImageSink(_WholeImages):
             first, self._held = self._held, None
             if self._makes_pages(first):
                 self._begin_pages()
+            elif self._format == "npy" and self._names_file:
+                self._stack = []
             self._one_of_several(first)
         self._one_of_several(image)
 
@@ -378,6 +381,8 @@ class ImageSink(_WholeImages):
             written = self._single(self._held)
         elif self._pages is not None:
             written = self._finish_pages(self._pages)
+        elif self._stack is not None:
+            written = self._finish_stack(self._stack)
         elif self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
         else:
@@ -411,6 +416,9 @@ class ImageSink(_WholeImages):
         self._pages = Pages(self._buffer or self._file)
 
     def _one_of_several(self, image: _Image) -> None:
+        if self._stack is not None:
+            self._stack.append(image)
+            return
         if self._pages is None:
             self._into_folder(image)
             return
@@ -425,6 +433,18 @@ class ImageSink(_WholeImages):
         if self._buffer is not None:
             self._file.write(self._buffer.getbuffer())
         return Finished(self._paged, f"  {count_of(self._count, 'page')}")
+
+    def _finish_stack(self, images: list[_Image]) -> Finished:
+        """All images as one array, along a first axis."""
+        assert self._output is not None
+        kinds = {(image.samples.shape, image.samples.dtype) for image in images}
+        if len(kinds) > 1:
+            raise UsageError(f"the images are of {len(kinds)} kinds and make no array: name a folder for them")
+        self._left_out |= dict.fromkeys(name for one in images for name in left_out("npy", one.metadata))
+        self._left_out |= dict.fromkeys(left_out("npy", self._common))
+        with self._files.create(self._output, exactly=True) as (file, output):
+            np.save(file, np.stack([image.samples for image in images]), allow_pickle=False)
+        return Finished(output, f"  {count_of(self._count, 'image')}")
 
     def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
@@ -519,7 +539,7 @@ class KeptImagesSink(_WholeImages):
             for item in items:
                 self._inner.metadata(item, number)
             self._inner.image(number, samples)
-        return self._inner.finish()
+        return self._inner.finish()._replace(left_out="the file that is kept: its images alone are written")
 
     def _read_metadata(self) -> tuple[list[Metadata], list[list[Metadata]]]:
         """Of all images, and of each. None where the file cannot be restored: its images may be whole all the same."""

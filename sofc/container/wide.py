@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sofc.container import schema
@@ -117,6 +118,15 @@ def unpack_plan(data: bytes) -> Plan:
     """Raises FormatError."""
     fields = parse(schema.WIDE_PLAN, data, b"")
     return Plan(fields.type, fields.codebook, fields.way, fields.body)
+
+
+def registered_codebooks(streams: Sequence[bytes]) -> set[int]:
+    """Numbers in the register of the codebooks that the plans of a band or group name. Raises FormatError."""
+    plan = unpack_plan(streams[0] if streams else b"")
+    if plan.way != MIRRORED:
+        return {plan.codebook} - {0}
+    kept = 1 + int(parse(schema.WIDE_MIRRORED, plan.body, b"").streams)
+    return {unpack_plan(stream).codebook for stream in (*streams[1:2], *streams[kept : kept + 1])} - {0}
 
 
 def pack_steps(steps: Steps) -> bytes:

@@ -63,17 +63,35 @@ def sources(
     *,
     recursive: bool = False,
     threshold: int | None = None,
+    axes: str | None = None,
     passed_over: Callable[[Path, str], object] = lambda path, reason: None,
+    refused: Callable[[Path, SofcError | OSError], object] | None = None,
 ) -> list[ImageSource]:
     """Every image of the files and folders, in order, as ``walk`` finds them.
 
-    ``passed_over`` hears of everything in the folders that is no image, and why.
+    ``axes``: of arrays of numpy. ``passed_over`` hears of everything in the folders that is no image, and why;
+    ``refused`` of files whose images cannot be counted, which without it is raised.
     """
-    return [
-        ImageSource(path, index, threshold)
-        for path in _images(paths, recursive, passed_over)
-        for index in range(count(path))
-    ]
+    found = []
+    for path in _images(paths, recursive, passed_over):
+        try:
+            found += [ImageSource(path, index, threshold, axes=axes) for index in range(count(path, axes))]
+        except (SofcError, OSError) as error:
+            if refused is None:
+                raise
+            refused(path, error)
+    return found
+
+
+def why_none_inside(path: Path) -> str:
+    """Why there is nothing to encode in a file, whatever its name; "" where there may be. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head:
+        return "an empty file"
+    if head.startswith(_SOFC):
+        return "a sofc file already"
+    return "a codebook of sofc" if head.startswith(_CODEBOOK) else ""
 
 
 def why_no_image(path: Path) -> str:
@@ -81,14 +99,8 @@ def why_no_image(path: Path) -> str:
 
     Raises OSError where it cannot be read at all.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if not head:
-        return "an empty file"
-    if head.startswith(_SOFC):
-        return "a sofc file already"
-    if head.startswith(_CODEBOOK):
-        return "a codebook of sofc"
+    if reason := why_none_inside(path):
+        return reason
     name = path.name.lower()
     if is_volume_data(path):
         return "its samples are read together with the .hdr file beside it"

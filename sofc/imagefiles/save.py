@@ -13,12 +13,15 @@ from sofc.errors import UsageError
 from sofc.files import replacing
 from sofc.image import Meaning
 from sofc.imagefiles import png, pnm
+from sofc.imagefiles.signatures import name_in
 
 FORMATS = {"png": ".png", "tiff": ".tif", "pnm": ".pnm", "npy": ".npy"}
 """Formats that can be written, with the suffix of each."""
 _FEW_BITS = (2, 4)
 """Of a gray sample, for which PNG has layouts that Pillow does not write."""
 _WITH_ALPHA = (Meaning.GRAY_ALPHA, Meaning.RGBA)
+_NAMES = {"png": ("PNG",), "tiff": ("TIFF", "BigTIFF"), "pnm": ("PNM",), "npy": ("NPY",)}
+"""What files of these formats call themselves."""
 _SUFFIXES = {
     ".png": "png",
     ".tif": "tiff",
@@ -37,6 +40,12 @@ def format_for(path: Path) -> str:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
         raise UsageError(f"{path}: cannot tell the format; use one of {', '.join(_SUFFIXES)}") from None
+
+
+def is_format_of(path: Path, head: bytes) -> bool | None:
+    """Whether a file that begins so has the format that its name asks for; None where neither says it."""
+    file_format, name = _SUFFIXES.get(path.suffix.lower()), name_in(head)
+    return None if file_format is None or name is None else name in _NAMES[file_format]
 
 
 def fits_png(array: npt.NDArray[np.generic], meaning: Meaning = Meaning.UNSPECIFIED) -> bool:

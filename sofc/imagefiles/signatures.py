@@ -64,12 +64,16 @@ DOCUMENTS = ("PDF", "PostScript", "ZIP", "HDF5", "netCDF", "MATLAB")
 
 
 def name_of(path: Path) -> str | None:
-    """What a file calls itself by its first bytes, such as "JPEG" or "FITS"; None where they are of no kind known here.
+    """``name_in`` the first bytes of a file."""
+    with path.open("rb") as file:
+        return name_in(file.read(LONGEST))
+
+
+def name_in(head: bytes) -> str | None:
+    """What a file that begins so calls itself, such as "JPEG" or "FITS"; None where it is of no kind known here.
 
     A name does not say that sofc reads the file. Formats without a signature (TGA, IDX, bare samples) have none.
     """
-    with path.open("rb") as file:
-        head = file.read(LONGEST)
     for place, signature, name in _SIGNATURES:
         if head.startswith(signature, place) and (name != "BMP" or head.startswith(b"BM")):
             return name

@@ -33,6 +33,7 @@ from sofc.imagefiles import (
     pnm,
     sgi,
     signatures,
+    stacks,
     sun,
     tiff,
 )
@@ -41,8 +42,8 @@ from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = jpeg.START
-JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 NPY = b"\x93NUMPY"
+JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
 _OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or keep the file: sofc encode --keep-file"
@@ -55,13 +56,15 @@ class ImageSource:
     """One image: ``index`` in the file at ``path``, or an ``array`` in memory. Small and picklable.
 
     With a ``threshold`` a gray image becomes binary: True where the sample is larger. With ``words`` samples of 32 and
-    64 bits come as words of 16 bits, the lowest first, each a component.
+    64 bits come as words of 16 bits, the lowest first, each a component. ``axes``: those of an array in a file, see
+    ``stacks.AXES``.
     """
 
     path: Path | None = None
     index: int = 0
     threshold: int | None = None
     words: bool = False
+    axes: str | None = None
     array: npt.NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -75,14 +78,21 @@ def is_jpeg(path: Path) -> bool:
     return _head(path).startswith(JPEG)
 
 
-def count(path: Path) -> int:
-    """Images in a file: pages, frames of an animation, slices of a volume."""
+def is_lossy_jpeg(path: Path) -> bool:
+    """Whether the file is a JPEG file whose samples are only what a decoder makes of its coefficients."""
+    return is_jpeg(path) and not codecs.is_lossless_jpeg(path)
+
+
+def count(path: Path, axes: str | None = None) -> int:
+    """Images in a file: pages, frames of an animation, slices of a volume, arrays of a stack by its ``axes``."""
     kind = kind_of(path)
     if kind == "idx":
         return idx.count(path)
     with _reading(path):
         if kind == "nifti":
             return nifti.count(path)
+        if kind == "npy":
+            return stacks.count(path, axes)
         if kind == "dicom":
             return dicom.count(path)
         if kind in ("png", "pillow"):
@@ -129,11 +139,19 @@ def load(source: ImageSource) -> Samples:
         components = array.shape[2] if array.ndim == 3 else 1
         samples = Samples(array, None, meaning_of(components))
     elif source.path is not None:
-        samples = _load_file(source.path, source.index)
+        samples = _load_file(source.path, source.index, source.axes)
     else:
         raise UsageError("an ImageSource needs a path or an array")
     samples = checked(in_words(samples) if source.words else samples, source.name)
     return samples if source.threshold is None else _binary(samples, source.threshold, source.name)
+
+
+def reading_of(path: Path) -> str:
+    """How a file that may be read in several ways is read, in words; "" for one that is what it says."""
+    if kind_of(path) != "npy":
+        return ""
+    with _reading(path):
+        return stacks.remark(path)
 
 
 def remarks(path: Path) -> Iterator[str]:
@@ -198,7 +216,7 @@ def _is_idx(head: bytes) -> bool:
     return head.startswith(idx.GZIP) or (head[:3] in (b"\0\0\x08", b"\0\0\x09", b"\0\0\x0b") and head[3:4] != b"\0")
 
 
-def _load_file(path: Path, index: int) -> Samples:
+def _load_file(path: Path, index: int, axes: str | None) -> Samples:
     kind = kind_of(path)
     if kind == "idx":
         return idx.load(path, index)
@@ -214,18 +232,13 @@ def _load_file(path: Path, index: int) -> Samples:
         if kind == "png":
             return png.load(path)
         if kind == "npy":
-            return _load_npy(path)
+            return stacks.load(path, index, axes)
         if kind in _SEVERAL:
             several: Samples = _SEVERAL[kind].load(path, index)
             return several
         if kind in codecs.KINDS:
             return codecs.load(path, kind)
         return _SINGLE.get(kind, _load_other)(path)
-
-
-def _load_npy(path: Path) -> Samples:
-    array = np.load(path, allow_pickle=False)
-    return Samples(array, None, meaning_of(array.shape[2] if array.ndim == 3 else 1))
 
 
 def _load_other(path: Path) -> Samples:

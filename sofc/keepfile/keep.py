@@ -48,7 +48,7 @@ def read_file(path: Path) -> bytes:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise LimitError(
-            f"{path}: files of {size} bytes are not kept, the limit is {MAX_FILE_BYTES}: encode it without --keep-file"
+            f"{path}: files of {size} bytes are not kept, the limit is {MAX_FILE_BYTES}: encode its samples (--samples)"
         )
     return path.read_bytes()
 

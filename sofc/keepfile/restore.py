@@ -27,6 +27,7 @@ from sofc.container.original import (
 )
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
+from sofc.imagefiles.jpeg import START as JPEG
 from sofc.keepfile import deflate, lzw, packbits
 from sofc.keepfile.jpeg import Streams
 from sofc.keepfile.windows import window_pieces, window_size
@@ -91,6 +92,16 @@ def original_in(items: Iterable[Metadata]) -> Original:
     if original is None:
         raise UsageError("the file keeps no original file")
     return original
+
+
+def first_bytes(original: Original) -> bytes:
+    """Bytes that the original file begins with, from what is kept of it alone; b"" where that does not tell."""
+    if original.way == WHOLE:
+        return original.data
+    first = original.parts[0] if original.parts else None
+    if isinstance(first, Jpeg):
+        return JPEG
+    return first.data if isinstance(first, Literal) else b""
 
 
 def restore_items(items: Iterable[Metadata], images: Images, codebooks: FileCodebooks = _none) -> bytes:

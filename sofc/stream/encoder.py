@@ -13,7 +13,7 @@ import numpy as np
 from sofc.band.coding import Samples, encode_band, look, sample_bytes
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
-from sofc.codebook.builtin import builtin_codebook, is_builtin
+from sofc.codebook.builtin import builtin_codebook, find_builtin, is_builtin
 from sofc.coders.base import Found
 from sofc.container import schema
 from sofc.container.chunks import (
@@ -30,6 +30,7 @@ from sofc.container.chunks import (
 )
 from sofc.container.records import (
     ARRANGED,
+    RAW_MODEL,
     CodedBand,
     CodedGroup,
     CodedSamples,
@@ -40,7 +41,9 @@ from sofc.container.records import (
     is_plain_text,
     keeps_whole_file,
 )
+from sofc.container.registered import REGISTERED
 from sofc.container.walker import frame_chunk
+from sofc.container.wide import registered_codebooks
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat, SampleType
 from sofc.jpeg.known import Known
@@ -83,7 +86,7 @@ class Encoder(Sticky):
     by itself. ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
     bands. ``limits``: those of the decoders that are to read the file. ``on_codebook`` is called with each codebook
-    that the file names or holds.
+    that the file names or holds, more than once and from other threads where bands of wide samples name it.
     """
 
     def __init__(
@@ -411,6 +414,8 @@ class Encoder(Sticky):
             # No more than what is copied needs: what would follow may need others.
             self._put_head(codebooks)
         code = self._new_coding_of(rows, image_rows, origins, known, is_last=is_last)
+        if image.header.format.wide is not None and self._on_codebook is not None:
+            code = partial(_telling, code, self._on_codebook)
         named = tuple(image.codebooks.values())
         if codebooks == named:
             return self._copies.coded(key, codebooks, code)
@@ -513,6 +518,16 @@ class Encoder(Sticky):
             output += frame_chunk(unit.type, unit.body(offset))
         self._offset += len(output)
         return bytes(output)
+
+
+def _telling(code: Callable[[], CodedSamples], on_codebook: Callable[[Codebook], None]) -> CodedSamples:
+    """Coded wide samples; of the built-in codebooks that their plans name ``on_codebook`` is told."""
+    coded = code()
+    if coded.model != RAW_MODEL:
+        for number in sorted(registered_codebooks(coded.streams)):
+            if (found := find_builtin(REGISTERED[number].id)) is not None:
+                on_codebook(found)
+    return coded
 
 
 def _codebooks(selections: Iterable[tuple[Selection, PixelFormat]]) -> list[Codebook]:

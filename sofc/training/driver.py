@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from sofc.codebook import Codebook
 from sofc.coders.registry import CODERS
-from sofc.errors import UsageError
+from sofc.errors import SofcError, UsageError
+from sofc.imagefiles import ImageSource
 from sofc.training.adapted import Usage, adaptable, builtin_usage
 from sofc.training.assembly import assemble, provenance
 from sofc.training.collection import Collection, TrainingImages, image_sources, members_of
@@ -20,8 +22,11 @@ from sofc.training.recipes import coder_to_train
 from sofc.training.report import ModelReport, TrainingReport
 from sofc.training.settings import COUNTER_BYTES, WORTH, Settings
 from sofc.training.shards import cut
-from sofc.training.survey import survey
+from sofc.training.survey import Facts, survey
 from sofc.training.work import Crew, Progress
+
+PassedOver = Callable[[ImageSource, SofcError | OSError], object]
+"""Called with an image that cannot be trained on, and why."""
 
 OTHERS_WORTH = 0.5
 """What a change saves on the images that it was found on it saves on others by half, to be safe."""
@@ -54,6 +59,7 @@ def train(
     efforts: Sequence[int] | None = None,
     for_images: int | None = None,
     progress: Progress | None = None,
+    passed_over: PassedOver | None = None,
 ) -> TrainingResult:
     """Mine images for a codebook.
 
@@ -73,7 +79,9 @@ def train(
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
 
-    Raises UsageError for arguments out of range and for too few images, and what ``imagefiles.load`` raises.
+    Raises UsageError for arguments out of range and for too few images, and of an image that cannot be read, or whose
+    samples have more than 16 bits, what ``imagefiles.load`` raises and UsageError. With ``passed_over`` such images are
+    left out, and it is told of them.
     """
     settings = Settings(
         None if coder is None else coder_to_train(coder),
@@ -87,7 +95,9 @@ def train(
     images = image_sources(sources)
     if not images:
         raise UsageError("there are no images to train on")
-    facts = [fact for shard in crew.map("looking at the images", survey, cut(images)) for fact in shard]
+    images, facts = _surveyed(images, crew, passed_over)
+    if not images:
+        raise UsageError("there are no images to train on: none can be read")
     if settings.coder is not None and not settings.coder.knows_lattice:
         facts = [replace(fact, kind=replace(fact.kind, lattice=False)) for fact in facts]
     pairs = list(zip(images, facts, strict=True))
@@ -138,6 +148,23 @@ def train(
     ]
     holds_patches = any(CODERS[model.coder].keeps_patches for model in codebook.models)
     return TrainingResult(codebook, TrainingReport(tuple(reports), size, holds_patches, images_to_come))
+
+
+def _surveyed(
+    images: Sequence[ImageSource], crew: Crew, passed_over: PassedOver | None
+) -> tuple[list[ImageSource], list[Facts]]:
+    """The images that can be trained on, and their facts."""
+    found = chain.from_iterable(crew.map("looking at the images", survey, cut(images)))
+    usable, facts = [], []
+    for image, fact in zip(images, found, strict=True):
+        if isinstance(fact, Facts):
+            usable.append(image)
+            facts.append(fact)
+        elif passed_over is None:
+            raise fact
+        else:
+            passed_over(image, fact)
+    return usable, facts
 
 
 def _usages(collections: Sequence[Collection], crew: Crew) -> list[Usage]:

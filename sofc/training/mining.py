@@ -101,7 +101,7 @@ def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings
     for treatment in treatments:
         training = _start(collection, recipe, treatment, settings)
         while training.cost() is None and (step := training.next_pass()) is not None:
-            stage = f"{collection.kind}: trying {TRANSFORMS[treatment.transform].name}"
+            stage = f"{collection.kind}: trying colour transform {TRANSFORMS[treatment.transform].name}"
             training.merge(run(step._replace(samples=TRIAL_SAMPLES), collection, treatment, stage, crew))
         costs.append(training.cost() or float("inf"))
     return treatments[int(np.argmin(costs))]
