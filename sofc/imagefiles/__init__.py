@@ -8,9 +8,10 @@ from __future__ import annotations
 from sofc.imagefiles.folders import Entry, entries, sources, walk, why_no_image
 from sofc.imagefiles.held import images_in, on_disk
 from sofc.imagefiles.raw import RawLayout
+from sofc.imagefiles.rows import InFile
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, save, usual_format
-from sofc.imagefiles.source import JPEG_REMARK, ImageSource, each, is_jpeg, kind_of, load, remarks
+from sofc.imagefiles.source import JPEG_REMARK, ImageSource, each, each_in_file, is_jpeg, kind_of, load, remarks
 from sofc.imagefiles.suffixes import SUFFIXES, without_suffix
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "SUFFIXES",
     "Entry",
     "ImageSource",
+    "InFile",
     "RawLayout",
     "Samples",
     "each",
+    "each_in_file",
     "entries",
     "fits_png",
     "format_for",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, UsageError
 from sofc.image import Meaning
+from sofc.imagefiles.rows import Array, FileRows, InFile, stored_rows
 from sofc.imagefiles.samples import Samples, meaning_of
 
 PAM = b"P7\n"
@@ -98,16 +99,43 @@ def _load_pam(path: Path, data: bytes) -> Samples:
     return Samples(array.astype(dtype.newbyteorder("=")), maximum.bit_length(), meaning)
 
 
+def in_file(path: Path) -> InFile | None:
+    """The first image of the file where it is large and of whole bytes, not plain, else None."""
+    with path.open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+    head = _GRAY_HEAD.match(data)
+    if head is None or data[:2] not in (b"P5", b"P6"):
+        return None
+    width, height, maximum = (int(group) for group in head.groups())
+    if not (width and height and 1 <= maximum <= 65535):
+        return None
+    shape = (height, width) if data[:2] == b"P5" else (height, width, 3)
+    rows = stored_rows(path, head.end(), shape, np.dtype("u1" if maximum < 256 else ">u2"))
+    if rows is None:
+        return None
+
+    def read(first: int, end: int) -> Array:
+        array = rows.read(first, end)
+        if int(array.max()) > maximum:
+            raise FormatError(f"{path}: a sample is larger than the announced maximum {maximum}")
+        return array
+
+    meaning = meaning_of(shape[2] if len(shape) == 3 else 1)
+    return InFile(FileRows(rows.shape, rows.dtype, read), maximum.bit_length(), meaning)
+
+
 def has_more(path: Path) -> bool:
     """Whether another image follows the first one, as those of one kind may."""
-    data = path.read_bytes()
-    head = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
-    if head is None or data[:2] in (b"P1", b"P2", b"P3"):
-        return False
-    width, height, *maximum = (int(group) for group in head.groups())
-    row = width * (3 if data[:2] == b"P6" else 1) * (2 if maximum and maximum[0] > 255 else 1)
-    end = head.end() + height * (row if maximum else (width + 7) // 8)
-    return (_GRAY_HEAD.match(data, end) or _BITMAP_HEAD.match(data, end)) is not None
+    with path.open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+        head = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
+        if head is None or data[:2] in (b"P1", b"P2", b"P3"):
+            return False
+        width, height, *maximum = (int(group) for group in head.groups())
+        row = width * (3 if data[:2] == b"P6" else 1) * (2 if maximum and maximum[0] > 255 else 1)
+        file.seek(head.end() + height * (row if maximum else (width + 7) // 8))
+        data = file.read(_HEAD_BYTES)
+    return (_GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)) is not None
 
 
 def _plain(text: bytes, bitmap: bool, count: int) -> npt.NDArray[np.uint16]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,7 @@ from sofc.imagefiles import (
     idx,
     jpeg,
     nifti,
+    npy,
     npz,
     pcx,
     pfm,
@@ -38,11 +40,11 @@ from sofc.imagefiles import (
 )
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.rows import InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = jpeg.START
 JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
-NPY = b"\x93NUMPY"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
 _OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or keep the file: sofc encode --keep-file"
@@ -111,7 +113,7 @@ def kind_of(path: Path) -> str:
         return "idx"
     if dicom.is_dicom(path):
         return "dicom"
-    magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
+    magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (npy.MAGIC,), "pnm": pnm.MAGICS}
     magics |= {"npz": (npz.MAGIC,), "pfm": pfm.MAGICS, "exr": (exr.MAGIC,), "sgi": (sgi.MAGIC,), "sun": (sun.MAGIC,)}
     magics |= {"fits": (fits.MAGIC,), "ico": (ico.MAGIC,)}
     by_magic = next((kind for kind, magic in magics.items() if head.startswith(magic)), None)
@@ -134,6 +136,29 @@ def load(source: ImageSource) -> Samples:
         raise UsageError("an ImageSource needs a path or an array")
     samples = checked(in_words(samples) if source.words else samples, source.name)
     return samples if source.threshold is None else _binary(samples, source.threshold, source.name)
+
+
+def load_in_file(source: ImageSource) -> Samples | InFile:
+    """As ``load``; rows of a large image are read when they are asked for, where the file has them so that they can be.
+
+    What is wrong with such rows is raised then.
+    """
+    path = source.path
+    if path is not None and source.threshold is None and not source.words:
+        kind = kind_of(path)
+        with _reading(path):
+            if kind == "tiff":
+                found = tiff.in_file(path, source.index)
+            else:
+                found = _IN_FILE[kind](path) if kind in _IN_FILE else None
+        if found is not None:
+            return found._replace(array=replace(found.array, read=partial(_read_rows, path, found.array.read)))
+    return load(source)
+
+
+def _read_rows(path: Path, read: Callable[[int, int], npt.NDArray[Any]], first: int, end: int) -> npt.NDArray[Any]:
+    with _reading(path):
+        return read(first, end)
 
 
 def remarks(path: Path) -> Iterator[str]:
@@ -213,19 +238,12 @@ def _load_file(path: Path, index: int) -> Samples:
             return frames.load(path, index)
         if kind == "png":
             return png.load(path)
-        if kind == "npy":
-            return _load_npy(path)
         if kind in _SEVERAL:
             several: Samples = _SEVERAL[kind].load(path, index)
             return several
         if kind in codecs.KINDS:
             return codecs.load(path, kind)
         return _SINGLE.get(kind, _load_other)(path)
-
-
-def _load_npy(path: Path) -> Samples:
-    array = np.load(path, allow_pickle=False)
-    return Samples(array, None, meaning_of(array.shape[2] if array.ndim == 3 else 1))
 
 
 def _load_other(path: Path) -> Samples:
@@ -235,10 +253,12 @@ def _load_other(path: Path) -> Samples:
 
 
 _SINGLE: dict[str, Callable[[Path], Samples]] = {
-    **{"pnm": pnm.load, "pfm": pfm.load, "exr": exr.load, "sgi": sgi.load},
+    **{"npy": npy.load, "pnm": pnm.load, "pfm": pfm.load, "exr": exr.load, "sgi": sgi.load},
     **{"sun": sun.load, "pcx": pcx.load, "bmp": bmp.load},
 }
 """Readers of files of one image."""
+_IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "pnm": pnm.in_file}
+"""What gives the rows of large images of these without reading all of them."""
 _SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico}
 """Readers of files of one or more."""
 
@@ -291,3 +311,9 @@ def each(sources: Iterable[ImageSource]) -> Iterator[Samples]:
     """Load one image after the other, holding one at a time."""
     for source in sources:
         yield load(source)
+
+
+def each_in_file(sources: Iterable[ImageSource]) -> Iterator[Samples | InFile]:
+    """The same, holding only rows of those that are large."""
+    for source in sources:
+        yield load_in_file(source)
