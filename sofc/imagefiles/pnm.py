@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -154,21 +155,29 @@ def _plain(text: bytes, bitmap: bool, count: int) -> npt.NDArray[np.uint16]:
 
 def pack(array: npt.NDArray[np.generic], declared_bits: int | None) -> bytes:
     """The bytes of a PBM (bool), PGM or PPM (uint8, uint16) file. Raises UsageError for any other array."""
-    height, width = array.shape[:2]
-    components = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype == np.bool_ and components == 1:
-        return b"P4\n%d %d\n" % (width, height) + np.packbits(~array.astype(np.bool_), axis=1).tobytes()
-    if array.dtype not in (np.uint8, np.uint16) or components not in (1, 3):
+    return b"".join(packed(FileRows(array.shape, array.dtype, lambda first, end: array[first:end]), declared_bits))
+
+
+def packed(rows: FileRows, declared_bits: int | None) -> Iterator[bytes]:
+    """The same in pieces."""
+    height, width = rows.shape[:2]
+    components = rows.shape[2] if rows.ndim == 3 else 1
+    if rows.dtype == np.bool_ and components == 1:
+        yield b"P4\n%d %d\n" % (width, height)
+        for piece in rows.pieces():
+            yield np.packbits(~piece.astype(np.bool_), axis=1).tobytes()
+        return
+    if rows.dtype not in (np.uint8, np.uint16) or components not in (1, 3):
         raise UsageError(
-            f"PNM holds one or three components of unsigned samples, not {components} of {array.dtype}; "
-            "use .tif or .npy"
+            f"PNM holds one or three components of unsigned samples, not {components} of {rows.dtype}; use .tif or .npy"
         )
-    maximum = _maximum(array, declared_bits)
-    samples = array.astype("u1" if maximum < 256 else ">u2")
-    return b"P%d\n%d %d\n%d\n" % (5 if components == 1 else 6, width, height, maximum) + samples.tobytes()
+    maximum = _maximum(rows, declared_bits)
+    yield b"P%d\n%d %d\n%d\n" % (5 if components == 1 else 6, width, height, maximum)
+    for piece in rows.pieces():
+        yield piece.astype("u1" if maximum < 256 else ">u2").tobytes()
 
 
-def _maximum(array: npt.NDArray[np.generic], declared_bits: int | None) -> int:
-    bits = declared_bits or 8 * array.dtype.itemsize
-    largest = (1 << bits) - 1
-    return largest if int(array.max()) <= largest else (1 << 8 * array.dtype.itemsize) - 1
+def _maximum(rows: FileRows, declared_bits: int | None) -> int:
+    type_bits = 8 * rows.dtype.itemsize
+    largest = (1 << (declared_bits or type_bits)) - 1
+    return largest if largest >= (1 << type_bits) - 1 or int(rows.max()) <= largest else (1 << type_bits) - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import functools
 import itertools
 import logging
 import math
@@ -181,6 +182,8 @@ def _load(file: _Opened, index: int) -> Samples:
 _BY_BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)
 """Ways of compression that know of bytes alone: none, LZW, deflate, PackBits, LZMA, Zstandard."""
 _WHOLE_BYTES = (8, 16, 32, 64)
+_LINE_BYTES = 1 << 24
+"""What a strip, or tiles beside each other, may take."""
 
 
 def in_file(path: Path, index: int) -> InFile | None:
@@ -217,11 +220,12 @@ def _cut_rows(path: Path, page: Any, frame: Any) -> FileRows | None:
     columns, lines = -(-width // across), -(-height // length)
     offsets, sizes = page.dataoffsets, page.databytecounts
     row = frame.nbytes // height
-    if length * row > LARGE_BYTES or len(offsets) != columns * lines or len(sizes) != len(offsets) or 0 in sizes:
+    if length * row > _LINE_BYTES or len(offsets) != columns * lines or len(sizes) != len(offsets) or 0 in sizes:
         return None
     decode = frame.decode
 
-    def lines_of(line: int) -> Array:
+    @functools.lru_cache(maxsize=1)  # where a piece ends the next one begins
+    def line_of(line: int) -> Array:
         """The rows of a strip, or of tiles beside each other."""
         result = np.empty((min(length, height - line * length), *frame.shape[1:]), frame.dtype)
         with path.open("rb") as file:
@@ -234,7 +238,7 @@ def _cut_rows(path: Path, page: Any, frame: Any) -> FileRows | None:
         return result
 
     def read(first: int, end: int) -> Array:
-        made = [lines_of(line) for line in range(first // length, -(-end // length))]
+        made = [line_of(line) for line in range(first // length, -(-end // length))]
         start = first // length * length
         return np.concatenate(made)[first - start : end - start]
 

@@ -14,6 +14,7 @@ import numpy as np
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles.photometric import EXTRAS, Photometric, of_tiff
+from sofc.imagefiles.rows import FileRows
 from sofc.metadata import ifd
 from sofc.metadata.ifd import Directory, Field
 from sofc.metadata.palette import Palette, in_16_bits, narrowed, palette_item, palette_of
@@ -184,6 +185,11 @@ class Pages:
     def add(self, page: BytesIO, items: Sequence[Metadata]) -> None:
         """A page, and its metadata."""
         self._pages.add(page)
+        self._items.append(items)
+
+    def add_rows(self, first: BytesIO, rows: FileRows, items: Sequence[Metadata]) -> None:
+        """A page whose rows are not in memory; ``first``: a page of the first row."""
+        self._pages.add_rows(first, rows)
         self._items.append(items)
 
     def finish(self, described: bool = True) -> list[str]:
