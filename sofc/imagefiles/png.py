@@ -10,13 +10,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sofc.errors import FormatError
+from sofc.errors import FormatError, UnsupportedError
 from sofc.imagefiles import exact
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.rows import FileRows
 from sofc.imagefiles.samples import Samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_APPLE = b"CgBI"
 _HEAD = slice(16, 29)
 """The body of the first chunk."""
 # Pillow's unpackers keep the first byte of each sample ("16B") or the second ("16L"); together they are the sample.
@@ -41,12 +42,17 @@ def load(path: Path) -> Samples:
 
 
 def _check_chunks(path: Path) -> None:
-    """Compare the CRC of every critical chunk: Pillow passes over that of the samples. Raises FormatError."""
+    """Compare the CRC of every critical chunk: Pillow passes over that of the samples. Raises FormatError, and
+    UnsupportedError for what is no PNG file but in name."""
     with path.open("rb") as file:
         file.seek(len(SIGNATURE))
         while len(head := file.read(8)) == 8:
             body = file.read(int.from_bytes(head[:4], "big"))
             chunk = head[4:]
+            if chunk == _APPLE:
+                raise UnsupportedError(
+                    f"{path}: this PNG file has Apple's own form (CgBI), its colours in another order; {exact.KEEP}"
+                )
             if chunk[:1].isupper() and zlib.crc32(chunk + body) != int.from_bytes(file.read(4), "big"):
                 raise FormatError(f"{path}: chunk {chunk.decode('latin-1')!r} of this PNG file is damaged")
             if chunk[:1].islower():

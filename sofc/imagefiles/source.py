@@ -106,7 +106,7 @@ def is_volume_data(path: Path) -> bool:
 def kind_of(path: Path) -> str:
     """Who reads the file: nifti, idx, dicom, tiff, png, npy, a name of ``_SINGLE`` or ``_SEVERAL``, one of
     ``codecs.KINDS``, or pillow for all else."""
-    if nifti.is_volume(path):
+    if nifti.is_volume(path) or is_volume_data(path):
         return "nifti"
     head = _head(path)
     if _is_idx(head):
@@ -297,13 +297,11 @@ def _explained(path: Path, error: Exception) -> SofcError:
             return UnsupportedError(f"{path}: this is a {known} file, which sofc does not read; {exact.KEEP}")
         return FormatError(f"{path}: cannot be read as an image: it is of no known kind, or damaged at its beginning")
     said = str(error).strip().splitlines()
-    if said and isinstance(error, _SPOKEN):
-        return FormatError(f"{path}: cannot be read as an image: {said[0]}")
-    # Slips of a library that met what it did not expect, which mean nothing to others.
-    what = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    # Slips of a library that met what it did not expect mean nothing to others.
+    why = f": {said[0].rstrip('.')}" if said and isinstance(error, _SPOKEN) else ""
     return FormatError(
         f"{path}: cannot be read as an image: the {known or 'image'} file is damaged, or has a form that its reader "
-        f"does not expect ({what}); {_OTHERWISE}"
+        f"does not expect{why}; {_OTHERWISE}"
     )
 
 

@@ -30,6 +30,15 @@ LOGGER = logging.getLogger("tifffile")
 LOGGER.addHandler(logging.NullHandler())
 PHOTOMETRIC, INK_SET, EXTRA_SAMPLES = 262, 332, 338
 _PAGE_AXES = "YXS"
+_FORMATS = {
+    1: "integers",
+    2: "signed integers",
+    3: "floating-point numbers",
+    5: "complex integers",
+    6: "complex numbers",
+}
+_INTEGERS = (1, 2)
+_THREE_BYTES = 24
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -159,6 +168,14 @@ def _load(file: _Opened, index: int) -> Samples:
         raise UnsupportedError(
             f"{path}: its components have {page.bitspersample} bits, which tifffile scales; {exact.KEEP}"
         )
+    if page.dtype is None:
+        raise UnsupportedError(
+            f"{path}: its samples are {_FORMATS.get(page.sampleformat, 'something unknown')} of {page.bitspersample} "
+            f"bits, which are not read; {exact.KEEP}"
+        )
+    if page.bitspersample == _THREE_BYTES and page.sampleformat in _INTEGERS:
+        # The standard does not say, and libtiff and tifffile do not agree.
+        raise UnsupportedError(f"{path}: its samples have 24 bits, whose order of bytes is not certain; {exact.KEEP}")
     if page.bitspersample == 1:
         return _bilevel(file, series, index, number)
     try:
