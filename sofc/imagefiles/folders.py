@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -125,6 +126,8 @@ def _named(path: Path) -> Entry:
         raise UsageError(f"{path} is a pipe, which can be read only once: read standard input, with -")
     if not path.exists():
         raise FileNotFoundError(2, "no such file or folder", str(path))
+    if reason := _why_no_file(path):
+        raise UsageError(f"{path} is {reason}, and no file to read")
     return Entry(path, Path(path.name), named=True)
 
 
@@ -147,7 +150,9 @@ def _why_no_file(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return "a link that leads nowhere" if is_link else str(error.strerror)
+        if is_link:
+            return "a link that leads to itself" if error.errno == errno.ELOOP else "a link that leads nowhere"
+        return str(error.strerror)
     if stat.S_ISDIR(mode):
         return "a link to a folder, which is not entered" if is_link else "a subfolder, entered only with -r"
     kinds = {stat.S_IFREG: "", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}

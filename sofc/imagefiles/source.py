@@ -45,6 +45,7 @@ from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = jpeg.START
 JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
+NPY = b"\x93NUMPY"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
 _OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or keep the file: sofc encode --keep-file"
@@ -113,7 +114,7 @@ def kind_of(path: Path) -> str:
         return "idx"
     if dicom.is_dicom(path):
         return "dicom"
-    magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (npy.MAGIC,), "pnm": pnm.MAGICS}
+    magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
     magics |= {"npz": (npz.MAGIC,), "pfm": pfm.MAGICS, "exr": (exr.MAGIC,), "sgi": (sgi.MAGIC,), "sun": (sun.MAGIC,)}
     magics |= {"fits": (fits.MAGIC,), "ico": (ico.MAGIC,)}
     by_magic = next((kind for kind, magic in magics.items() if head.startswith(magic)), None)
@@ -238,12 +239,19 @@ def _load_file(path: Path, index: int) -> Samples:
             return frames.load(path, index)
         if kind == "png":
             return png.load(path)
+        if kind == "npy":
+            return _load_npy(path)
         if kind in _SEVERAL:
             several: Samples = _SEVERAL[kind].load(path, index)
             return several
         if kind in codecs.KINDS:
             return codecs.load(path, kind)
         return _SINGLE.get(kind, _load_other)(path)
+
+
+def _load_npy(path: Path) -> Samples:
+    array = np.load(path, allow_pickle=False)
+    return Samples(array, None, meaning_of(array.shape[2] if array.ndim == 3 else 1))
 
 
 def _load_other(path: Path) -> Samples:
@@ -253,7 +261,7 @@ def _load_other(path: Path) -> Samples:
 
 
 _SINGLE: dict[str, Callable[[Path], Samples]] = {
-    **{"npy": npy.load, "pnm": pnm.load, "pfm": pfm.load, "exr": exr.load, "sgi": sgi.load},
+    **{"pnm": pnm.load, "pfm": pfm.load, "exr": exr.load, "sgi": sgi.load},
     **{"sun": sun.load, "pcx": pcx.load, "bmp": bmp.load},
 }
 """Readers of files of one image."""
