@@ -400,6 +400,19 @@ def volume_files() -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_volumes_come_back(tmp_path: Path, dtype: str, order: str) -> None:
+    module = nibabel()
+    head = module.Nifti1Header(endianness=order)
+    head.set_data_dtype(dtype)
+    array = (RANDOM.normal(size=(6, 5, 4)) + 1j * RANDOM.normal(size=(6, 5, 4))).astype(dtype)
+    module.Nifti1Image(array, np.eye(4), head).to_filename(tmp_path / "a.nii")
+    assert main(["encode", "-q", str(tmp_path / "a.nii")]) == 0
+    assert main(["decode", "-q", str(tmp_path / "a.sofc"), "-o", str(tmp_path / "b.nii")]) == 0
+    assert (tmp_path / "b.nii").read_bytes() == (tmp_path / "a.nii").read_bytes()
+
+
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "b.nii", "c.hdr", "d.hdr", "a.mgh", "a.mgz"])
 def test_volumes_come_back_with_their_heads(tmp_path: Path, name: str) -> None:
     path, coded = tmp_path / name, tmp_path / "x.sofc"

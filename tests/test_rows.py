@@ -164,6 +164,23 @@ def test_metadata_is_put_back_with_spooled_rows(tmp_path: Path) -> None:
             assert round(back.info["dpi"][0]) == 300
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a bound for files")
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    import resource
+
+    (tmp_path / "a.sofc").write_bytes(sofc.encode(np.zeros((5000, 4000), np.uint8)))  # 20 MB
+    done = subprocess.run(
+        [sys.executable, "-m", "sofc", "decode", "a.sofc", "-o", "a.tif"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 22, 1 << 22)),
+    )
+    assert (done.returncode, done.stderr) == (1, "sofc: a.sofc: a.tif: file too large\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.sofc"]
+
+
 def test_slices_of_packed_volumes_in_any_order(tmp_path: Path) -> None:
     nibabel = pytest.importorskip("nibabel")
     volume = CHANCE.integers(-50, 3000, (17, 13, 6, 2)).astype(np.int16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Spool:
 
     def __init__(self, place: Path, header: ImageHeader) -> None:
         folder = next(parent for parent in place.absolute().parents if parent.is_dir())
+        self._place = place
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by who made it
         components = header.format.components
         self._row = (header.width,) if components == 1 else (header.width, components)
@@ -34,7 +36,10 @@ class Spool:
 
     def add(self, rows: npt.NDArray[Any]) -> None:
         """The next rows."""
-        self._file.write(np.ascontiguousarray(rows, self._dtype).data)
+        try:
+            self._file.write(np.ascontiguousarray(rows, self._dtype).data)
+        except OSError as error:  # which names no file, as there is no name
+            raise type(error)(error.errno, error.strerror, os.fspath(self._place)) from error
         self._rows += len(rows)
 
     def rows(self) -> FileRows:
