@@ -240,3 +240,18 @@ def test_a_buffer_is_written_as_a_file_is() -> None:
 
     write_rows(file, array, "npy")
     assert file.getvalue() == rows_of_npy.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("bits", "name", "told"),
+    [(12, "b.png", True), (12, "b.tif", True), (12, "b.pgm", False), (16, "b.png", False), (4, "b.png", False)],
+)
+def test_that_few_bits_look_darker_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], bits: int, name: str, told: bool
+) -> None:
+    dtype = np.uint8 if bits <= 8 else np.uint16
+    (tmp_path / "a.sofc").write_bytes(
+        sofc.encode((DEEP.astype(np.int64) % (1 << bits)).astype(dtype), declared_bits=bits)
+    )
+    assert main(["decode", str(tmp_path / "a.sofc"), "-o", str(tmp_path / name)]) == 0
+    assert (f"{bits} bits a sample in 16: viewers may show it darker" in capsys.readouterr().out) == told

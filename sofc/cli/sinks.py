@@ -22,10 +22,10 @@ from sofc.cli.spool import Spool, is_large
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
-from sofc.image import ImageHeader
+from sofc.image import ImageHeader, Meaning
 from sofc.imagefiles import FORMATS, SUFFIXES, format_for, images_in, on_disk, png, usual_format
 from sofc.imagefiles.rows import FileRows
-from sofc.imagefiles.save import fits_tiff, write, write_rows
+from sofc.imagefiles.save import FEW_BITS, fits_tiff, write, write_rows
 from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
 from sofc.keepfile.restore import restore
 from sofc.metadata import left_out, makes_pages, needs_tiff, pages_item, put_back, read, split
@@ -360,6 +360,7 @@ class ImageSink(_WholeImages):
         self._pages: Pages | None = None
         self._paged: Output | None = None  # the file of pages
         self._left_out: dict[str, None] = {}
+        self._darker: dict[str, None] = {}
         self._count = self._saved = 0
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
@@ -412,7 +413,8 @@ class ImageSink(_WholeImages):
             written = Finished(None, f"{self._output}/  {count_of(self._saved, 'image')}")
         left_out = ", ".join(self._left_out)
         without = f"  without {left_out}" if left_out else ""
-        return written._replace(text=written.text + without, left_out=left_out)
+        darker = "".join(f"  {text}" for text in self._darker)
+        return written._replace(text=written.text + without + darker, left_out=left_out)
 
     def _format_of(self, image: _Image) -> str:
         if self._format is None and needs_tiff([*self._common, *image.metadata]) and fits_tiff(image.samples):
@@ -448,6 +450,7 @@ class ImageSink(_WholeImages):
 
     def _add_page(self, pages: Pages, image: _Image, items: list[Metadata]) -> io.BytesIO:
         """Add a page to a file of pages; the page as a file, of an image that is not in memory its first row."""
+        self._note_bits(image, "tiff")
         if isinstance(image.samples, FileRows):
             page = self._written(image._replace(samples=image.samples[:1]), "tiff")
             pages.add_rows(page, image.samples, items)
@@ -494,8 +497,18 @@ class ImageSink(_WholeImages):
                 file.write(buffer.getbuffer())
         return output
 
+    def _note_bits(self, image: _Image, file_format: str) -> None:
+        """Remember to say that samples have fewer bits than viewers will take them to have."""
+        samples, room = image.header.format, 8 * image.samples.dtype.itemsize
+        bits = max(samples.declared_bits, samples.coded_bits)
+        has_own_bits = file_format == "png" and samples.components == 1 and bits in FEW_BITS
+        is_shown = file_format in ("png", "tiff") and samples.meaning != Meaning.PALETTE and samples.wide is None
+        if is_shown and not has_own_bits and 1 < bits < room:
+            self._darker[f"{bits} bits a sample in {room}: viewers may show it darker"] = None
+
     def _pack(self, image: _Image, file_format: str, file: BinaryIO, *, pages: int = 0) -> None:
         """Write the image file, with the metadata that it can hold."""
+        self._note_bits(image, file_format)
         items = [*self._common, *image.metadata]
         self._left_out |= dict.fromkeys(left_out(file_format, items))
         if file_format == "tiff":
