@@ -14,7 +14,7 @@ from sofc.api.oneshot import Given, encode_each
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import UsageError
 from sofc.imagefiles import InFile, Samples
-from sofc.imagefiles.rows import FileRows
+from sofc.rows import FileRows
 from sofc.stream.settings import EncoderSettings
 
 Array = npt.NDArray[Any]

@@ -15,12 +15,14 @@ import tifffile
 from PIL import Image
 
 import sofc
+import sofc.rows
 from sofc.cli import spool
 from sofc.cli.__main__ import main
 from sofc.cli.console import INVALID_DATA
 from sofc.errors import FormatError
 from sofc.imagefiles import ImageSource, load, rows, save, tiff
 from sofc.imagefiles.source import load_in_file
+from sofc.rows import FileRows
 
 CHANCE = np.random.default_rng(5)
 GRAY = (np.add.outer(np.arange(90) * 3, np.arange(70)) % 251).astype(np.uint8)
@@ -32,17 +34,17 @@ COLOUR = np.stack([GRAY, GRAY[::-1], GRAY[:, ::-1]], axis=-1)
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (rows, tiff, spool):
         monkeypatch.setattr(module, "LARGE_BYTES", 4096)
-    monkeypatch.setattr(rows, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(sofc.rows, "_PIECE_BYTES", 1000)
 
 
 def agrees(path: Path, *, stays: bool = True) -> None:
     """Whether what stays in the file is what is read whole, in whatever pieces."""
     found, whole = load_in_file(ImageSource(path)), load(ImageSource(path))
-    assert isinstance(found.array, rows.FileRows) == stays
+    assert isinstance(found.array, FileRows) == stays
     assert (found.array.shape, found.array.dtype) == (whole.array.shape, whole.array.dtype)
     assert (found.declared_bits, found.meaning) == (whole.declared_bits, whole.meaning)
     assert np.array_equal(found.array[:], whole.array)
-    if isinstance(found.array, rows.FileRows):
+    if isinstance(found.array, FileRows):
         assert np.array_equal(np.concatenate(list(found.array.pieces())), whole.array)
         assert np.array_equal(found.array[37:53], whole.array[37:53])
         assert (found.array.min(), found.array.max()) == (whole.array.min(), whole.array.max())
@@ -232,7 +234,7 @@ def test_memory_does_not_grow_with_the_image(tmp_path: Path) -> None:
 
 
 def test_a_buffer_is_written_as_a_file_is() -> None:
-    array = rows.FileRows(DEEP.shape, DEEP.dtype, lambda first, end: DEEP[first:end])
+    array = FileRows(DEEP.shape, DEEP.dtype, lambda first, end: DEEP[first:end])
     file = io.BytesIO()
     rows_of_npy = io.BytesIO()
     np.save(rows_of_npy, DEEP)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from sofc.band.coding import Samples
-    from sofc.imagefiles.rows import FileRows
+    from sofc.rows import FileRows
 
 
 def header_for(
@@ -44,7 +44,7 @@ def header_of(
     """The header of images of this shape, whose samples ``array`` holds. Raises UsageError."""
     import numpy as np
 
-    from sofc.imagefiles.rows import FileRows
+    from sofc.rows import FileRows
 
     if not isinstance(array, np.ndarray | FileRows):
         raise UsageError(f"an image must be a numpy array, not {type(array).__name__}")

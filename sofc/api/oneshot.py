@@ -24,7 +24,7 @@ from sofc.stream.settings import EncoderSettings, EncodeSettings
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
     from sofc.codebook import Codebook
-    from sofc.imagefiles.rows import FileRows
+    from sofc.rows import FileRows
 _READ_BYTES = 1 << 18
 _PIECE_SAMPLES = 1 << 22
 """Of an image that is handed to the encoder at once: what it makes of them is held in memory."""

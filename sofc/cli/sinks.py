@@ -24,7 +24,6 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 from sofc.image import ImageHeader, Meaning
 from sofc.imagefiles import FORMATS, SUFFIXES, format_for, images_in, on_disk, png, usual_format
-from sofc.imagefiles.rows import FileRows
 from sofc.imagefiles.save import FEW_BITS, fits_tiff, write, write_rows
 from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
 from sofc.keepfile.restore import restore
@@ -32,6 +31,7 @@ from sofc.metadata import left_out, makes_pages, needs_tiff, pages_item, put_bac
 from sofc.metadata.tiff import Pages
 from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
 from sofc.metadata.volume import PACKED, volume_of
+from sofc.rows import FileRows
 
 Samples = npt.NDArray[Any]
 

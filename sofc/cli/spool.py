@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.image import ImageHeader
-from sofc.imagefiles.rows import LARGE_BYTES, FileRows
+from sofc.imagefiles.rows import LARGE_BYTES
 from sofc.imagefiles.save import FEW_BITS
+from sofc.rows import FileRows
 
 
 def is_large(header: ImageHeader) -> bool:

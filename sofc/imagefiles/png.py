@@ -13,8 +13,8 @@ import numpy.typing as npt
 from sofc.errors import FormatError, UnsupportedError
 from sofc.imagefiles import exact
 from sofc.imagefiles.pillow import opened
-from sofc.imagefiles.rows import FileRows
 from sofc.imagefiles.samples import Samples
+from sofc.rows import FileRows
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _APPLE = b"CgBI"

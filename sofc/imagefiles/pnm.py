@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, UsageError
 from sofc.image import Meaning
-from sofc.imagefiles.rows import Array, FileRows, InFile, stored_rows
+from sofc.imagefiles.rows import InFile, stored_rows
 from sofc.imagefiles.samples import Samples, meaning_of
+from sofc.rows import Array, FileRows
 
 PAM = b"P7\n"
 MAGICS = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", PAM)

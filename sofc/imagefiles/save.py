@@ -14,7 +14,7 @@ from sofc.errors import UsageError
 from sofc.files import replacing
 from sofc.image import Meaning
 from sofc.imagefiles import png, pnm
-from sofc.imagefiles.rows import FileRows
+from sofc.rows import FileRows
 
 Array = npt.NDArray[np.generic]
 

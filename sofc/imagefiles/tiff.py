@@ -19,8 +19,9 @@ from sofc.image import Meaning
 from sofc.imagefiles import exact, photometric
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
-from sofc.imagefiles.rows import LARGE_BYTES, Array, FileRows, InFile, stored_rows
+from sofc.imagefiles.rows import LARGE_BYTES, InFile, stored_rows
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
+from sofc.rows import Array, FileRows
 
 if TYPE_CHECKING:
     import tifffile

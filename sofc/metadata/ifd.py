@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from sofc.errors import FormatError
-from sofc.imagefiles.rows import FileRows
+from sofc.rows import FileRows
 
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 DIRECTORIES = (EXIF, GPS, INTEROPERABILITY)

@@ -14,12 +14,12 @@ import numpy as np
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles.photometric import EXTRAS, Photometric, of_tiff
-from sofc.imagefiles.rows import FileRows
 from sofc.metadata import ifd
 from sofc.metadata.ifd import Directory, Field
 from sofc.metadata.palette import Palette, in_16_bits, narrowed, palette_item, palette_of
 from sofc.metadata.photometric import photometric_item, photometric_of
 from sofc.metadata.texts import resolution_item, resolution_of, text_item, text_of
+from sofc.rows import FileRows
 
 ICC, XMP = 34675, 700
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
