@@ -232,3 +232,12 @@ def test_slips_of_libraries_are_not_passed_on(folder: Path) -> None:
     with pytest.raises(FormatError, match="cannot be read as an image: the Windows metafile") as found:
         load(ImageSource(folder / "a.emf"))
     assert "ZeroDivision" not in str(found.value) and "division" not in str(found.value)
+
+
+def test_a_reader_that_goes_before_the_beginning_of_a_file(folder: Path) -> None:
+    # Of palettes at their end, in files that are shorter; found by fuzzing.
+    head = b"\x0a\x05\x28\x08" + bytes(4) + b"\x10\0\xf4\0\x64\0\x64\0"
+    (folder / "a.pcx").write_bytes(head.ljust(64, b"\0") + b"\0\1\x11\0\1" + bytes(150))
+    with pytest.raises(FormatError, match=r"a\.pcx: ") as found:
+        list(each(sources([folder / "a.pcx"])))
+    assert "Errno" not in str(found.value)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import dicom, idx, npz, pnm
-from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.signatures import DOCUMENTS, name_of
 from sofc.imagefiles.source import ImageSource, count, is_volume_data, kind_of
 from sofc.imagefiles.suffixes import IDX_NAME, names_image
@@ -182,6 +182,6 @@ def _opens(path: Path) -> bool:
         with opened(path):
             return True
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the image
+        if is_of_disk(error):
+            raise
         return False

@@ -39,7 +39,7 @@ from sofc.imagefiles import (
     tiff,
 )
 from sofc.imagefiles.lasting import Lasting
-from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.rows import InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
@@ -287,8 +287,8 @@ def _reading(path: Path) -> Iterator[None]:
     except SofcError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the image
+        if is_of_disk(error):
+            raise
         raise _explained(path, error) from error
 
 
@@ -306,7 +306,8 @@ def _explained(path: Path, error: Exception) -> SofcError:
         return FormatError(f"{path}: cannot be read as an image: it is of no known kind, or damaged at its beginning")
     said = str(error).strip().splitlines()
     # Slips of a library that met what it did not expect mean nothing to others.
-    why = f": {said[0].rstrip('.')}" if said and isinstance(error, _SPOKEN) else ""
+    is_spoken = isinstance(error, _SPOKEN) and getattr(error, "errno", None) is None
+    why = f": {said[0].rstrip('.')}" if said and is_spoken else ""
     return FormatError(
         f"{path}: cannot be read as an image: the {known or 'image'} file is damaged, or has a form that its reader "
         f"does not expect{why}; {_OTHERWISE}"
