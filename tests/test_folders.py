@@ -417,7 +417,8 @@ def test_tree_of_many_kinds_comes_back(capsys: pytest.CaptureFixture[str]) -> No
     assert len(said.splitlines()) == 81
     assert said.endswith(" kept whole, 1 passed over, 0 refused\n")
     assert [line for line in errors.splitlines() if "cut into words" not in line] == [
-        "sofc: in/folder: passed over: a link to a folder, which is not entered"
+        "sofc: in/folder: passed over: a link to a folder, which is not entered",
+        "sofc: 2 links followed: the files that come back are no links",
     ]
     Path("in/folder").unlink()
     assert main(["decode", "-r", "out", "--out-dir", "back"]) == 0
