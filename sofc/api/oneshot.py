@@ -24,6 +24,8 @@ from sofc.stream.settings import EncoderSettings, EncodeSettings
 
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
+    from sofc.rows import FileRows
+
 _READ_BYTES = 1 << 18
 _PIECE_SAMPLES = 1 << 22
 """Of an image that is handed to the encoder at once: what it makes of them is held in memory."""
@@ -77,7 +79,7 @@ def encode_images(
 class Given(NamedTuple):
     """An image that is to be encoded; ``jpeg``: the JPEG data that it was decoded from, where that is at hand."""
 
-    image: Samples
+    image: Samples | FileRows
     header: ImageHeader
     jpeg: bytes | None = None
 
@@ -116,13 +118,12 @@ class EachEncoder:
             grouped = self._may_group and (is_small(header) or (followed_by == (header, own) and is_frame(header)))
             self._kind = (header, own) if grouped else None
             yield self._encoder.begin_image(header, metadata=own, jpeg=None if grouped else jpeg)
-        rows = rows_of(image)
         if self._kind:
-            yield self._encoder.write_group(rows[None], jpegs=[jpeg])
+            yield self._encoder.write_group(rows_of(image[:])[None], jpegs=[jpeg])
             return
         step = max(1, _PIECE_SAMPLES // header.row_samples)
-        for start in range(0, len(rows), step):
-            yield self._encoder.write(rows[start : start + step])
+        for start in range(0, len(image), step):
+            yield self._encoder.write(rows_of(image[start : start + step]))
 
 
 def encode_each(

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from sofc.cli import destinations
 from sofc.cli.console import Console, count_of, message_of, size
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from sofc.codebook import Codebook
     from sofc.container.records import Metadata
     from sofc.image import PixelFormat
-    from sofc.imagefiles import ImageSource, RawLayout, Samples
+    from sofc.imagefiles import ImageSource, InFile, RawLayout, Samples
 
+_Image = TypeVar("_Image", "Samples", "Samples | InFile")
 READ_BYTES = 1 << 20
 FRAMING_BYTES = 80
 """At most what a sofc file of a kept file has besides its packed bytes and its name: images are worth a few bytes."""
@@ -220,7 +221,7 @@ class Encoding:
 
     def _images(self, job: Job, paths: list[Path], tally: _Tally) -> Iterator[bytes]:
         from sofc.collection import encode_collection, names_metadata
-        from sofc.imagefiles import JPEG_REMARK, reading_of, remarks
+        from sofc.imagefiles import JPEG_REMARK, each_in_file, reading_of, remarks
 
         notes = [remark for path in paths for remark in remarks(path)]
         if self.args.axes is None:
@@ -230,7 +231,7 @@ class Encoding:
         if self.args.collection and len(names) > 1:
             metadata.append(names_metadata(names))
         with self.console.progress(len(sources), "image", job.name) as advance:
-            images = self._loaded(sources, tally, advance)
+            images = self._loaded(each_in_file(sources), tally, advance)
             yield from encode_collection(images, metadata=metadata, metadata_of_images=own, **self.options)
         # Of a file that is refused nothing is kept.
         for note in notes:
@@ -339,7 +340,7 @@ class Encoding:
 
         Raises what the readers do where the file is not to be kept whatever it is.
         """
-        from sofc.imagefiles import why_no_image
+        from sofc.imagefiles import each, why_no_image
         from sofc.imagefiles.samples import is_wide
 
         note = ""
@@ -349,14 +350,14 @@ class Encoding:
             sources, _ = self._sources([path])
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
-                    images = self._held(self._loaded(sources, tally, advance), job)
+                    images = self._held(self._loaded(each(sources), tally, advance), job)
                     is_refused = any(is_wide(image.array) for image in images)  # whose recipe would not find its bytes
                 except UsageError:
                     is_refused = True
                 if is_refused:
                     sources = [replace(source, words=True) for source in sources]
                     tally.images = tally.samples = 0
-                    images = self._held(self._loaded(sources, tally, advance), job)
+                    images = self._held(self._loaded(each(sources), tally, advance), job)
                     note = f"{job.name}: kept with its samples, which are wider, cut into words of 16 bits"
         except (SofcError, OSError) as error:
             if not self.args.keep_file:
@@ -390,11 +391,10 @@ class Encoding:
         return images, names
 
     @staticmethod
-    def _loaded(sources: Iterable[ImageSource], tally: _Tally, advance: Callable[[int], object]) -> Iterator[Samples]:
+    def _loaded(images: Iterable[_Image], tally: _Tally, advance: Callable[[int], object]) -> Iterator[_Image]:
         from sofc.collection import sample_size
-        from sofc.imagefiles import each
 
-        for samples in each(sources):
+        for samples in images:
             tally.images += 1
             tally.samples += sample_size(samples.array)
             yield samples

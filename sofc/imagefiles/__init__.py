@@ -8,12 +8,14 @@ from __future__ import annotations
 from sofc.imagefiles.folders import Entry, entries, sources, walk, why_no_image, why_none_inside
 from sofc.imagefiles.held import images_in, on_disk
 from sofc.imagefiles.raw import RawLayout
+from sofc.imagefiles.rows import InFile
 from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import FORMATS, fits_png, format_for, is_format_of, save, usual_format
 from sofc.imagefiles.source import (
     JPEG_REMARK,
     ImageSource,
     each,
+    each_in_file,
     is_jpeg,
     is_lossy_jpeg,
     kind_of,
@@ -30,9 +32,11 @@ __all__ = [
     "SUFFIXES",
     "Entry",
     "ImageSource",
+    "InFile",
     "RawLayout",
     "Samples",
     "each",
+    "each_in_file",
     "entries",
     "fits_png",
     "format_for",

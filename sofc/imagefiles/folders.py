@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import dicom, idx, npz, pnm
-from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.signatures import DOCUMENTS, name_of
 from sofc.imagefiles.source import ImageSource, count, is_volume_data, kind_of
 from sofc.imagefiles.suffixes import IDX_NAME, names_image
@@ -137,6 +138,8 @@ def _named(path: Path) -> Entry:
         raise UsageError(f"{path} is a pipe, which can be read only once: read standard input, with -")
     if not path.exists():
         raise FileNotFoundError(2, "no such file or folder", str(path))
+    if reason := _why_no_file(path):
+        raise UsageError(f"{path} is {reason}, and no file to read")
     return Entry(path, Path(path.name), named=True)
 
 
@@ -159,7 +162,9 @@ def _why_no_file(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return "a link that leads nowhere" if is_link else str(error.strerror)
+        if is_link:
+            return "a link that leads to itself" if error.errno == errno.ELOOP else "a link that leads nowhere"
+        return str(error.strerror)
     if stat.S_ISDIR(mode):
         return "a link to a folder, which is not entered" if is_link else "a subfolder, entered only with -r"
     kinds = {stat.S_IFREG: "", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
@@ -189,6 +194,6 @@ def _opens(path: Path) -> bool:
         with opened(path):
             return True
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the image
+        if is_of_disk(error):
+            raise
         return False

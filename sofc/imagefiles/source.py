@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,7 @@ from sofc.imagefiles import (
     idx,
     jpeg,
     nifti,
+    npy,
     npz,
     pcx,
     pfm,
@@ -38,7 +40,8 @@ from sofc.imagefiles import (
     tiff,
 )
 from sofc.imagefiles.lasting import Lasting
-from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.pillow import is_of_disk, opened
+from sofc.imagefiles.rows import InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = jpeg.START
@@ -114,7 +117,7 @@ def is_volume_data(path: Path) -> bool:
 def kind_of(path: Path) -> str:
     """Who reads the file: nifti, idx, dicom, tiff, png, npy, a name of ``_SINGLE`` or ``_SEVERAL``, one of
     ``codecs.KINDS``, or pillow for all else."""
-    if nifti.is_volume(path):
+    if nifti.is_volume(path) or is_volume_data(path):
         return "nifti"
     head = _head(path)
     if _is_idx(head):
@@ -152,6 +155,29 @@ def reading_of(path: Path) -> str:
         return ""
     with _reading(path):
         return stacks.remark(path)
+
+
+def load_in_file(source: ImageSource) -> Samples | InFile:
+    """As ``load``; rows of a large image are read when they are asked for, where the file has them so that they can be.
+
+    What is wrong with such rows is raised then.
+    """
+    path = source.path
+    if path is not None and source.threshold is None and source.axes is None and not source.words:
+        kind = kind_of(path)
+        with _reading(path):
+            if kind == "tiff":
+                found = tiff.in_file(path, source.index)
+            else:
+                found = _IN_FILE[kind](path) if kind in _IN_FILE else None
+        if found is not None:
+            return found._replace(array=replace(found.array, read=partial(_read_rows, path, found.array.read)))
+    return load(source)
+
+
+def _read_rows(path: Path, read: Callable[[int, int], npt.NDArray[Any]], first: int, end: int) -> npt.NDArray[Any]:
+    with _reading(path):
+        return read(first, end)
 
 
 def remarks(path: Path) -> Iterator[str]:
@@ -252,6 +278,8 @@ _SINGLE: dict[str, Callable[[Path], Samples]] = {
     **{"sun": sun.load, "pcx": pcx.load, "bmp": bmp.load},
 }
 """Readers of files of one image."""
+_IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "pnm": pnm.in_file}
+"""What gives the rows of large images of these without reading all of them."""
 _SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico}
 """Readers of files of one or more."""
 
@@ -272,8 +300,8 @@ def _reading(path: Path) -> Iterator[None]:
     except SofcError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the image
+        if is_of_disk(error):
+            raise
         raise _explained(path, error) from error
 
 
@@ -290,13 +318,12 @@ def _explained(path: Path, error: Exception) -> SofcError:
             return UnsupportedError(f"{path}: this is a {known} file, which sofc does not read; {exact.KEEP}")
         return FormatError(f"{path}: cannot be read as an image: it is of no known kind, or damaged at its beginning")
     said = str(error).strip().splitlines()
-    if said and isinstance(error, _SPOKEN):
-        return FormatError(f"{path}: cannot be read as an image: {said[0]}")
-    # Slips of a library that met what it did not expect, which mean nothing to others.
-    what = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    # Slips of a library that met what it did not expect mean nothing to others.
+    is_spoken = isinstance(error, _SPOKEN) and getattr(error, "errno", None) is None
+    why = f": {said[0].rstrip('.')}" if said and is_spoken else ""
     return FormatError(
         f"{path}: cannot be read as an image: the {known or 'image'} file is damaged, or has a form that its reader "
-        f"does not expect ({what}); {_OTHERWISE}"
+        f"does not expect{why}; {_OTHERWISE}"
     )
 
 
@@ -304,3 +331,9 @@ def each(sources: Iterable[ImageSource]) -> Iterator[Samples]:
     """Load one image after the other, holding one at a time."""
     for source in sources:
         yield load(source)
+
+
+def each_in_file(sources: Iterable[ImageSource]) -> Iterator[Samples | InFile]:
+    """The same, holding only rows of those that are large."""
+    for source in sources:
+        yield load_in_file(source)
