@@ -28,7 +28,8 @@ from sofc.band.arrangement import (
 )
 from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_demosaiced, is_narrowed, wholes_of
 from sofc.band.mapping import Mapping
-from sofc.band.selection import Selection, Way
+from sofc.band.selection import Selection
+from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
 from sofc.jpeg.recover import enlarged_share, exact_share
@@ -178,7 +179,7 @@ def _size(coded: Coded) -> int:
 def show_origin(view: View, selection: Selection) -> list[Shown]:
     """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt."""
     form = view.form
-    transform = selection.tracing_transform(form.format, form.images)
+    transform = selection.origins.transform(form.format, form.images)
     if transform is None or not selection.arranges:
         return [Shown([], view, _traced(view, selection) if transform is not None else [])]
     steps: list[Step] = []
@@ -200,7 +201,7 @@ def show_origin(view: View, selection: Selection) -> list[Shown]:
 
 
 def _traced(view: View, selection: Selection) -> list[Way]:
-    return selection.traced(list(view.planes), view.form.format, view.form.image_rows)
+    return selection.origins.ways(list(view.planes), view.form.format, view.form.image_rows)
 
 
 def _middle(view: View, side: int) -> View:
