@@ -475,9 +475,9 @@ def test_weigh(seed, most):
     """What is gained is the sum over blocks of what each coefficient says of each step."""
     rng = np.random.default_rng(seed)
     found = (rng.normal(size=(5, SIZE)) * rng.choice([1, 9, 400]) * (1 << steps.FINE_BITS)).astype(np.int32)
-    likelihoods = rng.integers(-40, 90, (64, most + 1)).astype(np.int16)
+    likelihoods = steps._likelihoods(most, steps.NOISE)
     gains = np.zeros((SIZE, most + 1), np.int32)
-    steps.weigh(found, likelihoods, gains)
+    steps.weigh(found, likelihoods, gains, np.zeros_like(gains))
     expected = np.zeros_like(gains)
     for block in np.abs(found) >> (steps.FINE_BITS - steps.REST_BITS):
         for k, size in enumerate(block):
@@ -502,20 +502,29 @@ def test_steps_show(seed):
     assert steps.evidence(steps.gains_of(found, steps.MOST_STEP)) < steps.LEAST_EVIDENCE
 
 
-@given(SEEDS, st.integers(1, 12), st.integers(0, 1))
-def test_shrink(seed, length, first):
+def halved(plane, weights, first):
+    """What columns were enlarged from, and how sure that is."""
+    length, columns = plane.shape
+    count = (first + length - 1) // 2 + 1
+    guess, sure = np.zeros((2, count, columns))
+    equations = subsampling.Equations(*np.zeros((3, count, subsampling.LANES)))
+    subsampling.shrink(*map(np.ascontiguousarray, (plane, weights)), first, guess, sure, equations)
+    return guess, sure
+
+
+@given(SEEDS, st.integers(1, 12), st.integers(0, 1), st.sampled_from([3, subsampling.LANES + 5]))
+def test_shrink(seed, length, first, lines_there_are):
     """The exact solution, samples that are not known counting little."""
     rng = np.random.default_rng(seed)
-    lines = rng.uniform(0, 256, (3, length))
-    weights = rng.choice([0.0, 0.5, 1.0], (3, length))
+    lines = rng.uniform(0, 256, (lines_there_are, length))
+    weights = rng.choice([0.0, 0.5, 1.0], lines.shape)
     count = (first + length - 1) // 2 + 1
-    guess, sure = np.zeros((2, 3, count))
-    subsampling.shrink(lines, weights, first, guess, sure, np.zeros((3, count)))
+    guess, sure = (each.T for each in halved(lines.T, weights.T, first))
     expected = [naive.shrunk(*each, first) for each in zip(lines.tolist(), weights.tolist(), strict=True)]
     np.testing.assert_allclose(guess, expected, atol=1e-6)
-    whole = np.zeros((3, 2 * count))
+    whole = np.zeros((len(lines), 2 * count))
     whole[:, first : first + length] = weights
-    np.testing.assert_allclose(sure, whole.reshape(3, count, 2).mean(axis=2))
+    np.testing.assert_allclose(sure, whole.reshape(len(lines), count, 2).mean(axis=2))
 
 
 @given(SEEDS, st.integers(0, 15), FACTORS)
@@ -528,9 +537,7 @@ def test_shrinking_inverts_enlarging(seed, left, down):
     plane = np.zeros((rows, width), np.int32)
     dct.enlarge(component, Grid(down, 2, 0, left), plane)
     count = (left % 2 + width - 1) // 2 + 1
-    guess, sure = np.zeros((2, rows, count))
-    subsampling.shrink(plane.astype(float), np.ones(plane.shape), left % 2, guess, sure, np.zeros((3, count)))
-    inside = guess[:, 1:-1]
+    inside = halved(plane.T.astype(float), np.ones(plane.T.shape), left % 2)[0].T[:, 1:-1]
     np.testing.assert_allclose(inside, np.tile(component[0, left // 2 :][1 : count - 1], (rows, 1)), atol=2)
 
 
@@ -585,7 +592,7 @@ def test_match_drawn(seed):
     planes = np.clip(like + rng.integers(-3, 4, shape) * rng.integers(0, 2, shape), 0, 255).astype(np.int32)
     samples = reached(list(planes))
     before = planes.copy()
-    same = bounds.match_drawn(Channels(*samples), like, planes, 2)
+    same = bounds.match_drawn(Channels(*samples), like, planes)
     np.testing.assert_array_equal(reached(list(planes)), samples)
     fitting = 0
     for y, x in np.ndindex(*shape[1:]):

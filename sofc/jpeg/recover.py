@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.bounds import DRAWN_REACH, Bounded, Mask, bounded, informed, match_drawn
+from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn
 from sofc.jpeg.colour import Channels, reached
 from sofc.jpeg.dct import ACCURATE, FAST, LARGEST, REPLICATED, SCALED, SIDE, SIZE, Coefficients, Decoder, Grid
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
@@ -100,7 +100,7 @@ def come_out(planes: Sequence[Plane], origins: list[Origin]) -> Recovered:
         missed = np.count_nonzero(drawn[0] != planes[0])
         return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
-    same = match_drawn(Channels(*reached(planes)), drawn, chosen, DRAWN_REACH)
+    same = match_drawn(Channels(*reached(planes)), drawn, chosen)
     return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
 
 

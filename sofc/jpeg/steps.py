@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jit.decorators import kernel
+from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import BASIS, MIDDLE, SIDE, SIZE
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Steps, standard_tables
@@ -67,6 +67,8 @@ STEP_BITS, TABLE_BITS = 8, 12
 """What the choice of one step takes, and that of a table."""
 
 FORWARD = BASIS.astype(np.float64)
+C1, C2, C3, C4, C5, C6, C7 = (int(size) for size in BASIS[1:, 0])
+"""What BASIS consists of, but for signs."""
 HASH = np.array([3**k for k in range(SIDE)], np.int64).repeat(SIDE) * np.tile([5**k for k in range(SIDE)], SIDE)
 Gains = npt.NDArray[np.int32]
 """[coefficient, step]: by how much a step explains what is seen of a coefficient, in 1/UNIT bits; step 0 is none."""
@@ -93,30 +95,44 @@ def _likelihoods(most: int, noise: float) -> npt.NDArray[np.int16]:
     return gains
 
 
+@inlined
+def _forward_line(values: Vector[np.int64], start: int, step: int) -> None:
+    """Multiply eight numbers by BASIS in place: what is alike in its halves, and in theirs, once."""
+    s0, d0 = values[start] + values[start + 7 * step], values[start] - values[start + 7 * step]
+    s1, d1 = values[start + step] + values[start + 6 * step], values[start + step] - values[start + 6 * step]
+    s2, d2 = values[start + 2 * step] + values[start + 5 * step], values[start + 2 * step] - values[start + 5 * step]
+    s3, d3 = values[start + 3 * step] + values[start + 4 * step], values[start + 3 * step] - values[start + 4 * step]
+    even, odd, outer, inner = s0 + s3, s1 + s2, s0 - s3, s1 - s2
+    values[start] = C4 * (even + odd)
+    values[start + 4 * step] = C4 * (even - odd)
+    values[start + 2 * step] = C2 * outer + C6 * inner
+    values[start + 6 * step] = C6 * outer - C2 * inner
+    values[start + step] = C1 * d0 + C3 * d1 + C5 * d2 + C7 * d3
+    values[start + 3 * step] = C3 * d0 - C7 * d1 - C1 * d2 - C5 * d3
+    values[start + 5 * step] = C5 * d0 - C1 * d1 + C7 * d2 + C3 * d3
+    values[start + 7 * step] = C7 * d0 - C5 * d1 + C3 * d2 - C1 * d3
+
+
 @kernel
 def forward(work: Vector[np.int64], fine: Vector[np.int64]) -> None:
     """The cosine transform of 64 samples less MIDDLE, in 1/2**GUESS_BITS, to coefficients in 1/2**FINE_BITS."""
     for row in range(SIDE):
-        for frequency in range(SIDE):
-            total = 0
-            for x in range(SIDE):
-                total += BASIS[frequency, x] * work[SIDE * row + x]
-            fine[SIDE * row + frequency] = (total + 64) >> 7
-    for column in range(SIDE):
-        for frequency in range(SIDE):
-            total = 0
-            for y in range(SIDE):
-                total += BASIS[frequency, y] * fine[SIDE * y + column]
-            work[SIDE * frequency + column] = (total + (1 << 12)) >> 13
+        _forward_line(work, SIDE * row, 1)
     for i in range(SIZE):
-        fine[i] = work[i]
+        work[i] = (work[i] + 64) >> 7
+    for column in range(SIDE):
+        _forward_line(work, column, SIDE)
+    for i in range(SIZE):
+        fine[i] = (work[i] + (1 << 12)) >> 13
 
 
 @kernel
-def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.int32]) -> int:
+def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.int32], tails: Table[np.int32]) -> int:
     """Add to ``gains`` (64, steps) what ``likelihoods`` (sizes, steps) say of coefficients of blocks (blocks, 64).
 
-    The coefficients are in 1/2**FINE_BITS. Returns 0.
+    The coefficients are in 1/2**FINE_BITS. ``tails`` (64, steps), zeros, is filled with by how much gains differ
+    from there on: to steps more than twice as large, of which it is nearest to 0, a coefficient says the same.
+    Returns 0.
     """
     sizes, steps = likelihoods.shape
     for block in range(found.shape[0]):
@@ -124,8 +140,16 @@ def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.
             size = abs(int(found[block, i])) >> (FINE_BITS - REST_BITS)
             if size < sizes:
                 gained, line = gains[i], likelihoods[size]
-                for step in range(steps):
+                last = min(steps, (2 * size >> REST_BITS) + 1)
+                for step in range(last):
                     gained[step] += line[step]
+                if last < steps:
+                    tails[i, last] += line[last]
+    for i in range(SIZE):
+        total = 0
+        for step in range(steps):
+            total += tails[i, step]
+            gains[i, step] += total
     return 0
 
 
@@ -192,7 +216,7 @@ def _block_sums(sums: Plane, top: int, left: int) -> Plane:
 def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: float = NOISE) -> Gains:
     """How much each step up to ``most`` explains of coefficients of blocks, but for ``noise``."""
     gains: Gains = np.zeros((SIZE, most + 1), np.int32)
-    weigh(found, _likelihoods(most, noise), gains)
+    weigh(found, _likelihoods(most, noise), gains, np.zeros_like(gains))
     return gains
 
 
