@@ -6,8 +6,8 @@ from collections.abc import Callable, Container, Sequence
 
 from sofc.band.candidates import Candidate, Candidates, serves
 from sofc.band.origins import Origins
-from sofc.band.rivals import Rivals
-from sofc.band.ways import Way
+from sofc.band.rivals import QUICK, Rivals
+from sofc.band.ways import SURE_SHARE, Way
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
 from sofc.codebook.model import REFERENCE_SIZE
@@ -15,6 +15,11 @@ from sofc.coders.registry import named
 from sofc.container.registered import NUMBERS
 from sofc.image import PixelFormat
 from sofc.planes import Plane
+
+HOPELESS = 1.3
+"""Where most samples follow from their origin, others are not tried if the first model takes so many times as much for
+a part of a piece. Of 33 such images of DRIVE and malaria cells, it took 1.35 to 2.4 times as much, and none was smaller
+by any other; of one of DRIVE of which fewer samples follow, and that is 0.9 times as large by another, 1.4 times."""
 
 
 class Selection:
@@ -115,7 +120,11 @@ class Selection:
         Where that is doubtful, the others are only worth it if a piece takes less.
         """
         ways = list(self.origins.ways(planes, pixel_format, image_rows) if traced is None else traced)
-        if not ways or not ways[0].is_sure or ways[0].is_doubtful:
-            rivals = self._rivals.best(planes, pixel_format, image_rows)
-            ways += rivals[: 1 if ways and self._candidates.tries_everything else None]
-        return ways
+        if ways and (ways[0].is_sure and not ways[0].is_doubtful):
+            return ways
+        if ways and ways[0].share >= SURE_SHARE:
+            first = self._rivals.first(planes, pixel_format, image_rows)
+            if first.size(image_rows, QUICK) > HOPELESS * ways[0].size(image_rows):
+                return ways
+        rivals = self._rivals.best(planes, pixel_format, image_rows)
+        return ways + rivals[: 1 if ways and self._candidates.tries_everything else None]

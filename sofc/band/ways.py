@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,7 +22,8 @@ CERTAIN_SHARE = 0.85
 """Where less follows from the origin of planes that are not small, steps may be so fine that samples take less."""
 
 
-class Way(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Way:
     """A way to code planes: a view of them, a model for it, and what was found of the planes' origin."""
 
     view: Mapped
@@ -31,6 +32,7 @@ class Way(NamedTuple):
     coder: Coder
     transformed: list[Plane] | None = None
     found: Found | None = None
+    _coded: dict[int, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def share(self) -> float:
@@ -51,9 +53,11 @@ class Way(NamedTuple):
         return SURE_SHARE <= self.share < CERTAIN_SHARE and self.view.planes[0].size >= SURE_SIZE
 
     def streams(self, image_rows: int) -> tuple[bytes, ...]:
-        """The streams of the table, if any, and of all planes."""
-        planes = self.transform.forward(self.view.planes) if self.transformed is None else self.transformed
-        return (*self.view.table, *self.coder.encode(planes, self._ranges, image_rows))
+        """The streams of the table, if any, and of all planes. They are kept: their size may be asked for first."""
+        if image_rows not in self._coded:
+            planes = self.transform.forward(self.view.planes) if self.transformed is None else self.transformed
+            self._coded[image_rows] = (*self.view.table, *self.coder.encode(planes, self._ranges, image_rows))
+        return self._coded[image_rows]
 
     def size(self, image_rows: int, parts: int = 1) -> float:
         """About their bytes, judged by a piece, or a part of one; of planes of a certain origin, which no piece has,
