@@ -18,8 +18,11 @@ from PIL import Image
 
 import sofc
 from sofc.band.coding import decode_band
+from sofc.band.rivals import Rivals
 from sofc.band.selection import Selection
+from sofc.band.ways import Way
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
 from sofc.coders.dct.coder import MOST_ALIKE, RANGE, find_coefficients, referred
@@ -468,6 +471,30 @@ def test_blocks_of_a_plane(seed, top, left, most, most_unknown):
     few = sight.blocks(top, left, most, most_unknown)
     assert len(few) <= min(most, len(found))
     assert all((found == block).all(axis=1).any() for block in few)
+
+
+def test_blocks_that_say_nothing_new_are_passed_over():
+    """Flat ones, and those that are others but brighter."""
+    rng = np.random.default_rng(1)
+    block = rng.integers(60, 120, (8, 8))
+    plane = np.concatenate([np.full((8, 8), 70), block, block + 20, block.T], axis=1)
+    places = np.array([(0, left) for left in range(0, 32, 8)])
+    found, work = np.zeros((4, SIZE), np.int32), np.zeros((2, SIZE), np.int64)
+    assert steps.transform(guesses(plane), places, found, np.zeros(4, np.int64), work) == 2
+    expected = [naive.forward((one - dct.MIDDLE).ravel().tolist()) for one in (block, block.T)]
+    np.testing.assert_allclose(found[:2] / (1 << steps.FINE_BITS), expected, atol=0.15)
+
+
+@pytest.mark.parametrize(("top", "left", "most"), [(0, 0, 4), (0, 5, 8), (3, 2, SIZE)])
+def test_the_grid_is_looked_for_until_it_is_obvious(monkeypatch, top, left, most):
+    """Of an image cut off nowhere only the first place and those half a block off are looked at."""
+    looked, blocks = [], steps.Sight.blocks
+    monkeypatch.setattr(steps.Sight, "blocks", lambda *given: looked.append(given[1:3]) or blocks(*given))
+    contrasting = np.clip(128 + 3 * (picture(3, (160, 176), 1).astype(int) - 128), 1, 254).astype(np.uint8)
+    plane = through_jpeg(contrasting, 50, "gray")[0][top:, left:]
+    sight = steps.Sight.of(guesses(plane), (plane == 0) | (plane == dct.LARGEST))
+    assert steps.find_places(sight) == [(top, left)]
+    assert 4 <= len(looked) <= most
 
 
 @given(SEEDS, st.integers(1, 60))
@@ -1634,3 +1661,21 @@ def test_groups_end_where_origins_change(codebooks):
     assert coders_of(data, book) == ["dct", None, "dct"]
     decoded = run_decoder([data], codebooks=lambda _: book)
     np.testing.assert_array_equal(np.stack([decoded.images[k][0] for k in range(5)]), stack)
+
+
+@pytest.mark.parametrize(("hopeless", "is_tried"), [(1.3, False), (1e9, True)])
+def test_others_are_tried_only_where_the_first_is_near(monkeypatch, hopeless, is_tried):
+    """Of planes of which most but not all follows from their origin; that is coded once."""
+    image = jpeg(7, (160, 176), quality=60)
+    planes = [np.ascontiguousarray(image[:, :, k], np.int32) for k in range(3)]
+    monkeypatch.setattr(Way, "share", 0.7)
+    monkeypatch.setattr("sofc.band.selection.HOPELESS", hopeless)
+    asked, coded, best, encode = [], [], Rivals.best, DctCoder.encode
+    monkeypatch.setattr(Rivals, "best", lambda *given: asked.append(given) or best(*given))
+    monkeypatch.setattr(DctCoder, "encode", lambda *given: coded.append(given) or encode(*given))
+    pixel_format = PixelFormat(3, 8, 8)
+    first, *_ = Selection(builtin_codebook(pixel_format), None, 5).ways(planes, pixel_format, len(image))
+    assert first.found is not None
+    assert first.size(len(image)) == sum(map(len, first.streams(len(image))))
+    assert len(coded) == 1
+    assert bool(asked) == is_tried
