@@ -122,7 +122,7 @@ class Encoding:
         self.named[codebook.name] = is_builtin(codebook)
 
     def _pick(self, pixel_format: PixelFormat) -> Codebook:
-        from sofc.band.selection import serves
+        from sofc.band.candidates import serves
         from sofc.codebook.builtin import builtin_codebook
 
         if self.codebook is not None and serves(self.codebook, pixel_format):

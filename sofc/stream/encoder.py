@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.band.candidates import serves
 from sofc.band.coding import Samples, encode_band, look, sample_bytes
-from sofc.band.selection import Selection, serves
+from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, find_builtin, is_builtin
 from sofc.coders.base import Found

@@ -56,11 +56,11 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.dct import draw, enlarge
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
-    from sofc.jpeg.steps import weigh
+    from sofc.jpeg.steps import transform, weigh
     from sofc.jpeg.subsampling import shrink
 
     coding: list[KernelUse] = [code_blocks, code_pixels, sample, refer, draw, draw_scaled, enlarge]
-    return [coding, [solve, weigh_predictors, weigh, shrink, bound_clipped, match_drawn]]
+    return [coding, [solve, weigh_predictors, transform, weigh, shrink, bound_clipped, match_drawn]]
 
 
 CODER = Descriptor(
