@@ -9,46 +9,55 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jit.decorators import kernel
+from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.keepfile.tokens.alphabet import LONGEST, SHORTEST, WINDOW
 
-HASHES = 1 << 16
+HASH_BITS = 16
 RING = 1 << 17
+"""Places of which anything is remembered: those of a window, a span and what is ahead of it."""
 SPAN = 1 << 16
-"""Positions that are searched at a time; with the window before them, and AHEAD, fewer than RING."""
+"""Places whose tokens are judged at a time."""
 AHEAD = 1 << 10
-"""Further positions, so that the last of a span are judged by what follows."""
-ROWS = SPAN + AHEAD + 1
+"""Further places, so that the last of a span are judged by what follows."""
 STAIRS = 8
-"""Matches that are remembered of a position."""
-STEPS = 8
-"""A search ends after so many times its depth, whatever was found."""
+"""Matches that are remembered of a place; the longest is always among them."""
+CHAIN_OF_3, CHAIN_OF_4, TREE = range(3)
+"""Ways to search: lists of places with a hash of three or four bytes; binary trees of those with one of four."""
+BY_THREE, BY_WAY, SMALLER, GREATER = range(4)
+"""Rows of the lists: by three bytes, by the way; of trees the branches."""
 
 
 class Effort(NamedTuple):
-    """How long is searched, as zlib has it: ``depth`` matches are looked at, those count that agree in byte ``least`` - 1
-    (3 or 4); one of ``nice`` bytes is enough."""
+    """How an encoder may have searched: in which ``way``; how many places it looks at most; how many bytes are enough
+    to end; how many places it looks at for a match of three bytes first; how often it refines costs."""
 
+    way: int
     depth: int
-    least: int
     nice: int
+    probes: int
+    rounds: int
 
 
 class Matches(NamedTuple):
-    """``data``: all bytes. ``newest`` (HASHES,): the last place of each hash, or -1; ``older`` (RING,): of each place
-    the one before with its hash; ``linked`` (1,): places that are in these lists.
+    """``data``: all bytes. ``newest`` (2, 1 << HASH_BITS): the last place of each hash, or -1; ``older`` (4, RING): of
+    each place the one before with its hash, or its branches; ``searched`` (1,): places that are in these lists.
 
-    ``stairs`` (ROWS, STAIRS) and ``counts`` (ROWS,): of each position of the span matches of rising length and
-    distance, as tokens.
+    ``stairs`` (RING, STAIRS) and ``counts`` (RING,): of each place matches of rising length and distance, as tokens.
     """
 
     data: Vector[np.uint8]
-    newest: Vector[np.int32]
-    older: Vector[np.int32]
-    linked: Vector[np.int64]
+    newest: Table[np.int32]
+    older: Table[np.int32]
+    searched: Vector[np.int64]
     stairs: Table[np.int32]
     counts: Vector[np.uint8]
+
+
+@inlined
+def slot(place: int) -> int:
+    """Where in the rings something stands."""
+    return place & (RING - 1)
 
 
 @kernel
@@ -60,47 +69,104 @@ def match_length(data: Vector[np.uint8], place: int, earlier: int, most: int) ->
     return length
 
 
-@kernel
-def find_matches(start: int, stop: int, end: int, effort: Effort, matches: Matches) -> None:
-    """Find the matches of positions ``start`` to ``stop``, which reach to ``end`` at most."""
-    data = matches.data
-    size = data.shape[0]
-    for place in range(start, stop):
-        if place >= matches.linked[0]:
-            earlier = -1
-            if place + SHORTEST <= size:
-                word = (np.int64(data[place]) << 16) | (np.int64(data[place + 1]) << 8) | np.int64(data[place + 2])
-                code = ((word * 0x9E3779B1) >> 16) & (HASHES - 1)
-                earlier = int(matches.newest[code])
-                matches.newest[code] = place
-            matches.older[place & (RING - 1)] = earlier
-            matches.linked[0] = place + 1
-        _search(place, place - start, min(LONGEST, end - place), effort, matches)
-    matches.counts[stop - start] = 0
+@inlined
+def _hash(data: Vector[np.uint8], place: int, count: int, bits: int) -> int:
+    """That of libdeflate."""
+    word = np.int64(0)
+    for i in range(count):
+        word |= np.int64(data[place + i]) << (8 * i)
+    return int(((word * 0x1E35A7BD) & 0xFFFFFFFF) >> (32 - bits))
 
 
 @kernel
-def _search(place: int, row: int, most: int, effort: Effort, matches: Matches) -> None:
-    """The matches of one place, of at most so many bytes."""
+def find_matches(stop: int, effort: Effort, matches: Matches) -> None:
+    """Find the matches of all places before ``stop``."""
+    data, newest, older = matches.data, matches.newest, matches.older
+    for place in range(matches.searched[0], stop):
+        most = min(LONGEST, data.shape[0] - place)
+        first = following = -1
+        if most >= SHORTEST:
+            code = _hash(data, place, SHORTEST, 16 if effort.way == TREE else 15)
+            first, newest[BY_THREE, code] = newest[BY_THREE, code], place
+        count = 3 if effort.way == CHAIN_OF_3 else 4
+        if most >= count:
+            code = _hash(data, place, count, 16)
+            following, newest[BY_WAY, code] = newest[BY_WAY, code], place
+        older[BY_THREE, slot(place)] = first
+        older[BY_WAY, slot(place)] = following
+        matches.counts[slot(place)] = 0
+        longest = _probe(place, most, effort, matches)
+        if effort.way == TREE:
+            _climb(place, most, longest, following, effort, matches)
+        elif most >= SHORTEST:
+            _follow(place, most, longest, following, effort, matches)
+    matches.searched[0] = max(matches.searched[0], stop)
+
+
+@inlined
+def _add(place: int, earlier: int, length: int, matches: Matches) -> None:
+    count = min(matches.counts[slot(place)] + 1, STAIRS)
+    matches.counts[slot(place)] = count
+    matches.stairs[slot(place), count - 1] = (length << 15) | (place - earlier - 1)
+
+
+@kernel
+def _probe(place: int, most: int, effort: Effort, matches: Matches) -> int:
+    """Look for the nearest match of three bytes. Returns its length, or SHORTEST - 1."""
+    earlier = int(matches.older[BY_THREE, slot(place)])
+    for _ in range(effort.probes):
+        if earlier < 0 or place - earlier > WINDOW:
+            break
+        length = match_length(matches.data, place, earlier, most)
+        if length >= SHORTEST:
+            _add(place, earlier, length, matches)
+            return length
+        earlier = int(matches.older[BY_THREE, slot(earlier)])
+    return SHORTEST - 1
+
+
+@kernel
+def _follow(place: int, most: int, longest: int, earlier: int, effort: Effort, matches: Matches) -> None:
+    """Look for longer matches along a list."""
     data = matches.data
-    count, longest = 0, SHORTEST - 1
-    enough = min(most, effort.nice)
-    looked_at, steps = 0, 0
-    earlier = int(matches.older[place & (RING - 1)])
-    while most >= SHORTEST and earlier >= 0 and place - earlier <= WINDOW:
+    for _ in range(effort.depth):
+        if longest >= min(most, effort.nice) or earlier < 0 or place - earlier > WINDOW:
+            break
         if data[earlier + longest] == data[place + longest]:
             length = match_length(data, place, earlier, most)
             if length > longest:
-                count = min(count + 1, STAIRS)
-                matches.stairs[row, count - 1] = (length << 15) | (place - earlier - 1)
+                _add(place, earlier, length, matches)
                 longest = length
-                if length >= enough:
-                    break
-        last = min(effort.least, most) - 1
-        if data[earlier + last] == data[place + last]:
-            looked_at += 1
-        steps += 1
-        if looked_at >= effort.depth or steps >= STEPS * effort.depth:
+        earlier = int(matches.older[BY_WAY, slot(earlier)])
+
+
+@kernel
+def _climb(place: int, most: int, longest: int, earlier: int, effort: Effort, matches: Matches) -> None:
+    """Look for longer matches in a tree, of which this place becomes the root: the smaller strings on one side."""
+    data, older = matches.data, matches.older
+    smaller, greater = SMALLER, GREATER
+    smaller_of = greater_of = slot(place)
+    like_smaller = like_greater = length = 0
+    for step in range(effort.depth + 1):
+        if earlier < 0 or place - earlier > WINDOW or step == effort.depth:
             break
-        earlier = int(matches.older[earlier & (RING - 1)])
-    matches.counts[row] = count
+        length += match_length(data, place + length, earlier + length, most - length)
+        if length > longest:
+            _add(place, earlier, length, matches)
+            longest = length
+        if length >= min(most, effort.nice):
+            older[smaller, smaller_of] = older[SMALLER, slot(earlier)]
+            older[greater, greater_of] = older[GREATER, slot(earlier)]
+            return
+        if data[earlier + length] < data[place + length]:
+            older[smaller, smaller_of] = earlier
+            smaller, smaller_of = GREATER, slot(earlier)
+            like_smaller, length = length, min(length, like_greater)
+            earlier = int(older[GREATER, slot(earlier)])
+        else:
+            older[greater, greater_of] = earlier
+            greater, greater_of = SMALLER, slot(earlier)
+            like_greater, length = length, min(length, like_smaller)
+            earlier = int(older[SMALLER, slot(earlier)])
+    older[smaller, smaller_of] = -1
+    older[greater, greater_of] = -1

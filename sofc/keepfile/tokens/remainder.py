@@ -22,10 +22,11 @@ from sofc.keepfile.tokens.alphabet import (
     LITERALS,
     LONGEST,
     RUN_CODES,
+    SHORTEST,
     STORED,
 )
 from sofc.keepfile.tokens.bits import DECODING, Bits, Code, read_head, read_tokens, write_end, write_head, write_tokens
-from sofc.keepfile.tokens.costs import Costs, find_shortest, set_costs
+from sofc.keepfile.tokens.costs import Costs, find_shortest, refine_costs, set_costs
 from sofc.keepfile.tokens.heads import (
     FIELDS,
     LAST,
@@ -39,11 +40,12 @@ from sofc.keepfile.tokens.heads import (
     code_head,
     code_lengths,
 )
-from sofc.keepfile.tokens.matches import AHEAD, HASHES, RING, ROWS, SPAN, STAIRS, Effort, Matches, find_matches
+from sofc.keepfile.tokens.matches import AHEAD, HASH_BITS, RING, SPAN, STAIRS, Effort, Matches, find_matches, CHAIN_OF_3, CHAIN_OF_4, TREE
 from sofc.keepfile.tokens.models import models_for
 from sofc.keepfile.tokens.sequence import AFTER_MATCH, Run, code_tokens
 
-MOST_DEPTH = 1 << 10
+MOST_DEPTH = 256
+MOST_ROUNDS = 2
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -65,21 +67,22 @@ class _Coding:
         self.encodes, self.data, self.effort = coding.encodes, data, effort
         self.matches = Matches(
             data,
-            np.full(HASHES, -1, np.int32),
-            np.full(RING, -1, np.int32),
+            np.full((2, 1 << HASH_BITS), -1, np.int32),
+            np.full((4, RING), -1, np.int32),
             np.zeros(1, np.int64),
-            np.zeros((ROWS, STAIRS), np.int32),
-            np.zeros(ROWS, np.uint8),
+            np.zeros((RING, STAIRS), np.int32),
+            np.zeros(RING, np.uint8),
         )
         self.costs = Costs(
             np.zeros(LITERALS, np.int32),
             np.zeros(LONGEST + 1, np.int32),
             np.zeros(DISTANCE_CODES, np.int32),
-            *(np.zeros(ROWS, np.int32) for _ in range(3)),
+            np.zeros(LENGTH_CODES + DISTANCE_CODES, np.int64),
+            *(np.zeros(RING, np.int32) for _ in range(3)),
         )
         self.models = models_for(coding)
         self.tokens = np.zeros(SPAN + 1, np.int32)
-        self.run = Run(self.matches, self.costs, self.models, self.tokens)
+        self.run = Run(self.matches, self.costs, self.models, self.tokens, np.zeros(1, np.int64))
         self.runs = _code(RUN_CODES)
         self.literals, self.distances = _code(FIXED_CODES), _code(32)
         self.head = Head(
@@ -121,13 +124,17 @@ class _Coding:
             code.lengths[:] = 0
             code.lengths[: len(known)] = known
             bit_kernels.set_words(code)
-        set_costs(self.literals.lengths, self.distances.lengths, self.costs)
 
     def prepare(self, end: int) -> int:
         """Find matches from ``place`` on, in a block that ends at ``end``; up to where its tokens may now begin."""
         stop = min(end, self.place + SPAN + AHEAD)
-        find_matches(self.place, stop, end, self.effort, self.matches)
+        find_matches(stop, self.effort, self.matches)
+        set_costs(self.literals.lengths, self.distances.lengths, self.costs)
         find_shortest(self.place, stop, self.matches, self.costs)
+        for _ in range(self.effort.rounds):
+            refine_costs(self.place, stop, self.matches, self.costs)
+            find_shortest(self.place, stop, self.matches, self.costs)
+        self.run.judged[0] = stop
         return min(end, self.place + SPAN)
 
 
@@ -225,7 +232,11 @@ class Apart:
     remainder: bytes
 
 
-EFFORTS = tuple(Effort(depth, least, LONGEST) for least in (3, 4) for depth in (8, 32, 128, 512))
+EFFORTS = tuple(
+    Effort(way, depth, LONGEST, probes, rounds)
+    for way, probes, rounds in ((CHAIN_OF_3, 0, 0), (CHAIN_OF_4, 1, 0), (CHAIN_OF_4, 0, 0), (TREE, 2, 0), (TREE, 64, 1), (TREE, 64, 2))
+    for depth in ((64, 256) if way == TREE else (8, 32, 128, 256))
+)
 _SAMPLE = 1 << 17
 """Bytes that efforts are tried on."""
 
@@ -244,7 +255,8 @@ def take_apart(compressed: bytes, inflated: bytes) -> Apart:
 def make_again(apart: Apart, inflated: bytes) -> bytes:
     """The deflate data. Raises FormatError where what is kept of it does not fit."""
     effort = apart.effort
-    if not (1 <= effort.depth <= MOST_DEPTH and effort.least in (3, 4) and 3 <= effort.nice <= LONGEST):
+    known = effort.way <= TREE and effort.probes <= MOST_DEPTH and effort.rounds <= MOST_ROUNDS
+    if not (known and 1 <= effort.depth <= MOST_DEPTH and SHORTEST <= effort.nice <= LONGEST):
         raise FormatError("deflate data of the original file asks for a search that is not known")
     data = np.frombuffer(bytearray(inflated), np.uint8)
     return _Decoder(apart.size, data, effort, apart.remainder).decode()
