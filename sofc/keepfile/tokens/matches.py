@@ -30,11 +30,13 @@ BY_THREE, BY_WAY, SMALLER, GREATER = range(4)
 
 class Effort(NamedTuple):
     """How an encoder may have searched: in which ``way``; how many places it looks at most; how many bytes are enough
-    to end; how many places it looks at for a match of three bytes first; how often it refines costs."""
+    to end; by what power of two it looks at fewer behind a match that it puts off; how many places it looks at for a
+    match of three bytes first; how often it refines costs."""
 
     way: int
     depth: int
     nice: int
+    haste: int
     probes: int
     rounds: int
 
@@ -43,7 +45,8 @@ class Matches(NamedTuple):
     """``data``: all bytes. ``newest`` (2, 1 << HASH_BITS): the last place of each hash, or -1; ``older`` (4, RING): of
     each place the one before with its hash, or its branches; ``searched`` (1,): places that are in these lists.
 
-    ``stairs`` (RING, STAIRS) and ``counts`` (RING,): of each place matches of rising length and distance, as tokens.
+    ``stairs`` (RING, STAIRS) and ``counts`` (RING,): of each place matches of rising length and distance, as tokens;
+    ``hasty`` (RING,): the longest that is found in haste, or 0.
     """
 
     data: Vector[np.uint8]
@@ -52,6 +55,7 @@ class Matches(NamedTuple):
     searched: Vector[np.int64]
     stairs: Table[np.int32]
     counts: Vector[np.uint8]
+    hasty: Vector[np.int32]
 
 
 @inlined
@@ -94,10 +98,12 @@ def find_matches(stop: int, effort: Effort, matches: Matches) -> None:
             following, newest[BY_WAY, code] = newest[BY_WAY, code], place
         older[BY_THREE, slot(place)] = first
         older[BY_WAY, slot(place)] = following
-        matches.counts[slot(place)] = 0
+        matches.counts[slot(place)] = matches.hasty[slot(place)] = 0
         longest = _probe(place, most, effort, matches)
         if effort.way == TREE:
             _climb(place, most, longest, following, effort, matches)
+            if matches.counts[slot(place)] > 0:
+                matches.hasty[slot(place)] = matches.stairs[slot(place), matches.counts[slot(place)] - 1]
         elif most >= SHORTEST:
             _follow(place, most, longest, following, effort, matches)
     matches.searched[0] = max(matches.searched[0], stop)
@@ -129,7 +135,8 @@ def _probe(place: int, most: int, effort: Effort, matches: Matches) -> int:
 def _follow(place: int, most: int, longest: int, earlier: int, effort: Effort, matches: Matches) -> None:
     """Look for longer matches along a list."""
     data = matches.data
-    for _ in range(effort.depth):
+    matches.hasty[slot(place)] = matches.stairs[slot(place), 0] if longest >= SHORTEST else 0
+    for step in range(effort.depth):
         if longest >= min(most, effort.nice) or earlier < 0 or place - earlier > WINDOW:
             break
         if data[earlier + longest] == data[place + longest]:
@@ -137,6 +144,8 @@ def _follow(place: int, most: int, longest: int, earlier: int, effort: Effort, m
             if length > longest:
                 _add(place, earlier, length, matches)
                 longest = length
+                if step < effort.depth >> effort.haste:
+                    matches.hasty[slot(place)] = (length << 15) | (place - earlier - 1)
         earlier = int(matches.older[BY_WAY, slot(earlier)])
 
 

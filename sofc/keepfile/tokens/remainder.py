@@ -5,7 +5,10 @@ Spec appendix-kept-files/deflate-data-of-any-encoder
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +47,7 @@ from sofc.keepfile.tokens.matches import AHEAD, HASH_BITS, RING, SPAN, STAIRS, E
 from sofc.keepfile.tokens.models import models_for
 from sofc.keepfile.tokens.sequence import AFTER_MATCH, Run, code_tokens
 
-MOST_DEPTH = 256
+MOST_DEPTH = 1 << 10
 MOST_ROUNDS = 2
 Bytes = npt.NDArray[np.uint8]
 
@@ -72,6 +75,7 @@ class _Coding:
             np.zeros(1, np.int64),
             np.zeros((RING, STAIRS), np.int32),
             np.zeros(RING, np.uint8),
+            np.zeros(RING, np.int32),
         )
         self.costs = Costs(
             np.zeros(LITERALS, np.int32),
@@ -232,24 +236,56 @@ class Apart:
     remainder: bytes
 
 
-EFFORTS = tuple(
-    Effort(way, depth, LONGEST, probes, rounds)
-    for way, probes, rounds in ((CHAIN_OF_3, 0, 0), (CHAIN_OF_4, 1, 0), (CHAIN_OF_4, 0, 0), (TREE, 2, 0), (TREE, 64, 1), (TREE, 64, 2))
-    for depth in ((64, 256) if way == TREE else (8, 32, 128, 256))
+_STARTS = (
+    *(Effort(CHAIN_OF_3, depth, LONGEST, 0, 0, 0) for depth in (8, 128, 1024)),
+    *(Effort(CHAIN_OF_4, depth, LONGEST, 1, probes, 0) for depth in (12, 35, 300) for probes in (0, 1)),
+    Effort(TREE, 64, LONGEST, 0, 2, 0),
+    Effort(TREE, 64, LONGEST, 0, 64, 2),
 )
+"""Efforts of zlib, libdeflate and zopfli, more or less: the search begins with the best of them."""
+_CHOICES = {
+    "depth": (1, 2, 4, 6, 8, 12, 16, 24, 32, 35, 48, 64, 100, 128, 200, 256, 300, 512, 600, 1024),
+    "nice": (8, 10, 16, 30, 32, 65, 75, 96, 128, 130, 150, 192, 258),
+    "haste": (0, 1, 2),
+    "probes": (0, 1, 2, 64),
+    "rounds": (0, 1, 2),
+}
+"""What is tried of each field of an effort: what libraries have."""
 _SAMPLE = 1 << 17
 """Bytes that efforts are tried on."""
+
+
+def _best_effort(cost: Callable[[Effort], int]) -> Effort:
+    """The effort of least cost that is found by changing one field at a time."""
+    best = min(_STARTS, key=cost)
+    least, changed = cost(best), True
+    while changed:
+        changed = False
+        for name, values in _CHOICES.items():
+            at = bisect_left(values, getattr(best, name))
+            for step in (-1, 1):
+                here = at + step
+                misses = 0
+                while 0 <= here < len(values) and misses < 2:
+                    tried = best._replace(**{name: values[here]})
+                    found = cost(tried)
+                    misses += 1
+                    if found < least:
+                        best, least, changed, misses = tried, found, True, 0
+                    here += step
+    return best
 
 
 def take_apart(compressed: bytes, inflated: bytes) -> Apart:
     """How to make ``compressed``, raw deflate data, of ``inflated`` again. Raises FormatError where it is other data."""
     data = np.frombuffer(bytearray(inflated), np.uint8)
 
-    def encoded(effort: Effort, most: int) -> bytes:
-        return _Encoder(compressed, data, effort).encode(most)
+    @cache
+    def cost(effort: Effort) -> int:
+        return len(_Encoder(compressed, data, effort).encode(_SAMPLE))
 
-    best = min(EFFORTS, key=lambda effort: len(encoded(effort, _SAMPLE)))
-    return Apart(len(compressed), best, encoded(best, 0))
+    best = _best_effort(cost)
+    return Apart(len(compressed), best, _Encoder(compressed, data, best).encode(0))
 
 
 def make_again(apart: Apart, inflated: bytes) -> bytes:

@@ -103,7 +103,7 @@ def code_tokens(encode: bool, start: int, stop: int, end: int, after: int, run: 
         if is_match < 0:
             return is_match
         if is_match:
-            token = _code_match(encode, token, place, run)
+            token = _code_match(encode, token, place, _expected(place, after, run), run)
             if token < 0:
                 return token
             length = min(LONGEST, token >> 15)
@@ -121,9 +121,11 @@ def code_tokens(encode: bool, start: int, stop: int, end: int, after: int, run: 
 
 
 @inlined
-def _longest(place: int, run: Run) -> int:
-    """The longest match that was found, as a token; 0 for none."""
+def _expected(place: int, after: int, run: Run) -> int:
+    """The longest match that is looked for at a place, as a token; 0 for none."""
     count = run.matches.counts[slot(place)] if place < run.judged[0] else 0
+    if count > 0 and after == AFTER_CHOICE:
+        return int(run.matches.hasty[slot(place)])
     return int(run.matches.stairs[slot(place), count - 1]) if count > 0 else 0
 
 
@@ -137,20 +139,21 @@ def _score(length: int, near: int, other: int) -> int:
 @kernel
 def _code_kind(encode: bool, bit: int, place: int, after: int, run: Run) -> int:
     """Code whether a token is a match. The bit, or TOO_LONG."""
-    here = _longest(place, run)
+    here = _expected(place, after, run)
     if here == 0:
         set_contexts(after, 3, 3, 3, run.models)
         return code_decision(encode, bit, MATCHES, 15, run.models)
-    following = _longest(place + 1, run)
+    following = _expected(place + 1, AFTER_CHOICE, run)
     length, near = here >> 15, distance_code(here & 0x7FFF) >> 1
     longer = max(-2, min(2, (following >> 15) - length)) + 2
     score = _score(length, near, following)
     score_class = 0 if score <= 0 else 1 if score <= 2 else 2 if score <= 6 else 3
-    further_class = 1 if _score(length, near, _longest(place + 2, run)) > 6 else 0
+    further_class = 1 if _score(length, near, _expected(place + 2, AFTER_CHOICE, run)) > 6 else 0
     size, regret = _size_class(length), _regret(place, run)
+    far = 0 if length > SHORTEST else max(0, min(3, near - 10))
     set_contexts(
         4 + ((3 * size + after) * 16 + near) * 2 + (1 if longer > 2 else 0),
-        4 + (((longer * 4 + score_class) * _SIZES + size) * 3 + after) * 2 + further_class,
+        4 + (((longer * 4 + score_class) * 15 + size + (_SIZES - 1 + far if far > 0 else 0)) * 3 + after) * 2 + further_class,
         4 + (regret * 4 + min(size, 3)) * 3 + after,
         4 + (regret * 5 + longer) * 16 + near,
         run.models,
@@ -159,9 +162,9 @@ def _code_kind(encode: bool, bit: int, place: int, after: int, run: Run) -> int:
 
 
 @kernel
-def _code_match(encode: bool, token: int, place: int, run: Run) -> int:
+def _code_match(encode: bool, token: int, place: int, expected: int, run: Run) -> int:
     """Code length and distance of a match. The token, or a status."""
-    length = _code_length(encode, token >> 15, place, run)
+    length = _code_length(encode, token >> 15, place, expected, run)
     if length < 0:
         return length
     if length >= LONGEST:
@@ -175,7 +178,7 @@ def _code_match(encode: bool, token: int, place: int, run: Run) -> int:
 
 
 @kernel
-def _code_length(encode: bool, length: int, place: int, run: Run) -> int:
+def _code_length(encode: bool, length: int, place: int, expected: int, run: Run) -> int:
     """Code a length: from which match on it is, then which of those. LONGEST may stand for LONG_WAY."""
     models, stairs, costs = run.models, run.matches.stairs[slot(place)], run.costs
     count = int(run.matches.counts[slot(place)])
@@ -190,15 +193,15 @@ def _code_length(encode: bool, length: int, place: int, run: Run) -> int:
         near = distance_code(int(stairs[stair]) & 0x7FFF) >> 1
         nearer = distance_code(int(stairs[stair - 1]) & 0x7FFF) >> 1 if stair > 0 else 15
         size = _size_class(most)
-        top = 1 if stair == count - 1 else 0
+        top = 0 if stairs[stair] == expected else 1 if most > expected >> 15 else 2
         set_contexts(
-            ((excess * 3 + relation) * 2 + top) * 4 + min(stair, 3),
-            ((size * 3 + relation) * 4 + min(most - first, 3)) * 2 + top,
+            ((excess * 3 + relation) * 3 + top) * 4 + min(stair, 3),
+            ((size * 3 + relation) * 4 + min(most - first, 3)) * 3 + top,
             (near * 16 + nearer) * 3 + relation,
-            ((near * 12 + excess) * 2 + top) * 4 + min(size, 3),
+            ((near * 12 + excess) * 3 + top) * 4 + min(size, 3),
             models,
         )
-        found = code_decision(encode, 1 if first <= wanted <= most else 0, STAIRS, 2 * relation + top, models)
+        found = code_decision(encode, 1 if first <= wanted <= most else 0, STAIRS, 3 * relation + top, models)
         if found < 0:
             return found
         if found:
