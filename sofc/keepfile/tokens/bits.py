@@ -23,7 +23,6 @@ from sofc.keepfile.tokens.alphabet import (
     LONG_WAY,
     LONGEST,
     MOST_BITS,
-    RUN_CODES,
     RUN_EXTRA,
     RUN_LEAST,
     RUN_ORDER,
@@ -35,7 +34,6 @@ from sofc.keepfile.tokens.heads import (
     DISTANCE_LENGTHS,
     LAST,
     LITERAL_LENGTHS,
-    MOST_LENGTHS,
     PADDING,
     RUN_COUNT,
     RUN_LENGTHS,
@@ -269,7 +267,11 @@ def write_tokens(
             symbol, extra_bits = END + 1 + code, int(LENGTH_EXTRA[code])
             length = min(LONGEST, length)
             extra = length - int(LENGTH_BASE[code])
-        status |= put(int(literals.words[symbol]) | extra << literals.lengths[symbol], int(literals.lengths[symbol]) + extra_bits, bits)
+        status |= put(
+            int(literals.words[symbol]) | extra << literals.lengths[symbol],
+            int(literals.lengths[symbol]) + extra_bits,
+            bits,
+        )
         if length > 0:
             distance = token & 0x7FFF
             code = distance_code(distance)

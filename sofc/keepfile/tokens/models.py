@@ -39,15 +39,30 @@ class Models(NamedTuple):
     stream: Stream
 
 
-def models_for(coding: Coding) -> Models:
-    """Models that have seen nothing."""
+class Learned(NamedTuple):
+    """What is learned of an encoder: the state of ``mixture`` and ``integers``."""
+
+    mixture: Mixture
+    integers: Vector[np.int32]
+
+    def copy(self) -> Learned:
+        """A state of its own that goes on from this one."""
+        models, weights, apm = self.mixture
+        return Learned(Mixture(models.copy(), weights.copy(), apm.copy()), self.integers.copy())
+
+    def models(self, coding: Coding) -> Models:
+        """Models that learn on, for a stream."""
+        return Models(self.mixture, votes_for(INPUTS, LANES, 1), self.integers, coding.stream)
+
+
+def nothing_learned() -> Learned:
+    """The state before anything was seen."""
     weights = np.zeros((KINDS * ROWS, LANES), np.int32)
     weights[:, :INPUTS] = 13 * 65536 // (10 * INPUTS)
     stretched = np.arange(APM_COLUMNS) * 128 - 2048
     apm = np.tile(SQUASH[stretched + STRETCH_LIMIT].astype(np.int32), (KINDS * ROWS, 1))
-    mixture = Mixture(np.full(KINDS * INPUTS * CONTEXTS, NEUTRAL, np.uint32), weights, apm)
-    integers = np.full(INTEGERS * INTEGER_SLOTS, EVEN, np.int32)
-    return Models(mixture, votes_for(INPUTS, LANES, 1), integers, coding.stream)
+    models = np.full(KINDS * INPUTS * CONTEXTS, NEUTRAL, np.uint32)
+    return Learned(Mixture(models, weights, apm), np.full(INTEGERS * INTEGER_SLOTS, EVEN, np.int32))
 
 
 @kernel

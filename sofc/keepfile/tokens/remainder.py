@@ -31,10 +31,10 @@ from sofc.keepfile.tokens.alphabet import (
 from sofc.keepfile.tokens.bits import DECODING, Bits, Code, read_head, read_tokens, write_end, write_head, write_tokens
 from sofc.keepfile.tokens.costs import Costs, find_shortest, refine_costs, set_costs
 from sofc.keepfile.tokens.heads import (
+    DISTANCE_LENGTHS,
     FIELDS,
     LAST,
     LITERAL_LENGTHS,
-    DISTANCE_LENGTHS,
     MOST_LENGTHS,
     PADDING,
     SIZE,
@@ -43,13 +43,34 @@ from sofc.keepfile.tokens.heads import (
     code_head,
     code_lengths,
 )
-from sofc.keepfile.tokens.matches import AHEAD, HASH_BITS, RING, SPAN, STAIRS, Effort, Matches, find_matches, CHAIN_OF_3, CHAIN_OF_4, TREE
-from sofc.keepfile.tokens.models import models_for
+from sofc.keepfile.tokens.matches import (
+    AHEAD,
+    CHAIN_OF_3,
+    CHAIN_OF_4,
+    HASH_BITS,
+    RING,
+    SPAN,
+    STAIRS,
+    TREE,
+    Effort,
+    Matches,
+    find_matches,
+)
+from sofc.keepfile.tokens.models import Learned, nothing_learned
 from sofc.keepfile.tokens.sequence import AFTER_MATCH, Run, code_tokens
 
 MOST_DEPTH = 1 << 10
-MOST_ROUNDS = 2
+MOST_HASTE, MOST_ROUNDS = 8, 2
 Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Deflate data that was taken apart: ``size`` bytes of it, made again by ``effort`` and ``remainder``."""
+
+    size: int
+    effort: Effort
+    remainder: bytes
 
 
 def _checked(status: int) -> int:
@@ -66,7 +87,7 @@ def _code(symbols: int) -> Code:
 class _Coding:
     """What both directions have in common: everything that is known of a block, and the models."""
 
-    def __init__(self, data: Bytes, effort: Effort, coding: Coding) -> None:
+    def __init__(self, data: Bytes, effort: Effort, learned: Learned, coding: Coding) -> None:
         self.encodes, self.data, self.effort = coding.encodes, data, effort
         self.matches = Matches(
             data,
@@ -84,7 +105,7 @@ class _Coding:
             np.zeros(LENGTH_CODES + DISTANCE_CODES, np.int64),
             *(np.zeros(RING, np.int32) for _ in range(3)),
         )
-        self.models = models_for(coding)
+        self.models = learned.models(coding)
         self.tokens = np.zeros(SPAN + 1, np.int32)
         self.run = Run(self.matches, self.costs, self.models, self.tokens, np.zeros(1, np.int64))
         self.runs = _code(RUN_CODES)
@@ -141,7 +162,6 @@ class _Coding:
         self.run.judged[0] = stop
         return min(end, self.place + SPAN)
 
-
     def code_span(self, stop: int, end: int, after: int) -> int:
         """Code the tokens up to ``stop``; what stands behind them."""
         result = _checked(code_tokens(self.encodes, self.place, stop, end, after, self.run))
@@ -152,9 +172,9 @@ class _Coding:
 class _Encoder(_Coding):
     """Takes deflate data apart."""
 
-    def __init__(self, compressed: bytes, data: Bytes, effort: Effort) -> None:
+    def __init__(self, compressed: bytes, data: Bytes, effort: Effort, learned: Learned) -> None:
         self.writer = Writer(2 * len(compressed) + 1024)
-        super().__init__(data, effort, self.writer)
+        super().__init__(data, effort, learned, self.writer)
         self.bits = Bits(np.frombuffer(bytearray(compressed), np.uint8), np.zeros(1, np.int64))
 
     def encode(self, most: int) -> bytes:
@@ -198,9 +218,9 @@ class _Encoder(_Coding):
 class _Decoder(_Coding):
     """Makes deflate data again."""
 
-    def __init__(self, size: int, data: Bytes, effort: Effort, remainder: bytes) -> None:
-        super().__init__(data, effort, Reader(remainder))
-        self.bits = Bits(np.zeros(size, np.uint8), np.zeros(1, np.int64))
+    def __init__(self, apart: Apart, data: Bytes, learned: Learned) -> None:
+        super().__init__(data, apart.effort, learned, Reader(apart.remainder))
+        self.bits = Bits(np.zeros(apart.size, np.uint8), np.zeros(1, np.int64))
 
     def decode(self) -> bytes:
         """The data. Raises FormatError where it has another size than it should."""
@@ -225,15 +245,6 @@ class _Decoder(_Coding):
         if self.place != len(self.data) or bits.position[0] != 8 * len(bits.buffer):
             raise FormatError("deflate data of the original file has another size than what is kept says")
         return bits.buffer.tobytes()
-
-
-@dataclass(frozen=True)
-class Apart:
-    """Deflate data that was taken apart: ``size`` bytes of it, made again by ``effort`` and ``remainder``."""
-
-    size: int
-    effort: Effort
-    remainder: bytes
 
 
 _STARTS = (
@@ -276,23 +287,38 @@ def _best_effort(cost: Callable[[Effort], int]) -> Effort:
     return best
 
 
-def take_apart(compressed: bytes, inflated: bytes) -> Apart:
-    """How to make ``compressed``, raw deflate data, of ``inflated`` again. Raises FormatError where it is other data."""
-    data = np.frombuffer(bytearray(inflated), np.uint8)
+class Session:
+    """The deflate data of one file, stream after stream: what is learned of its encoder serves the next."""
 
-    @cache
-    def cost(effort: Effort) -> int:
-        return len(_Encoder(compressed, data, effort).encode(_SAMPLE))
+    def __init__(self) -> None:
+        self._learned = nothing_learned()
+        self._effort: Effort | None = None
+        self._tried = 0
 
-    best = _best_effort(cost)
-    return Apart(len(compressed), best, _Encoder(compressed, data, best).encode(0))
+    def take_apart(self, compressed: bytes, inflated: bytes) -> Apart:
+        """How to make ``compressed``, raw deflate data, of ``inflated`` again. Raises FormatError where it is no such
+        data."""
+        data = np.frombuffer(bytearray(inflated), np.uint8)
 
+        @cache
+        def cost(effort: Effort) -> int:
+            return len(_Encoder(compressed, data, effort, self._learned.copy()).encode(_SAMPLE))
 
-def make_again(apart: Apart, inflated: bytes) -> bytes:
-    """The deflate data. Raises FormatError where what is kept of it does not fit."""
-    effort = apart.effort
-    known = effort.way <= TREE and effort.probes <= MOST_DEPTH and effort.rounds <= MOST_ROUNDS
-    if not (known and 1 <= effort.depth <= MOST_DEPTH and SHORTEST <= effort.nice <= LONGEST):
-        raise FormatError("deflate data of the original file asks for a search that is not known")
-    data = np.frombuffer(bytearray(inflated), np.uint8)
-    return _Decoder(apart.size, data, effort, apart.remainder).decode()
+        if self._effort is None or self._tried < _SAMPLE:
+            self._effort = _best_effort(cost)
+            self._tried += len(inflated)
+        remainder = _Encoder(compressed, data, self._effort, self._learned).encode(0)
+        return Apart(len(compressed), self._effort, remainder)
+
+    def make_again(self, apart: Apart, inflated: bytes) -> bytes:
+        """The deflate data. Raises FormatError where what is kept of it does not fit."""
+        effort = apart.effort
+        known = effort.way <= TREE and effort.haste <= MOST_HASTE and effort.rounds <= MOST_ROUNDS
+        if not (
+            known
+            and 1 <= effort.depth <= MOST_DEPTH
+            and effort.probes <= MOST_DEPTH
+            and SHORTEST <= effort.nice <= LONGEST
+        ):
+            raise FormatError("deflate data of the original file asks for a search that is not known")
+        return _Decoder(apart, np.frombuffer(bytearray(inflated), np.uint8), self._learned).decode()

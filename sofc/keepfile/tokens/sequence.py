@@ -153,7 +153,9 @@ def _code_kind(encode: bool, bit: int, place: int, after: int, run: Run) -> int:
     far = 0 if length > SHORTEST else max(0, min(3, near - 10))
     set_contexts(
         4 + ((3 * size + after) * 16 + near) * 2 + (1 if longer > 2 else 0),
-        4 + (((longer * 4 + score_class) * 15 + size + (_SIZES - 1 + far if far > 0 else 0)) * 3 + after) * 2 + further_class,
+        4
+        + (((longer * 4 + score_class) * 15 + size + (_SIZES - 1 + far if far > 0 else 0)) * 3 + after) * 2
+        + further_class,
         4 + (regret * 4 + min(size, 3)) * 3 + after,
         4 + (regret * 5 + longer) * 16 + near,
         run.models,
