@@ -255,7 +255,7 @@ ORIGINAL_TOKENS = Struct(
     "depth" / VarInt * "Places that a search looks at, 1-1024.",
     "nice" / VarInt * "Bytes of a match that ends a search, 3-258.",
     "haste" / Int8ul * "Power of two by which fewer places count in haste, 0-8.",
-    "probes" / VarInt * "Places that are looked at for a match of three bytes first, 0-1024.",
+    "probes" / VarInt * "Places that are looked at for a match of three bytes first, 0-64.",
     "rounds" / Int8ul * "How often costs are refined, 0-2.",
     "size" / VarInt * "Bytes of the deflate data.",
     "remainder" / VarInt * "Bytes to take from the literals: the decisions of the encoder.",

@@ -68,7 +68,7 @@ def put(value: int, count: int, bits: Bits) -> int:
     byte, shift = position >> 3, position & 7
     if position + count > 8 * bits.buffer.shape[0]:
         return TOO_LONG
-    word = value << shift
+    word = (value & ((1 << count) - 1)) << shift
     while word > 0:
         bits.buffer[byte] |= word & 255
         word >>= 8
@@ -256,7 +256,7 @@ def write_head(head: Head, runs: Code, bits: Bits) -> int:
 def write_tokens(
     data: Vector[np.uint8], start: int, tokens: Vector[np.int32], literals: Code, distances: Code, bits: Bits
 ) -> int:
-    """Write the tokens, whose number stands in their last place, from place ``start`` of the data on. OK or TOO_LONG."""
+    """Write the tokens from place ``start`` of the data on; their number stands last. OK or TOO_LONG."""
     place, status = start, OK
     for number in range(tokens[tokens.shape[0] - 1]):
         token = int(tokens[number])

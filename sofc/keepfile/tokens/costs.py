@@ -39,8 +39,8 @@ class Costs(NamedTuple):
     """Costs of each literal (256,), length (LONGEST + 1,) and distance code (DISTANCE_CODES,), extra bits included.
     ``uses`` (LENGTH_CODES + DISTANCE_CODES,): scratch.
 
-    ``rest``, ``best`` and ``least`` (RING,): of each place the cost from there to the end of the span; the length of the
-    best match, or 0; the cost with that, or DEAR.
+    Of each place (RING,): ``rest``, the cost from there to the end of the span; ``best``, the length of the best match,
+    or 0; ``least``, the cost with that, or DEAR.
     """
 
     literals: Vector[np.int32]

@@ -20,6 +20,8 @@ SPAN = 1 << 16
 """Places whose tokens are judged at a time."""
 AHEAD = 1 << 10
 """Further places, so that the last of a span are judged by what follows."""
+MOST_COMPARED = 1 << 14
+"""Bytes that a search compares before it ends."""
 STAIRS = 8
 """Matches that are remembered of a place; the longest is always among them."""
 CHAIN_OF_3, CHAIN_OF_4, TREE = range(3)
@@ -116,12 +118,18 @@ def _add(place: int, earlier: int, length: int, matches: Matches) -> None:
     matches.stairs[slot(place), count - 1] = (length << 15) | (place - earlier - 1)
 
 
+@inlined
+def _is_near(place: int, earlier: int) -> bool:
+    """Whether an earlier place is one, and in the window."""
+    return earlier >= 0 and place - earlier <= WINDOW
+
+
 @kernel
 def _probe(place: int, most: int, effort: Effort, matches: Matches) -> int:
     """Look for the nearest match of three bytes. Returns its length, or SHORTEST - 1."""
     earlier = int(matches.older[BY_THREE, slot(place)])
     for _ in range(effort.probes):
-        if earlier < 0 or place - earlier > WINDOW:
+        if not _is_near(place, earlier):
             break
         length = match_length(matches.data, place, earlier, most)
         if length >= SHORTEST:
@@ -136,11 +144,13 @@ def _follow(place: int, most: int, longest: int, earlier: int, effort: Effort, m
     """Look for longer matches along a list."""
     data = matches.data
     matches.hasty[slot(place)] = matches.stairs[slot(place), 0] if longest >= SHORTEST else 0
+    compared = 0
     for step in range(effort.depth):
-        if longest >= min(most, effort.nice) or earlier < 0 or place - earlier > WINDOW:
+        if longest >= min(most, effort.nice) or compared > MOST_COMPARED or not _is_near(place, earlier):
             break
         if data[earlier + longest] == data[place + longest]:
             length = match_length(data, place, earlier, most)
+            compared += length
             if length > longest:
                 _add(place, earlier, length, matches)
                 longest = length
@@ -156,10 +166,13 @@ def _climb(place: int, most: int, longest: int, earlier: int, effort: Effort, ma
     smaller, greater = SMALLER, GREATER
     smaller_of = greater_of = slot(place)
     like_smaller = like_greater = length = 0
-    for step in range(effort.depth + 1):
-        if earlier < 0 or place - earlier > WINDOW or step == effort.depth:
+    compared = 0
+    for _ in range(effort.depth):
+        if compared > MOST_COMPARED or not _is_near(place, earlier):
             break
+        compared -= length
         length += match_length(data, place + length, earlier + length, most - length)
+        compared += length
         if length > longest:
             _add(place, earlier, length, matches)
             longest = length

@@ -60,7 +60,9 @@ from sofc.keepfile.tokens.models import Learned, nothing_learned
 from sofc.keepfile.tokens.sequence import AFTER_MATCH, Run, code_tokens
 
 MOST_DEPTH = 1 << 10
-MOST_HASTE, MOST_ROUNDS = 8, 2
+MOST_PROBES, MOST_HASTE, MOST_ROUNDS = 64, 8, 2
+LEAST_BLOCKS = 1024
+"""So many blocks, and one for each 64 bytes, may be."""
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -88,6 +90,8 @@ class _Coding:
     """What both directions have in common: everything that is known of a block, and the models."""
 
     def __init__(self, data: Bytes, effort: Effort, learned: Learned, coding: Coding) -> None:
+        if len(data) >= 1 << 31:
+            raise FormatError("deflate data of the original file stands for more bytes than places are counted")
         self.encodes, self.data, self.effort = coding.encodes, data, effort
         self.matches = Matches(
             data,
@@ -119,11 +123,14 @@ class _Coding:
             np.zeros(MOST_LENGTHS, np.uint8),
             np.zeros(LITERALS, np.int64),
         )
-        self.place = 0
+        self.place = self.blocks = 0
 
     def code_head(self) -> int:
         """Code the head of the block at ``place``; where it ends. Its codes are set."""
         fields = self.head.fields
+        self.blocks += 1
+        if self.blocks > LEAST_BLOCKS + len(self.data) // 64:
+            raise FormatError("deflate data of the original file has more blocks than can be")
         _checked(code_head(self.encodes, self.head, self.models))
         end = self.place + int(fields[SIZE])
         if end > len(self.data):
@@ -178,7 +185,7 @@ class _Encoder(_Coding):
         self.bits = Bits(np.frombuffer(bytearray(compressed), np.uint8), np.zeros(1, np.int64))
 
     def encode(self, most: int) -> bytes:
-        """Code all blocks, or those that begin before place ``most``."""
+        """Code all blocks, or those up to place ``most``."""
         after, fields = AFTER_MATCH, self.head.fields
         while True:
             _checked(read_head(self.head, self.runs, self.bits))
@@ -193,10 +200,18 @@ class _Encoder(_Coding):
                 stop = self.prepare(end)
                 _checked(self._read(stop - self.place))
                 after = self.code_span(stop, end, after)
+                if self.place >= most > 0:
+                    return self.writer.written()
             if fields[TYPE] != STORED:
                 _checked(self._read(1))  # the end of the block
-            if fields[LAST] or self.place >= most > 0:
+                self.bits.position[0] += -self.bits.position[0] % 8 * fields[LAST]
+            if self.place >= most > 0:
                 return self.writer.written()
+            if fields[LAST]:
+                break
+        if self.place != len(self.data) or self.bits.position[0] != 8 * len(self.bits.buffer):
+            raise FormatError("deflate data does not end where it should")
+        return self.writer.written()
 
     def _read(self, most: int) -> int:
         return read_tokens(most, self.tokens, self.literals, self.distances, self.bits)
@@ -264,6 +279,8 @@ _CHOICES = {
 """What is tried of each field of an effort: what libraries have."""
 _SAMPLE = 1 << 17
 """Bytes that efforts are tried on."""
+_ENOUGH = 1 << 14
+"""Bytes after which the effort is known."""
 
 
 def _best_effort(cost: Callable[[Effort], int]) -> Effort:
@@ -304,7 +321,7 @@ class Session:
         def cost(effort: Effort) -> int:
             return len(_Encoder(compressed, data, effort, self._learned.copy()).encode(_SAMPLE))
 
-        if self._effort is None or self._tried < _SAMPLE:
+        if self._effort is None or self._tried < _ENOUGH:
             self._effort = _best_effort(cost)
             self._tried += len(inflated)
         remainder = _Encoder(compressed, data, self._effort, self._learned).encode(0)
@@ -317,7 +334,7 @@ class Session:
         if not (
             known
             and 1 <= effort.depth <= MOST_DEPTH
-            and effort.probes <= MOST_DEPTH
+            and effort.probes <= MOST_PROBES
             and SHORTEST <= effort.nice <= LONGEST
         ):
             raise FormatError("deflate data of the original file asks for a search that is not known")

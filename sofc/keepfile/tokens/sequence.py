@@ -23,7 +23,7 @@ from sofc.keepfile.tokens.costs import (
     match_cost,
     nearest_distance,
 )
-from sofc.keepfile.tokens.matches import BY_THREE, SPAN, Matches, match_length, slot
+from sofc.keepfile.tokens.matches import BY_THREE, MOST_COMPARED, SPAN, Matches, match_length, slot
 from sofc.keepfile.tokens.models import (
     BEST,
     DISTANCES,
@@ -44,7 +44,6 @@ AFTER_MATCH, AFTER_LITERAL, AFTER_CHOICE = range(3)
 _SIZES = 12
 _RANKS = 255
 """Matches that are gone through for one that is not the nearest."""
-_WALK = 4096
 
 
 @inlined
@@ -268,12 +267,14 @@ def _walk(ranks: bool, wanted: int, place: int, earlier: int, length: int, match
     """Go on from a place to those further away with three such bytes. ``ranks``: the number of the one of distance
     ``wanted`` where the match has so many bytes, from 1 on, or 0 where it is not come to; otherwise the distance of
     number ``wanted``, or BROKEN."""
-    rank = 0
-    for _ in range(_WALK):
+    rank = compared = 0
+    while compared <= MOST_COMPARED and rank < _RANKS:
         earlier = int(matches.older[BY_THREE, slot(earlier)])
-        if earlier < 0 or place - earlier > WINDOW or rank >= _RANKS:
+        if earlier < 0 or place - earlier > WINDOW:
             break
-        if match_length(matches.data, place, earlier, length) == length:
+        alike = match_length(matches.data, place, earlier, length)
+        compared += alike + 1
+        if alike == length:
             rank += 1
             distance = place - earlier - 1
             if ranks and distance == wanted:
