@@ -8,8 +8,17 @@ from collections.abc import Callable, Iterator
 import minidec
 import numpy as np
 import pytest
-from minidec.deflate import DISTANCE_BASE, DISTANCE_CODES, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_CODES, LENGTH_EXTRA
-from minidec.deflate import BitWriter, Code, DeflateAgain
+from minidec.deflate import (
+    DISTANCE_BASE,
+    DISTANCE_CODES,
+    DISTANCE_EXTRA,
+    LENGTH_BASE,
+    LENGTH_CODES,
+    LENGTH_EXTRA,
+    BitWriter,
+    Code,
+    DeflateAgain,
+)
 from minidec.deflate import Effort as SmallEffort
 
 from sofc.errors import FormatError
@@ -202,7 +211,7 @@ def test_damage_ends_well() -> None:
     packed = by_imagecodecs("deflate", 6)(MIXED)
     apart = Session().take_apart(packed, MIXED)
     random = np.random.default_rng(4)
-    for _ in range(60):
+    for _ in range(25):
         remainder, data = bytearray(apart.remainder), bytearray(MIXED)
         changed = remainder if random.random() < 0.7 else data
         changed[int(random.integers(len(changed)))] ^= 1 << int(random.integers(8))
@@ -230,5 +239,5 @@ def _by_minidec(data: bytes, size: int, effort: Effort, remainder: bytes) -> byt
 
 def test_blocks_are_bounded() -> None:
     """A remainder can ask for empty blocks without end; it must not be followed for long."""
-    with pytest.raises(FormatError, match="blocks|size|fit"):
+    with pytest.raises(FormatError, match="deflate data"):
         Session().make_again(Apart(1 << 24, Effort(0, 1, 258, 0, 0, 0), b""), b"")

@@ -87,7 +87,9 @@ class Code:
                     word += 1
 
     def put(self, symbol: int, bits: BitWriter) -> None:
-        bits.put(self.words[symbol], self.lengths[symbol])
+        """A symbol without a code is no bits."""
+        if symbol < len(self.lengths):
+            bits.put(self.words[symbol], self.lengths[symbol])
 
     def length(self, symbol: int) -> int:
         return self.lengths[symbol] if symbol < len(self.lengths) else 0

@@ -27,6 +27,7 @@ from sofc.keepfile.tokens.alphabet import (
     RUN_CODES,
     SHORTEST,
     STORED,
+    WINDOW,
 )
 from sofc.keepfile.tokens.bits import DECODING, Bits, Code, read_head, read_tokens, write_end, write_head, write_tokens
 from sofc.keepfile.tokens.costs import Costs, find_shortest, refine_costs, set_costs
@@ -184,8 +185,21 @@ class _Encoder(_Coding):
         super().__init__(data, effort, learned, self.writer)
         self.bits = Bits(np.frombuffer(bytearray(compressed), np.uint8), np.zeros(1, np.int64))
 
-    def encode(self, most: int) -> bytes:
-        """Code all blocks, or those up to place ``most``."""
+    def encode(self) -> bytes:
+        """Code all blocks."""
+        self._encode(0, len(self.data) + 1)
+        if self.place != len(self.data) or self.bits.position[0] != 8 * len(self.bits.buffer):
+            raise FormatError("deflate data does not end where it should")
+        return self.writer.written()
+
+    def sample(self, size: int) -> int:
+        """Bytes that the tokens of so many bytes of the data take, in its middle, with the heads up to there."""
+        first = max(0, len(self.data) - size) // 2
+        self._encode(first, first + size)
+        return len(self.writer.written())
+
+    def _encode(self, first: int, end_of_sample: int) -> None:
+        """Code all heads up to a place, and tokens from another one on."""
         after, fields = AFTER_MATCH, self.head.fields
         while True:
             _checked(read_head(self.head, self.runs, self.bits))
@@ -196,22 +210,20 @@ class _Encoder(_Coding):
             if fields[TYPE] == STORED:
                 self.bits.position[0] += 8 * int(fields[SIZE])
                 self.place, after = end, AFTER_MATCH
+            while self.place < min(end, first):
+                self.place += _checked(self._read(min(SPAN, min(end, first) - self.place))) >> 1
+                self.matches.searched[0] = max(0, self.place - WINDOW)
             while self.place < end:
                 stop = self.prepare(end)
                 _checked(self._read(stop - self.place))
                 after = self.code_span(stop, end, after)
-                if self.place >= most > 0:
-                    return self.writer.written()
+                if self.place >= end_of_sample:
+                    return
             if fields[TYPE] != STORED:
                 _checked(self._read(1))  # the end of the block
                 self.bits.position[0] += -self.bits.position[0] % 8 * fields[LAST]
-            if self.place >= most > 0:
-                return self.writer.written()
-            if fields[LAST]:
-                break
-        if self.place != len(self.data) or self.bits.position[0] != 8 * len(self.bits.buffer):
-            raise FormatError("deflate data does not end where it should")
-        return self.writer.written()
+            if fields[LAST] or self.place >= end_of_sample:
+                return
 
     def _read(self, most: int) -> int:
         return read_tokens(most, self.tokens, self.literals, self.distances, self.bits)
@@ -319,12 +331,12 @@ class Session:
 
         @cache
         def cost(effort: Effort) -> int:
-            return len(_Encoder(compressed, data, effort, self._learned.copy()).encode(_SAMPLE))
+            return _Encoder(compressed, data, effort, self._learned.copy()).sample(_SAMPLE)
 
         if self._effort is None or self._tried < _ENOUGH:
             self._effort = _best_effort(cost)
             self._tried += len(inflated)
-        remainder = _Encoder(compressed, data, self._effort, self._learned).encode(0)
+        remainder = _Encoder(compressed, data, self._effort, self._learned).encode()
         return Apart(len(compressed), self._effort, remainder)
 
     def make_again(self, apart: Apart, inflated: bytes) -> bytes:
