@@ -189,6 +189,10 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
     kept = keep("a.pgm", original, [ramp]).items
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"
+    gray = sets["gray"][0]
+    flushed = keep("a.raw.gz", flushed_gzip(b"head " * 9 + gray.tobytes()), [gray])
+    assert not flushed.why_whole
+    yield "kept-tokens", sofc.encode(gray, coder="raw", metadata=flushed.items), None, "flushed deflate data"
     whole = keep("a.txt", b"a file that is no image, " * 4, []).items
     yield "kept-whole", sofc.Encoder(codebook=None, metadata=whole).finish(), None, "an original file alone"
     for coder in trainable().values():
@@ -621,6 +625,16 @@ def jpeg_files() -> Iterator[tuple[str, bytes, str]]:
     yield "-fragments", items, "two fragments of a DICOM frame"
     small = saved(photograph.resize((37, 22)), quality=80)
     yield "-within", saved(photograph, quality=60, exif=b"Exif\0\0" + small), "one in the head of another"
+
+
+def flushed_gzip(data: bytes) -> bytes:
+    """A gzip file whose deflate data no settings of zlib make: it is flushed every 300 bytes."""
+    packed = b"\x1f\x8b\x08" + bytes(7)
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    for start in range(0, len(data), 300):
+        packed += deflater.compress(data[start : start + 300]) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    packed += deflater.flush()
+    return packed + zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
 
 
 def kept_jpeg(data: bytes, book: Codebook) -> bytes:

@@ -250,6 +250,18 @@ ORIGINAL_STORED = Struct(
     "parts" / VarInt * "How many of the parts that follow are cut into the blocks.",
 )
 
+ORIGINAL_TOKENS = Struct(
+    "way" / Int8ul * "How matches are searched: 0 = lists by three bytes, 1 = lists by four bytes, 2 = trees.",
+    "depth" / VarInt * "Places that a search looks at, 1-1024.",
+    "nice" / VarInt * "Bytes of a match that ends a search, 3-258.",
+    "haste" / Int8ul * "Power of two by which fewer places count in haste, 0-8.",
+    "probes" / VarInt * "Places that are looked at for a match of three bytes first, 0-64.",
+    "rounds" / Int8ul * "How often costs are refined, 0-2.",
+    "size" / VarInt * "Bytes of the deflate data.",
+    "remainder" / VarInt * "Bytes to take from the literals: the decisions of the encoder.",
+    "parts" / VarInt * "How many of the parts that follow are compressed.",
+)
+
 ORIGINAL_SCAN = Struct(
     "head" / VarInt * "Bytes of the heads that come before its data.",
     "flags" / Int8ul * "Bits 0-3, see the text; other bits zero.",

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.container.original import (
     MAX_FILE_BYTES,
-    Deflated,
     Literal,
     Original,
     Part,
@@ -24,8 +23,9 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile import deflate, dicom, png, search, tiff
+from sofc.keepfile import dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
+from sofc.keepfile.deflate import Deflater
 from sofc.keepfile.jpeg import take_apart
 from sofc.keepfile.restore import check_items
 
@@ -138,11 +138,9 @@ def _gzipped(data: bytes, images: Images) -> tuple[Part, ...] | None:
     except (OSError, EOFError, zlib.error):
         return None
     start = _gzip_head_size(data)
-    settings = deflate.find_settings(data[start:-_GZIP_TAIL], inflated)
-    inner = _parts(inflated, images) if settings is not None and not inflated.startswith(_GZIP) else None
-    if settings is None or inner is None:
-        return None
-    return (Literal(data[:start]), Deflated(*settings, inner), Literal(data[-_GZIP_TAIL:]))
+    inner = _parts(inflated, images) if not inflated.startswith(_GZIP) else None
+    packed = Deflater().part(data[start:-_GZIP_TAIL], inflated, inner) if inner is not None else None
+    return (Literal(data[:start]), packed, Literal(data[-_GZIP_TAIL:])) if packed is not None else None
 
 
 def _gzip_head_size(data: bytes) -> int:

@@ -22,6 +22,7 @@ from sofc.container.original import (
     PackBits,
     Part,
     Stored,
+    Tokens,
     Window,
     from_metadata,
 )
@@ -30,6 +31,8 @@ from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, U
 from sofc.imagefiles.jpeg import START as JPEG
 from sofc.keepfile import deflate, lzw, packbits
 from sofc.keepfile.jpeg import Streams
+from sofc.keepfile.tokens.matches import Effort
+from sofc.keepfile.tokens.remainder import Apart, Session
 from sofc.keepfile.windows import window_pieces, window_size
 
 Images = Sequence[npt.NDArray[Any]]
@@ -125,7 +128,8 @@ class _Assembly:
         self._images = images
         self._parts = original.parts
         self._streams: Streams | None = None
-        size = original.size
+        self._session: Session | None = None
+        self._size = size = original.size
         if (coefficients := original.coefficients) is not None:
             codebook = codebooks(coefficients.codebook)
             if codebook is None:
@@ -164,10 +168,19 @@ class _Assembly:
             return lzw.compress(inner, part.rule)
         if isinstance(part, PackBits):
             return packbits.compress(inner, part.row, part.joins, part.heads)
+        if isinstance(part, Tokens):
+            return self._deflated(part, inner)
         if isinstance(part, Stored):
             _check_lengths(inner, part.lengths, "stored blocks")
             return deflate.stored(inner, part.lengths)
         return (_cut if isinstance(part, Chunked) else _cut_fragments)(inner, part.lengths)
+
+    def _deflated(self, part: Tokens, inner: bytes) -> bytes:
+        if part.size > self._size:
+            raise LimitError("deflate data of the original file is longer than the file")
+        self._session = self._session or Session()
+        effort = Effort(part.way, part.depth, part.nice, part.haste, part.probes, part.rounds)
+        return self._session.make_again(Apart(part.size, effort, part.remainder), inner)
 
     def _window(self, part: Window) -> Iterator[bytes]:
         image = self._image(part.image)
