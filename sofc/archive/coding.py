@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -180,24 +181,23 @@ def _described(plan: UnitPlan, path: Path) -> MadeUnit | None:
 
 def _shares(table: unit.Table, size: int) -> tuple[int, ...]:
     """What each content takes of a unit's bytes: of a section in proportion to sizes, of all else alike."""
-    weights = []
+    rates: dict[str, float] = {}
     for way in (unit.FROM_IMAGES, unit.FROM_PACK):
         total = sum(content.size for content in table.contents if content.way == way)
         names = (unit.IMAGES, unit.RECIPES) if way == unit.FROM_IMAGES else (unit.PACK,)
         stored = sum(table.sections[name].length for name in names)
-        weights.append((way, stored / total if total else 0.0))
-    rates = dict(weights)
+        rates[way] = stored / total if total else 0.0
     exact = [
         content.length if content.way == unit.FROM_FILE else content.size * rates[content.way]
         for content in table.contents
     ]
     rest = (size - sum(exact)) / len(exact)
-    ends, total = [0], 0.0
+    ends, end = [0], 0.0
     for share in exact:
-        total += share + rest
-        ends.append(round(total))
+        end += share + rest
+        ends.append(round(end))
     ends[-1] = size
-    return tuple(end - start for start, end in zip(ends, ends[1:], strict=False))
+    return tuple(end - start for start, end in pairwise(ends))
 
 
 @dataclass

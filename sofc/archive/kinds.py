@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import os
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sofc.archive.tree import shown
 from sofc.errors import SofcError, UsageError
@@ -171,4 +170,4 @@ def _found(facts: Facts, of_size: int) -> Kind:
 
 def suffix_of(path: bytes) -> str:
     """What packs are sorted by, so that like stands beside like."""
-    return os.path.splitext(shown(path))[1].lower()
+    return PurePosixPath(shown(path)).suffix.lower()

@@ -24,7 +24,7 @@ from sofc.archive.tree import FILE, FOLDER, LINK, SPECIAL, Entry, is_escaped, pa
 from sofc.errors import SofcError, UsageError
 from sofc.training.shards import in_order
 
-UNITS, DRAFT, LOCK = "units", "draft", "lock"
+UNITS, DRAFT, LOCK, FIRST = "units", "draft", "lock", "first"
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and how much there is: files or bytes."""
 LOOKING, TRAINING, STORING = "looking at files", "training", "storing"
@@ -40,6 +40,9 @@ class Settings:
     rules: tuple[Rule, ...] = ()
     update: bool = False
     forget: bool = False
+
+
+DEFAULTS = Settings()
 
 
 @dataclass
@@ -59,7 +62,7 @@ class Archived:
 def archive(
     root: Path,
     folder: Path,
-    settings: Settings = Settings(),  # noqa: B008
+    settings: Settings = DEFAULTS,
     *,
     executor: Executor | None = None,
     progress: Progress = lambda stage, done, total: None,
@@ -73,12 +76,16 @@ def archive(
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(root))
     if folder.resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{folder} is in the tree that is to be archived: name a folder outside of {root}")
-    if is_archive(folder) and not (settings.update or (folder / DRAFT).exists()):
+    is_begun = (folder / DRAFT / FIRST).exists()  # by a run that made it anew and did not come to its end
+    if is_archive(folder) and not (settings.update or is_begun):
         raise UsageError(f"{folder} is an archive already: bring it up to date with --update, or name another folder")
-    if folder.exists() and not is_archive(folder) and not (folder / DRAFT).exists() and any(folder.iterdir()):
+    if folder.exists() and not (is_archive(folder) or is_begun) and any(folder.iterdir()):
         raise UsageError(f"{folder} holds other things: name an empty folder, or one that is not there")
-    for name in (UNITS, codebooks.FOLDER, DRAFT):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / DRAFT).mkdir(parents=True, exist_ok=True)
+    if not is_archive(folder):
+        (folder / DRAFT / FIRST).touch()
+    for name in (UNITS, codebooks.FOLDER):
+        (folder / name).mkdir(exist_ok=True)
     with _locked(folder / DRAFT / LOCK):
         _remove_drafts(folder)
         made = _Making(root, folder, settings, executor, progress).run()
@@ -108,10 +115,9 @@ class _Making:
         """Survey, train, store; the manifest is not written yet."""
         errors: list[OSError] = []
         entries = list(walk(self._root, errors))
-        base = os.fsencode(self._root)
         for error in errors:
-            path = os.path.relpath(os.fsencode(error.filename), base) if error.filename else b"?"
-            self._result.refused.append((shown(path), error.strerror or str(error)))
+            path = Path(error.filename or self._root).relative_to(self._root)
+            self._result.refused.append((shown(os.fsencode(path)), error.strerror or str(error)))
         digests = self._digests(entries)
         stored = self._stored(digests)
         self._assemble([*self._entries(entries, digests), *self._gone(entries)], stored)
@@ -252,9 +258,7 @@ class _Making:
         manifest.kinds, manifest.units = list(kinds), list(units)
         manifest.contents = [replace(row, kind=kinds[kind], unit=units[one]) for row, kind, one in live]
         numbers = {row.sha256: number for number, row in enumerate(manifest.contents)}
-        manifest.entries = [
-            row if digest is None else replace(row, content=numbers[digest]) for row, digest in entries
-        ]
+        manifest.entries = [row if digest is None else replace(row, content=numbers[digest]) for row, digest in entries]
 
 
 @contextlib.contextmanager

@@ -41,8 +41,10 @@ TABLES = {
     "archive": ("key", "value"),
     "kinds": ("kind", "name", "store", "effort", "codebook"),
     "units": ("unit", "name", "bytes", "sha256"),
-    "contents": ("content", "sha256", "size", "kind", "unit", "item", "bytes", "way")
-    + ("format", "images", "width", "height", "components", "bits"),
+    "contents": (
+        *("content", "sha256", "size", "kind", "unit", "item", "bytes", "way"),
+        *("format", "images", "width", "height", "components", "bits"),
+    ),
     "entries": ("path", "escaped", "type", "time", "mode", "content", "target"),
 }
 _NOT_COPIED = {("contents", "sha256")}
@@ -61,10 +63,10 @@ class KindRow:
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """A unit: the name of its file without suffix, its bytes and their SHA-256."""
+    """A unit: the name of its file without suffix, its size in bytes and their SHA-256."""
 
     name: str
-    bytes: int
+    size: int
     sha256: bytes
 
 
@@ -218,13 +220,19 @@ def _from_copy(copy: Path, path: Path) -> Path:
                 table.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})", rows)
             table.commit()
     except (OSError, lzma.LZMAError, EOFError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
-        raise FormatError(f"{NAME} is damaged, and so is its copy {copy}: {error}") from None
+        raise FormatError(f"{copy}, the copy of the manifest, is damaged: {error}") from None
     return path
+
+
+def check_copy(folder: Path) -> None:
+    """Raise FormatError where the copy of a manifest is damaged."""
+    with tempfile.TemporaryDirectory() as drafts:
+        _from_copy(folder / COPY, Path(drafts) / NAME)
 
 
 def _rows_of(name: str, columns: tuple[str, ...], table: dict[str, list[Any]]) -> Iterator[tuple[Any, ...]]:
     count = len(table[columns[0]])
-    values = []
+    values: list[list[Any]] = []
     for column in columns:
         if (name, column) in _NOT_COPIED:
             values.append([b""] * count)

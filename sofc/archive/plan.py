@@ -36,10 +36,7 @@ def effort_of(kind: Kind, count: int, asked: int | None) -> int:
 
 def members(root: Path, contents: Sequence[Stored]) -> list[Member]:
     """Contents as files on disk."""
-    base = os.fsencode(root)
-    return [
-        Member(Path(os.fsdecode(os.path.join(base, one.path))), one.size, one.facts.digest) for one in contents
-    ]
+    return [Member(root / os.fsdecode(one.path), one.size, one.facts.digest) for one in contents]
 
 
 def in_units(

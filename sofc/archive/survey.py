@@ -37,7 +37,7 @@ def survey(
     known = _noted(notes)
     shards = list(_shards([entry for entry in files if key_of(entry) not in known]))
     advance(len(files) - sum(map(len, shards)))
-    paths = [[os.path.join(os.fsencode(root), entry.path) for entry in shard] for shard in shards]
+    paths = [[root / os.fsdecode(entry.path) for entry in shard] for shard in shards]
     with notes.open("a", encoding="ascii") as file:
         for shard, found in zip(shards, in_order(executor, look_at, paths), strict=True):
             for entry, facts in zip(shard, found, strict=True):
@@ -49,9 +49,9 @@ def survey(
     return [known[key_of(entry)] for entry in files]
 
 
-def look_at(paths: Sequence[bytes]) -> list[Facts]:
+def look_at(paths: Sequence[Path]) -> list[Facts]:
     """Facts of some files."""
-    return [look(Path(os.fsdecode(path))) for path in paths]
+    return [look(path) for path in paths]
 
 
 def _noted(notes: Path) -> dict[Key, Facts]:

@@ -35,30 +35,29 @@ def walk(root: Path, errors: list[OSError]) -> Iterator[Entry]:
 
     Folders that cannot be entered go to ``errors``.
     """
-    waiting = [b""]
-    base = os.fsencode(root)
+    waiting = [root]
     while waiting:
         path = waiting.pop()
-        full = os.path.join(base, path) if path else base
         try:
-            state = os.lstat(full)
-            entry = _entry(path, full, state)
-            names = sorted(os.listdir(full), reverse=True) if entry.type == FOLDER or not path else []
+            entry = _entry(root, path)
+            inside = [*path.iterdir()] if entry.type == FOLDER or path == root else []
         except OSError as error:
             errors.append(error)
             continue
-        if path:
+        if path != root:
             yield entry
-        waiting += [os.path.join(path, name) for name in names]
+        waiting += sorted(inside, key=os.fsencode, reverse=True)
 
 
-def _entry(path: bytes, full: bytes, state: os.stat_result) -> Entry:
+def _entry(root: Path, path: Path) -> Entry:
+    state = path.lstat()
+    name = os.fsencode(path.relative_to(root).as_posix())
     mode, time = state.st_mode & MODES, state.st_mtime_ns
     if stat.S_ISREG(state.st_mode):
-        return Entry(path, FILE, state.st_size, time, mode)
+        return Entry(name, FILE, state.st_size, time, mode)
     if stat.S_ISLNK(state.st_mode):
-        return Entry(path, LINK, 0, time, mode, os.readlink(full))
-    return Entry(path, FOLDER if stat.S_ISDIR(state.st_mode) else SPECIAL, 0, time, mode)
+        return Entry(name, LINK, 0, time, mode, os.fsencode(path.readlink()))
+    return Entry(name, FOLDER if stat.S_ISDIR(state.st_mode) else SPECIAL, 0, time, mode)
 
 
 def place(root: Path, path: bytes) -> Path:

@@ -106,6 +106,25 @@ class Console:
             yield bar.update
 
 
+    @contextlib.contextmanager
+    def stages(self, unit: str) -> Iterator[Callable[[str, int, int], None]]:
+        """Progress of one stage after the other. Gives a function to call with the stage, how much of it is done, and
+        how much there is."""
+        with contextlib.ExitStack() as bars:
+            shown: dict[str, int] = {}
+            advance: list[Callable[[int], Any]] = []
+
+            def progress(stage: str, done: int, total: int) -> None:
+                if stage not in shown:
+                    bars.close()
+                    self.stage(stage)
+                    advance[:] = [bars.enter_context(self.progress(total, unit, stage))]
+                advance[0](done - shown.get(stage, 0))
+                shown[stage] = done
+
+            yield progress
+
+
 class Recorder(Console):
     """Keeps results and notes for another console. Errors are for that one to report."""
 
