@@ -15,6 +15,7 @@ import io
 import json
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+MOST_BYTES = 1 << 22
 COPIES = 150
 TEXTS = 400
 ODD_FILES = 250
@@ -32,8 +34,9 @@ TILE = 128
 
 
 def sets_of(data: Path) -> list[Path]:
-    """All files of a folder of image sets."""
-    return sorted(path for path in data.rglob("*") if path.is_file() and not path.is_symlink())
+    """The files of a folder of image sets, but for the largest, which would outweigh all else."""
+    files = (path for path in data.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path for path in files if path.stat().st_size <= MOST_BYTES)
 
 
 def take_sets(data: Path, folder: Path, share: float) -> list[Path]:
@@ -143,7 +146,9 @@ def main() -> int:
     backup.mkdir()
     for number, place in enumerate(random.integers(0, len(taken), COPIES)):
         shutil.copyfile(taken[place], backup / f"{number:03} {taken[place].name}")
-    make_tree.make(args.folder / "odd", ODD_FILES, args.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        make_tree.make_tree(args.folder / "odd", ODD_FILES, args.seed)
     (args.folder / "empty folder").mkdir()
     (args.folder / "latest").symlink_to("notes")
     files = [path for path in args.folder.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -113,7 +113,7 @@ def verify(
         chance = random.Random(seed)
         taken = [UnitTask(task.name, tuple(one for one in task.wanted if chance.random() < share)) for task in tasks]
         tasks = [task for task in taken if task.wanted]
-    result.damage += _damaged_copies(folder)
+    result.damage += _damaged(folder)
     for task, lost in zip(tasks, in_order(executor, partial(verify_unit, folder=folder), tasks), strict=True):
         _count(task, lost, result, salvage=True)
         advance(sum(one.size for one in task.wanted))
@@ -203,7 +203,7 @@ def _make_files(reader: UnitReader, one: Wanted, *, root: Path, force: bool) -> 
         where = place(root, path)
         _check_folders(root, where)
         where.parent.mkdir(parents=True, exist_ok=True)
-        with drafted(where, mode=mode & RESTORED_MODES) as (file, draft):
+        with drafted(where, mode=mode & RESTORED_MODES, durable=False) as (file, draft):
             for piece in checked_pieces(reader, one):
                 file.write(piece)
         if draft is None:
@@ -343,15 +343,23 @@ def _others(
 
 def _rows(table: sqlite3.Connection, query: str) -> Iterator[Any]:
     try:
-        yield from table.execute(query)
+        # Without ``yield from``, which would close the cursor, perhaps after its table.
+        yield from (row for row in table.execute(query))
     except sqlite3.Error as error:
         raise FormatError(f"the manifest cannot be read: {error}") from None
 
 
-def _damaged_copies(folder: Path) -> Iterator[str]:
-    """What is kept twice and damaged in one place."""
+def _damaged(folder: Path) -> Iterator[str]:
+    """Units that are not as they were written, whether or not files of them are lost, and what is kept twice and
+    damaged in one place."""
     from sofc.codebook.store import read_codebook
 
+    for path in sorted((folder / UNITS).glob(f"*{unit.SUFFIX}")):
+        try:
+            with path.open("rb") as file:
+                unit.check(file)
+        except (SofcError, OSError) as error:
+            yield f"{path}: {error}"
     for path in sorted((folder / codebooks.FOLDER).glob("*.sofcb")):
         try:
             read_codebook(path)

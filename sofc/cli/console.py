@@ -105,7 +105,6 @@ class Console:
         with tqdm(total=total, unit=unit, desc=label or None, leave=False, unit_scale=unit == "B") as bar:
             yield bar.update
 
-
     @contextlib.contextmanager
     def stages(self, unit: str) -> Iterator[Callable[[str, int, int], None]]:
         """Progress of one stage after the other. Gives a function to call with the stage, how much of it is done, and
