@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from minidec import archive as small_archive
 from PIL import Image
 
 import sofc
@@ -34,6 +35,7 @@ from sofc.archive.making import Settings, archive
 from sofc.archive.restoring import remove_originals, restore, verify
 from sofc.archive.tree import is_escaped, path_of, place, shown
 from sofc.cli.__main__ import main
+from sofc.codebook.builtin import FOLDER
 from sofc.errors import FormatError, UsageError
 from sofc.training.report import TrainingReport
 
@@ -66,7 +68,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made") / "tree"
     for number in range(40):
         put(root / "gray" / f"{number}.png", encoded(picture(number), "PNG"))
-    for number in range(5):
+    for number in range(3):
         colour = picture(number, rows=48, columns=48, components=3)
         put(root / "photos" / f"{number}.jpg", encoded(colour, "JPEG", quality=80))
     pages = [Image.fromarray(picture(number)) for number in range(3)]
@@ -457,6 +459,12 @@ def test_a_unit_read_by_the_specification(made: Path, tree: Path) -> None:
     assert pack[place : place + sizes[item]] == (tree / "notes" / "7.txt").read_bytes()
 
 
+def test_the_small_decoder_reads_archives(tree: Path, made: Path) -> None:
+    expected = {os.fsencode(path): value[3] for path, value in contents(tree).items() if value[0] == stat.S_IFREG}
+    registered = [path.read_bytes() for path in sorted(FOLDER.glob("*.sofcb"))]
+    assert dict(small_archive.files_of(made, registered)) == expected
+
+
 # Names.
 
 
@@ -464,6 +472,7 @@ def test_a_unit_read_by_the_specification(made: Path, tree: Path) -> None:
 def test_names_as_text(path: bytes) -> None:
     assert path_of(shown(path), is_escaped(path)) == path
     assert os.fsencode(place(Path(), path)) == path
+    assert small_archive.path_of(shown(path), is_escaped(path)) == path
 
 
 # By name.

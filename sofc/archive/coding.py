@@ -13,11 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sofc import errors
 from sofc.archive import unit
 from sofc.archive.kinds import COLLECTION, PACK, digest_of
 from sofc.archive.reading import FindCodebook, UnitReader
 from sofc.container.original import MAX_FILE_BYTES
+from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.files import discard, drafted, publish
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
                 break
             if set(wrong) & set(refused):
                 where = plan.members[wrong[0]].path
-                raise errors.ChecksumError(f"{where}: what was stored does not give it back: please report this")
+                raise ChecksumError(f"{where}: what was stored does not give it back: please report this")
         except BaseException:
             discard(draft)
             raise
@@ -110,7 +110,7 @@ def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
     publish(draft, path, replace=True)
     found = _described(plan, path)
     if found is None:
-        raise errors.ChecksumError(f"{path} is not what was written: is the disk sound?")
+        raise ChecksumError(f"{path} is not what was written: is the disk sound?")
     return replace(found, fresh=True)
 
 
@@ -135,7 +135,7 @@ def finder(codebooks: Path) -> FindCodebook:
     def find(reference: CodebookReference) -> Codebook | None:
         for path in codebook_paths(codebooks, reference.id.hex()) if find_builtin(reference.id) is None else ():
             if reference.id not in known:
-                with contextlib.suppress(errors.SofcError, OSError):
+                with contextlib.suppress(SofcError, OSError):
                     known[reference.id] = read_codebook(path)
         return known.get(reference.id)
 
@@ -156,7 +156,7 @@ def not_given_back(path: Path, plan: UnitPlan, find: FindCodebook) -> list[int]:
         try:
             for piece in reader.pieces(number):
                 digest.update(piece)
-        except errors.FormatError:
+        except FormatError:
             wrong.append(number)
             continue
         if digest.hexdigest() != member.digest:
@@ -171,7 +171,7 @@ def _described(plan: UnitPlan, path: Path) -> MadeUnit | None:
             unit.check(file)
             table = unit.read_table(file)
             size = file.seek(0, 2)
-    except errors.SofcError:
+    except SofcError:
         return None
     if [content.size for content in table.contents] != [member.size for member in plan.members]:
         return None
@@ -290,7 +290,7 @@ def _recipe(member: Member) -> tuple[Samples, bytes] | None:
     try:
         samples = load(ImageSource(member.path))
         made = recipe(data, [samples.array])
-    except errors.SofcError:
+    except SofcError:
         return None
     # The samples alone are coded: of JPEG data in them nothing more is known than they tell.
     return (samples._replace(jpeg=None), made) if made is not None and len(made) < len(data) else None
@@ -326,7 +326,7 @@ def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> b
                     verify=False,
                 )
                 found.append(b"".join(coded))
-        except (errors.SofcError, OSError):
+        except (SofcError, OSError):
             pass  # no image that can be read: it is packed
     smallest = min(found, key=len, default=b"")
     return smallest if len(smallest) < len(data) else b""
