@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -20,6 +21,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from html.parser import HTMLParser
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -459,10 +461,14 @@ def test_a_unit_read_by_the_specification(made: Path, tree: Path) -> None:
     assert pack[place : place + sizes[item]] == (tree / "notes" / "7.txt").read_bytes()
 
 
-def test_the_small_decoder_reads_archives(tree: Path, made: Path) -> None:
-    expected = {os.fsencode(path): value[3] for path, value in contents(tree).items() if value[0] == stat.S_IFREG}
+def test_the_small_decoder_reads_archives(tree: Path, tmp_path: Path) -> None:
+    some = ["gray/1.png", "gray/2.png", "gray/3.png", "photos/1.jpg", "notes/1.txt", "notes/2.txt", "nothing"]
+    for path in some:
+        put(tmp_path / "tree" / path, (tree / path).read_bytes())
+    archive(tmp_path / "tree", tmp_path / "archive", FAST)
+    expected = {path.encode(): (tree / path).read_bytes() for path in some}
     registered = [path.read_bytes() for path in sorted(FOLDER.glob("*.sofcb"))]
-    assert dict(small_archive.files_of(made, registered)) == expected
+    assert dict(small_archive.files_of(tmp_path / "archive", registered)) == expected
 
 
 # Names.
@@ -602,6 +608,43 @@ def test_the_command(tree: Path, made: Path, tmp_path: Path, capsys: Said) -> No
     assert main(["archive", "--verify", folder, "-j1"]) == 3
     assert main(["restore", folder, "-o", str(tmp_path / "again"), "-j1", "--salvage"]) == 3
     assert "notes/1.txt: lost" in capsys.readouterr().err
+
+
+class _Outside(HTMLParser):
+    """Collects what a page asks for, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_report_is_one_page_without_outside_parts(tmp_path: Path) -> None:
+    evil = "<script>alert(1)<&script>.png"
+    for number in range(20):
+        put(tmp_path / "tree" / f"{number}.png", encoded(picture(number), "PNG"))
+    put(tmp_path / "tree" / evil, encoded(picture(99, rows=80, columns=80), "PNG"))
+    page = tmp_path / "report.html"
+    command = ["archive", str(tmp_path / "tree"), "-o", str(tmp_path / "archive"), "-e1", "-j1", "-q", "--report"]
+    assert main([*command, str(page)]) == 0
+    found = _Outside()
+    found.feed(page.read_text(encoding="utf-8"))
+    assert "script" not in found.tags
+    assert evil in found.text
+    assert "21 files" in found.text
+    assert len(found.sources) >= 6
+    for source in found.sources:
+        kind, _, data = source.partition(",")
+        assert kind == "data:image/png;base64"
+        assert max(Image.open(io.BytesIO(base64.b64decode(data))).size) <= 96
 
 
 def test_an_estimate_writes_nothing(tree: Path, tmp_path: Path, capsys: Said) -> None:

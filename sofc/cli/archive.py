@@ -57,6 +57,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         metavar="S",
         help="with --verify: of so much of it, chosen at random (0 to 1)",
     )
+    parser.add_argument("--report", type=Path, metavar="HTML", help="write a report with pictures: one HTML file")
     options.add_jobs(parser, "processes")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
@@ -100,12 +101,24 @@ def _archive(args: argparse.Namespace, console: Console, executor: Executor | No
     removed: Restored | None = None
     if args.remove_originals:
         removed = remove_originals(args.output, args.tree, executor=executor)
+    if args.report is not None:
+        _write_page(args, made)
     if args.json:
         console.json(_as_json(args.output, made, removed))
     else:
         _say(args, console, made, removed)
     kept = removed.lost if removed is not None else []
     return IO_ERROR if made.refused or kept else OK
+
+
+def _write_page(args: argparse.Namespace, made: Archived) -> None:
+    from sofc.archive.page import page
+    from sofc.archive.report import summary
+    from sofc.files import replacing
+
+    text = page(args.output, made.manifest, summary(args.output, made.manifest), made.refused)
+    with replacing(args.report) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def _say(args: argparse.Namespace, console: Console, made: Archived, removed: Restored | None) -> None:
