@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import filecmp
+import hashlib
 import os
 import shutil
 import subprocess
@@ -80,7 +81,13 @@ def main() -> int:
     stored = sum(path.stat().st_size for path in files_below(args.archive))
     print(f"files: {len(files)}, {sum(path.stat().st_size for path in files)} bytes")
     print(f"sofc: {stored}")
-    jpegxl = sum(map(by_jpegxl, files))
+    known: dict[bytes, int] = {}  # of copies the size is the same
+    jpegxl = 0
+    for path in files:
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        if digest not in known:
+            known[digest] = by_jpegxl(path)
+        jpegxl += known[digest]
     print(f"JPEG XL: {jpegxl}, sofc has {stored / jpegxl:.3f} of it")
     zstd = by_zstd(args.tree)
     if zstd is not None:

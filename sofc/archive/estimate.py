@@ -67,7 +67,7 @@ def estimate(
             of_kind[kind].append(one)
         jobs = []
         for kind, ones in sorted(of_kind.items(), key=lambda pair: pair[0].name):
-            used = effort_of(kind, len(ones), effort)
+            used = effort_of(kind, ones, effort)
             jobs += [UnitPlan(kind.name, kind.store, used, tuple(members(root, piece))) for piece in _pieces(ones)]
         tried: dict[str, list[tuple[UnitPlan, int, float]]] = defaultdict(list)
         try_piece = partial(measure, folder=Path(folder))

@@ -27,6 +27,8 @@ from sofc.training.shards import in_order
 UNITS, DRAFT, LOCK, FIRST = "units", "draft", "lock", "first"
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and how much there is: files or bytes."""
+AHEAD = 256
+"""Units that may be made before an earlier one is: some take long."""
 LOOKING, TRAINING, STORING = "looking at files", "training", "storing"
 
 
@@ -185,7 +187,7 @@ class _Making:
         make = partial(make_unit, folder=self._folder / UNITS, codebooks=place)
         total, done = sum(one.size for one in contents), 0
         made: list[tuple[KindRow, MadeUnit, list[Stored]]] = []
-        for number, result in enumerate(in_order(self._executor, make, handed_out())):
+        for number, result in enumerate(in_order(self._executor, make, handed_out(), AHEAD)):
             row, ones = waiting[number]
             made.append((row, result, ones))
             self._result.fresh += result.fresh
@@ -194,7 +196,7 @@ class _Making:
         return made
 
     def _kind_row(self, number: int, count: int, kind: Kind, contents: list[Stored]) -> KindRow:
-        effort = effort_of(kind, len(contents), self._settings.effort)
+        effort = effort_of(kind, contents, self._settings.effort)
         row = KindRow(kind.name, kind.store, effort)
         trained = next((old for old in self._old.kinds if replace(old, codebook=None) == row and old.codebook), None)
         if trained is not None or not (kind.train and self._settings.train):

@@ -13,7 +13,7 @@ from sofc.archive.kinds import ALONE, COLLECTION, PACK, Facts, Kind, suffix_of
 DEFAULT_EFFORT = 5
 FAST_EFFORT = 1
 MANY_IMAGES = 10_000
-"""Of so many images stored together each is coded fast, unless an effort is asked for."""
+"""Where a kind has so many images each is coded fast, unless an effort is asked for."""
 MOST_FILES = {COLLECTION: 2048, ALONE: 64, PACK: 1 << 14}
 MOST_BYTES = {COLLECTION: 1 << 23, ALONE: 1 << 23, PACK: 1 << 24}
 """Of the files of one unit: what is lost at most where it is damaged, and done again where a run was killed."""
@@ -28,9 +28,9 @@ class Stored:
     facts: Facts
 
 
-def effort_of(kind: Kind, count: int, asked: int | None) -> int:
-    """The effort for a kind of so many files."""
-    usual = FAST_EFFORT if kind.store == COLLECTION and count >= MANY_IMAGES else DEFAULT_EFFORT
+def effort_of(kind: Kind, contents: Sequence[Stored], asked: int | None) -> int:
+    """The effort for a kind of these contents."""
+    usual = FAST_EFFORT if sum(one.facts.images for one in contents) >= MANY_IMAGES else DEFAULT_EFFORT
     return kind.effort or asked or usual
 
 
