@@ -87,7 +87,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "link").symlink_to("gray/3.png")
     (root / "link to nowhere").symlink_to("/nowhere")
     if sys.platform == "linux":
-        put(Path(os.fsdecode(os.fsencode(root) + b"/\xff\\x")), b"3")
+        for name in (b"\xff\\x", b"back\\slash/\xfe", b"back\\slash/plain", b"\xfd/\xc3\xbc"):
+            put(root / os.fsdecode(name), name)
         os.mkfifo(root / "pipe")
     (root / "notes" / "3.txt").chmod(0o440)
     (root / "notes").chmod(0o750)
@@ -357,6 +358,15 @@ def test_a_unit_that_is_missing(copied: Path, tmp_path: Path) -> None:
     lost = {path for path, _ in restore(copied, tmp_path / "back", salvage=True).lost}
     assert {"gray/3.png", "copy of 3.png"} <= lost
     assert (tmp_path / "back" / "notes" / "1.txt").exists()
+
+
+def test_a_manifest_that_was_written_in_part(tree: Path, copied: Path, made: Path) -> None:
+    """The check is that of the new manifest, and the old one is still there."""
+    (copied / manifest.NAME).rename(copied / manifest.NEW)
+    (copied / manifest.NAME).write_bytes(b"the one before")
+    done = archive(tree, copied, Settings(effort=1, train=False, update=True))
+    assert (done.added, done.changed, done.gone, done.fresh) == ([], [], [], 0)
+    assert files_of(copied) == files_of(made)
 
 
 # Hostile archives.

@@ -138,25 +138,33 @@ class Archive:
         path = path.strip("/")
         if path and ((status := self.status(path)) is None or status.type != FOLDER):
             raise KeyError(path)
-        start = f"{path}/" if path else ""
-        # Of what is deeper in the folder nothing is read: after each folder the search goes on behind it.
-        found: list[Status] = []
+        text, escaped = _key(path)
+        # In a name that is escaped the folder's backslashes are, too.
+        starts = {(text, escaped), (text if escaped else text.replace("\\", "\\\\"), True)}
+        found = [status for start, kind in starts for status in self._inside(f"{start}/" if start else "", kind)]
+        return sorted(found, key=lambda status: os.fsencode(status.path))
+
+    def _inside(self, start: str, escaped: bool) -> Iterator[Status]:
+        """What stands in a folder whose paths begin so, escaped or not.
+
+        Of what is deeper little is read: after the first of a folder the search goes on behind it.
+        """
         query = (
             "SELECT path, escaped, type, size, time, mode FROM entries LEFT JOIN contents USING (content) "
             "WHERE (path, escaped) > (?, ?) ORDER BY path, escaped LIMIT 1024"
         )
-        last = start, -1
+        last: tuple[str, int] = start, -1
         while rows := self._table.execute(query, last).fetchall():
-            for text, escaped, kind, size, time, mode in rows:
+            for text, as_escaped, kind, size, time, mode in rows:
                 if not text.startswith(start):
-                    return found
-                last = text, escaped
-                if "/" not in text[len(start) :]:
-                    found.append(Status(_name(text, escaped), kind, size or 0, time, mode))
-                elif (folder := start + text[len(start) :].split("/", 1)[0]) < text:
-                    last = f"{folder}0", -1  # "0" follows "/"
+                    return
+                last = text, as_escaped
+                name, _, deeper = text[len(start) :].partition("/")
+                if deeper:
+                    last = f"{start}{name}0", -1  # "0" follows "/"
                     break
-        return found
+                if as_escaped == escaped:
+                    yield Status(_name(text, escaped), kind, size or 0, time, mode)
 
     @property
     def _table(self) -> sqlite3.Connection:

@@ -290,7 +290,7 @@ def _recipe(member: Member) -> tuple[Samples, bytes] | None:
     try:
         samples = load(ImageSource(member.path))
         made = recipe(data, [samples.array])
-    except SofcError:
+    except (SofcError, MemoryError):
         return None
     # The samples alone are coded: of JPEG data in them nothing more is known than they tell.
     return (samples._replace(jpeg=None), made) if made is not None and len(made) < len(data) else None
@@ -326,7 +326,7 @@ def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> b
                     verify=False,
                 )
                 found.append(b"".join(coded))
-        except (SofcError, OSError):
+        except (SofcError, OSError, MemoryError):
             pass  # no image that can be read: it is packed
     smallest = min(found, key=len, default=b"")
     return smallest if len(smallest) < len(data) else b""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from sofc.archive.tree import shown
-from sofc.errors import SofcError, UsageError
+from sofc.errors import UsageError
 
 COLLECTION, ALONE, PACK = "collection", "alone", "pack"
 """How files are stored: images of one size together, files of images one by one, all else packed."""
@@ -91,8 +91,9 @@ def look(path: Path) -> Facts:
         return facts
     try:
         return _with_images(path, facts)
-    except (SofcError, OSError):
-        return facts  # to be packed, whatever ails it
+    except Exception:
+        # To be packed, whatever ails it: of damaged files libraries raise errors of all kinds.
+        return facts
 
 
 def digest_of(path: Path) -> str:

@@ -17,11 +17,21 @@ from pathlib import Path
 from sofc.archive import codebooks, unit
 from sofc.archive.coding import MadeUnit, UnitPlan, codebook_paths, make_unit
 from sofc.archive.kinds import Kind, Rule, kinds_of
-from sofc.archive.manifest import ContentRow, EntryRow, KindRow, Manifest, UnitRow, digest_bytes, is_archive, read
+from sofc.archive.manifest import (
+    ContentRow,
+    EntryRow,
+    KindRow,
+    Manifest,
+    UnitRow,
+    digest_bytes,
+    finish,
+    is_archive,
+    read,
+)
 from sofc.archive.plan import Stored, effort_of, in_units, members
 from sofc.archive.survey import survey
 from sofc.archive.tree import FILE, FOLDER, LINK, SPECIAL, Entry, is_escaped, path_of, shown, walk
-from sofc.errors import SofcError, UsageError
+from sofc.errors import FormatError, SofcError, UsageError
 from sofc.training.shards import in_order
 
 UNITS, DRAFT, LOCK, FIRST = "units", "draft", "lock", "first"
@@ -90,6 +100,7 @@ def archive(
         (folder / name).mkdir(exist_ok=True)
     with _locked(folder / DRAFT / LOCK):
         _remove_drafts(folder)
+        finish(folder)
         made = _Making(root, folder, settings, executor, progress).run()
         made.manifest.write(folder)
         _remove_stale(folder, made.manifest)
@@ -108,8 +119,10 @@ class _Making:
         self._settings = settings
         self._executor = executor
         self._progress = progress
-        updates = settings.update and is_archive(folder)
-        self._old = read(folder, []) if updates else Manifest()
+        damage: list[str] = []
+        self._old = read(folder, damage) if settings.update and is_archive(folder) else Manifest()
+        if damage:
+            raise FormatError(f"{folder}: {damage[0]}: restore with --salvage, and make the archive anew")
         self._places = {row.sha256: number for number, row in enumerate(self._old.contents)}
         self._result = Archived(Manifest())
 
@@ -280,7 +293,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _remove_drafts(folder: Path) -> None:
     """What a run that was killed has left."""
-    for path in chain(folder.rglob(".*.part"), folder.glob(".manifest.*")):
+    for path in chain(folder.rglob(".*.part"), folder.glob(".manifest.*/")):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -19,6 +19,8 @@ from sofc.errors import FormatError, UsageError
 from sofc.files import replacing
 
 NAME, COPY, CHECK = "manifest.sqlite", "manifest.copy.xz", "manifest.sha256"
+NEW = ".manifest.new.sqlite"
+"""A whole manifest that is to be the one, while the copy and the check are still written."""
 FORMAT = "1"
 MOST_COPY_BYTES = 1 << 32
 """Of a copy, unpacked: a reader takes no larger ones."""
@@ -119,13 +121,14 @@ class Manifest:
             draft = Path(drafts) / NAME
             with contextlib.closing(sqlite3.connect(draft)) as table:
                 self._fill(table)
-            with replacing(folder / COPY) as file, lzma.open(file, "wb", check=lzma.CHECK_SHA256) as packer:
-                packer.write(self._as_json())
-            with replacing(folder / CHECK) as file:
-                file.write(_check_of(draft).encode())
             with draft.open("rb") as written:
                 os.fsync(written.fileno())
-            draft.replace(folder / NAME)
+            draft.replace(folder / NEW)
+        with replacing(folder / COPY) as file, lzma.open(file, "wb", check=lzma.CHECK_SHA256) as packer:
+            packer.write(self._as_json())
+        with replacing(folder / CHECK) as file:
+            file.write(_check_of(folder / NEW).encode())
+        (folder / NEW).replace(folder / NAME)
 
     def _fill(self, table: sqlite3.Connection) -> None:
         # The file is a draft: no journal is needed.
@@ -249,6 +252,19 @@ def _rows_of(name: str, columns: tuple[str, ...], table: dict[str, list[Any]]) -
 
 def read(folder: Path, damage: list[str]) -> Manifest:
     """All rows of an archive's manifest; the rest as for ``opened``."""
+    with opened(folder, damage) as table:
+        return _read(table, folder)
+
+
+def finish(folder: Path) -> None:
+    """Do the rest of a ``write`` that was ended in its midst."""
+    if (folder / NEW).exists():
+        with contextlib.closing(connect(folder / NEW)) as table:
+            made = _read(table, folder)
+        made.write(folder)
+
+
+def _read(table: sqlite3.Connection, folder: Path) -> Manifest:
     kinds: tuple[tuple[str, type[Any], str], ...] = (
         ("kinds", KindRow, "kind"),
         ("units", UnitRow, "unit"),
@@ -256,13 +272,12 @@ def read(folder: Path, damage: list[str]) -> Manifest:
     )
     made = Manifest()
     try:
-        with opened(folder, damage) as table:
-            for name, row, number in kinds:
-                wanted = ", ".join(column for column in TABLES[name] if column != number)
-                rows = table.execute(f"SELECT {wanted} FROM {name} ORDER BY {number}")
-                getattr(made, name).extend(row(*values) for values in rows)
-            for path, escaped, *rest in table.execute("SELECT * FROM entries ORDER BY path, escaped"):
-                made.entries.append(EntryRow(path, bool(escaped), *rest))
+        for name, row, number in kinds:
+            wanted = ", ".join(column for column in TABLES[name] if column != number)
+            rows = table.execute(f"SELECT {wanted} FROM {name} ORDER BY {number}")
+            getattr(made, name).extend(row(*values) for values in rows)
+        for path, escaped, *rest in table.execute("SELECT * FROM entries ORDER BY path, escaped"):
+            made.entries.append(EntryRow(path, bool(escaped), *rest))
     except (sqlite3.Error, TypeError) as error:
         raise FormatError(f"the manifest of {folder} cannot be read: {error}") from None
     return made

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from multiprocessing.connection import Connection
 
 
@@ -24,9 +25,12 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(theirs,))
     try:
         yield pool
-    except BaseException:
+    except BaseException as error:
         ours.close()  # whatever they are at is not wanted any more
         pool.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, BrokenExecutor):
+            reason = "a process that worked on it was ended: run it again; if memory is short, with -j 1"
+            raise OSError(errno.ECHILD, reason) from None
         raise
     pool.shutdown()
     ours.close()
