@@ -26,6 +26,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import bench_archive
+import make_archive
 import numpy as np
 import pytest
 from minidec import archive as small_archive
@@ -561,7 +563,14 @@ def test_rules(tmp_path: Path, tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[[kind]", "kind = 3", "[[kind]]\nname = 'x'", "[[kind]]\nname='x'\npattern='y'\nstore='z'"]
+    "text",
+    [
+        "[[kind]",
+        "kind = 3",
+        "[[kind]]\nname = 'x'",
+        "[[kind]]\nname='x'\npattern='y'\nstore='z'",
+        "[[kind]]\nname='x'\npattern=3",
+    ],
 )
 def test_rules_that_cannot_be_read(tmp_path: Path, text: str) -> None:
     put(tmp_path / "kinds.toml", text.encode())
@@ -703,3 +712,26 @@ def test_a_file_larger_than_what_is_held(tmp_path: Path, monkeypatch: pytest.Mon
     restore(tmp_path / "archive", tmp_path / "back")
     assert contents(tmp_path / "back") == contents(tmp_path / "tree")
     assert restoring.verify(tmp_path / "archive", 0.5, seed=3).lost == []
+
+
+# The tools.
+
+
+def test_the_tree_that_is_made_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+    for name, count in (("SMALL_IMAGES", 12), ("TEXTS", 6), ("ODD_FILES", 12), ("COPIES", 4)):
+        monkeypatch.setattr(make_archive, name, count)
+    for number in range(4):
+        large = picture(number, rows=150, columns=150, components=3)
+        put(tmp_path / "data" / "set" / f"{number}.png", encoded(large, "PNG"))
+        put(tmp_path / "data" / "other" / f"{number}.jpg", encoded(large, "JPEG"))
+    for name in ("a", "b"):
+        monkeypatch.setattr(sys, "argv", ["", str(tmp_path / name), "--data", str(tmp_path / "data"), "--share", "0.5"])
+        assert make_archive.main() == 0
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+    archive(tmp_path / "a", tmp_path / "archive", FAST)
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "a"), str(tmp_path / "archive")])
+    assert bench_archive.main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    files = [path for path in (tmp_path / "a").rglob("*") if path.is_file() and not path.is_symlink()]
+    assert lines[-1] == f"restored: {len(files)} files, {len(files)} the same byte for byte"

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from PIL import Image
 
 MOST_BYTES = 1 << 22
+MOST_COPIED_BYTES = 1 << 16
 COPIES = 150
 TEXTS = 400
 ODD_FILES = 250
@@ -144,8 +145,9 @@ def main() -> int:
     texts(args.folder / "notes", taken, random)
     backup = args.folder / "backup of 2019"
     backup.mkdir()
-    for number, place in enumerate(random.integers(0, len(taken), COPIES)):
-        shutil.copyfile(taken[place], backup / f"{number:03} {taken[place].name}")
+    light = [path for path in taken if path.stat().st_size <= MOST_COPIED_BYTES]
+    for number, place in enumerate(random.integers(0, len(light), COPIES)):
+        shutil.copyfile(light[place], backup / f"{number:03} {light[place].name}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         make_tree.make_tree(args.folder / "odd", ODD_FILES, args.seed)

@@ -72,6 +72,8 @@ def read_rules(path: Path) -> list[Rule]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: no rules for kinds can be read from it: {error}") from None
     for rule in rules:
+        if not (isinstance(rule.pattern, str) and isinstance(rule.name, str) and isinstance(rule.train, bool)):
+            raise UsageError(f"{path}: kind {rule.name!r}: pattern and name are texts, train is true or false")
         if rule.store not in (None, COLLECTION, ALONE, PACK) or rule.effort not in (None, *range(1, 10)):
             raise UsageError(
                 f"{path}: kind {rule.name!r}: store is one of {COLLECTION}, {ALONE} and {PACK}, effort 1 to 9"

@@ -92,11 +92,11 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _archive(args: argparse.Namespace, console: Console, executor: Executor | None, rules: tuple[Rule, ...]) -> int:
-    from sofc.archive.making import Settings, archive
+    from sofc.archive.making import LOOKING, STORING, TRAINING, Settings, archive
     from sofc.archive.restoring import remove_originals
 
     settings = Settings(args.effort, not args.no_train, rules, args.update, args.forget)
-    with console.stages("B") as progress:
+    with console.stages({LOOKING: "file", TRAINING: "kind", STORING: "B"}) as progress:
         made = archive(args.tree, args.output, settings, executor=executor, progress=progress)
     removed: Restored | None = None
     if args.remove_originals:

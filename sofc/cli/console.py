@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sofc.errors import CodebookError, FormatError, LimitError, SofcError, UnsupportedError, UsageError
@@ -106,9 +106,9 @@ class Console:
             yield bar.update
 
     @contextlib.contextmanager
-    def stages(self, unit: str) -> Iterator[Callable[[str, int, int], None]]:
-        """Progress of one stage after the other. Gives a function to call with the stage, how much of it is done, and
-        how much there is."""
+    def stages(self, units: Mapping[str, str]) -> Iterator[Callable[[str, int, int], None]]:
+        """Progress of one stage after the other, each with its unit. Gives a function to call with the stage, how much
+        of it is done, and how much there is."""
         with contextlib.ExitStack() as bars:
             shown: dict[str, int] = {}
             advance: list[Callable[[int], Any]] = []
@@ -117,7 +117,7 @@ class Console:
                 if stage not in shown:
                     bars.close()
                     self.stage(stage)
-                    advance[:] = [bars.enter_context(self.progress(total, unit, stage))]
+                    advance[:] = [bars.enter_context(self.progress(total, units[stage], stage))]
                 advance[0](done - shown.get(stage, 0))
                 shown[stage] = done
 
