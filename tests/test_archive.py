@@ -208,6 +208,19 @@ def test_what_was_stored_is_not_stored_again(tree: Path, made: Path, tmp_path: P
     assert files_of(folder) == files_of(made)
 
 
+@pytest.mark.parametrize("files", [[], [making.FIRST], [making.FIRST, "survey.jsonl"]])
+def test_runs_that_were_ended_at_their_first_and_last_steps(
+    tree: Path, made: Path, copied: Path, tmp_path: Path, files: list[str]
+) -> None:
+    for folder in [tmp_path / "begun", *([copied] if files else [])]:
+        (folder / making.DRAFT).mkdir(parents=True)
+        for name in files:
+            (folder / making.DRAFT / name).touch()
+        archive(tree, folder, FAST)
+        assert files_of(folder) == files_of(made)
+        assert not (folder / making.DRAFT).exists()
+
+
 def test_killed_runs_end_with_the_same_bytes(tree: Path, made: Path, tmp_path: Path) -> None:
     folder = tmp_path / "archive"
     command = [sys.executable, "-m", "sofc", "archive", tree, "-o", folder, "-q", "-e1", "--no-train", "-j"]

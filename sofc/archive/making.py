@@ -91,7 +91,8 @@ def archive(
     is_begun = (folder / DRAFT / FIRST).exists()  # by a run that made it anew and did not come to its end
     if is_archive(folder) and not (settings.update or is_begun):
         raise UsageError(f"{folder} is an archive already: bring it up to date with --update, or name another folder")
-    if folder.exists() and not (is_archive(folder) or is_begun) and any(folder.iterdir()):
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if not (is_archive(folder) or is_begun or there <= {DRAFT}):
         raise UsageError(f"{folder} holds other things: name an empty folder, or one that is not there")
     (folder / DRAFT).mkdir(parents=True, exist_ok=True)
     if not is_archive(folder):
@@ -104,7 +105,10 @@ def archive(
         made = _Making(root, folder, settings, executor, progress).run()
         made.manifest.write(folder)
         _remove_stale(folder, made.manifest)
-    shutil.rmtree(folder / DRAFT)
+        for path in (folder / DRAFT).iterdir():
+            if path.name != FIRST:  # which is the last to go: a run that is ended here can be finished
+                path.unlink()
+        shutil.rmtree(folder / DRAFT)
     return made
 
 
