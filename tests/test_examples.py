@@ -80,3 +80,9 @@ def test_a_batch_in_threads(tmp_path: Path) -> None:
     again = run("batch_in_threads.py", tmp_path, "images", "packed")
     assert again.stdout.startswith("1 of 2 images")
     assert len(list((tmp_path / "packed").iterdir())) == 12
+
+
+def test_an_archive_in_a_loader(tmp_path: Path) -> None:
+    words = run("archive_in_a_loader.py", tmp_path).stdout.split()
+    assert words[0] == "192"
+    assert int(words[3]) > 170

@@ -29,6 +29,7 @@ LAYERS = [
     {"api"},
     {"collection", "metadata"},
     {"training"},
+    {"archive"},
     {"cli", "plugins"},
     {"__main__"},
 ]

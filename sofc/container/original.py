@@ -292,6 +292,16 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
     return Original(items[0].key, head.size, head.digest, parts=_unpack_parts(stream), coefficients=coded)
 
 
+def pack_recipe(parts: Sequence[Part]) -> bytes:
+    """Parts as the stream that ``to_metadata`` packs, for those who pack many recipes at once."""
+    return _pack_parts(parts)
+
+
+def unpack_recipe(stream: bytes) -> tuple[Part, ...]:
+    """The parts that ``pack_recipe`` was given. Raises FormatError."""
+    return _unpack_parts(stream)
+
+
 def _split(value: bytes) -> tuple[bytes, Coefficients]:
     """The packed recipe and the coefficients. Raises FormatError."""
     try:

@@ -7,7 +7,7 @@ samples cannot be left out the whole is kept instead.
 from __future__ import annotations
 
 from sofc.container.original import MAX_FILE_BYTES
-from sofc.keepfile.keep import Kept, KeptCoefficients, keep, keep_coefficients, keep_whole, read_file
+from sofc.keepfile.keep import Kept, KeptCoefficients, keep, keep_coefficients, keep_whole, read_file, recipe
 from sofc.keepfile.restore import FileCodebooks, first_bytes, original_in, restore, restore_items
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "keep_whole",
     "original_in",
     "read_file",
+    "recipe",
     "restore",
     "restore_items",
 ]

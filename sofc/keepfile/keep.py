@@ -18,6 +18,7 @@ from sofc.container.original import (
     Literal,
     Original,
     Part,
+    pack_recipe,
     to_metadata,
 )
 from sofc.container.records import Metadata
@@ -75,6 +76,13 @@ def keep(name: str, data: bytes, images: Images) -> Kept:
     if not made:
         return Kept(whole, "its samples are compressed, or arranged, in a way that cannot be made again")
     return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
+
+
+def recipe(data: bytes, images: Images) -> bytes | None:
+    """What makes the file ``data`` of ``images``, as ``pack_recipe`` has it; None where nothing does. It is not tried:
+    ``restore`` tells whether the file comes back."""
+    parts = _parts(data, images) if len(images) else None
+    return None if parts is None else pack_recipe(parts)
 
 
 @dataclass(frozen=True)

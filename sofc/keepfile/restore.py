@@ -59,6 +59,11 @@ def restore(original: Original, images: Images, codebooks: FileCodebooks = _none
     return b"".join(_pieces(original, images, codebooks))
 
 
+def assemble(original: Original, images: Images) -> Iterator[bytes]:
+    """The bytes that the parts of an original file make of the images, not yet compared with its digest."""
+    return _Assembly(images, original, _none).pieces()
+
+
 def check_items(items: Iterable[Metadata], images: Images, codebooks: FileCodebooks = _none) -> None:
     """Raises what ``restore_items`` does, without holding the file."""
     for _ in _pieces(original_in(items), images, codebooks):

@@ -450,7 +450,9 @@ class Encoder(Sticky):
                 # To say how samples are arranged takes bytes, too, and so does naming codebooks.
                 arranged = code(selection, codebooks=self._numbered(others))
                 plain = code(selection.as_they_stand(), codebooks=self._numbered(own), looked=None)
-                smaller, codebooks = min((arranged, others), (plain, own), key=lambda one: self._added_bytes(*one))
+                # What was looked for may not have paid.
+                named = others if arranged.mapping == ARRANGED else own
+                smaller, codebooks = min((arranged, named), (plain, own), key=lambda one: self._added_bytes(*one))
                 self._put_head(codebooks)
                 return lambda: smaller
             if formats and is_last and pixel_format in formats:
