@@ -197,7 +197,25 @@ def decode_band(
     Raises FormatError where a stream breaks the rules, ChecksumError where the samples are not those that
     were coded, CodebookError and UnsupportedError as ``coder_for`` does.
     """
-    area = Area(rows, width, image_rows)
+    samples = decode_samples(coded, pixel_format, codebook, Area(rows, width, image_rows), codebooks)
+    return checked(samples, pixel_format, coded.check)
+
+
+def checked(samples: Samples, pixel_format: PixelFormat, check: int) -> Samples:
+    """Samples that match their check. Raises ChecksumError where they do not."""
+    if zlib.crc32(sample_bytes(samples, pixel_format)) != check:
+        raise ChecksumError("the samples of a band do not match their check")
+    return samples
+
+
+def decode_samples(
+    coded: CodedSamples | CodedBand | CodedGroup,
+    pixel_format: PixelFormat,
+    codebook: Codebook | None,
+    area: Area,
+    codebooks: dict[int, Codebook] | None,
+) -> Samples:
+    """What the streams say, not yet checked; the rest as for ``decode_band``."""
     if pixel_format.wide is not None:
         samples = decode_wide(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
     else:
@@ -210,8 +228,6 @@ def decode_band(
             short = found.samples() if pixel_format.dtype_name == "uint8" else None
             planes = found.components() if short is None else []
         samples = from_planes(planes, pixel_format) if short is None else short
-    if zlib.crc32(sample_bytes(samples, pixel_format)) != coded.check:
-        raise ChecksumError("the samples of a band do not match their check")
     return samples
 
 

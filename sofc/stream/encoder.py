@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
 
+from sofc.band.alike import may_be_like
 from sofc.band.coding import Samples, encode_band, look, sample_bytes
+from sofc.band.likeness import Likeness
+from sofc.band.predicted import Extent
 from sofc.band.selection import Selection, serves
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -46,8 +49,10 @@ from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat, SampleType
 from sofc.jpeg.known import Known
 from sofc.limits import Limits
 from sofc.stream.copies import CopyFinder, Key, pays_to_copy
+from sofc.stream.kept_images import KeptImages
 from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
+from sofc.stream.predicting import Predicting
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
 from sofc.stream.workers import Workers
 
@@ -130,11 +135,15 @@ class Encoder(Sticky):
         self._may_leave = False
         self._index = IndexBuilder()
         self._copies = CopyFinder()
+        self._kept = KeptImages()
+        self._predicting = Predicting(self._kept)
+        self._whole: list[Samples] = []  # bands of the current image, where others may be predicted from it
         self._alone: Key | None = None  # of the first image that is not yet in a group, while it is the only one
         self._image = 0  # number of the current image, or of the next
         self._begun: PendingImage | None = None
         self._images: list[Samples] = []  # whole images that are not yet in a group
-        self._origins: list[Found] = []  # of those, if any
+        self._origins: list[Found] = []  # of those without likeness, if any
+        self._likenesses: dict[int, Likeness] = {}  # of those, and of the current image, to earlier ones
         if isinstance(codebook, Codebook):
             self._put_codebook(codebook)
         items = _checked_metadata(metadata)
@@ -231,20 +240,39 @@ class Encoder(Sticky):
             output = bytearray()
             for image, jpeg in zip(images, chain(jpegs, repeat(None)), strict=False):
                 image = _converted(image, header.format, 0, self.images_written)
-                origin = self._current.origin_of(image, jpeg)
                 alone = Key.of(True, header, header.height, sample_bytes(image, header.format))
                 is_known = alone == self._alone or self._copies.codebooks_of(alone) is not None
                 is_copy = is_known and pays_to_copy(image)
+                if not is_copy and self._is_predicted(image):
+                    output += self._drain(self._workers.threads - 1)
+                    continue
+                origin = self._current.origin_of(image, jpeg)
                 if self._images and (is_copy or (origin is None) == bool(self._origins)):
                     self._put_group()
                 self._alone = None if self._images else alone
+                if not is_copy and may_be_like(header):
+                    self._kept.keep(self.images_written, header, image)
                 self._images.append(image)
                 self._origins += [] if origin is None else [origin]
                 self._state = WriteState.GROUPS
-                if is_copy or len(self._images) >= self._current.group_images(traced=origin is not None):
+                in_group = len(self._images) - len(self._likenesses)
+                if is_copy or in_group >= self._current.group_images(traced=origin is not None):
                     self._put_group()
                 output += self._drain(self._workers.threads - 1)
             return bytes(output)
+
+    def _is_predicted(self, image: Samples) -> bool:
+        """Whether the next whole image is predicted from an earlier one; then it is taken into the group."""
+        header = self._current.header
+        likeness = self._predicting.found_surely(image, header, self.images_written)
+        if likeness is None:
+            return False
+        self._likenesses[len(self._images)] = likeness
+        self._images.append(image)
+        self._alone, self._state = None, WriteState.GROUPS
+        if len(self._images) >= self._current.most_images(traced=bool(self._origins)):
+            self._put_group()
+        return True
 
     def flush(self) -> bytes:
         """End the current band or group early, so that all rows so far can be decoded from the bytes so far."""
@@ -310,6 +338,7 @@ class Encoder(Sticky):
             band_rows=self._wanted_band_rows,
             key_interval=self._key_interval,
             jpeg=jpeg,
+            is_held=bool(self._kept) and may_be_like(header),
         )
         self._state = WriteState.HEAD
 
@@ -347,12 +376,23 @@ class Encoder(Sticky):
             image = self._current
             if image.header.height not in (None, image.rows_written):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
+            looks = may_be_like(image.header) and image.next_band == 0
             if image.is_one_small_whole:
                 known = image.known_of(image.buffered)
                 self._images = [image.pop(image.buffered)]
+                likeness = self._predicting.found_surely(self._images[0], image.header, self._image) if looks else None
+                if likeness is not None:
+                    self._likenesses[0] = likeness
+                elif looks:
+                    self._kept.keep(self._image, image.header, self._images[0])
                 self._put_group(known, is_last=True)
             else:
+                likeness = self._kept.find(image.header, image.whole()) if looks else None
+                self._likenesses = {} if likeness is None else {0: likeness}
                 self._put_bands(everything=True, is_end=True)
+                if self._whole:
+                    self._kept.keep(self._image, image.header, np.concatenate(self._whole))
+                self._likenesses, self._whole = {}, []
                 end = ImageEnd(image.rows_written, image.digest if self._with_digest else b"")
                 self._put(schema.IMAGE_END, pack_image_end(end), self._image)
                 self._image += 1
@@ -373,7 +413,12 @@ class Encoder(Sticky):
         image, first_row = self._image, self._current.next_band
         known = self._current.known_of(count)
         rows = self._current.cut_band(count, digest=self._with_digest)
-        encode = self._coding_of(False, rows, count, known=known, is_last=is_last)
+        if may_be_like(self._current.header) and (self._whole or first_row == 0):
+            self._whole.append(rows)
+        encode = self._coding_of(
+            False, rows, Extent(self._current.header, image, 1, range(first_row, first_row + count)), known=known,
+            is_last=is_last,
+        )
         self._put_coded(
             schema.BAND, image, first_row, lambda offset: pack_band(CodedBand(image, first_row, count, *encode(offset)))
         )
@@ -382,19 +427,20 @@ class Encoder(Sticky):
         if not self._images:
             return
         first, count = self._image, len(self._images)
-        rows, image_rows = np.concatenate(self._images), len(self._images[0])
-        encode = self._coding_of(True, rows, image_rows, self._origins, known=known, is_last=is_last)
+        rows = np.concatenate(self._images)
+        extent = Extent(self._current.header, first, count, range(len(self._images[0])))
+        encode = self._coding_of(True, rows, extent, self._origins, known=known, is_last=is_last)
         self._put_coded(
             schema.GROUP, first, count, lambda offset: pack_group(CodedGroup(first, count, *encode(offset)))
         )
         self._image += count
-        self._images, self._origins = [], []
+        self._images, self._origins, self._likenesses = [], [], {}
 
     def _coding_of(
         self,
         is_group: bool,
         rows: Samples,
-        image_rows: int,
+        extent: Extent,
         origins: Sequence[Found] = (),
         *,
         known: Known | None = None,
@@ -405,16 +451,53 @@ class Encoder(Sticky):
         ``is_last``: no other follows.
         """
         image = self._current
+        image_rows = len(extent.rows)
         key = Key.of(is_group, image.header, image_rows, sample_bytes(rows, image.header.format))
         codebooks = self._copies.codebooks_of(key)
-        if codebooks is not None and is_last and not image.has_head:
-            # No more than what is copied needs: what would follow may need others.
-            self._put_head(codebooks)
+        if codebooks is None and self._likenesses:
+            return self._predicted_coding_of(rows, extent, origins, known, is_last=is_last)
+        if codebooks is not None:
+            self._kept.drop(range(extent.first, extent.first + extent.images))
+            self._whole = []
+            if is_last and not image.has_head:
+                # No more than what is copied needs: what would follow may need others.
+                self._put_head(codebooks)
         code = self._new_coding_of(rows, image_rows, origins, known, is_last=is_last)
         named = tuple(image.codebooks.values())
         if codebooks == named:
             return self._copies.coded(key, codebooks, code)
         return self._copies.coded(key, named, self._workers.submit(code))
+
+    def _predicted_coding_of(
+        self, rows: Samples, extent: Extent, origins: Sequence[Found], known: Known | None, *, is_last: bool
+    ) -> Callable[[int], CodedSamples]:
+        """What gives a group or a band of which images are like earlier ones."""
+        image = self._current
+        image_rows = len(extent.rows)
+        self._whole = []
+        others = without(rows, image_rows, self._likenesses)
+        code_others: Callable[[], CodedSamples] | None = None
+        if len(others):
+            # Of those that follow in the group, codebooks may be others: what is found now is not all.
+            code_others = self._workers.submit(
+                self._new_coding_of(others, image_rows, origins, known, is_last=False)
+            )
+        predicted = self._predicting.coding_of(rows, extent, self._likenesses, code_others)
+        if not predicted.is_sure:
+            code = self._workers.submit(self._new_coding_of(rows, image_rows, (), known, is_last=is_last))
+        else:
+            if not image.has_head:
+                self._put_head(_codebooks([(image.selection, image.header.format)]))
+            code = partial(
+                encode_band,
+                rows,
+                image.header.format,
+                image.selection.as_they_stand(),
+                image_rows=image_rows,
+                verify=self._verify,
+                codebooks=image.codebooks,
+            )
+        return self._copies.not_to_copy(partial(predicted.at, code))
 
     def _new_coding_of(
         self, rows: Samples, image_rows: int, origins: Sequence[Found], known: Known | None, *, is_last: bool
@@ -508,11 +591,28 @@ class Encoder(Sticky):
             unit = self._queue.popleft()
             self._coding -= coded
             offset = self._offset + len(output)
+            if coded:
+                self._note_place(unit, offset)
             if unit.type in INDEXED_TYPES:
                 self._index.add(IndexEntry(unit.type, offset, unit.image, unit.place))
             output += frame_chunk(unit.type, unit.body(offset))
         self._offset += len(output)
         return bytes(output)
+
+    def _note_place(self, unit: _Unit, offset: int) -> None:
+        """Take in where a band or group begins."""
+        if unit.type == schema.GROUP:
+            self._kept.note(range(unit.image, unit.image + unit.place), offset)
+        elif unit.place == 0:
+            self._kept.note(range(unit.image, unit.image + 1), offset)
+        self._kept.count()
+
+
+def without(rows: Samples, image_rows: int, places: Container[int]) -> Samples:
+    """Images, one below the other, without those at some places."""
+    images = rows.reshape(-1, image_rows, *rows.shape[1:])
+    left = [number for number in range(len(images)) if number not in places]
+    return np.ascontiguousarray(images[left]).reshape(-1, *rows.shape[1:])
 
 
 def _codebooks(selections: Iterable[tuple[Selection, PixelFormat]]) -> list[Codebook]:

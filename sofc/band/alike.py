@@ -1,0 +1,248 @@
+"""Which earlier image an image is like, and how it follows from that. The encoder's own: nothing here is normative.
+
+Small pictures of all kept images are compared first, in all eight arrangements; what is like is then moved until it
+fits, which phase correlation finds (Kuglin and Hines, 1975), and last the tables of values are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.band.coding import Samples
+from sofc.band.likeness import Likeness, Reference, Tables, arranged, placed, reduced
+from sofc.band.predicted import reference_of
+from sofc.container.likeness import ARRANGEMENTS, CONSTANT, EDGE, REFLECT, TRANSPOSE, WRAP, Placing
+from sofc.image import ImageHeader
+from sofc.planes import Plane
+
+Picture = npt.NDArray[np.float32]
+
+LEAST_SAMPLES = 1 << 12
+"""Of smaller images many are alike, and there is little to save."""
+MOST_SAMPLES = 1 << 23
+"""What is larger is not held whole to be looked at."""
+SIDE = 16
+SAMPLED = 256
+"""A small picture is made of at least so many rows and columns, if there are as many."""
+LEAST_SPREAD = 1e-3
+LEAST_CORRELATION = 0.9
+MOST_CANDIDATES = 2
+REDUCTIONS = (0, 1, 2)
+MOST_MOVED = 4
+"""Images may be larger than what they are predicted from, or smaller, by one part in so many."""
+WINDOWS = (128, 256)
+"""Sides of the squares that are compared, of small images and of others."""
+LARGE = 512
+LEAST_PEAK = 0.03
+"""Of a cross-power spectrum of unit length: noise gives 0.02 or less."""
+PEAKS = 2
+LEAST_EXPECTED = 0.5
+"""Share of the samples in a square that must be as expected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """An image that others may be predicted from: its number in the file, and its samples."""
+
+    number: int
+    header: ImageHeader
+    samples: Samples
+
+    @cached_property
+    def pictures(self) -> Picture:
+        """Small pictures of it in all arrangements, (ARRANGEMENTS, SIDE * SIDE); zeros where they say nothing."""
+        picture = small_picture(self.samples)
+        if picture is None:
+            return np.zeros((ARRANGEMENTS, SIDE * SIDE), np.float32)
+        return np.stack([_turned(picture, one).reshape(-1) for one in range(ARRANGEMENTS)])
+
+
+def may_be_like(header: ImageHeader) -> bool:
+    """Whether images of a head are looked at."""
+    if header.height is None or header.format.wide is not None:
+        return False
+    return LEAST_SAMPLES <= header.row_samples * header.height <= MOST_SAMPLES
+
+
+def small_picture(samples: Samples) -> Picture | None:
+    """Means of SIDE x SIDE squares, less their mean and of unit length; None where all are about equal."""
+    if min(samples.shape[:2]) < SIDE:
+        return None
+    down, across = (max(1, size // SAMPLED) for size in samples.shape[:2])
+    sampled = samples[::down, ::across].astype(np.float32)
+    gray = sampled if sampled.ndim == 2 else sampled.sum(axis=2)
+    for axis in (0, 1):
+        edges = np.arange(SIDE) * gray.shape[axis] // SIDE
+        counts = np.diff(np.append(edges, gray.shape[axis])).astype(np.float32)
+        gray = np.add.reduceat(gray, edges, axis=axis) / np.expand_dims(counts, 1 - axis)
+    gray = gray - gray.mean()
+    length = float(np.sqrt((gray * gray).sum()))
+    if length <= LEAST_SPREAD * max(1.0, float(np.abs(samples[:: 4 * down, :: 4 * across]).max())):
+        return None
+    return np.asarray(gray / length, np.float32)
+
+
+def _turned(picture: npt.NDArray[np.float32], arrangement: int) -> npt.NDArray[np.float32]:
+    return np.ascontiguousarray(arranged(picture.view(np.int32), arrangement)).view(np.float32)
+
+
+def found_likeness(samples: Samples, header: ImageHeader, earlier: Sequence[Kept]) -> Likeness | None:
+    """How an image follows from one of those that are kept; None where it follows from none."""
+    picture = small_picture(samples)
+    if picture is None or not earlier:
+        return None
+    planes: list[Plane] = []
+    own = Reference(planes, header.format.coded_bits)
+    for candidate, arrangement, reduction in _candidates(picture, header, earlier):
+        if not planes:
+            planes.extend(reference_of(samples, header.format).planes)
+        likeness = _fitted(own, candidate, Placing(candidate.number, arrangement, EDGE, reduction))
+        if likeness is not None:
+            return likeness
+    return None
+
+
+def _candidates(picture: Picture, header: ImageHeader, earlier: Sequence[Kept]) -> Iterator[tuple[Kept, int, int]]:
+    """Images, arrangements and reductions, the most alike first."""
+    all_of_them = np.stack([one.pictures for one in earlier])
+    likeness = np.abs(all_of_them @ picture.reshape(-1))
+    # Of those that are alike to the last digits, such as a symmetric image turned, the first is taken.
+    order = np.argsort(np.round(-likeness.reshape(-1), 5), kind="stable")
+    given = 0
+    for place in order[: 8 * MOST_CANDIDATES]:
+        number, arrangement = divmod(int(place), ARRANGEMENTS)
+        if likeness[number, arrangement] < LEAST_CORRELATION or given == MOST_CANDIDATES:
+            return
+        reduction = _reduction(header, earlier[number].header, arrangement)
+        if reduction is not None:
+            given += 1
+            yield earlier[number], arrangement, reduction
+
+
+def _reduction(header: ImageHeader, other: ImageHeader, arrangement: int) -> int | None:
+    """By how much another image is reduced to have about the size of one; None where it cannot be."""
+    rows, width = header.height or 1, header.width
+    height, across = other.height or 1, other.width
+    if arrangement & TRANSPOSE:
+        height, across = across, height
+    for reduction in REDUCTIONS:
+        moved = abs((height >> reduction) - rows), abs((across >> reduction) - width)
+        if moved[0] * MOST_MOVED <= rows and moved[1] * MOST_MOVED <= width:
+            return reduction
+    return None
+
+
+def _gray(reference: Reference, placing: Placing) -> Plane:
+    total = reference.planes[0] if len(reference.planes) == 1 else np.add.reduce(list(reference.planes))
+    return arranged(reduced(total, placing.reduction), placing.arrangement)
+
+
+def _fitted(own: Reference, candidate: Kept, placing: Placing) -> Likeness | None:
+    """How an image follows from a candidate, moved to where it fits; None where it does not."""
+    reference = reference_of(candidate.samples, candidate.header.format)
+    rows, width = own.planes[0].shape
+    square = None
+    best = (LEAST_EXPECTED, placing)
+    for down, across in _moves(_gray(own, Placing(0)), _gray(reference, placing)):
+        moved = placing._replace(down=down, across=across)
+        if square is None:
+            side = min(WINDOWS[-1], rows, width)
+            square = slice((rows - side) // 2, (rows + side) // 2), slice((width - side) // 2, (width + side) // 2)
+        share = _expected_share(own, reference, moved, *square)
+        if share > best[0]:
+            best = share, moved
+    if best[0] == LEAST_EXPECTED:
+        return None
+    return _with_outside(own, reference, best[1])
+
+
+def _moves(gray: Plane, other: Plane) -> Iterator[tuple[int, int]]:
+    """Where in another plane the first row and column of one may stand, the most likely first."""
+    shared = [min(sizes) for sizes in zip(gray.shape, other.shape, strict=True)]
+    wanted = WINDOWS[int(min(shared) >= LARGE)]
+    side = min(wanted, 1 << (min(shared).bit_length() - 1))
+    y, x = ((size - side) // 2 for size in shared)
+    windows = [plane[y : y + side, x : x + side].astype(np.float32) for plane in (gray, other)]
+    spectra = [np.fft.rfft2(window - window.mean()) for window in windows]
+    product = spectra[1] * np.conj(spectra[0])
+    product /= np.abs(product) + 1e-6
+    surface = np.abs(np.fft.irfft2(product, (side, side)))
+    for place in np.argpartition(surface.reshape(-1), -PEAKS)[: -PEAKS - 1 : -1]:
+        y, x = divmod(int(place), side)
+        if surface[y, x] >= LEAST_PEAK:
+            yield y - side if y > side // 2 else y, x - side if x > side // 2 else x
+
+
+def _counts(values: Plane, samples: Plane) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Pairs of a value and what it becomes, most frequent last of each value, and how often each is there."""
+    pairs = (values.reshape(-1).astype(np.int64) << 16) | samples.reshape(-1)
+    if int(values.max(initial=0)) < 256 and int(samples.max(initial=0)) < 256:
+        counts = np.bincount((pairs >> 8 | pairs & 255).reshape(-1), minlength=1 << 16)
+        found = np.flatnonzero(counts)
+        pairs, counts = found >> 8 << 16 | found & 255, counts[found]
+    else:
+        pairs, counts = np.unique(pairs, return_counts=True)
+    order = np.lexsort((-pairs, counts, pairs >> 16))
+    return pairs[order], counts[order]
+
+
+def _expected_share(own: Reference, reference: Reference, placing: Placing, down: slice, across: slice) -> float:
+    """The share of the samples in a square that follow from those of a reference."""
+    rows = range(down.start, down.stop)
+    moved = placing._replace(across=placing.across + across.start)
+    found = placed(reference, moved, len(own.planes), rows, across.stop - across.start)
+    inside = ~found.is_outside
+    total = int(inside.sum()) * len(own.planes)
+    if 4 * total < inside.size * len(own.planes):
+        return 0.0
+    expected = 0
+    for plane, values in zip(own.planes, found.planes, strict=True):
+        pairs, counts = _counts(values[inside], plane[down, across][inside])
+        last = np.append(pairs[1:] >> 16 != pairs[:-1] >> 16, True)
+        expected += int(counts[last].sum())
+    return expected / total
+
+
+def _with_outside(own: Reference, reference: Reference, placing: Placing) -> Likeness:
+    """The likeness of a placing, with what is best expected where the reference has no samples."""
+    rows, width = own.planes[0].shape
+    found = placed(reference, placing, len(own.planes), range(rows), width)
+    inside = ~found.is_outside
+    tables = [_table(plane[inside], values[inside], reference.bits) for plane, values in zip(own.planes, found.planes)]
+    if inside.all():
+        return Likeness(placing, [Tables(_kept(table, found.whole[k]), 0) for k, table in enumerate(tables)])
+    border = [plane[found.is_outside] for plane in own.planes]
+    fills = [int(np.bincount(values).argmax()) for values in border]
+    right = {CONSTANT: sum(int((values == fill).sum()) for values, fill in zip(border, fills, strict=True))}
+    for outside in (EDGE, WRAP, REFLECT):
+        other = placed(reference, placing._replace(outside=outside), len(own.planes), range(rows), width)
+        right[outside] = sum(
+            int((tables[k][other.planes[k][found.is_outside]] == border[k]).sum()) for k in range(len(border))
+        )
+    best = max(right, key=lambda outside: right[outside])
+    kept_tables = [Tables(_kept(table, found.whole[k]), fills[k]) for k, table in enumerate(tables)]
+    return Likeness(placing._replace(outside=best), kept_tables)
+
+
+def _table(samples: Plane, values: Plane, bits: int) -> npt.NDArray[np.int32]:
+    """What each value becomes most often; of one that is not there what the one before it does."""
+    pairs, _ = _counts(values, samples)
+    last = np.append(pairs[1:] >> 16 != pairs[:-1] >> 16, True)
+    places = (pairs[last] >> 16).astype(np.int64)
+    table = np.zeros(1 << bits, np.int32)
+    following = np.searchsorted(places, np.arange(1 << bits), side="right") - 1
+    table[:] = (pairs[last] & 0xFFFF)[following.clip(0)]
+    return table
+
+
+def _kept(table: npt.NDArray[np.int32], whole: Plane) -> npt.NDArray[np.int32] | None:
+    """A table; None where it keeps all values that are there."""
+    there = np.flatnonzero(np.bincount(whole.reshape(-1), minlength=len(table)))
+    return None if bool((table[there] == there).all()) else table
+
+
