@@ -27,7 +27,7 @@ LEAST_SAMPLES = 1 << 12
 MOST_SAMPLES = 1 << 23
 """What is larger is not held whole to be looked at."""
 SIDE = 16
-SAMPLED = 256
+SAMPLED = 128
 """A small picture is made of at least so many rows and columns, if there are as many."""
 LEAST_SPREAD = 1e-3
 LEAST_CORRELATION = 0.9
@@ -213,7 +213,10 @@ def _with_outside(own: Reference, reference: Reference, placing: Placing) -> Lik
     rows, width = own.planes[0].shape
     found = placed(reference, placing, len(own.planes), range(rows), width)
     inside = ~found.is_outside
-    tables = [_table(plane[inside], values[inside], reference.bits) for plane, values in zip(own.planes, found.planes)]
+    tables = [
+        _table(plane[inside], values[inside], reference.bits, (1 << own.bits) - 1)
+        for plane, values in zip(own.planes, found.planes, strict=True)
+    ]
     if inside.all():
         return Likeness(placing, [Tables(_kept(table, found.whole[k]), 0) for k, table in enumerate(tables)])
     border = [plane[found.is_outside] for plane in own.planes]
@@ -229,15 +232,14 @@ def _with_outside(own: Reference, reference: Reference, placing: Placing) -> Lik
     return Likeness(placing._replace(outside=best), kept_tables)
 
 
-def _table(samples: Plane, values: Plane, bits: int) -> npt.NDArray[np.int32]:
-    """What each value becomes most often; of one that is not there what the one before it does."""
+def _table(samples: Plane, values: Plane, bits: int, top: int) -> npt.NDArray[np.int32]:
+    """What each value becomes most often; one that is not there is moved by as much as the one before it."""
     pairs, _ = _counts(values, samples)
     last = np.append(pairs[1:] >> 16 != pairs[:-1] >> 16, True)
-    places = (pairs[last] >> 16).astype(np.int64)
-    table = np.zeros(1 << bits, np.int32)
-    following = np.searchsorted(places, np.arange(1 << bits), side="right") - 1
-    table[:] = (pairs[last] & 0xFFFF)[following.clip(0)]
-    return table
+    places, becomes = pairs[last] >> 16, pairs[last] & 0xFFFF
+    every = np.arange(1 << bits)
+    before = (np.searchsorted(places, every, side="right") - 1).clip(0)
+    return (becomes[before] + every - places[before]).clip(0, top).astype(np.int32)
 
 
 def _kept(table: npt.NDArray[np.int32], whole: Plane) -> npt.NDArray[np.int32] | None:

@@ -131,10 +131,13 @@ class Departures:
         """
         top = (1 << bits[1]) - 1
         expected = np.empty_like(found.planes)
+        used = np.zeros(1 << bits[0], np.uint8)
+        for plane in found.whole:
+            used[plane.reshape(-1)] = 1
         table: Table | None = None
         for k in range(len(expected)):
             given = tables[k] if tables else Tables(None, 0)
-            table = self._table(k, given.table, table, found.whole[k], bits)
+            table = self._table(k, given.table, table, used, bits)
             fill = given.fill
             if placing.outside == CONSTANT:
                 fill = self._checked(code_plain(self._coding.encodes, fill, bits[1], self._coding.stream))
@@ -148,7 +151,7 @@ class Departures:
         return result
 
     def _table(
-        self, component: int, given: Table | None, before: Table | None, whole: Plane, bits: tuple[int, int]
+        self, component: int, given: Table | None, before: Table | None, used: npt.NDArray[np.uint8], bits: tuple[int, int]
     ) -> Table | None:
         """Spec likeness/value-tables. The table of a component, None where values stay."""
         encodes, stream = self._coding.encodes, self._coding.stream
@@ -159,8 +162,6 @@ class Departures:
         if self._checked(code_flag(encodes, int(given is None), IS_KEPT, self._state, stream)):
             return None
         table = np.zeros(1 << bits[0], np.int32) if given is None else given
-        used = np.zeros(1 << bits[0], np.uint8)
-        used[whole.reshape(-1)] = 1
         self._checked(code_table(encodes, table, used, (1 << bits[1]) - 1, self._state, stream))
         return table
 

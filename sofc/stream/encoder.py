@@ -264,7 +264,9 @@ class Encoder(Sticky):
     def _is_predicted(self, image: Samples) -> bool:
         """Whether the next whole image is predicted from an earlier one; then it is taken into the group."""
         header = self._current.header
-        likeness = self._predicting.found_surely(image, header, self.images_written)
+        if not may_be_like(header):
+            return False
+        likeness = self._predicting.if_sure(self._kept.find(header, image), image, header, self.images_written)
         if likeness is None:
             return False
         self._likenesses[len(self._images)] = likeness
@@ -376,18 +378,18 @@ class Encoder(Sticky):
             image = self._current
             if image.header.height not in (None, image.rows_written):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
-            looks = may_be_like(image.header) and image.next_band == 0
-            if image.is_one_small_whole:
+            likeness = sure = None
+            if may_be_like(image.header) and image.next_band == 0:
+                likeness = self._kept.find(image.header, image.whole())
+                sure = self._predicting.if_sure(likeness, image.whole(), image.header, self._image)
+            if sure is not None or image.is_one_small_whole:
                 known = image.known_of(image.buffered)
                 self._images = [image.pop(image.buffered)]
-                likeness = self._predicting.found_surely(self._images[0], image.header, self._image) if looks else None
-                if likeness is not None:
-                    self._likenesses[0] = likeness
-                elif looks:
+                self._likenesses = {} if sure is None else {0: sure}
+                if sure is None and may_be_like(image.header):
                     self._kept.keep(self._image, image.header, self._images[0])
                 self._put_group(known, is_last=True)
             else:
-                likeness = self._kept.find(image.header, image.whole()) if looks else None
                 self._likenesses = {} if likeness is None else {0: likeness}
                 self._put_bands(everything=True, is_end=True)
                 if self._whole:

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sofc.band.alike import may_be_like
 from sofc.band.coding import Samples, sample_bytes
 from sofc.band.likeness import Likeness
 from sofc.band.predicted import Extent, departures_of, pack_predicted
@@ -63,12 +62,9 @@ class Predicting:
     def __init__(self, kept: KeptImages) -> None:
         self._kept = kept
 
-    def found_surely(self, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
-        """How a whole image follows from one that is kept, if it departs from that so little that nothing else takes
-        less. ``number``: its own."""
-        if not self._kept or not may_be_like(header):
-            return None
-        likeness = self._kept.find(header, image)
+    def if_sure(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
+        """A likeness of a whole image, if this departs from it so little that nothing else takes less. ``number``: that
+        of the image."""
         if likeness is None:
             return None
         coding = self.coding_of(image, Extent(header, number, 1, range(len(image))), {0: likeness}, None)
