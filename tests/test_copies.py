@@ -14,6 +14,7 @@ import pytest
 from helpers import chunks_of, file_of
 
 import sofc
+from sofc.band import alike
 from sofc.collection import encode_collection
 from sofc.container import schema
 from sofc.container.chunks import pack_band, pack_file_end, unpack_band
@@ -22,6 +23,12 @@ from sofc.imagefiles import Samples
 from sofc.stream import copies
 
 Array = npt.NDArray[Any]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is equal is like, too, and then no copy, but for small and large images and wide samples."""
+    monkeypatch.setattr(alike, "LEAST_SAMPLES", 1 << 40)
 
 
 def photographs(count: int, height: int, width: int) -> list[Array]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.band.coding import Samples
-from sofc.band.likeness import Likeness, Reference, Tables, arranged, placed, reduced
+from sofc.band.likeness import Likeness, Reference, Table, Tables, arranged, placed, reduced
 from sofc.band.predicted import reference_of
 from sofc.container.likeness import ARRANGEMENTS, CONSTANT, EDGE, REFLECT, TRANSPOSE, WRAP, Placing
 from sofc.image import ImageHeader
@@ -26,7 +26,8 @@ LEAST_SAMPLES = 1 << 12
 """Of smaller images many are alike, and there is little to save."""
 MOST_SAMPLES = 1 << 23
 """What is larger is not held whole to be looked at."""
-SIDE = 16
+SQUARES = 16
+SIDE = SQUARES - 4
 SAMPLED = 128
 """A small picture is made of at least so many rows and columns, if there are as many."""
 LEAST_SPREAD = 1e-3
@@ -70,16 +71,20 @@ def may_be_like(header: ImageHeader) -> bool:
 
 
 def small_picture(samples: Samples) -> Picture | None:
-    """Means of SIDE x SIDE squares, less their mean and of unit length; None where all are about equal."""
-    if min(samples.shape[:2]) < SIDE:
+    """Sums of SQUARES x SQUARES squares and those around, but for those at the border: SIDE x SIDE numbers, less their
+    mean and of unit length. None where all are about equal."""
+    if min(samples.shape[:2]) < SQUARES:
         return None
     down, across = (max(1, size // SAMPLED) for size in samples.shape[:2])
     sampled = samples[::down, ::across].astype(np.float32)
     gray = sampled if sampled.ndim == 2 else sampled.sum(axis=2)
     for axis in (0, 1):
-        edges = np.arange(SIDE) * gray.shape[axis] // SIDE
+        edges = np.arange(SQUARES) * gray.shape[axis] // SQUARES
         counts = np.diff(np.append(edges, gray.shape[axis])).astype(np.float32)
         gray = np.add.reduceat(gray, edges, axis=axis) / np.expand_dims(counts, 1 - axis)
+    # Moved by a few samples it is still the same, and with a narrow border.
+    gray = gray[:-2] + gray[1:-1] + gray[2:]
+    gray = (gray[:, :-2] + gray[:, 1:-1] + gray[:, 2:])[1:-1, 1:-1]
     gray = gray - gray.mean()
     length = float(np.sqrt((gray * gray).sum()))
     if length <= LEAST_SPREAD * max(1.0, float(np.abs(samples[:: 4 * down, :: 4 * across]).max())):
@@ -213,12 +218,9 @@ def _with_outside(own: Reference, reference: Reference, placing: Placing) -> Lik
     rows, width = own.planes[0].shape
     found = placed(reference, placing, len(own.planes), range(rows), width)
     inside = ~found.is_outside
-    tables = [
-        _table(plane[inside], values[inside], reference.bits, (1 << own.bits) - 1)
-        for plane, values in zip(own.planes, found.planes, strict=True)
-    ]
+    tables = _tables([plane[inside] for plane in own.planes], [values[inside] for values in found.planes], own, reference)
     if inside.all():
-        return Likeness(placing, [Tables(_kept(table, found.whole[k]), 0) for k, table in enumerate(tables)])
+        return Likeness(placing, [Tables(_kept(table, found.whole), 0) for k, table in enumerate(tables)])
     border = [plane[found.is_outside] for plane in own.planes]
     fills = [int(np.bincount(values).argmax()) for values in border]
     right = {CONSTANT: sum(int((values == fill).sum()) for values, fill in zip(border, fills, strict=True))}
@@ -228,13 +230,34 @@ def _with_outside(own: Reference, reference: Reference, placing: Placing) -> Lik
             int((tables[k][other.planes[k][found.is_outside]] == border[k]).sum()) for k in range(len(border))
         )
     best = max(right, key=lambda outside: right[outside])
-    kept_tables = [Tables(_kept(table, found.whole[k]), fills[k]) for k, table in enumerate(tables)]
+    kept_tables = [Tables(_kept(table, found.whole), fills[k]) for k, table in enumerate(tables)]
     return Likeness(placing._replace(outside=best), kept_tables)
 
 
-def _table(samples: Plane, values: Plane, bits: int, top: int) -> npt.NDArray[np.int32]:
+def _tables(samples: list[Plane], values: list[Plane], own: Reference, reference: Reference) -> list[Table]:
+    """What the values of each component become: the same of all where that is as good."""
+    top = (1 << own.bits) - 1
+    counted = [_counts(*pair) for pair in zip(values, samples, strict=True)]
+    tables = [_table(*one, reference.bits, top) for one in counted]
+    if len(tables) > 1:
+        pairs, where = np.unique(np.concatenate([pairs for pairs, _ in counted]), return_inverse=True)
+        counts = np.bincount(where, np.concatenate([counts for _, counts in counted])).astype(np.int64)
+        order = np.lexsort((-pairs, counts, pairs >> 16))
+        common = _table(pairs[order], counts[order], reference.bits, top)
+        if sum(_right(common, *one) for one in counted) >= sum(
+            _right(table, *one) for table, one in zip(tables, counted, strict=True)
+        ):
+            return [common] * len(tables)
+    return tables
+
+
+def _right(table: Table, pairs: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> int:
+    """How many samples are what a table says."""
+    return int(counts[table[pairs >> 16] == (pairs & 0xFFFF)].sum())
+
+
+def _table(pairs: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], bits: int, top: int) -> Table:
     """What each value becomes most often; one that is not there is moved by as much as the one before it."""
-    pairs, _ = _counts(values, samples)
     last = np.append(pairs[1:] >> 16 != pairs[:-1] >> 16, True)
     places, becomes = pairs[last] >> 16, pairs[last] & 0xFFFF
     every = np.arange(1 << bits)
@@ -242,9 +265,10 @@ def _table(samples: Plane, values: Plane, bits: int, top: int) -> npt.NDArray[np
     return (becomes[before] + every - places[before]).clip(0, top).astype(np.int32)
 
 
-def _kept(table: npt.NDArray[np.int32], whole: Plane) -> npt.NDArray[np.int32] | None:
+def _kept(table: Table, whole: list[Plane]) -> Table | None:
     """A table; None where it keeps all values that are there."""
-    there = np.flatnonzero(np.bincount(whole.reshape(-1), minlength=len(table)))
-    return None if bool((table[there] == there).all()) else table
-
-
+    there = np.zeros(len(table), bool)
+    for plane in whole:
+        there[plane.reshape(-1)] = True
+    every = np.flatnonzero(there)
+    return None if bool((table[every] == every).all()) else table

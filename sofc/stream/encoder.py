@@ -240,13 +240,13 @@ class Encoder(Sticky):
             output = bytearray()
             for image, jpeg in zip(images, chain(jpegs, repeat(None)), strict=False):
                 image = _converted(image, header.format, 0, self.images_written)
-                alone = Key.of(True, header, header.height, sample_bytes(image, header.format))
-                is_known = alone == self._alone or self._copies.codebooks_of(alone) is not None
-                is_copy = is_known and pays_to_copy(image)
-                if not is_copy and self._is_predicted(image):
+                if self._is_predicted(image, jpeg):
                     output += self._drain(self._workers.threads - 1)
                     continue
                 origin = self._current.origin_of(image, jpeg)
+                alone = Key.of(True, header, header.height, sample_bytes(image, header.format))
+                is_known = alone == self._alone or self._copies.codebooks_of(alone) is not None
+                is_copy = is_known and pays_to_copy(image)
                 if self._images and (is_copy or (origin is None) == bool(self._origins)):
                     self._put_group()
                 self._alone = None if self._images else alone
@@ -261,12 +261,15 @@ class Encoder(Sticky):
                 output += self._drain(self._workers.threads - 1)
             return bytes(output)
 
-    def _is_predicted(self, image: Samples) -> bool:
-        """Whether the next whole image is predicted from an earlier one; then it is taken into the group."""
+    def _is_predicted(self, image: Samples, jpeg: bytes | None) -> bool:
+        """Whether the next whole image is predicted from an earlier one; then it is taken into the group. ``jpeg``: the
+        data that it was decoded from, if that is at hand."""
         header = self._current.header
         if not may_be_like(header):
             return False
-        likeness = self._predicting.if_sure(self._kept.find(header, image), image, header, self.images_written)
+        found = self._kept.find(header, image)
+        choose = self._predicting.if_sure if self._origins or jpeg else self._predicting.if_likely
+        likeness = choose(found, image, header, self.images_written)
         if likeness is None:
             return False
         self._likenesses[len(self._images)] = likeness
@@ -385,8 +388,8 @@ class Encoder(Sticky):
             if sure is not None or image.is_one_small_whole:
                 known = image.known_of(image.buffered)
                 self._images = [image.pop(image.buffered)]
-                self._likenesses = {} if sure is None else {0: sure}
-                if sure is None and may_be_like(image.header):
+                self._likenesses = {} if likeness is None else {0: likeness}
+                if likeness is None and may_be_like(image.header):
                     self._kept.keep(self._image, image.header, self._images[0])
                 self._put_group(known, is_last=True)
             else:
@@ -594,20 +597,13 @@ class Encoder(Sticky):
             self._coding -= coded
             offset = self._offset + len(output)
             if coded:
-                self._note_place(unit, offset)
+                starts = unit.type == schema.GROUP or unit.place == 0
+                self._kept.note(offset, unit.image if starts else None)
             if unit.type in INDEXED_TYPES:
                 self._index.add(IndexEntry(unit.type, offset, unit.image, unit.place))
             output += frame_chunk(unit.type, unit.body(offset))
         self._offset += len(output)
         return bytes(output)
-
-    def _note_place(self, unit: _Unit, offset: int) -> None:
-        """Take in where a band or group begins."""
-        if unit.type == schema.GROUP:
-            self._kept.note(range(unit.image, unit.image + unit.place), offset)
-        elif unit.place == 0:
-            self._kept.note(range(unit.image, unit.image + 1), offset)
-        self._kept.count()
 
 
 def without(rows: Samples, image_rows: int, places: Container[int]) -> Samples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
 from sofc.band.alike import Kept, found_likeness
@@ -22,8 +23,8 @@ class KeptImages:
     def __init__(self) -> None:
         self._images: dict[int, Kept] = {}
         self._bytes = 0
-        # Of all that were ever kept: where they begin, and behind how many chunks; -1 before that is known.
-        self._places: dict[int, tuple[int, int]] = {}
+        # Of each chunk that images begin in: the first of these, where it begins, and behind how many others.
+        self._places: list[tuple[int, int, int]] = []
         self._count = 0  # bands and groups so far
 
     def __bool__(self) -> bool:
@@ -32,7 +33,6 @@ class KeptImages:
     def keep(self, number: int, header: ImageHeader, samples: Samples) -> None:
         """Keep an image, and no more of those before it than there is room for."""
         self._images[number] = Kept(number, header, samples)
-        self._places[number] = -1, 0
         self._bytes += samples.nbytes
         while self._bytes > KEPT_BYTES or len(self._images) > MOST_KEPT:
             self.drop([next(iter(self._images))])
@@ -53,15 +53,16 @@ class KeptImages:
         kept = [self._images[number] for number in sorted(numbers)]
         return {one.number: reference_of(one.samples, one.header.format) for one in kept}
 
-    def note(self, images: range, offset: int) -> None:
-        """Take in that the first band of an image, or a group, begins at an offset of the file."""
-        self._places.update((number, (offset, self._count)) for number in images if number in self._places)
-
-    def count(self) -> None:
-        """Take in that a band or group is put into the file."""
+    def note(self, offset: int, first: int | None) -> None:
+        """Take in that a band or group begins at an offset of the file; ``first``: the first image that begins there."""
+        if first is not None:
+            self._places.append((first, offset, self._count))
         self._count += 1
 
     def are_near(self, numbers: Iterable[int], offset: int) -> bool:
         """Whether a decoder that comes to an offset still has all of these images."""
-        places = [self._places.get(number, (-1, 0)) for number in numbers]
-        return all(start >= 0 and offset - start <= WINDOW and self._count - count < NEAREST for start, count in places)
+        for number in numbers:
+            _, start, count = self._places[bisect_right(self._places, (number, offset, 0)) - 1]
+            if offset - start > WINDOW or self._count - count > NEAREST:
+                return False
+        return True

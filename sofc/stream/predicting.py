@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from sofc.band.coding import Samples, sample_bytes
 from sofc.band.likeness import Likeness
@@ -15,6 +18,8 @@ from sofc.stream.kept_images import KeptImages
 
 SURELY_BYTES, SURELY_SHARE = 16, 3000
 """Departures of so many bytes, and one for so many samples, are less than any other way takes."""
+LIKELY = 0.5
+"""So many times what simple prediction takes, the coders hardly ever need less."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,9 @@ class PredictedCoding:
     @property
     def is_sure(self) -> bool:
         """Whether no other way takes less."""
-        return self.departures is not None and len(self.departures) <= surely(self.extent, len(self.likenesses))
+        if len(self.likenesses) > 1 or self.extent.images > 1:
+            return self.departures is not None  # that was asked of each image
+        return self.departures is not None and len(self.departures) <= surely(self.extent.header, len(self.extent.rows))
 
     def at(self, code: Callable[[], CodedSamples], offset: int) -> CodedSamples:
         """How it is coded, told where its chunk begins. ``code`` codes all samples by themselves, and is called where
@@ -50,10 +57,17 @@ class PredictedCoding:
         return min(predicted, code(), key=lambda coded: sum(map(len, coded.streams)))
 
 
-def surely(extent: Extent, images: int) -> int:
-    """Bytes of departures below which nothing else is tried."""
-    samples = images * len(extent.rows) * extent.header.row_samples
-    return SURELY_BYTES * images + samples // SURELY_SHARE
+def surely(header: ImageHeader, rows: int) -> int:
+    """Bytes of departures of so many rows up to which nothing else is tried."""
+    return SURELY_BYTES + rows * header.row_samples // SURELY_SHARE
+
+
+def estimated_bytes(image: Samples) -> float:
+    """About what an image takes by itself: the entropy of differences to the mean of two neighbours."""
+    wide = image.astype(np.int32)
+    differences = wide[1:, 1:] - ((wide[:-1, 1:] + wide[1:, :-1]) >> 1)
+    counts = np.unique(differences, return_counts=True)[1]
+    return float(-(counts * np.log2(counts / differences.size)).sum()) / 8
 
 
 class Predicting:
@@ -65,10 +79,18 @@ class Predicting:
     def if_sure(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
         """A likeness of a whole image, if this departs from it so little that nothing else takes less. ``number``: that
         of the image."""
+        return likeness if self._bytes(likeness, image, header, number) <= surely(header, len(image)) else None
+
+    def if_likely(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
+        """The same, if it most likely takes less than anything else, of samples that no JPEG decoder made."""
+        most = max(surely(header, len(image)), int(LIKELY * estimated_bytes(image)))
+        return likeness if self._bytes(likeness, image, header, number) <= most else None
+
+    def _bytes(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> float:
         if likeness is None:
-            return None
+            return math.inf
         coding = self.coding_of(image, Extent(header, number, 1, range(len(image))), {0: likeness}, None)
-        return likeness if coding.is_sure else None
+        return math.inf if coding.departures is None else len(coding.departures)
 
     def coding_of(
         self,
