@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,9 +26,11 @@ Array = npt.NDArray[Any]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_like(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_is_like() -> Iterator[None]:
     """What is equal is like, too, and then no copy, but for small and large images and wide samples."""
-    monkeypatch.setattr(alike, "LEAST_SAMPLES", 1 << 40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alike, "LEAST_SAMPLES", 1 << 40)
+        yield
 
 
 def photographs(count: int, height: int, width: int) -> list[Array]:

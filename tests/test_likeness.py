@@ -253,5 +253,3 @@ def test_references_count_against_the_limits() -> None:
     limits = sofc.Limits(max_band_samples=64 * 100 + 6500)
     with pytest.raises(sofc.LimitError):
         sofc.decode_images(data, limits=limits)
-
-

@@ -218,7 +218,9 @@ def _with_outside(own: Reference, reference: Reference, placing: Placing) -> Lik
     rows, width = own.planes[0].shape
     found = placed(reference, placing, len(own.planes), range(rows), width)
     inside = ~found.is_outside
-    tables = _tables([plane[inside] for plane in own.planes], [values[inside] for values in found.planes], own, reference)
+    tables = _tables(
+        [plane[inside] for plane in own.planes], [values[inside] for values in found.planes], own, reference
+    )
     if inside.all():
         return Likeness(placing, [Tables(_kept(table, found.whole), 0) for k, table in enumerate(tables)])
     border = [plane[found.is_outside] for plane in own.planes]

@@ -151,7 +151,12 @@ class Departures:
         return result
 
     def _table(
-        self, component: int, given: Table | None, before: Table | None, used: npt.NDArray[np.uint8], bits: tuple[int, int]
+        self,
+        component: int,
+        given: Table | None,
+        before: Table | None,
+        used: npt.NDArray[np.uint8],
+        bits: tuple[int, int],
     ) -> Table | None:
         """Spec likeness/value-tables. The table of a component, None where values stay."""
         encodes, stream = self._coding.encodes, self._coding.stream

@@ -19,7 +19,6 @@ from sofc.stream.placed import Placed
 from sofc.stream.references import Decoded, Once
 from sofc.stream.workers import Workers
 
-
 Chunks = Callable[[int], Sequence[Placed]]
 """Gives what all samples of an earlier image are coded in: its bands, or its group. Raises FormatError."""
 

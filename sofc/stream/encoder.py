@@ -421,7 +421,10 @@ class Encoder(Sticky):
         if may_be_like(self._current.header) and (self._whole or first_row == 0):
             self._whole.append(rows)
         encode = self._coding_of(
-            False, rows, Extent(self._current.header, image, 1, range(first_row, first_row + count)), known=known,
+            False,
+            rows,
+            Extent(self._current.header, image, 1, range(first_row, first_row + count)),
+            known=known,
             is_last=is_last,
         )
         self._put_coded(
@@ -484,9 +487,7 @@ class Encoder(Sticky):
         code_others: Callable[[], CodedSamples] | None = None
         if len(others):
             # Of those that follow in the group, codebooks may be others: what is found now is not all.
-            code_others = self._workers.submit(
-                self._new_coding_of(others, image_rows, origins, known, is_last=False)
-            )
+            code_others = self._workers.submit(self._new_coding_of(others, image_rows, origins, known, is_last=False))
         predicted = self._predicting.coding_of(rows, extent, self._likenesses, code_others)
         if not predicted.is_sure:
             code = self._workers.submit(self._new_coding_of(rows, image_rows, (), known, is_last=is_last))

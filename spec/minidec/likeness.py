@@ -136,7 +136,9 @@ class Departures:
         count = len(reference.components)
         require(placing.component < count, "no such component of a reference")
         taken = [
-            arrange(reduce(reference.components[(placing.component + c) % count], placing.reduction), placing.arrangement)
+            arrange(
+                reduce(reference.components[(placing.component + c) % count], placing.reduction), placing.arrangement
+            )
             for c in range(field.components)
         ]
         used = {value for component in taken for row in component for value in row}
@@ -225,7 +227,9 @@ def expect(
         is_there = 0 <= y < height
         result.append(
             [
-                fill if placing.outside == 0 and not (is_there and 0 <= x < width) else table(row[line(x, width, placing.outside)])
+                fill
+                if placing.outside == 0 and not (is_there and 0 <= x < width)
+                else table(row[line(x, width, placing.outside)])
                 for x in range(placing.across, placing.across + field.width)
             ]
         )
