@@ -16,6 +16,8 @@ import numpy.typing as npt
 from sofc.band.coding import Samples
 from sofc.band.likeness import Likeness, Reference, Table, Tables, arranged, placed, reduced
 from sofc.band.predicted import reference_of
+from sofc.coders.bilevel.guide import features_of
+from sofc.coders.bilevel.kernel_guide import FEATURES
 from sofc.container.likeness import ARRANGEMENTS, CONSTANT, EDGE, REFLECT, TRANSPOSE, WRAP, Placing
 from sofc.image import ImageHeader
 from sofc.planes import Plane
@@ -45,6 +47,10 @@ PEAKS = 2
 LEAST_EXPECTED = 0.5
 """Share of the samples in a square that must be as expected."""
 
+MOST_COMPONENTS = 4
+"""Components of an image that may be guides."""
+LEAST_INFORMATION = 0.02
+
 
 @dataclass(frozen=True, eq=False)
 class Kept:
@@ -61,6 +67,11 @@ class Kept:
         if picture is None:
             return np.zeros((ARRANGEMENTS, SIDE * SIDE), np.float32)
         return np.stack([_turned(picture, one).reshape(-1) for one in range(ARRANGEMENTS)])
+
+    @cached_property
+    def is_binary(self) -> bool:
+        """Whether it takes no more than two values."""
+        return is_binary(self.samples, self.header)
 
 
 def may_be_like(header: ImageHeader) -> bool:
@@ -90,6 +101,49 @@ def small_picture(samples: Samples) -> Picture | None:
     if length <= LEAST_SPREAD * max(1.0, float(np.abs(samples[:: 4 * down, :: 4 * across]).max())):
         return None
     return np.asarray(gray / length, np.float32)
+
+
+def is_binary(samples: Samples, header: ImageHeader) -> bool:
+    """Whether an image of one component takes no more than two values."""
+    if header.format.components > 1 or header.format.wide is not None or header.height is None:
+        return False
+    least, most = samples.min(), samples.max()
+    return bool(((samples == least) | (samples == most)).all())
+
+
+def best_guide(samples: Samples, rows: range, guides: Sequence[Kept]) -> tuple[Kept, int] | None:
+    """Which of some images of one size, and which of its components, says most about ``rows`` of a binary image; None
+    where none says much.
+
+    What it says is the mutual information of each sample and the features of one in four.
+    """
+    binary = (samples == samples.max())[::2, ::2].reshape(-1)
+    best: tuple[float, Kept, int] | None = None
+    for guide in guides:
+        planes = reference_of(guide.samples[rows.start : rows.stop : 2, ::2], guide.header.format).planes
+        for component, plane in enumerate(planes[:MOST_COMPONENTS]):
+            _, middle, gray = features_of(plane, guide.header.format.coded_bits).reshape(FEATURES, -1)
+            said = _information(binary, middle.astype(np.int64) << 4 | gray)
+            if best is None or said > best[0]:
+                best = said, guide, component
+    return None if best is None or best[0] < LEAST_INFORMATION else best[1:]
+
+
+def _information(binary: npt.NDArray[np.bool_], cells: npt.NDArray[np.int64]) -> float:
+    """Bits that cells, numbers below 256, say about binary samples, less what so many say by chance; of the share of
+    all that there is to say."""
+    ones = np.bincount(cells, binary, 256)
+    all_of_them = np.bincount(cells, minlength=256)
+    used = all_of_them > 0
+    whole = _entropy(np.array([binary.sum()]), np.array([binary.size]))
+    said = whole - _entropy(ones[used], all_of_them[used]) - float(used.sum())
+    return said / whole if whole else 0.0
+
+
+def _entropy(ones: npt.NDArray[np.floating], counts: npt.NDArray[np.integer]) -> float:
+    """Bits of decisions of which some of each count are 1."""
+    share = np.clip(ones / counts, 1e-9, 1 - 1e-9)
+    return float(-(counts * (share * np.log2(share) + (1 - share) * np.log2(1 - share))).sum())
 
 
 def _turned(picture: npt.NDArray[np.float32], arrangement: int) -> npt.NDArray[np.float32]:

@@ -23,7 +23,7 @@ from sofc.band.arrangement import (
 )
 from sofc.band.arranging import Found as Arranged
 from sofc.band.arranging import View, Whole, forms_of, is_narrowed
-from sofc.band.core import Area, CodedPlanes, decode_coded, decode_planes
+from sofc.band.core import Area, CodedPlanes, Guide, decode_coded, decode_planes
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
 from sofc.band.wide import decode_wide, encode_wide
@@ -214,8 +214,11 @@ def decode_samples(
     codebook: Codebook | None,
     area: Area,
     codebooks: dict[int, Codebook] | None,
+    guide: Guide | None = None,
 ) -> Samples:
-    """What the streams say, not yet checked; the rest as for ``decode_band``."""
+    """What the streams say, not yet checked; the rest as for ``decode_band``. ``guide``: what an image goes with."""
+    if guide is not None and (pixel_format.wide is not None or coded.mapping == Mapping.ARRANGED):
+        raise FormatError("a band that is arranged, or of wide samples, has a guide")
     if pixel_format.wide is not None:
         samples = decode_wide(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
     else:
@@ -224,7 +227,8 @@ def decode_samples(
             arrangement = _arrangement(coded, form)
             planes, short = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {}), None
         else:
-            found = decode_coded(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
+            streams = CodedPlanes(coded.model, coded.mapping, coded.streams)
+            found = decode_coded(streams, pixel_format, codebook, area, guide)
             short = found.samples() if pixel_format.dtype_name == "uint8" else None
             planes = found.components() if short is None else []
         samples = from_planes(planes, pixel_format) if short is None else short

@@ -9,15 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.band.coding import Samples, checked, codebooks_of, decode_samples, from_planes, to_planes
-from sofc.band.core import Area
-from sofc.band.likeness import Image, Likeness, Reference, decode_departures, encode_departures
+from sofc.band.core import Area, CodedPlanes, Guide, guided
+from sofc.band.likeness import Image, Likeness, Reference, decode_departures, encode_departures, placed
 from sofc.codebook import Codebook
-from sofc.container.likeness import DEPARTURES, Placing, Plan, pack_plan, unpack_plan
-from sofc.container.records import LIKENESS_MODEL, CodedBand, CodedGroup, CodedSamples
+from sofc.container.likeness import CONSTANT, DEPARTURES, GUIDE, Placing, Plan, pack_plan, unpack_plan
+from sofc.container.records import ARRANGED, COPY_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, CodedSamples
 from sofc.errors import FormatError
 from sofc.image import ImageHeader, PixelFormat
 
-DEPARTURES_STREAMS = 2
+STREAMS_BEFORE = {DEPARTURES: 2, GUIDE: 1}
 """Streams before those of the images that are coded by themselves: the plan, and what departs."""
 
 
@@ -78,8 +78,33 @@ def pack_predicted(
     return CodedSamples(LIKENESS_MODEL, check, (plan, departures, *others.streams))
 
 
+def guide_of(reference: Reference, placing: Placing, extent: Extent) -> Guide:
+    """Spec likeness/guide. The plane of an earlier image that guides one. Raises FormatError."""
+    found = placed(reference, placing, 1, extent.rows, extent.header.width)
+    found.planes[0][found.is_outside & (placing.outside == CONSTANT)] = 0
+    return Guide(found.planes[0], reference.bits)
+
+
+def encode_guided(
+    coded: CodedSamples, extent: Extent, codebook: Codebook | None, guide: Reference, placing: Placing
+) -> CodedSamples | None:
+    """One image, or a band of it, coded with an earlier one as its guide; None where its coder has no use for that."""
+    found = guided(
+        CodedPlanes(coded.model, coded.mapping, coded.streams),
+        extent.header.format,
+        codebook,
+        extent.area(1),
+        guide_of(guide, placing, extent),
+    )
+    if found is None:
+        return None
+    plan = pack_plan(Plan(GUIDE, found.mapping, found.model, {0: placing}))
+    return CodedSamples(LIKENESS_MODEL, coded.check, (plan, *found.streams))
+
+
 class Predicted(NamedTuple):
-    """A coded band or group with predicted images: what its first stream says, and how the others are coded."""
+    """A coded band or group with predicted images, or with a guide: what its first stream says, the stream of
+    departures, and how the other images are coded, or those that have a guide."""
 
     extent: Extent
     plan: Plan
@@ -90,7 +115,7 @@ class Predicted(NamedTuple):
     @property
     def others_count(self) -> int:
         """Images that are not predicted."""
-        return self.extent.images - len(self.plan.placings)
+        return self.extent.images - (len(self.plan.placings) if self.plan.way == DEPARTURES else 0)
 
     @property
     def references(self) -> set[int]:
@@ -116,17 +141,21 @@ class Predicted(NamedTuple):
 def unpack_predicted(coded: CodedBand | CodedGroup, header: ImageHeader) -> Predicted:
     """What a band or group of model LIKENESS_MODEL says. Raises FormatError."""
     extent = Extent.of(header, coded)
-    if coded.mapping or len(coded.streams) < DEPARTURES_STREAMS or header.format.wide is not None:
+    if coded.mapping or not coded.streams or header.format.wide is not None:
         raise FormatError("a band of predicted images has a mapping, too few streams, or wide samples")
     plan = unpack_plan(coded.streams[0], extent.images)
-    if plan.way != DEPARTURES:
-        raise FormatError(f"way {plan.way} of predicting images is not known to this version of sofc")
-    others = CodedSamples(plan.model, coded.check, coded.streams[DEPARTURES_STREAMS:], plan.mapping)
-    if len(plan.placings) == extent.images and (others.streams or plan.model or plan.mapping):
+    before = STREAMS_BEFORE[plan.way]
+    if len(coded.streams) < before:
+        raise FormatError("a band of predicted images has too few streams")
+    if plan.way == GUIDE and (extent.images > 1 or plan.mapping == ARRANGED):
+        raise FormatError("a group of several images, or an arranged band, has a guide")
+    others = CodedSamples(plan.model, coded.check, coded.streams[before:], plan.mapping)
+    found = Predicted(extent, plan, coded.streams[before - 1], others, coded.check)
+    if found.others_count == 0 and (others.streams or plan.model or plan.mapping):
         raise FormatError("a band codes other images and has none")
-    if plan.model == LIKENESS_MODEL:
-        raise FormatError("images that are not predicted are said to be")
-    return Predicted(extent, plan, coded.streams[1], others, coded.check)
+    if plan.model in (COPY_MODEL, LIKENESS_MODEL):
+        raise FormatError("images that are not predicted are said to be copies, or predicted")
+    return found
 
 
 def decode_others(predicted: Predicted, codebook: Codebook | None, codebooks: dict[int, Codebook]) -> Samples:
@@ -147,6 +176,11 @@ def decode_predicted(
     """
     extent, samples = predicted.extent, predicted.extent.header.format
     placings = predicted.plan.placings
+    if predicted.plan.way == GUIDE:
+        placing = placings[0]
+        guide = guide_of(references[placing.reference](), placing, extent)
+        found = decode_samples(predicted.others, samples, codebook, extent.area(1), codebooks, guide)
+        return checked(found, samples, predicted.check)
     height = len(extent.rows)
     found = decode_others(predicted, codebook, codebooks) if predicted.others_count else np.empty((0,))
     own: list[Samples] = [found[start : start + height] for start in range(0, len(found), height)]

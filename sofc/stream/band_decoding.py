@@ -12,6 +12,7 @@ from sofc.band.coding import Samples, codebooks_of, decode_band
 from sofc.band.likeness import Reference
 from sofc.band.predicted import Predicted, decode_others, decode_predicted, reference_of, unpack_predicted
 from sofc.codebook import Codebook
+from sofc.container.likeness import DEPARTURES, GUIDE
 from sofc.container.records import COPY_MODEL, FIRST_CODEBOOK_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, ImageHead
 from sofc.errors import FormatError, SofcError, locate
 from sofc.image import PixelFormat
@@ -77,7 +78,10 @@ class BandDecoder:
             return partial(
                 decode_predicted,
                 predicted,
-                {number: self._reference(number) for number in predicted.references},
+                {
+                    number: self._reference(number, may_have_guide=predicted.plan.way == DEPARTURES)
+                    for number in predicted.references
+                },
                 *self._codebooks_for(head, predicted),
             )
         rows = image_rows = coded.rows if isinstance(coded, CodedBand) else header.height or 1
@@ -93,20 +97,28 @@ class BandDecoder:
             **size,
         )
 
-    def _reference(self, image: int) -> Callable[[], Reference]:
+    def _reference(self, image: int, *, may_have_guide: bool) -> Callable[[], Reference]:
         """What gives an earlier image, which is decoded when it is first asked for. Raises FormatError."""
         chunks = self._chunks_of(image)
         head, first, offset = chunks[0]
         place = image - first.image
-        if any(coded.model == COPY_MODEL for _, coded, _ in chunks):
-            raise FormatError(f"image {image}, which another is predicted from, is a copy")
-        tasks = [self._task(placed) for placed in chunks if placed.coded.model != LIKENESS_MODEL]
-        if len(tasks) < len(chunks):
-            predicted = unpack_predicted(first, head.header)
+        tasks = []
+        for placed in chunks:
+            if placed.coded.model == COPY_MODEL:
+                raise FormatError(f"image {image}, which another is predicted from, is a copy")
+            if placed.coded.model != LIKENESS_MODEL:
+                tasks.append(self._task(placed))
+                continue
+            predicted = unpack_predicted(placed.coded, head.header)
+            if predicted.plan.way == GUIDE:
+                if not may_have_guide:
+                    raise FormatError(f"image {image}, which guides another, has itself a guide")
+                tasks.append(self._task(placed))
+                continue
             if len(chunks) > 1 or place in predicted.plan.placings:
                 raise FormatError(f"image {image}, which another is predicted from, is itself predicted")
             place -= sum(one < place for one in predicted.plan.placings)
-            tasks = [partial(decode_others, predicted, *self._codebooks_for(head, predicted))]
+            tasks.append(partial(decode_others, predicted, *self._codebooks_for(head, predicted)))
         samples = self._references.at(offset, Once(lambda: np.concatenate([task() for task in tasks])))
         height = head.header.height if isinstance(first, CodedGroup) else None
         rows = slice(None) if height is None else slice(place * height, (place + 1) * height)

@@ -176,6 +176,10 @@ class CopyFinder:
 
         return at
 
+    def forget(self, key: Key) -> None:
+        """Take in that samples were put otherwise than they were coded last, so that they are coded again."""
+        self._places[key].offset = -1
+
     def not_to_copy(self, code: Callable[[int], CodedSamples]) -> Callable[[int], CodedSamples]:
         """What gives a band or group that no other is to be a copy of; to be called as what ``coded`` gives."""
 

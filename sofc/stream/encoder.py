@@ -33,6 +33,7 @@ from sofc.container.chunks import (
 )
 from sofc.container.records import (
     ARRANGED,
+    LIKENESS_MODEL,
     CodedBand,
     CodedGroup,
     CodedSamples,
@@ -474,7 +475,19 @@ class Encoder(Sticky):
         named = tuple(image.codebooks.values())
         if codebooks == named:
             return self._copies.coded(key, codebooks, code)
-        return self._copies.coded(key, named, self._workers.submit(code))
+        guiding = None if extent.images > 1 else self._predicting.guiding(rows, extent, image.selection.codebook)
+        if guiding is None:
+            return self._copies.coded(key, named, self._workers.submit(code))
+        both = self._workers.submit(partial(guiding.both, code))
+        plain = self._copies.coded(key, named, lambda: guiding.take(both()))
+
+        def at(offset: int) -> CodedSamples:
+            coded = guiding.at(plain(offset), offset)
+            if coded.model == LIKENESS_MODEL:
+                self._copies.forget(key)
+            return coded
+
+        return at
 
     def _predicted_coding_of(
         self, rows: Samples, extent: Extent, origins: Sequence[Found], known: Known | None, *, is_last: bool

@@ -47,6 +47,19 @@ class KeptImages:
         """How an image follows from one of those that are kept."""
         return found_likeness(samples, header, list(self._images.values()))
 
+    def numbers_of_size(self, header: ImageHeader) -> list[int]:
+        """The numbers of images of a size that are not binary."""
+        size = header.width, header.height
+        return [
+            number
+            for number, one in self._images.items()
+            if (one.header.width, one.header.height) == size and not one.is_binary
+        ]
+
+    def image(self, number: int) -> Kept:
+        """An image that is kept."""
+        return self._images[number]
+
     def references(self, likenesses: Mapping[int, Likeness]) -> dict[int, Reference]:
         """The images that others follow from."""
         numbers = {one.placing.reference for one in likenesses.values()}

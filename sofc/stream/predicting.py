@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sofc.band.alike import Kept, best_guide, is_binary
 from sofc.band.coding import Samples, sample_bytes
 from sofc.band.likeness import Likeness
-from sofc.band.predicted import Extent, departures_of, pack_predicted
+from sofc.band.predicted import Extent, departures_of, encode_guided, pack_predicted, reference_of
+from sofc.codebook import Codebook
+from sofc.container.likeness import Placing
 from sofc.container.records import CodedSamples
 from sofc.image import ImageHeader
 from sofc.stream.kept_images import KeptImages
@@ -70,11 +73,62 @@ def estimated_bytes(image: Samples) -> float:
     return float(-(counts * np.log2(counts / differences.size)).sum()) / 8
 
 
+@dataclass
+class Guiding:
+    """A band, or a group of one image, that an earlier image may guide."""
+
+    kept: KeptImages
+    extent: Extent
+    codebook: Codebook | None
+    guide: Kept
+    component: int
+    guided: CodedSamples | None = None
+
+    def both(self, code: Callable[[], CodedSamples]) -> tuple[CodedSamples, CodedSamples | None]:
+        """The samples coded by themselves, as ``code`` does, and with the guide, None where that takes no less."""
+        coded = code()
+        reference = reference_of(self.guide.samples, self.guide.header.format)
+        placing = Placing(self.guide.number, component=self.component)
+        guided = encode_guided(coded, self.extent, self.codebook, reference, placing)
+        sizes = [math.inf if one is None else sum(map(len, one.streams)) for one in (coded, guided)]
+        return coded, guided if sizes[1] < sizes[0] else None
+
+    def take(self, both: tuple[CodedSamples, CodedSamples | None]) -> CodedSamples:
+        """Take in both, and give the first."""
+        coded, self.guided = both
+        return coded
+
+    def at(self, coded: CodedSamples, offset: int) -> CodedSamples:
+        """What is put where a chunk begins: ``coded`` where the samples are a copy, or the guide is too far away."""
+        if self.guided is None or not self.kept.are_near([self.guide.number], offset):
+            return coded
+        return self.guided
+
+
 class Predicting:
     """Finds what images follow from, and codes them so."""
 
     def __init__(self, kept: KeptImages) -> None:
         self._kept = kept
+        self._last_guide = -1
+
+    def guiding(self, samples: Samples, extent: Extent, codebook: Codebook | None) -> Guiding | None:
+        """What may guide the first band of an image, or all of it; None where nothing promises to.
+
+        Images come one by one with what is drawn from them, or all of the ones before all of the others.
+        """
+        if not is_binary(samples, extent.header):
+            return None
+        numbers = self._kept.numbers_of_size(extent.header)
+        following = [number for number in numbers if number > self._last_guide]
+        chosen = dict.fromkeys([*numbers[-1:], *following[:1], *numbers[:1]])
+        found = best_guide(samples, extent.rows, [self._kept.image(number) for number in chosen])
+        if found is None:
+            return None
+        guide, component = found
+        if extent.rows.stop == extent.header.height:
+            self._last_guide = guide.number
+        return Guiding(self._kept, extent, codebook, guide, component)
 
     def if_sure(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
         """A likeness of a whole image, if this departs from it so little that nothing else takes less. ``number``: that
