@@ -68,17 +68,19 @@ class Decoded(NamedTuple):
         return planes if self.mapping == Mapping.NONE else self.table.restore(planes)
 
 
-def decode_planes(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area) -> list[Plane]:
-    """The samples from 0, which lie in the format's range. Raises as ``decode_coded`` does."""
-    planes = decode_coded(coded, pixel_format, codebook, area).components()
-    return [plane.astype(np.int32, copy=False) for plane in planes]
-
-
 class Guide(NamedTuple):
     """A plane of an earlier image, (rows, width), samples from 0 to 2**``bits`` - 1, that samples go with."""
 
     plane: Plane
     bits: int
+
+
+def decode_planes(
+    coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area, guide: Guide | None = None
+) -> list[Plane]:
+    """The samples from 0, which lie in the format's range. Raises as ``decode_coded`` does."""
+    planes = decode_coded(coded, pixel_format, codebook, area, guide).components()
+    return [plane.astype(np.int32, copy=False) for plane in planes]
 
 
 def decode_coded(
@@ -90,7 +92,10 @@ def decode_coded(
     """
     table = read_table(coded.mapping, coded.streams, pixel_format)
     transform, coder = coder_for(codebook, coded.model, table.format)
-    coder = coder if guide is None else coder.guided_by(*guide)
+    if guide is not None:
+        if guide.plane.shape != (area.rows, area.width):
+            raise FormatError("a guide has another size than what it guides")
+        coder = coder.guided_by(*guide)
     ranges = transform.ranges(table.format.components, table.format.coded_bits)
     if len(table.rest) != len(ranges):
         raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
@@ -103,10 +108,10 @@ def decode_coded(
         ) from None
 
 
-def guided(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area, guide: Guide) -> CodedPlanes | None:
+def guided(
+    coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area, guide: Guide
+) -> CodedPlanes | None:
     """The same, coded with a guide; None where the coder has no use for that."""
-    if coded.mapping == Mapping.ARRANGED:
-        return None
     table = read_table(coded.mapping, coded.streams, pixel_format)
     transform, coder = coder_for(codebook, coded.model, table.format)
     try:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.band.coding import Samples, checked, codebooks_of, decode_samples, from_planes, to_planes
-from sofc.band.core import Area, CodedPlanes, Guide, guided
+from sofc.band.coding import Samples, checked, codebooks_of, decode_samples, encode_guided, from_planes, to_planes
+from sofc.band.core import Area, Guide
 from sofc.band.likeness import Image, Likeness, Reference, decode_departures, encode_departures, placed
 from sofc.codebook import Codebook
 from sofc.container.likeness import CONSTANT, DEPARTURES, GUIDE, Placing, Plan, pack_plan, unpack_plan
-from sofc.container.records import ARRANGED, COPY_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, CodedSamples
+from sofc.container.records import COPY_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, CodedSamples
 from sofc.errors import FormatError
 from sofc.image import ImageHeader, PixelFormat
 
@@ -85,17 +85,17 @@ def guide_of(reference: Reference, placing: Placing, extent: Extent) -> Guide:
     return Guide(found.planes[0], reference.bits)
 
 
-def encode_guided(
-    coded: CodedSamples, extent: Extent, codebook: Codebook | None, guide: Reference, placing: Placing
+def pack_guided(
+    coded: CodedSamples,
+    extent: Extent,
+    codebook: Codebook | None,
+    codebooks: dict[int, Codebook],
+    guide: Reference,
+    placing: Placing,
 ) -> CodedSamples | None:
-    """One image, or a band of it, coded with an earlier one as its guide; None where its coder has no use for that."""
-    found = guided(
-        CodedPlanes(coded.model, coded.mapping, coded.streams),
-        extent.header.format,
-        codebook,
-        extent.area(1),
-        guide_of(guide, placing, extent),
-    )
+    """One image, or a band of it, with an earlier one as its guide; None where its coder has no use for that."""
+    plane = guide_of(guide, placing, extent)
+    found = encode_guided(coded, extent.header.format, codebook, extent.area(1), codebooks, plane)
     if found is None:
         return None
     plan = pack_plan(Plan(GUIDE, found.mapping, found.model, {0: placing}))
@@ -147,8 +147,8 @@ def unpack_predicted(coded: CodedBand | CodedGroup, header: ImageHeader) -> Pred
     before = STREAMS_BEFORE[plan.way]
     if len(coded.streams) < before:
         raise FormatError("a band of predicted images has too few streams")
-    if plan.way == GUIDE and (extent.images > 1 or plan.mapping == ARRANGED):
-        raise FormatError("a group of several images, or an arranged band, has a guide")
+    if plan.way == GUIDE and extent.images > 1:
+        raise FormatError("a group of several images has a guide")
     others = CodedSamples(plan.model, coded.check, coded.streams[before:], plan.mapping)
     found = Predicted(extent, plan, coded.streams[before - 1], others, coded.check)
     if found.others_count == 0 and (others.streams or plan.model or plan.mapping):

@@ -475,7 +475,11 @@ class Encoder(Sticky):
         named = tuple(image.codebooks.values())
         if codebooks == named:
             return self._copies.coded(key, codebooks, code)
-        guiding = None if extent.images > 1 else self._predicting.guiding(rows, extent, image.selection.codebook)
+        guiding = (
+            None
+            if extent.images > 1
+            else self._predicting.guiding(rows, extent, image.selection.codebook, image.codebooks)
+        )
         if guiding is None:
             return self._copies.coded(key, named, self._workers.submit(code))
         both = self._workers.submit(partial(guiding.both, code))

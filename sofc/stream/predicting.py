@@ -12,7 +12,7 @@ import numpy as np
 from sofc.band.alike import Kept, best_guide, is_binary
 from sofc.band.coding import Samples, sample_bytes
 from sofc.band.likeness import Likeness
-from sofc.band.predicted import Extent, departures_of, encode_guided, pack_predicted, reference_of
+from sofc.band.predicted import Extent, departures_of, pack_guided, pack_predicted, reference_of
 from sofc.codebook import Codebook
 from sofc.container.likeness import Placing
 from sofc.container.records import CodedSamples
@@ -80,6 +80,7 @@ class Guiding:
     kept: KeptImages
     extent: Extent
     codebook: Codebook | None
+    codebooks: dict[int, Codebook]
     guide: Kept
     component: int
     guided: CodedSamples | None = None
@@ -89,7 +90,7 @@ class Guiding:
         coded = code()
         reference = reference_of(self.guide.samples, self.guide.header.format)
         placing = Placing(self.guide.number, component=self.component)
-        guided = encode_guided(coded, self.extent, self.codebook, reference, placing)
+        guided = pack_guided(coded, self.extent, self.codebook, self.codebooks, reference, placing)
         sizes = [math.inf if one is None else sum(map(len, one.streams)) for one in (coded, guided)]
         return coded, guided if sizes[1] < sizes[0] else None
 
@@ -112,7 +113,9 @@ class Predicting:
         self._kept = kept
         self._last_guide = -1
 
-    def guiding(self, samples: Samples, extent: Extent, codebook: Codebook | None) -> Guiding | None:
+    def guiding(
+        self, samples: Samples, extent: Extent, codebook: Codebook | None, codebooks: dict[int, Codebook]
+    ) -> Guiding | None:
         """What may guide the first band of an image, or all of it; None where nothing promises to.
 
         Images come one by one with what is drawn from them, or all of the ones before all of the others.
@@ -128,7 +131,7 @@ class Predicting:
         guide, component = found
         if extent.rows.stop == extent.header.height:
             self._last_guide = guide.number
-        return Guiding(self._kept, extent, codebook, guide, component)
+        return Guiding(self._kept, extent, codebook, codebooks, guide, component)
 
     def if_sure(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
         """A likeness of a whole image, if this departs from it so little that nothing else takes less. ``number``: that

@@ -274,9 +274,7 @@ def _learn_contexts(bit: int, state: State, scratch: Scratch) -> None:
 
 
 @inlined
-def _code_guided(
-    encode: bool, bit: int, place: Place, around: int, forecast: int, row: int, coding: Coding
-) -> int:
+def _code_guided(encode: bool, bit: int, place: Place, around: int, forecast: int, row: int, coding: Coding) -> int:
     """Spec likeness/guide. Code a bit of which something is forecast without the guide. Returns the bit, or
     TOO_LONG."""
     output = mix_guided(place.y, place.x, around, forecast, row, coding.guide)
@@ -287,9 +285,7 @@ def _code_guided(
 
 
 @inlined
-def _code_mixed(
-    encode: bool, bit: int, place: Place, around: int, rate: int, coding: Coding, scratch: Scratch
-) -> int:
+def _code_mixed(encode: bool, bit: int, place: Place, around: int, rate: int, coding: Coding, scratch: Scratch) -> int:
     """Spec bilevel/samples. Code a bit by what was looked up for it; everything learns. Returns the bit, or
     TOO_LONG."""
     state = coding.state
