@@ -14,9 +14,10 @@ import pytest
 from helpers import chunks_of, file_of
 
 import sofc
+from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import encode_collection
 from sofc.container import schema
-from sofc.container.chunks import pack_file_end, pack_group, unpack_band, unpack_group
+from sofc.container.chunks import pack_band, pack_file_end, pack_group, unpack_band, unpack_group
 from sofc.container.likeness import Plan, pack_plan, unpack_plan
 from sofc.container.records import LIKENESS_MODEL
 from sofc.imagefiles import Samples
@@ -253,3 +254,70 @@ def test_references_count_against_the_limits() -> None:
     limits = sofc.Limits(max_band_samples=64 * 100 + 6500)
     with pytest.raises(sofc.LimitError):
         sofc.decode_images(data, limits=limits)
+
+
+def masked(seed: int, size: tuple[int, int] = (180, 380)) -> tuple[Array, Array]:
+    """An image with dark curves in it, and where they are."""
+    image = photograph(seed, *size).astype(float)
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    random = np.random.default_rng(seed)
+    mask = np.zeros(size, bool)
+    for _ in range(9):
+        bend, place, width = random.uniform(8, 30), random.uniform(0, size[0]), random.uniform(1, 4)
+        mask |= np.abs(rows - place - bend * np.sin(columns / random.uniform(5, 40))) < width
+    return (image - 40 * mask).clip(0, 255).astype(np.uint8), mask
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+@pytest.mark.parametrize("size", [(180, 380), (330, 260)])
+def test_masks_are_guided_by_their_images(scale: int, size: tuple[int, int]) -> None:
+    """Be they in turn with these, or behind all of them; as the mask of a guided one they serve as references."""
+    pairs = [masked(seed, size) for seed in (1, 2)]
+    images = [image for image, _ in pairs]
+    masks = [mask if scale == 1 else mask.astype(np.uint8) * np.uint8(scale) for _, mask in pairs]
+    settings: dict[str, Any] = {"codebook": builtin_codebook, "effort": 1, "key_interval": 1}
+    alone = len(sofc.encode_images(images, **settings)) + len(sofc.encode_images(masks, **settings))
+    in_turn = [images[0], masks[0], images[1], masks[1]]
+    for order in (in_turn, [*images, *masks]):
+        data = sofc.encode_images(order, **settings)
+        assert sofc.encode_images(order, **settings, threads=3) == data
+        assert models(data).count(LIKENESS_MODEL) == 2
+        assert len(data) < alone - 0.1 * len(sofc.encode_images(masks, **settings))
+        for image, again in zip(order, sofc.decode_images(data), strict=True):
+            np.testing.assert_array_equal(image, again)
+        with sofc.open_reader(io.BytesIO(data)) as reader:
+            np.testing.assert_array_equal(reader.read_image(3), order[3])
+    turned = [*in_turn, masks[1][::-1].copy()]
+    data = sofc.encode_images(turned, **settings)
+    assert models(data).count(LIKENESS_MODEL) == 3
+    np.testing.assert_array_equal(sofc.decode(data, image=4), turned[4])
+
+
+def test_the_small_decoder_has_guides() -> None:
+    image, mask = masked(3, (64, 72))
+    data = sofc.encode_images([image, mask], codebook=builtin_codebook, effort=1, key_interval=1)
+    assert models(data)[1] == LIKENESS_MODEL
+    codebooks = [builtin_codebook(sofc.PixelFormat(1, bits, bits)).to_bytes() for bits in (1, 8)]
+    assert minidec.decode_file(data, codebooks).images[1].samples == mask.ravel().tolist()
+
+
+def test_broken_guides() -> None:
+    """A guide must be there, and belong to a coder that has a use for it."""
+    image, mask = masked(4)
+    data = sofc.encode_images([image, mask], codebook=builtin_codebook, effort=1, digest=False)
+    found = chunks_of(data)
+    place = max(number for number, (kind, _) in enumerate(found) if kind == schema.BAND)
+    band = unpack_band(found[place][1])
+    assert band.model == LIKENESS_MODEL
+    plan = unpack_plan(band.streams[0], 1)
+    for change, message in (
+        ({"model": 1}, "coder cannot be"),
+        ({"placings": {0: plan.placings[0]._replace(reference=1)}}, "no earlier image"),
+        ({"placings": {0: plan.placings[0]._replace(component=3)}}, "component 3 of one that has 1"),
+        ({"way": 0}, "has none|damaged|check"),
+    ):
+        broken_band = replace(band, streams=(pack_plan(plan._replace(**change)), *band.streams[1:]))
+        chunks = [*found[:place], (schema.BAND, pack_band(broken_band)), *found[place + 1 :]]
+        broken = file_of([one for one in chunks if one[0] not in (schema.INDEX, schema.FILE_END)], data)
+        with pytest.raises(sofc.SofcError, match=message):
+            sofc.decode_images(broken)

@@ -1,4 +1,4 @@
-"""Spec likeness/plan: which images of a band or group are predicted from which earlier ones, as plain data and as bytes."""
+"""Spec likeness/plan: which images are predicted from which earlier ones, as plain data and as bytes."""
 
 from __future__ import annotations
 

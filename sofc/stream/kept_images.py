@@ -67,7 +67,7 @@ class KeptImages:
         return {one.number: reference_of(one.samples, one.header.format) for one in kept}
 
     def note(self, offset: int, first: int | None) -> None:
-        """Take in that a band or group begins at an offset of the file; ``first``: the first image that begins there."""
+        """Take in that a band or group begins at an offset; ``first``: the first image that begins there, if any."""
         if first is not None:
             self._places.append((first, offset, self._count))
         self._count += 1

@@ -16,7 +16,7 @@ from .coders import LABELS, RAW, SHAPE, decode_planes
 from .coders.labels import decode_labels
 from .coders.shape import decode_neutral
 from .coding_tools import NONE, PAPERS, Area, plane_ranges, undo_transform
-from .likeness import Departures, Field, Reference, read_plan
+from .likeness import GUIDED, Departures, Field, Reference, features_of, read_plan
 from .limits import MAX_IMAGES, MAX_METADATA, MAX_OUTPUT, MAX_VALUES
 from .notation import FormatError, MissingCodebookError, Reader, require, write_varint
 from .wide import DTYPES, SAMPLES, Part, decode_wide
@@ -172,8 +172,12 @@ class FileDecoder:
         self.origins: list[tuple[ImageHead, int, bool]] = []
         """Of each image its head, where its first band or its group begins, and whether others may be predicted from
         it."""
+        self.guided: set[int] = set()
+        """Numbers of images that have a guide."""
         self.bands: list[tuple[int, int]] = []
-        """Where the bands of the current image begin, and their models."""
+        """Where the bands of the current image begin, and their models, that of a guided one being that of its
+        plan."""
+        self.features: list[list[list[int]]] | None = None  # of the guide of what is being decoded
         self.predicted: set[int] = set()
         """The places of predicted images in the current group."""
         self.hash = hashlib.sha256()
@@ -339,9 +343,21 @@ class FileDecoder:
     def decode_predicted(self, chunk: Chunk, streams: list[bytes], area: Area) -> list[int]:
         """The samples of a band or group of which images are predicted."""
         head, first, size = self.head, len(self.file.images), area.image_rows * area.width * self.head.components
-        require(len(streams) >= 2 and not head.wide, "predicted images with too few streams, or wide samples")
+        require(len(streams) >= 1 and not head.wide, "predicted images with too few streams, or wide samples")
         images = area.rows // area.image_rows
         plan = read_plan(streams[0], images)
+        field = Field(self.rows, area.image_rows, area.width, head.components, head.bits)
+        if plan.way == GUIDED:
+            require(images == 1 and list(plan.placings) == [0], "guide of a group")
+            placing = plan.placings[0]
+            self.bands[-1] = chunk.start, plan.model
+            self.guided.add(first)
+            self.features = features_of(placing, self.earlier_image(chunk, placing.reference, is_guide=True), field)
+            try:
+                return self.decode_samples(plan.mode >> 1, plan.model, streams[1:], area)
+            finally:
+                self.features = None
+        require(len(streams) >= 2, "predicted images with too few streams")
         self.predicted = set(plan.placings)
         left = [place for place in range(images) if place not in plan.placings]
         found: dict[int, list[int]] = {}
@@ -353,7 +369,6 @@ class FileDecoder:
             require(plan.mode == 0 and plan.model == 0 and len(streams) == 2, "streams of other images without any")
         departures = Departures(streams[1])
         shift = 1 << (head.bits - 1) if head.signed else 0
-        field = Field(self.rows, area.image_rows, area.width, head.components, head.bits)
         for place, placing in plan.placings.items():
             number = placing.reference
             require(number < first + place, "reference that does not come before")
@@ -361,15 +376,21 @@ class FileDecoder:
                 require(number - first in left and chunk.type == "G", "reference that is predicted")
                 reference = self.reference(head, found[number - first])
             else:
-                origin, start, is_own = self.origins[number]
-                require(is_own and not origin.wide, "reference that is predicted, a copy, or of wide samples")
-                steps = len(self.earlier) - 1 - self.earlier[start][0]
-                require(chunk.start - start <= 1 << 25 and steps <= 1 << 16, "reference out of reach")
-                reference = self.reference(origin, self.file.images[number].samples)
+                reference = self.earlier_image(chunk, number, is_guide=False)
             components = departures.image(placing, reference, field)
             values = zip(*([value for row in rows for value in row] for rows in components), strict=True)
             found[place] = [value - shift for pixel in values for value in pixel]
         return [value for place in range(images) for value in found[place]]
+
+    def earlier_image(self, chunk: Chunk, number: int, is_guide: bool) -> Reference:
+        """An image of an earlier band or group."""
+        require(number < len(self.file.images), "reference that does not come before")
+        origin, start, is_own = self.origins[number]
+        require(is_own and not origin.wide, "reference that is predicted, a copy, or of wide samples")
+        require(not is_guide or number not in self.guided, "guide that has itself a guide")
+        steps = len(self.earlier) - 1 - self.earlier[start][0]
+        require(chunk.start - start <= 1 << 25 and steps <= 1 << 16, "reference out of reach")
+        return self.reference(origin, self.file.images[number].samples)
 
     def reference(self, head: ImageHead, samples: list[int]) -> Reference:
         """An image, sample by sample, as one that others are predicted from."""
@@ -417,12 +438,15 @@ class FileDecoder:
         ranges = plane_ranges(model.transform, components, bits)
         require(len(streams) == len(ranges), "number of streams is not that of planes")
         require(len(ranges) * area.size <= MAX_VALUES, "band too large for this decoder")
+        if self.features is not None:
+            require(codebook is not None, "neutral model that cannot be guided")
+            require((area.rows, area.width) == (len(self.features[0]), len(self.features[0][0])), "size of a guide")
         if model.coder == SHAPE and codebook is None:
             planes = decode_neutral(streams, ranges, area)
         elif model.coder == LABELS and codebook is None:
             planes = decode_labels(streams, ranges, area)
         else:
-            planes = decode_planes(codebook, model, streams, ranges, area)
+            planes = decode_planes(codebook, model, streams, ranges, area, self.features)
         for plane, (low, high) in zip(planes, ranges, strict=True):
             require(low <= min(plane) and max(plane) <= high, "plane value out of range")
         return undo_transform(model.transform, planes, bits)

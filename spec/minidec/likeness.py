@@ -38,15 +38,19 @@ class Plan:
     """The placings by the place of an image in its group, and how the other images are coded."""
 
     placings: dict[int, Placing]
+    way: int
     mode: int
     model: int
+
+
+GUIDED = 1
 
 
 def read_plan(data: bytes, images: int) -> Plan:
     """The plan of a group of so many images."""
     reader = Reader(data)
     way, mode, model, count = reader.u8(), reader.u8(), reader.varint(), reader.varint()
-    require(way == 0 and mode in (0, 2, 4, 6) and model != 5, "way, mode or model of predicted images")
+    require(way <= GUIDED and mode in (0, 2, 4, 6) and model not in (4, 5), "way, mode or model of predicted images")
     require(1 <= count <= 65536, "number of predicted images")
     placings = {}
     place = -1
@@ -58,7 +62,7 @@ def read_plan(data: bytes, images: int) -> Plan:
         require(max(abs(down), abs(across)) <= 1 << 31, "placing out of range")
         placings[place] = Placing(reference, turning & 7, turning >> 3 & 3, turning >> 5, component, down, across)
     reader.end()
-    return Plan(placings, mode, model)
+    return Plan(placings, way, mode, model)
 
 
 # Spec likeness/placing
@@ -234,3 +238,36 @@ def expect(
             ]
         )
     return result
+
+
+# Spec likeness/guide
+
+
+def features_of(placing: Placing, guide: Reference, field: Field) -> list[list[list[int]]]:
+    """The three features of each sample of a guide."""
+    require(placing.component < len(guide.components), "no such component of a guide")
+    plane = arrange(reduce(guide.components[placing.component], placing.reduction), placing.arrangement)
+    plane = expect(plane, lambda value: value << (16 - guide.bits), 0, placing, field)
+    near, middle, far = (means(plane, reach) for reach in (1, 4, 12))
+    gray = [[min(value >> 12, 15) for value in row] for row in near]
+    return [levels(near, middle), levels(near, far), gray]
+
+
+def means(plane: list[list[int]], reach: int) -> list[list[int]]:
+    """The means of the squares around samples."""
+    side = 2 * reach + 1
+    for _ in range(2):  # along rows, then along columns, which are rows meanwhile
+        sums = []
+        for row in plane:
+            wide = [row[0]] * reach + row + [row[-1]] * reach
+            sums.append([sum(wide[x : x + side]) for x in range(len(row))])
+        plane = [list(column) for column in zip(*sums, strict=True)]
+    return [[value // side**2 for value in row] for row in plane]
+
+
+def levels(first: list[list[int]], second: list[list[int]]) -> list[list[int]]:
+    """The levels of differences."""
+    differences = [[a - b for a, b in zip(*rows, strict=True)] for rows in zip(first, second, strict=True)]
+    count = len(first) * len(first[0])
+    size = max(1, sum(abs(value) for row in differences for value in row) // count)
+    return [[clamp(2 * value // size + 8, 0, 15) for value in row] for row in differences]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from sofc.coders.base import MAX_COUNTERS, Coder
 from sofc.coders.bilevel import kernel
 from sofc.coders.bilevel.guide import features_of
-from sofc.coders.bilevel.kernel_guide import Guide, guide_for
 from sofc.coders.bilevel.kernel import PlaneModel, State
+from sofc.coders.bilevel.kernel_guide import Guide, guide_for
 from sofc.coders.bilevel.model import NO_NETWORK, copied, starts
 from sofc.coders.bilevel.section import TRAINED, unpack_network, unpack_plan, unpack_state
 from sofc.entropy.binary import Reader, Writer, code_bit
@@ -111,7 +111,7 @@ def mostly_ink(samples: npt.NDArray[np.uint8]) -> bool:
 
 
 def encode_images(model: PlaneModel, images: Images, state: State, features: Features | None = None) -> bytes:
-    """The stream of a plane of images; ``state`` learns. ``features``: of what guides one image, as ``guided`` has it."""
+    """The stream of a plane of images; ``state`` learns. ``features``: those of a guide."""
     # A decision costs at most 16 bits, and what follows carries the coder's last four bytes.
     writer = Writer(2 * images.size + 16)
     inverted = mostly_ink(images)

@@ -19,20 +19,21 @@ FEATURES = 3
 FEATURE_BITS = 4
 CONTEXTS = 8
 LEVELLED = 3
+"""Contexts, the first, that hold the level of the forecast, and start as if they had seen SEEN bits of that."""
+LEVELS, SEEN = 22, 6
 CONTEXT_BITS = 16
-LEVELS = 23
-SEEN = 6
 MOST_SEEN = 255
-ROWS = 1 << 9
-"""Rows of weights: the eight nearest neighbours, and whether a sample is blank."""
+ROWS = (1 << 8) + 1
+"""Rows of weights: the eight nearest neighbours; the last is for blank samples."""
 INPUTS = CONTEXTS + 2
-TRUST, DOUBT = 45000, 8000
-"""Weights at the start: of the forecast, 1, and of each context, 0.2."""
+FORECAST, CONTEXT = 45000, 8000
+"""Weights at the start, in 1/65536. The last input is a constant, whose weight starts at 0."""
 RATE = 3
+"""Chosen, as the contexts were, on four images each of drive/train, with their vessels and fields of view."""
 
 
 class Guide(NamedTuple):
-    """``features`` (FEATURES, rows, width), below 2**FEATURE_BITS; of no planes where there is no guide. What is learned:
+    """``features`` (FEATURES, rows, width), below 16; of no planes where there is no guide. What is learned:
     ``models`` (CONTEXTS << CONTEXT_BITS,) and ``weights`` (ROWS, INPUTS). Scratch: ``slots`` and ``stretched``."""
 
     features: Cube[np.uint8]
@@ -52,8 +53,8 @@ def guide_for(features: npt.NDArray[np.uint8] | None) -> Guide:
     models = np.full(CONTEXTS << CONTEXT_BITS, NEUTRAL, np.uint32)
     for k in range(LEVELLED):
         models[(k << CONTEXT_BITS) : (k << CONTEXT_BITS) + (LEVELS << 8)] = np.repeat(starts, 256)
-    weights = np.full((ROWS, INPUTS), DOUBT, np.int32)
-    weights[:, -2], weights[:, -1] = TRUST, 0
+    weights = np.full((ROWS, INPUTS), CONTEXT, np.int32)
+    weights[:, -2], weights[:, -1] = FORECAST, 0
     return Guide(
         features,
         models,
