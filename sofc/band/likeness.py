@@ -57,7 +57,8 @@ def reduced(plane: Plane, reduction: int) -> Plane:
         raise FormatError("an image is predicted from one that is too small to be reduced")
     squares = plane[: rows * side, : width * side].reshape(rows, side, width, side)
     sums = squares.sum(axis=(1, 3), dtype=np.int64)
-    return ((sums + (side * side >> 1)) >> 2 * reduction).astype(np.int32)
+    means: Plane = ((sums + (side * side >> 1)) >> 2 * reduction).astype(np.int32)
+    return means
 
 
 def arranged(plane: Plane, arrangement: int) -> Plane:

@@ -14,9 +14,10 @@ from sofc.band.likeness import Image, Likeness, Reference, decode_departures, en
 from sofc.codebook import Codebook
 from sofc.container.likeness import CONSTANT, DEPARTURES, GUIDE, Placing, Plan, pack_plan, unpack_plan
 from sofc.container.records import COPY_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, CodedSamples
-from sofc.errors import FormatError
+from sofc.errors import FormatError, SofcError
 from sofc.image import ImageHeader, PixelFormat
 
+UNLIKE = "a predicted image does not decode to its samples: please report this"
 STREAMS_BEFORE = {DEPARTURES: 2, GUIDE: 1}
 """Streams before those of the images that are coded by themselves: the plan, and what departs."""
 
@@ -68,6 +69,26 @@ def departures_of(
     return encode_departures(images, references, extent.size)
 
 
+def verify_departures(
+    stream: bytes,
+    samples: Samples,
+    extent: Extent,
+    likenesses: Pairs[int, Likeness],
+    references: Pairs[int, Reference],
+) -> None:
+    """Raises SofcError where what ``departures_of`` gave does not decode to the samples."""
+    height = len(extent.rows)
+    placings = [likeness.placing for likeness in likenesses.values()]
+    try:
+        cubes = decode_departures(stream, placings, references, extent.size)
+    except FormatError as error:
+        raise SofcError(f"{UNLIKE} ({error})") from error
+    for place, cube in zip(likenesses, cubes, strict=True):
+        planes = to_planes(samples[place * height : (place + 1) * height], extent.header.format)
+        if not np.array_equal(cube, np.stack(planes)):
+            raise SofcError(UNLIKE)
+
+
 def pack_predicted(
     placings: dict[int, Placing], departures: bytes, others: CodedSamples | None, check: int
 ) -> CodedSamples:
@@ -100,6 +121,19 @@ def pack_guided(
         return None
     plan = pack_plan(Plan(GUIDE, found.mapping, found.model, {0: placing}))
     return CodedSamples(LIKENESS_MODEL, coded.check, (plan, *found.streams))
+
+
+def verify_guided(
+    coded: CodedSamples, extent: Extent, codebook: Codebook | None, codebooks: dict[int, Codebook], guide: Reference
+) -> None:
+    """Raises SofcError where what ``pack_guided`` gave does not decode to its samples."""
+    band = CodedBand(extent.first, extent.rows.start, len(extent.rows), coded.model, coded.check, coded.streams)
+    try:
+        predicted = unpack_predicted(band, extent.header)
+        number = predicted.plan.placings[0].reference
+        decode_predicted(predicted, {number: lambda: guide}, codebook, codebooks)
+    except SofcError as error:
+        raise SofcError(f"{UNLIKE} ({error})") from error
 
 
 class Predicted(NamedTuple):

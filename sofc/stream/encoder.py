@@ -137,7 +137,7 @@ class Encoder(Sticky):
         self._index = IndexBuilder()
         self._copies = CopyFinder()
         self._kept = KeptImages()
-        self._predicting = Predicting(self._kept)
+        self._predicting = Predicting(self._kept, verify=verify)
         self._whole: list[Samples] = []  # bands of the current image, where others may be predicted from it
         self._alone: Key | None = None  # of the first image that is not yet in a group, while it is the only one
         self._image = 0  # number of the current image, or of the next

@@ -12,7 +12,15 @@ import numpy as np
 from sofc.band.alike import Kept, best_guide, is_binary
 from sofc.band.coding import Samples, sample_bytes
 from sofc.band.likeness import Likeness
-from sofc.band.predicted import Extent, departures_of, pack_guided, pack_predicted, reference_of
+from sofc.band.predicted import (
+    Extent,
+    departures_of,
+    pack_guided,
+    pack_predicted,
+    reference_of,
+    verify_departures,
+    verify_guided,
+)
 from sofc.codebook import Codebook
 from sofc.container.likeness import Placing
 from sofc.container.records import CodedSamples
@@ -83,6 +91,7 @@ class Guiding:
     codebooks: dict[int, Codebook]
     guide: Kept
     component: int
+    verify: bool
     guided: CodedSamples | None = None
 
     def both(self, code: Callable[[], CodedSamples]) -> tuple[CodedSamples, CodedSamples | None]:
@@ -91,6 +100,8 @@ class Guiding:
         reference = reference_of(self.guide.samples, self.guide.header.format)
         placing = Placing(self.guide.number, component=self.component)
         guided = pack_guided(coded, self.extent, self.codebook, self.codebooks, reference, placing)
+        if self.verify and guided is not None:
+            verify_guided(guided, self.extent, self.codebook, self.codebooks, reference)
         sizes = [math.inf if one is None else sum(map(len, one.streams)) for one in (coded, guided)]
         return coded, guided if sizes[1] < sizes[0] else None
 
@@ -109,8 +120,9 @@ class Guiding:
 class Predicting:
     """Finds what images follow from, and codes them so."""
 
-    def __init__(self, kept: KeptImages) -> None:
+    def __init__(self, kept: KeptImages, *, verify: bool) -> None:
         self._kept = kept
+        self._verify = verify
         self._last_guide = -1
 
     def guiding(
@@ -131,7 +143,7 @@ class Predicting:
         guide, component = found
         if extent.rows.stop == extent.header.height:
             self._last_guide = guide.number
-        return Guiding(self._kept, extent, codebook, codebooks, guide, component)
+        return Guiding(self._kept, extent, codebook, codebooks, guide, component, self._verify)
 
     def if_sure(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
         """A likeness of a whole image, if this departs from it so little that nothing else takes less. ``number``: that
@@ -146,8 +158,10 @@ class Predicting:
     def _bytes(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> float:
         if likeness is None:
             return math.inf
-        coding = self.coding_of(image, Extent(header, number, 1, range(len(image))), {0: likeness}, None)
-        return math.inf if coding.departures is None else len(coding.departures)
+        likenesses = {0: likeness}
+        extent = Extent(header, number, 1, range(len(image)))
+        stream = departures_of(image, extent, likenesses, self._kept.references(likenesses))
+        return math.inf if stream is None else len(stream)
 
     def coding_of(
         self,
@@ -157,6 +171,9 @@ class Predicting:
         code_others: Callable[[], CodedSamples] | None,
     ) -> PredictedCoding:
         """The way to code a band or group of which some images follow from earlier ones."""
-        stream = departures_of(samples, extent, likenesses, self._kept.references(likenesses))
+        references = self._kept.references(likenesses)
+        stream = departures_of(samples, extent, likenesses, references)
+        if self._verify and stream is not None:
+            verify_departures(stream, samples, extent, likenesses, references)
         check = zlib.crc32(sample_bytes(samples, extent.header.format))
         return PredictedCoding(self._kept, extent, dict(likenesses), stream, check, code_others)
