@@ -140,7 +140,7 @@ def _information(binary: npt.NDArray[np.bool_], cells: npt.NDArray[np.int64]) ->
     return said / whole if whole else 0.0
 
 
-def _entropy(ones: npt.NDArray[np.floating], counts: npt.NDArray[np.integer]) -> float:
+def _entropy(ones: npt.NDArray[np.number], counts: npt.NDArray[np.integer]) -> float:
     """Bits of decisions of which some of each count are 1."""
     share = np.clip(ones / counts, 1e-9, 1 - 1e-9)
     return float(-(counts * (share * np.log2(share) + (1 - share) * np.log2(1 - share))).sum())
@@ -318,7 +318,8 @@ def _table(pairs: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], bits: in
     places, becomes = pairs[last] >> 16, pairs[last] & 0xFFFF
     every = np.arange(1 << bits)
     before = (np.searchsorted(places, every, side="right") - 1).clip(0)
-    return (becomes[before] + every - places[before]).clip(0, top).astype(np.int32)
+    table: Table = (becomes[before] + every - places[before]).clip(0, top).astype(np.int32)
+    return table
 
 
 def _kept(table: Table, whole: list[Plane]) -> Table | None:

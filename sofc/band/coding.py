@@ -17,6 +17,7 @@ from sofc.band.arrangement import (
     Form,
     Part,
     Split,
+    Stepped,
     pack_arrangement,
     parts_of,
     unpack_arrangement,
@@ -260,7 +261,7 @@ def encode_guided(
     part = CodedPlanes(coded.model, coded.mapping, coded.streams)
     if coded.mapping == Mapping.ARRANGED:
         arrangement = _arrangement(coded, form)
-        while not isinstance(arrangement, (Part, Split)):
+        while isinstance(arrangement, Stepped):
             arrangement, form = arrangement.core, arrangement.step.core(form)
         if isinstance(arrangement, Split) or form.rows != area.rows or form.width != area.width:
             return None
