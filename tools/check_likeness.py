@@ -2,8 +2,8 @@
 """Measure what likeness to earlier images saves: tools/check_likeness.py FOLDER [--images N] [--effort E].
 
 FOLDER has the data sets, as `drive/test` and `binary-masks/drive-vessels/test`. The first table puts files that hold
-each image, the same again, and it mirrored, shifted by three columns and brightened, beside files of the images alone; the
-second masks behind their images beside masks alone. Every file is decoded and compared. No test run calls this.
+each image, the same again, and it mirrored, shifted by three columns and brightened, beside files of the images alone;
+the second masks behind their images beside masks alone. Every file is decoded and compared. No test run calls this.
 """
 
 from __future__ import annotations

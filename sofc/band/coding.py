@@ -262,7 +262,8 @@ def encode_guided(
     if coded.mapping == Mapping.ARRANGED:
         arrangement = _arrangement(coded, form)
         while isinstance(arrangement, Stepped):
-            arrangement, form = arrangement.core, arrangement.step.core(form)
+            form = arrangement.step.core(form)
+            arrangement = arrangement.core
         if isinstance(arrangement, Split) or form.rows != area.rows or form.width != area.width:
             return None
         before, codebook = coded.streams[:1], codebooks.get(arrangement.codebook)
