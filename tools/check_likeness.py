@@ -27,7 +27,7 @@ MASKS = {"drive-vessels": "drive", "drive-fov": "drive", "ph2-lesions": "ph2"}
 def images_of(folder: Path, count: int) -> Iterator[tuple[str, Image]]:
     """The name and samples of each image of a folder."""
     for source in sources([path for path in sorted(folder.iterdir()) if path.is_file()][:count]):
-        yield source.name, load(source).array
+        yield Path(source.name).name, load(source).array
 
 
 def encoded(images: list[Image], effort: int) -> int:
