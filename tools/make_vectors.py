@@ -385,6 +385,14 @@ def trained(
         opaque = np.dstack([257 * sets[name][1].astype(np.uint16), np.full(sets[name][1].shape[:2], 65535, np.uint16)])
         data = sofc.encode(opaque, codebook=codebook)
         yield f"arranged-{coder.name}", data, file, f"{coder.name}, 16 bits and opaque"
+    if name == "lattice":
+        painted = sets[name][2].copy()
+        painted[3:9:2, 4:15:3] ^= 3
+        data = sofc.encode(painted, **settings)
+        yield f"{title}-corrected", data, file, f"{coder.name}, a correction plane that is not empty"
+    if name == "deep":
+        signed = (sets[name][3].astype(np.int32) - 2000).astype(np.int16)
+        yield f"{title}-signed", sofc.encode(signed, **settings), file, f"{coder.name}, signed samples"
     yield from VARIANTS.get(coder.name, lambda *_: ())(folder, codebook, name, sets)
 
 
