@@ -83,9 +83,10 @@ class ContextCoder(ModelCoder[PlaneModel]):
         for number, model in enumerate(self.models):
             shifted.append(np.zeros((rows, width), np.int32))
             errors.append(np.zeros((rows, width), np.uint8))
-            reader, state = Reader(streams[number]), model.start.copy()
-            if not code_images(reader, model, state, shifted, errors, ranges[number].size, grid, image_rows):
-                raise FormatError("a stream of the context coder leads outside the plane's range")
+            reader, maximum = Reader(streams[number]), ranges[number].size
+            with model.start.lent() as state:
+                if not code_images(reader, model, state, shifted, errors, maximum, grid, image_rows):
+                    raise FormatError("a stream of the context coder leads outside the plane's range")
         planes = [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=False)]
         beyond = len(self.models)
         most = [span.high for span in ranges[beyond:]]
@@ -173,10 +174,10 @@ def encode_plane(
     size = 2 * planes[-1].size + 1024
     while True:
         writer = Writer(size)
-        if code_images(writer, model, model.start.copy(), planes, errors, maximum, grid, image_rows):
-            stream = writer.finish()
-            if stream is not None:
-                return stream
+        with model.start.lent() as state:
+            is_coded = code_images(writer, model, state, planes, errors, maximum, grid, image_rows)
+        if is_coded and (stream := writer.finish()) is not None:
+            return stream
         size *= 4
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 
 import numpy as np
@@ -215,12 +216,13 @@ def _code(
 ) -> int:
     """Code all components of all images, and what their planes lack; decoding fills coefficients and planes. Returns
     OK, TOO_LONG or BROKEN."""
-    states = [model.start.copy() for model in models]
     models_of_pixels = [np.full(kernel_pixels.MODELS, NEUTRAL, np.uint32) for _ in models]
-    for origins, planes in images:
-        status = _code_image(streams, models, states, models_of_pixels, origins, planes)
-        if status != OK:
-            return status
+    with ExitStack() as lent:
+        states = [lent.enter_context(model.start.lent()) for model in models]
+        for origins, planes in images:
+            status = _code_image(streams, models, states, models_of_pixels, origins, planes)
+            if status != OK:
+                return status
     return OK
 
 
