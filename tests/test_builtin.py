@@ -16,6 +16,7 @@ from helpers import chunks_of, file_of
 import sofc
 from sofc.band.pieces import PIECE, SMALL_PIECE, cut_piece
 from sofc.band.selection import Selection
+from sofc.band.ways import Way
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_builtin
 from sofc.coders.context import ContextCoder
@@ -231,11 +232,13 @@ def test_a_collections_own_model_is_always_tried_in_full(monkeypatch: pytest.Mon
     first = numbers_of(codebook, PixelFormat(1, 8, 8), 5)[0]
     sizes = {}
     for worst in (True, False):
-        # The piece makes the model look best that is smallest, or largest, in full.
-        factor = -1 if worst else 1
-        monkeypatch.setattr(
-            "sofc.band.ways.Way.size", lambda way, rows, by=factor: by * sum(map(len, way.streams(rows)))
-        )
+
+        def size(way: Way, image_rows: int, _: int = 1, *, worst: bool = worst) -> int:
+            """Of a piece, which makes the model look best that is largest, or smallest, in full."""
+            whole = sum(map(len, way.streams(image_rows)))
+            return (1 << 20) - whole if worst else whole
+
+        monkeypatch.setattr("sofc.band.ways.Way.size", size)
         sizes[worst] = len(sofc.encode(images[0], codebook=codebook))
     alone = sofc.Codebook("own", (codebook.models[first - FIRST_CODEBOOK_MODEL],), codebook.sections)
     monkeypatch.undo()

@@ -355,8 +355,8 @@ def test_slips_are_told(run: Run) -> None:
     Path("folder").mkdir()
     assert run("encode", "a.png").status == 0
     for arguments, status, said in (
-        (["encode", "empty.png"], 3, "empty.png is an empty file: there is no image to encode"),
-        (["encode", "a.sofc"], 3, "a.sofc is a sofc file already"),
+        (["encode", "empty.png"], 3, "empty.png: this is an empty file: there is no image to encode"),
+        (["encode", "a.sofc"], 3, "a.sofc: this is a sofc file already"),
         (["encode", "a.png", "-o", "folder"], 2, "folder is a folder: name a file with -o, or use --out-dir folder"),
         (["encode", "a.png", "-o", "b.png"], 2, "b.png is to be a sofc file: name it b.sofc, or use -f"),
         (["decode", "a.png"], 3, "a.png is not a sofc file but a PNG file: sofc encode makes one of it"),
@@ -634,7 +634,7 @@ def test_codebook_for_other_images(run: Run, trained: Outcome, more: list[str]) 
     image = np.random.default_rng(5).integers(0, 40, (20, 24, 5)).astype(np.uint16)
     np.save("five.npy", image)
     outcome = run("encode", "-D", "c.sofcb", *more, "five.npy", "-o", "five.sofc")
-    assert outcome.out.endswith("  built-in codebooks deep, common (codebook c has no model for such images)\n")
+    assert outcome.out.endswith("  built-in codebooks common, deep (codebook c has no model for such images)\n")
     np.testing.assert_array_equal(sofc.decode(Path("five.sofc").read_bytes()), image)
 
 

@@ -227,6 +227,7 @@ def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_folder(tmp_path / "scans" / "train", 6, (32, 40))
     write_folder(tmp_path / "scans" / "test", 2, (32, 40))
     iio.imwrite(tmp_path / "scan.png", picture(20, (32, 40)).astype(np.uint8))
+    iio.imwrite(tmp_path / "photo.jpg", picture(21, (32, 40)).astype(np.uint8))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -120,7 +120,7 @@ def _found(args: argparse.Namespace) -> tuple[Plan, list[tuple[Path, Path]]]:
                 if not entry.named:
                     reason = why_no_image(entry.path)
                 elif found := why_none_inside(entry.path):
-                    error = FormatError(f"{entry.path} is {found}: there is no image to encode")
+                    error = FormatError(f"{entry.path}: this is {found}: there is no image to encode")
             except OSError as caught:
                 error = caught
         if error is not None:

@@ -419,7 +419,7 @@ def test_code_pixels(seed, shape, place):
     writer = naive_context.Writer()
     twins, _ = twin(writer, plane.tolist())
     assert stream == writer.finish().rstrip(b"\0")
-    learnt = sorted(chance << 10 | seen for chance, seen in twins.counters.values() if seen)
+    learnt = sorted(chance << 10 | seen for chance, seen in twins.models.values() if seen)
     assert learnt == sorted(models[models != NEUTRAL].tolist())
 
     garbage = rng.bytes(len(stream) + 3)
