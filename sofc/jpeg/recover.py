@@ -12,8 +12,27 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jpeg.bounds import DRAWN_REACH, Bounded, Mask, bounded, informed, match_drawn
-from sofc.jpeg.colour import Channels, reached
-from sofc.jpeg.dct import ACCURATE, FAST, LARGEST, REPLICATED, SCALED, SIDE, SIZE, Coefficients, Decoder, Grid
+from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
+from sofc.jpeg.dct import (
+    ACCURATE,
+    FAST,
+    FINE,
+    HALVES,
+    INVERSES,
+    LARGEST,
+    NARROW,
+    REPLICATED,
+    SCALED,
+    SHORT,
+    SHORTER,
+    SIDE,
+    SIZE,
+    STEPWISE,
+    TRIANGLE,
+    Coefficients,
+    Decoder,
+    Grid,
+)
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
 from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, scratch, solve
@@ -48,8 +67,17 @@ much."""
 WORSE, WORSE_BITS = 1.25, 2000
 """A trial is given up where the first pieces take so many times as much as those of the best so far, and so many bits
 more."""
-EXACT_LUMINANCE = 0.3
-"""Share of blocks that come out whole, of those that are not flat, from which on an inverse transform is right."""
+EXACT_LUMINANCE, SURELY_EXACT = 0.3, 0.9
+"""Share of blocks that come out whole, of those that are not flat, from which on steps are right, and from which on the
+inverse transform is, too."""
+UPSAMPLINGS_OF = {
+    ACCURATE: (TRIANGLE, REPLICATED, SCALED),
+    FAST: (TRIANGLE, REPLICATED),
+    SHORT: (HALVES, REPLICATED),
+    SHORTER: (STEPWISE, REPLICATED),
+    NARROW: (FINE, REPLICATED),
+}
+"""Kinds of upsampling that go with an inverse transform, the likeliest first; with others samples are repeated."""
 EXACT_COLOURS = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}
 """The same for the upsampling of components by such factors: where it is another, far fewer do."""
 OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 64, 4
@@ -72,8 +100,8 @@ class Recovered(NamedTuple):
 def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | None = None) -> Recovered | None:
     """How the first ``modelled`` planes (samples 0-255) came about, 1 or 3; None where JPEG left no trace.
 
-    Three planes are Y, Cb and Cr: what converts to the same samples is as good. ``beside``: how one plane's neighbour
-    came about, of which it may be a chrominance as it was decoded.
+    Three planes are Y, Cb and Cr, with a correction plane behind them or not: what converts to the same samples is as
+    good. ``beside``: how one plane's neighbour came about, of which it may be a chrominance as it was decoded.
     """
     if modelled == 1:
         plane = Bounded(planes[0], planes[0], planes[0], planes[0])
@@ -83,24 +111,26 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
             return alone
         enlarged = come_out(planes[:1], _find_colours([plane], beside.origins[0]))
         return enlarged if alone is None or enlarged.share > alone.share else alone
-    samples = reached(planes[:3])
+    conversion = conversion_of(planes)
+    samples = reached(planes[:3], conversion)
     guessed = bounded(planes[:3], samples)
     first = _recover_first(guessed[0])
     if first is None:
         return None
     luminance, _ = first.draw(planes[0].shape)
-    known = informed(guessed, samples, luminance, _sure(guessed[0], luminance, first.grid))[1:]
-    return come_out(planes[:3], [first, *_find_colours(known, first)])
+    sure = _sure(guessed[0], luminance, first.grid)
+    known = informed(guessed, samples, luminance, sure, conversion)[1:]
+    return come_out(planes[:3], [first, *_find_colours(known, first)], conversion)
 
 
-def come_out(planes: Sequence[Plane], origins: list[Origin]) -> Recovered:
+def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Conversion = USUAL_CONVERSION) -> Recovered:
     """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
     if len(planes) == 1:
         missed = np.count_nonzero(drawn[0] != planes[0])
         return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
-    same = match_drawn(Channels(*reached(planes)), drawn, chosen, DRAWN_REACH)
+    same = match_drawn(conversion, Channels(*reached(planes, conversion)), drawn, chosen, DRAWN_REACH)
     return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
 
 
@@ -118,9 +148,10 @@ def exact_share(found: Recovered) -> float:
 def enlarged_share(planes: Sequence[Plane]) -> float:
     """Share of the samples of Cb and Cr that come out again if they were enlarged smoothly, in the way that suits best.
 
-    ``planes``: Y, Cb and Cr, samples 0-255. It tells orientations apart: how samples are rounded then is not symmetric.
+    ``planes``: Y, Cb, Cr and their correction plane. It tells orientations apart: how samples are rounded then is not
+    symmetric.
     """
-    colours = bounded(planes[:3], reached(planes[:3]))[1:]
+    colours = bounded(planes[:3], reached(planes[:3], conversion_of(planes)))[1:]
     grids = [Grid(*factors, *place) for factors in FACTORS if factors != (1, 1) for place in np.ndindex(factors)]
     return max(min(match(plane, shrunk(plane, grid), grid) for plane in colours) for grid in grids)
 
@@ -148,12 +179,23 @@ def _recover_first(plane: Bounded) -> Origin | None:
     best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
     if best is None:
         return None
-    if best.share < CONVINCING and best.exact < EXACT_LUMINANCE:
-        other = _Look.at(bands, grids[0], Decoder(FAST))
-        tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
+    tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
+    return _by_another(look, best, tables).origins_of([plane])[0]
+
+
+def _by_another(look: _Look, best: _Trial, tables: Sequence[Steps]) -> _Trial:
+    """What comes of luminance by the inverse transform that suits best, where the accurate one leaves a doubt."""
+    if best.exact >= SURELY_EXACT:
+        return best
+    if best.share >= CONVINCING or best.exact >= EXACT_LUMINANCE:
+        tables = [best.origins[0].table]
+    for inverse in range(ACCURATE + 1, INVERSES):
+        other = look._replace(decoder=Decoder(inverse))
         trials = [other.trial(best.origins[0].grid, table, best) for table in tables]
         best = min((best, *(trial for trial in trials if trial is not None)), key=lambda trial: trial.bits)
-    return best.origins_of([plane])[0]
+        if best.exact >= SURELY_EXACT:
+            break
+    return best
 
 
 class _Look(NamedTuple):
@@ -290,19 +332,19 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     bands = list(_bands(planes))
     middle = bands[len(bands) // 2]
     grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
-    usual = [look for grid in grids if _is_possible(look := _Look.at([middle], grid, Decoder(first.decoder.inverse)))]
+    inverse = first.decoder.inverse
+    kind, *others = UPSAMPLINGS_OF.get(inverse, (REPLICATED, TRIANGLE))
+    usual = [look for grid in grids if _is_possible(look := _Look.at([middle], grid, Decoder(inverse, kind)))]
     obvious = _obvious(bands, usual, hint)
     if obvious is not None:
         return obvious.origins_of(planes)
     best = _best(_candidates(bands, usual, hint))
     is_sure = best is not None and (best.share >= CONVINCING and (best.origins[0].table == hint).all())
     if best is None or not (is_sure or best.is_exactly_enlarged):
-        kinds = [Decoder(first.decoder.inverse, REPLICATED)]
-        if first.decoder.inverse == ACCURATE:
-            kinds.append(Decoder(ACCURATE, SCALED))
-        looks = [_Look.at([middle], grid, kind) for kind in kinds for grid in grids if grid.is_enlarged]
-        others = list(filter(_is_possible, looks))
-        found = [one for one in (best, _best(_candidates(bands, others, hint), best)) if one is not None]
+        enlarged = [grid for grid in grids if grid.is_enlarged]
+        looks = [_Look.at([middle], grid, Decoder(inverse, kind)) for kind in others for grid in enlarged]
+        possible = list(filter(_is_possible, looks))
+        found = [one for one in (best, _best(_candidates(bands, possible, hint), best)) if one is not None]
         best = min(found, key=lambda trial: trial.bits)
     return best.origins_of(planes)
 

@@ -13,18 +13,17 @@ import numpy as np
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import (
+    ACCURATE,
     COSINES,
-    FAST,
     LARGEST,
     MIDDLE,
     ROW_SHIFT,
     SIDE,
     SIZE,
     Integers,
-    invert_by,
-    multipliers,
     patterns,
 )
+from sofc.jpeg.inverses import invert_by, multipliers
 from sofc.jpeg.steps import FINE_BITS, GUESS_BITS, forward
 
 BASIS_BITS = 16
@@ -47,6 +46,8 @@ COARSE, EXTENSIONS = 3, 16
 """Steps from which on coefficients tell something of samples that may be anything, and how often that is asked."""
 MOST = 1 << 13
 """Coefficients lie within this before they are moved: none of a real JPEG decoder is larger."""
+LEAST_FREE = 2 << BASIS_BITS
+"""Samples whose bounds are farther apart may be anything between."""
 NONE = -1
 MOST_VIOLATION = 1 << 30
 
@@ -216,12 +217,16 @@ def _solve_block(block: Vector[np.int32], inversion: Inversion, most: int, room:
 @kernel
 def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> None:
     """Change coefficients by what samples (``room.target``) differ by from those that they make, until that is less
-    than a step: the fast transform rounds nothing, which leads astray."""
+    than a step: what a transform cuts instead of rounding leads astray."""
     for _ in range(ROUNDS):
         if _draw_block(block, inversion, room) == 0:
             return
         for i in range(SIZE):
-            room.work[i] = room.target[i] - (((room.error[i] + HALF) >> BASIS_BITS) << GUESS_BITS)
+            made = ((room.error[i] + HALF) >> BASIS_BITS) << GUESS_BITS
+            wanted = room.target[i]
+            if room.high[i] - room.low[i] > LEAST_FREE:
+                wanted = max((room.low[i] + HALF) >> SHIFT, min((room.high[i] - HALF) >> SHIFT, made))
+            room.work[i] = wanted - made
         forward(room.work, room.fine)
         changed = False
         for i in range(SIZE):
@@ -321,7 +326,7 @@ def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[
                 _round_free(block, inversion, room)
             else:
                 _round(block, inversion.table, room)
-                if inversion.inverse == FAST:
-                    _settle(block, inversion, room)
+            if inversion.inverse != ACCURATE:
+                _settle(block, inversion, room)
             missed += _solve_block(block, inversion, most, room)
     return missed
