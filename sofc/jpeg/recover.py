@@ -35,7 +35,7 @@ from sofc.jpeg.dct import (
 )
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
-from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, scratch, solve
+from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, loss_of, scratch, solve
 from sofc.jpeg.steps import (
     ALL_BLOCKS,
     GUESS_BITS,
@@ -223,7 +223,7 @@ class _Look(NamedTuple):
                     scaled_blocks([plane for plane, _ in self.pieces], grid, ALL_BLOCKS), NOISE, hint
                 )
             else:
-                likely = _likely(sights, grid, hint)
+                likely = _likely(sights, grid, hint, loss_of(self.decoder.inverse))
             found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
         return found
 
@@ -400,8 +400,8 @@ def _sight(plane: Bounded, component: Shrunk) -> Sight:
     return Sight.of(guess, (sure < 1) | (near == 0) | (near == LARGEST))
 
 
-def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None) -> list[Likely]:
-    """The likely tables of components whose blocks lie like that."""
+def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None, loss: int = 0) -> list[Likely]:
+    """The likely tables of components whose blocks lie like that, and whose means lost so much."""
     row, column = grid.corner
     for most_unknown in (0, MOST_UNKNOWN, 3 * SIZE // 4):
         found = np.concatenate(
@@ -409,6 +409,7 @@ def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None) -> l
         )
         if len(found) >= ENOUGH_BLOCKS:
             break
+    found[:, 0] += loss
     is_guessed = grid.is_enlarged or most_unknown > 0
     return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hint)
 

@@ -15,6 +15,7 @@ from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import (
     ACCURATE,
     COSINES,
+    FAST,
     LARGEST,
     MIDDLE,
     ROW_SHIFT,
@@ -62,16 +63,23 @@ class Guessed(NamedTuple):
 
 
 class Inversion(NamedTuple):
-    """The steps of coefficients, and what a kind of inverse transform multiplies them with."""
+    """The steps of coefficients, what a kind of inverse transform multiplies them with, and the ``loss`` of the mean by
+    it, as a part of the first coefficient in 1/2**FINE_BITS."""
 
     table: Vector[np.int64]
     multipliers: Vector[np.int64]
     inverse: int
+    loss: int
 
     @classmethod
     def of(cls, table: Integers, inverse: int) -> Inversion:
         """That of a kind of inverse transform."""
-        return cls(table, multipliers(inverse, table), inverse)
+        return cls(table, multipliers(inverse, table), inverse, loss_of(inverse))
+
+
+def loss_of(inverse: int) -> int:
+    """What the mean of samples loses by a kind of inverse transform: the fast one cuts, half a sample in the mean."""
+    return SIDE << (FINE_BITS - 1) if inverse == FAST else 0
 
 
 class Scratch(NamedTuple):
@@ -240,13 +248,14 @@ def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> Non
 
 
 @kernel
-def _extend(table: Vector[np.int64], room: Scratch) -> None:
+def _extend(inversion: Inversion, room: Scratch) -> None:
     """Let samples that may be anything (``room.target``) follow from the others: coarse steps are to be kept to."""
-    samples, rest = room.target, room.first
+    samples, rest, table = room.target, room.first, inversion.table
     for _ in range(EXTENSIONS):
         for i in range(SIZE):
             room.work[i] = samples[i]
         forward(room.work, room.fine)
+        room.fine[0] += inversion.loss
         for i in range(SIZE):
             unit = table[i] << FINE_BITS
             size = abs(room.fine[i])
@@ -283,9 +292,11 @@ def _load(guessed: Guessed, row: int, column: int, room: Scratch) -> bool:
 
 
 @kernel
-def _round(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> bool:
+def _round(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> bool:
     """Transform the samples in ``room.work`` and round to steps. Returns whether a coefficient changed."""
+    table = inversion.table
     forward(room.work, room.fine)
+    room.fine[0] += inversion.loss
     changed = False
     for i in range(SIZE):
         unit = table[i] << FINE_BITS
@@ -298,9 +309,9 @@ def _round(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> b
 @kernel
 def _round_free(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> None:
     """The same where samples are not known: what bounds do not tell, the coefficients as they are do, by turns."""
-    _extend(inversion.table, room)
+    _extend(inversion, room)
     for turn in range(TURNS):
-        if not _round(block, inversion.table, room) or turn == TURNS - 1 or _draw_block(block, inversion, room) == 0:
+        if not _round(block, inversion, room) or turn == TURNS - 1 or _draw_block(block, inversion, room) == 0:
             return
         for i in range(SIZE):
             value = int(room.error[i]) >> SHIFT
@@ -325,7 +336,7 @@ def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[
             if _load(guessed, row, column, room):
                 _round_free(block, inversion, room)
             else:
-                _round(block, inversion.table, room)
+                _round(block, inversion, room)
             if inversion.inverse != ACCURATE:
                 _settle(block, inversion, room)
             missed += _solve_block(block, inversion, most, room)
