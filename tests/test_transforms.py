@@ -125,7 +125,8 @@ def test_the_conversion_is_found(number):
     samples = reached(planes, CONVERSIONS[number])
     transformed = LATTICE.forward(samples)
     kinds, corrections = np.divmod(transformed[3], CORRECTIONS)
-    assert (kinds == number).all()
+    if not INTERPRETED:  # of fewer colours several conversions make all
+        assert (kinds == number).all()
     assert 1000 * np.count_nonzero(corrections) <= corrections.size
     np.testing.assert_array_equal(LATTICE.inverse(transformed), samples)
 
