@@ -67,9 +67,9 @@ much."""
 WORSE, WORSE_BITS = 1.25, 2000
 """A trial is given up where the first pieces take so many times as much as those of the best so far, and so many bits
 more."""
-EXACT_LUMINANCE, SURELY_EXACT = 0.3, 0.9
+EXACT_LUMINANCE, SURELY_EXACT, CLEARLY_MORE = 0.3, 0.9, 0.1
 """Share of blocks that come out whole, of those that are not flat, from which on steps are right, and from which on the
-inverse transform is, too."""
+inverse transform is, too; by how much it is larger by the right one."""
 UPSAMPLINGS_OF = {
     ACCURATE: (TRIANGLE, REPLICATED, SCALED),
     FAST: (TRIANGLE, REPLICATED),
@@ -189,10 +189,12 @@ def _by_another(look: _Look, best: _Trial, tables: Sequence[Steps]) -> _Trial:
         return best
     if best.share >= CONVINCING or best.exact >= EXACT_LUMINANCE:
         tables = [best.origins[0].table]
+    least = best.exact + CLEARLY_MORE
     for inverse in range(ACCURATE + 1, INVERSES):
         other = look._replace(decoder=Decoder(inverse))
         trials = [other.trial(best.origins[0].grid, table, best) for table in tables]
-        best = min((best, *(trial for trial in trials if trial is not None)), key=lambda trial: trial.bits)
+        clear = [trial for trial in trials if trial is not None and trial.exact >= least]
+        best = min((best, *clear), key=lambda trial: trial.bits)
         if best.exact >= SURELY_EXACT:
             break
     return best
