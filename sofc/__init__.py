@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sofc.api.reader import open_reader as open_reader
     from sofc.api.writer import Writer as Writer
     from sofc.api.writer import open_writer as open_writer
+    from sofc.archive.access import Archive as Archive
+    from sofc.archive.access import open_archive as open_archive
     from sofc.codebook import Codebook as Codebook
     from sofc.codebook.store import find_codebook as find_codebook
     from sofc.codebook.store import install_codebook as install_codebook
@@ -69,6 +71,7 @@ _NAMES = {
     "sofc.api.probe": ("Info", "is_sofc", "probe"),
     "sofc.api.reader": ("Reader", "open_reader"),
     "sofc.api.writer": ("Writer", "open_writer"),
+    "sofc.archive.access": ("Archive", "open_archive"),
     "sofc.codebook": ("Codebook",),
     "sofc.codebook.store": ("find_codebook", "install_codebook", "list_codebooks", "load_codebook"),
     "sofc.container.records": ("CodebookReference", "Metadata", "MetadataKind"),

@@ -13,13 +13,14 @@ from sofc.api.headers import header_for
 from sofc.api.oneshot import Given, encode_each
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import UsageError
-from sofc.imagefiles import Samples
+from sofc.imagefiles import InFile, Samples
+from sofc.rows import FileRows
 from sofc.stream.settings import EncoderSettings
 
 Array = npt.NDArray[Any]
 
 
-def sample_size(array: Array) -> int:
+def sample_size(array: Array | FileRows) -> int:
     """Bytes of the samples, which ratios are taken of: 1 bit each for binary images, else 1 or 2 bytes."""
     return (array.size + 7) // 8 if array.dtype == np.bool_ else array.nbytes
 
@@ -91,7 +92,7 @@ def names_in(metadata: Iterable[Metadata]) -> list[str]:
 
 
 def encode_collection(
-    images: Iterable[Samples],
+    images: Iterable[Samples | InFile],
     *,
     metadata_of_images: Iterable[Sequence[Metadata]] = (),
     **settings: Unpack[EncoderSettings],

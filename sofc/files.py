@@ -37,11 +37,12 @@ def refuse_folder(path: Path) -> None:
 
 
 @contextmanager
-def drafted(path: Path, *, mode: int | None = None) -> Iterator[tuple[BinaryIO, Path | None]]:
+def drafted(path: Path, *, mode: int | None = None, durable: bool = True) -> Iterator[tuple[BinaryIO, Path | None]]:
     """A file to write that is to be ``path``, and its name until then: a hidden one in the same folder.
 
-    Once the block ends without an error the file is on disk, with ``mode`` (default: that of any new file), and the
-    caller's, to ``publish`` or to ``discard``; after an error it is gone. None in place of a name: ``path`` is a device
+    Once the block ends without an error the file is on disk (with the system only, where it need not be ``durable``),
+    with ``mode`` (default: that of any new file), and the caller's, to ``publish`` or to ``discard``; after an error it
+    is gone. None in place of a name: ``path`` is a device
     or a pipe and written to as it is. Raises OSError.
     """
     path = _real(path)
@@ -60,7 +61,8 @@ def drafted(path: Path, *, mode: int | None = None) -> Iterator[tuple[BinaryIO, 
         with os.fdopen(handle, "wb") as file:
             yield file, draft
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         # Until here it is private.
         draft.chmod(_usual_mode() if mode is None else mode)
     except BaseException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 
 import naive_context as naive
@@ -32,6 +33,41 @@ def random_planes(rng, ranges, shape):
             plane = span.low + (steps // 2 + np.cumsum(rng.integers(-3, 4, shape), axis=1)) % steps
         planes.append(plane.astype(np.int32))
     return planes
+
+
+def related_images(seed, count, shape, ranges):
+    """Smooth planes that follow each other, with noise."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for _ in range(count):
+        field = rng.normal(size=shape)
+        for _ in range(3):
+            field = (field + np.roll(field, 1, 0) + np.roll(field, 1, 1)) / 2
+        planes = []
+        for span in ranges:
+            middle, scale = (span.low + span.high) / 2, (span.high - span.low) / 10
+            noisy = middle + scale * (field + 0.05 * rng.normal(size=shape))
+            planes.append(np.clip(np.rint(noisy), span.low, span.high).astype(np.int32))
+        images.append(planes)
+    return images
+
+
+def train(training, images, shard=2):
+    """Run all passes; tasks and statistics go through pickle as with workers."""
+    shards = [images[start : start + shard] for start in range(0, len(images), shard)]
+    while (step := training.next_pass()) is not None:
+        parts = [(task, part) for task in step.tasks for part in (shards if step.samples is None else [images])]
+        results = (pickle.loads(pickle.dumps(task)).collect(iter(part)) for task, part in parts)
+        training.merge(pickle.loads(pickle.dumps(result)) for result in results)
+    return training
+
+
+def assert_same(planes, decoded):
+    """Decoded planes are those that were encoded, of integers that all coders hand on."""
+    assert len(planes) == len(decoded)
+    for plane, found in zip(planes, decoded, strict=True):
+        assert found.dtype in (np.int16, np.int32)
+        np.testing.assert_array_equal(plane, found)
 
 
 def random_prediction(rng, plane, class_map=None, maximum=255, adapts=None):

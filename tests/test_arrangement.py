@@ -465,3 +465,12 @@ def test_damaged_arrangements_end_with_an_error(seed: int, bit: int) -> None:
     except sofc.SofcError:
         with pytest.raises(minidec.FormatError):
             minidec.decode_file(changed)
+
+
+def test_a_small_image_names_the_codebook_that_it_is_coded_with_where_no_arrangement_paid() -> None:
+    """Of 16 bits with equal bytes: models of 8 bits are tried, and what is coded may be the samples as they stand."""
+    y, x = np.mgrid[:32, :32]
+    image = (np.stack([8 * x, 8 * y, 4 * (x + y)], axis=-1) * 257).astype(np.uint16)
+    for effort in (1, 5):
+        data = sofc.encode(image, codebook=builtin_codebook, effort=effort)
+        assert np.array_equal(sofc.decode(data), image)

@@ -14,7 +14,8 @@ from conftest import DEFAULTS
 from helpers import chunks_of, file_of
 
 import sofc
-from sofc.band.selection import PIECE, SMALL_PIECE, Selection, cut_piece
+from sofc.band.pieces import PIECE, SMALL_PIECE, cut_piece
+from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import FOLDER, builtin_codebook, find_builtin, is_builtin
 from sofc.coders.context import ContextCoder
@@ -233,7 +234,7 @@ def test_a_collections_own_model_is_always_tried_in_full(monkeypatch: pytest.Mon
         # The piece makes the model look best that is smallest, or largest, in full.
         factor = -1 if worst else 1
         monkeypatch.setattr(
-            "sofc.band.selection.Way.size", lambda way, rows, by=factor: by * sum(map(len, way.streams(rows)))
+            "sofc.band.ways.Way.size", lambda way, rows, by=factor: by * sum(map(len, way.streams(rows)))
         )
         sizes[worst] = len(sofc.encode(images[0], codebook=codebook))
     alone = sofc.Codebook("own", (codebook.models[first - FIRST_CODEBOOK_MODEL],), codebook.sections)

@@ -6,13 +6,16 @@ import gzip
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 
@@ -22,7 +25,7 @@ from sofc.cli.console import size
 from sofc.cli.names import OutputNames, safe_name
 from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import names_metadata
-from sofc.imagefiles import ImageSource, load, save
+from sofc.imagefiles import ImageSource, RawLayout, load, save
 from sofc.stream.encoder import Encoder
 
 RANDOM = np.random.default_rng(5)
@@ -176,7 +179,7 @@ def test_goes_on_after_an_error_and_the_worst_status_wins(run: Run) -> None:
         (["encode", "a.png", "-D", "none-such"], 4, "there is no codebook 'none-such'"),
         (["encode", "empty"], 2, "hold no image files"),
         (["decode", "empty"], 2, "hold no .sofc files"),
-        (["decode", "a.png"], 3, "a.png is not a sofc file: it begins with 89 50 4e 47"),
+        (["decode", "a.png"], 3, "a.png is not a sofc file but a PNG file"),
         (["decode", "--raw", "--format", "png", "a.sofc"], 2, "exclude each other"),
         (["decode", "a.sofc", "b.sofc", "-o", "x.png"], 2, "use --out-dir"),
         (["info", "a.png", "fake.sofc"], 3, "fake.sofc is a TIFF file: imageio writes one"),
@@ -211,9 +214,165 @@ def test_jpeg_is_warned_about_once(run: Run) -> None:
 
     for name in ("a.jpg", "b.jpg"):
         Image.fromarray(smooth(16, 16, 3)).save(name)
-    outcome = run("encode", "a.jpg", "b.jpg")
+    outcome = run("encode", "--samples", "a.jpg", "b.jpg")
     assert outcome.err == "sofc: the input is a JPEG file: what is kept is its samples, not the file\n"
-    assert run("encode", "-f", "-q", "a.jpg") == (0, "", "")
+    assert run("encode", "-f", "-q", "--samples", "a.jpg") == (0, "", "")
+
+
+def jpeg(name: str, height: int = 80, width: int = 96, **options: Any) -> bytes:
+    """A JPEG file, and its bytes."""
+    from PIL import Image
+
+    Image.fromarray(smooth(height, width, 3)).save(name, "JPEG", **options)
+    return Path(name).read_bytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 20, "subsampling": "4:2:0"}])
+def test_jpeg_comes_back_as_the_file(run: Run, options: dict[str, Any]) -> None:
+    data = jpeg("a.jpg", **options)
+    outcome = run("encode", "a.jpg")
+    assert outcome.err == "" and outcome.out.startswith(f"a.jpg: {size(len(data))} -> ")
+    assert "coefficients of 1 JPEG picture" in outcome.out and "samples" not in outcome.out
+    assert run("decode", "a.sofc", "--out-dir", "back").status == 0
+    assert run("decode", "a.sofc", "-o", "named.jpeg").status == 0
+    assert Path("back/a.jpg").read_bytes() == Path("named.jpeg").read_bytes() == data
+    # The name of the output asks for samples; they are those of the other way.
+    assert run("decode", "a.sofc", "-o", "a.png").status == 0
+    assert run("encode", "--samples", "a.jpg", "-o", "samples.sofc").status == 0
+    assert run("decode", "samples.sofc", "-o", "samples.png").status == 0
+    assert np.array_equal(iio.imread("a.png"), iio.imread("samples.png"))
+    assert np.array_equal(sofc.read("a.sofc"), sofc.read("samples.sofc"))
+
+
+def test_tiny_and_cut_jpeg_files_come_back(run: Run) -> None:
+    """Whatever their coefficients are worth."""
+    tiny, whole = jpeg("tiny.jpg", 1, 1), jpeg("whole.jpg")
+    Path("cut.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    assert run("encode", "tiny.jpg", "cut.jpg").status == 0
+    assert run("decode", "tiny.sofc", "cut.sofc", "--out-dir", "back").status == 0
+    assert Path("back/tiny.jpg").read_bytes() == tiny
+    assert Path("back/cut.jpg").read_bytes() == Path("cut.jpg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options", ["--samples", "--strip", "--coder=raw", "--band-rows=16", "--key-interval=1", "--collection"]
+)
+def test_what_concerns_samples_takes_those_of_jpeg_files(run: Run, options: str) -> None:
+    jpeg("a.jpg")
+    outcome = run("encode", options, "a.jpg", "-o", "a.sofc")
+    assert outcome.status == 0 and "its samples, not the file" in outcome.err and "of samples" in outcome.out
+    with sofc.open_reader("a.sofc") as reader:
+        assert len(reader) == 1 and not any(item.kind == sofc.MetadataKind.ORIGINAL for item in reader.metadata)
+
+
+def test_jpeg_from_standard_input(run: Run) -> None:
+    data = jpeg("a.jpg")
+    assert run("encode", "-", "-o", "a.sofc", stdin=data).status == 0
+    assert run("decode", "a.sofc", "-o", "b.jpg").status == 0
+    assert Path("b.jpg").read_bytes() == data
+    assert run("decode", "a.sofc", "-o", "b.png").status == 0
+    assert np.array_equal(iio.imread("b.png"), iio.imread("a.jpg"))
+
+
+def test_what_only_begins_as_jpeg_is_refused(run: Run) -> None:
+    Path("a.jpg").write_bytes(b"\xff\xd8\xff" + bytes(range(256)))
+    assert run("encode", "a.jpg").status == 3 and not Path("a.sofc").exists()
+    assert run("encode", "--keep-file", "a.jpg").status == 0
+    assert run("encode", "-f", "--keep-file", "--samples", "a.jpg").status == 2
+
+
+def test_rm_of_a_jpeg_file_that_comes_back(run: Run) -> None:
+    data = jpeg("a.jpg")
+    assert run("encode", "--rm", "a.jpg").status == 0 and not Path("a.jpg").exists()
+    outcome = run("decode", "--rm", "a.sofc", "-o", "a.png")
+    assert "not removed: the output is without the file that is kept" in outcome.err and Path("a.sofc").exists()
+    assert run("decode", "--rm", "a.sofc").status == 0
+    assert Path("a.jpg").read_bytes() == data and not Path("a.sofc").exists()
+
+
+def test_info_of_a_kept_jpeg_file(run: Run) -> None:
+    data = jpeg("a.jpg")
+    assert run("encode", "a.jpg").status == 0
+    ratio = len(data) / Path("a.sofc").stat().st_size
+    said = run("info", "a.sofc").out
+    assert f"original file {size(len(data))}  ratio {ratio:.2f}\n" in said and "it keeps another file" in said
+    told = json.loads(run("info", "--json", "a.sofc").out)[0]
+    assert (told["original_bytes"], told["ratio"]) == (len(data), round(ratio, 4))
+
+
+@pytest.mark.parametrize("scale", [1, 0.1])
+def test_codebook_of_wide_samples_is_told(run: Run, scale: float) -> None:
+    """Their plans name a built-in codebook, which no chunk does."""
+    np.save("a.npy", smooth(64, 64).astype(np.float32) * np.float32(scale))
+    assert "  built-in codebook common\n" in run("encode", "a.npy").out
+    assert "of the built-in codebook 'common'\n" in run("info", "a.sofc").out
+    assert "no codebook" in run("encode", "-f", "--coder", "raw", "a.npy").out
+
+
+def test_train_and_analyze_pass_over_what_they_cannot_use(run: Run) -> None:
+    Path("good").mkdir()
+    for number in range(3):
+        iio.imwrite(f"good/{number}.png", smooth(40, 48))
+    shutil.copytree("good", "mixed")
+    np.save("mixed/a.npy", smooth(40, 48).astype(np.float32))
+    Path("mixed/b.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    Path("mixed/c.txt").write_text("text")
+    options = ["--coder", "shape", "--iterations", "0", "--name", "x", "--held-out", "0", "-j", "1"]
+    assert run("train", "good", "-o", "good.sofcb", *options).status == 0
+    outcome = run("train", "mixed", "-o", "mixed.sofcb", *options)
+    assert outcome.status == 5
+    for name in ("mixed/a.npy", "mixed/b.png", "mixed/c.txt"):
+        assert outcome.err.count(f"sofc: {name}: passed over: ") == 1
+    assert Path("mixed.sofcb").read_bytes() == Path("good.sofcb").read_bytes()
+    outcome = run("analyze", "mixed")
+    assert outcome.status == 3 and "3 images" in outcome.out
+    assert "mixed/a.npy: codebooks are for samples" in outcome.err and "mixed/b.png: cannot be read" in outcome.err
+    outcome = run("train", "mixed/a.npy", "-o", "none.sofcb", "-j", "1")
+    assert outcome.status == 2 and "none can be read" in outcome.err
+    with pytest.raises(sofc.UsageError, match="codebooks are for samples of at most 16 bits"):
+        sofc.train(["mixed/a.npy"], name="x")
+
+
+def test_stack_of_images_in_an_array(run: Run) -> None:
+    stack = np.stack([smooth(28, 28) for _ in range(5)])
+    np.save("a.npy", stack)
+    outcome = run("encode", "a.npy")
+    assert "a.npy: the array of shape (5, 28, 28) is taken as 5 images of 28 x 28 (--axes nyx, not yxc)" in outcome.err
+    assert np.array_equal(sofc.read("a.sofc"), stack)
+    assert run("decode", "a.sofc", "-o", "b.npy").status == 0
+    assert Path("b.npy").read_bytes() == Path("a.npy").read_bytes()
+    assert run("encode", "--rm", "-f", "a.npy").status == 0 and not Path("a.npy").exists()
+    outcome = run("encode", "--axes", "yxc", "b.npy")
+    assert outcome.err == "" and sofc.read("b.sofc").shape == (5, 28, 28)
+    assert sofc.open_reader("b.sofc").header.format.components == 28
+    assert run("encode", "-f", "--axes", "yy", "b.npy").status == 2
+
+
+def test_slips_are_told(run: Run) -> None:
+    """What a newcomer does, and is told."""
+    iio.imwrite("a.png", smooth(9, 9))
+    Path("empty.png").touch()
+    Path("folder").mkdir()
+    assert run("encode", "a.png").status == 0
+    for arguments, status, said in (
+        (["encode", "empty.png"], 3, "empty.png is an empty file: there is no image to encode"),
+        (["encode", "a.sofc"], 3, "a.sofc is a sofc file already"),
+        (["encode", "a.png", "-o", "folder"], 2, "folder is a folder: name a file with -o, or use --out-dir folder"),
+        (["encode", "a.png", "-o", "b.png"], 2, "b.png is to be a sofc file: name it b.sofc, or use -f"),
+        (["decode", "a.png"], 3, "a.png is not a sofc file but a PNG file: sofc encode makes one of it"),
+    ):
+        outcome = run(*arguments)
+        assert outcome.status == status and outcome.out == "" and outcome.err.startswith(f"sofc: {said}"), outcome
+    assert Path("a.sofc").exists() and not Path("b.png").exists()
+    assert run("encode", "--keep-file", "empty.png").status == 0
+
+
+def test_info_numbers_models_one_way(run: Run) -> None:
+    iio.imwrite("a.png", smooth(64, 64))
+    assert run("encode", "a.png").status == 0
+    brief, long = run("info", "a.sofc").out, run("info", "-v", "a.sofc").out
+    named = re.search(r"model \d+ of the codebook", brief)
+    assert named is not None and re.findall(r"model \d+", long) == [named[0].split(" of ")[0]] * 2
 
 
 # Pipes and raw samples.
@@ -259,7 +418,7 @@ def test_raw_files(run: Run, layout: str) -> None:
         ("4x0:uint8", b"", 3, "holds no samples"),
         ("4x0:uint8", bytes(10), 3, "end inside row 2: 2 of 4 bytes"),
         ("4x3:uint8", bytes(8), 3, "ends after 2 of 3 rows"),
-        ("4x3:uint8", bytes(16), 2, "4 rows for an image of height 3"),
+        ("4x3:uint8", bytes(16), 3, "ends after 1 of 3 rows of image 1"),
         ("4x2:bool", bytes([0, 1, 0, 1, 0, 1, 2, 0]), 2, "row 1 of image 0 has a sample outside 0 to 1"),
         ("2x2:uint10", bytes([0, 0, 0, 0, 0, 0, 0, 4]), 2, "row 1 of image 0 has a sample outside 0 to 1023"),
     ],
@@ -270,6 +429,23 @@ def test_wrong_raw_samples(run: Run, layout: str, data: bytes, status: int, mess
     assert outcome.status == status
     assert message in outcome.err
     assert not Path("a.sofc").exists()
+
+
+@pytest.mark.parametrize("shape", [(7, 30, 40, 3), (1, 30, 40, 3), (3, 600, 500), (1, 600, 500)])
+def test_raw_frames(run: Run, shape: tuple[int, ...]) -> None:
+    """As of ``ffmpeg -f rawvideo``: one image after the other, as long as samples come."""
+    images, height, width = shape[:3]
+    array = np.stack([smooth(*shape[1:]) for _ in range(images)])
+    layout = f"{width}x{height}x{shape[3] if len(shape) == 4 else 1}:uint8"
+    outcome = run("encode", "--raw", layout, "-", "-o", "a.sofc", stdin=array.tobytes())
+    assert outcome.status == 0 and outcome.out.startswith(f"standard input: {size(array.nbytes)} -> ")
+    assert (f"{images} images, " in outcome.out) == (images > 1)
+    with sofc.open_reader("a.sofc") as reader:
+        assert np.array_equal(np.stack(reader[:]), array)
+    if images == 1:  # the same bytes as those of the image by itself
+        Path("a.raw").write_bytes(array.tobytes())
+        whole = sofc.Encoder(RawLayout.parse(layout).header, codebook=builtin_codebook)
+        assert Path("a.sofc").read_bytes() == whole.write(array[0]) + whole.finish()
 
 
 def test_closed_pipe_is_quiet(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_rm_keeps_what_does_not_come_back(capsys: Said, monkeypatch: pytest.Monk
     import imageio.v3 as iio
 
     iio.imwrite("a.jpg", save_jpeg)
-    assert main(["encode", "--rm", "a.jpg"]) == 0
+    assert main(["encode", "--rm", "--samples", "a.jpg"]) == 0
     assert Path("a.jpg").exists() and "a.jpg: not removed: " in capsys.readouterr().err
     images(1)
     monkeypatch.setattr(removal, "why_different", lambda *_, **__: removal.DIFFERENT)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sofc
+from sofc.codebook.builtin import builtin_codebook
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,3 +32,12 @@ def test_pages(tmp_path: Path) -> None:
     pages = {path.relative_to(tmp_path / "docs").as_posix() for path in tmp_path.rglob("*.html")}
     wanted = {"imageio", "numcodecs", "zarr", "pillow", "napari"}
     assert {f"sofc/plugins/{name}.html" for name in wanted} | {"index.html", "sofc/imagefiles.html"} <= pages
+
+
+@pytest.mark.skipif(shutil.which("file") is None, reason="there is no file(1) here")
+def test_magic_of_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(sofc.encode(np.zeros((4, 4), np.uint8)))
+    (tmp_path / "b").write_bytes(builtin_codebook(sofc.PixelFormat(1, 1, 1)).to_bytes())
+    asked = ["file", "--brief", "-m", ROOT / "packaging" / "sofc.magic", "a", "b"]
+    said = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == ["sofc image file, version 0.1", "sofc codebook, version 0.1"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,11 @@ def test_a_zarr_store(tmp_path: Path) -> None:
     assert all(sofc.is_sofc(path.read_bytes()) for path in chunks)
 
 
+def test_a_data_loader(tmp_path: Path) -> None:
+    lines = run("data_loader.py", tmp_path).stdout.splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["300 images in batches of 32"] * len(get_all_start_methods())
+
+
 def test_a_dicom_series(tmp_path: Path) -> None:
     pytest.importorskip("pydicom", minversion="3", reason='needs the extra "dicom": pip install "sofc[dicom]"')
     assert "slice 6 is instance 7" in run("dicom_series.py", tmp_path).stdout
@@ -74,3 +80,9 @@ def test_a_batch_in_threads(tmp_path: Path) -> None:
     again = run("batch_in_threads.py", tmp_path, "images", "packed")
     assert again.stdout.startswith("1 of 2 images")
     assert len(list((tmp_path / "packed").iterdir())) == 12
+
+
+def test_an_archive_in_a_loader(tmp_path: Path) -> None:
+    words = run("archive_in_a_loader.py", tmp_path).stdout.split()
+    assert words[0] == "192"
+    assert int(words[3]) > 170

@@ -291,6 +291,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert files["noname"] == {
         "name": str(Path("in/noname")), "result": "stored", "output": str(Path("out/noname.sofc")), "reason": None,
         "images": 1, "bytes": Path("in/noname").stat().st_size, "sample_bytes": GRAY.size, "output_bytes": size,
+            "link": None,
     }  # fmt: skip
     assert "is damaged" in files["cut.png"]["reason"] and files["text"]["output"] is None
     assert main(["encode", "--json", "in/noname", "-o", "-"]) == 2
@@ -309,10 +310,28 @@ def test_links_and_what_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(tree("out")) == {"noname.sofc", "link.sofc"}
     assert {line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines() if "passed over" in line} == {
         "in/gone: passed over: a link that leads nowhere",
-        "in/loop: passed over: a link that leads nowhere",
+        "in/loop: passed over: a link that leads to itself",
         "in/folder: passed over: a link to a folder, which is not entered",
         "in/pipe: passed over: a pipe",
     }
+    Path("in/up").symlink_to("..")
+    Path("outside").write_bytes(b"outside")
+    Path("in/out").symlink_to("../outside")
+    Path("in/zero").symlink_to("/dev/zero")
+    assert main(["encode", "-r", "in", "--out-dir", "out", "--keep-file", "--json", "-f"]) == 5
+    found = {Path(file["name"]).name: file for file in json.loads(capsys.readouterr().out)["files"]}
+    assert {name: file["link"] for name, file in found.items() if file["result"] != "passed over"} == {
+        "noname": None,
+        "link": "noname",
+        "out": "../outside",
+    }
+    assert found["up"]["reason"] == "a link to a folder, which is not entered"
+    assert found["zero"]["reason"] == "a device"
+    for verb in ("encode", "train", "info"):
+        assert main([verb, "/dev/zero", *(["-o", "x"] if verb != "info" else [])]) != 0
+        assert "/dev/zero" in capsys.readouterr().err
+    assert main(["encode", "-r", "in", "--out-dir", "again", "--keep-file"]) == 5
+    assert "2 links followed: the files that come back are no links" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="everything can be read")
@@ -398,7 +417,8 @@ def test_tree_of_many_kinds_comes_back(capsys: pytest.CaptureFixture[str]) -> No
     assert len(said.splitlines()) == 81
     assert said.endswith(" kept whole, 1 passed over, 0 refused\n")
     assert [line for line in errors.splitlines() if "cut into words" not in line] == [
-        "sofc: in/folder: passed over: a link to a folder, which is not entered"
+        "sofc: in/folder: passed over: a link to a folder, which is not entered",
+        "sofc: 2 links followed: the files that come back are no links",
     ]
     Path("in/folder").unlink()
     assert main(["decode", "-r", "out", "--out-dir", "back"]) == 0
@@ -410,7 +430,9 @@ def test_tree_of_many_kinds_comes_back(capsys: pytest.CaptureFixture[str]) -> No
     report = json.loads(said)
     assert status == report["status"] != 0
     assert len(report["files"]) == 80
-    assert len(tree("images")) == report["stored"] == 80 - report["passed_over"] - report["refused"]
+    assert (
+        len(tree("images")) == report["stored"] + report["kept_whole"] == 80 - report["passed_over"] - report["refused"]
+    )
     for one in report["files"]:
         shown = one["name"].encode("unicode_escape").decode() if "\n" in one["name"] else one["name"]
         lines = [line for line in errors.splitlines() if line.startswith(f"sofc: {shown}: ")]

@@ -45,7 +45,8 @@ def test_round_trip(tmp_path: Path, suffix: str, dtype: str, components: int, si
     array = samples(size if components == 1 else (*size, components), dtype)
     path = tmp_path / f"image{suffix}"
     save(path, array)
-    again = load(ImageSource(path)).array
+    axes = "yxc" if array.ndim == 3 else None
+    again = load(ImageSource(path, axes=axes)).array
     assert again.dtype == array.dtype
     assert np.array_equal(again, array)
     assert list(tmp_path.iterdir()) == [path]
@@ -118,6 +119,50 @@ def test_samples_that_are_refused(tmp_path: Path, dtype: str) -> None:
 def test_shapes_that_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError):
         load(ImageSource(array=np.zeros(shape, np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "wanted"),
+    [
+        ((9, 8), None, [(9, 8)]),
+        ((9, 8, 3), None, [(9, 8, 3)]),
+        ((3, 2, 4), None, [(3, 2, 4)]),
+        ((60, 50, 20), None, [(60, 50, 20)]),
+        ((5, 28, 28), None, [(28, 28)] * 5),
+        ((30, 28, 28), None, [(28, 28)] * 30),
+        ((3, 28, 40), None, [(28, 40)] * 3),
+        ((2, 9, 8, 3), None, [(9, 8, 3)] * 2),
+        ((2, 3, 9, 8), "ncyx", [(9, 8, 3)] * 2),
+        ((3, 9, 8), "cyx", [(9, 8, 3)]),
+        ((9, 8, 2), "yxn", [(9, 8)] * 2),
+        ((8, 9), "xy", [(9, 8)]),
+    ],
+)
+def test_axes_of_arrays(
+    tmp_path: Path, shape: tuple[int, ...], axes: str | None, wanted: list[tuple[int, ...]]
+) -> None:
+    array = samples(shape, "uint16")
+    np.save(tmp_path / "a.npy", array)
+    found = sources([tmp_path / "a.npy"], axes=axes)
+    images = [load(source).array for source in found]
+    assert [image.shape for image in images] == wanted
+    ordered = np.einsum(f"{axes}->{''.join(axis for axis in 'nyxc' if axis in axes)}", array) if axes else array
+    assert np.array_equal(np.stack(images).reshape(-1), ordered.reshape(-1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "said"),
+    [
+        ((7,), None, "its axes are not clear"),
+        ((2, 3, 9, 8), None, "name them with --axes"),
+        ((2, 2, 2, 2, 2), None, "name them with --axes"),
+        ((9, 8), "nyx", "the array has 2 axes"),
+    ],
+)
+def test_axes_that_are_not_clear(tmp_path: Path, shape: tuple[int, ...], axes: str | None, said: str) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(UsageError, match=said):
+        sources([tmp_path / "a.npy"], axes=axes)
 
 
 def test_no_pickles(tmp_path: Path) -> None:

@@ -400,6 +400,19 @@ def volume_files() -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_volumes_come_back(tmp_path: Path, dtype: str, order: str) -> None:
+    module = nibabel()
+    head = module.Nifti1Header(endianness=order)
+    head.set_data_dtype(dtype)
+    array = (RANDOM.normal(size=(6, 5, 4)) + 1j * RANDOM.normal(size=(6, 5, 4))).astype(dtype)
+    module.Nifti1Image(array, np.eye(4), head).to_filename(tmp_path / "a.nii")
+    assert main(["encode", "-q", str(tmp_path / "a.nii")]) == 0
+    assert main(["decode", "-q", str(tmp_path / "a.sofc"), "-o", str(tmp_path / "b.nii")]) == 0
+    assert (tmp_path / "b.nii").read_bytes() == (tmp_path / "a.nii").read_bytes()
+
+
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "b.nii", "c.hdr", "d.hdr", "a.mgh", "a.mgz"])
 def test_volumes_come_back_with_their_heads(tmp_path: Path, name: str) -> None:
     path, coded = tmp_path / name, tmp_path / "x.sofc"
@@ -467,3 +480,36 @@ def test_heads_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str
     coded.write_bytes(sofc.encode(image, coder="raw"))
     assert main(["decode", str(coded), "--format", "nifti"]) == 2
     assert "no head of one volume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("elements", "words"),
+    [
+        ({"SamplesPerPixel": 4, "BitsAllocated": 8, "Columns": 5}, "4 samples a pixel in 8 bits"),
+        ({"BitsAllocated": 24}, "1 samples a pixel in 24 bits"),
+        ({"Rows": 0}, "0 rows of 20 samples"),
+        ({"NumberOfFrames": 7}, "has 400 bytes of samples, not 2800"),
+    ],
+)
+def test_dicom_of_a_kind_that_is_not_read(tmp_path: Path, elements: dict[str, Any], words: str) -> None:
+    write_dicom(tmp_path / "a.dcm", np.zeros((1, 20, 20), np.uint8), bits=8, **elements)
+    with pytest.raises((FormatError, UnsupportedError), match=words):
+        sources([tmp_path / "a.dcm"])
+
+
+def test_bytes_behind_the_samples_are_named(tmp_path: Path) -> None:
+    array = RANDOM.integers(0, 256, (2, 20, 20), np.uint8)
+    write_dicom(tmp_path / "a.dcm", array, bits=8, NumberOfFrames=1)
+    write_dicom(tmp_path / "padded.dcm", array[:, :3, :5], bits=8, NumberOfFrames=2)
+    (remark,) = remarks(tmp_path / "a.dcm")
+    assert "400 bytes behind its samples, not stored" in remark
+    assert not list(remarks(tmp_path / "padded.dcm"))
+    assert np.array_equal(load(sources([tmp_path / "a.dcm"])[0]).array, array[0])
+
+
+def test_the_samples_of_a_pair_may_be_named(tmp_path: Path) -> None:
+    volume = RANDOM.integers(0, 99, (7, 6, 5)).astype(np.int16)
+    nibabel().save(nibabel().Nifti1Pair(volume, np.eye(4)), tmp_path / "a.img")
+    assert len(sources([tmp_path])) == 5
+    assert main(["encode", "-q", str(tmp_path / "a.img"), "-o", str(tmp_path / "a.sofc")]) == 0
+    assert np.array_equal(sofc.decode(tmp_path / "a.sofc"), volume.transpose(2, 1, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -441,3 +442,19 @@ def test_tables_are_bounded() -> None:
         items = to_metadata(replace(original, parts=parts))
         with pytest.raises(FormatError if ends else SofcError, match="bytes of tables" if ends else "SHA-256"):
             restore_items(items, (), lambda _: BOOK)
+
+
+def test_reader_of_a_kept_jpeg_file(tmp_path: Path) -> None:
+    """It is a sequence of the images in the file, as one of samples is."""
+    data = written(COLOUR)
+    found = keep_coefficients("a.jpg", data, None, 5)
+    assert found is not None
+    coded = sofc.Encoder(codebook=found.codebook, metadata=found.items).finish()
+    with sofc.open_reader(coded) as reader:
+        assert (len(reader), reader.header.format.meaning) == (1, sofc.Meaning.RGB)
+        assert np.array_equal(reader[0], read(data)) and np.array_equal(reader.read_rows(3, 9), read(data)[3:9])
+        assert [band.rows.shape for band in reader.bands()] == [COLOUR.shape]
+        assert reader.metadata_of(0) == [] and reader.metadata[0].kind == sofc.MetadataKind.ORIGINAL
+        assert np.array_equal(pickle.loads(pickle.dumps(reader))[-1], read(data))
+        with pytest.raises(sofc.UsageError, match="there is no image 1"):
+            reader.read_image(1)

@@ -17,7 +17,7 @@ PACKAGE = Path(sofc.__file__).parent
 # From the bottom up. A module may import from its own layer and from those below; names in one set are apart
 # from each other. ``sofc`` itself only names things.
 LAYERS = [
-    {"errors", "limits", "image", "files"},
+    {"errors", "limits", "image", "files", "rows"},
     {"planes"},
     {"jit", "container", "imagefiles"},
     {"entropy", "prediction", "transforms", "jpeg"},
@@ -29,6 +29,7 @@ LAYERS = [
     {"api"},
     {"collection", "metadata"},
     {"training"},
+    {"archive"},
     {"cli", "plugins"},
     {"__main__"},
 ]

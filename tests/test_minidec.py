@@ -25,7 +25,7 @@ from sofc.coders.context import ContextCoder
 from sofc.coders.context.section import unpack_plan
 from sofc.coders.registry import coder_for
 from sofc.container.records import CHANGE, Section
-from sofc.entropy.changes import code_changed, code_changes
+from sofc.entropy.changes import pack_model_changes, pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import WEIGHT_ROWS
 from sofc.entropy.mixture import trained_symbols
@@ -145,9 +145,9 @@ def changed() -> sofc.Codebook:
     offsets = np.zeros((shape[0], 1), np.int64)
     taps = random.integers(-3, 4, shape) * (random.random(shape) < 0.2)
     changes = [
-        code_changes([(one, 0) for one in (*nothing, *zeros, offsets)] + [(taps, 5)]),
-        code_changed([symbols[one] for one in split], [goals[one] for one in split], BLOCK),
-        code_changes([(random.integers(-2, 3, (sum(WEIGHT_ROWS), used + 1)), 3)]),
+        pack_table_changes([(one, 0) for one in (*nothing, *zeros, offsets)] + [(taps, 5)]),
+        pack_model_changes([symbols[one] for one in split], [goals[one] for one in split], BLOCK),
+        pack_table_changes([(random.integers(-2, 3, (sum(WEIGHT_ROWS), used + 1)), 3)]),
     ]
     first = len(base.sections)
     numbers = [number for place, own in enumerate(model.sections) for number in (own, first + place)]

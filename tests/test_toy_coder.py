@@ -13,7 +13,7 @@ from helpers import chunks_of
 import sofc
 from sofc.coders import ahead
 from sofc.coders.base import Coder, Descriptor
-from sofc.coders.registry import CODERS, coder_for
+from sofc.coders.registry import CODERS, ready
 from sofc.coders.training import CoderTraining, Pass, TrainingSettings
 from sofc.container.chunks import unpack_band
 from sofc.container.records import FIRST_CODEBOOK_MODEL, Section
@@ -154,6 +154,6 @@ def test_without_it_its_codebooks_are_refused(monkeypatch: pytest.MonkeyPatch, r
     codebook = sofc.train([image], name="toy", coder="toy", held_out=0).codebook
     data = sofc.encode(image, codebook=codebook, band_rows=20)
     monkeypatch.delitem(CODERS, TOY)
-    coder_for.cache_clear()
+    ready.cache_clear()
     with pytest.raises(sofc.UnsupportedError, match="coder 77"):
         sofc.decode(data, codebooks={codebook.id: codebook})

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from sofc.cli.__main__ import main
 from sofc.errors import FormatError, UnsupportedError, UsageError
 from sofc.files import replacing
 from sofc.image import Meaning
-from sofc.imagefiles import ImageSource, load, remarks, save, sources, usual_format, walk
+from sofc.imagefiles import ImageSource, each, load, remarks, save, sources, usual_format, walk
 
 RANDOM = np.random.default_rng(17)
 GRAY = RANDOM.integers(0, 256, (12, 19)).astype(np.uint8)
@@ -197,3 +198,46 @@ def test_dicom_that_pydicom_reads_only_whole(folder: Path) -> None:
     data_set.PixelData = packed + bytes(len(packed) % 2)
     data_set.save_as("b.dcm")
     assert np.array_equal(np.stack(arrays(Path("b.dcm"))), frames)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits", "words"), [(2, 12, "signed integers of 12 bits"), (1, 24, "24 bits, whose order of bytes")]
+)
+def test_tiff_samples_that_are_not_certain(folder: Path, kind: int, bits: int, words: str) -> None:
+    tifffile.imwrite(folder / "a.tif", GRAY.astype(np.int16), photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(folder / "a.tif", mode="r+") as file:
+        file.pages[0].tags["BitsPerSample"].overwrite(bits)
+        file.pages[0].tags["SampleFormat"].overwrite(kind)
+    with pytest.raises(UnsupportedError, match=words):
+        load(ImageSource(folder / "a.tif"))
+
+
+def test_arrays_of_an_archive_that_are_no_images_are_named(folder: Path) -> None:
+    np.savez(folder / "a.npz", images=GRAY, labels=np.arange(3))
+    with pytest.raises(UsageError, match="array 'labels' has 1 dimensions"):
+        list(each(sources([folder / "a.npz"])))
+
+
+def test_png_of_apples_form_is_refused(folder: Path) -> None:
+    save(folder / "a.png", GRAY)
+    data = (folder / "a.png").read_bytes()
+    chunk = b"CgBI" + b"\x50\0\x20\x02"
+    (folder / "b.png").write_bytes(data[:8] + b"\0\0\0\x04" + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[8:])
+    with pytest.raises(UnsupportedError, match="CgBI"):
+        load(ImageSource(folder / "b.png"))
+
+
+def test_slips_of_libraries_are_not_passed_on(folder: Path) -> None:
+    (folder / "a.emf").write_bytes(b"\1\0\0\0" + bytes(36) + b" EMF" + bytes(60))
+    with pytest.raises(FormatError, match="cannot be read as an image: the Windows metafile") as found:
+        load(ImageSource(folder / "a.emf"))
+    assert "ZeroDivision" not in str(found.value) and "division" not in str(found.value)
+
+
+def test_a_reader_that_goes_before_the_beginning_of_a_file(folder: Path) -> None:
+    # Of palettes at their end, in files that are shorter; found by fuzzing.
+    head = b"\x0a\x05\x28\x08" + bytes(4) + b"\x10\0\xf4\0\x64\0\x64\0"
+    (folder / "a.pcx").write_bytes(head.ljust(64, b"\0") + b"\0\1\x11\0\1" + bytes(150))
+    with pytest.raises(FormatError, match=r"a\.pcx: ") as found:
+        list(each(sources([folder / "a.pcx"])))
+    assert "Errno" not in str(found.value)

@@ -251,6 +251,16 @@ def changed(way: int, body: bytes, *streams: bytes, number: int = SampleType.FLO
         changed(plans.TABLES, b"\0\1\0\xff\xff\x03", zlib.compress(bytes(1 << 20))),
         changed(plans.MIRRORED, plans.pack_mirrored(plans.Mirrored(0, 99, 0, 0, 0)), b""),
         changed(plans.MIRRORED, plans.pack_mirrored(plans.Mirrored(0, 0, 0, 0, 9)), b""),
+        changed(plans.PREDICTED, plans.pack_predicted(9, b"\x80"), b""),
+        changed(plans.PREDICTED, plans.pack_predicted(4, b"\xff\x80"), b""),
+        changed(plans.PREDICTED, plans.pack_predicted(4, b"\xc0"), b""),
+        changed(plans.PREDICTED, plans.pack_predicted(4, b"\x80"), b""),
+        changed(
+            plans.PREDICTED,
+            plans.pack_predicted(4, b"\x80"),
+            plans.pack_plan(plans.Plan(7, 0, plans.PREDICTED, plans.pack_predicted(4, b"\x80"))),
+            b"",
+        ),
     ],
 )
 def test_hostile_plans_are_refused(coded: CodedSamples) -> None:
@@ -262,7 +272,8 @@ def test_hostile_plans_are_refused(coded: CodedSamples) -> None:
 @settings(max_examples=150, deadline=None)
 def test_damaged_bands_never_give_wrong_samples(data: st.DataObject) -> None:
     fine = np.hypot(*np.mgrid[-4:4, -5:5]).astype(np.float32) * np.float32(0.7)
-    image = data.draw(st.sampled_from([fine, IMAGE, np.abs(np.fft.fft2(fine)).astype(np.float32)]))
+    ringing = np.outer(0.27 ** np.arange(20), (-0.3) ** np.arange(20.0)).astype(np.float32)
+    image = data.draw(st.sampled_from([fine, IMAGE, np.abs(np.fft.fft2(fine)).astype(np.float32), ringing]))
     coded = encode_band(image, FORMAT, Selection(None, None, 5), image_rows=len(image), verify=False)
     number = data.draw(st.integers(0, len(coded.streams) - 1))
     stream = bytearray(coded.streams[number])

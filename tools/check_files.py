@@ -200,7 +200,7 @@ def raw_bytes(samples: list[Samples]) -> bytes:
 def through_command(path: Path, work: Path, verdict: Verdict, run: Run) -> list[Array] | None:
     """Encode and decode; the samples, or None where the file is refused."""
     coded = work / "coded.sofc"
-    status, said = run("encode", "-q", "-e", FASTEST, path, "-o", coded)
+    status, said = run("encode", "-q", "--samples", "-e", FASTEST, path, "-o", coded)
     if status != 0:
         lines = [line for line in said.splitlines() if line]
         verdict.refusal = lines[-1].removeprefix("sofc: ").replace(f"{path}: ", "") if lines else ""

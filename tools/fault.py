@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -115,6 +116,7 @@ def tree(folder: Path) -> Tree:
 class Case:
     """A command that writes below the folder ``out``: what is there before it, and what a run that ends well leaves."""
 
+    name: str
     arguments: tuple[str, ...]
     before: Tree
     after: Tree
@@ -128,6 +130,8 @@ class Bench:
     folder: Path
     random: random.Random
     cases: dict[str, Case] = field(default_factory=dict)
+    killed: Counter[str] = field(default_factory=Counter)
+    """How often each command was killed before it had ended."""
 
     def add(self, name: str, *arguments: str) -> None:
         """Run a command undisturbed, twice: the first run gives the old files, made older, the second the new ones."""
@@ -137,7 +141,7 @@ class Bench:
         self.lay(before)
         begun = time.monotonic()
         must_tell(call(self.folder, *arguments), 0)
-        self.cases[name] = Case(arguments, before, tree(self.folder / "out"), time.monotonic() - begun)
+        self.cases[name] = Case(name, arguments, before, tree(self.folder / "out"), time.monotonic() - begun)
 
     def lay(self, files: Tree) -> None:
         """Put files into the folder ``out``, and nothing else."""
@@ -180,8 +184,28 @@ def bench(seed: int) -> Iterator[Bench]:
         shutil.copy(folder / "out" / "c.sofcb", folder / "c.sofcb")
         made.lay({})
         (folder / "data").symlink_to("out")  # where codebooks are installed
-        made.add("install", "codebook", "install", "c.sofcb")
+        made.add("codebook install", "codebook", "install", "c.sofcb")
+        (folder / "data").unlink()
+        lay_tree(folder / "tree", folder / "in")
+        made.add("encode -r", "encode", "-r", "-f", "-j", "2", "--out-dir", "out", "tree")
+        (folder / "tree" / "b" / "notes").write_bytes(b"no image " * 40)
+        made.add("encode -r --keep-file", "encode", "-r", "--keep-file", "-f", "-j", "2", "--out-dir", "out", "tree")
+        shutil.copytree(folder / "out", folder / "kept")
+        made.add("decode -r", "decode", "-r", "-f", "-j", "2", "--out-dir", "out", "kept")
+        np.save(folder / "large.npy", np.tile(image.astype(np.uint8), (1 << 6, 1 << 6)))
+        made.lay({})
+        call(folder, "encode", "--coder", "raw", "large.npy")
+        made.add("decode large", "decode", "-f", "-o", "out/large.tif", "large.sofc")
         yield made
+
+
+def lay_tree(tree: Path, images: Path) -> None:
+    """A folder with folders in it: images of two formats, and a link to one."""
+    for inner in ("a", "b", "b/c"):
+        (tree / inner).mkdir(parents=True)
+        shutil.copy(images / "0.png", tree / inner / "same.png")
+        iio.imwrite(tree / inner / "photo.jpg", iio.imread(images / f"{len(inner)}.png"))
+    (tree / "link.png").symlink_to("b/same.png")
 
 
 def case_of(made: Bench) -> Case:
@@ -196,6 +220,8 @@ def stop(made: Bench, number: int, *, whole: bool) -> Run:
     case = case_of(made)
     process = start(made.folder, *case.arguments)
     time.sleep(made.random.uniform(0, 1.1 * case.seconds))
+    if number == signal.SIGKILL and process.poll() is None:
+        made.killed[case.name] += 1
     with contextlib.suppress(ProcessLookupError):
         (os.killpg if whole else os.kill)(process.pid, number)
     run = finish(process)
@@ -369,6 +395,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("| fault | tries | findings |\n| --- | --- | --- |")
     for name, count in tries.items():
         print(f"| {name} | {count} | {len(findings[name])} |")
+    for name, count in made.killed.most_common():
+        print(f"killed on the way: sofc {name}, {count} times")
     return 1 if any(findings.values()) else 0
 
 

@@ -61,7 +61,7 @@ from sofc.container.chunks import pack_file_end, pack_file_head, pack_group, pac
 from sofc.container.original import from_metadata
 from sofc.container.records import CHANGE, CodedGroup, ImageHead, Metadata, MetadataKind, Model, Section
 from sofc.container.walker import frame_chunk
-from sofc.entropy.changes import code_changed, code_changes
+from sofc.entropy.changes import pack_model_changes, pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import WEIGHT_ROWS
 from sofc.entropy.mixture import trained_symbols
@@ -220,6 +220,10 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     original = b"P5 6 5 255\n" + ramp.tobytes() + b"behind"
     kept = keep("a.pgm", original, [ramp]).items
     yield "kept-file", sofc.encode(ramp, coder="raw", metadata=kept), None, "an original file"
+    gray = sets["gray"][0]
+    flushed = keep("a.raw.gz", flushed_gzip(b"head " * 9 + gray.tobytes()), [gray])
+    assert not flushed.why_whole
+    yield "kept-tokens", sofc.encode(gray, coder="raw", metadata=flushed.items), None, "flushed deflate data"
     whole = keep("a.txt", b"a file that is no image, " * 4, []).items
     yield "kept-whole", sofc.Encoder(codebook=None, metadata=whole).finish(), None, "an original file alone"
     for coder in trainable().values():
@@ -348,6 +352,12 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
     spectrum = np.abs(np.fft.fft2(fine))
     yield "wide-mirrored", sofc.encode(spectrum.astype(np.float32), codebook=None), None, "a mirrored image"
     yield "wide-mirrored-nearly", sofc.encode(spectrum, codebook=None), None, "a nearly mirrored image of float64"
+    for dtype in (np.float32, np.float64):
+        ringing = np.outer(0.27 ** np.arange(30) * 3, (-0.3) ** np.arange(40.0)).astype(dtype)
+        ringing[:, 32:] = random.normal(100, 9, (30, 8))
+        ringing[20:, :9] = 0
+        data = sofc.encode(ringing, codebook=None)
+        yield f"wide-predicted-{ringing.dtype}", data, None, "some tiles predicted as products"
     labels = np.kron(np.arange(30).reshape(5, 6), np.ones((7, 5), np.int64)) * 70001
     yield "wide-labels", sofc.encode(labels), None, "labels"
     moving = np.stack([np.roll(labels, k, 1) for k in range(3)])
@@ -528,7 +538,7 @@ def with_changes(codebook: Codebook) -> Codebook:
             rows = section.data[0] * ROWS
             shapes = [(rows, MEANS), (rows, SIZES), (len(CONTEXTS), 1)]
         tables = [random.integers(-2, 3, shape) * (random.random(shape) < 0.02) * (shape[1] > 1) for shape in shapes]
-        return code_changes([(table, 2) for table in tables])
+        return pack_table_changes([(table, 2) for table in tables])
 
     changes = {number: change(section) for number, section in enumerate(codebook.sections)}
     for model in codebook.models:
@@ -555,7 +565,7 @@ def _change_of_models(codebook: Codebook, model: Model, plane: int, random: np.r
         random.integers(1, 129, symbols.size) * (random.random(symbols.size) < np.where(symbols > 0, 0.3, 0.0005))
     ).astype(np.uint8)
     contexts = [slice(*ends) for ends in pairwise(starts * BLOCK)]
-    return code_changed([symbols[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
+    return pack_model_changes([symbols[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
 
 
 def starts_of(plan: PlanePlan) -> npt.NDArray[np.int64]:
@@ -647,6 +657,16 @@ def jpeg_files() -> Iterator[tuple[str, bytes, str]]:
     yield "-fragments", items, "two fragments of a DICOM frame"
     small = saved(photograph.resize((37, 22)), quality=80)
     yield "-within", saved(photograph, quality=60, exif=b"Exif\0\0" + small), "one in the head of another"
+
+
+def flushed_gzip(data: bytes) -> bytes:
+    """A gzip file whose deflate data no settings of zlib make: it is flushed every 300 bytes."""
+    packed = b"\x1f\x8b\x08" + bytes(7)
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    for start in range(0, len(data), 300):
+        packed += deflater.compress(data[start : start + 300]) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    packed += deflater.flush()
+    return packed + zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
 
 
 def kept_jpeg(data: bytes, book: Codebook) -> bytes:

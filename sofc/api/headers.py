@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from sofc.band.coding import Samples
+    from sofc.rows import FileRows
 
 
 def header_for(
-    array: Samples,
+    array: Samples | FileRows,
     *,
     declared_bits: int | None = None,
     meaning: Meaning | int = Meaning.UNSPECIFIED,
@@ -34,7 +35,7 @@ def header_for(
 
 
 def header_of(
-    array: Samples,
+    array: Samples | FileRows,
     shape: tuple[int, ...],
     declared_bits: int | None,
     meaning: Meaning | int,
@@ -43,7 +44,9 @@ def header_of(
     """The header of images of this shape, whose samples ``array`` holds. Raises UsageError."""
     import numpy as np
 
-    if not isinstance(array, np.ndarray):
+    from sofc.rows import FileRows
+
+    if not isinstance(array, np.ndarray | FileRows):
         raise UsageError(f"an image must be a numpy array, not {type(array).__name__}")
     wide = sample_type or wide_type(array.dtype)
     if wide is None and (array.dtype.kind not in "bui" or array.dtype.itemsize > 2):
@@ -61,10 +64,9 @@ def header_of(
             raise UsageError(f"samples of {wide.name.lower()} come as {wide.dtype_name}, not {array.dtype.name}")
         return ImageHeader(shape[1], shape[0], wide_format(components, wide, Meaning(meaning)))
     declared = declared_bits if declared_bits is not None else _type_bits(array)
-    low, high = int(array.min()), int(array.max())
     signed = array.dtype.kind == "i"
-    needed = max(high, ~low).bit_length() + 1 if signed else max(1, high.bit_length())
-    pixel_format = PixelFormat(components, max(needed, declared), declared, signed, Meaning(meaning))
+    coded = declared if declared >= _type_bits(array) else max(declared, _needed_bits(array))
+    pixel_format = PixelFormat(components, coded, declared, signed, Meaning(meaning))
     return ImageHeader(shape[1], shape[0], pixel_format)
 
 
@@ -73,8 +75,14 @@ def wide_type(dtype: np.dtype[Any]) -> SampleType | None:
     return next((one for one in SampleType if one.name.lower() == dtype.name), None)
 
 
-def _type_bits(array: Samples) -> int:
+def _type_bits(array: Samples | FileRows) -> int:
     return 1 if array.dtype.kind == "b" else 8 * array.dtype.itemsize
+
+
+def _needed_bits(array: Samples | FileRows) -> int:
+    """Bits that hold each of the samples, which are all looked at."""
+    low, high = int(array.min()), int(array.max())
+    return max(high, ~low).bit_length() + 1 if array.dtype.kind == "i" else max(1, high.bit_length())
 
 
 def rows_of(image: Samples) -> Samples:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Unpack
 
 from sofc.api.headers import header_for, header_of, rows_of
+from sofc.api.kept import kept_images
 from sofc.api.reader import open_reader
 from sofc.api.sources import Source, finder, folder_of, opened
 from sofc.container.records import Metadata
@@ -23,7 +24,8 @@ from sofc.stream.settings import EncoderSettings, EncodeSettings
 
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
-    from sofc.codebook import Codebook
+    from sofc.rows import FileRows
+
 _READ_BYTES = 1 << 18
 _PIECE_SAMPLES = 1 << 22
 """Of an image that is handed to the encoder at once: what it makes of them is held in memory."""
@@ -77,7 +79,7 @@ def encode_images(
 class Given(NamedTuple):
     """An image that is to be encoded; ``jpeg``: the JPEG data that it was decoded from, where that is at hand."""
 
-    image: Samples
+    image: Samples | FileRows
     header: ImageHeader
     jpeg: bytes | None = None
 
@@ -116,13 +118,12 @@ class EachEncoder:
             grouped = self._may_group and (is_small(header) or (followed_by == (header, own) and is_frame(header)))
             self._kind = (header, own) if grouped else None
             yield self._encoder.begin_image(header, metadata=own, jpeg=None if grouped else jpeg)
-        rows = rows_of(image)
         if self._kind:
-            yield self._encoder.write_group(rows[None], jpegs=[jpeg])
+            yield self._encoder.write_group(rows_of(image[:])[None], jpegs=[jpeg])
             return
         step = max(1, _PIECE_SAMPLES // header.row_samples)
-        for start in range(0, len(rows), step):
-            yield self._encoder.write(rows[start : start + step])
+        for start in range(0, len(image), step):
+            yield self._encoder.write(rows_of(image[start : start + step]))
 
 
 def encode_each(
@@ -159,12 +160,7 @@ def decode(
     """
     if image is not None:
         with open_reader(data, codebooks=codebooks, limits=limits, threads=threads) as reader:
-            if len(reader) or not reader.complete:
-                return reader.read_image(image)
-            images = _kept_images(reader.metadata, reader.codebook)
-        if not 0 <= image < len(images):
-            raise UsageError(f"there is no image {image}: the kept file has {len(images)}, counted from 0")
-        return images[image]
+            return reader.read_image(image)
     images = decode_images(data, codebooks=codebooks, limits=limits, threads=threads)
     if len(images) == 1:
         return images[0]
@@ -215,19 +211,7 @@ def decode_images(
                 elif isinstance(event, MetadataRead) and event.image is None:
                     metadata.append(event.metadata)
         decoder.finish()
-    return images or _kept_images(metadata, decoder.codebook)
-
-
-def _kept_images(metadata: Iterable[Metadata], codebooks: Callable[[int], Codebook | None]) -> list[Samples]:
-    """The images in the file that a file without images of its own keeps."""
-    from sofc.container.original import from_metadata
-    from sofc.imagefiles import images_in
-    from sofc.keepfile import restore
-
-    original = from_metadata(metadata)
-    if original is None:
-        raise UsageError("the file has no images")
-    return [samples.array for samples in images_in(original.name, restore(original, (), codebooks))]
+    return images or [samples.array for samples in kept_images(metadata, decoder.codebook)]
 
 
 def read(

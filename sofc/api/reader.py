@@ -25,7 +25,7 @@ from sofc.container.chunks import (
     unpack_reference,
 )
 from sofc.container.records import COPY_MODEL, CodebookReference, CodedBand, CodedGroup, ImageHead, Metadata
-from sofc.errors import FormatError, SofcError, TruncatedError, UsageError, locate
+from sofc.errors import FormatError, SofcError, TruncatedError, UnsupportedError, UsageError, locate
 from sofc.image import Band, ImageHeader
 from sofc.limits import Limits
 from sofc.stream.codebooks import Codebooks
@@ -41,7 +41,8 @@ class Reader:
 
     As a sequence it has the images: ``len(reader)``, ``reader[3]``, ``reader[-2:]``, ``for image in reader``. Reads
     through the file's index or, where it has none, through the heads of its chunks; of a file that is cut off it gives
-    every whole band (see ``complete``). What is given out matches its check.
+    every whole band (see ``complete``). What is given out matches its check. A file that keeps another alone, such as a
+    JPEG file, has the images of that; they are decoded, and held in memory, once they are asked for or counted.
 
     Threads may share it, and so may forked processes where the file is on disk or in memory. Pickled, as for processes
     that are spawned, it opens its path, or takes its bytes along; a reader of a file object cannot be pickled.
@@ -67,6 +68,7 @@ class Reader:
         self._heads: dict[int, ImageHead] = {}
         self._codebooks: dict[int, Codebook] = {}
         self._last_group: tuple[int, Samples] | None = None
+        self._of_kept: Reader | None = None
 
     def __enter__(self) -> Reader:
         return self
@@ -82,7 +84,8 @@ class Reader:
 
     def __len__(self) -> int:
         """Images in the file."""
-        return self._directory.images
+        kept = self._kept
+        return self._directory.images if kept is None else len(kept)
 
     @property
     def version(self) -> tuple[int, int]:
@@ -111,6 +114,8 @@ class Reader:
 
     def header_of(self, image: int) -> ImageHeader:
         """One image's header. A height that its head left open is filled in. Raises UsageError for a wrong number."""
+        if (kept := self._kept) is not None:
+            return kept.header_of(image)
         run = self._run_of(image)
         header = self._head_of(run).header
         if header.height is not None:
@@ -124,6 +129,8 @@ class Reader:
 
     def metadata_of(self, image: int) -> list[Metadata]:
         """What stands between an image's head (or that of its run of groups) and its samples."""
+        if (kept := self._kept) is not None:
+            return kept.metadata_of(image)
         offset = self._run_of(image).head_offset
         return self._metadata_from(offset + read_chunk(self._read, offset, self._limits).size)
 
@@ -151,6 +158,8 @@ class Reader:
         """
         import numpy as np
 
+        if (kept := self._kept) is not None:
+            return kept.read_rows(y0, y1, image)
         header = self.header_of(image)
         height = header.height or 0
         run = self._run_of(image)
@@ -173,6 +182,9 @@ class Reader:
 
     def bands(self, image: int | None = None) -> Iterator[Band]:
         """The bands of one image, or of all; an image of a group is one band."""
+        if (kept := self._kept) is not None:
+            yield from kept.bands(image)
+            return
         for number in range(len(self)) if image is None else (image,):
             run = self._run_of(number)
             if run.is_group:
@@ -206,12 +218,32 @@ class Reader:
             raise TypeError("a reader of a file object cannot be pickled: open it from a path or from bytes")
         return (self._again, ())
 
+    @property
+    def _kept(self) -> Reader | None:
+        """A reader of the images in the file that is kept; None where the file has its own, or that has none."""
+        if self._of_kept is None and self._directory.images == 0 and self.complete:
+            from sofc.api.headers import header_for
+            from sofc.api.kept import kept_images
+            from sofc.api.oneshot import Given, encode_each
+
+            try:
+                images = kept_images(self.metadata, self.codebook)
+            except (FormatError, UnsupportedError, UsageError):
+                return None
+            given = (
+                Given(one.array, header_for(one.array, declared_bits=one.declared_bits, meaning=one.meaning))
+                for one in images
+            )
+            data = b"".join(encode_each(given, coder="raw", verify=False))
+            self._of_kept = open_reader(data, limits=self._limits, threads=self._threads)
+        return self._of_kept
+
     def _run_of(self, image: int) -> Run:
         if image >= len(self) and not self.complete:
             raise TruncatedError(f"the file is cut off before image {image}")
         if len(self) == 0:
             raise UsageError(
-                "the file has no images of its own: it keeps another file whole; sofc.read gives the images of that"
+                "the file has no images of its own, and the file that it keeps is no image: sofc decode restores it"
             )
         if not 0 <= image < len(self):
             raise UsageError(f"there is no image {image}: the file has {len(self)}, counted from 0")

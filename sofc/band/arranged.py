@@ -28,10 +28,12 @@ from sofc.band.arrangement import (
 )
 from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_demosaiced, is_narrowed, wholes_of
 from sofc.band.mapping import Mapping
-from sofc.band.selection import Selection, Way
+from sofc.band.selection import Selection
+from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
-from sofc.jpeg.recover import enlarged_share, exact_share
+from sofc.jpeg.recover import exact_share, most_enlarged
+from sofc.jpeg.subsampling import FACTORS
 from sofc.transforms.components import NONE, Transform
 
 Coded = tuple[Arrangement, tuple[bytes, ...]]
@@ -133,6 +135,12 @@ class Shown(NamedTuple):
         """How much of the samples follows from that."""
         return self.traced[0].share if self.traced else 0.0
 
+    @property
+    def factors(self) -> tuple[int, int]:
+        """Rows and columns that a sample of the last component stands for, at least: mirrored, it may be more."""
+        found = self.traced[0].found if self.traced else None
+        return (1, 1) if found is None else found.origins[0].origins[-1].grid[:2]
+
 
 def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> Coded:
     """Code planes that show no arrangement, but for the steps that their origin shows; raw where that is smaller."""
@@ -178,7 +186,7 @@ def _size(coded: Coded) -> int:
 def show_origin(view: View, selection: Selection) -> list[Shown]:
     """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt."""
     form = view.form
-    transform = selection.tracing_transform(form.format, form.images)
+    transform = selection.origins.transform(form.format, form.images)
     if transform is None or not selection.arranges:
         return [Shown([], view, _traced(view, selection) if transform is not None else [])]
     steps: list[Step] = []
@@ -200,7 +208,7 @@ def show_origin(view: View, selection: Selection) -> list[Shown]:
 
 
 def _traced(view: View, selection: Selection) -> list[Way]:
-    return selection.traced(list(view.planes), view.form.format, view.form.image_rows)
+    return selection.origins.ways(list(view.planes), view.form.format, view.form.image_rows)
 
 
 def _middle(view: View, side: int) -> View:
@@ -233,7 +241,7 @@ def _orientation(view: View, shown: Shown, selection: Selection, transform: Tran
     below: so half of all orientations say nothing new. On their side, few blocks come out whole.
     """
     piece = _middle(view, PIECE)
-    first, sideways = _unlike(piece, transform), _is_sideways(shown)
+    first, sideways = _unlike(piece, shown, transform), _is_sideways(shown)
     if not first and not sideways:
         return []
 
@@ -259,18 +267,20 @@ def _after(view: View, steps: Sequence[Step]) -> View:
     return view
 
 
-def _unlike(piece: View, transform: Transform) -> list[tuple[Step, ...]]:
+def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step, ...]]:
     """Of mirroring and inverting what more of the components of a piece comes out after, if they were made larger."""
     if piece.form.components != 3 or transform is NONE:
         return []
+    least = shown.factors
+    possible = [factors for factors in FACTORS if factors[0] >= least[0] and factors[1] >= least[1]]
+    now = most_enlarged(transform.forward(piece.planes), possible)
 
-    def share(*steps: Step) -> float:
-        planes = transform.forward(_after(piece, steps).planes)
-        return enlarged_share(planes) if transform.suits(planes) else 0
+    def share(step: Step) -> float:
+        planes = transform.forward(piece.after(step).planes)
+        return most_enlarged(planes, [now.factors]).share if transform.suits(planes) else 0
 
-    now = share()
     found = {(step,): share(step) for step in (Orient(2), FALLS)}
-    return [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now + CLEAR_GAIN]
+    return [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now.share + CLEAR_GAIN]
 
 
 def _is_sideways(shown: Shown) -> bool:

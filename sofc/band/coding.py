@@ -158,9 +158,9 @@ def _code_planes(
     numbers = {codebook.id: number for number, codebook in codebooks.items()}
     if known is not None:
         found = found or find(view, selection, signed=pixel_format.signed)
-        proved = selection.proved(list(view.planes), pixel_format, known) if isinstance(found, Whole) else None
+        proved = selection.origins.proved(list(view.planes), pixel_format, known) if isinstance(found, Whole) else None
         origins = origins if proved is None else [proved]
-    traced = selection.traced(list(view.planes), pixel_format, image_rows, origins) if origins else []
+    traced = selection.origins.ways(list(view.planes), pixel_format, image_rows, origins) if origins else []
     if traced:
         arrangement, streams = code_traced(view, traced, selection, numbers)
     else:

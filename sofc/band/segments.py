@@ -95,21 +95,40 @@ def choices(keys: Keys, number: SampleType) -> Iterator[list[Segment]]:
 
 
 class _Octave(NamedTuple):
-    """Keys with one sign and exponent: from ``start`` on. ``exponent``: None of zeros, subnormals and specials."""
+    """2**bits keys with one sign and exponent, from ``start`` on. ``exponent``: None of specials."""
 
     start: int
+    bits: int
     exponent: int | None
 
 
 def _octaves(keys: Keys, number: SampleType) -> list[_Octave]:
     layout = LAYOUTS[number]
-    most = 1 << layout.exponent
-    octaves = []
+    half = 1 << layout.exponent
+    octaves: list[_Octave] = []
     for place in np.unique(keys >> np.uint64(layout.mantissa)).tolist():
-        exponent = place - most if place >= most else most - 1 - place
-        ordinary = 0 < exponent < most - 1
-        octaves.append(_Octave(place << layout.mantissa, exponent if ordinary else None))
+        exponent = place - half if place >= half else half - 1 - place
+        if exponent == 0:
+            if octaves and place - (octaves[-1].start >> layout.mantissa) > 1:
+                # Short steps far from others would need a gap that no VarInt holds: one step takes it.
+                octaves.append(_Octave(place - 1 << layout.mantissa, layout.mantissa, None))
+            octaves += _subnormal_octaves(keys, place << layout.mantissa, place < half, layout.mantissa)
+        else:
+            special = exponent == half - 1
+            octaves.append(_Octave(place << layout.mantissa, layout.mantissa, None if special else exponent))
     return octaves
+
+
+def _subnormal_octaves(keys: Keys, start: int, negative: bool, mantissa: int) -> list[_Octave]:
+    """Zero, and subnormal magnitudes of each number of bits, of one sign, the lowest keys first: those that occur."""
+    places = keys[keys >> np.uint64(mantissa) == start >> mantissa] - np.uint64(start)
+    magnitudes = np.uint64((1 << mantissa) - 1) - places if negative else places
+    octaves = []
+    for length in np.unique(np.frexp(magnitudes.astype(np.float64))[1]).tolist():
+        bits = max(0, length - 1)
+        first = (1 << mantissa) - (1 << length) if negative else 1 << bits if length else 0
+        octaves.append(_Octave(start + first, bits, 1 - mantissa + bits))
+    return octaves[::-1] if negative else octaves
 
 
 def _by_octave(octaves: list[_Octave], number: SampleType, top: int, least: int) -> list[Segment]:
@@ -118,7 +137,9 @@ def _by_octave(octaves: list[_Octave], number: SampleType, top: int, least: int)
     mantissa = LAYOUTS[number].mantissa
     highest = max((one.exponent for one in octaves if one.exponent is not None), default=0)
     for most in range(min(mantissa, top), least - 1, -1):
-        sizes = [0 if one.exponent is None else max(least, most - (highest - one.exponent)) for one in octaves]
+        sizes = [
+            0 if one.exponent is None else min(one.bits, max(least, most - (highest - one.exponent))) for one in octaves
+        ]
         if sum(1 << size for size in sizes) <= MAX_STEPS:
-            return [Segment(one.start, mantissa - size, 1 << size) for one, size in zip(octaves, sizes, strict=True)]
+            return [Segment(one.start, one.bits - size, 1 << size) for one, size in zip(octaves, sizes, strict=True)]
     return []

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band import segments, tables
+from sofc.band import products, segments, tables
 from sofc.band.core import Area, CodedPlanes, decode_planes, encode_planes
 from sofc.band.mapping import Mapping
 from sofc.band.mirror import DIFFERENCES, Mirror, fold, found_mirror, unfold
+from sofc.band.products import Tiles, found_tiles, left_of, restored
 from sofc.band.scaling import found_tables
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
@@ -58,12 +59,10 @@ class _Choice(NamedTuple):
 
 def encode_wide(samples: Samples, wide: SampleType, selection: Selection, image_rows: int) -> CodedPlanes:
     """Code samples of shape (rows, width) or (rows, width, components) in the way that promises the least bytes."""
-    return _encode_keys(to_keys(samples, wide), number_type(wide), selection, image_rows, may_fold=True)
+    return _encode_keys(to_keys(samples, wide), number_type(wide), selection, image_rows, whole=True)
 
 
-def _encode_keys(
-    keys: Keys, number: SampleType, selection: Selection, image_rows: int, *, may_fold: bool
-) -> CodedPlanes:
+def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_rows: int, *, whole: bool) -> CodedPlanes:
     """Code keys of numbers, shape (planes, rows, width)."""
     keys, number = narrowed(keys, number)
     choices: list[_Choice] = []
@@ -71,9 +70,11 @@ def _encode_keys(
         choices.append(choice)
         if choice.is_sure:
             break
-        if may_fold and number.bits in DIFFERENCES and (mirror := found_mirror(keys, image_rows)) is not None:
+        if whole and number.bits in DIFFERENCES and (mirror := found_mirror(keys, image_rows)) is not None:
             return _encode_folded(keys, number, mirror, selection, image_rows)
-        may_fold = False
+        if whole and number in products.TYPES and (tiles := found_tiles(keys, number, image_rows)) is not None:
+            return _encode_predicted(keys, number, tiles, selection, image_rows)
+        whole = False
     chosen = choices[0]
     if len(choices) > 1:
         chosen = min(choices, key=lambda one: one.rest + _core_size(one, selection, image_rows))
@@ -90,11 +91,19 @@ def _encode_folded(
     kept = mirror.kept(image_rows)
     differences = DIFFERENCES[number.bits]
     others = to_order(others & np.uint64((1 << number.bits) - 1), differences)
-    upper = _encode_keys(first, number, selection, kept, may_fold=False)
-    lower = _encode_keys(others, differences, selection, image_rows - kept, may_fold=False)
+    upper = _encode_keys(first, number, selection, kept, whole=False)
+    lower = _encode_keys(others, differences, selection, image_rows - kept, whole=False)
     body = plans.pack_mirrored(plans.Mirrored(*mirror, 2 * upper.mapping, upper.model, len(upper.streams)))
     plan = plans.pack_plan(plans.Plan(number, 0, plans.MIRRORED, body))
     return lower._replace(streams=(plan, *upper.streams, *lower.streams))
+
+
+def _encode_predicted(
+    keys: Keys, number: SampleType, tiles: Tiles, selection: Selection, image_rows: int
+) -> CodedPlanes:
+    left = _encode_keys(left_of(keys, tiles, number, image_rows), number, selection, image_rows, whole=False)
+    plan = plans.pack_plan(plans.Plan(number, 0, plans.PREDICTED, tiles.packed()))
+    return left._replace(streams=(plan, *left.streams))
 
 
 def _choices(keys: Keys, number: SampleType, image_rows: int) -> Iterator[_Choice]:
@@ -152,18 +161,20 @@ def decode_wide(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codeboo
     wide = pixel_format.wide
     assert wide is not None
     number, planes = number_type(wide), pixel_format.components * wide.parts
-    keys = _decode_keys(coded, number, planes, codebook, area, may_fold=True)
+    keys = _decode_keys(coded, number, planes, codebook, area, whole=True)
     return from_keys(keys, wide, pixel_format.components)
 
 
 def _decode_keys(
-    coded: CodedPlanes, number: SampleType, planes: int, codebook: Codebook | None, area: Area, *, may_fold: bool
+    coded: CodedPlanes, number: SampleType, planes: int, codebook: Codebook | None, area: Area, *, whole: bool
 ) -> Keys:
     """The keys of numbers again, shape (planes, rows, width)."""
     plan = plans.unpack_plan(coded.streams[0] if coded.streams else b"")
     keys_type = _keys_type(plan.type, number)
-    if plan.way == plans.MIRRORED and may_fold and keys_type.bits in DIFFERENCES:
+    if plan.way == plans.MIRRORED and whole and keys_type.bits in DIFFERENCES:
         return widened(_decode_folded(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
+    if plan.way == plans.PREDICTED and whole and keys_type in products.TYPES:
+        return widened(_decode_predicted(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
     if plan.way not in (plans.STEPS, plans.TABLES):
         raise UnsupportedError(f"way {plan.way} of wide samples is not known to this version of sofc, or not there")
     count = STEPS_STREAMS if plan.way == plans.STEPS else TABLES_STREAMS
@@ -197,12 +208,22 @@ def _decode_folded(
     images, kept = area.rows // area.image_rows, mirror.kept(area.image_rows)
     left = area.image_rows - kept
     upper = CodedPlanes(head.model, head.mode >> 1, coded.streams[1:end])
-    first = _decode_keys(upper, number, planes, codebook, Area(images * kept, area.width, kept), may_fold=False)
+    first = _decode_keys(upper, number, planes, codebook, Area(images * kept, area.width, kept), whole=False)
     lower = coded._replace(streams=coded.streams[end:])
     differences, below = DIFFERENCES[number.bits], Area(images * left, area.width, left)
-    others = _decode_keys(lower, differences, planes, codebook, below, may_fold=False)
+    others = _decode_keys(lower, differences, planes, codebook, below, whole=False)
     keys = unfold(first, from_order(others, differences), mirror, area.image_rows)
     return np.bitwise_and(keys, np.uint64((1 << number.bits) - 1))
+
+
+def _decode_predicted(
+    coded: CodedPlanes, body: bytes, number: SampleType, planes: int, codebook: Codebook | None, area: Area
+) -> Keys:
+    """Spec wide-samples/predicted."""
+    tiles = Tiles.unpacked(body, planes, area)
+    rest = coded._replace(streams=coded.streams[1:])
+    left = _decode_keys(rest, number, planes, codebook, area, whole=False)
+    return restored(left, tiles, number, area.image_rows)
 
 
 def _keys_type(type: int, number: SampleType) -> SampleType:

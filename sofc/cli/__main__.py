@@ -18,7 +18,7 @@ from sofc.cli.crew import ENDS_WITH_TERMINAL
 from sofc.errors import SofcError
 from sofc.jit import first_use
 
-VERBS = ("train", "encode", "decode", "info", "test", "codebook", "analyze", "demo", "warmup")
+VERBS = ("train", "encode", "decode", "archive", "restore", "info", "test", "codebook", "analyze", "demo", "warmup")
 """Each is a module of its own."""
 
 DESCRIPTION = "Lossless compression for collections of similar images, with a codebook mined from them."

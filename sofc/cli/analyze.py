@@ -38,6 +38,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_recursive(parser)
     options.add_codebook(parser)
     options.add_threshold(parser)
+    options.add_axes(parser)
     parser.add_argument("--json", action="store_true", help="print a list of objects as JSON")
     parser.set_defaults(run=run)
 
@@ -48,7 +49,15 @@ def run(args: argparse.Namespace) -> int:
 
     console = options.console(args)
     codebook = options.named_codebook(args)
-    images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold, passed_over=console.passed_over)
+    statuses = [OK]
+    images = sources(
+        args.inputs,
+        recursive=args.recursive,
+        threshold=args.threshold,
+        axes=args.axes,
+        passed_over=console.passed_over,
+        refused=lambda path, error: statuses.append(console.error(error, str(path))),
+    )
     if not images:
         raise UsageError("there are no images to analyze")
     if codebook is None:
@@ -57,9 +66,15 @@ def run(args: argparse.Namespace) -> int:
         console.note("no codebook was named: these very images are mined for one, so the figures are too good")
         with console.progress(None, "shard", "mining") as advance:
             codebook = train(
-                images, name="analyze", coder="shape", held_out=0, progress=lambda *stage: advance(1)
+                images,
+                name="analyze",
+                coder="shape",
+                held_out=0,
+                progress=lambda *stage: advance(1),
+                passed_over=lambda image, error: None,  # that is said where it is measured
             ).codebook
     status, measured = _measure_all(console, codebook, images)
+    status = max(*statuses, status)
     if args.json:
         console.json([_as_json(kind, counts, planes) for kind, (counts, planes) in sorted(measured.items())])
     else:

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sofc.errors import CodebookError, FormatError, LimitError, SofcError, UnsupportedError, UsageError
@@ -104,6 +104,24 @@ class Console:
 
         with tqdm(total=total, unit=unit, desc=label or None, leave=False, unit_scale=unit == "B") as bar:
             yield bar.update
+
+    @contextlib.contextmanager
+    def stages(self, units: Mapping[str, str]) -> Iterator[Callable[[str, int, int], None]]:
+        """Progress of one stage after the other, each with its unit. Gives a function to call with the stage, how much
+        of it is done, and how much there is."""
+        with contextlib.ExitStack() as bars:
+            shown: dict[str, int] = {}
+            advance: list[Callable[[int], Any]] = []
+
+            def progress(stage: str, done: int, total: int) -> None:
+                if stage not in shown:
+                    bars.close()
+                    self.stage(stage)
+                    advance[:] = [bars.enter_context(self.progress(total, units[stage], stage))]
+                advance[0](done - shown.get(stage, 0))
+                shown[stage] = done
+
+            yield progress
 
 
 class Recorder(Console):

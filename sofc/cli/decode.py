@@ -31,7 +31,9 @@ EXAMPLES = """\
   sofc decode brain.sofc --format nifti   the volume that it was made from: brain.nii, with its head as it was
   sofc decode brain.sofc -o b.nii.gz      the same, packed
   sofc decode all.sofc --out-dir out      a file of many images: out/all/NAME.png
-  sofc decode kept.sofc                   of sofc encode --keep-file: the original file, under its own name
+  sofc decode stack.sofc -o stack.npy     a file of many images of one kind: one array
+  sofc decode kept.sofc                   of a JPEG file, or --keep-file: the original file, under its own name
+  sofc decode photo.sofc -o photo.png     of another format than the file that is kept: its images
   sofc decode --raw a.sofc -o - | show    interleaved little-endian samples, band by band
   sofc decode --salvage damaged.sofc      what can be saved; lost rows become zeros
 
@@ -268,6 +270,7 @@ def _sink(
 
     complete = args.output is not None
     wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
+    wants_images = wants_images or (complete and _names_another_format(output, prologue))
     if keeps_original(prologue) and not wants_images:
         return OriginalSink(output, complete=complete, files=files, codebooks=codebooks)
     file_format: str | None = args.format or volume_format(args.output or "")
@@ -279,6 +282,20 @@ def _sink(
         images = ImageSink(output, complete=complete, file_format=args.format, files=files)
         return KeptImagesSink(images, codebooks) if keeps_original(prologue) else images
     return RawSink(output, complete=complete, files=files)
+
+
+def _names_another_format(output: Path | None, prologue: Sequence[Event]) -> bool:
+    """Whether the name of the output is that of a format to write, and the file that is kept is of another."""
+    from sofc.imagefiles import is_format_of
+    from sofc.keepfile import first_bytes, original_in
+    from sofc.stream.events import MetadataRead
+
+    if output is None or output.is_dir() or not keeps_original(prologue):
+        return False
+    original = original_in(event.metadata for event in prologue if isinstance(event, MetadataRead))
+    if output.suffix.lower() == Path(original.name).suffix.lower():
+        return False
+    return is_format_of(output, first_bytes(original)) is False
 
 
 def pass_on_kept(prologue: Sequence[Event], sink: Sink, codebooks: FileCodebooks) -> None:

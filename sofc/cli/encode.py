@@ -20,12 +20,20 @@ EXAMPLES = """\
   sofc encode -D scans.sofcb -r scans --out-dir out  a folder, with a codebook that is referred to
   sofc encode -D scans.sofcb --embed a.tif           the codebook inside the file
   sofc encode --collection -o all.sofc scans         one file of many images
+  sofc encode photo.jpg                              the JPEG file itself, smaller: sofc decode gives it back
+  sofc encode --samples photo.jpg                    its samples, as a JPEG decoder gives them
   sofc encode --keep-file -r --out-dir out scans     sofc decode gives back the very files, byte for byte
   sofc encode --threshold 127 -D digits.sofcb t10k-images-idx3-ubyte.gz
   grab | sofc encode --raw 640x0x3:uint8 - > a.sofc  samples from a pipe, any number of rows
+  ffmpeg -i a.mkv -f rawvideo -pix_fmt rgb24 - | sofc encode --raw 640x480x3:uint8 - -o a.sofc   any number of images
 
 Files are referred to by a codebook's id; a copy of a codebook that is not installed is put beside the outputs.
 A file of several images (TIFF pages, IDX) becomes one sofc file of several images.
+
+JPEG files are kept as files, byte for byte, by the coefficients in them. Of all other files the samples are kept, and
+the metadata that sofc knows, but not the file: PNG, TIFF and others come back as files of the same samples. With
+options that concern samples (--samples, --strip, --threshold, --collection, --coder, --band-rows, --key-interval) that
+goes for JPEG files, too, and a line says so.
 
 names of outputs: .sofc takes the place of an image's suffix (photo.png, photo.png.gz -> photo.sofc) and goes behind any
 other name (1.2.840.99.5.1 -> 1.2.840.99.5.1.sofc). Where two files would become one, also one that differs only in
@@ -71,8 +79,13 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         metavar="N",
         help="of images that follow each other, keep at least each N-th readable by itself (1: all)",
     )
-    parser.add_argument("--raw", metavar="WxHxC:dtype", help="inputs are interleaved little-endian samples; H may be 0")
+    parser.add_argument(
+        "--raw",
+        metavar="WxHxC:dtype",
+        help="inputs are interleaved little-endian samples, images one after the other; H 0: one of any height",
+    )
     options.add_threshold(parser)
+    options.add_axes(parser)
     options.add_jobs(parser, "files that are coded at once, or bands of a file where it is the only one")
     options.add_force(parser)
     options.add_care(parser)
@@ -86,6 +99,9 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         action="store_true",
         help="keep each file, whatever it is, so that decode gives it back byte for byte: with its images where "
         "they can be read and it can be made from them, else whole",
+    )
+    parser.add_argument(
+        "--samples", action="store_true", help="keep the samples of JPEG files, as those of all others, not the files"
     )
     parser.add_argument("--json", action="store_true", help="print what became of each file as JSON, in place of lines")
     parser.add_argument("--no-verify", action="store_true", help="do not decode each band before its bytes leave")

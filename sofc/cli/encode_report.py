@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sofc.cli.console import OK, PASSED_OVER, Console, count_of, message_of, ratio_line, size
@@ -24,6 +24,7 @@ JSON = """\
     bytes         of the file as it is on disk, or of what came by standard input; 0 where nothing is stored
     sample_bytes  of the samples, 0 where none are stored
     output_bytes  of the sofc file, else 0
+    link          where it leads, of a link whose file was stored; else null
   stored, kept_whole, skipped, passed_over, refused   how many files each
   status        the exit status"""
 
@@ -40,6 +41,7 @@ class Outcome:
     bytes: int = 0
     sample_bytes: int = 0
     output_bytes: int = 0
+    link: str | None = None
 
 
 class Report:
@@ -53,7 +55,8 @@ class Report:
 
     def stored(self, outcome: Outcome, remark: str) -> None:
         """A sofc file is written."""
-        self._outcomes.append(outcome)
+        path = Path(outcome.name)
+        self._outcomes.append(replace(outcome, link=str(path.readlink()) if path.is_symlink() else None))
         if not self._as_json:
             self._console.result(ratio_line(outcome.name, outcome.bytes, outcome.output_bytes, remark))
 
@@ -97,9 +100,12 @@ class Report:
             before = sum(outcome.bytes for outcome in self._outcomes)
             after = sum(outcome.output_bytes for outcome in self._outcomes)
             name = count_of(written, "file")
-            samples = f"{size(sum(outcome.sample_bytes for outcome in self._outcomes))} of samples"
-            line = ratio_line(name, before, after, f"{samples}  {told}") if written else f"{name}: {told}"
+            samples = sum(outcome.sample_bytes for outcome in self._outcomes)
+            remark = f"{size(samples)} of samples  {told}" if samples else told
+            line = ratio_line(name, before, after, remark) if written else f"{name}: {told}"
             self._console.result(line)
+            if links := sum(outcome.link is not None for outcome in self._outcomes):
+                self._console.note(f"{count_of(links, 'link')} followed: the files that come back are no links")
         return self.status
 
 

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from sofc.cli import destinations
 from sofc.cli.console import Console, count_of, message_of, size
-from sofc.cli.encode_jobs import Job
+from sofc.cli.encode_jobs import Job, keeps_jpeg
 from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome
 from sofc.cli.outputs import Output, OutputFiles
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from sofc.codebook import Codebook
     from sofc.container.records import Metadata
     from sofc.image import PixelFormat
-    from sofc.imagefiles import ImageSource, RawLayout, Samples
+    from sofc.imagefiles import ImageSource, InFile, RawLayout, Samples
 
+_Image = TypeVar("_Image", "Samples", "Samples | InFile")
 READ_BYTES = 1 << 20
 FRAMING_BYTES = 80
 """At most what a sofc file of a kept file has besides its packed bytes and its name: images are worth a few bytes."""
@@ -46,6 +47,7 @@ class _Tally:
     images: int = 0
     samples: int = 0
     bytes: int = 0
+    is_file: bool = False  # whether the input itself is kept
     why_whole: str = ""  # why the file alone is kept
     remark: str = ""  # how, where that is not by its samples
 
@@ -103,7 +105,7 @@ class Encoding:
     @property
     def remark(self) -> str:
         """The codebook of the file."""
-        names = [name for name, is_built_in in self.named.items() if is_built_in]
+        names = sorted(name for name, is_built_in in self.named.items() if is_built_in)
         builtin = f"built-in codebook{'s' if len(names) > 1 else ''} {', '.join(names)}"
         if self.codebook is not None:
             own = f"codebook {self.codebook.name}{' embedded' if self.args.embed else ''}"
@@ -120,7 +122,7 @@ class Encoding:
         self.named[codebook.name] = is_builtin(codebook)
 
     def _pick(self, pixel_format: PixelFormat) -> Codebook:
-        from sofc.band.selection import serves
+        from sofc.band.candidates import serves
         from sofc.codebook.builtin import builtin_codebook
 
         if self.codebook is not None and serves(self.codebook, pixel_format):
@@ -138,14 +140,14 @@ class Encoding:
         files.like = before
         tally.bytes = sum(state.st_size for state in before)
         after = 0
-        encode = self._raw if self.layout else self._kept if self.args.keep_file else self._images
+        encode = self._raw if self.layout else self._files
         with self._open_output(job.output, files) as (file, output):
             for piece in encode(job, tally):
                 file.write(piece)
                 after += len(piece)
             _refuse_changed(job.inputs, before)
         name = None if output is None else output
-        why_kept = self._why_kept(job, output) if files.read_back and not files.dry else ""
+        why_kept = self._why_kept(job, output, tally) if files.read_back and not files.dry else ""
         if tally.why_whole:
             outcome = Outcome(job.name, KEPT_WHOLE, name, tally.why_whole, 0, tally.bytes, 0, after)
             return Stored(outcome, f"kept whole: {tally.why_whole}", self._needing(output), why_kept)
@@ -154,21 +156,21 @@ class Encoding:
         remark = tally.remark or f"{count}{size(tally.samples)} of samples  {self.remark}"
         return Stored(outcome, remark, self._needing(output), why_kept)
 
-    def _why_kept(self, job: Job, output: Output | None) -> str:
+    def _why_kept(self, job: Job, output: Output | None, tally: _Tally) -> str:
         """Why the inputs must stay, "" where the output, decoded, is all that they are."""
         from sofc.cli.removal import why_different
         from sofc.imagefiles import each, remarks, sources
 
         paths = [path for path in job.inputs if path is not None]
         assert output is not None
-        if self.args.keep_file:
+        if tally.is_file:
             return why_different(output.place, self.codebook, original=paths[0])
         given_up = [remark for path in paths for remark in remarks(path)]
         if given_up or self.left_out:
             return self.left_out or given_up[0]
         if self.layout is not None:
             return why_different(output.place, self.codebook, raw=paths[0])
-        return why_different(output.place, self.codebook, images=each(sources(paths)))
+        return why_different(output.place, self.codebook, images=each(sources(paths, axes=self.args.axes)))
 
     def _needing(self, output: Output | None) -> set[Path]:
         return {output.path.parent} if output is not None and self.codebook is not None else set()
@@ -206,22 +208,34 @@ class Encoding:
                 file.write(codebook.to_bytes())
             console.note(f"the files need codebook {codebook.name!r} to be decoded: a copy is in {path}")
 
-    def _images(self, job: Job, tally: _Tally) -> Iterator[bytes]:
-        from sofc.collection import encode_collection, names_metadata
-        from sofc.imagefiles import JPEG_REMARK, remarks
+    def _files(self, job: Job, tally: _Tally) -> Iterator[bytes]:
+        """Image files: themselves, or their images."""
+        from sofc.imagefiles import is_lossy_jpeg
 
         with _spooled(job.inputs) as paths:
-            notes = [remark for path in paths for remark in remarks(path)]
-            sources, names = self._sources(paths)
-            metadata, own = self._metadata(sources)
-            if self.args.collection and len(names) > 1:
-                metadata.append(names_metadata(names))
-            with self.console.progress(len(sources), "image", job.name) as advance:
-                images = self._loaded(sources, tally, advance)
-                yield from encode_collection(images, metadata=metadata, metadata_of_images=own, **self.options)
-            # Of a file that is refused nothing is kept.
-            for note in notes:
-                self.console.note(note if note == JPEG_REMARK else f"{job.name}: {note}")
+            tally.is_file = self.args.keep_file or (keeps_jpeg(self.args) and is_lossy_jpeg(paths[0]))
+            if tally.is_file:
+                yield from self._kept(job, paths[0], tally)
+            else:
+                yield from self._images(job, paths, tally)
+
+    def _images(self, job: Job, paths: list[Path], tally: _Tally) -> Iterator[bytes]:
+        from sofc.collection import encode_collection, names_metadata
+        from sofc.imagefiles import JPEG_REMARK, each_in_file, reading_of, remarks
+
+        notes = [remark for path in paths for remark in remarks(path)]
+        if self.args.axes is None:
+            notes += [reading for path in paths if (reading := reading_of(path))]
+        sources, names = self._sources(paths)
+        metadata, own = self._metadata(sources)
+        if self.args.collection and len(names) > 1:
+            metadata.append(names_metadata(names))
+        with self.console.progress(len(sources), "image", job.name) as advance:
+            images = self._loaded(each_in_file(sources), tally, advance)
+            yield from encode_collection(images, metadata=metadata, metadata_of_images=own, **self.options)
+        # Of a file that is refused nothing is kept.
+        for note in notes:
+            self.console.note(note if note == JPEG_REMARK else f"{job.name}: {note}")
 
     def _metadata(self, sources: Iterable[ImageSource]) -> tuple[list[Metadata], list[list[Metadata]]]:
         """What all images have, and what each has besides."""
@@ -241,22 +255,21 @@ class Encoding:
         common, own = split(found) if found else ([], [])
         return common + [item for path in counts if len(counts) == 1 for item in pages_item(path, counts[path])], own
 
-    def _kept(self, job: Job, tally: _Tally) -> Iterator[bytes]:
+    def _kept(self, job: Job, path: Path, tally: _Tally) -> Iterator[bytes]:
         """One file with its images and what restores it from them, or the file alone. The ratio is that of the file."""
         from sofc.collection import encode_collection
         from sofc.keepfile import keep, keep_whole, read_file
         from sofc.stream.encoder import Encoder
 
-        with _spooled(job.inputs) as (path,):
-            data = read_file(path)
-            name = self._kept_name(job, len(data))
-            tally.bytes = len(data)
-            coefficients = self._coefficients(name, data)
-            if coefficients is not None and coefficients.covers:
-                tally.remark = coefficients.remark
-                yield coefficients.coded
-                return
-            images, tally.why_whole, note = self._readable(path, job, tally)
+        data = read_file(path)
+        name = self._kept_name(job, len(data))
+        tally.bytes = len(data)
+        coefficients = self._coefficients(name, data)
+        if coefficients is not None and (coefficients.covers or not self.args.keep_file):
+            tally.remark = coefficients.remark
+            yield coefficients.coded
+            return
+        images, tally.why_whole, note = self._readable(path, job, tally)
         kept = keep(name, data, [samples.array for samples in images])
         tally.why_whole = tally.why_whole or kept.why_whole
         items = kept.items
@@ -323,27 +336,32 @@ class Encoding:
         return key
 
     def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples], str, str]:
-        """The images of a file, why there are none, and what to know about them."""
-        from sofc.imagefiles import why_no_image
+        """The images of a file, why there are none, and what to know about them.
+
+        Raises what the readers do where the file is not to be kept whatever it is.
+        """
+        from sofc.imagefiles import each, why_no_image
         from sofc.imagefiles.samples import is_wide
 
         note = ""
-        if reason := why_no_image(path):
+        if self.args.keep_file and (reason := why_no_image(path)):
             return [], reason, note
         try:
             sources, _ = self._sources([path])
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
-                    images = self._held(self._loaded(sources, tally, advance), job)
+                    images = self._held(self._loaded(each(sources), tally, advance), job)
                     is_refused = any(is_wide(image.array) for image in images)  # whose recipe would not find its bytes
                 except UsageError:
                     is_refused = True
                 if is_refused:
                     sources = [replace(source, words=True) for source in sources]
                     tally.images = tally.samples = 0
-                    images = self._held(self._loaded(sources, tally, advance), job)
+                    images = self._held(self._loaded(each(sources), tally, advance), job)
                     note = f"{job.name}: kept with its samples, which are wider, cut into words of 16 bits"
         except (SofcError, OSError) as error:
+            if not self.args.keep_file:
+                raise
             return [], message_of(error).removeprefix(f"{path}: "), ""
         return images, "", note
 
@@ -366,41 +384,42 @@ class Encoding:
         images, names = [], []
         common = Path(os.path.commonpath([path.parent for path in paths]))
         for path in paths:
-            inside = sources([path], threshold=self.args.threshold)
+            inside = sources([path], threshold=self.args.threshold, axes=self.args.axes)
             name = path.relative_to(common).as_posix()
             images += inside
             names += [name] if len(inside) == 1 else [f"{name}/{number}" for number in range(len(inside))]
         return images, names
 
     @staticmethod
-    def _loaded(sources: Iterable[ImageSource], tally: _Tally, advance: Callable[[int], object]) -> Iterator[Samples]:
+    def _loaded(images: Iterable[_Image], tally: _Tally, advance: Callable[[int], object]) -> Iterator[_Image]:
         from sofc.collection import sample_size
-        from sofc.imagefiles import each
 
-        for samples in each(sources):
+        for samples in images:
             tally.images += 1
             tally.samples += sample_size(samples.array)
             yield samples
             advance(1)
 
     def _raw(self, job: Job, tally: _Tally) -> Iterator[bytes]:
-        from sofc.stream.encoder import Encoder
+        """Samples without a head, of one image after the other where the height is known."""
+        from sofc.cli.raw_images import RawImages
 
         assert self.layout is not None
-        encoder = Encoder(self.layout.header, **self.options)
+        images = RawImages(self.layout.header, self.options)
         with _open_input(job.inputs[0]) as file, self.console.progress(None, "B", job.name) as advance:
             for rows in _rows(file, self.layout):
-                yield encoder.write(rows)
+                yield from images.write(rows)
                 tally.samples += len(rows) * self.layout.row_bytes
                 advance(len(rows) * self.layout.row_bytes)
         tally.bytes = tally.samples
         if tally.bytes == 0:
             raise FormatError(f"{job.name} holds no samples")
-        height = self.layout.header.height
-        if height is not None and tally.bytes < height * self.layout.row_bytes:
-            raise FormatError(f"{job.name} ends after {tally.bytes // self.layout.row_bytes} of {height} rows")
-        tally.images = 1
-        yield encoder.finish()
+        if images.rows_missing:
+            which = f" of image {images.count - 1}" if images.count > 1 else ""
+            height = self.layout.header.height or 0
+            raise FormatError(f"{job.name} ends after {height - images.rows_missing} of {height} rows{which}")
+        tally.images = images.count
+        yield from images.finish()
 
 
 def _joined(pieces: Iterable[bytes], most: int) -> bytes | None:

@@ -66,7 +66,8 @@ def _print(console: Console, overview: Overview) -> None:
     parts = [count_of(overview.bands, "band"), count_of(overview.groups, "group")]
     parts = [part for part, number in zip(parts, (overview.bands, overview.groups), strict=True) if number]
     used = ", ".join(overview.models_used())
-    say(f"  {' and '.join(parts)}, coded with {used}" if parts else "  no images")
+    kept_alone = "" if overview.original_bytes is None else " of its own: it keeps another file"
+    say(f"  {' and '.join(parts)}, coded with {used}" if parts else f"  no images{kept_alone}")
     for text, number in sorted(overview.arrangements.items()):
         say(f"  arranged{'' if number == overview.bands + overview.groups else f' ({number})'}: {text}")
     for codebook in overview.codebooks:
@@ -74,8 +75,10 @@ def _print(console: Console, overview: Overview) -> None:
     for item in overview.metadata:
         shown = f"  {item.text}" if item.text and (console.verbose or item.kind == MetadataKind.ORIGINAL) else ""
         say(f"  metadata {item.label}: {size(item.size)}{shown}")
-    if overview.sample_bytes:
-        say(f"  samples {size(overview.sample_bytes)}  ratio {overview.sample_bytes / overview.size:.2f}")
+    if overview.original_bytes is not None:
+        say(f"  original file {size(overview.original_bytes)}  ratio {overview.ratio:.2f}")
+    elif overview.sample_bytes:
+        say(f"  samples {size(overview.sample_bytes)}  ratio {overview.ratio:.2f}")
     if not overview.complete:
         say("  the end of the file is missing")
     if console.verbose:

@@ -104,6 +104,27 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_axes(parser: argparse.ArgumentParser) -> None:
+    """--axes."""
+    parser.add_argument(
+        "--axes",
+        type=axes,
+        metavar="LETTERS",
+        help="what the axes of NPY arrays are: n images, y rows, x columns, c components, such as nyx or cyx (default: "
+        "yx, nyxc; yxc where the last has at most 4 elements or is the shortest, else nyx)",
+    )
+
+
+def axes(text: str) -> str:
+    """argparse type: letters that name axes."""
+    from sofc.imagefiles.stacks import parse_axes
+
+    try:
+        return parse_axes(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def console(args: argparse.Namespace, *, data_on_stdout: bool = False) -> Console:
     """The console that -q and -v ask for."""
     made = Console(quiet=args.quiet, verbose=args.verbose, data_on_stdout=data_on_stdout)

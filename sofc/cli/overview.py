@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,8 +35,10 @@ from sofc.container.records import (
     CodebookReference,
     MetadataKind,
 )
+from sofc.container.registered import REGISTERED
 from sofc.container.walker import walk
-from sofc.errors import CodebookError
+from sofc.container.wide import registered_codebooks
+from sofc.errors import CodebookError, FormatError
 from sofc.image import ImageHeader
 from sofc.limits import Limits
 
@@ -127,10 +130,13 @@ class Overview:
     metadata: list[MetadataSummary] = field(default_factory=list)
     chunks: list[ChunkSummary] = field(default_factory=list)
     models: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """How often each model is used, by the number of its codebook (0: none) and its own."""
+    """How often each model is used, by the number of its codebook and its own. 0: no codebook; below: minus the number
+    in the register of one that is built in, which is named for wide samples alone."""
     arrangements: Counter[str] = field(default_factory=Counter)
     bands: int = 0
     groups: int = 0
+    original_bytes: int | None = None
+    """Of the file of another format that is kept, where there is one and its head can be read."""
     complete: bool = False
 
     @property
@@ -145,12 +151,13 @@ class Overview:
 
     def models_used(self) -> list[str]:
         """The models of bands and groups, with counts where there is more than one."""
-        names = {model: self._name_of(*model) for model in self.models}
+        names = {model: self.name_of(*model) for model in self.models}
         if len(names) == 1:
             return list(names.values())
         return [f"{names[model]} ({self.models[model]})" for model in sorted(names)]
 
-    def _name_of(self, codebook: int, model: int) -> str:
+    def name_of(self, codebook: int, model: int) -> str:
+        """A model in words: those of a codebook are counted from 0, as ``sofc codebook show`` does."""
         if model == RAW_MODEL:
             return "the raw coder"
         if model == COPY_MODEL:
@@ -159,7 +166,14 @@ class Overview:
             return f"neutral model {model}"
         several = len(self.codebooks) > 1 and 1 <= codebook <= len(self.codebooks)
         name = f"codebook {self.codebooks[codebook - 1].name!r}" if several else "the codebook"
+        if codebook < 0:
+            name = f"the built-in codebook {REGISTERED[-codebook].name!r}"
         return f"model {model - FIRST_CODEBOOK_MODEL} of {name}"
+
+    @property
+    def ratio(self) -> float:
+        """Bytes that come out, of the file that is kept or of samples, for each of the file."""
+        return (self.sample_bytes if self.original_bytes is None else self.original_bytes) / self.size
 
     def as_json(self, *, chunks: bool) -> dict[str, Any]:
         """A value for ``json.dumps``."""
@@ -175,7 +189,8 @@ class Overview:
             "bands": self.bands,
             "groups": self.groups,
             "sample_bytes": self.sample_bytes,
-            "ratio": round(self.sample_bytes / self.size, 4),
+            "original_bytes": self.original_bytes,
+            "ratio": round(self.ratio, 4),
             "models": {str(number): count for number, count in sorted(counts.items())},
             "arrangements": dict(sorted(self.arrangements.items())),
             "codebooks": [
@@ -253,6 +268,9 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
         parsed = unpack_metadata(body)
         item = MetadataSummary(parsed.kind, parsed.key, len(parsed.value), _readable(parsed.kind, parsed.value))
         overview.metadata.append(item)
+        if parsed.kind == MetadataKind.ORIGINAL and overview.original_bytes is None:
+            original = read_head(parsed.value)
+            overview.original_bytes = None if original is None else original.size
         return f"{text} {item.label}"
     if chunk_type == schema.IMAGE_HEAD:
         head = unpack_image_head(body)
@@ -286,9 +304,11 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
 def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 1) -> str:
     """Take in how a band or group is coded, and say it."""
     run = overview.runs[-1] if overview.runs else None
+    if run is not None and run.header.format.wide is not None and coded.model not in (RAW_MODEL, COPY_MODEL):
+        return _note_wide(overview, coded, run)
     if coded.mode >> 1 != ARRANGED or run is None or not coded.lengths:
         overview.models[run.codebook if run else 0, coded.model] += 1
-        return f"model {coded.model}"
+        return overview.name_of(run.codebook if run else 0, coded.model)
     # Only a file that has such bands needs numpy.
     from sofc.band.arrangement import Form, describe, parts_of, unpack_arrangement
 
@@ -299,7 +319,21 @@ def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 
     overview.arrangements[text] += 1
     for part in parts_of(arrangement):
         overview.models[part.codebook, part.model] += 1
-    return f"model {', '.join(str(part.model) for part in parts_of(arrangement))}, arranged: {text}"
+    names = dict.fromkeys(overview.name_of(part.codebook, part.model) for part in parts_of(arrangement))
+    return f"{', '.join(names)}, arranged: {text}"
+
+
+def _note_wide(overview: Overview, coded: Any, run: Run) -> str:
+    """Take in the model of wide samples, whose plans may name a built-in codebook."""
+    ends = list(accumulate(coded.lengths))
+    try:
+        streams = [coded.streams[start:end] for start, end in pairwise([0, *ends])]
+        named = registered_codebooks(streams) & set(REGISTERED)
+    except FormatError:  # a plan behind what is read of the chunk
+        named = set()
+    codebook = -max(named) if named else run.codebook
+    overview.models[codebook, coded.model] += 1
+    return overview.name_of(codebook, coded.model)
 
 
 def _readable(kind: int, value: bytes) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sofc.stream.events import Event
 
 READ_BYTES = 1 << 18
+HEAD_BYTES = 512
+"""Enough to know other files by."""
 TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -37,6 +39,10 @@ def not_sofc(head: bytes, name: str) -> NotSofcError:
             f"{name} is a TIFF file: imageio writes one under the name .sofc where it does not know sofc (install sofc "
             f"with pip there, or import sofc.plugins.imageio). To make it what its name says: sofc encode -f {name}"
         )
+    from sofc.imagefiles.signatures import name_in  # with all of that package, which few runs need
+
+    if (kind := name_in(head)) is not None:
+        return NotSofcError(f"{name} is not a sofc file but a {kind} file: sofc encode makes one of it")
     return NotSofcError(f"{name} is not a sofc file: it begins with {head[:8].hex(' ') or 'nothing'}")
 
 
@@ -69,7 +75,7 @@ def events(
 
     data = file.read(READ_BYTES)
     if not data or data[:8] != SIGNATURE[: len(data)]:
-        raise not_sofc(data[:8], name)
+        raise not_sofc(data[:HEAD_BYTES], name)
     try:
         while data:
             advance(len(data))

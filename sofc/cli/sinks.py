@@ -18,18 +18,20 @@ from sofc.cli.console import count_of, size
 from sofc.cli.destinations import original_name
 from sofc.cli.names import OutputNames
 from sofc.cli.outputs import AlreadyThereError, Output, OutputFiles
+from sofc.cli.spool import Spool, is_large
 from sofc.collection import names_in
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
-from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, SUFFIXES, format_for, images_in, on_disk, usual_format
-from sofc.imagefiles.save import fits_tiff, write
+from sofc.image import ImageHeader, Meaning
+from sofc.imagefiles import FORMATS, JPEG_SUFFIXES, SUFFIXES, format_for, images_in, on_disk, png, usual_format
+from sofc.imagefiles.save import FEW_BITS, fits_tiff, write, write_rows
 from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
 from sofc.keepfile.restore import restore
 from sofc.metadata import left_out, makes_pages, needs_tiff, pages_item, put_back, read, split
 from sofc.metadata.tiff import Pages
 from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
 from sofc.metadata.volume import PACKED, volume_of
+from sofc.rows import FileRows
 
 Samples = npt.NDArray[Any]
 
@@ -198,10 +200,13 @@ class VolumeSink(RawSink):
 
 
 class _WholeImages(Sink):
-    """Puts the rows of each image together."""
+    """Puts the rows of each image together. ``_spools_at``: where those of large ones go to disk, None for nowhere."""
+
+    _spools_at: Path | None = None
 
     def __init__(self) -> None:
         super().__init__()
+        self._spool: Spool | None = None
         self._parts: list[Samples] = []
         self._whole: Samples | None = None
         self._rows = 0
@@ -217,11 +222,16 @@ class _WholeImages(Sink):
     def rows(self, rows: Samples) -> None:
         """Take rows of the image."""
         height = None if self._header is None else self._header.height
-        if self._whole is None and not self._parts and height is not None and len(rows) < height:
+        if self._header is not None and self._spools_at is not None and self._rows == 0 and is_large(self._header):
+            self._spool = Spool(self._spools_at, self._header)
+            self.callback(self._spool.close)
+        if self._spool is not None:
+            self._spool.add(rows)
+        elif self._whole is None and not self._parts and height is not None and len(rows) < height:
             self._whole = np.zeros((height, *rows.shape[1:]), rows.dtype)
         if self._whole is not None and self._rows + len(rows) <= len(self._whole):
             self._whole[self._rows : self._rows + len(rows)] = rows
-        else:
+        elif self._spool is None:
             self._parts.append(rows)
         self._rows += len(rows)
 
@@ -233,12 +243,19 @@ class _WholeImages(Sink):
     def end(self) -> None:
         """The image has all its rows."""
         whole, self._whole = self._whole, None
+        spool, self._spool = self._spool, None
         parts, self._parts = self._parts, []
         rows, self._rows = self._rows, 0
         if whole is not None:
             parts.insert(0, whole[: min(rows, len(whole))])
-        if parts:
+        if spool is not None:
+            self.spooled(self._number, spool)
+        elif parts:
             self.image(self._number, parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+    def spooled(self, number: int, spool: Spool) -> None:
+        """A whole image, on disk."""
+        raise NotImplementedError
 
 
 class OriginalSink(_WholeImages):
@@ -298,19 +315,20 @@ class OriginalSink(_WholeImages):
             return output.with_name(name or output.name)
         if output.is_dir():
             return output / (name or "original")
-        suffix = output.suffix.lower()
-        if name is not None and suffix in SUFFIXES and suffix != Path(name).suffix.lower():
-            raise UsageError(
-                f"the original file is {name}: name the output so, or convert its images to {output} with --images"
-            )
+        suffix, own = output.suffix.lower(), "" if name is None else Path(name).suffix.lower()
+        is_alike = suffix == own or {suffix, own} <= {*JPEG_SUFFIXES}
+        if name is not None and suffix in SUFFIXES and not is_alike:
+            written = ", ".join(FORMATS.values())
+            raise UsageError(f"the original file is {name}: name the output so, or {written} for its images")
         return output
 
 
 class _Image(NamedTuple):
     number: int
-    samples: Samples
+    samples: Samples | FileRows
     header: ImageHeader
     metadata: list[Metadata]
+    spool: Spool | None = None  # that the samples are read from
 
 
 class ImageSink(_WholeImages):
@@ -330,6 +348,7 @@ class ImageSink(_WholeImages):
                 file_format = format_for(output)
                 self._names_file = True
         self._output = output
+        self._spools_at = None if files.read_back else output
         self._complete = complete
         self._format = file_format
         self._files = files
@@ -340,7 +359,9 @@ class ImageSink(_WholeImages):
         self._held: _Image | None = None
         self._pages: Pages | None = None
         self._paged: Output | None = None  # the file of pages
+        self._stack: list[_Image] | None = None  # images of one array
         self._left_out: dict[str, None] = {}
+        self._darker: dict[str, None] = {}
         self._count = self._saved = 0
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
@@ -357,7 +378,14 @@ class ImageSink(_WholeImages):
     def image(self, number: int, samples: Samples) -> None:
         """Take a whole image."""
         assert self._header is not None
-        image = _Image(number, samples, self._header, self._own)
+        self._next(_Image(number, samples, self._header, self._own))
+
+    def spooled(self, number: int, spool: Spool) -> None:
+        """Take a whole image that is on disk."""
+        assert self._header is not None
+        self._next(_Image(number, spool.rows(), self._header, self._own, spool))
+
+    def _next(self, image: _Image) -> None:
         self._count += 1
         if self._count == 1:
             self._held = image
@@ -368,6 +396,8 @@ class ImageSink(_WholeImages):
             first, self._held = self._held, None
             if self._makes_pages(first):
                 self._begin_pages()
+            elif self._format == "npy" and self._names_file:
+                self._stack = []
             self._one_of_several(first)
         self._one_of_several(image)
 
@@ -378,6 +408,8 @@ class ImageSink(_WholeImages):
             written = self._single(self._held)
         elif self._pages is not None:
             written = self._finish_pages(self._pages)
+        elif self._stack is not None:
+            written = self._finish_stack(self._stack)
         elif self._count == 0:
             raise FormatError("the file holds no image that can be decoded")
         else:
@@ -386,7 +418,8 @@ class ImageSink(_WholeImages):
             written = Finished(None, f"{self._output}/  {count_of(self._saved, 'image')}")
         left_out = ", ".join(self._left_out)
         without = f"  without {left_out}" if left_out else ""
-        return written._replace(text=written.text + without, left_out=left_out)
+        darker = "".join(f"  {text}" for text in self._darker)
+        return written._replace(text=written.text + without + darker, left_out=left_out)
 
     def _format_of(self, image: _Image) -> str:
         if self._format is None and needs_tiff([*self._common, *image.metadata]) and fits_tiff(image.samples):
@@ -411,20 +444,49 @@ class ImageSink(_WholeImages):
         self._pages = Pages(self._buffer or self._file)
 
     def _one_of_several(self, image: _Image) -> None:
+        if self._stack is not None:
+            self._stack.append(image)
+            return
         if self._pages is None:
             self._into_folder(image)
-            return
-        items = [*self._common, *image.metadata]
-        self._left_out |= dict.fromkeys(left_out("tiff", items))
-        page = self._written(image, "tiff")
-        self._check(image, "tiff", page)
-        self._pages.add(page, items)
+        else:
+            items = [*self._common, *image.metadata]
+            self._left_out |= dict.fromkeys(left_out("tiff", items))
+            self._check(image, "tiff", self._add_page(self._pages, image, items))
+        if image.spool is not None:
+            image.spool.close()
+
+    def _add_page(self, pages: Pages, image: _Image, items: list[Metadata]) -> io.BytesIO:
+        """Add a page to a file of pages; the page as a file, of an image that is not in memory its first row."""
+        self._note_bits(image, "tiff")
+        if isinstance(image.samples, FileRows):
+            page = self._written(image._replace(samples=image.samples[:1]), "tiff")
+            pages.add_rows(page, image.samples, items)
+        else:
+            page = self._written(image, "tiff")
+            pages.add(page, items)
+        return page
 
     def _finish_pages(self, pages: Pages) -> Finished:
         self._left_out |= dict.fromkeys(pages.finish())
         if self._buffer is not None:
             self._file.write(self._buffer.getbuffer())
         return Finished(self._paged, f"  {count_of(self._count, 'page')}")
+
+    def _finish_stack(self, images: list[_Image]) -> Finished:
+        """All images as one array, along a first axis."""
+        assert self._output is not None
+        kinds = {(image.samples.shape, image.samples.dtype) for image in images}
+        if len(kinds) > 1:
+            raise UsageError(f"the images are of {len(kinds)} kinds and make no array: name a folder for them")
+        self._left_out |= dict.fromkeys(name for one in images for name in left_out("npy", one.metadata))
+        self._left_out |= dict.fromkeys(left_out("npy", self._common))
+        with self._files.create(self._output, exactly=True) as (file, output):
+            np.save(file, np.stack([image.samples[:] for image in images]), allow_pickle=False)
+        for image in images:
+            if image.spool is not None:
+                image.spool.close()
+        return Finished(output, f"  {count_of(self._count, 'image')}")
 
     def _into_folder(self, image: _Image) -> None:
         assert self._output is not None
@@ -458,30 +520,51 @@ class ImageSink(_WholeImages):
                 file.write(buffer.getbuffer())
         return output
 
+    def _note_bits(self, image: _Image, file_format: str) -> None:
+        """Remember to say that samples have fewer bits than viewers will take them to have."""
+        samples, room = image.header.format, 8 * image.samples.dtype.itemsize
+        bits = max(samples.declared_bits, samples.coded_bits)
+        has_own_bits = file_format == "png" and samples.components == 1 and bits in FEW_BITS
+        is_shown = file_format in ("png", "tiff") and samples.meaning != Meaning.PALETTE and samples.wide is None
+        if is_shown and not has_own_bits and 1 < bits < room:
+            self._darker[f"{bits} bits a sample in {room}: viewers may show it darker"] = None
+
     def _pack(self, image: _Image, file_format: str, file: BinaryIO, *, pages: int = 0) -> None:
         """Write the image file, with the metadata that it can hold."""
+        self._note_bits(image, file_format)
         items = [*self._common, *image.metadata]
         self._left_out |= dict.fromkeys(left_out(file_format, items))
-        data = self._written(image, file_format)
-        if file_format != "tiff":
-            file.write(put_back(data.getvalue(), file_format, items))
-            return
-        page = Pages(file)
-        page.add(data, items)
-        self._left_out |= dict.fromkeys(page.finish(described=pages == 1))
+        if file_format == "tiff":
+            page = Pages(file)
+            self._add_page(page, image, items)
+            self._left_out |= dict.fromkeys(page.finish(described=pages == 1))
+        elif isinstance(image.samples, FileRows):
+            self._pack_rows(image, image.samples, file_format, file, items)
+        else:
+            file.write(put_back(self._written(image, file_format).getvalue(), file_format, items))
+
+    def _pack_rows(
+        self, image: _Image, rows: FileRows, file_format: str, file: BinaryIO, items: list[Metadata]
+    ) -> None:
+        """Write an image that is not in memory to a file that is no TIFF file."""
+        if file_format == "png":
+            first = self._written(image._replace(samples=rows[:1]), file_format).getvalue()
+            png.write_rows(file, put_back(first, file_format, items), rows)
+        else:
+            write_rows(file, rows, file_format, declared_bits=image.header.format.declared_bits)
 
     @staticmethod
     def _written(image: _Image, file_format: str) -> io.BytesIO:
         buffer = io.BytesIO()
         samples = image.header.format
-        write(buffer, image.samples, file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
+        write(buffer, image.samples[:], file_format, declared_bits=samples.declared_bits, meaning=samples.meaning)
         return buffer
 
     def _check(self, image: _Image, file_format: str, data: io.BytesIO) -> None:
         """Raise SofcError where an image file is to be read back and is not the image."""
         if self._files.read_back:
             read = images_in(f"image{FORMATS[file_format]}", data.getvalue())
-            if len(read) != 1 or not np.array_equal(read[0].array, image.samples):
+            if len(read) != 1 or not np.array_equal(read[0].array, image.samples[:]):
                 raise SofcError(f"image {image.number}, written as {file_format}, does not read back the same")
 
 
@@ -519,7 +602,7 @@ class KeptImagesSink(_WholeImages):
             for item in items:
                 self._inner.metadata(item, number)
             self._inner.image(number, samples)
-        return self._inner.finish()
+        return self._inner.finish()._replace(left_out="the file that is kept: its images alone are written")
 
     def _read_metadata(self) -> tuple[list[Metadata], list[list[Metadata]]]:
         """Of all images, and of each. None where the file cannot be restored: its images may be whole all the same."""

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from sofc.cli import options
-from sofc.cli.console import OK, PASSED_OVER, Console, size
+from sofc.cli.console import OK, PASSED_OVER, Console, message_of, size
 from sofc.cli.crew import processors
 from sofc.cli.outputs import refuse_overwrite
+from sofc.errors import SofcError
 
 EXAMPLES = """\
   sofc train scans -o scans.sofcb                      mine a folder
@@ -23,6 +24,7 @@ EXAMPLES = """\
   sofc train --threshold 127 train-images-idx3-ubyte.gz -o digits.sofcb
   sofc train patients -o shared.sofcb --min-images 5   only patches found in at least 5 images
 
+Images that cannot be read, and those of samples of more than 16 bits, are passed over and named; the status is then 5.
 A codebook for --coder shape holds patches of its training images: pass it on only where they may go."""
 
 
@@ -36,6 +38,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("--name", help="the codebook's name (default: from the file's name)")
     options.add_recursive(parser)
     options.add_threshold(parser)
+    options.add_axes(parser)
     parser.add_argument("--coder", metavar="NAME", help="train this coder alone (default: what serves best)")
     parser.add_argument(
         "--held-out", type=float, default=0.1, metavar="SHARE", help="share kept apart to see the gain (default: 0.1)"
@@ -93,7 +96,20 @@ def run(args: argparse.Namespace) -> int:
     folder = args.output.absolute().parent
     if not folder.is_dir():  # said before training, not after
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
-    images = sources(args.inputs, recursive=args.recursive, threshold=args.threshold, passed_over=console.passed_over)
+    left_out: list[str] = []
+
+    def leave_out(name: str, error: SofcError | OSError) -> None:
+        left_out.append(name)
+        console.passed_over(name, message_of(error).removeprefix(f"{name}: "))
+
+    images = sources(
+        args.inputs,
+        recursive=args.recursive,
+        threshold=args.threshold,
+        axes=args.axes,
+        passed_over=console.passed_over,
+        refused=lambda path, error: leave_out(str(path), error),
+    )
     with _executor(args.jobs or processors()) as executor, _Progress(console) as progress:
         result = train(
             images,
@@ -106,6 +122,7 @@ def run(args: argparse.Namespace) -> int:
             efforts=args.efforts,
             for_images=args.for_images,
             progress=progress,
+            passed_over=lambda image, error: leave_out(image.name, error),
         )
     data = result.codebook.to_bytes()
     # One coder alone, asked for by name, is for study: what it holds matters more than what it saves.
@@ -113,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     if is_written:
         with replacing(args.output) as file:
             file.write(data)
-    status = OK if is_written else PASSED_OVER
+    status = OK if is_written and not left_out else PASSED_OVER
     if args.json:
         report: dict[str, Any] = {
             "codebook": str(args.output) if is_written else None,
@@ -157,17 +174,20 @@ def _executor(jobs: int) -> Iterator[Executor | None]:
 
 
 class _Progress(contextlib.ExitStack):
-    """One bar for each stage of training, or one line."""
+    """One bar for each stage of training, or one line for all passes of a coder."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
         self._stage = ""
+        self._said: set[str] = set()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self._stage:
             self.close()
             self._stage = stage
-            self._console.stage(stage)
+            if (group := stage.split(", pass ")[0]) not in self._said:
+                self._said.add(group)
+                self._console.stage(group)
             self._advance = self.enter_context(self._console.progress(total, "shard", stage))
         self._advance(1)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.entropy.bit_models import Integers, Symbols
-from sofc.entropy.changes import code_changed, code_changes
+from sofc.entropy.changes import pack_model_changes, pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import WEIGHT_STEP
 from sofc.entropy.priors import Starts
@@ -47,7 +47,7 @@ def change_models(starts: Starts, base: Symbols, ends: Integers, share: float) -
     contexts = [slice(first, end) for first, end in itertools.pairwise(ends)]
     goals = np.zeros_like(base)
     goals[:known] = np.where(kept.symbols == base[:known], 0, kept.symbols)
-    change = code_changed([base[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
+    change = pack_model_changes([base[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
     return [np.where(fold > 0, fold, base[:known]) for fold in kept.folds], change
 
 
@@ -78,7 +78,7 @@ def change_weights(
     step = 1 << (WEIGHT_STEP + WEIGHT_SHIFT)
     moved = (total // max(1, count - count // 2) - weights)[:, : contexts + 1]
     change = np.sign(moved) * ((np.abs(moved) + int((1 - DEAD_ZONE) * step)) // step)
-    packed = code_changes([(change, WEIGHT_SHIFT)])
+    packed = pack_table_changes([(change, WEIGHT_SHIFT)])
     changed = weights.copy()
     changed[:, : contexts + 1] += (change * step).astype(np.int32)
     saved = seen = 0

@@ -48,6 +48,21 @@ class Coder(ABC):
         return self
 
 
+Model = TypeVar("Model")
+
+
+class ModelCoder(Coder, Generic[Model]):
+    """One that codes plane k with ``models[k]``."""
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self.models = tuple(models)
+
+    @property
+    def planes(self) -> int:
+        """Planes that have models."""
+        return len(self.models)
+
+
 Trained = TypeVar("Trained", bound=Coder)
 
 

@@ -65,7 +65,10 @@ def apart(sections: Sequence[Section]) -> tuple[list[bytes], list[bytes]]:
     return plain, changes
 
 
-@lru_cache(maxsize=64)
+READY = 8
+"""Coders that are kept ready: one of the larger has 67 MB of bit models, whatever the format of the images."""
+
+
 def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat) -> tuple[Transform, Coder]:
     """The transform and the ready coder of a model number.
 
@@ -89,27 +92,18 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
         raise UnsupportedError(f"component transform {model.transform} is not known to this version of sofc")
     if not accepts(model, pixel_format):
         raise CodebookError(f"model {index} of codebook {codebook.name!r} is for other images", codebook_id=codebook.id)
-    transform = TRANSFORMS[model.transform]
-    sections = [codebook.sections[k] for k in model.sections]
-    if any(section.coder != model.coder for section in sections):
-        raise FormatError(f"model {index} of codebook {codebook.name!r} uses sections of another coder")
-    if model.coder not in CODERS:
-        raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
-    descriptor = CODERS[model.coder]
-    plain, changes = apart(sections)
-    if not any(changes):
-        trained = descriptor.from_sections(plain)
-    elif descriptor.from_changed is None:
-        raise FormatError(f"sections of coder {descriptor.name} cannot be changed")
-    else:
-        trained = descriptor.from_changed(plain, changes)
+    transform, trained = TRANSFORMS[model.transform], ready(codebook, index)
     if transform is CHAIN:
-        if descriptor.chain is None:
-            raise FormatError(f"model {index} of codebook {codebook.name!r} is a chain of coder {descriptor.name}")
-        return transform, descriptor.chain(trained)
+        chain = CODERS[model.coder].chain
+        if chain is None:
+            raise FormatError(
+                f"model {index} of codebook {codebook.name!r} is a chain of coder {CODERS[model.coder].name}"
+            )
+        return transform, chain(trained)
     wanted = len(transform.ranges(model.components, pixel_format.coded_bits)) - transform.corrections
     if trained.planes not in (None, wanted):
         raise FormatError(f"model {index} of codebook {codebook.name!r} has {trained.planes} planes, not {wanted}")
+    descriptor = CODERS[model.coder]
     if not descriptor.goes_with(transform, model.components, pixel_format.coded_bits):
         raise FormatError(
             f"model {index} of codebook {codebook.name!r} is of coder {descriptor.name}, which does not go with "
@@ -118,3 +112,22 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
     if model.components != pixel_format.components:
         return transform, SeparateCoder(trained)
     return transform, trained
+
+
+@lru_cache(maxsize=READY)
+def ready(codebook: Codebook, index: int) -> Any:
+    """The coder of a codebook's model, made of its sections. Raises FormatError, and UnsupportedError for a coder that
+    this version does not know."""
+    model = codebook.models[index]
+    sections = [codebook.sections[k] for k in model.sections]
+    if any(section.coder != model.coder for section in sections):
+        raise FormatError(f"model {index} of codebook {codebook.name!r} uses sections of another coder")
+    if model.coder not in CODERS:
+        raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
+    descriptor = CODERS[model.coder]
+    plain, changes = apart(sections)
+    if not any(changes):
+        return descriptor.from_sections(plain)
+    if descriptor.from_changed is None:
+        raise FormatError(f"sections of coder {descriptor.name} cannot be changed")
+    return descriptor.from_changed(plain, changes)

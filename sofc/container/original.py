@@ -163,8 +163,26 @@ class Stored:
     parts: tuple[Part, ...]
 
 
-Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | PackBits | Stored
-_MADE_OF_PARTS = (Deflated, Chunked, Lzw, Jpeg, Fragments, PackBits, Stored)
+@dataclass(frozen=True)
+class Tokens:
+    """Parts compressed to ``size`` bytes of raw deflate data by an encoder that ``remainder`` tells from a model of
+    encoders, which the fields up to ``rounds`` choose."""
+
+    kind: ClassVar[int] = 9
+    layout: ClassVar[Construct] = schema.ORIGINAL_TOKENS
+    way: int
+    depth: int
+    nice: int
+    haste: int
+    probes: int
+    rounds: int
+    size: int
+    remainder: bytes
+    parts: tuple[Part, ...]
+
+
+Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | PackBits | Stored | Tokens
+_MADE_OF_PARTS = (Deflated, Chunked, Lzw, Jpeg, Fragments, PackBits, Stored, Tokens)
 _TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, *_MADE_OF_PARTS)}
 ITEM = b"\xfe\xff\x00\xe0"
 """The tag of an item of DICOM's encapsulated pixel data, before four bytes of length."""
@@ -274,6 +292,16 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
     return Original(items[0].key, head.size, head.digest, parts=_unpack_parts(stream), coefficients=coded)
 
 
+def pack_recipe(parts: Sequence[Part]) -> bytes:
+    """Parts as the stream that ``to_metadata`` packs, for those who pack many recipes at once."""
+    return _pack_parts(parts)
+
+
+def unpack_recipe(stream: bytes) -> tuple[Part, ...]:
+    """The parts that ``pack_recipe`` was given. Raises FormatError."""
+    return _unpack_parts(stream)
+
+
 def _split(value: bytes) -> tuple[bytes, Coefficients]:
     """The packed recipe and the coefficients. Raises FormatError."""
     try:
@@ -336,6 +364,8 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
         values["parts"] = len(inner)
         if isinstance(part, PackBits):
             values["heads"] = len(part.heads)
+        if isinstance(part, Tokens):
+            values["remainder"] = len(part.remainder)
         if isinstance(part, Jpeg):
             if part.tables not in places:
                 places[part.tables] = literals.index(part.tables)
@@ -364,6 +394,8 @@ def _literals_of(parts: Iterable[Part]) -> Iterator[bytes]:
                     yield one.notes
             if isinstance(part, PackBits):
                 yield part.heads
+            if isinstance(part, Tokens):
+                yield part.remainder
             yield from _literals_of(part.parts)
 
 
@@ -419,6 +451,7 @@ def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
         )
         return Jpeg(tables, scans, tuple(_build(following, literals) for _ in range(values.parts)))
     heads = literals.take(values.heads) if kind == PackBits.kind else b""
+    remainder = literals.take(values.remainder) if kind == Tokens.kind else b""
     parts = tuple(_build(following, literals) for _ in range(values.parts))
     if kind == Deflated.kind:
         return Deflated(values.level, values.window, values.memory, values.strategy, parts)
@@ -426,6 +459,9 @@ def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
         return Lzw(values.rule, parts)
     if kind == PackBits.kind:
         return PackBits(values.row, values.joins, heads, parts)
+    if kind == Tokens.kind:
+        numbers = {name: values[name] for name in ("way", "depth", "nice", "haste", "probes", "rounds", "size")}
+        return Tokens(**numbers, remainder=remainder, parts=parts)
     made: Part = _TYPES[kind](tuple(values.lengths), parts)
     return made
 

@@ -250,6 +250,18 @@ ORIGINAL_STORED = Struct(
     "parts" / VarInt * "How many of the parts that follow are cut into the blocks.",
 )
 
+ORIGINAL_TOKENS = Struct(
+    "way" / Int8ul * "How matches are searched: 0 = lists by three bytes, 1 = lists by four bytes, 2 = trees.",
+    "depth" / VarInt * "Places that a search looks at, 1-1024.",
+    "nice" / VarInt * "Bytes of a match that ends a search, 3-258.",
+    "haste" / Int8ul * "Power of two by which fewer places count in haste, 0-8.",
+    "probes" / VarInt * "Places that are looked at for a match of three bytes first, 0-64.",
+    "rounds" / Int8ul * "How often costs are refined, 0-2.",
+    "size" / VarInt * "Bytes of the deflate data.",
+    "remainder" / VarInt * "Bytes to take from the literals: the decisions of the encoder.",
+    "parts" / VarInt * "How many of the parts that follow are compressed.",
+)
+
 ORIGINAL_SCAN = Struct(
     "head" / VarInt * "Bytes of the heads that come before its data.",
     "flags" / Int8ul * "Bits 0-3, see the text; other bits zero.",
@@ -277,7 +289,7 @@ WIDE_PLAN = Struct(
     "type" / Int8ul * "Sample type of the keys: that of the samples, or a narrower one.",
     "codebook" / Int16ul * "Codebook of the core image: 0 = the image head's, else a number of the register.",
     "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored.",
-    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES or WIDE_MIRRORED.",
+    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES, WIDE_MIRRORED or WIDE_PREDICTED.",
 )
 
 WIDE_SEGMENT = Struct(
@@ -314,6 +326,11 @@ WIDE_MIRRORED = Struct(
     "mode" / Int8ul * "As of a band, for the rows that are kept.",
     "model" / VarInt * "As of a band, for the rows that are kept.",
     "streams" / VarInt * "How many of the streams that follow are those of the rows that are kept.",
+)
+
+WIDE_PREDICTED = Struct(
+    "side" / Int8ul * "Tiles have 2^side rows and columns, 2-8.",
+    "tiles" / GreedyBytes * "A bit for each tile, the highest of a byte first: 1 = predicted.",
 )
 
 WIDE_TABLES = Struct(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sofc.container import schema
 from sofc.container.layouts import build, parse
 from sofc.errors import FormatError
 
-STEPS, TABLES, MIRRORED = 0, 1, 2
+STEPS, TABLES, MIRRORED, PREDICTED = 0, 1, 2, 3
 PER_COMPONENT, PER_IMAGE = 1, 2
 MAX_SHIFT = 52
 MAX_ENTRIES = 1 << 22
@@ -96,6 +97,19 @@ def unpack_mirrored(body: bytes, rows: int, width: int) -> Mirrored:
     return Mirrored(fields.down, fields.across, fields.mode, fields.model, fields.streams)
 
 
+def pack_predicted(side: int, tiles: bytes) -> bytes:
+    """``tiles``: a bit for each tile of 2**side rows and columns."""
+    return build(schema.WIDE_PREDICTED, side=side, tiles=tiles)
+
+
+def unpack_predicted(body: bytes) -> tuple[int, bytes]:
+    """The side of tiles, and their bits. Raises FormatError."""
+    fields = parse(schema.WIDE_PREDICTED, body, b"")
+    if not 2 <= fields.side <= 8:
+        raise FormatError(f"tiles of 2**{fields.side} rows cannot be predicted")
+    return fields.side, fields.tiles
+
+
 def pack_plan(plan: Plan) -> bytes:
     return build(schema.WIDE_PLAN, **plan._asdict())
 
@@ -104,6 +118,15 @@ def unpack_plan(data: bytes) -> Plan:
     """Raises FormatError."""
     fields = parse(schema.WIDE_PLAN, data, b"")
     return Plan(fields.type, fields.codebook, fields.way, fields.body)
+
+
+def registered_codebooks(streams: Sequence[bytes]) -> set[int]:
+    """Numbers in the register of the codebooks that the plans of a band or group name. Raises FormatError."""
+    plan = unpack_plan(streams[0] if streams else b"")
+    if plan.way != MIRRORED:
+        return {plan.codebook} - {0}
+    kept = 1 + int(parse(schema.WIDE_MIRRORED, plan.body, b"").streams)
+    return {unpack_plan(stream).codebook for stream in (*streams[1:2], *streams[kept : kept + 1])} - {0}
 
 
 def pack_steps(steps: Steps) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.entropy.adaptive import Probabilities, code_adaptive
-from sofc.entropy.binary import EVEN, OK, Reader, Stream, Writer, code_bit
+from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer, code_bit
 from sofc.errors import FormatError
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -49,6 +49,49 @@ def code_by_model(encode: bool, bit: int, slot: int, models: Vector[np.uint32], 
     if bit >= 0:
         models[slot] = learned(int(word), bit, MOST_SEEN)
     return bit
+
+
+@kernel
+def code_digits(encode: bool, value: int, bits: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """A number of so many bits, the highest first, each in the context of those before it, by ``models[slot + 1]`` ..
+    ``models[slot + 2**bits - 1]``. The number, or TOO_LONG."""
+    number = 1
+    for shift in range(bits - 1, -1, -1):
+        bit = code_by_model(encode, (value >> shift) & 1, slot + number, models, stream)
+        if bit < 0:
+            return bit
+        number = 2 * number + bit
+    return number - (1 << bits)
+
+
+@kernel
+def code_size(encode: bool, size: int, slot: int, longest: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """Spec coding-tools/sizes. A number from 1 up, of at most ``longest`` bits: how many bits it has by ``longest``
+    models from ``slot`` on, then the one behind the highest by as many more, then the others in bypass.
+
+    Returns the number, or TOO_LONG or BROKEN.
+    """
+    length = 0
+    while True:
+        more = code_by_model(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, models, stream)
+        if more < 0:
+            return more
+        if more == 0:
+            break
+        length += 1
+        if length == longest:
+            return BROKEN
+    number = 1
+    for shift in range(length - 1, -1, -1):
+        bit = size >> shift & 1
+        if shift == length - 1:
+            bit = code_by_model(encode, bit, slot + longest + length, models, stream)
+        else:
+            bit = code_bit(encode, bit, EVEN, stream)
+        if bit < 0:
+            return bit
+        number = 2 * number + bit
+    return number
 
 
 PROBABILITY_BITS, EVIDENCE_BITS = 5, 2

@@ -9,7 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer, code_bit
-from sofc.entropy.bit_models import EVIDENCE_BITS, EVIDENCES, NEUTRAL, PROBABILITIES, Symbols, code_by_model
+from sofc.entropy.bit_models import (
+    EVIDENCE_BITS,
+    EVIDENCES,
+    NEUTRAL,
+    PROBABILITIES,
+    PROBABILITY_BITS,
+    Symbols,
+    code_by_model,
+    code_digits,
+    code_size,
+)
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table, Vector
@@ -24,42 +34,15 @@ FAR = 8
 LONGEST = 16
 """Bits of the largest change, in multiples."""
 _ROW, _SIGN = 0, 4
-_LENGTH = _SIGN + 1
-_FIRST = _LENGTH + LONGEST
-_ENTRY = _FIRST + LONGEST
+_SIZE = _SIGN + 1
+_ENTRY = _SIZE + 2 * LONGEST
 _CONTEXTS = 8
-"""Models: whether a row has any change; of a change its sign, its length and the bit behind the highest one; then for
-each column whether an entry changes."""
+"""Models: whether a row has any change; of a change its sign and its size; then for each column whether an entry
+changes."""
 
 
 @kernel
-def _code_size(encode: bool, value: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """A number from 1 up: its length, then its bits below the highest one. The number, or TOO_LONG or BROKEN."""
-    length = 0
-    while True:
-        more = code_by_model(encode, 1 if value >> (length + 1) > 0 else 0, _LENGTH + length, models, stream)
-        if more < 0:
-            return more
-        if more == 0:
-            break
-        length += 1
-        if length == LONGEST:
-            return BROKEN
-    number = 1
-    for shift in range(length - 1, -1, -1):
-        bit = value >> shift & 1
-        if shift == length - 1:
-            bit = code_by_model(encode, bit, _FIRST + length, models, stream)
-        else:
-            bit = code_bit(encode, bit, EVEN, stream)
-        if bit < 0:
-            return bit
-        number = 2 * number + bit
-    return number
-
-
-@kernel
-def code_change(encode: bool, change: Table[np.int32], models: Vector[np.uint32], stream: Stream) -> int:
+def code_table_change(encode: bool, change: Table[np.int32], models: Vector[np.uint32], stream: Stream) -> int:
     """Spec coding-tools/changes. Code a table (rows, columns) that is nearly all zeros; when decoding ``change``, which
     holds zeros, is filled.
 
@@ -95,15 +78,15 @@ def code_change(encode: bool, change: Table[np.int32], models: Vector[np.uint32]
             sign = code_by_model(encode, 1 if value < 0 else 0, _SIGN, models, stream)
             if sign < 0:
                 return sign
-            size = _code_size(encode, abs(value), models, stream)
+            size = code_size(encode, abs(value), _SIZE, LONGEST, models, stream)
             if size < 0:
                 return size
             change[row, column] = -size if sign else size
     return OK
 
 
-def fresh_models(columns: int) -> npt.NDArray[np.uint32]:
-    """The bit models that ``code_change`` takes for a table of so many columns, before any row."""
+def neutral_table_models(columns: int) -> npt.NDArray[np.uint32]:
+    """The bit models that ``code_table_change`` takes for a table of so many columns, before any row."""
     return np.full(_ENTRY + columns * _CONTEXTS, NEUTRAL, np.uint32)
 
 
@@ -118,7 +101,7 @@ def _code_shift(encode: bool, shift: int, stream: Stream) -> int:
     return result
 
 
-def code_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
+def pack_table_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
     """The stream of changes of tables: each (rows, columns), in multiples of 2 to the power of its shift. No bytes
     where nothing changes."""
     if not any(change.any() for change, _ in changes):
@@ -126,12 +109,12 @@ def code_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
     writer = Writer(8 * sum(change.size for change, _ in changes) + 64)
     for change, shift in changes:
         _code_shift(True, shift, writer.stream)
-        status = code_change(True, change.astype(np.int32), fresh_models(change.shape[1]), writer.stream)
+        status = code_table_change(True, change.astype(np.int32), neutral_table_models(change.shape[1]), writer.stream)
         assert status == OK, "changes are within what can be coded"
     return writer.written()
 
 
-class ChangeReader:
+class TableChangeReader:
     """Reads changes of tables one after the other; of no bytes, none."""
 
     def __init__(self, data: bytes) -> None:
@@ -143,7 +126,7 @@ class ChangeReader:
         if self._reader is None:
             return result.astype(np.int64)
         shift = _code_shift(False, 0, self._reader.stream)
-        if shift < 0 or code_change(False, result, fresh_models(columns), self._reader.stream) != OK:
+        if shift < 0 or code_table_change(False, result, neutral_table_models(columns), self._reader.stream) != OK:
             raise FormatError("the change of a section is damaged")
         return result.astype(np.int64) << shift
 
@@ -157,13 +140,7 @@ def _code_probability(encode: bool, p: int, base: int, slot: int, models: Vector
     """The number of a probability: by its zigzag distance from that of the base, or, where that is negative, bit by
     bit. The number, or TOO_LONG or BROKEN."""
     if base < 0:
-        number = 1
-        for shift in range(4, -1, -1):
-            bit = code_by_model(encode, p >> shift & 1, slot + number, models, stream)
-            if bit < 0:
-                return bit
-            number = 2 * number + bit
-        return number - PROBABILITIES
+        return code_digits(encode, p, PROBABILITY_BITS, slot, models, stream)
     slot += PROBABILITIES
     zigzag = 2 * (p - base) - 1 if p > base else 2 * (base - p)
     count = 0
@@ -181,7 +158,7 @@ def _code_probability(encode: bool, p: int, base: int, slot: int, models: Vector
 
 
 @kernel
-def code_changed_symbols(
+def code_model_changes(
     encode: bool,
     symbols: Vector[np.uint8],
     goals: Vector[np.uint8],
@@ -192,7 +169,7 @@ def code_changed_symbols(
     """Spec coding-tools/changes. Code which of ``symbols`` start otherwise, and how; these become ``goals``, which are
     0 where nothing changes.
 
-    Models stand in blocks of ``block``. ``models`` (changed_slots(block),) go on from call to call.
+    Models stand in blocks of ``block``. ``models`` (neutral_symbol_models(block),) go on from call to call.
     Returns OK, TOO_LONG or BROKEN.
     """
     probability = _MODEL_FLAG + _FLAGS * block
@@ -224,40 +201,37 @@ def code_changed_symbols(
             if p < 0:
                 return p
             known = 1 + (base - 1) % EVIDENCES if base > 0 else 0
-            number = 1
-            for shift in range(EVIDENCE_BITS - 1, -1, -1):
-                bit = (goal - 1) % EVIDENCES >> shift & 1
-                bit = code_by_model(encode, bit, evidence + known * EVIDENCES + number, models, stream)
-                if bit < 0:
-                    return bit
-                number = 2 * number + bit
-            symbols[i] = 1 + (p << EVIDENCE_BITS | number - EVIDENCES)
+            seen = (goal - 1) % EVIDENCES
+            seen = code_digits(encode, seen, EVIDENCE_BITS, evidence + known * EVIDENCES, models, stream)
+            if seen < 0:
+                return seen
+            symbols[i] = 1 + (p << EVIDENCE_BITS | seen)
     return OK
 
 
-def changed_slots(block: int) -> npt.NDArray[np.uint32]:
-    """The bit models that ``code_changed_symbols`` takes, before any symbol."""
+def neutral_symbol_models(block: int) -> npt.NDArray[np.uint32]:
+    """The bit models that ``code_model_changes`` takes, before any symbol."""
     return np.full(_MODEL_FLAG + _FLAGS * block + 3 * PROBABILITIES + (EVIDENCES + 1) * EVIDENCES, NEUTRAL, np.uint32)
 
 
-def code_changed(symbols: Sequence[Symbols], goals: Sequence[Symbols], block: int) -> bytes:
+def pack_model_changes(symbols: Sequence[Symbols], goals: Sequence[Symbols], block: int) -> bytes:
     """The stream of what the models of each context start with instead, 0 where nothing changes; no bytes where nothing
     does. ``symbols``: what they start with."""
     if not any(goal.any() for goal in goals):
         return b""
     writer = Writer(2 * sum(goal.size for goal in goals) + 64)
-    models = changed_slots(block)
+    models = neutral_symbol_models(block)
     for base, goal in zip(symbols, goals, strict=True):
-        code_changed_symbols(True, base.copy(), goal, block, models, writer.stream)
+        code_model_changes(True, base.copy(), goal, block, models, writer.stream)
     return writer.written()
 
 
-class ChangedReader:
+class ModelChangeReader:
     """Reads what models start with instead, context by context; of no bytes, nothing changes."""
 
     def __init__(self, data: bytes, block: int) -> None:
         self._reader = Reader(data) if data else None
-        self._models = changed_slots(block)
+        self._models = neutral_symbol_models(block)
         self._block = block
 
     def change(self, symbols: Symbols) -> None:
@@ -266,5 +240,5 @@ class ChangedReader:
             return
         nothing = np.zeros_like(symbols)
         stream = self._reader.stream
-        if code_changed_symbols(False, symbols, nothing, self._block, self._models, stream) != OK:
+        if code_model_changes(False, symbols, nothing, self._block, self._models, stream) != OK:
             raise FormatError("the change of a section is damaged")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sofc.entropy.binary import EVEN
 from sofc.entropy.bit_models import NEUTRAL, Integers, Symbols, TrainedModels
-from sofc.entropy.changes import ChangedReader
+from sofc.entropy.changes import ModelChangeReader
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import APM_COLUMNS, APM_ROWS, LANES, SQUASH, STRETCH_LIMIT, WEIGHT_ROWS, Mixture
 from sofc.entropy.tables import code_tables, decode_tables
@@ -75,7 +75,7 @@ def trained_symbols(data: bytes, starts: Integers, used: int, change: bytes = b"
     """What the bit models of the first ``used`` contexts start with; ``change``: where it is not what ``data`` says.
     Raises FormatError."""
     symbols = TRAINED.symbols(data, starts, used)
-    reader = ChangedReader(change, BLOCK)
+    reader = ModelChangeReader(change, BLOCK)
     for first, end in itertools.pairwise(starts[: used + 1]):
         reader.change(symbols[first:end])
     return symbols

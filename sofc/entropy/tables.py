@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sofc.entropy.adaptive import INTEGER_SLOTS, code_adaptive, code_integer
 from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
-from sofc.entropy.changes import ChangeReader
+from sofc.entropy.changes import TableChangeReader
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table
@@ -72,7 +72,7 @@ class TableReader:
 
     def __init__(self, data: bytes, change: bytes = b"") -> None:
         self._reader = Reader(data)
-        self._changes = ChangeReader(change)
+        self._changes = TableChangeReader(change)
 
     def table(self, rows: int, columns: int) -> Integers:
         """The next table, int64. Raises FormatError."""

@@ -34,6 +34,8 @@ _CMYK = 12
 _COLOURS = (0, _CMYK, 16, 17)
 _BY_NUMBER = 1
 _JPEG_LS, _SCAN = 0xF7, 0xDA
+_LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+"""Frames of the lossless processes of T.81."""
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)
 """Markers of JPEG among those of frames that are of tables."""
 _END = b"\xff\xd9"
@@ -52,6 +54,12 @@ def kind_of(path: Path, head: bytes) -> str | None:
     if head.startswith((JXL, jpegxl.CODESTREAM)):
         return "jpegxl"
     return "avif" if head[4:12] in _AVIF_BRANDS else None
+
+
+def is_lossless_jpeg(path: Path) -> bool:
+    """Whether a JPEG file is a lossless one, of JPEG-LS or of the lossless processes of T.81."""
+    frame = _jpeg_frame(path)
+    return frame is not None and frame.marker in (_JPEG_LS, *_LOSSLESS)
 
 
 class _Frame(NamedTuple):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,11 @@ _OVERLAY_BIT, _OVERLAY_DATA = 0x0102, 0x3000
 _LONG_HEAD, _SHORT_HEAD = 12, 8
 """Bytes before the samples, with and without a value representation."""
 _PIXEL_GROUP = b"\xe0\x7f"
+_PIXEL_DATA, _PIXEL_DATA_BIG = b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10"
+_UNKNOWN_LENGTH = 0xFFFFFFFF
+_COMPONENTS, _ALLOCATED = (1, 3), (1, 8, 16, 32, 64)
+_HALVED = "YBR_FULL_422"
+"""Of the second and third component each sample stands for two pixels."""
 _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -64,6 +70,17 @@ def _check(path: Path, data_set: Any) -> None:
     if lacking:
         raise FormatError(f"{path}: the DICOM file does not say what its samples are: it lacks {', '.join(lacking)}")
     stored, high = int(data_set.BitsStored), data_set.get("HighBit")
+    shape = [int(data_set[name].value) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")]
+    if min(shape) < 1:
+        raise FormatError(f"{path}: the DICOM file has {shape[0]} rows of {shape[1]} samples: it holds no image")
+    if shape[2] not in _COMPONENTS or shape[3] not in _ALLOCATED:
+        raise UnsupportedError(
+            f"{path}: the DICOM file has {shape[2]} samples a pixel in {shape[3]} bits each; what is read are 1 or 3, "
+            f"in {', '.join(map(str, _ALLOCATED))} bits; {exact.KEEP}"
+        )
+    there, needed = _plain_bytes(path, data_set)
+    if there is not None and there < needed:
+        raise FormatError(f"{path}: the DICOM file has {there} bytes of samples, not {needed}: some are missing")
     if not 1 <= stored <= int(data_set.BitsAllocated):
         raise FormatError(
             f"{path}: the DICOM file says {stored} bits of {data_set.BitsAllocated} are stored, which cannot be"
@@ -75,10 +92,36 @@ def _check(path: Path, data_set: Any) -> None:
         )
 
 
+def _plain_bytes(path: Path, data_set: Any) -> tuple[int | None, int]:
+    """The bytes of samples that the file has, None where they are compressed or none, and those that it needs."""
+    import pydicom
+
+    bits = math.prod(int(data_set[name].value) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))
+    needed = -(-bits * int(data_set.get("NumberOfFrames") or 1) // 8)
+    if data_set.PhotometricInterpretation == _HALVED:
+        needed = needed * 2 // 3
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    if syntax is not None and (syntax.is_compressed or syntax.is_deflated):
+        return None, needed
+    with path.open("rb") as file:
+        found = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"], force=True)
+        head = file.read(_LONG_HEAD)
+    is_implicit, is_little_endian = found.original_encoding
+    order: Literal["little", "big"] = "little" if is_little_endian else "big"
+    length = int.from_bytes(head[4:8] if is_implicit else head[8:12], order)
+    is_there = head[:4] == (_PIXEL_DATA if is_little_endian else _PIXEL_DATA_BIG) and length != _UNKNOWN_LENGTH
+    return length if is_there else None, needed
+
+
 def remarks(path: Path) -> Iterator[str]:
-    """What is not stored of this file, in words: what stands in the bits above those of the samples."""
+    """What is not stored of this file, in words: what stands in the bits above those of the samples, or behind them."""
     data_set = _read(path)
-    if all(data_set.get(name) is not None for name in _NEEDED) and _has_more_bits(path, data_set):
+    if any(data_set.get(name) is None for name in _NEEDED):
+        return
+    there, needed = _plain_bytes(path, data_set)
+    if there is not None and there > needed + needed % 2:
+        yield f"the DICOM file has {there - needed} bytes behind its samples, not stored; {exact.ALL}"
+    if _has_more_bits(path, data_set):
         what = "an overlay" if _has_overlay(path) else "other data"
         bits = f"the bits above the {data_set.BitsStored} of each sample"
         yield f"the DICOM file has {what} in {bits}, not stored; {exact.ALL}"

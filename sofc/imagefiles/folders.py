@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import dicom, idx, npz, pnm
-from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.signatures import DOCUMENTS, name_of
 from sofc.imagefiles.source import ImageSource, count, is_volume_data, kind_of
 from sofc.imagefiles.suffixes import IDX_NAME, names_image
@@ -63,17 +64,35 @@ def sources(
     *,
     recursive: bool = False,
     threshold: int | None = None,
+    axes: str | None = None,
     passed_over: Callable[[Path, str], object] = lambda path, reason: None,
+    refused: Callable[[Path, SofcError | OSError], object] | None = None,
 ) -> list[ImageSource]:
     """Every image of the files and folders, in order, as ``walk`` finds them.
 
-    ``passed_over`` hears of everything in the folders that is no image, and why.
+    ``axes``: of arrays of numpy. ``passed_over`` hears of everything in the folders that is no image, and why;
+    ``refused`` of files whose images cannot be counted, which without it is raised.
     """
-    return [
-        ImageSource(path, index, threshold)
-        for path in _images(paths, recursive, passed_over)
-        for index in range(count(path))
-    ]
+    found = []
+    for path in _images(paths, recursive, passed_over):
+        try:
+            found += [ImageSource(path, index, threshold, axes=axes) for index in range(count(path, axes))]
+        except (SofcError, OSError) as error:
+            if refused is None:
+                raise
+            refused(path, error)
+    return found
+
+
+def why_none_inside(path: Path) -> str:
+    """Why there is nothing to encode in a file, whatever its name; "" where there may be. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head:
+        return "an empty file"
+    if head.startswith(_SOFC):
+        return "a sofc file already"
+    return "a codebook of sofc" if head.startswith(_CODEBOOK) else ""
 
 
 def why_no_image(path: Path) -> str:
@@ -81,14 +100,8 @@ def why_no_image(path: Path) -> str:
 
     Raises OSError where it cannot be read at all.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if not head:
-        return "an empty file"
-    if head.startswith(_SOFC):
-        return "a sofc file already"
-    if head.startswith(_CODEBOOK):
-        return "a codebook of sofc"
+    if reason := why_none_inside(path):
+        return reason
     name = path.name.lower()
     if is_volume_data(path):
         return "its samples are read together with the .hdr file beside it"
@@ -125,6 +138,8 @@ def _named(path: Path) -> Entry:
         raise UsageError(f"{path} is a pipe, which can be read only once: read standard input, with -")
     if not path.exists():
         raise FileNotFoundError(2, "no such file or folder", str(path))
+    if reason := _why_no_file(path):
+        raise UsageError(f"{path} is {reason}, and no file to read")
     return Entry(path, Path(path.name), named=True)
 
 
@@ -147,7 +162,9 @@ def _why_no_file(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return "a link that leads nowhere" if is_link else str(error.strerror)
+        if is_link:
+            return "a link that leads to itself" if error.errno == errno.ELOOP else "a link that leads nowhere"
+        return str(error.strerror)
     if stat.S_ISDIR(mode):
         return "a link to a folder, which is not entered" if is_link else "a subfolder, entered only with -r"
     kinds = {stat.S_IFREG: "", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
@@ -177,6 +194,6 @@ def _opens(path: Path) -> bool:
         with opened(path):
             return True
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the image
+        if is_of_disk(error):
+            raise
         return False

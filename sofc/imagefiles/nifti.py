@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
-from functools import lru_cache
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.errors import UnsupportedError
+from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
+from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
 
 # With nibabel's own output suppressed Python would write what it logs to standard error.
 logging.getLogger("nibabel").addHandler(logging.NullHandler())
 SUFFIXES = (".nii", ".nii.gz", ".nii.bz2", ".mgh", ".mgz")
 HEAD_SUFFIX = ".hdr"
+_PACKED = (".gz", ".bz2", ".mgz")
 _HEAD_SIZES = (348, 540)
 
 
@@ -40,10 +41,14 @@ def count(path: Path) -> int:
 
 def load(path: Path, index: int) -> Samples:
     """Slice ``index``, shape (y, x) or, for colours, (y, x, 3). Slices run along z, then along what comes after it."""
-    stat = path.stat()
-    volume = _volume(os.fspath(path), stat.st_mtime_ns, stat.st_size)
-    place: tuple[Any, ...] = np.unravel_index(index, volume.shape[2:], order="F") if volume.ndim > 2 else ()
-    array = volume[(..., *place)].T
+    file = _lasting.of(path)
+    try:
+        array = file.slice(index)
+    except BaseException:
+        _lasting.drop()
+        raise
+    if index + 1 == file.count:
+        _lasting.drop()
     if array.dtype.fields is None:
         return Samples(array, None, Meaning.GRAY)
     # Colours are records of bytes called R, G, B and perhaps A.
@@ -52,10 +57,43 @@ def load(path: Path, index: int) -> Samples:
     return Samples(np.stack([array[name] for name in names], axis=-1), None, meaning)
 
 
-@lru_cache(maxsize=1)
-def _volume(path: str, mtime_ns: int, size: int) -> npt.NDArray[Any]:
-    """The whole volume; of a file that is not packed, mapped. Kept for the next slice."""
-    return np.asanyarray(opened(path).dataobj.get_unscaled())
+class _Volume:
+    """A volume whose slices are read one by one, in whatever type and order of bytes they stand there."""
+
+    def __init__(self, path: Path) -> None:
+        from nibabel.openers import ImageOpener
+
+        self._path = path
+        self._proxy = opened(path).dataobj
+        self._shape = self._proxy.shape[:2]
+        self.count = math.prod(self._proxy.shape[2:])
+        self._file: Any = ImageOpener(self._proxy.file_like)
+        self._is_packed = Path(self._proxy.file_like).suffix.lower() in _PACKED
+        self._whole: npt.NDArray[Any] | None = None
+        self._next = 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def slice(self, index: int) -> npt.NDArray[Any]:
+        """Slice ``index``, shape (y, x). A packed file cannot go back: all are unpacked where they are asked for in
+        another order."""
+        if self._is_packed and index != self._next and self._whole is None:
+            self._whole = np.asanyarray(self._proxy.get_unscaled()).reshape(*self._shape, -1, order="F")
+        if self._whole is not None:
+            return self._whole[..., index].T
+        size = math.prod(self._shape)
+        count = size * self._proxy.dtype.itemsize
+        self._file.seek(self._proxy.offset + index * count)
+        data = self._file.read(count)
+        if len(data) < count:
+            raise FormatError(f"{self._path}: the volume is cut off: slice {index} of {self.count} is not all there")
+        self._next = index + 1
+        return np.frombuffer(data, self._proxy.dtype, size).reshape(self._shape[::-1])
+
+
+_lasting = Lasting(_Volume, _Volume.close)
 
 
 def opened(path: str | Path) -> Any:

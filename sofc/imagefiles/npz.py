@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sofc.errors import FormatError
+from sofc.errors import FormatError, UsageError
 from sofc.imagefiles.samples import Samples, meaning_of
 
 MAGIC = b"PK\x03\x04"
@@ -32,6 +32,11 @@ def load(path: Path, index: int) -> Samples:
     name = _names(path)[index]
     with np.load(path, allow_pickle=False) as arrays:
         array = arrays[name]
+    if array.ndim not in (2, 3):
+        raise UsageError(
+            f"{path}: array {name!r} has {array.ndim} dimensions, and an image 2, or 3 with components last: save the "
+            "images in a file of their own, or keep the file: sofc encode --keep-file"
+        )
     return Samples(array, None, meaning_of(array.shape[2] if array.ndim == 3 else 1))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -55,6 +56,14 @@ def opened(path: str | os.PathLike[str], formats: tuple[str, ...] | None = None)
     with unbounded(), Image.open(path, formats=formats) as image:
         refuse_claims(path, image)
         yield image
+
+
+def is_of_disk(error: Exception) -> bool:
+    """Whether it is the disk that an error speaks of, and not the file's contents: to seek to before its beginning, as
+    readers of files that are cut off may do, is an invalid argument."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return False
+    return error.errno != errno.EINVAL or error.filename is not None
 
 
 def refuse_claims(path: str | os.PathLike[str], image: Any) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import zlib
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.errors import FormatError
+from sofc.errors import FormatError, UnsupportedError
 from sofc.imagefiles import exact
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.samples import Samples
+from sofc.rows import FileRows
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_APPLE = b"CgBI"
+_HEAD = slice(16, 29)
+"""The body of the first chunk."""
 # Pillow's unpackers keep the first byte of each sample ("16B") or the second ("16L"); together they are the sample.
 _HALVES = {"RGB;16B": ("RGB;16B", "RGB;16L"), "RGBA;16B": ("RGBA;16B", "RGBA;16L")}
 
@@ -37,12 +42,17 @@ def load(path: Path) -> Samples:
 
 
 def _check_chunks(path: Path) -> None:
-    """Compare the CRC of every critical chunk: Pillow passes over that of the samples. Raises FormatError."""
+    """Compare the CRC of every critical chunk: Pillow passes over that of the samples. Raises FormatError, and
+    UnsupportedError for what is no PNG file but in name."""
     with path.open("rb") as file:
         file.seek(len(SIGNATURE))
         while len(head := file.read(8)) == 8:
             body = file.read(int.from_bytes(head[:4], "big"))
             chunk = head[4:]
+            if chunk == _APPLE:
+                raise UnsupportedError(
+                    f"{path}: this PNG file has Apple's own form (CgBI), its colours in another order; {exact.KEEP}"
+                )
             if chunk[:1].isupper() and zlib.crc32(chunk + body) != int.from_bytes(file.read(4), "big"):
                 raise FormatError(f"{path}: chunk {chunk.decode('latin-1')!r} of this PNG file is damaged")
             if chunk[:1].islower():
@@ -67,6 +77,60 @@ def pack(array: npt.NDArray[np.generic], bits: int) -> bytes:
     unfiltered = np.pad(rows, ((0, 0), (1, 0)))
     head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([bits, 0, 0, 0, 0])
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(unfiltered.tobytes())), (b"IEND", b""))
-    return SIGNATURE + b"".join(
-        len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big") for kind, body in chunks
-    )
+    return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+
+
+def write_rows(file: BinaryIO, first: bytes, rows: FileRows) -> None:
+    """Write an image that is not in memory. ``first``: the PNG file, not interlaced, of its first row alone, with all
+    chunks that the file is to have."""
+    components = rows.shape[2] if rows.ndim == 3 else 1
+    head = first[_HEAD]
+    file.write(SIGNATURE + _chunk(b"IHDR", head[:4] + len(rows).to_bytes(4, "big") + head[8:]))
+    position = _HEAD.stop + 4
+    while first[position + 4 : position + 8] != b"IDAT":
+        end = position + 12 + int.from_bytes(first[position : position + 4], "big")
+        file.write(first[position:end])
+        position = end
+    packer = zlib.compressobj()
+    above: npt.NDArray[np.uint8] | None = None
+    for piece in rows.pieces():
+        octets = _octets(piece)
+        above = np.zeros_like(octets[0]) if above is None else above
+        packed = packer.compress(_filtered(octets, above, components * rows.dtype.itemsize).data)
+        above = octets[-1]
+        if packed:
+            file.write(_chunk(b"IDAT", packed))
+    file.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
+
+
+def _octets(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Rows as the bytes that PNG has for them, shape (rows, bytes)."""
+    if rows.dtype == np.bool_:
+        return np.packbits(rows, axis=1)
+    big = np.ascontiguousarray(rows, rows.dtype.newbyteorder(">"))
+    return big.view(np.uint8).reshape(len(rows), -1)
+
+
+def _filtered(rows: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8], pixel: int) -> npt.NDArray[np.uint8]:
+    """Rows of bytes, each as the filter none, sub, up or average leaves it that makes the sum of its bytes smallest.
+
+    ``above``: the row before the first; ``pixel``: bytes of a pixel.
+    """
+    left = np.zeros_like(rows)
+    left[:, pixel:] = rows[:, :-pixel]
+    up = np.concatenate([above[None], rows[:-1]])
+    average = (left & up) + ((left ^ up) >> 1)  # without a ninth bit
+    best = np.zeros((len(rows), rows.shape[1] + 1), np.uint8)
+    least = np.full(len(rows), np.iinfo(np.int64).max)
+    for number, prediction in enumerate((np.zeros_like(rows), left, up, average)):
+        result = rows - prediction
+        size = np.abs(result.view(np.int8).astype(np.int16)).sum(axis=1, dtype=np.int64)
+        better = size < least
+        best[better, 0] = number
+        best[better, 1:] = result[better]
+        least[better] = size[better]
+    return best

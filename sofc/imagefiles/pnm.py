@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, UsageError
 from sofc.image import Meaning
+from sofc.imagefiles.rows import InFile, stored_rows
 from sofc.imagefiles.samples import Samples, meaning_of
+from sofc.rows import Array, FileRows
 
 PAM = b"P7\n"
 MAGICS = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", PAM)
@@ -98,16 +101,43 @@ def _load_pam(path: Path, data: bytes) -> Samples:
     return Samples(array.astype(dtype.newbyteorder("=")), maximum.bit_length(), meaning)
 
 
+def in_file(path: Path) -> InFile | None:
+    """The first image of the file where it is large and of whole bytes, not plain, else None."""
+    with path.open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+    head = _GRAY_HEAD.match(data)
+    if head is None or data[:2] not in (b"P5", b"P6"):
+        return None
+    width, height, maximum = (int(group) for group in head.groups())
+    if not (width and height and 1 <= maximum <= 65535):
+        return None
+    shape = (height, width) if data[:2] == b"P5" else (height, width, 3)
+    rows = stored_rows(path, head.end(), shape, np.dtype("u1" if maximum < 256 else ">u2"))
+    if rows is None:
+        return None
+
+    def read(first: int, end: int) -> Array:
+        array = rows.read(first, end)
+        if int(array.max()) > maximum:
+            raise FormatError(f"{path}: a sample is larger than the announced maximum {maximum}")
+        return array
+
+    meaning = meaning_of(shape[2] if len(shape) == 3 else 1)
+    return InFile(FileRows(rows.shape, rows.dtype, read), maximum.bit_length(), meaning)
+
+
 def has_more(path: Path) -> bool:
     """Whether another image follows the first one, as those of one kind may."""
-    data = path.read_bytes()
-    head = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
-    if head is None or data[:2] in (b"P1", b"P2", b"P3"):
-        return False
-    width, height, *maximum = (int(group) for group in head.groups())
-    row = width * (3 if data[:2] == b"P6" else 1) * (2 if maximum and maximum[0] > 255 else 1)
-    end = head.end() + height * (row if maximum else (width + 7) // 8)
-    return (_GRAY_HEAD.match(data, end) or _BITMAP_HEAD.match(data, end)) is not None
+    with path.open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+        head = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
+        if head is None or data[:2] in (b"P1", b"P2", b"P3"):
+            return False
+        width, height, *maximum = (int(group) for group in head.groups())
+        row = width * (3 if data[:2] == b"P6" else 1) * (2 if maximum and maximum[0] > 255 else 1)
+        file.seek(head.end() + height * (row if maximum else (width + 7) // 8))
+        data = file.read(_HEAD_BYTES)
+    return (_GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)) is not None
 
 
 def _plain(text: bytes, bitmap: bool, count: int) -> npt.NDArray[np.uint16]:
@@ -126,21 +156,29 @@ def _plain(text: bytes, bitmap: bool, count: int) -> npt.NDArray[np.uint16]:
 
 def pack(array: npt.NDArray[np.generic], declared_bits: int | None) -> bytes:
     """The bytes of a PBM (bool), PGM or PPM (uint8, uint16) file. Raises UsageError for any other array."""
-    height, width = array.shape[:2]
-    components = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype == np.bool_ and components == 1:
-        return b"P4\n%d %d\n" % (width, height) + np.packbits(~array.astype(np.bool_), axis=1).tobytes()
-    if array.dtype not in (np.uint8, np.uint16) or components not in (1, 3):
+    return b"".join(packed(FileRows(array.shape, array.dtype, lambda first, end: array[first:end]), declared_bits))
+
+
+def packed(rows: FileRows, declared_bits: int | None) -> Iterator[bytes]:
+    """The same in pieces."""
+    height, width = rows.shape[:2]
+    components = rows.shape[2] if rows.ndim == 3 else 1
+    if rows.dtype == np.bool_ and components == 1:
+        yield b"P4\n%d %d\n" % (width, height)
+        for piece in rows.pieces():
+            yield np.packbits(~piece.astype(np.bool_), axis=1).tobytes()
+        return
+    if rows.dtype not in (np.uint8, np.uint16) or components not in (1, 3):
         raise UsageError(
-            f"PNM holds one or three components of unsigned samples, not {components} of {array.dtype}; "
-            "use .tif or .npy"
+            f"PNM holds one or three components of unsigned samples, not {components} of {rows.dtype}; use .tif or .npy"
         )
-    maximum = _maximum(array, declared_bits)
-    samples = array.astype("u1" if maximum < 256 else ">u2")
-    return b"P%d\n%d %d\n%d\n" % (5 if components == 1 else 6, width, height, maximum) + samples.tobytes()
+    maximum = _maximum(rows, declared_bits)
+    yield b"P%d\n%d %d\n%d\n" % (5 if components == 1 else 6, width, height, maximum)
+    for piece in rows.pieces():
+        yield piece.astype("u1" if maximum < 256 else ">u2").tobytes()
 
 
-def _maximum(array: npt.NDArray[np.generic], declared_bits: int | None) -> int:
-    bits = declared_bits or 8 * array.dtype.itemsize
-    largest = (1 << bits) - 1
-    return largest if int(array.max()) <= largest else (1 << 8 * array.dtype.itemsize) - 1
+def _maximum(rows: FileRows, declared_bits: int | None) -> int:
+    type_bits = 8 * rows.dtype.itemsize
+    largest = (1 << (declared_bits or type_bits)) - 1
+    return largest if largest >= (1 << type_bits) - 1 or int(rows.max()) <= largest else (1 << type_bits) - 1

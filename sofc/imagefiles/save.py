@@ -8,17 +8,24 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy_format
 
 from sofc.errors import UsageError
 from sofc.files import replacing
 from sofc.image import Meaning
 from sofc.imagefiles import png, pnm
+from sofc.imagefiles.signatures import name_in
+from sofc.rows import FileRows
+
+Array = npt.NDArray[np.generic]
 
 FORMATS = {"png": ".png", "tiff": ".tif", "pnm": ".pnm", "npy": ".npy"}
 """Formats that can be written, with the suffix of each."""
-_FEW_BITS = (2, 4)
+FEW_BITS = (2, 4)
 """Of a gray sample, for which PNG has layouts that Pillow does not write."""
 _WITH_ALPHA = (Meaning.GRAY_ALPHA, Meaning.RGBA)
+_NAMES = {"png": ("PNG",), "tiff": ("TIFF", "BigTIFF"), "pnm": ("PNM",), "npy": ("NPY",)}
+"""What files of these formats call themselves."""
 _SUFFIXES = {
     ".png": "png",
     ".tif": "tiff",
@@ -39,7 +46,13 @@ def format_for(path: Path) -> str:
         raise UsageError(f"{path}: cannot tell the format; use one of {', '.join(_SUFFIXES)}") from None
 
 
-def fits_png(array: npt.NDArray[np.generic], meaning: Meaning = Meaning.UNSPECIFIED) -> bool:
+def is_format_of(path: Path, head: bytes) -> bool | None:
+    """Whether a file that begins so has the format that its name asks for; None where neither says it."""
+    file_format, name = _SUFFIXES.get(path.suffix.lower()), name_in(head)
+    return None if file_format is None or name is None else name in _NAMES[file_format]
+
+
+def fits_png(array: Array | FileRows, meaning: Meaning = Meaning.UNSPECIFIED) -> bool:
     """Whether PNG, as Pillow writes it, holds this array without loss, and shows it as what it is."""
     components = array.shape[2] if array.ndim == 3 else 1
     if meaning == Meaning.CMYK or (meaning == Meaning.PALETTE and array.dtype == np.uint16):
@@ -49,12 +62,12 @@ def fits_png(array: npt.NDArray[np.generic], meaning: Meaning = Meaning.UNSPECIF
     return components == 1 and array.dtype in (np.bool_, np.uint16)
 
 
-def fits_tiff(array: npt.NDArray[np.generic]) -> bool:
+def fits_tiff(array: Array | FileRows) -> bool:
     """Whether TIFF, as tifffile writes it, holds this array: of 1-bit samples not more than one component."""
     return array.dtype != np.bool_ or array.ndim == 2
 
 
-def usual_format(array: npt.NDArray[np.generic], meaning: Meaning = Meaning.UNSPECIFIED) -> str:
+def usual_format(array: Array | FileRows, meaning: Meaning = Meaning.UNSPECIFIED) -> str:
     """The format for an array where none was asked for: PNG would show a last component as alpha, which it must be."""
     shown = array.ndim == 2 or array.shape[2] not in (2, 4) or meaning in _WITH_ALPHA
     return "png" if shown and fits_png(array, meaning) else "tiff" if fits_tiff(array) else "npy"
@@ -99,6 +112,17 @@ def write(
         _write_tiff(file, array, meaning)
 
 
+def write_rows(file: BinaryIO, rows: FileRows, file_format: str, *, declared_bits: int | None = None) -> None:
+    """Write an image that is not in memory to an NPY or PNM file, as ``write`` does."""
+    if file_format == "npy":
+        npy_format.write_array_header_1_0(file, {"descr": rows.dtype.str, "fortran_order": False, "shape": rows.shape})
+        for piece in rows.pieces():
+            file.write(piece.data)
+    else:
+        for part in pnm.packed(rows, declared_bits):
+            file.write(part)
+
+
 def _write_png(file: BinaryIO, array: npt.NDArray[np.generic], declared_bits: int | None) -> None:
     from PIL import Image
 
@@ -108,8 +132,7 @@ def _write_png(file: BinaryIO, array: npt.NDArray[np.generic], declared_bits: in
             f"PNG cannot hold {components} component(s) of {array.dtype} here; use .tif or .npy (-o, or --format tiff)"
         )
     bits = declared_bits or 8 * array.dtype.itemsize
-    few = bits in _FEW_BITS and array.dtype == np.uint8 and array.ndim == 2
-    if few and int(array.max()) < 1 << bits:
+    if bits in FEW_BITS and array.dtype == np.uint8 and array.ndim == 2 and int(array.max()) < 1 << bits:
         file.write(png.pack(array, bits))
     else:
         Image.fromarray(array).save(file, "PNG")

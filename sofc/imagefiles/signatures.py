@@ -51,6 +51,28 @@ _SIGNATURES = (
     (0, b"FLIF", "FLIF"),
     (0, b"SDPX", "DPX"),
     (0, b"XPDS", "DPX"),
+    (0, b"\x80\x2a\x5f\xd7", "Cineon"),
+    (0, b"Ph\n", "Portable FloatMap (half)"),
+    (0, b"\x8aMNG\r\n\x1a\n", "MNG"),
+    (0, b"\x8bJNG\r\n\x1a\n", "JNG"),
+    (0, b"gimp xcf ", "GIMP"),
+    (0, b"\xabKTX 11\xbb\r\n\x1a\n", "KTX"),
+    (0, b"\xabKTX 20\xbb\r\n\x1a\n", "KTX"),
+    (0, b"VTF\x00", "Valve texture"),
+    (0, b"\x13\xab\xa1\x5c", "ASTC"),
+    (0, b"FUJIFILMCCD-RAW ", "Fujifilm raw"),
+    (0, b"IIU\x00", "Panasonic raw"),
+    *((0, mark, "Olympus raw") for mark in (b"IIRO", b"IIRS", b"MMOR")),
+    (0, b"FOVb", "Sigma raw"),
+    (0, b"\x00MRM", "Minolta raw"),
+    (6, b"HEAPCCDR", "Canon raw"),
+    (4, b"ftypcrx ", "Canon raw"),
+    (0, b"\xd7\xcd\xc6\x9a", "Windows metafile"),
+    (40, b" EMF", "Windows metafile"),
+    (0, b"/* XPM */", "X pixmap"),
+    (0, b"farbfeld", "farbfeld"),
+    (0, b"id=ImageMagick", "MIFF"),
+    (0, b"LBLSIZE=", "VICAR"),
     (0, b"%PDF-", "PDF"),
     (0, b"%!PS", "PostScript"),
     (0, b"PK\x03\x04", "ZIP"),
@@ -64,12 +86,16 @@ DOCUMENTS = ("PDF", "PostScript", "ZIP", "HDF5", "netCDF", "MATLAB")
 
 
 def name_of(path: Path) -> str | None:
-    """What a file calls itself by its first bytes, such as "JPEG" or "FITS"; None where they are of no kind known here.
+    """``name_in`` the first bytes of a file."""
+    with path.open("rb") as file:
+        return name_in(file.read(LONGEST))
+
+
+def name_in(head: bytes) -> str | None:
+    """What a file that begins so calls itself, such as "JPEG" or "FITS"; None where it is of no kind known here.
 
     A name does not say that sofc reads the file. Formats without a signature (TGA, IDX, bare samples) have none.
     """
-    with path.open("rb") as file:
-        head = file.read(LONGEST)
     for place, signature, name in _SIGNATURES:
         if head.startswith(signature, place) and (name != "BMP" or head.startswith(b"BM")):
             return name

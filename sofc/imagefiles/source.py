@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,7 @@ from sofc.imagefiles import (
     idx,
     jpeg,
     nifti,
+    npy,
     npz,
     pcx,
     pfm,
@@ -33,16 +35,18 @@ from sofc.imagefiles import (
     pnm,
     sgi,
     signatures,
+    stacks,
     sun,
     tiff,
 )
 from sofc.imagefiles.lasting import Lasting
-from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.pillow import is_of_disk, opened
+from sofc.imagefiles.rows import InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 
 JPEG = jpeg.START
-JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 NPY = b"\x93NUMPY"
+JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
 _OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or keep the file: sofc encode --keep-file"
@@ -55,13 +59,15 @@ class ImageSource:
     """One image: ``index`` in the file at ``path``, or an ``array`` in memory. Small and picklable.
 
     With a ``threshold`` a gray image becomes binary: True where the sample is larger. With ``words`` samples of 32 and
-    64 bits come as words of 16 bits, the lowest first, each a component.
+    64 bits come as words of 16 bits, the lowest first, each a component. ``axes``: those of an array in a file, see
+    ``stacks.AXES``.
     """
 
     path: Path | None = None
     index: int = 0
     threshold: int | None = None
     words: bool = False
+    axes: str | None = None
     array: npt.NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -75,14 +81,21 @@ def is_jpeg(path: Path) -> bool:
     return _head(path).startswith(JPEG)
 
 
-def count(path: Path) -> int:
-    """Images in a file: pages, frames of an animation, slices of a volume."""
+def is_lossy_jpeg(path: Path) -> bool:
+    """Whether the file is a JPEG file whose samples are only what a decoder makes of its coefficients."""
+    return is_jpeg(path) and not codecs.is_lossless_jpeg(path)
+
+
+def count(path: Path, axes: str | None = None) -> int:
+    """Images in a file: pages, frames of an animation, slices of a volume, arrays of a stack by its ``axes``."""
     kind = kind_of(path)
     if kind == "idx":
         return idx.count(path)
     with _reading(path):
         if kind == "nifti":
             return nifti.count(path)
+        if kind == "npy":
+            return stacks.count(path, axes)
         if kind == "dicom":
             return dicom.count(path)
         if kind in ("png", "pillow"):
@@ -104,7 +117,7 @@ def is_volume_data(path: Path) -> bool:
 def kind_of(path: Path) -> str:
     """Who reads the file: nifti, idx, dicom, tiff, png, npy, a name of ``_SINGLE`` or ``_SEVERAL``, one of
     ``codecs.KINDS``, or pillow for all else."""
-    if nifti.is_volume(path):
+    if nifti.is_volume(path) or is_volume_data(path):
         return "nifti"
     head = _head(path)
     if _is_idx(head):
@@ -129,11 +142,42 @@ def load(source: ImageSource) -> Samples:
         components = array.shape[2] if array.ndim == 3 else 1
         samples = Samples(array, None, meaning_of(components))
     elif source.path is not None:
-        samples = _load_file(source.path, source.index)
+        samples = _load_file(source.path, source.index, source.axes)
     else:
         raise UsageError("an ImageSource needs a path or an array")
     samples = checked(in_words(samples) if source.words else samples, source.name)
     return samples if source.threshold is None else _binary(samples, source.threshold, source.name)
+
+
+def reading_of(path: Path) -> str:
+    """How a file that may be read in several ways is read, in words; "" for one that is what it says."""
+    if kind_of(path) != "npy":
+        return ""
+    with _reading(path):
+        return stacks.remark(path)
+
+
+def load_in_file(source: ImageSource) -> Samples | InFile:
+    """As ``load``; rows of a large image are read when they are asked for, where the file has them so that they can be.
+
+    What is wrong with such rows is raised then.
+    """
+    path = source.path
+    if path is not None and source.threshold is None and source.axes is None and not source.words:
+        kind = kind_of(path)
+        with _reading(path):
+            if kind == "tiff":
+                found = tiff.in_file(path, source.index)
+            else:
+                found = _IN_FILE[kind](path) if kind in _IN_FILE else None
+        if found is not None:
+            return found._replace(array=replace(found.array, read=partial(_read_rows, path, found.array.read)))
+    return load(source)
+
+
+def _read_rows(path: Path, read: Callable[[int, int], npt.NDArray[Any]], first: int, end: int) -> npt.NDArray[Any]:
+    with _reading(path):
+        return read(first, end)
 
 
 def remarks(path: Path) -> Iterator[str]:
@@ -198,7 +242,7 @@ def _is_idx(head: bytes) -> bool:
     return head.startswith(idx.GZIP) or (head[:3] in (b"\0\0\x08", b"\0\0\x09", b"\0\0\x0b") and head[3:4] != b"\0")
 
 
-def _load_file(path: Path, index: int) -> Samples:
+def _load_file(path: Path, index: int, axes: str | None) -> Samples:
     kind = kind_of(path)
     if kind == "idx":
         return idx.load(path, index)
@@ -214,18 +258,13 @@ def _load_file(path: Path, index: int) -> Samples:
         if kind == "png":
             return png.load(path)
         if kind == "npy":
-            return _load_npy(path)
+            return stacks.load(path, index, axes)
         if kind in _SEVERAL:
             several: Samples = _SEVERAL[kind].load(path, index)
             return several
         if kind in codecs.KINDS:
             return codecs.load(path, kind)
         return _SINGLE.get(kind, _load_other)(path)
-
-
-def _load_npy(path: Path) -> Samples:
-    array = np.load(path, allow_pickle=False)
-    return Samples(array, None, meaning_of(array.shape[2] if array.ndim == 3 else 1))
 
 
 def _load_other(path: Path) -> Samples:
@@ -239,6 +278,8 @@ _SINGLE: dict[str, Callable[[Path], Samples]] = {
     **{"sun": sun.load, "pcx": pcx.load, "bmp": bmp.load},
 }
 """Readers of files of one image."""
+_IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "pnm": pnm.in_file}
+"""What gives the rows of large images of these without reading all of them."""
 _SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico}
 """Readers of files of one or more."""
 
@@ -259,8 +300,8 @@ def _reading(path: Path) -> Iterator[None]:
     except SofcError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the image
+        if is_of_disk(error):
+            raise
         raise _explained(path, error) from error
 
 
@@ -277,13 +318,12 @@ def _explained(path: Path, error: Exception) -> SofcError:
             return UnsupportedError(f"{path}: this is a {known} file, which sofc does not read; {exact.KEEP}")
         return FormatError(f"{path}: cannot be read as an image: it is of no known kind, or damaged at its beginning")
     said = str(error).strip().splitlines()
-    if said and isinstance(error, _SPOKEN):
-        return FormatError(f"{path}: cannot be read as an image: {said[0]}")
-    # Slips of a library that met what it did not expect, which mean nothing to others.
-    what = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    # Slips of a library that met what it did not expect mean nothing to others.
+    is_spoken = isinstance(error, _SPOKEN) and getattr(error, "errno", None) is None
+    why = f": {said[0].rstrip('.')}" if said and is_spoken else ""
     return FormatError(
         f"{path}: cannot be read as an image: the {known or 'image'} file is damaged, or has a form that its reader "
-        f"does not expect ({what}); {_OTHERWISE}"
+        f"does not expect{why}; {_OTHERWISE}"
     )
 
 
@@ -291,3 +331,9 @@ def each(sources: Iterable[ImageSource]) -> Iterator[Samples]:
     """Load one image after the other, holding one at a time."""
     for source in sources:
         yield load(source)
+
+
+def each_in_file(sources: Iterable[ImageSource]) -> Iterator[Samples | InFile]:
+    """The same, holding only rows of those that are large."""
+    for source in sources:
+        yield load_in_file(source)

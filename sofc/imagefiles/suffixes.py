@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 SUFFIXES = frozenset(
     (
-        *(".png", ".apng", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp"),
+        *JPEG_SUFFIXES,
+        *(".png", ".apng", ".tif", ".tiff", ".bmp", ".gif", ".webp"),
         *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".npy", ".npz", ".pfm", ".exr", ".idx"),
         *(".dcm", ".dicom", ".nii", ".mgh", ".mgz"),
         *(".jp2", ".j2k", ".j2c", ".jpx", ".svs", ".ndpi", ".lsm", ".stk", ".btf", ".tf8"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import functools
 import itertools
 import logging
 import math
@@ -18,7 +19,9 @@ from sofc.image import Meaning
 from sofc.imagefiles import exact, photometric
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.rows import LARGE_BYTES, InFile, stored_rows
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
+from sofc.rows import Array, FileRows
 
 if TYPE_CHECKING:
     import tifffile
@@ -28,6 +31,15 @@ LOGGER = logging.getLogger("tifffile")
 LOGGER.addHandler(logging.NullHandler())
 PHOTOMETRIC, INK_SET, EXTRA_SAMPLES = 262, 332, 338
 _PAGE_AXES = "YXS"
+_FORMATS = {
+    1: "integers",
+    2: "signed integers",
+    3: "floating-point numbers",
+    5: "complex integers",
+    6: "complex numbers",
+}
+_INTEGERS = (1, 2)
+_THREE_BYTES = 24
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -157,6 +169,14 @@ def _load(file: _Opened, index: int) -> Samples:
         raise UnsupportedError(
             f"{path}: its components have {page.bitspersample} bits, which tifffile scales; {exact.KEEP}"
         )
+    if page.dtype is None:
+        raise UnsupportedError(
+            f"{path}: its samples are {_FORMATS.get(page.sampleformat, 'something unknown')} of {page.bitspersample} "
+            f"bits, which are not read; {exact.KEEP}"
+        )
+    if page.bitspersample == _THREE_BYTES and page.sampleformat in _INTEGERS:
+        # The standard does not say, and libtiff and tifffile do not agree.
+        raise UnsupportedError(f"{path}: its samples have 24 bits, whose order of bytes is not certain; {exact.KEEP}")
     if page.bitspersample == 1:
         return _bilevel(file, series, index, number)
     try:
@@ -175,6 +195,72 @@ def _load(file: _Opened, index: int) -> Samples:
     if meaning == Meaning.PALETTE:
         return palette_samples(array, bits)
     return Samples(array, bits if bits <= 16 else None, meaning)
+
+
+_BY_BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)
+"""Ways of compression that know of bytes alone: none, LZW, deflate, PackBits, LZMA, Zstandard."""
+_WHOLE_BYTES = (8, 16, 32, 64)
+_LINE_BYTES = 1 << 24
+"""What a strip, or tiles beside each other, may take."""
+
+
+def in_file(path: Path, index: int) -> InFile | None:
+    """Image ``index`` of the file where it is large, and cut into strips or tiles of which some give some of its rows,
+    else None."""
+    series, number = _lasting.of(path).place(index)
+    if len(series.pages) != _frames(series) or series.pages[number] is None:
+        return None
+    page: Any = series.pages[number]
+    frame: Any = series.keyframe
+    if frame.bitspersample not in _WHOLE_BYTES or frame.compression not in _BY_BYTES or frame.axes not in ("YX", "YXS"):
+        return None
+    if frame.dtype is None or frame.nbytes < LARGE_BYTES or frame.imagedepth != 1 or frame.is_subsampled:
+        return None
+    rows = _stored(path, page, frame) or _cut_rows(path, page, frame)
+    if rows is None:
+        return None
+    meaning = photometric_of(frame, frame.shape[2] if len(frame.shape) == 3 else 1).meaning
+    return InFile(rows, frame.bitspersample if frame.bitspersample <= 16 else None, meaning)
+
+
+def _stored(path: Path, page: Any, frame: Any) -> FileRows | None:
+    """The rows of a page that stands in the file as an array does."""
+    dtype = np.dtype(frame.dtype).newbyteorder(frame.parent.byteorder)
+    if not page.is_final or math.prod(frame.shape) * dtype.itemsize != frame.nbytes:
+        return None
+    return stored_rows(path, page.dataoffsets[0], frame.shape, dtype)
+
+
+def _cut_rows(path: Path, page: Any, frame: Any) -> FileRows | None:
+    """The rows of a page that is cut into strips, or into tiles that lie beside each other."""
+    height, width = frame.shape[:2]
+    length, across = (frame.tilelength, frame.tilewidth) if frame.is_tiled else (min(frame.rowsperstrip, height), width)
+    columns, lines = -(-width // across), -(-height // length)
+    offsets, sizes = page.dataoffsets, page.databytecounts
+    row = frame.nbytes // height
+    if length * row > _LINE_BYTES or len(offsets) != columns * lines or len(sizes) != len(offsets) or 0 in sizes:
+        return None
+    decode = frame.decode
+
+    @functools.lru_cache(maxsize=1)  # where a piece ends the next one begins
+    def line_of(line: int) -> Array:
+        """The rows of a strip, or of tiles beside each other."""
+        result = np.empty((min(length, height - line * length), *frame.shape[1:]), frame.dtype)
+        with path.open("rb") as file:
+            for column in range(columns):
+                number = line * columns + column
+                file.seek(offsets[number])
+                piece, _, _ = decode(file.read(sizes[number]), number, _fullsize=frame.is_tiled)
+                part = result[:, column * across : (column + 1) * across]
+                part[:] = piece[0, : part.shape[0], : part.shape[1]].reshape(part.shape)
+        return result
+
+    def read(first: int, end: int) -> Array:
+        made = [line_of(line) for line in range(first // length, -(-end // length))]
+        start = first // length * length
+        return np.concatenate(made)[first - start : end - start]
+
+    return FileRows(frame.shape, np.dtype(frame.dtype), read)
 
 
 def photometric_of(page: Any, components: int) -> photometric.Photometric:

@@ -182,14 +182,29 @@ def bound_clipped(
     return 0
 
 
+DIFFERENCE_BITS, SIZE_BITS = 8, 4
+"""About what it takes to say that a plane differs, and for each step that it differs by."""
+
+
+def _beside() -> npt.NDArray[np.int64]:
+    """Differences of three planes of at most DRAWN_REACH, and about the bits that each takes, the least first."""
+    each = [slice(-DRAWN_REACH, DRAWN_REACH + 1)] * 3
+    differences = np.mgrid[each].reshape(3, -1).T.astype(np.int64)
+    bits = np.where(differences != 0, DIFFERENCE_BITS + SIZE_BITS * np.abs(differences), 0).sum(axis=1)
+    order = np.argsort(bits, kind="stable")
+    result: npt.NDArray[np.int64] = np.concatenate([differences, bits[:, None]], axis=1)[order]
+    return result
+
+
+BESIDE = _beside()
+
+
 @kernel
-def match_drawn(
-    conversion: Conversion, samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32], reach: int
-) -> int:
+def match_drawn(conversion: Conversion, samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32]) -> int:
     """Change ``planes`` (3, rows, width), which convert to ``samples``, to what is as good and nearer to ``drawn``.
 
     That is ``drawn`` itself where it converts to the colour, else what differs from it in the fewest planes and by the
-    least, by at most ``reach``. Returns how many samples are those drawn.
+    least, by at most DRAWN_REACH. Returns how many samples are those drawn.
     """
     _, rows, width = drawn.shape
     same = 0
@@ -202,16 +217,16 @@ def match_drawn(
                 same += 1
                 planes[0, y, x], planes[1, y, x], planes[2, y, x] = a, u, v
                 continue
-            best = _distance(int(planes[0, y, x]) - a, int(planes[1, y, x]) - u, int(planes[2, y, x]) - v)
             if 0 < r < LARGEST and 0 < g < LARGEST and 0 < b < LARGEST:
                 continue
-            for da in range(-reach, reach + 1):
-                for du in range(-reach, reach + 1):
-                    for dv in range(-reach, reach + 1):
-                        cost = _distance(da, du, dv)
-                        if cost < best and fits(conversion, a + da, u + du - MIDDLE, v + dv - MIDDLE, colour):
-                            best = cost
-                            planes[0, y, x], planes[1, y, x], planes[2, y, x] = a + da, u + du, v + dv
+            most = _distance(int(planes[0, y, x]) - a, int(planes[1, y, x]) - u, int(planes[2, y, x]) - v)
+            for n in range(BESIDE.shape[0]):
+                if BESIDE[n, 3] >= most:
+                    break
+                da, du, dv = a + BESIDE[n, 0], u + BESIDE[n, 1], v + BESIDE[n, 2]
+                if fits(conversion, da, du - MIDDLE, dv - MIDDLE, colour):
+                    planes[0, y, x], planes[1, y, x], planes[2, y, x] = da, du, dv
+                    break
     return same
 
 
@@ -221,5 +236,5 @@ def _distance(first: int, second: int, third: int) -> int:
     total = 0
     for difference in (first, second, third):
         if difference != 0:
-            total += 8 + 4 * min(16, abs(difference))
+            total += DIFFERENCE_BITS + SIZE_BITS * min(16, abs(difference))
     return total

@@ -176,6 +176,12 @@ class Grid(NamedTuple):
         return (row, -(row + rows) % SIDE), (column, -(column + width) % SIDE)
 
 
+@inlined
+def _blended(component: Table[np.int32], row: int, other: int, column: int, whole: int) -> int:
+    """Three parts of a sample and one of that in another row; rounded to whole samples where ``whole`` is 1."""
+    return (int(3 * component[row, column] + component[other, column]) + 2 * whole) & ~(3 * whole)
+
+
 @kernel
 def enlarge(component: Table[np.int32], grid: Grid, upsampling: int, plane: Table[np.int32]) -> int:
     """Spec dct/upsampling. Fill a plane from a component, whose first sample is that at the corner of the first block,
@@ -187,19 +193,25 @@ def enlarge(component: Table[np.int32], grid: Grid, upsampling: int, plane: Tabl
     rows, width = plane.shape
     first_row, last_row = top // down, (top + rows - 1) // down
     first_column, last_column = left // across, (left + width - 1) // across
+    whole = 1 if upsampling == STEPWISE else 0
     for y in range(top, top + rows):
         row, other = y // down, _beside(y, down, first_row, last_row)
-        # Rounding up and down by turns, in sixteenths: what is added at even columns, and how odd ones differ.
-        even, change = (8, -1) if down == across else ((4, 4) if across == 2 else (4 + 4 * (y & 1), 0))
+        line = plane[y - top]
+        # Rounding up and down by turns, in sixteenths: what is added at even columns, and at odd ones.
+        even, odd = (8, 7) if down == across else ((4, 8) if across == 2 else (4 + 4 * (y & 1), 4 + 4 * (y & 1)))
         if upsampling != TRIANGLE:
-            even, change = 8, 0
-        for x in range(left, left + width):
-            column, beside = x // across, _beside(x, across, first_column, last_column)
-            here = 3 * component[row, column] + component[other, column]
-            there = 3 * component[row, beside] + component[other, beside]
-            if upsampling == STEPWISE and down == 2:
-                here, there = ((here + 2) >> 2) << 2, ((there + 2) >> 2) << 2
-                plane[y - top, x - left] = (3 * here + there + 8) >> 4
-            else:
-                plane[y - top, x - left] = (3 * here + there + even + change * (x & 1)) >> 4
+            even, odd = 8, 8
+        if across == 1:
+            for x in range(left, left + width):
+                line[x - left] = (4 * _blended(component, row, other, x, whole) + (odd if x & 1 else even)) >> 4
+            continue
+        before = here = _blended(component, row, other, first_column, whole)
+        for column in range(first_column, last_column + 1):
+            after = _blended(component, row, other, min(last_column, column + 1), whole)
+            x = 2 * column - left
+            if x >= 0:
+                line[x] = (3 * here + before + even) >> 4
+            if x + 1 < width:
+                line[x + 1] = (3 * here + after + odd) >> 4
+            before, here = here, after
     return 0

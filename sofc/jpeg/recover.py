@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.bounds import DRAWN_REACH, Bounded, Mask, bounded, informed, match_drawn
+from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
 from sofc.jpeg.dct import (
     ACCURATE,
@@ -130,7 +130,7 @@ def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Convers
         missed = np.count_nonzero(drawn[0] != planes[0])
         return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
-    same = match_drawn(conversion, Channels(*reached(planes, conversion)), drawn, chosen, DRAWN_REACH)
+    same = match_drawn(conversion, Channels(*reached(planes, conversion)), drawn, chosen)
     return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
 
 
@@ -145,15 +145,22 @@ def exact_share(found: Recovered) -> float:
     return int(np.count_nonzero(whole & busy)) / max(1, int(np.count_nonzero(busy)))
 
 
-def enlarged_share(planes: Sequence[Plane]) -> float:
-    """Share of the samples of Cb and Cr that come out again if they were enlarged smoothly, in the way that suits best.
+class Enlarged(NamedTuple):
+    """The share of samples of Cb and Cr that come out again if they were enlarged smoothly, and by which factors."""
+
+    share: float
+    factors: tuple[int, int]
+
+
+def most_enlarged(planes: Sequence[Plane], factors: Iterable[tuple[int, int]]) -> Enlarged:
+    """How Cb and Cr come out again if they were enlarged smoothly by the factors that suit best, of some.
 
     ``planes``: Y, Cb, Cr and their correction plane. It tells orientations apart: how samples are rounded then is not
     symmetric.
     """
     colours = bounded(planes[:3], reached(planes[:3], conversion_of(planes)))[1:]
-    grids = [Grid(*factors, *place) for factors in FACTORS if factors != (1, 1) for place in np.ndindex(factors)]
-    return max(min(match(plane, shrunk(plane, grid), grid) for plane in colours) for grid in grids)
+    grids = [Grid(*each, *place) for each in factors if each != (1, 1) for place in np.ndindex(each)]
+    return max(Enlarged(min(match(plane, shrunk(plane, grid), grid) for plane in colours), grid[:2]) for grid in grids)
 
 
 def _share(missed: int, plane: Plane) -> float:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jit.decorators import kernel
+from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import (
     ACCURATE,
@@ -30,6 +30,8 @@ from sofc.jpeg.steps import FINE_BITS, GUESS_BITS, forward
 BASIS_BITS = 16
 PATTERNS = np.rint(patterns(COSINES) * (1 << BASIS_BITS)).astype(np.int32)
 """[coefficient, sample]: what a coefficient adds to the samples of its block."""
+SAMPLES = np.ascontiguousarray(PATTERNS.T)
+"""[sample, coefficient]: the same."""
 HALF = 1 << (BASIS_BITS - 1)
 SHIFT = BASIS_BITS - GUESS_BITS
 FREE = 1 << 13
@@ -49,7 +51,11 @@ MOST = 1 << 13
 """Coefficients lie within this before they are moved: none of a real JPEG decoder is larger."""
 LEAST_FREE = 2 << BASIS_BITS
 """Samples whose bounds are farther apart may be anything between."""
+PART_BITS = 34
+"""Products of numbers below 2**26 with steps' inverses have less than 63 bits."""
 NONE = -1
+NO_CHANGE = PAIRS
+MOST_PENALTY = 1 << 62
 MOST_VIOLATION = 1 << 30
 
 
@@ -63,18 +69,20 @@ class Guessed(NamedTuple):
 
 
 class Inversion(NamedTuple):
-    """The steps of coefficients, what a kind of inverse transform multiplies them with, and the ``loss`` of the mean by
-    it, as a part of the first coefficient in 1/2**FINE_BITS."""
+    """The steps of coefficients, what a kind of inverse transform multiplies them with, the ``loss`` of the mean by it,
+    as a part of the first coefficient in 1/2**FINE_BITS, and ``parts``: 2**PART_BITS over the steps, rounded up."""
 
     table: Vector[np.int64]
     multipliers: Vector[np.int64]
     inverse: int
     loss: int
+    parts: Vector[np.int64]
 
     @classmethod
     def of(cls, table: Integers, inverse: int) -> Inversion:
         """That of a kind of inverse transform."""
-        return cls(table, multipliers(inverse, table), inverse, loss_of(inverse))
+        parts = -(-(1 << PART_BITS) // table)
+        return cls(table, multipliers(inverse, table), inverse, loss_of(inverse), parts)
 
 
 def loss_of(inverse: int) -> int:
@@ -87,7 +95,8 @@ class Scratch(NamedTuple):
 
     Of each sample: ``work``; ``target``, what it should be; ``error``, what the decoder makes before rounding;
     ``first`` and ``second``, the same after moves; bounds ``low`` and ``high``. Of each coefficient ``fine``, before
-    rounding. Of each move (2 * SIZE,): the coefficient ``moved``, its ``penalty``, the ``step`` up or down.
+    rounding. Of each move (PAIRS,): the coefficient ``moved``, its ``penalty``, the ``step`` up or down; ``changes`` of
+    samples by each (PAIRS + 1, SIZE), by the last none.
     """
 
     work: Vector[np.int64]
@@ -101,41 +110,42 @@ class Scratch(NamedTuple):
     moved: Vector[np.int64]
     penalty: Vector[np.int64]
     step: Vector[np.int64]
+    changes: Table[np.int32]
 
 
 def scratch() -> Scratch:
     """Scratch to solve blocks in."""
     work, fine, target = (np.zeros(SIZE, np.int64) for _ in range(3))
-    moved, penalty, step = (np.zeros(2 * SIZE, np.int64) for _ in range(3))
+    moved, penalty, step = (np.zeros(PAIRS, np.int64) for _ in range(3))
+    changes = np.zeros((PAIRS + 1, SIZE), np.int32)
     error, first, second, low, high = (np.zeros(SIZE, np.int32) for _ in range(5))
-    return Scratch(work, fine, target, error, first, second, low, high, moved, penalty, step)
+    return Scratch(work, fine, target, error, first, second, low, high, moved, penalty, step, changes)
 
 
-@kernel
-def _violation(source: Vector[np.int32], move: int, most: int, room: Scratch) -> int:
-    """By how much samples leave their bounds after a move, or none: squares, in 1/2**16.
+@inlined
+def _violation(source: Vector[np.int32], change: Vector[np.int32], most: int, room: Scratch) -> int:
+    """By how much samples leave their bounds after a change: squares, in 1/2**16.
 
-    No more is found out where that is not less than ``most``.
+    No more is found out where that is not less than ``most``. All is of 32 bits, of which processors add up many at a
+    time.
     """
-    total = np.int32(0)
-    pattern, step = PATTERNS[room.moved[move]], np.int32(0 if move == NONE else room.step[move])
     low, high = room.low, room.high
-    for part in range(0, SIZE, SIZE // 4):
-        for i in range(part, part + SIZE // 4):
-            value = source[i] + step * pattern[i]
-            beyond = max(low[i] - value, value - high[i]) >> 8
+    total = np.int32(0)
+    for part in range(0, SIZE, SIZE // 2):
+        for i in range(part, part + SIZE // 2):
+            value = np.int32(source[i] + change[i])
+            beyond = np.int32(max(np.int32(low[i] - value), np.int32(value - high[i])) >> 8)
             beyond = max(np.int32(0), min(np.int32(2047), beyond))
-            total += np.int32(beyond * beyond)
+            total = np.int32(total + np.int32(beyond * beyond))
         if total >= most:
             break
     return int(total)
 
 
-@kernel
-def _move(source: Vector[np.int32], move: int, target: Vector[np.int32], room: Scratch) -> None:
-    pattern, step = PATTERNS[room.moved[move]], np.int32(room.step[move])
+@inlined
+def _move(source: Vector[np.int32], change: Vector[np.int32], target: Vector[np.int32]) -> None:
     for i in range(SIZE):
-        target[i] = source[i] + step * pattern[i]
+        target[i] = np.int32(source[i] + change[i])
 
 
 @kernel
@@ -157,49 +167,59 @@ def _draw_block(block: Vector[np.int32], inversion: Inversion, room: Scratch) ->
 
 @kernel
 def _list_moves(block: Vector[np.int32], table: Vector[np.int64], room: Scratch) -> int:
-    """The moves of one coefficient by one step that leave it near what the transform gave, likeliest first."""
+    """The moves of one coefficient by one step that leave it near what the transform gave: the likeliest PAIRS, in that
+    order. Returns how many there are."""
     moved, penalty, step = room.moved, room.penalty, room.step
     count = 0
+    penalty[PAIRS - 1] = MOST_PENALTY
     for i in range(SIZE):
         unit = table[i] << FINE_BITS
         rest = room.fine[i] - block[i] * unit
         for sign in range(-1, 2, 2):
-            after = abs(rest - sign * unit)
-            if after < REACH:
-                cost = after * after - rest * rest
-                place = count
+            cost = unit * (unit - 2 * sign * rest)
+            if cost < penalty[PAIRS - 1] and abs(rest - sign * unit) < REACH:
+                place = min(count, PAIRS - 1)
                 while place > 0 and penalty[place - 1] > cost:
                     moved[place], penalty[place], step[place] = moved[place - 1], penalty[place - 1], step[place - 1]
                     place -= 1
                 moved[place], penalty[place], step[place] = i, cost, sign * table[i]
-                count += 1
+                count = min(count + 1, PAIRS)
+    for move in range(count):
+        change, size, pattern = room.changes[move], np.int32(step[move]), PATTERNS[moved[move]]
+        for i in range(SIZE):
+            change[i] = np.int32(size * pattern[i])
     return count
 
 
 @kernel
 def _best_moves(count: int, room: Scratch) -> tuple[int, int, int]:
     """Of the first ``count`` moves, one or two that leave bounds less than none do; else three; NONE past the last."""
-    best = _violation(room.error, NONE, MOST_VIOLATION, room)
+    changes, first, second = room.changes, room.first, room.second
+    best = _violation(room.error, changes[NO_CHANGE], MOST_VIOLATION, room)
     a = b = c = NONE
-    for i in range(min(PAIRS, count)):
-        _move(room.error, i, room.first, room)
-        size = _violation(room.first, NONE, best, room)
+    for i in range(count):
+        _move(room.error, changes[i], first)
+        size = _violation(first, changes[NO_CHANGE], best, room)
         if size < best:
             best, a, b = size, i, NONE
-        for j in range(i + 1, min(PAIRS, count)):
-            size = _violation(room.first, j, best, room)
+        for j in range(i + 1, count):
+            size = _violation(first, changes[j], best, room)
             if size < best:
                 best, a, b = size, i, j
+        if best == 0:
+            break
     if a != NONE:
         return a, b, c
     for i in range(min(TRIPLES, count)):
-        _move(room.error, i, room.first, room)
+        _move(room.error, changes[i], first)
         for j in range(i + 1, min(TRIPLES, count)):
-            _move(room.first, j, room.second, room)
+            _move(first, changes[j], second)
             for k in range(j + 1, min(TRIPLES, count)):
-                size = _violation(room.second, k, best, room)
+                size = _violation(second, changes[k], best, room)
                 if size < best:
                     best, a, b, c = size, i, j, k
+        if best == 0:
+            break
     return a, b, c
 
 
@@ -239,7 +259,7 @@ def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> Non
         changed = False
         for i in range(SIZE):
             unit = inversion.table[i] << FINE_BITS
-            step = (2 * room.fine[i] + unit) // (2 * unit)
+            step = _nearest(room.fine[i], inversion.table[i], inversion.parts[i])
             block[i] = max(-MOST, min(MOST, block[i] + step))
             room.fine[i] += (block[i] - step) * unit
             changed = changed or step != 0
@@ -251,59 +271,73 @@ def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> Non
 def _extend(inversion: Inversion, room: Scratch) -> None:
     """Let samples that may be anything (``room.target``) follow from the others: coarse steps are to be kept to."""
     samples, rest, table = room.target, room.first, inversion.table
-    for _ in range(EXTENSIONS):
-        for i in range(SIZE):
-            room.work[i] = samples[i]
+    loose = 0
+    for p in range(SIZE):
+        loose += 1 if room.low[p] < -LOOSE and room.high[p] > LOOSE else 0
+        room.work[p] = samples[p]
+    for _ in range(EXTENSIONS if loose > 0 else 0):
         forward(room.work, room.fine)
         room.fine[0] += inversion.loss
         for i in range(SIZE):
-            unit = table[i] << FINE_BITS
             size = abs(room.fine[i])
-            nearest = (4 * size + unit) // (4 * unit) * unit if table[i] >= COARSE else size
-            rest[i] = size - nearest if room.fine[i] > 0 else nearest - size
+            # A quarter of a step more is needed: small numbers are nearer to 0 than they seem.
+            number = (size + (table[i] << (FINE_BITS - 2))) >> FINE_BITS
+            nearest = (number * inversion.parts[i] >> PART_BITS) * table[i] << FINE_BITS
+            rest[i] = 0 if table[i] < COARSE else size - nearest if room.fine[i] > 0 else nearest - size
         for p in range(SIZE):
             if room.low[p] < -LOOSE and room.high[p] > LOOSE:
+                pattern = SAMPLES[p]
                 total = np.int64(0)
                 for i in range(SIZE):
-                    total += np.int64(rest[i]) * np.int64(PATTERNS[i, p])
+                    total += np.int64(rest[i]) * np.int64(pattern[i])
                 value = samples[p] - ((3 * total) >> (1 + BASIS_BITS + FINE_BITS - GUESS_BITS))
                 value = max(-2048, min(2048, value))
                 samples[p] = max((room.low[p] + HALF) >> SHIFT, min((room.high[p] - HALF) >> SHIFT, value))
-    for i in range(SIZE):
-        room.work[i] = samples[i]
+        for p in range(SIZE):
+            room.work[p] = samples[p]
 
 
 @kernel
 def _load(guessed: Guessed, row: int, column: int, room: Scratch) -> bool:
     """Take the samples of a block and their bounds. Returns whether any is not known."""
-    is_free = False
-    for i in range(SIZE):
-        y, x = SIDE * row + (i >> 3), SIDE * column + (i & 7)
-        below, above = int(guessed.lowest[y, x]), int(guessed.highest[y, x])
-        room.work[i] = guessed.guess[y, x] - (MIDDLE << GUESS_BITS)
-        room.target[i] = room.work[i]
-        is_free = is_free or above - below > 1 or below <= 0 or above >= LARGEST
-        # A decoder cuts what lies beyond the range.
-        below = -FREE if below <= 0 else below
-        above = FREE if above >= LARGEST else above
-        room.low[i] = ((below - MIDDLE) << BASIS_BITS) - HALF
-        room.high[i] = ((above - MIDDLE) << BASIS_BITS) + HALF
-    return is_free
+    unknown = np.int32(0)
+    for y in range(SIDE):
+        guess, lowest, highest = (
+            guessed.guess[SIDE * row + y],
+            guessed.lowest[SIDE * row + y],
+            guessed.highest[SIDE * row + y],
+        )
+        for x in range(SIDE):
+            i, at = SIDE * y + x, SIDE * column + x
+            below, above = lowest[at], highest[at]
+            room.work[i] = room.target[i] = guess[at] - (MIDDLE << GUESS_BITS)
+            # A decoder cuts what lies beyond the range.
+            is_lowest, is_highest = below <= 0, above >= LARGEST
+            unknown |= np.int32(above - below > 1) | np.int32(is_lowest) | np.int32(is_highest)
+            room.low[i] = ((-FREE if is_lowest else int(below)) - MIDDLE << BASIS_BITS) - HALF
+            room.high[i] = ((FREE if is_highest else int(above)) - MIDDLE << BASIS_BITS) + HALF
+    return bool(unknown != 0)
+
+
+@inlined
+def _nearest(fine: int, step: int, part: int) -> int:
+    """The nearest multiple of a step, at most MOST: numbers are made positive first, and multiplied instead of divided,
+    which is exact below 2**PART_BITS / step."""
+    number = ((fine + (step << (FINE_BITS - 1))) >> FINE_BITS) + step * MOST
+    return max(-MOST, min(MOST, (max(0, number) * part >> PART_BITS) - MOST))
 
 
 @kernel
 def _round(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> bool:
     """Transform the samples in ``room.work`` and round to steps. Returns whether a coefficient changed."""
-    table = inversion.table
     forward(room.work, room.fine)
     room.fine[0] += inversion.loss
-    changed = False
+    changed = np.int64(0)
     for i in range(SIZE):
-        unit = table[i] << FINE_BITS
-        rounded = max(-MOST, min(MOST, (2 * room.fine[i] + unit) // (2 * unit)))
-        changed = changed or rounded != block[i]
+        rounded = _nearest(room.fine[i], inversion.table[i], inversion.parts[i])
+        changed |= rounded ^ block[i]
         block[i] = rounded
-    return changed
+    return bool(changed != 0)
 
 
 @kernel

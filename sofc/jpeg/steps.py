@@ -7,13 +7,14 @@ and each step: of places, tables and samplings alike, the one that explains the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jit.decorators import kernel
+from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import BASIS, MIDDLE, SIDE, SIZE
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Steps, standard_tables
@@ -57,6 +58,9 @@ HINT = 8 * UNIT
 """What is less than this where so many blocks are looked at is not worth looking at more."""
 CLEAR = 2
 """The right place of the grid explains so many times as much as the others."""
+OBVIOUS, HALF_A_BLOCK = 4 * LEAST_EVIDENCE, (4, 4 * SIDE, 4 * SIDE + 4)
+"""A place that explains so much is the right one, if it is clearer than those half a block off, whose numbers differ by
+such bits. Of images of DRIVE, BCCD, ISIC and malaria cells the right ones explain 2300 to 23000, others a tenth."""
 MOST_PLACES = 3
 """Places of the grid that are looked at closely where it is not clear."""
 FEW = 4
@@ -66,7 +70,8 @@ MOST_TABLES, CLOSE = 4, 10
 STEP_BITS, TABLE_BITS = 8, 12
 """What the choice of one step takes, and that of a table."""
 
-FORWARD = BASIS.astype(np.float64)
+C1, C2, C3, C4, C5, C6, C7 = (int(size) for size in BASIS[1:, 0])
+"""What BASIS consists of, but for signs."""
 HASH = np.array([3**k for k in range(SIDE)], np.int64).repeat(SIDE) * np.tile([5**k for k in range(SIDE)], SIDE)
 Gains = npt.NDArray[np.int32]
 """[coefficient, step]: by how much a step explains what is seen of a coefficient, in 1/UNIT bits; step 0 is none."""
@@ -93,30 +98,82 @@ def _likelihoods(most: int, noise: float) -> npt.NDArray[np.int16]:
     return gains
 
 
+@inlined
+def _forward_line(values: Vector[np.int64], start: int, step: int) -> None:
+    """Multiply eight numbers by BASIS in place: what is alike in its halves, and in theirs, once."""
+    s0, d0 = values[start] + values[start + 7 * step], values[start] - values[start + 7 * step]
+    s1, d1 = values[start + step] + values[start + 6 * step], values[start + step] - values[start + 6 * step]
+    s2, d2 = values[start + 2 * step] + values[start + 5 * step], values[start + 2 * step] - values[start + 5 * step]
+    s3, d3 = values[start + 3 * step] + values[start + 4 * step], values[start + 3 * step] - values[start + 4 * step]
+    even, odd, outer, inner = s0 + s3, s1 + s2, s0 - s3, s1 - s2
+    values[start] = C4 * (even + odd)
+    values[start + 4 * step] = C4 * (even - odd)
+    values[start + 2 * step] = C2 * outer + C6 * inner
+    values[start + 6 * step] = C6 * outer - C2 * inner
+    values[start + step] = C1 * d0 + C3 * d1 + C5 * d2 + C7 * d3
+    values[start + 3 * step] = C3 * d0 - C7 * d1 - C1 * d2 - C5 * d3
+    values[start + 5 * step] = C5 * d0 - C1 * d1 + C7 * d2 + C3 * d3
+    values[start + 7 * step] = C7 * d0 - C5 * d1 + C3 * d2 - C1 * d3
+
+
 @kernel
 def forward(work: Vector[np.int64], fine: Vector[np.int64]) -> None:
     """The cosine transform of 64 samples less MIDDLE, in 1/2**GUESS_BITS, to coefficients in 1/2**FINE_BITS."""
     for row in range(SIDE):
-        for frequency in range(SIDE):
-            total = 0
-            for x in range(SIDE):
-                total += BASIS[frequency, x] * work[SIDE * row + x]
-            fine[SIDE * row + frequency] = (total + 64) >> 7
-    for column in range(SIDE):
-        for frequency in range(SIDE):
-            total = 0
-            for y in range(SIDE):
-                total += BASIS[frequency, y] * fine[SIDE * y + column]
-            work[SIDE * frequency + column] = (total + (1 << 12)) >> 13
+        _forward_line(work, SIDE * row, 1)
     for i in range(SIZE):
-        fine[i] = work[i]
+        work[i] = (work[i] + 64) >> 7
+    for column in range(SIDE):
+        _forward_line(work, column, SIDE)
+    for i in range(SIZE):
+        fine[i] = (work[i] + (1 << 12)) >> 13
 
 
 @kernel
-def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.int32]) -> int:
+def transform(
+    guess: Table[np.int32],
+    places: Table[np.int64],
+    found: Table[np.int32],
+    hashes: Vector[np.int64],
+    work: Table[np.int64],
+) -> int:
+    """Fill ``found`` (blocks, 64) with the coefficients of blocks at ``places`` (blocks, row and column), in
+    1/2**FINE_BITS. Returns of how many.
+
+    Nearly flat blocks are passed over, and of blocks that are alike but for their brightness all but the first: the
+    others, of drawings, say nothing more. Scratch: ``hashes`` (blocks,), ``work`` (2, 64).
+    """
+    samples, fine = work[0], work[1]
+    count = 0
+    for block in range(places.shape[0]):
+        top, left = places[block, 0], places[block, 1]
+        first = np.int64(guess[top, left])
+        least, greatest, own = first, first, np.int64(0)
+        for i in range(SIZE):
+            sample = np.int64(guess[top + (i >> 3), left + (i & 7)])
+            samples[i] = sample - (MIDDLE << GUESS_BITS)
+            least, greatest = min(least, sample), max(greatest, sample)
+            own += (sample - first) * HASH[i]
+        is_known = greatest - least <= FLAT << GUESS_BITS
+        for other in range(count):
+            is_known = is_known or hashes[other] == own
+        if is_known:
+            continue
+        forward(samples, fine)
+        for i in range(SIZE):
+            found[count, i] = fine[i]
+        hashes[count] = own
+        count += 1
+    return count
+
+
+@kernel
+def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.int32], tails: Table[np.int32]) -> int:
     """Add to ``gains`` (64, steps) what ``likelihoods`` (sizes, steps) say of coefficients of blocks (blocks, 64).
 
-    The coefficients are in 1/2**FINE_BITS. Returns 0.
+    The coefficients are in 1/2**FINE_BITS. ``tails`` (64, steps), zeros, is filled with by how much gains differ
+    from there on: to steps more than twice as large, of which it is nearest to 0, a coefficient says the same.
+    Returns 0.
     """
     sizes, steps = likelihoods.shape
     for block in range(found.shape[0]):
@@ -124,8 +181,16 @@ def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.
             size = abs(int(found[block, i])) >> (FINE_BITS - REST_BITS)
             if size < sizes:
                 gained, line = gains[i], likelihoods[size]
-                for step in range(steps):
+                last = min(steps, (2 * size >> REST_BITS) + 1)
+                for step in range(last):
                     gained[step] += line[step]
+                if last < steps:
+                    tails[i, last] += line[last]
+    for i in range(SIZE):
+        total = 0
+        for step in range(steps):
+            total += tails[i, step]
+            gains[i, step] += total
     return 0
 
 
@@ -157,22 +222,10 @@ class Sight(NamedTuple):
         row, column = np.nonzero(usable)
         chosen = np.arange(min(most, len(row))) * len(row) // max(1, min(most, len(row)))
         row, column = row[chosen], column[chosen]
-        samples = np.arange(SIDE)
-        blocks = self.guess[
-            (top + SIDE * row)[:, None, None] + samples[:, None], (left + SIDE * column)[:, None, None] + samples
-        ]
-        blocks = _different(blocks[np.ptp(blocks, axis=(1, 2)) > FLAT << GUESS_BITS]) - (MIDDLE << GUESS_BITS)
-        # As ``forward`` does; floating point holds such integers exactly, and multiplies matrices fast.
-        lines = np.floor((blocks @ FORWARD.T + 64) / 128)
-        found: npt.NDArray[np.int32] = np.floor((FORWARD @ lines + 4096) / 8192).reshape(-1, SIZE).astype(np.int32)
-        return found
-
-
-def _different(blocks: Plane) -> Plane:
-    """Of blocks that are alike but for their brightness the first: the others, of drawings, say nothing more."""
-    changes = (blocks - blocks[:, :1, :1]).reshape(-1, SIZE).astype(np.int64)
-    _, first = np.unique(changes @ HASH, return_index=True)
-    return blocks[np.sort(first)]
+        places = np.stack([top + SIDE * row, left + SIDE * column], axis=1)
+        found: npt.NDArray[np.int32] = np.empty((len(places), SIZE), np.int32)
+        count = transform(self.guess, places, found, np.empty(len(places), np.int64), np.empty((2, SIZE), np.int64))
+        return found[:count]
 
 
 def _sums(plane: npt.NDArray[np.generic]) -> Plane:
@@ -192,7 +245,7 @@ def _block_sums(sums: Plane, top: int, left: int) -> Plane:
 def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: float = NOISE) -> Gains:
     """How much each step up to ``most`` explains of coefficients of blocks, but for ``noise``."""
     gains: Gains = np.zeros((SIZE, most + 1), np.int32)
-    weigh(found, _likelihoods(most, noise), gains)
+    weigh(found, _likelihoods(most, noise), gains, np.zeros_like(gains))
     return gains
 
 
@@ -257,8 +310,34 @@ def evidence(gains: Gains) -> int:
     return max(int(free), int(_explained(gains, standard_tables()).max()) - TABLE_BITS * UNIT)
 
 
+Explain = Callable[[int, int, int], tuple[int, int]]
+"""Of the number of a place, how many blocks to look at and how many unknown samples each may have: how much steps
+explain, and how many blocks were looked at."""
+
+
+def _obvious_place(explain: Explain) -> int | None:
+    """The first place that steps leave no doubt of: what lies half a block off shows the most of other places."""
+    for place in range(SIZE):
+        largest, _ = explain(place, SAMPLE_BLOCKS, 0)
+        if largest >= OBVIOUS:
+            others = max(explain(place ^ away, SAMPLE_BLOCKS, 0)[0] for away in HALF_A_BLOCK)
+            if largest >= 2 * CLEAR * others:
+                return place
+    return None
+
+
 def find_places(sight: Sight) -> list[tuple[int, int]]:
     """Places of a plane's first sample in the grid of 8 x 8 that steps make likely, the likeliest first."""
+
+    @cache
+    def explain(place: int, most: int, most_unknown: int) -> tuple[int, int]:
+        top, left = divmod(place, SIDE)
+        found = sight.blocks(-top % SIDE, -left % SIDE, most, most_unknown)
+        return evidence(gains_of(found, MOST_STEP)), len(found)
+
+    obvious = _obvious_place(explain)
+    if obvious is not None:
+        return [divmod(obvious, SIDE)]
     explained = np.zeros(SIZE, np.int64)
     places = np.arange(SIZE)
     is_known = not sight.unknown[-1, -1]
@@ -270,10 +349,8 @@ def find_places(sight: Sight) -> list[tuple[int, int]]:
             places = np.argsort(-explained, kind="stable")[:LIKELY_PLACES]
             explained[np.setdiff1d(np.arange(SIZE), places)] = 0
         for place in places:
-            top, left = divmod(int(place), SIDE)
-            found = sight.blocks(-top % SIDE, -left % SIDE, most, most_unknown)
-            explained[place] = evidence(gains_of(found, MOST_STEP))
-            seen = max(seen, len(found))
+            explained[place], count = explain(int(place), most, most_unknown)
+            seen = max(seen, count)
         order = np.argsort(-explained, kind="stable")[:MOST_PLACES]
         largest, next_largest = explained[order[:2]]
         if largest >= LEAST_EVIDENCE and largest >= CLEAR * next_largest:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jit.decorators import kernel
+from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.dct import FINE, HALVES, LARGEST, REPLICATED, SCALED, STEPWISE, TRIANGLE, Grid
@@ -19,56 +19,87 @@ Reals = npt.NDArray[np.float64]
 
 FACTORS = ((2, 2), (1, 2), (2, 1), (1, 1))
 """Rows and columns that a sample of a component stands for."""
+LANES = 32
+"""Columns that are solved side by side."""
 UNSURE = 1 / 64
 """How much samples that are not known count."""
 
 
+class Equations(NamedTuple):
+    """Those of a system for each of LANES columns, (samples, LANES): its diagonal, what stands ``beside`` it, and the
+    ``right`` side."""
+
+    diagonal: Table[np.float64]
+    beside: Table[np.float64]
+    right: Table[np.float64]
+
+
+@inlined
+def _add(value: float, weight: float, is_last: bool, i: int, j: int, k: int, equations: Equations) -> None:
+    """What a sample says of those that it was made of, ``i`` and the one beside it, ``j``."""
+    weight = max(UNSURE, weight)
+    value *= 4 * weight
+    if is_last:
+        equations.diagonal[i, k] += 16 * weight
+        equations.right[i, k] += 4 * value
+    else:
+        equations.diagonal[i, k] += 9 * weight
+        equations.diagonal[j, k] += weight
+        equations.beside[min(i, j), k] += 3 * weight
+        equations.right[i, k] += 3 * value
+        equations.right[j, k] += value
+
+
+@inlined
+def _solve(count: int, lanes: int, equations: Equations) -> None:
+    """Leave the solutions of the first ``lanes`` systems on their right sides."""
+    diagonal, beside, right = equations
+    for i in range(1, count):
+        for k in range(lanes):
+            ratio = beside[i - 1, k] / diagonal[i - 1, k]
+            diagonal[i, k] -= ratio * beside[i - 1, k]
+            right[i, k] -= ratio * right[i - 1, k]
+    for k in range(lanes):
+        right[count - 1, k] /= diagonal[count - 1, k]
+    for i in range(count - 2, -1, -1):
+        for k in range(lanes):
+            right[i, k] = (right[i, k] - beside[i, k] * right[i + 1, k]) / diagonal[i, k]
+
+
 @kernel
 def shrink(
-    lines: Table[np.float64],
+    plane: Table[np.float64],
     weights: Table[np.float64],
     first: int,
     guess: Table[np.float64],
     sure: Table[np.float64],
-    room: Table[np.float64],
+    equations: Equations,
 ) -> int:
-    """What lines were enlarged from to twice the length, by least squares: inverse of ``dct.enlarge`` along one side.
+    """What columns were enlarged from to twice the length, by least squares: inverse of ``dct.enlarge`` along one side.
 
-    ``lines`` (rows, length): each row by itself; ``weights``: how much each sample counts, 0 to 1. ``first``: whether
-    the first sample is the second of a pair. ``guess`` (rows, samples that the lines cover) is filled, and ``sure``
-    with how much is known of each, 0 to 1; ``room`` (3, as many). Returns 0. Floating point is added, multiplied and
-    divided only, which gives the same on any machine.
+    ``plane`` (length, columns): each column by itself; ``weights``: how much each sample counts, 0 to 1. ``first``:
+    whether the first sample is the second of a pair. ``guess`` (samples that the columns cover, columns) is filled, and
+    ``sure`` with how much is known of each, 0 to 1; ``equations``: scratch for as many samples. Returns 0. Floating
+    point is added, multiplied and divided only, which gives the same on any machine. Columns are taken LANES at a time,
+    so that what one waits for is done for others meanwhile.
     """
-    rows, length = lines.shape
-    count = guess.shape[1]
-    diagonal, beside, right = room[0], room[1], room[2]
-    for y in range(rows):
+    length, columns = plane.shape
+    count = guess.shape[0]
+    for left in range(0, columns, LANES):
+        lanes = min(LANES, columns - left)
         for i in range(count):
-            diagonal[i] = beside[i] = right[i] = sure[y, i] = 0
-        for x in range(length):
-            place = first + x
-            i = place >> 1
-            j = max(0, min(count - 1, i + (1 if place & 1 else -1)))
-            weight = max(UNSURE, weights[y, x])
-            sure[y, i] += weights[y, x] / 2
-            value = 4 * weight * lines[y, x]
-            if i == j:
-                diagonal[i] += 16 * weight
-                right[i] += 4 * value
-            else:
-                diagonal[i] += 9 * weight
-                diagonal[j] += weight
-                beside[min(i, j)] += 3 * weight
-                right[i] += 3 * value
-                right[j] += value
-        for i in range(1, count):
-            ratio = beside[i - 1] / diagonal[i - 1]
-            diagonal[i] -= ratio * beside[i - 1]
-            right[i] -= ratio * right[i - 1]
-        for i in range(count - 1, -1, -1):
-            if i < count - 1:
-                right[i] -= beside[i] * guess[y, i + 1]
-            guess[y, i] = right[i] / diagonal[i]
+            for k in range(lanes):
+                equations.diagonal[i, k] = equations.beside[i, k] = equations.right[i, k] = sure[i, left + k] = 0
+        for y in range(length):
+            i = (first + y) >> 1
+            j = max(0, min(count - 1, i + (1 if (first + y) & 1 else -1)))
+            for k in range(lanes):
+                sure[i, left + k] += weights[y, left + k] / 2
+                _add(plane[y, left + k], weights[y, left + k], i == j, i, j, k, equations)
+        _solve(count, lanes, equations)
+        for i in range(count):
+            for k in range(lanes):
+                guess[i, left + k] = equations.right[i, k]
     return 0
 
 
@@ -95,10 +126,9 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
         place = np.arange(len(samples))[:, None] + top if down == 2 else np.arange(samples.shape[1]) + left
         samples = samples + np.where(place & 1, -0.125, 0.125)
     if across == 2:
-        samples, sure = _halved(samples, sure, left & 1)
+        samples, sure = (each.T for each in _halved(samples.T, sure.T, left & 1))
     if down == 2:
-        samples, sure = _halved(samples.T, sure.T, top & 1)
-        samples, sure = samples.T, sure.T
+        samples, sure = _halved(samples, sure, top & 1)
     guess = np.floor(samples * (1 << GUESS_BITS) + 0.5).astype(np.int32)
     return Shrunk(np.ascontiguousarray(guess), sure)
 
@@ -119,10 +149,13 @@ def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
     return Shrunk(np.floor(total / count * (1 << GUESS_BITS) + 0.5).astype(np.int32), known)
 
 
-def _halved(lines: Reals, weights: Reals, first: int) -> tuple[Reals, Reals]:
-    count = (first + lines.shape[1] - 1) // 2 + 1
-    guess, sure = np.empty((len(lines), count)), np.empty((len(lines), count))
-    shrink(np.ascontiguousarray(lines), np.ascontiguousarray(weights), first, guess, sure, np.empty((3, count)))
+def _halved(plane: Reals, weights: Reals, first: int) -> tuple[Reals, Reals]:
+    """What columns were enlarged from, and how sure that is."""
+    length, columns = plane.shape
+    count = (first + length - 1) // 2 + 1
+    guess, sure = np.empty((2, count, columns))
+    equations = Equations(*np.empty((3, count, LANES)))
+    shrink(np.ascontiguousarray(plane), np.ascontiguousarray(weights), first, guess, sure, equations)
     return guess, sure
 
 

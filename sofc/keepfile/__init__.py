@@ -7,19 +7,21 @@ samples cannot be left out the whole is kept instead.
 from __future__ import annotations
 
 from sofc.container.original import MAX_FILE_BYTES
-from sofc.keepfile.keep import Kept, KeptCoefficients, keep, keep_coefficients, keep_whole, read_file
-from sofc.keepfile.restore import FileCodebooks, original_in, restore, restore_items
+from sofc.keepfile.keep import Kept, KeptCoefficients, keep, keep_coefficients, keep_whole, read_file, recipe
+from sofc.keepfile.restore import FileCodebooks, first_bytes, original_in, restore, restore_items
 
 __all__ = [
     "MAX_FILE_BYTES",
     "FileCodebooks",
     "Kept",
     "KeptCoefficients",
+    "first_bytes",
     "keep",
     "keep_coefficients",
     "keep_whole",
     "original_in",
     "read_file",
+    "recipe",
     "restore",
     "restore_items",
 ]

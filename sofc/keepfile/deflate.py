@@ -1,4 +1,4 @@
-"""Finding the settings with which zlib makes given deflate data again."""
+"""Making given deflate data again: by zlib's settings where some do, otherwise from the decisions of its encoder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from sofc.container.original import Deflated, Part, Stored, Tokens
 from sofc.errors import FormatError
+from sofc.keepfile.tokens.remainder import Session
 
 MOST_STORED = 0xFFFF
 _BLOCK_HEAD = 5
@@ -20,6 +22,34 @@ class Settings(NamedTuple):
     window: int
     memory: int
     strategy: int
+
+
+class Deflater:
+    """Makes parts of the deflate data of one file, stream after stream. What fitted one is tried first for the next."""
+
+    def __init__(self) -> None:
+        self._settings: list[Settings] = []
+        self._session: Session | None = None
+
+    def part(self, compressed: bytes, inflated: bytes, parts: tuple[Part, ...], window: int = 15) -> Part | None:
+        """The part that makes ``compressed``, raw deflate data, of ``parts``, which are ``inflated``.
+
+        ``window``: the logarithm that the data's head names. None where it is not all of a stream.
+        """
+        known = next((one for one in self._settings if compress(inflated, one) == compressed), None)
+        if known is None and self._session is None:
+            known = find_settings(compressed, inflated, window)
+            self._settings += [known] if known is not None else []
+        if known is not None:
+            return Deflated(*known, parts)
+        if (lengths := stored_lengths(compressed)) is not None:
+            return Stored(tuple(lengths), parts)
+        self._session = self._session or Session()
+        try:
+            found = self._session.take_apart(compressed, inflated)
+        except FormatError:
+            return None
+        return Tokens(*found.effort, found.size, found.remainder, parts)
 
 
 def compress(pieces: bytes, settings: Settings) -> bytes:

@@ -15,17 +15,18 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.container.original import (
     MAX_FILE_BYTES,
-    Deflated,
     Literal,
     Original,
     Part,
+    pack_recipe,
     to_metadata,
 )
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile import deflate, dicom, png, search, tiff
+from sofc.keepfile import dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
+from sofc.keepfile.deflate import Deflater
 from sofc.keepfile.jpeg import take_apart
 from sofc.keepfile.restore import check_items
 
@@ -48,7 +49,7 @@ def read_file(path: Path) -> bytes:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise LimitError(
-            f"{path}: files of {size} bytes are not kept, the limit is {MAX_FILE_BYTES}: encode it without --keep-file"
+            f"{path}: files of {size} bytes are not kept, the limit is {MAX_FILE_BYTES}: encode its samples (--samples)"
         )
     return path.read_bytes()
 
@@ -75,6 +76,13 @@ def keep(name: str, data: bytes, images: Images) -> Kept:
     if not made:
         return Kept(whole, "its samples are compressed, or arranged, in a way that cannot be made again")
     return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
+
+
+def recipe(data: bytes, images: Images) -> bytes | None:
+    """What makes the file ``data`` of ``images``, as ``pack_recipe`` has it; None where nothing does. It is not tried:
+    ``restore`` tells whether the file comes back."""
+    parts = _parts(data, images) if len(images) else None
+    return None if parts is None else pack_recipe(parts)
 
 
 @dataclass(frozen=True)
@@ -138,11 +146,9 @@ def _gzipped(data: bytes, images: Images) -> tuple[Part, ...] | None:
     except (OSError, EOFError, zlib.error):
         return None
     start = _gzip_head_size(data)
-    settings = deflate.find_settings(data[start:-_GZIP_TAIL], inflated)
-    inner = _parts(inflated, images) if settings is not None and not inflated.startswith(_GZIP) else None
-    if settings is None or inner is None:
-        return None
-    return (Literal(data[:start]), Deflated(*settings, inner), Literal(data[-_GZIP_TAIL:]))
+    inner = _parts(inflated, images) if not inflated.startswith(_GZIP) else None
+    packed = Deflater().part(data[start:-_GZIP_TAIL], inflated, inner) if inner is not None else None
+    return (Literal(data[:start]), packed, Literal(data[-_GZIP_TAIL:])) if packed is not None else None
 
 
 def _gzip_head_size(data: bytes) -> int:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from sofc.container.original import BIG_ENDIAN, PNG_FILTERS, Chunked, Deflated, Literal, Part, Stored, Window
+from sofc.container.original import BIG_ENDIAN, PNG_FILTERS, Chunked, Literal, Part, Window
 from sofc.errors import FormatError
-from sofc.keepfile.deflate import find_settings, stored_lengths
+from sofc.keepfile.deflate import Deflater
 from sofc.keepfile.windows import window_bytes
 
 Image = npt.NDArray[Any]
@@ -50,10 +50,6 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
     if not inflater.eof:
         return None
     body = file.packed[2:end]
-    settings = find_settings(body, inflated, (file.packed[0] >> 4) + 8)
-    lengths = stored_lengths(body) if settings is None else None
-    if settings is None and lengths is None:
-        return None
     for windows in _windows(file, images[0], inflated):
         try:
             made = b"".join(window_bytes(images[0], window) for window in windows)
@@ -63,7 +59,9 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
             inner: tuple[Part, ...] = tuple(windows)
             if len(made) < len(inflated):
                 inner = (*inner, Literal(inflated[len(made) :]))
-            packed = Stored(tuple(lengths or ()), inner) if settings is None else Deflated(*settings, inner)
+            packed = Deflater().part(body, inflated, inner, (file.packed[0] >> 4) + 8)
+            if packed is None:
+                return None
             stream = (Literal(file.packed[:2]), packed, Literal(file.packed[end:]))
             return (Literal(file.before), Chunked(file.lengths, stream), Literal(file.after))
     return None

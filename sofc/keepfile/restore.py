@@ -22,13 +22,17 @@ from sofc.container.original import (
     PackBits,
     Part,
     Stored,
+    Tokens,
     Window,
     from_metadata,
 )
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
+from sofc.imagefiles.jpeg import START as JPEG
 from sofc.keepfile import deflate, lzw, packbits
 from sofc.keepfile.jpeg import Streams
+from sofc.keepfile.tokens.matches import Effort
+from sofc.keepfile.tokens.remainder import Apart, Session
 from sofc.keepfile.windows import window_pieces, window_size
 
 Images = Sequence[npt.NDArray[Any]]
@@ -53,6 +57,11 @@ def restore(original: Original, images: Images, codebooks: FileCodebooks = _none
     the codebook that coefficients need is not there.
     """
     return b"".join(_pieces(original, images, codebooks))
+
+
+def assemble(original: Original, images: Images) -> Iterator[bytes]:
+    """The bytes that the parts of an original file make of the images, not yet compared with its digest."""
+    return _Assembly(images, original, _none).pieces()
 
 
 def check_items(items: Iterable[Metadata], images: Images, codebooks: FileCodebooks = _none) -> None:
@@ -93,6 +102,16 @@ def original_in(items: Iterable[Metadata]) -> Original:
     return original
 
 
+def first_bytes(original: Original) -> bytes:
+    """Bytes that the original file begins with, from what is kept of it alone; b"" where that does not tell."""
+    if original.way == WHOLE:
+        return original.data
+    first = original.parts[0] if original.parts else None
+    if isinstance(first, Jpeg):
+        return JPEG
+    return first.data if isinstance(first, Literal) else b""
+
+
 def restore_items(items: Iterable[Metadata], images: Images, codebooks: FileCodebooks = _none) -> bytes:
     """The bytes of the original file that metadata items of a file keep, from all images and codebooks of that file.
 
@@ -114,7 +133,8 @@ class _Assembly:
         self._images = images
         self._parts = original.parts
         self._streams: Streams | None = None
-        size = original.size
+        self._session: Session | None = None
+        self._size = size = original.size
         if (coefficients := original.coefficients) is not None:
             codebook = codebooks(coefficients.codebook)
             if codebook is None:
@@ -153,10 +173,19 @@ class _Assembly:
             return lzw.compress(inner, part.rule)
         if isinstance(part, PackBits):
             return packbits.compress(inner, part.row, part.joins, part.heads)
+        if isinstance(part, Tokens):
+            return self._deflated(part, inner)
         if isinstance(part, Stored):
             _check_lengths(inner, part.lengths, "stored blocks")
             return deflate.stored(inner, part.lengths)
         return (_cut if isinstance(part, Chunked) else _cut_fragments)(inner, part.lengths)
+
+    def _deflated(self, part: Tokens, inner: bytes) -> bytes:
+        if part.size > self._size:
+            raise LimitError("deflate data of the original file is longer than the file")
+        self._session = self._session or Session()
+        effort = Effort(part.way, part.depth, part.nice, part.haste, part.probes, part.rounds)
+        return self._session.make_again(Apart(part.size, effort, part.remainder), inner)
 
     def _window(self, part: Window) -> Iterator[bytes]:
         image = self._image(part.image)

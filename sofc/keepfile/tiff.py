@@ -17,14 +17,13 @@ from sofc.container.original import (
     LOW_BITS_FIRST,
     NO_PREDICTION,
     REPEATED_EDGE,
-    Deflated,
     Literal,
     Part,
-    Stored,
     Window,
 )
 from sofc.errors import FormatError
-from sofc.keepfile import deflate, lzw, packbits
+from sofc.keepfile import lzw, packbits
+from sofc.keepfile.deflate import Deflater
 from sofc.keepfile.windows import window_bytes
 
 Image = npt.NDArray[Any]
@@ -43,8 +42,10 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
         pages = [(page, series.keyframe) for series in file.series for page in series.pages]
         if not pages or len(pages) != len(images):
             return None
-        for number, ((page, key), image) in enumerate(zip(pages, images, strict=True)):
-            segments = _page(data, page, key, number, image) if page is not None else None
+        deflater = Deflater()
+        # In the order of the file, in which restoring learns of the encoder.
+        for number, (page, key) in sorted(enumerate(pages), key=lambda numbered: _start(numbered[1][0])):
+            segments = _page(data, page, key, number, images[number], deflater) if page is not None else None
             if segments is None:
                 return None
             placed += segments
@@ -60,8 +61,13 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
     return (*parts, Literal(data[position:])) if position < len(data) else tuple(parts)
 
 
+def _start(page: Any) -> int:
+    """Where the segments of a page begin."""
+    return min(page.dataoffsets, default=0) if page is not None else 0
+
+
 def _page(
-    data: bytes, page: Any, key: Any, number: int, image: Image
+    data: bytes, page: Any, key: Any, number: int, image: Image, deflater: Deflater
 ) -> list[tuple[int, int, tuple[Part, ...]]] | None:
     """Offset, size and parts of each segment of a page that is like the page ``key`` but for where they stand."""
     if key.is_tiled and int(key.tiledepth) != 1:
@@ -78,12 +84,12 @@ def _page(
         flags |= LOW_BITS_FIRST
     tables = list(_tables(key, bits, components, image.dtype.kind == "b"))
     found: list[tuple[int, int, tuple[Part, ...]]] = []
-    settings: list[deflate.Settings] = []
     windows = _segments(key, number, image, bits, flags, prediction, components)
-    for offset, size, window in zip(page.dataoffsets, page.databytecounts, windows, strict=False):
+    segments = zip(page.dataoffsets, page.databytecounts, windows, strict=False)
+    for offset, size, window in sorted(segments, key=lambda segment: segment[:2]):
         if size == 0:
             continue
-        parts = _segment(data[offset : offset + size], window, int(key.compression), image, tables, settings)
+        parts = _segment(data[offset : offset + size], window, int(key.compression), image, tables, deflater)
         if parts is None:
             return None
         found.append((offset, size, parts))
@@ -133,9 +139,9 @@ def _segment(
     compression: int,
     image: Image,
     tables: list[tuple[int, ...]],
-    settings: list[deflate.Settings],
+    deflater: Deflater,
 ) -> tuple[Part, ...] | None:
-    """The parts of one segment. ``tables`` and ``settings`` learn what fits."""
+    """The parts of one segment. ``tables`` and ``deflater`` learn what fits."""
     for table in list(tables):
         for edge in (0, REPEATED_EDGE):
             part = replace(window, table=table, flags=window.flags | edge)
@@ -143,7 +149,7 @@ def _segment(
                 made = window_bytes(image, part)
             except FormatError:
                 continue
-            parts = _packed(packed, part, made, compression, settings)
+            parts = _packed(packed, part, made, compression, deflater)
             if parts is not None:
                 tables.remove(table)
                 tables.insert(0, table)
@@ -156,9 +162,7 @@ def _segment(
     return None
 
 
-def _packed(
-    packed: bytes, part: Window, made: bytes, compression: int, settings: list[deflate.Settings]
-) -> tuple[Part, ...] | None:
+def _packed(packed: bytes, part: Window, made: bytes, compression: int, deflater: Deflater) -> tuple[Part, ...] | None:
     if compression == _NONE:
         if not packed.startswith(made):
             return None
@@ -175,12 +179,5 @@ def _packed(
         return None
     if inflated != made:
         return None
-    body = packed[2:-4]
-    known = next((one for one in settings if deflate.compress(inflated, one) == body), None)
-    known = known or deflate.find_settings(body, inflated, (packed[0] >> 4) + 8)
-    if known is None:
-        lengths = deflate.stored_lengths(body)
-        return None if lengths is None else (Literal(packed[:2]), Stored(tuple(lengths), (part,)), Literal(packed[-4:]))
-    if known not in settings:
-        settings.append(known)
-    return (Literal(packed[:2]), Deflated(*known, (part,)), Literal(packed[-4:]))
+    again = deflater.part(packed[2:-4], inflated, (part,), (packed[0] >> 4) + 8)
+    return None if again is None else (Literal(packed[:2]), again, Literal(packed[-4:]))

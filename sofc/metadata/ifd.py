@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO
 
+import numpy as np
+
 from sofc.errors import FormatError
+from sofc.rows import FileRows
 
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 DIRECTORIES = (EXIF, GPS, INTEROPERABILITY)
 """Fields whose value is the place of another directory."""
 ASCII, SHORT, LONG, RATIONAL, LONG8 = 2, 3, 4, 5, 16
-STRIP_OFFSETS, STRIP_BYTES = 273, 279
+IMAGE_LENGTH, STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_BYTES = 257, 273, 278, 279
 # Bytes of one value, and of what is turned round in a file of the other byte order.
 _TYPES = {1: (1, 1), 2: (1, 1), 3: (2, 2), 4: (4, 4), 5: (8, 4), 6: (1, 1), 7: (1, 1), 8: (2, 2), 9: (4, 4)}
 _TYPES |= {10: (8, 4), 11: (4, 4), 12: (8, 8), 13: (4, 4), 16: (8, 8), 17: (8, 8), 18: (8, 8)}
@@ -196,6 +199,21 @@ class PageWriter:
         del directory.fields[STRIP_OFFSETS]
         self.directories.append(directory)
         self._places.append(places)
+
+    def add_rows(self, first: BytesIO, rows: FileRows) -> None:
+        """A page of the rows of an image that is not in memory. ``first``: a file as for ``add``, of the first row."""
+        directory = read(first)
+        self._places.append([self._end])
+        size = 0
+        for piece in rows.pieces():
+            size += self._file.write((np.packbits(piece, axis=1) if piece.dtype == np.bool_ else piece).data)
+        self._end += size
+        del directory.fields[STRIP_OFFSETS]
+        for tag in (IMAGE_LENGTH, ROWS_PER_STRIP):
+            directory.fields[tag] = Field(LONG, 1, struct.pack("<I", len(rows)))
+        kind, letter = (LONG, "I") if size < 1 << 32 else (LONG8, "Q")
+        directory.fields[STRIP_BYTES] = Field(kind, 1, struct.pack(f"<{letter}", size))
+        self.directories.append(directory)
 
     def finish(self) -> None:
         """Write the directories, and the head of the file."""

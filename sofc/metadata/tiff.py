@@ -19,6 +19,7 @@ from sofc.metadata.ifd import Directory, Field
 from sofc.metadata.palette import Palette, in_16_bits, narrowed, palette_item, palette_of
 from sofc.metadata.photometric import photometric_item, photometric_of
 from sofc.metadata.texts import resolution_item, resolution_of, text_item, text_of
+from sofc.rows import FileRows
 
 ICC, XMP = 34675, 700
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
@@ -184,6 +185,11 @@ class Pages:
     def add(self, page: BytesIO, items: Sequence[Metadata]) -> None:
         """A page, and its metadata."""
         self._pages.add(page)
+        self._items.append(items)
+
+    def add_rows(self, first: BytesIO, rows: FileRows, items: Sequence[Metadata]) -> None:
+        """A page whose rows are not in memory; ``first``: a page of the first row."""
+        self._pages.add_rows(first, rows)
         self._items.append(items)
 
     def finish(self, described: bool = True) -> list[str]:

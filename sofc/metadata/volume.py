@@ -36,7 +36,7 @@ _MGH_TYPES = {0: ("uint8", 1), 1: ("int32", 1), 3: ("float32", 1), 4: ("int16", 
 _TYPES = {
     **{2: ("uint8", 1), 4: ("int16", 1), 8: ("int32", 1), 16: ("float32", 1), 64: ("float64", 1), 128: ("uint8", 3)},
     **{256: ("int8", 1), 512: ("uint16", 1), 768: ("uint32", 1), 1024: ("int64", 1), 1280: ("uint64", 1)},
-    **{2304: ("uint8", 4)},
+    **{2304: ("uint8", 4), 32: ("complex64", 1), 1792: ("complex128", 1)},
 }
 """NumPy's names of the types of samples, and components, by the numbers that heads have for them."""
 

@@ -87,8 +87,6 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
             assert index is not None and index is not ...
             return _as_written(reader.read_image(index), reader, index)
         images = sofc.decode(self._source(), **settings)
-        if len(reader) == 0:  # those of a kept file
-            return images if index is None else images[np.newaxis]
         images = images if len(reader) > 1 else images[np.newaxis]
         if all(_has_component_axis(reader, number) for number in range(len(reader))):
             images = images[..., np.newaxis]

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.band.candidates import serves
 from sofc.band.coding import Samples, encode_band, look, sample_bytes
-from sofc.band.selection import Selection, serves
+from sofc.band.selection import Selection
 from sofc.codebook import Codebook
-from sofc.codebook.builtin import builtin_codebook, is_builtin
+from sofc.codebook.builtin import builtin_codebook, find_builtin, is_builtin
 from sofc.coders.base import Found
 from sofc.container import schema
 from sofc.container.chunks import (
@@ -30,6 +31,7 @@ from sofc.container.chunks import (
 )
 from sofc.container.records import (
     ARRANGED,
+    RAW_MODEL,
     CodedBand,
     CodedGroup,
     CodedSamples,
@@ -40,7 +42,9 @@ from sofc.container.records import (
     is_plain_text,
     keeps_whole_file,
 )
+from sofc.container.registered import REGISTERED
 from sofc.container.walker import frame_chunk
+from sofc.container.wide import registered_codebooks
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat, SampleType
 from sofc.jpeg.known import Known
@@ -83,7 +87,7 @@ class Encoder(Sticky):
     by itself. ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
     bands. ``limits``: those of the decoders that are to read the file. ``on_codebook`` is called with each codebook
-    that the file names or holds.
+    that the file names or holds, more than once and from other threads where bands of wide samples name it.
     """
 
     def __init__(
@@ -411,6 +415,8 @@ class Encoder(Sticky):
             # No more than what is copied needs: what would follow may need others.
             self._put_head(codebooks)
         code = self._new_coding_of(rows, image_rows, origins, known, is_last=is_last)
+        if image.header.format.wide is not None and self._on_codebook is not None:
+            code = partial(_telling, code, self._on_codebook)
         named = tuple(image.codebooks.values())
         if codebooks == named:
             return self._copies.coded(key, codebooks, code)
@@ -444,7 +450,9 @@ class Encoder(Sticky):
                 # To say how samples are arranged takes bytes, too, and so does naming codebooks.
                 arranged = code(selection, codebooks=self._numbered(others))
                 plain = code(selection.as_they_stand(), codebooks=self._numbered(own), looked=None)
-                smaller, codebooks = min((arranged, others), (plain, own), key=lambda one: self._added_bytes(*one))
+                # What was looked for may not have paid.
+                named = others if arranged.mapping == ARRANGED else own
+                smaller, codebooks = min((arranged, named), (plain, own), key=lambda one: self._added_bytes(*one))
                 self._put_head(codebooks)
                 return lambda: smaller
             if formats and is_last and pixel_format in formats:
@@ -513,6 +521,16 @@ class Encoder(Sticky):
             output += frame_chunk(unit.type, unit.body(offset))
         self._offset += len(output)
         return bytes(output)
+
+
+def _telling(code: Callable[[], CodedSamples], on_codebook: Callable[[Codebook], None]) -> CodedSamples:
+    """Coded wide samples; of the built-in codebooks that their plans name ``on_codebook`` is told."""
+    coded = code()
+    if coded.model != RAW_MODEL:
+        for number in sorted(registered_codebooks(coded.streams)):
+            if (found := find_builtin(REGISTERED[number].id)) is not None:
+                on_codebook(found)
+    return coded
 
 
 def _codebooks(selections: Iterable[tuple[Selection, PixelFormat]]) -> list[Codebook]:

@@ -100,7 +100,7 @@ class PendingImage:
         if not self._has_origins and jpeg is None and self._looked_at & (self._looked_at - 1):
             return None
         known = None if jpeg is None else read_known(jpeg)
-        found = self.selection.origin_of(to_planes(image, self.header.format), self.header.format, known)
+        found = self.selection.origins.origin_of(to_planes(image, self.header.format), self.header.format, known)
         self._has_origins |= found is not None
         return found
 

@@ -11,6 +11,7 @@ from sofc.band.coding import sample_bytes, to_planes
 from sofc.band.mapping import by_value
 from sofc.coders.kinds import Kind, kind_of
 from sofc.collection import sample_size
+from sofc.errors import SofcError
 from sofc.imagefiles import ImageSource, load
 from sofc.transforms.components import LATTICE
 
@@ -28,9 +29,15 @@ class Facts:
     sparse: bool
 
 
-def survey(sources: Sequence[ImageSource]) -> list[Facts]:
-    """Facts of each image; reads one image at a time."""
-    return [_facts(source) for source in sources]
+def survey(sources: Sequence[ImageSource]) -> list[Facts | SofcError | OSError]:
+    """Facts of each image, or why it cannot be trained on; reads one image at a time."""
+    found: list[Facts | SofcError | OSError] = []
+    for source in sources:
+        try:
+            found.append(_facts(source))
+        except (SofcError, OSError) as error:
+            found.append(error)
+    return found
 
 
 def _facts(source: ImageSource) -> Facts:

@@ -226,33 +226,37 @@ class Decisions:
         size = self.integer(probabilities, 2) + 1
         return -size if negative else size
 
-    def bit(self, models: list[int], index: int) -> int:
-        """A bit of an adaptive bit model of a change, which learns (Spec coding-tools/changes)."""
+    def modelled(self, models: list[int], index: int) -> int:
+        """A decision by an adaptive bit model, which learns (Spec coding-tools/adaptive-bit-models)."""
         found = self.decide(clamp(models[index] >> 16, 32, 0xFFE0))
         models[index] = learn(models[index], found)
         return found
 
+    def size(self, models: list[int], first: int, longest: int) -> int:
+        """A number of at most so many bits, by twice as many bit models (Spec coding-tools/sizes)."""
+        length = 0
+        while self.modelled(models, first + length):
+            length += 1
+            require(length < longest, "number too long")
+        size = 2 + self.modelled(models, first + longest + length) if length else 1
+        return self.bypass_bits(max(0, length - 1), size)
+
     def table_change(self, rows: int, columns: int) -> list[list[int]]:
         """By how much a table changes, in multiples (Spec coding-tools/changes)."""
         of_rows, of_entries = [UNTRAINED] * 4, [[UNTRAINED] * 8 for _ in range(columns)]
-        sign, lengths, firsts = [UNTRAINED], [UNTRAINED] * 16, [UNTRAINED] * 16
+        sign, sizes = [UNTRAINED], [UNTRAINED] * 32
         nothing = [0] * columns
         table: list[list[int]] = []
         above = 0
         for y in range(rows):
             row, north, far = [0] * columns, table[-1] if table else nothing, table[y - 8] if y >= 8 else nothing
             table.append(row)
-            above = self.bit(of_rows, 2 * any(far) + above)
+            above = self.modelled(of_rows, 2 * any(far) + above)
             for x in range(columns if above else 0):
                 around = (x > 0 and row[x - 1] != 0) + 2 * (north[x] != 0) + 4 * (far[x] != 0)
-                if self.bit(of_entries[x], around):
-                    negative = self.bit(sign, 0)
-                    length = 0
-                    while self.bit(lengths, length):
-                        length += 1
-                        require(length < 16, "change too long")
-                    size = 2 + self.bit(firsts, length) if length else 1
-                    size = self.bypass_bits(max(0, length - 1), size)
+                if self.modelled(of_entries[x], around):
+                    negative = self.modelled(sign, 0)
+                    size = self.size(sizes, 0, 16)
                     row[x] = -size if negative else size
         return table
 
@@ -401,37 +405,37 @@ class ChangeOfSlots:
 
     def apply(self, models: Models) -> None:
         """Change the models of all contexts in place."""
-        bit = self.decisions.bit
+        modelled = self.decisions.modelled
         for found in models:
             before = 0
             for first in range(0, len(found), SLOT):
                 trained = sum(found[i] != UNTRAINED for i in range(first, first + SLOT))
-                before = bit(self.of_slots, 2 * min(3, trained) + before)
+                before = modelled(self.of_slots, 2 * min(3, trained) + before)
                 changed = 0
                 for i in range(SLOT if before else 0):
                     known = found[first + i] != UNTRAINED
-                    if bit(self.of_models[i], 2 * known + changed):
+                    if modelled(self.of_models[i], 2 * known + changed):
                         changed = 1
                         found[first + i] = self.changed(found[first + i])
 
     def changed(self, model: int) -> int:
         """What becomes of a bit model that changes."""
-        bit = self.decisions.bit
+        modelled = self.decisions.modelled
         kind, leaf, count = 0, 1, 1
         if model == UNTRAINED:
             for _ in range(5):
-                leaf = 2 * leaf + bit(self.tree, leaf)
+                leaf = 2 * leaf + modelled(self.tree, leaf)
             leaf -= 32
         else:
             leaf, known = SLOT_CODE.numbers(model)
             kind, steps = 1 + known, 0
-            while bit(self.steps, steps):
+            while modelled(self.steps, steps):
                 steps += 1
                 require(steps < 64, "change of a bit model too long")
             leaf += (steps + 1) // 2 if steps % 2 else -(steps // 2)
             require(0 <= leaf < 32, "change of a bit model out of range")
         for _ in range(2):
-            count = 2 * count + bit(self.counts[kind], count)
+            count = 2 * count + modelled(self.counts[kind], count)
         return SLOT_CODE.model(leaf, count - 4)
 
 

@@ -15,6 +15,7 @@ from .coders import DCT
 from .coders.dct import Blocks, DctHead, DctPlan, DctPlane, read_dct_model, standard_steps
 from .coding_tools import HALF, Area, Decisions, Mixing
 from .container import Image, Metadata
+from .deflate import DeflateAgain, Effort
 from .limits import MAX_KEPT_FILE
 from .notation import FormatError, MissingCodebookError, Reader, require
 
@@ -82,7 +83,7 @@ def unpack(packed: bytes, coding: int) -> bytes:
 
 # Spec appendix-kept-files/recipe
 
-LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS, PACKBITS, STORED_BLOCKS = range(9)
+LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS, PACKBITS, STORED_BLOCKS, TOKENS = range(10)
 MAX_DEPTH = 8
 
 
@@ -124,6 +125,7 @@ class Recipe:
         self.parts = [self.read_part(0) for _ in range(count)]
         self.literals = self.reader.at
         self.left = 2 * MAX_KEPT_FILE
+        self.again = DeflateAgain()
 
     def read_part(self, depth: int) -> Part:
         """A part and those that it is made of; the literals stand behind all parts."""
@@ -147,6 +149,10 @@ class Recipe:
             count = reader.varint()
         elif part.kind == PACKBITS:
             part.fields = [reader.varint(), reader.u8(), reader.varint()]
+            count = reader.varint()
+        elif part.kind == TOKENS:
+            part.fields = [reader.u8(), reader.varint(), reader.varint(), reader.u8(), reader.varint(), reader.u8()]
+            part.fields += [reader.varint(), reader.varint()]
             count = reader.varint()
         else:
             require(part.kind == JPEG, "part of an unknown kind")
@@ -186,9 +192,13 @@ class Recipe:
         if part.kind == JPEG:
             return self.make_jpeg(part)
         heads = self.reader.take(part.fields[2]) if part.kind == PACKBITS else b""
+        remainder = self.reader.take(part.fields[7]) if part.kind == TOKENS else b""
         data = b"".join(self.make(inner) for inner in part.parts)
         if part.kind == DEFLATE:
             return deflate(data, *part.fields)
+        if part.kind == TOKENS:
+            self.bound(part.fields[6])
+            return self.again.make(data, part.fields[6], Effort(*part.fields[:6]), remainder)
         if part.kind == LZW:
             return compress_lzw(data, *part.fields)
         if part.kind == PACKBITS:

@@ -81,15 +81,15 @@ Core = Callable[[Part, int, int], list[list[int]]]
 
 
 def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool = True) -> list[list[int]]:
-    """The bits of the numbers of a band or group, plane by plane. Only the `whole` of one may be mirrored."""
+    """The bits of the numbers of a band or group, plane by plane. Its `whole` may be mirrored or predicted."""
     require(len(part.streams) >= 1, "wide samples without a plan")
     reader = Reader(part.streams[0])
     code, codebook, way = reader.u8(), int.from_bytes(reader.take(2), "little"), reader.u8()
-    require(code in NUMBERS and (way in (0, 1) or (way == 2 and whole)), "unknown type of keys, or way")
+    require(code in NUMBERS and (way in (0, 1) or (way in (2, 3) and whole)), "unknown type of keys, or way")
     kind = NUMBERS[code]
     narrower = number in (FLOAT32, FLOAT64) and kind in (FLOAT16, FLOAT32) and kind.bits < number.bits
     require(kind == number or narrower, "keys of a type that cannot be")
-    before = (3, 2, 1)[way]
+    before = (3, 2, 1, 1)[way]
     require(len(part.streams) >= before, "too few streams for wide samples")
     rest = replace(part, streams=part.streams[before:])
     if way == 0:
@@ -97,8 +97,10 @@ def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool
     elif way == 1:
         tables = Tables(kind, planes, part.streams[1], reader, part.area)
         keys = tables.use(core(rest, codebook, tables.count))
-    else:
+    elif way == 2:
         keys = decode_mirrored(kind, planes, rest, reader, core)
+    else:
+        keys = decode_predicted(kind, planes, rest, reader, core)
     return [[widen(kind.from_key(key), kind, number) for key in plane] for plane in keys]
 
 
@@ -132,6 +134,66 @@ def decode_mirrored(kind: Number, planes: int, part: Part, reader: Reader, core:
                     plane.append((plane[reflected + (across - x) % width] + change) % (2 * kind.half))
         found.append(plane)
     return found
+
+
+# Spec wide-samples/predicted
+
+
+def decode_predicted(kind: Number, planes: int, part: Part, reader: Reader, core: Core) -> list[list[int]]:
+    area, side = part.area, reader.u8()
+    require(kind in (FLOAT32, FLOAT64) and 2 <= side <= 8, "numbers cannot be predicted so")
+    tiles = BitReader(reader.rest())
+    across, down = -(-area.width >> side), -(-area.image_rows >> side)
+    images = len(area.image_starts)
+    flags = [[[tiles.bit() for _ in range(across)] for _ in range(down)] for _ in range(planes * images)]
+    require(len(tiles.data) == (tiles.at_bit + 7) // 8, "bits of tiles of another number")
+    require(not any(tiles.bit() for _ in range(-tiles.at_bit % 8)), "bits after the last tile")
+    found = []
+    for number, given in enumerate(decode_wide(kind, planes, part, core, whole=False)):
+        plane: list[int] = []
+        for image in range(images):
+            for y in range(area.image_rows):
+                for x in range(area.width):
+                    key = kind.to_key(given[len(plane)])
+                    if flags[number * images + image][y >> side][x >> side]:
+                        difference = from_zigzag((key - kind.half) % (2 * kind.half))
+                        key = (kind.half + expected(kind, plane, y, x, area.width) + difference) % (2 * kind.half)
+                    plane.append(key)
+        found.append(plane)
+    return found
+
+
+def expected(kind: Number, plane: list[int], y: int, x: int, width: int) -> int:
+    """What the next key of a plane is expected to be, that of zero being 0."""
+    west = plane[-1] - kind.half if x else 0
+    north = plane[-width] - kind.half if y else 0
+    if x and y:
+        return product(kind, west, north, plane[-width - 1] - kind.half)
+    return west if x else north
+
+
+def product(kind: Number, west: int, north: int, corner: int) -> int:
+    """W * N / NW of numbers given by their keys, that of zero being 0."""
+    m, parts = kind.mantissa, []
+    for key in (west, north, corner):
+        magnitude = key if key >= 0 else -1 - key
+        exponent = magnitude >> m
+        parts.append((exponent, magnitude % (1 << m) + (1 << m if exponent else 0)))
+    (first, a), (second, b), (third, c) = parts
+    if third == 0 or max(first, second, third) == kind.special:
+        return west
+    quotient = 4 * a * b // c
+    if quotient == 0:
+        return 0
+    exponent = max(1, first) + max(1, second) - third - 2
+    shift = max(quotient.bit_length() - m - 1, 1 - exponent)
+    if shift > m + 4:
+        return 0
+    rounded = quotient + (1 << shift - 1) >> shift if shift > 0 else quotient << -shift
+    found = (exponent + shift - 1 << m) + rounded
+    if found >> m >= kind.special:
+        return west
+    return -1 - found if found > 0 and (west < 0) ^ (north < 0) ^ (corner < 0) else found
 
 
 # Spec wide-samples/narrowing

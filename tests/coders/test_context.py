@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import pickle
 from dataclasses import replace
 
 import naive_context as naive
@@ -13,7 +12,16 @@ import pytest
 from helpers import chunks_of, outcome
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scenes import Scene, inside, random_plan, random_planes, random_prediction
+from scenes import (
+    Scene,
+    assert_same,
+    inside,
+    random_plan,
+    random_planes,
+    random_prediction,
+    related_images,
+    train,
+)
 
 import sofc
 from sofc.codebook import Codebook
@@ -194,34 +202,6 @@ def test_limits_of_corrections(kind, bits):
 # The coder.
 
 
-def related_images(seed, count, shape, ranges):
-    """Smooth planes that follow each other, with noise."""
-    rng = np.random.default_rng(seed)
-    images = []
-    for _ in range(count):
-        field = rng.normal(size=shape)
-        for _ in range(3):
-            field = (field + np.roll(field, 1, 0) + np.roll(field, 1, 1)) / 2
-        planes = []
-        for span in ranges:
-            middle, scale = (span.low + span.high) / 2, (span.high - span.low) / 10
-            noisy = middle + scale * (field + 0.05 * rng.normal(size=shape))
-            planes.append(np.clip(np.rint(noisy), span.low, span.high).astype(np.int32))
-        images.append(planes)
-    return images
-
-
-def train(images, ranges, shard=2):
-    """Run all passes; tasks and statistics go through pickle as with workers."""
-    training = ContextTraining(ranges)
-    shards = [images[start : start + shard] for start in range(0, len(images), shard)]
-    while (step := training.next_pass()) is not None:
-        parts = [(task, part) for task in step.tasks for part in (shards if step.samples is None else [images])]
-        results = (pickle.loads(pickle.dumps(task)).collect(iter(part)) for task, part in parts)
-        training.merge(pickle.loads(pickle.dumps(result)) for result in results)
-    return training
-
-
 def coder_of(training, effort):
     sections = training.sections()
     return ContextCoder.from_sections([sections[k].data for k in dict(training.models())[effort]])
@@ -231,19 +211,12 @@ def coder_of(training, effort):
 def trained():
     """Training on a few small colour images, and an image of the kind."""
     images = related_images(1, 3, (SIDE, SIDE), COLOUR)
-    return train(images[:2], COLOUR), images[2]
+    return train(ContextTraining(COLOUR), images[:2]), images[2]
 
 
 @pytest.fixture(scope="session")
 def coders(trained):
     return {effort: coder_of(trained[0], effort) for effort in (2, 5, 9)}
-
-
-def assert_same(planes, decoded):
-    assert len(planes) == len(decoded)
-    for plane, found in zip(planes, decoded, strict=True):
-        assert found.dtype == np.int32
-        np.testing.assert_array_equal(plane, found)
 
 
 def check_round_trip(coder, planes, ranges, image_rows):
@@ -629,7 +602,7 @@ def test_training_is_deterministic():
     """Sections depend on the images and the shards alone; a pass over pickled tasks is what workers run."""
     ranges = [PlaneRange(0, 255)] * 2
     images = related_images(3, 3, (SIDE // 2, SIDE // 2), ranges)
-    first, second = train(images, ranges), train(images, ranges)
+    first, second = (train(ContextTraining(ranges), images) for _ in range(2))
     assert first.sections() == second.sections() and first.models() == second.models()
     assert first.report() == second.report() and first.cost() == second.cost() > 0
     assert [effort for effort, _ in first.models()] == list(EFFORTS)
@@ -640,14 +613,14 @@ def test_shards_do_not_matter():
     """Statistics are exact sums: cutting the images otherwise gives the same sections."""
     ranges = [PlaneRange(0, 255)] * 2
     images = related_images(4, 5, (16, 16), ranges)
-    assert train(images, ranges, 1).sections() == train(images, ranges, 5).sections()
+    assert train(ContextTraining(ranges), images, 1).sections() == train(ContextTraining(ranges), images, 5).sections()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2)])
 def test_training_on_tiny_images(shape):
     """However little there is to learn, any image can be coded afterwards."""
     ranges = [PlaneRange(0, 65535)]
-    coder = coder_of(train(related_images(5, 1, shape, ranges), ranges), 2)
+    coder = coder_of(train(ContextTraining(ranges), related_images(5, 1, shape, ranges)), 2)
     check_round_trip(coder, random_planes(np.random.default_rng(6), ranges, (5, 6)), ranges, 5)
 
 
@@ -670,7 +643,7 @@ def test_grid_is_found():
     """Images with steps every eight samples train the grid's class map, and a crop says where it starts."""
     rng = np.random.default_rng(8)
     ranges = [PlaneRange(0, 255)]
-    coder = coder_of(train([[blocky(rng, 96)] for _ in range(3)], ranges), 2)
+    coder = coder_of(train(ContextTraining(ranges), [[blocky(rng, 96)] for _ in range(3)]), 2)
     (model,) = coder.models
     assert model.plan.prediction.class_map == bank.GRID
     whole = blocky(rng, 96)

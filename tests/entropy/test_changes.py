@@ -12,14 +12,14 @@ from hypothesis.extra import numpy as npst
 
 from sofc.entropy.binary import OK, Reader, Writer
 from sofc.entropy.changes import (
-    ChangedReader,
-    ChangeReader,
-    changed_slots,
-    code_change,
-    code_changed,
-    code_changed_symbols,
-    code_changes,
-    fresh_models,
+    ModelChangeReader,
+    TableChangeReader,
+    code_model_changes,
+    code_table_change,
+    neutral_symbol_models,
+    neutral_table_models,
+    pack_model_changes,
+    pack_table_changes,
 )
 from sofc.entropy.mixture import TRAINED, trained_symbols
 from sofc.entropy.tables import code_tables, decode_tables
@@ -34,22 +34,22 @@ TABLES = st.lists(st.lists(st.tuples(SYMBOLS, SYMBOLS), min_size=1, max_size=60)
 @given(npst.arrays(np.int32, SHAPES, elements=ENTRIES))
 def test_tables(change):
     writer = Writer(8 * change.size + 64)
-    assert code_change(True, change.copy(), fresh_models(change.shape[1]), writer.stream) == OK
+    assert code_table_change(True, change.copy(), neutral_table_models(change.shape[1]), writer.stream) == OK
     data = writer.written()
     twin = naive.Writer()
-    assert naive.code_change(twin, change.shape, change.tolist()) == change.tolist()
+    assert naive.code_table_change(twin, change.shape, change.tolist()) == change.tolist()
     assert data == twin.finish()
     check(data, change.shape, change.tolist())
 
 
 @given(st.binary(max_size=60), SHAPES)
 def test_tables_of_anything(data, shape):
-    check(data, shape, outcome(naive.code_change, naive.Reader(data), shape, None))
+    check(data, shape, outcome(naive.code_table_change, naive.Reader(data), shape, None))
 
 
 def check(data, shape, expected):
     found = np.zeros(shape, np.int32)
-    status = code_change(False, found, fresh_models(shape[1]), Reader(data).stream)
+    status = code_table_change(False, found, neutral_table_models(shape[1]), Reader(data).stream)
     assert (found.tolist() if status == OK else None) == expected
 
 
@@ -57,16 +57,16 @@ def check(data, shape, expected):
 def test_symbols(tables, block):
     symbols = [[one for one, _ in table] for table in tables]
     goals = [[other for _, other in table] for table in tables]
-    data = code_changed([np.array(table, np.uint8) for table in symbols], arrays(goals), block)
+    data = pack_model_changes([np.array(table, np.uint8) for table in symbols], arrays(goals), block)
     expected = [[other or one for one, other in table] for table in tables]
     if not any(map(any, goals)):
         assert data == b""
         return
     twin = naive.Writer()
-    assert naive.code_changed(twin, symbols, block, goals) == expected
+    assert naive.code_model_changes(twin, symbols, block, goals) == expected
     assert data == twin.finish()
     found = arrays(symbols)
-    reader = ChangedReader(data, block)
+    reader = ModelChangeReader(data, block)
     for table in found:
         reader.change(table)
     assert [table.tolist() for table in found] == expected
@@ -75,10 +75,10 @@ def test_symbols(tables, block):
 @given(st.binary(min_size=1, max_size=60), TABLES)
 def test_symbols_of_anything(data, tables):
     symbols = [[one for one, _ in table] for table in tables]
-    found, models, stream = arrays(symbols), changed_slots(8), Reader(data).stream
+    found, models, stream = arrays(symbols), neutral_symbol_models(8), Reader(data).stream
     # Each status in turn: what follows a broken one is not looked at.
-    fine = all(code_changed_symbols(False, one, np.zeros_like(one), 8, models, stream) == OK for one in found)
-    expected = outcome(naive.code_changed, naive.Reader(data), symbols, 8, None)
+    fine = all(code_model_changes(False, one, np.zeros_like(one), 8, models, stream) == OK for one in found)
+    expected = outcome(naive.code_model_changes, naive.Reader(data), symbols, 8, None)
     assert ([table.tolist() for table in found] if fine else None) == expected
 
 
@@ -94,10 +94,10 @@ def test_sections_of_tables(seed, shift):
     tables = [random.integers(-99, 99, shape) for shape in shapes]
     changes = [(random.integers(-2, 3, shape), shift) for shape in shapes]
     data = code_tables(tables)
-    found = decode_tables(data, shapes, code_changes(changes))
+    found = decode_tables(data, shapes, pack_table_changes(changes))
     for table, (change, _), one in zip(tables, changes, found, strict=True):
         np.testing.assert_array_equal(one, table + (change << shift))
-    nothing = code_changes([(np.zeros(shape, np.int64), 0) for shape in shapes])
+    nothing = pack_table_changes([(np.zeros(shape, np.int64), 0) for shape in shapes])
     assert nothing == b""
     for table, one in zip(tables, decode_tables(data, shapes, nothing), strict=True):
         np.testing.assert_array_equal(one, table)
@@ -110,7 +110,7 @@ def test_the_first_contexts_of_changed_models():
     symbols = (random.integers(1, 129, 512) * (random.random(512) < 0.3)).astype(np.uint8)
     goals = (random.integers(1, 129, 512) * (random.random(512) < 0.1)).astype(np.uint8)
     split = [slice(0, 128), slice(128, 384), slice(384, 512)]
-    change = code_changed([symbols[one] for one in split], [goals[one] for one in split], 8)
+    change = pack_model_changes([symbols[one] for one in split], [goals[one] for one in split], 8)
     expected = np.where(goals > 0, goals, symbols)
     for used in (1, 2, 3):
         found = trained_symbols(TRAINED.pack(symbols, starts), starts, used, change)
@@ -120,6 +120,6 @@ def test_the_first_contexts_of_changed_models():
 def test_damaged_changes():
     """Zeros are ones without end, more of them than a number has."""
     with pytest.raises(FormatError, match="damaged"):
-        ChangeReader(bytes(40)).change(40, 4)
+        TableChangeReader(bytes(40)).change(40, 4)
     with pytest.raises(FormatError, match="damaged"):
-        ChangedReader(bytes(40), 8).change(np.full(64, 128, np.uint8))
+        ModelChangeReader(bytes(40), 8).change(np.full(64, 128, np.uint8))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import MAX_COUNTERS, Coder
+from sofc.coders.base import MAX_COUNTERS, ModelCoder
 from sofc.coders.bilevel import kernel
 from sofc.coders.bilevel.kernel import PlaneModel, State
 from sofc.coders.bilevel.model import NO_NETWORK, copied, starts
@@ -23,19 +23,11 @@ Images = npt.NDArray[np.uint8]
 """Binary images of one shape, (images, rows, width)."""
 
 
-class BilevelCoder(Coder):
+class BilevelCoder(ModelCoder[PlaneModel]):
     """Codes plane k, samples 0 and 1, with ``models[k]``."""
 
     id = 4
     name = "bilevel"
-
-    def __init__(self, models: Sequence[PlaneModel]) -> None:
-        self.models = tuple(models)
-
-    @property
-    def planes(self) -> int:
-        """Planes that have models."""
-        return len(self.models)
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> BilevelCoder:

@@ -29,12 +29,12 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.context.kernel import code_plane
     from sofc.entropy.binary import code_bit
     from sofc.entropy.bit_models import code_symbols
-    from sofc.entropy.changes import code_change, code_changed_symbols
+    from sofc.entropy.changes import code_model_changes, code_table_change
     from sofc.entropy.sparse import code_sparse
     from sofc.entropy.tables import code_table
     from sofc.prediction.bank import grid_errors
 
-    sections: list[KernelUse] = [code_table, code_symbols, code_change, code_changed_symbols]
+    sections: list[KernelUse] = [code_table, code_symbols, code_table_change, code_model_changes]
     return [[code_plane, grid_errors, *sections, code_sparse, code_bit]]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import MAX_COUNTERS, Coder, take_grid, with_grid
+from sofc.coders.base import MAX_COUNTERS, ModelCoder, take_grid, with_grid
 from sofc.coders.context import kernel
 from sofc.coders.context.model import PlaneModel, Prediction
 from sofc.coders.context.section import unpack_plan
@@ -22,14 +22,11 @@ from sofc.prediction import bank
 Errors = npt.NDArray[np.uint8]
 
 
-class ContextCoder(Coder):
+class ContextCoder(ModelCoder[PlaneModel]):
     """Codes plane k with ``models[k]``; planes beyond the models (a correction) are coded as nearly all zeros."""
 
     id = 2
     name = "context"
-
-    def __init__(self, models: Sequence[PlaneModel]) -> None:
-        self.models = tuple(models)
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> ContextCoder:
@@ -54,11 +51,6 @@ class ContextCoder(Coder):
             state = MixingState.trained(used, TRAINED.states[symbols], weights, kernel.SLOTS)
             models.append(PlaneModel(plan, sets, state))
         return cls(models)
-
-    @property
-    def planes(self) -> int:
-        """Planes that have models."""
-        return len(self.models)
 
     @property
     def _uses_grid(self) -> bool:

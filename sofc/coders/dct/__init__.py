@@ -58,7 +58,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.inverses import draw
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
-    from sofc.jpeg.steps import weigh
+    from sofc.jpeg.steps import transform, weigh
     from sofc.jpeg.subsampling import shrink
 
     coding: list[KernelUse] = [
@@ -72,7 +72,7 @@ def _kernels() -> list[list[KernelUse]]:
         draw_fine,
         enlarge_fine,
     ]
-    return [coding, [solve, weigh_predictors, weigh, shrink, bound_clipped, match_drawn]]
+    return [coding, [solve, weigh_predictors, transform, weigh, shrink, bound_clipped, match_drawn]]
 
 
 CODER = Descriptor(

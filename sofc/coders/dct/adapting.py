@@ -28,7 +28,7 @@ from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.sparse_fit import fit_change
 from sofc.coders.training import Adaptation, Pass, Passes
 from sofc.entropy.adaptive import INTEGER_SLOTS
-from sofc.entropy.changes import code_changes
+from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
 from sofc.entropy.priors import FOLDS, History
@@ -176,4 +176,4 @@ class Adapt:
             size_weights=plan.size_weights + (sizes.change << sizes.shift),
         )
         same = np.zeros((len(CONTEXTS), 1), np.int64)
-        return changed, code_changes([(means.change, means.shift), (sizes.change, sizes.shift), (same, 0)])
+        return changed, pack_table_changes([(means.change, means.shift), (sizes.change, sizes.shift), (same, 0)])

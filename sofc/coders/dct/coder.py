@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import MAX_COUNTERS, Coder
+from sofc.coders.base import MAX_COUNTERS, ModelCoder
 from sofc.coders.dct import kernel, kernel_pixels, kernel_references
 from sofc.coders.dct.kernel_prediction import (
     MEANS,
@@ -42,7 +42,7 @@ THICKEST, SPARE = 4, 1 << 16
 RANGE = PlaneRange(0, LARGEST)
 
 
-class DctCoder(Coder):
+class DctCoder(ModelCoder[ComponentModel]):
     """Codes component k with ``models[k]``: one, or luminance and two of colour; a correction as nearly all zeros.
 
     Only planes with values of 0 to 255 are coded. Of several images in a group each goes on with the state that the one
@@ -54,7 +54,7 @@ class DctCoder(Coder):
     name = "dct"
 
     def __init__(self, models: Sequence[ComponentModel], recovered: Sequence[Recovered] | None = None) -> None:
-        self.models = tuple(models)
+        super().__init__(models)
         self.recovered = recovered
 
     @classmethod
@@ -70,11 +70,6 @@ class DctCoder(Coder):
             raise LimitError(f"a DCT model has more than {MAX_COUNTERS} bit models")
         packed = (each[first:] for each in (sections, changes) for first in (planes, 2 * planes))
         return cls([unpack_model(*each) for each in zip(plans, *packed, strict=False)])
-
-    @property
-    def planes(self) -> int:
-        """Planes that have models."""
-        return len(self.models)
 
     def of_origins(self, origins: Sequence[Recovered]) -> DctCoder:
         """One for planes of which it is known how they were made."""

@@ -10,22 +10,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.binary import BROKEN, EVEN, OK, TOO_LONG, Stream, code_bit
-from sofc.entropy.bit_models import code_by_model
+from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
+from sofc.entropy.bit_models import code_by_model, code_size
 from sofc.entropy.contexts import set_starts
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import FRACTIONS, LARGEST, SIDE
 
-LENGTHS = 24
-"""Bits of the longest correction, as its Elias-gamma length."""
-FIRST_TILE, FIRST_FLAG, FIRST_SAME, FIRST_SIGN, FIRST_LENGTH, MODELS = set_starts(
-    (2 * 2 * 2, 16 * FRACTIONS // 2 * 2, 3, 2 * 3 * 3, 2 * LENGTHS)
+LONGEST = 24
+"""Bits of the largest correction."""
+FIRST_TILE, FIRST_FLAG, FIRST_SAME, FIRST_SIGN, FIRST_SIZE, MODELS = set_starts(
+    (2 * 2 * 2, 16 * FRACTIONS // 2 * 2, 3, 2 * 3 * 3, 2 * 2 * LONGEST)
 )
 """Bit models: whether a tile has corrections, by whether the row above, the tile to the left and the plane before have;
 whether a pixel has one, by which of four neighbours have, the fraction, and whether the plane before has; whether it
 takes the value of a neighbour, by which agree; its sign, by the side of the fraction and the signs of two neighbours;
-and its length, by whether a neighbour's is more than 1."""
+and its size, by whether a neighbour's is more than 1."""
 
 
 class Pixels(NamedTuple):
@@ -42,28 +42,6 @@ class Pixels(NamedTuple):
     others: Table[np.int32]
     top: int
     left: int
-
-
-@kernel
-def _code_size(encode: bool, size: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """A number of at least 1 in Elias-gamma, its length by bit models. The number, or TOO_LONG or BROKEN."""
-    length = 0
-    while True:
-        bit = code_by_model(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, models, stream)
-        if bit < 0:
-            return bit
-        if bit == 0:
-            break
-        length += 1
-        if length >= LENGTHS:
-            return BROKEN
-    result = 1
-    for i in range(length - 1, -1, -1):
-        bit = code_bit(encode, (size >> i) & 1, EVEN, stream)
-        if bit < 0:
-            return bit
-        result = 2 * result + bit
-    return result
 
 
 @kernel
@@ -118,8 +96,8 @@ def _code_pixel(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.
         negative = code_by_model(encode, 1 if correction < 0 else 0, slot, models, stream)
         if negative < 0:
             return negative
-        slot = FIRST_LENGTH + (LENGTHS if max(abs(west), abs(north)) > 1 else 0)
-        size = _code_size(encode, abs(correction), slot, models, stream)
+        slot = FIRST_SIZE + (2 * LONGEST if max(abs(west), abs(north)) > 1 else 0)
+        size = code_size(encode, abs(correction), slot, LONGEST, models, stream)
         if size < 0:
             return size
         plane[y, x] = drawn - size if negative else drawn + size

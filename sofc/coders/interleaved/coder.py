@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Coder, take_grid, with_grid
+from sofc.coders.base import ModelCoder, take_grid, with_grid
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_image
 from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_of, middle, type_of_sums
@@ -25,19 +25,11 @@ from sofc.planes import Plane, PlaneRange
 HEAD = 8 * LANES
 
 
-class InterleavedCoder(Coder):
+class InterleavedCoder(ModelCoder[PlaneModel]):
     """Codes plane k with ``models[k]``; planes beyond the models (a correction) are coded as nearly all zeros."""
 
     id = 7
     name = "interleaved"
-
-    def __init__(self, models: Sequence[PlaneModel]) -> None:
-        self.models = tuple(models)
-
-    @property
-    def planes(self) -> int:
-        """Planes that have models."""
-        return len(self.models)
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> InterleavedCoder:

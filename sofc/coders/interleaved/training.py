@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.bank_training import solve
+from sofc.coders.distributions import CONTEXT_BITS, entropy, frequencies_of, split
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.kernel_tokens import ESCAPE, ESCAPE_BITS, SCALE_BITS
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, taps
@@ -41,8 +42,6 @@ COST = {kernel.ONE: 0.0, kernel.TEXTURE: 0.1, kernel.GRID: 0.01}
 REFERENCE_COST = 0.01
 """Bits a sample that a class map, and a reference, must gain to be worth the time they take."""
 ENERGY_SUM = 64
-CELL_BITS = 60.0
-"""What one more level costs, about."""
 SMOOTHING = 4.0
 """How many samples of the plane's distribution are added to each context's."""
 
@@ -181,17 +180,10 @@ def fit_energy(equations: Integers) -> Integers:
     return result
 
 
-def _entropy(counts: Floats) -> Floats:
-    """Bits of ideal codes for counts (..., symbols)."""
-    total = counts.sum(axis=-1)
-    result: Floats = total * np.log2(np.maximum(total, 1)) - (counts * np.log2(np.maximum(counts, 1))).sum(axis=-1)
-    return result
-
-
 def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneModel, float]:
     """The model, and the bits that it takes to code what was counted: (BINS, FRACTIONS, TOKENS)."""
     first, counts = histogram[0], histogram[1:].astype(np.float64)
-    starts = _choose_levels(counts)
+    starts = split(counts, LEVELS)
     by_level = np.add.reduceat(counts, starts, axis=0)
     cells, joined = _join(by_level.reshape(-1, TOKENS))
     every = histogram.sum(axis=(0, 1)) + 0.01
@@ -209,32 +201,6 @@ def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneM
 PLAIN_BITS = np.array([0] * 31 + [2 + k // 2 for k in range(32)] + [2 * ESCAPE_BITS])
 
 
-def _choose_levels(counts: Floats) -> list[int]:
-    """Split bins (BINS - 1, FRACTIONS, TOKENS) into at most LEVELS levels such that ideal codes take the fewest bits:
-    the first bin of each."""
-    bins = len(counts)
-    sums = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
-    cost = np.full((bins + 1, bins + 1), np.inf)
-    for start in range(bins):
-        cost[start, start + 1 :] = _entropy(sums[start + 1 :] - sums[start]).sum(axis=1)
-    best = cost[0].copy()
-    choices = []
-    for _ in range(LEVELS - 1):
-        paths = best[:, None] + cost + CELL_BITS
-        before = paths.argmin(axis=0)
-        reached = paths[before, np.arange(bins + 1)]
-        better = reached < best
-        choices.append(np.where(better, before, -1))
-        best = np.where(better, reached, best)
-    starts: list[int] = []
-    end = bins
-    for choice in reversed(choices):
-        if choice[end] > 0:
-            end = int(choice[end])
-            starts.append(end)
-    return [0, *reversed(starts)]
-
-
 def _join(counts: Floats) -> tuple[Integers, Floats]:
     """Join cells (cells, TOKENS) of like distributions, two at a time, until there are CONTEXTS: the context of each
     cell, and the contexts' counts."""
@@ -242,11 +208,11 @@ def _join(counts: Floats) -> tuple[Integers, Floats]:
     sums = list(counts)
 
     def loss(a: int, b: int) -> float:
-        return float(_entropy(sums[a] + sums[b]) - _entropy(sums[a]) - _entropy(sums[b]))
+        return float(entropy(sums[a] + sums[b]) - entropy(sums[a]) - entropy(sums[b]))
 
     losses = {(a, b): loss(a, b) for a in range(len(sums)) for b in range(a)}
     alive = set(range(len(sums)))
-    while losses and (len(alive) > CONTEXTS or min(losses.values()) < CELL_BITS):
+    while losses and (len(alive) > CONTEXTS or min(losses.values()) < CONTEXT_BITS):
         a, b = min(losses, key=lambda pair: (losses[pair], pair))
         groups[b] += groups[a]
         sums[b] = sums[a] + sums[b]
@@ -268,15 +234,7 @@ def _frequencies(counts: Floats) -> Integers:
     share[ESCAPE] = max(1.0, share[~kept].sum())
     kept[ESCAPE] = True
     share = np.where(kept, share, 0)
-    share *= SCALE / share.sum()
-    result = np.where(kept, np.maximum(1, np.rint(share)), 0).astype(np.int64)
-    while (excess := int(result.sum()) - SCALE) != 0:
-        step = -1 if excess > 0 else 1
-        # Change the one whose code length suffers least, or gains most.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gain = share * np.log2(np.maximum(result + step, 1) / np.maximum(result, 1))
-        result[int(np.where(kept & (result + step >= 1), gain, -np.inf).argmax())] += step
-    return result
+    return frequencies_of(share * (SCALE / share.sum()), SCALE)
 
 
 def _token_bits(frequencies: Integers) -> Floats:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Coder, take_grid, with_grid
+from sofc.coders.base import ModelCoder, take_grid, with_grid
 from sofc.coders.static import kernel
 from sofc.coders.static.model import PlaneModel, Prediction
 from sofc.coders.static.section import unpack_plan
@@ -28,19 +28,11 @@ Coded = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 """A plane and its log errors, padded."""
 
 
-class StaticCoder(Coder):
+class StaticCoder(ModelCoder[PlaneModel]):
     """Codes plane k with ``models[k]``; planes beyond the models (a correction) are coded as nearly all zeros."""
 
     id = 3
     name = "static"
-
-    def __init__(self, models: Sequence[PlaneModel]) -> None:
-        self.models = tuple(models)
-
-    @property
-    def planes(self) -> int:
-        """Planes that have models."""
-        return len(self.models)
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> StaticCoder:

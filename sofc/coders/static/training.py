@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.bank_training import BankTraining
+from sofc.coders.distributions import frequencies_of, split
 from sofc.coders.static import kernel
 from sofc.coders.static.model import MAX_ESCAPE, SYMBOLS, Levels, PlaneModel, Prediction, taps
 from sofc.coders.static.passes import SIZES, WIDEST, Count, StaticBank, Survey
@@ -107,16 +108,6 @@ SIZE_BITS = np.array([0, *([0] * 7), *range(3, 23)], np.float64)[:SIZES]
 """Low bits of the residuals of a column."""
 SIZE_MEAN = np.array([*range(8), *(0.75 * (1 << bits) for bits in range(4, 24))])[:SIZES]
 """Mean residual of a column."""
-CONTEXT_BITS = 60.0
-"""What one more context costs, about."""
-
-
-def _entropy(counts: Floats) -> Floats:
-    """Bits of ideal codes for counts (..., symbols)."""
-    total = counts.sum(axis=-1)
-    bits = total * np.log2(np.maximum(total, 1)) - (counts * np.log2(np.maximum(counts, 1))).sum(axis=-1)
-    result: Floats = bits
-    return result
 
 
 def choose_levels(histogram: Integers) -> tuple[Integers, Integers]:
@@ -125,33 +116,12 @@ def choose_levels(histogram: Integers) -> tuple[Integers, Integers]:
     The edges and the low_bits bits of each level.
     """
     counts = histogram.astype(np.float64)
-    sums = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
-    cells = bank.EXPECTED
-    cost = np.full((cells + 1, cells + 1), np.inf)
-    for start in range(cells):
-        # cost[start, end] of one level of the expected errors start .. end - 1
-        cost[start, start + 1 :] = _entropy(sums[start + 1 :] - sums[start]).sum(axis=1)
-    best = cost[0].copy()
-    choices = []
-    for _ in range(LEVELS - 1):
-        paths = best[:, None] + cost + CONTEXT_BITS
-        before = paths.argmin(axis=0)
-        reached = paths[before, np.arange(cells + 1)]
-        better = reached < best
-        choices.append(np.where(better, before, -1))
-        best = np.where(better, reached, best)
-    edges: list[int] = []
-    end = cells
-    for choice in reversed(choices):
-        if choice[end] > 0:
-            end = int(choice[end])
-            edges.append(end)
-    edges.reverse()
-    by_level = np.add.reduceat(counts, [0, *edges], axis=0)
+    starts = split(counts, LEVELS)
+    by_level = np.add.reduceat(counts, starts, axis=0)
     joined = by_level.sum(axis=1)
     mean = (joined * SIZE_MEAN).sum(axis=1) / np.maximum(1, joined.sum(axis=1))
     low_bits = np.clip(np.floor(np.log2(np.maximum(mean, 1))) - 4, 0, MOST_BITS)
-    return np.array(edges, np.int64), low_bits.astype(np.int64)
+    return np.array(starts[1:], np.int64), low_bits.astype(np.int64)
 
 
 def choose_contexts(edges: Integers, low_bits: Integers, histogram: Integers) -> tuple[Levels, Integers]:
@@ -196,7 +166,9 @@ def choose_distributions(prediction: Prediction, levels: Levels, histogram: Inte
         costs = np.array([_cost(smooth[k], escape) for escape in range(1, MAX_ESCAPE + 1)])
         escape = int(costs.argmin()) + 1
         escapes[k] = escape
-        frequencies[k, : 2 * escape + 1] = _frequencies(_symbols(smooth[k], escape))
+        symbols = _symbols(smooth[k], escape)
+        scale = 1 << SCALE_BITS
+        frequencies[k, : 2 * escape + 1] = frequencies_of(symbols / symbols.sum() * scale, scale)
         total += float(costs[escape - 1]) + float(levels.low_bits[k]) * float(histogram[k].sum())
     return PlaneModel(prediction, levels, escapes, frequencies), total
 
@@ -220,16 +192,3 @@ def _cost(counts: Floats, escape: int) -> float:
     bits = -(symbols * np.log2(share / share.sum())).sum()
     beyond = counts[WIDEST + escape :] + counts[: WIDEST - escape + 1][::-1]
     return float(bits + (beyond * ESCAPE_BITS[: len(beyond)]).sum() + 8 * escape)
-
-
-def _frequencies(counts: Floats) -> Integers:
-    """Frequencies that add up to 2**SCALE_BITS, each at least one."""
-    scale = 1 << SCALE_BITS
-    share = counts / counts.sum() * scale
-    result: Integers = np.maximum(1, np.rint(share)).astype(np.int64)
-    while (excess := int(result.sum()) - scale) != 0:
-        step = -1 if excess > 0 else 1
-        # Change the one whose code length suffers least, or gains most.
-        changed = np.where(result + step >= 1, share * np.log2(np.maximum(result + step, 1) / result), -np.inf)
-        result[int(changed.argmax())] += step
-    return result

@@ -690,10 +690,10 @@ def scale_blocks(blocks: Blocks, head: DctHead, area: Area) -> list[int]:
 
 
 TILE_MODELS, ZERO_MODELS, REPEAT_MODELS, SIGN_MODELS, SIZE_MODELS = 0, 8, 136, 139, 157
-"""Where the 205 correction models of each question begin: 8 for the flag of a tile (2 x 2 x 2), 128 for zero or not
-(16 x 4 x 2), 3 for the same sample as beside, 18 for the sign (3 x 3 x 2), 24 for each of two ranges of sizes."""
+"""Where the 253 correction models of each question begin: 8 for the flag of a tile (2 x 2 x 2), 128 for zero or not
+(16 x 4 x 2), 3 for the same sample as beside, 18 for the sign (3 x 3 x 2), 48 for each of two ranges of sizes."""
 SIZES = 24
-CORRECTION_MODELS = SIZE_MODELS + 2 * SIZES
+CORRECTION_MODELS = SIZE_MODELS + 4 * SIZES
 
 
 def sign_of(value: int) -> int:
@@ -715,9 +715,7 @@ class PixelCorrections:
 
     def decide(self, number: int) -> int:
         """A decision of a correction model, which learns it."""
-        bit = self.decisions.decide(clamp(self.models[number] >> 16, 32, 0xFFE0))
-        self.models[number] = learn(self.models[number], bit)
-        return bit
+        return self.decisions.modelled(self.models, number)
 
     def at(self, y: int, x: int) -> int:
         """The correction of a sample; 0 outside the plane and where it is not known yet."""
@@ -764,12 +762,8 @@ class PixelCorrections:
                 if self.decide(REPEAT_MODELS + kind):
                     return sample - upsampled
         negative = self.decide(SIGN_MODELS + (part >= 4) + 6 * sign_of(west) + 2 * sign_of(north))
-        first = SIZE_MODELS + SIZES * (max(abs(west), abs(north)) > 1)
-        digits = 0
-        while self.decide(first + digits):
-            digits += 1
-            require(digits < SIZES, "pixel correction too large")
-        size = self.decisions.bypass_bits(digits)
+        first = SIZE_MODELS + 2 * SIZES * (max(abs(west), abs(north)) > 1)
+        size = self.decisions.size(self.models, first, SIZES)
         return -size if negative else size
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from functools import cache
 
 import naive_interleaved
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import assert_same, random_planes, related_images, train
 
 import sofc
 from sofc.coders.interleaved import InterleavedCoder, kernel
@@ -51,61 +51,11 @@ def random_model(rng, plane, fraction=None):
     return PlaneModel(prediction, edges, int(rng.integers(0, len(edges) + 1)), cells, frequencies)
 
 
-def random_planes(rng, ranges, shape):
-    """Noise, constants or ramps in the ranges."""
-    kind = rng.integers(0, 3)
-    planes = []
-    for span in ranges:
-        if kind == 0:
-            plane = rng.integers(span.low, span.high, shape, endpoint=True)
-        elif kind == 1:
-            plane = rng.choice([span.low, span.high], shape, p=[0.9, 0.1])
-        else:
-            plane = span.low + (np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % (span.high - span.low + 1))
-        planes.append(plane.astype(np.int32))
-    return planes
-
-
-def related_images(seed, count, shape, ranges):
-    """Smooth planes that follow each other, with noise."""
-    rng = np.random.default_rng(seed)
-    images = []
-    for _ in range(count):
-        field = rng.normal(size=shape)
-        for _ in range(3):
-            field = (field + np.roll(field, 1, 0) + np.roll(field, 1, 1)) / 2
-        planes = []
-        for span in ranges:
-            middle, scale = (span.low + span.high) / 2, (span.high - span.low) / 10
-            noisy = middle + scale * (field + 0.05 * rng.normal(size=shape))
-            planes.append(np.clip(np.rint(noisy), span.low, span.high).astype(np.int32))
-        images.append(planes)
-    return images
-
-
-def train(images, ranges, shard=2):
-    """Run all passes; tasks and statistics go through pickle."""
-    training = InterleavedTraining(ranges)
-    shards = [images[start : start + shard] for start in range(0, len(images), shard)]
-    while (step := training.next_pass()) is not None:
-        (task,) = step.tasks
-        copy = pickle.loads(pickle.dumps(task))
-        training.merge(pickle.loads(pickle.dumps(copy.collect(iter(part)))) for part in shards)
-    return training
-
-
 @cache
 def trained():
     """Sections trained on a few small colour images, and images of the kind."""
     images = related_images(1, 6, (24, 32), COLOUR)
-    return tuple(section.data for section in train(images[:4], COLOUR).sections()), images[4:]
-
-
-def assert_same(planes, decoded):
-    assert len(planes) == len(decoded)
-    for plane, found in zip(planes, decoded, strict=True):
-        assert found.dtype in (np.int16, np.int32)
-        np.testing.assert_array_equal(plane, found)
+    return tuple(section.data for section in train(InterleavedTraining(COLOUR), images[:4]).sections()), images[4:]
 
 
 SHAPES = st.one_of(
@@ -225,8 +175,8 @@ def test_correction_planes():
 
 def test_training_does_not_depend_on_shards():
     images = related_images(2, 5, (100, 12), COLOUR)
-    sections = train(images, COLOUR, 1).sections()
-    assert sections == train(images, COLOUR, 5).sections()
+    sections = train(InterleavedTraining(COLOUR), images, 1).sections()
+    assert sections == train(InterleavedTraining(COLOUR), images, 5).sections()
     coder = InterleavedCoder.from_sections([section.data for section in sections])
     streams = coder.encode(images[0], COLOUR, 100)
     assert_same(images[0], coder.decode(streams, COLOUR, 100, 12, 100))
@@ -237,7 +187,8 @@ def test_training_without_samples():
     """Images of one row, and of one sample: nothing to fit, and yet models that code anything."""
     for shape in ((1, 1), (1, 9), (2, 1)):
         images = related_images(3, 2, shape, COLOUR)
-        coder = InterleavedCoder.from_sections([one.data for one in train(images, COLOUR).sections()])
+        training = train(InterleavedTraining(COLOUR), images)
+        coder = InterleavedCoder.from_sections([section.data for section in training.sections()])
         planes = random_planes(np.random.default_rng(1), COLOUR, (7, 5))
         assert_same(planes, coder.decode(coder.encode(planes, COLOUR, 7), COLOUR, 7, 5, 7))
 

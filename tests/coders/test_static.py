@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from dataclasses import replace
 from functools import cache
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import assert_same, random_planes, related_images, train
 
 from sofc.coders.bank_training import EquationSums, bases, solve
 from sofc.coders.static import StaticCoder, kernel
@@ -60,61 +60,11 @@ def random_model(rng, plane, class_map=None):
     return choose_distributions(prediction, levels, histogram)[0]
 
 
-def random_planes(rng, ranges, shape):
-    """Noise, constants or ramps in the ranges."""
-    kind = rng.integers(0, 3)
-    planes = []
-    for span in ranges:
-        if kind == 0:
-            plane = rng.integers(span.low, span.high, shape, endpoint=True)
-        elif kind == 1:
-            plane = rng.choice([span.low, span.high], shape, p=[0.9, 0.1])
-        else:
-            plane = span.low + (np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % (span.high - span.low + 1))
-        planes.append(plane.astype(np.int32))
-    return planes
-
-
-def related_images(seed, count, shape, ranges):
-    """Smooth planes that follow each other, with noise."""
-    rng = np.random.default_rng(seed)
-    images = []
-    for _ in range(count):
-        field = rng.normal(size=shape)
-        for _ in range(3):
-            field = (field + np.roll(field, 1, 0) + np.roll(field, 1, 1)) / 2
-        planes = []
-        for span in ranges:
-            middle, scale = (span.low + span.high) / 2, (span.high - span.low) / 10
-            noisy = middle + scale * (field + 0.05 * rng.normal(size=shape))
-            planes.append(np.clip(np.rint(noisy), span.low, span.high).astype(np.int32))
-        images.append(planes)
-    return images
-
-
-def train(images, ranges, shard=2):
-    """Run all passes; tasks and statistics go through pickle."""
-    training = StaticTraining(ranges)
-    shards = [images[start : start + shard] for start in range(0, len(images), shard)]
-    while (step := training.next_pass()) is not None:
-        (task,) = step.tasks
-        copy = pickle.loads(pickle.dumps(task))
-        training.merge(pickle.loads(pickle.dumps(copy.collect(iter(part)))) for part in shards)
-    return training
-
-
 @cache
 def trained():
     """Sections trained on a few small colour images, and images of the kind."""
     images = related_images(1, 6, (24, 32), COLOUR)
-    return tuple(section.data for section in train(images[:4], COLOUR).sections()), images[4:]
-
-
-def assert_same(planes, decoded):
-    assert len(planes) == len(decoded)
-    for plane, found in zip(planes, decoded, strict=True):
-        assert found.dtype == np.int32
-        np.testing.assert_array_equal(plane, found)
+    return tuple(section.data for section in train(StaticTraining(COLOUR), images[:4]).sections()), images[4:]
 
 
 @given(
@@ -400,7 +350,7 @@ def test_training_gains():
 
 def test_training_is_the_same_for_any_shards():
     images = related_images(3, 4, (12, 16), COLOUR[:2])
-    first, second = train(images, COLOUR[:2], 1), train(images, COLOUR[:2], 4)
+    first, second = (train(StaticTraining(COLOUR[:2]), images, shard) for shard in (1, 4))
     assert first.sections() == second.sections()
     assert first.models() == [(2, (0, 1))]
     assert first.cost() == second.cost() > 0
@@ -411,7 +361,8 @@ def test_training_is_the_same_for_any_shards():
 def test_training_on_tiny_images(shape):
     """However little there is to learn, any image can be coded afterwards."""
     ranges = [PlaneRange(0, 65535)]
-    coder = StaticCoder.from_sections([s.data for s in train(related_images(5, 1, shape, ranges), ranges).sections()])
+    training = train(StaticTraining(ranges), related_images(5, 1, shape, ranges))
+    coder = StaticCoder.from_sections([section.data for section in training.sections()])
     planes = random_planes(np.random.default_rng(6), ranges, (5, 6))
     assert_same(planes, coder.decode(coder.encode(planes, ranges, 5), ranges, 5, 6, 5))
 
@@ -428,7 +379,7 @@ def test_grid_is_found():
         plane = np.kron(blocks, np.ones((8, 8))) + np.kron(slope, np.ones((8, 8))) * (place[:, None] + place)
         images.append([np.clip(plane, 0, 255).astype(np.int32)])
     ranges = [PlaneRange(0, 255)]
-    (model,) = StaticCoder.from_sections([s.data for s in train(images[:2], ranges).sections()]).models
+    (model,) = StaticCoder.from_sections([s.data for s in train(StaticTraining(ranges), images[:2]).sections()]).models
     if INTERPRETED:
         return
     assert model.prediction.class_map == bank.GRID

@@ -192,8 +192,18 @@ class Counting:
                 raise BrokenError
         return found
 
+    def size(self, size: int, limit: int, *name: Hashable) -> int:
+        """A number from 1 up of at most so many bits: how many follow the highest, the first of them, the rest."""
+        digits = f"{size or 1:b}"[1:]
+        length = self.count(len(digits), limit, *name, "length")
+        found = "1"
+        for place in range(length):
+            bit = int(digits[place : place + 1] or 0)
+            found += str(self.coder.decide(bit, 32768) if place else self.decide(bit, *name, "first", length))
+        return int(found, 2)
 
-def code_change(coder: Coder, shape: tuple[int, int], change: Rows | None) -> Rows:
+
+def code_table_change(coder: Coder, shape: tuple[int, int], change: Rows | None) -> Rows:
     """A table of mostly zeros: whether a row has anything else, after whether the row above and that eight rows above
     do; whether an entry is another number, after its neighbours to the left, above and eight above; sign, bits, and
     those bits."""
@@ -208,17 +218,14 @@ def code_change(coder: Coder, shape: tuple[int, int], change: Rows | None) -> Ro
             if not counting.decide(int(given[x] != 0), "entry", x, around):
                 continue
             negative = counting.decide(int(given[x] < 0), "sign")
-            digits = f"{abs(given[x]) or 1:b}"[1:]
-            length = counting.count(len(digits), 16, "length")
-            size = "1"
-            for place in range(length):
-                bit = int(digits[place : place + 1] or 0)
-                size += str(coder.decide(bit, 32768) if place else counting.decide(bit, "first", length))
-            found[y, x] = -int(size, 2) if negative else int(size, 2)
+            size = counting.size(abs(given[x]), 16, "size")
+            found[y, x] = -size if negative else size
     return [[found.get((y, x), 0) for x in range(shape[1])] for y in range(shape[0])]
 
 
-def code_changed(coder: Coder, tables: list[list[int]], nodes: int, goals: list[list[int]] | None) -> list[list[int]]:
+def code_model_changes(
+    coder: Coder, tables: list[list[int]], nodes: int, goals: list[list[int]] | None
+) -> list[list[int]]:
     """What counters start with instead: whether any of a block does, after how many of it are touched, and whether any
     of the block before does; then each, after whether it is touched, and any of the block before it does."""
     counting = Counting(coder)

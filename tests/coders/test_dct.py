@@ -18,8 +18,11 @@ from PIL import Image
 
 import sofc
 from sofc.band.coding import decode_band
+from sofc.band.rivals import Rivals
 from sofc.band.selection import Selection
+from sofc.band.ways import Way
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
 from sofc.coders.dct.coder import MOST_ALIKE, RANGE, find_coefficients, referred
@@ -431,7 +434,7 @@ def test_code_pixels(seed, shape, place):
     writer = naive_context.Writer()
     twins, _ = twin(writer, plane.tolist())
     assert stream == writer.finish().rstrip(b"\0")
-    learnt = sorted(chance << 10 | seen for chance, seen in twins.counters.values() if seen)
+    learnt = sorted(chance << 10 | seen for chance, seen in twins.models.values() if seen)
     assert learnt == sorted(models[models != NEUTRAL].tolist())
 
     garbage = rng.bytes(len(stream) + 3)
@@ -485,14 +488,38 @@ def test_blocks_of_a_plane(seed, top, left, most, most_unknown):
     assert all((found == block).all(axis=1).any() for block in few)
 
 
+def test_blocks_that_say_nothing_new_are_passed_over():
+    """Flat ones, and those that are others but brighter."""
+    rng = np.random.default_rng(1)
+    block = rng.integers(60, 120, (8, 8))
+    plane = np.concatenate([np.full((8, 8), 70), block, block + 20, block.T], axis=1)
+    places = np.array([(0, left) for left in range(0, 32, 8)])
+    found, work = np.zeros((4, SIZE), np.int32), np.zeros((2, SIZE), np.int64)
+    assert steps.transform(guesses(plane), places, found, np.zeros(4, np.int64), work) == 2
+    expected = [naive.forward((one - dct.MIDDLE).ravel().tolist()) for one in (block, block.T)]
+    np.testing.assert_allclose(found[:2] / (1 << steps.FINE_BITS), expected, atol=0.15)
+
+
+@pytest.mark.parametrize(("top", "left", "most"), [(0, 0, 4), (0, 5, 8), (3, 2, SIZE)])
+def test_the_grid_is_looked_for_until_it_is_obvious(monkeypatch, top, left, most):
+    """Of an image cut off nowhere only the first place and those half a block off are looked at."""
+    looked, blocks = [], steps.Sight.blocks
+    monkeypatch.setattr(steps.Sight, "blocks", lambda *given: looked.append(given[1:3]) or blocks(*given))
+    contrasting = np.clip(128 + 3 * (picture(3, (160, 176), 1).astype(int) - 128), 1, 254).astype(np.uint8)
+    plane = through_jpeg(contrasting, 50, "gray")[0][top:, left:]
+    sight = steps.Sight.of(guesses(plane), (plane == 0) | (plane == dct.LARGEST))
+    assert steps.find_places(sight) == [(top, left)]
+    assert 4 <= len(looked) <= most
+
+
 @given(SEEDS, st.integers(1, 60))
 def test_weigh(seed, most):
     """What is gained is the sum over blocks of what each coefficient says of each step."""
     rng = np.random.default_rng(seed)
     found = (rng.normal(size=(5, SIZE)) * rng.choice([1, 9, 400]) * (1 << steps.FINE_BITS)).astype(np.int32)
-    likelihoods = rng.integers(-40, 90, (64, most + 1)).astype(np.int16)
+    likelihoods = steps._likelihoods(most, steps.NOISE)
     gains = np.zeros((SIZE, most + 1), np.int32)
-    steps.weigh(found, likelihoods, gains)
+    steps.weigh(found, likelihoods, gains, np.zeros_like(gains))
     expected = np.zeros_like(gains)
     for block in np.abs(found) >> (steps.FINE_BITS - steps.REST_BITS):
         for k, size in enumerate(block):
@@ -517,20 +544,29 @@ def test_steps_show(seed):
     assert steps.evidence(steps.gains_of(found, steps.MOST_STEP)) < steps.LEAST_EVIDENCE
 
 
-@given(SEEDS, st.integers(1, 12), st.integers(0, 1))
-def test_shrink(seed, length, first):
+def halved(plane, weights, first):
+    """What columns were enlarged from, and how sure that is."""
+    length, columns = plane.shape
+    count = (first + length - 1) // 2 + 1
+    guess, sure = np.zeros((2, count, columns))
+    equations = subsampling.Equations(*np.zeros((3, count, subsampling.LANES)))
+    subsampling.shrink(*map(np.ascontiguousarray, (plane, weights)), first, guess, sure, equations)
+    return guess, sure
+
+
+@given(SEEDS, st.integers(1, 12), st.integers(0, 1), st.sampled_from([3, subsampling.LANES + 5]))
+def test_shrink(seed, length, first, lines_there_are):
     """The exact solution, samples that are not known counting little."""
     rng = np.random.default_rng(seed)
-    lines = rng.uniform(0, 256, (3, length))
-    weights = rng.choice([0.0, 0.5, 1.0], (3, length))
+    lines = rng.uniform(0, 256, (lines_there_are, length))
+    weights = rng.choice([0.0, 0.5, 1.0], lines.shape)
     count = (first + length - 1) // 2 + 1
-    guess, sure = np.zeros((2, 3, count))
-    subsampling.shrink(lines, weights, first, guess, sure, np.zeros((3, count)))
+    guess, sure = (each.T for each in halved(lines.T, weights.T, first))
     expected = [naive.shrunk(*each, first) for each in zip(lines.tolist(), weights.tolist(), strict=True)]
     np.testing.assert_allclose(guess, expected, atol=1e-6)
-    whole = np.zeros((3, 2 * count))
+    whole = np.zeros((len(lines), 2 * count))
     whole[:, first : first + length] = weights
-    np.testing.assert_allclose(sure, whole.reshape(3, count, 2).mean(axis=2))
+    np.testing.assert_allclose(sure, whole.reshape(len(lines), count, 2).mean(axis=2))
 
 
 @given(SEEDS, st.integers(0, 15), FACTORS)
@@ -543,9 +579,7 @@ def test_shrinking_inverts_enlarging(seed, left, down):
     plane = np.zeros((rows, width), np.int32)
     dct.enlarge(component, Grid(down, 2, 0, left), dct.TRIANGLE, plane)
     count = (left % 2 + width - 1) // 2 + 1
-    guess, sure = np.zeros((2, rows, count))
-    subsampling.shrink(plane.astype(float), np.ones(plane.shape), left % 2, guess, sure, np.zeros((3, count)))
-    inside = guess[:, 1:-1]
+    inside = halved(plane.T.astype(float), np.ones(plane.T.shape), left % 2)[0].T[:, 1:-1]
     np.testing.assert_allclose(inside, np.tile(component[0, left // 2 :][1 : count - 1], (rows, 1)), atol=2)
 
 
@@ -600,7 +634,7 @@ def test_match_drawn(seed):
     planes = np.clip(like + rng.integers(-3, 4, shape) * rng.integers(0, 2, shape), 0, 255).astype(np.int32)
     samples = reached(list(planes))
     before = planes.copy()
-    same = bounds.match_drawn(USUAL_CONVERSION, Channels(*samples), like, planes, 2)
+    same = bounds.match_drawn(USUAL_CONVERSION, Channels(*samples), like, planes)
     np.testing.assert_array_equal(reached(list(planes)), samples)
     fitting = 0
     for y, x in np.ndindex(*shape[1:]):
@@ -1643,3 +1677,21 @@ def test_groups_end_where_origins_change(codebooks):
     assert coders_of(data, book) == ["dct", None, "dct"]
     decoded = run_decoder([data], codebooks=lambda _: book)
     np.testing.assert_array_equal(np.stack([decoded.images[k][0] for k in range(5)]), stack)
+
+
+@pytest.mark.parametrize(("hopeless", "is_tried"), [(1.3, False), (1e9, True)])
+def test_others_are_tried_only_where_the_first_is_near(monkeypatch, hopeless, is_tried):
+    """Of planes of which most but not all follows from their origin; that is coded once."""
+    image = jpeg(7, (160, 176), quality=60)
+    planes = [np.ascontiguousarray(image[:, :, k], np.int32) for k in range(3)]
+    monkeypatch.setattr(Way, "share", 0.7)
+    monkeypatch.setattr("sofc.band.selection.HOPELESS", hopeless)
+    asked, coded, best, encode = [], [], Rivals.best, DctCoder.encode
+    monkeypatch.setattr(Rivals, "best", lambda *given: asked.append(given) or best(*given))
+    monkeypatch.setattr(DctCoder, "encode", lambda *given: coded.append(given) or encode(*given))
+    pixel_format = PixelFormat(3, 8, 8)
+    first, *_ = Selection(builtin_codebook(pixel_format), None, 5).ways(planes, pixel_format, len(image))
+    assert first.found is not None
+    assert first.size(len(image)) == sum(map(len, first.streams(len(image))))
+    assert len(coded) == 1
+    assert bool(asked) == is_tried

@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from naive_context import BrokenError, Coder, Mixing, Rows, clamp, hash_of
+from naive_context import BrokenError, Counting, Mixing, Rows, clamp, hash_of
 from naive_inverses import INVERSES, enlarge_finely, sixteenths
 
 # What a decoder makes of coefficients.
@@ -573,31 +573,8 @@ def products(numbers: Sequence[int]) -> Iterator[tuple[tuple[int, int], tuple[in
 # What drawn samples lack.
 
 
-@dataclass
-class Lacks:
-    """Coding what a plane has that was not drawn; counters by name, 22 bits of chance and how much was seen."""
-
-    coder: Coder
-    counters: dict[Hashable, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (2**21, 0)))
-
-    def decide(self, bit: int, name: Hashable) -> int:
-        chance, seen = self.counters[name]
-        bit = self.coder.decide(bit, clamp(chance // 64, 32, 65504))
-        chance += ((2**22 - 1) * bit - chance) * (655360 // (10 * seen + 16)) // 65536
-        self.counters[name] = (chance, min(seen + 1, 255))
-        return bit
-
-    def size(self, size: int, name: Hashable) -> int:
-        """Elias gamma of a number of less than 24 bits."""
-        length = 0
-        while self.decide(int(size >= 2 ** (length + 1)), (name, length)):
-            length += 1
-            if length == 24:
-                raise BrokenError
-        found = 1
-        for place in reversed(range(length)):
-            found = 2 * found + self.coder.decide(size >> place & 1, 32768)
-        return found
+class Lacks(Counting):
+    """Coding what a plane has that was not drawn."""
 
     def code(
         self,
@@ -624,7 +601,7 @@ class Lacks:
             other = any(others.get(place, 0) for place in places)
             some = int(any(plane[y][x] != drawn[y][x] for y, x in places)) if plane else 0
             name = ("tile", above, lacking.get((row, column - 1), 0), other)
-            lacking[row, column] = self.decide(some, name)
+            lacking[row, column] = self.decide(some, *name)
             for y, x in places if lacking[row, column] else []:
                 lack = plane[y][x] - drawn[y][x] if plane else 0
                 lacks[y, x] = self.lack(lack, drawn, eighths[y][x], lacks, bool(others.get((y, x), 0)), y, x)
@@ -638,7 +615,7 @@ class Lacks:
         west, north = lacks.get((y, x - 1), 0), lacks.get((y - 1, x), 0)
         corners = (bool(lacks.get((y - 1, x - 1), 0)), bool(lacks.get((y - 1, x + 1), 0)))
         doubt = min(eighths, 7 - eighths)
-        if not self.decide(int(lack != 0), ("lacks", bool(west), bool(north), corners, doubt, other)):
+        if not self.decide(int(lack != 0), "lacks", bool(west), bool(north), corners, doubt, other):
             return 0
         beside = [drawn[y][x - 1] + west] if west else []
         beside += [drawn[y - 1][x] + north] if north else []
@@ -646,11 +623,11 @@ class Lacks:
         same = beside[0] - drawn[y][x] if beside else 0
         if same:
             kind = "one" if len(beside) == 1 else "alike" if beside[0] == beside[1] else "unlike"
-            if self.decide(int(lack == same), ("same", kind)):
+            if self.decide(int(lack == same), "same", kind):
                 return same
         signs = [(value > 0) - (value < 0) for value in (west, north)]
-        negative = self.decide(int(lack < 0), ("sign", *signs, eighths >= 4))
-        size = self.size(abs(lack), ("size", max(abs(west), abs(north)) > 1))
+        negative = self.decide(int(lack < 0), "sign", *signs, eighths >= 4)
+        size = self.size(abs(lack), 24, "size", max(abs(west), abs(north)) > 1)
         return -size if negative else size
 
 

@@ -1,0 +1,332 @@
+"""Makes units: reads the files, codes them in the way that their kind says, and proves that they come back."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from sofc.archive import unit
+from sofc.archive.kinds import COLLECTION, PACK, digest_of
+from sofc.archive.reading import FindCodebook, UnitReader
+from sofc.container.original import MAX_FILE_BYTES
+from sofc.errors import ChecksumError, FormatError, SofcError
+from sofc.files import discard, drafted, publish
+
+if TYPE_CHECKING:
+    from sofc.codebook import Codebook
+    from sofc.container.records import CodebookReference
+    from sofc.image import PixelFormat
+    from sofc.imagefiles import Samples
+
+VERSION = 1
+"""Of the way in which units are made: other units come of other versions."""
+GROUP_IMAGES = 16
+"""Images of a collection that are coded together: all of them are decoded for one."""
+MOSTLY = 0.5
+"""Where so much of a file is JPEG data whose coefficients are known, its samples are not tried."""
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file to store: where it is, its size and the SHA-256 that it had when it was looked at, in hexadecimal."""
+
+    path: Path
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class UnitPlan:
+    """A unit to make. ``codebook``: the file of the one trained for its kind, and its id in hexadecimal."""
+
+    kind: str
+    store: str
+    effort: int
+    members: tuple[Member, ...]
+    codebook: Path | None = None
+    codebook_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of the unit: what goes into it and how decides it."""
+        how = [VERSION, self.store, self.effort, self.codebook_id, [member.digest for member in self.members]]
+        return hashlib.sha256(json.dumps(how).encode()).hexdigest()[:32]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(member.size for member in self.members)
+
+
+@dataclass(frozen=True)
+class MadeUnit:
+    """A unit on disk. ``stored``: bytes that each content takes, which add up to ``size``. ``ways``: of each content.
+    ``digest``: the SHA-256 of the file, in hexadecimal. ``fresh``: whether it was not there before."""
+
+    key: str
+    size: int
+    digest: str
+    stored: tuple[int, ...]
+    ways: str
+    fresh: bool = False
+
+
+def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
+    """Make a unit in ``folder``, unless a sound one is there.
+
+    Raises OSError for files that cannot be read or were changed since they were looked at, SofcError where what was
+    written does not give the files back, which is a bug.
+    """
+    path = folder / (plan.key + unit.SUFFIX)
+    find = finder(codebooks)
+    if path.exists() and (made := _described(plan, path)) is not None:
+        return made
+    refused: list[int] = []
+    while True:
+        with drafted(path) as (file, draft):
+            _write(file, _Coded.of(plan, refused))
+        assert draft is not None
+        try:
+            wrong = not_given_back(draft, plan, find)
+            if not wrong:
+                break
+            if set(wrong) & set(refused):
+                where = plan.members[wrong[0]].path
+                raise ChecksumError(f"{where}: what was stored does not give it back: please report this")
+        except BaseException:
+            discard(draft)
+            raise
+        discard(draft)
+        refused += wrong  # recipes that look right but are not: the files are stored in another way
+    publish(draft, path, replace=True)
+    found = _described(plan, path)
+    if found is None:
+        raise ChecksumError(f"{path} is not what was written: is the disk sound?")
+    return replace(found, fresh=True)
+
+
+def _write(file: BinaryIO, coded: _Coded) -> None:
+    writer = unit.UnitWriter(file)
+    writer.section(unit.IMAGES, coded.images)
+    packing, pieces = unit.packed(lambda: coded.recipes, sum(map(len, coded.recipes)))
+    writer.section(unit.RECIPES, pieces, packing)
+    writer.section(unit.FILES, coded.files)
+    packing, pieces = unit.packed(lambda: _contents(coded.packed), sum(member.size for member in coded.packed))
+    writer.section(unit.PACK, pieces, packing)
+    writer.finish(coded.contents)
+
+
+def finder(codebooks: Path) -> FindCodebook:
+    """Finds the codebooks of an archive, whose folder is ``codebooks``, or their copies."""
+    from sofc.codebook.builtin import find_builtin
+    from sofc.codebook.store import read_codebook
+
+    known: dict[bytes, Codebook] = {}
+
+    def find(reference: CodebookReference) -> Codebook | None:
+        for path in codebook_paths(codebooks, reference.id.hex()) if find_builtin(reference.id) is None else ():
+            if reference.id not in known:
+                with contextlib.suppress(SofcError, OSError):
+                    known[reference.id] = read_codebook(path)
+        return known.get(reference.id)
+
+    return find
+
+
+def codebook_paths(codebooks: Path, id: str) -> tuple[Path, Path]:
+    """Where a codebook with this id, in hexadecimal, is, and its copy: many units need it."""
+    return codebooks / f"{id}.sofcb", codebooks / f"{id}.copy.sofcb"
+
+
+def not_given_back(path: Path, plan: UnitPlan, find: FindCodebook) -> list[int]:
+    """The numbers of the members that a unit on disk does not give back."""
+    reader = UnitReader(path, find)
+    wrong: list[int] = []
+    for number, member in enumerate(plan.members):
+        digest = hashlib.sha256()
+        try:
+            for piece in reader.pieces(number):
+                digest.update(piece)
+        except FormatError:
+            wrong.append(number)
+            continue
+        if digest.hexdigest() != member.digest:
+            wrong.append(number)
+    return wrong
+
+
+def _described(plan: UnitPlan, path: Path) -> MadeUnit | None:
+    """What is there of a unit; None where it is damaged or another."""
+    try:
+        with path.open("rb") as file:
+            unit.check(file)
+            table = unit.read_table(file)
+            size = file.seek(0, 2)
+    except SofcError:
+        return None
+    if [content.size for content in table.contents] != [member.size for member in plan.members]:
+        return None
+    ways = "".join(content.way for content in table.contents)
+    return MadeUnit(plan.key, size, digest_of(path), _shares(table, size), ways)
+
+
+def _shares(table: unit.Table, size: int) -> tuple[int, ...]:
+    """What each content takes of a unit's bytes: of a section in proportion to sizes, of all else alike."""
+    rates: dict[str, float] = {}
+    for way in (unit.FROM_IMAGES, unit.FROM_PACK):
+        total = sum(content.size for content in table.contents if content.way == way)
+        names = (unit.IMAGES, unit.RECIPES) if way == unit.FROM_IMAGES else (unit.PACK,)
+        stored = sum(table.sections[name].length for name in names)
+        rates[way] = stored / total if total else 0.0
+    exact = [
+        content.length if content.way == unit.FROM_FILE else content.size * rates[content.way]
+        for content in table.contents
+    ]
+    rest = (size - sum(exact)) / len(exact)
+    ends, end = [0], 0.0
+    for share in exact:
+        end += share + rest
+        ends.append(round(end))
+    ends[-1] = size
+    return tuple(end - start for start, end in pairwise(ends))
+
+
+@dataclass
+class _Coded:
+    """The sections of a unit."""
+
+    contents: list[unit.Content] = field(default_factory=list)
+    images: list[bytes] = field(default_factory=list)
+    recipes: list[bytes] = field(default_factory=list)
+    files: list[bytes] = field(default_factory=list)
+    packed: list[Member] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, plan: UnitPlan, refused: Sequence[int] = ()) -> _Coded:
+        """Code the members of a unit; those ``refused`` are packed."""
+        from sofc.codebook.store import read_codebook
+
+        codebook = read_codebook(plan.codebook) if plan.codebook is not None else None
+        coded = cls()
+        collected: list[Samples] = []
+        for number, member in enumerate(plan.members):
+            store = PACK if number in refused else plan.store
+            if store == COLLECTION and (found := _recipe(member)) is not None:
+                samples, recipe = found
+                collected.append(samples)
+                coded.recipes.append(recipe)
+                coded.contents.append(unit.Content(unit.FROM_IMAGES, member.size, len(recipe)))
+                continue
+            alone = b""
+            if store != PACK and member.size <= MAX_FILE_BYTES:
+                alone = _alone(_read(member), member.path, codebook, plan.effort)
+            if alone:
+                coded.files.append(alone)
+                coded.contents.append(unit.Content(unit.FROM_FILE, member.size, len(alone)))
+            else:
+                coded.packed.append(member)
+                coded.contents.append(unit.Content(unit.FROM_PACK, member.size))
+        if collected:
+            from sofc.collection import encode_collection
+
+            coded.images = list(
+                encode_collection(
+                    collected,
+                    codebook=picker(codebook),
+                    effort=plan.effort,
+                    key_interval=GROUP_IMAGES,
+                    verify=False,  # the whole unit is decoded
+                    digest=False,
+                )
+            )
+        return coded
+
+
+def picker(codebook: Codebook | None) -> Any:
+    """Picks the codebook where it serves images of a format, or that which is built in."""
+    from sofc.band.selection import serves
+    from sofc.codebook.builtin import builtin_codebook
+
+    def pick(pixel_format: PixelFormat) -> Codebook:
+        if codebook is not None and serves(codebook, pixel_format):
+            return codebook
+        return builtin_codebook(pixel_format)
+
+    return pick
+
+
+def _read(member: Member) -> bytes:
+    """The bytes of a file. Raises OSError where it is another by now."""
+    return b"".join(_contents([member]))
+
+
+def _contents(members: Sequence[Member]) -> Iterator[bytes]:
+    """The bytes of files, in pieces. Raises OSError where one is another by now."""
+    for member in members:
+        digest = hashlib.sha256()
+        with member.path.open("rb") as file:
+            while data := file.read(_PIECE_BYTES):
+                digest.update(data)
+                yield data
+        if digest.hexdigest() != member.digest:
+            raise OSError(errno.EBUSY, "changed while it was archived: run it again", os.fspath(member.path))
+
+
+def _recipe(member: Member) -> tuple[Samples, bytes] | None:
+    """The one image of a file and what should make the file of it; None where nothing does."""
+    from sofc.imagefiles import ImageSource, load
+    from sofc.keepfile import recipe
+
+    data = _read(member)
+    try:
+        samples = load(ImageSource(member.path))
+        made = recipe(data, [samples.array])
+    except (SofcError, MemoryError):
+        return None
+    # The samples alone are coded: of JPEG data in them nothing more is known than they tell.
+    return (samples._replace(jpeg=None), made) if made is not None and len(made) < len(data) else None
+
+
+def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> bytes:
+    """The smallest sofc file that keeps a file by its images or their coefficients; nothing where none is worth it."""
+    from sofc.codebook.builtin import is_builtin
+    from sofc.collection import encode_collection
+    from sofc.imagefiles import each, sources
+    from sofc.keepfile import keep, keep_coefficients
+    from sofc.stream.encoder import Encoder
+
+    found: list[bytes] = []
+    for book in (codebook, None) if codebook is not None else (None,):
+        coefficients = keep_coefficients("", data, book, effort)
+        if coefficients is None:
+            break
+        found.append(Encoder(codebook=coefficients.codebook, metadata=coefficients.items).finish())
+        if is_builtin(coefficients.codebook):
+            break
+    if not (found and coefficients is not None and coefficients.share >= MOSTLY):
+        try:
+            images = list(each(sources([path])))
+            kept = keep("", data, [samples.array for samples in images])
+            if not kept.why_whole:
+                coded = encode_collection(
+                    images,
+                    codebook=picker(codebook),
+                    effort=effort,
+                    key_interval=GROUP_IMAGES,
+                    metadata=kept.items,
+                    verify=False,
+                )
+                found.append(b"".join(coded))
+        except (SofcError, OSError, MemoryError):
+            pass  # no image that can be read: it is packed
+    smallest = min(found, key=len, default=b"")
+    return smallest if len(smallest) < len(data) else b""

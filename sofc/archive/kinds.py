@@ -1,0 +1,176 @@
+"""Kinds of files: what is to be found out of one at a look, and how those of a kind are stored."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from sofc.archive.tree import shown
+from sofc.errors import UsageError
+
+COLLECTION, ALONE, PACK = "collection", "alone", "pack"
+"""How files are stored: images of one size together, files of images one by one, all else packed."""
+COLLECTION_SAMPLES = 1 << 18
+"""Images of at most so many samples are stored together: larger ones are coded in bands, each by itself."""
+MOST_LOOKED_AT = 1 << 28
+"""Bytes of the largest file that is looked into for images."""
+_READ_BYTES = 1 << 20
+PACKED = "other files"
+MANY = 16
+"""Files of one size make a kind of their own where there are so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a look at a file tells: the SHA-256 of its bytes and, where it is one that sofc reads, ``images`` in it, and
+    of the first width, height, components, bits of a sample, and whether it came of JPEG data. ``format``: by its first
+    bytes, or the suffix of its name."""
+
+    digest: str
+    format: str = ""
+    images: int = 0
+    width: int = 0
+    height: int = 0
+    components: int = 0
+    bits: int = 0
+    jpeg: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files that are stored alike. ``effort``: None for what serves best. ``train``: whether a codebook may be made."""
+
+    name: str
+    store: str
+    effort: int | None = None
+    train: bool = True
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Paths that a person wants stored in a way of their own."""
+
+    pattern: str
+    name: str
+    store: str | None = None
+    effort: int | None = None
+    train: bool = True
+
+
+def read_rules(path: Path) -> list[Rule]:
+    """The rules of a TOML file: tables ``[[kind]]`` with ``pattern``, ``name`` and, if wanted, ``store``, ``effort``
+    and ``train``. Raises UsageError, OSError."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("kind", [])
+        rules = [Rule(**table) for table in tables]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: no rules for kinds can be read from it: {error}") from None
+    for rule in rules:
+        if not (isinstance(rule.pattern, str) and isinstance(rule.name, str) and isinstance(rule.train, bool)):
+            raise UsageError(f"{path}: kind {rule.name!r}: pattern and name are texts, train is true or false")
+        if rule.store not in (None, COLLECTION, ALONE, PACK) or rule.effort not in (None, *range(1, 10)):
+            raise UsageError(
+                f"{path}: kind {rule.name!r}: store is one of {COLLECTION}, {ALONE} and {PACK}, effort 1 to 9"
+            )
+    return rules
+
+
+def look(path: Path) -> Facts:
+    """Facts of a file. What cannot be read at all has an ``error``; what sofc reads no image from has no ``images``."""
+    try:
+        digest = digest_of(path)
+        size = path.stat().st_size
+    except OSError as error:
+        return Facts("", error=error.strerror or str(error))
+    facts = Facts(digest, path.suffix.lower().lstrip("."))
+    if not size or size > MOST_LOOKED_AT:
+        return facts
+    try:
+        return _with_images(path, facts)
+    except Exception:
+        # To be packed, whatever ails it: of damaged files libraries raise errors of all kinds.
+        return facts
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(_READ_BYTES):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _with_images(path: Path, facts: Facts) -> Facts:
+    from sofc.api.headers import header_for
+    from sofc.band.coding import to_planes
+    from sofc.imagefiles import ImageSource, load, why_no_image
+    from sofc.imagefiles.signatures import name_of
+    from sofc.imagefiles.source import count
+    from sofc.transforms.components import LATTICE
+
+    if why_no_image(path):
+        return facts
+    facts = replace(facts, format=name_of(path) or facts.format)
+    images = count(path)
+    samples = load(ImageSource(path))
+    header = header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning)
+    wanted = header.format
+    jpeg = samples.jpeg is not None
+    if not jpeg and wanted.wide is None and LATTICE.accepts(wanted.components, wanted.coded_bits):
+        jpeg = bool(LATTICE.suits(LATTICE.forward(to_planes(samples.array, wanted))))
+    bits = 8 * samples.array.dtype.itemsize if wanted.wide is not None else wanted.declared_bits
+    return replace(
+        facts,
+        images=images,
+        width=header.width,
+        height=header.height or 0,
+        components=wanted.components,
+        bits=bits,
+        jpeg=jpeg,
+    )
+
+
+def kinds_of(files: Sequence[tuple[bytes, Facts]], rules: Sequence[Rule]) -> list[Kind]:
+    """The kind of each file, of which the path and the facts are given: that of the first rule that the path matches,
+    or what the facts say."""
+    sizes = Counter(_size(facts) for _, facts in files)
+    return [_ruled(path, facts, rules, _found(facts, sizes[_size(facts)])) for path, facts in files]
+
+
+def _size(facts: Facts) -> tuple[object, ...]:
+    return facts.format, facts.images > 1, facts.width, facts.height, facts.components, facts.bits, facts.jpeg
+
+
+def _ruled(path: bytes, facts: Facts, rules: Sequence[Rule], found: Kind) -> Kind:
+    name = shown(path)
+    for rule in rules:
+        if fnmatch.fnmatchcase(name, rule.pattern):
+            store = found.store if rule.store is None or not facts.images else rule.store
+            if store == COLLECTION and facts.images != 1:
+                store = ALONE
+            return Kind(rule.name, store, rule.effort, rule.train)
+    return found
+
+
+def _found(facts: Facts, of_size: int) -> Kind:
+    if not facts.images:
+        return Kind(PACKED, PACK, train=False)
+    size = f"{facts.width} x {facts.height}" if of_size >= MANY else "of various sizes"
+    samples = f"{facts.components} component{'' if facts.components == 1 else 's'} of {facts.bits} bits"
+    if facts.format == "JPEG":
+        return Kind(f"JPEG {size}, {samples}", ALONE)
+    if facts.images == 1 and facts.width * facts.height * facts.components <= COLLECTION_SAMPLES:
+        return Kind(f"{facts.format} {size}, {samples}{', once JPEG' if facts.jpeg else ''}", COLLECTION)
+    return Kind(f"{facts.format} {size}, {samples}, {'several images' if facts.images > 1 else 'large'}", ALONE)
+
+
+def suffix_of(path: bytes) -> str:
+    """What packs are sorted by, so that like stands beside like."""
+    return PurePosixPath(shown(path)).suffix.lower()

@@ -1,0 +1,312 @@
+"""``archive``: makes an archive of a tree, goes on where a run ended, and brings an archive up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from sofc.archive import codebooks, unit
+from sofc.archive.coding import MadeUnit, UnitPlan, codebook_paths, make_unit
+from sofc.archive.kinds import Kind, Rule, kinds_of
+from sofc.archive.manifest import (
+    ContentRow,
+    EntryRow,
+    KindRow,
+    Manifest,
+    UnitRow,
+    digest_bytes,
+    finish,
+    is_archive,
+    read,
+)
+from sofc.archive.plan import Stored, effort_of, in_units, members
+from sofc.archive.survey import survey
+from sofc.archive.tree import FILE, FOLDER, LINK, SPECIAL, Entry, is_escaped, path_of, shown, walk
+from sofc.errors import FormatError, SofcError, UsageError
+from sofc.training.shards import in_order
+
+UNITS, DRAFT, LOCK, FIRST = "units", "draft", "lock", "first"
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, how much of it is done, and how much there is: files or bytes."""
+AHEAD = 256
+"""Units that may be made before an earlier one is: some take long."""
+LOOKING, TRAINING, STORING = "looking at files", "training", "storing"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``effort``: None for what serves each kind. ``train``: whether codebooks may be made. ``update``: bring an
+    archive that is there up to date. ``forget``: drop from it what is gone from the tree."""
+
+    effort: int | None = None
+    train: bool = True
+    rules: tuple[Rule, ...] = ()
+    update: bool = False
+    forget: bool = False
+
+
+DEFAULTS = Settings()
+
+
+@dataclass
+class Archived:
+    """What came of a run. ``refused``: what is not in the archive, and why. ``special``: pipes, sockets and devices,
+    which are named in it only. Of an update: paths ``added``, ``changed``, and ``gone`` from the tree."""
+
+    manifest: Manifest
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    special: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    fresh: int = 0
+
+
+def archive(
+    root: Path,
+    folder: Path,
+    settings: Settings = DEFAULTS,
+    *,
+    executor: Executor | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Archived:
+    """Make an archive of all that stands in ``root``, or go on with one that was begun.
+
+    The bytes in ``folder`` depend on the tree and the settings alone. Raises UsageError where ``folder`` holds
+    something else, or an archive that is not to be updated; OSError for files that change meanwhile.
+    """
+    if not root.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(root))
+    if folder.resolve().is_relative_to(root.resolve()):
+        raise UsageError(f"{folder} is in the tree that is to be archived: name a folder outside of {root}")
+    is_begun = (folder / DRAFT / FIRST).exists()  # by a run that made it anew and did not come to its end
+    if is_archive(folder) and not (settings.update or is_begun):
+        raise UsageError(f"{folder} is an archive already: bring it up to date with --update, or name another folder")
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if not (is_archive(folder) or is_begun or there <= {DRAFT}):
+        raise UsageError(f"{folder} holds other things: name an empty folder, or one that is not there")
+    (folder / DRAFT).mkdir(parents=True, exist_ok=True)
+    if not is_archive(folder):
+        (folder / DRAFT / FIRST).touch()
+    for name in (UNITS, codebooks.FOLDER):
+        (folder / name).mkdir(exist_ok=True)
+    with _locked(folder / DRAFT / LOCK):
+        _remove_drafts(folder)
+        finish(folder)
+        made = _Making(root, folder, settings, executor, progress).run()
+        made.manifest.write(folder)
+        _remove_stale(folder, made.manifest)
+        for path in (folder / DRAFT).iterdir():
+            if path.name != FIRST:  # which is the last to go: a run that is ended here can be finished
+                path.unlink()
+        shutil.rmtree(folder / DRAFT)
+    return made
+
+
+class _Making:
+    """One run."""
+
+    def __init__(
+        self, root: Path, folder: Path, settings: Settings, executor: Executor | None, progress: Progress
+    ) -> None:
+        self._root = root
+        self._folder = folder
+        self._settings = settings
+        self._executor = executor
+        self._progress = progress
+        damage: list[str] = []
+        self._old = read(folder, damage) if settings.update and is_archive(folder) else Manifest()
+        if damage:
+            raise FormatError(f"{folder}: {damage[0]}: restore with --salvage, and make the archive anew")
+        self._places = {row.sha256: number for number, row in enumerate(self._old.contents)}
+        self._result = Archived(Manifest())
+
+    def run(self) -> Archived:
+        """Survey, train, store; the manifest is not written yet."""
+        errors: list[OSError] = []
+        entries = list(walk(self._root, errors))
+        for error in errors:
+            path = Path(error.filename or self._root).relative_to(self._root)
+            self._result.refused.append((shown(os.fsencode(path)), error.strerror or str(error)))
+        digests = self._digests(entries)
+        stored = self._stored(digests)
+        self._assemble([*self._entries(entries, digests), *self._gone(entries)], stored)
+        return self._result
+
+    def _digests(self, entries: Sequence[Entry]) -> dict[bytes, bytes]:
+        """The SHA-256 of each file by its path; facts of those that are new are kept for ``_stored``."""
+        before = {path_of(row.path, row.escaped): row for row in self._old.entries}
+        digests: dict[bytes, bytes] = {}
+        unknown: list[Entry] = []
+        for entry in entries:
+            if entry.type != FILE:
+                continue
+            row = before.get(entry.path)
+            if row is not None and row.type == FILE and row.content is not None and row.time == entry.time:
+                content = self._old.contents[row.content]
+                if content.size == entry.size and content.sha256:
+                    digests[entry.path] = content.sha256
+                    continue
+            unknown.append(entry)
+        done = 0
+
+        def advance(files: int) -> None:
+            nonlocal done
+            done += files
+            self._progress(LOOKING, done, len(unknown))
+
+        found = survey(self._root, unknown, self._folder / DRAFT, self._executor, advance)
+        self._new: list[Stored] = []
+        for entry, facts in zip(unknown, found, strict=True):
+            if facts.error:
+                self._result.refused.append((shown(entry.path), facts.error))
+                continue
+            digests[entry.path] = digest_bytes(facts.digest)
+            self._new.append(Stored(entry.path, entry.size, facts))
+            if self._settings.update:
+                (self._result.changed if entry.path in before else self._result.added).append(shown(entry.path))
+        return digests
+
+    def _stored(self, digests: dict[bytes, bytes]) -> list[tuple[KindRow, MadeUnit, list[Stored]]]:
+        """Store all contents that are new, each once."""
+        fresh: dict[str, Stored] = {}
+        for one in self._new:
+            if digests[one.path] not in self._places:
+                fresh.setdefault(one.facts.digest, one)
+        contents = list(fresh.values())
+        kinds = kinds_of([(one.path, one.facts) for one in contents], self._settings.rules)
+        of_kind: dict[Kind, list[Stored]] = defaultdict(list)
+        for kind, one in zip(kinds, contents, strict=True):
+            of_kind[kind].append(one)
+        ordered = sorted(of_kind.items(), key=lambda pair: (pair[0].store, pair[0].name, pair[0].effort or 0))
+        rows = [self._kind_row(number, len(ordered), *pair) for number, pair in enumerate(ordered)]
+        place = self._folder / codebooks.FOLDER
+        plans: Iterator[tuple[KindRow, UnitPlan, list[Stored]]] = chain.from_iterable(
+            ((row, *planned) for planned in in_units(self._root, kind, row.effort, ones, place, row.codebook))
+            for row, (kind, ones) in zip(rows, ordered, strict=True)
+        )
+        waiting: list[tuple[KindRow, list[Stored]]] = []
+
+        def handed_out() -> Iterator[UnitPlan]:
+            for row, plan, ones in plans:
+                waiting.append((row, ones))
+                yield plan
+
+        make = partial(make_unit, folder=self._folder / UNITS, codebooks=place)
+        total, done = sum(one.size for one in contents), 0
+        made: list[tuple[KindRow, MadeUnit, list[Stored]]] = []
+        for number, result in enumerate(in_order(self._executor, make, handed_out(), AHEAD)):
+            row, ones = waiting[number]
+            made.append((row, result, ones))
+            self._result.fresh += result.fresh
+            done += sum(one.size for one in ones)
+            self._progress(STORING, done, total)
+        return made
+
+    def _kind_row(self, number: int, count: int, kind: Kind, contents: list[Stored]) -> KindRow:
+        effort = effort_of(kind, contents, self._settings.effort)
+        row = KindRow(kind.name, kind.store, effort)
+        trained = next((old for old in self._old.kinds if replace(old, codebook=None) == row and old.codebook), None)
+        if trained is not None or not (kind.train and self._settings.train):
+            return trained or row
+        pixels = sum(one.facts.width * one.facts.height * one.facts.images for one in contents)
+        ordered = members(self._root, sorted(contents, key=lambda one: one.path))
+        place = self._folder / codebooks.FOLDER
+        draft = self._folder / DRAFT
+        found = codebooks.train_codebook(kind, effort, ordered, pixels, place, draft, self._executor)
+        self._progress(TRAINING, number + 1, count)
+        return replace(row, codebook=found)
+
+    def _entries(
+        self, entries: Sequence[Entry], digests: dict[bytes, bytes]
+    ) -> Iterator[tuple[EntryRow, bytes | None]]:
+        """What stands in the tree, each file with its SHA-256."""
+        for entry in entries:
+            if entry.type == FILE and entry.path not in digests:
+                continue
+            if entry.type == SPECIAL:
+                self._result.special.append(shown(entry.path))
+            target = entry.target if entry.type == LINK else None
+            escaped = is_escaped(entry.path)
+            row = EntryRow(shown(entry.path), escaped, entry.type, entry.time, entry.mode, None, target)
+            yield row, digests.get(entry.path)
+
+    def _gone(self, entries: Sequence[Entry]) -> Iterator[tuple[EntryRow, bytes | None]]:
+        """What stands in the archive and no more in the tree; given where it is to stay."""
+        there = {(shown(entry.path), is_escaped(entry.path)) for entry in entries}
+        for row in self._old.entries:
+            if (row.path, row.escaped) in there:
+                continue
+            if row.type != FOLDER:
+                self._result.gone.append(row.path)
+            if not self._settings.forget:
+                yield row, None if row.content is None else self._old.contents[row.content].sha256
+
+    def _assemble(
+        self,
+        entries: Sequence[tuple[EntryRow, bytes | None]],
+        stored: Sequence[tuple[KindRow, MadeUnit, list[Stored]]],
+    ) -> None:
+        """The manifest: of what was there, what is still wanted, and what is new."""
+        manifest = self._result.manifest
+        wanted = {digest for _, digest in entries if digest is not None}
+        contents: dict[bytes, tuple[ContentRow, KindRow, UnitRow]] = {}
+        for row in self._old.contents:
+            contents[row.sha256] = row, self._old.kinds[row.kind], self._old.units[row.unit]
+        for kind, made, ones in stored:
+            unit_row = UnitRow(made.key, made.size, digest_bytes(made.digest))
+            for item, (one, share, way) in enumerate(zip(ones, made.stored, made.ways, strict=True)):
+                facts, digest = one.facts, digest_bytes(one.facts.digest)
+                described = (facts.format, facts.images, facts.width, facts.height, facts.components, facts.bits)
+                contents[digest] = ContentRow(digest, one.size, 0, 0, item, share, way, *described), kind, unit_row
+        live = sorted(
+            (found for digest, found in contents.items() if digest in wanted),
+            key=lambda found: (found[1].store, found[1].name, found[2].name, found[0].item),
+        )
+        kinds = {kind: number for number, kind in enumerate(dict.fromkeys(kind for _, kind, _ in live))}
+        units = {row: number for number, row in enumerate(dict.fromkeys(row for _, _, row in live))}
+        manifest.kinds, manifest.units = list(kinds), list(units)
+        manifest.contents = [replace(row, kind=kinds[kind], unit=units[one]) for row, kind, one in live]
+        numbers = {row.sha256: number for number, row in enumerate(manifest.contents)}
+        manifest.entries = [row if digest is None else replace(row, content=numbers[digest]) for row, digest in entries]
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Raises UsageError where another run is at work. Where the system has no such locks nobody is kept out."""
+    with path.open("ab") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass
+        except BlockingIOError:
+            raise UsageError(f"{path.parent.parent} is being made by another run: wait for it") from None
+        yield
+
+
+def _remove_drafts(folder: Path) -> None:
+    """What a run that was killed has left."""
+    for path in chain(folder.rglob(".*.part"), folder.glob(".manifest.*/")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _remove_stale(folder: Path, manifest: Manifest) -> None:
+    """Units and codebooks that the manifest does not name."""
+    named = {f"{row.name}{unit.SUFFIX}" for row in manifest.units}
+    named |= {path.name for row in manifest.kinds if row.codebook for path in codebook_paths(folder, row.codebook)}
+    for name in (UNITS, codebooks.FOLDER):
+        for path in (folder / name).iterdir():
+            if path.name not in named:
+                with contextlib.suppress(OSError, SofcError):
+                    path.unlink()

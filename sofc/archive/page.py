@@ -1,0 +1,180 @@
+"""A report of an archive as one HTML file without outside parts."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sofc.archive.access import Archive
+from sofc.archive.manifest import EntryRow, Manifest
+from sofc.archive.report import KindSummary, Summary
+from sofc.archive.tree import path_of
+from sofc.errors import SofcError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+THUMBNAILS = 6
+"""Of a kind."""
+THUMBNAIL_SIDE = 96
+EXTREMES = 5
+"""Files that gained most, and least."""
+LISTED = 200
+_STYLE = """
+:root{color-scheme:light dark}
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}
+table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #8885}
+td:first-child,th:first-child{text-align:left}h2{margin-top:2.5rem}
+.bar{height:.8rem;background:#8883;border-radius:.2rem}.bar div{height:100%;background:#3a7ca5;border-radius:.2rem}
+img{image-rendering:pixelated;margin:.2rem;border-radius:.2rem;vertical-align:middle}code{word-break:break-all}
+.kind{margin:1rem 0}small{opacity:.7}
+"""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A sample of images of a kind as lossless WebP: how many files, their bytes, as WebP, and here."""
+
+    files: int
+    size: int
+    webp: int
+    stored: int
+
+
+def page(folder: Path, manifest: Manifest, summary: Summary, refused: Sequence[tuple[str, str]]) -> str:
+    """The report of an archive that was written to ``folder``."""
+    with Archive(folder) as archive:
+        kinds = "".join(_kind(archive, manifest, number, kind) for number, kind in enumerate(summary.kinds))
+    extremes = _extremes(manifest)
+    listed = "".join(f"<li><code>{escape(path)}</code>: {escape(reason)}</li>" for path, reason in refused[:LISTED])
+    more = f"<p>{len(refused) - LISTED} more</p>" if len(refused) > LISTED else ""
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(folder.name)}</title>'
+        f"<style>{_STYLE}</style><h1>{escape(folder.name)}</h1>"
+        f"<p>{summary.files} files in {summary.folders} folders, {_size(summary.bytes)}, take "
+        f"{_size(summary.stored)}: {_ratio(summary.bytes, summary.stored)} times less. Of that the manifest takes "
+        f"{_size(summary.manifest)}, codebooks {_size(summary.codebooks)}.</p>{_bar(summary.stored, summary.bytes)}"
+        f"<h2>Kinds</h2>{kinds}<h2>Gained most and least</h2>{extremes}"
+        f"<h2>Not stored</h2>{f'<ul>{listed}</ul>{more}' if refused else '<p>Nothing was refused.</p>'}</html>\n"
+    )
+
+
+def _kind(archive: Archive, manifest: Manifest, number: int, kind: KindSummary) -> str:
+    book = f", codebook <code>{kind.codebook[:8]}</code> mined from them" if kind.codebook else ""
+    files = _spread(manifest, number)
+    pictures = []
+    for path in files:
+        try:
+            pictures.append(f'<img alt="" title="{escape(path)}" src="{_thumbnail(archive.images(path)[0])}">')
+        except (SofcError, OSError, ValueError):
+            continue  # no image, or one that cannot be shown
+    peer = _peer(archive, manifest, number) if pictures else None
+    compared = ""
+    if peer is not None:
+        compared = (
+            f"<br><small>{peer.files} of them, {_size(peer.size)}: {_size(peer.stored)} here, {_size(peer.webp)} as "
+            "lossless WebP, which does not give the files back</small>"
+        )
+    return (
+        f'<div class="kind"><b>{escape(kind.name)}</b>: {kind.files} files, {_size(kind.bytes)} &rarr; '
+        f"{_size(kind.stored)}, ratio {_ratio(kind.bytes, kind.stored)} <small>({escape(kind.store)}, effort "
+        f"{kind.effort}{book})</small>{_bar(kind.stored, kind.bytes)}{''.join(pictures)}{compared}</div>"
+    )
+
+
+def _spread(manifest: Manifest, kind: int) -> list[str]:
+    """Names of files spread over a kind."""
+    found = [(entry.path, entry.escaped) for entry in _files(manifest, kind)]
+    step = max(1, -(-len(found) // THUMBNAILS))
+    return [os.fsdecode(path_of(*one)) for one in found[::step]]
+
+
+def _files(manifest: Manifest, kind: int) -> Iterator[EntryRow]:
+    """The files of a kind, each content once."""
+    seen: set[int] = set()
+    for entry in manifest.entries:
+        if entry.content is not None and entry.content not in seen and manifest.contents[entry.content].kind == kind:
+            seen.add(entry.content)
+            yield entry
+
+
+def _thumbnail(image: npt.NDArray[np.generic]) -> str:
+    """A small picture as a URI. Raises ValueError for what cannot be shown as gray or RGB."""
+    import numpy as np
+    from PIL import Image
+
+    shown = image if image.ndim == 2 or image.shape[2] in (3, 4) else image[..., 0]
+    if shown.dtype != np.uint8:
+        values = np.nan_to_num(np.abs(shown).astype(np.float64))
+        low, high = float(values.min()), float(values.max())
+        shown = ((values - low) * (255 / (high - low if high > low else 1))).astype(np.uint8)
+    step = max(1, max(shown.shape[:2]) // (4 * THUMBNAIL_SIDE))
+    picture = Image.fromarray(np.ascontiguousarray(shown[::step, ::step]))
+    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _peer(archive: Archive, manifest: Manifest, kind: int) -> Peer | None:
+    """A sample as WebP; None where that takes no such images."""
+    import numpy as np
+    from PIL import Image, features
+
+    if not features.check("webp"):
+        return None
+    files = list(_files(manifest, kind))
+    count = size = webp = stored = 0
+    for entry in files[:: max(1, -(-len(files) // THUMBNAILS))]:
+        assert entry.content is not None
+        content = manifest.contents[entry.content]
+        try:
+            images = archive.images(os.fsdecode(path_of(entry.path, entry.escaped)))
+        except (SofcError, OSError):
+            continue
+        if len(images) != 1 or images[0].dtype != np.uint8 or images[0].shape[2:] not in ((), (3,), (4,)):
+            return None
+        if max(images[0].shape) > 1 << 13:
+            return None
+        buffer = io.BytesIO()
+        Image.fromarray(images[0]).save(buffer, "WEBP", lossless=True, method=4, exact=True)
+        count, size = count + 1, size + content.size
+        webp, stored = webp + len(buffer.getvalue()), stored + content.bytes
+    return Peer(count, size, webp, stored) if count else None
+
+
+def _extremes(manifest: Manifest) -> str:
+    """Files that gained most and least, those of a few bytes left out."""
+    ratios = sorted(
+        (content.bytes / content.size, entry.path, content.size, content.bytes)
+        for entry in manifest.entries
+        if entry.content is not None and (content := manifest.contents[entry.content]).size >= 1 << 10
+    )
+    chosen = ratios if len(ratios) <= 2 * EXTREMES else ratios[:EXTREMES] + ratios[-EXTREMES:]
+    rows = "".join(
+        f"<tr><td><code>{escape(path)}</code><td>{_size(size)}<td>{_size(stored)}<td>{_ratio(size, stored)}</tr>"
+        for _, path, size, stored in chosen
+    )
+    return f"<table><tr><th>file<th>before<th>here<th>ratio</tr>{rows}</table>"
+
+
+def _bar(part: int, whole: int) -> str:
+    share = min(100.0, 100 * part / max(1, whole))
+    return f'<div class="bar"><div style="width:{share:.1f}%"></div></div>'
+
+
+def _ratio(before: int, after: int) -> str:
+    return f"{before / max(1, after):.2f}"
+
+
+def _size(count: int) -> str:
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= factor:
+            return f"{count / factor:.2f} {unit}"
+    return f"{count} bytes"

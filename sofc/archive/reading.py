@@ -1,0 +1,157 @@
+"""Contents of a unit: the bytes of files, and the samples of their images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from sofc.archive import unit
+from sofc.container.original import MAX_FILE_BYTES, Original, from_metadata, unpack_recipe
+from sofc.errors import FormatError, LimitError
+from sofc.limits import Limits
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from sofc.api.reader import Reader
+    from sofc.codebook import Codebook
+    from sofc.container.records import CodebookReference
+
+FindCodebook = Callable[["CodebookReference"], "Codebook | None"]
+HELD_PACK_BYTES = 1 << 25
+"""Of a pack up to this size all is held once it was asked for; of larger ones a content is sought each time."""
+_PIECE_BYTES = 1 << 20
+
+
+class UnitReader:
+    """Reads contents of one unit on disk. It keeps no file open; threads may share it, and so may forked processes.
+
+    Raises OSError, and FormatError or LimitError for a table that cannot be read.
+    """
+
+    def __init__(self, path: Path, find: FindCodebook, limits: Limits | None = None) -> None:
+        self._path = path
+        self._find = find
+        self._limits = limits or Limits()
+        with path.open("rb") as file:
+            self.table = unit.read_table(file)
+        contents = self.table.contents
+        self._images = _before(int(content.way == unit.FROM_IMAGES) for content in contents)
+        self._recipes = _before(content.length * (content.way == unit.FROM_IMAGES) for content in contents)
+        self._files = _before(content.length * (content.way == unit.FROM_FILE) for content in contents)
+        self._packed = _before(content.size * (content.way == unit.FROM_PACK) for content in contents)
+        self._held: dict[str, Any] = {}
+
+    def read(self, number: int) -> bytes:
+        """The bytes of a content, which are those of the file if its SHA-256 is. Raises FormatError, LimitError."""
+        content = self._content(number)
+        if content.size > MAX_FILE_BYTES:
+            raise LimitError(f"a file of {content.size} bytes is not read into memory, the limit is {MAX_FILE_BYTES}")
+        return b"".join(self.pieces(number))
+
+    def pieces(self, number: int) -> Iterator[bytes]:
+        """As ``read``, in pieces: a packed file of any size is not held as a whole."""
+        from sofc.keepfile.restore import assemble, restore
+
+        content = self._content(number)
+        if content.way == unit.FROM_IMAGES:
+            start = self._recipes[number]
+            parts = unpack_recipe(self._whole(unit.RECIPES, self._recipes[-1])[start : start + content.length])
+            # The digest of the content is the caller's to compare: here the parts are only followed.
+            yield from assemble(Original("", content.size, b"", parts), self.images(number))
+        elif content.way == unit.FROM_FILE:
+            with self._sofc_file(number) as reader:
+                original = from_metadata(reader.metadata)
+                if original is None:
+                    raise FormatError("a sofc file of the unit keeps no file")
+                yield restore(original, list(reader) if original.from_samples else (), reader.codebook)
+        else:
+            yield from self._from_pack(number)
+
+    def images(self, number: int) -> list[npt.NDArray[np.generic]]:
+        """The images of a file, shape (height, width[, components]). Raises UsageError where it is none of images, and
+        what decoding raises."""
+        content = self._content(number)
+        if content.way == unit.FROM_IMAGES:
+            return [self._collection().read_image(self._images[number])]
+        if content.way == unit.FROM_FILE:
+            from sofc.api.oneshot import decode_images
+
+            return decode_images(self._file_bytes(number), codebooks=self._find, limits=self._limits)
+        from sofc.imagefiles import images_in
+
+        return [samples.array for samples in images_in("", self.read(number))]
+
+    def _content(self, number: int) -> unit.Content:
+        if not 0 <= number < len(self.table.contents):
+            raise FormatError(f"{self._path.name} has no content {number}")
+        return self.table.contents[number]
+
+    # Two threads may read the same for the first time: that costs time only, and a lock would not outlive a fork.
+
+    def _collection(self) -> Reader:
+        if unit.IMAGES not in self._held:
+            from sofc.api.reader import open_reader
+
+            data = b"".join(self._section(unit.IMAGES))
+            self._held[unit.IMAGES] = open_reader(data, codebooks=self._find, limits=self._limits)
+        reader: Reader = self._held[unit.IMAGES]
+        return reader
+
+    def _whole(self, section: str, size: int) -> bytes:
+        if section not in self._held:
+            if size > MAX_FILE_BYTES:
+                raise LimitError(f"a section of {size} bytes is over the limit of {MAX_FILE_BYTES}")
+            packing = self.table.sections[section].packing
+            self._held[section] = b"".join(unit.unpacked(self._section(section), packing, size))
+        data: bytes = self._held[section]
+        return data
+
+    def _section(self, section: str) -> Iterator[bytes]:
+        return self._bytes(self.table.start_of(section), self.table.sections[section].length)
+
+    def _bytes(self, start: int, count: int) -> Iterator[bytes]:
+        with self._path.open("rb") as file:
+            file.seek(start)
+            yield from _counted(file, count)
+
+    def _file_bytes(self, number: int) -> bytes:
+        start, count = self._files[number], self.table.contents[number].length
+        if start + count > self.table.sections[unit.FILES].length:
+            raise FormatError(f"{self._path.name}: content {number} is not in the unit")
+        return b"".join(self._bytes(self.table.start_of(unit.FILES) + start, count))
+
+    def _sofc_file(self, number: int) -> Reader:
+        from sofc.api.reader import open_reader
+
+        return open_reader(self._file_bytes(number), codebooks=self._find, limits=self._limits)
+
+    def _from_pack(self, number: int) -> Iterator[bytes]:
+        start, size = self._packed[number], self.table.contents[number].size
+        if self._packed[-1] <= HELD_PACK_BYTES:
+            yield self._whole(unit.PACK, self._packed[-1])[start : start + size]
+            return
+        place = 0
+        packing = self.table.sections[unit.PACK].packing
+        for piece in unit.unpacked(self._section(unit.PACK), packing, self._packed[-1]):
+            yield piece[max(0, start - place) : max(0, start + size - place)]
+            place += len(piece)
+            if place >= start + size:
+                return
+
+
+def _before(values: Iterator[int]) -> list[int]:
+    """The sum of the values before each, and that of all."""
+    return list(accumulate(values, initial=0))
+
+
+def _counted(file: BinaryIO, count: int) -> Iterator[bytes]:
+    while count:
+        piece = file.read(min(count, _PIECE_BYTES))
+        if not piece:
+            raise FormatError("the unit is cut off")
+        count -= len(piece)
+        yield piece

@@ -1,0 +1,371 @@
+"""``restore`` and ``verify``: files out of an archive, unit by unit; nothing that is not proven by a check is given."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import hashlib
+import os
+import random
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sofc.archive import codebooks, manifest, unit
+from sofc.archive.coding import finder
+from sofc.archive.making import UNITS
+from sofc.archive.reading import UnitReader
+from sofc.archive.tree import FOLDER, LINK, path_of, place, shown
+from sofc.errors import ChecksumError, FormatError, SofcError
+from sofc.files import drafted, publish
+from sofc.training.shards import in_order
+
+RESTORED_MODES = 0o777
+"""Of the modes that are kept: a program that acts as its owner is not made out of an archive."""
+Advance = Callable[[int], object]
+
+
+class Wanted(NamedTuple):
+    """A content of a unit: its number there, its size and SHA-256 (nothing where that is not known), and where it is to
+    go: paths, with times and modes."""
+
+    item: int
+    size: int
+    sha256: bytes
+    places: tuple[tuple[bytes, int, int], ...]
+
+
+class UnitTask(NamedTuple):
+    """What is wanted of a unit, by the name of its file."""
+
+    name: str
+    wanted: tuple[Wanted, ...]
+
+
+@dataclass
+class Restored:
+    """What came of it. ``lost``: paths that did not come back, and why; ``skipped``: what was not to be made."""
+
+    files: int = 0
+    bytes: int = 0
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+
+
+def restore(
+    folder: Path,
+    root: Path,
+    patterns: Iterable[str] = (),
+    *,
+    force: bool = False,
+    salvage: bool = False,
+    executor: Executor | None = None,
+    advance: Advance = lambda size: None,
+) -> Restored:
+    """Make a tree of what stands in an archive; of that whose path matches a pattern where there are some.
+
+    Without ``salvage`` the first damage ends it: FormatError. With it everything is given back that can be, and the
+    rest is ``lost``. Files that are there are replaced with ``force`` alone. Raises OSError, UsageError, too.
+    """
+    result = Restored()
+    chosen = tuple(patterns)
+    with manifest.opened(folder, result.damage) as table:
+        if result.damage and not salvage:
+            raise FormatError(f"{result.damage[0]}: restore with --salvage")
+        tasks = list(_tasks(table, chosen, result.lost))
+        folders, links = _others(table, chosen, result)
+    root.mkdir(parents=True, exist_ok=True)
+    for path, _, _ in folders:
+        _make_folder(root, path)
+    work = partial(restore_unit, folder=folder, root=root, force=force, salvage=salvage)
+    for task, lost in zip(tasks, in_order(executor, work, tasks), strict=True):
+        _count(task, lost, result, salvage)
+        advance(sum(one.size for one in task.wanted))
+    for path, time, target in links:
+        with _noting(path, result.lost, salvage):
+            _make_link(root, path, target, time, force)
+    for path, time, mode in reversed(folders):
+        with _noting(path, result.lost, salvage):
+            _settle(place(root, path), time, mode)
+    return result
+
+
+def verify(
+    folder: Path,
+    share: float = 1.0,
+    *,
+    executor: Executor | None = None,
+    advance: Advance = lambda size: None,
+    seed: int | None = None,
+) -> Restored:
+    """Decode all files of an archive, or a random share of its contents, and compare them with their SHA-256."""
+    result = Restored()
+    with manifest.opened(folder, result.damage) as table:
+        tasks = list(_tasks(table, (), result.lost))
+    if share < 1:
+        chance = random.Random(seed)
+        taken = [UnitTask(task.name, tuple(one for one in task.wanted if chance.random() < share)) for task in tasks]
+        tasks = [task for task in taken if task.wanted]
+    result.damage += _damaged(folder)
+    for task, lost in zip(tasks, in_order(executor, partial(verify_unit, folder=folder), tasks), strict=True):
+        _count(task, lost, result, salvage=True)
+        advance(sum(one.size for one in task.wanted))
+    return result
+
+
+def remove_originals(folder: Path, root: Path, *, executor: Executor | None = None) -> Restored:
+    """Remove each file of a tree whose stored form, read back from disk, is the file. ``lost``: those that stay."""
+    result = Restored()
+    with manifest.opened(folder, result.damage) as table:
+        if result.damage:
+            raise FormatError(f"{result.damage[0]}: nothing is removed")
+        tasks = list(_tasks(table, (), result.lost))
+    for task, kept in zip(
+        tasks, in_order(executor, partial(remove_unit, folder=folder, root=root), tasks), strict=True
+    ):
+        _count(task, kept, result, salvage=True)
+    return result
+
+
+def restore_unit(
+    task: UnitTask, *, folder: Path, root: Path, force: bool, salvage: bool = False
+) -> list[tuple[str, str]]:
+    """Make the files that are wanted of a unit. Gives the paths that were lost, and why; raises OSError for files that
+    cannot be written, unless all else is to be salvaged."""
+    return list(_each_of_unit(task, folder, partial(_make_files, root=root, force=force), salvage))
+
+
+def verify_unit(task: UnitTask, *, folder: Path) -> list[tuple[str, str]]:
+    """Decode what is wanted of a unit. Gives the paths that are lost, and why."""
+    return list(_each_of_unit(task, folder, _decode, salvage=True))
+
+
+def remove_unit(task: UnitTask, *, folder: Path, root: Path) -> list[tuple[str, str]]:
+    """Remove the files of a tree that are in a unit as they are, compared byte for byte with what is read from it.
+
+    Gives the paths that stay, and why."""
+    kept: list[tuple[str, str]] = []
+    kept += _each_of_unit(task, folder, partial(_remove_files, root=root, kept=kept), salvage=True)
+    return kept
+
+
+def _each_of_unit(
+    task: UnitTask, folder: Path, use: Callable[[UnitReader, Wanted], None], salvage: bool
+) -> Iterator[tuple[str, str]]:
+    path = folder / UNITS / (task.name + unit.SUFFIX)
+    try:
+        if any(not one.sha256 for one in task.wanted):
+            with path.open("rb") as file:
+                unit.check(file)  # nothing else tells whether what comes out is right
+        reader = UnitReader(path, finder(folder / codebooks.FOLDER))
+    except (SofcError, OSError) as error:
+        for one in task.wanted:
+            yield from ((shown(where), f"{path.name}: {error}") for where, _, _ in one.places)
+        return
+    for one in task.wanted:
+        try:
+            use(reader, one)
+        except SofcError as error:
+            yield from ((shown(where), f"{path.name}: {error}") for where, _, _ in one.places)
+        except OSError as error:
+            if not salvage:
+                raise
+            yield from ((shown(where), f"{error.filename}: {error.strerror}") for where, _, _ in one.places)
+
+
+def checked_pieces(reader: UnitReader, one: Wanted) -> Iterator[bytes]:
+    """The bytes of a content; the check is behind the last."""
+    digest, size = hashlib.sha256(), 0
+    for piece in reader.pieces(one.item):
+        digest.update(piece)
+        size += len(piece)
+        if size > one.size:
+            break
+        yield piece
+    if size != one.size or (one.sha256 and digest.digest() != one.sha256):
+        raise ChecksumError("what it holds is not the file that was stored: its SHA-256 is another")
+
+
+def _decode(reader: UnitReader, one: Wanted) -> None:
+    for _ in checked_pieces(reader, one):
+        pass
+
+
+def _make_files(reader: UnitReader, one: Wanted, *, root: Path, force: bool) -> None:
+    for path, time, mode in one.places:
+        where = place(root, path)
+        _check_folders(root, where)
+        where.parent.mkdir(parents=True, exist_ok=True)
+        with drafted(where, mode=mode & RESTORED_MODES, durable=False) as (file, draft):
+            for piece in checked_pieces(reader, one):
+                file.write(piece)
+        if draft is None:
+            raise FormatError("a device or a pipe stands where it is to be restored")
+        os.utime(draft, ns=(time, time))
+        publish(draft, where, replace=force)
+
+
+def _remove_files(reader: UnitReader, one: Wanted, *, root: Path, kept: list[tuple[str, str]]) -> None:
+    for path, time, _ in one.places:
+        where = place(root, path)
+        if not where.exists():
+            continue
+        state = where.stat()
+        same = (state.st_size, state.st_mtime_ns) == (one.size, time)
+        if same:
+            with where.open("rb") as file:
+                same = all(file.read(len(piece)) == piece for piece in checked_pieces(reader, one))
+        if same:
+            where.unlink()
+        else:
+            kept.append((shown(path), "it is not what was stored: it was changed meanwhile"))
+
+
+def _check_folders(root: Path, where: Path) -> None:
+    """Raise FormatError where a path leads through a link, or is one: the file would be made elsewhere."""
+    for parent in (where, *where.parents):
+        if parent == root:
+            return
+        if parent.is_symlink():
+            raise FormatError(f"{parent} is a link: nothing is restored through it")
+
+
+def _make_folder(root: Path, path: bytes) -> None:
+    where = place(root, path)
+    _check_folders(root, where)
+    where.mkdir(parents=True, exist_ok=True)
+
+
+def _make_link(root: Path, path: bytes, target: bytes, time: int, force: bool) -> None:
+    where = place(root, path)
+    _check_folders(root, where.parent / "_")
+    where.parent.mkdir(parents=True, exist_ok=True)
+    if force and where.is_symlink():
+        where.unlink()
+    where.symlink_to(os.fsdecode(target))
+    os.utime(where, ns=(time, time), follow_symlinks=False)
+
+
+def _settle(where: Path, time: int, mode: int) -> None:
+    """Time and mode of a folder."""
+    if stat.S_ISDIR(os.lstat(where).st_mode):
+        where.chmod(mode & RESTORED_MODES)
+        os.utime(where, ns=(time, time))
+
+
+@contextlib.contextmanager
+def _noting(path: bytes, lost: list[tuple[str, str]], salvage: bool) -> Iterator[None]:
+    try:
+        yield
+    except (SofcError, OSError) as error:
+        if not salvage:
+            raise
+        lost.append((shown(path), str(error)))
+
+
+def _count(task: UnitTask, lost: list[tuple[str, str]], result: Restored, salvage: bool) -> None:
+    if lost and not salvage:
+        raise FormatError(f"{lost[0][0]}: {lost[0][1]}: --salvage gives back all that is sound")
+    result.lost += lost
+    result.files += sum(len(one.places) for one in task.wanted) - len(lost)
+    result.bytes += sum(one.size * len(one.places) for one in task.wanted)
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a path, or a folder that it is in, matches a pattern."""
+    if not patterns:
+        return True
+    names = path.split("/")
+    heads = ["/".join(names[:count]) for count in range(1, len(names) + 1)]
+    return any(fnmatch.fnmatchcase(head, pattern.rstrip("/")) for pattern in patterns for head in heads)
+
+
+_QUERY = """
+SELECT units.name, item, contents.size, contents.sha256, path, escaped, time, mode
+FROM entries JOIN contents USING (content) JOIN units USING (unit)
+WHERE type = 'file' ORDER BY contents.unit, item, path, escaped
+"""
+
+
+def _tasks(table: sqlite3.Connection, patterns: tuple[str, ...], lost: list[tuple[str, str]]) -> Iterator[UnitTask]:
+    """What is wanted of each unit. Of a manifest that is hostile or made by a bug paths are ``lost``."""
+    rows = (row for row in _rows(table, _QUERY) if _matches(row[4], patterns))
+    for name, of_unit in groupby(rows, key=lambda row: row[0]):
+        if not isinstance(name, str) or not name.isalnum():
+            raise FormatError(f"the manifest names a unit {name!r}, which no unit is called")
+        wanted: list[Wanted] = []
+        for (item, size, sha256), places in groupby(of_unit, key=lambda row: row[1:4]):
+            where = []
+            for row in places:
+                try:
+                    place(Path(), path := path_of(row[4], bool(row[5])))
+                except FormatError as error:
+                    lost.append((row[4], str(error)))
+                    continue
+                where.append((path, row[6], row[7]))
+            if where:
+                wanted.append(Wanted(item, size, sha256, tuple(where)))
+        if wanted:
+            yield UnitTask(name, tuple(wanted))
+
+
+def _others(
+    table: sqlite3.Connection, patterns: tuple[str, ...], result: Restored
+) -> tuple[list[tuple[bytes, int, int]], list[tuple[bytes, int, bytes]]]:
+    """Folders, each before what is in it, and links."""
+    folders: list[tuple[bytes, int, int]] = []
+    links: list[tuple[bytes, int, bytes]] = []
+    query = "SELECT path, escaped, type, time, mode, target FROM entries WHERE type != 'file' ORDER BY path, escaped"
+    for text, escaped, kind, time, mode, target in _rows(table, query):
+        if not _matches(text, patterns):
+            continue
+        path = path_of(text, bool(escaped))
+        try:
+            place(Path(), path)
+        except FormatError as error:
+            result.lost.append((text, str(error)))
+            continue
+        if kind == FOLDER:
+            folders.append((path, time, mode))
+        elif kind == LINK and isinstance(target, bytes):
+            links.append((path, time, target))
+        else:
+            result.skipped.append((text, "a pipe, socket or device, which is only named"))
+    return sorted(folders), links
+
+
+def _rows(table: sqlite3.Connection, query: str) -> Iterator[Any]:
+    try:
+        # Without ``yield from``, which would close the cursor, perhaps after its table.
+        yield from (row for row in table.execute(query))
+    except sqlite3.Error as error:
+        raise FormatError(f"the manifest cannot be read: {error}") from None
+
+
+def _damaged(folder: Path) -> Iterator[str]:
+    """Units that are not as they were written, whether or not files of them are lost, and what is kept twice and
+    damaged in one place."""
+    from sofc.codebook.store import read_codebook
+
+    for path in sorted((folder / UNITS).glob(f"*{unit.SUFFIX}")):
+        try:
+            with path.open("rb") as file:
+                unit.check(file)
+        except (SofcError, OSError) as error:
+            yield f"{path}: {error}"
+    for path in sorted((folder / codebooks.FOLDER).glob("*.sofcb")):
+        try:
+            read_codebook(path)
+        except (SofcError, OSError) as error:
+            yield f"{path}: {error}"
+    try:
+        manifest.check_copy(folder)
+    except FormatError as error:
+        yield str(error)

@@ -1,0 +1,171 @@
+"""Which models may code images of a format: those of a codebook, best first, and the neutral ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sofc.codebook import Codebook
+from sofc.codebook.builtin import is_builtin
+from sofc.coders.base import Coder, Descriptor, Found
+from sofc.coders.registry import CODERS, NEUTRAL_MODELS, accepts, coder_for
+from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
+from sofc.image import PixelFormat
+from sofc.jpeg.known import Known
+from sofc.planes import Plane, PlaneRange
+from sofc.transforms.components import CHAIN, PAPERS, TRANSFORMS, Transform
+
+DEFAULT_EFFORT = 5
+
+Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None]
+Prove = Callable[[Sequence[Plane], Known], Found | None]
+
+
+def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
+    """Whether a codebook has a model for images of this format."""
+    return any(
+        accepts(model, pixel_format) and (model.components == pixel_format.components or model.transform == CHAIN.id)
+        for model in codebook.models
+    )
+
+
+class Candidate(NamedTuple):
+    """A model that may code images of a format: its number in files, and the component transform that goes with it.
+
+    ``trace``: what finds the origin of planes, where the model is only for those of a certain one, and ``prove`` what
+    makes sure of one that is known.
+    """
+
+    codebook: Codebook | None
+    format: PixelFormat
+    number: int
+    transform: Transform
+    trace: Trace | None = None
+    prove: Prove | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it stands in the codebook."""
+        return self.number >= FIRST_CODEBOOK_MODEL
+
+    @property
+    def coder(self) -> Coder:
+        """The ready coder. Raises as ``coder_for`` does."""
+        return coder_for(self.codebook, self.number, self.format)[1]
+
+
+class _Numbered(NamedTuple):
+    """A model and its number in the codebook."""
+
+    number: int
+    model: Model
+
+
+def _prove_of(model: Model) -> Prove | None:
+    return CODERS[model.coder].prove if model.coder in CODERS else None
+
+
+def _trace_of(model: Model) -> Trace | None:
+    return CODERS[model.coder].trace if model.coder in CODERS else None
+
+
+def _goes_with(model: Model, pixel_format: PixelFormat) -> bool:
+    """Whether a model is for all components of a format together, with a transform that its coder allows."""
+    return (
+        model.components == pixel_format.components
+        and model.transform in TRANSFORMS
+        and CODERS[model.coder].goes_with(TRANSFORMS[model.transform], model.components, pixel_format.coded_bits)
+    )
+
+
+class Candidates:
+    """The models of a codebook, and the neutral ones, for an ``effort``; ``coder``: the only one whose models are
+    taken."""
+
+    def __init__(self, codebook: Codebook | None, coder: Descriptor[Any] | None, effort: int) -> None:
+        self.codebook = codebook
+        self.coder = coder
+        self.effort = effort
+        self._found: dict[tuple[PixelFormat, int], list[Candidate]] = {}
+
+    @cached_property
+    def tries_everything(self) -> bool:
+        """Whether everything is tried that a built-in codebook has: it is one, or changes one."""
+        if self.codebook is None or is_builtin(self.codebook):
+            return self.codebook is not None
+        # For the lowest effort codebooks have models of their own beside those of their bases.
+        return self.codebook.is_changed and self.effort > 1
+
+    def of(self, pixel_format: PixelFormat, images: int = 1) -> list[Candidate]:
+        """The models that may code so many images of this format together, best first; the last suits any.
+
+        First come those of a certain origin: at efforts 1 and 2 only where their coder is named. Then come the
+        codebook's models of the coder named, else those trained for the nearest effort (models that have none serve
+        only where there is no other), narrow transforms before wide ones; then a neutral model, or raw alone where that
+        is named. Chains serve several images of one component, and components that no other model is for. Other models
+        for one component serve images of several where the codebook is built in and has no other.
+        """
+        if (pixel_format, images) not in self._found:
+            self._found[pixel_format, images] = self._list(pixel_format, images)
+        return self._found[pixel_format, images]
+
+    def tracing(self, pixel_format: PixelFormat, images: int) -> list[Candidate]:
+        """Those of them for planes of a certain origin."""
+        return [one for one in self.of(pixel_format, images) if one.trace is not None]
+
+    def _list(self, pixel_format: PixelFormat, images: int) -> list[Candidate]:
+        if self.coder is not None and self.coder.start_training is None:
+            return [self._neutral(RAW_MODEL, pixel_format)]
+        components = pixel_format.components
+        fitting = [
+            _Numbered(number, model)
+            for number, model in enumerate(self.codebook.models if self.codebook is not None else ())
+            if accepts(model, pixel_format)
+            and (self.coder is None or model.coder == self.coder.id)
+            and (model.transform != CHAIN.id or images > 1 or components > 1)
+        ]
+        others = [one for one in fitting if _trace_of(one.model) is None]
+        together = [one for one in others if one.model.components == components or one.model.transform == CHAIN.id]
+        if components > 1 and any(one.model.transform != CHAIN.id for one in together):
+            together = [one for one in together if one.model.transform != CHAIN.id]
+        if together or not self.tries_everything:
+            others = together
+        traced = [one for one in fitting if _trace_of(one.model) is not None and _goes_with(one.model, pixel_format)]
+        if self.effort <= 2 and self.coder is None:
+            traced = []
+        ranked = [one for one in self._nearest(others) if one.model.transform in TRANSFORMS]
+        ranked.sort(
+            key=lambda one: (
+                TRANSFORMS[one.model.transform].bits is None,
+                one.model.max_bits,
+                abs(one.model.effort - self.effort),
+                one.number,
+            )
+        )
+        if self.codebook is not None and self.codebook.is_changed and not self.tries_everything:
+            ranked = [one for one in ranked if self.codebook.owns(one.model)] or ranked
+        chosen = [self._trained(one, pixel_format) for one in (*self._nearest(traced), *ranked)]
+        return [*chosen, self._neutral(2 if components == PAPERS.components else 1, pixel_format)]
+
+    def _trained(self, one: _Numbered, pixel_format: PixelFormat) -> Candidate:
+        number, transform = FIRST_CODEBOOK_MODEL + one.number, TRANSFORMS[one.model.transform]
+        return Candidate(self.codebook, pixel_format, number, transform, _trace_of(one.model), _prove_of(one.model))
+
+    def _neutral(self, number: int, pixel_format: PixelFormat) -> Candidate:
+        return Candidate(self.codebook, pixel_format, number, NEUTRAL_MODELS[number][0])
+
+    def _nearest(self, models: Sequence[_Numbered]) -> list[_Numbered]:
+        """Those trained for the nearest effort; above the default one those for that, too, so that nothing that takes
+        longer takes more bytes."""
+        found: list[_Numbered] = []
+        for wanted in (self.effort, min(self.effort, DEFAULT_EFFORT)):
+            distances = [abs(one.model.effort - wanted) if one.model.effort else 100 for one in models]
+            nearest = min(distances, default=0)
+            known = {one.model.sections for one in found}  # a model may serve several efforts
+            found += [
+                one
+                for one, far in zip(models, distances, strict=True)
+                if far == nearest and one.model.sections not in known
+            ]
+        return found

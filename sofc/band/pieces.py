@@ -1,0 +1,49 @@
+"""Pieces of planes, by which ways to code them are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sofc.planes import Plane
+
+PIECE, PIECE_SHARE = 1 << 14, 16
+"""Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
+SMALL, SMALL_PIECE = 1 << 15, 1 << 12
+"""Of planes of at most so many samples on so many."""
+TILE = 32
+"""Rows and columns of a tile, at most."""
+RUN = 4
+"""Images of a group that follow each other and give a tile from the same place."""
+
+
+def cut_piece(planes: Sequence[Plane], image_rows: int, parts: int = 1) -> tuple[list[Plane], int]:
+    """Tiles of at most 32 x 32 samples from all over the planes, one below the other, and their height.
+
+    They begin at multiples of 8 rows and columns, so that all keep their place in the grid that JPEG leaves; of several
+    images RUN that follow each other give theirs from the same place. Planes of at most SMALL_PIECE samples are given
+    back whole. ``parts``: one in so many of such tiles is enough.
+    """
+    rows, width = planes[0].shape
+    wanted = SMALL_PIECE if rows * width <= SMALL else max(PIECE, rows * width // PIECE_SHARE) // parts
+    if rows * width <= wanted:
+        return list(planes), image_rows
+    height, breadth = min(TILE, image_rows), min(TILE, width)
+    tiles = wanted // (height * breadth)
+    images = rows // image_rows
+    run = min(images, RUN)
+    runs = max(1, tiles // run)
+    tiles = runs * run
+    places = []
+    for tile in range(tiles):
+        place = tile // run
+        across, down = 2 * place + 1, 2 * (3 * place % runs) + 1
+        top = (image_rows - height) * down // (2 * runs) & ~7
+        left = (width - breadth) * across // (2 * runs) & ~7
+        image = place * (images - run) // max(1, runs - 1) + tile % run
+        places.append((image * image_rows + top, left))
+    piece = [
+        np.concatenate([plane[top : top + height, left : left + breadth] for top, left in places]) for plane in planes
+    ]
+    return piece, height

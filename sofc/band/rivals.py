@@ -1,0 +1,143 @@
+"""Ways to code samples as such, and which of them take the least, judged by pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sofc.band.candidates import DEFAULT_EFFORT, Candidates
+from sofc.band.mapping import Mapped, Mapping, mapped
+from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece
+from sofc.band.ways import Way
+from sofc.coders.labels import looks_labelled
+from sofc.coders.registry import CODERS, LABELS_MODEL, NEUTRAL_MODELS
+from sofc.container.records import FIRST_CODEBOOK_MODEL
+from sofc.image import PixelFormat
+from sofc.planes import Plane
+
+FINALISTS, QUICK = 3, 8
+"""Of more models than FINALISTS, so many are compared on a piece that code the QUICK-th part of it smallest, and all
+neutral ones."""
+NEAR = 1.1
+"""Of small planes a second model is coded in full too, for less of a small image is little to go by: one that learns as
+it goes beside one that does not, as a piece tells nothing of these two together, or else the next best, if that is at
+most NEAR times as large."""
+QUICK_EFFORT = 2
+"""Up to this effort less is tried of small images: of models that do not learn the narrow ones, and numbers of values
+only where they take fewer bits."""
+
+
+class Rivals:
+    """The ways to code samples as such by ``candidates``."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        self._candidates = candidates
+        self._codebook = candidates.codebook
+
+    def first(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> Way:
+        """By the first model that suits the samples as they stand."""
+        return self._suitable(Mapped(Mapping.NONE, pixel_format, planes, ()), image_rows)[0]
+
+    def best(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
+        """Of several models of the codebook, and of the samples and their mappings, those that code a piece of the
+        samples smallest; a trained codebook's first model always."""
+        everything = self._candidates.tries_everything
+        views: Iterable[Mapped] = [Mapped(Mapping.NONE, pixel_format, planes, ())]
+        # What a trained codebook learned of the relation between components does not hold for numbers in tables.
+        if everything or (self._codebook and len(planes) == 1):
+            is_quick = everything and self._candidates.effort <= QUICK_EFFORT and planes[0].size <= SMALL
+            views = mapped(planes, pixel_format, narrower=is_quick)
+        views = list(views)
+        found = [self._suitable(view, image_rows) for view in views]
+        if not everything and len(found) > 1:
+            # Of a trained codebook's models, the first tells which view to take.
+            found = [min(found, key=lambda ways: ways[0].size(image_rows))]
+        rivals = [way for ways in found for way in ways]
+        promising = self._promising(rivals, planes, image_rows)
+        labelled = self._labelled(views)
+        if labelled and planes[0].size > PIECE:
+            size = sum(map(len, labelled[0].streams(image_rows)))
+            # A piece tells too much: what is learned later shows in full only.
+            promising = [way for way in promising if way.size(image_rows) < 2 * size]
+        return [*promising, *labelled]
+
+    def _labelled(self, views: Iterable[Mapped]) -> list[Way]:
+        """A view of labels as such, where it looks like one."""
+        if self._candidates.coder is not None:
+            return []
+        transform, coder = NEUTRAL_MODELS[LABELS_MODEL]
+        return [
+            Way(view, LABELS_MODEL, transform, coder)
+            for view in views
+            if len(view.planes) == 1 and view.format.coded_bits > 1 and looks_labelled(view.planes[0])
+        ][-1:]
+
+    def _promising(self, rivals: list[Way], planes: list[Plane], image_rows: int) -> list[Way]:
+        """Those of the rivals that code a piece smallest."""
+        size = planes[0].size
+        if len(rivals) == 1 or size <= SMALL_PIECE or (size <= PIECE and not self._candidates.tries_everything):
+            # Of so few samples a piece would be all.
+            return rivals
+        if size <= SMALL and self._candidates.tries_everything:
+            return self._best_two(rivals, image_rows)
+        best = _smallest(rivals, image_rows)
+        # In a piece, little is learned: what models of the collection learn as they go shows in full only.
+        first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
+        others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
+        if self._candidates.effort > DEFAULT_EFFORT and others and not first:
+            return [best, _smallest(others, image_rows)]
+        return [*first, best]
+
+    def _effort_of(self, way: Way) -> int:
+        """That of the model, 0 where it has none."""
+        if self._codebook is None or way.model < FIRST_CODEBOOK_MODEL:
+            return 0
+        return self._codebook.models[way.model - FIRST_CODEBOOK_MODEL].effort
+
+    def _best_two(self, rivals: Sequence[Way], image_rows: int) -> list[Way]:
+        if self._candidates.effort <= QUICK_EFFORT:
+            narrow = [rival for rival in rivals if rival.transform.bits is not None or self._learns(rival)]
+            if not all(map(self._learns, narrow)):
+                rivals = narrow
+            if len(rivals) <= 2:
+                return list(rivals)
+        sizes = {id(rival): rival.size(image_rows) for rival in rivals}
+        best, *rest = sorted(rivals, key=lambda rival: sizes[id(rival)])
+        others = [rival for rival in rest if self._learns(rival) != self._learns(best)]
+        if others:
+            return [best, others[0]]
+        return [best, *(rival for rival in rest[:1] if sizes[id(rival)] <= NEAR * sizes[id(best)])]
+
+    def _learns(self, way: Way) -> bool:
+        """Whether what the model knows grows while it codes."""
+        if self._codebook is None or way.model < FIRST_CODEBOOK_MODEL:
+            return True
+        return CODERS[self._codebook.models[way.model - FIRST_CODEBOOK_MODEL].coder].learns
+
+    def _suitable(self, view: Mapped, image_rows: int) -> list[Way]:
+        """The ways to code a view: with all models whose transforms suit it, where the codebook is built in.
+
+        Without a codebook with the first such model; with another codebook, with its own, and where one with a narrow
+        transform suits, not with wide ones. The last model suits anything.
+        """
+        piece, _ = cut_piece(view.planes, image_rows)
+        found: list[Way] = []
+        for one in self._candidates.of(view.format, len(view.planes[0]) // image_rows):
+            if one.trace is not None:
+                continue
+            if found and not self._candidates.tries_everything:
+                narrow = found[0].transform.bits is not None
+                if not one.is_trained or (narrow and one.transform.bits is None):
+                    continue
+            if one.transform.suits(one.transform.forward(piece)):
+                found.append(Way(view, one.number, one.transform, one.coder))
+        return found
+
+
+def _smallest(rivals: Sequence[Way], image_rows: int) -> Way:
+    """The rival that codes a piece smallest."""
+    if len(rivals) > FINALISTS:
+        trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
+        # What a neutral model learns, it has not learned from so little.
+        neutral = [rival for rival in rivals if rival.model < FIRST_CODEBOOK_MODEL]
+        rivals = [*sorted(trained, key=lambda rival: rival.size(image_rows, QUICK))[:FINALISTS], *neutral]
+    return min(rivals, key=lambda rival: rival.size(image_rows))

@@ -1,0 +1,58 @@
+"""``sofc restore``: files out of an archive."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from sofc.cli import options
+from sofc.cli.console import INVALID_DATA, OK, count_of, size
+from sofc.cli.crew import processors
+from sofc.cli.pool import processes
+
+EXAMPLES = """\
+  sofc restore scans.archive -o back              all of it, with times and permissions
+  sofc restore scans.archive 'ward 3/*' -o back   what matches; a folder's name stands for all that is in it
+  sofc restore scans.archive -o back --salvage    what can be got back of a damaged one; the rest is named"""
+
+
+def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
+    """Add the verb."""
+    parser = options.add_verb(verbs, "restore", "give files of an archive back", EXAMPLES)
+    parser.add_argument("archive", type=Path, metavar="DIR", help="the archive")
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="paths in it, with * and ? (default: all)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="where the tree is made")
+    parser.add_argument("--salvage", action="store_true", help="go on past damage, and name what is lost")
+    options.add_force(parser)
+    options.add_jobs(parser, "processes")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Restore."""
+    from sofc.archive.restoring import restore
+
+    console = options.console(args)
+    with processes(args.jobs or processors()) as executor, console.progress(None, "B", str(args.archive)) as advance:
+        done = restore(
+            args.archive,
+            args.output,
+            args.patterns,
+            force=args.force,
+            salvage=args.salvage,
+            executor=executor,
+            advance=advance,
+        )
+    if args.json:
+        console.json(dataclasses.asdict(done))
+    else:
+        console.result(f"{args.output}: {count_of(done.files, 'file')}, {size(done.bytes)}")
+        for line in done.damage:
+            console.note(line)
+        for path, reason in done.skipped:
+            console.note(f"{path}: not restored: {reason}")
+        for path, reason in done.lost:
+            console.note(f"{path}: lost: {reason}")
+    return INVALID_DATA if done.lost else OK

@@ -1,0 +1,58 @@
+"""Rows of a large image, on disk until all are there: what becomes of them may depend on what follows them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.image import ImageHeader
+from sofc.imagefiles.rows import LARGE_BYTES
+from sofc.imagefiles.save import FEW_BITS
+from sofc.rows import FileRows
+
+
+def is_large(header: ImageHeader) -> bool:
+    """Whether an image is better not held in memory. Those of few bits are: PNG packs them once all have been seen."""
+    size = np.dtype(header.format.dtype_name).itemsize
+    known = header.height is not None and header.format.declared_bits not in FEW_BITS
+    return known and (header.height or 0) * header.row_samples * size >= LARGE_BYTES
+
+
+class Spool:
+    """A file without a name beside ``place``, where there is room for what is made. Raises OSError."""
+
+    def __init__(self, place: Path, header: ImageHeader) -> None:
+        folder = next(parent for parent in place.absolute().parents if parent.is_dir())
+        self._place = place
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by who made it
+        components = header.format.components
+        self._row = (header.width,) if components == 1 else (header.width, components)
+        self._dtype = np.dtype(header.format.dtype_name)
+        self._rows = 0
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        """The next rows."""
+        try:
+            self._file.write(np.ascontiguousarray(rows, self._dtype).data)
+        except OSError as error:  # which names no file, as there is no name
+            raise type(error)(error.errno, error.strerror, os.fspath(self._place)) from error
+        self._rows += len(rows)
+
+    def rows(self) -> FileRows:
+        """All rows so far, to be read until the spool is closed."""
+        return FileRows((self._rows, *self._row), self._dtype, self._read)
+
+    def _read(self, first: int, end: int) -> npt.NDArray[Any]:
+        size = int(np.prod(self._row)) * self._dtype.itemsize
+        self._file.seek(first * size)
+        data = self._file.read((end - first) * size)
+        return np.frombuffer(data, self._dtype).reshape(end - first, *self._row)
+
+    def close(self) -> None:
+        """Let go of the rows."""
+        self._file.close()

@@ -1,0 +1,92 @@
+"""The images that a codebook is mined from: each once, by kind, some of them held out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.coders.kinds import Kind
+from sofc.errors import UsageError
+from sofc.imagefiles import ImageSource
+from sofc.imagefiles import sources as find_sources
+from sofc.training.held_out import split
+from sofc.training.settings import Settings
+from sofc.training.survey import Facts
+
+TrainingImages = Iterable[str | os.PathLike[str] | ImageSource | npt.NDArray[Any]]
+
+FEW_OFF_LATTICE = 8
+"""Fewer images than this off the colour lattice are helped out with images on it: they are of one collection."""
+
+
+def image_sources(sources: TrainingImages) -> list[ImageSource]:
+    """Every image once; those from files sorted by path, arrays behind them in the order given."""
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    given = list(sources)
+    paths = [item for item in given if isinstance(item, str | os.PathLike)]
+    images = find_sources(paths) + [item for item in given if isinstance(item, ImageSource)]
+    arrays = [
+        ImageSource(index=number, array=item) for number, item in enumerate(given) if isinstance(item, np.ndarray)
+    ]
+    if strangers := [
+        type(item).__name__ for item in given if not isinstance(item, (str, os.PathLike, ImageSource, np.ndarray))
+    ]:
+        raise UsageError(f"cannot train on a {strangers[0]}; give paths, ImageSource objects or arrays")
+    filed = {(image.path, image.index): image for image in images if image.path is not None}
+    arrays = [image for image in images if image.path is None] + arrays
+    return sorted(filed.values(), key=lambda image: (image.path or Path(), image.index)) + arrays
+
+
+def members_of(kind: Kind, pairs: list[tuple[ImageSource, Facts]]) -> list[tuple[ImageSource, Facts]]:
+    """The images that a kind's models are trained on."""
+    members = [pair for pair in pairs if pair[1].kind == kind]
+    related = [pair for pair in pairs if pair[1].kind == replace(kind, lattice=True)]
+    if not kind.lattice and related and len(members) < FEW_OFF_LATTICE:
+        wanted = FEW_OFF_LATTICE - len(members)
+        members += related[:: -(-len(related) // wanted)]
+    return members
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The images of one kind, mined and held out; ``sparse``: whether any of them lacks values worth closing up."""
+
+    kind: Kind
+    max_bits: int
+    sparse: bool
+    mined: list[ImageSource]
+    pixels: list[int]
+    held_out: list[ImageSource]
+    held_out_bytes: int
+
+    @classmethod
+    def of(cls, kind: Kind, members: list[tuple[ImageSource, Facts]], settings: Settings) -> Collection:
+        aside = set(split(len(members), settings.held_out))
+        used = [pair for position, pair in enumerate(members) if position not in aside]
+        mined = [image for image, _ in used]
+        if settings.min_images > len(mined):
+            raise UsageError(
+                f"patches found in at least {settings.min_images} images are wanted, "
+                f"but there are only {len(mined)} {kind} to mine"
+            )
+        return cls(
+            kind,
+            kind.bits if kind.bits < 16 else max(fact.coded_bits for _, fact in members),
+            any(fact.sparse for _, fact in used),
+            mined,
+            [fact.pixels for _, fact in used],
+            [members[position][0] for position in sorted(aside)],
+            sum(members[position][1].sample_bytes for position in aside),
+        )
+
+    def sample(self, samples: int) -> tuple[ImageSource, ...]:
+        """Evenly spread images of at most so many pixels, one at least."""
+        step = max(1, -(-sum(self.pixels) // samples))
+        return tuple(self.mined[::step])

@@ -1,0 +1,128 @@
+"""Models mined of one kind of images: new ones, and changes of those that the base has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sofc.coders.base import Descriptor
+from sofc.coders.registry import CODERS, apart
+from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.container.records import Model
+from sofc.training.adapted import Adapted
+from sofc.training.collection import Collection
+from sofc.training.general import base_of
+from sofc.training.recipes import Recipe, recipes
+from sofc.training.settings import DEFAULT_EFFORT, Settings
+from sofc.training.work import Crew, Treatment, run
+from sofc.transforms.components import TRANSFORMS
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One recipe's result."""
+
+    coder: Descriptor[Any]
+    transform: int
+    training: CoderTraining
+
+
+class Mined(NamedTuple):
+    """What was mined of one kind of images: new models, and changes of the base's."""
+
+    trained: list[Trained]
+    adapted: Adapted | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the sections."""
+        changes = self.adapted.changes.values() if self.adapted is not None else ()
+        sections = (section.data for result in self.trained for section in result.training.sections())
+        return sum(map(len, changes)) + sum(map(len, sections))
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What was found, for people."""
+        adapted = self.adapted.report() if self.adapted is not None else []
+        return (
+            *adapted,
+            *(f"{result.coder.name}: {line}" for result in self.trained for line in result.training.report()),
+        )
+
+
+FALLBACK_BYTES = 200_000
+"""Bytes of a codebook that trained counters take at most which few images need."""
+TRIAL_SAMPLES = 1 << 21
+"""Samples of one plane on which transforms are compared."""
+
+
+def train_kind(collection: Collection, settings: Settings, crew: Crew) -> list[Trained]:
+    """All models for one kind of image."""
+    trained: list[Trained] = []
+    for recipe in recipes(settings.coder, collection.kind):
+        wanted = settings.efforts is None or not {*settings.efforts}.isdisjoint(recipe.coder.efforts)
+        served = settings.efforts is not None and any(before.training.serves_most for before in trained)
+        if settings.coder is None and (not wanted or (served and DEFAULT_EFFORT in recipe.coder.efforts)):
+            continue
+        if any(before.training.serves_most for before in trained):
+            settings = replace(settings, counter_bytes=min(settings.counter_bytes or FALLBACK_BYTES, FALLBACK_BYTES))
+        treatment = _choose_treatment(collection, recipe, settings, crew)
+        training = _start(collection, recipe, treatment, settings)
+        number = 1
+        while (step := training.next_pass()) is not None:
+            stage = f"{collection.kind}: {recipe.coder.name}, pass {number}"
+            training.merge(run(step, collection, treatment, stage, crew))
+            number += 1
+        trained.append(Trained(recipe.coder, treatment.transform, training))
+    return trained
+
+
+def _start(collection: Collection, recipe: Recipe, treatment: Treatment, settings: Settings) -> CoderTraining:
+    transform = TRANSFORMS[treatment.transform]
+    ranges = transform.ranges(collection.kind.components, collection.max_bits)
+    ranges = ranges[: len(ranges) - transform.corrections]
+    assert recipe.coder.start_training is not None, "recipes are for coders that can be trained"
+    return recipe.coder.start_training(
+        ranges, TrainingSettings(settings.min_images, settings.iterations, settings.counter_bytes, settings.efforts)
+    )
+
+
+def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings, crew: Crew) -> Treatment:
+    """The treatment under which a sample of the images costs least."""
+    treatments = [Treatment(transform.id) for transform in recipe.transforms]
+    if collection.sparse and recipe.coder.numbers_values:
+        treatments += [treatment._replace(by_value=True) for treatment in treatments]
+    if len(treatments) == 1:
+        return treatments[0]
+    costs = []
+    for treatment in treatments:
+        training = _start(collection, recipe, treatment, settings)
+        while training.cost() is None and (step := training.next_pass()) is not None:
+            stage = f"{collection.kind}: trying colour transform {TRANSFORMS[treatment.transform].name}"
+            training.merge(run(step._replace(samples=TRIAL_SAMPLES), collection, treatment, stage, crew))
+        costs.append(training.cost() or float("inf"))
+    return treatments[int(np.argmin(costs))]
+
+
+def adapt(collection: Collection, images_to_come: int, models: Sequence[Model], crew: Crew) -> Adapted:
+    """The changes of these models of the base that pay where so many images of the kind are to come."""
+    base, kind = base_of(collection.kind), collection.kind
+    changes: dict[int, bytes] = {}
+    for model in models:
+        transform, descriptor = TRANSFORMS[model.transform], CODERS[model.coder]
+        assert descriptor.start_adapting is not None, "chosen by that"
+        plain, _ = apart([base.sections[number] for number in model.sections])
+        ranges = transform.ranges(kind.components, collection.max_bits)
+        ranges = ranges[: len(ranges) - transform.corrections]
+        adaptation = descriptor.start_adapting(plain, ranges, images_to_come)
+        number = 1
+        while (step := adaptation.next_pass()) is not None:
+            stage = f"{kind}: {descriptor.name}, adapted, pass {number}"
+            adaptation.merge(run(step, collection, Treatment(transform.id), stage, crew))
+            number += 1
+        found = zip(model.sections, adaptation.changes(), strict=True)
+        changes |= {section: change for section, change in found if change and section not in changes}
+    return Adapted(base, changes)

@@ -1,0 +1,91 @@
+"""The passes of a training over images, here or in other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sofc.api.headers import header_for
+from sofc.band.coding import to_planes
+from sofc.band.mapping import by_value
+from sofc.coders.training import Pass, Task
+from sofc.imagefiles import ImageSource, load
+from sofc.planes import Plane
+from sofc.training.collection import Collection
+from sofc.training.shards import cut, in_order
+from sofc.transforms.components import TRANSFORMS
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, how many of its shards are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the work and who hears about it."""
+
+    executor: Executor | None
+    progress: Progress | None
+
+    def map(self, stage: str, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        """The function of each item, in order."""
+        for done, result in enumerate(in_order(self.executor, function, items)):
+            if self.progress is not None:
+                self.progress(stage, done + 1, len(items))
+            yield result
+
+
+class Treatment(NamedTuple):
+    """What is done to an image's planes before a coder sees them.
+
+    ``transform``: the number of the component transform. ``by_value``: whether values are numbered before that.
+    """
+
+    transform: int
+    by_value: bool = False
+
+
+@dataclass(frozen=True)
+class ShardWork:
+    """A pass's task over a shard of image sources. Picklable; loads one image at a time."""
+
+    task: Task
+    treatment: Treatment
+
+    def __call__(self, sources: Sequence[ImageSource]) -> Any:
+        """The task's statistics of the shard."""
+        # Executors of clusters hand arrays over read-only, and kernels take none such.
+        return deepcopy(self.task).collect(self._planes(sources))
+
+    def _planes(self, sources: Sequence[ImageSource]) -> Iterator[list[Plane]]:
+        for source in sources:
+            array, declared_bits, meaning, _ = load(source)
+            pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
+            planes = to_planes(array, pixel_format)
+            if self.treatment.by_value:
+                planes = by_value(planes, pixel_format)
+            yield TRANSFORMS[self.treatment.transform].forward(planes)
+
+
+@dataclass(frozen=True)
+class SampleWork:
+    """A pass's task over a fixed sample of images. Picklable."""
+
+    images: tuple[ImageSource, ...]
+    treatment: Treatment
+
+    def __call__(self, task: Task) -> Any:
+        """The task's statistics of the sample."""
+        return ShardWork(task, self.treatment)(self.images)
+
+
+def run(step: Pass, collection: Collection, treatment: Treatment, stage: str, crew: Crew) -> Iterator[Any]:
+    """The statistics of a pass's tasks, over all images that were mined or, where it says so, a sample of them."""
+    if step.samples is None:
+        return crew.map(stage, ShardWork(step.tasks[0], treatment), cut(collection.mined))
+    sample = collection.sample(step.samples)
+    if step.apart:
+        return crew.map(stage, ShardWork(step.tasks[0], treatment), cut(sample))
+    return crew.map(stage, SampleWork(sample, treatment), step.tasks)
