@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from helpers import chunks_of, file_of
 
 import sofc
+from sofc.band import alike
 from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import encode_collection
 from sofc.container import schema
@@ -23,6 +24,14 @@ from sofc.imagefiles import Samples
 from sofc.stream import copies
 
 Array = npt.NDArray[Any]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_like() -> Iterator[None]:
+    """What is equal is like, too, and then no copy, but for small and large images and wide samples."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alike, "LEAST_SAMPLES", 1 << 40)
+        yield
 
 
 def photographs(count: int, height: int, width: int) -> list[Array]:

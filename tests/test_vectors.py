@@ -14,7 +14,7 @@ import sofc
 from sofc.band.mapping import Mapping
 from sofc.coders.registry import CODERS
 from sofc.container.chunks import unpack_group
-from sofc.container.records import CHANGE, COPY_MODEL, FIRST_CODEBOOK_MODEL
+from sofc.container.records import CHANGE, COPY_MODEL, FIRST_CODEBOOK_MODEL, LIKENESS_MODEL
 from sofc.keepfile import restore_items
 
 FOLDER = Path(__file__).resolve().parent.parent / "spec" / "vectors"
@@ -78,6 +78,11 @@ def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["copied-groups", "copied-bands"])
 def test_vectors_have_copies(name: str) -> None:
     assert COPY_MODEL in models_of((FOLDER / f"{name}.sofc").read_bytes())
+
+
+@pytest.mark.parametrize(("name", "count"), [("groups", 1), ("bands", 3), ("reduced", 1), ("guide", 2)])
+def test_vectors_have_likeness(name: str, count: int) -> None:
+    assert models_of((FOLDER / f"likeness-{name}.sofc").read_bytes()).count(LIKENESS_MODEL) == count
 
 
 @pytest.mark.parametrize("name", ["changed-context", "changed-dct"])

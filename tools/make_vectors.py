@@ -241,6 +241,7 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     yield "copied-groups", sofc.encode(images, batch=True, codebook=None, key_interval=3), None, "groups copied"
     rows = np.concatenate([sets["gray"][0][:8], sets["gray"][1][:8], sets["gray"][0][:8]])
     yield "copied-bands", sofc.encode(rows, codebook=None, band_rows=8), None, "a band copied"
+    yield from alike(folder, np.random.default_rng(SEED + 6))
     for kind, source in (("context", "context-colour-one"), ("dct", "dct-colour-420")):
         book = Codebook.from_bytes((folder / f"{kind}-colour.sofcb").read_bytes())
         image = sofc.decode((folder / f"{source}.sofc").read_bytes(), codebooks={book.id: book})
@@ -249,6 +250,36 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
         (folder / codebook).write_bytes(changed.to_bytes())
         data = sofc.encode(image, codebook=changed, coder=kind)
         yield f"changed-{kind}", data, codebook, f"{kind}, sections that are changed"
+
+
+def alike(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Images that follow from earlier ones, and a mask with the image that it was drawn from."""
+    shade = np.add.outer(np.arange(64), np.arange(70) // 2)
+    first, second = (
+        np.clip(random.normal(60, 4, (64, 70)) + waves(64, 70, phase, random) / 2 + shade, 0, 200).astype(np.uint8)
+        for phase in (0, 2)
+    )
+    brighter = np.clip(second[:, ::-1] * 1.1 + 5, 0, 255).astype(np.uint8)
+    labelled = first.copy()
+    labelled[20:26, 9:30] = np.arange(21)
+    images = [first, first[::-1].copy(), second, np.roll(first, 3, axis=1), brighter, labelled, first.copy()]
+    yield "likeness-groups", sofc.encode_images(images, codebook=None), None, "images like earlier ones, in a group"
+    colour = np.stack([first, second, second // 2], axis=-1)
+    turned = np.rot90(colour).astype(np.int32)
+    turned[20:24] += random.integers(-2, 3, turned[20:24].shape)
+    other = np.pad(turned.astype(np.uint8), ((2, 0), (3, 0), (0, 0)))[:70]
+    data = sofc.encode_images([colour, other], codebook=None, band_rows=24)
+    yield "likeness-bands", data, None, "an image in bands that is turned, moved, and departs here and there"
+    wide = np.kron(second.astype(np.uint16) * 9, np.ones((2, 2), np.uint16))
+    images = [wide, second[:, ::-1].copy()]
+    yield "likeness-reduced", sofc.encode_images(images, codebook=None), None, "a deeper image reduced and mirrored"
+    name = "bilevel-binary.sofcb"
+    book = Codebook.from_bytes((folder / name).read_bytes())
+    y, x = np.mgrid[:64, :70]
+    mask = np.abs(y - 30 - 12 * np.sin(x / 9)) < 4 + 2 * np.sin(x)
+    guide = np.clip(first - 60 * mask.astype(int), 0, 255).astype(np.uint8)
+    data = sofc.encode_images([guide, mask, mask[:, ::-1].copy()], codebook=book, coder="bilevel", key_interval=1)
+    yield "likeness-guide", data, name, "a mask with a guide, and the mask mirrored"
 
 
 def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:

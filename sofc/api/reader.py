@@ -33,7 +33,8 @@ from sofc.stream.directory import Directory, Run, read_chunk, read_directory
 
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
-    from sofc.stream.band_decoding import Placed
+    from sofc.stream.placed import Placed
+    from sofc.stream.references import Decoded
 
 
 class Reader:
@@ -69,6 +70,7 @@ class Reader:
         self._codebooks: dict[int, Codebook] = {}
         self._last_group: tuple[int, Samples] | None = None
         self._of_kept: Reader | None = None
+        self._references: Decoded | None = None
 
     def __enter__(self) -> Reader:
         return self
@@ -291,21 +293,44 @@ class Reader:
     def _decoded(self, run: Run, numbers: range) -> Iterator[Samples]:
         """Bands or groups of a run, decoded on the reader's threads."""
         from sofc.stream.band_decoding import BandDecoder
+        from sofc.stream.references import Decoded
 
-        return BandDecoder(self.codebook, min(self._threads, len(numbers))).in_order(self._placed(run, numbers))
+        self._references = self._references or Decoded()
+        decoder = BandDecoder(self.codebook, min(self._threads, len(numbers)), self._chunks_of, self._references)
+        return decoder.in_order(self._placed(run, numbers))
+
+    def _chunks_of(self, image: int) -> list[Placed]:
+        """What an earlier image stands in, which others are predicted from. Raises FormatError."""
+        from sofc.stream.copies import whole
+        from sofc.stream.placed import Placed
+
+        if image >= len(self):
+            raise FormatError(f"image {image}, which another is predicted from, is not in the file")
+        run = self._run_of(image)
+        head = self._head_of(run)
+        numbers = [run.holding(image)] if run.is_group else range(len(run.offsets))
+        found = [Placed(head, self._coded(run, number), run.offsets[number]) for number in numbers]
+        for _, coded, offset in found:
+            self._check_extent(head, coded, offset)
+        return whole(image, found, self._limits)
 
     def _placed(self, run: Run, numbers: range) -> Iterator[Placed]:
-        from sofc.stream.band_decoding import Placed
-        from sofc.stream.structure import check_extent
+        from sofc.stream.placed import Placed
 
         head = self._head_of(run)
         for number in numbers:
             coded = self._coded(run, number)
-            try:
-                check_extent(head.header, coded, self._limits)
-            except SofcError as error:
-                raise locate(error, run.offsets[number]) from None
+            self._check_extent(head, coded, run.offsets[number])
             yield Placed(head, self._resolved(coded, run.offsets[number]), run.offsets[number])
+
+    def _check_extent(self, head: ImageHead, coded: CodedBand | CodedGroup, offset: int) -> None:
+        """Raises FormatError or LimitError where a band or group cannot be part of its image."""
+        from sofc.stream.structure import check_extent
+
+        try:
+            check_extent(head.header, coded, self._limits)
+        except SofcError as error:
+            raise locate(error, offset) from None
 
     def _resolved(self, coded: CodedBand | CodedGroup, offset: int) -> CodedBand | CodedGroup:
         """A band or group; if it is a copy, coded as what it copies, which takes one chunk more to read."""

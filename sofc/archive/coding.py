@@ -253,7 +253,7 @@ class _Coded:
 
 def picker(codebook: Codebook | None) -> Any:
     """Picks the codebook where it serves images of a format, or that which is built in."""
-    from sofc.band.selection import serves
+    from sofc.band.candidates import serves
     from sofc.codebook.builtin import builtin_codebook
 
     def pick(pixel_format: PixelFormat) -> Codebook:

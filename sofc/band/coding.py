@@ -17,13 +17,14 @@ from sofc.band.arrangement import (
     Form,
     Part,
     Split,
+    Stepped,
     pack_arrangement,
     parts_of,
     unpack_arrangement,
 )
 from sofc.band.arranging import Found as Arranged
 from sofc.band.arranging import View, Whole, forms_of, is_narrowed
-from sofc.band.core import Area, CodedPlanes, decode_coded, decode_planes
+from sofc.band.core import Area, CodedPlanes, Guide, decode_coded, decode_planes, guided
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
 from sofc.band.wide import decode_wide, encode_wide
@@ -197,21 +198,39 @@ def decode_band(
     Raises FormatError where a stream breaks the rules, ChecksumError where the samples are not those that
     were coded, CodebookError and UnsupportedError as ``coder_for`` does.
     """
-    area = Area(rows, width, image_rows)
+    samples = decode_samples(coded, pixel_format, codebook, Area(rows, width, image_rows), codebooks)
+    return checked(samples, pixel_format, coded.check)
+
+
+def checked(samples: Samples, pixel_format: PixelFormat, check: int) -> Samples:
+    """Samples that match their check. Raises ChecksumError where they do not."""
+    if zlib.crc32(sample_bytes(samples, pixel_format)) != check:
+        raise ChecksumError("the samples of a band do not match their check")
+    return samples
+
+
+def decode_samples(
+    coded: CodedSamples | CodedBand | CodedGroup,
+    pixel_format: PixelFormat,
+    codebook: Codebook | None,
+    area: Area,
+    codebooks: dict[int, Codebook] | None,
+    guide: Guide | None = None,
+) -> Samples:
+    """What the streams say, not yet checked; the rest as for ``decode_band``. ``guide``: what an image goes with."""
     if pixel_format.wide is not None:
         samples = decode_wide(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
     else:
         form = Form(pixel_format.components, pixel_format.coded_bits, *area)
         if coded.mapping == Mapping.ARRANGED:
             arrangement = _arrangement(coded, form)
-            planes, short = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {}), None
+            planes, short = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {}, guide), None
         else:
-            found = decode_coded(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
+            streams = CodedPlanes(coded.model, coded.mapping, coded.streams)
+            found = decode_coded(streams, pixel_format, codebook, area, guide)
             short = found.samples() if pixel_format.dtype_name == "uint8" else None
             planes = found.components() if short is None else []
         samples = from_planes(planes, pixel_format) if short is None else short
-    if zlib.crc32(sample_bytes(samples, pixel_format)) != coded.check:
-        raise ChecksumError("the samples of a band do not match their check")
     return samples
 
 
@@ -228,8 +247,37 @@ def _arrangement(coded: CodedSamples | CodedBand | CodedGroup, form: Form) -> Ar
     return arrangement
 
 
+def encode_guided(
+    coded: CodedSamples,
+    pixel_format: PixelFormat,
+    codebook: Codebook | None,
+    area: Area,
+    codebooks: dict[int, Codebook],
+    guide: Guide,
+) -> CodedSamples | None:
+    """What is coded already, coded with a guide; None where its coder has no use for that. The rest as for
+    ``decode_samples``."""
+    form, before = Form(pixel_format.components, pixel_format.coded_bits, *area), coded.streams[:0]
+    part = CodedPlanes(coded.model, coded.mapping, coded.streams)
+    if coded.mapping == Mapping.ARRANGED:
+        arrangement = _arrangement(coded, form)
+        while isinstance(arrangement, Stepped):
+            form = arrangement.step.core(form)
+            arrangement = arrangement.core
+        if isinstance(arrangement, Split) or form.rows != area.rows or form.width != area.width:
+            return None
+        before, codebook = coded.streams[:1], codebooks.get(arrangement.codebook)
+        part = CodedPlanes(arrangement.model, arrangement.mapping, coded.streams[1:])
+    found = guided(part, form.format, codebook, area, guide)
+    return None if found is None else coded._replace(streams=(*before, *found.streams))
+
+
 def _arranged(
-    arrangement: Arrangement, form: Form, streams: Iterator[bytes], codebooks: dict[int, Codebook]
+    arrangement: Arrangement,
+    form: Form,
+    streams: Iterator[bytes],
+    codebooks: dict[int, Codebook],
+    guide: Guide | None = None,
 ) -> list[Plane]:
     """The planes of a form, its streams taken from those that are left."""
     if isinstance(arrangement, Part):
@@ -237,11 +285,11 @@ def _arranged(
             raise FormatError(f"mapping {arrangement.mapping} of a part of a band is not known")
         own = CodedPlanes(arrangement.model, arrangement.mapping, tuple(islice(streams, arrangement.streams)))
         area = Area(form.rows, form.width, form.image_rows)
-        return decode_planes(own, form.format, codebooks.get(arrangement.codebook), area)
+        return decode_planes(own, form.format, codebooks.get(arrangement.codebook), area, guide)
     if isinstance(arrangement, Split):
         count = arrangement.components
-        first = _arranged(arrangement.first, replace(form, components=count), streams, codebooks)
+        first = _arranged(arrangement.first, replace(form, components=count), streams, codebooks, guide)
         rest = replace(form, components=form.components - count)
-        return first + _arranged(arrangement.rest, rest, streams, codebooks)
-    planes = _arranged(arrangement.core, arrangement.step.core(form), streams, codebooks)
+        return first + _arranged(arrangement.rest, rest, streams, codebooks, guide)
+    planes = _arranged(arrangement.core, arrangement.step.core(form), streams, codebooks, guide)
     return arrangement.step.undo(planes, form)

@@ -68,19 +68,34 @@ class Decoded(NamedTuple):
         return planes if self.mapping == Mapping.NONE else self.table.restore(planes)
 
 
-def decode_planes(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area) -> list[Plane]:
+class Guide(NamedTuple):
+    """A plane of an earlier image, (rows, width), samples from 0 to 2**``bits`` - 1, that samples go with."""
+
+    plane: Plane
+    bits: int
+
+
+def decode_planes(
+    coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area, guide: Guide | None = None
+) -> list[Plane]:
     """The samples from 0, which lie in the format's range. Raises as ``decode_coded`` does."""
-    planes = decode_coded(coded, pixel_format, codebook, area).components()
+    planes = decode_coded(coded, pixel_format, codebook, area, guide).components()
     return [plane.astype(np.int32, copy=False) for plane in planes]
 
 
-def decode_coded(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area) -> Decoded:
+def decode_coded(
+    coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area, guide: Guide | None = None
+) -> Decoded:
     """What the streams say.
 
     Raises FormatError where a stream breaks the rules, CodebookError and UnsupportedError as ``coder_for`` does.
     """
     table = read_table(coded.mapping, coded.streams, pixel_format)
     transform, coder = coder_for(codebook, coded.model, table.format)
+    if guide is not None:
+        if guide.plane.shape != (area.rows, area.width):
+            raise FormatError("a guide has another size than what it guides")
+        coder = coder.guided_by(*guide)
     ranges = transform.ranges(table.format.components, table.format.coded_bits)
     if len(table.rest) != len(ranges):
         raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
@@ -91,6 +106,23 @@ def decode_coded(coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebo
             f"a band of {area.rows} rows and {area.width} columns needs more memory than there is: decode it where "
             "there is more"
         ) from None
+
+
+def guided(
+    coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area, guide: Guide
+) -> CodedPlanes | None:
+    """The same, coded with a guide; None where the coder has no use for that."""
+    table = read_table(coded.mapping, coded.streams, pixel_format)
+    transform, coder = coder_for(codebook, coded.model, table.format)
+    try:
+        with_guide = coder.guided_by(*guide)
+    except FormatError:
+        return None
+    ranges = transform.ranges(table.format.components, table.format.coded_bits)
+    planes = [plane.astype(np.int32, copy=False) for plane in coder.decode(table.rest, ranges, *area)]
+    streams = with_guide.encode(planes, ranges, area.image_rows)
+    before = coded.streams[: len(coded.streams) - len(table.rest)]
+    return coded._replace(streams=(*before, *streams))
 
 
 def _check_range(planes: Sequence[Plane], pixel_format: PixelFormat) -> None:

@@ -26,11 +26,13 @@ from sofc.container.chunks import (
     unpack_reference,
 )
 from sofc.container.layouts import parse
+from sofc.container.likeness import GUIDE, Plan, unpack_plan
 from sofc.container.original import read_head
 from sofc.container.records import (
     ARRANGED,
     COPY_MODEL,
     FIRST_CODEBOOK_MODEL,
+    LIKENESS_MODEL,
     RAW_MODEL,
     CodebookReference,
     MetadataKind,
@@ -162,6 +164,8 @@ class Overview:
             return "the raw coder"
         if model == COPY_MODEL:
             return "copies of earlier samples"
+        if model == LIKENESS_MODEL:
+            return "likeness to earlier images"
         if model < FIRST_CODEBOOK_MODEL:
             return f"neutral model {model}"
         several = len(self.codebooks) > 1 and 1 <= codebook <= len(self.codebooks)
@@ -304,6 +308,9 @@ def _note(overview: Overview, chunk_type: bytes, body: bytes, beside: Path | Non
 def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 1) -> str:
     """Take in how a band or group is coded, and say it."""
     run = overview.runs[-1] if overview.runs else None
+    if coded.model == LIKENESS_MODEL and coded.lengths:
+        overview.models[0, LIKENESS_MODEL] += 1
+        return likeness_text(unpack_plan(coded.streams[: coded.lengths[0]], images))
     if run is not None and run.header.format.wide is not None and coded.model not in (RAW_MODEL, COPY_MODEL):
         return _note_wide(overview, coded, run)
     if coded.mode >> 1 != ARRANGED or run is None or not coded.lengths:
@@ -334,6 +341,15 @@ def _note_wide(overview: Overview, coded: Any, run: Run) -> str:
     codebook = -max(named) if named else run.codebook
     overview.models[codebook, coded.model] += 1
     return overview.name_of(codebook, coded.model)
+
+
+def likeness_text(plan: Plan) -> str:
+    """What a plan of predicted images says, in a few words."""
+    numbers = sorted({one.reference for one in plan.placings.values()})
+    named = f"image{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers[:4]))}{' ...' if numbers[4:] else ''}"
+    if plan.way == GUIDE:
+        return f"model {plan.model}, guided by {named}"
+    return f"model {plan.model}, {count_images(len(plan.placings))} predicted from {named}"
 
 
 def _readable(kind: int, value: bytes) -> str:

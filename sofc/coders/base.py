@@ -43,6 +43,11 @@ class Coder(ABC):
     ) -> list[Plane]:
         """The planes again; values always lie in ``ranges``. Raises FormatError on any stream that breaks the rules."""
 
+    def guided_by(self, plane: Plane, bits: int) -> Coder:
+        """One for planes of one image that an earlier image goes with: ``plane`` (rows, width), samples from 0 to
+        2**bits - 1. Raises FormatError where the coder has no use for it."""
+        raise FormatError("a band is guided by an earlier image, and its coder cannot be")
+
     def of_origins(self, origins: Sequence[Any]) -> Coder:
         """One for planes of which it is known how they came to be: what ``Descriptor.trace`` found of each image."""
         return self

@@ -14,6 +14,8 @@ MAX_NAME_BYTES = 64
 RAW_MODEL = 0
 COPY_MODEL = 4
 """In place of a model: samples that stood in the file before."""
+LIKENESS_MODEL = 5
+"""In place of a model: samples that are predicted from earlier images of the file."""
 ARRANGED = 3
 """The mapping of bands that hold the image that their samples were made from."""
 FIRST_CODEBOOK_MODEL = 64

@@ -283,6 +283,26 @@ ORIGINAL_CODED = Struct(
     "recipe" / VarInt * "Bytes of the packed recipe, which follow; the rest are coefficients.",
 )
 
+# The first stream of a band or group that is predicted from earlier images: LIKENESS_PLAN.
+
+LIKENESS_PLACING = Struct(
+    "skipped" / VarInt * "Images of the group between the one before in this list (first: from its start) and this.",
+    "reference" / VarInt * "Number of the image in the file that it is predicted from.",
+    "turning"
+    / Int8ul
+    * "Bits 0-2: arrangement; bits 3-4: what stands outside; bits 5-6: reduction; bit 7 zero. See the text.",
+    "component" / VarInt * "Component of the reference that the first component is predicted from.",
+    "down" / VarInt * "Row of the arranged reference that stands in row 0, as a zigzag value.",
+    "across" / VarInt * "Column of the arranged reference that stands in column 0, as a zigzag value.",
+)
+
+LIKENESS_PLAN = Struct(
+    "way" / Int8ul * "0 = departures; 1 = guide.",
+    "mode" / Int8ul * "As of a band, for the images that the list leaves out; of way 1 for all.",
+    "model" / VarInt * "As of a band, for the images that the list leaves out; of way 1 for all.",
+    "images" / PrefixedArray(Count, LIKENESS_PLACING) * "The images that are predicted, in their order.",
+)
+
 # The first stream of a band or group of wide samples: WIDE_PLAN, whose body is one of the layouts after it.
 
 WIDE_PLAN = Struct(

@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
 
 from sofc.band.coding import Samples, codebooks_of, decode_band
+from sofc.band.likeness import Reference
+from sofc.band.predicted import Predicted, decode_others, decode_predicted, reference_of, unpack_predicted
 from sofc.codebook import Codebook
-from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand, CodedGroup, ImageHead
+from sofc.container.likeness import DEPARTURES, GUIDE
+from sofc.container.records import COPY_MODEL, FIRST_CODEBOOK_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, ImageHead
 from sofc.errors import FormatError, SofcError, locate
 from sofc.image import PixelFormat
+from sofc.stream.placed import Placed
+from sofc.stream.references import Decoded, Once
 from sofc.stream.workers import Workers
 
+Chunks = Callable[[int], Sequence[Placed]]
+"""Gives what all samples of an earlier image are coded in: its bands, or its group. Raises FormatError."""
 
-class Placed(NamedTuple):
-    """A band or group under its image head, and where in the file its chunk stands."""
 
-    head: ImageHead
-    coded: CodedBand | CodedGroup
-    offset: int
+def _no_chunks(image: int) -> Sequence[Placed]:
+    raise FormatError(f"image {image}, which another is predicted from, is not at hand")
 
 
 class BandDecoder:
     """Decodes bands and groups that ``structure.check_extent`` let pass, on ``threads`` threads.
 
     ``codebook_of`` gives the codebook of the file that an image head names by its number, or raises where there is
-    none; it is asked only for models that are in a codebook.
+    none; it is asked only for models that are in a codebook. ``chunks_of`` gives earlier images that others are
+    predicted from; ``decoded`` keeps some of these.
     """
 
-    def __init__(self, codebook_of: Callable[[int], Codebook | None], threads: int) -> None:
+    def __init__(
+        self,
+        codebook_of: Callable[[int], Codebook | None],
+        threads: int,
+        chunks_of: Chunks = _no_chunks,
+        decoded: Decoded | None = None,
+    ) -> None:
         self._codebook_of = codebook_of
+        self._chunks_of = chunks_of
+        self._references = decoded or Decoded()
         self._workers = Workers(threads)
         self.threads = threads
         self.close = self._workers.close
@@ -39,14 +54,41 @@ class BandDecoder:
         """Begin to decode. What comes back gives the samples, or raises what ``decode_band`` does; call it once.
 
         Shape (rows, width) or (rows, width, components > 1); of a group with the number of images before that.
+        Raises FormatError where what it is predicted from is not there.
         """
         head, coded, offset = placed
+        result = self._workers.submit(self._task(placed))
+
+        def decoded() -> Samples:
+            try:
+                samples = result()
+            except SofcError as error:
+                raise locate(error, offset) from None
+            height = head.header.height or 1
+            return samples.reshape(-1, height, *samples.shape[1:]) if isinstance(coded, CodedGroup) else samples
+
+        return decoded
+
+    def _task(self, placed: Placed) -> Callable[[], Samples]:
+        """What decodes a band or group, images of a group one below the other."""
+        head, coded, _ = placed
         header = head.header
+        if coded.model == LIKENESS_MODEL:
+            predicted = unpack_predicted(coded, header)
+            return partial(
+                decode_predicted,
+                predicted,
+                {
+                    number: self._reference(number, may_have_guide=predicted.plan.way == DEPARTURES)
+                    for number in predicted.references
+                },
+                *self._codebooks_for(head, predicted),
+            )
         rows = image_rows = coded.rows if isinstance(coded, CodedBand) else header.height or 1
         if isinstance(coded, CodedGroup):
             rows *= coded.images
         size = {"rows": rows, "width": header.width, "image_rows": image_rows}
-        result = self._workers.submit(
+        return partial(
             decode_band,
             coded,
             header.format,
@@ -55,14 +97,37 @@ class BandDecoder:
             **size,
         )
 
-        def decoded() -> Samples:
-            try:
-                samples = result()
-            except SofcError as error:
-                raise locate(error, offset) from None
-            return samples.reshape(-1, image_rows, *samples.shape[1:]) if isinstance(coded, CodedGroup) else samples
+    def _reference(self, image: int, *, may_have_guide: bool) -> Callable[[], Reference]:
+        """What gives an earlier image, which is decoded when it is first asked for. Raises FormatError."""
+        chunks = self._chunks_of(image)
+        head, first, offset = chunks[0]
+        place = image - first.image
+        tasks = []
+        for placed in chunks:
+            if placed.coded.model == COPY_MODEL:
+                raise FormatError(f"image {image}, which another is predicted from, is a copy")
+            if placed.coded.model != LIKENESS_MODEL:
+                tasks.append(self._task(placed))
+                continue
+            predicted = unpack_predicted(placed.coded, head.header)
+            if predicted.plan.way == GUIDE:
+                if not may_have_guide:
+                    raise FormatError(f"image {image}, which guides another, has itself a guide")
+                tasks.append(self._task(placed))
+                continue
+            if len(chunks) > 1 or place in predicted.plan.placings:
+                raise FormatError(f"image {image}, which another is predicted from, is itself predicted")
+            place -= sum(one < place for one in predicted.plan.placings)
+            tasks.append(partial(decode_others, predicted, *self._codebooks_for(head, predicted)))
+        samples = self._references.at(offset, Once(lambda: np.concatenate([task() for task in tasks])))
+        height = head.header.height if isinstance(first, CodedGroup) else None
+        rows = slice(None) if height is None else slice(place * height, (place + 1) * height)
+        return lambda: reference_of(samples()[rows], head.header.format)
 
-        return decoded
+    def _codebooks_for(self, head: ImageHead, predicted: Predicted) -> tuple[Codebook | None, dict[int, Codebook]]:
+        """The codebook of the images that are not predicted, and those of their parts. Raises FormatError."""
+        own = self._codebook_of(head.codebook) if predicted.others.model >= FIRST_CODEBOOK_MODEL else None
+        return own, self._found(predicted.codebooks)
 
     def _codebooks_of_parts(
         self, coded: CodedBand | CodedGroup, pixel_format: PixelFormat, size: dict[str, int]
@@ -71,6 +136,9 @@ class BandDecoder:
             numbers = codebooks_of(coded, pixel_format, **size)
         except FormatError:
             return {}  # decoding will say what is wrong
+        return self._found(numbers)
+
+    def _found(self, numbers: Iterable[int]) -> dict[int, Codebook]:
         found = {number: self._codebook_of(number) for number in sorted(numbers)}
         return {number: codebook for number, codebook in found.items() if codebook is not None}
 

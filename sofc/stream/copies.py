@@ -7,8 +7,9 @@ chunk more.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,9 +19,11 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.container import schema
 from sofc.container.layouts import parse
-from sofc.container.records import COPY_MODEL, CodedBand, CodedGroup, CodedSamples
+from sofc.container.records import COPY_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, CodedSamples
 from sofc.errors import FormatError
-from sofc.image import ImageHeader
+from sofc.image import MAX_DIMENSION, ImageHeader
+from sofc.limits import Limits
+from sofc.stream.placed import Placed
 
 WINDOW = 1 << 25
 """A chunk is copied from no further away than so many bytes."""
@@ -48,9 +51,9 @@ def distance_of(coded: Coded) -> int:
 
 def copied(coded: Coded, earlier: Coded | None) -> Coded:
     """A copy, coded as what it copies; ``earlier``: what begins where it says. Raises FormatError."""
-    if type(earlier) is not type(coded) or earlier.model == COPY_MODEL:
+    if type(earlier) is not type(coded) or earlier.model in (COPY_MODEL, LIKENESS_MODEL):
         kind = "band" if isinstance(coded, CodedBand) else "group"
-        raise FormatError(f"a copy of what is no {kind}, or is itself a copy")
+        raise FormatError(f"a copy of what is no {kind}, or is itself a copy or predicted")
     return replace(coded, model=earlier.model, streams=earlier.streams, mapping=earlier.mapping)
 
 
@@ -58,15 +61,50 @@ class Earlier:
     """The bands and groups that those to come may be copies of."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, Coded] = OrderedDict()  # by where their chunks begin
+        self._known: OrderedDict[int, Placed] = OrderedDict()  # by where their chunks begin
+        self._places: list[tuple[int, int, int]] = []  # of the same: the (first) image, the first row, and that offset
 
-    def resolved(self, coded: Coded, offset: int) -> Coded:
-        """A band or group whose chunk begins at ``offset``; a copy as what it copies. Raises FormatError."""
+    def resolved(self, placed: Placed) -> Coded:
+        """A band or group; a copy as what it copies. Raises FormatError."""
+        coded, offset = placed.coded, placed.offset
+        gone = 0
         while self._known and (len(self._known) > NEAREST or next(iter(self._known)) < offset - WINDOW):
             self._known.popitem(last=False)
+            gone += 1
+        del self._places[:gone]
         earlier = self._known.get(offset - distance_of(coded)) if coded.model == COPY_MODEL else None
-        self._known[offset] = coded
-        return coded if coded.model != COPY_MODEL else copied(coded, earlier)
+        self._known[offset] = placed
+        self._places.append((coded.image, coded.first_row if isinstance(coded, CodedBand) else 0, offset))
+        return coded if coded.model != COPY_MODEL else copied(coded, None if earlier is None else earlier.coded)
+
+    def chunks_of(self, image: int, limits: Limits) -> list[Placed]:
+        """All bands of an image, or the group that holds it. Raises as ``whole`` does."""
+        end = bisect_right(self._places, (image, MAX_DIMENSION, 0))
+        found: list[Placed] = []
+        while end > 0 and self._places[end - 1][0] == image:
+            end -= 1
+            found.insert(0, self._known[self._places[end][2]])
+        if not found and end > 0:
+            found = [self._known[self._places[end - 1][2]]]
+        return whole(image, found, limits)
+
+
+def whole(image: int, chunks: Sequence[Placed], limits: Limits) -> list[Placed]:
+    """The bands of an image, or its group, if they hold all of it. Raises FormatError where they do not, and LimitError
+    where it has more samples than a band may have."""
+    reached = 0
+    for head, coded, _ in chunks:
+        if isinstance(coded, CodedGroup):
+            if len(chunks) == 1 and coded.image <= image < coded.end:
+                return list(chunks)
+            break
+        if coded.image != image or coded.first_row != reached:
+            break
+        reached = coded.end
+        limits.check_band(head.header.row_words * reached)
+        if coded is chunks[-1].coded and reached == (head.header.height or reached):
+            return list(chunks)
+    raise FormatError(f"image {image}, which another is predicted from, is not among those kept")
 
 
 class Key(NamedTuple):
@@ -135,5 +173,18 @@ class CopyFinder:
             place.offset, place.number, place.check = offset, self._count, coded.check
             place.tiny = coded if sum(map(len, coded.streams)) <= LEAST else None
             return coded
+
+        return at
+
+    def forget(self, key: Key) -> None:
+        """Take in that samples were put otherwise than they were coded last, so that they are coded again."""
+        self._places[key].offset = -1
+
+    def not_to_copy(self, code: Callable[[int], CodedSamples]) -> Callable[[int], CodedSamples]:
+        """What gives a band or group that no other is to be a copy of; to be called as what ``coded`` gives."""
+
+        def at(offset: int) -> CodedSamples:
+            self._count += 1
+            return code(offset)
 
         return at

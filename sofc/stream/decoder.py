@@ -18,7 +18,7 @@ from sofc.container.records import CodebookReference, CodedBand
 from sofc.errors import ChecksumError, CodebookError, FormatError, SofcError, TruncatedError, UsageError, locate
 from sofc.image import Band, ImageHeader
 from sofc.limits import Limits
-from sofc.stream.band_decoding import BandDecoder, Placed
+from sofc.stream.band_decoding import BandDecoder
 from sofc.stream.codebooks import Codebooks, ask, checked
 from sofc.stream.copies import Earlier
 from sofc.stream.events import (
@@ -35,6 +35,7 @@ from sofc.stream.events import (
     NeedData,
 )
 from sofc.stream.framing import ChunkReader
+from sofc.stream.placed import Placed
 from sofc.stream.states import FileState, Sticky
 from sofc.stream.structure import (
     EmbeddedCodebook,
@@ -65,7 +66,8 @@ class Decoder(Sticky):
 
     ``feed`` bytes as they come and take events with ``next_event`` or ``events``; after the last bytes call
     ``finish``. Events depend on the bytes, not on how they were cut nor on ``threads``. Memory: one chunk and
-    one band (or group) for each thread, and the coded bands of the last ``copies.WINDOW`` bytes.
+    one band (or group) for each thread, the coded bands of the last ``copies.WINDOW`` bytes, and some images of these
+    that others are predicted from.
     Every sample given out matches its check. Any bytes give events or a SofcError, within ``limits``; after an error
     every call raises it again. Use an object from one thread at a time.
 
@@ -85,13 +87,15 @@ class Decoder(Sticky):
         self._limits = limits or Limits()
         self._codebooks = codebooks
         self._salvage = salvage
-        self._band_decoder = BandDecoder(self.codebook, threads)
+        self._earlier = Earlier()
+        self._band_decoder = BandDecoder(
+            self.codebook, threads, lambda image: self._earlier.chunks_of(image, self._limits)
+        )
         self._reader = ChunkReader(self._limits.max_chunk_bytes, salvage=salvage)
         self._structure: FileStructure | None = None
         self._structure_closed = False
         self._slots: list[_Slot] = []
         self._digest = hashlib.sha256()
-        self._earlier = Earlier()
         self._jobs: deque[Callable[[], Iterator[Event]]] = deque()
         self._decoding = 0  # jobs in the queue that workers do
         self._asked = False  # a codebook is asked for: what comes next waits for the answer
@@ -274,10 +278,10 @@ class Decoder(Sticky):
     def _begin_decoding(self, item: SamplesToDecode) -> Callable[[], Samples]:
         """Begin to decode a band or group; what comes back gives the samples, or raises what is wrong."""
         try:
-            coded = self._earlier.resolved(item.coded, item.offset)
+            coded = self._earlier.resolved(Placed(item.image.head, item.coded, item.offset))
+            return self._band_decoder.submit(Placed(item.image.head, coded, item.offset))
         except FormatError as error:
             return partial(_raise, locate(error, item.offset))
-        return self._band_decoder.submit(Placed(item.image.head, coded, item.offset))
 
     def _finish_decoding(self, item: SamplesToDecode, decode: Callable[[], Samples]) -> Iterator[Event]:
         self._decoding -= 1

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
 
+from sofc.band.alike import may_be_like
 from sofc.band.candidates import serves
 from sofc.band.coding import Samples, encode_band, look, sample_bytes
+from sofc.band.likeness import Likeness
+from sofc.band.predicted import Extent
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, find_builtin, is_builtin
@@ -31,6 +34,7 @@ from sofc.container.chunks import (
 )
 from sofc.container.records import (
     ARRANGED,
+    LIKENESS_MODEL,
     RAW_MODEL,
     CodedBand,
     CodedGroup,
@@ -50,8 +54,10 @@ from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat, SampleType
 from sofc.jpeg.known import Known
 from sofc.limits import Limits
 from sofc.stream.copies import CopyFinder, Key, pays_to_copy
+from sofc.stream.kept_images import KeptImages
 from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
+from sofc.stream.predicting import Predicting
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
 from sofc.stream.workers import Workers
 
@@ -134,11 +140,15 @@ class Encoder(Sticky):
         self._may_leave = False
         self._index = IndexBuilder()
         self._copies = CopyFinder()
+        self._kept = KeptImages()
+        self._predicting = Predicting(self._kept, verify=verify)
+        self._whole: list[Samples] = []  # bands of the current image, where others may be predicted from it
         self._alone: Key | None = None  # of the first image that is not yet in a group, while it is the only one
         self._image = 0  # number of the current image, or of the next
         self._begun: PendingImage | None = None
         self._images: list[Samples] = []  # whole images that are not yet in a group
-        self._origins: list[Found] = []  # of those, if any
+        self._origins: list[Found] = []  # of those without likeness, if any
+        self._likenesses: dict[int, Likeness] = {}  # of those, and of the current image, to earlier ones
         if isinstance(codebook, Codebook):
             self._put_codebook(codebook)
         items = _checked_metadata(metadata)
@@ -235,6 +245,9 @@ class Encoder(Sticky):
             output = bytearray()
             for image, jpeg in zip(images, chain(jpegs, repeat(None)), strict=False):
                 image = _converted(image, header.format, 0, self.images_written)
+                if self._is_predicted(image, jpeg):
+                    output += self._drain(self._workers.threads - 1)
+                    continue
                 origin = self._current.origin_of(image, jpeg)
                 alone = Key.of(True, header, header.height, sample_bytes(image, header.format))
                 is_known = alone == self._alone or self._copies.codebooks_of(alone) is not None
@@ -242,13 +255,34 @@ class Encoder(Sticky):
                 if self._images and (is_copy or (origin is None) == bool(self._origins)):
                     self._put_group()
                 self._alone = None if self._images else alone
+                if not is_copy and may_be_like(header):
+                    self._kept.keep(self.images_written, header, image)
                 self._images.append(image)
                 self._origins += [] if origin is None else [origin]
                 self._state = WriteState.GROUPS
-                if is_copy or len(self._images) >= self._current.group_images(traced=origin is not None):
+                in_group = len(self._images) - len(self._likenesses)
+                if is_copy or in_group >= self._current.group_images(traced=origin is not None):
                     self._put_group()
                 output += self._drain(self._workers.threads - 1)
             return bytes(output)
+
+    def _is_predicted(self, image: Samples, jpeg: bytes | None) -> bool:
+        """Whether the next whole image is predicted from an earlier one; then it is taken into the group. ``jpeg``: the
+        data that it was decoded from, if that is at hand."""
+        header = self._current.header
+        if not may_be_like(header):
+            return False
+        found = self._kept.find(header, image)
+        choose = self._predicting.if_sure if self._origins or jpeg else self._predicting.if_likely
+        likeness = choose(found, image, header, self.images_written)
+        if likeness is None:
+            return False
+        self._likenesses[len(self._images)] = likeness
+        self._images.append(image)
+        self._alone, self._state = None, WriteState.GROUPS
+        if len(self._images) >= self._current.most_images(traced=bool(self._origins)):
+            self._put_group()
+        return True
 
     def flush(self) -> bytes:
         """End the current band or group early, so that all rows so far can be decoded from the bytes so far."""
@@ -314,6 +348,7 @@ class Encoder(Sticky):
             band_rows=self._wanted_band_rows,
             key_interval=self._key_interval,
             jpeg=jpeg,
+            is_held=bool(self._kept) and may_be_like(header),
         )
         self._state = WriteState.HEAD
 
@@ -351,12 +386,23 @@ class Encoder(Sticky):
             image = self._current
             if image.header.height not in (None, image.rows_written):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
-            if image.is_one_small_whole:
+            likeness = sure = None
+            if may_be_like(image.header) and image.next_band == 0:
+                likeness = self._kept.find(image.header, image.whole())
+                sure = self._predicting.if_sure(likeness, image.whole(), image.header, self._image)
+            if sure is not None or image.is_one_small_whole:
                 known = image.known_of(image.buffered)
                 self._images = [image.pop(image.buffered)]
+                self._likenesses = {} if likeness is None else {0: likeness}
+                if likeness is None and may_be_like(image.header):
+                    self._kept.keep(self._image, image.header, self._images[0])
                 self._put_group(known, is_last=True)
             else:
+                self._likenesses = {} if likeness is None else {0: likeness}
                 self._put_bands(everything=True, is_end=True)
+                if self._whole:
+                    self._kept.keep(self._image, image.header, np.concatenate(self._whole))
+                self._likenesses, self._whole = {}, []
                 end = ImageEnd(image.rows_written, image.digest if self._with_digest else b"")
                 self._put(schema.IMAGE_END, pack_image_end(end), self._image)
                 self._image += 1
@@ -377,7 +423,15 @@ class Encoder(Sticky):
         image, first_row = self._image, self._current.next_band
         known = self._current.known_of(count)
         rows = self._current.cut_band(count, digest=self._with_digest)
-        encode = self._coding_of(False, rows, count, known=known, is_last=is_last)
+        if may_be_like(self._current.header) and (self._whole or first_row == 0):
+            self._whole.append(rows)
+        encode = self._coding_of(
+            False,
+            rows,
+            Extent(self._current.header, image, 1, range(first_row, first_row + count)),
+            known=known,
+            is_last=is_last,
+        )
         self._put_coded(
             schema.BAND, image, first_row, lambda offset: pack_band(CodedBand(image, first_row, count, *encode(offset)))
         )
@@ -386,19 +440,20 @@ class Encoder(Sticky):
         if not self._images:
             return
         first, count = self._image, len(self._images)
-        rows, image_rows = np.concatenate(self._images), len(self._images[0])
-        encode = self._coding_of(True, rows, image_rows, self._origins, known=known, is_last=is_last)
+        rows = np.concatenate(self._images)
+        extent = Extent(self._current.header, first, count, range(len(self._images[0])))
+        encode = self._coding_of(True, rows, extent, self._origins, known=known, is_last=is_last)
         self._put_coded(
             schema.GROUP, first, count, lambda offset: pack_group(CodedGroup(first, count, *encode(offset)))
         )
         self._image += count
-        self._images, self._origins = [], []
+        self._images, self._origins, self._likenesses = [], [], {}
 
     def _coding_of(
         self,
         is_group: bool,
         rows: Samples,
-        image_rows: int,
+        extent: Extent,
         origins: Sequence[Found] = (),
         *,
         known: Known | None = None,
@@ -409,18 +464,69 @@ class Encoder(Sticky):
         ``is_last``: no other follows.
         """
         image = self._current
+        image_rows = len(extent.rows)
         key = Key.of(is_group, image.header, image_rows, sample_bytes(rows, image.header.format))
         codebooks = self._copies.codebooks_of(key)
-        if codebooks is not None and is_last and not image.has_head:
-            # No more than what is copied needs: what would follow may need others.
-            self._put_head(codebooks)
+        if codebooks is None and self._likenesses:
+            return self._predicted_coding_of(rows, extent, origins, known, is_last=is_last)
+        if codebooks is not None:
+            self._kept.drop(range(extent.first, extent.first + extent.images))
+            self._whole = []
+            if is_last and not image.has_head:
+                # No more than what is copied needs: what would follow may need others.
+                self._put_head(codebooks)
         code = self._new_coding_of(rows, image_rows, origins, known, is_last=is_last)
         if image.header.format.wide is not None and self._on_codebook is not None:
             code = partial(_telling, code, self._on_codebook)
         named = tuple(image.codebooks.values())
         if codebooks == named:
             return self._copies.coded(key, codebooks, code)
-        return self._copies.coded(key, named, self._workers.submit(code))
+        guiding = (
+            None
+            if extent.images > 1
+            else self._predicting.guiding(rows, extent, image.selection.codebook, image.codebooks)
+        )
+        if guiding is None:
+            return self._copies.coded(key, named, self._workers.submit(code))
+        both = self._workers.submit(partial(guiding.both, code))
+        plain = self._copies.coded(key, named, lambda: guiding.take(both()))
+
+        def at(offset: int) -> CodedSamples:
+            coded = guiding.at(plain(offset), offset)
+            if coded.model == LIKENESS_MODEL:
+                self._copies.forget(key)
+            return coded
+
+        return at
+
+    def _predicted_coding_of(
+        self, rows: Samples, extent: Extent, origins: Sequence[Found], known: Known | None, *, is_last: bool
+    ) -> Callable[[int], CodedSamples]:
+        """What gives a group or a band of which images are like earlier ones."""
+        image = self._current
+        image_rows = len(extent.rows)
+        self._whole = []
+        others = without(rows, image_rows, self._likenesses)
+        code_others: Callable[[], CodedSamples] | None = None
+        if len(others):
+            # Of those that follow in the group, codebooks may be others: what is found now is not all.
+            code_others = self._workers.submit(self._new_coding_of(others, image_rows, origins, known, is_last=False))
+        predicted = self._predicting.coding_of(rows, extent, self._likenesses, code_others)
+        if not predicted.is_sure:
+            code = self._workers.submit(self._new_coding_of(rows, image_rows, (), known, is_last=is_last))
+        else:
+            if not image.has_head:
+                self._put_head(_codebooks([(image.selection, image.header.format)]))
+            code = partial(
+                encode_band,
+                rows,
+                image.header.format,
+                image.selection.as_they_stand(),
+                image_rows=image_rows,
+                verify=self._verify,
+                codebooks=image.codebooks,
+            )
+        return self._copies.not_to_copy(partial(predicted.at, code))
 
     def _new_coding_of(
         self, rows: Samples, image_rows: int, origins: Sequence[Found], known: Known | None, *, is_last: bool
@@ -516,6 +622,9 @@ class Encoder(Sticky):
             unit = self._queue.popleft()
             self._coding -= coded
             offset = self._offset + len(output)
+            if coded:
+                starts = unit.type == schema.GROUP or unit.place == 0
+                self._kept.note(offset, unit.image if starts else None)
             if unit.type in INDEXED_TYPES:
                 self._index.add(IndexEntry(unit.type, offset, unit.image, unit.place))
             output += frame_chunk(unit.type, unit.body(offset))
@@ -531,6 +640,13 @@ def _telling(code: Callable[[], CodedSamples], on_codebook: Callable[[Codebook],
             if (found := find_builtin(REGISTERED[number].id)) is not None:
                 on_codebook(found)
     return coded
+
+
+def without(rows: Samples, image_rows: int, places: Container[int]) -> Samples:
+    """Images, one below the other, without those at some places."""
+    images = rows.reshape(-1, image_rows, *rows.shape[1:])
+    left = [number for number in range(len(images)) if number not in places]
+    return np.ascontiguousarray(images[left]).reshape(-1, *rows.shape[1:])
 
 
 def _codebooks(selections: Iterable[tuple[Selection, PixelFormat]]) -> list[Codebook]:

@@ -25,6 +25,10 @@ TRACED_GROUP_SAMPLES = 1 << 17
 which take 2.6 and 4 times as long to read one of (48 of BCCD)."""
 
 
+PREDICTED_IN_GROUP = 8
+"""A group may be so many times as large with images that are predicted from earlier ones."""
+
+
 def default_band_rows(header: ImageHeader, *, general: bool = False) -> int:
     """Rows of a band: equal parts of at most 2**18 pixels (2**20 with ``general`` models, 2**22 where samples are
     binary), or parts of that size where the height is not known; a multiple of 8, at least 64 unless that breaks the

@@ -18,6 +18,7 @@ from sofc.image import ImageHeader
 from sofc.jpeg.known import Known, read_known
 from sofc.limits import Limits
 from sofc.stream.layout import (
+    PREDICTED_IN_GROUP,
     default_band_rows,
     group_images,
     is_small,
@@ -32,6 +33,7 @@ class PendingImage:
 
     ``band_rows`` and ``key_interval`` are those of Encoder, where they were given. Raises LimitError where the image,
     or a band of it, is over the limits. ``jpeg``: the data that the image was decoded from, where that is at hand.
+    ``is_held``: whether no band is cut off before all rows are there.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class PendingImage:
         band_rows: int | None,
         key_interval: int | None,
         jpeg: bytes | None = None,
+        is_held: bool = False,
     ) -> None:
         limits.check_header(header)
         general = selection.wants_large_bands(header.format)
@@ -51,7 +54,8 @@ class PendingImage:
         self.metadata = metadata
         self.selection = selection
         self.band_rows = band_rows or default_band_rows(header, general=general)
-        self._waits = band_rows is None and selection.arranges and may_be_planes(header)
+        self._may_be_planes = band_rows is None and selection.arranges and may_be_planes(header)
+        self._waits = is_held or self._may_be_planes
         self.short_rows = short_rows(self.band_rows)
         longest = self.band_rows + self.short_rows - 1
         if header.height is not None:
@@ -109,6 +113,11 @@ class PendingImage:
         wanted = traced_group_images(self.header) if traced else group_images(self.header)
         return min(self._key_interval or wanted, self._most_in_group)
 
+    def most_images(self, *, traced: bool) -> int:
+        """Images of a group with those that are predicted from others, which take little."""
+        wanted = PREDICTED_IN_GROUP * self.group_images(traced=traced)
+        return min(self._key_interval or wanted, self._most_in_group)
+
     @property
     def is_one_small_whole(self) -> bool:
         """Whether the image is complete, no band of it was cut off, and it costs less as a group of one."""
@@ -126,7 +135,7 @@ class PendingImage:
         self.rows_written += len(rows)
         if self._waits and self.rows_written == self.header.height:
             self._waits = False
-            if are_planes(self._whole()):
+            if self._may_be_planes and are_planes(self.whole()):
                 self.band_rows = self.rows_written
 
     def known_of(self, count: int) -> Known | None:
@@ -143,9 +152,10 @@ class PendingImage:
 
     def stop_waiting(self) -> None:
         """Take the image for one that is cut into bands as usual."""
-        self._waits = False
+        self._waits = self._may_be_planes = False
 
-    def _whole(self) -> Samples:
+    def whole(self) -> Samples:
+        """All rows that are buffered, as one array."""
         self._pieces = [np.concatenate(self._pieces)]
         return self._pieces[0]
 

@@ -16,6 +16,7 @@ from .coders import LABELS, RAW, SHAPE, decode_planes
 from .coders.labels import decode_labels
 from .coders.shape import decode_neutral
 from .coding_tools import NONE, PAPERS, Area, plane_ranges, undo_transform
+from .likeness import GUIDED, Departures, Field, Reference, features_of, read_plan
 from .limits import MAX_IMAGES, MAX_METADATA, MAX_OUTPUT, MAX_VALUES
 from .notation import FormatError, MissingCodebookError, Reader, require, write_varint
 from .wide import DTYPES, SAMPLES, Part, decode_wide
@@ -145,6 +146,7 @@ BUILT_IN = {  # first bytes of their SHA-256
 
 FIRST_CODEBOOK_MODEL = 64
 COPY = 4
+PREDICTED = 5
 NEUTRAL_MODELS = {0: (NONE, RAW), 1: (NONE, SHAPE), 2: (PAPERS, SHAPE), 3: (NONE, LABELS)}
 """Transform and coder of each."""
 
@@ -167,6 +169,17 @@ class FileDecoder:
         self.parts: list[bytes] = []
         self.earlier: dict[int, tuple[int, str, int, int, list[bytes]]] = {}
         """Number, type, mode, model and streams of bands and groups, by where they begin."""
+        self.origins: list[tuple[ImageHead, int, bool]] = []
+        """Of each image its head, where its first band or its group begins, and whether others may be predicted from
+        it."""
+        self.guided: set[int] = set()
+        """Numbers of images that have a guide."""
+        self.bands: list[tuple[int, int]] = []
+        """Where the bands of the current image begin, and their models, that of a guided one being that of its
+        plan."""
+        self.features: list[list[list[int]]] | None = None  # of the guide of what is being decoded
+        self.predicted: set[int] = set()
+        """The places of predicted images in the current group."""
         self.hash = hashlib.sha256()
 
     def decode(self) -> DecodedFile:
@@ -260,6 +273,7 @@ class FileDecoder:
         self.head = ImageHead.read(chunk.body, len(self.codebooks))
         self.rows = 0
         self.parts = []
+        self.bands = []
         self.hash = hashlib.sha256()
         self.note(chunk, len(self.file.images), 0)
 
@@ -278,7 +292,8 @@ class FileDecoder:
             require(len(self.earlier) - number <= 1 << 16, "copy from behind too many chunks")
             self.earlier[chunk.start] = len(self.earlier), "", 0, 0, []
         else:
-            self.earlier[chunk.start] = len(self.earlier), chunk.type, mode, model, streams
+            kind = "" if model == PREDICTED else chunk.type
+            self.earlier[chunk.start] = len(self.earlier), kind, mode, model, streams
         return mode, model, streams
 
     # Spec container/band, Spec container/group
@@ -293,8 +308,15 @@ class FileDecoder:
         lengths = [reader.varint() for _ in range(count)]
         streams = [reader.take(length) for length in lengths]
         reader.end()
+        self.bands.append((chunk.start, model))
+        self.predicted = set()
         mode, model, streams = self.without_copies(chunk, mode, model, streams)
-        samples = self.decode_samples(mode >> 1, model, streams, Area(rows, head.width, image_rows))
+        area = Area(rows, head.width, image_rows)
+        if model == PREDICTED:
+            require(mode == 0, "predicted band with a mapping")
+            samples = self.decode_predicted(chunk, streams, area)
+        else:
+            samples = self.decode_samples(mode >> 1, model, streams, area)
         written = head.sample_bytes(samples, head.bits > 8)
         require(zlib.crc32(written) == check, "samples do not match their check")
         self.output += max(2, head.bits // 8) * len(samples)
@@ -315,6 +337,68 @@ class FileDecoder:
             components = self.decode_part(head.codebook, number, mapping, streams, form)
         shift = 1 << (head.bits - 1) if head.signed else 0
         return [value - shift for pixel in zip(*components, strict=True) for value in pixel]
+
+    # Spec likeness
+
+    def decode_predicted(self, chunk: Chunk, streams: list[bytes], area: Area) -> list[int]:
+        """The samples of a band or group of which images are predicted."""
+        head, first, size = self.head, len(self.file.images), area.image_rows * area.width * self.head.components
+        require(len(streams) >= 1 and not head.wide, "predicted images with too few streams, or wide samples")
+        images = area.rows // area.image_rows
+        plan = read_plan(streams[0], images)
+        field = Field(self.rows, area.image_rows, area.width, head.components, head.bits)
+        if plan.way == GUIDED:
+            require(images == 1 and list(plan.placings) == [0], "guide of a group")
+            placing = plan.placings[0]
+            self.bands[-1] = chunk.start, plan.model
+            self.guided.add(first)
+            self.features = features_of(placing, self.earlier_image(chunk, placing.reference, is_guide=True), field)
+            try:
+                return self.decode_samples(plan.mode >> 1, plan.model, streams[1:], area)
+            finally:
+                self.features = None
+        require(len(streams) >= 2, "predicted images with too few streams")
+        self.predicted = set(plan.placings)
+        left = [place for place in range(images) if place not in plan.placings]
+        found: dict[int, list[int]] = {}
+        if left:
+            rest = Area(len(left) * area.image_rows, area.width, area.image_rows)
+            samples = self.decode_samples(plan.mode >> 1, plan.model, streams[2:], rest)
+            found = {place: samples[k * size : (k + 1) * size] for k, place in enumerate(left)}
+        else:
+            require(plan.mode == 0 and plan.model == 0 and len(streams) == 2, "streams of other images without any")
+        departures = Departures(streams[1])
+        shift = 1 << (head.bits - 1) if head.signed else 0
+        for place, placing in plan.placings.items():
+            number = placing.reference
+            require(number < first + place, "reference that does not come before")
+            if number >= first:
+                require(number - first in left and chunk.type == "G", "reference that is predicted")
+                reference = self.reference(head, found[number - first])
+            else:
+                reference = self.earlier_image(chunk, number, is_guide=False)
+            components = departures.image(placing, reference, field)
+            values = zip(*([value for row in rows for value in row] for rows in components), strict=True)
+            found[place] = [value - shift for pixel in values for value in pixel]
+        return [value for place in range(images) for value in found[place]]
+
+    def earlier_image(self, chunk: Chunk, number: int, is_guide: bool) -> Reference:
+        """An image of an earlier band or group."""
+        require(number < len(self.file.images), "reference that does not come before")
+        origin, start, is_own = self.origins[number]
+        require(is_own and not origin.wide, "reference that is predicted, a copy, or of wide samples")
+        require(not is_guide or number not in self.guided, "guide that has itself a guide")
+        steps = len(self.earlier) - 1 - self.earlier[start][0]
+        require(chunk.start - start <= 1 << 25 and steps <= 1 << 16, "reference out of reach")
+        return self.reference(origin, self.file.images[number].samples)
+
+    def reference(self, head: ImageHead, samples: list[int]) -> Reference:
+        """An image, sample by sample, as one that others are predicted from."""
+        require(len(samples) <= MAX_VALUES, "reference too large for this decoder")
+        shift = 1 << (head.bits - 1) if head.signed else 0
+        step = head.width * head.components
+        rows = [[value + shift for value in samples[at : at + step]] for at in range(0, len(samples), step)]
+        return Reference([[row[c :: head.components] for row in rows] for c in range(head.components)], head.bits)
 
     def decode_part(self, codebook: int, number: int, mapping: int, streams: list[bytes], form: Form) -> Planes:
         """The components of planes of a form, mapped or not."""
@@ -354,12 +438,15 @@ class FileDecoder:
         ranges = plane_ranges(model.transform, components, bits)
         require(len(streams) == len(ranges), "number of streams is not that of planes")
         require(len(ranges) * area.size <= MAX_VALUES, "band too large for this decoder")
+        if self.features is not None:
+            require(codebook is not None, "neutral model that cannot be guided")
+            require((area.rows, area.width) == (len(self.features[0]), len(self.features[0][0])), "size of a guide")
         if model.coder == SHAPE and codebook is None:
             planes = decode_neutral(streams, ranges, area)
         elif model.coder == LABELS and codebook is None:
             planes = decode_labels(streams, ranges, area)
         else:
-            planes = decode_planes(codebook, model, streams, ranges, area)
+            planes = decode_planes(codebook, model, streams, ranges, area, self.features)
         for plane, (low, high) in zip(planes, ranges, strict=True):
             require(low <= min(plane) and max(plane) <= high, "plane value out of range")
         return undo_transform(model.transform, planes, bits)
@@ -386,8 +473,9 @@ class FileDecoder:
         require(bits <= model.max_bits, "model is for fewer bits")
         return codebook, model
 
-    def add_image(self, height: int, data: bytes) -> None:
+    def add_image(self, height: int, data: bytes, is_own: bool) -> None:
         head = self.head
+        self.origins.append((head, self.bands[0][0], is_own))
         shape = (height, head.width) if head.components == 1 else (height, head.width, head.components)
         require(len(self.file.images) < MAX_IMAGES, "too many images for this decoder")
         self.file.images.append(Image(shape, head.dtype, data))
@@ -412,10 +500,13 @@ class FileDecoder:
         require(image == len(self.file.images), "group begins with another image")
         require(images >= 1, "group of no images")
         require(head.height > 0, "group of images of unknown height")
+        self.bands = []
         samples = self.coded(chunk, mode, reader, images * head.height, head.height)
         step = head.height * head.width * head.components * head.words
         for start in range(0, len(samples), step):
-            self.add_image(head.height, head.sample_bytes(samples[start : start + step], head.dtype.endswith("16")))
+            is_own = self.bands[0][1] != COPY and start // step not in self.predicted
+            data = head.sample_bytes(samples[start : start + step], head.dtype.endswith("16"))
+            self.add_image(head.height, data, is_own)
         self.note(chunk, image, images)
 
     # Spec container/image-end
@@ -426,7 +517,8 @@ class FileDecoder:
         require(height == self.rows and self.head.height in (0, height), "height is not that of the bands")
         require(len(digest) in (0, 32), "digest of another size")
         require(digest in (b"", self.hash.digest()), "samples do not match their digest")
-        self.add_image(height, b"".join(self.parts))
+        is_own = all(model not in (COPY, PREDICTED) for _, model in self.bands)
+        self.add_image(height, b"".join(self.parts), is_own)
 
     def index_chunk(self, chunk: Chunk) -> None:
         require(chunk.body == write_varint(len(self.index)) + b"".join(self.index), "index does not fit the chunks")

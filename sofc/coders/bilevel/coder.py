@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS, ModelCoder
 from sofc.coders.bilevel import kernel
+from sofc.coders.bilevel.guide import features_of
 from sofc.coders.bilevel.kernel import PlaneModel, State
+from sofc.coders.bilevel.kernel_guide import Guide, guide_for
 from sofc.coders.bilevel.model import NO_NETWORK, copied, starts
 from sofc.coders.bilevel.section import TRAINED, unpack_network, unpack_plan, unpack_state
 from sofc.entropy.binary import Reader, Writer, code_bit
@@ -18,6 +20,8 @@ from sofc.planes import Plane, PlaneRange
 
 INVERTED = 4096
 """Probability in 1/65536 that a plane is coded with ones and zeros exchanged: the first decision of its stream."""
+
+Features = npt.NDArray[np.uint8]
 
 Images = npt.NDArray[np.uint8]
 """Binary images of one shape, (images, rows, width)."""
@@ -28,6 +32,15 @@ class BilevelCoder(ModelCoder[PlaneModel]):
 
     id = 4
     name = "bilevel"
+
+    def __init__(self, models: Sequence[PlaneModel], features: Features | None = None) -> None:
+        super().__init__(models)
+        self._features = features
+
+    def guided_by(self, plane: Plane, bits: int) -> BilevelCoder:
+        """One for planes of one image that is coded with an earlier one: ``plane`` (rows, width) of samples from 0 to
+        2**bits - 1."""
+        return BilevelCoder(self.models, features_of(plane, bits))
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> BilevelCoder:
@@ -62,7 +75,12 @@ class BilevelCoder(ModelCoder[PlaneModel]):
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane: whether it is inverted, then its samples."""
         return [
-            encode_images(model, plane.astype(np.uint8).reshape(-1, image_rows, plane.shape[1]), copied(model.start))
+            encode_images(
+                model,
+                plane.astype(np.uint8).reshape(-1, image_rows, plane.shape[1]),
+                copied(model.start),
+                self._features,
+            )
             for model, plane in zip(self.models, planes, strict=True)
         ]
 
@@ -77,7 +95,7 @@ class BilevelCoder(ModelCoder[PlaneModel]):
             images = np.zeros((rows // image_rows, image_rows, width), np.uint8)
             reader = Reader(stream)
             inverted = code_bit(False, 0, INVERTED, reader.stream)
-            _code(reader, model, images, copied(model.start))
+            _code(reader, model, images, copied(model.start), guide_for(self._features))
             planes.append((images ^ np.uint8(inverted)).reshape(rows, width).astype(np.int32))
         return planes
 
@@ -87,16 +105,16 @@ def mostly_ink(samples: npt.NDArray[np.uint8]) -> bool:
     return 2 * int(np.count_nonzero(samples)) > samples.size
 
 
-def encode_images(model: PlaneModel, images: Images, state: State) -> bytes:
-    """The stream of a plane of images; ``state`` learns."""
+def encode_images(model: PlaneModel, images: Images, state: State, features: Features | None = None) -> bytes:
+    """The stream of a plane of images; ``state`` learns. ``features``: those of a guide."""
     # A decision costs at most 16 bits, and what follows carries the coder's last four bytes.
     writer = Writer(2 * images.size + 16)
     inverted = mostly_ink(images)
     code_bit(True, int(inverted), INVERTED, writer.stream)
-    _code(writer, model, images ^ np.uint8(inverted), state)
+    _code(writer, model, images ^ np.uint8(inverted), state, guide_for(features))
     return writer.written()
 
 
-def _code(end: Reader | Writer, model: PlaneModel, images: Images, state: State) -> None:
-    coding = kernel.Coding(state, end.stream)
+def _code(end: Reader | Writer, model: PlaneModel, images: Images, state: State, guide: Guide) -> None:
+    coding = kernel.Coding(state, end.stream, guide)
     kernel.code_images(end.encodes, images, model, coding, kernel.scratch_for(images.shape[2], model))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.coders.bilevel.kernel_guide import Guide, learn_guided, mix_guided
 from sofc.coders.bilevel.kernel_network import Network, ask_network, is_small
 from sofc.coders.bilevel.terms import COUNT, MOST_TERMS, Term
 from sofc.coders.bilevel.window import WORDS, Image, Window, adjacent, open_row, slide
@@ -99,10 +100,11 @@ class PlaneModel(NamedTuple):
 
 
 class Coding(NamedTuple):
-    """What samples are coded by and to: the state, which learns, and the stream."""
+    """What samples are coded by and to: the state and the guide, which learn, and the stream."""
 
     state: State
     stream: Stream
+    guide: Guide
 
 
 class Scratch(NamedTuple):
@@ -272,14 +274,29 @@ def _learn_contexts(bit: int, state: State, scratch: Scratch) -> None:
 
 
 @inlined
-def _code_mixed(encode: bool, bit: int, around: int, rate: int, coding: Coding, scratch: Scratch) -> int:
+def _code_guided(encode: bool, bit: int, place: Place, around: int, forecast: int, row: int, coding: Coding) -> int:
+    """Spec likeness/guide. Code a bit of which something is forecast without the guide. Returns the bit, or
+    TOO_LONG."""
+    output = mix_guided(place.y, place.x, around, forecast, row, coding.guide)
+    bit = code_bit(encode, bit, int(SQUASH[output + STRETCH_LIMIT]), coding.stream)
+    if bit >= 0:
+        learn_guided(bit, output, row, coding.guide)
+    return bit
+
+
+@inlined
+def _code_mixed(encode: bool, bit: int, place: Place, around: int, rate: int, coding: Coding, scratch: Scratch) -> int:
     """Spec bilevel/samples. Code a bit by what was looked up for it; everything learns. Returns the bit, or
     TOO_LONG."""
     state = coding.state
     blend, apm = state.blend[around & (BLENDS - 1)], state.apm[around]
     mean = _mix(blend, state.weights, scratch)
     refined = refine(apm, mean)
-    bit = code_bit(encode, bit, max(1, min(65535, refined.p)), coding.stream)
+    if coding.guide.features.shape[0] > 0:
+        forecast = int(STRETCH[max(1, min(65535, refined.p)) >> 4])
+        bit = _code_guided(encode, bit, place, around, forecast, around, coding)
+    else:
+        bit = code_bit(encode, bit, max(1, min(65535, refined.p)), coding.stream)
     if bit >= 0:
         learn_refined(bit, apm, refined)
         _learn_weights(bit, mean, rate, blend, state.weights, scratch)
@@ -288,11 +305,15 @@ def _code_mixed(encode: bool, bit: int, around: int, rate: int, coding: Coding, 
 
 
 @inlined
-def _code_blank(encode: bool, bit: int, run: int, above: int, coding: Coding) -> int:
+def _code_blank(encode: bool, bit: int, place: Place, above: int, coding: Coding) -> int:
     """Spec bilevel/samples. Code a sample with nothing around. Returns the bit, or TOO_LONG."""
-    blank, cell = coding.state.blank, (min(run, 127) >> 3) << 4 | min(above, 127) >> 3
+    blank, cell = coding.state.blank, (min(place.run, 127) >> 3) << 4 | min(above, 127) >> 3
     p = np.int64(blank[cell])
-    bit = code_bit(encode, bit, max(1, min(65535, int(p >> (BLANK_BITS - 16)))), coding.stream)
+    if coding.guide.features.shape[0] > 0:
+        forecast = int(STRETCH[p >> (BLANK_BITS - 12)])
+        bit = _code_guided(encode, bit, place, 0, forecast, APM_ROWS, coding)
+    else:
+        bit = code_bit(encode, bit, max(1, min(65535, int(p >> (BLANK_BITS - 16)))), coding.stream)
     if bit >= 0:
         blank[cell] = p + (((BLANK_MOST if bit else 0) - p) >> 9)
     return bit
@@ -306,12 +327,12 @@ def _code_sample(
     plan = model.plan
     bit = int(np.int64(image[place.y, place.x]))
     if plan.skips_blank and (window.near | window.middle | window.distant) == 0:
-        return _code_blank(encode, bit, place.run, int(scratch.above[place.x]), coding)
+        return _code_blank(encode, bit, place, int(scratch.above[place.x]), coding)
     _fill_terms(image, place, scratch)
     known = _look_up(plan, window, coding.state, scratch)
     around = adjacent(window.near)
     _choose_weights(image, place, known, around, model.network, scratch)
-    return _code_mixed(encode, bit, around, plan.rate, coding, scratch)
+    return _code_mixed(encode, bit, place, around, plan.rate, coding, scratch)
 
 
 @kernel

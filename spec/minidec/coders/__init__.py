@@ -29,9 +29,16 @@ TRAINED: dict[int, tuple[Callable[[list[Section], int], Any], Callable[..., list
 
 
 def decode_planes(
-    codebook: Codebook | None, model: Model, streams: list[bytes], ranges: list[Range], area: Area
+    codebook: Codebook | None,
+    model: Model,
+    streams: list[bytes],
+    ranges: list[Range],
+    area: Area,
+    features: list[list[list[int]]] | None = None,
 ) -> list[list[int]]:
-    """The planes of a band or group of a model that is not neutral, by the model's coder."""
+    """The planes of a band or group of a model that is not neutral, by the model's coder; `features` are those of a
+    guide (Spec likeness/guide)."""
+    require(features is None or model.coder == BILEVEL, "coder that cannot be guided")
     if model.coder == RAW:
         require(not model.sections, "the raw coder has no sections")
         return [decode_raw(stream, *bounds, area.size) for stream, bounds in zip(streams, ranges, strict=True)]
@@ -41,7 +48,7 @@ def decode_planes(
     require(not chained or model.coder == CONTEXT, "a chain is for the context coder")
     if model.components == 1 and len(ranges) > 1 and not chained:
         alone = zip(streams, ranges, strict=True)
-        return [decode_planes(codebook, model, [stream], [bounds], area)[0] for stream, bounds in alone]
+        return [decode_planes(codebook, model, [stream], [bounds], area, features)[0] for stream, bounds in alone]
     wanted = JFIF_YCBCR if len(ranges) > 1 else NONE
     require(model.coder != DCT or model.transform == wanted, "transform is not for the dct coder")
     read, decode = TRAINED[model.coder]
@@ -49,4 +56,6 @@ def decode_planes(
     parameters = codebook.parameters(model, planes, read)
     if chained:
         return decode_chain(parameters, streams, ranges, area)
+    if features is not None:
+        return decode_bilevel(parameters, streams, ranges, area, features)
     return decode(parameters, streams, ranges, area)

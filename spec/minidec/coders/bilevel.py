@@ -13,6 +13,7 @@ from ..coding_tools import (
     MASK_32,
     STRETCH,
     STRETCH_LIMIT,
+    UNTRAINED,
     Area,
     Decisions,
     ModelCode,
@@ -283,11 +284,56 @@ class Lookup:
         return STRETCH[self.cells[self.cell] >> 4]
 
 
+# Spec likeness/guide
+
+
+class Guide:
+    """What an earlier image adds to what is forecast of each sample."""
+
+    def __init__(self, features: list[list[list[int]]]) -> None:
+        self.features = features
+        self.models: dict[tuple[int, int], int] = {}
+        self.weights: dict[int, list[int]] = {}
+
+    def feature(self, k: int, y: int, x: int) -> int:
+        rows = self.features[k]
+        return rows[clamp(y, 0, len(rows) - 1)][clamp(x, 0, len(rows[0]) - 1)]
+
+    def decide(self, decisions: Decisions, place: Place, around: int, row: int, forecast: int) -> int:
+        """A sample of which something is forecast."""
+        y, x = place
+        f0, f1, f2 = (self.feature(k, y, x) for k in range(3))
+        level = (forecast + STRETCH_LIMIT) >> 8
+        four = around % 2 + 2 * ((around >> 2) % 8)
+        slots = [
+            256 * level + 16 * f1 + f0,
+            256 * level + 8 * (self.feature(1, y, x + 2) >> 1) + (self.feature(1, y + 2, x) >> 1),
+            256 * level + 16 * f2 + f0,
+            4096 * four + 256 * f1 + 16 * f0 + f2,
+            4096 * four + 256 * f1 + 16 * self.feature(1, y, x + 2) + self.feature(1, y + 2, x),
+            4096 * four + 256 * f0 + 16 * self.feature(0, y, x + 1) + self.feature(0, y + 1, x),
+            4096 * four + 256 * f1 + 16 * self.feature(1, y, x - 3) + self.feature(1, y - 3, x),
+            16 * around + f1,
+        ]
+        start = (squash(min(256 * level - 2687, STRETCH_LIMIT)) << 16) + 6
+        models = [self.models.get((i, slot), start if i < 3 else UNTRAINED) for i, slot in enumerate(slots)]
+        inputs = [*(STRETCH[model >> 20] for model in models), forecast, BIAS]
+        weights = self.weights.setdefault(row, [8000] * 8 + [45000, 0])
+        output = weighed(weights, inputs)
+        bit = decisions.decide(squash(output))
+        learn_weights(weights, inputs, 3 * (0x10000 * bit - squash(output)), 18)
+        for i, (slot, model) in enumerate(zip(slots, models, strict=True)):
+            self.models[i, slot] = learn(model, bit)
+        return bit
+
+
 class BilevelPlane:
     """Decodes a plane of a band or group; its state goes on from image to image."""
 
-    def __init__(self, plan: BilevelPlan, stream: bytes) -> None:
+    def __init__(self, plan: BilevelPlan, stream: bytes, features: list[list[list[int]]] | None = None) -> None:
         self.plan = plan
+        self.guide = Guide(features) if features else None
+        self.place = 0, 0
         self.decisions = Decisions(stream)
         self.models = [models[:] for models in plan.models[: len(plan.contexts)]]
         self.mixer, self.blend, self.adaptive_map, self.apm = (
@@ -303,6 +349,7 @@ class BilevelPlane:
         for y in range(rows):
             features.begin_row(y)
             for x in range(width):
+                self.place = y, x
                 words = [sum(sample(y + dy, x + dx) << k for k, (dy, dx) in enumerate(word)) for word in WORDS]
                 run, above = x - features.run_start, features.above[x]
                 if self.plan.skips_blank and not any(words):
@@ -319,7 +366,10 @@ class BilevelPlane:
     def blank_sample(self, index: int) -> int:
         """A sample with nothing but zeros around it."""
         probability = self.blank[index]
-        bit = self.decisions.decide(clamp(probability >> 12, 1, 0xFFFF))
+        if self.guide:
+            bit = self.guide.decide(self.decisions, self.place, 0, 256, STRETCH[probability >> 16])
+        else:
+            bit = self.decisions.decide(clamp(probability >> 12, 1, 0xFFFF))
         self.blank[index] += (BLANK_LIMIT * bit - probability) >> 9
         return bit
 
@@ -359,7 +409,11 @@ class BilevelPlane:
         blend, apm_row = self.blend[around % 32], self.apm[around]
         mean = weighed(blend, outputs)
         probability, entry, weight = refine(apm_row, mean)
-        bit = self.decisions.decide(clamp(probability, 1, 0xFFFF))
+        probability = clamp(probability, 1, 0xFFFF)
+        if self.guide:
+            bit = self.guide.decide(self.decisions, self.place, around, around, STRETCH[probability >> 4])
+        else:
+            bit = self.decisions.decide(probability)
         learn_refined(apm_row, entry, weight, bit)
         learn_weights(blend, outputs, 0x10000 * bit - squash(mean), 19)
         for row, of_set in zip(rows, outputs, strict=True):
@@ -383,12 +437,18 @@ def learn_weights(weights: list[int], values: list[int], error: int, shift: int)
         weights[i] = clamp(moved, -WEIGHT_LIMIT, WEIGHT_LIMIT)
 
 
-def decode_bilevel(plans: list[BilevelPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
-    """All planes of coder 4."""
+def decode_bilevel(
+    plans: list[BilevelPlan],
+    streams: list[bytes],
+    ranges: list[Range],
+    area: Area,
+    features: list[list[list[int]]] | None = None,
+) -> list[list[int]]:
+    """All planes of coder 4; `features` are those of a guide (Spec likeness/guide)."""
     require(all(bounds == (0, 1) for bounds in ranges), "planes are not of range 0 .. 1")
     planes = []
     for plan, stream in zip(plans, streams, strict=True):
-        coder = BilevelPlane(plan, stream)
+        coder = BilevelPlane(plan, stream, features)
         images = [coder.image(area.image_rows, area.width) for _ in area.image_starts]
         planes.append([bit ^ coder.exchanged for image in images for bit in image])
     return planes

@@ -1,0 +1,258 @@
+"""Spec likeness/departures: samples that are mostly what an earlier image makes expect, and the tables that say what
+its values become.
+
+Kernels code either way, as those of ``binary`` do. Bit models start anew for each stream and learn through all of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sofc.entropy.binary import BROKEN, EVEN, OK, Stream, code_bit
+from sofc.entropy.bit_models import MOST_SEEN, NEUTRAL, SEEN_BITS, learned
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Cube, Vector
+
+NEIGHBOURS = 1 << 7
+"""Ways in which the neighbours of a sample may depart from what was expected of them."""
+RATES = np.array([512, 2048, 6144, 16384, 32768, 49152, 60000], dtype=np.int64)
+"""Where the levels of departure rates begin, in 1/65536; below the first is level 0."""
+LEVELS = 8
+RATE_BITS = 12
+"""Departure rates are kept for the highest bits of what is expected, and for the first RATE_PLANES planes."""
+RATE_PLANES = 3
+SIZES = 8
+"""Levels of the error expected of a departing sample, for each of two predictions."""
+LONGEST = 18
+"""Bits of the greatest number that is coded."""
+STEPS = 5
+"""Classes of the steps of a table: 0, 1, -1, 2 and others; those of the last two are the context of the next."""
+
+ROW = 0
+DEPARTS = ROW + 4
+SIZE = DEPARTS + NEIGHBOURS * LEVELS
+HIGHEST = SIZE + 2 * SIZES * LONGEST
+STEP = HIGHEST + LONGEST
+IS_KEPT = STEP + STEPS * STEPS * LONGEST
+IS_SAME = IS_KEPT + 1
+MODELS = IS_SAME + 1
+"""Bit models: whether any sample of a row departs; whether a sample does; lengths of errors and the bit behind their
+highest; lengths of steps of tables; whether a table keeps all values; whether it is the one before."""
+
+
+class State(NamedTuple):
+    """What coding learns. ``models`` (MODELS,); ``rates`` (RATE_PLANES << RATE_BITS,): how many samples depart of which
+    a value was expected, in 1/65536."""
+
+    models: Vector[np.uint32]
+    rates: Vector[np.int64]
+
+
+class Field(NamedTuple):
+    """What is coded: ``samples`` (planes, rows, width) from 0 to ``top``, filled when decoding, and what is
+    ``expected`` of them, of the same shape. ``shift``: low bits of what is expected that do not count for rates."""
+
+    samples: Cube[np.int32]
+    expected: Cube[np.int32]
+    top: int
+    shift: int
+
+
+def fresh_state() -> State:
+    """The state at the start of a stream."""
+    return State(np.full(MODELS, NEUTRAL, np.uint32), np.zeros(RATE_PLANES << RATE_BITS, np.int64))
+
+
+@inlined
+def code_rare(encode: bool, bit: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """Code a decision by a bit model that may be all but certain. The bit, or TOO_LONG."""
+    word = np.int64(models[slot])
+    bit = code_bit(encode, bit, max(2, min(65534, int(word >> (SEEN_BITS + 6)))), stream)
+    if bit >= 0:
+        models[slot] = learned(int(word), bit, MOST_SEEN)
+    return bit
+
+
+@kernel
+def code_flag(encode: bool, bit: int, slot: int, state: State, stream: Stream) -> int:
+    """Code one decision. The bit, or TOO_LONG."""
+    return code_rare(encode, bit, slot, state.models, stream)
+
+
+@kernel
+def code_plain(encode: bool, value: int, bits: int, stream: Stream) -> int:
+    """Code a number of so many bypass bits. The number, or TOO_LONG."""
+    number = 0
+    for shift in range(bits - 1, -1, -1):
+        bit = code_bit(encode, value >> shift & 1, EVEN, stream)
+        if bit < 0:
+            return bit
+        number = 2 * number + bit
+    return number
+
+
+@kernel
+def _code_number(encode: bool, value: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """A number from 0 up: the length of the next one, in unary, then its bits below the highest. The number, or
+    TOO_LONG or BROKEN."""
+    value += 1
+    length = 0
+    while True:
+        more = code_rare(encode, 1 if value >> (length + 1) > 0 else 0, slot + length, models, stream)
+        if more < 0:
+            return more
+        if more == 0:
+            break
+        length += 1
+        if length == LONGEST:
+            return BROKEN
+    number = 1
+    for shift in range(length - 1, -1, -1):
+        bit = value >> shift & 1
+        if shift == length - 1:
+            bit = code_rare(encode, bit, HIGHEST + length, models, stream)
+        else:
+            bit = code_bit(encode, bit, EVEN, stream)
+        if bit < 0:
+            return bit
+        number = 2 * number + bit
+    return number - 1
+
+
+@kernel
+def code_table(
+    encode: bool, table: Vector[np.int32], used: Vector[np.uint8], top: int, state: State, stream: Stream
+) -> int:
+    """Spec likeness/value-tables. Code what the values that are ``used`` (1, else 0) become, 0 to ``top``.
+
+    ``table`` and ``used`` (values,); entries that are not used are left alone. Returns OK, TOO_LONG or BROKEN.
+    """
+    value = 0
+    context = 0
+    for entry in range(table.shape[0]):
+        if used[entry] == 0:
+            continue
+        step = int(table[entry]) - value
+        zigzag = 2 * step if step >= 0 else -2 * step - 1
+        zigzag = _code_number(encode, zigzag, STEP + context * LONGEST, state.models, stream)
+        if zigzag < 0:
+            return zigzag
+        value += zigzag >> 1 if zigzag & 1 == 0 else -(zigzag + 1 >> 1)
+        if not 0 <= value <= top:
+            return BROKEN
+        table[entry] = value
+        kind = 0 if zigzag == 0 else 1 if zigzag == 2 else 2 if zigzag == 1 else 3 if zigzag == 4 else 4
+        context = context % STEPS * STEPS + kind
+    return OK
+
+
+@inlined
+def _bits(value: int) -> int:
+    """How many bits a number has, at most SIZES - 1."""
+    size = 0
+    while value > 0 and size < SIZES - 1:
+        value >>= 1
+        size += 1
+    return size
+
+
+@inlined
+def _departs(field: Field, plane: int, y: int, x: int) -> int:
+    """1 where a sample is there and is not what was expected."""
+    if y < 0 or x < 0 or x >= field.samples.shape[2]:
+        return 0
+    return 1 if field.samples[plane, y, x] != field.expected[plane, y, x] else 0
+
+
+@kernel
+def _code_departing(encode: bool, field: Field, plane: int, y: int, x: int, state: State, stream: Stream) -> int:
+    """The value of a sample that departs. The value, or TOO_LONG or BROKEN."""
+    samples, expected = field.samples, field.expected
+    own = int(expected[plane, y, x])
+    west = int(samples[plane, y, x - 1]) if x > 0 else int(samples[plane, y - 1, x]) if y > 0 else own
+    north = int(samples[plane, y - 1, x]) if y > 0 else west
+    corner = int(samples[plane, y - 1, x - 1]) if y > 0 and x > 0 else north
+    beyond = int(samples[plane, y - 1, x + 1]) if y > 0 and x + 1 < samples.shape[2] else north
+    far = abs(west - int(expected[plane, y, x - 1])) if x > 0 else 0
+    far += abs(north - int(expected[plane, y - 1, x])) if y > 0 else 0
+    far += abs(beyond - int(expected[plane, y - 1, x + 1])) if y > 0 and x + 1 < samples.shape[2] else 0
+    rough = abs(west - corner) + abs(north - corner) + abs(beyond - north)
+    prediction = own
+    trusts = 1 if far <= rough else 0
+    if trusts == 0:
+        if corner >= max(west, north):
+            prediction = min(west, north)
+        elif corner <= min(west, north):
+            prediction = max(west, north)
+        else:
+            prediction = west + north - corner
+    error = int(samples[plane, y, x]) - prediction
+    zigzag = (2 * error if error >= 0 else -2 * error - 1) - trusts
+    slot = SIZE + (trusts * SIZES + _bits(min(far, rough))) * LONGEST
+    zigzag = _code_number(encode, zigzag, slot, state.models, stream)
+    if zigzag < 0:
+        return zigzag
+    zigzag += trusts
+    value = prediction + (zigzag >> 1 if zigzag & 1 == 0 else -(zigzag + 1 >> 1))
+    return value if 0 <= value <= field.top else BROKEN
+
+
+@inlined
+def _code_row(encode: bool, field: Field, y: int, state: State, stream: Stream) -> int:
+    """A row of which at least one sample is said to depart. Returns OK, TOO_LONG or BROKEN."""
+    planes, _, width = field.samples.shape
+    for x in range(width):
+        before = 0
+        for plane in range(planes):
+            expected = int(field.expected[plane, y, x])
+            rate = (min(plane, RATE_PLANES - 1) << RATE_BITS) + (expected >> field.shift)
+            level = 0
+            while level < LEVELS - 1 and state.rates[rate] >= RATES[level]:
+                level += 1
+            around = _departs(field, plane, y, x - 1) + 2 * _departs(field, plane, y - 1, x)
+            around += 4 * _departs(field, plane, y - 1, x + 1) + 8 * _departs(field, plane, y - 1, x - 1)
+            around += 16 * _departs(field, plane, y, x - 2) + 32 * before + (64 if plane > 0 else 0)
+            bit = _departs(field, plane, y, x) if encode else 0
+            bit = code_rare(encode, bit, DEPARTS + around * LEVELS + level, state.models, stream)
+            if bit < 0:
+                return bit
+            state.rates[rate] += (65535 * bit - state.rates[rate]) >> 5
+            before = bit
+            value = expected
+            if bit:
+                value = _code_departing(encode, field, plane, y, x, state, stream)
+                if value < 0:
+                    return value
+            field.samples[plane, y, x] = value
+    return OK
+
+
+@kernel
+def code_departures(encode: bool, field: Field, state: State, stream: Stream) -> int:
+    """Spec likeness/departures. Code the samples of one image of a group, or of a band. Returns OK, TOO_LONG or
+    BROKEN."""
+    planes, rows, width = field.samples.shape
+    above = 0
+    for y in range(rows):
+        some = 0
+        if encode:
+            for plane in range(planes):
+                for x in range(width):
+                    if field.samples[plane, y, x] != field.expected[plane, y, x]:
+                        some = 1
+                        break
+        some = code_rare(encode, some, ROW + above, state.models, stream)
+        if some < 0:
+            return some
+        above = (2 * above + some) & 3
+        if some == 0:
+            for plane in range(planes):
+                for x in range(width):
+                    field.samples[plane, y, x] = field.expected[plane, y, x]
+            continue
+        status = _code_row(encode, field, y, state, stream)
+        if status < 0:
+            return status
+    return OK

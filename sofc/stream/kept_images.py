@@ -1,0 +1,81 @@
+"""The images of a file that an encoder may predict others from."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+
+from sofc.band.alike import Kept, found_likeness
+from sofc.band.coding import Samples
+from sofc.band.likeness import Likeness, Reference
+from sofc.band.predicted import reference_of
+from sofc.image import ImageHeader
+from sofc.stream.copies import NEAREST, WINDOW
+
+KEPT_BYTES = 1 << 26
+"""What the samples that an encoder keeps take at most, in their arrays."""
+MOST_KEPT = 1 << 10
+
+
+class KeptImages:
+    """The last images that are coded by themselves, and where they stand in the file once that is known."""
+
+    def __init__(self) -> None:
+        self._images: dict[int, Kept] = {}
+        self._bytes = 0
+        # Of each chunk that images begin in: the first of these, where it begins, and behind how many others.
+        self._places: list[tuple[int, int, int]] = []
+        self._count = 0  # bands and groups so far
+
+    def __bool__(self) -> bool:
+        return bool(self._images)
+
+    def keep(self, number: int, header: ImageHeader, samples: Samples) -> None:
+        """Keep an image, and no more of those before it than there is room for."""
+        self._images[number] = Kept(number, header, samples)
+        self._bytes += samples.nbytes
+        while self._bytes > KEPT_BYTES or len(self._images) > MOST_KEPT:
+            self.drop([next(iter(self._images))])
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Keep these no more."""
+        for number in numbers:
+            if number in self._images:
+                self._bytes -= self._images.pop(number).samples.nbytes
+
+    def find(self, header: ImageHeader, samples: Samples) -> Likeness | None:
+        """How an image follows from one of those that are kept."""
+        return found_likeness(samples, header, list(self._images.values()))
+
+    def numbers_of_size(self, header: ImageHeader) -> list[int]:
+        """The numbers of images of a size that are not binary."""
+        size = header.width, header.height
+        return [
+            number
+            for number, one in self._images.items()
+            if (one.header.width, one.header.height) == size and not one.is_binary
+        ]
+
+    def image(self, number: int) -> Kept:
+        """An image that is kept."""
+        return self._images[number]
+
+    def references(self, likenesses: Mapping[int, Likeness]) -> dict[int, Reference]:
+        """The images that others follow from."""
+        numbers = {one.placing.reference for one in likenesses.values()}
+        kept = [self._images[number] for number in sorted(numbers)]
+        return {one.number: reference_of(one.samples, one.header.format) for one in kept}
+
+    def note(self, offset: int, first: int | None) -> None:
+        """Take in that a band or group begins at an offset; ``first``: the first image that begins there, if any."""
+        if first is not None:
+            self._places.append((first, offset, self._count))
+        self._count += 1
+
+    def are_near(self, numbers: Iterable[int], offset: int) -> bool:
+        """Whether a decoder that comes to an offset still has all of these images."""
+        for number in numbers:
+            _, start, count = self._places[bisect_right(self._places, (number, offset, 0)) - 1]
+            if offset - start > WINDOW or self._count - count > NEAREST:
+                return False
+        return True
