@@ -55,7 +55,7 @@ class Bounded(NamedTuple):
         same: Mask = self.lowest == self.highest
         return same
 
-    def part(self, rows: slice) -> Bounded:
+    def part(self, rows: slice | npt.NDArray[np.intp]) -> Bounded:
         """Some of the rows."""
         return Bounded(*(np.ascontiguousarray(plane[rows]) for plane in self))
 

@@ -70,6 +70,8 @@ more."""
 EXACT_LUMINANCE, SURELY_EXACT, CLEARLY_MORE = 0.3, 0.9, 0.1
 """Share of blocks that come out whole, of those that are not flat, from which on steps are right, and from which on the
 inverse transform is, too; by how much it is larger by the right one."""
+TELLING_BLOCKS = 64
+"""Rows of blocks with so many that are not flat show which inverse transforms are worth trying."""
 UPSAMPLINGS_OF = {
     ACCURATE: (TRIANGLE, REPLICATED, SCALED),
     FAST: (TRIANGLE, REPLICATED),
@@ -197,7 +199,11 @@ def _by_another(look: _Look, best: _Trial, tables: Sequence[Steps]) -> _Trial:
     if best.share >= CONVINCING or best.exact >= EXACT_LUMINANCE:
         tables = [best.origins[0].table]
     least = best.exact + CLEARLY_MORE
+    sample = look.telling(best)
+    few = _exact(sample, tables)
     for inverse in range(ACCURATE + 1, INVERSES):
+        if _exact(sample._replace(decoder=Decoder(inverse)), tables) < few + CLEARLY_MORE / 2:
+            continue
         other = look._replace(decoder=Decoder(inverse))
         trials = [other.trial(best.origins[0].grid, table, best) for table in tables]
         clear = [trial for trial in trials if trial is not None and trial.exact >= least]
@@ -205,6 +211,12 @@ def _by_another(look: _Look, best: _Trial, tables: Sequence[Steps]) -> _Trial:
         if best.exact >= SURELY_EXACT:
             break
     return best
+
+
+def _exact(look: _Look, tables: Sequence[Steps]) -> float:
+    """Share of blocks that come out whole with the best of some tables."""
+    trials = [look.trial(look.grid, table) for table in tables]
+    return max(trial.exact for trial in trials if trial is not None)
 
 
 class _Look(NamedTuple):
@@ -235,6 +247,20 @@ class _Look(NamedTuple):
                 likely = _likely(sights, grid, hint, loss_of(self.decoder.inverse))
             found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
         return found
+
+    def telling(self, best: _Trial) -> _Look:
+        """Of a plane that is not enlarged, the rows of blocks that are the least flat, of the piece where most are not,
+        as they came out in a trial."""
+        busy = [origin.coefficients[..., 1:].any(axis=2) for origin in best.origins]
+        piece = max(range(len(busy)), key=lambda number: int(np.count_nonzero(busy[number])))
+        counts = np.count_nonzero(busy[piece], axis=1)
+        order = np.argsort(-counts, kind="stable")
+        enough = int(np.searchsorted(np.cumsum(counts[order]), TELLING_BLOCKS)) + 1
+        grid = best.origins[piece].grid
+        plane = self.pieces[piece][0]
+        rows = (SIDE * np.sort(order[:enough])[:, None] + np.arange(SIDE)).reshape(-1) - grid.top
+        chosen = plane.part(rows[(rows >= 0) & (rows < len(plane.samples))])
+        return _Look.at([chosen], grid._replace(top=max(0, -int(rows[0]))), self.decoder)
 
     def places(self) -> Iterator[Grid]:
         """Where blocks may begin, if those of luminance are where ``grid`` has them."""
