@@ -42,13 +42,14 @@ if {without_compiler}:
 {before}
 import numpy as np
 from sofc.jit.decorators import described
-from sofc.jpeg.colour import Channels, fits, from_rgb, to_rgb
+from sofc.jpeg.colour import USUAL_CONVERSION as usual, Channels, Colour, fits, from_rgb, to_rgb
 
 values = np.arange(-90, 166, dtype=np.int32).reshape(16, 16)
 converted = Channels(*(abs(values + shift) & 255 for shift in (0, 40, 90)))
 colours, again = (Channels(*(np.zeros_like(values) for _ in range(3))) for _ in range(2))
-to_rgb(converted, colours)
-results = [fits(130, 2, 3, 1, 2, 3), fits(128, 0, 0, 128, 128, 128), from_rgb(colours, again)]
+to_rgb(usual, converted, colours)
+gray = Colour(128, 128, 128)
+results = [fits(usual, 130, 2, 3, Colour(1, 2, 3)), fits(usual, 128, 0, 0, gray), from_rgb(usual, colours, again)]
 results += [int((plane * (1 + values)).sum()) for plane in (*colours, *again)]
 {after}
 import json
@@ -171,7 +172,7 @@ def test_arguments_that_were_not_foreseen(installed: Path, right: object) -> Non
         installed,
         *command(
             after="import warnings\nwith warnings.catch_warnings(record=True) as caught:\n"
-            "    warnings.simplefilter('always')\n    results += [fits(128.0, 0, 0, 128, 128, 128), len(caught)]\n"
+            "    warnings.simplefilter('always')\n    results += [fits(usual, 128.0, 0, 0, gray), len(caught)]\n"
         ),
     )
     assert said["results"] == [*right, 1, 1]

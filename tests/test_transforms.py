@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 import naive_context
+import naive_inverses
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.jpeg.colour import Channels, colours, from_rgb, to_rgb
+from sofc.jpeg.colour import CONVERSIONS, CORRECTIONS, USUAL_CONVERSION, Channels, colours, from_rgb, reached, to_rgb
 from sofc.transforms.components import CORRECTION_BASE, LATTICE, NONE, TRANSFORMS
 from sofc.transforms.samples import side_by_side
 
@@ -87,12 +88,47 @@ def test_what_is_accepted():
     assert sorted(TRANSFORMS) == [transform.id for transform in TRANSFORMS.values()]
 
 
+TWINS = [0, 1, 3, 4, 5, 6, 8]
+"""Conversions that have a twin of their own; 2 and 7 are of floating point."""
+
+
 @given(npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 5), st.integers(1, 6)), elements=BYTES))
 def test_to_rgb(samples):
     planes = planes_of(samples)
     found = [np.empty_like(planes[0]) for _ in range(3)]
-    to_rgb(Channels(*planes), Channels(*found))
+    for number in TWINS:
+        to_rgb(CONVERSIONS[number], Channels(*planes), Channels(*found))
+        assert triples_of(found) == [naive_inverses.convert(number, *triple) for triple in triples_of(planes)]
+    to_rgb(USUAL_CONVERSION, Channels(*planes), Channels(*found))
     assert triples_of(found) == [naive_context.to_rgb(*triple) for triple in triples_of(planes)]
+
+
+def test_conversions_in_floating_point():
+    """All colours with some values of Y: hardly any that the integers do not give."""
+    cb, cr = (plane.astype(np.int32) for plane in np.mgrid[:256, :256])
+    matrix = np.array([[1, 1, 1], [0, -0.114 * 1.772 / 0.587, 1.772], [1.402, -0.299 * 1.402 / 0.587, 0]], np.float32)
+    for y in (np.full_like(cb, level) for level in (16, 90, 128, 201, 240)):
+        pydicom = np.stack([y, cb - 128, cr - 128], -1).astype(np.float32) @ matrix
+        red, blue = y - 179.456 + 1.402 * cr, y - 226.816 + 1.772 * cb
+        pdf_js = np.stack([red, y + 135.459 - 0.344 * cb - 0.714 * cr, blue], -1)
+        for number, made in ((2, np.floor(pydicom + np.float32(0.5))), (7, np.rint(pdf_js))):
+            integers = np.stack(reached([y, cb, cr], CONVERSIONS[number]), -1)
+            assert np.count_nonzero(integers != np.clip(made, 0, 255)) <= 256
+
+
+@pytest.mark.parametrize("number", range(len(CONVERSIONS)))
+def test_the_conversion_is_found(number):
+    """By the colours that others do not make; hardly any is not found to come of it."""
+    rng = np.random.default_rng(number)
+    side = 24 if INTERPRETED else 90
+    planes = list(rng.integers(60, 190, (3, side, side)).astype(np.int32))
+    samples = reached(planes, CONVERSIONS[number])
+    transformed = LATTICE.forward(samples)
+    kinds, corrections = np.divmod(transformed[3], CORRECTIONS)
+    if not INTERPRETED:  # of fewer colours several conversions make all
+        assert (kinds == number).all()
+    assert 1000 * np.count_nonzero(corrections) <= corrections.size
+    np.testing.assert_array_equal(LATTICE.inverse(transformed), samples)
 
 
 WIDE = npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 3), st.sampled_from([1, 511, 513])), elements=BYTES)
@@ -128,14 +164,14 @@ def test_side_by_side(samples):
 def convert(planes):
     """Y, Cb, Cr of RGB planes, and how many triples have none."""
     found = [np.empty_like(planes[0]) for _ in range(3)]
-    return found, from_rgb(Channels(*planes), Channels(*found))
+    return found, from_rgb(USUAL_CONVERSION, Channels(*planes), Channels(*found))
 
 
 @given(npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 4), st.integers(1, 5)), elements=BYTES))
 def test_from_rgb_of_reached(samples):
     """What a JPEG decoder makes of any Y, Cb, Cr is always found."""
     reached = [np.empty_like(samples[0]) for _ in range(3)]
-    to_rgb(Channels(*planes_of(samples)), Channels(*reached))
+    to_rgb(USUAL_CONVERSION, Channels(*planes_of(samples)), Channels(*reached))
     found, missed = convert(reached)
     assert missed == 0
     assert [naive_context.to_rgb(*triple) for triple in triples_of(found)] == triples_of(reached)

@@ -21,8 +21,25 @@ import numpy.typing as npt
 from PIL import Image
 
 import sofc
-from sofc.jpeg.colour import reached
-from sofc.jpeg.dct import ACCURATE, FAST, REPLICATED, SCALED, TRIANGLE, Decoder
+from sofc.jpeg.colour import CONVERSIONS, reached
+from sofc.jpeg.dct import (
+    ACCURATE,
+    BUTTERFLIES,
+    FAST,
+    FINE,
+    HALVES,
+    LIFTED,
+    NARROW,
+    REPLICATED,
+    ROTATED,
+    SCALED,
+    SHORT,
+    SHORTER,
+    SIMPLE,
+    STEPWISE,
+    TRIANGLE,
+    Decoder,
+)
 from sofc.jpeg.known import read_known
 
 Array = npt.NDArray[Any]
@@ -40,8 +57,8 @@ none of this: it reads the coefficients from the file.
 """
 
 
-def decoded_by(decoder: Decoder) -> Callable[[bytes], Array]:
-    """What a decoder makes of JPEG data."""
+def decoded_by(decoder: Decoder, conversion: int = 0) -> Callable[[bytes], Array]:
+    """What a decoder makes of JPEG data, and the conversion of that number of it."""
 
     def decode(data: bytes) -> Array:
         known = read_known(data)
@@ -52,7 +69,7 @@ def decoded_by(decoder: Decoder) -> Callable[[bytes], Array]:
             )[0]
             for one in known.origins
         ]
-        samples = planes if len(planes) == 1 else reached(planes)
+        samples = planes if len(planes) == 1 else reached(planes, CONVERSIONS[conversion])
         return np.stack(samples, axis=2).astype(np.uint8).squeeze()
 
     return decode
@@ -100,6 +117,16 @@ DECODERS: dict[str, Callable[[bytes], Array]] = {
     "fast transform (TensorFlow, TurboJPEG)": decoded_by(Decoder(FAST, TRIANGLE)),
     "fast transform, replicated chrominance": decoded_by(Decoder(FAST, REPLICATED)),
     "Y, Cb and Cr not converted (DICOM)": unconverted,
+    "pydicom, of what libjpeg-turbo decodes": decoded_by(Decoder(ACCURATE, TRIANGLE), 2),
+    "pydicom with pylibjpeg": decoded_by(Decoder(NARROW, FINE), 2),
+    "FFmpeg to rgb24, even height": decoded_by(Decoder(SIMPLE, REPLICATED), 3),
+    "Go up to 1.25": decoded_by(Decoder(ROTATED, REPLICATED), 5),
+    "Go from 1.26 on": decoded_by(Decoder(LIFTED, REPLICATED), 5),
+    "jpeg-js": decoded_by(Decoder(BUTTERFLIES, REPLICATED), 6),
+    "pdf.js": decoded_by(Decoder(BUTTERFLIES, REPLICATED), 7),
+    "stb_image": decoded_by(Decoder(SHORT, HALVES), 8),
+    "jpeg-decoder (Rust)": decoded_by(Decoder(SHORT, HALVES)),
+    "zune-jpeg": decoded_by(Decoder(SHORTER, STEPWISE), 4),
 }
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "blue first": lambda image: image[..., ::-1] if image.ndim == 3 else image,

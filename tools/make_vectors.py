@@ -66,8 +66,28 @@ from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import WEIGHT_ROWS
 from sofc.entropy.mixture import trained_symbols
 from sofc.image import SampleType
-from sofc.jpeg.colour import reached
-from sofc.jpeg.dct import ACCURATE, BASIS, BASIS_BITS, FAST, REPLICATED, SCALED, TRIANGLE, Decoder, Grid
+from sofc.jpeg.colour import CONVERSIONS, reached
+from sofc.jpeg.dct import (
+    ACCURATE,
+    BASIS,
+    BASIS_BITS,
+    BUTTERFLIES,
+    FAST,
+    FINE,
+    HALVES,
+    LIFTED,
+    NARROW,
+    REPLICATED,
+    ROTATED,
+    SCALED,
+    SHORT,
+    SHORTER,
+    SIMPLE,
+    STEPWISE,
+    TRIANGLE,
+    Decoder,
+    Grid,
+)
 from sofc.jpeg.origin import Origin, standard_table
 from sofc.jpeg.recover import recover_planes
 from sofc.keepfile import keep, keep_coefficients
@@ -87,6 +107,17 @@ KINDS = {
     "binary": Kind(1, 1),
 }
 FEWER_IMAGES = {"context": 3}
+OTHER_DECODERS = {
+    "simple": (Decoder(SIMPLE, REPLICATED), 3),
+    "rotated": (Decoder(ROTATED, REPLICATED), 5),
+    "lifted": (Decoder(LIFTED, REPLICATED), 5),
+    "butterflies": (Decoder(BUTTERFLIES, REPLICATED), 6),
+    "butterflies-rounded": (Decoder(BUTTERFLIES, REPLICATED), 7),
+    "short": (Decoder(SHORT, HALVES), 8),
+    "shorter": (Decoder(SHORTER, STEPWISE), 4),
+    "fine": (Decoder(NARROW, FINE), 2),
+}
+"""Those of the vectors of other decoders, with the numbers of conversions."""
 """Images that codebooks are trained on which would be large else."""
 
 
@@ -460,13 +491,13 @@ def tall(image: Image) -> Image:
     return np.stack(reached(drawn), axis=-1).astype(np.uint8)
 
 
-def redrawn(image: Image, decoder: Decoder) -> Image:
+def redrawn(image: Image, decoder: Decoder, conversion: int = 0) -> Image:
     """An image that came back from a JPEG file, as another decoder makes it."""
     planes = LATTICE.forward([np.ascontiguousarray(plane, np.int32) for plane in np.moveaxis(image, -1, 0)])
     found = recover_planes(planes, 3)
     assert found is not None, "the image shows how it was made"
     drawn = [replace(origin, decoder=decoder).draw(image.shape[:2])[0] for origin in found.origins]
-    return np.stack(reached(drawn), axis=-1).astype(np.uint8)
+    return np.stack(reached(drawn, CONVERSIONS[conversion]), axis=-1).astype(np.uint8)
 
 
 def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, bytes, str | None, str]]:
@@ -495,6 +526,7 @@ def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, 
     images["replicated"] = redrawn(images["420"], Decoder(ACCURATE, REPLICATED))
     images["scaled"] = redrawn(images["422"], Decoder(ACCURATE, SCALED))
     images["fast"] = redrawn(decoded(scene[0], 70, "4:2:0"), Decoder(FAST, TRIANGLE))
+    images |= {name: redrawn(images["420"], *kinds) for name, kinds in OTHER_DECODERS.items()}
     spotted = decoded(scene[3], 80).copy()
     spotted[20:24:2, 30:34:2] = (250, 3, 77)
     images |= {"rough": decoded(scene[2], 25, "4:2:0"), "spotted": spotted}

@@ -40,10 +40,7 @@ class Origins:
         if not models or models[0].prove is None:
             return None
         transformed = models[0].transform.forward(planes)
-        modelled = len(transformed) - models[0].transform.corrections
-        if any(plane.any() for plane in transformed[modelled:]):
-            return None
-        return models[0].prove(transformed[:modelled], known)
+        return models[0].prove(transformed, known)
 
     def origin_of(self, planes: list[Plane], pixel_format: PixelFormat, known: Known | None = None) -> Found | None:
         """How the planes of an image came to be; None where too little follows from that, or there is no model."""

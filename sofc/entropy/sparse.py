@@ -19,8 +19,9 @@ BASE = 511
 _AROUND = 16
 """Whether a sample is zero depends on which of W, N, NW and NE are."""
 _SLOTS = _AROUND + CHANNELS * INTEGER_SLOTS
-_MARK = b"\1"
-"""Begins the stream of a plane that is not all zeros."""
+VALUES = BASE**CHANNELS + 1
+MOST_KINDS = 16
+"""All samples of a plane may be VALUES more, for each kind of plane, of which there are at most so many."""
 
 
 @kernel
@@ -77,22 +78,24 @@ def _start() -> npt.NDArray[np.int32]:
 
 
 def encode_sparse(plane: Plane) -> bytes:
-    """The stream of a plane of 0 .. BASE**CHANNELS; nothing at all for a plane of zeros."""
+    """The stream of a plane of 0 .. BASE**CHANNELS, kind * VALUES more; nothing at all for a plane of zeros."""
     if not plane.any():
         return b""
+    kind = int(plane.flat[0]) // VALUES
     writer = Writer(16 * plane.size + 64)
-    code_sparse(True, plane, _start(), writer.stream)
-    return _MARK + writer.written()
+    code_sparse(True, plane - np.int32(kind * VALUES), _start(), writer.stream)
+    return bytes([1 + kind]) + writer.written()
 
 
 def decode_sparse(stream: bytes, rows: int, width: int) -> Plane:
     """The plane again. Raises FormatError."""
     plane = np.zeros((rows, width), np.int32)
     if stream:
-        if not stream.startswith(_MARK):
-            raise FormatError(f"a correction stream begins with 1, not {stream[0]}")
+        if not 1 <= stream[0] <= MOST_KINDS:
+            raise FormatError(f"a correction stream begins with 1 to {MOST_KINDS}, not {stream[0]}")
         if code_sparse(False, plane, _start(), Reader(stream[1:]).stream) != OK:
             raise FormatError("a correction stream is damaged")
+        plane += np.int32((stream[0] - 1) * VALUES)
     return plane
 
 

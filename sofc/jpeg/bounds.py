@@ -18,6 +18,8 @@ from sofc.jpeg.colour import (
     RED_FROM_CR,
     WEIGHTS,
     Channels,
+    Colour,
+    Conversion,
     fits,
 )
 from sofc.jpeg.dct import LARGEST, MIDDLE
@@ -53,7 +55,7 @@ class Bounded(NamedTuple):
         same: Mask = self.lowest == self.highest
         return same
 
-    def part(self, rows: slice) -> Bounded:
+    def part(self, rows: slice | npt.NDArray[np.intp]) -> Bounded:
         """Some of the rows."""
         return Bounded(*(np.ascontiguousarray(plane[rows]) for plane in self))
 
@@ -81,7 +83,9 @@ def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
     ]
 
 
-def informed(planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Plane, sure: Mask) -> list[Bounded]:
+def informed(
+    planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Plane, sure: Mask, conversion: Conversion
+) -> list[Bounded]:
     """The same planes, where Y is known by now and ``sure``."""
     clipped = _clipped(samples) & sure & ~_painted(samples)
     if not clipped.any():
@@ -93,7 +97,7 @@ def informed(planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Pla
     found = np.stack([plane[clipped][first] for plane in about], axis=1).astype(np.int64)
     split = np.stack([colours >> 16 & 255, colours >> 8 & 255, colours & 255], axis=1)
     least, greatest = np.empty_like(found), np.empty_like(found)
-    bound_clipped(split, found, least, greatest)
+    bound_clipped(conversion, split, found, least, greatest)
     result = []
     for k, plane in enumerate(planes):
         low, high = least[place, k], greatest[place, k]
@@ -134,7 +138,11 @@ def _filled(plane: Plane, unknown: Mask) -> Plane:
 
 @kernel
 def bound_clipped(
-    colours: Table[np.int64], found: Table[np.int64], lowest: Table[np.int64], highest: Table[np.int64]
+    conversion: Conversion,
+    colours: Table[np.int64],
+    found: Table[np.int64],
+    lowest: Table[np.int64],
+    highest: Table[np.int64],
 ) -> int:
     """For colours (n, 3) with a channel of 0 or 255: the least and the greatest Cb, Cr that convert to them with a Y.
 
@@ -143,6 +151,7 @@ def bound_clipped(
     """
     for n in range(colours.shape[0]):
         red, green, blue = int(colours[n, 0]), int(colours[n, 1]), int(colours[n, 2])
+        colour = Colour(red, green, blue)
         y, u0, v0 = int(found[n, 0]), int(found[n, 1]) - MIDDLE, int(found[n, 2]) - MIDDLE
         low, high = lowest[n], highest[n]
         low[:], high[:] = FREE, -FREE
@@ -159,7 +168,7 @@ def bound_clipped(
                 middle = (((y - green) << BITS) - GREEN_FROM_CR * v) // GREEN_FROM_CB
                 first_u, last_u = middle - 2, middle + 3
             for u in range(max(-MIDDLE, first_u), min(MIDDLE - 1, last_u) + 1):
-                if fits(y, u, v, red, green, blue):
+                if fits(conversion, y, u, v, colour):
                     low[0], high[0] = y, y
                     low[1], high[1] = min(low[1], u + MIDDLE), max(high[1], u + MIDDLE)
                     low[2], high[2] = min(low[2], v + MIDDLE), max(high[2], v + MIDDLE)
@@ -191,7 +200,7 @@ BESIDE = _beside()
 
 
 @kernel
-def match_drawn(samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32]) -> int:
+def match_drawn(conversion: Conversion, samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32]) -> int:
     """Change ``planes`` (3, rows, width), which convert to ``samples``, to what is as good and nearer to ``drawn``.
 
     That is ``drawn`` itself where it converts to the colour, else what differs from it in the fewest planes and by the
@@ -202,8 +211,9 @@ def match_drawn(samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32]
     for y in range(rows):
         for x in range(width):
             r, g, b = int(samples.first[y, x]), int(samples.second[y, x]), int(samples.third[y, x])
+            colour = Colour(r, g, b)
             a, u, v = int(drawn[0, y, x]), int(drawn[1, y, x]), int(drawn[2, y, x])
-            if fits(a, u - MIDDLE, v - MIDDLE, r, g, b):
+            if fits(conversion, a, u - MIDDLE, v - MIDDLE, colour):
                 same += 1
                 planes[0, y, x], planes[1, y, x], planes[2, y, x] = a, u, v
                 continue
@@ -214,7 +224,7 @@ def match_drawn(samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32]
                 if BESIDE[n, 3] >= most:
                     break
                 da, du, dv = a + BESIDE[n, 0], u + BESIDE[n, 1], v + BESIDE[n, 2]
-                if fits(da, du - MIDDLE, dv - MIDDLE, r, g, b):
+                if fits(conversion, da, du - MIDDLE, dv - MIDDLE, colour):
                     planes[0, y, x], planes[1, y, x], planes[2, y, x] = da, du, dv
                     break
     return same

@@ -1,8 +1,9 @@
 """Spec coding-tools/component-transforms: luminance and chrominances of colours, and the colours that a JPEG decoder
 makes of them (ITU-T T.871).
 
-Both conversions are those of the JPEG reference software, in 16-bit fixed point. Not every colour is made of whole Y,
-Cb and Cr; which are is what shows that an image went through JPEG.
+Decoders round by rules of their own: ``CONVERSIONS`` has those of the usual ones, the JPEG reference software's first.
+Not every colour is made of whole Y, Cb and Cr; which are is what shows that an image went through JPEG, and which
+decoder converted it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ WEIGHTS = np.array([[19595, 38470, 7471], [-11059, -21709, 32768], [32768, -2743
 """Luminance and the two chrominances of red, green and blue, in 1 / 2**BITS."""
 NEAR, FAR = 2, 48
 """How far from the rounded conversion a triple is looked for: everywhere, and where a channel is 0 or 255."""
+TELLING = 512
+"""About so many colours tell which conversion they came of."""
+CORRECTIONS = 511**3 + 1
+"""Values that a sample of the correction plane has for each conversion: none, or three differences of -255 .. 255."""
 
 
 class Channels(NamedTuple):
@@ -37,6 +42,47 @@ class Channels(NamedTuple):
     first: Table[np.int32]
     second: Table[np.int32]
     third: Table[np.int32]
+
+
+class Conversion(NamedTuple):
+    """Spec coding-tools/conversions. What a channel adds up to, in 1 / 2**bits, of ``scale`` times Y, a half by its own
+    rule, and factors times Cb and Cr less MIDDLE. Of what green takes of Cb the lowest ``cut`` bits are dropped.
+    """
+
+    bits: int
+    scale: int
+    red_half: int
+    green_half: int
+    blue_half: int
+    red_from_cr: int
+    green_from_cb: int
+    green_from_cr: int
+    blue_from_cb: int
+    cut: int
+
+
+CONVERSIONS = (
+    # libjpeg up to 8 and libjpeg-turbo
+    Conversion(16, 65536, HALF, HALF, HALF, RED_FROM_CR, -GREEN_FROM_CB, -GREEN_FROM_CR, BLUE_FROM_CB, 0),
+    # libjpeg 9a and later
+    Conversion(16, 65536, HALF, HALF, HALF, RED_FROM_CR, -22553, -GREEN_FROM_CR, BLUE_FROM_CB, 0),
+    # pydicom: floating point
+    Conversion(22, 1 << 22, 2097152, 2097152, 2097552, 5880414, -1443412, -2995305, 7432307, 0),
+    # FFmpeg's scaler where chrominances have fewer samples: each product is cut
+    Conversion(16, 65536, 0, 0, 0, 91880, -22552, -46800, 116128, 16),
+    # FFmpeg's scaler where they have as many
+    Conversion(13, 8192, 4096, 4096, 4096, 11485, -2819, -5850, 14516, 0),
+    # Go's image/color
+    Conversion(16, 65793, 0, 0, 0, RED_FROM_CR, -GREEN_FROM_CB, -GREEN_FROM_CR, BLUE_FROM_CB, 0),
+    # jpeg-js: floating point, cut
+    Conversion(22, 1 << 22, 0, 0, 0, 5880414, -1443412, -2995305, 7432307, 0),
+    # pdf.js: floating point
+    Conversion(22, 1 << 22, 2097152, 2243953, 2097152, 5880414, -1442841, -2994733, 7432307, 0),
+    # stb_image
+    Conversion(20, 1 << 20, 524288, 524288, 524288, 1470208, -360960, -748800, 1858048, 16),
+)
+"""Spec coding-tools/conversions. Those that are known; their places are their numbers in files."""
+USUAL_CONVERSION = CONVERSIONS[0]
 
 
 class Triple(NamedTuple):
@@ -48,9 +94,17 @@ class Triple(NamedTuple):
     fits: bool
 
 
+class Colour(NamedTuple):
+    """Red, green and blue."""
+
+    red: int
+    green: int
+    blue: int
+
+
 @inlined
 def _channel(y: int, change: int) -> int:
-    """A channel of Y and what the chrominances change of it, in 1 / 2**BITS."""
+    """A channel of Y and what the chrominances change of it, in 1 / 2**BITS, as the reference software has it."""
     return max(0, min(LARGEST, y + ((change + HALF) >> BITS)))
 
 
@@ -60,28 +114,34 @@ def _green(cb: int, cr: int) -> int:
 
 
 @kernel
-def fits(y: int, cb: int, cr: int, red: int, green: int, blue: int) -> bool:
-    """Whether Y, and Cb and Cr less MIDDLE, convert to a colour."""
-    inside = 0 <= y <= LARGEST and -MIDDLE <= cb < MIDDLE and -MIDDLE <= cr < MIDDLE
-    return (
-        inside
-        and _channel(y, RED_FROM_CR * cr) == red
-        and _channel(y, BLUE_FROM_CB * cb) == blue
-        and _channel(y, _green(cb, cr)) == green
-    )
+def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
+    """Spec coding-tools/conversions. The colour of Y, and Cb and Cr less MIDDLE."""
+    total = conversion.scale * y
+    red = (total + conversion.red_half + conversion.red_from_cr * cr) >> conversion.bits
+    from_cb = ((conversion.green_from_cb * cb) >> conversion.cut) << conversion.cut
+    green = (total + conversion.green_half + from_cb + conversion.green_from_cr * cr) >> conversion.bits
+    blue = (total + conversion.blue_half + conversion.blue_from_cb * cb) >> conversion.bits
+    return Colour(max(0, min(LARGEST, red)), max(0, min(LARGEST, green)), max(0, min(LARGEST, blue)))
 
 
 @kernel
-def to_rgb(converted: Channels, samples: Channels) -> int:
-    """Spec coding-tools/component-transforms. Convert Y, Cb and Cr, all 0-255, into red, green and blue. Returns 0."""
+def fits(conversion: Conversion, y: int, cb: int, cr: int, colour: Colour) -> bool:
+    """Whether Y, and Cb and Cr less MIDDLE, convert to a colour."""
+    if not (0 <= y <= LARGEST and -MIDDLE <= cb < MIDDLE and -MIDDLE <= cr < MIDDLE):
+        return False
+    made = convert(conversion, y, cb, cr)
+    return made.red == colour.red and made.green == colour.green and made.blue == colour.blue
+
+
+@kernel
+def to_rgb(conversion: Conversion, converted: Channels, samples: Channels) -> int:
+    """Spec coding-tools/conversions. Convert Y, Cb and Cr, all 0-255, into red, green and blue. Returns 0."""
     rows, width = converted.first.shape
     for i in range(rows):
         for j in range(width):
             y = int(converted.first[i, j])
-            cb, cr = int(converted.second[i, j]) - MIDDLE, int(converted.third[i, j]) - MIDDLE
-            samples.first[i, j] = _channel(y, RED_FROM_CR * cr)
-            samples.second[i, j] = _channel(y, _green(cb, cr))
-            samples.third[i, j] = _channel(y, BLUE_FROM_CB * cb)
+            made = convert(conversion, y, int(converted.second[i, j]) - MIDDLE, int(converted.third[i, j]) - MIDDLE)
+            samples.first[i, j], samples.second[i, j], samples.third[i, j] = made.red, made.green, made.blue
     return 0
 
 
@@ -107,8 +167,8 @@ STRIP = 512
 
 @kernel
 def to_samples(converted: NarrowChannels, strip: Strip, samples: Vector[np.uint8]) -> int:
-    """Spec coding-tools/component-transforms. The same as ``to_rgb``, into one array of red, green, blue, red and so
-    on. Returns 0."""
+    """Spec coding-tools/conversions. The same as ``to_rgb`` by the first conversion, into one array of red, green,
+    blue, red and so on. Returns 0."""
     red, green, blue, size = strip.red, strip.green, strip.blue, converted.first.shape[0]
     for start in range(0, size, STRIP):
         y, cb, cr = converted.first[start:], converted.second[start:], converted.third[start:]
@@ -131,7 +191,7 @@ def _weighted(row: int, red: int, green: int, blue: int) -> int:
 
 
 @kernel
-def _search_near(start: Triple, red: int, green: int, blue: int) -> Triple:
+def _search_near(conversion: Conversion, start: Triple, colour: Colour) -> Triple:
     """What fits at the smallest distance from ``start``, at most NEAR."""
     for distance in range(1, NEAR + 1):
         for dy in range(-distance, distance + 1):
@@ -139,14 +199,15 @@ def _search_near(start: Triple, red: int, green: int, blue: int) -> Triple:
                 for dv in range(-distance, distance + 1):
                     if max(abs(dy), abs(du), abs(dv)) == distance:
                         y, cb, cr = start.y + dy, start.cb + du, start.cr + dv
-                        if fits(y, cb, cr, red, green, blue):
+                        if fits(conversion, y, cb, cr, colour):
                             return Triple(y, cb, cr, True)
     return start
 
 
 @kernel
-def _search_clipped(start: Triple, red: int, green: int, blue: int) -> Triple:
+def _search_clipped(conversion: Conversion, start: Triple, colour: Colour) -> Triple:
     """What fits, where a channel is 0 or 255 and so says only "beyond": the two others are followed along Y."""
+    red, green, blue = colour
     for step in range(2 * FAR + 1):
         y = start.y + ((step + 1) >> 1) * (1 if step & 1 else -1)
         cb = ((blue - y) * (1 << BITS) + BLUE_FROM_CB // 2) // BLUE_FROM_CB
@@ -157,26 +218,34 @@ def _search_clipped(start: Triple, red: int, green: int, blue: int) -> Triple:
             cb = ((y - green) * (1 << BITS) - GREEN_FROM_CR * cr + GREEN_FROM_CB // 2) // GREEN_FROM_CB
         for beside in range(9):
             u, v = cb + beside // 3 - 1, cr + beside % 3 - 1
-            if fits(y, u, v, red, green, blue):
+            if fits(conversion, y, u, v, colour):
                 return Triple(y, u, v, True)
     return start
 
 
 @kernel
-def from_rgb(samples: Channels, converted: Channels) -> int:
+def find(conversion: Conversion, colour: Colour) -> Triple:
+    """A Y, Cb, Cr that converts to a colour, else the rounded conversion."""
+    red, green, blue = colour
+    y = _weighted(0, red, green, blue)
+    cb, cr = _weighted(1, red, green, blue), _weighted(2, red, green, blue)
+    found = Triple(y, cb, cr, fits(conversion, y, cb, cr, colour))
+    if not found.fits:
+        found = _search_near(conversion, found, colour)
+    if not found.fits and (min(red, green, blue) == 0 or max(red, green, blue) == LARGEST):
+        found = _search_clipped(conversion, found, colour)
+    return found
+
+
+@kernel
+def from_rgb(conversion: Conversion, samples: Channels, converted: Channels) -> int:
     """Find for each colour a Y, Cb, Cr that converts to it, else the rounded conversion. Returns how many have none."""
     rows, width = samples.first.shape
     missed = 0
     for i in range(rows):
         for j in range(width):
-            red, green, blue = int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j])
-            y = _weighted(0, red, green, blue)
-            cb, cr = _weighted(1, red, green, blue), _weighted(2, red, green, blue)
-            found = Triple(y, cb, cr, fits(y, cb, cr, red, green, blue))
-            if not found.fits:
-                found = _search_near(found, red, green, blue)
-            if not found.fits and (min(red, green, blue) == 0 or max(red, green, blue) == LARGEST):
-                found = _search_clipped(found, red, green, blue)
+            colour = Colour(int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j]))
+            found = find(conversion, colour)
             missed += 0 if found.fits else 1
             converted.first[i, j] = found.y
             converted.second[i, j] = max(-MIDDLE, min(MIDDLE - 1, found.cb)) + MIDDLE
@@ -184,15 +253,35 @@ def from_rgb(samples: Channels, converted: Channels) -> int:
     return missed
 
 
-def reached(converted: Sequence[Plane]) -> list[Plane]:
+def likely_conversion(samples: Sequence[Plane]) -> int:
+    """The number of the conversion that most colours come of, as far as some of them tell; the first of several."""
+    step = max(1, samples[0].size // (2 * TELLING))
+    some = Channels(*(np.ascontiguousarray(plane.reshape(1, -1)[:, ::step]) for plane in samples))
+    room = Channels(*(np.empty_like(some.first) for _ in range(3)))
+    best, fewest = 0, some.first.size + 1
+    for number, conversion in enumerate(CONVERSIONS):
+        missed = from_rgb(conversion, some, room)
+        if missed < fewest:
+            best, fewest = number, missed
+        if missed == 0:
+            break
+    return best
+
+
+def conversion_of(planes: Sequence[Plane]) -> Conversion:
+    """That of Y, Cb, Cr and, if it is there, the correction plane, which tells it."""
+    return CONVERSIONS[int(planes[3].flat[0]) // CORRECTIONS] if len(planes) > 3 else USUAL_CONVERSION
+
+
+def reached(converted: Sequence[Plane], conversion: Conversion = USUAL_CONVERSION) -> list[Plane]:
     """The red, green and blue that Y, Cb and Cr, 0-255, convert to."""
     samples = Channels(*(np.empty_like(converted[0]) for _ in range(3)))
-    to_rgb(Channels(*converted), samples)
+    to_rgb(conversion, Channels(*converted), samples)
     return list(samples)
 
 
 def colours(converted: Sequence[npt.NDArray[np.int16]]) -> npt.NDArray[np.uint8]:
-    """The same as samples (rows, width, 3)."""
+    """The same as samples (rows, width, 3), by the first conversion."""
     samples = np.empty((*converted[0].shape, 3), np.uint8)
     strip = Strip(*(np.empty(STRIP, np.uint8) for _ in range(3)))
     to_samples(NarrowChannels(*(plane.reshape(-1) for plane in converted)), strip, samples.reshape(-1))

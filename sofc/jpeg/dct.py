@@ -2,8 +2,9 @@
 transform that they come from.
 
 The inverse transform is the accurate integer one of the JPEG reference decoder ("islow": C. Loeffler, A. Ligtenberg and
-G. Moschytz, ICASSP 1989, in 13-bit fixed point), the enlargement its "fancy" one: both to the bit. Blocks have 8 x 8
-samples and 64 coefficients: number 8 * u + v is that of the vertical frequency u and the horizontal frequency v.
+G. Moschytz, ICASSP 1989, in 13-bit fixed point), the enlargement its "fancy" one, or like it: all to the bit. Other
+transforms stand in ``inverses``. Blocks have 8 x 8 samples and 64 coefficients: number 8 * u + v is that of the
+vertical frequency u and the horizontal frequency v.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
-from sofc.jit.types import Cube, Table, Vector
+from sofc.jit.types import Table, Vector
 
 Integers = npt.NDArray[np.int64]
 Coefficients = npt.NDArray[np.int32]
@@ -30,11 +31,14 @@ COLUMN_SHIFT, ROW_SHIFT = 11, 18
 MIDDLE = 128
 LARGEST = 255
 
-ACCURATE, FAST, INVERSES = 0, 1, 2
-"""Kinds of inverse transform: libjpeg's "islow", its "ifast"."""
-TRIANGLE, REPLICATED, SCALED, UPSAMPLINGS = 0, 1, 2, 3
-"""Kinds of upsampling: libjpeg's "fancy", samples repeated, and the scaled transform of libjpeg 7 and later."""
-FAST_SHIFT = 5
+ACCURATE, FAST, SIMPLE, ROTATED, LIFTED, BUTTERFLIES, SHORT, SHORTER, NARROW = range(9)
+"""Kinds of inverse transform: libjpeg's "islow" and "ifast"; FFmpeg's "simple"; Go's up to 1.25, and from 1.26 on; that
+of jpeg-js and pdf.js; stb_image's, zune-jpeg's, and that of the JPEG group's libjpeg. There is room for NUMBERED
+kinds of upsampling with each."""
+INVERSES, NUMBERED = 9, 7
+TRIANGLE, REPLICATED, SCALED, HALVES, STEPWISE, FINE, UPSAMPLINGS = range(7)
+"""Kinds of upsampling: libjpeg's "fancy", samples repeated, the scaled transform of libjpeg 7 and later, and what is as
+"fancy" but rounded otherwise: always by a half, to whole samples after columns, or from 1 / 16 of samples."""
 
 _PLACES = sorted(
     ((row, column) for row in range(SIDE) for column in range(SIDE)),
@@ -42,10 +46,6 @@ _PLACES = sorted(
 )
 ZIGZAG = np.array([SIDE * row + column for row, column in _PLACES], np.int64)
 """Coefficients from the lowest frequency to the highest, as JPEG data has them (ITU-T T.81, figure A.6)."""
-
-_SCALES = np.where(np.arange(SIDE) == 0, 1, np.sqrt(2) * np.cos(np.arange(SIDE) * np.pi / 16))
-FAST_FACTORS = np.rint(np.outer(_SCALES, _SCALES) * (1 << 14)).astype(np.int64).ravel()
-"""What the fast transform leaves to the steps, in 1 / 2**14."""
 
 BASIS_BITS = 13
 _FREQUENCY, _SAMPLE = np.mgrid[:SIDE, :SIDE]
@@ -107,75 +107,6 @@ def invert(work: Vector[np.int64]) -> None:
         inverse_line(work, SIDE * row, 1, ROW_SHIFT)
 
 
-@kernel
-def _fast_line(values: Vector[np.int64], start: int, step: int) -> None:
-    """Transform eight numbers in place as Arai, Agui and Nakajima do, who leave factors to the steps."""
-    v0, v1, v2, v3 = values[start], values[start + step], values[start + 2 * step], values[start + 3 * step]
-    v4, v5 = values[start + 4 * step], values[start + 5 * step]
-    v6, v7 = values[start + 6 * step], values[start + 7 * step]
-    t10, t11, t13 = v0 + v4, v0 - v4, v2 + v6
-    t12 = (((v2 - v6) * 362) >> 8) - t13
-    e0, e3, e1, e2 = t10 + t13, t10 - t13, t11 + t12, t11 - t12
-    z13, z10, z11, z12 = v5 + v3, v5 - v3, v1 + v7, v1 - v7
-    o7 = z11 + z13
-    z5 = ((z10 + z12) * 473) >> 8
-    o6 = ((z10 * -669) >> 8) + z5 - o7
-    o5 = (((z11 - z13) * 362) >> 8) - o6
-    o4 = ((z12 * 277) >> 8) - z5 + o5
-    values[start], values[start + 7 * step] = e0 + o7, e0 - o7
-    values[start + step], values[start + 6 * step] = e1 + o6, e1 - o6
-    values[start + 2 * step], values[start + 5 * step] = e2 + o5, e2 - o5
-    values[start + 4 * step], values[start + 3 * step] = e3 + o4, e3 - o4
-
-
-@kernel
-def invert_by(inverse: int, work: Vector[np.int64]) -> None:
-    """Spec dct/inverse-transform. The same by a kind of transform, of coefficients times ``multipliers``."""
-    if inverse == FAST:
-        for column in range(SIDE):
-            _fast_line(work, column, SIDE)
-        for row in range(SIDE):
-            _fast_line(work, SIDE * row, 1)
-        for i in range(SIZE):
-            work[i] <<= ROW_SHIFT - FAST_SHIFT
-    else:
-        invert(work)
-
-
-def multipliers(inverse: int, table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Spec dct/inverse-transform. What a kind of transform multiplies coefficients with that have these steps."""
-    if inverse != FAST:
-        return table
-    result: npt.NDArray[np.int64] = (table * FAST_FACTORS + (1 << 11)) >> 12
-    return result
-
-
-@kernel
-def draw(
-    coefficients: Cube[np.int32],
-    multipliers: Vector[np.int64],
-    inverse: int,
-    component: Table[np.int32],
-    fractions: Table[np.uint8],
-    work: Vector[np.int64],
-) -> int:
-    """Spec dct/inverse-transform. Fill a component (8 * rows of blocks, 8 * blocks in a row) from its coefficients,
-    times ``multipliers``.
-
-    ``fractions``: where between two samples the transform came to, in 1/FRACTIONS; ``work`` (64,). Returns 0.
-    """
-    for row in range(coefficients.shape[0]):
-        for column in range(coefficients.shape[1]):
-            for i in range(SIZE):
-                work[i] = coefficients[row, column, i] * multipliers[i]
-            invert_by(inverse, work)
-            for i in range(SIZE):
-                y, x = SIDE * row + (i >> 3), SIDE * column + (i & 7)
-                component[y, x] = max(0, min(LARGEST, (work[i] >> ROW_SHIFT) + MIDDLE))
-                fractions[y, x] = (work[i] >> (ROW_SHIFT - 3)) & (FRACTIONS - 1)
-    return 0
-
-
 @inlined
 def _beside(place: int, factor: int, first: int, last: int) -> int:
     """The sample of a component that sample ``place`` of a line leans to: the nearer of those beside its own."""
@@ -189,11 +120,22 @@ class Decoder(NamedTuple):
     inverse: int = ACCURATE
     upsampling: int = TRIANGLE
 
+    @classmethod
+    def numbered(cls, number: int) -> Decoder:
+        """Spec dct/streams-and-state. That of a number from 0."""
+        return cls(*divmod(number, NUMBERED))
+
+    @property
+    def number(self) -> int:
+        """Spec dct/streams-and-state. Its number in files."""
+        return NUMBERED * self.inverse + self.upsampling
+
     @property
     def is_known(self) -> bool:
         """Spec dct/streams-and-state. Whether there are such kinds, and they go together."""
         inside = 0 <= self.inverse < INVERSES and 0 <= self.upsampling < UPSAMPLINGS
-        return inside and (self.upsampling != SCALED or self.inverse == ACCURATE)
+        suited = {SCALED: ACCURATE, FINE: NARROW}
+        return inside and suited.get(self.upsampling, self.inverse) == self.inverse
 
 
 USUAL = Decoder()
@@ -235,14 +177,15 @@ class Grid(NamedTuple):
 
 
 @inlined
-def _blended(component: Table[np.int32], row: int, other: int, column: int) -> int:
-    """Three parts of a sample and one of that in another row."""
-    return int(3 * component[row, column] + component[other, column])
+def _blended(component: Table[np.int32], row: int, other: int, column: int, whole: int) -> int:
+    """Three parts of a sample and one of that in another row; rounded to whole samples where ``whole`` is 1."""
+    return (int(3 * component[row, column] + component[other, column]) + 2 * whole) & ~(3 * whole)
 
 
 @kernel
-def enlarge(component: Table[np.int32], grid: Grid, plane: Table[np.int32]) -> int:
-    """Spec dct/upsampling. Fill a plane from a component, whose first sample is that at the corner of the first block.
+def enlarge(component: Table[np.int32], grid: Grid, upsampling: int, plane: Table[np.int32]) -> int:
+    """Spec dct/upsampling. Fill a plane from a component, whose first sample is that at the corner of the first block,
+    by a kind of upsampling that weighs neighbours.
 
     Beyond the samples that the plane covers, their border is repeated. Returns 0.
     """
@@ -250,18 +193,21 @@ def enlarge(component: Table[np.int32], grid: Grid, plane: Table[np.int32]) -> i
     rows, width = plane.shape
     first_row, last_row = top // down, (top + rows - 1) // down
     first_column, last_column = left // across, (left + width - 1) // across
+    whole = 1 if upsampling == STEPWISE else 0
     for y in range(top, top + rows):
         row, other = y // down, _beside(y, down, first_row, last_row)
         line = plane[y - top]
         # Rounding up and down by turns, in sixteenths: what is added at even columns, and at odd ones.
         even, odd = (8, 7) if down == across else ((4, 8) if across == 2 else (4 + 4 * (y & 1), 4 + 4 * (y & 1)))
+        if upsampling != TRIANGLE:
+            even, odd = 8, 8
         if across == 1:
             for x in range(left, left + width):
-                line[x - left] = (4 * _blended(component, row, other, x) + (odd if x & 1 else even)) >> 4
+                line[x - left] = (4 * _blended(component, row, other, x, whole) + (odd if x & 1 else even)) >> 4
             continue
-        before = here = _blended(component, row, other, first_column)
+        before = here = _blended(component, row, other, first_column, whole)
         for column in range(first_column, last_column + 1):
-            after = _blended(component, row, other, min(last_column, column + 1))
+            after = _blended(component, row, other, min(last_column, column + 1), whole)
             x = 2 * column - left
             if x >= 0:
                 line[x] = (3 * here + before + even) >> 4

@@ -10,8 +10,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sofc.jpeg.colour import reached
-from sofc.jpeg.dct import ACCURATE, FAST, REPLICATED, SCALED, SIDE, TRIANGLE, Decoder, Grid
+from sofc.jpeg.colour import CORRECTIONS, Conversion, conversion_of, reached
+from sofc.jpeg.dct import (
+    ACCURATE,
+    BUTTERFLIES,
+    FAST,
+    FINE,
+    HALVES,
+    LIFTED,
+    NARROW,
+    REPLICATED,
+    ROTATED,
+    SCALED,
+    SHORT,
+    SHORTER,
+    SIDE,
+    SIMPLE,
+    STEPWISE,
+    TRIANGLE,
+    Decoder,
+    Grid,
+)
 from sofc.jpeg.origin import Origin
 from sofc.jpeg.recover import Recovered, come_out
 from sofc.jpeg.stream import LARGEST_STEP, Picture, read_picture
@@ -23,6 +42,10 @@ DECODERS = (
     Decoder(FAST, TRIANGLE),
     Decoder(ACCURATE, REPLICATED),
     Decoder(FAST, REPLICATED),
+    *(Decoder(inverse, REPLICATED) for inverse in (SIMPLE, ROTATED, LIFTED, BUTTERFLIES)),
+    Decoder(SHORT, HALVES),
+    Decoder(SHORTER, STEPWISE),
+    Decoder(NARROW, FINE),
 )
 """Those that may have made the samples, the likeliest first."""
 MOST_ENLARGED = 2
@@ -91,20 +114,24 @@ def _part(origin: Origin, first: int, shape: tuple[int, int]) -> Origin:
 def prove(planes: Sequence[Plane], known: Known) -> Recovered | None:
     """How planes came about, if all samples come out of what is known; None where one does not.
 
-    ``planes``: one component, or Y, Cb and Cr, of which what converts to the same samples is as good. At a cut, the
-    rows of enlarged components may differ: the decoder made them of rows beyond it, too.
+    ``planes``: one component, or Y, Cb, Cr and their correction plane; what converts to the same samples is as good. At
+    a cut, the rows of enlarged components may differ: the decoder made them of rows beyond it, too.
     """
+    conversion, planes, corrections = conversion_of(planes), planes[:3], planes[3:]
     if known.shape != planes[0].shape or len(known.origins) != len(planes):
+        return None
+    if any((plane % CORRECTIONS).any() for plane in corrections):
         return None
     is_enlarged = any(origin.grid.down > 1 for origin in known.origins)
     above, below = (int(cut and is_enlarged) for cut in known.is_cut)
     inside = slice(above, known.shape[0] - below)
+    shown = _shown([plane[inside] for plane in planes], conversion)
     for decoder in DECODERS:
         origins = [replace(origin, decoder=_suited(decoder, origin.grid)) for origin in known.origins]
         drawn = [origin.draw(known.shape)[0][inside] for origin in origins]
-        if all(map(np.array_equal, _shown(drawn), _shown([plane[inside] for plane in planes]))):
+        if all(map(np.array_equal, _shown(drawn, conversion), shown)):
             share = (inside.stop - inside.start) / known.shape[0]
-            return come_out(planes, origins)._replace(share=share)
+            return come_out(planes, origins, conversion)._replace(share=share)
     return None
 
 
@@ -112,6 +139,6 @@ def _suited(decoder: Decoder, grid: Grid) -> Decoder:
     return decoder if grid.is_enlarged else decoder._replace(upsampling=TRIANGLE)
 
 
-def _shown(planes: Sequence[Plane]) -> Sequence[Plane]:
+def _shown(planes: Sequence[Plane], conversion: Conversion) -> Sequence[Plane]:
     """The samples that planes are converted to."""
-    return planes if len(planes) == 1 else reached([np.ascontiguousarray(plane) for plane in planes])
+    return planes if len(planes) == 1 else reached([np.ascontiguousarray(plane) for plane in planes], conversion)

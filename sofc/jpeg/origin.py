@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from sofc.container.typical import STANDARD_TABLES as STANDARD_TABLES
 from sofc.container.typical import standard_steps
-from sofc.jpeg import dct
-from sofc.jpeg.dct import REPLICATED, SCALED, SIDE, SIZE, TRIANGLE, USUAL, Coefficients, Decoder, Grid
+from sofc.jpeg import dct, fine, inverses
+from sofc.jpeg.dct import FINE, REPLICATED, SCALED, SIDE, SIZE, TRIANGLE, USUAL, Coefficients, Decoder, Grid
 from sofc.jpeg.scaled import SCRATCH, draw_scaled
 from sofc.planes import Plane
 
@@ -82,10 +82,13 @@ class Origin:
         if self.grid.is_enlarged and self.decoder.upsampling == SCALED:
             return self._draw_scaled(shape), np.zeros(shape, np.uint8)
         component = np.empty((SIDE * height, SIDE * breadth), np.int32)
+        if self.grid.is_enlarged and self.decoder.upsampling == FINE:
+            fine.draw_fine(self.coefficients, self.table, component, np.zeros(SIZE, np.int64))
+            return enlarged(component, self.grid, shape, FINE), np.zeros(shape, np.uint8)
         fractions = np.empty(component.shape, np.uint8)
         inverse = self.decoder.inverse
-        factors = dct.multipliers(inverse, self.table)
-        dct.draw(self.coefficients, factors, inverse, component, fractions, np.zeros(SIZE, np.int64))
+        factors = inverses.multipliers(inverse, self.table)
+        inverses.draw(self.coefficients, factors, inverse, component, fractions, np.zeros(SIZE, np.int64))
         if self.grid.is_enlarged:
             return enlarged(component, self.grid, shape, self.decoder.upsampling), np.zeros(shape, np.uint8)
         inside = tuple(slice(first, first + size) for first, size in zip(self.grid.corner, shape, strict=True))
@@ -100,12 +103,16 @@ class Origin:
 
 
 def enlarged(component: Plane, grid: Grid, shape: tuple[int, ...], upsampling: int = TRIANGLE) -> Plane:
-    """A plane of this shape made from a component, by a kind of upsampling other than SCALED."""
+    """A plane of this shape made from a component, by a kind of upsampling other than SCALED; for FINE, in 1 / 16 of
+    samples."""
     if upsampling == REPLICATED:
         rows, columns = (
             (first + np.arange(size)) // factor for first, size, factor in zip(grid[2:], shape, grid[:2], strict=True)
         )
         return np.ascontiguousarray(component[np.ix_(rows, columns)])
     plane = np.empty(shape, np.int32)
-    dct.enlarge(component, grid, plane)
+    if upsampling == FINE:
+        fine.enlarge_fine(component, grid, plane)
+    else:
+        dct.enlarge(component, grid, upsampling, plane)
     return plane

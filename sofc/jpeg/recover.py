@@ -12,11 +12,30 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn
-from sofc.jpeg.colour import Channels, reached
-from sofc.jpeg.dct import ACCURATE, FAST, LARGEST, REPLICATED, SCALED, SIDE, SIZE, Coefficients, Decoder, Grid
+from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
+from sofc.jpeg.dct import (
+    ACCURATE,
+    FAST,
+    FINE,
+    HALVES,
+    INVERSES,
+    LARGEST,
+    NARROW,
+    REPLICATED,
+    SCALED,
+    SHORT,
+    SHORTER,
+    SIDE,
+    SIZE,
+    STEPWISE,
+    TRIANGLE,
+    Coefficients,
+    Decoder,
+    Grid,
+)
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
-from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, scratch, solve
+from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, loss_of, scratch, solve
 from sofc.jpeg.steps import (
     ALL_BLOCKS,
     GUESS_BITS,
@@ -48,8 +67,19 @@ much."""
 WORSE, WORSE_BITS = 1.25, 2000
 """A trial is given up where the first pieces take so many times as much as those of the best so far, and so many bits
 more."""
-EXACT_LUMINANCE = 0.3
-"""Share of blocks that come out whole, of those that are not flat, from which on an inverse transform is right."""
+EXACT_LUMINANCE, SURELY_EXACT, CLEARLY_MORE = 0.3, 0.9, 0.1
+"""Share of blocks that come out whole, of those that are not flat, from which on steps are right, and from which on the
+inverse transform is, too; by how much it is larger by the right one."""
+TELLING_BLOCKS = 64
+"""Rows of blocks with so many that are not flat show which inverse transforms are worth trying."""
+UPSAMPLINGS_OF = {
+    ACCURATE: (TRIANGLE, REPLICATED, SCALED),
+    FAST: (TRIANGLE, REPLICATED),
+    SHORT: (HALVES, REPLICATED),
+    SHORTER: (STEPWISE, REPLICATED),
+    NARROW: (FINE, REPLICATED),
+}
+"""Kinds of upsampling that go with an inverse transform, the likeliest first; with others samples are repeated."""
 EXACT_COLOURS = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}
 """The same for the upsampling of components by such factors: where it is another, far fewer do."""
 OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 64, 4
@@ -72,8 +102,8 @@ class Recovered(NamedTuple):
 def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | None = None) -> Recovered | None:
     """How the first ``modelled`` planes (samples 0-255) came about, 1 or 3; None where JPEG left no trace.
 
-    Three planes are Y, Cb and Cr: what converts to the same samples is as good. ``beside``: how one plane's neighbour
-    came about, of which it may be a chrominance as it was decoded.
+    Three planes are Y, Cb and Cr, with a correction plane behind them or not: what converts to the same samples is as
+    good. ``beside``: how one plane's neighbour came about, of which it may be a chrominance as it was decoded.
     """
     if modelled == 1:
         plane = Bounded(planes[0], planes[0], planes[0], planes[0])
@@ -83,24 +113,26 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
             return alone
         enlarged = come_out(planes[:1], _find_colours([plane], beside.origins[0]))
         return enlarged if alone is None or enlarged.share > alone.share else alone
-    samples = reached(planes[:3])
+    conversion = conversion_of(planes)
+    samples = reached(planes[:3], conversion)
     guessed = bounded(planes[:3], samples)
     first = _recover_first(guessed[0])
     if first is None:
         return None
     luminance, _ = first.draw(planes[0].shape)
-    known = informed(guessed, samples, luminance, _sure(guessed[0], luminance, first.grid))[1:]
-    return come_out(planes[:3], [first, *_find_colours(known, first)])
+    sure = _sure(guessed[0], luminance, first.grid)
+    known = informed(guessed, samples, luminance, sure, conversion)[1:]
+    return come_out(planes[:3], [first, *_find_colours(known, first)], conversion)
 
 
-def come_out(planes: Sequence[Plane], origins: list[Origin]) -> Recovered:
+def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Conversion = USUAL_CONVERSION) -> Recovered:
     """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
     if len(planes) == 1:
         missed = np.count_nonzero(drawn[0] != planes[0])
         return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
-    same = match_drawn(Channels(*reached(planes)), drawn, chosen)
+    same = match_drawn(conversion, Channels(*reached(planes, conversion)), drawn, chosen)
     return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
 
 
@@ -125,9 +157,10 @@ class Enlarged(NamedTuple):
 def most_enlarged(planes: Sequence[Plane], factors: Iterable[tuple[int, int]]) -> Enlarged:
     """How Cb and Cr come out again if they were enlarged smoothly by the factors that suit best, of some.
 
-    ``planes``: Y, Cb and Cr, samples 0-255. It tells orientations apart: how samples are rounded then is not symmetric.
+    ``planes``: Y, Cb, Cr and their correction plane. It tells orientations apart: how samples are rounded then is not
+    symmetric.
     """
-    colours = bounded(planes[:3], reached(planes[:3]))[1:]
+    colours = bounded(planes[:3], reached(planes[:3], conversion_of(planes)))[1:]
     grids = [Grid(*each, *place) for each in factors if each != (1, 1) for place in np.ndindex(each)]
     return max(Enlarged(min(match(plane, shrunk(plane, grid), grid) for plane in colours), grid[:2]) for grid in grids)
 
@@ -155,12 +188,35 @@ def _recover_first(plane: Bounded) -> Origin | None:
     best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
     if best is None:
         return None
-    if best.share < CONVINCING and best.exact < EXACT_LUMINANCE:
-        other = _Look.at(bands, grids[0], Decoder(FAST))
-        tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
+    tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
+    return _by_another(look, best, tables).origins_of([plane])[0]
+
+
+def _by_another(look: _Look, best: _Trial, tables: Sequence[Steps]) -> _Trial:
+    """What comes of luminance by the inverse transform that suits best, where the accurate one leaves a doubt."""
+    if best.exact >= SURELY_EXACT:
+        return best
+    if best.share >= CONVINCING or best.exact >= EXACT_LUMINANCE:
+        tables = [best.origins[0].table]
+    least = best.exact + CLEARLY_MORE
+    sample = look.telling(best)
+    few = _exact(sample, tables)
+    for inverse in range(ACCURATE + 1, INVERSES):
+        if _exact(sample._replace(decoder=Decoder(inverse)), tables) < few + CLEARLY_MORE / 2:
+            continue
+        other = look._replace(decoder=Decoder(inverse))
         trials = [other.trial(best.origins[0].grid, table, best) for table in tables]
-        best = min((best, *(trial for trial in trials if trial is not None)), key=lambda trial: trial.bits)
-    return best.origins_of([plane])[0]
+        clear = [trial for trial in trials if trial is not None and trial.exact >= least]
+        best = min((best, *clear), key=lambda trial: trial.bits)
+        if best.exact >= SURELY_EXACT:
+            break
+    return best
+
+
+def _exact(look: _Look, tables: Sequence[Steps]) -> float:
+    """Share of blocks that come out whole with the best of some tables."""
+    trials = [look.trial(look.grid, table) for table in tables]
+    return max(trial.exact for trial in trials if trial is not None)
 
 
 class _Look(NamedTuple):
@@ -188,9 +244,23 @@ class _Look(NamedTuple):
                     scaled_blocks([plane for plane, _ in self.pieces], grid, ALL_BLOCKS), NOISE, hint
                 )
             else:
-                likely = _likely(sights, grid, hint)
+                likely = _likely(sights, grid, hint, loss_of(self.decoder.inverse))
             found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
         return found
+
+    def telling(self, best: _Trial) -> _Look:
+        """Of a plane that is not enlarged, the rows of blocks that are the least flat, of the piece where most are not,
+        as they came out in a trial."""
+        busy = [origin.coefficients[..., 1:].any(axis=2) for origin in best.origins]
+        piece = max(range(len(busy)), key=lambda number: int(np.count_nonzero(busy[number])))
+        counts = np.count_nonzero(busy[piece], axis=1)
+        order = np.argsort(-counts, kind="stable")
+        enough = int(np.searchsorted(np.cumsum(counts[order]), TELLING_BLOCKS)) + 1
+        grid = best.origins[piece].grid
+        plane = self.pieces[piece][0]
+        rows = (SIDE * np.sort(order[:enough])[:, None] + np.arange(SIDE)).reshape(-1) - grid.top
+        chosen = plane.part(rows[(rows >= 0) & (rows < len(plane.samples))])
+        return _Look.at([chosen], grid._replace(top=max(0, -int(rows[0]))), self.decoder)
 
     def places(self) -> Iterator[Grid]:
         """Where blocks may begin, if those of luminance are where ``grid`` has them."""
@@ -297,19 +367,19 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     bands = list(_bands(planes))
     middle = bands[len(bands) // 2]
     grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
-    usual = [look for grid in grids if _is_possible(look := _Look.at([middle], grid, Decoder(first.decoder.inverse)))]
+    inverse = first.decoder.inverse
+    kind, *others = UPSAMPLINGS_OF.get(inverse, (REPLICATED, TRIANGLE))
+    usual = [look for grid in grids if _is_possible(look := _Look.at([middle], grid, Decoder(inverse, kind)))]
     obvious = _obvious(bands, usual, hint)
     if obvious is not None:
         return obvious.origins_of(planes)
     best = _best(_candidates(bands, usual, hint))
     is_sure = best is not None and (best.share >= CONVINCING and (best.origins[0].table == hint).all())
     if best is None or not (is_sure or best.is_exactly_enlarged):
-        kinds = [Decoder(first.decoder.inverse, REPLICATED)]
-        if first.decoder.inverse == ACCURATE:
-            kinds.append(Decoder(ACCURATE, SCALED))
-        looks = [_Look.at([middle], grid, kind) for kind in kinds for grid in grids if grid.is_enlarged]
-        others = list(filter(_is_possible, looks))
-        found = [one for one in (best, _best(_candidates(bands, others, hint), best)) if one is not None]
+        enlarged = [grid for grid in grids if grid.is_enlarged]
+        looks = [_Look.at([middle], grid, Decoder(inverse, kind)) for kind in others for grid in enlarged]
+        possible = list(filter(_is_possible, looks))
+        found = [one for one in (best, _best(_candidates(bands, possible, hint), best)) if one is not None]
         best = min(found, key=lambda trial: trial.bits)
     return best.origins_of(planes)
 
@@ -365,8 +435,8 @@ def _sight(plane: Bounded, component: Shrunk) -> Sight:
     return Sight.of(guess, (sure < 1) | (near == 0) | (near == LARGEST))
 
 
-def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None) -> list[Likely]:
-    """The likely tables of components whose blocks lie like that."""
+def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None, loss: int = 0) -> list[Likely]:
+    """The likely tables of components whose blocks lie like that, and whose means lost so much."""
     row, column = grid.corner
     for most_unknown in (0, MOST_UNKNOWN, 3 * SIZE // 4):
         found = np.concatenate(
@@ -374,6 +444,7 @@ def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None) -> l
         )
         if len(found) >= ENOUGH_BLOCKS:
             break
+    found[:, 0] += loss
     is_guessed = grid.is_enlarged or most_unknown > 0
     return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hint)
 

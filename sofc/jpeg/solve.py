@@ -13,6 +13,7 @@ import numpy as np
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import (
+    ACCURATE,
     COSINES,
     FAST,
     LARGEST,
@@ -21,10 +22,9 @@ from sofc.jpeg.dct import (
     SIDE,
     SIZE,
     Integers,
-    invert_by,
-    multipliers,
     patterns,
 )
+from sofc.jpeg.inverses import invert_by, multipliers
 from sofc.jpeg.steps import FINE_BITS, GUESS_BITS, forward
 
 BASIS_BITS = 16
@@ -49,6 +49,8 @@ COARSE, EXTENSIONS = 3, 16
 """Steps from which on coefficients tell something of samples that may be anything, and how often that is asked."""
 MOST = 1 << 13
 """Coefficients lie within this before they are moved: none of a real JPEG decoder is larger."""
+LEAST_FREE = 2 << BASIS_BITS
+"""Samples whose bounds are farther apart may be anything between."""
 PART_BITS = 34
 """Products of numbers below 2**26 with steps' inverses have less than 63 bits."""
 NONE = -1
@@ -67,18 +69,25 @@ class Guessed(NamedTuple):
 
 
 class Inversion(NamedTuple):
-    """The steps of coefficients, what a kind of inverse transform multiplies them with, and ``parts``: 2**PART_BITS
-    over the steps, rounded up."""
+    """The steps of coefficients, what a kind of inverse transform multiplies them with, the ``loss`` of the mean by it,
+    as a part of the first coefficient in 1/2**FINE_BITS, and ``parts``: 2**PART_BITS over the steps, rounded up."""
 
     table: Vector[np.int64]
     multipliers: Vector[np.int64]
     inverse: int
+    loss: int
     parts: Vector[np.int64]
 
     @classmethod
     def of(cls, table: Integers, inverse: int) -> Inversion:
         """That of a kind of inverse transform."""
-        return cls(table, multipliers(inverse, table), inverse, -(-(1 << PART_BITS) // table))
+        parts = -(-(1 << PART_BITS) // table)
+        return cls(table, multipliers(inverse, table), inverse, loss_of(inverse), parts)
+
+
+def loss_of(inverse: int) -> int:
+    """What the mean of samples loses by a kind of inverse transform: the fast one cuts, half a sample in the mean."""
+    return SIDE << (FINE_BITS - 1) if inverse == FAST else 0
 
 
 class Scratch(NamedTuple):
@@ -236,12 +245,16 @@ def _solve_block(block: Vector[np.int32], inversion: Inversion, most: int, room:
 @kernel
 def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> None:
     """Change coefficients by what samples (``room.target``) differ by from those that they make, until that is less
-    than a step: the fast transform rounds nothing, which leads astray."""
+    than a step: what a transform cuts instead of rounding leads astray."""
     for _ in range(ROUNDS):
         if _draw_block(block, inversion, room) == 0:
             return
         for i in range(SIZE):
-            room.work[i] = room.target[i] - (((room.error[i] + HALF) >> BASIS_BITS) << GUESS_BITS)
+            made = ((room.error[i] + HALF) >> BASIS_BITS) << GUESS_BITS
+            wanted = room.target[i]
+            if room.high[i] - room.low[i] > LEAST_FREE:
+                wanted = max((room.low[i] + HALF) >> SHIFT, min((room.high[i] - HALF) >> SHIFT, made))
+            room.work[i] = wanted - made
         forward(room.work, room.fine)
         changed = False
         for i in range(SIZE):
@@ -264,6 +277,7 @@ def _extend(inversion: Inversion, room: Scratch) -> None:
         room.work[p] = samples[p]
     for _ in range(EXTENSIONS if loose > 0 else 0):
         forward(room.work, room.fine)
+        room.fine[0] += inversion.loss
         for i in range(SIZE):
             size = abs(room.fine[i])
             # A quarter of a step more is needed: small numbers are nearer to 0 than they seem.
@@ -317,6 +331,7 @@ def _nearest(fine: int, step: int, part: int) -> int:
 def _round(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> bool:
     """Transform the samples in ``room.work`` and round to steps. Returns whether a coefficient changed."""
     forward(room.work, room.fine)
+    room.fine[0] += inversion.loss
     changed = np.int64(0)
     for i in range(SIZE):
         rounded = _nearest(room.fine[i], inversion.table[i], inversion.parts[i])
@@ -356,7 +371,7 @@ def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[
                 _round_free(block, inversion, room)
             else:
                 _round(block, inversion, room)
-                if inversion.inverse == FAST:
-                    _settle(block, inversion, room)
+            if inversion.inverse != ACCURATE:
+                _settle(block, inversion, room)
             missed += _solve_block(block, inversion, most, room)
     return missed

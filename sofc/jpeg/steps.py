@@ -316,14 +316,24 @@ explain, and how many blocks were looked at."""
 
 
 def _obvious_place(explain: Explain) -> int | None:
-    """The first place that steps leave no doubt of: what lies half a block off shows the most of other places."""
+    """The first place that steps leave no doubt of: what lies half a block off shows the most of other places, but for
+    smooth images, where what lies beside it does."""
     for place in range(SIZE):
         largest, _ = explain(place, SAMPLE_BLOCKS, 0)
         if largest >= OBVIOUS:
             others = max(explain(place ^ away, SAMPLE_BLOCKS, 0)[0] for away in HALF_A_BLOCK)
             if largest >= 2 * CLEAR * others:
-                return place
+                beside = max(explain(other, SAMPLE_BLOCKS, 0)[0] for other in _places_beside(place))
+                if largest >= CLEAR * beside:
+                    return place
     return None
+
+
+def _places_beside(place: int) -> list[int]:
+    """The four a row or column off."""
+    row, column = divmod(place, SIDE)
+    near = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
+    return [SIDE * (down % SIDE) + across % SIDE for down, across in near]
 
 
 def find_places(sight: Sight) -> list[tuple[int, int]]:

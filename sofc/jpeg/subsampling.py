@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table
 from sofc.jpeg.bounds import Bounded
-from sofc.jpeg.dct import LARGEST, REPLICATED, SCALED, TRIANGLE, Grid
+from sofc.jpeg.dct import FINE, HALVES, LARGEST, REPLICATED, SCALED, STEPWISE, TRIANGLE, Grid
 from sofc.jpeg.origin import enlarged
 from sofc.jpeg.steps import GUESS_BITS
 from sofc.planes import Plane
@@ -118,7 +118,10 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
     if not grid.is_enlarged or upsampling == SCALED:
         return Shrunk(plane.samples << GUESS_BITS, plane.known.astype(np.float64))
     samples, sure = plane.samples.astype(np.float64), plane.known.astype(np.float64)
-    if down * across == 2:
+    if upsampling in (HALVES, STEPWISE) and (upsampling == STEPWISE or down * across == 2):
+        # Rounding by a half moves samples up by an eighth.
+        samples = samples - 0.125 * (down * across // 2)
+    elif down * across == 2 and upsampling != FINE:
         # Of two samples, rounding moves the first down and the second up by an eighth.
         place = np.arange(len(samples))[:, None] + top if down == 2 else np.arange(samples.shape[1]) + left
         samples = samples + np.where(place & 1, -0.125, 0.125)
@@ -166,5 +169,6 @@ def rounded(guess: Plane) -> Plane:
 def match(plane: Bounded, component: Shrunk, grid: Grid, upsampling: int = TRIANGLE) -> float:
     """Share of the known samples that come out again of the component they were enlarged from."""
     own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
-    same = (enlarged(rounded(component.guess), own, plane.samples.shape, upsampling) == plane.samples)[plane.known]
+    guess = component.guess if upsampling == FINE else rounded(component.guess)
+    same = (enlarged(guess, own, plane.samples.shape, upsampling) == plane.samples)[plane.known]
     return float(same.mean()) if same.size else 0

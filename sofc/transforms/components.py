@@ -11,11 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jpeg.colour import Channels, colours, from_rgb, reached
+from sofc.jpeg.colour import (
+    CONVERSIONS,
+    CORRECTIONS,
+    TELLING,
+    Channels,
+    colours,
+    conversion_of,
+    from_rgb,
+    likely_conversion,
+    reached,
+)
 from sofc.planes import NarrowPlane, Plane, PlaneRange
 
 CORRECTION_BASE = 511
 """Corrections are three differences of -255 .. 255, written as digits."""
+FEW_MISSED = 50
+"""At most one sample in so many needs a correction, of images that a JPEG decoder converted."""
 
 
 def _anything(planes: Sequence[Plane]) -> bool:
@@ -61,7 +73,7 @@ def _difference_ranges(components: int, bits: int) -> list[PlaneRange]:
 
 
 def _lattice_ranges(components: int, bits: int) -> list[PlaneRange]:
-    return [PlaneRange(0, 255)] * 3 + [PlaneRange(0, CORRECTION_BASE**3)]
+    return [PlaneRange(0, 255)] * 3 + [PlaneRange(0, len(CONVERSIONS) * CORRECTIONS - 1)]
 
 
 def _papers_forward(planes: Sequence[Plane]) -> list[Plane]:
@@ -108,20 +120,43 @@ def _ycocg_inverse(planes: Sequence[Plane]) -> list[Plane]:
 
 
 def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
-    """Y, Cb, Cr that convert to the samples, and what is left to correct: 0, or 1 + the three differences as digits."""
+    """Y, Cb, Cr that convert to the samples by the likeliest conversion, and what is left to correct: 0, or 1 + the
+    three differences as digits; CORRECTIONS more for each conversion before."""
+    number = likely_conversion(planes)
+    converted, correction = _converted_by(number, planes)
+    telling = np.zeros(correction.shape, np.bool_)
+    while 0 < np.count_nonzero(correction) <= correction.size // FEW_MISSED:
+        # Conversions may differ in so few colours that the others do not tell.
+        telling |= correction != 0
+        other = likely_conversion([np.concatenate([_some(plane), _some(plane[telling])]) for plane in planes])
+        more = _converted_by(other, planes)
+        if np.count_nonzero(more[1]) >= np.count_nonzero(correction):
+            break
+        number, (converted, correction) = other, more
+    return [*converted, correction + np.int32(number * CORRECTIONS)]
+
+
+def _some(samples: Plane) -> Plane:
+    """Some samples from all over."""
+    return samples.reshape(-1)[:: max(1, samples.size // TELLING)]
+
+
+def _converted_by(number: int, planes: Sequence[Plane]) -> tuple[list[Plane], Plane]:
+    """Y, Cb and Cr by a conversion, and what is left to correct."""
     converted = [np.empty_like(planes[0]) for _ in range(3)]
     correction = np.zeros_like(planes[0])
-    if from_rgb(Channels(*planes), Channels(*converted)):
-        for plane, got in zip(planes, reached(converted), strict=True):
+    if from_rgb(CONVERSIONS[number], Channels(*planes), Channels(*converted)):
+        for plane, got in zip(planes, reached(converted, CONVERSIONS[number]), strict=True):
             correction = correction * CORRECTION_BASE + (plane - got + 255)
         nothing = (CORRECTION_BASE**3 - 1) // 2
         correction = np.where(correction == nothing, 0, correction + 1).astype(np.int32)
-    return [*converted, correction]
+    return converted, correction
 
 
 def _lattice_inverse(planes: Sequence[Plane]) -> list[Plane]:
     *converted, correction = planes
-    samples = reached([plane.astype(np.int32, copy=False) for plane in converted])
+    samples = reached([plane.astype(np.int32, copy=False) for plane in converted], conversion_of(planes))
+    correction = correction % CORRECTIONS
     if correction.any():
         digits = np.where(correction > 0, correction - 1, (CORRECTION_BASE**3 - 1) // 2)
         for plane in reversed(samples):
@@ -138,8 +173,8 @@ def _lattice_samples(planes: Sequence[NarrowPlane]) -> npt.NDArray[np.uint8] | N
 
 
 def _mostly_reached(planes: Sequence[Plane]) -> bool:
-    """At most one sample in 50 needs a correction."""
-    return 50 * int(np.count_nonzero(planes[3])) <= planes[3].size
+    """At most one sample in FEW_MISSED needs a correction."""
+    return FEW_MISSED * int(np.count_nonzero(planes[3] % CORRECTIONS)) <= planes[3].size
 
 
 NONE = Transform(0, "none", None, None, _same_ranges, list, list)

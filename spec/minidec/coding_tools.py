@@ -45,7 +45,21 @@ class Area:
 
 NONE, PAPERS, GREEN_FIRST, SUBTRACT_GREEN, YCOCG, JFIF_YCBCR, CHAIN = range(7)
 
-MAX_CORRECTION = 511**3
+# Spec coding-tools/conversions
+
+CORRECTIONS = 511**3 + 1
+CONVERSIONS = (
+    (16, 65536, 32768, 32768, 32768, 91881, -22554, -46802, 116130, 0),
+    (16, 65536, 32768, 32768, 32768, 91881, -22553, -46802, 116130, 0),
+    (22, 4194304, 2097152, 2097152, 2097552, 5880414, -1443412, -2995305, 7432307, 0),
+    (16, 65536, 0, 0, 0, 91880, -22552, -46800, 116128, 16),
+    (13, 8192, 4096, 4096, 4096, 11485, -2819, -5850, 14516, 0),
+    (16, 65793, 0, 0, 0, 91881, -22554, -46802, 116130, 0),
+    (22, 4194304, 0, 0, 0, 5880414, -1443412, -2995305, 7432307, 0),
+    (22, 4194304, 2097152, 2243953, 2097152, 5880414, -1442841, -2994733, 7432307, 0),
+    (20, 1048576, 524288, 524288, 524288, 1470208, -360960, -748800, 1858048, 16),
+)
+MAX_CORRECTION = len(CONVERSIONS) * CORRECTIONS - 1
 """Three differences of -255 .. 255 as digits of base 511, and one more number for no difference at all."""
 
 
@@ -76,13 +90,15 @@ def undo_pixel(transform: int, first: int, second: int, third: int) -> tuple[int
 
 
 def undo_jfif_pixel(y: int, cb: int, cr: int, correction: int) -> tuple[int, int, int]:
-    """R, G, B from Y, Cb, Cr and the correction; the factors are T.871's in 1/65536 (Spec coding-tools/jfif-ycbcr)."""
+    """R, G, B from Y, Cb, Cr and the correction, which says the conversion, too (Spec coding-tools/jfif-ycbcr)."""
+    conversion, rest = divmod(correction, CORRECTIONS)
+    bits, scale, rh, gh, bh, rv, gu, gv, bu, cut = CONVERSIONS[conversion]
     u, v = cb - 128, cr - 128
-    red = clamp(y + ((91881 * v + 0x8000) >> 16), 0, 255)
-    green = clamp(y + ((-22554 * u - 46802 * v + 0x8000) >> 16), 0, 255)
-    blue = clamp(y + ((116130 * u + 0x8000) >> 16), 0, 255)
-    if correction:
-        digits = correction - 1
+    red = clamp((scale * y + rh + rv * v) >> bits, 0, 255)
+    green = clamp((scale * y + gh + ((gu * u >> cut) << cut) + gv * v) >> bits, 0, 255)
+    blue = clamp((scale * y + bh + bu * u) >> bits, 0, 255)
+    if rest:
+        digits = rest - 1
         red += digits // 511**2 - 255
         green += digits // 511 % 511 - 255
         blue += digits % 511 - 255
@@ -542,7 +558,7 @@ def decode_correction(stream: bytes, area: Area) -> list[int]:
     plane = [0] * area.size
     if not stream:
         return plane
-    require(stream[0] == 1, "unknown form of a correction plane")
+    require(1 <= stream[0] <= len(CONVERSIONS), "unknown form of a correction plane")
     decisions = Decisions(stream, 1)
     nonzero = [64] + [HALF] * 15
     digits = [[HALF] * 31 for _ in range(3)]
@@ -559,7 +575,7 @@ def decode_correction(stream: bytes, area: Area) -> list[int]:
                 require(value <= 510, "correction out of range")
                 plane[position] = 511 * plane[position] + from_zigzag(value) + 255
             plane[position] += 1
-    return plane
+    return [sample + (stream[0] - 1) * CORRECTIONS for sample in plane]
 
 
 def finish_planes(planes: list[list[int]], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:

@@ -52,8 +52,8 @@ from sofc.entropy.contexts import BLOCK, Contexts
 from sofc.entropy.mixture import MixingState, pack_weights
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.image import ImageHeader, PixelFormat
-from sofc.jpeg import bounds, dct, scaled, solve, steps, subsampling
-from sofc.jpeg.colour import Channels, reached
+from sofc.jpeg import bounds, dct, fine, inverses, scaled, solve, steps, subsampling
+from sofc.jpeg.colour import CONVERSIONS, CORRECTIONS, USUAL_CONVERSION, Channels, reached
 from sofc.jpeg.dct import SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.origin import STANDARD_TABLES, VALUE_LIMIT, Origin, standard_table
 from sofc.jpeg.recover import Recovered, recover_planes
@@ -70,9 +70,11 @@ FEW = 3 if INTERPRETED else settings.default.max_examples
 
 TABLES = (mixing.STRETCH.tolist(), mixing.SQUASH.tolist())
 ONE = [PlaneRange(0, 255)]
-COLOUR = [*ONE * 3, PlaneRange(0, 511**3)]
-DECODERS = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
+COLOUR = [*ONE * 3, PlaneRange(0, len(CONVERSIONS) * CORRECTIONS - 1)]
+KINDS = [kinds for kinds in np.ndindex(dct.INVERSES, dct.UPSAMPLINGS) if Decoder(*kinds).is_known]
 """Kinds of inverse transform and of upsampling that go together."""
+DECODERS = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 3), (7, 4), (8, 5)]
+"""Those of real decoders."""
 SEEDS = st.integers(0, 2**32 - 1)
 FACTORS = st.integers(1, 2)
 
@@ -108,11 +110,11 @@ def drawn(blocks, table, inverse=dct.ACCURATE):
     rows, columns, _ = blocks.shape
     component = np.zeros((SIDE * rows, SIDE * columns), np.int32)
     fractions = np.zeros(component.shape, np.uint8)
-    dct.draw(blocks, dct.multipliers(inverse, table), inverse, component, fractions, np.zeros(SIZE, np.int64))
+    inverses.draw(blocks, inverses.multipliers(inverse, table), inverse, component, fractions, np.zeros(SIZE, np.int64))
     return component, fractions
 
 
-INVERSES = st.sampled_from([dct.ACCURATE, dct.FAST])
+INVERSES = st.integers(0, dct.INVERSES - 1)
 
 
 @given(SEEDS, st.integers(1, 2), st.integers(1, 2), INVERSES)
@@ -120,7 +122,7 @@ def test_draw(seed, rows, columns, inverse):
     rng = np.random.default_rng(seed)
     blocks, table = random_blocks(rng, rows, columns), random_table(rng)
     component, fractions = drawn(blocks, table, inverse)
-    twin = naive.draw(blocks.tolist(), table.tolist(), inverse == dct.FAST)
+    twin = naive.draw(blocks.tolist(), table.tolist(), inverse)
     assert (component.tolist(), fractions.tolist()) == twin
 
 
@@ -153,12 +155,25 @@ def test_inverse_is_a_cosine_transform(seed):
 
 @given(SEEDS, FACTORS, FACTORS, st.tuples(st.integers(0, 15), st.integers(0, 15)), st.integers(1, 9), st.integers(1, 9))
 def test_enlarge(seed, down, across, place, rows, width):
-    """From any place in the grid, however little of it there is."""
+    """From any place in the grid, however little of it there is, by every kind of rounding."""
     top, left = place[0] % (SIDE * down), place[1] % (SIDE * across)
     component = np.random.default_rng(seed).integers(0, 256, (24, 24)).astype(np.int32)
     plane = np.full((rows, width), -1, np.int32)
-    dct.enlarge(component, Grid(down, across, top, left), plane)
-    assert plane.tolist() == naive.enlarge(component.tolist(), top, left, down, across, rows, width)
+    for kind in (dct.TRIANGLE, dct.HALVES, dct.STEPWISE):
+        dct.enlarge(component, Grid(down, across, top, left), kind, plane)
+        assert plane.tolist() == naive.enlarge(component.tolist(), top, left, down, across, rows, width, kind)
+    component = component * 20 - 500
+    fine.enlarge_fine(component, Grid(down, across, top, left), plane)
+    assert plane.tolist() == naive.enlarge_finely(component.tolist(), top, left, down, across, rows, width)
+
+
+@given(SEEDS)
+def test_draw_fine(seed):
+    rng = np.random.default_rng(seed)
+    blocks, table = random_blocks(rng, 2, 1), random_table(rng)
+    component = np.zeros((2 * SIDE, SIDE), np.int32)
+    fine.draw_fine(blocks, table, component, np.zeros(SIZE, np.int64))
+    assert component.tolist() == naive.fine_component(blocks.tolist(), table.tolist())
 
 
 # Coding blocks.
@@ -485,16 +500,16 @@ def test_blocks_that_say_nothing_new_are_passed_over():
     np.testing.assert_allclose(found[:2] / (1 << steps.FINE_BITS), expected, atol=0.15)
 
 
-@pytest.mark.parametrize(("top", "left", "most"), [(0, 0, 4), (0, 5, 8), (3, 2, SIZE)])
+@pytest.mark.parametrize(("top", "left", "most"), [(0, 0, 8), (0, 5, 11), (3, 2, SIZE)])
 def test_the_grid_is_looked_for_until_it_is_obvious(monkeypatch, top, left, most):
-    """Of an image cut off nowhere only the first place and those half a block off are looked at."""
+    """Of an image cut off nowhere only the first place, those half a block off and those beside it are looked at."""
     looked, blocks = [], steps.Sight.blocks
     monkeypatch.setattr(steps.Sight, "blocks", lambda *given: looked.append(given[1:3]) or blocks(*given))
     contrasting = np.clip(128 + 3 * (picture(3, (160, 176), 1).astype(int) - 128), 1, 254).astype(np.uint8)
     plane = through_jpeg(contrasting, 50, "gray")[0][top:, left:]
     sight = steps.Sight.of(guesses(plane), (plane == 0) | (plane == dct.LARGEST))
     assert steps.find_places(sight) == [(top, left)]
-    assert 4 <= len(looked) <= most
+    assert 8 <= len(looked) <= most
 
 
 @given(SEEDS, st.integers(1, 60))
@@ -562,7 +577,7 @@ def test_shrinking_inverts_enlarging(seed, left, down):
     component = np.tile(np.rint(ramp), (24, 1)).astype(np.int32)
     rows, width = 6, 24
     plane = np.zeros((rows, width), np.int32)
-    dct.enlarge(component, Grid(down, 2, 0, left), plane)
+    dct.enlarge(component, Grid(down, 2, 0, left), dct.TRIANGLE, plane)
     count = (left % 2 + width - 1) // 2 + 1
     inside = halved(plane.T.astype(float), np.ones(plane.T.shape), left % 2)[0].T[:, 1:-1]
     np.testing.assert_allclose(inside, np.tile(component[0, left // 2 :][1 : count - 1], (rows, 1)), atol=2)
@@ -584,7 +599,7 @@ def test_bounds_of_clipped_colours(origin, light, away):
         colour = converted(y, cb, cr)
     found = np.array([[y, max(0, cb - away), cr]])
     lowest, highest = np.zeros((2, 1, 3), np.int64)
-    bounds.bound_clipped(np.array([colour]), found, lowest, highest)
+    bounds.bound_clipped(USUAL_CONVERSION, np.array([colour]), found, lowest, highest)
     everything = naive.origins(*colour)
     everything = everything[everything[:, 0] == y]
     assert [y, cb, cr] in everything.tolist()
@@ -604,7 +619,7 @@ def test_bounds_where_nothing_converts():
     every = naive.origins(*colour)
     y = next(y for y in range(256) if y not in every[:, 0])
     lowest, highest = np.zeros((2, 1, 3), np.int64)
-    bounds.bound_clipped(np.array([colour]), np.array([[y, 128, 128]]), lowest, highest)
+    bounds.bound_clipped(USUAL_CONVERSION, np.array([colour]), np.array([[y, 128, 128]]), lowest, highest)
     assert (highest - lowest >= solve.FREE).all()
 
 
@@ -619,7 +634,7 @@ def test_match_drawn(seed):
     planes = np.clip(like + rng.integers(-3, 4, shape) * rng.integers(0, 2, shape), 0, 255).astype(np.int32)
     samples = reached(list(planes))
     before = planes.copy()
-    same = bounds.match_drawn(Channels(*samples), like, planes)
+    same = bounds.match_drawn(USUAL_CONVERSION, Channels(*samples), like, planes)
     np.testing.assert_array_equal(reached(list(planes)), samples)
     fitting = 0
     for y, x in np.ndindex(*shape[1:]):
@@ -667,7 +682,7 @@ def quiet_block(rng, table, inverse=dct.ACCURATE):
 def test_drawn_blocks_are_solved(seed, inverse):
     """Coefficients of steps of at least 3 come back, of 8 where the transform is not as accurate."""
     rng = np.random.default_rng(seed)
-    table = rng.integers(8 if inverse == dct.FAST else 3, 60, SIZE)
+    table = rng.integers(3 if inverse == dct.ACCURATE else 8, 60, SIZE)
     block, samples = quiet_block(rng, table, inverse)
     found, is_solved = solved(samples, table, inverse=inverse)
     assert is_solved
@@ -861,7 +876,7 @@ def random_origin(rng, rows, width, grid=None):
     if grid is None:
         down, across = (int(number) for number in rng.integers(1, 3, 2))
         grid = Grid(down, across, int(rng.integers(0, SIDE * down)), int(rng.integers(0, SIDE * across)))
-    decoder = Decoder(*DECODERS[int(rng.integers(0, len(DECODERS)))])
+    decoder = Decoder(*KINDS[int(rng.integers(0, len(KINDS)))])
     origin = Origin.empty(grid, random_table(rng), (rows, width), decoder)
     return replace(origin, coefficients=random_blocks(rng, *origin.coefficients.shape[:2]))
 
@@ -1023,10 +1038,11 @@ def test_heads():
         for top, left in itertools.product((0, 7, 8, 15), repeat=2):
             fine = top < 8 * down and left < 8 * across
             assert fine == (refusal([flags, top | left << 4, 1]) == "")
-            for inverse, upsampling in DECODERS:
-                kinds = upsampling << 2 | inverse << 4
-                assert fine == (refusal([flags | kinds, top | left << 4, 1]) == "")
-    wrong = ([12, 0, 1], [24, 0, 1], [32, 0, 1], [255, 0, 1], [128, 0, 1])
+            for inverse, upsampling in KINDS:
+                kinds = 4 * upsampling + 28 * inverse
+                assert fine == (refusal([flags + kinds, top | left << 4, 1]) == "")
+    known = {4 * upsampling + 28 * inverse for inverse, upsampling in KINDS}
+    wrong = ([flags, 0, 1] for flags in range(0, 256, 4) if flags not in known)
     for head in (*wrong, [0, 0, 201], [0, 0, 255], [0, 8, 1], [0, 128, 1]):
         assert "out of range" in refusal(head)
     for number in (1, 100, 101, STANDARD_TABLES):

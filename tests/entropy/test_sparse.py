@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sofc.entropy.binary import EVEN, OK, Reader, Writer
-from sofc.entropy.sparse import code_sparse, decode_corrections, decode_sparse, encode_sparse
+from sofc.entropy.sparse import MOST_KINDS, VALUES, code_sparse, decode_corrections, decode_sparse, encode_sparse
 from sofc.errors import FormatError
 
 CORRECTIONS = st.one_of(st.just(0), st.just(0), st.integers(1, 511**3), st.sampled_from([1, 511**3]))
@@ -46,11 +46,14 @@ def check(data, shape, expected):
     assert (found.tolist() if status == OK else None) == expected
 
 
-def test_streams_begin_with_1():
-    plane = np.eye(5, dtype=np.int32)
-    stream = encode_sparse(plane)
-    assert stream[0] == 1 and (decode_sparse(stream, 5, 5) == plane).all()
-    for first in (0, 2, 255):
+def test_streams_begin_with_their_kind():
+    for kind in range(MOST_KINDS):
+        for plane in (np.eye(5, dtype=np.int32), np.zeros((5, 5), np.int32)):
+            plane += np.int32(kind * VALUES)
+            stream = encode_sparse(plane)
+            assert stream[:1] == (bytes([1 + kind]) if plane.any() else b"")
+            assert (decode_sparse(stream, 5, 5) == plane).all()
+    for first in (0, MOST_KINDS + 1, 255):
         with pytest.raises(FormatError, match="begins with 1"):
             decode_sparse(bytes([first]) + stream[1:], 5, 5)
 

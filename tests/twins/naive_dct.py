@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from naive_context import BrokenError, Counting, Mixing, Rows, clamp, hash_of
+from naive_inverses import INVERSES, enlarge_finely, sixteenths
 
 # What a decoder makes of coefficients.
 
@@ -121,9 +122,7 @@ def draw_scaled(blocks: Sequence[Sequence[Sequence[int]]], table: Sequence[int],
     return samples
 
 
-def draw(
-    coefficients: Sequence[Sequence[Sequence[int]]], table: Sequence[int], fast: bool = False
-) -> tuple[Rows, Rows]:
+def draw(coefficients: Sequence[Sequence[Sequence[int]]], table: Sequence[int], kind: int = 0) -> tuple[Rows, Rows]:
     """Samples of a component, and eighths of a step that they came to before they were rounded down."""
     rows, columns = len(coefficients), len(coefficients[0])
     samples: Rows = [[0] * 8 * columns for _ in range(8 * rows)]
@@ -131,7 +130,7 @@ def draw(
     for row, line in enumerate(coefficients):
         for column, block in enumerate(line):
             values = [value * step for value, step in zip(block, table, strict=True)]
-            drawn = fast_inverse(block, table) if fast else inverse(values)
+            drawn = fast_inverse(block, table) if kind == 1 else INVERSES.get(kind, inverse)(values)
             for place, value in enumerate(drawn):
                 y, x = 8 * row + place // 8, 8 * column + place % 8
                 samples[y][x] = clamp(value // 2**18 + 128, 0, 255)
@@ -152,8 +151,22 @@ def shares(first: int, count: int, factor: int) -> Iterator[list[tuple[int, int]
         yield [(near, 3), (beside, 1)] if factor == 2 else [(near, 1)]
 
 
-def enlarge(component: Rows, top: int, left: int, down: int, across: int, rows: int, width: int) -> Rows:
-    """The triangle filter; halves are rounded down and up in turn, along the rows where those are enlarged."""
+def fine_component(blocks: Sequence[Sequence[Sequence[int]]], table: Sequence[int]) -> Rows:
+    """A component in 1/16 of samples, not cut but far beyond them."""
+    lines: Rows = []
+    for row in blocks:
+        drawn = [sixteenths([value * step for value, step in zip(block, table, strict=True)]) for block in row]
+        lines += [[clamp(n, -(2**24), 2**24) for one in drawn for n in one[8 * u : 8 * u + 8]] for u in range(8)]
+    return lines
+
+
+def enlarge(component: Rows, top: int, left: int, down: int, across: int, rows: int, width: int, kind: int = 0) -> Rows:
+    """The triangle filter; halves are rounded down and up in turn, along the rows where those are enlarged. By kind 3
+    they are rounded up, by kind 4 after each direction."""
+    if kind == 4 and down == across == 2:
+        begin, end = left // 2, (left + width - 1) // 2
+        tall = enlarge(component, top, begin, 2, 1, rows, end - begin + 1, 3)
+        return enlarge([[0] * begin + line for line in tall], 0, left, 1, 2, rows, width, 3)
     plane: Rows = []
     for y, tall in enumerate(shares(top, rows, down), top):
         plane.append([])
@@ -161,6 +174,7 @@ def enlarge(component: Rows, top: int, left: int, down: int, across: int, rows: 
             total = sum(share * part * component[row][column] for row, share in tall for column, part in wide)
             parity = x % 2 if across == 2 else y % 2
             parts, half = {1: (1, 0), 2: (4, 1 + parity), 4: (16, 8 - parity)}[down * across]
+            half = parts // 2 if kind else half
             plane[-1].append((total + half) // parts)
     return plane
 
@@ -674,14 +688,14 @@ class Stream:
     table: list[int]
     rest: bytes
     upsampling: int = 0
-    fast: bool = False
+    inverse: int = 0
 
     @classmethod
     def of(cls, stream: bytes, tables: Sequence[list[int]]) -> Stream:
         """``tables``: the standard ones, from number 1 on."""
         stream = stream.ljust(67, b"\0")
         grid = (1 + stream[0] % 2, 1 + stream[0] // 2 % 2, stream[1] % 16, stream[1] // 16)
-        number, kinds = stream[2], (stream[0] // 4 % 4, stream[0] >= 16)
+        number, kinds = stream[2], (stream[0] // 4 % 7, stream[0] // 28)
         return cls(grid, tables[number - 1] if number else [*stream[3:67]], stream[3 if number else 67 :], *kinds)
 
     def blocks(self, rows: int, width: int) -> tuple[int, int]:
@@ -691,15 +705,18 @@ class Stream:
     def draw(self, coefficients: list[list[list[int]]], rows: int, width: int) -> tuple[Rows, Rows]:
         """The plane, and eighths of steps, which are nothing where the component is enlarged."""
         down, across, top, left = self.grid
-        component, eighths = draw(coefficients, self.table, self.fast)
+        component, eighths = draw(coefficients, self.table, self.inverse)
         if self.upsampling == 2 and down * across > 1:
             scaled = draw_scaled(coefficients, self.table, down, across)
             plane = [line[left : left + width] for line in scaled[top : top + rows]]
         elif self.upsampling == 1:
             lines = [component[y // down] for y in range(top, top + rows)]
             plane = [[line[x // across] for x in range(left, left + width)] for line in lines]
+        elif self.upsampling == 5 and down * across > 1:
+            fine = fine_component(coefficients, self.table)
+            plane = enlarge_finely(fine, top, left, down, across, rows, width)
         else:
-            plane = enlarge(component, top, left, down, across, rows, width)
+            plane = enlarge(component, top, left, down, across, rows, width, self.upsampling)
         if down * across > 1:
             return plane, [[0] * width for _ in range(rows)]
         return plane, [line[left : left + width] for line in eighths[top : top + rows]]

@@ -53,13 +53,25 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.bounds import bound_clipped, match_drawn
-    from sofc.jpeg.dct import draw, enlarge
+    from sofc.jpeg.dct import enlarge
+    from sofc.jpeg.fine import draw_fine, enlarge_fine
+    from sofc.jpeg.inverses import draw
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
     from sofc.jpeg.steps import transform, weigh
     from sofc.jpeg.subsampling import shrink
 
-    coding: list[KernelUse] = [code_blocks, code_pixels, sample, refer, draw, draw_scaled, enlarge]
+    coding: list[KernelUse] = [
+        code_blocks,
+        code_pixels,
+        sample,
+        refer,
+        draw,
+        draw_scaled,
+        enlarge,
+        draw_fine,
+        enlarge_fine,
+    ]
     return [coding, [solve, weigh_predictors, transform, weigh, shrink, bound_clipped, match_drawn]]
 
 

@@ -187,7 +187,7 @@ def _head(origin: Origin) -> bytes:
     down, across, top, left = origin.grid
     number = number_of(origin.table)
     steps = b"" if number else bytes(origin.table.tolist())
-    flags = (down - 1) | (across - 1) << 1 | origin.decoder.upsampling << 2 | origin.decoder.inverse << 4
+    flags = (down - 1) | (across - 1) << 1 | origin.decoder.number << 2
     return bytes([flags, top | left << 4, number]) + steps
 
 
@@ -195,7 +195,7 @@ def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
     """An origin without coefficients, and the size of the head. Raises FormatError."""
     flags, place, number = stream[:HEAD].ljust(HEAD, b"\0")
     down, across, top, left = (flags & 1) + 1, (flags >> 1 & 1) + 1, place & 15, place >> 4
-    decoder = Decoder(flags >> 4, flags >> 2 & 3)
+    decoder = Decoder.numbered(flags >> 2)
     if not decoder.is_known or top >= SIDE * down or left >= SIDE * across or number > STANDARD_TABLES:
         raise FormatError("the head of a DCT stream is out of range")
     size = HEAD

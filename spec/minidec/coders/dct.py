@@ -31,6 +31,7 @@ from ..coding_tools import (
     read_slots,
     squash,
 )
+from ..inverses import OTHERS, fine_component, upsample_finely
 from ..limits import MAX_BIT_MODELS
 from ..notation import Reader, clamp, require
 
@@ -90,7 +91,8 @@ CHROMINANCE = (
 )  # fmt: skip
 
 
-REPLICATED, SCALED, FAST = 1, 2, 1
+REPLICATED, SCALED, HALVES, STEPWISE, FINE = range(1, 6)
+FAST, IN_9_BITS = 1, 8
 """Kinds of upsampling, and of inverse transform, other than 0."""
 
 
@@ -122,9 +124,10 @@ def standard_steps(table: int) -> tuple[int, ...]:
 def read_dct_head(reader: Reader) -> DctHead:
     """One head."""
     factors, corner, table = reader.take(3)
-    upsampling, inverse = factors // 4 % 4, factors // 16
-    require(upsampling <= SCALED and inverse <= FAST, "unknown kind of decoder")
-    require(upsampling != SCALED or inverse != FAST, "kinds that do not go together")
+    upsampling, inverse = factors // 4 % 7, factors // 28
+    require(upsampling <= FINE and inverse <= IN_9_BITS, "unknown kind of decoder")
+    require(upsampling != SCALED or inverse == 0, "kinds that do not go together")
+    require(upsampling != FINE or inverse == IN_9_BITS, "kinds that do not go together")
     down, across, top, left = factors % 2 + 1, factors // 2 % 2 + 1, corner % 16, corner // 16
     require(top < 8 * down and left < 8 * across, "place in the first block out of range")
     require(table <= 200, "unknown table of steps")
@@ -576,6 +579,9 @@ def transform_block(values: Sequence[int], head: DctHead) -> list[list[int]]:
         w = [value // step * factor for value, step, factor in zip(values[:64], head.steps, factors, strict=True)]
         rows = zip(*(fast_line(w[v:64:8]) for v in range(8)), strict=True)
         return [[number >> 2 for number in fast_line(row)] for row in rows]
+    if head.inverse in OTHERS:
+        numbers = [number >> (PASS_2_BITS - 3) for number in OTHERS[head.inverse](list(values[:64]))]
+        return [numbers[8 * u : 8 * u + 8] for u in range(8)]
     first_pass = [transform_line(values[v:64:8], 1 << (PASS_1_BITS - 1)) for v in range(8)]
     rows = zip(*([number >> PASS_1_BITS for number in column] for column in first_pass), strict=True)
     return [[number >> (PASS_2_BITS - 3) for number in transform_line(row, 1 << (PASS_2_BITS - 1))] for row in rows]
@@ -626,6 +632,13 @@ def upsample(component: list[list[int]], head: DctHead, area: Area) -> list[int]
             side = clamp(j + 2 * odd_x - 1, left // across, last_column)
             if down == across == 1 or head.upsampling == REPLICATED:
                 out.append(near[j])
+            elif head.upsampling == STEPWISE and down == across:
+                here, there = (3 * near[j] + far[j] + 2) >> 2, (3 * near[side] + far[side] + 2) >> 2
+                out.append((3 * here + there + 2) >> 2)
+            elif head.upsampling in (HALVES, STEPWISE):
+                other = near[side] if down == 1 else far[j]
+                both = 9 * near[j] + 3 * far[j] + 3 * near[side] + far[side]
+                out.append((both + 8) >> 4 if down == across else (3 * near[j] + other + 2) >> 2)
             elif down == 1:
                 out.append((3 * near[j] + near[side] + 1 + odd_x) >> 2)
             elif across == 1:
@@ -778,8 +791,14 @@ def decode_image(decoders: list[DctPlane], number: int, area: Area) -> Iterator[
         blocks = plane.decode(number, area, references)
         head = plane.head
         component, parts = transform_blocks(blocks, head)
-        is_scaled = head.upsampling == SCALED and head.down * head.across > 1
-        upsampled = scale_blocks(blocks, head, area) if is_scaled else upsample(component, head, area)
+        kind = head.upsampling if head.down * head.across > 1 else 0
+        if kind == SCALED:
+            upsampled = scale_blocks(blocks, head, area)
+        elif kind == FINE:
+            values = [[list(blocks.at(r, c).values[:64]) for c in range(blocks.columns)] for r in range(blocks.rows)]
+            upsampled = upsample_finely(fine_component(values), head.layout, area.rows, area.width)
+        else:
+            upsampled = upsample(component, head, area)
         corrections = PixelCorrections(plane, area, upsampled, parts, before)
         corrections.decode()
         before = corrections.corrections
