@@ -172,10 +172,10 @@ def test_arguments_that_were_not_foreseen(installed: Path, right: object) -> Non
         installed,
         *command(
             after="import warnings\nwith warnings.catch_warnings(record=True) as caught:\n"
-            "    warnings.simplefilter('always')\n    results += [fits(usual, 128.0, 0, 0, gray), len(caught)]\n"
+            "    warnings.simplefilter('always')\n    results += [fits(usual, -1.0, 0, 0, gray), len(caught)]\n"
         ),
     )
-    assert said["results"] == [*right, 1, 1]
+    assert said["results"] == [*right, 0, 1]
     assert said["loaded"] == []
 
 

@@ -114,7 +114,7 @@ def _green(cb: int, cr: int) -> int:
 
 
 @kernel
-def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
+def _convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
     """Spec coding-tools/conversions. The colour of Y, and Cb and Cr less MIDDLE."""
     total = conversion.scale * y
     red = (total + conversion.red_half + conversion.red_from_cr * cr) >> conversion.bits
@@ -129,7 +129,7 @@ def fits(conversion: Conversion, y: int, cb: int, cr: int, colour: Colour) -> bo
     """Whether Y, and Cb and Cr less MIDDLE, convert to a colour."""
     if not (0 <= y <= LARGEST and -MIDDLE <= cb < MIDDLE and -MIDDLE <= cr < MIDDLE):
         return False
-    made = convert(conversion, y, cb, cr)
+    made = _convert(conversion, y, cb, cr)
     return made.red == colour.red and made.green == colour.green and made.blue == colour.blue
 
 
@@ -140,7 +140,7 @@ def to_rgb(conversion: Conversion, converted: Channels, samples: Channels) -> in
     for i in range(rows):
         for j in range(width):
             y = int(converted.first[i, j])
-            made = convert(conversion, y, int(converted.second[i, j]) - MIDDLE, int(converted.third[i, j]) - MIDDLE)
+            made = _convert(conversion, y, int(converted.second[i, j]) - MIDDLE, int(converted.third[i, j]) - MIDDLE)
             samples.first[i, j], samples.second[i, j], samples.third[i, j] = made.red, made.green, made.blue
     return 0
 
@@ -224,7 +224,7 @@ def _search_clipped(conversion: Conversion, start: Triple, colour: Colour) -> Tr
 
 
 @kernel
-def find(conversion: Conversion, colour: Colour) -> Triple:
+def _find(conversion: Conversion, colour: Colour) -> Triple:
     """A Y, Cb, Cr that converts to a colour, else the rounded conversion."""
     red, green, blue = colour
     y = _weighted(0, red, green, blue)
@@ -245,7 +245,7 @@ def from_rgb(conversion: Conversion, samples: Channels, converted: Channels) -> 
     for i in range(rows):
         for j in range(width):
             colour = Colour(int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j]))
-            found = find(conversion, colour)
+            found = _find(conversion, colour)
             missed += 0 if found.fits else 1
             converted.first[i, j] = found.y
             converted.second[i, j] = max(-MIDDLE, min(MIDDLE - 1, found.cb)) + MIDDLE
