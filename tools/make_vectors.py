@@ -57,10 +57,17 @@ from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import NEUTRAL_MODELS
 from sofc.container import schema
-from sofc.container.chunks import pack_file_end, pack_file_head, pack_group, pack_image_head, pack_metadata
+from sofc.container.chunks import (
+    FILE_HEAD_SIZE,
+    pack_file_end,
+    pack_file_head,
+    pack_group,
+    pack_image_head,
+    pack_metadata,
+)
 from sofc.container.original import from_metadata
 from sofc.container.records import CHANGE, CodedGroup, ImageHead, Metadata, MetadataKind, Model, Section
-from sofc.container.walker import frame_chunk
+from sofc.container.walker import frame_chunk, parse_chunk_head
 from sofc.entropy.changes import pack_model_changes, pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import WEIGHT_ROWS
@@ -715,6 +722,16 @@ def kept_jpeg(data: bytes, book: Codebook) -> bytes:
     return sofc.Encoder(codebook=kept.codebook, metadata=kept.items).finish()
 
 
+def has_images(data: bytes) -> bool:
+    """Whether a file has images of its own."""
+    start = FILE_HEAD_SIZE
+    while (head := parse_chunk_head(data, start, len(data))) is not None and start < len(data):
+        if head.type == schema.IMAGE_HEAD:
+            return True
+        start = head.end
+    return False
+
+
 def main() -> int:
     """Write everything."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "spec" / "vectors"
@@ -726,9 +743,8 @@ def main() -> int:
         if codebook:
             book = sofc.Codebook.from_bytes((folder / codebook).read_bytes())
             books[book.id] = book
-        with sofc.open_reader(data) as reader:
-            # A file without images keeps another one, of which a decoder of images alone knows nothing.
-            images = sofc.decode_images(data, codebooks=books) if len(reader) else []
+        # A file without images keeps another one, of which a decoder of images alone knows nothing.
+        images = sofc.decode_images(data, codebooks=books) if has_images(data) else []
         samples = [
             {
                 "shape": list(image.shape),
