@@ -34,7 +34,7 @@ from minidec import archive as small_archive
 from PIL import Image
 
 import sofc
-from sofc.archive import coding, kinds, making, manifest, restoring, unit
+from sofc.archive import coding, kinds, making, manifest, restoring, survey, unit
 from sofc.archive.making import Settings, archive
 from sofc.archive.restoring import remove_originals, restore, verify
 from sofc.archive.tree import is_escaped, path_of, place, shown
@@ -748,3 +748,78 @@ def test_the_tree_that_is_made_and_compared(tmp_path: Path, monkeypatch: pytest.
     lines = capsys.readouterr().out.splitlines()
     files = [path for path in (tmp_path / "a").rglob("*") if path.is_file() and not path.is_symlink()]
     assert lines[-1] == f"restored: {len(files)} files, {len(files)} the same byte for byte"
+
+
+def test_what_became_a_file_or_a_link_can_be_restored(tmp_path: Path) -> None:
+    root, folder = tmp_path / "tree", tmp_path / "archive"
+    for name in ("a/1", "a/b/2", "c/3", "d/4"):
+        put(root / name, name.encode())
+    archive(root, folder, FAST)
+    shutil.rmtree(root / "a")
+    put(root / "a", b"a file now")
+    (root / "c").rename(tmp_path / "elsewhere")
+    (root / "c").symlink_to(tmp_path / "elsewhere")
+    (root / "d" / "4").unlink()
+    done = archive(root, folder, Settings(effort=1, train=False, update=True))
+    assert set(done.gone) == {"a/1", "a/b/2", "c/3", "d/4"}
+    restore(folder, tmp_path / "back")
+    assert (tmp_path / "back" / "a").read_bytes() == b"a file now"
+    assert (tmp_path / "back" / "c").is_symlink()
+    assert (tmp_path / "back" / "d" / "4").read_bytes() == b"d/4"
+
+
+def test_originals_are_not_removed_through_links(tmp_path: Path) -> None:
+    root, folder = tmp_path / "tree", tmp_path / "archive"
+    put(root / "c" / "3", b"three")
+    archive(root, folder, FAST)
+    (root / "c").rename(tmp_path / "elsewhere")
+    (root / "c").symlink_to(tmp_path / "elsewhere")
+    removed = remove_originals(folder, root)
+    assert (tmp_path / "elsewhere" / "3").exists()
+    assert [path for path, _ in removed.lost] == ["c/3"]
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_what_cannot_be_read_at_an_update_stays_in_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forget: bool
+) -> None:
+    root, folder = tmp_path / "tree", tmp_path / "archive"
+    for name in ("a", "d/1", "d/e/2", "f"):
+        put(root / name, name.encode())
+    archive(root, folder, FAST)
+    put(root / "a", b"another")
+    look, inside = survey.look, Path.iterdir
+    monkeypatch.setattr(survey, "look", lambda path: kinds.Facts("", error="no") if path.name == "a" else look(path))
+
+    def listed(path: Path) -> Iterator[Path]:
+        if path.name == refused:
+            raise PermissionError(13, "Permission denied", str(path))
+        return inside(path)
+
+    refused = "d"
+    monkeypatch.setattr(Path, "iterdir", listed)
+    done = archive(root, folder, Settings(effort=1, train=False, update=True, forget=forget))
+    assert {path for path, _ in done.refused} == {"a", "d"}
+    assert done.gone == []
+    refused = "tree"
+    with pytest.raises(PermissionError):
+        archive(root, folder, Settings(effort=1, train=False, update=True, forget=forget))
+    refused = ""
+    restore(folder, tmp_path / "back")
+    assert {name: (tmp_path / "back" / name).read_bytes() for name in ("a", "d/1", "d/e/2", "f")} == {
+        name: name.encode() for name in ("a", "d/1", "d/e/2", "f")
+    }
+
+
+def test_patterns_that_nothing_matches_are_told(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="typo"):
+        restore(made, tmp_path / "back", ["typo*"])
+
+
+def test_files_without_a_content_are_lost(copied: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(copied / manifest.NAME)) as table:
+        table.execute("UPDATE entries SET content = NULL WHERE path = 'notes/1.txt'")
+        table.commit()
+    (copied / manifest.CHECK).write_text(manifest._check_of(copied / manifest.NAME))
+    assert [path for path, _ in verify(copied).lost] == ["notes/1.txt"]
+    assert [path for path, _ in restore(copied, tmp_path / "back").lost] == ["notes/1.txt"]

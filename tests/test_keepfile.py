@@ -659,3 +659,15 @@ def test_real_files(folder: str) -> None:
         whole += [path.name] if "made again" in kept.why_whole else []
     # The first is compressed; the second, where its palette is applied, has entries that are alike.
     assert set(whole) <= {"J2K_pixelrep_mismatch.dcm", "tm3n3p02.png"}
+
+
+def test_images_of_a_kept_file_keep_to_limits() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((300, 300), np.uint8)).save(buffer, "png")
+    data = sofc.Encoder(codebook=None, metadata=keep_whole("a.png", buffer.getvalue())).finish()
+    assert len(sofc.decode_images(data)) == 1
+    small = sofc.Limits(max_pixels=10_000)
+    with pytest.raises(sofc.LimitError):
+        sofc.decode_images(data, limits=small)
+    with sofc.open_reader(data, limits=small) as reader, pytest.raises(sofc.LimitError):
+        len(reader)

@@ -257,3 +257,20 @@ def test_that_few_bits_look_darker_is_told(
     )
     assert main(["decode", str(tmp_path / "a.sofc"), "-o", str(tmp_path / name)]) == 0
     assert (f"{bits} bits a sample in 16: viewers may show it darker" in capsys.readouterr().out) == told
+
+
+def test_a_large_tiff_file_is_read_without_imagecodecs(tmp_path: Path) -> None:
+    """As where sofc was installed without its codecs: Pillow unpacks LZW then."""
+    image = np.random.default_rng(0).integers(0, 40, (300, 200), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", image, compression="lzw", rowsperstrip=30)
+    program = """
+import sys
+sys.modules["imagecodecs"] = None
+from pathlib import Path
+from sofc.imagefiles import ImageSource, tiff
+from sofc.imagefiles.source import load_in_file
+tiff.LARGE_BYTES = 1
+sys.stdout.buffer.write(load_in_file(ImageSource(Path(sys.argv[1]))).array[:].tobytes())
+"""
+    run = subprocess.run([sys.executable, "-c", program, tmp_path / "a.tif"], capture_output=True, check=False)
+    assert run.stdout == image.tobytes(), run.stderr

@@ -211,7 +211,7 @@ def decode_images(
                 elif isinstance(event, MetadataRead) and event.image is None:
                     metadata.append(event.metadata)
         decoder.finish()
-    return images or [samples.array for samples in kept_images(metadata, decoder.codebook)]
+    return images or [samples.array for samples in kept_images(metadata, decoder.codebook, limits)]
 
 
 def read(

@@ -229,7 +229,7 @@ class Reader:
             from sofc.api.oneshot import Given, encode_each
 
             try:
-                images = kept_images(self.metadata, self.codebook)
+                images = kept_images(self.metadata, self.codebook, self._limits)
             except (FormatError, UnsupportedError, UsageError):
                 return None
             given = (

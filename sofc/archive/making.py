@@ -129,6 +129,8 @@ class _Making:
             raise FormatError(f"{folder}: {damage[0]}: restore with --salvage, and make the archive anew")
         self._places = {row.sha256: number for number, row in enumerate(self._old.contents)}
         self._result = Archived(Manifest())
+        self._unread: set[bytes] = set()
+        """Paths of files and folders that could not be read: what the archive has of them stays."""
 
     def run(self) -> Archived:
         """Survey, train, store; the manifest is not written yet."""
@@ -136,11 +138,17 @@ class _Making:
         entries = list(walk(self._root, errors))
         for error in errors:
             path = Path(error.filename or self._root).relative_to(self._root)
-            self._result.refused.append((shown(os.fsencode(path)), error.strerror or str(error)))
+            if path == Path():
+                raise error
+            self._refuse(os.fsencode(path), error.strerror or str(error))
         digests = self._digests(entries)
         stored = self._stored(digests)
         self._assemble([*self._entries(entries, digests), *self._gone(entries)], stored)
         return self._result
+
+    def _refuse(self, path: bytes, reason: str) -> None:
+        self._unread.add(path)
+        self._result.refused.append((shown(path), reason))
 
     def _digests(self, entries: Sequence[Entry]) -> dict[bytes, bytes]:
         """The SHA-256 of each file by its path; facts of those that are new are kept for ``_stored``."""
@@ -168,7 +176,7 @@ class _Making:
         self._new: list[Stored] = []
         for entry, facts in zip(unknown, found, strict=True):
             if facts.error:
-                self._result.refused.append((shown(entry.path), facts.error))
+                self._refuse(entry.path, facts.error)
                 continue
             digests[entry.path] = digest_bytes(facts.digest)
             self._new.append(Stored(entry.path, entry.size, facts))
@@ -241,14 +249,21 @@ class _Making:
             yield row, digests.get(entry.path)
 
     def _gone(self, entries: Sequence[Entry]) -> Iterator[tuple[EntryRow, bytes | None]]:
-        """What stands in the archive and no more in the tree; given where it is to stay."""
-        there = {(shown(entry.path), is_escaped(entry.path)) for entry in entries}
+        """What stands in the archive and no more in the tree; given where it is to stay. Nothing stays in a folder that
+        is a file or a link now: no tree has both."""
+        there = {entry.path for entry in entries} - self._unread
+        no_folders = {entry.path for entry in entries if entry.type != FOLDER} - self._unread
         for row in self._old.entries:
-            if (row.path, row.escaped) in there:
+            path = path_of(row.path, row.escaped)
+            if path in there:
+                continue
+            folders = [path[:end] for end, byte in enumerate(path) if byte == ord("/")]
+            if not self._unread.isdisjoint((path, *folders)):
+                yield row, None if row.content is None else self._old.contents[row.content].sha256
                 continue
             if row.type != FOLDER:
                 self._result.gone.append(row.path)
-            if not self._settings.forget:
+            if not self._settings.forget and no_folders.isdisjoint(folders):
                 yield row, None if row.content is None else self._old.contents[row.content].sha256
 
     def _assemble(

@@ -22,7 +22,7 @@ from sofc.archive.coding import finder
 from sofc.archive.making import UNITS
 from sofc.archive.reading import UnitReader
 from sofc.archive.tree import FOLDER, LINK, path_of, place, shown
-from sofc.errors import ChecksumError, FormatError, SofcError
+from sofc.errors import ChecksumError, FormatError, SofcError, UsageError
 from sofc.files import drafted, publish
 from sofc.training.shards import in_order
 
@@ -81,6 +81,8 @@ def restore(
             raise FormatError(f"{result.damage[0]}: restore with --salvage")
         tasks = list(_tasks(table, chosen, result.lost))
         folders, links = _others(table, chosen, result)
+    if chosen and not (tasks or folders or links or result.lost or result.skipped):
+        raise UsageError(f"nothing in {folder} matches {', '.join(map(repr, chosen))}")
     root.mkdir(parents=True, exist_ok=True)
     for path, _, _ in folders:
         _make_folder(root, path)
@@ -217,6 +219,7 @@ def _remove_files(reader: UnitReader, one: Wanted, *, root: Path, kept: list[tup
         where = place(root, path)
         if not where.exists():
             continue
+        _check_folders(root, where)
         state = where.stat()
         same = (state.st_size, state.st_mtime_ns) == (one.size, time)
         if same:
@@ -289,7 +292,7 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 _QUERY = """
 SELECT units.name, item, contents.size, contents.sha256, path, escaped, time, mode
-FROM entries JOIN contents USING (content) JOIN units USING (unit)
+FROM entries LEFT JOIN contents USING (content) LEFT JOIN units USING (unit)
 WHERE type = 'file' ORDER BY contents.unit, item, path, escaped
 """
 
@@ -298,6 +301,9 @@ def _tasks(table: sqlite3.Connection, patterns: tuple[str, ...], lost: list[tupl
     """What is wanted of each unit. Of a manifest that is hostile or made by a bug paths are ``lost``."""
     rows = (row for row in _rows(table, _QUERY) if _matches(row[4], patterns))
     for name, of_unit in groupby(rows, key=lambda row: row[0]):
+        if name is None:
+            lost += [(row[4], "the manifest does not say where its content is") for row in of_unit]
+            continue
         if not isinstance(name, str) or not name.isalnum():
             raise FormatError(f"the manifest names a unit {name!r}, which no unit is called")
         wanted: list[Wanted] = []

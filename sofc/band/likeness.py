@@ -82,7 +82,7 @@ def lines(first: int, count: int, size: int, outside: int) -> Lines:
 
 class Placed(NamedTuple):
     """The planes of a reference where an image wants them, (components, rows, width), before tables give what they
-    become; which samples have none of their own, (rows, width); and of each component the whole plane."""
+    become; which samples have none of their own, (rows, width); and the whole planes that are taken, each once."""
 
     planes: Cube
     is_outside: npt.NDArray[np.bool_]
@@ -105,7 +105,7 @@ def placed(reference: Reference, placing: Placing, components: int, rows: range,
     grid = np.ix_(vertical.places, horizontal.places)
     planes = np.stack([own[k][grid] for k in taken])
     is_outside = vertical.is_outside[:, None] | horizontal.is_outside[None]
-    return Placed(planes, is_outside, [own[k] for k in taken])
+    return Placed(planes, is_outside, list(own.values()))
 
 
 class Tables(NamedTuple):

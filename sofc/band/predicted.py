@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Pairs
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -136,6 +137,26 @@ def verify_guided(
         raise SofcError(f"{UNLIKE} ({error})") from error
 
 
+class OneAtATime(Pairs[int, Reference]):
+    """References, each made when it is asked for, of which the last is kept: all at once may be many times a band."""
+
+    def __init__(self, makers: Pairs[int, Callable[[], Reference]]) -> None:
+        self._makers = makers
+        self._last: tuple[int, Reference] | None = None
+
+    def __getitem__(self, number: int) -> Reference:
+        if self._last is None or self._last[0] != number:
+            self._last = None  # before the next is made
+            self._last = number, self._makers[number]()
+        return self._last[1]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 class Predicted(NamedTuple):
     """A coded band or group with predicted images, or with a guide: what its first stream says, the stream of
     departures, and how the other images are coded, or those that have a guide."""
@@ -218,13 +239,11 @@ def decode_predicted(
     height = len(extent.rows)
     found = decode_others(predicted, codebook, codebooks) if predicted.others_count else np.empty((0,))
     own: list[Samples] = [found[start : start + height] for start in range(0, len(found), height)]
-    known = {number: references[number]() for number in sorted(predicted.references)}
     places = [place for place in range(extent.images) if place not in placings]
-    wanted = {one.reference for one in placings.values()}
+    known = dict(references)
     for place, image in zip(places, own, strict=True):
-        if extent.first + place in wanted:
-            known[extent.first + place] = reference_of(image, samples)
-    cubes = decode_departures(predicted.departures, list(placings.values()), known, extent.size)
+        known[extent.first + place] = partial(reference_of, image, samples)
+    cubes = decode_departures(predicted.departures, list(placings.values()), OneAtATime(known), extent.size)
     images = dict(zip(places, own, strict=True))
     images.update((place, from_planes(list(cube), samples)) for place, cube in zip(placings, cubes, strict=True))
     return checked(np.concatenate([images[place] for place in range(extent.images)]), samples, predicted.check)

@@ -123,6 +123,8 @@ def unpack_plan(data: bytes) -> Plan:
 def registered_codebooks(streams: Sequence[bytes]) -> set[int]:
     """Numbers in the register of the codebooks that the plans of a band or group name. Raises FormatError."""
     plan = unpack_plan(streams[0] if streams else b"")
+    if plan.way == PREDICTED:  # what is left of the keys is coded by a plan of its own
+        return {unpack_plan(stream).codebook for stream in streams[1:2]} - {0}
     if plan.way != MIRRORED:
         return {plan.codebook} - {0}
     kept = 1 + int(parse(schema.WIDE_MIRRORED, plan.body, b"").streams)

@@ -69,7 +69,11 @@ def load(path: Path, index: int, axes: str | None = None) -> Samples:
 def _stack(path: Path, axes: str | None) -> npt.NDArray[Any]:
     """The array, shape (images, rows, columns[, components]), not read yet but for its head."""
     array = _array(path)
-    axes = usual_axes(array.shape) if axes is None else axes
+    if axes is None:
+        try:
+            axes = usual_axes(array.shape)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
     if len(axes) != array.ndim:
         raise UsageError(f"{path}: the array has {array.ndim} axes (shape {array.shape}), not those of --axes {axes}")
     ordered = array.transpose([axes.index(axis) for axis in AXES if axis in axes])

@@ -216,11 +216,24 @@ def in_file(path: Path, index: int) -> InFile | None:
         return None
     if frame.dtype is None or frame.nbytes < LARGE_BYTES or frame.imagedepth != 1 or frame.is_subsampled:
         return None
+    if not _has_codecs(frame):
+        return None
     rows = _stored(path, page, frame) or _cut_rows(path, page, frame)
     if rows is None:
         return None
     meaning = photometric_of(frame, frame.shape[2] if len(frame.shape) == 3 else 1).meaning
     return InFile(rows, frame.bitspersample if frame.bitspersample <= 16 else None, meaning)
+
+
+def _has_codecs(frame: Any) -> bool:
+    """Whether tifffile can unpack strips of a page as things are: some ways need imagecodecs."""
+    import tifffile
+
+    try:
+        _ = tifffile.TIFF.DECOMPRESSORS[frame.compression], tifffile.TIFF.UNPREDICTORS[frame.predictor]
+    except KeyError:
+        return False
+    return True
 
 
 def _stored(path: Path, page: Any, frame: Any) -> FileRows | None:

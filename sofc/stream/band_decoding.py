@@ -17,7 +17,7 @@ from sofc.container.records import COPY_MODEL, FIRST_CODEBOOK_MODEL, LIKENESS_MO
 from sofc.errors import FormatError, SofcError, locate
 from sofc.image import PixelFormat
 from sofc.stream.placed import Placed
-from sofc.stream.references import Decoded, Once
+from sofc.stream.references import Decoded
 from sofc.stream.workers import Workers
 
 Chunks = Callable[[int], Sequence[Placed]]
@@ -119,10 +119,14 @@ class BandDecoder:
                 raise FormatError(f"image {image}, which another is predicted from, is itself predicted")
             place -= sum(one < place for one in predicted.plan.placings)
             tasks.append(partial(decode_others, predicted, *self._codebooks_for(head, predicted)))
-        samples = self._references.at(offset, Once(lambda: np.concatenate([task() for task in tasks])))
         height = head.header.height if isinstance(first, CodedGroup) else None
         rows = slice(None) if height is None else slice(place * height, (place + 1) * height)
-        return lambda: reference_of(samples()[rows], head.header.format)
+
+        def reference() -> Reference:
+            samples = self._references.at(offset, lambda: np.concatenate([task() for task in tasks]))
+            return reference_of(samples[rows], head.header.format)
+
+        return reference
 
     def _codebooks_for(self, head: ImageHead, predicted: Predicted) -> tuple[Codebook | None, dict[int, Codebook]]:
         """The codebook of the images that are not predicted, and those of their parts. Raises FormatError."""

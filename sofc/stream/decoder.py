@@ -15,7 +15,16 @@ from sofc.codebook.builtin import find_builtin
 from sofc.codebook.model import REFERENCE_SIZE
 from sofc.container.chunks import FILE_HEAD_SIZE, check_signature, unpack_file_head
 from sofc.container.records import CodebookReference, CodedBand
-from sofc.errors import ChecksumError, CodebookError, FormatError, SofcError, TruncatedError, UsageError, locate
+from sofc.errors import (
+    ChecksumError,
+    CodebookError,
+    FormatError,
+    LimitError,
+    SofcError,
+    TruncatedError,
+    UsageError,
+    locate,
+)
 from sofc.image import Band, ImageHeader
 from sofc.limits import Limits
 from sofc.stream.band_decoding import BandDecoder
@@ -280,7 +289,7 @@ class Decoder(Sticky):
         try:
             coded = self._earlier.resolved(Placed(item.image.head, item.coded, item.offset))
             return self._band_decoder.submit(Placed(item.image.head, coded, item.offset))
-        except FormatError as error:
+        except (FormatError, LimitError) as error:
             return partial(_raise, locate(error, item.offset))
 
     def _finish_decoding(self, item: SamplesToDecode, decode: Callable[[], Samples]) -> Iterator[Event]:

@@ -255,7 +255,7 @@ class Encoder(Sticky):
                 if self._images and (is_copy or (origin is None) == bool(self._origins)):
                     self._put_group()
                 self._alone = None if self._images else alone
-                if not is_copy and may_be_like(header):
+                if not is_copy and self._may_be_like(header):
                     self._kept.keep(self.images_written, header, image)
                 self._images.append(image)
                 self._origins += [] if origin is None else [origin]
@@ -270,7 +270,7 @@ class Encoder(Sticky):
         """Whether the next whole image is predicted from an earlier one; then it is taken into the group. ``jpeg``: the
         data that it was decoded from, if that is at hand."""
         header = self._current.header
-        if not may_be_like(header):
+        if not self._may_be_like(header):
             return False
         found = self._kept.find(header, image)
         choose = self._predicting.if_sure if self._origins or jpeg else self._predicting.if_likely
@@ -348,7 +348,7 @@ class Encoder(Sticky):
             band_rows=self._wanted_band_rows,
             key_interval=self._key_interval,
             jpeg=jpeg,
-            is_held=bool(self._kept) and may_be_like(header),
+            is_held=bool(self._kept) and self._may_be_like(header),
         )
         self._state = WriteState.HEAD
 
@@ -387,14 +387,14 @@ class Encoder(Sticky):
             if image.header.height not in (None, image.rows_written):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
             likeness = sure = None
-            if may_be_like(image.header) and image.next_band == 0:
+            if self._may_be_like(image.header) and image.next_band == 0:
                 likeness = self._kept.find(image.header, image.whole())
                 sure = self._predicting.if_sure(likeness, image.whole(), image.header, self._image)
             if sure is not None or image.is_one_small_whole:
                 known = image.known_of(image.buffered)
                 self._images = [image.pop(image.buffered)]
                 self._likenesses = {} if likeness is None else {0: likeness}
-                if likeness is None and may_be_like(image.header):
+                if likeness is None and self._may_be_like(image.header):
                     self._kept.keep(self._image, image.header, self._images[0])
                 self._put_group(known, is_last=True)
             else:
@@ -407,6 +407,10 @@ class Encoder(Sticky):
                 self._put(schema.IMAGE_END, pack_image_end(end), self._image)
                 self._image += 1
             self._state = WriteState.ENDED
+
+    def _may_be_like(self, header: ImageHeader) -> bool:
+        """Whether images of a head are looked at: each must fit into a band of those who read the file."""
+        return may_be_like(header) and header.row_words * (header.height or 1) <= self._limits.max_band_samples
 
     # Bands and groups.
 
@@ -423,7 +427,7 @@ class Encoder(Sticky):
         image, first_row = self._image, self._current.next_band
         known = self._current.known_of(count)
         rows = self._current.cut_band(count, digest=self._with_digest)
-        if may_be_like(self._current.header) and (self._whole or first_row == 0):
+        if self._may_be_like(self._current.header) and (self._whole or first_row == 0):
             self._whole.append(rows)
         encode = self._coding_of(
             False,
@@ -475,6 +479,8 @@ class Encoder(Sticky):
             if is_last and not image.has_head:
                 # No more than what is copied needs: what would follow may need others.
                 self._put_head(codebooks)
+        # Origins are those of the images without likeness, which are not all of these.
+        origins = () if self._likenesses else origins
         code = self._new_coding_of(rows, image_rows, origins, known, is_last=is_last)
         if image.header.format.wide is not None and self._on_codebook is not None:
             code = partial(_telling, code, self._on_codebook)

@@ -26,6 +26,7 @@ class KeptImages:
         # Of each chunk that images begin in: the first of these, where it begins, and behind how many others.
         self._places: list[tuple[int, int, int]] = []
         self._count = 0  # bands and groups so far
+        self._guides: dict[int, set[int]] = {}  # by the numbers of images that may have guides, those of these
 
     def __bool__(self) -> bool:
         return bool(self._images)
@@ -48,13 +49,17 @@ class KeptImages:
         return found_likeness(samples, header, list(self._images.values()))
 
     def numbers_of_size(self, header: ImageHeader) -> list[int]:
-        """The numbers of images of a size that are not binary."""
+        """The numbers of images of a size that are not binary, and of which no band may have a guide itself."""
         size = header.width, header.height
         return [
             number
             for number, one in self._images.items()
-            if (one.header.width, one.header.height) == size and not one.is_binary
+            if (one.header.width, one.header.height) == size and number not in self._guides and not one.is_binary
         ]
+
+    def note_guide(self, number: int, guide: int) -> None:
+        """Take in that an image, or a band of it, may be coded with a guide."""
+        self._guides.setdefault(number, set()).add(guide)
 
     def image(self, number: int) -> Kept:
         """An image that is kept."""
@@ -73,8 +78,9 @@ class KeptImages:
         self._count += 1
 
     def are_near(self, numbers: Iterable[int], offset: int) -> bool:
-        """Whether a decoder that comes to an offset still has all of these images."""
-        for number in numbers:
+        """Whether a decoder that comes to an offset still has all of these images, and those that guide them."""
+        wanted = set(numbers)
+        for number in wanted.union(*(self._guides.get(number, ()) for number in wanted)):
             _, start, count = self._places[bisect_right(self._places, (number, offset, 0)) - 1]
             if offset - start > WINDOW or self._count - count > NEAREST:
                 return False

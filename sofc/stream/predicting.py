@@ -143,6 +143,7 @@ class Predicting:
         guide, component = found
         if extent.rows.stop == extent.header.height:
             self._last_guide = guide.number
+        self._kept.note_guide(extent.first, guide.number)
         return Guiding(self._kept, extent, codebook, codebooks, guide, component, self._verify)
 
     def if_sure(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
