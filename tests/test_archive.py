@@ -428,12 +428,27 @@ def test_nothing_is_restored_through_links(copied: Path, tmp_path: Path) -> None
         "UPDATE contents SET item = 1000000",
         "UPDATE contents SET size = size + 1",
         "UPDATE contents SET item = -1",
+        "UPDATE contents SET size = 'large'",
+        "UPDATE entries SET time = 'yesterday'",
+        "UPDATE entries SET mode = NULL WHERE type = 'folder'",
+        "UPDATE entries SET path = CAST(path AS BLOB)",
     ],
 )
 def test_manifests_that_make_no_sense(copied: Path, tmp_path: Path, statement: str) -> None:
     forge(copied, statement)
     with pytest.raises(FormatError):
         restore(copied, tmp_path / "back")
+
+
+def test_a_link_is_not_made_where_something_stands(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to("notes")
+    archive(tmp_path / "tree", tmp_path / "packed", Settings())
+    (tmp_path / "back").mkdir()
+    (tmp_path / "back" / "link").write_text("mine")
+    with pytest.raises(UsageError, match="link: something stands there already"):
+        restore(tmp_path / "packed", tmp_path / "back")
+    assert (tmp_path / "back" / "link").read_text() == "mine"
 
 
 def unit_with(table: dict[str, Any], body: bytes = b"") -> bytes:

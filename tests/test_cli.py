@@ -837,3 +837,10 @@ def test_analyze(run: Run, trained: Outcome) -> None:
     wrong = run("analyze", "-D", "c.sofcb", "rgb.png")
     assert (wrong.status, wrong.out) == (4, "")
     assert "codebook 'c' has no shapes for 8-bit images of 3 components" in wrong.err
+
+
+def test_an_array_of_unclear_axes_is_named(run: Run) -> None:
+    np.save("a.npy", np.zeros(4, np.uint8))
+    wrong = run("encode", "--collection", "a.npy", "-o", "c.sofc")
+    assert wrong.status == 2
+    assert "a.npy" in wrong.err

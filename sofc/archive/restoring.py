@@ -252,6 +252,8 @@ def _make_link(root: Path, path: bytes, target: bytes, time: int, force: bool) -
     where.parent.mkdir(parents=True, exist_ok=True)
     if force and where.is_symlink():
         where.unlink()
+    if os.path.lexists(where):
+        raise UsageError(f"{where}: something stands there already")
     where.symlink_to(os.fsdecode(target))
     os.utime(where, ns=(time, time), follow_symlinks=False)
 
@@ -278,7 +280,8 @@ def _count(task: UnitTask, lost: list[tuple[str, str]], result: Restored, salvag
         raise FormatError(f"{lost[0][0]}: {lost[0][1]}: --salvage gives back all that is sound")
     result.lost += lost
     result.files += sum(len(one.places) for one in task.wanted) - len(lost)
-    result.bytes += sum(one.size * len(one.places) for one in task.wanted)
+    missing = {path for path, _ in lost}
+    result.bytes += sum(one.size for one in task.wanted for path, _, _ in one.places if shown(path) not in missing)
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:
@@ -295,11 +298,12 @@ SELECT units.name, item, contents.size, contents.sha256, path, escaped, time, mo
 FROM entries LEFT JOIN contents USING (content) LEFT JOIN units USING (unit)
 WHERE type = 'file' ORDER BY contents.unit, item, path, escaped
 """
+_TYPES = (str | None, int | None, int | None, bytes | None, str, int, int, int)
 
 
 def _tasks(table: sqlite3.Connection, patterns: tuple[str, ...], lost: list[tuple[str, str]]) -> Iterator[UnitTask]:
     """What is wanted of each unit. Of a manifest that is hostile or made by a bug paths are ``lost``."""
-    rows = (row for row in _rows(table, _QUERY) if _matches(row[4], patterns))
+    rows = (row for row in _rows(table, _QUERY, _TYPES) if _matches(row[4], patterns))
     for name, of_unit in groupby(rows, key=lambda row: row[0]):
         if name is None:
             lost += [(row[4], "the manifest does not say where its content is") for row in of_unit]
@@ -329,7 +333,8 @@ def _others(
     folders: list[tuple[bytes, int, int]] = []
     links: list[tuple[bytes, int, bytes]] = []
     query = "SELECT path, escaped, type, time, mode, target FROM entries WHERE type != 'file' ORDER BY path, escaped"
-    for text, escaped, kind, time, mode, target in _rows(table, query):
+    types = str, int, str, int, int, object
+    for text, escaped, kind, time, mode, target in _rows(table, query, types):
         if not _matches(text, patterns):
             continue
         path = path_of(text, bool(escaped))
@@ -340,17 +345,20 @@ def _others(
             continue
         if kind == FOLDER:
             folders.append((path, time, mode))
-        elif kind == LINK and isinstance(target, bytes):
+        elif kind == LINK and isinstance(target, bytes) and target and b"\0" not in target:
             links.append((path, time, target))
         else:
             result.skipped.append((text, "a pipe, socket or device, which is only named"))
     return sorted(folders), links
 
 
-def _rows(table: sqlite3.Connection, query: str) -> Iterator[Any]:
+def _rows(table: sqlite3.Connection, query: str, types: tuple[Any, ...]) -> Iterator[Any]:
+    """Rows of values of these types. Raises FormatError: SQLite keeps values of any type in any column."""
     try:
-        # Without ``yield from``, which would close the cursor, perhaps after its table.
-        yield from (row for row in table.execute(query))
+        for row in table.execute(query):
+            if not all(isinstance(value, kind) for value, kind in zip(row, types, strict=True)):
+                raise FormatError(f"the manifest cannot be read: it has a row of other types, {row!r}")
+            yield row
     except sqlite3.Error as error:
         raise FormatError(f"the manifest cannot be read: {error}") from None
 

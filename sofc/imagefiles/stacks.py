@@ -47,7 +47,7 @@ def parse_axes(text: str) -> str:
 def remark(path: Path) -> str:
     """How a stack is read where no axes are named, in words; "" for one image."""
     shape = _array(path).shape
-    axes = usual_axes(shape)
+    axes = _axes_of(path, shape)
     if "n" not in axes:
         return ""
     count, rows, columns = shape[:3]
@@ -69,15 +69,18 @@ def load(path: Path, index: int, axes: str | None = None) -> Samples:
 def _stack(path: Path, axes: str | None) -> npt.NDArray[Any]:
     """The array, shape (images, rows, columns[, components]), not read yet but for its head."""
     array = _array(path)
-    if axes is None:
-        try:
-            axes = usual_axes(array.shape)
-        except UsageError as error:
-            raise UsageError(f"{path}: {error}") from None
+    axes = _axes_of(path, array.shape) if axes is None else axes
     if len(axes) != array.ndim:
         raise UsageError(f"{path}: the array has {array.ndim} axes (shape {array.shape}), not those of --axes {axes}")
     ordered = array.transpose([axes.index(axis) for axis in AXES if axis in axes])
     return ordered if "n" in axes else ordered[np.newaxis]
+
+
+def _axes_of(path: Path, shape: tuple[int, ...]) -> str:
+    try:
+        return usual_axes(shape)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def _array(path: Path) -> npt.NDArray[Any]:

@@ -46,6 +46,7 @@ class BandDecoder:
         self._codebook_of = codebook_of
         self._chunks_of = chunks_of
         self._references = decoded or Decoded()
+        self._last_reference: tuple[tuple[int, bool], Callable[[], Reference]] | None = None
         self._workers = Workers(threads)
         self.threads = threads
         self.close = self._workers.close
@@ -98,7 +99,16 @@ class BandDecoder:
         )
 
     def _reference(self, image: int, *, may_have_guide: bool) -> Callable[[], Reference]:
-        """What gives an earlier image, which is decoded when it is first asked for. Raises FormatError."""
+        """What gives an earlier image, which is decoded when it is first asked for. Raises FormatError.
+
+        All bands of an image come from one: what was found last is kept, as to find it takes a step for each of its.
+        """
+        if self._last_reference is None or self._last_reference[0] != (image, may_have_guide):
+            found = self._found_reference(image, may_have_guide=may_have_guide)
+            self._last_reference = (image, may_have_guide), found
+        return self._last_reference[1]
+
+    def _found_reference(self, image: int, *, may_have_guide: bool) -> Callable[[], Reference]:
         chunks = self._chunks_of(image)
         head, first, offset = chunks[0]
         place = image - first.image
