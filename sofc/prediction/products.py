@@ -77,7 +77,10 @@ def product(west: int, north: int, corner: int, numbers: Numbers) -> int:
 @inlined
 def _wrapped(key: int, bits: int) -> int:
     """Modulo 2**bits, from -2**(bits - 1) up."""
-    return key if bits == 64 else (key + (1 << 31) & (1 << 32) - 1) - (1 << 31)
+    if bits == 32:
+        return (key + (1 << 31) & (1 << 32) - 1) - (1 << 31)
+    # By halves: sums of 64 bits wrap by themselves in machine code only.
+    return ((key >> 32) + (1 << 31) & (1 << 32) - 1) - (1 << 31) << 32 | key & (1 << 32) - 1
 
 
 @inlined
