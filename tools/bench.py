@@ -26,7 +26,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -220,32 +220,65 @@ def table(results: Sequence[tuple[str, Result | None]], *, small: bool = False) 
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def plot(results: Sequence[tuple[str, Result | None]], path: Path) -> None:
-    """Ratio against speed, for encoding and for decoding, as a picture. Needs matplotlib."""
+def plot(results: Sequence[tuple[str, Result | None]], path: Path, title: str) -> None:
+    """Ratio against speed, for encoding and for decoding, as a picture. Needs matplotlib.
+
+    A dashed line joins what nothing beats in both at once.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(1, 2, figsize=(11, 5), sharey=True, layout="constrained")
+    figure.suptitle(title, fontsize="medium")
     speeds: tuple[tuple[str, Callable[[Result], float]], ...] = (
         ("encode", lambda result: result.encode_speed),
         ("decode", lambda result: result.decode_speed),
     )
-    for panel, (title, speed) in zip(panels, speeds, strict=True):
-        for name, result in results:
-            if result is None:
-                continue
-            colour = "tab:red" if name.startswith("sofc") else "tab:blue"
-            panel.plot(speed(result), result.total_ratio, "o", color=colour)
-            panel.annotate(name, (speed(result), result.total_ratio), xytext=(5, 4), textcoords="offset points")
+    for panel, (verb, speed) in zip(panels, speeds, strict=True):
+        points = {name: (speed(result), result.total_ratio) for name, result in results if result is not None}
+        best = [one for one in points.values() if not any(beats(other, one) for other in points.values())]
+        panel.plot(*zip(*sorted(best), strict=True), "--", color="gray", linewidth=1, zorder=1)
+        for name, point in points.items():
+            panel.plot(*point, "o", color="tab:red" if name.startswith("sofc") else "tab:blue")
         panel.set_xscale("log")
-        panel.set_xlabel(f"{title}, MB/s of raw samples, one thread")
+        panel.set_xlabel(f"{verb}, MB/s of raw samples, one thread")
         panel.grid(alpha=0.3)
-        panel.margins(x=0.25)
+        panel.margins(x=0.3, y=0.12)
+        figure.canvas.draw()  # labels are placed by where all else stands
+        label(panel, points)
     panels[0].set_ylabel("ratio (raw / coded), codebook not charged")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
+
+
+def beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether a point is nowhere below another, and somewhere above it."""
+    return one != other and one[0] >= other[0] and one[1] >= other[1]
+
+
+def label(panel: Any, points: Mapping[str, tuple[float, float]]) -> None:
+    """Name the points of a panel where no name hides a point or another name, or leaves the panel."""
+    from matplotlib.transforms import Bbox
+
+    frame = panel.get_window_extent()
+    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in panel.transData.transform(list(points.values()))]
+    for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
+        for x, y, side in places():
+            text = panel.annotate(name, point, (x, y), textcoords="offset points", ha=side, fontsize="small")
+            box = text.get_window_extent()
+            if box.count_overlaps(taken) == 0 and all(map(frame.contains, (box.x0, box.x1), (box.y0, box.y1))):
+                break
+            text.remove()
+        taken.append(box)
+
+
+def places() -> Iterator[tuple[int, int, str]]:
+    """Where a name may stand: to the right, to the left, above and below and between these, nearer ones first."""
+    for far in range(8, 160, 8):
+        yield from ((far, -3, "left"), (-far, -3, "right"), (0, far, "center"), (0, -far - 6, "center"))
+        yield from ((far, far, "left"), (far, -far, "left"), (-far, far, "right"), (-far, -far, "right"))
 
 
 def machine() -> dict[str, str]:
@@ -399,7 +432,8 @@ def run(options: argparse.Namespace) -> None:
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.plot is not None:
         try:
-            plot(results, options.plot)
+            sets = ", ".join("/".join(Path(one).parts[-2:]) for one in options.test)
+            plot(results, options.plot, f"{sets}: {len(images)} images; {platform.machine()}, {os.cpu_count()} cores")
         except ImportError:
             print("bench: no plot, matplotlib is not installed", file=sys.stderr)
 
