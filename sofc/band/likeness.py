@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.container.likeness import CONSTANT, FLIP_COLUMNS, FLIP_ROWS, REFLECT, TRANSPOSE, WRAP, Placing
-from sofc.entropy.binary import OK, Coding, Reader, Writer
+from sofc.entropy.binary import OK, Coding, Reader, Writer, code_bypass
 from sofc.entropy.departures import (
     IS_KEPT,
     IS_SAME,
@@ -19,7 +19,6 @@ from sofc.entropy.departures import (
     State,
     code_departures,
     code_flag,
-    code_plain,
     code_table,
     fresh_state,
 )
@@ -141,7 +140,7 @@ class Departures:
             table = self._table(k, given.table, table, used, bits)
             fill = given.fill
             if placing.outside == CONSTANT:
-                fill = self._checked(code_plain(self._coding.encodes, fill, bits[1], self._coding.stream))
+                fill = self._checked(code_bypass(self._coding.encodes, fill, bits[1], self._coding.stream))
             plane = found.planes[k]
             expected[k] = np.minimum(plane, top) if table is None else table[plane]
             if placing.outside == CONSTANT:

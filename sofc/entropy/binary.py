@@ -63,6 +63,19 @@ def code_bit(encode: bool, bit: int, p: int, stream: Stream) -> int:
     return bit
 
 
+@kernel
+def code_bypass(encode: bool, value: int, bits: int, stream: Stream) -> int:
+    """Spec coding-tools/binary-range-coder. Code a number of so many bypass bits, the highest first. The number, or
+    TOO_LONG."""
+    number = 0
+    for shift in range(bits - 1, -1, -1):
+        bit = code_bit(encode, value >> shift & 1, EVEN, stream)
+        if bit < 0:
+            return bit
+        number = 2 * number + bit
+    return number
+
+
 class Writer:
     """A stream that is written, of at most ``size`` bytes."""
 

@@ -42,13 +42,24 @@ def learned(word: int, bit: int, most_seen: int) -> int:
 
 
 @inlined
-def code_by_model(encode: bool, bit: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """Code a decision by the one bit model ``models[slot]``, which learns. The bit, or TOO_LONG."""
+def code_within(encode: bool, bit: int, slot: int, least: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """Code a decision by the one bit model ``models[slot]``, which learns, as if neither bit were rarer than ``least``
+    in 65536. The bit, or TOO_LONG."""
     word = np.int64(models[slot])
-    bit = code_bit(encode, bit, max(32, min(65504, int(word >> (SEEN_BITS + 6)))), stream)
+    bit = code_bit(encode, bit, max(least, min(65536 - least, int(word >> (SEEN_BITS + 6)))), stream)
     if bit >= 0:
         models[slot] = learned(int(word), bit, MOST_SEEN)
     return bit
+
+
+USUAL, RARE = 32, 2
+"""What models usually leave the rarer bit, and those of decisions that may be all but certain, in 1/65536."""
+
+
+@inlined
+def code_by_model(encode: bool, bit: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """The same with the usual bound. The bit, or TOO_LONG."""
+    return int(code_within(encode, bit, slot, USUAL, models, stream))
 
 
 @kernel
@@ -65,15 +76,24 @@ def code_digits(encode: bool, value: int, bits: int, slot: int, models: Vector[n
 
 
 @kernel
-def code_size(encode: bool, size: int, slot: int, longest: int, models: Vector[np.uint32], stream: Stream) -> int:
+def code_size(
+    encode: bool,
+    size: int,
+    slot: int,
+    highest: int,
+    longest: int,
+    least: int,
+    models: Vector[np.uint32],
+    stream: Stream,
+) -> int:
     """Spec coding-tools/sizes. A number from 1 up, of at most ``longest`` bits: how many bits it has by ``longest``
-    models from ``slot`` on, then the one behind the highest by as many more, then the others in bypass.
+    models from ``slot`` on, then the one behind the highest by as many from ``highest`` on, then the others in bypass.
 
-    Returns the number, or TOO_LONG or BROKEN.
+    ``least``: as for ``code_within``. Returns the number, or TOO_LONG or BROKEN.
     """
     length = 0
     while True:
-        more = code_by_model(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, models, stream)
+        more = code_within(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, least, models, stream)
         if more < 0:
             return more
         if more == 0:
@@ -85,7 +105,7 @@ def code_size(encode: bool, size: int, slot: int, longest: int, models: Vector[n
     for shift in range(length - 1, -1, -1):
         bit = size >> shift & 1
         if shift == length - 1:
-            bit = code_by_model(encode, bit, slot + longest + length, models, stream)
+            bit = code_within(encode, bit, highest + length, least, models, stream)
         else:
             bit = code_bit(encode, bit, EVEN, stream)
         if bit < 0:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer, code_bit
+from sofc.entropy.binary import BROKEN, OK, Reader, Stream, Writer, code_bypass
 from sofc.entropy.bit_models import (
     EVIDENCE_BITS,
     EVIDENCES,
     NEUTRAL,
     PROBABILITIES,
     PROBABILITY_BITS,
+    USUAL,
     Symbols,
     code_by_model,
     code_digits,
@@ -78,7 +79,7 @@ def code_table_change(encode: bool, change: Table[np.int32], models: Vector[np.u
             sign = code_by_model(encode, 1 if value < 0 else 0, _SIGN, models, stream)
             if sign < 0:
                 return sign
-            size = code_size(encode, abs(value), _SIZE, LONGEST, models, stream)
+            size = code_size(encode, abs(value), _SIZE, _SIZE + LONGEST, LONGEST, USUAL, models, stream)
             if size < 0:
                 return size
             change[row, column] = -size if sign else size
@@ -90,17 +91,6 @@ def neutral_table_models(columns: int) -> npt.NDArray[np.uint32]:
     return np.full(_ENTRY + columns * _CONTEXTS, NEUTRAL, np.uint32)
 
 
-def _code_shift(encode: bool, shift: int, stream: Stream) -> int:
-    """The number of zeros that all changes of a table end with, in bypass bits. The number, or TOO_LONG."""
-    result = 0
-    for place in range(_SHIFT_BITS - 1, -1, -1):
-        bit = code_bit(encode, shift >> place & 1, EVEN, stream)
-        if bit < 0:
-            return int(bit)
-        result = 2 * result + bit
-    return result
-
-
 def pack_table_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
     """The stream of changes of tables: each (rows, columns), in multiples of 2 to the power of its shift. No bytes
     where nothing changes."""
@@ -108,7 +98,7 @@ def pack_table_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
         return b""
     writer = Writer(8 * sum(change.size for change, _ in changes) + 64)
     for change, shift in changes:
-        _code_shift(True, shift, writer.stream)
+        code_bypass(True, shift, _SHIFT_BITS, writer.stream)
         status = code_table_change(True, change.astype(np.int32), neutral_table_models(change.shape[1]), writer.stream)
         assert status == OK, "changes are within what can be coded"
     return writer.written()
@@ -125,7 +115,7 @@ class TableChangeReader:
         result = np.zeros((rows, columns), np.int32)
         if self._reader is None:
             return result.astype(np.int64)
-        shift = _code_shift(False, 0, self._reader.stream)
+        shift = code_bypass(False, 0, _SHIFT_BITS, self._reader.stream)
         if shift < 0 or code_table_change(False, result, neutral_table_models(columns), self._reader.stream) != OK:
             raise FormatError("the change of a section is damaged")
         return result.astype(np.int64) << shift

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.binary import BROKEN, EVEN, OK, Stream, code_bit
-from sofc.entropy.bit_models import MOST_SEEN, NEUTRAL, SEEN_BITS, learned
+from sofc.entropy.binary import BROKEN, OK, Stream
+from sofc.entropy.bit_models import NEUTRAL, RARE, code_size, code_within
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Vector
 
@@ -65,60 +65,17 @@ def fresh_state() -> State:
     return State(np.full(MODELS, NEUTRAL, np.uint32), np.zeros(RATE_PLANES << RATE_BITS, np.int64))
 
 
-@inlined
-def code_rare(encode: bool, bit: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """Code a decision by a bit model that may be all but certain. The bit, or TOO_LONG."""
-    word = np.int64(models[slot])
-    bit = code_bit(encode, bit, max(2, min(65534, int(word >> (SEEN_BITS + 6)))), stream)
-    if bit >= 0:
-        models[slot] = learned(int(word), bit, MOST_SEEN)
-    return bit
-
-
 @kernel
 def code_flag(encode: bool, bit: int, slot: int, state: State, stream: Stream) -> int:
     """Code one decision. The bit, or TOO_LONG."""
-    return code_rare(encode, bit, slot, state.models, stream)
+    return code_within(encode, bit, slot, RARE, state.models, stream)
 
 
-@kernel
-def code_plain(encode: bool, value: int, bits: int, stream: Stream) -> int:
-    """Code a number of so many bypass bits. The number, or TOO_LONG."""
-    number = 0
-    for shift in range(bits - 1, -1, -1):
-        bit = code_bit(encode, value >> shift & 1, EVEN, stream)
-        if bit < 0:
-            return bit
-        number = 2 * number + bit
-    return number
-
-
-@kernel
+@inlined
 def _code_number(encode: bool, value: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """A number from 0 up: the length of the next one, in unary, then its bits below the highest. The number, or
-    TOO_LONG or BROKEN."""
-    value += 1
-    length = 0
-    while True:
-        more = code_rare(encode, 1 if value >> (length + 1) > 0 else 0, slot + length, models, stream)
-        if more < 0:
-            return more
-        if more == 0:
-            break
-        length += 1
-        if length == LONGEST:
-            return BROKEN
-    number = 1
-    for shift in range(length - 1, -1, -1):
-        bit = value >> shift & 1
-        if shift == length - 1:
-            bit = code_rare(encode, bit, HIGHEST + length, models, stream)
-        else:
-            bit = code_bit(encode, bit, EVEN, stream)
-        if bit < 0:
-            return bit
-        number = 2 * number + bit
-    return number - 1
+    """A number from 0 up, as the size of the next one. The number, or TOO_LONG or BROKEN."""
+    size = code_size(encode, value + 1, slot, HIGHEST, LONGEST, RARE, models, stream)
+    return size - 1 if size > 0 else size
 
 
 @kernel
@@ -215,7 +172,7 @@ def _code_row(encode: bool, field: Field, y: int, state: State, stream: Stream) 
             around += 4 * _departs(field, plane, y - 1, x + 1) + 8 * _departs(field, plane, y - 1, x - 1)
             around += 16 * _departs(field, plane, y, x - 2) + 32 * before + (64 if plane > 0 else 0)
             bit = _departs(field, plane, y, x) if encode else 0
-            bit = code_rare(encode, bit, DEPARTS + around * LEVELS + level, state.models, stream)
+            bit = code_within(encode, bit, DEPARTS + around * LEVELS + level, RARE, state.models, stream)
             if bit < 0:
                 return bit
             state.rates[rate] += (65535 * bit - state.rates[rate]) >> 5
@@ -243,7 +200,7 @@ def code_departures(encode: bool, field: Field, state: State, stream: Stream) ->
                     if field.samples[plane, y, x] != field.expected[plane, y, x]:
                         some = 1
                         break
-        some = code_rare(encode, some, ROW + above, state.models, stream)
+        some = code_within(encode, some, ROW + above, RARE, state.models, stream)
         if some < 0:
             return some
         above = (2 * above + some) & 3

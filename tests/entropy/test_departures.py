@@ -8,14 +8,13 @@ import pytest
 from minidec.likeness import Departures
 from minidec.likeness import Field as Naive
 
-from sofc.entropy.binary import BROKEN, OK, Reader, Writer
+from sofc.entropy.binary import BROKEN, OK, Reader, Writer, code_bypass
 from sofc.entropy.departures import (
     IS_KEPT,
     RATE_BITS,
     Field,
     code_departures,
     code_flag,
-    code_plain,
     code_table,
     fresh_state,
 )
@@ -67,14 +66,14 @@ def test_tables() -> None:
     for table in tables:
         code_flag(True, 0, IS_KEPT, state, writer.stream)
         assert code_table(True, table, used, 255, state, writer.stream) == OK
-        assert code_plain(True, 77, 8, writer.stream) == 77
+        assert code_bypass(True, 77, 8, writer.stream) == 77
     data = writer.written()
     reader, state, naive = Reader(data), fresh_state(), Departures(data)
     for table in tables:
         again = np.zeros(256, np.int32)
         assert code_flag(False, 0, IS_KEPT, state, reader.stream) == 0
         assert code_table(False, again, used, 255, state, reader.stream) == OK
-        assert code_plain(False, 0, 8, reader.stream) == 77
+        assert code_bypass(False, 0, 8, reader.stream) == 77
         places = np.flatnonzero(used)
         np.testing.assert_array_equal(again[places], table[places])
         found = naive.table(8, 8, {int(place) for place in places})

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
-from sofc.entropy.bit_models import code_by_model, code_size
+from sofc.entropy.bit_models import USUAL, code_by_model, code_size
 from sofc.entropy.contexts import set_starts
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -97,7 +97,7 @@ def _code_pixel(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.
         if negative < 0:
             return negative
         slot = FIRST_SIZE + (2 * LONGEST if max(abs(west), abs(north)) > 1 else 0)
-        size = code_size(encode, abs(correction), slot, LONGEST, models, stream)
+        size = code_size(encode, abs(correction), slot, slot + LONGEST, LONGEST, USUAL, models, stream)
         if size < 0:
             return size
         plane[y, x] = drawn - size if negative else drawn + size
