@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pickle
@@ -18,6 +19,7 @@ import sofc
 zarr = pytest.importorskip("zarr", minversion="3", reason='needs the extra "zarr": pip install "sofc[zarr]"')
 numcodecs = pytest.importorskip("numcodecs", reason='needs the extra "zarr": pip install "sofc[zarr]"')
 
+from sofc.plugins._chunks import chunk_coder  # noqa: E402
 from sofc.plugins.numcodecs import Sofc  # noqa: E402
 from sofc.plugins.zarr import SofcCodec  # noqa: E402
 
@@ -90,7 +92,11 @@ print("sofc.plugins.zarr" in sys.modules)
     assert read_elsewhere(code, tmp_path).strip() == "True"
     stored = json.loads((root / "three1" / "zarr.json").read_text())["codecs"][0]
     assert stored["name"] == "sofc"
-    assert stored["configuration"]["codebook"] == {"id": codebook.id.hex(), "name": "pages"}
+    assert stored["configuration"]["codebook"] == {
+        "id": codebook.id.hex(),
+        "name": "pages",
+        "data": base64.b64encode(codebook.to_bytes()).decode(),
+    }
     # The chunks are files like any other.
     chunk = (root / "three1" / "c" / "0" / "0").read_bytes()
     assert np.array_equal(sofc.decode(chunk), np.load(tmp_path / "1.npy"))
@@ -102,10 +108,46 @@ def shape_of_shards(shape: tuple[int, ...], chunks: tuple[int, ...]) -> tuple[in
     return tuple(-(-length // chunk) * chunk for length, chunk in zip(shape, chunks, strict=True))
 
 
+def test_a_codebook_travels_with_the_array(
+    tmp_path: Path, codebook: sofc.Codebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the metadata of the array, for readers that have it nowhere else."""
+    wanted = samples((20, 30), "bool")
+    common: dict[str, Any] = {"store": tmp_path / "store", "shape": (20, 30), "chunks": (20, 30), "dtype": "bool"}
+    three = zarr.create_array(name="three", **common, serializer=SofcCodec(codebook=codebook), compressors=None)
+    two = zarr.create_array(name="two", **common, zarr_format=2, compressors=[Sofc(codebook=codebook)])
+    for array in (three, two):
+        array[...] = wanted
+    np.save(tmp_path / "wanted.npy", wanted)
+    monkeypatch.setenv("SOFC_CODEBOOK_PATH", os.fspath(tmp_path / "nowhere"))
+    code = """
+import numpy, zarr
+for name in ("three", "two"):
+    array = zarr.open_array("store", path=name, mode="r+")
+    assert numpy.array_equal(array[...], numpy.load("wanted.npy")), name
+    array[...] = ~array[...]
+    print(int(array[...].sum()))
+"""
+    assert read_elsewhere(code, tmp_path).split() == [str(int((~wanted).sum()))] * 2
+
+
+def test_a_wrong_codebook_in_the_configuration(codebook: sofc.Codebook) -> None:
+    configuration = SofcCodec(codebook=codebook).to_dict()["configuration"]["codebook"]
+    data = sofc.encode(np.zeros((4, 4), bool), codebook=codebook)
+    for wrong, message in (("AAAA", "is damaged"), ("no base 64", "is damaged")):
+        coder = chunk_coder({**configuration, "data": wrong, "id": "ab" * 32}, 5, None)
+        with pytest.raises(sofc.CodebookError, match=message):
+            coder.encode(np.zeros((4, 4), bool))
+    other = chunk_coder({**configuration, "id": "ab" * 32}, 5, None)
+    with pytest.raises(sofc.CodebookError, match="has the id"):
+        other.encode(np.zeros((4, 4), bool))
+    assert np.array_equal(chunk_coder(configuration, 5, None).decode(data)[0], np.zeros((4, 4), bool))
+
+
 def test_a_missing_codebook_is_named(tmp_path: Path, codebook: sofc.Codebook, monkeypatch: pytest.MonkeyPatch) -> None:
     array = zarr.create_array(
         tmp_path / "store", shape=(20, 30), chunks=(20, 30), dtype="bool", compressors=None,
-        serializer=SofcCodec(codebook=codebook),
+        serializer=SofcCodec(codebook=codebook, embed_codebook=False),
     )  # fmt: skip
     array[...] = samples((20, 30), "bool")
     monkeypatch.setenv("SOFC_CODEBOOK_PATH", os.fspath(tmp_path / "nowhere"))

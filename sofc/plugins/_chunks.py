@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +22,9 @@ Samples = npt.NDArray[Any]
 _USUAL_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
 SAMPLE_TYPES = tuple(dict.fromkeys((*_USUAL_TYPES, *(wide.dtype_name for wide in sofc.SampleType))))
 COMPONENT_AXES = (None, -1, -3)
+MAX_EMBEDDED_BYTES = 1 << 16
+"""Unless told otherwise, codebooks up to this size travel in the configuration of a codec, which each reader of the
+array reads whole: those that differ from the built-in one take 1 to 10 kB."""
 
 # Codebooks that a caller of this process gave as objects; by id, in hexadecimal.
 _given: dict[str, sofc.Codebook] = {}
@@ -31,18 +36,22 @@ class ChunkCoder:
 
     The last two axes of a chunk are rows and columns, those before count images, but for ``component_axis``: -1
     where the last axis counts components (colours, channels) and the two before it are rows and columns, -3 where
-    the axis before rows and columns does. ``codebook_id`` is in hexadecimal, "" for none.
+    the axis before rows and columns does. ``codebook_id`` is in hexadecimal, "" for none; ``codebook_data`` is the
+    codebook's file in base 64, "" where whoever reads chunks must have it.
     """
 
     effort: int
     component_axis: int | None
-    codebook_id: str
-    codebook_name: str
+    codebook_id: str = ""
+    codebook_name: str = ""
+    codebook_data: str = ""
 
     @property
     def configuration(self) -> dict[str, Any]:
         """What ``chunk_coder`` takes, as JSON has it."""
         codebook = {"id": self.codebook_id, "name": self.codebook_name} if self.codebook_id else None
+        if codebook and self.codebook_data:
+            codebook["data"] = self.codebook_data
         return {"codebook": codebook, "effort": self.effort, "component_axis": self.component_axis}
 
     @property
@@ -60,15 +69,26 @@ class ChunkCoder:
         images = chunk.reshape(-1, *chunk.shape[-self.image_axes :])
         settings: dict[str, Any] = {"batch": True, "effort": self.effort}
         if self.codebook_id:
-            settings["codebook"] = _find(self.codebook_id, self.codebook_name)
+            settings["codebook"] = self._codebook()
         return sofc.encode(images, **settings)
 
     def decode(self, data: bytes) -> Samples:
         """The samples of a chunk in C order, all axes before the image's as one. Raises what ``sofc.decode`` does."""
-        images = sofc.decode_images(data, codebooks=lambda reference: _find(reference.id.hex(), reference.name))
+        images = sofc.decode_images(data, codebooks=self._named)
         if self.component_axis == -3:
             images = [np.moveaxis(image, -1, 0) if image.ndim == 3 else image for image in images]
         return np.stack(images)
+
+    def _codebook(self) -> sofc.Codebook:
+        if self.codebook_data and self.codebook_id not in _given:
+            _given[self.codebook_id] = _embedded(self.codebook_data, self.codebook_id)
+        return _find(self.codebook_id, self.codebook_name)
+
+    def _named(self, reference: sofc.CodebookReference) -> sofc.Codebook:
+        """The codebook that a chunk names, which is this one's unless the array was written with several."""
+        if self.codebook_id.startswith(reference.id.hex()):
+            return self._codebook()
+        return _find(reference.id.hex(), reference.name)
 
     def check(self, axes: int, dtype: np.dtype[Any]) -> None:
         """Raise UsageError where chunks of so many axes, or of this type, cannot be coded."""
@@ -84,9 +104,15 @@ class ChunkCoder:
 
 
 def chunk_coder(
-    codebook: CodebookOption | Mapping[str, str] | None, effort: int, component_axis: int | None
+    codebook: CodebookOption | Mapping[str, str] | None,
+    effort: int,
+    component_axis: int | None,
+    embed_codebook: bool | None = None,
 ) -> ChunkCoder:
     """From the arguments of a codec. What a mapping with ``id`` and ``name`` names is looked up when it is needed.
+
+    ``embed_codebook``: whether the codebook travels in the configuration; None: if it takes at most
+    ``MAX_EMBEDDED_BYTES``. Of a mapping, its ``data`` alone says so.
 
     Raises UsageError for arguments out of range, and what reading the codebook raises.
     """
@@ -95,14 +121,42 @@ def chunk_coder(
     if not isinstance(effort, int) or not 1 <= effort <= 9:
         raise sofc.UsageError(f"effort must be 1 to 9, not {effort}")
     if isinstance(codebook, Mapping):
-        if set(codebook) != {"id", "name"} or len(codebook["id"]) != 64:
-            raise sofc.UsageError(f"a codebook is configured by its id (64 digits) and its name, not {dict(codebook)}")
-        return ChunkCoder(effort, component_axis, codebook["id"].lower(), codebook["name"])
+        _check_mapping(codebook)
+        return ChunkCoder(effort, component_axis, codebook["id"].lower(), codebook["name"], codebook.get("data", ""))
     found = codebook_of(codebook)
     if found is None:
-        return ChunkCoder(effort, component_axis, "", "")
+        return ChunkCoder(effort, component_axis)
     _given[found.id.hex()] = found
-    return ChunkCoder(effort, component_axis, found.id.hex(), found.name)
+    data = found.to_bytes()
+    embed = len(data) <= MAX_EMBEDDED_BYTES if embed_codebook is None else embed_codebook
+    return ChunkCoder(
+        effort, component_axis, found.id.hex(), found.name, base64.b64encode(data).decode("ascii") if embed else ""
+    )
+
+
+def _check_mapping(codebook: Mapping[str, str]) -> None:
+    keys = set(codebook) - {"data"}
+    if keys != {"id", "name"} or not all(isinstance(value, str) for value in codebook.values()):
+        raise sofc.UsageError(f"a codebook is configured by its id, its name and maybe its data, not by {sorted(keys)}")
+    if len(codebook["id"]) != 64:
+        raise sofc.UsageError(f"the id of a codebook has 64 digits, not {len(codebook['id'])}: {codebook['id']}")
+
+
+def _embedded(data: str, codebook_id: str) -> sofc.Codebook:
+    """The codebook in a configuration. Raises CodebookError where it is not the one that is named beside it."""
+    try:
+        found = sofc.Codebook.from_bytes(base64.b64decode(data, validate=True))
+    except (binascii.Error, sofc.FormatError) as error:
+        raise sofc.CodebookError(
+            f"the codebook in the configuration of the codec is damaged: {error}",
+            codebook_id=bytes.fromhex(codebook_id),
+        ) from error
+    if found.id.hex() != codebook_id:
+        raise sofc.CodebookError(
+            f"the codebook in the configuration of the codec has the id {found.id.hex()}, not {codebook_id}",
+            codebook_id=bytes.fromhex(codebook_id),
+        )
+    return found
 
 
 def _find(codebook_id: str, name: str) -> sofc.Codebook:

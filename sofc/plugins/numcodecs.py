@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 class Sofc(Codec):  # type: ignore[misc]
     """Chunks of two or more axes, of bool, integers, floats or complex numbers, as sofc files.
 
-    ``codebook``: a Codebook, or the path, name or id of one; the configuration keeps its id and name, and whoever
-    reads the chunks needs it installed or on SOFC_CODEBOOK_PATH. ``effort``: 1-9. ``component_axis``: None where
-    the last two axes are rows and columns, -1 where components stand behind them, -3 where they stand before them.
+    ``codebook``: a Codebook, or the path, name or id of one. ``embed_codebook``: whether it travels in the
+    configuration, so that whoever reads the chunks has it; None: where it takes at most 64 kB. Otherwise the
+    configuration has its id and name, and readers need it installed or on SOFC_CODEBOOK_PATH. ``effort``: 1-9.
+    ``component_axis``: None where the last two axes are rows and columns, -1 where components stand behind them, -3
+    where they stand before them.
     """
 
     codec_id = "sofc"
@@ -34,8 +36,9 @@ class Sofc(Codec):  # type: ignore[misc]
         codebook: CodebookOption | Mapping[str, str] | None = None,
         effort: int = 5,
         component_axis: int | None = None,
+        embed_codebook: bool | None = None,
     ) -> None:
-        self._coder = chunk_coder(codebook, effort, component_axis)
+        self._coder = chunk_coder(codebook, effort, component_axis, embed_codebook)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, for ``numcodecs.get_codec``."""

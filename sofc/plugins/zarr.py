@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 class SofcCodec(ArrayBytesCodec):  # type: ignore[misc]
     """Chunks of two or more axes, of bool, integers, floats or complex numbers, as sofc files.
 
-    ``codebook``: a Codebook, or the path, name or id of one; the configuration keeps its id and name, and whoever
-    reads the array needs it installed or on SOFC_CODEBOOK_PATH. ``effort``: 1-9. ``component_axis``: None where
-    the last two axes are rows and columns, -1 where components stand behind them, -3 where they stand before them.
+    ``codebook``: a Codebook, or the path, name or id of one. ``embed_codebook``: whether it travels in the
+    configuration, so that whoever reads the array has it; None: where it takes at most 64 kB. Otherwise the
+    configuration has its id and name, and readers need it installed or on SOFC_CODEBOOK_PATH. ``effort``: 1-9.
+    ``component_axis``: None where the last two axes are rows and columns, -1 where components stand behind them, -3
+    where they stand before them.
     """
 
     is_fixed_size = False
@@ -39,8 +41,9 @@ class SofcCodec(ArrayBytesCodec):  # type: ignore[misc]
         codebook: CodebookOption | Mapping[str, str] | None = None,
         effort: int = 5,
         component_axis: int | None = None,
+        embed_codebook: bool | None = None,
     ) -> None:
-        self.coder: ChunkCoder = chunk_coder(codebook, effort, component_axis)
+        self.coder: ChunkCoder = chunk_coder(codebook, effort, component_axis, embed_codebook)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SofcCodec) and self.coder == other.coder
