@@ -125,11 +125,11 @@ class Newcomer:
         hidden = [path for path in self.work.rglob(".*") if path.is_file()]
         self.surprises += [f"{shown}: left {path.relative_to(self.work)} behind" for path in hidden]
 
-    def python(self, shown: str, source: str, *arguments: str) -> None:
-        """Run a program text in the working folder."""
+    def python(self, shown: str, source: str, *arguments: str, folder: Path | None = None) -> None:
+        """Run a program text, in the working folder unless told otherwise."""
         program = self.home / "snippet.py"
         program.write_text(source, encoding="utf-8")
-        self.run(shown, ["python", str(program), *arguments], self.work)
+        self.run(shown, ["python", str(program), *arguments], folder or self.work)
 
     def install(self, wanted: str) -> None:
         """Install something with pip, where the project is."""
@@ -159,12 +159,14 @@ def run_page(newcomer: Newcomer, page: Path, languages: set[str]) -> None:
 
 
 def run_examples(newcomer: Newcomer) -> None:
-    """Run each example, after installing the extras that its first lines name."""
+    """Run each example in a folder of its own, after installing the extras that its first lines name."""
     for example in sorted((newcomer.copy / "docs" / "examples").glob("*.py")):
         source = example.read_text(encoding="utf-8")
         for extras in re.findall(r'pip install "sofc\[([\w,-]+)\]"', source):
             newcomer.install(f"sofc[{extras}]")
-        newcomer.python(f"python docs/examples/{example.name}", source)
+        folder = newcomer.work / example.stem
+        folder.mkdir()
+        newcomer.python(f"python docs/examples/{example.name}", source, folder=folder)
 
 
 def main() -> int:
