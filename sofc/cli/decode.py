@@ -262,7 +262,9 @@ def _sink(
     files: OutputFiles,
     codebooks: FileCodebooks,
 ) -> Sink:
-    from sofc.cli.sinks import ImageSink, KeptImagesSink, OriginalSink, RawSink, VolumeSink
+    from sofc.cli.image_sink import ImageSink
+    from sofc.cli.kept_sinks import KeptImagesSink, OriginalSink
+    from sofc.cli.raw_sinks import RawSink, VolumeSink
     from sofc.container.records import MetadataKind
     from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
     from sofc.metadata.volume import format_of as volume_format

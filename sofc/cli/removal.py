@@ -33,9 +33,9 @@ def why_different(
 
     from sofc.api.oneshot import decode_images
     from sofc.cli.decode import pass_on
+    from sofc.cli.kept_sinks import OriginalSink
     from sofc.cli.outputs import OutputFiles
     from sofc.cli.reading import decoder_for, events, open_sofc
-    from sofc.cli.sinks import OriginalSink
 
     if original is not None:
         decoder = decoder_for(codebook, written.parent, 1)

@@ -87,7 +87,7 @@ def _told(result: dict[str, int]) -> str:
 def _test(
     codebook: Codebook | None, threads: int, path: Path | None, console: Console, files: OutputFiles
 ) -> dict[str, int]:
-    from sofc.cli.sinks import OriginalSink
+    from sofc.cli.kept_sinks import OriginalSink
     from sofc.collection import sample_size
     from sofc.stream.events import BandReady, GroupReady, ImageEnded
 
