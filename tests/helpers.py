@@ -11,7 +11,8 @@ import naive_context
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.arrangement import Form, parts_of, unpack_arrangement
+from sofc.band.arrangement import parts_of, unpack_arrangement
+from sofc.band.steps import Form
 from sofc.codebook import Codebook
 from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group, unpack_image_head
 from sofc.container.records import ARRANGED, CodedBand, Model, Section

@@ -24,27 +24,13 @@ import PIL.Image
 from imagecodecs import jpeg8_encode
 
 import sofc
-from sofc.band.arrangement import (
-    Arrangement,
-    Choose,
-    Demosaic,
-    Form,
-    MoveAxis,
-    Orient,
-    Part,
-    Repeat,
-    ReverseBits,
-    Scale,
-    Split,
-    Stepped,
-    Stretch,
-    SwapBytes,
-    Tile,
-    Turn,
-    pack_arrangement,
-)
+from sofc.band.arrangement import Arrangement, Part, Split, Stepped, pack_arrangement
 from sofc.band.coding import from_planes, sample_bytes
+from sofc.band.demosaic import Demosaic
 from sofc.band.mapping import Mapping
+from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
+from sofc.band.steps import Form
+from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook import Codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
