@@ -389,7 +389,7 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
 
 
 def trained(
-    folder: Path, coder: Descriptor[Any], name: str, sets: dict[str, list[Image]]
+    folder: Path, coder: Descriptor, name: str, sets: dict[str, list[Image]]
 ) -> Iterator[tuple[str, bytes, str | None, str]]:
     """Vectors of one coder with a codebook for one kind of images."""
     training = sets[name][: FEWER_IMAGES.get(coder.name)]

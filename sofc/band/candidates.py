@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
@@ -83,7 +83,7 @@ class Candidates:
     """The models of a codebook, and the neutral ones, for an ``effort``; ``coder``: the only one whose models are
     taken."""
 
-    def __init__(self, codebook: Codebook | None, coder: Descriptor[Any] | None, effort: int) -> None:
+    def __init__(self, codebook: Codebook | None, coder: Descriptor | None, effort: int) -> None:
         self.codebook = codebook
         self.coder = coder
         self.effort = effort
