@@ -32,6 +32,15 @@ def no_codebook_by_default() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, with no codebook installed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
+    monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
+    return tmp_path
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--share",
@@ -63,7 +72,7 @@ def _taken(session: pytest.Session, folder: Path) -> Iterator[pytest.Item]:
     """The tests of one file after the other, as far as this process is the first to mark the file as taken."""
     for path, items in groupby(session.items, key=lambda item: item.path):
         try:
-            (folder / str(path.relative_to(session.config.rootpath)).replace(os.sep, "-")).touch(exist_ok=False)
+            (folder / str(path).replace(os.sep, "-")).touch(exist_ok=False)
         except FileExistsError:
             continue
         yield from items

@@ -223,15 +223,13 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture
-def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def scans(folder: Path) -> Path:
     """A working folder with the files that the README's examples name."""
-    write_folder(tmp_path / "scans" / "train", 6, (32, 40))
-    write_folder(tmp_path / "scans" / "test", 2, (32, 40))
-    iio.imwrite(tmp_path / "scan.png", picture(20, (32, 40)).astype(np.uint8))
-    iio.imwrite(tmp_path / "photo.jpg", picture(21, (32, 40)).astype(np.uint8))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
-    return tmp_path
+    write_folder(folder / "scans" / "train", 6, (32, 40))
+    write_folder(folder / "scans" / "test", 2, (32, 40))
+    iio.imwrite(folder / "scan.png", picture(20, (32, 40)).astype(np.uint8))
+    iio.imwrite(folder / "photo.jpg", picture(21, (32, 40)).astype(np.uint8))
+    return folder
 
 
 def test_python_examples_of_the_readme(scans: Path) -> None:
