@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,9 +11,10 @@ import naive_context
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.arrangement import Form, parts_of, unpack_arrangement
+from sofc.band.arrangement import parts_of, unpack_arrangement
+from sofc.band.steps import Form
 from sofc.codebook import Codebook
-from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group, unpack_image_head
+from sofc.container.chunks import FILE_HEAD_SIZE, pack_band, pack_group, unpack_band, unpack_group, unpack_image_head
 from sofc.container.records import ARRANGED, CodedBand, Model, Section
 from sofc.container.walker import chunk_body, frame_chunk, parse_chunk_head
 from sofc.errors import SofcError
@@ -177,3 +178,17 @@ def models_of(data: bytes) -> list[int]:
             form = Form(samples.components, samples.coded_bits, rows, width, image_rows)
             found += [part.model for part in parts_of(unpack_arrangement(coded.streams[0], form))]
     return found
+
+
+def with_streams(data: bytes, change: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The file with one stream after the other changed."""
+    parts = chunks_of(data)
+    for place, (kind, body) in enumerate(parts):
+        if kind not in (b"B", b"G"):
+            continue
+        band = unpack_band(body) if kind == b"B" else unpack_group(body)
+        for number, stream in enumerate(band.streams):
+            streams = (*band.streams[:number], change(stream), *band.streams[number + 1 :])
+            changed = replace(band, streams=streams)
+            packed = pack_band(changed) if isinstance(changed, CodedBand) else pack_group(changed)
+            yield file_of([*parts[:place], (kind, packed), *parts[place + 1 :]], data)

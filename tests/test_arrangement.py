@@ -23,29 +23,20 @@ from minidec.notation import FormatError as SmallFormatError
 import sofc
 from sofc.band.arrangement import (
     MAX_ENTRIES,
-    Choose,
-    Demosaic,
-    Form,
-    MoveAxis,
-    Orient,
     Part,
-    Repeat,
-    ReverseBits,
-    Scale,
     Split,
-    Step,
     Stepped,
-    Stretch,
-    SwapBytes,
-    Tile,
-    Turn,
     describe,
     pack_arrangement,
     parts_of,
     unpack_arrangement,
 )
 from sofc.band.arranging import View, find_arrangement
+from sofc.band.demosaic import Demosaic
 from sofc.band.mapping import Mapping
+from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
+from sofc.band.steps import Form, Step
+from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container.chunks import pack_group, unpack_band, unpack_group
 from sofc.planes import Plane

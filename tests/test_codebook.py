@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
@@ -9,9 +10,11 @@ import pytest
 from helpers import raw_codebook
 
 from sofc.codebook import Codebook, store
+from sofc.codebook.builtin import builtin_codebook
 from sofc.codebook.store import find_codebook, install_codebook, list_codebooks, load_codebook, read_codebook
-from sofc.container.records import CodebookReference
+from sofc.container.records import CHANGE, CodebookReference, Section
 from sofc.errors import CodebookError, FormatError, LimitError
+from sofc.image import PixelFormat
 from sofc.limits import Limits
 
 
@@ -119,3 +122,14 @@ def test_load_by_path_name_or_id(tmp_path: Path) -> None:
         load_codebook("test")
     with pytest.raises(LimitError):
         read_codebook(path, limits=Limits(max_codebook_bytes=20))
+
+
+def test_what_changes_its_base() -> None:
+    """One that takes as many models as its base has is not one that takes them all."""
+    base = builtin_codebook(PixelFormat(1, 8, 8))
+    some = tuple(replace(base.models[0], effort=number % 9 + 1) for number in range(len(base.models)))
+    assert not Codebook("some", some, base.sections, bases=(base,)).is_changed
+    assert Codebook("all", base.models, base.sections, bases=(base,)).is_changed
+    change = Section(base.models[0].coder, CHANGE, b"\0")
+    assert Codebook("one", some, (*base.sections, change), bases=(base,)).is_changed
+    assert not Codebook("own", base.models, base.sections).is_changed

@@ -158,15 +158,6 @@ FILES: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder, with no codebook installed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
-    monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
-    return tmp_path
-
-
 def images_of(path: Path) -> list[np.ndarray]:
     return [load(source).array for source in sources([path])]
 

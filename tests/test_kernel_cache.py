@@ -58,15 +58,15 @@ def test_second_run_needs_no_numba(tmp_path: Path) -> None:
     assert run(tmp_path, **cache) == ["42", "False"]
 
 
-@pytest.mark.parametrize("keep", [0, 20, 100, -1])
-def test_damaged_entry_is_compiled_again(tmp_path: Path, keep: int) -> None:
+def test_damaged_entry_is_compiled_again(tmp_path: Path) -> None:
     cache = {"SOFC_KERNEL_CACHE": str(tmp_path / "cache")}
     run(tmp_path, **cache)
-    (entry,) = (tmp_path / "cache").glob("*/cached_kernel.twice-*")
-    data = entry.read_bytes()
-    entry.write_bytes(data[:keep] if keep >= 0 else data[:-1] + bytes([data[-1] ^ 1]))
-    assert run(tmp_path, **cache) == ["42", "True"]
-    assert run(tmp_path, **cache) == ["42", "False"]
+    for keep in (0, 20, 100, -1):
+        (entry,) = (tmp_path / "cache").glob("*/cached_kernel.twice-*")
+        data = entry.read_bytes()
+        entry.write_bytes(data[:keep] if keep >= 0 else data[:-1] + bytes([data[-1] ^ 1]))
+        assert run(tmp_path, **cache) == ["42", "True"]
+        assert run(tmp_path, **cache) == ["42", "False"]
 
 
 def test_unusable_cache_folder_means_no_cache(tmp_path: Path) -> None:

@@ -40,15 +40,6 @@ EXIF = ifd.write(
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder, with no codebook installed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
-    monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
-    return tmp_path
-
-
 def written(array: np.ndarray, file_format: str) -> bytes:
     buffer = io.BytesIO()
     write(buffer, array, file_format)

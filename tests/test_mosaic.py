@@ -16,10 +16,13 @@ from hypothesis import strategies as st
 
 import sofc
 from sofc.band import arranging
-from sofc.band.arrangement import Demosaic, Form, Part, Stepped, Tile, pack_arrangement, unpack_arrangement
+from sofc.band.arrangement import Part, Stepped, pack_arrangement, unpack_arrangement
 from sofc.band.arranging import View, find_arrangement
+from sofc.band.demosaic import Demosaic
 from sofc.band.mapping import Mapping
 from sofc.band.mosaics import find_mosaic
+from sofc.band.placing_steps import Tile
+from sofc.band.steps import Form
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container.chunks import unpack_band, unpack_group
 from sofc.transforms.mosaic import METHODS, Edges, border_repeated, demosaiced, kept

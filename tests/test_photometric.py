@@ -27,15 +27,6 @@ COLOUR = np.stack([GRAY, 255 - GRAY, (8 * COLUMNS).astype(np.uint8)], axis=-1)
 ALPHA = (10 * ROWS).astype(np.uint8)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder, with no codebook installed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
-    monkeypatch.delenv("SOFC_CODEBOOK_PATH", raising=False)
-    return tmp_path
-
-
 def through_sofc(name: str, *options: str) -> Path:
     """The one file that decode makes of this one."""
     assert main(["encode", "-f", "--coder", "raw", *options, name, "-o", "x.sofc"]) == 0

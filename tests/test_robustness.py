@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Decoded, chunks_of, file_of, places_of, raw_codebook, run_decoder, saved_rows, trace
+from helpers import Decoded, chunks_of, file_of, places_of, raw_codebook, run_decoder, saved_rows, trace, with_streams
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import CODERS, images
 
 import sofc
 from sofc.api.reader import open_reader
-from sofc.container.chunks import FILE_HEAD_SIZE, pack_band, pack_file_head, pack_group, unpack_band, unpack_group
-from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand
+from sofc.container.chunks import FILE_HEAD_SIZE, pack_band, pack_file_head, unpack_band
+from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.errors import ChecksumError, SofcError, TruncatedError
 from sofc.image import ImageHeader, PixelFormat
 from sofc.stream.encoder import Encoder
@@ -355,20 +355,6 @@ def coded_file(request: pytest.FixtureRequest) -> tuple[bytes, list[Image]]:
     data, images = mixed_file(None, scale, codebook=codebook, embed_codebook=True)
     assert any(unpack_band(body).model >= FIRST_CODEBOOK_MODEL for kind, body in chunks_of(data) if kind == b"B")
     return data, images
-
-
-def with_streams(data: bytes, change: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    """The file with one stream after the other changed."""
-    parts = chunks_of(data)
-    for place, (kind, body) in enumerate(parts):
-        if kind not in (b"B", b"G"):
-            continue
-        band = unpack_band(body) if kind == b"B" else unpack_group(body)
-        for number, stream in enumerate(band.streams):
-            streams = (*band.streams[:number], change(stream), *band.streams[number + 1 :])
-            changed = replace(band, streams=streams)
-            packed = pack_band(changed) if isinstance(changed, CodedBand) else pack_group(changed)
-            yield file_of([*parts[:place], (kind, packed), *parts[place + 1 :]], data)
 
 
 def test_wrong_streams_give_right_samples_or_our_errors(coded_file: tuple[bytes, list[Image]]) -> None:

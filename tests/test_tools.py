@@ -7,8 +7,6 @@ import math
 import re
 import shlex
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,10 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import papers
 import pytest
+from conftest import DEFAULTS
 from peers import PEERS, Codec, components
 
+from sofc.cli.__main__ import main
 from sofc.image import Meaning
 from sofc.imagefiles import Samples
+from sofc.stream.encoder import Encoder
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -222,14 +223,13 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture
-def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def scans(folder: Path) -> Path:
     """A working folder with the files that the README's examples name."""
-    write_folder(tmp_path / "scans" / "train", 6, (32, 40))
-    write_folder(tmp_path / "scans" / "test", 2, (32, 40))
-    iio.imwrite(tmp_path / "scan.png", picture(20, (32, 40)).astype(np.uint8))
-    iio.imwrite(tmp_path / "photo.jpg", picture(21, (32, 40)).astype(np.uint8))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    write_folder(folder / "scans" / "train", 6, (32, 40))
+    write_folder(folder / "scans" / "test", 2, (32, 40))
+    iio.imwrite(folder / "scan.png", picture(20, (32, 40)).astype(np.uint8))
+    iio.imwrite(folder / "photo.jpg", picture(21, (32, 40)).astype(np.uint8))
+    return folder
 
 
 def test_python_examples_of_the_readme(scans: Path) -> None:
@@ -239,15 +239,17 @@ def test_python_examples_of_the_readme(scans: Path) -> None:
     np.testing.assert_array_equal(names["top"], iio.imread("scan.png")[:16])
 
 
-def test_command_line_examples_of_the_readme(scans: Path) -> None:
+def test_command_line_examples_of_the_readme(
+    scans: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(Encoder.__init__.__kwdefaults__, "codebook", DEFAULTS["codebook"])
     commands = [line for block in blocks("console") for line in block.splitlines() if line.startswith("$ sofc ")]
     assert len(commands) > 5
     for command in commands:
         words = shlex.split(command, comments=True)[2:]
         if words[0] == "train":
-            words.append("--always")  # for so few and small images no codebook pays
-        run = subprocess.run([sys.executable, "-m", "sofc.cli", *words], capture_output=True, text=True, check=False)
-        assert run.returncode == 0, f"{command}\n{run.stderr}"
+            words += ["--always", "-j", "1"]  # for so few and small images no codebook pays, nor do processes
+        assert main(words) == 0, f"{command}\n{capsys.readouterr().err}"
     np.testing.assert_array_equal(iio.imread("back/scan.png"), iio.imread("scan.png"))
 
 

@@ -12,7 +12,7 @@ from helpers import chunks_of
 
 import sofc
 from sofc.coders import ahead
-from sofc.coders.base import Coder, Descriptor
+from sofc.coders.base import Descriptor, NamedCoder
 from sofc.coders.registry import CODERS, ready
 from sofc.coders.training import CoderTraining, Pass, TrainingSettings
 from sofc.container.chunks import unpack_band
@@ -25,11 +25,18 @@ TOY = 77
 """Its number in codebooks."""
 
 
-class ToyCoder(Coder):
+class ToyCoder(NamedCoder):
     """Samples as bytes, the differences from one that training found to be frequent."""
+
+    id = TOY
+    name = "toy"
 
     def __init__(self, middles: Sequence[int]) -> None:
         self.middles = list(middles)
+
+    @classmethod
+    def from_sections(cls, sections: Sequence[bytes]) -> ToyCoder:
+        return cls([section[0] for section in sections])
 
     @property
     def planes(self) -> int:
@@ -97,9 +104,7 @@ class ToyTraining(CoderTraining):
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy coder among the others."""
     toy = Descriptor(
-        TOY,
-        "toy",
-        lambda sections: ToyCoder([section[0] for section in sections]),
+        ToyCoder,
         start_training=ToyTraining,
         accepts=lambda kind: kind.bits == 8,
         images="8-bit images",

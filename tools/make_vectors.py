@@ -24,27 +24,13 @@ import PIL.Image
 from imagecodecs import jpeg8_encode
 
 import sofc
-from sofc.band.arrangement import (
-    Arrangement,
-    Choose,
-    Demosaic,
-    Form,
-    MoveAxis,
-    Orient,
-    Part,
-    Repeat,
-    ReverseBits,
-    Scale,
-    Split,
-    Stepped,
-    Stretch,
-    SwapBytes,
-    Tile,
-    Turn,
-    pack_arrangement,
-)
+from sofc.band.arrangement import Arrangement, Part, Split, Stepped, pack_arrangement
 from sofc.band.coding import from_planes, sample_bytes
+from sofc.band.demosaic import Demosaic
 from sofc.band.mapping import Mapping
+from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
+from sofc.band.steps import Form
+from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook import Codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
@@ -403,7 +389,7 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
 
 
 def trained(
-    folder: Path, coder: Descriptor[Any], name: str, sets: dict[str, list[Image]]
+    folder: Path, coder: Descriptor, name: str, sets: dict[str, list[Image]]
 ) -> Iterator[tuple[str, bytes, str | None, str]]:
     """Vectors of one coder with a codebook for one kind of images."""
     training = sets[name][: FEWER_IMAGES.get(coder.name)]

@@ -22,14 +22,14 @@ import numpy.typing as npt
 import sofc
 
 Image = npt.NDArray[np.generic]
-BATCH, WORKERS = 32, 2
+BATCH, WORKERS = 16, 2
 
 
 def make_file(path: Path) -> Path:
     """Many small images of a kind."""
     noise = np.random.default_rng(3)
     slope = np.add.outer(np.arange(64), np.arange(64)) % 200
-    images = [(slope + noise.integers(0, 20, slope.shape)).astype(np.uint8) for _ in range(300)]
+    images = [(slope + noise.integers(0, 20, slope.shape)).astype(np.uint8) for _ in range(100)]
     path.write_bytes(sofc.encode_images(images, effort=1, key_interval=1))
     return path
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 import sofc
 
-WIDTH, LINES_A_CALL, CALLS = 2048, 16, 40
+WIDTH, LINES_A_CALL, CALLS = 1024, 16, 20
 HEADER = sofc.ImageHeader(WIDTH, None, sofc.PixelFormat(1, 12, 12, meaning=sofc.Meaning.GRAY))
 
 
@@ -31,7 +31,7 @@ def camera() -> Iterator[npt.NDArray[np.uint16]]:
 
 def send(connection: socket.socket) -> None:
     """Encode what the camera gives, and send bytes as soon as there are some."""
-    encoder = sofc.Encoder(HEADER, band_rows=128)
+    encoder = sofc.Encoder(HEADER, band_rows=64)
     with connection:
         for lines in camera():
             connection.sendall(encoder.write(lines))

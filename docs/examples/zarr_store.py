@@ -17,9 +17,9 @@ from sofc.plugins.zarr import SofcCodec
 
 
 def make_stack() -> np.ndarray:
-    """A volume of noise around a slow slope, 40 slices of 12 bits."""
+    """A volume of noise around a slow slope, 24 slices of 12 bits."""
     random = np.random.default_rng(3)
-    slope = np.arange(40)[:, None, None] * 5 + np.arange(128)[:, None] * 3 + np.arange(96)
+    slope = np.arange(24)[:, None, None] * 5 + np.arange(64)[:, None] * 3 + np.arange(80)
     return (slope + random.normal(0, 4, slope.shape)).clip(0, 4095).astype(np.uint16)
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     array = zarr.create_array(
         "stack.zarr",
         shape=stack.shape,
-        chunks=(8, 128, 96),  # of more than two axes, the last two are rows and columns
+        chunks=(8, 64, 80),  # of more than two axes, the last two are rows and columns
         dtype=stack.dtype,
         serializer=SofcCodec(codebook=codebook, effort=7),
         compressors=None,  # there is nothing left to compress

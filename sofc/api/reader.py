@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from functools import partial
 from io import BytesIO
 from operator import index
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, overload
 
+from sofc.api.closing import Closing
 from sofc.api.positions import Positioned, positioned
 from sofc.api.sources import Source, finder, folder_of, opened
 from sofc.codebook import Codebook
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sofc.stream.references import Decoded
 
 
-class Reader:
+class Reader(Closing):
     """Images, rows and bands of a file in any order; made by ``open_reader``. A context manager.
 
     As a sequence it has the images: ``len(reader)``, ``reader[3]``, ``reader[-2:]``, ``for image in reader``. Reads
@@ -64,25 +64,13 @@ class Reader:
         self._find = codebooks
         self._limits = limits
         self._threads = threads
-        self._resources = resources
+        super().__init__(resources)
         self._directory: Directory = read_directory(file.read, file.size, limits)
         self._heads: dict[int, ImageHead] = {}
         self._codebooks: dict[int, Codebook] = {}
         self._last_group: tuple[int, Samples] | None = None
         self._of_kept: Reader | None = None
         self._references: Decoded | None = None
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file if the reader opened it."""
-        self._resources.close()
 
     def __len__(self) -> int:
         """Images in the file."""

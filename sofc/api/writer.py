@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
+from sofc.api.closing import Closing
 from sofc.container.records import Metadata
 from sofc.files import replacing
 from sofc.image import ImageHeader
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sofc.stream.encoder import Encoder
 
 
-class Writer:
+class Writer(Closing):
     """Writes a file as rows or images come; made by ``open_writer``. A context manager.
 
     A path appears once ``close`` has finished it; when the block ends with an error nothing is left behind.
@@ -28,10 +29,7 @@ class Writer:
     def __init__(self, file: BinaryIO, encoder: Encoder, resources: ExitStack) -> None:
         self._file = file
         self._encoder = encoder
-        self._resources = resources
-
-    def __enter__(self) -> Writer:
-        return self
+        super().__init__(resources)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

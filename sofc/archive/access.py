@@ -9,9 +9,9 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from sofc.api.closing import Closing
 from sofc.archive import codebooks, manifest, unit
 from sofc.archive.coding import finder
 from sofc.archive.making import UNITS
@@ -39,7 +39,7 @@ class Status(NamedTuple):
     mode: int
 
 
-class Archive:
+class Archive(Closing):
     """Files of an archive by name; made by ``open_archive``. A context manager.
 
     ``archive[path]`` gives the samples of an image, ``archive.read_bytes(path)`` the file as it was, iteration the
@@ -50,21 +50,13 @@ class Archive:
     def __init__(self, folder: str | os.PathLike[str], limits: Limits | None = None) -> None:
         self._folder = Path(folder)
         self._limits = limits
-        self._resources = ExitStack()
+        super().__init__(ExitStack())
         self.damage: list[str] = []
         self._path = self._resources.enter_context(manifest.sound(self._folder, self.damage))
         manifest.connect(self._path).close()
         self._tables = threading.local()
         self._find = finder(self._folder / codebooks.FOLDER)
         self._units: OrderedDict[str, UnitReader] = OrderedDict()
-
-    def __enter__(self) -> Archive:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Forget what was read."""

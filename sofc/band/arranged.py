@@ -13,22 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.band.arrangement import (
-    MAX_COMPONENTS,
-    Arrangement,
-    Choose,
-    Form,
-    Orient,
-    Part,
-    Scale,
-    Split,
-    Step,
-    Stepped,
-    pack_arrangement,
-)
+from sofc.band.arrangement import MAX_COMPONENTS, Arrangement, Part, Split, Stepped, pack_arrangement
 from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_demosaiced, is_narrowed, wholes_of
 from sofc.band.mapping import Mapping
+from sofc.band.placing_steps import Choose, Orient
 from sofc.band.selection import Selection
+from sofc.band.steps import Form, Step
+from sofc.band.value_steps import Scale
 from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL

@@ -13,25 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.arrangement import (
-    MAX_BITS,
-    MAX_COMPONENTS,
-    Choose,
-    Demosaic,
-    Form,
-    MoveAxis,
-    Orient,
-    Repeat,
-    ReverseBits,
-    Scale,
-    Step,
-    Stretch,
-    SwapBytes,
-    Tile,
-    Turn,
-)
+from sofc.band.arrangement import MAX_COMPONENTS
+from sofc.band.demosaic import Demosaic
 from sofc.band.mapping import Mapping, mapped
 from sofc.band.mosaics import find_mosaic
+from sofc.band.placing_steps import Choose, MoveAxis, Repeat, Tile
+from sofc.band.steps import Form, Step
+from sofc.band.value_steps import MAX_BITS, ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.planes import Plane
 
 MOST_STEPS = 6
@@ -443,5 +431,3 @@ _FINDERS: tuple[Callable[[View, bool], Step | None], ...] = (
     find_demosaicing,
     find_tiles,
 )
-
-ORIENTATIONS: tuple[Step, ...] = tuple(Orient(how) for how in range(1, 8))

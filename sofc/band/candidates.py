@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
@@ -17,6 +17,8 @@ from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import CHAIN, PAPERS, TRANSFORMS, Transform
 
 DEFAULT_EFFORT = 5
+FASTEST = (1,)
+"""Efforts for which codebooks that change built-in ones have models of their own beside those."""
 
 Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None]
 Prove = Callable[[Sequence[Plane], Known], Found | None]
@@ -83,7 +85,7 @@ class Candidates:
     """The models of a codebook, and the neutral ones, for an ``effort``; ``coder``: the only one whose models are
     taken."""
 
-    def __init__(self, codebook: Codebook | None, coder: Descriptor[Any] | None, effort: int) -> None:
+    def __init__(self, codebook: Codebook | None, coder: Descriptor | None, effort: int) -> None:
         self.codebook = codebook
         self.coder = coder
         self.effort = effort
@@ -94,8 +96,12 @@ class Candidates:
         """Whether everything is tried that a built-in codebook has: it is one, or changes one."""
         if self.codebook is None or is_builtin(self.codebook):
             return self.codebook is not None
-        # For the lowest effort codebooks have models of their own beside those of their bases.
-        return self.codebook.is_changed and self.effort > 1
+        return self.codebook.is_changed and not self._prefers_own
+
+    @property
+    def _prefers_own(self) -> bool:
+        """Whether the codebook changes a built-in one, but has models of its own for the effort."""
+        return self.codebook is not None and self.codebook.is_changed and self.effort in FASTEST
 
     def of(self, pixel_format: PixelFormat, images: int = 1) -> list[Candidate]:
         """The models that may code so many images of this format together, best first; the last suits any.
@@ -143,7 +149,7 @@ class Candidates:
                 one.number,
             )
         )
-        if self.codebook is not None and self.codebook.is_changed and not self.tries_everything:
+        if self.codebook is not None and self._prefers_own:
             ranked = [one for one in ranked if self.codebook.owns(one.model)] or ranked
         chosen = [self._trained(one, pixel_format) for one in (*self._nearest(traced), *ranked)]
         return [*chosen, self._neutral(2 if components == PAPERS.components else 1, pixel_format)]

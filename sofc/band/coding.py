@@ -12,21 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.band.arranged import code_arranged, code_traced, find
-from sofc.band.arrangement import (
-    Arrangement,
-    Form,
-    Part,
-    Split,
-    Stepped,
-    pack_arrangement,
-    parts_of,
-    unpack_arrangement,
-)
+from sofc.band.arrangement import Arrangement, Part, Split, Stepped, pack_arrangement, parts_of, unpack_arrangement
 from sofc.band.arranging import Found as Arranged
 from sofc.band.arranging import View, Whole, forms_of, is_narrowed
 from sofc.band.core import Area, CodedPlanes, Guide, decode_coded, decode_planes, guided
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
+from sofc.band.steps import Form
 from sofc.band.wide import decode_wide, encode_wide
 from sofc.codebook import Codebook
 from sofc.coders.base import Found

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.arrangement import MOST_PARTS, Demosaic, Form
+from sofc.band.demosaic import MOST_PARTS, Demosaic
+from sofc.band.steps import Form
 from sofc.planes import Plane
 from sofc.transforms.mosaic import (
     CUT,

@@ -45,19 +45,10 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
 
 def run(args: argparse.Namespace) -> int:
     """Measure every image and print sums for each kind."""
-    from sofc.imagefiles import sources
-
     console = options.console(args)
     codebook = options.named_codebook(args)
     statuses = [OK]
-    images = sources(
-        args.inputs,
-        recursive=args.recursive,
-        threshold=args.threshold,
-        axes=args.axes,
-        passed_over=console.passed_over,
-        refused=lambda path, error: statuses.append(console.error(error, str(path))),
-    )
+    images = options.images(args, console, lambda name, error: statuses.append(console.error(error, name)))
     if not images:
         raise UsageError("there are no images to analyze")
     if codebook is None:

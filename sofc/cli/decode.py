@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sofc.cli import crew, destinations, options, removal
 from sofc.cli.console import INVALID_DATA, OK, Console, count_of, message_of
 from sofc.cli.outputs import AlreadyThereError, OutputFiles
-from sofc.cli.reading import decoder_for, events, open_sofc
+from sofc.cli.reading import decoder_for, events, open_input
 from sofc.cli.warmup import compile_coding
 from sofc.errors import SofcError, UsageError
 
@@ -214,7 +214,7 @@ def _decode(
     damage: list[SofcError] | None = [] if args.salvage else None
     files.like = [] if path is None else [path.stat()]
     total = files.like[0].st_size if path is not None and path.is_file() else None
-    with open_sofc(path) as file, console.progress(total, "B", name) as advance:
+    with open_input(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
         decoder = decoder_for(codebook, beside, threads, salvage=args.salvage)
         found = events(file, name, decoder, damage=damage, advance=advance)
@@ -262,7 +262,9 @@ def _sink(
     files: OutputFiles,
     codebooks: FileCodebooks,
 ) -> Sink:
-    from sofc.cli.sinks import ImageSink, KeptImagesSink, OriginalSink, RawSink, VolumeSink
+    from sofc.cli.image_sink import ImageSink
+    from sofc.cli.kept_sinks import KeptImagesSink, OriginalSink
+    from sofc.cli.raw_sinks import RawSink, VolumeSink
     from sofc.container.records import MetadataKind
     from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
     from sofc.metadata.volume import format_of as volume_format

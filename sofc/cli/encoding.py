@@ -20,6 +20,7 @@ from sofc.cli.console import Console, count_of, message_of, size
 from sofc.cli.encode_jobs import Job, keeps_jpeg
 from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome
 from sofc.cli.outputs import Output, OutputFiles
+from sofc.cli.reading import open_input
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 
 if TYPE_CHECKING:
@@ -406,7 +407,7 @@ class Encoding:
 
         assert self.layout is not None
         images = RawImages(self.layout.header, self.options)
-        with _open_input(job.inputs[0]) as file, self.console.progress(None, "B", job.name) as advance:
+        with open_input(job.inputs[0]) as file, self.console.progress(None, "B", job.name) as advance:
             for rows in _rows(file, self.layout):
                 yield from images.write(rows)
                 tally.samples += len(rows) * self.layout.row_bytes
@@ -454,15 +455,6 @@ def _read_full(file: BinaryIO, count: int) -> bytes:
     while len(data) < count and (piece := file.read(count - len(data))):
         data += piece
     return bytes(data)
-
-
-@contextlib.contextmanager
-def _open_input(path: Path | None) -> Iterator[BinaryIO]:
-    if path is None:
-        yield sys.stdin.buffer
-    else:
-        with path.open("rb") as file:
-            yield file
 
 
 def _states(inputs: Iterable[Path | None]) -> list[os.stat_result]:

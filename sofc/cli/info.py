@@ -8,7 +8,7 @@ from pathlib import Path
 from sofc.cli import options
 from sofc.cli.console import OK, Console, count_of, size
 from sofc.cli.overview import Overview, read_overview
-from sofc.cli.reading import open_sofc
+from sofc.cli.reading import open_input
 from sofc.container.records import MetadataKind
 from sofc.errors import SofcError
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     for name in args.inputs:
         try:
             path = None if name == "-" else Path(name)
-            with open_sofc(path) as file:
+            with open_input(path) as file:
                 overview = read_overview(file, name, beside=path.parent if path is not None else None)
         except (SofcError, OSError) as error:
             status = max(status, console.error(error, name))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sofc.cli.console import Console
 from sofc.cli.outputs import OutputFiles
-from sofc.errors import FormatError, UsageError
+from sofc.errors import FormatError, SofcError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
+    from sofc.imagefiles import ImageSource
 
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -147,6 +149,22 @@ def _show_log(to: Console) -> None:
 
 
 NO_CODEBOOK = "none"
+
+
+def images(
+    args: argparse.Namespace, console: Console, refused: Callable[[str, SofcError | OSError], None]
+) -> list[ImageSource]:
+    """The images of the inputs; ``refused`` is told of the files that cannot be read."""
+    from sofc.imagefiles import sources
+
+    return sources(
+        args.inputs,
+        recursive=args.recursive,
+        threshold=args.threshold,
+        axes=args.axes,
+        passed_over=console.passed_over,
+        refused=lambda path, error: refused(str(path), error),
+    )
 
 
 def named_codebook(args: argparse.Namespace) -> Codebook | None:

@@ -317,7 +317,8 @@ def _note_models(overview: Overview, coded: Any, image_rows: int, images: int = 
         overview.models[run.codebook if run else 0, coded.model] += 1
         return overview.name_of(run.codebook if run else 0, coded.model)
     # Only a file that has such bands needs numpy.
-    from sofc.band.arrangement import Form, describe, parts_of, unpack_arrangement
+    from sofc.band.arrangement import describe, parts_of, unpack_arrangement
+    from sofc.band.steps import Form
 
     samples = run.header.format
     form = Form(samples.components, samples.coded_bits, image_rows * images, run.header.width, image_rows)

@@ -23,7 +23,7 @@ TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
 @contextlib.contextmanager
-def open_sofc(path: Path | None) -> Iterator[BinaryIO]:
+def open_input(path: Path | None) -> Iterator[BinaryIO]:
     """A file, or standard input for None."""
     if path is None:
         yield sys.stdin.buffer

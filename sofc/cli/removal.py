@@ -33,14 +33,14 @@ def why_different(
 
     from sofc.api.oneshot import decode_images
     from sofc.cli.decode import pass_on
+    from sofc.cli.kept_sinks import OriginalSink
     from sofc.cli.outputs import OutputFiles
-    from sofc.cli.reading import decoder_for, events, open_sofc
-    from sofc.cli.sinks import OriginalSink
+    from sofc.cli.reading import decoder_for, events, open_input
 
     if original is not None:
         decoder = decoder_for(codebook, written.parent, 1)
         sink = OriginalSink(None, complete=False, files=OutputFiles(force=False), codebooks=decoder.codebook)
-        with open_sofc(written) as file:
+        with open_input(written) as file:
             for event in events(file, str(written), decoder):
                 pass_on(event, sink)
         is_same = sink.restored() == original.read_bytes()

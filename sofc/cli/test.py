@@ -13,7 +13,7 @@ from sofc.cli import crew, options
 from sofc.cli.console import OK, Console, count_of, message_of, size
 from sofc.cli.decode import find_sofc, keeps_original, pass_on, until_image
 from sofc.cli.outputs import OutputFiles
-from sofc.cli.reading import decoder_for, events, open_sofc
+from sofc.cli.reading import decoder_for, events, open_input
 from sofc.cli.warmup import compile_coding
 from sofc.errors import UsageError
 
@@ -87,7 +87,7 @@ def _told(result: dict[str, int]) -> str:
 def _test(
     codebook: Codebook | None, threads: int, path: Path | None, console: Console, files: OutputFiles
 ) -> dict[str, int]:
-    from sofc.cli.sinks import OriginalSink
+    from sofc.cli.kept_sinks import OriginalSink
     from sofc.collection import sample_size
     from sofc.stream.events import BandReady, GroupReady, ImageEnded
 
@@ -95,7 +95,7 @@ def _test(
     original: OriginalSink | None = None
     name = _name(path)
     total = path.stat().st_size if path is not None else None
-    with open_sofc(path) as file, console.progress(total, "B", name) as advance:
+    with open_input(path) as file, console.progress(total, "B", name) as advance:
         beside = path.parent if path is not None else None
         decoder = decoder_for(codebook, beside, threads)
         found = events(file, name, decoder, advance=advance)

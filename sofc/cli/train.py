@@ -89,7 +89,6 @@ def run(args: argparse.Namespace) -> int:
     """Train and write the codebook."""
     refuse_overwrite(args.output, args.force)
     from sofc.files import replacing
-    from sofc.imagefiles import sources
     from sofc.training import train
 
     console = options.console(args)
@@ -102,14 +101,7 @@ def run(args: argparse.Namespace) -> int:
         left_out.append(name)
         console.passed_over(name, message_of(error).removeprefix(f"{name}: "))
 
-    images = sources(
-        args.inputs,
-        recursive=args.recursive,
-        threshold=args.threshold,
-        axes=args.axes,
-        passed_over=console.passed_over,
-        refused=lambda path, error: leave_out(str(path), error),
-    )
+    images = options.images(args, console, leave_out)
     with _executor(args.jobs or processors()) as executor, _Progress(console) as progress:
         result = train(
             images,

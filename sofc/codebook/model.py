@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sofc.container.codebook_file import CodebookContents, pack_codebook, unpack_codebook
@@ -71,10 +71,15 @@ class Codebook:
 
     @cached_property
     def is_changed(self) -> bool:
-        """Whether it has all models of its bases, some of whose sections may be changed, besides its own."""
-        taken = sum(not self.owns(model) for model in self.models)
-        has_all = taken >= sum(len(base.models) for base in self.bases)
-        return bool(self.bases) and (has_all or any(section.kind == CHANGE for section in self.own_sections))
+        """Whether it changes sections of its bases, or has all models of these as they stand, besides its own."""
+        if any(section.kind == CHANGE for section in self.own_sections):
+            return True
+        starts = [len(borrowed(self.bases[:number])) for number in range(len(self.bases))]
+        return bool(self.bases) and {*self.models}.issuperset(
+            replace(model, sections=tuple(start + section for section in model.sections))
+            for base, start in zip(self.bases, starts, strict=True)
+            for model in base.models
+        )
 
     def to_bytes(self) -> bytes:
         """The codebook file."""

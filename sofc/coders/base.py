@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from importlib import import_module
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from sofc.coders.kinds import Kind, usual_transforms
 from sofc.coders.training import Adaptation, CoderTraining, TrainingSettings
-from sofc.errors import FormatError
+from sofc.errors import FormatError, UnsupportedError
 from sofc.jpeg.known import Known
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import Transform
@@ -53,10 +54,28 @@ class Coder(ABC):
         return self
 
 
+class NamedCoder(Coder):
+    """One that codebooks may name: ``id`` is its number in them."""
+
+    id: ClassVar[int]
+    name: ClassVar[str]
+
+    @classmethod
+    def from_sections(cls, sections: Sequence[bytes]) -> NamedCoder:
+        """That of a model's sections: by default one that has none. Raises FormatError.
+
+        Where the descriptor says ``changes``, a second argument tells what each section differs by, empty where it does
+        not.
+        """
+        if sections:
+            raise UnsupportedError(f"sections of the {cls.name} coder are not known to this version of sofc")
+        return cls()
+
+
 Model = TypeVar("Model")
 
 
-class ModelCoder(Coder, Generic[Model]):
+class ModelCoder(NamedCoder, Generic[Model]):
     """One that codes plane k with ``models[k]``."""
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -66,9 +85,6 @@ class ModelCoder(Coder, Generic[Model]):
     def planes(self) -> int:
         """Planes that have models."""
         return len(self.models)
-
-
-Trained = TypeVar("Trained", bound=Coder)
 
 
 class Found(NamedTuple):
@@ -86,6 +102,15 @@ class Found(NamedTuple):
         return cls(min(one.share for one in images), tuple(origin for one in images for origin in one.origins))
 
 
+def later(module: str, name: str) -> Callable[..., Any]:
+    """A function or class of a module that is imported with the first call: few processes train."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(import_module(module), name)(*arguments, **options)
+
+    return call
+
+
 def _anything(*_: Any) -> bool:
     return True
 
@@ -95,10 +120,10 @@ def _nothing(*_: Any) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Descriptor(Generic[Trained]):
-    """One coder, as each folder of coders exports it. ``id`` is its number in codebooks.
+class Descriptor:
+    """One coder, as each folder of coders exports it.
 
-    ``from_sections`` makes a coder of a model's sections; it raises FormatError. ``goes_with``: whether a model may
+    ``goes_with``: whether a model may
     have a transform, for images of so many components and bits. ``kernels``: those that coding calls, in groups that
     share others. ``chain`` makes of a coder one that predicts images, or components, from those before them. ``trace``
     belongs to coders of planes that have a certain origin: given planes, their ranges, the rows of an image and how
@@ -110,17 +135,14 @@ class Descriptor(Generic[Trained]):
     no coder is named. ``transforms``: those to choose from. ``knows_lattice``: whether images on the colour lattice get
     models of their own. ``efforts``: those that its models are for. ``numbers_values``: whether models may be for the
     numbers of values. ``keeps_patches``: whether models hold parts of images. ``learns``: whether what a model knows
-    grows while it codes. ``from_changed``: as ``from_sections``, of sections and what each differs by, empty where it
-    does not; None where sections cannot be changed. ``start_adapting`` begins the adaptation of a model to a
-    collection: of its sections, for planes of these ranges, so many images of which are to come.
+    grows while it codes. ``changes``: whether sections can be changed. ``start_adapting`` begins the adaptation of a
+    model to a collection: of its sections, for planes of these ranges, so many images of which are to come.
     """
 
-    id: int
-    name: str
-    from_sections: Callable[[Sequence[bytes]], Trained]
+    coder: type[NamedCoder]
     goes_with: Callable[[Transform, int, int], bool] = _anything
     kernels: Callable[[], list[list[KernelUse]]] = list
-    chain: Callable[[Trained], Coder] | None = None
+    chain: Callable[[Any], Coder] | None = None
     trace: Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None] | None = None
     prove: Callable[[Sequence[Plane], Known], Found | None] | None = None
     start_training: Callable[[Sequence[PlaneRange], TrainingSettings], CoderTraining] | None = None
@@ -133,18 +155,24 @@ class Descriptor(Generic[Trained]):
     numbers_values: bool = True
     keeps_patches: bool = False
     learns: bool = True
-    from_changed: Callable[[Sequence[bytes], Sequence[bytes]], Trained] | None = None
+    changes: bool = False
     start_adapting: Callable[[Sequence[bytes], Sequence[PlaneRange], int], Adaptation] | None = None
 
+    @property
+    def id(self) -> int:
+        """The coder's number in codebooks."""
+        return self.coder.id
 
-def with_grid(grid: int, streams: Sequence[bytes]) -> list[bytes]:
-    """Streams, the first of which begins with the place of the first sample in the 8 x 8 grid (row * 8 + column)."""
-    return [(bytes([grid]) + streams[0]).rstrip(b"\0"), *streams[1:]]
+    @property
+    def name(self) -> str:
+        """What users name it by."""
+        return self.coder.name
 
-
-def take_grid(streams: Sequence[bytes]) -> tuple[int, list[bytes]]:
-    """The place, and the streams without it. Raises FormatError."""
-    grid = streams[0][0] if streams[0] else 0
-    if grid > 63:
-        raise FormatError(f"{grid} is not a place in the grid")
-    return grid, [streams[0][1:], *streams[1:]]
+    def from_sections(self, sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> Any:
+        """The coder of a model's sections, and of what each differs by, if any does. Raises FormatError."""
+        if not any(changes):
+            return self.coder.from_sections(sections)
+        if not self.changes:
+            raise FormatError(f"sections of coder {self.name} cannot be changed")
+        make: Callable[..., NamedCoder] = self.coder.from_sections
+        return make(sections, changes)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sofc.coders.base import Coder, Descriptor
-from sofc.errors import FormatError, UnsupportedError
+from sofc.coders.base import Descriptor, NamedCoder
+from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
 
@@ -15,8 +15,11 @@ def _bits(span: PlaneRange) -> int:
     return (span.high - span.low).bit_length()
 
 
-class RawCoder(Coder):
+class RawCoder(NamedCoder):
     """Samples minus the range's low end, most significant bit first, rows one after the other, zero bits at the end."""
+
+    id = 0
+    name = "raw"
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream of ceil(samples * bits / 8) bytes for each plane."""
@@ -54,10 +57,4 @@ def _unpack(stream: bytes, span: PlaneRange, rows: int, width: int) -> Plane:
     return values.reshape(rows, width)
 
 
-def _from_sections(sections: Sequence[bytes]) -> RawCoder:
-    if sections:
-        raise UnsupportedError("sections of the raw coder are not known to this version of sofc")
-    return RawCoder()
-
-
-CODER = Descriptor(0, "raw", _from_sections)
+CODER = Descriptor(RawCoder)

@@ -19,7 +19,7 @@ from sofc.errors import CodebookError, FormatError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
 from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
 
-CODERS: dict[int, Descriptor[Any]] = {
+CODERS: dict[int, Descriptor] = {
     module.CODER.id: module.CODER for module in (raw, shape, labels, context, static, bilevel, dct, interleaved)
 }
 """Every coder by its number in codebooks."""
@@ -33,7 +33,7 @@ NEUTRAL_MODELS: dict[int, tuple[Transform, Coder]] = {
 }
 
 
-def named(name: str) -> Descriptor[Any]:
+def named(name: str) -> Descriptor:
     """The coder of a name. Raises UsageError."""
     names = {coder.name: coder for coder in CODERS.values()}
     if name not in names:
@@ -124,10 +124,4 @@ def ready(codebook: Codebook, index: int) -> Any:
         raise FormatError(f"model {index} of codebook {codebook.name!r} uses sections of another coder")
     if model.coder not in CODERS:
         raise UnsupportedError(f"coder {model.coder} is not known to this version of sofc")
-    descriptor = CODERS[model.coder]
-    plain, changes = apart(sections)
-    if not any(changes):
-        return descriptor.from_sections(plain)
-    if descriptor.from_changed is None:
-        raise FormatError(f"sections of coder {descriptor.name} cannot be changed")
-    return descriptor.from_changed(plain, changes)
+    return CODERS[model.coder].from_sections(*apart(sections))

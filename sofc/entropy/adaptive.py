@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sofc.entropy.binary import BROKEN, EVEN, Stream, code_bit
+from sofc.entropy.binary import BROKEN, EVEN, Stream, code_bit, code_bypass
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Vector
 
@@ -51,10 +51,5 @@ def code_integer(encode: bool, value: int, slot: int, probabilities: Probabiliti
         length += 1
         if length > LONGEST:
             return BROKEN
-    decoded = 1
-    for i in range(length - 1, -1, -1):
-        bit = code_bit(encode, (number >> i) & 1, EVEN, stream)
-        if bit < 0:
-            return bit
-        decoded = 2 * decoded + bit
-    return decoded - 1
+    low = code_bypass(encode, number, length, stream)
+    return (1 << length) + low - 1 if low >= 0 else low

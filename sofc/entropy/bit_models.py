@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.entropy.adaptive import Probabilities, code_adaptive
-from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer, code_bit
+from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer, code_bit, code_bypass
 from sofc.errors import FormatError
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -101,17 +101,12 @@ def code_size(
         length += 1
         if length == longest:
             return BROKEN
-    number = 1
-    for shift in range(length - 1, -1, -1):
-        bit = size >> shift & 1
-        if shift == length - 1:
-            bit = code_within(encode, bit, highest + length, least, models, stream)
-        else:
-            bit = code_bit(encode, bit, EVEN, stream)
-        if bit < 0:
-            return bit
-        number = 2 * number + bit
-    return number
+    if length == 0:
+        return 1
+    length -= 1
+    bit = code_within(encode, size >> length & 1, highest + length + 1, least, models, stream)
+    low = code_bypass(encode, size, length, stream) if bit >= 0 else bit
+    return ((2 + bit) << length) + low if low >= 0 else low
 
 
 PROBABILITY_BITS, EVIDENCE_BITS = 5, 2

@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
-from sofc.band.alike import Kept, found_likeness
+import numpy as np
+
+from sofc.band.alike import Kept, found_likeness, may_be_like
 from sofc.band.coding import Samples
 from sofc.band.likeness import Likeness, Reference
 from sofc.band.predicted import reference_of
@@ -18,9 +20,14 @@ MOST_KEPT = 1 << 10
 
 
 class KeptImages:
-    """The last images that are coded by themselves, and where they stand in the file once that is known."""
+    """The last images that are coded by themselves, and where they stand in the file once that is known.
 
-    def __init__(self) -> None:
+    ``most_samples``: those of an image at most, so that it fits into a band of who reads the file.
+    """
+
+    def __init__(self, most_samples: int) -> None:
+        self._most_samples = most_samples
+        self._bands: list[Samples] = []  # of the current image, while it may be kept
         self._images: dict[int, Kept] = {}
         self._bytes = 0
         # Of each chunk that images begin in: the first of these, where it begins, and behind how many others.
@@ -30,6 +37,25 @@ class KeptImages:
 
     def __bool__(self) -> bool:
         return bool(self._images)
+
+    def takes(self, header: ImageHeader) -> bool:
+        """Whether images of a head are kept and looked at."""
+        return may_be_like(header) and header.row_words * (header.height or 1) <= self._most_samples
+
+    def take_band(self, header: ImageHeader, first_row: int, rows: Samples) -> None:
+        """Take a band of an image, which is kept if none of its bands leaves it out."""
+        if self.takes(header) and (self._bands or first_row == 0):
+            self._bands.append(rows)
+
+    def leave_bands(self) -> None:
+        """Do not keep the image whose bands are taken."""
+        self._bands = []
+
+    def keep_bands(self, number: int, header: ImageHeader) -> None:
+        """Keep the image whose bands were all taken."""
+        if self._bands:
+            self.keep(number, header, np.concatenate(self._bands))
+        self._bands = []
 
     def keep(self, number: int, header: ImageHeader, samples: Samples) -> None:
         """Keep an image, and no more of those before it than there is room for."""

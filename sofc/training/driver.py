@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
+from sofc.band.candidates import FASTEST
 from sofc.codebook import Codebook
 from sofc.coders.registry import CODERS
 from sofc.errors import SofcError, UsageError
@@ -30,8 +31,6 @@ PassedOver = Callable[[ImageSource, SofcError | OSError], object]
 
 OTHERS_WORTH = 0.5
 """What a change saves on the images that it was found on it saves on others by half, to be safe."""
-FASTEST = (1,)
-"""That of the models beside adapted ones."""
 EXPECTED_FROM = 4
 """Images of a kind that are coded to see how much they take."""
 FEW_PIXELS = 1 << 22

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from sofc.transforms.components import TRANSFORMS
 class Trained:
     """One recipe's result."""
 
-    coder: Descriptor[Any]
+    coder: Descriptor
     transform: int
     training: CoderTraining
 

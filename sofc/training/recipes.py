@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sofc.coders.base import Descriptor
 from sofc.coders.kinds import Kind
@@ -14,16 +14,16 @@ from sofc.transforms.components import Transform
 class Recipe(NamedTuple):
     """A coder to train, and the transforms to choose from."""
 
-    coder: Descriptor[Any]
+    coder: Descriptor
     transforms: tuple[Transform, ...]
 
 
-def trainable() -> dict[str, Descriptor[Any]]:
+def trainable() -> dict[str, Descriptor]:
     """The coders that can be trained, by name."""
     return {coder.name: coder for coder in CODERS.values() if coder.start_training is not None}
 
 
-def coder_to_train(name: str) -> Descriptor[Any]:
+def coder_to_train(name: str) -> Descriptor:
     """The coder of a name. Raises UsageError for one that cannot be trained."""
     known = trainable()
     if name not in known:
@@ -31,7 +31,7 @@ def coder_to_train(name: str) -> Descriptor[Any]:
     return known[name]
 
 
-def recipes(coder: Descriptor[Any] | None, kind: Kind) -> list[Recipe]:
+def recipes(coder: Descriptor | None, kind: Kind) -> list[Recipe]:
     """What to train for images of a kind; ``coder`` None leaves the choice to sofc. Raises UsageError."""
     if coder is not None and not coder.accepts(kind):
         raise UsageError(f"the {coder.name} coder is for {coder.images}, not {kind}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sofc.coders.base import Descriptor
 from sofc.errors import UsageError
@@ -24,7 +23,7 @@ FEW_EFFORTS = (1, DEFAULT_EFFORT)
 class Settings:
     """As ``train`` takes them; ``coder``: None for those that serve images best."""
 
-    coder: Descriptor[Any] | None
+    coder: Descriptor | None
     held_out: float
     min_images: int
     iterations: int | None

@@ -11,7 +11,7 @@ import naive_context
 import naive_dct as naive
 import numpy as np
 import pytest
-from helpers import chunks_of, encode_rows, file_of, models_of, run_decoder
+from helpers import chunks_of, encode_rows, models_of, run_decoder, with_streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -42,8 +42,8 @@ from sofc.coders.dct.passes import Equate, EstimatePriors
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
 from sofc.coders.dct.terms import BLOCK_CONTEXTS, CONTEXTS, FURTHER, NO_TERM, BlockTerm, Term
 from sofc.coders.dct.training import DctTraining
-from sofc.container.chunks import pack_band, pack_group, unpack_band, unpack_group
-from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand
+from sofc.container.chunks import unpack_band, unpack_group
+from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.entropy import mixing
 from sofc.entropy.adaptive import INTEGER_SLOTS
 from sofc.entropy.binary import EVEN, OK, TOO_LONG, Reader, Writer
@@ -1481,20 +1481,6 @@ def test_bands_and_cuts(codebooks, channels):
             assert decoded.error is None
             np.testing.assert_array_equal(decoded.whole_images[0], image)
     assert len(models_of(whole)) > 1
-
-
-def with_streams(data, change):
-    """The file with one stream after the other changed."""
-    parts = chunks_of(data)
-    for place, (kind, body) in enumerate(parts):
-        if kind not in (b"B", b"G"):
-            continue
-        band = unpack_band(body) if kind == b"B" else unpack_group(body)
-        for number, stream in enumerate(band.streams):
-            streams = (*band.streams[:number], change(stream), *band.streams[number + 1 :])
-            again = replace(band, streams=streams)
-            packed_band = pack_band(again) if isinstance(again, CodedBand) else pack_group(again)
-            yield file_of([*parts[:place], (kind, packed_band), *parts[place + 1 :]], data)
 
 
 @COMPILED

@@ -28,6 +28,7 @@ from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.plane import decode_plane, encode_plane
 from sofc.coders.shape.section import build_section, parse_section
 from sofc.coders.shape.training import ShapeTraining
+from sofc.coders.training import TrainingSettings
 from sofc.container.records import Model, Section
 from sofc.errors import FormatError
 from sofc.planes import PlaneRange
@@ -53,7 +54,8 @@ def train(images, ranges, shard=3, max_split=detail_training.MAX_SPLIT, **settin
 
 
 def _train(images, ranges, shard, settings):
-    training = ShapeTraining(ranges, **settings)
+    asked = {name: settings.pop(name) for name in ("min_images", "iterations") if name in settings}
+    training = ShapeTraining(ranges, TrainingSettings(**asked), **settings)
     shards = [images[start : start + shard] for start in range(0, len(images), shard)]
     while (step := training.next_pass()) is not None:
         task = step.tasks[0]

@@ -56,10 +56,10 @@ class BilevelTraining(CoroutineTraining):
     def __init__(
         self,
         ranges: Sequence[PlaneRange],
+        settings: TrainingSettings = DEFAULT,
         *,
         slot_bits: int | None = None,
         units: tuple[int, int] | None = None,
-        settings: TrainingSettings = DEFAULT,
     ) -> None:
         if any(span != (0, 1) for span in ranges):
             raise UsageError("the bilevel coder is for planes of samples 0 and 1")

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sofc.coders.base import Descriptor, KernelUse
+from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.context.chain import ChainCoder
 from sofc.coders.context.coder import ContextCoder
-from sofc.coders.training import Adaptation, CoderTraining, TrainingSettings
-from sofc.planes import PlaneRange
 
 __all__ = ["CODER", "ContextCoder"]
-
-
-def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
-    from sofc.coders.context.training import ContextTraining
-
-    return ContextTraining(ranges, settings=settings)
-
-
-def _start_adapting(sections: Sequence[bytes], ranges: Sequence[PlaneRange], images: int) -> Adaptation:
-    from sofc.coders.context.adapting import ContextAdaptation
-
-    return ContextAdaptation(sections, ranges, images)
 
 
 def _kernels() -> list[list[KernelUse]]:
@@ -39,13 +23,11 @@ def _kernels() -> list[list[KernelUse]]:
 
 
 CODER = Descriptor(
-    ContextCoder.id,
-    ContextCoder.name,
-    ContextCoder.from_sections,
+    ContextCoder,
     kernels=_kernels,
     chain=ChainCoder,
-    start_training=_start_training,
+    start_training=later("sofc.coders.context.training", "ContextTraining"),
     unasked=lambda kind: kind.bits > 1,
-    from_changed=ContextCoder.from_sections,
-    start_adapting=_start_adapting,
+    changes=True,
+    start_adapting=later("sofc.coders.context.adapting", "ContextAdaptation"),
 )

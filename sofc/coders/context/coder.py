@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import MAX_COUNTERS, ModelCoder, take_grid, with_grid
+from sofc.coders.base import MAX_COUNTERS
 from sofc.coders.context import kernel
 from sofc.coders.context.model import PlaneModel, Prediction
 from sofc.coders.context.section import unpack_plan
+from sofc.coders.gridded import GridCoder
 from sofc.entropy.binary import OK, Coding, Reader, Writer
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
-from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
@@ -22,8 +22,8 @@ from sofc.prediction import bank
 Errors = npt.NDArray[np.uint8]
 
 
-class ContextCoder(ModelCoder[PlaneModel]):
-    """Codes plane k with ``models[k]``; planes beyond the models (a correction) are coded as nearly all zeros."""
+class ContextCoder(GridCoder[PlaneModel]):
+    """Codes planes by logistic mixing."""
 
     id = 2
     name = "context"
@@ -53,44 +53,42 @@ class ContextCoder(ModelCoder[PlaneModel]):
         return cls(models)
 
     @property
-    def _uses_grid(self) -> bool:
+    def uses_grid(self) -> bool:
+        """Whether any bank has the grid map."""
         return any(model.plan.prediction.class_map == bank.GRID for model in self.models)
 
-    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
-        """One stream for each plane; that of plane 0 begins with the place of its first sample in the grid, if any."""
+    def find_grid(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> int:
+        """The place under which the first image's first plane is predicted best."""
+        image = planes[0][:image_rows] - np.int32(ranges[0].low)
+        return find_grid(image, self.models[0].plan.prediction, ranges[0].size)
+
+    def encode_planes(
+        self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int
+    ) -> list[bytes]:
+        """One stream for each plane."""
         shifted = [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=True)]
-        first = self.models[0].plan.prediction
-        grid = find_grid(shifted[0][:image_rows], first, ranges[0].size) if self._uses_grid else 0
         streams: list[bytes] = []
         errors: list[Errors] = []
         for number, model in enumerate(self.models):
             errors.append(np.zeros(shifted[number].shape, np.uint8))
             coded = shifted[: number + 1]
             streams.append(encode_plane(model, coded, errors, ranges[number].size, grid, image_rows))
-        if self._uses_grid:
-            streams = with_grid(grid, streams)
-        return streams + [encode_sparse(plane) for plane in planes[len(self.models) :]]
+        return streams
 
-    def decode(
-        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    def decode_planes(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
         """The planes again. Raises FormatError where a stream leads outside a plane's range."""
-        if len(ranges) < len(self.models):
-            raise FormatError(f"a context model of {len(self.models)} planes cannot code {len(ranges)}")
-        grid, streams = take_grid(streams) if self._uses_grid else (0, streams)
         shifted: list[Plane] = []
         errors: list[Errors] = []
         for number, model in enumerate(self.models):
-            shifted.append(np.zeros((rows, width), np.int32))
-            errors.append(np.zeros((rows, width), np.uint8))
+            shifted.append(np.zeros(shape, np.int32))
+            errors.append(np.zeros(shape, np.uint8))
             reader, maximum = Reader(streams[number]), ranges[number].size
             with model.start.lent() as state:
                 if not code_images(reader, model, state, shifted, errors, maximum, grid, image_rows):
                     raise FormatError("a stream of the context coder leads outside the plane's range")
-        planes = [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=False)]
-        beyond = len(self.models)
-        most = [span.high for span in ranges[beyond:]]
-        return planes + decode_corrections(list(streams[beyond:]), most, rows, width)
+        return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
 
 
 def find_grid(image: Plane, prediction: Prediction, maximum: int) -> int:

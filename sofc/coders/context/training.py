@@ -67,7 +67,7 @@ class ContextTraining(BankTraining[Prediction]):
 
     coder = ContextBank()
 
-    def __init__(self, ranges: Sequence[PlaneRange], *, settings: TrainingSettings = DEFAULT) -> None:
+    def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
         self._efforts = settings.of(EFFORTS)
         self._plans: list[PlanePlan] = []

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sofc.coders.base import Descriptor, Found, KernelUse
+from sofc.coders.base import Descriptor, Found, KernelUse, later
 from sofc.coders.dct.coder import DctCoder, find_coefficients
 from sofc.coders.kinds import Kind
-from sofc.coders.training import Adaptation, CoderTraining, TrainingSettings
 from sofc.jpeg.known import Known, prove
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import LATTICE, NONE, Transform
@@ -33,18 +32,6 @@ def _prove(planes: Sequence[Plane], known: Known) -> Found | None:
 
 def _is_from_jpeg(kind: Kind) -> bool:
     return kind.lattice or (kind.components, kind.bits) == (1, 8)
-
-
-def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
-    from sofc.coders.dct.training import DctTraining
-
-    return DctTraining(ranges, settings=settings)
-
-
-def _start_adapting(sections: Sequence[bytes], ranges: Sequence[PlaneRange], images: int) -> Adaptation:
-    from sofc.coders.dct.adapting import DctAdaptation
-
-    return DctAdaptation(sections, ranges, images)
 
 
 def _kernels() -> list[list[KernelUse]]:
@@ -76,18 +63,16 @@ def _kernels() -> list[list[KernelUse]]:
 
 
 CODER = Descriptor(
-    DctCoder.id,
-    DctCoder.name,
-    DctCoder.from_sections,
+    DctCoder,
     goes_with=_goes_with,
     kernels=_kernels,
     trace=_trace,
     prove=_prove,
-    start_training=_start_training,
+    start_training=later("sofc.coders.dct.training", "DctTraining"),
     accepts=_is_from_jpeg,
     images="images of JPEG decoders, gray or in colour",
     unasked=_is_from_jpeg,
     numbers_values=False,
-    from_changed=DctCoder.from_sections,
-    start_adapting=_start_adapting,
+    changes=True,
+    start_adapting=later("sofc.coders.dct.adapting", "DctAdaptation"),
 )

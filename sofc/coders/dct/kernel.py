@@ -44,7 +44,7 @@ from sofc.coders.dct.kernel_prediction import (
 )
 from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
 from sofc.entropy.adaptive import Probabilities, code_integer
-from sofc.entropy.binary import BROKEN, EVEN, OK, TOO_LONG, Stream, code_bit
+from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
 from sofc.entropy.contexts import Contexts, select_further_models, select_models
 from sofc.entropy.mixing import (
     COLUMN_ROWS,
@@ -305,18 +305,6 @@ def _code_residual(encode: bool, residual: int, coded: Coded, plain: bool, mu: i
 
 
 @kernel
-def _code_choice(encode: bool, number: int, bits: int, stream: Stream) -> int:
-    """Spec dct/coefficients. A number that an encoder chose, the highest of its bits first. It, or TOO_LONG."""
-    found = 0
-    for shift in range(bits - 1, -1, -1):
-        bit = code_bit(encode, (number >> shift) & 1, EVEN, stream)
-        if bit < 0:
-            return bit
-        found = 2 * found + bit
-    return found
-
-
-@kernel
 def code_blocks(
     encode: bool,
     component: Component,
@@ -332,8 +320,8 @@ def code_blocks(
     ``values`` and ``around`` of ``component`` are zeros and are filled, too. Returns OK, TOO_LONG or BROKEN.
     """
     predictors = predictor.means.shape[0] // ROWS
-    number = _code_choice(encode, choices.number, NUMBER_BITS, coding.stream)
-    level = _code_choice(encode, choices.level, LEVEL_BITS, coding.stream)
+    number = code_bypass(encode, choices.number, NUMBER_BITS, coding.stream)
+    level = code_bypass(encode, choices.level, LEVEL_BITS, coding.stream)
     if number < 0 or level < 0:
         return TOO_LONG
     if number >= predictors:

@@ -45,7 +45,7 @@ class DctTraining(CoroutineTraining):
     The trained bit models of all components take at most ``settings.counter_bytes`` in the codebook, and BUDGET.
     """
 
-    def __init__(self, ranges: Sequence[PlaneRange], *, settings: TrainingSettings = DEFAULT) -> None:
+    def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._budget = min(settings.counter_bytes or BUDGET, BUDGET)
         self._efforts = settings.of(EFFORTS)
         self._plans = [ComponentPlan.blank(PREDICTORS, BLOCK_BITS) for _ in ranges]

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sofc.coders.base import Descriptor, KernelUse
+from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.interleaved.coder import InterleavedCoder
-from sofc.coders.training import CoderTraining, TrainingSettings
-from sofc.planes import PlaneRange
 
 __all__ = ["CODER", "InterleavedCoder"]
-
-
-def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
-    from sofc.coders.interleaved.training import InterleavedTraining
-
-    return InterleavedTraining(ranges)
 
 
 def _kernels() -> list[list[KernelUse]]:
@@ -26,11 +16,9 @@ def _kernels() -> list[list[KernelUse]]:
 
 
 CODER = Descriptor(
-    InterleavedCoder.id,
-    InterleavedCoder.name,
-    InterleavedCoder.from_sections,
+    InterleavedCoder,
     kernels=_kernels,
-    start_training=_start_training,
+    start_training=later("sofc.coders.interleaved.training", "InterleavedTraining"),
     unasked=lambda kind: kind.bits > 1,
     efforts=(1,),
     learns=False,

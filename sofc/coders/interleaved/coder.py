@@ -13,20 +13,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import ModelCoder, take_grid, with_grid
+from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_image
 from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_of, middle, type_of_sums
 from sofc.coders.interleaved.section import unpack_plan
-from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
 HEAD = 8 * LANES
 
 
-class InterleavedCoder(ModelCoder[PlaneModel]):
-    """Codes plane k with ``models[k]``; planes beyond the models (a correction) are coded as nearly all zeros."""
+class InterleavedCoder(GridCoder[PlaneModel]):
+    """Codes planes in three stripes side by side."""
 
     id = 7
     name = "interleaved"
@@ -39,13 +38,19 @@ class InterleavedCoder(ModelCoder[PlaneModel]):
         return cls([unpack_plan(section, plane) for plane, section in enumerate(sections)])
 
     @property
-    def _uses_grid(self) -> bool:
+    def uses_grid(self) -> bool:
+        """Whether any bank has the grid map."""
         return any(model.prediction.class_map == kernel.GRID for model in self.models)
 
-    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
-        """One stream for each plane; that of plane 0 begins with the place of its first sample in the grid, if any."""
-        grid = find_grid(planes[0][:image_rows]) if self._uses_grid else 0
-        largest = largest_of(ranges[: len(self.models)])
+    def find_grid(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> int:
+        """The place under which the first image's first plane is predicted best."""
+        return find_grid(planes[0][:image_rows])
+
+    def encode_planes(
+        self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int
+    ) -> list[bytes]:
+        """One stream for each plane."""
+        largest = largest_of(ranges)
         traced: list[list[kernel.Traced]] = [[] for _ in self.models]
         for top in range(0, len(planes[0]), image_rows):
             frames: list[kernel.Frame] = []
@@ -54,25 +59,19 @@ class InterleavedCoder(ModelCoder[PlaneModel]):
                 done.append(trace_plane(frame, model.predictor(grid, span, largest, frame.width)))
                 frames.append(frame)
         width = planes[0].shape[1]
-        streams = [_stream(model, done, width) for model, done in zip(self.models, traced, strict=True)]
-        if self._uses_grid:
-            streams = with_grid(grid, streams)
-        return streams + [encode_sparse(plane) for plane in planes[len(self.models) :]]
+        return [_stream(model, done, width) for model, done in zip(self.models, traced, strict=True)]
 
-    def decode(
-        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    def decode_planes(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
         """The planes again, of 16 bits where these are enough. Raises FormatError where a stream breaks the rules."""
-        count = len(self.models)
-        if len(ranges) < count:
-            raise FormatError(f"an interleaved model of {count} planes cannot code {len(ranges)}")
-        grid, streams = take_grid(streams) if self._uses_grid else (0, streams)
-        largest = largest_of(ranges[:count])
-        readers = [_Reader(stream) for stream in streams[:count]]
+        rows, width = shape
+        largest = largest_of(ranges)
+        readers = [_Reader(stream) for stream in streams]
         predictors = [
             model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)
         ]
-        planes: list[Plane] = [np.empty((rows, width), _type_of(span)) for span in ranges[:count]]
+        planes: list[Plane] = [np.empty((rows, width), _type_of(span)) for span in ranges]
         for top in range(0, rows, image_rows):
             frames: list[kernel.Frame] = []
             height = min(image_rows, rows - top)
@@ -87,7 +86,7 @@ class InterleavedCoder(ModelCoder[PlaneModel]):
                 frames.append(frame)
         for reader in readers:
             reader.finish()
-        return planes + decode_corrections(list(streams[count:]), [span.high for span in ranges[count:]], rows, width)
+        return planes
 
 
 NARROW = 1 << 12

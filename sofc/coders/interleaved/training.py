@@ -26,8 +26,8 @@ from sofc.coders.interleaved.passes import (
     blank_prediction,
 )
 from sofc.coders.interleaved.section import ENERGY_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
-from sofc.coders.training import CoroutineTraining, Pass, Passes, added
-from sofc.container.records import Section
+from sofc.coders.plane_training import PlaneTraining
+from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, TrainingSettings, added
 from sofc.planes import PlaneRange
 
 CODER = 7
@@ -49,14 +49,15 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-class InterleavedTraining(CoroutineTraining):
+class InterleavedTraining(PlaneTraining[PlaneModel], CoroutineTraining):
     """Trains one model for each plane of the given ranges."""
 
-    def __init__(self, ranges: Sequence[PlaneRange]) -> None:
+    section = CODER, PLAN
+    effort = EFFORT
+
+    def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
         self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
-        self._models: list[PlaneModel] = []
-        self._costs: list[float] = []
         super().__init__()
 
     def run(self) -> Passes[None]:
@@ -101,24 +102,15 @@ class InterleavedTraining(CoroutineTraining):
                 result.append(_fitted(blank, sums))
         return tuple(result)
 
-    def sections(self) -> list[Section]:
-        """One for each plane."""
-        return [Section(CODER, PLAN, pack_plan(model)) for model in self._models]
-
-    def models(self) -> list[tuple[int, tuple[int, ...]]]:
-        """One model, for effort 1."""
-        return [(EFFORT, tuple(range(len(self._models))))]
-
-    def cost(self) -> float | None:
-        """Bits of the training images, after the last pass."""
-        return sum(self._costs) if self._costs else None
+    def pack(self, model: PlaneModel) -> bytes:
+        """The plan of a plane."""
+        return pack_plan(model)
 
     def report(self) -> list[str]:
         """What was chosen, and bytes of the training images."""
         names = ("one class", "texture", "grid")
         chosen = [f"{names[one.prediction.class_map]} {one.prediction.references}" for one in self._models]
-        sizes = ", ".join(str(int(cost / 8)) for cost in self._costs)
-        return [f"predictors: {'; '.join(chosen)}", f"bytes of the planes of the training images: {sizes}"]
+        return [f"predictors: {'; '.join(chosen)}", self.bytes_of_planes()]
 
 
 def _bases(references: int) -> Integers:

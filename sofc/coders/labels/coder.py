@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Coder
+from sofc.coders.base import NamedCoder
 from sofc.coders.labels import kernel
 from sofc.coders.labels.terms import BLOCK_BITS, CONTEXTS, MATES, PAD, PAD_ROWS, Term
 from sofc.entropy.binary import OK, Reader, Writer
@@ -21,7 +21,7 @@ from sofc.planes import Plane, PlaneRange
 _TABLE = Contexts(context_table(CONTEXTS, Term.NOTHING), block_starts(np.full(len(CONTEXTS), BLOCK_BITS, np.int64)))
 
 
-class LabelsCoder(Coder):
+class LabelsCoder(NamedCoder):
     """Planes of labels from 0, each coded by itself."""
 
     id = 6

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.labels.terms import BACKGROUND, MATES, NEW, PAD, PAD_ROWS, Term
-from sofc.entropy.binary import BROKEN, EVEN, OK, TOO_LONG, Stream, code_bit
+from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
 from sofc.entropy.bit_models import code_by_model
 from sofc.entropy.contexts import Contexts, select_models
 from sofc.entropy.mixing import LEVELS, QUARTERS, Mixture, Votes, decide, select_weights
@@ -129,12 +129,7 @@ def _code_other(encode: bool, label: int, top: int, stream: Stream) -> int:
     shift = 0
     while top >> shift:
         shift += 1
-    value = 0
-    for place in range(shift - 1, -1, -1):
-        bit = code_bit(encode, (label >> place) & 1, EVEN, stream)
-        if bit < 0:
-            return TOO_LONG
-        value = 2 * value + bit
+    value = code_bypass(encode, label, shift, stream)
     return value if value <= top else BROKEN
 
 

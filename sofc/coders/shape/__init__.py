@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sofc.coders.base import Descriptor, KernelUse
+from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.kinds import Kind
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.coders.shape.neutral import NeutralShapeCoder
-from sofc.coders.training import CoderTraining, TrainingSettings
-from sofc.planes import PlaneRange
 from sofc.transforms.components import NONE, PAPERS, Transform
 
 __all__ = ["CODER", "NeutralShapeCoder", "ShapeCoder"]
@@ -17,12 +13,6 @@ __all__ = ["CODER", "NeutralShapeCoder", "ShapeCoder"]
 
 def _transforms(kind: Kind) -> tuple[Transform, ...]:
     return (PAPERS if kind.components == PAPERS.components else NONE,)
-
-
-def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
-    from sofc.coders.shape.training import ShapeTraining
-
-    return ShapeTraining(list(ranges), min_images=settings.min_images, iterations=settings.iterations)
 
 
 def _kernels() -> list[list[KernelUse]]:
@@ -48,11 +38,9 @@ def _kernels() -> list[list[KernelUse]]:
 
 
 CODER = Descriptor(
-    ShapeCoder.id,
-    ShapeCoder.name,
-    ShapeCoder.from_sections,
+    ShapeCoder,
     kernels=_kernels,
-    start_training=_start_training,
+    start_training=later("sofc.coders.shape.training", "ShapeTraining"),
     transforms=_transforms,
     knows_lattice=False,
     numbers_values=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sofc.coders.base import Coder
+from sofc.coders.base import NamedCoder
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.plane import EncodedPlane, decode_plane, encode_plane
 from sofc.coders.shape.section import parse_section
@@ -12,7 +12,7 @@ from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
 
-class ShapeCoder(Coder):
+class ShapeCoder(NamedCoder):
     """Codes plane k with ``parameters[k]``; a plane may draw contexts from the two planes before it."""
 
     id = 1

@@ -107,9 +107,6 @@ def _entropy(counts: npt.NDArray[np.int64]) -> float:
 class NeutralShapeCoder(Coder):
     """Any planes of any range, each coded by itself: a byte with the number of its parameters, then the stream."""
 
-    id = 1
-    name = "shape"
-
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane."""
         streams = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.coders.shape.counts import COUNTS, PARAMETERS, build_counts
 from sofc.coders.shape.detail_training import train_details
@@ -11,7 +13,7 @@ from sofc.coders.shape.mining import Mined, Mining, ShapeTask, mine_shapes
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.passes import choose_predictions
 from sofc.coders.shape.section import build_section
-from sofc.coders.training import CoroutineTraining, Passes
+from sofc.coders.training import DEFAULT, CoroutineTraining, Passes, TrainingSettings
 from sofc.container.records import Section
 from sofc.planes import PlaneRange
 
@@ -21,23 +23,23 @@ MODE_NAMES = ("MED", "GAP", "none")
 class ShapeTraining(CoroutineTraining):
     """Trains one section for each plane in ``ranges``.
 
-    ``min_images``: shapes of several samples must be in at least that many images. ``iterations``: at most so many
-    passes of encoding and re-weighing (0: one pass as published); None: while they gain. ``max_window``: rows and
-    columns of the largest shape, by default 4 x 4, for binary planes 28 x 28. ``max_shapes``: shapes kept a plane.
+    ``settings.min_images``: shapes of several samples must be in at least that many images. ``settings.iterations``: at
+    most so many passes of encoding and re-weighing (0: one pass as published); None: while they gain. ``max_window``:
+    rows and columns of the largest shape, by default 4 x 4, for binary planes 28 x 28. ``max_shapes``: shapes kept a
+    plane.
     """
 
     def __init__(
         self,
-        ranges: list[PlaneRange],
+        ranges: Sequence[PlaneRange],
+        settings: TrainingSettings = DEFAULT,
         *,
-        min_images: int = 1,
-        iterations: int | None = None,
         max_window: tuple[int, int] | None = None,
         max_shapes: int = 3000,
     ) -> None:
         self._ranges = list(ranges)
         self._limits = [max_window or ((28, 28) if span.high - span.low == 1 else (4, 4)) for span in ranges]
-        self._mining = Mining(max_shapes, min_images, iterations)
+        self._mining = Mining(max_shapes, settings.min_images, settings.iterations)
         self._report: list[str] = []
         self._parameters: list[PlaneParameters] = []
         self._mined: list[Mined] = []

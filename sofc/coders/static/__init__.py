@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sofc.coders.base import Descriptor, KernelUse
+from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.static.coder import StaticCoder
-from sofc.coders.training import CoderTraining, TrainingSettings
-from sofc.planes import PlaneRange
 
 __all__ = ["CODER", "StaticCoder"]
-
-
-def _start_training(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
-    from sofc.coders.static.training import StaticTraining
-
-    return StaticTraining(ranges)
 
 
 def _kernels() -> list[list[KernelUse]]:
@@ -26,11 +16,9 @@ def _kernels() -> list[list[KernelUse]]:
 
 
 CODER = Descriptor(
-    StaticCoder.id,
-    StaticCoder.name,
-    StaticCoder.from_sections,
+    StaticCoder,
     kernels=_kernels,
-    start_training=_start_training,
+    start_training=later("sofc.coders.static.training", "StaticTraining"),
     unasked=lambda kind: kind.bits > 1,
     efforts=(2,),
     learns=False,

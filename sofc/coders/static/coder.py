@@ -11,12 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import ModelCoder, take_grid, with_grid
+from sofc.coders.gridded import GridCoder
 from sofc.coders.static import kernel
 from sofc.coders.static.model import PlaneModel, Prediction
 from sofc.coders.static.section import unpack_plan
 from sofc.entropy.rans import SymbolReader, pack_symbols
-from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
@@ -28,8 +27,8 @@ Coded = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 """A plane and its log errors, padded."""
 
 
-class StaticCoder(ModelCoder[PlaneModel]):
-    """Codes plane k with ``models[k]``; planes beyond the models (a correction) are coded as nearly all zeros."""
+class StaticCoder(GridCoder[PlaneModel]):
+    """Codes planes by rANS."""
 
     id = 3
     name = "static"
@@ -42,13 +41,18 @@ class StaticCoder(ModelCoder[PlaneModel]):
         return cls([unpack_plan(section, plane) for plane, section in enumerate(sections)])
 
     @property
-    def _uses_grid(self) -> bool:
+    def uses_grid(self) -> bool:
+        """Whether any bank has the grid map."""
         return any(model.prediction.class_map == bank.GRID for model in self.models)
 
-    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
-        """One stream for each plane; that of plane 0 begins with the place of its first sample in the grid, if any."""
-        ranges = ranges[: len(self.models)]
-        grid = find_grid(planes[0][:image_rows], self.models[0].prediction, ranges[0]) if self._uses_grid else 0
+    def find_grid(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> int:
+        """The place under which the first image's first plane is predicted best."""
+        return find_grid(planes[0][:image_rows], self.models[0].prediction, ranges[0])
+
+    def encode_planes(
+        self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int
+    ) -> list[bytes]:
+        """One stream for each plane."""
         symbols: list[list[npt.NDArray[np.int32]]] = [[] for _ in self.models]
         for top in range(0, len(planes[0]), image_rows):
             references: list[Coded] = []
@@ -56,33 +60,27 @@ class StaticCoder(ModelCoder[PlaneModel]):
                 around = known(model.prediction, plane[top : top + image_rows], span, references)
                 done.append(_symbols(around, model, span.size, largest_of(ranges), grid))
                 references.append(as_reference(around))
-        streams = [pack_symbols(np.concatenate(done)) for done in symbols]
-        if self._uses_grid:
-            streams = with_grid(grid, streams)
-        return streams + [encode_sparse(plane) for plane in planes[len(self.models) :]]
+        return [pack_symbols(np.concatenate(done)) for done in symbols]
 
-    def decode(
-        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    def decode_planes(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
         """The planes again. Raises FormatError where a stream leads outside a plane's range."""
-        count = len(self.models)
-        if len(ranges) < count:
-            raise FormatError(f"a static model of {count} planes cannot code {len(ranges)}")
-        grid, streams = take_grid(streams) if self._uses_grid else (0, streams)
-        readers = [SymbolReader(stream) for stream in streams[:count]]
-        planes = [np.empty((rows, width), np.int32) for _ in self.models]
-        largest = largest_of(ranges[:count])
+        rows, width = shape
+        readers = [SymbolReader(stream) for stream in streams]
+        planes = [np.empty(shape, np.int32) for _ in self.models]
+        largest = largest_of(ranges)
         for top in range(0, rows, image_rows):
             references: list[Coded] = []
-            shape = min(image_rows, rows - top), width
-            for model, reader, span, plane in zip(self.models, readers, ranges, planes, strict=False):
-                around = neighbourhood(model.prediction, shape, span.size, references)
+            image_shape = min(image_rows, rows - top), width
+            for model, reader, span, plane in zip(self.models, readers, ranges, planes, strict=True):
+                around = neighbourhood(model.prediction, image_shape, span.size, references)
                 _decode_image(around, model, span.size, largest, grid, reader)
                 plane[top : top + image_rows] = bank.inside(around.plane) + np.int32(span.low)
                 references.append(as_reference(around))
         for reader in readers:
             reader.finish()
-        return planes + decode_corrections(list(streams[count:]), [span.high for span in ranges[count:]], rows, width)
+        return planes
 
 
 def largest_of(ranges: Sequence[PlaneRange]) -> int:

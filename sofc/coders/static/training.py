@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from sofc.coders.bank_training import BankTraining
 from sofc.coders.distributions import frequencies_of, split
+from sofc.coders.plane_training import PlaneTraining
 from sofc.coders.static import kernel
 from sofc.coders.static.model import MAX_ESCAPE, SYMBOLS, Levels, PlaneModel, Prediction, taps
 from sofc.coders.static.passes import SIZES, WIDEST, Count, StaticBank, Survey
 from sofc.coders.static.section import PLAN, pack_plan
-from sofc.coders.training import Pass, Passes, added
-from sofc.container.records import Section
+from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added
 from sofc.entropy.rans import MOST_BITS, SCALE_BITS
 from sofc.planes import PlaneRange
 from sofc.prediction import bank, expected_error
@@ -43,14 +43,14 @@ Kodak's, where weights under the grid map need not add up to one, it looks 3 % c
 """
 
 
-class StaticTraining(BankTraining[Prediction]):
+class StaticTraining(PlaneTraining[PlaneModel], BankTraining[Prediction]):
     """Trains one model for each plane of the given ranges."""
 
+    section = CODER, PLAN
+    effort = EFFORT
     coder = StaticBank()
 
-    def __init__(self, ranges: Sequence[PlaneRange]) -> None:
-        self._models: list[PlaneModel] = []
-        self._costs: list[float] = []
+    def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         super().__init__(ranges)
 
     def run(self) -> Passes[None]:
@@ -83,25 +83,16 @@ class StaticTraining(BankTraining[Prediction]):
             return 1, GRID_HANDICAP
         return 1, GRID_HANDICAP_FOLLOWING if before[0].class_map == bank.GRID else np.inf
 
-    def sections(self) -> list[Section]:
-        """One for each plane."""
-        return [Section(CODER, PLAN, pack_plan(model)) for model in self._models]
-
-    def models(self) -> list[tuple[int, tuple[int, ...]]]:
-        """One model, for effort 2."""
-        return [(EFFORT, tuple(range(len(self._models))))]
-
-    def cost(self) -> float | None:
-        """Bits of the training images, after the last pass."""
-        return sum(self._costs) if self._costs else None
+    def pack(self, model: PlaneModel) -> bytes:
+        """The plan of a plane."""
+        return pack_plan(model)
 
     def report(self) -> list[str]:
         """Class maps, contexts and bytes of the training images."""
         grids = [model.prediction.class_map == bank.GRID for model in self._models]
         maps = ", ".join("grid" if grid else "texture" for grid in grids)
         contexts = ", ".join(str(len(model.escapes)) for model in self._models)
-        sizes = ", ".join(str(int(cost / 8)) for cost in self._costs)
-        return [f"class maps: {maps}; contexts: {contexts}", f"bytes of the planes of the training images: {sizes}"]
+        return [f"class maps: {maps}; contexts: {contexts}", self.bytes_of_planes()]
 
 
 SIZE_BITS = np.array([0, *([0] * 7), *range(3, 23)], np.float64)[:SIZES]

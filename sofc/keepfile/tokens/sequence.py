@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.binary import BROKEN, EVEN, code_bit
+from sofc.entropy.binary import BROKEN, code_bypass
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
 from sofc.keepfile.tokens.alphabet import LONGEST, SHORTEST, WINDOW
@@ -253,13 +253,7 @@ def _code_distance(encode: bool, distance: int, place: int, length: int, run: Ru
         return rank
     if rank > 0:
         return _walk(False, rank, place, earlier, length, matches)
-    found = 0
-    for shift in range(14, -1, -1):
-        bit = code_bit(encode, (distance >> shift) & 1, EVEN, models.stream)
-        if bit < 0:
-            return bit
-        found = 2 * found + bit
-    return found
+    return code_bypass(encode, distance, 15, models.stream)
 
 
 @kernel

@@ -1,0 +1,41 @@
+"""Whole images that are not yet in a group."""
+
+from __future__ import annotations
+
+from sofc.band.coding import Samples
+from sofc.band.likeness import Likeness
+from sofc.coders.base import Found
+from sofc.stream.copies import Key
+
+
+class PendingGroup:
+    """Images of one header, in their order: some like earlier ones of the file, of the others all or none with origin.
+
+    ``alone``: what tells the first image from others, while it is the only one.
+    """
+
+    def __init__(self) -> None:
+        self.images: list[Samples] = []
+        self.origins: list[Found] = []
+        self.likenesses: dict[int, Likeness] = {}
+        self.alone: Key | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def coded_alone(self) -> int:
+        """Images that no earlier one is like."""
+        return len(self.images) - len(self.likenesses)
+
+    def add(self, image: Samples, origin: Found | None = None, key: Key | None = None) -> None:
+        """Add an image that no earlier one is like."""
+        self.alone = None if self.images else key
+        self.images.append(image)
+        self.origins += [] if origin is None else [origin]
+
+    def add_like(self, image: Samples, likeness: Likeness) -> None:
+        """Add an image that follows from an earlier one."""
+        self.alone = None
+        self.likenesses[len(self.images)] = likeness
+        self.images.append(image)
