@@ -25,12 +25,13 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
-from sofc.coders.dct.coder import MOST_ALIKE, RANGE, find_coefficients, referred
+from sofc.coders.dct.coder import MOST_ALIKE, RANGE, best_prediction, find_coefficients, referred
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     MEANS,
     ROWS,
     SIZES,
+    WEIGHT_BITS,
     Around,
     Component,
     Equations,
@@ -377,6 +378,21 @@ def test_costs_of_predictors(seed):
     weigh_predictors(found, plan.predictor, np.zeros(MEANS, np.int32), got)
     plain = naive.Component(table.tolist(), by_place(blocks * table), by_place(first), by_place(second))
     assert got.tolist() == naive.costs(plain, blocks.tolist(), plan.mean_weights.tolist())
+
+
+@COMPILED
+@pytest.mark.parametrize("alike", [0, 3, DIAGONALS])
+def test_predicted_diagonals(alike):
+    """As many are predicted as a predictor foretells: one that says what the block to the left has."""
+    plan = ComponentPlan.blank(1, BLOCK_BITS.start)
+    for index in range(SIZE):
+        plan.mean_weights[ROWS // SIZE * index : ROWS // SIZE * (index + 1), SIDE + index % SIDE] = 1 << WEIGHT_BITS
+    blocks = np.random.default_rng(0).integers(-20, 21, (8, 60, SIZE)).astype(np.int32)
+    same = np.add.outer(range(SIDE), range(SIDE)).ravel() < alike
+    blocks[:, :, same] = blocks[:, :1, same]
+    nothing = np.zeros_like(blocks)
+    found = component(blocks, np.full(SIZE, 3), nothing, nothing)
+    assert best_prediction(found, plan.predictor) == (0, alike)
 
 
 # Pixel corrections.
