@@ -56,7 +56,7 @@ SQUASH = _squash_table()
 
 class Mixture(NamedTuple):
     """What mixing learns: bit ``models``, ``weights`` (sum of WEIGHT_ROWS, inputs filled up to LANES) in 1/65536, and
-    the adaptive probability map ``apm`` (APM_ROWS, APM_COLUMNS).
+    the adaptive probability map ``apm`` (APM_ROWS, or 0 where nothing is refined; APM_COLUMNS).
     """
 
     models: Vector[np.uint32]
@@ -95,21 +95,35 @@ def votes_for(contexts: int, lanes: int, sets: int) -> Votes:
 
 
 @inlined
+def _say(weighted: int, k: int, votes: Votes) -> int:
+    """What weight set ``k`` says, stretched; squashed it goes to ``votes``."""
+    dot = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, weighted >> 16))
+    votes.expert[k] = SQUASH[dot + STRETCH_LIMIT]
+    return int(dot)
+
+
+@inlined
 def _mix(decision: int, mixture: Mixture, votes: Votes) -> int:
     """The stretched probability that the weight sets give on average; what each says goes to ``votes``."""
-    for i in range(votes.first.shape[0]):
-        votes.words[i] = mixture.models[votes.first[i] + (decision & 7)]
-        votes.stretched[i] = STRETCH[votes.words[i] >> 20]
-    total = 0
-    sets = votes.expert.shape[0]
-    for k in range(sets):
-        weighted = np.int64(0)
-        weights = mixture.weights[votes.rows[k]]
+    # The sums of two sets are added up while inputs are looked up: vectors of what was just stored have to wait for it.
+    sets, count = votes.expert.shape[0], votes.first.shape[0]
+    one, two = mixture.weights[votes.rows[0]], mixture.weights[votes.rows[1 if sets > 1 else 0]]
+    first, second = CONSTANT * np.int64(one[count]), CONSTANT * np.int64(two[count])
+    for i in range(count):
+        word = np.int64(mixture.models[votes.first[i] + (decision & 7)])
+        stretched = np.int64(STRETCH[word >> 20])
+        votes.words[i], votes.stretched[i] = word, stretched
+        first += stretched * np.int64(one[i])
+        second += stretched * np.int64(two[i])
+    total = _say(int(first), 0, votes)
+    if sets > 1:
+        total += _say(int(second), 1, votes)
+    if sets > 2:
+        weights = mixture.weights[votes.rows[2]]
+        third = np.int64(0)
         for i in range(weights.shape[0]):
-            weighted += np.int64(weights[i]) * np.int64(votes.stretched[i])
-        dot = max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(weighted >> 16)))
-        votes.expert[k] = SQUASH[dot + STRETCH_LIMIT]
-        total += dot
+            third += np.int64(weights[i]) * np.int64(votes.stretched[i])
+        total += _say(int(third), 2, votes)
     # A division by a number that is not known takes longer than all the rest.
     return int(total if sets == 1 else total >> 1 if sets == 2 else total // 3)
 
@@ -183,4 +197,14 @@ def decide(encode: bool, bit: int, decision: int, apm_row: int, mixture: Mixture
         return bit
     learn_refined(bit, row, refined)
     _learn(bit, decision, mixture, votes)
+    return bit
+
+
+@inlined
+def decide_unrefined(encode: bool, bit: int, decision: int, mixture: Mixture, votes: Votes, stream: Stream) -> int:
+    """Spec coding-tools/logistic-mixing. The same without an adaptive probability map. Returns the bit, or TOO_LONG."""
+    mean = _mix(decision, mixture, votes)
+    bit = code_bit(encode, bit, int(SQUASH[mean + STRETCH_LIMIT]), stream)
+    if bit >= 0:
+        _learn(bit, decision, mixture, votes)
     return bit

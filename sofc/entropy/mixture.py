@@ -41,10 +41,10 @@ def neutral_weights(contexts: int) -> npt.NDArray[np.int32]:
     return weights
 
 
-def identity_map() -> npt.NDArray[np.int32]:
+def identity_map(rows: int = APM_ROWS) -> npt.NDArray[np.int32]:
     """The adaptive probability map that changes nothing: column j stands for the stretched value 128 j - 2048."""
     stretched = np.arange(APM_COLUMNS) * 128 - 2048
-    return np.tile(SQUASH[stretched + STRETCH_LIMIT].astype(np.int32), (APM_ROWS, 1))
+    return np.tile(SQUASH[stretched + STRETCH_LIMIT].astype(np.int32), (rows, 1))
 
 
 @dataclass(eq=False)
@@ -56,17 +56,23 @@ class MixingState:
     probabilities: npt.NDArray[np.int32]
 
     @classmethod
-    def neutral(cls, contexts: int, blocks: int, slots: int) -> MixingState:
-        """The state before anything was seen: so many contexts, blocks of bit models, and probabilities."""
+    def neutral(cls, contexts: int, blocks: int, slots: int, map_rows: int = APM_ROWS) -> MixingState:
+        """The state before anything was seen: so many contexts, blocks of bit models, probabilities, and rows of the
+        map, which may be none."""
         models = np.full(blocks * BLOCK, NEUTRAL, np.uint32)
-        return cls.trained(contexts, models, neutral_weights(contexts), slots)
+        return cls.trained(contexts, models, neutral_weights(contexts), slots, map_rows)
 
     @classmethod
     def trained(
-        cls, contexts: int, models: npt.NDArray[np.uint32], weights: npt.NDArray[np.int32], slots: int
+        cls,
+        contexts: int,
+        models: npt.NDArray[np.uint32],
+        weights: npt.NDArray[np.int32],
+        slots: int,
+        map_rows: int = APM_ROWS,
     ) -> MixingState:
         """The state that sections say a band starts from."""
-        return cls(contexts, Mixture(models, weights, identity_map()), np.full(slots, EVEN, np.int32))
+        return cls(contexts, Mixture(models, weights, identity_map(map_rows)), np.full(slots, EVEN, np.int32))
 
     def copy(self) -> MixingState:
         """A state of its own to start from this one."""

@@ -506,17 +506,17 @@ class MixingPlan(Protocol):
 
 
 class Mixing:
-    """Codes the decisions of a plane of coder 2 or 5, all of whose state learns."""
+    """Codes the decisions of a plane of coder 2 or 5, all of whose state learns. Those of coder 5 have no APM."""
 
-    def __init__(self, plan: MixingPlan) -> None:
+    def __init__(self, plan: MixingPlan, apm_rows: int = BINS * LEVELS * QUARTERS) -> None:
         self.slot_bits, self.sets = plan.slot_bits, plan.sets
         self.models = [models[:] for models in plan.models]
         self.mixer = [row[:] for row in plan.mixer]
-        self.apm = start_apm(BINS * LEVELS * QUARTERS)
+        self.apm = start_apm(apm_rows)
         self.hashes: list[int] = []
         self.level = self.quarter = 0
 
-    def mixed(self, decisions: Decisions, number: int, shift: int, selectors: Sequence[int], apm_row: int) -> int:
+    def mixed(self, decisions: Decisions, number: int, shift: int, selectors: Sequence[int], apm_row: int = 0) -> int:
         """A decision of model `number` of slot (h >> shift) % 2^slot_bits of each context."""
         rows = [self.mixer[selector] for selector in selectors[: self.sets]]
         places = [
@@ -526,9 +526,12 @@ class Mixing:
         inputs = [STRETCH[models[index] >> 20] for models, index in places] + [BIAS]
         outputs = [clamp(sum(map(mul, row, inputs)) >> 16, -STRETCH_LIMIT, STRETCH_LIMIT) for row in rows]
         mean = sum(outputs) // len(outputs)
-        probability, entry, weight = refine(self.apm[apm_row], mean)
-        bit = decisions.decide(clamp(probability, 4, 0xFFFC))
-        learn_refined(self.apm[apm_row], entry, weight, bit)
+        if self.apm:
+            probability, entry, weight = refine(self.apm[apm_row], mean)
+            bit = decisions.decide(clamp(probability, 4, 0xFFFC))
+            learn_refined(self.apm[apm_row], entry, weight, bit)
+        else:
+            bit = decisions.decide(squash(mean))
         for row, output in zip(rows, outputs, strict=True):
             error = 3 * (0x10000 * bit - squash(output))
             for i, value in enumerate(inputs):

@@ -814,7 +814,7 @@ class KeptComponent(DctPlane):
     """The state of a component's coefficients, from stream to stream."""
 
     def __init__(self, plan: DctPlan, decisions: Decisions) -> None:
-        Mixing.__init__(self, plan)
+        Mixing.__init__(self, plan, apm_rows=0)
         self.plan, self.decisions = plan, decisions
         self.escape_probabilities = [HALF] * 31
         self.plain = plan.plain[:]

@@ -25,11 +25,13 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
-from sofc.coders.dct.coder import MOST_ALIKE, RANGE, find_coefficients, referred
+from sofc.coders.dct.coder import MOST_ALIKE, RANGE, best_prediction, find_coefficients, referred
 from sofc.coders.dct.kernel_prediction import (
+    DIAGONALS,
     MEANS,
     ROWS,
     SIZES,
+    WEIGHT_BITS,
     Around,
     Component,
     Equations,
@@ -195,7 +197,7 @@ def random_plan(rng):
 
 def random_state(rng, contexts, blocks):
     """A state as training might leave it."""
-    state = MixingState.neutral(contexts, blocks, INTEGER_SLOTS)
+    state = MixingState.neutral(contexts, blocks, INTEGER_SLOTS, map_rows=0)
     shape = blocks * BLOCK
     state.mixture.models[:] = (rng.integers(0, 1 << 22, shape) << 10 | rng.integers(0, 256, shape)).astype(np.uint32)
     used = state.mixture.weights[:, : contexts + 1]
@@ -244,7 +246,7 @@ def component(blocks, table, first, second):
     return Component(blocks, values, bordered(first), bordered(second), table, Around.of(blocks.shape[1]))
 
 
-FIRST_CHOICES = kernel.Choices(0, 0)
+FIRST_CHOICES = kernel.Choices(0, DIAGONALS, 0)
 
 
 def code_blocks(stream, coded, plan, contexts, sets, state, choices=FIRST_CHOICES):
@@ -266,7 +268,8 @@ def test_code_blocks(seed, shape, sets):
     contexts = int(rng.integers(1, FURTHER + 3))
     # Terms that only further contexts use are not there for fewer.
     coded_terms = CODED_TERMS if contexts > FURTHER else CODED_TERMS[: Term.LAST]
-    choices = kernel.Choices(int(rng.integers(0, len(plan.mean_weights) // ROWS)), int(rng.integers(0, 16)))
+    predictors = len(plan.mean_weights) // ROWS
+    choices = kernel.Choices(*(int(rng.integers(0, count)) for count in (predictors, DIAGONALS + 1, 16)))
     coded, diagonals = (rng.choice(terms, (contexts, 4)) for terms in (coded_terms, BLOCK_TERMS))
     starts = plan.starts(contexts)
     both = kernel.BothContexts(Contexts(coded, starts[1:]), Contexts(diagonals, starts[1:]))
@@ -371,10 +374,25 @@ def test_costs_of_predictors(seed):
     blocks, table, plan = random_blocks(rng, 3, 2), random_table(rng), random_plan(rng)
     first, second = (random_blocks(rng, 3, 2) for _ in range(2))
     found = component(blocks, table, first, second)
-    got = np.zeros(len(plan.mean_weights) // ROWS, np.int64)
-    weigh_predictors(found, plan.predictor, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32), got)
+    got = np.zeros((len(plan.mean_weights) // ROWS + 1, DIAGONALS), np.int64)
+    weigh_predictors(found, plan.predictor, np.zeros(MEANS, np.int32), got)
     plain = naive.Component(table.tolist(), by_place(blocks * table), by_place(first), by_place(second))
     assert got.tolist() == naive.costs(plain, blocks.tolist(), plan.mean_weights.tolist())
+
+
+@COMPILED
+@pytest.mark.parametrize("alike", [0, 3, DIAGONALS])
+def test_predicted_diagonals(alike):
+    """As many are predicted as a predictor foretells: one that says what the block to the left has."""
+    plan = ComponentPlan.blank(1, BLOCK_BITS.start)
+    for index in range(SIZE):
+        plan.mean_weights[ROWS // SIZE * index : ROWS // SIZE * (index + 1), SIDE + index % SIDE] = 1 << WEIGHT_BITS
+    blocks = np.random.default_rng(0).integers(-20, 21, (8, 60, SIZE)).astype(np.int32)
+    same = np.add.outer(range(SIDE), range(SIDE)).ravel() < alike
+    blocks[:, :, same] = blocks[:, :1, same]
+    nothing = np.zeros_like(blocks)
+    found = component(blocks, np.full(SIZE, 3), nothing, nothing)
+    assert best_prediction(found, plan.predictor) == (0, alike)
 
 
 # Pixel corrections.

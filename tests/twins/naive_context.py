@@ -749,12 +749,15 @@ class Mixing:
             dot = sum(weight * opinion for weight, opinion in zip(self.mixers[row], opinions, strict=True))
             dots.append(clamp(dot // 65536, -2815, 2815))
         mean = sum(dots) // self.sets
-        refining = self.final[(node * 16 + level) * 4 + quarter]
-        cell, right = divmod((clamp(mean, -2047, 2047) + 2048) * 32, 4096)
-        refined = (refining[cell] * (4096 - right) + refining[cell + 1] * right) // 4096
-        bit = self.adaptive.coder.decide(bit, clamp((squash[mean + 2815] + refined) // 2, 4, 65532))
+        chance, shares = squash[mean + 2815], {}
+        if self.final:
+            refining = self.final[(node * 16 + level) * 4 + quarter]
+            cell, right = divmod((clamp(mean, -2047, 2047) + 2048) * 32, 4096)
+            shares = {cell: 4096 - right, cell + 1: right}
+            chance = (chance + sum(refining[column] * share for column, share in shares.items()) // 4096) // 2
+        bit = self.adaptive.coder.decide(bit, clamp(chance, 4, 65532))
 
-        for column, share in ((cell, 4096 - right), (cell + 1, right)):
+        for column, share in shares.items():
             refining[column] += (65535 * bit - refining[column]) * share // 2**18
         for row, dot in zip(rows, dots, strict=True):
             error = 3 * (65536 * bit - squash[dot + 2815])

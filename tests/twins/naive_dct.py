@@ -324,11 +324,13 @@ class Blocks:
     mixing: Mixing
     plain: Rows
     predictor: int = 0
+    diagonals: int = 0
     level: int = 0
 
     def code(self, rows: int, columns: int, coefficients: list[list[list[int]]] | None) -> list[list[list[int]]]:
         """Encode coefficients, or decode where they are None; ``predictor`` serves them, or is found out."""
         self.predictor = self.mixing.adaptive.plain(self.predictor, 3)
+        self.diagonals = self.mixing.adaptive.plain(self.diagonals, 4)
         self.level = self.mixing.adaptive.plain(self.level, 4)
         self.ends: dict[tuple[int, int], int] = defaultdict(int)
         if 256 * self.predictor >= len(self.mean_weights):
@@ -348,7 +350,9 @@ class Blocks:
         lower = [place for place in BACKWARDS if sum(place) < self.ends[row, column]]
         for down, right in lower:
             index = row_of(8 * down + right, len(lower), self.predictor, self.mean_weights)
-            fine = self.component.fine(row, column, down, right, self.mean_weights[index])
+            fine = 0
+            if down + right < self.diagonals:
+                fine = self.component.fine(row, column, down, right, self.mean_weights[index])
             wanted = block[8 * down + right] if block else 0
             value = self.value(row, column, down, right, fine, self.size_weights[index], wanted, coded)
             if abs(value) > 2**15:
@@ -545,20 +549,21 @@ def accumulate(
     return [{key: value for key, value in sums.items() if value} for sums in (means, sizes)]
 
 
-def costs(component: Component, coefficients: list[list[list[int]]], mean_weights: Rows) -> list[int]:
-    """About what each predictor makes the coefficients in some rows of blocks cost. All values are known."""
-    found = [0] * (len(mean_weights) // 256)
+def costs(component: Component, coefficients: list[list[list[int]]], mean_weights: Rows) -> Rows:
+    """About what each predictor, and last none, makes the coefficients of each diagonal in some rows of blocks cost.
+    All values are known."""
+    found = [[0] * 15 for _ in range(len(mean_weights) // 256 + 1)]
     for row in range(2, len(coefficients), 4):
         for column, block in enumerate(coefficients[row]):
             highest = max((k // 8 + k % 8 for k in range(64) if block[k]), default=-1)
             lower = [place for place in BACKWARDS if sum(place) <= highest]
             for place in lower:
                 index = 8 * place[0] + place[1]
-                for number in range(len(found)):
-                    weights = mean_weights[row_of(index, len(lower), number, mean_weights)]
-                    total = product(component.means(row, column, *place), weights)
-                    error = abs(component.at(row, column, *place) * 2**10 - total) // 2**8
-                    found[number] += logarithm(min(65535, error // component.table[index]))
+                means, wanted = component.means(row, column, *place), component.at(row, column, *place) * 2**10
+                rows = [mean_weights[row_of(index, len(lower), k, mean_weights)] for k in range(len(found) - 1)]
+                for costs_of_one, weights in zip(found, [*rows, [0] * len(means)], strict=True):
+                    quarters = abs(wanted - product(means, weights)) // 2**8 // component.table[index]
+                    costs_of_one[sum(place)] += logarithm(min(65535, max(0, quarters - 2)))
     return found
 
 

@@ -21,16 +21,15 @@ from sofc.coders.dct.kernel_prediction import (
     Equations,
     accumulate,
 )
-from sofc.coders.dct.model import ComponentModel, ComponentPlan
+from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.passes import recovered, warm_up
 from sofc.coders.dct.section import unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.sparse_fit import fit_change
 from sofc.coders.training import Adaptation, Pass, Passes
-from sofc.entropy.adaptive import INTEGER_SLOTS
 from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
+from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
 from sofc.entropy.priors import FOLDS, History
 from sofc.jpeg.dct import SIZE
 from sofc.jpeg.origin import Origin
@@ -139,7 +138,7 @@ class Adapt:
 
         def code(weights: Weights, practised: tuple[int, Component]) -> int:
             fold, component = practised
-            state = MixingState.trained(used, TRAINED.states[starts[fold]], weights, INTEGER_SLOTS)
+            state = state_of(used, TRAINED.states[starts[fold]], weights)
             return warm_up(ComponentModel(plan, sets, state), state, component)
 
         of_weights = change_weights(weights, used, self._practised, code, self.share)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from sofc.coders.base import MAX_COUNTERS, ModelCoder
 from sofc.coders.dct import kernel, kernel_pixels, kernel_references
 from sofc.coders.dct.kernel_prediction import (
+    DIAGONALS,
     MEANS,
     ROWS,
-    SIZES,
     Around,
     Component,
     Predictor,
@@ -292,25 +292,44 @@ def code_component(stream: Coding, model: ComponentModel, state: MixingState, co
     coding = kernel.Coding(state.mixture, state.probabilities, stream.stream)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], model.sets)
     predictor = model.plan.predictor
-    choices = kernel.Choices(0, 0)
+    choices = kernel.Choices(0, 0, 0)
     if stream.encodes:
-        level = PLAIN_LEVEL if model.sets < MOST_SETS else SLOWEST_PLAIN_LEVEL
-        choices = kernel.Choices(best_predictor(component, predictor), level)
+        choices = kernel.Choices(*best_prediction(component, predictor), plain_level(component, model.sets))
     return kernel.code_blocks(stream.encodes, component, predictor, choices, model.contexts, coding, scratch)
 
 
-PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 9
-"""The level from which an encoder makes coefficients plain, and that of models of most weight sets: lower ones are
-faster, and cost more bytes."""
+PLAIN_LEVEL, FINE_PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 7, 9
+"""The level from which an encoder makes coefficients plain, that of components with fine steps, and that of models of
+most weight sets: lower ones are faster, and cost more bytes."""
+FINE_STEP, MANY_BLOCKS = 2, 1024
+"""Steps are fine where that of the lowest frequencies is no more: most of what is coded is noise then. Bit models of so
+many blocks have learnt what those of the model were not trained for."""
+SPARED = 1 / 256
+"""The share of the cost of coefficients that not to predict some of them may lose: that is faster."""
+
+
+def plain_level(component: Component, sets: int) -> int:
+    """The level from which coefficients of a component are to be plain, with a model of so many weight sets."""
+    if sets == MOST_SETS:
+        return SLOWEST_PLAIN_LEVEL
+    rows, columns, _ = component.coefficients.shape
+    is_fine = component.table[1] <= FINE_STEP and rows * columns >= MANY_BLOCKS
+    return FINE_PLAIN_LEVEL if is_fine else PLAIN_LEVEL
 
 
 def best_predictor(component: Component, predictor: Predictor) -> int:
     """The number of the predictor that makes the coefficients of a component cost least."""
-    count = len(predictor.means) // ROWS
-    if count == 1:
-        return 0
-    costs = np.zeros(count, np.int64)
+    return best_prediction(component, predictor)[0]
+
+
+def best_prediction(component: Component, predictor: Predictor) -> tuple[int, int]:
+    """That number, and how many diagonals it is to serve: where coefficients are noise, foretelling nothing costs
+    less, and is faster."""
+    costs = np.zeros((len(predictor.means) // ROWS + 1, DIAGONALS), np.int64)
     columns = component.coefficients.shape[1]
     fresh = component._replace(values=np.zeros_like(component.values), around=Around.of(columns))
-    weigh_predictors(fresh, predictor, np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32), costs)
-    return int(costs.argmin())
+    weigh_predictors(fresh, predictor, np.zeros(MEANS, np.int32), costs)
+    number = int(costs[:-1].sum(axis=1).argmin())
+    # Of predicting no diagonal, the lowest, the two lowest and so on: what it takes more than predicting none.
+    more = np.concatenate([[0], np.cumsum(costs[number] - costs[-1])])
+    return number, int(np.flatnonzero(more <= more.min() + SPARED * costs[number].sum())[0])

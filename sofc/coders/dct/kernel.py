@@ -33,7 +33,8 @@ from sofc.coders.dct.kernel_prediction import (
     enter,
     enter_error,
     extent_of,
-    gather,
+    gather_means,
+    gather_sizes,
     inverse_of,
     log,
     over,
@@ -55,7 +56,7 @@ from sofc.entropy.mixing import (
     QUARTERS,
     Mixture,
     Votes,
-    decide,
+    decide_unrefined,
     select_weights,
     votes_for,
 )
@@ -74,8 +75,9 @@ END_BITS = 4
 """Bits of the number of coded diagonals."""
 ENDS_TOLD = 16
 """Rows of weights for each bit of that number."""
-NUMBER_BITS, LEVEL_BITS = 3, 4
-"""Bits of the number of a predictor, and of the level from which coefficients are plain."""
+NUMBER_BITS, DIAGONAL_BITS, LEVEL_BITS = 3, 4, 4
+"""Bits of the number of a predictor, of that of the diagonals it serves, and of the level from which coefficients are
+plain."""
 STEP_LIMIT = 31
 """Steps of quantisation from here on are one to contexts."""
 LOWEST_AC, MIDDLE = 1, 17
@@ -98,10 +100,11 @@ class Coding(NamedTuple):
 
 
 class Choices(NamedTuple):
-    """What an encoder chooses for a component: the ``number`` of the predictor that serves it, and the ``level`` from
-    which coefficients are plain."""
+    """What an encoder chooses for a component: the ``number`` of the predictor that serves it, how many ``diagonals``
+    it serves, and the ``level`` from which coefficients are plain."""
 
     number: int
+    diagonals: int
     level: int
 
 
@@ -198,7 +201,7 @@ def _code_end(
         votes.rows[1] = PLACE_ROWS + BLOCK_BIN * PLACES + depth * ENDS_TOLD + around
         votes.rows[2] = COLUMN_ROWS + BLOCK_BIN * COLUMNS + depth * ENDS_TOLD + reached
         bit = (end >> (END_BITS - 1 - depth)) & 1
-        bit = decide(encode, bit, node, votes.rows[0] * QUARTERS, coding.mixture, votes, coding.stream)
+        bit = decide_unrefined(encode, bit, node, coding.mixture, votes, coding.stream)
         if bit < 0:
             return bit
         node = 2 * node + bit
@@ -211,12 +214,11 @@ def _code_end(
 
 
 @inlined
-def _predict(index: int, row: int, predictor: Predictor, step: int, scratch: Scratch) -> Predicted:
-    """Spec dct/prediction. Predict a coefficient from the numbers that were gathered by a ``row`` of weights."""
-    inverse = scratch.inverses[index]
-    fine = predicted(scratch.means, predictor.means[row], step, inverse)
-    size = max(0, weighted_sizes(scratch.sizes, predictor.sizes[row]) >> (SIZE_BITS - 4))
-    loudness = log(over(size, inverse))
+def _expect(index: int, fine: int, weights: Vector[np.int32], scratch: Scratch) -> Predicted:
+    """Spec dct/prediction. What is expected of a coefficient of which ``fine`` is the prediction, from the sizes that
+    were gathered."""
+    size = max(0, weighted_sizes(scratch.sizes, weights) >> (SIZE_BITS - 4))
+    loudness = log(over(size, scratch.inverses[index]))
     return Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, loudness, min(LEVELS - 1, loudness >> 1))
 
 
@@ -264,8 +266,7 @@ def _code_mixed_category(
     while True:
         select_weights(votes, decision, found.level, index, column)
         bit = 1 if (residual > 0 if decision == SIGN else wanted > category) else 0
-        row = votes.rows[0] * QUARTERS + found.quarter
-        bit = decide(encode, bit, decision, row, coding.mixture, votes, coding.stream)
+        bit = decide_unrefined(encode, bit, decision, coding.mixture, votes, coding.stream)
         if bit < 0:
             return Coded(bit, 0)
         if decision == ZERO:
@@ -290,13 +291,15 @@ def _code_residual(encode: bool, residual: int, coded: Coded, plain: bool, mu: i
     if coded.status != OK or coded.value == 0:
         return coded
     category, size = abs(coded.value), abs(residual)
+    if category == 1:
+        size = 1
     most = MOST_PLAIN if plain else MOST_MIXED
     if category == most:
         least = 1 << (most - 1)
         size = code_integer(encode, size - least, 0, coding.probabilities, coding.stream)
         if size >= 0:
             size += least
-    else:
+    elif category > 1:
         towards = -mu if coded.value > 0 else mu
         size = code_low_bits(encode, size, category, towards, coding.mixture.models, coding.stream)
     if size < 0:
@@ -321,14 +324,15 @@ def code_blocks(
     """
     predictors = predictor.means.shape[0] // ROWS
     number = code_bypass(encode, choices.number, NUMBER_BITS, coding.stream)
+    diagonals = code_bypass(encode, choices.diagonals, DIAGONAL_BITS, coding.stream)
     level = code_bypass(encode, choices.level, LEVEL_BITS, coding.stream)
-    if number < 0 or level < 0:
+    if number < 0 or diagonals < 0 or level < 0:
         return TOO_LONG
     if number >= predictors:
         return BROKEN
     for index in range(SIZE):
         scratch.inverses[index] = inverse_of(component.table[index])
-    votes = scratch.votes
+    votes, first_predicted = scratch.votes, ENDS[diagonals]
     for row in range(1, component.coefficients.shape[0] + 1):
         for column in range(1, component.coefficients.shape[1] + 1):
             block = component.coefficients[row - 1, column - 1]
@@ -340,9 +344,14 @@ def code_blocks(
             known = _Known(0, 0, 0, 0)
             for place in range(start, SIZE):
                 index = ORDER[place]
-                gather(component, row, column, index, known.tail, scratch.means, scratch.sizes)
                 at = row_of(index, extent, number, predictors)
-                found = _predict(index, at, predictor, component.table[index], scratch)
+                fine = 0
+                if place >= first_predicted:
+                    gather_means(component, row, column, index, scratch.means)
+                    weights, step = predictor.means[at], component.table[index]
+                    fine = predicted(scratch.means, weights, step, scratch.inverses[index])
+                gather_sizes(component, row, column, index, known.tail, scratch.sizes)
+                found = _expect(index, fine, predictor.sizes[at], scratch)
                 residual = int(block[index]) - found.mu if encode else 0
                 plain = found.level >= level
                 if plain:

@@ -16,7 +16,7 @@ from sofc.entropy.binary import EVEN, OK, Stream, code_bit
 from sofc.entropy.bit_models import MOST_SEEN, code_by_model, learned
 from sofc.entropy.contexts import BLOCK, set_starts
 from sofc.entropy.mixing import LEVELS, QUARTERS, SQUASH, STRETCH, STRETCH_LIMIT
-from sofc.jit.decorators import inlined, kernel
+from sofc.jit.decorators import inlined
 from sofc.jit.types import Vector
 from sofc.jpeg.dct import SIZE
 
@@ -44,7 +44,7 @@ class Coded(NamedTuple):
     value: int
 
 
-@kernel
+@inlined
 def category_of(size: int) -> int:
     """Spec dct/coefficients. The category of a residual: the number of bits of its size."""
     category = 0
@@ -54,7 +54,7 @@ def category_of(size: int) -> int:
     return category
 
 
-@kernel
+@inlined
 def _code_by_two(encode: bool, bit: int, one: int, other: int, models: Vector[np.uint32], stream: Stream) -> int:
     """Code a decision by the mean of two models' probabilities, stretched, a little surer. The bit, or TOO_LONG."""
     first, second = np.int64(models[one]), np.int64(models[other])
@@ -96,7 +96,7 @@ def code_plain_category(
     return Coded(OK, low if positive else -low)
 
 
-@kernel
+@inlined
 def code_low_bits(
     encode: bool, size: int, category: int, towards: int, models: Vector[np.uint32], stream: Stream
 ) -> int:

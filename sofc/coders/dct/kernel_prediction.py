@@ -187,30 +187,30 @@ def begin(around: Around, row: int, column: int) -> None:
 
 
 @inlined
-def gather(
-    component: Component, row: int, column: int, index: int, tail: int, means: Vector[np.int32], z: Vector[np.int32]
-) -> None:
-    """Spec dct/prediction. The numbers that coefficient ``index`` of a block is predicted from, and the size of its
-    error.
-
-    ``means`` (MEANS,) and ``z`` (SIZES,) are filled; ``row`` and ``column`` as in values; ``tail``: sum of the sizes of
-    what is before the coefficient in the order.
-    """
+def gather_means(component: Component, row: int, column: int, index: int, means: Vector[np.int32]) -> None:
+    """Spec dct/prediction. The numbers that coefficient ``index`` of a block is predicted from: ``means`` (MEANS,) is
+    filled; ``row`` and ``column`` as in values."""
     values, around = component.values, component.around
-    u, v = (index >> 3) & 7, index & 7
-    here = row & 1
-    above = here ^ 1
-    north, own = around.turned[above, column], around.turned[here, column]
+    u, v, here = (index >> 3) & 7, index & 7, row & 1
+    north, own = around.turned[here ^ 1, column], around.turned[here, column]
     west, across = values[row, column - 1], values[row, column]
     for k in range(SIDE):
         means[k] = north[SIDE * v + k]
         means[SIDE + k] = west[SIDE * u + k]
         means[2 * SIDE + k] = own[SIDE * v + k]
         means[3 * SIDE + k] = across[SIDE * u + k]
-    first, second = component.first[row, column, index], component.second[row, column, index]
     means[4 * SIDE], means[4 * SIDE + 1] = values[row - 1, column - 1, index], values[row - 1, column + 1, index]
-    means[4 * SIDE + 2], means[4 * SIDE + 3] = first, second
-    place = place_of(index)
+    means[4 * SIDE + 2] = component.first[row, column, index]
+    means[4 * SIDE + 3] = component.second[row, column, index]
+
+
+@inlined
+def gather_sizes(component: Component, row: int, column: int, index: int, tail: int, z: Vector[np.int32]) -> None:
+    """Spec dct/prediction. The numbers that the size of a coefficient's error is predicted from: ``z`` (SIZES,) is
+    filled; ``tail``: sum of the sizes of what is before the coefficient in the order."""
+    around, here = component.around, row & 1
+    above, place = here ^ 1, place_of(index)
+    first, second = component.first[row, column, index], component.second[row, column, index]
     n, w, o = around.sizes[above, column], around.sizes[here, column - 1], around.sizes[here, column]
     z[0] = component.table[index]
     z[1], z[2] = n[place], w[place]
@@ -283,16 +283,13 @@ TRIED = 4
 
 @kernel
 def weigh_predictors(
-    component: Component,
-    predictor: Predictor,
-    means: Vector[np.int32],
-    sizes: Vector[np.int32],
-    costs: Vector[np.int64],
+    component: Component, predictor: Predictor, means: Vector[np.int32], costs: Table[np.int64]
 ) -> int:
-    """About what each predictor makes coefficients cost: logarithms of what it gets wrong, added up to ``costs``.
+    """About what each predictor makes coefficients cost: logarithms of what it gets wrong beyond half a step, added up
+    to ``costs``.
 
-    ``costs`` (predictors,); ``means`` (MEANS,), ``sizes`` (SIZES,): scratch. ``values`` and ``around`` of ``component``
-    are zeros, and are filled. Returns 0.
+    ``costs`` (predictors + 1, DIAGONALS): the last row is of coefficients that are not predicted; ``means`` (MEANS,):
+    scratch. ``values`` and ``around`` of ``component`` are zeros, and are filled. Returns 0.
     """
     count = predictor.means.shape[0] // ROWS
     for row in range(1 + TRIED // 2, component.values.shape[0], TRIED):
@@ -305,13 +302,15 @@ def weigh_predictors(
             extent = extent_of(start)
             for place in range(start, SIZE):
                 index = ORDER[place]
-                step = component.table[index]
-                gather(component, row, column, index, 0, means, sizes)
+                step, diagonal = component.table[index], (index >> 3) + (index & 7)
+                gather_means(component, row, column, index, means)
                 enter(component, row, column, index, 0)
+                value = int(component.values[row, column, index])
                 for number in range(count):
                     total = weighted_means(means, predictor.means[row_of(index, extent, number, count)])
-                    error = abs((int(component.values[row, column, index]) << WEIGHT_BITS) - total) >> (WEIGHT_BITS - 2)
-                    costs[number] += log(error // step)
+                    quarters = abs((value << WEIGHT_BITS) - total) >> (WEIGHT_BITS - 2)
+                    costs[number, diagonal] += log(max(0, quarters // step - 2))
+                costs[count, diagonal] += log(max(0, 4 * abs(value) // step - 2))
     return 0
 
 
@@ -362,7 +361,8 @@ def accumulate(
                 index = ORDER[place]
                 at = row_of(index, extent, number, predictors)
                 step = component.table[index]
-                gather(component, row, column, index, tail, means, sizes)
+                gather_means(component, row, column, index, means)
+                gather_sizes(component, row, column, index, tail, sizes)
                 tail = enter(component, row, column, index, tail)
                 value = int(component.values[row, column, index])
                 fine = predicted(means, predictor.means[at], step, inverse_of(step))

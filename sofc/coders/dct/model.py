@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.coders.dct.kernel import BothContexts
 from sofc.coders.dct.kernel_plain import SLOTS
@@ -50,7 +51,12 @@ class ComponentPlan:
 
     def neutral(self, contexts: int) -> MixingState:
         """The state before anything was seen, in the first contexts."""
-        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), INTEGER_SLOTS)
+        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), INTEGER_SLOTS, map_rows=0)
+
+
+def state_of(contexts: int, models: npt.NDArray[np.uint32], weights: npt.NDArray[np.int32]) -> MixingState:
+    """Spec dct/streams-and-state. What a component starts from in so many contexts: these bit models and weights."""
+    return MixingState.trained(contexts, models, weights, INTEGER_SLOTS, map_rows=0)
 
 
 @dataclass(frozen=True, eq=False)

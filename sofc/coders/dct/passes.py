@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from sofc.coders.dct.coder import best_predictor, code_component, components_of
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Component, Equations, accumulate
-from sofc.coders.dct.model import ComponentModel, ComponentPlan
+from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.terms import CONTEXTS
-from sofc.entropy.adaptive import INTEGER_SLOTS
 from sofc.entropy.binary import OK, Writer
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK
@@ -120,7 +119,7 @@ class WarmUp:
         for turn, origins in enumerate(found):
             for number, component in enumerate(components_of(origins)):
                 models = TRAINED.states[self.starts[number][turn % FOLDS][: ends[number]]]
-                state = MixingState.trained(self.contexts, models, weights[number], INTEGER_SLOTS)
+                state = state_of(self.contexts, models, weights[number])
                 total += warm_up(ComponentModel(self.plans[number], self.sets, state), state, component)
                 sums[number] += weights[number] if turn >= half else 0
         return [(each // max(1, len(found) - half)).astype(np.int32) for each in sums], total

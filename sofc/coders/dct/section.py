@@ -9,11 +9,10 @@ import numpy as np
 
 from sofc.coders.dct.kernel import NUMBER_BITS
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
-from sofc.coders.dct.model import ComponentModel, ComponentPlan
+from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.terms import CONTEXTS
-from sofc.entropy.adaptive import INTEGER_SLOTS
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
+from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
 from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
 
@@ -51,4 +50,4 @@ def unpack_model(
     if used > len(CONTEXTS):
         raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {used}")
     symbols = trained_symbols(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1, models_change)
-    return ComponentModel(plan, sets, MixingState.trained(used, TRAINED.states[symbols], mixing, INTEGER_SLOTS))
+    return ComponentModel(plan, sets, state_of(used, TRAINED.states[symbols], mixing))

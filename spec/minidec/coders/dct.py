@@ -322,7 +322,7 @@ class DctPlane(Mixing):
     """Decodes the coefficients of a plane."""
 
     def __init__(self, plan: DctPlan, stream: bytes, images: int) -> None:
-        super().__init__(plan)
+        super().__init__(plan, apm_rows=0)
         self.plan = plan
         self.heads, at = read_dct_heads(stream, images)
         self.decisions = Decisions(stream, at)
@@ -335,10 +335,11 @@ class DctPlane(Mixing):
         return self.fill(self.heads[image], Blocks(self.heads[image], area), before)
 
     def fill(self, head: DctHead, blocks: Blocks, before: list[Blocks]) -> Blocks:
-        """Which predictor serves the plane, then all blocks in raster order."""
+        """Which predictor serves the plane and how far, then all blocks in raster order."""
         self.head, self.blocks = head, blocks
         self.references = [Reference(other, head) for other in before]
         self.predictor = self.decisions.bypass_bits(3, 0)
+        self.predicted = self.decisions.bypass_bits(4, 0)
         self.plain_level = self.decisions.bypass_bits(4, 0)
         self.predictors = len(self.plan.means) // 256
         require(self.predictor < self.predictors, "no such predictor")
@@ -467,7 +468,7 @@ class DctPlane(Mixing):
         ]  # fmt: skip
         row = (4 * k + self.extent) * self.predictors + self.predictor
         fine = (sum(map(mul, numbers, self.plan.means[row])) + 128 * step) // (256 * step)
-        self.fine = fine = clamp(fine, -(1 << 17), 1 << 17)
+        self.fine = fine = clamp(fine, -(1 << 17), 1 << 17) if u + v < self.predicted else 0
         mu, self.quarter = (fine + 2) >> 2, (fine + 2) % 4
         expected_error = log_size(max(0, sum(map(mul, sizes, self.plan.sizes[row])) // (16 * step)))
         self.expected_error, self.level = expected_error, min(expected_error >> 1, LEVELS - 1)
@@ -515,8 +516,7 @@ class DctPlane(Mixing):
                 SECOND_SET + SELECTED * BLOCK_BIN + 16 * b + ((north + west + 1) >> 1),
                 THIRD_SET + SELECTED * BLOCK_BIN + 16 * b + p,
             )
-            apm_row = QUARTERS * selectors[0]
-            node = 2 * node + self.mixed(self.decisions, node % SLOT, 15 if b == 3 else 0, selectors, apm_row)
+            node = 2 * node + self.mixed(self.decisions, node % SLOT, 15 if b == 3 else 0, selectors)
         return node - 16
 
     def reached(self, numbers: Sequence[int]) -> int:
