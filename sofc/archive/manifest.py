@@ -35,7 +35,7 @@ CREATE TABLE entries (path TEXT, escaped INTEGER, type TEXT, time INTEGER, mode 
   target BLOB, PRIMARY KEY (path, escaped)) WITHOUT ROWID;
 CREATE VIEW files AS SELECT path, escaped, type, size, time, mode, lower(hex(contents.sha256)) AS sha256,
   kinds.name AS kind, units.name AS unit, item, contents.bytes AS bytes,
-  CASE way WHEN 'i' THEN 'collection' WHEN 'f' THEN 'sofc' WHEN 'p' THEN 'packed' END AS coder,
+  CASE way WHEN 'i' THEN 'collection' WHEN 'f' THEN 'sofc' WHEN 'c' THEN 'crop' WHEN 'p' THEN 'packed' END AS coder,
   format, images, width, height, components, contents.bits AS bits, target
   FROM entries LEFT JOIN contents USING (content) LEFT JOIN kinds USING (kind) LEFT JOIN units USING (unit);
 """

@@ -129,7 +129,7 @@ def _say(args: argparse.Namespace, console: Console, made: Archived, removed: Re
         book = f", codebook {kind.codebook[:8]}" if kind.codebook else ""
         console.result(
             f"{kind.name}: {count_of(kind.files, 'file')}, {size(kind.bytes)} -> {size(kind.stored)}  "
-            f"ratio {kind.bytes / max(1, kind.stored):.2f}  {kind.store}, effort {kind.effort}{book}"
+            f"ratio {kind.bytes / max(1, kind.stored):.2f}  {kind.store}{f', effort {kind.effort}' if kind.effort else ''}{book}"
         )
     console.result(
         f"{args.output}: {count_of(whole.files, 'file')}, {size(whole.bytes)} -> {size(whole.stored)} with manifest "
@@ -184,7 +184,7 @@ def _estimate(args: argparse.Namespace, console: Console, executor: Executor | N
     console.result(
         f"{args.tree}: {size(total)} -> about {size(expected)} ({size(max(0, round(expected - error)))} to "
         f"{size(round(expected + error))}), in about {max(1, round(seconds / 60))} min; codebooks, which save more and "
-        "take time, are not counted"
+        "take time, and crops of other images are not counted"
     )
     return OK
 
