@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from sofc.archive.tree import shown
-from sofc.errors import UsageError
+from sofc.errors import SofcError, UsageError
 
 COLLECTION, ALONE, CROP, PACK = "collection", "alone", "crop", "pack"
 """How files are stored: images of one size together, files of images one by one, parts of other images as that, all
@@ -31,7 +31,7 @@ MANY = 16
 class Facts:
     """What a look at a file tells: the SHA-256 of its bytes and, where it is one that sofc reads, ``images`` in it, and
     of the first width, height, components, bits of a sample, and whether it came of JPEG data. ``format``: by its first
-    bytes, or the suffix of its name."""
+    bytes, or the suffix of its name. ``unread``: why no images could be read where the file says that it has some."""
 
     digest: str
     format: str = ""
@@ -42,6 +42,7 @@ class Facts:
     bits: int = 0
     jpeg: bool = False
     error: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,11 @@ def look(path: Path) -> Facts:
         return facts
     try:
         return _with_images(path, facts)
-    except Exception:
+    except SofcError as error:
+        return replace(facts, unread=str(error))
+    except Exception as error:
         # To be packed, whatever ails it: of damaged files libraries raise errors of all kinds.
-        return facts
+        return replace(facts, unread=f"{type(error).__name__}: {error}")
 
 
 def digest_of(path: Path) -> str:

@@ -62,14 +62,18 @@ DEFAULTS = Settings()
 @dataclass
 class Archived:
     """What came of a run. ``refused``: what is not in the archive, and why. ``special``: pipes, sockets and devices,
-    which are named in it only. Of an update: paths ``added``, ``changed``, and ``gone`` from the tree."""
+    which are named in it only. ``unread``: files, of those looked at in this run, that say to hold images of which none
+    could be read, and why: they are packed. Of an update: paths ``added``, ``changed``, and ``gone`` from the tree, of
+    which some were ``dropped``."""
 
     manifest: Manifest
     refused: list[tuple[str, str]] = field(default_factory=list)
     special: list[str] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
     fresh: int = 0
 
 
@@ -180,6 +184,8 @@ class _Making:
             if facts.error:
                 self._refuse(entry.path, facts.error)
                 continue
+            if facts.unread:
+                self._result.unread.append((shown(entry.path), facts.unread))
             digests[entry.path] = digest_bytes(facts.digest)
             self._new.append(Stored(entry.path, entry.size, facts))
             if self._settings.update:
@@ -270,6 +276,8 @@ class _Making:
                 self._result.gone.append(row.path)
             if not self._settings.forget and no_folders.isdisjoint(folders):
                 yield row, None if row.content is None else self._old.contents[row.content].sha256
+            elif row.type != FOLDER:
+                self._result.dropped.append(row.path)
 
     def _assemble(
         self,

@@ -127,18 +127,27 @@ def _say(args: argparse.Namespace, console: Console, made: Archived, removed: Re
     whole = summary(args.output, made.manifest)
     for kind in whole.kinds:
         book = f", codebook {kind.codebook[:8]}" if kind.codebook else ""
+        effort = f", effort {kind.effort}" if kind.effort else ""
         console.result(
             f"{kind.name}: {count_of(kind.files, 'file')}, {size(kind.bytes)} -> {size(kind.stored)}  "
-            f"ratio {kind.bytes / max(1, kind.stored):.2f}  {kind.store}{f', effort {kind.effort}' if kind.effort else ''}{book}"
+            f"ratio {kind.bytes / max(1, kind.stored):.2f}  {kind.store}{effort}{book}"
         )
     console.result(
         f"{args.output}: {count_of(whole.files, 'file')}, {size(whole.bytes)} -> {size(whole.stored)} with manifest "
         f"and codebooks  ratio {whole.bytes / max(1, whole.stored):.2f}"
     )
     if args.update:
-        counts = f"{len(made.added)} added, {len(made.changed)} changed, {len(made.gone)} gone from the tree"
-        console.result(f"{counts}{'' if args.forget else ' and kept'}")
-    _list(console, "gone", [(path, "gone from the tree") for path in made.gone])
+        kept = len(made.gone) - len(made.dropped)
+        console.result(
+            f"{len(made.added)} added, {len(made.changed)} changed, {len(made.gone)} gone from the tree, of which "
+            f"{kept} kept and {len(made.dropped)} dropped"
+        )
+    dropped = set(made.dropped)
+    why = "gone from the tree and dropped" + ("" if args.forget else ": its folder is none any more")
+    _list(console, "gone", [(path, why if path in dropped else "gone from the tree and kept") for path in made.gone])
+    if made.unread:
+        console.note(f"{count_of(len(made.unread), 'file')} with images that cannot be read: packed as they are")
+    _list(console, "packed", made.unread)
     _list(console, "named only", [(path, "a pipe, socket or device") for path in made.special])
     _list(console, "not stored", made.refused)
     if removed is not None:
@@ -157,7 +166,9 @@ def _as_json(folder: Path, made: Archived, removed: Restored | None) -> dict[str
     from sofc.archive.report import summary
 
     report: dict[str, object] = dataclasses.asdict(summary(folder, made.manifest))
-    report |= {name: getattr(made, name) for name in ("refused", "special", "added", "changed", "gone")}
+    report |= {
+        name: getattr(made, name) for name in ("refused", "special", "unread", "added", "changed", "gone", "dropped")
+    }
     if removed is not None:
         report |= {"removed": removed.files, "not_removed": removed.lost}
     return report
