@@ -35,6 +35,8 @@ MOST_PLACES = 8
 """Of anchors of one hash so many are tried, those in the largest images."""
 SHARD_SAMPLES = 1 << 22
 SHARD_IMAGES = 256
+AHEAD = 64
+"""Shards under way or waiting at once: there may be many workers."""
 _STRIP_SAMPLES = 1 << 20
 _STEPS = (1, 2, 4)
 _FACTORS = ((0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9),
@@ -78,7 +80,8 @@ def find_crops(candidates: Sequence[Candidate], executor: Executor | None) -> di
     """Which are crops of another one, by their numbers. That other is none itself. Of the same images, the first is."""
     level = _level(sum(2 * one.samples for one in candidates))
     shards = list(_shards(candidates))
-    found = [looks for shard in in_order(executor, partial(look_for_anchors, level=level), shards) for looks in shard]
+    look = partial(look_for_anchors, level=level)
+    found = [looks for shard in in_order(executor, look, shards, AHEAD) for looks in shard]
     # Larger ones first, so that each is sought among those before it.
     order = sorted(range(len(candidates)), key=lambda number: -candidates[number].rows * candidates[number].columns)
     table = _Table([found[number] for number in order])

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.cli import options
+from sofc.cli.cluster import add_cluster, workers
 from sofc.cli.console import INVALID_DATA, IO_ERROR, OK, Console, count_of, size
 from sofc.cli.crew import processors
-from sofc.cli.pool import processes
 from sofc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument("--report", type=Path, metavar="HTML", help="write a report with pictures: one HTML file")
     options.add_jobs(parser, "processes")
+    add_cluster(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 
@@ -67,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     """Archive, estimate or verify."""
     console = options.console(args)
     _check(args)
-    with processes(args.jobs or processors()) as executor:
+    if args.cluster is not None:  # whose workers are elsewhere
+        args.tree, args.output = args.tree.absolute(), args.output and args.output.absolute()
+    with workers(args) as executor:
         if args.verify:
             return _verify(args, console, executor)
         from sofc.archive.kinds import read_rules
