@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import json
 import os
 import random
 import shutil
@@ -106,6 +107,7 @@ def killed(tries: int, chance: random.Random, folder: Path) -> Counter[str]:
                 fault.must_tell(run, 0)
             else:
                 counts["units in flight"] += len(list((folder / "out" / "units").glob(".*.part")))
+                must(not (twice := _looked_at_twice(folder / "out")), f"looked at twice: {', '.join(twice)}")
             now = {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in _finished(folder / "out")}
             again = [name for name, state in finished.items() if now.get(name, state) != state]
             must(not again, f"what was finished was made again: {', '.join(again)}")
@@ -113,6 +115,15 @@ def killed(tries: int, chance: random.Random, folder: Path) -> Counter[str]:
         must(fault.tree(folder / "out") == wanted, "the archive is another than that of a run that nobody disturbed")
         counts["units"] = len(finished)
     return counts
+
+
+def _looked_at_twice(folder: Path) -> list[str]:
+    """Files that the notes of the survey have more than once; the last line may be cut off."""
+    with contextlib.suppress(FileNotFoundError):
+        lines = (folder / "draft" / "survey.jsonl").read_text(encoding="ascii").splitlines(keepends=True)
+        counts = Counter(json.loads(line)[0] for line in lines if line.endswith("\n"))
+        return [path for path, count in counts.items() if count > 1]
+    return []
 
 
 def _finished(folder: Path) -> list[Path]:
