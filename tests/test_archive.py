@@ -729,6 +729,25 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest
         assert list(found) == ["a"]
 
 
+def test_images_that_cannot_be_read_are_packed_and_named(tmp_path: Path, capsys: Said) -> None:
+    put(tmp_path / "tree" / "whole.png", encoded(picture(1), "PNG"))
+    put(tmp_path / "tree" / "cut.png", encoded(picture(2), "PNG")[:300])
+    put(tmp_path / "tree" / "none.png", b"no image at all")
+    put(tmp_path / "tree" / "note.txt", b"a note")
+    assert main(["archive", str(tmp_path / "tree"), "-o", str(tmp_path / "archive"), "-e1", "--no-train", "-j1"]) == 0
+    said = capsys.readouterr().err
+    assert "2 files with images that cannot be read: packed as they are" in said
+    assert "cut.png: packed: " in said
+    assert "none.png: packed: " in said and "note.txt" not in said
+
+
+def test_names_may_stand_before_and_behind_options(made: Path, tmp_path: Path) -> None:
+    for number, order in enumerate(("D o P", "o D P", "D P o", "o -- D P")):
+        words = {"D": [str(made)], "P": ["notes/7.txt"], "o": ["-o", str(tmp_path / str(number))], "--": ["--"]}
+        assert main(["restore", "-j1", *(word for one in order.split() for word in words[one])]) == 0
+        assert list(files_of(tmp_path / str(number))) == ["notes/7.txt"]
+
+
 def test_a_file_larger_than_what_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Packed and read in pieces."""
     monkeypatch.setattr(unit, "DICTIONARY", 1 << 12)
@@ -777,6 +796,7 @@ def test_what_became_a_file_or_a_link_can_be_restored(tmp_path: Path) -> None:
     (root / "d" / "4").unlink()
     done = archive(root, folder, Settings(effort=1, train=False, update=True))
     assert set(done.gone) == {"a/1", "a/b/2", "c/3", "d/4"}
+    assert set(done.dropped) == {"a/1", "a/b/2", "c/3"}
     restore(folder, tmp_path / "back")
     assert (tmp_path / "back" / "a").read_bytes() == b"a file now"
     assert (tmp_path / "back" / "c").is_symlink()

@@ -271,6 +271,16 @@ def test_jpeg_from_standard_input(run: Run) -> None:
     assert np.array_equal(iio.imread("b.png"), iio.imread("a.jpg"))
 
 
+@pytest.mark.parametrize(
+    "output, back", [("new.sofc", "new.jpg"), ("new.jpg.sofc", "new.jpg"), ("new.2019.sofc", "new.2019")]
+)
+def test_what_came_from_standard_input_gets_the_suffix_of_its_format(run: Run, output: str, back: str) -> None:
+    data = jpeg("a.jpg")
+    assert run("encode", "-", "-o", output, stdin=data).status == 0
+    assert run("decode", output).status == 0
+    assert Path(back).read_bytes() == data
+
+
 def test_what_only_begins_as_jpeg_is_refused(run: Run) -> None:
     Path("a.jpg").write_bytes(b"\xff\xd8\xff" + bytes(range(256)))
     assert run("encode", "a.jpg").status == 3 and not Path("a.sofc").exists()

@@ -422,6 +422,34 @@ def test_kept_names_are_not_trusted(folder: Path, name: str) -> None:
     assert {path.name for path in folder.iterdir()} == {"kept", "kept.sofc"}
 
 
+def _by_single_bytes(data: bytes) -> bytes:
+    """LZW data of another encoder: no sequence is taken from the table, which is cleared in time."""
+    codes = []
+    for place in range(0, len(data), 200):
+        codes += [256, *data[place : place + 200]]
+    text = "".join(format(code, "09b") for code in [*codes, 257])
+    return int(text.ljust(-(-len(text) // 8) * 8, "0"), 2).to_bytes(-(-len(text) // 8), "big")
+
+
+@pytest.mark.parametrize("others, kept", [(1, True), (9, False)])
+def test_single_strips_of_another_encoder_are_kept_as_they_are(others: int, kept: bool) -> None:
+    image = np.random.default_rng(1).integers(0, 9, (96, 40), np.uint8)
+    strips = [image[row : row + 4].tobytes() for row in range(0, 96, 4)]
+    coded = [
+        _by_single_bytes(strip) if number < others else lzw.compress(strip, original.OF_LIBTIFF)
+        for number, strip in enumerate(strips)
+    ]
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer, iter(coded), shape=image.shape, dtype=image.dtype, rowsperstrip=4, compression="lzw", predictor=None
+    )
+    data = buffer.getvalue()
+    assert np.array_equal(tifffile.imread(io.BytesIO(data)), image)
+    found = keep("", data, [image])
+    assert (not found.why_whole) == kept
+    assert restore_items(found.items, [image] if kept else []) == data
+
+
 def test_other_samples_do_not_make_the_file() -> None:
     items = keep("a.pgm", FILES["grid.pgm"](), [GRAY]).items
     with pytest.raises(ChecksumError, match="decode --images"):

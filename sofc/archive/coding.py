@@ -7,13 +7,15 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from sofc.archive import unit
+from sofc.archive.crops import Crop
 from sofc.archive.kinds import COLLECTION, PACK, digest_of
 from sofc.archive.reading import FindCodebook, UnitReader
 from sofc.container.original import MAX_FILE_BYTES
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from sofc.image import PixelFormat
     from sofc.imagefiles import Samples
 
-VERSION = 1
+VERSION = 2
 """Of the way in which units are made: other units come of other versions."""
 GROUP_IMAGES = 16
 """Images of a collection that are coded together: all of them are decoded for one."""
@@ -37,11 +39,13 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Member:
-    """A file to store: where it is, its size and the SHA-256 that it had when it was looked at, in hexadecimal."""
+    """A file to store: where it is, its size and the SHA-256 that it had when it was looked at, in hexadecimal, and
+    what its image seems to be a crop of: of that of an earlier member of the unit."""
 
     path: Path
     size: int
     digest: str
+    crop: Crop | None = None
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,18 @@ class UnitPlan:
     @property
     def key(self) -> str:
         """The name of the unit: what goes into it and how decides it."""
-        how = [VERSION, self.store, self.effort, self.codebook_id, [member.digest for member in self.members]]
+        crops = [member.crop.numbers for member in self.members if member.crop is not None]
+        how = [VERSION, self.store, self.effort, self.codebook_id, [member.digest for member in self.members], crops]
         return hashlib.sha256(json.dumps(how).encode()).hexdigest()[:32]
 
     @property
     def size(self) -> int:
         """Bytes of its files."""
         return sum(member.size for member in self.members)
+
+    def is_crop(self, number: int) -> bool:
+        """Whether a member seems to be a crop of another one."""
+        return self.members[number].crop is not None
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
     find = finder(codebooks)
     if path.exists() and (made := _described(plan, path)) is not None:
         return made
-    refused: list[int] = []
+    refused: Counter[int] = Counter()
     while True:
         with drafted(path) as (file, draft):
             _write(file, _Coded.of(plan, refused))
@@ -99,14 +108,14 @@ def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
             wrong = not_given_back(draft, plan, find)
             if not wrong:
                 break
-            if set(wrong) & set(refused):
-                where = plan.members[wrong[0]].path
+            if stuck := [number for number in wrong if refused[number] > plan.is_crop(number)]:
+                where = plan.members[stuck[0]].path
                 raise ChecksumError(f"{where}: what was stored does not give it back: please report this")
         except BaseException:
             discard(draft)
             raise
         discard(draft)
-        refused += wrong  # recipes that look right but are not: the files are stored in another way
+        refused.update(wrong)  # recipes that look right but are not: the files are stored in another way
     publish(draft, path, replace=True)
     found = _described(plan, path)
     if found is None:
@@ -182,11 +191,14 @@ def _described(plan: UnitPlan, path: Path) -> MadeUnit | None:
 def _shares(table: unit.Table, size: int) -> tuple[int, ...]:
     """What each content takes of a unit's bytes: of a section in proportion to sizes, of all else alike."""
     rates: dict[str, float] = {}
-    for way in (unit.FROM_IMAGES, unit.FROM_PACK):
-        total = sum(content.size for content in table.contents if content.way == way)
-        names = (unit.IMAGES, unit.RECIPES) if way == unit.FROM_IMAGES else (unit.PACK,)
-        stored = sum(table.sections[name].length for name in names)
-        rates[way] = stored / total if total else 0.0
+    for ways, section in (
+        (unit.FROM_IMAGES, unit.IMAGES),
+        (unit.RECIPE_WAYS, unit.RECIPES),
+        (unit.FROM_PACK, unit.PACK),
+    ):
+        total = sum(content.size for content in table.contents if content.way in ways)
+        for way in ways:
+            rates[way] = rates.get(way, 0.0) + (table.sections[section].length / total if total else 0.0)
     exact = [
         content.length if content.way == unit.FROM_FILE else content.size * rates[content.way]
         for content in table.contents
@@ -211,27 +223,36 @@ class _Coded:
     packed: list[Member] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plan: UnitPlan, refused: Sequence[int] = ()) -> _Coded:
-        """Code the members of a unit; those ``refused`` are packed."""
+    def of(cls, plan: UnitPlan, refused: Mapping[int, int]) -> _Coded:
+        """Code the members of a unit; those that were ``refused``, and how often, in another way: last, packed."""
         from sofc.codebook.store import read_codebook
 
         codebook = read_codebook(plan.codebook) if plan.codebook is not None else None
         coded = cls()
         collected: list[Samples] = []
+        sources = _Sources(plan.members)
         for number, member in enumerate(plan.members):
-            store = PACK if number in refused else plan.store
+            store = COLLECTION if member.crop is not None else plan.store
+            if refused.get(number, 0) > plan.is_crop(number):
+                store = PACK
             if store == COLLECTION and (found := _recipe(member)) is not None:
                 samples, recipe = found
-                collected.append(samples)
                 coded.recipes.append(recipe)
+                if member.crop is not None and number not in refused and sources.has(member.crop, samples.array):
+                    coded.contents.append(unit.Content(unit.FROM_CROP, member.size, len(recipe), member.crop))
+                    continue
+                collected.append(samples)
                 coded.contents.append(unit.Content(unit.FROM_IMAGES, member.size, len(recipe)))
+                sources.add(number)
                 continue
-            alone = b""
+            alone = Alone()
             if store != PACK and member.size <= MAX_FILE_BYTES:
                 alone = _alone(_read(member), member.path, codebook, plan.effort)
-            if alone:
-                coded.files.append(alone)
-                coded.contents.append(unit.Content(unit.FROM_FILE, member.size, len(alone)))
+            if alone.file:
+                coded.files.append(alone.file)
+                coded.contents.append(unit.Content(unit.FROM_FILE, member.size, len(alone.file)))
+                if alone.of_images:
+                    sources.add(number)
             else:
                 coded.packed.append(member)
                 coded.contents.append(unit.Content(unit.FROM_PACK, member.size))
@@ -296,20 +317,54 @@ def _recipe(member: Member) -> tuple[Samples, bytes] | None:
     return (samples._replace(jpeg=None), made) if made is not None and len(made) < len(data) else None
 
 
-def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> bytes:
-    """The smallest sofc file that keeps a file by its images or their coefficients; nothing where none is worth it."""
+class _Sources:
+    """The members of a unit whose images others may be crops of."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+        self._numbers: set[int] = set()
+        self._held: tuple[int, Any] | None = None
+
+    def add(self, number: int) -> None:
+        """A member is stored by its image."""
+        self._numbers.add(number)
+
+    def has(self, crop: Crop, image: Any) -> bool:
+        """Whether the image is what the crop is of that of its source."""
+        from sofc.imagefiles import ImageSource, load
+
+        if crop.source not in self._numbers:
+            return False
+        try:
+            if self._held is None or self._held[0] != crop.source:
+                self._held = crop.source, load(ImageSource(self._members[crop.source].path)).array
+            part = crop.cut(self._held[1])
+        except (SofcError, OSError, MemoryError):
+            return False
+        return bool(part.dtype == image.dtype and part.shape == image.shape and (part == image).all())
+
+
+class Alone(NamedTuple):
+    """A sofc file that keeps a file, by its images or by their coefficients alone; nothing where none is worth it."""
+
+    file: bytes = b""
+    of_images: bool = False
+
+
+def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> Alone:
+    """The smallest sofc file that keeps a file."""
     from sofc.codebook.builtin import is_builtin
     from sofc.collection import encode_collection
     from sofc.imagefiles import each, sources
     from sofc.keepfile import keep, keep_coefficients
     from sofc.stream.encoder import Encoder
 
-    found: list[bytes] = []
+    found: list[Alone] = []
     for book in (codebook, None) if codebook is not None else (None,):
         coefficients = keep_coefficients("", data, book, effort)
         if coefficients is None:
             break
-        found.append(Encoder(codebook=coefficients.codebook, metadata=coefficients.items).finish())
+        found.append(Alone(Encoder(codebook=coefficients.codebook, metadata=coefficients.items).finish()))
         if is_builtin(coefficients.codebook):
             break
     if not (found and coefficients is not None and coefficients.share >= MOSTLY):
@@ -325,8 +380,8 @@ def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> b
                     metadata=kept.items,
                     verify=False,
                 )
-                found.append(b"".join(coded))
+                found.append(Alone(b"".join(coded), of_images=True))
         except (SofcError, OSError, MemoryError):
             pass  # no image that can be read: it is packed
-    smallest = min(found, key=len, default=b"")
-    return smallest if len(smallest) < len(data) else b""
+    smallest = min(found, key=lambda one: len(one.file), default=Alone())
+    return smallest if len(smallest.file) < len(data) else Alone()

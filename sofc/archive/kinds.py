@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from sofc.archive.tree import shown
-from sofc.errors import UsageError
+from sofc.errors import SofcError, UsageError
 
-COLLECTION, ALONE, PACK = "collection", "alone", "pack"
-"""How files are stored: images of one size together, files of images one by one, all else packed."""
+COLLECTION, ALONE, CROP, PACK = "collection", "alone", "crop", "pack"
+"""How files are stored: images of one size together, files of images one by one, parts of other images as that, all
+else packed."""
 COLLECTION_SAMPLES = 1 << 18
 """Images of at most so many samples are stored together: larger ones are coded in bands, each by itself."""
 MOST_LOOKED_AT = 1 << 28
 """Bytes of the largest file that is looked into for images."""
 _READ_BYTES = 1 << 20
 PACKED = "other files"
+CROPS = "crops of other images"
 MANY = 16
 """Files of one size make a kind of their own where there are so many."""
 
@@ -29,7 +31,7 @@ MANY = 16
 class Facts:
     """What a look at a file tells: the SHA-256 of its bytes and, where it is one that sofc reads, ``images`` in it, and
     of the first width, height, components, bits of a sample, and whether it came of JPEG data. ``format``: by its first
-    bytes, or the suffix of its name."""
+    bytes, or the suffix of its name. ``unread``: why no images could be read where the file says that it has some."""
 
     digest: str
     format: str = ""
@@ -40,6 +42,7 @@ class Facts:
     bits: int = 0
     jpeg: bool = False
     error: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,11 @@ def look(path: Path) -> Facts:
         return facts
     try:
         return _with_images(path, facts)
-    except Exception:
+    except SofcError as error:
+        return replace(facts, unread=str(error))
+    except Exception as error:
         # To be packed, whatever ails it: of damaged files libraries raise errors of all kinds.
-        return facts
+        return replace(facts, unread=f"{type(error).__name__}: {error}")
 
 
 def digest_of(path: Path) -> str:
@@ -149,14 +154,19 @@ def _size(facts: Facts) -> tuple[object, ...]:
 
 
 def _ruled(path: bytes, facts: Facts, rules: Sequence[Rule], found: Kind) -> Kind:
+    rule = rule_for(path, rules)
+    if rule is None:
+        return found
+    store = found.store if rule.store is None or not facts.images else rule.store
+    if store == COLLECTION and facts.images != 1:
+        store = ALONE
+    return Kind(rule.name, store, rule.effort, rule.train)
+
+
+def rule_for(path: bytes, rules: Sequence[Rule]) -> Rule | None:
+    """The first rule that a path matches."""
     name = shown(path)
-    for rule in rules:
-        if fnmatch.fnmatchcase(name, rule.pattern):
-            store = found.store if rule.store is None or not facts.images else rule.store
-            if store == COLLECTION and facts.images != 1:
-                store = ALONE
-            return Kind(rule.name, store, rule.effort, rule.train)
-    return found
+    return next((rule for rule in rules if fnmatch.fnmatchcase(name, rule.pattern)), None)
 
 
 def _found(facts: Facts, of_size: int) -> Kind:

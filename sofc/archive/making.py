@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sofc.archive import codebooks, unit
 from sofc.archive.coding import MadeUnit, UnitPlan, codebook_paths, make_unit
-from sofc.archive.kinds import Kind, Rule, kinds_of
+from sofc.archive.kinds import CROP, CROPS, Kind, Rule, kinds_of
 from sofc.archive.manifest import (
     ContentRow,
     EntryRow,
@@ -28,13 +28,15 @@ from sofc.archive.manifest import (
     is_archive,
     read,
 )
-from sofc.archive.plan import Stored, effort_of, in_units, members
+from sofc.archive.plan import Stored, effort_of, in_units, members, with_crops
 from sofc.archive.survey import survey
 from sofc.archive.tree import FILE, FOLDER, LINK, SPECIAL, Entry, is_escaped, path_of, shown, walk
 from sofc.errors import FormatError, SofcError, UsageError
 from sofc.training.shards import in_order
 
 UNITS, DRAFT, LOCK, FIRST = "units", "draft", "lock", "first"
+CROP_ROW = KindRow(CROPS, CROP, 0)
+"""The kind of files that are stored as crops, whichever kind they would be of: no effort codes them."""
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and how much there is: files or bytes."""
 AHEAD = 256
@@ -60,14 +62,18 @@ DEFAULTS = Settings()
 @dataclass
 class Archived:
     """What came of a run. ``refused``: what is not in the archive, and why. ``special``: pipes, sockets and devices,
-    which are named in it only. Of an update: paths ``added``, ``changed``, and ``gone`` from the tree."""
+    which are named in it only. ``unread``: files, of those looked at in this run, that say to hold images of which none
+    could be read, and why: they are packed. Of an update: paths ``added``, ``changed``, and ``gone`` from the tree, of
+    which some were ``dropped``."""
 
     manifest: Manifest
     refused: list[tuple[str, str]] = field(default_factory=list)
     special: list[str] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
     fresh: int = 0
 
 
@@ -178,6 +184,8 @@ class _Making:
             if facts.error:
                 self._refuse(entry.path, facts.error)
                 continue
+            if facts.unread:
+                self._result.unread.append((shown(entry.path), facts.unread))
             digests[entry.path] = digest_bytes(facts.digest)
             self._new.append(Stored(entry.path, entry.size, facts))
             if self._settings.update:
@@ -192,14 +200,17 @@ class _Making:
                 fresh.setdefault(one.facts.digest, one)
         contents = list(fresh.values())
         kinds = kinds_of([(one.path, one.facts) for one in contents], self._settings.rules)
+        crops = with_crops(self._root, contents, kinds, self._settings.rules, self._executor)
+        parts = {one.path for found in crops.values() for one, _ in found}
         of_kind: dict[Kind, list[Stored]] = defaultdict(list)
         for kind, one in zip(kinds, contents, strict=True):
-            of_kind[kind].append(one)
+            if one.path not in parts:
+                of_kind[kind].append(one)
         ordered = sorted(of_kind.items(), key=lambda pair: (pair[0].store, pair[0].name, pair[0].effort or 0))
         rows = [self._kind_row(number, len(ordered), *pair) for number, pair in enumerate(ordered)]
         place = self._folder / codebooks.FOLDER
         plans: Iterator[tuple[KindRow, UnitPlan, list[Stored]]] = chain.from_iterable(
-            ((row, *planned) for planned in in_units(self._root, kind, row.effort, ones, place, row.codebook))
+            ((row, *planned) for planned in in_units(self._root, kind, row.effort, ones, place, row.codebook, crops))
             for row, (kind, ones) in zip(rows, ordered, strict=True)
         )
         waiting: list[tuple[KindRow, list[Stored]]] = []
@@ -265,6 +276,8 @@ class _Making:
                 self._result.gone.append(row.path)
             if not self._settings.forget and no_folders.isdisjoint(folders):
                 yield row, None if row.content is None else self._old.contents[row.content].sha256
+            elif row.type != FOLDER:
+                self._result.dropped.append(row.path)
 
     def _assemble(
         self,
@@ -282,7 +295,8 @@ class _Making:
             for item, (one, share, way) in enumerate(zip(ones, made.stored, made.ways, strict=True)):
                 facts, digest = one.facts, digest_bytes(one.facts.digest)
                 described = (facts.format, facts.images, facts.width, facts.height, facts.components, facts.bits)
-                contents[digest] = ContentRow(digest, one.size, 0, 0, item, share, way, *described), kind, unit_row
+                of_kind = CROP_ROW if way == unit.FROM_CROP else kind
+                contents[digest] = ContentRow(digest, one.size, 0, 0, item, share, way, *described), of_kind, unit_row
         live = sorted(
             (found for digest, found in contents.items() if digest in wanted),
             key=lambda found: (found[1].store, found[1].name, found[2].name, found[0].item),

@@ -67,6 +67,7 @@ def page(folder: Path, manifest: Manifest, summary: Summary, refused: Sequence[t
 
 def _kind(archive: Archive, manifest: Manifest, number: int, kind: KindSummary) -> str:
     book = f", codebook <code>{kind.codebook[:8]}</code> mined from them" if kind.codebook else ""
+    effort = f", effort {kind.effort}" if kind.effort else ""
     files = _spread(manifest, number)
     pictures = []
     for path in files:
@@ -83,8 +84,8 @@ def _kind(archive: Archive, manifest: Manifest, number: int, kind: KindSummary) 
         )
     return (
         f'<div class="kind"><b>{escape(kind.name)}</b>: {kind.files} files, {_size(kind.bytes)} &rarr; '
-        f"{_size(kind.stored)}, ratio {_ratio(kind.bytes, kind.stored)} <small>({escape(kind.store)}, effort "
-        f"{kind.effort}{book})</small>{_bar(kind.stored, kind.bytes)}{''.join(pictures)}{compared}</div>"
+        f"{_size(kind.stored)}, ratio {_ratio(kind.bytes, kind.stored)} <small>({escape(kind.store)}{effort}{book})"
+        f"</small>{_bar(kind.stored, kind.bytes)}{''.join(pictures)}{compared}</div>"
     )
 
 

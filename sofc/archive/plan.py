@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sofc.archive.coding import Member, UnitPlan, codebook_paths
-from sofc.archive.kinds import ALONE, COLLECTION, PACK, Facts, Kind, suffix_of
+from sofc.archive.crops import Crop
+from sofc.archive.kinds import ALONE, COLLECTION, PACK, Facts, Kind, Rule, rule_for, suffix_of
 
 DEFAULT_EFFORT = 5
 FAST_EFFORT = 1
 MANY_IMAGES = 10_000
 """Where a kind has so many images each is coded fast, unless an effort is asked for."""
 MOST_FILES = {COLLECTION: 2048, ALONE: 64, PACK: 1 << 14}
+MOST_CROPS = MOST_FILES[COLLECTION] // 2
+"""Of one image, which stand in its unit."""
 MOST_BYTES = {COLLECTION: 1 << 23, ALONE: 1 << 23, PACK: 1 << 24}
 """Of the files of one unit: what is lost at most where it is damaged, and done again where a run was killed."""
 
@@ -26,6 +31,11 @@ class Stored:
     path: bytes
     size: int
     facts: Facts
+
+
+Crops = Mapping[bytes, Sequence[tuple[Stored, Crop]]]
+"""By the path of an image those that are crops of it; the source of these is not set yet."""
+NO_CROPS: Crops = {}
 
 
 def effort_of(kind: Kind, contents: Sequence[Stored], asked: int | None) -> int:
@@ -40,22 +50,80 @@ def members(root: Path, contents: Sequence[Stored]) -> list[Member]:
 
 
 def in_units(
-    root: Path, kind: Kind, effort: int, contents: Sequence[Stored], codebooks: Path, codebook: str | None
+    root: Path,
+    kind: Kind,
+    effort: int,
+    contents: Sequence[Stored],
+    codebooks: Path,
+    codebook: str | None,
+    crops: Crops = NO_CROPS,
 ) -> Iterator[tuple[UnitPlan, list[Stored]]]:
-    """The units of a kind, each with its contents: like beside like, as many as one may have."""
+    """The units of a kind, each with its contents: like beside like, as many as one may have, and last the crops of
+    their images."""
     path = None if codebook is None else codebook_paths(codebooks, codebook)[0]
+    for run in _runs(kind, sorted(contents, key=lambda one: _order(kind, one)), crops):
+        places = {one.path: number for number, one in enumerate(run)}
+        parts = [
+            (one, replace(crop, source=places[whole.path])) for whole in run for one, crop in _crops_of(whole, crops)
+        ]
+        ones = [*run, *(one for one, _ in parts)]
+        whole_members, part_members = members(root, run), members(root, [one for one, _ in parts])
+        part_members = [replace(member, crop=crop) for member, (_, crop) in zip(part_members, parts, strict=True)]
+        yield UnitPlan(kind.name, kind.store, effort, (*whole_members, *part_members), path, codebook or ""), ones
+
+
+def _runs(kind: Kind, ordered: Sequence[Stored], crops: Crops) -> Iterator[list[Stored]]:
+    """Contents of units, without the crops, whose bytes count."""
     run: list[Stored] = []
-    size = 0
-    ordered = sorted(contents, key=lambda one: _order(kind, one))
-    for number, one in enumerate(ordered):
+    size = files = 0
+    for one in ordered:
+        parts = _crops_of(one, crops)
+        more = one.size + sum(part.size for part, _ in parts)
+        if run and (files + 1 + len(parts) > MOST_FILES[kind.store] or size + more > MOST_BYTES[kind.store]):
+            yield run
+            run, size, files = [], 0, 0
         run.append(one)
-        size += one.size
-        following = ordered[number + 1].size if number + 1 < len(ordered) else MOST_BYTES[kind.store]
-        if len(run) == MOST_FILES[kind.store] or size + following > MOST_BYTES[kind.store]:
-            yield UnitPlan(kind.name, kind.store, effort, tuple(members(root, run)), path, codebook or ""), run
-            run, size = [], 0
+        size += more
+        files += 1 + len(parts)
     if run:
-        yield UnitPlan(kind.name, kind.store, effort, tuple(members(root, run)), path, codebook or ""), run
+        yield run
+
+
+def _crops_of(whole: Stored, crops: Crops) -> Sequence[tuple[Stored, Crop]]:
+    return crops.get(whole.path, ())
+
+
+def with_crops(
+    root: Path,
+    contents: Sequence[Stored],
+    kinds: Sequence[Kind],
+    rules: Sequence[Rule],
+    executor: Executor | None,
+) -> Crops:
+    """Of the path of a content the crops that others are of its image, no more than a unit may have."""
+    from sofc.archive.anchors import Candidate, find_crops
+
+    images = [
+        one
+        for kind, one in zip(kinds, contents, strict=True)
+        if kind.store in (COLLECTION, ALONE) and one.facts.images == 1 and one.facts.format != "JPEG"
+    ]
+    facts = [one.facts for one in images]
+    if len({(one.format, one.width, one.height, one.components, one.bits) for one in facts}) < 2:
+        return NO_CROPS  # copies of images have been found as copies of files
+    candidates = [
+        Candidate(member.path, one.height, one.width, one.components)
+        for member, one in zip(members(root, images), facts, strict=True)
+    ]
+    found: dict[bytes, list[tuple[Stored, Crop]]] = defaultdict(list)
+    room: dict[bytes, int] = {}
+    for number, crop in sorted(find_crops(candidates, executor).items()):
+        one, whole = images[number], images[crop.source]
+        left = room.get(whole.path, MOST_BYTES[COLLECTION] - whole.size) - one.size
+        if left >= 0 and len(found[whole.path]) < MOST_CROPS and rule_for(one.path, rules) is None:
+            room[whole.path] = left
+            found[whole.path].append((one, crop))
+    return found
 
 
 def _order(kind: Kind, one: Stored) -> tuple[object, ...]:

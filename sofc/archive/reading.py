@@ -40,10 +40,11 @@ class UnitReader:
             self.table = unit.read_table(file)
         contents = self.table.contents
         self._images = _before(int(content.way == unit.FROM_IMAGES) for content in contents)
-        self._recipes = _before(content.length * (content.way == unit.FROM_IMAGES) for content in contents)
+        self._recipes = _before(content.length * (content.way in unit.RECIPE_WAYS) for content in contents)
         self._files = _before(content.length * (content.way == unit.FROM_FILE) for content in contents)
         self._packed = _before(content.size * (content.way == unit.FROM_PACK) for content in contents)
         self._held: dict[str, Any] = {}
+        self._source: tuple[int, npt.NDArray[np.generic]] | None = None
 
     def read(self, number: int) -> bytes:
         """The bytes of a content, which are those of the file if its SHA-256 is. Raises FormatError, LimitError."""
@@ -57,7 +58,7 @@ class UnitReader:
         from sofc.keepfile.restore import assemble, restore
 
         content = self._content(number)
-        if content.way == unit.FROM_IMAGES:
+        if content.way in unit.RECIPE_WAYS:
             start = self._recipes[number]
             parts = unpack_recipe(self._whole(unit.RECIPES, self._recipes[-1])[start : start + content.length])
             # The digest of the content is the caller's to compare: here the parts are only followed.
@@ -77,6 +78,8 @@ class UnitReader:
         content = self._content(number)
         if content.way == unit.FROM_IMAGES:
             return [self._collection().read_image(self._images[number])]
+        if content.crop is not None:
+            return [content.crop.cut(self._image_of(content.crop.source))]
         if content.way == unit.FROM_FILE:
             from sofc.api.oneshot import decode_images
 
@@ -89,6 +92,16 @@ class UnitReader:
         if not 0 <= number < len(self.table.contents):
             raise FormatError(f"{self._path.name} has no content {number}")
         return self.table.contents[number]
+
+    def _image_of(self, source: int) -> npt.NDArray[np.generic]:
+        """The first image of a content, which is held, since crops of one stand together. Raises FormatError."""
+        held = self._source
+        if held is None or held[0] != source:
+            images = self.images(source)
+            if not images:
+                raise FormatError(f"{self._path.name}: a crop of a file that is kept without its image")
+            self._source = held = source, images[0]
+        return held[1]
 
     # Two threads may read the same for the first time: that costs time only, and a lock would not outlive a fork.
 

@@ -16,6 +16,8 @@ from sofc.training.shards import in_order
 NOTES = "survey.jsonl"
 SHARD_FILES = 128
 SHARD_BYTES = 1 << 25
+AHEAD = 64
+"""Shards under way or waiting at once: there may be many workers."""
 Key = tuple[bytes, int, int]
 """Path, size and time: while these are the same a file is not looked at again."""
 
@@ -39,7 +41,7 @@ def survey(
     advance(len(files) - sum(map(len, shards)))
     paths = [[root / os.fsdecode(entry.path) for entry in shard] for shard in shards]
     with notes.open("a", encoding="ascii") as file:
-        for shard, found in zip(shards, in_order(executor, look_at, paths), strict=True):
+        for shard, found in zip(shards, in_order(executor, look_at, paths, AHEAD), strict=True):
             for entry, facts in zip(shard, found, strict=True):
                 known[key_of(entry)] = facts
                 line = [os.fsdecode(entry.path), entry.size, entry.time, *astuple(facts)]

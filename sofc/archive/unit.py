@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from sofc.archive.crops import Crop
 from sofc.errors import ChecksumError, FormatError, LimitError
 
 SIGNATURE = b"\xabSOFU\r\n\n"
 SUFFIX = ".sofu"
-FROM_IMAGES, FROM_FILE, FROM_PACK = "i", "f", "p"
-"""Where a content is: made of an image of the collection, kept by a sofc file of its own, a piece of the pack."""
+FROM_IMAGES, FROM_FILE, FROM_CROP, FROM_PACK = "i", "f", "c", "p"
+"""Where a content is: made of an image of the collection, kept by a sofc file of its own, made of a part of another's
+image, a piece of the pack."""
+RECIPE_WAYS = FROM_IMAGES + FROM_CROP
 IMAGES, RECIPES, FILES, PACK = "images", "recipes", "files", "pack"
 SECTIONS = (IMAGES, RECIPES, FILES, PACK)
 STORED, LZMA = "stored", "lzma"
@@ -30,12 +33,13 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Content:
-    """Bytes of one file: ``way`` of those above, their ``size``, and the bytes that the ``recipe`` or the sofc file
-    has."""
+    """Bytes of one file: ``way`` of those above, their ``size``, the bytes that the ``recipe`` or the sofc file has,
+    and of what image a crop is one."""
 
     way: str
     size: int
     length: int = 0
+    crop: Crop | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class UnitWriter:
             "lengths": [content.length for content in contents],
             "sections": [[self._sections[name].length, self._sections[name].packing] for name in SECTIONS],
         }
+        if crops := [content.crop.numbers for content in contents if content.crop is not None]:
+            table["crops"] = crops
         place = len(SIGNATURE) + sum(section.length for section in self._sections.values())
         self._put(zlib.compress(json.dumps(table, separators=(",", ":")).encode(), 9))
         self._put(place.to_bytes(8, "little"))
@@ -127,7 +133,7 @@ def read_table(file: BinaryIO) -> Table:
         if inflater.unconsumed_tail:
             raise LimitError(f"the unit's table is larger than {MOST_TABLE_BYTES} bytes")
         table = _parsed(json.loads(text))
-    except (zlib.error, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (zlib.error, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise FormatError(f"the unit's table cannot be read: {error}") from None
     if table.end != place:
         raise FormatError("the unit's table does not say where its sections end")
@@ -136,14 +142,23 @@ def read_table(file: BinaryIO) -> Table:
 
 def _parsed(table: dict[str, Any]) -> Table:
     columns = table["ways"], table["sizes"], table["lengths"]
-    contents = tuple(Content(way, size, length) for way, size, length in zip(*columns, strict=True))
+    crops = iter([Crop.of(numbers) for numbers in table.get("crops", ())])
+    contents = tuple(
+        Content(way, size, length, next(crops) if way == FROM_CROP else None)
+        for way, size, length in zip(*columns, strict=True)
+    )
     sections = {name: Section(*pair) for name, pair in zip(SECTIONS, table["sections"], strict=True)}
     numbers = [number for content in contents for number in (content.size, content.length)]
     numbers += [section.length for section in sections.values()]
     if any(type(number) is not int or not 0 <= number < 1 << 63 for number in numbers):
         raise ValueError("a size is no number")
-    if any(content.way not in (FROM_IMAGES, FROM_FILE, FROM_PACK) for content in contents):
+    if any(content.way not in (FROM_IMAGES, FROM_FILE, FROM_CROP, FROM_PACK) for content in contents):
         raise ValueError("a content is stored in no known way")
+    for crop in (content.crop for content in contents if content.crop is not None):
+        if crop.source >= len(contents) or contents[crop.source].way not in (FROM_IMAGES, FROM_FILE):
+            raise ValueError("a crop of what has no image")
+    if next(crops, None) is not None:
+        raise ValueError("more crops than contents that are crops")
     return Table(contents, sections)
 
 

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Self
+from typing import Any, Self
 
 from sofc.cli import options
 from sofc.cli.console import IO_ERROR, Console
@@ -40,10 +40,26 @@ def build_parser(verbs: Sequence[str] = VERBS) -> argparse.ArgumentParser:
         prog="sofc", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-V", "--version", action=_Version)
-    parsers = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    parsers = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=_VerbParser)
     for verb in verbs:
         import_module(f"sofc.cli.{verb}").add_parser(parsers)
     return parser
+
+
+class _VerbParser(argparse.ArgumentParser):
+    """Takes names before, between and behind options: ``restore DIR -o TREE PATTERN``."""
+
+    _is_mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        has_verbs = any(action.nargs in (argparse.PARSER, argparse.REMAINDER) for action in self._actions)
+        if self._is_mixing or has_verbs:
+            return super().parse_known_args(args, namespace)
+        self._is_mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixing = False
 
 
 class _Version(argparse.Action):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.cli import options
+from sofc.cli.cluster import add_cluster, workers
 from sofc.cli.console import INVALID_DATA, IO_ERROR, OK, Console, count_of, size
 from sofc.cli.crew import processors
-from sofc.cli.pool import processes
 from sofc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument("--report", type=Path, metavar="HTML", help="write a report with pictures: one HTML file")
     options.add_jobs(parser, "processes")
+    add_cluster(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 
@@ -67,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     """Archive, estimate or verify."""
     console = options.console(args)
     _check(args)
-    with processes(args.jobs or processors()) as executor:
+    if args.cluster is not None:  # whose workers are elsewhere
+        args.tree, args.output = args.tree.absolute(), args.output and args.output.absolute()
+    with workers(args) as executor:
         if args.verify:
             return _verify(args, console, executor)
         from sofc.archive.kinds import read_rules
@@ -127,18 +130,27 @@ def _say(args: argparse.Namespace, console: Console, made: Archived, removed: Re
     whole = summary(args.output, made.manifest)
     for kind in whole.kinds:
         book = f", codebook {kind.codebook[:8]}" if kind.codebook else ""
+        effort = f", effort {kind.effort}" if kind.effort else ""
         console.result(
             f"{kind.name}: {count_of(kind.files, 'file')}, {size(kind.bytes)} -> {size(kind.stored)}  "
-            f"ratio {kind.bytes / max(1, kind.stored):.2f}  {kind.store}, effort {kind.effort}{book}"
+            f"ratio {kind.bytes / max(1, kind.stored):.2f}  {kind.store}{effort}{book}"
         )
     console.result(
         f"{args.output}: {count_of(whole.files, 'file')}, {size(whole.bytes)} -> {size(whole.stored)} with manifest "
         f"and codebooks  ratio {whole.bytes / max(1, whole.stored):.2f}"
     )
     if args.update:
-        counts = f"{len(made.added)} added, {len(made.changed)} changed, {len(made.gone)} gone from the tree"
-        console.result(f"{counts}{'' if args.forget else ' and kept'}")
-    _list(console, "gone", [(path, "gone from the tree") for path in made.gone])
+        kept = len(made.gone) - len(made.dropped)
+        console.result(
+            f"{len(made.added)} added, {len(made.changed)} changed, {len(made.gone)} gone from the tree, of which "
+            f"{kept} kept and {len(made.dropped)} dropped"
+        )
+    dropped = set(made.dropped)
+    why = "gone from the tree and dropped" + ("" if args.forget else ": its folder is none any more")
+    _list(console, "gone", [(path, why if path in dropped else "gone from the tree and kept") for path in made.gone])
+    if made.unread:
+        console.note(f"{count_of(len(made.unread), 'file')} with images that cannot be read: packed as they are")
+    _list(console, "packed", made.unread)
     _list(console, "named only", [(path, "a pipe, socket or device") for path in made.special])
     _list(console, "not stored", made.refused)
     if removed is not None:
@@ -157,7 +169,9 @@ def _as_json(folder: Path, made: Archived, removed: Restored | None) -> dict[str
     from sofc.archive.report import summary
 
     report: dict[str, object] = dataclasses.asdict(summary(folder, made.manifest))
-    report |= {name: getattr(made, name) for name in ("refused", "special", "added", "changed", "gone")}
+    report |= {
+        name: getattr(made, name) for name in ("refused", "special", "unread", "added", "changed", "gone", "dropped")
+    }
     if removed is not None:
         report |= {"removed": removed.files, "not_removed": removed.lost}
     return report
@@ -184,7 +198,7 @@ def _estimate(args: argparse.Namespace, console: Console, executor: Executor | N
     console.result(
         f"{args.tree}: {size(total)} -> about {size(expected)} ({size(max(0, round(expected - error)))} to "
         f"{size(round(expected + error))}), in about {max(1, round(seconds / 60))} min; codebooks, which save more and "
-        "take time, are not counted"
+        "take time, and crops of other images are not counted"
     )
     return OK
 

@@ -263,7 +263,7 @@ class Encoding:
         from sofc.stream.encoder import Encoder
 
         data = read_file(path)
-        name = self._kept_name(job, len(data))
+        name = self._kept_name(job, data)
         tally.bytes = len(data)
         coefficients = self._coefficients(name, data)
         if coefficients is not None and (coefficients.covers or not self.args.keep_file):
@@ -321,12 +321,12 @@ class Encoding:
         remark = f"coefficients of {count_of(found.pictures, 'JPEG picture')}, {named}"
         return _Alone(coded, found.share >= MOSTLY, remark)
 
-    def _kept_name(self, job: Job, size: int) -> str:
-        """What is kept of the name of a file of ``size`` bytes, which is not to become much larger by it."""
+    def _kept_name(self, job: Job, data: bytes) -> str:
+        """What is kept of the name of a file of these bytes, which is not to become much larger by it."""
         path, output = job.inputs[0], job.output
         if path is None:
-            return ""
-        is_costly = len(os.fsencode(path.name)) + FRAMING_BYTES > ROOM + size // 100
+            return destinations.key_for_nameless(output, data)
+        is_costly = len(os.fsencode(path.name)) + FRAMING_BYTES > ROOM + len(data) // 100
         key = destinations.key_for(path.name, output, is_costly=is_costly)
         back = destinations.decoded([(output, Path(output.name))], None)[0].name if output is not None else ""
         if (destinations.original_name(back, key) or back) != path.name:

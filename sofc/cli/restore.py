@@ -7,9 +7,8 @@ import dataclasses
 from pathlib import Path
 
 from sofc.cli import options
+from sofc.cli.cluster import add_cluster, workers
 from sofc.cli.console import INVALID_DATA, OK, count_of, size
-from sofc.cli.crew import processors
-from sofc.cli.pool import processes
 
 EXAMPLES = """\
   sofc restore scans.archive -o back              all of it, with times and permissions
@@ -26,6 +25,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("--salvage", action="store_true", help="go on past damage, and name what is lost")
     options.add_force(parser)
     options.add_jobs(parser, "processes")
+    add_cluster(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 
@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     from sofc.archive.restoring import restore
 
     console = options.console(args)
-    with processes(args.jobs or processors()) as executor, console.progress(None, "B", str(args.archive)) as advance:
+    with workers(args) as executor, console.progress(None, "B", str(args.archive)) as advance:
         done = restore(
-            args.archive,
-            args.output,
+            args.archive.absolute(),
+            args.output.absolute(),
             args.patterns,
             force=args.force,
             salvage=args.salvage,

@@ -6,15 +6,13 @@ import argparse
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
-from concurrent.futures import Executor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sofc.cli import options
+from sofc.cli.cluster import add_cluster, workers
 from sofc.cli.console import OK, PASSED_OVER, Console, message_of, size
-from sofc.cli.crew import processors
 from sofc.cli.outputs import refuse_overwrite
 from sofc.errors import SofcError
 
@@ -71,6 +69,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         "--iterations", type=int, metavar="N", help="shape coder: at most N rounds (default: while they gain)"
     )
     options.add_jobs(parser, "processes")
+    add_cluster(parser)
     options.add_force(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
@@ -95,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     folder = args.output.absolute().parent
     if not folder.is_dir():  # said before training, not after
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+    if args.cluster is not None:  # whose workers are elsewhere
+        args.inputs = [str(Path(path).absolute()) for path in args.inputs]
     left_out: list[str] = []
 
     def leave_out(name: str, error: SofcError | OSError) -> None:
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         console.passed_over(name, message_of(error).removeprefix(f"{name}: "))
 
     images = options.images(args, console, leave_out)
-    with _executor(args.jobs or processors()) as executor, _Progress(console) as progress:
+    with workers(args) as executor, _Progress(console) as progress:
         result = train(
             images,
             name=args.name or args.output.stem,
@@ -149,20 +150,6 @@ def run(args: argparse.Namespace) -> int:
             "(--for N says that there will be more, --always writes it)"
         )
     return status
-
-
-@contextlib.contextmanager
-def _executor(jobs: int) -> Iterator[Executor | None]:
-    """A pool of fresh processes, or None for one job: this process does it then."""
-    if jobs == 1:
-        yield None
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    # Forking a process that has numba's threads in it is not safe.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
 
 
 class _Progress(contextlib.ExitStack):

@@ -29,6 +29,8 @@ from sofc.keepfile.windows import window_bytes
 Image = npt.NDArray[Any]
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _NONE, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 5, 8, 32946, 32773
+MOST_AS_IT_IS = 0.1
+"""Of the bytes of a page's strips and tiles, those that may be kept as they are."""
 _PREDICTIONS = {1: NO_PREDICTION, 2: DIFFERENCE}
 _PALETTE = 3
 
@@ -85,13 +87,18 @@ def _page(
     tables = list(_tables(key, bits, components, image.dtype.kind == "b"))
     found: list[tuple[int, int, tuple[Part, ...]]] = []
     windows = _segments(key, number, image, bits, flags, prediction, components)
+    room = int(MOST_AS_IT_IS * sum(page.databytecounts))
     segments = zip(page.dataoffsets, page.databytecounts, windows, strict=False)
     for offset, size, window in sorted(segments, key=lambda segment: segment[:2]):
         if size == 0:
             continue
         parts = _segment(data[offset : offset + size], window, int(key.compression), image, tables, deflater)
         if parts is None:
-            return None
+            # One strip of a hundred may be coded in another way: it is kept as it is.
+            room -= size
+            if room < 0:
+                return None
+            parts = (Literal(data[offset : offset + size]),)
         found.append((offset, size, parts))
     return found
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
+from operator import mul
 from pathlib import Path
 
-from .container import DecodedFile, decode_file
+from .container import DecodedFile, Image, decode_file
 from .kept_files import Recipe, restore
 from .limits import MAX_KEPT_FILE
 from .notation import FormatError, require
@@ -64,19 +65,23 @@ def path_of(text: str, escaped: bool) -> bytes:
 
 # Spec archive/units
 
+IMAGES, RECIPES, FILES, PACK = range(4)
 SIGNATURE = bytes.fromhex("AB534F46550D0A0A")
-FROM_IMAGE, FROM_FILE, FROM_PACK = "i", "f", "p"
+FROM_IMAGE, FROM_FILE, FROM_CROP, FROM_PACK = "i", "f", "c", "p"
+GRAY = 19595, 38470, 7471
 
 
 @dataclass
 class Content:
-    """How a content is stored, what comes before it in the section of its way, and its image's number."""
+    """How a content is stored, what comes before it in the section of its way, its image's number, and of what it is
+    a crop."""
 
     way: str
     size: int
     length: int
     start: int
     image: int
+    crop: list[int]
 
 
 class Unit:
@@ -90,6 +95,7 @@ class Unit:
             table = json.loads(zlib.decompress(data[start:-40]))
             columns = list(zip(table["ways"], table["sizes"], table["lengths"], strict=True))
             sections = [(int(length), str(packing)) for length, packing in table["sections"]]
+            crops = [[int(number) for number in crop] for crop in table.get("crops", [])]
         except (zlib.error, ValueError, KeyError, TypeError) as error:
             raise FormatError("the table of a unit cannot be read") from error
         require(len(sections) == 4 and sum(length for length, _ in sections) == start - 8, "sections do not fit")
@@ -101,31 +107,71 @@ class Unit:
         self.codebooks = codebooks
         self.collection: DecodedFile | None = None
         self.contents: list[Content] = []
-        used = {FROM_IMAGE: 0, FROM_FILE: 0, FROM_PACK: 0}
+        section_of = {FROM_IMAGE: RECIPES, FROM_CROP: RECIPES, FROM_FILE: FILES, FROM_PACK: PACK}
+        used = [0] * len(self.sections)
         images = 0
         for way, size, length in columns:
-            require(way in used, "unknown way of storing a content")
-            self.contents.append(Content(way, size, length, used[way], images))
-            used[way] += size if way == FROM_PACK else length
+            require(way in section_of, "unknown way of storing a content")
+            section = section_of[way]
+            require(way != FROM_CROP or bool(crops and len(crops[0]) == 6), "a crop of nothing")
+            crop = crops.pop(0) if way == FROM_CROP else []
+            self.contents.append(Content(way, size, length, used[section], images, crop))
+            used[section] += size if way == FROM_PACK else length
             images += way == FROM_IMAGE
+        require(not crops, "more crops than contents")
 
     def content(self, item: int) -> bytes:
         """The bytes of a file."""
         require(0 <= item < len(self.contents), "no such content")
         content = self.contents[item]
-        images, recipes, files, pack = self.sections
         if content.way == FROM_PACK:
-            return pack[content.start : content.start + content.size]
+            return self.sections[PACK][content.start : content.start + content.size]
         if content.way == FROM_FILE:
-            file = decode_file(files[content.start : content.start + content.length], self.codebooks)
+            file = self.file_of(content)
             kept = restore(file.metadata, file.images, file.codebooks)
             if kept is None:
                 raise FormatError("a sofc file of a unit keeps no file")
             return kept.data
-        self.collection = self.collection or decode_file(images, self.codebooks)
+        recipe = self.sections[RECIPES][content.start : content.start + content.length]
+        return Recipe(recipe, [self.image_of(content)]).build()
+
+    def file_of(self, content: Content) -> DecodedFile:
+        """The sofc file of a content."""
+        return decode_file(self.sections[FILES][content.start : content.start + content.length], self.codebooks)
+
+    def image_of(self, content: Content) -> Image:
+        """The first image of a content."""
+        if content.way == FROM_CROP:
+            source, *place = content.crop
+            require(source < len(self.contents), "a crop of no content")
+            require(self.contents[source].way in (FROM_IMAGE, FROM_FILE), "a crop of what has no image")
+            return crop_of(self.image_of(self.contents[source]), *place)
+        if content.way == FROM_FILE:
+            images = self.file_of(content).images
+            require(bool(images), "a crop of a file that is kept without its image")
+            return images[0]
+        self.collection = self.collection or decode_file(self.sections[IMAGES], self.codebooks)
         require(content.image < len(self.collection.images), "no image for a content")
-        image = self.collection.images[content.image]
-        return Recipe(recipes[content.start : content.start + content.length], [image]).build()
+        return self.collection.images[content.image]
+
+
+# Spec archive/crops
+
+
+def crop_of(image: Image, row: int, column: int, rows: int, columns: int, gray: int) -> Image:
+    """A part of an image, or its gray image."""
+    height, width, components = (*image.shape, 1)[:3]
+    require(rows > 0 and columns > 0 and gray in (0, 1), "a crop of nothing")
+    require(0 <= row <= height - rows and 0 <= column <= width - columns, "a crop that leads out of its image")
+    sample = len(image.data) // (height * width * components)
+    step = components * sample
+    lines = [image.data[((row + y) * width + column) * step :][: columns * step] for y in range(rows)]
+    data = b"".join(lines)
+    if not gray:
+        return Image((rows, columns, *image.shape[2:]), image.dtype, data)
+    require(image.dtype == "uint8" and components == 3, "a gray crop of what has no three colours of 8 bits")
+    colours = zip(data[0::3], data[1::3], data[2::3], strict=True)
+    return Image((rows, columns), "uint8", bytes(sum(map(mul, GRAY, colour), 1 << 15) >> 16 for colour in colours))
 
 
 def unpack(data: bytes, packing: str) -> bytes:

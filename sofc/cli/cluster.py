@@ -1,0 +1,80 @@
+"""Work on the machines of a cluster, which dask.distributed hands out, or in processes of this one."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from typing import Any
+
+from sofc.cli.crew import processors
+from sofc.cli.pool import processes
+from sofc.errors import UsageError
+
+LOCAL = "local:"
+TRIES = 3
+"""Of a task whose worker died or whose files could not be read there."""
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """--cluster."""
+    parser.add_argument(
+        "--cluster",
+        metavar="WHERE",
+        help="work on a cluster of dask.distributed: the address of its scheduler, tcp://HOST:PORT, or local:N for N "
+        "workers here; its workers must see the same paths; same bytes as without",
+    )
+
+
+@contextlib.contextmanager
+def workers(args: argparse.Namespace) -> Iterator[Executor | None]:
+    """What --cluster or -j asks for: an executor, or None where this process does the work.
+
+    Raises UsageError for a cluster that is not to be had, OSError where workers died again and again.
+    """
+    if args.cluster is None:
+        with processes(args.jobs or processors()) as executor:
+            yield executor
+        return
+    if args.jobs is not None:
+        raise UsageError("-j and --cluster exclude each other: a cluster knows its workers")
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError:
+        raise UsageError('--cluster needs dask.distributed: pip install "sofc[cluster]"') from None
+    with contextlib.ExitStack() as resources:
+        client = resources.enter_context(Client(**_where(args.cluster, resources), set_as_default=False))
+        try:
+            yield client.get_executor(pure=False, retries=TRIES)
+        except KilledWorker as error:
+            reason = "workers of the cluster died on the same task again and again: run it again"
+            raise OSError(errno.ECHILD, f"{reason} ({error.task})") from None
+
+
+def _where(address: str, resources: contextlib.ExitStack) -> dict[str, Any]:
+    """How a client finds the cluster, which is started if it is to be one of this machine."""
+    if not address.startswith(LOCAL):
+        return {"address": _reachable(address)}
+    from distributed import LocalCluster
+
+    count = address.removeprefix(LOCAL)
+    if not (count.isdecimal() and int(count)):
+        raise UsageError(f"--cluster {address}: how many workers? local:2, say")
+    # One thread each: little of the work lets go of Python's lock.
+    cluster = LocalCluster(
+        n_workers=int(count), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    )
+    return {"address": resources.enter_context(cluster)}
+
+
+def _reachable(address: str) -> str:
+    from distributed import Client
+
+    try:
+        Client(address, timeout=10, set_as_default=False).close()
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(f"--cluster {address}: no scheduler answers there: {error}") from None
+    return address

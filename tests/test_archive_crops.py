@@ -1,0 +1,238 @@
+"""Crops: images of a tree that are parts of others are found, stored as that, and come back."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from minidec import archive as small_archive
+from PIL import Image
+
+import sofc
+from sofc.archive import anchors, manifest, unit
+from sofc.archive.anchors import Candidate, find_crops
+from sofc.archive.coding import Member, UnitPlan, make_unit
+from sofc.archive.crops import Crop, gray_of
+from sofc.archive.making import Settings, archive
+from sofc.archive.reading import UnitReader
+from sofc.archive.restoring import restore, verify
+from sofc.codebook.builtin import FOLDER
+from sofc.errors import FormatError
+
+FAST = Settings(effort=1, train=False)
+
+
+def texture(number: int, rows: int = 160, columns: int = 200, components: int = 3) -> Any:
+    """An image of no two like places."""
+    noise = np.random.default_rng(number)
+    y, x = np.mgrid[:rows, :columns]
+    smooth = 110 + 60 * np.sin(x / 15 + number) * np.cos(y / 17)
+    image = (smooth[..., None] + noise.integers(0, 20, (rows, columns, components))).astype(np.uint8)
+    return image[..., 0] if components == 1 else image
+
+
+def save(path: Path, image: Any, **options: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path, **options)
+
+
+def candidate(path: Path, image: Any) -> Candidate:
+    save(path, image)
+    rows, columns, components = (*image.shape, 1)[:3]
+    return Candidate(path, rows, columns, components)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Two slides with tiles of them, gray ones too, in three formats, and what is part of none."""
+    root = tmp_path / "tree"
+    for slide in (0, 1):
+        whole = texture(slide)
+        save(root / f"slide {slide}.png", whole)
+        save(root / f"slide {slide}.tif", whole)
+        for number, (y, x) in enumerate([(0, 0), (3, 50), (100, 131), (96, 136)]):
+            tile = whole[y : y + 64, x : x + 64]
+            save(root / "tiles" / f"{slide} {number}.{('png', 'tif', 'bmp')[number % 3]}", tile)
+            save(root / "gray" / f"{slide} {number}.png", np.asarray(Image.fromarray(tile).convert("L")))
+    save(root / "other.png", texture(7, 64, 64))
+    (root / "note.txt").write_text("a note")
+    return root
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def coders(folder: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(folder / manifest.NAME)) as table:
+        return dict(table.execute("SELECT path, coder FROM files WHERE type = 'file'"))
+
+
+def test_crops_come_back_and_take_next_to_nothing(tree: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    archive(tree, folder, FAST)
+    found = coders(folder)
+    assert [path for path, coder in found.items() if coder == "crop"] == sorted(
+        {path for path in found if "/" in path} | {"slide 0.tif", "slide 1.tif"}
+    )
+    with closing(sqlite3.connect(folder / manifest.NAME)) as table:
+        assert table.execute("SELECT max(bytes) FROM files WHERE coder = 'crop'").fetchone()[0] < 1000
+    restore(folder, tmp_path / "back")
+    assert files_of(tmp_path / "back") == files_of(tree)
+    assert verify(folder).lost == []
+    with sofc.open_archive(folder) as opened:
+        assert np.array_equal(opened["gray/1 2.png"], np.asarray(Image.open(tree / "gray" / "1 2.png")))
+
+
+def test_the_small_decoder_reads_crops(tmp_path: Path) -> None:
+    whole = texture(3, 40, 44)
+    save(tmp_path / "tree" / "whole.png", whole)
+    save(tmp_path / "tree" / "part.png", whole[3:36, 5:40])
+    save(tmp_path / "tree" / "gray.png", gray_of(whole[:30]))
+    archive(tmp_path / "tree", tmp_path / "archive", FAST)
+    assert sorted(coders(tmp_path / "archive").values()) == ["collection", "crop", "crop"]
+    registered = [path.read_bytes() for path in sorted(FOLDER.glob("*.sofcb"))]
+    found = {path.decode(): data for path, data in small_archive.files_of(tmp_path / "archive", registered)}
+    assert found == files_of(tmp_path / "tree")
+
+
+def test_gray_is_that_of_pillow() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (300, 200, 3)).astype(np.uint8)
+    assert np.array_equal(gray_of(image), np.asarray(Image.fromarray(image).convert("L")))
+
+
+def test_crops_of_crops_and_the_same_image_twice(tmp_path: Path) -> None:
+    whole = texture(1, 120, 130, 1)
+    images = [whole[20:60, 30:90], whole, whole[10:100, 10:110], whole, texture(2, 120, 130, 1)]
+    found = find_crops([candidate(tmp_path / f"{n}.png", image) for n, image in enumerate(images)], None)
+    assert found == {
+        0: Crop(1, 20, 30, 40, 60),
+        2: Crop(1, 10, 10, 90, 100),
+        3: Crop(1, 0, 0, 120, 130),
+    }
+
+
+def test_the_strips_of_a_large_image_are_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = texture(4, 150, 90)
+    whole = anchors._anchors(image, 5)
+    monkeypatch.setattr(anchors, "_STRIP_SAMPLES", 90 * 20)
+    strips = anchors._anchors(image, 5)
+    assert all(np.array_equal(one, other) for one, other in zip(whole, strips, strict=True))
+    assert 300 < len(whole.hashes) < 500  # one place in 32
+
+
+def test_anchors_are_hashes_of_squares_by_the_text() -> None:
+    """A second way to the same places: all but the square is changed, and the anchor stays."""
+    image = texture(5, 60, 60, 1)
+    found = anchors._anchors(image, 5)
+    for row, column, hash in list(zip(found.rows, found.columns, found.hashes, strict=True))[:10]:
+        other = texture(6, 60, 60, 1)
+        end = slice(row, row + anchors.SIDE), slice(column, column + anchors.SIDE)
+        other[end] = image[end]
+        again = anchors._anchors(other, 5)
+        places = list(zip(again.rows, again.columns, again.hashes, strict=True))
+        assert (row, column, hash) in places
+
+
+def test_samples_of_other_types_are_no_crops(tmp_path: Path) -> None:
+    image = texture(1, 60, 60, 1)
+    save(tmp_path / "a.png", image)
+    np.save(tmp_path / "b.npy", image.astype(np.uint16))
+    np.save(tmp_path / "c.npy", image.astype(np.float32))
+    candidates = [Candidate(tmp_path / name, 60, 60, 1) for name in ("a.png", "b.npy", "c.npy", "gone.png")]
+    assert find_crops(candidates, None) == {}
+
+
+def test_a_file_that_only_seems_to_be_a_crop_is_coded_by_itself(tmp_path: Path) -> None:
+    """What the anchors say is compared before it counts; and a source may be stored without its image."""
+    members = []
+    for name, image in (("whole", texture(1)), ("part", texture(1)[5:50, 5:60]), ("other", texture(2)[5:50, 5:60])):
+        save(tmp_path / f"{name}.png", image)
+    save(tmp_path / "jpeg.jpg", texture(1))
+    decoded = np.asarray(Image.open(tmp_path / "jpeg.jpg"))
+    save(tmp_path / "of jpeg.png", decoded[8:40, 8:40])
+    crops = {"part": Crop(0, 5, 5, 45, 55), "other": Crop(0, 5, 5, 45, 55), "of jpeg": Crop(1, 8, 8, 32, 32)}
+    for name in ("whole.png", "jpeg.jpg", "part.png", "other.png", "of jpeg.png"):
+        data = (tmp_path / name).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        members.append(Member(tmp_path / name, len(data), digest, crops.get(name[:-4])))
+    plan = UnitPlan("a kind", "alone", 1, tuple(members))
+    made = make_unit(plan, tmp_path, tmp_path)
+    assert made.ways == "ffcii"
+    assert sum(made.stored) == made.size
+    reader = UnitReader(tmp_path / f"{made.key}.sofu", lambda reference: None)
+    for number, member in enumerate(members):
+        assert reader.read(number) == member.path.read_bytes()
+
+
+def test_a_damaged_unit_costs_its_own_files_only(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crops stand in the unit of their source."""
+    monkeypatch.setattr("sofc.archive.plan.MOST_BYTES", {"collection": 1 << 17, "alone": 1 << 17, "pack": 1 << 17})
+    folder = tmp_path / "archive"
+    archive(tree, folder, FAST)
+    units = sorted((folder / "units").iterdir())
+    assert len(units) >= 4
+    with closing(sqlite3.connect(folder / manifest.NAME)) as table:
+        of_unit = dict(table.execute("SELECT path, unit FROM files WHERE type = 'file'"))
+    for path in units:
+        data = path.read_bytes()
+        path.unlink()
+        lost = {name for name, _ in verify(folder).lost}
+        assert lost == {name for name, where in of_unit.items() if where == path.stem}
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [0, 0, 0, 8],
+        [0, 0, 0, 8, 8, 2],
+        [0, 0, 0, 0, 8, 0],
+        [0, -1, 0, 8, 8, 0],
+        [0, 0, 0, 8, 1 << 40, 0],
+        [0, True, 0, 8, 8, 0],
+        [0, 0.5, 0, 8, 8, 0],
+        "012345",
+        7,
+    ],
+)
+def test_crops_that_are_none(numbers: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Crop.of(numbers)
+
+
+@pytest.mark.parametrize(
+    "ways, crops",
+    [
+        ("ic", [[1, 0, 0, 8, 8, 0]]),  # of a crop
+        ("pc", [[0, 0, 0, 8, 8, 0]]),  # of what has no image
+        ("ic", [[2, 0, 0, 8, 8, 0]]),
+        ("ic", []),
+        ("ii", [[0, 0, 0, 8, 8, 0]]),
+    ],
+)
+def test_tables_whose_crops_make_no_sense(ways: str, crops: list[list[int]]) -> None:
+    file = io.BytesIO()
+    writer = unit.UnitWriter(file)
+    for name in unit.SECTIONS:
+        writer.section(name, [])
+    contents = [unit.Content(way, 0) for way in ways]
+    for place, numbers in enumerate(crops):
+        contents[-1 - place] = unit.Content(ways[-1 - place], 0, 0, Crop.of(numbers))
+    writer.finish(contents)
+    with pytest.raises(FormatError, match="table cannot be read"):
+        unit.read_table(file)
+
+
+def test_crops_that_lead_out_of_their_image() -> None:
+    image = texture(1, 20, 30)
+    with pytest.raises(FormatError, match="leads out"):
+        Crop(0, 13, 0, 8, 8).cut(image)
+    with pytest.raises(FormatError, match="three colours"):
+        Crop(0, 0, 0, 8, 8, gray=True).cut(image[..., 0])

@@ -1,0 +1,106 @@
+"""Work on a cluster of dask.distributed: the same bytes as in one process, whatever becomes of its workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sofc.archive import making
+from sofc.archive.making import Settings, archive
+from sofc.cli.__main__ import main
+
+distributed = pytest.importorskip("distributed")
+Said = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("made") / "tree"
+    root.mkdir()
+    y, x = np.mgrid[:40, :48]
+    for number in range(60):
+        noise = np.random.default_rng(number).integers(0, 9, (40, 48))
+        Image.fromarray((90 + 50 * np.sin((x + number) / 7) + y / 2 + noise).astype(np.uint8)).save(
+            root / f"{number:02}.png"
+        )
+        (root / f"{number:02}.txt").write_text(f"image {number}\n" * number)
+    return root
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        yield cluster
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_worker_that_is_killed_costs_its_tasks_only(
+    tree: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sofc.archive.plan.MOST_FILES", {"collection": 4, "alone": 4, "pack": 8})
+    settings = Settings(effort=1, train=False)
+    archive(tree, tmp_path / "alone", settings)
+    pids: list[int] = []
+
+    def kill(stage: str, done: int, total: int) -> None:
+        if stage == making.STORING and not pids:
+            pids.append(next(iter(cluster.workers.values())).pid)
+            os.kill(pids[0], signal.SIGKILL)
+
+    with distributed.Client(cluster, set_as_default=False) as client:
+        executor = client.get_executor(pure=False, retries=3)
+        made = archive(tree, tmp_path / "together", settings, executor=executor, progress=kill)
+    assert pids and made.refused == []
+    assert files_of(tmp_path / "together") == files_of(tmp_path / "alone")
+
+
+def test_the_command_on_a_cluster(
+    tree: Path, tmp_path: Path, cluster: Any, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative paths are those of who calls, not of the workers."""
+    monkeypatch.chdir(tmp_path)
+    Path("tree").symlink_to(tree)
+    where = ["--cluster", cluster.scheduler_address]
+    assert main(["archive", "tree/.", "-o", "a", "-e1", "--no-train", *where]) == 0
+    assert main(["archive", "tree/.", "-o", "b", "-e1", "--no-train", "-j1"]) == 0
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+    assert main(["archive", "--verify", "a", *where]) == 0
+    assert main(["restore", "a", "-o", "back", *where]) == 0
+    assert files_of(tmp_path / "back") == files_of(tree)
+    options = ["--always", "--coder", "static", "--held-out", "0"]
+    for name, how in (("a", where), ("b", ["-j1"])):
+        assert main(["train", "tree", "-o", f"{name}.sofcb", "--name", "c", *options, *how]) in (0, 5)
+    assert Path("a.sofcb").read_bytes() == Path("b.sofcb").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "where, word", [("local:0", "how many"), ("local:x", "how many"), ("nonsense://1", "no scheduler")]
+)
+def test_clusters_that_are_not_to_be_had(tree: Path, tmp_path: Path, capsys: Said, where: str, word: str) -> None:
+    assert main(["archive", str(tree), "-o", str(tmp_path / "a"), "--cluster", where]) == 2
+    assert word in capsys.readouterr().err
+    assert main(["archive", str(tree), "-o", str(tmp_path / "a"), "--cluster", where, "-j2"]) == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
+def test_without_the_extra_it_is_said_what_is_needed(
+    tree: Path, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["archive", str(tree), "-o", str(tmp_path / "a"), "--cluster", "local:1"]) == 2
+    assert "sofc[cluster]" in capsys.readouterr().err
