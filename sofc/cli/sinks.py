@@ -6,8 +6,11 @@ import contextlib
 import errno
 import gzip
 import io
+import shutil
 import sys
+import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -24,8 +27,9 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
 from sofc.image import ImageHeader, Meaning
 from sofc.imagefiles import FORMATS, JPEG_SUFFIXES, SUFFIXES, format_for, images_in, on_disk, png, usual_format
+from sofc.imagefiles.rows import LARGE_BYTES
 from sofc.imagefiles.save import FEW_BITS, fits_tiff, write, write_rows
-from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
+from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_pieces
 from sofc.keepfile.restore import restore
 from sofc.metadata import left_out, makes_pages, needs_tiff, pages_item, put_back, read, split
 from sofc.metadata.tiff import Pages
@@ -274,16 +278,24 @@ class OriginalSink(_WholeImages):
         self._files = files
         self._codebooks = codebooks
         self._metadata: list[Metadata] = []
-        self._images: list[Samples] = []
+        self._images: list[Samples | FileRows] = []
         self._room = MAX_FILE_BYTES
+        self._spools_at = output or Path(tempfile.gettempdir(), "original")
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Take what restores the file."""
         if metadata.kind == MetadataKind.ORIGINAL:
             self._metadata.append(metadata)
 
+    def spooled(self, number: int, spool: Spool) -> None:
+        """Take a whole image, on disk."""
+        self._take(spool.rows())
+
     def image(self, number: int, samples: Samples) -> None:
         """Take a whole image."""
+        self._take(samples)
+
+    def _take(self, samples: Samples | FileRows) -> None:
         self._room -= samples.nbytes
         if self._room < 0:
             raise LimitError(
@@ -292,20 +304,24 @@ class OriginalSink(_WholeImages):
             )
         self._images.append(samples)
 
-    def restored(self) -> bytes:
-        """The file, once all images are there. Raises FormatError where it is not as it was."""
+    def pieces(self) -> Iterator[bytes]:
+        """The file, once all images are there; FormatError behind the last piece where it is not as it was."""
         self.end()
-        return restore_items(self._metadata, self._images, self._codebooks)
+        return restore_pieces(original_in(self._metadata), self._images, self._codebooks)
 
     def finish(self) -> Finished:
         """Write the file."""
-        data = self.restored()
         if self._output is None:
-            sys.stdout.buffer.write(data)
-            return Finished(None, f"standard output  {size(len(data))}, the original file")
+            with tempfile.SpooledTemporaryFile(LARGE_BYTES) as checked:
+                checked.writelines(self.pieces())
+                written = checked.tell()
+                checked.seek(0)
+                shutil.copyfileobj(checked, sys.stdout.buffer)
+            return Finished(None, f"standard output  {size(written)}, the original file")
         target = self._path(self._output)
         with self._files.create(target, exactly=self._complete and target == self._output) as (file, output):
-            file.write(data)
+            for piece in self.pieces():
+                file.write(piece)
         return Finished(output, "  the original file")
 
     def _path(self, output: Path) -> Path:
