@@ -23,7 +23,7 @@ NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
 OF_LIBTIFF, OF_IMAGECODECS = range(2)
 BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
 MAX_FILE_BYTES = 1 << 30
-"""Bytes of the largest file that is kept: both ways it is held in memory."""
+"""Bytes of the largest file that is kept: files of many kinds are held in memory, both ways."""
 MAX_TABLES = 1 << 12
 """Bytes of an abbreviated JPEG stream of tables: each stream that goes by it reads it anew."""
 ITEM_BYTES = 1 << 27
