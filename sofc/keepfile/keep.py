@@ -25,6 +25,7 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.rows import LARGE_BYTES
+from sofc.imagefiles.source import JPEG
 from sofc.keepfile import dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
 from sofc.keepfile.data import Data, FileData, pieces_of
@@ -105,7 +106,8 @@ def keep_coefficients(name: str, data: Data, codebook: Codebook | None, effort: 
     By models of ``codebook``, or of the one that is built in. What is given back restores the file: that has been
     tried. None where there are no such streams, or nothing is gained.
     """
-    if not may_hold_stream(data):
+    # Of a large file the question is asked more closely, as what follows holds it in memory.
+    if JPEG not in data if isinstance(data, bytes) else not may_hold_stream(data):
         return None
     data = data[:]
     book, number = choose_model(codebook, effort)
