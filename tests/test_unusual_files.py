@@ -241,3 +241,40 @@ def test_a_reader_that_goes_before_the_beginning_of_a_file(folder: Path) -> None
     with pytest.raises(FormatError, match=r"a\.pcx: ") as found:
         list(each(sources([folder / "a.pcx"])))
     assert "Errno" not in str(found.value)
+
+
+def test_frames_are_read_in_any_order(folder: Path) -> None:
+    frames = [Image.fromarray(RANDOM.integers(0, 256, (9, 12, 3)).astype(np.uint8)) for _ in range(3)]
+    for name in ("a.png", "a.gif", "a.webp"):
+        frames[0].save(name, save_all=True, append_images=frames[1:], lossless=True)
+        found = sources([Path(name)])
+        expected = [load(source).array for source in found]
+        for number in (0, 1, 0, 1, 2, 1, 0):
+            np.testing.assert_array_equal(load(found[number]).array, expected[number])
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize("photometric", ["miniswhite", "minisblack"])
+def test_few_bits_look_in_a_tiff_as_they_did(folder: Path, bits: int, photometric: str) -> None:
+    samples = (GRAY >> (8 - bits)).astype(np.uint8)
+    tifffile.imwrite("a.tif", samples, bitspersample=bits, photometric=photometric)
+    assert main(["encode", "a.tif"]) == 0
+    assert main(["decode", "a.sofc", "-o", "b.tif"]) == 0
+    np.testing.assert_array_equal(tifffile.imread("b.tif"), samples)
+    with Image.open("a.tif") as before, Image.open("b.tif") as after:
+        assert before.convert("L").tobytes() == after.convert("L").tobytes()
+
+
+def test_cut_off_samples_are_called_so(folder: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    from test_imagefiles_medical import write_dicom
+
+    stack = RANDOM.integers(0, 256, (5, 37, 53)).astype(np.uint8)
+    tifffile.imwrite("a.tif", stack, photometric="minisblack")
+    write_dicom(Path("a.dcm"), GRAY[None], bits=8)
+    assert pydicom.dcmread("a.dcm").Rows == len(GRAY)
+    for name, words in (("a.tif", "image 1 of this TIFF file is cut off"), ("a.dcm", "some are missing")):
+        whole = Path(name).read_bytes()
+        Path(name).write_bytes(whole[: 3000 if name == "a.tif" else -100])
+        with pytest.raises(FormatError, match=words):
+            arrays(Path(name))

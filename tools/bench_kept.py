@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     codebook = sofc.load_codebook(options.codebook) if options.codebook else None
     sums = dict.fromkeys(("files", "bytes", "sofc", "jpegxl", "lzma"), 0)
     for path in walk(options.paths, recursive=True):
-        data = read_file(path)
+        data = read_file(path)[:]
         try:
             coded = kept_by_sofc(path, data, codebook, options.effort)
         except sofc.SofcError as error:

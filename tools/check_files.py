@@ -2,7 +2,8 @@
 
     python tools/check_files.py FOLDER [--all] [--only PART] > table.md
 
-Each file is read by Pillow, tifffile, pydicom, nibabel, imageio, imagecodecs and sofc itself. It goes through the
+Each file is kept (--keep-file), which must give it back and not take more than 1 % and 200 bytes more than it, and read
+by Pillow, tifffile, pydicom, nibabel, imageio, imagecodecs and sofc itself. It goes through the
 command line, encoded at effort 1 and decoded again to raw samples and to image files, and what imageio reads goes
 through imageio and a ``.sofc`` file at the default effort. All samples are compared. The table says what became of
 each file; the exit status is 1 where a file that holds integers of at most 16 bits was not coded exactly, or one that
@@ -39,6 +40,8 @@ PER_FOLDER = 3
 MANY = 100
 """Images in a file from which on they are not decoded into image files as well."""
 FASTEST = "1"
+ROOM = 200
+"""Bytes by which a kept file may become larger, besides a hundredth of it."""
 
 
 def with_pillow(path: Path) -> list[Array]:
@@ -230,6 +233,22 @@ def through_command(path: Path, work: Path, verdict: Verdict, run: Run) -> list[
     return [one.array for one in samples]
 
 
+def through_keep_file(path: Path, work: Path, verdict: Verdict, run: Run) -> None:
+    """Keep the file as it is, and get it back."""
+    coded, back = work / "kept.sofc", work / "back" / path.name
+    status, said = run("encode", "-q", "--keep-file", "-e", FASTEST, path, "-o", coded)
+    if status != 0:
+        verdict.wrong.append(f"not kept: {said.strip()}")
+        return
+    size, takes = path.stat().st_size, coded.stat().st_size
+    if takes > size + size // 100 + ROOM:
+        verdict.wrong.append(f"kept in {takes} bytes, of {size}")
+    back.parent.mkdir()
+    status, said = run("decode", "-q", coded, "-o", back)
+    if status != 0 or back.read_bytes() != path.read_bytes():
+        verdict.wrong.append(f"kept, but not given back {said.strip()}")
+
+
 def through_imageio(frames: list[Array], work: Path, verdict: Verdict) -> None:
     """Write what imageio read as .sofc, and read it again."""
     target = work / "imageio.sofc"
@@ -252,6 +271,8 @@ def check(path: Path, run: Run) -> Verdict:
         for name, frames in views.items()
     }
     verdict.integers = any(map(fits, views.values()))
+    with tempfile.TemporaryDirectory() as folder:
+        through_keep_file(path, Path(folder), verdict, run)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         ours = through_command(path, work, verdict, run)

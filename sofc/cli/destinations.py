@@ -8,9 +8,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sofc.cli.names import is_kept, is_name
 from sofc.container.records import is_plain_text
+
+if TYPE_CHECKING:
+    from sofc.keepfile.data import Data
 
 SOFC = ".sofc"
 MAX_NAME_BYTES = 255
@@ -96,7 +100,7 @@ def _is_storable(name: str) -> bool:
     return is_plain_text(name) and name.encode("utf-8", "replace").decode() == name
 
 
-def key_for_nameless(output: Path | None, data: bytes) -> str:
+def key_for_nameless(output: Path | None, data: Data) -> str:
     """What is kept as the name of a file from standard input: that of the sofc file, with the suffix of its format."""
     from sofc.imagefiles.signatures import LONGEST, name_in
 

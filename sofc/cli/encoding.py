@@ -12,8 +12,9 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from sofc.cli import destinations
 from sofc.cli.console import Console, count_of, message_of, size
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from sofc.container.records import Metadata
     from sofc.image import PixelFormat
     from sofc.imagefiles import ImageSource, InFile, RawLayout, Samples
+    from sofc.keepfile.data import Data
 
 _Image = TypeVar("_Image", "Samples", "Samples | InFile")
 READ_BYTES = 1 << 20
+HELD_BYTES = 1 << 24
+"""Of a sofc file that may turn out larger than its file: what is more than that is on disk until it is known."""
 FRAMING_BYTES = 80
 """At most what a sofc file of a kept file has besides its packed bytes and its name: images are worth a few bytes."""
 ROOM = 200
@@ -259,7 +263,7 @@ class Encoding:
     def _kept(self, job: Job, path: Path, tally: _Tally) -> Iterator[bytes]:
         """One file with its images and what restores it from them, or the file alone. The ratio is that of the file."""
         from sofc.collection import encode_collection
-        from sofc.keepfile import keep, keep_whole, read_file
+        from sofc.keepfile import keep, keep_whole, keep_within, read_file
         from sofc.stream.encoder import Encoder
 
         data = read_file(path)
@@ -273,31 +277,37 @@ class Encoding:
         images, tally.why_whole, note = self._readable(path, job, tally)
         kept = keep(name, data, [samples.array for samples in images])
         tally.why_whole = tally.why_whole or kept.why_whole
-        items = kept.items
+        alone: list[Metadata] | None = kept.items
         if not tally.why_whole:
             most = len(data) + len(name.encode()) + FRAMING_BYTES
-            coded = _joined(encode_collection(images, metadata=items, **self.options), most)
-            if coded is not None and len(zlib.compress(data, 1)) >= FAR_SMALLER * len(coded):
-                alone = None
-            else:
-                items = keep_whole(name, data)
-                alone = sum(len(item.value) for item in items) + FRAMING_BYTES
-            if coefficients is not None and coded is not None and len(coefficients.coded) < len(coded):
-                coded = None
-            if coded is not None and (alone is None or len(coded) <= alone):
-                if note:
-                    self.console.note(note)
-                yield coded
-                return
+            if coefficients is not None:
+                most = min(most, len(coefficients.coded))
+            coded = _drafted(encode_collection(images, metadata=kept.items, **self.options), most)
+            alone = None
+            if coded is not None:
+                with coded:
+                    size = coded.tell()
+                    if not _is_far_larger(data, size):
+                        alone = keep_within(name, data, size - FRAMING_BYTES - 1)
+                    if alone is None:
+                        if note:
+                            self.console.note(note)
+                        coded.seek(0)
+                        yield from iter(partial(coded.read, READ_BYTES), b"")
+                        return
             tally.why_whole = "that is smaller than its samples and how to make it from them"
         tally.images = 0
-        whole = Encoder(codebook=None, metadata=items).finish()
-        if coefficients is not None and len(coefficients.coded) < len(whole):
+        if alone is None and coefficients is not None:
+            alone = keep_within(name, data, len(coefficients.coded))
+        elif alone is None:
+            alone = keep_whole(name, data)
+        whole = b"" if alone is None else Encoder(codebook=None, metadata=alone).finish()
+        if coefficients is not None and (alone is None or len(coefficients.coded) < len(whole)):
             tally.why_whole, tally.remark = "", coefficients.remark
             whole = coefficients.coded
         yield whole
 
-    def _coefficients(self, name: str, data: bytes) -> _Alone | None:
+    def _coefficients(self, name: str, data: Data) -> _Alone | None:
         """The sofc file that keeps a file as the coefficients of its JPEG data; None where that is no smaller.
 
         Where codebooks are embedded, the one that is built in may serve better, as every decoder has it.
@@ -307,7 +317,7 @@ class Encoding:
         best = min(found, key=lambda one: len(one.coded), default=None)
         return best if best is not None and len(best.coded) < len(data) + FRAMING_BYTES else None
 
-    def _coefficients_by(self, codebook: Codebook | None, name: str, data: bytes) -> _Alone | None:
+    def _coefficients_by(self, codebook: Codebook | None, name: str, data: Data) -> _Alone | None:
         from sofc.keepfile import keep_coefficients
         from sofc.stream.encoder import Encoder
 
@@ -321,7 +331,7 @@ class Encoding:
         remark = f"coefficients of {count_of(found.pictures, 'JPEG picture')}, {named}"
         return _Alone(coded, found.share >= MOSTLY, remark)
 
-    def _kept_name(self, job: Job, data: bytes) -> str:
+    def _kept_name(self, job: Job, data: Data) -> str:
         """What is kept of the name of a file of these bytes, which is not to become much larger by it."""
         path, output = job.inputs[0], job.output
         if path is None:
@@ -336,12 +346,13 @@ class Encoding:
             )
         return key
 
-    def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples], str, str]:
+    def _readable(self, path: Path, job: Job, tally: _Tally) -> tuple[list[Samples | InFile], str, str]:
         """The images of a file, why there are none, and what to know about them.
 
         Raises what the readers do where the file is not to be kept whatever it is.
         """
-        from sofc.imagefiles import each, why_no_image
+        from sofc.imagefiles import each, each_again, why_no_image
+        from sofc.imagefiles.rows import LARGE_BYTES
         from sofc.imagefiles.samples import is_wide
 
         note = ""
@@ -349,16 +360,17 @@ class Encoding:
             return [], reason, note
         try:
             sources, _ = self._sources([path])
+            read = each_again if path.stat().st_size >= LARGE_BYTES else each
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
-                    images = self._held(self._loaded(each(sources), tally, advance), job)
+                    images = self._held(self._loaded(read(sources), tally, advance), job)
                     is_refused = any(is_wide(image.array) for image in images)  # whose recipe would not find its bytes
                 except UsageError:
                     is_refused = True
                 if is_refused:
                     sources = [replace(source, words=True) for source in sources]
                     tally.images = tally.samples = 0
-                    images = self._held(self._loaded(each(sources), tally, advance), job)
+                    images = self._held(self._loaded(read(sources), tally, advance), job)
                     note = f"{job.name}: kept with its samples, which are wider, cut into words of 16 bits"
         except (SofcError, OSError) as error:
             if not self.args.keep_file:
@@ -367,10 +379,11 @@ class Encoding:
         return images, "", note
 
     @staticmethod
-    def _held(images: Iterable[Samples], job: Job) -> list[Samples]:
+    def _held(images: Iterable[Samples | InFile], job: Job) -> list[Samples | InFile]:
         from sofc.keepfile import MAX_FILE_BYTES
 
-        held, room = [], MAX_FILE_BYTES
+        held: list[Samples | InFile] = []
+        room = MAX_FILE_BYTES
         for samples in images:
             room -= samples.array.nbytes
             if room < 0:
@@ -423,14 +436,29 @@ class Encoding:
         yield from images.finish()
 
 
-def _joined(pieces: Iterable[bytes], most: int) -> bytes | None:
-    """All pieces, or None as soon as they are more than ``most`` bytes."""
-    data = bytearray()
-    for piece in pieces:
-        data += piece
-        if len(data) > most:
-            return None
-    return bytes(data)
+def _drafted(pieces: Iterable[bytes], most: int) -> BinaryIO | None:
+    """A temporary file of all pieces, open at its end, or None as soon as they are more than ``most`` bytes."""
+    with contextlib.ExitStack() as stack:
+        file = cast(BinaryIO, stack.enter_context(tempfile.SpooledTemporaryFile(HELD_BYTES)))
+        for piece in pieces:
+            if file.tell() + len(piece) > most:
+                return None
+            file.write(piece)
+        stack.pop_all()
+        return file
+    return None
+
+
+def _is_far_larger(data: Data, size: int) -> bool:
+    """Whether zlib, in haste, makes of ``data`` at least ``FAR_SMALLER`` times so many bytes."""
+    from sofc.keepfile import pieces_of
+
+    packer, made = zlib.compressobj(1), 0
+    for piece in pieces_of(data):
+        made += len(packer.compress(piece))
+        if made >= FAR_SMALLER * size:
+            return True
+    return made + len(packer.flush()) >= FAR_SMALLER * size
 
 
 def _rows(file: BinaryIO, layout: RawLayout) -> Iterator[Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from sofc.cli.console import size
@@ -10,13 +13,16 @@ from sofc.cli.destinations import original_name
 from sofc.cli.image_sink import ImageSink
 from sofc.cli.outputs import OutputFiles
 from sofc.cli.sinks import Finished, Samples, WholeImages
+from sofc.cli.spool import Spool
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import LimitError, SofcError, UsageError
 from sofc.image import ImageHeader
 from sofc.imagefiles import FORMATS, JPEG_SUFFIXES, SUFFIXES, on_disk
-from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_items
+from sofc.imagefiles.rows import LARGE_BYTES
+from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_pieces
 from sofc.keepfile.restore import restore
 from sofc.metadata import pages_item, read, split
+from sofc.rows import FileRows
 
 
 class OriginalSink(WholeImages):
@@ -35,16 +41,24 @@ class OriginalSink(WholeImages):
         self._files = files
         self._codebooks = codebooks
         self._metadata: list[Metadata] = []
-        self._images: list[Samples] = []
+        self._images: list[Samples | FileRows] = []
         self._room = MAX_FILE_BYTES
+        self._spools_at = output or Path(tempfile.gettempdir(), "original")
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Take what restores the file."""
         if metadata.kind == MetadataKind.ORIGINAL:
             self._metadata.append(metadata)
 
+    def spooled(self, number: int, spool: Spool) -> None:
+        """Take a whole image, on disk."""
+        self._take(spool.rows())
+
     def image(self, number: int, samples: Samples) -> None:
         """Take a whole image."""
+        self._take(samples)
+
+    def _take(self, samples: Samples | FileRows) -> None:
         self._room -= samples.nbytes
         if self._room < 0:
             raise LimitError(
@@ -53,20 +67,24 @@ class OriginalSink(WholeImages):
             )
         self._images.append(samples)
 
-    def restored(self) -> bytes:
-        """The file, once all images are there. Raises FormatError where it is not as it was."""
+    def pieces(self) -> Iterator[bytes]:
+        """The file, once all images are there; FormatError behind the last piece where it is not as it was."""
         self.end()
-        return restore_items(self._metadata, self._images, self._codebooks)
+        return restore_pieces(original_in(self._metadata), self._images, self._codebooks)
 
     def finish(self) -> Finished:
         """Write the file."""
-        data = self.restored()
         if self._output is None:
-            sys.stdout.buffer.write(data)
-            return Finished(None, f"standard output  {size(len(data))}, the original file")
+            with tempfile.SpooledTemporaryFile(LARGE_BYTES) as checked:
+                checked.writelines(self.pieces())
+                written = checked.tell()
+                checked.seek(0)
+                shutil.copyfileobj(checked, sys.stdout.buffer)
+            return Finished(None, f"standard output  {size(written)}, the original file")
         target = self._path(self._output)
         with self._files.create(target, exactly=self._complete and target == self._output) as (file, output):
-            file.write(data)
+            for piece in self.pieces():
+                file.write(piece)
         return Finished(output, "  the original file")
 
     def _path(self, output: Path) -> Path:

@@ -92,7 +92,7 @@ class Packer:
         """Remember to say that samples have fewer bits than viewers will take them to have."""
         samples, room = image.header.format, 8 * image.samples.dtype.itemsize
         bits = max(samples.declared_bits, samples.coded_bits)
-        has_own_bits = file_format == "png" and samples.components == 1 and bits in FEW_BITS
+        has_own_bits = samples.components == 1 and not samples.signed and bits in FEW_BITS
         is_shown = file_format in ("png", "tiff") and samples.meaning != Meaning.PALETTE and samples.wide is None
         if is_shown and not has_own_bits and 1 < bits < room:
             self._darker[f"{bits} bits a sample in {room}: viewers may show it darker"] = None

@@ -39,11 +39,15 @@ def why_different(
 
     if original is not None:
         decoder = decoder_for(codebook, written.parent, 1)
-        sink = OriginalSink(None, complete=False, files=OutputFiles(force=False), codebooks=decoder.codebook)
-        with open_input(written) as file:
-            for event in events(file, str(written), decoder):
+        files = OutputFiles(force=False)
+        with (
+            OriginalSink(None, complete=False, files=files, codebooks=decoder.codebook) as sink,
+            open_input(written) as coded,
+            original.open("rb") as file,
+        ):
+            for event in events(coded, str(written), decoder):
                 pass_on(event, sink)
-        is_same = sink.restored() == original.read_bytes()
+            is_same = all(file.read(len(piece)) == piece for piece in sink.pieces()) and not file.read(1)
         return "" if is_same else "the file that was written does not give it back"
     decoded = decode_images(written, codebooks=None if codebook is None else {codebook.id: codebook})
     if raw is not None:

@@ -95,13 +95,15 @@ def _test(
     original: OriginalSink | None = None
     name = _name(path)
     total = path.stat().st_size if path is not None else None
-    with open_input(path) as file, console.progress(total, "B", name) as advance:
+    kept: dict[str, int] = {}
+    with open_input(path) as file, console.progress(total, "B", name) as advance, contextlib.ExitStack() as stack:
         beside = path.parent if path is not None else None
         decoder = decoder_for(codebook, beside, threads)
         found = events(file, name, decoder, advance=advance)
         prologue = list(until_image(found))
         if keeps_original(prologue):
-            original = OriginalSink(None, complete=False, files=files, codebooks=decoder.codebook)
+            sink = OriginalSink(None, complete=False, files=files, codebooks=decoder.codebook)
+            original = stack.enter_context(sink)
         for event in itertools.chain(prologue, found):
             if original is not None:
                 pass_on(event, original)
@@ -112,5 +114,6 @@ def _test(
                 images += len(event.images)
             elif isinstance(event, ImageEnded):
                 images += 1
-    kept = {} if original is None else {"original_bytes": len(original.restored())}
+        if original is not None:
+            kept = {"original_bytes": sum(map(len, original.pieces()))}
     return {"images": images, "sample_bytes": samples, **kept}

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from io import BytesIO
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from construct import Construct, ConstructError, Struct
 
@@ -23,7 +23,7 @@ NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
 OF_LIBTIFF, OF_IMAGECODECS = range(2)
 BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
 MAX_FILE_BYTES = 1 << 30
-"""Bytes of the largest file that is kept: both ways it is held in memory."""
+"""Bytes of the largest file that is kept: files of many kinds are held in memory, both ways."""
 MAX_TABLES = 1 << 12
 """Bytes of an abbreviated JPEG stream of tables: each stream that goes by it reads it anew."""
 ITEM_BYTES = 1 << 27
@@ -255,7 +255,8 @@ def read_head(value: bytes) -> OriginalHead | None:
 def to_metadata(original: Original) -> list[Metadata]:
     """The items that keep an original file."""
     stream = _pack_parts(original.parts) if original.parts else original.data
-    coding, packed = min(_packings(stream), key=lambda packing: len(packing[1]))
+    packings = ((coding, packer.compress(stream) + packer.flush()) for coding, packer in _packers(len(stream)))
+    coding, packed = min(((STORED, stream), *packings), key=lambda packing: len(packing[1]))
     head = _HEAD.build({"way": original.way, "size": original.size, "digest": original.digest, "coding": coding})
     if (coded := original.coefficients) is not None:
         numbers = {"codebook": coded.codebook, "model": coded.model, "recipe": len(packed)}
@@ -314,14 +315,36 @@ def _split(value: bytes) -> tuple[bytes, Coefficients]:
     return value[start:end], Coefficients(head.codebook, head.model, value[end:])
 
 
-def _packings(stream: bytes) -> Iterator[tuple[int, bytes]]:
-    yield STORED, stream
-    yield ZLIB, zlib.compress(stream, 9)
-    deflater = zlib.compressobj(9, zdict=typical_heads())
-    yield ZLIB_OF_JPEG, deflater.compress(stream) + deflater.flush()
-    dictionary = min(_LZMA_DICTIONARY, max(1 << 12, len(stream)))
+class _Packer(Protocol):
+    """What compresses a stream, piece by piece."""
+
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+def _packers(size: int) -> Iterator[tuple[int, _Packer]]:
+    """All ways to pack a stream of so many bytes, but for that of leaving it as it is."""
+    yield ZLIB, zlib.compressobj(9)
+    yield ZLIB_OF_JPEG, zlib.compressobj(9, zdict=typical_heads())
+    dictionary = min(_LZMA_DICTIONARY, max(1 << 12, size))
     filters = [{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": dictionary}]
-    yield LZMA, lzma.compress(stream, lzma.FORMAT_ALONE, filters=filters)
+    yield LZMA, lzma.LZMACompressor(lzma.FORMAT_ALONE, filters=filters)
+
+
+def packs_within(pieces: Iterable[bytes], size: int, room: int) -> bool:
+    """Whether a stream of ``size`` bytes, kept as it is or packed, has at most ``room`` bytes.
+
+    Nothing of it is held, and each way to pack it is given up once it has more.
+    """
+    if size <= room:
+        return True
+    packers = {packer: 0 for _, packer in _packers(size)}
+    for piece in pieces:
+        packers = {packer: made + len(packer.compress(piece)) for packer, made in packers.items() if made <= room}
+        if not packers:
+            return False
+    return any(made + len(packer.flush()) <= room for packer, made in packers.items())
 
 
 def _unpacked(packed: bytes, coding: int, most: int) -> bytes:

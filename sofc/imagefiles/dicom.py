@@ -106,11 +106,12 @@ def _plain_bytes(path: Path, data_set: Any) -> tuple[int | None, int]:
     with path.open("rb") as file:
         found = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"], force=True)
         head = file.read(_LONG_HEAD)
+        at_most = path.stat().st_size - file.tell() + (_LONG_HEAD - _SHORT_HEAD) * found.original_encoding[0]
     is_implicit, is_little_endian = found.original_encoding
     order: Literal["little", "big"] = "little" if is_little_endian else "big"
     length = int.from_bytes(head[4:8] if is_implicit else head[8:12], order)
     is_there = head[:4] == (_PIXEL_DATA if is_little_endian else _PIXEL_DATA_BIG) and length != _UNKNOWN_LENGTH
-    return length if is_there else None, needed
+    return min(length, at_most) if is_there else None, needed
 
 
 def remarks(path: Path) -> Iterator[str]:

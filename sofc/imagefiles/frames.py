@@ -52,6 +52,9 @@ def load(path: Path, index: int) -> Samples:
     Raises UnsupportedError where frames are mixed with those before them, which readers do differently.
     """
     image, layout = _lasting.of(path)
+    if index < image.tell() and image.format == "PNG":  # Pillow (13.0) goes back to the first frame, and then not on
+        _lasting.drop()
+        image, layout = _lasting.of(path)
     last = index == getattr(image, "n_frames", 1) - 1
     with unbounded():
         image.seek(index)

@@ -23,6 +23,11 @@ _PACKED = (".gz", ".bz2", ".mgz")
 _HEAD_SIZES = (348, 540)
 
 
+def is_packed(path: Path) -> bool:
+    """Whether the samples are compressed as a whole, so that a slice is read behind those before it."""
+    return path.suffix.lower() in _PACKED
+
+
 def is_volume(path: Path) -> bool:
     """Whether the file has the name of a volume, or is the head of one whose samples are in an .img file beside it."""
     name = path.name.lower()
@@ -68,7 +73,7 @@ class _Volume:
         self._shape = self._proxy.shape[:2]
         self.count = math.prod(self._proxy.shape[2:])
         self._file: Any = ImageOpener(self._proxy.file_like)
-        self._is_packed = Path(self._proxy.file_like).suffix.lower() in _PACKED
+        self._is_packed = is_packed(Path(self._proxy.file_like))
         self._whole: npt.NDArray[Any] | None = None
         self._next = 0
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sofc.errors import UsageError
 from sofc.image import Meaning, SampleType
+from sofc.rows import FileRows
 
 _USUAL_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
 SAMPLE_TYPES = tuple(dict.fromkeys((*_USUAL_TYPES, *(wide.dtype_name for wide in SampleType))))
@@ -69,6 +70,6 @@ def in_words(samples: Samples) -> Samples:
     return Samples(words, 16)
 
 
-def is_wide(array: npt.NDArray[np.generic]) -> bool:
+def is_wide(array: npt.NDArray[np.generic] | FileRows) -> bool:
     """Whether samples are more than integers of 16 bits."""
     return array.dtype.name in (wide.name.lower() for wide in SampleType)

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.generic]
 FORMATS = {"png": ".png", "tiff": ".tif", "pnm": ".pnm", "npy": ".npy"}
 """Formats that can be written, with the suffix of each."""
 FEW_BITS = (2, 4)
-"""Of a gray sample, for which PNG has layouts that Pillow does not write."""
+"""Of a gray sample, for which PNG and TIFF have layouts: those of PNG Pillow does not write."""
 _WITH_ALPHA = (Meaning.GRAY_ALPHA, Meaning.RGBA)
 _NAMES = {"png": ("PNG",), "tiff": ("TIFF", "BigTIFF"), "pnm": ("PNM",), "npy": ("NPY",)}
 """What files of these formats call themselves."""
@@ -109,7 +109,7 @@ def write(
     elif file_format == "png":
         _write_png(file, array, declared_bits if meaning != Meaning.PALETTE else None)
     else:
-        _write_tiff(file, array, meaning)
+        _write_tiff(file, array, declared_bits, meaning)
 
 
 def write_rows(file: BinaryIO, rows: FileRows, file_format: str, *, declared_bits: int | None = None) -> None:
@@ -131,14 +131,20 @@ def _write_png(file: BinaryIO, array: npt.NDArray[np.generic], declared_bits: in
         raise UsageError(
             f"PNG cannot hold {components} component(s) of {array.dtype} here; use .tif or .npy (-o, or --format tiff)"
         )
-    bits = declared_bits or 8 * array.dtype.itemsize
-    if bits in FEW_BITS and array.dtype == np.uint8 and array.ndim == 2 and int(array.max()) < 1 << bits:
+    bits = _few_bits(array, declared_bits)
+    if bits is not None:
         file.write(png.pack(array, bits))
     else:
         Image.fromarray(array).save(file, "PNG")
 
 
-def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning) -> None:
+def _few_bits(array: npt.NDArray[np.generic], declared_bits: int | None) -> int | None:
+    """The bits of gray samples that are to be packed, as viewers take them by the bits that they have in the file."""
+    fits = array.dtype == np.uint8 and array.ndim == 2 and declared_bits in FEW_BITS
+    return declared_bits if fits and int(array.max()) < 1 << (declared_bits or 8) else None
+
+
+def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], declared_bits: int | None, meaning: Meaning) -> None:
     import tifffile
 
     components = array.shape[2] if array.ndim == 3 else 1
@@ -157,6 +163,7 @@ def _write_tiff(file: BinaryIO, array: npt.NDArray[np.generic], meaning: Meaning
         photometric=photometric,
         planarconfig="contig" if components > 1 else None,
         extrasamples=extras,
+        bitspersample=_few_bits(array, declared_bits),
         metadata=None,
         software=False,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,7 @@ from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.rows import InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
+from sofc.rows import FileRows
 
 JPEG = jpeg.START
 NPY = b"\x93NUMPY"
@@ -331,6 +332,27 @@ def each(sources: Iterable[ImageSource]) -> Iterator[Samples]:
     """Load one image after the other, holding one at a time."""
     for source in sources:
         yield load(source)
+
+
+def each_again(sources: Sequence[ImageSource]) -> Iterator[Samples | InFile]:
+    """As ``each_in_file``, of images that are gone through several times: of a file of many each is read anew then,
+    where that costs little."""
+    for source in sources:
+        image = load_in_file(source)
+        path = source.path
+        if len(sources) < 2 or isinstance(image, InFile) or path is None or not _goes_back(path):
+            yield image
+        else:
+            yield InFile(_read_anew(source, image.array), image.declared_bits, image.meaning)
+
+
+def _goes_back(path: Path) -> bool:
+    """Whether any image of a file is read without those before it."""
+    return kind_of(path) in ("npy", "tiff") or (kind_of(path) == "nifti" and not nifti.is_packed(path))
+
+
+def _read_anew(source: ImageSource, array: npt.NDArray[Any]) -> FileRows:
+    return FileRows(array.shape, array.dtype, lambda first, end: load(source).array[first:end])
 
 
 def each_in_file(sources: Iterable[ImageSource]) -> Iterator[Samples | InFile]:

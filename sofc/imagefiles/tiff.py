@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.errors import UnsupportedError
+from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles import exact, photometric
 from sofc.imagefiles.lasting import Lasting
@@ -127,6 +127,8 @@ class _Opened:
             with self.path.open("rb") as file:
                 file.seek(series.dataoffset + index * size * dtype.itemsize)
                 data = file.read(size * dtype.itemsize)
+            if len(data) < size * dtype.itemsize:
+                raise FormatError(f"{self.path}: image {index} of this TIFF file is cut off")
             return np.frombuffer(data, dtype, size).reshape(shape)
         if id(series) not in self._runs:
             order = [series.axes.index(axis) for axis in (*leading, *(a for a in series.axes if a in _PAGE_AXES))]

@@ -7,21 +7,35 @@ samples cannot be left out the whole is kept instead.
 from __future__ import annotations
 
 from sofc.container.original import MAX_FILE_BYTES
-from sofc.keepfile.keep import Kept, KeptCoefficients, keep, keep_coefficients, keep_whole, read_file, recipe
-from sofc.keepfile.restore import FileCodebooks, first_bytes, original_in, restore, restore_items
+from sofc.keepfile.data import FileData, pieces_of
+from sofc.keepfile.keep import (
+    Kept,
+    KeptCoefficients,
+    keep,
+    keep_coefficients,
+    keep_whole,
+    keep_within,
+    read_file,
+    recipe,
+)
+from sofc.keepfile.restore import FileCodebooks, first_bytes, original_in, restore, restore_items, restore_pieces
 
 __all__ = [
     "MAX_FILE_BYTES",
     "FileCodebooks",
+    "FileData",
     "Kept",
     "KeptCoefficients",
     "first_bytes",
     "keep",
     "keep_coefficients",
     "keep_whole",
+    "keep_within",
     "original_in",
+    "pieces_of",
     "read_file",
     "recipe",
     "restore",
     "restore_items",
+    "restore_pieces",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sofc.container.original import Deflated, Part, Stored, Tokens
@@ -52,10 +52,21 @@ class Deflater:
         return Tokens(*found.effort, found.size, found.remainder, parts)
 
 
-def compress(pieces: bytes, settings: Settings) -> bytes:
+def compress(data: bytes, settings: Settings) -> bytes:
     """Raw deflate data."""
-    deflater = _deflater(settings)
-    return deflater.compress(pieces) + deflater.flush()
+    return b"".join(compress_pieces((data,), settings))
+
+
+def compress_pieces(pieces: Iterable[bytes], settings: Settings) -> Iterator[bytes]:
+    """The same of all pieces together, in pieces. Raises FormatError for settings that zlib does not know."""
+    try:
+        deflater = _deflater(settings)
+    except (ValueError, zlib.error) as error:
+        raise FormatError(f"the original file has settings that zlib does not know: {error}") from error
+    # What is only stored zlib cuts by what it is given at once.
+    for piece in pieces if settings.level else (b"".join(pieces),):
+        yield deflater.compress(piece)
+    yield deflater.flush()
 
 
 def stored_lengths(compressed: bytes) -> list[int] | None:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from sofc.container.original import ITEM, Literal, Part, Window
 from sofc.keepfile import packbits
 from sofc.keepfile.windows import window_bytes
+from sofc.rows import FileRows
 
-Image = npt.NDArray[Any]
+Image = npt.NDArray[Any] | FileRows
 _PIXEL_DATA = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff"
 _HEAD = struct.Struct("<16I")
 _MOST_SEGMENTS = 15

@@ -16,6 +16,7 @@ from sofc.imagefiles.source import JPEG
 from sofc.jpeg.freedom import FLAGS, Said
 from sofc.jpeg.stream import Coded, Picture, blocks_of, empty_picture, heads_of, read_picture, write_picture
 from sofc.keepfile.coefficients import CoefficientCoder
+from sofc.keepfile.data import Data
 
 MOST_BLOCKS = 1 << 24
 """Blocks of all JPEG streams of a file."""
@@ -23,6 +24,8 @@ MOST_DEPTH = 4
 """Streams in the heads of others, such as the small picture in that of a camera's."""
 ITEM_BYTES = 8
 """Of the head of an item."""
+_WITHOUT_LENGTH = {bytes([code]) for code in (0x01, *range(0xD0, 0xDA), 0xFF)}
+"""Second bytes of what may stand in front of the first segment, filling bytes among them."""
 LEAST_BYTES = 64
 """Coded data of a stream that is worth to be taken apart."""
 
@@ -147,6 +150,17 @@ def _record(one: Coded) -> CodedScan:
 
 class _TooLongError(Exception):
     """Coefficients take more bytes than the file."""
+
+
+def may_hold_stream(data: Data) -> bool:
+    """Whether a JPEG stream may begin somewhere: there is a segment, and behind it a marker, as in few other data."""
+    place = -1
+    while (place := data.find(JPEG, place + 1)) >= 0:
+        marker, length = data[place + 3 : place + 4], data[place + 4 : place + 6]
+        behind = place + 4 + int.from_bytes(length, "big")
+        if marker in _WITHOUT_LENGTH or data[behind : behind + 1] == b"\xff":
+            return True
+    return False
 
 
 def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:

@@ -19,18 +19,22 @@ from sofc.container.original import (
     Original,
     Part,
     pack_recipe,
+    packs_within,
     to_metadata,
 )
 from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
+from sofc.imagefiles.rows import LARGE_BYTES
 from sofc.imagefiles.source import JPEG
 from sofc.keepfile import dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
+from sofc.keepfile.data import Data, FileData, pieces_of
 from sofc.keepfile.deflate import Deflater
-from sofc.keepfile.jpeg import take_apart
+from sofc.keepfile.jpeg import may_hold_stream, take_apart
 from sofc.keepfile.restore import check_items
+from sofc.rows import FileRows
 
-Images = Sequence[npt.NDArray[Any]]
+Images = Sequence[npt.NDArray[Any] | FileRows]
 _GZIP = b"\x1f\x8b\x08"
 _GZIP_TAIL = 8
 _HAS_EXTRA, _HAS_NAME, _HAS_COMMENT, _HAS_CHECK = 4, 8, 16, 2
@@ -44,22 +48,22 @@ class Kept:
     why_whole: str = ""
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file to keep. Raises LimitError for one that is too large, which cannot be kept."""
+def read_file(path: Path) -> Data:
+    """The bytes of a file to keep, of a large one where they are. Raises LimitError for one that cannot be kept."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise LimitError(
             f"{path}: files of {size} bytes are not kept, the limit is {MAX_FILE_BYTES}: encode its samples (--samples)"
         )
-    return path.read_bytes()
+    return path.read_bytes() if size < LARGE_BYTES else FileData(path)
 
 
-def keep(name: str, data: bytes, images: Images) -> Kept:
+def keep(name: str, data: Data, images: Images) -> Kept:
     """How to keep the file ``data``, called ``name``, beside ``images``, all the images that were read from it.
 
     What is given back restores the file: that has been tried. Without images it is kept whole.
     """
-    digest = hashlib.sha256(data).digest()
+    digest = _digest(data)
     parts = _parts(data, images) if len(images) else None
     made: list[Metadata] = []
     if parts is not None:
@@ -78,7 +82,7 @@ def keep(name: str, data: bytes, images: Images) -> Kept:
     return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
 
 
-def recipe(data: bytes, images: Images) -> bytes | None:
+def recipe(data: Data, images: Images) -> bytes | None:
     """What makes the file ``data`` of ``images``, as ``pack_recipe`` has it; None where nothing does. It is not tried:
     ``restore`` tells whether the file comes back."""
     parts = _parts(data, images) if len(images) else None
@@ -96,14 +100,16 @@ class KeptCoefficients:
     share: float
 
 
-def keep_coefficients(name: str, data: bytes, codebook: Codebook | None, effort: int) -> KeptCoefficients | None:
+def keep_coefficients(name: str, data: Data, codebook: Codebook | None, effort: int) -> KeptCoefficients | None:
     """How to keep the file ``data``, called ``name``, without any image, as the coefficients of its JPEG streams.
 
     By models of ``codebook``, or of the one that is built in. What is given back restores the file: that has been
     tried. None where there are no such streams, or nothing is gained.
     """
-    if JPEG not in data:
+    # Of a large file the question is asked more closely, as what follows holds it in memory.
+    if JPEG not in data if isinstance(data, bytes) else not may_hold_stream(data):
         return None
+    data = data[:]
     book, number = choose_model(codebook, effort)
     found = take_apart(data, book, number)
     if found is None:
@@ -117,26 +123,42 @@ def keep_coefficients(name: str, data: bytes, codebook: Codebook | None, effort:
     return KeptCoefficients(items, book, found.pictures, found.share)
 
 
-def keep_whole(name: str, data: bytes) -> list[Metadata]:
+def keep_whole(name: str, data: Data) -> list[Metadata]:
     """The items that restore the file ``data``, called ``name``, without any image. That has been tried."""
-    items = to_metadata(Original(name, len(data), hashlib.sha256(data).digest(), data=data))
+    items = to_metadata(Original(name, len(data), _digest(data), data=data[:]))
     check_items(items, ())
     return items
+
+
+def keep_within(name: str, data: Data, room: int) -> list[Metadata] | None:
+    """As ``keep_whole``; None, and mostly soon, where the values of the items have more than ``room`` bytes."""
+    if not packs_within(pieces_of(data), len(data), room):
+        return None
+    items = keep_whole(name, data)
+    return items if _size(items) <= room else None
+
+
+def _digest(data: Data) -> bytes:
+    digest = hashlib.sha256()
+    for piece in pieces_of(data):
+        digest.update(piece)
+    return digest.digest()
 
 
 def _size(items: list[Metadata]) -> int:
     return sum(len(item.value) for item in items)
 
 
-def _parts(data: bytes, images: Images) -> tuple[Part, ...] | None:
-    if data.startswith(_GZIP):
-        return _gzipped(data, images)
-    if data.startswith(png.SIGNATURE):
-        return png.find_samples(data, images)
+def _parts(data: Data, images: Images) -> tuple[Part, ...] | None:
+    head = data[: len(png.SIGNATURE)]
+    if head.startswith(_GZIP):
+        return _gzipped(data[:], images)
+    if head == png.SIGNATURE:
+        return png.find_samples(data[:], images)
     parts = search.find_samples(data, images)
-    if parts is None and data.startswith(tiff.MAGICS):
+    if parts is None and head.startswith(tiff.MAGICS):
         return tiff.find_samples(data, images)
-    return parts or dicom.find_samples(data, images)
+    return parts or dicom.find_samples(data[:], images)
 
 
 def _gzipped(data: bytes, images: Images) -> tuple[Part, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -11,9 +12,10 @@ import numpy.typing as npt
 from sofc.container.original import BIG_ENDIAN, PNG_FILTERS, Chunked, Literal, Part, Window
 from sofc.errors import FormatError
 from sofc.keepfile.deflate import Deflater
-from sofc.keepfile.windows import window_bytes
+from sofc.keepfile.windows import window_pieces
+from sofc.rows import FileRows
 
-Image = npt.NDArray[Any]
+Image = npt.NDArray[Any] | FileRows
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COMPONENTS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE = 3
@@ -51,20 +53,30 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
         return None
     body = file.packed[2:end]
     for windows in _windows(file, images[0], inflated):
-        try:
-            made = b"".join(window_bytes(images[0], window) for window in windows)
-        except FormatError:
-            continue
-        if inflated.startswith(made):
+        made = _begins(inflated, images[0], windows)
+        if made is not None:
             inner: tuple[Part, ...] = tuple(windows)
-            if len(made) < len(inflated):
-                inner = (*inner, Literal(inflated[len(made) :]))
+            if made < len(inflated):
+                inner = (*inner, Literal(inflated[made:]))
             packed = Deflater().part(body, inflated, inner, (file.packed[0] >> 4) + 8)
             if packed is None:
                 return None
             stream = (Literal(file.packed[:2]), packed, Literal(file.packed[end:]))
             return (Literal(file.before), Chunked(file.lengths, stream), Literal(file.after))
     return None
+
+
+def _begins(data: bytes, image: Image, windows: Sequence[Window]) -> int | None:
+    """How many of the first bytes of ``data`` the windows make, one after the other; None where they make others."""
+    place = 0
+    try:
+        for piece in chain.from_iterable(window_pieces(image, window) for window in windows):
+            if not data.startswith(piece, place):
+                return None
+            place += len(piece)
+    except FormatError:
+        return None
+    return place
 
 
 def _taken_apart(data: bytes) -> _File | None:

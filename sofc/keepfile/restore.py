@@ -15,6 +15,7 @@ from sofc.container.original import (
     WHOLE,
     Chunked,
     Deflated,
+    Fragments,
     Jpeg,
     Literal,
     Lzw,
@@ -34,11 +35,13 @@ from sofc.keepfile.jpeg import Streams
 from sofc.keepfile.tokens.matches import Effort
 from sofc.keepfile.tokens.remainder import Apart, Session
 from sofc.keepfile.windows import window_pieces, window_size
+from sofc.rows import FileRows
 
-Images = Sequence[npt.NDArray[Any]]
+Images = Sequence[npt.NDArray[Any] | FileRows]
 _SLACK = 1 << 20
 _PADDING = 1 << 24
 """Samples that a window may ask for beyond those of its image: the tiles of a TIFF file reach out of it."""
+_OfWholeParts = Jpeg | Lzw | PackBits | Tokens | Stored | Fragments
 _TOO_MANY = "the parts of the original file ask for more samples than the file can have"
 
 
@@ -56,7 +59,7 @@ def restore(original: Original, images: Images, codebooks: FileCodebooks = _none
     Raises ChecksumError where they do not match, FormatError for parts that do not fit the images, CodebookError where
     the codebook that coefficients need is not there.
     """
-    return b"".join(_pieces(original, images, codebooks))
+    return b"".join(restore_pieces(original, images, codebooks))
 
 
 def assemble(original: Original, images: Images) -> Iterator[bytes]:
@@ -66,12 +69,13 @@ def assemble(original: Original, images: Images) -> Iterator[bytes]:
 
 def check_items(items: Iterable[Metadata], images: Images, codebooks: FileCodebooks = _none) -> None:
     """Raises what ``restore_items`` does, without holding the file."""
-    for _ in _pieces(original_in(items), images, codebooks):
+    for _ in restore_pieces(original_in(items), images, codebooks):
         pass
 
 
-def _pieces(original: Original, images: Images, codebooks: FileCodebooks) -> Iterator[bytes]:
-    """The bytes of the original file; the check is behind the last."""
+def restore_pieces(original: Original, images: Images, codebooks: FileCodebooks = _none) -> Iterator[bytes]:
+    """What ``restore`` gives, in pieces, without holding the file. Behind the last piece is the check: before that has
+    been made none of them may be given out."""
     digest, size = hashlib.sha256(), 0
     made = [original.data] if original.way == WHOLE else _Assembly(images, original, codebooks).pieces()
     for piece in made:
@@ -145,24 +149,25 @@ class _Assembly:
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes of all parts."""
-        for part in self._parts:
-            if isinstance(part, Window):
-                yield from self._window(part)
-            else:
-                yield self.bytes_of(part)
+        return self._pieces_of(self._parts)
 
-    def bytes_of(self, part: Part) -> bytes:
-        """The bytes of one part."""
-        if isinstance(part, Literal):
-            return part.data
-        if isinstance(part, Window):
-            return b"".join(self._window(part))
-        inner = b"".join(map(self.bytes_of, part.parts))
-        if isinstance(part, Deflated):
-            try:
-                return deflate.compress(inner, deflate.Settings(part.level, part.window, part.memory, part.strategy))
-            except (ValueError, zlib.error) as error:
-                raise FormatError(f"the original file has settings that zlib does not know: {error}") from error
+    def _pieces_of(self, parts: Iterable[Part]) -> Iterator[bytes]:
+        for part in parts:
+            if isinstance(part, Literal):
+                yield part.data
+            elif isinstance(part, Window):
+                yield from self._window(part)
+            elif isinstance(part, Deflated):
+                settings = deflate.Settings(part.level, part.window, part.memory, part.strategy)
+                yield from deflate.compress_pieces(self._pieces_of(part.parts), settings)
+            elif isinstance(part, Chunked):
+                yield from _cut(self._pieces_of(part.parts), part.lengths)
+            else:
+                yield self._made_at_once(part)
+
+    def _made_at_once(self, part: _OfWholeParts) -> bytes:
+        """The bytes of a part that needs all bytes of its parts."""
+        inner = b"".join(self._pieces_of(part.parts))
         if isinstance(part, Jpeg):
             if self._streams is None:
                 raise FormatError("JPEG data of the original file has no coefficients")
@@ -178,7 +183,7 @@ class _Assembly:
         if isinstance(part, Stored):
             _check_lengths(inner, part.lengths, "stored blocks")
             return deflate.stored(inner, part.lengths)
-        return (_cut if isinstance(part, Chunked) else _cut_fragments)(inner, part.lengths)
+        return _cut_fragments(inner, part.lengths)
 
     def _deflated(self, part: Tokens, inner: bytes) -> bytes:
         if part.size > self._size:
@@ -194,7 +199,7 @@ class _Assembly:
             raise LimitError(_TOO_MANY)
         return window_pieces(image, part)
 
-    def _image(self, number: int) -> npt.NDArray[Any]:
+    def _image(self, number: int) -> npt.NDArray[Any] | FileRows:
         if number >= len(self._images):
             raise FormatError(f"the original file needs image {number} of {len(self._images)}")
         return self._images[number]
@@ -221,11 +226,17 @@ def _cut_fragments(data: bytes, lengths: Sequence[int]) -> bytes:
     return b"".join(pieces)
 
 
-def _cut(data: bytes, lengths: Sequence[int]) -> bytes:
-    _check_lengths(data, lengths, "IDAT chunks")
-    pieces, start = [], 0
+def _cut(pieces: Iterator[bytes], lengths: Sequence[int]) -> Iterator[bytes]:
+    held = bytearray()
+    there = 0
     for length in lengths:
-        chunk = b"IDAT" + data[start : start + length]
-        pieces += [length.to_bytes(4, "big"), chunk, zlib.crc32(chunk).to_bytes(4, "big")]
-        start += length
-    return b"".join(pieces)
+        while len(held) < length and (piece := next(pieces, None)) is not None:
+            held += piece
+            there += len(piece)
+        if len(held) >= length:
+            chunk = b"IDAT" + bytes(held[:length])
+            del held[:length]
+            yield length.to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    there += sum(map(len, pieces))
+    if there != sum(lengths):
+        raise FormatError(f"the IDAT chunks of the original file hold {sum(lengths)} bytes; there are {there}")

@@ -17,13 +17,15 @@ from sofc.container.original import (
     Part,
     Window,
 )
+from sofc.keepfile.data import Data
 from sofc.keepfile.windows import window_pieces
+from sofc.rows import FileRows
 
-Image = npt.NDArray[Any]
+Image = npt.NDArray[Any] | FileRows
 _TRIES = 64
 
 
-def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
+def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None:
     """Parts that make ``data``: the samples of all images, which stand there one after the other, and the rest.
 
     None where an image is not found in any of the usual layouts.
@@ -50,7 +52,7 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
     return (*parts, Literal(data[position:])) if position < len(data) else tuple(parts)
 
 
-def _place_of(image: Image, windows: Sequence[Window], data: bytes, position: int) -> tuple[int, int] | None:
+def _place_of(image: Image, windows: Sequence[Window], data: Data, position: int) -> tuple[int, int] | None:
     """Where the bytes of the windows begin and end in ``data``, from ``position`` on; None where they are not found.
 
     They are made piece by piece, unless much else begins as they do.

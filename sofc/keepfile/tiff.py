@@ -23,10 +23,12 @@ from sofc.container.original import (
 )
 from sofc.errors import FormatError
 from sofc.keepfile import lzw, packbits
+from sofc.keepfile.data import Data
 from sofc.keepfile.deflate import Deflater
 from sofc.keepfile.windows import window_bytes
+from sofc.rows import FileRows
 
-Image = npt.NDArray[Any]
+Image = npt.NDArray[Any] | FileRows
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _NONE, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 5, 8, 32946, 32773
 MOST_AS_IT_IS = 0.1
@@ -35,12 +37,12 @@ _PREDICTIONS = {1: NO_PREDICTION, 2: DIFFERENCE}
 _PALETTE = 3
 
 
-def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
+def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None:
     """Parts that make the TIFF file ``data`` from its images; None where that cannot be done."""
     import tifffile
 
     placed: list[tuple[int, int, tuple[Part, ...]]] = []
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
+    with tifffile.TiffFile(io.BytesIO(data) if isinstance(data, bytes) else data.path) as file:
         pages = [(page, series.keyframe) for series in file.series for page in series.pages]
         if not pages or len(pages) != len(images):
             return None
@@ -69,7 +71,7 @@ def _start(page: Any) -> int:
 
 
 def _page(
-    data: bytes, page: Any, key: Any, number: int, image: Image, deflater: Deflater
+    data: Data, page: Any, key: Any, number: int, image: Image, deflater: Deflater
 ) -> list[tuple[int, int, tuple[Part, ...]]] | None:
     """Offset, size and parts of each segment of a page that is like the page ``key`` but for where they stand."""
     if key.is_tiled and int(key.tiledepth) != 1:

@@ -19,6 +19,7 @@ from sofc.container.original import (
     Window,
 )
 from sofc.errors import FormatError
+from sofc.rows import FileRows
 
 Array = npt.NDArray[Any]
 Bytes = npt.NDArray[np.uint8]
@@ -38,24 +39,22 @@ def window_size(window: Window) -> int:
     return window.rows * (row + (window.prediction == PNG_FILTERS))
 
 
-def window_bytes(image: Array, window: Window) -> bytes:
+def window_bytes(image: Array | FileRows, window: Window) -> bytes:
     """The bytes of a window of ``image``, shape (height, width[, components]). Raises FormatError."""
     return b"".join(window_pieces(image, window))
 
 
-def window_pieces(image: Array, window: Window) -> Iterator[bytes]:
+def window_pieces(image: Array | FileRows, window: Window) -> Iterator[bytes]:
     """The same, some rows at a time: on their way samples take many times their room."""
     _check(window)
-    samples = _selected(image if image.ndim == 3 else image[:, :, None], window)
-    if window.flags & BOTTOM_UP:
-        samples = samples[::-1]
+    _check_place(image, window)
     filtered = window.prediction == PNG_FILTERS
     # Rows that are not aligned are one string of bits.
-    step = max(1, _PIECE // samples[0].size) if window.alignment else window.rows
+    step = max(1, _PIECE // (window.columns * window.components)) if window.alignment else window.rows
     for start in range(0, window.rows, step):
         # Filters look at the row above.
         above = int(filtered and start > 0)
-        rows = _rows(samples[start - above : start + step], window)
+        rows = _rows(_selected(image, window, start - above, min(start + step, window.rows)), window)
         if filtered:
             components = 1 if window.table else window.components
             filters = np.frombuffer(window.filters, np.uint8)[start - above : start + step]
@@ -94,23 +93,38 @@ def _check(window: Window) -> None:
         raise FormatError("a part of the original file asks for samples in a way that is not known")
 
 
-def _selected(image: Array, window: Window) -> Array:
-    """Shape (rows, columns, components); what lies outside the image is zero or repeats its edge."""
-    height, width, components = image.shape
+def _check_place(image: Array | FileRows, window: Window) -> None:
+    components = image.shape[2] if image.ndim == 3 else 1
     last_component = window.first_component + window.components
-    if window.first_row >= height or window.first_column >= width or not last_component <= components:
+    if window.first_row >= image.shape[0] or window.first_column >= image.shape[1] or last_component > components:
         raise FormatError("a part of the original file lies outside of its image")
-    row_end = window.first_row + window.rows * window.row_step
+
+
+def _selected(image: Array | FileRows, window: Window, first: int, end: int) -> Array:
+    """Rows ``first`` to ``end`` of a window, as they follow each other in the file: shape (rows, columns, components).
+
+    What lies outside the image is zero or repeats its edge.
+    """
+    inside = -(-(image.shape[0] - window.first_row) // window.row_step)
+    wanted = np.arange(first, end)
+    if window.flags & BOTTOM_UP:
+        wanted = window.rows - 1 - wanted
+    there = np.minimum(wanted, inside - 1)
+    top, bottom = int(there.min()), int(there.max())
+    rows = image[window.first_row + top * window.row_step : window.first_row + bottom * window.row_step + 1]
     column_end = window.first_column + window.columns * window.column_step
-    inside = image[
-        window.first_row : row_end : window.row_step,
+    samples: Array = (rows if rows.ndim == 3 else rows[:, :, None])[
+        (there - top) * window.row_step,
         window.first_column : column_end : window.column_step,
-        window.first_component : last_component,
+        window.first_component : window.first_component + window.components,
     ]
-    missing = ((0, window.rows - inside.shape[0]), (0, window.columns - inside.shape[1]), (0, 0))
-    if missing == ((0, 0), (0, 0), (0, 0)):
-        return inside
-    return np.pad(inside, missing, mode="edge" if window.flags & REPEATED_EDGE else "constant")
+    repeats = window.flags & REPEATED_EDGE
+    if window.rows > inside and not repeats:
+        samples[wanted >= inside] = 0
+    missing = window.columns - samples.shape[1]
+    return (
+        np.pad(samples, ((0, 0), (0, missing), (0, 0)), mode="edge" if repeats else "constant") if missing else samples
+    )
 
 
 def _entries(samples: Array, table: tuple[int, ...]) -> Array:

@@ -193,8 +193,9 @@ class _Encoder(_Coding):
         return self.writer.written()
 
     def sample(self, size: int) -> int:
-        """Bytes that the tokens of so many bytes of the data take, in its middle, with the heads up to there."""
-        first = max(0, len(self.data) - size) // 2
+        """Bytes that the tokens of so many bytes of the data take, with the heads up to there: in its middle, but of
+        long data not far from its beginning, as all tokens before them have to be read."""
+        first = min(_FURTHEST, max(0, len(self.data) - size) // 2)
         self._encode(first, first + size)
         return len(self.writer.written())
 
@@ -291,6 +292,8 @@ _CHOICES = {
 """What is tried of each field of an effort: what libraries have."""
 _SAMPLE = 1 << 17
 """Bytes that efforts are tried on."""
+_FURTHEST = 1 << 20
+"""Where those begin at the latest."""
 _ENOUGH = 1 << 14
 """Bytes after which the effort is known."""
 

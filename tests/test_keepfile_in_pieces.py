@@ -1,0 +1,185 @@
+"""Large files that are kept: neither their bytes nor their samples are held, and what comes of it is the same."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from sofc.cli.__main__ import main
+from sofc.container.original import (
+    BIG_ENDIAN,
+    BOTTOM_UP,
+    PNG_FILTERS,
+    REPEATED_EDGE,
+    REVERSED_COMPONENTS,
+    Window,
+    packs_within,
+)
+from sofc.errors import FormatError
+from sofc.imagefiles import rows, tiff
+from sofc.keepfile import data as data_module
+from sofc.keepfile.data import FileData, pieces_of
+from sofc.keepfile.jpeg import may_hold_stream
+from sofc.keepfile.keep import keep_whole, keep_within, read_file
+from sofc.keepfile.windows import window_bytes, window_pieces
+from sofc.rows import FileRows
+
+RANDOM = np.random.default_rng(29)
+GRADIENT = np.add.outer(np.arange(150) * 7, np.arange(211) * 3)
+NOISE = RANDOM.integers(0, 9, GRADIENT.shape)
+
+
+def in_file(array: np.ndarray) -> FileRows:
+    return FileRows(array.shape, array.dtype, lambda first, end: array[first:end])
+
+
+@pytest.mark.parametrize(
+    "flags", [0, BIG_ENDIAN | BOTTOM_UP, REPEATED_EDGE, REPEATED_EDGE | BOTTOM_UP | REVERSED_COMPONENTS]
+)
+@pytest.mark.parametrize("steps", [(1, 1), (3, 2)])
+@pytest.mark.parametrize("first", [(0, 0), (5, 4)])
+def test_windows_of_rows_in_a_file(flags: int, steps: tuple[int, int], first: tuple[int, int]) -> None:
+    image = RANDOM.integers(0, 1 << 16, (23, 17, 3)).astype(np.uint16)
+    window = Window(
+        *(0, 27, 19, 2, 16),
+        **{"first_row": first[0], "row_step": steps[0], "first_column": first[1], "column_step": steps[1]},
+        first_component=1,
+        flags=flags,
+        alignment=4,
+    )
+    taken = image[first[0] :: steps[0], first[1] :: steps[1], 1:][:27, :19]
+    padding = ((0, 27 - taken.shape[0]), (0, 19 - taken.shape[1]), (0, 0))
+    expected = np.pad(taken, padding, mode="edge" if flags & REPEATED_EDGE else "constant")
+    expected = expected[::-1] if flags & BOTTOM_UP else expected
+    expected = expected[:, :, ::-1] if flags & REVERSED_COMPONENTS else expected
+    octets = expected.astype(">u2" if flags & BIG_ENDIAN else "<u2").tobytes()
+    assert window_bytes(image, window) == window_bytes(in_file(image), window) == octets
+
+
+def test_windows_in_pieces_of_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = RANDOM.integers(0, 256, (40, 9)).astype(np.uint8)
+    filters = bytes(RANDOM.integers(0, 5, 40).astype(np.uint8))
+    window = Window(0, 40, 9, 1, 8, prediction=PNG_FILTERS, filters=filters)
+    whole = window_bytes(image, window)
+    monkeypatch.setattr("sofc.keepfile.windows._PIECE", 30)
+    pieces = list(window_pieces(in_file(image), window))
+    assert len(pieces) > 10
+    assert b"".join(pieces) == whole
+
+
+def test_bytes_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(RANDOM.integers(0, 3, 5000).astype(np.uint8))
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    monkeypatch.setattr(data_module, "PIECE_BYTES", 64)
+    data = FileData(path)
+    assert (len(data), data[:], data[4990:6000], data[-3:]) == (5000, content, content[4990:], content[-3:])
+    assert b"".join(pieces_of(data)) == content
+    for start in range(0, 4900, 61):
+        wanted = content[start : start + 90]
+        assert data.find(wanted) == content.find(wanted)
+        assert data.find(wanted, start) == start
+    assert data.find(b"\7") == -1
+    path.write_bytes(content[:100])
+    with pytest.raises(FormatError, match="became shorter"):
+        data[:]
+
+
+def test_whether_a_file_packs_within_some_bytes() -> None:
+    for content in (bytes(9000), bytes(RANDOM.integers(0, 256, 900).astype(np.uint8)) * 9, b""):
+        size = sum(len(item.value) for item in keep_whole("a", content))
+        assert keep_within("a", content, size) == keep_whole("a", content)
+        assert keep_within("a", content, size - 1) is None
+        assert not packs_within([content], len(content), -1)
+
+
+def test_where_jpeg_streams_may_begin() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(GRADIENT.astype(np.uint8)).save(buffer, "JPEG")
+    stream = buffer.getvalue()
+    assert may_hold_stream(b"before" + stream)
+    assert may_hold_stream(b"\xff\xd8\xff" + stream[2:])  # a filling byte
+    assert may_hold_stream(b"\xff\xd8\xff" + b"\xff\xd8\xff\x01" + b"behind")
+    assert not may_hold_stream(b"\xff\xd8\xff\xe0\0\x04....." * 3)
+    assert not may_hold_stream(stream[2:])
+
+
+def _npy(path: Path) -> None:
+    np.save(path, (GRADIENT + NOISE).astype(np.uint16))
+
+
+def _stack(path: Path) -> None:
+    np.save(path, np.stack([GRADIENT + NOISE, GRADIENT[::-1] + NOISE]).astype(np.int16))
+
+
+def _pgm(path: Path) -> None:
+    path.write_bytes(b"P5\n211 150\n65535\n" + (GRADIENT + NOISE).astype(">u2").tobytes() + b"more")
+
+
+def _tiff(path: Path, **settings: Any) -> None:
+    tifffile.imwrite(path, (GRADIENT + NOISE).astype(np.uint16), **settings)
+
+
+def _pages(path: Path) -> None:
+    with tifffile.TiffWriter(path) as file:
+        for number in range(4):
+            file.write((GRADIENT + NOISE + number).astype(np.uint16), metadata=None)
+
+
+def _volume(path: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    volume = np.stack([GRADIENT + NOISE, GRADIENT + 1, GRADIENT + 2], axis=2).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), path)
+
+
+def _png(path: Path) -> None:
+    Image.fromarray(np.stack([GRADIENT, NOISE, GRADIENT + NOISE], axis=2).astype(np.uint8)).save(path)
+
+
+KINDS: dict[str, Callable[[Path], None]] = {
+    "a.npy": _npy,
+    "stack.npy": _stack,
+    "a.pgm": _pgm,
+    "strips.tif": lambda path: _tiff(path, rowsperstrip=9),
+    "packed.tif": lambda path: _tiff(path, rowsperstrip=9, compression="zlib", predictor=True),
+    "tiles.tif": lambda path: _tiff(path, tile=(32, 64), compression="lzw"),
+    "pages.tif": _pages,
+    "a.nii": _volume,
+    "a.png": _png,
+    "a.bin": lambda path: path.write_bytes(b"no image" * 5000),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_large_files_are_kept_as_small_ones_are(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    KINDS[name](path)
+    assert main(["encode", "--keep-file", "-e", "2", str(path), "-o", str(tmp_path / "held.sofc")]) == 0
+    monkeypatch.setattr(importlib.import_module("sofc.keepfile.keep"), "LARGE_BYTES", 1000)
+    for module in (rows, tiff):
+        monkeypatch.setattr(module, "LARGE_BYTES", 1000)
+    monkeypatch.setattr("sofc.cli.spool.LARGE_BYTES", 1000)
+    for module_name in ("sofc.keepfile.data.PIECE_BYTES", "sofc.keepfile.windows._PIECE"):
+        monkeypatch.setattr(module_name, 3000)
+    monkeypatch.setattr("sofc.cli.encoding.HELD_BYTES", 100)
+    assert isinstance(read_file(path), FileData)
+    coded = tmp_path / "pieces.sofc"
+    assert main(["encode", "--keep-file", "-e", "2", str(path), "-o", str(coded)]) == 0
+    assert ("kept whole" in capsys.readouterr().out) == (name == "a.bin")
+    assert coded.read_bytes() == (tmp_path / "held.sofc").read_bytes()
+    back = tmp_path / "back"
+    assert main(["decode", str(coded), "--out-dir", str(back)]) == 0
+    assert (back / name).read_bytes() == path.read_bytes()
+    assert main(["test", str(coded)]) == 0
+    assert main(["encode", "--keep-file", "--rm", "-f", str(path), "-o", str(tmp_path / "c.sofc")]) == 0
+    assert not path.exists()
