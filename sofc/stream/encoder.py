@@ -261,7 +261,7 @@ class Encoder(Sticky):
                 self._origins += [] if origin is None else [origin]
                 self._state = WriteState.GROUPS
                 in_group = len(self._images) - len(self._likenesses)
-                if is_copy or in_group >= self._current.group_images(traced=origin is not None):
+                if is_copy or in_group >= self._current.group_images(image, traced=origin is not None):
                     self._put_group()
                 output += self._drain(self._workers.threads - 1)
             return bytes(output)

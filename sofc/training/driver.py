@@ -34,7 +34,7 @@ FASTEST = (1,)
 """That of the models beside adapted ones."""
 EXPECTED_FROM = 4
 """Images of a kind that are coded to see how much they take."""
-FEW_PIXELS = 1 << 22
+FEW_PIXELS = 1 << 20
 """Where no more than so many are mined, models are trained once more with the images that were held out."""
 
 
