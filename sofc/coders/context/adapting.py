@@ -16,7 +16,7 @@ from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_w
 from sofc.entropy.priors import FOLDS, History
 from sofc.planes import Plane, PlaneRange
 
-SAMPLES = 1 << 21
+SAMPLES = 1 << 22
 """Samples of one plane that adaptation goes through at most."""
 
 
