@@ -20,7 +20,7 @@ from sofc.training.held_out import Sizes, coded_sizes
 from sofc.training.mining import Mined, adapt, train_kind
 from sofc.training.recipes import coder_to_train
 from sofc.training.report import ModelReport, TrainingReport
-from sofc.training.settings import COUNTER_BYTES, DEFAULT_EFFORT, FASTEST_FROM, FEW_EFFORTS, WORTH, Settings
+from sofc.training.settings import COUNTER_BYTES, DEFAULT_EFFORT, FASTEST_FROM, FEW_EFFORTS, NEW_FROM, WORTH, Settings
 from sofc.training.shards import cut
 from sofc.training.survey import Facts, survey
 from sofc.training.work import Crew, Progress
@@ -117,11 +117,14 @@ def train(
     def mine(collection: Collection, number: int, settings: Settings) -> Mined:
         """Models for a kind of images: where these are few, the base's, adapted, if those that serve them can be, and
         where they are not that few some of their own for effort 1, which are small."""
-        if adapts and usages[number].size * images_to_come // len(images) < FASTEST_FROM:
-            settings = replace(settings, efforts=(DEFAULT_EFFORT,))
-        models = adaptable(base_of(collection.kind), collection.kind, usages[number]) if adapts else []
-        if not models:
+        if not adapts:
             return Mined(train_kind(collection, settings, crew))
+        expected = usages[number].size * images_to_come // len(images)
+        if expected < FASTEST_FROM:
+            settings = replace(settings, efforts=(DEFAULT_EFFORT,))
+        models = adaptable(base_of(collection.kind), collection.kind, usages[number])
+        if not models:
+            return Mined(train_kind(collection, settings, crew) if expected >= NEW_FROM else [])
         share = len(members[collection.kind]) / len(images)
         adapted = adapt(collection, max(1, round(images_to_come * share * OTHERS_WORTH)), models, crew)
         if settings.efforts == FEW_EFFORTS:

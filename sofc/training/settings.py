@@ -18,6 +18,8 @@ COUNTERS_WORTH, WORTH = 100, 30
 DEFAULT_EFFORT = 5
 FEW_EFFORTS = (1, DEFAULT_EFFORT)
 """Those that models are for where there are few images."""
+NEW_FROM = 20_000
+"""Bytes of images of a kind to come from which on it may get new models, which take 10 kB and more."""
 FASTEST_FROM = 2_000_000
 """Bytes of images of a kind to come from which on it gets models for effort 1 beside those for others: they take 2 to
 4 kB, which is too much where what the others save is little."""
