@@ -74,7 +74,7 @@ def main() -> int:
     rows = []
     for pair in options.pairs:
         mined, _, stored = pair.partition(":")
-        rows.append(measured(pair, *(spread(one, options.most) for one in (mined, stored)), options))
+        rows.append(measured(pair, spread(mined, options.most), spread(stored, options.most), options))
         print(rows[-1].line(), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) | {"total": row.total} for row in rows], indent=1) + "\n")
