@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import io
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +26,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import CODERS, CUTS, ROW_COUNTS, images, pixel_formats, samples
 
+import sofc
 from sofc.band.coding import sample_bytes
 from sofc.codebook import Codebook
+from sofc.codebook.builtin import builtin_codebook
 from sofc.container import chunks, walker
 from sofc.container.records import Metadata
 from sofc.errors import (
@@ -181,6 +184,19 @@ def test_files_of_several_images(
     heads = decoded.of(HeaderReady)
     assert [event.image for event in decoded.of(MetadataRead)] == [event.image for event in heads]
     assert [event.header for event in heads] == [header for _, header, _ in steps]
+
+
+@pytest.mark.parametrize(("effort", "images"), [(1, [1] * 4), (5, [4])])
+def test_groups_are_small_where_models_learn_nothing(effort: int, images: list[int]) -> None:
+    """So that one image is decoded by itself; flat images, of which heads are much, stay together."""
+    noise = np.random.default_rng(1).integers(0, 256, (4, 200, 200)).astype(np.uint8)
+    flat = np.repeat(np.arange(4, dtype=np.uint8), 200 * 200).reshape(4, 200, 200)
+    for array, counts in ((noise, images), (flat, [4])):
+        data = sofc.encode(array, batch=True, effort=effort, codebook=builtin_codebook)
+        with sofc.open_reader(io.BytesIO(data)) as reader:
+            found = walker.walk(walker.bytes_of(data), chunks.FILE_HEAD_SIZE, len(data))
+            assert [chunks.unpack_group(body).images for kind, body, _, _ in found if kind == b"G"] == counts
+            assert (reader.read_image(2) == array[2]).all()
 
 
 def test_groups_do_not_depend_on_calls() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -12,18 +13,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import sofc
+from sofc.api.headers import header_for
 from sofc.codebook import Codebook
-from sofc.coders.registry import CODERS, named
+from sofc.codebook.builtin import builtin_codebook
+from sofc.coders.dct import adapting
+from sofc.coders.kinds import kind_of
+from sofc.coders.registry import CODERS
 from sofc.coders.training import CoderTraining, Pass, TrainingSettings
 from sofc.container.records import CHANGE, Section
 from sofc.errors import FormatError, UsageError
-from sofc.imagefiles import ImageSource, save
+from sofc.imagefiles import ImageSource, load, save, sources
 from sofc.planes import Plane, PlaneRange
-from sofc.training import ModelReport, TrainingReport, driver, train
-from sofc.training.held_out import Sizes, split
+from sofc.training import ModelReport, TrainingReport, driver, train, work
+from sofc.training.adapted import Usage, adaptable, builtin_usage
+from sofc.training.general import base_of
+from sofc.training.held_out import Sizes, coded_sizes, split
 from sofc.training.recipes import trainable
+from sofc.training.settings import FASTEST_FROM
 from sofc.training.shards import cut, in_order
 
 
@@ -194,7 +203,7 @@ def test_kinds_have_models_of_their_own(sums: list[SumTraining]) -> None:
 
 def test_declared_bits_count(sums: list[SumTraining], tmp_path: Path) -> None:
     save(tmp_path / "a.pgm", np.full((4, 4), 900, np.uint16), declared_bits=12)
-    assert train([tmp_path], name="a").codebook.models[0].max_bits == 12
+    assert train([tmp_path], name="a", for_images=1000).codebook.models[0].max_bits == 12
 
 
 def test_order_of_paths_does_not_matter(sums: list[SumTraining], tmp_path: Path) -> None:
@@ -366,13 +375,105 @@ def test_same_changes_from_all_workers(processes: Executor) -> None:
 
 
 def test_what_nothing_changes_of_is_the_base() -> None:
-    """A codebook that was wanted all the same codes as its base does, with a reference more, but for effort 1."""
+    """A codebook that was wanted all the same codes as its base does, with a reference more."""
     images = gray_images(3)
     codebook = train(images, name="nothing", held_out=0, for_images=1).codebook
-    assert {section.coder for section in codebook.own_sections} == {named("interleaved").id}
-    assert codebook.is_changed
+    assert not codebook.own_sections
+    assert [base.name for base in codebook.bases] == ["common"]
     size = len(sofc.encode(images[0], codebook=codebook))
     assert size <= len(sofc.encode(images[0])) + 40
+
+
+def test_models_for_effort_1_come_with_enough_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some kilobytes are too much where what the others save is little."""
+    images = gray_images(5)
+    usages: list[Usage] = []
+
+    def usage_of(sources: Sequence[ImageSource]) -> Usage:
+        usages.append(builtin_usage(sources))
+        return usages[-1]
+
+    monkeypatch.setattr(driver, "builtin_usage", usage_of)
+    few = train(images, name="few", held_out=0, for_images=10).codebook
+    enough = -(-FASTEST_FROM * len(images) // sum(usage.size for usage in usages[:4]))
+    many = train(images, name="many", held_out=0, for_images=2 * enough).codebook
+    assert [model.effort for model in few.models] == [model.effort for model in few.bases[0].models]
+    assert next(model.effort for model in many.models if many.owns(model)) == 1
+
+
+def test_models_of_numbers_of_values_are_adapted() -> None:
+    """CT slices, and others that take few of the values they could, are coded by the numbers of these."""
+    values = np.random.default_rng(4).choice(60_000, 600, replace=False).astype(np.uint16)
+    values.sort()
+    large = gray_images(20)
+    images = [values[4 * np.vstack(large[k : k + 4]).astype(np.int64) % 600] for k in range(0, 20, 4)]
+    usage = Usage.of([builtin_usage([ImageSource(array=image)]) for image in images], 1)
+    kind = kind_of(header_for(images[0]).format)
+    adapted = adaptable(base_of(kind), kind, usage)
+    assert [one.by_value for one in adapted] == [True]
+    codebook = train(images, name="slices", held_out=0, for_images=5000).codebook
+    assert CHANGE in {section.kind for section in codebook.own_sections}
+    assert len(sofc.encode(images[0], codebook=codebook)) < len(sofc.encode(images[0], codebook=builtin_codebook))
+
+
+def test_weights_of_dct_models_are_compared_on_equal_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that was coded by the base's weights is coded by the changed ones as if it had not been."""
+    found: list[tuple[int, int]] = []
+
+    def compare(weights: Any, contexts: int, images: Callable[[], Iterator[Any]], code: Any, share: float) -> bytes:
+        found.extend((code(weights.copy(), image), code(weights.copy(), image)) for image in images())
+        return b""
+
+    monkeypatch.setattr(adapting, "change_weights", compare)
+    train([photograph(k) for k in range(3)], name="x", held_out=0, for_images=20)
+    assert len(found) == 3 * 3
+    assert all(first == again for first, again in found)
+
+
+def photograph(seed: int) -> np.ndarray:
+    """Of blobs, as a JPEG decoder gives it."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:128, :144]
+    image = random.normal(60, 6, (128, 144, 3))
+    for _ in range(20):
+        distance = (y - random.uniform(0, 128)) ** 2 + (x - random.uniform(0, 144)) ** 2
+        image += random.uniform(20, 90, 3) * np.exp(-distance / 300)[..., None]
+    file = io.BytesIO()
+    Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(file, "JPEG")
+    return np.asarray(Image.open(file))
+
+
+def test_passes_of_banks_go_through_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many images there are."""
+    seen: list[int] = []
+    monkeypatch.setattr("sofc.coders.static.training.SAMPLES", 4 * 40 * 48)
+    monkeypatch.setattr("sofc.coders.bank_training.SAMPLES", 4 * 40 * 48)
+
+    def loading(source: ImageSource) -> Any:
+        seen.append(source.index)
+        return load(source)
+
+    monkeypatch.setattr(work, "load", loading)
+    train(gray_images(16), name="x", coder="static", held_out=0)
+    assert set(seen) == {0, 4, 8, 12}
+
+
+def test_what_is_saved_counts_the_naming_of_the_codebook(tmp_path: Path) -> None:
+    """Every file names it; images of one file are one."""
+    images = gray_images(4)
+    codebook = train(images, name="n" * 40, held_out=0, for_images=1).codebook
+    paths = [save_to(tmp_path / f"{number}.npy", image) for number, image in enumerate(images)]
+    stack = save_to(tmp_path / "stack.npy", np.stack(images))
+    apart = coded_sizes(sources(paths), codebook=codebook, coder=None)
+    together = coded_sizes(sources([stack]), codebook=codebook, coder=None)
+    assert apart.builtin == sum(len(sofc.encode(image, codebook=builtin_codebook)) for image in images)
+    assert apart.coded >= apart.builtin + 4 * 40
+    assert together.coded < together.builtin + 4 * 40
+
+
+def save_to(path: Path, image: np.ndarray) -> Path:
+    np.save(path, image)
+    return path
 
 
 def test_min_images_keeps_rare_shapes_out() -> None:

@@ -52,6 +52,13 @@ class Candidate(NamedTuple):
         return self.number >= FIRST_CODEBOOK_MODEL
 
     @property
+    def learns(self) -> bool:
+        """Whether what it knows grows while it codes."""
+        if self.codebook is None or not self.is_trained:
+            return True
+        return CODERS[self.codebook.models[self.number - FIRST_CODEBOOK_MODEL].coder].learns
+
+    @property
     def coder(self) -> Coder:
         """The ready coder. Raises as ``coder_for`` does."""
         return coder_for(self.codebook, self.number, self.format)[1]

@@ -104,6 +104,11 @@ class Selection:
             return self.codebook is not None and not is_builtin(self.codebook)
         return any(one.is_trained for images in (1, 2) for one in self.candidates(pixel_format, images))
 
+    def learns(self, pixel_format: PixelFormat) -> bool:
+        """Whether what the models know grows while they code, so that images coded together take less."""
+        own = [one for one in self.candidates(pixel_format) if one.is_trained]
+        return not own or any(one.learns for one in own)
+
     def wants_large_bands(self, pixel_format: PixelFormat) -> bool:
         """Whether the models leave much to learn to each band: those that are built in, those for planes of a certain
         origin, and where several are for the same images."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.training import CoroutineTraining, Pass, Passes, added
+from sofc.coders.training import CoroutineTraining, Pass, Passes, Task, added, sampled
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
 from sofc.prediction.expected_error import ErrorSums, fit_expected, map_cost
@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 Found = tuple[bank.Neighbourhood, bank.Traced]
 """A plane that was predicted, with its log errors, and what was predicted."""
 
+SAMPLES = 1 << 24
+"""Samples of one plane that each pass goes through at most."""
 ACTIVITIES = 4096
 ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.975))
 """Shares of samples below each activity threshold, by class map."""
@@ -257,7 +259,7 @@ class BankTraining(CoroutineTraining, Generic[P]):
     def fit_banks(self) -> Passes[list[P]]:
         """The predictions of all planes."""
         coder, ranges = self.coder, self._ranges
-        activities = added((yield Pass((Scale(coder, ranges, self._references),))))
+        activities = added((yield _over(Scale(coder, ranges, self._references))))
         blank = [
             [
                 self.blank(references, class_map, _thresholds(histogram, shares), histogram)
@@ -265,17 +267,17 @@ class BankTraining(CoroutineTraining, Generic[P]):
             ]
             for class_map, shares in enumerate(ACTIVITY_SHARES)
         ]
-        equations = added((yield Pass((Equations(coder, ranges, tuple(map(tuple, blank))),))))
+        equations = added((yield _over(Equations(coder, ranges, tuple(map(tuple, blank))))))
         maps = [
             [self._fitted(*each) for each in zip(predictions, tables, strict=True)]
             for predictions, tables in zip(blank, equations, strict=True)
         ]
         kinds = self.kinds(maps)
-        predictions, sums = self._choose(kinds, added((yield Pass((Errors(coder, ranges, tuple(map(tuple, kinds))),)))))
+        predictions, sums = self._choose(kinds, added((yield _over(Errors(coder, ranges, tuple(map(tuple, kinds)))))))
         means = tuple(int(found.sums[:, -1].sum()) // max(1, int(found.counts.sum())) for found in sums)
-        refined = added((yield Pass((Refine(coder, ranges, tuple(predictions), means),))))
+        refined = added((yield _over(Refine(coder, ranges, tuple(predictions), means))))
         predictions = [self._fitted(*each) for each in zip(predictions, refined, strict=True)]
-        (sums,) = added((yield Pass((Errors(coder, ranges, (tuple(predictions),)),))))
+        (sums,) = added((yield _over(Errors(coder, ranges, (tuple(predictions),)))))
         return [_with_expected(*each) for each in zip(predictions, sums, strict=True)]
 
     def _fitted(self, prediction: P, equations: Floats) -> P:
@@ -299,6 +301,10 @@ class BankTraining(CoroutineTraining, Generic[P]):
             chosen.append(sums[best][number])
             self.bank_cost += costs[best]
         return predictions, chosen
+
+
+def _over(task: Task) -> Pass:
+    return sampled(task, SAMPLES)
 
 
 def _thresholds(histogram: Integers, shares: Sequence[float]) -> Integers:

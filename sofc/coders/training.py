@@ -29,6 +29,11 @@ class Pass(NamedTuple):
     apart: bool = False
 
 
+def sampled(task: Task, samples: int) -> Pass:
+    """A pass of one task over shards of an evenly spread sample of at most so many samples a plane."""
+    return Pass((task,), samples, apart=True)
+
+
 Result = TypeVar("Result")
 Passes = Generator[Pass, Iterator[Any], Result]
 """A coroutine that yields passes and is sent their statistics: training that reads from top to bottom."""

@@ -373,7 +373,7 @@ class Encoder(Sticky):
         if not is_copy and self._kept.takes(header):
             self._kept.keep(self.images_written, header, image)
         self._group.add(image, origin, key)
-        if is_copy or self._group.coded_alone >= self._current.group_images(traced=origin is not None):
+        if is_copy or self._group.coded_alone >= self._current.group_images(image, traced=origin is not None):
             self._put_group()
 
     def _likeness_of(self, image: Samples, jpeg: bytes | None) -> Likeness | None:

@@ -20,7 +20,9 @@ from sofc.limits import Limits
 from sofc.stream.layout import (
     PREDICTED_IN_GROUP,
     default_band_rows,
+    fast_group_images,
     group_images,
+    is_flat,
     is_small,
     may_be_planes,
     short_rows,
@@ -67,6 +69,7 @@ class PendingImage:
             )
         self._key_interval = key_interval
         self._most_in_group = max(1, limits.max_band_samples // (header.row_words * (header.height or 1)))
+        self._learns = header.format.wide is not None or selection.learns(header.format)
         self._known = None if jpeg is None else read_known(jpeg)
         self._looked_at = 0  # whole images whose origin was asked for
         self._has_origins = False
@@ -108,14 +111,19 @@ class PendingImage:
         self._has_origins |= found is not None
         return found
 
-    def group_images(self, *, traced: bool) -> int:
-        """Images of a group. ``traced``: their origin was found."""
-        wanted = traced_group_images(self.header) if traced else group_images(self.header)
+    def group_images(self, image: Samples, *, traced: bool) -> int:
+        """Images of a group that ends with ``image``. ``traced``: their origin was found."""
+        if traced:
+            wanted = traced_group_images(self.header)
+        elif self._learns or is_flat(image):
+            wanted = group_images(self.header)
+        else:
+            wanted = fast_group_images(self.header)
         return min(self._key_interval or wanted, self._most_in_group)
 
     def most_images(self, *, traced: bool) -> int:
         """Images of a group with those that are predicted from others, which take little."""
-        wanted = PREDICTED_IN_GROUP * self.group_images(traced=traced)
+        wanted = PREDICTED_IN_GROUP * (traced_group_images(self.header) if traced else group_images(self.header))
         return min(self._key_interval or wanted, self._most_in_group)
 
     @property

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from sofc.band.mapping import Mapping as ValueMapping
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import CODERS
 from sofc.collection import encode_collection
 from sofc.container import schema
-from sofc.container.chunks import FILE_HEAD_SIZE
-from sofc.container.layouts import parse
+from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group
 from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, Model, Section
 from sofc.container.walker import bytes_of, walk
 from sofc.imagefiles import ImageSource, each
@@ -56,43 +57,56 @@ class Adapted:
         return [f"{len(self.changes)} sections of the codebook {self.base.name!r} change, by {size} bytes"]
 
 
+class Use(NamedTuple):
+    """How bands are coded: by the model of this number of the codebook, samples themselves or the numbers of values."""
+
+    model: int
+    by_value: bool
+
+
+class Adaptable(NamedTuple):
+    """A model of a base that can be adapted, and whether what it codes are the numbers of values."""
+
+    model: Model
+    by_value: bool
+
+
 @dataclass(frozen=True)
 class Usage:
-    """What the built-in codebook makes of images: bytes of the file, and by its models bytes of plain bands and
-    groups."""
+    """What the built-in codebook makes of images: bytes of the file, and by what codes them bytes of those bands and
+    groups that are neither arranged nor have a palette."""
 
     size: int
-    models: Counter[int]
+    uses: Counter[Use]
 
     @classmethod
     def of(cls, usages: Sequence[Usage], times: float) -> Usage:
         """That of several files together, so many times."""
-        models = sum((usage.models for usage in usages), Counter[int]())
+        uses = sum((usage.uses for usage in usages), Counter[Use]())
         total = sum(usage.size for usage in usages)
-        return cls(round(times * total), Counter({number: round(times * size) for number, size in models.items()}))
+        return cls(round(times * total), Counter({use: round(times * size) for use, size in uses.items()}))
 
 
 def builtin_usage(sources: Iterable[ImageSource]) -> Usage:
     """That of one file of all the images."""
     data = b"".join(encode_collection(each(sources), codebook=builtin_codebook, verify=False, digest=False))
-    models: Counter[int] = Counter()
-    bodies = {schema.BAND: schema.BAND_BODY, schema.GROUP: schema.GROUP_BODY}
+    uses: Counter[Use] = Counter()
     for kind, body, _, size in walk(bytes_of(data), FILE_HEAD_SIZE, len(data)):
-        if kind in bodies:
-            coded = parse(bodies[kind], body, kind, whole=False)
-            if coded.mode >> 1 == 0 and coded.model >= FIRST_CODEBOOK_MODEL:
-                models[coded.model - FIRST_CODEBOOK_MODEL] += size
-    return Usage(len(data), models)
+        if kind in (schema.BAND, schema.GROUP):
+            coded = unpack_band(body) if kind == schema.BAND else unpack_group(body)
+            if coded.mapping <= ValueMapping.VALUES and coded.model >= FIRST_CODEBOOK_MODEL:
+                uses[Use(coded.model - FIRST_CODEBOOK_MODEL, coded.mapping == ValueMapping.VALUES)] += size
+    return Usage(len(data), uses)
 
 
-def adaptable(base: Codebook, kind: Kind, usage: Usage) -> list[Model]:
+def adaptable(base: Codebook, kind: Kind, usage: Usage) -> list[Adaptable]:
     """The models of the base that code most of the images of a kind and can be adapted, most bytes first."""
-    found = [(number, size) for number, size in usage.models.most_common() if size >= LEAST_SHARE * usage.size]
-    models = [base.models[number] for number, _ in found]
+    found = [use for use, size in usage.uses.most_common() if size >= LEAST_SHARE * usage.size]
+    models = [Adaptable(base.models[use.model], use.by_value) for use in found]
     return [
-        model
-        for model in models
-        if model.components == kind.components
-        and model.transform != CHAIN.id
-        and CODERS[model.coder].start_adapting is not None
+        one
+        for one in models
+        if one.model.components == kind.components
+        and one.model.transform != CHAIN.id
+        and CODERS[one.model.coder].start_adapting is not None
     ]

@@ -21,7 +21,7 @@ from sofc.training.held_out import Sizes, coded_sizes
 from sofc.training.mining import Mined, adapt, train_kind
 from sofc.training.recipes import coder_to_train
 from sofc.training.report import ModelReport, TrainingReport
-from sofc.training.settings import COUNTER_BYTES, WORTH, Settings
+from sofc.training.settings import COUNTER_BYTES, DEFAULT_EFFORT, FASTEST_FROM, FEW_EFFORTS, NEW_FROM, WORTH, Settings
 from sofc.training.shards import cut
 from sofc.training.survey import Facts, survey
 from sofc.training.work import Crew, Progress
@@ -33,7 +33,7 @@ OTHERS_WORTH = 0.5
 """What a change saves on the images that it was found on it saves on others by half, to be safe."""
 EXPECTED_FROM = 4
 """Images of a kind that are coded to see how much they take."""
-FEW_PIXELS = 1 << 22
+FEW_PIXELS = 1 << 20
 """Where no more than so many are mined, models are trained once more with the images that were held out."""
 
 
@@ -72,8 +72,8 @@ def train(
     the trained counters of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how
     many images are to be stored with the codebook, by default as many as are given; the report says whether it pays for
     itself by then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them
-    are used. None: all, or where few images are to come 1 alone: for the others the built-in models that code such
-    images are changed as far as that pays.
+    are used. None: all, or where few images are to come 1 alone, if they are more than very few: for the others the
+    built-in models that code such images are changed as far as that pays.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
@@ -115,13 +115,20 @@ def train(
 
     def mine(collection: Collection, number: int, settings: Settings) -> Mined:
         """Models for a kind of images: where these are few, the base's, adapted, if those that serve them can be, and
-        some of their own for effort 1, which are small."""
-        models = adaptable(base_of(collection.kind), collection.kind, usages[number]) if adapts else []
-        if not models:
+        where they are not that few some of their own for effort 1, which are small."""
+        if not adapts:
             return Mined(train_kind(collection, settings, crew))
+        expected = usages[number].size * images_to_come // len(images)
+        if expected < FASTEST_FROM:
+            settings = replace(settings, efforts=(DEFAULT_EFFORT,))
+        models = adaptable(base_of(collection.kind), collection.kind, usages[number])
+        if not models:
+            return Mined(train_kind(collection, settings, crew) if expected >= NEW_FROM else [])
         share = len(members[collection.kind]) / len(images)
         adapted = adapt(collection, max(1, round(images_to_come * share * OTHERS_WORTH)), models, crew)
-        return Mined(train_kind(collection, replace(settings, efforts=FASTEST), crew), adapted)
+        if settings.efforts == FEW_EFFORTS:
+            return Mined(train_kind(collection, replace(settings, efforts=FASTEST), crew), adapted)
+        return Mined([], adapted)
 
     trained = [mine(collection, number, settings) for number, collection in enumerate(collections)]
     draft = assemble(name, collections, trained, "", coder is None, settings.efforts)

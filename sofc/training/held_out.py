@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from sofc.codebook import Codebook
@@ -27,8 +29,15 @@ class Sizes(NamedTuple):
 
 
 def coded_sizes(sources: Iterable[ImageSource], *, codebook: Codebook, coder: str | None) -> Sizes:
-    """What one file of all the images takes that refers to the codebook, and what the caller would get without it."""
-    images = list(each(sources))
-    own = encode_collection(images, codebook=codebook, coder=coder, verify=False, digest=False)
-    builtin = encode_collection(images, codebook=builtin_codebook, verify=False, digest=False)
-    return Sizes(*(sum(map(len, pieces)) for pieces in (own, builtin)))
+    """What files of the images take that refer to the codebook, and what the caller would get without it.
+
+    Images of one file are stored in one file, and so are all arrays: each file has to name its codebook.
+    """
+    sizes = Sizes(0, 0)
+    for _, members in groupby(sources, key=attrgetter("path")):
+        images = list(each(members))
+        own = encode_collection(images, codebook=codebook, coder=coder, verify=False, digest=False)
+        builtin = encode_collection(images, codebook=builtin_codebook, verify=False, digest=False)
+        found = Sizes(*(sum(map(len, pieces)) for pieces in (own, builtin)))
+        sizes = Sizes(sizes.coded + found.coded, sizes.builtin + found.builtin)
+    return sizes

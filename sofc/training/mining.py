@@ -11,8 +11,7 @@ import numpy as np
 from sofc.coders.base import Descriptor
 from sofc.coders.registry import CODERS, apart
 from sofc.coders.training import CoderTraining, TrainingSettings
-from sofc.container.records import Model
-from sofc.training.adapted import Adapted
+from sofc.training.adapted import Adaptable, Adapted
 from sofc.training.collection import Collection
 from sofc.training.general import base_of
 from sofc.training.recipes import Recipe, recipes
@@ -107,11 +106,11 @@ def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings
     return treatments[int(np.argmin(costs))]
 
 
-def adapt(collection: Collection, images_to_come: int, models: Sequence[Model], crew: Crew) -> Adapted:
+def adapt(collection: Collection, images_to_come: int, models: Sequence[Adaptable], crew: Crew) -> Adapted:
     """The changes of these models of the base that pay where so many images of the kind are to come."""
     base, kind = base_of(collection.kind), collection.kind
     changes: dict[int, bytes] = {}
-    for model in models:
+    for model, by_value in models:
         transform, descriptor = TRANSFORMS[model.transform], CODERS[model.coder]
         assert descriptor.start_adapting is not None, "chosen by that"
         plain, _ = apart([base.sections[number] for number in model.sections])
@@ -121,7 +120,7 @@ def adapt(collection: Collection, images_to_come: int, models: Sequence[Model], 
         number = 1
         while (step := adaptation.next_pass()) is not None:
             stage = f"{kind}: {descriptor.name}, adapted, pass {number}"
-            adaptation.merge(run(step, collection, Treatment(transform.id), stage, crew))
+            adaptation.merge(run(step, collection, Treatment(transform.id, by_value), stage, crew))
             number += 1
         found = zip(model.sections, adaptation.changes(), strict=True)
         changes |= {section: change for section, change in found if change and section not in changes}

@@ -16,7 +16,12 @@ COUNTERS_WORTH, WORTH = 100, 30
 ``WORTH``-th of them is less than COUNTER_BYTES, counters may take a ``COUNTERS_WORTH``-th."""
 DEFAULT_EFFORT = 5
 FEW_EFFORTS = (1, DEFAULT_EFFORT)
-"""Those that models are for where there are few images. Models for effort 1 take 2 to 4 kB."""
+"""Those that models are for where there are few images."""
+NEW_FROM = 20_000
+"""Bytes of images of a kind to come from which on it may get new models, which take 10 kB and more."""
+FASTEST_FROM = 2_000_000
+"""Bytes of images of a kind to come from which on it gets models for effort 1 beside those for others: they take 2 to
+4 kB, which is too much where what the others save is little."""
 
 
 @dataclass(frozen=True)

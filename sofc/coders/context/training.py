@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bank_training import ACTIVITIES, BankTraining
+from sofc.coders.bank_training import ACTIVITIES, SAMPLES, BankTraining
 from sofc.coders.context import terms
 from sofc.coders.context.model import EFFORTS, PlanePlan, Prediction, shapes
 from sofc.coders.context.passes import (
@@ -24,7 +24,7 @@ from sofc.coders.context.passes import (
     WarmUp,
 )
 from sofc.coders.context.section import BIT_MODELS, BLOCK_BITS, PLAN, WEIGHTS, pack_plan
-from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added
+from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added, sampled
 from sofc.container.records import Section
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK, context_table
@@ -81,7 +81,7 @@ class ContextTraining(BankTraining[Prediction]):
     def run(self) -> Passes[None]:
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""
         predictions = yield from self.fit_banks()
-        histograms = added((yield Pass((Survey(self._ranges, tuple(predictions)),))))
+        histograms = added((yield sampled(Survey(self._ranges, tuple(predictions)), SAMPLES)))
         cost = 0.0
         for prediction, histogram in zip(predictions, histograms, strict=True):
             levels = _levels(histogram)

@@ -136,21 +136,23 @@ class Adapt:
             history.add([state.mixture.models])
         starts, of_models = change_models(history.starts(), base, ends, self.share)
 
-        def code(weights: Weights, practised: tuple[int, Component]) -> int:
-            fold, component = practised
+        def code(weights: Weights, practised: tuple[int, Packed]) -> int:
+            fold, packed = practised
+            component = self._component(packed)
             state = state_of(used, TRAINED.states[starts[fold]], weights)
             return warm_up(ComponentModel(plan, sets, state), state, component)
 
         of_weights = change_weights(weights, used, self._practised, code, self.share)
         return Changes(of_plan, of_models, of_weights)
 
-    def _practised(self) -> Iterator[tuple[int, Component]]:
-        return ((turn % FOLDS, component) for turn, component in enumerate(self._components()))
+    def _practised(self) -> Iterator[tuple[int, Packed]]:
+        return ((turn % FOLDS, packed) for turn, packed in enumerate(self.images))
 
     def _components(self) -> Iterator[Component]:
-        for packed in self.images:
-            origins = [one.unpack() for one in packed[: self.number + 1]]
-            yield list(components_of(origins))[self.number]
+        return map(self._component, self.images)
+
+    def _component(self, packed: Packed) -> Component:
+        return list(components_of([one.unpack() for one in packed[: self.number + 1]]))[self.number]
 
     def _fit(self, plan: ComponentPlan) -> tuple[ComponentPlan, bytes]:
         """The plan with its predictors changed, and the change."""

@@ -27,7 +27,7 @@ from sofc.coders.interleaved.passes import (
 )
 from sofc.coders.interleaved.section import ENERGY_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
 from sofc.coders.plane_training import PlaneTraining
-from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, TrainingSettings, added
+from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, Task, TrainingSettings, added, sampled
 from sofc.planes import PlaneRange
 
 CODER = 7
@@ -35,6 +35,9 @@ EFFORT = 1
 LEVELS = 12
 CONTEXTS = 28
 """Contexts of a plane: their tables stay in the first-level cache."""
+SAMPLES = 1 << 20
+"""Samples of one plane that each pass goes through at most. Images of DRIVE and BCCD take 0.2 % less to 0.3 % more with
+models of 2**20 samples than with those of all, which took 3 and 7 times as long to train."""
 ACTIVE_SHARE = 0.7
 """Share of the samples whose activity is low."""
 PRIOR = 1e-5
@@ -61,26 +64,30 @@ class InterleavedTraining(PlaneTraining[PlaneModel], CoroutineTraining):
         super().__init__()
 
     def run(self) -> Passes[None]:
-        """Activities, equations, errors; equations and errors once more; energies, survey: each over all images."""
+        """Activities, equations, errors; equations and errors once more; energies, survey: each over a sample."""
         ranges = self._ranges
-        histograms = added((yield Pass((Activities(ranges, self._references),))))
+
+        def over(task: Task) -> Pass:
+            return sampled(task, SAMPLES)
+
+        histograms = added((yield over(Activities(ranges, self._references))))
         share = np.cumsum(histograms, axis=2) / np.maximum(1, histograms.sum(axis=2, keepdims=True))
         thresholds = (share < ACTIVE_SHARE).sum(axis=2)
-        equations = added((yield Pass((Equations(ranges, self._references, thresholds),))))
+        equations = added((yield over(Equations(ranges, self._references, thresholds))))
         kinds = tuple(self._kinds(*each) for each in zip(range(len(ranges)), thresholds, equations, strict=True))
-        counts = added((yield Pass((Errors(ranges, kinds),))))
+        counts = added((yield over(Errors(ranges, kinds))))
         chosen = tuple(map(_choose, kinds, counts))
-        refined = added((yield Pass((Refine(ranges, chosen),))))
+        refined = added((yield over(Refine(ranges, chosen))))
         chosen = tuple(_fitted(one, sums) for one, sums in zip(chosen, refined, strict=True))
-        counts = added((yield Pass((Errors(ranges, tuple((one,) for one in chosen)),))))
+        counts = added((yield over(Errors(ranges, tuple((one,) for one in chosen)))))
         chosen = tuple(
             replace(one, error_shift=_error_shift(count[0])) for one, count in zip(chosen, counts, strict=True)
         )
-        sums = added((yield Pass((Energies(ranges, chosen),))))
+        sums = added((yield over(Energies(ranges, chosen))))
         chosen = tuple(
             replace(one, energy=fit_energy(total)[: len(one.energy)]) for one, total in zip(chosen, sums, strict=True)
         )
-        for prediction, histogram in zip(chosen, added((yield Pass((Survey(ranges, chosen),)))), strict=True):
+        for prediction, histogram in zip(chosen, added((yield over(Survey(ranges, chosen)))), strict=True):
             model, cost = choose_contexts(prediction, histogram)
             self._models.append(model)
             self._costs.append(cost)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bank_training import BankTraining
+from sofc.coders.bank_training import SAMPLES, BankTraining
 from sofc.coders.distributions import frequencies_of, split
 from sofc.coders.plane_training import PlaneTraining
 from sofc.coders.static import kernel
 from sofc.coders.static.model import MAX_ESCAPE, SYMBOLS, Levels, PlaneModel, Prediction, taps
 from sofc.coders.static.passes import SIZES, WIDEST, Count, StaticBank, Survey
 from sofc.coders.static.section import PLAN, pack_plan
-from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added
+from sofc.coders.training import DEFAULT, Passes, TrainingSettings, added, sampled
 from sofc.entropy.rans import MOST_BITS, SCALE_BITS
 from sofc.planes import PlaneRange
 from sofc.prediction import bank, expected_error
@@ -54,11 +54,11 @@ class StaticTraining(PlaneTraining[PlaneModel], BankTraining[Prediction]):
         super().__init__(ranges)
 
     def run(self) -> Passes[None]:
-        """The banks' five passes, survey, count: each over all images."""
+        """The banks' five passes, survey, count: each over a sample."""
         predictions = tuple((yield from self.fit_banks()))
-        histograms = added((yield Pass((Survey(self._ranges, predictions),))))
+        histograms = added((yield sampled(Survey(self._ranges, predictions), SAMPLES)))
         edges, low_bits = zip(*map(choose_levels, histograms), strict=True)
-        counts = added((yield Pass((Count(self._ranges, predictions, edges, low_bits),))))
+        counts = added((yield sampled(Count(self._ranges, predictions, edges, low_bits), SAMPLES)))
         for prediction, *each in zip(predictions, edges, low_bits, counts, strict=True):
             model, cost = choose_distributions(prediction, *choose_contexts(*each))
             self._models.append(model)
