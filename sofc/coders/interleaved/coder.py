@@ -7,6 +7,7 @@ the first sample in the 8 x 8 grid (row * 8 + column), where any plane has the g
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ from sofc.coders.interleaved.section import unpack_plan
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
-HEAD = 8 * LANES
+_STATES = struct.Struct(f"<{LANES}Q")
+HEAD = _STATES.size
 
 
 class InterleavedCoder(GridCoder[PlaneModel]):
@@ -56,7 +58,7 @@ class InterleavedCoder(GridCoder[PlaneModel]):
             frames: list[kernel.Frame] = []
             for model, plane, span, done in zip(self.models, planes, ranges, traced, strict=False):
                 frame = frame_of(plane[top : top + image_rows], span, largest, model.prediction, frames)
-                done.append(trace_plane(frame, model.predictor(grid, span, largest, frame.width)))
+                done.append(trace_plane(frame, model.predictor(grid, span, largest)))
                 frames.append(frame)
         width = planes[0].shape[1]
         return [_stream(model, done, width) for model, done in zip(self.models, traced, strict=True)]
@@ -64,37 +66,28 @@ class InterleavedCoder(GridCoder[PlaneModel]):
     def decode_planes(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
-        """The planes again, of 16 bits where these are enough. Raises FormatError where a stream breaks the rules."""
+        """The planes again, of the type of sums. Raises FormatError where a stream breaks the rules."""
         rows, width = shape
         largest = largest_of(ranges)
         readers = [_Reader(stream) for stream in streams]
-        predictors = [
-            model.predictor(grid, span, largest, width) for model, span in zip(self.models, ranges, strict=False)
+        predictors = [model.predictor(grid, span, largest) for model, span in zip(self.models, ranges, strict=False)]
+        planes: list[Plane] = [
+            np.empty((rows, width), type_of_sums(largest, model.prediction.fraction)) for model in self.models
         ]
-        planes: list[Plane] = [np.empty((rows, width), _type_of(span)) for span in ranges]
         for top in range(0, rows, image_rows):
             frames: list[kernel.Frame] = []
             height = min(image_rows, rows - top)
-            for number, (model, reader) in enumerate(zip(self.models, readers, strict=True)):
+            for model, plane, predictor, reader in zip(self.models, planes, predictors, readers, strict=True):
                 frame = _empty_frame(height, width, largest, model.prediction, frames)
-                scratch = scratch_for(frame)
-                arguments = frame, predictors[number], scratch, model.distributions, reader.words, reader.states
-                if _decode_plane(*arguments) != kernel.OK:
+                flat, coded = plane[top : top + height].reshape(-1), (model.distributions, reader.words, reader.states)
+                if _decode_plane(frame, flat, predictor, scratch_for(frame), *coded) != kernel.OK:
                     raise FormatError("a stream of the interleaved coder leads outside the plane's range")
-                plane = planes[number]
-                np.add(inside(frame), plane.dtype.type(middle(ranges[number])), out=plane[top : top + height])
                 frames.append(frame)
-        for reader in readers:
+        for number, (reader, predictor) in enumerate(zip(readers, predictors, strict=True)):
             reader.finish()
+            if predictor.middle != middle(ranges[number]):  # what sums are of is too narrow for samples with it
+                planes[number] = planes[number] + np.int32(middle(ranges[number]))
         return planes
-
-
-NARROW = 1 << 12
-"""Samples of at most this size are given in 16 bits, in which no component transform overflows."""
-
-
-def _type_of(span: PlaneRange) -> type[np.int16] | type[np.int32]:
-    return np.int16 if max(-span.low, span.high) <= NARROW else np.int32
 
 
 def _decode_plane(*arguments: Any) -> int:
@@ -111,13 +104,14 @@ def _empty_frame(
 ) -> kernel.Frame:
     """A plane to fill, after those of the same image that came before it; ``largest``: that of all their samples."""
     dtype = type_of_sums(largest, prediction.fraction)
-    samples = np.empty(rows * (kernel.LEFT + width + kernel.RIGHT), dtype)
+    stride = kernel.stride_of(width)
+    samples = np.empty(rows * stride, dtype)
     errors = np.empty(samples.shape, np.uint8)
     references = [frames[number] for number in prediction.references]
     pairs = [(one.samples.astype(dtype, copy=False), one.errors) for one in references]
     # The plane stands itself in for a missing reference.
     first, second = [*pairs, (samples, errors), (samples, errors)][:2]
-    return kernel.Frame(samples, errors, *first, second[0], rows, width)
+    return kernel.Frame(samples, errors, *first, second[0], rows, width, stride)
 
 
 def frame_of(
@@ -126,19 +120,18 @@ def frame_of(
     """The same of a plane that is known."""
     frame = _empty_frame(plane.shape[0], plane.shape[1], largest, prediction, frames)
     np.subtract(plane, np.int32(middle(span)), out=inside(frame), casting="unsafe")
+    frame.samples.reshape(-1, frame.stride)[:, kernel.LEFT + frame.width :] = 0
     return frame
 
 
 def inside(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
     """The samples of a frame without what stands beside them."""
-    return frame.samples.reshape(frame.rows, -1)[:, kernel.LEFT : kernel.LEFT + frame.width]
+    return frame.samples.reshape(-1, frame.stride)[:, kernel.LEFT : kernel.LEFT + frame.width]
 
 
-def scratch_for(frame: kernel.Frame) -> kernel.Scratch:
+def scratch_for(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
     """What kernels work in."""
-    dtype = frame.samples.dtype
-    known, levels = np.zeros(4 * LANES * kernel.CHUNK, dtype), np.zeros(LANES * kernel.CHUNK, np.uint8)
-    return kernel.Scratch(known, levels, *(np.zeros(kernel.CHUNK + kernel.RIGHT, dtype) for _ in range(6)))
+    return np.zeros(kernel.SCRATCH, frame.samples.dtype)
 
 
 def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor) -> kernel.Traced:
@@ -167,12 +160,12 @@ class _Reader:
 
     def __init__(self, data: bytes) -> None:
         """Raises FormatError."""
-        complete = data + bytes(max(HEAD - len(data), -len(data) % 4))
-        states = np.frombuffer(complete[:HEAD], "<i8")
-        if not ((states >= LOW) & (states < LOW << WORD_BITS)).all():
+        content = bytearray(data) + bytes(max(HEAD - len(data), -len(data) % 4))
+        states = _STATES.unpack_from(content)
+        if min(states) < LOW or max(states) >= LOW << WORD_BITS:
             raise FormatError("a stream of the interleaved coder begins with a state out of range")
         self.states = np.array([*states, 0], np.int64)
-        self.words = np.frombuffer(complete, "<u4", offset=HEAD).astype(np.uint32)
+        self.words = np.frombuffer(content, "<u4", offset=HEAD).astype(np.uint32, copy=False)
 
     def finish(self) -> None:
         """The states must be back where encoding began. Raises FormatError."""

@@ -3,7 +3,7 @@
 Three stripes of rows of a plane are decoded side by side, a row of each at a time::
 
     rows above and references, a row at a time, in vectors         the samples of three rows, in turn
-    activity -> class -> sums of taps; errors above -> level   |   + W, WW -> context -> rANS token -> sample
+    activity -> class -> sums of taps; errors above -> energy  |   + W, WW -> context -> rANS token -> sample
 
 so that a processor works at two stripes while it waits for the third. Sums wrap around at 16 bits where samples have
 few bits: as only the total must fit, vectors can be of 16-bit numbers.
@@ -20,6 +20,7 @@ from sofc.coders.interleaved.kernel_tokens import (
     LANES,
     Distributions,
     Position,
+    Taken,
     Words,
     take_residual,
 )
@@ -49,7 +50,9 @@ ERROR_BITS = 3
 """Errors are in eighths of a sample, or in 2**error_shift of them."""
 USUAL_FRACTION = 7
 """That of samples of 8 bits."""
-EDGES_AT_ONCE = 4
+ENERGIES = 1 << 15
+FIRST_ROW = ENERGIES - 1
+"""Energy that stands for a stripe's first row; it is above any other."""
 FRACTIONS = 4
 """Parts of a sample that cells tell apart."""
 STRIPED_ROWS = 96
@@ -61,8 +64,8 @@ Lane = Vector[np.int16] | Vector[np.int32]
 
 
 class Frame(NamedTuple):
-    """A plane laid flat, rows of LEFT + width + RIGHT, less the middle of its range, with its errors; and those of its
-    references, itself where there are none."""
+    """A plane laid flat, less the middle of its range, with its errors; and those of its references, itself where there
+    are none. Rows have ``stride`` columns; those right of LEFT + width + RIGHT hold anything."""
 
     samples: Lane
     errors: Vector[np.uint8]
@@ -71,15 +74,16 @@ class Frame(NamedTuple):
     second: Lane
     rows: int
     width: int
+    stride: int
 
 
 class Predictor(NamedTuple):
     """How a plane is predicted, from ``references`` planes.
 
-    ``weights``, of each class and tap those of a row: (classes, TAPS) times 1, or under the grid (rows of the grid,
-    TAPS) times stride. ``fraction``: their bits after the point. ``threshold``: the activity above which it is high.
-    ``energy`` (ERRORS,): weights of errors. ``edges``: energies above which the next level starts. ``start``: the level
-    of a stripe's first row. ``low``, ``high``: the samples' range.
+    ``weights``, of each class and tap those of a row: (classes, TAPS), or under the grid (rows of the grid, TAPS,
+    columns of a block). ``fraction``: their bits after the point. ``threshold``: the activity above which it is high.
+    ``energy`` (ERRORS,): weights of errors. ``levels`` (ENERGIES,): FRACTIONS times the level of each energy. ``low``,
+    ``high``: the range of samples less the middle of the plane's. ``middle``: what decoded samples get back of it.
     """
 
     class_map: int
@@ -87,12 +91,12 @@ class Predictor(NamedTuple):
     references: int
     fraction: int
     error_shift: int
-    start: int
     low: int
     high: int
+    middle: int
     weights: Lane
     energy: Lane
-    edges: Lane
+    levels: Vector[np.uint8]
     threshold: Lane
 
 
@@ -107,31 +111,35 @@ class Span(NamedTuple):
     columns: int
 
 
-CHUNK = 512
+CHUNK = 1024
 """Columns of a row that are worked at together."""
-AHEAD, WEST, FAR_WEST, SUMS = (k * 3 * CHUNK for k in range(4))
-"""Where in ``Scratch.known`` there are, lane after lane: sums of the taps of rows above and references; weights of W
-and WW; sums of all taps. With places that are known ahead a processor needs few registers to find them."""
+BLOCK = 64
+"""Rows of frames have whole blocks of columns, which vectors fill: what is left over would be worked at one by one."""
+ROOM = CHUNK + 48
+"""Places of a lane's span in the scratch; lanes do not lie as far apart as pages do, which processors mix up."""
+SUMS, WEST, FAR_WEST, ENERGY, CODED, ALONE = (k * LANES * ROOM for k in range(6))
+"""Where in the scratch there are, lane after lane: sums of the taps of rows above and references, once samples are
+coded of all taps; weights of W and WW; energies; samples. Then what is of one lane at a time. With places that are
+known ahead a processor needs few registers to find them, and a compiler sees that they are apart."""
+ACROSS, DOWN, ACTIVITY, TURN, CLASS, SUM = (ALONE + k * ROOM for k in range(6))
+SCRATCH = ALONE + 6 * ROOM
 
 
-class Scratch(NamedTuple):
-    """What is known of a span. ``known`` (4 * LANES * CHUNK,): see AHEAD; ``levels`` (LANES * CHUNK,): FRACTIONS times
-    the level. The others (CHUNK + RIGHT,), of one lane at a time."""
+def stride_of(width: int) -> int:
+    """Columns of a frame's rows: those beside the image, and whole blocks."""
+    return LEFT + -(-width // BLOCK) * BLOCK + RIGHT
 
-    known: Lane
-    levels: Vector[np.uint8]
-    across: Lane
-    down: Lane
-    activity: Lane
-    turn: Lane
-    classes: Lane
-    energy: Lane
+
+@inlined
+def _in_blocks(columns: int) -> int:
+    """So many columns or a few more, in whole blocks."""
+    return (columns + BLOCK - 1) & -BLOCK
 
 
 @inlined
 def _at(frame: Frame, y: int) -> int:
     """Where row y begins, with the columns beside the image."""
-    return y * (frame.width + LEFT + RIGHT)
+    return y * frame.stride
 
 
 @inlined
@@ -143,12 +151,9 @@ def _difference(left: Lane, right: Lane, out: Lane) -> None:
 
 
 @inlined
-def _fill_activity(around: Lane, above: Lane, scratch: Scratch, width: int) -> None:
-    """Spec interleaved/prediction. How much the samples of a row ``around`` and those ``above`` it change.
-
-    ``activity``: at each sample. ``turn``: four times how much more they change along the row than across it.
-    """
-    across, down, activity = scratch.across, scratch.down, scratch.activity
+def _fill_activity(around: Lane, above: Lane, scratch: Lane, width: int) -> None:
+    """Spec interleaved/prediction. How much the samples of a row ``around`` and those ``above`` it change."""
+    across, down, activity = scratch[ACROSS:], scratch[DOWN:], scratch[ACTIVITY:]
     _difference(around[LEFT - 1 :], around[LEFT - 2 :], across[: width + 3])
     _difference(around[LEFT - 1 :], above[LEFT - 1 :], down[: width + 2])
     for i in range(width):
@@ -158,10 +163,10 @@ def _fill_activity(around: Lane, above: Lane, scratch: Scratch, width: int) -> N
 
 
 @inlined
-def _fill_classes(predictor: Predictor, scratch: Scratch, width: int) -> None:
+def _fill_classes(predictor: Predictor, scratch: Lane, width: int) -> None:
     """Spec interleaved/prediction. The classes of the texture map."""
-    across, down, activity, turn = scratch.across, scratch.down, scratch.activity, scratch.turn
-    classes, threshold = scratch.classes, predictor.threshold[0]
+    across, down, activity, turn = scratch[ACROSS:], scratch[DOWN:], scratch[ACTIVITY:], scratch[TURN:]
+    classes, threshold = scratch[CLASS:], predictor.threshold[0]
     for i in range(width):
         turn[i] = 4 * (across[i + 1] + across[i + 2] - down[i] - down[i + 2])
     for i in range(width):
@@ -173,18 +178,18 @@ def _fill_classes(predictor: Predictor, scratch: Scratch, width: int) -> None:
 
 
 @inlined
-def _fill_texture(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> None:
+def _fill_texture(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Spec interleaved/prediction. Activities, and classes of the texture map: around P, or in the two rows above."""
     y, column = span.y, span.column
     if predictor.references > 0:
         around, above = frame.first[_at(frame, y) + column :], frame.first[_at(frame, y - 1) + column :]
-        _fill_activity(around, above, scratch, span.columns)
+        _fill_activity(around, above, scratch, _in_blocks(span.columns))
     else:
         higher = max(y - 2, span.top)
         around, above = frame.samples[_at(frame, y - 1) + column :], frame.samples[_at(frame, higher) + column :]
-        _fill_activity(around, above, scratch, span.columns)
+        _fill_activity(around, above, scratch, _in_blocks(span.columns))
     if predictor.class_map == TEXTURE:
-        _fill_classes(predictor, scratch, span.columns)
+        _fill_classes(predictor, scratch, _in_blocks(span.columns))
 
 
 class _Near(NamedTuple):
@@ -200,63 +205,67 @@ class _Near(NamedTuple):
 
 
 @inlined
-def _dot_own(near: _Near, weights: Lane, k: int, i: int) -> int:
+def _dot_own(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
     n, nn = near.above, near.higher
     return int(
-        n[i + 4] * weights[k + N]
-        + n[i + 3] * weights[k + NW]
-        + n[i + 5] * weights[k + NE]
-        + n[i + 2] * weights[k + NWW]
-        + n[i + 6] * weights[k + NEE]
-        + n[i + 7] * weights[k + NEEE]
-        + nn[i + 4] * weights[k + NN]
-        + nn[i + 3] * weights[k + NNW]
-        + nn[i + 5] * weights[k + NNE]
-        + nn[i + 2] * weights[k + NNWW]
-        + nn[i + 6] * weights[k + NNEE]
-        + weights[k + CONSTANT]
+        n[i + 4] * weights[k + N * step]
+        + n[i + 3] * weights[k + NW * step]
+        + n[i + 5] * weights[k + NE * step]
+        + n[i + 2] * weights[k + NWW * step]
+        + n[i + 6] * weights[k + NEE * step]
+        + n[i + 7] * weights[k + NEEE * step]
+        + nn[i + 4] * weights[k + NN * step]
+        + nn[i + 3] * weights[k + NNW * step]
+        + nn[i + 5] * weights[k + NNE * step]
+        + nn[i + 2] * weights[k + NNWW * step]
+        + nn[i + 6] * weights[k + NNEE * step]
+        + weights[k + CONSTANT * step]
     )
 
 
 @inlined
-def _dot_first(near: _Near, weights: Lane, k: int, i: int) -> int:
+def _dot_first(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
     p = near.first
     return int(
-        p[i + 4] * weights[k + P]
-        + p[i + 3] * weights[k + P_W]
-        + p[i + 5] * weights[k + P_E]
-        + near.first_above[i + 4] * weights[k + P_N]
-        + near.first_below[i + 4] * weights[k + P_S]
+        p[i + 4] * weights[k + P * step]
+        + p[i + 3] * weights[k + P_W * step]
+        + p[i + 5] * weights[k + P_E * step]
+        + near.first_above[i + 4] * weights[k + P_N * step]
+        + near.first_below[i + 4] * weights[k + P_S * step]
     )
 
 
 @inlined
-def _dot_second(near: _Near, weights: Lane, k: int, i: int) -> int:
+def _dot_second(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
     q = near.second
-    return int(q[i + 4] * weights[k + Q] + q[i + 3] * weights[k + Q_W] + near.second_above[i + 4] * weights[k + Q_N])
+    return int(
+        q[i + 4] * weights[k + Q * step]
+        + q[i + 3] * weights[k + Q_W * step]
+        + near.second_above[i + 4] * weights[k + Q_N * step]
+    )
 
 
 @kernel
-def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Scratch, lane: int, width: int) -> None:
+def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Lane, lane: int, width: int) -> None:
     """Sums and weights of the samples of one class, of those of all if it is the first."""
-    start, known = lane * CHUNK, scratch.known
-    ahead, west, far = known[AHEAD + start :], known[WEST + start :], known[FAR_WEST + start :]
-    classes, weights, references = scratch.classes, predictor.weights, predictor.references
+    start = lane * ROOM
+    ahead, west, far = scratch[SUMS + start :], scratch[WEST + start :], scratch[FAR_WEST + start :]
+    classes, weights, references = scratch[CLASS:], predictor.weights, predictor.references
     k = number * TAPS
-    sums, w, ww = scratch.energy, weights[k + W], weights[k + WW]
+    sums, w, ww = scratch[SUM:], weights[k + W], weights[k + WW]
     for i in range(width):
-        sums[i] = _dot_own(near, weights, k, i)
+        sums[i] = _dot_own(near, weights, k, 1, i)
     if references > 0:
         for i in range(width):
-            sums[i] += _dot_first(near, weights, k, i)
+            sums[i] += _dot_first(near, weights, k, 1, i)
     if references > 1:
         for i in range(width):
-            sums[i] += _dot_second(near, weights, k, i)
+            sums[i] += _dot_second(near, weights, k, 1, i)
     if number == 0:
         for i in range(width):
             ahead[i], west[i], far[i] = sums[i], w, ww
     else:
-        chosen = scratch.turn
+        chosen = scratch[TURN:]
         for i in range(width):
             chosen[i] = classes[i] - number
         for i in range(width):
@@ -271,58 +280,41 @@ def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Scratch,
 
 
 @inlined
-def _add_four(sums: Lane, rows: tuple[Lane, Lane, Lane, Lane], weights: tuple[Lane, Lane, Lane, Lane]) -> None:
-    """Add four taps, each with a row of weights."""
-    a, b, c, d = rows
-    wa, wb, wc, wd = weights
-    for i in range(sums.shape[0]):
-        sums[i] += a[i] * wa[i] + b[i] * wb[i] + c[i] * wc[i] + d[i] * wd[i]
+def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scratch: Lane) -> None:
+    """Sums and weights under the grid map: each sample has those of its place, which blocks have alike."""
+    start, weights, references = span.lane * ROOM, predictor.weights, predictor.references
+    row = ((predictor.grid_row + span.y) & (PERIOD - 1)) * TAPS * BLOCK
+    for block in range(0, span.columns, BLOCK):
+        sums, west, far = (
+            scratch[SUMS + start + block :], scratch[WEST + start + block :], scratch[FAR_WEST + start + block :]
+        )  # fmt: skip
+        part = _Near(
+            near.above[block:],
+            near.higher[block:],
+            near.first_above[block:],
+            near.first[block:],
+            near.first_below[block:],
+            near.second_above[block:],
+            near.second[block:],
+        )
+        for i in range(BLOCK):
+            sums[i] = _dot_own(part, weights, row + i, BLOCK, i)
+        for i in range(BLOCK):
+            west[i], far[i] = weights[row + W * BLOCK + i], weights[row + WW * BLOCK + i]
+        if references > 0:
+            for i in range(BLOCK):
+                sums[i] += _dot_first(part, weights, row + i, BLOCK, i)
+        if references > 1:
+            for i in range(BLOCK):
+                sums[i] += _dot_second(part, weights, row + i, BLOCK, i)
 
 
 @inlined
-def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scratch: Scratch) -> None:
-    """Sums and weights under the grid map: each sample has those of its place."""
-    width, start, size, known = span.columns, span.lane * CHUNK, frame.width + RIGHT, scratch.known
-    t = predictor.weights[((predictor.grid_row + span.y) & (PERIOD - 1)) * TAPS * size + span.column :]
-    sums = known[AHEAD + start : AHEAD + start + width]
-    west, far = known[WEST + start :], known[FAR_WEST + start :]
-    w, ww, constant = t[W * size :], t[WW * size :], t[CONSTANT * size :]
-    for i in range(width):
-        sums[i], west[i], far[i] = constant[i], w[i], ww[i]
-    n, nn, p, q = near.above, near.higher, near.first, near.second
-    _add_four(
-        sums, (n[4:], n[3:], n[5:], n[2:]), (t[N * size :], t[NW * size :], t[NE * size :], t[NWW * size :])
-    )  # fmt: skip
-    _add_four(
-        sums, (n[6:], n[7:], nn[4:], nn[3:]), (t[NEE * size :], t[NEEE * size :], t[NN * size :], t[NNW * size :])
-    )  # fmt: skip
-    tail = t[CONSTANT * size :]
-    nothing = scratch.turn
-    for i in range(width):
-        nothing[i] = 0
-    _add_four(
-        sums, (nn[5:], nn[2:], nn[6:], nothing), (t[NNE * size :], t[NNWW * size :], t[NNEE * size :], tail)
-    )  # fmt: skip
-    if predictor.references > 0:
-        _add_four(
-            sums, (p[4:], p[3:], p[5:], near.first_above[4:]),
-            (t[P * size :], t[P_W * size :], t[P_E * size :], t[P_N * size :]),
-        )  # fmt: skip
-        _add_four(
-            sums, (near.first_below[4:], nothing, nothing, nothing), (t[P_S * size :], tail, tail, tail)
-        )  # fmt: skip
-    if predictor.references > 1:
-        _add_four(
-            sums, (q[4:], q[3:], near.second_above[4:], nothing),
-            (t[Q * size :], t[Q_W * size :], t[Q_N * size :], tail),
-        )  # fmt: skip
-
-
-@inlined
-def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> None:
+def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Spec interleaved/contexts. The energies: weighted errors in the rows above and in the first reference, and the
     activity."""
-    energy, activity, width, w = scratch.energy, scratch.activity, span.columns, predictor.energy
+    energy, activity, w = scratch[ENERGY + span.lane * ROOM :], scratch[ACTIVITY:], predictor.energy
+    width = _in_blocks(span.columns)
     shift, y, column = predictor.error_shift, span.y, span.column
     n, nn = frame.errors[_at(frame, y - 1) + column :], frame.errors[_at(frame, max(y - 2, span.top)) + column :]
     cap = LARGEST_ERROR
@@ -346,46 +338,28 @@ def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Scratc
             energy[i] += below[i + 4] * w[11]
 
 
-@inlined
-def _fill_levels(predictor: Predictor, scratch: Scratch, lane: int, width: int) -> None:
-    """Spec interleaved/contexts. FRACTIONS times how many edges an energy lies above."""
-    energy, number, levels = scratch.energy, scratch.turn, scratch.levels[lane * CHUNK :]
-    for i in range(width):
-        number[i] = 0
-    for k in range(0, predictor.edges.shape[0], EDGES_AT_ONCE):
-        # Edges are as narrow as the energies; those that fill up are above any.
-        a, b, c, d = predictor.edges[k], predictor.edges[k + 1], predictor.edges[k + 2], predictor.edges[k + 3]
-        for i in range(width):
-            low = (FRACTIONS if energy[i] > a else 0) + (FRACTIONS if energy[i] > b else 0)
-            high = (FRACTIONS if energy[i] > c else 0) + (FRACTIONS if energy[i] > d else 0)
-            number[i] += low + high
-    for i in range(width):
-        levels[i] = number[i]
-
-
 @kernel
-def _open_first(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> None:
+def _open_first(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Spec interleaved/prediction. What is known ahead of a stripe's first row: it is predicted as W + P - P_W."""
-    width, fraction, start, known = span.columns, predictor.fraction, span.lane * CHUNK, scratch.known
+    width, fraction, start = _in_blocks(span.columns), predictor.fraction, span.lane * ROOM
     if span.column == 0:
         for i in range(LEFT):
             frame.samples[_at(frame, span.y) + i] = 0
-    ahead, west, far = known[AHEAD + start :], known[WEST + start :], known[FAR_WEST + start :]
-    levels, energy, p = scratch.levels[start:], scratch.energy, frame.first[_at(frame, span.y) + span.column :]
+    ahead, west, far = scratch[SUMS + start :], scratch[WEST + start :], scratch[FAR_WEST + start :]
+    energy, p = scratch[ENERGY + start :], frame.first[_at(frame, span.y) + span.column :]
     one = 1 << fraction
     for i in range(width):
-        ahead[i], west[i], far[i], energy[i] = 0, one, 0, -1
-        levels[i] = FRACTIONS * predictor.start
+        ahead[i], west[i], far[i], energy[i] = 0, one, 0, FIRST_ROW
     if predictor.references > 0:
         for i in range(width):
             ahead[i] = (p[i + LEFT] - p[i + LEFT - 1]) * one
 
 
 @kernel
-def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> None:
+def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Spec interleaved/prediction and Spec interleaved/contexts. What is known ahead of a span of another row: sums of
-    taps, weights of W and WW, levels."""
-    y, column = span.y, span.column
+    taps, weights of W and WW, energies."""
+    y, column, width = span.y, span.column, _in_blocks(span.columns)
     here, above = _at(frame, y), _at(frame, y - 1)
     if column == 0:
         for i in range(LEFT):
@@ -403,16 +377,15 @@ def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) 
     if predictor.class_map == GRID:
         _sum_grid(frame, near, predictor, span, scratch)
     else:
-        _sum_class(near, predictor, 0, scratch, span.lane, span.columns)
+        _sum_class(near, predictor, 0, scratch, span.lane, width)
         if predictor.class_map == TEXTURE:
             for number in range(1, 6):
-                _sum_class(near, predictor, number, scratch, span.lane, span.columns)
+                _sum_class(near, predictor, number, scratch, span.lane, width)
     _fill_energy(frame, predictor, span, scratch)
-    _fill_levels(predictor, scratch, span.lane, span.columns)
 
 
 @inlined
-def _open(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> None:
+def _open(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """What is known ahead of a span."""
     if span.y == span.top:
         _open_first(frame, predictor, span, scratch)
@@ -421,13 +394,13 @@ def _open(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> N
 
 
 @kernel
-def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> int:
+def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> int:
     """Spec interleaved/contexts. Check the samples of a span, note their errors, and fill what stands beside the row.
     OK or BROKEN."""
-    width, fraction, shift = span.columns, predictor.fraction - ERROR_BITS, predictor.error_shift
+    width, fraction, shift = _in_blocks(span.columns), predictor.fraction - ERROR_BITS, predictor.error_shift
     start = _at(frame, span.y)
     samples, errors = frame.samples[start + span.column :], frame.errors[start + span.column :]
-    sums, scaled, size = scratch.known[SUMS + span.lane * CHUNK :], scratch.across, scratch.down
+    sums, scaled, size = scratch[SUMS + span.lane * ROOM :], scratch[ACROSS:], scratch[DOWN:]
     low = high = samples[LEFT]
     for i in range(width):
         value = samples[i + LEFT]
@@ -450,82 +423,106 @@ def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Scratch) -> 
     if span.column == 0:
         for i in range(LEFT):
             errors[i] = errors[LEFT]
-    if span.column + width == frame.width:
+    if span.column + span.columns == frame.width:
+        end = LEFT + span.columns
         for i in range(RIGHT):
-            samples[LEFT + width + i], errors[LEFT + width + i] = samples[LEFT + width - 1], errors[LEFT + width - 1]
+            samples[end + i], errors[end + i] = samples[end - 1], errors[end - 1]
     return OK
 
 
-@kernel
-def _decode_three(
-    frame: Frame, fraction: int, span: Span, step: int, scratch: Scratch, distributions: Distributions, words: Words,
-    states: Vector[np.int64],
-) -> None:  # fmt: skip
+@inlined
+def _put_down(frame: Frame, plane: Lane, middle: int, span: Span, scratch: Lane) -> None:
+    """Put the samples of a span into its frame, and with the middle added into the plane."""
+    start = span.y * frame.width + span.column
+    samples = frame.samples[_at(frame, span.y) + span.column + LEFT :]
+    coded, row = scratch[CODED + span.lane * ROOM :], plane[start : start + span.columns]
+    for i in range(_in_blocks(span.columns)):
+        samples[i] = coded[i]
+    for i in range(row.shape[0]):
+        row[i] = coded[i] + middle
+
+
+class Source(NamedTuple):
+    """What samples are decoded from: a predictor's ``levels``, the tokens' distributions, and the stream."""
+
+    levels: Vector[np.uint8]
+    distributions: Distributions
+    words: Words
+
+
+@inlined
+def _take_sample(scratch: Lane, i: int, fraction: int, w: int, ww: int, source: Source, position: Position) -> Taken:
+    """Spec interleaved/stream. The sample for which scratch[place + i] is what is known ahead, and left of it w, ww."""
+    scratch[SUMS + i] = scratch[SUMS + i] + scratch[WEST + i] * w + scratch[FAR_WEST + i] * ww
+    total = int(scratch[SUMS + i])
+    # An index that cannot be negative takes two instructions less.
+    cell = source.levels[scratch[ENERGY + i] & FIRST_ROW] + ((total >> (fraction - 2)) & 3)
+    taken = take_residual(cell, source.words, position, source.distributions)
+    sample = (total >> fraction) + taken.value - DIRECT
+    scratch[CODED + i] = sample
+    return Taken(sample, taken.position)
+
+
+@inlined
+def _take_three(
+    frame: Frame, fraction: int, span: Span, step: int, scratch: Lane, source: Source, states: Vector[np.int64]
+) -> None:
     """Spec interleaved/stream. Spans of rows y, y + step and y + 2 * step, sample by sample in turn."""
-    known, levels, quarters, column = scratch.known, scratch.levels, fraction - 2, span.column + LEFT
-    one = frame.samples[_at(frame, span.y) + column - 2 :]
-    two = frame.samples[_at(frame, span.y + step) + column - 2 :]
-    three = frame.samples[_at(frame, span.y + 2 * step) + column - 2 :]
+    start = _at(frame, span.y) + span.column + LEFT
+    one, two, three = (
+        frame.samples[start - 2 :],
+        frame.samples[start - 2 + step * frame.stride :],
+        frame.samples[start - 2 + 2 * step * frame.stride :],
+    )
     a, b, c, place = states[0], states[1], states[2], states[3]
     w, w_2, w_3 = int(one[1]), int(two[1]), int(three[1])
     ww, ww_2, ww_3 = int(one[0]), int(two[0]), int(three[0])
     for i in range(span.columns):
-        known[SUMS + i] = known[AHEAD + i] + known[WEST + i] * w + known[FAR_WEST + i] * ww
-        total, ww = int(known[SUMS + i]), w
-        taken = take_residual(levels[i] + ((total >> quarters) & 3), words, Position(a, place), distributions)
-        a, place = taken.position.state, taken.position.place
-        w = (total >> fraction) + taken.value - DIRECT
-        one[i + 2] = w
-
-        k = i + CHUNK
-        known[SUMS + k] = known[AHEAD + k] + known[WEST + k] * w_2 + known[FAR_WEST + k] * ww_2
-        total, ww_2 = int(known[SUMS + k]), w_2
-        taken = take_residual(levels[k] + ((total >> quarters) & 3), words, Position(b, place), distributions)
-        b, place = taken.position.state, taken.position.place
-        w_2 = (total >> fraction) + taken.value - DIRECT
-        two[i + 2] = w_2
-
-        k = i + 2 * CHUNK
-        known[SUMS + k] = known[AHEAD + k] + known[WEST + k] * w_3 + known[FAR_WEST + k] * ww_3
-        total, ww_3 = int(known[SUMS + k]), w_3
-        taken = take_residual(levels[k] + ((total >> quarters) & 3), words, Position(c, place), distributions)
-        c, place = taken.position.state, taken.position.place
-        w_3 = (total >> fraction) + taken.value - DIRECT
-        three[i + 2] = w_3
+        taken = _take_sample(scratch, i, fraction, w, ww, source, Position(a, place))
+        ww, w, a, place = w, taken.value, taken.position.state, taken.position.place
+        taken = _take_sample(scratch, i + ROOM, fraction, w_2, ww_2, source, Position(b, place))
+        ww_2, w_2, b, place = w_2, taken.value, taken.position.state, taken.position.place
+        taken = _take_sample(scratch, i + 2 * ROOM, fraction, w_3, ww_3, source, Position(c, place))
+        ww_3, w_3, c, place = w_3, taken.value, taken.position.state, taken.position.place
     states[0], states[1], states[2], states[3] = a, b, c, place
 
 
 @kernel
+def _decode_three(
+    frame: Frame, fraction: int, span: Span, step: int, scratch: Lane, source: Source, states: Vector[np.int64]
+) -> None:
+    """Spec interleaved/stream. The same, with a usual fraction as a constant, which takes no register."""
+    if fraction == USUAL_FRACTION:
+        _take_three(frame, USUAL_FRACTION, span, step, scratch, source, states)
+    else:
+        _take_three(frame, fraction, span, step, scratch, source, states)
+
+
+@kernel
 def _decode_one(
-    frame: Frame, fraction: int, span: Span, scratch: Scratch, distributions: Distributions, words: Words,
-    states: Vector[np.int64],
-) -> None:  # fmt: skip
+    frame: Frame, fraction: int, span: Span, scratch: Lane, source: Source, states: Vector[np.int64]
+) -> None:
     """Spec interleaved/stream. A span alone, with the state of its lane."""
-    quarters, start, levels = fraction - 2, span.lane * CHUNK, scratch.levels
-    known, row = scratch.known[start:], frame.samples[_at(frame, span.y) + span.column + LEFT - 2 :]
+    row, start = frame.samples[_at(frame, span.y) + span.column + LEFT - 2 :], span.lane * ROOM
     state, place = states[span.lane], states[3]
     ww, w = int(row[0]), int(row[1])
-    for i in range(span.columns):
-        known[SUMS + i] = known[AHEAD + i] + known[WEST + i] * w + known[FAR_WEST + i] * ww
-        total, ww = int(known[SUMS + i]), w
-        cell = levels[start + i] + ((total >> quarters) & 3)
-        taken = take_residual(cell, words, Position(state, place), distributions)
-        state, place = taken.position.state, taken.position.place
-        w = (total >> fraction) + taken.value - DIRECT
-        row[i + 2] = w
+    for i in range(start, start + span.columns):
+        taken = _take_sample(scratch, i, fraction, w, ww, source, Position(state, place))
+        ww, w, state, place = w, taken.value, taken.position.state, taken.position.place
     states[span.lane], states[3] = state, place
 
 
 @kernel
 def decode(
-    frame: Frame, predictor: Predictor, scratch: Scratch, distributions: Distributions, words: Words,
+    frame: Frame, plane: Lane, predictor: Predictor, scratch: Lane, distributions: Distributions, words: Words,
     states: Vector[np.int64],
 ) -> int:  # fmt: skip
     """Spec interleaved/stream. Decode a plane of one image, and its errors.
 
-    ``states`` (4,): of the lanes, and how many words were taken. OK or BROKEN.
+    ``plane`` (rows * width,): its samples. ``states`` (4,): of the lanes, and how many words were taken. OK or BROKEN.
     """
     rows, width, fraction, status = frame.rows, frame.width, predictor.fraction, OK
+    source = Source(predictor.levels, distributions, words)
     step = rows // LANES if rows >= STRIPED_ROWS else 0
     for y in range(step):
         for column in range(0, width, CHUNK):
@@ -533,9 +530,10 @@ def decode(
             for lane in range(LANES):
                 _open(frame, predictor, Span(y + lane * step, lane * step, lane, column, count), scratch)
             first = Span(y, 0, 0, column, count)
-            _decode_three(frame, fraction, first, step, scratch, distributions, words, states)
+            _decode_three(frame, fraction, first, step, scratch, source, states)
             for lane in range(LANES):
                 span = Span(y + lane * step, lane * step, lane, column, count)
+                _put_down(frame, plane, predictor.middle, span, scratch)
                 status += _close(frame, predictor, span, scratch)
             if status != OK:
                 return BROKEN
@@ -544,7 +542,8 @@ def decode(
         for column in range(0, width, CHUNK):
             span = Span(y, lane * step, lane, column, min(CHUNK, width - column))
             _open(frame, predictor, span, scratch)
-            _decode_one(frame, fraction, span, scratch, distributions, words, states)
+            _decode_one(frame, fraction, span, scratch, source, states)
+            _put_down(frame, plane, predictor.middle, span, scratch)
             status += _close(frame, predictor, span, scratch)
             if status != OK:
                 return BROKEN
@@ -553,7 +552,7 @@ def decode(
 
 class Traced(NamedTuple):
     """What the samples of a plane are coded as, in the order of rows: ``residuals``, ``cells`` (FRACTIONS * level +
-    fraction) and the ``energies`` that levels follow from (-1 in first rows)."""
+    fraction) and the ``energies`` that levels follow from."""
 
     residuals: Vector[np.int32]
     cells: Vector[np.uint8]
@@ -561,15 +560,14 @@ class Traced(NamedTuple):
 
 
 @kernel
-def _trace_span(frame: Frame, fraction: int, span: Span, scratch: Scratch, traced: Traced) -> None:
+def _trace_span(frame: Frame, predictor: Predictor, span: Span, scratch: Lane, traced: Traced) -> None:
     """The same of a span of a known plane."""
-    width, known, levels, energy = span.columns, scratch.known, scratch.levels, scratch.energy
+    width, levels, fraction = span.columns, predictor.levels, predictor.fraction
     row, start = frame.samples[_at(frame, span.y) + span.column :], span.y * frame.width + span.column
     residuals, cells, energies = traced.residuals[start:], traced.cells[start:], traced.energies[start:]
-    sums, turn = known[SUMS:], scratch.turn
-    ahead, west, far = known[AHEAD:], known[WEST:], known[FAR_WEST:]
+    sums, west, far, energy, turn = scratch[SUMS:], scratch[WEST:], scratch[FAR_WEST:], scratch[ENERGY:], scratch[TURN:]
     for i in range(width):
-        sums[i] = ahead[i] + west[i] * row[i + LEFT - 1] + far[i] * row[i + LEFT - 2]
+        sums[i] += west[i] * row[i + LEFT - 1] + far[i] * row[i + LEFT - 2]
     for i in range(width):
         turn[i] = sums[i] >> fraction
     for i in range(width):
@@ -577,13 +575,13 @@ def _trace_span(frame: Frame, fraction: int, span: Span, scratch: Scratch, trace
     for i in range(width):
         turn[i] = sums[i] >> (fraction - 2)
     for i in range(width):
-        cells[i] = levels[i] + (turn[i] & 3)
+        cells[i] = levels[energy[i] & FIRST_ROW] + (turn[i] & 3)
     for i in range(width):
         energies[i] = energy[i]
 
 
 @kernel
-def trace(frame: Frame, predictor: Predictor, scratch: Scratch, traced: Traced) -> int:
+def trace(frame: Frame, predictor: Predictor, scratch: Lane, traced: Traced) -> int:
     """Spec interleaved/prediction and Spec interleaved/contexts. Predict all samples of a known plane into ``traced``;
     fills its errors. Returns 0."""
     step = frame.rows // LANES if frame.rows >= STRIPED_ROWS else 0
@@ -592,7 +590,7 @@ def trace(frame: Frame, predictor: Predictor, scratch: Scratch, traced: Traced) 
         for column in range(0, frame.width, CHUNK):
             span = Span(y, top, 0, column, min(CHUNK, frame.width - column))
             _open(frame, predictor, span, scratch)
-            _trace_span(frame, predictor.fraction, span, scratch, traced)
+            _trace_span(frame, predictor, span, scratch, traced)
             _close(frame, predictor, span, scratch)
     return 0
 
@@ -619,7 +617,7 @@ def _gather(frame: Frame, y: int, higher: int, x: int, values: Vector[np.int64])
 @kernel
 def accumulate(
     frame: Frame, class_map: int, predictor: Predictor, column: int, sample_weights: Vector[np.int64],
-    values: Vector[np.int64], scratch: Scratch, equations: Cube[np.int64],
+    values: Vector[np.int64], scratch: Lane, equations: Cube[np.int64],
 ) -> int:  # fmt: skip
     """Add the samples of a known plane, but for first rows, to the normal equations of their classes, exact integers.
 
@@ -646,7 +644,7 @@ def accumulate(
             values[Q_W], values[Q_N], values[TAPS] = values[Q_W] - q, values[Q_N] - q, values[TAPS] - n
             number = 0
             if class_map == TEXTURE:
-                number = int(scratch.classes[x % CHUNK])
+                number = int(scratch[CLASS + x % CHUNK])
             elif class_map == GRID:
                 number = ((predictor.grid_row + y) & 7) * PERIOD + ((column + x) & 7)
             table, weight = equations[number], sample_weights[y * width + x]

@@ -69,7 +69,7 @@ class Prediction:
     energy: Integers
 
     def predictor(
-        self, grid: int, span: PlaneRange, largest: int, width: int, edges: Integers | None = None, start: int = 0
+        self, grid: int, span: PlaneRange, largest: int, edges: Integers | None = None, start: int = 0
     ) -> kernel.Predictor:
         """As kernels take it. ``grid``: place of the first sample, row * 8 + column; ``largest``: that of all planes'
         samples. Raises FormatError where sums of this model cannot hold them."""
@@ -81,7 +81,7 @@ class Prediction:
         energy[: len(self.energy)] = self.energy
         dtype = type_of_sums(largest, self.fraction)
         if self.class_map == kernel.GRID:
-            columns = (np.arange(width + kernel.RIGHT) + (grid & 7)) % kernel.PERIOD
+            columns = (np.arange(kernel.BLOCK) + (grid & 7)) % kernel.PERIOD
             weights = weights.reshape(kernel.PERIOD, kernel.PERIOD, -1).transpose(0, 2, 1)[:, :, columns]
         low, high = _centred(span)
         return kernel.Predictor(
@@ -90,19 +90,28 @@ class Prediction:
             references=len(self.references),
             fraction=self.fraction,
             error_shift=self.error_shift,
-            start=start,
             low=low,
             high=high,
+            middle=middle(span) if _fits(span, dtype) else 0,
             weights=np.ascontiguousarray(weights).astype(dtype).ravel(),
             energy=energy.astype(dtype),
-            edges=_filled_up(np.zeros(0, np.int64) if edges is None else edges).astype(dtype),
+            levels=_levels(np.zeros(0, np.int64) if edges is None else edges, start),
             threshold=np.array([self.threshold], dtype),
         )
 
 
-def _filled_up(edges: Integers) -> Integers:
-    """As many edges as kernels take at once, or a multiple, with some that no energy lies above."""
-    return np.pad(edges, (0, -len(edges) % kernel.EDGES_AT_ONCE), constant_values=(1 << 15) - 1)
+def _levels(edges: Integers, start: int) -> npt.NDArray[np.uint8]:
+    """As kernels take them: FRACTIONS times the level of each energy, and at last of first rows."""
+    starts = np.clip(edges, -1, kernel.ENERGIES - 1)
+    sizes = np.diff(starts, prepend=-1, append=kernel.ENERGIES - 1)
+    result = np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)
+    result[kernel.FIRST_ROW] = start
+    return result * np.uint8(kernel.FRACTIONS)
+
+
+def _fits(span: PlaneRange, dtype: np.dtype[Any]) -> bool:
+    """Whether a type has all numbers of a range."""
+    return bool(np.iinfo(dtype).min <= span.low and span.high <= np.iinfo(dtype).max)
 
 
 def middle(span: PlaneRange) -> int:
@@ -129,9 +138,9 @@ class PlaneModel:
     cells: Integers
     frequencies: Integers
 
-    def predictor(self, grid: int, span: PlaneRange, largest: int, width: int) -> kernel.Predictor:
+    def predictor(self, grid: int, span: PlaneRange, largest: int) -> kernel.Predictor:
         """As kernels take it."""
-        return _predictor_of(self, grid, span, largest, width)
+        return _predictor_of(self, grid, span, largest)
 
     @cached_property
     def distributions(self) -> kernel_tokens.Distributions:
@@ -146,6 +155,6 @@ class PlaneModel:
 
 
 @lru_cache(maxsize=32)
-def _predictor_of(model: PlaneModel, grid: int, span: PlaneRange, largest: int, width: int) -> kernel.Predictor:
-    """Of which all bands of an image, and images like it, use one: laying out a row's weights takes a while."""
-    return model.prediction.predictor(grid, span, largest, width, model.edges, model.start)
+def _predictor_of(model: PlaneModel, grid: int, span: PlaneRange, largest: int) -> kernel.Predictor:
+    """Of which all bands of an image, and images like it, use one: laying it out takes a while."""
+    return model.prediction.predictor(grid, span, largest, model.edges, model.start)

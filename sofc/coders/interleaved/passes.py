@@ -109,7 +109,7 @@ def known_frame(
     """A frame of a known plane with what stands beside its rows."""
     frame = frame_of(plane, span, largest, prediction, frames)
     alone = blank_prediction(span, kernel.ONE, (), 0)
-    trace_plane(frame, alone.predictor(0, span, largest, frame.width))
+    trace_plane(frame, alone.predictor(0, span, largest))
     return frame
 
 
@@ -119,7 +119,7 @@ def equations_of(
     """Normal equations of a known plane."""
     size = kernel.TAPS + 1
     result = np.zeros((kernel.CLASSES[prediction.class_map], size, size), np.int64)
-    predictor = prediction.predictor(grid, span, largest, frame.width)
+    predictor = prediction.predictor(grid, span, largest)
     values, scratch = np.zeros(size, np.int64), scratch_for(frame)
     kernel.accumulate(frame, prediction.class_map, predictor, grid & 7, sample_weights, values, scratch, result)
     return result
@@ -133,7 +133,7 @@ def _traced(
     largest = largest_of(ranges)
     for plane, span, prediction in zip(planes, ranges, predictions, strict=False):
         frame = frame_of(plane, span, largest, prediction, frames)
-        yield frame, trace_plane(frame, prediction.predictor(grid, span, largest, frame.width))
+        yield frame, trace_plane(frame, prediction.predictor(grid, span, largest))
         frames.append(frame)
 
 
@@ -159,7 +159,7 @@ class Errors:
             for plane, span, kinds, counts in zip(planes, self.ranges, self.predictions, result, strict=False):
                 for prediction, row in zip(kinds, counts, strict=True):
                     frame = frame_of(plane, span, largest, prediction, frames)
-                    found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, largest, frame.width)))
+                    found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, largest)))
                     row += np.bincount(np.minimum(found, ERRORS - 1), minlength=ERRORS)
                 frames.append(frame)
         return result
@@ -254,7 +254,7 @@ class Survey:
             found = _traced(planes, self.ranges, self.predictions, grid)
             for (_, traced), histogram in zip(found, result, strict=False):
                 bins = np.searchsorted(ENERGY_EDGES, traced.energies) + 1
-                bins[traced.energies < 0] = 0
+                bins[traced.energies == kernel.FIRST_ROW] = 0
                 cells = (bins * kernel.FRACTIONS + (traced.cells & 3)) * TOKENS + tokens_of(traced.residuals)
                 histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
         return result
