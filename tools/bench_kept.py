@@ -69,7 +69,7 @@ def is_same(found: Origin, true: Origin) -> bool:
     seen = true.coefficients.reshape(-1, true.table.size).any(axis=0)
     if not seen[1:].any():
         return True  # flat: it may have been enlarged by anything
-    return found.grid == true.grid and not np.any(found.table[seen] != true.table[seen])
+    return found.grid == true.grid and not np.asarray(found.table != true.table)[seen].any()
 
 
 def faults_of(data: bytes, samples: Samples) -> str:

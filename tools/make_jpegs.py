@@ -66,7 +66,7 @@ def by_version(version: str) -> Callable[[Samples, Wanted], bytes]:
             made: Any = jpeglib.from_spatial(image.reshape(*image.shape[:2], -1))
             if wanted.sampling != "gray":
                 made.samp_factor = [FACTORS[wanted.sampling], (1, 1), (1, 1)]
-            flags = ["+PROGRESSIVE_MODE" if wanted.is_progressive else "-PROGRESSIVE_MODE"]
+            flags = ["+FORCE_BASELINE", ("+" if wanted.is_progressive else "-") + "PROGRESSIVE_MODE"]
             made.write_spatial(str(path), qt=wanted.quality, flags=flags)
             return path.read_bytes()
 
@@ -126,8 +126,9 @@ def surrounded(image: Samples) -> Samples:
 
 
 def blown_out(image: Samples) -> Samples:
-    """With twice as much light."""
-    return np.minimum(2 * image.astype(np.int32), 255).astype(np.uint8)
+    """With so much light that a fifth is white."""
+    brightest = max(1.0, float(np.percentile(image, 80)))
+    return np.minimum(image * (255 / brightest), 255).astype(np.uint8)
 
 
 CHANGES: dict[str, Callable[[Samples], Samples]] = {

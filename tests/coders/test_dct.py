@@ -523,7 +523,13 @@ def test_weigh(seed, most):
     expected = np.zeros_like(gains)
     for block in np.abs(found) >> (steps.FINE_BITS - steps.REST_BITS):
         for k, size in enumerate(block):
-            expected[k] += likelihoods[size] if size < len(likelihoods) else 0
+            if size < len(likelihoods.near):
+                expected[k] += likelihoods.near[size]
+                continue
+            for step in range(1, most + 1):
+                unit = step << steps.REST_BITS
+                away = min(int(size) % unit, -int(size) % unit, steps.FARTHEST)
+                expected[k, step] += likelihoods.far[away, step]
     np.testing.assert_array_equal(gains, expected)
 
 
