@@ -48,7 +48,7 @@ from sofc.jpeg.steps import (
     find_places,
     likely_tables,
 )
-from sofc.jpeg.subsampling import FACTORS, Shrunk, match, rounded, shrunk
+from sofc.jpeg.subsampling import FACTORS, REPEATED_FACTORS, Shrunk, match, rounded, shrunk
 from sofc.planes import Plane
 
 DOUBTFUL = 0.3
@@ -57,8 +57,9 @@ TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
 """Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
 PLACE_BITS = 3
 """About what it takes to say where a coefficient is not zero, or a sample does not come out."""
-LEAST_MATCH = 0.5
-"""Share of samples that come out again of a component they were enlarged from, for that to be tried."""
+LEAST_MATCH, REPEATED = 0.5, 0.9
+"""Share of samples that come out again of a component they were enlarged from, for that to be tried; the same of one
+whose samples were repeated more than twice."""
 CONVINCING, CLEAR = 0.985, 3
 """Nothing else is tried where so many samples come out and steps explain so many times as much as of other ways."""
 MOST_TRIALS, FAINT = 9, 20
@@ -80,7 +81,7 @@ UPSAMPLINGS_OF = {
     NARROW: (FINE, REPLICATED),
 }
 """Kinds of upsampling that go with an inverse transform, the likeliest first; with others samples are repeated."""
-EXACT_COLOURS = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}
+EXACT_COLOURS, EXACT_REPEATED = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}, 0.6
 """The same for the upsampling of components by such factors: where it is another, far fewer do."""
 OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 64, 4
 """An enlargement that so much comes out of is tried first by itself, and gone on with if such a share of blocks that
@@ -318,7 +319,8 @@ class _Trial(NamedTuple):
     @property
     def is_exactly_enlarged(self) -> bool:
         """Whether so many blocks come out whole as only of the right kind of upsampling."""
-        return self.exact >= EXACT_COLOURS.get(self.origins[0].grid[:2], 2)
+        factors = self.origins[0].grid[:2]
+        return self.exact >= (EXACT_REPEATED if max(factors) > 2 else EXACT_COLOURS.get(factors, 2))
 
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
@@ -373,6 +375,9 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     obvious = _obvious(bands, usual, hint)
     if obvious is not None:
         return obvious.origins_of(planes)
+    for factors in REPEATED_FACTORS:
+        look = _Look.at([middle], Grid(*factors, *first.grid.corner), Decoder(inverse, REPLICATED))
+        usual += [look] if _matched(look) >= REPEATED else []
     best = _best(_candidates(bands, usual, hint))
     is_sure = best is not None and (best.share >= CONVINCING and (best.origins[0].table == hint).all())
     if best is None or not (is_sure or best.is_exactly_enlarged):
