@@ -33,6 +33,7 @@ from sofc.jpeg.dct import (
     Decoder,
     Grid,
 )
+from sofc.jpeg.descent import improve
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
 from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, loss_of, scratch, solve
@@ -324,10 +325,11 @@ class _Trial(NamedTuple):
 
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
-        if len(self.origins) == len(planes):
-            return self.origins
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
-        return [_origin_of(plane, shrunk(plane, grid, decoder.upsampling), grid, table, decoder) for plane in planes]
+        if decoder.upsampling == SCALED and grid.is_enlarged:
+            return [solve_scaled(plane, grid, table, decoder) for plane in planes]
+        components = (_component(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes)
+        return [component.best_origin(table, decoder) for component in components]
 
 
 def _bits(sizes: Plane) -> float:
@@ -473,6 +475,12 @@ class _Component(NamedTuple):
         coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
         solve(self.guessed, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
         return Origin(self.grid, table, coefficients, decoder)
+
+    def best_origin(self, table: Steps, decoder: Decoder) -> Origin:
+        """The same, with more done for blocks that do not come out at first."""
+        origin = self.origin(table, decoder)
+        improve(self.guessed, Inversion.of(table, decoder.inverse), origin.coefficients)
+        return origin
 
 
 def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:
