@@ -66,10 +66,10 @@ def kept_by_jpegxl(data: bytes) -> bytes:
 
 def is_same(found: Origin, true: Origin) -> bool:
     """Whether a component was found with its sampling, its place and its steps, as far as it shows them."""
-    seen = true.coefficients.reshape(-1, true.table.size).any(axis=0)
-    if not seen[1:].any():
+    seen = np.flatnonzero(true.coefficients.reshape(-1, true.table.size).any(axis=0))
+    if not seen.any():
         return True  # flat: it may have been enlarged by anything
-    return found.grid == true.grid and not np.asarray(found.table != true.table)[seen].any()
+    return found.grid == true.grid and np.array_equal(found.table[seen], true.table[seen])
 
 
 def faults_of(data: bytes, samples: Samples) -> str:

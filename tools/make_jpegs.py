@@ -128,7 +128,8 @@ def surrounded(image: Samples) -> Samples:
 def blown_out(image: Samples) -> Samples:
     """With so much light that a fifth is white."""
     brightest = max(1.0, float(np.percentile(image, 80)))
-    return np.minimum(image * (255 / brightest), 255).astype(np.uint8)
+    brighter: Samples = np.minimum(image * (255 / brightest), 255).astype(np.uint8)
+    return brighter
 
 
 CHANGES: dict[str, Callable[[Samples], Samples]] = {

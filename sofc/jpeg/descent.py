@@ -18,6 +18,8 @@ from sofc.jpeg.solve import MOST, NONE, PATTERNS, Guessed, Inversion, Scratch, d
 
 DESCENTS, PAIRED = 60, 16
 """How often coefficients of a block are moved; of how many, those that help most by themselves, two are moved."""
+PATIENCE, FEW = 64, 8
+"""It is given up where, of so many blocks or more, one in so many or less came out in the end."""
 EXCESS_SHIFT, MOST_EXCESS = 11, 4095
 """By how much samples leave their bounds is counted in 1/32 of samples, and no farther than so many."""
 
@@ -98,8 +100,6 @@ def _best_move(now: int, room: Scratch, descent: Descent) -> tuple[int, int, int
 def _descend_block(block: Vector[np.int32], inversion: Inversion, room: Scratch, descent: Descent) -> int:
     """Move the coefficients of a block that does not come out. Returns how many samples are wrong then."""
     wrong = draw_block(block, inversion, room)
-    if wrong == 0:
-        return 0
     for i in range(SIZE):
         descent.before[i] = block[i]
     now = _excess(room.error, descent.changes[SIZE], room)
@@ -126,13 +126,18 @@ def descend(
     guessed: Guessed, inversion: Inversion, coefficients: Cube[np.int32], room: Scratch, descent: Descent
 ) -> int:
     """Change ``coefficients`` (rows of blocks, blocks in a row, 64) of blocks whose samples do not lie in their bounds,
-    where fewer do not then. Returns how many samples do not."""
-    missed = 0
+    where fewer do not then. Returns how many blocks come out that did not before."""
+    tried, helped = 0, 0
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
+            if tried >= PATIENCE and FEW * helped < tried:
+                return helped
+            block = coefficients[row, column]
             load(guessed, row, column, room)
-            missed += _descend_block(coefficients[row, column], inversion, room, descent)
-    return missed
+            if draw_block(block, inversion, room) > 0:
+                tried += 1
+                helped += 1 if _descend_block(block, inversion, room, descent) == 0 else 0
+    return helped
 
 
 def improve(guessed: Guessed, inversion: Inversion, coefficients: Cube[np.int32]) -> None:
