@@ -36,6 +36,7 @@ from sofc.jpeg.dct import (
 from sofc.jpeg.descent import improve
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
+from sofc.jpeg.settle import settled
 from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, loss_of, scratch, solve
 from sofc.jpeg.steps import (
     ALL_BLOCKS,
@@ -47,6 +48,7 @@ from sofc.jpeg.steps import (
     Likely,
     Sight,
     find_places,
+    is_known,
     likely_tables,
 )
 from sofc.jpeg.subsampling import FACTORS, REPEATED_FACTORS, Shrunk, match, rounded, shrunk
@@ -58,7 +60,7 @@ TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
 """Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
 PLACE_BITS = 3
 """About what it takes to say where a coefficient is not zero, or a sample does not come out."""
-LEAST_MATCH, REPEATED = 0.5, 0.9
+LEAST_MATCH, REPEATED = 0.5, 0.97
 """Share of samples that come out again of a component they were enlarged from, for that to be tried; the same of one
 whose samples were repeated more than twice."""
 CONVINCING, CLEAR = 0.985, 3
@@ -236,7 +238,7 @@ class _Look(NamedTuple):
 
     def candidates(self, hint: Steps, grids: Iterable[Grid] = ()) -> list[_Candidate]:
         """Where blocks may begin, anywhere or as ``grids`` say, and the tables that are likely then: at each place
-        first the one to be expected."""
+        first those to be expected, which are no guesses."""
         is_scaled = self.decoder.upsampling == SCALED
         sights = [] if is_scaled else [_sight(plane, component) for plane, component in self.pieces]
         found = []
@@ -247,7 +249,9 @@ class _Look(NamedTuple):
                 )
             else:
                 likely = _likely(sights, grid, hint, loss_of(self.decoder.inverse))
-            found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
+            for one in likely:
+                is_guess = bool((one.table[1:] != hint[1:]).any())
+                found.append(_Candidate(one.evidence, is_guess, grid, one.table, self))
         return found
 
     def telling(self, best: _Trial) -> _Look:
@@ -328,7 +332,10 @@ class _Trial(NamedTuple):
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
         if decoder.upsampling == SCALED and grid.is_enlarged:
             return [solve_scaled(plane, grid, table, decoder) for plane in planes]
-        components = (_component(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes)
+        components = [_component(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
+        if not is_known(table):
+            known = [component.origin(table, decoder).coefficients for component in components]
+            table = settled([component.guessed for component in components], known, table, decoder.inverse)
         return [component.best_origin(table, decoder) for component in components]
 
 
@@ -366,8 +373,7 @@ def _best(candidates: Sequence[_Candidate], rival: _Trial | None = None) -> _Tri
 
 def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     """How the planes of chrominance came about, if luminance came about like that."""
-    number = number_of(first.table)
-    hint = standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else first.table
+    hint = _table_beside(first.table)
     bands = list(_bands(planes))
     middle = bands[len(bands) // 2]
     grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
@@ -389,6 +395,12 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
         found = [one for one in (best, _best(_candidates(bands, possible, hint), best)) if one is not None]
         best = min(found, key=lambda trial: trial.bits)
     return best.origins_of(planes)
+
+
+def _table_beside(luminance: Steps) -> Steps:
+    """The table of chrominance to be expected beside one of luminance."""
+    number = number_of(luminance)
+    return standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else luminance
 
 
 def _obvious(bands: Sequence[Bounded], possible: Sequence[_Look], hint: Steps) -> _Trial | None:

@@ -64,7 +64,7 @@ such bits. Of images of DRIVE, BCCD, ISIC and malaria cells the right ones expla
 MOST_PLACES = 3
 """Places of the grid that are looked at closely where it is not clear."""
 FEW = 4
-"""One in so many blocks or less are few."""
+"""One in so many blocks or less are few; so many steps are not."""
 MOST_TABLES, CLOSE = 4, 10
 """So many known tables are likely, of those that explain not so many bits less than the best."""
 STEP_BITS, TABLE_BITS = 8, 12
@@ -299,6 +299,11 @@ def known_tables() -> tuple[npt.NDArray[np.int64], Mask]:
     return tables, np.isin(np.arange(len(tables)) // CHROMINANCE_TABLES, (1, 3))
 
 
+def is_known(table: Steps) -> bool:
+    """Whether a table is one of those."""
+    return bool((known_tables()[0] == table).all(axis=1).any())
+
+
 @cache
 def _similar_tables() -> npt.NDArray[np.int64]:
     """The same and others that are about like those of encoders, (tables, 64)."""
@@ -325,8 +330,10 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     likely = [Likely(int(explained[k]), known[k]) for k in order if explained[k] > explained[order[0]] - CLOSE * UNIT]
     first = likely[0].table
     if hint is not None:
-        likely = [one for one in likely if (one.table != hint).any()]
-        likely.insert(0, Likely(int(_explained(gains, hint[None])[0]), hint))
+        # libjpeg 9 has the mean of chrominance as fine as that of luminance.
+        hints = [hint, *(table for table in known[-CHROMINANCE_TABLES:] if (table[1:] == hint[1:]).all())][:2]
+        likely = [one for one in likely if all((one.table != table).any() for table in hints)]
+        likely[:0] = [Likely(int(_explained(gains, table[None])[0]), table) for table in hints]
     fitting = _fitting(found, first, noise)
     if len(fitting) < len(found):
         gains = gains_of(fitting, noise=noise)
@@ -350,7 +357,7 @@ def _mixed(gains: Gains, first: Steps) -> Steps:
     each = np.log2(np.arange(1, gains.shape[1]))
     costs = np.minimum(each + SPREAD * np.abs(each - centre[:, None]), 2 * STEP_BITS)
     chosen: Steps = (gains[:, 1:] - np.rint(UNIT * costs)).argmax(axis=1) + 1
-    return np.where((own > 0) & ~is_other, first, chosen)
+    return chosen if np.count_nonzero(is_other) >= FEW else np.where((own > 0) & ~is_other, first, chosen)
 
 
 def _fitting(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArray[np.int32]:
