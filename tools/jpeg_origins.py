@@ -56,8 +56,8 @@ Decoders other than Pillow's are those of `sofc/jpeg`, which tests compare with 
 none of this: it reads the coefficients from the file.
 
 Files of many encoders (libjpeg-turbo, libjpeg 9, MozJPEG and jpegli; gray and five samplings; qualities 30 to 100; some
-with a black surround or blown out), pieces of test images that Pillow decoded: `tools/make_jpegs.py DATA MADE --seed N`,
-`tools/bench_kept.py --samples MADE`. Found: sampling, place and all steps of all components.
+with a black surround or blown out), pieces of test images that Pillow decoded: `tools/make_jpegs.py DATA MADE`, also
+with `--seed 5`, and `tools/bench_kept.py --samples MADE`. Found: sampling, place and all steps of all components.
 
 | seed | found | bytes of the samples over the files' | at most |
 | ---: | ---: | ---: | ---: |
