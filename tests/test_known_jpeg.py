@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,9 +17,11 @@ from sofc.imagefiles import ImageSource, load
 from sofc.jpeg import known, recover
 from sofc.jpeg.dct import ACCURATE, REPLICATED, Decoder
 from sofc.jpeg.known import prove, read_known
+from sofc.jpeg.steps import known_tables
 from sofc.transforms.components import LATTICE
 
 COMPILED = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
+FEW_COLOURS = {"411": (1, 4), "440": (2, 1)}
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
 
@@ -217,3 +220,56 @@ def test_components_that_were_not_converted(subsampling):
     coded = coded_of(unconverted)
     assert np.array_equal(sofc.decode(coded), unconverted)
     assert len(coded) <= 1.1 * len(coded_of(image, jpeg=data))
+
+
+@COMPILED
+@pytest.mark.parametrize("subsampling", FEW_COLOURS)
+@pytest.mark.parametrize("place", [(0, 0), (5, 11)])
+def test_samplings_that_pillow_does_not_write(subsampling, place):
+    """Known from the file or found in the samples, colours of fewer columns cost no more than the file."""
+    data = imagecodecs.jpeg8_encode(scene((136, 160)), level=80, subsampling=subsampling)
+    with Image.open(io.BytesIO(data)) as decoded:
+        image = np.asarray(decoded)
+    known = read_known(data)
+    assert known is not None
+    found = prove(planes_of(image), known)
+    assert found is not None and found.share == 1
+    cut = np.ascontiguousarray(image[place[0] :, place[1] :])
+    sought = recover.recover_planes(
+        LATTICE.forward([np.ascontiguousarray(cut[:, :, k], np.int32) for k in range(3)]), 3
+    )
+    assert sought is not None
+    down, across = FEW_COLOURS[subsampling]
+    assert {origin.grid for origin in sought.origins[1:]} == {
+        (down, across, place[0] % (8 * down), place[1] % (8 * across))
+    }
+    coded = coded_of(cut)
+    assert len(coded) < (1.1 if any(place) else 1) * len(data)
+    np.testing.assert_array_equal(sofc.decode(coded), cut)
+
+
+@COMPILED
+def test_tables_of_other_encoders():
+    """MozJPEG's tables, and libjpeg 9's for chrominance, are found where few coefficients show them."""
+    tables = known_tables()[0]
+    for luminance, chrominance in ((tables[200 + 59], tables[200 + 59]), (tables[74], tables[300 + 74])):
+        steps = [luminance.tolist(), chrominance.tolist()]
+        data, image = jpeg_of(scene((128, 160)), qtables=steps, subsampling="4:4:4")
+        known = read_known(data)
+        sought = recover.recover_planes(LATTICE.forward([image[:, :, k].astype(np.int32) for k in range(3)]), 3)
+        assert known is not None and sought is not None
+        for found, true in zip(sought.origins, known.origins, strict=True):
+            assert found.table.tolist() == true.table.tolist()
+
+
+@COMPILED
+def test_steps_near_known_ones_are_settled():
+    """A table that no encoder of ours has is found wherever a coefficient is not zero."""
+    table = np.minimum(255, known_tables()[0][200 + 54] + np.arange(64) % 3)
+    data, image = jpeg_of(scene((128, 160), 1), qtables=[table.tolist()])
+    known = read_known(data)
+    sought = recover.recover_planes([image.astype(np.int32)], 1)
+    assert known is not None and sought is not None
+    true, found = known.origins[0], sought.origins[0]
+    seen = true.coefficients.any(axis=(0, 1))
+    np.testing.assert_array_equal(found.table[seen], true.table[seen])

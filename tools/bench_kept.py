@@ -2,14 +2,18 @@
 """Compare how small files are when they are kept byte for byte: by sofc, by JPEG XL where they are JPEG, and by LZMA.
 
     tools/bench_kept.py bccd/test --codebook cells.sofcb
+    tools/bench_kept.py --samples MADE
 
 Every file is given back and compared. JPEG XL codes the coefficients of a JPEG file again (imagecodecs); files that it
-does not take count whole for it.
+does not take count whole for it. With --samples, what Pillow decodes of JPEG files is compressed without them, and how
+the samples came about is to be found: sampling, place and steps of all coefficients that are not zero everywhere.
+tools/make_jpegs.py makes a set of JPEG files as they come from many programs.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import lzma
 import sys
 from collections.abc import Sequence
@@ -17,10 +21,20 @@ from pathlib import Path
 from typing import Any
 
 import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 import sofc
 from sofc.imagefiles import load, sources, walk
+from sofc.jpeg.origin import Origin
+from sofc.jpeg.recover import recover_planes
+from sofc.jpeg.stream import read_picture
 from sofc.keepfile import keep, keep_coefficients, read_file, restore_items
+from sofc.keepfile.coefficients import origins_of
+from sofc.transforms.components import LATTICE
+
+Samples = npt.NDArray[np.uint8]
 
 
 def kept_by_sofc(path: Path, data: bytes, codebook: sofc.Codebook | None, effort: int) -> bytes:
@@ -50,14 +64,58 @@ def kept_by_jpegxl(data: bytes) -> bytes:
     return coded
 
 
+def is_same(found: Origin, true: Origin) -> bool:
+    """Whether a component was found with its sampling, its place and its steps, as far as it shows them."""
+    seen = np.flatnonzero(true.coefficients.reshape(-1, true.table.size).any(axis=0))
+    if not seen.any():
+        return True  # flat: it may have been enlarged by anything
+    return found.grid == true.grid and np.array_equal(found.table[seen], true.table[seen])
+
+
+def faults_of(data: bytes, samples: Samples) -> str:
+    """Which components of JPEG data are not found in the samples, by their numbers; "-" where all are."""
+    picture = read_picture(data, np.frombuffer(bytearray(data), np.uint8), 0)
+    assert picture is not None, "Pillow decoded it"
+    true = origins_of(picture[0])
+    planes = [np.ascontiguousarray(plane, np.int32) for plane in np.moveaxis(np.atleast_3d(samples), 2, 0)]
+    found = recover_planes(LATTICE.forward(planes) if len(planes) == 3 else planes, len(planes))
+    if found is None:
+        return "all"
+    return "".join(str(k) for k, pair in enumerate(zip(found.origins, true, strict=True)) if not is_same(*pair)) or "-"
+
+
+def measure_samples(paths: Sequence[Path], codebook: sofc.Codebook | None, effort: int) -> None:
+    """Compress what Pillow decodes of JPEG files, and print what became of each and the sums."""
+    settings: dict[str, Any] = {} if codebook is None else {"codebook": codebook}
+    ratios, right, sizes = [], 0, np.zeros(2, np.int64)
+    for path in paths:
+        data = read_file(path)
+        with Image.open(io.BytesIO(data)) as image:
+            samples = np.asarray(image)
+        size = len(sofc.encode(samples, effort=effort, **settings))
+        faults = faults_of(data, samples)
+        right += faults == "-"
+        ratios.append(size / len(data))
+        sizes += size, len(data)
+        print(f"{ratios[-1]:.3f} {faults:4} {path.name}", flush=True)
+    if not ratios:
+        raise SystemExit("no files there")
+    print(f"{right} of {len(ratios)} found, {sizes[0] / sizes[1]:.3f} of the files, at most {max(ratios):.3f}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure all files and print the sums."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders with all below them")
     parser.add_argument("--codebook", type=Path, metavar="FILE", help="sofc's codebook (default: the built-in ones)")
+    parser.add_argument("--samples", action="store_true", help="compress what is decoded of JPEG files, without these")
     parser.add_argument("--effort", type=int, default=5, help="sofc's effort (default: 5)")
     options = parser.parse_args(arguments)
     codebook = sofc.load_codebook(options.codebook) if options.codebook else None
+    if options.samples:
+        measure_samples(list(walk(options.paths, recursive=True)), codebook, options.effort)
+        return 0
+    largest = 0.0
     sums = dict.fromkeys(("files", "bytes", "sofc", "jpegxl", "lzma"), 0)
     for path in walk(options.paths, recursive=True):
         data = read_file(path)[:]
@@ -69,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given_back(coded, codebook) != data:
             raise SystemExit(f"{path}: sofc gives back another file")
         sums["files"] += 1
+        largest = max(largest, len(coded) / len(data))
         for name, size in (
             ("bytes", len(data)),
             ("sofc", len(coded)),
@@ -81,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{sums['files']} files of {sums['bytes']} bytes")
     for name in ("sofc", "jpegxl", "lzma"):
         print(f"{name:8}{sums[name]:12} bytes, {sums[name] / sums['bytes']:.3f}")
+    print(f"by sofc, no file takes more than {largest:.3f} of itself")
     return 0
 
 

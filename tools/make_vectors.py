@@ -464,19 +464,21 @@ def decoded(image: Image, quality: int, subsampling: str = "4:4:4", **settings: 
     return np.asarray(PIL.Image.open(file))
 
 
-def tall(image: Image) -> Image:
-    """An image whose colour has every other row only, as decoders of 4:4:0 make it; Pillow does not write that."""
+def sparse(image: Image, down_colours: int, across_colours: int) -> Image:
+    """An image whose colour has few rows or columns, as decoders of 4:4:0 and 4:1:1 make it; Pillow does not write
+    those."""
     planes = LATTICE.forward([plane.astype(np.int32) for plane in np.moveaxis(image, -1, 0)])
     rows, width = planes[0].shape
     drawn = []
     for number, plane in enumerate(planes[:3]):
-        down = 2 if number else 1
+        down, across = (down_colours, across_colours) if number else (1, 1)
         table = standard_table(85 if number else 90)
-        origin = Origin.empty(Grid(down, 1, 0, 0), table, (rows, width))
+        decoder = Decoder(ACCURATE, REPLICATED if max(down, across) > 2 else TRIANGLE)
+        origin = Origin.empty(Grid(down, across, 0, 0), table, (rows, width), decoder)
         height, breadth, _ = origin.coefficients.shape
         samples = np.zeros((8 * height, 8 * breadth), np.int64)
-        part = plane[::down]
-        samples[: len(part), :width] = part
+        part = plane[::down, ::across]
+        samples[: len(part), : part.shape[1]] = part
         blocks = (samples - 128).reshape(height, 8, breadth, 8).swapaxes(1, 2)
         found = (BASIS @ blocks @ BASIS.T).reshape(height, breadth, 64) / (1 << 2 * BASIS_BITS)
         origin.coefficients[:] = np.rint(found / table)
@@ -510,7 +512,8 @@ def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, 
     images = {
         "420": decoded(scene[0], 80, "4:2:0"),
         "422": decoded(scene[1], 90, "4:2:2"),
-        "440": tall(scene[2]),
+        "440": sparse(scene[2], 2, 1),
+        "411": sparse(scene[3], 1, 4),
         "444": decoded(scene[3], 85),
         "crop": decoded(scene[4], 75, "4:2:0")[3:, 11:],
         "painted": painted,

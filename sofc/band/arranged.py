@@ -130,7 +130,8 @@ class Shown(NamedTuple):
     def factors(self) -> tuple[int, int]:
         """Rows and columns that a sample of the last component stands for, at least: mirrored, it may be more."""
         found = self.traced[0].found if self.traced else None
-        return (1, 1) if found is None else found.origins[0].origins[-1].grid[:2]
+        down, across = (1, 1) if found is None else found.origins[0].origins[-1].grid[:2]
+        return min(down, 2), min(across, 2)
 
 
 def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> Coded:

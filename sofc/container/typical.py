@@ -29,7 +29,11 @@ _SCANS = bytes.fromhex("ffda0008010100003f00ffda000c03010002110311003f00")
 
 def standard_steps(number: int) -> tuple[int, ...]:
     """Spec dct/streams-and-state. The table of a number, scaled as the JPEG reference encoder does for a quality."""
-    quality, base = (number, LUMINANCE) if number <= 100 else (number - 100, CHROMINANCE)
+    return scaled(LUMINANCE, number) if number <= 100 else scaled(CHROMINANCE, number - 100)
+
+
+def scaled(base: tuple[int, ...], quality: int) -> tuple[int, ...]:
+    """Steps for a quality, 1 to 100, made of those of quality 50."""
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     return tuple(max(1, min(255, (step * scale + 50) // 100)) for step in base)
 

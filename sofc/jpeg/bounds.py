@@ -103,7 +103,9 @@ def informed(
         low, high = least[place, k], greatest[place, k]
         better = Bounded(*(values.copy() for values in plane))
         better.lowest[clipped], better.highest[clipped] = low, high
-        better.samples[clipped] = np.where(high - low <= NARROW, (low + high) >> 1, plane.samples[clipped])
+        # Of two samples that it may be, gray: of flat blocks, steps would make it another one that is neither.
+        middle = (low + high + (low + high < 2 * MIDDLE)) >> 1
+        better.samples[clipped] = np.where(high - low <= NARROW, middle, plane.samples[clipped])
         result.append(better)
     return result
 

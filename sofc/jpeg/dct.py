@@ -39,6 +39,8 @@ INVERSES, NUMBERED = 9, 7
 TRIANGLE, REPLICATED, SCALED, HALVES, STEPWISE, FINE, UPSAMPLINGS = range(7)
 """Kinds of upsampling: libjpeg's "fancy", samples repeated, the scaled transform of libjpeg 7 and later, and what is as
 "fancy" but rounded otherwise: always by a half, to whole samples after columns, or from 1 / 16 of samples."""
+MOST_REPEATED = 4
+"""Rows and columns that a sample stands for, at most."""
 
 _PLACES = sorted(
     ((row, column) for row in range(SIDE) for column in range(SIDE)),
@@ -145,7 +147,8 @@ USUAL = Decoder()
 class Grid(NamedTuple):
     """How blocks of a component lie over a plane.
 
-    A sample of the component stands for ``down`` rows and ``across`` columns (1 or 2) of the plane. ``top`` and
+    A sample of the component stands for ``down`` rows and ``across`` columns of the plane, 1 or 2, or up to
+    MOST_REPEATED where it is repeated. ``top`` and
     ``left``: place of the plane's first sample in the grid of the blocks so enlarged, in rows and columns of the plane.
     """
 

@@ -18,6 +18,7 @@ from sofc.jpeg.dct import (
     FINE,
     HALVES,
     LIFTED,
+    MOST_REPEATED,
     NARROW,
     REPLICATED,
     ROTATED,
@@ -48,8 +49,6 @@ DECODERS = (
     Decoder(NARROW, FINE),
 )
 """Those that may have made the samples, the likeliest first."""
-MOST_ENLARGED = 2
-"""Samples of a component stand for at most so many rows and columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ class Known:
 
 def read_known(data: bytes) -> Known | None:
     """What JPEG data says of the picture that it begins with; None where that is damaged, or no image that is modelled:
-    one component or three, sampled at least every second row and column, in steps of at most 255."""
+    one component or three, sampled at least every fourth row and column, in steps of at most 255."""
     found = read_picture(data, np.frombuffer(bytearray(data), np.uint8), 0)
     if found is None:
         return None
@@ -84,7 +83,7 @@ def read_known(data: bytes) -> Known | None:
         return None
     grids = [_grid(picture, number) for number in range(len(picture.components))]
     if any(
-        down not in range(1, MOST_ENLARGED + 1) or across not in range(1, MOST_ENLARGED + 1)
+        down not in range(1, MOST_REPEATED + 1) or across not in range(1, MOST_REPEATED + 1)
         for down, across, *_ in grids
     ):
         return None
@@ -136,6 +135,8 @@ def prove(planes: Sequence[Plane], known: Known) -> Recovered | None:
 
 
 def _suited(decoder: Decoder, grid: Grid) -> Decoder:
+    if max(grid.down, grid.across) > 2:
+        return decoder._replace(upsampling=REPLICATED)
     return decoder if grid.is_enlarged else decoder._replace(upsampling=TRIANGLE)
 
 

@@ -8,8 +8,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from sofc.container.typical import LUMINANCE as LUMINANCE
 from sofc.container.typical import STANDARD_TABLES as STANDARD_TABLES
-from sofc.container.typical import standard_steps
+from sofc.container.typical import scaled, standard_steps
 from sofc.jpeg import dct, fine, inverses
 from sofc.jpeg.dct import FINE, REPLICATED, SCALED, SIDE, SIZE, TRIANGLE, USUAL, Coefficients, Decoder, Grid
 from sofc.jpeg.scaled import SCRATCH, draw_scaled
@@ -30,6 +31,11 @@ def standard_tables() -> npt.NDArray[np.int64]:
     """The tables of T.81 scaled as the JPEG reference encoder does for a quality, (STANDARD_TABLES, 64)."""
     tables: npt.NDArray[np.int64] = np.array([standard_steps(k + 1) for k in range(STANDARD_TABLES)], np.int64)
     return tables
+
+
+def scaled_steps(base: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """A table scaled for each quality as the standard ones are, (100, 64)."""
+    return np.array([scaled(base, quality + 1) for quality in range(CHROMINANCE_TABLES)], np.int64)
 
 
 def standard_table(number: int) -> Steps:

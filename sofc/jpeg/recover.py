@@ -33,8 +33,10 @@ from sofc.jpeg.dct import (
     Decoder,
     Grid,
 )
+from sofc.jpeg.descent import improve
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
+from sofc.jpeg.settle import settled
 from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, loss_of, scratch, solve
 from sofc.jpeg.steps import (
     ALL_BLOCKS,
@@ -46,9 +48,10 @@ from sofc.jpeg.steps import (
     Likely,
     Sight,
     find_places,
+    is_known,
     likely_tables,
 )
-from sofc.jpeg.subsampling import FACTORS, Shrunk, match, rounded, shrunk
+from sofc.jpeg.subsampling import FACTORS, REPEATED_FACTORS, Shrunk, match, rounded, shrunk
 from sofc.planes import Plane
 
 DOUBTFUL = 0.3
@@ -57,8 +60,9 @@ TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
 """Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
 PLACE_BITS = 3
 """About what it takes to say where a coefficient is not zero, or a sample does not come out."""
-LEAST_MATCH = 0.5
-"""Share of samples that come out again of a component they were enlarged from, for that to be tried."""
+LEAST_MATCH, REPEATED = 0.5, 0.97
+"""Share of samples that come out again of a component they were enlarged from, for that to be tried; the same of one
+whose samples were repeated more than twice."""
 CONVINCING, CLEAR = 0.985, 3
 """Nothing else is tried where so many samples come out and steps explain so many times as much as of other ways."""
 MOST_TRIALS, FAINT = 9, 20
@@ -80,7 +84,7 @@ UPSAMPLINGS_OF = {
     NARROW: (FINE, REPLICATED),
 }
 """Kinds of upsampling that go with an inverse transform, the likeliest first; with others samples are repeated."""
-EXACT_COLOURS = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}
+EXACT_COLOURS, EXACT_REPEATED = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}, 0.6
 """The same for the upsampling of components by such factors: where it is another, far fewer do."""
 OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 64, 4
 """An enlargement that so much comes out of is tried first by itself, and gone on with if such a share of blocks that
@@ -234,7 +238,7 @@ class _Look(NamedTuple):
 
     def candidates(self, hint: Steps, grids: Iterable[Grid] = ()) -> list[_Candidate]:
         """Where blocks may begin, anywhere or as ``grids`` say, and the tables that are likely then: at each place
-        first the one to be expected."""
+        first those to be expected, which are no guesses."""
         is_scaled = self.decoder.upsampling == SCALED
         sights = [] if is_scaled else [_sight(plane, component) for plane, component in self.pieces]
         found = []
@@ -245,7 +249,9 @@ class _Look(NamedTuple):
                 )
             else:
                 likely = _likely(sights, grid, hint, loss_of(self.decoder.inverse))
-            found += [_Candidate(one.evidence, number > 0, grid, one.table, self) for number, one in enumerate(likely)]
+            for one in likely:
+                is_guess = bool((one.table[1:] != hint[1:]).any())
+                found.append(_Candidate(one.evidence, is_guess, grid, one.table, self))
         return found
 
     def telling(self, best: _Trial) -> _Look:
@@ -318,14 +324,19 @@ class _Trial(NamedTuple):
     @property
     def is_exactly_enlarged(self) -> bool:
         """Whether so many blocks come out whole as only of the right kind of upsampling."""
-        return self.exact >= EXACT_COLOURS.get(self.origins[0].grid[:2], 2)
+        factors = self.origins[0].grid[:2]
+        return self.exact >= (EXACT_REPEATED if max(factors) > 2 else EXACT_COLOURS.get(factors, 2))
 
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
-        if len(self.origins) == len(planes):
-            return self.origins
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
-        return [_origin_of(plane, shrunk(plane, grid, decoder.upsampling), grid, table, decoder) for plane in planes]
+        if decoder.upsampling == SCALED and grid.is_enlarged:
+            return [solve_scaled(plane, grid, table, decoder) for plane in planes]
+        components = [_component(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
+        if not is_known(table):
+            known = [component.origin(table, decoder).coefficients for component in components]
+            table = settled([component.guessed for component in components], known, table, decoder.inverse)
+        return [component.best_origin(table, decoder) for component in components]
 
 
 def _bits(sizes: Plane) -> float:
@@ -362,8 +373,7 @@ def _best(candidates: Sequence[_Candidate], rival: _Trial | None = None) -> _Tri
 
 def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     """How the planes of chrominance came about, if luminance came about like that."""
-    number = number_of(first.table)
-    hint = standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else first.table
+    hint = _table_beside(first.table)
     bands = list(_bands(planes))
     middle = bands[len(bands) // 2]
     grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
@@ -373,6 +383,9 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     obvious = _obvious(bands, usual, hint)
     if obvious is not None:
         return obvious.origins_of(planes)
+    for factors in REPEATED_FACTORS:
+        look = _Look.at([middle], Grid(*factors, *first.grid.corner), Decoder(inverse, REPLICATED))
+        usual += [look] if _matched(look) >= REPEATED else []
     best = _best(_candidates(bands, usual, hint))
     is_sure = best is not None and (best.share >= CONVINCING and (best.origins[0].table == hint).all())
     if best is None or not (is_sure or best.is_exactly_enlarged):
@@ -382,6 +395,12 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
         found = [one for one in (best, _best(_candidates(bands, possible, hint), best)) if one is not None]
         best = min(found, key=lambda trial: trial.bits)
     return best.origins_of(planes)
+
+
+def _table_beside(luminance: Steps) -> Steps:
+    """The table of chrominance to be expected beside one of luminance."""
+    number = number_of(luminance)
+    return standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else luminance
 
 
 def _obvious(bands: Sequence[Bounded], possible: Sequence[_Look], hint: Steps) -> _Trial | None:
@@ -468,6 +487,12 @@ class _Component(NamedTuple):
         coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
         solve(self.guessed, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
         return Origin(self.grid, table, coefficients, decoder)
+
+    def best_origin(self, table: Steps, decoder: Decoder) -> Origin:
+        """The same, with more done for blocks that do not come out at first."""
+        origin = self.origin(table, decoder)
+        improve(self.guessed, Inversion.of(table, decoder.inverse), origin.coefficients)
+        return origin
 
 
 def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:

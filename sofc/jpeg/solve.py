@@ -149,7 +149,7 @@ def _move(source: Vector[np.int32], change: Vector[np.int32], target: Vector[np.
 
 
 @kernel
-def _draw_block(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> int:
+def draw_block(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> int:
     """What the decoder makes of a block before rounding goes to ``room.error``; returns how many samples are wrong."""
     work = room.work
     for i in range(SIZE):
@@ -226,7 +226,7 @@ def _best_moves(count: int, room: Scratch) -> tuple[int, int, int]:
 @kernel
 def _solve_block(block: Vector[np.int32], inversion: Inversion, most: int, room: Scratch) -> int:
     """Move coefficients until the block's samples come out, if at most so many are wrong. Returns how many remain."""
-    wrong = _draw_block(block, inversion, room)
+    wrong = draw_block(block, inversion, room)
     if wrong > most:
         return wrong
     for _ in range(ROUNDS):
@@ -238,7 +238,7 @@ def _solve_block(block: Vector[np.int32], inversion: Inversion, most: int, room:
         for move in moves:
             if move != NONE:
                 block[room.moved[move]] += 1 if room.step[move] > 0 else -1
-        wrong = _draw_block(block, inversion, room)
+        wrong = draw_block(block, inversion, room)
     return wrong
 
 
@@ -247,7 +247,7 @@ def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> Non
     """Change coefficients by what samples (``room.target``) differ by from those that they make, until that is less
     than a step: what a transform cuts instead of rounding leads astray."""
     for _ in range(ROUNDS):
-        if _draw_block(block, inversion, room) == 0:
+        if draw_block(block, inversion, room) == 0:
             return
         for i in range(SIZE):
             made = ((room.error[i] + HALF) >> BASIS_BITS) << GUESS_BITS
@@ -298,7 +298,7 @@ def _extend(inversion: Inversion, room: Scratch) -> None:
 
 
 @kernel
-def _load(guessed: Guessed, row: int, column: int, room: Scratch) -> bool:
+def load(guessed: Guessed, row: int, column: int, room: Scratch) -> bool:
     """Take the samples of a block and their bounds. Returns whether any is not known."""
     unknown = np.int32(0)
     for y in range(SIDE):
@@ -345,7 +345,7 @@ def _round_free(block: Vector[np.int32], inversion: Inversion, room: Scratch) ->
     """The same where samples are not known: what bounds do not tell, the coefficients as they are do, by turns."""
     _extend(inversion, room)
     for turn in range(TURNS):
-        if not _round(block, inversion, room) or turn == TURNS - 1 or _draw_block(block, inversion, room) == 0:
+        if not _round(block, inversion, room) or turn == TURNS - 1 or draw_block(block, inversion, room) == 0:
             return
         for i in range(SIZE):
             value = int(room.error[i]) >> SHIFT
@@ -367,7 +367,7 @@ def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
             block = coefficients[row, column]
-            if _load(guessed, row, column, room):
+            if load(guessed, row, column, room):
                 _round_free(block, inversion, room)
             else:
                 _round(block, inversion, room)

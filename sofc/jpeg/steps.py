@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import BASIS, MIDDLE, SIDE, SIZE
-from sofc.jpeg.origin import CHROMINANCE_TABLES, Steps, standard_tables
+from sofc.jpeg.origin import CHROMINANCE_TABLES, LUMINANCE, Steps, scaled_steps, standard_tables
 from sofc.planes import Plane
 
 GUESS_BITS = 4
@@ -51,7 +51,7 @@ STAGES = ((SAMPLE_BLOCKS, 0), (SAMPLE_BLOCKS, MOST_UNKNOWN), (MORE_BLOCKS, MOST_
 LIKELY_PLACES = 16
 """Of so many places, those for which most speaks so far, more blocks are looked at."""
 LARGEST_SIZE = 128
-"""Larger coefficients tell no more than others."""
+"""Of larger coefficients, it is only their distance to multiples that tells."""
 LEAST_EVIDENCE = 14 * UNIT
 """What steps explain less than this is chance."""
 HINT = 8 * UNIT
@@ -64,12 +64,37 @@ such bits. Of images of DRIVE, BCCD, ISIC and malaria cells the right ones expla
 MOST_PLACES = 3
 """Places of the grid that are looked at closely where it is not clear."""
 FEW = 4
-"""One in so many blocks or less are few."""
+"""One in so many blocks or less are few; so many steps are not."""
 MOST_TABLES, CLOSE = 4, 10
 """So many known tables are likely, of those that explain not so many bits less than the best."""
 STEP_BITS, TABLE_BITS = 8, 12
 """What the choice of one step takes, and that of a table."""
+SPREAD, MOST_WEIGHT = 4, 32
+"""What it takes more for a step to be twice as large or small as in tables that are alike; a step counts for so many
+bits when such are sought."""
 
+MOZJPEG = (
+    16, 16, 16, 18, 25, 37, 56, 85, 16, 17, 20, 27, 34, 40, 53, 75,
+    16, 20, 24, 31, 43, 62, 91, 135, 18, 27, 31, 40, 53, 74, 106, 156,
+    25, 34, 43, 53, 69, 94, 131, 189, 37, 40, 62, 74, 94, 124, 169, 238,
+    56, 53, 91, 106, 131, 169, 226, 311, 85, 75, 135, 156, 189, 238, 311, 418,
+)  # fmt: skip
+"""What MozJPEG 4 scales for a quality, as others do the standard tables."""
+JPEGLI = (
+    (
+        12, 10, 20, 21, 33, 34, 37, 38, 10, 14, 20, 23, 34, 31, 39, 39,
+        20, 20, 24, 27, 34, 38, 37, 41, 21, 23, 27, 33, 41, 42, 42, 45,
+        33, 34, 34, 41, 45, 48, 54, 54, 34, 31, 38, 42, 48, 53, 50, 59,
+        37, 39, 37, 42, 54, 50, 53, 53, 38, 39, 41, 45, 54, 59, 53, 43,
+    ),
+    (
+        12, 8, 17, 16, 26, 24, 29, 31, 8, 13, 17, 17, 24, 21, 27, 28,
+        17, 17, 20, 18, 22, 25, 26, 30, 16, 17, 18, 21, 27, 24, 26, 31,
+        26, 24, 22, 27, 21, 31, 24, 30, 24, 21, 25, 24, 31, 27, 31, 46,
+        29, 27, 26, 26, 24, 31, 49, 45, 31, 28, 30, 31, 30, 46, 45, 255,
+    ),
+)  # fmt: skip
+"""What jpegli writes for luminance and chrominance at quality 50; for others it is about a multiple."""
 C1, C2, C3, C4, C5, C6, C7 = (int(size) for size in BASIS[1:, 0])
 """What BASIS consists of, but for signs."""
 HASH = np.array([3**k for k in range(SIDE)], np.int64).repeat(SIDE) * np.tile([5**k for k in range(SIDE)], SIDE)
@@ -78,11 +103,17 @@ Gains = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 
+class Likelihoods(NamedTuple):
+    """In 1/UNIT bits, step 0 stands for none: ``near`` [size in 1/2**REST_BITS, step] of coefficients below
+    LARGEST_SIZE; ``far`` [distance to a multiple in 1/2**REST_BITS, step] of others."""
+
+    near: Table[np.int16]
+    far: Table[np.int16]
+
+
 @cache
-def _likelihoods(most: int, noise: float) -> npt.NDArray[np.int16]:
-    """[size, step]: how much likelier a coefficient of a size, in 1/2**REST_BITS, is where it is a multiple of a step,
-    up to ``most``, with ``noise``, than anywhere,
-    in 1/UNIT bits. Step 0 stands for none."""
+def _likelihoods(most: int, noise: float) -> Likelihoods:
+    """How much likelier coefficients are multiples of a step, up to ``most``, with ``noise``, than anywhere."""
     step = np.arange(1, most + 1) << REST_BITS
     size = np.arange(LARGEST_SIZE << REST_BITS)[:, None]
     multiple = (2 * size + step) // (2 * step)
@@ -93,9 +124,10 @@ def _likelihoods(most: int, noise: float) -> npt.NDArray[np.int16]:
     # Near the multiple 0 coefficients lie anyway.
     zero = np.minimum(1, NEAR * np.sqrt(bells[0, :, 3]))
     density = np.where(multiple > 0, match[np.arange(most), rest], zero[rest])
-    gains = np.zeros((len(size), most + 1), np.int16)
+    gains, far = np.zeros((len(size), most + 1), np.int16), np.zeros((FARTHEST + 1, most + 1), np.int16)
     gains[:, 1:] = np.rint(UNIT * np.log2(TRUSTED * density + 1 - TRUSTED))
-    return gains
+    far[:, 1:] = np.rint(UNIT * np.log2(TRUSTED * match.T + 1 - TRUSTED))
+    return Likelihoods(gains, far)
 
 
 @inlined
@@ -168,24 +200,31 @@ def transform(
 
 
 @kernel
-def weigh(found: Table[np.int32], likelihoods: Table[np.int16], gains: Table[np.int32], tails: Table[np.int32]) -> int:
-    """Add to ``gains`` (64, steps) what ``likelihoods`` (sizes, steps) say of coefficients of blocks (blocks, 64).
+def weigh(found: Table[np.int32], likelihoods: Likelihoods, gains: Table[np.int32], tails: Table[np.int32]) -> int:
+    """Add to ``gains`` (64, steps) what ``likelihoods`` say of coefficients of blocks (blocks, 64).
 
     The coefficients are in 1/2**FINE_BITS. ``tails`` (64, steps), zeros, is filled with by how much gains differ
     from there on: to steps more than twice as large, of which it is nearest to 0, a coefficient says the same.
     Returns 0.
     """
-    sizes, steps = likelihoods.shape
+    sizes, steps = likelihoods.near.shape
+    farthest = likelihoods.far.shape[0] - 1
     for block in range(found.shape[0]):
         for i in range(SIZE):
             size = abs(int(found[block, i])) >> (FINE_BITS - REST_BITS)
+            gained = gains[i]
             if size < sizes:
-                gained, line = gains[i], likelihoods[size]
+                line = likelihoods.near[size]
                 last = min(steps, (2 * size >> REST_BITS) + 1)
                 for step in range(last):
                     gained[step] += line[step]
                 if last < steps:
                     tails[i, last] += line[last]
+                continue
+            for step in range(1, steps):
+                unit = step << REST_BITS
+                rest = size % unit
+                gained[step] += likelihoods.far[min(min(rest, unit - rest), farthest), step]
     for i in range(SIZE):
         total = 0
         for step in range(steps):
@@ -249,6 +288,28 @@ def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: floa
     return gains
 
 
+@cache
+def known_tables() -> tuple[npt.NDArray[np.int64], Mask]:
+    """Tables that encoders choose, (tables, 64), and which of them are hardly ever for luminance: the standard ones,
+    for chrominance also with the mean as fine as that of luminance (libjpeg 9), and those of MozJPEG."""
+    standard = standard_tables()
+    equal = standard[CHROMINANCE_TABLES:].copy()
+    equal[:, 0] = scaled_steps(LUMINANCE)[:, 0]
+    tables = np.concatenate([standard, scaled_steps(MOZJPEG), equal])
+    return tables, np.isin(np.arange(len(tables)) // CHROMINANCE_TABLES, (1, 3))
+
+
+def is_known(table: Steps) -> bool:
+    """Whether a table is one of those."""
+    return bool((known_tables()[0] == table).all(axis=1).any())
+
+
+@cache
+def _similar_tables() -> npt.NDArray[np.int64]:
+    """The same and others that are about like those of encoders, (tables, 64)."""
+    return np.concatenate([known_tables()[0], *map(scaled_steps, JPEGLI)])
+
+
 class Likely(NamedTuple):
     """A table and how much it explains, in 1/UNIT bits."""
 
@@ -260,31 +321,48 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     """Tables of blocks: ``hint``, where there is one to be expected; the known tables that explain the most; and the
     first of these with other steps where such explain clearly more of the blocks that it fits."""
     gains = gains_of(found, noise=noise)
-    known = standard_tables()
+    known, is_for_chrominance = known_tables()
     explained = _explained(gains, known) - TABLE_BITS * UNIT
     if hint is None:
         # Luminance hardly ever has a table that is meant for chrominance.
-        explained[CHROMINANCE_TABLES:] -= TABLE_BITS * UNIT
+        explained[is_for_chrominance] -= TABLE_BITS * UNIT
     order = np.argsort(-explained, kind="stable")[:MOST_TABLES]
     likely = [Likely(int(explained[k]), known[k]) for k in order if explained[k] > explained[order[0]] - CLOSE * UNIT]
     first = likely[0].table
     if hint is not None:
-        likely = [one for one in likely if (one.table != hint).any()]
-        likely.insert(0, Likely(int(_explained(gains, hint[None])[0]), hint))
+        # libjpeg 9 has the mean of chrominance as fine as that of luminance.
+        hints = [hint, *(table for table in known[-CHROMINANCE_TABLES:] if (table[1:] == hint[1:]).all())][:2]
+        likely = [one for one in likely if all((one.table != table).any() for table in hints)]
+        likely[:0] = [Likely(int(_explained(gains, table[None])[0]), table) for table in hints]
     fitting = _fitting(found, first, noise)
     if len(fitting) < len(found):
         gains = gains_of(fitting, noise=noise)
     own = _explained_each(gains, first)
     free = gains[:, 1:] - STEP_BITS * UNIT
-    mixed: Steps = np.where(free.max(axis=1) > own, free.argmax(axis=1) + 1, first)
-    if (mixed != first).any():
-        likely.append(Likely(int(np.maximum(free.max(axis=1), own).sum()), mixed))
+    if (free.max(axis=1) > own).any():
+        likely.append(Likely(int(np.maximum(free.max(axis=1), own).sum()), _mixed(gains, first)))
     return likely
+
+
+def _mixed(gains: Gains, first: Steps) -> Steps:
+    """A table with steps of its own: near those of some table, of which most are not seen for themselves."""
+    own = _explained_each(gains, first)
+    free = gains[:, 1:] - STEP_BITS * UNIT
+    is_other = free.max(axis=1) > np.maximum(own, 0)
+    seen: Steps = np.where(is_other, free.argmax(axis=1) + 1, first)
+    weights = np.clip(np.maximum(own, free.max(axis=1)), 0, MOST_WEIGHT * UNIT)
+    logs = np.log2(_similar_tables())
+    away = np.abs(logs - np.log2(seen)) @ weights
+    centre = logs[int(away.argmin())]
+    each = np.log2(np.arange(1, gains.shape[1]))
+    costs = np.minimum(each + SPREAD * np.abs(each - centre[:, None]), 2 * STEP_BITS)
+    chosen: Steps = (gains[:, 1:] - np.rint(UNIT * costs)).argmax(axis=1) + 1
+    return chosen if np.count_nonzero(is_other) >= FEW else np.where((own > 0) & ~is_other, first, chosen)
 
 
 def _fitting(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArray[np.int32]:
     """The blocks that a table does not speak against, where they are not few; all where they are."""
-    likelihoods = _likelihoods(LARGEST_STEP, noise)
+    likelihoods = _likelihoods(LARGEST_STEP, noise).near
     sizes = np.minimum(np.abs(found) >> (FINE_BITS - REST_BITS), len(likelihoods) - 1)
     fit = likelihoods[sizes, table].sum(axis=1, dtype=np.int64)
     fitting = found[fit > -STEP_BITS * UNIT]

@@ -19,6 +19,8 @@ Reals = npt.NDArray[np.float64]
 
 FACTORS = ((2, 2), (1, 2), (2, 1), (1, 1))
 """Rows and columns that a sample of a component stands for."""
+REPEATED_FACTORS = ((1, 4), (2, 4), (4, 1), (4, 2), (4, 4))
+"""The same where samples are only ever repeated."""
 LANES = 32
 """Columns that are solved side by side."""
 UNSURE = 1 / 64

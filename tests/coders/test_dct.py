@@ -25,7 +25,7 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import DctCoder, kernel
 from sofc.coders.dct import kernel_pixels as pixels
-from sofc.coders.dct.coder import MOST_ALIKE, RANGE, best_prediction, find_coefficients, referred
+from sofc.coders.dct.coder import MOST_ALIKE, RANGE, WIDE, best_prediction, find_coefficients, referred
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     MEANS,
@@ -541,7 +541,13 @@ def test_weigh(seed, most):
     expected = np.zeros_like(gains)
     for block in np.abs(found) >> (steps.FINE_BITS - steps.REST_BITS):
         for k, size in enumerate(block):
-            expected[k] += likelihoods[size] if size < len(likelihoods) else 0
+            if size < len(likelihoods.near):
+                expected[k] += likelihoods.near[size]
+                continue
+            for step in range(1, most + 1):
+                unit = step << steps.REST_BITS
+                away = min(int(size) % unit, -int(size) % unit, steps.FARTHEST)
+                expected[k, step] += likelihoods.far[away, step]
     np.testing.assert_array_equal(gains, expected)
 
 
@@ -1060,9 +1066,19 @@ def test_heads():
                 kinds = 4 * upsampling + 28 * inverse
                 assert fine == (refusal([flags + kinds, top | left << 4, 1]) == "")
     known = {4 * upsampling + 28 * inverse for inverse, upsampling in KINDS}
+    # A wide head with factors of 1 is wrong, too.
     wrong = ([flags, 0, 1] for flags in range(0, 256, 4) if flags not in known)
     for head in (*wrong, [0, 0, 201], [0, 0, 255], [0, 8, 1], [0, 128, 1]):
         assert "out of range" in refusal(head)
+    wide = 4 * WIDE
+    for down, across in itertools.product((1, 2, 3, 4), repeat=2):
+        for top, left in ((0, 0), (8 * down - 1, 8 * across - 1), (8 * down, 0), (0, 8 * across)):
+            fine = max(down, across) > 2 and top < 8 * down and left < 8 * across
+            assert fine == (refusal([wide, down - 1 | (across - 1) << 4, top, left, 1]) == "")
+    for head in ([wide, 4, 0, 0, 1], [wide, 64, 0, 0, 1], [wide | 1, 3, 0, 0, 1], [wide, 3, 0, 0, 201]):
+        assert "out of range" in refusal(head)
+    assert refusal([wide, 3, 0, 0, 0, *[1] * SIZE]) == ""
+    assert "step" in refusal([wide, 3, 0, 0, 0, *[1] * 63])
     for number in (1, 100, 101, STANDARD_TABLES):
         assert refusal([0, 0, number]) == ""
     assert refusal([0, 0, 0, *[1] * SIZE]) == ""

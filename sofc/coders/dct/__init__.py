@@ -41,6 +41,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.bounds import bound_clipped, match_drawn
     from sofc.jpeg.dct import enlarge
+    from sofc.jpeg.descent import descend
     from sofc.jpeg.fine import draw_fine, enlarge_fine
     from sofc.jpeg.inverses import draw
     from sofc.jpeg.scaled import draw_scaled
@@ -59,7 +60,7 @@ def _kernels() -> list[list[KernelUse]]:
         draw_fine,
         enlarge_fine,
     ]
-    return [coding, [solve, weigh_predictors, transform, weigh, shrink, bound_clipped, match_drawn]]
+    return [coding, [solve, descend, weigh_predictors, transform, weigh, shrink, bound_clipped, match_drawn]]
 
 
 CODER = Descriptor(

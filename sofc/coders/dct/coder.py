@@ -29,13 +29,14 @@ from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import MOST_SETS, MixingState
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
-from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Decoder, Grid
+from sofc.jpeg.dct import LARGEST, MOST_REPEATED, REPLICATED, SIDE, SIZE, Coefficients, Decoder, Grid
 from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import Plane, PlaneRange
 
-HEAD = 3
-"""Bytes of a stream's head without a table."""
+HEAD, WIDE_HEAD, WIDE = 3, 5, 6
+"""Bytes of a stream's head without a table; the same where a sample is repeated more than twice in a row or column,
+which the first byte says in the place of a kind of upsampling."""
 MOST_ALIKE = 255
 """Images of a group that share one head, at most."""
 THICKEST, SPARE = 4, 1 << 16
@@ -172,7 +173,7 @@ def _read_heads(stream: bytes, rows: int, width: int, image_rows: int) -> tuple[
     place = 0
     while len(origins) < images:
         count = stream[place] if place < len(stream) else 0
-        head = stream[place + 1 : place + 1 + HEAD + SIZE]
+        head = stream[place + 1 : place + 1 + WIDE_HEAD + SIZE]
         if not 1 <= count <= images - len(origins):
             raise FormatError("the heads of a DCT stream are for another number of images")
         found = [_read_head(head, image_rows, width) for _ in range(count)]
@@ -187,23 +188,32 @@ def _head(origin: Origin) -> bytes:
     down, across, top, left = origin.grid
     number = number_of(origin.table)
     steps = b"" if number else bytes(origin.table.tolist())
+    if max(down, across) > 2:
+        wide = origin.decoder._replace(upsampling=WIDE)
+        return bytes([wide.number << 2, (down - 1) | (across - 1) << 4, top, left, number]) + steps
     flags = (down - 1) | (across - 1) << 1 | origin.decoder.number << 2
     return bytes([flags, top | left << 4, number]) + steps
 
 
 def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
     """An origin without coefficients, and the size of the head. Raises FormatError."""
-    flags, place, number = stream[:HEAD].ljust(HEAD, b"\0")
+    flags, place, *_ = head = stream[:WIDE_HEAD].ljust(WIDE_HEAD, b"\0")
     down, across, top, left = (flags & 1) + 1, (flags >> 1 & 1) + 1, place & 15, place >> 4
-    decoder = Decoder.numbered(flags >> 2)
+    decoder, size = Decoder.numbered(flags >> 2), HEAD
+    if decoder.upsampling == WIDE:
+        # What is not for wide heads alone has one way to be said.
+        is_known = down == across == 1
+        down, across, top, left = (place & 15) + 1, (place >> 4) + 1, head[2], head[3]
+        is_known = is_known and 2 < max(down, across) <= MOST_REPEATED
+        decoder, size = decoder._replace(upsampling=REPLICATED if is_known else WIDE), WIDE_HEAD
+    number = head[size - 1]
     if not decoder.is_known or top >= SIDE * down or left >= SIDE * across or number > STANDARD_TABLES:
         raise FormatError("the head of a DCT stream is out of range")
-    size = HEAD
     if number:
         table = standard_table(number)
     else:
         size += SIZE
-        table = np.frombuffer(stream[HEAD:size].ljust(SIZE, b"\0"), np.uint8).astype(np.int64)
+        table = np.frombuffer(stream[size - SIZE : size].ljust(SIZE, b"\0"), np.uint8).astype(np.int64)
         if not table.all():
             raise FormatError("a step of a DCT stream is 0")
     return Origin.empty(Grid(down, across, top, left), table, (rows, width), decoder), size

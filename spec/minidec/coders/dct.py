@@ -91,7 +91,7 @@ CHROMINANCE = (
 )  # fmt: skip
 
 
-REPLICATED, SCALED, HALVES, STEPWISE, FINE = range(1, 6)
+REPLICATED, SCALED, HALVES, STEPWISE, FINE, WIDE = range(1, 7)
 FAST, IN_9_BITS = 1, 8
 """Kinds of upsampling, and of inverse transform, other than 0."""
 
@@ -123,12 +123,18 @@ def standard_steps(table: int) -> tuple[int, ...]:
 
 def read_dct_head(reader: Reader) -> DctHead:
     """One head."""
-    factors, corner, table = reader.take(3)
+    factors, corner = reader.take(2)
     upsampling, inverse = factors // 4 % 7, factors // 28
-    require(upsampling <= FINE and inverse <= IN_9_BITS, "unknown kind of decoder")
+    require(inverse <= IN_9_BITS, "unknown kind of decoder")
     require(upsampling != SCALED or inverse == 0, "kinds that do not go together")
     require(upsampling != FINE or inverse == IN_9_BITS, "kinds that do not go together")
     down, across, top, left = factors % 2 + 1, factors // 2 % 2 + 1, corner % 16, corner // 16
+    if upsampling == WIDE:
+        require(down == across == 1, "factors where others follow")
+        upsampling, down, across = REPLICATED, corner % 16 + 1, corner // 16 + 1
+        require(2 < max(down, across) <= 4, "samples repeated too little or too often")
+        top, left = reader.take(2)
+    (table,) = reader.take(1)
     require(top < 8 * down and left < 8 * across, "place in the first block out of range")
     require(table <= 200, "unknown table of steps")
     steps = standard_steps(table) if table else tuple(reader.take(64))
