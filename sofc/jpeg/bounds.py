@@ -47,10 +47,10 @@ class Bounded(NamedTuple):
     ``shown``: the samples as they stand.
     """
 
-    samples: Plane
-    lowest: Plane
-    highest: Plane
-    shown: Plane
+    samples: Table[np.int32]
+    lowest: Table[np.int32]
+    highest: Table[np.int32]
+    shown: Table[np.int32]
 
     @property
     def known(self) -> Mask:

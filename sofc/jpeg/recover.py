@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.jpeg.blockwise import blocks_of, judged
 from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
 from sofc.jpeg.dct import (
@@ -35,7 +36,7 @@ from sofc.jpeg.dct import (
 )
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
-from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, loss_of, scratch, solve
+from sofc.jpeg.solve import HOPELESS, Inversion, loss_of, scratch, solve
 from sofc.jpeg.steps import (
     ALL_BLOCKS,
     GUESS_BITS,
@@ -51,12 +52,8 @@ from sofc.jpeg.steps import (
 from sofc.jpeg.subsampling import FACTORS, Shrunk, match, rounded, shrunk
 from sofc.planes import Plane
 
-DOUBTFUL = 0.3
-"""A sample of a component of which less is known may be anything that the plane's samples may be."""
 TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
 """Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
-PLACE_BITS = 3
-"""About what it takes to say where a coefficient is not zero, or a sample does not come out."""
 LEAST_MATCH = 0.5
 """Share of samples that come out again of a component they were enlarged from, for that to be tried."""
 CONVINCING, CLEAR = 0.985, 3
@@ -106,7 +103,7 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
     good. ``beside``: how one plane's neighbour came about, of which it may be a chrominance as it was decoded.
     """
     if modelled == 1:
-        plane = Bounded(planes[0], planes[0], planes[0], planes[0])
+        plane = Bounded(*[np.ascontiguousarray(planes[0])] * 4)
         origin = _recover_first(plane)
         alone = None if origin is None else come_out(planes[:1], [origin])
         if beside is None or beside.share < CONVINCING or (alone is not None and alone.share >= CONVINCING):
@@ -275,13 +272,12 @@ class _Look(NamedTuple):
         for plane, component in self.pieces:
             origin = _origin_of(plane, component, grid, table, self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
-            misses = np.maximum(plane.lowest - drawn, drawn - plane.highest)
-            bits += _bits(misses[misses > 0]) + _bits(np.abs(origin.coefficients[origin.coefficients != 0]))
-            missed += int(np.count_nonzero(misses > 0))
+            found = judged(plane, drawn, origin.coefficients, origin.grid)
+            bits += found.bits
+            missed += found.missed
             total += plane.samples.size
-            is_busy = origin.coefficients[..., 1:].any(axis=2)
-            exact += int(np.count_nonzero(_whole_blocks(misses <= 0, origin.grid) & is_busy))
-            busy += int(np.count_nonzero(is_busy))
+            exact += found.exact
+            busy += found.busy
             origins.append(origin)
             sizes.append(bits)
             if best is not None and bits > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
@@ -326,11 +322,6 @@ class _Trial(NamedTuple):
             return self.origins
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
         return [_origin_of(plane, shrunk(plane, grid, decoder.upsampling), grid, table, decoder) for plane in planes]
-
-
-def _bits(sizes: Plane) -> float:
-    """About what numbers that are not zero take."""
-    return PLACE_BITS * sizes.size + 2 * float(np.log2(1 + sizes).sum())
 
 
 def _best(candidates: Sequence[_Candidate], rival: _Trial | None = None) -> _Trial | None:
@@ -453,21 +444,11 @@ def _origin_of(plane: Bounded, component: Shrunk, grid: Grid, table: Steps, deco
     """How a plane came about, as far as that grid, those steps and that decoder tell."""
     if decoder.upsampling == SCALED and grid.is_enlarged:
         return solve_scaled(plane, grid, table, decoder)
-    return _component(plane, component, grid).origin(table, decoder)
-
-
-class _Component(NamedTuple):
-    """A component in whole blocks: guessed samples and their bounds, and how it lies over its plane."""
-
-    grid: Grid
-    guessed: Guessed
-
-    def origin(self, table: Steps, decoder: Decoder) -> Origin:
-        """That of the plane, with these steps and by that decoder."""
-        rows, width = self.guessed.guess.shape
-        coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
-        solve(self.guessed, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
-        return Origin(self.grid, table, coefficients, decoder)
+    guessed = blocks_of(plane, component, grid)
+    rows, width = guessed.guess.shape
+    coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
+    solve(guessed, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
+    return Origin(grid, table, coefficients, decoder)
 
 
 def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:
@@ -476,50 +457,6 @@ def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:
     whole = _blockwise(np.pad(right, grid.border(right.shape), constant_values=True))
     inside = tuple(slice(first, first + size) for first, size in zip(grid.corner, right.shape, strict=True))
     return whole[inside]
-
-
-def _component(plane: Bounded, shrunk: Shrunk, grid: Grid) -> _Component:
-    """The component of a plane, filled up to whole blocks."""
-    guess, lowest, highest = shrunk.guess, plane.lowest, plane.highest
-    if grid.is_enlarged:
-        lowest, highest = _bounds(plane, shrunk, grid)
-    border = grid.border(guess.shape)
-    guess = np.pad(guess, border, mode="edge")
-    lowest = np.pad(lowest, border, constant_values=-FREE)
-    highest = np.pad(highest, border, constant_values=FREE)
-    # Where nothing of a block is known, what stands there is as good as anything.
-    free = _blockwise(highest - lowest >= FREE)
-    if free.any():
-        rows, columns = (
-            np.maximum(0, factor * np.arange(count) - first % factor)
-            for factor, count, first in zip(grid[:2], shrunk.guess.shape, grid[2:], strict=True)
-        )
-        shown = np.pad(plane.shown[np.ix_(rows, columns)], border, mode="edge")
-        guess = np.where(free, shown << GUESS_BITS, guess)
-        lowest, highest = np.where(free, shown, lowest), np.where(free, shown, highest)
-    return _Component(grid, Guessed(*(np.ascontiguousarray(each, np.int32) for each in (guess, lowest, highest))))
-
-
-def _bounds(plane: Bounded, shrunk: Shrunk, grid: Grid) -> tuple[Plane, Plane]:
-    """Bounds of the samples of a component that its plane was enlarged from."""
-    guess, sure = shrunk
-    part = guess & ((1 << GUESS_BITS) - 1)
-    quarter = 1 << (GUESS_BITS - 2)
-    clear = (part <= quarter) | (part >= 3 * quarter)
-    lowest = np.where(clear, rounded(guess), guess >> GUESS_BITS)
-    highest = lowest + ~clear
-    # What bounds of the plane leave open, the component's leave open, too.
-    rows, columns = np.nonzero(~plane.known)
-    if len(rows):
-        slack = np.zeros(guess.shape, np.int32)
-        down, across, top, left = grid
-        at = (top % down + rows) // down, (left % across + columns) // across
-        np.maximum.at(slack, at, (plane.highest - plane.lowest)[rows, columns])
-        slack = np.where(sure < DOUBTFUL, slack, np.where(sure < 1, np.minimum(slack, 1), 0))
-        wide = slack >= FREE
-        lowest = np.where(wide, -FREE, lowest - slack)
-        highest = np.where(wide, FREE, highest + slack)
-    return lowest, highest
 
 
 def _blockwise(mask: Mask) -> Mask:
