@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.bounds import Bounded
-from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Grid
+from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Grid
 from sofc.jpeg.solve import FREE, Guessed
 from sofc.jpeg.steps import GUESS_BITS
 from sofc.jpeg.subsampling import Shrunk
-from sofc.planes import Plane
 
 DOUBTFUL = 0.3
 """A sample of a component of which less is known may be anything that the plane's samples may be."""
@@ -22,8 +22,11 @@ PLACE_BITS = 3
 BIT_PARTS, MOST_SIZE = 1 << 10, 1 << 13
 SIZE_BITS = np.rint((PLACE_BITS + 2 * np.log2(1 + np.arange(MOST_SIZE + 1))) * BIT_PARTS).astype(np.int64)
 """[size]: about what a number that is not zero takes, in 1/BIT_PARTS bits; larger ones count as MOST_SIZE."""
-BITS, MISSED, EXACT, BUSY, COUNTS = range(5)
+BITS, MISSED, EXACT, BUSY, KNOWN_EXACT, KNOWN_BUSY, COUNTS = range(7)
 """What ``judge`` counts."""
+ENOUGH_KNOWN = 64
+"""So many blocks without unknown samples tell more than all do: where samples may be anything, they always come out or
+never do."""
 
 
 @inlined
@@ -101,46 +104,53 @@ def judge(
     plane: Bounded, drawn: Table[np.int32], coefficients: Cube[np.int32], grid: Grid, counts: Vector[np.int64]
 ) -> int:
     """Add to ``counts`` (COUNTS,) what a plane takes, about, that is ``drawn`` from coefficients, in 1/BIT_PARTS bits;
-    the samples outside their bounds; blocks without such that are not flat, and all that are not. Returns 0."""
+    the samples outside their bounds; blocks without such that are not flat, and all that are not; and both of blocks
+    without unknown samples. Returns 0."""
     down, across, top, left = grid
     height, breadth = SIDE * down, SIDE * across
     rows, width = drawn.shape
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
             missed = bits = 0
+            known = 1
             for y in range(max(0, row * height - top), min(rows, (row + 1) * height - top)):
                 for x in range(max(0, column * breadth - left), min(width, (column + 1) * breadth - left)):
-                    sample = int(drawn[y, x])
-                    miss = max(int(plane.lowest[y, x]) - sample, sample - int(plane.highest[y, x]))
+                    lowest, highest, sample = int(plane.lowest[y, x]), int(plane.highest[y, x]), int(drawn[y, x])
+                    known = known if lowest == highest else 0
+                    miss = max(lowest - sample, sample - highest)
                     if miss > 0:
                         missed += 1
                         bits += SIZE_BITS[min(miss, MOST_SIZE)]
-            is_busy = False
+            busy = 0
             for i in range(SIZE):
                 size = abs(int(coefficients[row, column, i]))
                 if size != 0:
                     bits += SIZE_BITS[min(size, MOST_SIZE)]
-                    is_busy = is_busy or i > 0
+                    busy = busy if i == 0 else 1
+            exact = busy if missed == 0 else 0
             counts[BITS] += bits
             counts[MISSED] += missed
-            counts[BUSY] += 1 if is_busy else 0
-            counts[EXACT] += 1 if is_busy and missed == 0 else 0
+            counts[EXACT] += exact
+            counts[BUSY] += busy
+            counts[KNOWN_EXACT] += known & exact
+            counts[KNOWN_BUSY] += known & busy
     return 0
 
 
 class Judged(NamedTuple):
     """What coefficients and samples outside their bounds take, about, in bits, how many of these there are, and of the
-    blocks that are not flat how many come out whole."""
+    blocks that are not flat how many come out whole: of all, or, where they are enough, of those of which all samples
+    are known."""
 
     bits: float
     missed: int
     exact: int
     busy: int
 
-
-def judged(plane: Bounded, drawn: Plane, coefficients: Coefficients, grid: Grid) -> Judged:
-    """How well coefficients suit a plane that is drawn from them."""
-    counts = np.zeros(COUNTS, np.int64)
-    judge(plane, drawn, coefficients, grid, counts)
-    bits, missed, exact, busy = counts.tolist()
-    return Judged(bits / BIT_PARTS, missed, exact, busy)
+    @classmethod
+    def of(cls, counts: npt.NDArray[np.int64]) -> Judged:
+        """What ``judge`` counted of some planes."""
+        bits, missed, exact, busy, known_exact, known_busy = counts.tolist()
+        if known_busy >= ENOUGH_KNOWN:
+            exact, busy = known_exact, known_busy
+        return cls(bits / BIT_PARTS, missed, exact, busy)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.blockwise import blocks_of, judged
+from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
 from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
 from sofc.jpeg.dct import (
@@ -267,22 +267,19 @@ class _Look(NamedTuple):
 
     def trial(self, grid: Grid, table: Steps, best: _Trial | None = None) -> _Trial | None:
         """What comes of it; None where it soon shows that this takes clearly more than the best did."""
-        bits, missed, total, exact, busy = 0.0, 0, 0, 0, 0
-        origins, sizes = [], []
+        counts = np.zeros(COUNTS, np.int64)
+        origins: list[Origin] = []
+        sizes: list[float] = []
         for plane, component in self.pieces:
             origin = _origin_of(plane, component, grid, table, self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
-            found = judged(plane, drawn, origin.coefficients, origin.grid)
-            bits += found.bits
-            missed += found.missed
-            total += plane.samples.size
-            exact += found.exact
-            busy += found.busy
+            judge(plane, drawn, origin.coefficients, origin.grid, counts)
             origins.append(origin)
-            sizes.append(bits)
-            if best is not None and bits > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
+            sizes.append(Judged.of(counts).bits)
+            if best is not None and sizes[-1] > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
                 return None
-        return _Trial(bits, 1 - missed / total, exact, busy, origins, sizes)
+        found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in self.pieces)
+        return _Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes)
 
 
 class _Candidate(NamedTuple):
@@ -297,7 +294,8 @@ class _Candidate(NamedTuple):
 
 class _Trial(NamedTuple):
     """What planes take, about, in bits, that were made in some way, and the share of samples that come out; how many
-    blocks come out whole, of those ``busy_blocks`` that are not flat; ``sizes``: what those up to each take."""
+    blocks come out whole, of those ``busy_blocks`` that are not flat and tell, as ``Judged`` has it; ``sizes``: what
+    those up to each take."""
 
     bits: float
     share: float
