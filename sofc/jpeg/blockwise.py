@@ -24,7 +24,7 @@ SIZE_BITS = np.rint((PLACE_BITS + 2 * np.log2(1 + np.arange(MOST_SIZE + 1))) * B
 """[size]: about what a number that is not zero takes, in 1/BIT_PARTS bits; larger ones count as MOST_SIZE."""
 BITS, MISSED, EXACT, BUSY, KNOWN_EXACT, KNOWN_BUSY, COUNTS = range(7)
 """What ``judge`` counts."""
-ENOUGH_KNOWN = 64
+ENOUGH_KNOWN = 32
 """So many blocks without unknown samples tell more than all do: where samples may be anything, they always come out or
 never do."""
 

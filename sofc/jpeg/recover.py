@@ -79,7 +79,7 @@ UPSAMPLINGS_OF = {
 """Kinds of upsampling that go with an inverse transform, the likeliest first; with others samples are repeated."""
 EXACT_COLOURS = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}
 """The same for the upsampling of components by such factors: where it is another, far fewer do."""
-OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 64, 4
+OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 32, 4
 """An enlargement that so much comes out of is tried first by itself, and gone on with if such a share of blocks that
 are not flat come out whole; it is the one if so many do, and OBVIOUS of them, and half of the steps are as coarse."""
 OBVIOUS = {(2, 2): 0.3, (1, 2): 0.6, (2, 1): 0.6}
