@@ -75,11 +75,11 @@ def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
     lowest[0] = np.where(dark & ~bright, 0, np.where(bright & ~dark, about - 1, lowest[0]))
     highest[0] = np.where(dark & ~bright, about + 1, np.where(bright & ~dark, LARGEST, highest[0]))
     guesses = list(planes)
-    painted = _painted(samples)
-    if painted.any():
-        lowest = [np.where(painted, -FREE, plane) for plane in lowest]
-        highest = [np.where(painted, FREE, plane) for plane in highest]
-        guesses = _filled(planes, painted)
+    covered = painted(samples)
+    if covered.any():
+        lowest = [np.where(covered, -FREE, plane) for plane in lowest]
+        highest = [np.where(covered, FREE, plane) for plane in highest]
+        guesses = _filled(planes, covered)
     return [
         Bounded(*(np.ascontiguousarray(plane, np.int32) for plane in each))
         for each in zip(guesses, lowest, highest, planes, strict=True)
@@ -90,7 +90,7 @@ def informed(
     planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Plane, sure: Mask, conversion: Conversion
 ) -> list[Bounded]:
     """The same planes, where Y is known by now and ``sure``."""
-    clipped = _clipped(samples) & sure & ~_painted(samples)
+    clipped = _clipped(samples) & sure & ~painted(samples)
     if not clipped.any():
         return list(planes)
     keys = np.stack([luminance[clipped], *(sample[clipped] for sample in samples)], axis=1)
@@ -116,7 +116,7 @@ def _clipped(samples: Sequence[Plane]) -> Mask:
     return clipped
 
 
-def _painted(samples: Sequence[Plane]) -> Mask:
+def painted(samples: Sequence[Plane]) -> Mask:
     """Where an image was painted over in black after it was decoded: there is no way from black to its surroundings."""
     black: Mask = np.logical_and.reduce([sample == 0 for sample in samples])
     borders = black[:, 1:] != black[:, :-1]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
-from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn
+from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn, painted
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
 from sofc.jpeg.dct import (
     ACCURATE,
@@ -89,7 +89,7 @@ ENOUGH_BLOCKS = 24
 
 class Recovered(NamedTuple):
     """How planes came about, those planes as they come out of that as far as they can, and the ``share`` of samples
-    that do, of those in blocks that are not flat."""
+    that do, of those in blocks that are not flat; what was painted over takes little though it does not."""
 
     origins: list[Origin]
     planes: list[Plane]
@@ -129,8 +129,11 @@ def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Convers
         missed = np.count_nonzero(drawn[0] != planes[0])
         return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
-    same = match_drawn(conversion, Channels(*reached(planes, conversion)), drawn, chosen)
-    return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
+    samples = reached(planes, conversion)
+    missed = chosen[0].size - match_drawn(conversion, Channels(*samples), drawn, chosen)
+    if missed:
+        missed -= int(np.count_nonzero(painted(samples) & (chosen != drawn).any(axis=0)))
+    return Recovered(origins, list(chosen), _share(missed, planes[0]))
 
 
 def exact_share(found: Recovered) -> float:
