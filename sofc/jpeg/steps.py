@@ -334,7 +334,7 @@ def _by_edges(guess: Plane) -> list[int]:
 def _obvious_place(guess: Plane, explain: Explain) -> int | None:
     """The first place that steps leave no doubt of: what lies half a block off shows the most of other places, but for
     smooth images, where what lies beside it does."""
-    for place in _by_edges(guess):
+    for place in dict.fromkeys([0, *_by_edges(guess)]):  # first that of images which nothing was cut off
         largest, _ = explain(place, SAMPLE_BLOCKS, 0)
         if largest >= OBVIOUS:
             others = max(explain(place ^ away, SAMPLE_BLOCKS, 0)[0] for away in HALF_A_BLOCK)
@@ -367,8 +367,11 @@ def find_places(sight: Sight) -> list[tuple[int, int]]:
     explained = np.zeros(SIZE, np.int64)
     places = np.arange(SIZE)
     is_known = not sight.unknown[-1, -1]
+    seen = MORE_BLOCKS
     for most, most_unknown in STAGES:
-        if is_known and (most, most_unknown) in STAGES[1::2]:
+        if (is_known and (most, most_unknown) in STAGES[1::2]) or (
+            (most, most_unknown) == STAGES[2] and seen < SAMPLE_BLOCKS
+        ):
             continue  # the same blocks as before
         seen = 0
         if most > SAMPLE_BLOCKS:
