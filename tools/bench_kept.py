@@ -89,7 +89,7 @@ def measure_samples(paths: Sequence[Path], codebook: sofc.Codebook | None, effor
     settings: dict[str, Any] = {} if codebook is None else {"codebook": codebook}
     ratios, right, sizes = [], 0, np.zeros(2, np.int64)
     for path in paths:
-        data = read_file(path)
+        data = path.read_bytes()
         with Image.open(io.BytesIO(data)) as image:
             samples = np.asarray(image)
         size = len(sofc.encode(samples, effort=effort, **settings))

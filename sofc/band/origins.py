@@ -28,6 +28,7 @@ class Origins:
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
+        self._without: tuple[list[Plane], PixelFormat, int] | None = None  # planes that were looked at last in vain
 
     def transform(self, pixel_format: PixelFormat, images: int) -> Transform | None:
         """The transform of the models for planes of a certain origin, None where there are none."""
@@ -73,14 +74,28 @@ class Origins:
         ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
         if origins:
             found: Found | None = Found.of(origins)
+        elif self._had_none(transformed, pixel_format, image_rows):
+            found = None
         else:
             found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections, None)
         if found is None or found.share < LEAST_SHARE:
+            self._without = transformed, pixel_format, image_rows
             return []
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
         return [
             Way(view, one.number, transform, one.coder.of_origins(found.origins), transformed, found) for one in models
         ]
+
+    def _had_none(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> bool:
+        """Whether these are the planes that were looked at last without finding an origin: whole images are before they
+        are put in a group, and as a group again."""
+        last = self._without
+        return (
+            last is not None
+            and last[1:] == (pixel_format, image_rows)
+            and len(last[0]) == len(planes)
+            and all(map(np.array_equal, last[0], planes))
+        )
 
     def _apart(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """The way to code several planes each by its own origin, as colours that JPEG data holds without transform, and

@@ -28,6 +28,8 @@ RESULTS = {
 
 LLVM_TYPES = {ctypes.c_bool: "i8", ctypes.c_int64: "i64", ctypes.c_double: "double", ctypes.c_void_p: "ptr"}
 """What LLVM calls the words of arguments."""
+ENTRY = "entry"
+"""The function of a kernel that Python calls."""
 LEVEL = 1
 """Of LLVM's optimisation: kernels run as fast as at level 3 and take a tenth less time to compile."""
 PROVIDED = {"memcpy", "memmove", "memset", "memset_pattern16", "exp", "log2", "printf", "puts"}
@@ -58,8 +60,9 @@ def dispatcher_of(kernel: Kernel) -> Any:
 
 def compile_kernel(kernel: Kernel, kinds: Kinds) -> Code:
     """The machine code of a kernel for arguments of these kinds. Raises RuntimeError where it could not run."""
-    compiled, _ = _compile(kernel, kinds)
-    return Code(compiled.fndesc.llvm_func_name, _result(compiled), compiled.library.serialize_using_object_code()[2][0])
+    compiled, module = _compile(kernel, kinds)
+    machine = cpu_target.target_context.codegen()._tm
+    return Code(ENTRY, _result(compiled), bytes(machine.emit_object(module)))
 
 
 def compile_for_library(kernel: Kernel, kinds: Kinds, processor: str) -> bytes:
@@ -71,7 +74,7 @@ def compile_for_library(kernel: Kernel, kinds: Kinds, processor: str) -> bytes:
     for value in (*module.functions, *module.global_variables):
         if not value.is_declaration:
             value.linkage = "internal"
-    entry = module.get_function(compiled.fndesc.llvm_func_name)
+    entry = module.get_function(ENTRY)
     entry.linkage = "external"
     entry.name = symbol(kernel.name, kinds, _result(compiled))
     target = llvm.Target.from_triple(llvm.get_process_triple())
@@ -84,7 +87,7 @@ def _result(compiled: Any) -> str:
 
 
 def _compile(kernel: Kernel, kinds: Kinds) -> tuple[Any, Any]:
-    """What numba makes of a kernel, and its code as a module of LLVM's."""
+    """What numba makes of a kernel, and its code as a module of LLVM's, with an entry."""
     signature = _signature(kinds)
     with _optimised_lightly():
         kernel.dispatcher.compile(signature)
@@ -94,15 +97,82 @@ def _compile(kernel: Kernel, kinds: Kinds) -> tuple[Any, Any]:
     missing = {f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")} - PROVIDED
     if missing:
         raise RuntimeError(f"kernel {kernel.name} calls {', '.join(sorted(missing))}, which only numba provides")
-    words = [
-        "ptr" if argument.type.is_pointer else str(argument.type) for argument in module.get_function(name).arguments
-    ]
+    arguments = [argument.type for argument in module.get_function(name).arguments]
+    words = ["ptr" if one.is_pointer else str(one) for one in arguments]
     if words != ["ptr", "ptr", *(LLVM_TYPES[word] for word in layout(kinds))]:
         raise RuntimeError(
             f"numba {numba.__version__} lays out arguments otherwise than sofc knows: please report this, and "
             "set NUMBA_DISABLE_JIT=1 until it is mended"
         )
+    module.link_in(llvm.parse_assembly(_Entry(list(map(str, arguments))).text(name, kinds, str(module.triple))))
     return compiled, module
+
+
+class _Entry:
+    """Writes a function of LLVM's that takes the addresses of words and of a result, and calls another with the
+    arguments, of these ``types``, that the words stand for. All pointers come of numbers, which suits LLVM where
+    pointers have types and where they have none."""
+
+    def __init__(self, types: list[str]) -> None:
+        self._types = types
+        self._pointer = "ptr" if types[0] == "ptr" else "i64*"
+        self._lines: list[str] = []
+        self._given: list[str] = []
+        self._loaded = 0
+
+    def text(self, name: str, kinds: Kinds, triple: str) -> str:
+        """The module, for a function of that name and arguments of these kinds."""
+        declared = f'declare i32 @"{name}"({", ".join(self._types)})'
+        head = f"define i32 @{ENTRY}(i64 %words, i64 %result) {{"
+        self._put(f"%place = inttoptr i64 %words to {self._pointer}")
+        self._put("%nothing = alloca i64", f"store i64 0, {self._pointer} %nothing")
+        self._give("%result")
+        self._give(self._new(f"ptrtoint {self._pointer} %nothing to i64"))
+        self._give_all(kinds)
+        call = f'%status = call i32 @"{name}"({", ".join(self._given)})'
+        return "\n".join([f'target triple = "{triple}"', declared, head, *self._lines, call, "ret i32 %status", "}"])
+
+    def _put(self, *lines: str) -> None:
+        self._lines += lines
+
+    def _new(self, instruction: str) -> str:
+        """The name of what an instruction gives."""
+        name = f"%v{len(self._lines)}"
+        self._put(f"{name} = {instruction}")
+        return name
+
+    def _load(self) -> str:
+        """The next word."""
+        at = self._new(f"getelementptr i64, {self._pointer} %place, i64 {self._loaded}")
+        self._loaded += 1
+        return self._new(f"load i64, {self._pointer} {at}")
+
+    def _give(self, word: str) -> None:
+        """The next argument, as the function takes it."""
+        wanted = self._types[len(self._given)]
+        casts = {"i64": None, "i8": "trunc", "double": "bitcast"}
+        cast = casts.get(wanted, "inttoptr")
+        self._given.append(f"{wanted} {word if cast is None else self._new(f'{cast} i64 {word} to {wanted}')}")
+
+    def _give_all(self, kinds: Kinds) -> None:
+        for kind in kinds:
+            if isinstance(kind, str):
+                self._give(self._load())
+            elif isinstance(kind[0], str):
+                self._give_array(np.dtype(kind[0]).itemsize, kind[1])
+            else:
+                self._give_all(kind[1])
+
+    def _give_array(self, item: int, dimensions: int) -> None:
+        address, *shape = (self._load() for _ in range(1 + dimensions))
+        strides = [str(item)]
+        for size in reversed(shape[1:]):
+            strides.insert(0, self._new(f"mul i64 {strides[0]}, {size}"))
+        count = shape[0]
+        for size in shape[1:]:
+            count = self._new(f"mul i64 {count}, {size}")
+        for word in ("0", "0", count, str(item), address, *shape, *strides):
+            self._give(word)
 
 
 @contextmanager

@@ -1,19 +1,23 @@
-"""Machine code of kernels, and calling it: arguments lie flat, as numba lays them out.
+"""Machine code of kernels, and calling it.
 
-An array is two null pointers (numba's owner of the memory, and Python's), its size, the bytes of an item, the pointer
-to its samples, its shape and its strides in bytes; a tuple is its items. Before the arguments stand a pointer to the
-result and one to what may have gone wrong; what is returned is whether anything did.
+Numba's functions take arguments flat: of an array two null pointers (numba's owner of the memory, and Python's), its
+size, the bytes of an item, the pointer to its samples, its shape and its strides in bytes; of a tuple its items. Before
+them stand a pointer to the result and one to what may have gone wrong; what is returned is whether anything did.
+
+A call with hundreds of arguments takes Python longer than many a kernel runs. So what is called is an entry (made by
+``compiler``) that takes a pointer to words of 64 bits, and one to the result: of an array the pointer to its samples
+and its shape, from which all else follows.
 """
 
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 Kinds = tuple[Any, ...]
 """The type of each argument: (dtype, dimensions) of an array; BOOLEAN, INTEGER or REAL; (class, kinds) of a tuple."""
@@ -30,8 +34,13 @@ WORDS: dict[str, Any] = {
 }
 
 
+_address, _first = ctypes.addressof, ctypes.c_char.from_buffer
+PACKED = {BOOLEAN: "?7x", INTEGER: "q", REAL: "d"}
+"""The words of an entry, as ``struct`` has them."""
+
+
 class Code(NamedTuple):
-    """A compiled kernel: the name of its function, the kind of its result, and an object file."""
+    """A compiled kernel: the name of its entry, the kind of its result, and an object file."""
 
     name: str
     result: str
@@ -40,33 +49,31 @@ class Code(NamedTuple):
 
 def flatten(arguments: Sequence[Any]) -> tuple[Kinds, list[Any]]:
     """The kinds of arguments, and the words that stand for them. Raises TypeError for what kernels do not take."""
-    kinds: list[Any] = []
     words: list[Any] = []
+    return _kinds(arguments, words), words
+
+
+def _kinds(arguments: Sequence[Any], words: list[Any]) -> Kinds:
+    """The kinds of arguments, whose words are added to ``words``."""
+    kinds: list[Any] = []
     for argument in arguments:
         if isinstance(argument, np.ndarray):
             if not argument.flags.carray:
                 raise TypeError("kernels take arrays that are contiguous, aligned and writable")
-            kinds.append((_name_of(argument.dtype), argument.ndim))
-            words += (
-                None,
-                None,
-                argument.size,
-                argument.itemsize,
-                _address(argument),
-                *argument.shape,
-                *argument.strides,
-            )
+            shape = argument.shape
+            kinds.append((_name_of(argument.dtype), len(shape)))
+            # ``array.ctypes`` takes five times as long to say where the samples of a contiguous, writable array stand.
+            words.append(_address(_first(argument)) if argument.size else 0)  # type: ignore[arg-type]
+            words += shape
         elif isinstance(argument, tuple):
-            inner, own = flatten(argument)
-            kinds.append((type(argument), inner))
-            words += own
+            kinds.append((type(argument), _kinds(argument, words)))
         else:
             kind = SCALARS.get(type(argument))
             if kind is None:
                 raise TypeError(f"kernels take arrays, tuples of them and numbers, not {type(argument).__name__}")
             kinds.append(kind)
             words.append(argument)
-    return tuple(kinds), words
+    return tuple(kinds)
 
 
 @cache
@@ -75,13 +82,8 @@ def _name_of(dtype: np.dtype[Any]) -> str:
     return dtype.str
 
 
-def _address(array: npt.NDArray[Any]) -> int:
-    """Where the samples of a contiguous, writable array stand. ``array.ctypes`` takes five times as long to say so."""
-    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0  # type: ignore[arg-type]
-
-
 def layout(kinds: Kinds) -> list[Any]:
-    """The C types of the words that ``flatten`` gives."""
+    """The C types of the arguments of numba's function, but for the first two."""
     types: list[Any] = []
     for kind in kinds:
         if isinstance(kind, str):
@@ -94,20 +96,31 @@ def layout(kinds: Kinds) -> list[Any]:
     return types
 
 
+def packing(kinds: Kinds) -> str:
+    """How ``struct`` packs the words that ``flatten`` gives."""
+    packed = ""
+    for kind in kinds:
+        if isinstance(kind, str):
+            packed += PACKED[kind]
+        else:
+            packed += "q" * (1 + kind[1]) if isinstance(kind[0], str) else packing(kind[1])
+    return packed
+
+
 class Native:
-    """A loaded kernel: a function at an address, which ``owner`` keeps there, and the name that messages call it."""
+    """A loaded kernel: an entry at an address, which ``owner`` keeps there, and the name that messages call it."""
 
     def __init__(self, name: str, kinds: Kinds, result: str, address: int, owner: object = None) -> None:
         self._name = name
         self._owner = owner
         self._result = WORDS[result]
-        pointers = [ctypes.POINTER(self._result), ctypes.c_void_p]
-        self._call = ctypes.CFUNCTYPE(ctypes.c_int32, *pointers, *layout(kinds))(address)
+        self._pack = struct.Struct("=" + packing(kinds)).pack
+        self._call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p, ctypes.c_void_p)(address)
 
     def __call__(self, words: list[Any]) -> Any:
         """Run it, without the GIL. Raises RuntimeError where the kernel stops by itself, which is a mistake in it."""
-        result, failure = self._result(), ctypes.c_void_p()
-        status = self._call(ctypes.byref(result), ctypes.addressof(failure), *words)
+        result = self._result()
+        status = self._call(self._pack(*words), ctypes.addressof(result))
         if status != 0:
             raise RuntimeError(f"kernel {self._name} stopped with status {status}: please report this")
         return result.value

@@ -20,6 +20,7 @@ from sofc.jpeg.colour import (
     Channels,
     Colour,
     Conversion,
+    convert,
     fits,
 )
 from sofc.jpeg.dct import LARGEST, MIDDLE
@@ -36,6 +37,8 @@ CLIP_REACH = 48
 """Colours that clipped ones may come from are looked for so far around those that were found."""
 DRAWN_REACH = 3
 """How far from what was drawn other planes are looked for that convert to the same colour."""
+COLOUR_REACH = 10
+"""Channels change by no more where Y, Cb and Cr change by DRAWN_REACH: 1.772 and 1 times that at most, rounded."""
 
 
 class Bounded(NamedTuple):
@@ -44,10 +47,10 @@ class Bounded(NamedTuple):
     ``shown``: the samples as they stand.
     """
 
-    samples: Plane
-    lowest: Plane
-    highest: Plane
-    shown: Plane
+    samples: Table[np.int32]
+    lowest: Table[np.int32]
+    highest: Table[np.int32]
+    shown: Table[np.int32]
 
     @property
     def known(self) -> Mask:
@@ -72,11 +75,11 @@ def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
     lowest[0] = np.where(dark & ~bright, 0, np.where(bright & ~dark, about - 1, lowest[0]))
     highest[0] = np.where(dark & ~bright, about + 1, np.where(bright & ~dark, LARGEST, highest[0]))
     guesses = list(planes)
-    painted = _painted(samples)
-    if painted.any():
-        lowest = [np.where(painted, -FREE, plane) for plane in lowest]
-        highest = [np.where(painted, FREE, plane) for plane in highest]
-        guesses = [_filled(plane, painted) for plane in planes]
+    covered = painted(samples)
+    if covered.any():
+        lowest = [np.where(covered, -FREE, plane) for plane in lowest]
+        highest = [np.where(covered, FREE, plane) for plane in highest]
+        guesses = _filled(planes, covered)
     return [
         Bounded(*(np.ascontiguousarray(plane, np.int32) for plane in each))
         for each in zip(guesses, lowest, highest, planes, strict=True)
@@ -87,7 +90,7 @@ def informed(
     planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Plane, sure: Mask, conversion: Conversion
 ) -> list[Bounded]:
     """The same planes, where Y is known by now and ``sure``."""
-    clipped = _clipped(samples) & sure & ~_painted(samples)
+    clipped = _clipped(samples) & sure & ~painted(samples)
     if not clipped.any():
         return list(planes)
     keys = np.stack([luminance[clipped], *(sample[clipped] for sample in samples)], axis=1)
@@ -115,7 +118,7 @@ def _clipped(samples: Sequence[Plane]) -> Mask:
     return clipped
 
 
-def _painted(samples: Sequence[Plane]) -> Mask:
+def painted(samples: Sequence[Plane]) -> Mask:
     """Where an image was painted over in black after it was decoded: there is no way from black to its surroundings."""
     black: Mask = np.logical_and.reduce([sample == 0 for sample in samples])
     borders = black[:, 1:] != black[:, :-1]
@@ -126,16 +129,16 @@ def _painted(samples: Sequence[Plane]) -> Mask:
     return black
 
 
-def _filled(plane: Plane, unknown: Mask) -> Plane:
-    """The plane with the nearest known sample of the row in the place of unknown ones."""
-    width = plane.shape[1]
-    columns = np.broadcast_to(np.arange(width), plane.shape)
+def _filled(planes: Sequence[Plane], unknown: Mask) -> list[Plane]:
+    """The planes with the nearest known samples of the row in the place of unknown ones."""
+    width = unknown.shape[1]
+    columns = np.broadcast_to(np.arange(width), unknown.shape)
     before = np.maximum.accumulate(np.where(unknown, -width, columns), axis=1)
     after = np.minimum.accumulate(np.where(unknown, 2 * width, columns)[:, ::-1], axis=1)[:, ::-1]
     nearest = np.where(columns - before <= after - columns, before, after)
-    inside = (nearest >= 0) & (nearest < width)
-    filled: Plane = np.where(inside, np.take_along_axis(plane, np.where(inside, nearest, 0), axis=1), plane)
-    return filled
+    # Of rows without any known sample, samples stay as they are.
+    places = np.where((nearest >= 0) & (nearest < width), nearest, columns)
+    return [np.take_along_axis(plane, places, axis=1) for plane in planes]
 
 
 @kernel
@@ -220,6 +223,9 @@ def match_drawn(conversion: Conversion, samples: Channels, drawn: Cube[np.int32]
                 planes[0, y, x], planes[1, y, x], planes[2, y, x] = a, u, v
                 continue
             if 0 < r < LARGEST and 0 < g < LARGEST and 0 < b < LARGEST:
+                continue
+            made = convert(conversion, a, u - MIDDLE, v - MIDDLE)
+            if max(abs(made.red - r), abs(made.green - g), abs(made.blue - b)) > COLOUR_REACH:
                 continue
             most = _distance(int(planes[0, y, x]) - a, int(planes[1, y, x]) - u, int(planes[2, y, x]) - v)
             for n in range(BESIDE.shape[0]):

@@ -114,7 +114,7 @@ def _green(cb: int, cr: int) -> int:
 
 
 @kernel
-def _convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
+def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
     """Spec coding-tools/conversions. The colour of Y, and Cb and Cr less MIDDLE."""
     total = conversion.scale * y
     red = (total + conversion.red_half + conversion.red_from_cr * cr) >> conversion.bits
@@ -129,7 +129,7 @@ def fits(conversion: Conversion, y: int, cb: int, cr: int, colour: Colour) -> bo
     """Whether Y, and Cb and Cr less MIDDLE, convert to a colour."""
     if not (0 <= y <= LARGEST and -MIDDLE <= cb < MIDDLE and -MIDDLE <= cr < MIDDLE):
         return False
-    made = _convert(conversion, y, cb, cr)
+    made = convert(conversion, y, cb, cr)
     return made.red == colour.red and made.green == colour.green and made.blue == colour.blue
 
 
@@ -140,7 +140,7 @@ def to_rgb(conversion: Conversion, converted: Channels, samples: Channels) -> in
     for i in range(rows):
         for j in range(width):
             y = int(converted.first[i, j])
-            made = _convert(conversion, y, int(converted.second[i, j]) - MIDDLE, int(converted.third[i, j]) - MIDDLE)
+            made = convert(conversion, y, int(converted.second[i, j]) - MIDDLE, int(converted.third[i, j]) - MIDDLE)
             samples.first[i, j], samples.second[i, j], samples.third[i, j] = made.red, made.green, made.blue
     return 0
 

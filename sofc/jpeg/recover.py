@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn
+from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
+from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn, painted
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
 from sofc.jpeg.dct import (
     ACCURATE,
@@ -37,7 +38,7 @@ from sofc.jpeg.descent import improve
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
 from sofc.jpeg.settle import settled
-from sofc.jpeg.solve import FREE, HOPELESS, Guessed, Inversion, loss_of, scratch, solve
+from sofc.jpeg.solve import HOPELESS, Guessed, Inversion, loss_of, scratch, solve
 from sofc.jpeg.steps import (
     ALL_BLOCKS,
     GUESS_BITS,
@@ -54,12 +55,8 @@ from sofc.jpeg.steps import (
 from sofc.jpeg.subsampling import FACTORS, REPEATED_FACTORS, Shrunk, match, rounded, shrunk
 from sofc.planes import Plane
 
-DOUBTFUL = 0.3
-"""A sample of a component of which less is known may be anything that the plane's samples may be."""
 TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
 """Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
-PLACE_BITS = 3
-"""About what it takes to say where a coefficient is not zero, or a sample does not come out."""
 LEAST_MATCH, REPEATED = 0.5, 0.97
 """Share of samples that come out again of a component they were enlarged from, for that to be tried; the same of one
 whose samples were repeated more than twice."""
@@ -86,7 +83,7 @@ UPSAMPLINGS_OF = {
 """Kinds of upsampling that go with an inverse transform, the likeliest first; with others samples are repeated."""
 EXACT_COLOURS, EXACT_REPEATED = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}, 0.6
 """The same for the upsampling of components by such factors: where it is another, far fewer do."""
-OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 64, 4
+OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 32, 4
 """An enlargement that so much comes out of is tried first by itself, and gone on with if such a share of blocks that
 are not flat come out whole; it is the one if so many do, and OBVIOUS of them, and half of the steps are as coarse."""
 OBVIOUS = {(2, 2): 0.3, (1, 2): 0.6, (2, 1): 0.6}
@@ -96,7 +93,7 @@ ENOUGH_BLOCKS = 24
 
 class Recovered(NamedTuple):
     """How planes came about, those planes as they come out of that as far as they can, and the ``share`` of samples
-    that do, of those in blocks that are not flat."""
+    that do, of those in blocks that are not flat; what was painted over takes little though it does not."""
 
     origins: list[Origin]
     planes: list[Plane]
@@ -110,7 +107,7 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
     good. ``beside``: how one plane's neighbour came about, of which it may be a chrominance as it was decoded.
     """
     if modelled == 1:
-        plane = Bounded(planes[0], planes[0], planes[0], planes[0])
+        plane = Bounded(*[np.ascontiguousarray(planes[0])] * 4)
         origin = _recover_first(plane)
         alone = None if origin is None else come_out(planes[:1], [origin])
         if beside is None or beside.share < CONVINCING or (alone is not None and alone.share >= CONVINCING):
@@ -136,8 +133,11 @@ def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Convers
         missed = np.count_nonzero(drawn[0] != planes[0])
         return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
-    same = match_drawn(conversion, Channels(*reached(planes, conversion)), drawn, chosen)
-    return Recovered(origins, list(chosen), _share(chosen[0].size - same, planes[0]))
+    samples = reached(planes, conversion)
+    missed = chosen[0].size - match_drawn(conversion, Channels(*samples), drawn, chosen)
+    if missed:
+        missed -= int(np.count_nonzero(painted(samples) & (chosen != drawn).any(axis=0)))
+    return Recovered(origins, list(chosen), _share(missed, planes[0]))
 
 
 def exact_share(found: Recovered) -> float:
@@ -276,23 +276,19 @@ class _Look(NamedTuple):
 
     def trial(self, grid: Grid, table: Steps, best: _Trial | None = None) -> _Trial | None:
         """What comes of it; None where it soon shows that this takes clearly more than the best did."""
-        bits, missed, total, exact, busy = 0.0, 0, 0, 0, 0
-        origins, sizes = [], []
+        counts = np.zeros(COUNTS, np.int64)
+        origins: list[Origin] = []
+        sizes: list[float] = []
         for plane, component in self.pieces:
             origin = _origin_of(plane, component, grid, table, self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
-            misses = np.maximum(plane.lowest - drawn, drawn - plane.highest)
-            bits += _bits(misses[misses > 0]) + _bits(np.abs(origin.coefficients[origin.coefficients != 0]))
-            missed += int(np.count_nonzero(misses > 0))
-            total += plane.samples.size
-            is_busy = origin.coefficients[..., 1:].any(axis=2)
-            exact += int(np.count_nonzero(_whole_blocks(misses <= 0, origin.grid) & is_busy))
-            busy += int(np.count_nonzero(is_busy))
+            judge(plane, drawn, origin.coefficients, origin.grid, counts)
             origins.append(origin)
-            sizes.append(bits)
-            if best is not None and bits > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
+            sizes.append(Judged.of(counts).bits)
+            if best is not None and sizes[-1] > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
                 return None
-        return _Trial(bits, 1 - missed / total, exact, busy, origins, sizes)
+        found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in self.pieces)
+        return _Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes)
 
 
 class _Candidate(NamedTuple):
@@ -307,7 +303,8 @@ class _Candidate(NamedTuple):
 
 class _Trial(NamedTuple):
     """What planes take, about, in bits, that were made in some way, and the share of samples that come out; how many
-    blocks come out whole, of those ``busy_blocks`` that are not flat; ``sizes``: what those up to each take."""
+    blocks come out whole, of those ``busy_blocks`` that are not flat and tell, as ``Judged`` has it; ``sizes``: what
+    those up to each take."""
 
     bits: float
     share: float
@@ -332,16 +329,15 @@ class _Trial(NamedTuple):
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
         if decoder.upsampling == SCALED and grid.is_enlarged:
             return [solve_scaled(plane, grid, table, decoder) for plane in planes]
-        components = [_component(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
+        components = [blocks_of(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
+        found = [_solved(component, table, decoder) for component in components]
         if not is_known(table):
-            known = [component.origin(table, decoder).coefficients for component in components]
-            table = settled([component.guessed for component in components], known, table, decoder.inverse)
-        return [component.best_origin(table, decoder) for component in components]
-
-
-def _bits(sizes: Plane) -> float:
-    """About what numbers that are not zero take."""
-    return PLACE_BITS * sizes.size + 2 * float(np.log2(1 + sizes).sum())
+            better = settled(components, found, table, decoder.inverse)
+            if (better != table).any():
+                table, found = better, [_solved(component, better, decoder) for component in components]
+        for component, coefficients in zip(components, found, strict=True):
+            improve(component, Inversion.of(table, decoder.inverse), coefficients)
+        return [Origin(grid, table, coefficients, decoder) for coefficients in found]
 
 
 def _best(candidates: Sequence[_Candidate], rival: _Trial | None = None) -> _Trial | None:
@@ -472,27 +468,15 @@ def _origin_of(plane: Bounded, component: Shrunk, grid: Grid, table: Steps, deco
     """How a plane came about, as far as that grid, those steps and that decoder tell."""
     if decoder.upsampling == SCALED and grid.is_enlarged:
         return solve_scaled(plane, grid, table, decoder)
-    return _component(plane, component, grid).origin(table, decoder)
+    return Origin(grid, table, _solved(blocks_of(plane, component, grid), table, decoder), decoder)
 
 
-class _Component(NamedTuple):
-    """A component in whole blocks: guessed samples and their bounds, and how it lies over its plane."""
-
-    grid: Grid
-    guessed: Guessed
-
-    def origin(self, table: Steps, decoder: Decoder) -> Origin:
-        """That of the plane, with these steps and by that decoder."""
-        rows, width = self.guessed.guess.shape
-        coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
-        solve(self.guessed, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
-        return Origin(self.grid, table, coefficients, decoder)
-
-    def best_origin(self, table: Steps, decoder: Decoder) -> Origin:
-        """The same, with more done for blocks that do not come out at first."""
-        origin = self.origin(table, decoder)
-        improve(self.guessed, Inversion.of(table, decoder.inverse), origin.coefficients)
-        return origin
+def _solved(component: Guessed, table: Steps, decoder: Decoder) -> Coefficients:
+    """The coefficients of a component in whole blocks, with these steps and by that decoder."""
+    rows, width = component.guess.shape
+    coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
+    solve(component, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
+    return coefficients
 
 
 def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:
@@ -501,50 +485,6 @@ def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:
     whole = _blockwise(np.pad(right, grid.border(right.shape), constant_values=True))
     inside = tuple(slice(first, first + size) for first, size in zip(grid.corner, right.shape, strict=True))
     return whole[inside]
-
-
-def _component(plane: Bounded, shrunk: Shrunk, grid: Grid) -> _Component:
-    """The component of a plane, filled up to whole blocks."""
-    guess, lowest, highest = shrunk.guess, plane.lowest, plane.highest
-    if grid.is_enlarged:
-        lowest, highest = _bounds(plane, shrunk, grid)
-    border = grid.border(guess.shape)
-    guess = np.pad(guess, border, mode="edge")
-    lowest = np.pad(lowest, border, constant_values=-FREE)
-    highest = np.pad(highest, border, constant_values=FREE)
-    # Where nothing of a block is known, what stands there is as good as anything.
-    free = _blockwise(highest - lowest >= FREE)
-    if free.any():
-        rows, columns = (
-            np.maximum(0, factor * np.arange(count) - first % factor)
-            for factor, count, first in zip(grid[:2], shrunk.guess.shape, grid[2:], strict=True)
-        )
-        shown = np.pad(plane.shown[np.ix_(rows, columns)], border, mode="edge")
-        guess = np.where(free, shown << GUESS_BITS, guess)
-        lowest, highest = np.where(free, shown, lowest), np.where(free, shown, highest)
-    return _Component(grid, Guessed(*(np.ascontiguousarray(each, np.int32) for each in (guess, lowest, highest))))
-
-
-def _bounds(plane: Bounded, shrunk: Shrunk, grid: Grid) -> tuple[Plane, Plane]:
-    """Bounds of the samples of a component that its plane was enlarged from."""
-    guess, sure = shrunk
-    part = guess & ((1 << GUESS_BITS) - 1)
-    quarter = 1 << (GUESS_BITS - 2)
-    clear = (part <= quarter) | (part >= 3 * quarter)
-    lowest = np.where(clear, rounded(guess), guess >> GUESS_BITS)
-    highest = lowest + ~clear
-    # What bounds of the plane leave open, the component's leave open, too.
-    rows, columns = np.nonzero(~plane.known)
-    if len(rows):
-        slack = np.zeros(guess.shape, np.int32)
-        down, across, top, left = grid
-        at = (top % down + rows) // down, (left % across + columns) // across
-        np.maximum.at(slack, at, (plane.highest - plane.lowest)[rows, columns])
-        slack = np.where(sure < DOUBTFUL, slack, np.where(sure < 1, np.minimum(slack, 1), 0))
-        wide = slack >= FREE
-        lowest = np.where(wide, -FREE, lowest - slack)
-        highest = np.where(wide, FREE, highest + slack)
-    return lowest, highest
 
 
 def _blockwise(mask: Mask) -> Mask:

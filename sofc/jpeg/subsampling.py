@@ -108,8 +108,8 @@ def shrink(
 class Shrunk(NamedTuple):
     """A component that a plane was enlarged from: its samples in 1/2**GUESS_BITS, and how sure each is, 0 to 1."""
 
-    guess: Plane
-    sure: npt.NDArray[np.floating]
+    guess: Table[np.int32]
+    sure: Table[np.float64]
 
 
 def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
@@ -132,7 +132,7 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
     if down == 2:
         samples, sure = _halved(samples, sure, top & 1)
     guess = np.floor(samples * (1 << GUESS_BITS) + 0.5).astype(np.int32)
-    return Shrunk(np.ascontiguousarray(guess), sure)
+    return Shrunk(np.ascontiguousarray(guess), np.ascontiguousarray(sure))
 
 
 def _averaged(plane: Bounded, grid: Grid) -> Shrunk:

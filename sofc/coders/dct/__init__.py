@@ -39,6 +39,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_pixels import code_pixels
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
+    from sofc.jpeg.blockwise import bound_blocks, judge
     from sofc.jpeg.bounds import bound_clipped, match_drawn
     from sofc.jpeg.dct import enlarge
     from sofc.jpeg.descent import descend
@@ -60,7 +61,8 @@ def _kernels() -> list[list[KernelUse]]:
         draw_fine,
         enlarge_fine,
     ]
-    return [coding, [solve, descend, weigh_predictors, transform, weigh, shrink, bound_clipped, match_drawn]]
+    looking: list[KernelUse] = [transform, weigh, shrink, bound_blocks, judge, bound_clipped, match_drawn]
+    return [coding, [weigh_predictors, solve, descend, *looking]]
 
 
 CODER = Descriptor(
