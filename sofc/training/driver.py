@@ -8,20 +8,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
-from sofc.band.candidates import FASTEST
 from sofc.codebook import Codebook
 from sofc.coders.registry import CODERS
 from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import ImageSource
-from sofc.training.adapted import Usage, adaptable, builtin_usage
+from sofc.training.adapted import Usage, builtin_usage
 from sofc.training.assembly import assemble, provenance
 from sofc.training.collection import Collection, TrainingImages, image_sources, members_of
-from sofc.training.general import base_of
 from sofc.training.held_out import Sizes, coded_sizes
-from sofc.training.mining import Mined, adapt, train_kind
+from sofc.training.mining import Mined, Outlook, mine
 from sofc.training.recipes import coder_to_train
 from sofc.training.report import ModelReport, TrainingReport
-from sofc.training.settings import COUNTER_BYTES, DEFAULT_EFFORT, FASTEST_FROM, FEW_EFFORTS, NEW_FROM, WORTH, Settings
+from sofc.training.settings import COUNTER_BYTES, WORTH, Settings
 from sofc.training.shards import cut
 from sofc.training.survey import Facts, survey
 from sofc.training.work import Crew, Progress
@@ -29,8 +27,6 @@ from sofc.training.work import Crew, Progress
 PassedOver = Callable[[ImageSource, SofcError | OSError], object]
 """Called with an image that cannot be trained on, and why."""
 
-OTHERS_WORTH = 0.5
-"""What a change saves on the images that it was found on it saves on others by half, to be safe."""
 EXPECTED_FROM = 4
 """Images of a kind that are coded to see how much they take."""
 FEW_PIXELS = 1 << 20
@@ -103,34 +99,20 @@ def train(
     members = {kind: members_of(kind, pairs) for kind in sorted({fact.kind for fact in facts})}
     collections = [Collection.of(kind, found, settings) for kind, found in members.items()]
     images_to_come = for_images or len(images)
-    usages: list[Usage] = []
-    adapts = False
+    outlooks: list[Outlook | None] = [None] * len(collections)
     if settings.coder is None:
         usages = _usages(collections, crew)
         expected = sum(usage.size for usage in usages) * images_to_come // len(images)
-        adapts = settings.efforts is None and expected // WORTH < COUNTER_BYTES
+        if settings.efforts is None and expected // WORTH < COUNTER_BYTES:
+            counts = [len(members[collection.kind]) for collection in collections]
+            outlooks = [
+                Outlook(usage, usage.size * images_to_come // len(images), images_to_come * count / len(images))
+                for usage, count in zip(usages, counts, strict=True)
+            ]
         settings = settings.for_few(expected)
     if settings.counter_bytes is None and len(collections) > 1:
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
-
-    def mine(collection: Collection, number: int, settings: Settings) -> Mined:
-        """Models for a kind of images: where these are few, the base's, adapted, if those that serve them can be, and
-        where they are not that few some of their own for effort 1, which are small."""
-        if not adapts:
-            return Mined(train_kind(collection, settings, crew))
-        expected = usages[number].size * images_to_come // len(images)
-        if expected < FASTEST_FROM:
-            settings = replace(settings, efforts=(DEFAULT_EFFORT,))
-        models = adaptable(base_of(collection.kind), collection.kind, usages[number])
-        if not models:
-            return Mined(train_kind(collection, settings, crew) if expected >= NEW_FROM else [])
-        share = len(members[collection.kind]) / len(images)
-        adapted = adapt(collection, max(1, round(images_to_come * share * OTHERS_WORTH)), models, crew)
-        if settings.efforts == FEW_EFFORTS:
-            return Mined(train_kind(collection, replace(settings, efforts=FASTEST), crew), adapted)
-        return Mined([], adapted)
-
-    trained = [mine(collection, number, settings) for number, collection in enumerate(collections)]
+    trained = [mine(each, settings, outlook, crew) for each, outlook in zip(collections, outlooks, strict=True)]
     draft = assemble(name, collections, trained, "", coder is None, settings.efforts)
     reports = [
         _report(collection, results, draft, settings, crew)
@@ -142,7 +124,7 @@ def train(
         keeps_patches = settings.coder is not None and settings.coder.keeps_patches
         if collection.held_out and sum(collection.pixels) <= FEW_PIXELS and not keeps_patches:
             collections[number] = Collection.of(collection.kind, members[collection.kind], everything)
-            trained[number] = mine(collections[number], number, everything)
+            trained[number] = mine(collections[number], everything, outlooks[number], crew)
     codebook = assemble(
         name, collections, trained, provenance(facts, settings, reports), coder is None, settings.efforts
     )

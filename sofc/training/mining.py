@@ -8,16 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.band.candidates import FASTEST
 from sofc.coders.base import Descriptor
 from sofc.coders.registry import CODERS, apart
 from sofc.coders.training import CoderTraining, TrainingSettings
-from sofc.training.adapted import Adaptable, Adapted
+from sofc.training.adapted import Adaptable, Adapted, Usage, adaptable
 from sofc.training.collection import Collection
 from sofc.training.general import base_of
 from sofc.training.recipes import Recipe, recipes
-from sofc.training.settings import DEFAULT_EFFORT, Settings
+from sofc.training.settings import DEFAULT_EFFORT, FASTEST_FROM, FEW_EFFORTS, NEW_FROM, Settings
 from sofc.training.work import Crew, Treatment, run
 from sofc.transforms.components import TRANSFORMS
+
+OTHERS_WORTH = 0.5
+"""What a change saves on the images that it was found on it saves on others by half, to be safe."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,18 @@ class Trained:
     coder: Descriptor
     transform: int
     training: CoderTraining
+
+
+class Outlook(NamedTuple):
+    """What is to come of one kind of images, where so few come that the base's models are changed for them.
+
+    ``usage``: what they take with the base. ``size``: about the bytes of all that come with it. ``images``: about
+    how many come.
+    """
+
+    usage: Usage
+    size: int
+    images: float
 
 
 class Mined(NamedTuple):
@@ -125,3 +141,19 @@ def adapt(collection: Collection, images_to_come: int, models: Sequence[Adaptabl
         found = zip(model.sections, adaptation.changes(), strict=True)
         changes |= {section: change for section, change in found if change and section not in changes}
     return Adapted(base, changes)
+
+
+def mine(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> Mined:
+    """Models for a kind of images: where few come, the base's, changed, if those that serve them can be, and where
+    these are not that few some of their own for effort 1, which are small."""
+    if outlook is None:
+        return Mined(train_kind(collection, settings, crew))
+    if outlook.size < FASTEST_FROM:
+        settings = replace(settings, efforts=(DEFAULT_EFFORT,))
+    models = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
+    if not models:
+        return Mined(train_kind(collection, settings, crew) if outlook.size >= NEW_FROM else [])
+    adapted = adapt(collection, max(1, round(outlook.images * OTHERS_WORTH)), models, crew)
+    if settings.efforts == FEW_EFFORTS:
+        return Mined(train_kind(collection, replace(settings, efforts=FASTEST), crew), adapted)
+    return Mined([], adapted)
