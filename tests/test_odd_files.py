@@ -120,7 +120,7 @@ def test_folders_and_links(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there names are text")
-def test_names_that_are_not_text(tmp_path: Path) -> None:
+def test_names_that_are_not_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     name = os.fsdecode(b"f\xff\xfe.png")
     try:
         Path(name).write_bytes(samples_of("a.png"))
@@ -145,3 +145,4 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
     assert main(["encode", "--keep-file", name, "-o", "kept.sofc"]) == 0
     assert main(["decode", "-q", "kept.sofc", "-o", "back.png"]) == 0
     assert Path("back.png").read_bytes() == Path(name).read_bytes()
+    capfd.readouterr()  # what is printed cannot pass between pytest-xdist's processes

@@ -24,6 +24,7 @@ from sofc.plugins.numcodecs import Sofc  # noqa: E402
 from sofc.plugins.zarr import SofcCodec  # noqa: E402
 
 RANDOM = np.random.default_rng(5)
+STRIPES = np.indices((20, 30)).sum(axis=0) % 7 < 3
 
 
 def samples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -51,8 +52,7 @@ CASES = [
 def codebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sofc.Codebook:
     """A codebook that is found on the search path."""
     monkeypatch.setenv("SOFC_CODEBOOK_PATH", os.fspath(tmp_path / "codebooks"))
-    images = [RANDOM.random((20, 30)) < 0.5 for _ in range(2)]
-    made = sofc.train(images, name="pages", iterations=0).codebook
+    made = sofc.train([STRIPES, STRIPES], name="pages", iterations=0).codebook
     (tmp_path / "codebooks").mkdir()
     (tmp_path / "codebooks" / "pages.sofcb").write_bytes(made.to_bytes())
     return made
@@ -149,7 +149,7 @@ def test_a_missing_codebook_is_named(tmp_path: Path, codebook: sofc.Codebook, mo
         tmp_path / "store", shape=(20, 30), chunks=(20, 30), dtype="bool", compressors=None,
         serializer=SofcCodec(codebook=codebook, embed_codebook=False),
     )  # fmt: skip
-    array[...] = samples((20, 30), "bool")
+    array[...] = STRIPES
     monkeypatch.setenv("SOFC_CODEBOOK_PATH", os.fspath(tmp_path / "nowhere"))
     code = """
 import sofc, zarr
