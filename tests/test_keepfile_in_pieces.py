@@ -27,7 +27,7 @@ from sofc.errors import FormatError
 from sofc.imagefiles import rows, tiff
 from sofc.keepfile import data as data_module
 from sofc.keepfile.data import FileData, pieces_of
-from sofc.keepfile.jpeg import may_hold_stream
+from sofc.keepfile.jpeg import MOST_STARTS, may_hold_stream
 from sofc.keepfile.keep import keep_whole, keep_within, read_file
 from sofc.keepfile.windows import window_bytes, window_pieces
 from sofc.rows import FileRows
@@ -110,6 +110,14 @@ def test_where_jpeg_streams_may_begin() -> None:
     assert may_hold_stream(b"\xff\xd8\xff" + b"\xff\xd8\xff\x01" + b"behind")
     assert not may_hold_stream(b"\xff\xd8\xff\xe0\0\x04....." * 3)
     assert not may_hold_stream(stream[2:])
+
+
+def test_samples_that_all_look_like_the_beginning_of_a_stream(tmp_path: Path) -> None:
+    """Looking is given up before each of a large image's samples has been read around."""
+    path = tmp_path / "constant"
+    for count in (MOST_STARTS - 1, MOST_STARTS, 1 << 20):
+        path.write_bytes(b"\xff\xd8\xff\0\0\0" * count)  # 65496, 65280 and 0, in 16 bits
+        assert may_hold_stream(FileData(path)) == (count >= MOST_STARTS)
 
 
 def _npy(path: Path) -> None:
