@@ -33,7 +33,7 @@ from sofc.training.general import base_of
 from sofc.training.held_out import Sizes, coded_sizes, split
 from sofc.training.recipes import trainable
 from sofc.training.settings import FASTEST_FROM
-from sofc.training.shards import cut, in_order
+from sofc.training.shards import cut, in_order, in_shards
 
 
 def gray_images(count: int, seed: int = 1) -> list[np.ndarray]:
@@ -142,6 +142,12 @@ class LazyExecutor(Executor):
                 return function(*args, **kwargs)
 
         return Late()
+
+
+def test_shards_end_with_so_many_items_or_enough_of_them() -> None:
+    found = in_shards([1, 1, 1, 1, 9, 1, 2, 2, 1], lambda size: size, most_items=3, enough=4)
+    assert list(found) == [[1, 1, 1], [1, 9], [1, 2, 2], [1]]
+    assert list(in_shards([], lambda size: size, 3, 4)) == []
 
 
 def test_in_order_keeps_order_and_window() -> None:
