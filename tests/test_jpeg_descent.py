@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 
+import naive_descent
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from twins import naive_descent
 
 from sofc.jpeg import descent, solve
 from sofc.jpeg.dct import ACCURATE, LARGEST, MIDDLE, ROW_SHIFT, SIDE, SIZE, invert
 from sofc.jpeg.inverses import draw, multipliers
 from sofc.jpeg.known import read_known
 from sofc.jpeg.origin import standard_table
+
+COMPILED = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="solves whole images: slow")
 
 
 def drawn(blocks, table):
@@ -72,6 +75,7 @@ def test_descent(seed):
         assert found[0, number].tolist() == expected
 
 
+@COMPILED
 @pytest.mark.parametrize("quality", [45, 60, 80])
 def test_dark_pictures_come_out(quality):
     """Where a channel was cut off at black luminance is known to be less than it seems; rounding the transform fails
