@@ -8,7 +8,7 @@ import os
 import naive_descent
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -52,12 +52,17 @@ def exact(block, table):
 
 
 @settings(max_examples=8, deadline=None)
+@example(1)
+@example(3)
 @given(st.integers(0, 2**32 - 1))
 def test_descent(seed):
     rng = np.random.default_rng(seed)
     true, table = dark(rng, 2)
     seen = guessed(drawn(true, table))
-    start = (true + (rng.random(true.shape) < 0.1) * rng.integers(-2, 3, true.shape)).astype(np.int32)
+    # From far off, as few samples are right in the end as in the beginning: the block stays as it was.
+    share, farthest = ((0.1, 2), (1, 3))[seed % 2]
+    away = (rng.random(true.shape) < share) * rng.integers(-farthest, farthest + 1, true.shape)
+    start = (true + away).astype(np.int32)
     found = start.copy()
     descent.improve(seen, solve.Inversion.of(table, ACCURATE), found)
     for number in range(2):
