@@ -6,6 +6,7 @@ import hashlib
 import io
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from minidec import archive as small_archive
 from PIL import Image
 
 import sofc
-from sofc.archive import anchors, manifest, unit
+from sofc.archive import anchors, coding, manifest, unit
 from sofc.archive.anchors import Candidate, find_crops
-from sofc.archive.coding import Member, UnitPlan, make_unit
+from sofc.archive.coding import Member, UnitPlan, make_unit, not_given_back
 from sofc.archive.crops import Crop, gray_of
+from sofc.archive.kinds import Rule
 from sofc.archive.making import Settings, archive
 from sofc.archive.reading import UnitReader
 from sofc.archive.restoring import restore, verify
@@ -90,6 +92,24 @@ def test_crops_come_back_and_take_next_to_nothing(tree: Path, tmp_path: Path) ->
         assert np.array_equal(opened["gray/1 2.png"], np.asarray(Image.open(tree / "gray" / "1 2.png")))
 
 
+def test_rules_and_room_in_a_unit_count_more_than_crops(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that a rule matches stay of their kind; a unit of an image and its crops is no larger than others."""
+    archive(tree, tmp_path / "ruled", replace(FAST, rules=(Rule("gray/*", "pieces"),)))
+    found = coders(tmp_path / "ruled")
+    assert {coder for path, coder in found.items() if path.startswith("gray/")} == {"collection"}
+    assert {coder for path, coder in found.items() if path.startswith("tiles/")} == {"crop"}
+    most = 150_000
+    monkeypatch.setattr("sofc.archive.plan.MOST_BYTES", {"collection": most, "alone": most, "pack": most})
+    archive(tree, tmp_path / "small", FAST)
+    with closing(sqlite3.connect(tmp_path / "small" / manifest.NAME)) as table:
+        sizes = dict(table.execute("SELECT unit, sum(size) FROM files WHERE type = 'file' GROUP BY unit"))
+        files = dict(table.execute("SELECT unit, count() FROM files WHERE type = 'file' GROUP BY unit"))
+    assert all(size <= most or files[name] == 1 for name, size in sizes.items())
+    assert "crop" in coders(tmp_path / "small").values()
+
+
 def test_the_small_decoder_reads_crops(tmp_path: Path) -> None:
     whole = texture(3, 40, 44)
     save(tmp_path / "tree" / "whole.png", whole)
@@ -140,6 +160,26 @@ def test_anchors_are_hashes_of_squares_by_the_text() -> None:
         assert (row, column, hash) in places
 
 
+def test_flat_places_are_no_anchors() -> None:
+    """A hash of one value in 32 ends as those of anchors do; where it does, all places of a flat image would."""
+    for value in range(256):
+        flat = np.full((20, 24), value, np.uint8)
+        striped = np.tile(np.arange(24, dtype=np.uint8) * 5 + value, (20, 1))
+        for image in (flat, striped, striped.T):
+            assert len(anchors._anchors(image, 5).hashes) == 0
+
+
+def test_crops_lie_in_their_images(tmp_path: Path) -> None:
+    """Whose anchors another image has may have one more row than that has, with no anchor in it."""
+    whole = texture(1, 60, 60, 1)
+    other = [np.vstack([whole[30:, 8:50], texture(seed, 1, 42, 1)]) for seed in range(2, 18)]
+    pairs = [candidate(tmp_path / f"{number}.png", image) for number, image in enumerate([whole, *other])]
+    looks = anchors.look_for_anchors([one.path for one in pairs], 5)
+    table = anchors._Table(looks)
+    assert any(list(table.places_of(1 + number, looks[1 + number].own)) for number in range(len(other)))
+    assert all(find_crops([pairs[0], one], None) == {} for one in pairs[1:])
+
+
 def test_samples_of_other_types_are_no_crops(tmp_path: Path) -> None:
     image = texture(1, 60, 60, 1)
     save(tmp_path / "a.png", image)
@@ -149,7 +189,9 @@ def test_samples_of_other_types_are_no_crops(tmp_path: Path) -> None:
     assert find_crops(candidates, None) == {}
 
 
-def test_a_file_that_only_seems_to_be_a_crop_is_coded_by_itself(tmp_path: Path) -> None:
+def test_a_file_that_only_seems_to_be_a_crop_is_coded_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the anchors say is compared before it counts; and a source may be stored without its image."""
     members = []
     for name, image in (("whole", texture(1)), ("part", texture(1)[5:50, 5:60]), ("other", texture(2)[5:50, 5:60])):
@@ -163,8 +205,11 @@ def test_a_file_that_only_seems_to_be_a_crop_is_coded_by_itself(tmp_path: Path) 
         digest = hashlib.sha256(data).hexdigest()
         members.append(Member(tmp_path / name, len(data), digest, crops.get(name[:-4])))
     plan = UnitPlan("a kind", "alone", 1, tuple(members))
+    tries: list[object] = []
+    monkeypatch.setattr(coding, "not_given_back", lambda *given: tries.append(given) or not_given_back(*given))
     made = make_unit(plan, tmp_path, tmp_path)
     assert made.ways == "ffcii"
+    assert len(tries) == 1
     assert sum(made.stored) == made.size
     reader = UnitReader(tmp_path / f"{made.key}.sofu", lambda reference: None)
     for number, member in enumerate(members):

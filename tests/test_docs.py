@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,17 @@ import sofc
 from sofc.codebook.builtin import builtin_codebook
 
 ROOT = Path(__file__).parent.parent
+
+
+def test_tools_run_as_the_pages_say() -> None:
+    """A page that does not name Python before a tool takes the tool for a program."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "spec").glob("*.md")]
+    words = re.compile(r"(?:`|^ {4}|^)(tools/[\w/.]+\w)", re.MULTILINE)
+    shown = {tool for page in pages for tool in words.findall(page.read_text(encoding="utf-8"))}
+    assert {"tools/test", "tools/demo", "tools/bench.py", "tools/fuzz/run.py"} <= shown
+    for tool in shown:
+        assert (ROOT / tool).is_dir() or os.access(ROOT / tool, os.X_OK), tool
+        assert (ROOT / tool).is_dir() or (ROOT / tool).read_bytes().startswith(b"#!"), tool
 
 
 def test_pages(tmp_path: Path) -> None:

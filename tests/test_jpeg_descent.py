@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 
+import naive_descent
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from twins import naive_descent
 
 from sofc.jpeg import descent, solve
 from sofc.jpeg.dct import ACCURATE, LARGEST, MIDDLE, ROW_SHIFT, SIDE, SIZE, invert
 from sofc.jpeg.inverses import draw, multipliers
 from sofc.jpeg.known import read_known
 from sofc.jpeg.origin import standard_table
+
+COMPILED = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="solves whole images: slow")
 
 
 def drawn(blocks, table):
@@ -49,12 +52,17 @@ def exact(block, table):
 
 
 @settings(max_examples=8, deadline=None)
+@example(1)
+@example(3)
 @given(st.integers(0, 2**32 - 1))
 def test_descent(seed):
     rng = np.random.default_rng(seed)
     true, table = dark(rng, 2)
     seen = guessed(drawn(true, table))
-    start = (true + (rng.random(true.shape) < 0.1) * rng.integers(-2, 3, true.shape)).astype(np.int32)
+    # From far off, as few samples are right in the end as in the beginning: the block stays as it was.
+    share, farthest = ((0.1, 2), (1, 3))[seed % 2]
+    away = (rng.random(true.shape) < share) * rng.integers(-farthest, farthest + 1, true.shape)
+    start = (true + away).astype(np.int32)
     found = start.copy()
     descent.improve(seen, solve.Inversion.of(table, ACCURATE), found)
     for number in range(2):
@@ -72,6 +80,7 @@ def test_descent(seed):
         assert found[0, number].tolist() == expected
 
 
+@COMPILED
 @pytest.mark.parametrize("quality", [45, 60, 80])
 def test_dark_pictures_come_out(quality):
     """Where a channel was cut off at black luminance is known to be less than it seems; rounding the transform fails

@@ -475,6 +475,13 @@ def test_large_values_go_on_in_further_items(monkeypatch: pytest.MonkeyPatch) ->
     assert restore_items(items, [GRAY]) == data
 
 
+@pytest.mark.parametrize("lengths", [(3, 4), (3, 6), (), (9,), (0, 0)])
+def test_chunks_hold_all_that_is_cut(lengths: tuple[int, ...]) -> None:
+    parts = (Chunked(lengths, (Literal(b"eight"), Literal(b"mor"))),)
+    with pytest.raises(FormatError, match=f"IDAT chunks .* hold {sum(lengths)} bytes; there are 8"):
+        restore_items(original.to_metadata(Original("", 100, bytes(32), parts)), [GRAY])
+
+
 def test_sizes_are_bounded() -> None:
     digest = bytes(32)
     for window in (

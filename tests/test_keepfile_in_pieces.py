@@ -20,17 +20,21 @@ from sofc.container.original import (
     PNG_FILTERS,
     REPEATED_EDGE,
     REVERSED_COMPONENTS,
+    Original,
     Window,
     packs_within,
+    to_metadata,
 )
 from sofc.errors import FormatError
 from sofc.imagefiles import rows, tiff
 from sofc.keepfile import data as data_module
 from sofc.keepfile.data import FileData, pieces_of
-from sofc.keepfile.jpeg import may_hold_stream
+from sofc.keepfile.deflate import Settings, compress, compress_pieces
+from sofc.keepfile.jpeg import MOST_STARTS, may_hold_stream
 from sofc.keepfile.keep import keep_whole, keep_within, read_file
 from sofc.keepfile.windows import window_bytes, window_pieces
 from sofc.rows import FileRows
+from sofc.stream.encoder import Encoder
 
 RANDOM = np.random.default_rng(29)
 GRADIENT = np.add.outer(np.arange(150) * 7, np.arange(211) * 3)
@@ -93,6 +97,27 @@ def test_bytes_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         data[:]
 
 
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_deflate_data_in_pieces(level: int) -> None:
+    """Where nothing is packed zlib makes blocks of what it is given at once: that is all."""
+    settings = Settings(level, 15, 8, 0)
+    content = bytes(RANDOM.integers(0, 9, 100_000).astype(np.uint8))
+    pieces = (content[first : first + 700] for first in range(0, len(content), 700))
+    assert b"".join(compress_pieces(pieces, settings)) == compress(content, settings)
+
+
+def test_a_file_that_is_not_given_back_goes_nowhere(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The check is behind the last piece, and nothing is written before it."""
+    content = bytes(RANDOM.integers(0, 256, 5000).astype(np.uint8))
+    kept = Original("a.bin", len(content), bytes(32), data=content)
+    (tmp_path / "a.sofc").write_bytes(Encoder(codebook=None, metadata=to_metadata(kept)).finish())
+    for output in ("-", str(tmp_path / "a.bin")):
+        assert main(["decode", str(tmp_path / "a.sofc"), "-o", output]) == 3
+        said = capfdbinary.readouterr()
+        assert said.out == b"" and b"another SHA-256" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.sofc"]
+
+
 def test_whether_a_file_packs_within_some_bytes() -> None:
     for content in (bytes(9000), bytes(RANDOM.integers(0, 256, 900).astype(np.uint8)) * 9, b""):
         size = sum(len(item.value) for item in keep_whole("a", content))
@@ -110,6 +135,14 @@ def test_where_jpeg_streams_may_begin() -> None:
     assert may_hold_stream(b"\xff\xd8\xff" + b"\xff\xd8\xff\x01" + b"behind")
     assert not may_hold_stream(b"\xff\xd8\xff\xe0\0\x04....." * 3)
     assert not may_hold_stream(stream[2:])
+
+
+def test_samples_that_all_look_like_the_beginning_of_a_stream(tmp_path: Path) -> None:
+    """Looking is given up before each of a large image's samples has been read around."""
+    path = tmp_path / "constant"
+    for count in (MOST_STARTS - 1, MOST_STARTS, 1 << 20):
+        path.write_bytes(b"\xff\xd8\xff\0\0\0" * count)  # 65496, 65280 and 0, in 16 bits
+        assert may_hold_stream(FileData(path)) == (count >= MOST_STARTS)
 
 
 def _npy(path: Path) -> None:

@@ -273,3 +273,29 @@ def test_steps_near_known_ones_are_settled():
     true, found = known.origins[0], sought.origins[0]
     seen = true.coefficients.any(axis=(0, 1))
     np.testing.assert_array_equal(found.table[seen], true.table[seen])
+
+
+@COMPILED
+def test_what_was_painted_over_is_not_missed():
+    """Samples of a black box that come out of no coefficients do not make the origin doubtful."""
+    _, image = jpeg_of(scene((160, 192)) // 2 + 60, quality=80, subsampling="4:2:0")
+    box = np.s_[37:91, 51:120]
+    painted = image.copy()
+    painted[box] = 0
+    found = recover.recover_planes(
+        LATTICE.forward([np.ascontiguousarray(painted[:, :, k], np.int32) for k in range(3)]), 3
+    )
+    assert found is not None
+    assert 1 - found.share < painted[box].size / painted.size / 2
+
+
+@COMPILED
+def test_origins_are_sought_once(monkeypatch):
+    """Not for a whole image, and for a group of it alone again; for other samples anew."""
+    noise = np.random.default_rng(1).integers(0, 256, (2, 64, 72)).astype(np.uint8)
+    sought = []
+    search = recover._recover_first
+    monkeypatch.setattr(recover, "_recover_first", lambda plane: sought.append(plane.samples.copy()) or search(plane))
+    for image in noise:
+        sofc.encode(image[None], batch=True, codebook=builtin_codebook)
+    np.testing.assert_array_equal(sought, noise)

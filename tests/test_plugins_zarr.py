@@ -108,12 +108,15 @@ def shape_of_shards(shape: tuple[int, ...], chunks: tuple[int, ...]) -> tuple[in
     return tuple(-(-length // chunk) * chunk for length, chunk in zip(shape, chunks, strict=True))
 
 
-def test_a_codebook_travels_with_the_array(
-    tmp_path: Path, codebook: sofc.Codebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_codebook_travels_with_the_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the metadata of the array, for readers that have it nowhere else."""
-    wanted = samples((20, 30), "bool")
-    common: dict[str, Any] = {"store": tmp_path / "store", "shape": (20, 30), "chunks": (20, 30), "dtype": "bool"}
+    y, x = np.mgrid[:40, :60]
+    discs = [(y - 20) ** 2 + (x - 20 - 4 * number) ** 2 < 150 for number in range(5)]
+    codebook = sofc.train(discs[1:], name="discs", coder="shape", held_out=0).codebook
+    wanted = discs[0]
+    with pytest.raises(sofc.CodebookError):
+        sofc.decode(sofc.encode(wanted, codebook=codebook), codebooks={})
+    common: dict[str, Any] = {"store": tmp_path / "store", "shape": (40, 60), "chunks": (40, 60), "dtype": "bool"}
     three = zarr.create_array(name="three", **common, serializer=SofcCodec(codebook=codebook), compressors=None)
     two = zarr.create_array(name="two", **common, zarr_format=2, compressors=[Sofc(codebook=codebook)])
     for array in (three, two):
@@ -125,10 +128,10 @@ import numpy, zarr
 for name in ("three", "two"):
     array = zarr.open_array("store", path=name, mode="r+")
     assert numpy.array_equal(array[...], numpy.load("wanted.npy")), name
-    array[...] = ~array[...]
-    print(int(array[...].sum()))
+    array[...] = array[...][:, ::-1]
+    assert numpy.array_equal(array[...], numpy.load("wanted.npy")[:, ::-1]), name
 """
-    assert read_elsewhere(code, tmp_path).split() == [str(int((~wanted).sum()))] * 2
+    read_elsewhere(code, tmp_path)
 
 
 def test_a_wrong_codebook_in_the_configuration(codebook: sofc.Codebook) -> None:

@@ -17,14 +17,16 @@ from PIL import Image
 
 import sofc
 from sofc.api.headers import header_for
+from sofc.band.candidates import Candidates
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import adapting
 from sofc.coders.kinds import kind_of
 from sofc.coders.registry import CODERS
 from sofc.coders.training import CoderTraining, Pass, TrainingSettings
-from sofc.container.records import CHANGE, Section
+from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, Section
 from sofc.errors import FormatError, UsageError
+from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, load, save, sources
 from sofc.planes import Plane, PlaneRange
 from sofc.training import ModelReport, TrainingReport, driver, train, work
@@ -33,7 +35,7 @@ from sofc.training.general import base_of
 from sofc.training.held_out import Sizes, coded_sizes, split
 from sofc.training.recipes import trainable
 from sofc.training.settings import FASTEST_FROM
-from sofc.training.shards import cut, in_order
+from sofc.training.shards import cut, in_order, in_shards
 
 
 def gray_images(count: int, seed: int = 1) -> list[np.ndarray]:
@@ -142,6 +144,12 @@ class LazyExecutor(Executor):
                 return function(*args, **kwargs)
 
         return Late()
+
+
+def test_shards_end_with_so_many_items_or_enough_of_them() -> None:
+    found = in_shards([1, 1, 1, 1, 9, 1, 2, 2, 1], lambda size: size, most_items=3, enough=4)
+    assert list(found) == [[1, 1, 1], [1, 9], [1, 2, 2], [1]]
+    assert list(in_shards([], lambda size: size, 3, 4)) == []
 
 
 def test_in_order_keeps_order_and_window() -> None:
@@ -399,6 +407,9 @@ def test_models_for_effort_1_come_with_enough_images(monkeypatch: pytest.MonkeyP
     many = train(images, name="many", held_out=0, for_images=2 * enough).codebook
     assert [model.effort for model in few.models] == [model.effort for model in few.bases[0].models]
     assert next(model.effort for model in many.models if many.owns(model)) == 1
+    fastest, usual = (Candidates(many, None, effort).of(PixelFormat(1, 8, 8)) for effort in (1, 5))
+    assert all(many.owns(many.models[one.number - FIRST_CODEBOOK_MODEL]) for one in fastest if one.is_trained)
+    assert not any(many.owns(many.models[one.number - FIRST_CODEBOOK_MODEL]) for one in usual[:1])
 
 
 def test_models_of_numbers_of_values_are_adapted() -> None:

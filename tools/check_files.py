@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Try every image file of a folder tree: which libraries open it, and does sofc bring its samples back.
 
     python tools/check_files.py FOLDER [--all] [--only PART] > table.md

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writers under fire: sofc is killed, starved and disturbed while it writes; nothing may be lost or half there.
 
     python tools/fault.py                        a minute: every kind of fault in turn

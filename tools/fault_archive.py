@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Archives under fire: killed while they are made, damaged once they are; nothing may be lost or wrong but for that.
 
     python tools/fault_archive.py                              30 runs that are killed, 1,000 archives that are damaged

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Lists the longest and the widest functions of the package: lines of their bodies, and parameters.
 
     python tools/function_sizes.py            the ten longest and the ten widest

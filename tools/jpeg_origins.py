@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What becomes of decoded JPEG images, by decoder and by what was done to them afterwards: the table in docs.
 
     tools/jpeg_origins.py FOLDER [--images N] [--side N] > docs/jpeg-origins.md

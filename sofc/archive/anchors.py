@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.archive.crops import Crop, gray_of
+from sofc.archive.survey import AHEAD
 from sofc.errors import SofcError
 from sofc.imagefiles import ImageSource, load
-from sofc.training.shards import in_order
+from sofc.training.shards import in_order, in_shards
 
 SIDE = 8
 """Of the squares that are hashed."""
@@ -35,8 +37,6 @@ MOST_PLACES = 8
 """Of anchors of one hash so many are tried, those in the largest images."""
 SHARD_SAMPLES = 1 << 22
 SHARD_IMAGES = 256
-AHEAD = 64
-"""Shards under way or waiting at once: there may be many workers."""
 _STRIP_SAMPLES = 1 << 20
 _STEPS = (1, 2, 4)
 _FACTORS = ((0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9),
@@ -79,9 +79,10 @@ class Candidate:
 def find_crops(candidates: Sequence[Candidate], executor: Executor | None) -> dict[int, Crop]:
     """Which are crops of another one, by their numbers. That other is none itself. Of the same images, the first is."""
     level = _level(sum(2 * one.samples for one in candidates))
-    shards = list(_shards(candidates))
+    shards = in_shards(candidates, attrgetter("samples"), SHARD_IMAGES, SHARD_SAMPLES)
+    paths = [[one.path for one in shard] for shard in shards]
     look = partial(look_for_anchors, level=level)
-    found = [looks for shard in in_order(executor, look, shards, AHEAD) for looks in shard]
+    found = [looks for shard in in_order(executor, look, paths, AHEAD) for looks in shard]
     # Larger ones first, so that each is sought among those before it.
     order = sorted(range(len(candidates)), key=lambda number: -candidates[number].rows * candidates[number].columns)
     table = _Table([found[number] for number in order])
@@ -108,19 +109,6 @@ def _in_whole(crop: Crop, crops: dict[int, Crop]) -> Crop:
 
 def _level(samples: int) -> int:
     return max(LEAST_LEVEL, (-(-samples // MOST_ANCHORS) - 1).bit_length())
-
-
-def _shards(candidates: Sequence[Candidate]) -> Iterator[list[Path]]:
-    shard: list[Path] = []
-    samples = 0
-    for one in candidates:
-        shard.append(one.path)
-        samples += one.samples
-        if len(shard) == SHARD_IMAGES or samples >= SHARD_SAMPLES:
-            yield shard
-            shard, samples = [], 0
-    if shard:
-        yield shard
 
 
 def look_for_anchors(paths: Sequence[Path], level: int) -> list[Looks]:

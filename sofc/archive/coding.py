@@ -245,7 +245,7 @@ class _Coded:
                 coded.contents.append(unit.Content(unit.FROM_IMAGES, member.size, len(recipe)))
                 sources.add(number)
                 continue
-            alone = Alone()
+            alone = _Alone()
             if store != PACK and member.size <= MAX_FILE_BYTES:
                 alone = _alone(_read(member), member.path, codebook, plan.effort)
             if alone.file:
@@ -344,14 +344,14 @@ class _Sources:
         return bool(part.dtype == image.dtype and part.shape == image.shape and (part == image).all())
 
 
-class Alone(NamedTuple):
+class _Alone(NamedTuple):
     """A sofc file that keeps a file, by its images or by their coefficients alone; nothing where none is worth it."""
 
     file: bytes = b""
     of_images: bool = False
 
 
-def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> Alone:
+def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> _Alone:
     """The smallest sofc file that keeps a file."""
     from sofc.codebook.builtin import is_builtin
     from sofc.collection import encode_collection
@@ -359,12 +359,12 @@ def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> A
     from sofc.keepfile import keep, keep_coefficients
     from sofc.stream.encoder import Encoder
 
-    found: list[Alone] = []
+    found: list[_Alone] = []
     for book in (codebook, None) if codebook is not None else (None,):
         coefficients = keep_coefficients("", data, book, effort)
         if coefficients is None:
             break
-        found.append(Alone(Encoder(codebook=coefficients.codebook, metadata=coefficients.items).finish()))
+        found.append(_Alone(Encoder(codebook=coefficients.codebook, metadata=coefficients.items).finish()))
         if is_builtin(coefficients.codebook):
             break
     if not (found and coefficients is not None and coefficients.share >= MOSTLY):
@@ -380,8 +380,8 @@ def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> A
                     metadata=kept.items,
                     verify=False,
                 )
-                found.append(Alone(b"".join(coded), of_images=True))
+                found.append(_Alone(b"".join(coded), of_images=True))
         except (SofcError, OSError, MemoryError):
             pass  # no image that can be read: it is packed
-    smallest = min(found, key=lambda one: len(one.file), default=Alone())
-    return smallest if len(smallest.file) < len(data) else Alone()
+    smallest = min(found, key=lambda one: len(one.file), default=_Alone())
+    return smallest if len(smallest.file) < len(data) else _Alone()

@@ -64,7 +64,7 @@ def in_units(
     for run in _runs(kind, sorted(contents, key=lambda one: _order(kind, one)), crops):
         places = {one.path: number for number, one in enumerate(run)}
         parts = [
-            (one, replace(crop, source=places[whole.path])) for whole in run for one, crop in _crops_of(whole, crops)
+            (one, replace(crop, source=places[whole.path])) for whole in run for one, crop in crops.get(whole.path, ())
         ]
         ones = [*run, *(one for one, _ in parts)]
         whole_members, part_members = members(root, run), members(root, [one for one, _ in parts])
@@ -77,7 +77,7 @@ def _runs(kind: Kind, ordered: Sequence[Stored], crops: Crops) -> Iterator[list[
     run: list[Stored] = []
     size = files = 0
     for one in ordered:
-        parts = _crops_of(one, crops)
+        parts = crops.get(one.path, ())
         more = one.size + sum(part.size for part, _ in parts)
         if run and (files + 1 + len(parts) > MOST_FILES[kind.store] or size + more > MOST_BYTES[kind.store]):
             yield run
@@ -87,10 +87,6 @@ def _runs(kind: Kind, ordered: Sequence[Stored], crops: Crops) -> Iterator[list[
         files += 1 + len(parts)
     if run:
         yield run
-
-
-def _crops_of(whole: Stored, crops: Crops) -> Sequence[tuple[Stored, Crop]]:
-    return crops.get(whole.path, ())
 
 
 def with_crops(

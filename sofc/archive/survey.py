@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import astuple
+from operator import attrgetter
 from pathlib import Path
 
 from sofc.archive.kinds import Facts, look
 from sofc.archive.tree import Entry
-from sofc.training.shards import in_order
+from sofc.training.shards import in_order, in_shards
 
 NOTES = "survey.jsonl"
 SHARD_FILES = 128
@@ -37,7 +38,8 @@ def survey(
     """Facts of each file of a tree."""
     notes = draft / NOTES
     known = _noted(notes)
-    shards = list(_shards([entry for entry in files if key_of(entry) not in known]))
+    unknown = [entry for entry in files if key_of(entry) not in known]
+    shards = list(in_shards(unknown, attrgetter("size"), SHARD_FILES, SHARD_BYTES))
     advance(len(files) - sum(map(len, shards)))
     paths = [[root / os.fsdecode(entry.path) for entry in shard] for shard in shards]
     with notes.open("a", encoding="ascii") as file:
@@ -66,16 +68,3 @@ def _noted(notes: Path) -> dict[Key, Facts]:
             except (ValueError, TypeError):
                 continue  # cut off where the run was killed
     return {key: facts for key, facts in known.items() if not facts.error}
-
-
-def _shards(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    shard: list[Entry] = []
-    size = 0
-    for entry in entries:
-        shard.append(entry)
-        size += entry.size
-        if len(shard) == SHARD_FILES or size >= SHARD_BYTES:
-            yield shard
-            shard, size = [], 0
-    if shard:
-        yield shard

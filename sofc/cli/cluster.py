@@ -46,7 +46,7 @@ def workers(args: argparse.Namespace) -> Iterator[Executor | None]:
     except ImportError:
         raise UsageError('--cluster needs dask.distributed: pip install "sofc[cluster]"') from None
     with contextlib.ExitStack() as resources:
-        client = resources.enter_context(Client(**_where(args.cluster, resources), set_as_default=False))
+        client = resources.enter_context(Client(_address(args.cluster, resources), set_as_default=False))
         try:
             yield client.get_executor(pure=False, retries=TRIES)
         except KilledWorker as error:
@@ -54,20 +54,20 @@ def workers(args: argparse.Namespace) -> Iterator[Executor | None]:
             raise OSError(errno.ECHILD, f"{reason} ({error.task})") from None
 
 
-def _where(address: str, resources: contextlib.ExitStack) -> dict[str, Any]:
-    """How a client finds the cluster, which is started if it is to be one of this machine."""
-    if not address.startswith(LOCAL):
-        return {"address": _reachable(address)}
+def _address(where: str, resources: contextlib.ExitStack) -> Any:
+    """What a client takes for the address of the cluster, which is started if it is to be one of this machine."""
+    if not where.startswith(LOCAL):
+        return _reachable(where)
     from distributed import LocalCluster
 
-    count = address.removeprefix(LOCAL)
+    count = where.removeprefix(LOCAL)
     if not (count.isdecimal() and int(count)):
-        raise UsageError(f"--cluster {address}: how many workers? local:2, say")
+        raise UsageError(f"--cluster {where}: how many workers? local:2, say")
     # One thread each: little of the work lets go of Python's lock.
     cluster = LocalCluster(
         n_workers=int(count), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
     )
-    return {"address": resources.enter_context(cluster)}
+    return resources.enter_context(cluster)
 
 
 def _reachable(address: str) -> str:

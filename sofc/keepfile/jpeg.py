@@ -28,6 +28,8 @@ _WITHOUT_LENGTH = {bytes([code]) for code in (0x01, *range(0xD0, 0xDA), 0xFF)}
 """Second bytes of what may stand in front of the first segment, filling bytes among them."""
 LEAST_BYTES = 64
 """Coded data of a stream that is worth to be taken apart."""
+MOST_STARTS = 1 << 10
+"""Places in a file where a stream could begin and none does, after which it is no use to read around each."""
 
 
 @dataclass(frozen=True)
@@ -153,14 +155,17 @@ class _TooLongError(Exception):
 
 
 def may_hold_stream(data: Data) -> bool:
-    """Whether a JPEG stream may begin somewhere: there is a segment, and behind it a marker, as in few other data."""
+    """Whether a JPEG stream may begin somewhere: there is a segment, and behind it a marker, as in few other data; or
+    more seem to begin than can be looked at."""
     place = -1
-    while (place := data.find(JPEG, place + 1)) >= 0:
+    for _ in range(MOST_STARTS):
+        if (place := data.find(JPEG, place + 1)) < 0:
+            return False
         marker, length = data[place + 3 : place + 4], data[place + 4 : place + 6]
         behind = place + 4 + int.from_bytes(length, "big")
         if marker in _WITHOUT_LENGTH or data[behind : behind + 1] == b"\xff":
             return True
-    return False
+    return True
 
 
 def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:

@@ -22,6 +22,22 @@ def cut(items: Sequence[Item], shards: int = SHARDS) -> list[list[Item]]:
     return [list(items[len(items) * k // shards : len(items) * (k + 1) // shards]) for k in range(shards)]
 
 
+def in_shards(
+    items: Iterable[Item], size_of: Callable[[Item], int], most_items: int, enough: int
+) -> Iterator[list[Item]]:
+    """Runs of neighbours, each of at most so many, that end as soon as their sizes are ``enough``."""
+    shard: list[Item] = []
+    size = 0
+    for item in items:
+        shard.append(item)
+        size += size_of(item)
+        if len(shard) == most_items or size >= enough:
+            yield shard
+            shard, size = [], 0
+    if shard:
+        yield shard
+
+
 def in_order(
     executor: Executor | None, function: Callable[[Item], Result], items: Iterable[Item], window: int = WINDOW
 ) -> Iterator[Result]:
