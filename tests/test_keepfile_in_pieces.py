@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import io
+import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,13 +26,18 @@ from sofc.container.original import (
     packs_within,
 )
 from sofc.errors import FormatError
-from sofc.imagefiles import rows, tiff
+from sofc.imagefiles import each_again, rows, sources, tiff
 from sofc.keepfile import data as data_module
 from sofc.keepfile.data import FileData, pieces_of
 from sofc.keepfile.jpeg import may_hold_stream
 from sofc.keepfile.keep import keep_whole, keep_within, read_file
 from sofc.keepfile.windows import window_bytes, window_pieces
 from sofc.rows import FileRows
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
 
 RANDOM = np.random.default_rng(29)
 GRADIENT = np.add.outer(np.arange(150) * 7, np.arange(211) * 3)
@@ -91,6 +98,60 @@ def test_bytes_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     path.write_bytes(content[:100])
     with pytest.raises(FormatError, match="became shorter"):
         data[:]
+
+
+def test_bytes_too_long_for_a_file_are_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(5000))
+    monkeypatch.setattr(data_module, "PIECE_BYTES", 64)
+    data = FileData(path)
+    reads: list[slice] = []
+    read = FileData.__getitem__
+    monkeypatch.setattr(FileData, "__getitem__", lambda self, part: reads.append(part) or read(self, part))
+    assert data.find(bytes(4900) + b"a") == -1
+    assert len(reads) == 2  # not at each of 79 places
+    assert data.find(bytes(5001)) == -1
+    assert len(reads) == 2
+
+
+def test_an_image_is_read_once_for_all_its_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pages.tif"
+    _pages(path)
+    images = list(each_again(sources([path])))
+    loads: list[int] = []
+    load = tiff.load
+    monkeypatch.setattr(tiff, "load", lambda path, index: loads.append(index) or load(path, index))
+    for number, image in enumerate(images):
+        expected = (GRADIENT + NOISE + number).astype(np.uint16)
+        assert all(np.array_equal(image.array[row : row + 1], expected[row : row + 1]) for row in range(150))
+    assert loads == [0, 1, 2, 3]
+
+
+@pytest.mark.skipif(resource is None, reason="no such limits")
+@pytest.mark.parametrize("output", ["-", "back.tif", "back.npy"])
+@pytest.mark.parametrize("most", [20_000, 63_299])
+def test_a_full_disk_is_named(
+    output: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.npy"
+    _npy(path)
+    assert main(["encode", *(["--keep-file"] if output == "-" else []), "-e", "2", str(path)]) == 0
+    path.unlink()
+    monkeypatch.setattr("sofc.cli.spool.LARGE_BYTES", 1000)
+    monkeypatch.setattr("sofc.cli.kept_sinks.LARGE_BYTES", 1000)
+    capsys.readouterr()
+    place = "-" if output == "-" else str(tmp_path / output)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+        assert main(["decode", str(tmp_path / "a.sofc"), "-o", place]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    named = tempfile.gettempdir() if output == "-" else place
+    assert f"a.sofc: {named}: " in capsys.readouterr().err
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.sofc"]
 
 
 def test_whether_a_file_packs_within_some_bytes() -> None:
