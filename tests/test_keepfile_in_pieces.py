@@ -7,6 +7,7 @@ import io
 import signal
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from sofc.container.original import (
     packs_within,
 )
 from sofc.errors import FormatError
-from sofc.imagefiles import each_again, rows, sources, tiff
+from sofc.imagefiles import each, each_again, rows, sources, tiff
 from sofc.keepfile import data as data_module
+from sofc.keepfile import keep, restore_items
 from sofc.keepfile.data import FileData, pieces_of
 from sofc.keepfile.jpeg import may_hold_stream
 from sofc.keepfile.keep import keep_whole, keep_within, read_file
@@ -217,6 +219,18 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "a.png": _png,
     "a.bin": lambda path: path.write_bytes(b"no image" * 5000),
 }
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i4", ">i4"])
+def test_stacks_of_small_numbers_in_any_byte_order(dtype: str, tmp_path: Path) -> None:
+    """One byte further they are the same numbers in the other order, but for the last."""
+    path = tmp_path / "a.npy"
+    np.save(path, np.stack([GRADIENT % 200 + NOISE, GRADIENT[::-1] % 200 + NOISE]).astype(dtype))
+    images = [image.array for image in each([replace(source, words=dtype[1:] == "i4") for source in sources([path])])]
+    for data in (path.read_bytes(), FileData(path)):
+        kept = keep("a.npy", data, images)
+        assert kept.why_whole == ""
+        assert restore_items(kept.items, images) == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", KINDS)
