@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +28,23 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         if draft is not None:
             discard(draft)
         raise
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An OSError of the block that names no file names ``path``: a full disk says what is the matter, but not where."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def let_go(file: BinaryIO) -> None:
+    """Close a temporary file. Where the disk is full it tries once more to write, and fails without a name."""
+    with suppress(OSError):
+        file.close()
 
 
 def refuse_folder(path: Path) -> None:

@@ -30,6 +30,7 @@ import bench_archive
 import make_archive
 import numpy as np
 import pytest
+import tifffile
 from minidec import archive as small_archive
 from PIL import Image
 
@@ -256,6 +257,30 @@ def test_a_file_that_changes_meanwhile_ends_the_run(tmp_path: Path) -> None:
     archive(tmp_path / "tree", tmp_path / "archive", FAST)
     with sofc.open_archive(tmp_path / "archive") as found:
         assert found.read_bytes("a.txt") == b"behind"
+
+
+def test_a_file_that_grows_before_it_is_looked_at_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size is noted before its digest: an archive of both would be right in neither."""
+    put(tmp_path / "tree" / "a.png", encoded(picture(1), "PNG"))
+
+    def later(*args: Any) -> list[kinds.Facts]:
+        put(tmp_path / "tree" / "a.png", encoded(picture(2, rows=40), "PNG"))
+        return survey.survey(*args)
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="changed while it was archived"):
+        patched.setattr(making, "survey", later)
+        archive(tmp_path / "tree", tmp_path / "archive", FAST)
+    archive(tmp_path / "tree", tmp_path / "archive", FAST)
+    assert verify(tmp_path / "archive").lost == []
+
+
+def test_a_file_whose_recipe_asks_for_too_much_is_packed(tmp_path: Path) -> None:
+    """A small image in a large tile: no reader follows such a recipe."""
+    (tmp_path / "tree").mkdir()
+    tifffile.imwrite(tmp_path / "tree" / "a.tif", picture(1), tile=(4096, 4096), compression="zlib")
+    put(tmp_path / "tree" / "b.png", encoded(picture(2), "PNG"))
+    archive(tmp_path / "tree", tmp_path / "archive", FAST)
+    assert verify(tmp_path / "archive").lost == []
 
 
 @pytest.mark.parametrize("where", ["inside", "other"])

@@ -16,7 +16,7 @@ from minidec import archive as small_archive
 from PIL import Image
 
 import sofc
-from sofc.archive import anchors, coding, manifest, unit
+from sofc.archive import access, anchors, coding, manifest, unit
 from sofc.archive.anchors import Candidate, find_crops
 from sofc.archive.coding import Member, UnitPlan, make_unit, not_given_back
 from sofc.archive.crops import Crop, gray_of
@@ -25,7 +25,7 @@ from sofc.archive.making import Settings, archive
 from sofc.archive.reading import UnitReader
 from sofc.archive.restoring import restore, verify
 from sofc.codebook.builtin import FOLDER
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 
 FAST = Settings(effort=1, train=False)
 
@@ -120,6 +120,42 @@ def test_the_small_decoder_reads_crops(tmp_path: Path) -> None:
     registered = [path.read_bytes() for path in sorted(FOLDER.glob("*.sofcb"))]
     found = {path.decode(): data for path, data in small_archive.files_of(tmp_path / "archive", registered)}
     assert found == files_of(tmp_path / "tree")
+
+
+def test_crops_that_are_written_to_change_no_others(tmp_path: Path) -> None:
+    whole = texture(3, 90, 100)
+    for name, image in (("whole", whole), ("a", whole[3:70, 5:70]), ("b", whole[4:80, 6:80])):
+        save(tmp_path / "tree" / f"{name}.png", image)
+    archive(tmp_path / "tree", tmp_path / "archive", FAST)
+    assert coders(tmp_path / "archive")["a.png"] == "crop"
+    with sofc.open_archive(tmp_path / "archive") as opened:
+        opened["a.png"][:] = 0
+        assert np.array_equal(opened["b.png"], whole[4:80, 6:80])
+        assert opened.read_bytes("b.png") == (tmp_path / "tree" / "b.png").read_bytes()
+
+
+def test_few_images_that_crops_are_of_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sofc.archive.plan.MOST_BYTES", {"collection": 1 << 15, "alone": 1 << 15, "pack": 1 << 15})
+    for number in range(6):
+        save(tmp_path / "tree" / f"{number}.png", texture(number, 90, 100))
+        save(tmp_path / "tree" / f"{number} part.png", texture(number, 90, 100)[3:70, 5:70])
+    archive(tmp_path / "tree", tmp_path / "archive", FAST)
+    monkeypatch.setattr(access, "HELD_SOURCE_BYTES", 2 * 90 * 100 * 3)
+    with sofc.open_archive(tmp_path / "archive") as opened:
+        for _ in range(2):
+            for number in range(6):
+                assert np.array_equal(opened[f"{number} part.png"], texture(number, 90, 100)[3:70, 5:70])
+                assert 0 < sum(unit.source_bytes for unit in opened._units.values()) <= 3 * 90 * 100 * 3
+
+
+def test_a_unit_whose_file_would_be_too_large_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "a.sofu").open("wb") as file:
+        writer = unit.UnitWriter(file)
+        for name in unit.SECTIONS:
+            writer.section(name, [])
+        writer.finish([unit.Content(unit.FROM_IMAGES, 1 << 50)])
+    with pytest.raises(LimitError, match="is not made"):
+        list(UnitReader(tmp_path / "a.sofu", lambda reference: None).pieces(0))
 
 
 def test_gray_is_that_of_pillow() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import signal
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +29,9 @@ from sofc.container.original import (
     to_metadata,
 )
 from sofc.errors import FormatError
-from sofc.imagefiles import rows, tiff
+from sofc.imagefiles import each, each_again, rows, sources, tiff
 from sofc.keepfile import data as data_module
+from sofc.keepfile import keep, restore_items
 from sofc.keepfile.data import FileData, pieces_of
 from sofc.keepfile.deflate import Settings, compress, compress_pieces
 from sofc.keepfile.jpeg import MOST_STARTS, may_hold_stream
@@ -35,6 +39,11 @@ from sofc.keepfile.keep import keep_whole, keep_within, read_file
 from sofc.keepfile.windows import window_bytes, window_pieces
 from sofc.rows import FileRows
 from sofc.stream.encoder import Encoder
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
 
 RANDOM = np.random.default_rng(29)
 GRADIENT = np.add.outer(np.arange(150) * 7, np.arange(211) * 3)
@@ -118,6 +127,60 @@ def test_a_file_that_is_not_given_back_goes_nowhere(tmp_path: Path, capfdbinary:
     assert [path.name for path in tmp_path.iterdir()] == ["a.sofc"]
 
 
+def test_bytes_too_long_for_a_file_are_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(5000))
+    monkeypatch.setattr(data_module, "PIECE_BYTES", 64)
+    data = FileData(path)
+    reads: list[slice] = []
+    read = FileData.__getitem__
+    monkeypatch.setattr(FileData, "__getitem__", lambda self, part: reads.append(part) or read(self, part))
+    assert data.find(bytes(4900) + b"a") == -1
+    assert len(reads) == 2  # not at each of 79 places
+    assert data.find(bytes(5001)) == -1
+    assert len(reads) == 2
+
+
+def test_an_image_is_read_once_for_all_its_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pages.tif"
+    _pages(path)
+    images = list(each_again(sources([path])))
+    loads: list[int] = []
+    load = tiff.load
+    monkeypatch.setattr(tiff, "load", lambda path, index: loads.append(index) or load(path, index))
+    for number, image in enumerate(images):
+        expected = (GRADIENT + NOISE + number).astype(np.uint16)
+        assert all(np.array_equal(image.array[row : row + 1], expected[row : row + 1]) for row in range(150))
+    assert loads == [0, 1, 2, 3]
+
+
+@pytest.mark.skipif(resource is None, reason="no such limits")
+@pytest.mark.parametrize("output", ["-", "back.tif", "back.npy"])
+@pytest.mark.parametrize("most", [20_000, 63_299])
+def test_a_full_disk_is_named(
+    output: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.npy"
+    _npy(path)
+    assert main(["encode", *(["--keep-file"] if output == "-" else []), "-e", "2", str(path)]) == 0
+    path.unlink()
+    monkeypatch.setattr("sofc.cli.spool.LARGE_BYTES", 1000)
+    monkeypatch.setattr("sofc.cli.kept_sinks.LARGE_BYTES", 1000)
+    capsys.readouterr()
+    place = "-" if output == "-" else str(tmp_path / output)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+        assert main(["decode", str(tmp_path / "a.sofc"), "-o", place]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    named = tempfile.gettempdir() if output == "-" else place
+    assert f"a.sofc: {named}: " in capsys.readouterr().err
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.sofc"]
+
+
 def test_whether_a_file_packs_within_some_bytes() -> None:
     for content in (bytes(9000), bytes(RANDOM.integers(0, 256, 900).astype(np.uint8)) * 9, b""):
         size = sum(len(item.value) for item in keep_whole("a", content))
@@ -189,6 +252,18 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "a.png": _png,
     "a.bin": lambda path: path.write_bytes(b"no image" * 5000),
 }
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i4", ">i4"])
+def test_stacks_of_small_numbers_in_any_byte_order(dtype: str, tmp_path: Path) -> None:
+    """One byte further they are the same numbers in the other order, but for the last."""
+    path = tmp_path / "a.npy"
+    np.save(path, np.stack([GRADIENT % 200 + NOISE, GRADIENT[::-1] % 200 + NOISE]).astype(dtype))
+    images = [image.array for image in each([replace(source, words=dtype[1:] == "i4") for source in sources([path])])]
+    for data in (path.read_bytes(), FileData(path)):
+        kept = keep("a.npy", data, images)
+        assert kept.why_whole == ""
+        assert restore_items(kept.items, images) == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", KINDS)

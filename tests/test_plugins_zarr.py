@@ -137,10 +137,12 @@ for name in ("three", "two"):
 def test_a_wrong_codebook_in_the_configuration(codebook: sofc.Codebook) -> None:
     configuration = SofcCodec(codebook=codebook).to_dict()["configuration"]["codebook"]
     data = sofc.encode(np.zeros((4, 4), bool), codebook=codebook)
-    for wrong, message in (("AAAA", "is damaged"), ("no base 64", "is damaged")):
+    for wrong, message in (("AAAA", "is damaged"), ("no base 64", "is damaged"), ("\u00e9", "is damaged")):
         coder = chunk_coder({**configuration, "data": wrong, "id": "ab" * 32}, 5, None)
         with pytest.raises(sofc.CodebookError, match=message):
             coder.encode(np.zeros((4, 4), bool))
+    with pytest.raises(sofc.UsageError, match="hexadecimal"):
+        chunk_coder({**configuration, "id": "no" * 32}, 5, None)
     other = chunk_coder({**configuration, "id": "ab" * 32}, 5, None)
     with pytest.raises(sofc.CodebookError, match="has the id"):
         other.encode(np.zeros((4, 4), bool))

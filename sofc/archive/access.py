@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 HELD_UNITS = 32
-"""Units that are kept open, with what was read of them: at most about 16 MB each."""
+"""Units that are kept open, with what was read of them: at most about 16 MB each, besides images of crops."""
+HELD_SOURCE_BYTES = 1 << 28
+"""Of images that others are crops of, in all units: beyond that, only the one that is read holds its own."""
 
 
 class Status(NamedTuple):
@@ -192,6 +194,12 @@ class Archive(Closing):
             reader = self._units[name] = UnitReader(path, self._find, self._limits)
             while len(self._units) > HELD_UNITS:
                 self._units.popitem(last=False)
+        others = [(other, held.source_bytes) for other, held in list(self._units.items()) if held is not reader]
+        room = HELD_SOURCE_BYTES - reader.source_bytes
+        for other, size in reversed(others):
+            room -= size
+            if size and room < 0:
+                self._units.pop(other, None)
         return reader
 
 

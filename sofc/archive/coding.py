@@ -19,7 +19,7 @@ from sofc.archive.crops import Crop
 from sofc.archive.kinds import COLLECTION, PACK, digest_of
 from sofc.archive.reading import FindCodebook, UnitReader
 from sofc.container.original import MAX_FILE_BYTES
-from sofc.errors import ChecksumError, FormatError, SofcError
+from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.files import discard, drafted, publish
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def not_given_back(path: Path, plan: UnitPlan, find: FindCodebook) -> list[int]:
         try:
             for piece in reader.pieces(number):
                 digest.update(piece)
-        except FormatError:
+        except (FormatError, LimitError):
             wrong.append(number)
             continue
         if digest.hexdigest() != member.digest:
@@ -293,12 +293,14 @@ def _read(member: Member) -> bytes:
 def _contents(members: Sequence[Member]) -> Iterator[bytes]:
     """The bytes of files, in pieces. Raises OSError where one is another by now."""
     for member in members:
-        digest = hashlib.sha256()
+        digest, size = hashlib.sha256(), 0
         with member.path.open("rb") as file:
             while data := file.read(_PIECE_BYTES):
                 digest.update(data)
+                size += len(data)
                 yield data
-        if digest.hexdigest() != member.digest:
+        # The size is that of the walk, the digest that of the look that came later.
+        if (size, digest.hexdigest()) != (member.size, member.digest):
             raise OSError(errno.EBUSY, "changed while it was archived: run it again", os.fspath(member.path))
 
 

@@ -59,6 +59,8 @@ class UnitReader:
 
         content = self._content(number)
         if content.way in unit.RECIPE_WAYS:
+            if content.size > MAX_FILE_BYTES:  # which bounds what its parts may ask for
+                raise LimitError(f"a file of {content.size} bytes is not made, the limit is {MAX_FILE_BYTES}")
             start = self._recipes[number]
             parts = unpack_recipe(self._whole(unit.RECIPES, self._recipes[-1])[start : start + content.length])
             # The digest of the content is the caller's to compare: here the parts are only followed.
@@ -79,7 +81,8 @@ class UnitReader:
         if content.way == unit.FROM_IMAGES:
             return [self._collection().read_image(self._images[number])]
         if content.crop is not None:
-            return [content.crop.cut(self._image_of(content.crop.source))]
+            # Who gets it may write to it: the source serves other crops, too.
+            return [content.crop.cut(self._image_of(content.crop.source)).copy()]
         if content.way == unit.FROM_FILE:
             from sofc.api.oneshot import decode_images
 
@@ -87,6 +90,11 @@ class UnitReader:
         from sofc.imagefiles import images_in
 
         return [samples.array for samples in images_in("", self.read(number))]
+
+    @property
+    def source_bytes(self) -> int:
+        """What is held of the image that was last read for its crops."""
+        return 0 if self._source is None else self._source[1].nbytes
 
     def _content(self, number: int) -> unit.Content:
         if not 0 <= number < len(self.table.contents):

@@ -23,6 +23,7 @@ from sofc.cli.encode_report import KEPT_WHOLE, STORED, Outcome
 from sofc.cli.outputs import Output, OutputFiles
 from sofc.cli.reading import open_input
 from sofc.errors import FormatError, LimitError, SofcError, UsageError
+from sofc.files import let_go, naming
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -438,12 +439,14 @@ class Encoding:
 
 def _drafted(pieces: Iterable[bytes], most: int) -> BinaryIO | None:
     """A temporary file of all pieces, open at its end, or None as soon as they are more than ``most`` bytes."""
+    file = cast(BinaryIO, tempfile.SpooledTemporaryFile(HELD_BYTES))  # noqa: SIM115 - closed by who gets it
     with contextlib.ExitStack() as stack:
-        file = cast(BinaryIO, stack.enter_context(tempfile.SpooledTemporaryFile(HELD_BYTES)))
+        stack.callback(let_go, file)
         for piece in pieces:
             if file.tell() + len(piece) > most:
                 return None
-            file.write(piece)
+            with naming(tempfile.gettempdir()):
+                file.write(piece)
         stack.pop_all()
         return file
     return None
@@ -509,5 +512,6 @@ def _spooled(inputs: tuple[Path | None, ...]) -> Iterator[list[Path]]:
         copy = Path(folder) / "input"
         with copy.open("wb") as file:
             while data := sys.stdin.buffer.read(READ_BYTES):
-                file.write(data)
+                with naming(folder):
+                    file.write(data)
         yield [copy]

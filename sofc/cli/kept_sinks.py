@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from sofc.cli.console import size
 from sofc.cli.destinations import original_name
@@ -16,6 +18,7 @@ from sofc.cli.sinks import Finished, Samples, WholeImages
 from sofc.cli.spool import Spool
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import LimitError, SofcError, UsageError
+from sofc.files import let_go, naming
 from sofc.image import ImageHeader
 from sofc.imagefiles import FORMATS, JPEG_SUFFIXES, SUFFIXES, on_disk
 from sofc.imagefiles.rows import LARGE_BYTES
@@ -75,10 +78,15 @@ class OriginalSink(WholeImages):
     def finish(self) -> Finished:
         """Write the file."""
         if self._output is None:
-            with tempfile.SpooledTemporaryFile(LARGE_BYTES) as checked:
-                checked.writelines(self.pieces())
+            checked = cast(BinaryIO, tempfile.SpooledTemporaryFile(LARGE_BYTES))  # noqa: SIM115 - closed below
+            with contextlib.ExitStack() as stack:
+                stack.callback(let_go, checked)
+                for piece in self.pieces():
+                    with naming(tempfile.gettempdir()):
+                        checked.write(piece)
                 written = checked.tell()
-                checked.seek(0)
+                with naming(tempfile.gettempdir()):  # what was not written yet is now
+                    checked.seek(0)
                 shutil.copyfileobj(checked, sys.stdout.buffer)
             return Finished(None, f"standard output  {size(written)}, the original file")
         target = self._path(self._output)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from sofc.files import let_go, naming
 from sofc.image import ImageHeader
 from sofc.imagefiles.rows import LARGE_BYTES
 from sofc.imagefiles.save import FEW_BITS
@@ -29,7 +29,8 @@ class Spool:
     def __init__(self, place: Path, header: ImageHeader) -> None:
         folder = next(parent for parent in place.absolute().parents if parent.is_dir())
         self._place = place
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by who made it
+        # Closed by who made it.
+        self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
         components = header.format.components
         self._row = (header.width,) if components == 1 else (header.width, components)
         self._dtype = np.dtype(header.format.dtype_name)
@@ -37,10 +38,9 @@ class Spool:
 
     def add(self, rows: npt.NDArray[Any]) -> None:
         """The next rows."""
-        try:
+        with naming(self._place):
             self._file.write(np.ascontiguousarray(rows, self._dtype).data)
-        except OSError as error:  # which names no file, as there is no name
-            raise type(error)(error.errno, error.strerror, os.fspath(self._place)) from error
+            self._file.flush()
         self._rows += len(rows)
 
     def rows(self) -> FileRows:
@@ -55,4 +55,4 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the rows."""
-        self._file.close()
+        let_go(self._file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -336,14 +336,15 @@ def each(sources: Iterable[ImageSource]) -> Iterator[Samples]:
 
 def each_again(sources: Sequence[ImageSource]) -> Iterator[Samples | InFile]:
     """As ``each_in_file``, of images that are gone through several times: of a file of many each is read anew then,
-    where that costs little."""
+    where that costs little, and the last one is held: it is asked for strip by strip."""
+    loaded = lru_cache(maxsize=1)(load)
     for source in sources:
         image = load_in_file(source)
         path = source.path
         if len(sources) < 2 or isinstance(image, InFile) or path is None or not _goes_back(path):
             yield image
         else:
-            yield InFile(_read_anew(source, image.array), image.declared_bits, image.meaning)
+            yield InFile(_read_anew(source, image.array, loaded), image.declared_bits, image.meaning)
 
 
 def _goes_back(path: Path) -> bool:
@@ -351,8 +352,8 @@ def _goes_back(path: Path) -> bool:
     return kind_of(path) in ("npy", "tiff") or (kind_of(path) == "nifti" and not nifti.is_packed(path))
 
 
-def _read_anew(source: ImageSource, array: npt.NDArray[Any]) -> FileRows:
-    return FileRows(array.shape, array.dtype, lambda first, end: load(source).array[first:end])
+def _read_anew(source: ImageSource, array: npt.NDArray[Any], loaded: Callable[[ImageSource], Samples]) -> FileRows:
+    return FileRows(array.shape, array.dtype, lambda first, end: loaded(source).array[first:end])
 
 
 def each_in_file(sources: Iterable[ImageSource]) -> Iterator[Samples | InFile]:

@@ -35,7 +35,7 @@ class FileData:
 
     def find(self, wanted: bytes, start: int = 0) -> int:
         """Where these bytes stand first, from ``start`` on; -1 for nowhere."""
-        for first in range(start, self._size, PIECE_BYTES):
+        for first in range(start, self._size - len(wanted) + 1, PIECE_BYTES):
             at = self[first : first + PIECE_BYTES + len(wanted) - 1].find(wanted)
             if at >= 0:
                 return first + at

@@ -30,14 +30,24 @@ def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None
 
     None where an image is not found in any of the usual layouts.
     """
+    if not images:
+        return (Literal(data[:]),)
+    # An image may seem to stand one byte further, where its high bytes are zero, and take one of the next: what shows
+    # at the last one is mended at the first.
+    tries = (_from_layout(layout, data, images) for layout, _ in enumerate(_layouts(0, images[0])))
+    return next((parts for parts in tries if parts is not None), None)
+
+
+def _from_layout(layout: int, data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None:
+    """The same where the first image has the layout of this number."""
     parts: list[Part] = []
     position = 0
-    layout = 0
     for number, image in enumerate(images):
         layouts = list(_layouts(number, image))
         # Images of one file are alike: what the one before had is tried first.
-        order = [layout, *(other for other in range(len(layouts)) if other != layout)] if layout < len(layouts) else []
-        for layout in order or range(len(layouts)):
+        others = [other for other in range(len(layouts)) if other != layout] if number else []
+        order = [layout, *others] if layout < len(layouts) else others
+        for layout in order:
             windows = layouts[layout]
             found = _place_of(image, windows, data, position)
             if found is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -138,15 +138,15 @@ def _check_mapping(codebook: Mapping[str, str]) -> None:
     keys = set(codebook) - {"data"}
     if keys != {"id", "name"} or not all(isinstance(value, str) for value in codebook.values()):
         raise sofc.UsageError(f"a codebook is configured by its id, its name and maybe its data, not by {sorted(keys)}")
-    if len(codebook["id"]) != 64:
-        raise sofc.UsageError(f"the id of a codebook has 64 digits, not {len(codebook['id'])}: {codebook['id']}")
+    if len(codebook["id"]) != 64 or not set(codebook["id"]) <= set(string.hexdigits):
+        raise sofc.UsageError(f"the id of a codebook has 64 hexadecimal digits; this is none: {codebook['id']}")
 
 
 def _embedded(data: str, codebook_id: str) -> sofc.Codebook:
     """The codebook in a configuration. Raises CodebookError where it is not the one that is named beside it."""
     try:
         found = sofc.Codebook.from_bytes(base64.b64decode(data, validate=True))
-    except (binascii.Error, sofc.FormatError) as error:
+    except (ValueError, sofc.SofcError) as error:  # what is not ASCII is a ValueError
         raise sofc.CodebookError(
             f"the codebook in the configuration of the codec is damaged: {error}",
             codebook_id=bytes.fromhex(codebook_id),
