@@ -9,14 +9,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 import numpy as np
 import pytest
 
 from sofc.coders import ahead as coding
 from sofc.coders.registry import CODERS
-from sofc.jit import cache, first_use
+from sofc.jit import building, cache, first_use
 from sofc.jit.decorators import Kernel, kernel
 from sofc.jit.sources import KERNEL_MODULES, PACKAGE
 from sofc.jit.types import Vector
@@ -206,6 +206,14 @@ def test_coding_kernels_compile() -> None:
         for one, kinds in group:
             one.prepare(kinds)
     assert coding.are_compiled()
+
+
+def test_kernels_that_a_library_has_give_numbers() -> None:
+    """What gives a tuple only other kernels can call: the wheel would not be made."""
+    kernels = [kernel for module in building.kernel_modules() for kernel, _ in building.kernels_of(module)]
+    results = {kernel.name: get_type_hints(kernel.function)["return"] for kernel in kernels}
+    assert len(results) > 80
+    assert {name: result for name, result in results.items() if result not in (bool, int, float, type(None))} == {}
 
 
 def _imported(path: Path) -> set[Path]:

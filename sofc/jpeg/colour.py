@@ -113,7 +113,7 @@ def _green(cb: int, cr: int) -> int:
     return -GREEN_FROM_CB * cb - GREEN_FROM_CR * cr
 
 
-@kernel
+@inlined
 def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
     """Spec coding-tools/conversions. The colour of Y, and Cb and Cr less MIDDLE."""
     total = conversion.scale * y

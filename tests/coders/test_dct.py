@@ -367,12 +367,12 @@ def test_equations(seed, shape):
 
 
 @settings(max_examples=FEW)
-@given(SEEDS)
-def test_costs_of_predictors(seed):
+@given(SEEDS, st.integers(1, 3))
+def test_costs_of_predictors(seed, rows):
     """What an encoder chooses a predictor by."""
     rng = np.random.default_rng(seed)
-    blocks, table, plan = random_blocks(rng, 3, 2), random_table(rng), random_plan(rng)
-    first, second = (random_blocks(rng, 3, 2) for _ in range(2))
+    blocks, table, plan = random_blocks(rng, rows, 2), random_table(rng), random_plan(rng)
+    first, second = (random_blocks(rng, rows, 2) for _ in range(2))
     found = component(blocks, table, first, second)
     got = np.zeros((len(plan.mean_weights) // ROWS + 1, DIAGONALS), np.int64)
     weigh_predictors(found, plan.predictor, np.zeros(MEANS, np.int32), got)
@@ -381,13 +381,14 @@ def test_costs_of_predictors(seed):
 
 
 @COMPILED
+@pytest.mark.parametrize("rows", [1, 2, 8])
 @pytest.mark.parametrize("alike", [0, 3, DIAGONALS])
-def test_predicted_diagonals(alike):
+def test_predicted_diagonals(alike, rows):
     """As many are predicted as a predictor foretells: one that says what the block to the left has."""
     plan = ComponentPlan.blank(1, BLOCK_BITS.start)
     for index in range(SIZE):
         plan.mean_weights[ROWS // SIZE * index : ROWS // SIZE * (index + 1), SIDE + index % SIDE] = 1 << WEIGHT_BITS
-    blocks = np.random.default_rng(0).integers(-20, 21, (8, 60, SIZE)).astype(np.int32)
+    blocks = np.random.default_rng(0).integers(-20, 21, (rows, 480 // rows, SIZE)).astype(np.int32)
     same = np.add.outer(range(SIDE), range(SIDE)).ravel() < alike
     blocks[:, :, same] = blocks[:, :1, same]
     nothing = np.zeros_like(blocks)

@@ -553,7 +553,7 @@ def costs(component: Component, coefficients: list[list[list[int]]], mean_weight
     """About what each predictor, and last none, makes the coefficients of each diagonal in some rows of blocks cost.
     All values are known."""
     found = [[0] * 15 for _ in range(len(mean_weights) // 256 + 1)]
-    for row in range(2, len(coefficients), 4):
+    for row in range(min(2, len(coefficients) - 1), len(coefficients), 4):
         for column, block in enumerate(coefficients[row]):
             highest = max((k // 8 + k % 8 for k in range(64) if block[k]), default=-1)
             lower = [place for place in BACKWARDS if sum(place) <= highest]

@@ -278,7 +278,7 @@ def enter_error(component: Component, row: int, column: int, index: int, fine: i
 
 
 TRIED = 4
-"""An encoder that looks for the best predictor looks at every so many rows of blocks."""
+"""An encoder that looks for the best predictor looks at every so many rows of blocks, and at one at least."""
 
 
 @kernel
@@ -291,11 +291,12 @@ def weigh_predictors(
     ``costs`` (predictors + 1, DIAGONALS): the last row is of coefficients that are not predicted; ``means`` (MEANS,):
     scratch. ``values`` and ``around`` of ``component`` are zeros, and are filled. Returns 0.
     """
-    count = predictor.means.shape[0] // ROWS
-    for row in range(1 + TRIED // 2, component.values.shape[0], TRIED):
-        for column in range(1, component.values.shape[1] - 1):
-            for index in range(SIZE):
-                enter(component, row - 1, column, index, 0)
+    count, rows = predictor.means.shape[0] // ROWS, component.values.shape[0]
+    for row in range(min(1 + TRIED // 2, rows - 1), rows, TRIED):
+        if row > 1:
+            for column in range(1, component.values.shape[1] - 1):
+                for index in range(SIZE):
+                    enter(component, row - 1, column, index, 0)
         for column in range(1, component.values.shape[1] - 1):
             begin(component.around, row, column)
             start = start_of(component.coefficients[row - 1, column - 1])

@@ -61,7 +61,7 @@ class InterleavedCoder(GridCoder[PlaneModel]):
                 done.append(trace_plane(frame, model.predictor(grid, span, largest)))
                 frames.append(frame)
         width = planes[0].shape[1]
-        return [_stream(model, done, width) for model, done in zip(self.models, traced, strict=True)]
+        return [stream_of(model, done, width) for model, done in zip(self.models, traced, strict=True)]
 
     def decode_planes(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
@@ -91,12 +91,9 @@ class InterleavedCoder(GridCoder[PlaneModel]):
 
 
 def _decode_plane(*arguments: Any) -> int:
-    """``kernel.decode``, also where it is interpreted: there numbers that do not fit raise, or warn."""
+    """``kernel.decode``, where sums wrap around on purpose: interpreted kernels would warn."""
     with np.errstate(over="ignore"):
-        try:
-            return int(kernel.decode(*arguments))
-        except OverflowError:
-            return kernel.BROKEN
+        return int(kernel.decode(*arguments))
 
 
 def _empty_frame(
@@ -143,7 +140,7 @@ def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor) -> kernel.Trac
     return traced
 
 
-def _stream(model: PlaneModel, images: Sequence[kernel.Traced], width: int) -> bytes:
+def stream_of(model: PlaneModel, images: Sequence[kernel.Traced], width: int) -> bytes:
     """The stream of a plane of all images."""
     words = np.empty(2 * sum(traced.residuals.size for traced in images) + 1, np.uint32)
     states = np.array([LOW] * LANES + [words.size], np.int64)

@@ -443,9 +443,11 @@ def _put_down(frame: Frame, plane: Lane, middle: int, span: Span, scratch: Lane)
 
 
 class Source(NamedTuple):
-    """What samples are decoded from: a predictor's ``levels``, the tokens' distributions, and the stream."""
+    """What samples are decoded from: a predictor's ``levels``, the tokens' distributions, and the stream; ``farthest``:
+    how far a sample may lie from its prediction without wrapping around back into the range."""
 
     levels: Vector[np.uint8]
+    farthest: int
     distributions: Distributions
     words: Words
 
@@ -457,7 +459,7 @@ def _take_sample(scratch: Lane, i: int, fraction: int, w: int, ww: int, source: 
     total = int(scratch[SUMS + i])
     # An index that cannot be negative takes two instructions less.
     cell = source.levels[scratch[ENERGY + i] & FIRST_ROW] + ((total >> (fraction - 2)) & 3)
-    taken = take_residual(cell, source.words, position, source.distributions)
+    taken = take_residual(cell, source.farthest, source.words, position, source.distributions)
     sample = (total >> fraction) + taken.value - DIRECT
     scratch[CODED + i] = sample
     return Taken(sample, taken.position)
@@ -474,7 +476,7 @@ def _take_three(
         frame.samples[start - 2 + step * frame.stride :],
         frame.samples[start - 2 + 2 * step * frame.stride :],
     )
-    a, b, c, place = states[0], states[1], states[2], states[3]
+    a, b, c, place = int(states[0]), int(states[1]), int(states[2]), int(states[3])
     w, w_2, w_3 = int(one[1]), int(two[1]), int(three[1])
     ww, ww_2, ww_3 = int(one[0]), int(two[0]), int(three[0])
     for i in range(span.columns):
@@ -504,7 +506,7 @@ def _decode_one(
 ) -> None:
     """Spec interleaved/stream. A span alone, with the state of its lane."""
     row, start = frame.samples[_at(frame, span.y) + span.column + LEFT - 2 :], span.lane * ROOM
-    state, place = states[span.lane], states[3]
+    state, place = int(states[span.lane]), int(states[3])
     ww, w = int(row[0]), int(row[1])
     for i in range(start, start + span.columns):
         taken = _take_sample(scratch, i, fraction, w, ww, source, Position(state, place))
@@ -522,7 +524,8 @@ def decode(
     ``plane`` (rows * width,): its samples. ``states`` (4,): of the lanes, and how many words were taken. OK or BROKEN.
     """
     rows, width, fraction, status = frame.rows, frame.width, predictor.fraction, OK
-    source = Source(predictor.levels, distributions, words)
+    farthest = 1 << (8 * frame.samples.itemsize - 2)
+    source = Source(predictor.levels, farthest, distributions, words)
     step = rows // LANES if rows >= STRIPED_ROWS else 0
     for y in range(step):
         for column in range(0, width, CHUNK):

@@ -82,8 +82,9 @@ def _take_rest(token: int, words: Words, position: Position) -> Taken:
 
 
 @inlined
-def take_residual(cell: int, words: Words, position: Position, distributions: Distributions) -> Taken:
-    """Spec interleaved/stream. The next residual of a cell, more by DIRECT."""
+def take_residual(cell: int, farthest: int, words: Words, position: Position, distributions: Distributions) -> Taken:
+    """Spec interleaved/stream. The next residual of a cell, more by DIRECT; those beyond ``farthest`` are cut there, as
+    they lead out of any range."""
     state, place = position.state, position.place
     context = int(distributions.tokens[cell])
     slot = state & ((1 << SCALE_BITS) - 1)
@@ -93,7 +94,8 @@ def take_residual(cell: int, words: Words, position: Position, distributions: Di
     value = token
     if token > LAST_DIRECT:
         rest = _take_rest(token, words, Position(state, place))
-        state, place, value = rest.position.state, rest.position.place, rest.value + DIRECT
+        state, place = rest.position.state, rest.position.place
+        value = max(-farthest, min(farthest, rest.value)) + DIRECT
     return Taken(value, _refilled(words, Position(state, place)))
 
 

@@ -96,7 +96,8 @@ class Prediction:
             weights=np.ascontiguousarray(weights).astype(dtype).ravel(),
             energy=energy.astype(dtype),
             levels=_levels(np.zeros(0, np.int64) if edges is None else edges, start),
-            threshold=np.array([self.threshold], dtype),
+            # No activity is above the greatest number of the type.
+            threshold=np.array([min(self.threshold, np.iinfo(dtype).max)], dtype),
         )
 
 
