@@ -20,7 +20,7 @@ LEAST_FILES = 8
 SAMPLE_FILES = 1 << 11
 SAMPLE_PIXELS = 1 << 23
 """What is trained on of a kind, at most: files spread evenly over it."""
-VERSION = 1
+VERSION = 2
 
 
 def train_codebook(
