@@ -89,7 +89,11 @@ def test_the_command_on_a_cluster(
 
 
 @pytest.mark.parametrize(
-    "where, word", [("local:0", "how many"), ("local:x", "how many"), ("nonsense://1", "no scheduler")]
+    "where, word",
+    [("local:0", "how many"), ("local:x", "how many")]
+    + [
+        (where, "neither local:N") for where in ("nonsense", "nonsense://1:2", "tcp://host", "tcp://host:x", "tcp://:1")
+    ],
 )
 def test_clusters_that_are_not_to_be_had(tree: Path, tmp_path: Path, capsys: Said, where: str, word: str) -> None:
     assert main(["archive", str(tree), "-o", str(tmp_path / "a"), "--cluster", where]) == 2

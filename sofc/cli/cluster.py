@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import logging
+import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -15,6 +16,7 @@ from sofc.cli.pool import processes
 from sofc.errors import UsageError
 
 LOCAL = "local:"
+ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://(\[[0-9A-Fa-f:.]+\]|[^:/\[\]]+):[0-9]{1,5}")
 TRIES = 3
 """Of a task whose worker died or whose files could not be read there."""
 
@@ -73,6 +75,9 @@ def _address(where: str, resources: contextlib.ExitStack) -> Any:
 def _reachable(address: str) -> str:
     from distributed import Client
 
+    # What has no such form a client refuses, too, but with a traceback when it is thrown away.
+    if not ADDRESS.fullmatch(address):
+        raise UsageError(f"--cluster {address}: neither local:N nor the address of a scheduler, tcp://HOST:PORT")
     try:
         Client(address, timeout=10, set_as_default=False).close()
     except (OSError, TimeoutError, ValueError) as error:
