@@ -16,7 +16,7 @@ from typing import Any
 import minidec
 import numpy as np
 import pytest
-from minidec import chunks, command
+from minidec import PROFILES, ProfileError, chunks, command
 from minidec import codebook as minidec_codebook
 
 import sofc
@@ -38,6 +38,27 @@ MANIFEST = json.loads((VECTORS / "manifest.json").read_text())
 @pytest.mark.parametrize("entry", MANIFEST, ids=lambda entry: entry["file"])
 def test_vector(entry: dict[str, Any]) -> None:
     assert command.check_vector(VECTORS, entry) == ""
+
+
+NOT_CORE = [entry for entry in MANIFEST if entry.get("images") and set(entry["profiles"]) - {"core", "kept-files"}]
+
+
+@pytest.mark.parametrize("entry", NOT_CORE, ids=lambda entry: entry["file"])
+def test_core_alone_names_the_profile_that_it_lacks(entry: dict[str, Any]) -> None:
+    """What it decodes, it decodes as above: by the profiles that the manifest names, and no others."""
+    codebooks = [(VECTORS / entry["codebook"]).read_bytes()] if "codebook" in entry else []
+    with pytest.raises(ProfileError) as error:
+        minidec.decode_file((VECTORS / entry["file"]).read_bytes(), codebooks, ("core",))
+    assert str(error.value).split()[2] in entry["profiles"]
+
+
+def test_profiles_are_those_of_the_text() -> None:
+    text = (SPEC / "README.md").read_text()
+    table = text[text.index("### Profiles") : text.index("## Notation")]
+    assert tuple(line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| "))[2:] == PROFILES
+    named = {profile for entry in MANIFEST for profile in entry["profiles"]}
+    assert named == set(PROFILES)
+    assert sum(entry["profiles"] == ["core"] for entry in MANIFEST) > 30
 
 
 def test_every_file_is_in_the_manifest() -> None:

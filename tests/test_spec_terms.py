@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from minidec.coders import labels as minidec_labels
 
 from sofc.coders.context import terms as context
 from sofc.coders.dct import terms as dct
+from sofc.coders.labels import terms as labels
 from sofc.entropy.contexts import NamedTerm
 
 SPEC = Path(__file__).parents[1] / "spec" / "coders"
@@ -49,3 +51,12 @@ def test_contexts_of_coefficients() -> None:
     for column, contexts in ((1, dct.CONTEXTS), (2, dct.BLOCK_CONTEXTS)):
         written = [[int(term) for term in row[column].split(",")] for row in rows]
         assert written == [[term for term in context if term != dct.NO_TERM] for context in contexts.tolist()]
+
+
+def test_contexts_of_labels() -> None:
+    """In the specification by name, in its small decoder by number."""
+    text = " ".join(section("labels.md", "Terms").split())
+    written = re.split(r"contexts are | Each has", text)[1].rstrip(".").split("; ")
+    contexts = [tuple(labels.Term[name] for name in names.split()) for names in written]
+    assert contexts == list(labels.CONTEXTS)
+    assert contexts == minidec_labels.CONTEXTS

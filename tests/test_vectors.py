@@ -12,12 +12,14 @@ from helpers import chunks_of, models_of, run_decoder
 
 import sofc
 from sofc.band.mapping import Mapping
+from sofc.coders.context.section import unpack_plan
 from sofc.coders.registry import CODERS
-from sofc.container.chunks import unpack_group
+from sofc.container.chunks import unpack_band, unpack_group, unpack_image_head
 from sofc.container.records import CHANGE, COPY_MODEL, FIRST_CODEBOOK_MODEL, LIKENESS_MODEL
 from sofc.keepfile import restore_items
 
 FOLDER = Path(__file__).resolve().parent.parent / "spec" / "vectors"
+CHUNK_TYPES = (b"C", b"R", b"K", b"m", b"H", b"B", b"G", b"E", b"i", b"Z")
 IDS = {coder.name: coder.id for coder in CODERS.values()}
 ENTRIES = json.loads((FOLDER / "manifest.json").read_text())
 
@@ -73,6 +75,41 @@ def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
     assert all(model >= FIRST_CODEBOOK_MODEL for model in models)
     coders = {codebook.models[model - FIRST_CODEBOOK_MODEL].coder for model in models}
     assert coders == {IDS[entry["file"].split("-")[0]]}
+
+
+def test_vectors_have_all_chunks_transforms_and_places_of_the_grid() -> None:
+    kinds, heights, transforms = set(), set(), set()
+    grids: dict[str, set[int]] = {}
+    for entry in ENTRIES:
+        if entry["result"] != "valid":
+            continue
+        codebook = None
+        if "codebook" in entry:
+            codebook = sofc.Codebook.from_bytes((FOLDER / entry["codebook"]).read_bytes())
+        data = (FOLDER / entry["file"]).read_bytes()
+        numbers = [number - FIRST_CODEBOOK_MODEL for number in models_of(data) if codebook is not None]
+        transforms |= {codebook.models[number].transform for number in numbers if codebook is not None and number >= 0}
+        for kind, body in chunks_of(data):
+            kinds.add(kind)
+            if kind == b"H":
+                heights.add(unpack_image_head(body).header.height)
+            if kind == b"B" and "grids" in entry["file"]:
+                grids.setdefault(entry["file"].split("-")[0], set()).add(unpack_band(body).streams[0][0])
+    assert kinds == set(CHUNK_TYPES)
+    assert None in heights
+    assert transforms >= {0, *range(1, 6)}
+    assert set(grids) == {"context", "interleaved", "static"}
+    assert all(len(places) == 3 and all(place >> 3 and place & 7 for place in places) for places in grids.values())
+
+
+def test_a_vector_adapts_and_matches() -> None:
+    path = FOLDER / "context-deep-adapting-and-recalling.sofc"
+    codebook = sofc.Codebook.from_bytes(path.with_suffix(".sofcb").read_bytes())
+    (number,) = set(models_of(path.read_bytes()))
+    model = codebook.models[number - FIRST_CODEBOOK_MODEL]
+    plan = unpack_plan(codebook.sections[model.sections[0]].data, 0)
+    assert plan.matches
+    assert plan.prediction.adapts
 
 
 @pytest.mark.parametrize("name", ["copied-groups", "copied-bands"])

@@ -12,11 +12,12 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +41,14 @@ from sofc.coders.dct import DctCoder
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.section import unpack_plan as dct_plan
 from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.gridded import GridCoder
+from sofc.coders.interleaved import InterleavedCoder
+from sofc.coders.interleaved import kernel as interleaved_kernel
+from sofc.coders.interleaved import section as interleaved_section
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import NEUTRAL_MODELS
+from sofc.coders.static import StaticCoder
+from sofc.coders.static import section as static_section
 from sofc.container import schema
 from sofc.container.chunks import (
     FILE_HEAD_SIZE,
@@ -84,13 +91,19 @@ from sofc.jpeg.dct import (
 from sofc.jpeg.origin import Origin, standard_table
 from sofc.jpeg.recover import recover_planes
 from sofc.keepfile import keep, keep_coefficients
+from sofc.planes import Plane
 from sofc.prediction import bank
 from sofc.training.recipes import trainable
-from sofc.transforms.components import CHAIN, LATTICE
+from sofc.transforms.components import CHAIN, GREEN_FIRST, LATTICE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
 from sofc.transforms.mosaic import METHODS, Edges
 
-Image = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "spec"))
+from minidec import decode_file  # noqa: E402
+from minidec.command import found_in  # noqa: E402
+
+Image = npt.NDArray[Any]
+Bank = TypeVar("Bank", bound=bank.Prediction)
 SEED = 20
 KINDS = {
     "gray": Kind(1, 8),
@@ -182,6 +195,8 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     yield "raw-bits", sofc.encode(sets["binary"][0], coder="raw"), None, "1 bit a sample, raw"
     many = random.integers(0, 8, (4, 5, 5)).astype(np.uint8)
     yield "raw-five-components", sofc.encode(many, coder="raw"), None, "five components, raw"
+    encoder = sofc.Encoder(sofc.ImageHeader(6, None, sofc.PixelFormat(1, 8, 8)), coder="raw", band_rows=2)
+    yield "raw-height-at-the-end", encoder.write(ramp) + encoder.finish(), None, "a height that the image's end has"
     yield "neutral-gray", sofc.encode(sets["gray"][0], codebook=None), None, "neutral model 1"
     yield "neutral-colour", sofc.encode(sets["colour"][0], codebook=None), None, "neutral model 2"
     yield "neutral-deep", sofc.encode(sets["deep"][0], codebook=None), None, "neutral model, 12 bits in 16"
@@ -226,6 +241,9 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
         for name in suited if coder.trace is None else ():
             yield from trained(folder, coder, name, sets)
     yield from from_jpeg(folder, random)
+    embedded = Codebook.from_bytes((folder / "context-gray.sofcb").read_bytes())
+    data = sofc.encode(sets["gray"][3], codebook=embedded, coder="context", embed_codebook=True)
+    yield "embedded-codebook", data, None, "a codebook in the file"
     codebook = "dct-colour.sofcb"
     book = Codebook.from_bytes((folder / codebook).read_bytes())
     for name, data, comment in jpeg_files():
@@ -386,6 +404,7 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
     yield "wide-labels", sofc.encode(labels), None, "labels"
     moving = np.stack([np.roll(labels, k, 1) for k in range(3)])
     yield "wide-labels-group", sofc.encode(moving, batch=True), None, "labels, a group"
+    yield "wide-labels-one", sofc.encode(np.full_like(labels, 70001)), None, "one label: the largest number is 0"
 
 
 def trained(
@@ -426,21 +445,30 @@ def context_variants(
     """Vectors of context models that training did not make so, and of chains."""
     if name not in ("deep", "colour"):
         return
-    stack = np.stack(sets[name])
-    for change in (adapting, on_grid, recalling):
+    # Few: a decoder that is read rather than run takes seconds for each.
+    stack = np.stack(sets[name][:3])
+    for change in (adapting, on_grid, recalling, *([adapting_and_recalling] if name == "deep" else [])):
         other = changed_plans(codebook, change)
         kind = change.__name__.replace("_", "-")
         file = f"context-{name}-{kind}.sofcb"
         (folder / file).write_bytes(other.to_bytes())
         data = sofc.encode(np.concatenate([stack, stack // 32 * 32]), batch=True, codebook=other)
         yield f"context-{name}-{kind}", data, file, f"context, {kind}"
-        if name == "deep":
+        if name == "deep" and change is on_grid:
+            yield "context-deep-grids", anywhere_on_grid(ContextCoder, sets[name][1], other), file, "context, grids"
+        if name == "deep" and change is not adapting_and_recalling:
             data = sofc.encode(sets["large"][0], codebook=other, band_rows=68)
             yield f"context-large-{kind}", data, file, f"context, {kind}, bands"
     if name == "colour":
+        for transform in (PAPERS, GREEN_FIRST, SUBTRACT_GREEN, YCOCG):
+            file = f"transform-{transform.name}.sofcb"
+            other = with_transform(codebook, transform)
+            (folder / file).write_bytes(other.to_bytes())
+            data = sofc.encode(sets[name][4][:12], codebook=other, coder="context")
+            yield f"transform-{transform.name}", data, file, f"transform {transform.id}"
         chain = chains(changed_plans(codebook, adapting))
         (folder / "chain.sofcb").write_bytes(chain.to_bytes())
-        data = sofc.encode(np.stack(sets["deep"]), batch=True, codebook=chain)
+        data = sofc.encode(np.stack(sets["deep"][:4]), batch=True, codebook=chain)
         yield "chain-images", data, "chain.sofcb", "a chain of images"
         five = np.stack([sets["deep"][k] for k in range(5)], axis=-1)
         data = sofc.encode(np.stack([five, five[::-1]]), batch=True, codebook=chain)
@@ -454,6 +482,56 @@ def interleaved_variants(
     image = np.concatenate([sets[name][0]] * 5)[:98]
     data = sofc.encode(image, codebook=codebook, coder="interleaved", band_rows=98)
     yield f"interleaved-{name}-striped", data, f"interleaved-{name}.sofcb", "interleaved, three stripes"
+    if name == "gray":
+        yield from on_grids(folder, codebook, InterleavedCoder, sets[name][1])
+
+
+def static_variants(
+    folder: Path, codebook: Codebook, name: str, sets: dict[str, list[Image]]
+) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Vectors of models with predictors for each place of a grid."""
+    if name == "gray":
+        yield from on_grids(folder, codebook, StaticCoder, sets[name][1])
+
+
+def on_grids(
+    folder: Path, codebook: Codebook, coder: type[StaticCoder | InterleavedCoder], image: Image
+) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """A vector of a grid, with the codebook of one plane for it."""
+    (section,) = (codebook.sections[number] for number in codebook.models[0].sections)
+    if coder is StaticCoder:
+        plan = static_section.unpack_plan(section.data, 0)
+        level, place = np.arange(4), np.arange(64)[:, None]
+        likely = (place % 8 * 8 + 2 * level).ravel()  # of four levels of activity in place of eight
+        packed = static_section.pack_plan(replace(plan, prediction=with_grid(plan.prediction, likely)))
+    else:
+        other = interleaved_section.unpack_plan(section.data, 0)
+        number = np.arange(interleaved_kernel.CLASSES[interleaved_kernel.GRID]) * 7 % len(other.prediction.weights)
+        prediction = replace(
+            other.prediction, class_map=interleaved_kernel.GRID, weights=other.prediction.weights[number]
+        )
+        packed = interleaved_section.pack_plan(replace(other, prediction=prediction))
+    models = (replace(codebook.models[0], sections=(0,)),)
+    book = Codebook(f"{codebook.name}+", models, (replace(section, data=packed),))
+    file = f"{coder.name}-gray-grids.sofcb"
+    (folder / file).write_bytes(book.to_bytes())
+    yield f"{coder.name}-gray-grids", anywhere_on_grid(coder, image, book), file, f"{coder.name}, grids"
+
+
+def anywhere_on_grid(coder: type[GridCoder[Any]], image: Image, codebook: Codebook) -> bytes:
+    """An image in bands that begin at different places of the grid: an encoder may choose any."""
+
+    def place(_: GridCoder[Any], planes: Sequence[Plane], *__: Any) -> int:
+        return 5 + int(planes[0].sum()) % 59
+
+    with mock.patch.object(coder, "find_grid", place):
+        return sofc.encode(image, codebook=codebook, coder=coder.name, band_rows=8)
+
+
+def with_transform(codebook: Codebook, transform: Transform) -> Codebook:
+    """A codebook whose models of three components are for planes of another transform."""
+    models = tuple(replace(model, transform=transform.id) for model in codebook.models)
+    return Codebook(f"{codebook.name}, {transform.name}", models, codebook.sections)
 
 
 def decoded(image: Image, quality: int, subsampling: str = "4:4:4", **settings: Any) -> Image:
@@ -619,18 +697,26 @@ def recalling(plan: PlanePlan) -> PlanePlan:
     return replace(plan, prediction=energetic, matches=True)
 
 
+def adapting_and_recalling(plan: PlanePlan) -> PlanePlan:
+    """The plan with both."""
+    return adapting(recalling(plan))
+
+
 def on_grid(plan: PlanePlan) -> PlanePlan:
     """The plan with predictors for each place of a grid."""
-    old, classes = plan.prediction, bank.CLASSES[bank.GRID]
-    number = np.arange(classes) * 7 % len(old.weights)
-    prediction = replace(
+    number = np.arange(bank.CLASSES[bank.GRID]) * 7 % len(plan.prediction.weights)
+    return replace(plan, prediction=with_grid(plan.prediction, number))
+
+
+def with_grid(old: Bank, number: npt.NDArray[np.int64]) -> Bank:
+    """A bank that has for each place of a grid, and level of activity, a predictor of an old one, by its number."""
+    return replace(
         old,
         class_map=bank.GRID,
         thresholds=old.thresholds[1:6:2],
         weights=old.weights[number],
         offsets=old.offsets[number],
     )
-    return replace(plan, prediction=prediction)
 
 
 def chains(codebook: Codebook) -> Codebook:
@@ -656,7 +742,7 @@ def invalid(good: bytes) -> Iterator[tuple[str, bytes, str]]:
     yield "no-image-recipe", without, "a file without an image that keeps no other file whole"
 
 
-VARIANTS = {"context": context_variants, "interleaved": interleaved_variants}
+VARIANTS = {"context": context_variants, "interleaved": interleaved_variants, "static": static_variants}
 """Further vectors of single coders."""
 
 
@@ -711,6 +797,14 @@ def kept_jpeg(data: bytes, book: Codebook) -> bytes:
     return sofc.Encoder(codebook=kept.codebook, metadata=kept.items).finish()
 
 
+def with_profiles(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a valid vector with the profiles that decoding it takes, as the specification's small decoder finds
+    them."""
+    codebooks = [(folder / entry["codebook"]).read_bytes()] if "codebook" in entry else []
+    found = found_in(decode_file((folder / entry["file"]).read_bytes(), codebooks))
+    return {"file": entry["file"], "result": entry["result"], "profiles": found["profiles"]} | entry
+
+
 def has_images(data: bytes) -> bool:
     """Whether a file has images of its own."""
     start = FILE_HEAD_SIZE
@@ -747,9 +841,12 @@ def main() -> int:
             if original := from_metadata(reader.metadata):
                 entry["original"] = {"name": original.name, "sha256": original.digest.hex()}
         entries.append(entry | ({"codebook": codebook} if codebook else {}))
+    entries = [with_profiles(folder, entry) for entry in entries]
+    base = next(entry for entry in entries if entry["file"] == "neutral-gray.sofc")
     for name, data, comment in invalid((folder / "neutral-gray.sofc").read_bytes()):
         (folder / f"invalid-{name}.sofc").write_bytes(data)
-        entries.append({"file": f"invalid-{name}.sofc", "result": "invalid", "comment": comment})
+        invalid_entry = {"file": f"invalid-{name}.sofc", "result": "invalid", "profiles": base["profiles"]}
+        entries.append(invalid_entry | {"comment": comment})
     (folder / "manifest.json").write_text(json.dumps(entries, indent=1) + "\n")
     print(f"{len(entries)} vectors, {sum(path.stat().st_size for path in folder.iterdir())} bytes in {folder}")
     return 0

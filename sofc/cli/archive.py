@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.cli import options
-from sofc.cli.cluster import add_cluster, workers
+from sofc.cli.cluster import add_workers, workers
 from sofc.cli.console import INVALID_DATA, IO_ERROR, OK, Console, count_of, size
 from sofc.cli.crew import processors
 from sofc.errors import UsageError
@@ -58,8 +58,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         help="with --verify: of so much of it, chosen at random (0 to 1)",
     )
     parser.add_argument("--report", type=Path, metavar="HTML", help="write a report with pictures: one HTML file")
-    options.add_jobs(parser, "processes")
-    add_cluster(parser)
+    add_workers(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
 
+from sofc.cli import options
 from sofc.cli.crew import processors
 from sofc.cli.pool import processes
 from sofc.errors import UsageError
@@ -21,8 +22,9 @@ TRIES = 3
 """Of a task whose worker died or whose files could not be read there."""
 
 
-def add_cluster(parser: argparse.ArgumentParser) -> None:
-    """--cluster."""
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """-j and --cluster."""
+    options.add_jobs(parser, "processes")
     parser.add_argument(
         "--cluster",
         metavar="WHERE",

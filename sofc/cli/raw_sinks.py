@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from sofc.cli.console import size
 from sofc.cli.outputs import Output, OutputFiles
-from sofc.cli.sinks import Finished, Samples, Sink, zeros_for
+from sofc.cli.sinks import Finished, Samples, Sink
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError, UsageError
 from sofc.image import ImageHeader
@@ -29,7 +29,6 @@ class RawSink(Sink):
         self._output: Output | None = None
         self._written = 0
         self._left_out = ""
-        self._header: ImageHeader | None = None
         self._file: BinaryIO
         if output is None:
             self._file = sys.stdout.buffer
@@ -50,11 +49,6 @@ class RawSink(Sink):
         data = rows.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes()
         self._file.write(data)
         self._written += len(data)
-
-    def lost_rows(self, count: int) -> None:
-        """Write zeros, so that later rows keep their place."""
-        if self._header is not None:
-            self.rows(zeros_for(self._header, count))
 
     def end(self) -> None:
         """An image ends."""

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from sofc.cli import options
-from sofc.cli.cluster import add_cluster, workers
+from sofc.cli.cluster import add_workers, workers
 from sofc.cli.console import INVALID_DATA, OK, count_of, size
 
 EXAMPLES = """\
@@ -24,8 +24,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="where the tree is made")
     parser.add_argument("--salvage", action="store_true", help="go on past damage, and name what is lost")
     options.add_force(parser)
-    options.add_jobs(parser, "processes")
-    add_cluster(parser)
+    add_workers(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 

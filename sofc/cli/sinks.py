@@ -38,6 +38,10 @@ class Sink(contextlib.ExitStack, ABC):
 
     wants_images = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._header: ImageHeader | None = None
+
     @abstractmethod
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """A metadata item of the file, or of the images that began last with number ``image``."""
@@ -50,9 +54,10 @@ class Sink(contextlib.ExitStack, ABC):
     def rows(self, rows: Samples) -> None:
         """The next rows of the image."""
 
-    @abstractmethod
     def lost_rows(self, count: int) -> None:
-        """Rows of the image that cannot be decoded."""
+        """Rows of the image that cannot be decoded: zeros take their place."""
+        if self._header is not None:
+            self.rows(zeros_for(self._header, count))
 
     @abstractmethod
     def end(self) -> None:
@@ -86,7 +91,6 @@ class WholeImages(Sink):
         self._whole: Samples | None = None
         self._rows = 0
         self._number = 0
-        self._header: ImageHeader | None = None
 
     def header(self, image: int, header: ImageHeader) -> None:
         """An image begins; what is left of one that lost its end is kept."""
@@ -109,11 +113,6 @@ class WholeImages(Sink):
         elif self._spool is None:
             self._parts.append(rows)
         self._rows += len(rows)
-
-    def lost_rows(self, count: int) -> None:
-        """Zeros take the place of rows."""
-        if self._header is not None:
-            self.rows(zeros_for(self._header, count))
 
     def end(self) -> None:
         """The image has all its rows."""

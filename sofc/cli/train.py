@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sofc.cli import options
-from sofc.cli.cluster import add_cluster, workers
+from sofc.cli.cluster import add_workers, workers
 from sofc.cli.console import OK, PASSED_OVER, Console, message_of, size
 from sofc.cli.outputs import refuse_overwrite
 from sofc.errors import SofcError
@@ -68,8 +68,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument(
         "--iterations", type=int, metavar="N", help="shape coder: at most N rounds (default: while they gain)"
     )
-    options.add_jobs(parser, "processes")
-    add_cluster(parser)
+    add_workers(parser)
     options.add_force(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)

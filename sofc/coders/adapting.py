@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.training import Adaptation
 from sofc.entropy.bit_models import Integers, Symbols
 from sofc.entropy.changes import pack_model_changes, pack_table_changes
 from sofc.entropy.contexts import BLOCK
@@ -26,6 +27,27 @@ class Changes(NamedTuple):
     plan: bytes
     models: bytes
     weights: bytes
+
+
+class MixingAdaptation(Adaptation):
+    """Adapts a model whose ``sections`` are the plans, the bit models and the weights of each plane, to images of which
+    so many are to come."""
+
+    def __init__(self, sections: Sequence[bytes], images: int) -> None:
+        self._sections = tuple(sections)
+        self._planes = len(sections) // 3
+        self._to_come = images
+        self._changes = [b""] * len(sections)
+        super().__init__()
+
+    def _found(self, changes: Iterable[Changes]) -> None:
+        """Take those of each plane."""
+        for plane, one in enumerate(changes):
+            self._changes[plane :: self._planes] = one
+
+    def changes(self) -> list[bytes]:
+        """Of plans, bit models and weights."""
+        return self._changes
 
 
 MODEL_BITS = 160.0

@@ -163,32 +163,35 @@ def bases(coder: BankCoder[Any], prediction: bank.Prediction) -> Integers:
 
 
 @dataclass(frozen=True)
-class Equations:
-    """Second pass: normal equations of every predictor under both class maps, all samples alike."""
+class _PassOfBanks:
+    """A pass over the samples as several kinds of bank predict them: ``predictions`` of all planes, by kind."""
 
     coder: BankCoder[Any]
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[tuple[bank.Prediction, ...], ...]
 
+    def traced(self, images: Iterator[list[Plane]]) -> Iterator[Iterator[list[Found]]]:
+        """What was found of the planes of each image, kind by kind."""
+        for planes in shifted(images, self.ranges):
+            grid = detect_grid(planes[0])
+            yield (self.coder.trace(planes, predictions, self.ranges, grid) for predictions in self.predictions)
+
+
+class Equations(_PassOfBanks):
+    """Second pass: normal equations of every predictor under both class maps, all samples alike."""
+
     def collect(self, images: Iterator[list[Plane]]) -> list[list[Floats]]:
         """[class map][plane] -> (classes, taps + 1, taps + 1); of ``predictions`` all but the weights is known."""
         result = [[EquationSums(self.coder, one) for one in predictions] for predictions in self.predictions]
-        for planes in shifted(images, self.ranges):
-            grid = detect_grid(planes[0])
-            for predictions, sums in zip(self.predictions, result, strict=True):
-                traced = self.coder.trace(planes, predictions, self.ranges, grid)
+        for kinds in self.traced(images):
+            for traced, sums in zip(kinds, result, strict=True):
                 for (around, found), total in zip(traced, sums, strict=True):
                     total.add(around, found.predictors, np.ones(found.predictors.shape, np.int64))
         return [[total.total() for total in sums] for sums in result]
 
 
-@dataclass(frozen=True)
-class Errors:
+class Errors(_PassOfBanks):
     """Third pass, under every kind of bank, and fifth: how the errors around a sample predict its own."""
-
-    coder: BankCoder[Any]
-    ranges: tuple[PlaneRange, ...]
-    predictions: tuple[tuple[bank.Prediction, ...], ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> list[list[ErrorSums]]:
         """[kind][plane]."""
@@ -196,12 +199,9 @@ class Errors:
             [ErrorSums.empty(len(prediction.weights), len(prediction.references)) for prediction in predictions]
             for predictions in self.predictions
         ]
-        for planes in shifted(images, self.ranges):
-            grid = detect_grid(planes[0])
-            for predictions, sums in zip(self.predictions, result, strict=True):
-                for (around, found), total in zip(
-                    self.coder.trace(planes, predictions, self.ranges, grid), sums, strict=True
-                ):
+        for kinds in self.traced(images):
+            for traced, sums in zip(kinds, result, strict=True):
+                for (around, found), total in zip(traced, sums, strict=True):
                     others = [around.first_errors, around.second_errors][: around.references]
                     total.add(found.predictors, around.errors, others)
         return result

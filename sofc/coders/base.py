@@ -54,6 +54,29 @@ class Coder(ABC):
         return self
 
 
+class PlaneCoder(Coder):
+    """One that codes each plane by itself."""
+
+    @abstractmethod
+    def encode_plane(self, plane: Plane, span: PlaneRange, image_rows: int) -> bytes:
+        """The stream of a plane."""
+
+    @abstractmethod
+    def decode_plane(self, stream: bytes, span: PlaneRange, shape: tuple[int, int], image_rows: int) -> Plane:
+        """The plane again, of ``shape``. Raises FormatError as ``decode`` does."""
+
+    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
+        """One stream for each plane."""
+        return [self.encode_plane(plane, span, image_rows) for plane, span in zip(planes, ranges, strict=True)]
+
+    def decode(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    ) -> list[Plane]:
+        """The planes again. Raises FormatError where a stream breaks the rules."""
+        each = zip(streams, ranges, strict=True)
+        return [self.decode_plane(stream, span, (rows, width), image_rows) for stream, span in each]
+
+
 class NamedCoder(Coder):
     """One that codebooks may name: ``id`` is its number in them."""
 

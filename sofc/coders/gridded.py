@@ -10,6 +10,22 @@ from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
+MOST_REFERENCES = 2
+
+
+def pack_references(references: Sequence[int]) -> list[int]:
+    """The first bytes of a plan: how many references, and the planes that they are, 0 where there is none."""
+    return [len(references), *[*references, 0, 0][:MOST_REFERENCES]]
+
+
+def unpack_references(plan: bytes, plane: int) -> tuple[int, ...]:
+    """Inverse of pack_references, for plane number ``plane``. Raises FormatError."""
+    count, *numbers = plan[: 1 + MOST_REFERENCES]
+    references = tuple(numbers[:count])
+    if count > MOST_REFERENCES or any(number >= plane for number in references) or any(numbers[count:]):
+        raise FormatError(f"references of plane {plane} are out of range: at most {MOST_REFERENCES} planes before it")
+    return references
+
 
 class GridCoder(ModelCoder[Model]):
     """Codes plane k with ``models[k]``; planes beyond the models (a correction) are coded as nearly all zeros.

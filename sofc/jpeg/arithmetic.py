@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG
+from sofc.entropy.digits import bit_length
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import SIZE, ZIGZAG
@@ -25,6 +26,7 @@ from sofc.jpeg.scan import (
     TABLES,
     Layout,
     block_at,
+    enter_first,
 )
 
 # Qe, the next state after the less and the more probable decision, and whether the former changes which that is.
@@ -290,11 +292,8 @@ def _code_first(
         size = _code_size(encode, abs(change) - 1, start + 2 + sign, SIZES, table, statistics, coder)
         if size < 0:
             return BROKEN
-        highest = 0
-        while size >> highest:
-            highest += 1
         lower, upper = statistics.conditions[table, 0], statistics.conditions[table, 1]
-        highest = (1 << highest) >> 1
+        highest = (1 << bit_length(size)) >> 1
         context = NEGATIVE if sign else POSITIVE
         if highest < (1 << lower) >> 1:
             context = SMALL
@@ -302,12 +301,7 @@ def _code_first(
             context += 8
         coder.context[member] = context
         coder.last[member] += -(size + 1) if sign else size + 1
-    value = coder.last[member] << layout.low
-    if abs(value) > LARGEST:
-        return BROKEN
-    if not encode:
-        block[0] = value
-    return OK
+    return enter_first(encode, block, int(coder.last[member]) << layout.low)
 
 
 @inlined

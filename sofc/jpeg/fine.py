@@ -9,7 +9,7 @@ import numpy as np
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import LARGEST, MIDDLE, NARROW, ROW_SHIFT, SIDE, SIZE, Grid
-from sofc.jpeg.inverses import invert_by
+from sofc.jpeg.inverses import invert_block
 
 FINE_SAMPLE_BITS = 4
 
@@ -23,9 +23,7 @@ def draw_fine(
     half = 1 << (FINE_SAMPLE_BITS - 1)
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
-            for i in range(SIZE):
-                work[i] = coefficients[row, column, i] * table[i]
-            invert_by(NARROW, work)
+            invert_block(coefficients, row, column, table, NARROW, work)
             for i in range(SIZE):
                 value = (work[i] >> (ROW_SHIFT - FINE_SAMPLE_BITS)) - half + (MIDDLE << FINE_SAMPLE_BITS)
                 component[SIDE * row + (i >> 3), SIDE * column + (i & 7)] = max(-(1 << 24), min(1 << 24, value))

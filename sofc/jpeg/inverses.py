@@ -257,20 +257,38 @@ def _invert_by_butterflies(work: Vector[np.int64]) -> None:
         work[i] = (work[i] + 8) << (ROW_SHIFT - 4)
 
 
-@kernel
-def _short_line(values: Vector[np.int64], start: int, step: int, half: int, shift: int) -> None:
-    """libjpeg's accurate transform along a line in 12-bit fixed point, as stb_image has it."""
+class _Factors(NamedTuple):
+    """What libjpeg's accurate transform multiplies by, in fixed point of so many ``bits``: first the factors of the
+    even coefficients, then of sums of odd ones, then of these alone, each in the order in which ``_fixed_line`` has
+    them."""
+
+    bits: int
+    even: tuple[int, int, int]
+    sums: tuple[int, int, int, int, int]
+    odd: tuple[int, int, int, int]
+
+
+SHORT_FACTORS = _Factors(12, (2217, 7567, 3135), (4816, 3685, 10497, 8034, 1597), (6149, 12586, 8410, 1223))
+"""Rounded as in stb_image: 7567, where 7568 would be nearer."""
+NARROW_FACTORS = _Factors(9, (277, 946, 392), (602, 461, 1312, 1004, 200), (769, 1573, 1051, 153))
+
+
+@inlined
+def _fixed_line(values: Vector[np.int64], start: int, step: int, factors: _Factors, half: int, shift: int) -> None:
+    """libjpeg's accurate transform along a line in fixed point of few bits."""
+    even, sums, odd = factors.even, factors.sums, factors.odd
+    v0, v4 = values[start], values[start + 4 * step]
     v2, v6 = values[start + 2 * step], values[start + 6 * step]
-    p1 = (v2 + v6) * 2217
-    t2, t3 = p1 - v6 * 7567, p1 + v2 * 3135
-    t0, t1 = (values[start] + values[start + 4 * step]) << 12, (values[start] - values[start + 4 * step]) << 12
+    z1 = (v2 + v6) * even[0]
+    t2, t3 = z1 - v6 * even[1], z1 + v2 * even[2]
+    t0, t1 = (v0 + v4) << factors.bits, (v0 - v4) << factors.bits
     o0, o1 = values[start + 7 * step], values[start + 5 * step]
     o2, o3 = values[start + 3 * step], values[start + step]
-    p5 = (o0 + o2 + o1 + o3) * 4816
-    p1, p2 = p5 - (o0 + o3) * 3685, p5 - (o1 + o2) * 10497
-    p3, p4 = (o0 + o2) * -8034, (o1 + o3) * -1597
-    odd = Four(o3 * 6149 + p1 + p4, o2 * 12586 + p2 + p3, o1 * 8410 + p2 + p4, o0 * 1223 + p1 + p3)
-    _put(values, start, step, Four(t0 + t3, t1 + t2, t1 - t2, t0 - t3), odd)
+    z5 = (o0 + o2 + o1 + o3) * sums[0]
+    z1, z2 = z5 - (o0 + o3) * sums[1], z5 - (o1 + o2) * sums[2]
+    z3, z4 = (o0 + o2) * -sums[3], (o1 + o3) * -sums[4]
+    last = Four(o3 * odd[0] + z1 + z4, o2 * odd[1] + z2 + z3, o1 * odd[2] + z2 + z4, o0 * odd[3] + z1 + z3)
+    _put(values, start, step, Four(t0 + t3, t1 + t2, t1 - t2, t0 - t3), last)
     for i in range(SIDE):
         values[start + i * step] = (values[start + i * step] + half) >> shift
 
@@ -279,9 +297,9 @@ def _short_line(values: Vector[np.int64], start: int, step: int, half: int, shif
 def _invert_short(work: Vector[np.int64], more: int) -> None:
     """Spec dct/other-transforms, kinds 6 and 7: these differ in what is added before rounding."""
     for column in range(SIDE):
-        _short_line(work, column, SIDE, 512, 10)
+        _fixed_line(work, column, SIDE, SHORT_FACTORS, 512, 10)
     for row in range(0, SIZE, SIDE):
-        _short_line(work, row, 1, 65536 + more, 0)
+        _fixed_line(work, row, 1, SHORT_FACTORS, 65536 + more, 0)
     for i in range(SIZE):
         work[i] <<= 1
 
@@ -299,33 +317,15 @@ def _invert_shorter(work: Vector[np.int64]) -> None:
 
 
 @kernel
-def _narrow_line(values: Vector[np.int64], start: int, step: int, half: int, shift: int) -> None:
-    """libjpeg's accurate transform along a line in 9-bit fixed point."""
-    v2, v6 = values[start + 2 * step], values[start + 6 * step]
-    z1 = (v2 + v6) * 277
-    t2, t3 = z1 - v6 * 946, z1 + v2 * 392
-    t0, t1 = (values[start] + values[start + 4 * step]) << 9, (values[start] - values[start + 4 * step]) << 9
-    o0, o1 = values[start + 7 * step], values[start + 5 * step]
-    o2, o3 = values[start + 3 * step], values[start + step]
-    z5 = (o0 + o2 + o1 + o3) * 602
-    z1, z2 = (o0 + o3) * -461, (o1 + o2) * -1312
-    z3, z4 = (o0 + o2) * -1004 + z5, (o1 + o3) * -200 + z5
-    odd = Four(o3 * 769 + z1 + z4, o2 * 1573 + z2 + z3, o1 * 1051 + z2 + z4, o0 * 153 + z1 + z3)
-    _put(values, start, step, Four(t0 + t3, t1 + t2, t1 - t2, t0 - t3), odd)
-    for i in range(SIDE):
-        values[start + i * step] = (values[start + i * step] + half) >> shift
-
-
-@kernel
 def _invert_narrow(work: Vector[np.int64]) -> None:
     """Spec dct/other-transforms, kind 8."""
     for i in range(SIZE):
         work[i] <<= 4
     work[0] += MIDDLE << 7
     for row in range(0, SIZE, SIDE):
-        _narrow_line(work, row, 1, 256, 9)
+        _fixed_line(work, row, 1, NARROW_FACTORS, 256, 9)
     for column in range(SIDE):
-        _narrow_line(work, column, SIDE, 1 << 11, 12)
+        _fixed_line(work, column, SIDE, NARROW_FACTORS, 1 << 11, 12)
     for i in range(SIZE):
         work[i] = ((work[i] + 8) << (ROW_SHIFT - 4)) - (MIDDLE << ROW_SHIFT)
 
@@ -371,6 +371,21 @@ def multipliers(inverse: int, table: npt.NDArray[np.int64]) -> npt.NDArray[np.in
     return result
 
 
+@inlined
+def invert_block(
+    coefficients: Cube[np.int32],
+    row: int,
+    column: int,
+    multipliers: Vector[np.int64],
+    inverse: int,
+    work: Vector[np.int64],
+) -> None:
+    """Fill ``work`` (64,) with the samples of a block, times 2**ROW_SHIFT."""
+    for i in range(SIZE):
+        work[i] = coefficients[row, column, i] * multipliers[i]
+    invert_by(inverse, work)
+
+
 @kernel
 def draw(
     coefficients: Cube[np.int32],
@@ -387,9 +402,7 @@ def draw(
     """
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
-            for i in range(SIZE):
-                work[i] = coefficients[row, column, i] * multipliers[i]
-            invert_by(inverse, work)
+            invert_block(coefficients, row, column, multipliers, inverse, work)
             for i in range(SIZE):
                 y, x = SIDE * row + (i >> 3), SIDE * column + (i & 7)
                 component[y, x] = max(0, min(LARGEST, (work[i] >> ROW_SHIFT) + MIDDLE))

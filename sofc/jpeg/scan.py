@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG
+from sofc.entropy.digits import bit_length
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import SIZE, ZIGZAG
@@ -173,36 +174,32 @@ def _code_number(encode: bool, number: int, size: int, bits: Bits) -> int:
 
 
 @inlined
-def _size_of(number: int) -> int:
-    """Magnitude bits of a number."""
-    size = 0
-    while abs(number) >> size:
-        size += 1
-    return size
-
-
-@inlined
 def _lowered(number: int, low: int) -> int:
     """A number without its lowest bits, towards zero."""
     return number >> low if number >= 0 else -(-number >> low)
 
 
 @inlined
-def _code_first(encode: bool, block: Vector[np.int32], member: int, layout: Layout, codes: Codes, bits: Bits) -> int:
-    """Code the first coefficient by its difference to that of the block before. Returns OK or BROKEN."""
-    number = (int(block[0]) >> layout.low) - bits.last[member] if encode else 0
-    size = _size_of(number)
-    if size <= SIZE_MASK:
-        size = _code_symbol(encode, size, layout.tables[member, 0], codes, bits)
-    if size < 0 or size > SIZE_MASK:
-        return BROKEN
-    bits.last[member] += _code_number(encode, number, size, bits)
-    value = bits.last[member] << layout.low
+def enter_first(encode: bool, block: Vector[np.int32], value: int) -> int:
+    """Take in the first coefficient of a block, as it is known. Returns OK or BROKEN."""
     if abs(value) > LARGEST:
         return BROKEN
     if not encode:
         block[0] = value
     return OK
+
+
+@inlined
+def _code_first(encode: bool, block: Vector[np.int32], member: int, layout: Layout, codes: Codes, bits: Bits) -> int:
+    """Code the first coefficient by its difference to that of the block before. Returns OK or BROKEN."""
+    number = (int(block[0]) >> layout.low) - bits.last[member] if encode else 0
+    size = bit_length(abs(number))
+    if size <= SIZE_MASK:
+        size = _code_symbol(encode, size, layout.tables[member, 0], codes, bits)
+    if size < 0 or size > SIZE_MASK:
+        return BROKEN
+    bits.last[member] += _code_number(encode, number, size, bits)
+    return enter_first(encode, block, int(bits.last[member]) << layout.low)
 
 
 @inlined
@@ -215,7 +212,7 @@ def _next_symbol(block: Vector[np.int32], place: int, layout: Layout) -> int:
         return END
     if end - place > SIZE_MASK:
         return ZEROS
-    size = _size_of(_lowered(int(block[ZIGZAG[end]]), layout.low))
+    size = bit_length(abs(_lowered(int(block[ZIGZAG[end]]), layout.low)))
     return (end - place) << RUN_SHIFT | size if size <= SIZE_MASK else BROKEN
 
 

@@ -241,10 +241,20 @@ def close_row(around: Neighbourhood, y: int) -> None:
 
 
 @inlined
+def _gather_reference(values: Vector[np.int32], count: int, plane: Table[np.int32], y: int, x: int) -> int:
+    """Write the taps of a reference behind ``count`` others; returns how many there are then."""
+    values[count], values[count + 1], values[count + 2] = plane[y, x], plane[y, x - 1], plane[y - 1, x]
+    values[count + 3], values[count + 4] = plane[y, x + 1], plane[y + 1, x]
+    values[count + 5], values[count + 6] = plane[y - 1, x - 1], plane[y - 1, x + 1]
+    values[count + 7], values[count + 8] = plane[y + 1, x + 1], plane[y + 1, x - 1]
+    return count + SECOND - FIRST
+
+
+@inlined
 def gather(values: Vector[np.int32], around: Neighbourhood, y: int, x: int) -> int:
     """Spec context/prediction. Write the taps of sample (y, x) (padded indices) to ``values``; returns how many, the
     constant too."""
-    plane, first, second, references = around.plane, around.first, around.second, around.references
+    plane = around.plane
     values[0], values[1], values[2] = plane[y, x - 1], plane[y - 1, x], plane[y - 1, x - 1]
     values[3], values[4], values[5] = plane[y - 1, x + 1], plane[y, x - 2], plane[y - 2, x]
     values[6], values[7], values[8] = plane[y - 1, x - 2], plane[y - 1, x + 2], plane[y - 2, x - 1]
@@ -253,18 +263,10 @@ def gather(values: Vector[np.int32], around: Neighbourhood, y: int, x: int) -> i
     values[15], values[16], values[17] = plane[y - 1, x - 3], plane[y - 1, x + 3], plane[y - 3, x - 1]
     values[18], values[19] = plane[y - 3, x + 1], plane[y - 4, x]
     count = FIRST
-    if references > 0:
-        values[count], values[count + 1], values[count + 2] = first[y, x], first[y, x - 1], first[y - 1, x]
-        values[count + 3], values[count + 4] = first[y, x + 1], first[y + 1, x]
-        values[count + 5], values[count + 6] = first[y - 1, x - 1], first[y - 1, x + 1]
-        values[count + 7], values[count + 8] = first[y + 1, x + 1], first[y + 1, x - 1]
-        count = SECOND
-    if references > 1:
-        values[count], values[count + 1], values[count + 2] = second[y, x], second[y, x - 1], second[y - 1, x]
-        values[count + 3], values[count + 4] = second[y, x + 1], second[y + 1, x]
-        values[count + 5], values[count + 6] = second[y - 1, x - 1], second[y - 1, x + 1]
-        values[count + 7], values[count + 8] = second[y + 1, x + 1], second[y + 1, x - 1]
-        count = MOST_TAPS
+    if around.references > 0:
+        count = _gather_reference(values, count, around.first, y, x)
+    if around.references > 1:
+        count = _gather_reference(values, count, around.second, y, x)
     values[count] = CONSTANT
     return count + 1
 

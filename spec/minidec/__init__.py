@@ -9,10 +9,16 @@ comments and docstrings name its sections ("Spec context/log-errors"). It suppor
 In the folder `spec`, `python -m minidec` does the same.
 """
 
-from .container import DecodedFile, Image, Metadata, decode_file
-from .notation import FormatError, MissingCodebookError
+from .container import PROFILES, DecodedFile, Image, Metadata, decode_file
+from .notation import FormatError, MissingCodebookError, ProfileError
 
-__all__ = ["DecodedFile", "FormatError", "Image", "Metadata", "MissingCodebookError", "decode_file"]
-
-PROFILES = ("core", "static", "bilevel", "dct", "interleaved", "shape", "kept-files")
-"""Spec README/profiles: what it supports."""
+__all__ = [
+    "PROFILES",
+    "DecodedFile",
+    "FormatError",
+    "Image",
+    "Metadata",
+    "MissingCodebookError",
+    "ProfileError",
+    "decode_file",
+]

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import PROFILES
-from .container import DecodedFile, decode_file
+from .container import PROFILES, DecodedFile, decode_file
 from .kept_files import restore
 from .notation import FormatError
 
@@ -20,23 +19,25 @@ def found_in(file: DecodedFile) -> dict[str, Any]:
     """What a manifest says of a valid file."""
     images = [{"shape": list(image.shape), "dtype": image.dtype, "sha256": image.digest} for image in file.images]
     kept = restore(file.metadata, file.images, file.codebooks)
+    profiles = file.profiles | (kept.profiles if kept else set())
+    found = {"profiles": [profile for profile in PROFILES if profile in profiles], "images": images}
     if kept is None:
-        return {"images": images}
-    return {"images": images, "original": {"name": kept.name, "sha256": hashlib.sha256(kept.data).hexdigest()}}
+        return found
+    return found | {"original": {"name": kept.name, "sha256": hashlib.sha256(kept.data).hexdigest()}}
 
 
 def check_vector(folder: Path, entry: dict[str, Any]) -> str:
-    """Decode one vector of a manifest; what is wrong, or nothing."""
+    """Decode one vector of a manifest by the profiles that it is said to need; what is wrong, or nothing."""
     try:
         codebooks = [(folder / entry["codebook"]).read_bytes()] if "codebook" in entry else []
-        found = found_in(decode_file((folder / entry["file"]).read_bytes(), codebooks))
+        found = found_in(decode_file((folder / entry["file"]).read_bytes(), codebooks, entry["profiles"]))
     except FormatError as error:
         return "" if entry["result"] == "invalid" else f"error: {error}"
     except OSError as error:
         return f"cannot be read: {error}"
     if entry["result"] != "valid":
         return "decoded, but is invalid"
-    wanted = {key: entry[key] for key in ("images", "original") if key in entry}
+    wanted = {key: entry[key] for key in ("profiles", "images", "original") if key in entry}
     return "" if found == wanted else "decoded to something else"
 
 

@@ -13,12 +13,13 @@ from .arrangement import Arrangement, Form, Planes
 from .chunks import IMAGE_SIGNATURE, Chunk, read_chunks, read_file_head
 from .codebook import Codebook, Model, read_codebook
 from .coders import LABELS, RAW, SHAPE, decode_planes
+from .coders import PROFILES as CODER_PROFILES
 from .coders.labels import decode_labels
 from .coders.shape import decode_neutral
 from .coding_tools import NONE, PAPERS, Area, plane_ranges, undo_transform
 from .likeness import GUIDED, Departures, Field, Reference, features_of, read_plan
 from .limits import MAX_IMAGES, MAX_METADATA, MAX_OUTPUT, MAX_VALUES
-from .notation import FormatError, MissingCodebookError, Reader, require, write_varint
+from .notation import FormatError, MissingCodebookError, ProfileError, Reader, require, write_varint
 from .wide import DTYPES, SAMPLES, Part, decode_wide
 
 # Spec container/image-head
@@ -123,6 +124,26 @@ class DecodedFile:
     metadata: list[Metadata] = field(default_factory=list)
     codebooks: list[Codebook | None] = field(default_factory=list)
     """By the order of their chunks; nothing in the place of one that was not given."""
+    profiles: set[str] = field(default_factory=lambda: {"core"})
+    """Those that its images need."""
+
+
+# Spec README/profiles
+
+PROFILES = (
+    "core",
+    "static",
+    "interleaved",
+    "bilevel",
+    "dct",
+    "labels",
+    "likeness",
+    "wide",
+    "shape",
+    "arrangement",
+    "kept-files",
+)
+"""What this decoder supports: all."""
 
 
 # Spec container/chunks
@@ -154,8 +175,9 @@ NEUTRAL_MODELS = {0: (NONE, RAW), 1: (NONE, SHAPE), 2: (PAPERS, SHAPE), 3: (NONE
 class FileDecoder:
     """Decodes an image file."""
 
-    def __init__(self, data: bytes, codebooks: Sequence[bytes]) -> None:
+    def __init__(self, data: bytes, codebooks: Sequence[bytes], profiles: Sequence[str]) -> None:
         self.data = data
+        self.profiles = profiles
         self.given = {hashlib.sha256(codebook).digest()[:16]: codebook for codebook in codebooks}
         self.codebooks: list[Codebook | None] = []
         self.file = DecodedFile(codebooks=self.codebooks)
@@ -209,6 +231,15 @@ class FileDecoder:
             readers[chunk.type](chunk)
             before = chunk.type
         return self.file
+
+    # Spec README/profiles
+
+    def need(self, *profiles: str) -> None:
+        """End with an error where what follows needs a profile that is not supported."""
+        for profile in profiles:
+            if profile not in self.profiles:
+                raise ProfileError(f"the profile {profile} is not supported")
+            self.file.profiles.add(profile)
 
     # Spec container/chunks
 
@@ -314,6 +345,7 @@ class FileDecoder:
         area = Area(rows, head.width, image_rows)
         if model == PREDICTED:
             require(mode == 0, "predicted band with a mapping")
+            self.need("likeness")
             samples = self.decode_predicted(chunk, streams, area)
         else:
             samples = self.decode_samples(mode >> 1, model, streams, area)
@@ -328,10 +360,12 @@ class FileDecoder:
         """Find the samples of a band or group, mapped, arranged or neither."""
         head = self.head
         if head.wide:
+            self.need("wide", "shape", "labels")
             return self.decode_numbers(mapping, number, streams, area)
         form = Form(head.components, head.bits, area)
         if mapping == ARRANGED:
             require(number == 0, "arranged band names a model")
+            self.need("arrangement")
             components = Arrangement(streams, self.decode_part).decode(form)
         else:
             components = self.decode_part(head.codebook, number, mapping, streams, form)
@@ -404,6 +438,7 @@ class FileDecoder:
         """The components of planes of a form, mapped or not."""
         if mapping == NOT_MAPPED:
             return self.decode_components(codebook, number, streams, form)
+        self.need("shape")
         table, bits, streams = read_table(mapping, streams, form.components, form.bits)
         count = 1 if mapping == PALETTE else form.components
         numbers = self.decode_components(codebook, number, streams, Form(count, bits, form.area))
@@ -435,6 +470,7 @@ class FileDecoder:
         """Decode the planes of a band or group with a model, and undo its transform."""
         components, bits, area = form.components, form.bits, form.area
         codebook, model = self.find_model(codebook_number, number, components, bits)
+        self.need(CODER_PROFILES.get(model.coder, "core"))
         ranges = plane_ranges(model.transform, components, bits)
         require(len(streams) == len(ranges), "number of streams is not that of planes")
         require(len(ranges) * area.size <= MAX_VALUES, "band too large for this decoder")
@@ -532,9 +568,9 @@ class FileDecoder:
         reader.end()
 
 
-def decode_file(data: bytes, codebooks: Sequence[bytes] = ()) -> DecodedFile:
-    """What an image file holds; raises FormatError where it breaks a rule."""
-    return FileDecoder(data, codebooks).decode()
+def decode_file(data: bytes, codebooks: Sequence[bytes] = (), profiles: Sequence[str] = PROFILES) -> DecodedFile:
+    """What an image file holds; raises FormatError where it breaks a rule, or needs other profiles than these."""
+    return FileDecoder(data, codebooks, profiles).decode()
 
 
 def unpack_value(packed: bytes) -> bytes:

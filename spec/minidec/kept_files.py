@@ -28,10 +28,11 @@ STORED, ZLIB, LZMA, ZLIB_WITH_TABLES = range(4)
 
 @dataclass
 class KeptFile:
-    """A kept file that was restored."""
+    """A kept file that was restored, and the profiles that this took."""
 
     name: str
     data: bytes
+    profiles: set[str]
 
 
 WHOLE, FROM_IMAGES, ALONE = range(3)
@@ -59,7 +60,7 @@ def restore(
     stream = unpack(packed, coding)
     data = stream if way == WHOLE else Recipe(stream, images if way == FROM_IMAGES else (), coder).build()
     require(len(data) == size and hashlib.sha256(data).digest() == digest, "kept file does not match its digest")
-    return KeptFile(items[0].key, data)
+    return KeptFile(items[0].key, data, {"kept-files", "dct"} if way == ALONE else {"kept-files"})
 
 
 def unpack(packed: bytes, coding: int) -> bytes:

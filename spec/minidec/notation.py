@@ -11,6 +11,10 @@ class MissingCodebookError(FormatError):
     """A band needs a codebook that was not given."""
 
 
+class ProfileError(FormatError):
+    """A file needs a profile that this decoder is not to support."""
+
+
 def require(holds: bool, rule: str) -> None:
     """End with an error where a rule does not hold."""
     if not holds:

@@ -1700,6 +1700,7 @@ def test_groups_end_where_origins_change(codebooks):
     np.testing.assert_array_equal(np.stack([decoded.images[k][0] for k in range(5)]), stack)
 
 
+@COMPILED
 @pytest.mark.parametrize(("hopeless", "is_tried"), [(1.3, False), (1e9, True)])
 def test_others_are_tried_only_where_the_first_is_near(monkeypatch, hopeless, is_tried):
     """Of planes of which most but not all follows from their origin; that is coded once."""

@@ -191,9 +191,9 @@ def test_correction_planes():
 
 
 def test_training_does_not_depend_on_shards():
-    images = related_images(2, 5, (100, 12), COLOUR)
+    images = related_images(2, 2 if INTERPRETED else 5, (100, 12), COLOUR)
     sections = train(InterleavedTraining(COLOUR), images, 1).sections()
-    assert sections == train(InterleavedTraining(COLOUR), images, 5).sections()
+    assert sections == train(InterleavedTraining(COLOUR), images, len(images)).sections()
     coder = InterleavedCoder.from_sections([section.data for section in sections])
     streams = coder.encode(images[0], COLOUR, 100)
     assert_same(images[0], coder.decode(streams, COLOUR, 100, 12, 100))
@@ -319,6 +319,7 @@ def test_damaged_streams(shape):
     assert refused > len(damages) // 2
 
 
+@pytest.mark.skipif(INTERPRETED, reason="trains on whole images, as tests above do: slow with interpreted kernels")
 def test_is_what_effort_1_takes():
     """A trained codebook's effort 1 is this coder, and its files come back."""
     rng = np.random.default_rng(9)

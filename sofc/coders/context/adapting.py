@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sofc.coders.adapting import Changes, Weights, change_models, change_weights
+from sofc.coders.adapting import Changes, MixingAdaptation, Weights, change_models, change_weights
 from sofc.coders.bank_training import shifted
 from sofc.coders.context.kernel import SLOTS
 from sofc.coders.context.passes import Part, parts, warm_up
 from sofc.coders.context.section import unpack_plan
-from sofc.coders.training import Adaptation, Pass, Passes
+from sofc.coders.training import Pass, Passes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
 from sofc.entropy.priors import FOLDS, History
@@ -20,26 +20,18 @@ SAMPLES = 1 << 22
 """Samples of one plane that adaptation goes through at most."""
 
 
-class ContextAdaptation(Adaptation):
+class ContextAdaptation(MixingAdaptation):
     """Adapts a model of these ``sections`` to images of planes of these ranges, of which so many are to come."""
 
     def __init__(self, sections: Sequence[bytes], ranges: Sequence[PlaneRange], images: int) -> None:
-        self._sections = tuple(sections)
         self._ranges = tuple(ranges)
-        self._to_come = images
-        self._changes = [b""] * len(sections)
-        super().__init__()
+        super().__init__(sections, images)
 
     def run(self) -> Passes[None]:
         """All changes, plane by plane, over a sample of the images."""
-        planes = len(self._sections) // 3
-        tasks = tuple(Adapt(k, self._sections, self._ranges[:planes], self._to_come) for k in range(planes))
-        for number, changes in enumerate((yield Pass(tasks, SAMPLES))):
-            self._changes[number::planes] = changes
-
-    def changes(self) -> list[bytes]:
-        """Of plans, bit models and weights."""
-        return self._changes
+        ranges = self._ranges[: self._planes]
+        tasks = tuple(Adapt(k, self._sections, ranges, self._to_come) for k in range(self._planes))
+        self._found((yield Pass(tasks, SAMPLES)))
 
 
 @dataclass(frozen=True)

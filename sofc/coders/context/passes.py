@@ -125,18 +125,26 @@ class SelectContexts:
 
 
 @dataclass(frozen=True)
-class SizeTables:
-    """Eighth pass: how many blocks of bit models each context of a plane needs in one image, about."""
+class _PassOfPlane:
+    """A pass over the samples of plane number ``plane`` as plans code it."""
 
     ranges: tuple[PlaneRange, ...]
     plans: tuple[PlanePlan, ...]
     plane: int
 
+    @property
+    def plan(self) -> PlanePlan:
+        """That of the plane."""
+        return self.plans[self.plane]
+
+
+class SizeTables(_PassOfPlane):
+    """Eighth pass: how many blocks of bit models each context of a plane needs in one image, about."""
+
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """The largest number found in an image, or in small ones that make one together, for each context."""
-        plan = self.plans[self.plane]
-        contexts = len(plan.contexts)
-        wide = replace(plan, block_bits=np.full(contexts, SIZING_BITS, np.int64))
+        contexts = len(self.plan.contexts)
+        wide = replace(self.plan, block_bits=np.full(contexts, SIZING_BITS, np.int64))
         plans = (*self.plans[: self.plane], wide)
         result = np.zeros(contexts, np.int64)
         state = wide.neutral(contexts)
@@ -195,20 +203,14 @@ def parts(images: Iterator[list[Plane]]) -> Iterator[list[Part]]:
         small = small[count:]
 
 
-@dataclass(frozen=True)
-class EstimatePriors:
+class EstimatePriors(_PassOfPlane):
     """Ninth pass: what the bit models of a plane see in each image, and how far images agree."""
-
-    ranges: tuple[PlaneRange, ...]
-    plans: tuple[PlanePlan, ...]
-    plane: int
 
     def collect(self, images: Iterator[list[Plane]]) -> Starts:
         """What bit models should start with."""
-        plan = self.plans[self.plane]
-        contexts = len(plan.contexts)
-        neutral = plan.neutral(contexts)
-        history = History(plan.starts(contexts) * BLOCK, TRAINED)
+        contexts = len(self.plan.contexts)
+        neutral = self.plan.neutral(contexts)
+        history = History(self.plan.starts(contexts) * BLOCK, TRAINED)
         for image in parts(shifted(images, self.ranges)):
             models = []
             for part in image:
@@ -225,15 +227,12 @@ ROUND_SAMPLES = 1 << 22
 
 
 @dataclass(frozen=True)
-class WarmUp:
+class WarmUp(_PassOfPlane):
     """Last pass: code a sample of the images in a fixed order, each as an encoder would, so that weights learn.
 
     ``starts``: what the bit models of each fold start with.
     """
 
-    ranges: tuple[PlaneRange, ...]
-    plans: tuple[PlanePlan, ...]
-    plane: int
     contexts: int
     sets: int
     starts: tuple[Symbols, ...]
@@ -243,7 +242,7 @@ class WarmUp:
 
         The weights are means over the second half of the warm-up: the last ones suit the last image best.
         """
-        blocks = int(self.plans[self.plane].starts(self.contexts)[-1])
+        blocks = int(self.plan.starts(self.contexts)[-1])
         found = [
             (number % FOLDS, part) for number, image in enumerate(parts(shifted(images, self.ranges))) for part in image
         ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from sofc.coders.context import terms
 from sofc.coders.context.model import PlanePlan, Prediction
+from sofc.coders.gridded import pack_references, unpack_references
 from sofc.entropy.contexts import MOST_TERMS
 from sofc.entropy.mixing import LEVELS
 from sofc.entropy.mixture import MOST_CONTEXTS
@@ -25,10 +26,8 @@ HEAD = 5
 def pack_plan(plan: PlanePlan) -> bytes:
     """Kind 0: five bytes (references, the two planes, flags and shift, contexts), then the tables."""
     prediction = plan.prediction
-    numbers = [*prediction.references, 0, 0][:2]
     head = [
-        len(prediction.references),
-        *numbers,
+        *pack_references(prediction.references),
         plan.matches << 7 | prediction.class_map << 6 | prediction.adapts << 5 | prediction.shift,
         len(plan.contexts),
     ]
@@ -50,16 +49,11 @@ def unpack_plan(data: bytes, plane: int, change: bytes = b"") -> PlanePlan:
     """Inverse of pack_plan, for plane number ``plane``; ``change``: what its tables differ by. Raises FormatError."""
     if len(data) < HEAD:
         raise FormatError("the plan of a context model is cut off")
-    count, first, second, packed, contexts = data[:HEAD]
+    references = unpack_references(data, plane)
+    count = len(references)
+    packed, contexts = data[3:HEAD]
     matches, class_map, adapts, shift = packed >> 7, packed >> 6 & 1, packed >> 5 & 1, packed & 31
-    references = (first, second)[:count]
-    if (
-        count > 2
-        or any(reference >= plane for reference in references)
-        or any((first, second)[count:])
-        or shift > 16
-        or not 1 <= contexts <= MOST_CONTEXTS
-    ):
+    if shift > 16 or not 1 <= contexts <= MOST_CONTEXTS:
         raise FormatError("the plan of a context model is out of range")
     shapes = [
         (bank.THRESHOLDS[class_map], 1),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sofc.coders.adapting import Changes, Weights, change_models, change_weights
+from sofc.coders.adapting import Changes, MixingAdaptation, Weights, change_models, change_weights
 from sofc.coders.dct.coder import best_predictor, components_of
 from sofc.coders.dct.kernel_prediction import (
     EMPHASIS,
@@ -26,7 +26,7 @@ from sofc.coders.dct.passes import recovered, warm_up
 from sofc.coders.dct.section import unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.sparse_fit import fit_change
-from sofc.coders.training import Adaptation, Pass, Passes
+from sofc.coders.training import Pass, Passes
 from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
@@ -44,31 +44,23 @@ without one, it counted, at (0.4, 0.05), 0.9792 at (0.8, 0.1), 0.9779 at (1.6, 0
 is nearly twice as large."""
 
 
-class DctAdaptation(Adaptation):
+class DctAdaptation(MixingAdaptation):
     """Adapts a model of three components or of one, of these ``sections``, to images of which so many are to come."""
 
     def __init__(self, sections: Sequence[bytes], ranges: Sequence[PlaneRange], images: int) -> None:
-        self._sections = sections
-        self._to_come = images
-        self._changes = [b""] * len(sections)
-        super().__init__()
+        super().__init__(sections, images)
 
     def run(self) -> Passes[None]:
         """The coefficients of a sample of the images; then, of each component, all changes."""
-        planes = len(self._sections) // 3
+        planes = self._planes
         shards = yield Pass((Recover(planes),), SAMPLES, apart=True)
         everything = [packed for shard in shards for packed in shard]
         found = tuple(packed for packed in everything if packed is not None)
         if not found:
             return
         share = self._to_come / len(everything)
-        tasks = tuple(Adapt(k, tuple(self._sections[k::planes]), found, share) for k in range(planes))
-        for number, changes in enumerate((yield Pass(tasks, SAMPLES))):
-            self._changes[number::planes] = changes
-
-    def changes(self) -> list[bytes]:
-        """Of plans, bit models and weights."""
-        return self._changes
+        tasks = tuple(Adapt(k, self._sections[k::planes], found, share) for k in range(planes))
+        self._found((yield Pass(tasks, SAMPLES)))
 
 
 @dataclass(frozen=True)

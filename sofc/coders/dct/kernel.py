@@ -13,7 +13,6 @@ import numpy as np
 from sofc.coders.dct.kernel_plain import (
     MOST_PLAIN,
     Coded,
-    category_of,
     code_low_bits,
     code_plain_category,
 )
@@ -41,12 +40,13 @@ from sofc.coders.dct.kernel_prediction import (
     predicted,
     row_of,
     start_of,
-    weighted_sizes,
+    weighted,
 )
 from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
 from sofc.entropy.adaptive import Probabilities, code_integer
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
 from sofc.entropy.contexts import Contexts, select_further_models, select_models
+from sofc.entropy.digits import bit_length
 from sofc.entropy.mixing import (
     COLUMN_ROWS,
     COLUMNS,
@@ -217,7 +217,7 @@ def _code_end(
 def _expect(index: int, fine: int, weights: Vector[np.int32], scratch: Scratch) -> Predicted:
     """Spec dct/prediction. What is expected of a coefficient of which ``fine`` is the prediction, from the sizes that
     were gathered."""
-    size = max(0, weighted_sizes(scratch.sizes, weights) >> (SIZE_BITS - 4))
+    size = max(0, weighted(scratch.sizes, weights, SIZES) >> (SIZE_BITS - 4))
     loudness = log(over(size, scratch.inverses[index]))
     return Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, loudness, min(LEVELS - 1, loudness >> 1))
 
@@ -260,7 +260,7 @@ def _code_mixed_category(
     encode: bool, residual: int, index: int, found: Predicted, nonzero: int, coding: Coding, votes: Votes
 ) -> Coded:
     """Spec dct/coefficients. The category of a residual, with its sign, by mixed decisions."""
-    wanted = category_of(abs(residual))
+    wanted = bit_length(abs(residual))
     column = min(COLUMNS // QUARTERS - 1, nonzero) * QUARTERS + found.quarter
     decision, positive, category = ZERO, 0, 0
     while True:

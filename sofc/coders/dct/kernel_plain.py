@@ -15,6 +15,7 @@ from sofc.coders.dct.kernel_prediction import LOG_STEPS, Predicted
 from sofc.entropy.binary import EVEN, OK, Stream, code_bit
 from sofc.entropy.bit_models import MOST_SEEN, code_by_model, learned
 from sofc.entropy.contexts import BLOCK, set_starts
+from sofc.entropy.digits import bit_length
 from sofc.entropy.mixing import LEVELS, QUARTERS, SQUASH, STRETCH, STRETCH_LIMIT
 from sofc.jit.decorators import inlined
 from sofc.jit.types import Vector
@@ -45,16 +46,6 @@ class Coded(NamedTuple):
 
 
 @inlined
-def category_of(size: int) -> int:
-    """Spec dct/coefficients. The category of a residual: the number of bits of its size."""
-    category = 0
-    while size > 0:
-        size >>= 1
-        category += 1
-    return category
-
-
-@inlined
 def _code_by_two(encode: bool, bit: int, one: int, other: int, models: Vector[np.uint32], stream: Stream) -> int:
     """Code a decision by the mean of two models' probabilities, stretched, a little surer. The bit, or TOO_LONG."""
     first, second = np.int64(models[one]), np.int64(models[other])
@@ -72,7 +63,7 @@ def code_plain_category(
     encode: bool, residual: int, index: int, found: Predicted, models: Vector[np.uint32], stream: Stream
 ) -> Coded:
     """Spec dct/plain-coefficients. The category of the residual of coefficient ``index``, with its sign."""
-    category = category_of(abs(residual))
+    category = bit_length(abs(residual))
     by_error = (found.loudness * NEAR_MEANS + min(NEAR_MEANS - 1, abs(found.mu))) * OFFSETS + abs(found.quarter - 2)
     one, other = (ERROR_SLOTS + by_error) * BLOCK, (PLACE_SLOTS + index * LEVELS + found.level) * BLOCK
     low, high = 0, MOST_PLAIN

@@ -231,19 +231,10 @@ def gather_sizes(component: Component, row: int, column: int, index: int, tail: 
 
 
 @inlined
-def weighted_means(numbers: Vector[np.int32], weights: Vector[np.int32]) -> int:
-    """The sum of MEANS numbers times their weights."""
+def weighted(numbers: Vector[np.int32], weights: Vector[np.int32], count: int) -> int:
+    """The sum of ``count`` numbers times their weights; ``count``, MEANS or SIZES, is known when it is compiled."""
     total = np.int64(0)
-    for i in range(MEANS):
-        total += np.int64(numbers[i]) * np.int64(weights[i])
-    return int(total)
-
-
-@inlined
-def weighted_sizes(numbers: Vector[np.int32], weights: Vector[np.int32]) -> int:
-    """The sum of SIZES numbers times their weights."""
-    total = np.int64(0)
-    for i in range(SIZES):
+    for i in range(count):
         total += np.int64(numbers[i]) * np.int64(weights[i])
     return int(total)
 
@@ -265,7 +256,7 @@ def enter(component: Component, row: int, column: int, index: int, tail: int) ->
 @inlined
 def predicted(numbers: Vector[np.int32], weights: Vector[np.int32], step: int, inverse: int) -> int:
     """Spec dct/prediction. ``fine``: a coefficient in quarters of a step."""
-    quarters = (4 * weighted_means(numbers, weights) + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
+    quarters = (4 * weighted(numbers, weights, MEANS) + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
     fine = over(quarters, inverse) if quarters >= 0 else -over(step - 1 - quarters, inverse)
     return max(-4 * LARGEST, min(4 * LARGEST, fine))
 
@@ -308,7 +299,7 @@ def weigh_predictors(
                 enter(component, row, column, index, 0)
                 value = int(component.values[row, column, index])
                 for number in range(count):
-                    total = weighted_means(means, predictor.means[row_of(index, extent, number, count)])
+                    total = weighted(means, predictor.means[row_of(index, extent, number, count)], MEANS)
                     quarters = abs((value << WEIGHT_BITS) - total) >> (WEIGHT_BITS - 2)
                     costs[number, diagonal] += log(max(0, quarters // step - 2))
                 costs[count, diagonal] += log(max(0, 4 * abs(value) // step - 2))
@@ -373,10 +364,10 @@ def accumulate(
                 for i in range(SIZES):
                     sizes[i] = min(WIDEST, int(sizes[i]))
                 # In 1/16. Less than about two steps makes little difference to the bits that are coded.
-                expected = 32 * step + max(0, weighted_sizes(sizes, predictor.sizes[at]) >> (SIZE_BITS - 4))
+                expected = 32 * step + max(0, weighted(sizes, predictor.sizes[at], SIZES) >> (SIZE_BITS - 4))
                 share = max(1, (step * step << EMPHASIS) // (expected * expected))
                 _add(means, max(-WIDEST, min(WIDEST, value)), share, equations.means[at])
-                total = weighted_means(means, predictor.means[at])
+                total = weighted(means, predictor.means[at], MEANS)
                 mu = (total + (step << (WEIGHT_BITS - 1))) // (step << WEIGHT_BITS)
                 around = int(sizes[1]) + int(sizes[2]) + int(sizes[7]) + int(sizes[8])
                 share = 1024 // (step + (around >> 2))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sofc.coders.gridded import pack_references, unpack_references
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.kernel_tokens import ESCAPE
 from sofc.coders.interleaved.model import (
@@ -38,8 +39,7 @@ MAX_SHIFT = 16
 def pack_plan(model: PlaneModel) -> bytes:
     """The section of one plane."""
     prediction = model.prediction
-    numbers = [*prediction.references, 0, 0][:2]
-    head = [len(prediction.references), *numbers, prediction.class_map, prediction.fraction, prediction.error_shift]
+    head = [*pack_references(prediction.references), prediction.class_map, prediction.fraction, prediction.error_shift]
     head += [len(model.cells), model.start, len(model.frequencies)]
     threshold = np.array([[prediction.threshold]], np.int64)
     columns = [prediction.energy[:, None], model.edges[:, None]]
@@ -50,13 +50,11 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
     """Inverse of pack_plan, for plane number ``plane``. Raises FormatError."""
     if len(data) < HEAD:
         raise FormatError("the plan of an interleaved model is cut off")
-    count, first, second, class_map, fraction, error_shift, levels, start, contexts = data[:HEAD]
-    references = (first, second)[:count]
+    references = unpack_references(data, plane)
+    count = len(references)
+    class_map, fraction, error_shift, levels, start, contexts = data[3:HEAD]
     if (
-        count > 2
-        or any(reference >= plane for reference in references)
-        or any((first, second)[count:])
-        or class_map >= len(kernel.CLASSES)
+        class_map >= len(kernel.CLASSES)
         or not FRACTION_BITS[0] <= fraction <= FRACTION_BITS[1]
         or error_shift > MAX_SHIFT
         or not 1 <= levels <= MAX_LEVELS

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import NamedCoder
+from sofc.coders.base import NamedCoder, PlaneCoder
 from sofc.coders.labels import kernel
 from sofc.coders.labels.terms import BLOCK_BITS, CONTEXTS, MATES, PAD, PAD_ROWS, Term
 from sofc.entropy.binary import OK, Reader, Writer
@@ -21,33 +19,25 @@ from sofc.planes import Plane, PlaneRange
 _TABLE = Contexts(context_table(CONTEXTS, Term.NOTHING), block_starts(np.full(len(CONTEXTS), BLOCK_BITS, np.int64)))
 
 
-class LabelsCoder(NamedCoder):
+class LabelsCoder(PlaneCoder, NamedCoder):
     """Planes of labels from 0, each coded by itself."""
 
     id = 6
     name = "labels"
 
-    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
-        """One stream for each plane."""
-        streams = []
-        for plane, span in zip(planes, ranges, strict=True):
-            # A question costs at most 16 bits, a label in bypass bits 26.
-            writer = Writer((2 * (MATES + 2) + 4) * plane.size + 16)
-            _code(writer, np.array(plane - span.low, np.int32), span.size, image_rows)
-            streams.append(writer.written())
-        return streams
+    def encode_plane(self, plane: Plane, span: PlaneRange, image_rows: int) -> bytes:
+        """The stream of a plane."""
+        # A question costs at most 16 bits, a label in bypass bits 26.
+        writer = Writer((2 * (MATES + 2) + 4) * plane.size + 16)
+        _code(writer, np.array(plane - span.low, np.int32), span.size, image_rows)
+        return writer.written()
 
-    def decode(
-        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
-    ) -> list[Plane]:
-        """The planes again. Raises FormatError where a stream leads to a label that is out of range."""
-        planes = []
-        for stream, span in zip(streams, ranges, strict=True):
-            plane = np.zeros((rows, width), np.int32)
-            if _code(Reader(stream), plane, span.size, image_rows) != OK:
-                raise FormatError("a stream of labels leads to one that is out of range")
-            planes.append(plane + np.int32(span.low))
-        return planes
+    def decode_plane(self, stream: bytes, span: PlaneRange, shape: tuple[int, int], image_rows: int) -> Plane:
+        """The plane again. Raises FormatError where its stream leads to a label that is out of range."""
+        plane = np.zeros(shape, np.int32)
+        if _code(Reader(stream), plane, span.size, image_rows) != OK:
+            raise FormatError("a stream of labels leads to one that is out of range")
+        return plane + np.int32(span.low)
 
 
 def _code(end: Reader | Writer, plane: Plane, top: int, image_rows: int) -> int:

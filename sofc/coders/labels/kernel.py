@@ -13,6 +13,7 @@ from sofc.coders.labels.terms import BACKGROUND, MATES, NEW, PAD, PAD_ROWS, Term
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
 from sofc.entropy.bit_models import code_by_model
 from sofc.entropy.contexts import Contexts, select_models
+from sofc.entropy.digits import bit_length
 from sofc.entropy.mixing import LEVELS, QUARTERS, Mixture, Votes, decide, select_weights
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -126,10 +127,7 @@ def _ask(encode: bool, yes: bool, question: int, mixture: Mixture, scratch: Scra
 @inlined
 def _code_other(encode: bool, label: int, top: int, stream: Stream) -> int:
     """A label in bypass bits, as many as ``top`` has."""
-    shift = 0
-    while top >> shift:
-        shift += 1
-    value = code_bypass(encode, label, shift, stream)
+    value = code_bypass(encode, label, bit_length(top), stream)
     return value if value <= top else BROKEN
 
 

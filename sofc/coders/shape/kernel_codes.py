@@ -11,6 +11,7 @@ import numpy as np
 
 from sofc.coders.shape.huffman import MAX_CODE_BITS, HuffmanCode
 from sofc.coders.shape.kernel_windows import Shapes
+from sofc.entropy.digits import bit_length
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 
@@ -47,16 +48,6 @@ class Canvas(NamedTuple):
     covered: Table[np.uint8]
     image_rows: int
     largest: int
-
-
-@inlined
-def bit_length(value: int) -> int:
-    """Binary digits of ``value``, 0 for 0."""
-    length = 0
-    while value > 0:
-        value >>= 1
-        length += 1
-    return length
 
 
 @inlined

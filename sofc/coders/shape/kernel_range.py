@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.shape.kernel_codes import bit_length
+from sofc.entropy.digits import bit_length
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 

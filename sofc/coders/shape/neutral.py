@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import Coder
+from sofc.coders.base import PlaneCoder
 from sofc.coders.shape.details import ContextModel, DetailModel
 from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_zigzag
 from sofc.coders.shape.kernel_range import Adaptation
@@ -104,24 +103,16 @@ def _entropy(counts: npt.NDArray[np.int64]) -> float:
     return float(-(occurring * np.log2(occurring / occurring.sum())).sum())
 
 
-class NeutralShapeCoder(Coder):
+class NeutralShapeCoder(PlaneCoder):
     """Any planes of any range, each coded by itself: a byte with the number of its parameters, then the stream."""
 
-    def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
-        """One stream for each plane."""
-        streams = []
-        for plane, span in zip(planes, ranges, strict=True):
-            number, zigzag = choose_number(plane, span, image_rows)
-            stream = encode_zigzag(zigzag, neutral_parameters(number), [], image_rows).stream
-            streams.append((bytes([number]) + stream).rstrip(b"\0"))
-        return streams
+    def encode_plane(self, plane: Plane, span: PlaneRange, image_rows: int) -> bytes:
+        """The stream of a plane."""
+        number, zigzag = choose_number(plane, span, image_rows)
+        stream = encode_zigzag(zigzag, neutral_parameters(number), [], image_rows).stream
+        return (bytes([number]) + stream).rstrip(b"\0")
 
-    def decode(
-        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
-    ) -> list[Plane]:
-        """The planes again. Raises FormatError where a stream breaks the rules."""
-        planes = []
-        for stream, span in zip(streams, ranges, strict=True):
-            parameters = neutral_parameters(stream[0] if stream else 0)
-            planes.append(decode_plane(stream[1:], span, parameters, [], (rows, width), image_rows)[0])
-        return planes
+    def decode_plane(self, stream: bytes, span: PlaneRange, shape: tuple[int, int], image_rows: int) -> Plane:
+        """The plane again. Raises FormatError where its stream breaks the rules."""
+        parameters = neutral_parameters(stream[0] if stream else 0)
+        return decode_plane(stream[1:], span, parameters, [], shape, image_rows)[0]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.gridded import pack_references, unpack_references
 from sofc.coders.static import kernel
 from sofc.coders.static.model import MAX_ESCAPE, SYMBOLS, Levels, PlaneModel, Prediction, taps
 from sofc.entropy.rans import MOST_BITS, SCALE_BITS
@@ -28,8 +29,7 @@ Integers = npt.NDArray[np.int64]
 def pack_plan(model: PlaneModel) -> bytes:
     """The section of one plane."""
     prediction, levels = model.prediction, model.levels
-    numbers = [*prediction.references, 0, 0][:2]
-    head = [len(prediction.references), *numbers, prediction.class_map, len(levels.cells), len(levels.low_bits)]
+    head = [*pack_references(prediction.references), prediction.class_map, len(levels.cells), len(levels.low_bits)]
     error_weights = prediction.error_weights[: expected_error.errors(len(prediction.references))]
     columns = [prediction.thresholds, prediction.offsets, error_weights, levels.edges]
     tables = [column[:, None] for column in columns] + [levels.cells, levels.low_bits[:, None], model.escapes[:, None]]
@@ -43,16 +43,10 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
     """Inverse of pack_plan, for plane number ``plane``. Raises FormatError."""
     if len(data) < 6:
         raise FormatError("the plan of a static model is cut off")
-    count, first, second, class_map, depth, contexts = data[:6]
-    references = (first, second)[:count]
-    if (
-        count > 2
-        or any(reference >= plane for reference in references)
-        or any((first, second)[count:])
-        or class_map >= len(bank.CLASSES)
-        or not 1 <= depth <= MAX_LEVELS
-        or contexts < 1
-    ):
+    references = unpack_references(data, plane)
+    count = len(references)
+    class_map, depth, contexts = data[3:6]
+    if class_map >= len(bank.CLASSES) or not 1 <= depth <= MAX_LEVELS or contexts < 1:
         raise FormatError("the plan of a static model is out of range")
     classes = bank.CLASSES[class_map]
     tables = TableReader(data[6:])

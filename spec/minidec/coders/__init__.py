@@ -26,6 +26,17 @@ TRAINED: dict[int, tuple[Callable[[list[Section], int], Any], Callable[..., list
     INTERLEAVED: (read_interleaved_model, decode_interleaved),
 }
 """How a coder reads its sections, and how it decodes with them."""
+PROFILES = {
+    RAW: "core",
+    SHAPE: "shape",
+    CONTEXT: "core",
+    STATIC: "static",
+    BILEVEL: "bilevel",
+    DCT: "dct",
+    LABELS: "labels",
+    INTERLEAVED: "interleaved",
+}
+"""Spec README/profiles: that of each coder."""
 
 
 def decode_planes(
