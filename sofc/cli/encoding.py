@@ -329,7 +329,7 @@ class Encoding:
         embed = self.args.embed and is_own
         coded = Encoder(codebook=book, embed_codebook=embed, metadata=found.items).finish()
         named = f"{'' if is_own else 'built-in '}codebook {book.name}{' embedded' if embed else ''}"
-        remark = f"coefficients of {count_of(found.pictures, 'JPEG picture')}, {named}"
+        remark = f"coefficients of {count_of(found.pictures, 'picture')} of JPEG data, {named}"
         return _Alone(coded, found.share >= MOSTLY, remark)
 
     def _kept_name(self, job: Job, data: Data) -> str:
