@@ -21,6 +21,7 @@ SUFFIXES = (".nii", ".nii.gz", ".nii.bz2", ".mgh", ".mgz")
 HEAD_SUFFIX = ".hdr"
 _PACKED = (".gz", ".bz2", ".mgz")
 _HEAD_SIZES = (348, 540)
+_PIECE_BYTES = 1 << 20
 
 
 def is_packed(path: Path) -> bool:
@@ -85,17 +86,24 @@ class _Volume:
         """Slice ``index``, shape (y, x). A packed file cannot go back: all are unpacked where they are asked for in
         another order."""
         if self._is_packed and index != self._next and self._whole is None:
-            self._whole = np.asanyarray(self._proxy.get_unscaled()).reshape(*self._shape, -1, order="F")
+            self._whole = self._read(0, self.count)
         if self._whole is not None:
-            return self._whole[..., index].T
-        size = math.prod(self._shape)
-        count = size * self._proxy.dtype.itemsize
-        self._file.seek(self._proxy.offset + index * count)
-        data = self._file.read(count)
-        if len(data) < count:
+            return self._whole[index]
+        return self._read(index, index + 1)[0]
+
+    def _read(self, first: int, end: int) -> npt.NDArray[Any]:
+        """Slices that follow each other. Of a packed file what is behind the last one is unpacked, too: there are the
+        checks, which raise OSError or EOFError."""
+        count = math.prod(self._shape) * self._proxy.dtype.itemsize
+        self._file.seek(self._proxy.offset + first * count)
+        data = self._file.read((end - first) * count)
+        if len(data) < (end - first) * count:
+            index = first + len(data) // count
             raise FormatError(f"{self._path}: the volume is cut off: slice {index} of {self.count} is not all there")
-        self._next = index + 1
-        return np.frombuffer(data, self._proxy.dtype, size).reshape(self._shape[::-1])
+        self._next = end
+        while self._is_packed and end == self.count and self._file.read(_PIECE_BYTES):
+            pass
+        return np.frombuffer(data, self._proxy.dtype).reshape(-1, *self._shape[::-1])
 
 
 _lasting = Lasting(_Volume, _Volume.close)

@@ -18,6 +18,9 @@ from sofc.rows import FileRows
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _APPLE = b"CgBI"
+_OF_FRAMES = (b"acTL", b"fcTL", b"fdAT")
+"""Chunks of animations, which are not critical by their names."""
+_PIECE_BYTES = 1 << 20
 _HEAD = slice(16, 29)
 """The body of the first chunk."""
 # Pillow's unpackers keep the first byte of each sample ("16B") or the second ("16L"); together they are the sample.
@@ -26,7 +29,8 @@ _HALVES = {"RGB;16B": ("RGB;16B", "RGB;16L"), "RGBA;16B": ("RGBA;16B", "RGBA;16L
 
 def load(path: Path) -> Samples:
     """The (first) image of the file. Of a palette image the indices, with the bits that they have in the file."""
-    _check_chunks(path)
+    with path.open("rb") as file:
+        check_chunks(file, str(path))
     with opened(path, ("PNG",)) as image:
         layout = exact.described(image, str(path))
         raw = image.tile[0].args
@@ -41,24 +45,26 @@ def load(path: Path) -> Samples:
         return exact.samples_as(layout, np.asarray(image))
 
 
-def _check_chunks(path: Path) -> None:
-    """Compare the CRC of every critical chunk: Pillow passes over that of the samples. Raises FormatError, and
-    UnsupportedError for what is no PNG file but in name."""
-    with path.open("rb") as file:
-        file.seek(len(SIGNATURE))
-        while len(head := file.read(8)) == 8:
-            body = file.read(int.from_bytes(head[:4], "big"))
-            chunk = head[4:]
-            if chunk == _APPLE:
-                raise UnsupportedError(
-                    f"{path}: this PNG file has Apple's own form (CgBI), its colours in another order; {exact.KEEP}"
-                )
-            if chunk[:1].isupper() and zlib.crc32(chunk + body) != int.from_bytes(file.read(4), "big"):
-                raise FormatError(f"{path}: chunk {chunk.decode('latin-1')!r} of this PNG file is damaged")
-            if chunk[:1].islower():
-                file.seek(4, os.SEEK_CUR)
-            if chunk == b"IEND":
-                return
+def check_chunks(file: BinaryIO, name: str) -> None:
+    """Compare the CRC of every chunk that samples depend on, of a PNG file from where ``file`` stands: Pillow passes
+    over those of the samples. Raises FormatError, and UnsupportedError for what is no PNG file but in name."""
+    file.seek(len(SIGNATURE), os.SEEK_CUR)
+    while len(head := file.read(8)) == 8:
+        left, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == _APPLE:
+            raise UnsupportedError(
+                f"{name}: this PNG file has Apple's own form (CgBI), its colours in another order; {exact.KEEP}"
+            )
+        if kind[:1].isupper() or kind in _OF_FRAMES:
+            check = zlib.crc32(kind)
+            while left and (piece := file.read(min(left, _PIECE_BYTES))):
+                check, left = zlib.crc32(piece, check), left - len(piece)
+            if check != int.from_bytes(file.read(4), "big"):
+                raise FormatError(f"{name}: chunk {kind.decode('latin-1')!r} of this PNG file is damaged")
+        else:
+            file.seek(left + 4, os.SEEK_CUR)
+        if kind == b"IEND":
+            return
 
 
 def _reread(path: Path, layout: str, mode: str | None) -> npt.NDArray[np.uint8]:

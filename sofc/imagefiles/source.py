@@ -309,7 +309,8 @@ def _reading(path: Path) -> Iterator[None]:
 def _explained(path: Path, error: Exception) -> SofcError:
     """What a person can make of an exception from an image library."""
     known = signatures.name_of(path)
-    if type(error).__name__ == "UnidentifiedImageError":  # of Pillow, which says only the name once more
+    is_unread = known is not None and known not in _READ and kind_of(path) == "pillow"
+    if type(error).__name__ == "UnidentifiedImageError" or is_unread:  # of Pillow, which says only the name once more
         if known in _READ:
             return FormatError(
                 f"{path}: cannot be read as an image: it begins as {known} does, but is damaged, or of a form that is "
