@@ -32,6 +32,7 @@ from sofc.imagefiles import (
     pcx,
     pfm,
     png,
+    png_rows,
     pnm,
     sgi,
     signatures,
@@ -279,7 +280,7 @@ _SINGLE: dict[str, Callable[[Path], Samples]] = {
     **{"sun": sun.load, "pcx": pcx.load, "bmp": bmp.load},
 }
 """Readers of files of one image."""
-_IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "pnm": pnm.in_file}
+_IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "png": png_rows.in_file, "pnm": pnm.in_file}
 """What gives the rows of large images of these without reading all of them."""
 _SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico}
 """Readers of files of one or more."""
