@@ -29,7 +29,7 @@ from sofc.container.original import (
     to_metadata,
 )
 from sofc.errors import FormatError
-from sofc.imagefiles import each, each_again, rows, sources, tiff
+from sofc.imagefiles import each, each_again, png_rows, rows, sources, tiff
 from sofc.keepfile import data as data_module
 from sofc.keepfile import keep, restore_items
 from sofc.keepfile.data import FileData, pieces_of
@@ -236,6 +236,12 @@ def _volume(path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), path)
 
 
+def _packed_volume(path: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    volume = np.stack([GRADIENT + NOISE, GRADIENT + 1, GRADIENT + 2], axis=2).astype(np.int16)
+    nibabel.save(nibabel.MGHImage(volume, np.eye(4)), path)
+
+
 def _png(path: Path) -> None:
     Image.fromarray(np.stack([GRADIENT, NOISE, GRADIENT + NOISE], axis=2).astype(np.uint8)).save(path)
 
@@ -249,6 +255,8 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "tiles.tif": lambda path: _tiff(path, tile=(32, 64), compression="lzw"),
     "pages.tif": _pages,
     "a.nii": _volume,
+    "a.nii.gz": _volume,
+    "a.mgz": _packed_volume,
     "a.png": _png,
     "a.bin": lambda path: path.write_bytes(b"no image" * 5000),
 }
@@ -274,9 +282,11 @@ def test_large_files_are_kept_as_small_ones_are(
     KINDS[name](path)
     assert main(["encode", "--keep-file", "-e", "2", str(path), "-o", str(tmp_path / "held.sofc")]) == 0
     monkeypatch.setattr(importlib.import_module("sofc.keepfile.keep"), "LARGE_BYTES", 1000)
-    for module in (rows, tiff):
+    for module in (rows, tiff, png_rows, data_module):
         monkeypatch.setattr(module, "LARGE_BYTES", 1000)
     monkeypatch.setattr("sofc.cli.spool.LARGE_BYTES", 1000)
+    monkeypatch.setattr("sofc.imagefiles.png_rows._BLOCK_BYTES", 4000)
+    monkeypatch.setattr("sofc.keepfile.deflate.PIECE_BYTES", 3000)
     for module_name in ("sofc.keepfile.data.PIECE_BYTES", "sofc.keepfile.windows._PIECE"):
         monkeypatch.setattr(module_name, 3000)
     monkeypatch.setattr("sofc.cli.encoding.HELD_BYTES", 100)

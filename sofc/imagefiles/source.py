@@ -351,7 +351,7 @@ def each_again(sources: Sequence[ImageSource]) -> Iterator[Samples | InFile]:
 
 def _goes_back(path: Path) -> bool:
     """Whether any image of a file is read without those before it."""
-    return kind_of(path) in ("npy", "tiff") or (kind_of(path) == "nifti" and not nifti.is_packed(path))
+    return kind_of(path) in ("npy", "tiff", "nifti")
 
 
 def _read_anew(source: ImageSource, array: npt.NDArray[Any], loaded: Callable[[ImageSource], Samples]) -> FileRows:
