@@ -229,7 +229,7 @@ def test_jpeg_comes_back_as_the_file(run: Run, options: dict[str, Any]) -> None:
     data = jpeg("a.jpg", **options)
     outcome = run("encode", "a.jpg")
     assert outcome.err == "" and outcome.out.startswith(f"a.jpg: {size(len(data))} -> ")
-    assert "coefficients of 1 JPEG picture" in outcome.out and "samples" not in outcome.out
+    assert "coefficients of 1 picture of JPEG data" in outcome.out and "samples" not in outcome.out
     assert run("decode", "a.sofc", "--out-dir", "back").status == 0
     assert run("decode", "a.sofc", "-o", "named.jpeg").status == 0
     assert Path("back/a.jpg").read_bytes() == Path("named.jpeg").read_bytes() == data

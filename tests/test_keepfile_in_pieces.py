@@ -29,7 +29,7 @@ from sofc.container.original import (
     to_metadata,
 )
 from sofc.errors import FormatError
-from sofc.imagefiles import each, each_again, rows, sources, tiff
+from sofc.imagefiles import each, each_again, png_rows, rows, source, sources, tiff
 from sofc.keepfile import data as data_module
 from sofc.keepfile import keep, restore_items
 from sofc.keepfile.data import FileData, pieces_of
@@ -236,6 +236,12 @@ def _volume(path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), path)
 
 
+def _packed_volume(path: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    volume = np.stack([GRADIENT + NOISE, GRADIENT + 1, GRADIENT + 2], axis=2).astype(np.int16)
+    nibabel.save(nibabel.MGHImage(volume, np.eye(4)), path)
+
+
 def _png(path: Path) -> None:
     Image.fromarray(np.stack([GRADIENT, NOISE, GRADIENT + NOISE], axis=2).astype(np.uint8)).save(path)
 
@@ -249,6 +255,8 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "tiles.tif": lambda path: _tiff(path, tile=(32, 64), compression="lzw"),
     "pages.tif": _pages,
     "a.nii": _volume,
+    "a.nii.gz": _volume,
+    "a.mgz": _packed_volume,
     "a.png": _png,
     "a.bin": lambda path: path.write_bytes(b"no image" * 5000),
 }
@@ -266,17 +274,27 @@ def test_stacks_of_small_numbers_in_any_byte_order(dtype: str, tmp_path: Path) -
         assert restore_items(kept.items, images) == path.read_bytes()
 
 
+def arrays_in(folder: Path) -> list[np.ndarray]:
+    """Those of all image files, if there are any."""
+    return [image.array for image in each(sources([folder], recursive=True))] if folder.exists() else []
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_large_files_are_kept_as_small_ones_are(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / name
     KINDS[name](path)
-    assert main(["encode", "--keep-file", "-e", "2", str(path), "-o", str(tmp_path / "held.sofc")]) == 0
+    held, whole, parts = str(tmp_path / "held.sofc"), tmp_path / "whole", tmp_path / "parts"
+    assert main(["encode", "--keep-file", "-e", "2", str(path), "-o", held]) == 0
+    status = main(["decode", "--images", held, "--out-dir", str(whole)])
+    assert (status != 0) == (name == "a.bin")
     monkeypatch.setattr(importlib.import_module("sofc.keepfile.keep"), "LARGE_BYTES", 1000)
-    for module in (rows, tiff):
+    for module in (rows, tiff, png_rows, data_module, source):
         monkeypatch.setattr(module, "LARGE_BYTES", 1000)
     monkeypatch.setattr("sofc.cli.spool.LARGE_BYTES", 1000)
+    monkeypatch.setattr("sofc.imagefiles.png_rows._BLOCK_BYTES", 4000)
+    monkeypatch.setattr("sofc.keepfile.deflate.PIECE_BYTES", 3000)
     for module_name in ("sofc.keepfile.data.PIECE_BYTES", "sofc.keepfile.windows._PIECE"):
         monkeypatch.setattr(module_name, 3000)
     monkeypatch.setattr("sofc.cli.encoding.HELD_BYTES", 100)
@@ -284,7 +302,14 @@ def test_large_files_are_kept_as_small_ones_are(
     coded = tmp_path / "pieces.sofc"
     assert main(["encode", "--keep-file", "-e", "2", str(path), "-o", str(coded)]) == 0
     assert ("kept whole" in capsys.readouterr().out) == (name == "a.bin")
-    assert coded.read_bytes() == (tmp_path / "held.sofc").read_bytes()
+    assert coded.read_bytes() == Path(held).read_bytes()
+    assert main(["decode", "--images", held, "--out-dir", str(parts)]) == status
+    images = [arrays_in(folder) for folder in (whole, parts)]
+    assert [len(images[0]), *(array.dtype for array in images[0])] == [
+        len(images[1]),
+        *(one.dtype for one in images[1]),
+    ]
+    assert all(map(np.array_equal, *images))
     back = tmp_path / "back"
     assert main(["decode", str(coded), "--out-dir", str(back)]) == 0
     assert (back / name).read_bytes() == path.read_bytes()

@@ -328,7 +328,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     data = written(np.tile(COLOUR, (3, 3, 1)), quality=85, progressive=True)
     Path("photo.jpg").write_bytes(data)
     assert main(["encode", "--keep-file", "photo.jpg"]) == 0
-    assert "coefficients of 1 JPEG picture, built-in codebook common" in capsys.readouterr().out
+    assert "coefficients of 1 picture of JPEG data, built-in codebook common" in capsys.readouterr().out
     assert len(Path("photo.sofc").read_bytes()) < 0.9 * len(data)
     Path("photo.jpg").unlink()
     assert main(["info", "-v", "photo.sofc"]) == 0

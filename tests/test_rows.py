@@ -6,6 +6,7 @@ import gzip
 import io
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sofc.cli import spool
 from sofc.cli.__main__ import main
 from sofc.cli.console import INVALID_DATA
 from sofc.errors import FormatError
-from sofc.imagefiles import ImageSource, load, rows, save, tiff
+from sofc.imagefiles import ImageSource, load, png, png_rows, rows, save, tiff
 from sofc.imagefiles.source import load_in_file
 from sofc.rows import FileRows
 
@@ -32,7 +33,7 @@ COLOUR = np.stack([GRAY, GRAY[::-1], GRAY[:, ::-1]], axis=-1)
 
 @pytest.fixture(autouse=True)
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (rows, tiff, spool):
+    for module in (rows, tiff, png_rows, spool):
         monkeypatch.setattr(module, "LARGE_BYTES", 4096)
     monkeypatch.setattr(sofc.rows, "_PIECE_BYTES", 1000)
 
@@ -73,6 +74,71 @@ def test_a_sample_above_the_maximum_is_found_where_it_is_read(tmp_path: Path) ->
     (tmp_path / "a.pgm").write_bytes(b"P5\n70 90\n100\n" + GRAY.tobytes())
     with pytest.raises(FormatError, match="larger than the announced maximum 100"):
         load_in_file(ImageSource(tmp_path / "a.pgm")).array.max()
+
+
+def png_file(array: np.ndarray[Any, Any], kind: int, filters: list[int], cut: int = 300) -> bytes:
+    """A PNG file of samples as they are, its rows filtered in turn by ``filters``, in several IDAT chunks."""
+    octets = png.octets_of(array).astype(int)
+    pixel = octets.shape[1] // array.shape[1]
+    left = np.pad(octets, ((0, 0), (pixel, 0)))[:, :-pixel]
+    above = np.pad(octets, ((1, 0), (0, 0)))[:-1]
+    corner = np.pad(left, ((1, 0), (0, 0)))[:-1]
+    from_left, from_above, from_corner = (abs(left + above - corner - one) for one in (left, above, corner))
+    nearer = np.where(from_above <= from_corner, above, corner)
+    paeth = np.where((from_left <= from_above) & (from_left <= from_corner), left, nearer)
+    filtered = bytearray()
+    for number in range(len(octets)):
+        chosen = filters[number % len(filters)]
+        predicted = (0 * left, left, above, (left + above) // 2, paeth)[chosen][number]
+        filtered += bytes([chosen]) + (octets[number] - predicted).astype(np.uint8).tobytes()
+    packed = zlib.compress(bytes(filtered))
+    head = png.Head(array.shape[1], len(array), 8 * array.dtype.itemsize, kind, 0, 0, 0)
+    whole = png.file_of(head, png.chunk(b"PLTE", bytes(range(255))) if kind == 3 else b"", b"")
+    place = whole.index(b"IDAT") - 4
+    pieces = [png.chunk(b"IDAT", packed[first : first + cut]) for first in range(0, len(packed), cut)]
+    return whole[:place] + b"".join([pieces[0], png.chunk(b"IDAT", b""), *pieces[1:]]) + whole[place + 12 :]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("kind", [0, 2, 3, 4, 6])
+def test_png(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int, deep: bool) -> None:
+    components = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+    array = CHANCE.integers(0, 85 if kind == 3 else 256, (90, 70, components)).astype(np.uint8)
+    if deep and kind == 3:
+        return
+    if deep:
+        array = array.astype(np.uint16) * 251
+    array = array[..., 0] if components == 1 else array
+    monkeypatch.setattr(png_rows, "_BLOCK_BYTES", 2000)
+    monkeypatch.setattr(png_rows, "_READ_BYTES", 70)
+    for filters in ([0], [4], [1, 2, 3, 4, 0], [2]):
+        data = png_file(array, kind, filters)
+        (tmp_path / "a.png").write_bytes(data)
+        agrees(tmp_path / "a.png")
+        found = load_in_file(ImageSource(tmp_path / "a.png")).array
+        np.testing.assert_array_equal(found[:], array)
+        for first, end in ((3, 4), (2, 90), (89, 90), (0, 1)):
+            np.testing.assert_array_equal(found[first:end], array[first:end])
+
+
+def test_png_files_that_are_damaged_or_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    data = png_file(COLOUR, 2, [1])
+    path.write_bytes(data[:600] + bytes([data[600] ^ 1]) + data[601:])
+    with pytest.raises(FormatError, match="is damaged"):
+        load_in_file(ImageSource(path))
+    fewer = png_file(COLOUR[:60], 2, [1])
+    head = png.chunk(b"IHDR", fewer[16:20] + (90).to_bytes(4, "big") + fewer[24:29])
+    path.write_bytes(fewer[:8] + head + fewer[33:])
+    with pytest.raises(FormatError, match="fewer rows"):
+        load_in_file(ImageSource(path)).array[:]
+
+
+def test_png_files_that_are_read_whole(tmp_path: Path) -> None:
+    Image.fromarray(GRAY).convert("1").save(tmp_path / "bits.png")
+    Image.fromarray(GRAY).save(tmp_path / "frames.png", save_all=True, append_images=[Image.fromarray(GRAY[::-1])])
+    for name in ("bits.png", "frames.png"):
+        agrees(tmp_path / name, stays=False)
 
 
 @pytest.mark.parametrize("byteorder", "<>")

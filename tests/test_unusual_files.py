@@ -229,7 +229,7 @@ def test_png_of_apples_form_is_refused(folder: Path) -> None:
 
 def test_slips_of_libraries_are_not_passed_on(folder: Path) -> None:
     (folder / "a.emf").write_bytes(b"\1\0\0\0" + bytes(36) + b" EMF" + bytes(60))
-    with pytest.raises(FormatError, match="cannot be read as an image: the Windows metafile") as found:
+    with pytest.raises(UnsupportedError, match="this is a Windows metafile file, which sofc does not read") as found:
         load(ImageSource(folder / "a.emf"))
     assert "ZeroDivision" not in str(found.value) and "division" not in str(found.value)
 
@@ -278,3 +278,77 @@ def test_cut_off_samples_are_called_so(folder: Path) -> None:
         Path(name).write_bytes(whole[: 3000 if name == "a.tif" else -100])
         with pytest.raises(FormatError, match=words):
             arrays(Path(name))
+
+
+@pytest.mark.parametrize("compression", [None, "packbits", "jpeg"])
+def test_strips_beyond_the_end_of_the_file(folder: Path, compression: str | None) -> None:
+    # Decoders of JPEG data make up what is missing.
+    pytest.importorskip("imagecodecs")
+    tifffile.imwrite("a.tif", GRAY, compression=compression, rowsperstrip=4 if compression is None else None)
+    whole = Path("a.tif").read_bytes()
+    Path("a.tif").write_bytes(whole[:-7])
+    with pytest.raises(FormatError, match="cut off"):
+        arrays(Path("a.tif"))
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
+def test_damaged_data_of_ccitt(folder: Path, compression: str) -> None:
+    pytest.importorskip("imagecodecs")
+    bits = np.add.outer(np.arange(40), np.arange(70)) // 9 % 3 == 0
+    Image.fromarray(bits).save("a.tif", compression=compression)
+    np.testing.assert_array_equal(arrays(Path("a.tif"))[0], bits)
+    with tifffile.TiffFile("a.tif") as file:
+        start, count = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    data = bytearray(Path("a.tif").read_bytes())
+    data[start + count // 2 : start + count // 2 + 12] = bytes(12)
+    Path("a.tif").write_bytes(data)
+    with pytest.raises((FormatError, UnsupportedError)):
+        arrays(Path("a.tif"))
+
+
+def test_data_of_ccitt_that_fill_words_are_refused(folder: Path) -> None:
+    Image.fromarray(BITS).save("a.tif", compression="tiff_raw_16")
+    with pytest.raises(UnsupportedError, match="CCITT"):
+        arrays(Path("a.tif"))
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.mgz", "a.nii.bz2"])
+def test_checks_behind_a_packed_volume(folder: Path, name: str) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    kind = nibabel.MGHImage if name.endswith("mgz") else nibabel.Nifti1Image
+    volume = RANDOM.integers(0, 900, (9, 10, 4)).astype(np.int16)
+    kind(volume, np.eye(4)).to_filename(name)
+    whole = Path(name).read_bytes()
+    found = sources([Path(name)])
+    for number in (0, 1, 3, 2, 0):
+        np.testing.assert_array_equal(load(found[number]).array, volume[..., number].T)
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 4
+    for data in (whole[:-5], bytes(damaged)):
+        Path(name).write_bytes(data)
+        for order in (found, found[::-1]):
+            with pytest.raises(FormatError):
+                list(each(order))
+
+
+def test_damaged_chunks_of_frames(folder: Path) -> None:
+    frames = [Image.fromarray(RANDOM.integers(0, 256, (9, 12, 3)).astype(np.uint8)) for _ in range(2)]
+    frames[0].save("a.png", save_all=True, append_images=frames[1:])
+    frames[0].save("a.ico", sizes=[(9, 9)])
+    for name, chunk in (("a.png", b"IDAT"), ("a.png", b"fdAT"), ("a.png", b"fcTL"), ("a.ico", b"IDAT")):
+        data = bytearray(Path(name).read_bytes())
+        data[data.rindex(chunk) + 9] ^= 1
+        Path("b" + name[1:]).write_bytes(data)
+        with pytest.raises(FormatError, match="is damaged"):
+            arrays(Path("b" + name[1:]))
+
+
+def test_kinds_that_are_not_read_are_named(folder: Path) -> None:
+    mrc = (64).to_bytes(4, "little") + bytes(204) + b"MAP " + bytes(900)
+    for name, data, words in (("a.mrc", mrc, "MRC"), ("a.lerc", b"Lerc2 " + bytes(90), "LERC")):
+        Path(name).write_bytes(data)
+        with pytest.raises(UnsupportedError, match=f"this is a {words} file"):
+            arrays(Path(name))
+    np.save("a.npy", np.array([[{}, 1]], object), allow_pickle=True)
+    with pytest.raises(FormatError, match="objects of Python"):
+        arrays(Path("a.npy"))

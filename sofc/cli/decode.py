@@ -303,12 +303,12 @@ def _names_another_format(output: Path | None, prologue: Sequence[Event]) -> boo
 def pass_on_kept(prologue: Sequence[Event], sink: Sink, codebooks: FileCodebooks) -> None:
     """Tell a sink of the images in the file that a file without images keeps. Raises SofcError where it has none."""
     from sofc.api.headers import header_for
-    from sofc.imagefiles import images_in
-    from sofc.keepfile import original_in, restore
+    from sofc.imagefiles import each_in
+    from sofc.keepfile import original_in, restore_pieces
     from sofc.stream.events import MetadataRead
 
     original = original_in(event.metadata for event in prologue if isinstance(event, MetadataRead))
-    for number, samples in enumerate(images_in(original.name, restore(original, (), codebooks))):
+    for number, samples in enumerate(each_in(original.name, restore_pieces(original, (), codebooks))):
         header = header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning)
         sink.header(number, header)
         sink.image(number, samples.array)

@@ -329,7 +329,7 @@ class Encoding:
         embed = self.args.embed and is_own
         coded = Encoder(codebook=book, embed_codebook=embed, metadata=found.items).finish()
         named = f"{'' if is_own else 'built-in '}codebook {book.name}{' embedded' if embed else ''}"
-        remark = f"coefficients of {count_of(found.pictures, 'JPEG picture')}, {named}"
+        remark = f"coefficients of {count_of(found.pictures, 'picture')} of JPEG data, {named}"
         return _Alone(coded, found.share >= MOSTLY, remark)
 
     def _kept_name(self, job: Job, data: Data) -> str:
@@ -353,15 +353,15 @@ class Encoding:
         Raises what the readers do where the file is not to be kept whatever it is.
         """
         from sofc.imagefiles import each, each_again, why_no_image
-        from sofc.imagefiles.rows import LARGE_BYTES
         from sofc.imagefiles.samples import is_wide
+        from sofc.imagefiles.source import may_be_large
 
         note = ""
         if self.args.keep_file and (reason := why_no_image(path)):
             return [], reason, note
         try:
             sources, _ = self._sources([path])
-            read = each_again if path.stat().st_size >= LARGE_BYTES else each
+            read = each_again if may_be_large(path) else each
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
                     images = self._held(self._loaded(read(sources), tally, advance), job)

@@ -15,7 +15,7 @@ from sofc.cli.destinations import original_name
 from sofc.cli.image_sink import ImageSink
 from sofc.cli.outputs import OutputFiles
 from sofc.cli.sinks import Finished, Samples, WholeImages
-from sofc.cli.spool import Spool
+from sofc.cli.spool import Shelf, Spool
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import LimitError, SofcError, UsageError
 from sofc.files import let_go, naming
@@ -23,7 +23,6 @@ from sofc.image import ImageHeader
 from sofc.imagefiles import FORMATS, JPEG_SUFFIXES, SUFFIXES, on_disk
 from sofc.imagefiles.rows import LARGE_BYTES
 from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_pieces
-from sofc.keepfile.restore import restore
 from sofc.metadata import pages_item, read, split
 from sofc.rows import FileRows
 
@@ -113,7 +112,8 @@ class OriginalSink(WholeImages):
 class KeptImagesSink(WholeImages):
     """The images of a file that is kept, with the metadata that stands in that file, for another sink.
 
-    They are held in memory until the file can be restored. ``codebooks``: those of the sofc file, by number.
+    Until the file can be restored they are on disk, but for few small ones. ``codebooks``: those of the sofc file, by
+    number.
     """
 
     def __init__(self, inner: ImageSink, codebooks: FileCodebooks) -> None:
@@ -121,7 +121,10 @@ class KeptImagesSink(WholeImages):
         self._inner = self.enter_context(inner)
         self._codebooks = codebooks
         self._metadata: list[Metadata] = []
-        self._images: list[tuple[int, ImageHeader, Samples]] = []
+        self._spools_at = inner.spools_at
+        self._shelf = Shelf(self._spools_at or Path(tempfile.gettempdir(), "images"))
+        self.callback(self._shelf.close)
+        self._images: list[tuple[int, ImageHeader, FileRows, Spool | None]] = []
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Take what restores the file."""
@@ -131,7 +134,12 @@ class KeptImagesSink(WholeImages):
     def image(self, number: int, samples: Samples) -> None:
         """Take a whole image."""
         assert self._header is not None
-        self._images.append((number, self._header, samples))
+        self._images.append((number, self._header, self._shelf.add(samples), None))
+
+    def spooled(self, number: int, spool: Spool) -> None:
+        """Take a whole image that is on disk."""
+        assert self._header is not None
+        self._images.append((number, self._header, spool.rows(), spool))
 
     def finish(self) -> Finished:
         """Pass on everything."""
@@ -139,20 +147,23 @@ class KeptImagesSink(WholeImages):
         common, own = self._read_metadata()
         for item in common:
             self._inner.metadata(item, None)
-        for (number, header, samples), items in zip(self._images, own, strict=True):
+        for (number, header, rows, spool), items in zip(self._images, own, strict=True):
             self._inner.header(number, header)
             for item in items:
                 self._inner.metadata(item, number)
-            self._inner.image(number, samples)
+            if spool is not None:
+                self._inner.spooled(number, spool)
+            else:
+                self._inner.image(number, rows[:])
         return self._inner.finish()._replace(left_out="the file that is kept: its images alone are written")
 
     def _read_metadata(self) -> tuple[list[Metadata], list[list[Metadata]]]:
         """Of all images, and of each. None where the file cannot be restored: its images may be whole all the same."""
         original = original_in(self._metadata)
-        samples = [samples for _, _, samples in self._images]
+        images = [rows for _, _, rows, _ in self._images]
         try:
-            with on_disk(original.name, restore(original, samples, self._codebooks)) as path:
-                common, own = split(read(path, len(samples)))
-                return [*common, *pages_item(path, len(samples))], own
+            with on_disk(original.name, restore_pieces(original, images, self._codebooks)) as path:
+                common, own = split(read(path, len(images)))
+                return [*common, *pages_item(path, len(images))], own
         except SofcError:
-            return [], [[] for _ in samples]
+            return [], [[] for _ in images]

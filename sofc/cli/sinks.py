@@ -92,6 +92,11 @@ class WholeImages(Sink):
         self._rows = 0
         self._number = 0
 
+    @property
+    def spools_at(self) -> Path | None:
+        """Where the rows of large images go to disk, None for nowhere."""
+        return self._spools_at
+
     def header(self, image: int, header: ImageHeader) -> None:
         """An image begins; what is left of one that lost its end is kept."""
         self.end()

@@ -23,14 +23,44 @@ def is_large(header: ImageHeader) -> bool:
     return known and (header.height or 0) * header.row_samples * size >= LARGE_BYTES
 
 
+class Shelf:
+    """Whole images that are not large: in memory while they are few, then in a file beside ``place``."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        # Closed by who made it.
+        self._file = cast(BinaryIO, tempfile.SpooledTemporaryFile(LARGE_BYTES, dir=str(_folder_of(place))))  # noqa: SIM115
+        self._size = 0
+
+    def add(self, image: npt.NDArray[Any]) -> FileRows:
+        """The rows of an image, to be read until the shelf is closed."""
+        row, start = image.nbytes // len(image), self._size
+        with naming(self._place):
+            self._file.seek(start)
+            self._file.write(np.ascontiguousarray(image).view(np.uint8).data)
+        self._size += image.nbytes
+
+        def read(first: int, end: int) -> npt.NDArray[Any]:
+            with naming(self._place):
+                self._file.seek(start + first * row)
+                data = self._file.read((end - first) * row)
+            return np.frombuffer(data, image_type).reshape(end - first, *shape[1:])
+
+        shape, image_type = image.shape, image.dtype
+        return FileRows(shape, image_type, read)
+
+    def close(self) -> None:
+        """Let go of the images."""
+        let_go(self._file)
+
+
 class Spool:
     """A file without a name beside ``place``, where there is room for what is made. Raises OSError."""
 
     def __init__(self, place: Path, header: ImageHeader) -> None:
-        folder = next(parent for parent in place.absolute().parents if parent.is_dir())
         self._place = place
         # Closed by who made it.
-        self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
+        self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=_folder_of(place)))  # noqa: SIM115
         components = header.format.components
         self._row = (header.width,) if components == 1 else (header.width, components)
         self._dtype = np.dtype(header.format.dtype_name)
@@ -56,3 +86,7 @@ class Spool:
     def close(self) -> None:
         """Let go of the rows."""
         let_go(self._file)
+
+
+def _folder_of(place: Path) -> Path:
+    return next(parent for parent in place.absolute().parents if parent.is_dir())

@@ -6,7 +6,7 @@ Samples come out as stored: never rescaled, never clipped. What cannot be read t
 from __future__ import annotations
 
 from sofc.imagefiles.folders import Entry, entries, sources, walk, why_no_image, why_none_inside
-from sofc.imagefiles.held import images_in, on_disk
+from sofc.imagefiles.held import each_in, images_in, on_disk
 from sofc.imagefiles.raw import RawLayout
 from sofc.imagefiles.rows import InFile
 from sofc.imagefiles.samples import Samples
@@ -38,6 +38,7 @@ __all__ = [
     "Samples",
     "each",
     "each_again",
+    "each_in",
     "each_in_file",
     "entries",
     "fits_png",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import dataset, exact, photometric
+from sofc.imagefiles import dataset, encapsulated, exact, photometric
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
 
@@ -254,11 +254,14 @@ class _Frames:
         self.count = int(data_set.get("NumberOfFrames") or 1)
         syntax = data_set.file_meta.get("TransferSyntaxUID")
         self._path = path
+        self._is_signed = bool(int(data_set.PixelRepresentation))
+        self._encapsulated = _encapsulated(path, data_set, self.count)
         self._source: Any = path if syntax is not None else _with_syntax(path)
         # pydicom finds single frames neither in deflated files nor where they begin within a byte.
         deflated = syntax is not None and syntax.is_deflated
         self._whole = _of_deflated(path) if deflated else None
         plain = syntax is not None and not syntax.is_compressed
+        self._is_compressed = syntax is not None and not plain
         packed = self.bits == 1 and self.count > 1 and not deflated
         self._packed = _PackedBits(path, data_set) if packed and plain else None
         if packed and not plain:
@@ -267,7 +270,16 @@ class _Frames:
         self._next = 0
 
     def frame(self, index: int) -> Any:
-        """A frame as pydicom has it."""
+        """A frame, its samples with the sign that the file says they have."""
+        array = self._decoded(index)
+        if not self._is_compressed:
+            return array
+        return _with_sign(array, self.bits, self._is_signed, str(self._path))
+
+    def _decoded(self, index: int) -> Any:
+        """A frame as its decoder has it."""
+        if self._encapsulated is not None:
+            return self._encapsulated.frame(index)
         if self._whole is not None:
             return self._whole[index] if self.count > 1 else self._whole
         if self._packed is not None:
@@ -296,9 +308,38 @@ class _Frames:
 
     def close(self) -> None:
         """Let go of the file."""
+        if self._encapsulated is not None:
+            self._encapsulated.close()
         if self._following is not None:
             self._following.close()  # type: ignore[attr-defined]
         self._following = None
+
+
+def _encapsulated(path: Path, data_set: Any, count: int) -> encapsulated.Frames | None:
+    """The frames where they are compressed in a way that is not left to pydicom."""
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    if syntax is None or not encapsulated.is_read(str(syntax), int(data_set.BitsStored)):
+        return None
+    components = int(data_set.SamplesPerPixel)
+    shape = (int(data_set.Rows), int(data_set.Columns), *((components,) if components > 1 else ()))
+    return encapsulated.Frames(path, syntax, shape, count)
+
+
+def _with_sign(array: npt.NDArray[Any], bits: int, is_signed: bool, name: str) -> npt.NDArray[Any]:
+    """Samples of ``bits`` bits that decoders give in wider types, some without their sign (pydicom 3.0.2 of JPEG-LS).
+
+    Raises UnsupportedError where the bits above are neither zero nor copies of the sign.
+    """
+    unsigned = array.view(f"u{array.itemsize}")
+    lowest = unsigned & ((1 << bits) - 1)
+    above = 8 * array.itemsize - bits
+    extended = (lowest << above).view(f"i{array.itemsize}") >> above
+    expected = extended if is_signed else lowest
+    if not np.array_equal(unsigned, lowest) and not np.array_equal(unsigned, extended.view(unsigned.dtype)):
+        raise UnsupportedError(
+            f"{name}: the compressed samples of this DICOM file have more than {bits} bits; {exact.KEEP}"
+        )
+    return expected
 
 
 class _PackedBits:

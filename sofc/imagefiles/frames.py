@@ -10,7 +10,7 @@ import numpy as np
 
 from sofc.errors import UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import exact
+from sofc.imagefiles import exact, png
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import refuse_claims, unbounded
 from sofc.imagefiles.samples import Samples, meaning_of
@@ -39,6 +39,9 @@ def _opened(path: Path) -> tuple[Any, exact.Layout]:
     with unbounded():
         image = Image.open(path, formats=ANIMATED)
     refuse_claims(path, image)
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            png.check_chunks(file, os.fspath(path))
     return image, exact.described(image, os.fspath(path))
 
 

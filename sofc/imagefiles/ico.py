@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import exact
+from sofc.imagefiles import exact, png
 from sofc.imagefiles.exact import KEEP
 from sofc.imagefiles.samples import Samples
 
 MAGIC = b"\x00\x00\x01\x00"
 _ENTRY = struct.Struct("<8xII")
 _BITMAP = struct.Struct("<IiiHHI12xI")
-_PNG = b"\x89PNG\r\n\x1a\n"
 OPAQUE = 255
 
 
@@ -41,12 +40,13 @@ def load(path: Path, index: int) -> Samples:
     body = data[start : start + size]
     if len(body) < size:
         raise FormatError(f"{path}: image {index} of the icon is cut off")
-    return _png(path, body) if body.startswith(_PNG) else Samples(_bitmap(path, body), 8, Meaning.RGBA)
+    return _png(path, body) if body.startswith(png.SIGNATURE) else Samples(_bitmap(path, body), 8, Meaning.RGBA)
 
 
 def _png(path: Path, data: bytes) -> Samples:
     from PIL import Image
 
+    png.check_chunks(io.BytesIO(data), str(path))
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         layout = exact.described(image, str(path))
         if layout.bits > 8:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import FormatError, UnsupportedError
+from sofc.files import let_go, naming
 from sofc.image import Meaning
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
@@ -21,6 +24,7 @@ SUFFIXES = (".nii", ".nii.gz", ".nii.bz2", ".mgh", ".mgz")
 HEAD_SUFFIX = ".hdr"
 _PACKED = (".gz", ".bz2", ".mgz")
 _HEAD_SIZES = (348, 540)
+_PIECE_BYTES = 1 << 20
 
 
 def is_packed(path: Path) -> bool:
@@ -74,7 +78,6 @@ class _Volume:
         self.count = math.prod(self._proxy.shape[2:])
         self._file: Any = ImageOpener(self._proxy.file_like)
         self._is_packed = is_packed(Path(self._proxy.file_like))
-        self._whole: npt.NDArray[Any] | None = None
         self._next = 0
 
     def close(self) -> None:
@@ -82,12 +85,10 @@ class _Volume:
         self._file.close()
 
     def slice(self, index: int) -> npt.NDArray[Any]:
-        """Slice ``index``, shape (y, x). A packed file cannot go back: all are unpacked where they are asked for in
-        another order."""
-        if self._is_packed and index != self._next and self._whole is None:
-            self._whole = np.asanyarray(self._proxy.get_unscaled()).reshape(*self._shape, -1, order="F")
-        if self._whole is not None:
-            return self._whole[..., index].T
+        """Slice ``index``, shape (y, x). A packed file cannot go back: it is unpacked to disk where they are asked
+        for in another order."""
+        if self._is_packed and index != self._next:
+            self._unpack()
         size = math.prod(self._shape)
         count = size * self._proxy.dtype.itemsize
         self._file.seek(self._proxy.offset + index * count)
@@ -95,7 +96,28 @@ class _Volume:
         if len(data) < count:
             raise FormatError(f"{self._path}: the volume is cut off: slice {index} of {self.count} is not all there")
         self._next = index + 1
+        if self._is_packed and self._next == self.count:
+            self._check_end()
         return np.frombuffer(data, self._proxy.dtype, size).reshape(self._shape[::-1])
+
+    def _check_end(self) -> None:
+        """Unpack what follows the samples: behind it are the checks, which raise OSError or EOFError."""
+        while self._file.read(_PIECE_BYTES):
+            pass
+
+    def _unpack(self) -> None:
+        with contextlib.ExitStack() as stack:
+            unpacked = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed with the volume
+            stack.callback(let_go, unpacked)
+            self._file.seek(0)
+            while piece := self._file.read(_PIECE_BYTES):
+                with naming(tempfile.gettempdir()):
+                    unpacked.write(piece)
+            with naming(tempfile.gettempdir()):
+                unpacked.flush()
+            self._file.close()
+            self._file, self._is_packed = unpacked, False
+            stack.pop_all()
 
 
 _lasting = Lasting(_Volume, _Volume.close)

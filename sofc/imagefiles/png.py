@@ -2,67 +2,126 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import struct
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import FormatError, UnsupportedError
 from sofc.imagefiles import exact
-from sofc.imagefiles.pillow import opened
+from sofc.imagefiles.pillow import opened, unbounded
 from sofc.imagefiles.samples import Samples
 from sofc.rows import FileRows
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+DATA = b"IDAT"
 _APPLE = b"CgBI"
+_OF_FRAMES = (b"acTL", b"fcTL", b"fdAT")
+"""Chunks of animations, which are not critical by their names."""
+_PIECE_BYTES = 1 << 20
 _HEAD = slice(16, 29)
 """The body of the first chunk."""
 # Pillow's unpackers keep the first byte of each sample ("16B") or the second ("16L"); together they are the sample.
 _HALVES = {"RGB;16B": ("RGB;16B", "RGB;16L"), "RGBA;16B": ("RGBA;16B", "RGBA;16L")}
 
 
+class Head(NamedTuple):
+    """What the first chunk says. ``kind``: the colour type."""
+
+    width: int
+    height: int
+    bits: int
+    kind: int
+    packing: int
+    filters: int
+    interlaced: int
+
+
+_HEAD_FIELDS = struct.Struct(">IIBBBBB")
+
+
+def head_of(file: BinaryIO) -> Head | None:
+    """The head of a file that stands at its beginning, and is left standing behind it; None where there is none."""
+    begin = file.read(_HEAD.stop + 4)
+    is_there = begin.startswith(SIGNATURE) and begin[12:16] == b"IHDR" and len(begin) == _HEAD.stop + 4
+    return Head(*_HEAD_FIELDS.unpack(begin[_HEAD])) if is_there else None
+
+
+def file_of(head: Head, chunks: bytes, body: bytes) -> bytes:
+    """A file of these chunks and of samples that are filtered and packed already."""
+    ends = chunk(DATA, body) + chunk(b"IEND", b"")
+    return SIGNATURE + chunk(b"IHDR", _HEAD_FIELDS.pack(*head)) + chunks + ends
+
+
 def load(path: Path) -> Samples:
     """The (first) image of the file. Of a palette image the indices, with the bits that they have in the file."""
-    _check_chunks(path)
-    with opened(path, ("PNG",)) as image:
-        layout = exact.described(image, str(path))
+    with path.open("rb") as file:
+        check_chunks(file, str(path))
+    return _samples(lambda: opened(path, ("PNG",)), str(path))
+
+
+def load_bytes(data: bytes, name: str) -> Samples:
+    """The same of a file in memory, which is known to be sound. ``name``: for messages."""
+    return _samples(lambda: _opened(data), name)
+
+
+@contextlib.contextmanager
+def _opened(data: bytes) -> Iterator[Any]:
+    from PIL import Image
+
+    with unbounded(), Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        yield image
+
+
+_Open = Callable[[], contextlib.AbstractContextManager[Any]]
+
+
+def _samples(open_image: _Open, name: str) -> Samples:
+    with open_image() as image:
+        layout = exact.described(image, name)
         raw = image.tile[0].args
         if raw in _HALVES:
-            high, low = (_reread(path, half, None) for half in _HALVES[raw])
+            high, low = (_reread(open_image, half, None) for half in _HALVES[raw])
             return Samples(high.astype(np.uint16) << 8 | low, layout.bits, layout.meaning)
         if raw == "LA;16B":
             # Gray and alpha of 16 bits are four bytes a pixel, as 8-bit RGBA is.
-            octets = _reread(path, "RGBA", "RGBA")
-            array = octets[..., 0::2].astype(np.uint16) << 8 | octets[..., 1::2]
+            parts = _reread(open_image, "RGBA", "RGBA")
+            array = parts[..., 0::2].astype(np.uint16) << 8 | parts[..., 1::2]
             return Samples(array, layout.bits, layout.meaning)
         return exact.samples_as(layout, np.asarray(image))
 
 
-def _check_chunks(path: Path) -> None:
-    """Compare the CRC of every critical chunk: Pillow passes over that of the samples. Raises FormatError, and
-    UnsupportedError for what is no PNG file but in name."""
-    with path.open("rb") as file:
-        file.seek(len(SIGNATURE))
-        while len(head := file.read(8)) == 8:
-            body = file.read(int.from_bytes(head[:4], "big"))
-            chunk = head[4:]
-            if chunk == _APPLE:
-                raise UnsupportedError(
-                    f"{path}: this PNG file has Apple's own form (CgBI), its colours in another order; {exact.KEEP}"
-                )
-            if chunk[:1].isupper() and zlib.crc32(chunk + body) != int.from_bytes(file.read(4), "big"):
-                raise FormatError(f"{path}: chunk {chunk.decode('latin-1')!r} of this PNG file is damaged")
-            if chunk[:1].islower():
-                file.seek(4, os.SEEK_CUR)
-            if chunk == b"IEND":
-                return
+def check_chunks(file: BinaryIO, name: str) -> None:
+    """Compare the CRC of every chunk that samples depend on, of a PNG file from where ``file`` stands: Pillow passes
+    over those of the samples. Raises FormatError, and UnsupportedError for what is no PNG file but in name."""
+    file.seek(len(SIGNATURE), os.SEEK_CUR)
+    while len(head := file.read(8)) == 8:
+        left, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == _APPLE:
+            raise UnsupportedError(
+                f"{name}: this PNG file has Apple's own form (CgBI), its colours in another order; {exact.KEEP}"
+            )
+        if kind[:1].isupper() or kind in _OF_FRAMES:
+            check = zlib.crc32(kind)
+            while left and (piece := file.read(min(left, _PIECE_BYTES))):
+                check, left = zlib.crc32(piece, check), left - len(piece)
+            if check != int.from_bytes(file.read(4), "big"):
+                raise FormatError(f"{name}: chunk {kind.decode('latin-1')!r} of this PNG file is damaged")
+        else:
+            file.seek(left + 4, os.SEEK_CUR)
+        if kind == b"IEND":
+            return
 
 
-def _reread(path: Path, layout: str, mode: str | None) -> npt.NDArray[np.uint8]:
-    with opened(path, ("PNG",)) as image:
+def _reread(open_image: _Open, layout: str, mode: str | None) -> npt.NDArray[np.uint8]:
+    with open_image() as image:
         image.tile = [tile._replace(args=layout) for tile in image.tile]
         if mode is not None:
             image._mode = mode
@@ -75,12 +134,11 @@ def pack(array: npt.NDArray[np.generic], bits: int) -> bytes:
     planes = np.unpackbits(array.astype(np.uint8)[:, :, None], axis=2)[:, :, 8 - bits :]
     rows = np.packbits(planes.reshape(height, -1), axis=1)
     unfiltered = np.pad(rows, ((0, 0), (1, 0)))
-    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([bits, 0, 0, 0, 0])
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(unfiltered.tobytes())), (b"IEND", b""))
-    return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks)
+    return file_of(Head(width, height, bits, 0, 0, 0, 0), b"", zlib.compress(unfiltered.tobytes()))
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk with its length and its check."""
     return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
 
 
@@ -89,25 +147,25 @@ def write_rows(file: BinaryIO, first: bytes, rows: FileRows) -> None:
     chunks that the file is to have."""
     components = rows.shape[2] if rows.ndim == 3 else 1
     head = first[_HEAD]
-    file.write(SIGNATURE + _chunk(b"IHDR", head[:4] + len(rows).to_bytes(4, "big") + head[8:]))
+    file.write(SIGNATURE + chunk(b"IHDR", head[:4] + len(rows).to_bytes(4, "big") + head[8:]))
     position = _HEAD.stop + 4
-    while first[position + 4 : position + 8] != b"IDAT":
+    while first[position + 4 : position + 8] != DATA:
         end = position + 12 + int.from_bytes(first[position : position + 4], "big")
         file.write(first[position:end])
         position = end
     packer = zlib.compressobj()
     above: npt.NDArray[np.uint8] | None = None
     for piece in rows.pieces():
-        octets = _octets(piece)
+        octets = octets_of(piece)
         above = np.zeros_like(octets[0]) if above is None else above
         packed = packer.compress(_filtered(octets, above, components * rows.dtype.itemsize).data)
         above = octets[-1]
         if packed:
-            file.write(_chunk(b"IDAT", packed))
-    file.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
+            file.write(chunk(DATA, packed))
+    file.write(chunk(DATA, packer.flush()) + chunk(b"IEND", b""))
 
 
-def _octets(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def octets_of(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Rows as the bytes that PNG has for them, shape (rows, bytes)."""
     if rows.dtype == np.bool_:
         return np.packbits(rows, axis=1)

@@ -73,6 +73,11 @@ _SIGNATURES = (
     (0, b"farbfeld", "farbfeld"),
     (0, b"id=ImageMagick", "MIFF"),
     (0, b"LBLSIZE=", "VICAR"),
+    (0, b"<svg", "SVG"),
+    (0, b"Lerc2 ", "LERC"),
+    (0, b"CntZImage ", "LERC"),
+    (0, b"PG ML", "PGX"),
+    (0, b"PG LM", "PGX"),
     (0, b"%PDF-", "PDF"),
     (0, b"%!PS", "PostScript"),
     (0, b"PK\x03\x04", "ZIP"),
@@ -81,7 +86,7 @@ _SIGNATURES = (
     (128, b"DICM", "DICOM"),
     (344, b"n+1\x00", "NIfTI"),
 )
-DOCUMENTS = ("PDF", "PostScript", "ZIP", "HDF5", "netCDF", "MATLAB")
+DOCUMENTS = ("PDF", "PostScript", "SVG", "ZIP", "HDF5", "netCDF", "MATLAB")
 """Files that may hold images, but mostly hold something else."""
 
 

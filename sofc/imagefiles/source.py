@@ -32,6 +32,7 @@ from sofc.imagefiles import (
     pcx,
     pfm,
     png,
+    png_rows,
     pnm,
     sgi,
     signatures,
@@ -41,12 +42,14 @@ from sofc.imagefiles import (
 )
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import is_of_disk, opened
-from sofc.imagefiles.rows import InFile
+from sofc.imagefiles.rows import LARGE_BYTES, InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 from sofc.rows import FileRows
 
 JPEG = jpeg.START
 NPY = b"\x93NUMPY"
+_PACKING = 4
+"""Times that packed volumes are taken to be larger unpacked."""
 JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
@@ -279,7 +282,7 @@ _SINGLE: dict[str, Callable[[Path], Samples]] = {
     **{"sun": sun.load, "pcx": pcx.load, "bmp": bmp.load},
 }
 """Readers of files of one image."""
-_IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "pnm": pnm.in_file}
+_IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "png": png_rows.in_file, "pnm": pnm.in_file}
 """What gives the rows of large images of these without reading all of them."""
 _SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico}
 """Readers of files of one or more."""
@@ -309,7 +312,8 @@ def _reading(path: Path) -> Iterator[None]:
 def _explained(path: Path, error: Exception) -> SofcError:
     """What a person can make of an exception from an image library."""
     known = signatures.name_of(path)
-    if type(error).__name__ == "UnidentifiedImageError":  # of Pillow, which says only the name once more
+    is_unread = known is not None and known not in _READ and kind_of(path) == "pillow"
+    if type(error).__name__ == "UnidentifiedImageError" or is_unread:  # of Pillow, which says only the name once more
         if known in _READ:
             return FormatError(
                 f"{path}: cannot be read as an image: it begins as {known} does, but is damaged, or of a form that is "
@@ -347,9 +351,16 @@ def each_again(sources: Sequence[ImageSource]) -> Iterator[Samples | InFile]:
             yield InFile(_read_anew(source, image.array, loaded), image.declared_bits, image.meaning)
 
 
+def may_be_large(path: Path) -> bool:
+    """Whether a file may hold more samples than are better held: what is packed holds more than its bytes."""
+    if kind_of(path) == "png":
+        return True  # whose head tells
+    return path.stat().st_size * (_PACKING if nifti.is_packed(path) else 1) >= LARGE_BYTES
+
+
 def _goes_back(path: Path) -> bool:
     """Whether any image of a file is read without those before it."""
-    return kind_of(path) in ("npy", "tiff") or (kind_of(path) == "nifti" and not nifti.is_packed(path))
+    return kind_of(path) in ("npy", "tiff", "nifti")
 
 
 def _read_anew(source: ImageSource, array: npt.NDArray[Any], loaded: Callable[[ImageSource], Samples]) -> FileRows:

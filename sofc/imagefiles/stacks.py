@@ -86,7 +86,9 @@ def _axes_of(path: Path, shape: tuple[int, ...]) -> str:
 def _array(path: Path) -> npt.NDArray[Any]:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except ValueError:  # an array without elements, or of objects, is no map
+    except ValueError as error:  # an array without elements, or of objects, is no map
+        if "Python objects" in str(error):
+            raise FormatError(f"{path}: the array holds objects of Python as pickles, which are no samples") from None
         array = np.load(path, allow_pickle=False)
     if not isinstance(array, np.ndarray):
         raise FormatError(f"{path}: the file holds no array")

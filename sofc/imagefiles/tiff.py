@@ -40,6 +40,9 @@ _FORMATS = {
 }
 _INTEGERS = (1, 2)
 _THREE_BYTES = 24
+_FAX = (2, 3, 4)
+"""Compressions of CCITT, whose data have no check: what is damaged decodes to something else, and that is not said."""
+_FAX_WORDS = 32771
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -165,6 +168,7 @@ def _load(file: _Opened, index: int) -> Samples:
     path = file.path
     series, index = file.place(index)
     page: Any = series.keyframe
+    _refuse_cut_off(path, series, index)
     # The number among all pages of the file, which is how Pillow counts.
     number = getattr(series.pages[index], "index", None) if len(series.pages) > index else None
     if not isinstance(page.bitspersample, int):
@@ -197,6 +201,17 @@ def _load(file: _Opened, index: int) -> Samples:
     if meaning == Meaning.PALETTE:
         return palette_samples(array, bits)
     return Samples(array, bits if bits <= 16 else None, meaning)
+
+
+def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> None:
+    """Raise FormatError where strips or tiles of an image reach beyond the end of the file: of JPEG data and some
+    others decoders make up what is missing."""
+    page: Any = series.pages[index] if len(series.pages) > index else None
+    if page is None:
+        return
+    size = path.stat().st_size
+    if any(offset + count > size for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
+        raise FormatError(f"{path}: the TIFF file is cut off: samples of image {index} reach beyond its end")
 
 
 _BY_BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)
@@ -297,16 +312,27 @@ def photometric_of(page: Any, components: int) -> photometric.Photometric:
 
 
 def _bilevel(file: _Opened, series: tifffile.TiffPageSeries, index: int, number: Any) -> Samples:
-    """An image of 1-bit samples: Pillow knows more ways of compression, tifffile more layouts."""
+    """An image of 1-bit samples: Pillow knows more ways of compression, tifffile more layouts.
+
+    Data of CCITT are read by both, and raise FormatError where these do not agree.
+    """
     import tifffile
 
     page: Any = series.keyframe
+    compression = int(page.compression)
+    if compression == _FAX_WORDS:
+        raise UnsupportedError(f"{file.path}: nothing proves how data of CCITT that fill words are read; {exact.KEEP}")
+    first = None
     if isinstance(number, int) and page.samplesperpixel == 1 and not page.parent.is_bigtiff:
         with contextlib.suppress(OSError, ValueError, UnsupportedError):
-            return file.through_pillow(number)
+            first = file.through_pillow(number)
+    if first is not None and not (compression in _FAX and _has_codecs(page)):
+        return first
     array = _frame(file, series, index).astype(np.bool_)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         array = ~array
+    if first is not None and not np.array_equal(first.array, array):
+        raise FormatError(f"{file.path}: the data of CCITT in this TIFF file are damaged: two decoders differ on them")
     return Samples(array, 1, meaning_of(array.shape[2] if array.ndim == 3 else 1))
 
 

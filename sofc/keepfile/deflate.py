@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sofc.container.original import Deflated, Part, Stored, Tokens
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
+from sofc.keepfile.data import PIECE_BYTES, Data, pieces_of
 from sofc.keepfile.tokens.remainder import Session
 
 MOST_STORED = 0xFFFF
@@ -31,12 +32,12 @@ class Deflater:
         self._settings: list[Settings] = []
         self._session: Session | None = None
 
-    def part(self, compressed: bytes, inflated: bytes, parts: tuple[Part, ...], window: int = 15) -> Part | None:
+    def part(self, compressed: Data, inflated: Data, parts: tuple[Part, ...], window: int = 15) -> Part | None:
         """The part that makes ``compressed``, raw deflate data, of ``parts``, which are ``inflated``.
 
         ``window``: the logarithm that the data's head names. None where it is not all of a stream.
         """
-        known = next((one for one in self._settings if compress(inflated, one) == compressed), None)
+        known = next((one for one in self._settings if _makes_all(one, compressed, inflated)), None)
         if known is None and self._session is None:
             known = find_settings(compressed, inflated, window)
             self._settings += [known] if known is not None else []
@@ -46,8 +47,8 @@ class Deflater:
             return Stored(tuple(lengths), parts)
         self._session = self._session or Session()
         try:
-            found = self._session.take_apart(compressed, inflated)
-        except FormatError:
+            found = self._session.take_apart(compressed[:], inflated[:])
+        except (FormatError, LimitError):
             return None
         return Tokens(*found.effort, found.size, found.remainder, parts)
 
@@ -69,7 +70,33 @@ def compress_pieces(pieces: Iterable[bytes], settings: Settings) -> Iterator[byt
     yield deflater.flush()
 
 
-def stored_lengths(compressed: bytes) -> list[int] | None:
+class Inflating:
+    """What deflate data unpack to, some at a time. ``bits``: as zlib's decompressobj takes them.
+
+    ``left``: once all is unpacked, the bytes behind the end of the stream. Raises zlib.error where the data are damaged
+    or end before it.
+    """
+
+    def __init__(self, compressed: Data, bits: int) -> None:
+        self._compressed = compressed
+        self._bits = bits
+        self.left = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        inflater = zlib.decompressobj(self._bits)
+        self.left = len(self._compressed)
+        for piece in pieces_of(self._compressed):
+            made = inflater.decompress(piece, PIECE_BYTES)
+            while made:
+                yield made
+                made = inflater.decompress(inflater.unconsumed_tail, PIECE_BYTES)
+            self.left -= len(piece) - len(inflater.unused_data)
+            if inflater.eof:
+                return
+        raise zlib.error("the data end before their stream does")
+
+
+def stored_lengths(compressed: Data) -> list[int] | None:
     """The lengths of the stored blocks that raw deflate data is made of; None where others are among them.
 
     zlib cuts what it does not compress by the room that its caller had.
@@ -99,7 +126,7 @@ def stored(data: bytes, lengths: Sequence[int]) -> bytes:
     return b"".join(pieces)
 
 
-def find_settings(compressed: bytes, inflated: bytes, window: int = 15) -> Settings | None:
+def find_settings(compressed: Data, inflated: Data, window: int = 15) -> Settings | None:
     """The settings that turn ``inflated`` into exactly ``compressed``, raw deflate data; None where none do.
 
     ``window``: the logarithm that the data's head names, tried beside the usual 15.
@@ -116,17 +143,25 @@ def _usual(window: int) -> Iterator[Settings]:
                     yield Settings(level, size, memory, strategy)
 
 
-def _makes(settings: Settings, compressed: bytes, inflated: bytes) -> bool:
+def _makes_all(settings: Settings, compressed: Data, inflated: Data) -> bool:
+    """As ``_makes``, of data in memory at once."""
+    if isinstance(compressed, bytes) and isinstance(inflated, bytes):
+        return compress(inflated, settings) == compressed
+    return _makes(settings, compressed, inflated)
+
+
+def _makes(settings: Settings, compressed: Data, inflated: Data) -> bool:
     """Compares piece by piece: settings that differ do so soon, with the first block, for which there is memory."""
     deflater = _deflater(settings)
     position = 0
     piece = 1 << settings.memory + 6
     for start in range(0, len(inflated), piece):
         made = deflater.compress(inflated[start : start + piece])
-        if not compressed.startswith(made, position):
+        if made and compressed[position : position + len(made)] != made:
             return False
         position += len(made)
-    return compressed[position:] == deflater.flush()
+    end = deflater.flush()
+    return len(compressed) - position == len(end) and compressed[position:] == end
 
 
 def _deflater(settings: Settings) -> zlib._Compress:

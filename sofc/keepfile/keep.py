@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import zlib
 from collections.abc import Sequence
@@ -28,8 +27,8 @@ from sofc.imagefiles.rows import LARGE_BYTES
 from sofc.imagefiles.source import JPEG
 from sofc.keepfile import dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
-from sofc.keepfile.data import Data, FileData, pieces_of
-from sofc.keepfile.deflate import Deflater
+from sofc.keepfile.data import Data, FileData, held, part_of, pieces_of
+from sofc.keepfile.deflate import Deflater, Inflating
 from sofc.keepfile.jpeg import may_hold_stream, take_apart
 from sofc.keepfile.restore import check_items
 from sofc.rows import FileRows
@@ -37,6 +36,7 @@ from sofc.rows import FileRows
 Images = Sequence[npt.NDArray[Any] | FileRows]
 _GZIP = b"\x1f\x8b\x08"
 _GZIP_TAIL = 8
+_GZIP_HEAD_BYTES = 1 << 18
 _HAS_EXTRA, _HAS_NAME, _HAS_COMMENT, _HAS_CHECK = 4, 8, 16, 2
 
 
@@ -152,32 +152,40 @@ def _size(items: list[Metadata]) -> int:
 def _parts(data: Data, images: Images) -> tuple[Part, ...] | None:
     head = data[: len(png.SIGNATURE)]
     if head.startswith(_GZIP):
-        return _gzipped(data[:], images)
+        return _gzipped(data, images)
     if head == png.SIGNATURE:
-        return png.find_samples(data[:], images)
+        return png.find_samples(data, images)
     parts = search.find_samples(data, images)
     if parts is None and head.startswith(tiff.MAGICS):
         return tiff.find_samples(data, images)
     return parts or dicom.find_samples(data[:], images)
 
 
-def _gzipped(data: bytes, images: Images) -> tuple[Part, ...] | None:
+def _gzipped(data: Data, images: Images) -> tuple[Part, ...] | None:
     """Parts of a file compressed as a whole."""
-    try:
-        inflated = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
+    start, end = _gzip_head_size(data[:_GZIP_HEAD_BYTES]), len(data) - _GZIP_TAIL
+    if start is None or start >= end:
         return None
-    start = _gzip_head_size(data)
-    inner = _parts(inflated, images) if not inflated.startswith(_GZIP) else None
-    packed = Deflater().part(data[start:-_GZIP_TAIL], inflated, inner) if inner is not None else None
-    return (Literal(data[:start]), packed, Literal(data[-_GZIP_TAIL:])) if packed is not None else None
+    compressed = part_of(data, start, end)
+    unpacking = Inflating(compressed, -zlib.MAX_WBITS)
+    try:
+        with held(unpacking) as inflated:
+            is_all = not unpacking.left and inflated[: len(_GZIP)] != _GZIP
+            inner = _parts(inflated, images) if is_all else None
+            packed = Deflater().part(compressed, inflated, inner) if inner is not None else None
+    except zlib.error:
+        return None
+    return (Literal(data[:start]), packed, Literal(data[end:])) if packed is not None else None
 
 
-def _gzip_head_size(data: bytes) -> int:
-    flags, size = data[3], 10
+def _gzip_head_size(data: bytes) -> int | None:
+    """Bytes before the deflate data of a file that begins so; None where they do not end."""
+    flags, size = data[3] if len(data) > 3 else 0, 10
     if flags & _HAS_EXTRA:
         size += 2 + int.from_bytes(data[size : size + 2], "little")
     for flag in (_HAS_NAME, _HAS_COMMENT):
         if flags & flag:
-            size = data.index(0, size) + 1
+            size = data.find(0, size) + 1
+            if size == 0:
+                return None
     return size + 2 * bool(flags & _HAS_CHECK)

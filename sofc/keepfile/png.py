@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from sofc.container.original import BIG_ENDIAN, PNG_FILTERS, Chunked, Literal, Part, Window
 from sofc.errors import FormatError
-from sofc.keepfile.deflate import Deflater
+from sofc.keepfile.data import Data, held, part_of, pieces_of
+from sofc.keepfile.deflate import Deflater, Inflating
 from sofc.keepfile.windows import window_pieces
 from sofc.rows import FileRows
 
@@ -19,59 +20,64 @@ Image = npt.NDArray[Any] | FileRows
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COMPONENTS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE = 3
+_HEAD_BYTES, _CHECK_BYTES = 2, 4
+"""Of zlib's stream, what stands before and behind the deflate data."""
 # First row, row step, first column, column step of each pass of an interlaced image.
 _PASSES = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
 _ONCE = ((0, 1, 0, 1),)
 
 
 class _File(NamedTuple):
-    """A PNG file taken apart: what stands before and after the image data."""
+    """A PNG file taken apart: where the chunks of image data begin and end, and how long their bodies are."""
 
-    before: bytes
+    start: int
+    end: int
     lengths: tuple[int, ...]
-    packed: bytes
-    after: bytes
     head: bytes
     palette: bytes
     transparency: bytes
 
 
-def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
+def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None:
     """Parts that make the PNG file ``data`` from its first image; None where that cannot be done.
 
     Further frames of an animation are compressed for themselves, and kept so.
     """
-    if not images or (file := _taken_apart(data)) is None or len(file.packed) < 6:
+    if not images or (file := _taken_apart(data)) is None:
         return None
-    inflater = zlib.decompressobj()
-    try:
-        inflated = inflater.decompress(file.packed)
-    except zlib.error:
+    with held(_bodies(data, file)) as packed:
+        unpacking = Inflating(packed, zlib.MAX_WBITS)
+        try:
+            with held(unpacking) as inflated:
+                stream = _stream(file, images[0], packed, len(packed) - unpacking.left, inflated)
+        except zlib.error:
+            return None
+    if stream is None:
         return None
-    end = len(file.packed) - len(inflater.unused_data) - 4
-    if not inflater.eof:
-        return None
-    body = file.packed[2:end]
-    for windows in _windows(file, images[0], inflated):
-        made = _begins(inflated, images[0], windows)
+    return (Literal(data[: file.start]), Chunked(file.lengths, stream), Literal(data[file.end :]))
+
+
+def _stream(file: _File, image: Image, packed: Data, end: int, inflated: Data) -> tuple[Part, ...] | None:
+    """Parts that make the image data, of which the stream is as far as ``end``."""
+    end -= _CHECK_BYTES
+    for windows in _windows(file, image, inflated):
+        made = _begins(inflated, image, windows)
         if made is not None:
             inner: tuple[Part, ...] = tuple(windows)
             if made < len(inflated):
                 inner = (*inner, Literal(inflated[made:]))
-            packed = Deflater().part(body, inflated, inner, (file.packed[0] >> 4) + 8)
-            if packed is None:
-                return None
-            stream = (Literal(file.packed[:2]), packed, Literal(file.packed[end:]))
-            return (Literal(file.before), Chunked(file.lengths, stream), Literal(file.after))
+            head = packed[:_HEAD_BYTES]
+            body = Deflater().part(part_of(packed, _HEAD_BYTES, end), inflated, inner, (head[0] >> 4) + 8)
+            return None if body is None else (Literal(head), body, Literal(packed[end:]))
     return None
 
 
-def _begins(data: bytes, image: Image, windows: Sequence[Window]) -> int | None:
+def _begins(data: Data, image: Image, windows: Sequence[Window]) -> int | None:
     """How many of the first bytes of ``data`` the windows make, one after the other; None where they make others."""
     place = 0
     try:
         for piece in chain.from_iterable(window_pieces(image, window) for window in windows):
-            if not data.startswith(piece, place):
+            if data[place : place + len(piece)] != piece:
                 return None
             place += len(piece)
     except FormatError:
@@ -79,18 +85,23 @@ def _begins(data: bytes, image: Image, windows: Sequence[Window]) -> int | None:
     return place
 
 
-def _taken_apart(data: bytes) -> _File | None:
+def _taken_apart(data: Data) -> _File | None:
     """None where the file is cut off, or its image data does not stand in one place with right checks."""
     position = len(SIGNATURE)
     chunks: dict[bytes, bytes] = {}
     lengths: list[int] = []
     start = end = 0
     while position + 12 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
+        head = data[position : position + 8]
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
         following = position + 12 + length
         if kind == b"IDAT":
-            if lengths and position != end:
+            if (lengths and position != end) or following > len(data):
+                return None
+            check = zlib.crc32(b"IDAT")
+            for piece in pieces_of(part_of(data, position + 8, following - 4)):
+                check = zlib.crc32(piece, check)
+            if check.to_bytes(4, "big") != data[following - 4 : following]:
                 return None
             start = start or position
             end = following
@@ -100,28 +111,20 @@ def _taken_apart(data: bytes) -> _File | None:
         position = following
         if kind == b"IEND":
             break
-    if not lengths or end > len(data) or len(chunks.get(b"IHDR", b"")) != 13:
+    if not lengths or len(chunks.get(b"IHDR", b"")) != 13:
         return None
-    packed = bytearray()
-    position = start
-    for length in lengths:
-        body = data[position + 8 : position + 8 + length]
-        if zlib.crc32(b"IDAT" + body).to_bytes(4, "big") != data[position + 8 + length : position + 12 + length]:
-            return None
-        packed += body
-        position += 12 + length
-    return _File(
-        data[:start],
-        tuple(lengths),
-        bytes(packed),
-        data[end:],
-        chunks[b"IHDR"],
-        chunks.get(b"PLTE", b""),
-        chunks.get(b"tRNS", b""),
-    )
+    return _File(start, end, tuple(lengths), chunks[b"IHDR"], chunks.get(b"PLTE", b""), chunks.get(b"tRNS", b""))
 
 
-def _windows(file: _File, image: Image, inflated: bytes) -> Iterator[list[Window]]:
+def _bodies(data: Data, file: _File) -> Iterator[bytes]:
+    """The image data, out of its chunks."""
+    position = file.start + 8
+    for length in file.lengths:
+        yield from pieces_of(part_of(data, position, position + length))
+        position += length + 12
+
+
+def _windows(file: _File, image: Image, inflated: Data) -> Iterator[list[Window]]:
     """The parts of the image data, for each way in which the reader may have made the image from it."""
     width, height = int.from_bytes(file.head[:4], "big"), int.from_bytes(file.head[4:8], "big")
     bits, kind, interlaced = file.head[8], file.head[9], file.head[12]

@@ -1,0 +1,100 @@
+"""Compressed frames of DICOM files for which pydicom needs further packages, through imagecodecs: JPEG-LS, JPEG 2000 of
+high throughput, lossless JPEG and JPEG of 12 bits."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy.typing as npt
+
+from sofc.errors import FormatError, UnsupportedError
+from sofc.imagefiles import exact
+
+Array = npt.NDArray[Any]
+_DECODERS = {
+    "1.2.840.10008.1.2.4.51": "jpeg",
+    **dict.fromkeys(("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"), "jpegsof3"),
+    **dict.fromkeys(("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"), "jpegls"),
+    **dict.fromkeys((f"1.2.840.10008.1.2.4.20{number}" for number in (1, 2, 3)), "jpeg2k"),
+}
+"""Of transfer syntaxes, the decoder of imagecodecs."""
+_JPEG, _TWELVE = "jpeg", 12
+_HEAD = 12
+"""Bytes of the element of the samples before the first item."""
+_END = b"\xff\xd9"
+"""The last bytes of JPEG and JPEG 2000 data; without them decoders give what they have, and fill the rest."""
+
+
+def is_read(syntax: str, bits: int) -> bool:
+    """Whether frames in a transfer syntax, of samples of so many bits, are read here. JPEG data of 8 bits are left to
+    pydicom."""
+    decoder = _DECODERS.get(syntax)
+    return (
+        decoder is not None and (decoder != _JPEG or bits == _TWELVE) and bool(importlib.util.find_spec("imagecodecs"))
+    )
+
+
+class Frames:
+    """The frames of a file, found one after the other where they are wanted in their order.
+
+    ``shape``: that of a frame; ``count``: how many the file says there are.
+    """
+
+    def __init__(self, path: Path, syntax: Any, shape: tuple[int, ...], count: int) -> None:
+        import pydicom
+
+        self._path, self._shape, self._count = path, shape, count
+        self._named, self._decoder = syntax.name, _DECODERS[str(syntax)]
+        self._file: BinaryIO = path.open("rb")
+        try:
+            pydicom.dcmread(self._file, stop_before_pixels=True, specific_tags=["PatientID"])
+            self._start = self._file.tell() + _HEAD
+        except BaseException:
+            self._file.close()
+            raise
+        self._following: Iterator[bytes] = iter(())
+        self._next = -1
+
+    def frame(self, index: int) -> Array:
+        """A frame as its data have it: unsigned, or signed in JPEG 2000 data that say so.
+
+        Raises FormatError for data that are damaged or not there, UnsupportedError for frames of another shape.
+        """
+        import imagecodecs
+
+        data = self._data(index).rstrip(b"\0")
+        try:
+            if not data.endswith(_END):
+                raise ValueError(f"frame {index} is cut off, or has more behind its end")
+            array: Array = getattr(imagecodecs, f"{self._decoder}_decode")(data)
+        except (RuntimeError, ValueError) as error:
+            raise FormatError(
+                f"{self._path}: its samples, compressed with {self._named}, are damaged: {error}"
+            ) from error
+        if array.shape != self._shape:
+            raise UnsupportedError(
+                f"{self._path}: frame {index} of the DICOM file is of shape {array.shape} and not, as the file says, "
+                f"{self._shape}; {exact.KEEP}"
+            )
+        return array
+
+    def _data(self, index: int) -> bytes:
+        from pydicom.encaps import generate_frames
+
+        if index != self._next:
+            self._file.seek(self._start)
+            self._following, self._next = generate_frames(self._file, number_of_frames=self._count), 0
+        for _ in range(self._next, index):
+            next(self._following, None)
+        self._next = index + 1
+        data = next(self._following, None)
+        if data is None:
+            raise FormatError(f"{self._path}: the DICOM file has fewer frames than it says ({self._count})")
+        return data
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
