@@ -6,6 +6,7 @@ coefficients so found, and what these take, decides.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -277,10 +278,15 @@ class _Look(NamedTuple):
     def trial(self, grid: Grid, table: Steps, best: _Trial | None = None) -> _Trial | None:
         """What comes of it; None where it soon shows that this takes clearly more than the best did."""
         counts = np.zeros(COUNTS, np.int64)
+        components: list[Guessed] = []
         origins: list[Origin] = []
         sizes: list[float] = []
         for plane, component in self.pieces:
-            origin = _origin_of(plane, component, grid, table, self.decoder)
+            if self.decoder.upsampling == SCALED and grid.is_enlarged:
+                origin = solve_scaled(plane, grid, table, self.decoder)
+            else:
+                components.append(blocks_of(plane, component, grid))
+                origin = Origin(grid, table, _solved(components[-1], table, self.decoder), self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
             judge(plane, drawn, origin.coefficients, origin.grid, counts)
             origins.append(origin)
@@ -288,7 +294,8 @@ class _Look(NamedTuple):
             if best is not None and sizes[-1] > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
                 return None
         found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in self.pieces)
-        return _Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes)
+        planes = [plane for plane, _ in self.pieces]
+        return _Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes, planes, components)
 
 
 class _Candidate(NamedTuple):
@@ -304,7 +311,7 @@ class _Candidate(NamedTuple):
 class _Trial(NamedTuple):
     """What planes take, about, in bits, that were made in some way, and the share of samples that come out; how many
     blocks come out whole, of those ``busy_blocks`` that are not flat and tell, as ``Judged`` has it; ``sizes``: what
-    those up to each take."""
+    those up to each take; ``components``: the samples in blocks that the ``planes`` were solved from."""
 
     bits: float
     share: float
@@ -312,6 +319,8 @@ class _Trial(NamedTuple):
     busy_blocks: int
     origins: list[Origin]
     sizes: list[float]
+    planes: list[Bounded]
+    components: list[Guessed]
 
     @property
     def exact(self) -> float:
@@ -327,10 +336,14 @@ class _Trial(NamedTuple):
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
+        is_whole = len(planes) == len(self.planes) and all(map(operator.is_, planes, self.planes))
         if decoder.upsampling == SCALED and grid.is_enlarged:
-            return [solve_scaled(plane, grid, table, decoder) for plane in planes]
-        components = [blocks_of(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
-        found = [_solved(component, table, decoder) for component in components]
+            return self.origins if is_whole else [solve_scaled(plane, grid, table, decoder) for plane in planes]
+        if is_whole:
+            components, found = self.components, [origin.coefficients for origin in self.origins]
+        else:
+            components = [blocks_of(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
+            found = [_solved(component, table, decoder) for component in components]
         if not is_known(table):
             better = settled(components, found, table, decoder.inverse)
             if (better != table).any():
@@ -462,13 +475,6 @@ def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None, loss
     found[:, 0] += loss
     is_guessed = grid.is_enlarged or most_unknown > 0
     return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hint)
-
-
-def _origin_of(plane: Bounded, component: Shrunk, grid: Grid, table: Steps, decoder: Decoder) -> Origin:
-    """How a plane came about, as far as that grid, those steps and that decoder tell."""
-    if decoder.upsampling == SCALED and grid.is_enlarged:
-        return solve_scaled(plane, grid, table, decoder)
-    return Origin(grid, table, _solved(blocks_of(plane, component, grid), table, decoder), decoder)
 
 
 def _solved(component: Guessed, table: Steps, decoder: Decoder) -> Coefficients:
