@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
 from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn, painted
@@ -50,6 +51,7 @@ from sofc.jpeg.steps import (
     Likely,
     Sight,
     find_places,
+    fit,
     is_known,
     likely_tables,
 )
@@ -237,11 +239,17 @@ class _Look(NamedTuple):
         """Planes, all looked at in one way."""
         return cls(decoder, grid, [(plane, shrunk(plane, grid, decoder.upsampling)) for plane in planes])
 
-    def candidates(self, hint: Steps, grids: Iterable[Grid] = ()) -> list[_Candidate]:
+    def sights(self) -> list[Sight]:
+        """The components as evidence is sought in them."""
+        return [_sight(plane, component) for plane, component in self.pieces]
+
+    def candidates(
+        self, hint: Steps, grids: Iterable[Grid] = (), sights: Sequence[Sight] = ()
+    ) -> list[_Candidate]:
         """Where blocks may begin, anywhere or as ``grids`` say, and the tables that are likely then: at each place
-        first those to be expected, which are no guesses."""
+        first those to be expected, which are no guesses. ``sights``: what ``sights`` gave, if it was asked."""
         is_scaled = self.decoder.upsampling == SCALED
-        sights = [] if is_scaled else [_sight(plane, component) for plane, component in self.pieces]
+        sights = [] if is_scaled else sights or self.sights()
         found = []
         for grid in grids or self.places():
             if is_scaled:
@@ -333,6 +341,11 @@ class _Trial(NamedTuple):
         factors = self.origins[0].grid[:2]
         return self.exact >= (EXACT_REPEATED if max(factors) > 2 else EXACT_COLOURS.get(factors, 2))
 
+    @property
+    def is_obviously_enlarged(self) -> bool:
+        """Whether so many blocks come out whole as leave no doubt of their place, either."""
+        return self.exact_blocks >= OBVIOUS_BLOCKS and self.exact >= OBVIOUS[self.origins[0].grid[:2]]
+
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
@@ -420,13 +433,20 @@ def _obvious(bands: Sequence[Bounded], possible: Sequence[_Look], hint: Steps) -
     if one is None or np.median(hint) < COARSE_STEP or _matched(one) < OBVIOUS_MATCH:
         return None
     look = _Look.at(bands, one.grid, one.decoder)
-    best = _best([_Candidate(0, False, grid, hint, look) for grid in look.places()])
+    sights = look.sights()
+    best: _Trial | None = None
+    for grid in sorted(look.places(), key=lambda grid: -fit(_blocks_in(sights, grid)[0], hint, GUESS_NOISE)):
+        trial = look.trial(grid, hint, best)
+        best = trial if best is None or (trial is not None and trial.bits < best.bits) else best
+        if best is not None and best.is_obviously_enlarged:
+            break
     if best is None or best.exact < OBVIOUS_AT_ALL:
         return None
-    others = look.candidates(hint, [best.origins[0].grid])[1:]
+    others = look.candidates(hint, [best.origins[0].grid], sights)[1:]
+    if best.share >= CONVINCING:
+        others = [one for one in others if not one.is_guess]
     best = min((best, *filter(None, [_best(others, best)])), key=lambda trial: trial.bits)
-    is_obvious = best.exact_blocks >= OBVIOUS_BLOCKS and best.exact >= OBVIOUS[one.grid[:2]]
-    return best if is_obvious else None
+    return best if best.is_obviously_enlarged else None
 
 
 def _candidates(bands: Sequence[Bounded], looks: Sequence[_Look], hint: Steps) -> list[_Candidate]:
@@ -465,6 +485,14 @@ def _sight(plane: Bounded, component: Shrunk) -> Sight:
 
 def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None, loss: int = 0) -> list[Likely]:
     """The likely tables of components whose blocks lie like that, and whose means lost so much."""
+    found, are_known = _blocks_in(sights, grid)
+    found[:, 0] += loss
+    return likely_tables(found, NOISE if are_known and not grid.is_enlarged else GUESS_NOISE, hint)
+
+
+def _blocks_in(sights: Sequence[Sight], grid: Grid) -> tuple[npt.NDArray[np.int32], bool]:
+    """Coefficients of blocks that lie like that, with unknown samples only where others are few; whether all samples
+    are known."""
     row, column = grid.corner
     for most_unknown in (0, MOST_UNKNOWN, 3 * SIZE // 4):
         found = np.concatenate(
@@ -472,9 +500,7 @@ def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None, loss
         )
         if len(found) >= ENOUGH_BLOCKS:
             break
-    found[:, 0] += loss
-    is_guessed = grid.is_enlarged or most_unknown > 0
-    return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hint)
+    return found, most_unknown == 0
 
 
 def _solved(component: Guessed, table: Steps, decoder: Decoder) -> Coefficients:

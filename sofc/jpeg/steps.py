@@ -7,7 +7,7 @@ and each step: of places, tables and samplings alike, the one that explains the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -343,7 +343,15 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     free = gains[:, 1:] - STEP_BITS * UNIT
     if (free.max(axis=1) > own).any():
         likely.append(Likely(int(np.maximum(free.max(axis=1), own).sum()), _mixed(gains, first)))
-    return likely
+    return _each_once(likely)
+
+
+def _each_once(likely: Sequence[Likely]) -> list[Likely]:
+    """Without tables that stand before, too."""
+    found: dict[bytes, Likely] = {}
+    for one in likely:
+        found.setdefault(one.table.tobytes(), one)
+    return list(found.values())
 
 
 def _mixed(gains: Gains, first: Steps) -> Steps:
@@ -364,11 +372,20 @@ def _mixed(gains: Gains, first: Steps) -> Steps:
 
 def _fitting(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArray[np.int32]:
     """The blocks that a table does not speak against, where they are not few; all where they are."""
+    fitting = found[_fits(found, table, noise) > -STEP_BITS * UNIT]
+    return fitting if FEW * len(fitting) >= len(found) else found
+
+
+def _fits(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArray[np.int64]:
+    """How much a table explains of each block, where coefficients are not large."""
     likelihoods = _likelihoods(LARGEST_STEP, noise).near
     sizes = np.minimum(np.abs(found) >> (FINE_BITS - REST_BITS), len(likelihoods) - 1)
-    fit = likelihoods[sizes, table].sum(axis=1, dtype=np.int64)
-    fitting = found[fit > -STEP_BITS * UNIT]
-    return fitting if FEW * len(fitting) >= len(found) else found
+    return likelihoods[sizes, table].sum(axis=1, dtype=np.int64)
+
+
+def fit(found: npt.NDArray[np.int32], table: Steps, noise: float) -> int:
+    """How much a table explains of blocks, where coefficients are not large."""
+    return int(_fits(found, table, noise).sum())
 
 
 def _explained_each(gains: Gains, table: Steps) -> Gains:
