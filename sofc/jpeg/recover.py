@@ -243,9 +243,7 @@ class _Look(NamedTuple):
         """The components as evidence is sought in them."""
         return [_sight(plane, component) for plane, component in self.pieces]
 
-    def candidates(
-        self, hint: Steps, grids: Iterable[Grid] = (), sights: Sequence[Sight] = ()
-    ) -> list[_Candidate]:
+    def candidates(self, hint: Steps, grids: Iterable[Grid] = (), sights: Sequence[Sight] = ()) -> list[_Candidate]:
         """Where blocks may begin, anywhere or as ``grids`` say, and the tables that are likely then: at each place
         first those to be expected, which are no guesses. ``sights``: what ``sights`` gave, if it was asked."""
         is_scaled = self.decoder.upsampling == SCALED

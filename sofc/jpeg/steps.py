@@ -286,7 +286,9 @@ class Sight(NamedTuple):
         one. Shape (blocks, 64).
         """
         rows, width = self.guess.shape
-        places: npt.NDArray[np.int64] = np.empty((max(0, rows - top) // SIDE * (max(0, width - left) // SIDE), 2), np.int64)
+        places: npt.NDArray[np.int64] = np.empty(
+            (max(0, rows - top) // SIDE * (max(0, width - left) // SIDE), 2), np.int64
+        )
         count = list_blocks(self.unknown, self.contrast, top, left, most_unknown, places)
         places = places[:count] if count <= most else places[np.arange(most) * count // most]
         found: npt.NDArray[np.int32] = np.empty((len(places), SIZE), np.int32)
