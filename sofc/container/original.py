@@ -407,7 +407,7 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
 
 
 @cache
-def _names_of(kind: type[Part]) -> tuple[str, ...]:
+def _names_of(kind: Any) -> tuple[str, ...]:
     """The fields of a kind of part that its layout may have: not what stands in the literals."""
     return tuple(field.name for field in fields(kind) if field.name != "filters")
 

@@ -425,7 +425,8 @@ def _explained(gains: Gains, places: npt.NDArray[np.intp]) -> Gains:
 
 def _places_of(tables: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.intp]:
     """Where the steps of tables stand in gains for so many; beyond those weighed, that of none."""
-    return np.where(tables < steps, tables, 0) + steps * np.arange(SIZE)
+    places: npt.NDArray[np.intp] = np.where(tables < steps, tables, 0) + steps * np.arange(SIZE)
+    return places
 
 
 @cache
