@@ -383,7 +383,7 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
         if isinstance(part, Literal):
             layouts.extend(_built(part.kind, (("length", len(part.data)),)))
             return
-        values: dict[str, Any] = {name: getattr(part, name) for name in _names_of(type(part))}
+        values: dict[str, Any] = {name: getattr(part, name) for name in _names_of(part.kind)}
         inner = () if isinstance(part, Window) else part.parts
         values["parts"] = len(inner)
         if isinstance(part, PackBits):
@@ -407,9 +407,9 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
 
 
 @cache
-def _names_of(kind: Any) -> tuple[str, ...]:
+def _names_of(kind: int) -> tuple[str, ...]:
     """The fields of a kind of part that its layout may have: not what stands in the literals."""
-    return tuple(field.name for field in fields(kind) if field.name != "filters")
+    return tuple(field.name for field in fields(_TYPES[kind]) if field.name != "filters")
 
 
 @lru_cache(maxsize=64)
@@ -495,7 +495,7 @@ def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
     if kind == Literal.kind:
         return Literal(literals.take(values.length))
     if kind == Window.kind:
-        names = [name for name in _names_of(Window) if name != "table"]
+        names = [name for name in _names_of(kind) if name != "table"]
         filters = literals.take(values.rows) if values.prediction == PNG_FILTERS else b""
         return Window(**{name: values[name] for name in names}, table=tuple(values.table), filters=filters)
     if kind == Jpeg.kind:

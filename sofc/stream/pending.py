@@ -29,7 +29,6 @@ from sofc.stream.layout import (
     traced_group_images,
 )
 
-
 LOOKED_AT = 64
 """Of so many images one is looked at for its origin where none had any: among many that no JPEG decoder made there may
 be others."""

@@ -11,8 +11,8 @@ from sofc.stream.copies import Key
 class PendingGroup:
     """Images of one header, in their order: some like earlier ones of the file, of the others all or none with origin.
 
-    ``alone``: what tells the first image from others, while it is the only one. ``were_asked``: all were asked for their
-    origin.
+    ``alone``: what tells the first image from others, while it is the only one. ``were_asked``: all were asked for
+    their origin.
     """
 
     def __init__(self) -> None:
