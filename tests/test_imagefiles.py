@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from sofc.errors import FormatError, LimitError, UsageError
 from sofc.image import Meaning
 from sofc.imagefiles import JPEG_REMARK, ImageSource, RawLayout, format_for, is_jpeg, load, remarks, save, sources, walk
+from sofc.imagefiles.heads import head_of, is_still_png
 
 RANDOM = np.random.default_rng(3)
 
@@ -195,6 +197,32 @@ def test_truncated_png(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(FormatError, match=r"cut\.png"):
         load(ImageSource(path))
+
+
+def test_png_files_of_one_image_are_told_by_their_beginning(tmp_path: Path) -> None:
+    """Sound ones, without an animation, whose samples begin soon; of all others Pillow counts the frames."""
+    image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
+    path = tmp_path / "still.png"
+    image.save(path)
+    still = path.read_bytes()
+    assert is_still_png(head_of(path))
+    assert not is_still_png(still[:32])  # the check of the first chunk is cut off
+    assert not is_still_png(still[:20] + bytes([still[20] ^ 1]) + still[21:])  # a size that its check is not of
+    assert not is_still_png(png_of_head(8, 6, 4, 2))  # colours of 4 bits
+    assert not is_still_png(png_of_head(1 << 20, 1 << 20, 8, 0))  # too many pixels
+    image.save(path, save_all=True, append_images=[image.rotate(180)])
+    assert not is_still_png(head_of(path))  # the same name, another file
+    assert len(sources([path])) == 2
+    path.write_bytes(still)
+    assert len(sources([path])) == 1
+
+
+def png_of_head(width: int, height: int, bits: int, colours: int) -> bytes:
+    """A PNG file without samples to speak of."""
+    head = struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", b""))
+    parts = (struct.pack(">I", len(b)) + k + b + struct.pack(">I", zlib.crc32(k + b)) for k, b in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def test_damaged_samples_of_a_png_are_noticed(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ import sofc
 from sofc.band.coding import sample_bytes
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
+from sofc.coders.dct import coder as dct_coder
 from sofc.container import chunks, walker
 from sofc.container.records import Metadata
 from sofc.errors import (
@@ -723,3 +724,14 @@ def test_an_image_in_a_group_costs_less_than_a_byte() -> None:
     groups = [chunks.unpack_group(body) for kind, body in chunks_of(data) if kind == b"G"]
     streams = sum(len(stream) for group in groups for stream in group.streams)
     assert len(data) - streams <= 0.1 * len(array)
+
+
+def test_images_of_a_group_are_asked_once_for_their_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images 1, 2, 4 ... and each 64th as they come, and none of the group that they make."""
+    asked: list[int] = []
+    monkeypatch.setattr(dct_coder, "recover_planes", lambda planes, *rest: asked.append(len(planes[0])))
+    images = np.random.default_rng(1).integers(0, 200, (200, 24, 24), np.uint8)
+    encoder = Encoder(ImageHeader(24, 24, PixelFormat(1, 8, 8)), codebook=builtin_codebook)
+    data = encoder.write_group(images) + encoder.finish()
+    assert np.array_equal(sofc.decode(data), images)
+    assert asked == [24] * len([1, 2, 4, 8, 16, 32, 64, 128, 192])

@@ -72,7 +72,10 @@ def header_of(
 
 def wide_type(dtype: np.dtype[Any]) -> SampleType | None:
     """The sample type of an array type that is more than integers of 16 bits; None for others."""
-    return next((one for one in SampleType if one.name.lower() == dtype.name), None)
+    return _WIDE_TYPES.get(dtype.name)
+
+
+_WIDE_TYPES = {one.name.lower(): one for one in SampleType}
 
 
 def _type_bits(array: Samples | FileRows) -> int:

@@ -152,8 +152,8 @@ def _turned(picture: npt.NDArray[np.float32], arrangement: int) -> npt.NDArray[n
 
 def found_likeness(samples: Samples, header: ImageHeader, earlier: Sequence[Kept]) -> Likeness | None:
     """How an image follows from one of those that are kept; None where it follows from none."""
-    picture = small_picture(samples)
-    if picture is None or not earlier:
+    picture = small_picture(samples) if earlier else None
+    if picture is None:
         return None
     planes: list[Plane] = []
     own = Reference(planes, header.format.coded_bits)

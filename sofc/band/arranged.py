@@ -47,12 +47,15 @@ LEAST_SAMPLES = 256
 """To say the arrangement of fewer takes too many bytes."""
 
 
-def code_arranged(view: View, selection: Selection, numbers: Mapped[bytes, int], found: Found) -> Coded:
+def code_arranged(
+    view: View, selection: Selection, numbers: Mapped[bytes, int], found: Found, *, were_asked: bool = False
+) -> Coded:
     """Code planes as their samples are arranged, which ``find`` said, or as they are where that is smaller.
 
-    ``numbers``: the number in the file of each codebook that may be used, by its id.
+    ``numbers``: the number in the file of each codebook that may be used, by its id. ``were_asked``: the images were
+    asked for their origin, and have none as they stand.
     """
-    judged = _Judged()
+    judged = _Judged(view if were_asked else None)
     if isinstance(found, Whole):
         return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found)
@@ -77,13 +80,14 @@ def find(view: View, selection: Selection, *, signed: bool) -> Found:
 class _Judged:
     """What views show and may be coded by, kept for those that are judged first and coded then."""
 
-    def __init__(self) -> None:
+    def __init__(self, without: View | None) -> None:
+        self._without = without  # a view that has no origin
         self._found: dict[int, tuple[list[Shown], list[Way]]] = {}
 
     def of(self, view: View, selection: Selection) -> tuple[list[Shown], list[Way]]:
         """What the planes of a view show, and the ways to code the first of that."""
         if id(view) not in self._found:
-            shown = show_origin(view, selection)
+            shown = show_origin(view, selection, were_asked=view is self._without)
             (planes, form), traced = shown[0].view, shown[0].traced
             self._found[id(view)] = shown, selection.ways(list(planes), form.format, form.image_rows, traced)
         return self._found[id(view)]
@@ -175,8 +179,11 @@ def _size(coded: Coded) -> int:
     return said + sum(map(len, streams))
 
 
-def show_origin(view: View, selection: Selection) -> list[Shown]:
-    """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt."""
+def show_origin(view: View, selection: Selection, *, were_asked: bool) -> list[Shown]:
+    """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt.
+
+    ``were_asked``: they do not as they stand.
+    """
     form = view.form
     transform = selection.origins.transform(form.format, form.images)
     if transform is None or not selection.arranges:
@@ -186,7 +193,7 @@ def show_origin(view: View, selection: Selection) -> list[Shown]:
         order = _order(view, transform)
         if order is not None:
             steps, view = [order], view.after(order)
-    shown = Shown(steps, view, _traced(view, selection))
+    shown = Shown(steps, view, _traced(view, selection, were_asked=were_asked and not steps))
     if not shown.traced or shown.share >= SURE_SHARE:
         return [shown]
     turned = view
@@ -199,8 +206,9 @@ def show_origin(view: View, selection: Selection) -> list[Shown]:
     return [shown, other] if other.share > shown.share else [shown]
 
 
-def _traced(view: View, selection: Selection) -> list[Way]:
-    return selection.origins.ways(list(view.planes), view.form.format, view.form.image_rows)
+def _traced(view: View, selection: Selection, *, were_asked: bool = False) -> list[Way]:
+    form = view.form
+    return selection.origins.ways(list(view.planes), form.format, form.image_rows, were_asked=were_asked)
 
 
 def _middle(view: View, side: int) -> View:

@@ -80,13 +80,15 @@ def encode_band(
     origins: Sequence[Found] = (),
     known: Known | None = None,
     looked: Looked | None = None,
+    were_asked: bool = False,
 ) -> CodedSamples:
     """Code samples that lie in the format's range, the smallest of the selected ways; raw where that is smaller.
 
     ``image_rows``: rows of each image of a group, or all. ``codebooks``: those of the file, by their numbers there, if
     others than the selection's may be needed. ``origins``: what ``Selection.origin_of`` found of each image, if it was
     asked and all have one; ``known``: what JPEG data says of how these samples came to be. ``looked``: what ``look``
-    gave for the samples and selection, if that was asked. ``verify``
+    gave for the samples and selection, if that was asked. ``were_asked``: the images were asked for their origin, and
+    have none. ``verify``
     decodes the result and raises SofcError if it is not what went in.
     """
     if pixel_format.wide is not None:
@@ -94,7 +96,7 @@ def encode_band(
         coded = CodedPlanes(wide.model, wide.mapping, wide.streams)
     else:
         looked = looked or look(samples, pixel_format, None if origins else selection, image_rows=image_rows)
-        coded = _code_planes(looked, pixel_format, selection, image_rows, codebooks or {}, origins, known)
+        coded = _code_planes(looked, pixel_format, selection, image_rows, codebooks or {}, origins, known, were_asked)
     rows, width = samples.shape[:2]
     check = zlib.crc32(sample_bytes(samples, pixel_format))
     band = CodedSamples(coded.model, check, coded.streams, coded.mapping)
@@ -145,6 +147,7 @@ def _code_planes(
     codebooks: dict[int, Codebook],
     origins: Sequence[Found],
     known: Known | None,
+    were_asked: bool,
 ) -> CodedPlanes:
     """Code samples of at most 16 bits, as they stand or arranged."""
     view, found = looked
@@ -158,7 +161,7 @@ def _code_planes(
         arrangement, streams = code_traced(view, traced, selection, numbers)
     else:
         found = found or find(view, selection, signed=pixel_format.signed)
-        arrangement, streams = code_arranged(view, selection, numbers, found)
+        arrangement, streams = code_arranged(view, selection, numbers, found, were_asked=were_asked)
     if isinstance(arrangement, Part):
         return CodedPlanes(arrangement.model, arrangement.mapping, streams)
     return CodedPlanes(RAW_MODEL, Mapping.ARRANGED, (pack_arrangement(arrangement), *streams))

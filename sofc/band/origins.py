@@ -51,13 +51,19 @@ class Origins:
         return ways[0].found if ways else None
 
     def ways(
-        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] = ()
+        self,
+        planes: list[Plane],
+        pixel_format: PixelFormat,
+        image_rows: int,
+        origins: Sequence[Found] = (),
+        *,
+        were_asked: bool = False,
     ) -> list[Way]:
         """The ways to code planes by their origin: none where they have no such origin, or there is no model.
 
-        ``origins``: what ``origin_of`` gave for each image, if it was asked.
+        ``origins``: what ``origin_of`` gave for each image, if it was asked; ``were_asked``: it was, and gave none.
         """
-        found = self._together(planes, pixel_format, image_rows, origins)
+        found = [] if were_asked else self._together(planes, pixel_format, image_rows, origins)
         return found or self._apart(planes, pixel_format, image_rows)
 
     def _together(

@@ -7,7 +7,8 @@ import lzma
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from io import BytesIO
+from functools import cache, lru_cache
+from io import SEEK_CUR, BytesIO
 from typing import Any, ClassVar, Protocol
 
 from construct import Construct, ConstructError, Struct
@@ -383,9 +384,9 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
     def pack(part: Part) -> None:
         layouts.append(part.kind)
         if isinstance(part, Literal):
-            layouts.extend(part.layout.build({"length": len(part.data)}))
+            layouts.extend(_built(part.kind, (("length", len(part.data)),)))
             return
-        values: dict[str, Any] = {field.name: getattr(part, field.name) for field in fields(part)}
+        values: dict[str, Any] = {name: getattr(part, name) for name in _names_of(part.kind)}
         inner = () if isinstance(part, Window) else part.parts
         values["parts"] = len(inner)
         if isinstance(part, PackBits):
@@ -397,13 +398,27 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
                 places[part.tables] = literals.index(part.tables)
             values.update(tables=places[part.tables] + 1, tables_size=len(part.tables))
             values["scans"] = [{**vars(one), "ends": len(one.ends), "notes": len(one.notes)} for one in part.scans]
-        layouts.extend(part.layout.build(values))
+            layouts.extend(part.layout.build(values))
+        else:
+            layouts.extend(_built(part.kind, tuple(values.items())))
         for child in inner:
             pack(child)
 
     for part in parts:
         pack(part)
     return bytes(layouts) + literals
+
+
+@cache
+def _names_of(kind: int) -> tuple[str, ...]:
+    """The fields of a kind of part that its layout may have: not what stands in the literals."""
+    return tuple(field.name for field in fields(_TYPES[kind]) if field.name != "filters")
+
+
+@lru_cache(maxsize=64)
+def _built(kind: int, values: tuple[tuple[str, Any], ...]) -> bytes:
+    """The layout of a part: those of like files are mostly the same."""
+    return bytes(_TYPES[kind].layout.build(dict(values)))
 
 
 def _literals_of(parts: Iterable[Part]) -> Iterator[bytes]:
@@ -444,7 +459,7 @@ def _unpack_parts(stream: bytes, most: int | None = None) -> tuple[Part, ...]:
                 raise FormatError("a part of the original file is missing or of an unknown kind")
             if most is not None and len(found) >= most:
                 raise LimitError(f"the original file is made of more than {most} parts, too many for its size")
-            values = _TYPES[kind[0]].layout.parse_stream(reader)
+            values = _parsed(kind[0], stream, reader)
             found.append((kind[0], values))
             if _TYPES[kind[0]] in _MADE_OF_PARTS:
                 read(values.parts, depth + 1)
@@ -463,12 +478,29 @@ def _unpack_parts(stream: bytes, most: int | None = None) -> tuple[Part, ...]:
     return parts
 
 
+_last: dict[int, tuple[bytes, Any]] = {}
+"""Of each kind of part the bytes that were parsed last, and what they say: in like files they are mostly the same, and
+as they tell where they end, bytes that begin so say the same."""
+
+
+def _parsed(kind: int, stream: bytes, reader: BytesIO) -> Any:
+    """What the layout of a part says that ``reader`` stands at, which goes through ``stream``."""
+    start = reader.tell()
+    begin, values = _last.get(kind, (b"", None))
+    if values is not None and stream.startswith(begin, start):
+        reader.seek(len(begin), SEEK_CUR)
+        return values
+    values = _TYPES[kind].layout.parse_stream(reader)
+    _last[kind] = stream[start : reader.tell()], values
+    return values
+
+
 def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
     kind, values = next(following)
     if kind == Literal.kind:
         return Literal(literals.take(values.length))
     if kind == Window.kind:
-        names = [field.name for field in fields(Window) if field.name not in ("table", "filters")]
+        names = [name for name in _names_of(kind) if name != "table"]
         filters = literals.take(values.rows) if values.prediction == PNG_FILTERS else b""
         return Window(**{name: values[name] for name in names}, table=tuple(values.table), filters=filters)
     if kind == Jpeg.kind:

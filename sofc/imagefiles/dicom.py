@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles import dataset, encapsulated, exact, photometric
+from sofc.imagefiles.heads import head_of
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
 
@@ -43,8 +44,7 @@ _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 
 def is_dicom(path: Path) -> bool:
     """Whether the file has the preamble of DICOM files, or begins as their data sets do, whatever its name."""
-    with path.open("rb") as file:
-        head = file.read(dataset.HEAD_BYTES)
+    head = head_of(path)[: dataset.HEAD_BYTES]
     return head[PREAMBLE:].startswith(MAGIC) or dataset.is_data_set(head, path.stat().st_size)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import dicom, idx, npz, pnm
+from sofc.imagefiles.heads import head_of
 from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.signatures import DOCUMENTS, name_of
 from sofc.imagefiles.source import ImageSource, count, is_volume_data, kind_of
@@ -18,7 +19,6 @@ from sofc.imagefiles.suffixes import IDX_NAME, names_image
 
 Paths = Iterable[str | os.PathLike[str]]
 _SOFC, _CODEBOOK = b"\xabSOFC\r\n\n", b"\xabSOFB\r\n\n"
-_HEAD_BYTES = 32
 _NO_IMAGE = "no image of a known kind"
 
 
@@ -86,8 +86,7 @@ def sources(
 
 def why_none_inside(path: Path) -> str:
     """Why there is nothing to encode in a file, whatever its name; "" where there may be. Raises OSError."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+    head = head_of(path)
     if not head:
         return "an empty file"
     if head.startswith(_SOFC):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sofc.imagefiles.heads import head_of
+
 LONGEST = 348
 """Bytes that are looked at."""
 _SIGNATURES = (
@@ -92,8 +94,7 @@ DOCUMENTS = ("PDF", "PostScript", "SVG", "ZIP", "HDF5", "netCDF", "MATLAB")
 
 def name_of(path: Path) -> str | None:
     """``name_in`` the first bytes of a file."""
-    with path.open("rb") as file:
-        return name_in(file.read(LONGEST))
+    return name_in(head_of(path)[:LONGEST])
 
 
 def name_in(head: bytes) -> str | None:

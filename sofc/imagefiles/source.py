@@ -40,6 +40,7 @@ from sofc.imagefiles import (
     sun,
     tiff,
 )
+from sofc.imagefiles.heads import head_of, is_still_png
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.rows import LARGE_BYTES, InFile
@@ -228,6 +229,8 @@ def _frames(path: Path) -> int:
 
 
 def _counted(path: Path) -> int:
+    if is_still_png(head_of(path)):
+        return 1
     with opened(path) as image:
         return frames.count(image)
 
@@ -237,8 +240,7 @@ _lasting_counts = Lasting(_counted)
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(12)
+    return head_of(path)[:12]
 
 
 def _is_idx(head: bytes) -> bool:

@@ -6,10 +6,12 @@ coefficients so found, and what these take, decides.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
 from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn, painted
@@ -49,6 +51,7 @@ from sofc.jpeg.steps import (
     Likely,
     Sight,
     find_places,
+    fit,
     is_known,
     likely_tables,
 )
@@ -236,11 +239,15 @@ class _Look(NamedTuple):
         """Planes, all looked at in one way."""
         return cls(decoder, grid, [(plane, shrunk(plane, grid, decoder.upsampling)) for plane in planes])
 
-    def candidates(self, hint: Steps, grids: Iterable[Grid] = ()) -> list[_Candidate]:
+    def sights(self) -> list[Sight]:
+        """The components as evidence is sought in them."""
+        return [_sight(plane, component) for plane, component in self.pieces]
+
+    def candidates(self, hint: Steps, grids: Iterable[Grid] = (), sights: Sequence[Sight] = ()) -> list[_Candidate]:
         """Where blocks may begin, anywhere or as ``grids`` say, and the tables that are likely then: at each place
-        first those to be expected, which are no guesses."""
+        first those to be expected, which are no guesses. ``sights``: what ``sights`` gave, if it was asked."""
         is_scaled = self.decoder.upsampling == SCALED
-        sights = [] if is_scaled else [_sight(plane, component) for plane, component in self.pieces]
+        sights = [] if is_scaled else sights or self.sights()
         found = []
         for grid in grids or self.places():
             if is_scaled:
@@ -277,10 +284,15 @@ class _Look(NamedTuple):
     def trial(self, grid: Grid, table: Steps, best: _Trial | None = None) -> _Trial | None:
         """What comes of it; None where it soon shows that this takes clearly more than the best did."""
         counts = np.zeros(COUNTS, np.int64)
+        components: list[Guessed] = []
         origins: list[Origin] = []
         sizes: list[float] = []
         for plane, component in self.pieces:
-            origin = _origin_of(plane, component, grid, table, self.decoder)
+            if self.decoder.upsampling == SCALED and grid.is_enlarged:
+                origin = solve_scaled(plane, grid, table, self.decoder)
+            else:
+                components.append(blocks_of(plane, component, grid))
+                origin = Origin(grid, table, _solved(components[-1], table, self.decoder), self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
             judge(plane, drawn, origin.coefficients, origin.grid, counts)
             origins.append(origin)
@@ -288,7 +300,8 @@ class _Look(NamedTuple):
             if best is not None and sizes[-1] > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
                 return None
         found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in self.pieces)
-        return _Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes)
+        planes = [plane for plane, _ in self.pieces]
+        return _Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes, planes, components)
 
 
 class _Candidate(NamedTuple):
@@ -304,7 +317,7 @@ class _Candidate(NamedTuple):
 class _Trial(NamedTuple):
     """What planes take, about, in bits, that were made in some way, and the share of samples that come out; how many
     blocks come out whole, of those ``busy_blocks`` that are not flat and tell, as ``Judged`` has it; ``sizes``: what
-    those up to each take."""
+    those up to each take; ``components``: the samples in blocks that the ``planes`` were solved from."""
 
     bits: float
     share: float
@@ -312,6 +325,8 @@ class _Trial(NamedTuple):
     busy_blocks: int
     origins: list[Origin]
     sizes: list[float]
+    planes: list[Bounded]
+    components: list[Guessed]
 
     @property
     def exact(self) -> float:
@@ -324,13 +339,22 @@ class _Trial(NamedTuple):
         factors = self.origins[0].grid[:2]
         return self.exact >= (EXACT_REPEATED if max(factors) > 2 else EXACT_COLOURS.get(factors, 2))
 
+    @property
+    def is_obviously_enlarged(self) -> bool:
+        """Whether so many blocks come out whole as leave no doubt of their place, either."""
+        return self.exact_blocks >= OBVIOUS_BLOCKS and self.exact >= OBVIOUS[self.origins[0].grid[:2]]
+
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
+        is_whole = len(planes) == len(self.planes) and all(map(operator.is_, planes, self.planes))
         if decoder.upsampling == SCALED and grid.is_enlarged:
-            return [solve_scaled(plane, grid, table, decoder) for plane in planes]
-        components = [blocks_of(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
-        found = [_solved(component, table, decoder) for component in components]
+            return self.origins if is_whole else [solve_scaled(plane, grid, table, decoder) for plane in planes]
+        if is_whole:
+            components, found = self.components, [origin.coefficients for origin in self.origins]
+        else:
+            components = [blocks_of(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
+            found = [_solved(component, table, decoder) for component in components]
         if not is_known(table):
             better = settled(components, found, table, decoder.inverse)
             if (better != table).any():
@@ -407,13 +431,20 @@ def _obvious(bands: Sequence[Bounded], possible: Sequence[_Look], hint: Steps) -
     if one is None or np.median(hint) < COARSE_STEP or _matched(one) < OBVIOUS_MATCH:
         return None
     look = _Look.at(bands, one.grid, one.decoder)
-    best = _best([_Candidate(0, False, grid, hint, look) for grid in look.places()])
+    sights = look.sights()
+    best: _Trial | None = None
+    for grid in sorted(look.places(), key=lambda grid: -fit(_blocks_in(sights, grid)[0], hint, GUESS_NOISE)):
+        trial = look.trial(grid, hint, best)
+        best = trial if best is None or (trial is not None and trial.bits < best.bits) else best
+        if best is not None and best.is_obviously_enlarged:
+            break
     if best is None or best.exact < OBVIOUS_AT_ALL:
         return None
-    others = look.candidates(hint, [best.origins[0].grid])[1:]
+    others = look.candidates(hint, [best.origins[0].grid], sights)[1:]
+    if best.share >= CONVINCING:
+        others = [one for one in others if not one.is_guess]
     best = min((best, *filter(None, [_best(others, best)])), key=lambda trial: trial.bits)
-    is_obvious = best.exact_blocks >= OBVIOUS_BLOCKS and best.exact >= OBVIOUS[one.grid[:2]]
-    return best if is_obvious else None
+    return best if best.is_obviously_enlarged else None
 
 
 def _candidates(bands: Sequence[Bounded], looks: Sequence[_Look], hint: Steps) -> list[_Candidate]:
@@ -452,6 +483,14 @@ def _sight(plane: Bounded, component: Shrunk) -> Sight:
 
 def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None, loss: int = 0) -> list[Likely]:
     """The likely tables of components whose blocks lie like that, and whose means lost so much."""
+    found, are_known = _blocks_in(sights, grid)
+    found[:, 0] += loss
+    return likely_tables(found, NOISE if are_known and not grid.is_enlarged else GUESS_NOISE, hint)
+
+
+def _blocks_in(sights: Sequence[Sight], grid: Grid) -> tuple[npt.NDArray[np.int32], bool]:
+    """Coefficients of blocks that lie like that, with unknown samples only where others are few; whether all samples
+    are known."""
     row, column = grid.corner
     for most_unknown in (0, MOST_UNKNOWN, 3 * SIZE // 4):
         found = np.concatenate(
@@ -459,16 +498,7 @@ def _likely(sights: Sequence[Sight], grid: Grid, hint: Steps | None = None, loss
         )
         if len(found) >= ENOUGH_BLOCKS:
             break
-    found[:, 0] += loss
-    is_guessed = grid.is_enlarged or most_unknown > 0
-    return likely_tables(found, GUESS_NOISE if is_guessed else NOISE, hint)
-
-
-def _origin_of(plane: Bounded, component: Shrunk, grid: Grid, table: Steps, decoder: Decoder) -> Origin:
-    """How a plane came about, as far as that grid, those steps and that decoder tell."""
-    if decoder.upsampling == SCALED and grid.is_enlarged:
-        return solve_scaled(plane, grid, table, decoder)
-    return Origin(grid, table, _solved(blocks_of(plane, component, grid), table, decoder), decoder)
+    return found, most_unknown == 0
 
 
 def _solved(component: Guessed, table: Steps, decoder: Decoder) -> Coefficients:

@@ -7,7 +7,7 @@ and each step: of places, tables and samplings alike, the one that explains the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -164,6 +164,34 @@ def forward(work: Vector[np.int64], fine: Vector[np.int64]) -> None:
 
 
 @kernel
+def list_blocks(
+    unknown: Table[np.int32],
+    contrast: Table[np.int32],
+    top: int,
+    left: int,
+    most_unknown: int,
+    places: Table[np.int64],
+) -> int:
+    """List the blocks of a plane from ``top``, ``left`` on that have at most so many unknown samples and are not nearly
+    flat, by the sums that ``Sight`` has: their rows and columns, in ``places`` (blocks, 2). Returns of how many."""
+    count = 0
+    for row in range(top, unknown.shape[0] - SIDE, SIDE):
+        for column in range(left, unknown.shape[1] - SIDE, SIDE):
+            few = _block_sum(unknown, row, column) <= most_unknown
+            if few and _block_sum(contrast, row, column) > FLAT * SIDE:
+                places[count, 0], places[count, 1] = row, column
+                count += 1
+    return count
+
+
+@inlined
+def _block_sum(sums: Table[np.int32], row: int, column: int) -> int:
+    """What the sums over all above and to the left come to in a block."""
+    whole = int(sums[row + SIDE, column + SIDE]) + int(sums[row, column])
+    return whole - int(sums[row, column + SIDE]) - int(sums[row + SIDE, column])
+
+
+@kernel
 def transform(
     guess: Table[np.int32],
     places: Table[np.int64],
@@ -257,13 +285,12 @@ class Sight(NamedTuple):
         Blocks with more unknown samples are passed over, nearly flat ones, and of those that are alike all but
         one. Shape (blocks, 64).
         """
-        usable = (_block_sums(self.unknown, top, left) <= most_unknown) & (
-            _block_sums(self.contrast, top, left) > FLAT * SIDE
+        rows, width = self.guess.shape
+        places: npt.NDArray[np.int64] = np.empty(
+            (max(0, rows - top) // SIDE * (max(0, width - left) // SIDE), 2), np.int64
         )
-        row, column = np.nonzero(usable)
-        chosen = np.arange(min(most, len(row))) * len(row) // max(1, min(most, len(row)))
-        row, column = row[chosen], column[chosen]
-        places = np.stack([top + SIDE * row, left + SIDE * column], axis=1)
+        count = list_blocks(self.unknown, self.contrast, top, left, most_unknown, places)
+        places = places[:count] if count <= most else places[np.arange(most) * count // most]
         found: npt.NDArray[np.int32] = np.empty((len(places), SIZE), np.int32)
         count = transform(self.guess, places, found, np.empty(len(places), np.int64), np.empty((2, SIZE), np.int64))
         return found[:count]
@@ -274,13 +301,6 @@ def _sums(plane: npt.NDArray[np.generic]) -> Plane:
     np.cumsum(plane, axis=0, dtype=np.int32, out=total[1:, 1:])
     np.cumsum(total[:, 1:], axis=1, out=total[:, 1:])
     return total
-
-
-def _block_sums(sums: Plane, top: int, left: int) -> Plane:
-    """What the sums come to in each whole block."""
-    corners = sums[top::SIDE, left::SIDE]
-    result: Plane = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
-    return result
 
 
 def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: float = NOISE) -> Gains:
@@ -324,7 +344,7 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     first of these with other steps where such explain clearly more of the blocks that it fits."""
     gains = gains_of(found, noise=noise)
     known, is_for_chrominance = known_tables()
-    explained = _explained(gains, known) - TABLE_BITS * UNIT
+    explained = _explained(gains, _places_of_known(gains.shape[1])) - TABLE_BITS * UNIT
     if hint is None:
         # Luminance hardly ever has a table that is meant for chrominance.
         explained[is_for_chrominance] -= TABLE_BITS * UNIT
@@ -333,9 +353,12 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     first = likely[0].table
     if hint is not None:
         # libjpeg 9 has the mean of chrominance as fine as that of luminance.
-        hints = [hint, *(table for table in known[-CHROMINANCE_TABLES:] if (table[1:] == hint[1:]).all())][:2]
+        is_alike = (known[-CHROMINANCE_TABLES:, 1:] == hint[1:]).all(axis=1)
+        hints = [hint, *known[-CHROMINANCE_TABLES:][is_alike]][:2]
         likely = [one for one in likely if all((one.table != table).any() for table in hints)]
-        likely[:0] = [Likely(int(_explained(gains, table[None])[0]), table) for table in hints]
+        likely[:0] = [
+            Likely(int(_explained(gains, _places_of(table[None], gains.shape[1]))[0]), table) for table in hints
+        ]
     fitting = _fitting(found, first, noise)
     if len(fitting) < len(found):
         gains = gains_of(fitting, noise=noise)
@@ -343,7 +366,15 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     free = gains[:, 1:] - STEP_BITS * UNIT
     if (free.max(axis=1) > own).any():
         likely.append(Likely(int(np.maximum(free.max(axis=1), own).sum()), _mixed(gains, first)))
-    return likely
+    return _each_once(likely)
+
+
+def _each_once(likely: Sequence[Likely]) -> list[Likely]:
+    """Without tables that stand before, too."""
+    found: dict[bytes, Likely] = {}
+    for one in likely:
+        found.setdefault(one.table.tobytes(), one)
+    return list(found.values())
 
 
 def _mixed(gains: Gains, first: Steps) -> Steps:
@@ -364,11 +395,21 @@ def _mixed(gains: Gains, first: Steps) -> Steps:
 
 def _fitting(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArray[np.int32]:
     """The blocks that a table does not speak against, where they are not few; all where they are."""
+    fitting = found[_fits(found, table, noise) > -STEP_BITS * UNIT]
+    return fitting if FEW * len(fitting) >= len(found) else found
+
+
+def _fits(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArray[np.int64]:
+    """How much a table explains of each block, where coefficients are not large."""
     likelihoods = _likelihoods(LARGEST_STEP, noise).near
     sizes = np.minimum(np.abs(found) >> (FINE_BITS - REST_BITS), len(likelihoods) - 1)
-    fit = likelihoods[sizes, table].sum(axis=1, dtype=np.int64)
-    fitting = found[fit > -STEP_BITS * UNIT]
-    return fitting if FEW * len(fitting) >= len(found) else found
+    fits: npt.NDArray[np.int64] = likelihoods[sizes, table].sum(axis=1, dtype=np.int64)
+    return fits
+
+
+def fit(found: npt.NDArray[np.int32], table: Steps, noise: float) -> int:
+    """How much a table explains of blocks, where coefficients are not large."""
+    return int(_fits(found, table, noise).sum())
 
 
 def _explained_each(gains: Gains, table: Steps) -> Gains:
@@ -377,17 +418,32 @@ def _explained_each(gains: Gains, table: Steps) -> Gains:
     return result
 
 
-def _explained(gains: Gains, tables: npt.NDArray[np.int64]) -> Gains:
-    """What each table explains; steps beyond those weighed nothing."""
-    most = gains.shape[1] - 1
-    result: Gains = gains[np.arange(SIZE), np.where(tables > most, 0, tables)].sum(axis=1)
+def _explained(gains: Gains, places: npt.NDArray[np.intp]) -> Gains:
+    """What each of the tables explains whose ``places`` these are."""
+    result: Gains = gains.reshape(-1).take(places).sum(axis=1)
     return result
+
+
+def _places_of(tables: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.intp]:
+    """Where the steps of tables stand in gains for so many; beyond those weighed, that of none."""
+    places: npt.NDArray[np.intp] = np.where(tables < steps, tables, 0) + steps * np.arange(SIZE)
+    return places
+
+
+@cache
+def _places_of_known(steps: int) -> npt.NDArray[np.intp]:
+    return _places_of(known_tables()[0], steps)
+
+
+@cache
+def _places_of_standard(steps: int) -> npt.NDArray[np.intp]:
+    return _places_of(standard_tables(), steps)
 
 
 def evidence(gains: Gains) -> int:
     """How much a table explains at best."""
     free = np.maximum(0, gains[:, 1:].max(axis=1) - STEP_BITS * UNIT).sum()
-    return max(int(free), int(_explained(gains, standard_tables()).max()) - TABLE_BITS * UNIT)
+    return max(int(free), int(_explained(gains, _places_of_standard(gains.shape[1])).max()) - TABLE_BITS * UNIT)
 
 
 Explain = Callable[[int, int, int], tuple[int, int]]

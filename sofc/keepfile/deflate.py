@@ -136,6 +136,11 @@ def find_settings(compressed: Data, inflated: Data, window: int = 15) -> Setting
 
 def _usual(window: int) -> Iterator[Settings]:
     windows = dict.fromkeys((15, max(9, window)))
+    for memory in (8, 9):
+        for level in _LEVELS[:2]:
+            for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED):
+                for size in windows:
+                    yield Settings(level, size, memory, strategy)
     for memory in (8, 9, 7, 6, 5, 4, 3, 2, 1):
         for level in _LEVELS:
             for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY, zlib.Z_FIXED):

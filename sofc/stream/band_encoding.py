@@ -37,8 +37,8 @@ class Uncoded:
     """The samples of a band, or of a group of whole images, one below the other.
 
     ``likenesses``: those of its images to earlier ones, by their places in it. ``origins``: what was found of its other
-    images, where all have an origin. ``known``: what is known of how the samples came to be. ``is_last``: no other band
-    or group of the image, or of the run of images, follows.
+    images, where all have an origin; ``were_asked``: they were looked for, and none was found. ``known``: what is known
+    of how the samples came to be. ``is_last``: no other band or group of the image, or of the run of images, follows.
     """
 
     rows: Samples
@@ -48,6 +48,7 @@ class Uncoded:
     likenesses: Mapping[int, Likeness] = field(default_factory=dict)
     origins: Sequence[Found] = ()
     known: Known | None = None
+    were_asked: bool = False
 
     @property
     def key(self) -> Key:
@@ -160,6 +161,7 @@ class BandEncoding:
             verify=self._verify,
             origins=origins,
             known=band.known,
+            were_asked=band.were_asked,
         )
         if not image.has_head:
             put_head = partial(self._heads.put_image, image, band.extent.first)

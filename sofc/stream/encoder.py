@@ -297,7 +297,7 @@ class Encoder(Sticky):
                 if likeness is not None:
                     self._group.add_like(samples, likeness)
                 else:
-                    self._group.add(samples)
+                    self._group.add(samples, was_asked=False)
                     if self._kept.takes(image.header):
                         self._kept.keep(self._image, image.header, samples)
                 self._put_group(known, is_last=True)
@@ -344,9 +344,9 @@ class Encoder(Sticky):
         image, first, count = self._current, self._image, len(group)
         extent = Extent(image.header, first, count, range(len(group.images[0])))
         rows = np.concatenate(group.images)
-        coding = self._encoding.coding_of(
-            image, Uncoded(rows, extent, True, is_last, group.likenesses, group.origins, known)
-        )
+        were_asked = group.were_asked and not group.origins and count > 1
+        uncoded = Uncoded(rows, extent, True, is_last, group.likenesses, group.origins, known, were_asked)
+        coding = self._encoding.coding_of(image, uncoded)
 
         def body(offset: int) -> bytes:
             self._kept.note(offset, first)

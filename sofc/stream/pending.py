@@ -29,6 +29,10 @@ from sofc.stream.layout import (
     traced_group_images,
 )
 
+LOOKED_AT = 64
+"""Of so many images one is looked at for its origin where none had any: among many that no JPEG decoder made there may
+be others."""
+
 
 class PendingImage:
     """One image, or a run of images of one header that are coded in groups.
@@ -100,11 +104,13 @@ class PendingImage:
         """What is found of the next whole image's origin. ``jpeg``: the data that it was decoded from.
 
         It is looked for in each image once one had an origin; before that, as it takes time, in images 1, 2, 4, 8 ...
+        and each LOOKED_AT-th.
         """
         if self.header.format.wide is not None:
             return None
         self._looked_at += 1
-        if not self._has_origins and jpeg is None and self._looked_at & (self._looked_at - 1):
+        is_looked_at = not (self._looked_at & (self._looked_at - 1) and self._looked_at % LOOKED_AT)
+        if not (self._has_origins or jpeg is not None or is_looked_at):
             return None
         known = None if jpeg is None else read_known(jpeg)
         found = self.selection.origins.origin_of(to_planes(image, self.header.format), self.header.format, known)

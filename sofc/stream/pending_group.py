@@ -11,7 +11,8 @@ from sofc.stream.copies import Key
 class PendingGroup:
     """Images of one header, in their order: some like earlier ones of the file, of the others all or none with origin.
 
-    ``alone``: what tells the first image from others, while it is the only one.
+    ``alone``: what tells the first image from others, while it is the only one. ``were_asked``: all were asked for
+    their origin.
     """
 
     def __init__(self) -> None:
@@ -19,6 +20,7 @@ class PendingGroup:
         self.origins: list[Found] = []
         self.likenesses: dict[int, Likeness] = {}
         self.alone: Key | None = None
+        self.were_asked = True
 
     def __len__(self) -> int:
         return len(self.images)
@@ -28,8 +30,11 @@ class PendingGroup:
         """Images that no earlier one is like."""
         return len(self.images) - len(self.likenesses)
 
-    def add(self, image: Samples, origin: Found | None = None, key: Key | None = None) -> None:
-        """Add an image that no earlier one is like."""
+    def add(
+        self, image: Samples, origin: Found | None = None, key: Key | None = None, *, was_asked: bool = True
+    ) -> None:
+        """Add an image that no earlier one is like. ``was_asked``: its origin was looked for."""
+        self.were_asked &= was_asked
         self.alone = None if self.images else key
         self.images.append(image)
         self.origins += [] if origin is None else [origin]

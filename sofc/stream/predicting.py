@@ -153,6 +153,8 @@ class Predicting:
 
     def if_likely(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
         """The same, if it most likely takes less than anything else, of samples that no JPEG decoder made."""
+        if likeness is None:
+            return None
         most = max(surely(header, len(image)), int(LIKELY * estimated_bytes(image)))
         return likeness if self._bytes(likeness, image, header, number) <= most else None
 

@@ -507,6 +507,37 @@ def test_blocks_of_a_plane(seed, top, left, most, most_unknown):
     assert all((found == block).all(axis=1).any() for block in few)
 
 
+SIDES, PLACES = st.tuples(*[st.integers(1, 30)] * 2), st.tuples(*[st.integers(0, 7)] * 2)
+
+
+@given(SEEDS, SIDES, PLACES, st.integers(0, 20))
+def test_list_blocks(seed, shape, corner, most_unknown):
+    """Of whole blocks, those with few unknown samples that are not nearly flat."""
+    rng = np.random.default_rng(seed)
+    unknown, contrast = rng.random(shape) < 0.2, rng.integers(0, 2, shape)
+    sums = [steps._sums(each) for each in (unknown, contrast)]
+    (top, left), places = corner, np.full((16, 2), -1, np.int64)
+    count = steps.list_blocks(*sums, top, left, most_unknown, places)
+    expected = [
+        [y, x]
+        for y in range(top, shape[0] - 7, 8)
+        for x in range(left, shape[1] - 7, 8)
+        if unknown[y : y + 8, x : x + 8].sum() <= most_unknown and contrast[y : y + 8, x : x + 8].sum() > steps.FLAT * 8
+    ]
+    assert places[:count].tolist() == expected
+    assert (places[count:] == -1).all()
+
+
+def test_no_table_is_likely_twice():
+    """That to be expected beside luminance of quality 75 stands among the known ones, too."""
+    rng = np.random.default_rng(1)
+    table = standard_table(175)
+    found = ((rng.normal(size=(40, SIZE)) * 9).astype(np.int32) * table).astype(np.int32) << steps.FINE_BITS
+    likely = steps.likely_tables(found, steps.GUESS_NOISE, table)
+    assert (likely[0].table == table).all()
+    assert len({one.table.tobytes() for one in likely}) == len(likely) > 1
+
+
 def test_blocks_that_say_nothing_new_are_passed_over():
     """Flat ones, and those that are others but brighter."""
     rng = np.random.default_rng(1)

@@ -7,6 +7,7 @@ chain, its second the second, and its last all others, which share what they lea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from sofc.coders.base import Coder
 from sofc.coders.context.coder import ContextCoder, code_image
 from sofc.entropy.binary import Coding, Reader, Writer
+from sofc.entropy.mixture import MixingState
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
@@ -65,7 +67,18 @@ class ChainCoder(Coder):
         image_rows: int,
     ) -> bool:
         """Code all planes; decoding fills them. Whether that was possible."""
-        states = [model.start.copy() for model in self._models]
+        with ExitStack() as lent:
+            states = [lent.enter_context(model.start.lent()) for model in self._models]
+            return self._code_by(states, coders, planes, ranges, image_rows)
+
+    def _code_by(
+        self,
+        states: Sequence[MixingState],
+        coders: Sequence[Coding],
+        planes: Sequence[Plane],
+        ranges: Sequence[PlaneRange],
+        image_rows: int,
+    ) -> bool:
         errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
         for chain in _chains(len(planes), len(planes[0]), image_rows):
             for place, link in enumerate(chain):

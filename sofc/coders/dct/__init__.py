@@ -47,7 +47,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.inverses import draw
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
-    from sofc.jpeg.steps import transform, weigh
+    from sofc.jpeg.steps import list_blocks, transform, weigh
     from sofc.jpeg.subsampling import shrink
 
     coding: list[KernelUse] = [
@@ -61,7 +61,7 @@ def _kernels() -> list[list[KernelUse]]:
         draw_fine,
         enlarge_fine,
     ]
-    looking: list[KernelUse] = [transform, weigh, shrink, bound_blocks, judge, bound_clipped, match_drawn]
+    looking: list[KernelUse] = [list_blocks, transform, weigh, shrink, bound_blocks, judge, bound_clipped, match_drawn]
     return [coding, [weigh_predictors, solve, descend, *looking]]
 
 
