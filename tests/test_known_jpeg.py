@@ -240,7 +240,7 @@ def test_samplings_that_pillow_does_not_write(subsampling, place):
     )
     assert sought is not None
     down, across = FEW_COLOURS[subsampling]
-    assert {origin.grid for origin in sought.origins[1:]} == {
+    assert {origin.grid[:4] for origin in sought.origins[1:]} == {
         (down, across, place[0] % (8 * down), place[1] % (8 * across))
     }
     coded = coded_of(cut)

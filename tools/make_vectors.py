@@ -619,6 +619,10 @@ def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, 
     tiles = np.stack([decoded(scene[k], 80, "4:2:0")[y : y + 48, x : x + 56] for k, (y, x) in enumerate(corners)])
     grouped = sofc.encode(tiles, batch=True, key_interval=len(tiles), **settings)
     yield "dct-colour-group", grouped, "dct-colour.sofcb", "coefficients of a group, heads of which two are alike"
+    whole = decoded(scene[0], 80, "4:2:0")
+    cut = np.stack([whole[y : y + 48, x : x + 56] for y, x in ((16, 16), (3, 5), (8, 21))])
+    moved = sofc.encode(cut, batch=True, key_interval=len(cut), **settings)
+    yield "dct-colour-moved", moved, "dct-colour.sofcb", "coefficients of a group, cut out of one image"
     gray = [decoded(image[..., 0], 60 + 10 * k) for k, image in enumerate(scene[:4])]
     codebook = sofc.train(gray, name="dct-gray", coder="dct", held_out=0).codebook
     (folder / "dct-gray.sofcb").write_bytes(codebook.to_bytes())

@@ -28,7 +28,7 @@ _SCANS = bytes.fromhex("ffda0008010100003f00ffda000c03010002110311003f00")
 
 
 def standard_steps(number: int) -> tuple[int, ...]:
-    """Spec dct/streams-and-state. The table of a number, scaled as the JPEG reference encoder does for a quality."""
+    """Spec dct/heads. The table of a number, scaled as the JPEG reference encoder does for a quality."""
     return scaled(LUMINANCE, number) if number <= 100 else scaled(CHROMINANCE, number - 100)
 
 

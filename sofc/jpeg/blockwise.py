@@ -32,7 +32,7 @@ never do."""
 @inlined
 def _bounds(plane: Bounded, component: Shrunk, grid: Grid, i: int, j: int) -> tuple[int, int]:
     """The bounds of sample (i, j) of a component that a plane was enlarged from."""
-    down, across, top, left = grid
+    down, across, top, left = grid.down, grid.across, grid.top, grid.left
     value, sure = int(component.guess[i, j]), component.sure[i, j]
     part, quarter = value & ((1 << GUESS_BITS) - 1), 1 << (GUESS_BITS - 2)
     lowest = highest = max(0, min(LARGEST, (value + (1 << (GUESS_BITS - 1))) >> GUESS_BITS))
@@ -53,7 +53,7 @@ def _bounds(plane: Bounded, component: Shrunk, grid: Grid, i: int, j: int) -> tu
 @kernel
 def _show(plane: Bounded, component: Shrunk, grid: Grid, row: int, column: int, guessed: Guessed) -> None:
     """Fill a block with what stands there: where nothing is known that is as good as anything."""
-    down, across, top, left = grid
+    down, across, top, left = grid.down, grid.across, grid.top, grid.left
     for y in range(SIDE * row, SIDE * row + SIDE):
         i = max(0, min(component.guess.shape[0] - 1, y - top // down))
         for x in range(SIDE * column, SIDE * column + SIDE):
@@ -67,7 +67,7 @@ def _show(plane: Bounded, component: Shrunk, grid: Grid, row: int, column: int, 
 def bound_blocks(plane: Bounded, component: Shrunk, grid: Grid, guessed: Guessed) -> int:
     """Fill ``guessed``, whole blocks, with the samples of a component and their bounds; beyond its borders anything may
     be, and its samples are repeated. ``component``: what ``shrunk`` gives for the plane. Returns 0."""
-    down, across, top, left = grid
+    down, across, top, left = grid.down, grid.across, grid.top, grid.left
     rows, width = component.guess.shape
     for row in range(guessed.guess.shape[0] // SIDE):
         for column in range(guessed.guess.shape[1] // SIDE):
@@ -106,7 +106,7 @@ def judge(
     """Add to ``counts`` (COUNTS,) what a plane takes, about, that is ``drawn`` from coefficients, in 1/BIT_PARTS bits;
     the samples outside their bounds; blocks without such that are not flat, and all that are not; and both of blocks
     without unknown samples. Returns 0."""
-    down, across, top, left = grid
+    down, across, top, left = grid.down, grid.across, grid.top, grid.left
     height, breadth = SIDE * down, SIDE * across
     rows, width = drawn.shape
     for row in range(coefficients.shape[0]):

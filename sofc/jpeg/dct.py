@@ -110,10 +110,10 @@ def invert(work: Vector[np.int64]) -> None:
 
 
 @inlined
-def _beside(place: int, factor: int, first: int, last: int) -> int:
+def _beside(place: int, factor: int, last: int) -> int:
     """The sample of a component that sample ``place`` of a line leans to: the nearer of those beside its own."""
     own = place // factor
-    return own if factor == 1 else max(first, min(last, own + (1 if place & 1 else -1)))
+    return own if factor == 1 else max(0, min(last, own + (1 if place & 1 else -1)))
 
 
 class Decoder(NamedTuple):
@@ -124,17 +124,17 @@ class Decoder(NamedTuple):
 
     @classmethod
     def numbered(cls, number: int) -> Decoder:
-        """Spec dct/streams-and-state. That of a number from 0."""
+        """Spec dct/heads. That of a number from 0."""
         return cls(*divmod(number, NUMBERED))
 
     @property
     def number(self) -> int:
-        """Spec dct/streams-and-state. Its number in files."""
+        """Spec dct/heads. Its number in files."""
         return NUMBERED * self.inverse + self.upsampling
 
     @property
     def is_known(self) -> bool:
-        """Spec dct/streams-and-state. Whether there are such kinds, and they go together."""
+        """Spec dct/heads. Whether there are such kinds, and they go together."""
         inside = 0 <= self.inverse < INVERSES and 0 <= self.upsampling < UPSAMPLINGS
         suited = {SCALED: ACCURATE, FINE: NARROW}
         return inside and suited.get(self.upsampling, self.inverse) == self.inverse
@@ -150,12 +150,16 @@ class Grid(NamedTuple):
     A sample of the component stands for ``down`` rows and ``across`` columns of the plane, 1 or 2, or up to
     MOST_REPEATED where it is repeated. ``top`` and
     ``left``: place of the plane's first sample in the grid of the blocks so enlarged, in rows and columns of the plane.
+    They may be as large as a block: then a row or column of blocks lies wholly before the plane. ``below`` and
+    ``right``: 1 where the component goes on behind the plane, as if that had one row or column more, else 0.
     """
 
     down: int
     across: int
     top: int
     left: int
+    below: int = 0
+    right: int = 0
 
     @property
     def is_enlarged(self) -> bool:
@@ -171,7 +175,8 @@ class Grid(NamedTuple):
         """Rows and columns of the component from there on that a plane of this shape belongs to."""
         rows, width = shape
         row, column = self.corner
-        return (self.top + rows - 1) // self.down - row + 1, (self.left + width - 1) // self.across - column + 1
+        last_row, last_column = self.top + rows + self.below - 1, self.left + width + self.right - 1
+        return last_row // self.down - row + 1, last_column // self.across - column + 1
 
     def border(self, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
         """What so many samples lack of whole blocks: above and below, left and right."""
@@ -190,15 +195,17 @@ def enlarge(component: Table[np.int32], grid: Grid, upsampling: int, plane: Tabl
     """Spec dct/upsampling. Fill a plane from a component, whose first sample is that at the corner of the first block,
     by a kind of upsampling that weighs neighbours.
 
-    Beyond the samples that the plane covers, their border is repeated. Returns 0.
+    Before the first block, and behind the samples that the plane covers, which may have a row or column more, the
+    border is repeated. Returns 0.
     """
-    down, across, top, left = grid
+    down, across, top, left = grid.down, grid.across, grid.top, grid.left
     rows, width = plane.shape
-    first_row, last_row = top // down, (top + rows - 1) // down
+    last_row = (top + rows + grid.below - 1) // down
     first_column, last_column = left // across, (left + width - 1) // across
+    beyond = (left + width + grid.right - 1) // across
     whole = 1 if upsampling == STEPWISE else 0
     for y in range(top, top + rows):
-        row, other = y // down, _beside(y, down, first_row, last_row)
+        row, other = y // down, _beside(y, down, last_row)
         line = plane[y - top]
         # Rounding up and down by turns, in sixteenths: what is added at even columns, and at odd ones.
         even, odd = (8, 7) if down == across else ((4, 8) if across == 2 else (4 + 4 * (y & 1), 4 + 4 * (y & 1)))
@@ -208,9 +215,10 @@ def enlarge(component: Table[np.int32], grid: Grid, upsampling: int, plane: Tabl
             for x in range(left, left + width):
                 line[x - left] = (4 * _blended(component, row, other, x, whole) + (odd if x & 1 else even)) >> 4
             continue
-        before = here = _blended(component, row, other, first_column, whole)
+        before = _blended(component, row, other, max(0, first_column - 1), whole)
+        here = _blended(component, row, other, first_column, whole)
         for column in range(first_column, last_column + 1):
-            after = _blended(component, row, other, min(last_column, column + 1), whole)
+            after = _blended(component, row, other, min(beyond, column + 1), whole)
             x = 2 * column - left
             if x >= 0:
                 line[x] = (3 * here + before + even) >> 4

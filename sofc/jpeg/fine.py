@@ -42,20 +42,20 @@ def _between(component: Table[np.int32], rows: tuple[int, int], column: int, is_
 def enlarge_fine(component: Table[np.int32], grid: Grid, plane: Table[np.int32]) -> int:
     """Spec dct/fine-upsampling. Fill a plane from such a component, whose first sample is that at the corner of the
     first block. Returns 0."""
-    down, across, top, left = grid
-    first_row, last_row = top // down, (top + plane.shape[0] - 1) // down
-    first_column, last_column = left // across, (left + plane.shape[1] - 1) // across
+    down, across, top, left = grid.down, grid.across, grid.top, grid.left
+    last_row = (top + plane.shape[0] + grid.below - 1) // down
+    last_column = (left + plane.shape[1] + grid.right - 1) // across
     turn = across - 1
     for y in range(plane.shape[0]):
         row, is_below = (top + y) // down, (top + y) & (down - 1)
-        other = row if down == 1 else max(first_row, min(last_row, row + 2 * is_below - 1))
+        other = row if down == 1 else max(0, min(last_row, row + 2 * is_below - 1))
         rows = row, other
         for x in range(plane.shape[1]):
             column, place = (left + x) // across, (left + x) & (SIDE - 1)
             value = _between(component, rows, column, is_below, turn)
             if across == 2:
                 is_right = place & 1
-                beside = max(first_column, min(last_column, column + 2 * is_right - 1))
+                beside = max(0, min(last_column, column + 2 * is_right - 1))
                 near = _between(component, rows, beside, is_below, turn)
                 if place == 1 and column < last_column:
                     # The decoder has overwritten that one by what it was enlarged to.

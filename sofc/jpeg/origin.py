@@ -61,8 +61,8 @@ def values_of(coefficients: Coefficients, table: Steps) -> Coefficients:
 @dataclass(frozen=True, eq=False)
 class Origin:
     """The component that a decoder made a plane from: ``coefficients`` in steps, (rows of blocks, blocks in a row, 64),
-    their steps, ``table`` (64,), and how the blocks lie over the plane; top and left are below 8 * down and 8 * across.
-    ``decoder``: how the samples are made of them.
+    their steps, ``table`` (64,), and how the blocks lie over the plane; top and left are at most 8 * down and 8 *
+    across. ``decoder``: how the samples are made of them.
     """
 
     grid: Grid
@@ -102,7 +102,7 @@ class Origin:
 
     def _draw_scaled(self, shape: tuple[int, ...]) -> Plane:
         rows, columns, _ = self.coefficients.shape
-        down, across, top, left = self.grid
+        down, across, top, left = self.grid[:4]
         plane = np.empty((SIDE * down * rows, SIDE * across * columns), np.int32)
         draw_scaled(self.coefficients, self.table, plane, np.zeros(SCRATCH, np.int64))
         return np.ascontiguousarray(plane[top : top + shape[0], left : left + shape[1]])
@@ -113,7 +113,7 @@ def enlarged(component: Plane, grid: Grid, shape: tuple[int, ...], upsampling: i
     samples."""
     if upsampling == REPLICATED:
         rows, columns = (
-            (first + np.arange(size)) // factor for first, size, factor in zip(grid[2:], shape, grid[:2], strict=True)
+            (first + np.arange(size)) // factor for first, size, factor in zip(grid[2:4], shape, grid[:2], strict=True)
         )
         return np.ascontiguousarray(component[np.ix_(rows, columns)])
     plane = np.empty(shape, np.int32)

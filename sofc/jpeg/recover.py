@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
 from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn, painted
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
+from sofc.jpeg.cut import Sides, may_go_on
 from sofc.jpeg.dct import (
     ACCURATE,
     FAST,
@@ -277,7 +279,7 @@ class _Look(NamedTuple):
 
     def places(self) -> Iterator[Grid]:
         """Where blocks may begin, if those of luminance are where ``grid`` has them."""
-        down, across, top, left = self.grid
+        down, across, top, left = self.grid[:4]
         for row, column in np.ndindex(down, across):
             yield self.grid._replace(top=top % SIDE + SIDE * row, left=left % SIDE + SIDE * column)
 
@@ -344,6 +346,10 @@ class _Trial(NamedTuple):
         """Whether so many blocks come out whole as leave no doubt of their place, either."""
         return self.exact_blocks >= OBVIOUS_BLOCKS and self.exact >= OBVIOUS[self.origins[0].grid[:2]]
 
+    def at(self, grid: Grid) -> _Trial:
+        """The same where blocks lie otherwise, not tried."""
+        return self._replace(origins=[replace(origin, grid=grid) for origin in self.origins])
+
     def origins_of(self, planes: Sequence[Bounded]) -> list[Origin]:
         """Those of planes in whole, of which these may be bands."""
         grid, table, decoder = self.origins[0].grid, self.origins[0].table, self.origins[0].decoder
@@ -402,7 +408,7 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     usual = [look for grid in grids if _is_possible(look := _Look.at([middle], grid, Decoder(inverse, kind)))]
     obvious = _obvious(bands, usual, hint)
     if obvious is not None:
-        return obvious.origins_of(planes)
+        return _cut_out(planes, obvious)
     for factors in REPEATED_FACTORS:
         look = _Look.at([middle], Grid(*factors, *first.grid.corner), Decoder(inverse, REPLICATED))
         usual += [look] if _matched(look) >= REPEATED else []
@@ -414,7 +420,29 @@ def _find_colours(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
         possible = list(filter(_is_possible, looks))
         found = [one for one in (best, _best(_candidates(bands, possible, hint), best)) if one is not None]
         best = min(found, key=lambda trial: trial.bits)
-    return best.origins_of(planes)
+    return _cut_out(planes, best)
+
+
+def _cut_out(planes: Sequence[Bounded], best: _Trial) -> list[Origin]:
+    """How planes came about in the way of a trial, and whether they were cut out of larger ones."""
+    origins = best.origins_of(planes)
+    if not may_go_on(origins[0]):
+        return origins
+    shape, grid = planes[0].samples.shape, origins[0].grid
+    sides = Sides.of(grid, planes, [origin.draw(shape)[0] for origin in origins])
+    if not any(sides):
+        return origins
+    widened = [sides.widened(plane) for plane in planes]
+    cut = [sides.of_plane(origin) for origin in best.at(sides.widened_grid(grid)).origins_of(widened)]
+    return min(origins, cut, key=lambda each: _bits(planes, each))
+
+
+def _bits(planes: Sequence[Bounded], origins: Sequence[Origin]) -> float:
+    """About what planes take that came about so."""
+    counts = np.zeros(COUNTS, np.int64)
+    for plane, origin in zip(planes, origins, strict=True):
+        judge(plane, origin.draw(plane.samples.shape)[0], origin.coefficients, origin.grid, counts)
+    return Judged.of(counts).bits
 
 
 def _table_beside(luminance: Steps) -> Steps:
@@ -526,7 +554,7 @@ def _blockwise(mask: Mask) -> Mask:
 
 def _whole_blocks(mask: Mask, grid: Grid) -> Mask:
     """Which blocks of a component have all their samples in the mask of a plane: (rows of blocks, blocks in a row)."""
-    down, across, top, left = grid
+    down, across, top, left = grid[:4]
     height, breadth = SIDE * down, SIDE * across
     rows, width = mask.shape
     border = (top, -(top + rows) % height), (left, -(left + width) % breadth)

@@ -36,7 +36,7 @@ def _analysis(factor: int) -> Reals:
 
 def _transformed(plane: Plane, grid: Grid) -> Reals:
     """The coefficients of a plane, its edges repeated: (rows of blocks, columns, 8, 8)."""
-    down, across, top, left = grid
+    down, across, top, left = grid[:4]
     height, breadth = SIDE * down, SIDE * across
     rows, width = plane.shape
     border = ((top, -(top + rows) % height), (left, -(left + width) % breadth))

@@ -114,7 +114,7 @@ class Shrunk(NamedTuple):
 
 def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
     """The component of a plane, from the sample on that the plane's first belongs to."""
-    down, across, top, left = grid
+    down, across, top, left = grid[:4]
     if upsampling == REPLICATED and grid.is_enlarged:
         return _averaged(plane, grid)
     if not grid.is_enlarged or upsampling == SCALED:
@@ -140,7 +140,7 @@ def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
     own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
     rows, columns = (
         (first + np.arange(size)) // factor
-        for first, size, factor in zip(own[2:], plane.samples.shape, own[:2], strict=True)
+        for first, size, factor in zip(own[2:4], plane.samples.shape, own[:2], strict=True)
     )
     weights = np.where(plane.known, 1.0, UNSURE)
     total, count, known = np.zeros((3, int(rows[-1]) + 1, int(columns[-1]) + 1))

@@ -191,14 +191,16 @@ def fine_component(blocks: list[list[list[int]]]) -> list[list[int]]:
     return component
 
 
-def upsample_finely(m: list[list[int]], layout: tuple[int, int, int, int], rows: int, width: int) -> list[int]:
-    """The plane that such a component gives, row by row."""
-    down, across, top, left = layout
-    last_row, last_column = (top + rows - 1) // down, (left + width - 1) // across
+def upsample_finely(
+    m: list[list[int]], layout: tuple[int, int, int, int], shape: tuple[int, int], further: tuple[int, int]
+) -> list[int]:
+    """The plane of this shape that such a component gives, row by row; it goes on for `further` rows and columns."""
+    (down, across, top, left), (rows, width) = layout, shape
+    last_row, last_column = (top + rows + further[0] - 1) // down, (left + width + further[1] - 1) // across
     out = []
     for y in range(top, top + rows):
         i, odd_y = y // down, y % down
-        beside = i if down == 1 else clamp(i + 2 * odd_y - 1, top // down, last_row)
+        beside = i if down == 1 else clamp(i + 2 * odd_y - 1, 0, last_row)
 
         def between(n: int, near: list[int] = m[i], far: list[int] = m[beside], odd: int = odd_y) -> int:
             one = (n + across - 1) % 2
@@ -208,7 +210,7 @@ def upsample_finely(m: list[list[int]], layout: tuple[int, int, int, int], rows:
             j, odd_x = x // across, x % across
             z = between(j)
             if across == 2:
-                other = between(clamp(j + 2 * odd_x - 1, left // 2, last_column))
+                other = between(clamp(j + 2 * odd_x - 1, 0, last_column))
                 if x % 8 == 1 and j < last_column:
                     other = (3 * other + z + 2) >> 2
                 z = (3 * z + other + 2 - odd_x) >> 2

@@ -10,7 +10,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -138,13 +138,13 @@ def draw(coefficients: Sequence[Sequence[Sequence[int]]], table: Sequence[int], 
     return samples, eighths
 
 
-def shares(first: int, count: int, factor: int) -> Iterator[list[tuple[int, int]]]:
+def shares(first: int, count: int, factor: int, further: int = 0) -> Iterator[list[tuple[int, int]]]:
     """For each of ``count`` samples of a line from ``first`` on: whence it comes, (place, share).
 
-    Three parts of the sample that it was halved from, one of the neighbour on its side, as far as there is one that
-    the line covers.
+    Three parts of the sample that it was halved from, one of the neighbour on its side, as far as there is one: before
+    the line where blocks begin, behind it what ``further`` samples cover.
     """
-    low, high = first // factor, (first + count - 1) // factor
+    low, high = 0, (first + count + further - 1) // factor
     for place in range(first, first + count):
         near = place // factor
         beside = clamp(near + (1 if place % 2 else -1), low, high)
@@ -160,17 +160,20 @@ def fine_component(blocks: Sequence[Sequence[Sequence[int]]], table: Sequence[in
     return lines
 
 
-def enlarge(component: Rows, top: int, left: int, down: int, across: int, rows: int, width: int, kind: int = 0) -> Rows:
+def enlarge(
+    component: Rows, grid: Sequence[int], rows: int, width: int, kind: int = 0, further: tuple[int, int] = (0, 0)
+) -> Rows:
     """The triangle filter; halves are rounded down and up in turn, along the rows where those are enlarged. By kind 3
     they are rounded up, by kind 4 after each direction."""
+    down, across, top, left = grid
     if kind == 4 and down == across == 2:
-        begin, end = left // 2, (left + width - 1) // 2
-        tall = enlarge(component, top, begin, 2, 1, rows, end - begin + 1, 3)
-        return enlarge([[0] * begin + line for line in tall], 0, left, 1, 2, rows, width, 3)
+        end = (left + width + further[1] - 1) // 2
+        tall = enlarge(component, (2, 1, top, 0), rows, end + 1, 3, further)
+        return enlarge(tall, (1, 2, 0, left), rows, width, 3, further)
     plane: Rows = []
-    for y, tall in enumerate(shares(top, rows, down), top):
+    for y, tall in enumerate(shares(top, rows, down, further[0]), top):
         plane.append([])
-        for x, wide in enumerate(shares(left, width, across), left):
+        for x, wide in enumerate(shares(left, width, across, further[1]), left):
             total = sum(share * part * component[row][column] for row, share in tall for column, part in wide)
             parity = x % 2 if across == 2 else y % 2
             parts, half = {1: (1, 0), 2: (4, 1 + parity), 4: (16, 8 - parity)}[down * across]
@@ -687,25 +690,40 @@ class Reference:
 
 @dataclass
 class Stream:
-    """The head of a stream - down, across, top and left, then the steps - and what follows it."""
+    """What the head of a plane says - down, across, top and left, then the steps - and its stream behind all heads."""
 
     grid: tuple[int, ...]
     table: list[int]
     rest: bytes
     upsampling: int = 0
     inverse: int = 0
+    further: tuple[int, int] = (0, 0)
 
     @classmethod
-    def of(cls, stream: bytes, tables: Sequence[list[int]]) -> Stream:
-        """``tables``: the standard ones, from number 1 on."""
-        stream = stream.ljust(67, b"\0")
-        grid = (1 + stream[0] % 2, 1 + stream[0] // 2 % 2, stream[1] % 16, stream[1] // 16)
-        number, kinds = stream[2], (stream[0] // 4 % 7, stream[0] // 28)
-        return cls(grid, tables[number - 1] if number else [*stream[3:67]], stream[3 if number else 67 :], *kinds)
+    def all_of(cls, streams: Sequence[bytes], tables: Sequence[list[int]]) -> list[Stream]:
+        """Those of the planes of a single image; ``tables``: the standard ones, from number 1 on."""
+        flags, rest = streams[0][0], streams[0][1:]
+        above, below, before, behind = (flags // 2**bit % 2 for bit in (4, 5, 6, 7))
+        found: list[Stream] = []
+        for _ in streams:
+            if found and rest[:1] == b"\xff":
+                found, rest = [*found, found[-1]], rest[1:]
+                continue
+            head = rest.ljust(67, b"\0")
+            down, across, top, left = 1 + head[0] % 2, 1 + head[0] // 2 % 2, head[1] % 16, head[1] // 16
+            top = 16 if (down, top, above) == (2, 0, 1) else top
+            left = 16 if (across, left, before) == (2, 0, 1) else left
+            further = (down - 1) * below, (across - 1) * behind
+            number, kinds = head[2], (head[0] // 4 % 7, head[0] // 28)
+            table = tables[number - 1] if number else [*head[3:67]]
+            rest = rest[3 if number else 67 :]
+            found.append(cls((down, across, top, left), table, b"", *kinds, further))
+        return [replace(each, rest=own) for each, own in zip(found, (rest, *streams[1:]), strict=True)]
 
     def blocks(self, rows: int, width: int) -> tuple[int, int]:
         down, across, top, left = self.grid
-        return (top + rows - 1) // down // 8 + 1, (left + width - 1) // across // 8 + 1
+        last_row, last_column = top + rows + self.further[0] - 1, left + width + self.further[1] - 1
+        return last_row // down // 8 + 1, last_column // across // 8 + 1
 
     def draw(self, coefficients: list[list[list[int]]], rows: int, width: int) -> tuple[Rows, Rows]:
         """The plane, and eighths of steps, which are nothing where the component is enlarged."""
@@ -719,9 +737,9 @@ class Stream:
             plane = [[line[x // across] for x in range(left, left + width)] for line in lines]
         elif self.upsampling == 5 and down * across > 1:
             fine = fine_component(coefficients, self.table)
-            plane = enlarge_finely(fine, top, left, down, across, rows, width)
+            plane = enlarge_finely(fine, self.grid, rows, width, self.further)
         else:
-            plane = enlarge(component, top, left, down, across, rows, width, self.upsampling)
+            plane = enlarge(component, self.grid, rows, width, self.upsampling, self.further)
         if down * across > 1:
             return plane, [[0] * width for _ in range(rows)]
         return plane, [line[left : left + width] for line in eighths[top : top + rows]]

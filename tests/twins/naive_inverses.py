@@ -187,17 +187,17 @@ INVERSES = {2: simple, 3: mpeg, 4: lifted, 5: butterflies, 6: stb, 7: zune, 8: n
 
 
 def enlarge_finely(
-    component: list[Line], top: int, left: int, down: int, across: int, rows: int, width: int
+    component: list[Line], grid: Sequence[int], rows: int, width: int, further: tuple[int, int] = (0, 0)
 ) -> list[Line]:
     """First all columns of the component, then along rows from the right to the left, in place."""
-    first, last = top // down, (top + rows - 1) // down
-    begin, end = left // across, (left + width - 1) // across
+    down, across, top, left = grid
+    last, end = (top + rows + further[0] - 1) // down, (left + width + further[1] - 1) // across
     plane = []
     for y in range(top, top + rows):
         here = y // down
-        there = min(last, max(first, here + (1 if y % 2 else -1))) if down == 2 else here
+        there = min(last, max(0, here + (1 if y % 2 else -1))) if down == 2 else here
         line = []
-        for j in range(begin, end + 1):
+        for j in range(end + 1):
             swapped = (j + (across == 2)) % 2
             half = [2 - swapped, 1 + swapped][y % down]
             line.append((3 * component[here][j] + component[there][j] + half) // 4)
@@ -207,10 +207,10 @@ def enlarge_finely(
                 wide.append((3 * value + line[max(0, k - 1)] + 2) // 4)
                 wide.append((3 * value + line[min(len(line) - 1, k + 1)] + 1) // 4)
             for k in range(len(line) - 1):
-                if (2 * (begin + k) + 1) % 8 == 1:
+                if (2 * k + 1) % 8 == 1:
                     wide[2 * k + 1] = (3 * line[k] + wide[2 * k + 2] + 1) // 4
-            line = wide[left - 2 * begin :]
-        plane.append([max(0, min(255, (value + 8) // 16)) for value in line[:width]])
+            line = wide
+        plane.append([max(0, min(255, (value + 8) // 16)) for value in line[left : left + width]])
     return plane
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS, ModelCoder
 from sofc.coders.dct import kernel, kernel_pixels, kernel_references
+from sofc.coders.dct.heads import pack_heads, read_heads
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     MEANS,
@@ -29,16 +29,11 @@ from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import MOST_SETS, MixingState
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
-from sofc.jpeg.dct import LARGEST, MOST_REPEATED, REPLICATED, SIDE, SIZE, Coefficients, Decoder, Grid
-from sofc.jpeg.origin import STANDARD_TABLES, Origin, number_of, standard_table
+from sofc.jpeg.dct import LARGEST, SIDE, SIZE, Coefficients, Grid
+from sofc.jpeg.origin import Origin, standard_table
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import Plane, PlaneRange
 
-HEAD, WIDE_HEAD, WIDE = 3, 5, 6
-"""Bytes of a stream's head without a table; the same where a sample is repeated more than twice in a row or column,
-which the first byte says in the place of a kind of upsampling."""
-MOST_ALIKE = 255
-"""Images of a group that share one head, at most."""
 THICKEST, SPARE = 4, 1 << 16
 """Blocks may take so many times as much room as samples, and some more."""
 RANGE = PlaneRange(0, LARGEST)
@@ -90,8 +85,8 @@ class DctCoder(ModelCoder[ComponentModel]):
             if status == OK and None not in streams:
                 break
             size *= 4
-        origins = zip(*(image.origins for image in found), strict=True)
-        coded = [(_heads(each) + (stream or b"")).rstrip(b"\0") for each, stream in zip(origins, streams, strict=True)]
+        coded = [stream or b"" for stream in streams]
+        coded[0] = (pack_heads([image.origins for image in found]) + coded[0]).rstrip(b"\0")
         return coded + [encode_sparse(plane) for plane in planes[self.planes :]]
 
     def decode(
@@ -100,10 +95,10 @@ class DctCoder(ModelCoder[ComponentModel]):
         """The planes again. Raises FormatError on any stream that breaks the rules."""
         if len(ranges) < self.planes or not _is_suitable(ranges[: self.planes], (image_rows, width)):
             raise FormatError("a DCT model codes images of 8 bits a sample that are not thin lines")
-        heads = [_read_heads(stream, rows, width, image_rows) for stream in streams[: self.planes]]
-        readers = [Reader(stream[size:]) for stream, (_, size) in zip(streams, heads, strict=False)]
+        heads, size = read_heads(streams[0], rows // image_rows, self.planes)
+        readers = [Reader(stream) for stream in (streams[0][size:], *streams[1 : self.planes])]
         planes = [np.zeros((rows, width), np.int32) for _ in self.models]
-        origins = zip(*(each for each, _ in heads), strict=True)
+        origins = ([head.origin((image_rows, width)) for head in each] for each in heads)
         if _code(readers, self.models, zip(origins, _images(planes, image_rows), strict=True)) != OK:
             raise FormatError("a stream of the DCT coder leads outside what coefficients or samples may be")
         most = [span.high for span in ranges[self.planes :]]
@@ -148,75 +143,6 @@ def _is_suitable(ranges: Sequence[PlaneRange], shape: tuple[int, ...]) -> bool:
     rows, width = shape
     is_thin = (rows + 3 * SIDE) * (width + 3 * SIDE) > THICKEST * rows * width + SPARE
     return all(span == RANGE for span in ranges) and not is_thin
-
-
-def _heads(origins: Sequence[Origin]) -> bytes:
-    """Spec dct/streams-and-state. The heads of a plane's images; in a group how many images have each."""
-    heads = [_head(origin) for origin in origins]
-    if len(heads) == 1:
-        return heads[0]
-    packed = b""
-    for head, same in groupby(heads):
-        count = len(list(same))
-        runs = [MOST_ALIKE] * (count // MOST_ALIKE) + ([count % MOST_ALIKE] if count % MOST_ALIKE else [])
-        packed += b"".join(bytes([run]) + head for run in runs)
-    return packed
-
-
-def _read_heads(stream: bytes, rows: int, width: int, image_rows: int) -> tuple[list[Origin], int]:
-    """The origins of a plane's images, without coefficients, and the size of the heads. Raises FormatError."""
-    images = rows // image_rows
-    if images == 1:
-        origin, size = _read_head(stream, rows, width)
-        return [origin], size
-    origins: list[Origin] = []
-    place = 0
-    while len(origins) < images:
-        count = stream[place] if place < len(stream) else 0
-        head = stream[place + 1 : place + 1 + WIDE_HEAD + SIZE]
-        if not 1 <= count <= images - len(origins):
-            raise FormatError("the heads of a DCT stream are for another number of images")
-        found = [_read_head(head, image_rows, width) for _ in range(count)]
-        origins += [origin for origin, _ in found]
-        place += 1 + found[0][1]
-    return origins, place
-
-
-def _head(origin: Origin) -> bytes:
-    """Spec dct/streams-and-state. How the component was transformed and enlarged, its place in the grid, and its table:
-    a number, or 0 and the steps."""
-    down, across, top, left = origin.grid
-    number = number_of(origin.table)
-    steps = b"" if number else bytes(origin.table.tolist())
-    if max(down, across) > 2:
-        wide = origin.decoder._replace(upsampling=WIDE)
-        return bytes([wide.number << 2, (down - 1) | (across - 1) << 4, top, left, number]) + steps
-    flags = (down - 1) | (across - 1) << 1 | origin.decoder.number << 2
-    return bytes([flags, top | left << 4, number]) + steps
-
-
-def _read_head(stream: bytes, rows: int, width: int) -> tuple[Origin, int]:
-    """An origin without coefficients, and the size of the head. Raises FormatError."""
-    flags, place, *_ = head = stream[:WIDE_HEAD].ljust(WIDE_HEAD, b"\0")
-    down, across, top, left = (flags & 1) + 1, (flags >> 1 & 1) + 1, place & 15, place >> 4
-    decoder, size = Decoder.numbered(flags >> 2), HEAD
-    if decoder.upsampling == WIDE:
-        # What is not for wide heads alone has one way to be said.
-        is_known = down == across == 1
-        down, across, top, left = (place & 15) + 1, (place >> 4) + 1, head[2], head[3]
-        is_known = is_known and 2 < max(down, across) <= MOST_REPEATED
-        decoder, size = decoder._replace(upsampling=REPLICATED if is_known else WIDE), WIDE_HEAD
-    number = head[size - 1]
-    if not decoder.is_known or top >= SIDE * down or left >= SIDE * across or number > STANDARD_TABLES:
-        raise FormatError("the head of a DCT stream is out of range")
-    if number:
-        table = standard_table(number)
-    else:
-        size += SIZE
-        table = np.frombuffer(stream[size - SIZE : size].ljust(SIZE, b"\0"), np.uint8).astype(np.int64)
-        if not table.all():
-            raise FormatError("a step of a DCT stream is 0")
-    return Origin.empty(Grid(down, across, top, left), table, (rows, width), decoder), size
 
 
 def _code(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableSequence, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import mul
 
 from ..codebook import Section
@@ -108,10 +108,22 @@ class DctHead:
     steps: tuple[int, ...]
     upsampling: int = 0
     inverse: int = 0
+    below: int = 0
+    behind: int = 0
 
     @property
     def layout(self) -> tuple[int, int, int, int]:
         return self.down, self.across, self.top, self.left
+
+    def placed(self, row: int, column: int, flags: int) -> DctHead:
+        """The head of a plane that begins there, of whose sides flags say beyond which the component goes on."""
+        above, below, before, behind = (flags >> bit & 1 for bit in range(4, 8))
+        top, left = row % (8 * self.down), column % (8 * self.across)
+        if self.down == 2:
+            top = 16 if above and top == 0 else top
+        if self.across == 2:
+            left = 16 if before and left == 0 else left
+        return replace(self, top=top, left=left, below=below * (self.down == 2), behind=behind * (self.across == 2))
 
 
 def standard_steps(table: int) -> tuple[int, ...]:
@@ -142,16 +154,28 @@ def read_dct_head(reader: Reader) -> DctHead:
     return DctHead(down, across, top, left, steps, upsampling, inverse)
 
 
-def read_dct_heads(stream: bytes, images: int) -> tuple[list[DctHead], int]:
-    """The head of each image of a group, and where they end; zeros follow the stream."""
-    reader = Reader(stream + bytes(68))
-    if images == 1:
-        return [read_dct_head(reader)], reader.at
-    heads: list[DctHead] = []
+def read_dct_heads(stream: bytes, images: int, planes: int) -> tuple[list[list[DctHead]], int]:
+    """The heads of each image of a group, and where they end; zeros follow the stream."""
+    reader = Reader(stream + bytes(256))
+    heads: list[list[DctHead]] = []
     while len(heads) < images:
-        (count,) = reader.take(1)
-        require(1 <= count <= images - len(heads), "heads of another number of images")
-        heads += [read_dct_head(reader)] * count
+        (flags,) = reader.take(1)
+        count = flags % 8 + 1
+        require(count <= images - len(heads), "heads of another number of images")
+        if flags >> 3 & 1:
+            require(bool(heads) and all(max(head.down, head.across) <= 2 for head in heads[-1]), "no heads to move")
+            (corner,) = reader.take(1)
+            own = [head.placed(corner % 16, corner // 16, flags) for head in heads[-1]]
+        else:
+            own = []
+            while len(own) < planes:
+                if own and reader.data[reader.at] == 255:
+                    reader.take(1)
+                    own.append(own[-1])
+                else:
+                    head = read_dct_head(reader)
+                    own.append(head.placed(head.top, head.left, flags))
+        heads += [own] * count
     return heads, reader.at
 
 
@@ -207,8 +231,8 @@ class Blocks:
 
     def __init__(self, head: DctHead, area: Area) -> None:
         self.head = head
-        self.rows = (head.top + area.rows - 1) // head.down // 8 + 1
-        self.columns = (head.left + area.width - 1) // head.across // 8 + 1
+        self.rows = (head.top + area.rows + head.below - 1) // head.down // 8 + 1
+        self.columns = (head.left + area.width + head.behind - 1) // head.across // 8 + 1
         self.known: list[Block] = []
 
     def at(self, r: int, c: int) -> Block:
@@ -327,11 +351,11 @@ class Progress:
 class DctPlane(Mixing):
     """Decodes the coefficients of a plane."""
 
-    def __init__(self, plan: DctPlan, stream: bytes, images: int) -> None:
+    def __init__(self, plan: DctPlan, stream: bytes, start: int, heads: list[DctHead]) -> None:
         super().__init__(plan, apm_rows=0)
         self.plan = plan
-        self.heads, at = read_dct_heads(stream, images)
-        self.decisions = Decisions(stream, at)
+        self.heads = heads
+        self.decisions = Decisions(stream, start)
         self.escape_probabilities = [HALF] * 31
         self.plain = plan.plain[:]
         self.correction_models = [UNTRAINED] * CORRECTION_MODELS
@@ -627,15 +651,16 @@ def transform_blocks(blocks: Blocks, head: DctHead) -> tuple[list[list[int]], li
 def upsample(component: list[list[int]], head: DctHead, area: Area) -> list[int]:
     """The plane that a component gives, row by row."""
     down, across, top, left = head.layout
-    last_row, last_column = (top + area.rows - 1) // down, (left + area.width - 1) // across
+    last_row = (top + area.rows + head.below - 1) // down
+    last_column = (left + area.width + head.behind - 1) // across
     out = []
     for y in range(top, top + area.rows):
         i, odd_y = y // down, y % 2
         near = component[i]
-        far = component[clamp(i + 2 * odd_y - 1, top // down, last_row)]
+        far = component[clamp(i + 2 * odd_y - 1, 0, last_row)]
         for x in range(left, left + area.width):
             j, odd_x = x // across, x % 2
-            side = clamp(j + 2 * odd_x - 1, left // across, last_column)
+            side = clamp(j + 2 * odd_x - 1, 0, last_column)
             if down == across == 1 or head.upsampling == REPLICATED:
                 out.append(near[j])
             elif head.upsampling == STEPWISE and down == across:
@@ -781,7 +806,10 @@ def decode_dct(plans: list[DctPlan], streams: list[bytes], ranges: list[Range], 
     room = (image.rows + 24) * (image.width + 24)
     require(room <= 4 * image.size + 65536, "image too thin for coder 5")
     images = area.rows // area.image_rows
-    decoders = [DctPlane(plan, stream, images) for plan, stream in zip(plans, streams, strict=False)]
+    heads, size = read_dct_heads(streams[0], images, len(plans))
+    decoders = [
+        DctPlane(plan, streams[k], size if k == 0 else 0, [each[k] for each in heads]) for k, plan in enumerate(plans)
+    ]
     planes: list[list[int]] = [[] for _ in plans]
     for number in range(images):
         for samples, decoded in zip(planes, decode_image(decoders, number, image), strict=True):
@@ -802,7 +830,8 @@ def decode_image(decoders: list[DctPlane], number: int, area: Area) -> Iterator[
             upsampled = scale_blocks(blocks, head, area)
         elif kind == FINE:
             values = [[list(blocks.at(r, c).values[:64]) for c in range(blocks.columns)] for r in range(blocks.rows)]
-            upsampled = upsample_finely(fine_component(values), head.layout, area.rows, area.width)
+            shape, further = (area.rows, area.width), (head.below, head.behind)
+            upsampled = upsample_finely(fine_component(values), head.layout, shape, further)
         else:
             upsampled = upsample(component, head, area)
         corrections = PixelCorrections(plane, area, upsampled, parts, before)
