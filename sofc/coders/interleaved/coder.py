@@ -55,9 +55,10 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         largest = largest_of(ranges)
         streams: list[bytes] = []
         frames: list[kernel.Frame] = []
+        traced: kernel.Traced | None = None
         for model, plane, span in zip(self.models, planes, ranges, strict=False):
             frame = frame_of(plane, span, largest, model.prediction, frames, image_rows)
-            traced = trace_plane(frame, model.predictor(grid, span, largest))
+            traced = trace_plane(frame, model.predictor(grid, span, largest), traced)
             streams.append(stream_of(model, traced, frame))
             frames.append(frame)
         return streams
@@ -134,10 +135,13 @@ def scratch_for(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.i
     return np.zeros(kernel.SCRATCH, frame.samples.dtype)
 
 
-def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor) -> kernel.Traced:
-    """What the samples of a known plane are coded as; fills the frame's errors."""
+def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor, room: kernel.Traced | None = None) -> kernel.Traced:
+    """What the samples of a known plane are coded as; fills the frame's errors.
+
+    ``room``: what another plane of the size gave, to be filled anew, as new pages take longer than what fills them.
+    """
     size = frame.rows * frame.width
-    traced = kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint8), np.empty(size, np.int32))
+    traced = room or kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint8), np.empty(size, np.int16))
     with np.errstate(over="ignore"):  # sums wrap around on purpose: interpreted kernels would warn
         kernel.trace(frame, predictor, scratch_for(frame), traced)
     return traced

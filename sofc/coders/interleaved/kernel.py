@@ -575,7 +575,7 @@ class Traced(NamedTuple):
 
     residuals: Vector[np.int32]
     cells: Vector[np.uint8]
-    energies: Vector[np.int32]
+    energies: Vector[np.int16]
 
 
 @kernel
