@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sofc.band.candidates import DEFAULT_EFFORT, Candidates
+from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidates
 from sofc.band.mapping import Mapped, Mapping, mapped
 from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece
 from sofc.band.ways import Way
@@ -21,6 +21,9 @@ NEAR = 1.1
 """Of small planes a second model is coded in full too, for less of a small image is little to go by: one that learns as
 it goes beside one that does not, as a piece tells nothing of these two together, or else the next best, if that is at
 most NEAR times as large."""
+LEAD = 9 / 8
+"""At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
+takes five to seven times as long, to encode three times."""
 QUICK_EFFORT = 2
 """Up to this effort less is tried of small images: of models that do not learn the narrow ones, and numbers of values
 only where they take fewer bits."""
@@ -79,6 +82,8 @@ class Rivals:
             return rivals
         if size <= SMALL and self._candidates.tries_everything:
             return self._best_two(rivals, image_rows)
+        if self._candidates.effort in FASTEST and self._candidates.tries_everything:
+            return [self._fastest(rivals, image_rows)]
         best = _smallest(rivals, image_rows)
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
@@ -86,6 +91,11 @@ class Rivals:
         if self._candidates.effort > DEFAULT_EFFORT and others and not first:
             return [best, _smallest(others, image_rows)]
         return [*first, best]
+
+    def _fastest(self, rivals: Sequence[Way], image_rows: int) -> Way:
+        """The same at the fastest effort, where a way that learns must have a LEAD."""
+        sized = [(size * (LEAD if self._learns(way) else 1), way) for size, way in _sized(rivals, image_rows)]
+        return min(sized, key=lambda one: one[0])[1]
 
     def _effort_of(self, way: Way) -> int:
         """That of the model, 0 where it has none."""
@@ -135,9 +145,14 @@ class Rivals:
 
 def _smallest(rivals: Sequence[Way], image_rows: int) -> Way:
     """The rival that codes a piece smallest."""
+    return min(_sized(rivals, image_rows), key=lambda one: one[0])[1]
+
+
+def _sized(rivals: Sequence[Way], image_rows: int) -> list[tuple[float, Way]]:
+    """About the bytes that rivals take, of those that a part of a piece shows to be worth it."""
     if len(rivals) > FINALISTS:
         trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
         # What a neutral model learns, it has not learned from so little.
         neutral = [rival for rival in rivals if rival.model < FIRST_CODEBOOK_MODEL]
         rivals = [*sorted(trained, key=lambda rival: rival.size(image_rows, QUICK))[:FINALISTS], *neutral]
-    return min(rivals, key=lambda rival: rival.size(image_rows))
+    return [(rival.size(image_rows), rival) for rival in rivals]

@@ -223,16 +223,24 @@ def _search_clipped(conversion: Conversion, start: Triple, colour: Colour) -> Tr
     return start
 
 
-@kernel
-def _find(conversion: Conversion, colour: Colour) -> Triple:
-    """A Y, Cb, Cr that converts to a colour, else the rounded conversion."""
+@inlined
+def _rounded(conversion: Conversion, colour: Colour) -> Triple:
+    """The rounded conversion of a colour. It is what most come of, and so is not searched for by calls."""
     red, green, blue = colour
     y = _weighted(0, red, green, blue)
     cb, cr = _weighted(1, red, green, blue), _weighted(2, red, green, blue)
-    found = Triple(y, cb, cr, fits(conversion, y, cb, cr, colour))
-    if not found.fits:
-        found = _search_near(conversion, found, colour)
-    if not found.fits and (min(red, green, blue) == 0 or max(red, green, blue) == LARGEST):
+    made = convert(conversion, y, cb, cr)
+    same = made.red == red and made.green == green and made.blue == blue
+    return Triple(y, cb, cr, same and cb < MIDDLE and cr < MIDDLE)
+
+
+@kernel
+def _search(conversion: Conversion, start: Triple, colour: Colour) -> Triple:
+    """A Y, Cb, Cr that converts to a colour whose rounded conversion ``start`` does not, else that one."""
+    found = _search_near(conversion, start, colour)
+    if not found.fits and (
+        min(colour.red, colour.green, colour.blue) == 0 or max(colour.red, colour.green, colour.blue) == LARGEST
+    ):
         found = _search_clipped(conversion, found, colour)
     return found
 
@@ -245,7 +253,9 @@ def from_rgb(conversion: Conversion, samples: Channels, converted: Channels) -> 
     for i in range(rows):
         for j in range(width):
             colour = Colour(int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j]))
-            found = _find(conversion, colour)
+            found = _rounded(conversion, colour)
+            if not found.fits:
+                found = _search(conversion, found, colour)
             missed += 0 if found.fits else 1
             converted.first[i, j] = found.y
             converted.second[i, j] = max(-MIDDLE, min(MIDDLE - 1, found.cb)) + MIDDLE

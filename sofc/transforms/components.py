@@ -133,7 +133,7 @@ def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
         if np.count_nonzero(more[1]) >= np.count_nonzero(correction):
             break
         number, (converted, correction) = other, more
-    return [*converted, correction + np.int32(number * CORRECTIONS)]
+    return [*converted, correction + np.int32(number * CORRECTIONS) if number else correction]
 
 
 def _some(samples: Plane) -> Plane:

@@ -275,12 +275,13 @@ def test_residuals_out_of_what_samples_are_held_in(bits, distances, rows):
     coder = InterleavedCoder([replace(model, prediction=prediction)])
     (model,), span = coder.models, PlaneRange(0, (1 << bits) - 1)
     (plane,) = random_planes(rng, [span], (rows, 9))
-    traced = trace_plane(frame_of(plane, span, span.size, prediction, []), model.predictor(0, span, span.size))
-    assert_same([plane], coder.decode([stream_of(model, [traced], 9)], [span], rows, 9, rows))
+    frame = frame_of(plane, span, span.size, prediction, [])
+    traced = trace_plane(frame, model.predictor(0, span, span.size))
+    assert_same([plane], coder.decode([stream_of(model, traced, frame)], [span], rows, 9, rows))
     for distance in (*distances, *(-distance for distance in distances)):
         residuals = traced.residuals.copy()
         residuals[rows * 9 // 2] += distance
-        stream = stream_of(model, [traced._replace(residuals=residuals)], 9)
+        stream = stream_of(model, traced._replace(residuals=residuals), frame)
         with pytest.raises(FormatError, match="outside the plane's range"):
             coder.decode([stream], [span], rows, 9, rows)
 

@@ -10,9 +10,9 @@ __all__ = ["CODER", "InterleavedCoder"]
 
 def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.interleaved.kernel import decode, trace
-    from sofc.coders.interleaved.kernel_tokens import write_image
+    from sofc.coders.interleaved.kernel_tokens import write_images
 
-    return [[decode, trace, write_image]]
+    return [[decode, trace, write_images]]
 
 
 CODER = Descriptor(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
-from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_image
+from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_images
 from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_of, middle, type_of_sums
 from sofc.coders.interleaved.section import unpack_plan
 from sofc.errors import FormatError
@@ -53,36 +53,33 @@ class InterleavedCoder(GridCoder[PlaneModel]):
     ) -> list[bytes]:
         """One stream for each plane."""
         largest = largest_of(ranges)
-        traced: list[list[kernel.Traced]] = [[] for _ in self.models]
-        for top in range(0, len(planes[0]), image_rows):
-            frames: list[kernel.Frame] = []
-            for model, plane, span, done in zip(self.models, planes, ranges, traced, strict=False):
-                frame = frame_of(plane[top : top + image_rows], span, largest, model.prediction, frames)
-                done.append(trace_plane(frame, model.predictor(grid, span, largest)))
-                frames.append(frame)
-        width = planes[0].shape[1]
-        return [stream_of(model, done, width) for model, done in zip(self.models, traced, strict=True)]
+        streams: list[bytes] = []
+        frames: list[kernel.Frame] = []
+        traced: kernel.Traced | None = None
+        for model, plane, span in zip(self.models, planes, ranges, strict=False):
+            frame = frame_of(plane, span, largest, model.prediction, frames, image_rows)
+            traced = trace_plane(frame, model.predictor(grid, span, largest), traced)
+            streams.append(stream_of(model, traced, frame))
+            frames.append(frame)
+        return streams
 
     def decode_planes(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
         """The planes again, of the type of sums. Raises FormatError where a stream breaks the rules."""
-        rows, width = shape
         largest = largest_of(ranges)
         readers = [_Reader(stream) for stream in streams]
         predictors = [model.predictor(grid, span, largest) for model, span in zip(self.models, ranges, strict=False)]
-        planes: list[Plane] = [
-            np.empty((rows, width), type_of_sums(largest, model.prediction.fraction)) for model in self.models
-        ]
-        for top in range(0, rows, image_rows):
-            frames: list[kernel.Frame] = []
-            height = min(image_rows, rows - top)
-            for model, plane, predictor, reader in zip(self.models, planes, predictors, readers, strict=True):
-                frame = _empty_frame(height, width, largest, model.prediction, frames)
-                flat, coded = plane[top : top + height].reshape(-1), (model.distributions, reader.words, reader.states)
-                if _decode_plane(frame, flat, predictor, scratch_for(frame), *coded) != kernel.OK:
-                    raise FormatError("a stream of the interleaved coder leads outside the plane's range")
-                frames.append(frame)
+        planes: list[Plane] = []
+        frames: list[kernel.Frame] = []
+        for model, predictor, reader in zip(self.models, predictors, readers, strict=True):
+            frame = _empty_frame(shape, image_rows, largest, model.prediction, frames)
+            plane = np.empty(shape, frame.samples.dtype)
+            coded = model.distributions, reader.words, reader.states
+            if _decode_plane(frame, plane.reshape(-1), predictor, scratch_for(frame), *coded) != kernel.OK:
+                raise FormatError("a stream of the interleaved coder leads outside the plane's range")
+            planes.append(plane)
+            frames.append(frame)
         for number, (reader, predictor) in enumerate(zip(readers, predictors, strict=True)):
             reader.finish()
             if predictor.middle != middle(ranges[number]):  # what sums are of is too narrow for samples with it
@@ -97,9 +94,10 @@ def _decode_plane(*arguments: Any) -> int:
 
 
 def _empty_frame(
-    rows: int, width: int, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
+    shape: tuple[int, int], image_rows: int, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
 ) -> kernel.Frame:
-    """A plane to fill, after those of the same image that came before it; ``largest``: that of all their samples."""
+    """A plane to fill, after those of the same images that came before it; ``largest``: that of all their samples."""
+    rows, width = shape
     dtype = type_of_sums(largest, prediction.fraction)
     stride = kernel.stride_of(width)
     samples = np.empty(rows * stride, dtype)
@@ -108,14 +106,20 @@ def _empty_frame(
     pairs = [(one.samples.astype(dtype, copy=False), one.errors) for one in references]
     # The plane stands itself in for a missing reference.
     first, second = [*pairs, (samples, errors), (samples, errors)][:2]
-    return kernel.Frame(samples, errors, *first, second[0], rows, width, stride)
+    return kernel.Frame(samples, errors, *first, second[0], rows, image_rows, width, stride)
 
 
 def frame_of(
-    plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
+    plane: Plane,
+    span: PlaneRange,
+    largest: int,
+    prediction: Prediction,
+    frames: Sequence[kernel.Frame],
+    image_rows: int | None = None,
 ) -> kernel.Frame:
-    """The same of a plane that is known."""
-    frame = _empty_frame(plane.shape[0], plane.shape[1], largest, prediction, frames)
+    """The same of a plane that is known, of one image unless ``image_rows`` are said."""
+    rows, width = plane.shape
+    frame = _empty_frame((rows, width), image_rows or rows, largest, prediction, frames)
     np.subtract(plane, np.int32(middle(span)), out=inside(frame), casting="unsafe")
     frame.samples.reshape(-1, frame.stride)[:, kernel.LEFT + frame.width :] = 0
     return frame
@@ -131,23 +135,23 @@ def scratch_for(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.i
     return np.zeros(kernel.SCRATCH, frame.samples.dtype)
 
 
-def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor) -> kernel.Traced:
-    """What the samples of a known plane are coded as; fills the frame's errors."""
+def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor, room: kernel.Traced | None = None) -> kernel.Traced:
+    """What the samples of a known plane are coded as; fills the frame's errors.
+
+    ``room``: what another plane of the size gave, to be filled anew, as new pages take longer than what fills them.
+    """
     size = frame.rows * frame.width
-    traced = kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint8), np.empty(size, np.int32))
+    traced = room or kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint8), np.empty(size, np.int16))
     with np.errstate(over="ignore"):  # sums wrap around on purpose: interpreted kernels would warn
         kernel.trace(frame, predictor, scratch_for(frame), traced)
     return traced
 
 
-def stream_of(model: PlaneModel, images: Sequence[kernel.Traced], width: int) -> bytes:
+def stream_of(model: PlaneModel, traced: kernel.Traced, frame: kernel.Frame) -> bytes:
     """The stream of a plane of all images."""
-    words = np.empty(2 * sum(traced.residuals.size for traced in images) + 1, np.uint32)
+    words = np.empty(2 * traced.residuals.size + 1, np.uint32)
     states = np.array([LOW] * LANES + [words.size], np.int64)
-    for traced in reversed(images):
-        rows = traced.residuals.size // width
-        step = rows // LANES if rows >= kernel.STRIPED_ROWS else 0
-        write_image(traced.residuals, traced.cells, width, step, model.distributions, words, states)
+    write_images(traced.residuals, traced.cells, frame.width, frame.image_rows, model.distributions, words, states)
     return (states[:LANES].astype("<i8").tobytes() + words[states[LANES] :].astype("<u4").tobytes()).rstrip(b"\0")
 
 

@@ -22,6 +22,7 @@ from sofc.coders.interleaved.kernel_tokens import (
     Position,
     Taken,
     Words,
+    step_of,
     take_residual,
 )
 from sofc.jit.decorators import inlined, kernel
@@ -55,8 +56,6 @@ FIRST_ROW = ENERGIES - 1
 """Energy that stands for a stripe's first row; it is above any other."""
 FRACTIONS = 4
 """Parts of a sample that cells tell apart."""
-STRIPED_ROWS = 96
-"""Images of fewer rows are one stripe."""
 OK, BROKEN = 0, -2
 
 Lane = Vector[np.int16] | Vector[np.int32]
@@ -64,8 +63,9 @@ Lane = Vector[np.int16] | Vector[np.int32]
 
 
 class Frame(NamedTuple):
-    """A plane laid flat, less the middle of its range, with its errors; and those of its references, itself where there
-    are none. Rows have ``stride`` columns; those right of LEFT + width + RIGHT hold anything."""
+    """A plane of images one below the other, laid flat, less the middle of its range, with its errors; and those of its
+    references, itself where there are none. Images have ``image_rows``, the last one maybe fewer. Rows have ``stride``
+    columns; those right of LEFT + width + RIGHT hold anything."""
 
     samples: Lane
     errors: Vector[np.uint8]
@@ -73,6 +73,7 @@ class Frame(NamedTuple):
     first_errors: Vector[np.uint8]
     second: Lane
     rows: int
+    image_rows: int
     width: int
     stride: int
 
@@ -102,13 +103,15 @@ class Predictor(NamedTuple):
 
 class Span(NamedTuple):
     """Columns ``column`` .. ``column + columns - 1``, at most CHUNK, of row y of the stripe that begins at
-    row ``top``, and its ``lane``."""
+    row ``top``, and its ``lane``; the image has rows ``first`` .. ``last``."""
 
     y: int
     top: int
     lane: int
     column: int
     columns: int
+    first: int
+    last: int
 
 
 CHUNK = 1024
@@ -283,7 +286,7 @@ def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Lane, la
 def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Sums and weights under the grid map: each sample has those of its place, which blocks have alike."""
     start, weights, references = span.lane * ROOM, predictor.weights, predictor.references
-    row = ((predictor.grid_row + span.y) & (PERIOD - 1)) * TAPS * BLOCK
+    row = ((predictor.grid_row + span.y - span.first) & (PERIOD - 1)) * TAPS * BLOCK
     for block in range(0, span.columns, BLOCK):
         sums, west, far = (
             scratch[SUMS + start + block :], scratch[WEST + start + block :], scratch[FAR_WEST + start + block :]
@@ -331,7 +334,7 @@ def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) 
         energy[i] += n[i + 6] * w[5] + activity[i] * w[6]
     if predictor.references > 0:
         p, above = frame.first_errors[_at(frame, y) + column :], frame.first_errors[_at(frame, y - 1) + column :]
-        below = frame.first_errors[_at(frame, min(y + 1, frame.rows - 1)) + column :]
+        below = frame.first_errors[_at(frame, min(y + 1, span.last)) + column :]
         for i in range(width):
             energy[i] += p[i + 4] * w[7] + p[i + 3] * w[8] + p[i + 5] * w[9] + above[i + 4] * w[10]
         for i in range(width):
@@ -369,7 +372,7 @@ def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> 
         frame.samples[_at(frame, max(y - 2, span.top)) + column :],
         frame.first[above + column :],
         frame.first[here + column :],
-        frame.first[_at(frame, min(y + 1, frame.rows - 1)) + column :],
+        frame.first[_at(frame, min(y + 1, span.last)) + column :],
         frame.second[above + column :],
         frame.second[here + column :],
     )
@@ -514,36 +517,32 @@ def _decode_one(
     states[span.lane], states[3] = state, place
 
 
-@kernel
-def decode(
-    frame: Frame, plane: Lane, predictor: Predictor, scratch: Lane, distributions: Distributions, words: Words,
+@inlined
+def _decode_image(
+    frame: Frame, first: int, end: int, plane: Lane, predictor: Predictor, scratch: Lane, source: Source,
     states: Vector[np.int64],
 ) -> int:  # fmt: skip
-    """Spec interleaved/stream. Decode a plane of one image, and its errors.
-
-    ``plane`` (rows * width,): its samples. ``states`` (4,): of the lanes, and how many words were taken. OK or BROKEN.
-    """
-    rows, width, fraction, status = frame.rows, frame.width, predictor.fraction, OK
-    farthest = 1 << (8 * frame.samples.itemsize - 2)
-    source = Source(predictor.levels, farthest, distributions, words)
-    step = rows // LANES if rows >= STRIPED_ROWS else 0
-    for y in range(step):
+    """Spec interleaved/stream. Decode the image of rows first .. end - 1 of a plane, and its errors. OK or BROKEN."""
+    width, fraction, status, last = frame.width, predictor.fraction, OK, end - 1
+    step = step_of(end - first)
+    for y in range(first, first + step):
         for column in range(0, width, CHUNK):
             count = min(CHUNK, width - column)
             for lane in range(LANES):
-                _open(frame, predictor, Span(y + lane * step, lane * step, lane, column, count), scratch)
-            first = Span(y, 0, 0, column, count)
-            _decode_three(frame, fraction, first, step, scratch, source, states)
+                down = lane * step
+                _open(frame, predictor, Span(y + down, first + down, lane, column, count, first, last), scratch)
+            _decode_three(frame, fraction, Span(y, first, 0, column, count, first, last), step, scratch, source, states)
             for lane in range(LANES):
-                span = Span(y + lane * step, lane * step, lane, column, count)
+                down = lane * step
+                span = Span(y + down, first + down, lane, column, count, first, last)
                 _put_down(frame, plane, predictor.middle, span, scratch)
                 status += _close(frame, predictor, span, scratch)
             if status != OK:
                 return BROKEN
     lane = 0 if step == 0 else LANES - 1
-    for y in range(LANES * step, rows):
+    for y in range(first + LANES * step, end):
         for column in range(0, width, CHUNK):
-            span = Span(y, lane * step, lane, column, min(CHUNK, width - column))
+            span = Span(y, first + lane * step, lane, column, min(CHUNK, width - column), first, last)
             _open(frame, predictor, span, scratch)
             _decode_one(frame, fraction, span, scratch, source, states)
             _put_down(frame, plane, predictor.middle, span, scratch)
@@ -553,13 +552,30 @@ def decode(
     return OK
 
 
+@kernel
+def decode(
+    frame: Frame, plane: Lane, predictor: Predictor, scratch: Lane, distributions: Distributions, words: Words,
+    states: Vector[np.int64],
+) -> int:  # fmt: skip
+    """Spec interleaved/stream. Decode a plane of images, and its errors.
+
+    ``plane`` (rows * width,): its samples. ``states`` (4,): of the lanes, and how many words were taken. OK or BROKEN.
+    """
+    source = Source(predictor.levels, 1 << (8 * frame.samples.itemsize - 2), distributions, words)
+    for first in range(0, frame.rows, frame.image_rows):
+        end = min(first + frame.image_rows, frame.rows)
+        if _decode_image(frame, first, end, plane, predictor, scratch, source, states) != OK:
+            return BROKEN
+    return OK
+
+
 class Traced(NamedTuple):
     """What the samples of a plane are coded as, in the order of rows: ``residuals``, ``cells`` (FRACTIONS * level +
     fraction) and the ``energies`` that levels follow from."""
 
     residuals: Vector[np.int32]
     cells: Vector[np.uint8]
-    energies: Vector[np.int32]
+    energies: Vector[np.int16]
 
 
 @kernel
@@ -587,14 +603,16 @@ def _trace_span(frame: Frame, predictor: Predictor, span: Span, scratch: Lane, t
 def trace(frame: Frame, predictor: Predictor, scratch: Lane, traced: Traced) -> int:
     """Spec interleaved/prediction and Spec interleaved/contexts. Predict all samples of a known plane into ``traced``;
     fills its errors. Returns 0."""
-    step = frame.rows // LANES if frame.rows >= STRIPED_ROWS else 0
-    for y in range(frame.rows):
-        top = 0 if step == 0 else min(y // step, LANES - 1) * step
-        for column in range(0, frame.width, CHUNK):
-            span = Span(y, top, 0, column, min(CHUNK, frame.width - column))
-            _open(frame, predictor, span, scratch)
-            _trace_span(frame, predictor, span, scratch, traced)
-            _close(frame, predictor, span, scratch)
+    for first in range(0, frame.rows, frame.image_rows):
+        end = min(first + frame.image_rows, frame.rows)
+        step = step_of(end - first)
+        for y in range(first, end):
+            top = first if step == 0 else first + min((y - first) // step, LANES - 1) * step
+            for column in range(0, frame.width, CHUNK):
+                span = Span(y, top, 0, column, min(CHUNK, frame.width - column), first, end - 1)
+                _open(frame, predictor, span, scratch)
+                _trace_span(frame, predictor, span, scratch, traced)
+                _close(frame, predictor, span, scratch)
     return 0
 
 
@@ -622,7 +640,7 @@ def accumulate(
     frame: Frame, class_map: int, predictor: Predictor, column: int, sample_weights: Vector[np.int64],
     values: Vector[np.int64], scratch: Lane, equations: Cube[np.int64],
 ) -> int:  # fmt: skip
-    """Add the samples of a known plane, but for first rows, to the normal equations of their classes, exact integers.
+    """Add the samples of a known image, but for first rows, to the normal equations of their classes, exact integers.
 
     ``class_map`` and ``column``, the grid's, are those of the classes; ``predictor`` says the rest. ``sample_weights``
     (samples,): how much each counts; ``values`` (TAPS + 1,): scratch. ``equations`` (classes, TAPS + 1, TAPS + 1):
@@ -630,14 +648,14 @@ def accumulate(
     Returns 0.
     """
     width, rows = frame.width, frame.rows
-    step = rows // LANES if rows >= STRIPED_ROWS else 0
+    step = step_of(rows)
     for y in range(rows):
         top = 0 if step == 0 else min(y // step, LANES - 1) * step
         if y == top:
             continue
         for x in range(width):
             if class_map == TEXTURE and x % CHUNK == 0:
-                _fill_texture(frame, predictor, Span(y, top, 0, x, min(CHUNK, width - x)), scratch)
+                _fill_texture(frame, predictor, Span(y, top, 0, x, min(CHUNK, width - x), 0, rows - 1), scratch)
             _gather(frame, y, max(y - 2, top), x, values)
             n, p, q = values[N], values[P], values[Q]
             for i in range(P):

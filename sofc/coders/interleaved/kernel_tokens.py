@@ -31,6 +31,8 @@ LOW = 1 << LOW_BITS
 WORD_BITS = 32
 
 CELLS = 128
+STRIPED_ROWS = 96
+"""Images of fewer rows are one stripe."""
 
 Words = Vector[np.uint32]
 
@@ -55,6 +57,12 @@ class Distributions(NamedTuple):
 
     tokens: Vector[np.uint8]
     codes: Vector[np.uint32]
+
+
+@inlined
+def step_of(rows: int) -> int:
+    """Spec interleaved/neighbours. Rows of each stripe of an image, 0 where there is but one."""
+    return rows // LANES if rows >= STRIPED_ROWS else 0
 
 
 @inlined
@@ -148,15 +156,14 @@ def _put(residual: int, cell: int, distributions: Distributions, words: Words, p
     return Position((quotient << SCALE_BITS) + (state - quotient * frequency) + start, place)
 
 
-@kernel
-def write_image(
+@inlined
+def _write_image(
     residuals: Vector[np.int32], cells: Vector[np.uint8], width: int, step: int, distributions: Distributions,
     words: Words, states: Vector[np.int64],
-) -> int:  # fmt: skip
+) -> None:  # fmt: skip
     """Spec interleaved/stream. Code a plane of one image before what was coded: from its last residual to the first.
 
-    ``step``: rows of each stripe, 0 where there is one. ``words`` has room; ``states`` (4,): of the lanes, and the
-    first word in use. Returns 0.
+    ``step``: rows of each stripe, 0 where there is one.
     """
     place = states[3]
     lane = 0 if step == 0 else LANES - 1
@@ -174,4 +181,20 @@ def write_image(
         put = _put(int(residuals[i]), int(cells[i]), distributions, words, Position(a, place))
         a, place = put.state, put.place
     states[0], states[1], states[2], states[3] = a, b, c, place
+
+
+@kernel
+def write_images(
+    residuals: Vector[np.int32], cells: Vector[np.uint8], width: int, image_rows: int, distributions: Distributions,
+    words: Words, states: Vector[np.int64],
+) -> int:  # fmt: skip
+    """Spec interleaved/stream. Code a plane of images from its last residual to the first.
+
+    ``words`` has room; ``states`` (4,): of the lanes, and the first word in use. Returns 0.
+    """
+    rows = residuals.shape[0] // width
+    for image in range((rows - 1) // image_rows, -1, -1):
+        first, end = image * image_rows, min((image + 1) * image_rows, rows)
+        own, their = residuals[first * width : end * width], cells[first * width : end * width]
+        _write_image(own, their, width, step_of(end - first), distributions, words, states)
     return 0
