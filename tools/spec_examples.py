@@ -91,12 +91,20 @@ def dissect(data: bytes) -> Iterator[tuple[str, bytes, str]]:
         for name, part, value in fields_of(schema.CHUNK, data, at):
             at += len(part)
             if name == "type":
-                title = NAMES[part].replace("_", " ").lower()
+                title = title_of(part)
             if name != "body":
                 yield f"{title}: {name}", part, shown(value)
                 continue
+            if title == title_of(schema.EMBEDDED_CODEBOOK):
+                yield f"{title}: {name}", part, "a codebook file"
+                continue
             for inner, inner_part, inner_value in fields_of(getattr(schema, f"{layout_of(title)}_BODY"), part):
                 yield f"{title}: {inner}", inner_part, shown(inner_value)
+
+
+def title_of(kind: bytes) -> str:
+    """What the examples call a chunk of a type."""
+    return NAMES[kind].replace("_", " ").lower()
 
 
 def layout_of(title: str) -> str:
