@@ -129,7 +129,8 @@ def _choices(keys: Keys, number: SampleType, image_rows: int) -> Iterator[_Choic
     for chosen in segments.choices(keys, number):
         split = segments.split(keys, chosen)
         count = sum(one.steps for one in chosen)
-        rest = remainders.estimate(split.values, split.bits)
+        plan = len(plans.pack_steps(plans.Steps(chosen, [])))
+        rest = plan + remainders.estimate(split.values, split.bits)
         yield _Choice(split.steps, count, rest, partial(_finish_steps, chosen, split))
 
 
