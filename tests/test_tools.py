@@ -71,19 +71,33 @@ KINDS: dict[str, Array] = {
     "16 bits": picture(7, (20, 30), 4095).astype(np.uint16),
     "16 bits, signed": (picture(8, (20, 30), 4095) - 1000).astype(np.int16),
     "8 bits, signed": (picture(9, (20, 30)) - 128).astype(np.int8),
+    "int32": picture(10, (20, 30)).astype(np.int32) * 70001,
+    "float32": (picture(11, (20, 30, 3)) * 0.37).astype(np.float32),
+    "float64, not numbers": np.where(picture(12, (20, 30)) > 99, np.nan, 0.1),
+    "complex": picture(13, (20, 30)) * (1 + 2j),
 }
 
 
-@pytest.mark.parametrize("peer", ["png", "jpegls", "jpeg2000", "webp", "jxl1", "jxl7"])
+NUMBERS = ("zstd", "blosc2", "pcodec", "zfp", "tiff")
+"""Codecs of numbers, which need no image."""
+WIDE = {"int32", "float32", "float64, not numbers", "complex"}
+BYTES = {"binary", "gray", "gray, alpha", "RGB", "RGBA, opaque", "five components", "8 bits, signed"}
+
+
+@pytest.mark.parametrize("peer", ["png", "jpegls", "jpeg2000", "webp", "jxl1", "jxl7", *NUMBERS])
 @pytest.mark.parametrize("kind", KINDS)
 def test_peers_return_what_they_accept(peer: str, kind: str) -> None:
     codec, image = PEERS[peer](), KINDS[kind]
     refuses = {
-        "png": {"five components"},
-        "jpegls": {"gray, alpha", "five components"},
-        "webp": {"gray, alpha", "five components", "16 bits", "16 bits, signed"},
-        "jxl1": {"five components"},
-        "jxl7": {"five components"},
+        "png": {"five components", *WIDE},
+        "jpegls": {"gray, alpha", "five components", *WIDE},
+        "jpeg2000": WIDE,
+        "webp": {"gray, alpha", "five components", "16 bits", "16 bits, signed", *WIDE},
+        "jxl1": {"five components", *WIDE} - {"float32"},
+        "jxl7": {"five components", *WIDE} - {"float32"},
+        "pcodec": {*BYTES, "complex"},
+        "zfp": {*KINDS} - {"int32", "float32", "float64, not numbers"},
+        "tiff": {"binary", "complex"},
     }
     assert codec.accepts(image) == (kind not in refuses.get(peer, set()))
     if codec.accepts(image):

@@ -196,10 +196,20 @@ def test_slices_of_other_scales_have_tables_of_their_own() -> None:
 def test_fourier_magnitudes_are_folded(shape: tuple[int, int], dtype: type) -> None:
     image = np.abs(np.fft.fftshift(np.fft.fft2(np.random.default_rng(5).normal(0, 1, shape)))).astype(dtype)
     keys = to_keys(image, SampleType[image.dtype.name.upper()])
-    assert found_mirror(keys, len(image)) is not None
+    assert found_mirror(keys, SampleType[image.dtype.name.upper()], len(image)) is not None
     data = sofc.encode(image, codebook=None)
     assert len(data) < 0.85 * image.nbytes
     assert bits_of(sofc.decode(data)) == bits_of(image)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_transforms_of_real_images_are_folded(dtype: type) -> None:
+    """Their imaginary parts are their own reflections with the other sign."""
+    image = np.fft.fft2(np.random.default_rng(7).normal(0, 1, (3, 40, 41))).astype(dtype)
+    data = sofc.encode(image, batch=True, codebook=None)
+    assert len(data) < 0.75 * image.nbytes
+    assert bits_of(sofc.decode(data)) == bits_of(image)
+    assert minidec.decode_file(data, []).images[2].data == bits_of(image[2])
 
 
 @pytest.mark.parametrize("is_built_in", [False, True])
@@ -218,11 +228,16 @@ def test_many_labels(is_built_in: bool, is_shuffled: bool) -> None:
 
 IMAGE = (np.arange(60).reshape(6, 10) * 0.37).astype(np.float32)
 FORMAT = wide_format(1, SampleType.FLOAT32)
+_SUMS = np.random.default_rng(5).normal(0, 1, (90, 40)).cumsum(0).cumsum(0).cumsum(1).cumsum(1)
+SMOOTH = (np.diff(_SUMS[::3], 3, axis=0)[:20] * 0.37).astype(np.float32)
 
 
 def changed(way: int, body: bytes, *streams: bytes, number: int = SampleType.FLOAT32) -> CodedSamples:
     plan = plans.pack_plan(plans.Plan(number, 0, way, body))
     return CodedSamples(0, 0, (plan, *streams))
+
+
+LINES = plans.pack_lines(plans.LineHead(130, 0, 4, 0, 1, 0), [0] * 6)
 
 
 @pytest.mark.parametrize(
@@ -249,8 +264,9 @@ def changed(way: int, body: bytes, *streams: bytes, number: int = SampleType.FLO
             bytes(23),
         ),
         changed(plans.TABLES, b"\0\1\0\xff\xff\x03", zlib.compress(bytes(1 << 20))),
-        changed(plans.MIRRORED, plans.pack_mirrored(plans.Mirrored(0, 99, 0, 0, 0)), b""),
-        changed(plans.MIRRORED, plans.pack_mirrored(plans.Mirrored(0, 0, 0, 0, 9)), b""),
+        changed(plans.MIRRORED, plans.pack_mirrored(plans.Mirrored(0, 99, 0, 0, 0, 0)), b""),
+        changed(plans.MIRRORED, plans.pack_mirrored(plans.Mirrored(0, 0, 0, 0, 0, 9)), b""),
+        changed(plans.MIRRORED, plans.pack_mirrored(plans.Mirrored(0, 0, 4, 0, 0, 0)), b""),
         changed(plans.PREDICTED, plans.pack_predicted(9, b"\x80"), b""),
         changed(plans.PREDICTED, plans.pack_predicted(4, b"\xff\x80"), b""),
         changed(plans.PREDICTED, plans.pack_predicted(4, b"\xc0"), b""),
@@ -261,6 +277,20 @@ def changed(way: int, body: bytes, *streams: bytes, number: int = SampleType.FLO
             plans.pack_plan(plans.Plan(7, 0, plans.PREDICTED, plans.pack_predicted(4, b"\x80"))),
             b"",
         ),
+        changed(plans.LINES, b"", b""),
+        changed(plans.LINES, LINES[0]),
+        changed(plans.LINES, *LINES, number=SampleType.FLOAT16),
+        changed(plans.LINES, *LINES, plans.pack_plan(plans.Plan(7, 0, plans.LINES, LINES[0])), LINES[1], b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(0, 0, 4, 0, 1, 0), [0] * 6), b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(255, 0, 4, 0, 1, 0), [0] * 6), b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 45, 0, 1, 0), [0] * 6), b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 4, 0, 9, 0), [0] * 54), b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 4, 0, 1, 0), [0] * 5), b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 4, 0, 1, 0), [0] * 7), b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 4, 0, 2, 0), [-2000, 2096] * 6), b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 8, 4, 0, 1, 0), [0] * 6), b""),
+        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 2, 4, 0, 1, 0), [0] * 6), b""),
+        changed(plans.LINES, LINES[0], b"no zlib"),
     ],
 )
 def test_hostile_plans_are_refused(coded: CodedSamples) -> None:
@@ -273,7 +303,7 @@ def test_hostile_plans_are_refused(coded: CodedSamples) -> None:
 def test_damaged_bands_never_give_wrong_samples(data: st.DataObject) -> None:
     fine = np.hypot(*np.mgrid[-4:4, -5:5]).astype(np.float32) * np.float32(0.7)
     ringing = np.outer(0.27 ** np.arange(20), (-0.3) ** np.arange(20.0)).astype(np.float32)
-    image = data.draw(st.sampled_from([fine, IMAGE, np.abs(np.fft.fft2(fine)).astype(np.float32), ringing]))
+    image = data.draw(st.sampled_from([fine, IMAGE, np.abs(np.fft.fft2(fine)).astype(np.float32), ringing, SMOOTH]))
     coded = encode_band(image, FORMAT, Selection(None, None, 5), image_rows=len(image), verify=False)
     number = data.draw(st.integers(0, len(coded.streams) - 1))
     stream = bytearray(coded.streams[number])

@@ -177,7 +177,7 @@ def measure(codec: Codec, images: Sequence[Samples], rounds: int = 1) -> Result 
 
 
 def _same(image: Image, decoded: Image) -> bool:
-    return image.shape == decoded.shape and image.dtype == decoded.dtype and bool(np.array_equal(image, decoded))
+    return image.shape == decoded.shape and image.dtype == decoded.dtype and image.tobytes() == decoded.tobytes()
 
 
 TITLES = (
@@ -328,8 +328,8 @@ def _parser() -> argparse.ArgumentParser:
         type=lambda text: _names(text, list(PEERS)),
         default=["png", "jpegls", "jpeg2000", "webp", "jxl7", "jxl9"],
         metavar="LIST",
-        help="other codecs, comma-separated, of png, jpegls, jpeg2000, webp, webp4, jxl1 ... jxl10; empty for none "
-        "(default: png,jpegls,jpeg2000,webp,jxl7,jxl9)",
+        help="other codecs, comma-separated, of png, jpegls, jpeg2000, webp, webp4, jxl1 ... jxl10, and for wide "
+        "samples zstd, blosc2, pcodec, zfp, tiff; empty for none (default: png,jpegls,jpeg2000,webp,jxl7,jxl9)",
     )
     parser.add_argument(
         "--builtin-efforts", type=_numbers, default=[], metavar="LIST", help="the same at these efforts"

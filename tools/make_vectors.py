@@ -394,12 +394,21 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
     spectrum = np.abs(np.fft.fft2(fine))
     yield "wide-mirrored", sofc.encode(spectrum.astype(np.float32), codebook=None), None, "a mirrored image"
     yield "wide-mirrored-nearly", sofc.encode(spectrum, codebook=None), None, "a nearly mirrored image of float64"
+    transform = np.fft.fft2(fine).astype(np.complex64)
+    yield "wide-mirrored-negated", sofc.encode(transform, codebook=None), None, "mirrored, with the other sign"
     for dtype in (np.float32, np.float64):
         ringing = np.outer(0.27 ** np.arange(30) * 3, (-0.3) ** np.arange(40.0)).astype(dtype)
         ringing[:, 32:] = random.normal(100, 9, (30, 8))
         ringing[20:, :9] = 0
         data = sofc.encode(ringing, codebook=None)
         yield f"wide-predicted-{ringing.dtype}", data, None, "some tiles predicted as products"
+    smooth = np.repeat(np.repeat(random.normal(0, 1, (3, 20, 21)), 2, axis=1), 2, axis=2)
+    for axis in (1, 2):
+        for _ in range(3):
+            smooth = smooth + np.roll(smooth, 1, axis)
+    for dtype in (np.float32, np.float64):
+        data = sofc.encode(smooth.astype(dtype), batch=True, codebook=None)
+        yield f"wide-lines-{np.dtype(dtype)}", data, None, "a group predicted along lines"
     labels = np.kron(np.arange(30).reshape(5, 6), np.ones((7, 5), np.int64)) * 70001
     yield "wide-labels", sofc.encode(labels), None, "labels"
     moving = np.stack([np.roll(labels, k, 1) for k in range(3)])

@@ -16,7 +16,8 @@ from sofc.band.core import Area
 from sofc.container.wide import pack_predicted, unpack_predicted
 from sofc.errors import FormatError
 from sofc.image import SampleType
-from sofc.prediction.products import Numbers, predict_products
+from sofc.prediction.keys import Numbers
+from sofc.prediction.products import predict_products
 from sofc.transforms.numbers import LAYOUTS, Keys
 
 TYPES = (SampleType.FLOAT32, SampleType.FLOAT64)
@@ -55,24 +56,35 @@ def flags_shape(side: int, planes: int, area: Area) -> tuple[int, int, int, int]
     return planes, area.rows // area.image_rows, (area.image_rows - 1 >> side) + 1, (area.width - 1 >> side) + 1
 
 
-def found_tiles(keys: Keys, number: SampleType, image_rows: int) -> Tiles | None:
-    """The tiles of keys, shape (planes, rows, width), in which products predict so much better that it pays."""
+def found_tiles(keys: Keys, number: SampleType, image_rows: int) -> tuple[float, Tiles] | None:
+    """The tiles of keys, shape (planes, rows, width), in which products predict so much better that it pays, and the
+    bits that they gain."""
     shape = flags_shape(SIDE, len(keys), Area(keys.shape[1], keys.shape[2], image_rows))
     every = Tiles(SIDE, np.ones(shape, np.uint8))
-    by_product = _bits(_from_zero(left_of(keys, every, number, image_rows), number))
-    images = _from_zero(keys, number).reshape(len(keys), -1, image_rows, keys.shape[2])
-    with np.errstate(over="ignore"):
-        plane = np.diff(np.diff(images, axis=2, prepend=0), axis=3, prepend=0)
-    gain = _bits(plane).reshape(by_product.shape) - by_product
+    by_product = bits_left(left_of(keys, every, number, image_rows), number)
+    gain = bits_of_plane(keys, number, image_rows) - by_product
     starts = (np.arange(0, size, 1 << SIDE) for size in (image_rows, keys.shape[2]))
-    gains = gain.reshape(images.shape)
+    gains = gain.reshape(len(keys), -1, image_rows, keys.shape[2])
     for axis, start in zip((2, 3), starts, strict=True):
         gains = np.add.reduceat(gains, start, axis=axis)
     area = np.minimum(1 << SIDE, image_rows) * (1 << SIDE)
     flags = gains > _GAIN * area
-    if gains[flags].sum() < _SHARE * number.bits * keys.size:
+    total = float(gains[flags].sum())
+    if total < _SHARE * number.bits * keys.size:
         return None
-    return Tiles(SIDE, flags.astype(np.uint8))
+    return total, Tiles(SIDE, flags.astype(np.uint8))
+
+
+def bits_left(left: Keys, number: SampleType) -> npt.NDArray[np.float32]:
+    """About the bits of each of what a prediction leaves of keys."""
+    return _bits(_from_zero(left, number))
+
+
+def bits_of_plane(keys: Keys, number: SampleType, image_rows: int) -> npt.NDArray[np.float32]:
+    """The same of each key where it is predicted from those beside it as W + N - NW."""
+    images = _from_zero(keys, number).reshape(len(keys), -1, image_rows, keys.shape[2])
+    with np.errstate(over="ignore"):
+        return _bits(np.diff(np.diff(images, axis=2, prepend=0), axis=3, prepend=0)).reshape(keys.shape)
 
 
 def left_of(keys: Keys, tiles: Tiles, number: SampleType, image_rows: int) -> Keys:

@@ -84,7 +84,8 @@ def choices(keys: Keys, number: SampleType) -> Iterator[list[Segment]]:
         shift = max(0, (high - low).bit_length() - 16)
         shift += (high >> shift) - (low >> shift) >= MAX_STEPS
         yield [Segment(low >> shift << shift, shift, (high >> shift) - (low >> shift) + 1)]
-        return
+        if number not in LAYOUTS:
+            return
     seen: list[list[Segment]] = []
     octaves = _octaves(keys, number)
     for most, least in _OCTAVES:

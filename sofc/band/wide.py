@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band import products, segments, tables
+from sofc.band import lines, products, segments, tables
 from sofc.band.core import Area, CodedPlanes, decode_planes, encode_planes
+from sofc.band.lines import Lines, found_lines
 from sofc.band.mapping import Mapping
 from sofc.band.mirror import DIFFERENCES, Mirror, fold, found_mirror, unfold
-from sofc.band.products import Tiles, found_tiles, left_of, restored
+from sofc.band.products import Tiles, found_tiles
 from sofc.band.scaling import found_tables
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
@@ -70,10 +71,14 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
         choices.append(choice)
         if choice.is_sure:
             break
-        if whole and number.bits in DIFFERENCES and (mirror := found_mirror(keys, image_rows)) is not None:
+        if whole and number.bits in DIFFERENCES and (mirror := found_mirror(keys, number, image_rows)) is not None:
             return _encode_folded(keys, number, mirror, selection, image_rows)
-        if whole and number in products.TYPES and (tiles := found_tiles(keys, number, image_rows)) is not None:
-            return _encode_predicted(keys, number, tiles, selection, image_rows)
+        if whole and number in products.TYPES:
+            tiles, along = found_tiles(keys, number, image_rows), found_lines(keys, number, image_rows)
+            if along and (tiles is None or along[0] > tiles[0]):
+                return _encode_lines(keys, number, along[1], selection, image_rows)
+            if tiles:
+                return _encode_predicted(keys, number, tiles[1], selection, image_rows)
         whole = False
     chosen = choices[0]
     if len(choices) > 1:
@@ -87,7 +92,7 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
 def _encode_folded(
     keys: Keys, number: SampleType, mirror: Mirror, selection: Selection, image_rows: int
 ) -> CodedPlanes:
-    first, others = fold(keys, mirror, image_rows)
+    first, others = fold(keys, mirror, number, image_rows)
     kept = mirror.kept(image_rows)
     differences = DIFFERENCES[number.bits]
     others = to_order(others & np.uint64((1 << number.bits) - 1), differences)
@@ -101,9 +106,16 @@ def _encode_folded(
 def _encode_predicted(
     keys: Keys, number: SampleType, tiles: Tiles, selection: Selection, image_rows: int
 ) -> CodedPlanes:
-    left = _encode_keys(left_of(keys, tiles, number, image_rows), number, selection, image_rows, whole=False)
+    left = _encode_keys(products.left_of(keys, tiles, number, image_rows), number, selection, image_rows, whole=False)
     plan = plans.pack_plan(plans.Plan(number, 0, plans.PREDICTED, tiles.packed()))
     return left._replace(streams=(plan, *left.streams))
+
+
+def _encode_lines(keys: Keys, number: SampleType, found: Lines, selection: Selection, image_rows: int) -> CodedPlanes:
+    left = _encode_keys(lines.left_of(keys, found, number, image_rows), number, selection, image_rows, whole=False)
+    body, weights = found.packed()
+    plan = plans.pack_plan(plans.Plan(number, 0, plans.LINES, body))
+    return left._replace(streams=(plan, weights, *left.streams))
 
 
 def _choices(keys: Keys, number: SampleType, image_rows: int) -> Iterator[_Choice]:
@@ -117,7 +129,8 @@ def _choices(keys: Keys, number: SampleType, image_rows: int) -> Iterator[_Choic
     for chosen in segments.choices(keys, number):
         split = segments.split(keys, chosen)
         count = sum(one.steps for one in chosen)
-        rest = remainders.estimate(split.values, split.bits)
+        plan = len(plans.pack_steps(plans.Steps(chosen, [])))
+        rest = plan + remainders.estimate(split.values, split.bits)
         yield _Choice(split.steps, count, rest, partial(_finish_steps, chosen, split))
 
 
@@ -175,6 +188,8 @@ def _decode_keys(
         return widened(_decode_folded(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
     if plan.way == plans.PREDICTED and whole and keys_type in products.TYPES:
         return widened(_decode_predicted(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
+    if plan.way == plans.LINES and whole and keys_type in products.TYPES:
+        return widened(_decode_lines(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
     if plan.way not in (plans.STEPS, plans.TABLES):
         raise UnsupportedError(f"way {plan.way} of wide samples is not known to this version of sofc, or not there")
     count = STEPS_STREAMS if plan.way == plans.STEPS else TABLES_STREAMS
@@ -204,7 +219,7 @@ def _decode_folded(
     head = plans.unpack_mirrored(body, area.image_rows, area.width)
     if head.streams >= len(coded.streams):
         raise FormatError(f"{head.streams} streams of mirrored samples stand in {len(coded.streams)}")
-    mirror, end = Mirror(head.down, head.across), 1 + head.streams
+    mirror, end = Mirror(head.down, head.across, head.negated), 1 + head.streams
     images, kept = area.rows // area.image_rows, mirror.kept(area.image_rows)
     left = area.image_rows - kept
     upper = CodedPlanes(head.model, head.mode >> 1, coded.streams[1:end])
@@ -212,7 +227,7 @@ def _decode_folded(
     lower = coded._replace(streams=coded.streams[end:])
     differences, below = DIFFERENCES[number.bits], Area(images * left, area.width, left)
     others = _decode_keys(lower, differences, planes, codebook, below, whole=False)
-    keys = unfold(first, from_order(others, differences), mirror, area.image_rows)
+    keys = unfold(first, from_order(others, differences), mirror, number, area.image_rows)
     return np.bitwise_and(keys, np.uint64((1 << number.bits) - 1))
 
 
@@ -223,7 +238,20 @@ def _decode_predicted(
     tiles = Tiles.unpacked(body, planes, area)
     rest = coded._replace(streams=coded.streams[1:])
     left = _decode_keys(rest, number, planes, codebook, area, whole=False)
-    return restored(left, tiles, number, area.image_rows)
+    return products.restored(left, tiles, number, area.image_rows)
+
+
+def _decode_lines(
+    coded: CodedPlanes, body: bytes, number: SampleType, planes: int, codebook: Codebook | None, area: Area
+) -> Keys:
+    """Spec wide-samples/lines."""
+    if len(coded.streams) < 2:
+        raise FormatError("a band predicted along lines has no weights")
+    found = Lines.unpacked(body, coded.streams[1], number, area)
+    rest = coded._replace(streams=coded.streams[2:])
+    return lines.restored(
+        _decode_keys(rest, number, planes, codebook, area, whole=False), found, number, area.image_rows
+    )
 
 
 def _keys_type(type: int, number: SampleType) -> SampleType:

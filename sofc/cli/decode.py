@@ -60,8 +60,8 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_codebook(parser)
     parser.add_argument(
         "--format",
-        choices=("png", "tiff", "pnm", "npy", "nifti", "mgh", "analyze"),
-        help="output format, whatever the suffix; nifti, mgh, analyze: of volumes only",
+        choices=("png", "tiff", "pnm", "npy", "nifti", "mgh", "analyze", "y4m"),
+        help="output format, whatever the suffix; nifti, mgh, analyze: of volumes only; y4m: of videos",
     )
     parser.add_argument("--raw", action="store_true", help="write interleaved little-endian samples without any head")
     parser.add_argument(
@@ -265,7 +265,10 @@ def _sink(
     from sofc.cli.image_sink import ImageSink
     from sofc.cli.kept_sinks import KeptImagesSink, OriginalSink
     from sofc.cli.raw_sinks import RawSink, VolumeSink
+    from sofc.cli.video_sink import VideoSink
     from sofc.container.records import MetadataKind
+    from sofc.metadata.video import FORMAT as VIDEO_FORMAT
+    from sofc.metadata.video import SUFFIX as VIDEO_SUFFIX
     from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
     from sofc.metadata.volume import format_of as volume_format
     from sofc.stream.events import MetadataRead
@@ -276,9 +279,12 @@ def _sink(
     if keeps_original(prologue) and not wants_images:
         return OriginalSink(output, complete=complete, files=files, codebooks=codebooks)
     file_format: str | None = args.format or volume_format(args.output or "")
-    if file_format is not None and file_format in VOLUME_FORMATS:
+    is_video = args.format == VIDEO_FORMAT or (not args.format and (args.output or "").lower().endswith(VIDEO_SUFFIX))
+    if is_video or (file_format is not None and file_format in VOLUME_FORMATS):
         heads = (event.metadata for event in prologue if isinstance(event, MetadataRead))
         head = next((item for item in heads if item.kind == MetadataKind.VOLUME), None)
+        if is_video or file_format is None:
+            return VideoSink(output, head=head, complete=complete, files=files)
         return VolumeSink(output, head=head, file_format=file_format, complete=complete, files=files)
     if not args.raw:
         images = ImageSink(output, complete=complete, file_format=args.format, files=files)

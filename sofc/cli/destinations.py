@@ -21,7 +21,7 @@ MAX_NAME_BYTES = 255
 """Of a file's name on usual file systems."""
 _SUFFIXES = {
     "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "BigTIFF": ".tif", "GIF": ".gif", "WebP": ".webp", "BMP": ".bmp",
-    "PNM": ".pnm", "NPY": ".npy", "DICOM": ".dcm", "NIfTI": ".nii", "FITS": ".fits", "JPEG 2000": ".jp2",
+    "PNM": ".pnm", "NPY": ".npy", "DICOM": ".dcm", "NIfTI": ".nii", "FITS": ".fits", "JPEG 2000": ".jp2", "Y4M": ".y4m",
 }  # fmt: skip
 """Of files whose names are not known, by what these call themselves."""
 _DIGEST_LETTERS = 8

@@ -25,6 +25,7 @@ EXAMPLES = """\
   sofc encode --keep-file -r --out-dir out scans     sofc decode gives back the very files, byte for byte
   sofc encode --threshold 127 -D digits.sofcb t10k-images-idx3-ubyte.gz
   grab | sofc encode --raw 640x0x3:uint8 - > a.sofc  samples from a pipe, any number of rows
+  ffmpeg -i a.mkv -f yuv4mpegpipe - | sofc encode - -o a.sofc   a video (sofc decode -o a.y4m gives it back)
   ffmpeg -i a.mkv -f rawvideo -pix_fmt rgb24 - | sofc encode --raw 640x480x3:uint8 - -o a.sofc   any number of images
 
 Files are referred to by a codebook's id; a copy of a codebook that is not installed is put beside the outputs.

@@ -308,8 +308,8 @@ LIKENESS_PLAN = Struct(
 WIDE_PLAN = Struct(
     "type" / Int8ul * "Sample type of the keys: that of the samples, or a narrower one.",
     "codebook" / Int16ul * "Codebook of the core image: 0 = the image head's, else a number of the register.",
-    "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored.",
-    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES, WIDE_MIRRORED or WIDE_PREDICTED.",
+    "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored, 3 = predicted, 4 = lines.",
+    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES, WIDE_MIRRORED, WIDE_PREDICTED or WIDE_LINES.",
 )
 
 WIDE_SEGMENT = Struct(
@@ -343,6 +343,7 @@ WIDE_TABLE = Struct(
 WIDE_MIRRORED = Struct(
     "down" / VarInt * "Row that row 0 reflects: 0 or the last.",
     "across" / VarInt * "Column that column 0 reflects, in the image.",
+    "negated" / Int8ul * "Bit 0: planes of even number reflect with the other sign; bit 1: those of odd number.",
     "mode" / Int8ul * "As of a band, for the rows that are kept.",
     "model" / VarInt * "As of a band, for the rows that are kept.",
     "streams" / VarInt * "How many of the streams that follow are those of the rows that are kept.",
@@ -351,6 +352,15 @@ WIDE_MIRRORED = Struct(
 WIDE_PREDICTED = Struct(
     "side" / Int8ul * "Tiles have 2^side rows and columns, 2-8.",
     "tiles" / GreedyBytes * "A bit for each tile, the highest of a byte first: 1 = predicted.",
+)
+
+WIDE_LINES = Struct(
+    "exponent" / Int16ul * "The highest, of numbers with a fixed point: 1 up to that of infinities less 1.",
+    "shared" / Int8ul * "Bit 0: all images have the same weights; bit 1: all rows; bit 2: all columns.",
+    "fraction" / Int8ul * "Weights are in 1 / 2^fraction, 0-44.",
+    "through" / Int8ul * "Images before that each is predicted from, 0-8.",
+    "down" / Int8ul * "Rows before that each is predicted from, 0-8.",
+    "across" / Int8ul * "Columns before that each is predicted from, 0-8.",
 )
 
 WIDE_TABLES = Struct(

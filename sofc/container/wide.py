@@ -10,12 +10,14 @@ from sofc.container import schema
 from sofc.container.layouts import build, parse
 from sofc.errors import FormatError
 
-STEPS, TABLES, MIRRORED, PREDICTED = 0, 1, 2, 3
+STEPS, TABLES, MIRRORED, PREDICTED, LINES = 0, 1, 2, 3, 4
 PER_COMPONENT, PER_IMAGE = 1, 2
 MAX_SHIFT = 52
 MAX_ENTRIES = 1 << 22
 """Computed entries of all tables of a band."""
 _MAX_KEY_BYTES = 10
+MAX_TAPS, MAX_FRACTION = 8, 44
+"""Of weights of lines."""
 
 
 class Plan(NamedTuple):
@@ -73,11 +75,13 @@ class Tables(NamedTuple):
 
 
 class Mirrored(NamedTuple):
-    """``down`` and ``across``: what the first row and column reflect. ``mode``, ``model`` and the number of ``streams``
+    """``down`` and ``across``: what the first row and column reflect; ``negated``: of which planes with the other sign,
+    bit 0 of those of even number, bit 1 of the others. ``mode``, ``model`` and the number of ``streams``
     of the rows that are kept."""
 
     down: int
     across: int
+    negated: int
     mode: int
     model: int
     streams: int
@@ -92,9 +96,11 @@ def unpack_mirrored(body: bytes, rows: int, width: int) -> Mirrored:
     fields = parse(schema.WIDE_MIRRORED, body, b"")
     if fields.down not in (0, rows - 1) or fields.across >= width or rows < 3:
         raise FormatError(f"an image of {rows} rows and {width} columns cannot be mirrored so")
-    if fields.mode & 1 or fields.mode >> 1 > 2:
-        raise FormatError(f"mode {fields.mode} of mirrored samples has bits that must be zero")
-    return Mirrored(fields.down, fields.across, fields.mode, fields.model, fields.streams)
+    if fields.mode & 1 or fields.mode >> 1 > 2 or fields.negated > 3:
+        raise FormatError(
+            f"mode {fields.mode} or signs {fields.negated} of mirrored samples have bits that must be zero"
+        )
+    return Mirrored(fields.down, fields.across, fields.negated, fields.mode, fields.model, fields.streams)
 
 
 def pack_predicted(side: int, tiles: bytes) -> bytes:
@@ -110,6 +116,49 @@ def unpack_predicted(body: bytes) -> tuple[int, bytes]:
     return fields.side, fields.tiles
 
 
+class LineHead(NamedTuple):
+    """``shared``: bits 0 to 2, whether images, rows and columns have the same weights each. ``through``, ``down`` and
+    ``across``: how many images, rows and columns before are weighted."""
+
+    exponent: int
+    shared: int
+    fraction: int
+    through: int
+    down: int
+    across: int
+
+
+def pack_lines(head: LineHead, weights: Sequence[int]) -> tuple[bytes, bytes]:
+    """The body of the plan, and the stream of weights, line by line."""
+    rest = bytearray()
+    for weight in weights:
+        _put_number(rest, _to_zigzag(weight))
+    return build(schema.WIDE_LINES, **head._asdict()), zlib.compress(bytes(rest), 9)
+
+
+def unpack_lines(
+    body: bytes, packed: bytes, lines: Sequence[int], highest: int, reach: int
+) -> tuple[LineHead, list[list[list[int]]]]:
+    """The weights of each of the ``lines`` along each axis, or of the one for all. ``highest``: the exponent of the
+    greatest finite number; ``reach``: those of a line are together below 2**reach. Raises FormatError."""
+    fields = parse(schema.WIDE_LINES, body, b"")
+    head = LineHead(fields.exponent, fields.shared, fields.fraction, fields.through, fields.down, fields.across)
+    taps = head[3:]
+    if not 1 <= head.exponent <= highest or head.shared > 7 or head.fraction > MAX_FRACTION or max(taps) > MAX_TAPS:
+        raise FormatError(
+            f"exponent {head.exponent}, sharing {head.shared}, fraction {head.fraction} or taps {taps} of lines"
+        )
+    lines = [1 if head.shared >> axis & 1 else count for axis, count in enumerate(lines)]
+    numbers = sum(count * of for count, of in zip(lines, taps, strict=True))
+    bits = head.fraction + reach
+    rest = _Numbers(_inflated(packed, (bits // 7 + 1) * numbers), bits)
+    tables = [[[rest.signed() for _ in range(of)] for _ in range(count)] for count, of in zip(lines, taps, strict=True)]
+    rest.end()
+    if any(sum(map(abs, line)) >> bits for table in tables for line in table):
+        raise FormatError("the weights of a line are too great")
+    return head, tables
+
+
 def pack_plan(plan: Plan) -> bytes:
     return build(schema.WIDE_PLAN, **plan._asdict())
 
@@ -123,8 +172,9 @@ def unpack_plan(data: bytes) -> Plan:
 def registered_codebooks(streams: Sequence[bytes]) -> set[int]:
     """Numbers in the register of the codebooks that the plans of a band or group name. Raises FormatError."""
     plan = unpack_plan(streams[0] if streams else b"")
-    if plan.way == PREDICTED:  # what is left of the keys is coded by a plan of its own
-        return {unpack_plan(stream).codebook for stream in streams[1:2]} - {0}
+    if plan.way in (PREDICTED, LINES):  # what is left of the keys is coded by a plan of its own
+        start = 1 if plan.way == PREDICTED else 2
+        return {unpack_plan(stream).codebook for stream in streams[start : start + 1]} - {0}
     if plan.way != MIRRORED:
         return {plan.codebook} - {0}
     kept = 1 + int(parse(schema.WIDE_MIRRORED, plan.body, b"").streams)

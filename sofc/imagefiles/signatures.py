@@ -18,6 +18,7 @@ _SIGNATURES = (
     (0, b"II+\x00", "BigTIFF"),
     (0, b"MM\x00+", "BigTIFF"),
     (0, b"\x93NUMPY", "NPY"),
+    (0, b"YUV4MPEG2 ", "Y4M"),
     (8, b"WEBP", "WebP"),
     (0, b"qoif", "QOI"),
     (0, b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),

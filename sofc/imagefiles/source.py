@@ -39,6 +39,7 @@ from sofc.imagefiles import (
     stacks,
     sun,
     tiff,
+    y4m,
 )
 from sofc.imagefiles.heads import head_of, is_still_png
 from sofc.imagefiles.lasting import Lasting
@@ -131,7 +132,7 @@ def kind_of(path: Path) -> str:
         return "dicom"
     magics = {"tiff": tiff.MAGICS, "png": (png.SIGNATURE,), "npy": (NPY,), "pnm": pnm.MAGICS}
     magics |= {"npz": (npz.MAGIC,), "pfm": pfm.MAGICS, "exr": (exr.MAGIC,), "sgi": (sgi.MAGIC,), "sun": (sun.MAGIC,)}
-    magics |= {"fits": (fits.MAGIC,), "ico": (ico.MAGIC,)}
+    magics |= {"fits": (fits.MAGIC,), "ico": (ico.MAGIC,), "y4m": (y4m.MAGIC,)}
     by_magic = next((kind for kind, magic in magics.items() if head.startswith(magic)), None)
     if by_magic is None and pcx.is_pcx(head):
         return "pcx"
@@ -286,7 +287,7 @@ _SINGLE: dict[str, Callable[[Path], Samples]] = {
 """Readers of files of one image."""
 _IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "png": png_rows.in_file, "pnm": pnm.in_file}
 """What gives the rows of large images of these without reading all of them."""
-_SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico}
+_SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico, "y4m": y4m}
 """Readers of files of one or more."""
 
 

@@ -13,7 +13,7 @@ SUFFIXES = frozenset(
         *(".dcm", ".dicom", ".nii", ".mgh", ".mgz"),
         *(".jp2", ".j2k", ".j2c", ".jpx", ".svs", ".ndpi", ".lsm", ".stk", ".btf", ".tf8"),
         *(".avif", ".sgi", ".rgb", ".rgba", ".bw", ".tga", ".pcx", ".ico", ".icns", ".dds", ".psd", ".xbm", ".xpm"),
-        *(".ras", ".fits", ".fit", ".fts"),
+        *(".ras", ".fits", ".fit", ".fts", ".y4m"),
     )
 )
 """Usual suffixes of image files."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles import codecs, kind_of, pcx, sun
-from sofc.metadata import dicom, pillow, png, tiff, volume
+from sofc.metadata import dicom, pillow, png, tiff, video, volume
 from sofc.metadata.palette import Palette, palette_item
 from sofc.metadata.photometric import photometric_of
 
@@ -45,6 +45,8 @@ def read(path: Path, images: int) -> list[Items]:
             return [[] if colours is None else [palette_item(Palette(colours))]]
         if kind == "nifti":
             return [volume.read(path)] * images
+        if kind == "y4m":
+            return [video.read(path)] * images
     except (ValueError, LookupError, EOFError) as error:
         raise FormatError(f"{path}: its metadata cannot be read: {error}") from error
     return [[]] * images

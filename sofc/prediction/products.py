@@ -6,19 +6,11 @@ each step, the same one in all rows: but for rounding a field of rank one, howev
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table
-
-
-class Numbers(NamedTuple):
-    """Floating-point numbers of ``bits`` bits, ``mantissa`` of them of their mantissa."""
-
-    bits: int
-    mantissa: int
+from sofc.prediction.keys import Numbers, from_zigzag, magnitude_of, to_zigzag, wrapped
 
 
 @inlined
@@ -35,18 +27,13 @@ def _divide(a: int, b: int, c: int, mantissa: int) -> int:
     return quotient
 
 
-@inlined
-def _magnitude(key: int) -> int:
-    return key if key >= 0 else -1 - key
-
-
 @kernel
 def product(west: int, north: int, corner: int, numbers: Numbers) -> int:
     """The key, from that of zero on, of west * north / corner in the type of the three numbers, given by theirs; or
     ``west`` where one of them, or that, is not finite, or the corner is zero or subnormal."""
     mantissa = numbers.mantissa
     hidden, special = 1 << mantissa, (1 << (numbers.bits - 1 - mantissa)) - 1
-    a, b, c = _magnitude(west), _magnitude(north), _magnitude(corner)
+    a, b, c = magnitude_of(west), magnitude_of(north), magnitude_of(corner)
     scale_a, scale_b, scale_c = a >> mantissa, b >> mantissa, c >> mantissa
     if scale_c == 0 or max(scale_a, scale_b, scale_c) == special:
         return west
@@ -72,28 +59,6 @@ def product(west: int, north: int, corner: int, numbers: Numbers) -> int:
         return west
     is_negative = (west < 0) ^ (north < 0) ^ (corner < 0)
     return -1 - found if is_negative and found > 0 else found
-
-
-@inlined
-def _wrapped(key: int, bits: int) -> int:
-    """Modulo 2**bits, from -2**(bits - 1) up."""
-    if bits == 32:
-        return (key + (1 << 31) & (1 << 32) - 1) - (1 << 31)
-    # By halves: sums of 64 bits wrap by themselves in machine code only.
-    return ((key >> 32) + (1 << 31) & (1 << 32) - 1) - (1 << 31) << 32 | key & (1 << 32) - 1
-
-
-@inlined
-def _zigzag(difference: int, bits: int) -> int:
-    """0, -1, 1, -2 ... as 0, 1, 2, 3 ..., modulo 2**bits."""
-    return _wrapped(2 * difference if difference >= 0 else -2 * difference - 1, bits)
-
-
-@inlined
-def _from_zigzag(value: int, bits: int) -> int:
-    """Inverse of _zigzag."""
-    half = value >> 1 & (1 << bits - 1) - 1
-    return -1 - half if value & 1 else half
 
 
 @kernel
@@ -123,6 +88,6 @@ def predict_products(
             elif x > 0:
                 expected = int(keys[y, x - 1])
             if restore:
-                keys[y, x] = _wrapped(_from_zigzag(int(left[y, x]), numbers.bits) + expected, numbers.bits)
+                keys[y, x] = wrapped(from_zigzag(int(left[y, x]), numbers.bits) + expected, numbers.bits)
             else:
-                left[y, x] = _zigzag(_wrapped(int(keys[y, x]) - expected, numbers.bits), numbers.bits)
+                left[y, x] = to_zigzag(wrapped(int(keys[y, x]) - expected, numbers.bits), numbers.bits)

@@ -85,11 +85,11 @@ def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool
     require(len(part.streams) >= 1, "wide samples without a plan")
     reader = Reader(part.streams[0])
     code, codebook, way = reader.u8(), int.from_bytes(reader.take(2), "little"), reader.u8()
-    require(code in NUMBERS and (way in (0, 1) or (way in (2, 3) and whole)), "unknown type of keys, or way")
+    require(code in NUMBERS and (way in (0, 1) or (way in (2, 3, 4) and whole)), "unknown type of keys, or way")
     kind = NUMBERS[code]
     narrower = number in (FLOAT32, FLOAT64) and kind in (FLOAT16, FLOAT32) and kind.bits < number.bits
     require(kind == number or narrower, "keys of a type that cannot be")
-    before = (3, 2, 1, 1)[way]
+    before = (3, 2, 1, 1, 2)[way]
     require(len(part.streams) >= before, "too few streams for wide samples")
     rest = replace(part, streams=part.streams[before:])
     if way == 0:
@@ -99,8 +99,10 @@ def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool
         keys = tables.use(core(rest, codebook, tables.count))
     elif way == 2:
         keys = decode_mirrored(kind, planes, rest, reader, core)
-    else:
+    elif way == 3:
         keys = decode_predicted(kind, planes, rest, reader, core)
+    else:
+        keys = decode_lines(kind, planes, part.streams[1], rest, reader, core)
     return [[widen(kind.from_key(key), kind, number) for key in plane] for plane in keys]
 
 
@@ -110,10 +112,12 @@ def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool
 def decode_mirrored(kind: Number, planes: int, part: Part, reader: Reader, core: Core) -> list[list[int]]:
     area = part.area
     rows, width, images = area.image_rows, area.width, len(area.image_starts)
-    down, across, mode, model, count = reader.varint(), reader.varint(), reader.u8(), reader.varint(), reader.varint()
+    down, across, negated, mode = reader.varint(), reader.varint(), reader.u8(), reader.u8()
+    model, count = reader.varint(), reader.varint()
     reader.end()
     require(kind.bits > 16 and rows >= 3 and down in (0, rows - 1) and across < width, "image cannot be mirrored so")
     require(mode in (0, 2, 4) and count < len(part.streams), "mode or streams of mirrored samples")
+    require(negated < 4, "planes with the other sign")
     kept = down // 2 + 1 if down else rows // 2 + 1
     upper = Part(model, mode >> 1, part.streams[:count], Area(images * kept, width, kept))
     lower = replace(part, streams=part.streams[count:], area=Area(images * (rows - kept), width, rows - kept))
@@ -122,8 +126,9 @@ def decode_mirrored(kind: Number, planes: int, part: Part, reader: Reader, core:
     first, others = (
         decode_wide(one, planes, half, core, whole=False) for one, half in ((kind, upper), (differences, lower))
     )
-    for top, rest in zip(first, others, strict=True):
+    for number, (top, rest) in enumerate(zip(first, others, strict=True)):
         plane: list[int] = []
+        sign = 2 * kind.half - 1 if negated >> number % 2 & 1 else 0
         for image in range(images):
             start = image * kept * width
             plane += [kind.to_key(bits) for bits in top[start : start + kept * width]]
@@ -131,7 +136,8 @@ def decode_mirrored(kind: Number, planes: int, part: Part, reader: Reader, core:
                 reflected = image * rows * width + (down - y) % rows * width
                 for x in range(width):
                     change = rest[(image * (rows - kept) + y - kept) * width + x]
-                    plane.append((plane[reflected + (across - x) % width] + change) % (2 * kind.half))
+                    # Of a key of so many bits, all inverted is 2^b - 1 less it.
+                    plane.append(((plane[reflected + (across - x) % width] ^ sign) + change) % (2 * kind.half))
         found.append(plane)
     return found
 
@@ -194,6 +200,103 @@ def product(kind: Number, west: int, north: int, corner: int) -> int:
     if found >> m >= kind.special:
         return west
     return -1 - found if found > 0 and (west < 0) ^ (north < 0) ^ (corner < 0) else found
+
+
+# Spec wide-samples/lines
+
+
+@dataclass
+class Weights:
+    """Those of each image, row and column, times 2^44, and the highest exponent."""
+
+    exponent: int
+    through: list[list[int]]
+    down: list[list[int]]
+    across: list[list[int]]
+
+
+def read_weights(kind: Number, packed: bytes, reader: Reader, area: Area) -> Weights:
+    exponent, shared, fraction = int.from_bytes(reader.take(2), "little"), reader.u8(), reader.u8()
+    taps = [reader.u8() for _ in range(3)]
+    reader.end()
+    require(1 <= exponent < kind.special and shared < 8, "lines cannot be predicted so")
+    require(fraction <= 44 and max(taps) <= 8, "fraction or number of weights")
+    rest = Reader(inflate(packed))
+    tables = []
+    for axis, lines in enumerate((len(area.image_starts), area.image_rows, area.width)):
+        sets = 1 if shared >> axis & 1 else lines
+        table = [[from_zigzag(read_number(rest, fraction + 9)) for _ in range(taps[axis])] for _ in range(sets)]
+        require(all(sum(map(abs, line)) < 1 << fraction + 8 for line in table), "weights too great")
+        table = table * (lines // sets)
+        tables.append([[weight << 44 - fraction for weight in line] for line in table])
+    rest.end()
+    return Weights(exponent, *tables)
+
+
+def decode_lines(kind: Number, planes: int, packed: bytes, part: Part, reader: Reader, core: Core) -> list[list[int]]:
+    area, half, bits = part.area, kind.half, kind.bits
+    require(kind in (FLOAT32, FLOAT64), "numbers cannot be predicted so")
+    weights = read_weights(kind, packed, reader, area)
+    size = area.image_rows * area.width
+    found = []
+    for given in decode_wide(kind, planes, part, core, whole=False):
+        keys: list[int] = []
+        points: list[int] = []
+        first: list[int] = []
+        second: list[int] = []
+        for at, left in enumerate(given):
+            i, y, x = at // size, at % size // area.width, at % area.width
+            a = weighted(weights.through[i], points, at, size, i)
+            b = weighted(weights.down[y], first, at, area.width, y)
+            c = weighted(weights.across[x], second, at, 1, x)
+            guess = to_number(kind, limit(a + b + c), weights.exponent)
+            west = zigzag(keys[-1] - guess, bits) if x else 0
+            n = (kind.to_key(left) - half) % (1 << bits)
+            if 0 < n <= west:
+                n = west if n == 1 else n - 1
+            keys.append((guess + from_zigzag(n) + half) % (1 << bits) - half)
+            points.append(to_point(kind, keys[-1], weights.exponent))
+            first.append(limit(points[-1] - a))
+            second.append(limit(first[-1] - b))
+        found.append([key + half for key in keys])
+    return found
+
+
+def weighted(weights: list[int], values: list[int], at: int, stride: int, known: int) -> int:
+    """Of as many values before a place as are known."""
+    return sum(weight * values[at - k * stride] for k, weight in enumerate(weights[:known], 1)) >> 44
+
+
+def limit(value: int) -> int:
+    return clamp(value, -(1 << 53), 1 << 53)
+
+
+def zigzag(difference: int, bits: int) -> int:
+    """Of a difference modulo 2^bits."""
+    half = 1 << bits - 1
+    difference = (difference + half) % (2 * half) - half
+    return 2 * difference if difference >= 0 else -2 * difference - 1
+
+
+def to_point(kind: Number, key: int, highest: int) -> int:
+    magnitude = key if key >= 0 else -1 - key
+    exponent, significand = magnitude >> kind.mantissa, magnitude & ((1 << kind.mantissa) - 1)
+    if exponent > highest:
+        return 0
+    significand += 1 << kind.mantissa if exponent else 0
+    shift = max(1, exponent) - highest + 52 - kind.mantissa
+    value = significand << shift if shift >= 0 else significand >> -shift
+    return value if key >= 0 else -value
+
+
+def to_number(kind: Number, value: int, highest: int) -> int:
+    m, magnitude = kind.mantissa, abs(value)
+    shift = max(magnitude.bit_length() - m - 1, 53 - highest - m)
+    if value == 0 or shift > 62:
+        return 0
+    rounded = magnitude + (1 << shift - 1) >> shift if shift > 0 else magnitude << -shift
+    found = min((highest + m + shift - 53 << m) + rounded, (kind.special << m) - 1)
+    return -1 - found if value < 0 and found > 0 else found
 
 
 # Spec wide-samples/narrowing
@@ -291,6 +394,19 @@ def from_zigzag(value: int) -> int:
     return -(value + 1 >> 1) if value & 1 else value >> 1
 
 
+def read_number(rest: Reader, bits: int) -> int:
+    """The next number, below 2^bits, of a stream of tables or weights."""
+    value = shift = 0
+    while True:
+        byte = rest.u8()
+        value |= (byte & 127) << shift
+        shift += 7
+        require(value < 1 << bits, "number too large")
+        if byte < 128:
+            return value
+        require(shift <= bits, "number too long")
+
+
 class Tables:
     """The tables of a band or group."""
 
@@ -325,16 +441,7 @@ class Tables:
         return form, scale, offset, first, count, corrected
 
     def number(self) -> int:
-        """The next number of the stream of tables."""
-        value = shift = 0
-        while True:
-            byte = self.rest.u8()
-            value |= (byte & 127) << shift
-            shift += 7
-            require(value < 1 << self.kind.bits + 1, "number of a table too large")
-            if byte < 128:
-                return value
-            require(shift <= self.kind.bits + 1, "number of a table too long")
+        return read_number(self.rest, self.kind.bits + 1)
 
     def read_entries(self, scalings: list[tuple[int, int, int, int, int, int]], listed: int) -> list[int]:
         """The keys of a table."""

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sofc.band.core import Area
 from sofc.band.products import SIDE, TYPES, Tiles, flags_shape, found_tiles, left_of, restored
 from sofc.image import SampleType
-from sofc.prediction.products import Numbers, product
+from sofc.prediction.keys import Numbers
+from sofc.prediction.products import product
 from sofc.transforms.numbers import from_keys, to_keys
 
 NUMBERS = {32: Numbers(32, 23), 64: Numbers(64, 52)}
@@ -110,8 +111,10 @@ def test_what_rings_out_is_predicted(dtype: type) -> None:
     image[:, 32:] = np.random.default_rng(2).normal(100, 9, (40, 18))
     number = SampleType[image.dtype.name.upper()]
     found = to_keys(image, number)
-    tiles = found_tiles(found, number, len(image))
-    assert tiles is not None and tiles.side == SIDE
+    found_here = found_tiles(found, number, len(image))
+    assert found_here is not None
+    tiles = found_here[1]
+    assert tiles.side == SIDE
     assert tiles.flags[0, 0, :2, :2].all() and not tiles.flags[0, 0, :, 3].any()
     left = left_of(found, tiles, number, len(image))
     assert np.median(left[0, 1:16, 1:32] - np.uint64(1 << number.bits - 1)) < 8
