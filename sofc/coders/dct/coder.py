@@ -139,7 +139,7 @@ def find_coefficients(
 def _unknown(planes: Sequence[Plane]) -> Recovered:
     """An image that shows nothing of how it came about, among others that do."""
     origin = Origin.empty(Grid(1, 1, 0, 0), standard_table(1), planes[0].shape)
-    return Recovered([origin] * len(planes), list(planes), 0.0)
+    return Recovered([origin] * len(planes), list(planes), 0.0, (0.0,) * len(planes))
 
 
 def _is_suitable(ranges: Sequence[PlaneRange], shape: tuple[int, ...]) -> bool:
