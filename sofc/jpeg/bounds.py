@@ -104,10 +104,10 @@ def bound_planes(
 def informed(
     planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Plane, sure: Mask, conversion: Conversion
 ) -> list[Bounded]:
-    """The same planes, where Y is known by now and ``sure``."""
+    """Cb and Cr of these planes, where Y is known by now and ``sure``; bounds are made better in place."""
     clipped = _clipped(samples) & sure & ~painted(samples)
     if not clipped.any():
-        return list(planes)
+        return list(planes[1:])
     keys = np.stack([luminance[clipped], *(sample[clipped] for sample in samples)], axis=1)
     keys = keys.astype(np.int64) @ (1 << np.array([24, 16, 8, 0]))
     colours, first, place = np.unique(keys, return_index=True, return_inverse=True)
@@ -117,9 +117,9 @@ def informed(
     least, greatest = np.empty_like(found), np.empty_like(found)
     bound_clipped(conversion, split, found, least, greatest)
     result = []
-    for k, plane in enumerate(planes):
+    for k, plane in enumerate(planes[1:], 1):
         low, high = least[place, k], greatest[place, k]
-        better = Bounded(*(values.copy() for values in plane))
+        better = plane._replace(samples=plane.samples.copy())
         better.lowest[clipped], better.highest[clipped] = low, high
         # Of two samples that it may be, gray: of flat blocks, steps would make it another one that is neither.
         middle = (low + high + (low + high < 2 * MIDDLE)) >> 1

@@ -21,6 +21,7 @@ from sofc.jpeg.dct import (
     HALVES,
     INVERSES,
     LARGEST,
+    MOST_REPEATED,
     NARROW,
     REPLICATED,
     SCALED,
@@ -57,6 +58,8 @@ from sofc.planes import Plane
 
 TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
 """Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
+LEAST_BREADTH, WIDEST = 128, 8 * MOST_REPEATED
+"""Of a band so many columns are tried at least; they begin where the widest blocks may."""
 LEAST_MATCH, REPEATED = 0.5, 0.97
 """Share of samples that come out again of a component they were enlarged from, for that to be tried; the same of one
 whose samples were repeated more than twice."""
@@ -135,7 +138,7 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
         return None
     luminance, _ = first.draw(planes[0].shape)
     sure = _sure(guessed[0], luminance, first.grid)
-    known = informed(guessed, samples, luminance, sure, conversion)[1:]
+    known = informed(guessed, samples, luminance, sure, conversion)
     return come_out(planes[:3], [first, *_find_colours(known, first)], conversion)
 
 
@@ -290,7 +293,7 @@ class _Look(NamedTuple):
         order = np.argsort(-counts, kind="stable")
         enough = int(np.searchsorted(np.cumsum(counts[order]), TELLING_BLOCKS)) + 1
         grid = best.origins[piece].grid
-        plane = self.pieces[piece][0]
+        plane, _ = _busiest(*self.pieces[piece], grid)
         rows = (SIDE * np.sort(order[:enough])[:, None] + np.arange(SIDE)).reshape(-1) - grid.top
         chosen = plane.part(rows[(rows >= 0) & (rows < len(plane.samples))])
         return _Look.at([chosen], grid._replace(top=max(0, -int(rows[0]))), self.decoder)
@@ -306,7 +309,8 @@ class _Look(NamedTuple):
         counts = np.zeros(COUNTS, np.int64)
         origins: list[Origin] = []
         sizes: list[float] = []
-        for plane, component in self.pieces:
+        pieces = [_busiest(*piece, grid) for piece in self.pieces]
+        for plane, component in pieces:
             origin = _origin_of(plane, component, grid, table, self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
             judge(plane, drawn, origin.coefficients, origin.grid, counts)
@@ -314,7 +318,7 @@ class _Look(NamedTuple):
             sizes.append(Judged.of(counts).bits)
             if best is not None and sizes[-1] > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
                 return None
-        found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in self.pieces)
+        found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in pieces)
         return _Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes)
 
 
@@ -467,6 +471,26 @@ def _bands(planes: Sequence[Bounded]) -> Iterator[Bounded]:
     for band in range(BANDS):
         top = (rows - height) * band // (BANDS - 1) & ~15
         yield from (plane.part(slice(top, top + height)) for plane in planes)
+
+
+def _busiest(plane: Bounded, component: Shrunk, grid: Grid) -> tuple[Bounded, Shrunk]:
+    """Of a wide band and its component, the columns where known samples differ most from those beside them: blocks there
+    tell most. They begin where blocks of four times as many columns do."""
+    rows, width = plane.samples.shape
+    breadth = max(LEAST_BREADTH, TRIAL_SAMPLES // (BANDS * rows)) & -WIDEST
+    if width < 2 * breadth or (grid.is_enlarged and component.guess.shape[1] * grid.across < width):
+        return plane, component
+    known = plane.known
+    change = np.abs(np.diff(plane.samples, axis=1)) * (known[:, 1:] & known[:, :-1])
+    sums = np.concatenate([[0], np.cumsum(change.sum(axis=0))])
+    starts = np.arange(0, width - breadth, WIDEST)
+    start = int(starts[(sums[starts + breadth - 1] - sums[starts]).argmax()])
+    first, last = ((grid.left % grid.across + x) // grid.across for x in (start, start + breadth - 1))
+    columns, own = slice(start, start + breadth), slice(first, last + 1)
+    return (
+        Bounded(*(np.ascontiguousarray(each[:, columns]) for each in plane)),
+        Shrunk(*(np.ascontiguousarray(each[:, own]) for each in component)),
+    )
 
 
 def _sight(plane: Bounded, component: Shrunk) -> Sight:
