@@ -261,10 +261,10 @@ def _after(view: View, steps: Sequence[Step]) -> View:
 
 def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step, ...]]:
     """Of mirroring and inverting what more of the components of a piece comes out after, if they were made larger."""
-    found = shown.traced[0].found
     if piece.form.components != 3 or transform is NONE:
         return []
-    if found is not None and all(one.is_exactly_enlarged for one in found.origins):
+    origin = shown.traced[0].found
+    if origin is not None and all(one.is_exactly_enlarged for one in origin.origins):
         return []
     least = shown.factors
     possible = [factors for factors in FACTORS if factors[0] >= least[0] and factors[1] >= least[1]]

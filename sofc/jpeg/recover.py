@@ -474,8 +474,8 @@ def _bands(planes: Sequence[Bounded]) -> Iterator[Bounded]:
 
 
 def _busiest(plane: Bounded, component: Shrunk, grid: Grid) -> tuple[Bounded, Shrunk]:
-    """Of a wide band and its component, the columns where known samples differ most from those beside them: blocks there
-    tell most. They begin where blocks of four times as many columns do."""
+    """Of a wide band and its component, the columns where known samples differ most from those beside them: blocks
+    there tell most. They begin where blocks of four times as many columns do."""
     rows, width = plane.samples.shape
     breadth = max(LEAST_BREADTH, TRIAL_SAMPLES // (BANDS * rows)) & -WIDEST
     if width < 2 * breadth or (grid.is_enlarged and component.guess.shape[1] * grid.across < width):
@@ -486,10 +486,10 @@ def _busiest(plane: Bounded, component: Shrunk, grid: Grid) -> tuple[Bounded, Sh
     starts = np.arange(0, width - breadth, WIDEST)
     start = int(starts[(sums[starts + breadth - 1] - sums[starts]).argmax()])
     first, last = ((grid.left % grid.across + x) // grid.across for x in (start, start + breadth - 1))
-    columns, own = slice(start, start + breadth), slice(first, last + 1)
+    own = slice(first, last + 1)
     return (
-        Bounded(*(np.ascontiguousarray(each[:, columns]) for each in plane)),
-        Shrunk(*(np.ascontiguousarray(each[:, own]) for each in component)),
+        Bounded(*(np.ascontiguousarray(each[:, start : start + breadth]) for each in plane)),
+        Shrunk(np.ascontiguousarray(component.guess[:, own]), np.ascontiguousarray(component.sure[:, own])),
     )
 
 

@@ -200,7 +200,7 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
         return _averaged(plane, grid)
     if not grid.is_enlarged or upsampling == SCALED:
         return Shrunk(plane.samples << GUESS_BITS, plane.known.astype(np.float64))
-    # Rounding by a half moves samples up by an eighth; of two samples, libjpeg's moves the first down and the second up.
+    # Rounding by a half moves samples up by an eighth; of two, libjpeg's moves the first down and the second up.
     is_moved = upsampling in (HALVES, STEPWISE) and (upsampling == STEPWISE or down * across == 2)
     moved = 0.125 * (down * across // 2) if is_moved else 0.0
     offset = 0.125 if down * across == 2 and not is_moved and upsampling != FINE else 0.0
@@ -209,8 +209,8 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
         samples, sure = _halved_rows(plane, left & 1, offset)
         samples = samples - moved if moved else samples
     else:
-        samples, sure = plane.samples - moved, plane.known.astype(np.float64)
-        samples = samples + np.where(np.arange(top, top + len(samples)) & 1, -offset, offset)[:, None]
+        places = np.arange(top, top + len(plane.samples))[:, None]
+        samples, sure = plane.samples + (np.where(places & 1, -offset, offset) - moved), plane.known.astype(np.float64)
     if down == 2:
         samples, sure = _halved(samples, sure, top & 1)
     guess = np.floor(samples * (1 << GUESS_BITS) + 0.5).astype(np.int32)

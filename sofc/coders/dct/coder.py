@@ -247,9 +247,13 @@ def _code_image(
     """Code one image by states that go on learning. Returns OK, TOO_LONG or BROKEN."""
     rows, width = planes[0].shape
     before: list[Coefficients] = []
+    seen: dict[tuple[int, Grid], Coefficients] = {}  # both chrominances usually have one grid
     corrections = np.zeros((rows + 1, width + 2), np.int32)
     for number, (stream, model, origin) in enumerate(zip(streams, models, origins, strict=True)):
-        references = [referred(before[other], origins[other], origin) for other in range(number - 1, -1, -1)]
+        for other in range(number):
+            if (other, origin.grid) not in seen:
+                seen[other, origin.grid] = referred(before[other], origins[other], origin)
+        references = [seen[other, origin.grid] for other in range(number - 1, -1, -1)]
         component = component_of(origin, references)
         status = code_component(stream, model, states[number], component)
         if status != OK:
