@@ -23,7 +23,7 @@ from sofc.band.value_steps import Scale
 from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
-from sofc.jpeg.recover import exact_share, most_enlarged
+from sofc.jpeg.recover import is_sideways, most_enlarged
 from sofc.jpeg.subsampling import FACTORS
 from sofc.transforms.components import NONE, Transform
 
@@ -241,7 +241,7 @@ def _orientation(view: View, shown: Shown, selection: Selection, transform: Tran
     below: so half of all orientations say nothing new. On their side, few blocks come out whole.
     """
     piece = _middle(view, PIECE)
-    first, sideways = _unlike(piece, shown, transform), _is_sideways(shown)
+    first, sideways = _unlike(piece, shown, transform), _is_sideways(piece, shown, transform)
     if not first and not sideways:
         return []
 
@@ -271,6 +271,9 @@ def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step,
     """Of mirroring and inverting what more of the components of a piece comes out after, if they were made larger."""
     if piece.form.components != 3 or transform is NONE:
         return []
+    origin = shown.traced[0].found
+    if origin is not None and all(one.is_exactly_enlarged for one in origin.origins):
+        return []
     least = shown.factors
     possible = [factors for factors in FACTORS if factors[0] >= least[0] and factors[1] >= least[1]]
     now = most_enlarged(transform.forward(piece.planes), possible)
@@ -283,7 +286,10 @@ def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step,
     return [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now.share + CLEAR_GAIN]
 
 
-def _is_sideways(shown: Shown) -> bool:
-    """Whether as many blocks come out whole as where columns and rows were transformed in the other order."""
+def _is_sideways(piece: View, shown: Shown, transform: Transform) -> bool:
+    """Whether as many blocks come out whole as where columns and rows were transformed in the other order, and more of
+    a piece do when that is turned."""
     found = shown.traced[0].found
-    return found is not None and any(SIDEWAYS_LEAST <= exact_share(one) < UPRIGHT for one in found.origins)
+    if found is None or not any(SIDEWAYS_LEAST <= one.exact[0] < UPRIGHT for one in found.origins):
+        return False
+    return is_sideways(transform.forward(piece.planes), found.origins[0].origins[0])

@@ -63,6 +63,47 @@ def _show(plane: Bounded, component: Shrunk, grid: Grid, row: int, column: int, 
             guessed.lowest[y, x] = guessed.highest[y, x] = shown
 
 
+@inlined
+def _copy(
+    plane: Bounded, component: Shrunk, source: tuple[int, int], target: tuple[int, int], guessed: Guessed
+) -> bool:
+    """Fill a block with samples from a place of a plane that is not enlarged, and their bounds. Returns whether all of
+    them may be anything."""
+    (first, start), (row, column) = source, target
+    narrowest = np.int32(FREE)
+    for i in range(SIDE):
+        y = SIDE * row + i
+        guess, lowest, highest = guessed.guess[y], guessed.lowest[y], guessed.highest[y]
+        known, low, high = component.guess[first + i], plane.lowest[first + i], plane.highest[first + i]
+        for j in range(SIDE):
+            guess[SIDE * column + j] = known[start + j]
+            lowest[SIDE * column + j], highest[SIDE * column + j] = low[start + j], high[start + j]
+            narrowest = min(narrowest, np.int32(high[start + j] - low[start + j]))
+    return bool(narrowest >= FREE)
+
+
+@inlined
+def _bound_block(plane: Bounded, component: Shrunk, grid: Grid, row: int, column: int, guessed: Guessed) -> bool:
+    """Fill any block with samples of a component and their bounds. Returns whether all of them may be anything."""
+    down, across, top, left = grid[:4]
+    rows, width = component.guess.shape
+    is_free = True
+    for y in range(SIDE * row, SIDE * row + SIDE):
+        i = max(0, min(rows - 1, y - top // down))
+        for x in range(SIDE * column, SIDE * column + SIDE):
+            j = max(0, min(width - 1, x - left // across))
+            lowest, highest = -FREE, FREE
+            if i == y - top // down and j == x - left // across:
+                if down * across > 1:
+                    lowest, highest = _bounds(plane, component, grid, i, j)
+                else:
+                    lowest, highest = int(plane.lowest[i, j]), int(plane.highest[i, j])
+            is_free = is_free and highest - lowest >= FREE
+            guessed.guess[y, x] = component.guess[i, j]
+            guessed.lowest[y, x], guessed.highest[y, x] = lowest, highest
+    return is_free
+
+
 @kernel
 def bound_blocks(plane: Bounded, component: Shrunk, grid: Grid, guessed: Guessed) -> int:
     """Fill ``guessed``, whole blocks, with the samples of a component and their bounds; beyond its borders anything may
@@ -71,20 +112,11 @@ def bound_blocks(plane: Bounded, component: Shrunk, grid: Grid, guessed: Guessed
     rows, width = component.guess.shape
     for row in range(guessed.guess.shape[0] // SIDE):
         for column in range(guessed.guess.shape[1] // SIDE):
-            is_free = True
-            for y in range(SIDE * row, SIDE * row + SIDE):
-                i = max(0, min(rows - 1, y - top // down))
-                for x in range(SIDE * column, SIDE * column + SIDE):
-                    j = max(0, min(width - 1, x - left // across))
-                    lowest, highest = -FREE, FREE
-                    if i == y - top // down and j == x - left // across:
-                        if down * across > 1:
-                            lowest, highest = _bounds(plane, component, grid, i, j)
-                        else:
-                            lowest, highest = int(plane.lowest[i, j]), int(plane.highest[i, j])
-                    is_free = is_free and highest - lowest >= FREE
-                    guessed.guess[y, x] = component.guess[i, j]
-                    guessed.lowest[y, x], guessed.highest[y, x] = lowest, highest
+            first, start = SIDE * row - top, SIDE * column - left
+            if down * across == 1 and 0 <= first <= rows - SIDE and 0 <= start <= width - SIDE:
+                is_free = _copy(plane, component, (first, start), (row, column), guessed)
+            else:
+                is_free = _bound_block(plane, component, grid, row, column, guessed)
             if is_free:
                 _show(plane, component, grid, row, column, guessed)
     return 0
@@ -110,14 +142,22 @@ def judge(
     height, breadth = SIDE * down, SIDE * across
     rows, width = drawn.shape
     for row in range(coefficients.shape[0]):
+        first_row, end_row = max(0, row * height - top), min(rows, (row + 1) * height - top)
         for column in range(coefficients.shape[1]):
             missed = bits = 0
-            known = 1
-            for y in range(max(0, row * height - top), min(rows, (row + 1) * height - top)):
-                for x in range(max(0, column * breadth - left), min(width, (column + 1) * breadth - left)):
-                    lowest, highest, sample = int(plane.lowest[y, x]), int(plane.highest[y, x]), int(drawn[y, x])
-                    known = known if lowest == highest else 0
-                    miss = max(lowest - sample, sample - highest)
+            first, end = max(0, column * breadth - left), min(width, (column + 1) * breadth - left)
+            unknown = wrong = np.int32(0)
+            for y in range(first_row, end_row):
+                for x in range(first, end):
+                    lowest, highest, sample = plane.lowest[y, x], plane.highest[y, x], drawn[y, x]
+                    unknown |= lowest ^ highest
+                    # Negative where one of the differences is: nearly all blocks have none such.
+                    wrong |= np.int32(sample - lowest) | np.int32(highest - sample)
+            known = 1 if unknown == 0 else 0
+            for y in range(first_row, end_row if wrong < 0 else first_row):
+                for x in range(first, end):
+                    sample = drawn[y, x]
+                    miss = max(int(plane.lowest[y, x]) - int(sample), int(sample) - int(plane.highest[y, x]))
                     if miss > 0:
                         missed += 1
                         bits += SIZE_BITS[min(miss, MOST_SIZE)]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.jit.decorators import kernel
-from sofc.jit.types import Cube, Table
+from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.colour import (
     BITS,
     BLUE_FROM_CB,
@@ -65,34 +65,49 @@ class Bounded(NamedTuple):
 
 def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
     """Y, Cb and Cr that convert to samples: a channel of 0 or 255 was cut there and says little."""
-    clipped = _clipped(samples)
-    lowest = [np.where(clipped, -FREE, plane) for plane in planes]
-    highest = [np.where(clipped, FREE, plane) for plane in planes]
-    # Channels cut at 0 were less, those at 255 more, and so was Y.
-    about = sum(weight * sample for weight, sample in zip(WEIGHTS[0], samples, strict=True)) >> BITS
-    dark = np.logical_or.reduce([sample == 0 for sample in samples])
-    bright = np.logical_or.reduce([sample == LARGEST for sample in samples])
-    lowest[0] = np.where(dark & ~bright, 0, np.where(bright & ~dark, about - 1, lowest[0]))
-    highest[0] = np.where(dark & ~bright, about + 1, np.where(bright & ~dark, LARGEST, highest[0]))
-    guesses = list(planes)
     covered = painted(samples)
-    if covered.any():
-        lowest = [np.where(covered, -FREE, plane) for plane in lowest]
-        highest = [np.where(covered, FREE, plane) for plane in highest]
-        guesses = _filled(planes, covered)
+    lowest, highest = (Channels(*(np.empty_like(planes[0]) for _ in range(3))) for _ in range(2))
+    bound_planes(Channels(*samples), Channels(*planes), covered.view(np.uint8), lowest, highest)
+    guesses = _filled(planes, covered) if covered.any() else planes
     return [
         Bounded(*(np.ascontiguousarray(plane, np.int32) for plane in each))
         for each in zip(guesses, lowest, highest, planes, strict=True)
     ]
 
 
+@kernel
+def bound_planes(
+    samples: Channels, planes: Channels, covered: Table[np.uint8], lowest: Channels, highest: Channels
+) -> int:
+    """Fill the bounds of Y, Cb and Cr that convert to samples: themselves, but for where channels of 0 or 255 were cut,
+    which were less or more, and so was Y, and where an image is ``covered`` (1). Returns 0."""
+    rows, width = covered.shape
+    for i in range(rows):
+        for j in range(width):
+            red, green, blue = int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j])
+            is_dark, is_bright = min(red, green, blue) == 0, max(red, green, blue) == LARGEST
+            if not is_dark and not is_bright:
+                lowest.first[i, j] = highest.first[i, j] = planes.first[i, j]
+                lowest.second[i, j] = highest.second[i, j] = planes.second[i, j]
+                lowest.third[i, j] = highest.third[i, j] = planes.third[i, j]
+                continue
+            low, high = -FREE, FREE
+            if is_dark != is_bright and covered[i, j] == 0:
+                about = (int(WEIGHTS[0, 0]) * red + int(WEIGHTS[0, 1]) * green + int(WEIGHTS[0, 2]) * blue) >> BITS
+                low, high = (0, about + 1) if is_dark else (about - 1, LARGEST)
+            lowest.first[i, j], highest.first[i, j] = low, high
+            lowest.second[i, j], highest.second[i, j] = -FREE, FREE
+            lowest.third[i, j], highest.third[i, j] = -FREE, FREE
+    return 0
+
+
 def informed(
     planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Plane, sure: Mask, conversion: Conversion
 ) -> list[Bounded]:
-    """The same planes, where Y is known by now and ``sure``."""
+    """Cb and Cr of these planes, where Y is known by now and ``sure``; bounds are made better in place."""
     clipped = _clipped(samples) & sure & ~painted(samples)
     if not clipped.any():
-        return list(planes)
+        return list(planes[1:])
     keys = np.stack([luminance[clipped], *(sample[clipped] for sample in samples)], axis=1)
     keys = keys.astype(np.int64) @ (1 << np.array([24, 16, 8, 0]))
     colours, first, place = np.unique(keys, return_index=True, return_inverse=True)
@@ -102,9 +117,9 @@ def informed(
     least, greatest = np.empty_like(found), np.empty_like(found)
     bound_clipped(conversion, split, found, least, greatest)
     result = []
-    for k, plane in enumerate(planes):
+    for k, plane in enumerate(planes[1:], 1):
         low, high = least[place, k], greatest[place, k]
-        better = Bounded(*(values.copy() for values in plane))
+        better = plane._replace(samples=plane.samples.copy())
         better.lowest[clipped], better.highest[clipped] = low, high
         # Of two samples that it may be, gray: of flat blocks, steps would make it another one that is neither.
         middle = (low + high + (low + high < 2 * MIDDLE)) >> 1
@@ -120,13 +135,30 @@ def _clipped(samples: Sequence[Plane]) -> Mask:
 
 def painted(samples: Sequence[Plane]) -> Mask:
     """Where an image was painted over in black after it was decoded: there is no way from black to its surroundings."""
-    black: Mask = np.logical_and.reduce([sample == 0 for sample in samples])
-    borders = black[:, 1:] != black[:, :-1]
-    light = np.max(samples, axis=0)
-    beside = np.maximum(light[:, 1:], light[:, :-1])[borders]
-    if beside.size == 0 or np.median(beside) < PAINTED_CONTRAST:
-        black[:] = False
-    return black
+    black, beside = np.empty(samples[0].shape, np.uint8), np.zeros(LARGEST + 1, np.int64)
+    find_black(Channels(*samples), black, beside)
+    # The median of what lies beside black: that of the two in the middle, if they are even.
+    count = int(beside.sum())
+    middle = np.searchsorted(np.cumsum(beside), [(count - 1) // 2, count // 2], side="right")
+    if count == 0 or middle.sum() < 2 * PAINTED_CONTRAST:
+        black[:] = 0
+    return black.view(np.bool_)
+
+
+@kernel
+def find_black(samples: Channels, black: Table[np.uint8], beside: Vector[np.int64]) -> int:
+    """Fill ``black`` (1 where all channels are 0), and count in ``beside`` (256,) how light, in its lightest channel,
+    what stands in a row beside black is. Returns 0."""
+    rows, width = black.shape
+    for i in range(rows):
+        before = np.int64(0)
+        for j in range(width):
+            light = np.int64(max(samples.first[i, j], samples.second[i, j], samples.third[i, j]))
+            black[i, j] = 1 if light == 0 else 0
+            if j > 0 and (light == 0) != (before == 0):
+                beside[max(light, before)] += 1
+            before = light
+    return 0
 
 
 def _filled(planes: Sequence[Plane], unknown: Mask) -> list[Plane]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
+from sofc.jpeg.blockwise import BUSY, COUNTS, EXACT, Judged, blocks_of, judge
 from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn, painted
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
 from sofc.jpeg.cut import Sides, may_go_on
@@ -25,6 +25,7 @@ from sofc.jpeg.dct import (
     HALVES,
     INVERSES,
     LARGEST,
+    MOST_REPEATED,
     NARROW,
     REPLICATED,
     SCALED,
@@ -62,6 +63,8 @@ from sofc.planes import Plane
 
 TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
 """Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
+LEAST_BREADTH, WIDEST = 128, 8 * MOST_REPEATED
+"""Of a band so many columns are tried at least; they begin where the widest blocks may."""
 LEAST_MATCH, REPEATED = 0.5, 0.97
 """Share of samples that come out again of a component they were enlarged from, for that to be tried; the same of one
 whose samples were repeated more than twice."""
@@ -98,11 +101,24 @@ ENOUGH_BLOCKS = 24
 
 class Recovered(NamedTuple):
     """How planes came about, those planes as they come out of that as far as they can, and the ``share`` of samples
-    that do, of those in blocks that are not flat; what was painted over takes little though it does not."""
+    that do, of those in blocks that are not flat; what was painted over takes little though it does not.
+
+    ``exact``: of each plane the share of blocks that come out whole, of those that are not flat.
+    """
 
     origins: list[Origin]
     planes: list[Plane]
     share: float
+    exact: tuple[float, ...] = ()
+
+    @property
+    def is_exactly_enlarged(self) -> bool:
+        """Whether components have fewer samples than luminance, and so many of their blocks come out whole as only
+        where they were enlarged like that: samples were not mirrored or inverted then."""
+        grids = [origin.grid for origin in self.origins[1:]]
+        return all(
+            exact >= OBVIOUS.get(grid[:2], 2) for exact, grid in zip(self.exact[1:], grids, strict=True)
+        ) and bool(grids)
 
 
 def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | None = None) -> Recovered | None:
@@ -127,33 +143,46 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
         return None
     luminance, _ = first.draw(planes[0].shape)
     sure = _sure(guessed[0], luminance, first.grid)
-    known = informed(guessed, samples, luminance, sure, conversion)[1:]
+    known = informed(guessed, samples, luminance, sure, conversion)
     return come_out(planes[:3], [first, *_find_colours(known, first)], conversion)
 
 
 def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Conversion = USUAL_CONVERSION) -> Recovered:
     """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
-    if len(planes) == 1:
-        missed = np.count_nonzero(drawn[0] != planes[0])
-        return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
-    samples = reached(planes, conversion)
-    missed = chosen[0].size - match_drawn(conversion, Channels(*samples), drawn, chosen)
-    if missed:
-        missed -= int(np.count_nonzero(painted(samples) & (chosen != drawn).any(axis=0)))
-    return Recovered(origins, list(chosen), _share(missed, planes[0]))
+    if len(planes) == 1:
+        missed = int(np.count_nonzero(drawn != chosen))
+    else:
+        samples = reached(planes, conversion)
+        missed = chosen[0].size - match_drawn(conversion, Channels(*samples), drawn, chosen)
+        if missed and (covered := painted(samples)).any():
+            missed -= int(np.count_nonzero((chosen[:, covered] != drawn[:, covered]).any(axis=0)))
+    exact = [_exact_share(*each) for each in zip(chosen, drawn, origins, strict=True)]
+    return Recovered(origins, list(chosen), _share(missed, planes[0]), tuple(exact))
 
 
-def exact_share(found: Recovered) -> float:
-    """Share of the blocks of the first plane that come out whole, of those that are not flat.
+def _exact_share(plane: Plane, drawn: Plane, origin: Origin) -> float:
+    """Share of blocks that come out whole, of those that are not flat."""
+    counts = np.zeros(COUNTS, np.int64)
+    judge(Bounded(plane, plane, plane, plane), drawn, origin.coefficients, origin.grid, counts)
+    return int(counts[EXACT]) / max(1, int(counts[BUSY]))
 
-    It tells images that were turned on their side, of which columns and rows were transformed in the other order.
+
+def is_sideways(planes: Sequence[Plane], origin: Origin) -> bool:
+    """Whether clearly more blocks of luminance come out whole of planes that are turned on their side, the origin being
+    that as they stand: columns and rows were transformed in the other order then.
+
+    ``planes``: one, or Y, Cb, Cr and their correction plane.
     """
-    origin, plane = found.origins[0], found.planes[0]
-    whole = _whole_blocks(origin.draw(plane.shape)[0] == plane, origin.grid)
-    busy = origin.coefficients[..., 1:].any(axis=2)
-    return int(np.count_nonzero(whole & busy)) / max(1, int(np.count_nonzero(busy)))
+    plane = Bounded(*[planes[0]] * 4)
+    if len(planes) > 1:
+        plane = bounded(planes[:3], reached(planes[:3], conversion_of(planes)))[0]
+    turned = Bounded(*(np.ascontiguousarray(each.T) for each in plane))
+    down, across, top, left = origin.grid[:4]
+    table = np.ascontiguousarray(origin.table.reshape(SIDE, SIDE).T).reshape(-1)
+    upright = _exact(_Look.at([plane], origin.grid, origin.decoder), [origin.table])
+    return _exact(_Look.at([turned], Grid(across, down, left, top), origin.decoder), [table]) > upright + CLEARLY_MORE
 
 
 class Enlarged(NamedTuple):
@@ -177,8 +206,9 @@ def most_enlarged(planes: Sequence[Plane], factors: Iterable[tuple[int, int]]) -
 def _share(missed: int, plane: Plane) -> float:
     """Share of the samples in blocks that are not flat that do not belong to the missed: others say nothing."""
     rows, width = (size // SIDE for size in plane.shape)
-    blocks = plane[: SIDE * rows, : SIDE * width].reshape(rows, SIDE, width, SIDE)
-    busy = SIZE * int(np.count_nonzero(np.ptp(blocks, axis=(1, 3))))
+    lines = plane[: SIDE * rows, : SIDE * width].reshape(rows, SIDE, width * SIDE)
+    least, greatest = lines.min(axis=1).reshape(rows, width, SIDE), lines.max(axis=1).reshape(rows, width, SIDE)
+    busy = SIZE * int(np.count_nonzero(least.min(axis=2) != greatest.max(axis=2)))
     return max(0.0, 1 - missed / max(1, busy))
 
 
@@ -272,7 +302,7 @@ class _Look(NamedTuple):
         order = np.argsort(-counts, kind="stable")
         enough = int(np.searchsorted(np.cumsum(counts[order]), TELLING_BLOCKS)) + 1
         grid = best.origins[piece].grid
-        plane = self.pieces[piece][0]
+        plane, _ = _busiest(*self.pieces[piece], grid)
         rows = (SIDE * np.sort(order[:enough])[:, None] + np.arange(SIDE)).reshape(-1) - grid.top
         chosen = plane.part(rows[(rows >= 0) & (rows < len(plane.samples))])
         return _Look.at([chosen], grid._replace(top=max(0, -int(rows[0]))), self.decoder)
@@ -289,7 +319,8 @@ class _Look(NamedTuple):
         components: list[Guessed] = []
         origins: list[Origin] = []
         sizes: list[float] = []
-        for plane, component in self.pieces:
+        pieces = [_busiest(*piece, grid) for piece in self.pieces]
+        for plane, component in pieces:
             if self.decoder.upsampling == SCALED and grid.is_enlarged:
                 origin = solve_scaled(plane, grid, table, self.decoder)
             else:
@@ -301,8 +332,8 @@ class _Look(NamedTuple):
             sizes.append(Judged.of(counts).bits)
             if best is not None and sizes[-1] > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
                 return None
-        found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in self.pieces)
-        planes = [plane for plane, _ in self.pieces]
+        found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in pieces)
+        planes = [plane for plane, _ in pieces]
         return _Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes, planes, components)
 
 
@@ -499,6 +530,26 @@ def _bands(planes: Sequence[Bounded]) -> Iterator[Bounded]:
     for band in range(BANDS):
         top = (rows - height) * band // (BANDS - 1) & ~15
         yield from (plane.part(slice(top, top + height)) for plane in planes)
+
+
+def _busiest(plane: Bounded, component: Shrunk, grid: Grid) -> tuple[Bounded, Shrunk]:
+    """Of a wide band and its component, the columns where known samples differ most from those beside them: blocks
+    there tell most. They begin where blocks of four times as many columns do."""
+    rows, width = plane.samples.shape
+    breadth = max(LEAST_BREADTH, TRIAL_SAMPLES // (BANDS * rows)) & -WIDEST
+    if width < 2 * breadth or (grid.is_enlarged and component.guess.shape[1] * grid.across < width):
+        return plane, component
+    known = plane.known
+    change = np.abs(np.diff(plane.samples, axis=1)) * (known[:, 1:] & known[:, :-1])
+    sums = np.concatenate([[0], np.cumsum(change.sum(axis=0))])
+    starts = np.arange(0, width - breadth, WIDEST)
+    start = int(starts[(sums[starts + breadth - 1] - sums[starts]).argmax()])
+    first, last = ((grid.left % grid.across + x) // grid.across for x in (start, start + breadth - 1))
+    own = slice(first, last + 1)
+    return (
+        Bounded(*(np.ascontiguousarray(each[:, start : start + breadth]) for each in plane)),
+        Shrunk(np.ascontiguousarray(component.guess[:, own]), np.ascontiguousarray(component.sure[:, own])),
+    )
 
 
 def _sight(plane: Bounded, component: Shrunk) -> Sight:

@@ -68,6 +68,64 @@ def _solve(count: int, lanes: int, equations: Equations) -> None:
             right[i, k] = (right[i, k] - beside[i, k] * right[i + 1, k]) / diagonal[i, k]
 
 
+@inlined
+def _solve_alike(count: int, lanes: int, equations: Equations) -> None:
+    """The same where all systems but for their right sides are that of the first lane."""
+    diagonal, beside, right = equations
+    for i in range(1, count):
+        ratio = beside[i - 1, 0] / diagonal[i - 1, 0]
+        diagonal[i, 0] -= ratio * beside[i - 1, 0]
+        for k in range(lanes):
+            right[i, k] -= ratio * right[i - 1, k]
+    for k in range(lanes):
+        right[count - 1, k] /= diagonal[count - 1, 0]
+    for i in range(count - 2, -1, -1):
+        for k in range(lanes):
+            right[i, k] = (right[i, k] - beside[i, 0] * right[i + 1, k]) / diagonal[i, 0]
+
+
+class Strip(NamedTuple):
+    """Scratch for LANES columns: samples, how much each counts, and how much is known of those they were made from,
+    (length, LANES) each."""
+
+    values: Table[np.float64]
+    weights: Table[np.float64]
+    sure: Table[np.float64]
+
+
+@inlined
+def _shrink_strip(strip: Strip, first: int, length: int, count: int, lanes: int, equations: Equations) -> None:
+    """Solve the first ``lanes`` columns of a strip: solutions are left on the right sides of ``equations``."""
+    diagonal, beside, right = equations
+    values, weights, sure = strip
+    least = 1.0
+    for y in range(length):
+        for k in range(lanes):
+            least = min(least, weights[y, k])
+    for i in range(count):
+        for k in range(lanes):
+            diagonal[i, k] = beside[i, k] = right[i, k] = sure[i, k] = 0
+    for y in range(length):
+        i = (first + y) >> 1
+        j = max(0, min(count - 1, i + (1 if (first + y) & 1 else -1)))
+        if least == 1:
+            # The usual case: nothing but the right sides differs from column to column.
+            _add(values[y, 0], 1.0, i == j, i, j, 0, equations)
+            for k in range(1, lanes):
+                right[i, k] += (16 if i == j else 12) * values[y, k]
+                right[j, k] += (0 if i == j else 4) * values[y, k]
+            for k in range(lanes):
+                sure[i, k] += 0.5
+            continue
+        for k in range(lanes):
+            sure[i, k] += weights[y, k] / 2
+            _add(values[y, k], weights[y, k], i == j, i, j, k, equations)
+    if least == 1:
+        _solve_alike(count, lanes, equations)
+    else:
+        _solve(count, lanes, equations)
+
+
 @kernel
 def shrink(
     plane: Table[np.float64],
@@ -75,33 +133,56 @@ def shrink(
     first: int,
     guess: Table[np.float64],
     sure: Table[np.float64],
+    strip: Strip,
     equations: Equations,
 ) -> int:
     """What columns were enlarged from to twice the length, by least squares: inverse of ``dct.enlarge`` along one side.
 
     ``plane`` (length, columns): each column by itself; ``weights``: how much each sample counts, 0 to 1. ``first``:
     whether the first sample is the second of a pair. ``guess`` (samples that the columns cover, columns) is filled, and
-    ``sure`` with how much is known of each, 0 to 1; ``equations``: scratch for as many samples. Returns 0. Floating
-    point is added, multiplied and divided only, which gives the same on any machine. Columns are taken LANES at a time,
-    so that what one waits for is done for others meanwhile.
+    ``sure`` with how much is known of each, 0 to 1; ``strip`` and ``equations``: scratch for as many samples. Returns
+    0. Floating point is added, multiplied and divided only, which gives the same on any machine. Columns are taken
+    LANES at a time, so that what one waits for is done for others meanwhile.
     """
     length, columns = plane.shape
     count = guess.shape[0]
     for left in range(0, columns, LANES):
         lanes = min(LANES, columns - left)
-        for i in range(count):
-            for k in range(lanes):
-                equations.diagonal[i, k] = equations.beside[i, k] = equations.right[i, k] = sure[i, left + k] = 0
         for y in range(length):
-            i = (first + y) >> 1
-            j = max(0, min(count - 1, i + (1 if (first + y) & 1 else -1)))
             for k in range(lanes):
-                sure[i, left + k] += weights[y, left + k] / 2
-                _add(plane[y, left + k], weights[y, left + k], i == j, i, j, k, equations)
-        _solve(count, lanes, equations)
+                strip.values[y, k], strip.weights[y, k] = plane[y, left + k], weights[y, left + k]
+        _shrink_strip(strip, first, length, count, lanes, equations)
         for i in range(count):
             for k in range(lanes):
-                guess[i, left + k] = equations.right[i, k]
+                guess[i, left + k], sure[i, left + k] = equations.right[i, k], strip.sure[i, k]
+    return 0
+
+
+@kernel
+def shrink_rows(
+    plane: Bounded,
+    first: int,
+    offset: float,
+    guess: Table[np.float64],
+    sure: Table[np.float64],
+    strip: Strip,
+    equations: Equations,
+) -> int:
+    """The same of the rows of a plane, where samples that are not known count nothing, of which the first of a pair was
+    moved by ``offset`` less, the second by as much more. ``guess`` and ``sure`` (rows, samples that a row covers) are
+    filled. Returns 0."""
+    rows, length = plane.samples.shape
+    count = guess.shape[1]
+    for top in range(0, rows, LANES):
+        lanes = min(LANES, rows - top)
+        for k in range(lanes):
+            for y in range(length):
+                strip.values[y, k] = plane.samples[top + k, y] - (offset if (first + y) & 1 else -offset)
+                strip.weights[y, k] = 1.0 if plane.lowest[top + k, y] == plane.highest[top + k, y] else 0.0
+        _shrink_strip(strip, first, length, count, lanes, equations)
+        for k in range(lanes):
+            for i in range(count):
+                guess[top + k, i], sure[top + k, i] = equations.right[i, k], strip.sure[i, k]
     return 0
 
 
@@ -119,16 +200,17 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
         return _averaged(plane, grid)
     if not grid.is_enlarged or upsampling == SCALED:
         return Shrunk(plane.samples << GUESS_BITS, plane.known.astype(np.float64))
-    samples, sure = plane.samples.astype(np.float64), plane.known.astype(np.float64)
-    if upsampling in (HALVES, STEPWISE) and (upsampling == STEPWISE or down * across == 2):
-        # Rounding by a half moves samples up by an eighth.
-        samples = samples - 0.125 * (down * across // 2)
-    elif down * across == 2 and upsampling != FINE:
-        # Of two samples, rounding moves the first down and the second up by an eighth.
-        place = np.arange(len(samples))[:, None] + top if down == 2 else np.arange(samples.shape[1]) + left
-        samples = samples + np.where(place & 1, -0.125, 0.125)
+    # Rounding by a half moves samples up by an eighth; of two, libjpeg's moves the first down and the second up.
+    is_moved = upsampling in (HALVES, STEPWISE) and (upsampling == STEPWISE or down * across == 2)
+    moved = 0.125 * (down * across // 2) if is_moved else 0.0
+    offset = 0.125 if down * across == 2 and not is_moved and upsampling != FINE else 0.0
+    samples: Reals
     if across == 2:
-        samples, sure = (each.T for each in _halved(samples.T, sure.T, left & 1))
+        samples, sure = _halved_rows(plane, left & 1, offset)
+        samples = samples - moved if moved else samples
+    else:
+        places = np.arange(top, top + len(plane.samples))[:, None]
+        samples, sure = plane.samples + (np.where(places & 1, -offset, offset) - moved), plane.known.astype(np.float64)
     if down == 2:
         samples, sure = _halved(samples, sure, top & 1)
     guess = np.floor(samples * (1 << GUESS_BITS) + 0.5).astype(np.int32)
@@ -154,11 +236,21 @@ def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
 def _halved(plane: Reals, weights: Reals, first: int) -> tuple[Reals, Reals]:
     """What columns were enlarged from, and how sure that is."""
     length, columns = plane.shape
-    count = (first + length - 1) // 2 + 1
-    guess, sure = np.empty((2, count, columns))
-    equations = Equations(*np.empty((3, count, LANES)))
-    shrink(np.ascontiguousarray(plane), np.ascontiguousarray(weights), first, guess, sure, equations)
+    guess, sure = np.empty((2, (first + length - 1) // 2 + 1, columns))
+    shrink(np.ascontiguousarray(plane), weights, first, guess, sure, *_scratch(length))
     return guess, sure
+
+
+def _halved_rows(plane: Bounded, first: int, offset: float) -> tuple[Reals, Reals]:
+    """The same of rows."""
+    rows, length = plane.samples.shape
+    guess, sure = np.empty((2, rows, (first + length - 1) // 2 + 1))
+    shrink_rows(plane, first, offset, guess, sure, *_scratch(length))
+    return guess, sure
+
+
+def _scratch(length: int) -> tuple[Strip, Equations]:
+    return Strip(*np.empty((3, length + 1, LANES))), Equations(*np.empty((3, length // 2 + 2, LANES)))
 
 
 def rounded(guess: Plane) -> Plane:

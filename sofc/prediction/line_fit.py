@@ -70,7 +70,7 @@ def _weigh(left: Vector[np.float64], counts: Vector[np.float64]) -> bool:
     least = _SMALLEST * mean / left.shape[0]
     for s in range(left.shape[0] if least > 0.0 else 0):
         counts[s] = 1.0 / (abs(left[s]) + least)
-    return least > 0.0
+    return bool(least > 0.0)
 
 
 @inlined

@@ -607,8 +607,8 @@ def halved(plane, weights, first):
     length, columns = plane.shape
     count = (first + length - 1) // 2 + 1
     guess, sure = np.zeros((2, count, columns))
-    equations = subsampling.Equations(*np.zeros((3, count, subsampling.LANES)))
-    subsampling.shrink(*map(np.ascontiguousarray, (plane, weights)), first, guess, sure, equations)
+    scratch = subsampling._scratch(length)
+    subsampling.shrink(*map(np.ascontiguousarray, (plane, weights)), first, guess, sure, *scratch)
     return guess, sure
 
 
@@ -617,7 +617,7 @@ def test_shrink(seed, length, first, lines_there_are):
     """The exact solution, samples that are not known counting little."""
     rng = np.random.default_rng(seed)
     lines = rng.uniform(0, 256, (lines_there_are, length))
-    weights = rng.choice([0.0, 0.5, 1.0], lines.shape)
+    weights = rng.choice([0.0, 0.5, 1.0], lines.shape) if rng.random() < 0.7 else np.ones(lines.shape)
     count = (first + length - 1) // 2 + 1
     guess, sure = (each.T for each in halved(lines.T, weights.T, first))
     expected = [naive.shrunk(*each, first) for each in zip(lines.tolist(), weights.tolist(), strict=True)]
@@ -625,6 +625,64 @@ def test_shrink(seed, length, first, lines_there_are):
     whole = np.zeros((len(lines), 2 * count))
     whole[:, first : first + length] = weights
     np.testing.assert_allclose(sure, whole.reshape(len(lines), count, 2).mean(axis=2))
+
+
+@given(SEEDS, st.integers(1, 12), st.integers(0, 1), st.sampled_from([3, subsampling.LANES + 5]))
+def test_shrinking_rows(seed, length, first, lines_there_are):
+    """The same as of columns, moved up and down by turns; what is not known counts nothing."""
+    rng = np.random.default_rng(seed)
+    samples = rng.integers(0, 256, (lines_there_are, length)).astype(np.int32)
+    lowest = samples - rng.choice([0, 0, 1], samples.shape).astype(np.int32) * (rng.random() < 0.7)
+    plane = bounds.Bounded(samples, lowest.astype(np.int32), samples, samples)
+    guess, sure = subsampling._halved_rows(plane, first, 0.125)
+    moved = samples + np.where((np.arange(length) + first) & 1, -0.125, 0.125)
+    weights = (lowest == samples).astype(float)
+    expected = [naive.shrunk(*each, first) for each in zip(moved.tolist(), weights.tolist(), strict=True)]
+    np.testing.assert_allclose(guess, expected, atol=1e-6)
+    np.testing.assert_array_equal(sure, halved(moved.T, weights.T, first)[1].T)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS)
+def test_bounds_of_planes(seed):
+    """Samples are known where no channel was cut; Y is bounded on one side where channels were cut on one."""
+    rng = np.random.default_rng(seed)
+    shape = 4, 5
+    planes = [rng.integers(0, 256, shape).astype(np.int32) for _ in range(3)]
+    samples = [rng.choice([0, 1, 77, 254, 255], shape).astype(np.int32) for _ in range(3)]
+    covered = (rng.random(shape) < 0.2).astype(np.uint8)
+    lowest, highest = (Channels(*(np.zeros(shape, np.int32) for _ in range(3))) for _ in range(2))
+    bounds.bound_planes(Channels(*samples), Channels(*planes), covered, lowest, highest)
+    free = -solve.FREE, solve.FREE
+    for place in np.ndindex(shape):
+        colour = [int(sample[place]) for sample in samples]
+        dark, bright = 0 in colour, 255 in colour
+        about = sum(weight * channel for weight, channel in zip((19595, 38470, 7471), colour, strict=True)) >> 16
+        first, *others = [(int(plane[place]),) * 2 for plane in planes]
+        if dark or bright or covered[place]:
+            others = [free, free]
+            first = free if dark == bright or covered[place] else (0, about + 1) if dark else (about - 1, 255)
+        if covered[place] and not (dark or bright):
+            continue  # what is painted over is black
+        found = [(int(low[place]), int(high[place])) for low, high in zip(lowest, highest, strict=True)]
+        assert found == [first, *others]
+
+
+@given(SEEDS, st.integers(1, 9))
+def test_black_that_was_painted(seed, width):
+    """Black whose neighbours in a row are light, in the median, was painted."""
+    rng = np.random.default_rng(seed)
+    light = int(rng.choice([40, 56, 120]))
+    samples = [rng.integers(0, light, (6, width)).astype(np.int32) * (rng.random((6, width)) < 0.6) for _ in range(3)]
+    samples = [sample.astype(np.int32) for sample in samples]
+    black = [[not any(sample[y, x] for sample in samples) for x in range(width)] for y in range(6)]
+    beside = [
+        max(int(sample[y, x + side]) for sample in samples for side in (0, 1))
+        for y, x in np.ndindex(6, width - 1)
+        if black[y][x] != black[y][x + 1]
+    ]
+    is_painted = bool(beside) and np.median(beside) >= bounds.PAINTED_CONTRAST
+    assert bounds.painted(samples).tolist() == (black if is_painted else np.zeros((6, width), bool).tolist())
 
 
 @given(SEEDS, st.integers(0, 15), FACTORS)
@@ -831,7 +889,7 @@ def test_coefficients_are_found(subsampling, quality, place):
     image = np.ascontiguousarray(whole[place[0] :, place[1] :])
     found = recover_planes(planes_of(image), 1 if image.ndim == 2 else 3)
     assert found is not None
-    origins, planes, share = found
+    origins, planes, share, _ = found
     assert len(origins) == len(planes) == (1 if image.ndim == 2 else 3)
     assert origins[0].grid == Grid(1, 1, place[0] % 8, place[1] % 8)
     for origin in origins[1:]:

@@ -165,7 +165,7 @@ def enlarge(
 ) -> Rows:
     """The triangle filter; halves are rounded down and up in turn, along the rows where those are enlarged. By kind 3
     they are rounded up, by kind 4 after each direction."""
-    down, across, top, left = grid
+    down, across, top, left = grid[:4]
     if kind == 4 and down == across == 2:
         end = (left + width + further[1] - 1) // 2
         tall = enlarge(component, (2, 1, top, 0), rows, end + 1, 3, further)
@@ -721,13 +721,13 @@ class Stream:
         return [replace(each, rest=own) for each, own in zip(found, (rest, *streams[1:]), strict=True)]
 
     def blocks(self, rows: int, width: int) -> tuple[int, int]:
-        down, across, top, left = self.grid
+        down, across, top, left = self.grid[:4]
         last_row, last_column = top + rows + self.further[0] - 1, left + width + self.further[1] - 1
         return last_row // down // 8 + 1, last_column // across // 8 + 1
 
     def draw(self, coefficients: list[list[list[int]]], rows: int, width: int) -> tuple[Rows, Rows]:
         """The plane, and eighths of steps, which are nothing where the component is enlarged."""
-        down, across, top, left = self.grid
+        down, across, top, left = self.grid[:4]
         component, eighths = draw(coefficients, self.table, self.inverse)
         if self.upsampling == 2 and down * across > 1:
             scaled = draw_scaled(coefficients, self.table, down, across)

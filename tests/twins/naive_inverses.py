@@ -190,7 +190,7 @@ def enlarge_finely(
     component: list[Line], grid: Sequence[int], rows: int, width: int, further: tuple[int, int] = (0, 0)
 ) -> list[Line]:
     """First all columns of the component, then along rows from the right to the left, in place."""
-    down, across, top, left = grid
+    down, across, top, left = grid[:4]
     last, end = (top + rows + further[0] - 1) // down, (left + width + further[1] - 1) // across
     plane = []
     for y in range(top, top + rows):

@@ -40,7 +40,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.blockwise import bound_blocks, judge
-    from sofc.jpeg.bounds import bound_clipped, match_drawn
+    from sofc.jpeg.bounds import bound_clipped, bound_planes, find_black, match_drawn
     from sofc.jpeg.dct import enlarge
     from sofc.jpeg.descent import descend
     from sofc.jpeg.fine import draw_fine, enlarge_fine
@@ -48,7 +48,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
     from sofc.jpeg.steps import list_blocks, transform, weigh
-    from sofc.jpeg.subsampling import shrink
+    from sofc.jpeg.subsampling import shrink, shrink_rows
 
     coding: list[KernelUse] = [
         code_blocks,
@@ -61,8 +61,9 @@ def _kernels() -> list[list[KernelUse]]:
         draw_fine,
         enlarge_fine,
     ]
-    looking: list[KernelUse] = [list_blocks, transform, weigh, shrink, bound_blocks, judge, bound_clipped, match_drawn]
-    return [coding, [weigh_predictors, solve, descend, *looking]]
+    looking: list[KernelUse] = [list_blocks, transform, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
+    bounding: list[KernelUse] = [bound_planes, bound_clipped, find_black]
+    return [coding, [weigh_predictors, solve, descend, *looking, *bounding]]
 
 
 CODER = Descriptor(

@@ -134,7 +134,7 @@ def find_coefficients(
 def _unknown(planes: Sequence[Plane]) -> Recovered:
     """An image that shows nothing of how it came about, among others that do."""
     origin = Origin.empty(Grid(1, 1, 0, 0), standard_table(1), planes[0].shape)
-    return Recovered([origin] * len(planes), list(planes), 0.0)
+    return Recovered([origin] * len(planes), list(planes), 0.0, (0.0,) * len(planes))
 
 
 def _is_suitable(ranges: Sequence[PlaneRange], shape: tuple[int, ...]) -> bool:
@@ -173,9 +173,13 @@ def _code_image(
     """Code one image by states that go on learning. Returns OK, TOO_LONG or BROKEN."""
     rows, width = planes[0].shape
     before: list[Coefficients] = []
+    seen: dict[tuple[int, Grid], Coefficients] = {}  # both chrominances usually have one grid
     corrections = np.zeros((rows + 1, width + 2), np.int32)
     for number, (stream, model, origin) in enumerate(zip(streams, models, origins, strict=True)):
-        references = [referred(before[other], origins[other], origin) for other in range(number - 1, -1, -1)]
+        for other in range(number):
+            if (other, origin.grid) not in seen:
+                seen[other, origin.grid] = referred(before[other], origins[other], origin)
+        references = [seen[other, origin.grid] for other in range(number - 1, -1, -1)]
         component = component_of(origin, references)
         status = code_component(stream, model, states[number], component)
         if status != OK:

@@ -20,7 +20,6 @@ from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     ENDS,
     LARGEST,
-    MEANS,
     ORDER,
     ROWS,
     SIZE_BITS,
@@ -32,7 +31,6 @@ from sofc.coders.dct.kernel_prediction import (
     enter,
     enter_error,
     extent_of,
-    gather_means,
     gather_sizes,
     inverse_of,
     log,
@@ -41,6 +39,7 @@ from sofc.coders.dct.kernel_prediction import (
     row_of,
     start_of,
     weighted,
+    weighted_around,
 )
 from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
 from sofc.entropy.adaptive import Probabilities, code_integer
@@ -109,10 +108,10 @@ class Choices(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What coding a component works in: ``inverses`` of its steps (64), numbers to predict from, terms, and votes."""
+    """What coding a component works in: ``inverses`` of its steps (64), numbers to forecast sizes from, terms, and
+    votes."""
 
     inverses: Vector[np.int64]
-    means: Vector[np.int32]
     sizes: Vector[np.int32]
     term: Vector[np.int64]
     votes: Votes
@@ -120,17 +119,17 @@ class Scratch(NamedTuple):
 
 def scratch_for(contexts: int, lanes: int, sets: int) -> Scratch:
     """Scratch for so many contexts, lanes of weights and weight sets."""
-    means, sizes = np.zeros(MEANS, np.int32), np.zeros(SIZES, np.int32)
-    return Scratch(np.zeros(SIZE, np.int64), means, sizes, np.zeros(COUNT, np.int64), votes_for(contexts, lanes, sets))
+    sizes = np.zeros(SIZES, np.int32)
+    return Scratch(np.zeros(SIZE, np.int64), sizes, np.zeros(COUNT, np.int64), votes_for(contexts, lanes, sets))
 
 
-@kernel
+@inlined
 def _clamped(value: int) -> int:
     """The function C."""
     return max(-CLAMP, min(CLAMP, value)) + CLAMP
 
 
-@kernel
+@inlined
 def _ratio(value: int, inverse: int) -> int:
     """The function R: what a reference gives in steps, towards zero, clamped."""
     return _clamped(over(value, inverse) if value >= 0 else -over(-value, inverse))
@@ -139,6 +138,11 @@ def _ratio(value: int, inverse: int) -> int:
 @kernel
 def _reached(block: Vector[np.int32], table: Vector[np.int64]) -> int:
     """Spec dct/coded-diagonals. Diagonals up to the highest on which a reference gives half a step or more."""
+    most = np.int64(-1)
+    for k in range(SIZE):
+        most = max(most, 2 * abs(np.int64(block[k])) - table[k])
+    if most < 0:
+        return 0
     for s in range(DIAGONALS - 1, -1, -1):
         for place in range(ENDS[s + 1], ENDS[s]):
             if 2 * abs(int(block[ORDER[place]])) >= table[ORDER[place]]:
@@ -347,9 +351,8 @@ def code_blocks(
                 at = row_of(index, extent, number, predictors)
                 fine = 0
                 if place >= first_predicted:
-                    gather_means(component, row, column, index, scratch.means)
-                    weights, step = predictor.means[at], component.table[index]
-                    fine = predicted(scratch.means, weights, step, scratch.inverses[index])
+                    total = weighted_around(component, row, column, index, predictor.means[at])
+                    fine = predicted(total, component.table[index], scratch.inverses[index])
                 gather_sizes(component, row, column, index, known.tail, scratch.sizes)
                 found = _expect(index, fine, predictor.sizes[at], scratch)
                 residual = int(block[index]) - found.mu if encode else 0

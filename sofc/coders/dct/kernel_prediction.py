@@ -231,6 +231,28 @@ def gather_sizes(component: Component, row: int, column: int, index: int, tail: 
 
 
 @inlined
+def weighted_around(component: Component, row: int, column: int, index: int, weights: Vector[np.int32]) -> int:
+    """Spec dct/prediction. The same numbers times their weights, added up where they stand: vectors of what was just
+    gathered would wait for it. One loop over all four lines, as processors add up many numbers of such at a time."""
+    values, around = component.values, component.around
+    u, v, here = SIDE * ((index >> 3) & 7), SIDE * (index & 7), row & 1
+    north, own = around.turned[here ^ 1, column], around.turned[here, column]
+    west, across = values[row, column - 1], values[row, column]
+    total = np.int64(values[row - 1, column - 1, index]) * np.int64(weights[4 * SIDE])
+    total += np.int64(values[row - 1, column + 1, index]) * np.int64(weights[4 * SIDE + 1])
+    total += np.int64(component.first[row, column, index]) * np.int64(weights[4 * SIDE + 2])
+    total += np.int64(component.second[row, column, index]) * np.int64(weights[4 * SIDE + 3])
+    for k in range(SIDE):
+        total += (
+            np.int64(north[v + k]) * np.int64(weights[k])
+            + np.int64(west[u + k]) * np.int64(weights[SIDE + k])
+            + np.int64(own[v + k]) * np.int64(weights[2 * SIDE + k])
+            + np.int64(across[u + k]) * np.int64(weights[3 * SIDE + k])
+        )
+    return int(total)
+
+
+@inlined
 def weighted(numbers: Vector[np.int32], weights: Vector[np.int32], count: int) -> int:
     """The sum of ``count`` numbers times their weights; ``count``, MEANS or SIZES, is known when it is compiled."""
     total = np.int64(0)
@@ -254,9 +276,9 @@ def enter(component: Component, row: int, column: int, index: int, tail: int) ->
 
 
 @inlined
-def predicted(numbers: Vector[np.int32], weights: Vector[np.int32], step: int, inverse: int) -> int:
-    """Spec dct/prediction. ``fine``: a coefficient in quarters of a step."""
-    quarters = (4 * weighted(numbers, weights, MEANS) + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
+def predicted(total: int, step: int, inverse: int) -> int:
+    """Spec dct/prediction. ``fine``: a coefficient in quarters of a step, from the weighted sum of MEANS numbers."""
+    quarters = (4 * total + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
     fine = over(quarters, inverse) if quarters >= 0 else -over(step - 1 - quarters, inverse)
     return max(-4 * LARGEST, min(4 * LARGEST, fine))
 
@@ -268,8 +290,9 @@ def enter_error(component: Component, row: int, column: int, index: int, fine: i
     component.around.errors[row & 1, column, place_of(index)] = min(VALUE_LIMIT, error)
 
 
-TRIED = 4
-"""An encoder that looks for the best predictor looks at every so many rows of blocks, and at one at least."""
+TRIED, TRIED_BLOCKS = 4, 512
+"""An encoder that looks for the best predictor looks at every so many rows of blocks, or fewer where these have many
+more blocks than TRIED_BLOCKS, and at one at least."""
 
 
 @kernel
@@ -283,7 +306,8 @@ def weigh_predictors(
     scratch. ``values`` and ``around`` of ``component`` are zeros, and are filled. Returns 0.
     """
     count, rows = predictor.means.shape[0] // ROWS, component.values.shape[0]
-    for row in range(min(1 + TRIED // 2, rows - 1), rows, TRIED):
+    stride = max(TRIED, (rows - 1) * (component.values.shape[1] - 2) // TRIED_BLOCKS)
+    for row in range(min(1 + stride // 2, rows - 1), rows, stride):
         if row > 1:
             for column in range(1, component.values.shape[1] - 1):
                 for index in range(SIZE):
@@ -357,7 +381,7 @@ def accumulate(
                 gather_sizes(component, row, column, index, tail, sizes)
                 tail = enter(component, row, column, index, tail)
                 value = int(component.values[row, column, index])
-                fine = predicted(means, predictor.means[at], step, inverse_of(step))
+                fine = predicted(weighted(means, predictor.means[at], MEANS), step, inverse_of(step))
                 enter_error(component, row, column, index, fine)
                 for i in range(MEANS):
                     means[i] = max(-WIDEST, min(WIDEST, int(means[i])))
