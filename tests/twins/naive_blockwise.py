@@ -10,7 +10,7 @@ ANY = 1 << 13
 
 def covered(grid, rows, width, i, j):
     """The samples of a plane that belong to sample (i, j) of its component, the first of which its first belongs to."""
-    down, across, top, left = grid
+    down, across, top, left = grid[:4]
     return [
         (y, x)
         for y in range(rows)
@@ -41,7 +41,7 @@ def bounds(plane, component, grid, i, j):
 def bounded_blocks(plane, component, grid):
     """Guesses, least and greatest samples of whole blocks, as three dictionaries of places."""
     guess, _ = component
-    down, across, top, left = grid
+    down, across, top, left = grid[:4]
     rows, width = len(guess), len(guess[0])
     height, breadth = -(-(top // down + rows) // 8) * 8, -(-(left // across + width) // 8) * 8
     guesses, least, greatest = {}, {}, {}
@@ -66,7 +66,7 @@ def bounded_blocks(plane, component, grid):
 def judged(plane, drawn, coefficients, grid):
     """Bits, samples that do not come out, blocks that do and busy blocks, and both of blocks that are known."""
     _, lowest, highest, _ = plane
-    down, across, top, left = grid
+    down, across, top, left = grid[:4]
     bits, missed = 0, 0
     wrong, unknown = set(), set()
     for y, line in enumerate(drawn):
