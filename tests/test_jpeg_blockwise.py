@@ -17,7 +17,12 @@ from sofc.jpeg.subsampling import FACTORS, Shrunk
 
 GRIDS = st.sampled_from(FACTORS).flatmap(
     lambda factors: st.builds(
-        Grid, *map(st.just, factors), st.integers(0, 8 * factors[0] - 1), st.integers(0, 8 * factors[1] - 1)
+        Grid,
+        *map(st.just, factors),
+        st.integers(0, 8 * factors[0]),
+        st.integers(0, 8 * factors[1]),
+        below=st.just(0),
+        right=st.just(0),
     )
 )
 CASES = {"seed": st.integers(0, 2**32 - 1), "grid": GRIDS, "rows": st.integers(1, 40), "width": st.integers(1, 40)}
