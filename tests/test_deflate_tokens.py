@@ -21,9 +21,11 @@ from minidec.deflate import (
 )
 from minidec.deflate import Effort as SmallEffort
 
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
+from sofc.keepfile.tokens import remainder
 from sofc.keepfile.tokens.alphabet import FIXED_LENGTHS
 from sofc.keepfile.tokens.matches import Effort
+from sofc.keepfile.tokens.models import nothing_learned
 from sofc.keepfile.tokens.remainder import Apart, Session
 
 RANDOM = np.random.default_rng(15)
@@ -241,3 +243,29 @@ def test_blocks_are_bounded() -> None:
     """A remainder can ask for empty blocks without end; it must not be followed for long."""
     with pytest.raises(FormatError, match="deflate data"):
         Session().make_again(Apart(1 << 24, Effort(0, 1, 258, 0, 0, 0), b""), b"")
+
+
+@pytest.mark.parametrize("way", [0, 1, 2])
+def test_searches_are_bounded(way: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few hundred bytes that ask for the longest search at each place of long runs end with an error, and soon."""
+    random = np.random.default_rng(way)
+    data = b"".join(b"a" * 250 + random.bytes(4) for _ in range(400))
+    compressed = zlib.compress(data, 9)[2:-4]
+    effort = Effort(way, 1024, 258, 0, 0, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(remainder, "STEPS_A_BYTE", 1 << 40)
+        inflated = np.frombuffer(bytearray(data), np.uint8)
+        encoder = remainder._Encoder(compressed, inflated, effort, nothing_learned())
+        apart = Apart(len(compressed), effort, encoder.encode())
+        spent = int(encoder.matches.steps[0])
+        assert Session().make_again(apart, data) == compressed
+    monkeypatch.setattr(remainder, "MOST_STEPS", 0)
+    monkeypatch.setattr(remainder, "STEPS_A_BYTE", spent // len(data) // 2)
+    with pytest.raises(LimitError, match="longer search"):
+        Session().make_again(apart, data)
+    # An encoder passes such efforts by, and data that all of them are too long for.
+    found = Session().take_apart(compressed, data)
+    assert Session().make_again(found, data) == compressed
+    monkeypatch.setattr(remainder, "STEPS_A_BYTE", 0)
+    with pytest.raises(LimitError):
+        Session().take_apart(compressed, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import struct
@@ -492,7 +493,7 @@ def test_sizes_are_bounded() -> None:
         for parts in ((window,), (Deflated(9, 15, 8, 0, (window,)),)):
             with pytest.raises(LimitError):
                 restore_items(original.to_metadata(Original("", 1000, digest, parts)), [GRAY])
-    many = (Window(0, 37, 53, 1, 8),) * 10000
+    many = (Window(0, 37, 53, 1, 8),) * 4000
     with pytest.raises(LimitError):
         restore_items(original.to_metadata(Original("", 1000, digest, many)), [GRAY])
     with pytest.raises(LimitError):
@@ -697,3 +698,17 @@ def test_images_of_a_kept_file_keep_to_limits() -> None:
         sofc.decode_images(data, limits=small)
     with sofc.open_reader(data, limits=small) as reader, pytest.raises(sofc.LimitError):
         len(reader)
+
+
+@pytest.mark.parametrize("count", [4096, 4097])
+def test_parts_are_bounded_by_the_size_of_the_file(count: int) -> None:
+    """A recipe packs well: without a bound some hundred bytes made a decoder build a million parts."""
+    content = bytes(15)
+    digest = hashlib.sha256(content).digest()
+    parts = (Literal(content), *(Literal(b"") for _ in range(count - 1)))
+    items = original.to_metadata(Original("a", len(content), digest, parts))
+    if count <= 4096:
+        assert restore_items(items, ()) == content
+    else:
+        with pytest.raises(LimitError, match="made of more than 4096 parts"):
+            restore_items(items, ())

@@ -29,7 +29,7 @@ from sofc.container.original import (
     to_metadata,
 )
 from sofc.errors import FormatError
-from sofc.imagefiles import each, each_again, png_rows, rows, sources, tiff
+from sofc.imagefiles import each, each_again, png_rows, rows, source, sources, tiff
 from sofc.keepfile import data as data_module
 from sofc.keepfile import keep, restore_items
 from sofc.keepfile.data import FileData, pieces_of
@@ -290,7 +290,7 @@ def test_large_files_are_kept_as_small_ones_are(
     status = main(["decode", "--images", held, "--out-dir", str(whole)])
     assert (status != 0) == (name == "a.bin")
     monkeypatch.setattr(importlib.import_module("sofc.keepfile.keep"), "LARGE_BYTES", 1000)
-    for module in (rows, tiff, png_rows, data_module):
+    for module in (rows, tiff, png_rows, data_module, source):
         monkeypatch.setattr(module, "LARGE_BYTES", 1000)
     monkeypatch.setattr("sofc.cli.spool.LARGE_BYTES", 1000)
     monkeypatch.setattr("sofc.imagefiles.png_rows._BLOCK_BYTES", 4000)

@@ -353,15 +353,15 @@ class Encoding:
         Raises what the readers do where the file is not to be kept whatever it is.
         """
         from sofc.imagefiles import each, each_again, why_no_image
-        from sofc.imagefiles.rows import LARGE_BYTES
         from sofc.imagefiles.samples import is_wide
+        from sofc.imagefiles.source import may_be_large
 
         note = ""
         if self.args.keep_file and (reason := why_no_image(path)):
             return [], reason, note
         try:
             sources, _ = self._sources([path])
-            read = each_again if path.stat().st_size >= LARGE_BYTES else each
+            read = each_again if may_be_large(path) else each
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
                     images = self._held(self._loaded(read(sources), tally, advance), job)

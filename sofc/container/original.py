@@ -28,7 +28,9 @@ MAX_TABLES = 1 << 12
 """Bytes of an abbreviated JPEG stream of tables: each stream that goes by it reads it anew."""
 ITEM_BYTES = 1 << 27
 """Bytes of one metadata item; larger values go on in further items."""
-_STREAM_SLACK = 1 << 20
+_STREAM_SLACK = 1 << 16
+MOST_PARTS, BYTES_A_PART = 1 << 12, 16
+"""Parts that any file may be made of, and bytes of a larger one for each further part: each takes its time."""
 _HAS_DICTIONARY = 0x20  # of the second byte of zlib data
 _LZMA_MEMORY = 1 << 27
 _LZMA_DICTIONARY = 1 << 23
@@ -290,7 +292,8 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
     stream = _unpacked(packed, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
     if head.way == WHOLE:
         return Original(items[0].key, head.size, head.digest, data=stream)
-    return Original(items[0].key, head.size, head.digest, parts=_unpack_parts(stream), coefficients=coded)
+    parts = _unpack_parts(stream, MOST_PARTS + head.size // BYTES_A_PART)
+    return Original(items[0].key, head.size, head.digest, parts=parts, coefficients=coded)
 
 
 def pack_recipe(parts: Sequence[Part]) -> bytes:
@@ -426,8 +429,8 @@ def _put(value: int, into: bytearray) -> None:
     into.extend(schema.VarInt.build(value))
 
 
-def _unpack_parts(stream: bytes) -> tuple[Part, ...]:
-    """The parts of a stream, with their literals in them."""
+def _unpack_parts(stream: bytes, most: int | None = None) -> tuple[Part, ...]:
+    """The parts of a stream, with their literals in them. Raises LimitError where they are more than ``most``."""
     # The literals stand behind all parts, so the parts are read first, with the lengths of their literals.
     reader = BytesIO(stream)
     found: list[tuple[int, Any]] = []
@@ -439,6 +442,8 @@ def _unpack_parts(stream: bytes) -> tuple[Part, ...]:
             kind = reader.read(1)
             if not kind or kind[0] not in _TYPES:
                 raise FormatError("a part of the original file is missing or of an unknown kind")
+            if most is not None and len(found) >= most:
+                raise LimitError(f"the original file is made of more than {most} parts, too many for its size")
             values = _TYPES[kind[0]].layout.parse_stream(reader)
             found.append((kind[0], values))
             if _TYPES[kind[0]] in _MADE_OF_PARTS:

@@ -42,12 +42,14 @@ from sofc.imagefiles import (
 )
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import is_of_disk, opened
-from sofc.imagefiles.rows import InFile
+from sofc.imagefiles.rows import LARGE_BYTES, InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
 from sofc.rows import FileRows
 
 JPEG = jpeg.START
 NPY = b"\x93NUMPY"
+_PACKING = 4
+"""Times that packed volumes are taken to be larger unpacked."""
 JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
@@ -347,6 +349,13 @@ def each_again(sources: Sequence[ImageSource]) -> Iterator[Samples | InFile]:
             yield image
         else:
             yield InFile(_read_anew(source, image.array, loaded), image.declared_bits, image.meaning)
+
+
+def may_be_large(path: Path) -> bool:
+    """Whether a file may hold more samples than are better held: what is packed holds more than its bytes."""
+    if kind_of(path) == "png":
+        return True  # whose head tells
+    return path.stat().st_size * (_PACKING if nifti.is_packed(path) else 1) >= LARGE_BYTES
 
 
 def _goes_back(path: Path) -> bool:

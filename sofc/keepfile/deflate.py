@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sofc.container.original import Deflated, Part, Stored, Tokens
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 from sofc.keepfile.data import PIECE_BYTES, Data, pieces_of
 from sofc.keepfile.tokens.remainder import Session
 
@@ -48,7 +48,7 @@ class Deflater:
         self._session = self._session or Session()
         try:
             found = self._session.take_apart(compressed[:], inflated[:])
-        except FormatError:
+        except (FormatError, LimitError):
             return None
         return Tokens(*found.effort, found.size, found.remainder, parts)
 

@@ -45,7 +45,8 @@ class Effort(NamedTuple):
 
 class Matches(NamedTuple):
     """``data``: all bytes. ``newest`` (2, 1 << HASH_BITS): the last place of each hash, or -1; ``older`` (4, RING): of
-    each place the one before with its hash, or its branches; ``searched`` (1,): places that are in these lists.
+    each place the one before with its hash, or its branches; ``searched`` (1,): places that are in these lists;
+    ``steps`` (1,): places that were looked at and bytes that were compared.
 
     ``stairs`` (RING, STAIRS) and ``counts`` (RING,): of each place matches of rising length and distance, as tokens;
     ``hasty`` (RING,): the longest that is found in haste, or 0.
@@ -55,6 +56,7 @@ class Matches(NamedTuple):
     newest: Table[np.int32]
     older: Table[np.int32]
     searched: Vector[np.int64]
+    steps: Vector[np.int64]
     stairs: Table[np.int32]
     counts: Vector[np.uint8]
     hasty: Vector[np.int32]
@@ -131,6 +133,7 @@ def _probe(place: int, most: int, effort: Effort, matches: Matches) -> int:
     for _ in range(effort.probes):
         if not _is_near(place, earlier):
             break
+        matches.steps[0] += 1
         length = match_length(matches.data, place, earlier, most)
         if length >= SHORTEST:
             _add(place, earlier, length, matches)
@@ -148,9 +151,11 @@ def _follow(place: int, most: int, longest: int, earlier: int, effort: Effort, m
     for step in range(effort.depth):
         if longest >= min(most, effort.nice) or compared > MOST_COMPARED or not _is_near(place, earlier):
             break
+        matches.steps[0] += 1
         if data[earlier + longest] == data[place + longest]:
             length = match_length(data, place, earlier, most)
             compared += length
+            matches.steps[0] += length
             if length > longest:
                 _add(place, earlier, length, matches)
                 longest = length
@@ -171,8 +176,10 @@ def _climb(place: int, most: int, longest: int, earlier: int, effort: Effort, ma
         if compared > MOST_COMPARED or not _is_near(place, earlier):
             break
         compared -= length
+        matches.steps[0] += 1 - length
         length += match_length(data, place + length, earlier + length, most - length)
         compared += length
+        matches.steps[0] += length
         if length > longest:
             _add(place, earlier, length, matches)
             longest = length

@@ -5,6 +5,7 @@ Spec appendix-kept-files/deflate-data-of-any-encoder
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.entropy.binary import Coding, Reader, Writer
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 from sofc.keepfile.tokens import bits as bit_kernels
 from sofc.keepfile.tokens.alphabet import (
     DISTANCE_CODES,
@@ -60,6 +61,8 @@ from sofc.keepfile.tokens.matches import (
 from sofc.keepfile.tokens.models import Learned, nothing_learned
 from sofc.keepfile.tokens.sequence import AFTER_MATCH, Run, code_tokens
 
+STEPS_A_BYTE, MOST_STEPS = 1 << 12, 1 << 24
+"""Steps of searching for each byte that deflate data stands for, and those that any data may take."""
 MOST_DEPTH = 1 << 10
 MOST_PROBES, MOST_HASTE, MOST_ROUNDS = 64, 8, 2
 LEAST_BLOCKS = 1024
@@ -98,6 +101,7 @@ class _Coding:
             data,
             np.full((2, 1 << HASH_BITS), -1, np.int32),
             np.full((4, RING), -1, np.int32),
+            np.zeros(1, np.int64),
             np.zeros(1, np.int64),
             np.zeros((RING, STAIRS), np.int32),
             np.zeros(RING, np.uint8),
@@ -162,6 +166,8 @@ class _Coding:
         """Find matches from ``place`` on, in a block that ends at ``end``; up to where its tokens may now begin."""
         stop = min(end, self.place + SPAN + AHEAD)
         find_matches(stop, self.effort, self.matches)
+        if self.matches.steps[0] > MOST_STEPS + STEPS_A_BYTE * stop:
+            raise LimitError("deflate data of the original file asks for a longer search than its bytes are worth")
         set_costs(self.literals.lengths, self.distances.lengths, self.costs)
         find_shortest(self.place, stop, self.matches, self.costs)
         for _ in range(self.effort.rounds):
@@ -329,12 +335,15 @@ class Session:
 
     def take_apart(self, compressed: bytes, inflated: bytes) -> Apart:
         """How to make ``compressed``, raw deflate data, of ``inflated`` again. Raises FormatError where it is no such
-        data."""
+        data, LimitError where that takes too many steps."""
         data = np.frombuffer(bytearray(inflated), np.uint8)
 
         @cache
         def cost(effort: Effort) -> int:
-            return _Encoder(compressed, data, effort, self._learned.copy()).sample(_SAMPLE)
+            try:
+                return _Encoder(compressed, data, effort, self._learned.copy()).sample(_SAMPLE)
+            except LimitError:
+                return sys.maxsize
 
         if self._effort is None or self._tried < _ENOUGH:
             self._effort = _best_effort(cost)
@@ -343,7 +352,7 @@ class Session:
         return Apart(len(compressed), self._effort, remainder)
 
     def make_again(self, apart: Apart, inflated: bytes) -> bytes:
-        """The deflate data. Raises FormatError where what is kept of it does not fit."""
+        """The deflate data. Raises FormatError where what is kept of it does not fit, LimitError for too many steps."""
         effort = apart.effort
         known = effort.way <= TREE and effort.haste <= MOST_HASTE and effort.rounds <= MOST_ROUNDS
         if not (
