@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jit.decorators import kernel
-from sofc.jit.types import Cube, Table
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.colour import (
     BITS,
     BLUE_FROM_CB,
@@ -87,30 +87,43 @@ def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
 
 
 def informed(
-    planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Plane, sure: Mask, conversion: Conversion
+    planes: Sequence[Bounded],
+    samples: Sequence[Plane],
+    drawn: Sequence[Plane],
+    sure: Sequence[Mask],
+    conversion: Conversion,
 ) -> list[Bounded]:
-    """The same planes, where Y is known by now and ``sure``."""
-    clipped = _clipped(samples) & sure & ~painted(samples)
+    """The same planes, where Y, or both Cb and Cr, are ``drawn`` by now and ``sure``: it tells of the others."""
+    clipped = _clipped(samples) & (sure[0] | (sure[1] & sure[2])) & ~painted(samples)
     if not clipped.any():
         return list(planes)
-    keys = np.stack([luminance[clipped], *(sample[clipped] for sample in samples)], axis=1)
-    keys = keys.astype(np.int64) @ (1 << np.array([24, 16, 8, 0]))
-    colours, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    about = (luminance, *(plane.samples for plane in planes[1:]))
-    found = np.stack([plane[clipped][first] for plane in about], axis=1).astype(np.int64)
-    split = np.stack([colours >> 16 & 255, colours >> 8 & 255, colours & 255], axis=1)
+    known = np.stack([mask[clipped] for mask in sure], axis=1)
+    about = np.stack([np.where(mask, made, plane.samples)[clipped] for mask, made, plane in zip(sure, drawn, planes)])
+    colour = [sample[clipped] for sample in samples]
+    told = [*np.where(known.T, about, 0), *colour, known @ (1 << np.arange(3))]
+    keys = np.stack(told, axis=1).astype(np.int64) @ (1 << 8 * np.arange(7)[::-1])
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    split = np.stack(colour, axis=1)[first].astype(np.int64)
+    found = about.T[first].astype(np.int64)
     least, greatest = np.empty_like(found), np.empty_like(found)
-    bound_clipped(conversion, split, found, least, greatest)
+    bound_clipped(conversion, split, Hints(found, known[first].astype(np.uint8)), least, greatest)
     result = []
     for k, plane in enumerate(planes):
-        low, high = least[place, k], greatest[place, k]
         better = Bounded(*(values.copy() for values in plane))
+        low, high = least[place, k], greatest[place, k]
+        low, high = _narrower(low, high, plane.lowest[clipped], plane.highest[clipped])
         better.lowest[clipped], better.highest[clipped] = low, high
         # Of two samples that it may be, gray: of flat blocks, steps would make it another one that is neither.
         middle = (low + high + (low + high < 2 * MIDDLE)) >> 1
         better.samples[clipped] = np.where(high - low <= NARROW, middle, plane.samples[clipped])
         result.append(better)
     return result
+
+
+def _narrower(low: Plane, high: Plane, least: Plane, greatest: Plane) -> tuple[Plane, Plane]:
+    """What bounds have in common with others; those themselves where they have nothing."""
+    low_too, high_too = np.maximum(low, least), np.minimum(high, greatest)
+    return np.where(low_too <= high_too, low_too, low), np.where(low_too <= high_too, high_too, high)
 
 
 def _clipped(samples: Sequence[Plane]) -> Mask:
@@ -141,48 +154,74 @@ def _filled(planes: Sequence[Plane], unknown: Mask) -> list[Plane]:
     return [np.take_along_axis(plane, places, axis=1) for plane in planes]
 
 
+class Hints(NamedTuple):
+    """Of colours, about which Y, Cb and Cr they may come from, ``found`` (n, 3), and which of these are ``sure``."""
+
+    found: Table[np.int64]
+    sure: Table[np.uint8]
+
+
+@inlined
+def _around(middle: int, before: int, behind: int) -> tuple[int, int]:
+    return middle - before, middle + behind
+
+
+@kernel
+def _bound_colours(
+    conversion: Conversion, y: int, colour: Colour, hints: Hints, n: int, low: Vector[np.int64], high: Vector[np.int64]
+) -> int:
+    """Widen bounds (3,) to all Cb, Cr that convert to a colour with ``y``. Returns 0."""
+    red, green, blue = colour
+    u0, v0 = int(hints.found[n, 1]) - MIDDLE, int(hints.found[n, 2]) - MIDDLE
+    is_cb_sure, is_cr_sure = hints.sure[n, 1] != 0, hints.sure[n, 2] != 0
+    first, last = v0 - CLIP_REACH, v0 + CLIP_REACH
+    if is_cr_sure:
+        first = last = v0
+    elif 0 < red < LARGEST:
+        first, last = _around(((red - y) << BITS) // RED_FROM_CR, 1, 2)
+    for v in range(max(-MIDDLE, first), min(MIDDLE - 1, last) + 1):
+        first_u, last_u = u0 - CLIP_REACH, u0 + CLIP_REACH
+        if is_cb_sure:
+            first_u = last_u = u0
+        elif 0 < blue < LARGEST:
+            first_u, last_u = _around(((blue - y) << BITS) // BLUE_FROM_CB, 1, 2)
+        elif 0 < green < LARGEST:
+            first_u, last_u = _around((((y - green) << BITS) - GREEN_FROM_CR * v) // GREEN_FROM_CB, 2, 3)
+        for u in range(max(-MIDDLE, first_u), min(MIDDLE - 1, last_u) + 1):
+            if fits(conversion, y, u, v, colour):
+                low[0], high[0] = min(low[0], y), max(high[0], y)
+                low[1], high[1] = min(low[1], u + MIDDLE), max(high[1], u + MIDDLE)
+                low[2], high[2] = min(low[2], v + MIDDLE), max(high[2], v + MIDDLE)
+    return 0
+
+
 @kernel
 def bound_clipped(
     conversion: Conversion,
     colours: Table[np.int64],
-    found: Table[np.int64],
+    hints: Hints,
     lowest: Table[np.int64],
     highest: Table[np.int64],
 ) -> int:
-    """For colours (n, 3) with a channel of 0 or 255: the least and the greatest Cb, Cr that convert to them with a Y.
+    """For colours (n, 3) with a channel of 0 or 255: the least and the greatest Y, Cb, Cr that convert to them.
 
-    ``found`` (n, 3): that Y, and about where Cb and Cr are looked for. Bounds (n, 3), the first of them Y, that may lie
-    farther than CLIP_REACH are -FREE and FREE, as all are where nothing converts to a colour. Returns 0.
+    Y is sure, or Cb and Cr are: what is not sure is looked for about where ``hints`` say. Bounds (n, 3) of Cb and Cr
+    that may lie farther than CLIP_REACH are -FREE and FREE, as all are where nothing converts to a colour. Returns 0.
     """
     for n in range(colours.shape[0]):
-        red, green, blue = int(colours[n, 0]), int(colours[n, 1]), int(colours[n, 2])
-        colour = Colour(red, green, blue)
-        y, u0, v0 = int(found[n, 0]), int(found[n, 1]) - MIDDLE, int(found[n, 2]) - MIDDLE
+        colour = Colour(int(colours[n, 0]), int(colours[n, 1]), int(colours[n, 2]))
         low, high = lowest[n], highest[n]
         low[:], high[:] = FREE, -FREE
-        first, last = v0 - CLIP_REACH, v0 + CLIP_REACH
-        if 0 < red < LARGEST:
-            middle = ((red - y) << BITS) // RED_FROM_CR
-            first, last = middle - 1, middle + 2
-        for v in range(max(-MIDDLE, first), min(MIDDLE - 1, last) + 1):
-            first_u, last_u = u0 - CLIP_REACH, u0 + CLIP_REACH
-            if 0 < blue < LARGEST:
-                middle = ((blue - y) << BITS) // BLUE_FROM_CB
-                first_u, last_u = middle - 1, middle + 2
-            elif 0 < green < LARGEST:
-                middle = (((y - green) << BITS) - GREEN_FROM_CR * v) // GREEN_FROM_CB
-                first_u, last_u = middle - 2, middle + 3
-            for u in range(max(-MIDDLE, first_u), min(MIDDLE - 1, last_u) + 1):
-                if fits(conversion, y, u, v, colour):
-                    low[0], high[0] = y, y
-                    low[1], high[1] = min(low[1], u + MIDDLE), max(high[1], u + MIDDLE)
-                    low[2], high[2] = min(low[2], v + MIDDLE), max(high[2], v + MIDDLE)
+        y = int(hints.found[n, 0])
+        first, last = (y, y) if hints.sure[n, 0] != 0 else (0, LARGEST)
+        for y in range(first, last + 1):
+            _bound_colours(conversion, y, colour, hints, n, low, high)
         if low[0] > high[0]:
             low[:], high[:] = -FREE, FREE
         for k in range(1, 3):
-            if low[k] <= found[n, k] - CLIP_REACH:
+            if hints.sure[n, k] == 0 and low[k] <= hints.found[n, k] - CLIP_REACH:
                 low[k] = -FREE
-            if high[k] >= found[n, k] + CLIP_REACH:
+            if hints.sure[n, k] == 0 and high[k] >= hints.found[n, k] + CLIP_REACH:
                 high[k] = FREE
     return 0
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
-from sofc.jpeg.bounds import Bounded, Mask, bounded, informed, match_drawn, painted
+from sofc.jpeg.agreement import agreed, sure_of
+from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge, whole_blocks
+from sofc.jpeg.bounds import Bounded, bounded, informed, match_drawn, painted
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
 from sofc.jpeg.dct import (
     ACCURATE,
@@ -35,6 +36,7 @@ from sofc.jpeg.dct import (
     Grid,
 )
 from sofc.jpeg.descent import improve
+from sofc.jpeg.nearest_plane import round_surest
 from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
 from sofc.jpeg.settle import settled
@@ -121,9 +123,11 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
     if first is None:
         return None
     luminance, _ = first.draw(planes[0].shape)
-    sure = _sure(guessed[0], luminance, first.grid)
-    known = informed(guessed, samples, luminance, sure, conversion)[1:]
-    return come_out(planes[:3], [first, *_find_colours(known, first)], conversion)
+    sure = sure_of(guessed[0], luminance, first.grid)
+    drawn = [luminance, *(plane.samples for plane in guessed[1:])]
+    known = informed(guessed, samples, drawn, [sure, ~(sure | True), ~(sure | True)], conversion)[1:]
+    origins = agreed(guessed, samples, [first, *_find_colours(known, first)], conversion)
+    return come_out(planes[:3], origins, conversion)
 
 
 def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Conversion = USUAL_CONVERSION) -> Recovered:
@@ -146,7 +150,7 @@ def exact_share(found: Recovered) -> float:
     It tells images that were turned on their side, of which columns and rows were transformed in the other order.
     """
     origin, plane = found.origins[0], found.planes[0]
-    whole = _whole_blocks(origin.draw(plane.shape)[0] == plane, origin.grid)
+    whole = whole_blocks(origin.draw(plane.shape)[0] == plane, origin.grid)
     busy = origin.coefficients[..., 1:].any(axis=2)
     return int(np.count_nonzero(whole & busy)) / max(1, int(np.count_nonzero(busy)))
 
@@ -336,7 +340,9 @@ class _Trial(NamedTuple):
             if (better != table).any():
                 table, found = better, [_solved(component, better, decoder) for component in components]
         for component, coefficients in zip(components, found, strict=True):
-            improve(component, Inversion.of(table, decoder.inverse), coefficients)
+            inversion = Inversion.of(table, decoder.inverse)
+            round_surest(component, inversion, coefficients)
+            improve(component, inversion, coefficients)
         return [Origin(grid, table, coefficients, decoder) for coefficients in found]
 
 
@@ -477,29 +483,3 @@ def _solved(component: Guessed, table: Steps, decoder: Decoder) -> Coefficients:
     coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
     solve(component, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
     return coefficients
-
-
-def _sure(luminance: Bounded, drawn: Plane, grid: Grid) -> Mask:
-    """Where all samples of a block come out of its coefficients."""
-    right = (drawn >= luminance.lowest) & (drawn <= luminance.highest)
-    whole = _blockwise(np.pad(right, grid.border(right.shape), constant_values=True))
-    inside = tuple(slice(first, first + size) for first, size in zip(grid.corner, right.shape, strict=True))
-    return whole[inside]
-
-
-def _blockwise(mask: Mask) -> Mask:
-    """Where the mask covers whole blocks."""
-    whole = _whole_blocks(mask, Grid(1, 1, 0, 0))
-    result: Mask = np.repeat(np.repeat(whole, SIDE, axis=0), SIDE, axis=1)
-    return result
-
-
-def _whole_blocks(mask: Mask, grid: Grid) -> Mask:
-    """Which blocks of a component have all their samples in the mask of a plane: (rows of blocks, blocks in a row)."""
-    down, across, top, left = grid
-    height, breadth = SIDE * down, SIDE * across
-    rows, width = mask.shape
-    border = (top, -(top + rows) % height), (left, -(left + width) % breadth)
-    padded = np.pad(mask, border, constant_values=True)
-    blocks = padded.reshape(padded.shape[0] // height, height, padded.shape[1] // breadth, breadth)
-    return np.asarray(blocks.all(axis=(1, 3)))

@@ -23,8 +23,8 @@ REPEATED_FACTORS = ((1, 4), (2, 4), (4, 1), (4, 2), (4, 4))
 """The same where samples are only ever repeated."""
 LANES = 32
 """Columns that are solved side by side."""
-UNSURE = 1 / 64
-"""How much samples that are not known count."""
+UNSURE, MOST_OPEN = 1 / 64, 7
+"""How much samples count that may be anything, and those whose bounds are so far apart."""
 
 
 class Equations(NamedTuple):
@@ -119,7 +119,7 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
         return _averaged(plane, grid)
     if not grid.is_enlarged or upsampling == SCALED:
         return Shrunk(plane.samples << GUESS_BITS, plane.known.astype(np.float64))
-    samples, sure = plane.samples.astype(np.float64), plane.known.astype(np.float64)
+    samples, sure = plane.samples.astype(np.float64), _sureness(plane)
     if upsampling in (HALVES, STEPWISE) and (upsampling == STEPWISE or down * across == 2):
         # Rounding by a half moves samples up by an eighth.
         samples = samples - 0.125 * (down * across // 2)
@@ -135,6 +135,12 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
     return Shrunk(np.ascontiguousarray(guess), np.ascontiguousarray(sure))
 
 
+def _sureness(plane: Bounded) -> Reals:
+    """How much each sample says: as the square of what its bounds leave open."""
+    count = np.minimum(plane.highest - plane.lowest, MOST_OPEN) + 1.0
+    return 1 / (count * count)
+
+
 def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
     """The component whose samples were repeated: means of those that are known, of all where none is."""
     own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
@@ -142,7 +148,7 @@ def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
         (first + np.arange(size)) // factor
         for first, size, factor in zip(own[2:], plane.samples.shape, own[:2], strict=True)
     )
-    weights = np.where(plane.known, 1.0, UNSURE)
+    weights = _sureness(plane)
     total, count, known = np.zeros((3, int(rows[-1]) + 1, int(columns[-1]) + 1))
     at = np.broadcast_arrays(rows[:, None], columns)
     np.add.at(total, tuple(at), weights * plane.samples)

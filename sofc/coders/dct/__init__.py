@@ -45,6 +45,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.descent import descend
     from sofc.jpeg.fine import draw_fine, enlarge_fine
     from sofc.jpeg.inverses import draw
+    from sofc.jpeg.nearest_plane import round_blocks
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
     from sofc.jpeg.steps import transform, weigh
@@ -62,7 +63,7 @@ def _kernels() -> list[list[KernelUse]]:
         enlarge_fine,
     ]
     looking: list[KernelUse] = [transform, weigh, shrink, bound_blocks, judge, bound_clipped, match_drawn]
-    return [coding, [weigh_predictors, solve, descend, *looking]]
+    return [coding, [weigh_predictors, solve, round_blocks, descend, *looking]]
 
 
 CODER = Descriptor(

@@ -1,0 +1,103 @@
+"""Coefficients of blocks with unknown samples, the surest first, beside a plain-Python twin; and by turns of Y, Cb, Cr."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import naive_nearest_plane as naive
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sofc.jpeg import nearest_plane, solve
+from sofc.jpeg.dct import ACCURATE, LARGEST, SIDE, SIZE
+from sofc.jpeg.inverses import draw, multipliers
+from sofc.jpeg.known import read_known
+from sofc.jpeg.origin import standard_table
+from sofc.jpeg.recover import recover_planes
+from sofc.transforms.components import LATTICE
+
+COMPILED = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="solves whole images: slow")
+
+
+def drawn(blocks, table):
+    """Samples of blocks, (rows of blocks, blocks in a row, 64)."""
+    rows, columns, _ = blocks.shape
+    plane = np.zeros((SIDE * rows, SIDE * columns), np.int32)
+    factors = multipliers(ACCURATE, table)
+    draw(blocks, factors, ACCURATE, plane, np.zeros(plane.shape, np.uint8), np.zeros(SIZE, np.int64))
+    return plane
+
+
+@settings(max_examples=6, deadline=None)
+@example(1)
+@example(2)
+@given(st.integers(0, 2**32 - 1))
+def test_nearest_plane(seed):
+    """Blocks that are blown out in a part, of which some rows are unknown."""
+    rng = np.random.default_rng(seed)
+    table = standard_table(int(rng.integers(30, 90)))
+    true = np.rint(rng.normal(size=(1, 2, SIZE)) * 150 / (1 + np.arange(SIZE)) / table).astype(np.int32)
+    true[:, :, 0] = rng.integers(500, 900, 2) // table[0]
+    plane = drawn(true, table)
+    lowest, highest = plane.copy(), np.where(plane == LARGEST, solve.FREE, plane).astype(np.int32)
+    rows = int(rng.integers(0, 5))
+    lowest[SIDE - rows :], highest[SIDE - rows :] = -solve.FREE, solve.FREE
+    lowest[0, 1], highest[0, 1] = lowest[0, 1] - 2, highest[0, 1] + 1
+    seen = solve.Guessed(plane << 4, lowest, highest)
+    inversion = solve.Inversion.of(table, ACCURATE)
+    variances = rng.random(SIZE) * 40000 / (1 + np.arange(SIZE)) ** 2 + 1
+    start = (true + rng.integers(-2, 3, true.shape)).astype(np.int32)
+    found, solved = start.copy(), np.zeros_like(start)
+    room = solve.scratch()
+    nearest_plane.round_blocks(seen, inversion, found, variances, room, nearest_plane.belief())
+    solve.solve(seen, inversion, solve.HOPELESS, solved, room)
+    patterns = (solve.PATTERNS.T / 65536).tolist()
+    for number in range(2):
+        is_free = solve.load(seen, 0, number, room)
+        low, high = ([(each / 65536) for each in bounds.tolist()] for bounds in (room.low, room.high))
+        samples = list(zip((room.target / 16).tolist(), low, high, strict=True))
+
+        def wrong(block, number=number):
+            solve.load(seen, 0, number, room)
+            return solve.draw_block(np.array(block, np.int32), inversion, room)
+
+        def by_twin(spread, samples=samples):
+            return naive.rounded(samples, table.tolist(), (spread * variances).tolist(), patterns)
+
+        first = min((start[0, number].tolist(), solved[0, number].tolist()), key=wrong)
+        expected = naive.best(first, by_twin, wrong, nearest_plane.SPREADS if is_free else ())
+        assert found[0, number].tolist() == expected
+
+
+def blown_out(colours, sampling, quality):
+    """A decoded JPEG image of which a part is white, and the data."""
+    down, across = np.mgrid[:160, :160]
+    rng = np.random.default_rng(quality)
+    waves = [60 * np.sin(down / (4 + k)) * np.sin(across / (5 + k)) + 40 * np.cos(across / 31) for k in range(colours)]
+    image = 215 + np.stack(waves, axis=2) + rng.normal(size=(160, 160, 1)) * 20 - 15 * np.arange(colours)
+    made = Image.fromarray(np.clip(image, 0, 255).astype(np.uint8).squeeze())
+    data = io.BytesIO()
+    made.save(data, "JPEG", quality=quality, **({"subsampling": sampling} if colours > 1 else {}))
+    with Image.open(data) as decoded:
+        samples = np.asarray(decoded)
+    return samples, data.getvalue()
+
+
+@COMPILED
+@pytest.mark.parametrize("quality", [50, 80])
+@pytest.mark.parametrize(("colours", "sampling"), [(1, None), (3, 0), (3, 2)])
+def test_blown_out_pictures_are_recovered(colours, sampling, quality):
+    """Nearly all blocks come out, clipped or not: rounding finds hardly any of the clipped ones."""
+    samples, data = blown_out(colours, sampling, quality)
+    planes = [np.ascontiguousarray(plane, np.int32) for plane in np.moveaxis(np.atleast_3d(samples), 2, 0)]
+    found = recover_planes(LATTICE.forward(planes) if colours > 1 else planes, colours)
+    known = read_known(data)
+    assert found is not None and known is not None
+    is_cut = (np.atleast_3d(samples) == LARGEST).any(axis=2).reshape(20, SIDE, 20, SIDE).any(axis=(1, 3))
+    right = (found.origins[0].coefficients == known.origins[0].coefficients).all(axis=2)
+    assert np.count_nonzero(is_cut) > 80
+    assert np.count_nonzero(is_cut & ~right) * 20 < np.count_nonzero(is_cut)
