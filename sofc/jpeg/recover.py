@@ -51,6 +51,7 @@ from sofc.jpeg.steps import (
     Likely,
     Sight,
     find_places,
+    fine_tables,
     is_known,
     likely_tables,
 )
@@ -73,6 +74,9 @@ more."""
 EXACT_LUMINANCE, SURELY_EXACT, CLEARLY_MORE = 0.3, 0.9, 0.1
 """Share of blocks that come out whole, of those that are not flat, from which on steps are right, and from which on the
 inverse transform is, too; by how much it is larger by the right one."""
+EXACT_TWICE = 0.6
+"""The same from which on fine steps are right that do not show. Of an image of PH2, which was JPEG data before, coded at
+quality 98, 0.93 come out by that, 0.68 and 0.63 by qualities 99 and 100."""
 TELLING_BLOCKS = 64
 """Rows of blocks with so many that are not flat show which inverse transforms are worth trying."""
 UPSAMPLINGS_OF = {
@@ -196,8 +200,22 @@ def _recover_first(plane: Bounded) -> Origin | None:
     best = _best([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
     if best is None:
         return None
+    best = _of_twice_coded(look, best)
     tables = [one.table for one in candidates if one.grid == best.origins[0].grid]
     return _by_another(look, best, tables).origins_of([plane])[0]
+
+
+def _of_twice_coded(look: _Look, best: _Trial) -> _Trial:
+    """What comes of luminance by fine steps, where hardly anything does by those that show: of an image that was JPEG
+    data twice, those of the first time do."""
+    if best.exact >= EXACT_LUMINANCE:
+        return best
+    sample = look.telling(best)
+    table = max(fine_tables(), key=lambda table: _exact(sample, [table]))
+    if _exact(sample, [table]) < EXACT_TWICE:
+        return best
+    finer = look.trial(best.origins[0].grid, table)
+    return finer if finer is not None and finer.exact >= EXACT_TWICE else best
 
 
 def _by_another(look: _Look, best: _Trial, tables: Sequence[Steps]) -> _Trial:
