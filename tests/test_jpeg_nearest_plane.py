@@ -1,4 +1,4 @@
-"""Coefficients of blocks with unknown samples, the surest first, beside a plain-Python twin; and by turns of Y, Cb, Cr."""
+"""Coefficients of blocks with unknown samples, the surest first, beside a plain-Python twin; Y, Cb and Cr by turns."""
 
 from __future__ import annotations
 
@@ -86,9 +86,7 @@ def blown_out(colours, sampling, quality, side):
 
 
 @COMPILED
-@pytest.mark.parametrize(
-    ("colours", "sampling", "quality", "side"), [(3, 0, 80, 160), (3, 2, 80, 160)]
-)
+@pytest.mark.parametrize(("colours", "sampling", "quality", "side"), [(3, 0, 80, 160), (3, 2, 80, 160)])
 def test_blown_out_pictures_are_recovered(colours, sampling, quality, side):
     """Nearly all blocks come out: by rounding alone, and one component after the other, 0.97 to 0.996 of samples do."""
     samples = blown_out(colours, sampling, quality, side)

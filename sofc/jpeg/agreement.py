@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sofc.jpeg.blockwise import blocks_of, whole_blocks
-from sofc.jpeg.bounds import Bounded, Mask, informed
-from sofc.jpeg.colour import Conversion, reached
+from sofc.jpeg.blockwise import BIT_PARTS, MOST_SIZE, SIZE_BITS, blocks_of, whole_blocks
+from sofc.jpeg.bounds import Bounded, Mask, Seen, bounded, informed
+from sofc.jpeg.colour import reached
 from sofc.jpeg.dct import SCALED, SIDE, Grid
 from sofc.jpeg.descent import improve
 from sofc.jpeg.nearest_plane import round_surest
@@ -22,32 +22,40 @@ from sofc.jpeg.subsampling import shrunk
 from sofc.planes import Plane
 
 TURNS = 3
-"""How often what is known of all components is told each of them, while more comes out."""
+"""How often what is known of all components is told each of them, while that takes less."""
+MISSED_BITS = 16
+"""About what it takes to correct a colour."""
 
 
-def agreed(
-    planes: Sequence[Bounded], samples: Sequence[Plane], origins: Sequence[Origin], conversion: Conversion
-) -> list[Origin]:
-    """How Y, Cb and Cr came about, from what was found of each of them: ``planes`` as colours bound them, and the
-    ``samples`` that they convert to."""
+def agreed(planes: Sequence[Plane], seen: Seen, origins: Sequence[Origin]) -> list[Origin]:
+    """How Y, Cb and Cr, ``planes``, came about, from what was found of each of them and of what is seen of them."""
+    found = _by_turns(bounded(planes, seen), seen, origins)
+    if not seen.covered.any():
+        return found
+    wider = seen.without_edges()
+    other = _by_turns(bounded(planes, wider), wider, found)
+    return min((found, other), key=lambda each: _cost(seen, [origin.draw(planes[0].shape)[0] for origin in each], each))
+
+
+def _by_turns(planes: Sequence[Bounded], seen: Seen, origins: Sequence[Origin]) -> list[Origin]:
+    """The same for planes bounded by what is seen."""
     best = list(origins)
     drawn = [_drawn(*each) for each in zip(planes, best, strict=True)]
-    fewest = _missed(samples, drawn, conversion)
+    least = _cost(seen, drawn, best)
     for _ in range(TURNS):
-        if not fewest:
-            break
         found, made = list(best), list(drawn)
         for parts in ((0,), (1, 2)):
-            sure = [sure_of(*each, one.grid) for *each, one in zip(planes, made, found, strict=True)]
+            three = zip(planes, made, found, strict=True)
+            sure = [sure_of(plane, drawn_so, one.grid) for plane, drawn_so, one in three]
             sure = [mask & (number not in parts) for number, mask in enumerate(sure)]
-            told = informed(planes, samples, made, sure, conversion)
+            told = informed(planes, seen, made, sure)
             for number in parts:
                 found[number] = mended(told[number], found[number])
                 made[number] = _drawn(told[number], found[number])
-        missed = _missed(samples, made, conversion)
-        if missed >= fewest:
+        cost = _cost(seen, made, found)
+        if cost >= least:
             break
-        best, drawn, fewest = found, made, missed
+        best, drawn, least = found, made, cost
     return best
 
 
@@ -76,7 +84,12 @@ def _drawn(plane: Bounded, origin: Origin) -> Plane:
     return origin.draw(plane.samples.shape)[0]
 
 
-def _missed(samples: Sequence[Plane], drawn: Sequence[Plane], conversion: Conversion) -> int:
-    """How many colours do not come out."""
-    made = reached(list(drawn), conversion)
-    return int(np.count_nonzero(np.logical_or.reduce([a != b for a, b in zip(made, samples, strict=True)])))
+def _cost(seen: Seen, drawn: Sequence[Plane], origins: Sequence[Origin]) -> float:
+    """About how many bits coefficients take, and colours that do not come out of them; what is painted takes little."""
+    made = reached(list(drawn), seen.conversion)
+    missed = np.logical_or.reduce([a != b for a, b in zip(made, seen.samples, strict=True)])
+    cost = float(MISSED_BITS * np.count_nonzero(missed & ~seen.covered))
+    for origin in origins:
+        sizes = np.minimum(np.abs(origin.coefficients[origin.coefficients != 0]), MOST_SIZE)
+        cost += float(SIZE_BITS[sizes].sum()) / BIT_PARTS
+    return cost

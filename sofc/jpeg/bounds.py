@@ -20,8 +20,10 @@ from sofc.jpeg.colour import (
     Channels,
     Colour,
     Conversion,
+    conversion_of,
     convert,
     fits,
+    reached,
 )
 from sofc.jpeg.dct import LARGEST, MIDDLE
 from sofc.jpeg.solve import FREE
@@ -31,8 +33,9 @@ Mask = npt.NDArray[np.bool_]
 
 NARROW = 4
 """Bounds no farther apart than this are better guessed between than by what was found first."""
-PAINTED_CONTRAST = 48
-"""What lies beside black is at least so light where the black was painted."""
+PAINTED_CONTRAST, LEAST_PAINTED, MOST_PAINTS = 48, 32, 8
+"""By how much what lies beside a colour differs from it, at least, where it was painted; how many places of it have
+the same below or to the right; how many colours are looked at, those with most such places."""
 CLIP_REACH = 48
 """Colours that clipped ones may come from are looked for so far around those that were found."""
 DRAWN_REACH = 3
@@ -63,8 +66,32 @@ class Bounded(NamedTuple):
         return Bounded(*(np.ascontiguousarray(plane[rows]) for plane in self))
 
 
-def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
+class Seen(NamedTuple):
+    """Red, green and blue as they are seen, where they are ``covered`` by what was painted later, and how they were
+    made of Y, Cb and Cr."""
+
+    samples: Sequence[Plane]
+    covered: Mask
+    conversion: Conversion
+
+    @classmethod
+    def of(cls, planes: Sequence[Plane]) -> Seen:
+        """What is seen of Y, Cb, Cr and, if it is there, their correction plane."""
+        conversion = conversion_of(planes)
+        samples = reached(planes[:3], conversion)
+        return cls(samples, painted(samples), conversion)
+
+    def without_edges(self) -> Seen:
+        """The same, what lies around painted samples covered, too: letters have soft edges."""
+        rows, width = self.covered.shape
+        wide = np.pad(self.covered, 1)
+        around = [wide[y : y + rows, x : x + width] for y, x in np.ndindex(3, 3)]
+        return self._replace(covered=np.logical_or.reduce(around))
+
+
+def bounded(planes: Sequence[Plane], seen: Seen) -> list[Bounded]:
     """Y, Cb and Cr that convert to samples: a channel of 0 or 255 was cut there and says little."""
+    samples = seen.samples
     clipped = _clipped(samples)
     lowest = [np.where(clipped, -FREE, plane) for plane in planes]
     highest = [np.where(clipped, FREE, plane) for plane in planes]
@@ -74,8 +101,19 @@ def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
     bright = np.logical_or.reduce([sample == LARGEST for sample in samples])
     lowest[0] = np.where(dark & ~bright, 0, np.where(bright & ~dark, about - 1, lowest[0]))
     highest[0] = np.where(dark & ~bright, about + 1, np.where(bright & ~dark, LARGEST, highest[0]))
+    return _uncovered(planes, lowest, highest, seen.covered)
+
+
+def bounded_gray(plane: Plane) -> Bounded:
+    """The same of gray samples: only those are not known that were painted over."""
+    return _uncovered([plane], [plane], [plane], painted([plane]))[0]
+
+
+def _uncovered(
+    planes: Sequence[Plane], lowest: Sequence[Plane], highest: Sequence[Plane], covered: Mask
+) -> list[Bounded]:
+    """Planes of which nothing is known where they are covered."""
     guesses = list(planes)
-    covered = painted(samples)
     if covered.any():
         lowest = [np.where(covered, -FREE, plane) for plane in lowest]
         highest = [np.where(covered, FREE, plane) for plane in highest]
@@ -86,27 +124,23 @@ def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
     ]
 
 
-def informed(
-    planes: Sequence[Bounded],
-    samples: Sequence[Plane],
-    drawn: Sequence[Plane],
-    sure: Sequence[Mask],
-    conversion: Conversion,
-) -> list[Bounded]:
+def informed(planes: Sequence[Bounded], seen: Seen, drawn: Sequence[Plane], sure: Sequence[Mask]) -> list[Bounded]:
     """The same planes, where Y, or both Cb and Cr, are ``drawn`` by now and ``sure``: it tells of the others."""
-    clipped = _clipped(samples) & (sure[0] | (sure[1] & sure[2])) & ~painted(samples)
+    clipped = _clipped(seen.samples) & (sure[0] | (sure[1] & sure[2])) & ~seen.covered
     if not clipped.any():
         return list(planes)
     known = np.stack([mask[clipped] for mask in sure], axis=1)
-    about = np.stack([np.where(mask, made, plane.samples)[clipped] for mask, made, plane in zip(sure, drawn, planes)])
-    colour = [sample[clipped] for sample in samples]
+    about = np.stack(
+        [np.where(mask, made, plane.samples)[clipped] for mask, made, plane in zip(sure, drawn, planes, strict=True)]
+    )
+    colour = [sample[clipped] for sample in seen.samples]
     told = [*np.where(known.T, about, 0), *colour, known @ (1 << np.arange(3))]
     keys = np.stack(told, axis=1).astype(np.int64) @ (1 << 8 * np.arange(7)[::-1])
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
     split = np.stack(colour, axis=1)[first].astype(np.int64)
     found = about.T[first].astype(np.int64)
     least, greatest = np.empty_like(found), np.empty_like(found)
-    bound_clipped(conversion, split, Hints(found, known[first].astype(np.uint8)), least, greatest)
+    bound_clipped(seen.conversion, split, Hints(found, known[first].astype(np.uint8)), least, greatest)
     result = []
     for k, plane in enumerate(planes):
         better = Bounded(*(values.copy() for values in plane))
@@ -132,14 +166,23 @@ def _clipped(samples: Sequence[Plane]) -> Mask:
 
 
 def painted(samples: Sequence[Plane]) -> Mask:
-    """Where an image was painted over in black after it was decoded: there is no way from black to its surroundings."""
-    black: Mask = np.logical_and.reduce([sample == 0 for sample in samples])
-    borders = black[:, 1:] != black[:, :-1]
-    light = np.max(samples, axis=0)
-    beside = np.maximum(light[:, 1:], light[:, :-1])[borders]
-    if beside.size == 0 or np.median(beside) < PAINTED_CONTRAST:
-        black[:] = False
-    return black
+    """Where an image was painted over after it was decoded, or a frame was put around it: one colour goes on, and
+    there is no way from it to its surroundings. Three channels, or gray."""
+    colours = np.zeros(samples[0].shape, np.int32)
+    for sample in samples:
+        colours = colours << 8 | sample
+    here = colours[:-1, :-1]
+    is_flat = (here == colours[1:, :-1]) | (here == colours[:-1, 1:])
+    found, counts = np.unique(here[is_flat], return_counts=True)
+    likely = np.argsort(-counts, kind="stable")[:MOST_PAINTS]
+    covered: Mask = np.zeros(colours.shape, np.bool_)
+    for colour in found[likely[counts[likely] >= LEAST_PAINTED]]:
+        mask = colours == colour
+        borders = mask[:, 1:] != mask[:, :-1]
+        change = np.max([np.abs(np.diff(sample, axis=1)) for sample in samples], axis=0)[borders]
+        if change.size and np.median(change) >= PAINTED_CONTRAST:
+            covered |= mask
+    return covered
 
 
 def _filled(planes: Sequence[Plane], unknown: Mask) -> list[Plane]:

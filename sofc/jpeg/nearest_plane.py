@@ -16,7 +16,6 @@ from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import SIZE
 from sofc.jpeg.solve import (
     BASIS_BITS,
-    FREE,
     HALF,
     HOPELESS,
     MOST,
@@ -38,7 +37,7 @@ NARROW = 24
 """Bounds that are farther apart say only what a sample is not."""
 AT_BOUND, SLACK = 100.0, 0.25
 """How surely, as a variance, a sample lies at a bound that it would leave by more than SLACK: what was cut off may lie
-far beyond. Of 40 blocks of a blown-out photograph that came out by no other way, 4 did with 1, 20 with 9, 31 with 100."""
+far beyond. Of 40 blocks of a blown-out photograph that came out in no other way 4 did by 1, 20 by 9, 31 by 100."""
 LEAST_VARIANCE = 1 / 64
 """Coefficients are expected to vary by so much of the square of a step, where they are 0 all over an image ..."""
 WIDEST = 1e6

@@ -13,8 +13,8 @@ import numpy as np
 
 from sofc.jpeg.agreement import agreed, sure_of
 from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge, whole_blocks
-from sofc.jpeg.bounds import Bounded, bounded, informed, match_drawn, painted
-from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, conversion_of, reached
+from sofc.jpeg.bounds import Bounded, Seen, bounded, bounded_gray, informed, match_drawn, painted
+from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, reached
 from sofc.jpeg.dct import (
     ACCURATE,
     FAST,
@@ -75,8 +75,8 @@ EXACT_LUMINANCE, SURELY_EXACT, CLEARLY_MORE = 0.3, 0.9, 0.1
 """Share of blocks that come out whole, of those that are not flat, from which on steps are right, and from which on the
 inverse transform is, too; by how much it is larger by the right one."""
 EXACT_TWICE = 0.6
-"""The same from which on fine steps are right that do not show. Of an image of PH2, which was JPEG data before, coded at
-quality 98, 0.93 come out by that, 0.68 and 0.63 by qualities 99 and 100."""
+"""The same from which on fine steps are right that do not show. Of an image of PH2, which was JPEG data before, coded
+at quality 98, 0.93 come out by that, 0.68 and 0.63 by qualities 99 and 100."""
 TELLING_BLOCKS = 64
 """Rows of blocks with so many that are not flat show which inverse transforms are worth trying."""
 UPSAMPLINGS_OF = {
@@ -113,32 +113,31 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
     good. ``beside``: how one plane's neighbour came about, of which it may be a chrominance as it was decoded.
     """
     if modelled == 1:
-        plane = Bounded(*[np.ascontiguousarray(planes[0])] * 4)
+        plane = bounded_gray(planes[0])
         origin = _recover_first(plane)
         alone = None if origin is None else come_out(planes[:1], [origin])
         if beside is None or beside.share < CONVINCING or (alone is not None and alone.share >= CONVINCING):
             return alone
         enlarged = come_out(planes[:1], _find_colours([plane], beside.origins[0]))
         return enlarged if alone is None or enlarged.share > alone.share else alone
-    conversion = conversion_of(planes)
-    samples = reached(planes[:3], conversion)
-    guessed = bounded(planes[:3], samples)
+    seen = Seen.of(planes)
+    guessed = bounded(planes[:3], seen)
     first = _recover_first(guessed[0])
     if first is None:
         return None
     luminance, _ = first.draw(planes[0].shape)
     sure = sure_of(guessed[0], luminance, first.grid)
-    drawn = [luminance, *(plane.samples for plane in guessed[1:])]
-    known = informed(guessed, samples, drawn, [sure, ~(sure | True), ~(sure | True)], conversion)[1:]
-    origins = agreed(guessed, samples, [first, *_find_colours(known, first)], conversion)
-    return come_out(planes[:3], origins, conversion)
+    drawn, unsure = [luminance, *(plane.samples for plane in guessed[1:])], np.zeros_like(sure)
+    known = informed(guessed, seen, drawn, [sure, unsure, unsure])[1:]
+    origins = agreed(planes[:3], seen, [first, *_find_colours(known, first)])
+    return come_out(planes[:3], origins, seen.conversion)
 
 
 def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Conversion = USUAL_CONVERSION) -> Recovered:
     """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
     if len(planes) == 1:
-        missed = np.count_nonzero(drawn[0] != planes[0])
+        missed = np.count_nonzero((drawn[0] != planes[0]) & ~painted(planes))
         return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
     samples = reached(planes, conversion)
@@ -172,7 +171,7 @@ def most_enlarged(planes: Sequence[Plane], factors: Iterable[tuple[int, int]]) -
     ``planes``: Y, Cb, Cr and their correction plane. It tells orientations apart: how samples are rounded then is not
     symmetric.
     """
-    colours = bounded(planes[:3], reached(planes[:3], conversion_of(planes)))[1:]
+    colours = bounded(planes[:3], Seen.of(planes))[1:]
     grids = [Grid(*each, *place) for each in factors if each != (1, 1) for place in np.ndindex(each)]
     return max(Enlarged(min(match(plane, shrunk(plane, grid), grid) for plane in colours), grid[:2]) for grid in grids)
 
