@@ -29,6 +29,9 @@ MISSED_BITS = 16
 
 def agreed(planes: Sequence[Plane], seen: Seen, origins: Sequence[Origin]) -> list[Origin]:
     """How Y, Cb and Cr, ``planes``, came about, from what was found of each of them and of what is seen of them."""
+    made = reached([origin.draw(planes[0].shape)[0] for origin in origins], seen.conversion)
+    if all(map(np.array_equal, made, seen.samples)):
+        return list(origins)
     found = _by_turns(bounded(planes, seen), seen, origins)
     if not seen.covered.any():
         return found

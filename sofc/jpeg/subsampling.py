@@ -138,7 +138,8 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
 def _sureness(plane: Bounded) -> Reals:
     """How much each sample says: as the square of what its bounds leave open."""
     count = np.minimum(plane.highest - plane.lowest, MOST_OPEN) + 1.0
-    return 1 / (count * count)
+    result: Reals = 1 / (count * count)
+    return result
 
 
 def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
