@@ -104,11 +104,6 @@ def bounded(planes: Sequence[Plane], seen: Seen) -> list[Bounded]:
     return _uncovered(planes, lowest, highest, seen.covered)
 
 
-def bounded_gray(plane: Plane) -> Bounded:
-    """The same of gray samples: only those are not known that were painted over."""
-    return _uncovered([plane], [plane], [plane], painted([plane]))[0]
-
-
 def _uncovered(
     planes: Sequence[Plane], lowest: Sequence[Plane], highest: Sequence[Plane], covered: Mask
 ) -> list[Bounded]:

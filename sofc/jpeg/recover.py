@@ -13,7 +13,7 @@ import numpy as np
 
 from sofc.jpeg.agreement import agreed, sure_of
 from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge, whole_blocks
-from sofc.jpeg.bounds import Bounded, Seen, bounded, bounded_gray, informed, match_drawn, painted
+from sofc.jpeg.bounds import Bounded, Seen, bounded, informed, match_drawn, painted
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, reached
 from sofc.jpeg.dct import (
     ACCURATE,
@@ -113,7 +113,7 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
     good. ``beside``: how one plane's neighbour came about, of which it may be a chrominance as it was decoded.
     """
     if modelled == 1:
-        plane = bounded_gray(planes[0])
+        plane = Bounded(*[np.ascontiguousarray(planes[0])] * 4)
         origin = _recover_first(plane)
         alone = None if origin is None else come_out(planes[:1], [origin])
         if beside is None or beside.share < CONVINCING or (alone is not None and alone.share >= CONVINCING):
@@ -137,7 +137,7 @@ def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Convers
     """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
     if len(planes) == 1:
-        missed = np.count_nonzero((drawn[0] != planes[0]) & ~painted(planes))
+        missed = np.count_nonzero(drawn[0] != planes[0])
         return Recovered(origins, [planes[0].copy()], _share(int(missed), planes[0]))
     chosen = np.stack(planes)
     samples = reached(planes, conversion)
