@@ -276,16 +276,23 @@ def test_steps_near_known_ones_are_settled():
 
 
 @COMPILED
-def test_what_was_painted_over_is_not_missed():
-    """Samples of a black box that come out of no coefficients do not make the origin doubtful."""
-    _, image = jpeg_of(scene((160, 192)) // 2 + 60, quality=80, subsampling="4:2:0")
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
+def test_what_was_painted_over_is_not_missed(colour):
+    """Samples of a box of one colour that come out of no coefficients do not make the origin doubtful, and spoil no
+    block that they do not touch."""
+    data, image = jpeg_of(scene((160, 192)) // 2 + 60, quality=80, subsampling="4:2:0")
     box = np.s_[37:91, 51:120]
     painted = image.copy()
-    painted[box] = 0
+    painted[box] = colour
     found = recover.recover_planes(
         LATTICE.forward([np.ascontiguousarray(painted[:, :, k], np.int32) for k in range(3)]), 3
     )
-    assert found is not None
+    known = read_known(data)
+    assert found is not None and known is not None
+    whole = np.ones(image.shape[:2], np.bool_)
+    whole[32:96, 48:120] = False
+    right = (found.origins[0].coefficients == known.origins[0].coefficients).all(axis=2)
+    assert right[whole[::8, ::8]].all()
     assert 1 - found.share < painted[box].size / painted.size / 2
 
 

@@ -194,3 +194,14 @@ class Judged(NamedTuple):
         if known_busy >= ENOUGH_KNOWN:
             exact, busy = known_exact, known_busy
         return cls(bits / BIT_PARTS, missed, exact, busy)
+
+
+def whole_blocks(mask: npt.NDArray[np.bool_], grid: Grid) -> npt.NDArray[np.bool_]:
+    """Which blocks of a component have all their samples in the mask of a plane: (rows of blocks, blocks in a row)."""
+    down, across, top, left = grid[:4]
+    height, breadth = SIDE * down, SIDE * across
+    rows, width = mask.shape
+    border = (top, -(top + rows) % height), (left, -(left + width) % breadth)
+    padded = np.pad(mask, border, constant_values=True)
+    blocks = padded.reshape(padded.shape[0] // height, height, padded.shape[1] // breadth, breadth)
+    return np.asarray(blocks.all(axis=(1, 3)))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jit.decorators import kernel
+from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.colour import (
     BITS,
@@ -20,8 +20,10 @@ from sofc.jpeg.colour import (
     Channels,
     Colour,
     Conversion,
+    conversion_of,
     convert,
     fits,
+    reached,
 )
 from sofc.jpeg.dct import LARGEST, MIDDLE
 from sofc.jpeg.solve import FREE
@@ -31,8 +33,9 @@ Mask = npt.NDArray[np.bool_]
 
 NARROW = 4
 """Bounds no farther apart than this are better guessed between than by what was found first."""
-PAINTED_CONTRAST = 48
-"""What lies beside black is at least so light where the black was painted."""
+PAINTED_CONTRAST, LEAST_PAINTED, MOST_PAINTS = 48, 32, 8
+"""By how much what lies beside a colour differs from it, at least, where it was painted; how many places of it have
+the same below or to the right; how many colours are looked at, those with most such places."""
 CLIP_REACH = 48
 """Colours that clipped ones may come from are looked for so far around those that were found."""
 DRAWN_REACH = 3
@@ -63,12 +66,34 @@ class Bounded(NamedTuple):
         return Bounded(*(np.ascontiguousarray(plane[rows]) for plane in self))
 
 
-def bounded(planes: Sequence[Plane], samples: Sequence[Plane]) -> list[Bounded]:
+class Seen(NamedTuple):
+    """Red, green and blue as they are seen, where they are ``covered`` by what was painted later, and how they were
+    made of Y, Cb and Cr."""
+
+    samples: Sequence[Plane]
+    covered: Mask
+    conversion: Conversion
+
+    @classmethod
+    def of(cls, planes: Sequence[Plane]) -> Seen:
+        """What is seen of Y, Cb, Cr and, if it is there, their correction plane."""
+        conversion = conversion_of(planes)
+        samples = reached(planes[:3], conversion)
+        return cls(samples, painted(samples), conversion)
+
+    def without_edges(self) -> Seen:
+        """The same, what lies around painted samples covered, too: letters have soft edges."""
+        rows, width = self.covered.shape
+        wide = np.pad(self.covered, 1)
+        around = [wide[y : y + rows, x : x + width] for y, x in np.ndindex(3, 3)]
+        return self._replace(covered=np.logical_or.reduce(around))
+
+
+def bounded(planes: Sequence[Plane], seen: Seen) -> list[Bounded]:
     """Y, Cb and Cr that convert to samples: a channel of 0 or 255 was cut there and says little."""
-    covered = painted(samples)
     lowest, highest = (Channels(*(np.empty_like(planes[0]) for _ in range(3))) for _ in range(2))
-    bound_planes(Channels(*samples), Channels(*planes), covered.view(np.uint8), lowest, highest)
-    guesses = _filled(planes, covered) if covered.any() else planes
+    bound_planes(Channels(*seen.samples), Channels(*planes), seen.covered.view(np.uint8), lowest, highest)
+    guesses = _filled(planes, seen.covered) if seen.covered.any() else planes
     return [
         Bounded(*(np.ascontiguousarray(plane, np.int32) for plane in each))
         for each in zip(guesses, lowest, highest, planes, strict=True)
@@ -86,7 +111,7 @@ def bound_planes(
         for j in range(width):
             red, green, blue = int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j])
             is_dark, is_bright = min(red, green, blue) == 0, max(red, green, blue) == LARGEST
-            if not is_dark and not is_bright:
+            if covered[i, j] == 0 and not is_dark and not is_bright:
                 lowest.first[i, j] = highest.first[i, j] = planes.first[i, j]
                 lowest.second[i, j] = highest.second[i, j] = planes.second[i, j]
                 lowest.third[i, j] = highest.third[i, j] = planes.third[i, j]
@@ -101,25 +126,28 @@ def bound_planes(
     return 0
 
 
-def informed(
-    planes: Sequence[Bounded], samples: Sequence[Plane], luminance: Plane, sure: Mask, conversion: Conversion
-) -> list[Bounded]:
-    """Cb and Cr of these planes, where Y is known by now and ``sure``; bounds are made better in place."""
-    clipped = _clipped(samples) & sure & ~painted(samples)
+def informed(planes: Sequence[Bounded], seen: Seen, drawn: Sequence[Plane], sure: Sequence[Mask]) -> list[Bounded]:
+    """The same planes, where Y, or both Cb and Cr, are ``drawn`` by now and ``sure``: it tells of the others."""
+    clipped = _clipped(seen.samples) & (sure[0] | (sure[1] & sure[2])) & ~seen.covered
     if not clipped.any():
-        return list(planes[1:])
-    keys = np.stack([luminance[clipped], *(sample[clipped] for sample in samples)], axis=1)
-    keys = keys.astype(np.int64) @ (1 << np.array([24, 16, 8, 0]))
-    colours, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    about = (luminance, *(plane.samples for plane in planes[1:]))
-    found = np.stack([plane[clipped][first] for plane in about], axis=1).astype(np.int64)
-    split = np.stack([colours >> 16 & 255, colours >> 8 & 255, colours & 255], axis=1)
+        return list(planes)
+    known = np.stack([mask[clipped] for mask in sure], axis=1)
+    about = np.stack(
+        [np.where(mask, made, plane.samples)[clipped] for mask, made, plane in zip(sure, drawn, planes, strict=True)]
+    )
+    colour = [sample[clipped] for sample in seen.samples]
+    told = [*np.where(known.T, about, 0), *colour, known @ (1 << np.arange(3))]
+    keys = np.stack(told, axis=1).astype(np.int64) @ (1 << 8 * np.arange(7)[::-1])
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    split = np.stack(colour, axis=1)[first].astype(np.int64)
+    found = about.T[first].astype(np.int64)
     least, greatest = np.empty_like(found), np.empty_like(found)
-    bound_clipped(conversion, split, found, least, greatest)
+    bound_clipped(seen.conversion, split, Hints(found, known[first].astype(np.uint8)), least, greatest)
     result = []
-    for k, plane in enumerate(planes[1:], 1):
+    for k, plane in enumerate(planes):
+        better = Bounded(*(values.copy() for values in plane))
         low, high = least[place, k], greatest[place, k]
-        better = plane._replace(samples=plane.samples.copy())
+        low, high = _narrower(low, high, plane.lowest[clipped], plane.highest[clipped])
         better.lowest[clipped], better.highest[clipped] = low, high
         # Of two samples that it may be, gray: of flat blocks, steps would make it another one that is neither.
         middle = (low + high + (low + high < 2 * MIDDLE)) >> 1
@@ -128,37 +156,35 @@ def informed(
     return result
 
 
+def _narrower(low: Plane, high: Plane, least: Plane, greatest: Plane) -> tuple[Plane, Plane]:
+    """What bounds have in common with others; those themselves where they have nothing."""
+    low_too, high_too = np.maximum(low, least), np.minimum(high, greatest)
+    return np.where(low_too <= high_too, low_too, low), np.where(low_too <= high_too, high_too, high)
+
+
 def _clipped(samples: Sequence[Plane]) -> Mask:
     clipped: Mask = np.logical_or.reduce([(sample == 0) | (sample == LARGEST) for sample in samples])
     return clipped
 
 
 def painted(samples: Sequence[Plane]) -> Mask:
-    """Where an image was painted over in black after it was decoded: there is no way from black to its surroundings."""
-    black, beside = np.empty(samples[0].shape, np.uint8), np.zeros(LARGEST + 1, np.int64)
-    find_black(Channels(*samples), black, beside)
-    # The median of what lies beside black: that of the two in the middle, if they are even.
-    count = int(beside.sum())
-    middle = np.searchsorted(np.cumsum(beside), [(count - 1) // 2, count // 2], side="right")
-    if count == 0 or middle.sum() < 2 * PAINTED_CONTRAST:
-        black[:] = 0
-    return black.view(np.bool_)
-
-
-@kernel
-def find_black(samples: Channels, black: Table[np.uint8], beside: Vector[np.int64]) -> int:
-    """Fill ``black`` (1 where all channels are 0), and count in ``beside`` (256,) how light, in its lightest channel,
-    what stands in a row beside black is. Returns 0."""
-    rows, width = black.shape
-    for i in range(rows):
-        before = np.int64(0)
-        for j in range(width):
-            light = np.int64(max(samples.first[i, j], samples.second[i, j], samples.third[i, j]))
-            black[i, j] = 1 if light == 0 else 0
-            if j > 0 and (light == 0) != (before == 0):
-                beside[max(light, before)] += 1
-            before = light
-    return 0
+    """Where an image was painted over after it was decoded, or a frame was put around it: one colour goes on, and
+    there is no way from it to its surroundings. Three channels, or gray."""
+    colours = np.zeros(samples[0].shape, np.int32)
+    for sample in samples:
+        colours = colours << 8 | sample
+    here = colours[:-1, :-1]
+    is_flat = (here == colours[1:, :-1]) | (here == colours[:-1, 1:])
+    found, counts = np.unique(here[is_flat], return_counts=True)
+    likely = np.argsort(-counts, kind="stable")[:MOST_PAINTS]
+    covered: Mask = np.zeros(colours.shape, np.bool_)
+    for colour in found[likely[counts[likely] >= LEAST_PAINTED]]:
+        mask = colours == colour
+        borders = mask[:, 1:] != mask[:, :-1]
+        change = np.max([np.abs(np.diff(sample, axis=1)) for sample in samples], axis=0)[borders]
+        if change.size and np.median(change) >= PAINTED_CONTRAST:
+            covered |= mask
+    return covered
 
 
 def _filled(planes: Sequence[Plane], unknown: Mask) -> list[Plane]:
@@ -173,48 +199,74 @@ def _filled(planes: Sequence[Plane], unknown: Mask) -> list[Plane]:
     return [np.take_along_axis(plane, places, axis=1) for plane in planes]
 
 
+class Hints(NamedTuple):
+    """Of colours, about which Y, Cb and Cr they may come from, ``found`` (n, 3), and which of these are ``sure``."""
+
+    found: Table[np.int64]
+    sure: Table[np.uint8]
+
+
+@inlined
+def _around(middle: int, before: int, behind: int) -> tuple[int, int]:
+    return middle - before, middle + behind
+
+
+@kernel
+def _bound_colours(
+    conversion: Conversion, y: int, colour: Colour, hints: Hints, n: int, low: Vector[np.int64], high: Vector[np.int64]
+) -> int:
+    """Widen bounds (3,) to all Cb, Cr that convert to a colour with ``y``. Returns 0."""
+    red, green, blue = colour
+    u0, v0 = int(hints.found[n, 1]) - MIDDLE, int(hints.found[n, 2]) - MIDDLE
+    is_cb_sure, is_cr_sure = hints.sure[n, 1] != 0, hints.sure[n, 2] != 0
+    first, last = v0 - CLIP_REACH, v0 + CLIP_REACH
+    if is_cr_sure:
+        first = last = v0
+    elif 0 < red < LARGEST:
+        first, last = _around(((red - y) << BITS) // RED_FROM_CR, 1, 2)
+    for v in range(max(-MIDDLE, first), min(MIDDLE - 1, last) + 1):
+        first_u, last_u = u0 - CLIP_REACH, u0 + CLIP_REACH
+        if is_cb_sure:
+            first_u = last_u = u0
+        elif 0 < blue < LARGEST:
+            first_u, last_u = _around(((blue - y) << BITS) // BLUE_FROM_CB, 1, 2)
+        elif 0 < green < LARGEST:
+            first_u, last_u = _around((((y - green) << BITS) - GREEN_FROM_CR * v) // GREEN_FROM_CB, 2, 3)
+        for u in range(max(-MIDDLE, first_u), min(MIDDLE - 1, last_u) + 1):
+            if fits(conversion, y, u, v, colour):
+                low[0], high[0] = min(low[0], y), max(high[0], y)
+                low[1], high[1] = min(low[1], u + MIDDLE), max(high[1], u + MIDDLE)
+                low[2], high[2] = min(low[2], v + MIDDLE), max(high[2], v + MIDDLE)
+    return 0
+
+
 @kernel
 def bound_clipped(
     conversion: Conversion,
     colours: Table[np.int64],
-    found: Table[np.int64],
+    hints: Hints,
     lowest: Table[np.int64],
     highest: Table[np.int64],
 ) -> int:
-    """For colours (n, 3) with a channel of 0 or 255: the least and the greatest Cb, Cr that convert to them with a Y.
+    """For colours (n, 3) with a channel of 0 or 255: the least and the greatest Y, Cb, Cr that convert to them.
 
-    ``found`` (n, 3): that Y, and about where Cb and Cr are looked for. Bounds (n, 3), the first of them Y, that may lie
-    farther than CLIP_REACH are -FREE and FREE, as all are where nothing converts to a colour. Returns 0.
+    Y is sure, or Cb and Cr are: what is not sure is looked for about where ``hints`` say. Bounds (n, 3) of Cb and Cr
+    that may lie farther than CLIP_REACH are -FREE and FREE, as all are where nothing converts to a colour. Returns 0.
     """
     for n in range(colours.shape[0]):
-        red, green, blue = int(colours[n, 0]), int(colours[n, 1]), int(colours[n, 2])
-        colour = Colour(red, green, blue)
-        y, u0, v0 = int(found[n, 0]), int(found[n, 1]) - MIDDLE, int(found[n, 2]) - MIDDLE
+        colour = Colour(int(colours[n, 0]), int(colours[n, 1]), int(colours[n, 2]))
         low, high = lowest[n], highest[n]
         low[:], high[:] = FREE, -FREE
-        first, last = v0 - CLIP_REACH, v0 + CLIP_REACH
-        if 0 < red < LARGEST:
-            middle = ((red - y) << BITS) // RED_FROM_CR
-            first, last = middle - 1, middle + 2
-        for v in range(max(-MIDDLE, first), min(MIDDLE - 1, last) + 1):
-            first_u, last_u = u0 - CLIP_REACH, u0 + CLIP_REACH
-            if 0 < blue < LARGEST:
-                middle = ((blue - y) << BITS) // BLUE_FROM_CB
-                first_u, last_u = middle - 1, middle + 2
-            elif 0 < green < LARGEST:
-                middle = (((y - green) << BITS) - GREEN_FROM_CR * v) // GREEN_FROM_CB
-                first_u, last_u = middle - 2, middle + 3
-            for u in range(max(-MIDDLE, first_u), min(MIDDLE - 1, last_u) + 1):
-                if fits(conversion, y, u, v, colour):
-                    low[0], high[0] = y, y
-                    low[1], high[1] = min(low[1], u + MIDDLE), max(high[1], u + MIDDLE)
-                    low[2], high[2] = min(low[2], v + MIDDLE), max(high[2], v + MIDDLE)
+        y = int(hints.found[n, 0])
+        first, last = (y, y) if hints.sure[n, 0] != 0 else (0, LARGEST)
+        for y in range(first, last + 1):
+            _bound_colours(conversion, y, colour, hints, n, low, high)
         if low[0] > high[0]:
             low[:], high[:] = -FREE, FREE
         for k in range(1, 3):
-            if low[k] <= found[n, k] - CLIP_REACH:
+            if hints.sure[n, k] == 0 and low[k] <= hints.found[n, k] - CLIP_REACH:
                 low[k] = -FREE
-            if high[k] >= found[n, k] + CLIP_REACH:
+            if hints.sure[n, k] == 0 and high[k] >= hints.found[n, k] + CLIP_REACH:
                 high[k] = FREE
     return 0
 

@@ -357,6 +357,21 @@ def _round_free(block: Vector[np.int32], inversion: Inversion, room: Scratch) ->
 
 
 @kernel
+def solve_block(
+    guessed: Guessed, place: tuple[int, int], inversion: Inversion, most: int, block: Vector[np.int32], room: Scratch
+) -> int:
+    """Fill a block in such a row and column so that samples come to lie in their bounds, as ``solve`` does. Returns how
+    many do not."""
+    if load(guessed, place[0], place[1], room):
+        _round_free(block, inversion, room)
+    else:
+        _round(block, inversion, room)
+    if inversion.inverse != ACCURATE:
+        _settle(block, inversion, room)
+    return _solve_block(block, inversion, most, room)
+
+
+@kernel
 def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[np.int32], room: Scratch) -> int:
     """Fill ``coefficients`` (rows of blocks, blocks in a row, 64), zeros, so that samples come to lie in their bounds.
 
@@ -366,12 +381,5 @@ def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[
     missed = 0
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
-            block = coefficients[row, column]
-            if load(guessed, row, column, room):
-                _round_free(block, inversion, room)
-            else:
-                _round(block, inversion, room)
-            if inversion.inverse != ACCURATE:
-                _settle(block, inversion, room)
-            missed += _solve_block(block, inversion, most, room)
+            missed += solve_block(guessed, (row, column), inversion, most, coefficients[row, column], room)
     return missed

@@ -67,6 +67,8 @@ MOST_PLACES = 3
 """Places of the grid that are looked at closely where it is not clear."""
 FEW = 4
 """One in so many blocks or less are few; so many steps are not."""
+BEST_QUALITY = 90
+"""Qualities from this on have fine steps."""
 MOST_TABLES, CLOSE = 4, 10
 """So many known tables are likely, of those that explain not so many bits less than the best."""
 STEP_BITS, TABLE_BITS = 8, 12
@@ -319,6 +321,13 @@ def known_tables() -> tuple[npt.NDArray[np.int64], Mask]:
     equal[:, 0] = scaled_steps(LUMINANCE)[:, 0]
     tables = np.concatenate([standard, scaled_steps(MOZJPEG), equal])
     return tables, np.isin(np.arange(len(tables)) // CHROMINANCE_TABLES, (1, 3))
+
+
+@cache
+def fine_tables() -> npt.NDArray[np.int64]:
+    """Tables of luminance that encoders choose for the best qualities, (tables, 64), the coarser first of each."""
+    tables = standard_tables()[:CHROMINANCE_TABLES], scaled_steps(MOZJPEG)
+    return np.concatenate([each[BEST_QUALITY - 1 :] for each in tables])
 
 
 def is_known(table: Steps) -> bool:

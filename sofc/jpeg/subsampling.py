@@ -23,8 +23,8 @@ REPEATED_FACTORS = ((1, 4), (2, 4), (4, 1), (4, 2), (4, 4))
 """The same where samples are only ever repeated."""
 LANES = 32
 """Columns that are solved side by side."""
-UNSURE = 1 / 64
-"""How much samples that are not known count."""
+UNSURE, MOST_OPEN = 1 / 64, 7
+"""How much samples count that may be anything, and those whose bounds are so far apart."""
 
 
 class Equations(NamedTuple):
@@ -158,6 +158,13 @@ def shrink(
     return 0
 
 
+@inlined
+def _counted(apart: int) -> float:
+    """How much a sample counts whose bounds are so far apart: as the square of what they leave open."""
+    count = min(apart, MOST_OPEN) + 1
+    return 1.0 / (count * count)
+
+
 @kernel
 def shrink_rows(
     plane: Bounded,
@@ -168,9 +175,11 @@ def shrink_rows(
     strip: Strip,
     equations: Equations,
 ) -> int:
-    """The same of the rows of a plane, where samples that are not known count nothing, of which the first of a pair was
-    moved by ``offset`` less, the second by as much more. ``guess`` and ``sure`` (rows, samples that a row covers) are
-    filled. Returns 0."""
+    """The same of the rows of a plane, where samples count the less the more their bounds leave open.
+
+    The first sample of a pair was moved by ``offset`` less, the second by as much more. ``guess`` and ``sure`` (rows,
+    samples that a row covers) are filled. Returns 0.
+    """
     rows, length = plane.samples.shape
     count = guess.shape[1]
     for top in range(0, rows, LANES):
@@ -178,7 +187,7 @@ def shrink_rows(
         for k in range(lanes):
             for y in range(length):
                 strip.values[y, k] = plane.samples[top + k, y] - (offset if (first + y) & 1 else -offset)
-                strip.weights[y, k] = 1.0 if plane.lowest[top + k, y] == plane.highest[top + k, y] else 0.0
+                strip.weights[y, k] = _counted(int(plane.highest[top + k, y]) - int(plane.lowest[top + k, y]))
         _shrink_strip(strip, first, length, count, lanes, equations)
         for k in range(lanes):
             for i in range(count):
@@ -210,11 +219,18 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
         samples = samples - moved if moved else samples
     else:
         places = np.arange(top, top + len(plane.samples))[:, None]
-        samples, sure = plane.samples + (np.where(places & 1, -offset, offset) - moved), plane.known.astype(np.float64)
+        samples, sure = plane.samples + (np.where(places & 1, -offset, offset) - moved), _sureness(plane)
     if down == 2:
         samples, sure = _halved(samples, sure, top & 1)
     guess = np.floor(samples * (1 << GUESS_BITS) + 0.5).astype(np.int32)
     return Shrunk(np.ascontiguousarray(guess), np.ascontiguousarray(sure))
+
+
+def _sureness(plane: Bounded) -> Reals:
+    """How much each sample counts, as ``_counted`` has it."""
+    count = np.minimum(plane.highest - plane.lowest, MOST_OPEN) + 1.0
+    result: Reals = 1 / (count * count)
+    return result
 
 
 def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
@@ -224,7 +240,7 @@ def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
         (first + np.arange(size)) // factor
         for first, size, factor in zip(own[2:4], plane.samples.shape, own[:2], strict=True)
     )
-    weights = np.where(plane.known, 1.0, UNSURE)
+    weights = _sureness(plane)
     total, count, known = np.zeros((3, int(rows[-1]) + 1, int(columns[-1]) + 1))
     at = np.broadcast_arrays(rows[:, None], columns)
     np.add.at(total, tuple(at), weights * plane.samples)

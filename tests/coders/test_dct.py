@@ -704,8 +704,13 @@ def converted(y, cb, cr):
 
 
 @settings(max_examples=FEW)
-@given(st.tuples(*[st.integers(0, 255)] * 3), st.booleans(), st.integers(0, 20))
-def test_bounds_of_clipped_colours(origin, light, away):
+@given(
+    st.tuples(*[st.integers(0, 255)] * 3),
+    st.booleans(),
+    st.integers(0, 20),
+    st.sampled_from([(1, 0, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1)]),
+)
+def test_bounds_of_clipped_colours(origin, light, away, sure):
     """Against all that converts to a colour with a clipped channel: bounds hold what is near, and are no wider."""
     y, cb, cr = origin
     # Go on until a channel is clipped.
@@ -713,19 +718,21 @@ def test_bounds_of_clipped_colours(origin, light, away):
     while min(colour) > 0 and max(colour) < 255:
         y, cr = (min(255, y + 3), min(255, cr + 2)) if light else (max(0, y - 3), max(0, cr - 2))
         colour = converted(y, cb, cr)
-    found = np.array([[y, max(0, cb - away), cr]])
+    found = np.array([[y, cb if sure[1] else max(0, cb - away), cr]])
     lowest, highest = np.zeros((2, 1, 3), np.int64)
-    bounds.bound_clipped(USUAL_CONVERSION, np.array([colour]), found, lowest, highest)
+    hints = bounds.Hints(found, np.array([sure], np.uint8))
+    bounds.bound_clipped(USUAL_CONVERSION, np.array([colour]), hints, lowest, highest)
     everything = naive.origins(*colour)
-    everything = everything[everything[:, 0] == y]
+    for k, is_sure in enumerate(sure):
+        everything = everything[(everything[:, k] == (y, cb, cr)[k]) | (not is_sure)]
     assert [y, cb, cr] in everything.tolist()
-    inside = everything[(abs(everything - found) <= bounds.CLIP_REACH).all(axis=1)]
+    inside = everything[(abs(everything - found)[:, 1:] <= bounds.CLIP_REACH).all(axis=1)]
     assert (lowest <= inside).all() and (inside <= highest).all()
-    for k in (1, 2):
+    for k in range(3):
         low, high, values = lowest[0, k], highest[0, k], everything[:, k]
         assert low == -solve.FREE or low == values.min()
         assert high == solve.FREE or high == values.max()
-        if (abs(everything - found) < bounds.CLIP_REACH).all():
+        if (abs(everything - found)[:, 1:] < bounds.CLIP_REACH).all():
             assert (low, high) == (values.min(), values.max())
 
 
@@ -735,7 +742,8 @@ def test_bounds_where_nothing_converts():
     every = naive.origins(*colour)
     y = next(y for y in range(256) if y not in every[:, 0])
     lowest, highest = np.zeros((2, 1, 3), np.int64)
-    bounds.bound_clipped(USUAL_CONVERSION, np.array([colour]), np.array([[y, 128, 128]]), lowest, highest)
+    hints = bounds.Hints(np.array([[y, 128, 128]]), np.array([[1, 0, 0]], np.uint8))
+    bounds.bound_clipped(USUAL_CONVERSION, np.array([colour]), hints, lowest, highest)
     assert (highest - lowest >= solve.FREE).all()
 
 

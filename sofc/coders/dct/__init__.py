@@ -40,11 +40,12 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.blockwise import bound_blocks, judge
-    from sofc.jpeg.bounds import bound_clipped, bound_planes, find_black, match_drawn
+    from sofc.jpeg.bounds import bound_clipped, bound_planes, match_drawn
     from sofc.jpeg.dct import enlarge
     from sofc.jpeg.descent import descend
     from sofc.jpeg.fine import draw_fine, enlarge_fine
     from sofc.jpeg.inverses import draw
+    from sofc.jpeg.nearest_plane import round_blocks
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
     from sofc.jpeg.steps import list_blocks, transform, weigh
@@ -62,8 +63,8 @@ def _kernels() -> list[list[KernelUse]]:
         enlarge_fine,
     ]
     looking: list[KernelUse] = [list_blocks, transform, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
-    bounding: list[KernelUse] = [bound_planes, bound_clipped, find_black]
-    return [coding, [weigh_predictors, solve, descend, *looking, *bounding]]
+    bounding: list[KernelUse] = [bound_planes, bound_clipped]
+    return [coding, [weigh_predictors, solve, round_blocks, descend, *looking, *bounding]]
 
 
 CODER = Descriptor(
