@@ -281,6 +281,13 @@ def test_what_came_from_standard_input_gets_the_suffix_of_its_format(run: Run, o
     assert Path(back).read_bytes() == data
 
 
+def test_an_image_file_from_standard_input_counts_by_its_bytes(run: Run) -> None:
+    """Not by those of its samples, and not as nothing."""
+    data = b"P5 40 30 255\n" + bytes(range(40)) * 30
+    outcome = run("encode", "-", "-o", "a.sofc", stdin=data)
+    assert outcome.status == 0 and outcome.out.startswith(f"standard input: {size(len(data))} -> ")
+
+
 def test_what_only_begins_as_jpeg_is_refused(run: Run) -> None:
     Path("a.jpg").write_bytes(b"\xff\xd8\xff" + bytes(range(256)))
     assert run("encode", "a.jpg").status == 3 and not Path("a.sofc").exists()

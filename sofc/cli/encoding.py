@@ -144,7 +144,6 @@ class Encoding:
         tally = _Tally()
         before = _states(job.inputs)
         files.like = before
-        tally.bytes = sum(state.st_size for state in before)
         after = 0
         encode = self._raw if self.layout else self._files
         with self._open_output(job.output, files) as (file, output):
@@ -219,6 +218,7 @@ class Encoding:
         from sofc.imagefiles import is_lossy_jpeg
 
         with _spooled(job.inputs) as paths:
+            tally.bytes = sum(path.stat().st_size for path in paths)
             tally.is_file = self.args.keep_file or (keeps_jpeg(self.args) and is_lossy_jpeg(paths[0]))
             if tally.is_file:
                 yield from self._kept(job, paths[0], tally)
