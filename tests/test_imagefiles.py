@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -215,6 +216,25 @@ def test_png_files_of_one_image_are_told_by_their_beginning(tmp_path: Path) -> N
     assert len(sources([path])) == 2
     path.write_bytes(still)
     assert len(sources([path])) == 1
+
+
+def test_a_file_written_anew_at_the_same_time_is_told_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    times = 10**18, 10**18
+
+    def write(pixel: bytes) -> None:
+        path.write_bytes(pixel * 100)
+        os.utime(path, ns=times)
+
+    write(b"a")
+    assert head_of(path) == b"a" * 100
+    write(b"b")
+    assert head_of(path) == b"b" * 100
+    # Of files that lie there for longer the beginning is read once.
+    later = path.stat().st_ctime_ns + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    first = head_of(path)
+    assert head_of(path) is first
 
 
 def png_of_head(width: int, height: int, bits: int, colours: int) -> bytes:
