@@ -381,6 +381,24 @@ def test_palette_images_are_indices(tmp_path: Path, name: str, colours: int) -> 
         load(ImageSource(tmp_path / name, threshold=1))
 
 
+def test_last_strip_of_a_plain_tiff_that_is_said_to_be_full(tmp_path: Path) -> None:
+    """Its rows are all there, at the end of the file; where they are not, that is an error."""
+    import tifffile
+
+    path = tmp_path / "a.tif"
+    image = samples((100, 64), "uint8")
+    tifffile.imwrite(path, image, rowsperstrip=30)
+    with tifffile.TiffFile(path) as file:
+        counts = file.pages[0].tags["StripByteCounts"]
+    data = bytearray(path.read_bytes())
+    data[counts.valueoffset : counts.valueoffset + 8] = struct.pack("<4H", *[30 * 64] * 4)
+    path.write_bytes(data)
+    np.testing.assert_array_equal(load(ImageSource(path)).array, image)
+    path.write_bytes(data[:-1])
+    with pytest.raises(FormatError, match=r"a\.tif"):
+        load(ImageSource(path))
+
+
 def test_palette_tiff_of_any_depth(tmp_path: Path) -> None:
     import tifffile
 

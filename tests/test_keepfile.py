@@ -719,7 +719,7 @@ def test_parts_are_bounded_by_what_is_kept() -> None:
     parts = tuple(Literal(b"") for _ in range(1 << 16))
     items = original.to_metadata(Original("a", 1 << 30, bytes(32), parts))
     assert sum(len(item.value) for item in items) < 200
-    with pytest.raises(LimitError, match="more than .* parts"):
+    with pytest.raises(LimitError, match=r"more than .* parts"):
         restore_items(items, ())
 
 
