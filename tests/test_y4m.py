@@ -85,6 +85,7 @@ def test_large_frames_and_pipes(tmp_path: Path) -> None:
         (b"YUV4MPEG2 W7 H5 Cmono\nFRAME\n" + bytes(35) + b"FRAME I\n" + bytes(33), "parameters of its own"),
         (b"YUV4MPEG2 W7 H5 Cmono\nFRAME Ip\n" + bytes(32), "parameters of its own"),
         (b"YUV4MPEG2 W7 H5 Cmono\nNOTHIN" + bytes(35), "no frame"),
+        (b"YUV4MPEG2 W4294967296 H4294967296\nFRAME\n" + bytes(12), "ends inside frame 0"),
         (b"YUV4MPEG2 W2 H1 Cmono10\nFRAME\n\0\0\0\4", "more than the 10 bits"),
     ],
 )
