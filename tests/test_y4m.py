@@ -103,6 +103,31 @@ def test_what_is_no_video_is_not_written_as_one(tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "a.y4m").exists()
 
 
+@pytest.mark.parametrize("layout", ["Cmono", "C420jpeg", "C444"])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.95])
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_frames_are_salvaged(layout: str, share: float, is_cut: bool, tmp_path: Path) -> None:
+    """What is lost of a frame is zero, and the other frames are where they belong: no plane takes another's place."""
+    head = b"YUV4MPEG2 W90 H70 " + layout.encode() + b"\n"
+    random = np.random.default_rng(2)
+    frames = [random.integers(1, 256, int(90 * 70 * LAYOUTS[layout][0]), np.uint8).tobytes() for _ in range(8)]
+    (tmp_path / "a.y4m").write_bytes(head + b"".join(b"FRAME\n" + frame for frame in frames))
+    assert main(["encode", "-q", "-e1", "--band-rows", "32", str(tmp_path / "a.y4m")]) == 0
+    coded = bytearray((tmp_path / "a.sofc").read_bytes())
+    damage = int(len(coded) * share)
+    coded[damage] ^= 0x40
+    (tmp_path / "a.sofc").write_bytes(coded[:damage] if is_cut else coded)
+    out = tmp_path / "back.y4m"
+    assert main(["decode", "-q", "--salvage", str(tmp_path / "a.sofc"), "-o", str(out)]) == 3
+    found_head, *found = out.read_bytes().split(b"FRAME\n")
+    assert found_head == head and {*map(len, found)} == {len(frames[0])}
+    as_they_were = [frame for frame in found if frame in frames]
+    assert as_they_were and len(found) - len(as_they_were) <= 2
+    for frame in found:
+        samples = np.frombuffer(frame, np.uint8)
+        assert any(np.all((samples == np.frombuffer(whole, np.uint8)) | (samples == 0)) for whole in frames)
+
+
 def test_with_a_video_program(tmp_path: Path) -> None:
     """FFmpeg itself, where it is there."""
     ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
