@@ -11,8 +11,10 @@ import pytest
 
 import sofc
 from sofc.cli.__main__ import main
+from sofc.container.walker import frame_chunk
 from sofc.errors import SofcError
 from sofc.imagefiles import y4m
+from tests.helpers import chunks_of
 
 LAYOUTS = {
     "": (1.5, 8),
@@ -103,14 +105,14 @@ def test_what_is_no_video_is_not_written_as_one(tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "a.y4m").exists()
 
 
-@pytest.mark.parametrize("layout", ["Cmono", "C420jpeg", "C444"])
-@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.95])
+@pytest.mark.parametrize("layout", ["Cmono", "C420jpeg"])
+@pytest.mark.parametrize("share", [0.369, 0.95])
 @pytest.mark.parametrize("is_cut", [False, True])
 def test_frames_are_salvaged(layout: str, share: float, is_cut: bool, tmp_path: Path) -> None:
     """What is lost of a frame is zero, and the other frames are where they belong: no plane takes another's place."""
-    head = b"YUV4MPEG2 W90 H70 " + layout.encode() + b"\n"
+    head = b"YUV4MPEG2 W200 H180 " + layout.encode() + b"\n"
     random = np.random.default_rng(2)
-    frames = [random.integers(1, 256, int(90 * 70 * LAYOUTS[layout][0]), np.uint8).tobytes() for _ in range(8)]
+    frames = [random.integers(1, 256, int(200 * 180 * LAYOUTS[layout][0]), np.uint8).tobytes() for _ in range(8)]
     (tmp_path / "a.y4m").write_bytes(head + b"".join(b"FRAME\n" + frame for frame in frames))
     assert main(["encode", "-q", "-e1", "--band-rows", "32", str(tmp_path / "a.y4m")]) == 0
     coded = bytearray((tmp_path / "a.sofc").read_bytes())
@@ -126,6 +128,21 @@ def test_frames_are_salvaged(layout: str, share: float, is_cut: bool, tmp_path: 
     for frame in found:
         samples = np.frombuffer(frame, np.uint8)
         assert any(np.all((samples == np.frombuffer(whole, np.uint8)) | (samples == 0)) for whole in frames)
+
+
+def test_a_frame_that_lost_its_end_is_salvaged(tmp_path: Path) -> None:
+    """The rows of the next one do not run into it."""
+    random = np.random.default_rng(2)
+    frames = [random.integers(1, 256, 200 * 180, np.uint8).tobytes() for _ in range(3)]
+    data = b"YUV4MPEG2 W200 H180 Cmono\n" + b"".join(b"FRAME\n" + frame for frame in frames)
+    (tmp_path / "a.y4m").write_bytes(data)
+    assert main(["encode", "-q", "-e1", "--band-rows", "32", str(tmp_path / "a.y4m")]) == 0
+    coded = bytearray((tmp_path / "a.sofc").read_bytes())
+    end = next(body for kind, body in chunks_of(bytes(coded)) if kind == b"E")
+    coded[coded.index(frame_chunk(b"E", end))] ^= 0x01
+    (tmp_path / "a.sofc").write_bytes(coded)
+    assert main(["decode", "-q", "--salvage", str(tmp_path / "a.sofc"), "-o", str(tmp_path / "back.y4m")]) == 3
+    assert (tmp_path / "back.y4m").read_bytes() == data
 
 
 def test_with_a_video_program(tmp_path: Path) -> None:
