@@ -17,6 +17,7 @@ pydicom = pytest.importorskip("pydicom")
 RANDOM = np.random.default_rng(23)
 SV1, LOSSLESS, TWELVE = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.51"
 LS, NEAR = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"
+J2K = "1.2.840.10008.1.2.4.90"
 HIGH_THROUGHPUT = tuple(f"1.2.840.10008.1.2.4.20{number}" for number in (1, 2, 3))
 Coder = Callable[[np.ndarray], bytes]
 
@@ -101,6 +102,47 @@ def test_twelve_bits(tmp_path: Path) -> None:
     got = load(source)
     assert got.declared_bits == 12
     assert np.abs(got.array.astype(int) - smooth[0].astype(int)).max() < 100
+
+
+@pytest.mark.parametrize("kept_in", ["YCBCR", "RGB"])
+@pytest.mark.parametrize("photometric", ["YBR_FULL", "RGB"])
+def test_colours_of_twelve_bits_are_not_converted(tmp_path: Path, kept_in: str, photometric: str) -> None:
+    ramp = np.add.outer(np.arange(40), np.arange(50)) * 40
+    stored = np.stack([ramp, 4095 - ramp, ramp // 2], -1).astype(np.uint16)[None]
+    path = tmp_path / "x.dcm"
+
+    def coder(frame: np.ndarray) -> bytes:
+        spaces = {"colorspace": kept_in, "outcolorspace": kept_in}
+        data = bytes(imagecodecs.jpeg_encode(frame, level=98, bitspersample=12, subsampling="444", **spaces))
+        return data[:2] + data[4 + int.from_bytes(data[4:6], "big") :]  # without a mark of JFIF or Adobe
+
+    write(path, stored, 12, TWELVE, coder)
+    data_set = pydicom.dcmread(path)
+    data_set.PhotometricInterpretation = photometric
+    data_set.save_as(path)
+    (source,) = sources([path])
+    assert np.abs(load(source).array.astype(int) - stored[0]).max() < 4
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_data_of_fewer_bits_than_the_file_says(tmp_path: Path, signed: bool) -> None:
+    samples = some(8, signed)
+    path = tmp_path / "x.dcm"
+    coders: dict[str, Coder] = {
+        HIGH_THROUGHPUT[0]: lambda frame: bytes(imagecodecs.htj2k_encode(frame.astype(samples.dtype))),
+        J2K: lambda frame: bytes(
+            imagecodecs.jpeg2k_encode(frame.astype(samples.dtype), level=0, codecformat="j2k", reversible=True)
+        ),
+    }
+    if not signed:
+        coders[LS] = lambda frame: bytes(imagecodecs.jpegls_encode(frame.astype(np.uint8)))
+    wide = samples.astype(np.int16 if signed else np.uint16)
+    for syntax, coder in coders.items():
+        write(path, wide, 12, syntax, coder)
+        for source, expected in zip(sources([path]), wide, strict=True):
+            got = load(source)
+            assert got.array.dtype == wide.dtype and got.declared_bits == 12
+            np.testing.assert_array_equal(got.array, expected)
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -217,6 +218,25 @@ def test_png_files_of_one_image_are_told_by_their_beginning(tmp_path: Path) -> N
     assert len(sources([path])) == 1
 
 
+def test_a_file_written_anew_at_the_same_time_is_told_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    times = 10**18, 10**18
+
+    def write(pixel: bytes) -> None:
+        path.write_bytes(pixel * 100)
+        os.utime(path, ns=times)
+
+    write(b"a")
+    assert head_of(path) == b"a" * 100
+    write(b"b")
+    assert head_of(path) == b"b" * 100
+    # Of files that lie there for longer the beginning is read once.
+    later = path.stat().st_ctime_ns + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    first = head_of(path)
+    assert head_of(path) is first
+
+
 def png_of_head(width: int, height: int, bits: int, colours: int) -> bytes:
     """A PNG file without samples to speak of."""
     head = struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, 0)
@@ -359,6 +379,24 @@ def test_palette_images_are_indices(tmp_path: Path, name: str, colours: int) -> 
         assert samples.declared_bits == {2: 1, 3: 2, 16: 4, 200: 8}[colours]
     with pytest.raises(UsageError, match="palette"):
         load(ImageSource(tmp_path / name, threshold=1))
+
+
+def test_last_strip_of_a_plain_tiff_that_is_said_to_be_full(tmp_path: Path) -> None:
+    """Its rows are all there, at the end of the file; where they are not, that is an error."""
+    import tifffile
+
+    path = tmp_path / "a.tif"
+    image = samples((100, 64), "uint8")
+    tifffile.imwrite(path, image, rowsperstrip=30)
+    with tifffile.TiffFile(path) as file:
+        counts = file.pages[0].tags["StripByteCounts"]
+    data = bytearray(path.read_bytes())
+    data[counts.valueoffset : counts.valueoffset + 8] = struct.pack("<4H", *[30 * 64] * 4)
+    path.write_bytes(data)
+    np.testing.assert_array_equal(load(ImageSource(path)).array, image)
+    path.write_bytes(data[:-1])
+    with pytest.raises(FormatError, match=r"a\.tif"):
+        load(ImageSource(path))
 
 
 def test_palette_tiff_of_any_depth(tmp_path: Path) -> None:

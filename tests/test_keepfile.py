@@ -703,7 +703,7 @@ def test_images_of_a_kept_file_keep_to_limits() -> None:
 @pytest.mark.parametrize("count", [4096, 4097])
 def test_parts_are_bounded_by_the_size_of_the_file(count: int) -> None:
     """A recipe packs well: without a bound some hundred bytes made a decoder build a million parts."""
-    content = bytes(15)
+    content = bytes(3)
     digest = hashlib.sha256(content).digest()
     parts = (Literal(content), *(Literal(b"") for _ in range(count - 1)))
     items = original.to_metadata(Original("a", len(content), digest, parts))
@@ -712,3 +712,21 @@ def test_parts_are_bounded_by_the_size_of_the_file(count: int) -> None:
     else:
         with pytest.raises(LimitError, match="made of more than 4096 parts"):
             restore_items(items, ())
+
+
+def test_parts_are_bounded_by_what_is_kept() -> None:
+    """Of a file that claims to be large as well."""
+    parts = tuple(Literal(b"") for _ in range(1 << 16))
+    items = original.to_metadata(Original("a", 1 << 30, bytes(32), parts))
+    assert sum(len(item.value) for item in items) < 200
+    with pytest.raises(LimitError, match=r"more than .* parts"):
+        restore_items(items, ())
+
+
+def test_thousands_of_short_strips_are_made_of_their_samples(tmp_path: Path) -> None:
+    image = np.random.default_rng(3).integers(0, 4, (3000, 7)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", image, rowsperstrip=1, compression="zlib")
+    data = (tmp_path / "a.tif").read_bytes()
+    kept = keep("a.tif", data, [image])
+    assert not kept.why_whole
+    assert restore_items(kept.items, [image]) == data

@@ -11,8 +11,10 @@ import pytest
 
 import sofc
 from sofc.cli.__main__ import main
+from sofc.container.walker import frame_chunk
 from sofc.errors import SofcError
 from sofc.imagefiles import y4m
+from tests.helpers import chunks_of
 
 LAYOUTS = {
     "": (1.5, 8),
@@ -85,6 +87,7 @@ def test_large_frames_and_pipes(tmp_path: Path) -> None:
         (b"YUV4MPEG2 W7 H5 Cmono\nFRAME\n" + bytes(35) + b"FRAME I\n" + bytes(33), "parameters of its own"),
         (b"YUV4MPEG2 W7 H5 Cmono\nFRAME Ip\n" + bytes(32), "parameters of its own"),
         (b"YUV4MPEG2 W7 H5 Cmono\nNOTHIN" + bytes(35), "no frame"),
+        (b"YUV4MPEG2 W4294967296 H4294967296\nFRAME\n" + bytes(12), "ends inside frame 0"),
         (b"YUV4MPEG2 W2 H1 Cmono10\nFRAME\n\0\0\0\4", "more than the 10 bits"),
     ],
 )
@@ -100,6 +103,46 @@ def test_what_is_no_video_is_not_written_as_one(tmp_path: Path, capsys: pytest.C
     assert main(["decode", str(tmp_path / "a.sofc"), "-o", str(tmp_path / "a.y4m")]) != 0
     assert "no head of a video" in capsys.readouterr().err
     assert not (tmp_path / "a.y4m").exists()
+
+
+@pytest.mark.parametrize("layout", ["Cmono", "C420jpeg"])
+@pytest.mark.parametrize("share", [0.369, 0.95])
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_frames_are_salvaged(layout: str, share: float, is_cut: bool, tmp_path: Path) -> None:
+    """What is lost of a frame is zero, and the other frames are where they belong: no plane takes another's place."""
+    head = b"YUV4MPEG2 W200 H180 " + layout.encode() + b"\n"
+    random = np.random.default_rng(2)
+    frames = [random.integers(1, 256, int(200 * 180 * LAYOUTS[layout][0]), np.uint8).tobytes() for _ in range(8)]
+    (tmp_path / "a.y4m").write_bytes(head + b"".join(b"FRAME\n" + frame for frame in frames))
+    assert main(["encode", "-q", "-e1", "--band-rows", "32", str(tmp_path / "a.y4m")]) == 0
+    coded = bytearray((tmp_path / "a.sofc").read_bytes())
+    damage = int(len(coded) * share)
+    coded[damage] ^= 0x40
+    (tmp_path / "a.sofc").write_bytes(coded[:damage] if is_cut else coded)
+    out = tmp_path / "back.y4m"
+    assert main(["decode", "-q", "--salvage", str(tmp_path / "a.sofc"), "-o", str(out)]) == 3
+    found_head, *found = out.read_bytes().split(b"FRAME\n")
+    assert found_head == head and {*map(len, found)} == {len(frames[0])}
+    as_they_were = [frame for frame in found if frame in frames]
+    assert as_they_were and len(found) - len(as_they_were) <= 2
+    for frame in found:
+        samples = np.frombuffer(frame, np.uint8)
+        assert any(np.all((samples == np.frombuffer(whole, np.uint8)) | (samples == 0)) for whole in frames)
+
+
+def test_a_frame_that_lost_its_end_is_salvaged(tmp_path: Path) -> None:
+    """The rows of the next one do not run into it."""
+    random = np.random.default_rng(2)
+    frames = [random.integers(1, 256, 200 * 180, np.uint8).tobytes() for _ in range(3)]
+    data = b"YUV4MPEG2 W200 H180 Cmono\n" + b"".join(b"FRAME\n" + frame for frame in frames)
+    (tmp_path / "a.y4m").write_bytes(data)
+    assert main(["encode", "-q", "-e1", "--band-rows", "32", str(tmp_path / "a.y4m")]) == 0
+    coded = bytearray((tmp_path / "a.sofc").read_bytes())
+    end = next(body for kind, body in chunks_of(bytes(coded)) if kind == b"E")
+    coded[coded.index(frame_chunk(b"E", end))] ^= 0x01
+    (tmp_path / "a.sofc").write_bytes(coded)
+    assert main(["decode", "-q", "--salvage", str(tmp_path / "a.sofc"), "-o", str(tmp_path / "back.y4m")]) == 3
+    assert (tmp_path / "back.y4m").read_bytes() == data
 
 
 def test_with_a_video_program(tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def _sink(
         heads = (event.metadata for event in prologue if isinstance(event, MetadataRead))
         head = next((item for item in heads if item.kind == MetadataKind.VOLUME), None)
         if is_video or file_format is None:
-            return VideoSink(output, head=head, complete=complete, files=files)
+            return VideoSink(output, head=head, complete=complete, files=files, salvage=args.salvage)
         return VolumeSink(output, head=head, file_format=file_format, complete=complete, files=files)
     if not args.raw:
         images = ImageSink(output, complete=complete, file_format=args.format, files=files)

@@ -30,8 +30,9 @@ MAX_TABLES = 1 << 12
 ITEM_BYTES = 1 << 27
 """Bytes of one metadata item; larger values go on in further items."""
 _STREAM_SLACK = 1 << 16
-MOST_PARTS, BYTES_A_PART = 1 << 12, 16
-"""Parts that any file may be made of, and bytes of a larger one for each further part: each takes its time."""
+MOST_PARTS, BYTES_A_PART, PARTS_A_BYTE = 1 << 12, 4, 32
+"""Parts that any file may be made of; bytes of a larger one for each further part (a strip of a TIFF file has four, and
+some 17 bytes); and further parts for each byte that is kept of it: each takes its time, and memory."""
 _HAS_DICTIONARY = 0x20  # of the second byte of zlib data
 _LZMA_MEMORY = 1 << 27
 _LZMA_DICTIONARY = 1 << 23
@@ -293,7 +294,8 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
     stream = _unpacked(packed, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
     if head.way == WHOLE:
         return Original(items[0].key, head.size, head.digest, data=stream)
-    parts = _unpack_parts(stream, MOST_PARTS + head.size // BYTES_A_PART)
+    most = MOST_PARTS + min(head.size // BYTES_A_PART, PARTS_A_BYTE * len(value))
+    parts = _unpack_parts(stream, most)
     return Original(items[0].key, head.size, head.digest, parts=parts, coefficients=coded)
 
 
@@ -458,7 +460,7 @@ def _unpack_parts(stream: bytes, most: int | None = None) -> tuple[Part, ...]:
             if not kind or kind[0] not in _TYPES:
                 raise FormatError("a part of the original file is missing or of an unknown kind")
             if most is not None and len(found) >= most:
-                raise LimitError(f"the original file is made of more than {most} parts, too many for its size")
+                raise LimitError(f"the original file is made of more than {most} parts, too many for its bytes")
             values = _parsed(kind[0], stream, reader)
             found.append((kind[0], values))
             if _TYPES[kind[0]] in _MADE_OF_PARTS:

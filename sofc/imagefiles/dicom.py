@@ -240,7 +240,7 @@ def _load_floats(path: Path, name: str, index: int) -> Samples:
     return Samples(values.reshape(frames, *shape)[index], None, Meaning.GRAY)
 
 
-_kept_floats = Lasting(_floats)
+_kept_floats = Lasting(_floats, is_cheap=True)
 
 
 class _Frames:
@@ -328,8 +328,11 @@ def _encapsulated(path: Path, data_set: Any, count: int) -> encapsulated.Frames 
 def _with_sign(array: npt.NDArray[Any], bits: int, is_signed: bool, name: str) -> npt.NDArray[Any]:
     """Samples of ``bits`` bits that decoders give in wider types, some without their sign (pydicom 3.0.2 of JPEG-LS).
 
-    Raises UnsupportedError where the bits above are neither zero nor copies of the sign.
+    Data of fewer bits than the file says are read as they are. Raises UnsupportedError where the bits above are neither
+    zero nor copies of the sign.
     """
+    if 8 * array.itemsize < bits:
+        array = array.astype(f"{array.dtype.kind}{2 if bits <= 16 else 4}")
     unsigned = array.view(f"u{array.itemsize}")
     lowest = unsigned & ((1 << bits) - 1)
     above = 8 * array.itemsize - bits

@@ -48,6 +48,7 @@ class Frames:
 
         self._path, self._shape, self._count = path, shape, count
         self._named, self._decoder = syntax.name, _DECODERS[str(syntax)]
+        self._is_colour_jpeg = self._decoder == _JPEG and len(shape) > 2
         self._file: BinaryIO = path.open("rb")
         try:
             pydicom.dcmread(self._file, stop_before_pixels=True, specific_tags=["PatientID"])
@@ -69,7 +70,9 @@ class Frames:
         try:
             if not data.endswith(_END):
                 raise ValueError(f"frame {index} is cut off, or has more behind its end")
-            array: Array = getattr(imagecodecs, f"{self._decoder}_decode")(data)
+            # To give colours of JPEG data as they are stored is to convert them to what they are in.
+            colours = {"colorspace": "YCBCR", "outcolorspace": "YCBCR"} if self._is_colour_jpeg else {}
+            array: Array = getattr(imagecodecs, f"{self._decoder}_decode")(data, **colours)
         except (RuntimeError, ValueError) as error:
             raise FormatError(
                 f"{self._path}: its samples, compressed with {self._named}, are damaged: {error}"

@@ -25,7 +25,7 @@ def _read(path: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-_lasting = Lasting(_read)
+_lasting = Lasting(_read, is_cheap=True)
 
 
 def is_still_png(head: bytes) -> bool:

@@ -236,7 +236,7 @@ def _counted(path: Path) -> int:
         return frames.count(image)
 
 
-_lasting_counts = Lasting(_counted)
+_lasting_counts = Lasting(_counted, is_cheap=True)
 """To count the frames of a GIF file, Pillow goes through all of it."""
 
 
@@ -363,7 +363,7 @@ def may_be_large(path: Path) -> bool:
 
 def _goes_back(path: Path) -> bool:
     """Whether any image of a file is read without those before it."""
-    return kind_of(path) in ("npy", "tiff", "nifti")
+    return kind_of(path) in ("npy", "tiff", "nifti", "y4m")
 
 
 def _read_anew(source: ImageSource, array: npt.NDArray[Any], loaded: Callable[[ImageSource], Samples]) -> FileRows:

@@ -40,6 +40,7 @@ _FORMATS = {
 }
 _INTEGERS = (1, 2)
 _THREE_BYTES = 24
+_NOT_COMPRESSED = 1
 _FAX = (2, 3, 4)
 """Compressions of CCITT, whose data have no check: what is damaged decodes to something else, and that is not said."""
 _FAX_WORDS = 32771
@@ -205,9 +206,10 @@ def _load(file: _Opened, index: int) -> Samples:
 
 def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> None:
     """Raise FormatError where strips or tiles of an image reach beyond the end of the file: of JPEG data and some
-    others decoders make up what is missing."""
+    others decoders make up what is missing. Of plain samples the last strip may be said to be as long as the others
+    though it has fewer rows, and what is missing is missed."""
     page: Any = series.pages[index] if len(series.pages) > index else None
-    if page is None:
+    if page is None or int(series.keyframe.compression) == _NOT_COMPRESSED:
         return
     size = path.stat().st_size
     if any(offset + count > size for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)):

@@ -6,6 +6,7 @@ luma, then the two of chroma. Nothing is converted.
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -45,7 +46,7 @@ class Video(NamedTuple):
         return frames * (len(FRAME) + sum(sizes)) + before
 
     def _size(self, shape: tuple[int, ...]) -> int:
-        return int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(shape) * self.dtype.itemsize
 
 
 def read_head(data: bytes, name: str = "the head") -> Video:
@@ -103,9 +104,9 @@ def load(path: Path, index: int) -> Samples:
             raise FormatError(f"{path}: there is no frame where number {frame // len(video.images)} should be")
         if index > frame:
             file.seek(len(video.head) + video.start_of(index))
-        data = file.read(int(np.prod(shape)) * video.dtype.itemsize)
+        data = file.read(math.prod(shape) * video.dtype.itemsize)
     planes = np.frombuffer(data, video.dtype)
-    if planes.size != np.prod(shape):
+    if planes.size != math.prod(shape):
         raise FormatError(f"{path}: the Y4M file ends inside image {index}")
     if video.bits > 8 and int(planes.max()) >> video.bits:
         raise FormatError(f"{path}: image {index} has samples of more than the {video.bits} bits that the head says")
