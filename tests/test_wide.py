@@ -334,6 +334,10 @@ def test_types_do_not_mix() -> None:
         sofc.encode(np.zeros((2, 2), np.longdouble))
     with pytest.raises(sofc.UsageError, match="bfloat16 come as uint16"):
         sofc.encode(IMAGE, sample_type=SampleType.BFLOAT16)
+    unknown: Any
+    for unknown in ({"sample_type": "bfloat16"}, {"sample_type": 0}, {"meaning": "rgb"}, {"meaning": 99}):
+        with pytest.raises(sofc.UsageError, match="is a member of sofc"):
+            sofc.encode(np.zeros((2, 2), np.uint16), **unknown)
 
 
 # Other programs' ways in.
