@@ -23,6 +23,7 @@ from sofc.band.tables import ADD_MULTIPLY, DIVIDE_ADD, IN_FLOAT32, MULTIPLY_ADD
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container import wide as plans
 from sofc.container.records import CodedSamples
+from sofc.errors import FormatError
 from sofc.image import SampleType, wide_format
 from sofc.transforms.numbers import LAYOUTS, from_keys, from_order, narrowed, number_type, to_keys, to_order, widened
 
@@ -281,21 +282,35 @@ LINES = plans.pack_lines(plans.LineHead(130, 0, 4, 0, 1, 0), [0] * 6)
         changed(plans.LINES, LINES[0]),
         changed(plans.LINES, *LINES, number=SampleType.FLOAT16),
         changed(plans.LINES, *LINES, plans.pack_plan(plans.Plan(7, 0, plans.LINES, LINES[0])), LINES[1], b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(0, 0, 4, 0, 1, 0), [0] * 6), b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(255, 0, 4, 0, 1, 0), [0] * 6), b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 45, 0, 1, 0), [0] * 6), b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 4, 0, 9, 0), [0] * 54), b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 4, 0, 1, 0), [0] * 5), b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 4, 0, 1, 0), [0] * 7), b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 0, 4, 0, 2, 0), [-2000, 2096] * 6), b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 8, 4, 0, 1, 0), [0] * 6), b""),
-        changed(plans.LINES, *plans.pack_lines(plans.LineHead(130, 2, 4, 0, 1, 0), [0] * 6), b""),
         changed(plans.LINES, LINES[0], b"no zlib"),
     ],
 )
 def test_hostile_plans_are_refused(coded: CodedSamples) -> None:
     with pytest.raises(sofc.SofcError):
         decode_band(coded, FORMAT, None, rows=6, width=10, image_rows=6)
+
+
+@pytest.mark.parametrize(
+    ("head", "weights"),
+    [
+        ((0, 0, 4, 0, 1, 0), [0] * 6),
+        ((255, 0, 4, 0, 1, 0), [0] * 6),
+        ((130, 0, 45, 0, 1, 0), [0] * 6),
+        ((130, 0, 4, 0, 9, 0), [0] * 54),
+        ((130, 0, 4, 0, 1, 0), [0] * 5),
+        ((130, 0, 4, 0, 1, 0), [0] * 7),
+        ((130, 0, 4, 0, 2, 0), [-2000, 2096] * 6),
+        ((130, 8, 4, 0, 1, 0), [0] * 6),
+        ((130, 2, 4, 0, 1, 0), [0] * 6),
+        ((130, 0, 4, 0, 0, 8), [0] * 80),
+    ],
+)
+def test_hostile_weights_are_refused(head: tuple[int, ...], weights: list[int]) -> None:
+    """Where those of one in 1 / 16 for each row before are not."""
+    shape, most = (1, 6, 10), (60, 254, 8)
+    assert plans.unpack_lines(*LINES, shape, *most)[1] == [[[]], [[0]] * 6, [[]] * 10]
+    with pytest.raises(FormatError):
+        plans.unpack_lines(*plans.pack_lines(plans.LineHead(*head), weights), shape, *most)
 
 
 @given(st.data())
@@ -334,6 +349,10 @@ def test_types_do_not_mix() -> None:
         sofc.encode(np.zeros((2, 2), np.longdouble))
     with pytest.raises(sofc.UsageError, match="bfloat16 come as uint16"):
         sofc.encode(IMAGE, sample_type=SampleType.BFLOAT16)
+    unknown: Any
+    for unknown in ({"sample_type": "bfloat16"}, {"sample_type": 0}, {"meaning": "rgb"}, {"meaning": 99}):
+        with pytest.raises(sofc.UsageError, match="is a member of sofc"):
+            sofc.encode(np.zeros((2, 2), np.uint16), **unknown)
 
 
 # Other programs' ways in.

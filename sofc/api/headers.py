@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import IntEnum
+from typing import TYPE_CHECKING, TypeVar
 
 from sofc.errors import UsageError
 from sofc.image import ImageHeader, Meaning, PixelFormat, SampleType, wide_format
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from sofc.band.coding import Samples
     from sofc.rows import FileRows
+
+
+Kind = TypeVar("Kind", bound=IntEnum)
 
 
 def header_for(
@@ -28,8 +32,8 @@ def header_for(
 
     ``declared_bits`` is what the source said (1-16; default: the array type's bits); coded_bits is raised above
     it where a sample needs that. Of wide samples (32 bits and more, and floats) it says nothing. ``sample_type``
-    BFLOAT16 says that an array of uint16 holds the bits of such numbers. Raises UsageError for other arrays and for
-    empty ones.
+    BFLOAT16 says that an array of uint16 holds the bits of such numbers. Raises UsageError for other arrays and
+    numbers, and for empty ones.
     """
     return header_of(array, getattr(array, "shape", ()), declared_bits, meaning, sample_type)
 
@@ -48,7 +52,8 @@ def header_of(
 
     if not isinstance(array, np.ndarray | FileRows):
         raise UsageError(f"an image must be a numpy array, not {type(array).__name__}")
-    wide = sample_type or wide_type(array.dtype)
+    wide = wide_type(array.dtype) if sample_type is None else _one_of(SampleType, "sample_type", sample_type)
+    meaning = _one_of(Meaning, "meaning", meaning)
     if wide is None and (array.dtype.kind not in "bui" or array.dtype.itemsize > 2):
         raise UsageError(
             f"{array.dtype.name} samples cannot be stored: convert those that fit to a type of numpy's that can, for "
@@ -62,12 +67,21 @@ def header_of(
     if wide is not None:
         if array.dtype.name not in (wide.dtype_name, wide.name.lower()):
             raise UsageError(f"samples of {wide.name.lower()} come as {wide.dtype_name}, not {array.dtype.name}")
-        return ImageHeader(shape[1], shape[0], wide_format(components, wide, Meaning(meaning)))
+        return ImageHeader(shape[1], shape[0], wide_format(components, wide, meaning))
     declared = declared_bits if declared_bits is not None else _type_bits(array)
     signed = array.dtype.kind == "i"
     coded = declared if declared >= _type_bits(array) else max(declared, _needed_bits(array))
-    pixel_format = PixelFormat(components, coded, declared, signed, Meaning(meaning))
+    pixel_format = PixelFormat(components, coded, declared, signed, meaning)
     return ImageHeader(shape[1], shape[0], pixel_format)
+
+
+def _one_of(kind: type[Kind], name: str, value: int) -> Kind:
+    """A number, or member, of an enumeration as its member. Raises UsageError for what is neither."""
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(member.name for member in kind)
+        raise UsageError(f"{name} is a member of sofc.{kind.__name__} ({known}), not {value!r}") from None
 
 
 def wide_type(dtype: np.dtype[Any]) -> SampleType | None:

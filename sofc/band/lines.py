@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -22,9 +23,14 @@ _FITTED = 4096
 _FRACTIONS = {SampleType.FLOAT32: (12, 18), SampleType.FLOAT64: (22, 40)}
 _TAPS = (4, 8)
 """What is tried: weights of so many bits behind the point, and so many of a line."""
+_QUICK = ((4, False), (4, True), (8, True))
+"""Of a piece: so many of a line, the same of all lines or not."""
 _GAIN = 0.6
-"""Bits that a sample must gain, since coders predict better than the plane that it is compared with."""
+"""Bits that a sample must gain, since coders predict better than the samples beside do that it is compared with."""
 _THROUGH = 2
+_PIECE = (2, 3, 64, 256)
+"""Planes, images, rows and columns of a piece of the middle, of which to fit costs little: where nothing is gained of
+it, the rest is not tried."""
 
 Integers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
@@ -38,6 +44,11 @@ class Lines(NamedTuple):
     fraction: int
     exponent: int
 
+    @property
+    def weight_count(self) -> int:
+        """How many weights it has."""
+        return sum(table.size for table in self.weights)
+
     def packed(self) -> tuple[bytes, bytes]:
         """The body of the plan, and the stream of weights."""
         shared = sum((len(table) == 1) << axis for axis, table in enumerate(self.weights))
@@ -45,10 +56,11 @@ class Lines(NamedTuple):
         return pack_lines(head, [value for table in self.weights for value in table.ravel().tolist()])
 
     @classmethod
-    def unpacked(cls, body: bytes, stream: bytes, number: SampleType, area: Area) -> Lines:
+    def unpacked(cls, body: bytes, stream: bytes, number: SampleType, planes: int, area: Area) -> Lines:
         """Raises FormatError."""
+        samples = planes * area.rows * area.width
         lengths = (area.rows // area.image_rows, area.image_rows, area.width)
-        head, tables = unpack_lines(body, stream, lengths, (1 << LAYOUTS[number].exponent) - 2, REACH)
+        head, tables = unpack_lines(body, stream, lengths, samples, (1 << LAYOUTS[number].exponent) - 2, REACH)
         return cls(
             tuple(np.array(table, np.int64).reshape(len(table), -1) for table in tables), head.fraction, head.exponent
         )
@@ -66,17 +78,56 @@ def _in_parts(weights: Integers) -> Integers:
 def found_lines(keys: Keys, number: SampleType, image_rows: int) -> tuple[float, Lines] | None:
     """The weights that predict keys, shape (planes, rows, width), so much better that it pays, and the bits that they
     gain."""
+    piece, rows = _piece(keys, image_rows)
+    quick = [(taps, _FRACTIONS[number][1], is_shared) for taps, is_shared in _QUICK]
+    left = [_bits_left(piece, one, number, rows) for one in _tried(piece, number, rows, quick)]
+    if _beside(piece, number, rows) - min(left) <= _GAIN * piece.size:
+        return None
+    # Weights of each line fit a piece better than they do all: where the same serve it as well, none else are tried.
+    best = quick[left.index(min(left))]
+    sharing = (True,) if best[2] else (True, False)
+    found = [
+        (_bits_left(keys, one, number, image_rows) + 8 * len(one.packed()[1]), one)
+        for one in _tried(keys, number, image_rows, product(_TAPS, _FRACTIONS[number], sharing))
+        if one.weight_count <= keys.size
+    ]
+    if not found:
+        return None
+    bits, lines = min(found, key=lambda pair: pair[0])
+    if _beside(keys, number, image_rows) - bits <= _GAIN * keys.size:
+        return None
+    return _total(bits_of_plane(keys, number, image_rows)) - bits, lines
+
+
+def _piece(keys: Keys, image_rows: int) -> tuple[Keys, int]:
+    """A piece of keys, and the rows of its images."""
+    images = keys.reshape(len(keys), -1, image_rows, keys.shape[2])
+    middle = (
+        slice((size - most) // 2 if size > most else 0, None) for size, most in zip(images.shape, _PIECE, strict=True)
+    )
+    piece = images[tuple(middle)][tuple(map(slice, _PIECE))]
+    return np.ascontiguousarray(piece).reshape(len(piece), -1, piece.shape[3]), piece.shape[2]
+
+
+def _tried(keys: Keys, number: SampleType, image_rows: int, ways: Iterable[tuple[int, int, bool]]) -> Iterator[Lines]:
+    """Weights fitted in several ways: so many of a line, of so many bits behind the point, the same of all or not."""
     values, exponent = _values(keys, number)
     stacked = values.reshape(len(keys), -1, image_rows, keys.shape[2])
-    found: list[tuple[float, Lines]] = []
-    for taps, fraction in product(_TAPS, _FRACTIONS[number]):
-        for is_shared in (True, False):
-            one = Lines(_fitted(stacked, taps, fraction, is_shared), fraction, exponent)
-            left = bits_left(left_of(keys, one, number, image_rows), number)
-            found.append((float(left.sum(dtype=np.float64)) + 8 * len(one.packed()[1]), one))
-    bits, lines = min(found, key=lambda pair: pair[0])
-    gain = float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64)) - bits
-    return (gain, lines) if gain > _GAIN * keys.size else None
+    for taps, fraction, is_shared in ways:
+        yield Lines(_fitted(stacked, taps, fraction, is_shared), fraction, exponent)
+
+
+def _bits_left(keys: Keys, lines: Lines, number: SampleType, image_rows: int) -> float:
+    return _total(bits_left(left_of(keys, lines, number, image_rows), number))
+
+
+def _beside(keys: Keys, number: SampleType, image_rows: int) -> float:
+    """The fewest bits that samples beside leave, of N, W and W + N - NW."""
+    return min(_total(bits_of_plane(keys, number, image_rows, axes)) for axes in ((2,), (3,), (2, 3)))
+
+
+def _total(bits: npt.NDArray[np.float32]) -> float:
+    return float(bits.sum(dtype=np.float64))
 
 
 def _values(keys: Keys, number: SampleType) -> tuple[Reals, int]:
@@ -118,13 +169,14 @@ def _fitted_to(lines: Reals, taps: int, fraction: int, is_shared: bool) -> Integ
         size = some.shape[1]
         of_taps, of_samples = np.zeros((taps + 1, taps + 1)), np.empty((2, size))
         scratch = Equations(np.empty((taps + 1, size)), np.empty(taps + 1), of_taps, *of_samples)
-        fit_lines(some, (1 << REACH) - 1.0, weights, scratch)
+        fit_lines(some, taps if is_shared else 0, (1 << REACH) - 1.0, weights, scratch)
     if is_shared:
         weights = np.repeat(weights[-1:], len(lines), axis=0)
     scaled = weights * 2.0**fraction
     rounded = np.rint(scaled).astype(np.int64)
     # What is even stays so: the error of the sum goes to the first.
-    rounded[:, :1] += np.rint(scaled.sum(axis=1, keepdims=True)).astype(np.int64) - rounded.sum(axis=1, keepdims=True)
+    total = sum(scaled.T, np.zeros(len(scaled)))
+    rounded[:, :1] += (np.rint(total).astype(np.int64) - rounded.sum(axis=1))[:, None]
     return rounded
 
 

@@ -80,11 +80,16 @@ def bits_left(left: Keys, number: SampleType) -> npt.NDArray[np.float32]:
     return _bits(_from_zero(left, number))
 
 
-def bits_of_plane(keys: Keys, number: SampleType, image_rows: int) -> npt.NDArray[np.float32]:
-    """The same of each key where it is predicted from those beside it as W + N - NW."""
-    images = _from_zero(keys, number).reshape(len(keys), -1, image_rows, keys.shape[2])
+def bits_of_plane(
+    keys: Keys, number: SampleType, image_rows: int, axes: tuple[int, ...] = (2, 3)
+) -> npt.NDArray[np.float32]:
+    """The same of each key where it is predicted from those beside it as W + N - NW; as N or W along one of the
+    ``axes`` of (planes, images, rows, width)."""
+    left = _from_zero(keys, number).reshape(len(keys), -1, image_rows, keys.shape[2])
     with np.errstate(over="ignore"):
-        return _bits(np.diff(np.diff(images, axis=2, prepend=0), axis=3, prepend=0)).reshape(keys.shape)
+        for axis in axes:
+            left = np.diff(left, axis=axis, prepend=0)
+        return _bits(left).reshape(keys.shape)
 
 
 def left_of(keys: Keys, tiles: Tiles, number: SampleType, image_rows: int) -> Keys:
@@ -118,5 +123,8 @@ def _from_zero(keys: Keys, number: SampleType) -> npt.NDArray[np.int64]:
 
 
 def _bits(left: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    result: npt.NDArray[np.float32] = np.log2(np.abs(left.astype(np.float32)) + 1)
+    """The logarithm of 1 + the size, by straight lines between powers of two: those of numpy differ from machine to
+    machine."""
+    significand, exponent = np.frexp(np.abs(left.astype(np.float32)) + 1)
+    result: npt.NDArray[np.float32] = 2 * significand + (exponent - 2).astype(np.float32)
     return result

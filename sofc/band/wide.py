@@ -247,7 +247,7 @@ def _decode_lines(
     """Spec wide-samples/lines."""
     if len(coded.streams) < 2:
         raise FormatError("a band predicted along lines has no weights")
-    found = Lines.unpacked(body, coded.streams[1], number, area)
+    found = Lines.unpacked(body, coded.streams[1], number, planes, area)
     rest = coded._replace(streams=coded.streams[2:])
     return lines.restored(
         _decode_keys(rest, number, planes, codebook, area, whole=False), found, number, area.image_rows

@@ -137,10 +137,11 @@ def pack_lines(head: LineHead, weights: Sequence[int]) -> tuple[bytes, bytes]:
 
 
 def unpack_lines(
-    body: bytes, packed: bytes, lines: Sequence[int], highest: int, reach: int
+    body: bytes, packed: bytes, lines: Sequence[int], samples: int, highest: int, reach: int
 ) -> tuple[LineHead, list[list[list[int]]]]:
-    """The weights of each of the ``lines`` along each axis, or of the one for all. ``highest``: the exponent of the
-    greatest finite number; ``reach``: those of a line are together below 2**reach. Raises FormatError."""
+    """The weights of each of the ``lines`` along each axis, or of the one for all, for a band of so many ``samples``.
+    ``highest``: the exponent of the greatest finite number; ``reach``: those of a line are together below 2**reach.
+    Raises FormatError."""
     fields = parse(schema.WIDE_LINES, body, b"")
     head = LineHead(fields.exponent, fields.shared, fields.fraction, fields.through, fields.down, fields.across)
     taps = head[3:]
@@ -150,6 +151,8 @@ def unpack_lines(
         )
     lines = [1 if head.shared >> axis & 1 else count for axis, count in enumerate(lines)]
     numbers = sum(count * of for count, of in zip(lines, taps, strict=True))
+    if numbers > samples:
+        raise FormatError(f"{numbers} weights of lines are too many for {samples} samples")
     bits = head.fraction + reach
     rest = _Numbers(_inflated(packed, (bits // 7 + 1) * numbers), bits)
     tables = [[[rest.signed() for _ in range(of)] for _ in range(count)] for count, of in zip(lines, taps, strict=True)]
@@ -303,24 +306,24 @@ class _Numbers:
         value = shift = 0
         while True:
             if self._place == len(self._data):
-                raise FormatError("the stream of tables is cut off")
+                raise FormatError("the stream of tables or weights is cut off")
             byte = self._data[self._place]
             self._place += 1
             value |= (byte & 0x7F) << shift
             shift += 7
             if value >> self._bits:
-                raise FormatError(f"a number of a table has more than {self._bits} bits")
+                raise FormatError(f"a number of a table, or weight, has more than {self._bits} bits")
             if byte < 0x80:
                 return value
             if shift > self._bits:
-                raise FormatError("a number of a table is too long")
+                raise FormatError("a number of a table, or weight, is too long")
 
     def signed(self) -> int:
         return _from_zigzag(self.number())
 
     def end(self) -> None:
         if self._place != len(self._data):
-            raise FormatError("bytes are left over in the stream of tables")
+            raise FormatError("bytes are left over in the stream of tables or weights")
 
 
 def _inflated(packed: bytes, most: int) -> bytes:
@@ -328,7 +331,7 @@ def _inflated(packed: bytes, most: int) -> bytes:
     try:
         data = inflater.decompress(packed, most + 1)
     except zlib.error as error:
-        raise FormatError(f"the stream of tables is damaged: {error}") from None
+        raise FormatError(f"the stream of tables or weights is damaged: {error}") from None
     if not inflater.eof or inflater.unused_data or len(data) > most:
-        raise FormatError("the stream of tables is cut off or too long")
+        raise FormatError("the stream of tables or weights is cut off or too long")
     return data

@@ -103,10 +103,12 @@ def _fit_line(
 
 
 @kernel
-def fit_lines(values: Table[np.float64], most: float, weights: Table[np.float64], scratch: Equations) -> None:
-    """The ``weights`` (lines, taps) that predict each line of ``values`` (lines, samples) best from those before it.
-    Where those of a line are together not below ``most`` in magnitude, it has fewer."""
-    for line in range(values.shape[0]):
+def fit_lines(
+    values: Table[np.float64], first: int, most: float, weights: Table[np.float64], scratch: Equations
+) -> None:
+    """The ``weights`` (lines, taps) that predict each line of ``values`` (lines, samples), from line ``first`` on, best
+    from those before it. Where those of a line are together not below ``most`` in magnitude, it has fewer."""
+    for line in range(first, values.shape[0]):
         for k in range(weights.shape[1]):
             weights[line, k] = 0.0
         taps = min(line, weights.shape[1])

@@ -215,15 +215,18 @@ class Weights:
     across: list[list[int]]
 
 
-def read_weights(kind: Number, packed: bytes, reader: Reader, area: Area) -> Weights:
+def read_weights(kind: Number, planes: int, packed: bytes, reader: Reader, area: Area) -> Weights:
     exponent, shared, fraction = int.from_bytes(reader.take(2), "little"), reader.u8(), reader.u8()
     taps = [reader.u8() for _ in range(3)]
     reader.end()
     require(1 <= exponent < kind.special and shared < 8, "lines cannot be predicted so")
     require(fraction <= 44 and max(taps) <= 8, "fraction or number of weights")
+    counts = len(area.image_starts), area.image_rows, area.width
+    sizes = [taps[axis] * (1 if shared >> axis & 1 else counts[axis]) for axis in range(3)]
+    require(sum(sizes) <= planes * area.size, "too many weights")
     rest = Reader(inflate(packed))
     tables = []
-    for axis, lines in enumerate((len(area.image_starts), area.image_rows, area.width)):
+    for axis, lines in enumerate(counts):
         sets = 1 if shared >> axis & 1 else lines
         table = [[from_zigzag(read_number(rest, fraction + 9)) for _ in range(taps[axis])] for _ in range(sets)]
         require(all(sum(map(abs, line)) < 1 << fraction + 8 for line in table), "weights too great")
@@ -236,7 +239,7 @@ def read_weights(kind: Number, packed: bytes, reader: Reader, area: Area) -> Wei
 def decode_lines(kind: Number, planes: int, packed: bytes, part: Part, reader: Reader, core: Core) -> list[list[int]]:
     area, half, bits = part.area, kind.half, kind.bits
     require(kind in (FLOAT32, FLOAT64), "numbers cannot be predicted so")
-    weights = read_weights(kind, packed, reader, area)
+    weights = read_weights(kind, planes, packed, reader, area)
     size = area.image_rows * area.width
     found = []
     for given in decode_wide(kind, planes, part, core, whole=False):

@@ -1105,6 +1105,28 @@ def test_what_heads_take():
     ]
 
 
+@settings(max_examples=FEW)
+@given(SEEDS, st.sampled_from([1, 3]))
+def test_heads_are_read_again(seed, count):
+    """Of images that differ in all or in their places only, of more than 8 that are alike, and of repeated samples,
+    which cannot be moved."""
+    rng = np.random.default_rng(seed)
+    images = []
+    while len(images) < 12:
+        down, across = (int(factor) for factor in rng.integers(1, dct.MOST_REPEATED + 1, 2))
+        corner = int(rng.integers(0, SIDE * down)), int(rng.integers(0, SIDE * across))
+        is_wide = max(down, across) > 2
+        usual = [random_origin(rng, 9, 9, cut_out(Grid(down, across, *corner), *rng.integers(0, 2, 4).tolist()))]
+        found = [replace(one, decoder=Decoder(0, dct.REPLICATED)) if is_wide else one for one in usual] * count
+        images += [found] * int(rng.integers(1, 12))
+        row, column = (int(place) for place in rng.integers(0, SIDE, 2))
+        images += [[replace(one, grid=Grid(down, across, row, column)) for one in found]]
+    packed = heads.pack_heads(images)
+    found, size = heads.read_heads(packed, len(images), count)
+    assert size == len(packed)
+    assert found == [tuple(map(heads.Head.of, image)) for image in images]
+
+
 def test_more_alike_images_than_one_head_can_count():
     rng = np.random.default_rng(3)
     models = (random_model(rng),)

@@ -67,7 +67,7 @@ def pack_heads(images: Sequence[Sequence[Origin]]) -> bytes:
         count, flags, (row, column) = len(list(same)), _flags(heads), _corner(heads)
         while count:
             further = min(MOST_FURTHER, count - 1)
-            if before and _moved(before, row, column, flags) == heads:
+            if _are_movable(before) and _moved(before, row, column, flags) == heads:
                 packed += bytes([further | MOVED | flags, row | column << 4])
             else:
                 packed += bytes([further | flags]) + _pack_planes(heads)
@@ -86,7 +86,7 @@ def read_heads(stream: bytes, images: int, planes: int) -> tuple[list[tuple[Head
         if count > images - len(result):
             raise FormatError("the heads of a DCT stream are for more images than there are")
         if first & MOVED:
-            if not result or any(max(head.grid[:2]) > 2 for head in result[-1]):
+            if not result or not _are_movable(result[-1]):
                 raise FormatError("there are no heads in a DCT stream that could be moved")
             heads, place = _moved(result[-1], corner & 15, corner >> 4, flags), place + 2
         else:
@@ -111,6 +111,11 @@ def _corner(heads: Sequence[Head]) -> tuple[int, int]:
     row = max((head.grid.down, head.grid.top % CORNERS) for head in heads)[1]
     column = max((head.grid.across, head.grid.left % CORNERS) for head in heads)[1]
     return row, column
+
+
+def _are_movable(heads: Sequence[Head]) -> bool:
+    """Whether those of the next image may be these but for their place: there are any, and none is a wide one."""
+    return len(heads) > 0 and all(max(head.grid[:2]) <= 2 for head in heads)
 
 
 def _moved(heads: Sequence[Head], row: int, column: int, flags: int) -> tuple[Head, ...]:

@@ -76,7 +76,7 @@ def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPl
     return plans
 
 
-# Spec dct/streams-and-state
+# Spec dct/heads
 
 LUMINANCE = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
@@ -796,6 +796,9 @@ class PixelCorrections:
         first = SIZE_MODELS + 2 * SIZES * (max(abs(west), abs(north)) > 1)
         size = self.decisions.size(self.models, first, SIZES)
         return -size if negative else size
+
+
+# Spec dct/streams-and-state
 
 
 def decode_dct(plans: list[DctPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
