@@ -287,7 +287,8 @@ def _of_twice_coded(look: _Look, best: _Trial) -> _Trial:
     if _exact(sample, [table]) < EXACT_TWICE:
         return best
     finer = look.trial(best.origins[0].grid, table)
-    return finer if finer is not None and finer.exact >= EXACT_TWICE else best
+    # Anything comes out by steps of 1: what that takes decides, too.
+    return finer if finer is not None and finer.exact >= EXACT_TWICE and finer.bits < best.bits else best
 
 
 def _by_another(look: _Look, best: _Trial, tables: Sequence[Steps]) -> _Trial:
