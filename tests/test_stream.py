@@ -738,7 +738,7 @@ def test_images_of_a_group_are_asked_once_for_their_origin(monkeypatch: pytest.M
 
 
 def test_the_first_image_of_each_group_is_asked_for_its_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Groups of images that learn nothing from each other are small: what comes in the middle of a run is not missed."""
+    """Groups of images that learn nothing from each other are small: what comes in the middle of a run is found."""
     asked: list[int] = []
     monkeypatch.setattr(dct_coder, "recover_planes", lambda planes, *rest: asked.append(int(planes[0][0, 0])))
     images = np.random.default_rng(1).integers(0, 200, (12, 96, 96), np.uint8)
