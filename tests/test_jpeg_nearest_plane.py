@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from sofc.jpeg import nearest_plane, solve
 from sofc.jpeg.dct import ACCURATE, LARGEST, SIDE, SIZE
@@ -96,3 +96,18 @@ def test_blown_out_pictures_are_recovered(colours, sampling, quality, side):
     assert np.count_nonzero(samples == LARGEST) > samples.size / 50
 
     assert found.share > 0.999
+
+
+@COMPILED
+def test_steps_of_1_are_not_found_of_drawings():
+    """All of a few flat colours comes out by them, but takes far more than by none."""
+    image = Image.new("RGB", (64, 64), (255, 255, 255))
+    draw_on, rng = ImageDraw.Draw(image), np.random.default_rng(3)
+    for _ in range(6):
+        x, y = rng.integers(0, 44, 2).tolist()
+        draw_on.ellipse((x, y, x + 20, y + 15), fill=tuple(rng.integers(0, 256, 3).tolist()))
+    shares = []
+    for plane in np.moveaxis(np.asarray(image, np.int32), 2, 0):
+        found = recover_planes([np.ascontiguousarray(plane)], 1)
+        shares.append(0.0 if found is None else found.share)
+    assert max(shares) < 0.9

@@ -735,3 +735,15 @@ def test_images_of_a_group_are_asked_once_for_their_origin(monkeypatch: pytest.M
     data = encoder.write_group(images) + encoder.finish()
     assert np.array_equal(sofc.decode(data), images)
     assert asked == [24] * len([1, 2, 4, 8, 16, 32, 64, 128, 192])
+
+
+def test_the_first_image_of_each_group_is_asked_for_its_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of images that learn nothing from each other are small: what comes in the middle of a run is found."""
+    asked: list[int] = []
+    monkeypatch.setattr(dct_coder, "recover_planes", lambda planes, *rest: asked.append(int(planes[0][0, 0])))
+    images = np.random.default_rng(1).integers(0, 200, (12, 96, 96), np.uint8)
+    images[:, 0, 0] = np.arange(12)
+    encoder = Encoder(ImageHeader(96, 96, PixelFormat(1, 8, 8)), codebook=builtin_codebook, key_interval=3)
+    data = encoder.write_group(images) + encoder.finish()
+    assert np.array_equal(sofc.decode(data), images)
+    assert asked == [0, 1, 3, 6, 7, 9]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from sofc.jpeg.blockwise import BIT_PARTS, MOST_SIZE, SIZE_BITS, blocks_of, whole_blocks
-from sofc.jpeg.bounds import Bounded, Mask, Seen, bounded, informed
+from sofc.jpeg.bounds import Bounded, Mask, Seen, bounded, clipped, informed
 from sofc.jpeg.colour import reached
 from sofc.jpeg.dct import SCALED, SIDE, Grid
 from sofc.jpeg.descent import improve
@@ -21,45 +22,81 @@ from sofc.jpeg.solve import Inversion
 from sofc.jpeg.subsampling import shrunk
 from sofc.planes import Plane
 
-TURNS = 3
-"""How often what is known of all components is told each of them, while that takes less."""
+TURNS, LEAST_GAIN = 3, 0.02
+"""How often what is known of all components is told each of them, at most, while that saves such a share."""
 MISSED_BITS = 16
 """About what it takes to correct a colour."""
+LEAST_TOLD = 1 / 400
+"""Of what images take, about, the share at least of colours that were cut and do not come out though Cb and Cr are
+sure: where they are fewer nothing is told. Of five images of ISIC 0.004 to 0.011 are in three; all take 0.6 %
+less for it. Of five of DRIVE 0.0004 to 0.004 are, and without this gate they take 0.6 % more."""
+SOFT = 0.5
+"""Share of what lies around painted samples that does not come out, at least, where edges are soft: of cells that were
+cut out along hard edges up to 0.17."""
 
 
-def agreed(planes: Sequence[Plane], seen: Seen, origins: Sequence[Origin]) -> list[Origin]:
-    """How Y, Cb and Cr, ``planes``, came about, from what was found of each of them and of what is seen of them."""
-    made = reached([origin.draw(planes[0].shape)[0] for origin in origins], seen.conversion)
-    if all(map(np.array_equal, made, seen.samples)):
-        return list(origins)
-    found = _by_turns(bounded(planes, seen), seen, origins)
+class _Drawn(NamedTuple):
+    """How Y, Cb and Cr came about, what comes of that, where colours do not come out of it that are not painted, and
+    about the bits that it takes."""
+
+    origins: list[Origin]
+    planes: list[Plane]
+    missed: Mask
+    bits: float
+
+    @classmethod
+    def of(cls, seen: Seen, origins: Sequence[Origin]) -> _Drawn:
+        planes = [origin.draw(seen.covered.shape)[0] for origin in origins]
+        made = reached(planes, seen.conversion)
+        missed: Mask = np.logical_or.reduce([a != b for a, b in zip(made, seen.samples, strict=True)]) & ~seen.covered
+        bits = float(MISSED_BITS * np.count_nonzero(missed))
+        for origin in origins:
+            sizes = np.minimum(np.abs(origin.coefficients[origin.coefficients != 0]), MOST_SIZE)
+            bits += float(SIZE_BITS[sizes].sum()) / BIT_PARTS
+        return cls(list(origins), planes, missed, bits)
+
+
+def agreed(planes: Sequence[Bounded], shown: Sequence[Plane], seen: Seen, origins: Sequence[Origin]) -> list[Origin]:
+    """How Y, Cb and Cr, ``shown``, came about, from what was found of each of them and of what is seen of them.
+
+    ``planes``: the same as ``bounded`` has them.
+    """
+    found = _Drawn.of(seen, origins)
+    if not found.missed.any():
+        return found.origins
+    found = _by_turns(planes, seen, found)
     if not seen.covered.any():
-        return found
+        return found.origins
     wider = seen.without_edges()
-    other = _by_turns(bounded(planes, wider), wider, found)
-    return min((found, other), key=lambda each: _cost(seen, [origin.draw(planes[0].shape)[0] for origin in each], each))
+    edges = wider.covered & ~seen.covered
+    if np.count_nonzero(found.missed & edges) < SOFT * np.count_nonzero(edges):
+        return found.origins
+    other = _by_turns(bounded(shown, wider), wider, _Drawn.of(wider, found.origins), is_new=True)
+    return min(found, _Drawn.of(seen, other.origins), key=lambda each: each.bits).origins
 
 
-def _by_turns(planes: Sequence[Bounded], seen: Seen, origins: Sequence[Origin]) -> list[Origin]:
-    """The same for planes bounded by what is seen."""
-    best = list(origins)
-    drawn = [_drawn(*each) for each in zip(planes, best, strict=True)]
-    least = _cost(seen, drawn, best)
+def _by_turns(planes: Sequence[Bounded], seen: Seen, best: _Drawn, *, is_new: bool = False) -> _Drawn:
+    """The same for planes bounded by what is seen; ``is_new``: that says more than was known when they were found."""
     for _ in range(TURNS):
-        found, made = list(best), list(drawn)
-        for parts in ((0,), (1, 2)):
-            three = zip(planes, made, found, strict=True)
-            sure = [sure_of(plane, drawn_so, one.grid) for plane, drawn_so, one in three]
-            sure = [mask & (number not in parts) for number, mask in enumerate(sure)]
-            told = informed(planes, seen, made, sure)
-            for number in parts:
-                found[number] = mended(told[number], found[number])
-                made[number] = _drawn(told[number], found[number])
-        cost = _cost(seen, made, found)
-        if cost >= least:
+        sure = _sure(planes, best)
+        told = best.missed & clipped(seen.samples) & sure[1] & sure[2] & ~sure[0]
+        if not is_new and MISSED_BITS * np.count_nonzero(told) < LEAST_TOLD * best.bits:
             break
-        best, drawn, least = found, made, cost
+        found = best
+        for parts in ((0,), (1, 2)):
+            sure = [mask & (number not in parts) for number, mask in enumerate(_sure(planes, found))]
+            known = informed(planes, seen, found.planes, sure)
+            mend = [mended(known[k], one) if k in parts else one for k, one in enumerate(found.origins)]
+            found = _Drawn.of(seen, mend)
+        least, best = best.bits, min(best, found, key=lambda each: each.bits)
+        if best.bits > (1 - LEAST_GAIN) * least:
+            break
     return best
+
+
+def _sure(planes: Sequence[Bounded], drawn: _Drawn) -> list[Mask]:
+    three = zip(planes, drawn.planes, drawn.origins, strict=True)
+    return [sure_of(plane, made, origin.grid) for plane, made, origin in three]
 
 
 def sure_of(plane: Bounded, drawn: Plane, grid: Grid) -> Mask:
@@ -85,18 +122,3 @@ def mended(plane: Bounded, origin: Origin) -> Origin:
     round_surest(component, inversion, coefficients)
     improve(component, inversion, coefficients)
     return replace(origin, coefficients=coefficients)
-
-
-def _drawn(plane: Bounded, origin: Origin) -> Plane:
-    return origin.draw(plane.samples.shape)[0]
-
-
-def _cost(seen: Seen, drawn: Sequence[Plane], origins: Sequence[Origin]) -> float:
-    """About how many bits coefficients take, and colours that do not come out of them; what is painted takes little."""
-    made = reached(list(drawn), seen.conversion)
-    missed = np.logical_or.reduce([a != b for a, b in zip(made, seen.samples, strict=True)])
-    cost = float(MISSED_BITS * np.count_nonzero(missed & ~seen.covered))
-    for origin in origins:
-        sizes = np.minimum(np.abs(origin.coefficients[origin.coefficients != 0]), MOST_SIZE)
-        cost += float(SIZE_BITS[sizes].sum()) / BIT_PARTS
-    return cost

@@ -35,7 +35,7 @@ NARROW = 4
 """Bounds no farther apart than this are better guessed between than by what was found first."""
 PAINTED_CONTRAST, LEAST_PAINTED, MOST_PAINTS = 48, 32, 8
 """By how much what lies beside a colour differs from it, at least, where it was painted; how many places of it have
-the same below or to the right; how many colours are looked at, those with most such places."""
+the same below or to the right; how many colours are looked at, those with most such places beside such a change."""
 CLIP_REACH = 48
 """Colours that clipped ones may come from are looked for so far around those that were found."""
 DRAWN_REACH = 3
@@ -81,12 +81,22 @@ class Seen(NamedTuple):
         samples = reached(planes[:3], conversion)
         return cls(samples, painted(samples), conversion)
 
+    def with_black_alone(self) -> Seen:
+        """The same where nothing but black is said to be painted; this itself where nothing else is."""
+        light: Mask = np.logical_or.reduce([sample != 0 for sample in self.samples])
+        return self._replace(covered=self.covered & ~light) if (self.covered & light).any() else self
+
     def without_edges(self) -> Seen:
         """The same, what lies around painted samples covered, too: letters have soft edges."""
-        rows, width = self.covered.shape
-        wide = np.pad(self.covered, 1)
-        around = [wide[y : y + rows, x : x + width] for y, x in np.ndindex(3, 3)]
-        return self._replace(covered=np.logical_or.reduce(around))
+        return self._replace(covered=around(self.covered))
+
+
+def around(mask: Mask) -> Mask:
+    """The mask and all that touches it."""
+    rows, width = mask.shape
+    wide = np.pad(mask, 1)
+    found: Mask = np.logical_or.reduce([wide[y : y + rows, x : x + width] for y, x in np.ndindex(3, 3)])
+    return found
 
 
 def bounded(planes: Sequence[Plane], seen: Seen) -> list[Bounded]:
@@ -128,14 +138,14 @@ def bound_planes(
 
 def informed(planes: Sequence[Bounded], seen: Seen, drawn: Sequence[Plane], sure: Sequence[Mask]) -> list[Bounded]:
     """The same planes, where Y, or both Cb and Cr, are ``drawn`` by now and ``sure``: it tells of the others."""
-    clipped = _clipped(seen.samples) & (sure[0] | (sure[1] & sure[2])) & ~seen.covered
-    if not clipped.any():
+    cut = clipped(seen.samples) & (sure[0] | (sure[1] & sure[2])) & ~seen.covered
+    if not cut.any():
         return list(planes)
-    known = np.stack([mask[clipped] for mask in sure], axis=1)
+    known = np.stack([mask[cut] for mask in sure], axis=1)
     about = np.stack(
-        [np.where(mask, made, plane.samples)[clipped] for mask, made, plane in zip(sure, drawn, planes, strict=True)]
+        [np.where(mask, made, plane.samples)[cut] for mask, made, plane in zip(sure, drawn, planes, strict=True)]
     )
-    colour = [sample[clipped] for sample in seen.samples]
+    colour = [sample[cut] for sample in seen.samples]
     told = [*np.where(known.T, about, 0), *colour, known @ (1 << np.arange(3))]
     keys = np.stack(told, axis=1).astype(np.int64) @ (1 << 8 * np.arange(7)[::-1])
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
@@ -147,11 +157,11 @@ def informed(planes: Sequence[Bounded], seen: Seen, drawn: Sequence[Plane], sure
     for k, plane in enumerate(planes):
         better = Bounded(*(values.copy() for values in plane))
         low, high = least[place, k], greatest[place, k]
-        low, high = _narrower(low, high, plane.lowest[clipped], plane.highest[clipped])
-        better.lowest[clipped], better.highest[clipped] = low, high
+        low, high = _narrower(low, high, plane.lowest[cut], plane.highest[cut])
+        better.lowest[cut], better.highest[cut] = low, high
         # Of two samples that it may be, gray: of flat blocks, steps would make it another one that is neither.
         middle = (low + high + (low + high < 2 * MIDDLE)) >> 1
-        better.samples[clipped] = np.where(high - low <= NARROW, middle, plane.samples[clipped])
+        better.samples[cut] = np.where(high - low <= NARROW, middle, plane.samples[cut])
         result.append(better)
     return result
 
@@ -162,27 +172,35 @@ def _narrower(low: Plane, high: Plane, least: Plane, greatest: Plane) -> tuple[P
     return np.where(low_too <= high_too, low_too, low), np.where(low_too <= high_too, high_too, high)
 
 
-def _clipped(samples: Sequence[Plane]) -> Mask:
-    clipped: Mask = np.logical_or.reduce([(sample == 0) | (sample == LARGEST) for sample in samples])
-    return clipped
+def clipped(samples: Sequence[Plane]) -> Mask:
+    """Where a channel is 0 or 255, at which it was cut."""
+    found: Mask = np.logical_or.reduce([(sample == 0) | (sample == LARGEST) for sample in samples])
+    return found
 
 
 def painted(samples: Sequence[Plane]) -> Mask:
     """Where an image was painted over after it was decoded, or a frame was put around it: one colour goes on, and
     there is no way from it to its surroundings. Three channels, or gray."""
-    colours = np.zeros(samples[0].shape, np.int32)
-    for sample in samples:
+    colours = samples[0]
+    for sample in samples[1:]:
         colours = colours << 8 | sample
-    here = colours[:-1, :-1]
-    is_flat = (here == colours[1:, :-1]) | (here == colours[:-1, 1:])
-    found, counts = np.unique(here[is_flat], return_counts=True)
-    likely = np.argsort(-counts, kind="stable")[:MOST_PAINTS]
+    change = np.abs(np.diff(samples[0], axis=1))
+    for sample in samples[1:]:
+        np.maximum(change, np.abs(np.diff(sample, axis=1)), out=change)
     covered: Mask = np.zeros(colours.shape, np.bool_)
-    for colour in found[likely[counts[likely] >= LEAST_PAINTED]]:
+    # Few places have such a change beside them: colours are counted there, and looked at in all of the image later.
+    row, column = np.nonzero(change >= PAINTED_CONTRAST)
+    row, column = np.tile(row, 2), np.concatenate([column, column + 1])
+    down, right = (np.minimum(place + 1, size - 1) for place, size in zip((row, column), covered.shape, strict=True))
+    here = colours[row, column]
+    is_flat = ((here == colours[down, column]) & (down > row)) | ((here == colours[row, right]) & (right > column))
+    found, counts = np.unique(here[is_flat], return_counts=True)
+    for colour in found[np.argsort(-counts, kind="stable")[:MOST_PAINTS]]:
         mask = colours == colour
-        borders = mask[:, 1:] != mask[:, :-1]
-        change = np.max([np.abs(np.diff(sample, axis=1)) for sample in samples], axis=0)[borders]
-        if change.size and np.median(change) >= PAINTED_CONTRAST:
+        if np.median(change[mask[:, 1:] != mask[:, :-1]]) < PAINTED_CONTRAST:
+            continue
+        goes_on = mask[1:, :-1] & mask[:-1, :-1] | mask[:-1, 1:] & mask[:-1, :-1]
+        if np.count_nonzero(goes_on) >= LEAST_PAINTED:
             covered |= mask
     return covered
 

@@ -31,8 +31,9 @@ from sofc.jpeg.solve import (
 )
 
 UNIT = 1.0 / (1 << BASIS_BITS)
-PATTERNS_OF_SAMPLES = np.ascontiguousarray(PATTERNS.T * UNIT)
-"""[sample, coefficient]: what a coefficient adds to a sample."""
+PATTERNS_OF_COEFFICIENTS = np.ascontiguousarray(PATTERNS * UNIT)
+PATTERNS_OF_SAMPLES = np.ascontiguousarray(PATTERNS_OF_COEFFICIENTS.T)
+"""[coefficient, sample] and [sample, coefficient]: what a coefficient adds to a sample."""
 NARROW = 24
 """Bounds that are farther apart say only what a sample is not."""
 AT_BOUND, SLACK = 100.0, 0.25
@@ -52,7 +53,7 @@ PATIENCE, FEW = 64, 8
 
 class Belief(NamedTuple):
     """What is believed of the coefficients of a block: ``mean`` (64,) and ``covariance`` (64, 64). Scratch: ``gain``,
-    how all change with what is told, and the ``best`` block so far (64,)."""
+    how all change with what is told or what samples are expected to be, and the ``best`` block so far (64,)."""
 
     mean: Vector[np.float64]
     covariance: Table[np.float64]
@@ -99,15 +100,19 @@ def _tell_sample(p: int, value: float, variance: float, held: Belief) -> None:
 @kernel
 def _tell_bounds(room: Scratch, held: Belief) -> bool:
     """Take the sample that would leave its bounds by most to lie there. Returns whether there is one."""
+    expected = held.gain
+    for p in range(SIZE):
+        expected[p] = 0.0
+    for i in range(SIZE):
+        pattern, mean = PATTERNS_OF_COEFFICIENTS[i], held.mean[i]
+        for p in range(SIZE):
+            expected[p] += pattern[p] * mean
     worst, at, value = SLACK, -1, 0.0
     for p in range(SIZE):
-        expected = 0.0
-        for i in range(SIZE):
-            expected += PATTERNS_OF_SAMPLES[p, i] * held.mean[i]
         low, high = room.low[p] * UNIT, room.high[p] * UNIT
-        beyond = max(low - expected, expected - high)
+        beyond = max(low - expected[p], expected[p] - high)
         if beyond > worst:
-            worst, at, value = beyond, p, low if expected < low else high
+            worst, at, value = beyond, p, low if expected[p] < low else high
     if at >= 0:
         _tell_sample(at, value, AT_BOUND, held)
     return at >= 0

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sofc.jpeg.agreement import agreed, sure_of
 from sofc.jpeg.blockwise import BUSY, COUNTS, EXACT, Judged, blocks_of, judge
-from sofc.jpeg.bounds import Bounded, Seen, bounded, informed, match_drawn, painted
+from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, informed, match_drawn, painted
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, reached
 from sofc.jpeg.cut import Sides, may_go_on
 from sofc.jpeg.dct import (
@@ -101,6 +101,8 @@ OBVIOUS_MATCH, OBVIOUS_AT_ALL, OBVIOUS_BLOCKS, COARSE_STEP = 0.9, 0.2, 32, 4
 """An enlargement that so much comes out of is tried first by itself, and gone on with if such a share of blocks that
 are not flat come out whole; it is the one if so many do, and OBVIOUS of them, and half of the steps are as coarse."""
 OBVIOUS = {(2, 2): 0.3, (1, 2): 0.6, (2, 1): 0.6}
+PAINTED = 0.5
+"""What may be painted was where fewer samples of it, or beside it, are in blocks of luminance that come out."""
 ENOUGH_BLOCKS = 24
 """Where there are fewer, blocks are looked at, too, of which some samples are unknown."""
 
@@ -141,21 +143,56 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
             return alone
         enlarged = come_out(planes[:1], _find_colours([plane], beside.origins[0]))
         return enlarged if alone is None or enlarged.share > alone.share else alone
-    seen = Seen.of(planes)
+    covering = Seen.of(planes)
+    # What is not black may have been decoded like that, as white paper next to ink: if so, blocks come out at its edge.
+    seen = covering.with_black_alone()
+    luminance = _of_luminance(planes, seen)
+    if seen is not covering and (luminance is None or luminance.shows_paint(covering.covered & ~seen.covered)):
+        seen = covering
+        luminance = _of_luminance(planes, seen)
+    if luminance is None:
+        return None
+    guessed, first, made, sure = luminance
+    drawn, unsure = [made, *(plane.samples for plane in guessed[1:])], np.zeros_like(sure)
+    known = informed(guessed, seen, drawn, [sure, unsure, unsure])[1:]
+    origins = agreed(guessed, planes[:3], seen, [first, *_find_colours(known, first)])
+    return come_out(planes[:3], origins, seen.conversion, seen.covered)
+
+
+class _Luminance(NamedTuple):
+    """Y, Cb and Cr as they are bounded by what is seen, how Y came about, what comes of that, and where whole blocks
+    come out."""
+
+    planes: list[Bounded]
+    origin: Origin
+    drawn: Plane
+    sure: Mask
+
+    def shows_paint(self, covered: Mask) -> bool:
+        """Whether what may be painted was: fewer than half of its samples are in blocks that come out, or of those
+        beside it."""
+        beside = around(covered) & ~covered
+        return any(mask.any() and self.sure[mask].mean() < PAINTED for mask in (covered, beside))
+
+
+def _of_luminance(planes: Sequence[Plane], seen: Seen) -> _Luminance | None:
+    """What is found of Y first; None where no steps show."""
     guessed = bounded(planes[:3], seen)
     first = _recover_first(guessed[0])
     if first is None:
         return None
-    luminance, _ = first.draw(planes[0].shape)
-    sure = sure_of(guessed[0], luminance, first.grid)
-    drawn, unsure = [luminance, *(plane.samples for plane in guessed[1:])], np.zeros_like(sure)
-    known = informed(guessed, seen, drawn, [sure, unsure, unsure])[1:]
-    origins = agreed(planes[:3], seen, [first, *_find_colours(known, first)])
-    return come_out(planes[:3], origins, seen.conversion)
+    drawn, _ = first.draw(planes[0].shape)
+    return _Luminance(guessed, first, drawn, sure_of(guessed[0], drawn, first.grid))
 
 
-def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Conversion = USUAL_CONVERSION) -> Recovered:
-    """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
+def come_out(
+    planes: Sequence[Plane],
+    origins: list[Origin],
+    conversion: Conversion = USUAL_CONVERSION,
+    covered: Mask | None = None,
+) -> Recovered:
+    """How planes, one or Y, Cb and Cr, came about, as it is known by now; ``covered``: where colours were painted, if
+    that is known."""
     drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
     chosen = np.stack(planes)
     if len(planes) == 1:
@@ -163,7 +200,8 @@ def come_out(planes: Sequence[Plane], origins: list[Origin], conversion: Convers
     else:
         samples = reached(planes, conversion)
         missed = chosen[0].size - match_drawn(conversion, Channels(*samples), drawn, chosen)
-        if missed and (covered := painted(samples)).any():
+        if missed:
+            covered = painted(samples) if covered is None else covered
             missed -= int(np.count_nonzero((chosen[:, covered] != drawn[:, covered]).any(axis=0)))
     exact = [_exact_share(*each) for each in zip(chosen, drawn, origins, strict=True)]
     return Recovered(origins, list(chosen), _share(missed, planes[0]), tuple(exact))
@@ -249,7 +287,8 @@ def _of_twice_coded(look: _Look, best: _Trial) -> _Trial:
     if _exact(sample, [table]) < EXACT_TWICE:
         return best
     finer = look.trial(best.origins[0].grid, table)
-    return finer if finer is not None and finer.exact >= EXACT_TWICE else best
+    # Anything comes out by steps of 1: what that takes decides, too.
+    return finer if finer is not None and finer.exact >= EXACT_TWICE and finer.bits < best.bits else best
 
 
 def _by_another(look: _Look, best: _Trial, tables: Sequence[Steps]) -> _Trial:

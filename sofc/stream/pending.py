@@ -100,17 +100,17 @@ class PendingImage:
         following = (self.header.height or self.rows_written) - self.next_band - self.band_rows
         return self.buffered >= self.band_rows and following >= self.short_rows
 
-    def origin_of(self, image: Samples, jpeg: bytes | None = None) -> Found | None:
+    def origin_of(self, image: Samples, jpeg: bytes | None = None, *, begins_group: bool) -> Found | None:
         """What is found of the next whole image's origin. ``jpeg``: the data that it was decoded from.
 
-        It is looked for in each image once one had an origin; before that, as it takes time, in images 1, 2, 4, 8 ...
-        and each LOOKED_AT-th.
+        It is looked for in each image once one had an origin; before that, as it takes time, in images 1, 2, 4, 8 ...,
+        each LOOKED_AT-th and the first of each group: where that has none, the group would have none.
         """
         if self.header.format.wide is not None:
             return None
         self._looked_at += 1
         is_looked_at = not (self._looked_at & (self._looked_at - 1) and self._looked_at % LOOKED_AT)
-        if not (self._has_origins or jpeg is not None or is_looked_at):
+        if not (self._has_origins or jpeg is not None or is_looked_at or begins_group):
             return None
         known = None if jpeg is None else read_known(jpeg)
         found = self.selection.origins.origin_of(to_planes(image, self.header.format), self.header.format, known)
