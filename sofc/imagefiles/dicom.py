@@ -240,7 +240,7 @@ def _load_floats(path: Path, name: str, index: int) -> Samples:
     return Samples(values.reshape(frames, *shape)[index], None, Meaning.GRAY)
 
 
-_kept_floats = Lasting(_floats, is_cheap=True)
+_kept_floats = Lasting(_floats)
 
 
 class _Frames:

@@ -236,7 +236,7 @@ def _counted(path: Path) -> int:
         return frames.count(image)
 
 
-_lasting_counts = Lasting(_counted, is_cheap=True)
+_lasting_counts = Lasting(_counted)
 """To count the frames of a GIF file, Pillow goes through all of it."""
 
 

@@ -207,12 +207,19 @@ def _load(file: _Opened, index: int) -> Samples:
 def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> None:
     """Raise FormatError where strips or tiles of an image reach beyond the end of the file: of JPEG data and some
     others decoders make up what is missing. Of plain samples the last strip may be said to be as long as the others
-    though it has fewer rows, and what is missing is missed."""
+    though it has fewer rows: these are cut off where fewer bytes are there than the image has."""
     page: Any = series.pages[index] if len(series.pages) > index else None
-    if page is None or int(series.keyframe.compression) == _NOT_COMPRESSED:
+    if page is None:
         return
     size = path.stat().st_size
-    if any(offset + count > size for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
+    keyframe: Any = series.keyframe
+    ranges = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    if int(keyframe.compression) == _NOT_COMPRESSED:
+        there = sum(max(0, min(count, size - offset)) for offset, count in ranges)
+        is_cut_off = keyframe.bitspersample in _WHOLE_BYTES and there < keyframe.nbytes
+    else:
+        is_cut_off = any(offset + count > size for offset, count in ranges)
+    if is_cut_off:
         raise FormatError(f"{path}: the TIFF file is cut off: samples of image {index} reach beyond its end")
 
 

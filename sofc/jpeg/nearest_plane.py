@@ -222,7 +222,7 @@ def round_blocks(
             if least == 0:
                 continue
             _copy(block, held.best)
-            wrong = solve_block(guessed, (row, column), inversion, HOPELESS, block, room)
+            wrong = solve_block(guessed, row, column, inversion, HOPELESS, block, room)
             if wrong >= least:
                 _copy(held.best, block)
             if min(wrong, least) > 0 and is_free:

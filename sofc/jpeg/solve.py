@@ -358,11 +358,17 @@ def _round_free(block: Vector[np.int32], inversion: Inversion, room: Scratch) ->
 
 @kernel
 def solve_block(
-    guessed: Guessed, place: tuple[int, int], inversion: Inversion, most: int, block: Vector[np.int32], room: Scratch
+    guessed: Guessed,
+    row: int,
+    column: int,
+    inversion: Inversion,
+    most: int,
+    block: Vector[np.int32],
+    room: Scratch,
 ) -> int:
-    """Fill a block in such a row and column so that samples come to lie in their bounds, as ``solve`` does. Returns how
+    """Fill the block of a row and a column so that samples come to lie in their bounds, as ``solve`` does. Returns how
     many do not."""
-    if load(guessed, place[0], place[1], room):
+    if load(guessed, row, column, room):
         _round_free(block, inversion, room)
     else:
         _round(block, inversion, room)
@@ -381,5 +387,5 @@ def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[
     missed = 0
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
-            missed += solve_block(guessed, (row, column), inversion, most, coefficients[row, column], room)
+            missed += solve_block(guessed, row, column, inversion, most, coefficients[row, column], room)
     return missed
