@@ -19,15 +19,17 @@ _DEPENDENT = 1e-24
 
 
 class Equations(NamedTuple):
-    """Scratch: taps and, last, what they should give, made orthogonal (taps + 1, samples); their squares
-    (taps + 1,), before; how what stands later follows (taps + 1, taps + 1); ``counts`` (samples,): how
-    much a sample counts; ``left`` (samples,): what is left of it."""
+    """Scratch for the equations of a line: its taps and, last, what they should give."""
 
     turned: Table[np.float64]
+    """(taps + 1, samples): made orthogonal."""
     squares: Vector[np.float64]
+    """(taps + 1,): their squares before that."""
     factors: Table[np.float64]
+    """(taps + 1, taps + 1): how what stands later follows from what stands before."""
     counts: Vector[np.float64]
     left: Vector[np.float64]
+    """(samples,) each: how much a sample counts, and what is left of it."""
 
 
 @inlined

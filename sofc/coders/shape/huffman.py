@@ -47,17 +47,18 @@ def _depths(weights: list[int]) -> Lengths:
 
 
 class HuffmanCode(NamedTuple):
-    """Codewords in order of length, then symbol: ``lengths`` and ``codes`` by symbol, ``symbols`` in that order.
-
-    ``first_codes[n]`` is the first codeword of n bits, ``first_ranks[n]`` its place among all; the entry n + 1 tells
-    where those of n bits end.
-    """
+    """Codewords in order of length, then symbol."""
 
     lengths: Vector[np.int64]
+    """Bits of each symbol's codeword, 1 to MAX_CODE_BITS."""
     codes: Vector[np.int64]
+    """Each symbol's codeword."""
     first_codes: Vector[np.int64]
     first_ranks: Vector[np.int64]
+    """(MAX_CODE_BITS + 2,) each: the first codeword of n bits, and its place among all; the entry n + 1 tells where
+    those of n bits end."""
     symbols: Vector[np.int64]
+    """The symbols in the order of their codewords."""
 
     @classmethod
     def from_lengths(cls, lengths: Lengths) -> HuffmanCode:

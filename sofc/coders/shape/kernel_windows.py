@@ -33,26 +33,30 @@ SMALL_COLUMNS = 62
 
 
 class Shapes(NamedTuple):
-    """Patterns of samples: those of each stand row by row in ``pool``, from its offset on."""
+    """Patterns of samples."""
 
     heights: Vector[np.int64]
     widths: Vector[np.int64]
     offsets: Vector[np.int64]
+    """Where in ``pool`` the samples of each begin, row by row."""
     pool: Vector[np.int32]
 
 
 class KeyTable(NamedTuple):
-    """An open hash table whose size is a power of two: keys or EMPTY, and the number that each key has."""
+    """An open hash table whose size is a power of two."""
 
     keys: Vector[np.int64]
+    """A key or EMPTY, of each slot."""
     numbers: Vector[np.int64]
+    """The number that each key has."""
 
 
 class Windows(NamedTuple):
-    """The windows that one sample begins: keys, sizes as 256 h + w; and what listing them works in."""
+    """The windows that one sample begins, and what listing them works in."""
 
     keys: Vector[np.int64]
     sizes: Vector[np.int64]
+    """256 h + w, of each window."""
     widths: Vector[np.int64]
     """For each height the widths that all rows so far allow, one bit each."""
     rows: Table[np.int64]
@@ -194,15 +198,18 @@ def insert_keys(table: KeyTable, keys: Vector[np.int64]) -> int:
 
 
 class Counts(NamedTuple):
-    """A hash table of windows: ``images`` counts those that hold a window, ``sizes`` keeps 256 h + w, ``used[0]`` the
-    slots taken."""
+    """A hash table of windows, by slot."""
 
     keys: Vector[np.int64]
     counts: Vector[np.int64]
     images: Vector[np.int64]
+    """How many images hold the window."""
     last_image: Vector[np.int64]
+    """The last of them, so that each counts once."""
     sizes: Vector[np.int64]
+    """256 h + w."""
     used: Vector[np.int64]
+    """(1,): slots taken."""
 
 
 @kernel
@@ -343,25 +350,27 @@ def cover_plane(
 
 
 class Matches(NamedTuple):
-    """Matches of shapes in small images, in the order of placing; those of image k begin at ``bounds[k]``.
-
-    ``masks`` has a bit for each column that a match covers, ``gains`` is what placing it saves.
-    """
+    """Matches of shapes in small images, in the order of placing."""
 
     bounds: Vector[np.int64]
+    """Where the matches of each image begin, and where all end."""
     rows: Vector[np.int64]
     heights: Vector[np.int64]
     masks: Vector[np.int64]
+    """A bit for each column that a match covers."""
     gains: Vector[np.int64]
+    """What placing each saves."""
     image_rows: int
 
 
 class Placed(NamedTuple):
-    """Numbers of matches that overlap nowhere, in ``size[0]`` how many; for each row of the plane what they cover."""
+    """Matches that overlap nowhere."""
 
     matches: Vector[np.int64]
     size: Vector[np.int64]
+    """(1,): how many numbers of ``matches`` count."""
     covered: Vector[np.int64]
+    """For each row of the plane the columns that they cover, a bit each."""
 
 
 @inlined

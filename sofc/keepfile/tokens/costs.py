@@ -36,20 +36,21 @@ DEAR = 1 << 30
 
 
 class Costs(NamedTuple):
-    """Costs of each literal (256,), length (LONGEST + 1,) and distance code (DISTANCE_CODES,), extra bits included.
-    ``uses`` (LENGTH_CODES + DISTANCE_CODES,): scratch.
-
-    Of each place (RING,): ``rest``, the cost from there to the end of the span; ``best``, the length of the best match,
-    or 0; ``least``, the cost with that, or DEAR.
-    """
+    """Costs in 1 / BIT bits, extra bits included."""
 
     literals: Vector[np.int32]
+    """(256,)."""
     lengths: Vector[np.int32]
+    """(LONGEST + 1,): of matches of each length, without their distance."""
     distances: Vector[np.int32]
+    """(DISTANCE_CODES,)."""
     uses: Vector[np.int64]
+    """Scratch (LENGTH_CODES + DISTANCE_CODES,): how often each code is used."""
     rest: Vector[np.int32]
     best: Vector[np.int32]
     least: Vector[np.int32]
+    """(RING,) each, of a place: the cost from there to the end of the span; the length of the best match, or 0; the
+    cost with that match first, or DEAR."""
 
 
 @inlined

@@ -53,17 +53,20 @@ _LEAST_RUN_LENGTHS = 4
 
 
 class Head(NamedTuple):
-    """``fields`` (FIELDS,). ``lengths`` and ``before`` (MOST_LENGTHS,): code lengths of the literals and lengths, then
-    of distances, of this block and of the last one that had any; ``run_lengths`` (RUN_CODES,). ``symbols`` and
-    ``repeats`` (MOST_LENGTHS,): the runs. ``counts`` (256,): how often the block has each byte."""
+    """The head of a block: its FIELDS, and the codes of one that has codes of its own."""
 
     fields: Vector[np.int64]
     lengths: Vector[np.uint8]
     before: Vector[np.uint8]
+    """(MOST_LENGTHS,) each: code lengths of the literals and lengths, then of distances, of this block and of the last
+    one that had any."""
     run_lengths: Vector[np.uint8]
+    """(RUN_CODES,): lengths of the codes that runs are written with."""
     symbols: Vector[np.uint8]
     repeats: Vector[np.uint8]
+    """(MOST_LENGTHS,) each: the runs."""
     counts: Vector[np.int64]
+    """(256,): how often the block has each byte."""
 
 
 @inlined

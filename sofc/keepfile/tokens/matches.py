@@ -31,35 +31,38 @@ BY_THREE, BY_WAY, SMALLER, GREATER = range(4)
 
 
 class Effort(NamedTuple):
-    """How an encoder may have searched: in which ``way``; how many places it looks at most; how many bytes are enough
-    to end; by what power of two it looks at fewer behind a match that it puts off; how many places it looks at for a
-    match of three bytes first; how often it refines costs."""
+    """How an encoder may have searched; ORIGINAL_TOKENS says how far each number goes."""
 
     way: int
+    """CHAIN_OF_3, CHAIN_OF_4 or TREE."""
     depth: int
+    """Places that it looks at, at most."""
     nice: int
+    """Bytes of a match that are enough to end a search."""
     haste: int
+    """By what power of two it looks at fewer places behind a match that it puts off."""
     probes: int
+    """Places that it looks at for a match of three bytes, first."""
     rounds: int
+    """How often it refines costs."""
 
 
 class Matches(NamedTuple):
-    """``data``: all bytes. ``newest`` (2, 1 << HASH_BITS): the last place of each hash, or -1; ``older`` (4, RING): of
-    each place the one before with its hash, or its branches; ``searched`` (1,): places that are in these lists;
-    ``steps`` (1,): places that were looked at and bytes that were compared.
-
-    ``stairs`` (RING, STAIRS) and ``counts`` (RING,): of each place matches of rising length and distance, as tokens;
-    ``hasty`` (RING,): the longest that is found in haste, or 0.
-    """
+    """What is found in ``data``, all bytes, and the lists by which it is found."""
 
     data: Vector[np.uint8]
     newest: Table[np.int32]
+    """(2, 1 << HASH_BITS): the last place of each hash, or -1."""
     older: Table[np.int32]
+    """(4, RING): of each place the one before with its hash, or its branches."""
     searched: Vector[np.int64]
     steps: Vector[np.int64]
+    """(1,) each: places that are in these lists; places that were looked at and bytes that were compared."""
     stairs: Table[np.int32]
     counts: Vector[np.uint8]
+    """(RING, STAIRS) and (RING,): of each place matches of rising length and distance, as tokens, and how many."""
     hasty: Vector[np.int32]
+    """(RING,): the longest match that is found in haste, or 0."""
 
 
 @inlined
