@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ HEAD = ImageHead(ImageHeader(WIDTH, ROWS, GRAY), 1)
 def band(number: int, codebook: Codebook | None = None) -> CodedBand:
     """A band of one image of SAMPLES."""
     coded = encode_band(SAMPLES[number], GRAY, Selection(codebook, None, 5), image_rows=ROWS, verify=False)
-    return CodedBand(0, 0, ROWS, *coded)
+    return CodedBand(**vars(coded), image=0, first_row=0, rows=ROWS)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -39,7 +41,7 @@ def test_samples_come_in_order(threads: int) -> None:
 def test_images_of_a_group_stand_apart() -> None:
     rows = SAMPLES.reshape(-1, WIDTH)
     coded = encode_band(rows, GRAY, Selection(None, None, 5), image_rows=ROWS, verify=False)
-    group = CodedGroup(0, len(SAMPLES), *coded)
+    group = CodedGroup(**vars(coded), image=0, images=len(SAMPLES))
     assert np.array_equal(BandDecoder(lambda _: None, 1).submit(Placed(HEAD, group, 10))(), SAMPLES)
 
 
@@ -63,7 +65,7 @@ def test_only_models_of_a_codebook_ask_for_it() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_errors_say_where_the_band_stands(threads: int) -> None:
     good = band(0)
-    wrong = CodedBand(0, 0, ROWS, good.model, good.check ^ 1, good.streams, good.mapping)
+    wrong = replace(good, check=good.check ^ 1)
     decode = BandDecoder(lambda _: None, threads).submit(Placed(HEAD, wrong, 4711))
     with pytest.raises(ChecksumError, match="byte 4711"):
         decode()
@@ -73,10 +75,10 @@ def test_what_does_not_go_with_its_image_is_refused() -> None:
     header = HEAD.header
     check_extent(header, band(0), Limits())
     with pytest.raises(FormatError, match="row 9 of an image of height 8"):
-        check_extent(header, CodedBand(0, 1, ROWS, 0, 0, ()), Limits())
+        check_extent(header, CodedBand(0, 0, (), image=0, first_row=1, rows=ROWS), Limits())
     with pytest.raises(FormatError, match="without a height"):
-        check_extent(ImageHeader(WIDTH, None, GRAY), CodedGroup(0, 1, 0, 0, ()), Limits())
+        check_extent(ImageHeader(WIDTH, None, GRAY), CodedGroup(0, 0, (), image=0, images=1), Limits())
     with pytest.raises(LimitError, match="raise max_band_samples"):
-        check_extent(header, CodedGroup(0, 3, 0, 0, ()), Limits(max_band_samples=2 * ROWS * WIDTH))
+        check_extent(header, CodedGroup(0, 0, (), image=0, images=3), Limits(max_band_samples=2 * ROWS * WIDTH))
     with pytest.raises(LimitError, match="raise max_pixels"):
         check_extent(ImageHeader(WIDTH, None, GRAY), band(0), Limits(max_pixels=(ROWS - 1) * WIDTH))

@@ -148,14 +148,17 @@ def test_image_head(head: ImageHead) -> None:
     assert chunks.unpack_image_head(chunks.pack_image_head(head)) == head
 
 
-@given(st.builds(CodedBand, INTEGERS, st.integers(0, 10**9), st.integers(1, 10**9), INTEGERS, CHECKS, STREAMS))
+CODED = {"model": INTEGERS, "check": CHECKS, "streams": STREAMS}
+
+
+@given(st.builds(CodedBand, **CODED, image=INTEGERS, first_row=st.integers(0, 10**9), rows=st.integers(1, 10**9)))
 def test_band(band: CodedBand) -> None:
     body = chunks.pack_band(band)
     assert chunks.unpack_band(body) == band
     assert chunks.unpack_place(body[: schema.PLACE_PREFIX_MAX_SIZE]) == (band.image, band.first_row)
 
 
-@given(st.builds(CodedGroup, INTEGERS, st.integers(1, schema.MAX_INTEGER), INTEGERS, CHECKS, STREAMS))
+@given(st.builds(CodedGroup, **CODED, image=INTEGERS, images=st.integers(1, schema.MAX_INTEGER)))
 def test_group(group: CodedGroup) -> None:
     body = chunks.pack_group(group)
     assert chunks.unpack_group(body) == group
@@ -178,7 +181,7 @@ def test_index(steps: list[tuple[bytes, int, int, int]]) -> None:
     assert builder.bands == sum(entry.type in (b"B", b"G") for entry in entries)
 
 
-BAND = chunks.pack_band(CodedBand(0, 0, 4, 0, 7, (b"ab", b"c")))
+BAND = chunks.pack_band(CodedBand(0, 7, (b"ab", b"c"), image=0, first_row=0, rows=4))
 HEAD = bytes([5, 6, 1, 7, 8, 0, 0, 0])
 
 

@@ -102,7 +102,7 @@ def hostile(references: int, side: int, components: int) -> bytes:
     group = next(unpack_group(body) for kind, body in chunks_of(plain) if kind == schema.GROUP)
     coded = CodedSamples(group.model, group.check, group.streams, group.mapping)
     chunks = [(schema.IMAGE_HEAD, pack_image_head(ImageHead(large, 0)))]
-    chunks += [(schema.GROUP, pack_group(CodedGroup(k, 1, *coded))) for k in range(references)]
+    chunks += [(schema.GROUP, pack_group(CodedGroup(**vars(coded), image=k, images=1))) for k in range(references)]
     chunks.append((schema.IMAGE_HEAD, pack_image_head(ImageHead(small, 0))))
     likenesses = {k: Likeness(Placing(k), [Tables(None, 0)] * components) for k in range(references)}
     known = {k: Reference([np.zeros((1, 1), np.int32)], 8) for k in likenesses}
@@ -111,7 +111,7 @@ def hostile(references: int, side: int, components: int) -> bytes:
     assert stream is not None
     placings = {place: one.placing for place, one in likenesses.items()}
     predicted = pack_predicted(placings, stream, None, zlib.crc32(samples.tobytes()))
-    chunks.append((schema.GROUP, pack_group(CodedGroup(references, references, *predicted))))
+    chunks.append((schema.GROUP, pack_group(CodedGroup(**vars(predicted), image=references, images=references))))
     return file_of([*chunks, (schema.FILE_END, pack_file_end(0))], plain)
 
 

@@ -633,7 +633,7 @@ def test_a_claimed_size_is_refused_before_memory_is_taken() -> None:
     head = chunks.pack_file_head()
     header = ImageHeader((1 << 31) - 1, 8, PixelFormat(1, 16, 16))
     image = walker.frame_chunk(b"H", chunks.pack_image_head(chunks.ImageHead(header, 0)))
-    band = chunks.CodedBand(0, 0, 8, 1, 0, (b"",))
+    band = chunks.CodedBand(1, 0, (b"",), image=0, first_row=0, rows=8)
     limits = Limits(max_pixels=1 << 40)
     decoded = run_decoder([head + image + walker.frame_chunk(b"B", chunks.pack_band(band))], limits=limits)
     assert isinstance(decoded.error, LimitError)

@@ -360,7 +360,7 @@ def arranged(header: sofc.ImageHeader, arrangement: Arrangement) -> bytes:
     form = Form(samples.components, samples.coded_bits, count * height, header.width, height)
     image = from_planes(planes_of(arrangement, form), samples)
     check = zlib.crc32(sample_bytes(image, samples))
-    group = CodedGroup(0, count, 0, check, (pack_arrangement(arrangement), *streams), Mapping.ARRANGED)
+    group = CodedGroup(0, check, (pack_arrangement(arrangement), *streams), Mapping.ARRANGED, image=0, images=count)
     chunks = [(schema.IMAGE_HEAD, pack_image_head(ImageHead(header, 0))), (schema.GROUP, pack_group(group))]
     chunks.append((schema.FILE_END, pack_file_end(0)))
     return pack_file_head() + b"".join(frame_chunk(*chunk) for chunk in chunks)

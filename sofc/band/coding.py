@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sofc.band.arranged import code_arranged, code_traced, find
 from sofc.band.arrangement import Arrangement, Part, Split, Stepped, pack_arrangement, parts_of, unpack_arrangement
 from sofc.band.arranging import Found as Arranged
-from sofc.band.arranging import View, Whole, forms_of, is_narrowed
+from sofc.band.arranging import View, forms_of, is_narrowed
 from sofc.band.core import Area, CodedPlanes, Guide, decode_coded, decode_planes, guided
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
@@ -22,7 +22,7 @@ from sofc.band.steps import Form
 from sofc.band.wide import decode_wide, encode_wide
 from sofc.codebook import Codebook
 from sofc.coders.base import Found
-from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, CodedBand, CodedGroup, CodedSamples
+from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, CodedSamples
 from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.jpeg.known import Known
@@ -125,7 +125,7 @@ class Looked(NamedTuple):
     @property
     def formats(self) -> list[PixelFormat]:
         """The formats of what may be coded where samples are arranged, else none."""
-        if self.found is None or isinstance(self.found, Whole):
+        if self.found is None or isinstance(self.found, View):
             return []
         own = [self.view.form.format] if is_narrowed(self.found) else []
         return [*own, *(form.format for form in forms_of(self.found))]
@@ -154,7 +154,7 @@ def _code_planes(
     numbers = {codebook.id: number for number, codebook in codebooks.items()}
     if known is not None:
         found = found or find(view, selection, signed=pixel_format.signed)
-        proved = selection.origins.proved(list(view.planes), pixel_format, known) if isinstance(found, Whole) else None
+        proved = selection.origins.proved(list(view.planes), pixel_format, known) if isinstance(found, View) else None
         origins = origins if proved is None else [proved]
     traced = selection.origins.ways(list(view.planes), pixel_format, image_rows, origins) if origins else []
     if traced:
@@ -167,9 +167,7 @@ def _code_planes(
     return CodedPlanes(RAW_MODEL, Mapping.ARRANGED, (pack_arrangement(arrangement), *streams))
 
 
-def codebooks_of(
-    coded: CodedSamples | CodedBand | CodedGroup, pixel_format: PixelFormat, *, rows: int, width: int, image_rows: int
-) -> set[int]:
+def codebooks_of(coded: CodedSamples, pixel_format: PixelFormat, *, rows: int, width: int, image_rows: int) -> set[int]:
     """The numbers of the codebooks that an arrangement names. Raises FormatError."""
     if coded.mapping != Mapping.ARRANGED:
         return set()
@@ -178,7 +176,7 @@ def codebooks_of(
 
 
 def decode_band(
-    coded: CodedSamples | CodedBand | CodedGroup,
+    coded: CodedSamples,
     pixel_format: PixelFormat,
     codebook: Codebook | None,
     *,
@@ -205,7 +203,7 @@ def checked(samples: Samples, pixel_format: PixelFormat, check: int) -> Samples:
 
 
 def decode_samples(
-    coded: CodedSamples | CodedBand | CodedGroup,
+    coded: CodedSamples,
     pixel_format: PixelFormat,
     codebook: Codebook | None,
     area: Area,
@@ -229,7 +227,7 @@ def decode_samples(
     return samples
 
 
-def _arrangement(coded: CodedSamples | CodedBand | CodedGroup, form: Form) -> Arrangement:
+def _arrangement(coded: CodedSamples, form: Form) -> Arrangement:
     """What the first stream says. Raises FormatError."""
     if coded.model != RAW_MODEL:
         raise FormatError("an arranged band names a model: its parts do that")
@@ -264,7 +262,7 @@ def encode_guided(
         before, codebook = coded.streams[:1], codebooks.get(arrangement.codebook)
         part = CodedPlanes(arrangement.model, arrangement.mapping, coded.streams[1:])
     found = guided(part, form.format, codebook, area, guide)
-    return None if found is None else coded._replace(streams=(*before, *found.streams))
+    return None if found is None else replace(coded, streams=(*before, *found.streams))
 
 
 def _arranged(

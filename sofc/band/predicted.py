@@ -128,7 +128,8 @@ def verify_guided(
     coded: CodedSamples, extent: Extent, codebook: Codebook | None, codebooks: dict[int, Codebook], guide: Reference
 ) -> None:
     """Raises SofcError where what ``pack_guided`` gave does not decode to its samples."""
-    band = CodedBand(extent.first, extent.rows.start, len(extent.rows), coded.model, coded.check, coded.streams)
+    rows = extent.rows
+    band = CodedBand(**vars(coded), image=extent.first, first_row=rows.start, rows=len(rows))
     try:
         predicted = unpack_predicted(band, extent.header)
         number = predicted.plan.placings[0].reference

@@ -213,7 +213,7 @@ def unpack_band(body: bytes) -> CodedBand:
     samples = _coded_samples(fields, chunk)
     require(fields.rows >= 1, "a band needs at least one row", chunk)
     require(fields.first_row + fields.rows <= MAX_DIMENSION, f"a band ends below row {MAX_DIMENSION}", chunk)
-    return CodedBand(fields.image, fields.first_row, fields.rows, *samples)
+    return CodedBand(**vars(samples), image=fields.image, first_row=fields.first_row, rows=fields.rows)
 
 
 def pack_group(group: CodedGroup) -> bytes:
@@ -225,10 +225,10 @@ def unpack_group(body: bytes) -> CodedGroup:
     fields = parse(schema.GROUP_BODY, body, chunk)
     samples = _coded_samples(fields, chunk)
     require(fields.images >= 1, "a group needs at least one image", chunk)
-    return CodedGroup(fields.image, fields.images, *samples)
+    return CodedGroup(**vars(samples), image=fields.image, images=fields.images)
 
 
-def _fields_of(coded: CodedBand | CodedGroup) -> dict[str, Any]:
+def _fields_of(coded: CodedSamples) -> dict[str, Any]:
     return {
         "mode": coded.mapping << _MAPPING_SHIFT,
         "model": coded.model,

@@ -85,7 +85,8 @@ class ImageHead:
     codebook: int
 
 
-class CodedSamples(NamedTuple):
+@dataclass(frozen=True)
+class CodedSamples:
     """What bands and groups have in common: the number of the model, the CRC-32 of the samples, and how they are coded.
 
     ``mapping``: as in the schema.
@@ -97,17 +98,13 @@ class CodedSamples(NamedTuple):
     mapping: int = 0
 
 
-@dataclass(frozen=True)
-class CodedBand:
-    """A band chunk: rows ``first_row`` .. ``end - 1`` of one image. ``mapping``: as in the schema."""
+@dataclass(frozen=True, kw_only=True)
+class CodedBand(CodedSamples):
+    """A band chunk: rows ``first_row`` .. ``end - 1`` of one image."""
 
     image: int
     first_row: int
     rows: int
-    model: int
-    check: int
-    streams: tuple[bytes, ...]
-    mapping: int = 0
 
     @property
     def end(self) -> int:
@@ -115,16 +112,12 @@ class CodedBand:
         return self.first_row + self.rows
 
 
-@dataclass(frozen=True)
-class CodedGroup:
-    """A group chunk: ``images`` whole images that share the last image head. ``mapping``: as in the schema."""
+@dataclass(frozen=True, kw_only=True)
+class CodedGroup(CodedSamples):
+    """A group chunk: ``images`` whole images that share the last image head."""
 
     image: int
     images: int
-    model: int
-    check: int
-    streams: tuple[bytes, ...]
-    mapping: int = 0
 
     @property
     def end(self) -> int:
@@ -140,8 +133,7 @@ class ImageEnd:
     digest: bytes
 
 
-@dataclass(frozen=True)
-class IndexEntry:
+class IndexEntry(NamedTuple):
     """Where a chunk stands: ``offset`` from the start of the file; ``place`` as in the schema."""
 
     type: bytes

@@ -333,7 +333,7 @@ class Encoder(Sticky):
 
         def body(offset: int) -> bytes:
             self._kept.note(offset, number if first_row == 0 else None)
-            return pack_band(CodedBand(number, first_row, count, *coding(offset)))
+            return pack_band(CodedBand(**vars(coding(offset)), image=number, first_row=first_row, rows=count))
 
         self._chunks.put_coded(schema.BAND, number, first_row, body)
 
@@ -350,7 +350,7 @@ class Encoder(Sticky):
 
         def body(offset: int) -> bytes:
             self._kept.note(offset, first)
-            return pack_group(CodedGroup(first, count, *coding(offset)))
+            return pack_group(CodedGroup(**vars(coding(offset)), image=first, images=count))
 
         self._chunks.put_coded(schema.GROUP, first, count, body)
         self._image += count

@@ -40,10 +40,16 @@ class CodebookWanted:
 
 
 @dataclass(frozen=True)
-class HeaderReady:
-    """An image (or a run of grouped images) begins; ``image`` is the number of the (first) image."""
+class OfImage:
+    """What events that belong to an image, or to a run of images, have in common: the number of the (first) image."""
 
     image: int
+
+
+@dataclass(frozen=True)
+class HeaderReady(OfImage):
+    """An image (or a run of grouped images) begins."""
+
     header: ImageHeader
 
 
@@ -63,25 +69,23 @@ class BandReady:
 
 
 @dataclass(frozen=True)
-class GroupReady:
+class GroupReady(OfImage):
     """Decoded images that match their check, shape (n, height, width) or (n, height, width, components > 1).
 
-    ``image`` is the number of the first. They have no ImageEnded.
+    They have no ImageEnded.
     """
 
-    image: int
     images: npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True)
-class DamagedBand:
+class DamagedBand(OfImage):
     """Samples are lost (only with ``salvage``): ``rows`` rows from row ``y`` of image ``image``.
 
     ``rows`` is None where their number is not known. For a lost group ``images`` images from ``image`` on are
     gone whole, None where their number is not known. ``error`` says what was found.
     """
 
-    image: int
     y: int
     rows: int | None
     error: SofcError
@@ -89,10 +93,9 @@ class DamagedBand:
 
 
 @dataclass(frozen=True)
-class ImageEnded:
+class ImageEnded(OfImage):
     """All rows of an image were read; ``digest`` is the SHA-256 that its samples were compared with, or b""."""
 
-    image: int
     height: int
     digest: bytes
 

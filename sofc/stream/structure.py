@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sofc.container import schema
 from sofc.container.chunks import (
@@ -53,16 +54,14 @@ class OpenImage:
     damaged: bool = False
 
 
-@dataclass(frozen=True)
-class EmbeddedCodebook:
+class EmbeddedCodebook(NamedTuple):
     """Bytes of a codebook in the file."""
 
     data: bytes
     offset: int
 
 
-@dataclass(frozen=True)
-class SamplesToDecode:
+class SamplesToDecode(NamedTuple):
     """A band or group in its place."""
 
     image: OpenImage
@@ -70,8 +69,7 @@ class SamplesToDecode:
     offset: int
 
 
-@dataclass(frozen=True)
-class EndToCheck:
+class EndToCheck(NamedTuple):
     """The end of an image."""
 
     image: OpenImage

@@ -67,7 +67,8 @@ def _file(pixel_format: PixelFormat, model: int, streams: int, samples: int, boo
     if book is not None:
         data += frame_chunk(schema.BUILTIN_CODEBOOK, pack_builtin_codebook(book.reference))
     data += frame_chunk(schema.IMAGE_HEAD, pack_image_head(head))
-    return data + frame_chunk(schema.BAND, pack_band(CodedBand(0, 0, rows, model, 0, (b"",) * streams)))
+    band = CodedBand(model, 0, (b"",) * streams, image=0, first_row=0, rows=rows)
+    return data + frame_chunk(schema.BAND, pack_band(band))
 
 
 def explode(data: bytes) -> None:
