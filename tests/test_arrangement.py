@@ -315,7 +315,8 @@ def test_nothing_is_found_in_plain_images() -> None:
     for image in (photograph(), random.integers(0, 256, (60, 60, 3)), random.integers(0, 4096, (60, 60, 1))):
         planes = [np.ascontiguousarray(plane, np.int32) for plane in np.moveaxis(image, -1, 0)]
         form = Form(len(planes), 8 if image.max() < 256 else 12, len(image), image.shape[1], len(image))
-        assert find_arrangement(View(planes, form)).view.planes is planes  # type: ignore[union-attr]
+        found = find_arrangement(View(planes, form))
+        assert isinstance(found, View) and found.planes is planes
 
 
 # JPEG origin shows in one orientation and order only.

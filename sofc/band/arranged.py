@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.band.arrangement import MAX_COMPONENTS, Arrangement, Part, Split, Stepped, pack_arrangement
-from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_demosaiced, is_narrowed, wholes_of
+from sofc.band.arranging import Found, Taken, View, find_arrangement, is_demosaiced, is_narrowed, wholes_of
 from sofc.band.mapping import Mapping
 from sofc.band.placing_steps import Choose, Orient
 from sofc.band.selection import Selection
@@ -56,7 +56,7 @@ def code_arranged(
     asked for their origin, and have none as they stand.
     """
     judged = _Judged(view if were_asked else None)
-    if isinstance(found, Whole):
+    if isinstance(found, View):
         return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found)
     if is_doubtful and judged.size(view, selection) <= _estimate_parts(found, selection, numbers, judged):
@@ -73,7 +73,7 @@ def find(view: View, selection: Selection, *, signed: bool) -> Found:
     """The arrangement that is looked for in planes."""
     count = len(view.planes)
     if not selection.arranges or count * view.planes[0].size < LEAST_SAMPLES or count > MAX_COMPONENTS:
-        return Whole(view)
+        return view
     return find_arrangement(view, signed)
 
 
@@ -103,8 +103,8 @@ def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, i
 
 
 def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> Coded:
-    if isinstance(found, Whole):
-        return _code_whole(found.view, selection.for_format(found.view.form.format, numbers), numbers, judged)
+    if isinstance(found, View):
+        return _code_whole(found, selection.for_format(found.form.format, numbers), numbers, judged)
     if isinstance(found, Taken):
         core, streams = _code(found.core, selection, numbers, judged)
         return Stepped(found.step, core), streams

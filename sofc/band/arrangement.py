@@ -7,7 +7,7 @@ turned, scaled. Every step has an inverse, and none makes an image larger, so th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from sofc.band.demosaic import Demosaic
@@ -37,8 +37,7 @@ class Part(NamedTuple):
     streams: int
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Spec arrangement/split. The first components, and the others, each an image of its own."""
 
     components: int
@@ -46,8 +45,7 @@ class Split:
     rest: Arrangement
 
 
-@dataclass(frozen=True)
-class Stepped:
+class Stepped(NamedTuple):
     """A step, and how what it leads to is arranged."""
 
     step: Step

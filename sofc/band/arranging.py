@@ -7,7 +7,7 @@ which show nothing cost little.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,23 +50,14 @@ class View(NamedTuple):
         return View([np.ascontiguousarray(plane, np.int32) for plane in planes], step.core(self.form))
 
 
-@dataclass(frozen=True)
-class Whole:
-    """Planes that are coded as they are."""
-
-    view: View
-
-
-@dataclass(frozen=True)
-class Taken:
+class Taken(NamedTuple):
     """A step that was taken."""
 
     step: Step
     core: Found
 
 
-@dataclass(frozen=True)
-class Parted:
+class Parted(NamedTuple):
     """The first components, and the others, of a view; ``order``: in another order, if that is to be changed first."""
 
     view: View
@@ -88,7 +79,8 @@ class Parted:
         return any(each.mapping == Mapping.PALETTE for each in mapped(planes, form.format))
 
 
-Found = Whole | Taken | Parted
+Found = View | Taken | Parted
+"""What planes show: they are coded as they are seen, or after a step, or part by part."""
 
 
 def find_arrangement(view: View, signed: bool = False, steps: int = MOST_STEPS) -> Found:
@@ -103,13 +95,13 @@ def find_arrangement(view: View, signed: bool = False, steps: int = MOST_STEPS) 
                 return Taken(step, find_arrangement(view.after(step), still, steps - 1))
         if view.form.components in (2, 4):
             return _split_off(view, signed, steps - 1)
-    return Whole(view)
+    return view
 
 
 def wholes_of(found: Found) -> Iterator[View]:
     """What is to be coded, in order."""
-    if isinstance(found, Whole):
-        yield found.view
+    if isinstance(found, View):
+        yield found
     elif isinstance(found, Taken):
         yield from wholes_of(found.core)
     else:
@@ -129,8 +121,8 @@ def is_demosaiced(found: Found) -> bool:
 
 def forms_of(found: Found) -> Iterator[Form]:
     """The forms of what may be coded in the end."""
-    if isinstance(found, Whole):
-        yield found.view.form
+    if isinstance(found, View):
+        yield found.form
     elif isinstance(found, Taken):
         yield from forms_of(found.core)
     else:
