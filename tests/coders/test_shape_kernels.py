@@ -19,6 +19,7 @@ from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, from_zi
 from sofc.coders.shape.kernel_range import (
     MAX_TOTAL,
     Adaptation,
+    Tables,
     build_trees,
     decode_numbers,
     encode_numbers,
@@ -194,7 +195,7 @@ def test_choose_matches(images, sweeps, seed):
         for y, x, window in matches[start:end]
     ]
     rows, heights, masks = np.ascontiguousarray(np.array(columns, np.int64).reshape(-1, 3).T)
-    found = Matches(np.array(bounds), rows, heights, masks, -np.array(costs, np.int64), 7)
+    found = Matches(np.array(bounds), 7, rows, heights, masks, -np.array(costs, np.int64))
     result, chosen = np.zeros((2, len(matches)), np.uint8)
     room = [Placed(np.zeros(50, np.int64), np.zeros(1, np.int64), np.zeros(7 * len(images), np.int64)) for _ in "ab"]
     kernel_windows.choose_matches(found, sweeps, result, *room, chosen)
@@ -300,7 +301,7 @@ def test_symbols(bit_count, coded, increment, room, seed):
 
 def check_symbols(tables, symbols, frequencies, adaptation):
     coder = start_encoding(3 * symbols.size)
-    encode_symbols(tables, symbols, build_trees(frequencies), adaptation, coder)
+    encode_symbols(tables, symbols, Tables(build_trees(frequencies), adaptation), coder)
     expected = naive.encode_symbols(tables.tolist(), symbols.tolist(), frequencies.tolist(), *adaptation)
     assert finish_encoding(coder) == expected
 

@@ -25,13 +25,13 @@ Floats = npt.NDArray[np.float64]
 PHASES = 2
 """Classes of columns tried: images that were enlarged from half their width have two kinds."""
 
-MAX_LEVELS = 16
-MAX_SPLIT = 11
+MAX_LEVELS, MAX_SPLIT = 16, 11
+"""Of the contexts the levels, and of residuals the low bits that are coded with them, at most."""
 TRIED_SPLITS = 4
 """Splits that are coded to the end, from the one that the estimate names downwards."""
 
-WEIGHT_ONE = 128
-WEIGHT_SCALE = 1 << 20
+WEIGHT_ONE, WEIGHT_SCALE = 128, 1 << 20
+"""Weights of neighbours are in 1/128; samples whose neighbours are 0 count WEIGHT_SCALE when they are sought."""
 
 EQUATION_SAMPLES = 1 << 16
 """Samples of a plane that the equations of weights are taken from."""

@@ -14,6 +14,7 @@ from sofc.coders.shape.kernel_details import Cells, Neighbourhood
 from sofc.coders.shape.kernel_range import (
     POSITION,
     Adaptation,
+    Tables,
     build_trees,
     encode_symbols,
     finish_encoding,
@@ -159,7 +160,7 @@ def encode_with(tables: Plane, symbols: Plane, detail: DetailModel) -> bytes:
     """The bytes for symbols whose tables are known."""
     # A symbol costs at most log2(MAX_TOTAL) = 16 bits and a little rounding.
     coder = start_encoding(3 * symbols.size)
-    encode_symbols(tables, symbols, detail.trees.copy(), detail.adaptation, coder)
+    encode_symbols(tables, symbols, Tables(detail.trees.copy(), detail.adaptation), coder)
     return finish_encoding(coder)
 
 
@@ -172,8 +173,7 @@ def decode_details(data: npt.NDArray[np.uint8], zigzag: Plane, detail: DetailMod
         neighbourhood_of(zigzag, contexts, references),
         magnitude_scale(contexts.logarithmic),
         cells_of(contexts, references, (zigzag.shape[0], zigzag.shape[1])),
-        detail.trees.copy(),
-        detail.adaptation,
+        Tables(detail.trees.copy(), detail.adaptation),
         coder,
     )
     return int(coder.registers[POSITION])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.coders.shape.kernel_range import Adaptation, RangeCoder, code_symbol
+from sofc.coders.shape.kernel_range import RangeCoder, Tables, code_symbol
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 
@@ -99,19 +99,18 @@ def decode_details(
     neighbourhood: Neighbourhood,
     scale: Vector[np.int32],
     cells: Cells,
-    trees: Table[np.int32],
-    adaptation: Adaptation,
+    tables: Tables,
     coder: RangeCoder,
 ) -> int:
     """Spec shape/detail-layer. Add the low parts to ``zigzag``, which holds high parts in place; fill the magnitudes.
 
-    ``scale`` is the magnitude of each residual. The last of ``trees`` is for samples whose high part is not zero.
+    ``scale`` is the magnitude of each residual. The last table is for samples whose high part is not zero.
     """
     for y in range(zigzag.shape[0]):
         for x in range(zigzag.shape[1]):
-            table = trees.shape[0] - 1
+            table = tables.trees.shape[0] - 1
             if zigzag[y, x] == 0:
                 table = _level(neighbourhood, y, x) * cells.tables + int(cells.numbers[y, x])
-            zigzag[y, x] |= code_symbol(False, 0, trees[table], adaptation, coder)
+            zigzag[y, x] |= code_symbol(False, 0, tables.trees[table], tables.adaptation, coder)
             neighbourhood.magnitudes[y + TOP, x + SIDE] = scale[zigzag[y, x]]
     return OK

@@ -28,8 +28,15 @@ CONTEXTS = (len(ENERGIES) + 1) * TEXTURES
 MAX_COUNT = 128
 """Errors of a context from which on both their sum and their number are halved."""
 
-OK = 0
-OUT_OF_RANGE = 1
+OK, OUT_OF_RANGE = range(2)
+
+
+class Coded(NamedTuple):
+    """Samples of a ``plane``, within ``span``, and their residuals in zigzag order: either gives the other."""
+
+    plane: Table[np.int32]
+    zigzag: Table[np.int32]
+    span: PlaneRange
 
 
 class Prediction(NamedTuple):
@@ -104,16 +111,9 @@ def _gap(plane: Table[np.int32], y: int, x: int, top: int, shift: int, last_erro
 
 
 @kernel
-def code_plane(
-    encode: bool,
-    plane: Table[np.int32],
-    zigzag: Table[np.int32],
-    span: PlaneRange,
-    image_rows: int,
-    prediction: Prediction,
-    feedback: Feedback,
-) -> int:
+def code_plane(encode: bool, coded: Coded, image_rows: int, prediction: Prediction, feedback: Feedback) -> int:
     """Spec shape/prediction. From samples to ``zigzag`` residuals, or back. OUT_OF_RANGE for one outside ``span``."""
+    plane, zigzag, span = coded
     rows, width = plane.shape
     sums, counts = feedback
     for y in range(rows):
@@ -162,7 +162,7 @@ def to_zigzag(plane: Plane, span: PlaneRange, prediction: Prediction, image_rows
     if prediction.mode == NONE:
         return plane - np.int32(span.low)
     zigzag = np.empty(plane.shape, np.int32)
-    code_plane(True, np.ascontiguousarray(plane), zigzag, span, image_rows, prediction, _feedback())
+    code_plane(True, Coded(np.ascontiguousarray(plane), zigzag, span), image_rows, prediction, _feedback())
     return zigzag
 
 
@@ -173,7 +173,7 @@ def from_zigzag(zigzag: Plane, span: PlaneRange, prediction: Prediction, image_r
         status = OK if int(zigzag.max()) <= span.high - span.low else not OK
     else:
         plane = np.empty(zigzag.shape, np.int32)
-        status = code_plane(False, plane, zigzag, span, image_rows, prediction, _feedback())
+        status = code_plane(False, Coded(plane, zigzag, span), image_rows, prediction, _feedback())
     if status != OK:
         raise FormatError("a sample of a shape stream lies outside its range")
     return plane

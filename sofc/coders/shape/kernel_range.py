@@ -19,19 +19,17 @@ from sofc.jit.types import Table, Vector
 
 OK = 0
 
-MAX_TOTAL = 1 << 16
-MAX_SYMBOLS = 1 << 12
+MAX_TOTAL, MAX_SYMBOLS = 1 << 16, 1 << 12
+"""Of a table: the sum of its frequencies, and its symbols."""
 
 LENGTHS = 32
 """Bit lengths of the numbers in blocks."""
 
-WORD = 0
-"""Encoding: the low end of the range; decoding: how far the code lies above it."""
-RANGE = 1
-POSITION = 2
+WORD, RANGE, POSITION = range(3)
+"""Registers. WORD is, when encoding, the low end of the range; when decoding, how far the code lies above it."""
 
-TOP = 1 << 24
-LIMIT = 1 << 32
+TOP, LIMIT = 1 << 24, 1 << 32
+"""A range below TOP moves on by a byte; all ranges and words are below LIMIT."""
 
 
 class RangeCoder(NamedTuple):
@@ -48,6 +46,13 @@ class Adaptation(NamedTuple):
 
     increment: int
     limit: int
+
+
+class Tables(NamedTuple):
+    """Adaptive tables: their ``trees`` (tables, symbols), and how these learn."""
+
+    trees: Table[np.int32]
+    adaptation: Adaptation
 
 
 NUMBERS = Adaptation(24, 1 << 13)
@@ -167,34 +172,24 @@ def code_symbol(encode: bool, symbol: int, tree: Vector[np.int32], adaptation: A
 
 
 @kernel
-def encode_symbols(
-    tables: Vector[np.int32],
-    symbols: Vector[np.int32],
-    trees: Table[np.int32],
-    adaptation: Adaptation,
-    coder: RangeCoder,
-) -> int:
-    """Code each symbol with its table; three bytes a symbol are enough."""
+def encode_symbols(numbers: Vector[np.int32], symbols: Vector[np.int32], tables: Tables, coder: RangeCoder) -> int:
+    """Code each symbol with the table of its number; three bytes a symbol are enough."""
     for index in range(symbols.size):
-        code_symbol(True, int(symbols[index]), trees[tables[index]], adaptation, coder)
+        code_symbol(True, int(symbols[index]), tables.trees[numbers[index]], tables.adaptation, coder)
     return OK
 
 
 @kernel
 def code_numbers(
-    encode: bool,
-    values: Vector[np.int64],
-    above: Vector[np.int64],
-    trees: Table[np.int32],
-    adaptation: Adaptation,
-    coder: RangeCoder,
+    encode: bool, values: Vector[np.int64], above: Vector[np.int64], tables: Tables, coder: RangeCoder
 ) -> int:
     """Spec shape/numbers. Their lengths are symbols of tables, the bits below the leading one have even odds."""
     before = 0
     for index in range(values.size):
         value = int(values[index])
         upper = bit_length(int(values[above[index]])) if above[index] >= 0 else 0
-        length = code_symbol(encode, bit_length(value), trees[upper * LENGTHS + before], adaptation, coder)
+        tree = tables.trees[upper * LENGTHS + before]
+        length = code_symbol(encode, bit_length(value), tree, tables.adaptation, coder)
         coded = min(length, 1)
         for place in range(length - 2, -1, -1):
             unit = int(coder.registers[RANGE]) // 2
@@ -209,7 +204,7 @@ def code_numbers(
 def encode_numbers(values: npt.NDArray[np.int64], above: npt.NDArray[np.int64]) -> bytes:
     """Code numbers 0 .. 2**31 - 1; ``above`` is the place of the number above each, -1 for none."""
     coder = start_encoding(6 * values.size)
-    code_numbers(True, values.copy(), above, _number_trees(), NUMBERS, coder)
+    code_numbers(True, values.copy(), above, _number_tables(), coder)
     return finish_encoding(coder)
 
 
@@ -217,9 +212,9 @@ def decode_numbers(data: bytes, above: npt.NDArray[np.int64]) -> npt.NDArray[np.
     """The numbers again, as many as ``above`` has. What they are if ``data`` is damaged is not defined."""
     values = np.zeros(above.size, np.int64)
     coder = start_decoding(np.frombuffer(bytearray(data), np.uint8))
-    code_numbers(False, values, above, _number_trees(), NUMBERS, coder)
+    code_numbers(False, values, above, _number_tables(), coder)
     return values
 
 
-def _number_trees() -> npt.NDArray[np.int32]:
-    return build_trees(np.ones((LENGTHS * LENGTHS, LENGTHS), np.int32))
+def _number_tables() -> Tables:
+    return Tables(build_trees(np.ones((LENGTHS * LENGTHS, LENGTHS), np.int32)), NUMBERS)

@@ -18,17 +18,15 @@ OK = 0
 
 MAX_SIDE = 28
 
-PRIME_1 = 2147483647
-PRIME_2 = 2147483629
-ROW_1 = 1103515245
-ROW_2 = 1566083941
-COLUMN_1 = 1664525
-COLUMN_2 = 69069
+PRIME_1, PRIME_2 = 2147483647, 2147483629
+ROW_1, ROW_2 = 1103515245, 1566083941
+COLUMN_1, COLUMN_2 = 1664525, 69069
+"""Of both hashes: the modulus, and what the hash of a row and that of rows above each other are multiplied by."""
 
 EMPTY = -1
+"""In place of a key or a number: none."""
 
-SMALL_ROWS = 64
-SMALL_COLUMNS = 62
+SMALL_ROWS, SMALL_COLUMNS = 64, 62
 """Largest images of which placements are improved: a word has a bit for each column."""
 
 
@@ -38,7 +36,8 @@ class Shapes(NamedTuple):
     heights: Vector[np.int64]
     widths: Vector[np.int64]
     offsets: Vector[np.int64]
-    """Where in ``pool`` the samples of each begin, row by row."""
+    """Where in ``pool`` the samples of each begin, row by row: those of shapes of all sizes stand one behind the
+    other."""
     pool: Vector[np.int32]
 
 
@@ -49,6 +48,14 @@ class KeyTable(NamedTuple):
     """A key or EMPTY, of each slot."""
     numbers: Vector[np.int64]
     """The number that each key has."""
+
+
+class KnownShapes(NamedTuple):
+    """Shapes to be placed: the numbers of their windows are in ``table``, ``order`` (shapes,) says which come first."""
+
+    shapes: Shapes
+    table: KeyTable
+    order: Vector[np.int64]
 
 
 class Windows(NamedTuple):
@@ -72,13 +79,13 @@ class Search(NamedTuple):
     """
 
     plane: Table[np.int32]
+    image_rows: int
+    windows: Windows
     across: Table[np.int64]
     down: Table[np.int64]
-    image_rows: int
     max_rows: int
     max_columns: int
     outline: bool
-    windows: Windows
 
 
 @kernel
@@ -124,6 +131,8 @@ def _key(hash_1: int, hash_2: int) -> int:
 @inlined
 def _list_windows(search: Search, y: int, x: int, columns: int) -> int:
     """List the windows of two samples or more that (y, x) begins, at most so many columns wide; returns how many."""
+    if not _may_begin(search, y, x):
+        return 0
     keys, sizes, widths, row_hashes = search.windows
     height = 0
     allowed = int(search.across[y, x])
@@ -205,7 +214,8 @@ class Counts(NamedTuple):
     images: Vector[np.int64]
     """How many images hold the window."""
     last_image: Vector[np.int64]
-    """The last of them, so that each counts once."""
+    """The number of the last of them, -1 before any: an image counts once, however often the window stands in it, and
+    images are gone through in order."""
     sizes: Vector[np.int64]
     """256 h + w."""
     used: Vector[np.int64]
@@ -219,8 +229,6 @@ def count_windows(search: Search, first_image: int, table: Counts) -> int:
     for y in range(search.plane.shape[0]):
         image = first_image + y // search.image_rows
         for x in range(search.plane.shape[1]):
-            if not _may_begin(search, y, x):
-                continue
             for index in range(_list_windows(search, y, x, MAX_SIDE)):
                 slot = _slot(table.keys, int(windows.keys[index]))
                 if table.keys[slot] == EMPTY:
@@ -243,8 +251,6 @@ def find_first(search: Search, table: KeyTable, places: Vector[np.int64]) -> int
     """Where the window of each key comes first, as y * width + x; only for numbers whose place is EMPTY."""
     for y in range(search.plane.shape[0]):
         for x in range(search.plane.shape[1]):
-            if not _may_begin(search, y, x):
-                continue
             for index in range(_list_windows(search, y, x, MAX_SIDE)):
                 key = int(search.windows.keys[index])
                 slot = _slot(table.keys, key)
@@ -281,8 +287,6 @@ def list_matches(
     count = 0
     for y in range(search.plane.shape[0]):
         for x in range(search.plane.shape[1]):
-            if not _may_begin(search, y, x):
-                continue
             for index in range(_list_windows(search, y, x, MAX_SIDE)):
                 key = int(search.windows.keys[index])
                 slot = _slot(table.keys, key)
@@ -311,19 +315,13 @@ def _cover(covered: Table[np.uint8], y: int, x: int, shapes: Shapes, shape: int)
 
 
 @kernel
-def cover_plane(
-    search: Search,
-    shapes: Shapes,
-    table: KeyTable,
-    order: Vector[np.int64],
-    anchors: Table[np.int32],
-    covered: Table[np.uint8],
-) -> int:
-    """From sample to sample that is not covered yet, place the shape that comes first in ``order`` of those that fit.
+def cover_plane(search: Search, known: KnownShapes, anchors: Table[np.int32], covered: Table[np.uint8]) -> int:
+    """From sample to sample that is not covered yet, place the shape that comes first of those that fit.
 
     ``anchors`` gets 1 + the shape's number at its top left sample, ``covered`` 1 at all its samples; both are zero at
     first. Nothing is looked for inside what is covered, so solid areas take little time.
     """
+    shapes, table, order = known
     windows = search.windows
     for y in range(search.plane.shape[0]):
         for x in range(search.plane.shape[1]):
@@ -354,13 +352,14 @@ class Matches(NamedTuple):
 
     bounds: Vector[np.int64]
     """Where the matches of each image begin, and where all end."""
+    image_rows: int
     rows: Vector[np.int64]
     heights: Vector[np.int64]
     masks: Vector[np.int64]
-    """A bit for each column that a match covers."""
+    """A bit for each column that a match covers: images have at most SMALL_COLUMNS, and whether two matches overlap is
+    seen row by row."""
     gains: Vector[np.int64]
     """What placing each saves."""
-    image_rows: int
 
 
 class Placed(NamedTuple):

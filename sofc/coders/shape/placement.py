@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from sofc.coders.shape import kernel_windows as kernel
 from sofc.coders.shape.kernel_codes import PairCode
-from sofc.coders.shape.kernel_windows import MAX_SIDE, SMALL_COLUMNS, SMALL_ROWS, Matches, Placed, Search, Windows
+from sofc.coders.shape.kernel_windows import (
+    MAX_SIDE,
+    SMALL_COLUMNS,
+    SMALL_ROWS,
+    KnownShapes,
+    Matches,
+    Placed,
+    Search,
+    Windows,
+)
 from sofc.coders.shape.parameters import ShapeModel
 from sofc.planes import Plane
 
@@ -89,7 +98,7 @@ def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
         location = 16 * pairs.location_bits // pairs.shapes.size
         return min(pairs, _choose(search, model, found, places, location, SWEEPS), key=lambda one: one.bits)
     anchors, covered = np.zeros(high.shape, np.int32), np.zeros(high.shape, np.uint8)
-    kernel.cover_plane(search, model.shapes.arrays, model.shapes.table, model.order, anchors, covered)
+    kernel.cover_plane(search, KnownShapes(model.shapes.arrays, model.shapes.table, model.order), anchors, covered)
     return _list_pairs(high, anchors, covered != 0, model)
 
 
@@ -200,4 +209,4 @@ def search_in(high: Plane, image_rows: int, limits: tuple[int, int], outline: bo
     down = np.ascontiguousarray(down.T)
     keys, sizes = np.zeros((2, MAX_SIDE**2), np.int64)
     windows = Windows(keys, sizes, np.zeros(MAX_SIDE, np.int64), np.zeros((MAX_SIDE, 2), np.int64))
-    return Search(np.ascontiguousarray(high), across, down, image_rows, max_rows, max_columns, outline, windows)
+    return Search(np.ascontiguousarray(high), image_rows, windows, across, down, max_rows, max_columns, outline)
