@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from sofc.entropy.binary import BROKEN, EVEN, Stream, code_bit, code_bypass
-from sofc.jit.decorators import kernel
+from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
 
 Probabilities = Vector[np.int32]
@@ -30,6 +30,22 @@ def code_adaptive(encode: bool, bit: int, slot: int, probabilities: Probabilitie
     if bit >= 0:
         probabilities[slot] += ((65535 if bit else 0) - probabilities[slot]) >> 6
     return bit
+
+
+@inlined
+def code_adaptive_digits(
+    encode: bool, value: int, bits: int, slot: int, learned: int, probabilities: Probabilities, stream: Stream
+) -> int:
+    """The lowest bits of a value, the highest first: by ``probabilities[slot + 1]`` .. ``[slot + learned - 1]``, each
+    in the context of those before it, and in bypass where that is beyond. The bits as a number, or TOO_LONG."""
+    number = 1
+    for shift in range(bits - 1, -1, -1):
+        place = slot + number if number < learned else BYPASS
+        bit = code_adaptive(encode, (value >> shift) & 1, place, probabilities, stream)
+        if bit < 0:
+            return bit
+        number = 2 * number + bit
+    return number - (1 << bits)
 
 
 @kernel

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.adaptive import Probabilities, code_adaptive
+from sofc.entropy.adaptive import Probabilities, code_adaptive, code_adaptive_digits
 from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer, code_bit, code_bypass
 from sofc.errors import FormatError
 from sofc.jit.decorators import inlined, kernel
@@ -125,28 +125,18 @@ has seen."""
 
 
 @kernel
-def _code_digits(encode: bool, value: int, bits: int, slot: int, slots: Probabilities, stream: Stream) -> int:
-    """A number of so many bits, the highest first, each in the context of those before it. The number, or TOO_LONG."""
-    number = 1
-    for shift in range(bits - 1, -1, -1):
-        bit = code_adaptive(encode, (value >> shift) & 1, slot + number, slots, stream)
-        if bit < 0:
-            return bit
-        number = 2 * number + bit
-    return number - (1 << bits)
-
-
-@kernel
 def _code_symbol(encode: bool, symbol: int, before: int, slots: Probabilities, stream: Stream) -> int:
     """One model's symbol, in the context of whether the one before it is trained. The symbol, or TOO_LONG."""
     bit = code_adaptive(encode, 1 if symbol > 0 else 0, _TRAINED + before, slots, stream)
     if bit <= 0:
         return bit
-    p = _code_digits(encode, (symbol - 1) >> EVIDENCE_BITS, PROBABILITY_BITS, _PROBABILITY - 1, slots, stream)
+    p = (symbol - 1) >> EVIDENCE_BITS
+    p = code_adaptive_digits(encode, p, PROBABILITY_BITS, _PROBABILITY - 1, PROBABILITIES, slots, stream)
     if p < 0:
         return p
     evidence = symbol - 1 & EVIDENCES - 1
-    evidence = _code_digits(encode, evidence, EVIDENCE_BITS, _EVIDENCE + p * EVIDENCES, slots, stream)
+    first = _EVIDENCE + p * EVIDENCES
+    evidence = code_adaptive_digits(encode, evidence, EVIDENCE_BITS, first, EVIDENCES, slots, stream)
     return evidence if evidence < 0 else 1 + (p << EVIDENCE_BITS | evidence)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sofc.coders.context import kernel_match as match
 from sofc.coders.context.terms import CLAMP, COUNT, LAST_NEAR, LAST_NEAR_ALONE, LAST_VALUE, LAST_VALUE_ALONE, Term
-from sofc.entropy.adaptive import BYPASS, INTEGER_SLOTS, Probabilities, code_adaptive, code_integer
+from sofc.entropy.adaptive import INTEGER_SLOTS, Probabilities, code_adaptive, code_adaptive_digits, code_integer
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.mixing import LEVELS, QUARTERS, Mixture, Votes, decide, select_weights, votes_for
@@ -43,7 +43,9 @@ UNARY_STEPS = 24
 ZERO, SIGN, MAGNITUDE = 0, 1, 2
 """Bins: whether the residual is 0, its sign, and from here on seven steps of its magnitude by sign."""
 MAGNITUDE_BINS = 7
-LOW_SLOTS = LEVELS * 8 * 2 * 8
+LEARNED_LOW = 8
+"""The low bits of a magnitude are coded adaptively while they, with a 1 in front, are below this: the first three."""
+LOW_SLOTS = LEVELS * 8 * 2 * LEARNED_LOW
 """Adaptive probabilities of the low bits: by level, step, sign and the bits above."""
 FIRST_INTEGER = LOW_SLOTS
 FIRST_MATCH = FIRST_INTEGER + INTEGER_SLOTS
@@ -293,19 +295,6 @@ def _code_bins(
 
 
 @inlined
-def _code_low_bits(encode: bool, magnitude: int, count: int, slot: int, coding: Coding) -> int:
-    """The low bits of a magnitude, the first three adaptively from ``slot`` on. The bits, or TOO_LONG."""
-    low = 1
-    for i in range(count - 1, -1, -1):
-        place = slot + low if low < 8 else BYPASS
-        bit = code_adaptive(encode, (magnitude >> i) & 1, place, coding.probabilities, coding.stream)
-        if bit < 0:
-            return bit
-        low = 2 * low + bit
-    return low - (1 << count)
-
-
-@inlined
 def _code_residual(
     encode: bool, sample: int, maximum: int, found: _Predicted, settings: Settings, coding: Coding, scratch: Scratch
 ) -> int:
@@ -324,8 +313,8 @@ def _code_residual(
         if rest < 0:
             return rest
         step = min(UNARY_STEPS + rest, bins.most + 1)
-    slot = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) * 8
-    low = _code_low_bits(encode, magnitude, count, slot, coding)
+    slot = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) * LEARNED_LOW
+    low = code_adaptive_digits(encode, magnitude, count, slot, LEARNED_LOW, coding.probabilities, coding.stream)
     if low < 0:
         return low
     size = ((step << count) | low) + 1
