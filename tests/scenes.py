@@ -9,7 +9,7 @@ import naive_context as naive
 import numpy as np
 
 from sofc.coders.context import terms
-from sofc.coders.context.coder import neighbourhood
+from sofc.coders.context.coder import InTurn, neighbourhood
 from sofc.coders.context.model import PlanePlan, Prediction
 from sofc.coders.context.section import BLOCK_BITS
 from sofc.entropy.contexts import context_table
@@ -121,7 +121,7 @@ class Scene:
     def around(self, *, known=True) -> bank.Neighbourhood:
         """The kernels' arrays, anew: they are written to."""
         planes = [*self.planes[:-1], self.planes[-1] if known else np.zeros_like(self.planes[-1])]
-        return neighbourhood(self.references, planes, self.marks, self.maximum)
+        return neighbourhood(self.references, InTurn(planes, self.marks, self.maximum))
 
     def images(self, *, known=True):
         """The twins' images of samples and of marks."""

@@ -28,7 +28,7 @@ from sofc.codebook import Codebook
 from sofc.coders.bank_training import detect_grid
 from sofc.coders.context import kernel, terms
 from sofc.coders.context import kernel_match as match
-from sofc.coders.context.coder import ContextCoder, find_grid, learn_plane
+from sofc.coders.context.coder import ContextCoder, InTurn, find_grid, learn_plane
 from sofc.coders.context.model import EFFORTS, PlaneModel
 from sofc.coders.context.passes import UNMIXED, parts
 from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
@@ -452,7 +452,7 @@ def test_rows_of_weights_are_filled_up_with_zeros(contexts):
     weights[:] = unpack_weights(pack_weights(contexts, 1, weights))[2]
     before = weights.copy()
     plane = rng.integers(0, 256, (3, 4)).astype(np.int32)
-    length = learn_plane(PlaneModel(plan, 3, start), [plane], [np.zeros((3, 4), np.uint8)], 255, 0)
+    length = learn_plane(PlaneModel(plan, 3, start), InTurn([plane], [np.zeros((3, 4), np.uint8)], 255))
     assert length > 0 and (weights != before).any()
     assert weights.shape[1] % mixing.LANES == 0
     for one in (neutral_weights(contexts), before, weights):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.base import Coder
-from sofc.coders.context.coder import ContextCoder, code_image
+from sofc.coders.context.coder import ContextCoder, InTurn, code_image
 from sofc.entropy.binary import Coding, Reader, Writer
 from sofc.entropy.mixture import MixingState
 from sofc.errors import FormatError
@@ -84,14 +84,12 @@ class ChainCoder(Coder):
             for place, link in enumerate(chain):
                 number = min(place, LINKS - 1)
                 before = chain[place - number : place + 1]
-                if not code_image(
-                    coders[link.plane],
-                    self._models[number],
-                    states[number],
+                turn = InTurn(
                     [planes[one.plane][one.rows] for one in before],
                     [errors[one.plane][one.rows] for one in before],
                     ranges[link.plane].size,
-                ):
+                )
+                if not code_image(coders[link.plane], self._models[number], states[number], turn):
                     return False
         return True
 

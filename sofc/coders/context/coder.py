@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -71,8 +72,8 @@ class ContextCoder(GridCoder[PlaneModel]):
         errors: list[Errors] = []
         for number, model in enumerate(self.models):
             errors.append(np.zeros(shifted[number].shape, np.uint8))
-            coded = shifted[: number + 1]
-            streams.append(encode_plane(model, coded, errors, ranges[number].size, grid, image_rows))
+            turn = InTurn(shifted[: number + 1], errors, ranges[number].size, grid)
+            streams.append(encode_plane(model, turn, image_rows))
         return streams
 
     def decode_planes(
@@ -84,9 +85,9 @@ class ContextCoder(GridCoder[PlaneModel]):
         for number, model in enumerate(self.models):
             shifted.append(np.zeros(shape, np.int32))
             errors.append(np.zeros(shape, np.uint8))
-            reader, maximum = Reader(streams[number]), ranges[number].size
+            turn = InTurn(shifted, errors, ranges[number].size, grid)
             with model.start.lent() as state:
-                if not code_images(reader, model, state, shifted, errors, maximum, grid, image_rows):
+                if not code_images(Reader(streams[number]), model, state, turn, image_rows):
                     raise FormatError("a stream of the context coder leads outside the plane's range")
         return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
 
@@ -104,85 +105,77 @@ def find_grid(image: Plane, prediction: Prediction, maximum: int) -> int:
     return int(totals.argmin())
 
 
-def neighbourhood(
-    references: Sequence[int], planes: Sequence[Plane], errors: Sequence[Errors], maximum: int
-) -> bank.Neighbourhood:
-    """That of the last of an image's planes, whose range is 0 .. maximum."""
-    own = bank.padded(planes[-1], (maximum + 1) // 2, edges=False)
+class InTurn(NamedTuple):
+    """A plane whose turn it is: the last of an image's ``planes``, samples 0 .. ``maximum``, behind those that are
+    coded. ``errors``: log errors of each, of which the last are to be filled. ``grid``: position of the first sample.
+    """
+
+    planes: Sequence[Plane]
+    errors: Sequence[Errors]
+    maximum: int
+    grid: int = 0
+
+    def in_rows(self, rows: slice) -> InTurn:
+        """Some rows of it."""
+        planes, errors = [plane[rows] for plane in self.planes], [each[rows] for each in self.errors]
+        return self._replace(planes=planes, errors=errors)
+
+
+def neighbourhood(references: Sequence[int], turn: InTurn) -> bank.Neighbourhood:
+    """That of a plane with these references."""
+    own = bank.padded(turn.planes[-1], (turn.maximum + 1) // 2, edges=False)
     own_errors = np.full(own.shape, bank.START_ERROR, np.uint8)
-    others = [bank.padded(planes[reference], 0, edges=True) for reference in references]
-    other_errors = [bank.padded(errors[reference], 0, edges=True) for reference in references]
+    others = [bank.padded(turn.planes[reference], 0, edges=True) for reference in references]
+    other_errors = [bank.padded(turn.errors[reference], 0, edges=True) for reference in references]
     first, second = [*others, own, own][:2]
     first_errors, second_errors = [*other_errors, own_errors, own_errors][:2]
     return bank.Neighbourhood(own, first, second, own_errors, first_errors, second_errors, len(references))
 
 
-def code_image(
-    coding: Coding,
-    model: PlaneModel,
-    state: MixingState,
-    planes: Sequence[Plane],
-    errors: Sequence[Errors],
-    maximum: int,
-    grid: int = 0,
-) -> bool:
-    """Code the last of an image's planes, samples 0 .. maximum; the state goes on, and so does the stream.
+def code_image(coding: Coding, model: PlaneModel, state: MixingState, turn: InTurn) -> bool:
+    """Code a plane of an image; the state goes on, and so does the stream.
 
-    Fills the last of ``errors`` and, when decoding, the plane. Whether that was possible: a stream that is written may
-    become too long, one that is read may be broken.
+    Fills its log errors and, when decoding, the plane. Whether that was possible: a stream that is written may become
+    too long, one that is read may be broken.
     """
-    prediction = model.plan.prediction
-    around = neighbourhood(prediction.references, planes, errors, maximum)
-    settings = model.settings_for(planes[-1].shape[1])
+    prediction, plane = model.plan.prediction, turn.planes[-1]
+    around = neighbourhood(prediction.references, turn)
+    settings = model.settings_for(plane.shape[1])
     votes = state.contexts, state.mixture.weights.shape[1], model.sets
-    scratch = kernel.scratch_for(planes[-1].shape, votes, settings)
+    scratch = kernel.scratch_for(plane.shape, votes, settings)
     learning = kernel.Coding(state.mixture, state.probabilities, coding.stream)
-    status = kernel.code_plane(coding.encodes, around, prediction.bank(grid, maximum), settings, learning, scratch)
+    predictors = prediction.bank(turn.grid, turn.maximum)
+    status = kernel.code_plane(coding.encodes, around, predictors, settings, learning, scratch)
     if status != OK:
         return False
-    errors[-1][:] = bank.inside(around.errors)
+    turn.errors[-1][:] = bank.inside(around.errors)
     if not coding.encodes:
-        planes[-1][:] = bank.inside(around.plane)
+        plane[:] = bank.inside(around.plane)
     return True
 
 
-def code_images(
-    coding: Coding,
-    model: PlaneModel,
-    state: MixingState,
-    planes: Sequence[Plane],
-    errors: Sequence[Errors],
-    maximum: int,
-    grid: int,
-    image_rows: int,
-) -> bool:
+def code_images(coding: Coding, model: PlaneModel, state: MixingState, turn: InTurn, image_rows: int) -> bool:
     """As ``code_image``, for images one below the other."""
-    for top in range(0, len(planes[-1]), image_rows):
-        rows = slice(top, top + image_rows)
-        one = [plane[rows] for plane in planes]
-        if not code_image(coding, model, state, one, [each[rows] for each in errors], maximum, grid):
-            return False
-    return True
+    tops = range(0, len(turn.planes[-1]), image_rows)
+    return all(code_image(coding, model, state, turn.in_rows(slice(top, top + image_rows))) for top in tops)
 
 
-def encode_plane(
-    model: PlaneModel, planes: Sequence[Plane], errors: Sequence[Errors], maximum: int, grid: int, image_rows: int
-) -> bytes:
-    """The stream of the last plane, samples 0 .. maximum; the last of ``errors`` is filled."""
-    size = 2 * planes[-1].size + 1024
+def encode_plane(model: PlaneModel, turn: InTurn, image_rows: int) -> bytes:
+    """The stream of a plane, whose log errors are filled."""
+    size = 2 * turn.planes[-1].size + 1024
     while True:
         writer = Writer(size)
         with model.start.lent() as state:
-            is_coded = code_images(writer, model, state, planes, errors, maximum, grid, image_rows)
+            is_coded = code_images(writer, model, state, turn, image_rows)
         if is_coded and (stream := writer.finish()) is not None:
             return stream
         size *= 4
 
 
-def learn_plane(model: PlaneModel, planes: Sequence[Plane], errors: Sequence[Errors], maximum: int, grid: int) -> int:
-    """Code the last plane of one image for what ``model.start`` learns from it. Returns the stream's length."""
+def learn_plane(model: PlaneModel, turn: InTurn) -> int:
+    """Code a plane of one image for what ``model.start`` learns from it. Returns the stream's length."""
     # Longer than any stream: learning cannot be taken back and begun anew.
-    writer = Writer(64 * planes[-1].size + 1024)
-    coded = code_image(writer, model, model.start, planes, errors, maximum, grid)
+    writer = Writer(64 * turn.planes[-1].size + 1024)
+    coded = code_image(writer, model, model.start, turn)
     assert coded, "the buffer holds any stream"
     return len(writer.written())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sofc.coders.bank_training import BankCoder, Found, detect_grid, shifted
 from sofc.coders.context import kernel
-from sofc.coders.context.coder import find_grid, learn_plane, neighbourhood
+from sofc.coders.context.coder import InTurn, find_grid, learn_plane, neighbourhood
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
 from sofc.entropy.contexts import BLOCK, MOST_TERMS, Contexts
@@ -34,11 +34,12 @@ def trace_image(
     result = []
     errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
     for number, prediction in enumerate(predictions):
-        around = neighbourhood(prediction.references, planes[: number + 1], errors, ranges[number].size)
+        turn = InTurn(planes[: number + 1], errors, ranges[number].size, grid)
+        around = neighbourhood(prediction.references, turn)
         traced = bank.Traced.empty(planes[number].shape)
         settings = UNMIXED._replace(adapts=int(prediction.adapts_to(planes[number].shape[1])), shift=prediction.shift)
         scratch = kernel.scratch_for(planes[number].shape, (0, 1, 0), settings)
-        kernel.trace(around, prediction.bank(grid, ranges[number].size), settings, scratch, traced)
+        kernel.trace(around, prediction.bank(grid, turn.maximum), settings, scratch, traced)
         errors[number][:] = bank.inside(around.errors)
         result.append((around, traced))
     return result
@@ -278,4 +279,4 @@ def warm_up(
         for filled, (around, _) in zip(errors, traced, strict=False):
             filled[:] = bank.inside(around.errors)
     model = PlaneModel(plans[number], sets, state)
-    return learn_plane(model, planes[: number + 1], errors, ranges[number].size, grid)
+    return learn_plane(model, InTurn(planes[: number + 1], errors, ranges[number].size, grid))
