@@ -17,7 +17,11 @@ NO_TERM = COUNT - 1
 
 
 class Term(NamedTerm):
-    """A term of a sample."""
+    """A term of a sample.
+
+    In formulas near(v) = clamp((v - mu) >> shift, -CLAMP, CLAMP), where the plane's scale is 1 << shift, and
+    scaled(e) = clamp(e >> (shift + 2), -CLAMP, CLAMP); m is the median edge detector's prediction.
+    """
 
     W = 0, "near(W)"
     N = 1, "near(N)"

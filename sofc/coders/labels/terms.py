@@ -16,7 +16,10 @@ BLOCK_BITS = 15
 
 
 class Term(NamedTerm):
-    """Classes tell labels apart: 0 for that of W, 1 of N, 2 of NE, 3 for others."""
+    """A term of a sample: what its neighbours, which the formulas name by where they lie, say of its label.
+
+    Classes tell labels apart: 0 for that of W, 1 of N, 2 of NE, 3 for others.
+    """
 
     NEAR = 0, "N = W; classes of NE, NW; W = 0; N = 0"
     SECOND = 1, "classes of WW, NN, NNE, NNW, NEE, NWW"
