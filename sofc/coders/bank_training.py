@@ -125,10 +125,10 @@ class EquationSums:
     MOST_SAMPLES = 1 << 22
 
     def __init__(self, coder: BankCoder[Any], prediction: bank.Prediction) -> None:
-        self._taps = coder.taps(len(prediction.references))
-        self._bases = bases(coder, prediction)
+        taps = coder.taps(len(prediction.references))
+        self._regressors = bank.Regressors.of(taps, bases(coder, prediction))
         self._first = 0 if coder.first_row else 1
-        size = len(self._taps) + 1
+        size = len(taps) + 1
         self._recent = np.zeros((bank.CLASSES[prediction.class_map], size, size), np.int64)
         self._samples = 0
         self._total = np.zeros(self._recent.shape, np.float64)
@@ -136,9 +136,7 @@ class EquationSums:
     def add(self, around: bank.Neighbourhood, predictors: npt.NDArray[np.int32], sample_weights: Integers) -> None:
         """Add a plane's samples, each of which counts as ``sample_weights`` (rows, width) say."""
         sample_weights[: self._first] = 0
-        values = np.zeros(len(self._taps) + 1, np.int64)
-        arguments = predictors, sample_weights, self._taps, self._bases
-        bank.accumulate(around, *arguments, bank.tap_scratch(), values, self._recent)
+        bank.accumulate(around, predictors, sample_weights, self._regressors, self._recent)
         self._samples += sample_weights.size
         if self._samples >= self.MOST_SAMPLES:
             self.total()

@@ -29,8 +29,7 @@ def test_equations(seed, shape):
     predictors = rng.integers(0, 64, shape).astype(np.int32)
     weights = rng.integers(0, 257, shape)
     equations = np.zeros((64, size, size), np.int64)
-    scratch, values = bank.tap_scratch(), np.zeros(size, np.int64)
-    bank.accumulate(scene.around(), predictors, weights, taps, bases, scratch, values, equations)
+    bank.accumulate(scene.around(), predictors, weights, bank.Regressors.of(taps, bases), equations)
     tables = (predictors.tolist(), weights.tolist(), taps.tolist(), bases.tolist())
     places = np.argwhere(equations)
     found = {tuple(place): int(equations[tuple(place)]) for place in places.tolist()}
