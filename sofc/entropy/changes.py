@@ -4,6 +4,7 @@ zeros, and trained bit models of which few start otherwise."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -147,21 +148,22 @@ def _code_probability(encode: bool, p: int, base: int, slot: int, models: Vector
     return p if 0 <= p < PROBABILITIES else BROKEN
 
 
-@kernel
-def code_model_changes(
-    encode: bool,
-    symbols: Vector[np.uint8],
-    goals: Vector[np.uint8],
-    block: int,
-    models: Vector[np.uint32],
-    stream: Stream,
-) -> int:
-    """Spec coding-tools/changes. Code which of ``symbols`` start otherwise, and how; these become ``goals``, which are
-    0 where nothing changes.
+class ModelChange(NamedTuple):
+    """What trained models start with, in blocks of ``block``: those of ``symbols`` that change become ``goals``, which
+    are 0 where nothing changes."""
 
-    Models stand in blocks of ``block``. ``models`` (neutral_symbol_models(block),) go on from call to call.
-    Returns OK, TOO_LONG or BROKEN.
+    symbols: Vector[np.uint8]
+    goals: Vector[np.uint8]
+    block: int
+
+
+@kernel
+def code_model_changes(encode: bool, change: ModelChange, models: Vector[np.uint32], stream: Stream) -> int:
+    """Spec coding-tools/changes. Code which symbols change, and to what; when decoding, ``goals`` are not read.
+
+    ``models`` (neutral_symbol_models(block),) go on from call to call. Returns OK, TOO_LONG or BROKEN.
     """
+    symbols, goals, block = change
     probability = _MODEL_FLAG + _FLAGS * block
     evidence = probability + 3 * PROBABILITIES
     before = 0
@@ -212,7 +214,7 @@ def pack_model_changes(symbols: Sequence[Symbols], goals: Sequence[Symbols], blo
     writer = Writer(2 * sum(goal.size for goal in goals) + 64)
     models = neutral_symbol_models(block)
     for base, goal in zip(symbols, goals, strict=True):
-        code_model_changes(True, base.copy(), goal, block, models, writer.stream)
+        code_model_changes(True, ModelChange(base.copy(), goal, block), models, writer.stream)
     return writer.written()
 
 
@@ -228,7 +230,6 @@ class ModelChangeReader:
         """Change those of the next context in place. Raises FormatError."""
         if self._reader is None:
             return
-        nothing = np.zeros_like(symbols)
-        stream = self._reader.stream
-        if code_model_changes(False, symbols, nothing, self._block, self._models, stream) != OK:
+        change = ModelChange(symbols, np.zeros_like(symbols), self._block)
+        if code_model_changes(False, change, self._models, self._reader.stream) != OK:
             raise FormatError("the change of a section is damaged")

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as npst
 
 from sofc.entropy.binary import OK, Reader, Writer
 from sofc.entropy.changes import (
+    ModelChange,
     ModelChangeReader,
     TableChangeReader,
     code_model_changes,
@@ -77,7 +78,8 @@ def test_symbols_of_anything(data, tables):
     symbols = [[one for one, _ in table] for table in tables]
     found, models, stream = arrays(symbols), neutral_symbol_models(8), Reader(data).stream
     # Each status in turn: what follows a broken one is not looked at.
-    fine = all(code_model_changes(False, one, np.zeros_like(one), 8, models, stream) == OK for one in found)
+    changes = [ModelChange(one, np.zeros_like(one), 8) for one in found]
+    fine = all(code_model_changes(False, change, models, stream) == OK for change in changes)
     expected = outcome(naive.code_model_changes, naive.Reader(data), symbols, 8, None)
     assert ([table.tolist() for table in found] if fine else None) == expected
 
