@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from io import SEEK_CUR, BytesIO
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from construct import Construct, ConstructError, Struct
 
@@ -47,8 +47,6 @@ _HEAD_BYTES = 64
 class Literal:
     """Bytes as they are."""
 
-    kind: ClassVar[int] = 0
-    layout: ClassVar[Construct] = schema.ORIGINAL_LITERAL
     data: bytes
 
 
@@ -58,32 +56,36 @@ class Window:
     for each row where the prediction is that of PNG, otherwise empty.
     """
 
-    kind: ClassVar[int] = 1
-    layout: ClassVar[Construct] = schema.ORIGINAL_SAMPLES
     image: int
     rows: int
     columns: int
     components: int
     bits: int
     shift: int = 0
+    flags: int = 0
+    alignment: int = 1
+    prediction: int = NO_PREDICTION
+    filters: bytes = b""
+    table: tuple[int, ...] = ()
     first_row: int = 0
     row_step: int = 1
     first_column: int = 0
     column_step: int = 1
     first_component: int = 0
-    flags: int = 0
-    alignment: int = 1
-    prediction: int = NO_PREDICTION
-    table: tuple[int, ...] = ()
-    filters: bytes = b""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Parts cut into pieces of so many bytes, between which something stands that follows from them."""
+
+    lengths: tuple[int, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
 class Deflated:
     """Parts compressed to raw deflate data as zlib does with these settings."""
 
-    kind: ClassVar[int] = 2
-    layout: ClassVar[Construct] = schema.ORIGINAL_DEFLATE
     level: int
     window: int
     memory: int
@@ -92,23 +94,34 @@ class Deflated:
 
 
 @dataclass(frozen=True)
-class Chunked:
-    """Parts cut into the IDAT chunks of a PNG file."""
+class Lzw:
+    """Parts compressed as TIFF's LZW. ``rule``: OF_LIBTIFF or OF_IMAGECODECS."""
 
-    kind: ClassVar[int] = 3
-    layout: ClassVar[Construct] = schema.ORIGINAL_CHUNKS
-    lengths: tuple[int, ...]
+    rule: int
     parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
-class Lzw:
-    """Parts compressed as TIFF's LZW. ``rule``: OF_LIBTIFF or OF_IMAGECODECS."""
+class PackBits:
+    """Parts compressed as PackBits. ``heads``: how the first byte of each packet differs from what ``row`` and
+    ``joins`` make it, modulo 256."""
 
-    kind: ClassVar[int] = 4
-    layout: ClassVar[Construct] = schema.ORIGINAL_LZW
-    rule: int
+    row: int
+    joins: int
+    heads: bytes
     parts: tuple[Part, ...]
+
+
+class Chunked(Cut):
+    """Parts cut into the IDAT chunks of a PNG file."""
+
+
+class Fragments(Cut):
+    """Parts cut into the fragments of a DICOM frame: but for the first each stands behind the head of an item."""
+
+
+class Stored(Cut):
+    """Parts cut into the stored blocks of deflate data."""
 
 
 @dataclass(frozen=True)
@@ -127,43 +140,8 @@ class Jpeg:
     """A JPEG stream up to the end of its last scan's data, whose heads are ``parts``. ``tables``: an abbreviated stream
     of tables, which stands in a literal somewhere in the file, or nothing."""
 
-    kind: ClassVar[int] = 5
-    layout: ClassVar[Construct] = schema.ORIGINAL_JPEG
     tables: bytes
     scans: tuple[CodedScan, ...]
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class Fragments:
-    """Parts cut into the fragments of a DICOM frame: but for the first each stands behind the head of an item."""
-
-    kind: ClassVar[int] = 6
-    layout: ClassVar[Construct] = schema.ORIGINAL_FRAGMENTS
-    lengths: tuple[int, ...]
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class PackBits:
-    """Parts compressed as PackBits. ``heads``: how the first byte of each packet differs from what ``row`` and
-    ``joins`` make it, modulo 256."""
-
-    kind: ClassVar[int] = 7
-    layout: ClassVar[Construct] = schema.ORIGINAL_PACKBITS
-    row: int
-    joins: int
-    heads: bytes
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """Parts cut into the stored blocks of deflate data."""
-
-    kind: ClassVar[int] = 8
-    layout: ClassVar[Construct] = schema.ORIGINAL_STORED
-    lengths: tuple[int, ...]
     parts: tuple[Part, ...]
 
 
@@ -172,8 +150,6 @@ class Tokens:
     """Parts compressed to ``size`` bytes of raw deflate data by an encoder that ``remainder`` tells from a model of
     encoders, which the fields up to ``rounds`` choose."""
 
-    kind: ClassVar[int] = 9
-    layout: ClassVar[Construct] = schema.ORIGINAL_TOKENS
     way: int
     depth: int
     nice: int
@@ -186,8 +162,22 @@ class Tokens:
 
 
 Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | PackBits | Stored | Tokens
-_MADE_OF_PARTS = (Deflated, Chunked, Lzw, Jpeg, Fragments, PackBits, Stored, Tokens)
-_TYPES: dict[int, Any] = {part.kind: part for part in (Literal, Window, *_MADE_OF_PARTS)}
+_KINDS: tuple[tuple[Any, Construct], ...] = (
+    (Literal, schema.ORIGINAL_LITERAL),
+    (Window, schema.ORIGINAL_SAMPLES),
+    (Deflated, schema.ORIGINAL_DEFLATE),
+    (Chunked, schema.ORIGINAL_CHUNKS),
+    (Lzw, schema.ORIGINAL_LZW),
+    (Jpeg, schema.ORIGINAL_JPEG),
+    (Fragments, schema.ORIGINAL_FRAGMENTS),
+    (PackBits, schema.ORIGINAL_PACKBITS),
+    (Stored, schema.ORIGINAL_STORED),
+    (Tokens, schema.ORIGINAL_TOKENS),
+)
+"""Spec appendix-kept-files/recipe: each kind of part, by its number, and its layout."""
+_KIND_OF = {part: kind for kind, (part, _) in enumerate(_KINDS)}
+_IN_LITERALS = ("heads", "remainder")
+"""Fields that stand in the literals; their layout says how many bytes they are."""
 ITEM = b"\xfe\xff\x00\xe0"
 """The tag of an item of DICOM's encapsulated pixel data, before four bytes of length."""
 
@@ -384,25 +374,23 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
     _put(len(parts), layouts)
 
     def pack(part: Part) -> None:
-        layouts.append(part.kind)
+        kind = _KIND_OF[type(part)]
+        layouts.append(kind)
         if isinstance(part, Literal):
-            layouts.extend(_built(part.kind, (("length", len(part.data)),)))
+            layouts.extend(_built(kind, (("length", len(part.data)),)))
             return
-        values: dict[str, Any] = {name: getattr(part, name) for name in _names_of(part.kind)}
+        values: dict[str, Any] = {name: getattr(part, name) for name in _names_of(kind)}
         inner = () if isinstance(part, Window) else part.parts
         values["parts"] = len(inner)
-        if isinstance(part, PackBits):
-            values["heads"] = len(part.heads)
-        if isinstance(part, Tokens):
-            values["remainder"] = len(part.remainder)
+        values.update((name, len(values[name])) for name in _IN_LITERALS if name in values)
         if isinstance(part, Jpeg):
             if part.tables not in places:
                 places[part.tables] = literals.index(part.tables)
             values.update(tables=places[part.tables] + 1, tables_size=len(part.tables))
             values["scans"] = [{**vars(one), "ends": len(one.ends), "notes": len(one.notes)} for one in part.scans]
-            layouts.extend(part.layout.build(values))
+            layouts.extend(schema.ORIGINAL_JPEG.build(values))
         else:
-            layouts.extend(_built(part.kind, tuple(values.items())))
+            layouts.extend(_built(kind, tuple(values.items())))
         for child in inner:
             pack(child)
 
@@ -414,13 +402,13 @@ def _pack_parts(parts: Sequence[Part]) -> bytes:
 @cache
 def _names_of(kind: int) -> tuple[str, ...]:
     """The fields of a kind of part that its layout may have: not what stands in the literals."""
-    return tuple(field.name for field in fields(_TYPES[kind]) if field.name != "filters")
+    return tuple(field.name for field in fields(_KINDS[kind][0]) if field.name != "filters")
 
 
 @lru_cache(maxsize=64)
 def _built(kind: int, values: tuple[tuple[str, Any], ...]) -> bytes:
     """The layout of a part: those of like files are mostly the same."""
-    return bytes(_TYPES[kind].layout.build(dict(values)))
+    return bytes(_KINDS[kind][1].build(dict(values)))
 
 
 def _literals_of(parts: Iterable[Part]) -> Iterator[bytes]:
@@ -435,10 +423,7 @@ def _literals_of(parts: Iterable[Part]) -> Iterator[bytes]:
                 for one in part.scans:
                     yield one.ends
                     yield one.notes
-            if isinstance(part, PackBits):
-                yield part.heads
-            if isinstance(part, Tokens):
-                yield part.remainder
+            yield from (getattr(part, name) for name in _IN_LITERALS if hasattr(part, name))
             yield from _literals_of(part.parts)
 
 
@@ -457,13 +442,13 @@ def _unpack_parts(stream: bytes, most: int | None = None) -> tuple[Part, ...]:
             raise FormatError("the parts of the original file are nested too deeply")
         for _ in range(count):
             kind = reader.read(1)
-            if not kind or kind[0] not in _TYPES:
+            if not kind or kind[0] >= len(_KINDS):
                 raise FormatError("a part of the original file is missing or of an unknown kind")
             if most is not None and len(found) >= most:
                 raise LimitError(f"the original file is made of more than {most} parts, too many for its bytes")
             values = _parsed(kind[0], stream, reader)
             found.append((kind[0], values))
-            if _TYPES[kind[0]] in _MADE_OF_PARTS:
+            if "parts" in values:
                 read(values.parts, depth + 1)
 
     try:
@@ -492,39 +477,32 @@ def _parsed(kind: int, stream: bytes, reader: BytesIO) -> Any:
     if values is not None and stream.startswith(begin, start):
         reader.seek(len(begin), SEEK_CUR)
         return values
-    values = _TYPES[kind].layout.parse_stream(reader)
+    values = _KINDS[kind][1].parse_stream(reader)
     _last[kind] = stream[start : reader.tell()], values
     return values
 
 
 def _build(following: Iterator[tuple[int, Any]], literals: _Literals) -> Part:
     kind, values = next(following)
-    if kind == Literal.kind:
+    make = _KINDS[kind][0]
+    if make is Literal:
         return Literal(literals.take(values.length))
-    if kind == Window.kind:
-        names = [name for name in _names_of(kind) if name != "table"]
+    found = {name: values[name] for name in _names_of(kind)}
+    if make is Window:
         filters = literals.take(values.rows) if values.prediction == PNG_FILTERS else b""
-        return Window(**{name: values[name] for name in names}, table=tuple(values.table), filters=filters)
-    if kind == Jpeg.kind:
+        return Window(**{**found, "table": tuple(values.table), "filters": filters})
+    if make is Jpeg:
         tables = literals.at(values.tables - 1, values.tables_size) if values.tables else b""
         scans = tuple(
             CodedScan(one.head, one.flags, one.units, literals.take(one.ends), literals.take(one.notes))
             for one in values.scans
         )
         return Jpeg(tables, scans, tuple(_build(following, literals) for _ in range(values.parts)))
-    heads = literals.take(values.heads) if kind == PackBits.kind else b""
-    remainder = literals.take(values.remainder) if kind == Tokens.kind else b""
-    parts = tuple(_build(following, literals) for _ in range(values.parts))
-    if kind == Deflated.kind:
-        return Deflated(values.level, values.window, values.memory, values.strategy, parts)
-    if kind == Lzw.kind:
-        return Lzw(values.rule, parts)
-    if kind == PackBits.kind:
-        return PackBits(values.row, values.joins, heads, parts)
-    if kind == Tokens.kind:
-        numbers = {name: values[name] for name in ("way", "depth", "nice", "haste", "probes", "rounds", "size")}
-        return Tokens(**numbers, remainder=remainder, parts=parts)
-    made: Part = _TYPES[kind](tuple(values.lengths), parts)
+    found.update((name, literals.take(found[name])) for name in _IN_LITERALS if name in found)
+    if issubclass(make, Cut):
+        found["lengths"] = tuple(values.lengths)
+    found["parts"] = tuple(_build(following, literals) for _ in range(values.parts))
+    made: Part = make(**found)
     return made
 
 
