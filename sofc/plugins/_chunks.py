@@ -134,6 +134,29 @@ def chunk_coder(
     )
 
 
+class ChunkCodec:
+    """What the codecs of numcodecs and of Zarr have in common: how they are configured, and shown."""
+
+    def __init__(
+        self,
+        codebook: CodebookOption | Mapping[str, str] | None = None,
+        effort: int = 5,
+        component_axis: int | None = None,
+        embed_codebook: bool | None = None,
+    ) -> None:
+        """``codebook``: a Codebook, or the path, name or id of one. ``embed_codebook``: whether it travels in the
+        configuration, so that whoever reads the array has it; None: where it takes at most 64 kB. Otherwise the
+        configuration has its id and name, and readers need it installed or on SOFC_CODEBOOK_PATH. ``effort``: 1-9.
+        ``component_axis``: None where the last two axes are rows and columns, -1 where components stand behind them,
+        -3 where they stand before them. Raises UsageError, and what reading the codebook raises.
+        """
+        self.coder = chunk_coder(codebook, effort, component_axis, embed_codebook)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.coder.configuration.items())
+        return f"{type(self).__name__}({arguments})"
+
+
 def _check_mapping(codebook: Mapping[str, str]) -> None:
     keys = set(codebook) - {"data"}
     if keys != {"id", "name"} or not all(isinstance(value, str) for value in codebook.values()):

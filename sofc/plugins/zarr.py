@@ -9,8 +9,7 @@ zarr finds it by its entry point when it opens an array: nothing need be importe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from zarr.abc.codec import ArrayBytesCodec
@@ -18,42 +17,19 @@ from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 
 import sofc
-from sofc.plugins._chunks import ChunkCoder, chunk_coder
-
-if TYPE_CHECKING:
-    from sofc.plugins._options import CodebookOption
+from sofc.plugins._chunks import ChunkCodec
 
 
-class SofcCodec(ArrayBytesCodec):  # type: ignore[misc]
-    """Chunks of two or more axes, of bool, integers, floats or complex numbers, as sofc files.
-
-    ``codebook``: a Codebook, or the path, name or id of one. ``embed_codebook``: whether it travels in the
-    configuration, so that whoever reads the array has it; None: where it takes at most 64 kB. Otherwise the
-    configuration has its id and name, and readers need it installed or on SOFC_CODEBOOK_PATH. ``effort``: 1-9.
-    ``component_axis``: None where the last two axes are rows and columns, -1 where components stand behind them, -3
-    where they stand before them.
-    """
+class SofcCodec(ChunkCodec, ArrayBytesCodec):  # type: ignore[misc]
+    """Chunks of two or more axes, of bool, integers, floats or complex numbers, as sofc files."""
 
     is_fixed_size = False
-
-    def __init__(
-        self,
-        codebook: CodebookOption | Mapping[str, str] | None = None,
-        effort: int = 5,
-        component_axis: int | None = None,
-        embed_codebook: bool | None = None,
-    ) -> None:
-        self.coder: ChunkCoder = chunk_coder(codebook, effort, component_axis, embed_codebook)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SofcCodec) and self.coder == other.coder
 
     def __hash__(self) -> int:
         return hash(self.coder)
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.coder.configuration.items())
-        return f"SofcCodec({arguments})"
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
