@@ -16,13 +16,31 @@ MAX_FACTOR = 1 << 32
 
 
 @dataclass(frozen=True)
-class Scale(Step):
-    """Spec arrangement/scale. A sample is ``offset`` and ``factor`` times that of the core, or less it."""
+class Linear(Step):
+    """A sample follows from one of the core, of ``bits`` bits, that is multiplied and moved."""
 
-    id = 3
     bits: int
     factor: int
     offset: int
+
+    def undo(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
+        wide = [self.samples_of(plane) for plane in planes]
+        require(
+            all(int(plane.min()) >= 0 and int(plane.max()) >> form.bits == 0 for plane in wide),
+            "an arrangement scales a sample out of its range",
+        )
+        return [plane.astype(np.int32) for plane in wide]
+
+    def samples_of(self, core: Plane) -> npt.NDArray[np.int64]:
+        """The samples that a plane of the core stands for, which may be out of range."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Scale(Linear):
+    """Spec arrangement/scale. A sample is ``offset`` and ``factor`` times that of the core, or less it."""
+
+    id = 3
     falls: bool = False
 
     @classmethod
@@ -43,14 +61,9 @@ class Scale(Step):
         sign = -1 if self.falls else 1
         return [(plane - self.offset) // (sign * self.factor) for plane in planes]
 
-    def undo(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
-        sign = -1 if self.falls else 1
-        wide = [plane.astype(np.int64) * (sign * self.factor) + self.offset for plane in planes]
-        require(
-            all(int(plane.min()) >= 0 and int(plane.max()) >> form.bits == 0 for plane in wide),
-            "an arrangement scales a sample out of its range",
-        )
-        return [plane.astype(np.int32) for plane in wide]
+    def samples_of(self, core: Plane) -> npt.NDArray[np.int64]:
+        """The samples that a plane of the core stands for."""
+        return core.astype(np.int64) * (-self.factor if self.falls else self.factor) + self.offset
 
     def __str__(self) -> str:
         times = "" if self.factor == 1 else f" times {self.factor}"
@@ -115,39 +128,33 @@ class ReverseBits(Step):
 
 
 @dataclass(frozen=True)
-class Stretch(Step):
-    """Spec arrangement/stretch. A sample is ``factor`` times the core's and ``addend``, over ``divisor``."""
+class Stretch(Linear):
+    """Spec arrangement/stretch. A sample is ``factor`` times the core's and ``offset``, over ``divisor``."""
 
     id = 11
-    bits: int
-    factor: int
-    addend: int
     divisor: int
 
     def core(self, form: Form) -> Form:
         require(1 <= self.bits <= form.bits, "an arrangement stretches to fewer bits")
-        largest = max(self.factor, self.addend, self.divisor)
+        largest = max(self.factor, self.offset, self.divisor)
         require(largest < MAX_FACTOR and self.divisor > 0, "a factor of an arrangement is out of range")
         return replace(form, bits=self.bits)
 
     def apply(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
         numbers = np.zeros(1 << form.bits, np.int32)
-        values = self._values()
+        values = self._samples
         inside = values < len(numbers)
         numbers[values[inside]] = np.flatnonzero(inside)
         return [numbers[plane] for plane in planes]
 
-    def undo(self, planes: Sequence[Plane], form: Form) -> list[Plane]:
-        wide = [self._values()[plane] for plane in planes]
-        require(
-            all(int(plane.max()) >> form.bits == 0 for plane in wide),
-            "an arrangement stretches a sample out of its range",
-        )
-        return [plane.astype(np.int32) for plane in wide]
+    def samples_of(self, core: Plane) -> npt.NDArray[np.int64]:
+        """The samples that a plane of the core stands for."""
+        return self._samples[core]
 
-    def _values(self) -> npt.NDArray[np.int64]:
-        """The sample for each of the core's."""
-        return (np.arange(1 << self.bits, dtype=np.int64) * self.factor + self.addend) // self.divisor
+    @property
+    def _samples(self) -> npt.NDArray[np.int64]:
+        """The sample for each value of the core."""
+        return (np.arange(1 << self.bits, dtype=np.int64) * self.factor + self.offset) // self.divisor
 
     def __str__(self) -> str:
         return f"{self.bits} bits stretched"
