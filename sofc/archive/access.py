@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sofc.api.closing import Closing
 from sofc.archive import codebooks, manifest, unit
@@ -115,11 +115,7 @@ class Archive(Closing):
 
     def status(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> Status | None:
         """What is known of a path. Raises KeyError, unless it may be missing: None then."""
-        found = self._table.execute(
-            "SELECT type, size, time, mode FROM entries LEFT JOIN contents USING (content) "
-            "WHERE path = ? AND escaped = ?",
-            _key(path),
-        ).fetchone()
+        found = self._row(path, "type, contents.size, time, mode")
         if found is None:
             if missing_ok:
                 return None
@@ -169,12 +165,14 @@ class Archive(Closing):
         table: sqlite3.Connection = self._tables.table
         return table
 
+    def _row(self, path: str | os.PathLike[str], columns: str) -> Any:
+        """Columns of what is known of a path; None where there is no such path."""
+        tables = "entries LEFT JOIN contents USING (content) LEFT JOIN units USING (unit)"
+        query = f"SELECT {columns} FROM {tables} WHERE path = ? AND escaped = ?"
+        return self._table.execute(query, _key(path)).fetchone()
+
     def _wanted(self, path: str | os.PathLike[str]) -> tuple[UnitReader, Wanted, str]:
-        found = self._table.execute(
-            "SELECT units.name, item, contents.size, contents.sha256, type FROM entries LEFT JOIN contents "
-            "USING (content) LEFT JOIN units USING (unit) WHERE path = ? AND escaped = ?",
-            _key(path),
-        ).fetchone()
+        found = self._row(path, "units.name, item, contents.size, contents.sha256, type")
         if found is None:
             raise KeyError(os.fspath(path))
         name, item, size, sha256, kind = found

@@ -35,8 +35,8 @@ MOST_ANCHORS = 1 << 21
 """Of all images together, about: more samples have a higher level, which finds larger crops only."""
 MOST_PLACES = 8
 """Of anchors of one hash so many are tried, those in the largest images."""
-SHARD_SAMPLES = 1 << 22
-SHARD_IMAGES = 256
+SHARD_SAMPLES, SHARD_IMAGES = 1 << 22, 256
+"""Images are looked at together until they are so many, or have so many samples."""
 _STRIP_SAMPLES = 1 << 20
 _STEPS = (1, 2, 4)
 _FACTORS = ((0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9),

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from sofc.archive.tree import shown
 from sofc.errors import SofcError, UsageError
@@ -55,8 +56,7 @@ class Kind:
     train: bool = True
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """Paths that a person wants stored in a way of their own."""
 
     pattern: str

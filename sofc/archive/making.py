@@ -124,11 +124,8 @@ class _Making:
     def __init__(
         self, root: Path, folder: Path, settings: Settings, executor: Executor | None, progress: Progress
     ) -> None:
-        self._root = root
-        self._folder = folder
-        self._settings = settings
-        self._executor = executor
-        self._progress = progress
+        self._root, self._folder = root, folder
+        self._settings, self._executor, self._progress = settings, executor, progress
         damage: list[str] = []
         self._old = read(folder, damage) if settings.update and is_archive(folder) else Manifest()
         if damage:

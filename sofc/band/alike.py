@@ -47,9 +47,8 @@ PEAKS = 2
 LEAST_EXPECTED = 0.5
 """Share of the samples in a square that must be as expected."""
 
-MOST_COMPONENTS = 4
-"""Components of an image that may be guides."""
-LEAST_INFORMATION = 0.02
+MOST_COMPONENTS, LEAST_INFORMATION = 4, 0.02
+"""Components of an image that may be guides; what share of all that there is to say of samples one must say."""
 
 
 @dataclass(frozen=True, eq=False)

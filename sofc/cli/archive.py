@@ -44,11 +44,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("--dry-run", action="store_true", help="estimate size and time from a sample; write nothing")
     parser.add_argument("--update", action="store_true", help="bring an archive up to date with the tree")
     parser.add_argument("--forget", action="store_true", help="with --update: drop what is gone from the tree")
-    parser.add_argument(
-        "--remove-originals",
-        action="store_true",
-        help="remove each file once its stored form was read back from disk and compared",
-    )
+    parser.add_argument("--remove-originals", action="store_true", help="remove files that were read back from it")
     parser.add_argument("--verify", action="store_true", help="decode all files of an archive and compare them")
     parser.add_argument(
         "--share",
@@ -207,11 +203,12 @@ def _verify(args: argparse.Namespace, console: Console, executor: Executor | Non
 
     with console.progress(None, "B", str(args.tree)) as advance:
         found = verify(args.tree, args.share, executor=executor, advance=advance)
+    status = INVALID_DATA if found.lost or found.damage else OK
     if args.json:
         console.json(dataclasses.asdict(found))
-    else:
-        console.result(f"{args.tree}: {count_of(found.files, 'file')} whole, {len(found.lost)} lost")
-        for line in found.damage:
-            console.note(line)
-        _list(console, "lost", found.lost)
-    return INVALID_DATA if found.lost or found.damage else OK
+        return status
+    console.result(f"{args.tree}: {count_of(found.files, 'file')} whole, {len(found.lost)} lost")
+    for line in found.damage:
+        console.note(line)
+    _list(console, "lost", found.lost)
+    return status
