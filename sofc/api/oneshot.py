@@ -20,7 +20,7 @@ from sofc.image import ImageHeader, Meaning, SampleType
 from sofc.limits import Limits
 from sofc.stream.codebooks import Codebooks
 from sofc.stream.layout import is_frame, is_small
-from sofc.stream.settings import EncoderSettings, EncodeSettings
+from sofc.stream.settings import DecodeSettings, EncoderSettings, EncodeSettings
 
 if TYPE_CHECKING:
     from sofc.band.coding import Samples
@@ -214,17 +214,9 @@ def decode_images(
     return images or [samples.array for samples in kept_images(metadata, decoder.codebook, limits)]
 
 
-def read(
-    src: Source,
-    /,
-    *,
-    image: int | None = None,
-    codebooks: Codebooks | None = None,
-    limits: Limits | None = None,
-    threads: int = 1,
-) -> Samples:
+def read(src: Source, /, *, image: int | None = None, **settings: Unpack[DecodeSettings]) -> Samples:
     """The image of a file: ``decode`` for a path or a binary file object."""
-    return decode(src, image=image, codebooks=codebooks, limits=limits, threads=threads)
+    return decode(src, image=image, **settings)
 
 
 def write(dst: str | os.PathLike[str] | BinaryIO, image: Samples, /, **settings: Unpack[EncodeSettings]) -> None:

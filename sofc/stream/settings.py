@@ -1,4 +1,4 @@
-"""The settings of an encoder by name and type, for the functions that hand them on."""
+"""The settings of encoders and decoders by name and type, for the functions that hand them on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from sofc.container.records import Metadata
     from sofc.image import Meaning, PixelFormat, SampleType
     from sofc.limits import Limits
+    from sofc.stream.codebooks import Codebooks
+
+
+class DecodeSettings(TypedDict, total=False):
+    """What ``decode`` takes besides the number of an image."""
+
+    codebooks: Codebooks | None
+    limits: Limits | None
+    threads: int
 
 
 class CodingSettings(TypedDict, total=False):
