@@ -46,16 +46,17 @@ class Layout(NamedTuple):
         return self.format, self.mode, self.layout
 
 
-_GRAY, _RGB, _RGBA, _PALETTE = Meaning.GRAY, Meaning.RGB, Meaning.RGBA, Meaning.PALETTE
-_PLAIN = "plain unpacking with NumPy"
+_GRAY, _GRAY_ALPHA, _PALETTE = Meaning.GRAY, Meaning.GRAY_ALPHA, Meaning.PALETTE
+_RGB, _RGBA, _CMYK = Meaning.RGB, Meaning.RGBA, Meaning.CMYK
+_PLAIN, _JPEG8 = "plain unpacking with NumPy", "imagecodecs.jpeg8_decode"
 
 TABLE = (
-    Layout("JPEG", "L", "jpeg L", _GRAY, 8, "imagecodecs.jpeg8_decode"),
-    Layout("JPEG", "RGB", "jpeg RGB", _RGB, 8, "imagecodecs.jpeg8_decode"),
+    Layout("JPEG", "L", "jpeg L", _GRAY, 8, _JPEG8),
+    Layout("JPEG", "RGB", "jpeg RGB", _RGB, 8, _JPEG8),
     # Under Adobe's mark the amounts of ink are stored inverted, which Pillow undoes (as it does without the mark, too).
-    Layout("JPEG", "CMYK", "jpeg CMYK;I adobe", Meaning.CMYK, 8, "imagecodecs.jpeg8_decode"),
-    Layout("MPO", "L", "jpeg L", _GRAY, 8, "imagecodecs.jpeg8_decode"),
-    Layout("MPO", "RGB", "jpeg RGB", _RGB, 8, "imagecodecs.jpeg8_decode"),
+    Layout("JPEG", "CMYK", "jpeg CMYK;I adobe", _CMYK, 8, _JPEG8),
+    Layout("MPO", "L", "jpeg L", _GRAY, 8, _JPEG8),
+    Layout("MPO", "RGB", "jpeg RGB", _RGB, 8, _JPEG8),
     Layout("PNG", "1", "zip 1", _GRAY, 1, _PLAIN),
     Layout("PNG", "L", "zip L;2", _GRAY, 2, _PLAIN),
     Layout("PNG", "L", "zip L;4", _GRAY, 4, _PLAIN),
@@ -65,11 +66,11 @@ TABLE = (
     Layout("PNG", "P", "zip P;2", _PALETTE, 2, _PLAIN),
     Layout("PNG", "P", "zip P;4", _PALETTE, 4, _PLAIN),
     Layout("PNG", "P", "zip P", _PALETTE, 8, _PLAIN),
-    Layout("PNG", "LA", "zip LA", Meaning.GRAY_ALPHA, 8, _PLAIN),
+    Layout("PNG", "LA", "zip LA", _GRAY_ALPHA, 8, _PLAIN),
     Layout("PNG", "RGB", "zip RGB", _RGB, 8, _PLAIN),
     Layout("PNG", "RGBA", "zip RGBA", _RGBA, 8, _PLAIN),
     # Pillow cuts these to 8 bits; imagefiles.png reads both bytes.
-    Layout("PNG", "RGBA", "zip LA;16B", Meaning.GRAY_ALPHA, 16, _PLAIN),
+    Layout("PNG", "RGBA", "zip LA;16B", _GRAY_ALPHA, 16, _PLAIN),
     Layout("PNG", "RGB", "zip RGB;16B", _RGB, 16, _PLAIN),
     Layout("PNG", "RGBA", "zip RGBA;16B", _RGBA, 16, _PLAIN),
     Layout("GIF", "P", "gif", _PALETTE, 8, "imagecodecs.gif_decode"),
@@ -117,10 +118,10 @@ TABLE = (
             ("P", "libtiff P", _PALETTE, 8),
             ("L", "libtiff L", _GRAY, 8),
             ("I;16", "libtiff I;16N", _GRAY, 16),
-            ("LA", "libtiff LA", Meaning.GRAY_ALPHA, 8),
+            ("LA", "libtiff LA", _GRAY_ALPHA, 8),
             ("RGB", "libtiff RGB", _RGB, 8),
             ("RGBA", "libtiff RGBA", _RGBA, 8),
-            ("CMYK", "libtiff CMYK", Meaning.CMYK, 8),
+            ("CMYK", "libtiff CMYK", _CMYK, 8),
         )
     ),
 )
