@@ -27,6 +27,7 @@ from sofc.jpeg.scan import (
     Layout,
     block_at,
     enter_first,
+    put_byte,
 )
 
 # Qe, the next state after the less and the more probable decision, and whether the former changes which that is.
@@ -150,12 +151,7 @@ def _put_zeros(coder: Coder) -> None:
 
 @inlined
 def _put(byte: int, coder: Coder) -> None:
-    data, state = coder.data, coder.state
-    data[state[PLACE]] = byte
-    state[PLACE] += 1
-    if byte == MARKER:
-        data[state[PLACE]] = 0
-        state[PLACE] += 1
+    coder.state[PLACE] = put_byte(byte, coder.data, coder.state[PLACE])
 
 
 @inlined

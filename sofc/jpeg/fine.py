@@ -23,7 +23,7 @@ def draw_fine(
     half = 1 << (FINE_SAMPLE_BITS - 1)
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
-            invert_block(coefficients, row, column, table, NARROW, work)
+            invert_block(coefficients[row, column], table, NARROW, work)
             for i in range(SIZE):
                 value = (work[i] >> (ROW_SHIFT - FINE_SAMPLE_BITS)) - half + (MIDDLE << FINE_SAMPLE_BITS)
                 component[SIDE * row + (i >> 3), SIDE * column + (i & 7)] = max(-(1 << 24), min(1 << 24, value))

@@ -372,29 +372,18 @@ def multipliers(inverse: int, table: npt.NDArray[np.int64]) -> npt.NDArray[np.in
 
 
 @inlined
-def invert_block(
-    coefficients: Cube[np.int32],
-    row: int,
-    column: int,
-    multipliers: Vector[np.int64],
-    inverse: int,
-    work: Vector[np.int64],
-) -> None:
+def invert_block(block: Vector[np.int32], multipliers: Vector[np.int64], inverse: int, work: Vector[np.int64]) -> None:
     """Fill ``work`` (64,) with the samples of a block, times 2**ROW_SHIFT."""
     for i in range(SIZE):
-        work[i] = coefficients[row, column, i] * multipliers[i]
+        work[i] = block[i] * multipliers[i]
     invert_by(inverse, work)
 
 
 @kernel
 def draw(
-    coefficients: Cube[np.int32],
-    multipliers: Vector[np.int64],
-    inverse: int,
-    component: Table[np.int32],
-    fractions: Table[np.uint8],
-    work: Vector[np.int64],
-) -> int:
+    coefficients: Cube[np.int32], multipliers: Vector[np.int64], inverse: int, component: Table[np.int32],
+    fractions: Table[np.uint8], work: Vector[np.int64],
+) -> int:  # fmt: skip
     """Spec dct/inverse-transform. Fill a component (8 * rows of blocks, 8 * blocks in a row) from its coefficients,
     times ``multipliers``.
 
@@ -402,7 +391,7 @@ def draw(
     """
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
-            invert_block(coefficients, row, column, multipliers, inverse, work)
+            invert_block(coefficients[row, column], multipliers, inverse, work)
             for i in range(SIZE):
                 y, x = SIDE * row + (i >> 3), SIDE * column + (i & 7)
                 component[y, x] = max(0, min(LARGEST, (work[i] >> ROW_SHIFT) + MIDDLE))

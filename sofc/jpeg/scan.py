@@ -91,11 +91,14 @@ class Freedom(NamedTuple):
 
 
 class Bits(NamedTuple):
-    """A bit stream in bytes: its state (STATE,), and the ``last`` first coefficient of each component."""
+    """A bit stream in bytes."""
 
     data: Vector[np.uint8]
     state: Vector[np.int64]
+    """(STATE,): the bits that are held and how many, where in ``data`` the next byte is, bits that were read beyond the
+    end, and blocks of an end-of-band run that are still to come."""
     last: Vector[np.int64]
+    """(components,): the first coefficient of the last block."""
 
 
 def bits_in(data: Vector[np.uint8], components: int, start: int = 0) -> Bits:
@@ -125,19 +128,25 @@ def _fill(bits: Bits) -> None:
 
 
 @inlined
+def put_byte(byte: int, data: Vector[np.uint8], place: int) -> int:
+    """Write a byte of a scan's data, with a 0 behind one that could begin a marker (T.81, B.1.1.5). Returns where the
+    next one goes."""
+    data[place] = byte
+    if byte == MARKER:
+        place += 1
+        data[place] = 0
+    return place + 1
+
+
+@inlined
 def _put(code: int, count: int, bits: Bits) -> None:
     """Write bits, LONGEST at most. The buffer has room for four bytes."""
-    buffer, state = bits.data, bits.state
+    state = bits.state
     state[HELD] = (state[HELD] << count | code) & 0xFFFFFFFF
     state[COUNT] += count
     while state[COUNT] >= 8:
         state[COUNT] -= 8
-        byte = (state[HELD] >> state[COUNT]) & 0xFF
-        buffer[state[PLACE]] = byte
-        state[PLACE] += 1
-        if byte == MARKER:
-            buffer[state[PLACE]] = 0
-            state[PLACE] += 1
+        state[PLACE] = put_byte((state[HELD] >> state[COUNT]) & 0xFF, bits.data, state[PLACE])
 
 
 @inlined
