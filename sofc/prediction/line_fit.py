@@ -26,7 +26,8 @@ class Equations(NamedTuple):
     squares: Vector[np.float64]
     """(taps + 1,): their squares before that."""
     factors: Table[np.float64]
-    """(taps + 1, taps + 1): how what stands later follows from what stands before."""
+    """(taps + 1, taps + 1): how many times each tap was taken from those behind it to make them orthogonal, from which
+    weights follow from the last tap to the first."""
     counts: Vector[np.float64]
     left: Vector[np.float64]
     """(samples,) each: how much a sample counts, and what is left of it."""

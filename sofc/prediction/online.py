@@ -61,15 +61,15 @@ class Stripes(NamedTuple):
 
     ``sums`` (stripes + 2, LANES * LANES) and ``weights`` (stripes + 2, LANES): one stripe before the first and one
     after the last stay zero. ``taps`` and ``shared`` (STRIPE * LANES,), ``targets`` (STRIPE,): the samples of a row of
-    the stripe. ``matrix`` (LANES * LANES,), ``rest`` and ``inverse`` (LANES,): for ``solve``, zeros beyond the taps.
-    Matrices lie flat, so that compiled code knows how far apart their rows are.
+    the stripe, for its sums. ``matrix`` (LANES * LANES,), ``rest`` and ``inverse`` (LANES,): for ``solve``, which moves
+    the weights; zeros beyond the taps. Matrices lie flat, so that compiled code knows how far apart their rows are.
     """
 
     sums: Table[np.int64]
-    weights: Table[np.int32]
     taps: Words
     shared: Words
     targets: Integers
+    weights: Table[np.int32]
     matrix: Words
     rest: Integers
     inverse: Integers
@@ -80,10 +80,10 @@ def stripes_of(width: int) -> Stripes:
     count = -(-width // STRIPE) + 2 if width else 1
     return Stripes(
         sums=np.zeros((count, LANES * LANES), np.int64),
-        weights=np.zeros((count, LANES), np.int32),
         taps=np.zeros(STRIPE * LANES, np.int32),
         shared=np.zeros(STRIPE * LANES, np.int32),
         targets=np.zeros(STRIPE, np.int64),
+        weights=np.zeros((count, LANES), np.int32),
         matrix=np.zeros(LANES * LANES, np.int32),
         rest=np.zeros(LANES, np.int64),
         inverse=np.zeros(LANES, np.int64),

@@ -43,7 +43,8 @@ class Costs(NamedTuple):
     lengths: Vector[np.int32]
     """(LONGEST + 1,): of matches of each length, without their distance."""
     distances: Vector[np.int32]
-    """(DISTANCE_CODES,)."""
+    """(DISTANCE_CODES,): of matches by the code of their distance, which come on top of those by their length: a match
+    takes both."""
     uses: Vector[np.int64]
     """Scratch (LENGTH_CODES + DISTANCE_CODES,): how often each code is used."""
     rest: Vector[np.int32]

@@ -48,8 +48,8 @@ FIELDS = 8
 lengths of literals and lengths, of distances and of code lengths it has; and how many runs these are written as."""
 MOST_LENGTHS = 320
 """Code lengths that a block can have, and more."""
-_IDEALS = 32
-_LEAST_RUN_LENGTHS = 4
+_IDEALS, _LEAST_RUN_LENGTHS = 32, 4
+"""Ideal lengths, of which each is a context; code lengths of code lengths that any block has."""
 
 
 class Head(NamedTuple):

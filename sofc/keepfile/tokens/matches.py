@@ -40,7 +40,8 @@ class Effort(NamedTuple):
     nice: int
     """Bytes of a match that are enough to end a search."""
     haste: int
-    """By what power of two it looks at fewer places behind a match that it puts off."""
+    """By what power of two it looks at fewer places in haste: where it holds a match and looks whether the next byte
+    begins a longer one."""
     probes: int
     """Places that it looks at for a match of three bytes, first."""
     rounds: int
@@ -54,13 +55,15 @@ class Matches(NamedTuple):
     newest: Table[np.int32]
     """(2, 1 << HASH_BITS): the last place of each hash, or -1."""
     older: Table[np.int32]
-    """(4, RING): of each place the one before with its hash, or its branches."""
+    """(4, RING), rows BY_THREE to GREATER: of each place the last one before it with the same hash of three bytes, and
+    of as many as the way takes; in trees the places that are its branches."""
     searched: Vector[np.int64]
     steps: Vector[np.int64]
     """(1,) each: places that are in these lists; places that were looked at and bytes that were compared."""
     stairs: Table[np.int32]
     counts: Vector[np.uint8]
-    """(RING, STAIRS) and (RING,): of each place matches of rising length and distance, as tokens, and how many."""
+    """(RING, STAIRS) and (RING,): of each place matches of rising length and distance, and how many. A match is its
+    length above 15 bits of its distance less one."""
     hasty: Vector[np.int32]
     """(RING,): the longest match that is found in haste, or 0."""
 
