@@ -86,24 +86,21 @@ class Statistics(NamedTuple):
 
 class Coder(NamedTuple):
     """A stream of decisions in bytes: its registers (REGISTERS,); of each component the ``last`` first coefficient and
-    the ``context`` of its difference."""
+    the ``context`` of its difference; the statistics that decisions are coded by."""
 
     data: Vector[np.uint8]
     state: Vector[np.int64]
     last: Vector[np.int64]
     context: Vector[np.int64]
+    statistics: Statistics
 
 
-def coder_in(data: Vector[np.uint8], components: int, start: int = 0) -> Coder:
+def coder_in(data: Vector[np.uint8], components: int, conditions: Table[np.int64], start: int) -> Coder:
     """The decisions from a byte on."""
     state = np.zeros(REGISTERS, np.int64)
     state[PLACE] = start
-    return Coder(data, state, np.zeros(components, np.int64), np.zeros(components, np.int64))
-
-
-def statistics_of(conditions: Table[np.int64]) -> Statistics:
-    """Room for bins."""
-    return Statistics(np.zeros((TABLES + 1, BINS), np.uint8), conditions)
+    last, context = np.zeros((2, components), np.int64)
+    return Coder(data, state, last, context, Statistics(np.zeros((TABLES + 1, BINS), np.uint8), conditions))
 
 
 @inlined
@@ -123,11 +120,11 @@ def _next_byte(coder: Coder) -> int:
 
 
 @inlined
-def _begin(encode: bool, layout: Layout, statistics: Statistics, coder: Coder) -> None:
+def _begin(encode: bool, layout: Layout, coder: Coder) -> None:
     """Begin an interval (T.81, D.1.7 and D.2.7)."""
     state = coder.state
-    statistics.bins[:] = 0
-    statistics.bins[FIXED, 0] = HALF
+    coder.statistics.bins[:] = 0
+    coder.statistics.bins[FIXED, 0] = HALF
     coder.last[:] = 0
     coder.context[:] = 0
     state[CODE], state[WIDTH], state[STACKED], state[ZEROS] = 0, 1 << 16, 0, 0
@@ -220,9 +217,9 @@ def _renormalise(encode: bool, coder: Coder) -> None:
 
 
 @inlined
-def _decide(encode: bool, bit: int, table: int, index: int, statistics: Statistics, coder: Coder) -> int:
+def _decide(encode: bool, bit: int, table: int, index: int, coder: Coder) -> int:
     """Code a decision by a statistics bin, which learns it (T.81, D.1.4 and D.2.4)."""
-    state, bins = coder.state, statistics.bins
+    state, bins = coder.state, coder.statistics.bins
     number = int(np.int64(bins[table, index]))
     more, now = number >> MORE_SHIFT, number & ((1 << MORE_SHIFT) - 1)
     qe = STATES[now, QE]
@@ -248,16 +245,14 @@ def _decide(encode: bool, bit: int, table: int, index: int, statistics: Statisti
 
 
 @inlined
-def _code_size(
-    encode: bool, size: int, index: int, further: int, table: int, statistics: Statistics, coder: Coder
-) -> int:
+def _code_size(encode: bool, size: int, index: int, further: int, table: int, coder: Coder) -> int:
     """Code a size less 1 (T.81, F.1.4.3.2 and F.1.4.3.3); it, or BROKEN. ``further``: the bin of the decision behind
     those of bin ``index``: one of first coefficients, and two of others."""
     highest, at = 0, index
     own = 1 if further == SIZES else 2
     while highest <= LONGEST_SIZE:
         bit = 1 if (highest == 0 and size > 0) or (highest > 0 and size >= 2 * highest) else 0
-        if _decide(encode, bit, table, at, statistics, coder) == 0:
+        if _decide(encode, bit, table, at, coder) == 0:
             break
         highest = 2 * highest if highest > 0 else 1
         if highest == own:
@@ -268,27 +263,25 @@ def _code_size(
         return BROKEN
     found, bit = highest, highest >> 1
     while bit > 0:
-        if _decide(encode, 1 if size & bit else 0, table, at + PATTERN, statistics, coder):
+        if _decide(encode, 1 if size & bit else 0, table, at + PATTERN, coder):
             found |= bit
         bit >>= 1
     return found
 
 
 @inlined
-def _code_first(
-    encode: bool, block: Vector[np.int32], member: int, layout: Layout, statistics: Statistics, coder: Coder
-) -> int:
+def _code_first(encode: bool, block: Vector[np.int32], member: int, layout: Layout, coder: Coder) -> int:
     """Code the first coefficient by its difference to the one before (T.81, F.1.4.1). Returns OK or BROKEN."""
     table, start = int(layout.tables[member, 0]), int(coder.context[member])
     change = (int(block[0]) >> layout.low) - coder.last[member] if encode else 0
-    if _decide(encode, 1 if change != 0 else 0, table, start, statistics, coder) == 0:
+    if _decide(encode, 1 if change != 0 else 0, table, start, coder) == 0:
         coder.context[member] = SMALL
     else:
-        sign = _decide(encode, 1 if change < 0 else 0, table, start + 1, statistics, coder)
-        size = _code_size(encode, abs(change) - 1, start + 2 + sign, SIZES, table, statistics, coder)
+        sign = _decide(encode, 1 if change < 0 else 0, table, start + 1, coder)
+        size = _code_size(encode, abs(change) - 1, start + 2 + sign, SIZES, table, coder)
         if size < 0:
             return BROKEN
-        lower, upper = statistics.conditions[table, 0], statistics.conditions[table, 1]
+        lower, upper = coder.statistics.conditions[table, 0], coder.statistics.conditions[table, 1]
         highest = (1 << bit_length(size)) >> 1
         context = NEGATIVE if sign else POSITIVE
         if highest < (1 << lower) >> 1:
@@ -310,33 +303,31 @@ def _end_of(block: Vector[np.int32], low: int, layout: Layout) -> int:
 
 
 @inlined
-def _code_sign(encode: bool, value: int, statistics: Statistics, coder: Coder) -> int:
-    return -1 if _decide(encode, 1 if value < 0 else 0, FIXED, 0, statistics, coder) else 1
+def _code_sign(encode: bool, value: int, coder: Coder) -> int:
+    return -1 if _decide(encode, 1 if value < 0 else 0, FIXED, 0, coder) else 1
 
 
 @inlined
-def _code_others(
-    encode: bool, block: Vector[np.int32], table: int, layout: Layout, statistics: Statistics, coder: Coder
-) -> int:
+def _code_others(encode: bool, block: Vector[np.int32], table: int, layout: Layout, coder: Coder) -> int:
     """Code other than first coefficients that were zero before (T.81, F.1.4.2). Returns OK or BROKEN."""
     place = max(1, layout.first)
     end = max(place, _end_of(block, layout.low, layout)) if encode else 0
     while place <= layout.last:
-        if _decide(encode, 1 if place >= end else 0, table, 3 * (place - 1), statistics, coder):
+        if _decide(encode, 1 if place >= end else 0, table, 3 * (place - 1), coder):
             return OK
         index, value, size = ZIGZAG[place], 0, 0
         while True:
             index = ZIGZAG[place]
             value = int(block[index]) if encode else 0
             size = abs(value) >> layout.low
-            if _decide(encode, 1 if size != 0 else 0, table, 3 * (place - 1) + 1, statistics, coder):
+            if _decide(encode, 1 if size != 0 else 0, table, 3 * (place - 1) + 1, coder):
                 break
             place += 1
             if place > layout.last:
                 return BROKEN
-        sign = _code_sign(encode, value, statistics, coder)
-        further = LOW_FREQUENCIES if place <= statistics.conditions[table, 0] else HIGH_FREQUENCIES
-        size = _code_size(encode, size - 1, 3 * (place - 1) + 2, further, table, statistics, coder)
+        sign = _code_sign(encode, value, coder)
+        further = LOW_FREQUENCIES if place <= coder.statistics.conditions[table, 0] else HIGH_FREQUENCIES
+        size = _code_size(encode, size - 1, 3 * (place - 1) + 2, further, table, coder)
         if size < 0 or size + 1 > LARGEST >> layout.low:
             return BROKEN
         if not encode:
@@ -346,9 +337,7 @@ def _code_others(
 
 
 @inlined
-def _refine(
-    encode: bool, block: Vector[np.int32], table: int, layout: Layout, statistics: Statistics, coder: Coder
-) -> int:
+def _refine(encode: bool, block: Vector[np.int32], table: int, layout: Layout, coder: Coder) -> int:
     """As ``_code_others``, where bits of coefficients were told before (T.81, G.1.3.3). Returns OK or BROKEN."""
     place = layout.first
     before = _end_of(block, layout.low + 1, layout)
@@ -357,18 +346,18 @@ def _refine(
     while place <= layout.last:
         if place >= before:
             bit = 1 if place >= end else 0
-            if _decide(encode, bit, table, 3 * (place - 1), statistics, coder):
+            if _decide(encode, bit, table, 3 * (place - 1), coder):
                 return OK
         while True:
             index, bins = ZIGZAG[place], 3 * (place - 1)
             value = int(block[index])
             size = abs(value) >> layout.low
             if size > 1:
-                if _decide(encode, size & 1, table, bins + 2, statistics, coder) and not encode:
+                if _decide(encode, size & 1, table, bins + 2, coder) and not encode:
                     block[index] = value + step if value > 0 else value - step
                 break
-            if _decide(encode, size, table, bins + 1, statistics, coder):
-                sign = _code_sign(encode, value, statistics, coder)
+            if _decide(encode, size, table, bins + 1, coder):
+                sign = _code_sign(encode, value, coder)
                 if not encode:
                     block[index] = sign * step
                 break
@@ -380,24 +369,22 @@ def _refine(
 
 
 @inlined
-def _code_unit(
-    encode: bool, blocks: Table[np.int32], unit: int, layout: Layout, statistics: Statistics, coder: Coder
-) -> int:
+def _code_unit(encode: bool, blocks: Table[np.int32], unit: int, layout: Layout, coder: Coder) -> int:
     """Code all blocks of a unit. Returns OK or BROKEN."""
     for j in range(layout.members.shape[0]):
         block, member = blocks[block_at(unit, j, layout)], int(layout.members[j, MEMBER])
         table = int(layout.tables[member, 1])
         status = OK
         if layout.kind == DC_REFINED:
-            bit = _decide(encode, (int(block[0]) >> layout.low) & 1, FIXED, 0, statistics, coder)
+            bit = _decide(encode, (int(block[0]) >> layout.low) & 1, FIXED, 0, coder)
             if not encode:
                 block[0] += bit << layout.low
         elif layout.kind < AC_FIRST:
-            status = _code_first(encode, block, member, layout, statistics, coder)
+            status = _code_first(encode, block, member, layout, coder)
         if status == OK and (layout.kind == SEQUENTIAL or layout.kind == AC_FIRST):
-            status = _code_others(encode, block, table, layout, statistics, coder)
+            status = _code_others(encode, block, table, layout, coder)
         elif layout.kind == AC_REFINED:
-            status = _refine(encode, block, table, layout, statistics, coder)
+            status = _refine(encode, block, table, layout, coder)
         if status != OK:
             return BROKEN
     return OK
@@ -417,13 +404,11 @@ def _code_restart(encode: bool, number: int, coder: Coder) -> int:
 
 
 @kernel
-def code_arithmetic_scan(
-    encode: bool, blocks: Table[np.int32], units: int, layout: Layout, statistics: Statistics, coder: Coder
-) -> int:
+def code_arithmetic_scan(encode: bool, blocks: Table[np.int32], units: int, layout: Layout, coder: Coder) -> int:
     """As ``scan.code_scan``: encoding returns the place behind the data, TOO_LONG, or BROKEN; decoding how many units
     were whole. Where data ends too early, zeros follow, from which units may be read that are none."""
     state, room = coder.state, LONGEST_BLOCK * (layout.members.shape[0] + 1)
-    _begin(encode, layout, statistics, coder)
+    _begin(encode, layout, coder)
     for unit in range(units):
         if encode and coder.data.shape[0] - state[PLACE] < room + 2 * state[STACKED] + state[ZEROS]:
             return TOO_LONG
@@ -432,8 +417,8 @@ def code_arithmetic_scan(
                 _finish(coder)
             if _code_restart(encode, unit // layout.restart - 1, coder) != OK:
                 return BROKEN if encode else unit
-            _begin(encode, layout, statistics, coder)
-        if _code_unit(encode, blocks, unit, layout, statistics, coder) != OK:
+            _begin(encode, layout, coder)
+        if _code_unit(encode, blocks, unit, layout, coder) != OK:
             return BROKEN if encode else unit
     if encode and units > 0:
         _finish(coder)

@@ -267,13 +267,20 @@ def block_at(unit: int, member: int, layout: Layout) -> int:
     return int(place[FIRST] + column * place[ACROSS] + row * place[DOWN])
 
 
+class _Units(NamedTuple):
+    """The ``total`` units of a scan: ``blocks`` of the frame (all, 64), ``notes`` of those in the scan."""
+
+    blocks: Table[np.int32]
+    notes: Vector[np.int32]
+    total: int
+
+
 @inlined
-def _usual_run(blocks: Table[np.int32], unit: int, units: int, place: int, layout: Layout) -> int:
+def _usual_run(units: _Units, unit: int, place: int, layout: Layout) -> int:
     """The end-of-band run that libjpeg makes of the block of a unit, from a place in it on, and those that follow."""
-    refined = layout.kind == AC_REFINED
-    end = units
+    blocks, refined, end = units.blocks, layout.kind == AC_REFINED, units.total
     if layout.restart > 0:
-        end = min(units, (unit // layout.restart + 1) * layout.restart)
+        end = min(end, (unit // layout.restart + 1) * layout.restart)
     kept = _corrections(blocks[block_at(unit, 0, layout)], place, layout) if refined else 0
     run = 1
     while unit + run < end and run < layout.longest_run and kept <= layout.most_corrections:
@@ -420,12 +427,9 @@ def _place_of_end(block: Vector[np.int32], zeros: int, layout: Layout) -> int:
 
 
 @inlined
-def _code_band(
-    encode: bool, blocks: Table[np.int32], unit: int, units: int, layout: Layout, codes: Codes,
-    notes: Vector[np.int32], bits: Bits,
-) -> int:  # fmt: skip
+def _code_band(encode: bool, units: _Units, unit: int, layout: Layout, codes: Codes, bits: Bits) -> int:
     """Code the coefficients of a block that a progressive scan has, but for the first. Returns OK or BROKEN."""
-    block = blocks[block_at(unit, 0, layout)]
+    block, notes = units.blocks[block_at(unit, 0, layout)], units.notes
     if bits.state[RUN] > 0:
         if encode and _has_news(block, layout):
             return BROKEN
@@ -437,7 +441,7 @@ def _code_band(
     if encode:
         zeros, run = int(notes[unit]) >> RUN_BITS, int(notes[unit]) & LONGEST_RUN
         place = _place_of_end(block, zeros, layout) if layout.kind == AC_REFINED else 0
-        usual = _usual_run(blocks, unit, units, place, layout)
+        usual = _usual_run(units, unit, place, layout)
         if run == 0 or run == usual:
             # The usual one need not be kept.
             notes[unit] = zeros << RUN_BITS
@@ -456,14 +460,11 @@ def _code_band(
 
 
 @inlined
-def _code_unit(
-    encode: bool, blocks: Table[np.int32], unit: int, units: int, layout: Layout, codes: Codes,
-    notes: Vector[np.int32], bits: Bits,
-) -> int:  # fmt: skip
+def _code_unit(encode: bool, units: _Units, unit: int, layout: Layout, codes: Codes, bits: Bits) -> int:
     """Code all blocks of a unit. Returns OK or BROKEN."""
     if layout.kind >= AC_FIRST:
-        return _code_band(encode, blocks, unit, units, layout, codes, notes, bits)
-    count = layout.members.shape[0]
+        return _code_band(encode, units, unit, layout, codes, bits)
+    blocks, notes, count = units.blocks, units.notes, layout.members.shape[0]
     for j in range(count):
         block, member = blocks[block_at(unit, j, layout)], layout.members[j, MEMBER]
         if layout.kind == DC_REFINED:
@@ -536,7 +537,7 @@ def code_scan(
     cleared. Decoding returns how many units were whole; of the one behind them blocks may have been changed.
     """
     state, count = bits.state, layout.members.shape[0]
-    number = 0
+    all_units, number = _Units(blocks, freedom.notes, units), 0
     for unit in range(units):
         if encode and bits.data.shape[0] - state[PLACE] < LONGEST_BLOCK * (count + 1):
             return TOO_LONG
@@ -546,7 +547,7 @@ def code_scan(
             status = _code_restart(encode, number, freedom.ends, bits)
             number += 1
         if status == OK:
-            status = _code_unit(encode, blocks, unit, units, layout, codes, freedom.notes, bits)
+            status = _code_unit(encode, all_units, unit, layout, codes, bits)
         if encode and status != OK:
             return status
         if status != OK or (not encode and state[COUNT] < state[LACKING]):

@@ -275,9 +275,8 @@ def _coded_arithmetically(
     encode: bool, data: npt.NDArray[np.uint8], start: int, blocks: npt.NDArray[np.int32], units: int, one: Scan,
     layout: scan.Layout,
 ) -> int:  # fmt: skip
-    statistics = arithmetic.statistics_of(np.array(one.conditions, np.int64))
-    coder = arithmetic.coder_in(data, len(one.members), start)
-    return arithmetic.code_arithmetic_scan(encode, blocks, units, layout, statistics, coder)
+    coder = arithmetic.coder_in(data, len(one.members), np.array(one.conditions, np.int64), start)
+    return arithmetic.code_arithmetic_scan(encode, blocks, units, layout, coder)
 
 
 def _written_arithmetically(
