@@ -9,8 +9,8 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from sofc.api.each import Given, encode_each
 from sofc.api.headers import header_for
-from sofc.api.oneshot import Given, encode_each
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import UsageError
 from sofc.imagefiles import InFile, Samples

@@ -212,9 +212,9 @@ class Reader(Closing):
     def _kept(self) -> Reader | None:
         """A reader of the images in the file that is kept; None where the file has its own, or that has none."""
         if self._of_kept is None and self._directory.images == 0 and self.complete:
+            from sofc.api.each import Given, encode_each
             from sofc.api.headers import header_for
             from sofc.api.kept import kept_images
-            from sofc.api.oneshot import Given, encode_each
 
             try:
                 images = kept_images(self.metadata, self.codebook, self._limits)

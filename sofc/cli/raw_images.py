@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sofc.api.oneshot import EachEncoder, Given
+from sofc.api.each import EachEncoder, Given
 from sofc.stream.encoder import Encoder
 from sofc.stream.layout import is_frame
 

@@ -24,7 +24,7 @@ from sofc.plugins._metadata import describe
 from sofc.plugins._options import decode_settings, encode_settings
 
 if TYPE_CHECKING:
-    from sofc.api.oneshot import EachEncoder
+    from sofc.api.each import EachEncoder
     from sofc.plugins._options import CodebookOption
     from sofc.stream.settings import WriteSettings
 
@@ -278,7 +278,7 @@ class _Writing:
 
     def add(self, images: list[Samples], batch: bool) -> None:
         """Take images, which were written as a ``batch`` or as one."""
-        from sofc.api.oneshot import EachEncoder, Given
+        from sofc.api.each import EachEncoder, Given
 
         settings = {**self.settings}
         declared_bits, meaning = settings.pop("declared_bits", None), settings.pop("meaning", _meaning(images))
