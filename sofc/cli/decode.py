@@ -221,7 +221,7 @@ def _decode(
         prologue = list(until_image(found))
         with _sink(args, output, prologue, files, decoder.codebook) as sink:
             for event in itertools.chain(prologue, found):
-                pass_on(event, sink)
+                sink.take(event)
             if lacks_images(prologue) and sink.wants_images:
                 pass_on_kept(prologue, sink, decoder.codebook)
             finished = sink.finish()
@@ -318,22 +318,3 @@ def pass_on_kept(prologue: Sequence[Event], sink: Sink, codebooks: FileCodebooks
         header = header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning)
         sink.header(number, header)
         sink.image(number, samples.array)
-
-
-def pass_on(event: Event, sink: Sink) -> None:
-    """Tell a sink of an event."""
-    from sofc.stream.events import BandReady, DamagedBand, GroupReady, HeaderReady, ImageEnded, MetadataRead
-
-    if isinstance(event, MetadataRead):
-        sink.metadata(event.metadata, event.image)
-    elif isinstance(event, HeaderReady):
-        sink.header(event.image, event.header)
-    elif isinstance(event, BandReady):
-        sink.rows(event.band.rows)
-    elif isinstance(event, GroupReady):
-        for number, image in enumerate(event.images, event.image):
-            sink.image(number, image)
-    elif isinstance(event, DamagedBand) and event.rows is not None:
-        sink.lost_rows(event.rows)
-    elif isinstance(event, ImageEnded):
-        sink.end()

@@ -32,7 +32,6 @@ def why_different(
     import numpy as np
 
     from sofc.api.oneshot import decode_images
-    from sofc.cli.decode import pass_on
     from sofc.cli.kept_sinks import OriginalSink
     from sofc.cli.outputs import OutputFiles
     from sofc.cli.reading import decoder_for, events, open_input
@@ -46,7 +45,7 @@ def why_different(
             original.open("rb") as file,
         ):
             for event in events(coded, str(written), decoder):
-                pass_on(event, sink)
+                sink.take(event)
             is_same = all(file.read(len(piece)) == piece for piece in sink.pieces()) and not file.read(1)
         return "" if is_same else "the file that was written does not give it back"
     decoded = decode_images(written, codebooks=None if codebook is None else {codebook.id: codebook})

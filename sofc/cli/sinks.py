@@ -14,6 +14,7 @@ from sofc.cli.outputs import Output
 from sofc.cli.spool import Spool, is_large
 from sofc.container.records import Metadata
 from sofc.image import ImageHeader
+from sofc.stream.events import BandReady, DamagedBand, Event, GroupReady, HeaderReady, ImageEnded, MetadataRead
 
 Samples = npt.NDArray[Any]
 
@@ -41,6 +42,22 @@ class Sink(contextlib.ExitStack, ABC):
     def __init__(self) -> None:
         super().__init__()
         self._header: ImageHeader | None = None
+
+    def take(self, event: Event) -> None:
+        """What a decoder reports."""
+        if isinstance(event, MetadataRead):
+            self.metadata(event.metadata, event.image)
+        elif isinstance(event, HeaderReady):
+            self.header(event.image, event.header)
+        elif isinstance(event, BandReady):
+            self.rows(event.band.rows)
+        elif isinstance(event, GroupReady):
+            for number, image in enumerate(event.images, event.image):
+                self.image(number, image)
+        elif isinstance(event, DamagedBand) and event.rows is not None:
+            self.lost_rows(event.rows)
+        elif isinstance(event, ImageEnded):
+            self.end()
 
     @abstractmethod
     def metadata(self, metadata: Metadata, image: int | None) -> None:

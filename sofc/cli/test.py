@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sofc.cli import crew, options
 from sofc.cli.console import OK, Console, count_of, message_of, size
-from sofc.cli.decode import find_sofc, keeps_original, pass_on, until_image
+from sofc.cli.decode import find_sofc, keeps_original, until_image
 from sofc.cli.outputs import OutputFiles
 from sofc.cli.reading import decoder_for, events, open_input
 from sofc.cli.warmup import compile_coding
@@ -106,7 +106,7 @@ def _test(
             original = stack.enter_context(sink)
         for event in itertools.chain(prologue, found):
             if original is not None:
-                pass_on(event, original)
+                original.take(event)
             if isinstance(event, BandReady):
                 samples += sample_size(event.band.rows)
             elif isinstance(event, GroupReady):
