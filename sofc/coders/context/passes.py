@@ -8,69 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bank_training import BankCoder, Found, detect_grid, shifted
 from sofc.coders.context import kernel
-from sofc.coders.context.coder import find_grid, learn_plane, neighbourhood
+from sofc.coders.context.coder import find_grid, learn_plane
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
+from sofc.coders.context.tracing import detect_grid, shifted, trace_image
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
-from sofc.entropy.contexts import BLOCK, MOST_TERMS, Contexts
+from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import FOLDS, History, Starts
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
 
 Integers = npt.NDArray[np.int64]
-
-_NOTHING = np.zeros(1, np.int64)
-_NO_CONTEXTS = Contexts(np.zeros((0, MOST_TERMS), np.int64), _NOTHING)
-UNMIXED = kernel.Settings(0, 0, 0, np.zeros(bank.EXPECTED, np.int64), _NOTHING, _NO_CONTEXTS)
-"""For going through a plane without coding it."""
-
-
-def trace_image(
-    planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], grid: int
-) -> list[Found]:
-    """Predict all samples of an image's planes, which start at zero; the neighbourhoods hold their log errors."""
-    result = []
-    errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
-    for number, prediction in enumerate(predictions):
-        around = neighbourhood(prediction.references, planes[: number + 1], errors, ranges[number].size)
-        traced = bank.Traced.empty(planes[number].shape)
-        settings = UNMIXED._replace(adapts=int(prediction.adapts_to(planes[number].shape[1])), shift=prediction.shift)
-        scratch = kernel.scratch_for(planes[number].shape, (0, 1, 0), settings)
-        kernel.trace(around, prediction.bank(grid, ranges[number].size), settings, scratch, traced)
-        errors[number][:] = bank.inside(around.errors)
-        result.append((around, traced))
-    return result
-
-
-class ContextBank(BankCoder[Prediction]):
-    """The bank as it is trained: all of its taps."""
-
-    prior = 1e-4
-    first_row = True
-
-    def taps(self, references: int) -> Integers:
-        """All, and the constant."""
-        return np.arange(bank.taps(references))
-
-    def tied(self, references: int) -> list[tuple[int, int]]:
-        """Own taps: references may be brighter or darker."""
-        return [(0, len(bank.OWN))]
-
-    def activities(self, plane: Plane) -> Integers:
-        """Activities among W, N, NW and NE, but for borders."""
-        plane = plane.astype(np.int64)
-        w, n, nw, ne = plane[1:, :-2], plane[:-1, 1:-1], plane[:-1, :-2], plane[:-1, 2:]
-        result: Integers = np.abs(w - n) + np.abs(n - ne) + np.abs(w - nw)
-        return result
-
-    def trace(
-        self, planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], grid: int
-    ) -> list[Found]:
-        """Predict all samples of an image's planes, which start at zero."""
-        return trace_image(planes, predictions, ranges, grid)
-
 
 SIZES = 28
 """Columns of the survey: residuals 0 to 7, from there on 4 + their bits."""

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bank_training import ACTIVITIES, SAMPLES, BankTraining
 from sofc.coders.context import terms
+from sofc.coders.context.banks import MEDIAN_OF_MEAN, SAMPLES, Banks
 from sofc.coders.context.model import EFFORTS, PlanePlan, Prediction, shapes
 from sofc.coders.context.passes import (
     SELECTION_BITS,
     SIZES,
     SIZING_SAMPLES,
-    ContextBank,
     EstimatePriors,
     SelectContexts,
     SizeTables,
@@ -24,7 +23,7 @@ from sofc.coders.context.passes import (
     WarmUp,
 )
 from sofc.coders.context.section import BIT_MODELS, BLOCK_BITS, PLAN, WEIGHTS, pack_plan
-from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added, sampled
+from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, TrainingSettings, added, sampled
 from sofc.container.records import Section
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK, context_table
@@ -32,7 +31,7 @@ from sofc.entropy.mixing import LEVELS
 from sofc.entropy.mixture import TRAINED, pack_weights
 from sofc.entropy.priors import Starts, least_gain
 from sofc.planes import PlaneRange
-from sofc.prediction import bank, expected_error
+from sofc.prediction import bank
 
 CODER = 2
 WARM_UP_SAMPLES = 1 << 23
@@ -43,31 +42,24 @@ BUDGET = 800_000
 ROOM = 2
 """Blocks of bit models for each that one image needs."""
 
-MEDIAN_OF_MEAN, QUARTILE_OF_MEAN = 0.69, 0.29
+QUARTILE_OF_MEAN = 0.29
 """Of Laplacian spread."""
 
 Integers = npt.NDArray[np.int64]
 
-KINDS = ((bank.TEXTURE, False), (bank.GRID, False), (bank.TEXTURE, True), (bank.GRID, True))
-"""Class maps, and whether predictions adapt."""
-HANDICAPS = ((1, 1.002, 1.005, 1.007), (1, 1.002, 1.02, 1.022))
-"""Without and with references. The grid has four times as many predictors, and adapting takes time: they must earn it,
-and planes that have references gain less by adapting."""
 MATCH_HANDICAP = 1.005
 """The match model takes time."""
-FIRST_ERROR_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (expected_error.WEIGHTS - 5), np.int64)
-"""Expected errors before any were fitted: means of four log errors."""
 
 
-class ContextTraining(BankTraining[Prediction]):
+class ContextTraining(CoroutineTraining):
     """Trains plans, then the state of each effort, for planes of the given ranges.
 
     The trained bit models of all planes take at most ``settings.counter_bytes``, or BUDGET, in the codebook.
     """
 
-    coder = ContextBank()
-
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
+        self._ranges = tuple(ranges)
+        self._banks = Banks(ranges)
         self._budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
         self._efforts = settings.of(EFFORTS)
         self._plans: list[PlanePlan] = []
@@ -76,11 +68,11 @@ class ContextTraining(BankTraining[Prediction]):
         self._shapes = shapes(len(ranges))
         self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
         self._cost: float | None = None
-        super().__init__(ranges)
+        super().__init__()
 
     def run(self) -> Passes[None]:
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""
-        predictions = yield from self.fit_banks()
+        predictions = yield from self._banks.fit()
         histograms = added((yield sampled(Survey(self._ranges, tuple(predictions)), SAMPLES)))
         cost = 0.0
         for prediction, histogram in zip(predictions, histograms, strict=True):
@@ -95,29 +87,6 @@ class ContextTraining(BankTraining[Prediction]):
         yield from self._size_tables()
         starts = yield from self._estimate_priors()
         yield from self._warm_up(starts)
-
-    def blank(
-        self, references: tuple[int, ...], class_map: int, thresholds: Integers, activities: Integers
-    ) -> Prediction:
-        """Of an unknown bank, with the scale of the plane's differences."""
-        # Differences of some 20 steps should span the usual change between neighbours.
-        # Of differences with Laplacian spread the median is 0.69 of the mean; a few edges must not count for more.
-        total = max(1, int(activities.sum()))
-        mean = float((activities * np.arange(ACTIVITIES)).sum()) / total
-        usual = min(mean, float(np.searchsorted(np.cumsum(activities) / total, 0.5)) / MEDIAN_OF_MEAN) / 3
-        shift = max(0, int(np.log2(max(1.0, usual / 6))))
-        classes = bank.CLASSES[class_map]
-        weights, offsets = np.zeros((classes, bank.taps(len(references))), np.int64), np.zeros(classes, np.int64)
-        tables = thresholds, weights, offsets, FIRST_ERROR_WEIGHTS
-        return Prediction(references, class_map, *tables, adapts=False, shift=shift)
-
-    def kinds(self, maps: Sequence[Sequence[Prediction]]) -> list[Sequence[Prediction]]:
-        """Those of KINDS."""
-        return [[replace(one, adapts=adapts) for one in maps[class_map]] for class_map, adapts in KINDS]
-
-    def handicaps(self, number: int, before: Sequence[Prediction]) -> Sequence[float]:
-        """Those of HANDICAPS."""
-        return HANDICAPS[1 if self._references[number] else 0]
 
     def _select_contexts(self) -> Passes[None]:
         """Of each plane its list of contexts, and whether it asks the match model, by coding a sample."""
@@ -189,7 +158,7 @@ class ContextTraining(BankTraining[Prediction]):
 
     def cost(self) -> float | None:
         """Bits of an ideal static code of the residuals, after the survey; before it, those of the banks."""
-        return self.bank_cost if self._cost is None else self._cost
+        return self._banks.cost if self._cost is None else self._cost
 
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
