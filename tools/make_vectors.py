@@ -36,7 +36,7 @@ from sofc.codebook import Codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.model import PlanePlan
-from sofc.coders.context.section import PLAN, WEIGHTS, pack_plan, unpack_plan
+from sofc.coders.context.section import pack_plan, unpack_plan
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.section import unpack_plan as dct_plan
@@ -46,6 +46,7 @@ from sofc.coders.interleaved import InterleavedCoder
 from sofc.coders.interleaved import kernel as interleaved_kernel
 from sofc.coders.interleaved import section as interleaved_section
 from sofc.coders.kinds import Kind
+from sofc.coders.mixing_training import PLAN, WEIGHTS
 from sofc.coders.registry import NEUTRAL_MODELS
 from sofc.container import schema
 from sofc.container.chunks import (

@@ -22,14 +22,12 @@ from sofc.coders.context.passes import (
     Survey,
     WarmUp,
 )
-from sofc.coders.context.section import BIT_MODELS, BLOCK_BITS, PLAN, WEIGHTS, pack_plan
-from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, TrainingSettings, added, sampled
-from sofc.container.records import Section
-from sofc.entropy.bit_models import Symbols
+from sofc.coders.context.section import BLOCK_BITS, pack_plan
+from sofc.coders.mixing_training import MixingTraining
+from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added, sampled
 from sofc.entropy.contexts import BLOCK, context_table
 from sofc.entropy.mixing import LEVELS
-from sofc.entropy.mixture import TRAINED, pack_weights
-from sofc.entropy.priors import Starts, least_gain
+from sofc.entropy.priors import Starts
 from sofc.planes import PlaneRange
 from sofc.prediction import bank
 
@@ -51,24 +49,25 @@ MATCH_HANDICAP = 1.005
 """The match model takes time."""
 
 
-class ContextTraining(CoroutineTraining):
+class ContextTraining(MixingTraining[PlanePlan]):
     """Trains plans, then the state of each effort, for planes of the given ranges.
 
     The trained bit models of all planes take at most ``settings.counter_bytes``, or BUDGET, in the codebook.
     """
 
+    coder = CODER
+
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
         self._banks = Banks(ranges)
-        self._budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
-        self._efforts = settings.of(EFFORTS)
-        self._plans: list[PlanePlan] = []
-        self._bit_models: list[bytes] = []
-        self._weights: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
-        self._shapes = shapes(len(ranges))
-        self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
         self._cost: float | None = None
-        super().__init__()
+        every = shapes(len(ranges))
+        budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
+        super().__init__({effort: every[effort] for effort in settings.of(EFFORTS)}, budget)
+
+    def pack(self, plan: PlanePlan) -> bytes:
+        """The bytes of a plan's section."""
+        return pack_plan(plan)
 
     def run(self) -> Passes[None]:
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""
@@ -112,49 +111,22 @@ class ContextTraining(CoroutineTraining):
 
     def _estimate_priors(self) -> Passes[list[Starts]]:
         """What bit models start with, as far as it pays for its bytes."""
-
-        def pack(plane: int, symbols: Symbols) -> bytes:
-            plan = self._plans[plane]
-            return TRAINED.pack(symbols, plan.starts(len(plan.contexts)) * BLOCK)
-
         plans = tuple(self._plans)
         tasks = tuple(EstimatePriors(self._ranges, plans, plane) for plane in range(len(plans)))
         everything = list((yield Pass(tasks, WARM_UP_SAMPLES)))
-        least, self._bit_models = least_gain(everything, pack, self._budget)
-        return [starts.worth(least) for starts in everything]
+        return self._worth(everything, [plan.starts(len(plan.contexts)) * BLOCK for plan in plans])
 
     def _warm_up(self, starts: list[Starts]) -> Passes[None]:
         """The weights of each effort. The slowest come first, so that workers end together."""
         plans = tuple(self._plans)
-        jobs = [(effort, plane) for effort in reversed(self._efforts) for plane in range(len(plans))]
+        jobs = [(effort, plane) for effort in reversed(self._shapes) for plane in range(len(plans))]
         tasks = tuple(
             WarmUp(self._ranges, plans, plane, *self._shapes[effort], starts[plane].folds) for effort, plane in jobs
         )
         statistics = yield Pass(tasks, WARM_UP_SAMPLES)
-        for (effort, plane), (weights, size) in zip(jobs, statistics, strict=True):
+        for (effort, _), (weights, size) in zip(jobs, statistics, strict=True):
+            self._weights.setdefault(effort, []).append(weights)
             self._bytes[effort] += size
-            self._weights[effort, plane] = weights
-
-    def sections(self) -> list[Section]:
-        """Plans, bit models, then the weights of each effort, rising."""
-        planes = range(len(self._plans))
-        plans = [Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans]
-        bit_models = [Section(CODER, BIT_MODELS, data) for data in self._bit_models]
-        weights = [
-            Section(CODER, WEIGHTS, pack_weights(*self._shapes[effort], self._weights[effort, k]))
-            for effort in self._efforts
-            for k in planes
-        ]
-        return plans + bit_models + weights
-
-    def models(self) -> list[tuple[int, tuple[int, ...]]]:
-        """Effort and section numbers of each model."""
-        planes = len(self._plans)
-        shared = tuple(range(2 * planes))
-        return [
-            (effort, (*shared, *range((2 + row) * planes, (3 + row) * planes)))
-            for row, effort in enumerate(self._efforts)
-        ]
 
     def cost(self) -> float | None:
         """Bits of an ideal static code of the residuals, after the survey; before it, those of the banks."""
@@ -163,9 +135,7 @@ class ContextTraining(CoroutineTraining):
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
         maps = ", ".join("grid" if plan.prediction.class_map == bank.GRID else "texture" for plan in self._plans)
-        return [f"class maps: {maps}"] + [
-            f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in self._efforts
-        ]
+        return [f"class maps: {maps}", *super().report()]
 
 
 def _candidates(prediction: Prediction) -> list[Integers]:
