@@ -264,6 +264,17 @@ def test_at_effort_1_what_learns_has_to_lead(lead: float, monkeypatch: pytest.Mo
     assert any(model < FIRST_CODEBOOK_MODEL for model in next_one) == (lead > 1)
 
 
+def test_effort_3_tries_what_faster_efforts_have() -> None:
+    """In full, beside the best that learns as it goes: whatever a piece says, nothing takes more than at effort 2."""
+    image = smooth(200, 200)
+    gray = PixelFormat(1, 8, 8)
+    codebook = builtin_codebook(gray)
+    ways = Selection(codebook, None, 3).ways([image[..., 0].astype(np.int32)], gray, len(image))
+    assert {codebook.models[way.model - FIRST_CODEBOOK_MODEL].effort for way in ways} == {1, 5}
+    sizes = [len(sofc.encode(image, effort=effort, codebook=builtin_codebook)) for effort in (1, 2, 3)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
 def test_sections_fit_this_version() -> None:
     """Plans of the context coder hold as many numbers as this version reads: a tap more or less would shift them."""
     plans = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -15,6 +15,8 @@ from sofc.entropy.mixture import TRAINED, pack_weights
 from sofc.entropy.priors import Starts, least_gain
 
 Plan = TypeVar("Plan")
+Image = TypeVar("Image")
+Weights = npt.NDArray[np.int32]
 PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
 """Kinds of sections."""
 
@@ -33,7 +35,7 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
         self._budget = budget
         self._plans: list[Plan] = []
         self._bit_models: list[bytes] = []
-        self._weights: dict[int, list[npt.NDArray[np.int32]]] = {}
+        self._weights: dict[int, list[Weights]] = {}
         self._bytes = dict.fromkeys(shapes, 0)
         super().__init__()
 
@@ -71,3 +73,19 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
         return [f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in sorted(self._weights)]
+
+
+def learn_weights(
+    start: Weights, images: Callable[[], Iterable[Image]], code: Callable[[Weights, Image], int]
+) -> tuple[Weights, list[int]]:
+    """Weights after warm-up, and the bytes of each image. ``code`` codes an image by weights, which learn from it.
+
+    They are means over the second half: the last ones suit the last image best.
+    """
+    weights, sums = start.copy(), np.zeros(start.shape, np.int64)
+    half = sum(1 for _ in images()) // 2
+    sizes: list[int] = []
+    for turn, image in enumerate(images()):
+        sizes.append(code(weights, image))
+        sums += weights if turn >= half else 0
+    return (sums // max(1, len(sizes) - half)).astype(np.int32), sizes

@@ -12,6 +12,7 @@ from sofc.coders.context import kernel
 from sofc.coders.context.coder import find_grid, learn_plane
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
 from sofc.coders.context.tracing import detect_grid, shifted, trace_image
+from sofc.coders.mixing_training import learn_weights
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
@@ -187,10 +188,7 @@ class WarmUp(_PassOfPlane):
     starts: tuple[Symbols, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> tuple[npt.NDArray[np.int32], int]:
-        """The weights, and the bytes of the streams.
-
-        The weights are means over the second half of the warm-up: the last ones suit the last image best.
-        """
+        """The weights, and the bytes of the streams."""
         blocks = int(self.plan.starts(self.contexts)[-1])
         found = [
             (number % FOLDS, part) for number, image in enumerate(parts(shifted(images, self.ranges))) for part in image
@@ -198,17 +196,14 @@ class WarmUp(_PassOfPlane):
         samples = sum(planes[0].size for _, part in found for planes in part)
         rounds = 2 if samples < ROUND_SAMPLES else 1
         models = [TRAINED.states[start[: blocks * BLOCK]] for start in self.starts]
-        weights = neutral_weights(self.contexts)
-        sums = np.zeros(weights.shape, np.int64)
-        total = 0
-        half = len(found) * rounds // 2
-        for turn in range(len(found) * rounds):
-            fold, part = found[turn % len(found)]
+
+        def code(weights: npt.NDArray[np.int32], practised: tuple[int, Part]) -> int:
+            fold, part = practised
             state = MixingState.trained(self.contexts, models[fold].copy(), weights, kernel.SLOTS)
-            size = sum(warm_up(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
-            total += size if turn < len(found) else 0
-            sums += weights if turn >= half else 0
-        return (sums // (len(found) * rounds - half)).astype(np.int32), total
+            return sum(warm_up(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
+
+        weights, sizes = learn_weights(neutral_weights(self.contexts), lambda: found * rounds, code)
+        return weights, sum(sizes[: len(found)])
 
 
 def warm_up(
