@@ -246,7 +246,7 @@ def test_arranged_colours_cost_no_more(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["alpha a disc", "times 257", "planes one above the other"])
-@pytest.mark.parametrize("coder", ["context", "static", "shape"])
+@pytest.mark.parametrize("coder", ["context", "interleaved", "shape"])
 def test_arranged_colours_cost_no_more_with_any_coder(name: str, coder: str) -> None:
     check_costs(name, {"codebook": builtin_codebook, "coder": coder})
 

@@ -145,14 +145,14 @@ def test_training_uses_what_may_be_passed_on() -> None:
 def test_parts_are_joined_at_the_nearest_efforts() -> None:
     vectors = SPEC / "vectors"
     parts = []
-    for coder, kind in (("context", "gray"), ("static", "gray"), ("static", "colour")):
+    for coder, kind in (("context", "gray"), ("interleaved", "gray"), ("interleaved", "colour")):
         found = sofc.Codebook.from_bytes((vectors / f"{coder}-{kind}.sofcb").read_bytes())
         parts.append(sofc.Codebook(coder, found.models, found.sections))
     codebook = train_builtin.joined("joined", parts, "from vectors")
     efforts = train_builtin.EFFORTS
-    assert [model.effort for model in codebook.models] == [*efforts["context"], *efforts["static"] * 2]
+    assert [model.effort for model in codebook.models] == [*efforts["context"], *efforts["interleaved"] * 2]
     # What one coder's models are trained anew for stays as it is, but for them.
-    kept = train_builtin.joined("joined", [train_builtin.kept(codebook, "static")], "from vectors")
+    kept = train_builtin.joined("joined", [train_builtin.kept(codebook, "interleaved")], "from vectors")
     assert [model.effort for model in kept.models] == list(efforts["context"])
     assert len(kept.sections) < len(codebook.sections)
     for effort in range(1, 10):
@@ -186,7 +186,7 @@ def test_trained_codebooks_take_companions_along() -> None:
     assert [model.effort for model in many] == list(EFFORTS)
     few = companions(base, kind, few=True)
     assert len(few) > len(many)
-    assert {model.effort for model in few} == {1, 2, *EFFORTS}
+    assert {model.effort for model in few} == {1, *EFFORTS}
     codebook = sofc.Codebook("few", tuple(few), base.sections, bases=(base,))
     for number in range(len(few)):
         coder_for(codebook, FIRST_CODEBOOK_MODEL + number, PixelFormat(1, 8, 8))
@@ -247,8 +247,8 @@ def test_a_collections_own_model_is_always_tried_in_full(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("lead", [0.9, 1.05, 1.2])
 def test_at_effort_1_what_learns_has_to_lead(lead: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is used where it takes an eighth less than models that do not learn, which are decoded faster; at other
-    efforts wherever it takes less."""
+    """It is used where it takes an eighth less than models that do not learn, which are decoded faster; at effort 2 it
+    is tried in full wherever it takes less, beside what effort 1 has, so that nothing takes more."""
     image = RANDOM.integers(0, 256, (200, 200), np.uint8)
 
     def size(way: Way, image_rows: int, _: int = 1) -> float:
@@ -258,8 +258,21 @@ def test_at_effort_1_what_learns_has_to_lead(lead: float, monkeypatch: pytest.Mo
     monkeypatch.setattr("sofc.band.ways.Way.size", size)
     planes, gray = [image.astype(np.int32)], PixelFormat(1, 8, 8)
     choices = [Selection(builtin_codebook(gray), None, effort) for effort in (1, 2)]
-    found = [choice.ways(planes, gray, len(image))[0] for choice in choices]
-    assert [way.model < FIRST_CODEBOOK_MODEL for way in found] == [lead > 9 / 8, lead > 1]
+    fast, next_one = ([way.model for way in choice.ways(planes, gray, len(image))] for choice in choices)
+    assert [model < FIRST_CODEBOOK_MODEL for model in fast] == [lead > 9 / 8]
+    assert fast[0] in next_one
+    assert any(model < FIRST_CODEBOOK_MODEL for model in next_one) == (lead > 1)
+
+
+def test_effort_3_tries_what_faster_efforts_have() -> None:
+    """In full, beside the best that learns as it goes: whatever a piece says, nothing takes more than at effort 2."""
+    image = smooth(200, 200)
+    gray = PixelFormat(1, 8, 8)
+    codebook = builtin_codebook(gray)
+    ways = Selection(codebook, None, 3).ways([image[..., 0].astype(np.int32)], gray, len(image))
+    assert {codebook.models[way.model - FIRST_CODEBOOK_MODEL].effort for way in ways} == {1, 5}
+    sizes = [len(sofc.encode(image, effort=effort, codebook=builtin_codebook)) for effort in (1, 2, 3)]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_sections_fit_this_version() -> None:

@@ -82,7 +82,7 @@ def test_the_command_on_a_cluster(
     assert main(["archive", "--verify", "a", *where]) == 0
     assert main(["restore", "a", "-o", "back", *where]) == 0
     assert files_of(tmp_path / "back") == files_of(tree)
-    options = ["--always", "--coder", "static", "--held-out", "0"]
+    options = ["--always", "--coder", "interleaved", "--held-out", "0"]
     for name, how in (("a", where), ("b", ["-j1"])):
         assert main(["train", "tree", "-o", f"{name}.sofcb", "--name", "c", *options, *how]) in (0, 5)
     assert Path("a.sofcb").read_bytes() == Path("b.sofcb").read_bytes()

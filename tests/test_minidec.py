@@ -23,6 +23,7 @@ import sofc
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.section import unpack_plan
+from sofc.coders.interleaved import InterleavedCoder
 from sofc.coders.registry import coder_for
 from sofc.container.records import CHANGE, Section
 from sofc.entropy.changes import pack_model_changes, pack_table_changes
@@ -194,10 +195,12 @@ def test_changes_of_nothing(changed: sofc.Codebook, places: list[int]) -> None:
 def test_sections_that_cannot_be_changed() -> None:
     """Only those of coders that say so."""
     base = builtin_codebook(sofc.PixelFormat(1, 8, 8))
-    model = next(model for model in base.models if (model.components, model.coder) == (1, 3))
-    sections = (*base.sections, Section(3, CHANGE, b"\1"))
+    model = next(model for model in base.models if (model.components, model.coder) == (1, InterleavedCoder.id))
+    sections = (*base.sections, Section(InterleavedCoder.id, CHANGE, b"\1"))
     broken = replace(model, sections=(model.sections[0], len(base.sections)))
     with pytest.raises(sofc.FormatError, match="cannot be changed"):
         coder_for(sofc.Codebook("x", (broken,), sections, bases=(base,)), 64, sofc.PixelFormat(1, 8, 8))
     with pytest.raises(minidec.FormatError, match="cannot be changed"):
-        minidec_codebook.take_changes([minidec_codebook.Section(3, 0, b"\1"), minidec_codebook.Section(3, 255, b"\1")])
+        minidec_codebook.take_changes(
+            [minidec_codebook.Section(InterleavedCoder.id, kind, b"\1") for kind in (0, CHANGE)]
+        )

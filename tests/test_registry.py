@@ -61,7 +61,7 @@ def test_models_without_effort_serve_by_name_or_alone() -> None:
 
 
 def test_the_lattice_comes_before_other_transforms() -> None:
-    lattice, colour = vector("static-lattice"), vector("static-colour")
+    lattice, colour = vector("interleaved-lattice"), vector("interleaved-colour")
     count = len(colour.sections)
     moved = tuple(replace(m, sections=tuple(k + count for k in m.sections)) for m in lattice.models)
     both = Codebook("both", colour.models + moved, colour.sections + lattice.sections)
@@ -69,7 +69,7 @@ def test_the_lattice_comes_before_other_transforms() -> None:
 
 
 def test_unfit_models_are_refused() -> None:
-    codebook = vector("static-colour")
+    codebook = vector("interleaved-colour")
     model = codebook.models[0]
     first = FIRST_CODEBOOK_MODEL
     with pytest.raises(CodebookError, match="other images"):

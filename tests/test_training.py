@@ -316,7 +316,7 @@ class ReadOnlyExecutor(Executor):
         return future
 
 
-@pytest.mark.parametrize("coder", [None, "shape", "static"])
+@pytest.mark.parametrize("coder", [None, "shape", "interleaved"])
 def test_arrays_may_arrive_read_only(coder: str | None) -> None:
     images = gray_images(6)
     alone = train(images, name="same", coder=coder, iterations=1)
@@ -457,15 +457,14 @@ def photograph(seed: int) -> np.ndarray:
 def test_passes_of_banks_go_through_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many images there are."""
     seen: list[int] = []
-    monkeypatch.setattr("sofc.coders.static.training.SAMPLES", 4 * 40 * 48)
-    monkeypatch.setattr("sofc.coders.bank_training.SAMPLES", 4 * 40 * 48)
+    monkeypatch.setattr("sofc.coders.interleaved.training.SAMPLES", 4 * 40 * 48)
 
     def loading(source: ImageSource) -> Any:
         seen.append(source.index)
         return load(source)
 
     monkeypatch.setattr(work, "load", loading)
-    train(gray_images(16), name="x", coder="static", held_out=0)
+    train(gray_images(16), name="x", coder="interleaved", held_out=0)
     assert set(seen) == {0, 4, 8, 12}
 
 
@@ -524,10 +523,10 @@ def test_held_out_figures_are_file_sizes() -> None:
 
 def test_small_collections_are_mined_once_more_with_what_was_held_out() -> None:
     images = gray_images(10)
-    result = train(images, name="x", coder="static")
+    result = train(images, name="x", coder="interleaved")
     assert (result.report.models[0].images, result.report.models[0].held_out) == (9, 1)
     assert result.report.models[0].coded > 0
-    assert result.codebook.sections == train(images, name="x", coder="static", held_out=0).codebook.sections
+    assert result.codebook.sections == train(images, name="x", coder="interleaved", held_out=0).codebook.sections
 
 
 def test_values_are_numbered_in_training_where_that_pays() -> None:
@@ -546,6 +545,6 @@ def test_values_are_numbered_in_training_where_that_pays() -> None:
         with pytest.MonkeyPatch.context() as patch:
             if not by_value:
                 patch.setattr("sofc.training.survey.by_value", lambda planes, pixel_format: planes)
-            codebook = train(images[:-1], name="slices", coder="static", held_out=0).codebook
+            codebook = train(images[:-1], name="slices", coder="interleaved", held_out=0).codebook
         sizes.append(len(sofc.encode(images[-1], codebook=codebook, effort=1)))
     assert sizes[0] < 0.95 * sizes[1]

@@ -100,7 +100,7 @@ def test_vectors_have_all_chunks_transforms_and_places_of_the_grid() -> None:
     assert kinds == set(CHUNK_TYPES)
     assert None in heights
     assert transforms >= {0, *range(1, 6)}
-    assert set(grids) == {"context", "interleaved", "static"}
+    assert set(grids) == {"context", "interleaved"}
     for places in grids.values():
         assert len(places) == 3
         assert any(place >> 3 and place & 7 for place in places)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -36,7 +36,7 @@ from sofc.codebook import Codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.model import PlanePlan
-from sofc.coders.context.section import PLAN, WEIGHTS, pack_plan, unpack_plan
+from sofc.coders.context.section import pack_plan, unpack_plan
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.section import unpack_plan as dct_plan
@@ -46,9 +46,8 @@ from sofc.coders.interleaved import InterleavedCoder
 from sofc.coders.interleaved import kernel as interleaved_kernel
 from sofc.coders.interleaved import section as interleaved_section
 from sofc.coders.kinds import Kind
+from sofc.coders.mixing_training import PLAN, WEIGHTS
 from sofc.coders.registry import NEUTRAL_MODELS
-from sofc.coders.static import StaticCoder
-from sofc.coders.static import section as static_section
 from sofc.container import schema
 from sofc.container.chunks import (
     FILE_HEAD_SIZE,
@@ -103,7 +102,6 @@ from minidec import decode_file  # noqa: E402
 from minidec.command import found_in  # noqa: E402
 
 Image = npt.NDArray[Any]
-Bank = TypeVar("Bank", bound=bank.Prediction)
 SEED = 20
 KINDS = {
     "gray": Kind(1, 8),
@@ -492,39 +490,21 @@ def interleaved_variants(
     data = sofc.encode(image, codebook=codebook, coder="interleaved", band_rows=98)
     yield f"interleaved-{name}-striped", data, f"interleaved-{name}.sofcb", "interleaved, three stripes"
     if name == "gray":
-        yield from on_grids(folder, codebook, InterleavedCoder, sets[name][1])
+        grids, file = with_grid_classes(codebook), "interleaved-gray-grids.sofcb"
+        (folder / file).write_bytes(grids.to_bytes())
+        data = anywhere_on_grid(InterleavedCoder, sets[name][1], grids)
+        yield "interleaved-gray-grids", data, file, "interleaved, grids"
 
 
-def static_variants(
-    folder: Path, codebook: Codebook, name: str, sets: dict[str, list[Image]]
-) -> Iterator[tuple[str, bytes, str | None, str]]:
-    """Vectors of models with predictors for each place of a grid."""
-    if name == "gray":
-        yield from on_grids(folder, codebook, StaticCoder, sets[name][1])
-
-
-def on_grids(
-    folder: Path, codebook: Codebook, coder: type[StaticCoder | InterleavedCoder], image: Image
-) -> Iterator[tuple[str, bytes, str | None, str]]:
-    """A vector of a grid, with the codebook of one plane for it."""
+def with_grid_classes(codebook: Codebook) -> Codebook:
+    """A codebook whose first model, of one plane, has for each place of a grid a predictor of the one it had."""
     (section,) = (codebook.sections[number] for number in codebook.models[0].sections)
-    if coder is StaticCoder:
-        plan = static_section.unpack_plan(section.data, 0)
-        level, place = np.arange(4), np.arange(64)[:, None]
-        likely = (place % 8 * 8 + 2 * level).ravel()  # of four levels of activity in place of eight
-        packed = static_section.pack_plan(replace(plan, prediction=with_grid(plan.prediction, likely)))
-    else:
-        other = interleaved_section.unpack_plan(section.data, 0)
-        number = np.arange(interleaved_kernel.CLASSES[interleaved_kernel.GRID]) * 7 % len(other.prediction.weights)
-        prediction = replace(
-            other.prediction, class_map=interleaved_kernel.GRID, weights=other.prediction.weights[number]
-        )
-        packed = interleaved_section.pack_plan(replace(other, prediction=prediction))
+    model = interleaved_section.unpack_plan(section.data, 0)
+    number = np.arange(interleaved_kernel.CLASSES[interleaved_kernel.GRID]) * 7 % len(model.prediction.weights)
+    prediction = replace(model.prediction, class_map=interleaved_kernel.GRID, weights=model.prediction.weights[number])
+    packed = interleaved_section.pack_plan(replace(model, prediction=prediction))
     models = (replace(codebook.models[0], sections=(0,)),)
-    book = Codebook(f"{codebook.name}+", models, (replace(section, data=packed),))
-    file = f"{coder.name}-gray-grids.sofcb"
-    (folder / file).write_bytes(book.to_bytes())
-    yield f"{coder.name}-gray-grids", anywhere_on_grid(coder, image, book), file, f"{coder.name}, grids"
+    return Codebook(f"{codebook.name}+", models, (replace(section, data=packed),))
 
 
 def anywhere_on_grid(coder: type[GridCoder[Any]], image: Image, codebook: Codebook) -> bytes:
@@ -717,19 +697,16 @@ def adapting_and_recalling(plan: PlanePlan) -> PlanePlan:
 
 def on_grid(plan: PlanePlan) -> PlanePlan:
     """The plan with predictors for each place of a grid."""
-    number = np.arange(bank.CLASSES[bank.GRID]) * 7 % len(plan.prediction.weights)
-    return replace(plan, prediction=with_grid(plan.prediction, number))
-
-
-def with_grid(old: Bank, number: npt.NDArray[np.int64]) -> Bank:
-    """A bank that has for each place of a grid, and level of activity, a predictor of an old one, by its number."""
-    return replace(
+    old = plan.prediction
+    number = np.arange(bank.CLASSES[bank.GRID]) * 7 % len(old.weights)
+    prediction = replace(
         old,
         class_map=bank.GRID,
         thresholds=old.thresholds[1:6:2],
         weights=old.weights[number],
         offsets=old.offsets[number],
     )
+    return replace(plan, prediction=prediction)
 
 
 def chains(codebook: Codebook) -> Codebook:
@@ -755,7 +732,7 @@ def invalid(good: bytes) -> Iterator[tuple[str, bytes, str]]:
     yield "no-image-recipe", without, "a file without an image that keeps no other file whole"
 
 
-VARIANTS = {"context": context_variants, "interleaved": interleaved_variants, "static": static_variants}
+VARIANTS = {"context": context_variants, "interleaved": interleaved_variants}
 """Further vectors of single coders."""
 
 

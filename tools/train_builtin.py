@@ -316,7 +316,7 @@ CHAIN_BUDGET = 25_000
 """Bytes of trained counters of the models for chains."""
 DCT_BUDGET = 120_000
 """Bytes of trained counters of the models for coefficients."""
-EFFORTS = {"interleaved": (1,), "static": (2,), "context": (5, 7), "dct": (5, 7, 9), "bilevel": (1, 5, 7)}
+EFFORTS = {"interleaved": (1,), "context": (5, 7), "dct": (5, 7, 9), "bilevel": (1, 5, 7)}
 """Efforts at which there are models, by coder; others use the nearest."""
 
 
@@ -329,7 +329,7 @@ class Family:
     """
 
     images: Callable[[], list[Any]]
-    coders: tuple[str, ...] = ("context", "static", "interleaved")
+    coders: tuple[str, ...] = ("context", "interleaved")
     budget: int = 60_000
     efforts: tuple[int, ...] = (5,)
 

@@ -84,7 +84,7 @@ class Reader(Closing):
 
     @property
     def complete(self) -> bool:
-        """Whether the end of the file is there. Of one that was cut off, or is still being written, there are the images
+        """Whether the end of the file is there. Of one that was cut off or is still being written there are the images
         of which a whole band is.
         """
         return self._directory.complete

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidates
+from sofc.band.candidates import FASTEST, Candidates
 from sofc.band.mapping import Mapped, Mapping, mapped
 from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece
 from sofc.band.ways import Way
@@ -82,20 +82,22 @@ class Rivals:
             return rivals
         if size <= SMALL and self._candidates.tries_everything:
             return self._best_two(rivals, image_rows)
-        if self._candidates.effort in FASTEST and self._candidates.tries_everything:
-            return [self._fastest(rivals, image_rows)]
-        best = _smallest(rivals, image_rows)
+        sized = _sized(rivals, image_rows)
+        best = min(sized, key=lambda one: one[0])[1]
+        if self._candidates.effort <= QUICK_EFFORT and self._candidates.tries_everything:
+            # What the fastest effort chooses is coded in full here, too, so that nothing takes more.
+            fastest = self._fastest(sized)
+            return [fastest] if self._candidates.effort in FASTEST or fastest is best else [fastest, best]
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
         others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
-        if self._candidates.effort > DEFAULT_EFFORT and others and not first:
+        if self._candidates.effort > QUICK_EFFORT and others and not first:
             return [best, _smallest(others, image_rows)]
         return [*first, best]
 
-    def _fastest(self, rivals: Sequence[Way], image_rows: int) -> Way:
-        """The same at the fastest effort, where a way that learns must have a LEAD."""
-        sized = [(size * (LEAD if self._learns(way) else 1), way) for size, way in _sized(rivals, image_rows)]
-        return min(sized, key=lambda one: one[0])[1]
+    def _fastest(self, sized: Sequence[tuple[float, Way]]) -> Way:
+        """The smallest at the fastest effort, where a way that learns must have a LEAD."""
+        return min(sized, key=lambda one: one[0] * (LEAD if self._learns(one[1]) else 1))[1]
 
     def _effort_of(self, way: Way) -> int:
         """That of the model, 0 where it has none."""

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.mixing_training import learn_weights
 from sofc.coders.training import Adaptation
 from sofc.entropy.bit_models import Integers, Symbols
 from sofc.entropy.changes import pack_model_changes, pack_table_changes
@@ -92,20 +93,16 @@ def change_weights(
 
     ``code`` codes an image by weights, which learn from it, and gives the bytes.
     """
-    learned, total = weights.copy(), np.zeros(weights.shape, np.int64)
-    count = sum(1 for _ in images())
-    for turn, image in enumerate(images()):
-        code(learned, image)
-        total += learned if turn >= count // 2 else 0
+    learned, sizes = learn_weights(weights, images, code)
     step = 1 << (WEIGHT_STEP + WEIGHT_SHIFT)
-    moved = (total // max(1, count - count // 2) - weights)[:, : contexts + 1]
+    moved = (learned - weights)[:, : contexts + 1]
     change = np.sign(moved) * ((np.abs(moved) + int((1 - DEAD_ZONE) * step)) // step)
     packed = pack_table_changes([(change, WEIGHT_SHIFT)])
     changed = weights.copy()
     changed[:, : contexts + 1] += (change * step).astype(np.int32)
     saved = seen = 0
     for turn, image in enumerate(images()):
-        if packed and turn % -(-count // TRIED) == 0:
+        if packed and turn % -(-len(sizes) // TRIED) == 0:
             saved += code(weights.copy(), image) - code(changed.copy(), image)
             seen += 1
-    return packed if seen and saved * share * count > len(packed) * seen else b""
+    return packed if seen and saved * share * len(sizes) > len(packed) * seen else b""

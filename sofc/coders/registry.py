@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from sofc.codebook import Codebook
-from sofc.coders import bilevel, context, dct, interleaved, labels, raw, shape, static
+from sofc.coders import bilevel, context, dct, interleaved, labels, raw, shape
 from sofc.coders.base import Coder, Descriptor
 from sofc.coders.separate import SeparateCoder
 from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, RAW_MODEL, Model, Section
@@ -20,7 +20,7 @@ from sofc.image import PixelFormat
 from sofc.transforms.components import CHAIN, NONE, PAPERS, TRANSFORMS, Transform
 
 CODERS: dict[int, Descriptor] = {
-    module.CODER.id: module.CODER for module in (raw, shape, labels, context, static, bilevel, dct, interleaved)
+    module.CODER.id: module.CODER for module in (raw, shape, labels, context, bilevel, dct, interleaved)
 }
 """Every coder by its number in codebooks."""
 

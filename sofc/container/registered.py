@@ -9,7 +9,7 @@ from sofc.container.records import CodebookReference
 
 REGISTERED = {
     1: CodebookReference(bytes.fromhex("75c5bf05539ebb859c0ff9b92493d05e"), "binary"),
-    2: CodebookReference(bytes.fromhex("d5d13a5e32d808a4b4c2eada08175374"), "common"),
-    3: CodebookReference(bytes.fromhex("06d06c1415fdc7973339753666d20706"), "deep"),
+    2: CodebookReference(bytes.fromhex("a8f84662c95545a0a7df33b721438cbb"), "common"),
+    3: CodebookReference(bytes.fromhex("8a6cf72b764f1e3bf4dff6f25e96a8f5"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

@@ -349,44 +349,27 @@ def expected_error(around: Neighbourhood, y: int, x: int, offset: int, weights: 
     return int(max(0, min(EXPECTED - 1, total >> 8)))
 
 
-class Regressors(NamedTuple):
-    """What samples are fitted to.
-
-    ``taps``: which of the bank's are used, rising. ``bases`` (taps + 1,): for each of these, and last the sample, the
-    number of the one that it is taken relative to, itself or an earlier one, or -1. ``scratch``: of ``tap_scratch``;
-    ``values`` (taps + 1,): scratch as well.
-    """
-
-    taps: Vector[np.int64]
-    bases: Vector[np.int64]
-    scratch: Vector[np.int32]
-    values: Vector[np.int64]
-
-    @classmethod
-    def of(cls, taps: Vector[np.int64], bases: Vector[np.int64]) -> Regressors:
-        """With scratch for them."""
-        return cls(taps, bases, tap_scratch(), np.zeros(taps.shape[0] + 1, np.int64))
-
-
 @kernel
 def accumulate(
-    around: Neighbourhood, predictors: Table[np.int32], sample_weights: Table[np.int64], regressors: Regressors,
+    around: Neighbourhood,
+    predictors: Table[np.int32],
+    sample_weights: Table[np.int64],
+    bases: Vector[np.int64],
+    values: Vector[np.int32],
     equations: Cube[np.int64],
-) -> int:  # fmt: skip
+) -> int:
     """Add the samples of a plane to the normal equations of their predictors, exact integers.
 
-    ``predictors`` and ``sample_weights``, how much each sample counts, (rows, width). ``equations`` (classes,
-    taps + 1, taps + 1): lower triangle of the products. Returns 0.
+    ``predictors`` and ``sample_weights``, how much each sample counts, (rows, width). ``bases`` (taps + 1,): for each
+    tap, and last the sample, the number of the one that it is taken relative to, itself or an earlier one, or -1.
+    ``values``: of ``tap_scratch``. ``equations`` (classes, taps + 1, taps + 1): lower triangle of the products.
+    Returns 0.
     """
-    taps, bases, scratch, values = regressors
     rows, width = predictors.shape
-    count = taps.shape[0]
     for y in range(PAD, PAD + rows):
         for x in range(PAD, PAD + width):
             open_sample(around, y, x)
-            gather(scratch, around, y, x)
-            for i in range(count):
-                values[i] = scratch[taps[i]]
+            count = gather(values, around, y, x)
             values[count] = around.plane[y, x]
             # From the last one down: what others are relative to comes before them.
             for i in range(count, -1, -1):
@@ -395,7 +378,7 @@ def accumulate(
             weight = sample_weights[y - PAD, x - PAD]
             table = equations[predictors[y - PAD, x - PAD]]
             for i in range(count + 1):
-                value = weight * values[i]
+                value = weight * np.int64(values[i])
                 for j in range(i + 1):
                     table[i, j] += value * values[j]
         close_row(around, y)

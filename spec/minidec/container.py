@@ -132,7 +132,6 @@ class DecodedFile:
 
 PROFILES = (
     "core",
-    "static",
     "interleaved",
     "bilevel",
     "dct",
@@ -158,8 +157,8 @@ ORIGINAL_FILE = 6
 
 BUILT_IN = {  # first bytes of their SHA-256
     1: "75c5bf05539ebb859c0ff9b92493d05e",
-    2: "d5d13a5e32d808a4b4c2eada08175374",
-    3: "06d06c1415fdc7973339753666d20706",
+    2: "a8f84662c95545a0a7df33b721438cbb",
+    3: "8a6cf72b764f1e3bf4dff6f25e96a8f5",
 }
 
 

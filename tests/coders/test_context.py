@@ -25,13 +25,13 @@ from scenes import (
 
 import sofc
 from sofc.codebook import Codebook
-from sofc.coders.bank_training import detect_grid
 from sofc.coders.context import kernel, terms
 from sofc.coders.context import kernel_match as match
 from sofc.coders.context.coder import ContextCoder, InTurn, find_grid, learn_plane
 from sofc.coders.context.model import EFFORTS, PlaneModel
-from sofc.coders.context.passes import UNMIXED, parts
+from sofc.coders.context.passes import parts
 from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
+from sofc.coders.context.tracing import UNMIXED, detect_grid
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
 from sofc.container.chunks import unpack_group

@@ -18,19 +18,17 @@ MAPS = st.sampled_from([bank.TEXTURE, bank.GRID])
 
 @given(SEEDS, SMALL)
 def test_equations(seed, shape):
-    """Of some of the taps, each relative to an earlier one, to itself or to none."""
+    """Of taps that are relative to an earlier one, to themselves or to none."""
     rng = np.random.default_rng(seed)
     planes = random_planes(rng, [PlaneRange(0, 65535)] * 3, shape)
     scene = Scene.of(rng, planes, random_prediction(rng, 2, bank.TEXTURE, 65535).references, 65535)
-    count = bank.taps(len(scene.references))
-    taps = np.sort(rng.choice(count, int(rng.integers(1, count + 1)), replace=False))
-    size = len(taps) + 1
+    size = bank.taps(len(scene.references)) + 1
     bases = np.array([rng.integers(-1, i + 1) for i in range(size)])
     predictors = rng.integers(0, 64, shape).astype(np.int32)
     weights = rng.integers(0, 257, shape)
     equations = np.zeros((64, size, size), np.int64)
-    bank.accumulate(scene.around(), predictors, weights, bank.Regressors.of(taps, bases), equations)
-    tables = (predictors.tolist(), weights.tolist(), taps.tolist(), bases.tolist())
+    bank.accumulate(scene.around(), predictors, weights, bases, bank.tap_scratch(), equations)
+    tables = (predictors.tolist(), weights.tolist(), bases.tolist())
     places = np.argwhere(equations)
     found = {tuple(place): int(equations[tuple(place)]) for place in places.tolist()}
     assert found == naive.accumulate(scene.images()[0], *tables)

@@ -469,14 +469,11 @@ class Predictor:
             self.correction.learn(x // 8, seen.taps, sample - seen.plain, max(1, round(8192 / 2 ** (excess / 8))))
 
 
-def accumulate(
-    image: Image, predictors: Rows, weights: Rows, taps: Sequence[int], bases: Sequence[int]
-) -> dict[tuple[int, int, int], int]:
+def accumulate(image: Image, predictors: Rows, weights: Rows, bases: Sequence[int]) -> dict[tuple[int, int, int], int]:
     """(predictor, row, column) -> sum of products, nothing above the diagonal."""
     sums: dict[tuple[int, int, int], int] = defaultdict(int)
     for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
-        known = taps_of(image.around(y, x))
-        line = [*(known[tap] for tap in taps), image.samples[y, x]]
+        line = [*taps_of(image.around(y, x)), image.samples[y, x]]
         relative = [value - line[base] if base >= 0 else value for value, base in zip(line, bases, strict=True)]
         for i, down in enumerate(relative):
             for j, across in enumerate(relative[: i + 1]):

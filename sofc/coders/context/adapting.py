@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sofc.coders.adapting import Changes, MixingAdaptation, Weights, change_models, change_weights
-from sofc.coders.bank_training import shifted
 from sofc.coders.context.kernel import SLOTS
 from sofc.coders.context.passes import Part, parts, warm_up
 from sofc.coders.context.section import unpack_plan
+from sofc.coders.context.tracing import shifted
 from sofc.coders.training import Pass, Passes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights

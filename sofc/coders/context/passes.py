@@ -8,70 +8,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bank_training import BankCoder, Found, detect_grid, shifted
 from sofc.coders.context import kernel
-from sofc.coders.context.coder import InTurn, find_grid, learn_plane, neighbourhood
+from sofc.coders.context.coder import InTurn, find_grid, learn_plane
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
+from sofc.coders.context.tracing import detect_grid, shifted, trace_image
+from sofc.coders.mixing_training import learn_weights
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
-from sofc.entropy.contexts import BLOCK, MOST_TERMS, Contexts
+from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import FOLDS, History, Starts
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
 
 Integers = npt.NDArray[np.int64]
-
-_NOTHING = np.zeros(1, np.int64)
-_NO_CONTEXTS = Contexts(np.zeros((0, MOST_TERMS), np.int64), _NOTHING)
-UNMIXED = kernel.Settings(0, 0, 0, np.zeros(bank.EXPECTED, np.int64), _NOTHING, _NO_CONTEXTS)
-"""For going through a plane without coding it."""
-
-
-def trace_image(
-    planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], grid: int
-) -> list[Found]:
-    """Predict all samples of an image's planes, which start at zero; the neighbourhoods hold their log errors."""
-    result = []
-    errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
-    for number, prediction in enumerate(predictions):
-        turn = InTurn(planes[: number + 1], errors, ranges[number].size, grid)
-        around = neighbourhood(prediction.references, turn)
-        traced = bank.Traced.empty(planes[number].shape)
-        settings = UNMIXED._replace(adapts=int(prediction.adapts_to(planes[number].shape[1])), shift=prediction.shift)
-        scratch = kernel.scratch_for(planes[number].shape, (0, 1, 0), settings)
-        kernel.trace(around, prediction.bank(grid, turn.maximum), settings, scratch, traced)
-        errors[number][:] = bank.inside(around.errors)
-        result.append((around, traced))
-    return result
-
-
-class ContextBank(BankCoder[Prediction]):
-    """The bank as it is trained: all of its taps."""
-
-    prior = 1e-4
-    first_row = True
-
-    def taps(self, references: int) -> Integers:
-        """All, and the constant."""
-        return np.arange(bank.taps(references))
-
-    def tied(self, references: int) -> list[tuple[int, int]]:
-        """Own taps: references may be brighter or darker."""
-        return [(0, len(bank.OWN))]
-
-    def activities(self, plane: Plane) -> Integers:
-        """Activities among W, N, NW and NE, but for borders."""
-        plane = plane.astype(np.int64)
-        w, n, nw, ne = plane[1:, :-2], plane[:-1, 1:-1], plane[:-1, :-2], plane[:-1, 2:]
-        result: Integers = np.abs(w - n) + np.abs(n - ne) + np.abs(w - nw)
-        return result
-
-    def trace(
-        self, planes: Sequence[Plane], predictions: Sequence[Prediction], ranges: Sequence[PlaneRange], grid: int
-    ) -> list[Found]:
-        """Predict all samples of an image's planes, which start at zero."""
-        return trace_image(planes, predictions, ranges, grid)
-
 
 SIZES = 28
 """Columns of the survey: residuals 0 to 7, from there on 4 + their bits."""
@@ -239,10 +188,7 @@ class WarmUp(_PassOfPlane):
     starts: tuple[Symbols, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> tuple[npt.NDArray[np.int32], int]:
-        """The weights, and the bytes of the streams.
-
-        The weights are means over the second half of the warm-up: the last ones suit the last image best.
-        """
+        """The weights, and the bytes of the streams."""
         blocks = int(self.plan.starts(self.contexts)[-1])
         found = [
             (number % FOLDS, part) for number, image in enumerate(parts(shifted(images, self.ranges))) for part in image
@@ -250,17 +196,14 @@ class WarmUp(_PassOfPlane):
         samples = sum(planes[0].size for _, part in found for planes in part)
         rounds = 2 if samples < ROUND_SAMPLES else 1
         models = [TRAINED.states[start[: blocks * BLOCK]] for start in self.starts]
-        weights = neutral_weights(self.contexts)
-        sums = np.zeros(weights.shape, np.int64)
-        total = 0
-        half = len(found) * rounds // 2
-        for turn in range(len(found) * rounds):
-            fold, part = found[turn % len(found)]
+
+        def code(weights: npt.NDArray[np.int32], practised: tuple[int, Part]) -> int:
+            fold, part = practised
             state = MixingState.trained(self.contexts, models[fold].copy(), weights, kernel.SLOTS)
-            size = sum(warm_up(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
-            total += size if turn < len(found) else 0
-            sums += weights if turn >= half else 0
-        return (sums // (len(found) * rounds - half)).astype(np.int32), total
+            return sum(warm_up(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
+
+        weights, sizes = learn_weights(neutral_weights(self.contexts), lambda: found * rounds, code)
+        return weights, sum(sizes[: len(found)])
 
 
 def warm_up(

@@ -17,7 +17,6 @@ from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
 from sofc.prediction import bank, expected_error
 
-PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
 """A context has 2**block_bits blocks of bit models."""
 HEAD = 5

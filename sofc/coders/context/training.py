@@ -9,30 +9,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bank_training import ACTIVITIES, SAMPLES, BankTraining
 from sofc.coders.context import terms
+from sofc.coders.context.banks import MEDIAN_OF_MEAN, SAMPLES, Banks
 from sofc.coders.context.model import EFFORTS, PlanePlan, Prediction, shapes
 from sofc.coders.context.passes import (
     SELECTION_BITS,
     SIZES,
     SIZING_SAMPLES,
-    ContextBank,
     EstimatePriors,
     SelectContexts,
     SizeTables,
     Survey,
     WarmUp,
 )
-from sofc.coders.context.section import BIT_MODELS, BLOCK_BITS, PLAN, WEIGHTS, pack_plan
+from sofc.coders.context.section import BLOCK_BITS, pack_plan
+from sofc.coders.mixing_training import MixingTraining
 from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added, sampled
-from sofc.container.records import Section
-from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK, context_table
 from sofc.entropy.mixing import LEVELS
-from sofc.entropy.mixture import TRAINED, pack_weights
-from sofc.entropy.priors import Starts, least_gain
+from sofc.entropy.priors import Starts
 from sofc.planes import PlaneRange
-from sofc.prediction import bank, expected_error
+from sofc.prediction import bank
 
 CODER = 2
 WARM_UP_SAMPLES = 1 << 23
@@ -43,44 +40,38 @@ BUDGET = 800_000
 ROOM = 2
 """Blocks of bit models for each that one image needs."""
 
-MEDIAN_OF_MEAN, QUARTILE_OF_MEAN = 0.69, 0.29
+QUARTILE_OF_MEAN = 0.29
 """Of Laplacian spread."""
 
 Integers = npt.NDArray[np.int64]
 
-KINDS = ((bank.TEXTURE, False), (bank.GRID, False), (bank.TEXTURE, True), (bank.GRID, True))
-"""Class maps, and whether predictions adapt."""
-HANDICAPS = ((1, 1.002, 1.005, 1.007), (1, 1.002, 1.02, 1.022))
-"""Without and with references. The grid has four times as many predictors, and adapting takes time: they must earn it,
-and planes that have references gain less by adapting."""
 MATCH_HANDICAP = 1.005
 """The match model takes time."""
-FIRST_ERROR_WEIGHTS = np.array([64, 0, 64, 64, 64] + [0] * (expected_error.WEIGHTS - 5), np.int64)
-"""Expected errors before any were fitted: means of four log errors."""
 
 
-class ContextTraining(BankTraining[Prediction]):
+class ContextTraining(MixingTraining[PlanePlan]):
     """Trains plans, then the state of each effort, for planes of the given ranges.
 
     The trained bit models of all planes take at most ``settings.counter_bytes``, or BUDGET, in the codebook.
     """
 
-    coder = ContextBank()
+    coder = CODER
 
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
-        self._budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
-        self._efforts = settings.of(EFFORTS)
-        self._plans: list[PlanePlan] = []
-        self._bit_models: list[bytes] = []
-        self._weights: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
-        self._shapes = shapes(len(ranges))
-        self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
+        self._ranges = tuple(ranges)
+        self._banks = Banks(ranges)
         self._cost: float | None = None
-        super().__init__(ranges)
+        every = shapes(len(ranges))
+        budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
+        super().__init__({effort: every[effort] for effort in settings.of(EFFORTS)}, budget)
+
+    def pack(self, plan: PlanePlan) -> bytes:
+        """The bytes of a plan's section."""
+        return pack_plan(plan)
 
     def run(self) -> Passes[None]:
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""
-        predictions = yield from self.fit_banks()
+        predictions = yield from self._banks.fit()
         histograms = added((yield sampled(Survey(self._ranges, tuple(predictions)), SAMPLES)))
         cost = 0.0
         for prediction, histogram in zip(predictions, histograms, strict=True):
@@ -95,29 +86,6 @@ class ContextTraining(BankTraining[Prediction]):
         yield from self._size_tables()
         starts = yield from self._estimate_priors()
         yield from self._warm_up(starts)
-
-    def blank(
-        self, references: tuple[int, ...], class_map: int, thresholds: Integers, activities: Integers
-    ) -> Prediction:
-        """Of an unknown bank, with the scale of the plane's differences."""
-        # Differences of some 20 steps should span the usual change between neighbours.
-        # Of differences with Laplacian spread the median is 0.69 of the mean; a few edges must not count for more.
-        total = max(1, int(activities.sum()))
-        mean = float((activities * np.arange(ACTIVITIES)).sum()) / total
-        usual = min(mean, float(np.searchsorted(np.cumsum(activities) / total, 0.5)) / MEDIAN_OF_MEAN) / 3
-        shift = max(0, int(np.log2(max(1.0, usual / 6))))
-        classes = bank.CLASSES[class_map]
-        weights, offsets = np.zeros((classes, bank.taps(len(references))), np.int64), np.zeros(classes, np.int64)
-        tables = thresholds, weights, offsets, FIRST_ERROR_WEIGHTS
-        return Prediction(references, class_map, *tables, adapts=False, shift=shift)
-
-    def kinds(self, maps: Sequence[Sequence[Prediction]]) -> list[Sequence[Prediction]]:
-        """Those of KINDS."""
-        return [[replace(one, adapts=adapts) for one in maps[class_map]] for class_map, adapts in KINDS]
-
-    def handicaps(self, number: int, before: Sequence[Prediction]) -> Sequence[float]:
-        """Those of HANDICAPS."""
-        return HANDICAPS[1 if self._references[number] else 0]
 
     def _select_contexts(self) -> Passes[None]:
         """Of each plane its list of contexts, and whether it asks the match model, by coding a sample."""
@@ -143,60 +111,31 @@ class ContextTraining(BankTraining[Prediction]):
 
     def _estimate_priors(self) -> Passes[list[Starts]]:
         """What bit models start with, as far as it pays for its bytes."""
-
-        def pack(plane: int, symbols: Symbols) -> bytes:
-            plan = self._plans[plane]
-            return TRAINED.pack(symbols, plan.starts(len(plan.contexts)) * BLOCK)
-
         plans = tuple(self._plans)
         tasks = tuple(EstimatePriors(self._ranges, plans, plane) for plane in range(len(plans)))
         everything = list((yield Pass(tasks, WARM_UP_SAMPLES)))
-        least, self._bit_models = least_gain(everything, pack, self._budget)
-        return [starts.worth(least) for starts in everything]
+        return self._worth(everything, [plan.starts(len(plan.contexts)) * BLOCK for plan in plans])
 
     def _warm_up(self, starts: list[Starts]) -> Passes[None]:
         """The weights of each effort. The slowest come first, so that workers end together."""
         plans = tuple(self._plans)
-        jobs = [(effort, plane) for effort in reversed(self._efforts) for plane in range(len(plans))]
+        jobs = [(effort, plane) for effort in reversed(self._shapes) for plane in range(len(plans))]
         tasks = tuple(
             WarmUp(self._ranges, plans, plane, *self._shapes[effort], starts[plane].folds) for effort, plane in jobs
         )
         statistics = yield Pass(tasks, WARM_UP_SAMPLES)
-        for (effort, plane), (weights, size) in zip(jobs, statistics, strict=True):
+        for (effort, _), (weights, size) in zip(jobs, statistics, strict=True):
+            self._weights.setdefault(effort, []).append(weights)
             self._bytes[effort] += size
-            self._weights[effort, plane] = weights
-
-    def sections(self) -> list[Section]:
-        """Plans, bit models, then the weights of each effort, rising."""
-        planes = range(len(self._plans))
-        plans = [Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans]
-        bit_models = [Section(CODER, BIT_MODELS, data) for data in self._bit_models]
-        weights = [
-            Section(CODER, WEIGHTS, pack_weights(*self._shapes[effort], self._weights[effort, k]))
-            for effort in self._efforts
-            for k in planes
-        ]
-        return plans + bit_models + weights
-
-    def models(self) -> list[tuple[int, tuple[int, ...]]]:
-        """Effort and section numbers of each model."""
-        planes = len(self._plans)
-        shared = tuple(range(2 * planes))
-        return [
-            (effort, (*shared, *range((2 + row) * planes, (3 + row) * planes)))
-            for row, effort in enumerate(self._efforts)
-        ]
 
     def cost(self) -> float | None:
         """Bits of an ideal static code of the residuals, after the survey; before it, those of the banks."""
-        return self.bank_cost if self._cost is None else self._cost
+        return self._banks.cost if self._cost is None else self._cost
 
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
         maps = ", ".join("grid" if plan.prediction.class_map == bank.GRID else "texture" for plan in self._plans)
-        return [f"class maps: {maps}"] + [
-            f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in self._efforts
-        ]
+        return [f"class maps: {maps}", *super().report()]
 
 
 def _candidates(prediction: Prediction) -> list[Integers]:

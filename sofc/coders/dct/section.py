@@ -16,7 +16,6 @@ from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
 from sofc.entropy.tables import code_tables, decode_tables
 from sofc.errors import FormatError
 
-PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
 BLOCK_BITS = range(4, 19)
 """A context has 2**block_bits blocks of bit models."""
 WEIGHT_LIMIT = 1 << 16

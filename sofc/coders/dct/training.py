@@ -12,13 +12,12 @@ from sofc.coders.dct.coder import DctCoder
 from sofc.coders.dct.kernel_prediction import PREDICTORS, ROWS, SIZE_BITS, WEIGHT_BITS
 from sofc.coders.dct.model import EFFORTS, ComponentPlan
 from sofc.coders.dct.passes import Equate, EstimatePriors, WarmUp
-from sofc.coders.dct.section import BIT_MODELS, PLAN, WEIGHTS, pack_plan
+from sofc.coders.dct.section import pack_plan
 from sofc.coders.dct.terms import CONTEXTS
-from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, TrainingSettings
-from sofc.container.records import Section
+from sofc.coders.mixing_training import MixingTraining
+from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, pack_weights
-from sofc.entropy.priors import Starts, least_gain
+from sofc.entropy.priors import Starts
 from sofc.jpeg.dct import Integers
 from sofc.planes import PlaneRange
 
@@ -39,24 +38,27 @@ WEIGHT_BOUND = 8
 """Weights lie within this."""
 
 
-class DctTraining(CoroutineTraining):
+class DctTraining(MixingTraining[ComponentPlan]):
     """Trains plans, then the state of each effort; no models where images are not a JPEG decoder's.
 
     The trained bit models of all components take at most ``settings.counter_bytes`` in the codebook, and BUDGET.
     """
 
+    coder = CODER
+
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
-        self._budget = min(settings.counter_bytes or BUDGET, BUDGET)
-        self._efforts = settings.of(EFFORTS)
-        self._plans = [ComponentPlan.blank(PREDICTORS, BLOCK_BITS) for _ in ranges]
-        self._bit_models: list[bytes] = []
-        self._weights: dict[int, list[npt.NDArray[np.int32]]] = {}
-        self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
+        self._ranges = tuple(ranges)
         self._recovered = self._images = 0
-        super().__init__()
+        shapes = {effort: EFFORTS[effort] for effort in settings.of(EFFORTS)}
+        super().__init__(shapes, min(settings.counter_bytes or BUDGET, BUDGET))
+
+    def pack(self, plan: ComponentPlan) -> bytes:
+        """The bytes of a plan's section."""
+        return pack_plan(plan)
 
     def run(self) -> Passes[None]:
         """Equations of coefficients and errors, round by round, priors, warm-up, all over one sample."""
+        self._plans = [ComponentPlan.blank(PREDICTORS, BLOCK_BITS) for _ in self._ranges]
         for _ in range(ROUNDS):
             yield from self._predict()
             if not self._recovered or LEAST_SHARE * self._recovered < self._images:
@@ -81,41 +83,16 @@ class DctTraining(CoroutineTraining):
     def _estimate_priors(self) -> Passes[list[Starts]]:
         """What bit models start with, as far as it pays for its bytes."""
         (everything,) = yield Pass((EstimatePriors(tuple(self._plans)),), SAMPLES)
-        ends = [plan.starts(len(CONTEXTS)) * BLOCK for plan in self._plans]
-        least, self._bit_models = least_gain(
-            everything, lambda number, symbols: TRAINED.pack(symbols, ends[number]), self._budget
-        )
-        return [starts.worth(least) for starts in everything]
+        return self._worth(everything, [plan.starts(len(CONTEXTS)) * BLOCK for plan in self._plans])
 
     def _warm_up(self, starts: list[Starts]) -> Passes[None]:
         """The weights of each effort. The slowest come first, so that workers end together."""
-        efforts = self._efforts[::-1]
+        efforts = tuple(reversed(self._shapes))
         folds = tuple(each.folds for each in starts)
-        tasks = tuple(WarmUp(tuple(self._plans), *EFFORTS[effort], folds) for effort in efforts)
+        tasks = tuple(WarmUp(tuple(self._plans), *self._shapes[effort], folds) for effort in efforts)
         statistics = yield Pass(tasks, SAMPLES)
         for effort, (weights, size) in zip(efforts, statistics, strict=True):
             self._weights[effort], self._bytes[effort] = weights, size
-
-    def sections(self) -> list[Section]:
-        """Plans, bit models, then the weights of each effort, rising."""
-        return [
-            *(Section(CODER, PLAN, pack_plan(plan)) for plan in self._plans),
-            *(Section(CODER, BIT_MODELS, data) for data in self._bit_models),
-            *(
-                Section(CODER, WEIGHTS, pack_weights(*EFFORTS[effort], weights))
-                for effort in sorted(self._weights)
-                for weights in self._weights[effort]
-            ),
-        ]
-
-    def models(self) -> list[tuple[int, tuple[int, ...]]]:
-        """Effort and section numbers of each model."""
-        planes = len(self._plans)
-        shared = tuple(range(2 * planes))
-        return [
-            (effort, (*shared, *range((2 + row) * planes, (3 + row) * planes)))
-            for row, effort in enumerate(sorted(self._weights))
-        ]
 
     @property
     def serves_most(self) -> bool:
@@ -124,9 +101,7 @@ class DctTraining(CoroutineTraining):
 
     def report(self) -> list[str]:
         """How many images JPEG decoders made, and bytes of the coefficients of the warm-up at each effort."""
-        return [f"{self._recovered} of {self._images} images came from a JPEG decoder"] + [
-            f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in sorted(self._weights)
-        ]
+        return [f"{self._recovered} of {self._images} images came from a JPEG decoder", *super().report()]
 
 
 def solve(equations: npt.NDArray[np.int64], bits: int) -> Integers:

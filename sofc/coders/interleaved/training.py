@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.bank_training import solve
-from sofc.coders.distributions import CONTEXT_BITS, entropy, frequencies_of, split
 from sofc.coders.interleaved import kernel
+from sofc.coders.interleaved.distributions import CONTEXT_BITS, entropy, frequencies_of, split
 from sofc.coders.interleaved.kernel_tokens import ESCAPE, ESCAPE_BITS, SCALE_BITS
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, taps
 from sofc.coders.interleaved.passes import (
@@ -26,9 +25,10 @@ from sofc.coders.interleaved.passes import (
     blank_prediction,
 )
 from sofc.coders.interleaved.section import ENERGY_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
-from sofc.coders.plane_training import PlaneTraining
 from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, Task, TrainingSettings, added, sampled
+from sofc.container.records import Section
 from sofc.planes import PlaneRange
+from sofc.prediction.least_squares import solve
 
 CODER = 7
 EFFORT = 1
@@ -52,15 +52,14 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-class InterleavedTraining(PlaneTraining[PlaneModel], CoroutineTraining):
+class InterleavedTraining(CoroutineTraining):
     """Trains one model for each plane of the given ranges."""
-
-    section = CODER, PLAN
-    effort = EFFORT
 
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
         self._references = tuple((number - 1, number - 2)[: min(number, 2)] for number in range(len(ranges)))
+        self._models: list[PlaneModel] = []
+        self._costs: list[float] = []
         super().__init__()
 
     def run(self) -> Passes[None]:
@@ -109,15 +108,24 @@ class InterleavedTraining(PlaneTraining[PlaneModel], CoroutineTraining):
                 result.append(_fitted(blank, sums))
         return tuple(result)
 
-    def pack(self, model: PlaneModel) -> bytes:
-        """The plan of a plane."""
-        return pack_plan(model)
+    def sections(self) -> list[Section]:
+        """One for each plane."""
+        return [Section(CODER, PLAN, pack_plan(model)) for model in self._models]
+
+    def models(self) -> list[tuple[int, tuple[int, ...]]]:
+        """One model, of all planes."""
+        return [(EFFORT, tuple(range(len(self._models))))]
+
+    def cost(self) -> float | None:
+        """Bits of the training images, after the last pass."""
+        return sum(self._costs) if self._costs else None
 
     def report(self) -> list[str]:
         """What was chosen, and bytes of the training images."""
         names = ("one class", "texture", "grid")
         chosen = [f"{names[one.prediction.class_map]} {one.prediction.references}" for one in self._models]
-        return [f"predictors: {'; '.join(chosen)}", self.bytes_of_planes()]
+        sizes = ", ".join(str(int(cost / 8)) for cost in self._costs)
+        return [f"predictors: {'; '.join(chosen)}", f"bytes of the planes of the training images: {sizes}"]
 
 
 def _bases(references: int) -> Integers:

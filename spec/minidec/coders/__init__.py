@@ -14,13 +14,11 @@ from .dct import decode_dct, read_dct_model
 from .interleaved import decode_interleaved, read_interleaved_model
 from .raw import decode_raw
 from .shape import decode_shape, read_shape_model
-from .static import decode_static, read_static_model
 
-RAW, SHAPE, CONTEXT, STATIC, BILEVEL, DCT, LABELS, INTERLEAVED = range(8)
+RAW, SHAPE, CONTEXT, BILEVEL, DCT, LABELS, INTERLEAVED = 0, 1, 2, 4, 5, 6, 7
 TRAINED: dict[int, tuple[Callable[[list[Section], int], Any], Callable[..., list[list[int]]]]] = {
     SHAPE: (read_shape_model, decode_shape),
     CONTEXT: (read_context_model, decode_context),
-    STATIC: (read_static_model, decode_static),
     BILEVEL: (read_bilevel_model, decode_bilevel),
     DCT: (read_dct_model, decode_dct),
     INTERLEAVED: (read_interleaved_model, decode_interleaved),
@@ -30,7 +28,6 @@ PROFILES = {
     RAW: "core",
     SHAPE: "shape",
     CONTEXT: "core",
-    STATIC: "static",
     BILEVEL: "bilevel",
     DCT: "dct",
     LABELS: "labels",

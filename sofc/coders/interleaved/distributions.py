@@ -1,4 +1,4 @@
-"""What the trainings of coders with fixed distributions share: what counts cost, where to split them, frequencies."""
+"""Fixed distributions: what counts cost, where to split them, and their frequencies."""
 
 from __future__ import annotations
 
