@@ -238,7 +238,7 @@ def code_component(stream: Coding, model: ComponentModel, state: MixingState, co
     return kernel.code_blocks(stream.encodes, component, predictor, choices, model.contexts, coding, scratch)
 
 
-PLAIN_LEVEL, FINE_PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 7, 9
+PLAIN_LEVEL, FINE_PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 6, 9
 """The level from which an encoder makes coefficients plain, that of components with fine steps, and that of models of
 most weight sets: lower ones are faster, and cost more bytes."""
 FINE_STEP, MANY_BLOCKS = 2, 1024
