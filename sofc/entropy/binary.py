@@ -40,13 +40,12 @@ def code_bit(encode: bool, bit: int, p: int, stream: Stream) -> int:
     """Spec coding-tools/binary-range-coder. Code a decision whose probability to be 1 is p / 65536. Returns the bit,
     or TOO_LONG."""
     coder, buffer = stream.coder, stream.buffer
-    split = coder[0] + (((coder[1] - coder[0]) * p) >> 16)
+    low, high = coder[0], coder[1]
+    split = low + (((high - low) * p) >> 16)
     if not encode:
         bit = 1 if coder[2] <= split else 0
-    if bit:
-        coder[1] = split
-    else:
-        coder[0] = split + 1
+    # Both are stored, without a branch: no processor foretells what is coded.
+    coder[0], coder[1] = low if bit else split + 1, split if bit else high
     while ((coder[0] ^ coder[1]) & 0xFF000000) == 0:
         position = coder[3]
         if encode:

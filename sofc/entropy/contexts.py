@@ -86,7 +86,7 @@ def _block(starts: Vector[np.int64], context: int, h: int) -> int:
 
 @inlined
 def select_models(
-    contexts: Contexts, term: Vector[np.int64], hashes: Vector[np.int64], models: Vector[np.int64]
+    contexts: Contexts, term: Vector[np.int64], hashes: Vector[np.int64], models: Vector[np.uint32]
 ) -> None:
     """Spec context/contexts. The block of each context for bins 0-7 goes to ``models``; ``term``: values of 0 ..
     65535."""
@@ -96,7 +96,7 @@ def select_models(
 
 
 @inlined
-def select_further_models(contexts: Contexts, hashes: Vector[np.int64], models: Vector[np.int64]) -> None:
+def select_further_models(contexts: Contexts, hashes: Vector[np.int64], models: Vector[np.uint32]) -> None:
     """Spec context/contexts. The same for bins 8-15, by other bits of the hashes."""
     for i in range(models.shape[0]):
         models[i] = _block(contexts.starts, i, hashes[i] >> 15)

@@ -38,16 +38,16 @@ STRETCH_LIMIT = 2815
 """ln(p / (1 - p)) x 256 of the surest probability, 65532 / 65536, and a little more."""
 
 
-def _stretch_table() -> npt.NDArray[np.int32]:
+def _stretch_table() -> npt.NDArray[np.int16]:
     """ln(p / (1 - p)) x 256 for p = (i + 1/2) / 4096. The table itself is normative, not the formula."""
     p = (np.arange(4096) + 0.5) / 4096
-    return np.clip(np.round(np.log(p / (1 - p)) * 256), -STRETCH_LIMIT, STRETCH_LIMIT).astype(np.int32)
+    return np.clip(np.round(np.log(p / (1 - p)) * 256), -STRETCH_LIMIT, STRETCH_LIMIT).astype(np.int16)
 
 
-def _squash_table() -> npt.NDArray[np.int32]:
+def _squash_table() -> npt.NDArray[np.uint16]:
     """65536 / (1 + exp(-x / 256)) for x = -STRETCH_LIMIT .. STRETCH_LIMIT, within 4 .. 65532."""
     x = np.arange(-STRETCH_LIMIT, STRETCH_LIMIT + 1) / 256
-    return np.clip(np.round(65536 / (1 + np.exp(-x))), 4, 65532).astype(np.int32)
+    return np.clip(np.round(65536 / (1 + np.exp(-x))), 4, 65532).astype(np.uint16)
 
 
 STRETCH = _stretch_table()
@@ -68,16 +68,15 @@ class Votes(NamedTuple):
     """Scratch of one decision, for n contexts and k weight sets.
 
     ``hashes`` and ``first`` (n,): of each context its hash, and the first bit model of the block it selects; ``words``
-    (n,): those models; ``stretched`` and ``products`` (lanes,): the mixer's inputs, behind those of contexts a
-    constant; ``rows`` and ``expert`` (3,) and (k,): the row of each weight set, and what it says.
+    (n,): those models; ``stretched`` (lanes,): the mixer's inputs, behind those of contexts a constant; ``rows`` and
+    ``expert`` (3,) and (k,): the row of each weight set, and what it says.
     """
 
     hashes: Vector[np.int64]
-    first: Vector[np.int64]
+    first: Vector[np.uint32]
     words: Vector[np.int64]
     stretched: Vector[np.int32]
-    products: Vector[np.int32]
-    rows: Vector[np.int64]
+    rows: Vector[np.uint32]
     expert: Vector[np.int64]
 
 
@@ -89,9 +88,9 @@ def votes_for(contexts: int, lanes: int, sets: int) -> Votes:
     """Scratch for so many contexts and weight sets."""
     stretched = np.zeros(lanes, np.int32)
     stretched[contexts] = CONSTANT
-    hashes, first, words = (np.zeros(contexts, np.int64) for _ in range(3))
-    rows, expert = np.zeros(len(WEIGHT_ROWS), np.int64), np.zeros(sets, np.int64)
-    return Votes(hashes, first, words, stretched, np.zeros(lanes, np.int32), rows, expert)
+    hashes, words = (np.zeros(contexts, np.int64) for _ in range(2))
+    first, rows = (np.zeros(count, np.uint32) for count in (contexts, len(WEIGHT_ROWS)))
+    return Votes(hashes, first, words, stretched, rows, np.zeros(sets, np.int64))
 
 
 @inlined
@@ -134,11 +133,10 @@ def _learn(bit: int, decision: int, mixture: Mixture, votes: Votes) -> None:
     for k in range(votes.expert.shape[0]):
         error = ((bit << 16) - votes.expert[k]) * 3
         weights = mixture.weights[votes.rows[k]]
-        # Two loops, so that both are done in vectors.
         for i in range(weights.shape[0]):
-            votes.products[i] = votes.stretched[i] * error
-        for i in range(weights.shape[0]):
-            weights[i] += ((votes.products[i] >> 15) + 1) >> 1
+            # Of 32 bits, as the weights: as many are done at a time as fit.
+            product = np.int32(votes.stretched[i] * error)
+            weights[i] += np.int32((product >> 15) + 1) >> 1
     goal = ONE if bit else 0
     for i in range(votes.first.shape[0]):
         seen, p = votes.words[i] & SEEN_MASK, votes.words[i] >> SEEN_BITS

@@ -483,13 +483,11 @@ class Blocks:
     def plain_category(self, residual: int, where: tuple[int, int, int, int, int]) -> tuple[int, int]:
         """From the bits that are likely, up or down; then the sign."""
         loudness, mu, quarter, index, level = where
-        stretch, squash = self.mixing.tables
         blocks = [9 * loudness + 3 * min(abs(mu), 2) + abs(quarter - 2), 432 + 16 * index + level]
         possible = range(9)
         asked = clamp((2 * level - 11) // 3, 0, 5)
         while len(possible) > 1:
-            says = sum(stretch[self.plain[block][asked] >> 20] for block in blocks)
-            chance = squash[clamp(9 * says // 16, -2815, 2815) + 2815]
+            chance = clamp(sum(self.plain[block][asked] >> 16 for block in blocks) // 2, 32, 65536 - 32)
             more = self.mixing.adaptive.coder.decide(int(abs(residual).bit_length() > asked), chance)
             for block in blocks:
                 self.learn(more, block, asked)

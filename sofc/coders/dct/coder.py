@@ -238,12 +238,11 @@ def code_component(stream: Coding, model: ComponentModel, state: MixingState, co
     return kernel.code_blocks(stream.encodes, component, predictor, choices, model.contexts, coding, scratch)
 
 
-PLAIN_LEVEL, FINE_PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 7, 9
-"""The level from which an encoder makes coefficients plain, that of components with fine steps, and that of models of
-most weight sets: lower ones are faster, and cost more bytes."""
-FINE_STEP, MANY_BLOCKS = 2, 1024
-"""Steps are fine where that of the lowest frequencies is no more: most of what is coded is noise then. Bit models of so
-many blocks have learnt what those of the model were not trained for."""
+PLAIN_LEVEL, FINEST_PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 6, 9
+"""The level from which an encoder makes coefficients plain, that of components with the finest steps, and that of
+models of most weight sets: lower ones are faster, and cost more bytes."""
+MANY_BLOCKS = 1024
+"""Bit models of so many blocks have learnt what those of the model were not trained for."""
 SPARED = 1 / 256
 """The share of the cost of coefficients that not to predict some of them may lose: that is faster."""
 
@@ -253,8 +252,10 @@ def plain_level(component: Component, sets: int) -> int:
     if sets == MOST_SETS:
         return SLOWEST_PLAIN_LEVEL
     rows, columns, _ = component.coefficients.shape
-    is_fine = component.table[1] <= FINE_STEP and rows * columns >= MANY_BLOCKS
-    return FINE_PLAIN_LEVEL if is_fine else PLAIN_LEVEL
+    if rows * columns < MANY_BLOCKS:
+        return PLAIN_LEVEL
+    # Where steps of the lowest frequencies are 1 or 2, most of what is coded is noise.
+    return min(PLAIN_LEVEL, FINEST_PLAIN_LEVEL - 1 + int(component.table[1]))
 
 
 def best_predictor(component: Component, predictor: Predictor) -> int:

@@ -23,7 +23,6 @@ from sofc.coders.dct.kernel_prediction import (
     ORDER,
     ROWS,
     SIZE_BITS,
-    SIZES,
     Component,
     Predicted,
     Predictor,
@@ -31,16 +30,15 @@ from sofc.coders.dct.kernel_prediction import (
     enter,
     enter_error,
     extent_of,
-    gather_sizes,
     inverse_of,
     log,
     over,
     predicted,
     row_of,
     start_of,
-    weighted,
     weighted_around,
 )
+from sofc.coders.dct.kernel_sizes import Ahead, expected_size, look_ahead, size_around, size_beside, turn_weights
 from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
 from sofc.entropy.adaptive import Probabilities, code_integer
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
@@ -61,7 +59,7 @@ from sofc.entropy.mixing import (
 )
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
-from sofc.jpeg.dct import SIZE
+from sofc.jpeg.dct import SIDE, SIZE
 
 MOST_MIXED = 5
 """The last category of mixed coefficients: an integer says how far beyond it begins they are."""
@@ -108,19 +106,19 @@ class Choices(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What coding a component works in: ``inverses`` of its steps (64), numbers to forecast sizes from, terms, and
+    """What coding a component works in: ``inverses`` of its steps (64), sums to forecast sizes from, terms, and
     votes."""
 
     inverses: Vector[np.int64]
-    sizes: Vector[np.int32]
+    ahead: Ahead
     term: Vector[np.int64]
     votes: Votes
 
 
 def scratch_for(contexts: int, lanes: int, sets: int) -> Scratch:
     """Scratch for so many contexts, lanes of weights and weight sets."""
-    sizes = np.zeros(SIZES, np.int32)
-    return Scratch(np.zeros(SIZE, np.int64), sizes, np.zeros(COUNT, np.int64), votes_for(contexts, lanes, sets))
+    votes = votes_for(contexts, lanes, sets)
+    return Scratch(np.zeros(SIZE, np.int64), Ahead.of_block(), np.zeros(COUNT, np.int64), votes)
 
 
 @inlined
@@ -132,7 +130,8 @@ def _clamped(value: int) -> int:
 @inlined
 def _ratio(value: int, inverse: int) -> int:
     """The function R: what a reference gives in steps, towards zero, clamped."""
-    return _clamped(over(value, inverse) if value >= 0 else -over(-value, inverse))
+    sign = value >> 63
+    return _clamped((over((value ^ sign) - sign, inverse) ^ sign) - sign)
 
 
 @kernel
@@ -186,7 +185,7 @@ def _code_end(
 ) -> int:
     """Spec dct/coded-diagonals. Code how many diagonals of a block are coded, the highest bit first.
 
-    Returns the place in ORDER where they begin, or TOO_LONG.
+    Returns that number, or TOO_LONG.
     """
     block, votes, term = component.coefficients[row - 1, column - 1], scratch.votes, scratch.term
     _fill_block_terms(component, row, column, scratch)
@@ -214,15 +213,14 @@ def _code_end(
     if not encode:
         for index in range(SIZE):
             block[index] = 0
-    return int(ENDS[end])
+    return end
 
 
 @inlined
-def _expect(index: int, fine: int, weights: Vector[np.int32], scratch: Scratch) -> Predicted:
-    """Spec dct/prediction. What is expected of a coefficient of which ``fine`` is the prediction, from the sizes that
-    were gathered."""
-    size = max(0, weighted(scratch.sizes, weights, SIZES) >> (SIZE_BITS - 4))
-    loudness = log(over(size, scratch.inverses[index]))
+def _expect(fine: int, total: int, inverse: int) -> Predicted:
+    """Spec dct/prediction. What is expected of a coefficient of which ``fine`` is the prediction and ``total`` the sum
+    of sizes."""
+    loudness = log(over(max(0, total >> (SIZE_BITS - 4)), inverse))
     return Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, loudness, min(LEVELS - 1, loudness >> 1))
 
 
@@ -241,22 +239,22 @@ def _fill_terms(
     component: Component, row: int, column: int, index: int, found: Predicted, known: _Known, scratch: Scratch
 ) -> None:
     """Spec dct/terms-of-coefficients. The terms of a coefficient."""
-    term, z, inverse = scratch.term, scratch.sizes, scratch.inverses[index]
+    term, inverse = scratch.term, scratch.inverses[index]
     coefficients = component.coefficients
+    first, second = int(component.first[row, column, index]), int(component.second[row, column, index])
     term[Term.INDEX], term[Term.DIAGONAL] = index, (index >> 3) + (index & 7)
     term[Term.STEP] = min(component.table[index], STEP_LIMIT)
     term[Term.MU], term[Term.LOUDNESS] = _clamped(found.mu), found.loudness
     term[Term.FINE] = max(-2 * CLAMP, min(2 * CLAMP, found.fine)) + 2 * CLAMP
     term[Term.N] = _clamped(int(coefficients[row - 2, column - 1, index]) if row > 1 else 0)
     term[Term.W] = _clamped(int(coefficients[row - 1, column - 2, index]) if column > 1 else 0)
-    term[Term.P] = _ratio(int(component.first[row, column, index]), inverse)
-    term[Term.Q] = _ratio(int(component.second[row, column, index]), inverse)
+    term[Term.P], term[Term.Q] = _ratio(first, inverse), _ratio(second, inverse)
     term[Term.NONZERO], term[Term.TAIL] = known.nonzero, log(over(known.tail, inverse))
-    term[Term.REFERENCES] = log(over(int(z[16]) + int(z[17]), inverse))
+    term[Term.REFERENCES] = log(over(abs(first) + abs(second), inverse))
     if scratch.votes.first.shape[0] > FURTHER:
         term[Term.LAST], term[Term.BEFORE_LAST] = _clamped(known.last), _clamped(known.before_last)
-        term[Term.AROUND] = log(over(2 * (int(z[1]) + int(z[2])) + int(z[3]) + int(z[4]), inverse))
-        term[Term.BESIDE] = log(over(int(z[7]) + int(z[8]) + int(z[9]), inverse))
+        term[Term.AROUND] = log(over(size_around(component.around, row, column, index), inverse))
+        term[Term.BESIDE] = log(over(size_beside(component.around, row, column, index), inverse))
 
 
 @inlined
@@ -336,25 +334,29 @@ def code_blocks(
         return BROKEN
     for index in range(SIZE):
         scratch.inverses[index] = inverse_of(component.table[index])
-    votes, first_predicted = scratch.votes, ENDS[diagonals]
+    votes, ahead, first_predicted = scratch.votes, scratch.ahead, ENDS[diagonals]
+    turn_weights(predictor, number, ahead)
     for row in range(1, component.coefficients.shape[0] + 1):
         for column in range(1, component.coefficients.shape[1] + 1):
             block = component.coefficients[row - 1, column - 1]
             begin(component.around, row, column)
-            start = _code_end(encode, component, row, column, contexts.blocks, coding, scratch)
-            if start < 0:
+            end = _code_end(encode, component, row, column, contexts.blocks, coding, scratch)
+            if end < 0:
                 return TOO_LONG
-            extent = extent_of(start)
+            extent = extent_of(ENDS[end])
+            of_sizes = ahead.weights[extent]
+            look_ahead(component, row, column, min(SIDE, end), of_sizes, ahead)
             known = _Known(0, 0, 0, 0)
-            for place in range(start, SIZE):
-                index = ORDER[place]
-                at = row_of(index, extent, number, predictors)
+            for place in range(ENDS[end], SIZE):
+                index = int(ORDER[place])
+                inverse = scratch.inverses[index]
                 fine = 0
                 if place >= first_predicted:
-                    total = weighted_around(component, row, column, index, predictor.means[at])
-                    fine = predicted(total, component.table[index], scratch.inverses[index])
-                gather_sizes(component, row, column, index, known.tail, scratch.sizes)
-                found = _expect(index, fine, predictor.sizes[at], scratch)
+                    means = predictor.means[row_of(index, extent, number, predictors)]
+                    total = weighted_around(component, row, column, index, means)
+                    fine = predicted(total, component.table[index], inverse)
+                size = expected_size(component, row, column, index, known.tail, of_sizes, ahead)
+                found = _expect(fine, size, inverse)
                 residual = int(block[index]) - found.mu if encode else 0
                 plain = found.level >= level
                 if plain:

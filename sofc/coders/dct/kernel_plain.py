@@ -13,10 +13,10 @@ import numpy as np
 
 from sofc.coders.dct.kernel_prediction import LOG_STEPS, Predicted
 from sofc.entropy.binary import EVEN, OK, Stream, code_bit
-from sofc.entropy.bit_models import MOST_SEEN, code_by_model, learned
+from sofc.entropy.bit_models import MOST_SEEN, SEEN_BITS, USUAL, code_by_model, learned
 from sofc.entropy.contexts import BLOCK, set_starts
 from sofc.entropy.digits import bit_length
-from sofc.entropy.mixing import LEVELS, QUARTERS, SQUASH, STRETCH, STRETCH_LIMIT
+from sofc.entropy.mixing import LEVELS, QUARTERS
 from sofc.jit.decorators import inlined
 from sofc.jit.types import Vector
 from sofc.jpeg.dct import SIZE
@@ -47,11 +47,10 @@ class Coded(NamedTuple):
 
 @inlined
 def _code_by_two(encode: bool, bit: int, one: int, other: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """Code a decision by the mean of two models' probabilities, stretched, a little surer. The bit, or TOO_LONG."""
+    """Code a decision by the mean of two models' probabilities. The bit, or TOO_LONG."""
     first, second = np.int64(models[one]), np.int64(models[other])
-    mean = ((np.int64(STRETCH[first >> 20]) + np.int64(STRETCH[second >> 20])) * 9) >> 4
-    p = int(SQUASH[max(-STRETCH_LIMIT, min(STRETCH_LIMIT, int(mean))) + STRETCH_LIMIT])
-    bit = code_bit(encode, bit, p, stream)
+    mean = int((first >> (SEEN_BITS + 6)) + (second >> (SEEN_BITS + 6))) >> 1
+    bit = code_bit(encode, bit, max(USUAL, min(65536 - USUAL, mean)), stream)
     if bit >= 0:
         models[one] = learned(int(first), bit, MOST_SEEN)
         models[other] = learned(int(second), bit, MOST_SEEN)

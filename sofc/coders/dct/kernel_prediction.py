@@ -17,8 +17,9 @@ from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import SIDE, SIZE, ZIGZAG
 from sofc.jpeg.origin import VALUE_LIMIT
 
-ORDER = np.ascontiguousarray(ZIGZAG[::-1])
-"""Coefficients from the highest frequency to the lowest."""
+ORDER = np.ascontiguousarray(ZIGZAG[::-1]).astype(np.uint8)
+"""Coefficients from the highest frequency to the lowest: of a type without negative numbers, which kernels would have
+to tell from others at each use."""
 DIAGONALS = 2 * SIDE - 1
 ENDS = np.array([sum(SIDE - abs(SIDE - 1 - s) for s in range(first, DIAGONALS)) for first in range(DIAGONALS + 1)])
 """Diagonal s, on which the frequencies add up to s, is ORDER[ENDS[s + 1] : ENDS[s]]."""
@@ -132,11 +133,17 @@ def inverse_of(step: int) -> int:
     return ((1 << 34) + step - 1) // step if step < 256 else -step
 
 
+@kernel
+def _divided(value: int, step: int) -> int:
+    """``value`` // step: apart, as no step of most images asks for it."""
+    return value // step
+
+
 @inlined
 def over(value: int, inverse: int) -> int:
     """``value`` // step for value >= 0, by a multiplication where steps are small: divisions took longer. What is 2**26
     or more is cut there."""
-    return (min(value, (1 << 26) - 1) * inverse) >> 34 if inverse > 0 else value // -inverse
+    return (min(value, (1 << 26) - 1) * inverse) >> 34 if inverse > 0 else int(_divided(value, -inverse))
 
 
 @inlined
@@ -279,7 +286,9 @@ def enter(component: Component, row: int, column: int, index: int, tail: int) ->
 def predicted(total: int, step: int, inverse: int) -> int:
     """Spec dct/prediction. ``fine``: a coefficient in quarters of a step, from the weighted sum of MEANS numbers."""
     quarters = (4 * total + (step << (WEIGHT_BITS - 1))) >> WEIGHT_BITS
-    fine = over(quarters, inverse) if quarters >= 0 else -over(step - 1 - quarters, inverse)
+    # Which sign it has is anyone's guess, processors' too: no branch.
+    sign = quarters >> 63
+    fine = over(quarters ^ sign, inverse) ^ sign
     return max(-4 * LARGEST, min(4 * LARGEST, fine))
 
 
@@ -317,7 +326,7 @@ def weigh_predictors(
             start = start_of(component.coefficients[row - 1, column - 1])
             extent = extent_of(start)
             for place in range(start, SIZE):
-                index = ORDER[place]
+                index = int(ORDER[place])
                 step, diagonal = component.table[index], (index >> 3) + (index & 7)
                 gather_means(component, row, column, index, means)
                 enter(component, row, column, index, 0)
@@ -374,7 +383,7 @@ def accumulate(
             start = start_of(component.coefficients[row - 1, column - 1])
             extent = extent_of(start)
             for place in range(start, SIZE):
-                index = ORDER[place]
+                index = int(ORDER[place])
                 at = row_of(index, extent, number, predictors)
                 step = component.table[index]
                 gather_means(component, row, column, index, means)

@@ -14,7 +14,6 @@ from ..coding_tools import (
     SECOND_SET,
     SELECTED,
     SLOT,
-    STRETCH,
     THIRD_SET,
     UNTRAINED,
     Area,
@@ -29,7 +28,6 @@ from ..coding_tools import (
     modelled_planes,
     read_mixers,
     read_slots,
-    squash,
 )
 from ..inverses import OTHERS, fine_component, upsample_finely
 from ..limits import MAX_BIT_MODELS
@@ -468,8 +466,8 @@ class DctPlane(Mixing):
     def by_two(self, one: int, other: int) -> int:
         """A decision of two plain models."""
         places = one, other
-        mean = (sum(STRETCH[self.plain[place] >> 20] for place in places) * 9) >> 4
-        bit = self.decisions.decide(squash(mean))
+        mean = sum(self.plain[place] >> 16 for place in places) >> 1
+        bit = self.decisions.decide(clamp(mean, 32, 0xFFE0))
         for place in places:
             self.plain[place] = learn(self.plain[place], bit)
         return bit
