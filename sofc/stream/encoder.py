@@ -53,8 +53,9 @@ class Encoder(Sticky):
     ``key_interval``: images of a group at most, within which one may be predicted from those before it; 1 = each
     by itself. ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
-    bands; None: of those in several, as that of one band is compared with the band's CRC-32. ``limits``: those of the decoders that are to read the file. ``on_codebook`` is called with each codebook
-    that the file names or holds, more than once and from other threads where bands of wide samples name it.
+    bands; None: of those in several, as the samples of one band are compared with its CRC-32. ``limits``: those of the
+    decoders that are to read the file. ``on_codebook`` is called with each codebook that the file names or holds, more
+    than once and from other threads where bands of wide samples name it.
     """
 
     def __init__(
