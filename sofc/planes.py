@@ -20,7 +20,7 @@ def zeros(rows: int, width: int) -> Plane:
     return np.broadcast_to(np.int32(0), (rows, width))
 
 
-def has_any(plane: Plane) -> bool:
+def has_any(plane: NarrowPlane) -> bool:
     """Whether any sample is not zero, at once of a plane of ``zeros``."""
     return bool(plane.any() if any(plane.strides) else plane.flat[0])
 
