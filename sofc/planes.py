@@ -15,6 +15,16 @@ NarrowPlane = npt.NDArray[np.int16] | Plane
 """The same of decoders, which may give samples of few bits in fewer bits."""
 
 
+def zeros(rows: int, width: int) -> Plane:
+    """A plane of zeros, for reading only, that takes no memory: all samples are one."""
+    return np.broadcast_to(np.int32(0), (rows, width))
+
+
+def has_any(plane: NarrowPlane) -> bool:
+    """Whether any sample is not zero, at once of a plane of ``zeros``."""
+    return bool(plane.any() if any(plane.strides) else plane.flat[0])
+
+
 class PlaneRange(NamedTuple):
     """The values that a plane may hold, both ends included."""
 

@@ -97,8 +97,20 @@ def test_broken_tables_are_refused() -> None:
     refused(mapping=3)
 
 
+def test_bounds_of_a_table_of_values() -> None:
+    """They are those of what any component takes, and are refused where they are none."""
+    planes = [np.array([[900, 907, 1030]], np.int32).repeat(9, axis=0), np.array([[1031, 907, 950]]).repeat(9, axis=0)]
+    view = views(planes, 16)[Mapping.VALUES]
+    assert view.table[0] == (900).to_bytes(2, "little") + (1031).to_bytes(2, "little")
+    for bounds in (b"", view.table[0][:3], view.table[0] + b"\0", b"\2\0\1\0"):
+        with pytest.raises(sofc.FormatError):
+            read_table(Mapping.VALUES, [bounds, *view.table[1:]], PixelFormat(2, 16, 16))
+    with pytest.raises(sofc.FormatError, match=r"900 \.\. 1031 of 10 bits"):
+        read_table(Mapping.VALUES, view.table, PixelFormat(2, 10, 10))
+
+
 def test_a_table_of_values_holds_some_and_is_not_too_large() -> None:
     with pytest.raises(sofc.FormatError, match="over"):
-        read_table(Mapping.VALUES, [b""] * 17, PixelFormat(17, 16, 16))
+        read_table(Mapping.VALUES, [b""] * 18, PixelFormat(17, 16, 16))
     empty = views([np.zeros((8, 8), np.int32)], 8)
     assert Mapping.VALUES not in empty

@@ -100,8 +100,9 @@ def test_round_trip(
     assert isinstance(decoded.events[0], FileStart)
     assert isinstance(decoded.events[-1], FileEnded)
     assert decoded.decoder.eof and not decoded.decoder.unused_data
+    digest = hashlib.sha256(sample_bytes(array, header.format)).digest() if len(decoded.of(BandReady)) > 1 else b""
     for end in decoded.of(ImageEnded):
-        assert end == ImageEnded(0, len(array), hashlib.sha256(sample_bytes(array, header.format)).digest())
+        assert end == ImageEnded(0, len(array), digest)
 
 
 @given(images(), st.integers(1, 12), CUTS, st.binary(max_size=20))
@@ -594,6 +595,24 @@ def test_heads_that_do_not_fit() -> None:
     assert isinstance(with_head(head[1][:2] + b"\x02" + head[1][3:]), FormatError)
     # A wrong sign keeps every stream readable: only the check tells.
     assert isinstance(with_head(head[1][:3] + b"\x16" + head[1][4:]), FormatError)
+
+
+@given(st.sampled_from([None, False, True]), st.sampled_from([5, 13, 40]), CUTS, st.integers(1, 3))
+def test_which_images_have_a_digest(wanted: bool | None, band_rows: int, cuts: list[int], threads: int) -> None:
+    """Those of several bands unless it is said; decoders compare it whatever of the end chunk they saw when."""
+    array = gray(13, 9)
+    settings: dict[str, Any] = {"coder": "raw", "band_rows": band_rows, "digest": wanted}
+    data = encode_rows(ImageHeader(9, None, GRAY), array, [13], **settings)  # of known height it would be a group
+    own = hashlib.sha256(array.tobytes()).digest()
+    has_digest = band_rows == 5 if wanted is None else wanted
+    decoded = run_decoder(pieces(data, cuts), threads=threads)
+    assert np.array_equal(whole(decoded), array)
+    assert decoded.of(ImageEnded) == [ImageEnded(0, 13, own if has_digest else b"")]
+    parts = [(kind, body[:1] + bytes(32) if kind == b"E" else body) for kind, body in chunks_of(data) if kind in b"HBE"]
+    other = file_of([*parts, (b"Z", bytes(4))], data)
+    decoded = run_decoder(pieces(other, cuts), threads=threads)
+    assert isinstance(decoded.error, ChecksumError)
+    assert not decoded.of(ImageEnded)
 
 
 def test_a_digest_that_does_not_fit() -> None:

@@ -24,7 +24,8 @@ MAX_TABLE = 1 << 20
 """Flags of a table of values, all components together."""
 MAX_COLOURS = 1024
 """Colours for which an encoder takes the trouble of a palette; a file may have 65536."""
-COUNT_SIZE = 2
+NUMBER_SIZE = 2
+"""Bytes of a count, and of each bound, little-endian."""
 
 
 class Mapping(IntEnum):
@@ -76,14 +77,17 @@ def _by_value(planes: Sequence[Plane], pixel_format: PixelFormat, most_bits: int
     for flag, plane in zip(flags, planes, strict=True):
         flag[0, plane] = 1
     values = [np.flatnonzero(flag) for flag in flags]
+    first, last = min(int(found[0]) for found in values), max(int(found[-1]) for found in values)
     if 8 * sum(map(len, values)) > 7 * sum(int(found[-1] - found[0]) + 1 for found in values):
         return None
     numbers_format = _format(len(planes), max(map(len, values)))
     if numbers_format.coded_bits > most_bits:
         return None
     numbers = [(np.cumsum(flag[0]) - 1).astype(np.int32)[plane] for flag, plane in zip(flags, planes, strict=True)]
-    table = NeutralShapeCoder().encode(list(flags), NONE.ranges(len(planes), 1), 1)
-    return Mapped(Mapping.VALUES, numbers_format, numbers, tuple(table))
+    bounds = b"".join(bound.to_bytes(NUMBER_SIZE, "little") for bound in (first, last))
+    occurring = [np.ascontiguousarray(flag[:, first : last + 1]) for flag in flags]
+    table = NeutralShapeCoder().encode(occurring, NONE.ranges(len(planes), 1), 1)
+    return Mapped(Mapping.VALUES, numbers_format, numbers, (bounds, *table))
 
 
 def _by_colour(planes: Sequence[Plane], pixel_format: PixelFormat, most: int) -> Mapped | None:
@@ -108,7 +112,7 @@ def _by_colour(planes: Sequence[Plane], pixel_format: PixelFormat, most: int) ->
     ordered = [component[order][None, :] for component in colours]
     transform = PAPERS if len(planes) == PAPERS.components else NONE
     streams = NeutralShapeCoder().encode(transform.forward(ordered), transform.ranges(len(planes), bits), 1)
-    table = ((len(found) - 1).to_bytes(COUNT_SIZE, "little"), *streams)
+    table = ((len(found) - 1).to_bytes(NUMBER_SIZE, "little"), *streams)
     return Mapped(Mapping.PALETTE, _format(1, len(found)), [place[numbers].reshape(keys.shape)], table)
 
 
@@ -135,8 +139,15 @@ class Table:
         for plane, values in zip(numbers, self.entries, strict=True):
             if int(plane.max()) >= len(values):
                 raise FormatError(f"number {int(plane.max())} is not in a table of {len(values)}")
-            result.append(values.astype(np.int32)[plane])
+            result.append(values.astype(np.int32).take(plane))
         return result
+
+
+def _numbers(stream: bytes, count: int) -> list[int]:
+    """So many numbers that a table's first stream is made of. Raises FormatError."""
+    if len(stream) != count * NUMBER_SIZE:
+        raise FormatError(f"the first stream of a table takes {count * NUMBER_SIZE} bytes, not {len(stream)}")
+    return [int.from_bytes(stream[at : at + NUMBER_SIZE], "little") for at in range(0, len(stream), NUMBER_SIZE)]
 
 
 def read_table(mapping: int, streams: Sequence[bytes], pixel_format: PixelFormat) -> Table:
@@ -144,20 +155,21 @@ def read_table(mapping: int, streams: Sequence[bytes], pixel_format: PixelFormat
     components, bits = pixel_format.components, pixel_format.coded_bits
     if mapping == Mapping.NONE:
         return Table(pixel_format, streams, ())
-    own = components + (mapping == Mapping.PALETTE)
+    own = 1 + components
     if len(streams) < own:
         raise FormatError(f"a mapped band of {components} components has {len(streams)} streams")
     if mapping == Mapping.VALUES:
         if components << bits > MAX_TABLE:
             raise FormatError(f"a table of {components} times {1 << bits} values is over {MAX_TABLE}")
-        flags = NeutralShapeCoder().decode(streams[:own], NONE.ranges(components, 1), 1, 1 << bits, 1)
-        entries = [np.flatnonzero(flag) for flag in flags]
+        first, last = _numbers(streams[0], 2)
+        if first > last or last >> bits:
+            raise FormatError(f"a table of values {first} .. {last} of {bits} bits")
+        flags = NeutralShapeCoder().decode(streams[1:own], NONE.ranges(components, 1), 1, last - first + 1, 1)
+        entries = [np.flatnonzero(flag) + first for flag in flags]
         if not all(map(len, entries)):
             raise FormatError("a table of values is empty")
         return Table(_format(components, max(map(len, entries))), streams[own:], entries)
-    if len(streams[0]) != COUNT_SIZE:
-        raise FormatError(f"the count of a palette takes {COUNT_SIZE} bytes, not {len(streams[0])}")
-    count = int.from_bytes(streams[0], "little") + 1
+    count = _numbers(streams[0], 1)[0] + 1
     transform = PAPERS if components == PAPERS.components else NONE
     planes = NeutralShapeCoder().decode(streams[1:own], transform.ranges(components, bits), 1, count, 1)
     entries = [plane[0] for plane in transform.inverse(planes)]

@@ -11,7 +11,7 @@ from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table
-from sofc.planes import Plane
+from sofc.planes import Plane, zeros
 
 CHANNELS = 3
 BASE = 511
@@ -88,14 +88,15 @@ def encode_sparse(plane: Plane) -> bytes:
 
 
 def decode_sparse(stream: bytes, rows: int, width: int) -> Plane:
-    """The plane again. Raises FormatError."""
+    """The plane again, for reading only. Raises FormatError."""
+    if not stream:
+        return zeros(rows, width)
     plane = np.zeros((rows, width), np.int32)
-    if stream:
-        if not 1 <= stream[0] <= MOST_KINDS:
-            raise FormatError(f"a correction stream begins with 1 to {MOST_KINDS}, not {stream[0]}")
-        if code_sparse(False, plane, _start(), Reader(stream[1:]).stream) != OK:
-            raise FormatError("a correction stream is damaged")
-        plane += np.int32((stream[0] - 1) * VALUES)
+    if not 1 <= stream[0] <= MOST_KINDS:
+        raise FormatError(f"a correction stream begins with 1 to {MOST_KINDS}, not {stream[0]}")
+    if code_sparse(False, plane, _start(), Reader(stream[1:]).stream) != OK:
+        raise FormatError("a correction stream is damaged")
+    plane += np.int32((stream[0] - 1) * VALUES)
     return plane
 
 

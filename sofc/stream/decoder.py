@@ -13,7 +13,8 @@ from sofc.band.coding import Samples, sample_bytes
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import find_builtin
 from sofc.codebook.model import REFERENCE_SIZE
-from sofc.container.chunks import FILE_HEAD_SIZE, check_signature, unpack_file_head
+from sofc.container import schema
+from sofc.container.chunks import DIGEST_SIZE, FILE_HEAD_SIZE, check_signature, unpack_file_head
 from sofc.container.records import CodebookReference, CodedBand
 from sofc.errors import (
     ChecksumError,
@@ -308,11 +309,21 @@ class Decoder(Sticky):
                 yield DamagedBand(coded.image, 0, None, error, coded.images)
             return
         if isinstance(coded, CodedBand):
-            self._digest.update(sample_bytes(samples, item.image.head.header.format))
+            if not self._comes_without_digest(item):
+                self._digest.update(sample_bytes(samples, item.image.head.header.format))
             self._rows_decoded = coded.end
             yield BandReady(Band(coded.image, coded.first_row, samples))
         else:
             yield GroupReady(coded.image, samples)
+
+    def _comes_without_digest(self, item: SamplesToDecode) -> bool:
+        """Whether it is certain that the image ends with this band and has no digest, which takes long to compute."""
+        if self._salvage:
+            return False
+        if item.image.end is not None:
+            return not item.image.end.digest
+        head = self._reader.next_head()
+        return head is not None and head.type == schema.IMAGE_END and head.crc - head.body < DIGEST_SIZE
 
     def _end_image(self, item: EndToCheck) -> Iterator[Event]:
         digest = item.end.digest

@@ -53,8 +53,9 @@ class Encoder(Sticky):
     ``key_interval``: images of a group at most, within which one may be predicted from those before it; 1 = each
     by itself. ``verify``: decode each band before its
     bytes leave. ``metadata`` belongs to the whole file. ``digest``: keep the SHA-256 of each image coded in
-    bands. ``limits``: those of the decoders that are to read the file. ``on_codebook`` is called with each codebook
-    that the file names or holds, more than once and from other threads where bands of wide samples name it.
+    bands; None: of those in several, as the samples of one band are compared with its CRC-32. ``limits``: those of the
+    decoders that are to read the file. ``on_codebook`` is called with each codebook that the file names or holds, more
+    than once and from other threads where bands of wide samples name it.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Encoder(Sticky):
         verify: bool = True,
         threads: int = 1,
         metadata: Iterable[Metadata] = (),
-        digest: bool = True,
+        digest: bool | None = None,
         limits: Limits | None = None,
         on_codebook: Callable[[Codebook], None] | None = None,
     ) -> None:
@@ -304,7 +305,8 @@ class Encoder(Sticky):
             else:
                 self._put_bands(everything=True, is_end=True, likenesses={} if likeness is None else {0: likeness})
                 self._kept.keep_bands(self._image, image.header)
-                end = ImageEnd(image.rows_written, image.digest if self._with_digest else b"")
+                has_digest = image.bands > 1 if self._with_digest is None else self._with_digest
+                end = ImageEnd(image.rows_written, image.digest if has_digest else b"")
                 self._chunks.put(schema.IMAGE_END, pack_image_end(end), self._image)
                 self._image += 1
             self._state = WriteState.ENDED
@@ -326,7 +328,8 @@ class Encoder(Sticky):
     def _put_band(self, count: int, likenesses: Mapping[int, Likeness], *, is_last: bool) -> None:
         image, number, first_row = self._current, self._image, self._current.next_band
         known = image.known_of(count)
-        rows = image.cut_band(count, digest=self._with_digest)
+        is_alone = is_last and first_row == 0
+        rows = image.cut_band(count, digest=not is_alone if self._with_digest is None else self._with_digest)
         self._kept.take_band(image.header, first_row, rows)
         extent = Extent(image.header, number, 1, range(first_row, first_row + count))
         coding = self._encoding.coding_of(image, Uncoded(rows, extent, False, is_last, likenesses, known=known))

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from sofc.container import schema
-from sofc.container.walker import Chunk, is_intact, parse_chunk_head, walk
+from sofc.container.walker import HEAD_MAX_SIZE, Chunk, ChunkHead, is_intact, parse_chunk_head, walk
 from sofc.errors import ChecksumError, SofcError, TruncatedError, locate
 
 # A chunk found by searching must be of one of these types and of a body length that such a chunk can have.
@@ -62,6 +62,13 @@ class ChunkReader:
         """Drop bytes."""
         del self._buffer[:size]
         self.offset += size
+
+    def next_head(self) -> ChunkHead | None:
+        """The head of the next chunk as it stands, not yet compared with a CRC; None where none can be read."""
+        try:
+            return parse_chunk_head(self.peek(HEAD_MAX_SIZE), 0, self._max_body)
+        except SofcError:
+            return None
 
     def next_chunk(self) -> Chunk | Damage | None:
         """The next chunk or, with ``salvage``, a damaged part; None while more bytes are needed.

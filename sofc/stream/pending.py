@@ -81,6 +81,7 @@ class PendingImage:
         self.codebooks: dict[int, Codebook] = {}  # those that it may use, by their numbers in the file
         self.rows_written = 0
         self.next_band = 0  # first row of the next band
+        self.bands = 0  # that were cut off
         self.buffered = 0  # rows that are not yet in a band
         self._pieces: list[Samples] = []  # what they stand in
         self._digest = hashlib.sha256()
@@ -160,6 +161,7 @@ class PendingImage:
         """The first ``count`` rows of those that are buffered, as the next band."""
         rows = self.pop(count)
         self.next_band += count
+        self.bands += 1
         if digest:
             self._digest.update(sample_bytes(rows, self.header.format))
         return rows

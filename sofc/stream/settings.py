@@ -33,7 +33,7 @@ class CodingSettings(TypedDict, total=False):
     verify: bool
     threads: int
     metadata: Iterable[Metadata]
-    digest: bool
+    digest: bool | None
     limits: Limits | None
     on_codebook: Callable[[Codebook], None] | None
 

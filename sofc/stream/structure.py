@@ -52,6 +52,7 @@ class OpenImage:
     next_row: int = 0
     announced: bool = False
     damaged: bool = False
+    end: ImageEnd | None = None  # once it was read
 
 
 class EmbeddedCodebook(NamedTuple):
@@ -257,6 +258,7 @@ class FileStructure:
             )
         self._next_image = image.number + 1
         self._lost = None
+        image.end = end
         yield EndToCheck(image, end, chunk.offset)
 
     @property

@@ -22,7 +22,7 @@ from sofc.jpeg.colour import (
     likely_conversion,
     reached,
 )
-from sofc.planes import NarrowPlane, Plane, PlaneRange
+from sofc.planes import NarrowPlane, Plane, PlaneRange, has_any
 
 CORRECTION_BASE = 511
 """Corrections are three differences of -255 .. 255, written as digits."""
@@ -156,8 +156,7 @@ def _converted_by(number: int, planes: Sequence[Plane]) -> tuple[list[Plane], Pl
 def _lattice_inverse(planes: Sequence[Plane]) -> list[Plane]:
     *converted, correction = planes
     samples = reached([plane.astype(np.int32, copy=False) for plane in converted], conversion_of(planes))
-    correction = correction % CORRECTIONS
-    if correction.any():
+    if has_any(correction) and (correction := correction % CORRECTIONS).any():
         digits = np.where(correction > 0, correction - 1, (CORRECTION_BASE**3 - 1) // 2)
         for plane in reversed(samples):
             plane += (digits % CORRECTION_BASE - 255).astype(np.int32)
@@ -167,7 +166,7 @@ def _lattice_inverse(planes: Sequence[Plane]) -> list[Plane]:
 
 def _lattice_samples(planes: Sequence[NarrowPlane]) -> npt.NDArray[np.uint8] | None:
     *converted, correction = planes
-    if correction.any():
+    if has_any(correction):
         return None
     return colours([plane.astype(np.int16, copy=False) for plane in converted])
 

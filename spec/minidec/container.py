@@ -593,13 +593,16 @@ def read_table(
     mapping: int, streams: list[bytes], components: int, bits: int
 ) -> tuple[list[list[int]], int, list[bytes]]:
     """What numbers stand for, by component; their bits; and the streams behind those of the table."""
-    own = components if mapping == VALUES else components + 1
+    own = components + 1
     require(len(streams) >= own, "streams of the table are missing")
     if mapping == VALUES:
         require(components << bits <= 1 << 20, "table too large")
-        area = Area(1, 1 << bits, 1)
-        flags = decode_neutral(streams[:own], [(0, 1)] * components, area)
-        table = [[value for value, taken in enumerate(component) if taken] for component in flags]
+        require(len(streams[0]) == 4, "bounds of another size")
+        first, last = (int.from_bytes(streams[0][at : at + 2], "little") for at in (0, 2))
+        require(first <= last < 1 << bits, "bounds out of range")
+        area = Area(1, last - first + 1, 1)
+        flags = decode_neutral(streams[1:own], [(0, 1)] * components, area)
+        table = [[value for value, taken in enumerate(component, first) if taken] for component in flags]
         require(min(map(len, table)) > 0, "a component takes no value")
     else:
         require(len(streams[0]) == 2, "count of another size")

@@ -99,7 +99,7 @@ def test_rows_in_pieces(width, bits):
 def test_twin(seed, shape, bits, images):
     """A plain encoder writes the same bytes."""
     rng = np.random.default_rng(seed)
-    ranges = [PlaneRange(0, (1 << bits) - 1)] * 3
+    ranges = [PlaneRange(0, (1 << size) - 1) for size in (bits, (bits + 7) // 2, bits)]
     coder = InterleavedCoder([random_model(rng, plane) for plane in range(3)])
     planes = random_planes(rng, ranges, (shape[0] * images, shape[1]))
     streams = coder.encode(planes, ranges, shape[0])
@@ -109,9 +109,10 @@ def test_twin(seed, shape, bits, images):
         grid, streams[0] = streams[0][0], streams[0][1:]
     known = [[] for _ in planes]
     for number, (model, plane, stream) in enumerate(zip(coder.models, planes, streams, strict=True)):
-        wrap = 16 if ranges[0].high < 1 << (15 - model.prediction.fraction) else 32
+        largest = max(ranges[plane].high for plane in (number, *model.prediction.references))
+        wrap = 16 if largest < 1 << (15 - model.prediction.fraction) else 32
         for image in range(images):
-            samples = plane[image * shape[0] : (image + 1) * shape[0]] - (ranges[0].high + 1) // 2
+            samples = plane[image * shape[0] : (image + 1) * shape[0]] - (ranges[number].high + 1) // 2
             own = naive_interleaved.Plane(samples.tolist())
             references = [known[reference][image][0] for reference in model.prediction.references]
             known[number].append((own, naive_interleaved.trace(own, references, model, grid, wrap)))

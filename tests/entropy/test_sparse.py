@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as npst
 from sofc.entropy.binary import EVEN, OK, Reader, Writer
 from sofc.entropy.sparse import MOST_KINDS, VALUES, code_sparse, decode_corrections, decode_sparse, encode_sparse
 from sofc.errors import FormatError
+from sofc.planes import has_any, zeros
 
 CORRECTIONS = st.one_of(st.just(0), st.just(0), st.integers(1, 511**3), st.sampled_from([1, 511**3]))
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 9))
@@ -63,3 +64,12 @@ def test_corrections_have_a_bound():
     assert decode_corrections([stream, b""], [7, 0], 5, 5)[0].max() == 7
     with pytest.raises(FormatError, match="outside its range"):
         decode_corrections([stream], [6], 5, 5)
+
+
+def test_zeros_take_no_memory():
+    """A stream of no bytes gives a plane that tells at once that it has nothing, whatever its size."""
+    plane = decode_sparse(b"", 1 << 20, 1 << 20)
+    assert plane.shape == (1 << 20, 1 << 20)
+    assert not has_any(plane)
+    assert not has_any(np.zeros((3, 4), np.int32)) and not has_any(zeros(1, 1))
+    assert has_any(np.eye(3, 4, dtype=np.int32)) and has_any(np.ones((1, 1), np.int32))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_images
-from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_of, middle, type_of_sums
+from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_for, middle, type_of_sums
 from sofc.coders.interleaved.section import unpack_plan
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
@@ -52,11 +52,11 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int
     ) -> list[bytes]:
         """One stream for each plane."""
-        largest = largest_of(ranges)
         streams: list[bytes] = []
         frames: list[kernel.Frame] = []
         traced: kernel.Traced | None = None
         for model, plane, span in zip(self.models, planes, ranges, strict=False):
+            largest = largest_for(model.prediction, span, ranges)
             frame = frame_of(plane, span, largest, model.prediction, frames, image_rows)
             traced = trace_plane(frame, model.predictor(grid, span, largest), traced)
             streams.append(stream_of(model, traced, frame))
@@ -67,23 +67,22 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
         """The planes again, of the type of sums. Raises FormatError where a stream breaks the rules."""
-        largest = largest_of(ranges)
         readers = [_Reader(stream) for stream in streams]
-        predictors = [model.predictor(grid, span, largest) for model, span in zip(self.models, ranges, strict=False)]
         planes: list[Plane] = []
         frames: list[kernel.Frame] = []
-        for model, predictor, reader in zip(self.models, predictors, readers, strict=True):
+        for model, span, reader in zip(self.models, ranges, readers, strict=True):
+            largest = largest_for(model.prediction, span, ranges)
+            predictor = model.predictor(grid, span, largest)
             frame = _empty_frame(shape, image_rows, largest, model.prediction, frames)
             plane = np.empty(shape, frame.samples.dtype)
             coded = model.distributions, reader.words, reader.states
             if _decode_plane(frame, plane.reshape(-1), predictor, scratch_for(frame), *coded) != kernel.OK:
                 raise FormatError("a stream of the interleaved coder leads outside the plane's range")
+            reader.finish()
+            if predictor.middle != middle(span):  # what sums are of is too narrow for samples with it
+                plane = plane + np.int32(middle(span))
             planes.append(plane)
             frames.append(frame)
-        for number, (reader, predictor) in enumerate(zip(readers, predictors, strict=True)):
-            reader.finish()
-            if predictor.middle != middle(ranges[number]):  # what sums are of is too narrow for samples with it
-                planes[number] = planes[number] + np.int32(middle(ranges[number]))
         return planes
 
 
@@ -96,7 +95,8 @@ def _decode_plane(*arguments: Any) -> int:
 def _empty_frame(
     shape: tuple[int, int], image_rows: int, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
 ) -> kernel.Frame:
-    """A plane to fill, after those of the same images that came before it; ``largest``: that of all their samples."""
+    """A plane to fill, after those of the same images that came before it; ``largest``: the sample that it or a
+    reference of it may have."""
     rows, width = shape
     dtype = type_of_sums(largest, prediction.fraction)
     stride = kernel.stride_of(width)

@@ -276,9 +276,7 @@ def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Lane, la
         # Products, not choices: compilers make vectors of them.
         for i in range(width):
             ahead[i] += (sums[i] - ahead[i]) * chosen[i]
-        for i in range(width):
             west[i] += (w - west[i]) * chosen[i]
-        for i in range(width):
             far[i] += (ww - far[i]) * chosen[i]
 
 

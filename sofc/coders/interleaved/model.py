@@ -46,6 +46,11 @@ def largest_of(ranges: Sequence[PlaneRange]) -> int:
     return max(span.size for span in ranges)
 
 
+def largest_for(prediction: Prediction, span: PlaneRange, ranges: Sequence[PlaneRange]) -> int:
+    """Spec interleaved/section. That of a plane of this range and of its references, of all planes' ``ranges``."""
+    return largest_of([span, *(ranges[number] for number in prediction.references)])
+
+
 def type_of_sums(largest: int, fraction: int) -> np.dtype[Any]:
     """Spec interleaved/section. Whether sums wrap around at 16 bits or at 32: the type of them and of samples."""
     return np.dtype(np.int16 if largest < 1 << (15 - fraction) else np.int32)
@@ -71,8 +76,8 @@ class Prediction:
     def predictor(
         self, grid: int, span: PlaneRange, largest: int, edges: Integers | None = None, start: int = 0
     ) -> kernel.Predictor:
-        """As kernels take it. ``grid``: place of the first sample, row * 8 + column; ``largest``: that of all planes'
-        samples. Raises FormatError where sums of this model cannot hold them."""
+        """As kernels take it. ``grid``: place of the first sample, row * 8 + column; ``largest``: that of the
+        plane's samples and of its references'. Raises FormatError where sums of this model cannot hold them."""
         if largest >= 1 << (31 - self.fraction):
             raise FormatError("a model of the interleaved coder is for planes of a smaller range")
         weights = np.zeros((len(self.weights), kernel.TAPS), np.int64)

@@ -116,7 +116,7 @@ def moved(magnitudes: Plane, down: int, right: int) -> Plane:
 
 def neighbourhood_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]) -> Neighbourhood:
     """What levels follow from; ``references`` are residuals of planes coded before, the nearest first."""
-    own, others = np.split(contexts.weights, [len(OWN_PLACES)])
+    own, others = contexts.weights[: len(OWN_PLACES)], contexts.weights[len(OWN_PLACES) :]
     activity = np.zeros(zigzag.shape, np.int32)
     parts = others.reshape(-1, len(REFERENCE_PLACES))
     for weights, reference in zip(parts, references[: contexts.references], strict=True):

@@ -263,9 +263,9 @@ def decode_interleaved(
     """All planes of coder 7."""
     count = modelled_planes(plans, ranges)
     grid, first = take_grid(any(plan.class_map == GRID for plan in plans), streams[0])
-    largest = max(high - low for low, high in ranges[:count])
     planes: list[list[Striped]] = []
     for plan, stream, (low, high) in zip(plans, [first, *streams[1:count]], ranges, strict=False):
+        largest = max(ranges[number][1] - ranges[number][0] for number in (len(planes), *plan.references))
         require(largest < 1 << (31 - plan.fraction), "range too large for the model")
         bits = 16 if largest < 1 << (15 - plan.fraction) else 32
         middle = (high - low + 1) // 2
