@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import exact, photometric
+from sofc.imagefiles import exact, photometric, tiff_doubts
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.rows import LARGE_BYTES, InFile, stored_rows
@@ -184,6 +184,7 @@ def _load(file: _Opened, index: int) -> Samples:
     if page.bitspersample == _THREE_BYTES and page.sampleformat in _INTEGERS:
         # The standard does not say, and libtiff and tifffile do not agree.
         raise UnsupportedError(f"{path}: its samples have 24 bits, whose order of bytes is not certain; {exact.KEEP}")
+    tiff_doubts.refuse(path, page)
     if page.bitspersample == 1:
         return _bilevel(file, series, index, number)
     try:
@@ -216,7 +217,11 @@ def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> 
     ranges = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if int(keyframe.compression) == _NOT_COMPRESSED:
         there = sum(max(0, min(count, size - offset)) for offset, count in ranges)
-        is_cut_off = keyframe.bitspersample in _WHOLE_BYTES and there < keyframe.nbytes
+        is_cut_off = (
+            keyframe.bitspersample in _WHOLE_BYTES
+            and there < keyframe.size * keyframe.bitspersample // 8
+            and (0, 0) not in ranges  # a strip or tile that is not stored, all of whose samples are the same
+        )
     else:
         is_cut_off = any(offset + count > size for offset, count in ranges)
     if is_cut_off:
@@ -240,6 +245,7 @@ def in_file(path: Path, index: int) -> InFile | None:
     frame: Any = series.keyframe
     if frame.bitspersample not in _WHOLE_BYTES or frame.compression not in _BY_BYTES or frame.axes not in ("YX", "YXS"):
         return None
+    tiff_doubts.refuse(path, frame)
     if frame.dtype is None or frame.nbytes < LARGE_BYTES or frame.imagedepth != 1 or frame.is_subsampled:
         return None
     if not _has_codecs(frame):
