@@ -13,8 +13,10 @@ import tifffile
 from PIL import Image, features
 from test_encapsulated import J2K, write
 
+from sofc.cli.__main__ import main
 from sofc.errors import FormatError, UnsupportedError
 from sofc.imagefiles import ImageSource, each, load, remarks, sources, tiff_doubts
+from sofc.jpeg.soundness import complaint
 
 imagecodecs = pytest.importorskip("imagecodecs")
 RANDOM = np.random.default_rng(29)
@@ -281,3 +283,39 @@ def test_damaged_exr(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(FormatError, match="damaged"):
         arrays(path)
+
+
+def progressive() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(COLOURS).save(file, "JPEG", progressive=True)
+    return file.getvalue()
+
+
+WHOLE, PROGRESSIVE = jpeg("RGB"), progressive()
+LAST_SCAN = PROGRESSIVE.rindex(b"\xff\xda")
+DAMAGED = {
+    "cut": WHOLE[: len(WHOLE) - 100] + b"\xff\xd9",
+    "no end": WHOLE[:-2] + bytes(2),
+    "more behind the codes": WHOLE[:-2] + b"\x12\x34\xff\xd9",
+    "a scan less": PROGRESSIVE[:LAST_SCAN] + b"\xff\xd9",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_jpeg_files_are_kept_but_not_read(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # libjpeg warns, where it does, and Pillow passes on what it made up.
+    (tmp_path / "a.jpg").write_bytes(DAMAGED[name])
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert np.asarray(image).shape == COLOURS.shape
+    assert main(["encode", "--samples", str(tmp_path / "a.jpg")]) == 3
+    assert "damaged" in capsys.readouterr().err and not (tmp_path / "a.sofc").exists()
+    assert main(["encode", str(tmp_path / "a.jpg")]) == 0
+    assert main(["decode", str(tmp_path / "a.sofc"), "-o", str(tmp_path / "b.jpg")]) == 0
+    assert (tmp_path / "b.jpg").read_bytes() == DAMAGED[name]
+
+
+@pytest.mark.parametrize("data", [*STREAMS.values(), PROGRESSIVE, WHOLE + b"behind", WHOLE[:-2] + b"\xff\xff\xff\xd9"])
+def test_sound_jpeg_files_are_called_so(data: bytes) -> None:
+    assert complaint(data) == ""
