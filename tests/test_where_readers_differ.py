@@ -319,3 +319,40 @@ def test_damaged_jpeg_files_are_kept_but_not_read(
 @pytest.mark.parametrize("data", [*STREAMS.values(), PROGRESSIVE, WHOLE + b"behind", WHOLE[:-2] + b"\xff\xff\xff\xd9"])
 def test_sound_jpeg_files_are_called_so(data: bytes) -> None:
     assert complaint(data) == ""
+
+
+def ome(planes: list[tuple[str, int]], size: int) -> str:
+    """What an OME-TIFF file says of itself: in which file, and as which page of it, each plane stands."""
+    data = "".join(
+        f'<TiffData IFD="{page}" FirstZ="{z}" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{name}</UUID></TiffData>'
+        for z, (name, page) in enumerate(planes)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:a.ome.tif"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="32" SizeY="16" SizeC="1" SizeT="1" '
+        f'SizeZ="{size}"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{data}</Pixels></Image></OME>'
+    )
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_planes_in_other_files_are_not_those_of_a_file(tmp_path: Path, is_there: bool) -> None:
+    # tifffile gives zeros for those of a file that is missing.
+    planes = [("a.ome.tif", 0), ("b.ome.tif", 0)]
+    for name, image in (("a", GRAY), ("b", ~GRAY))[: 1 + is_there]:
+        tifffile.imwrite(tmp_path / f"{name}.ome.tif", image, description=ome(planes, 2), metadata=None)
+    (found,) = arrays(tmp_path / "a.ome.tif")
+    assert np.array_equal(found, GRAY)
+
+
+def test_planes_that_are_announced_but_not_there(tmp_path: Path) -> None:
+    planes = [("a.ome.tif", 0), ("a.ome.tif", 1)]
+    path = tmp_path / "a.ome.tif"
+    for size in (2, 3):
+        tifffile.imwrite(
+            path, np.stack([GRAY, ~GRAY]), description=ome(planes, size), metadata=None, photometric="minisblack"
+        )
+        if size == 2:
+            assert [array.tobytes() for array in arrays(path)] == [GRAY.tobytes(), (~GRAY).tobytes()]
+    with pytest.raises(FormatError, match=r"image 2 .* is not there"):
+        arrays(path)

@@ -49,17 +49,13 @@ MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 def count(path: Path) -> int:
     """Full-size images in the file: those of all series, one series after the other."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
+    with _open(path) as file:
         return sum(map(_frames, file.series))
 
 
 def pictures_left_out(path: Path) -> int:
     """Pictures that are no images of ``count``: smaller copies of them, and what only SubIFDs lead to."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
+    with _open(path) as file:
         levels = [series.levels for series in file.series]
         copies = sum(len(level.pages) for first, *others in levels for level in others)
         pages = [page for several in levels for level in several for page in level.pages]
@@ -94,15 +90,20 @@ def complaints(path: Path) -> list[str]:
     return hearing.heard
 
 
+def _open(path: Path) -> tifffile.TiffFile:
+    """The file by itself: planes that OME-TIFF has in other files are none of its images, and zeros without those."""
+    import tifffile
+
+    return tifffile.TiffFile(path, _multifile=False)
+
+
 class _Opened:
     """A TIFF file that stays open from image to image."""
 
     def __init__(self, path: Path) -> None:
-        import tifffile
-
         self.path = path
         self._stack = contextlib.ExitStack()
-        file = self._stack.enter_context(tifffile.TiffFile(path))
+        file = self._stack.enter_context(_open(path))
         self.series = list(file.series)
         self.ends = list(itertools.accumulate(map(_frames, self.series)))
         """The number of the image behind those of each series."""
@@ -210,6 +211,8 @@ def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> 
     others decoders make up what is missing. Of plain samples the last strip may be said to be as long as the others
     though it has fewer rows: these are cut off where fewer bytes are there than the image has."""
     page: Any = series.pages[index] if len(series.pages) > index else None
+    if page is None and len(series.pages) == _frames(series):
+        raise FormatError(f"{path}: image {index} that the TIFF file announces is not there: readers would give zeros")
     if page is None:
         return
     size = path.stat().st_size
