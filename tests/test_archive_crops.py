@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from minidec import archive as small_archive
 from PIL import Image
 
@@ -25,7 +26,9 @@ from sofc.archive.making import Settings, archive
 from sofc.archive.reading import UnitReader
 from sofc.archive.restoring import restore, verify
 from sofc.codebook.builtin import FOLDER
+from sofc.container.original import Literal, count_parts, pack_recipe, unpack_recipe
 from sofc.errors import FormatError, LimitError
+from sofc.keepfile import recipe
 
 FAST = Settings(effort=1, train=False)
 
@@ -156,6 +159,56 @@ def test_a_unit_whose_file_would_be_too_large_is_refused(tmp_path: Path) -> None
         writer.finish([unit.Content(unit.FROM_IMAGES, 1 << 50)])
     with pytest.raises(LimitError, match="is not made"):
         list(UnitReader(tmp_path / "a.sofu", lambda reference: None).pieces(0))
+
+
+@pytest.mark.parametrize(
+    ("count", "error", "words"),
+    [
+        (4096, FormatError, "ends inside its head"),  # of the images, of which there are none
+        (4097, LimitError, "more than 4096 parts"),
+    ],
+)
+def test_parts_are_bounded_by_the_bytes_of_the_file(tmp_path: Path, count: int, error: Any, words: str) -> None:
+    made = pack_recipe((Literal(bytes(3)), *(Literal(b"") for _ in range(count - 1))))
+    _write_recipe(tmp_path / "a.sofu", made, 3)
+    reader = UnitReader(tmp_path / "a.sofu", lambda reference: None)
+    with pytest.raises(error, match=words):
+        list(reader.pieces(0))
+
+
+def test_parts_are_bounded_by_what_the_unit_keeps(tmp_path: Path) -> None:
+    _write_recipe(tmp_path / "a.sofu", pack_recipe(tuple(Literal(b"") for _ in range(1 << 16))), 1 << 30)
+    assert (tmp_path / "a.sofu").stat().st_size < 400
+    with pytest.raises(LimitError, match="more than"):
+        list(UnitReader(tmp_path / "a.sofu", lambda reference: None).pieces(0))
+
+
+def _write_recipe(path: Path, made: bytes, size: int) -> None:
+    """A unit of one content, made of an image that is not there."""
+    packing, pieces = unit.packed(lambda: [made], len(made))
+    with path.open("wb") as file:
+        writer = unit.UnitWriter(file)
+        writer.section(unit.IMAGES, [])
+        writer.section(unit.RECIPES, pieces, packing)
+        writer.section(unit.FILES, [])
+        writer.section(unit.PACK, [])
+        writer.finish([unit.Content(unit.FROM_IMAGES, size, len(made))])
+
+
+def test_files_of_too_many_parts_are_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(3).integers(0, 4, (60, 7)).astype(np.uint8)
+    (tmp_path / "tree").mkdir()
+    tifffile.imwrite(tmp_path / "tree" / "a.tif", image, rowsperstrip=1, compression="zlib")
+    data = (tmp_path / "tree" / "a.tif").read_bytes()
+    made = recipe(data, [image])
+    assert made is not None
+    most = count_parts(unpack_recipe(made, 1 << 20))
+    for bound in (most, most - 1):
+        monkeypatch.setattr("sofc.container.original.MOST_PARTS", bound - len(data) // 4)
+        assert (recipe(data, [image]) is None) == (bound < most)
+    archive(tmp_path / "tree", tmp_path / "archive", FAST)
+    with sofc.open_archive(tmp_path / "archive") as opened:
+        assert opened.read_bytes("a.tif") == data
 
 
 def test_gray_is_that_of_pillow() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sofc.archive import unit
-from sofc.container.original import MAX_FILE_BYTES, Original, from_metadata, unpack_recipe
+from sofc.container.original import MAX_FILE_BYTES, Original, from_metadata, most_parts, unpack_recipe
 from sofc.errors import FormatError, LimitError
 from sofc.limits import Limits
 
@@ -61,8 +61,10 @@ class UnitReader:
         if content.way in unit.RECIPE_WAYS:
             if content.size > MAX_FILE_BYTES:  # which bounds what its parts may ask for
                 raise LimitError(f"a file of {content.size} bytes is not made, the limit is {MAX_FILE_BYTES}")
-            start = self._recipes[number]
-            parts = unpack_recipe(self._whole(unit.RECIPES, self._recipes[-1])[start : start + content.length])
+            # Spec archive/units: parts are bounded as those of kept files are.
+            start, kept = self._recipes[number], self.table.sections[unit.RECIPES].length
+            recipe = self._whole(unit.RECIPES, self._recipes[-1])[start : start + content.length]
+            parts = unpack_recipe(recipe, most_parts(content.size, kept))
             # The digest of the content is the caller's to compare: here the parts are only followed.
             yield from assemble(Original("", content.size, b"", parts), self.images(number))
         elif content.way == unit.FROM_FILE:

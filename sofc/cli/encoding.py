@@ -229,6 +229,8 @@ class Encoding:
         from sofc.collection import encode_collection, names_metadata
         from sofc.imagefiles import JPEG_REMARK, each_in_file, reading_of, remarks
 
+        for path in paths:
+            _refuse_damaged(path)
         notes = [remark for path in paths for remark in remarks(path)]
         if self.args.axes is None:
             notes += [reading for path in paths if (reading := reading_of(path))]
@@ -450,6 +452,20 @@ def _drafted(pieces: Iterable[bytes], most: int) -> BinaryIO | None:
         stack.pop_all()
         return file
     return None
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Raise FormatError for a JPEG file of which a decoder would make up a part."""
+    from sofc.imagefiles import is_lossy_jpeg
+
+    if is_lossy_jpeg(path):
+        from sofc.jpeg.soundness import complaint
+
+        if said := complaint(path.read_bytes()):
+            raise FormatError(
+                f"{path}: the JPEG file is damaged, and decoders make up samples: {said}; keep the file: sofc encode, "
+                "without --samples"
+            )
 
 
 def _is_far_larger(data: Data, size: int) -> bool:

@@ -284,8 +284,7 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
     stream = _unpacked(packed, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
     if head.way == WHOLE:
         return Original(items[0].key, head.size, head.digest, data=stream)
-    most = MOST_PARTS + min(head.size // BYTES_A_PART, PARTS_A_BYTE * len(value))
-    parts = _unpack_parts(stream, most)
+    parts = _unpack_parts(stream, most_parts(head.size, len(value)))
     return Original(items[0].key, head.size, head.digest, parts=parts, coefficients=coded)
 
 
@@ -294,9 +293,19 @@ def pack_recipe(parts: Sequence[Part]) -> bytes:
     return _pack_parts(parts)
 
 
-def unpack_recipe(stream: bytes) -> tuple[Part, ...]:
-    """The parts that ``pack_recipe`` was given. Raises FormatError."""
-    return _unpack_parts(stream)
+def unpack_recipe(stream: bytes, most: int) -> tuple[Part, ...]:
+    """The parts that ``pack_recipe`` was given. Raises FormatError, or LimitError where they are more than ``most``."""
+    return _unpack_parts(stream, most)
+
+
+def most_parts(size: int, kept: int) -> int:
+    """Parts that a file of ``size`` bytes may be made of, ``kept`` of which are kept."""
+    return MOST_PARTS + min(size // BYTES_A_PART, PARTS_A_BYTE * kept)
+
+
+def count_parts(parts: Iterable[Part]) -> int:
+    """Parts, and those that they are made of."""
+    return sum(1 if isinstance(part, (Literal, Window)) else 1 + count_parts(part.parts) for part in parts)
 
 
 def _split(value: bytes) -> tuple[bytes, Coefficients]:
@@ -431,7 +440,7 @@ def _put(value: int, into: bytearray) -> None:
     into.extend(schema.VarInt.build(value))
 
 
-def _unpack_parts(stream: bytes, most: int | None = None) -> tuple[Part, ...]:
+def _unpack_parts(stream: bytes, most: int) -> tuple[Part, ...]:
     """The parts of a stream, with their literals in them. Raises LimitError where they are more than ``most``."""
     # The literals stand behind all parts, so the parts are read first, with the lengths of their literals.
     reader = BytesIO(stream)
@@ -444,7 +453,7 @@ def _unpack_parts(stream: bytes, most: int | None = None) -> tuple[Part, ...]:
             kind = reader.read(1)
             if not kind or kind[0] >= len(_KINDS):
                 raise FormatError("a part of the original file is missing or of an unknown kind")
-            if most is not None and len(found) >= most:
+            if len(found) >= most:
                 raise LimitError(f"the original file is made of more than {most} parts, too many for its bytes")
             values = _parsed(kind[0], stream, reader)
             found.append((kind[0], values))

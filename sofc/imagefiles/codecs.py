@@ -7,6 +7,7 @@ it would convert is refused.
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,8 @@ _AVIF_BRANDS = (b"ftypavif", b"ftypavis")
 _CMYK = 12
 _COLOURS = (0, _CMYK, 16, 17)
 _BY_NUMBER = 1
+_CHANNEL = struct.Struct(">HHH")  # of channel definitions: a component, what it is, and which colour, or alpha of which
+_COLOUR, _ALPHA, _OF_ALL, _UNKNOWN = 0, 1, 0, (0xFFFF, 0xFFFF)
 _JPEG_LS, _SCAN = 0xF7, 0xDA
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 """Frames of the lossless processes of T.81."""
@@ -188,9 +191,14 @@ def _jpeg2000(path: Path, data: bytes) -> tuple[int, Meaning | None]:
 
 def _jp2_head(path: Path, data: bytes, begin: int, end: int) -> Meaning | None:
     meaning = None
-    for kind, start, _ in _boxes(data, begin, end):
+    for kind, start, after in _boxes(data, begin, end):
         if kind == b"pclr":
             raise UnsupportedError(f"{path}: this JPEG 2000 file has a palette, which its decoder applies; {KEEP}")
+        if kind == b"cdef" and not _is_in_order(data[start:after]):
+            raise UnsupportedError(
+                f"{path}: the components of this JPEG 2000 file stand in another order than usual, which some decoders "
+                f"change, or its colours are multiplied by alpha; {KEEP}"
+            )
         if kind == b"colr" and data[start] == _BY_NUMBER:
             colours = int.from_bytes(data[start + 3 : start + 7], "big")
             if colours not in _COLOURS:
@@ -201,14 +209,28 @@ def _jp2_head(path: Path, data: bytes, begin: int, end: int) -> Meaning | None:
     return meaning
 
 
+def _is_in_order(channels: bytes) -> bool:
+    """Whether a box of channel definitions has the colours in their order, and behind them at most plain alpha."""
+    found = list(_CHANNEL.iter_unpack(channels[2 : 2 + (len(channels) - 2) // _CHANNEL.size * _CHANNEL.size]))
+    return all(
+        (kind, which) in ((_COLOUR, number + 1), _UNKNOWN) or (number, kind, which) == (len(found) - 1, _ALPHA, _OF_ALL)
+        for number, kind, which in found
+    )
+
+
 def _avif(path: Path, data: bytes) -> int:
     """Bits of a sample. What the decoder would do to the samples, and to more than one image, is refused."""
     if data[4:12] == b"ftypavis":
         raise UnsupportedError(f"{path}: AVIF files of several images are not read; {KEEP}")
     head = next((data[begin:end] for kind, begin, end in _boxes(data, 0, len(data)) if kind == b"meta"), b"")
-    for name, what in ((b"prem", "colours multiplied by alpha"), (b"clap", "a frame that cuts the image")):
+    for name, what in (
+        (b"prem", "colours multiplied by alpha"),
+        (b"clap", "a frame that cuts the image"),
+        (b"irot", "a rotation"),
+        (b"imir", "a reflection"),
+    ):
         if name in head:
-            raise UnsupportedError(f"{path}: this AVIF file has {what}, which decoders apply; {KEEP}")
+            raise UnsupportedError(f"{path}: this AVIF file has {what}, which viewers apply; {KEEP}")
     place = head.find(b"av1C")
     if place < 0 or len(head) < place + 7:
         raise FormatError(f"{path}: the head of this AVIF file cannot be read")

@@ -318,9 +318,9 @@ class _Frames:
 def _encapsulated(path: Path, data_set: Any, count: int) -> encapsulated.Frames | None:
     """The frames where they are compressed in a way that is not left to pydicom."""
     syntax = data_set.file_meta.get("TransferSyntaxUID")
-    if syntax is None or not encapsulated.is_read(str(syntax), int(data_set.BitsStored)):
-        return None
     components = int(data_set.SamplesPerPixel)
+    if syntax is None or not encapsulated.is_read(str(syntax), int(data_set.BitsStored), components):
+        return None
     shape = (int(data_set.Rows), int(data_set.Columns), *((components,) if components > 1 else ()))
     return encapsulated.Frames(path, syntax, shape, count)
 

@@ -1,5 +1,5 @@
 """Compressed frames of DICOM files for which pydicom needs further packages, through imagecodecs: JPEG-LS, JPEG 2000 of
-high throughput, lossless JPEG and JPEG of 12 bits."""
+high throughput, lossless JPEG and JPEG of 12 bits, and colours of more than 8 bits in JPEG 2000."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ _DECODERS = {
     **dict.fromkeys(("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"), "jpegls"),
     **dict.fromkeys((f"1.2.840.10008.1.2.4.20{number}" for number in (1, 2, 3)), "jpeg2k"),
 }
+_DECODERS_OF_DEEP_COLOURS = dict.fromkeys(("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"), "jpeg2k")
 """Of transfer syntaxes, the decoder of imagecodecs."""
-_JPEG, _TWELVE = "jpeg", 12
+_JPEG, _OCTET, _TWELVE = "jpeg", 8, 12
 _HEAD = 12
 """Bytes of the element of the samples before the first item."""
 _END = b"\xff\xd9"
 """The last bytes of JPEG and JPEG 2000 data; without them decoders give what they have, and fill the rest."""
 
 
-def is_read(syntax: str, bits: int) -> bool:
-    """Whether frames in a transfer syntax, of samples of so many bits, are read here. JPEG data of 8 bits are left to
-    pydicom."""
+def is_read(syntax: str, bits: int, components: int) -> bool:
+    """Whether frames in a transfer syntax, of so many components of so many bits, are read here. JPEG data of 8 bits
+    are left to pydicom, and of JPEG 2000 all but colours of more."""
     decoder = _DECODERS.get(syntax)
+    if components > 1 and bits > _OCTET:
+        decoder = decoder or _DECODERS_OF_DEEP_COLOURS.get(syntax)
     return (
         decoder is not None and (decoder != _JPEG or bits == _TWELVE) and bool(importlib.util.find_spec("imagecodecs"))
     )
@@ -47,7 +50,7 @@ class Frames:
         import pydicom
 
         self._path, self._shape, self._count = path, shape, count
-        self._named, self._decoder = syntax.name, _DECODERS[str(syntax)]
+        self._named, self._decoder = syntax.name, (_DECODERS | _DECODERS_OF_DEEP_COLOURS)[str(syntax)]
         self._is_colour_jpeg = self._decoder == _JPEG and len(shape) > 2
         self._file: BinaryIO = path.open("rb")
         try:

@@ -156,6 +156,8 @@ def layout_of(image: Any) -> str:
         names.append("adobe")
     elif image.format == "TIFF" and image.tag_v2.get(_TIFF_ORIENTATION, 1) != 1:
         names.append("turned")
+    elif image.format == "TGA" and _has_mixed_rows(image):
+        names.append("interleaved")
     elif image.format == "TGA" and image.mode == "RGBA" and _has_extension(image):
         names.append("extended")
     return " ".join(names)
@@ -215,6 +217,15 @@ def _read_instead(image: Any, instead: tuple[str, str], name: str) -> npt.NDArra
 def _raw_mode(arguments: Any) -> tuple[str, ...]:
     first = arguments[0] if isinstance(arguments, (tuple, list)) and arguments else arguments
     return (first,) if isinstance(first, str) else ()
+
+
+def _has_mixed_rows(image: Any) -> bool:
+    """Whether a TGA file has every second or fourth row first, which Pillow takes for the next."""
+    place = image.fp.tell()
+    image.fp.seek(17)
+    flags = image.fp.read(1)
+    image.fp.seek(place)
+    return bool(flags[0] & 0xC0)
 
 
 def _has_extension(image: Any) -> bool:

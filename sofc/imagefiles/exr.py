@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sofc.errors import UnsupportedError
+from sofc.errors import FormatError, UnsupportedError
 from sofc.imagefiles.exact import KEEP
 from sofc.imagefiles.samples import Samples, meaning_of
 
@@ -23,6 +23,8 @@ def load(path: Path) -> Samples:
     except ImportError as error:
         raise UnsupportedError(f"{path}: EXR files need OpenEXR; install it with: pip install 'sofc[exr]'") from error
     with OpenEXR.File(str(path), separate_channels=True) as file:
+        if not file.parts:  # OpenEXR (3.5.3) leaves out parts that it cannot decode
+            raise FormatError(f"{path}: the EXR file is damaged: its samples cannot be decoded")
         if len(file.parts) != 1:
             raise UnsupportedError(f"{path}: the EXR file has {len(file.parts)} parts, of which one is read; {KEEP}")
         channels: dict[str, Any] = {name: channel.pixels for name, channel in file.channels().items()}

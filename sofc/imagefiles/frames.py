@@ -60,7 +60,7 @@ def load(path: Path, index: int) -> Samples:
         image, layout = _lasting.of(path)
     last = index == getattr(image, "n_frames", 1) - 1
     with unbounded():
-        image.seek(index)
+        _seek(image, index)
         refuse_claims(path, image)  # frames may be larger than the first
         image.load()
     if index and image.mode == "P" and layout.meaning != Meaning.PALETTE:
@@ -82,6 +82,17 @@ def load(path: Path, index: int) -> Samples:
     if components == 1:
         return exact.samples_as(layout, array)
     return Samples(array, None, meaning_of(components))
+
+
+def _seek(image: Any, index: int) -> None:
+    """Go to a frame, through those before it. Of a GIF frame that does not say what becomes of it Pillow (13.0) assumes
+    what one before it said."""
+    if index < image.tell():
+        image.seek(0)
+    for number in range(image.tell() + 1, index + 1):
+        if image.format == "GIF":
+            image.disposal_method = 0
+        image.seek(number)
 
 
 def _is_mixed(image: Any) -> bool:

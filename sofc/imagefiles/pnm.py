@@ -16,6 +16,7 @@ from sofc.imagefiles.samples import Samples, meaning_of
 from sofc.rows import Array, FileRows
 
 PAM = b"P7\n"
+_PAM_END = b"\nENDHDR\n"
 MAGICS = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", PAM)
 _TUPLES = {
     (b"GRAYSCALE", 1): Meaning.GRAY,
@@ -75,15 +76,31 @@ def load(path: Path) -> Samples:
     return Samples(array.astype(np.uint8 if maximum < 256 else np.uint16), maximum.bit_length(), meaning_of(components))
 
 
-def _load_pam(path: Path, data: bytes) -> Samples:
-    """An image of any number of components. One called BLACKANDWHITE becomes bool, True for white."""
-    head, found, body = data.partition(b"\nENDHDR\n")
-    fields = dict(line.split(None, 1) for line in head.splitlines()[1:] if len(line.split(None, 1)) == 2)
+def _pam_fields(head: bytes) -> dict[bytes, bytes]:
+    return dict(line.split(None, 1) for line in head.splitlines()[1:] if len(line.split(None, 1)) == 2)
+
+
+def _pam_numbers(fields: dict[bytes, bytes]) -> list[int]:
+    """Columns, rows, components and the largest value; nothing where these cannot be."""
     try:
         numbers = [int(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")]
     except (KeyError, ValueError):
-        numbers = []
-    if not found or len(numbers) != 4 or min(numbers) < 1 or numbers[3] > 65535:
+        return []
+    return numbers if min(numbers) >= 1 and numbers[3] <= 65535 else []
+
+
+def _pam_bytes(data: bytes) -> int:
+    """Bytes of the samples of the image that this begins with, 0 where its head cannot be read."""
+    numbers = _pam_numbers(_pam_fields(data.partition(_PAM_END)[0]))
+    return numbers[0] * numbers[1] * numbers[2] * (1 if numbers[3] < 256 else 2) if numbers else 0
+
+
+def _load_pam(path: Path, data: bytes) -> Samples:
+    """An image of any number of components. One called BLACKANDWHITE becomes bool, True for white."""
+    head, found, body = data.partition(_PAM_END)
+    fields = _pam_fields(head)
+    numbers = _pam_numbers(fields)
+    if not found or not numbers:
         raise FormatError(f"{path}: the head of this PAM file cannot be read")
     width, height, components, maximum = numbers
     dtype = np.dtype("u1" if maximum < 256 else ">u2")
@@ -130,6 +147,10 @@ def has_more(path: Path) -> bool:
     """Whether another image follows the first one, as those of one kind may."""
     with path.open("rb") as file:
         data = file.read(_HEAD_BYTES)
+        if data.startswith(PAM):
+            size, start = _pam_bytes(data), data.find(_PAM_END) + len(_PAM_END)
+            file.seek(start + size)
+            return size > 0 and file.read(len(PAM)) == PAM
         head = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
         if head is None or data[:2] in (b"P1", b"P2", b"P3"):
             return False
@@ -138,6 +159,16 @@ def has_more(path: Path) -> bool:
         file.seek(head.end() + height * (row if maximum else (width + 7) // 8))
         data = file.read(_HEAD_BYTES)
     return (_GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)) is not None
+
+
+def largest(path: Path) -> int:
+    """The value that the head says stands for white; 1 for bitmaps, and where it cannot be read."""
+    with path.open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+    if data.startswith(PAM):
+        return (_pam_numbers(_pam_fields(data.partition(_PAM_END)[0])) or [1])[-1]
+    head = _GRAY_HEAD.match(data)
+    return int(head[3]) if head is not None else 1
 
 
 def _plain(text: bytes, bitmap: bool, count: int) -> npt.NDArray[np.uint16]:

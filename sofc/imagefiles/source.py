@@ -55,6 +55,7 @@ _PACKING = 4
 JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
+_VOLUME = "NIfTI"
 _OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or keep the file: sofc encode --keep-file"
 # Of these the text is written for people; of others it is about the code of a library.
 _SPOKEN = (OSError, ValueError, SyntaxError, EOFError, NotImplementedError, RuntimeError, ImportError)
@@ -208,8 +209,13 @@ def remarks(path: Path) -> Iterator[str]:
         if left_out:
             what = "picture (a smaller copy, or one" if left_out == 1 else "pictures (smaller copies, or such"
             yield f"the TIFF file holds {left_out} more {what} in SubIFDs), not stored; {exact.ALL}"
-    elif kind == "pnm" and pnm.has_more(path):
-        yield f"the file holds several images; only the first is kept; {exact.ALL}"
+    elif kind == "pnm":
+        if pnm.has_more(path):
+            yield f"the file holds several images; only the first is kept; {exact.ALL}"
+        if (largest := pnm.largest(path)) & (largest + 1):
+            yield f"that {largest} stands for white in the file is not stored; {exact.ALL}"
+    elif kind == "exr":
+        yield f"the head of the EXR file (windows, names of channels, colours) is not stored; {exact.ALL}"
     elif kind in ("dicom", "fits"):
         with _reading(path):
             yield from (dicom if kind == "dicom" else fits).remarks(path)
@@ -315,6 +321,11 @@ def _reading(path: Path) -> Iterator[None]:
 def _explained(path: Path, error: Exception) -> SofcError:
     """What a person can make of an exception from an image library."""
     known = signatures.name_of(path)
+    if known == _VOLUME and kind_of(path) == "pillow":
+        return UnsupportedError(
+            f"{path}: this is a {known} file, which is read where its name ends in .nii; rename it, or keep the file: "
+            "sofc encode --keep-file"
+        )
     is_unread = known is not None and known not in _READ and kind_of(path) == "pillow"
     if type(error).__name__ == "UnidentifiedImageError" or is_unread:  # of Pillow, which says only the name once more
         if known in _READ:

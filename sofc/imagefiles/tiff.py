@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import exact, photometric
+from sofc.imagefiles import exact, photometric, tiff_doubts
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.rows import LARGE_BYTES, InFile, stored_rows
@@ -49,17 +49,13 @@ MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 def count(path: Path) -> int:
     """Full-size images in the file: those of all series, one series after the other."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
+    with _open(path) as file:
         return sum(map(_frames, file.series))
 
 
 def pictures_left_out(path: Path) -> int:
     """Pictures that are no images of ``count``: smaller copies of them, and what only SubIFDs lead to."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
+    with _open(path) as file:
         levels = [series.levels for series in file.series]
         copies = sum(len(level.pages) for first, *others in levels for level in others)
         pages = [page for several in levels for level in several for page in level.pages]
@@ -94,15 +90,20 @@ def complaints(path: Path) -> list[str]:
     return hearing.heard
 
 
+def _open(path: Path) -> tifffile.TiffFile:
+    """The file by itself: planes that OME-TIFF has in other files are none of its images, and zeros without those."""
+    import tifffile
+
+    return tifffile.TiffFile(path, _multifile=False)
+
+
 class _Opened:
     """A TIFF file that stays open from image to image."""
 
     def __init__(self, path: Path) -> None:
-        import tifffile
-
         self.path = path
         self._stack = contextlib.ExitStack()
-        file = self._stack.enter_context(tifffile.TiffFile(path))
+        file = self._stack.enter_context(_open(path))
         self.series = list(file.series)
         self.ends = list(itertools.accumulate(map(_frames, self.series)))
         """The number of the image behind those of each series."""
@@ -184,6 +185,7 @@ def _load(file: _Opened, index: int) -> Samples:
     if page.bitspersample == _THREE_BYTES and page.sampleformat in _INTEGERS:
         # The standard does not say, and libtiff and tifffile do not agree.
         raise UnsupportedError(f"{path}: its samples have 24 bits, whose order of bytes is not certain; {exact.KEEP}")
+    tiff_doubts.refuse(path, page)
     if page.bitspersample == 1:
         return _bilevel(file, series, index, number)
     try:
@@ -209,6 +211,8 @@ def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> 
     others decoders make up what is missing. Of plain samples the last strip may be said to be as long as the others
     though it has fewer rows: these are cut off where fewer bytes are there than the image has."""
     page: Any = series.pages[index] if len(series.pages) > index else None
+    if page is None and len(series.pages) == _frames(series):
+        raise FormatError(f"{path}: image {index} that the TIFF file announces is not there: readers would give zeros")
     if page is None:
         return
     size = path.stat().st_size
@@ -216,7 +220,11 @@ def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> 
     ranges = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if int(keyframe.compression) == _NOT_COMPRESSED:
         there = sum(max(0, min(count, size - offset)) for offset, count in ranges)
-        is_cut_off = keyframe.bitspersample in _WHOLE_BYTES and there < keyframe.nbytes
+        is_cut_off = (
+            keyframe.bitspersample in _WHOLE_BYTES
+            and there < keyframe.size * keyframe.bitspersample // 8
+            and (0, 0) not in ranges  # a strip or tile that is not stored, all of whose samples are the same
+        )
     else:
         is_cut_off = any(offset + count > size for offset, count in ranges)
     if is_cut_off:
@@ -240,6 +248,7 @@ def in_file(path: Path, index: int) -> InFile | None:
     frame: Any = series.keyframe
     if frame.bitspersample not in _WHOLE_BYTES or frame.compression not in _BY_BYTES or frame.axes not in ("YX", "YXS"):
         return None
+    tiff_doubts.refuse(path, frame)
     if frame.dtype is None or frame.nbytes < LARGE_BYTES or frame.imagedepth != 1 or frame.is_subsampled:
         return None
     if not _has_codecs(frame):

@@ -17,6 +17,8 @@ from sofc.container.original import (
     Literal,
     Original,
     Part,
+    count_parts,
+    most_parts,
     pack_recipe,
     packs_within,
     to_metadata,
@@ -86,7 +88,10 @@ def recipe(data: Data, images: Images) -> bytes | None:
     """What makes the file ``data`` of ``images``, as ``pack_recipe`` has it; None where nothing does. It is not tried:
     ``restore`` tells whether the file comes back."""
     parts = _parts(data, images) if len(images) else None
-    return None if parts is None else pack_recipe(parts)
+    if parts is None:
+        return None
+    made = pack_recipe(parts)
+    return made if count_parts(parts) <= most_parts(len(data), len(made)) else None
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None
     import tifffile
 
     placed: list[tuple[int, int, tuple[Part, ...]]] = []
-    with tifffile.TiffFile(io.BytesIO(data) if isinstance(data, bytes) else data.path) as file:
+    with tifffile.TiffFile(io.BytesIO(data) if isinstance(data, bytes) else data.path, _multifile=False) as file:
         pages = [(page, series.keyframe) for series in file.series for page in series.pages]
         if not pages or len(pages) != len(images):
             return None

@@ -70,7 +70,7 @@ def read(path: Path, images: int) -> list[list[Metadata]]:
     """The items of each page. Where images share pages, all have those of the first."""
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
+    with tifffile.TiffFile(path, _multifile=False) as file:
         pages = [page for series in file.series for page in series.pages]
         offsets = [page.offset if page is not None else None for page in pages]
     with path.open("rb") as stream:

@@ -1,0 +1,81 @@
+"""Pages of TIFF files of which tifffile (2026.3.3) and libtiff make different samples: these are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sofc.errors import UnsupportedError
+from sofc.imagefiles.exact import KEEP
+
+_NO_PREDICTOR = 1
+_WITH_PREDICTOR = (5, 8, 32946, 34925, 50000)
+"""Ways of compression that have predictors in libtiff: LZW, deflate, LZMA, Zstandard. tifffile undoes one in others,
+too, but for plain strips of 16 bits and more."""
+_IMAGES = (6, 7, 22610, 33003, 33004, 33005, 33007, 34712, 34887, 34892, 34933, 34934, 48124, 50001, 50002, 52546)
+"""Ways of compression that code images, where both pass over a predictor."""
+_JPEG = (6, 7, 33007, 34892)
+_OCTETS, _CONTIGUOUS = 8, 1
+_RGB, _YCBCR = 2, 6
+_LOOKED_AT = 1 << 16
+_APP14, _SCAN, _FIRST_FRAME, _LAST_FRAME, _NO_FRAMES = 0xEE, 0xDA, 0xC0, 0xCF, (0xC4, 0xC8, 0xCC)
+
+
+def refuse(path: Path, page: Any) -> None:
+    """Raise UnsupportedError where the two differ on a page. ``page``: tifffile's, with all its fields."""
+    compression = int(page.compression)
+    if page.predictor != _NO_PREDICTOR and compression not in (*_WITH_PREDICTOR, *_IMAGES):
+        raise UnsupportedError(
+            f"{path}: this TIFF file has a predictor, which its compression ({compression}) has none of: some readers "
+            f"undo it and others do not; {KEEP}"
+        )
+    if compression in _JPEG and _is_converted_otherwise(page):
+        raise UnsupportedError(
+            f"{path}: the colours of the JPEG data of this TIFF file are converted by some readers and not by others "
+            f"(PhotometricInterpretation {int(page.photometric)}); {KEEP}"
+        )
+
+
+def _is_converted_otherwise(page: Any) -> bool:
+    """Whether tifffile converts colours that libtiff leaves as they are, or the other way round.
+
+    libtiff goes by PhotometricInterpretation alone; what tifffile leaves open libjpeg tells by the JPEG data.
+    """
+    components = page.samplesperpixel
+    if page.bitspersample != _OCTETS or page.planarconfig != _CONTIGUOUS or components not in (3, 4):
+        return False
+    by_data = _is_transformed(_head(page), components)
+    if page.extrasamples or page.photometric not in (_RGB, _YCBCR):
+        converts = by_data
+    else:
+        converts = by_data if page.photometric == _YCBCR or page.is_jfif else False
+    return bool(converts != (page.photometric == _YCBCR))
+
+
+def _head(page: Any) -> bytes:
+    """The beginning of the JPEG data of the first strip or tile that there is."""
+    file = page.parent.filehandle
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if count:
+            file.seek(offset)
+            data: bytes = file.read(min(count, _LOOKED_AT))
+            return data
+    return b""
+
+
+def _is_transformed(head: bytes, components: int) -> bool:
+    """Whether libjpeg takes JPEG data of three components for YCbCr, of four for YCCK."""
+    place, adobe, names = 2, None, b""
+    while place + 4 <= len(head) and head[place] == 0xFF and head[place + 1] != _SCAN:
+        marker, size = head[place + 1], int.from_bytes(head[place + 2 : place + 4], "big")
+        body = head[place + 4 : place + 2 + size]
+        if marker == 0xE0 and body.startswith(b"JFIF\0") and components == 3:
+            return True
+        if marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:
+            adobe = body[11]
+        if _FIRST_FRAME <= marker <= _LAST_FRAME and marker not in _NO_FRAMES:
+            names = body[6::3]
+        place += 2 + size
+    if components == 4:
+        return adobe == 2
+    return adobe != 0 if adobe is not None else names != b"RGB"
