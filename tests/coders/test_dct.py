@@ -15,6 +15,7 @@ from helpers import chunks_of, encode_rows, models_of, run_decoder, with_streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scenes import collected
 
 import sofc
 from sofc.band.coding import decode_band
@@ -1574,7 +1575,7 @@ def test_errors_that_are_expected_count_less():
         if isinstance(task, Equate | EstimatePriors):
             plans.append(task.plans[0])
         training.merge(
-            iter([task.collect(iter([[jpeg(k, channels=1).astype(np.int32)] for k in range(4)]))] * len(step.tasks))
+            iter([collected(task, [[jpeg(k, channels=1).astype(np.int32)] for k in range(4)])] * len(step.tasks))
         )
         if isinstance(task, EstimatePriors):
             break
