@@ -296,7 +296,7 @@ def alike(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, byte
 
 
 def going_on_from(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, bytes, str | None, str]]:
-    """Tiles cut anywhere out of an image that was a JPEG file, in groups of one, and one of two that others go on from."""
+    """Tiles of an image that was a JPEG file, in groups of one, and one of two that others go on from."""
     side, name = 40, "dct-gray.sofcb"
     book = Codebook.from_bytes((folder / name).read_bytes())
     noisy = np.clip(waves(160, 200, 1, random, 160) + random.normal(40, 6, (160, 200)), 0, 255).astype(np.uint8)
