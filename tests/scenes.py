@@ -12,6 +12,7 @@ from sofc.coders.context import terms
 from sofc.coders.context.coder import InTurn, neighbourhood
 from sofc.coders.context.model import PlanePlan, Prediction
 from sofc.coders.context.section import BLOCK_BITS
+from sofc.coders.training import Decoded, JpegTask
 from sofc.entropy.contexts import context_table
 from sofc.entropy.mixing import LEVELS
 from sofc.prediction import bank, expected_error
@@ -52,12 +53,19 @@ def related_images(seed, count, shape, ranges):
     return images
 
 
+def collected(task, images):
+    """A task's statistics of images of which no JPEG data is at hand."""
+    if isinstance(task, JpegTask):
+        return task.collect_decoded(Decoded(planes, None) for planes in images)
+    return task.collect(iter(images))
+
+
 def train(training, images, shard=2):
     """Run all passes; tasks and statistics go through pickle as with workers."""
     shards = [images[start : start + shard] for start in range(0, len(images), shard)]
     while (step := training.next_pass()) is not None:
         parts = [(task, part) for task in step.tasks for part in (shards if step.samples is None else [images])]
-        results = (pickle.loads(pickle.dumps(task)).collect(iter(part)) for task, part in parts)
+        results = (collected(pickle.loads(pickle.dumps(task)), part) for task, part in parts)
         training.merge(pickle.loads(pickle.dumps(result)) for result in results)
     return training
 

@@ -288,3 +288,15 @@ def test_sections_fit_this_version() -> None:
                     assert pack_plan(unpack_plan(data, plane)) == data
                     plans += 1
     assert plans
+
+
+@pytest.mark.parametrize("effort", [2, 3, 4])
+@pytest.mark.parametrize("components", [1, 3])
+def test_lower_efforts_try_what_the_fastest_has(effort: int, components: int) -> None:
+    """So that none is larger."""
+    samples = PixelFormat(components, 8, 8)
+    fastest, found = (
+        {one.number for one in Selection(builtin_codebook(samples), None, each).candidates(samples)}
+        for each in (1, effort)
+    )
+    assert fastest <= found

@@ -298,7 +298,7 @@ def test_whether_a_codebook_pays() -> None:
         "3 images like these, codebook of 1010 bytes included, take 110 bytes more than with the built-in one"
     )
     assert TrainingReport((other,), 10, False, 3).saved is None
-    assert TrainingReport((other,), 10, False, 3).is_worthwhile
+    assert not TrainingReport((other,), 10, False, 3).is_worthwhile
 
 
 class ReadOnlyExecutor(Executor):

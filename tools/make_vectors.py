@@ -7,6 +7,7 @@ of today is held against files of yesterday. Run this only when the format chang
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -251,6 +252,7 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     rows = np.concatenate([sets["gray"][0][:8], sets["gray"][1][:8], sets["gray"][0][:8]])
     yield "copied-bands", sofc.encode(rows, codebook=None, band_rows=8), None, "a band copied"
     yield from alike(folder, np.random.default_rng(SEED + 6))
+    yield from going_on_from(folder, np.random.default_rng(SEED + 7))
     for kind, source in (("context", "context-colour-one"), ("dct", "dct-colour-420")):
         book = Codebook.from_bytes((folder / f"{kind}-colour.sofcb").read_bytes())
         image = sofc.decode((folder / f"{source}.sofc").read_bytes(), codebooks={book.id: book})
@@ -289,6 +291,26 @@ def alike(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, byte
     guide = np.clip(first - 60 * mask.astype(int), 0, 255).astype(np.uint8)
     data = sofc.encode_images([guide, mask, mask[:, ::-1].copy()], codebook=book, coder="bilevel", key_interval=1)
     yield "likeness-guide", data, name, "a mask with a guide, and the mask mirrored"
+
+
+def going_on_from(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Tiles of an image that was a JPEG file, in groups of one, and one of two that others go on from."""
+    side, name = 40, "dct-gray.sofcb"
+    book = Codebook.from_bytes((folder / name).read_bytes())
+    noisy = np.clip(waves(160, 200, 1, random, 160) + random.normal(40, 6, (160, 200)), 0, 255).astype(np.uint8)
+    image = decoded(noisy, 50)
+    places = random.integers(0, 160 - side, (6, 2))
+    tiles = np.stack([image[y : y + side, x : x + side] for y, x in places])
+    small = {
+        "sofc.stream.layout.TRACED_GROUP_SAMPLES": side * side,
+        "sofc.stream.layout.GROUP_SAMPLES": 2 * side * side,
+    }
+    early = {f"sofc.stream.going_on.{limit}": value for limit, value in (("FIRST_AFTER", 1), ("LEAST", 2))}
+    with contextlib.ExitStack() as patches:
+        for limit, value in {**small, **early}.items():
+            patches.enter_context(mock.patch(limit, value))
+        data = sofc.encode(tiles, batch=True, codebook=book)
+    yield "likeness-going-on", data, name, "tiles of an image that was a JPEG file, in groups that go on from another"
 
 
 def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:

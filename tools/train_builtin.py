@@ -42,7 +42,7 @@ from sofc.coders.dct import passes as dct_passes
 from sofc.coders.dct.model import EFFORTS as DCT_EFFORTS
 from sofc.coders.dct.training import DctTraining
 from sofc.coders.registry import named
-from sofc.coders.training import TrainingSettings
+from sofc.coders.training import JpegTask, TrainingSettings
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources
@@ -395,11 +395,12 @@ def train_coefficients(images: Sequence[list[Origin]], family: Family) -> Codebo
     efforts = {effort: DCT_EFFORTS[effort] for effort in family.efforts}
     with (
         patch.dict(DCT_EFFORTS, efforts, clear=True),
-        patch.object(dct_passes, "_recovered", lambda images, planes: images),
+        patch.object(dct_passes, "recovered", lambda images, planes: images),
     ):
         training = DctTraining([PlaneRange(0, 255)] * 3, settings=TrainingSettings(counter_bytes=family.budget))
         while (step := training.next_pass()) is not None:
-            training.merge(iter([task.collect(iter(images)) for task in step.tasks]))  # type: ignore[arg-type]
+            tasks = [task for task in step.tasks if isinstance(task, JpegTask)]
+            training.merge(iter([task.collect_decoded(iter(images)) for task in tasks]))  # type: ignore[arg-type]
     models = [Model(3, 8, LATTICE.id, DctCoder.id, effort, numbers) for effort, numbers in training.models()]
     return Codebook("dct", tuple(models), tuple(training.sections()))
 
@@ -410,7 +411,8 @@ def train_chains(budget: int) -> Codebook:
     with patch.dict(CONTEXT_EFFORTS, {5: CONTEXT_EFFORTS[6]}, clear=True):
         training = ContextTraining([PlaneRange(0, 65535)] * LINKS, settings=TrainingSettings(counter_bytes=budget))
         while (step := training.next_pass()) is not None:
-            training.merge(iter([task.collect(iter(stacks)) for task in step.tasks]))
+            tasks = [task for task in step.tasks if not isinstance(task, JpegTask)]
+            training.merge(iter([task.collect(iter(stacks)) for task in tasks]))
         models = [Model(1, 16, CHAIN.id, ContextCoder.id, effort, numbers) for effort, numbers in training.models()]
         codebook = Codebook("context", tuple(models), tuple(training.sections()))
     ChainCoder(ContextCoder.from_sections([codebook.sections[k].data for k in models[0].sections]))

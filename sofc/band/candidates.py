@@ -169,10 +169,10 @@ class Candidates:
         return Candidate(self.codebook, pixel_format, number, NEUTRAL_MODELS[number][0])
 
     def _nearest(self, models: Sequence[_Numbered]) -> list[_Numbered]:
-        """Those trained for the nearest effort; above the default one those for that, too, so that nothing that takes
-        longer takes more bytes."""
+        """Those trained for the nearest effort; above the default one those for that, too, and below it those for the
+        fastest, so that nothing that takes longer takes more bytes."""
         found: list[_Numbered] = []
-        for wanted in (self.effort, min(self.effort, DEFAULT_EFFORT)):
+        for wanted in (self.effort, DEFAULT_EFFORT if self.effort >= DEFAULT_EFFORT else min(FASTEST)):
             distances = [abs(one.model.effort - wanted) if one.model.effort else 100 for one in models]
             nearest = min(distances, default=0)
             known = {one.model.sections for one in found}  # a model may serve several efforts

@@ -15,7 +15,7 @@ from sofc.band.arranged import code_arranged, code_traced, find
 from sofc.band.arrangement import Arrangement, Part, Split, Stepped, pack_arrangement, parts_of, unpack_arrangement
 from sofc.band.arranging import Found as Arranged
 from sofc.band.arranging import View, forms_of, is_narrowed
-from sofc.band.core import Area, CodedPlanes, Guide, decode_coded, decode_planes, guided
+from sofc.band.core import Area, Before, CodedPlanes, Guide, decode_coded, decode_planes, guided
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
 from sofc.band.steps import Form
@@ -209,8 +209,10 @@ def decode_samples(
     area: Area,
     codebooks: dict[int, Codebook] | None,
     guide: Guide | None = None,
+    before: Before | None = None,
 ) -> Samples:
-    """What the streams say, not yet checked; the rest as for ``decode_band``. ``guide``: what an image goes with."""
+    """What the streams say, not yet checked; the rest as for ``decode_band``. ``guide``: what an image goes with;
+    ``before``: what a group goes on from, which is not arranged."""
     if pixel_format.wide is not None:
         samples = decode_wide(CodedPlanes(coded.model, coded.mapping, coded.streams), pixel_format, codebook, area)
     else:
@@ -220,7 +222,7 @@ def decode_samples(
             planes, short = _arranged(arrangement, form, iter(coded.streams[1:]), codebooks or {}, guide), None
         else:
             streams = CodedPlanes(coded.model, coded.mapping, coded.streams)
-            found = decode_coded(streams, pixel_format, codebook, area, guide)
+            found = decode_coded(streams, pixel_format, codebook, area, guide, before)
             short = found.samples() if pixel_format.dtype_name == "uint8" else None
             planes = found.components() if short is None else []
         samples = from_planes(planes, pixel_format) if short is None else short

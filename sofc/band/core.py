@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy.typing as npt
 from sofc.band.mapping import Mapping, Table, read_table
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
+from sofc.coders.base import Coder
 from sofc.coders.raw import RawCoder
 from sofc.coders.registry import coder_for
 from sofc.container.records import RAW_MODEL
 from sofc.errors import FormatError, LimitError
 from sofc.image import PixelFormat
-from sofc.planes import Plane
+from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import NONE, Transform
 
 
@@ -68,6 +69,10 @@ class Decoded(NamedTuple):
         return planes if self.mapping == Mapping.NONE else self.table.restore(planes)
 
 
+Before = Callable[[Coder, Sequence[PlaneRange]], Coder]
+"""Makes of a coder of planes of these ranges the one that goes on where it left off with an earlier group."""
+
+
 class Guide(NamedTuple):
     """A plane of an earlier image, (rows, width), samples from 0 to 2**``bits`` - 1, that samples go with."""
 
@@ -84,7 +89,12 @@ def decode_planes(
 
 
 def decode_coded(
-    coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area, guide: Guide | None = None
+    coded: CodedPlanes,
+    pixel_format: PixelFormat,
+    codebook: Codebook | None,
+    area: Area,
+    guide: Guide | None = None,
+    before: Before | None = None,
 ) -> Decoded:
     """What the streams say.
 
@@ -99,6 +109,8 @@ def decode_coded(
     ranges = transform.ranges(table.format.components, table.format.coded_bits)
     if len(table.rest) != len(ranges):
         raise FormatError(f"a band of {len(ranges)} planes has {len(table.rest)} streams")
+    if before is not None:
+        coder = before(coder, ranges)
     try:
         return Decoded(coded.mapping, table, transform, coder.decode(table.rest, ranges, *area))
     except MemoryError:
@@ -123,6 +135,18 @@ def guided(
     streams = with_guide.encode(planes, ranges, area.image_rows)
     before = coded.streams[: len(coded.streams) - len(table.rest)]
     return coded._replace(streams=(*before, *streams))
+
+
+def going_on(
+    coded: CodedPlanes, pixel_format: PixelFormat, codebook: Codebook | None, area: Area, before: Before
+) -> list[bytes] | None:
+    """The streams of the same group, of no mapping, from the state before it; None where its coder cannot go on."""
+    transform, coder = coder_for(codebook, coded.model, pixel_format)
+    ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
+    try:
+        return coder.recoded(coded.streams, ranges, *area, before(coder, ranges))
+    except FormatError:
+        return None
 
 
 def _check_range(planes: Sequence[Plane], pixel_format: PixelFormat) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Pairs
 from functools import partial
 from typing import NamedTuple
@@ -10,16 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.band.coding import Samples, checked, codebooks_of, decode_samples, encode_guided, from_planes, to_planes
-from sofc.band.core import Area, Guide
+from sofc.band.core import Area, Before, Guide
 from sofc.band.likeness import Image, Likeness, Reference, decode_departures, encode_departures, placed
 from sofc.codebook import Codebook
-from sofc.container.likeness import CONSTANT, DEPARTURES, GUIDE, Placing, Plan, pack_plan, unpack_plan
+from sofc.container.likeness import CONSTANT, DEPARTURES, GOING_ON, GUIDE, Placing, Plan, pack_plan, unpack_plan
 from sofc.container.records import COPY_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, CodedSamples
 from sofc.errors import FormatError, SofcError
 from sofc.image import ImageHeader, PixelFormat
 
 UNLIKE = "a predicted image does not decode to its samples: please report this"
-STREAMS_BEFORE = {DEPARTURES: 2, GUIDE: 1}
+STREAMS_BEFORE = {DEPARTURES: 2, GUIDE: 1, GOING_ON: 1}
 """Streams before those of the images that are coded by themselves: the plan, and what departs."""
 
 
@@ -138,6 +138,20 @@ def verify_guided(
         raise SofcError(f"{UNLIKE} ({error})") from error
 
 
+def pack_going_on(coded: CodedSamples, streams: Sequence[bytes], reference: int) -> CodedSamples:
+    """A group with these streams, which goes on from the group of image ``reference``; ``coded``: it by itself."""
+    plan = pack_plan(Plan(GOING_ON, coded.mapping, coded.model, {0: Placing(reference)}))
+    return CodedSamples(LIKENESS_MODEL, coded.check, (plan, *streams))
+
+
+def decode_going_on(predicted: Predicted, codebook: Codebook | None, before: Before) -> Samples:
+    """Spec likeness/going-on. The samples of a group, which match the check, from the state ``before`` it. Raises as
+    ``decode_band`` does."""
+    samples, area = predicted.extent.header.format, predicted.extent.area(predicted.extent.images)
+    found = decode_samples(predicted.others, samples, codebook, area, {}, before=before)
+    return checked(found, samples, predicted.check)
+
+
 class OneAtATime(Pairs[int, Reference]):
     """References, each made when it is asked for, of which the last is kept: all at once may be many times a band."""
 
@@ -205,6 +219,8 @@ def unpack_predicted(coded: CodedBand | CodedGroup, header: ImageHeader) -> Pred
         raise FormatError("a band of predicted images has too few streams")
     if plan.way == GUIDE and extent.images > 1:
         raise FormatError("a group of several images has a guide")
+    if plan.way == GOING_ON and not isinstance(coded, CodedGroup):
+        raise FormatError("a band goes on from an earlier group")
     others = CodedSamples(plan.model, coded.check, coded.streams[before:], plan.mapping)
     found = Predicted(extent, plan, coded.streams[before - 1], others, coded.check)
     if found.others_count == 0 and (others.streams or plan.model or plan.mapping):

@@ -26,7 +26,7 @@ from sofc.container.chunks import (
     unpack_reference,
 )
 from sofc.container.layouts import parse
-from sofc.container.likeness import GUIDE, Plan, unpack_plan
+from sofc.container.likeness import GOING_ON, GUIDE, Plan, unpack_plan
 from sofc.container.original import read_head
 from sofc.container.records import (
     ARRANGED,
@@ -348,6 +348,8 @@ def likeness_text(plan: Plan) -> str:
     """What a plan of predicted images says, in a few words."""
     numbers = sorted({one.reference for one in plan.placings.values()})
     named = f"image{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers[:4]))}{' ...' if numbers[4:] else ''}"
+    if plan.way == GOING_ON:
+        return f"model {plan.model}, going on from the group of {named}"
     if plan.way == GUIDE:
         return f"model {plan.model}, guided by {named}"
     return f"model {plan.model}, {count_images(len(plan.placings))} predicted from {named}"

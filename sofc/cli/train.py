@@ -143,6 +143,11 @@ def run(args: argparse.Namespace) -> int:
         console.result(
             f"{args.output}: codebook {result.codebook.name!r}, {size(len(data))}, id {result.codebook.id.hex()[:32]}"
         )
+    elif result.report.saved is None:
+        console.result(
+            f"{args.output}: not written, as it is not known whether it saves anything: that takes 5 images of a kind "
+            "(--always writes it)"
+        )
     else:
         console.result(
             f"{args.output}: not written, as the built-in codebook serves so few images better: encode without -D "

@@ -49,6 +49,25 @@ class Coder(ABC):
         2**bits - 1. Raises FormatError where the coder has no use for it."""
         raise FormatError("a band is guided by an earlier image, and its coder cannot be")
 
+    def after(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    ) -> Coder:
+        """One that starts with the state in which these streams leave this one; the rest as for ``decode``. Raises
+        FormatError where they break the rules, or the coder cannot go on."""
+        raise FormatError("a group goes on from an earlier one, and its coder cannot")
+
+    def recoded(
+        self,
+        streams: Sequence[bytes],
+        ranges: Sequence[PlaneRange],
+        rows: int,
+        width: int,
+        image_rows: int,
+        by: Coder,
+    ) -> list[bytes]:
+        """What these streams say, coded ``by`` what ``after`` gave. Raises as ``after`` does."""
+        raise FormatError("a group goes on from an earlier one, and its coder cannot")
+
     def of_origins(self, origins: Sequence[Any]) -> Coder:
         """One for planes of which it is known how they came to be: what ``Descriptor.trace`` found of each image."""
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -19,12 +19,27 @@ class Task(Protocol):
         """Statistics of the shard's images (their transformed planes, in order); the same for the same input."""
 
 
+class Decoded(NamedTuple):
+    """The transformed planes of an image, and the JPEG data that it was decoded from, where that is at hand."""
+
+    planes: list[Plane]
+    jpeg: bytes | None
+
+
+@runtime_checkable
+class JpegTask(Protocol):
+    """A task that takes the JPEG data of images, too."""
+
+    def collect_decoded(self, images: Iterator[Decoded]) -> Any:
+        """Statistics of the shard's images, in order; the same for the same input."""
+
+
 class Pass(NamedTuple):
     """One pass over the images. Without ``samples`` its one task runs on each shard and the results come in shard
     order; with it every task runs on the same evenly spread sample of at most that many samples a plane (one image
     at least), in image order, and the results come in task order; ``apart``: that sample is cut into shards, too."""
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task | JpegTask, ...]
     samples: int | None = None
     apart: bool = False
 

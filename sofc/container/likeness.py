@@ -8,7 +8,7 @@ from sofc.container import schema
 from sofc.container.layouts import build, parse
 from sofc.errors import FormatError
 
-DEPARTURES, GUIDE = 0, 1
+DEPARTURES, GUIDE, GOING_ON = 0, 1, 2
 FLIP_ROWS, FLIP_COLUMNS, TRANSPOSE = 1, 2, 4
 ARRANGEMENTS = 8
 CONSTANT, EDGE, WRAP, REFLECT = range(4)
@@ -35,7 +35,8 @@ class Placing(NamedTuple):
 
 class Plan(NamedTuple):
     """``placings``: by the place in the group of each image that is predicted, rising. The others, in order, are coded
-    by ``mapping`` and ``model``."""
+    by ``mapping`` and ``model``. Of a group that goes on from an earlier one, an image of that is the reference of the
+    first image."""
 
     way: int
     mapping: int
@@ -53,6 +54,8 @@ def _signed(value: int) -> int:
 
 def pack_plan(plan: Plan) -> bytes:
     """The bytes of a plan."""
+    if plan.way == GOING_ON:
+        return build(schema.LIKENESS_GOING_ON, way=GOING_ON, model=plan.model, reference=plan.placings[0].reference)
     images = []
     end = 0
     for place, one in plan.placings.items():
@@ -72,6 +75,9 @@ def pack_plan(plan: Plan) -> bytes:
 
 def unpack_plan(data: bytes, images: int) -> Plan:
     """The plan of a band (``images`` 1) or of a group of so many. Raises FormatError."""
+    if data[:1] == bytes([GOING_ON]):
+        fields = parse(schema.LIKENESS_GOING_ON, data, b"")
+        return Plan(GOING_ON, 0, fields.model, {0: Placing(fields.reference)})
     fields = parse(schema.LIKENESS_PLAN, data, b"")
     placings: dict[int, Placing] = {}
     end = 0

@@ -297,10 +297,16 @@ LIKENESS_PLACING = Struct(
 )
 
 LIKENESS_PLAN = Struct(
-    "way" / Int8ul * "0 = departures; 1 = guide.",
+    "way" / Int8ul * "0 = departures; 1 = guide; 2 = going on, of which `LIKENESS_GOING_ON` is the plan.",
     "mode" / Int8ul * "As of a band, for the images that the list leaves out; of way 1 for all.",
     "model" / VarInt * "As of a band, for the images that the list leaves out; of way 1 for all.",
     "images" / PrefixedArray(Count, LIKENESS_PLACING) * "The images that are predicted, in their order.",
+)
+
+LIKENESS_GOING_ON = Struct(
+    "way" / Int8ul * "2.",
+    "model" / VarInt * "Model that codes the group, and coded the earlier one.",
+    "reference" / VarInt * "Number of an image in the file, which is in the earlier group.",
 )
 
 # The first stream of a band or group of wide samples: WIDE_PLAN, whose body is one of the layouts after it.

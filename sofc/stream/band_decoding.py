@@ -9,13 +9,24 @@ from functools import partial
 import numpy as np
 
 from sofc.band.coding import Samples, codebooks_of, decode_band
+from sofc.band.core import Before
 from sofc.band.likeness import Reference
-from sofc.band.predicted import Predicted, decode_others, decode_predicted, reference_of, unpack_predicted
+from sofc.band.predicted import (
+    Extent,
+    Predicted,
+    decode_going_on,
+    decode_others,
+    decode_predicted,
+    reference_of,
+    unpack_predicted,
+)
 from sofc.codebook import Codebook
-from sofc.container.likeness import DEPARTURES, GUIDE
+from sofc.coders.base import Coder
+from sofc.container.likeness import DEPARTURES, GOING_ON, GUIDE
 from sofc.container.records import COPY_MODEL, FIRST_CODEBOOK_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, ImageHead
 from sofc.errors import FormatError, SofcError, locate
 from sofc.image import PixelFormat
+from sofc.planes import PlaneRange
 from sofc.stream.placed import Placed
 from sofc.stream.references import Decoded
 from sofc.stream.workers import Workers
@@ -76,6 +87,9 @@ class BandDecoder:
         header = head.header
         if coded.model == LIKENESS_MODEL:
             predicted = unpack_predicted(coded, header)
+            if predicted.plan.way == GOING_ON:
+                codebook, _ = self._codebooks_for(head, predicted)
+                return partial(decode_going_on, predicted, codebook, self._before(head, predicted))
             return partial(
                 decode_predicted,
                 predicted,
@@ -97,6 +111,22 @@ class BandDecoder:
             codebooks=self._codebooks_of_parts(coded, header.format, size),
             **size,
         )
+
+    def _before(self, head: ImageHead, predicted: Predicted) -> Before:
+        """Spec likeness/going-on. What gives the coder as an earlier group left it. Raises FormatError."""
+        (number,) = predicted.references
+        earlier = self._chunks_of(number)[0]
+        coded, header = earlier.coded, head.header
+        kinds = {(one.header.height, one.header.width, one.header.format, one.codebook) for one in (head, earlier.head)}
+        is_group = isinstance(coded, CodedGroup) and (coded.model, coded.mapping) == (predicted.plan.model, 0)
+        if not isinstance(coded, CodedGroup) or not is_group or len(kinds) > 1:
+            raise FormatError(f"the group of image {number} is none that another of these images can go on from")
+        area = Extent.of(header, coded).area(coded.images)
+
+        def before(coder: Coder, ranges: Sequence[PlaneRange]) -> Coder:
+            return self._references.left.at(earlier.offset, lambda: coder.after(coded.streams, ranges, *area))
+
+        return before
 
     def _reference(self, image: int, *, may_have_guide: bool) -> Callable[[], Reference]:
         """What gives an earlier image, which is decoded when it is first asked for. Raises FormatError.
@@ -120,6 +150,9 @@ class BandDecoder:
                 tasks.append(self._task(placed))
                 continue
             predicted = unpack_predicted(placed.coded, head.header)
+            if predicted.plan.way == GOING_ON:
+                tasks.append(self._task(placed))
+                continue
             if predicted.plan.way == GUIDE:
                 if not may_have_guide:
                     raise FormatError(f"image {image}, which guides another, has itself a guide")

@@ -21,11 +21,12 @@ from sofc.container.wide import registered_codebooks
 from sofc.image import PixelFormat
 from sofc.jpeg.known import Known
 from sofc.stream.copies import CopyFinder, Key
+from sofc.stream.going_on import GoingOn
 from sofc.stream.heads import Heads
 from sofc.stream.kept_images import KeptImages
 from sofc.stream.layout import SMALL_IMAGE_SAMPLES
 from sofc.stream.pending import PendingImage
-from sofc.stream.predicting import Predicting
+from sofc.stream.predicting import Guiding, Predicting
 from sofc.stream.workers import Workers
 
 CodingAt = Callable[[int], CodedSamples]
@@ -102,6 +103,13 @@ class BandEncoding:
         named = tuple(image.codebooks.values())
         if codebooks == named:
             return self._copies.coded(key, codebooks, code)
+        if band.origins and image.has_long_groups:
+            group = image.long_groups.begin(self._kept, extent, image.selection.codebook)
+            if group is not None:
+                return self._copies.coded(key, named, self._workers.submit(partial(group.note, code)))
+            going_on = image.long_groups.going_on(self._kept, extent, verify=self._verify)
+            if going_on is not None:
+                return self._either(going_on, key, named, code)
         guiding = (
             None
             if extent.images > 1
@@ -109,11 +117,17 @@ class BandEncoding:
         )
         if guiding is None:
             return self._copies.coded(key, named, self._workers.submit(code))
-        both = self._workers.submit(partial(guiding.both, code))
-        plain = self._copies.coded(key, named, lambda: guiding.take(both()))
+        return self._either(guiding, key, named, code)
+
+    def _either(
+        self, other: Guiding | GoingOn, key: Key, named: tuple[Codebook, ...], code: Callable[[], CodedSamples]
+    ) -> CodingAt:
+        """What gives a group or a band by itself, or with an earlier image or group where that takes less."""
+        both = self._workers.submit(partial(other.both, code))
+        plain = self._copies.coded(key, named, lambda: other.take(both()))
 
         def at(offset: int) -> CodedSamples:
-            coded = guiding.at(plain(offset), offset)
+            coded = other.at(plain(offset), offset)
             if coded.model == LIKENESS_MODEL:
                 self._copies.forget(key)
             return coded

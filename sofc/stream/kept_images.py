@@ -33,6 +33,7 @@ class KeptImages:
         # Of each chunk that images begin in: the first of these, where it begins, and behind how many others.
         self._places: list[tuple[int, int, int]] = []
         self._count = 0  # bands and groups so far
+        self._long_groups: list[int] = []  # the first image of each from which following ones go on
         self._guides: dict[int, set[int]] = {}  # by the numbers of images that may have guides, those of these
 
     def __bool__(self) -> bool:
@@ -87,6 +88,10 @@ class KeptImages:
         """Take in that an image, or a band of it, may be coded with a guide."""
         self._guides.setdefault(number, set()).add(guide)
 
+    def note_long_group(self, first: int) -> None:
+        """Take in that groups behind the one of this first image may go on from it."""
+        self._long_groups.append(first)
+
     def image(self, number: int) -> Kept:
         """An image that is kept."""
         return self._images[number]
@@ -104,9 +109,13 @@ class KeptImages:
         self._count += 1
 
     def are_near(self, numbers: Iterable[int], offset: int) -> bool:
-        """Whether a decoder that comes to an offset still has all of these images, and those that guide them."""
+        """Whether a decoder that comes to an offset still has all of these images, those that guide them, and the
+        groups that theirs go on from."""
         wanted = set(numbers)
-        for number in wanted.union(*(self._guides.get(number, ()) for number in wanted)):
+        wanted.update(*(self._guides.get(number, ()) for number in wanted))
+        ends = (bisect_right(self._long_groups, number) for number in wanted)
+        wanted.update([self._long_groups[end - 1] for end in ends if end])
+        for number in wanted:
             _, start, count = self._places[bisect_right(self._places, (number, offset, 0)) - 1]
             if offset - start > WINDOW or self._count - count > NEAREST:
                 return False

@@ -17,6 +17,7 @@ from sofc.errors import LimitError
 from sofc.image import ImageHeader
 from sofc.jpeg.known import Known, read_known
 from sofc.limits import Limits
+from sofc.stream.going_on import LongGroups
 from sofc.stream.layout import (
     PREDICTED_IN_GROUP,
     default_band_rows,
@@ -24,6 +25,7 @@ from sofc.stream.layout import (
     group_images,
     is_flat,
     is_small,
+    long_group_images,
     may_be_planes,
     short_rows,
     traced_group_images,
@@ -77,6 +79,7 @@ class PendingImage:
         self._known = None if jpeg is None else read_known(jpeg)
         self._looked_at = 0  # whole images whose origin was asked for
         self._has_origins = False
+        self.long_groups = LongGroups(long_group_images(header))
         self.has_head = False
         self.codebooks: dict[int, Codebook] = {}  # those that it may use, by their numbers in the file
         self.rows_written = 0
@@ -121,7 +124,8 @@ class PendingImage:
     def group_images(self, image: Samples, *, traced: bool) -> int:
         """Images of a group that ends with ``image``. ``traced``: their origin was found."""
         if traced:
-            wanted = traced_group_images(self.header)
+            is_long = self.long_groups.is_due and self.has_long_groups
+            wanted = self.long_groups.images if is_long else traced_group_images(self.header)
         elif self._learns or is_flat(image):
             wanted = group_images(self.header)
         else:
@@ -132,6 +136,11 @@ class PendingImage:
         """Images of a group with those that are predicted from others, which take little."""
         wanted = PREDICTED_IN_GROUP * (traced_group_images(self.header) if traced else group_images(self.header))
         return min(self._key_interval or wanted, self._most_in_group)
+
+    @property
+    def has_long_groups(self) -> bool:
+        """Whether to read an image may take reading a long group: not where it is said how many are read with one."""
+        return self._key_interval is None
 
     @property
     def is_one_small_whole(self) -> bool:

@@ -83,8 +83,8 @@ class TrainingReport:
 
     @property
     def is_worthwhile(self) -> bool:
-        """Whether it takes clearly more off those images than it has itself (MARGIN), or that is not known."""
-        return self.saved is None or self.saved > (MARGIN - 1) * self.codebook
+        """Whether it is known to take clearly more off those images than it has itself (MARGIN)."""
+        return self.saved is not None and self.saved > (MARGIN - 1) * self.codebook
 
     def lines(self, *, findings: bool = True) -> list[str]:
         """For people; ``findings``: as for a model."""

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 from sofc.api.headers import header_for
 from sofc.band.coding import to_planes
 from sofc.band.mapping import by_value
-from sofc.coders.training import Pass, Task
+from sofc.coders.training import Decoded, JpegTask, Pass, Task
 from sofc.imagefiles import ImageSource, load
-from sofc.planes import Plane
 from sofc.training.collection import Collection
 from sofc.training.shards import cut, in_order
 from sofc.transforms.components import TRANSFORMS
@@ -51,22 +50,25 @@ class Treatment(NamedTuple):
 class ShardWork:
     """A pass's task over a shard of image sources. Picklable; loads one image at a time."""
 
-    task: Task
+    task: Task | JpegTask
     treatment: Treatment
 
     def __call__(self, sources: Sequence[ImageSource]) -> Any:
         """The task's statistics of the shard."""
         # Executors of clusters hand arrays over read-only, and kernels take none such.
-        return deepcopy(self.task).collect(self._planes(sources))
+        task, images = deepcopy(self.task), self._decoded(sources)
+        if isinstance(task, JpegTask):
+            return task.collect_decoded(images)
+        return task.collect(image.planes for image in images)
 
-    def _planes(self, sources: Sequence[ImageSource]) -> Iterator[list[Plane]]:
+    def _decoded(self, sources: Sequence[ImageSource]) -> Iterator[Decoded]:
         for source in sources:
-            array, declared_bits, meaning, _ = load(source)
+            array, declared_bits, meaning, jpeg = load(source)
             pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
             planes = to_planes(array, pixel_format)
             if self.treatment.by_value:
                 planes = by_value(planes, pixel_format)
-            yield TRANSFORMS[self.treatment.transform].forward(planes)
+            yield Decoded(TRANSFORMS[self.treatment.transform].forward(planes), jpeg)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class SampleWork:
     images: tuple[ImageSource, ...]
     treatment: Treatment
 
-    def __call__(self, task: Task) -> Any:
+    def __call__(self, task: Task | JpegTask) -> Any:
         """The task's statistics of the sample."""
         return ShardWork(task, self.treatment)(self.images)
 

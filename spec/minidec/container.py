@@ -17,7 +17,7 @@ from .coders import PROFILES as CODER_PROFILES
 from .coders.labels import decode_labels
 from .coders.shape import decode_neutral
 from .coding_tools import NONE, PAPERS, Area, plane_ranges, undo_transform
-from .likeness import GUIDED, Departures, Field, Reference, features_of, read_plan
+from .likeness import GOES_ON, GUIDED, Departures, Field, Reference, features_of, read_plan
 from .limits import MAX_IMAGES, MAX_METADATA, MAX_OUTPUT, MAX_VALUES
 from .notation import FormatError, MissingCodebookError, ProfileError, Reader, require, write_varint
 from .wide import DTYPES, SAMPLES, Part, decode_wide
@@ -199,6 +199,8 @@ class FileDecoder:
         """Where the bands of the current image begin, and their models, that of a guided one being that of its
         plan."""
         self.features: list[list[list[int]]] | None = None  # of the guide of what is being decoded
+        self.before: tuple[list[bytes], Area] | None = None
+        """The streams and the area of the group that the one that is being decoded goes on from."""
         self.predicted: set[int] = set()
         """The places of predicted images in the current group."""
         self.hash = hashlib.sha256()
@@ -390,6 +392,14 @@ class FileDecoder:
                 return self.decode_samples(plan.mode >> 1, plan.model, streams[1:], area)
             finally:
                 self.features = None
+        if plan.way == GOES_ON:
+            require(chunk.type == "G", "band that goes on")
+            self.bands[-1] = chunk.start, plan.model
+            self.before = self.earlier_group(chunk, plan.placings[0].reference, plan.model)
+            try:
+                return self.decode_samples(0, plan.model, streams[1:], area)
+            finally:
+                self.before = None
         require(len(streams) >= 2, "predicted images with too few streams")
         self.predicted = set(plan.placings)
         left = [place for place in range(images) if place not in plan.placings]
@@ -414,6 +424,17 @@ class FileDecoder:
             values = zip(*([value for row in rows for value in row] for rows in components), strict=True)
             found[place] = [value - shift for pixel in values for value in pixel]
         return [value for place in range(images) for value in found[place]]
+
+    def earlier_group(self, chunk: Chunk, number: int, model: int) -> tuple[list[bytes], Area]:
+        """The streams and the area of the group of an image, from which one of this model goes on."""
+        require(number < len(self.file.images), "group that does not come before")
+        head, start, _ = self.origins[number]
+        place, kind, mode, its, streams = self.earlier[start]
+        require(kind == "G" and mode == 0 and its == model, "group that none can go on from")
+        require(chunk.start - start <= 1 << 25 and len(self.earlier) - 1 - place <= 1 << 16, "group out of reach")
+        require(head == self.head, "group of other images")
+        images = sum(at == start for _, at, _ in self.origins)
+        return streams, Area(images * head.height, head.width, head.height)
 
     def earlier_image(self, chunk: Chunk, number: int, is_guide: bool) -> Reference:
         """An image of an earlier band or group."""
@@ -476,12 +497,13 @@ class FileDecoder:
         if self.features is not None:
             require(codebook is not None, "neutral model that cannot be guided")
             require((area.rows, area.width) == (len(self.features[0]), len(self.features[0][0])), "size of a guide")
+        require(self.before is None or codebook is not None, "neutral model that goes on")
         if model.coder == SHAPE and codebook is None:
             planes = decode_neutral(streams, ranges, area)
         elif model.coder == LABELS and codebook is None:
             planes = decode_labels(streams, ranges, area)
         else:
-            planes = decode_planes(codebook, model, streams, ranges, area, self.features)
+            planes = decode_planes(codebook, model, streams, ranges, area, self.features, self.before)
         for plane, (low, high) in zip(planes, ranges, strict=True):
             require(low <= min(plane) and max(plane) <= high, "plane value out of range")
         return undo_transform(model.transform, planes, bits)

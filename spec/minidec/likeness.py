@@ -43,12 +43,18 @@ class Plan:
     model: int
 
 
-GUIDED = 1
+GUIDED, GOES_ON = 1, 2
 
 
 def read_plan(data: bytes, images: int) -> Plan:
     """The plan of a group of so many images."""
     reader = Reader(data)
+    if data[:1] == bytes([GOES_ON]):
+        reader.u8()
+        model, reference = reader.varint(), reader.varint()
+        reader.end()
+        require(model not in (4, 5), "model of a group that goes on")
+        return Plan({0: Placing(reference, 0, 0, 0, 0, 0, 0)}, GOES_ON, 0, model)
     way, mode, model, count = reader.u8(), reader.u8(), reader.varint(), reader.varint()
     require(way <= GUIDED and mode in (0, 2, 4, 6) and model not in (4, 5), "way, mode or model of predicted images")
     require(1 <= count <= 65536, "number of predicted images")

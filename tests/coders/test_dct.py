@@ -15,6 +15,7 @@ from helpers import chunks_of, encode_rows, models_of, run_decoder, with_streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scenes import collected
 
 import sofc
 from sofc.band.coding import decode_band
@@ -23,7 +24,7 @@ from sofc.band.selection import Selection
 from sofc.band.ways import Way
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
-from sofc.coders.dct import DctCoder, heads, kernel
+from sofc.coders.dct import DctCoder, heads, kernel, passes
 from sofc.coders.dct import kernel_pixels as pixels
 from sofc.coders.dct.coder import RANGE, best_prediction, find_coefficients, referred
 from sofc.coders.dct.kernel_prediction import (
@@ -44,6 +45,7 @@ from sofc.coders.dct.passes import Equate, EstimatePriors
 from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
 from sofc.coders.dct.terms import BLOCK_CONTEXTS, CONTEXTS, FURTHER, NO_TERM, BlockTerm, Term
 from sofc.coders.dct.training import DctTraining
+from sofc.coders.training import Decoded
 from sofc.container.chunks import unpack_band, unpack_group
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.entropy import mixing
@@ -1574,7 +1576,7 @@ def test_errors_that_are_expected_count_less():
         if isinstance(task, Equate | EstimatePriors):
             plans.append(task.plans[0])
         training.merge(
-            iter([task.collect(iter([[jpeg(k, channels=1).astype(np.int32)] for k in range(4)]))] * len(step.tasks))
+            iter([collected(task, [[jpeg(k, channels=1).astype(np.int32)] for k in range(4)])] * len(step.tasks))
         )
         if isinstance(task, EstimatePriors):
             break
@@ -1899,3 +1901,48 @@ def test_others_are_tried_only_where_the_first_is_near(monkeypatch, hopeless, is
     assert first.size(len(image)) == sum(map(len, first.streams(len(image))))
     assert len(coded) == 1
     assert bool(asked) == is_tried
+
+
+def jpeg_file(seed):
+    data = io.BytesIO()
+    Image.fromarray(picture(seed, (64, 80), 3)).save(data, "JPEG", quality=75, subsampling="4:4:4")
+    return data.getvalue()
+
+
+def test_training_reads_what_jpeg_data_says(monkeypatch):
+    """Coefficients are sought only where there is no data, or it says nothing of the samples."""
+    data, other = (jpeg_file(seed) for seed in (3, 4))
+    planes = planes_of(np.asarray(Image.open(io.BytesIO(data))))
+    (sought,) = passes.recovered(iter([Decoded(planes, None)]), 3)
+    calls = []
+
+    def recover(planes, modelled):
+        calls.append(modelled)
+        return recover_planes(planes, modelled)
+
+    monkeypatch.setattr(passes, "recover_planes", recover)
+    (read,) = passes.recovered(iter([Decoded(planes, data)]), 3)
+    assert not calls
+    for one, same in zip(read, sought, strict=True):
+        assert one.grid == same.grid
+        assert (one.table == same.table).all() and (one.coefficients == same.coefficients).all()
+    (again,) = passes.recovered(iter([Decoded(planes, other)]), 3)
+    assert calls == [3]
+    assert (again[0].coefficients == sought[0].coefficients).all()
+
+
+def test_training_looks_at_few_of_many_images(monkeypatch):
+    """Until one came from a JPEG decoder."""
+    asked = []
+
+    def recover(planes, _):
+        asked.append(int(planes[0][0, 0]))
+        return sought if asked[-1] == 128 else None
+
+    image = jpeg(1, channels=1).astype(np.int32)
+    sought = recover_planes([image], 1)
+    monkeypatch.setattr(passes, "recover_planes", recover)
+    images = [Decoded([np.full((8, 8), number)], None) for number in range(140)]
+    found = list(passes.recovered(iter(images), 1))
+    assert [number for number, origins in enumerate(found) if origins is not None] == [128]
+    assert asked == [*range(65), *range(128, 140)]

@@ -26,7 +26,7 @@ from sofc.coders.dct.passes import recovered, warm_up
 from sofc.coders.dct.section import unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.sparse_fit import fit_change
-from sofc.coders.training import Pass, Passes
+from sofc.coders.training import Decoded, Pass, Passes
 from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
@@ -94,7 +94,7 @@ class Recover:
 
     planes: int
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[Packed | None]:
+    def collect_decoded(self, images: Iterator[Decoded]) -> list[Packed | None]:
         """Of each image its components, None where no JPEG decoder made it."""
         found = recovered(images, self.planes)
         return [None if origins is None else tuple(map(PackedOrigin.of, origins)) for origins in found]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.base import MAX_COUNTERS, ModelCoder
+from sofc.coders.base import MAX_COUNTERS, Coder, ModelCoder
 from sofc.coders.dct import kernel, kernel_pixels, kernel_references
-from sofc.coders.dct.heads import pack_heads, read_heads
+from sofc.coders.dct.heads import Head, pack_heads, read_heads
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     MEANS,
@@ -39,20 +41,34 @@ THICKEST, SPARE = 4, 1 << 16
 RANGE = PlaneRange(0, LARGEST)
 
 
+class Left(NamedTuple):
+    """What an earlier group left beside the states of its components: their correction models, (MODELS,) each, and its
+    last heads."""
+
+    models_of_pixels: list[npt.NDArray[np.uint32]]
+    heads: tuple[Head, ...]
+
+
 class DctCoder(ModelCoder[ComponentModel]):
     """Codes component k with ``models[k]``: one, or luminance and two of colour; a correction as nearly all zeros.
 
     Only planes with values of 0 to 255 are coded. Of several images in a group each goes on with the state that the one
     before left. ``recovered``: how the planes of each image to be coded were made, where that is known; otherwise it is
-    found out.
+    found out. ``left``: what a group left that those to be coded go on from, beside the starts of ``models``.
     """
 
     id = 5
     name = "dct"
 
-    def __init__(self, models: Sequence[ComponentModel], recovered: Sequence[Recovered] | None = None) -> None:
+    def __init__(
+        self,
+        models: Sequence[ComponentModel],
+        recovered: Sequence[Recovered] | None = None,
+        left: Left | None = None,
+    ) -> None:
         super().__init__(models)
         self.recovered = recovered
+        self.left = left
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> DctCoder:
@@ -70,39 +86,105 @@ class DctCoder(ModelCoder[ComponentModel]):
 
     def of_origins(self, origins: Sequence[Recovered]) -> DctCoder:
         """One for planes of which it is known how they were made."""
-        return DctCoder(self.models, origins)
+        return DctCoder(self.models, origins, self.left)
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane. The planes must come from a JPEG decoder."""
         found = self.recovered or find_coefficients(planes, ranges, image_rows, self.planes)
         assert found is not None, "ask before whether the planes can be coded"
-        size = 4 * planes[0].size + 1024
+        coded = self._written([(image.origins, image.planes) for image in found], planes[0].size)
+        return coded + [encode_sparse(plane) for plane in planes[self.planes :]]
+
+    def _written(self, images: Sequence[_Image], samples: int) -> list[bytes]:
+        """The streams of images that have so many samples together, without those of corrections."""
+        size = 4 * samples + 1024
         while True:
             writers = [Writer(size) for _ in self.models]
-            status = _code(writers, self.models, [(image.origins, image.planes) for image in found])
+            with self._states() as states:
+                status = _code(writers, self.models, states, self._models_of_pixels(), images)
             assert status != BROKEN, "coefficients and samples lie in their ranges"
             streams = [writer.finish() for writer in writers]
             if status == OK and None not in streams:
                 break
             size *= 4
         coded = [stream or b"" for stream in streams]
-        coded[0] = (pack_heads([image.origins for image in found]) + coded[0]).rstrip(b"\0")
-        return coded + [encode_sparse(plane) for plane in planes[self.planes :]]
+        coded[0] = (pack_heads([origins for origins, _ in images], self._heads_before) + coded[0]).rstrip(b"\0")
+        return coded
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
         """The planes again. Raises FormatError on any stream that breaks the rules."""
-        if len(ranges) < self.planes or not _is_suitable(ranges[: self.planes], (image_rows, width)):
-            raise FormatError("a DCT model codes images of 8 bits a sample that are not thin lines")
-        heads, size = read_heads(streams[0], rows // image_rows, self.planes)
-        readers = [Reader(stream) for stream in (streams[0][size:], *streams[1 : self.planes])]
-        planes = [np.zeros((rows, width), np.int32) for _ in self.models]
-        origins = ([head.origin((image_rows, width)) for head in each] for each in heads)
-        if _code(readers, self.models, zip(origins, _images(planes, image_rows), strict=True)) != OK:
-            raise FormatError("a stream of the DCT coder leads outside what coefficients or samples may be")
+        with self._states() as states:
+            planes, _ = self._read(streams, ranges, rows, width, image_rows, states, self._models_of_pixels())
         most = [span.high for span in ranges[self.planes :]]
         return planes + decode_corrections(list(streams[self.planes :]), most, rows, width)
+
+    def after(
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
+    ) -> DctCoder:
+        """Spec likeness/going-on. One that starts with the state in which these streams leave this one."""
+        states, models_of_pixels = [model.start.copy() for model in self.models], self._models_of_pixels()
+        _, images = self._read(streams, ranges, rows, width, image_rows, states, models_of_pixels)
+        models = [replace(model, start=state) for model, state in zip(self.models, states, strict=True)]
+        return DctCoder(models, left=Left(models_of_pixels, tuple(map(Head.of, images[-1][0]))))
+
+    def recoded(
+        self,
+        streams: Sequence[bytes],
+        ranges: Sequence[PlaneRange],
+        rows: int,
+        width: int,
+        image_rows: int,
+        by: Coder,
+    ) -> list[bytes]:
+        """What these streams say, coded ``by`` what ``after`` gave: coefficients are not sought again."""
+        assert isinstance(by, DctCoder), "that is what after gives"
+        with self._states() as states:
+            _, images = self._read(streams, ranges, rows, width, image_rows, states, self._models_of_pixels())
+        return [*by._written(images, rows * width), *streams[self.planes :]]
+
+    @contextmanager
+    def _states(self) -> Iterator[list[MixingState]]:
+        """The states to start with, lent."""
+        with ExitStack() as lent:
+            yield [lent.enter_context(model.start.lent()) for model in self.models]
+
+    def _models_of_pixels(self) -> list[npt.NDArray[np.uint32]]:
+        """The correction models to start with."""
+        if self.left is not None:
+            return [models.copy() for models in self.left.models_of_pixels]
+        return [np.full(kernel_pixels.MODELS, NEUTRAL, np.uint32) for _ in self.models]
+
+    @property
+    def _heads_before(self) -> tuple[Head, ...]:
+        return () if self.left is None else self.left.heads
+
+    def _read(
+        self,
+        streams: Sequence[bytes],
+        ranges: Sequence[PlaneRange],
+        rows: int,
+        width: int,
+        image_rows: int,
+        states: Sequence[MixingState],
+        models_of_pixels: Sequence[npt.NDArray[np.uint32]],
+    ) -> tuple[list[Plane], list[_Image]]:
+        """The planes that have models, and the images in them. Raises FormatError."""
+        if len(ranges) < self.planes or not _is_suitable(ranges[: self.planes], (image_rows, width)):
+            raise FormatError("a DCT model codes images of 8 bits a sample that are not thin lines")
+        heads, size = read_heads(streams[0], rows // image_rows, self.planes, self._heads_before)
+        readers = [Reader(stream) for stream in (streams[0][size:], *streams[1 : self.planes])]
+        planes = [np.zeros((rows, width), np.int32) for _ in self.models]
+        images: list[_Image] = []
+        for each, own in zip(heads, _images(planes, image_rows), strict=True):
+            images.append(([head.origin((image_rows, width)) for head in each], own))
+            if _code(readers, self.models, states, models_of_pixels, images[-1:]) != OK:
+                raise FormatError("a stream of the DCT coder leads outside what coefficients or samples may be")
+        return planes, images
+
+
+_Image = tuple[Sequence[Origin], Sequence[Plane]]
 
 
 def _images(planes: Sequence[Plane], image_rows: int) -> Iterator[list[Plane]]:
@@ -148,17 +230,16 @@ def _is_suitable(ranges: Sequence[PlaneRange], shape: tuple[int, ...]) -> bool:
 def _code(
     streams: Sequence[Coding],
     models: Sequence[ComponentModel],
-    images: Iterable[tuple[Sequence[Origin], Sequence[Plane]]],
+    states: Sequence[MixingState],
+    models_of_pixels: Sequence[npt.NDArray[np.uint32]],
+    images: Iterable[_Image],
 ) -> int:
     """Code all components of all images, and what their planes lack; decoding fills coefficients and planes. Returns
     OK, TOO_LONG or BROKEN."""
-    models_of_pixels = [np.full(kernel_pixels.MODELS, NEUTRAL, np.uint32) for _ in models]
-    with ExitStack() as lent:
-        states = [lent.enter_context(model.start.lent()) for model in models]
-        for origins, planes in images:
-            status = _code_image(streams, models, states, models_of_pixels, origins, planes)
-            if status != OK:
-                return status
+    for origins, planes in images:
+        status = _code_image(streams, models, states, models_of_pixels, origins, planes)
+        if status != OK:
+            return status
     return OK
 
 

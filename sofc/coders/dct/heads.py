@@ -59,10 +59,10 @@ def _along(factor: int, place: int, before: bool, behind: bool) -> tuple[int, in
     return SIDE * factor if before and place == 0 else place, int(behind)
 
 
-def pack_heads(images: Sequence[Sequence[Origin]]) -> bytes:
-    """Spec dct/heads. How the components of each image of a group came about."""
+def pack_heads(images: Sequence[Sequence[Origin]], before: tuple[Head, ...] = ()) -> bytes:
+    """Spec dct/heads. How the components of each image of a group came about; ``before``: the heads of the image before
+    the first, if the group goes on from another."""
     packed = b""
-    before: tuple[Head, ...] = ()
     for heads, same in groupby(tuple(map(Head.of, origins)) for origins in images):
         count, flags, (row, column) = len(list(same)), _flags(heads), _corner(heads)
         while count:
@@ -75,9 +75,11 @@ def pack_heads(images: Sequence[Sequence[Origin]]) -> bytes:
     return packed
 
 
-def read_heads(stream: bytes, images: int, planes: int) -> tuple[list[tuple[Head, ...]], int]:
-    """The heads of each image of a group, and their size; past its end a stream goes on with zeros. Raises
-    FormatError."""
+def read_heads(
+    stream: bytes, images: int, planes: int, before: tuple[Head, ...] = ()
+) -> tuple[list[tuple[Head, ...]], int]:
+    """The heads of each image of a group, and their size; past its end a stream goes on with zeros. ``before``: as for
+    ``pack_heads``. Raises FormatError."""
     result: list[tuple[Head, ...]] = []
     place = 0
     while len(result) < images:
@@ -86,12 +88,13 @@ def read_heads(stream: bytes, images: int, planes: int) -> tuple[list[tuple[Head
         if count > images - len(result):
             raise FormatError("the heads of a DCT stream are for more images than there are")
         if first & MOVED:
-            if not result or not _are_movable(result[-1]):
+            if not _are_movable(before):
                 raise FormatError("there are no heads in a DCT stream that could be moved")
-            heads, place = _moved(result[-1], corner & 15, corner >> 4, flags), place + 2
+            heads, place = _moved(before, corner & 15, corner >> 4, flags), place + 2
         else:
             heads, place = _read_planes(stream, place + 1, planes, flags)
         result += [heads] * count
+        before = heads
     return result, place
 
 

@@ -12,14 +12,15 @@ from sofc.coders.dct.coder import best_predictor, code_component, components_of
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Component, Equations, accumulate
 from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.training import Decoded
 from sofc.entropy.binary import OK, Writer
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import FOLDS, History, Starts
+from sofc.jpeg.known import prove, read_known
 from sofc.jpeg.origin import Origin
 from sofc.jpeg.recover import recover_planes
-from sofc.planes import Plane
 
 LEAST_SHARE = 0.5
 """An image counts as a JPEG decoder's where so many samples come out of coefficients."""
@@ -29,13 +30,30 @@ FILLED = ((0.4, 0.4, 0.15, 0.14), (0.12, 0.07, 0.04, 0.026))
 apart at first."""
 PART_ROWS = 512
 """Of each image no more is looked at."""
+ALL_LOOKED_AT, LOOKED_AT = 64, 64
+"""Where none of so many images came from a JPEG decoder, only each LOOKED_AT-th further one is looked at, until one
+did: small images are many, and to look for coefficients that are not there takes longer than all the rest."""
 
 
-def recovered(images: Iterator[list[Plane]], planes: int) -> Iterator[list[Origin] | None]:
-    """The origins of each image; None where no JPEG decoder made it, or too few samples come out of them."""
-    for image in images:
-        found = recover_planes([plane[:PART_ROWS] for plane in image], planes)
-        yield None if found is None or found.share < LEAST_SHARE else found.origins
+def recovered(images: Iterator[Decoded], planes: int) -> Iterator[list[Origin] | None]:
+    """The origins of each image; None where no JPEG decoder made it, or too few samples come out of them, or it was not
+    looked at."""
+    any_found = False
+    for number, image in enumerate(images):
+        found = None
+        if image.jpeg or any_found or number < ALL_LOOKED_AT or number % LOOKED_AT == 0:
+            found = _recovered(image, planes)
+        any_found |= found is not None
+        yield found
+
+
+def _recovered(image: Decoded, planes: int) -> list[Origin] | None:
+    """The origins of an image: what its JPEG data says is only to be read."""
+    part = [plane[:PART_ROWS] for plane in image.planes]
+    known = read_known(image.jpeg) if image.jpeg else None
+    found = prove(part, known.part(0, len(part[0]))) if known is not None else None
+    found = found or recover_planes(part, planes)
+    return None if found is None or found.share < LEAST_SHARE else found.origins
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,7 @@ class Equate:
 
     plans: tuple[ComponentPlan, ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> tuple[int, int, list[Equations]]:
+    def collect_decoded(self, images: Iterator[Decoded]) -> tuple[int, int, list[Equations]]:
         """Images that have coefficients, all images, and the equations of each component."""
         sums = [
             Equations(*(np.zeros((len(plan.mean_weights), count + 1, count + 1), np.int64) for count in (MEANS, SIZES)))
@@ -83,7 +101,7 @@ class EstimatePriors:
 
     plans: tuple[ComponentPlan, ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[Starts]:
+    def collect_decoded(self, images: Iterator[Decoded]) -> list[Starts]:
         """What the bit models of each component should start with."""
         contexts = len(CONTEXTS)
         histories = [History(plan.starts(contexts) * BLOCK, TRAINED) for plan in self.plans]
@@ -108,7 +126,7 @@ class WarmUp:
     sets: int
     starts: tuple[tuple[Symbols, ...], ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> tuple[list[npt.NDArray[np.int32]], int]:
+    def collect_decoded(self, images: Iterator[Decoded]) -> tuple[list[npt.NDArray[np.int32]], int]:
         """The weights of each component, means over the second half of the warm-up, and the bytes of the streams."""
         found = list(filter(None, recovered(images, len(self.plans))))
         half = len(found) // 2

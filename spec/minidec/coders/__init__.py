@@ -43,9 +43,12 @@ def decode_planes(
     ranges: list[Range],
     area: Area,
     features: list[list[list[int]]] | None = None,
+    before: tuple[list[bytes], Area] | None = None,
 ) -> list[list[int]]:
     """The planes of a band or group of a model that is not neutral, by the model's coder; `features` are those of a
-    guide (Spec likeness/guide)."""
+    guide (Spec likeness/guide), `before` what a group goes on from (Spec likeness/going-on)."""
+    together = model.components > 1 or len(ranges) == 1
+    require(before is None or (model.coder == DCT and together), "coder that cannot go on")
     require(features is None or model.coder == BILEVEL, "coder that cannot be guided")
     if model.coder == RAW:
         require(not model.sections, "the raw coder has no sections")
@@ -66,4 +69,6 @@ def decode_planes(
         return decode_chain(parameters, streams, ranges, area)
     if features is not None:
         return decode_bilevel(parameters, streams, ranges, area, features)
+    if before is not None:
+        return decode_dct(parameters, streams, ranges, area, before)
     return decode(parameters, streams, ranges, area)

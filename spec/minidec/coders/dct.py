@@ -152,18 +152,22 @@ def read_dct_head(reader: Reader) -> DctHead:
     return DctHead(down, across, top, left, steps, upsampling, inverse)
 
 
-def read_dct_heads(stream: bytes, images: int, planes: int) -> tuple[list[list[DctHead]], int]:
-    """The heads of each image of a group, and where they end; zeros follow the stream."""
+def read_dct_heads(
+    stream: bytes, images: int, planes: int, before: list[DctHead] | None = None
+) -> tuple[list[list[DctHead]], int]:
+    """The heads of each image of a group, and where they end; zeros follow the stream. `before`: those of the image
+    before."""
     reader = Reader(stream + bytes(256))
     heads: list[list[DctHead]] = []
+    last = before or []
     while len(heads) < images:
         (flags,) = reader.take(1)
         count = flags % 8 + 1
         require(count <= images - len(heads), "heads of another number of images")
         if flags >> 3 & 1:
-            require(bool(heads) and all(max(head.down, head.across) <= 2 for head in heads[-1]), "no heads to move")
+            require(bool(last) and all(max(head.down, head.across) <= 2 for head in last), "no heads to move")
             (corner,) = reader.take(1)
-            own = [head.placed(corner % 16, corner // 16, flags) for head in heads[-1]]
+            own = [head.placed(corner % 16, corner // 16, flags) for head in last]
         else:
             own = []
             while len(own) < planes:
@@ -174,6 +178,7 @@ def read_dct_heads(stream: bytes, images: int, planes: int) -> tuple[list[list[D
                     head = read_dct_head(reader)
                     own.append(head.placed(head.top, head.left, flags))
         heads += [own] * count
+        last = own
     return heads, reader.at
 
 
@@ -352,11 +357,15 @@ class DctPlane(Mixing):
     def __init__(self, plan: DctPlan, stream: bytes, start: int, heads: list[DctHead]) -> None:
         super().__init__(plan, apm_rows=0)
         self.plan = plan
-        self.heads = heads
-        self.decisions = Decisions(stream, start)
+        self.open(stream, start, heads)
         self.escape_probabilities = [HALF] * 31
         self.plain = plan.plain[:]
         self.correction_models = [UNTRAINED] * CORRECTION_MODELS
+
+    def open(self, stream: bytes, start: int, heads: list[DctHead]) -> None:
+        """Begin with a stream of a group; the state is what it was."""
+        self.heads = heads
+        self.decisions = Decisions(stream, start)
 
     def decode(self, image: int, area: Area, before: list[Blocks]) -> Blocks:
         """All blocks of the next image."""
@@ -799,22 +808,35 @@ class PixelCorrections:
 # Spec dct/streams-and-state
 
 
-def decode_dct(plans: list[DctPlan], streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
-    """All planes of coder 5."""
+def decode_dct(
+    plans: list[DctPlan],
+    streams: list[bytes],
+    ranges: list[Range],
+    area: Area,
+    before: tuple[list[bytes], Area] | None = None,
+) -> list[list[int]]:
+    """All planes of coder 5; `before`: the streams and the area of a group that this one goes on from."""
     count = modelled_planes(plans, ranges)
     require(all(bounds == (0, 255) for bounds in ranges[:count]), "coder 5 is for eight bits")
     image = Area(area.image_rows, area.width, area.image_rows)
     room = (image.rows + 24) * (image.width + 24)
     require(room <= 4 * image.size + 65536, "image too thin for coder 5")
-    images = area.rows // area.image_rows
-    heads, size = read_dct_heads(streams[0], images, len(plans))
-    decoders = [
-        DctPlane(plan, streams[k], size if k == 0 else 0, [each[k] for each in heads]) for k, plan in enumerate(plans)
-    ]
-    planes: list[list[int]] = [[] for _ in plans]
-    for number in range(images):
-        for samples, decoded in zip(planes, decode_image(decoders, number, image), strict=True):
-            samples += decoded
+    decoders: list[DctPlane] = []
+    heads: list[list[DctHead]] = []
+    planes: list[list[int]] = []
+    for one, its_area in [*([] if before is None else [before]), (streams, area)]:
+        images = its_area.rows // its_area.image_rows
+        heads, size = read_dct_heads(one[0], images, len(plans), heads[-1] if heads else None)
+        begins = [(one[k], size if k == 0 else 0, [each[k] for each in heads]) for k in range(len(plans))]
+        if decoders:
+            for decoder, begin in zip(decoders, begins, strict=True):
+                decoder.open(*begin)
+        else:
+            decoders = [DctPlane(plan, *begin) for plan, begin in zip(plans, begins, strict=True)]
+        planes = [[] for _ in plans]
+        for number in range(images):
+            for samples, decoded in zip(planes, decode_image(decoders, number, image), strict=True):
+                samples += decoded
     return finish_planes(planes, streams, ranges, area)
 
 
