@@ -80,7 +80,7 @@ class GoingOn:
 
     def _verify(self, found: CodedSamples) -> None:
         """Raises SofcError where the group does not decode to its samples."""
-        group = CodedGroup(self.extent.first, self.extent.images, found.model, found.check, found.streams)
+        group = CodedGroup(found.model, found.check, found.streams, image=self.extent.first, images=self.extent.images)
         try:
             decode_going_on(unpack_predicted(group, self.extent.header), self.earlier.codebook, self._before)
         except SofcError as error:
