@@ -84,7 +84,9 @@ class Reader(Closing):
 
     @property
     def complete(self) -> bool:
-        """Whether the end of the file is there."""
+        """Whether the end of the file is there. Of one that was cut off, there are the images of which a whole band is,
+        and of these the whole bands.
+        """
         return self._directory.complete
 
     @property

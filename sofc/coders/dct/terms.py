@@ -18,7 +18,11 @@ NO_TERM = 0
 
 
 class Term(NamedTerm):
-    """A term of a coefficient (u, v)."""
+    """A term of a coefficient (u, v).
+
+    In formulas C(d) = clamp(d, -CLAMP, CLAMP) + CLAMP, R(d) is C of d in steps, cut towards zero, and L(d) is about
+    three times the logarithm to base 2 of d + 1.
+    """
 
     INDEX = 1, "k"
     MU = 2, "C(mu)"

@@ -51,6 +51,8 @@ class Pairs(NamedTuple):
     with_shapes: bool
     location_bits: int
     code_bits: int
+    """Bits of all pairs: of their distances, which say where shapes stand, and of the symbols that say which ones they
+    are, escaped values included."""
 
     @property
     def bits(self) -> int:
