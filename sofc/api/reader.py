@@ -84,8 +84,8 @@ class Reader(Closing):
 
     @property
     def complete(self) -> bool:
-        """Whether the end of the file is there. Of one that was cut off or is still being written there are the images
-        of which a whole band is.
+        """Whether the end of the file is there. Of one that was cut off, there are the images of which a whole band is,
+        and of these the whole bands.
         """
         return self._directory.complete
 
