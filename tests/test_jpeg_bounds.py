@@ -46,7 +46,9 @@ def test_what_is_sure_tells_of_the_rest(seed, is_luminance):
     drawn[:, 2] = drawn[:, 0]
     colours = np.stack(reached(list(drawn)))
     guesses = np.clip(drawn + rng.integers(-9, 10, drawn.shape), 0, 255).astype(np.int32)
-    lowest, highest = (np.where(rng.random(drawn.shape) < 0.5, end, guesses + away) for end, away in ((-FREE, -9), (FREE, 9)))
+    lowest, highest = (
+        np.where(rng.random(drawn.shape) < 0.5, end, guesses + away) for end, away in ((-FREE, -9), (FREE, 9))
+    )
     planes = [
         Bounded(*(np.ascontiguousarray(each, np.int32) for each in plane))
         for plane in zip(guesses, lowest, highest, guesses, strict=True)

@@ -140,16 +140,16 @@ def informed(planes: Sequence[Bounded], seen: Seen, drawn: Sequence[Plane], sure
     """The same planes, where Y, or both Cb and Cr, are ``drawn`` by now and ``sure``: it tells of those of which
     nothing is sure."""
     told = [number for number, mask in enumerate(sure) if not mask.any()]
+    if not told:
+        return list(planes)
     masks = Masks(*(np.ascontiguousarray(mask).view(np.uint8) for mask in (*sure, seen.covered)))
     guesses = Channels(*(plane.samples for plane in planes))
-    better = Better(
-        np.array(told, np.int64),
-        *(np.stack([getattr(planes[k], name) for k in told] or [planes[0].samples[:0]]) for name in Better._fields[1:]),
-    )
+    samples, lowest, highest = (np.stack(each) for each in zip(*(planes[k][:3] for k in told), strict=True))
+    better = Better(np.array(told, np.int64), samples, lowest, highest)
     inform(seen.conversion, Channels(*seen.samples), Told(guesses, Channels(*drawn), masks), memory(), better)
     result = list(planes)
-    for k, *values in zip(told, *better[1:], strict=True) if told else ():
-        result[k] = Bounded(*values, planes[k].shown)
+    for number, k in enumerate(told):
+        result[k] = Bounded(samples[number], lowest[number], highest[number], planes[k].shown)
     return result
 
 
@@ -260,7 +260,7 @@ def memory() -> Memory:
 
 @kernel
 def bound_clipped(conversion: Conversion, n: int, known: Memory) -> int:
-    """Of the colour at place ``n``, with a channel of 0 or 255: the least and the greatest Y, Cb, Cr that convert to it.
+    """The least and the greatest Y, Cb, Cr that convert to the colour at place ``n``, which has a channel of 0 or 255.
 
     Y is sure, or Cb and Cr are: what is not sure is looked for about where ``hints`` say. Bounds of Cb and Cr that may
     lie farther than CLIP_REACH are -FREE and FREE, as all are where nothing converts to the colour. Returns 0.

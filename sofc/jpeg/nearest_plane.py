@@ -4,8 +4,8 @@ What is known of the samples makes each coefficient likely to lie about somewher
 multiple of its step is meant is taken to be that, and tells more of the others: Babai's nearest plane algorithm, by
 covariances. Samples that would leave their bounds are taken to lie there meanwhile.
 
-The transform is orthonormal: were all samples known up to what rounding cut off, coefficients would vary each by itself.
-So a matrix as large as there are unknown samples holds all else that is believed, and grows as these are forgotten.
+The transform is orthonormal: were all samples known up to what rounding cut off, each coefficient would vary by itself.
+So a matrix as large as there are unknown samples holds all else that is believed.
 """
 
 from __future__ import annotations
@@ -92,9 +92,19 @@ def belief(table: Integers) -> Belief:
     covariance, patterns, across = np.zeros((3, SIZE, SIZE))
     numbers, best, steps = np.zeros(SIZE, np.int64), np.zeros(SIZE, np.int32), table.astype(np.float64)
     coefficients = mean, variance, noise, steps, 1 / steps
-    return Belief(
-        *coefficients, numbers, expected, covariance, lacking, patterns, across, gain, weights, change, best
-    )
+    return Belief(*coefficients, numbers, expected, covariance, lacking, patterns, across, gain, weights, change, best)
+
+
+@inlined
+def _add_rows(
+    rows: Table[np.float64], weights: Vector[np.float64], lanes: int, length: int, total: Vector[np.float64]
+) -> None:
+    """Add rows times their weights, four at a time: ``total`` is then read and written a quarter as often."""
+    for p in range(0, lanes, 4):
+        a, b, c, d = weights[p], weights[p + 1], weights[p + 2], weights[p + 3]
+        first, second, third, fourth = rows[p], rows[p + 1], rows[p + 2], rows[p + 3]
+        for i in range(length):
+            total[i] += (a * first[i] + b * second[i]) + (c * third[i] + d * fourth[i])
 
 
 @inlined
@@ -104,10 +114,7 @@ def _learn(lanes: int, miss: float, total: float, held: Belief) -> None:
     part = 1.0 / total
     for i in range(SIZE):
         held.change[i] = 0.0
-    for p in range(lanes):
-        weight, pattern = held.weights[p], held.across[p]
-        for i in range(SIZE):
-            held.change[i] += weight * pattern[i]
+    _add_rows(held.across, held.weights, lanes, SIZE, held.change)
     for i in range(SIZE):
         change = held.noise[i] * held.change[i]
         held.mean[i] += change * part * miss
@@ -136,11 +143,8 @@ def _fix(i: int, lanes: int, value: float, held: Belief) -> None:
     """Coefficient ``i`` is ``value``."""
     pattern, noise = held.patterns[i], held.noise[i]
     for p in range(lanes):
-        held.gain[p] = pattern[p]
-    for p in range(lanes):
-        weight, row = held.lacking[p] * pattern[p], held.covariance[p]
-        for q in range(lanes):
-            held.gain[q] += weight * row[q]
+        held.gain[p], held.weights[p] = pattern[p], held.lacking[p] * pattern[p]
+    _add_rows(held.covariance, held.weights, lanes, lanes, held.gain)
     for p in range(lanes):
         held.gain[p] *= noise
         held.weights[p] = held.lacking[p] * held.gain[p]
@@ -204,16 +208,14 @@ def _foresee(lanes: int, held: Belief) -> None:
     """Fill in what coefficients make likely of open samples, if these were known."""
     for p in range(lanes):
         held.expected[p] = held.lacking[p] = 0.0
+    _add_rows(held.patterns, held.mean, SIZE, lanes, held.expected)
+    for p in range(lanes):
+        row, pattern = held.covariance[p], held.across[p]
+        for i in range(SIZE):
+            held.change[i] = held.noise[i] * pattern[i]
         for q in range(lanes):
-            held.covariance[p, q] = 0.0
-    for i in range(SIZE):
-        pattern, mean, noise = held.patterns[i], held.mean[i], held.noise[i]
-        for p in range(lanes):
-            held.expected[p] += mean * pattern[p]
-        for p in range(lanes):
-            row, part = held.covariance[p], noise * pattern[p]
-            for q in range(lanes):
-                row[q] += part * pattern[q]
+            row[q] = 0.0
+        _add_rows(held.patterns, held.change, SIZE, lanes, row)
 
 
 @kernel
