@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from sofc.jpeg import nearest_plane, solve
+from sofc.jpeg import dct, nearest_plane, solve
 from sofc.jpeg.dct import ACCURATE, LARGEST, SIDE, SIZE
 from sofc.jpeg.inverses import draw, multipliers
 from sofc.jpeg.origin import standard_table
@@ -52,12 +52,14 @@ def test_nearest_plane(seed):
     start = (true + rng.integers(-2, 3, true.shape)).astype(np.int32)
     found, solved = start.copy(), np.zeros_like(start)
     room = solve.scratch()
-    nearest_plane.round_blocks(seen, inversion, found, variances, room, nearest_plane.belief())
+    held = nearest_plane.belief(table)
+    nearest_plane.round_blocks(seen, inversion, False, found, variances, room, held)
     solve.solve(seen, inversion, solve.HOPELESS, solved, room)
-    patterns = (solve.PATTERNS.T / 65536).tolist()
+    patterns = dct.patterns(dct.COSINES).T.tolist()
     for number in range(2):
-        is_free = solve.load(seen, 0, number, room)
+        solve.load(seen, 0, number, room)
         low, high = ([(each / 65536) for each in bounds.tolist()] for bounds in (room.low, room.high))
+        is_open = any(above - below > nearest_plane.NARROW for below, above in zip(low, high, strict=True))
         samples = list(zip((room.target / 16).tolist(), low, high, strict=True))
 
         def wrong(block, number=number):
@@ -68,8 +70,12 @@ def test_nearest_plane(seed):
             return naive.rounded(samples, table.tolist(), (spread * variances).tolist(), patterns)
 
         first = min((start[0, number].tolist(), solved[0, number].tolist()), key=wrong)
-        expected = naive.best(first, by_twin, wrong, nearest_plane.SPREADS if is_free else ())
+        expected = naive.best(first, by_twin, wrong, nearest_plane.SPREADS if is_open else ())
         assert found[0, number].tolist() == expected
+    again = solved.copy()
+    nearest_plane.round_blocks(seen, inversion, True, again, variances, room, held)
+    nearest_plane.round_blocks(seen, inversion, False, solved, variances, room, held)
+    assert (again == solved).all()
 
 
 def blown_out(colours, sampling, quality, side):

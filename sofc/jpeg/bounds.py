@@ -137,39 +137,20 @@ def bound_planes(
 
 
 def informed(planes: Sequence[Bounded], seen: Seen, drawn: Sequence[Plane], sure: Sequence[Mask]) -> list[Bounded]:
-    """The same planes, where Y, or both Cb and Cr, are ``drawn`` by now and ``sure``: it tells of the others."""
-    cut = clipped(seen.samples) & (sure[0] | (sure[1] & sure[2])) & ~seen.covered
-    if not cut.any():
+    """The same planes, where Y, or both Cb and Cr, are ``drawn`` by now and ``sure``: it tells of those of which
+    nothing is sure."""
+    told = [number for number, mask in enumerate(sure) if not mask.any()]
+    if not told:
         return list(planes)
-    known = np.stack([mask[cut] for mask in sure], axis=1)
-    about = np.stack(
-        [np.where(mask, made, plane.samples)[cut] for mask, made, plane in zip(sure, drawn, planes, strict=True)]
-    )
-    colour = [sample[cut] for sample in seen.samples]
-    told = [*np.where(known.T, about, 0), *colour, known @ (1 << np.arange(3))]
-    keys = np.stack(told, axis=1).astype(np.int64) @ (1 << 8 * np.arange(7)[::-1])
-    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    split = np.stack(colour, axis=1)[first].astype(np.int64)
-    found = about.T[first].astype(np.int64)
-    least, greatest = np.empty_like(found), np.empty_like(found)
-    bound_clipped(seen.conversion, split, Hints(found, known[first].astype(np.uint8)), least, greatest)
-    result = []
-    for k, plane in enumerate(planes):
-        better = Bounded(*(values.copy() for values in plane))
-        low, high = least[place, k], greatest[place, k]
-        low, high = _narrower(low, high, plane.lowest[cut], plane.highest[cut])
-        better.lowest[cut], better.highest[cut] = low, high
-        # Of two samples that it may be, gray: of flat blocks, steps would make it another one that is neither.
-        middle = (low + high + (low + high < 2 * MIDDLE)) >> 1
-        better.samples[cut] = np.where(high - low <= NARROW, middle, plane.samples[cut])
-        result.append(better)
+    masks = Masks(*(np.ascontiguousarray(mask).view(np.uint8) for mask in (*sure, seen.covered)))
+    guesses = Channels(*(plane.samples for plane in planes))
+    samples, lowest, highest = (np.stack(each) for each in zip(*(planes[k][:3] for k in told), strict=True))
+    better = Better(np.array(told, np.int64), samples, lowest, highest)
+    inform(seen.conversion, Channels(*seen.samples), Told(guesses, Channels(*drawn), masks), memory(), better)
+    result = list(planes)
+    for number, k in enumerate(told):
+        result[k] = Bounded(samples[number], lowest[number], highest[number], planes[k].shown)
     return result
-
-
-def _narrower(low: Plane, high: Plane, least: Plane, greatest: Plane) -> tuple[Plane, Plane]:
-    """What bounds have in common with others; those themselves where they have nothing."""
-    low_too, high_too = np.maximum(low, least), np.minimum(high, greatest)
-    return np.where(low_too <= high_too, low_too, low), np.where(low_too <= high_too, high_too, high)
 
 
 def clipped(samples: Sequence[Plane]) -> Mask:
@@ -258,34 +239,123 @@ def _bound_colours(
     return 0
 
 
-@kernel
-def bound_clipped(
-    conversion: Conversion,
-    colours: Table[np.int64],
-    hints: Hints,
-    lowest: Table[np.int64],
-    highest: Table[np.int64],
-) -> int:
-    """For colours (n, 3) with a channel of 0 or 255: the least and the greatest Y, Cb, Cr that convert to them.
+class Memory(NamedTuple):
+    """What was found of colours (MEMORY, 3) with certain hints: the least and the greatest Y, Cb, Cr (MEMORY, 3)."""
 
-    Y is sure, or Cb and Cr are: what is not sure is looked for about where ``hints`` say. Bounds (n, 3) of Cb and Cr
-    that may lie farther than CLIP_REACH are -FREE and FREE, as all are where nothing converts to a colour. Returns 0.
+    colours: Table[np.int64]
+    hints: Hints
+    lowest: Table[np.int64]
+    highest: Table[np.int64]
+
+
+MEMORY = 1 << 13
+"""So many colours are kept at most, each at a place of its own, where another may take it."""
+
+
+def memory() -> Memory:
+    """An empty one."""
+    colours, found, lowest, highest = np.full((4, MEMORY, 3), -1, np.int64)
+    return Memory(colours, Hints(found, np.zeros((MEMORY, 3), np.uint8)), lowest, highest)
+
+
+@kernel
+def bound_clipped(conversion: Conversion, n: int, known: Memory) -> int:
+    """The least and the greatest Y, Cb, Cr that convert to the colour at place ``n``, which has a channel of 0 or 255.
+
+    Y is sure, or Cb and Cr are: what is not sure is looked for about where ``hints`` say. Bounds of Cb and Cr that may
+    lie farther than CLIP_REACH are -FREE and FREE, as all are where nothing converts to the colour. Returns 0.
     """
-    for n in range(colours.shape[0]):
-        colour = Colour(int(colours[n, 0]), int(colours[n, 1]), int(colours[n, 2]))
-        low, high = lowest[n], highest[n]
-        low[:], high[:] = FREE, -FREE
-        y = int(hints.found[n, 0])
-        first, last = (y, y) if hints.sure[n, 0] != 0 else (0, LARGEST)
-        for y in range(first, last + 1):
-            _bound_colours(conversion, y, colour, hints, n, low, high)
-        if low[0] > high[0]:
-            low[:], high[:] = -FREE, FREE
-        for k in range(1, 3):
-            if hints.sure[n, k] == 0 and low[k] <= hints.found[n, k] - CLIP_REACH:
-                low[k] = -FREE
-            if hints.sure[n, k] == 0 and high[k] >= hints.found[n, k] + CLIP_REACH:
-                high[k] = FREE
+    colours, hints = known.colours, known.hints
+    colour = Colour(int(colours[n, 0]), int(colours[n, 1]), int(colours[n, 2]))
+    low, high = known.lowest[n], known.highest[n]
+    low[:], high[:] = FREE, -FREE
+    y = int(hints.found[n, 0])
+    first, last = (y, y) if hints.sure[n, 0] != 0 else (0, LARGEST)
+    for y in range(first, last + 1):
+        _bound_colours(conversion, y, colour, hints, n, low, high)
+    if low[0] > high[0]:
+        low[:], high[:] = -FREE, FREE
+    for k in range(1, 3):
+        if hints.sure[n, k] == 0 and low[k] <= hints.found[n, k] - CLIP_REACH:
+            low[k] = -FREE
+        if hints.sure[n, k] == 0 and high[k] >= hints.found[n, k] + CLIP_REACH:
+            high[k] = FREE
+    return 0
+
+
+class Masks(NamedTuple):
+    """Where Y, Cb and Cr are sure (1), and where an image is covered."""
+
+    first: Table[np.uint8]
+    second: Table[np.uint8]
+    third: Table[np.uint8]
+    covered: Table[np.uint8]
+
+
+class Told(NamedTuple):
+    """Y, Cb and Cr as they are guessed, and as they are drawn, which tells something where it is sure."""
+
+    guessed: Channels
+    drawn: Channels
+    masks: Masks
+
+
+class Better(NamedTuple):
+    """The ``numbers`` (planes,) of components and their ``samples`` and bounds (planes, rows, width)."""
+
+    numbers: Vector[np.int64]
+    samples: Cube[np.int32]
+    lowest: Cube[np.int32]
+    highest: Cube[np.int32]
+
+
+@inlined
+def _place_of(conversion: Conversion, colour: Colour, told: Told, i: int, j: int, known: Memory) -> int:
+    """Where the bounds stand of a colour at a place of which Y is sure, or Cb and Cr are."""
+    masks, drawn, guessed = told.masks, told.drawn, told.guessed
+    y_sure, u_sure, v_sure = masks.first[i, j], masks.second[i, j], masks.third[i, j]
+    y = int(drawn.first[i, j]) if y_sure != 0 else -1
+    u = int(drawn.second[i, j]) if u_sure != 0 else -1
+    v = int(drawn.third[i, j]) if v_sure != 0 else -1
+    mixed = (colour.red << 40) ^ (colour.green << 32) ^ (colour.blue << 24) ^ (y << 16) ^ (u << 8) ^ v
+    n = ((mixed * 0x9E3779B97F4A7C1) >> 32) & (MEMORY - 1)
+    colours, found, sure = known.colours[n], known.hints.found[n], known.hints.sure[n]
+    is_known = colours[0] == colour.red and colours[1] == colour.green and colours[2] == colour.blue
+    is_known = is_known and sure[0] == y_sure and sure[1] == u_sure and sure[2] == v_sure
+    if is_known and found[0] | -(y < 0) == y and found[1] | -(u < 0) == u and found[2] | -(v < 0) == v:
+        return n
+    colours[0], colours[1], colours[2] = colour.red, colour.green, colour.blue
+    sure[0], sure[1], sure[2] = y_sure, u_sure, v_sure
+    found[0] = y if y >= 0 else guessed.first[i, j]
+    found[1] = u if u >= 0 else guessed.second[i, j]
+    found[2] = v if v >= 0 else guessed.third[i, j]
+    bound_clipped(conversion, n, known)
+    return n
+
+
+@kernel
+def inform(conversion: Conversion, samples: Channels, told: Told, known: Memory, better: Better) -> int:
+    """Change ``better``, where a channel was cut, to what ``told`` says of it; a colour is looked at about the samples
+    that it is first met with. Returns 0."""
+    masks = told.masks
+    rows, width = masks.covered.shape
+    for i in range(rows):
+        for j in range(width):
+            is_told = masks.first[i, j] != 0 or (masks.second[i, j] != 0 and masks.third[i, j] != 0)
+            colour = Colour(int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j]))
+            is_cut = min(colour.red, colour.green, colour.blue) == 0 or max(colour) == LARGEST
+            if not is_told or not is_cut or masks.covered[i, j] != 0:
+                continue
+            n = _place_of(conversion, colour, told, i, j, known)
+            for k in range(better.numbers.shape[0]):
+                low, high = int(known.lowest[n, better.numbers[k]]), int(known.highest[n, better.numbers[k]])
+                least, greatest = max(low, int(better.lowest[k, i, j])), min(high, int(better.highest[k, i, j]))
+                if least <= greatest:
+                    low, high = least, greatest
+                better.lowest[k, i, j], better.highest[k, i, j] = low, high
+                if high - low <= NARROW:
+                    # Of two samples that it may be, gray: of flat blocks, steps would make it another that is neither.
+                    better.samples[k, i, j] = (low + high + (1 if low + high < 2 * MIDDLE else 0)) >> 1
     return 0
 
 

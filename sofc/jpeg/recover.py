@@ -458,7 +458,7 @@ class _Trial(NamedTuple):
                 table, found = better, [_solved(component, better, decoder) for component in components]
         for component, coefficients in zip(components, found, strict=True):
             inversion = Inversion.of(table, decoder.inverse)
-            round_surest(component, inversion, coefficients)
+            round_surest(component, inversion, coefficients, is_solved=True)
             improve(component, inversion, coefficients)
         return [Origin(grid, table, coefficients, decoder) for coefficients in found]
 

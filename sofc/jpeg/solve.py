@@ -22,6 +22,7 @@ from sofc.jpeg.dct import (
     SIDE,
     SIZE,
     Integers,
+    invert,
     patterns,
 )
 from sofc.jpeg.inverses import invert_by, multipliers
@@ -30,8 +31,6 @@ from sofc.jpeg.steps import FINE_BITS, GUESS_BITS, forward
 BASIS_BITS = 16
 PATTERNS = np.rint(patterns(COSINES) * (1 << BASIS_BITS)).astype(np.int32)
 """[coefficient, sample]: what a coefficient adds to the samples of its block."""
-SAMPLES = np.ascontiguousarray(PATTERNS.T)
-"""[sample, coefficient]: the same."""
 HALF = 1 << (BASIS_BITS - 1)
 SHIFT = BASIS_BITS - GUESS_BITS
 FREE = 1 << 13
@@ -270,7 +269,7 @@ def _settle(block: Vector[np.int32], inversion: Inversion, room: Scratch) -> Non
 @kernel
 def _extend(inversion: Inversion, room: Scratch) -> None:
     """Let samples that may be anything (``room.target``) follow from the others: coarse steps are to be kept to."""
-    samples, rest, table = room.target, room.first, inversion.table
+    samples, table = room.target, inversion.table
     loose = 0
     for p in range(SIZE):
         loose += 1 if room.low[p] < -LOOSE and room.high[p] > LOOSE else 0
@@ -283,14 +282,11 @@ def _extend(inversion: Inversion, room: Scratch) -> None:
             # A quarter of a step more is needed: small numbers are nearer to 0 than they seem.
             number = (size + (table[i] << (FINE_BITS - 2))) >> FINE_BITS
             nearest = (number * inversion.parts[i] >> PART_BITS) * table[i] << FINE_BITS
-            rest[i] = 0 if table[i] < COARSE else size - nearest if room.fine[i] > 0 else nearest - size
+            room.work[i] = 0 if table[i] < COARSE else size - nearest if room.fine[i] > 0 else nearest - size
+        invert(room.work)
         for p in range(SIZE):
             if room.low[p] < -LOOSE and room.high[p] > LOOSE:
-                pattern = SAMPLES[p]
-                total = np.int64(0)
-                for i in range(SIZE):
-                    total += np.int64(rest[i]) * np.int64(pattern[i])
-                value = samples[p] - ((3 * total) >> (1 + BASIS_BITS + FINE_BITS - GUESS_BITS))
+                value = samples[p] - ((3 * room.work[p]) >> (1 + ROW_SHIFT + FINE_BITS - GUESS_BITS))
                 value = max(-2048, min(2048, value))
                 samples[p] = max((room.low[p] + HALF) >> SHIFT, min((room.high[p] - HALF) >> SHIFT, value))
         for p in range(SIZE):

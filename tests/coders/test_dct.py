@@ -728,7 +728,7 @@ def test_bounds_of_clipped_colours(origin, light, away, sure):
     found = np.array([[y, cb if sure[1] else max(0, cb - away), cr]])
     lowest, highest = np.zeros((2, 1, 3), np.int64)
     hints = bounds.Hints(found, np.array([sure], np.uint8))
-    bounds.bound_clipped(USUAL_CONVERSION, np.array([colour]), hints, lowest, highest)
+    bounds.bound_clipped(USUAL_CONVERSION, 0, bounds.Memory(np.array([colour]), hints, lowest, highest))
     everything = naive.origins(*colour)
     for k, is_sure in enumerate(sure):
         everything = everything[(everything[:, k] == (y, cb, cr)[k]) | (not is_sure)]
@@ -750,7 +750,7 @@ def test_bounds_where_nothing_converts():
     y = next(y for y in range(256) if y not in every[:, 0])
     lowest, highest = np.zeros((2, 1, 3), np.int64)
     hints = bounds.Hints(np.array([[y, 128, 128]]), np.array([[1, 0, 0]], np.uint8))
-    bounds.bound_clipped(USUAL_CONVERSION, np.array([colour]), hints, lowest, highest)
+    bounds.bound_clipped(USUAL_CONVERSION, 0, bounds.Memory(np.array([colour]), hints, lowest, highest))
     assert (highest - lowest >= solve.FREE).all()
 
 

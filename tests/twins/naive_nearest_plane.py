@@ -34,14 +34,14 @@ def rounded(
     covariance = [[variances[i] if i == j else 0.0 for j in range(64)] for i in range(64)]
     covariance[0][0] = 1e6
     for (value, low, high), pattern in zip(samples, patterns, strict=True):
-        if high - low <= 24:
-            inside = min(max(value, low + 0.5), high - 0.5)
-            learn(mean, covariance, pattern, inside, (high - low) ** 2 / 12)
+        if high - low <= 4:
+            learn(mean, covariance, pattern, min(max(value, low + 0.5), high - 0.5), 1 / 12)
+    unknown = [p for p, (_, low, high) in enumerate(samples) if high - low > 4]
 
     def keep_to_bounds() -> bool:
         expected = [sum(map(float.__mul__, mean, pattern)) for pattern in patterns]
-        away = [max(low - one, one - high) for one, (_, low, high) in zip(expected, samples, strict=True)]
-        worst = max(range(64), key=lambda p: (away[p], -p))
+        away = {p: max(samples[p][1] - expected[p], expected[p] - samples[p][2]) for p in unknown}
+        worst = max(unknown, key=lambda p: (away[p], -p))
         if away[worst] <= 0.25:
             return False
         _, low, high = samples[worst]
@@ -57,14 +57,13 @@ def rounded(
         def doubt(i: int) -> float:
             steps = mean[i] / table[i]
             rest = abs(steps - math.floor(steps + 0.5))
-            return -(((0.5 - rest) * table[i]) ** 2) / max(1e-9, covariance[i][i])
+            return -(((0.5 - rest) * table[i]) ** 2) / covariance[i][i]
 
         i = min(left, key=lambda i: (doubt(i), i))
         left.remove(i)
         block[i] = math.floor(mean[i] / table[i] + 0.5)
-        if covariance[i][i] > 1e-9:
-            unit = [float(j == i) for j in range(64)]
-            learn(mean, covariance, unit, block[i] * table[i], 0.0)
+        unit = [float(j == i) for j in range(64)]
+        learn(mean, covariance, unit, block[i] * table[i], 0.0)
         mean[i] = float(block[i] * table[i])
         for j in range(64):
             covariance[i][j] = covariance[j][i] = 0.0

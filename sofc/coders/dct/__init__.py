@@ -40,7 +40,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.blockwise import bound_blocks, judge
-    from sofc.jpeg.bounds import bound_clipped, bound_planes, match_drawn
+    from sofc.jpeg.bounds import bound_planes, inform, match_drawn
     from sofc.jpeg.dct import enlarge
     from sofc.jpeg.descent import descend
     from sofc.jpeg.fine import draw_fine, enlarge_fine
@@ -63,7 +63,7 @@ def _kernels() -> list[list[KernelUse]]:
         enlarge_fine,
     ]
     looking: list[KernelUse] = [list_blocks, transform, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
-    bounding: list[KernelUse] = [bound_planes, bound_clipped]
+    bounding: list[KernelUse] = [bound_planes, inform]
     return [coding, [weigh_predictors, solve, round_blocks, descend, *looking, *bounding]]
 
 
