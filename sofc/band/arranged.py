@@ -23,7 +23,7 @@ from sofc.band.value_steps import Scale
 from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
-from sofc.jpeg.recover import is_sideways, most_enlarged
+from sofc.jpeg.orientation import is_sideways, most_enlarged
 from sofc.jpeg.subsampling import FACTORS
 from sofc.transforms.components import NONE, Transform
 
