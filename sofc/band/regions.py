@@ -1,0 +1,75 @@
+"""Which regions of an image are pictures of their own, and what each shows of its origin: an encoder's affair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sofc.band.arranging import View
+from sofc.band.borders import find_border
+from sofc.band.division import Division
+from sofc.band.selection import Selection
+from sofc.band.shown import Shown, show_origin
+
+MOST_DIVISIONS = 8
+"""How often a region of an image may be divided, one in another: a picture in a frame takes four."""
+WHOLE_SHARE, GAIN = 0.9, 0.1
+"""An image of which so much follows from its origin is one picture; of regions of it so much more must follow."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region that is not divided, and what its planes show of their origin."""
+
+    view: View
+    shown: list[Shown]
+
+    @property
+    def following(self) -> float:
+        """About how many samples follow from it."""
+        return self.shown[0].share * self.view.planes[0].size
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A region that is two."""
+
+    division: Division
+    first: Regions
+    rest: Regions
+
+
+Regions = Region | Divided
+
+
+def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | None:
+    """The regions of an image of which clearly more follows from their origins than from that of the whole, ``shown``;
+    None where there are none such."""
+    transform = selection.origins.transform(view.form.format, 1)
+    if transform is None or not selection.arranges or view.form.images > 1 or shown.share >= WHOLE_SHARE:
+        return None
+    regions = _divided(view, selection, MOST_DIVISIONS)
+    if isinstance(regions, Region):
+        return None
+    following = sum(region.following for region in _leaves(regions))
+    return regions if following > (shown.share + GAIN) * view.planes[0].size else None
+
+
+def _divided(view: View, selection: Selection, most: int) -> Regions:
+    """The regions of a view; those beside each other of which nothing follows are one."""
+    division = find_border(view.planes) if most else None
+    if division is None:
+        return Region(view, show_origin(view, selection, were_asked=False))
+    pieces = zip(division.apply(view.planes, view.form), division.forms(view.form), strict=True)
+    first, rest = (_divided(View(planes, form), selection, most - 1) for planes, form in pieces)
+    if all(isinstance(one, Region) and not one.following for one in (first, rest)):
+        return Region(view, [Shown([], view, [])])
+    return Divided(division, first, rest)
+
+
+def _leaves(regions: Regions) -> Iterator[Region]:
+    if isinstance(regions, Region):
+        yield regions
+    else:
+        yield from _leaves(regions.first)
+        yield from _leaves(regions.rest)
