@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from sofc.band.arranging import View
 from sofc.band.borders import find_border
 from sofc.band.division import Division
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
+from sofc.jpeg.recover import busy_samples
 
 MOST_DIVISIONS = 8
 """How often a region of an image may be divided, one in another: a picture in a frame takes four."""
-WHOLE_SHARE, GAIN = 0.9, 0.1
-"""An image of which so much follows from its origin is one picture; of regions of it so much more must follow."""
+WHOLE_SHARE, LESS, ORDINARY = 0.9, 0.9, 0.6
+"""An image of which so much follows from its origin is one picture. Regions leave less than so much of what the whole
+leaves; what no origin is known of takes so much of what samples take that do not follow from one."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,10 @@ class Region:
     view: View
     shown: list[Shown]
 
-    @property
-    def following(self) -> float:
-        """About how many samples follow from it."""
-        return self.shown[0].share * self.view.planes[0].size
+    @cached_property
+    def left(self) -> float:
+        """About what samples take that do not follow from it, in such samples."""
+        return _left(self.view, self.shown[0])
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,21 @@ Regions = Region | Divided
 
 
 def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | None:
-    """The regions of an image of which clearly more follows from their origins than from that of the whole, ``shown``;
-    None where there are none such."""
+    """The regions of an image, where these leave clearly less that does not follow from an origin than the whole does,
+    of which ``shown`` is found; else None."""
     transform = selection.origins.transform(view.form.format, 1)
     if transform is None or not selection.arranges or view.form.images > 1 or shown.share >= WHOLE_SHARE:
         return None
     regions = _divided(view, selection, MOST_DIVISIONS)
     if isinstance(regions, Region):
         return None
-    following = sum(region.following for region in _leaves(regions))
-    return regions if following > (shown.share + GAIN) * view.planes[0].size else None
+    left = sum(region.left for region in _leaves(regions))
+    return regions if left < LESS * _left(view, shown) else None
+
+
+def _left(view: View, shown: Shown) -> float:
+    left = 1 - shown.share if shown.traced else ORDINARY
+    return left * busy_samples(view.planes[len(view.planes) // 2])
 
 
 def _divided(view: View, selection: Selection, most: int) -> Regions:
@@ -62,7 +70,7 @@ def _divided(view: View, selection: Selection, most: int) -> Regions:
         return Region(view, show_origin(view, selection, were_asked=False))
     pieces = zip(division.apply(view.planes, view.form), division.forms(view.form), strict=True)
     first, rest = (_divided(View(planes, form), selection, most - 1) for planes, form in pieces)
-    if all(isinstance(one, Region) and not one.following for one in (first, rest)):
+    if all(isinstance(one, Region) and not one.shown[0].share for one in (first, rest)):
         return Region(view, [Shown([], view, [])])
     return Divided(division, first, rest)
 

@@ -135,8 +135,12 @@ def _exact_share(plane: Plane, drawn: Plane, origin: Origin) -> float:
 
 def _share(missed: int, plane: Plane) -> float:
     """Share of the samples in blocks that are not flat that do not belong to the missed: others say nothing."""
+    return max(0.0, 1 - missed / max(1, busy_samples(plane)))
+
+
+def busy_samples(plane: Plane) -> int:
+    """How many samples of a plane are in blocks that are not flat."""
     rows, width = (size // SIDE for size in plane.shape)
     lines = plane[: SIDE * rows, : SIDE * width].reshape(rows, SIDE, width * SIDE)
     least, greatest = lines.min(axis=1).reshape(rows, width, SIDE), lines.max(axis=1).reshape(rows, width, SIDE)
-    busy = SIZE * int(np.count_nonzero(least.min(axis=2) != greatest.max(axis=2)))
-    return max(0.0, 1 - missed / max(1, busy))
+    return SIZE * int(np.count_nonzero(least.min(axis=2) != greatest.max(axis=2)))
