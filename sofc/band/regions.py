@@ -27,6 +27,11 @@ class Region:
     view: View
     shown: list[Shown]
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether nothing else is as small as what is found of its origin."""
+        return bool(self.shown[0].traced) and self.shown[0].traced[0].is_sure
+
     @cached_property
     def left(self) -> float:
         """About what samples take that do not follow from it, in such samples."""
@@ -64,15 +69,16 @@ def _left(view: View, shown: Shown) -> float:
 
 
 def _divided(view: View, selection: Selection, most: int) -> Regions:
-    """The regions of a view; those beside each other of which nothing follows are one."""
+    """The regions of a view; those beside each other whose origin is not sure are one."""
     division = find_border(view.planes) if most else None
     if division is None:
         return Region(view, show_origin(view, selection, were_asked=False))
     pieces = zip(division.apply(view.planes, view.form), division.forms(view.form), strict=True)
     first, rest = (_divided(View(planes, form), selection, most - 1) for planes, form in pieces)
-    if all(isinstance(one, Region) and not one.shown[0].share for one in (first, rest)):
-        return Region(view, [Shown([], view, [])])
-    return Divided(division, first, rest)
+    if not (isinstance(first, Region) and isinstance(rest, Region)) or first.is_sure or rest.is_sure:
+        return Divided(division, first, rest)
+    shows = first.shown[0].share or rest.shown[0].share
+    return Region(view, show_origin(view, selection, were_asked=False) if shows else [Shown([], view, [])])
 
 
 def _leaves(regions: Regions) -> Iterator[Region]:
