@@ -6,7 +6,17 @@ from collections.abc import Mapping as Mapped
 from collections.abc import Sequence
 
 from sofc.band.arrangement import MAX_COMPONENTS, Arrangement, Divided, Part, Split, Stepped, pack_arrangement
-from sofc.band.arranging import Found, Taken, View, Whole, find_arrangement, is_demosaiced, is_narrowed, wholes_of
+from sofc.band.arranging import (
+    Found,
+    Taken,
+    View,
+    Whole,
+    find_arrangement,
+    is_demosaiced,
+    is_narrowed,
+    is_tiled,
+    wholes_of,
+)
 from sofc.band.mapping import Mapping
 from sofc.band.regions import Region, Regions, find_regions
 from sofc.band.selection import Selection
@@ -35,7 +45,7 @@ def code_arranged(
     judged = _Judged(view if were_asked else None)
     if isinstance(found, Whole):
         return _code_whole(view, selection, numbers, judged)
-    is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found)
+    is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found) or is_tiled(found)
     if is_doubtful and judged.size(view, selection) <= _estimate_parts(found, selection, numbers, judged):
         return _code_whole(view, selection, numbers, judged)
     return _code(found, selection, numbers, judged)
