@@ -13,7 +13,7 @@ from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
 from sofc.jpeg.recover import busy_samples
 
-MOST_DIVISIONS = 8
+MOST_DIVISIONS = 6
 """How often a region of an image may be divided, one in another: a picture in a frame takes four."""
 WHOLE_SHARE, LESS, ORDINARY = 0.9, 0.9, 0.6
 """An image of which so much follows from its origin is one picture. Regions leave less than so much of what the whole
@@ -55,6 +55,8 @@ def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | No
     of which ``shown`` is found; else None."""
     transform = selection.origins.transform(view.form.format, 1)
     if transform is None or not selection.arranges or view.form.images > 1 or shown.share >= WHOLE_SHARE:
+        return None
+    if find_border(view.planes) is None:
         return None
     regions = _divided(view, selection, MOST_DIVISIONS)
     if isinstance(regions, Region):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sofc.jpeg.bounds import Bounded
+from sofc.jpeg.clipping import find_by_trial
 from sofc.jpeg.dct import ACCURATE, INVERSES, LARGEST, Decoder, Grid
 from sofc.jpeg.origin import Origin, Steps
 from sofc.jpeg.steps import GUESS_BITS, LEAST_EVIDENCE, Sight, find_places, fine_tables
@@ -21,16 +22,19 @@ at quality 98, 0.93 come out by that, 0.68 and 0.63 by qualities 99 and 100."""
 def find_luminance(plane: Bounded) -> Origin | None:
     """How luminance came about; None where no steps show."""
     guess = plane.samples << GUESS_BITS
-    sight = Sight.of(guess, ~plane.known | (plane.samples == 0) | (plane.samples == LARGEST))
+    unknown = ~plane.known | (plane.samples == 0) | (plane.samples == LARGEST)
+    sight = Sight.of(guess, unknown)
     grids = [Grid(1, 1, *place) for place in find_places(sight)]
-    if not grids:
-        return None
-    bands = list(bands_of([plane]))
-    look = Look.at(bands, grids[0], Decoder())
+    look = Look.at(list(bands_of([plane])), Grid(1, 1, 0, 0), Decoder())
     candidates = [
         Candidate(one.evidence, True, grid, one.table, look) for grid in grids for one in likely_of([sight], grid)
     ]
     best = best_of([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
+    if best is None or best.exact < EXACT_LUMINANCE:
+        laid = find_by_trial(plane, unknown)
+        if laid is not None:
+            best = look.trial(*laid, best) or best
+            candidates.append(Candidate(0, True, *laid, look))
     if best is None:
         return None
     best = _of_twice_coded(look, best)
