@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sofc.band.arranging import View
-from sofc.band.borders import find_border
+from sofc.band.borders import find_border, find_gap
 from sofc.band.division import Division
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
@@ -56,9 +56,12 @@ def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | No
     transform = selection.origins.transform(view.form.format, 1)
     if transform is None or not selection.arranges or view.form.images > 1 or shown.share >= WHOLE_SHARE:
         return None
-    if find_border(view.planes) is None:
+    division = find_border(view.planes)
+    if division is None and shown.traced:
+        division = find_gap(view.planes)
+    if division is None:
         return None
-    regions = _divided(view, selection, MOST_DIVISIONS)
+    regions = _divided(view, division, selection, MOST_DIVISIONS)
     if isinstance(regions, Region):
         return None
     left = sum(region.left for region in _leaves(regions))
@@ -70,13 +73,12 @@ def _left(view: View, shown: Shown) -> float:
     return left * busy_samples(view.planes[len(view.planes) // 2])
 
 
-def _divided(view: View, selection: Selection, most: int) -> Regions:
+def _divided(view: View, division: Division | None, selection: Selection, most: int) -> Regions:
     """The regions of a view; those beside each other whose origin is not sure are one."""
-    division = find_border(view.planes) if most else None
-    if division is None:
+    if division is None or most == 0:
         return Region(view, show_origin(view, selection, were_asked=False))
     pieces = zip(division.apply(view.planes, view.form), division.forms(view.form), strict=True)
-    first, rest = (_divided(View(planes, form), selection, most - 1) for planes, form in pieces)
+    first, rest = (_divided(View(planes, form), find_border(planes), selection, most - 1) for planes, form in pieces)
     if not (isinstance(first, Region) and isinstance(rest, Region)) or first.is_sure or rest.is_sure:
         return Divided(division, first, rest)
     shows = first.shown[0].share or rest.shown[0].share
