@@ -23,6 +23,7 @@ from minidec.notation import FormatError as SmallFormatError
 import sofc
 from sofc.band.arrangement import (
     MAX_ENTRIES,
+    Divided,
     Part,
     Split,
     Stepped,
@@ -33,6 +34,7 @@ from sofc.band.arrangement import (
 )
 from sofc.band.arranging import View, find_arrangement
 from sofc.band.demosaic import Demosaic
+from sofc.band.division import Division
 from sofc.band.mapping import Mapping
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step
@@ -126,6 +128,28 @@ def test_steps_do_what_the_text_says(data: st.DataObject, form: Form, seed: int)
     assert decoded_small(stream, inner, form) == [plane.ravel().tolist() for plane in planes]
 
 
+@given(st.data(), forms(), st.integers(0, 99))
+def test_divisions_do_what_the_text_says(data: st.DataObject, form: Form, seed: int) -> None:
+    axes = [axis for axis, size in enumerate((form.image_rows, form.width)) if size > 1]
+    if not axes:
+        return
+    axis = data.draw(st.sampled_from(axes))
+    division = Division(axis, data.draw(st.integers(1, (form.image_rows, form.width)[axis] - 1)))
+    planes = random_planes(form, seed)
+    first, rest = division.apply(planes, form)
+    assert [plane.shape for plane in (first[0], rest[0])] == [(own.rows, own.width) for own in division.forms(form)]
+    assert all(map(np.array_equal, division.undo((first, rest), form), planes))
+    turned = division.forms(form)[1]
+    arrangement = Divided(division, PART, Stepped(Orient(2), PART))
+    stream = pack_arrangement(arrangement)
+    assert unpack_arrangement(stream, form) == arrangement
+    assert "others apart" in describe(arrangement)
+    parts = iter([first, Orient(2).apply(rest, turned)])
+    decoder = SmallDecoder([stream, b"", b""], lambda *_: [plane.ravel().tolist() for plane in next(parts)])
+    decoded = decoder.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
+    assert decoded == [plane.ravel().tolist() for plane in planes]
+
+
 @given(st.lists(st.integers(0, 20), max_size=20), forms())
 def test_any_numbers_are_an_arrangement_or_an_error_to_both_decoders(numbers: list[int], form: Form) -> None:
     stream = bytes(numbers)
@@ -151,6 +175,9 @@ def test_any_numbers_are_an_arrangement_or_an_error_to_both_decoders(numbers: li
         if isinstance(inner, Split):
             first = walk(inner.first, replace(at, components=inner.components))
             return first + walk(inner.rest, replace(at, components=at.components - inner.components))
+        if isinstance(inner, Divided):
+            forms = inner.division.forms(at)
+            return inner.division.undo([walk(inner.first, forms[0]), walk(inner.rest, forms[1])], at)
         planes: list[Plane] = inner.step.undo(walk(inner.core, inner.step.core(at)), at)
         return planes
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sofc.jpeg import recover
+from sofc.jpeg import chrominance
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.cut import Sides
 from sofc.jpeg.dct import Grid
@@ -52,7 +52,7 @@ def test_tile_on_the_grid(subsampling, factors, monkeypatch):
     assert [origin.grid for origin in found.origins] == [Grid(1, 1, 0, 0), grid, grid]
     blocks = [origin.coefficients.shape[:2] for origin in found.origins]
     assert blocks[1] == (96 // (8 * down) + 2 * (down - 1), 96 // 16 + 2)
-    monkeypatch.setattr(recover, "_cut_out", lambda planes, best: best.origins_of(planes))
+    monkeypatch.setattr(chrominance, "_cut_out", lambda planes, best: best.origins_of(planes))
     assert 1 - border_that_comes_out(found) < (1 - border_that_comes_out(found_of(tile))) / 2
 
 

@@ -59,7 +59,7 @@ def no_search(monkeypatch):
     def search(*_):
         raise AssertionError("the origin was looked for")
 
-    monkeypatch.setattr(recover, "_recover_first", search)
+    monkeypatch.setattr(recover, "find_luminance", search)
 
 
 @COMPILED
@@ -301,8 +301,8 @@ def test_origins_are_sought_once(monkeypatch):
     """Not for a whole image, and for a group of it alone again; for other samples anew."""
     noise = np.random.default_rng(1).integers(0, 256, (2, 64, 72)).astype(np.uint8)
     sought = []
-    search = recover._recover_first
-    monkeypatch.setattr(recover, "_recover_first", lambda plane: sought.append(plane.samples.copy()) or search(plane))
+    search = recover.find_luminance
+    monkeypatch.setattr(recover, "find_luminance", lambda plane: sought.append(plane.samples.copy()) or search(plane))
     for image in noise:
         sofc.encode(image[None], batch=True, codebook=builtin_codebook)
     np.testing.assert_array_equal(sought, noise)

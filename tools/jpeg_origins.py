@@ -111,6 +111,18 @@ def _boxed(image: Array) -> Array:
     return image
 
 
+def _ringed(image: Array) -> Array:
+    y, x = np.ogrid[: image.shape[0], : image.shape[1]]
+    cover = np.clip((3.5 - np.abs(np.hypot(y - 60, x % 50 - 25) - 18)) / 1.5, 0, 1)
+    cover = cover.reshape(cover.shape + (1,) * (image.ndim - 2))
+    return np.asarray(np.rint(image * (1 - cover) + 255 * cover), np.uint8)
+
+
+def _twice(image: Array) -> Array:
+    white = np.full_like(image[:, :9], 255)
+    return np.concatenate([image, white, image[::-1, 5:]], axis=1)
+
+
 def _framed(image: Array) -> Array:
     border = [(13, 21), (19, 11)] + [(0, 0)] * (image.ndim - 2)
     return np.pad(image, border, constant_values=37)
@@ -151,7 +163,9 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "cut off at 13, 7": lambda image: image[7:, 13:],
     "in a plain frame": _framed,
     "twice, side by side (over one file)": lambda image: np.concatenate([image, image[::-1]], axis=1),
+    "twice, 9 columns of white between (over one file)": _twice,
     "a box painted": _boxed,
+    "rings with soft edges painted": _ringed,
 }
 
 

@@ -26,9 +26,10 @@ import PIL.Image
 from imagecodecs import jpeg8_encode
 
 import sofc
-from sofc.band.arrangement import Arrangement, Part, Split, Stepped, pack_arrangement
+from sofc.band.arrangement import Arrangement, Divided, Part, Split, Stepped, pack_arrangement
 from sofc.band.coding import from_planes, sample_bytes
 from sofc.band.demosaic import Demosaic
+from sofc.band.division import Division
 from sofc.band.mapping import Mapping
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form
@@ -341,6 +342,8 @@ def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
         parts = () if METHODS[method].hides_border else (5,)
         edges = (Edges.ALL, Edges.TOP | Edges.RIGHT)[method % 2]
         yield f"demosaic-{method}", header(9, 10, 3), Stepped(Demosaic(method, method % 4, edges, parts), colour)
+    for axis in range(2):
+        yield f"divide-{axis}", header(9, 10, 3), Divided(Division(axis, 4), colour, Stepped(Orient(2), colour))
     yield (
         "several",
         header(14, 10, 4, 16),
@@ -362,6 +365,9 @@ def arranged(header: sofc.ImageHeader, arrangement: Arrangement) -> bytes:
         if isinstance(inner, Split):
             first = planes_of(inner.first, replace(form, components=inner.components))
             return first + planes_of(inner.rest, replace(form, components=form.components - inner.components))
+        if isinstance(inner, Divided):
+            one, other = inner.division.forms(form)
+            return inner.division.undo([planes_of(inner.first, one), planes_of(inner.rest, other)], form)
         if isinstance(inner, Stepped):
             return inner.step.undo(planes_of(inner.core, inner.step.core(form)), form)
         top = min(255, (1 << form.bits) - 1)

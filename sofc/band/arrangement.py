@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sofc.band.demosaic import Demosaic
+from sofc.band.division import Division
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step, require
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -18,14 +19,14 @@ from sofc.container.chunks import pack_numbers, unpack_numbers
 from sofc.errors import FormatError
 
 MAX_ENTRIES = 64
-"""Parts, splits and steps of one arrangement."""
+"""Parts, splits, divisions and steps of one arrangement."""
 MAX_COMPONENTS = 4096
 
 STEPS: dict[int, type[Step]] = {
     step.id: step
     for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch, Demosaic)
 }
-CODED, SPLIT = 0, 1
+CODED, SPLIT, DIVIDE = 0, 1, 13
 
 
 class Part(NamedTuple):
@@ -45,6 +46,14 @@ class Split(NamedTuple):
     rest: Arrangement
 
 
+class Divided(NamedTuple):
+    """An image that is divided, and how both are arranged."""
+
+    division: Division
+    first: Arrangement
+    rest: Arrangement
+
+
 class Stepped(NamedTuple):
     """A step, and how what it leads to is arranged."""
 
@@ -52,7 +61,7 @@ class Stepped(NamedTuple):
     core: Arrangement
 
 
-Arrangement = Part | Split | Stepped
+Arrangement = Part | Split | Divided | Stepped
 
 
 def pack_arrangement(arrangement: Arrangement) -> bytes:
@@ -67,6 +76,10 @@ def _numbers(arrangement: Arrangement) -> Iterator[int]:
     elif isinstance(arrangement, Split):
         yield SPLIT
         yield arrangement.components
+        yield from _numbers(arrangement.first)
+        yield from _numbers(arrangement.rest)
+    elif isinstance(arrangement, Divided):
+        yield from (DIVIDE, arrangement.division.axis, arrangement.division.place)
         yield from _numbers(arrangement.first)
         yield from _numbers(arrangement.rest)
     else:
@@ -98,6 +111,12 @@ def _unpack(numbers: Iterator[int], form: Form, left: int) -> tuple[Arrangement,
             first, left = _unpack(numbers, replace(form, components=count), left)
             rest, left = _unpack(numbers, replace(form, components=form.components - count), left)
             return Split(count, first, rest), left
+        if number == DIVIDE:
+            division = Division(next(numbers), next(numbers))
+            forms = division.forms(form)
+            first, left = _unpack(numbers, forms[0], left)
+            rest, left = _unpack(numbers, forms[1], left)
+            return Divided(division, first, rest), left
         require(number in STEPS, f"step {number} of an arrangement is not known to this version of sofc")
         step = STEPS[number].read(numbers, form)
     except (StopIteration, RuntimeError):
@@ -110,7 +129,7 @@ def parts_of(arrangement: Arrangement) -> list[Part]:
     """Its parts, in the order of their streams."""
     if isinstance(arrangement, Part):
         return [arrangement]
-    if isinstance(arrangement, Split):
+    if isinstance(arrangement, (Split, Divided)):
         return parts_of(arrangement.first) + parts_of(arrangement.rest)
     return parts_of(arrangement.core)
 
@@ -122,4 +141,7 @@ def describe(arrangement: Arrangement) -> str:
     if isinstance(arrangement, Split):
         first, rest = describe(arrangement.first), describe(arrangement.rest)
         return f"{arrangement.components} components ({first or 'as they are'}), others apart ({rest or 'as they are'})"
+    if isinstance(arrangement, Divided):
+        first, rest = describe(arrangement.first), describe(arrangement.rest)
+        return f"{arrangement.division} ({first or 'as they are'}), others apart ({rest or 'as they are'})"
     return ", ".join(filter(None, (str(arrangement.step), describe(arrangement.core))))

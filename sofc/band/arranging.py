@@ -119,6 +119,11 @@ def is_demosaiced(found: Found) -> bool:
     return isinstance(found, Taken) and (isinstance(found.step, Demosaic) or is_demosaiced(found.core))
 
 
+def is_tiled(found: Found) -> bool:
+    """Whether components were found in one: patterns may repeat at thirds of an image by chance."""
+    return isinstance(found, Taken) and (isinstance(found.step, Tile) or is_tiled(found.core))
+
+
 def forms_of(found: Found) -> Iterator[Form]:
     """The forms of what may be coded in the end."""
     if isinstance(found, View):

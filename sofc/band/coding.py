@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.band.arranged import code_arranged, code_traced, find
-from sofc.band.arrangement import Arrangement, Part, Split, Stepped, pack_arrangement, parts_of, unpack_arrangement
+from sofc.band.arrangement import (
+    Arrangement,
+    Divided,
+    Part,
+    Split,
+    Stepped,
+    pack_arrangement,
+    parts_of,
+    unpack_arrangement,
+)
 from sofc.band.arranging import Found as Arranged
 from sofc.band.arranging import View, forms_of, is_narrowed
 from sofc.band.core import Area, Before, CodedPlanes, Guide, decode_coded, decode_planes, guided
@@ -259,7 +268,7 @@ def encode_guided(
         while isinstance(arrangement, Stepped):
             form = arrangement.step.core(form)
             arrangement = arrangement.core
-        if isinstance(arrangement, Split) or form.rows != area.rows or form.width != area.width:
+        if not isinstance(arrangement, Part) or form.rows != area.rows or form.width != area.width:
             return None
         before, codebook = coded.streams[:1], codebooks.get(arrangement.codebook)
         part = CodedPlanes(arrangement.model, arrangement.mapping, coded.streams[1:])
@@ -286,5 +295,8 @@ def _arranged(
         first = _arranged(arrangement.first, replace(form, components=count), streams, codebooks, guide)
         rest = replace(form, components=form.components - count)
         return first + _arranged(arrangement.rest, rest, streams, codebooks, guide)
+    if isinstance(arrangement, Divided):
+        two = zip((arrangement.first, arrangement.rest), arrangement.division.forms(form), strict=True)
+        return arrangement.division.undo([_arranged(*one, streams, codebooks) for one in two], form)
     planes = _arranged(arrangement.core, arrangement.step.core(form), streams, codebooks, guide)
     return arrangement.step.undo(planes, form)

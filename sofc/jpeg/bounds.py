@@ -13,6 +13,7 @@ from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.colour import (
     BITS,
     BLUE_FROM_CB,
+    CORRECTIONS,
     GREEN_FROM_CB,
     GREEN_FROM_CR,
     RED_FROM_CR,
@@ -68,18 +69,20 @@ class Bounded(NamedTuple):
 
 class Seen(NamedTuple):
     """Red, green and blue as they are seen, where they are ``covered`` by what was painted later, and how they were
-    made of Y, Cb and Cr."""
+    made of Y, Cb and Cr; ``unreached``: colours to which nothing converts, so that no decoder made them."""
 
     samples: Sequence[Plane]
     covered: Mask
     conversion: Conversion
+    unreached: Mask
 
     @classmethod
     def of(cls, planes: Sequence[Plane]) -> Seen:
         """What is seen of Y, Cb, Cr and, if it is there, their correction plane."""
         conversion = conversion_of(planes)
         samples = reached(planes[:3], conversion)
-        return cls(samples, painted(samples), conversion)
+        unreached: Mask = planes[3] % CORRECTIONS != 0 if len(planes) > 3 else np.zeros(planes[0].shape, np.bool_)
+        return cls(samples, painted(samples), conversion, unreached)
 
     def with_black_alone(self) -> Seen:
         """The same where nothing but black is said to be painted; this itself where nothing else is."""
@@ -87,8 +90,12 @@ class Seen(NamedTuple):
         return self._replace(covered=self.covered & ~light) if (self.covered & light).any() else self
 
     def without_edges(self) -> Seen:
-        """The same, what lies around painted samples covered, too: letters have soft edges."""
-        return self._replace(covered=around(self.covered))
+        """The same, what lies around painted samples covered, too, and what is unreached: letters have soft edges."""
+        return self.covering(around(self.covered) | self.unreached)
+
+    def covering(self, covered: Mask) -> Seen:
+        """The same, more of it covered."""
+        return self._replace(covered=covered)
 
 
 def around(mask: Mask) -> Mask:

@@ -87,6 +87,7 @@ class Arrangement:
             10: self.repeat,
             11: self.stretch,
             12: self.demosaic,
+            13: self.divide,
         }
         if number not in steps:
             raise FormatError("reserved step")
@@ -99,6 +100,27 @@ class Arrangement:
         require(1 <= count < form.components, "count out of range")
         first = self.planes(replace(form, components=count))
         return first + self.planes(replace(form, components=form.components - count))
+
+    # Spec arrangement/divide
+
+    def divide(self, form: Form) -> Planes:
+        axis, place = self.reader.varint(), self.reader.varint()
+        height, width = form.area.image_rows, form.area.width
+        require(axis <= 1 and 1 <= place < (width if axis == 1 else height), "axis or place out of range")
+        w1, h1 = (place, height) if axis == 1 else (width, place)
+        w2, h2 = (width - place, height) if axis == 1 else (width, height - place)
+        first = self.planes(form.core(h1, w1, form.components))
+        rest = self.planes(form.core(h2, w2, form.components))
+        planes: Planes = [[] for _ in range(form.components)]
+        for image, y, x in form.places():
+            is_first = (x if axis == 1 else y) < place
+            if is_first:
+                source, at = first, (image * h1 + y) * w1 + x
+            else:
+                source, at = rest, (image * h2 + y - height + h2) * w2 + x - width + w2
+            for plane, samples in zip(planes, source, strict=True):
+                plane.append(samples[at])
+        return planes
 
     def values(self, form: Form, core: Form, change: Callable[[int], int]) -> Planes:
         """Planes whose samples follow each from one of the core's."""

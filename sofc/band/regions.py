@@ -1,0 +1,93 @@
+"""Which regions of an image are pictures of their own, and what each shows of its origin: an encoder's affair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from sofc.band.arranging import View
+from sofc.band.borders import find_border, find_gap
+from sofc.band.division import Division
+from sofc.band.selection import Selection
+from sofc.band.shown import Shown, show_origin
+from sofc.jpeg.recover import busy_samples
+
+MOST_DIVISIONS = 6
+"""How often a region of an image may be divided, one in another: a picture in a frame takes four."""
+WHOLE_SHARE, LESS, ORDINARY = 0.9, 0.9, 0.6
+"""An image of which so much follows from its origin is one picture. Regions leave less than so much of what the whole
+leaves; what no origin is known of takes so much of what samples take that do not follow from one."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region that is not divided, and what its planes show of their origin."""
+
+    view: View
+    shown: list[Shown]
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nothing else is as small as what is found of its origin."""
+        return bool(self.shown[0].traced) and self.shown[0].traced[0].is_sure
+
+    @cached_property
+    def left(self) -> float:
+        """About what samples take that do not follow from it, in such samples."""
+        return _left(self.view, self.shown[0])
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A region that is two."""
+
+    division: Division
+    first: Regions
+    rest: Regions
+
+
+Regions = Region | Divided
+
+
+def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | None:
+    """The regions of an image, where these leave clearly less that does not follow from an origin than the whole does,
+    of which ``shown`` is found; else None."""
+    transform = selection.origins.transform(view.form.format, 1)
+    if transform is None or not selection.arranges or view.form.images > 1 or shown.share >= WHOLE_SHARE:
+        return None
+    division = find_border(view.planes)
+    if division is None and shown.traced:
+        division = find_gap(view.planes)
+    if division is None:
+        return None
+    regions = _divided(view, division, selection, MOST_DIVISIONS)
+    if isinstance(regions, Region):
+        return None
+    left = sum(region.left for region in _leaves(regions))
+    return regions if left < LESS * _left(view, shown) else None
+
+
+def _left(view: View, shown: Shown) -> float:
+    left = 1 - shown.share if shown.traced else ORDINARY
+    return left * busy_samples(view.planes[len(view.planes) // 2])
+
+
+def _divided(view: View, division: Division | None, selection: Selection, most: int) -> Regions:
+    """The regions of a view; those beside each other whose origin is not sure are one."""
+    if division is None or most == 0:
+        return Region(view, show_origin(view, selection, were_asked=False))
+    pieces = zip(division.apply(view.planes, view.form), division.forms(view.form), strict=True)
+    first, rest = (_divided(View(planes, form), find_border(planes), selection, most - 1) for planes, form in pieces)
+    if not (isinstance(first, Region) and isinstance(rest, Region)) or first.is_sure or rest.is_sure:
+        return Divided(division, first, rest)
+    shows = first.shown[0].share or rest.shown[0].share
+    return Region(view, show_origin(view, selection, were_asked=False) if shows else [Shown([], view, [])])
+
+
+def _leaves(regions: Regions) -> Iterator[Region]:
+    if isinstance(regions, Region):
+        yield regions
+    else:
+        yield from _leaves(regions.first)
+        yield from _leaves(regions.rest)

@@ -1,0 +1,148 @@
+"""How a JPEG decoder made Cb and Cr, if luminance is known: what they may have been enlarged from shows.
+
+An encoder's affair alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sofc.jpeg.blockwise import COUNTS, Judged, judge
+from sofc.jpeg.bounds import Bounded
+from sofc.jpeg.cut import Sides, may_go_on
+from sofc.jpeg.dct import (
+    ACCURATE,
+    FAST,
+    FINE,
+    HALVES,
+    NARROW,
+    REPLICATED,
+    SCALED,
+    SHORT,
+    SHORTER,
+    STEPWISE,
+    TRIANGLE,
+    Decoder,
+    Grid,
+)
+from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
+from sofc.jpeg.steps import GUESS_NOISE, fit
+from sofc.jpeg.subsampling import FACTORS, REPEATED_FACTORS, match
+from sofc.jpeg.trial import (
+    CONVINCING,
+    Candidate,
+    Look,
+    Trial,
+    bands_of,
+    best_of,
+    blocks_in,
+)
+
+LEAST_MATCH, REPEATED = 0.5, 0.97
+"""Share of samples that come out again of a component they were enlarged from, for that to be tried; the same of one
+whose samples were repeated more than twice."""
+OBVIOUS_MATCH, OBVIOUS_AT_ALL, COARSE_STEP = 0.9, 0.2, 4
+"""An enlargement that so much comes out of is tried first by itself, and gone on with if such a share of blocks that
+are not flat come out whole; it is the one if OBVIOUS of them do, and half of the steps are as coarse."""
+UPSAMPLINGS_OF = {
+    ACCURATE: (TRIANGLE, REPLICATED, SCALED),
+    FAST: (TRIANGLE, REPLICATED),
+    SHORT: (HALVES, REPLICATED),
+    SHORTER: (STEPWISE, REPLICATED),
+    NARROW: (FINE, REPLICATED),
+}
+"""Kinds of upsampling that go with an inverse transform, the likeliest first; with others samples are repeated."""
+
+
+def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
+    """How the planes of chrominance came about, if luminance came about like that."""
+    hint = _table_beside(first.table)
+    bands = list(bands_of(planes))
+    middle = bands[len(bands) // 2]
+    grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
+    inverse = first.decoder.inverse
+    kind, *others = UPSAMPLINGS_OF.get(inverse, (REPLICATED, TRIANGLE))
+    usual = [look for grid in grids if _is_possible(look := Look.at([middle], grid, Decoder(inverse, kind)))]
+    obvious = _obvious(bands, usual, hint)
+    if obvious is not None:
+        return _cut_out(planes, obvious)
+    for factors in REPEATED_FACTORS:
+        look = Look.at([middle], Grid(*factors, *first.grid.corner), Decoder(inverse, REPLICATED))
+        usual += [look] if _matched(look) >= REPEATED else []
+    best = best_of(_candidates(bands, usual, hint))
+    is_sure = best is not None and (best.share >= CONVINCING and (best.origins[0].table == hint).all())
+    if best is None or not (is_sure or best.is_exactly_enlarged):
+        enlarged = [grid for grid in grids if grid.is_enlarged]
+        looks = [Look.at([middle], grid, Decoder(inverse, kind)) for kind in others for grid in enlarged]
+        possible = list(filter(_is_possible, looks))
+        found = [one for one in (best, best_of(_candidates(bands, possible, hint), best)) if one is not None]
+        best = min(found, key=lambda trial: trial.bits)
+    return _cut_out(planes, best)
+
+
+def _obvious(bands: Sequence[Bounded], possible: Sequence[Look], hint: Steps) -> Trial | None:
+    """What bands were made from, where the enlargement that most comes out of leaves no doubt; fine steps leave some,
+    for anything comes out of these."""
+    enlarged = [look for look in possible if look.grid.is_enlarged]
+    one = max(enlarged, key=_matched, default=None)
+    if one is None or np.median(hint) < COARSE_STEP or _matched(one) < OBVIOUS_MATCH:
+        return None
+    look = Look.at(bands, one.grid, one.decoder)
+    sights = look.sights()
+    best: Trial | None = None
+    for grid in sorted(look.places(), key=lambda grid: -fit(blocks_in(sights, grid)[0], hint, GUESS_NOISE)):
+        trial = look.trial(grid, hint, best)
+        best = trial if best is None or (trial is not None and trial.bits < best.bits) else best
+        if best is not None and best.is_obviously_enlarged:
+            break
+    if best is None or best.exact < OBVIOUS_AT_ALL:
+        return None
+    others = look.candidates(hint, [best.origins[0].grid], sights)[1:]
+    if best.share >= CONVINCING:
+        others = [one for one in others if not one.is_guess]
+    best = min((best, *filter(None, [best_of(others, best)])), key=lambda trial: trial.bits)
+    return best if best.is_obviously_enlarged else None
+
+
+def _candidates(bands: Sequence[Bounded], looks: Sequence[Look], hint: Steps) -> list[Candidate]:
+    """What bands may have been made from in ways that may be so in one of them."""
+    return [one for look in looks for one in Look.at(bands, look.grid, look.decoder).candidates(hint)]
+
+
+def _is_possible(look: Look) -> bool:
+    return not look.grid.is_enlarged or look.decoder.upsampling == SCALED or _matched(look) >= LEAST_MATCH
+
+
+def _matched(look: Look) -> float:
+    """Share of samples that come out again of the components of a look, where that is least."""
+    return min(match(*piece, look.grid, look.decoder.upsampling) for piece in look.pieces)
+
+
+def _table_beside(luminance: Steps) -> Steps:
+    """The table of chrominance to be expected beside one of luminance."""
+    number = number_of(luminance)
+    return standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else luminance
+
+
+def _cut_out(planes: Sequence[Bounded], best: Trial) -> list[Origin]:
+    """How planes came about in the way of a trial, and whether they were cut out of larger ones."""
+    origins = best.origins_of(planes)
+    if not may_go_on(origins[0]):
+        return origins
+    shape, grid = planes[0].samples.shape, origins[0].grid
+    sides = Sides.of(grid, planes, [origin.draw(shape)[0] for origin in origins])
+    if not any(sides):
+        return origins
+    widened = [sides.widened(plane) for plane in planes]
+    cut = [sides.of_plane(origin) for origin in best.at(sides.widened_grid(grid)).origins_of(widened)]
+    return min(origins, cut, key=lambda each: _bits(planes, each))
+
+
+def _bits(planes: Sequence[Bounded], origins: Sequence[Origin]) -> float:
+    """About what planes take that came about so."""
+    counts = np.zeros(COUNTS, np.int64)
+    for plane, origin in zip(planes, origins, strict=True):
+        judge(plane, origin.draw(plane.samples.shape)[0], origin.coefficients, origin.grid, counts)
+    return Judged.of(counts).bits

@@ -1,0 +1,50 @@
+"""Which way up the planes of a JPEG file are: rows and columns, left and right are not treated alike by decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sofc.jpeg.bounds import Bounded, Seen, bounded
+from sofc.jpeg.dct import SIDE, Grid
+from sofc.jpeg.luminance import CLEARLY_MORE
+from sofc.jpeg.origin import Origin
+from sofc.jpeg.subsampling import match, shrunk
+from sofc.jpeg.trial import Look, exact_of
+from sofc.planes import Plane
+
+
+def is_sideways(planes: Sequence[Plane], origin: Origin) -> bool:
+    """Whether clearly more blocks of luminance come out whole of planes that are turned on their side, the origin being
+    that as they stand: columns and rows were transformed in the other order then.
+
+    ``planes``: one, or Y, Cb, Cr and their correction plane.
+    """
+    plane = Bounded(*[planes[0]] * 4)
+    if len(planes) > 1:
+        plane = bounded(planes[:3], Seen.of(planes))[0]
+    turned = Bounded(*(np.ascontiguousarray(each.T) for each in plane))
+    down, across, top, left = origin.grid[:4]
+    table = np.ascontiguousarray(origin.table.reshape(SIDE, SIDE).T).reshape(-1)
+    upright = exact_of(Look.at([plane], origin.grid, origin.decoder), [origin.table])
+    return exact_of(Look.at([turned], Grid(across, down, left, top), origin.decoder), [table]) > upright + CLEARLY_MORE
+
+
+class Enlarged(NamedTuple):
+    """The share of samples of Cb and Cr that come out again if they were enlarged smoothly, and by which factors."""
+
+    share: float
+    factors: tuple[int, int]
+
+
+def most_enlarged(planes: Sequence[Plane], factors: Iterable[tuple[int, int]]) -> Enlarged:
+    """How Cb and Cr come out again if they were enlarged smoothly by the factors that suit best, of some.
+
+    ``planes``: Y, Cb, Cr and their correction plane. It tells orientations apart: how samples are rounded then is not
+    symmetric.
+    """
+    colours = bounded(planes[:3], Seen.of(planes))[1:]
+    grids = [Grid(*each, *place) for each in factors if each != (1, 1) for place in np.ndindex(each)]
+    return max(Enlarged(min(match(plane, shrunk(plane, grid), grid) for plane in colours), grid[:2]) for grid in grids)

@@ -1,0 +1,85 @@
+"""Pages of text that were JPEG files: nearly all blocks have samples that were cut off at black or white."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import pytest
+
+import sofc
+from sofc.codebook.builtin import builtin_codebook
+from sofc.jpeg.bounds import Bounded
+from sofc.jpeg.clipping import find_by_trial
+from sofc.jpeg.dct import Grid
+from sofc.jpeg.origin import standard_table
+from sofc.jpeg.recover import recover_planes
+
+Page = npt.NDArray[np.uint8]
+
+
+def page(rows: int = 200, width: int = 240) -> Page:
+    """Black strokes on white, in lines."""
+    random = np.random.default_rng(7)
+    image = np.full((rows, width), 255, np.uint8)
+    for top in range(6, rows - 16, 18):
+        for left in range(5, width - 12, 9):
+            for _ in range(3):
+                y, x = top + random.integers(0, 9), left + random.integers(0, 5)
+                high, wide = (10, 2) if random.random() < 0.5 else (2, 6)
+                image[y : min(y + high, top + 13), x : x + wide] = 0
+    return image
+
+
+def decoded(image: Page, quality: int) -> tuple[Page, int]:
+    """What Pillow makes of it as a JPEG file, and the bytes of that."""
+    data = io.BytesIO()
+    PIL.Image.fromarray(image).save(data, "jpeg", quality=quality)
+    return np.asarray(PIL.Image.open(data)), len(data.getvalue())
+
+
+def plane_of(image: Page) -> Bounded:
+    return Bounded(*[np.ascontiguousarray(image, np.int32)] * 4)
+
+
+@pytest.mark.parametrize("quality", [40, 75])
+@pytest.mark.parametrize("place", [(0, 0), (3, 6)])
+def test_place_and_table_are_found(quality: int, place: tuple[int, int]) -> None:
+    image = decoded(page(), quality)[0][place[0] :, place[1] :]
+    found = find_by_trial(plane_of(image), (image == 0) | (image == 255))
+    assert found is not None and found.grid == Grid(1, 1, *place)
+    np.testing.assert_array_equal(found.table, standard_table(quality))
+    recovered = recover_planes([image.astype(np.int32)], 1)
+    assert recovered is not None and recovered.share > 0.95
+
+
+def test_nothing_is_found_where_no_jpeg_file_was() -> None:
+    image = page()
+    blurred = np.asarray((image[1:].astype(int) + image[:-1]) // 2, np.uint8)
+    for each in (image, blurred):
+        assert find_by_trial(plane_of(each), (each == 0) | (each == 255)) is None
+
+
+def test_nothing_is_tried_where_many_blocks_are_known() -> None:
+    image, _ = decoded(page() // 2 + 60, 75)
+    assert find_by_trial(plane_of(image), (image == 0) | (image == 255)) is None
+    assert find_by_trial(plane_of(image), np.zeros(image.shape, np.bool_)) is None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (16, 16)])
+def test_small_planes(size: tuple[int, int]) -> None:
+    image = page()[: size[0], : size[1]]
+    assert find_by_trial(plane_of(image), image == 255) is None
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_pages_take_less_than_their_files(colours: bool) -> None:
+    paper = page()
+    if colours:
+        paper = np.stack([paper, np.maximum(paper, 40), np.maximum(paper, 90)], axis=2)
+    image, size = decoded(paper, 60)
+    data = sofc.encode(image, codebook=builtin_codebook)
+    assert np.array_equal(sofc.decode(data), image)
+    assert len(data) < 0.95 * size

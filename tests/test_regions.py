@@ -1,0 +1,184 @@
+"""Images in which several pictures stand: where these are found, and that they cost what each would alone."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import pytest
+from helpers import chunks_of
+
+import sofc
+from sofc.band.arrangement import Arrangement, Divided, Part, unpack_arrangement
+from sofc.band.borders import LEAST_LENGTH, MARGIN, find_border
+from sofc.band.division import Division
+from sofc.band.mapping import Mapping
+from sofc.band.steps import Form
+from sofc.codebook.builtin import builtin_codebook
+from sofc.container.chunks import unpack_band, unpack_group
+
+Image = npt.NDArray[np.uint8]
+
+
+def photograph(rows: int, width: int, seed: int) -> Image:
+    """Waves and noise in three colours, which fade from one corner to the other."""
+    y, x = np.mgrid[:rows, :width]
+    random = np.random.default_rng(seed)
+    base = 90 + 15 * seed
+    waves = [base + 30 * np.sin(x / (7 + c + seed) + y / 23) + 25 * np.cos(y / (11 - c)) for c in range(3)]
+    image = np.stack(waves, axis=2) + 40 * x[..., None] / width + random.normal(0, 4, (rows, width, 3))
+    return image.clip(0, 255).astype(np.uint8)
+
+
+def decoded(image: Image, quality: int = 75, subsampling: str = "4:2:0") -> Image:
+    """What Pillow makes of it as a JPEG file."""
+    data = io.BytesIO()
+    PIL.Image.fromarray(image).save(data, "jpeg", quality=quality, subsampling=subsampling)
+    return np.asarray(PIL.Image.open(data))
+
+
+def encode(image: Image) -> bytes:
+    data = sofc.encode(np.ascontiguousarray(image), codebook=builtin_codebook)
+    assert np.array_equal(sofc.decode(data), image)
+    return data
+
+
+def arrangement_of(data: bytes, image: Image) -> Arrangement:
+    """How the only band or group of a file is arranged."""
+    unpack: dict[bytes, Any] = {b"B": unpack_band, b"G": unpack_group}
+    (band,) = [unpack[kind](body) for kind, body in chunks_of(data) if kind in unpack]
+    if band.mapping != Mapping.ARRANGED:
+        return Part(0, band.model, band.mapping, len(band.streams))
+    rows, width, components = image.shape
+    return unpack_arrangement(band.streams[0], Form(components, 8, rows, width, rows))
+
+
+FIRST = decoded(photograph(120, 149, 1))
+SECOND = decoded(photograph(120, 139, 3), 90, "4:4:4")
+
+
+def planes(image: Image) -> list[npt.NDArray[np.int32]]:
+    return [image[..., k].astype(np.int32) for k in range(3)]
+
+
+# Borders.
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_border_of_two_pictures_is_found(axis: int) -> None:
+    both = np.concatenate([FIRST, SECOND], axis=1)
+    image = both if axis else both.transpose(1, 0, 2)
+    assert find_border(planes(image)) == Division(axis, 149)
+
+
+def test_the_border_of_noise_is_found() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (120, 70, 3)).astype(np.uint8)
+    assert find_border(planes(np.concatenate([noise, FIRST], axis=1))) == Division(1, 70)
+
+
+def test_there_is_no_border_in_a_picture_nor_next_to_its_own() -> None:
+    assert find_border(planes(FIRST)) is None
+    assert find_border(planes(photograph(120, 149, 1))) is None
+    edged = FIRST.copy()
+    edged[:, : MARGIN - 1] = 0
+    assert find_border(planes(edged)) is None
+    edged[:, :MARGIN] = 0
+    assert find_border(planes(edged)) == Division(1, MARGIN)
+    assert find_border(planes(edged[: LEAST_LENGTH - 1])) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (40, 3)])
+def test_small_planes_have_none(shape: tuple[int, int]) -> None:
+    assert find_border([np.zeros(shape, np.int32)]) is None
+
+
+# Pictures.
+
+GUTTER = np.full((120, 9, 3), 255, np.uint8)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("between", [(), (GUTTER,)])
+def test_two_pictures_cost_what_both_do(axis: int, between: tuple[Image, ...]) -> None:
+    image = np.concatenate([FIRST, *between, SECOND], axis=1)
+    alone = sum(len(encode(np.ascontiguousarray(one))) for one in (FIRST, SECOND))
+    if axis == 0:
+        # Turned, pictures would be others: they are put one above the other instead.
+        image = np.concatenate([FIRST[:, :139], *(np.full((9, 139, 3), 255, np.uint8) for _ in between), SECOND])
+    data = encode(image)
+    assert len(data) < 1.05 * alone
+    arrangement = arrangement_of(data, image)
+    assert isinstance(arrangement, Divided) and arrangement.division.axis == axis
+
+
+def test_a_collage_costs_what_its_pictures_do() -> None:
+    above = np.concatenate([FIRST[:, :139], GUTTER, SECOND], axis=1)
+    below = np.concatenate([SECOND, GUTTER, FIRST[:, 10:]], axis=1)
+    image = np.concatenate([above, np.full((7, above.shape[1], 3), 255, np.uint8), below])
+    alone = 2 * sum(len(encode(np.ascontiguousarray(one))) for one in (FIRST, SECOND))
+    assert len(encode(image)) < 1.1 * alone
+
+
+@pytest.mark.parametrize("kind", ["noise", "photograph", "drawing"])
+def test_what_was_no_jpeg_file_costs_what_it_does_alone(kind: str) -> None:
+    random = np.random.default_rng(5)
+    other = {
+        "noise": random.integers(0, 256, (120, 80, 3)).astype(np.uint8),
+        "photograph": photograph(120, 80, 5),
+        "drawing": np.repeat(np.repeat(random.choice([0, 90, 255], (12, 8, 3)), 10, 0), 10, 1).astype(np.uint8),
+    }[kind]
+    image = np.concatenate([FIRST, other], axis=1)
+    assert len(encode(image)) < 1.05 * (len(encode(FIRST)) + len(encode(other)))
+
+
+def test_pictures_beside_an_opaque_alpha_component() -> None:
+    image = np.concatenate([FIRST, SECOND], axis=1)
+    opaque = np.concatenate([image, np.full((*image.shape[:2], 1), 255, np.uint8)], axis=2)
+    assert len(encode(opaque)) < len(encode(image)) + 40
+
+
+def test_one_picture_is_not_divided() -> None:
+    for image in (FIRST, SECOND, photograph(120, 149, 1)):
+        assert isinstance(arrangement_of(encode(image), image), Part)
+
+
+def test_pictures_of_a_large_image_are_found_in_each_band() -> None:
+    image = np.concatenate([FIRST, SECOND], axis=1)
+    data = sofc.encode(image, band_rows=60, codebook=builtin_codebook)
+    assert np.array_equal(sofc.decode(data), image)
+    with sofc.open_reader(data) as reader:
+        assert np.array_equal(reader.read_rows(40, 70), image[40:70])
+    assert sofc.encode(image, band_rows=60, threads=3, codebook=builtin_codebook) == data
+    assert len(data) < 1.3 * len(encode(image))
+
+
+# Letters.
+
+
+def lettered(image: Image, softness: float) -> Image:
+    """With two white rings over it, whose edges are so many samples wide."""
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    distance = np.minimum(*(np.abs(np.hypot(y - 40, x - left) - 14) for left in (40, 95)))
+    cover = np.clip((3 - distance) / softness + 0.5, 0, 1)[..., None]
+    return np.asarray(np.rint(image * (1 - cover) + 255 * cover), np.uint8)
+
+
+@pytest.mark.parametrize(("quality", "subsampling"), [(75, "4:2:0"), (90, "4:4:4"), (60, "4:2:2")])
+def test_soft_edges_cost_little_more_than_hard_ones(quality: int, subsampling: str) -> None:
+    plain = decoded(photograph(120, 149, 1), quality, subsampling)
+    hard, soft = (lettered(plain, softness) for softness in (1e-6, 1.5))
+    changed = np.count_nonzero((soft != plain).any(axis=2) & (soft != 255).any(axis=2))
+    assert len(encode(soft)) < len(encode(hard)) + 4.5 * changed
+
+
+def test_a_quarter_may_be_painted_over() -> None:
+    """Though nothing converts to many of its colours."""
+    cells = np.random.default_rng(2).choice([3, 100, 250], (6, 7, 3)).astype(np.uint8)
+    drawing = np.repeat(np.repeat(cells, 10, axis=0), 10, axis=1)
+    image = FIRST.copy()
+    image[30:90, 40:110] = drawing
+    by_samples = sofc.encode(image, codebook=builtin_codebook, coder="context")
+    assert len(encode(image)) < 0.4 * len(by_samples)
