@@ -57,13 +57,7 @@ class Coder(ABC):
         raise FormatError("a group goes on from an earlier one, and its coder cannot")
 
     def recoded(
-        self,
-        streams: Sequence[bytes],
-        ranges: Sequence[PlaneRange],
-        rows: int,
-        width: int,
-        image_rows: int,
-        by: Coder,
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int, by: Coder
     ) -> list[bytes]:
         """What these streams say, coded ``by`` what ``after`` gave. Raises as ``after`` does."""
         raise FormatError("a group goes on from an earlier one, and its coder cannot")

@@ -130,13 +130,7 @@ class DctCoder(ModelCoder[ComponentModel]):
         return DctCoder(models, left=Left(models_of_pixels, tuple(map(Head.of, images[-1][0]))))
 
     def recoded(
-        self,
-        streams: Sequence[bytes],
-        ranges: Sequence[PlaneRange],
-        rows: int,
-        width: int,
-        image_rows: int,
-        by: Coder,
+        self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int, by: Coder
     ) -> list[bytes]:
         """What these streams say, coded ``by`` what ``after`` gave: coefficients are not sought again."""
         assert isinstance(by, DctCoder), "that is what after gives"
