@@ -1885,7 +1885,7 @@ def test_groups_end_where_origins_change(codebooks):
 
 
 @COMPILED
-@pytest.mark.parametrize(("hopeless", "is_tried"), [(1.3, False), (1e9, True)])
+@pytest.mark.parametrize(("hopeless", "is_tried"), [(1.5, False), (1e9, True)])
 def test_others_are_tried_only_where_the_first_is_near(monkeypatch, hopeless, is_tried):
     """Of planes of which most but not all follows from their origin; that is coded once."""
     image = jpeg(7, (160, 176), quality=60)
