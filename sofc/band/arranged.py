@@ -20,7 +20,7 @@ from sofc.band.mapping import Mapping
 from sofc.band.regions import Region, Regions, find_regions
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
-from sofc.band.ways import SURE_SHARE, Way
+from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
 from sofc.transforms.components import NONE
@@ -31,11 +31,6 @@ LEAST_SAMPLES = 256
 """To say the arrangement of fewer takes too many bytes."""
 SURELY_LESS = 0.9
 """Where regions take so much less than a piece of the whole says, that is not coded."""
-
-NEAR = 1.05
-"""Beside an origin that most samples follow from, others are coded where a piece says that they take at most so many
-times as much: more is learned of the whole. Of a page of text at quality 90, a piece says 1.04, and all of it takes
-0.97."""
 
 
 def code_arranged(
@@ -142,9 +137,6 @@ def _code_shown(
         if best is not None or ways is None:
             ways = traced if best is not None else selection.ways(list(planes), form.format, form.image_rows, traced)
         for way in ways:
-            is_rival = traced and traced[0].share >= SURE_SHARE and way.found is None
-            if best is not None and is_rival and way.size(form.image_rows) > NEAR * _size(best):
-                continue
             streams = way.streams(form.image_rows)
             trained = selection.codebook is not None and way.model >= FIRST_CODEBOOK_MODEL
             number = numbers.get(selection.codebook.id, 0) if trained and selection.codebook is not None else 0
