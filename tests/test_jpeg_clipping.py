@@ -11,6 +11,7 @@ import pytest
 
 import sofc
 from sofc.codebook.builtin import builtin_codebook
+from sofc.jpeg import clipping
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.clipping import find_by_trial
 from sofc.jpeg.dct import Grid
@@ -83,3 +84,21 @@ def test_pages_take_less_than_their_files(colours: bool) -> None:
     data = sofc.encode(image, codebook=builtin_codebook)
     assert np.array_equal(sofc.decode(data), image)
     assert len(data) < 0.95 * size
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_tables_are_tried_only_where_black_or_white_rings(monkeypatch: pytest.MonkeyPatch, inverted: bool) -> None:
+    """Smooth edges and noise on ink are no ringing; most unknown samples may be neither black nor white."""
+    tried: list[object] = []
+    monkeypatch.setattr(clipping, "_places", lambda samples: tried.append(samples) or [])
+    smooth = np.asarray(PIL.Image.fromarray(page()).resize((120, 100), PIL.Image.Resampling.BOX))
+    noisy = np.where(smooth < 128, np.random.default_rng(1).integers(60, 200, smooth.shape), smooth)
+    for image in (page(), smooth, noisy):
+        each = 255 - image if inverted else image
+        assert find_by_trial(plane_of(each), (each == 0) | (each == 255)) is None
+        assert not tried
+    find_by_trial(plane_of(smooth), (smooth > 0) & (smooth < 255))
+    assert len(tried) == 1
+    each, _ = decoded(255 - smooth if inverted else smooth, 95)
+    find_by_trial(plane_of(each), (each == 0) | (each == 255))
+    assert len(tried) == 2

@@ -137,9 +137,6 @@ def _code_shown(
         if best is not None or ways is None:
             ways = traced if best is not None else selection.ways(list(planes), form.format, form.image_rows, traced)
         for way in ways:
-            is_rival = traced and traced[0].is_doubtful and way.found is None
-            if best is not None and is_rival and way.size(form.image_rows) > _size(best):
-                continue
             streams = way.streams(form.image_rows)
             trained = selection.codebook is not None and way.model >= FIRST_CODEBOOK_MODEL
             number = numbers.get(selection.codebook.id, 0) if trained and selection.codebook is not None else 0

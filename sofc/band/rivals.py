@@ -92,7 +92,10 @@ class Rivals:
         first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
         others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
         if self._candidates.effort > QUICK_EFFORT and others and not first:
-            return [best, _smallest(others, image_rows)]
+            second = _smallest(others, image_rows)
+            # Of a neutral model's rivals the fastest effort has none that is not as near as that.
+            is_near = second.size(image_rows) <= LEAD * best.size(image_rows)
+            return [best, second] if self._effort_of(best) or is_near else [best]
         return [*first, best]
 
     def _fastest(self, sized: Sequence[tuple[float, Way]]) -> Way:

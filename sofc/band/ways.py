@@ -18,8 +18,6 @@ SURE_SHARE, SURE_SIZE = 0.6, 1 << 15
 SMALL_SURE_SHARE, SMALL_SURE_SIZE = 0.8, 1 << 12
 """The same of smaller planes, unless few of the values between the least and the greatest occur: FEW_VALUES at most."""
 FEW_VALUES = 0.2
-CERTAIN_SHARE = 0.85
-"""Where less follows from the origin of planes that are not small, steps may be so fine that samples take less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +31,7 @@ class Way:
     transformed: list[Plane] | None = None
     found: Found | None = None
     _coded: dict[int, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
+    _sizes: dict[tuple[int, int], float] = field(default_factory=dict, repr=False)
 
     @property
     def share(self) -> float:
@@ -47,11 +46,6 @@ class Way:
             return self.share >= SURE_SHARE
         return size >= SMALL_SURE_SIZE and self.share >= SMALL_SURE_SHARE and _occurring(self.view.planes) > FEW_VALUES
 
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether the samples themselves may take less, though most follow from their origin: steps are fine then."""
-        return SURE_SHARE <= self.share < CERTAIN_SHARE and self.view.planes[0].size >= SURE_SIZE
-
     def streams(self, image_rows: int) -> tuple[bytes, ...]:
         """The streams of the table, if any, and of all planes. They are kept: their size may be asked for first."""
         if image_rows not in self._coded:
@@ -61,9 +55,14 @@ class Way:
 
     def size(self, image_rows: int, parts: int = 1) -> float:
         """About their bytes, judged by a piece, or a part of one; of planes of a certain origin, which no piece has,
-        their bytes."""
+        their bytes. It is kept."""
         if self.transformed is not None:
             return sum(map(len, self.streams(image_rows)))
+        if (image_rows, parts) not in self._sizes:
+            self._sizes[image_rows, parts] = self._judged_size(image_rows, parts)
+        return self._sizes[image_rows, parts]
+
+    def _judged_size(self, image_rows: int, parts: int) -> float:
         piece, piece_rows = cut_piece(self.view.planes, image_rows, parts)
         streams = self.coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
         share = piece[0].size / self.view.planes[0].size

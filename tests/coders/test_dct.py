@@ -19,6 +19,7 @@ from scenes import collected
 
 import sofc
 from sofc.band.coding import decode_band
+from sofc.band.pieces import plain_size
 from sofc.band.rivals import Rivals
 from sofc.band.selection import Selection
 from sofc.band.ways import Way
@@ -1885,7 +1886,7 @@ def test_groups_end_where_origins_change(codebooks):
 
 
 @COMPILED
-@pytest.mark.parametrize(("hopeless", "is_tried"), [(1.3, False), (1e9, True)])
+@pytest.mark.parametrize(("hopeless", "is_tried"), [(1.5, False), (1e9, True)])
 def test_others_are_tried_only_where_the_first_is_near(monkeypatch, hopeless, is_tried):
     """Of planes of which most but not all follows from their origin; that is coded once."""
     image = jpeg(7, (160, 176), quality=60)
@@ -1901,6 +1902,30 @@ def test_others_are_tried_only_where_the_first_is_near(monkeypatch, hopeless, is
     assert first.size(len(image)) == sum(map(len, first.streams(len(image))))
     assert len(coded) == 1
     assert bool(asked) == is_tried
+
+
+@COMPILED
+@pytest.mark.parametrize("kind", ["diagonals", "stripes", "colours"])
+def test_synthetic_images_that_come_out_of_coefficients_take_less_by_samples(kind):
+    """All of them follows from steps of 1, or from whichever suit."""
+    y, x = np.mgrid[:200, :240]
+    image = {
+        "diagonals": (x + y) % 256,
+        "stripes": x // 3 % 2 * 255,
+        "colours": np.stack([(x + y) % 256, (2 * x + y) % 256, (x + 3 * y) % 256], axis=-1),
+    }[kind].astype(np.uint8)
+    fast, default = (len(sofc.encode(image, effort=effort)) for effort in (2, 5))
+    assert default <= fast
+
+
+def test_what_plain_prediction_takes():
+    """It is the entropy of the residuals by the best of three neighbours, of a piece."""
+    y, x = np.mgrid[:96, :128].astype(np.int32)
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128), dtype=np.int32)
+    assert plain_size([x, y, 3 * x + 2 * y], 96) == 0
+    assert plain_size([x // 4 * 5 + np.cumsum(noise, axis=0)], 48) > 0.9 * noise.size
+    assert plain_size([x // 4 % 3 + 7 * y], 96) < noise.size / 4
+    assert plain_size([np.zeros((1, 1), np.int32)], 1) == 0
 
 
 def jpeg_file(seed):
