@@ -57,7 +57,9 @@ def test_what_is_sure_tells_of_the_rest(seed, is_luminance):
     asked = [1, 2] if is_luminance else [0]
     sure[asked] = False
     covered = rng.random(shape) < 0.1
-    found = informed(planes, Seen(list(colours), covered, USUAL_CONVERSION), list(drawn), list(sure))
+    found = informed(
+        planes, Seen(list(colours), covered, USUAL_CONVERSION, np.zeros_like(covered)), list(drawn), list(sure)
+    )
     hints: dict[tuple[int | None, ...], list[int]] = {}
     for i, j in np.ndindex(shape):
         colour = tuple(colours[:, i, j].tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -328,7 +329,7 @@ def test_damaged_bands_never_give_wrong_samples(data: st.DataObject) -> None:
     streams = (*coded.streams[:number], bytes(stream), *coded.streams[number + 1 :])
     try:
         decoded = decode_band(
-            coded._replace(streams=streams), FORMAT, None, rows=len(image), width=image.shape[1], image_rows=len(image)
+            replace(coded, streams=streams), FORMAT, None, rows=len(image), width=image.shape[1], image_rows=len(image)
         )
     except sofc.SofcError:
         return

@@ -105,13 +105,14 @@ def _tables() -> list[Steps]:
 
 
 def _most_known(plane: Bounded, unknown: Mask, top: int, left: int) -> npt.NDArray[np.intp]:
-    """The numbers of blocks that are not flat, those with the fewest unknown samples first; none where many have no
-    such."""
+    """The numbers of blocks that are not flat and of which something is known, those with the fewest unknown samples
+    first; none where many have no such."""
     samples, missing = (_blocks(each, top, left) for each in (plane.samples, unknown))
     count = missing.sum(axis=1)
     busy = np.flatnonzero(samples.max(axis=1) > samples.min(axis=1))
     if np.count_nonzero(count[busy] == 0) > MOST_KNOWN * len(busy):
         return busy[:0]
+    busy = busy[count[busy] < SIZE]
     return busy[np.argsort(count[busy], kind="stable")]
 
 
