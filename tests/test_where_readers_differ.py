@@ -321,6 +321,17 @@ def test_sound_jpeg_files_are_called_so(data: bytes) -> None:
     assert complaint(data) == ""
 
 
+@pytest.mark.parametrize("whole", [WHOLE, PROGRESSIVE])
+@pytest.mark.parametrize(
+    "filling", [bytes(3), b"\xff\0", b"\xff\xd0", b"\xff\xfe\0\5abc", b"\0\xff\xe1\0\3x\xff\xff\xfe\0\2"]
+)
+def test_what_tells_no_samples_may_stand_before_the_end(tmp_path: Path, filling: bytes, whole: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(whole[:-2] + filling + whole[-2:])
+    with Image.open(tmp_path / "a.jpg") as image, Image.open(io.BytesIO(whole)) as before:
+        assert np.array_equal(np.asarray(image), np.asarray(before))
+    assert main(["encode", "--samples", str(tmp_path / "a.jpg")]) == 0
+
+
 def ome(planes: list[tuple[str, int]], size: int) -> str:
     """What an OME-TIFF file says of itself: in which file, and as which page of it, each plane stands."""
     data = "".join(
