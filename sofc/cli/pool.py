@@ -12,6 +12,12 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from multiprocessing.connection import Connection
 
+from sofc.files import discard_all
+
+_ended: list[Executor] = []
+"""Pools that ended early. Where one is gone, the thread that waits for its processes takes work that was cancelled for
+lost, and says so (Python 3.11)."""
+
 
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Executor | None]:
@@ -26,8 +32,9 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     try:
         yield pool
     except BaseException as error:
-        ours.close()  # whatever they are at is not wanted any more
+        _ended.append(pool)
         pool.shutdown(wait=False, cancel_futures=True)
+        ours.close()  # whatever they are at is not wanted any more
         if isinstance(error, BrokenExecutor):
             reason = "a process that worked on it was ended: run it again; if memory is short, with -j 1"
             raise OSError(errno.ECHILD, reason) from None
@@ -37,12 +44,15 @@ def processes(jobs: int) -> Iterator[Executor | None]:
 
 
 def _begin(first: Connection) -> None:
-    """Leave signals of the terminal to the first process, and end when its end of the pipe is closed."""
+    """Leave signals of the terminal to the first process, and end when its end of the pipe is closed: also where the
+    pool, once one process has ended, would end the others before they have tidied up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(first,), daemon=True).start()
 
 
 def _end_with(first: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         first.recv_bytes()
+    discard_all()
     os._exit(1)
