@@ -15,7 +15,7 @@ from test_encapsulated import J2K, write
 
 from sofc.cli.__main__ import main
 from sofc.errors import FormatError, UnsupportedError
-from sofc.imagefiles import ImageSource, each, load, remarks, sources, tiff_doubts
+from sofc.imagefiles import ImageSource, each, each_in_file, load, remarks, sources, tiff_doubts
 from sofc.jpeg.soundness import complaint
 
 imagecodecs = pytest.importorskip("imagecodecs")
@@ -142,6 +142,32 @@ def test_tiles_that_are_not_stored(tmp_path: Path) -> None:
         values = (tag.value[0], 0, *tag.value[2:])
         set_tag(path, code, np.array(values, "<u4" if tag.dtype == tifffile.DATATYPE.LONG else "<u2").tobytes())
     assert np.array_equal(arrays(path)[0], image)
+
+
+@pytest.mark.parametrize("least", [1, 1 << 24])
+def test_images_of_which_nothing_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int) -> None:
+    monkeypatch.setattr("sofc.imagefiles.tiff.LARGE_BYTES", least)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GRAY.repeat(9, 0), rowsperstrip=999, metadata=None)
+    for code in (273, 279):
+        set_tag(path, code, bytes(4))
+    tifffile.imwrite(path, GRAY.repeat(99, 0), append=True, metadata=None)  # more than the first strip has from byte 0
+    with pytest.raises(UnsupportedError, match="not stored"):
+        list(each_in_file(sources([path])))
+
+
+def test_beside_a_strip_that_is_not_stored_others_are_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GRAY, rowsperstrip=4, metadata=None)
+    with tifffile.TiffFile(path) as file:
+        fields = [(code, tag.value, tag.dtype) for code in (273, 279) for tag in [file.pages[0].tags[code]]]
+    for code, values, kind in fields:
+        item = "<u4" if kind == tifffile.DATATYPE.LONG else "<u2"
+        set_tag(path, code, np.array((values[0], 0, *values[2:]), item).tobytes())
+    assert np.array_equal(arrays(path)[0][8:], GRAY[8:]) and not arrays(path)[0][4:8].any()
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FormatError, match="cut off"):
+        arrays(path)
 
 
 def gif(frames: list[tuple[int, int, np.ndarray, int]]) -> bytes:
