@@ -132,6 +132,21 @@ def test_colours_of_jpeg_data_in_tiff(tmp_path: Path, name: str, photometric: in
         assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("is_jfif", [False, True])
+def test_colours_in_planes_of_jpeg_data(tmp_path: Path, is_jfif: bool) -> None:
+    planes, expected = [], []
+    for component in range(3):
+        file = io.BytesIO()
+        Image.fromarray(COLOURS[..., component]).save(file, "JPEG", quality=90)
+        whole = file.getvalue()
+        planes.append(whole if is_jfif else whole[:2] + whole[20:])
+        expected.append(imagecodecs.jpeg8_decode(whole))
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        kind = {"photometric": "rgb", "planarconfig": "separate", "compression": "jpeg"}
+        writer.write(iter(planes), shape=(3, 16, 32), dtype=np.uint8, rowsperstrip=16, metadata=None, **kind)
+    assert np.array_equal(arrays(tmp_path / "a.tif")[0], np.stack(expected, -1))
+
+
 def test_tiles_that_are_not_stored(tmp_path: Path) -> None:
     path, image = tmp_path / "a.tif", np.zeros((32, 32), np.uint8)
     image[:, :16], image[16:, 16:] = GRAY[:, :16].repeat(2, 0), 7

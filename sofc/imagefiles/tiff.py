@@ -188,6 +188,8 @@ def _load(file: _Opened, index: int) -> Samples:
     tiff_doubts.refuse(path, page)
     if page.bitspersample == 1:
         return _bilevel(file, series, index, number)
+    if isinstance(number, int) and tiff_doubts.takes_planes_for_colours(page):
+        return file.through_pillow(number)
     try:
         array = _frame(file, series, index)
     except (ValueError, NotImplementedError) as error:
