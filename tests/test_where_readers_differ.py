@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
 from pathlib import Path
@@ -408,3 +409,14 @@ def test_planes_that_are_announced_but_not_there(tmp_path: Path) -> None:
             assert [array.tobytes() for array in arrays(path)] == [GRAY.tobytes(), (~GRAY).tobytes()]
     with pytest.raises(FormatError, match=r"image 2 .* is not there"):
         arrays(path)
+
+
+def test_forms_that_are_not_known_are_not_called_damaged(tmp_path: Path) -> None:
+    head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 102, 0, 0, 70, 40, 16, 8, 1, 2, 0, 32, 0, 0, 4, 4)
+    (tmp_path / "a.bmp").write_bytes(head + bytes(16) + bytes(32))
+    with pytest.raises(UnsupportedError, match="form that its reader does not know") as of_bmp:
+        arrays(tmp_path / "a.bmp")
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"P5 1 1 255\n\0"))
+    with pytest.raises(UnsupportedError, match=r"no IDX file.*unpacked") as of_gzip:
+        arrays(tmp_path / "a.gz")
+    assert "damaged" not in f"{of_bmp.value} {of_gzip.value}"
