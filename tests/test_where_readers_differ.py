@@ -233,6 +233,11 @@ def test_avif_that_viewers_turn(tmp_path: Path, orientation: int) -> None:
     else:
         with pytest.raises(UnsupportedError, match="rotation" if orientation == 6 else "reflection"):
             arrays(tmp_path / "a.avif")
+    data = (tmp_path / "a.avif").read_bytes()
+    if b"irot" in data and b"imir" not in data:  # by nothing, as some encoders say
+        turn = data.index(b"irot") + 4
+        (tmp_path / "a.avif").write_bytes(data[:turn] + b"\0" + data[turn + 1 :])
+        assert arrays(tmp_path / "a.avif")[0].shape == COLOURS.shape
 
 
 @pytest.mark.parametrize(
