@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +24,7 @@ from test_pool import fail_beside_one_that_writes
 if __name__ == "__main__":
     fail_beside_one_that_writes(Path({folder!r}))
 """
-PATIENCE = 60
+PATIENCE = 30
 
 
 def write(folder: Path) -> None:
@@ -63,6 +65,27 @@ def test_what_others_write_is_removed_where_one_fails(tmp_path: Path) -> None:
     assert "InvalidStateError" not in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "run.py"]
     assert time.monotonic() - begin < PATIENCE
+
+
+def die(folder: Path) -> None:
+    with pytest.raises(OSError, match="full"):
+        fail(folder)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no signal that kills")
+def test_where_one_is_killed_the_others_end(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    with pytest.raises(OSError, match="was ended"), processes(2) as pool:
+        assert pool is not None
+        # Python 3.11 sees the end of processes that were there when work came last.
+        for future in [pool.submit(time.sleep, 1) for _ in range(2)]:
+            future.result()
+        pool.submit(write, tmp_path)
+        pool.submit(die, tmp_path).result()
+    while list(tmp_path.glob(".*")) and time.monotonic() - begin < PATIENCE:
+        time.sleep(0.01)
+    assert [path.name for path in tmp_path.iterdir()] == ["begun"] and time.monotonic() - begin < PATIENCE
 
 
 def test_without_failures_all_is_done() -> None:

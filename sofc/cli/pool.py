@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from multiprocessing.connection import Connection
+from typing import NoReturn
 
 from sofc.files import discard_all
 
@@ -44,15 +45,19 @@ def processes(jobs: int) -> Iterator[Executor | None]:
 
 
 def _begin(first: Connection) -> None:
-    """Leave signals of the terminal to the first process, and end when its end of the pipe is closed: also where the
-    pool, once one process has ended, would end the others before they have tidied up."""
+    """Leave signals of the terminal to the first process, and end when its end of the pipe is closed, or when the pool
+    says so because another process has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: _end())
     threading.Thread(target=_end_with, args=(first,), daemon=True).start()
 
 
 def _end_with(first: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         first.recv_bytes()
+    _end()
+
+
+def _end() -> NoReturn:
     discard_all()
     os._exit(1)
