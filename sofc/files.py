@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+_being_written: set[Path] = set()
+"""Drafts that a block of ``drafted`` is at."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
@@ -69,6 +72,7 @@ def drafted(path: Path, *, mode: int | None = None, durable: bool = True) -> Ite
         return
     # Letters may have four bytes, and names 255. The name is known before there is a file: a signal may come any time.
     draft = path.with_name(f".{path.name[:48]}.{os.urandom(4).hex()}.part")
+    _being_written.add(draft)
     try:
         try:
             handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
@@ -88,6 +92,8 @@ def drafted(path: Path, *, mode: int | None = None, durable: bool = True) -> Ite
             # A full disk says what is the matter, but not where.
             raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
         raise
+    finally:
+        _being_written.discard(draft)
 
 
 def publish(draft: Path, path: Path, *, replace: bool) -> None:
@@ -119,6 +125,13 @@ def publish(draft: Path, path: Path, *, replace: bool) -> None:
 def discard(draft: Path) -> None:
     """Remove a draft."""
     draft.unlink(missing_ok=True)
+
+
+def discard_all() -> None:
+    """Remove what is being written, for a process that ends at once."""
+    for draft in list(_being_written):
+        with suppress(OSError):
+            discard(draft)
 
 
 def _usual_mode() -> int:

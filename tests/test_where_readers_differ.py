@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
 from pathlib import Path
@@ -15,7 +16,7 @@ from test_encapsulated import J2K, write
 
 from sofc.cli.__main__ import main
 from sofc.errors import FormatError, UnsupportedError
-from sofc.imagefiles import ImageSource, each, load, remarks, sources, tiff_doubts
+from sofc.imagefiles import ImageSource, each, each_in_file, load, remarks, sources, tiff_doubts
 from sofc.jpeg.soundness import complaint
 
 imagecodecs = pytest.importorskip("imagecodecs")
@@ -132,6 +133,21 @@ def test_colours_of_jpeg_data_in_tiff(tmp_path: Path, name: str, photometric: in
         assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("is_jfif", [False, True])
+def test_colours_in_planes_of_jpeg_data(tmp_path: Path, is_jfif: bool) -> None:
+    planes, expected = [], []
+    for component in range(3):
+        file = io.BytesIO()
+        Image.fromarray(COLOURS[..., component]).save(file, "JPEG", quality=90)
+        whole = file.getvalue()
+        planes.append(whole if is_jfif else whole[:2] + whole[20:])
+        expected.append(imagecodecs.jpeg8_decode(whole))
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        kind = {"photometric": "rgb", "planarconfig": "separate", "compression": "jpeg"}
+        writer.write(iter(planes), shape=(3, 16, 32), dtype=np.uint8, rowsperstrip=16, metadata=None, **kind)
+    assert np.array_equal(arrays(tmp_path / "a.tif")[0], np.stack(expected, -1))
+
+
 def test_tiles_that_are_not_stored(tmp_path: Path) -> None:
     path, image = tmp_path / "a.tif", np.zeros((32, 32), np.uint8)
     image[:, :16], image[16:, 16:] = GRAY[:, :16].repeat(2, 0), 7
@@ -142,6 +158,32 @@ def test_tiles_that_are_not_stored(tmp_path: Path) -> None:
         values = (tag.value[0], 0, *tag.value[2:])
         set_tag(path, code, np.array(values, "<u4" if tag.dtype == tifffile.DATATYPE.LONG else "<u2").tobytes())
     assert np.array_equal(arrays(path)[0], image)
+
+
+@pytest.mark.parametrize("least", [1, 1 << 24])
+def test_images_of_which_nothing_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int) -> None:
+    monkeypatch.setattr("sofc.imagefiles.tiff.LARGE_BYTES", least)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GRAY.repeat(9, 0), rowsperstrip=999, metadata=None)
+    for code in (273, 279):
+        set_tag(path, code, bytes(4))
+    tifffile.imwrite(path, GRAY.repeat(99, 0), append=True, metadata=None)  # more than the first strip has from byte 0
+    with pytest.raises(UnsupportedError, match="not stored"):
+        list(each_in_file(sources([path])))
+
+
+def test_beside_a_strip_that_is_not_stored_others_are_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GRAY, rowsperstrip=4, metadata=None)
+    with tifffile.TiffFile(path) as file:
+        fields = [(code, tag.value, tag.dtype) for code in (273, 279) for tag in [file.pages[0].tags[code]]]
+    for code, values, kind in fields:
+        item = "<u4" if kind == tifffile.DATATYPE.LONG else "<u2"
+        set_tag(path, code, np.array((values[0], 0, *values[2:]), item).tobytes())
+    assert np.array_equal(arrays(path)[0][8:], GRAY[8:]) and not arrays(path)[0][4:8].any()
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FormatError, match="cut off"):
+        arrays(path)
 
 
 def gif(frames: list[tuple[int, int, np.ndarray, int]]) -> bytes:
@@ -191,6 +233,11 @@ def test_avif_that_viewers_turn(tmp_path: Path, orientation: int) -> None:
     else:
         with pytest.raises(UnsupportedError, match="rotation" if orientation == 6 else "reflection"):
             arrays(tmp_path / "a.avif")
+    data = (tmp_path / "a.avif").read_bytes()
+    if b"irot" in data and b"imir" not in data:  # by nothing, as some encoders say
+        turn = data.index(b"irot") + 4
+        (tmp_path / "a.avif").write_bytes(data[:turn] + b"\0" + data[turn + 1 :])
+        assert arrays(tmp_path / "a.avif")[0].shape == COLOURS.shape
 
 
 @pytest.mark.parametrize(
@@ -321,6 +368,17 @@ def test_sound_jpeg_files_are_called_so(data: bytes) -> None:
     assert complaint(data) == ""
 
 
+@pytest.mark.parametrize("whole", [WHOLE, PROGRESSIVE])
+@pytest.mark.parametrize(
+    "filling", [bytes(3), b"\xff\0", b"\xff\xd0", b"\xff\xfe\0\5abc", b"\0\xff\xe1\0\3x\xff\xff\xfe\0\2"]
+)
+def test_what_tells_no_samples_may_stand_before_the_end(tmp_path: Path, filling: bytes, whole: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(whole[:-2] + filling + whole[-2:])
+    with Image.open(tmp_path / "a.jpg") as image, Image.open(io.BytesIO(whole)) as before:
+        assert np.array_equal(np.asarray(image), np.asarray(before))
+    assert main(["encode", "--samples", str(tmp_path / "a.jpg")]) == 0
+
+
 def ome(planes: list[tuple[str, int]], size: int) -> str:
     """What an OME-TIFF file says of itself: in which file, and as which page of it, each plane stands."""
     data = "".join(
@@ -356,3 +414,14 @@ def test_planes_that_are_announced_but_not_there(tmp_path: Path) -> None:
             assert [array.tobytes() for array in arrays(path)] == [GRAY.tobytes(), (~GRAY).tobytes()]
     with pytest.raises(FormatError, match=r"image 2 .* is not there"):
         arrays(path)
+
+
+def test_forms_that_are_not_known_are_not_called_damaged(tmp_path: Path) -> None:
+    head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 102, 0, 0, 70, 40, 16, 8, 1, 2, 0, 32, 0, 0, 4, 4)
+    (tmp_path / "a.bmp").write_bytes(head + bytes(16) + bytes(32))
+    with pytest.raises(UnsupportedError, match="form that its reader does not know") as of_bmp:
+        arrays(tmp_path / "a.bmp")
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"P5 1 1 255\n\0"))
+    with pytest.raises(UnsupportedError, match=r"no IDX file.*unpacked") as of_gzip:
+        arrays(tmp_path / "a.gz")
+    assert "damaged" not in f"{of_bmp.value} {of_gzip.value}"

@@ -30,6 +30,8 @@ KINDS = {
 }
 """What is read here, as ``kind_of`` of files names it, and its usual name."""
 _AVIF_BRANDS = (b"ftypavif", b"ftypavis")
+_NOT_TURNED = b"irot\0"
+"""A rotation by nothing."""
 # Of JPEG 2000: none, CMYK, sRGB, gray. Others are converted.
 _CMYK = 12
 _COLOURS = (0, _CMYK, 16, 17)
@@ -229,7 +231,7 @@ def _avif(path: Path, data: bytes) -> int:
         (b"irot", "a rotation"),
         (b"imir", "a reflection"),
     ):
-        if name in head:
+        if name in head.replace(_NOT_TURNED, b""):
             raise UnsupportedError(f"{path}: this AVIF file has {what}, which viewers apply; {KEEP}")
     place = head.find(b"av1C")
     if place < 0 or len(head) < place + 7:

@@ -20,8 +20,8 @@ _DECODERS = {
     **dict.fromkeys(("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"), "jpegls"),
     **dict.fromkeys((f"1.2.840.10008.1.2.4.20{number}" for number in (1, 2, 3)), "jpeg2k"),
 }
-_DECODERS_OF_DEEP_COLOURS = dict.fromkeys(("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"), "jpeg2k")
 """Of transfer syntaxes, the decoder of imagecodecs."""
+_DECODERS_OF_DEEP_COLOURS = dict.fromkeys(("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"), "jpeg2k")
 _JPEG, _OCTET, _TWELVE = "jpeg", 8, 12
 _HEAD = 12
 """Bytes of the element of the samples before the first item."""

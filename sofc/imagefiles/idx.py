@@ -15,12 +15,14 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sofc.errors import FormatError, UsageError
+from sofc.errors import FormatError, UnsupportedError, UsageError
 from sofc.image import Meaning
 from sofc.imagefiles.samples import Samples
 
 IMAGES = b"\x00\x00\x08\x03"
 LABELS = b"\x00\x00\x08\x01"
+_NUMBERS = b"\x00\x00"
+"""What all IDX files begin with."""
 GZIP = b"\x1f\x8b"
 MOST_EXPANSION = 1032
 """Bytes that a byte of deflate data may stand for, at most."""
@@ -67,6 +69,11 @@ def _unpacking(path: Path) -> Iterator[None]:
 def _geometry(head: bytes, path: Path) -> tuple[int, int, int]:
     if head[:4] == LABELS:
         raise UsageError(f"{path}: this IDX file holds labels, not images")
+    if not head.startswith(_NUMBERS):
+        raise UnsupportedError(
+            f"{path}: what is packed in this gzip file is no IDX file; others are read once they are unpacked "
+            "(gunzip); or keep the file: sofc encode --keep-file"
+        )
     if head[:4] != IMAGES or len(head) < 16:
         raise UsageError(
             f"{path}: not an IDX file of 8-bit images, with three dimensions (its first four bytes are "

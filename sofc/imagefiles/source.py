@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -59,6 +60,10 @@ _VOLUME = "NIfTI"
 _OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or keep the file: sofc encode --keep-file"
 # Of these the text is written for people; of others it is about the code of a library.
 _SPOKEN = (OSError, ValueError, SyntaxError, EOFError, NotImplementedError, RuntimeError, ImportError)
+
+
+_NOT_KNOWN = re.compile("unsupported|not supported|not implemented", re.IGNORECASE)
+"""What libraries say of files that may well be sound."""
 
 
 @dataclass(frozen=True)
@@ -340,6 +345,10 @@ def _explained(path: Path, error: Exception) -> SofcError:
     # Slips of a library that met what it did not expect mean nothing to others.
     is_spoken = isinstance(error, _SPOKEN) and getattr(error, "errno", None) is None
     why = f": {said[0].rstrip('.')}" if said and is_spoken else ""
+    if _NOT_KNOWN.search(why):
+        return UnsupportedError(
+            f"{path}: the {known or 'image'} file has a form that its reader does not know{why}; {_OTHERWISE}"
+        )
     return FormatError(
         f"{path}: cannot be read as an image: the {known or 'image'} file is damaged, or has a form that its reader "
         f"does not expect{why}; {_OTHERWISE}"

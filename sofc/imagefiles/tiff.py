@@ -188,6 +188,8 @@ def _load(file: _Opened, index: int) -> Samples:
     tiff_doubts.refuse(path, page)
     if page.bitspersample == 1:
         return _bilevel(file, series, index, number)
+    if isinstance(number, int) and tiff_doubts.takes_planes_for_colours(page):
+        return file.through_pillow(number)
     try:
         array = _frame(file, series, index)
     except (ValueError, NotImplementedError) as error:
@@ -218,13 +220,12 @@ def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> 
     size = path.stat().st_size
     keyframe: Any = series.keyframe
     ranges = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-    if int(keyframe.compression) == _NOT_COMPRESSED:
+    if keyframe.is_contiguous and not page.dataoffsets[0]:
+        raise UnsupportedError(f"{path}: the samples of image {index} are not stored: readers give zeros; {exact.KEEP}")
+    # What begins nowhere and has no bytes is a strip or tile that is not stored, all of whose samples are the same.
+    if int(keyframe.compression) == _NOT_COMPRESSED and (0, 0) not in ranges:
         there = sum(max(0, min(count, size - offset)) for offset, count in ranges)
-        is_cut_off = (
-            keyframe.bitspersample in _WHOLE_BYTES
-            and there < keyframe.size * keyframe.bitspersample // 8
-            and (0, 0) not in ranges  # a strip or tile that is not stored, all of whose samples are the same
-        )
+        is_cut_off = keyframe.bitspersample in _WHOLE_BYTES and there < keyframe.size * keyframe.bitspersample // 8
     else:
         is_cut_off = any(offset + count > size for offset, count in ranges)
     if is_cut_off:
@@ -274,7 +275,7 @@ def _has_codecs(frame: Any) -> bool:
 def _stored(path: Path, page: Any, frame: Any) -> FileRows | None:
     """The rows of a page that stands in the file as an array does."""
     dtype = np.dtype(frame.dtype).newbyteorder(frame.parent.byteorder)
-    if not page.is_final or math.prod(frame.shape) * dtype.itemsize != frame.nbytes:
+    if not page.is_final or not page.dataoffsets[0] or math.prod(frame.shape) * dtype.itemsize != frame.nbytes:
         return None
     return stored_rows(path, page.dataoffsets[0], frame.shape, dtype)
 

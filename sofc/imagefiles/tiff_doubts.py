@@ -36,6 +36,12 @@ def refuse(path: Path, page: Any) -> None:
         )
 
 
+def takes_planes_for_colours(page: Any) -> bool:
+    """Whether tifffile takes each plane, which is JPEG data of one component, for RGB, and fails: GDAL writes such."""
+    of_colours = page.photometric == _RGB and not page.extrasamples and page.planarconfig != _CONTIGUOUS
+    return bool(of_colours and page.bitspersample == _OCTETS and page.compression in _JPEG and not page.is_jfif)
+
+
 def _is_converted_otherwise(page: Any) -> bool:
     """Whether tifffile converts colours that libtiff leaves as they are, or the other way round.
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from sofc.jpeg.stream import read_picture
 
-_BEHIND = (b"\xff\xd9", b"\xff\xdc")
-"""Markers that stand behind the last scan: of the end, or of the rows of an image."""
+_PASSED_OVER = re.compile(rb"(?:\xff?\0|\xff+[\xd0-\xd7])*")
+"""What some encoders put behind the last scan: bytes that fill up, restart markers."""
+_REMARK = re.compile(rb"\xff+[\xe0-\xef\xfe](..)", re.DOTALL)
+"""A segment of an application, or of a comment, and its length."""
+_END = re.compile(rb"\xff+[\xd9\xdc]")
+"""The marker of the end, or of the rows of an image."""
 
 
 def complaint(data: bytes) -> str:
@@ -22,7 +28,15 @@ def complaint(data: bytes) -> str:
     for number, one in enumerate(picture.scans):
         if one.units < one.scan.units:
             return f"of scan {number} only {one.units} of {one.scan.units} units can be read"
-    behind = data[end : end + 1] + data[end + 1 :].lstrip(b"\xff")[:1]
-    if not picture.frame.is_arithmetic and behind not in _BEHIND:
+    if not picture.frame.is_arithmetic and not _is_end(data, end):
         return f"its end does not stand behind scan {len(picture.scans) - 1}"
     return ""
+
+
+def _is_end(data: bytes, place: int) -> bool:
+    """Whether the end of a picture follows, behind nothing but what tells no samples."""
+    if filling := _PASSED_OVER.match(data, place):
+        place = filling.end()
+    while remark := _REMARK.match(data, place):
+        place = remark.start(1) + int.from_bytes(remark[1], "big")
+    return _END.match(data, place) is not None
