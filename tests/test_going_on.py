@@ -21,7 +21,7 @@ from sofc.container import schema
 from sofc.container.chunks import pack_file_end, pack_group, pack_image_head, unpack_group, unpack_image_head
 from sofc.container.likeness import DEPARTURES, GOING_ON, Placing, Plan, pack_plan, unpack_plan
 from sofc.container.records import LIKENESS_MODEL, CodedGroup
-from sofc.stream import going_on, kept_images, layout
+from sofc.stream import copies, going_on, kept_images, layout
 from sofc.stream.references import GoneOnFrom
 
 Array = npt.NDArray[Any]
@@ -161,6 +161,22 @@ def test_an_image_of_a_group_that_goes_on_may_be_a_reference(monkeypatch: pytest
     check(data, images)
 
 
+def test_a_reference_is_near_with_the_group_that_its_own_goes_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoders that keep no more chunks than the encoder says have both."""
+    monkeypatch.setattr("sofc.band.alike.LEAST_SAMPLES", SIDE * SIDE)
+    images = tiles(8)
+    images = np.concatenate([images, images[6:7, ::-1]])
+    found = []
+    for nearest in range(1, 6):
+        for module in (copies, kept_images):
+            monkeypatch.setattr(module, "NEAREST", nearest)
+        data = encoded(images)
+        np.testing.assert_array_equal(sofc.decode(data), images)
+        reaches = starts(data)[4] == 2
+        found.append((reaches, any(plan and plan.way == DEPARTURES for plan in plans(data))))
+    assert found[0] == (False, False) and (True, False) in found and found[-1] == (True, True)
+
+
 def with_reference(reference: int) -> Callable[[CodedGroup], CodedGroup]:
     def change(coded: CodedGroup) -> CodedGroup:
         plan = unpack_plan(coded.streams[0], coded.images)
@@ -298,19 +314,21 @@ def test_other_heads() -> None:
             minidec.decode_file(file, codebooks)
 
 
-def test_damage_of_a_long_group_is_told(states: list[bytes]) -> None:
+@pytest.mark.parametrize("has_mapping", [False, True])
+def test_damage_of_a_long_group_is_told(states: list[bytes], *, has_mapping: bool) -> None:
     """What goes on from it is lost, and nothing else, and is not sought again and again."""
     images = tiles(8)
     found = chunks_of(encoded(images))
     places = [number for number, (kind, _) in enumerate(found) if kind == schema.GROUP]
     long = unpack_group(found[places[2]][1])
     assert long.images == LONG
-    found[places[2]] = schema.GROUP, pack_group(replace(long, streams=(b"\xff" * 30, *long.streams[1:])))
+    damaged = replace(long, mapping=1) if has_mapping else replace(long, streams=(b"\xff" * 30, *long.streams[1:]))
+    found[places[2]] = schema.GROUP, pack_group(damaged)
     broken = file_of(found, encoded(images))
     states.clear()
     decoder = sofc.Decoder(salvage=True)
     decoder.feed(broken)
     events = list(decoder.events())
-    assert len(states) == 1
+    assert len(states) == (0 if has_mapping else 1)
     whole = [event.images for event in events if isinstance(event, sofc.GroupReady)]
     np.testing.assert_array_equal(np.concatenate(whole), images[:2])
