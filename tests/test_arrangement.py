@@ -194,6 +194,38 @@ def test_any_numbers_are_an_arrangement_or_an_error_to_both_decoders(numbers: li
     assert wanted == found
 
 
+@pytest.mark.parametrize(("axis", "place"), [(0, 0), (0, 4), (0, 1 << 52), (1, 0), (1, 5), (2, 1)])
+def test_no_division_leaves_an_image_empty(axis: int, place: int) -> None:
+    form = Form(1, 8, 8, 5, 4)
+    stream = pack_arrangement(Divided(Division(axis, place), PART, PART))
+    with pytest.raises(sofc.FormatError, match="an arrangement divides images"):
+        unpack_arrangement(stream, form)
+    small = SmallDecoder([stream, b"", b""], lambda *_: pytest.fail("parts are read"))
+    with pytest.raises(SmallFormatError, match="axis or place"):
+        small.decode(SmallForm(1, 8, Area(8, 5, 4)))
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_divisions_in_divisions_end_somewhere(is_first: bool) -> None:
+    """Whichever of both is divided again: a division and a part more are two entries."""
+    form = Form(1, 8, 1, 100, 1)
+
+    def nested(divisions: int) -> bytes:
+        found: Divided | Part = PART
+        for k in range(divisions):
+            place = k + 1 if is_first else 1
+            found = Divided(Division(1, place), *((found, PART) if is_first else (PART, found)))
+        return pack_arrangement(found)
+
+    most = (MAX_ENTRIES - 1) // 2
+    assert len(parts_of(unpack_arrangement(nested(most), form))) == most + 1
+    with pytest.raises(sofc.FormatError, match="more than"):
+        unpack_arrangement(nested(most + 1), form)
+    small = SmallDecoder([nested(most + 1), *[b""] * 100], lambda *given: [[0] * given[-1].area.size])
+    with pytest.raises(SmallFormatError):
+        small.decode(SmallForm(1, 8, Area(1, 100, 1)))
+
+
 def test_an_arrangement_ends_somewhere() -> None:
     form = Form(1, 8, 4, 4, 4)
     turn = bytes([Turn.id, 1])

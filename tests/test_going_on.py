@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,11 +16,13 @@ from PIL import Image
 
 import sofc
 from sofc.codebook.builtin import builtin_codebook
+from sofc.coders.dct import DctCoder
 from sofc.container import schema
-from sofc.container.chunks import pack_file_end, pack_group, unpack_group
+from sofc.container.chunks import pack_file_end, pack_group, pack_image_head, unpack_group, unpack_image_head
 from sofc.container.likeness import DEPARTURES, GOING_ON, Placing, Plan, pack_plan, unpack_plan
 from sofc.container.records import LIKENESS_MODEL, CodedGroup
-from sofc.stream import going_on, kept_images, layout
+from sofc.stream import copies, going_on, kept_images, layout
+from sofc.stream.references import GoneOnFrom
 
 Array = npt.NDArray[Any]
 SIDE = 48
@@ -159,6 +161,22 @@ def test_an_image_of_a_group_that_goes_on_may_be_a_reference(monkeypatch: pytest
     check(data, images)
 
 
+def test_a_reference_is_near_with_the_group_that_its_own_goes_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoders that keep no more chunks than the encoder says have both."""
+    monkeypatch.setattr("sofc.band.alike.LEAST_SAMPLES", SIDE * SIDE)
+    images = tiles(8)
+    images = np.concatenate([images, images[6:7, ::-1]])
+    found = []
+    for nearest in range(1, 6):
+        for module in (copies, kept_images):
+            monkeypatch.setattr(module, "NEAREST", nearest)
+        data = encoded(images)
+        np.testing.assert_array_equal(sofc.decode(data), images)
+        reaches = starts(data)[4] == 2
+        found.append((reaches, any(plan and plan.way == DEPARTURES for plan in plans(data))))
+    assert found[0] == (False, False) and (True, False) in found and found[-1] == (True, True)
+
+
 def with_reference(reference: int) -> Callable[[CodedGroup], CodedGroup]:
     def change(coded: CodedGroup) -> CodedGroup:
         plan = unpack_plan(coded.streams[0], coded.images)
@@ -182,7 +200,7 @@ def with_model(model: int) -> Callable[[CodedGroup], CodedGroup]:
         (with_reference(6), "none that another"),
         (with_reference(7), "no earlier image|comes after"),
         (with_reference(1 << 40), "no earlier image|comes after"),
-        (with_reference(0), "check|leads outside|damaged|heads"),
+        (with_reference(0), "another order|leads outside"),
         (with_model(1), "none that another"),
         (with_model(5), "said to be copies, or predicted"),
         (lambda coded: replace(coded, mapping=1), "has a mapping"),
@@ -213,17 +231,104 @@ def test_broken_plans(change: Callable[[CodedGroup], CodedGroup], message: str) 
     assert sum(len(event.images) for event in events if isinstance(event, sofc.GroupReady)) == 7
 
 
-def test_damage_of_a_long_group_is_told() -> None:
-    """What goes on from it is lost, and nothing else."""
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Of each group that is decoded for the state it leaves, its first stream."""
+    found: list[bytes] = []
+    after = DctCoder.after
+
+    def counted(coder: DctCoder, streams: Sequence[bytes], *args: Any) -> DctCoder:
+        found.append(streams[0])
+        return after(coder, streams, *args)
+
+    monkeypatch.setattr(DctCoder, "after", counted)
+    return found
+
+
+def test_decoders_go_from_one_long_group_to_the_next(states: list[bytes]) -> None:
+    """Files in which groups go back to one that is left behind are refused: small groups of those that go on from large
+    ones in turn would take as long as these, each."""
+    images = tiles(16)
+    data = encoded(images)
+    assert [start for start in starts(data) if start is not None] == [2, 2, 2, 2, 9, 9, 9, 9]
+    states.clear()
+    check(data, images)
+    whole, by_threads, backwards = 2, 2, 2
+    assert len(states) == whole + by_threads + backwards
+    found = chunks_of(data)
+    place = max(number for number, (kind, _) in enumerate(found) if kind == schema.GROUP)
+    found[place] = schema.GROUP, pack_group(with_reference(2)(unpack_group(found[place][1])))
+    kept = [chunk for chunk in found if chunk[0] not in (schema.INDEX, schema.FILE_END)]
+    broken = file_of([*kept, (schema.FILE_END, pack_file_end(0))], data)
+    states.clear()
+    with pytest.raises(sofc.FormatError, match="another order"):
+        sofc.decode(broken)
+    assert len(states) == 2
+    with sofc.open_reader(io.BytesIO(broken)) as reader, pytest.raises(sofc.FormatError, match=r"another order.*byte"):
+        list(reader)
+    with sofc.open_reader(io.BytesIO(broken)) as reader, pytest.raises(sofc.FormatError, match=r"check|outside"):
+        reader.read_image(15)
+    with pytest.raises(minidec.FormatError, match="group before one"):
+        minidec.decode_file(broken, [builtin_codebook(FORMATS[3]).to_bytes()])
+    decoder = sofc.Decoder(salvage=True)
+    decoder.feed(broken)
+    events = list(decoder.events())
+    assert sum(isinstance(event, sofc.DamagedBand) for event in events) == 1
+    assert sum(len(event.images) for event in events if isinstance(event, sofc.GroupReady)) == 15
+
+
+def test_order_of_what_groups_go_on_from() -> None:
+    """However it comes to be known."""
+    pairs = [(30, 10), (40, 10), (60, 50), (70, 50), (90, 80)]
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        found = GoneOnFrom()
+        for offset, earlier in random.permutation(pairs).tolist():
+            found.note(offset, earlier)
+        for offset, earlier in ((65, 10), (95, 50), (100, 10), (35, 20), (60, 55), (20, 15)):
+            with pytest.raises(sofc.FormatError, match="another order"):
+                found.note(offset, earlier)
+        found.note(45, 10)
+        found.note(100, 80)
+        found.note(110, 100)
+
+
+def test_other_heads() -> None:
+    """A group goes on from none whose image head says something else, if only what colours mean."""
+    data = encoded(tiles(8))
+    found = [chunk for chunk in chunks_of(data) if chunk[0] not in (schema.INDEX, schema.FILE_END)]
+    place = max(number for number, (kind, _) in enumerate(found) if kind == schema.GROUP)
+    body = next(body for kind, body in found if kind == schema.IMAGE_HEAD)
+    head = unpack_image_head(body)
+    for meaning, is_told in ((head.header.format.meaning, False), (sofc.Meaning.GRAY, True)):
+        of_format = replace(head.header, format=replace(head.header.format, meaning=meaning))
+        changed = schema.IMAGE_HEAD, pack_image_head(replace(head, header=of_format))
+        file = file_of([*found[:place], changed, *found[place:], (schema.FILE_END, pack_file_end(0))], data)
+        codebooks = [builtin_codebook(FORMATS[3]).to_bytes()]
+        if not is_told:
+            assert len(sofc.decode_images(file)) == len(minidec.decode_file(file, codebooks).images) == 8
+            continue
+        with pytest.raises(sofc.FormatError, match="none that another"):
+            sofc.decode_images(file)
+        with pytest.raises(minidec.FormatError, match="other images"):
+            minidec.decode_file(file, codebooks)
+
+
+@pytest.mark.parametrize("has_mapping", [False, True])
+def test_damage_of_a_long_group_is_told(states: list[bytes], *, has_mapping: bool) -> None:
+    """What goes on from it is lost, and nothing else, and is not sought again and again."""
     images = tiles(8)
     found = chunks_of(encoded(images))
     places = [number for number, (kind, _) in enumerate(found) if kind == schema.GROUP]
     long = unpack_group(found[places[2]][1])
     assert long.images == LONG
-    found[places[2]] = schema.GROUP, pack_group(replace(long, streams=(b"\xff" * 30, *long.streams[1:])))
+    damaged = replace(long, mapping=1) if has_mapping else replace(long, streams=(b"\xff" * 30, *long.streams[1:]))
+    found[places[2]] = schema.GROUP, pack_group(damaged)
     broken = file_of(found, encoded(images))
+    states.clear()
     decoder = sofc.Decoder(salvage=True)
     decoder.feed(broken)
     events = list(decoder.events())
+    assert len(states) == (0 if has_mapping else 1)
     whole = [event.images for event in events if isinstance(event, sofc.GroupReady)]
     np.testing.assert_array_equal(np.concatenate(whole), images[:2])

@@ -84,8 +84,17 @@ def adobe(transform: int) -> bytes:
     return bare[:2] + APP14 + b"\0\x0eAdobe\0\x64\0\0\0\0" + bytes([transform]) + bare[2:]
 
 
+def as_jfif(data: bytes) -> bytes:
+    """JPEG data with the mark of JFIF in front of what else its head says."""
+    whole = jpeg("RGB")
+    place = whole.index(APP0)
+    return data[:2] + whole[place : place + 18] + data[2:]
+
+
 STREAMS = {
     "jfif": jpeg("RGB"),
+    "jfif, rgb by names": as_jfif(without(jpeg("RGB", keep_rgb=True), APP14)),
+    "jfif, adobe 0": as_jfif(adobe(0)),
     "bare": without(jpeg("RGB"), APP0),
     "rgb": jpeg("RGB", keep_rgb=True),
     "rgb by names": without(jpeg("RGB", keep_rgb=True), APP14),

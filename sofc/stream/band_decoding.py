@@ -24,7 +24,7 @@ from sofc.codebook import Codebook
 from sofc.coders.base import Coder
 from sofc.container.likeness import DEPARTURES, GOING_ON, GUIDE
 from sofc.container.records import COPY_MODEL, FIRST_CODEBOOK_MODEL, LIKENESS_MODEL, CodedBand, CodedGroup, ImageHead
-from sofc.errors import FormatError, SofcError, locate
+from sofc.errors import FormatError, LimitError, SofcError, locate
 from sofc.image import PixelFormat
 from sofc.planes import PlaneRange
 from sofc.stream.placed import Placed
@@ -69,7 +69,10 @@ class BandDecoder:
         Raises FormatError where what it is predicted from is not there.
         """
         head, coded, offset = placed
-        result = self._workers.submit(self._task(placed))
+        try:
+            result = self._workers.submit(self._task(placed))
+        except (FormatError, LimitError) as error:
+            raise locate(error, offset) from None
 
         def decoded() -> Samples:
             try:
@@ -89,7 +92,7 @@ class BandDecoder:
             predicted = unpack_predicted(coded, header)
             if predicted.plan.way == GOING_ON:
                 codebook, _ = self._codebooks_for(head, predicted)
-                return partial(decode_going_on, predicted, codebook, self._before(head, predicted))
+                return partial(decode_going_on, predicted, codebook, self._before(placed, predicted))
             return partial(
                 decode_predicted,
                 predicted,
@@ -112,16 +115,16 @@ class BandDecoder:
             **size,
         )
 
-    def _before(self, head: ImageHead, predicted: Predicted) -> Before:
+    def _before(self, placed: Placed, predicted: Predicted) -> Before:
         """Spec likeness/going-on. What gives the coder as an earlier group left it. Raises FormatError."""
         (number,) = predicted.references
         earlier = self._chunks_of(number)[0]
-        coded, header = earlier.coded, head.header
-        kinds = {(one.header.height, one.header.width, one.header.format, one.codebook) for one in (head, earlier.head)}
-        is_group = isinstance(coded, CodedGroup) and (coded.model, coded.mapping) == (predicted.plan.model, 0)
-        if not isinstance(coded, CodedGroup) or not is_group or len(kinds) > 1:
+        coded = earlier.coded
+        is_same = (coded.model, coded.mapping, earlier.head) == (predicted.plan.model, 0, placed.head)
+        if not isinstance(coded, CodedGroup) or not is_same:
             raise FormatError(f"the group of image {number} is none that another of these images can go on from")
-        area = Extent.of(header, coded).area(coded.images)
+        self._references.gone_on_from.note(placed.offset, earlier.offset)
+        area = Extent.of(placed.head.header, coded).area(coded.images)
 
         def before(coder: Coder, ranges: Sequence[PlaneRange]) -> Coder:
             return self._references.left.at(earlier.offset, lambda: coder.after(coded.streams, ranges, *area))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable
 
 from sofc.band.coding import Samples
 from sofc.coders.base import Coder
+from sofc.errors import FormatError
 
 MOST_CODERS = 2
 """Coders that are kept in the state that an earlier group left: some megabytes each."""
@@ -19,18 +21,47 @@ class LeftCoders:
     """Coders as earlier groups left them, those that were asked for last, by where the groups begin."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, Coder] = OrderedDict()
+        self._known: OrderedDict[int, Coder | FormatError] = OrderedDict()
         self._lock = threading.Lock()
 
     def at(self, offset: int, make: Callable[[], Coder]) -> Coder:
-        """The one that the group there left: as it is known, else as ``make`` gives it."""
+        """The one that the group there left: as it is known, else as ``make`` gives it. Raises FormatError as that
+        does, also when it did so before."""
         with self._lock:
             if offset not in self._known:
-                self._known[offset] = make()
+                try:
+                    self._known[offset] = make()
+                except FormatError as error:
+                    self._known[offset] = error
             self._known.move_to_end(offset)
             while len(self._known) > MOST_CODERS:
                 self._known.popitem(last=False)
-            return self._known[offset]
+            found = self._known[offset]
+        if isinstance(found, FormatError):
+            raise FormatError(str(found))  # each says where it is met
+        return found
+
+
+class GoneOnFrom:
+    """Spec likeness/going-on. From which groups others go on, as far as that is known, by where they begin."""
+
+    def __init__(self) -> None:
+        self._earlier: list[int] = []  # rising
+        self._spans: list[tuple[int, int]] = []  # of each: the first and the last that go on from it
+        self._lock = threading.Lock()
+
+    def note(self, offset: int, earlier: int) -> None:
+        """Take in that the group at ``offset`` goes on from that at ``earlier``. Raises FormatError where one before it
+        goes on from one behind that, or one behind it from one before that."""
+        with self._lock:
+            place = bisect_left(self._earlier, earlier)
+            end = place + (self._earlier[place : place + 1] == [earlier])
+            first, last = self._spans[place] if place < end else (offset, offset)
+            first, last = min(first, offset), max(last, offset)
+            is_behind = place > 0 and first < self._spans[place - 1][1]
+            if is_behind or (end < len(self._spans) and self._spans[end][0] < last):
+                raise FormatError("groups go on from earlier ones in another order than that of these")
+            self._earlier[place:end], self._spans[place:end] = [earlier], [(first, last)]
 
 
 class Decoded:
@@ -38,6 +69,7 @@ class Decoded:
 
     def __init__(self) -> None:
         self.left = LeftCoders()
+        self.gone_on_from = GoneOnFrom()
         self._known: OrderedDict[int, Samples] = OrderedDict()
         self._busy: dict[int, tuple[threading.Lock, int]] = {}  # and how many threads want what is decoded under it
         self._lock = threading.Lock()

@@ -38,12 +38,13 @@ class ImageHead:
     codebook: int
     wide: int = 0
     """The sample type of wide samples; 0 of others (Spec wide-samples)."""
+    meaning: int = 0
 
     @classmethod
     def read(cls, body: bytes, codebooks: int) -> ImageHead:
         reader = Reader(body)
         width, height, components = reader.varint(), reader.varint(), reader.varint()
-        depth, declared, _meaning, relation, codebook = *(reader.u8() for _ in range(4)), reader.varint()
+        depth, declared, meaning, relation, codebook = *(reader.u8() for _ in range(4)), reader.varint()
         reader.end()
         require(1 <= width < 1 << 31 and height < 1 << 31, "image size out of range")
         require(1 <= components <= 4096, "components out of range")
@@ -53,9 +54,9 @@ class ImageHead:
         if depth & 32:
             require(depth & 31 in SAMPLES and declared == 0, "head of wide samples out of range")
             bits = SAMPLES[depth & 31][0].bits
-            return cls(width, height, components, False, bits, bits, codebook, depth & 31)
+            return cls(width, height, components, False, bits, bits, codebook, depth & 31, meaning)
         require(1 <= declared <= 16, "declared_bits out of range")
-        return cls(width, height, components, bool(depth & 16), (depth & 15) + 1, declared, codebook)
+        return cls(width, height, components, bool(depth & 16), (depth & 15) + 1, declared, codebook, 0, meaning)
 
     @property
     def words(self) -> int:
@@ -201,6 +202,8 @@ class FileDecoder:
         self.features: list[list[list[int]]] | None = None  # of the guide of what is being decoded
         self.before: tuple[list[bytes], Area] | None = None
         """The streams and the area of the group that the one that is being decoded goes on from."""
+        self.gone_on_from = 0
+        """Where the last group begins that one went on from."""
         self.predicted: set[int] = set()
         """The places of predicted images in the current group."""
         self.hash = hashlib.sha256()
@@ -433,6 +436,8 @@ class FileDecoder:
         require(kind == "G" and mode == 0 and its == model, "group that none can go on from")
         require(chunk.start - start <= 1 << 25 and len(self.earlier) - 1 - place <= 1 << 16, "group out of reach")
         require(head == self.head, "group of other images")
+        require(start >= self.gone_on_from, "group before one that another went on from")
+        self.gone_on_from = start
         images = sum(at == start for _, at, _ in self.origins)
         return streams, Area(images * head.height, head.width, head.height)
 

@@ -1079,6 +1079,37 @@ def test_groups(seed, count, shape, images):
         np.testing.assert_array_equal(plane, again)
 
 
+@settings(max_examples=FEW)
+@given(SEEDS, st.sampled_from([1, 3]), st.tuples(st.integers(1, 10), st.integers(1, 18)), st.integers(1, 3))
+def test_groups_that_go_on(seed, count, shape, images):
+    """A group and one that goes on from it leave the state that one of all their images does."""
+    rng = np.random.default_rng(seed)
+    models = tuple(random_model(rng) for _ in range(count))
+    found = [recovered(rng, models, *shape).recovered[0] for _ in range(images)]
+    found.append(moved(rng, found[-1]))
+    ranges, coder = [PlaneRange(0, 255)] * count, DctCoder(models)
+
+    def encoded(coder, some):
+        planes = [np.concatenate(each) for each in zip(*(image.planes for image in some), strict=True)]
+        area = len(some) * shape[0], shape[1], shape[0]
+        return planes, (coder.of_origins(some).encode(planes, ranges, shape[0]), ranges, *area)
+
+    _, before = encoded(coder, found[:images])
+    left = coder.after(*before)
+    assert left.left.heads == tuple(map(heads.Head.of, found[images - 1].origins))
+    planes, behind = encoded(left, found[images:])
+    for plane, again in zip(planes, left.decode(*behind), strict=True):
+        np.testing.assert_array_equal(plane, again)
+    ends = left.after(*behind), coder.after(*encoded(coder, found)[1])
+    assert ends[0].left.heads == ends[1].left.heads
+    for one, same in zip(*(each.left.models_of_pixels for each in ends), strict=True):
+        np.testing.assert_array_equal(one, same)
+    for one, same in zip(*(each.models for each in ends), strict=True):
+        np.testing.assert_array_equal(one.start.mixture.models, same.start.mixture.models)
+        np.testing.assert_array_equal(one.start.mixture.weights, same.start.mixture.weights)
+        np.testing.assert_array_equal(one.start.probabilities, same.start.probabilities)
+
+
 def moved(rng, found):
     """An image that differs by its coefficients and by where its blocks begin."""
     row, column = (int(place) for place in rng.integers(0, 2 * SIDE, 2))
