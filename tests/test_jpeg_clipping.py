@@ -17,6 +17,7 @@ from sofc.jpeg.clipping import find_by_trial
 from sofc.jpeg.dct import Grid
 from sofc.jpeg.origin import standard_table
 from sofc.jpeg.recover import recover_planes
+from sofc.transforms.components import LATTICE
 
 Page = npt.NDArray[np.uint8]
 
@@ -102,3 +103,11 @@ def test_tables_are_tried_only_where_black_or_white_rings(monkeypatch: pytest.Mo
     each, _ = decoded(255 - smooth if inverted else smooth, 95)
     find_by_trial(plane_of(each), (each == 0) | (each == 255))
     assert len(tried) == 2
+
+
+def test_a_drawn_page_with_colours_was_no_jpeg_file() -> None:
+    """Where black and white may have been painted, few blocks are enough to come out by some steps."""
+    image = np.stack([page(240, 320)] * 3, axis=2)
+    image[:40], image[40:, :60] = (40, 90, 160), (235, 238, 240)
+    planes = [plane.astype(np.int32) for plane in np.moveaxis(image, 2, 0)]
+    assert recover_planes(LATTICE.forward(planes), 3) is None
