@@ -11,13 +11,12 @@ import pytest
 
 import sofc
 from sofc.codebook.builtin import builtin_codebook
-from sofc.jpeg import clipping
+from sofc.jpeg import clipping, luminance
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.clipping import find_by_trial
 from sofc.jpeg.dct import Grid
 from sofc.jpeg.origin import standard_table
 from sofc.jpeg.recover import recover_planes
-from sofc.transforms.components import LATTICE
 
 Page = npt.NDArray[np.uint8]
 
@@ -105,9 +104,10 @@ def test_tables_are_tried_only_where_black_or_white_rings(monkeypatch: pytest.Mo
     assert len(tried) == 2
 
 
-def test_a_drawn_page_with_colours_was_no_jpeg_file() -> None:
-    """Where black and white may have been painted, few blocks are enough to come out by some steps."""
-    image = np.stack([page(240, 320)] * 3, axis=2)
-    image[:40], image[40:, :60] = (40, 90, 160), (235, 238, 240)
-    planes = [plane.astype(np.int32) for plane in np.moveaxis(image, 2, 0)]
-    assert recover_planes(LATTICE.forward(planes), 3) is None
+def test_steps_found_by_trial_are_taken_only_where_blocks_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is tried few blocks come out by chance, where black and white may have been painted."""
+    laid = clipping.Laid(Grid(1, 1, 0, 0), standard_table(75))
+    monkeypatch.setattr(luminance, "find_by_trial", lambda plane, unknown: laid)
+    assert luminance.find_luminance(plane_of(page())) is None
+    found = luminance.find_luminance(plane_of(decoded(page(), 75)[0]))
+    assert found is not None and (found.table == laid.table).all()
