@@ -11,7 +11,7 @@ import pytest
 
 import sofc
 from sofc.codebook.builtin import builtin_codebook
-from sofc.jpeg import clipping
+from sofc.jpeg import clipping, luminance
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.clipping import find_by_trial
 from sofc.jpeg.dct import Grid
@@ -108,3 +108,12 @@ def test_tables_are_tried_only_where_black_or_white_rings(monkeypatch: pytest.Mo
     each, _ = decoded(255 - smooth if inverted else smooth, 95)
     find_by_trial(plane_of(each), (each == 0) | (each == 255))
     assert len(tried) == 2
+
+
+def test_steps_found_by_trial_are_taken_only_where_blocks_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is tried few blocks come out by chance, where black and white may have been painted."""
+    laid = clipping.Laid(Grid(1, 1, 0, 0), standard_table(75))
+    monkeypatch.setattr(luminance, "find_by_trial", lambda plane, unknown: laid)
+    assert luminance.find_luminance(plane_of(page())) is None
+    found = luminance.find_luminance(plane_of(decoded(page(), 75)[0]))
+    assert found is not None and (found.table == laid.table).all()

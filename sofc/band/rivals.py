@@ -21,6 +21,9 @@ NEAR = 1.1
 """Of small planes a second model is coded in full too, for less of a small image is little to go by: one that learns as
 it goes beside one that does not, as a piece tells nothing of these two together, or else the next best, if that is at
 most NEAR times as large."""
+NEAR_NEUTRAL = 4 / 3
+"""Beside a neutral model a trained one is coded in full, too, if a piece is at most so many times as large: of a
+drawing with a palette it is 1.25 times, and all of it 0.86 times. The fastest effort takes none that is farther off."""
 LEAD = 9 / 8
 """At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
 takes five to seven times as long, to encode three times."""
@@ -93,8 +96,7 @@ class Rivals:
         others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
         if self._candidates.effort > QUICK_EFFORT and others and not first:
             second = _smallest(others, image_rows)
-            # Of a neutral model's rivals the fastest effort has none that is not as near as that.
-            is_near = second.size(image_rows) <= LEAD * best.size(image_rows)
+            is_near = second.size(image_rows) <= NEAR_NEUTRAL * best.size(image_rows)
             return [best, second] if self._effort_of(best) or is_near else [best]
         return [*first, best]
 

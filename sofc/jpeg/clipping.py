@@ -72,7 +72,7 @@ def _may_ring(samples: npt.NDArray[np.int32], unknown: Mask) -> bool:
         int(np.count_nonzero(inner[1:-1, 1:-1] & (_greatest_around(from_end) < NEARLY)))
         for from_end in (samples, LARGEST - samples)
     )
-    return ringing > LEAST_RINGING * np.count_nonzero(inner)
+    return ringing > LEAST_RINGING * int(np.count_nonzero(inner))
 
 
 def _greatest_around(samples: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
