@@ -112,8 +112,8 @@ def _most_known(plane: Bounded, unknown: Mask, top: int, left: int) -> npt.NDArr
     busy = np.flatnonzero(samples.max(axis=1) > samples.min(axis=1))
     if np.count_nonzero(count[busy] == 0) > MOST_KNOWN * len(busy):
         return busy[:0]
-    busy = busy[count[busy] < SIZE]
-    return busy[np.argsort(count[busy], kind="stable")]
+    telling = np.flatnonzero((samples.max(axis=1) > samples.min(axis=1)) & (count < SIZE))
+    return telling[np.argsort(count[telling], kind="stable")]
 
 
 def _missed(look: Look) -> list[int]:
