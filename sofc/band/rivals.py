@@ -39,10 +39,6 @@ class Rivals:
         self._candidates = candidates
         self._codebook = candidates.codebook
 
-    def first(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> Way:
-        """By the first model that suits the samples as they stand."""
-        return self._suitable(Mapped(Mapping.NONE, pixel_format, planes, ()), image_rows)[0]
-
     def best(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """Of several models of the codebook, and of the samples and their mappings, those that code a piece of the
         samples smallest; a trained codebook's first model always."""
