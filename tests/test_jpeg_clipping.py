@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from sofc.jpeg.origin import standard_table
 from sofc.jpeg.recover import recover_planes
 
 Page = npt.NDArray[np.uint8]
+pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="solves whole images: slow")
 
 
 def page(rows: int = 200, width: int = 240) -> Page:
