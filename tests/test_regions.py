@@ -114,6 +114,15 @@ def test_two_pictures_cost_what_both_do(axis: int, between: tuple[Image, ...]) -
     assert isinstance(arrangement, Divided) and arrangement.division.axis == axis
 
 
+def test_a_picture_whose_origin_is_sure_is_not_divided() -> None:
+    """Rows that have nothing in common look like borders, but a picture of such rows is one picture."""
+    random = np.random.default_rng(0)
+    rows = (np.cumsum(random.integers(-4, 5, (128, 160, 3)), axis=1) + 120).clip(0, 255).astype(np.uint8)
+    first, second = decoded(rows, 80), decoded(rows[:, ::-1], 60)
+    data = encode(np.concatenate([first, second], axis=1))
+    assert len(data) < 1.05 * (len(encode(first)) + len(encode(second)))
+
+
 def test_a_collage_costs_what_its_pictures_do() -> None:
     above = np.concatenate([FIRST[:, :139], GUTTER, SECOND], axis=1)
     below = np.concatenate([SECOND, GUTTER, FIRST[:, 10:]], axis=1)

@@ -61,7 +61,7 @@ def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | No
         division = find_gap(view.planes)
     if division is None:
         return None
-    regions = _divided(view, division, selection, MOST_DIVISIONS)
+    regions = _divided(Region(view, [shown]), division, selection, MOST_DIVISIONS)
     if isinstance(regions, Region):
         return None
     left = sum(region.left for region in _leaves(regions))
@@ -73,16 +73,21 @@ def _left(view: View, shown: Shown) -> float:
     return left * busy_samples(view.planes[len(view.planes) // 2])
 
 
-def _divided(view: View, division: Division | None, selection: Selection, most: int) -> Regions:
-    """The regions of a view; those beside each other whose origin is not sure are one."""
-    if division is None or most == 0:
-        return Region(view, show_origin(view, selection, were_asked=False))
+def _regions_of(view: View, selection: Selection, most: int) -> Regions:
+    """A view as one region where its origin is sure: within such a picture what looks like a border is none."""
+    region = Region(view, show_origin(view, selection, were_asked=False))
+    division = None if region.is_sure or most == 0 else find_border(view.planes)
+    return region if division is None else _divided(region, division, selection, most)
+
+
+def _divided(region: Region, division: Division, selection: Selection, most: int) -> Regions:
+    """The regions of one that is divided; those beside each other whose origin is not sure are one."""
+    view = region.view
     pieces = zip(division.apply(view.planes, view.form), division.forms(view.form), strict=True)
-    first, rest = (_divided(View(planes, form), find_border(planes), selection, most - 1) for planes, form in pieces)
+    first, rest = (_regions_of(View(planes, form), selection, most - 1) for planes, form in pieces)
     if not (isinstance(first, Region) and isinstance(rest, Region)) or first.is_sure or rest.is_sure:
         return Divided(division, first, rest)
-    shows = first.shown[0].share or rest.shown[0].share
-    return Region(view, show_origin(view, selection, were_asked=False) if shows else [Shown([], view, [])])
+    return region
 
 
 def _leaves(regions: Regions) -> Iterator[Region]:
