@@ -30,6 +30,7 @@ EXAMPLES = """\
   sofc decode a.sofc -o a.pgm             the format by the name's suffix: png, tif, pnm (pbm, pgm, ppm), npy
   sofc decode brain.sofc --format nifti   the volume that it was made from: brain.nii, with its head as it was
   sofc decode brain.sofc -o b.nii.gz      the same, packed
+  sofc decode ct.sofc --format dicom      the DICOM file that it was made from: ct.dcm; of a collection all of them
   sofc decode all.sofc --out-dir out      a file of many images: out/all/NAME.png
   sofc decode stack.sofc -o stack.npy     a file of many images of one kind: one array
   sofc decode kept.sofc                   of a JPEG file, or --keep-file: the original file, under its own name
@@ -42,6 +43,8 @@ Codebooks are searched for: in the file, -D, the folders of SOFC_CODEBOOK_PATH, 
 
 DECODED, DAMAGED, SKIPPED, REFUSED = "decoded", "damaged", "skipped", "refused"
 KINDS = (DECODED, DAMAGED, SKIPPED, REFUSED)
+_KEPT_AS_THEY_ARE = {"dicom": (b"DICM", 128), "nifti": (b"n+1", 344), "y4m": (b"YUV4MPEG2 ", 0)}
+"""Formats that images alone do not make, with the mark of their files, and its place."""
 LOST = "rows that were lost are zero in the output, images that were lost are missing"
 
 
@@ -60,8 +63,9 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_codebook(parser)
     parser.add_argument(
         "--format",
-        choices=("png", "tiff", "pnm", "npy", "nifti", "mgh", "analyze", "y4m"),
-        help="output format, whatever the suffix; nifti, mgh, analyze: of volumes only; y4m: of videos",
+        choices=("png", "tiff", "pnm", "npy", "dicom", "nifti", "mgh", "analyze", "y4m"),
+        help="output format, whatever the suffix; dicom: of DICOM files only, with their data sets; nifti, mgh, "
+        "analyze: of volumes; y4m: of videos",
     )
     parser.add_argument("--raw", action="store_true", help="write interleaved little-endian samples without any head")
     parser.add_argument(
@@ -262,11 +266,14 @@ def _sink(
     files: OutputFiles,
     codebooks: FileCodebooks,
 ) -> Sink:
+    from sofc.cli.dicom_sink import DicomSink
     from sofc.cli.image_sink import ImageSink
     from sofc.cli.kept_sinks import KeptImagesSink, OriginalSink
     from sofc.cli.raw_sinks import RawSink, VolumeSink
     from sofc.cli.video_sink import VideoSink
     from sofc.container.records import MetadataKind
+    from sofc.metadata.dicom_file import FORMAT as DICOM_FORMAT
+    from sofc.metadata.dicom_file import SUFFIXES as DICOM_SUFFIXES
     from sofc.metadata.video import FORMAT as VIDEO_FORMAT
     from sofc.metadata.video import SUFFIX as VIDEO_SUFFIX
     from sofc.metadata.volume import FORMATS as VOLUME_FORMATS
@@ -276,8 +283,14 @@ def _sink(
     complete = args.output is not None
     wants_images = args.images or args.raw or args.format or (args.salvage and not lacks_images(prologue))
     wants_images = wants_images or (complete and _names_another_format(output, prologue))
+    wants_images = wants_images and not _keeps_one_of(args.format, prologue)
     if keeps_original(prologue) and not wants_images:
         return OriginalSink(output, complete=complete, files=files, codebooks=codebooks)
+    is_dicom = args.format == DICOM_FORMAT or (
+        not args.format and not args.raw and (args.output or "").lower().endswith(DICOM_SUFFIXES)
+    )
+    if is_dicom:
+        return DicomSink(output, complete=complete, files=files)
     file_format: str | None = args.format or volume_format(args.output or "")
     is_video = args.format == VIDEO_FORMAT or (not args.format and (args.output or "").lower().endswith(VIDEO_SUFFIX))
     if is_video or (file_format is not None and file_format in VOLUME_FORMATS):
@@ -290,6 +303,17 @@ def _sink(
         images = ImageSink(output, complete=complete, file_format=args.format, files=files)
         return KeptImagesSink(images, codebooks) if keeps_original(prologue) else images
     return RawSink(output, complete=complete, files=files)
+
+
+def _keeps_one_of(file_format: str | None, prologue: Sequence[Event]) -> bool:
+    """Whether the file that is kept is of this format, and no images of its own are written in it."""
+    from sofc.keepfile import first_bytes, original_in
+    from sofc.stream.events import MetadataRead
+
+    if file_format not in _KEPT_AS_THEY_ARE or not keeps_original(prologue):
+        return False
+    original = original_in(event.metadata for event in prologue if isinstance(event, MetadataRead))
+    return first_bytes(original).startswith(*_KEPT_AS_THEY_ARE[file_format])
 
 
 def _names_another_format(output: Path | None, prologue: Sequence[Event]) -> bool:

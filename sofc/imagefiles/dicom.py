@@ -262,7 +262,7 @@ class _Frames:
         self._whole = _of_deflated(path) if deflated else None
         plain = syntax is not None and not syntax.is_compressed
         self._is_compressed = syntax is not None and not plain
-        packed = self.bits == 1 and self.count > 1 and not deflated
+        packed = int(data_set.BitsAllocated) == 1 and self.count > 1 and not deflated
         self._packed = _PackedBits(path, data_set) if packed and plain else None
         if packed and not plain:
             self._whole = self._all()

@@ -18,9 +18,10 @@ from sofc.metadata.photometric import photometric_of
 Items = list[Metadata]
 _ALIKE = (MetadataKind.TEXT, MetadataKind.EXIF, MetadataKind.ICC, MetadataKind.XMP, MetadataKind.RESOLUTION)
 _HOLDERS: dict[int, tuple[str, ...]] = {
-    **dict.fromkeys((*_ALIKE, MetadataKind.PALETTE), ("png", "tiff")),
-    **dict.fromkeys((MetadataKind.TIFF, MetadataKind.PHOTOMETRIC), ("tiff",)),
-    **{MetadataKind.PNG: ("png",), MetadataKind.DICOM: (), MetadataKind.VOLUME: ()},
+    **dict.fromkeys(_ALIKE, ("png", "tiff")),
+    **{MetadataKind.PALETTE: ("png", "tiff", "dicom"), MetadataKind.PHOTOMETRIC: ("tiff", "dicom")},
+    **{MetadataKind.TIFF: ("tiff",), MetadataKind.PNG: ("png",), MetadataKind.DICOM: ("dicom",)},
+    **{MetadataKind.VOLUME: ()},
 }
 """The formats of files that have a place for items of a kind."""
 
@@ -87,7 +88,7 @@ def makes_pages(items: Sequence[Metadata]) -> bool:
 
 
 def left_out(file_format: str, items: Iterable[Metadata]) -> list[str]:
-    """In words, what of the items files of a format (png, tiff, pnm, npy) have no place for."""
+    """In words, what of the items files of a format (png, tiff, pnm, npy, dicom) have no place for."""
     lost = [item for item in items if item.kind in _HOLDERS and file_format not in _HOLDERS[item.kind]]
     words = [f"{MetadataKind(kind).name} metadata" for kind in dict.fromkeys(item.kind for item in lost)]
     if (photometric := photometric_of(lost)) is not None:
