@@ -1,4 +1,4 @@
-"""Keep a series of DICOM slices as one file, and get any slice back as a DICOM data set.
+"""Keep a series of DICOM slices as one file, and get any slice back as a DICOM file.
 
     python dicom_series.py [FOLDER]
 
@@ -9,7 +9,6 @@ samples, without the pixel data.
 from __future__ import annotations
 
 import sys
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 import sofc
 from sofc import metadata
 from sofc.imagefiles import ImageSource, load, walk
+from sofc.metadata.dicom_file import DicomWriter
 
 
 def make_series(folder: Path) -> Path:
@@ -57,14 +57,16 @@ def main() -> None:
     # One slice out of the middle; nothing else of the file is decoded.
     number = len(paths) // 2
     with sofc.open_reader("series.sofc") as reader:
-        (kept,) = reader.metadata_of(number)
-        data_set = pydicom.dcmread(BytesIO(kept.value))
-        data_set.PixelData = reader.read_image(number).tobytes()
-        # The samples are no longer compressed, whatever they were in the file.
-        data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    assert np.array_equal(data_set.pixel_array, pydicom.dcmread(paths[number]).pixel_array)
+        writer = DicomWriter(reader.metadata_of(number))
+        with Path("slice.dcm").open("wb") as file:
+            writer.begin(file)
+            writer.add(reader.read_image(number))
+            writer.finish()
+    data_set, original = pydicom.dcmread("slice.dcm"), pydicom.dcmread(paths[number])
+    assert np.array_equal(data_set.pixel_array, original.pixel_array) and data_set.PatientName == original.PatientName
     before, after = sum(path.stat().st_size for path in paths), Path("series.sofc").stat().st_size
     print(f"{len(paths)} slices: {before} -> {after} bytes; slice {number} is instance {data_set.InstanceNumber}")
+    print("all of them as files: sofc decode series.sofc --format dicom")
 
 
 if __name__ == "__main__":

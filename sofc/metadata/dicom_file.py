@@ -21,7 +21,7 @@ from sofc.rows import FileRows
 FORMAT, SUFFIX = "dicom", ".dcm"
 SUFFIXES = (SUFFIX, ".dicom")
 _PIXEL_DATA = 0x7FE00010
-FLOATS = {"OF": (0x7FE00008, np.dtype("f4")), "OD": (0x7FE00009, np.dtype("f8"))}
+FLOATS: dict[str, tuple[int, np.dtype[Any]]] = {"OF": (0x7FE00008, np.dtype("f4")), "OD": (0x7FE00009, np.dtype("f8"))}
 """Tags and types of samples that are no integers, by their value representations."""
 _OF_COMPRESSED = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 """Elements that speak of compressed frames."""
@@ -44,8 +44,8 @@ def data_set_of(items: Sequence[Metadata]) -> Metadata:
 class _Layout(NamedTuple):
     """How the samples of ``frames`` frames, each an array of this ``shape``, stand between two pieces of the file.
 
-    ``dtype``: with its byte order; bool for samples packed into bits. ``is_planar``: all of a component before the next;
-    ``is_halved``: two pixels share their second and third component. ``changes``, in words: what is not as it was.
+    ``dtype``: with its byte order; bool for samples packed into bits. ``is_planar``: all of a component before the
+    next; ``is_halved``: two pixels share their second and third component. ``changes``, in words: what is not as it was.
     """
 
     before: bytes
@@ -67,11 +67,11 @@ class _Layout(NamedTuple):
 class DicomWriter:
     """A DICOM file with the data set among ``items``: ``begin`` it, ``add`` each frame, ``finish`` it.
 
-    Where the samples were not compressed it is the file that they came from: the same bytes, but of what stood in unused
-    bits and behind the samples. Where they were, they are plain and little-endian, and what says so is changed.
+    Where the samples were not compressed it is the file that they came from: the same bytes, but of what stood in
+    unused bits and behind the samples. Where they were, they are plain and little-endian, and what says so is changed.
 
-    Raises UsageError without a data set, FormatError where that, which is untrusted, is none or its frames are not those
-    that come, UnsupportedError where no DICOM file can hold them.
+    Raises UsageError without a data set, FormatError where that, which is untrusted, is none or its frames are not
+    those that come, UnsupportedError where no DICOM file can hold them.
     """
 
     def __init__(self, items: Sequence[Metadata]) -> None:
@@ -103,8 +103,8 @@ class DicomWriter:
             )
         if samples.shape != layout.shape or not np.can_cast(samples.dtype, layout.dtype):
             raise FormatError(
-                f"an image has samples of type {samples.dtype} and shape {samples.shape}, and its DICOM data set speaks "
-                f"of {layout.dtype} and {layout.shape}: {_INSTEAD}"
+                f"an image has samples of type {samples.dtype} and shape {samples.shape}, and its DICOM data set "
+                f"speaks of {layout.dtype} and {layout.shape}: {_INSTEAD}"
             )
         for component in range(layout.shape[2]) if layout.is_planar else (...,):
             for rows in samples.pieces() if isinstance(samples, FileRows) else (samples,):
@@ -127,9 +127,8 @@ class DicomWriter:
         """All frames are there."""
         layout = self._layout
         if self.lacking:
-            raise FormatError(
-                f"{layout.frames - self.lacking} of the {layout.frames} frames of the DICOM data set are there: {_INSTEAD}"
-            )
+            there = f"{layout.frames - self.lacking} of the {layout.frames} frames of the DICOM data set are there"
+            raise FormatError(f"{there}: {_INSTEAD}")
         self._file.write(np.packbits(self._bits, bitorder="little").tobytes() + b"\0" * (layout.size % 2))
         self._file.write(layout.after)
 
