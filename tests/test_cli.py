@@ -682,7 +682,7 @@ def test_codebook_show(run: Run, trained: Outcome) -> None:
     assert "section" not in outcome.out and "prediction" not in outcome.out
     assert "by name only, sections 0\n  section 0: " in run("codebook", "show", "-vv", "c.sofcb").out
     assert "  8-bit images of 1 component: mined 9, held out 1" in outcome.out
-    assert load(ImageSource(Path("shapes.png"))).array.shape[1] == 1280
+    assert load(ImageSource(Path("shapes.png"))).array.std() > 1
     assert run("codebook", "show", "c.sofcb", "--render", "shapes.png").status == 1
 
 

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sofc.cli import options
 from sofc.cli.console import OK, Console, count_of
+from sofc.cli.outputs import refuse_overwrite
 from sofc.errors import CodebookError, SofcError, UsageError
 
 if TYPE_CHECKING:
+    from sofc.cli.render_bits import Covered
     from sofc.codebook import Codebook
     from sofc.coders.kinds import Kind
     from sofc.coders.shape import ShapeCoder
     from sofc.coders.shape.measure import PlaneMeasure
     from sofc.image import PixelFormat
-    from sofc.imagefiles import ImageSource
+    from sofc.imagefiles import ImageSource, Samples
     from sofc.transforms.components import Transform
 
+MOST_DRAWN = 4
+"""Images on one picture."""
+EFFORT = 5
 EXAMPLES = """\
   sofc analyze -D scans.sofcb scans    per component: shapes placed, what they cost, and whether they pay
   sofc analyze scans                   the same with a codebook mined from these very images
   sofc analyze --threshold 127 t10k-images-idx3-ubyte.gz
+  sofc analyze --render bits.png scan.png    also a picture: where the bits of the image went, coded by sofc encode
 
 placed       (location, shape) pairs, single samples too; "large" of them are of several samples
 location     mean bits that the location of one costs
@@ -39,6 +46,13 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_codebook(parser)
     options.add_threshold(parser)
     options.add_axes(parser)
+    parser.add_argument(
+        "--render",
+        type=Path,
+        metavar="PNG",
+        help=f"draw the first {MOST_DRAWN} images, each beside a map of where its bits went, and the shapes placed",
+    )
+    options.add_force(parser)
     parser.add_argument("--json", action="store_true", help="print a list of objects as JSON")
     parser.set_defaults(run=run)
 
@@ -46,7 +60,11 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
 def run(args: argparse.Namespace) -> int:
     """Measure every image and print sums for each kind."""
     console = options.console(args)
-    codebook = options.named_codebook(args)
+    if args.render is not None:
+        refuse_overwrite(args.render, args.force)
+    named = codebook = options.named_codebook(args)
+    from sofc.coders.shape.counts import mined_planes
+
     statuses = [OK]
     images = options.images(args, console, lambda name, error: statuses.append(console.error(error, name)))
     if not images:
@@ -64,8 +82,12 @@ def run(args: argparse.Namespace) -> int:
                 progress=lambda *stage: advance(1),
                 passed_over=lambda image, error: None,  # that is said where it is measured
             ).codebook
-    status, measured = _measure_all(console, codebook, images)
+    # Pictures are drawn of any codebook.
+    has_shapes = args.render is None or mined_planes(codebook)
+    status, measured = _measure_all(console, codebook, images) if has_shapes else (OK, {})
     status = max(*statuses, status)
+    if args.render is not None:
+        _render(console, args.render, images, named, codebook)
     if args.json:
         console.json([_as_json(kind, counts, planes) for kind, (counts, planes) in sorted(measured.items())])
     else:
@@ -110,6 +132,41 @@ def _measure(codebook: Codebook, image: ImageSource) -> tuple[Kind, list[PlaneMe
     planes = transform.forward(to_planes(array, samples))
     ranges = transform.ranges(samples.components, samples.coded_bits)
     return kind, measure(coder, planes, ranges, array.shape[0], samples.coded_bits)
+
+
+def _render(console: Console, path: Path, images: list[ImageSource], named: Codebook | None, mined: Codebook) -> None:
+    """Draw where the bits of the first images went, coded with the ``named`` codebook or without, and ``mined`` shapes
+    where they were placed."""
+    from sofc.cli import drawing
+    from sofc.cli.bit_maps import spent_on
+    from sofc.cli.render_bits import page
+    from sofc.imagefiles import load
+
+    pages = []
+    for image in images[:MOST_DRAWN]:
+        samples = load(image)
+        try:
+            shapes = _placed(mined, samples)
+        except CodebookError:
+            shapes = []
+        pages.append(page(image.name, samples.array, spent_on(samples, named, EFFORT), shapes))
+    drawing.save(drawing.below(pages, 4 * drawing.GAP), path)
+    console.result(f"{path}: {count_of(len(pages), 'image')} drawn")
+
+
+def _placed(codebook: Codebook, samples: Samples) -> list[Covered]:
+    """Where the shapes of a codebook stand in each plane of an image. Raises CodebookError where it has none for it."""
+    from sofc.api.headers import header_for
+    from sofc.band.coding import to_planes
+    from sofc.cli.render_bits import placed
+    from sofc.coders.kinds import kind_of
+
+    pixel_format = header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning).format
+    transform, coder = _shape_coder(codebook, pixel_format, kind_of(pixel_format))
+    planes = transform.forward(to_planes(samples.array, pixel_format))
+    ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
+    each = zip(coder.encode_planes(planes, ranges, len(samples.array), use_shapes=True), coder.parameters, strict=True)
+    return [placed(one.pairs, model.shapes.shapes, one.zigzag >> model.split) for one, model in each]
 
 
 def _shape_coder(codebook: Codebook, samples: PixelFormat, kind: Kind) -> tuple[Transform, ShapeCoder]:

@@ -19,7 +19,7 @@ LIST_EXAMPLES = """\
 SHOW_EXAMPLES = """\
   sofc codebook show scans.sofcb                       models, where they are from, the most frequent shapes
   sofc codebook show -vv scans.sofcb                   also sections, and what each coder found
-  sofc codebook show scans --render shapes.png         draws the shapes with their counts"""
+  sofc codebook show scans --render scans.png          draws shapes with their counts, and what predictors learnt"""
 LISTED = 10
 """Shapes of a plane that the text lists."""
 
@@ -42,7 +42,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     listing.set_defaults(run=run_list)
     show = options.add_verb(inner, "show", "show what a codebook holds", SHOW_EXAMPLES)
     show.add_argument("codebook", metavar="FILE|NAME", help="codebook file, or name or id of an installed codebook")
-    show.add_argument("--render", type=Path, metavar="PNG", help="draw the shapes into a picture")
+    show.add_argument("--render", type=Path, metavar="PNG", help="draw the shapes, and what predictors learnt")
     show.add_argument("--json", action="store_true", help="print an object as JSON")
     options.add_force(show)
     show.set_defaults(run=run_show)
@@ -104,9 +104,9 @@ def run_show(args: argparse.Namespace) -> int:
     else:
         _print(console, codebook)
     if args.render is not None:
-        from sofc.cli.render import render_shapes
+        from sofc.cli.render import render_codebook
 
-        console.result(f"{args.render}: {count_of(render_shapes(codebook, args.render), 'shape')} drawn")
+        console.result(f"{args.render}: {render_codebook(codebook, args.render)}")
     return OK
 
 

@@ -1,87 +1,108 @@
-"""A picture of a codebook's shapes, so that a person can look at what was mined."""
+"""Pictures of a codebook, so that a person can look at what was mined: its shapes, and what its predictors learnt."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from sofc.cli import drawing
+from sofc.cli.console import count_of
+from sofc.cli.drawing import FAINT, Image
 from sofc.codebook import Codebook
 from sofc.coders.shape.counts import MinedPlane, mined_planes
 from sofc.errors import UsageError
-from sofc.files import replacing
 
-CELL = 64
-WINDOW = 44
-COLUMNS = 20
-LABEL = 14
-HEADING = 22
+PAGE = 1400
+"""Pixels that pages are wide."""
 MAX_SHAPES = 1000
 """Shapes drawn of one plane; the most frequent ones."""
+_CELL, _MOST = 40, 10
+"""A shape is enlarged to about this many pixels, but at most so many times."""
 
 
-def render_shapes(codebook: Codebook, path: Path) -> int:
-    """Draw the shapes of every plane, the most frequent first, and return their number.
+def render_codebook(codebook: Codebook, path: Path) -> str:
+    """Draw what a codebook holds, and say in words what was drawn.
 
-    Below a shape stand its size and how often it was placed in training (in a codebook without counts the length of its
-    codeword in bits, which follows from them). Samples are drawn dark for zero to bright for the plane's largest.
+    The shapes of each plane stand by their size, the sizes that are placed most often first; below a shape is how often
+    it was placed in training (in a codebook without counts the length of its codeword in bits, which follows from
+    them). Of predictors each class, or frequency, shows what its prediction is made of.
 
-    Raises UsageError where there is no model of the shape coder.
+    Raises UsageError where there is nothing to draw.
     """
+    from sofc.cli.render_predictors import predictors
+
     planes = mined_planes(codebook)
-    if not planes:
-        raise UsageError(f"codebook {codebook.name!r} has no shapes to draw")
-    drawn = sum(min(len(plane.shapes.shapes), MAX_SHAPES) for plane in planes)
-    picture = _picture(planes)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    with replacing(path) as file:
-        file.write(buffer.getvalue())
-    return drawn
+    learnt = list(predictors(codebook))
+    if not planes and not learnt:
+        raise UsageError(f"codebook {codebook.name!r} has neither shapes nor predictors to draw")
+    title = drawing.text(f"codebook {codebook.name}", 22)
+    drawing.save(drawing.below([title, *map(_page, planes), *learnt], 2 * drawing.GAP), path)
+    shapes = sum(min(len(plane.shapes.shapes), MAX_SHAPES) for plane in planes)
+    drawn = [count_of(shapes, "shape")] if planes else []
+    return " and ".join([*drawn, *([count_of(len(learnt), "set") + " of predictors"] if learnt else [])]) + " drawn"
 
 
-def _picture(planes: list[MinedPlane]) -> Any:
-    from PIL import Image, ImageDraw
+def _page(plane: MinedPlane) -> Image:
+    """All shapes of one plane."""
+    largest = max(1, int(plane.shapes.shapes.pool.max(initial=1)))
+    groups = sorted(_groups(plane), key=lambda group: -sum(shown.share for shown in group[1]))
+    pictures = [_group(size, members, largest) for size, members in groups]
+    return drawing.below([drawing.text(_title(plane), 16), drawing.on_shelves(pictures, PAGE, 20)])
 
-    heights = [HEADING + CELL * -(-min(len(plane.shapes.shapes), MAX_SHAPES) // COLUMNS) for plane in planes]
-    picture = Image.new("L", (COLUMNS * CELL, sum(heights)), 32)
-    draw = ImageDraw.Draw(picture)
-    top = 0
-    for plane, space in zip(planes, heights, strict=True):
-        shapes = plane.shapes.shapes
-        draw.text((6, top + 4), _title(plane), fill=255)
-        largest = max(1, int(shapes.pool.max(initial=1)))
-        for place, number in enumerate(plane.order[:MAX_SHAPES]):
-            shape = shapes[int(number)]
-            x = place % COLUMNS * CELL
-            y = top + HEADING + place // COLUMNS * CELL
-            window = Image.fromarray(_window(shape, largest))
-            picture.paste(window, (x + (CELL - window.width) // 2, y + (WINDOW - window.height) // 2))
-            label = f"{shape.shape[0]}x{shape.shape[1]}: {_frequency(plane, int(number))}"
-            draw.text((x + (CELL - draw.textlength(label)) / 2, y + CELL - LABEL - 2), label, fill=200)
-        top += space
-    return picture
+
+class _Shown(NamedTuple):
+    """A shape with its ``use``, which is how often it was placed, or the bits of its codeword, and its ``share`` of all
+    placings of shapes, by either."""
+
+    samples: npt.NDArray[np.int32]
+    use: int
+    share: float
+
+
+def _groups(plane: MinedPlane) -> Iterable[tuple[tuple[int, int], list[_Shown]]]:
+    """The shapes of each size, the most frequent first."""
+    shapes = plane.shapes.shapes
+    uses = plane.shapes.code.lengths[plane.shapes.singles + 1 :] if plane.shape_counts is None else plane.shape_counts
+    often = 0.5**uses if plane.shape_counts is None else uses
+    groups: dict[tuple[int, int], list[_Shown]] = {}
+    for number in map(int, plane.order[:MAX_SHAPES]):
+        shape = shapes[number]
+        shown = _Shown(shape, int(uses[number]), float(often[number] / max(often.sum(), 1e-9)))
+        groups.setdefault((shape.shape[0], shape.shape[1]), []).append(shown)
+    return groups.items()
 
 
 def _title(plane: MinedPlane) -> str:
     total = len(plane.shapes.shapes)
     drawn = f", the {MAX_SHAPES} most frequent drawn" if total > MAX_SHAPES else ""
-    label = "codeword length in bits" if plane.counts is None else "how often it was placed in training"
-    return f"model {plane.model}, plane {plane.plane}: {total} shapes{drawn}; below each its rows x columns and {label}"
+    label = "bits of its codeword" if plane.counts is None else "how often it was placed in training"
+    name = f"model {plane.model}, plane {plane.plane}"
+    return f"{name}: {count_of(total, 'shape')}{drawn}, by rows x columns, with their share; below each {label}"
 
 
-def _frequency(plane: MinedPlane, number: int) -> str:
-    if plane.shape_counts is None:
-        return str(int(plane.shapes.code.lengths[plane.shapes.singles + 1 + number]))
-    return str(int(plane.shape_counts[number]))
+def _group(size: tuple[int, int], members: list[_Shown], largest: int) -> Image:
+    """The shapes of one size."""
+    share = 100 * sum(shown.share for shown in members)
+    heading = drawing.text(f"{size[0]} x {size[1]}: {len(members)}, {share:.2g} %", 13)
+    cells = [_cell(shown.samples, shown.use, largest) for shown in members]
+    return drawing.below([heading, drawing.on_shelves(cells, PAGE, 8)], 4)
 
 
-def _window(shape: npt.NDArray[np.int32], largest: int) -> npt.NDArray[np.uint8]:
-    """The shape's samples as gray squares, as large as the cell allows."""
-    scale = max(1, (WINDOW - 2) // max(shape.shape))
-    gray = (64 + shape.astype(np.int64) * 191 // largest).astype(np.uint8)
-    gray[shape == 0] = 0
-    return np.kron(gray, np.ones((scale, scale), np.uint8))
+def _cell(shape: npt.NDArray[np.int32], use: int, largest: int) -> Image:
+    """A shape above its use."""
+    scale = int(np.clip(_CELL // max(shape.shape), 1, _MOST))
+    colours = drawing.heat(0.35 + 0.65 * shape / largest, 1)
+    colours[shape == 0] = (44, 44, 56)
+    return drawing.below([drawing.of_colours(colours, scale), drawing.text(_short(use), 11, FAINT)], 2)
+
+
+def _short(number: int) -> str:
+    """Three figures of a number."""
+    for factor, unit in ((10**6, "M"), (10**3, "k")):
+        if number >= factor:
+            return f"{number / factor:.3g}{unit}"
+    return str(number)
