@@ -858,3 +858,22 @@ def test_an_array_of_unclear_axes_is_named(run: Run) -> None:
     wrong = run("encode", "--collection", "a.npy", "-o", "c.sofc")
     assert wrong.status == 2
     assert "a.npy" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["encode", "--effrt", "5", "a.png"], "sofc encode: unknown arguments: --effrt (did you mean --effort?)"),
+        (["encod", "a.png"], "(did you mean encode?)"),
+        (["decode", "--format", "jpg", "a.sofc"], "See sofc decode --help"),
+        (["encode"], "the following arguments are required: INPUT"),
+        (["encode", "-D", "a.png", "a.png"], "a.png is no codebook but a PNG file"),
+        (["codebook", "install", "a.png"], "a.png is no codebook but a PNG file"),
+        (["encode", "a.png", "-o", "no/such/a.sofc"], "no/such: there is no such folder: make it first"),
+        (["encode", "--out-dir", "a.png/b", "a.png"], "a.png: is a file, and no folder"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(arguments: list[str], said: str, run: Run) -> None:
+    save(Path("a.png"), smooth(8, 8))
+    outcome = run(*arguments)
+    assert outcome.status > 0 and said in outcome.err and len(outcome.err.splitlines()) == 1

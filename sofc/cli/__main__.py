@@ -6,11 +6,12 @@ import argparse
 import gc
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from sofc.cli import options
 from sofc.cli.console import IO_ERROR, Console
@@ -21,6 +22,8 @@ from sofc.jit import first_use
 VERBS = ("train", "encode", "decode", "archive", "restore", "info", "test", "codebook", "analyze", "demo", "warmup")
 """Each is a module of its own."""
 
+_ALIKE = 0.7
+"""How alike, from 0 to 1, a word is to what may have been meant."""
 DESCRIPTION = "Lossless compression for collections of similar images, with a codebook mined from them."
 EPILOG = """\
 examples:
@@ -36,7 +39,7 @@ are no images; 128 + N ended by signal N (130: interrupted). Of many files the w
 
 def build_parser(verbs: Sequence[str] = VERBS) -> argparse.ArgumentParser:
     """The parser of these verbs, whose modules are loaded."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sofc", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-V", "--version", action=_Version)
@@ -46,7 +49,27 @@ def build_parser(verbs: Sequence[str] = VERBS) -> argparse.ArgumentParser:
     return parser
 
 
-class _VerbParser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, and what may have been meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"{self.prog}: {message}{self._meant(message)}. See {self.prog} --help\n")
+
+    def _meant(self, message: str) -> str:
+        """What is like a misspelt option or choice that a message of argparse names."""
+        from difflib import get_close_matches
+
+        if choice := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            like = get_close_matches(choice[1], re.findall(r"[\w-]+", choice[2]), 1, _ALIKE)
+        elif option := re.search(r"(?:unknown|unrecognized) arguments:.* (--[\w-]+)", message):
+            like = get_close_matches(option[1], self._option_string_actions, 1, _ALIKE)
+        else:
+            like = []
+        return f" (did you mean {like[0]}?)" if like else ""
+
+
+class _VerbParser(_Parser):
     """Takes names before, between and behind options: ``restore DIR -o TREE PATTERN``."""
 
     _is_mixing = False
@@ -57,9 +80,12 @@ class _VerbParser(argparse.ArgumentParser):
             return super().parse_known_args(args, namespace)
         self._is_mixing = True
         try:
-            return self.parse_known_intermixed_args(args, namespace)
+            parsed, unknown = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_mixing = False
+        if unknown:  # of which the parser of all verbs would complain, without knowing the options of this one
+            self.error(f"unknown arguments: {' '.join(unknown)}")
+        return parsed, unknown
 
 
 class _Version(argparse.Action):

@@ -71,15 +71,19 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_install(args: argparse.Namespace) -> int:
     """Install codebooks; the worst status counts."""
+    from sofc.cli.reading import not_codebook
     from sofc.codebook.store import install_codebook
-    from sofc.errors import SofcError
+    from sofc.errors import NotSofcError, SofcError
 
     console = options.console(args)
     status = OK
     results: list[dict[str, Any]] = []
     for path in args.files:
         try:
-            installed = install_codebook(path.read_bytes())
+            try:
+                installed = install_codebook(path.read_bytes())
+            except NotSofcError:
+                raise not_codebook(path) from None
         except (SofcError, OSError) as error:
             status = max(status, console.error(error, str(path)))
             results.append({"name": str(path), "ok": False, "error": message_of(error)})

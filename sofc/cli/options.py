@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.cli.console import Console
 from sofc.cli.outputs import OutputFiles
-from sofc.errors import FormatError, SofcError, UsageError
+from sofc.errors import FormatError, NotSofcError, SofcError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -171,9 +172,12 @@ def named_codebook(args: argparse.Namespace) -> Codebook | None:
     """The codebook of -D, or None."""
     if args.codebook in (None, NO_CODEBOOK):
         return None
+    from sofc.cli.reading import not_codebook
     from sofc.codebook.store import load_codebook
 
     try:
         return load_codebook(args.codebook)
+    except NotSofcError:
+        raise not_codebook(Path(args.codebook)) from None
     except FormatError as error:
         raise FormatError(f"codebook {args.codebook}: {error}") from error

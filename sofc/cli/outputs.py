@@ -111,8 +111,7 @@ class OutputFiles:
                 yield nothing, unwritten
             self._hand_over(unwritten)
             return
-        if folders:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        _find_folder(path.parent, make=folders)
         like = self.like
         mode = functools.reduce(operator.and_, (made_of.st_mode for made_of in like), 0o666) if like else None
         output: Output | None = None
@@ -166,6 +165,18 @@ class OutputFiles:
         """Remove a file that is not to be published."""
         if output.draft is not None:
             discard(output.draft)
+
+
+def _find_folder(folder: Path, *, make: bool) -> None:
+    """``make`` a folder that is not there. Raises OSError that says what is there in its place, or that nothing is."""
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        there = next(one for one in (folder, *folder.parents) if one.exists())
+        raise NotADirectoryError(errno.ENOTDIR, "is a file, and no folder", os.fspath(there)) from None
+    if not folder.exists():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder: make it first", os.fspath(folder))
 
 
 def _compare(draft: Path, digest: bytes, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from sofc.codebook.store import find_codebook
+from sofc.container.schema import SIGNATURE
 from sofc.errors import FormatError, NotSofcError, SofcError
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ def not_sofc(head: bytes, name: str) -> NotSofcError:
     if (kind := name_in(head)) is not None:
         return NotSofcError(f"{name} is not a sofc file but a {kind} file: sofc encode makes one of it")
     return NotSofcError(f"{name} is not a sofc file: it begins with {head[:8].hex(' ') or 'nothing'}")
+
+
+def not_codebook(path: Path) -> NotSofcError:
+    """The error for a file that is no codebook, with what it is."""
+    from sofc.imagefiles.heads import head_of
+    from sofc.imagefiles.signatures import name_in
+
+    head = head_of(path)
+    name = "sofc" if head.startswith(SIGNATURE) else name_in(head)
+    kind = f"a {name} file" if name else "some other file"
+    return NotSofcError(f"{path} is no codebook but {kind}; sofc train makes codebooks")
 
 
 def decoder_for(given: Codebook | None, beside: Path | None, threads: int, *, salvage: bool = False) -> Decoder:

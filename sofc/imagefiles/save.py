@@ -43,7 +43,7 @@ def format_for(path: Path) -> str:
     try:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
-        raise UsageError(f"{path}: cannot tell the format; use one of {', '.join(_SUFFIXES)}") from None
+        raise UsageError(f"{path}: cannot tell the format; use one of {', '.join(_SUFFIXES)}, or --format") from None
 
 
 def is_format_of(path: Path, head: bytes) -> bool | None:

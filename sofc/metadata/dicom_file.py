@@ -45,7 +45,7 @@ class _Layout(NamedTuple):
     """How the samples of ``frames`` frames, each an array of this ``shape``, stand between two pieces of the file.
 
     ``dtype``: with its byte order; bool for samples packed into bits. ``is_planar``: all of a component before the
-    next; ``is_halved``: two pixels share their second and third component. ``changes``: in words, what is otherwise now.
+    next; ``is_halved``: two pixels share their second and third component. ``changes``: what is otherwise, in words.
     """
 
     before: bytes
