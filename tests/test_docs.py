@@ -33,18 +33,24 @@ def test_pages(tmp_path: Path) -> None:
     for module in ("pdoc", "zarr", "numcodecs"):
         pytest.importorskip(module, reason='needs the extra "docs": pip install "sofc[docs]"')
     done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "make_docs.py", tmp_path / "docs"],
+        [sys.executable, ROOT / "tools" / "make_docs.py", "--no-source", tmp_path / "docs"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "docs" / "sofc.html").read_text()
+    folder = tmp_path / "docs" / sofc.__version__
+    assert f'href="{sofc.__version__}/guide.html"' in (tmp_path / "docs" / "index.html").read_text()
+    page = (folder / "sofc.html").read_text()
     for name in sofc.__all__:
         assert f'id="{name}"' in page
-    pages = {path.relative_to(tmp_path / "docs").as_posix() for path in tmp_path.rglob("*.html")}
+    pages = {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")}
     wanted = {"imageio", "numcodecs", "zarr", "pillow", "napari"}
     assert {f"sofc/plugins/{name}.html" for name in wanted} | {"index.html", "sofc/imagefiles.html"} <= pages
+    assert "salvage" in (folder / "search.js").read_text()
+    for page_of_guide in (folder / "guide.html", *(folder / "guide").glob("*.html")):
+        for link in re.findall(r'(?:href|src)="([^":#$]+)["#]', page_of_guide.read_text()):
+            assert (page_of_guide.parent / link).exists(), f"{page_of_guide}: {link}"
 
 
 @pytest.mark.skipif(shutil.which("file") is None, reason="there is no file(1) here")
