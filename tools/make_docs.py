@@ -61,7 +61,10 @@ def _linked(target: str, page: Path, folder: Path) -> str:
 
 
 def build(folder: Path, *, source: bool) -> None:
-    """Write the pages, with the ``source`` of all or without. A module that cannot be imported, or a public name that is not there, is an error."""
+    """Write the pages, with the ``source`` of all or without.
+
+    A module that cannot be imported, or a public name that is not there, is an error.
+    """
     pdoc.render.configure(docformat="markdown", show_source=source, footer_text=f"sofc {sofc.__version__}")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():

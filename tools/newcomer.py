@@ -5,7 +5,8 @@
 Takes what git has of this tree, an environment with nothing but pip, and a working folder with images: those of FOLDER
 (``FOLDER/train`` and ``FOLDER/test`` where it has them), or two photographs that come with scikit-image, cut into
 pieces. Then it runs, in the order of the page, what the README shows as blocks (``sh``, ``console``, ``python``), those
-of ``docs/archive.md`` on the command line, and every program of ``docs/examples`` with the extras that it names.
+of ``docs/archive.md`` on the command line and of ``docs/pictures.md``, and every program of ``docs/examples`` with the
+extras that it names.
 
 Everything is printed with its time. A surprise ends in a list and status 1: another status than 0, a traceback or a
 warning, a file that is left behind hidden, samples or files that do not come back. ``tools/test`` alone is left out:
@@ -190,6 +191,8 @@ def main() -> int:
             newcomer.run(restore, restore, newcomer.work)
             newcomer.python("(what came back)", CHECK)
             run_page(newcomer, newcomer.copy / "docs" / "archive.md", {"console"})
+            if not given:
+                run_page(newcomer, newcomer.copy / "docs" / "pictures.md", {"python", "console"})
             run_examples(newcomer)
     finally:
         shutil.rmtree(home)
