@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sofc.metadata import read as read_metadata
 from sofc.metadata.dicom_file import DicomWriter
 from tests.test_imagefiles_medical import pydicom, write_dicom
 
+pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
 RANDOM = np.random.default_rng(8)
 Change = Callable[[Any], object]
 
@@ -209,3 +211,21 @@ def test_writer_in_python() -> None:
         writer.add(frame)
     writer.finish()
     assert file.getvalue() == Path("a.dcm").read_bytes()
+
+
+def test_large_frames_stay_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sofc.cli import dicom_sink
+
+    taken = []
+    monkeypatch.setattr("sofc.cli.spool.LARGE_BYTES", 1)
+    spooled = dicom_sink.DicomSink.spooled
+    monkeypatch.setattr(dicom_sink.DicomSink, "spooled", lambda *given: (taken.append(given[1]), spooled(*given)))
+    frames = RANDOM.integers(0, 256, (2, 300, 400, 3), np.uint8)
+    write_dicom(Path("a.dcm"), frames, bits=8, photometric="RGB")
+    data_set = pydicom().dcmread("a.dcm")
+    data_set.PlanarConfiguration, data_set.PixelData = 1, np.moveaxis(frames, 3, 1).tobytes()
+    data_set.save_as("a.dcm")
+    assert main(["encode", "-q", "--coder", "raw", "a.dcm"]) == 0
+    assert main(["decode", "-q", "a.sofc", "-o", "b.dcm"]) == 0
+    assert taken == [0, 1]
+    assert Path("b.dcm").read_bytes() == Path("a.dcm").read_bytes()

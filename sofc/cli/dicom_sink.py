@@ -31,10 +31,8 @@ class DicomSink(WholeImages):
 
     def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
         super().__init__()
-        self._output = output
+        self._files, self._output, self._complete = files, output, complete
         self._spools_at = output
-        self._complete = complete
-        self._files = files
         self._common: list[Metadata] = []
         self._own: list[Metadata] = []
         self._names: list[str] = []
@@ -46,27 +44,26 @@ class DicomSink(WholeImages):
         self._changes: dict[str, None] = {}
         self._left_out: dict[str, None] = {}
 
+    def header(self, image: int, header: ImageHeader) -> None:
+        """An image begins, with a data set of its own, or none."""
+        super().header(image, header)
+        self._own.clear()
+
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Keep data sets, what belongs to them, and the images' names."""
-        (self._common if image is None else self._own).append(metadata)
-        if image is None:
+        if image is not None:
+            self._own.append(metadata)
+        else:
+            self._common.append(metadata)
             self._names = self._names or names_in([metadata])
 
-    def header(self, image: int, header: ImageHeader) -> None:
-        """An image begins, with metadata of its own."""
-        super().header(image, header)
-        self._own = []
-
-    def image(self, number: int, samples: Samples) -> None:
-        """Take a whole image."""
-        self._frame(number, samples)
-
     def spooled(self, number: int, spool: Spool) -> None:
-        """Take a whole image that is on disk."""
-        self._frame(number, spool.rows())
+        """Add an image that is on disk to its file."""
+        self.image(number, spool.rows())
         spool.close()
 
-    def _frame(self, number: int, samples: Samples | FileRows) -> None:
+    def image(self, number: int, samples: Samples | FileRows) -> None:
+        """Add a whole image to its file."""
         items = [*self._common, *self._own]
         data_set = data_set_of(items)
         if self._writer is not None and self._own and (data_set != self._data_set or not self._writer.lacking):

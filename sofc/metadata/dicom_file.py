@@ -67,6 +67,9 @@ class _Layout(NamedTuple):
 class DicomWriter:
     """A DICOM file with the data set among ``items``: ``begin`` it, ``add`` each frame, ``finish`` it.
 
+    ``frames``: how many it has, ``lacking``: of them those to come; ``changes``, in words: what it says of its samples
+    that the kept data set does not.
+
     Where the samples were not compressed it is the file that they came from: the same bytes, but of what stood in
     unused bits and behind the samples. Where they were, they are plain and little-endian, and what says so is changed.
 
@@ -75,19 +78,10 @@ class DicomWriter:
     """
 
     def __init__(self, items: Sequence[Metadata]) -> None:
-        self._layout = _layout(items)
+        self._layout = layout = _layout(items)
         self._bits = np.zeros(0, np.bool_)  # of samples packed into bits, those that make no byte yet
-        self.lacking = self._layout.frames
-
-    @property
-    def frames(self) -> int:
-        """How many the file has."""
-        return self._layout.frames
-
-    @property
-    def changes(self) -> str:
-        """In words, what the file says of its samples that the kept data set does not."""
-        return self._layout.changes
+        self.frames = self.lacking = layout.frames
+        self.changes = layout.changes
 
     def begin(self, file: BinaryIO) -> None:
         """Where the file is written."""
