@@ -188,12 +188,17 @@ def test_what_no_file_is_made_of(capsys: pytest.CaptureFixture[str]) -> None:
     write_dicom(Path("a.dcm"), GRAY, bits=12)
     items = read_metadata(Path("a.dcm"), 1)[0]
     (kept,) = items
+    odd = pydicom().dcmread(io.BytesIO(kept.value))
+    odd.BitsAllocated = 12
+    odd.save_as("odd.dcm")
+    twelve = sofc.Metadata(kept.kind, kept.key, Path("odd.dcm").read_bytes())
     cut, other = sofc.Metadata(kept.kind, kept.key, kept.value[:200]), sofc.Metadata(kept.kind, "", b"no data set")
     for samples, given, said in (
         (GRAY[:2], items, "2 of the 3 frames"),
         (np.concatenate([GRAY, GRAY]), items, "more images than the 3 frames"),
         (GRAY.astype(np.uint32), items, "type uint32"),
         (GRAY[:, 1:], items, "speaks of"),
+        (GRAY, [twelve], "samples in 12 bits"),
         (GRAY, [cut], "cannot be read"),
         (GRAY, [other], "cannot be read"),
         (GRAY, [], "keeps no DICOM data set"),

@@ -196,6 +196,8 @@ def _element(data_set: Any, bits: int, kept: str) -> tuple[int, np.dtype[Any]]:
         return FLOATS[kept]
     if bits == 1:
         return _PIXEL_DATA, np.dtype(np.bool_)
+    if bits % 8:
+        raise FormatError(f"the DICOM data set speaks of samples in {bits} bits, in which none are stored: {_INSTEAD}")
     return _PIXEL_DATA, np.dtype(f"{'i' if int(data_set.PixelRepresentation) else 'u'}{bits // 8}")
 
 
