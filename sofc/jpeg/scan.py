@@ -226,6 +226,15 @@ def _next_symbol(block: Vector[np.int32], place: int, layout: Layout) -> int:
 
 
 @inlined
+def _nonzero(block: Vector[np.int32]) -> int:
+    """How many coefficients but the first are not zero."""
+    count = 0
+    for k in range(1, SIZE):
+        count += 1 if block[k] != 0 else 0
+    return count
+
+
+@inlined
 def _code_end(encode: bool, symbol: int, run: int, table: int, codes: Codes, bits: Bits) -> int:
     """Code the end of a block, as a run of so many blocks. ``symbol``: what was read. The run, or BROKEN."""
     size = 0
@@ -307,8 +316,10 @@ def _code_others(
     """Code other than first coefficients that were zero before. What was said of the end; a run of BROKEN where that is
     no such block."""
     place, zeros, left = max(1, layout.first), 0, ends.zeros
+    # Counting takes processors much less than to look for the next one where there is none: most of a block is zero.
+    to_come = _nonzero(block) if encode and layout.kind == SEQUENTIAL else SIZE
     while place <= layout.last:
-        symbol = _next_symbol(block, place, layout) if encode else 0
+        symbol = _next_symbol(block, place, layout) if encode and to_come > 0 else END
         if encode and symbol == END and left > 0:
             symbol, left = ZEROS, left - 1
         if encode and symbol == END:
@@ -337,6 +348,7 @@ def _code_others(
             if not encode:
                 block[index] = value
             zeros = 0
+            to_come -= 1
         place += 1
     return _Ends(zeros, 0)
 

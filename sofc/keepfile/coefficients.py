@@ -5,6 +5,9 @@ They are coded by a dct model of a codebook; what it learns of one stream serves
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from typing import Self
+
 import numpy as np
 
 from sofc.codebook import Codebook
@@ -40,7 +43,10 @@ def choose_model(codebook: Codebook | None, effort: int) -> tuple[Codebook, int]
 
 
 class CoefficientCoder:
-    """Codes pictures, one after the other, from or to one stream. Raises CodebookError where there is no such model."""
+    """Codes pictures, one after the other, from or to one stream. Raises CodebookError where there is no such model.
+
+    A context manager: the memory of its states is lent, and given back at the end.
+    """
 
     def __init__(self, stream: Coding, codebook: Codebook, number: int) -> None:
         if number >= len(codebook.models) or codebook.models[number].coder != DctCoder.id:
@@ -53,16 +59,27 @@ class CoefficientCoder:
         self._stream = stream
         self._models = coder.models
         self._states: dict[int, MixingState] = {}
+        self._lent = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lent.close()
 
     def code(self, picture: Picture) -> int:
         """Code the coefficients of a picture; when decoding they are filled. Returns OK, TOO_LONG or BROKEN."""
         before: list[tuple[Coefficients, Origin]] = []
+        seen: dict[tuple[int, Grid], Coefficients] = {}  # both chrominances usually have one grid
         for number, origin in enumerate(origins_of(picture)):
-            references = [_reference(values, source, origin) for values, source in reversed(before)]
+            for other, (values, source) in enumerate(before):
+                if (other, origin.grid) not in seen:
+                    seen[other, origin.grid] = _reference(values, source, origin)
+            references = [seen[other, origin.grid] for other in range(number - 1, -1, -1)]
             component = component_of(origin, references)
             model = self._model(number, len(picture.components))
             if number not in self._states:
-                self._states[number] = model.start.copy()
+                self._states[number] = self._lent.enter_context(model.start.lent())
             status = code_component(self._stream, model, self._states[number], component)
             if status != OK:
                 return status

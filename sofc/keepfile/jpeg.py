@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -172,17 +173,17 @@ def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:
     """Parts that make a file, with the coefficients of its JPEG streams; None where it has none, or those take more
     bytes than the file."""
     writer = Writer(len(data))
-    coder = CoefficientCoder(writer, codebook, number)
+    with CoefficientCoder(writer, codebook, number) as coder:
 
-    def code(picture: Picture) -> None:
-        if coder.code(picture) != OK:
-            raise _TooLongError
+        def code(picture: Picture) -> None:
+            if coder.code(picture) != OK:
+                raise _TooLongError
 
-    search = Search(data, code)
-    try:
-        parts = search.parts()
-    except _TooLongError:
-        return None
+        search = Search(data, code)
+        try:
+            parts = search.parts()
+        except _TooLongError:
+            return None
     coded = writer.finish()
     if not search.pictures or coded is None:
         return None
@@ -190,12 +191,19 @@ def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:
 
 
 class Streams:
-    """Makes the JPEG streams of a file again, in order. ``size``: bytes of the file."""
+    """Makes the JPEG streams of a file again, in order. ``size``: bytes of the file. A context manager."""
 
     def __init__(self, coefficients: Coefficients, codebook: Codebook, size: int) -> None:
         self._coder = CoefficientCoder(Reader(coefficients.data), codebook, coefficients.model)
         self._size = size
         self._blocks = min(MOST_BLOCKS, blocks_of(size))
+
+    def __enter__(self) -> Self:
+        self._coder.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._coder.__exit__()
 
     def bytes_of(self, part: Jpeg, heads: bytes) -> bytes:
         """The bytes of a part. Raises FormatError or LimitError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy.typing as npt
@@ -149,7 +150,8 @@ class _Assembly:
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes of all parts."""
-        return self._pieces_of(self._parts)
+        with self._streams or nullcontext():
+            yield from self._pieces_of(self._parts)
 
     def _pieces_of(self, parts: Iterable[Part]) -> Iterator[bytes]:
         for part in parts:

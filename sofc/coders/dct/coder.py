@@ -278,17 +278,16 @@ def referred(values: Coefficients, source: Origin, target: Origin) -> Coefficien
     rows, columns, _ = target.coefficients.shape
     numbers = np.zeros((rows + 1, columns + 2, SIZE), np.int32)
     samples = np.zeros((SIDE * (values.shape[0] - 1), SIDE * (values.shape[1] - 2)), np.int32)
-    work = np.zeros(kernel_references.WORK, np.int64)
-    kernel_references.sample(values, samples, work)
-    places = np.zeros(SIDE * target.grid.across * columns, np.int64)
-    kernel_references.refer(samples, source.grid, target.grid, numbers, work, places)
+    kernel_references.sample(values, samples, np.zeros(SIZE, np.int64))
+    lines = kernel_references.Lines.of(samples.shape[1], SIDE * columns, target.grid.across)
+    kernel_references.refer(samples, source.grid, target.grid, numbers, lines)
     return numbers
 
 
 def component_of(origin: Origin, references: Sequence[Coefficients]) -> Component:
     """A component as kernels take it; ``references``, nearest first: of each the values, with a border of zeros."""
     rows, columns, _ = origin.coefficients.shape
-    values, nothing = (np.zeros((rows + 1, columns + 2, SIZE), np.int32) for _ in range(2))
+    values, nothing = np.zeros((rows + 1, columns + 2, SIZE), np.int32), np.zeros((1, 1, SIZE), np.int32)
     first, second = [*references, nothing, nothing][:2]
     return Component(origin.coefficients, values, first, second, origin.table, Around.of(columns))
 

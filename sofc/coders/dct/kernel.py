@@ -34,9 +34,11 @@ from sofc.coders.dct.kernel_prediction import (
     log,
     over,
     predicted,
+    referred,
     row_of,
     start_of,
     weighted_around,
+    within,
 )
 from sofc.coders.dct.kernel_sizes import Ahead, expected_size, look_ahead, size_around, size_beside, turn_weights
 from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
@@ -153,7 +155,9 @@ def _reached(block: Vector[np.int32], table: Vector[np.int64]) -> int:
 def _fill_block_terms(component: Component, row: int, column: int, scratch: Scratch) -> None:
     """Spec dct/coded-diagonals. The terms of a block."""
     tails, ends, term = component.around.tails, component.around.ends, scratch.term
-    first, second = component.first[row, column], component.second[row, column]
+    first, second = component.first, component.second
+    of_first = first[within(row, first.shape[0]), within(column, first.shape[1])]
+    of_second = second[within(row, second.shape[0]), within(column, second.shape[1])]
     here, inverse = row & 1, scratch.inverses[LOWEST_AC]
     above = here ^ 1
     north, west, north_west, north_east = (
@@ -164,14 +168,14 @@ def _fill_block_terms(component: Component, row: int, column: int, scratch: Scra
     )
     references = 0
     for k in range(1, SIZE):
-        references += abs(int(first[k])) + abs(int(second[k]))
+        references += abs(int(of_first[k])) + abs(int(of_second[k]))
     north_tail, west_tail = int(tails[above, column, LOWEST_AC]), int(tails[here, column - 1, LOWEST_AC])
     around = int(tails[above, column - 1, LOWEST_AC]) + int(tails[above, column + 1, LOWEST_AC])
     high = int(tails[above, column, MIDDLE]) + int(tails[here, column - 1, MIDDLE])
     term[BlockTerm.BLOCK], term[BlockTerm.STEP] = SIZE, min(component.table[0], STEP_LIMIT)
     term[BlockTerm.N], term[BlockTerm.W] = north, west
     term[BlockTerm.NW], term[BlockTerm.NE] = north_west, north_east
-    term[BlockTerm.P], term[BlockTerm.Q] = _reached(first, component.table), _reached(second, component.table)
+    term[BlockTerm.P], term[BlockTerm.Q] = _reached(of_first, component.table), _reached(of_second, component.table)
     term[BlockTerm.MEAN] = 2 * (north + west) + north_west + north_east
     term[BlockTerm.TAIL_N], term[BlockTerm.TAIL_W] = log(over(north_tail, inverse)), log(over(west_tail, inverse))
     term[BlockTerm.SUM], term[BlockTerm.AROUND] = log(over(north_tail + west_tail, inverse)), log(over(around, inverse))
@@ -241,7 +245,7 @@ def _fill_terms(
     """Spec dct/terms-of-coefficients. The terms of a coefficient."""
     term, inverse = scratch.term, scratch.inverses[index]
     coefficients = component.coefficients
-    first, second = int(component.first[row, column, index]), int(component.second[row, column, index])
+    first, second = referred(component.first, row, column, index), referred(component.second, row, column, index)
     term[Term.INDEX], term[Term.DIAGONAL] = index, (index >> 3) + (index & 7)
     term[Term.STEP] = min(component.table[index], STEP_LIMIT)
     term[Term.MU], term[Term.LOUDNESS] = _clamped(found.mu), found.loudness

@@ -80,7 +80,8 @@ class Component(NamedTuple):
 
     ``coefficients`` (rows, columns, 64); ``values`` (rows + 1, columns + 2, 64): coefficients times their steps as far
     as they are known, below a row of zero blocks and between two columns of them; ``first`` and ``second``, of that
-    shape: what two references give. ``table`` (64,): steps; ``around``: of blocks nearby, what else is known.
+    shape: what two references give, or (1, 1, 64) zeros for one that is not there (``within``). ``table``
+    (64,): steps; ``around``: of blocks nearby, what else is known.
     """
 
     coefficients: Cube[np.int32]
@@ -194,6 +195,18 @@ def begin(around: Around, row: int, column: int) -> None:
 
 
 @inlined
+def within(place: int, count: int) -> int:
+    """A row or column of a reference of which there are so many: a reference that is not there has one of each."""
+    return min(place, count - 1)
+
+
+@inlined
+def referred(reference: Cube[np.int32], row: int, column: int, index: int) -> int:
+    """What a reference gives for a coefficient."""
+    return int(reference[within(row, reference.shape[0]), within(column, reference.shape[1]), index])
+
+
+@inlined
 def gather_means(component: Component, row: int, column: int, index: int, means: Vector[np.int32]) -> None:
     """Spec dct/prediction. The numbers that coefficient ``index`` of a block is predicted from: ``means`` (MEANS,) is
     filled; ``row`` and ``column`` as in values."""
@@ -207,8 +220,8 @@ def gather_means(component: Component, row: int, column: int, index: int, means:
         means[2 * SIDE + k] = own[SIDE * v + k]
         means[3 * SIDE + k] = across[SIDE * u + k]
     means[4 * SIDE], means[4 * SIDE + 1] = values[row - 1, column - 1, index], values[row - 1, column + 1, index]
-    means[4 * SIDE + 2] = component.first[row, column, index]
-    means[4 * SIDE + 3] = component.second[row, column, index]
+    means[4 * SIDE + 2] = referred(component.first, row, column, index)
+    means[4 * SIDE + 3] = referred(component.second, row, column, index)
 
 
 @inlined
@@ -217,7 +230,7 @@ def gather_sizes(component: Component, row: int, column: int, index: int, tail: 
     filled; ``tail``: sum of the sizes of what is before the coefficient in the order."""
     around, here = component.around, row & 1
     above, place = here ^ 1, place_of(index)
-    first, second = component.first[row, column, index], component.second[row, column, index]
+    first, second = referred(component.first, row, column, index), referred(component.second, row, column, index)
     n, w, o = around.sizes[above, column], around.sizes[here, column - 1], around.sizes[here, column]
     z[0] = component.table[index]
     z[1], z[2] = n[place], w[place]
@@ -229,7 +242,7 @@ def gather_sizes(component: Component, row: int, column: int, index: int, tail: 
     z[11] = n[place - STRIDE] + n[place - 1]
     z[12] = w[place - STRIDE] + w[place - 1]
     z[13], z[14], z[15] = tail, around.tails[above, column, index], around.tails[here, column - 1, index]
-    z[16], z[17] = abs(int(first)), abs(int(second))
+    z[16], z[17] = abs(first), abs(second)
     missed = around.errors[here, column]
     z[18], z[19] = around.errors[above, column, place], around.errors[here, column - 1, place]
     z[20], z[21] = around.errors[above, column - 1, place], around.errors[above, column + 1, place]
@@ -247,8 +260,8 @@ def weighted_around(component: Component, row: int, column: int, index: int, wei
     west, across = values[row, column - 1], values[row, column]
     total = np.int64(values[row - 1, column - 1, index]) * np.int64(weights[4 * SIDE])
     total += np.int64(values[row - 1, column + 1, index]) * np.int64(weights[4 * SIDE + 1])
-    total += np.int64(component.first[row, column, index]) * np.int64(weights[4 * SIDE + 2])
-    total += np.int64(component.second[row, column, index]) * np.int64(weights[4 * SIDE + 3])
+    total += np.int64(referred(component.first, row, column, index)) * np.int64(weights[4 * SIDE + 2])
+    total += np.int64(referred(component.second, row, column, index)) * np.int64(weights[4 * SIDE + 3])
     for k in range(SIDE):
         total += (
             np.int64(north[v + k]) * np.int64(weights[k])

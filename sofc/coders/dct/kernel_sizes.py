@@ -22,6 +22,7 @@ from sofc.coders.dct.kernel_prediction import (
     Predictor,
     place_of,
     row_of,
+    within,
 )
 from sofc.jit.decorators import inlined
 from sofc.jit.types import Table, Vector
@@ -89,14 +90,16 @@ def look_ahead(component: Component, row: int, column: int, lines: int, w: Vecto
             + np.int64(ne[p + STRIDE]) * np.int64(w[21 * BORDERED + STRIDE + p])
         )
     tails_n, tails_w = around.tails[above, column], around.tails[here, column - 1]
-    first, second = component.first[row, column], component.second[row, column]
+    first, second = component.first, component.second
+    of_first = first[within(row, first.shape[0]), within(column, first.shape[1])]
+    of_second = second[within(row, second.shape[0]), within(column, second.shape[1])]
     for k in range(SIDE * lines):
         elsewhere[k] = (
             component.table[k] * np.int64(w[k])
             + np.int64(tails_n[k]) * np.int64(w[14 * BORDERED + k])
             + np.int64(tails_w[k]) * np.int64(w[15 * BORDERED + k])
-            + np.int64(abs(first[k])) * np.int64(w[16 * BORDERED + k])
-            + np.int64(abs(second[k])) * np.int64(w[17 * BORDERED + k])
+            + np.int64(abs(of_first[k])) * np.int64(w[16 * BORDERED + k])
+            + np.int64(abs(of_second[k])) * np.int64(w[17 * BORDERED + k])
         )
 
 
