@@ -172,8 +172,11 @@ def test_bench_of_kept_files(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     output = capsys.readouterr()
     assert "c.png: left out: " in output.err
     size = sum((tmp_path / name).stat().st_size for name in ("a.jpg", "b.png"))
-    head, *rows, largest = output.out.splitlines()
+    head, *rows, largest, speed = output.out.splitlines()
     assert head == f"2 files of {size} bytes"
+    words = speed.split()
+    assert words[:3] == ["given", "back", "at"]
+    assert math.isclose(float(words[3]) / float(words[9].rstrip(":")), float(words[10]), abs_tol=0.2)
     assert largest.startswith("by sofc, no file takes more than ")
     assert [row.split()[0] for row in rows] == ["sofc", "jpegxl", "lzma"]
     assert all(math.isclose(int(row.split()[1]) / size, float(row.split()[3]), abs_tol=1e-3) for row in rows)
