@@ -21,7 +21,7 @@ from sofc.container import schema
 from sofc.container.chunks import pack_file_end, pack_group, pack_image_head, unpack_group, unpack_image_head
 from sofc.container.likeness import DEPARTURES, GOING_ON, Placing, Plan, pack_plan, unpack_plan
 from sofc.container.records import LIKENESS_MODEL, CodedGroup
-from sofc.stream import copies, going_on, kept_images, layout
+from sofc.stream import copies, going_on, layout
 from sofc.stream.references import GoneOnFrom
 
 Array = npt.NDArray[Any]
@@ -145,7 +145,7 @@ def test_nothing_goes_on_from_far_away(monkeypatch: pytest.MonkeyPatch) -> None:
     images = tiles(8)
     for limit, value in (("WINDOW", 100), ("NEAREST", 1)):
         with monkeypatch.context() as patch:
-            patch.setattr(kept_images, limit, value)
+            patch.setattr(copies, limit, value)
             data = encoded(images)
         assert starts(data).count(2) <= 1
         np.testing.assert_array_equal(sofc.decode(data), images)
@@ -168,8 +168,7 @@ def test_a_reference_is_near_with_the_group_that_its_own_goes_on_from(monkeypatc
     images = np.concatenate([images, images[6:7, ::-1]])
     found = []
     for nearest in range(1, 6):
-        for module in (copies, kept_images):
-            monkeypatch.setattr(module, "NEAREST", nearest)
+        monkeypatch.setattr(copies, "NEAREST", nearest)
         data = encoded(images)
         np.testing.assert_array_equal(sofc.decode(data), images)
         reaches = starts(data)[4] == 2

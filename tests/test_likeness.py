@@ -21,7 +21,7 @@ from sofc.container.chunks import pack_band, pack_file_end, pack_group, unpack_b
 from sofc.container.likeness import Plan, pack_plan, unpack_plan
 from sofc.container.records import LIKENESS_MODEL
 from sofc.imagefiles import Samples
-from sofc.stream import kept_images
+from sofc.stream import copies, kept_images
 
 Array = npt.NDArray[Any]
 Change = Callable[[Array], Array]
@@ -181,7 +181,7 @@ def test_nothing_is_predicted_from_far_away(monkeypatch: pytest.MonkeyPatch) -> 
     assert LIKENESS_MODEL in models(collected(images, key_interval=1))
     for limit, value in (("WINDOW", len(collected(images[:1]))), ("NEAREST", 2)):
         with monkeypatch.context() as patch:
-            patch.setattr(kept_images, limit, value)
+            patch.setattr(copies, limit, value)
             data = collected(images, key_interval=1)
             assert LIKENESS_MODEL not in models(data)
             check(data, images)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from helpers import chunks_of, file_of
+import minidec
 from PIL import Image
 
 import sofc
@@ -22,7 +23,7 @@ from sofc.container import schema
 from sofc.container.chunks import pack_file_end, pack_group, pack_image_head, unpack_group
 from sofc.container.likeness import Placing
 from sofc.container.records import CodedGroup, CodedSamples, ImageHead
-from sofc.stream import copies, kept_images
+from sofc.stream import copies, costs, kept_images
 
 Array = npt.NDArray[np.uint8]
 
@@ -64,8 +65,7 @@ def test_no_image_with_a_guided_band_guides_another() -> None:
 
 
 def test_a_guide_is_near_where_what_it_guides_is_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (copies, kept_images):
-        monkeypatch.setattr(module, "WINDOW", 100_000)
+    monkeypatch.setattr(copies, "WINDOW", 100_000)
     field = texture(1, 256, 256)
     mask = np.where(field > 0, 255, 0).astype(np.uint8)
     mask[:, ::16] ^= 255  # so that it is not predicted
@@ -79,8 +79,7 @@ def test_a_guide_is_near_where_what_it_guides_is_a_reference(monkeypatch: pytest
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_a_copy_that_is_too_far_away_and_partly_predicted(monkeypatch: pytest.MonkeyPatch, *, verify: bool) -> None:
-    for module in (copies, kept_images):
-        monkeypatch.setattr(module, "WINDOW", 20_000)
+    monkeypatch.setattr(copies, "WINDOW", 20_000)
     images, jpegs = [], []
     for samples in (np.tile(shown(texture(1, 8, 8)), (32, 32)), shown(texture(2, 256, 256))):
         Image.fromarray(samples).save(file := io.BytesIO(), "JPEG", quality=80)
@@ -93,48 +92,139 @@ def test_a_copy_that_is_too_far_away_and_partly_predicted(monkeypatch: pytest.Mo
     check(data + encoder.finish(), [*images, noise, *images])
 
 
-def hostile(references: int, side: int, components: int) -> bytes:
-    """A file of images of one value, and a group of images of one pixel that are each predicted from one of these."""
+def hostile(side: int, references: list[int], small: sofc.ImageHeader) -> bytes:
+    """A file of images of one value, and a group of ``small`` ones that are each predicted from one of these."""
     large = sofc.ImageHeader(side, side, sofc.PixelFormat(1, 8, 8, signed=False))
-    small = sofc.ImageHeader(1, 1, sofc.PixelFormat(components, 8, 8, signed=False))
+    first, count = max(references) + 1, len(references)
     encoder = sofc.Encoder(large, codebook=None, effort=1)
     plain = encoder.write_group(np.zeros((1, side, side), np.uint8)) + encoder.finish()
     group = next(unpack_group(body) for kind, body in chunks_of(plain) if kind == schema.GROUP)
     coded = CodedSamples(group.model, group.check, group.streams, group.mapping)
     chunks = [(schema.IMAGE_HEAD, pack_image_head(ImageHead(large, 0)))]
-    chunks += [(schema.GROUP, pack_group(CodedGroup(**vars(coded), image=k, images=1))) for k in range(references)]
+    chunks += [(schema.GROUP, pack_group(CodedGroup(**vars(coded), image=k, images=1))) for k in range(first)]
     chunks.append((schema.IMAGE_HEAD, pack_image_head(ImageHead(small, 0))))
-    likenesses = {k: Likeness(Placing(k), [Tables(None, 0)] * components) for k in range(references)}
-    known = {k: Reference([np.zeros((1, 1), np.int32)], 8) for k in likenesses}
-    samples = np.zeros((references, 1, components) if components > 1 else (references, 1), np.uint8)
-    stream = departures_of(samples, Extent(small, references, references, range(1)), likenesses, known)
+    tables = [Tables(None, 0)] * small.format.components
+    likenesses = {place: Likeness(Placing(k), tables) for place, k in enumerate(references)}
+    known = {k: Reference([np.zeros((1, 1), np.int32)], 8) for k in references}
+    rows = small.height or 1
+    shape = (count * rows, small.width, small.format.components)
+    samples = np.zeros(shape if small.format.components > 1 else shape[:2], np.uint8)
+    stream = departures_of(samples, Extent(small, first, count, range(rows)), likenesses, known)
     assert stream is not None
     placings = {place: one.placing for place, one in likenesses.items()}
     predicted = pack_predicted(placings, stream, None, zlib.crc32(samples.tobytes()))
-    chunks.append((schema.GROUP, pack_group(CodedGroup(**vars(predicted), image=references, images=references))))
+    chunks.append((schema.GROUP, pack_group(CodedGroup(**vars(predicted), image=first, images=count))))
     return file_of([*chunks, (schema.FILE_END, pack_file_end(0))], plain)
+
+
+def small_image(side: int, components: int = 1) -> sofc.ImageHeader:
+    return sofc.ImageHeader(side, side, sofc.PixelFormat(components, 8, 8, signed=False))
 
 
 def test_references_of_a_group_are_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sofc.stream.references, "KEPT_SAMPLES", 1)
-    data = hostile(12, 1024, 1)
+    data = hostile(512, list(range(24)), small_image(48))
     decoder = sofc.Decoder()
     decoder.feed(data)
     for event in decoder.events():
-        if isinstance(event, sofc.HeaderReady) and event.header.width == 1:
+        if isinstance(event, sofc.HeaderReady) and event.header.width == 48:
             break
         del event
     tracemalloc.start()
     assert any(isinstance(event, sofc.GroupReady) for event in decoder.events())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 30 << 20  # 12 references take 5 bytes a sample
+    assert peak < 20 << 20  # 24 references take 5 bytes a sample
+
+
+@pytest.mark.parametrize(
+    ("side", "references", "components", "is_allowed"),
+    [
+        (256, [0] * 14, 1, True),  # 14 x (65536 + 1056) + 65536 of 2^20 + 14 x 256
+        (256, [0] * 15, 1, False),
+        (256, [0, 1] * 3 + [0], 1, True),  # 7 x (65536 + 1056 + 65536)
+        (256, [0, 1] * 4, 1, False),
+        (1, [0], 1309, True),  # 1 + 1309 x 1056 + 1024 of 2^20 + 1309 x 256
+        (1, [0], 1310, False),
+    ],
+)
+def test_how_much_few_samples_ask_for_is_bounded(
+    side: int, references: list[int], components: int, *, is_allowed: bool
+) -> None:
+    data = hostile(side, references, small_image(1, components))
+    if is_allowed:
+        assert not np.any(sofc.decode_images(data)[-1])
+        assert len(minidec.decode_file(data).images) == max(references) + 1 + len(references)
+        return
+    with pytest.raises(sofc.FormatError, match=r"more of earlier images than so few may.*byte"):
+        sofc.decode_images(data)
+    with sofc.open_reader(data) as reader, pytest.raises(sofc.FormatError, match="more of earlier images"):
+        reader.read_image(len(reader) - 1)
+    with pytest.raises(minidec.FormatError, match="too much is asked for"):
+        minidec.decode_file(data)
+
+
+def test_encoders_ask_for_no_more_than_decoders_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In groups, in bands and for guides; of what was let pass before, decoders refuse what is too much."""
+    field = texture(1, 96, 96)
+    mask = np.where(field > 0, 255, 0).astype(np.uint8)
+    tiles = [shown(texture(k, 96, 96)) for k in range(6)]
+    tiles += [tiles[k][::-1].copy() for k in (0, 4, 1, 5, 2)]
+    groups = encoded_group(tiles)
+    large = shown(texture(7, 128, 96))
+    bands = encoded([large, large[:, ::-1].copy()], band_rows=16)
+    guided = encoded([shown(field), mask])
+    before = [len(groups), len(bands), len(guided)]
+    monkeypatch.setattr(costs, "FEW", 1)
+    monkeypatch.setattr(costs, "FEW_TIMES", 1)
+    for data in (groups, bands, guided):
+        with pytest.raises(sofc.FormatError, match="more of earlier images"):
+            sofc.decode_images(data)
+    after = [encoded_group(tiles), encoded([large, large[:, ::-1].copy()], band_rows=16), encoded([shown(field), mask])]
+    for data, images in zip(after, (tiles, [large, large[:, ::-1]], [shown(field), mask]), strict=True):
+        check(data, images)
+    assert [len(data) > size for data, size in zip(after, before, strict=True)] == [True] * 3
+    # So much that a group is put before one more image is taken into it.
+    monkeypatch.setattr(costs, "FEW_TIMES", 5)
+    assert before[0] < len(data := encoded_group(tiles)) < len(after[0])
+    check(data, tiles)
+
+
+def encoded_group(images: list[Array]) -> bytes:
+    """A group of six images, which the others follow."""
+    encoder = sofc.Encoder(sofc.header_for(images[0]), codebook=builtin_codebook)
+    pieces = [encoder.write_group(np.stack(images[:6])), encoder.flush(), encoder.write_group(np.stack(images[6:]))]
+    return b"".join([*pieces, encoder.finish()])
+
+
+def test_a_reference_is_kept_until_its_group_is_put(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_images, "MOST_KEPT", 3)
+    images = [shown(texture(k, 64, 64)) for k in range(3)]
+    images += [images[0][::-1].copy(), *(shown(texture(k, 64, 64)) for k in (8, 9))]
+    check(sofc.encode_images(images), images)
+
+
+def test_readers_refuse_what_is_too_far_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As decoders do that read the file from its start, and no longer have it."""
+    image = shown(texture(1, 64, 64))
+    images = [image, shown(texture(2, 64, 64)), image[::-1].copy()]
+    data = encoded(images, key_interval=1)
+    check(data, images)
+    for limit, value in (("WINDOW", 1000), ("NEAREST", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(copies, limit, value)
+            with pytest.raises(sofc.FormatError):
+                sofc.decode_images(data)
+            with sofc.open_reader(data) as reader:
+                np.testing.assert_array_equal(reader.read_image(1), images[1])
+                with pytest.raises(sofc.FormatError, match="too far"):
+                    reader.read_image(2)
 
 
 def test_a_reference_is_looked_at_once_for_all_components() -> None:
     reference = Reference([np.zeros((9, 9), np.int32)], 8)
     assert len(placed(reference, Placing(0), 4096, range(1), 1).whole) == 1
-    (_, image) = sofc.decode_images(hostile(1, 64, 4096))
+    (_, image) = sofc.decode_images(hostile(64, [0], small_image(1, 1000)))
     assert not image.any()
 
 

@@ -286,7 +286,8 @@ class Reader(Closing):
         from sofc.stream.references import Decoded
 
         self._references = self._references or Decoded()
-        decoder = BandDecoder(self.codebook, min(self._threads, len(numbers)), self._chunks_of, self._references)
+        earlier = _Earlier(self._chunks_of, self._directory)
+        decoder = BandDecoder(self.codebook, min(self._threads, len(numbers)), earlier, self._references)
         return decoder.in_order(self._placed(run, numbers))
 
     def _chunks_of(self, image: int) -> list[Placed]:
@@ -379,6 +380,20 @@ class Reader(Closing):
             elif chunk.type in (schema.IMAGE_HEAD, schema.BAND, schema.GROUP, schema.FILE_END):
                 return found
             offset += chunk.size
+
+
+class _Earlier:
+    """What a reader's band decoder takes of the file besides what is read."""
+
+    def __init__(self, chunks_of: Callable[[int], list[Placed]], directory: Directory) -> None:
+        self.chunks_of = chunks_of
+        self._directory = directory
+
+    def are_near(self, begins: int, offset: int) -> bool:
+        """Whether who reads the file from its start has what begins there when it comes to ``offset``."""
+        from sofc.stream.copies import is_near
+
+        return is_near(offset - begins, self._directory.steps_between(begins, offset))
 
 
 def open_reader(

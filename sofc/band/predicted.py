@@ -43,6 +43,16 @@ class Extent(NamedTuple):
         return Area(images * len(self.rows), self.header.width, len(self.rows))
 
     @property
+    def image_samples(self) -> int:
+        """Samples of one of its images, or of what it has of that."""
+        return len(self.rows) * self.header.row_samples
+
+    @property
+    def samples(self) -> int:
+        """All its samples."""
+        return self.images * self.image_samples
+
+    @property
     def size(self) -> Image:
         """What is coded of each image."""
         samples = self.header.format

@@ -21,6 +21,7 @@ from sofc.container.wide import registered_codebooks
 from sofc.image import PixelFormat
 from sofc.jpeg.known import Known
 from sofc.stream.copies import CopyFinder, Key
+from sofc.stream.costs import Account
 from sofc.stream.going_on import GoingOn
 from sofc.stream.heads import Heads
 from sofc.stream.kept_images import KeptImages
@@ -87,7 +88,7 @@ class BandEncoding:
         """What gives a group or a band of an image; before the first, the image head is put."""
         extent, key = band.extent, band.key
         codebooks = self._copies.codebooks_of(key)
-        if codebooks is None and band.likenesses:
+        if codebooks is None and self._may_follow(band):
             return self._predicted_coding_of(image, band)
         if codebooks is not None:
             self._kept.drop(range(extent.first, extent.first + extent.images))
@@ -101,23 +102,26 @@ class BandEncoding:
         if image.header.format.wide is not None and self._on_codebook is not None:
             code = partial(_telling, code, self._on_codebook)
         named = tuple(image.codebooks.values())
-        if codebooks == named:
-            return self._copies.coded(key, codebooks, code)
-        if band.origins and image.has_long_groups:
-            group = image.long_groups.begin(self._kept, extent, image.selection.codebook)
-            if group is not None:
-                return self._copies.coded(key, named, self._workers.submit(partial(group.note, code)))
-            going_on = image.long_groups.going_on(self._kept, extent, verify=self._verify)
-            if going_on is not None:
-                return self._either(going_on, key, named, code)
-        guiding = (
-            None
-            if extent.images > 1
-            else self._predicting.guiding(band.rows, extent, image.selection.codebook, image.codebooks)
-        )
-        if guiding is None:
-            return self._copies.coded(key, named, self._workers.submit(code))
-        return self._either(guiding, key, named, code)
+        other: Guiding | GoingOn | None = None
+        if codebooks != named:
+            if band.origins and image.has_long_groups:
+                group = image.long_groups.begin(self._kept, extent, image.selection.codebook)
+                if group is not None:
+                    self._kept.note_coded(extent, extent.samples)
+                    return self._copies.coded(key, named, self._workers.submit(partial(group.note, code)))
+                other = image.long_groups.going_on(self._kept, extent, verify=self._verify)
+            if other is None and extent.images == 1:
+                other = self._predicting.guiding(band.rows, extent, image.selection.codebook, image.codebooks)
+        self._kept.note_coded(extent, extent.samples, other.cost if other else 0)
+        if other is not None:
+            return self._either(other, key, named, code)
+        return self._copies.coded(key, named, code if codebooks == named else self._workers.submit(code))
+
+    def _may_follow(self, band: Uncoded) -> bool:
+        """Whether images of a band or group are to be predicted from earlier ones. Of a group that was asked before."""
+        if band.is_group or not band.likenesses:
+            return bool(band.likenesses)
+        return self._kept.account_of(band.extent, band.likenesses[0], Account()) is not None
 
     def _either(
         self, other: Guiding | GoingOn, key: Key, named: tuple[Codebook, ...], code: Callable[[], CodedSamples]
@@ -139,6 +143,7 @@ class BandEncoding:
         self._kept.leave_bands()
         image_rows = len(band.extent.rows)
         others = without(band.rows, image_rows, band.likenesses)
+        self._kept.note_coded(band.extent, others.size)
         code_others: Callable[[], CodedSamples] | None = None
         if len(others):
             # Of those that follow in the group, codebooks may be others: what is found now is not all.

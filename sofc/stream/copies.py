@@ -38,6 +38,12 @@ LEAST_CHANGES = 256
 Coded = CodedBand | CodedGroup
 
 
+def is_near(distance: int, steps: int) -> bool:
+    """Whether a decoder still has what stands so many bytes before, and so many steps from a band or group to the
+    next."""
+    return distance <= WINDOW and steps <= NEAREST
+
+
 def distance_of(coded: Coded) -> int:
     """How many bytes before a copy the chunk begins that it copies. Raises FormatError."""
     kind = schema.BAND if isinstance(coded, CodedBand) else schema.GROUP
@@ -58,9 +64,10 @@ def copied(coded: Coded, earlier: Coded | None) -> Coded:
 
 
 class Earlier:
-    """The bands and groups that those to come may be copies of."""
+    """The bands and groups that those to come may be copies of, or follow from."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._known: OrderedDict[int, Placed] = OrderedDict()  # by where their chunks begin
         self._places: list[tuple[int, int, int]] = []  # of the same: the (first) image, the first row, and that offset
 
@@ -77,16 +84,15 @@ class Earlier:
         self._places.append((coded.image, coded.first_row if isinstance(coded, CodedBand) else 0, offset))
         return coded if coded.model != COPY_MODEL else copied(coded, None if earlier is None else earlier.coded)
 
-    def chunks_of(self, image: int, limits: Limits) -> list[Placed]:
+    def chunks_of(self, image: int) -> list[Placed]:
         """All bands of an image, or the group that holds it. Raises as ``whole`` does."""
         end = bisect_right(self._places, (image, MAX_DIMENSION, 0))
-        found: list[Placed] = []
-        while end > 0 and self._places[end - 1][0] == image:
-            end -= 1
-            found.insert(0, self._known[self._places[end][2]])
-        if not found and end > 0:
-            found = [self._known[self._places[end - 1][2]]]
-        return whole(image, found, limits)
+        first = min(bisect_right(self._places, (image, -1, 0)), max(0, end - 1))
+        return whole(image, [self._known[offset] for _, _, offset in self._places[first:end]], self._limits)
+
+    def are_near(self, begins: int, offset: int) -> bool:  # noqa: ARG002
+        """Whether the band or group that begins there is among them, of which the last is that at ``offset``."""
+        return begins in self._known
 
 
 def whole(image: int, chunks: Sequence[Placed], limits: Limits) -> list[Placed]:
@@ -166,8 +172,7 @@ class CopyFinder:
             self._count += 1
             if place.tiny is not None:
                 return place.tiny
-            is_near = self._count - place.number <= NEAREST and offset - place.offset <= WINDOW
-            if place.offset >= 0 and is_near:
+            if place.offset >= 0 and is_near(offset - place.offset, self._count - place.number):
                 return CodedSamples(COPY_MODEL, place.check, (schema.VarInt.build(offset - place.offset),))
             coded = code()
             place.offset, place.number, place.check = offset, self._count, coded.check

@@ -97,10 +97,8 @@ class Decoder(Sticky):
         self._limits = limits or Limits()
         self._codebooks = codebooks
         self._salvage = salvage
-        self._earlier = Earlier()
-        self._band_decoder = BandDecoder(
-            self.codebook, threads, lambda image: self._earlier.chunks_of(image, self._limits)
-        )
+        self._earlier = Earlier(self._limits)
+        self._band_decoder = BandDecoder(self.codebook, threads, self._earlier)
         self._reader = ChunkReader(self._limits.max_chunk_bytes, salvage=salvage)
         self._structure: FileStructure | None = None
         self._structure_closed = False

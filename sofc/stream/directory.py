@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sofc.container import schema
 from sofc.container.chunks import (
@@ -59,6 +60,15 @@ class Directory:
     def images(self) -> int:
         """Images in the file."""
         return self.runs[-1].first + self.runs[-1].images if self.runs else 0
+
+    @cached_property
+    def _offsets(self) -> list[int]:
+        """Where all bands and groups begin."""
+        return [offset for run in self.runs for offset in run.offsets]
+
+    def steps_between(self, first: int, last: int) -> int:
+        """Steps from a band or group to the next, from the one that begins at ``first`` to that at ``last``."""
+        return bisect_right(self._offsets, last) - bisect_right(self._offsets, first)
 
     def run_of(self, image: int) -> Run:
         """The run that holds an image."""

@@ -25,6 +25,7 @@ from sofc.stream.arguments import checked_array, checked_metadata, converted, ro
 from sofc.stream.band_encoding import BandEncoding, Uncoded
 from sofc.stream.chunk_queue import ChunkQueue
 from sofc.stream.copies import Key, pays_to_copy
+from sofc.stream.costs import Account
 from sofc.stream.heads import Heads
 from sofc.stream.kept_images import KeptImages
 from sofc.stream.pending import PendingImage
@@ -288,15 +289,17 @@ class Encoder(Sticky):
             image = self._current
             if image.header.height not in (None, image.rows_written):
                 raise UsageError(f"the image has {image.rows_written} rows, its header says {image.header.height}")
-            likeness = sure = None
+            likeness = account = sure = None
             if self._kept.takes(image.header) and image.next_band == 0:
                 likeness = self._kept.find(image.header, image.whole())
-                sure = self._predicting.if_sure(likeness, image.whole(), image.header, self._image)
+                account = self._account_with(likeness, image.buffered)
+                if account is not None:
+                    sure = self._predicting.if_sure(likeness, image.whole(), image.header, self._image)
             if sure is not None or image.is_one_small_whole:
                 known = image.known_of(image.buffered)
                 samples = image.pop(image.buffered)
-                if likeness is not None:
-                    self._group.add_like(samples, likeness)
+                if likeness is not None and account is not None:
+                    self._group.add_like(samples, likeness, account)
                 else:
                     self._group.add(samples, was_asked=False)
                     if self._kept.takes(image.header):
@@ -350,6 +353,7 @@ class Encoder(Sticky):
         were_asked = group.were_asked and not group.origins and count > 1
         uncoded = Uncoded(rows, extent, True, is_last, group.likenesses, group.origins, known, were_asked)
         coding = self._encoding.coding_of(image, uncoded)
+        self._kept.release()
 
         def body(offset: int) -> bytes:
             self._kept.note(offset, first)
@@ -363,8 +367,14 @@ class Encoder(Sticky):
         header, group = self._current.header, self._group
         self._state = WriteState.GROUPS
         likeness = self._likeness_of(image, jpeg)
-        if likeness is not None:
-            group.add_like(image, likeness)
+        account = self._account_with(likeness, len(image))
+        if likeness is not None and account is None:
+            self._put_group()
+            group = self._group
+            account = self._account_with(likeness, len(image))
+        if likeness is not None and account is not None:
+            group.add_like(image, likeness, account)
+            self._kept.hold(likeness.placing.reference)
             if len(group) >= self._current.most_images(traced=bool(group.origins)):
                 self._put_group()
             return
@@ -378,6 +388,14 @@ class Encoder(Sticky):
         self._group.add(image, origin, key)
         if is_copy or self._group.coded_alone >= self._current.group_images(image, traced=origin is not None):
             self._put_group()
+
+    def _account_with(self, likeness: Likeness | None, rows: int) -> Account | None:
+        """What the group costs with one more image of so many rows; None where it has no likeness, or that is too
+        much."""
+        if likeness is None:
+            return None
+        extent = Extent(self._current.header, self._image, len(self._group) + 1, range(rows))
+        return self._kept.account_of(extent, likeness, self._group.account)
 
     def _likeness_of(self, image: Samples, jpeg: bytes | None) -> Likeness | None:
         """How the next whole image follows from an earlier one, where it is to be predicted from that."""

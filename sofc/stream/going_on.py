@@ -13,6 +13,7 @@ from sofc.coders.base import Coder
 from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedGroup, CodedSamples
 from sofc.errors import SofcError
 from sofc.planes import PlaneRange
+from sofc.stream.costs import Account, decoding_cost
 from sofc.stream.kept_images import KeptImages
 from sofc.stream.references import LeftCoders
 
@@ -54,6 +55,11 @@ class GoingOn:
     extent: Extent
     verify: bool
     gone_on: CodedSamples | None = None
+
+    @property
+    def cost(self) -> int:
+        """Spec likeness/cost. What it takes to decode the earlier group."""
+        return decoding_cost(self.earlier.extent.samples)
 
     def both(self, code: Callable[[], CodedSamples]) -> tuple[CodedSamples, CodedSamples | None]:
         """The group coded by itself, as ``code`` does, and going on, None where that takes no less."""
@@ -123,5 +129,6 @@ class LongGroups:
         return self._last
 
     def going_on(self, kept: KeptImages, extent: Extent, *, verify: bool) -> GoingOn | None:
-        """How a group may go on from an earlier one, if there is one."""
-        return None if self._last is None else GoingOn(kept, self._left, self._last, extent, verify)
+        """How a group may go on from an earlier one, if there is one that is not too large for it."""
+        found = None if self._last is None else GoingOn(kept, self._left, self._last, extent, verify)
+        return found if found is not None and Account(found.cost).fits(extent.samples) else None

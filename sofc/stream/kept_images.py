@@ -10,9 +10,10 @@ import numpy as np
 from sofc.band.alike import Kept, found_likeness, may_be_like
 from sofc.band.coding import Samples
 from sofc.band.likeness import Likeness, Reference
-from sofc.band.predicted import reference_of
+from sofc.band.predicted import Extent, reference_of
 from sofc.image import ImageHeader
-from sofc.stream.copies import NEAREST, WINDOW
+from sofc.stream.copies import is_near
+from sofc.stream.costs import Account, Asked, decoding_cost
 
 KEPT_BYTES = 1 << 26
 """What the samples that an encoder keeps take at most, in their arrays."""
@@ -30,9 +31,13 @@ class KeptImages:
         self._bands: list[Samples] = []  # of the current image, while it may be kept
         self._images: dict[int, Kept] = {}
         self._bytes = 0
+        self._held: set[int] = set()
         # Of each chunk that images begin in: the first of these, where it begins, and behind how many others.
         self._places: list[tuple[int, int, int]] = []
         self._count = 0  # bands and groups so far
+        # Of each chunk that images begin in, once these are known: the first of them, and what it takes to decode it.
+        self._firsts: list[int] = []
+        self._decoding: list[int] = []
         self._long_groups: list[int] = []  # the first image of each from which following ones go on
         self._guides: dict[int, set[int]] = {}  # by the numbers of images that may have guides, those of these
 
@@ -63,7 +68,18 @@ class KeptImages:
         self._images[number] = Kept(number, header, samples)
         self._bytes += samples.nbytes
         while self._bytes > KEPT_BYTES or len(self._images) > MOST_KEPT:
-            self.drop([next(iter(self._images))])
+            oldest = next((number for number in self._images if number not in self._held), None)
+            if oldest is None:
+                return
+            self.drop([oldest])
+
+    def hold(self, number: int) -> None:
+        """Keep an image, if that is older than others, too, until ``release``: one of a group follows from it."""
+        self._held.add(number)
+
+    def release(self) -> None:
+        """Take in that the group is put."""
+        self._held.clear()
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Keep these no more."""
@@ -83,6 +99,30 @@ class KeptImages:
             for number, one in self._images.items()
             if (one.header.width, one.header.height) == size and number not in self._guides and not one.is_binary
         ]
+
+    def note_coded(self, extent: Extent, samples: int, cost: int = 0) -> None:
+        """Take in that a band or group is to be put, ``samples`` of which are coded by themselves, and what it costs to
+        ask for what it follows from."""
+        if self._firsts[-1:] != [extent.first]:
+            self._firsts.append(extent.first)
+            self._decoding.append(0)
+        self._decoding[-1] += decoding_cost(samples, cost)
+
+    def asked(self, number: int, extent: Extent) -> Asked:
+        """An image that is kept, as one that a band or group asks for."""
+        header = self._images[number].header
+        samples = header.row_samples * (header.height or 1)
+        if number >= extent.first:
+            return Asked(samples, header.format.coded_bits)
+        place = bisect_right(self._firsts, number) - 1
+        return Asked(samples, header.format.coded_bits, self._firsts[place], self._decoding[place])
+
+    def account_of(self, extent: Extent, likeness: Likeness, before: Account) -> Account | None:
+        """What a band or group costs with one more image that follows from an earlier one; None where that is too
+        much."""
+        asked = self.asked(likeness.placing.reference, extent)
+        account = before.after(asked, tables=extent.header.format.components)
+        return account if account.fits(extent.samples) else None
 
     def note_guide(self, number: int, guide: int) -> None:
         """Take in that an image, or a band of it, may be coded with a guide."""
@@ -117,6 +157,6 @@ class KeptImages:
         wanted.update([self._long_groups[end - 1] for end in ends if end])
         for number in wanted:
             _, start, count = self._places[bisect_right(self._places, (number, offset, 0)) - 1]
-            if offset - start > WINDOW or self._count - count > NEAREST:
+            if not is_near(offset - start, self._count - count):
                 return False
         return True

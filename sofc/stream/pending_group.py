@@ -6,12 +6,13 @@ from sofc.band.coding import Samples
 from sofc.band.likeness import Likeness
 from sofc.coders.base import Found
 from sofc.stream.copies import Key
+from sofc.stream.costs import Account
 
 
 class PendingGroup:
     """Images of one header, in their order: some like earlier ones of the file, of the others all or none with origin.
 
-    ``alone``: what tells the first image from others, while it is the only one. ``were_asked``: all were asked for
+    ``account``: what those that are like earlier ones cost. ``alone``: what tells the first image from others, while it is the only one. ``were_asked``: all were asked for
     their origin.
     """
 
@@ -19,6 +20,7 @@ class PendingGroup:
         self.images: list[Samples] = []
         self.origins: list[Found] = []
         self.likenesses: dict[int, Likeness] = {}
+        self.account = Account()
         self.alone: Key | None = None
         self.were_asked = True
 
@@ -39,8 +41,9 @@ class PendingGroup:
         self.images.append(image)
         self.origins += [] if origin is None else [origin]
 
-    def add_like(self, image: Samples, likeness: Likeness) -> None:
-        """Add an image that follows from an earlier one."""
+    def add_like(self, image: Samples, likeness: Likeness, account: Account) -> None:
+        """Add an image that follows from an earlier one. ``account``: what all cost with it."""
         self.alone = None
+        self.account = account
         self.likenesses[len(self.images)] = likeness
         self.images.append(image)

@@ -25,6 +25,7 @@ from sofc.codebook import Codebook
 from sofc.container.likeness import Placing
 from sofc.container.records import CodedSamples
 from sofc.image import ImageHeader
+from sofc.stream.costs import Account
 from sofc.stream.kept_images import KeptImages
 
 SURELY_BYTES, SURELY_SHARE = 16, 3000
@@ -83,7 +84,7 @@ def estimated_bytes(image: Samples) -> float:
 
 @dataclass
 class Guiding:
-    """A band, or a group of one image, that an earlier image may guide."""
+    """A band, or a group of one image, that an earlier image may guide. ``cost``: Spec likeness/cost."""
 
     kept: KeptImages
     extent: Extent
@@ -91,6 +92,7 @@ class Guiding:
     codebooks: dict[int, Codebook]
     guide: Kept
     component: int
+    cost: int
     verify: bool
     guided: CodedSamples | None = None
 
@@ -141,10 +143,13 @@ class Predicting:
         if found is None:
             return None
         guide, component = found
+        account = Account().after(self._kept.asked(guide.number, extent))
+        if not account.fits(extent.samples):
+            return None
         if extent.rows.stop == extent.header.height:
             self._last_guide = guide.number
         self._kept.note_guide(extent.first, guide.number)
-        return Guiding(self._kept, extent, codebook, codebooks, guide, component, self._verify)
+        return Guiding(self._kept, extent, codebook, codebooks, guide, component, account.cost, self._verify)
 
     def if_sure(self, likeness: Likeness | None, image: Samples, header: ImageHeader, number: int) -> Likeness | None:
         """A likeness of a whole image, if this departs from it so little that nothing else takes less. ``number``: that

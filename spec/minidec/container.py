@@ -17,7 +17,7 @@ from .coders import PROFILES as CODER_PROFILES
 from .coders.labels import decode_labels
 from .coders.shape import decode_neutral
 from .coding_tools import NONE, PAPERS, Area, plane_ranges, undo_transform
-from .likeness import GOES_ON, GUIDED, Departures, Field, Reference, features_of, read_plan
+from .likeness import GOES_ON, GUIDED, Account, Departures, Field, Reference, features_of, read_plan
 from .limits import MAX_IMAGES, MAX_METADATA, MAX_OUTPUT, MAX_VALUES
 from .notation import FormatError, MissingCodebookError, ProfileError, Reader, require, write_varint
 from .wide import DTYPES, SAMPLES, Part, decode_wide
@@ -191,9 +191,11 @@ class FileDecoder:
         self.parts: list[bytes] = []
         self.earlier: dict[int, tuple[int, str, int, int, list[bytes]]] = {}
         """Number, type, mode, model and streams of bands and groups, by where they begin."""
-        self.origins: list[tuple[ImageHead, int, bool]] = []
-        """Of each image its head, where its first band or its group begins, and whether others may be predicted from
-        it."""
+        self.origins: list[tuple[ImageHead, int, bool, int]] = []
+        """Of each image its head, where its first band or its group begins, whether others may be predicted from it, and
+        what it takes to decode it."""
+        self.decoding = 0
+        """What it takes to decode the bands or the group of the current image."""
         self.guided: set[int] = set()
         """Numbers of images that have a guide."""
         self.bands: list[tuple[int, int]] = []
@@ -309,6 +311,7 @@ class FileDecoder:
         self.rows = 0
         self.parts = []
         self.bands = []
+        self.decoding = 0
         self.hash = hashlib.sha256()
         self.note(chunk, len(self.file.images), 0)
 
@@ -353,6 +356,7 @@ class FileDecoder:
             samples = self.decode_predicted(chunk, streams, area)
         else:
             samples = self.decode_samples(mode >> 1, model, streams, area)
+            self.count(len(samples))
         written = head.sample_bytes(samples, head.bits > 8)
         require(zlib.crc32(written) == check, "samples do not match their check")
         self.output += max(2, head.bits // 8) * len(samples)
@@ -378,6 +382,10 @@ class FileDecoder:
 
     # Spec likeness
 
+    def count(self, samples: int, cost: int = 0) -> None:
+        """Take in that so many samples of a band or group are decoded, which costs so much itself."""
+        self.decoding += max(1024, samples) + cost
+
     def decode_predicted(self, chunk: Chunk, streams: list[bytes], area: Area) -> list[int]:
         """The samples of a band or group of which images are predicted."""
         head, first, size = self.head, len(self.file.images), area.image_rows * area.width * self.head.components
@@ -385,12 +393,15 @@ class FileDecoder:
         images = area.rows // area.image_rows
         plan = read_plan(streams[0], images)
         field = Field(self.rows, area.image_rows, area.width, head.components, head.bits)
+        account = Account(images * size)
         if plan.way == GUIDED:
             require(images == 1 and list(plan.placings) == [0], "guide of a group")
             placing = plan.placings[0]
             self.bands[-1] = chunk.start, plan.model
             self.guided.add(first)
-            self.features = features_of(placing, self.earlier_image(chunk, placing.reference, is_guide=True), field)
+            guide = self.earlier_image(chunk, placing.reference, account, is_guide=True)
+            self.features = features_of(placing, guide, field)
+            self.count(account.samples, account.cost)
             try:
                 return self.decode_samples(plan.mode >> 1, plan.model, streams[1:], area)
             finally:
@@ -398,7 +409,8 @@ class FileDecoder:
         if plan.way == GOES_ON:
             require(chunk.type == "G", "band that goes on")
             self.bands[-1] = chunk.start, plan.model
-            self.before = self.earlier_group(chunk, plan.placings[0].reference, plan.model)
+            self.before = self.earlier_group(chunk, plan.placings[0].reference, plan.model, account)
+            self.count(account.samples, account.cost)
             try:
                 return self.decode_samples(0, plan.model, streams[1:], area)
             finally:
@@ -407,6 +419,7 @@ class FileDecoder:
         self.predicted = set(plan.placings)
         left = [place for place in range(images) if place not in plan.placings]
         found: dict[int, list[int]] = {}
+        self.count(len(left) * size)
         if left:
             rest = Area(len(left) * area.image_rows, area.width, area.image_rows)
             samples = self.decode_samples(plan.mode >> 1, plan.model, streams[2:], rest)
@@ -420,36 +433,41 @@ class FileDecoder:
             require(number < first + place, "reference that does not come before")
             if number >= first:
                 require(number - first in left and chunk.type == "G", "reference that is predicted")
+                account.ask(size, tables=head.components * ((1 << head.bits) + 8192))
                 reference = self.reference(head, found[number - first])
             else:
-                reference = self.earlier_image(chunk, number, is_guide=False)
+                reference = self.earlier_image(chunk, number, account, is_guide=False)
             components = departures.image(placing, reference, field)
             values = zip(*([value for row in rows for value in row] for rows in components), strict=True)
             found[place] = [value - shift for pixel in values for value in pixel]
         return [value for place in range(images) for value in found[place]]
 
-    def earlier_group(self, chunk: Chunk, number: int, model: int) -> tuple[list[bytes], Area]:
+    def earlier_group(self, chunk: Chunk, number: int, model: int, account: Account) -> tuple[list[bytes], Area]:
         """The streams and the area of the group of an image, from which one of this model goes on."""
         require(number < len(self.file.images), "group that does not come before")
-        head, start, _ = self.origins[number]
+        head, start, _, decoding = self.origins[number]
         place, kind, mode, its, streams = self.earlier[start]
         require(kind == "G" and mode == 0 and its == model, "group that none can go on from")
         require(chunk.start - start <= 1 << 25 and len(self.earlier) - 1 - place <= 1 << 16, "group out of reach")
         require(head == self.head, "group of other images")
         require(start >= self.gone_on_from, "group before one that another went on from")
         self.gone_on_from = start
-        images = sum(at == start for _, at, _ in self.origins)
+        account.ask(0, start, decoding)
+        images = sum(at == start for _, at, *_ in self.origins)
         return streams, Area(images * head.height, head.width, head.height)
 
-    def earlier_image(self, chunk: Chunk, number: int, is_guide: bool) -> Reference:
+    def earlier_image(self, chunk: Chunk, number: int, account: Account, is_guide: bool) -> Reference:
         """An image of an earlier band or group."""
         require(number < len(self.file.images), "reference that does not come before")
-        origin, start, is_own = self.origins[number]
+        origin, start, is_own, decoding = self.origins[number]
         require(is_own and not origin.wide, "reference that is predicted, a copy, or of wide samples")
         require(not is_guide or number not in self.guided, "guide that has itself a guide")
         steps = len(self.earlier) - 1 - self.earlier[start][0]
         require(chunk.start - start <= 1 << 25 and steps <= 1 << 16, "reference out of reach")
-        return self.reference(origin, self.file.images[number].samples)
+        samples = self.file.images[number].samples
+        tables = 0 if is_guide else self.head.components * ((1 << origin.bits) + 8192)
+        account.ask(len(samples), start, decoding, tables)
+        return self.reference(origin, samples)
 
     def reference(self, head: ImageHead, samples: list[int]) -> Reference:
         """An image, sample by sample, as one that others are predicted from."""
@@ -537,7 +555,7 @@ class FileDecoder:
 
     def add_image(self, height: int, data: bytes, is_own: bool) -> None:
         head = self.head
-        self.origins.append((head, self.bands[0][0], is_own))
+        self.origins.append((head, self.bands[0][0], is_own, self.decoding))
         shape = (height, head.width) if head.components == 1 else (height, head.width, head.components)
         require(len(self.file.images) < MAX_IMAGES, "too many images for this decoder")
         self.file.images.append(Image(shape, head.dtype, data))
@@ -563,6 +581,7 @@ class FileDecoder:
         require(images >= 1, "group of no images")
         require(head.height > 0, "group of images of unknown height")
         self.bands = []
+        self.decoding = 0
         samples = self.coded(chunk, mode, reader, images * head.height, head.height)
         step = head.height * head.width * head.components * head.words
         for start in range(0, len(samples), step):

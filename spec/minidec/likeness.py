@@ -71,6 +71,26 @@ def read_plan(data: bytes, images: int) -> Plan:
     return Plan(placings, way, mode, model)
 
 
+# Spec likeness/cost
+
+
+@dataclass
+class Account:
+    """What a band or group of so many samples costs."""
+
+    samples: int
+    cost: int = 0
+    place: int = -1
+
+    def ask(self, samples: int, place: int | None = None, decoding: int = 0, tables: int = 0) -> None:
+        """Ask for an image of so many samples; ``place``: where its band or group begins, if that is another one."""
+        self.cost += samples + tables // 8
+        if place not in (None, self.place):
+            self.place = place or 0
+            self.cost += decoding
+        require(self.cost <= min((1 << 20) + 256 * self.samples, (1 << 24) + 4 * self.samples), "too much is asked for")
+
+
 # Spec likeness/placing
 
 
