@@ -16,12 +16,14 @@ from PIL import Image
 
 import sofc
 from sofc.codebook.builtin import builtin_codebook
+from sofc.coders.base import Coder
 from sofc.coders.dct import DctCoder
+from sofc.coders.raw import RawCoder
 from sofc.container import schema
 from sofc.container.chunks import pack_file_end, pack_group, pack_image_head, unpack_group, unpack_image_head
 from sofc.container.likeness import DEPARTURES, GOING_ON, Placing, Plan, pack_plan, unpack_plan
 from sofc.container.records import LIKENESS_MODEL, CodedGroup
-from sofc.stream import copies, going_on, layout
+from sofc.stream import copies, going_on, layout, references
 from sofc.stream.references import GoneOnFrom
 
 Array = npt.NDArray[Any]
@@ -274,6 +276,32 @@ def test_decoders_go_from_one_long_group_to_the_next(states: list[bytes]) -> Non
     events = list(decoder.events())
     assert sum(isinstance(event, sofc.DamagedBand) for event in events) == 1
     assert sum(len(event.images) for event in events if isinstance(event, sofc.GroupReady)) == 15
+
+
+def test_large_states_are_not_kept_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a codebook asks for is kept once, and not as often as is worth it for those that are built in."""
+
+    class Sized(RawCoder):
+        bit_models = 100
+
+    for most, made in ((200, 2), (199, 3)):
+        monkeypatch.setattr(references, "MOST_BIT_MODELS", most)
+        left = references.LeftCoders()
+        found = [left.at(offset, Sized) for offset in (10, 20, 10)]
+        assert len(set(map(id, found))) == made
+
+
+def test_bit_models_of_states_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    at = references.LeftCoders.at
+
+    def counted(left: references.LeftCoders, offset: int, make: Callable[[], Coder]) -> Coder:
+        told.append(at(left, offset, make).bit_models)
+        return at(left, offset, make)
+
+    monkeypatch.setattr(references.LeftCoders, "at", counted)
+    encoded(tiles(8), verify=False)
+    assert min(told) > 1 << 16
 
 
 def test_order_of_what_groups_go_on_from() -> None:

@@ -7,11 +7,11 @@ import tracemalloc
 import zlib
 from typing import Any
 
+import minidec
 import numpy as np
 import numpy.typing as npt
 import pytest
 from helpers import chunks_of, file_of
-import minidec
 from PIL import Image
 
 import sofc
@@ -186,7 +186,8 @@ def test_encoders_ask_for_no_more_than_decoders_let_pass(monkeypatch: pytest.Mon
     assert [len(data) > size for data, size in zip(after, before, strict=True)] == [True] * 3
     # So much that a group is put before one more image is taken into it.
     monkeypatch.setattr(costs, "FEW_TIMES", 5)
-    assert before[0] < len(data := encoded_group(tiles)) < len(after[0])
+    data = encoded_group(tiles)
+    assert before[0] < len(data) < len(after[0])
     check(data, tiles)
 
 

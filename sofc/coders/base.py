@@ -34,6 +34,11 @@ class Coder(ABC):
         """Planes that it has models for, None where it codes any number."""
         return None
 
+    @property
+    def bit_models(self) -> int:
+        """How many bit models it holds to start from, of one that ``after`` gave."""
+        return 0
+
     @abstractmethod
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane."""

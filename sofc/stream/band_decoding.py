@@ -33,6 +33,7 @@ from sofc.stream.placed import Placed
 from sofc.stream.references import Decoded
 from sofc.stream.workers import Workers
 
+
 class EarlierChunks(Protocol):
     """What stood in the file before."""
 
@@ -50,7 +51,7 @@ class NothingEarlier:
         """Raises FormatError."""
         raise FormatError(f"image {image}, which another is predicted from, is not at hand")
 
-    def are_near(self, begins: int, offset: int) -> bool:  # noqa: ARG002
+    def are_near(self, begins: int, offset: int) -> bool:
         """Never."""
         return False
 

@@ -90,7 +90,7 @@ class Earlier:
         first = min(bisect_right(self._places, (image, -1, 0)), max(0, end - 1))
         return whole(image, [self._known[offset] for _, _, offset in self._places[first:end]], self._limits)
 
-    def are_near(self, begins: int, offset: int) -> bool:  # noqa: ARG002
+    def are_near(self, begins: int, offset: int) -> bool:
         """Whether the band or group that begins there is among them, of which the last is that at ``offset``."""
         return begins in self._known
 

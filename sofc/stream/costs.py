@@ -24,8 +24,8 @@ def decoding_cost(samples: int, cost: int = 0) -> int:
 
 
 class Asked(NamedTuple):
-    """An earlier image that is asked for: ``samples`` of so many ``bits``. ``begins`` tells what it stands in from other
-    bands and groups, None in the same one; ``decoding``: what it takes to decode that."""
+    """An earlier image that is asked for: ``samples`` of so many ``bits``. ``begins`` tells what it stands in from
+    other bands and groups, None in the same one; ``decoding``: what it takes to decode that."""
 
     samples: int
     bits: int

@@ -12,8 +12,8 @@ from sofc.stream.costs import Account
 class PendingGroup:
     """Images of one header, in their order: some like earlier ones of the file, of the others all or none with origin.
 
-    ``account``: what those that are like earlier ones cost. ``alone``: what tells the first image from others, while it is the only one. ``were_asked``: all were asked for
-    their origin.
+    ``account``: what those that are like earlier ones cost. ``alone``: what tells the first image from others, while it
+    is the only one. ``were_asked``: all were asked for their origin.
     """
 
     def __init__(self) -> None:

@@ -11,8 +11,9 @@ from sofc.band.coding import Samples
 from sofc.coders.base import Coder
 from sofc.errors import FormatError
 
-MOST_CODERS = 2
-"""Coders that are kept in the state that an earlier group left: some megabytes each."""
+MOST_CODERS, MOST_BIT_MODELS = 2, 1 << 24
+"""Coders that are kept in the state that an earlier group left, and bit models of all of them, or one coder of more:
+those that are built in have up to 2**22 and some. Four bytes each, and as many again for each thread that uses them."""
 KEPT_SAMPLES = 1 << 24
 """Samples that are kept decoded, or one image of more."""
 
@@ -34,12 +35,16 @@ class LeftCoders:
                 except FormatError as error:
                     self._known[offset] = error
             self._known.move_to_end(offset)
-            while len(self._known) > MOST_CODERS:
+            while len(self._known) > MOST_CODERS or (len(self._known) > 1 and self._bit_models > MOST_BIT_MODELS):
                 self._known.popitem(last=False)
             found = self._known[offset]
         if isinstance(found, FormatError):
             raise FormatError(str(found))  # each says where it is met
         return found
+
+    @property
+    def _bit_models(self) -> int:
+        return sum(0 if isinstance(one, FormatError) else one.bit_models for one in self._known.values())
 
 
 class GoneOnFrom:

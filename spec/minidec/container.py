@@ -192,8 +192,8 @@ class FileDecoder:
         self.earlier: dict[int, tuple[int, str, int, int, list[bytes]]] = {}
         """Number, type, mode, model and streams of bands and groups, by where they begin."""
         self.origins: list[tuple[ImageHead, int, bool, int]] = []
-        """Of each image its head, where its first band or its group begins, whether others may be predicted from it, and
-        what it takes to decode it."""
+        """Of each image its head, where its first band or its group begins, whether others may be predicted from it,
+        and what it takes to decode it."""
         self.decoding = 0
         """What it takes to decode the bands or the group of the current image."""
         self.guided: set[int] = set()

@@ -70,6 +70,11 @@ class DctCoder(ModelCoder[ComponentModel]):
         self.recovered = recovered
         self.left = left
 
+    @property
+    def bit_models(self) -> int:
+        """Those of all components."""
+        return sum(model.start.mixture.models.size for model in self.models)
+
     @classmethod
     def from_sections(cls, sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> DctCoder:
         """Plans, then bit models, then weights, each one for every component; ``changes``: what each of them differs
