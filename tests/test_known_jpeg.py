@@ -306,3 +306,22 @@ def test_origins_are_sought_once(monkeypatch):
     for image in noise:
         sofc.encode(image[None], batch=True, codebook=builtin_codebook)
     np.testing.assert_array_equal(sought, noise)
+
+
+@COMPILED
+@pytest.mark.parametrize("has_data", [False, True])
+def test_one_image_has_the_same_bytes_by_any_call(monkeypatch, has_data):
+    """Also where it is mirrored, which samples as they stand hardly show; where not, its origin is sought once."""
+    sought = []
+    search = recover.find_luminance
+    monkeypatch.setattr(recover, "find_luminance", lambda plane: sought.append(image) or search(plane))
+    data, upright = jpeg_of(scene((39, 66), seed=6), quality=62, subsampling="4:2:0")
+    for image, jpeg in ((upright, data if has_data else None), (np.ascontiguousarray(upright[:, ::-1]), None)):
+        sought.clear()
+        coded = coded_of(image, jpeg=jpeg)
+        assert image is not upright or len(sought) == (0 if has_data else 1)
+        encoder = sofc.Encoder(codebook=builtin_codebook)
+        pieces = [encoder.begin_image(sofc.header_for(image), jpeg=jpeg)]
+        pieces += [encoder.write(image[first : first + 7]) for first in range(0, len(image), 7)]
+        assert b"".join([*pieces, encoder.finish()]) == coded
+        np.testing.assert_array_equal(sofc.decode(coded), image)

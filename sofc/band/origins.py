@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,12 +24,30 @@ MIDDLE, APART_SHARE = 128, 0.9
 the first: what was converted from other components shows their steps, but does not come out of them."""
 
 
+class _Looked(NamedTuple):
+    """What was found of planes that were looked at last: whole images are before they are put in a group, and again as
+    the group."""
+
+    planes: list[Plane]
+    format: PixelFormat
+    image_rows: int
+    found: Found | None
+
+    def was_at(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> bool:
+        """Whether these are the planes."""
+        return (
+            (self.format, self.image_rows) == (pixel_format, image_rows)
+            and len(self.planes) == len(planes)
+            and all(map(np.array_equal, self.planes, planes))
+        )
+
+
 class Origins:
     """What the models for planes of a certain origin among ``candidates`` find."""
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
-        self._without: tuple[list[Plane], PixelFormat, int] | None = None  # planes that were looked at last in vain
+        self._last: _Looked | None = None
 
     def transform(self, pixel_format: PixelFormat, images: int) -> Transform | None:
         """The transform of the models for planes of a certain origin, None where there are none."""
@@ -78,30 +97,20 @@ class Origins:
         if not transform.suits(transformed):
             return []
         ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
+        last = self._last  # another thread may replace it
         if origins:
             found: Found | None = Found.of(origins)
-        elif self._had_none(transformed, pixel_format, image_rows):
-            found = None
+        elif last is not None and last.was_at(transformed, pixel_format, image_rows):
+            found = last.found
         else:
             found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections, None)
+            self._last = _Looked(transformed, pixel_format, image_rows, found)
         if found is None or found.share < LEAST_SHARE:
-            self._without = transformed, pixel_format, image_rows
             return []
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
         return [
             Way(view, one.number, transform, one.coder.of_origins(found.origins), transformed, found) for one in models
         ]
-
-    def _had_none(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> bool:
-        """Whether these are the planes that were looked at last without finding an origin: whole images are before they
-        are put in a group, and as a group again."""
-        last = self._without
-        return (
-            last is not None
-            and last[1:] == (pixel_format, image_rows)
-            and len(last[0]) == len(planes)
-            and all(map(np.array_equal, last[0], planes))
-        )
 
     def _apart(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """The way to code several planes each by its own origin, as colours that JPEG data holds without transform, and

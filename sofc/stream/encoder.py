@@ -19,7 +19,7 @@ from sofc.container.chunks import pack_band, pack_group, pack_image_end
 from sofc.container.records import CodedBand, CodedGroup, ImageEnd, Metadata, keeps_whole_file
 from sofc.errors import LimitError, UsageError
 from sofc.image import MAX_DIMENSION, ImageHeader, PixelFormat
-from sofc.jpeg.known import Known
+from sofc.jpeg.known import Known, read_known
 from sofc.limits import Limits
 from sofc.stream.arguments import checked_array, checked_metadata, converted, row_shape
 from sofc.stream.band_encoding import BandEncoding, Uncoded
@@ -351,7 +351,11 @@ class Encoder(Sticky):
         extent = Extent(image.header, first, count, range(len(group.images[0])))
         rows = np.concatenate(group.images)
         were_asked = group.were_asked and not group.origins and count > 1
-        uncoded = Uncoded(rows, extent, True, is_last, group.likenesses, group.origins, known, were_asked)
+        origins = group.origins
+        if is_last and count == 1 and not image.has_head:
+            # The only image has the bytes that ``write`` gives it, which looks for more than its origin.
+            origins, known = [], known or group.known
+        uncoded = Uncoded(rows, extent, True, is_last, group.likenesses, origins, known, were_asked)
         coding = self._encoding.coding_of(image, uncoded)
         self._kept.release()
 
@@ -385,7 +389,7 @@ class Encoder(Sticky):
             self._put_group()
         if not is_copy and self._kept.takes(header):
             self._kept.keep(self.images_written, header, image)
-        self._group.add(image, origin, key)
+        self._group.add(image, origin, key, known=None if jpeg is None or group.images else read_known(jpeg))
         if is_copy or self._group.coded_alone >= self._current.group_images(image, traced=origin is not None):
             self._put_group()
 

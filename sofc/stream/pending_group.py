@@ -5,6 +5,7 @@ from __future__ import annotations
 from sofc.band.coding import Samples
 from sofc.band.likeness import Likeness
 from sofc.coders.base import Found
+from sofc.jpeg.known import Known
 from sofc.stream.copies import Key
 from sofc.stream.costs import Account
 
@@ -13,7 +14,7 @@ class PendingGroup:
     """Images of one header, in their order: some like earlier ones of the file, of the others all or none with origin.
 
     ``account``: what those that are like earlier ones cost. ``alone``: what tells the first image from others, while it
-    is the only one. ``were_asked``: all were asked for their origin.
+    is the only one; ``known``: what JPEG data say of it. ``were_asked``: all were asked for their origin.
     """
 
     def __init__(self) -> None:
@@ -21,6 +22,7 @@ class PendingGroup:
         self.origins: list[Found] = []
         self.likenesses: dict[int, Likeness] = {}
         self.account = Account()
+        self.known: Known | None = None
         self.alone: Key | None = None
         self.were_asked = True
 
@@ -33,10 +35,18 @@ class PendingGroup:
         return len(self.images) - len(self.likenesses)
 
     def add(
-        self, image: Samples, origin: Found | None = None, key: Key | None = None, *, was_asked: bool = True
+        self,
+        image: Samples,
+        origin: Found | None = None,
+        key: Key | None = None,
+        *,
+        was_asked: bool = True,
+        known: Known | None = None,
     ) -> None:
-        """Add an image that no earlier one is like. ``was_asked``: its origin was looked for."""
+        """Add an image that no earlier one is like. ``was_asked``: its origin was looked for; ``known``: what JPEG data
+        say of the first image."""
         self.were_asked &= was_asked
+        self.known = known or self.known
         self.alone = None if self.images else key
         self.images.append(image)
         self.origins += [] if origin is None else [origin]
