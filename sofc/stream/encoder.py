@@ -180,9 +180,9 @@ class Encoder(Sticky):
     def write_group(self, images: Samples, *, jpegs: Sequence[bytes | None] = ()) -> bytes:
         """Take whole images of the current header: shape (n, height, width) or (n, height, width, components > 1).
 
-        They are coded together in groups of about 2**20 samples (9 * 2**14 of those that a JPEG decoder made, but for one
-        now and then that others go on from), however they are cut into calls. The header's
-        height must be known. ``jpegs``: of each image the JPEG data that it was decoded from, None where that is not at
+        They are coded together in groups of about 2**20 samples (9 * 2**14 of those that a JPEG decoder made, but for
+        one now and then that others go on from), however they are cut into calls. The header's height must be known.
+        ``jpegs``: of each image the JPEG data that it was decoded from, None where that is not at
         hand. Raises UsageError, or LimitError where one image is too large for a group.
         """
         with self._guarded():

@@ -24,9 +24,9 @@ FRAMES = 16
 """Images of at most FRAME_SAMPLES that follow each other are worth a group, of at most this many where they are large:
 within it each may be predicted from the ones before, and to read one all of the group are decoded."""
 TRACED_GROUP_SAMPLES = 9 << 14
-"""Three tiles of 128 x 128 from JPEG files: by themselves they take 1.01 times as much in groups of 2, and 0.996 times in
-those of 4, and to read one takes 0.75 and 1.2 times as long (30 of BCCD). What long groups tell, going on from one brings
-without that: ``stream/going_on.py``."""
+"""Three tiles of 128 x 128 from JPEG files: by themselves they take 1.01 times as much in groups of 2, and 0.996 times
+in those of 4, and to read one takes 0.75 and 1.2 times as long (30 of BCCD). What long groups tell, going on from one
+brings without that: ``stream/going_on.py``."""
 
 FAST_GROUP_SAMPLES = 1 << 15
 """Images coded by models that learn nothing from those before: a tile of 128 x 128 by itself takes 0.997 of its single
