@@ -300,3 +300,18 @@ def test_lower_efforts_try_what_the_fastest_has(effort: int, components: int) ->
         for each in (1, effort)
     )
     assert fastest <= found
+
+
+@pytest.mark.parametrize(("lower", "higher"), [(2, 3), (2, 4), (5, 7), (5, 9)])
+def test_higher_efforts_code_in_full_what_lower_ones_do(lower: int, higher: int) -> None:
+    """So that they never take more: a piece may say that other ways are smaller."""
+    pixel_format = PixelFormat(1, 8, 8)
+    random = np.random.default_rng(7)
+    for height, width, spread in ((102, 65, 8), (93, 132, 3), (70, 80, 40), (160, 150, 20)):
+        samples = (128 + random.normal(size=(height, width)) * spread) // 16 * 16
+        planes = [np.clip(samples + random.integers(0, 2, samples.shape), 0, 255).astype(np.int32)]
+        taken = []
+        for effort in (lower, higher):
+            ways = Selection(builtin_codebook(pixel_format), None, effort).ways(planes, pixel_format, height)
+            taken.append({(way.view.mapping, way.model) for way in ways})
+        assert taken[0] <= taken[1]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
-from sofc.band.candidates import FASTEST, Candidates
+from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidates
 from sofc.band.mapping import Mapped, Mapping, mapped
 from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece
 from sofc.band.ways import Way
@@ -32,6 +33,10 @@ QUICK_EFFORT = 2
 only where they take fewer bits."""
 
 
+Known = dict[tuple[Mapping, int], Way]
+"""Ways that were looked at, by what the samples are mapped to and the model."""
+
+
 class Rivals:
     """The ways to code samples as such by ``candidates``."""
 
@@ -39,9 +44,29 @@ class Rivals:
         self._candidates = candidates
         self._codebook = candidates.codebook
 
-    def best(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
+    @cached_property
+    def _below(self) -> Rivals | None:
+        """Those of the lower effort whose models serve at this one, too, so that nothing takes more for more time."""
+        effort = self._candidates.effort
+        if effort <= QUICK_EFFORT or effort == DEFAULT_EFFORT:
+            return None
+        lower = DEFAULT_EFFORT if effort > DEFAULT_EFFORT else QUICK_EFFORT
+        return Rivals(Candidates(self._codebook, self._candidates.coder, lower))
+
+    def best(
+        self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known | None = None
+    ) -> list[Way]:
         """Of several models of the codebook, and of the samples and their mappings, those that code a piece of the
-        samples smallest; a trained codebook's first model always."""
+        samples smallest; a trained codebook's first model always. Behind them stands what a lower effort takes.
+
+        ``known``: ways that a higher effort looked at, so that none is judged twice.
+        """
+        known = {} if known is None else known
+        found = self._own(planes, pixel_format, image_rows, known)
+        below = [] if self._below is None else self._below.best(planes, pixel_format, image_rows, known)
+        return [*found, *(way for way in below if way not in found)]
+
+    def _own(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known) -> list[Way]:
         everything = self._candidates.tries_everything
         views: Iterable[Mapped] = [Mapped(Mapping.NONE, pixel_format, planes, ())]
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
@@ -49,26 +74,26 @@ class Rivals:
             is_quick = everything and self._candidates.effort <= QUICK_EFFORT and planes[0].size <= SMALL
             views = mapped(planes, pixel_format, narrower=is_quick)
         views = list(views)
-        found = [self._suitable(view, image_rows) for view in views]
+        found = [self._suitable(view, image_rows, known) for view in views]
         if not everything and len(found) > 1:
             # Of a trained codebook's models, the first tells which view to take.
             found = [min(found, key=lambda ways: ways[0].size(image_rows))]
         rivals = [way for ways in found for way in ways]
         promising = self._promising(rivals, planes, image_rows)
-        labelled = self._labelled(views)
+        labelled = self._labelled(views, known)
         if labelled and planes[0].size > PIECE:
             size = sum(map(len, labelled[0].streams(image_rows)))
             # A piece tells too much: what is learned later shows in full only.
             promising = [way for way in promising if way.size(image_rows) < 2 * size]
         return [*promising, *labelled]
 
-    def _labelled(self, views: Iterable[Mapped]) -> list[Way]:
+    def _labelled(self, views: Iterable[Mapped], known: Known) -> list[Way]:
         """A view of labels as such, where it looks like one."""
         if self._candidates.coder is not None:
             return []
         transform, coder = NEUTRAL_MODELS[LABELS_MODEL]
         return [
-            Way(view, LABELS_MODEL, transform, coder)
+            _way(Way(view, LABELS_MODEL, transform, coder), known)
             for view in views
             if len(view.planes) == 1 and view.format.coded_bits > 1 and looks_labelled(view.planes[0])
         ][-1:]
@@ -126,7 +151,7 @@ class Rivals:
             return True
         return CODERS[self._codebook.models[way.model - FIRST_CODEBOOK_MODEL].coder].learns
 
-    def _suitable(self, view: Mapped, image_rows: int) -> list[Way]:
+    def _suitable(self, view: Mapped, image_rows: int, known: Known) -> list[Way]:
         """The ways to code a view: with all models whose transforms suit it, where the codebook is built in.
 
         Without a codebook with the first such model; with another codebook, with its own, and where one with a narrow
@@ -142,8 +167,13 @@ class Rivals:
                 if not one.is_trained or (narrow and one.transform.bits is None):
                     continue
             if one.transform.suits(one.transform.forward(piece)):
-                found.append(Way(view, one.number, one.transform, one.coder))
+                found.append(_way(Way(view, one.number, one.transform, one.coder), known))
         return found
+
+
+def _way(way: Way, known: Known) -> Way:
+    """A way, as it was looked at before if it was."""
+    return known.setdefault((way.view.mapping, way.model), way)
 
 
 def _smallest(rivals: Sequence[Way], image_rows: int) -> Way:
