@@ -47,7 +47,7 @@ def test_colours_are_told_by_turns_where_much_is_to_tell(count: int, is_told: bo
     wrong[rows[:count], columns[:count], 0] += 2
     assert len(rows) >= count and not seen.covered.any()
     origins = [replace(known.origins[0], coefficients=wrong), *known.origins[1:]]
-    found = agreement.agreed(bounded(shown[:3], seen), shown[:3], seen, origins)[0].coefficients
+    found = agreement.agreed(bounded(shown[:3], seen), shown[:3], seen, origins).origins[0].coefficients
     mended = np.count_nonzero((found == right).all(axis=2)) - np.count_nonzero((wrong == right).all(axis=2))
     assert mended > count // 2 if is_told else np.array_equal(found, wrong)
 

@@ -37,7 +37,7 @@ WIDENINGS, FEW_FURTHER = 3, 0.01
 """How often edges are taken to reach farther, and the share of what is covered that has to be added for that."""
 
 
-class _Drawn(NamedTuple):
+class Drawn(NamedTuple):
     """How Y, Cb and Cr came about, what comes of that, where colours do not come out of it that are not painted, and
     about the bits that it takes."""
 
@@ -47,7 +47,8 @@ class _Drawn(NamedTuple):
     bits: float
 
     @classmethod
-    def of(cls, seen: Seen, origins: Sequence[Origin]) -> _Drawn:
+    def of(cls, seen: Seen, origins: Sequence[Origin]) -> Drawn:
+        """What comes of these origins."""
         planes = [origin.draw(seen.covered.shape)[0] for origin in origins]
         made = reached(planes, seen.conversion)
         missed: Mask = np.logical_or.reduce([a != b for a, b in zip(made, seen.samples, strict=True)]) & ~seen.covered
@@ -58,51 +59,58 @@ class _Drawn(NamedTuple):
         return cls(list(origins), planes, missed, bits)
 
 
-def agreed(planes: Sequence[Bounded], shown: Sequence[Plane], seen: Seen, origins: Sequence[Origin]) -> list[Origin]:
+def agreed(planes: Sequence[Bounded], shown: Sequence[Plane], seen: Seen, origins: Sequence[Origin]) -> Drawn:
     """How Y, Cb and Cr, ``shown``, came about, from what was found of each of them and of what is seen of them.
 
     ``planes``: the same as ``bounded`` has them.
     """
-    found = _Drawn.of(seen, origins)
+    found = Drawn.of(seen, origins)
     if not found.missed.any():
-        return found.origins
+        return found
     found = _by_turns(planes, seen, found)
     wider = seen.without_edges()
     edges = wider.covered & ~seen.covered
     if np.count_nonzero(found.missed & edges) < max(1, SOFT * np.count_nonzero(edges)):
-        return found.origins
+        return found
     other, best = found, found
     for _ in range(WIDENINGS):
-        other = _by_turns(bounded(shown, wider), wider, _Drawn.of(wider, other.origins), is_new=True)
-        best = min(best, _Drawn.of(seen, other.origins), key=lambda each: each.bits)
+        other = _by_turns(bounded(shown, wider), wider, Drawn.of(wider, other.origins), is_new=True)
+        best = min(best, Drawn.of(seen, other.origins), key=lambda each: each.bits)
         # Where edges reach farther, blocks do not come out, nor do the samples next to what is covered.
-        further = around(wider.covered) & _Drawn.of(wider, other.origins).missed
+        further = around(wider.covered) & Drawn.of(wider, other.origins).missed
         if np.count_nonzero(further) < FEW_FURTHER * np.count_nonzero(wider.covered):
             break
         wider = wider.covering(wider.covered | further)
-    return best.origins
+    return best
 
 
-def _by_turns(planes: Sequence[Bounded], seen: Seen, best: _Drawn, *, is_new: bool = False) -> _Drawn:
+def _by_turns(planes: Sequence[Bounded], seen: Seen, best: Drawn, *, is_new: bool = False) -> Drawn:
     """The same for planes bounded by what is seen; ``is_new``: that says more than was known when they were found."""
     for _ in range(TURNS):
-        sure = _sure(planes, best)
-        told = best.missed & clipped(seen.samples) & sure[1] & sure[2] & ~sure[0]
-        if not is_new and MISSED_BITS * np.count_nonzero(told) < LEAST_TOLD * best.bits:
+        if not is_new and not _is_told(planes, seen, best):
             break
         found = best
         for parts in ((0,), (1, 2)):
             sure = [mask & (number not in parts) for number, mask in enumerate(_sure(planes, found))]
             known = informed(planes, seen, found.planes, sure)
             mend = [mended(known[k], one) if k in parts else one for k, one in enumerate(found.origins)]
-            found = _Drawn.of(seen, mend)
+            found = Drawn.of(seen, mend)
         least, best = best.bits, min(best, found, key=lambda each: each.bits)
         if best.bits > (1 - LEAST_GAIN) * least:
             break
     return best
 
 
-def _sure(planes: Sequence[Bounded], drawn: _Drawn) -> list[Mask]:
+def _is_told(planes: Sequence[Bounded], seen: Seen, drawn: Drawn) -> bool:
+    """Whether enough colours were cut and do not come out though Cb and Cr are sure."""
+    told, least = drawn.missed & clipped(seen.samples), LEAST_TOLD * drawn.bits
+    if MISSED_BITS * np.count_nonzero(told) < least:
+        return False
+    sure = _sure(planes, drawn)
+    return bool(MISSED_BITS * np.count_nonzero(told & sure[1] & sure[2] & ~sure[0]) >= least)
+
+
+def _sure(planes: Sequence[Bounded], drawn: Drawn) -> list[Mask]:
     three = zip(planes, drawn.planes, drawn.origins, strict=True)
     return [sure_of(plane, made, origin.grid) for plane, made, origin in three]
 

@@ -185,7 +185,8 @@ def painted(samples: Sequence[Plane]) -> Mask:
     found, counts = np.unique(here[is_flat], return_counts=True)
     for colour in found[np.argsort(-counts, kind="stable")[:MOST_PAINTS]]:
         mask = colours == colour
-        if np.median(change[mask[:, 1:] != mask[:, :-1]]) < PAINTED_CONTRAST:
+        beside = change[mask[:, 1:] != mask[:, :-1]]
+        if 2 * np.count_nonzero(beside >= PAINTED_CONTRAST) < len(beside):
             continue
         goes_on = mask[1:, :-1] & mask[:-1, :-1] | mask[:-1, 1:] & mask[:-1, :-1]
         if np.count_nonzero(goes_on) >= LEAST_PAINTED:

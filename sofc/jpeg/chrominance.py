@@ -5,7 +5,7 @@ An encoder's affair alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -64,10 +64,12 @@ def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
     inverse = first.decoder.inverse
     kind, *others = UPSAMPLINGS_OF.get(inverse, (REPLICATED, TRIANGLE))
-    usual = [look for grid in grids if _is_possible(look := Look.at([middle], grid, Decoder(inverse, kind)))]
-    obvious = _obvious(bands, usual, hint)
+    usual = [Look.at([middle], grid, Decoder(inverse, kind)) for grid in grids]
+    matches = {look.grid: _matched(look) for look in usual if look.grid.is_enlarged}
+    obvious = _obvious(bands, matches, Decoder(inverse, kind), hint)
     if obvious is not None:
         return _cut_out(planes, obvious)
+    usual = [look for look in usual if matches.get(look.grid, 1) >= LEAST_MATCH]
     for factors in REPEATED_FACTORS:
         look = Look.at([middle], Grid(*factors, *first.grid.corner), Decoder(inverse, REPLICATED))
         usual += [look] if _matched(look) >= REPEATED else []
@@ -82,14 +84,13 @@ def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     return _cut_out(planes, best)
 
 
-def _obvious(bands: Sequence[Bounded], possible: Sequence[Look], hint: Steps) -> Trial | None:
+def _obvious(bands: Sequence[Bounded], matches: Mapping[Grid, float], decoder: Decoder, hint: Steps) -> Trial | None:
     """What bands were made from, where the enlargement that most comes out of leaves no doubt; fine steps leave some,
-    for anything comes out of these."""
-    enlarged = [look for look in possible if look.grid.is_enlarged]
-    one = max(enlarged, key=_matched, default=None)
-    if one is None or np.median(hint) < COARSE_STEP or _matched(one) < OBVIOUS_MATCH:
+    for anything comes out of these. ``matches``: the share of samples that come out of each."""
+    likeliest = max(matches, key=lambda grid: matches[grid])
+    if np.median(hint) < COARSE_STEP or matches[likeliest] < OBVIOUS_MATCH:
         return None
-    look = Look.at(bands, one.grid, one.decoder)
+    look = Look.at(bands, likeliest, decoder)
     sights = look.sights()
     best: Trial | None = None
     for grid in sorted(look.places(), key=lambda grid: -fit(blocks_in(sights, grid)[0], hint, GUESS_NOISE)):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.agreement import agreed, sure_of
+from sofc.jpeg.agreement import Drawn, agreed, sure_of
 from sofc.jpeg.blockwise import BUSY, COUNTS, EXACT, judge
 from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, informed, match_drawn, painted
 from sofc.jpeg.chrominance import find_chrominance
@@ -74,8 +74,8 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
     guessed, first, made, sure = luminance
     drawn, unsure = [made, *(plane.samples for plane in guessed[1:])], np.zeros_like(sure)
     known = informed(guessed, seen, drawn, [sure, unsure, unsure])[1:]
-    origins = agreed(guessed, planes[:3], seen, [first, *find_chrominance(known, first)])
-    return come_out(planes[:3], origins, seen.conversion, seen.covered)
+    found = agreed(guessed, planes[:3], seen, [first, *find_chrominance(known, first)])
+    return _come_out_as(planes[:3], found, seen)
 
 
 class _Luminance(NamedTuple):
@@ -108,22 +108,28 @@ def come_out(
     planes: Sequence[Plane],
     origins: list[Origin],
     conversion: Conversion = USUAL_CONVERSION,
-    covered: Mask | None = None,
 ) -> Recovered:
-    """How planes, one or Y, Cb and Cr, came about, as it is known by now; ``covered``: where colours were painted, if
-    that is known."""
-    drawn = np.stack([origin.draw(planes[0].shape)[0] for origin in origins])
-    chosen = np.stack(planes)
+    """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
+    drawn = [origin.draw(planes[0].shape)[0] for origin in origins]
     if len(planes) == 1:
-        missed = int(np.count_nonzero(drawn != chosen))
-    else:
-        samples = reached(planes, conversion)
-        missed = chosen[0].size - match_drawn(conversion, Channels(*samples), drawn, chosen)
-        if missed:
-            covered = painted(samples) if covered is None else covered
-            missed -= int(np.count_nonzero((chosen[:, covered] != drawn[:, covered]).any(axis=0)))
-    exact = [_exact_share(*each) for each in zip(chosen, drawn, origins, strict=True)]
-    return Recovered(origins, list(chosen), _share(missed, planes[0]), tuple(exact))
+        return _recovered(planes, origins, drawn, int(np.count_nonzero(drawn[0] != planes[0])))
+    samples = reached(planes, conversion)
+    nothing: Mask = np.zeros(planes[0].shape, np.bool_)
+    return _come_out_as(planes, Drawn(origins, drawn, nothing, 0), Seen(samples, painted(samples), conversion, nothing))
+
+
+def _come_out_as(planes: Sequence[Plane], found: Drawn, seen: Seen) -> Recovered:
+    """The same of Y, Cb and Cr of which it is known what comes of that, and what is seen of them."""
+    drawn, chosen = np.stack(found.planes), np.stack(planes)
+    missed = chosen[0].size - match_drawn(seen.conversion, Channels(*seen.samples), drawn, chosen)
+    if missed:
+        missed -= int(np.count_nonzero((chosen != drawn).any(axis=0) & seen.covered))
+    return _recovered(list(chosen), found.origins, list(drawn), missed)
+
+
+def _recovered(planes: Sequence[Plane], origins: list[Origin], drawn: Sequence[Plane], missed: int) -> Recovered:
+    exact = tuple(_exact_share(*each) for each in zip(planes, drawn, origins, strict=True))
+    return Recovered(origins, list(planes), _share(missed, planes[0]), exact)
 
 
 def _exact_share(plane: Plane, drawn: Plane, origin: Origin) -> float:

@@ -42,9 +42,9 @@ REACH = 1331
 """A coefficient is moved no farther than this from what the transform gives, in 1/2**FINE_BITS."""
 HOPELESS = 12
 """A block of which more samples are wrong is not worth moving coefficients."""
-TURNS = 24
+TURNS = 8
 """How often samples that are not known are taken from what coefficients make of them."""
-COARSE, EXTENSIONS = 3, 16
+COARSE, EXTENSIONS = 3, 4
 """Steps from which on coefficients tell something of samples that may be anything, and how often that is asked."""
 MOST = 1 << 13
 """Coefficients lie within this before they are moved: none of a real JPEG decoder is larger."""

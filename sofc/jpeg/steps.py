@@ -193,23 +193,27 @@ def _block_sum(sums: Table[np.int32], row: int, column: int) -> int:
     return whole - int(sums[row, column + SIDE]) - int(sums[row + SIDE, column])
 
 
+class Looked(NamedTuple):
+    """Blocks that are looked at: their ``places`` (blocks, row and column), and the coefficients ``found`` of some,
+    (blocks, 64), in 1/2**FINE_BITS; scratch: ``hashes`` of as many, ``work`` (2, 64)."""
+
+    places: Table[np.int64]
+    found: Table[np.int32]
+    hashes: Vector[np.int64]
+    work: Table[np.int64]
+
+
 @kernel
-def transform(
-    guess: Table[np.int32],
-    places: Table[np.int64],
-    found: Table[np.int32],
-    hashes: Vector[np.int64],
-    work: Table[np.int64],
-) -> int:
-    """Fill ``found`` (blocks, 64) with the coefficients of blocks at ``places`` (blocks, row and column), in
-    1/2**FINE_BITS. Returns of how many.
+def transform(guess: Table[np.int32], blocks: int, room: Looked) -> int:
+    """Fill ``room.found`` with the coefficients of the first ``blocks`` of ``room.places``. Returns of how many.
 
     Nearly flat blocks are passed over, and of blocks that are alike but for their brightness all but the first: the
-    others, of drawings, say nothing more. Scratch: ``hashes`` (blocks,), ``work`` (2, 64).
+    others, of drawings, say nothing more.
     """
-    samples, fine = work[0], work[1]
+    places, found, hashes = room.places, room.found, room.hashes
+    samples, fine = room.work[0], room.work[1]
     count = 0
-    for block in range(places.shape[0]):
+    for block in range(blocks):
         top, left = places[block, 0], places[block, 1]
         first = np.int64(guess[top, left])
         least, greatest, own = first, first, np.int64(0)
@@ -288,14 +292,21 @@ class Sight(NamedTuple):
         one. Shape (blocks, 64).
         """
         rows, width = self.guess.shape
-        places: npt.NDArray[np.int64] = np.empty(
-            (max(0, rows - top) // SIDE * (max(0, width - left) // SIDE), 2), np.int64
-        )
-        count = list_blocks(self.unknown, self.contrast, top, left, most_unknown, places)
-        places = places[:count] if count <= most else places[np.arange(most) * count // most]
-        found: npt.NDArray[np.int32] = np.empty((len(places), SIZE), np.int32)
-        count = transform(self.guess, places, found, np.empty(len(places), np.int64), np.empty((2, SIZE), np.int64))
-        return found[:count]
+        count = max(0, rows - top) // SIDE * (max(0, width - left) // SIDE)
+        places, found = np.empty((count, 2), np.int64), np.empty((min(count, most), SIZE), np.int32)
+        room = Looked(places, found, np.empty(len(found), np.int64), np.empty((2, SIZE), np.int64))
+        return found[: look(self, top, left, most_unknown, room)]
+
+
+@kernel
+def look(sight: Sight, top: int, left: int, most_unknown: int, room: Looked) -> int:
+    """Fill ``room.found`` with coefficients as ``Sight.blocks`` says. Returns of how many blocks."""
+    places, most = room.places, room.found.shape[0]
+    count = list_blocks(sight.unknown, sight.contrast, top, left, most_unknown, places)
+    for chosen in range(most if count > most else 0):
+        place = chosen * count // most
+        places[chosen, 0], places[chosen, 1] = places[place, 0], places[place, 1]
+    return transform(sight.guess, min(count, most), room)
 
 
 def _sums(plane: npt.NDArray[np.generic]) -> Plane:

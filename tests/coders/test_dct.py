@@ -549,8 +549,9 @@ def test_blocks_that_say_nothing_new_are_passed_over():
     block = rng.integers(60, 120, (8, 8))
     plane = np.concatenate([np.full((8, 8), 70), block, block + 20, block.T], axis=1)
     places = np.array([(0, left) for left in range(0, 32, 8)])
-    found, work = np.zeros((4, SIZE), np.int32), np.zeros((2, SIZE), np.int64)
-    assert steps.transform(guesses(plane), places, found, np.zeros(4, np.int64), work) == 2
+    found = np.zeros((4, SIZE), np.int32)
+    room = steps.Looked(places, found, np.zeros(4, np.int64), np.zeros((2, SIZE), np.int64))
+    assert steps.transform(guesses(plane), 4, room) == 2
     expected = [naive.forward((one - dct.MIDDLE).ravel().tolist()) for one in (block, block.T)]
     np.testing.assert_allclose(found[:2] / (1 << steps.FINE_BITS), expected, atol=0.15)
 

@@ -28,11 +28,11 @@ def rounded(
 ) -> list[int]:
     """The coefficients of a block; ``samples``: what each is guessed to be, and between what it lies.
 
-    ``patterns``: what coefficients add to each sample.
+    ``patterns``: what coefficients add to each sample; ``variances``: 0 of those that are 0.
     """
     mean = [0.0] * 64
     covariance = [[variances[i] if i == j else 0.0 for j in range(64)] for i in range(64)]
-    covariance[0][0] = 1e6
+    covariance[0][0] = 1e6 if variances[0] else 0.0
     for (value, low, high), pattern in zip(samples, patterns, strict=True):
         if high - low <= 4:
             learn(mean, covariance, pattern, min(max(value, low + 0.5), high - 0.5), 1 / 12)
@@ -51,7 +51,7 @@ def rounded(
     for _ in range(64):
         if not keep_to_bounds():
             break
-    block, left = [0] * 64, list(range(64))
+    block, left = [0] * 64, [i for i in range(64) if variances[i]]
     while left:
 
         def doubt(i: int) -> float:

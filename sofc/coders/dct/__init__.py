@@ -48,7 +48,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.nearest_plane import round_blocks
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
-    from sofc.jpeg.steps import list_blocks, transform, weigh
+    from sofc.jpeg.steps import look, weigh
     from sofc.jpeg.subsampling import shrink, shrink_rows
 
     coding: list[KernelUse] = [
@@ -62,7 +62,7 @@ def _kernels() -> list[list[KernelUse]]:
         draw_fine,
         enlarge_fine,
     ]
-    looking: list[KernelUse] = [list_blocks, transform, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
+    looking: list[KernelUse] = [look, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
     bounding: list[KernelUse] = [bound_planes, inform]
     return [coding, [weigh_predictors, solve, round_blocks, descend, *looking, *bounding]]
 
