@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jpeg.agreement import Drawn, agreed, sure_of
-from sofc.jpeg.blockwise import BUSY, COUNTS, EXACT, judge
+from sofc.jpeg.blockwise import COUNTS, Judged, judge
 from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, informed, match_drawn, painted
 from sofc.jpeg.chrominance import find_chrominance
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, reached
@@ -30,7 +30,8 @@ class Recovered(NamedTuple):
     """How planes came about, those planes as they come out of that as far as they can, and the ``share`` of samples
     that do, of those in blocks that are not flat; what was painted over takes little though it does not.
 
-    ``exact``: of each plane the share of blocks that come out whole, of those that are not flat.
+    ``exact``: of each plane the share of blocks that come out whole, of those that are not flat, and, where they are
+    enough, of which all samples are known.
     """
 
     origins: list[Origin]
@@ -75,7 +76,7 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
     drawn, unsure = [made, *(plane.samples for plane in guessed[1:])], np.zeros_like(sure)
     known = informed(guessed, seen, drawn, [sure, unsure, unsure])[1:]
     found = agreed(guessed, planes[:3], seen, [first, *find_chrominance(known, first)])
-    return _come_out_as(planes[:3], found, seen)
+    return _come_out_as(planes[:3], guessed, found, seen)
 
 
 class _Luminance(NamedTuple):
@@ -112,31 +113,44 @@ def come_out(
     """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
     drawn = [origin.draw(planes[0].shape)[0] for origin in origins]
     if len(planes) == 1:
-        return _recovered(planes, origins, drawn, int(np.count_nonzero(drawn[0] != planes[0])))
+        return _recovered(planes, _known(planes), origins, drawn, int(np.count_nonzero(drawn[0] != planes[0])))
     samples = reached(planes, conversion)
     nothing: Mask = np.zeros(planes[0].shape, np.bool_)
-    return _come_out_as(planes, Drawn(origins, drawn, nothing, 0), Seen(samples, painted(samples), conversion, nothing))
+    seen = Seen(samples, painted(samples), conversion, nothing)
+    return _come_out_as(planes, _known(planes), Drawn(origins, drawn, nothing, 0), seen)
 
 
-def _come_out_as(planes: Sequence[Plane], found: Drawn, seen: Seen) -> Recovered:
-    """The same of Y, Cb and Cr of which it is known what comes of that, and what is seen of them."""
+def _known(planes: Sequence[Plane]) -> list[Bounded]:
+    return [Bounded(*[np.ascontiguousarray(plane)] * 4) for plane in planes]
+
+
+def _come_out_as(planes: Sequence[Plane], within: Sequence[Bounded], found: Drawn, seen: Seen) -> Recovered:
+    """The same of Y, Cb and Cr of which it is known within which bounds they lie, what comes of their origins, and what
+    is seen of them."""
     drawn, chosen = np.stack(found.planes), np.stack(planes)
     missed = chosen[0].size - match_drawn(seen.conversion, Channels(*seen.samples), drawn, chosen)
     if missed:
         missed -= int(np.count_nonzero((chosen != drawn).any(axis=0) & seen.covered))
-    return _recovered(list(chosen), found.origins, list(drawn), missed)
+    return _recovered(list(chosen), within, found.origins, found.planes, missed)
 
 
-def _recovered(planes: Sequence[Plane], origins: list[Origin], drawn: Sequence[Plane], missed: int) -> Recovered:
-    exact = tuple(_exact_share(*each) for each in zip(planes, drawn, origins, strict=True))
+def _recovered(
+    planes: Sequence[Plane],
+    within: Sequence[Bounded],
+    origins: list[Origin],
+    drawn: Sequence[Plane],
+    missed: int,
+) -> Recovered:
+    exact = tuple(_exact_share(*each) for each in zip(within, drawn, origins, strict=True))
     return Recovered(origins, list(planes), _share(missed, planes[0]), exact)
 
 
-def _exact_share(plane: Plane, drawn: Plane, origin: Origin) -> float:
-    """Share of blocks that come out whole, of those that are not flat."""
+def _exact_share(plane: Bounded, drawn: Plane, origin: Origin) -> float:
+    """Share of blocks that come out whole, as ``Recovered.exact`` has it."""
     counts = np.zeros(COUNTS, np.int64)
-    judge(Bounded(plane, plane, plane, plane), drawn, origin.coefficients, origin.grid, counts)
-    return int(counts[EXACT]) / max(1, int(counts[BUSY]))
+    judge(plane, drawn, origin.coefficients, origin.grid, counts)
+    found = Judged.of(counts)
+    return found.exact / max(1, found.busy)
 
 
 def _share(missed: int, plane: Plane) -> float:
