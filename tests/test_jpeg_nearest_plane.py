@@ -70,12 +70,9 @@ def test_nearest_plane(seed):
             solve.load(seen, 0, number, room)
             return solve.draw_block(np.array(block, np.int32), inversion, room)
 
-        def by_twin(spread, samples=samples):
-            return naive.rounded(samples, table.tolist(), (spread * variances).tolist(), patterns)
-
         first = min((start[0, number].tolist(), solved[0, number].tolist()), key=wrong)
-        expected = naive.best(first, by_twin, wrong, nearest_plane.SPREADS if is_open else ())
-        assert found[0, number].tolist() == expected
+        rounded = naive.rounded(samples, table.tolist(), variances.tolist(), patterns) if is_open else first
+        assert found[0, number].tolist() == min((first, rounded), key=wrong)
     again = solved.copy()
     nearest_plane.round_blocks(seen, inversion, True, again, variances, room, held)
     nearest_plane.round_blocks(seen, inversion, False, solved, variances, room, held)

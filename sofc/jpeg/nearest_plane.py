@@ -48,8 +48,6 @@ LEAST_VARIANCE = 1 / 64
 """Coefficients are expected to vary by so much of the square of a step more than they do all over an image ..."""
 WIDEST = 1e6
 """... and the mean of a block by this."""
-SPREADS = (1.0, 8.0)
-"""How many times as much as in the mean of an image coefficients vary in a block, as it is tried."""
 PATIENCE, FEW = 64, 8
 """It is given up where, of so many blocks or more, one in so many or less came out in the end."""
 
@@ -237,7 +235,7 @@ def _tell_known(p: int, left: int, value: float, variance: float, held: Belief) 
 
 
 @kernel
-def _believe(room: Scratch, variances: Vector[np.float64], spread: float, left: int, count: int, held: Belief) -> None:
+def _believe(room: Scratch, variances: Vector[np.float64], left: int, count: int, held: Belief) -> None:
     """Begin with what coefficients vary by, and what samples say of them that are known or nearly so."""
     # Were all samples known, each coefficient would vary by itself: where most are, the others are said to be 0, which
     # then is taken back.
@@ -248,7 +246,7 @@ def _believe(room: Scratch, variances: Vector[np.float64], spread: float, left: 
         held.mean[i] = held.variance[i] = 0.0
     for i in range(left):
         own = held.frequencies[i]
-        variance = WIDEST if own == 0 else spread * variances[own]
+        variance = WIDEST if own == 0 else variances[own]
         held.variance[i] = 1.0 / (1.0 / variance + 1.0 / ROUNDED) if are_few else variance
         held.covariance[i, i] = held.variance[i]
     for p in range(SIZE):
@@ -297,21 +295,16 @@ def _round_block(
     """Round the coefficients of a block whose samples are in ``room``. Returns how many of these are wrong then."""
     least = draw_block(block, inversion, room)
     count = _list_open(room, held)
-    for spread in SPREADS:
-        if count == 0:
-            break
-        _copy(block, held.best)
-        left = _list_coefficients(inversion, variances, count, held)
-        _believe(room, variances, spread, left, count, held)
-        _round_one_by_one(block, room, left, count, held)
-        wrong = draw_block(block, inversion, room)
-        if wrong < least:
-            least = wrong
-        else:
-            _copy(held.best, block)
-        if least == 0:
-            break
-    return least
+    if count == 0:
+        return least
+    _copy(block, held.best)
+    left = _list_coefficients(inversion, variances, count, held)
+    _believe(room, variances, left, count, held)
+    _round_one_by_one(block, room, left, count, held)
+    wrong = draw_block(block, inversion, room)
+    if wrong >= least:
+        _copy(held.best, block)
+    return min(wrong, least)
 
 
 @kernel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 Numbers = list[float]
 Matrix = list[list[float]]
@@ -69,14 +69,3 @@ def rounded(
             covariance[i][j] = covariance[j][i] = 0.0
         keep_to_bounds()
     return block
-
-
-def best(
-    start: list[int], found: Callable[[float], list[int]], wrong: Callable[[list[int]], int], spreads: Sequence[float]
-) -> list[int]:
-    """The block with the fewest wrong samples: the first of those to begin with and found for each spread."""
-    blocks = [start]
-    for spread in spreads:
-        if min(map(wrong, blocks)) > 0:
-            blocks.append(found(spread))
-    return min(blocks, key=wrong)
