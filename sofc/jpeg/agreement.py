@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jpeg.blockwise import BIT_PARTS, MOST_SIZE, SIZE_BITS, blocks_of, whole_blocks
-from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, clipped, informed
+from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, clipped
 from sofc.jpeg.colour import reached
+from sofc.jpeg.cross_component import informed
 from sofc.jpeg.dct import SCALED, SIDE, Grid
 from sofc.jpeg.descent import improve
 from sofc.jpeg.nearest_plane import round_surest

@@ -13,9 +13,10 @@ import numpy as np
 
 from sofc.jpeg.agreement import Drawn, agreed, sure_of
 from sofc.jpeg.blockwise import COUNTS, Judged, judge
-from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, informed, match_drawn, painted
+from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, painted
 from sofc.jpeg.chrominance import find_chrominance
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, reached
+from sofc.jpeg.cross_component import informed, match_drawn
 from sofc.jpeg.dct import SIDE, SIZE
 from sofc.jpeg.luminance import find_luminance
 from sofc.jpeg.origin import Origin

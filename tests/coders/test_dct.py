@@ -57,7 +57,7 @@ from sofc.entropy.contexts import BLOCK, Contexts
 from sofc.entropy.mixture import MixingState, pack_weights
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.image import ImageHeader, PixelFormat
-from sofc.jpeg import bounds, dct, fine, inverses, scaled, solve, steps, subsampling
+from sofc.jpeg import bounds, cross_component, dct, fine, inverses, scaled, solve, steps, subsampling
 from sofc.jpeg.colour import CONVERSIONS, CORRECTIONS, USUAL_CONVERSION, Channels, reached
 from sofc.jpeg.dct import SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.origin import STANDARD_TABLES, VALUE_LIMIT, Origin, standard_table
@@ -729,19 +729,20 @@ def test_bounds_of_clipped_colours(origin, light, away, sure):
         colour = converted(y, cb, cr)
     found = np.array([[y, cb if sure[1] else max(0, cb - away), cr]])
     lowest, highest = np.zeros((2, 1, 3), np.int64)
-    hints = bounds.Hints(found, np.array([sure], np.uint8))
-    bounds.bound_clipped(USUAL_CONVERSION, 0, bounds.Memory(np.array([colour]), hints, lowest, highest))
+    hints = cross_component.Hints(found, np.array([sure], np.uint8))
+    memory = cross_component.Memory(np.array([colour]), hints, lowest, highest)
+    cross_component.bound_clipped(USUAL_CONVERSION, 0, memory)
     everything = naive.origins(*colour)
     for k, is_sure in enumerate(sure):
         everything = everything[(everything[:, k] == (y, cb, cr)[k]) | (not is_sure)]
     assert [y, cb, cr] in everything.tolist()
-    inside = everything[(abs(everything - found)[:, 1:] <= bounds.CLIP_REACH).all(axis=1)]
+    inside = everything[(abs(everything - found)[:, 1:] <= cross_component.CLIP_REACH).all(axis=1)]
     assert (lowest <= inside).all() and (inside <= highest).all()
     for k in range(3):
         low, high, values = lowest[0, k], highest[0, k], everything[:, k]
         assert low == -solve.FREE or low == values.min()
         assert high == solve.FREE or high == values.max()
-        if (abs(everything - found)[:, 1:] < bounds.CLIP_REACH).all():
+        if (abs(everything - found)[:, 1:] < cross_component.CLIP_REACH).all():
             assert (low, high) == (values.min(), values.max())
 
 
@@ -751,8 +752,9 @@ def test_bounds_where_nothing_converts():
     every = naive.origins(*colour)
     y = next(y for y in range(256) if y not in every[:, 0])
     lowest, highest = np.zeros((2, 1, 3), np.int64)
-    hints = bounds.Hints(np.array([[y, 128, 128]]), np.array([[1, 0, 0]], np.uint8))
-    bounds.bound_clipped(USUAL_CONVERSION, 0, bounds.Memory(np.array([colour]), hints, lowest, highest))
+    hints = cross_component.Hints(np.array([[y, 128, 128]]), np.array([[1, 0, 0]], np.uint8))
+    memory = cross_component.Memory(np.array([colour]), hints, lowest, highest)
+    cross_component.bound_clipped(USUAL_CONVERSION, 0, memory)
     assert (highest - lowest >= solve.FREE).all()
 
 
@@ -767,7 +769,7 @@ def test_match_drawn(seed):
     planes = np.clip(like + rng.integers(-3, 4, shape) * rng.integers(0, 2, shape), 0, 255).astype(np.int32)
     samples = reached(list(planes))
     before = planes.copy()
-    same = bounds.match_drawn(USUAL_CONVERSION, Channels(*samples), like, planes)
+    same = cross_component.match_drawn(USUAL_CONVERSION, Channels(*samples), like, planes)
     np.testing.assert_array_equal(reached(list(planes)), samples)
     fitting = 0
     for y, x in np.ndindex(*shape[1:]):

@@ -40,7 +40,8 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.blockwise import bound_blocks, judge
-    from sofc.jpeg.bounds import bound_planes, inform, match_drawn
+    from sofc.jpeg.bounds import bound_planes
+    from sofc.jpeg.cross_component import inform, match_drawn
     from sofc.jpeg.dct import enlarge
     from sofc.jpeg.descent import descend
     from sofc.jpeg.fine import draw_fine, enlarge_fine

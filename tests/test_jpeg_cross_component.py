@@ -7,8 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sofc.jpeg.bounds import CLIP_REACH, NARROW, Bounded, Seen, informed
+from sofc.jpeg.bounds import Bounded, Seen
 from sofc.jpeg.colour import USUAL_CONVERSION, reached
+from sofc.jpeg.cross_component import CLIP_REACH, NARROW, informed
 from sofc.jpeg.solve import FREE
 
 
