@@ -187,12 +187,10 @@ def count_above(values: Vector[np.int32], limit: int) -> int:
 
 
 def test_a_kernel_in_a_list_says_itself_what_it_is_called_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one whose signature stands beside it."""
-    listed = [[count_above, (count_above, "I1 q", ())]]
     (coder, *_) = CODERS.values()
-    monkeypatch.setitem(CODERS, coder.id, replace(coder, kernels=lambda: listed))
-    ((itself, beside),) = [group for group in coding.coding_kernels() if group and group[0][0] is count_above]
-    assert itself == beside
+    monkeypatch.setitem(CODERS, coder.id, replace(coder, kernels=lambda: [[count_above]]))
+    (found,) = [group for group in coding.coding_kernels() if group and group[0][0] is count_above]
+    assert found == [(count_above, (("<i4", 1), "q"))]
 
 
 def test_all_that_coding_calls_is_compiled_ahead() -> None:

@@ -1,29 +1,20 @@
-"""All kernels that encoding and decoding call, by what they are called with: to compile them ahead of use.
-
-In a signature a letter and a number stand for an array and its dimensions (B, H, U: unsigned of 8, 16 and 32 bits; I,
-Q: signed of 32 and 64 bits; R: floating point), ``q`` for an integer, ``?`` for a truth value, ``*`` for the room that
-follows.
-"""
+"""All kernels that encoding and decoding call, by what they are called with: to compile them ahead of use."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sofc.coders.base import KernelUse
 from sofc.coders.registry import CODERS
 from sofc.jit.decorators import Kernel
 from sofc.jit.library import has_compiler
-from sofc.jit.native import Kinds, flatten
+from sofc.jit.native import Kinds
 from sofc.jit.types import signatures
 from sofc.jpeg.colour import from_rgb, to_rgb, to_samples
 from sofc.transforms.samples import put_side_by_side
-
-ARRAYS = {"B": "|u1", "H": "<u2", "U": "<u4", "I": "<i4", "Q": "<i8", "R": "<f8"}
 
 
 def coding_kernels() -> list[list[tuple[Kernel, Kinds]]]:
@@ -34,23 +25,10 @@ def coding_kernels() -> list[list[tuple[Kernel, Kinds]]]:
     """
     groups = [group for coder in reversed(CODERS.values()) for group in coder.kernels()]
     colour: list[KernelUse] = [from_rgb, to_rgb, to_samples, put_side_by_side]
-    return [[pair for use in group for pair in _kinds(use)] for group in (*groups, colour)]
-
-
-def _kinds(use: KernelUse) -> Iterator[tuple[Kernel, Kinds]]:
-    """A kernel with what it is called with; nothing where kernels are interpreted."""
-    function, signature, room = use if isinstance(use, tuple) else (use, None, ())
-    if not isinstance(function, Kernel):
-        return
-    if signature is None:
-        yield from ((function, kinds) for kinds in signatures(function.function))
-    else:
-        given = iter(flatten(room)[0])
-        yield function, tuple(next(given) if token == "*" else _kind(token) for token in signature.split())
-
-
-def _kind(token: str) -> Any:
-    return (ARRAYS[token[0]], int(token[1:])) if token[0] in ARRAYS else token
+    return [
+        [(one, kinds) for one in group if isinstance(one, Kernel) for kinds in signatures(one.function)]
+        for group in (*groups, colour)
+    ]
 
 
 def are_compiled() -> bool:

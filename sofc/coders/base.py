@@ -18,8 +18,8 @@ from sofc.transforms.components import Transform
 MAX_COUNTERS = 1 << 26
 """Adaptive counters of all planes of a model: what a few bytes of a codebook may make a decoder allocate."""
 
-KernelUse = Callable[..., Any] | tuple[Callable[..., Any], str, tuple[Any, ...]]
-"""A kernel whose annotations say what it is called with, or one with its signature and its room as ``ahead`` has it."""
+KernelUse = Callable[..., Any]
+"""A kernel, whose annotations say what it is called with."""
 
 
 class Coder(ABC):
