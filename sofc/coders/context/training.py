@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ from sofc.coders.context.banks import MEDIAN_OF_MEAN, SAMPLES, Banks
 from sofc.coders.context.model import EFFORTS, PlanePlan, Prediction, shapes
 from sofc.coders.context.passes import (
     SELECTION_BITS,
-    SIZES,
     SIZING_SAMPLES,
     EstimatePriors,
     SelectContexts,
@@ -24,6 +22,7 @@ from sofc.coders.context.passes import (
 )
 from sofc.coders.context.section import BLOCK_BITS, pack_plan
 from sofc.coders.mixing_training import MixingTraining
+from sofc.coders.partition import ideal_bits, partitions
 from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added, sampled
 from sofc.entropy.contexts import BLOCK, context_table
 from sofc.entropy.mixing import LEVELS
@@ -155,33 +154,9 @@ def _variants(plan: PlanePlan) -> list[PlanePlan]:
 
 
 def _levels(histogram: Integers) -> Integers:
-    """Expected errors that split the samples into LEVELS levels, each with residuals as alike as can be.
-
-    Of all ways to split, the one whose ideal static code by level is shortest.
-    """
-    cells = len(histogram)
-    sums = np.concatenate([np.zeros((1, SIZES)), np.cumsum(histogram, axis=0)])
-    shortest = np.full(cells + 1, np.inf)
-    shortest[0] = 0
-    lasts = []
-    lengths = np.full((cells, cells + 1), np.inf)
-    for first in range(cells):
-        counts = sums[first + 1 :] - sums[first]
-        totals = counts.sum(axis=1)
-        lengths[first, first + 1 :] = _times_log(totals) - _times_log(counts).sum(axis=1)
-    for _ in range(LEVELS):
-        ways = shortest[:-1, np.newaxis] + lengths
-        lasts.append(ways.argmin(axis=0))
-        shortest = ways.min(axis=0)
-    ends = [cells]
-    for last in reversed(lasts):
-        ends.append(int(last[ends[-1]]))
-    return np.array(ends[-2:0:-1], np.int64) - 1
-
-
-def _times_log(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    result: npt.NDArray[Any] = counts * np.log2(np.maximum(counts, 1))
-    return result
+    """Expected errors that split the samples into LEVELS levels, each with residuals as alike as can be."""
+    *_, (_, starts) = partitions(histogram, ideal_bits, LEVELS)
+    return np.array(starts[1:], np.int64) - 1
 
 
 def _by_level(histogram: Integers, levels: Integers) -> Integers:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.partition import ideal_bits, partitions
+
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -12,39 +14,15 @@ CONTEXT_BITS = 60.0
 """What one more distribution costs, about."""
 
 
-def entropy(counts: Floats) -> Floats:
-    """Bits of ideal codes for counts (..., symbols)."""
-    total = counts.sum(axis=-1)
-    result: Floats = total * np.log2(np.maximum(total, 1)) - (counts * np.log2(np.maximum(counts, 1))).sum(axis=-1)
-    return result
-
-
 def split(counts: Floats, most: int) -> list[int]:
     """Split cells (cells, ..., symbols) into at most ``most`` runs, each coded by its joint distributions, such that
     ideal codes take the fewest bits: the first cell of each run."""
-    cells = len(counts)
-    sums = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
-    cost = np.full((cells + 1, cells + 1), np.inf)
-    for start in range(cells):
-        # cost[start, end] of one run of the cells start .. end - 1
-        bits = entropy(sums[start + 1 :] - sums[start])
-        cost[start, start + 1 :] = bits.reshape(cells - start, -1).sum(axis=1)
-    best = cost[0].copy()
-    choices = []
-    for _ in range(most - 1):
-        paths = best[:, None] + cost + CONTEXT_BITS
-        before = paths.argmin(axis=0)
-        reached = paths[before, np.arange(cells + 1)]
-        better = reached < best
-        choices.append(np.where(better, before, -1))
-        best = np.where(better, reached, best)
-    starts: list[int] = []
-    end = cells
-    for choice in reversed(choices):
-        if choice[end] > 0:
-            end = int(choice[end])
-            starts.append(end)
-    return [0, *reversed(starts)]
+
+    def bits(runs: Floats) -> Floats:
+        result: Floats = ideal_bits(runs).reshape(len(runs), -1).sum(axis=1) + CONTEXT_BITS
+        return result
+
+    return min(partitions(counts, bits, most))[1]
 
 
 def frequencies_of(shares: Floats, total: int) -> Integers:

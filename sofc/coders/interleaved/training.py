@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.interleaved import kernel
-from sofc.coders.interleaved.distributions import CONTEXT_BITS, entropy, frequencies_of, split
+from sofc.coders.interleaved.distributions import CONTEXT_BITS, frequencies_of, split
 from sofc.coders.interleaved.kernel_tokens import ESCAPE, ESCAPE_BITS, SCALE_BITS
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, taps
 from sofc.coders.interleaved.passes import (
@@ -25,6 +25,7 @@ from sofc.coders.interleaved.passes import (
     blank_prediction,
 )
 from sofc.coders.interleaved.section import ENERGY_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
+from sofc.coders.partition import ideal_bits
 from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, Task, TrainingSettings, added, sampled
 from sofc.container.records import Section
 from sofc.planes import PlaneRange
@@ -215,7 +216,7 @@ def _join(counts: Floats) -> tuple[Integers, Floats]:
     sums = list(counts)
 
     def loss(a: int, b: int) -> float:
-        return float(entropy(sums[a] + sums[b]) - entropy(sums[a]) - entropy(sums[b]))
+        return float(ideal_bits(sums[a] + sums[b]) - ideal_bits(sums[a]) - ideal_bits(sums[b]))
 
     losses = {(a, b): loss(a, b) for a in range(len(sums)) for b in range(a)}
     alive = set(range(len(sums)))

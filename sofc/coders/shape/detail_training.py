@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.partition import ideal_bits, partitions
 from sofc.coders.shape import details
 from sofc.coders.shape.details import ContextModel, DetailModel
 from sofc.coders.shape.kernel_predict import NONE, Prediction
@@ -62,19 +63,10 @@ ADAPTATIONS = (
 """How tables may start and follow: the total that trained frequencies are scaled to, and their adaptation."""
 
 
-def entropy(counts: npt.NDArray[np.generic]) -> float:
-    """Bits of all rows of ``counts`` (..., symbols), each coded at its own entropy."""
-    values = counts.astype(np.float64)
-    return _sum_log(values.sum(axis=-1)) - _sum_log(values)
-
-
-def _sum_log(values: Floats) -> float:
-    positive = values[values > 0]
-    return float((positive * np.log2(positive)).sum())
-
-
-def _cost(counts: npt.NDArray[np.generic]) -> float:
-    return entropy(counts) + CELL_BITS * np.count_nonzero(counts)
+def _bits_with_cells(counts: npt.NDArray[np.generic]) -> Floats:
+    """Bits of codes of counts (..., symbols), and of their frequencies."""
+    bits: Floats = ideal_bits(counts) + CELL_BITS * np.count_nonzero(counts, axis=-1)
+    return bits
 
 
 def references_of(residuals: Sequence[Plane], plane: int) -> list[Plane]:
@@ -189,36 +181,19 @@ def choose_contexts(fine: ContextModel, counts: Integers) -> ContextChoice:
 
 
 def _merge_levels(counts: Integers) -> Integers:
-    """First fine levels of at most MAX_LEVELS runs that together cost least (dynamic programming)."""
+    """First fine levels of at most MAX_LEVELS runs that together cost least."""
     used = np.flatnonzero(counts.sum(axis=1))
     if used.size == 0:
         return np.zeros(1, np.int64)
-    total = np.concatenate([np.zeros((1, counts.shape[1]), np.int64), np.cumsum(counts[used], axis=0)])
-    size = used.size
-    costs = np.full((size + 1, size + 1), np.inf)
-    for first in range(size):
-        for end in range(first + 1, size + 1):
-            costs[first, end] = _cost(total[end] - total[first])
-    best = costs[0].copy()
-    choices = [np.zeros(size + 1, np.int64)]
-    finals = [best[size]]
-    for _ in range(1, MAX_LEVELS):
-        through = best[:, None] + costs
-        choices.append(np.argmin(through, axis=0))
-        best = np.min(through, axis=0)
-        finals.append(best[size])
-    starts = []
-    end = size
-    for step in range(int(np.argmin(finals)), -1, -1):
-        end = int(choices[step][end]) if step else 0
-        starts.append(int(used[end]) if end else 0)
-    return np.array(starts[::-1], np.int64)
+    _, starts = min(partitions(counts[used], _bits_with_cells, MAX_LEVELS))
+    return np.array([0, *used[starts[1:]]], np.int64)
 
 
 def _split_cost(counts: Integers, split: int) -> float:
     """Bits of detail layer and shape layer, the latter as single values at their entropy and random places."""
     low, high = table_counts(counts, split), high_counts(counts, split)
-    return _cost(low) + _cost(high[1:]) + entropy(np.array([high[0], high[1:].sum()]))
+    places = ideal_bits(np.array([high[0], high[1:].sum()]))
+    return float(_bits_with_cells(low).sum() + _bits_with_cells(high[1:]) + places)
 
 
 def table_counts(counts: Integers, split: int) -> Floats:
@@ -298,7 +273,7 @@ def train_details(ranges: list[PlaneRange], predictions: list[Prediction]) -> Pa
     measured = added((yield Pass((AdaptationTask(ranges, predictions, candidates),))))
     for number in active:
         priced = [
-            (bits + entropy(high_counts(choices[number].counts, model.split)[1:]), model)
+            (bits + float(ideal_bits(high_counts(choices[number].counts, model.split)[1:])), model)
             for models, row in zip(candidates[number], measured[number], strict=True)
             for model, bits in zip(models, row.tolist(), strict=True)
         ]

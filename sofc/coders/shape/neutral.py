@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.coders.base import PlaneCoder
+from sofc.coders.partition import ideal_bits
 from sofc.coders.shape.details import ContextModel, DetailModel
 from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_zigzag
 from sofc.coders.shape.kernel_range import Adaptation
@@ -91,16 +91,11 @@ def choose_number(plane: Plane, span: PlaneRange, image_rows: int) -> Chosen:
     predicted = to_zigzag(plane, span, Prediction(GAP, shift), image_rows)
     counts, others = np.bincount(plain.ravel()), np.bincount(predicted.ravel())
     variant, zigzag = 0, plain
-    if _entropy(others) < _entropy(counts):
+    if ideal_bits(others) < ideal_bits(counts):
         variant, zigzag, counts = 1 + shift, predicted, others
     # A sample in the shape layer costs some 16 bits: keep them below one in a thousand.
     ordinary = int(np.searchsorted(np.cumsum(counts), int(0.999 * (zigzag.size - 1)), side="right"))
     return Chosen(variant * SPLITS + min(SPLITS, max(1, ordinary.bit_length())) - 1, zigzag)
-
-
-def _entropy(counts: npt.NDArray[np.int64]) -> float:
-    occurring = counts[counts > 0].astype(np.float64)
-    return float(-(occurring * np.log2(occurring / occurring.sum())).sum())
 
 
 class NeutralShapeCoder(PlaneCoder):
