@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.mixing_training import learn_weights
+from sofc.coders.plane_sections import PlaneSections
 from sofc.coders.training import Adaptation
+from sofc.coders.warm_up import learn
 from sofc.entropy.bit_models import Integers, Symbols
 from sofc.entropy.changes import pack_model_changes, pack_table_changes
 from sofc.entropy.contexts import BLOCK
@@ -19,15 +20,6 @@ from sofc.entropy.priors import Starts
 
 Weights = npt.NDArray[np.int32]
 Image = TypeVar("Image")
-
-
-class Changes(NamedTuple):
-    """What the plan, the bit models and the weights of one plane differ by from those of the base, empty where they do
-    not."""
-
-    plan: bytes
-    models: bytes
-    weights: bytes
 
 
 class MixingAdaptation(Adaptation):
@@ -41,7 +33,7 @@ class MixingAdaptation(Adaptation):
         self._changes = [b""] * len(sections)
         super().__init__()
 
-    def _found(self, changes: Iterable[Changes]) -> None:
+    def _found(self, changes: Iterable[PlaneSections]) -> None:
         """Take those of each plane."""
         for plane, one in enumerate(changes):
             self._changes[plane :: self._planes] = one
@@ -93,7 +85,7 @@ def change_weights(
 
     ``code`` codes an image by weights, which learn from it, and gives the bytes.
     """
-    learned, sizes = learn_weights(weights, images, code)
+    (learned,), sizes = learn([weights], images, lambda tables, image: code(tables[0], image))
     step = 1 << (WEIGHT_STEP + WEIGHT_SHIFT)
     moved = (learned - weights)[:, : contexts + 1]
     change = np.sign(moved) * ((np.abs(moved) + int((1 - DEAD_ZONE) * step)) // step)

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from itertools import starmap
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.training import CoroutineTraining
+from sofc.coders.plane_sections import BIT_MODELS, PLAN, WEIGHTS
+from sofc.coders.training import CoroutineTraining, Pass, Passes, Task
 from sofc.container.records import Section
 from sofc.entropy.mixture import TRAINED, pack_weights
 from sofc.entropy.priors import Starts, least_gain
 
 Plan = TypeVar("Plan")
-Image = TypeVar("Image")
-Weights = npt.NDArray[np.int32]
-PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
-"""Kinds of sections."""
 
 
 class MixingTraining(CoroutineTraining, Generic[Plan]):
-    """Gives plans and bit models, which all efforts share, and the weights of each effort.
+    """Gives plans and bit models, which all efforts share, and what each plane learns at each effort: its weights.
 
-    ``shapes``: contexts and weight sets of each effort that models are for, rising; ``budget``: bytes of a codebook
-    that the bit models of all planes take at most.
+    ``shapes``: of each effort that models are for, rising, the number of contexts, and what else it has, such as that
+    of weight sets; ``budget``: bytes of a codebook that bit models take at most.
     """
 
     coder: ClassVar[int]
@@ -35,13 +33,27 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
         self._budget = budget
         self._plans: list[Plan] = []
         self._bit_models: list[bytes] = []
-        self._weights: dict[int, list[Weights]] = {}
+        self._shared: dict[int, list[bytes]] = {}
+        self._weights: dict[int, list[Any]] = {}
         self._bytes = dict.fromkeys(shapes, 0)
         super().__init__()
 
     @abstractmethod
     def pack(self, plan: Plan) -> bytes:
         """The bytes of a plan's section."""
+
+    def pack_weights(self, effort: int, weights: Any) -> bytes:
+        """The bytes of the section of what a plane learned at an effort."""
+        return pack_weights(*self._shapes[effort], weights)
+
+    def _warm_up_each(self, task: Callable[[int, int], Task], samples: int) -> Passes[None]:
+        """What each plane learns at each effort, by a task for effort and plane that gives it and the bytes of streams.
+        The slowest come first, so that workers end together."""
+        jobs = [(effort, plane) for effort in reversed(self._shapes) for plane in range(len(self._plans))]
+        statistics = yield Pass(tuple(starmap(task, jobs)), samples)
+        for (effort, _), (weights, size) in zip(jobs, statistics, strict=True):
+            self._weights.setdefault(effort, []).append(weights)
+            self._bytes[effort] += size
 
     def _worth(self, everything: Sequence[Starts], ends: Sequence[npt.NDArray[np.int64]]) -> list[Starts]:
         """What the bit models of each plane start with, as far as it pays for its bytes; ``ends``: where those of each
@@ -52,13 +64,11 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
         return [starts.worth(least) for starts in everything]
 
     def sections(self) -> list[Section]:
-        """Plans, bit models, then the weights of each effort, rising."""
-        weights = [
-            pack_weights(*self._shapes[effort], each)
-            for effort in sorted(self._weights)
-            for each in self._weights[effort]
-        ]
-        kinds = {PLAN: list(map(self.pack, self._plans)), BIT_MODELS: self._bit_models, WEIGHTS: weights}
+        """Plans, bit models and what else efforts share, then the weights of each effort, rising."""
+        learned = [(effort, each) for effort, every in sorted(self._weights.items()) for each in every]
+        weights = [self.pack_weights(*one) for one in learned]
+        plans = list(map(self.pack, self._plans))
+        kinds = {PLAN: plans, BIT_MODELS: self._bit_models, **self._shared, WEIGHTS: weights}
         return [Section(self.coder, kind, data) for kind, each in kinds.items() for data in each]
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
@@ -73,19 +83,3 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
         return [f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in sorted(self._weights)]
-
-
-def learn_weights(
-    start: Weights, images: Callable[[], Iterable[Image]], code: Callable[[Weights, Image], int]
-) -> tuple[Weights, list[int]]:
-    """Weights after warm-up, and the bytes of each image. ``code`` codes an image by weights, which learn from it.
-
-    They are means over the second half: the last ones suit the last image best.
-    """
-    weights, sums = start.copy(), np.zeros(start.shape, np.int64)
-    half = sum(1 for _ in images()) // 2
-    sizes: list[int] = []
-    for turn, image in enumerate(images()):
-        sizes.append(code(weights, image))
-        sums += weights if turn >= half else 0
-    return (sums // max(1, len(sizes) - half)).astype(np.int32), sizes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,6 +14,7 @@ from sofc.coders.bilevel.kernel import Plan, PlaneModel, State
 from sofc.coders.bilevel.kernel_network import Network, fit_network, fitting_of
 from sofc.coders.bilevel.model import NO_NETWORK, copied, neutral_state, starts
 from sofc.coders.bilevel.section import TRAINED, rounded
+from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.priors import FOLDS, History, Starts
 from sofc.planes import Plane
@@ -101,26 +102,17 @@ def parts(images: Iterator[list[Plane]], plane: int, stride: int) -> Iterator[li
     smalls = larges = 0
     for planes in images:
         pixels = planes[plane].astype(np.uint8)
-        rows, size = len(pixels), pixels.size
-        if size < SMALL:
+        if pixels.size < SMALL:
             if smalls % stride == 0:
                 small.append(pixels)
             smalls += 1
             continue
-        height = -(-rows // -(-size // PART) // 8) * 8
-        tops = range(0, rows, height)
-        kept = [top for number, top in enumerate(tops, larges) if number % stride == 0]
-        larges += len(tops)
+        cuts = cut_rows(len(pixels), pixels.size, PART)
+        kept = [rows for number, rows in enumerate(cuts, larges) if number % stride == 0]
+        larges += len(cuts)
         if kept:
-            yield [[pixels[top : top + height]] for top in kept]
-    wanted = max(1, min(GROUP, sum(pixels.size for pixels in small) // MOST_GROUPS))
-    while small:
-        count = samples = 0
-        while count < len(small) and samples < wanted:
-            samples += small[count].size
-            count += 1
-        yield [small[:count]]
-        small = small[count:]
+            yield [[pixels[rows]] for rows in kept]
+    yield from ([group] for group in grouped(small, [pixels.size for pixels in small], GROUP, MOST_GROUPS))
 
 
 def learn_part(model: PlaneModel, part: Part, state: State) -> int:
@@ -186,26 +178,20 @@ class WarmUp:
     starts: tuple[Symbols, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> tuple[State, int]:
-        """The state without its bit models, and the bytes of the streams.
-
-        It is the mean over the second half of the warm-up: the last one suits the last image best.
-        """
-        numbered = enumerate(parts(images, self.plane, self.stride))
-        found = [(number % FOLDS, [_top(pixels) for pixels in part]) for number, image in numbered for part in image]
+        """The state without its bit models, and the bytes of the streams."""
+        found = [
+            (fold, [_top(pixels) for pixels in part]) for fold, part in by_fold(parts(images, self.plane, self.stride))
+        ]
         samples = sum(pixels.size for _, part in found for pixels in part)
         chosen = found[:: -(-samples // WARM_UP_SAMPLES)]
-        turns = chosen * (2 if samples < ROUND_SAMPLES else 1)
-        half = len(turns) // 2
+        rounds = 2 if samples < ROUND_SAMPLES else 1
         models = [TRAINED.states[symbols] for symbols in self.starts]
-        state = neutral_state(self.contexts, None, self.network.first.size > 0)
-        model = PlaneModel(self.plan, self.network, state)
-        sums = [np.zeros(table.shape, np.int64) for table in state]
-        total = 0
-        for turn, (fold, part) in enumerate(turns):
-            size = learn_part(model, part, state._replace(models=models[fold].copy()))
-            total += size if turn < len(chosen) else 0
-            if turn >= half:
-                for one, table in zip(sums, state, strict=True):
-                    one += table
-        _, *means = ((one // (len(turns) - half)).astype(np.int32) for one in sums)
-        return State(state.models, *means), total
+        neutral = neutral_state(self.contexts, None, self.network.first.size > 0)
+        model = PlaneModel(self.plan, self.network, neutral)
+
+        def code(tables: Sequence[npt.NDArray[np.int32]], practised: tuple[int, Part]) -> int:
+            fold, part = practised
+            return learn_part(model, part, State(models[fold].copy(), *tables))
+
+        tables, sizes = learn(neutral[1:], lambda: chosen * rounds, code)
+        return State(neutral.models, *tables), sum(sizes[: len(chosen)])

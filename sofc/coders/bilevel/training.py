@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from sofc.coders.base import MAX_COUNTERS
+from sofc.coders.bilevel.coder import BilevelCoder
 from sofc.coders.bilevel.kernel import Plan, State
 from sofc.coders.bilevel.kernel_network import Network
 from sofc.coders.bilevel.model import EFFORTS, NO_NETWORK, context_table, starts
 from sofc.coders.bilevel.passes import PART, EstimatePriors, FitNetwork, Shapes, WarmUp
-from sofc.coders.bilevel.section import BIT_MODELS, NETWORK, PLAN, TRAINED, WEIGHTS, pack_network, pack_plan, pack_state
+from sofc.coders.bilevel.section import NETWORK, TRAINED, pack_network, pack_plan, pack_state
 from sofc.coders.bilevel.terms import LARGE, SMALL, SMALL_SIDE
-from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, TrainingSettings
-from sofc.container.records import Section
+from sofc.coders.mixing_training import MixingTraining
+from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings
 from sofc.entropy.bit_models import EVIDENCES, Symbols
 from sofc.entropy.priors import FOLDS, Starts, least_gain
 from sofc.errors import UsageError
 from sofc.planes import PlaneRange
 
-CODER = 4
 FIT_SAMPLES = 1 << 24
 """Samples of one plane that the network is fitted to at most."""
 PRIOR_SAMPLES = 1 << 27
@@ -46,12 +46,14 @@ Known = tuple[Starts, ...]
 """What the bit models of a plane start with: of each fold known from the images of the others, last from all."""
 
 
-class BilevelTraining(CoroutineTraining):
+class BilevelTraining(MixingTraining[Plan]):
     """Trains the state of each effort for each plane by itself; all ranges must be 0 to 1.
 
     ``slot_bits``, ``units``: in place of those that the images' size says. The trained bit models of a plane take at
     most ``settings.counter_bytes``, or BUDGET, in the codebook.
     """
+
+    coder = BilevelCoder.id
 
     def __init__(
         self,
@@ -66,21 +68,21 @@ class BilevelTraining(CoroutineTraining):
         self._planes = range(len(ranges))
         self._slot_bits = slot_bits
         self._units = units
-        self._budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
-        self._efforts = settings.of(EFFORTS)
-        self._plan: Plan
         self._networks: list[Network] = []
-        self._bit_models: list[bytes] = []
-        self._states: dict[tuple[int, int], State] = {}
-        self._bytes: dict[int, int] = dict.fromkeys(self._efforts, 0)
-        super().__init__()
+        budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
+        super().__init__({effort: EFFORTS[effort] for effort in settings.of(EFFORTS)}, budget)
+
+    @property
+    def _plan(self) -> Plan:
+        """That of all planes."""
+        return self._plans[0]
 
     def run(self) -> Passes[None]:
         """Shapes of all images; over samples of them network and priors, trials, warm-up."""
         shapes = [shape for shard in (yield Pass((Shapes(),))) for shape in shard]
         sizes = [rows * width for rows, width in shapes]
         small = max(map(max, shapes)) <= SMALL_SIDE
-        self._plan = self._planned(small, max(sizes))
+        self._plans = [self._planned(small, max(sizes)) for _ in self._planes]
         loaded = min(sum(sizes), LOADED_SAMPLES)
         stride = -(-loaded // PRIOR_SAMPLES)
         units = self._units or UNITS[small]
@@ -90,15 +92,13 @@ class BilevelTraining(CoroutineTraining):
         )
         found = yield Pass((*fits, *priors), LOADED_SAMPLES)
         self._networks = [next(found) for _ in fits]
+        self._shared[NETWORK] = list(map(pack_network, self._networks))
         known = [self._affordable(tuple(next(found) for _ in range(FOLDS + 1))) for _ in self._planes]
         known = yield from self._try(known, stride)
-        self._bit_models = [self._pack(each[-1].symbols) for each in known]
-        # The slowest come first, so that workers end together.
-        jobs = [(effort, plane) for effort in reversed(self._efforts) for plane in self._planes]
-        tasks = tuple(self._warm_up(plane, stride, effort, known[plane]) for effort, plane in jobs)
-        for job, (state, size) in zip(jobs, (yield Pass(tasks, LOADED_SAMPLES)), strict=True):
-            self._states[job] = state
-            self._bytes[job[0]] += size
+        self._bit_models = [self._pack_models(each[-1].symbols) for each in known]
+        yield from self._warm_up_each(
+            lambda effort, plane: self._warm_up(plane, stride, effort, known[plane]), LOADED_SAMPLES
+        )
 
     def _planned(self, small: bool, largest: int) -> Plan:
         """The plan for images that are all small, or of any size, the largest of so many samples."""
@@ -111,10 +111,10 @@ class BilevelTraining(CoroutineTraining):
 
     def _affordable(self, known: Known) -> Known:
         """Only those bit models that save so much that the budget holds them."""
-        least, _ = least_gain(known[-1:], lambda _, symbols: self._pack(symbols), self._budget)
+        least, _ = least_gain(known[-1:], lambda _, symbols: self._pack_models(symbols), self._budget)
         return tuple(fold.worth(least) for fold in known)
 
-    def _pack(self, symbols: Symbols) -> bytes:
+    def _pack_models(self, symbols: Symbols) -> bytes:
         return TRAINED.pack(symbols, starts(self._plan, len(self._plan.contexts)))
 
     def _try(self, known: list[Known], stride: int) -> Passes[list[Known]]:
@@ -132,32 +132,23 @@ class BilevelTraining(CoroutineTraining):
         symbols = tuple(fold.symbols[: int(starts(self._plan, used)[-1])] for fold in known[:-1])
         return WarmUp(plane, stride, self._plan, used, self._networks[plane] if asks else NO_NETWORK, symbols)
 
-    def sections(self) -> list[Section]:
-        """Plans, bit models and networks of all planes, then the weights of each effort, rising."""
-        kinds = {
-            PLAN: [pack_plan(self._plan)] * len(self._planes),
-            BIT_MODELS: self._bit_models,
-            NETWORK: list(map(pack_network, self._networks)),
-            WEIGHTS: [pack_state(self._states[effort, plane]) for effort in self._efforts for plane in self._planes],
-        }
-        return [Section(CODER, kind, data) for kind, each in kinds.items() for data in each]
+    def pack(self, plan: Plan) -> bytes:
+        """The bytes of a plan's section."""
+        return pack_plan(plan)
+
+    def pack_weights(self, effort: int, weights: State) -> bytes:
+        """The bytes of what a plane learned but for its bit models, whose weights say how many contexts there are."""
+        return pack_state(weights)
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """Effort and section numbers of each model."""
         planes = len(self._planes)
-        result = []
-        for row, effort in enumerate(self._efforts):
-            numbers: list[int] = []
-            for plane in self._planes:
-                numbers += [plane, planes + plane, (3 + row) * planes + plane]
-                if EFFORTS[effort][1]:
-                    numbers.append(2 * planes + plane)
-            result.append((effort, tuple(numbers)))
-        return result
-
-    def report(self) -> list[str]:
-        """Bytes of the images of the warm-up at each effort."""
-        return [f"effort {effort}: {self._bytes[effort]} bytes while learning" for effort in self._efforts]
+        models = []
+        for row, effort in enumerate(sorted(self._weights)):
+            _, asks = EFFORTS[effort]
+            kinds = [0, 1, 3 + row, 2] if asks else [0, 1, 3 + row]
+            models.append((effort, tuple(kind * planes + plane for plane in self._planes for kind in kinds)))
+        return models
 
 
 def variants(known: Known) -> list[Known]:

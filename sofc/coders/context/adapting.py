@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sofc.coders.adapting import Changes, MixingAdaptation, Weights, change_models, change_weights
+from sofc.coders.adapting import MixingAdaptation, Weights, change_models, change_weights
 from sofc.coders.context.kernel import SLOTS
-from sofc.coders.context.passes import Part, parts, warm_up
+from sofc.coders.context.passes import Part, PassOfPlane, parts
 from sofc.coders.context.section import unpack_plan
 from sofc.coders.context.tracing import shifted
+from sofc.coders.plane_sections import PlaneSections, by_plane
 from sofc.coders.training import Pass, Passes
+from sofc.coders.warm_up import by_fold
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
-from sofc.entropy.priors import FOLDS, History
+from sofc.entropy.priors import History
 from sofc.planes import Plane, PlaneRange
 
 SAMPLES = 1 << 22
@@ -30,54 +32,36 @@ class ContextAdaptation(MixingAdaptation):
     def run(self) -> Passes[None]:
         """All changes, plane by plane, over a sample of the images."""
         ranges = self._ranges[: self._planes]
-        tasks = tuple(Adapt(k, self._sections, ranges, self._to_come) for k in range(self._planes))
+        sections = [own for own, _ in by_plane(self._sections)]
+        plans = tuple(unpack_plan(own.plan, plane) for plane, own in enumerate(sections))
+        tasks = tuple(Adapt(ranges, plans, plane, own, self._to_come) for plane, own in enumerate(sections))
         self._found((yield Pass(tasks, SAMPLES)))
 
 
 @dataclass(frozen=True)
-class Adapt:
-    """The only pass: how the model of plane ``number`` changes; ``images`` are to be coded by it."""
+class Adapt(PassOfPlane):
+    """The only pass: how the model of a plane, of these sections, changes; so many images are ``to_come``."""
 
-    number: int
-    sections: tuple[bytes, ...]
-    ranges: tuple[PlaneRange, ...]
-    images: int
+    sections: PlaneSections
+    to_come: int
 
-    def collect(self, images: Iterator[list[Plane]]) -> Changes:
+    def collect(self, images: Iterator[list[Plane]]) -> PlaneSections:
         """The changes of the sections."""
-        planes = len(self.ranges)
-        plans = tuple(unpack_plan(section, plane) for plane, section in enumerate(self.sections[:planes]))
-        plan = plans[self.number]
-        models, weights_of = self.sections[planes + self.number], self.sections[2 * planes + self.number]
-        used, sets, weights = unpack_weights(weights_of)
-        ends = plan.starts(len(plan.contexts)) * BLOCK
-        base = trained_symbols(models, ends, len(plan.contexts))
+        everything = list(shifted(images, self.ranges))
+        share = self.to_come / max(1, len(everything))
+        used, sets, weights = unpack_weights(self.sections.weights)
+        contexts = len(self.plan.contexts)
+        ends = self.plan.starts(contexts) * BLOCK
+        base = trained_symbols(self.sections.bit_models, ends, contexts)
         history = History(ends[: used + 1], TRAINED, base=base[: ends[used]])
-        neutral = plan.neutral(used)
-        found: list[tuple[int, Part]] = []
-        seen: list[None] = []
-        for turn, image in enumerate(parts(_counted(shifted(images, self.ranges), seen))):
-            states = []
-            for part in image:
-                state = neutral.copy()
-                for one in part:
-                    warm_up(plans, self.number, one, self.ranges, 1, state)
-                states.append(state.mixture.models)
-            history.add(states)
-            found += [(turn % FOLDS, part) for part in image]
-        share = self.images / max(1, len(seen))
+        neutral = self.plan.neutral(used)
+        for image in parts(everything):
+            history.add([self.learned_models(part, neutral) for part in image])
         starts, of_models = change_models(history.starts(), base, ends, share)
+        found = by_fold(parts(everything))
 
         def code(weights: Weights, practised: tuple[int, Part]) -> int:
             fold, part = practised
-            state = MixingState.trained(used, TRAINED.states[starts[fold]], weights, SLOTS)
-            return sum(warm_up(plans, self.number, one, self.ranges, sets, state) for one in part)
+            return self.code(part, sets, MixingState.trained(used, TRAINED.states[starts[fold]], weights, SLOTS))
 
-        return Changes(b"", of_models, change_weights(weights, used, lambda: iter(found), code, share))
-
-
-def _counted(images: Iterator[list[Plane]], seen: list[None]) -> Iterator[list[Plane]]:
-    """The images, each of which adds to ``seen``."""
-    for image in images:
-        seen.append(None)
-        yield image
+        return PlaneSections(b"", of_models, change_weights(weights, used, lambda: iter(found), code, share))

@@ -13,6 +13,7 @@ from sofc.coders.context import kernel
 from sofc.coders.context.model import PlaneModel, Prediction
 from sofc.coders.context.section import unpack_plan
 from sofc.coders.gridded import GridCoder
+from sofc.coders.plane_sections import by_plane
 from sofc.entropy.binary import OK, Coding, Reader, Writer
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
@@ -35,20 +36,18 @@ class ContextCoder(GridCoder[PlaneModel]):
         any do. Raises FormatError."""
         if not sections or len(sections) % 3:
             raise FormatError(f"a context model has three sections for each plane, not {len(sections)} in all")
-        planes = len(sections) // 3
-        changes = changes or [b""] * len(sections)
         models = []
         count = 0
-        for plane in range(planes):
-            plan = unpack_plan(sections[plane], plane, changes[plane])
-            used, sets, weights = unpack_weights(sections[2 * planes + plane], changes[2 * planes + plane])
+        for plane, (own, change) in enumerate(by_plane(sections, changes)):
+            plan = unpack_plan(own.plan, plane, change.plan)
+            used, sets, weights = unpack_weights(own.weights, change.weights)
             if used > len(plan.contexts):
                 raise FormatError("the weights of a context model are for more contexts than it has")
             starts = plan.starts(len(plan.contexts)) * BLOCK
             count += int(starts[used])
             if count > MAX_COUNTERS:
                 raise LimitError(f"a context model has more than {MAX_COUNTERS} bit models")
-            symbols = trained_symbols(sections[planes + plane], starts, used, changes[planes + plane])
+            symbols = trained_symbols(own.bit_models, starts, used, change.bit_models)
             state = MixingState.trained(used, TRAINED.states[symbols], weights, kernel.SLOTS)
             models.append(PlaneModel(plan, sets, state))
         return cls(models)

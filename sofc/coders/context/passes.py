@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,11 +12,11 @@ from sofc.coders.context import kernel
 from sofc.coders.context.coder import InTurn, find_grid, learn_plane
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
 from sofc.coders.context.tracing import detect_grid, shifted, trace_image
-from sofc.coders.mixing_training import learn_weights
+from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
-from sofc.entropy.priors import FOLDS, History, Starts
+from sofc.entropy.priors import History, Starts
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
 
@@ -75,7 +75,7 @@ class SelectContexts:
 
 
 @dataclass(frozen=True)
-class _PassOfPlane:
+class PassOfPlane:
     """A pass over the samples of plane number ``plane`` as plans code it."""
 
     ranges: tuple[PlaneRange, ...]
@@ -87,8 +87,18 @@ class _PassOfPlane:
         """That of the plane."""
         return self.plans[self.plane]
 
+    def code(self, part: Part, sets: int, state: MixingState) -> int:
+        """Code the plane in a part; the state goes on learning. Returns the bytes of the streams."""
+        return sum(warm_up(self.plans, self.plane, planes, self.ranges, sets, state) for planes in part)
 
-class SizeTables(_PassOfPlane):
+    def learned_models(self, part: Part, start: MixingState) -> npt.NDArray[np.uint32]:
+        """The bit models after a part that was coded from this start."""
+        state = start.copy()
+        self.code(part, 1, state)
+        return state.mixture.models
+
+
+class SizeTables(PassOfPlane):
     """Eighth pass: how many blocks of bit models each context of a plane needs in one image, about."""
 
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
@@ -131,7 +141,7 @@ Part = list[list[Plane]]
 """Planes of images, or of pieces of an image, that are coded from one start."""
 
 
-def parts(images: Iterator[list[Plane]]) -> Iterator[list[Part]]:
+def parts(images: Iterable[list[Plane]]) -> Iterator[list[Part]]:
     """The parts of each image; in the end, parts of several small images."""
     small: Part = []
     for planes in images:
@@ -139,21 +149,12 @@ def parts(images: Iterator[list[Plane]]) -> Iterator[list[Part]]:
         if size < SMALL:
             small.append(planes)
             continue
-        height = -(-rows // -(-size // PART) // 8) * 8
-        tops = range(0, rows, height)
-        tops = tops[:: -(-len(tops) // MOST_PARTS)]
-        yield [[[plane[top : top + height] for plane in planes]] for top in tops]
-    wanted = max(1, min(PART, sum(planes[0].size for planes in small) // MOST_PARTS))
-    while small:
-        count = samples = 0
-        while count < len(small) and samples < wanted:
-            samples += small[count][0].size
-            count += 1
-        yield [small[:count]]
-        small = small[count:]
+        cuts = cut_rows(rows, size, PART)
+        yield [[[plane[rows] for plane in planes]] for rows in cuts[:: -(-len(cuts) // MOST_PARTS)]]
+    yield from ([group] for group in grouped(small, [planes[0].size for planes in small], PART, MOST_PARTS))
 
 
-class EstimatePriors(_PassOfPlane):
+class EstimatePriors(PassOfPlane):
     """Ninth pass: what the bit models of a plane see in each image, and how far images agree."""
 
     def collect(self, images: Iterator[list[Plane]]) -> Starts:
@@ -162,13 +163,7 @@ class EstimatePriors(_PassOfPlane):
         neutral = self.plan.neutral(contexts)
         history = History(self.plan.starts(contexts) * BLOCK, TRAINED)
         for image in parts(shifted(images, self.ranges)):
-            models = []
-            for part in image:
-                state = neutral.copy()
-                for planes in part:
-                    warm_up(self.plans, self.plane, planes, self.ranges, 1, state)
-                models.append(state.mixture.models)
-            history.add(models)
+            history.add([self.learned_models(part, neutral) for part in image])
         return history.starts()
 
 
@@ -177,7 +172,7 @@ ROUND_SAMPLES = 1 << 22
 
 
 @dataclass(frozen=True)
-class WarmUp(_PassOfPlane):
+class WarmUp(PassOfPlane):
     """Last pass: code a sample of the images in a fixed order, each as an encoder would, so that weights learn.
 
     ``starts``: what the bit models of each fold start with.
@@ -190,19 +185,17 @@ class WarmUp(_PassOfPlane):
     def collect(self, images: Iterator[list[Plane]]) -> tuple[npt.NDArray[np.int32], int]:
         """The weights, and the bytes of the streams."""
         blocks = int(self.plan.starts(self.contexts)[-1])
-        found = [
-            (number % FOLDS, part) for number, image in enumerate(parts(shifted(images, self.ranges))) for part in image
-        ]
+        found = by_fold(parts(shifted(images, self.ranges)))
         samples = sum(planes[0].size for _, part in found for planes in part)
         rounds = 2 if samples < ROUND_SAMPLES else 1
         models = [TRAINED.states[start[: blocks * BLOCK]] for start in self.starts]
 
-        def code(weights: npt.NDArray[np.int32], practised: tuple[int, Part]) -> int:
+        def code(tables: Sequence[npt.NDArray[np.int32]], practised: tuple[int, Part]) -> int:
             fold, part = practised
-            state = MixingState.trained(self.contexts, models[fold].copy(), weights, kernel.SLOTS)
-            return sum(warm_up(self.plans, self.plane, planes, self.ranges, self.sets, state) for planes in part)
+            state = MixingState.trained(self.contexts, models[fold].copy(), tables[0], kernel.SLOTS)
+            return self.code(part, self.sets, state)
 
-        weights, sizes = learn_weights(neutral_weights(self.contexts), lambda: found * rounds, code)
+        (weights,), sizes = learn([neutral_weights(self.contexts)], lambda: found * rounds, code)
         return weights, sum(sizes[: len(found)])
 
 

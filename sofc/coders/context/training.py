@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sofc.coders.context import terms
 from sofc.coders.context.banks import MEDIAN_OF_MEAN, SAMPLES, Banks
+from sofc.coders.context.coder import ContextCoder
 from sofc.coders.context.model import EFFORTS, PlanePlan, Prediction, shapes
 from sofc.coders.context.passes import (
     SELECTION_BITS,
@@ -30,7 +31,6 @@ from sofc.entropy.priors import Starts
 from sofc.planes import PlaneRange
 from sofc.prediction import bank
 
-CODER = 2
 WARM_UP_SAMPLES = 1 << 23
 """Samples of one plane that warm-up goes through at most."""
 
@@ -54,7 +54,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
     The trained bit models of all planes take at most ``settings.counter_bytes``, or BUDGET, in the codebook.
     """
 
-    coder = CODER
+    coder = ContextCoder.id
 
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
@@ -116,16 +116,13 @@ class ContextTraining(MixingTraining[PlanePlan]):
         return self._worth(everything, [plan.starts(len(plan.contexts)) * BLOCK for plan in plans])
 
     def _warm_up(self, starts: list[Starts]) -> Passes[None]:
-        """The weights of each effort. The slowest come first, so that workers end together."""
+        """The weights of each effort."""
         plans = tuple(self._plans)
-        jobs = [(effort, plane) for effort in reversed(self._shapes) for plane in range(len(plans))]
-        tasks = tuple(
-            WarmUp(self._ranges, plans, plane, *self._shapes[effort], starts[plane].folds) for effort, plane in jobs
-        )
-        statistics = yield Pass(tasks, WARM_UP_SAMPLES)
-        for (effort, _), (weights, size) in zip(jobs, statistics, strict=True):
-            self._weights.setdefault(effort, []).append(weights)
-            self._bytes[effort] += size
+
+        def task(effort: int, plane: int) -> WarmUp:
+            return WarmUp(self._ranges, plans, plane, *self._shapes[effort], starts[plane].folds)
+
+        yield from self._warm_up_each(task, WARM_UP_SAMPLES)
 
     def cost(self) -> float | None:
         """Bits of an ideal static code of the residuals, after the survey; before it, those of the banks."""

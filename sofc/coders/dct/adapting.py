@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sofc.coders.adapting import Changes, MixingAdaptation, Weights, change_models, change_weights
+from sofc.coders.adapting import MixingAdaptation, Weights, change_models, change_weights
 from sofc.coders.dct.coder import best_predictor, components_of
 from sofc.coders.dct.kernel_prediction import (
     EMPHASIS,
@@ -25,6 +25,7 @@ from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.passes import recovered, warm_up
 from sofc.coders.dct.section import unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.plane_sections import PlaneSections, by_plane
 from sofc.coders.sparse_fit import fit_change
 from sofc.coders.training import Decoded, Pass, Passes
 from sofc.entropy.changes import pack_table_changes
@@ -52,14 +53,14 @@ class DctAdaptation(MixingAdaptation):
 
     def run(self) -> Passes[None]:
         """The coefficients of a sample of the images; then, of each component, all changes."""
-        planes = self._planes
-        shards = yield Pass((Recover(planes),), SAMPLES, apart=True)
+        shards = yield Pass((Recover(self._planes),), SAMPLES, apart=True)
         everything = [packed for shard in shards for packed in shard]
         found = tuple(packed for packed in everything if packed is not None)
         if not found:
             return
         share = self._to_come / len(everything)
-        tasks = tuple(Adapt(k, self._sections[k::planes], found, share) for k in range(planes))
+        sections = by_plane(self._sections)
+        tasks = tuple(Adapt(number, own, found, share) for number, (own, _) in enumerate(sections))
         self._found((yield Pass(tasks, SAMPLES)))
 
 
@@ -104,23 +105,22 @@ class Recover:
 class Adapt:
     """Second pass: how the model of component ``number`` changes.
 
-    ``sections``: its plan, bit models and weights; ``images``: components of all images; ``share``: for each of them so
-    many are to be coded.
+    ``images``: components of all images; ``share``: for each of them so many are to be coded.
     """
 
     number: int
-    sections: tuple[bytes, ...]
+    sections: PlaneSections
     images: tuple[Packed, ...]
     share: float
 
-    def collect(self, _: Iterator[list[Plane]]) -> Changes:
+    def collect(self, _: Iterator[list[Plane]]) -> PlaneSections:
         """The changes of the sections."""
-        plan = unpack_plan(self.sections[0])
-        used, sets, weights = unpack_weights(self.sections[2])
+        plan = unpack_plan(self.sections.plan)
+        used, sets, weights = unpack_weights(self.sections.weights)
         plan, of_plan = self._fit(plan)
         ends = plan.starts(len(CONTEXTS)) * BLOCK
         tables = used + 1  # the plain bit models, and those of each context
-        base = trained_symbols(self.sections[1], ends, len(CONTEXTS) + 1)
+        base = trained_symbols(self.sections.bit_models, ends, len(CONTEXTS) + 1)
         history = History(ends[: tables + 1], TRAINED, base=base[: ends[tables]])
         for component in self._components():
             state = plan.neutral(used)
@@ -135,7 +135,7 @@ class Adapt:
             return warm_up(ComponentModel(plan, sets, state), state, component)
 
         of_weights = change_weights(weights, used, self._practised, code, self.share)
-        return Changes(of_plan, of_models, of_weights)
+        return PlaneSections(of_plan, of_models, of_weights)
 
     def _practised(self) -> Iterator[tuple[int, Packed]]:
         return ((turn % FOLDS, packed) for turn, packed in enumerate(self.images))

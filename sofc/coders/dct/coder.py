@@ -25,6 +25,7 @@ from sofc.coders.dct.kernel_prediction import (
 from sofc.coders.dct.model import ComponentModel
 from sofc.coders.dct.section import unpack_model, unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.plane_sections import by_plane
 from sofc.entropy.binary import BROKEN, OK, Coding, Reader, Writer
 from sofc.entropy.bit_models import NEUTRAL
 from sofc.entropy.contexts import BLOCK
@@ -81,13 +82,11 @@ class DctCoder(ModelCoder[ComponentModel]):
         by, if any do. Raises FormatError."""
         if len(sections) not in (3, 9):
             raise FormatError(f"a DCT model has three sections for one or three components, not {len(sections)}")
-        planes = len(sections) // 3
-        changes = changes or [b""] * len(sections)
-        plans = [unpack_plan(*each) for each in zip(sections[:planes], changes, strict=False)]
+        planes = by_plane(sections, changes)
+        plans = [unpack_plan(own.plan, change.plan) for own, change in planes]
         if sum(int(plan.starts(len(CONTEXTS))[-1]) for plan in plans) * BLOCK > MAX_COUNTERS:
             raise LimitError(f"a DCT model has more than {MAX_COUNTERS} bit models")
-        packed = (each[first:] for each in (sections, changes) for first in (planes, 2 * planes))
-        return cls([unpack_model(*each) for each in zip(plans, *packed, strict=False)])
+        return cls([unpack_model(plan, *each) for plan, each in zip(plans, planes, strict=True)])
 
     def of_origins(self, origins: Sequence[Recovered]) -> DctCoder:
         """One for planes of which it is known how they were made."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Component, Equ
 from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.training import Decoded
+from sofc.coders.warm_up import learn
 from sofc.entropy.binary import OK, Writer
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK
@@ -128,19 +129,21 @@ class WarmUp:
 
     def collect_decoded(self, images: Iterator[Decoded]) -> tuple[list[npt.NDArray[np.int32]], int]:
         """The weights of each component, means over the second half of the warm-up, and the bytes of the streams."""
-        found = list(filter(None, recovered(images, len(self.plans))))
-        half = len(found) // 2
+        images_found = filter(None, recovered(images, len(self.plans)))
+        found = [(turn % FOLDS, origins) for turn, origins in enumerate(images_found)]
         ends = [int(plan.starts(self.contexts)[-1]) * BLOCK for plan in self.plans]
-        weights = [neutral_weights(self.contexts) for _ in self.plans]
-        sums = [np.zeros(each.shape, np.int64) for each in weights]
-        total = 0
-        for turn, origins in enumerate(found):
+
+        def code(weights: Sequence[npt.NDArray[np.int32]], practised: tuple[int, list[Origin]]) -> int:
+            fold, origins = practised
+            total = 0
             for number, component in enumerate(components_of(origins)):
-                models = TRAINED.states[self.starts[number][turn % FOLDS][: ends[number]]]
+                models = TRAINED.states[self.starts[number][fold][: ends[number]]]
                 state = state_of(self.contexts, models, weights[number])
                 total += warm_up(ComponentModel(self.plans[number], self.sets, state), state, component)
-                sums[number] += weights[number] if turn >= half else 0
-        return [(each // max(1, len(found) - half)).astype(np.int32) for each in sums], total
+            return total
+
+        weights, sizes = learn([neutral_weights(self.contexts)] * len(self.plans), lambda: found, code)
+        return weights, sum(sizes)
 
 
 def warm_up(model: ComponentModel, state: MixingState, component: Component) -> int:

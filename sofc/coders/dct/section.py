@@ -11,6 +11,7 @@ from sofc.coders.dct.kernel import NUMBER_BITS
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.plane_sections import PlaneSections
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
 from sofc.entropy.tables import code_tables, decode_tables
@@ -41,12 +42,10 @@ def unpack_plan(data: bytes, change: bytes = b"") -> ComponentPlan:
     return ComponentPlan(means, sizes, bits[:, 0])
 
 
-def unpack_model(
-    plan: ComponentPlan, bit_models: bytes, weights: bytes, models_change: bytes = b"", weights_change: bytes = b""
-) -> ComponentModel:
-    """A component's model at one effort; what the two sections differ by. Raises FormatError."""
-    used, sets, mixing = unpack_weights(weights, weights_change)
+def unpack_model(plan: ComponentPlan, own: PlaneSections, change: PlaneSections) -> ComponentModel:
+    """A component's model at one effort; ``change``: what its sections differ by. Raises FormatError."""
+    used, sets, mixing = unpack_weights(own.weights, change.weights)
     if used > len(CONTEXTS):
         raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {used}")
-    symbols = trained_symbols(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1, models_change)
+    symbols = trained_symbols(own.bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1, change.bit_models)
     return ComponentModel(plan, sets, state_of(used, TRAINED.states[symbols], mixing))

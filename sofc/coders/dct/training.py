@@ -21,7 +21,6 @@ from sofc.entropy.priors import Starts
 from sofc.jpeg.dct import Integers
 from sofc.planes import PlaneRange
 
-CODER = DctCoder.id
 SAMPLES = 1 << 23
 """Samples of one plane that training goes through at most."""
 LEAST_SHARE = 8
@@ -44,7 +43,7 @@ class DctTraining(MixingTraining[ComponentPlan]):
     The trained bit models of all components take at most ``settings.counter_bytes`` in the codebook, and BUDGET.
     """
 
-    coder = CODER
+    coder = DctCoder.id
 
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.interleaved import kernel
+from sofc.coders.interleaved.coder import InterleavedCoder
 from sofc.coders.interleaved.distributions import CONTEXT_BITS, frequencies_of, split
 from sofc.coders.interleaved.kernel_tokens import ESCAPE, ESCAPE_BITS, SCALE_BITS
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, taps
@@ -31,7 +32,6 @@ from sofc.container.records import Section
 from sofc.planes import PlaneRange
 from sofc.prediction.least_squares import solve
 
-CODER = 7
 EFFORT = 1
 LEVELS = 12
 CONTEXTS = 28
@@ -111,7 +111,7 @@ class InterleavedTraining(CoroutineTraining):
 
     def sections(self) -> list[Section]:
         """One for each plane."""
-        return [Section(CODER, PLAN, pack_plan(model)) for model in self._models]
+        return [Section(InterleavedCoder.id, PLAN, pack_plan(model)) for model in self._models]
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """One model, of all planes."""
