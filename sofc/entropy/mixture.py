@@ -17,7 +17,7 @@ from sofc.entropy.bit_models import NEUTRAL, Integers, Symbols, TrainedModels
 from sofc.entropy.changes import ModelChangeReader
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import APM_COLUMNS, APM_ROWS, LANES, SQUASH, STRETCH_LIMIT, WEIGHT_ROWS, Mixture
-from sofc.entropy.tables import code_tables, decode_tables
+from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 
 MOST_CONTEXTS = 32
@@ -127,9 +127,7 @@ def unpack_weights(data: bytes, change: bytes = b"") -> tuple[int, int, npt.NDAr
     if len(data) < 2 or not 1 <= data[0] <= MOST_CONTEXTS or not 1 <= data[1] <= MOST_SETS:
         raise FormatError("the weights of a model are out of range")
     contexts, sets = data[0], data[1]
-    (kept,) = decode_tables(data[2:], [(sum(WEIGHT_ROWS), contexts + 1)], change)
-    if int(np.abs(kept).max()) > WEIGHT_LIMIT:
-        raise FormatError("the weights of a model are out of range")
+    (kept,) = decode_tables(data[2:], [Field.within(WEIGHT_LIMIT, sum(WEIGHT_ROWS), contexts + 1)], change)
     weights = neutral_weights(contexts)
     weights[:, : contexts + 1] += (kept << WEIGHT_STEP).astype(np.int32)
     return contexts, sets, weights

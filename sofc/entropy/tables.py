@@ -4,6 +4,7 @@ above."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,37 +54,43 @@ def code_table(encode: bool, table: Table[np.int32], probabilities: Table[np.int
     return OK
 
 
+class Field(NamedTuple):
+    """A table, or a single column, of a section: its shape, and the least and the greatest entry, None for any."""
+
+    shape: tuple[int, ...]
+    low: int | None = None
+    high: int | None = None
+
+    @classmethod
+    def within(cls, limit: int, *shape: int) -> Field:
+        """One of entries of at most ``limit``, and as far below zero."""
+        return cls(shape, -limit, limit)
+
+
 def code_tables(tables: Sequence[Integers]) -> bytes:
-    """The stream of the tables, each (rows, columns)."""
+    """The stream of the tables, each (rows, columns), or (rows,) of one column."""
     writer = Writer(10 * sum(table.size for table in tables) + 64)
     for table in tables:
-        code_table(True, table.astype(np.int32), _probabilities(table.shape[1]), writer.stream)
+        wide = table.reshape(len(table), -1 if table.size else 1).astype(np.int32)
+        code_table(True, wide, _probabilities(wide.shape[1]), writer.stream)
     return writer.written()
 
 
-def decode_tables(data: bytes, shapes: Sequence[tuple[int, int]], change: bytes = b"") -> list[Integers]:
-    """The tables of these shapes; ``change``: what they differ by from those in ``data``. Raises FormatError."""
-    reader = TableReader(data, change)
-    return [reader.table(*shape) for shape in shapes]
-
-
-class TableReader:
-    """Reads tables one after the other."""
-
-    def __init__(self, data: bytes, change: bytes = b"") -> None:
-        self._reader = Reader(data)
-        self._changes = TableChangeReader(change)
-
-    def table(self, rows: int, columns: int) -> Integers:
-        """The next table, int64. Raises FormatError."""
-        result = np.zeros((rows, columns), np.int32)
-        if code_table(False, result, _probabilities(columns), self._reader.stream) != OK:
+def decode_tables(data: bytes, fields: Sequence[Field], change: bytes = b"") -> list[Integers]:
+    """The tables (int64) of these fields; ``change``: what they differ by from those in ``data``. Raises FormatError,
+    also where an entry is out of its range."""
+    stream, changes = Reader(data).stream, TableChangeReader(change)
+    tables = []
+    for shape, low, high in fields:
+        rows, columns = (*shape, 1)[:2]
+        table = np.zeros((rows, columns), np.int32)
+        if code_table(False, table, _probabilities(columns), stream) != OK:
             raise FormatError("a table of a model is damaged")
-        return result + self._changes.change(rows, columns)
-
-    def column(self, rows: int) -> Integers:
-        """The next table of one column, shape (rows,)."""
-        return self.table(rows, 1)[:, 0]
+        result = table + changes.change(rows, columns)
+        if (low is not None and (result < low).any()) or (high is not None and (result > high).any()):
+            raise FormatError(f"a table of a model has entries that are not {low} to {high}")
+        tables.append(result.reshape(shape))
+    return tables
 
 
 def _probabilities(columns: int) -> npt.NDArray[np.int32]:

@@ -545,7 +545,7 @@ def test_tables_out_of_range():
             changed = replace(prediction, **{name: with_one(getattr(prediction, name), value)})
             bad.append(replace(plan, prediction=changed))
     for one in bad:
-        with pytest.raises(FormatError, match="a table of a context model is out of range"):
+        with pytest.raises(FormatError, match="a table of a model has entries that are not"):
             unpack_plan(pack_plan(one), 2)
 
 

@@ -23,7 +23,7 @@ from sofc.entropy.changes import (
     pack_table_changes,
 )
 from sofc.entropy.mixture import TRAINED, trained_symbols
-from sofc.entropy.tables import code_tables, decode_tables
+from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 
 SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 4))
@@ -96,12 +96,13 @@ def test_sections_of_tables(seed, shift):
     tables = [random.integers(-99, 99, shape) for shape in shapes]
     changes = [(random.integers(-2, 3, shape), shift) for shape in shapes]
     data = code_tables(tables)
-    found = decode_tables(data, shapes, pack_table_changes(changes))
+    fields = [Field(shape) for shape in shapes]
+    found = decode_tables(data, fields, pack_table_changes(changes))
     for table, (change, _), one in zip(tables, changes, found, strict=True):
         np.testing.assert_array_equal(one, table + (change << shift))
     nothing = pack_table_changes([(np.zeros(shape, np.int64), 0) for shape in shapes])
     assert nothing == b""
-    for table, one in zip(tables, decode_tables(data, shapes, nothing), strict=True):
+    for table, one in zip(tables, decode_tables(data, fields, nothing), strict=True):
         np.testing.assert_array_equal(one, table)
 
 

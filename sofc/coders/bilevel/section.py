@@ -17,7 +17,7 @@ from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import NEIGHBOURS, WORDS
 from sofc.entropy.bit_models import Integers, TrainedModels
 from sofc.entropy.mixing import STRETCH
-from sofc.entropy.tables import code_tables, decode_tables
+from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 
 PLAN, BIT_MODELS, WEIGHTS, NETWORK = 0, 1, 2, 3
@@ -80,7 +80,7 @@ def pack_state(state: State) -> bytes:
         _steps(state.blend.astype(np.int64) - neutral.blend, BLEND_STEP),
         _map_steps(state.maps.reshape(-1, kernel.MAP_COLUMNS), MAP_NEUTRAL),
         _map_steps(state.apm, APM_NEUTRAL),
-        _steps(state.blank[:, np.newaxis].astype(np.int64), BLANK_STEP),
+        _steps(state.blank.astype(np.int64), BLANK_STEP),
     ]
     return bytes([contexts + FLAG * asks]) + code_tables(tables)
 
@@ -91,20 +91,15 @@ def unpack_state(data: bytes) -> tuple[State, bool]:
         raise FormatError("the weights of a bilevel model are out of range")
     contexts, asks = data[0] % FLAG, data[0] >= FLAG
     neutral = neutral_state(contexts, None, asks)
-    shapes = [
-        neutral.weights.shape,
-        neutral.blend.shape,
-        (contexts * kernel.MAP_ROWS, kernel.MAP_COLUMNS),
-        neutral.apm.shape,
-        (kernel.BLANK_CELLS, 1),
-    ]
-    weights, blend, maps, apm, blank = decode_tables(data[1:], shapes)
+    map_shape = contexts * kernel.MAP_ROWS, kernel.MAP_COLUMNS
+    shapes = [neutral.weights.shape, neutral.blend.shape, map_shape, neutral.apm.shape, neutral.blank.shape]
+    weights, blend, maps, apm, blank = decode_tables(data[1:], list(map(Field, shapes)))
     state = neutral._replace(
         weights=_bounded((weights << WEIGHT_STEP) + neutral.weights, kernel.WEIGHT_LIMIT),
         blend=_bounded((blend << BLEND_STEP) + neutral.blend, kernel.WEIGHT_LIMIT),
         maps=squash(maps * MAP_STEP + MAP_NEUTRAL).reshape(contexts, -1),
         apm=squash(apm * MAP_STEP + APM_NEUTRAL),
-        blank=np.clip(blank[:, 0] << BLANK_STEP, 0, kernel.BLANK_MOST).astype(np.int32),
+        blank=np.clip(blank << BLANK_STEP, 0, kernel.BLANK_MOST).astype(np.int32),
     )
     return state, asks
 
@@ -120,7 +115,7 @@ def unpack_network(data: bytes) -> Network:
     if len(data) < 2 or not 1 <= data[0] <= MOST_UNITS or not 1 <= data[1] <= MOST_UNITS:
         raise FormatError("the network of a bilevel model is out of range")
     units, deeper = data[0], data[1]
-    tables = decode_tables(data[2:], [(INPUTS, units), (deeper, units + 1), (1, deeper + 1)])
+    tables = decode_tables(data[2:], [Field((INPUTS, units)), Field((deeper, units + 1)), Field((1, deeper + 1))])
     return Network(*(_bounded(table << NETWORK_STEP, NETWORK_LIMIT) for table in tables))
 
 

@@ -13,13 +13,14 @@ from sofc.coders.gridded import pack_references, unpack_references
 from sofc.entropy.contexts import MOST_TERMS
 from sofc.entropy.mixing import LEVELS
 from sofc.entropy.mixture import MOST_CONTEXTS
-from sofc.entropy.tables import code_tables, decode_tables
+from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 from sofc.prediction import bank, expected_error
 
 BLOCK_BITS = range(4, 19)
 """A context has 2**block_bits blocks of bit models."""
 HEAD = 5
+MOST_LOW_BITS = 16
 
 
 def pack_plan(plan: PlanePlan) -> bytes:
@@ -32,13 +33,13 @@ def pack_plan(plan: PlanePlan) -> bytes:
     ]
     return bytes(head) + code_tables(
         [
-            prediction.thresholds[:, None],
-            plan.levels[:, None],
-            plan.low_bits[:, None],
+            prediction.thresholds,
+            plan.levels,
+            plan.low_bits,
             np.where(plan.contexts == terms.NO_TERM, -1, plan.contexts),
-            plan.block_bits[:, None],
-            prediction.error_weights[: expected_error.errors(len(prediction.references)), None],
-            prediction.offsets[:, None],
+            plan.block_bits,
+            prediction.error_weights[: expected_error.errors(len(prediction.references))],
+            prediction.offsets,
             prediction.weights,
         ]
     )
@@ -54,40 +55,24 @@ def unpack_plan(data: bytes, plane: int, change: bytes = b"") -> PlanePlan:
     matches, class_map, adapts, shift = packed >> 7, packed >> 6 & 1, packed >> 5 & 1, packed & 31
     if shift > 16 or not 1 <= contexts <= MOST_CONTEXTS:
         raise FormatError("the plan of a context model is out of range")
-    shapes = [
-        (bank.THRESHOLDS[class_map], 1),
-        (LEVELS - 1, 1),
-        (LEVELS, 1),
-        (contexts, MOST_TERMS),
-        (contexts, 1),
-        (expected_error.errors(count), 1),
-        (bank.CLASSES[class_map], 1),
-        (bank.CLASSES[class_map], bank.taps(count)),
+    classes = bank.CLASSES[class_map]
+    fields = [
+        Field((bank.THRESHOLDS[class_map],)),
+        Field((LEVELS - 1,)),
+        Field((LEVELS,), 0, MOST_LOW_BITS),
+        Field((contexts, MOST_TERMS), -1, terms.COUNT - 1),
+        Field((contexts,), BLOCK_BITS[0], BLOCK_BITS[-1]),
+        Field.within(expected_error.WEIGHT_LIMIT, expected_error.errors(count)),
+        Field.within(expected_error.OFFSET_LIMIT, classes),
+        Field.within(bank.WEIGHT_LIMIT, classes, bank.taps(count)),
     ]
-    thresholds, levels, low_bits, numbers, block_bits, errors, offsets, weights = decode_tables(
-        data[HEAD:], shapes, change
-    )
-    if (
-        not (np.diff(levels, axis=0) > 0).all()
-        or not ((low_bits >= 0) & (low_bits <= 16)).all()
-        or not ((numbers >= -1) & (numbers < terms.COUNT)).all()
-        or not ((block_bits >= BLOCK_BITS.start) & (block_bits < BLOCK_BITS.stop)).all()
-        or int(np.abs(errors).max()) > expected_error.WEIGHT_LIMIT
-        or int(np.abs(offsets).max()) > expected_error.OFFSET_LIMIT
-        or int(np.abs(weights).max()) > bank.WEIGHT_LIMIT
-    ):
-        raise FormatError("a table of a context model is out of range")
+    tables = decode_tables(data[HEAD:], fields, change)
+    thresholds, levels, low_bits, numbers, block_bits, errors, offsets, weights = tables
+    if not (np.diff(levels) > 0).all():
+        raise FormatError("the levels of a context model do not rise")
     error_weights = np.zeros(expected_error.WEIGHTS, np.int64)
-    error_weights[: len(errors)] = errors[:, 0]
-    prediction = Prediction(
-        references,
-        class_map,
-        thresholds[:, 0],
-        weights,
-        offsets[:, 0],
-        error_weights,
-        bool(adapts),
-        shift,
-    )
+    error_weights[: len(errors)] = errors
+    banked = thresholds, weights, offsets, error_weights
+    prediction = Prediction(references, class_map, *banked, adapts=bool(adapts), shift=shift)
     numbers = np.where(numbers < 0, terms.NO_TERM, numbers)
-    return PlanePlan(prediction, levels[:, 0], low_bits[:, 0], numbers, block_bits[:, 0], bool(matches))
+    return PlanePlan(prediction, levels, low_bits, numbers, block_bits, bool(matches))

@@ -5,8 +5,6 @@ Kind 0, plan of a component; kind 1, its trained bit models, shared by all effor
 
 from __future__ import annotations
 
-import numpy as np
-
 from sofc.coders.dct.kernel import NUMBER_BITS
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
@@ -14,7 +12,7 @@ from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.plane_sections import PlaneSections
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
-from sofc.entropy.tables import code_tables, decode_tables
+from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 
 BLOCK_BITS = range(4, 19)
@@ -25,7 +23,7 @@ WEIGHT_LIMIT = 1 << 16
 def pack_plan(plan: ComponentPlan) -> bytes:
     """Kind 0: the weights that predict coefficients, those for sizes, and the room of each context's bit models."""
     predictors = len(plan.mean_weights) // ROWS
-    return bytes([predictors]) + code_tables([plan.mean_weights, plan.size_weights, plan.block_bits[:, None]])
+    return bytes([predictors]) + code_tables([plan.mean_weights, plan.size_weights, plan.block_bits])
 
 
 def unpack_plan(data: bytes, change: bytes = b"") -> ComponentPlan:
@@ -33,13 +31,16 @@ def unpack_plan(data: bytes, change: bytes = b"") -> ComponentPlan:
     if not data or not 1 <= data[0] <= 1 << NUMBER_BITS:
         raise FormatError("a DCT model has another number of predictors than a stream can name")
     rows = data[0] * ROWS
-    means, sizes, bits = decode_tables(data[1:], [(rows, MEANS), (rows, SIZES), (len(CONTEXTS), 1)], change)
-    if (
-        max(int(np.abs(means).max()), int(np.abs(sizes).max())) > WEIGHT_LIMIT
-        or not ((bits >= BLOCK_BITS.start) & (bits < BLOCK_BITS.stop)).all()
-    ):
-        raise FormatError("the plan of a DCT model is out of range")
-    return ComponentPlan(means, sizes, bits[:, 0])
+    tables = decode_tables(
+        data[1:],
+        [
+            Field.within(WEIGHT_LIMIT, rows, MEANS),
+            Field.within(WEIGHT_LIMIT, rows, SIZES),
+            Field((len(CONTEXTS),), BLOCK_BITS[0], BLOCK_BITS[-1]),
+        ],
+        change,
+    )
+    return ComponentPlan(*tables)
 
 
 def unpack_model(plan: ComponentPlan, own: PlaneSections, change: PlaneSections) -> ComponentModel:

@@ -23,7 +23,7 @@ from sofc.coders.interleaved.model import (
     errors,
     taps,
 )
-from sofc.entropy.tables import TableReader, code_tables
+from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 
 PLAN = 0
@@ -41,9 +41,9 @@ def pack_plan(model: PlaneModel) -> bytes:
     prediction = model.prediction
     head = [*pack_references(prediction.references), prediction.class_map, prediction.fraction, prediction.error_shift]
     head += [len(model.cells), model.start, len(model.frequencies)]
-    threshold = np.array([[prediction.threshold]], np.int64)
-    columns = [prediction.energy[:, None], model.edges[:, None]]
-    return bytes(head) + code_tables([threshold, *columns, model.cells, model.frequencies, prediction.weights])
+    threshold = np.array([prediction.threshold], np.int64)
+    tables = [threshold, prediction.energy, model.edges, model.cells, model.frequencies, prediction.weights]
+    return bytes(head) + code_tables(tables)
 
 
 def unpack_plan(data: bytes, plane: int) -> PlaneModel:
@@ -62,22 +62,18 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
         or contexts < 1
     ):
         raise FormatError("the plan of an interleaved model is out of range")
-    tables = TableReader(data[HEAD:])
-    threshold = int(tables.column(1)[0])
-    energy, edges = tables.column(errors(count)), tables.column(levels - 1)
-    cells, frequencies = tables.table(levels, kernel.FRACTIONS), tables.table(contexts, TOKENS)
-    weights = tables.table(kernel.CLASSES[class_map], len(taps(count)))
-    if (
-        not 0 <= threshold <= THRESHOLD_LIMIT
-        or int(energy.min()) < 0
-        or int(energy.sum()) > ENERGY_LIMIT
-        or (np.diff(edges) <= 0).any()
-        or (np.abs(edges) >= EDGE_LIMIT).any()
-        or not ((cells >= 0) & (cells < contexts)).all()
-        or int(np.abs(weights).max()) > WEIGHT_LIMIT
-    ):
+    fields = [
+        Field((1,), 0, THRESHOLD_LIMIT),
+        Field((errors(count),), 0),
+        Field.within(EDGE_LIMIT - 1, levels - 1),
+        Field((levels, kernel.FRACTIONS), 0, contexts - 1),
+        Field((contexts, TOKENS), 0),
+        Field.within(WEIGHT_LIMIT, kernel.CLASSES[class_map], len(taps(count))),
+    ]
+    threshold, energy, edges, cells, frequencies, weights = decode_tables(data[HEAD:], fields)
+    if int(energy.sum()) > ENERGY_LIMIT or (np.diff(edges) <= 0).any():
         raise FormatError("a table of an interleaved model is out of range")
-    if int(frequencies.min()) < 0 or (frequencies.sum(axis=1) != SCALE).any() or not frequencies[:, ESCAPE].all():
+    if (frequencies.sum(axis=1) != SCALE).any() or not frequencies[:, ESCAPE].all():
         raise FormatError("a distribution of an interleaved model does not add up")
-    prediction = Prediction(references, class_map, fraction, threshold, error_shift, weights, energy)
+    prediction = Prediction(references, class_map, fraction, int(threshold[0]), error_shift, weights, energy)
     return PlaneModel(prediction, edges, start, cells, frequencies)
