@@ -48,7 +48,7 @@ from sofc.coders.interleaved import InterleavedCoder
 from sofc.coders.interleaved import kernel as interleaved_kernel
 from sofc.coders.interleaved import section as interleaved_section
 from sofc.coders.kinds import Kind
-from sofc.coders.mixing_training import PLAN, WEIGHTS
+from sofc.coders.plane_sections import PLAN, WEIGHTS
 from sofc.coders.registry import NEUTRAL_MODELS
 from sofc.container import schema
 from sofc.container.chunks import (

@@ -46,7 +46,7 @@ import sofc
 from sofc.band.coding import encode_band
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
-from sofc.coders.shape.kernel_predict import GAP, Prediction, to_zigzag
+from sofc.coders.shape.kernel_predict import GAP, Prediction, to_residuals
 from sofc.errors import CodebookError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.imagefiles.idx import open_maybe_gzip
@@ -77,7 +77,7 @@ def order0_bits(image: Image) -> float:
     planes = [image] if image.ndim == 2 else [image[:, :, component] for component in range(image.shape[2])]
     bits = 0.0
     for plane in planes:
-        zigzag = to_zigzag(plane.astype(np.int32), PlaneRange(0, 255), Prediction(GAP, 0), len(plane))
+        zigzag = to_residuals(plane.astype(np.int32), PlaneRange(0, 255), Prediction(GAP, 0), len(plane))
         bits += adaptive_bits(zigzag, 511)
     return bits
 

@@ -7,6 +7,7 @@ directions, so that they cannot drift apart. Kernels return what was coded, or a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -117,3 +118,15 @@ class Reader:
 
 Coding = Writer | Reader
 """Either end of a stream, for code that serves both directions."""
+
+
+def written(size: int, count: int, code: Callable[[list[Writer]], bool]) -> list[bytes]:
+    """So many streams that ``code`` writes, which says whether they were long enough: of ``size`` bytes each, and begun
+    anew with more where they were not."""
+    while True:
+        writers = [Writer(size) for _ in range(count)]
+        if code(writers):
+            streams = [stream for stream in (writer.finish() for writer in writers) if stream is not None]
+            if len(streams) == count:
+                return streams
+        size *= 4

@@ -14,8 +14,7 @@ import numpy as np
 
 from sofc.coders.base import Coder
 from sofc.coders.context.coder import ContextCoder, InTurn, code_image
-from sofc.entropy.binary import Coding, Reader, Writer
-from sofc.entropy.mixture import MixingState
+from sofc.entropy.binary import Coding, Reader, written
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
@@ -42,13 +41,7 @@ class ChainCoder(Coder):
         """One stream for each plane."""
         shifted = [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=True)]
         size = 2 * shifted[0].size + 1024
-        while True:
-            coders = [Writer(size) for _ in shifted]
-            if self._code(coders, shifted, ranges, image_rows):
-                streams = [coder.finish() for coder in coders]
-                if None not in streams:
-                    return [stream for stream in streams if stream is not None]
-            size *= 4
+        return written(size, len(shifted), lambda writers: self._code(writers, shifted, ranges, image_rows))
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
@@ -60,37 +53,23 @@ class ChainCoder(Coder):
         return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
 
     def _code(
-        self,
-        coders: Sequence[Coding],
-        planes: Sequence[Plane],
-        ranges: Sequence[PlaneRange],
-        image_rows: int,
+        self, coders: Sequence[Coding], planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int
     ) -> bool:
         """Code all planes; decoding fills them. Whether that was possible."""
         with ExitStack() as lent:
             states = [lent.enter_context(model.start.lent()) for model in self._models]
-            return self._code_by(states, coders, planes, ranges, image_rows)
-
-    def _code_by(
-        self,
-        states: Sequence[MixingState],
-        coders: Sequence[Coding],
-        planes: Sequence[Plane],
-        ranges: Sequence[PlaneRange],
-        image_rows: int,
-    ) -> bool:
-        errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
-        for chain in _chains(len(planes), len(planes[0]), image_rows):
-            for place, link in enumerate(chain):
-                number = min(place, LINKS - 1)
-                before = chain[place - number : place + 1]
-                turn = InTurn(
-                    [planes[one.plane][one.rows] for one in before],
-                    [errors[one.plane][one.rows] for one in before],
-                    ranges[link.plane].size,
-                )
-                if not code_image(coders[link.plane], self._models[number], states[number], turn):
-                    return False
+            errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
+            for chain in _chains(len(planes), len(planes[0]), image_rows):
+                for place, link in enumerate(chain):
+                    number = min(place, LINKS - 1)
+                    before = chain[place - number : place + 1]
+                    turn = InTurn(
+                        [planes[one.plane][one.rows] for one in before],
+                        [errors[one.plane][one.rows] for one in before],
+                        ranges[link.plane].size,
+                    )
+                    if not code_image(coders[link.plane], self._models[number], states[number], turn):
+                        return False
         return True
 
 

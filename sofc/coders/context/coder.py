@@ -14,7 +14,7 @@ from sofc.coders.context.model import PlaneModel, Prediction
 from sofc.coders.context.section import unpack_plan
 from sofc.coders.gridded import GridCoder
 from sofc.coders.plane_sections import by_plane
-from sofc.entropy.binary import OK, Coding, Reader, Writer
+from sofc.entropy.binary import OK, Coding, Reader, Writer, written
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
 from sofc.errors import FormatError, LimitError
@@ -161,14 +161,13 @@ def code_images(coding: Coding, model: PlaneModel, state: MixingState, turn: InT
 
 def encode_plane(model: PlaneModel, turn: InTurn, image_rows: int) -> bytes:
     """The stream of a plane, whose log errors are filled."""
-    size = 2 * turn.planes[-1].size + 1024
-    while True:
-        writer = Writer(size)
+
+    def code(writers: Sequence[Writer]) -> bool:
         with model.start.lent() as state:
-            is_coded = code_images(writer, model, state, turn, image_rows)
-        if is_coded and (stream := writer.finish()) is not None:
-            return stream
-        size *= 4
+            return code_images(writers[0], model, state, turn, image_rows)
+
+    (stream,) = written(2 * turn.planes[-1].size + 1024, 1, code)
+    return stream
 
 
 def learn_plane(model: PlaneModel, turn: InTurn) -> int:

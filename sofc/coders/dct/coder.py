@@ -26,7 +26,7 @@ from sofc.coders.dct.model import ComponentModel
 from sofc.coders.dct.section import unpack_model, unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.plane_sections import by_plane
-from sofc.entropy.binary import BROKEN, OK, Coding, Reader, Writer
+from sofc.entropy.binary import BROKEN, OK, Coding, Reader, Writer, written
 from sofc.entropy.bit_models import NEUTRAL
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import MOST_SETS, MixingState
@@ -101,17 +101,14 @@ class DctCoder(ModelCoder[ComponentModel]):
 
     def _written(self, images: Sequence[_Image], samples: int) -> list[bytes]:
         """The streams of images that have so many samples together, without those of corrections."""
-        size = 4 * samples + 1024
-        while True:
-            writers = [Writer(size) for _ in self.models]
+
+        def code(writers: Sequence[Writer]) -> bool:
             with self._states() as states:
                 status = _code(writers, self.models, states, self._models_of_pixels(), images)
             assert status != BROKEN, "coefficients and samples lie in their ranges"
-            streams = [writer.finish() for writer in writers]
-            if status == OK and None not in streams:
-                break
-            size *= 4
-        coded = [stream or b"" for stream in streams]
+            return status == OK
+
+        coded = written(4 * samples + 1024, len(self.models), code)
         coded[0] = (pack_heads([origins for origins, _ in images], self._heads_before) + coded[0]).rstrip(b"\0")
         return coded
 
