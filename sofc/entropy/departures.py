@@ -12,8 +12,10 @@ import numpy as np
 
 from sofc.entropy.binary import BROKEN, OK, Stream
 from sofc.entropy.bit_models import NEUTRAL, RARE, code_size, code_within
+from sofc.entropy.digits import bit_length, from_zigzag, to_zigzag
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Vector
+from sofc.prediction.median_edge import median_edge
 
 NEIGHBOURS = 1 << 7
 """Ways in which the neighbours of a sample may depart from what was expected of them."""
@@ -91,28 +93,17 @@ def code_table(
     for entry in range(table.shape[0]):
         if used[entry] == 0:
             continue
-        step = int(table[entry]) - value
-        zigzag = 2 * step if step >= 0 else -2 * step - 1
+        zigzag = to_zigzag(int(table[entry]) - value)
         zigzag = _code_number(encode, zigzag, STEP + context * LONGEST, state.models, stream)
         if zigzag < 0:
             return zigzag
-        value += zigzag >> 1 if zigzag & 1 == 0 else -(zigzag + 1 >> 1)
+        value += from_zigzag(zigzag)
         if not 0 <= value <= top:
             return BROKEN
         table[entry] = value
         kind = 0 if zigzag == 0 else 1 if zigzag == 2 else 2 if zigzag == 1 else 3 if zigzag == 4 else 4
         context = context % STEPS * STEPS + kind
     return OK
-
-
-@inlined
-def _bits(value: int) -> int:
-    """How many bits a number has, at most SIZES - 1."""
-    size = 0
-    while value > 0 and size < SIZES - 1:
-        value >>= 1
-        size += 1
-    return size
 
 
 @inlined
@@ -136,23 +127,14 @@ def _code_departing(encode: bool, field: Field, plane: int, y: int, x: int, stat
     far += abs(north - int(expected[plane, y - 1, x])) if y > 0 else 0
     far += abs(beyond - int(expected[plane, y - 1, x + 1])) if y > 0 and x + 1 < samples.shape[2] else 0
     rough = abs(west - corner) + abs(north - corner) + abs(beyond - north)
-    prediction = own
     trusts = 1 if far <= rough else 0
-    if trusts == 0:
-        if corner >= max(west, north):
-            prediction = min(west, north)
-        elif corner <= min(west, north):
-            prediction = max(west, north)
-        else:
-            prediction = west + north - corner
-    error = int(samples[plane, y, x]) - prediction
-    zigzag = (2 * error if error >= 0 else -2 * error - 1) - trusts
-    slot = SIZE + (trusts * SIZES + _bits(min(far, rough))) * LONGEST
+    prediction = own if trusts else median_edge(west, north, corner)
+    zigzag = to_zigzag(int(samples[plane, y, x]) - prediction) - trusts
+    slot = SIZE + (trusts * SIZES + min(SIZES - 1, bit_length(min(far, rough)))) * LONGEST
     zigzag = _code_number(encode, zigzag, slot, state.models, stream)
     if zigzag < 0:
         return zigzag
-    zigzag += trusts
-    value = prediction + (zigzag >> 1 if zigzag & 1 == 0 else -(zigzag + 1 >> 1))
+    value = prediction + from_zigzag(zigzag + trusts)
     return value if 0 <= value <= field.top else BROKEN
 
 

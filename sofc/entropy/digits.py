@@ -1,4 +1,4 @@
-"""Spec README/notation: bits(v), by which sizes are coded."""
+"""Spec README/notation: bits(v), by which sizes are coded, and zigzag order, in which signs are."""
 
 from __future__ import annotations
 
@@ -13,3 +13,15 @@ def bit_length(value: int) -> int:
         value >>= 1
         length += 1
     return length
+
+
+@inlined
+def to_zigzag(difference: int) -> int:
+    """0, -1, 1, -2 ... as 0, 1, 2, 3 ...."""
+    return 2 * difference if difference >= 0 else -2 * difference - 1
+
+
+@inlined
+def from_zigzag(value: int) -> int:
+    """Inverse of to_zigzag."""
+    return -((value + 1) >> 1) if value & 1 else value >> 1

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from sofc.entropy.adaptive import INTEGER_SLOTS, Probabilities, code_adaptive, code_integer
 from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
+from sofc.entropy.digits import from_zigzag, to_zigzag
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table
@@ -31,14 +32,12 @@ def _code_value(encode: bool, value: int, probabilities: Probabilities, stream: 
     place = BASE * BASE
     for channel in range(CHANNELS):
         difference = ((value - 1) // place) % BASE - BASE // 2
-        zigzag = 2 * difference if difference >= 0 else -2 * difference - 1
-        zigzag = code_integer(encode, zigzag, _AROUND + channel * INTEGER_SLOTS, probabilities, stream)
+        zigzag = code_integer(encode, to_zigzag(difference), _AROUND + channel * INTEGER_SLOTS, probabilities, stream)
         if zigzag < 0:
             return zigzag
         if zigzag >= BASE:
             return BROKEN
-        difference = zigzag >> 1 if zigzag & 1 == 0 else -((zigzag + 1) >> 1)
-        total += (difference + BASE // 2) * place
+        total += (from_zigzag(zigzag) + BASE // 2) * place
         place //= BASE
     return total + 1
 

@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sofc.coders.shape import kernel_codes, kernel_windows
-from sofc.coders.shape.details import ContextModel, DetailModel, decode_details, encode_details, symbols_of
+from sofc.coders.shape.details import (
+    ContextModel,
+    DetailModel,
+    decode_details,
+    encode_details,
+    magnitude_scale,
+    tables_of,
+)
 from sofc.coders.shape.huffman import MAX_CODE_BITS, HuffmanCode, code_lengths
 from sofc.coders.shape.kernel_codes import Bits, Canvas
-from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, from_zigzag, to_zigzag
+from sofc.coders.shape.kernel_details import BOTTOM, SIDE, TOP, Cells, Neighbourhood, code_details
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, from_residuals, to_residuals
 from sofc.coders.shape.kernel_range import (
     MAX_TOTAL,
     Adaptation,
@@ -23,7 +31,6 @@ from sofc.coders.shape.kernel_range import (
     build_trees,
     decode_numbers,
     encode_numbers,
-    encode_symbols,
     finish_encoding,
     start_encoding,
 )
@@ -65,9 +72,9 @@ def ranges(draw):
 @given(st.data(), ranges(), PREDICTIONS, st.integers(1, 9))
 def test_zigzag(data, span, prediction, image_rows):
     plane = data.draw(planes(low=span.low, high=span.high))
-    zigzag = to_zigzag(plane, span, prediction, image_rows)
+    zigzag = to_residuals(plane, span, prediction, image_rows)
     assert zigzag.tolist() == naive.to_zigzag(plane.tolist(), *span, image_rows, *prediction)
-    assert (from_zigzag(zigzag, span, prediction, image_rows) == plane).all()
+    assert (from_residuals(zigzag, span, prediction, image_rows) == plane).all()
     assert zigzag.min() >= 0 and zigzag.max() <= 2 * (span.high - span.low)
 
 
@@ -76,9 +83,9 @@ def test_from_any_zigzag(zigzag, span, prediction, image_rows):
     expected = naive.from_zigzag(zigzag.tolist(), *span, image_rows, *prediction)
     if expected is None:
         with pytest.raises(FormatError):
-            from_zigzag(zigzag, span, prediction, image_rows)
+            from_residuals(zigzag, span, prediction, image_rows)
     else:
-        assert from_zigzag(zigzag, span, prediction, image_rows).tolist() == expected
+        assert from_residuals(zigzag, span, prediction, image_rows).tolist() == expected
 
 
 def test_gap_meets_every_level():
@@ -87,7 +94,7 @@ def test_gap_meets_every_level():
     for scale in (2, 10, 40, 200):
         plane = (rng.integers(0, scale, (24, 24)) + 20 * np.arange(24)[:, None]).astype(np.int32)
         for turned in (plane, np.ascontiguousarray(plane.T), np.ascontiguousarray(plane[::-1])):
-            zigzag = to_zigzag(turned, PlaneRange(0, 1000), Prediction(GAP, 0), 24)
+            zigzag = to_residuals(turned, PlaneRange(0, 1000), Prediction(GAP, 0), 24)
             assert zigzag.tolist() == naive.to_zigzag(turned.tolist(), 0, 1000, 24, GAP, 0)
 
 
@@ -300,8 +307,16 @@ def test_symbols(bit_count, coded, increment, room, seed):
 
 
 def check_symbols(tables, symbols, frequencies, adaptation):
+    """Each symbol as the low part of a sample whose class says the table."""
     coder = start_encoding(3 * symbols.size)
-    encode_symbols(tables, symbols, Tables(build_trees(frequencies), adaptation), coder)
+    zigzag, activity = np.zeros((2, 1, symbols.size), np.int32)
+    zigzag[0] = symbols
+    magnitudes = np.zeros((1 + TOP + BOTTOM, symbols.size + 2 * SIDE), np.int32)
+    around = Neighbourhood(magnitudes, np.zeros(6, np.int32), activity, np.zeros(0, np.int32))
+    # The last table is for samples with a high part.
+    trees = Tables(build_trees(np.concatenate([frequencies, frequencies[:1]])), adaptation)
+    cells = Cells(len(frequencies), tables[np.newaxis])
+    code_details(True, zigzag, around, magnitude_scale(False), cells, trees, coder)
     expected = naive.encode_symbols(tables.tolist(), symbols.tolist(), frequencies.tolist(), *adaptation)
     assert finish_encoding(coder) == expected
 
@@ -340,16 +355,16 @@ def test_details(zigzag, reference_count, logarithmic, thresholds, bounds, phase
     contexts = ContextModel(logarithmic, weights, np.array(thresholds, np.int32), near, far, phases)
     frequencies = rng.integers(1, 9, (contexts.tables, 1 << split)).astype(np.int32)
     detail = DetailModel(split, contexts, Adaptation(8, 1 << 15), frequencies)
-    tables, symbols = symbols_of(zigzag, detail, references)
     others = [reference.tolist() for reference in references]
     common = (logarithmic, weights.tolist(), thresholds, near, far, phases)
-    for index, (y, x) in enumerate(np.ndindex(zigzag.shape)):
-        table = contexts.tables - 1
-        if zigzag[y, x] < 1 << split:
-            table = naive.table_of(zigzag.tolist(), others, y, x, *common)
-        assert (tables[index], symbols[index]) == (table, zigzag[y, x] % (1 << split))
+    tables, quiet = [], tables_of(zigzag, contexts, references)
+    for y, x in np.ndindex(zigzag.shape):
+        table = naive.table_of(zigzag.tolist(), others, y, x, *common)
+        assert quiet[y, x] == table
+        tables.append(table if zigzag[y, x] < 1 << split else contexts.tables - 1)
     data = encode_details(zigzag, detail, references)
-    assert data == naive.encode_symbols(tables.tolist(), symbols.tolist(), frequencies.tolist(), 8, 1 << 15)
+    symbols = (zigzag % (1 << split)).ravel().tolist()
+    assert data == naive.encode_symbols(tables, symbols, frequencies.tolist(), 8, 1 << 15)
     decoded = zigzag >> split << split
     used = decode_details(np.frombuffer(bytearray(data), np.uint8), decoded, detail, references)
     assert (decoded == zigzag).all() and used >= len(data)

@@ -36,6 +36,7 @@ from sofc.prediction.bank import (
     predict,
     tap_scratch,
 )
+from sofc.prediction.median_edge import median_edge
 from sofc.prediction.online import Stripes, correct, note, stripes_of
 
 UNARY_STEPS = 24
@@ -146,8 +147,7 @@ def _fill_near_terms(term: Vector[np.int64], values: Vector[np.int32], reference
 def _fill_terms(term: Vector[np.int64], values: Vector[np.int32], references: int, mu: int, shift: int) -> None:
     """Spec context/terms. The terms that are read off the samples around."""
     w, n, nw, ne = int(values[0]), int(values[1]), int(values[2]), int(values[3])
-    low, high = min(w, n), max(w, n)
-    median = low if nw >= high else (high if nw <= low else w + n - nw)
+    median = median_edge(w, n, nw)
     _fill_near_terms(term, values, references, median)
     term[Term.MU] = mu
     for i in range((LAST_NEAR if references > 0 else LAST_NEAR_ALONE) + 1):

@@ -16,22 +16,16 @@ def _transforms(kind: Kind) -> tuple[Transform, ...]:
 
 
 def _kernels() -> list[list[KernelUse]]:
+    from sofc.coders.shape import kernel_details as details
+    from sofc.coders.shape import kernel_windows as windows
     from sofc.coders.shape.kernel_codes import read_pairs, write_pairs
-    from sofc.coders.shape.kernel_details import decode_details, fill_cells, fill_levels, fill_magnitudes
     from sofc.coders.shape.kernel_predict import code_plane
-    from sofc.coders.shape.kernel_range import code_numbers, encode_symbols
-    from sofc.coders.shape.kernel_windows import (
-        choose_matches,
-        cover_plane,
-        fill_masks,
-        hash_shapes,
-        insert_keys,
-        list_matches,
-    )
+    from sofc.coders.shape.kernel_range import code_numbers
 
+    placing: list[KernelUse] = [windows.cover_plane, windows.list_matches, windows.choose_matches]
     return [
-        [decode_details, fill_levels, fill_magnitudes, fill_cells, encode_symbols, code_numbers],
-        [cover_plane, list_matches, choose_matches, fill_masks, hash_shapes, insert_keys],
+        [details.code_details, details.fill_levels, details.fill_magnitudes, details.fill_cells, code_numbers],
+        [*placing, windows.fill_masks, windows.hash_shapes, windows.insert_keys],
         [read_pairs, write_pairs],
         [code_plane],
     ]

@@ -243,9 +243,8 @@ class AdaptationTask(ResidualTask):
             for number, (zigzag, splits) in enumerate(zip(residuals, self.candidates, strict=True)):
                 references = references_of(residuals, number)
                 for models, bits in zip(splits, found[number], strict=True):
-                    tables, symbols = details.symbols_of(zigzag, models[0], references)
                     bits += location_bits(zigzag >> models[0].split)
-                    bits += [8 * len(details.encode_with(tables, symbols, model)) for model in models]
+                    bits += [8 * len(details.encode_details(zigzag, model, references)) for model in models]
         return found
 
 

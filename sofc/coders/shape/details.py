@@ -14,9 +14,9 @@ from sofc.coders.shape.kernel_details import Cells, Neighbourhood
 from sofc.coders.shape.kernel_range import (
     POSITION,
     Adaptation,
+    RangeCoder,
     Tables,
     build_trees,
-    encode_symbols,
     finish_encoding,
     start_decoding,
     start_encoding,
@@ -143,32 +143,25 @@ def tables_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]
     return levels * np.int32(cells.tables) + cells.numbers
 
 
-def symbols_of(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> tuple[Plane, Plane]:
-    """Table and symbol (int32) of each sample in raster order."""
-    tables = tables_of(zigzag, detail.contexts, references)
-    tables[zigzag >> detail.split != 0] = detail.contexts.tables - 1
-    return tables.ravel(), (zigzag & ((1 << detail.split) - 1)).ravel()
-
-
 def encode_details(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> bytes:
     """The range coder's bytes for all low parts."""
-    tables, symbols = symbols_of(zigzag, detail, references)
-    return encode_with(tables, symbols, detail)
-
-
-def encode_with(tables: Plane, symbols: Plane, detail: DetailModel) -> bytes:
-    """The bytes for symbols whose tables are known."""
     # A symbol costs at most log2(MAX_TOTAL) = 16 bits and a little rounding.
-    coder = start_encoding(3 * symbols.size)
-    encode_symbols(tables, symbols, Tables(detail.trees.copy(), detail.adaptation), coder)
+    coder = start_encoding(3 * zigzag.size)
+    _code(True, zigzag, detail, references, coder)
     return finish_encoding(coder)
 
 
 def decode_details(data: npt.NDArray[np.uint8], zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> int:
     """Add the low parts to ``zigzag``, which holds the high parts in their place. Returns the bytes read."""
-    contexts = detail.contexts
     coder = start_decoding(data)
-    kernel.decode_details(
+    _code(False, zigzag, detail, references, coder)
+    return int(coder.registers[POSITION])
+
+
+def _code(encode: bool, zigzag: Plane, detail: DetailModel, references: Sequence[Plane], coder: RangeCoder) -> None:
+    contexts = detail.contexts
+    kernel.code_details(
+        encode,
         zigzag,
         neighbourhood_of(zigzag, contexts, references),
         magnitude_scale(contexts.logarithmic),
@@ -176,4 +169,3 @@ def decode_details(data: npt.NDArray[np.uint8], zigzag: Plane, detail: DetailMod
         Tables(detail.trees.copy(), detail.adaptation),
         coder,
     )
-    return int(coder.registers[POSITION])

@@ -51,34 +51,31 @@ class Canvas(NamedTuple):
 
 
 @inlined
-def _write(bits: Bits, value: int, count: int) -> None:
-    """The low ``count`` bits of ``value``, the highest first."""
+def _code_bits(encode: bool, value: int, count: int, bits: Bits) -> int:
+    """The low ``count`` bits of a number, the highest first. Returns them."""
     position = int(bits.position[0])
+    number = 0
     for place in range(count - 1, -1, -1):
-        if (value >> place) & 1:
-            bits.content[position >> 3] |= np.uint8(128 >> (position & 7))
+        bit, shift = value >> place & 1, 7 - (position & 7)
+        if encode:
+            bits.content[position >> 3] |= np.uint8(bit << shift)
+        else:
+            bit = int(bits.content[position >> 3]) >> shift & 1 if position >> 3 < bits.content.size else 0
+        number = 2 * number + bit
         position += 1
     bits.position[0] = position
+    return number
 
 
 @inlined
-def _read(bits: Bits, count: int) -> int:
-    position = int(bits.position[0])
-    value = 0
-    for _ in range(count):
-        byte = int(bits.content[position >> 3]) if position >> 3 < bits.content.size else 0
-        value = 2 * value + (byte >> (7 - (position & 7)) & 1)
-        position += 1
-    bits.position[0] = position
-    return value
-
-
-@inlined
-def _read_symbol(bits: Bits, code: HuffmanCode) -> int:
-    """Spec shape/codes. A codeword's symbol, or NO_SYMBOL."""
+def _code_symbol(encode: bool, symbol: int, bits: Bits, code: HuffmanCode) -> int:
+    """Spec shape/codes. The codeword of a symbol. Returns the symbol, or NO_SYMBOL."""
+    if encode:
+        _code_bits(encode, int(code.codes[symbol]), int(code.lengths[symbol]), bits)
+        return symbol
     word = 0
     for length in range(1, MAX_CODE_BITS + 1):
-        word = 2 * word + _read(bits, 1)
+        word = 2 * word + _code_bits(encode, 0, 1, bits)
         rank = word - int(code.first_codes[length]) + int(code.first_ranks[length])
         if word >= code.first_codes[length] and rank < code.first_ranks[length + 1]:
             return int(code.symbols[rank])
@@ -86,64 +83,51 @@ def _read_symbol(bits: Bits, code: HuffmanCode) -> int:
 
 
 @inlined
-def _read_distance(bits: Bits, divisor: int, limit: int) -> int:
-    """A number in Golomb's code; one above ``limit`` where that is exceeded."""
-    distance = 0
-    while _read(bits, 1) == 1:
-        distance += divisor
-        if distance > limit:
+def _code_distance(encode: bool, distance: int, divisor: int, limit: int, bits: Bits) -> int:
+    """A number in Golomb's code. Returns it, or one above ``limit`` where that is exceeded."""
+    passed = 0
+    while _code_bits(encode, 1 if passed + divisor <= distance else 0, 1, bits) == 1:
+        passed += divisor
+        if passed > limit:
             return limit + 1
-    digits = bit_length(divisor - 1)
+    digits, rest = bit_length(divisor - 1), distance - passed
     if digits > 0:
-        rest = _read(bits, digits - 1)
+        # The first ``short`` rests have one bit less than the others.
         short = (1 << digits) - divisor
-        if rest >= short:
-            rest = 2 * rest + _read(bits, 1) - short
-        distance += rest
-    return distance
+        first = _code_bits(encode, rest if rest < short else (rest + short) >> 1, digits - 1, bits)
+        if first >= short:
+            first = 2 * first + _code_bits(encode, rest + short & 1, 1, bits) - short
+        passed += first
+    return passed
+
+
+@inlined
+def _code_value(encode: bool, value: int, symbol: int, singles: int, bits: Bits) -> int:
+    """The single value of ``symbol``, an escaped one as v - ``singles`` in Elias gamma code. Returns it; 0, which no
+    value is, for one of too many bits."""
+    if symbol > 0:
+        return symbol
+    beyond, length = value - singles, 1
+    while _code_bits(encode, 1 if beyond >> length == 0 else 0, 1, bits) == 0:
+        length += 1
+        if length > MAX_VALUE_BITS:
+            return 0
+    return singles + ((1 << (length - 1)) | _code_bits(encode, beyond, length - 1, bits))
 
 
 @kernel
 def write_pairs(bits: Bits, distances: Vector[np.int64], shapes: Vector[np.int64], pair_code: PairCode) -> int:
-    """Spec shape/shape-layer. Write all pairs: a shape's number plus 1, or minus a single value.
-
-    An escaped value v follows as v - ``singles`` in Elias gamma code.
-    """
-    divisor, code, singles = pair_code.divisor, pair_code.code, pair_code.singles
-    digits = bit_length(divisor - 1)
-    short = (1 << digits) - divisor
+    """Spec shape/shape-layer. Write all pairs: a shape's number plus 1, or minus a single value."""
+    code, singles = pair_code.code, pair_code.singles
     for index in range(shapes.size):
-        distance = int(distances[index])
-        for _ in range(distance // divisor):
-            _write(bits, 1, 1)
-        _write(bits, 0, 1)
-        rest = distance % divisor
-        if rest < short:
-            _write(bits, rest, digits - 1)
+        distance, shape = int(distances[index]), int(shapes[index])
+        _code_distance(True, distance, pair_code.divisor, distance, bits)
+        if shape > 0:
+            _code_symbol(True, singles + shape, bits, code)
         else:
-            _write(bits, rest + short, digits)
-        shape = int(shapes[index])
-        symbol = singles + shape
-        if shape < 0:
-            symbol = -shape if -shape <= singles else 0
-        _write(bits, int(code.codes[symbol]), int(code.lengths[symbol]))
-        if symbol == 0:
-            beyond = -shape - singles
-            _write(bits, beyond, 2 * bit_length(beyond) - 1)
+            symbol = _code_symbol(True, -shape if -shape <= singles else 0, bits, code)
+            _code_value(True, -shape, symbol, singles, bits)
     return OK
-
-
-@inlined
-def _read_value(bits: Bits, symbol: int, singles: int) -> int:
-    """The single value of ``symbol``; an escaped one of too many bits is 0, which no value is."""
-    if symbol > 0:
-        return symbol
-    length = 1
-    while _read(bits, 1) == 0:
-        length += 1
-        if length > MAX_VALUE_BITS:
-            return 0
-    return singles + ((1 << (length - 1)) | _read(bits, length - 1))
 
 
 @inlined
@@ -175,7 +159,7 @@ def read_pairs(bits: Bits, count: int, pair_code: PairCode, canvas: Canvas) -> i
     end = canvas.samples.size
     place = 0
     for _ in range(count):
-        distance = _read_distance(bits, pair_code.divisor, end)
+        distance = _code_distance(False, 0, pair_code.divisor, end, bits)
         while place < end and (distance > 0 or canvas.covered[place // width, place % width] != 0):
             if canvas.covered[place // width, place % width] == 0:
                 distance -= 1
@@ -184,15 +168,15 @@ def read_pairs(bits: Bits, count: int, pair_code: PairCode, canvas: Canvas) -> i
             return BROKEN
         y = place // width
         x = place % width
-        symbol = _read_symbol(bits, pair_code.code)
+        symbol = _code_symbol(False, 0, bits, pair_code.code)
         if symbol > pair_code.singles:
             if _draw(canvas, y, x, pair_code.shapes, symbol - pair_code.singles - 1) != OK:
                 return BROKEN
         else:
-            value = _read_value(bits, symbol, pair_code.singles) if symbol >= 0 else 0
+            value = _code_value(False, 0, symbol, pair_code.singles, bits) if symbol >= 0 else 0
             if value == 0 or value > canvas.largest:
                 return BROKEN
             canvas.samples[y, x] = value
             canvas.covered[y, x] = 1
     # What fills the last byte is zero.
-    return OK if _read(bits, -int(bits.position[0]) & 7) == 0 else BROKEN
+    return OK if _code_bits(False, 0, -int(bits.position[0]) & 7, bits) == 0 else BROKEN

@@ -1,4 +1,4 @@
-"""The detail layer (Spec shape/detail-layer): the context of each low part, and decoding sample after sample."""
+"""The detail layer (Spec shape/detail-layer): the context of each low part, and coding sample after sample."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ def fill_levels(neighbourhood: Neighbourhood, levels: Table[np.uint8]) -> int:
 
 
 @kernel
-def decode_details(
+def code_details(
+    encode: bool,
     zigzag: Table[np.int32],
     neighbourhood: Neighbourhood,
     scale: Vector[np.int32],
@@ -102,15 +103,19 @@ def decode_details(
     tables: Tables,
     coder: RangeCoder,
 ) -> int:
-    """Spec shape/detail-layer. Add the low parts to ``zigzag``, which holds high parts in place; fill the magnitudes.
+    """Spec shape/detail-layer. Code the low parts of ``zigzag``; when decoding, they are added to it, which holds high
+    parts in place, and magnitudes are filled.
 
     ``scale`` is the magnitude of each residual. The last table is for samples whose high part is not zero.
     """
+    largest = tables.trees.shape[1] - 1
     for y in range(zigzag.shape[0]):
         for x in range(zigzag.shape[1]):
+            residual = int(zigzag[y, x])
             table = tables.trees.shape[0] - 1
-            if zigzag[y, x] == 0:
+            if residual <= largest:
                 table = _level(neighbourhood, y, x) * cells.tables + int(cells.numbers[y, x])
-            zigzag[y, x] |= code_symbol(False, 0, tables.trees[table], tables.adaptation, coder)
+            low = code_symbol(encode, residual & largest, tables.trees[table], tables.adaptation, coder)
+            zigzag[y, x] = residual | low
             neighbourhood.magnitudes[y + TOP, x + SIDE] = scale[zigzag[y, x]]
     return OK

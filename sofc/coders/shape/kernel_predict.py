@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.entropy.digits import from_zigzag, to_zigzag
 from sofc.errors import FormatError
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.planes import Plane, PlaneRange
+from sofc.prediction.median_edge import median_edge
 
 MED = 0
 GAP = 1
@@ -62,7 +64,7 @@ def _med(plane: Table[np.int32], y: int, x: int, top: int) -> int:
     if x == 0:
         return north
     west = int(plane[y, x - 1])
-    return max(min(west, north), min(max(west, north), west + north - int(plane[y - 1, x - 1])))
+    return median_edge(west, north, int(plane[y - 1, x - 1]))
 
 
 @inlined
@@ -134,11 +136,9 @@ def code_plane(encode: bool, coded: Coded, image_rows: int, prediction: Predicti
                 predicted = (wide + 8) >> 4
             predicted = min(max(predicted, span.low), span.high)
             if encode:
-                error = int(plane[y, x]) - predicted
-                zigzag[y, x] = 2 * error if error > 0 else -2 * error - int(error < 0)
+                zigzag[y, x] = to_zigzag(int(plane[y, x]) - predicted)
             else:
-                value = int(zigzag[y, x])
-                sample = predicted + (-((value + 1) >> 1) if value & 1 else value >> 1)
+                sample = predicted + from_zigzag(int(zigzag[y, x]))
                 if sample < span.low or sample > span.high:
                     return OUT_OF_RANGE
                 plane[y, x] = sample
@@ -157,7 +157,7 @@ def largest_residual(span: PlaneRange, prediction: Prediction) -> int:
     return (span.high - span.low) * (1 if prediction.mode == NONE else 2)
 
 
-def to_zigzag(plane: Plane, span: PlaneRange, prediction: Prediction, image_rows: int) -> Plane:
+def to_residuals(plane: Plane, span: PlaneRange, prediction: Prediction, image_rows: int) -> Plane:
     """The residuals of a plane, 0 or more; without prediction the samples less the lowest one."""
     if prediction.mode == NONE:
         return plane - np.int32(span.low)
@@ -166,7 +166,7 @@ def to_zigzag(plane: Plane, span: PlaneRange, prediction: Prediction, image_rows
     return zigzag
 
 
-def from_zigzag(zigzag: Plane, span: PlaneRange, prediction: Prediction, image_rows: int) -> Plane:
+def from_residuals(zigzag: Plane, span: PlaneRange, prediction: Prediction, image_rows: int) -> Plane:
     """The samples. Raises FormatError where one leaves ``span``."""
     if prediction.mode == NONE:
         plane = zigzag + np.int32(span.low)

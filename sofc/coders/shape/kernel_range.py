@@ -172,14 +172,6 @@ def code_symbol(encode: bool, symbol: int, tree: Vector[np.int32], adaptation: A
 
 
 @kernel
-def encode_symbols(numbers: Vector[np.int32], symbols: Vector[np.int32], tables: Tables, coder: RangeCoder) -> int:
-    """Code each symbol with the table of its number; three bytes a symbol are enough."""
-    for index in range(symbols.size):
-        code_symbol(True, int(symbols[index]), tables.trees[numbers[index]], tables.adaptation, coder)
-    return OK
-
-
-@kernel
 def code_numbers(
     encode: bool, values: Vector[np.int64], above: Vector[np.int64], tables: Tables, coder: RangeCoder
 ) -> int:

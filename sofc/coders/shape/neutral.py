@@ -10,7 +10,7 @@ import numpy as np
 from sofc.coders.base import PlaneCoder
 from sofc.coders.partition import ideal_bits
 from sofc.coders.shape.details import ContextModel, DetailModel
-from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_zigzag
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_residuals
 from sofc.coders.shape.kernel_range import Adaptation
 from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.plane import decode_plane, encode_zigzag
@@ -85,10 +85,10 @@ class Chosen(NamedTuple):
 def choose_number(plane: Plane, span: PlaneRange, image_rows: int) -> Chosen:
     """The neutral parameters that should suit a plane: the encoder's guess from histograms."""
     if span.high - span.low == 1:
-        return Chosen((VARIANTS - 1) * SPLITS, to_zigzag(plane, span, Prediction(NONE, 0), image_rows))
-    plain = to_zigzag(plane, span, Prediction(MED, 0), image_rows)
+        return Chosen((VARIANTS - 1) * SPLITS, to_residuals(plane, span, Prediction(NONE, 0), image_rows))
+    plain = to_residuals(plane, span, Prediction(MED, 0), image_rows)
     shift = min(SHIFTS - 1, max(0, int(plain.mean()).bit_length() - 3))
-    predicted = to_zigzag(plane, span, Prediction(GAP, shift), image_rows)
+    predicted = to_residuals(plane, span, Prediction(GAP, shift), image_rows)
     counts, others = np.bincount(plain.ravel()), np.bincount(predicted.ravel())
     variant, zigzag = 0, plain
     if ideal_bits(others) < ideal_bits(counts):

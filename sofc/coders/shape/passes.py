@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_zigzag
+from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_residuals
 from sofc.coders.training import Pass, Passes, added
 from sofc.planes import Plane, PlaneRange
 
@@ -45,7 +45,7 @@ class ResidualTask:
         for planes, image_rows in stacked(images):
             yield (
                 [
-                    to_zigzag(plane, span, prediction, image_rows)
+                    to_residuals(plane, span, prediction, image_rows)
                     for plane, span, prediction in zip(planes, self.ranges, self.predictions, strict=True)
                 ],
                 image_rows,
@@ -72,7 +72,7 @@ class PredictionTask:
         for planes, image_rows in stacked(images):
             for plane, span, found in zip(planes, self.ranges, sums, strict=True):
                 for index, prediction in enumerate(candidate_predictions(span)):
-                    counts = np.bincount(to_zigzag(plane, span, prediction, image_rows).ravel())
+                    counts = np.bincount(to_residuals(plane, span, prediction, image_rows).ravel())
                     found[index] += float(counts @ np.log2(1 + np.arange(counts.size)))
         return sums
 

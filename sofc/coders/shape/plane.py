@@ -15,7 +15,7 @@ import numpy as np
 from sofc.coders.shape import kernel_codes as kernel
 from sofc.coders.shape.details import decode_details, encode_details
 from sofc.coders.shape.kernel_codes import Bits, Canvas
-from sofc.coders.shape.kernel_predict import from_zigzag, largest_residual, to_zigzag
+from sofc.coders.shape.kernel_predict import from_residuals, largest_residual, to_residuals
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.placement import MAX_DIVISOR, Pairs, choose_pairs, pair_code
 from sofc.coders.shape.varints import pack_varints, read_varint
@@ -47,7 +47,7 @@ def encode_plane(
     Shapes of several samples take part where they make the stream smaller, or as ``use_shapes`` says.
     """
     return encode_zigzag(
-        to_zigzag(plane, span, parameters.prediction, image_rows), parameters, references, image_rows, use_shapes
+        to_residuals(plane, span, parameters.prediction, image_rows), parameters, references, image_rows, use_shapes
     )
 
 
@@ -97,4 +97,4 @@ def decode_plane(
         used += decode_details(data[used:], zigzag, parameters.detail, references)
     if data.size > used:
         raise FormatError(f"a shape stream has {data.size - used} bytes too many")
-    return from_zigzag(zigzag, span, parameters.prediction, image_rows), zigzag
+    return from_residuals(zigzag, span, parameters.prediction, image_rows), zigzag
