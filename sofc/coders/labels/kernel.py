@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.coders.labels.terms import BACKGROUND, MATES, NEW, PAD, PAD_ROWS, Term
+from sofc.coders.labels.terms import MATES, NEW, PAD, PAD_ROWS, QUESTIONS, Term
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
 from sofc.entropy.bit_models import code_by_model
 from sofc.entropy.contexts import Contexts, select_models
@@ -135,35 +135,19 @@ def _code_other(encode: bool, label: int, top: int, stream: Stream) -> int:
 def _code_label(encode: bool, label: int, top: int, learned: Learned, scratch: Scratch, stream: Stream) -> int:
     """Spec labels/questions. A label, by questions whether it is one that is likely. It, TOO_LONG or BROKEN."""
     mates, most = scratch.mates, int(learned.most[0])
-    for question in range(MATES):
-        mate = mates[question]
-        asked = False
-        for k in range(question):
-            if mates[k] == mate:
-                asked = True
-        if asked:
+    for question in range(QUESTIONS):
+        likely = int(mates[question]) if question < MATES else most + 1 if question == NEW else 0
+        is_out = question == NEW and most >= top
+        for k in range(0 if question == NEW else min(question, MATES)):
+            if mates[k] == likely:
+                is_out = True
+        if is_out:
             continue
-        bit = _ask(encode, label == mate, question, learned.mixture, scratch, stream)
+        bit = _ask(encode, label == likely, question, learned.mixture, scratch, stream)
         if bit < 0:
             return TOO_LONG
         if bit:
-            return int(mate)
-    if most < top:
-        bit = _ask(encode, label == most + 1, NEW, learned.mixture, scratch, stream)
-        if bit < 0:
-            return TOO_LONG
-        if bit:
-            return most + 1
-    zero = False
-    for k in range(MATES):
-        if mates[k] == 0:
-            zero = True
-    if not zero:
-        bit = _ask(encode, label == 0, BACKGROUND, learned.mixture, scratch, stream)
-        if bit < 0:
-            return TOO_LONG
-        if bit:
-            return 0
+            return likely
     return _code_other(encode, label, top, stream)
 
 

@@ -9,8 +9,8 @@ PAD, PAD_ROWS = 3, 3
 MATES = 6
 """Labels that a sample may be one of: those of four neighbours, that of the image before, the next on the right above.
 """
-NEW, BACKGROUND = 6, 7
-"""The questions after those for the mates: is it the greatest label and one, is it 0?"""
+NEW, QUESTIONS = 6, 8
+"""The number of the question after those for the mates: is it the greatest label and one? The last one: is it 0?"""
 BLOCK_BITS = 15
 """Each context has 2**BLOCK_BITS blocks of bit models."""
 
