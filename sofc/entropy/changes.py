@@ -105,21 +105,19 @@ def pack_table_changes(changes: Sequence[tuple[Integers, int]]) -> bytes:
     return writer.written()
 
 
-class TableChangeReader:
-    """Reads changes of tables one after the other; of no bytes, none."""
-
-    def __init__(self, data: bytes) -> None:
-        self._reader = Reader(data) if data else None
-
-    def change(self, rows: int, columns: int) -> Integers:
-        """By how much the next table changes, int64. Raises FormatError."""
-        result = np.zeros((rows, columns), np.int32)
-        if self._reader is None:
-            return result.astype(np.int64)
-        shift = code_bypass(False, 0, _SHIFT_BITS, self._reader.stream)
-        if shift < 0 or code_table_change(False, result, neutral_table_models(columns), self._reader.stream) != OK:
-            raise FormatError("the change of a section is damaged")
-        return result.astype(np.int64) << shift
+def unpack_table_changes(data: bytes, shapes: Sequence[tuple[int, int]]) -> list[Integers]:
+    """By how much tables of these shapes change, int64; of no bytes, by nothing. Raises FormatError."""
+    stream = Reader(data).stream
+    result = []
+    for shape in shapes:
+        change, shift = np.zeros(shape, np.int32), 0
+        if data:
+            shift = code_bypass(False, 0, _SHIFT_BITS, stream)
+            status = code_table_change(False, change, neutral_table_models(shape[1]), stream)
+            if shift < 0 or status != OK:
+                raise FormatError("the change of a section is damaged")
+        result.append(change.astype(np.int64) << shift)
+    return result
 
 
 _MODEL_FLAG = 8
@@ -218,18 +216,9 @@ def pack_model_changes(symbols: Sequence[Symbols], goals: Sequence[Symbols], blo
     return writer.written()
 
 
-class ModelChangeReader:
-    """Reads what models start with instead, context by context; of no bytes, nothing changes."""
-
-    def __init__(self, data: bytes, block: int) -> None:
-        self._reader = Reader(data) if data else None
-        self._models = neutral_symbol_models(block)
-        self._block = block
-
-    def change(self, symbols: Symbols) -> None:
-        """Change those of the next context in place. Raises FormatError."""
-        if self._reader is None:
-            return
-        change = ModelChange(symbols, np.zeros_like(symbols), self._block)
-        if code_model_changes(False, change, self._models, self._reader.stream) != OK:
+def unpack_model_changes(data: bytes, symbols: Sequence[Symbols], block: int) -> None:
+    """Change what the models of each context start with in place; of no bytes, nothing. Raises FormatError."""
+    stream, models = Reader(data).stream, neutral_symbol_models(block)
+    for one in symbols if data else ():
+        if code_model_changes(False, ModelChange(one, np.zeros_like(one), block), models, stream) != OK:
             raise FormatError("the change of a section is damaged")

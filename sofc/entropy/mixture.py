@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sofc.entropy.binary import EVEN
 from sofc.entropy.bit_models import NEUTRAL, Integers, Symbols, TrainedModels
-from sofc.entropy.changes import ModelChangeReader
+from sofc.entropy.changes import unpack_model_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import APM_COLUMNS, APM_ROWS, LANES, SQUASH, STRETCH_LIMIT, WEIGHT_ROWS, Mixture
 from sofc.entropy.tables import Field, code_tables, decode_tables
@@ -109,9 +109,8 @@ def trained_symbols(data: bytes, starts: Integers, used: int, change: bytes = b"
     """What the bit models of the first ``used`` contexts start with; ``change``: where it is not what ``data`` says.
     Raises FormatError."""
     symbols = TRAINED.symbols(data, starts, used)
-    reader = ModelChangeReader(change, BLOCK)
-    for first, end in itertools.pairwise(starts[: used + 1]):
-        reader.change(symbols[first:end])
+    contexts = [symbols[first:end] for first, end in itertools.pairwise(starts[: used + 1])]
+    unpack_model_changes(change, contexts, BLOCK)
     return symbols
 
 

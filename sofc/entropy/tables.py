@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sofc.entropy.adaptive import INTEGER_SLOTS, code_adaptive, code_integer
 from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
-from sofc.entropy.changes import TableChangeReader
+from sofc.entropy.changes import unpack_table_changes
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table
@@ -66,6 +66,12 @@ class Field(NamedTuple):
         """One of entries of at most ``limit``, and as far below zero."""
         return cls(shape, -limit, limit)
 
+    @property
+    def rows_and_columns(self) -> tuple[int, int]:
+        """The shape, of a single column, too."""
+        rows, columns = (*self.shape, 1)[:2]
+        return rows, columns
+
 
 def code_tables(tables: Sequence[Integers]) -> bytes:
     """The stream of the tables, each (rows, columns), or (rows,) of one column."""
@@ -79,17 +85,16 @@ def code_tables(tables: Sequence[Integers]) -> bytes:
 def decode_tables(data: bytes, fields: Sequence[Field], change: bytes = b"") -> list[Integers]:
     """The tables (int64) of these fields; ``change``: what they differ by from those in ``data``. Raises FormatError,
     also where an entry is out of its range."""
-    stream, changes = Reader(data).stream, TableChangeReader(change)
+    stream, changes = Reader(data).stream, unpack_table_changes(change, [field.rows_and_columns for field in fields])
     tables = []
-    for shape, low, high in fields:
-        rows, columns = (*shape, 1)[:2]
-        table = np.zeros((rows, columns), np.int32)
-        if code_table(False, table, _probabilities(columns), stream) != OK:
+    for (shape, low, high), moved in zip(fields, changes, strict=True):
+        table = np.zeros(moved.shape, np.int32)
+        if code_table(False, table, _probabilities(moved.shape[1]), stream) != OK:
             raise FormatError("a table of a model is damaged")
-        result = table + changes.change(rows, columns)
+        result = (table + moved).reshape(shape)
         if (low is not None and (result < low).any()) or (high is not None and (result > high).any()):
             raise FormatError(f"a table of a model has entries that are not {low} to {high}")
-        tables.append(result.reshape(shape))
+        tables.append(result)
     return tables
 
 

@@ -13,14 +13,14 @@ from hypothesis.extra import numpy as npst
 from sofc.entropy.binary import OK, Reader, Writer
 from sofc.entropy.changes import (
     ModelChange,
-    ModelChangeReader,
-    TableChangeReader,
     code_model_changes,
     code_table_change,
     neutral_symbol_models,
     neutral_table_models,
     pack_model_changes,
     pack_table_changes,
+    unpack_model_changes,
+    unpack_table_changes,
 )
 from sofc.entropy.mixture import TRAINED, trained_symbols
 from sofc.entropy.tables import Field, code_tables, decode_tables
@@ -67,9 +67,7 @@ def test_symbols(tables, block):
     assert naive.code_model_changes(twin, symbols, block, goals) == expected
     assert data == twin.finish()
     found = arrays(symbols)
-    reader = ModelChangeReader(data, block)
-    for table in found:
-        reader.change(table)
+    unpack_model_changes(data, found, block)
     assert [table.tolist() for table in found] == expected
 
 
@@ -123,6 +121,6 @@ def test_the_first_contexts_of_changed_models():
 def test_damaged_changes():
     """Zeros are ones without end, more of them than a number has."""
     with pytest.raises(FormatError, match="damaged"):
-        TableChangeReader(bytes(40)).change(40, 4)
+        unpack_table_changes(bytes(40), [(40, 4)])
     with pytest.raises(FormatError, match="damaged"):
-        ModelChangeReader(bytes(40), 8).change(np.full(64, 128, np.uint8))
+        unpack_model_changes(bytes(40), [np.full(64, 128, np.uint8)], 8)
