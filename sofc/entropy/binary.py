@@ -45,7 +45,7 @@ def code_bit(encode: bool, bit: int, p: int, stream: Stream) -> int:
     split = low + (((high - low) * p) >> 16)
     if not encode:
         bit = 1 if coder[2] <= split else 0
-    # Both are stored, without a branch: no processor foretells what is coded.
+    # Both are stored, without a branch: no processor predicts what is coded.
     coder[0], coder[1] = low if bit else split + 1, split if bit else high
     while ((coder[0] ^ coder[1]) & 0xFF000000) == 0:
         position = coder[3]

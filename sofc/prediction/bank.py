@@ -16,8 +16,6 @@ edge::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,33 +101,6 @@ class Bank(NamedTuple):
     offsets: Vector[np.int64]
     error_weights: Vector[np.int64]
     maximum: int
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """How the samples of one plane, and the sizes of their errors, are predicted.
-
-    ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``thresholds``: activities
-    that split classes, rising. ``weights`` (classes, taps): the bank, in 1 / 2**WEIGHT_BITS. ``offsets`` (classes,)
-    and ``error_weights`` (14,): the expected error, in 1/256. All int64.
-    """
-
-    references: tuple[int, ...]
-    class_map: int
-    thresholds: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.int64]
-    offsets: npt.NDArray[np.int64]
-    error_weights: npt.NDArray[np.int64]
-
-    @cached_property
-    def _narrow_weights(self) -> npt.NDArray[np.int32]:
-        return self.weights.astype(np.int32)
-
-    def bank(self, grid: int, maximum: int) -> Bank:
-        """The predictors as kernels take them; ``grid``: place of the first sample, row * 8 + column."""
-        grid = grid if self.class_map == GRID else 0
-        tables = self.thresholds, self._narrow_weights, self.offsets, self.error_weights
-        return Bank(self.class_map, grid >> 3, grid & 7, *tables, maximum)
 
 
 class Traced(NamedTuple):

@@ -48,7 +48,7 @@ SHARE_START = 24
 
 
 def _share_table() -> Integers:
-    """How much a sample counts, by the sum of its mark and its energy: the inverse of both errors' product."""
+    """How much a sample counts, by the sum of its log error and the one expected: the inverse of their product."""
     sums = np.arange(512)
     return np.clip(np.rint(2.0 ** (SHARE_BITS - np.maximum(0, sums - SHARE_START) / 8)), 1, None).astype(np.int64)
 
@@ -125,7 +125,7 @@ def correction(stripes: Stripes, stripe: int, within: int, values: Words, refere
 def note(stripes: Stripes, x: int, last: bool, loudness: int, target: int) -> None:
     """Take in the sample in column x, its row's last or not, once ``correct`` was asked for it.
 
-    ``loudness``: its mark and its energy together, relative to the plane's scale. ``target``: the bank's error.
+    ``loudness``: the sum of its log error and the one expected, less the plane's scale. ``target``: the bank's error.
     """
     stripe, within = x // STRIPE + 1, x & (STRIPE - 1)
     share, first = SHARES[max(0, loudness)], within * LANES

@@ -29,14 +29,33 @@ def shapes(planes: int) -> dict[int, tuple[int, int]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction(bank.Prediction):
-    """How one plane is predicted.
+class Prediction:
+    """How the samples of one plane, and the sizes of their errors, are predicted.
 
-    ``adapts``: whether predictions are corrected by local least squares. ``shift``: scale of the plane's differences.
+    ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``thresholds``: activities
+    that split classes, rising. ``weights`` (classes, taps): the bank, in 1 / 2**WEIGHT_BITS. ``offsets`` (classes,)
+    and ``error_weights`` (14,): the expected error, in 1/256. All int64. ``adapts``: whether predictions are corrected
+    by local least squares. ``shift``: scale of the plane's differences.
     """
 
+    references: tuple[int, ...]
+    class_map: int
+    thresholds: Integers
+    weights: Integers
+    offsets: Integers
+    error_weights: Integers
     adapts: bool
     shift: int
+
+    @cached_property
+    def _narrow_weights(self) -> npt.NDArray[np.int32]:
+        return self.weights.astype(np.int32)
+
+    def bank(self, grid: int, maximum: int) -> bank.Bank:
+        """The predictors as kernels take them; ``grid``: place of the first sample, row * 8 + column."""
+        grid = grid if self.class_map == bank.GRID else 0
+        tables = self.thresholds, self._narrow_weights, self.offsets, self.error_weights
+        return bank.Bank(self.class_map, grid >> 3, grid & 7, *tables, maximum)
 
     def adapts_to(self, width: int) -> bool:
         """Whether the predictions of planes of this width are corrected."""

@@ -56,25 +56,6 @@ SELECTION_BITS = 14
 
 
 @dataclass(frozen=True)
-class SelectContexts:
-    """Seventh pass: how the last of the plans codes its plane, in the first ``contexts`` of its list."""
-
-    ranges: tuple[PlaneRange, ...]
-    plans: tuple[PlanePlan, ...]
-    contexts: int
-    sets: int
-
-    def collect(self, images: Iterator[list[Plane]]) -> int:
-        """Bytes of the streams."""
-        plan = self.plans[-1]
-        state = plan.neutral(self.contexts)
-        total = 0
-        for planes in shifted(images, self.ranges):
-            total += warm_up(self.plans, len(self.plans) - 1, planes, self.ranges, self.sets, state)
-        return total
-
-
-@dataclass(frozen=True)
 class PassOfPlane:
     """A pass over the samples of plane number ``plane`` as plans code it."""
 
@@ -87,7 +68,7 @@ class PassOfPlane:
         """That of the plane."""
         return self.plans[self.plane]
 
-    def code(self, part: Part, sets: int, state: MixingState) -> int:
+    def code(self, part: Iterable[list[Plane]], sets: int, state: MixingState) -> int:
         """Code the plane in a part; the state goes on learning. Returns the bytes of the streams."""
         return sum(warm_up(self.plans, self.plane, planes, self.ranges, sets, state) for planes in part)
 
@@ -96,6 +77,18 @@ class PassOfPlane:
         state = start.copy()
         self.code(part, 1, state)
         return state.mixture.models
+
+
+@dataclass(frozen=True)
+class SelectContexts(PassOfPlane):
+    """Seventh pass: how the plan of a plane codes it, in the first ``contexts`` of its list."""
+
+    contexts: int
+    sets: int
+
+    def collect(self, images: Iterator[list[Plane]]) -> int:
+        """Bytes of the streams."""
+        return self.code(shifted(images, self.ranges), self.sets, self.plan.neutral(self.contexts))
 
 
 class SizeTables(PassOfPlane):

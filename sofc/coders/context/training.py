@@ -90,7 +90,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
         """Of each plane its list of contexts, and whether it asks the match model, by coding a sample."""
         variants = [_variants(plan) for plan in self._plans]
         tasks = [
-            SelectContexts(self._ranges, (*self._plans[:plane], variant), *EFFORTS[5])
+            SelectContexts(self._ranges, (*self._plans[:plane], variant), plane, *EFFORTS[5])
             for plane, plans in enumerate(variants)
             for variant in plans
         ]
