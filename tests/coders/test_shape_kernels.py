@@ -22,7 +22,7 @@ from sofc.coders.shape.details import (
 )
 from sofc.coders.shape.huffman import MAX_CODE_BITS, HuffmanCode, code_lengths
 from sofc.coders.shape.kernel_codes import Bits, Canvas
-from sofc.coders.shape.kernel_details import BOTTOM, SIDE, TOP, Cells, Neighbourhood, code_details
+from sofc.coders.shape.kernel_details import BOTTOM, SIDE, TOP, Classes, Neighbourhood, code_details
 from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, from_residuals, to_residuals
 from sofc.coders.shape.kernel_range import (
     MAX_TOTAL,
@@ -307,16 +307,15 @@ def test_symbols(bit_count, coded, increment, room, seed):
 
 
 def check_symbols(tables, symbols, frequencies, adaptation):
-    """Each symbol as the low part of a sample whose class says the table."""
+    """Each symbol as the low part of a sample whose level says the table."""
     coder = start_encoding(3 * symbols.size)
-    zigzag, activity = np.zeros((2, 1, symbols.size), np.int32)
-    zigzag[0] = symbols
+    zigzag, activity = np.array([[symbols], [tables]], np.int32)
     magnitudes = np.zeros((1 + TOP + BOTTOM, symbols.size + 2 * SIDE), np.int32)
-    around = Neighbourhood(magnitudes, np.zeros(6, np.int32), activity, np.zeros(0, np.int32))
+    around = Neighbourhood(magnitudes, np.zeros(6, np.int32), activity, np.arange(1, len(frequencies), dtype=np.int32))
     # The last table is for samples with a high part.
     trees = Tables(build_trees(np.concatenate([frequencies, frequencies[:1]])), adaptation)
-    cells = Cells(len(frequencies), tables[np.newaxis])
-    code_details(True, zigzag, around, magnitude_scale(False), cells, trees, coder)
+    classes = Classes(np.zeros((0, 0), np.int32), 0, 0, 1, 1)
+    code_details(True, zigzag, around, magnitude_scale(False), classes, trees, coder)
     expected = naive.encode_symbols(tables.tolist(), symbols.tolist(), frequencies.tolist(), *adaptation)
     assert finish_encoding(coder) == expected
 

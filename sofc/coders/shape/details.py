@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import kernel_details as kernel
-from sofc.coders.shape.kernel_details import Cells, Neighbourhood
+from sofc.coders.shape.kernel_details import Classes, Neighbourhood
 from sofc.coders.shape.kernel_range import (
     POSITION,
     Adaptation,
@@ -127,20 +127,17 @@ def neighbourhood_of(zigzag: Plane, contexts: ContextModel, references: Sequence
     return Neighbourhood(magnitudes_of(zigzag, contexts.logarithmic), own, activity, contexts.thresholds)
 
 
-def cells_of(contexts: ContextModel, references: Sequence[Plane], shape: tuple[int, int]) -> Cells:
-    """Which of the tables of its level each sample takes: by class, then by its column modulo ``phases``."""
-    numbers = np.zeros(shape, np.int32)
-    reference = references[0] if contexts.classes > 1 else numbers
-    kernel.fill_cells(reference, contexts.near, contexts.far, contexts.phases, numbers)
-    return Cells(contexts.classes * contexts.phases, numbers)
+def classes_of(contexts: ContextModel, references: Sequence[Plane]) -> Classes:
+    """What classes follow from, and phases."""
+    reference = references[0] if contexts.classes > 1 else np.zeros((0, 0), np.int32)
+    return Classes(reference, contexts.near, contexts.far, contexts.classes, contexts.phases)
 
 
 def tables_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]) -> Plane:
     """The table of each sample, as if all high parts were zero."""
-    cells = cells_of(contexts, references, (zigzag.shape[0], zigzag.shape[1]))
-    levels = np.empty(zigzag.shape, np.uint8)
-    kernel.fill_levels(neighbourhood_of(zigzag, contexts, references), levels)
-    return levels * np.int32(cells.tables) + cells.numbers
+    numbers = np.empty(zigzag.shape, np.int32)
+    kernel.fill_tables(neighbourhood_of(zigzag, contexts, references), classes_of(contexts, references), numbers)
+    return numbers
 
 
 def encode_details(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> bytes:
@@ -165,7 +162,7 @@ def _code(encode: bool, zigzag: Plane, detail: DetailModel, references: Sequence
         zigzag,
         neighbourhood_of(zigzag, contexts, references),
         magnitude_scale(contexts.logarithmic),
-        cells_of(contexts, references, (zigzag.shape[0], zigzag.shape[1])),
+        classes_of(contexts, references),
         Tables(detail.trees.copy(), detail.adaptation),
         coder,
     )

@@ -28,11 +28,15 @@ class Neighbourhood(NamedTuple):
     thresholds: Vector[np.int32]
 
 
-class Cells(NamedTuple):
-    """Tables of one level: how many, and which one by class and phase each sample takes."""
+class Classes(NamedTuple):
+    """The residuals of the nearest plane before, of so many ``classes``, which ``near`` and ``far`` bound, 1 for none;
+    and the ``phases`` of columns."""
 
-    tables: int
-    numbers: Table[np.int32]
+    reference: Table[np.int32]
+    near: int
+    far: int
+    classes: int
+    phases: int
 
 
 @kernel
@@ -41,19 +45,6 @@ def fill_magnitudes(zigzag: Table[np.int32], scale: Vector[np.int32], magnitudes
     for y in range(zigzag.shape[0]):
         for x in range(zigzag.shape[1]):
             magnitudes[y + TOP, x + SIDE] = scale[zigzag[y, x]]
-    return OK
-
-
-@kernel
-def fill_cells(reference: Table[np.int32], near: int, far: int, phases: int, cells: Table[np.int32]) -> int:
-    """Spec shape/detail-layer. The cell of each sample: its class by the nearest reference, then its column's phase."""
-    for y in range(cells.shape[0]):
-        for x in range(cells.shape[1]):
-            residual = int(reference[y, x])
-            number = 0
-            if far > 0 and residual > 0:
-                number = 1 + (residual & 1) + 2 * int(residual > near) + 2 * int(residual > far)
-            cells[y, x] = number * phases + x % phases
     return OK
 
 
@@ -84,12 +75,24 @@ def _level(neighbourhood: Neighbourhood, y: int, x: int) -> int:
     return first
 
 
+@inlined
+def _table(neighbourhood: Neighbourhood, classes: Classes, y: int, x: int) -> int:
+    """Spec shape/detail-layer. The table of a sample: by its level, then its class by the nearest reference, then its
+    column's phase."""
+    number = 0
+    if classes.classes > 1:
+        residual = int(classes.reference[y, x])
+        if residual > 0:
+            number = 1 + (residual & 1) + 2 * int(residual > classes.near) + 2 * int(residual > classes.far)
+    return (_level(neighbourhood, y, x) * classes.classes + number) * classes.phases + x % classes.phases
+
+
 @kernel
-def fill_levels(neighbourhood: Neighbourhood, levels: Table[np.uint8]) -> int:
-    """The level of every sample."""
-    for y in range(levels.shape[0]):
-        for x in range(levels.shape[1]):
-            levels[y, x] = _level(neighbourhood, y, x)
+def fill_tables(neighbourhood: Neighbourhood, classes: Classes, numbers: Table[np.int32]) -> int:
+    """The table of every sample, as if all high parts were zero."""
+    for y in range(numbers.shape[0]):
+        for x in range(numbers.shape[1]):
+            numbers[y, x] = _table(neighbourhood, classes, y, x)
     return OK
 
 
@@ -99,7 +102,7 @@ def code_details(
     zigzag: Table[np.int32],
     neighbourhood: Neighbourhood,
     scale: Vector[np.int32],
-    cells: Cells,
+    classes: Classes,
     tables: Tables,
     coder: RangeCoder,
 ) -> int:
@@ -114,7 +117,7 @@ def code_details(
             residual = int(zigzag[y, x])
             table = tables.trees.shape[0] - 1
             if residual <= largest:
-                table = _level(neighbourhood, y, x) * cells.tables + int(cells.numbers[y, x])
+                table = _table(neighbourhood, classes, y, x)
             low = code_symbol(encode, residual & largest, tables.trees[table], tables.adaptation, coder)
             zigzag[y, x] = residual | low
             neighbourhood.magnitudes[y + TOP, x + SIDE] = scale[zigzag[y, x]]
