@@ -188,7 +188,7 @@ def count_above(values: Vector[np.int32], limit: int) -> int:
 
 def test_a_kernel_in_a_list_says_itself_what_it_is_called_with(monkeypatch: pytest.MonkeyPatch) -> None:
     (coder, *_) = CODERS.values()
-    monkeypatch.setitem(CODERS, coder.id, replace(coder, kernels=lambda: [[count_above]]))
+    monkeypatch.setitem(CODERS, coder.id, replace(coder, kernels=[[count_above]]))
     (found,) = [group for group in coding.coding_kernels() if group and group[0][0] is count_above]
     assert found == [(count_above, (("<i4", 1), "q"))]
 

@@ -23,7 +23,7 @@ def coding_kernels() -> list[list[tuple[Kernel, Kinds]]]:
     Kernels that share others are of one group, to be compiled one after the other. Coders with larger ones come last
     in the registry; they take longest and go first here.
     """
-    groups = [group for coder in reversed(CODERS.values()) for group in coder.kernels()]
+    groups = [group for coder in reversed(CODERS.values()) for group in coder.kernels]
     colour: list[KernelUse] = [from_rgb, to_rgb, to_samples, put_side_by_side]
     return [
         [(one, kinds) for one in group if isinstance(one, Kernel) for kinds in signatures(one.function)]

@@ -182,7 +182,7 @@ class Descriptor:
 
     coder: type[NamedCoder]
     goes_with: Callable[[Transform, int, int], bool] = _anything
-    kernels: Callable[[], list[list[KernelUse]]] = list
+    kernels: Sequence[Sequence[KernelUse]] = ()
     chain: Callable[[Any], Coder] | None = None
     trace: Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None] | None = None
     prove: Callable[[Sequence[Plane], Known], Found | None] | None = None

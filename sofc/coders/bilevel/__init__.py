@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sofc.coders.base import Descriptor, KernelUse, later
+from sofc.coders.base import Descriptor, later
 from sofc.coders.bilevel.coder import BilevelCoder
+from sofc.coders.bilevel.kernel import code_images
 from sofc.coders.kinds import Kind
 from sofc.transforms.components import NONE
 
@@ -14,15 +15,9 @@ def _is_binary(kind: Kind) -> bool:
     return kind.bits == 1
 
 
-def _kernels() -> list[list[KernelUse]]:
-    from sofc.coders.bilevel.kernel import code_images
-
-    return [[code_images]]
-
-
 CODER = Descriptor(
     BilevelCoder,
-    kernels=_kernels,
+    kernels=[[code_images]],
     start_training=later("sofc.coders.bilevel.training", "BilevelTraining"),
     accepts=_is_binary,
     images="binary images; --threshold makes others binary",

@@ -55,13 +55,7 @@ def guide_for(features: npt.NDArray[np.uint8] | None) -> Guide:
         models[(k << CONTEXT_BITS) : (k << CONTEXT_BITS) + (LEVELS << 8)] = np.repeat(starts, 256)
     weights = np.full((ROWS, INPUTS), CONTEXT, np.int32)
     weights[:, -2], weights[:, -1] = FORECAST, 0
-    return Guide(
-        features,
-        models,
-        weights,
-        np.zeros(CONTEXTS, np.int64),
-        np.full(INPUTS, CONSTANT, np.int64),
-    )
+    return Guide(features, models, weights, np.zeros(CONTEXTS, np.int64), np.full(INPUTS, CONSTANT, np.int64))
 
 
 @inlined

@@ -5,26 +5,23 @@ from __future__ import annotations
 from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.context.chain import ChainCoder
 from sofc.coders.context.coder import ContextCoder
+from sofc.coders.context.kernel import code_plane
+from sofc.entropy.binary import code_bit
+from sofc.entropy.bit_models import code_symbols
+from sofc.entropy.changes import code_model_changes, code_table_change
+from sofc.entropy.sparse import code_sparse
+from sofc.entropy.tables import code_table
+from sofc.prediction.bank import grid_errors
 
 __all__ = ["CODER", "ContextCoder"]
 
 
-def _kernels() -> list[list[KernelUse]]:
-    from sofc.coders.context.kernel import code_plane
-    from sofc.entropy.binary import code_bit
-    from sofc.entropy.bit_models import code_symbols
-    from sofc.entropy.changes import code_model_changes, code_table_change
-    from sofc.entropy.sparse import code_sparse
-    from sofc.entropy.tables import code_table
-    from sofc.prediction.bank import grid_errors
-
-    sections: list[KernelUse] = [code_table, code_symbols, code_table_change, code_model_changes]
-    return [[code_plane, grid_errors, *sections, code_sparse, code_bit]]
-
+_SECTIONS: list[KernelUse] = [code_table, code_symbols, code_table_change, code_model_changes]
+_KERNELS: list[list[KernelUse]] = [[code_plane, grid_errors, *_SECTIONS, code_sparse, code_bit]]
 
 CODER = Descriptor(
     ContextCoder,
-    kernels=_kernels,
+    kernels=_KERNELS,
     chain=ChainCoder,
     start_training=later("sofc.coders.context.training", "ContextTraining"),
     unasked=lambda kind: kind.bits > 1,

@@ -71,7 +71,7 @@ def _kernels() -> list[list[KernelUse]]:
 CODER = Descriptor(
     DctCoder,
     goes_with=_goes_with,
-    kernels=_kernels,
+    kernels=_kernels(),
     trace=_trace,
     prove=_prove,
     start_training=later("sofc.coders.dct.training", "DctTraining"),

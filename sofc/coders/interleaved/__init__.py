@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from sofc.coders.base import Descriptor, KernelUse, later
+from sofc.coders.base import Descriptor, later
 from sofc.coders.interleaved.coder import InterleavedCoder
+from sofc.coders.interleaved.kernel import decode, trace
+from sofc.coders.interleaved.kernel_tokens import write_images
 
 __all__ = ["CODER", "InterleavedCoder"]
 
 
-def _kernels() -> list[list[KernelUse]]:
-    from sofc.coders.interleaved.kernel import decode, trace
-    from sofc.coders.interleaved.kernel_tokens import write_images
-
-    return [[decode, trace, write_images]]
-
-
 CODER = Descriptor(
     InterleavedCoder,
-    kernels=_kernels,
+    kernels=[[decode, trace, write_images]],
     start_training=later("sofc.coders.interleaved.training", "InterleavedTraining"),
     unasked=lambda kind: kind.bits > 1,
     efforts=(1,),

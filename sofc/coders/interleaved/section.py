@@ -13,16 +13,7 @@ import numpy as np
 from sofc.coders.gridded import pack_references, unpack_references
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.kernel_tokens import ESCAPE
-from sofc.coders.interleaved.model import (
-    FRACTION_BITS,
-    MAX_LEVELS,
-    SCALE,
-    TOKENS,
-    PlaneModel,
-    Prediction,
-    errors,
-    taps,
-)
+from sofc.coders.interleaved.model import FRACTION_BITS, MAX_LEVELS, SCALE, TOKENS, PlaneModel, Prediction, errors, taps
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from sofc.coders.base import Descriptor, KernelUse
+from sofc.coders.base import Descriptor
 from sofc.coders.labels.coder import LabelsCoder, looks_labelled
+from sofc.coders.labels.kernel import code_image
 
 __all__ = ["CODER", "LabelsCoder", "looks_labelled"]
 
 
-def _kernels() -> list[list[KernelUse]]:
-    from sofc.coders.labels.kernel import code_image
-
-    return [[code_image]]
-
-
-CODER = Descriptor(LabelsCoder, kernels=_kernels)
+CODER = Descriptor(LabelsCoder, kernels=[[code_image]])

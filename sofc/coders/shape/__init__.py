@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.kinds import Kind
+from sofc.coders.shape import kernel_details, kernel_windows
 from sofc.coders.shape.coder import ShapeCoder
+from sofc.coders.shape.kernel_codes import read_pairs, write_pairs
+from sofc.coders.shape.kernel_predict import code_plane
+from sofc.coders.shape.kernel_range import code_numbers
 from sofc.coders.shape.neutral import NeutralShapeCoder
 from sofc.transforms.components import NONE, PAPERS, Transform
 
@@ -15,25 +19,17 @@ def _transforms(kind: Kind) -> tuple[Transform, ...]:
     return (PAPERS if kind.components == PAPERS.components else NONE,)
 
 
-def _kernels() -> list[list[KernelUse]]:
-    from sofc.coders.shape import kernel_details as details
-    from sofc.coders.shape import kernel_windows as windows
-    from sofc.coders.shape.kernel_codes import read_pairs, write_pairs
-    from sofc.coders.shape.kernel_predict import code_plane
-    from sofc.coders.shape.kernel_range import code_numbers
-
-    placing: list[KernelUse] = [windows.cover_plane, windows.list_matches, windows.choose_matches]
-    return [
-        [details.code_details, details.fill_levels, details.fill_magnitudes, details.fill_cells, code_numbers],
-        [*placing, windows.fill_masks, windows.hash_shapes, windows.insert_keys],
-        [read_pairs, write_pairs],
-        [code_plane],
-    ]
-
+_PLACING: list[KernelUse] = [kernel_windows.cover_plane, kernel_windows.list_matches, kernel_windows.choose_matches]
+_KERNELS: list[list[KernelUse]] = [
+    [kernel_details.code_details, kernel_details.fill_tables, kernel_details.fill_magnitudes, code_numbers],
+    [*_PLACING, kernel_windows.fill_masks, kernel_windows.hash_shapes, kernel_windows.insert_keys],
+    [read_pairs, write_pairs],
+    [code_plane],
+]
 
 CODER = Descriptor(
     ShapeCoder,
-    kernels=_kernels,
+    kernels=_KERNELS,
     start_training=later("sofc.coders.shape.training", "ShapeTraining"),
     transforms=_transforms,
     knows_lattice=False,
