@@ -22,7 +22,7 @@ from sofc.coders.shape.details import (
 )
 from sofc.coders.shape.huffman import MAX_CODE_BITS, HuffmanCode, code_lengths
 from sofc.coders.shape.kernel_codes import Bits, Canvas
-from sofc.coders.shape.kernel_details import BOTTOM, SIDE, TOP, Classes, Neighbourhood, code_details
+from sofc.coders.shape.kernel_details import BOTTOM, SIDE, TOP, Classes, Layer, Neighbourhood, code_details
 from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, from_residuals, to_residuals
 from sofc.coders.shape.kernel_range import (
     MAX_TOTAL,
@@ -315,7 +315,7 @@ def check_symbols(tables, symbols, frequencies, adaptation):
     # The last table is for samples with a high part.
     trees = Tables(build_trees(np.concatenate([frequencies, frequencies[:1]])), adaptation)
     classes = Classes(np.zeros((0, 0), np.int32), 0, 0, 1, 1)
-    code_details(True, zigzag, around, magnitude_scale(False), classes, trees, coder)
+    code_details(True, zigzag, Layer(around, magnitude_scale(False), classes, trees), coder)
     expected = naive.encode_symbols(tables.tolist(), symbols.tolist(), frequencies.tolist(), *adaptation)
     assert finish_encoding(coder) == expected
 

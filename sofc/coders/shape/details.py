@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import kernel_details as kernel
-from sofc.coders.shape.kernel_details import Classes, Neighbourhood
+from sofc.coders.shape.kernel_details import Classes, Layer, Neighbourhood
 from sofc.coders.shape.kernel_range import (
     POSITION,
     Adaptation,
-    RangeCoder,
     Tables,
     build_trees,
     finish_encoding,
@@ -140,29 +139,26 @@ def tables_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]
     return numbers
 
 
+def _layer_of(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> Layer:
+    contexts = detail.contexts
+    return Layer(
+        neighbourhood_of(zigzag, contexts, references),
+        magnitude_scale(contexts.logarithmic),
+        classes_of(contexts, references),
+        Tables(detail.trees.copy(), detail.adaptation),
+    )
+
+
 def encode_details(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> bytes:
     """The range coder's bytes for all low parts."""
     # A symbol costs at most log2(MAX_TOTAL) = 16 bits and a little rounding.
     coder = start_encoding(3 * zigzag.size)
-    _code(True, zigzag, detail, references, coder)
+    kernel.code_details(True, zigzag, _layer_of(zigzag, detail, references), coder)
     return finish_encoding(coder)
 
 
 def decode_details(data: npt.NDArray[np.uint8], zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> int:
     """Add the low parts to ``zigzag``, which holds the high parts in their place. Returns the bytes read."""
     coder = start_decoding(data)
-    _code(False, zigzag, detail, references, coder)
+    kernel.code_details(False, zigzag, _layer_of(zigzag, detail, references), coder)
     return int(coder.registers[POSITION])
-
-
-def _code(encode: bool, zigzag: Plane, detail: DetailModel, references: Sequence[Plane], coder: RangeCoder) -> None:
-    contexts = detail.contexts
-    kernel.code_details(
-        encode,
-        zigzag,
-        neighbourhood_of(zigzag, contexts, references),
-        magnitude_scale(contexts.logarithmic),
-        classes_of(contexts, references),
-        Tables(detail.trees.copy(), detail.adaptation),
-        coder,
-    )
