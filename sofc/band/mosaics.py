@@ -61,7 +61,7 @@ def find_mosaic(planes: Sequence[Plane], form: Form) -> Demosaic | None:
     if place is None:
         return None
     guess = _guess(image, *place)
-    if guess.share < LEAST_SHARE:
+    if guess.share < LEAST_SHARE or not _fits_all_over(image, guess):
         return None
     colours = np.stack(planes).reshape(3, form.images, form.image_rows, form.width)
     steps = [_fitted(colours, number, guess.phase) for number, method in METHODS.items() if method.means is guess.means]
@@ -102,6 +102,22 @@ def _guess(image: Sequence[Plane], row: int, column: int) -> Guess:
         for means, number in methods.items()
     ]
     return max(guesses, key=lambda guess: guess.share)
+
+
+def _fits_all_over(image: Sequence[Plane], guess: Guess) -> bool:
+    """Whether most of pieces from all over comes out by a guess, flat samples, which always do, not counted."""
+    rows, width = (max(0, size - PIECE) for size in image[0].shape)
+    number = next(number for number, method in METHODS.items() if method.means is guess.means)
+    wrong = told = 0
+    for place in range(STRIPS):
+        top, left = (size * at // STRIPS & ~1 for size, at in ((rows, place), (width, 5 * place % STRIPS)))
+        piece = np.stack([plane[top : top + PIECE, left : left + PIECE] for plane in image])[:, None]
+        here = piece[..., 1:-1, 1:-1]
+        differs = ((here != piece[..., 2:, 1:-1]) | (here != piece[..., 1:-1, 2:])).any(axis=0)
+        missed = _wrong(piece, Demosaic(number, guess.phase, Edges.NONE))[..., 1:-1, 1:-1]
+        wrong += int(np.count_nonzero(missed & differs))
+        told += len(missed) * int(np.count_nonzero(differs))
+    return wrong <= (1 - LEAST_SHARE) * told
 
 
 def _share(piece: Samples, step: Demosaic) -> float:

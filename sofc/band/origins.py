@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sofc.band.candidates import Candidates
 from sofc.band.mapping import Mapped, Mapping
+from sofc.band.pieces import STEP, telling_place
 from sofc.band.ways import Way
 from sofc.coders.base import Found
 from sofc.coders.separate import SeparateCoder
@@ -19,27 +20,61 @@ from sofc.transforms.components import NONE, Transform
 
 LEAST_SHARE = 0.25
 """Where fewer samples follow from the origin that was found it is not worth coding."""
-MIDDLE, APART_SHARE = 128, 0.9
+PIECE, APART_SHARE = 128, 0.9
 """Planes that were a JPEG file each are not looked for where less of a piece with such sides follows from the origin of
 the first: what was converted from other components shows their steps, but does not come out of them."""
+KEPT, KEPT_SAMPLES = 8, 1 << 22
+"""What was found is kept of so many questions, and of no more than the last that are about so many samples together."""
+PROBED = 4
+"""Whether a transform suits planes is seen from one in so many runs of STEP rows, before it is of all."""
 
 
-class _Looked(NamedTuple):
-    """What was found of planes that were looked at last: whole images are before they are put in a group, and again as
-    the group."""
+class _Asked(NamedTuple):
+    """Planes that are looked at for an origin: together, by a transform, or, by none, apart."""
+
+    transform: str
+    planes: list[Plane]
+    pixel_format: PixelFormat
+    image_rows: int
+
+    @property
+    def samples(self) -> int:
+        return sum(plane.size for plane in self.planes)
+
+    def is_same(self, other: _Asked) -> bool:
+        """Whether the same is asked of the same samples."""
+        return (
+            (self.transform, *self[2:]) == (other.transform, *other[2:])
+            and len(self.planes) == len(other.planes)
+            and all(map(np.array_equal, self.planes, other.planes))
+        )
+
+
+class _Traced(NamedTuple):
+    """Planes as they are to be coded, and how they came about: all of them, or each."""
 
     planes: list[Plane]
-    format: PixelFormat
-    image_rows: int
-    found: Found | None
+    found: list[Found]
 
-    def was_at(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> bool:
-        """Whether these are the planes."""
-        return (
-            (self.format, self.image_rows) == (pixel_format, image_rows)
-            and len(self.planes) == len(planes)
-            and all(map(np.array_equal, self.planes, planes))
-        )
+
+class _Answers:
+    """What was found of planes that were looked at last, if anything: whole images are looked at before they are put in
+    a group, and again as the group."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[_Asked, _Traced | None], ...] = ()
+
+    def of(self, asked: _Asked, look: Callable[[], _Traced | None]) -> _Traced | None:
+        """What ``look`` finds, or found when the same was asked before."""
+        for question, answer in self._kept:
+            if question.is_same(asked):
+                return answer
+        answer = look()
+        kept = [*self._kept[1 - KEPT :], (asked, answer)]
+        while len(kept) > 1 and sum(question.samples for question, _ in kept) > KEPT_SAMPLES:
+            del kept[0]
+        self._kept = tuple(kept)  # threads may each put one here, of which the last stays
+        return answer
 
 
 class Origins:
@@ -47,7 +82,7 @@ class Origins:
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
-        self._last: _Looked | None = None
+        self._answers = _Answers()
 
     def transform(self, pixel_format: PixelFormat, images: int) -> Transform | None:
         """The transform of the models for planes of a certain origin, None where there are none."""
@@ -92,24 +127,29 @@ class Origins:
         if not models or models[0].trace is None:
             return []
         # One transform goes with the format, and how the planes were made does not depend on the model.
-        transform = models[0].transform
-        transformed = transform.forward(planes)
-        if not transform.suits(transformed):
+        transform, trace = models[0].transform, models[0].trace
+
+        def look() -> _Traced | None:
+            if transform.corrections and not transform.suits(transform.forward(_probe(planes))):
+                return None
+            transformed = transform.forward(planes)
+            if not transform.suits(transformed):
+                return None
+            if origins:
+                found: Found | None = Found.of(origins)
+            else:
+                ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
+                found = trace(transformed, ranges, image_rows, len(ranges) - transform.corrections, None)
+            return None if found is None or found.share < LEAST_SHARE else _Traced(transformed, [found])
+
+        asked = _Asked(transform.name, planes, pixel_format, image_rows)
+        traced = look() if origins else self._answers.of(asked, look)
+        if traced is None:
             return []
-        ranges = transform.ranges(pixel_format.components, pixel_format.coded_bits)
-        last = self._last  # another thread may replace it
-        if origins:
-            found: Found | None = Found.of(origins)
-        elif last is not None and last.was_at(transformed, pixel_format, image_rows):
-            found = last.found
-        else:
-            found = models[0].trace(transformed, ranges, image_rows, len(ranges) - transform.corrections, None)
-            self._last = _Looked(transformed, pixel_format, image_rows, found)
-        if found is None or found.share < LEAST_SHARE:
-            return []
-        view = Mapped(Mapping.NONE, pixel_format, planes, ())
+        (found,), view = traced.found, Mapped(Mapping.NONE, pixel_format, planes, ())
         return [
-            Way(view, one.number, transform, one.coder.of_origins(found.origins), transformed, found) for one in models
+            Way(view, one.number, transform, one.coder.of_origins(found.origins), traced.planes, found)
+            for one in models
         ]
 
     def _apart(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
@@ -121,22 +161,40 @@ class Origins:
         models = self._candidates.tracing(alone, len(planes[0]) // image_rows)
         if not models or models[0].trace is None:
             return []
-        one, ranges = models[0], NONE.ranges(len(planes), pixel_format.coded_bits)
-        hinted = models[0].trace([_middle(planes[0][:image_rows])], ranges[:1], min(image_rows, MIDDLE), 1, None)
-        if hinted is not None and hinted.share < APART_SHARE:
+        one, trace = models[0], models[0].trace
+
+        def look() -> _Traced | None:
+            ranges = NONE.ranges(len(planes), pixel_format.coded_bits)
+            piece = _piece(planes[0][:image_rows])
+            hinted = trace([piece], ranges[:1], len(piece), 1, None)
+            if hinted is None or hinted.share < APART_SHARE:
+                return None
+            found = [hinted] if piece.size == planes[0].size else []
+            for plane, span in [*zip(planes, ranges, strict=True)][len(found) :]:
+                traced = trace([plane], [span], image_rows, 1, found[0] if found else None)
+                if traced is None or traced.share < LEAST_SHARE:
+                    return None
+                found.append(traced)
+            return _Traced(planes, found)
+
+        traced = self._answers.of(_Asked("", planes, pixel_format, image_rows), look)
+        if traced is None:
             return []
-        found: list[Found] = []
-        for plane, span in zip(planes, ranges, strict=True):
-            traced = models[0].trace([plane], [span], image_rows, 1, found[0] if found else None)
-            if traced is None or traced.share < LEAST_SHARE:
-                return []
-            found.append(traced)
-        coders = [one.coder.of_origins(each.origins) for each in found]
+        coders = [one.coder.of_origins(each.origins) for each in traced.found]
         view = Mapped(Mapping.NONE, pixel_format, planes, ())
-        return [Way(view, one.number, NONE, SeparateCoder(one.coder, coders), planes, Found.of(found))]
+        return [Way(view, one.number, NONE, SeparateCoder(one.coder, coders), planes, Found.of(traced.found))]
 
 
-def _middle(plane: Plane) -> Plane:
-    """A piece from the middle, its place in the grid of JPEG's blocks kept."""
-    top, left = (max(0, size - MIDDLE) // 2 & ~15 for size in plane.shape)
-    return np.ascontiguousarray(plane[top : top + MIDDLE, left : left + MIDDLE])
+def _probe(planes: Sequence[Plane]) -> list[Plane]:
+    """Some of the rows of planes, where these are many."""
+    rows = len(planes[0]) // STEP * STEP
+    if rows < 2 * PROBED * STEP:
+        return list(planes)
+    chosen = np.arange(rows).reshape(-1, STEP)[::PROBED].reshape(-1)
+    return [np.ascontiguousarray(plane[chosen]) for plane in planes]
+
+
+def _piece(plane: Plane) -> Plane:
+    """The piece that tells most of a plane, its place in the grid of JPEG's blocks kept."""
+    top, left = telling_place(plane, PIECE)
+    return np.ascontiguousarray(plane[top : top + PIECE, left : left + PIECE])

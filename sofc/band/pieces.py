@@ -17,6 +17,8 @@ TILE = 32
 """Rows and columns of a tile, at most."""
 RUN = 4
 """Images of a group that follow each other and give a tile from the same place."""
+STEP = 16
+"""Pieces of images begin at multiples of so many rows and columns: there the widest blocks of JPEG data may begin."""
 
 
 def cut_piece(planes: Sequence[Plane], image_rows: int, parts: int = 1) -> tuple[list[Plane], int]:
@@ -48,6 +50,23 @@ def cut_piece(planes: Sequence[Plane], image_rows: int, parts: int = 1) -> tuple
         np.concatenate([plane[top : top + height, left : left + breadth] for top, left in places]) for plane in planes
     ]
     return piece, height
+
+
+def telling_place(plane: Plane, side: int) -> tuple[int, int]:
+    """Row and column of the piece with such sides, a multiple of STEP, in which most samples differ from those beside
+    them, as those of pictures do and those of drawings do not; the first of several."""
+    rows, width = (max(1, size // STEP) for size in plane.shape)
+    inner = plane[: STEP * rows, : STEP * width]
+    differ = np.zeros((STEP * rows, STEP * width), np.uint8)
+    height, breadth = inner.shape
+    differ[: height - 1, :breadth] += inner[1:] != inner[:-1]
+    differ[:height, : breadth - 1] += inner[:, 1:] != inner[:, :-1]
+    tiles = differ.reshape(rows, STEP, width, STEP).sum(axis=(1, 3), dtype=np.int64)
+    down, across = min(rows, side // STEP), min(width, side // STEP)
+    total = np.pad(tiles.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    sums = total[down:, across:] - total[:-down, across:] - total[down:, :-across] + total[:-down, :-across]
+    row, column = np.unravel_index(int(sums.argmax()), sums.shape)
+    return STEP * int(row), STEP * int(column)
 
 
 def plain_size(planes: Sequence[Plane], image_rows: int) -> float:
