@@ -35,6 +35,7 @@ from sofc.band.arrangement import (
 from sofc.band.arranging import View, find_arrangement
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
+from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step
@@ -150,6 +151,27 @@ def test_divisions_do_what_the_text_says(data: st.DataObject, form: Form, seed: 
     assert decoded == [plane.ravel().tolist() for plane in planes]
 
 
+@given(st.data(), forms(), st.integers(0, 99))
+def test_insets_do_what_the_text_says(data: st.DataObject, form: Form, seed: int) -> None:
+    rows, width = (data.draw(st.integers(1, size)) for size in (form.image_rows, form.width))
+    top, left = data.draw(st.integers(0, form.image_rows - rows)), data.draw(st.integers(0, form.width - width))
+    inset = Inset(top, left, rows, width)
+    planes, below = random_planes(form, seed), random_planes(form, seed + 1)
+    first, rest = inset.apply(planes, form)
+    assert [plane.shape for plane in (first[0], rest[0])] == [(own.rows, own.width) for own in inset.forms(form)]
+    joined = inset.undo((first, below), form)
+    assert inset.apply(joined, form)[0][0].tolist() == first[0].tolist()
+    assert all(map(np.array_equal, inset.undo((first, rest), form), planes))
+    arrangement = Divided(inset, PART, PART)
+    stream = pack_arrangement(arrangement)
+    assert unpack_arrangement(stream, form) == arrangement
+    assert f"{rows} rows x {width} columns" in describe(arrangement)
+    parts = iter([first, below])
+    decoder = SmallDecoder([stream, b"", b""], lambda *_: [plane.ravel().tolist() for plane in next(parts)])
+    decoded = decoder.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
+    assert decoded == [plane.ravel().tolist() for plane in joined]
+
+
 @given(st.lists(st.integers(0, 20), max_size=20), forms())
 def test_any_numbers_are_an_arrangement_or_an_error_to_both_decoders(numbers: list[int], form: Form) -> None:
     stream = bytes(numbers)
@@ -203,6 +225,39 @@ def test_no_division_leaves_an_image_empty(axis: int, place: int) -> None:
     small = SmallDecoder([stream, b"", b""], lambda *_: pytest.fail("parts are read"))
     with pytest.raises(SmallFormatError, match="axis or place"):
         small.decode(SmallForm(1, 8, Area(8, 5, 4)))
+
+
+@pytest.mark.parametrize("inset", [(0, 0, 0, 1), (0, 0, 1, 0), (1, 0, 4, 1), (0, 3, 1, 3), (1 << 52, 0, 1, 1)])
+def test_no_inset_is_empty_or_lies_beyond_a_border(inset: tuple[int, int, int, int]) -> None:
+    form = Form(1, 8, 8, 5, 4)
+    stream = pack_arrangement(Divided(Inset(*inset), PART, PART))
+    with pytest.raises(sofc.FormatError, match="inset beyond the border"):
+        unpack_arrangement(stream, form)
+    small = SmallDecoder([stream, b"", b""], lambda *_: pytest.fail("parts are read"))
+    with pytest.raises(SmallFormatError, match="inset out of range"):
+        small.decode(SmallForm(1, 8, Area(8, 5, 4)))
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_insets_together_are_no_larger_than_the_image(is_first: bool) -> None:
+    """Whether one stands in another or both in the rest: two of half of the image each are all of it."""
+    form = Form(1, 8, 4, 6, 4)
+
+    def nested(rows: int) -> bytes:
+        inner = Divided(Inset(0, 0, rows, 6), PART, PART)
+        both = (inner, PART) if is_first else (PART, inner)
+        return pack_arrangement(Divided(Inset(1, 0, 2, 6), *both))
+
+    assert len(parts_of(unpack_arrangement(nested(2), form))) == 3
+    small = SmallDecoder([nested(2), *[b""] * 3], lambda *given: [[0] * given[-1].area.size])
+    small.decode(SmallForm(1, 8, Area(4, 6, 4)))
+    if is_first:
+        return  # a larger one would not stand in the other
+    with pytest.raises(sofc.FormatError, match="larger than its image"):
+        unpack_arrangement(nested(3), form)
+    small = SmallDecoder([nested(3), *[b""] * 3], lambda *given: [[0] * given[-1].area.size])
+    with pytest.raises(SmallFormatError, match="too large"):
+        small.decode(SmallForm(1, 8, Area(4, 6, 4)))
 
 
 @pytest.mark.parametrize("is_first", [True, False])

@@ -13,8 +13,9 @@ from helpers import chunks_of
 
 import sofc
 from sofc.band.arrangement import Arrangement, Divided, Part, unpack_arrangement
-from sofc.band.borders import LEAST_LENGTH, MARGIN, find_border
+from sofc.band.borders import LEAST_AWAY, LEAST_LENGTH, MARGIN, find_border, find_inset
 from sofc.band.division import Division
+from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
 from sofc.band.steps import Form
 from sofc.codebook.builtin import builtin_codebook
@@ -192,3 +193,81 @@ def test_a_quarter_may_be_painted_over() -> None:
     image[30:90, 40:110] = drawing
     by_samples = sofc.encode(image, codebook=builtin_codebook, coder="context")
     assert len(encode(image)) < 0.4 * len(by_samples)
+
+
+# Insets.
+
+
+def pasted(image: Image, *pictures: tuple[int, int, Image]) -> Image:
+    """Pictures put into an image, each at a row and a column."""
+    image = image.copy()
+    for top, left, picture in pictures:
+        image[top : top + len(picture), left : left + picture.shape[1]] = picture
+    return image
+
+
+PAGE = np.full((310, 330, 3), 255, np.uint8)
+
+
+def pale(rows: int, width: int, seed: int) -> Image:
+    """The same, its colours nearer to gray, as those of photographs are."""
+    image = photograph(rows, width, seed)
+    return (image // 4 + image.mean(axis=2, keepdims=True) * 3 / 4).astype(np.uint8)
+
+
+LARGE = decoded(pale(230, 260, 2), 80)
+DETAIL = decoded(pale(80, 96, 6), 90, "4:4:4")
+
+
+@pytest.mark.parametrize("place", [(40, 30), (LEAST_AWAY, 0), (0, 0), (150, 164), (110, LEAST_AWAY)])
+def test_the_borders_of_an_inset_are_found(place: tuple[int, int]) -> None:
+    assert find_inset(planes(pasted(LARGE, (*place, DETAIL)))) == Inset(*place, 80, 96)
+
+
+def test_there_is_no_inset_in_a_picture_nor_at_its_border() -> None:
+    for image in (FIRST, LARGE, photograph(120, 149, 1), LARGE[: 2 * LEAST_LENGTH - 1]):
+        assert find_inset(planes(image)) is None
+    assert find_inset(planes(pasted(LARGE, (LEAST_AWAY - 1, 0, DETAIL)))) != Inset(LEAST_AWAY - 1, 0, 80, 96)
+    # From side to side it is not one.
+    assert find_inset(planes(np.concatenate([LARGE[:, :149], FIRST]))) is None
+
+
+def divisions_in(arrangement: Arrangement) -> list[Division | Inset]:
+    if not isinstance(arrangement, Divided):
+        return []
+    return [arrangement.division, *divisions_in(arrangement.first), *divisions_in(arrangement.rest)]
+
+
+@pytest.mark.parametrize("place", [(9, 150), (0, 164), (70, 80)])
+def test_an_inset_over_a_picture_costs_what_both_do(place: tuple[int, int]) -> None:
+    """What it covers costs nothing; blocks that it covers in part, where not all is known, take some more."""
+    image = pasted(LARGE, (*place, DETAIL))
+    data = encode(image)
+    assert len(data) < 1.08 * (len(encode(LARGE)) + len(encode(DETAIL)))
+    assert divisions_in(arrangement_of(data, image)) == [Inset(*place, 80, 96)]
+
+
+@pytest.mark.parametrize("change", [lambda image: image[..., ::-1], lambda image: image[..., 1]], ids=["BGR", "gray"])
+def test_an_inset_over_a_picture_whose_components_are_others(change: Any) -> None:
+    gray = decoded(pale(230, 260, 2)[..., 1], 80, "4:4:4")[..., None].repeat(3, axis=2)
+    small = decoded(pale(80, 96, 6)[..., 1], 90, "4:4:4")[..., None].repeat(3, axis=2)
+    large, detail = (gray, small) if change(LARGE).ndim == 2 else (LARGE, DETAIL)
+    image, alone = np.ascontiguousarray(change(pasted(large, (70, 80, detail)))), (change(large), change(detail))
+    assert len(encode(image)) < 1.12 * sum(len(encode(np.ascontiguousarray(one))) for one in alone)
+
+
+def test_a_legend_over_a_picture_costs_little() -> None:
+    random = np.random.default_rng(4)
+    legend = np.repeat(np.repeat(random.choice([0, 90, 255], (12, 16, 3)), 6, 0), 6, 1).astype(np.uint8)
+    assert len(encode(pasted(LARGE, (120, 40, legend)))) < 1.12 * (len(encode(LARGE)) + len(encode(legend)))
+
+
+def test_pictures_on_a_page_cost_what_they_do_alone() -> None:
+    image = pasted(PAGE, (21, 17, FIRST), (150, 101, SECOND), (40, 200, DETAIL))
+    assert len(encode(image)) < 1.05 * sum(len(encode(one)) for one in (FIRST, SECOND, DETAIL)) + 100
+
+
+def test_a_picture_in_a_photograph_that_was_no_jpeg_file() -> None:
+    around = photograph(230, 260, 4)
+    data = encode(pasted(around, (70, 80, DETAIL)))
+    assert len(data) < len(encode(around)) + len(encode(DETAIL))

@@ -1,7 +1,8 @@
 """Spec arrangement/coding-of-an-arrangement: steps between the samples of a band and those that coders see.
 
 A band may hold the image that its own was made from: without the components that say nothing, in another order,
-turned, scaled. Every step has an inverse, and none makes an image larger, so that what bounds a band bounds all.
+turned, scaled. Every step has an inverse, and none makes an image larger; what insets add is bounded, so that what
+bounds a band bounds all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
+from sofc.band.inset import Inset
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step, require
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -26,7 +28,8 @@ STEPS: dict[int, type[Step]] = {
     step.id: step
     for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch, Demosaic)
 }
-CODED, SPLIT, DIVIDE = 0, 1, 13
+CODED, SPLIT = 0, 1
+DIVISIONS: dict[int, type[Division | Inset]] = {13: Division, 14: Inset}
 
 
 class Part(NamedTuple):
@@ -49,7 +52,7 @@ class Split(NamedTuple):
 class Divided(NamedTuple):
     """An image that is divided, and how both are arranged."""
 
-    division: Division
+    division: Division | Inset
     first: Arrangement
     rest: Arrangement
 
@@ -79,7 +82,9 @@ def _numbers(arrangement: Arrangement) -> Iterator[int]:
         yield from _numbers(arrangement.first)
         yield from _numbers(arrangement.rest)
     elif isinstance(arrangement, Divided):
-        yield from (DIVIDE, arrangement.division.axis, arrangement.division.place)
+        division = arrangement.division
+        yield from (number for number, kind in DIVISIONS.items() if type(division) is kind)
+        yield from division.arguments()
         yield from _numbers(arrangement.first)
         yield from _numbers(arrangement.rest)
     else:
@@ -91,15 +96,22 @@ def _numbers(arrangement: Arrangement) -> Iterator[int]:
 def unpack_arrangement(stream: bytes, form: Form) -> Arrangement:
     """How a band of this form is arranged. Raises FormatError."""
     numbers = unpack_numbers(stream)
-    result, _ = _unpack(numbers, form, MAX_ENTRIES)
+    result, _ = _unpack(numbers, form, _Left(MAX_ENTRIES, form.samples))
     require(next(numbers, None) is None, "an arrangement has bytes behind it")
     return result
 
 
-def _unpack(numbers: Iterator[int], form: Form, left: int) -> tuple[Arrangement, int]:
-    """An arrangement, and how many entries may still come."""
-    require(left > 0, f"an arrangement has more than {MAX_ENTRIES} entries")
-    left -= 1
+class _Left(NamedTuple):
+    """How many entries of an arrangement may still come, and how many samples of insets."""
+
+    entries: int
+    samples: int
+
+
+def _unpack(numbers: Iterator[int], form: Form, left: _Left) -> tuple[Arrangement, _Left]:
+    """An arrangement, and what may still come."""
+    require(left.entries > 0, f"an arrangement has more than {MAX_ENTRIES} entries")
+    left = left._replace(entries=left.entries - 1)
     require(form.components <= MAX_COMPONENTS, f"an arrangement has more than {MAX_COMPONENTS} components")
     try:
         number = next(numbers)
@@ -111,10 +123,12 @@ def _unpack(numbers: Iterator[int], form: Form, left: int) -> tuple[Arrangement,
             first, left = _unpack(numbers, replace(form, components=count), left)
             rest, left = _unpack(numbers, replace(form, components=form.components - count), left)
             return Split(count, first, rest), left
-        if number == DIVIDE:
-            division = Division(next(numbers), next(numbers))
+        if number in DIVISIONS:
+            division = DIVISIONS[number].read(numbers)
             forms = division.forms(form)
-            first, left = _unpack(numbers, forms[0], left)
+            more = sum(each.samples for each in forms) - form.samples
+            require(more <= left.samples, "the insets of an arrangement are larger than its image")
+            first, left = _unpack(numbers, forms[0], left._replace(samples=left.samples - more))
             rest, left = _unpack(numbers, forms[1], left)
             return Divided(division, first, rest), left
         require(number in STEPS, f"step {number} of an arrangement is not known to this version of sofc")

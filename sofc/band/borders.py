@@ -7,11 +7,13 @@ sides. What is in pictures has no such borders: the straightest edges of buildin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.band.division import Division
+from sofc.band.inset import Inset
 from sofc.planes import Plane
 
 LEAST_SHARE = 0.75
@@ -27,6 +29,14 @@ NARROWEST = 6
 """Of an image with a gap, a picture takes one part in so many at least."""
 MOST_LINES = 256
 """So many rows or columns are looked at, from all over."""
+MOST_EDGES, RUN_SHARE, LEAST_AWAY = 8, 0.6, 8
+"""Of the borders of insets so many of each direction are looked at: those along which the longest runs are, in which
+more than such a share changes, and so far from the border of the image at least."""
+MOST_LEFT = 20
+"""Rows or columns beside an inset in which an image that came of blocks does not come out, at most: the usual ones
+have up to 16, and what is enlarged reaches farther."""
+Changing = npt.NDArray[np.bool_]
+"""Where samples change more than on one side and on the other: (2, lines, places)."""
 
 
 def find_border(planes: Sequence[Plane]) -> Division | None:
@@ -36,7 +46,7 @@ def find_border(planes: Sequence[Plane]) -> Division | None:
     for axis, (length, across) in enumerate(((rows, width), (width, rows))):
         if length < 2 * MARGIN or across < LEAST_LENGTH:
             continue
-        shares = _changing(_lines(planes, axis))[MARGIN - 1 : length - MARGIN]
+        shares = _changing(_lines(planes, axis)).mean(axis=1).max(axis=0)[MARGIN - 1 : length - MARGIN]
         place = int(shares.argmax())
         found.append((float(shares[place]), Division(axis, MARGIN + place)))
     share, division = max(found, key=lambda one: one[0], default=(0.0, None))
@@ -64,6 +74,87 @@ def find_gap(planes: Sequence[Plane]) -> Division | None:
     return max(found, key=lambda one: one[0], default=(0, None))[1]
 
 
+def find_inset(planes: Sequence[Plane], within: Inset | None = None) -> Inset | None:
+    """The rectangle within an image, or in a corner of it, that has the clearest borders all around, or None; where it
+    is known, ``within`` what, of which it leaves no more than what blocks at its border have."""
+    rows, width = planes[0].shape
+    if min(rows, width) < 2 * LEAST_LENGTH:
+        return None
+    upright, level = _Edges.of(planes, 1), _Edges.of(planes, 0)
+    tops, bottoms = _pairs(level.places, rows, None if within is None else (within.top, within.rows))
+    lefts, rights = _pairs(upright.places, width, None if within is None else (within.left, within.width))
+    sides = [upright.shares(each, tops, bottoms) for each in (lefts, rights)]
+    sides += [level.shares(each, lefts, rights).T for each in (tops, bottoms)]
+    if not (tops.size and lefts.size):
+        return None
+    heights, widths = bottoms - tops, (rights - lefts)[:, None]
+    gains = [
+        np.where(np.isnan(share), 0, share - RUN_SHARE) * length
+        for share, length in zip(sides, (heights, heights, widths, widths), strict=True)
+    ]
+    # What reaches from side to side is not an inset but one of two images.
+    is_inset = (
+        (heights < rows) & (widths < width) & (np.nanmin([*sides, np.ones_like(sides[0])], axis=0) >= LEAST_SHARE)
+    )
+    total = np.where(is_inset, sum(gains), 0)
+    if not total.any():
+        return None
+    column, row = np.unravel_index(int(total.argmax()), total.shape)
+    return Inset(int(tops[row]), int(lefts[column]), int(heights[row]), int(widths[column, 0]))
+
+
+def _pairs(
+    places: npt.NDArray[np.intp], size: int, within: tuple[int, int] | None
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """All pairs of places and of the ends of an image that an inset may lie between, which the first end; ``within``:
+    the first place and the number of those that it may take."""
+    every = np.concatenate([[0], np.sort(places), [size]])
+    first, last = (every[each] for each in np.triu_indices(len(every), 1))
+    possible = last - first >= LEAST_LENGTH
+    if within is not None:
+        before, behind = first - within[0], sum(within) - last
+        possible &= (before >= 0) & (before <= MOST_LEFT) & (behind >= 0) & (behind <= MOST_LEFT)
+    return first[possible], last[possible]
+
+
+class _Edges(NamedTuple):
+    """The ``places`` of an image of ``size`` rows or columns where a border is likely; ``changes`` (2, lines + 1,
+    places), how many lines before change there more than on either side; of every ``step``-th line."""
+
+    places: npt.NDArray[np.intp]
+    changes: npt.NDArray[np.int64]
+    size: int
+    step: int
+
+    @classmethod
+    def of(cls, planes: Sequence[Plane], axis: int) -> _Edges:
+        """Those across an axis."""
+        size, length = planes[0].shape[axis], planes[0].shape[1 - axis]
+        changing = _changing(_lines(planes, axis))
+        run = best = np.zeros(changing.shape[::2])
+        for line in range(changing.shape[1]):
+            run = np.maximum(0, run + changing[:, line] - RUN_SHARE)
+            best = np.maximum(best, run)
+        step = -(-length // MOST_LINES)
+        longest = best.max(axis=0)
+        longest[: LEAST_AWAY - 1] = longest[size - LEAST_AWAY :] = 0
+        order = np.argsort(-longest, kind="stable")[:MOST_EDGES]
+        order = order[longest[order] >= (LEAST_SHARE - RUN_SHARE) * LEAST_LENGTH / step]
+        counts = np.pad(changing[:, :, order].cumsum(axis=1, dtype=np.int64), ((0, 0), (1, 0), (0, 0)))
+        return cls(order + 1, counts, size, step)
+
+    def shares(
+        self, sides: npt.NDArray[np.intp], first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]
+    ) -> npt.NDArray[np.float64]:
+        """Of each side the share of lines between each first and last that change there, (sides, lines): of the ends of
+        the image NaN."""
+        begins, ends = -(-first // self.step), -(-last // self.step)
+        counts = (self.changes[:, ends] - self.changes[:, begins]).max(axis=0) / (ends - begins)[:, None]
+        found = {int(place): counts[:, number] for number, place in enumerate(self.places)}
+        unknown = np.full(len(first), np.nan)
+        return np.stack([unknown, *(found.get(int(side), unknown) for side in sides)])[1:]
+
+
 def _lines(planes: Sequence[Plane], axis: int) -> list[Plane]:
     """Lines across the borders of that axis."""
     turned = [plane if axis else plane.T for plane in planes]
@@ -71,14 +162,10 @@ def _lines(planes: Sequence[Plane], axis: int) -> list[Plane]:
     return [plane[::step] for plane in turned]
 
 
-def _changing(planes: Sequence[Plane]) -> npt.NDArray[np.float64]:
-    """For each column but the first the share of rows that change there more than in all columns on one side."""
+def _changing(planes: Sequence[Plane]) -> Changing:
+    """For each column but the first which rows change there more than in all columns on one side."""
     change = np.max([np.abs(np.diff(plane, axis=1)) for plane in planes], axis=0)
     count = change.shape[1]
     wide = np.pad(change, ((0, 0), (NEAR, NEAR)))
-    before, after = (
-        np.max([wide[:, k : k + count] for k in range(first, first + NEAR)], axis=0) for first in (0, NEAR + 1)
-    )
-    shares = [(change > beside + CLEARLY).mean(axis=0) for beside in (before, after)]
-    greater: npt.NDArray[np.float64] = np.maximum(*shares)
-    return greater
+    sides = [np.max([wide[:, k : k + count] for k in range(first, first + NEAR)], axis=0) for first in (0, NEAR + 1)]
+    return np.stack([change > beside + CLEARLY for beside in sides])

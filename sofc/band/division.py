@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,13 @@ class Division:
 
     axis: int
     place: int
+
+    @classmethod
+    def read(cls, numbers: Iterator[int]) -> Division:
+        return cls(next(numbers), next(numbers))
+
+    def arguments(self) -> Sequence[int]:
+        return self.axis, self.place
 
     def forms(self, form: Form) -> tuple[Form, Form]:
         """Those of both. Raises FormatError where images of this form cannot be divided so."""

@@ -69,6 +69,13 @@ def telling_place(plane: Plane, side: int) -> tuple[int, int]:
     return STEP * int(row), STEP * int(column)
 
 
+def variety(plane: Plane) -> float:
+    """Share of samples that differ from those below and beside them. Of the most telling pieces of 128 x 128 of
+    photographs and of what JPEG at quality 10 makes of them it is 0.69 to 1, of drawn text 0.1 to 0.35."""
+    inner = plane[:-1, :-1]
+    return float(((inner != plane[1:, :-1]).mean() + (inner != plane[:-1, 1:]).mean()) / 2) if inner.size else 0.0
+
+
 def plain_size(planes: Sequence[Plane], image_rows: int) -> float:
     """About the bytes of planes by the simplest of predictions, judged by a piece: by the sample to the left, the one
     above, or both less the one between. It takes hardly any time, and is some 1.1 to 1.4 times what a model takes."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from sofc.band.arranging import View
-from sofc.band.borders import find_border, find_gap
+from sofc.band.borders import find_border, find_gap, find_inset
+from sofc.band.covered import covered_part, uncovered
 from sofc.band.division import Division
-from sofc.band.pieces import STEP, telling_place
+from sofc.band.inset import Inset
+from sofc.band.pieces import STEP, telling_place, variety
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
 from sofc.jpeg.recover import busy_samples
@@ -25,8 +27,11 @@ WHOLE_SHARE, LESS, ORDINARY = 0.9, 0.9, 0.6
 leaves; what no origin is known of takes so much of what samples take that do not follow from one."""
 
 
-PIECE, MOST_PIECES = 128, 4
-"""Of views of more than so many pieces with such sides, pieces tell whether an origin is looked for."""
+INSET_SHARE = 0.98
+"""The same where insets are looked for: they may be small."""
+PIECE, SMALL_PIECE, MOST_PIECES, LEAST_VARIETY = 128, 32, 4, 0.45
+"""Of views of more than so many pieces with such sides, pieces tell whether an origin is looked for, and of those with
+less variety none is; of smaller ones such small pieces tell."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Region:
 class Divided:
     """A region that is two."""
 
-    division: Division
+    division: Division | Inset
     first: Regions
     rest: Regions
 
@@ -63,20 +68,34 @@ def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | No
     """The regions of an image, where these leave clearly less that does not follow from an origin than the whole does,
     of which ``shown`` is found; else None."""
     transform = selection.origins.transform(view.form.format, 1)
-    if transform is None or not selection.arranges or view.form.images > 1 or shown.share >= WHOLE_SHARE:
+    if transform is None or not selection.arranges or view.form.images > 1 or shown.share >= INSET_SHARE:
         return None
-    if view.planes[0].size < LEAST_DIVIDED:
-        return None
-    division = find_border(view.planes)
-    if division is None and shown.traced:
-        division = find_gap(view.planes)
-    if division is None:
-        return None
-    regions = _divided(Region(view, [shown]), division, selection, MOST_DIVISIONS)
+    whole = Region(view, [shown])
+    regions = _regions_of(whole, selection, MOST_DIVISIONS)
     if isinstance(regions, Region):
         return None
     left = sum(region.left for region in _leaves(regions))
-    return regions if left < LESS * _left(view, shown) else None
+    # Of insets, it only shows when they are coded what they save: they may be small, and drawings.
+    return regions if _has_insets(regions) or left < LESS * whole.left else None
+
+
+def _divisions(region: Region, most: int, taken: Sequence[Inset]) -> Iterator[Division | Inset]:
+    """Where a region is likely two, the likeliest first; ``taken``: where insets were."""
+    view, shown = region.view, region.shown[0]
+    if view.planes[0].size < LEAST_DIVIDED:
+        return
+    # Within a picture whose origin is sure what looks like a border is none, but it may be all that is left of two.
+    if shown.share < WHOLE_SHARE and (most == MOST_DIVISIONS or not region.is_sure):
+        border = find_border(view.planes)
+        if border is None and shown.traced and most == MOST_DIVISIONS:
+            border = find_gap(view.planes)
+        if border is not None:
+            yield border
+    if shown.share < INSET_SHARE:
+        part = covered_part(shown)
+        inset = find_inset(view.planes, part) or (None if part is None else find_inset(view.planes))
+        if inset is not None and not any(other.covers_most_of(inset) for other in taken):
+            yield inset
 
 
 def _left(view: View, shown: Shown) -> float:
@@ -85,41 +104,68 @@ def _left(view: View, shown: Shown) -> float:
 
 
 def _may_show(view: View, selection: Selection) -> bool:
-    """Whether an origin is worth looking for: in pieces of both halves of a large view, where it is most a picture."""
+    """Whether an origin is worth looking for: not in drawings, and of a large view only where pieces of its halves show
+    one, where these are most a picture."""
     rows, width = view.planes[0].shape
     if rows * width <= MOST_PIECES * PIECE**2:
-        return True
+        return variety(_telling(view, SMALL_PIECE).planes[0]) >= LEAST_VARIETY
     axis = int(width >= rows)
     half = Division(axis, (rows, width)[axis] // 2 & -STEP)
-    for planes in half.apply(view.planes, view.form):
-        top, left = telling_place(planes[len(planes) // 2], PIECE)
-        piece = [np.ascontiguousarray(plane[top : top + PIECE, left : left + PIECE]) for plane in planes]
-        height, breadth = piece[0].shape
-        form = replace(view.form, rows=height, width=breadth, image_rows=height)
-        if show_origin(View(piece, form), selection, were_asked=False)[0].traced:
-            return True
-    return False
+    pieces = (_telling(View(*one), PIECE) for one in zip(half.apply(*view), half.forms(view.form), strict=True))
+    return any(
+        variety(piece.planes[0]) >= LEAST_VARIETY and bool(show_origin(piece, selection, were_asked=False)[0].traced)
+        for piece in pieces
+    )
 
 
-def _divided(region: Region, division: Division, selection: Selection, most: int) -> Regions:
-    """The regions of one that is divided; those beside each other whose origin is not sure are one, and those of
-    drawings, of which no piece shows one, are not divided further."""
+def _telling(view: View, side: int) -> View:
+    """The piece of a view with such sides that is most a picture, its place in the grid of JPEG's blocks kept."""
+    top, left = telling_place(view.planes[len(view.planes) // 2], side)
+    piece = [np.ascontiguousarray(plane[top : top + side, left : left + side]) for plane in view.planes]
+    rows, width = piece[0].shape
+    return View(piece, replace(view.form, rows=rows, width=width, image_rows=rows))
+
+
+def _regions_of(region: Region, selection: Selection, most: int, taken: tuple[Inset, ...] = ()) -> Regions:
+    """The regions of one that is divided where it is likeliest two and an origin of one of them is sure."""
+    found: Regions = region
+    for division in _divisions(region, most, taken) if most else ():
+        found = _divided(region, division, selection, most, taken)
+        if found is not region:
+            break
+    return found
+
+
+def _divided(
+    region: Region, division: Division | Inset, selection: Selection, most: int, taken: tuple[Inset, ...]
+) -> Regions:
+    """The regions of one that is divided like that; those beside each other whose origin is not sure are one, and those
+    of drawings, of which no piece shows one, are not divided further."""
     view = region.view
-    views = map(View, division.apply(view.planes, view.form), division.forms(view.form))
-    pieces = [(one, _may_show(one, selection)) for one in views]
-    if not any(may_show for _, may_show in pieces):
+    first, rest = map(View, division.apply(view.planes, view.form), division.forms(view.form))
+    is_first = _may_show(first, selection)
+    # Where the whole shows no origin, what an inset stands in has none unless the inset is such a picture.
+    is_inset = isinstance(division, Inset) and not region.shown[0].traced
+    may_show = [is_first, (is_first or not is_inset) and _may_show(rest, selection)]
+    if not any(may_show):
         return region
+    if isinstance(division, Inset):
+        division, rest = uncovered(view, division, region.shown[0].steps, selection)
+        first = View(division.apply(view.planes, view.form)[0], division.forms(view.form)[0])
+    insets = ((), (*taken, division)) if isinstance(division, Inset) else ((), ())
     found: list[Regions] = []
-    for one, may_show in pieces:
-        shown = show_origin(one, selection, were_asked=False) if may_show else [Shown([], one, [])]
-        part = Region(one, shown)
-        # Within a picture whose origin is sure what looks like a border is none.
-        inner = None if part.is_sure or most == 1 or not may_show else find_border(one.planes)
-        found.append(part if inner is None else _divided(part, inner, selection, most - 1))
-    first, rest = found
-    if not (isinstance(first, Region) and isinstance(rest, Region)) or first.is_sure or rest.is_sure:
-        return Divided(division, first, rest)
+    for one, is_likely, inner in zip((first, rest), may_show, insets, strict=True):
+        part = Region(one, show_origin(one, selection, were_asked=False) if is_likely else [Shown([], one, [])])
+        found.append(_regions_of(part, selection, most - 1 if is_likely else 0, inner))
+    if any(not isinstance(one, Region) or one.is_sure for one in found):
+        return Divided(division, *found)
     return region
+
+
+def _has_insets(regions: Regions) -> bool:
+    if isinstance(regions, Region):
+        return False
+    return isinstance(regions.division, Inset) or _has_insets(regions.first) or _has_insets(regions.rest)
 
 
 def _leaves(regions: Regions) -> Iterator[Region]:

@@ -37,6 +37,11 @@ class Form:
         """Images that stand one below the other."""
         return self.rows // self.image_rows
 
+    @property
+    def samples(self) -> int:
+        """Samples of all components."""
+        return self.components * self.rows * self.width
+
     def of_size(self, image_rows: int, width: int, components: int | None = None) -> Form:
         """The form of as many images of another size."""
         components = self.components if components is None else components

@@ -44,9 +44,9 @@ def _no_shortcut(planes: Sequence[NarrowPlane]) -> None:
 class Transform:
     """``components`` and ``bits`` are None where any number will do. ``ranges(components, bits)`` bounds the planes.
 
-    The last ``corrections`` planes are nearly all zeros. ``suits`` says of transformed planes whether the transform is
-    of use for them: an encoder's hint. ``samples``: what ``inverse`` gives, as samples (rows, width, components) of 8
-    bits, where there is a short way to it, else None.
+    The last ``corrections`` planes are nearly all zeros; ``uncorrected`` gives these without any corrections. ``suits``
+    says of transformed planes whether the transform is of use for them: an encoder's hint. ``samples``: what
+    ``inverse`` gives, as samples (rows, width, components) of 8 bits, where there is a short way to it, else None.
     """
 
     id: int
@@ -58,6 +58,7 @@ class Transform:
     inverse: Callable[[Sequence[Plane]], list[Plane]]
     suits: Callable[[Sequence[Plane]], bool] = _anything
     corrections: int = 0
+    uncorrected: Callable[[Sequence[Plane]], list[Plane]] = list
     samples: Callable[[Sequence[NarrowPlane]], npt.NDArray[np.uint8] | None] = _no_shortcut
 
     def accepts(self, components: int, bits: int) -> bool:
@@ -184,6 +185,10 @@ def _mostly_reached(planes: Sequence[Plane]) -> bool:
     return bool(tiles.size) and 2 * int(np.count_nonzero(tiles)) < tiles.size
 
 
+def _uncorrected(planes: Sequence[Plane]) -> list[Plane]:
+    return [plane // CORRECTIONS * CORRECTIONS for plane in planes]
+
+
 NONE = Transform(0, "none", None, None, _same_ranges, list, list)
 PAPERS = Transform(1, "papers", 3, None, _difference_ranges, _papers_forward, _papers_inverse)
 GREEN_FIRST = Transform(2, "green-first", 3, None, _same_ranges, _green_first, _green_first)
@@ -192,7 +197,17 @@ SUBTRACT_GREEN = Transform(
 )
 YCOCG = Transform(4, "ycocg", 3, None, _difference_ranges, _ycocg_forward, _ycocg_inverse)
 LATTICE = Transform(
-    5, "lattice", 3, 8, _lattice_ranges, _lattice_forward, _lattice_inverse, _mostly_reached, 1, _lattice_samples
+    5,
+    "lattice",
+    3,
+    8,
+    _lattice_ranges,
+    _lattice_forward,
+    _lattice_inverse,
+    _mostly_reached,
+    1,
+    _uncorrected,
+    _lattice_samples,
 )
 CHAIN = Transform(6, "chain", None, None, _same_ranges, list, list)
 """No transform; marks a model by which images that follow each other, or components, are predicted from each other."""

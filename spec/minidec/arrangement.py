@@ -54,9 +54,11 @@ class Arrangement:
         self.streams = streams[1:]
         self.decode_part = decode_part
         self.entries = 0
+        self.inset_samples = 0
 
     def decode(self, form: Form) -> Planes:
         """The planes of the whole band."""
+        self.inset_samples = form.components * form.area.rows * form.area.width
         planes = self.planes(form)
         self.reader.end()
         require(not self.streams, "streams are left over")
@@ -88,6 +90,7 @@ class Arrangement:
             11: self.stretch,
             12: self.demosaic,
             13: self.divide,
+            14: self.inset,
         }
         if number not in steps:
             raise FormatError("reserved step")
@@ -120,6 +123,23 @@ class Arrangement:
                 source, at = rest, (image * h2 + y - height + h2) * w2 + x - width + w2
             for plane, samples in zip(planes, source, strict=True):
                 plane.append(samples[at])
+        return planes
+
+    # Spec arrangement/inset
+
+    def inset(self, form: Form) -> Planes:
+        top, left, height, breadth = (self.reader.varint() for _ in range(4))
+        require(height >= 1 and top + height <= form.area.image_rows, "inset out of range")
+        require(breadth >= 1 and left + breadth <= form.area.width, "inset out of range")
+        core = form.core(height, breadth, form.components)
+        self.inset_samples -= core.components * core.area.rows * core.area.width
+        require(self.inset_samples >= 0, "insets are too large")
+        first = self.planes(core)
+        planes = self.planes(form)
+        for at, (image, y, x) in enumerate(form.places()):
+            if top <= y < top + height and left <= x < left + breadth:
+                for plane, samples in zip(planes, first, strict=True):
+                    plane[at] = samples[(image * height + y - top) * breadth + x - left]
         return planes
 
     def values(self, form: Form, core: Form, change: Callable[[int], int]) -> Planes:

@@ -1,0 +1,142 @@
+"""What an inset covers of the image that it stands in: where that is, and what may be there instead, for encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.band.arranging import View
+from sofc.band.borders import MOST_LEFT
+from sofc.band.inset import Inset
+from sofc.band.placing_steps import Orient
+from sofc.band.selection import Selection
+from sofc.band.shown import Shown, show_origin
+from sofc.band.steps import Step
+from sofc.band.ways import Way
+from sofc.planes import Plane
+
+FEW_MISSED = 8
+"""Samples of a row or column that do not come out of an image's origin: fewer say nothing of an inset."""
+
+PLAIN = 0.9
+"""Where so much of what is beside an inset has one colour, it stands on that."""
+SURE_SHARE = 0.85
+"""Share of the samples beside an inset that follow from an origin, at least, where it is sure what is below."""
+
+
+def covered_part(shown: Shown) -> Inset | None:
+    """The rectangle outside of which an image comes out of its origin, but for few samples; None where none is known,
+    or it was found after turning the image."""
+    if not shown.traced or any(isinstance(step, Orient) for step in shown.steps):
+        return None
+    way = shown.traced[0]
+    missed = np.logical_or.reduce(
+        [drawn != plane for drawn, plane in zip(_drawn(way), _found_planes(way), strict=True)]
+    )
+    return _around(missed, FEW_MISSED)
+
+
+def uncovered(view: View, inset: Inset, steps: Sequence[Step], selection: Selection) -> tuple[Inset, View]:
+    """The image that an inset covers, its place filled with what follows from its origin, or else with the colour that
+    is most often around it: a decoder puts the inset there. Before that the inset, without what follows, too.
+
+    ``steps``: those after which the origin of the image shows, as far as that is known.
+    """
+    colour, contrast, share = _colours_around(view, inset)
+    plain = View(_filled(view, inset, colour), view.form)
+    if share >= PLAIN:
+        return inset, plain
+    # Where one colour that is far from those around it was painted, it is known that anything may have been.
+    drawn = _drawn_in(View(_filled(view, inset, contrast), view.form), inset, steps, selection)
+    if drawn is None:
+        return inset, plain
+    # Blocks of which all was painted came out of that: they are to be as plain.
+    inner = _inner(inset)
+    if inner is not None:
+        drawn = _drawn_in(View(_filled(drawn, inner, colour), view.form), inset, steps, selection)
+    return (inset, plain) if drawn is None else (_smallest(view, drawn) or inset, drawn)
+
+
+def _drawn_in(view: View, inset: Inset, steps: Sequence[Step], selection: Selection) -> View | None:
+    """The image, in the place of an inset what follows from its origin; None where it has none that is sure."""
+    stepped = view
+    for step in steps:
+        stepped = stepped.after(step)
+    shown = show_origin(stepped, selection, were_asked=False)[0]
+    if shown.share < SURE_SHARE:
+        return None
+    every = [*steps, *shown.steps]
+    forms = list(accumulate(every, lambda form, step: step.core(form), initial=view.form))
+    planes: Sequence[Plane] = _drawn_samples(shown.traced[0])
+    for step, form in zip(reversed(every), reversed(forms[:-1]), strict=True):
+        planes = step.undo(planes, form)
+    inside, _ = inset.apply(planes, view.form)
+    return View(inset.undo((inside, view.planes), view.form), view.form)
+
+
+def _inner(inset: Inset) -> Inset | None:
+    """What of an inset no block reaches that goes beyond it, if there is anything."""
+    rows, width = inset.rows - 2 * MOST_LEFT, inset.width - 2 * MOST_LEFT
+    return Inset(inset.top + MOST_LEFT, inset.left + MOST_LEFT, rows, width) if min(rows, width) > 0 else None
+
+
+def _smallest(view: View, other: View) -> Inset | None:
+    """The smallest inset by which one image differs from another."""
+    differs = np.logical_or.reduce([one != two for one, two in zip(view.planes, other.planes, strict=True)])
+    return _around(differs, 1)
+
+
+def _around(mask: npt.NDArray[np.bool_], least: int) -> Inset | None:
+    """The rectangle between the first and the last rows and columns that have so many places of a mask, or None."""
+    rows, columns = (np.flatnonzero(np.count_nonzero(mask, axis=axis) >= least) for axis in (1, 0))
+    if not (rows.size and columns.size):
+        return None
+    top, left = int(rows[0]), int(columns[0])
+    return Inset(top, left, int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left)
+
+
+def _drawn(way: Way) -> list[Plane]:
+    """What decoders make of the origins of planes."""
+    assert way.found is not None, "it was traced"
+    shape = way.view.planes[0].shape
+    return [origin.draw(shape)[0] for each in way.found.origins for origin in each.origins]
+
+
+def _found_planes(way: Way) -> list[Plane]:
+    """The planes as they are coded by their origins."""
+    assert way.found is not None, "it was traced"
+    return [plane for each in way.found.origins for plane in each.planes]
+
+
+def _drawn_samples(way: Way) -> list[Plane]:
+    """The samples that follow from the origins of planes."""
+    assert way.transformed is not None, "it was traced"
+    drawn = _drawn(way)
+    if not way.transform.corrections:
+        return drawn
+    return way.transform.inverse([*drawn, *way.transform.uncorrected(way.transformed[len(drawn) :])])
+
+
+def _colours_around(view: View, inset: Inset) -> tuple[list[int], list[int], float]:
+    """The colour that is most often right beside an inset; black or white, whichever is farther from what is there; and
+    the share that the first has."""
+    rows, width = view.planes[0].shape
+    bottom, right = min(rows, inset.top + inset.rows + 1), min(width, inset.left + inset.width + 1)
+    top, left = max(0, inset.top - 1), max(0, inset.left - 1)
+    beside = np.ones((bottom - top, right - left), np.bool_)
+    beside[inset.top - top :, inset.left - left :][: inset.rows, : inset.width] = False
+    samples = np.stack([plane[top:bottom, left:right][beside] for plane in view.planes])
+    colours, counts = np.unique(samples, axis=1, return_counts=True)
+    most = (1 << view.form.bits) - 1
+    contrast = most if 2 * samples.mean() < most else 0
+    commonest = [int(value) for value in colours[:, counts.argmax()]]
+    return commonest, [contrast] * len(samples), counts.max() / counts.sum()
+
+
+def _filled(view: View, inset: Inset, colour: Sequence[int]) -> list[Plane]:
+    own, _ = inset.forms(view.form)
+    flat = [np.full((own.rows, own.width), value, np.int32) for value in colour]
+    return inset.undo((flat, view.planes), view.form)
