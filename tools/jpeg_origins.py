@@ -55,10 +55,13 @@ qualities 75 and 92; below 1: recognised. Made by
 
 Decoders other than Pillow's are those of `sofc/jpeg`, which tests compare with real ones. `sofc encode photo.jpg` needs
 none of this: it reads the coefficients from the file.
+"""
+TAIL = """
+## Files of many encoders
 
-Files of many encoders (libjpeg-turbo, libjpeg 9, MozJPEG and jpegli; gray and five samplings; qualities 30 to 100; some
-with a black surround or blown out), pieces of test images that Pillow decoded: `tools/make_jpegs.py DATA MADE`, also
-with `--seed 5`, and `tools/bench_kept.py --samples MADE`. Found: sampling, place and all steps of all components.
+Forty files for each seed (libjpeg-turbo, libjpeg 9, MozJPEG and jpegli; gray and five samplings; qualities 30 to 100;
+some with a black surround or blown out), pieces of test images that Pillow decoded: `tools/make_jpegs.py DATA MADE`,
+also with `--seed 5`, and `tools/bench_kept.py --samples MADE`. Found: sampling, place and all steps of all components.
 
 | seed | found | bytes of the samples over the files' | at most |
 | ---: | ---: | ---: | ---: |
@@ -224,6 +227,7 @@ def main() -> None:
     )
     table("decoder", DECODERS, files)
     table("afterwards, of Pillow's", {name: partial(changed, change) for name, change in LAYOUTS.items()}, files)
+    print(TAIL, end="")
 
 
 if __name__ == "__main__":
