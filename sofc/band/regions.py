@@ -29,6 +29,9 @@ leaves; what no origin is known of takes so much of what samples take that do no
 
 INSET_SHARE = 0.98
 """The same where insets are looked for: they may be small."""
+MORE_FOLLOWS = 0.75
+"""Without an inset that was no picture so much or less does not follow of what does not with it: without a legend over
+one 0.6."""
 PIECE, SMALL_PIECE, MOST_PIECES, LEAST_VARIETY = 128, 32, 4, 0.45
 """Of views of more than so many pieces with such sides, pieces tell whether an origin is looked for, and of those with
 less variety none is; of smaller ones such small pieces tell."""
@@ -45,6 +48,11 @@ class Region:
     def is_sure(self) -> bool:
         """Whether nothing else is as small as what is found of its origin."""
         return bool(self.shown[0].traced) and self.shown[0].traced[0].is_sure
+
+    @property
+    def missing(self) -> float:
+        """The share of its samples that does not follow from it."""
+        return 1 - self.shown[0].share
 
     @cached_property
     def left(self) -> float:
@@ -153,9 +161,15 @@ def _divided(
         division, rest = uncovered(view, division, region.shown[0].steps, selection)
         first = View(division.apply(view.planes, view.form)[0], division.forms(view.form)[0])
     insets = ((), (*taken, division)) if isinstance(division, Inset) else ((), ())
+    both = [
+        Region(one, show_origin(one, selection, were_asked=False) if is_likely else [Shown([], one, [])])
+        for one, is_likely in zip((first, rest), may_show, strict=True)
+    ]
+    is_drawn = isinstance(division, Inset) and region.is_sure and not both[0].is_sure
+    if is_drawn and both[1].missing > MORE_FOLLOWS * region.missing:
+        return region
     found: list[Regions] = []
-    for one, is_likely, inner in zip((first, rest), may_show, insets, strict=True):
-        part = Region(one, show_origin(one, selection, were_asked=False) if is_likely else [Shown([], one, [])])
+    for part, is_likely, inner in zip(both, may_show, insets, strict=True):
         found.append(_regions_of(part, selection, most - 1 if is_likely else 0, inner))
     if any(not isinstance(one, Region) or one.is_sure for one in found):
         return Divided(division, *found)
