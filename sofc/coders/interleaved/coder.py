@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
+from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_images
 from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_for, middle, type_of_sums
 from sofc.coders.interleaved.section import unpack_plan
@@ -45,8 +46,8 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         return any(model.prediction.class_map == kernel.GRID for model in self.models)
 
     def find_grid(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> int:
-        """The place under which the first image's first plane is predicted best."""
-        return find_grid(planes[0][:image_rows])
+        """The place that the first image's samples tell."""
+        return find_grid([plane[:image_rows] for plane in planes])
 
     def encode_planes(
         self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int
@@ -172,24 +173,3 @@ class _Reader:
         """The states must be back where encoding began. Raises FormatError."""
         if (self.states[:LANES] != LOW).any() or self.states[LANES] < self.words.size:
             raise FormatError("a stream of the interleaved coder does not end where it should")
-
-
-GRID_ROWS = 256
-"""The grid is looked for in so many rows and columns in the middle of an image."""
-
-
-def find_grid(plane: Plane) -> int:
-    """Place of the first sample in an 8 x 8 grid of blocks, from the steps at block borders (row * 8 + column)."""
-    top, left = (max(0, (side - GRID_ROWS) // 2) // 8 * 8 for side in plane.shape)
-    piece = plane[top : top + GRID_ROWS, left : left + GRID_ROWS]
-    return _offset(piece) * 8 + _offset(np.ascontiguousarray(piece.T))
-
-
-def _offset(samples: Plane) -> int:
-    if len(samples) < 24:
-        return 0
-    change = np.abs(np.diff(samples, axis=0)).sum(axis=1)
-    excess = 2 * change[1:-1] - change[:-2] - change[2:]
-    # excess[i] belongs to the border between samples i + 1 and i + 2.
-    rows = len(excess) // 8
-    return (8 - (int(np.argmax(excess[: 8 * rows].reshape(rows, 8).sum(axis=0))) + 2)) % 8

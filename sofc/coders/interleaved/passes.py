@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.interleaved import kernel
-from sofc.coders.interleaved.coder import find_grid, frame_of, scratch_for, trace_plane
+from sofc.coders.interleaved.coder import frame_of, scratch_for, trace_plane
+from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT
 from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
 from sofc.planes import Plane, PlaneRange
@@ -25,10 +26,10 @@ BINS = len(ENERGY_EDGES) + 2
 """First rows, and the energies between edges."""
 
 
-def _images(images: Iterator[list[Plane]]) -> Iterator[tuple[list[Plane], int]]:
-    """Images with their grid."""
+def _images(images: Iterator[list[Plane]], modelled: int) -> Iterator[tuple[list[Plane], int]]:
+    """Images with their grid, by the planes that get models."""
     for planes in images:
-        yield planes, find_grid(planes[0])
+        yield planes, find_grid(planes[:modelled])
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Activities:
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """(planes, 2, ACTIVITIES)."""
         result = np.zeros((len(self.ranges), 2, ACTIVITIES), np.int64)
-        for planes, _ in _images(images):
+        for planes, _ in _images(images, len(self.ranges)):
             for number, references in enumerate(self.references):
                 for kind, plane in enumerate([number, *references][:2]):
                     found = np.minimum(activities(planes[plane].astype(np.int64)), ACTIVITIES - 1)
@@ -74,7 +75,7 @@ class Equations:
         (64 + 6 + 6, TAPS + 1, TAPS + 1)."""
         size = kernel.TAPS + 1
         result = [np.zeros((sum(EQUATIONS), size, size), np.float64) for _ in self.ranges]
-        for planes, grid in _images(images):
+        for planes, grid in _images(images, len(self.ranges)):
             frames: list[kernel.Frame] = []
             for number, (plane, span) in enumerate(zip(planes, self.ranges, strict=False)):
                 blank = blank_prediction(span, kernel.ONE, self.references[number], 0)
@@ -154,7 +155,7 @@ class Errors:
         """For each plane (predictions, ERRORS)."""
         result = [np.zeros((len(kinds), ERRORS), np.int64) for kinds in self.predictions]
         largest = largest_of(self.ranges)
-        for planes, grid in _images(images):
+        for planes, grid in _images(images, len(self.ranges)):
             frames: list[kernel.Frame] = []
             for plane, span, kinds, counts in zip(planes, self.ranges, self.predictions, result, strict=False):
                 for prediction, row in zip(kinds, counts, strict=True):
@@ -176,7 +177,7 @@ class Refine:
         """For each plane (classes, TAPS + 1, TAPS + 1)."""
         size = kernel.TAPS + 1
         result = [np.zeros((len(one.weights), size, size), np.float64) for one in self.predictions]
-        for planes, grid in _images(images):
+        for planes, grid in _images(images, len(self.ranges)):
             found = _traced(planes, self.ranges, self.predictions, grid)
             for (frame, traced), span, prediction, sums in zip(
                 found, self.ranges, self.predictions, result, strict=False
@@ -209,7 +210,7 @@ class Energies:
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """For each plane normal equations (planes, ERRORS + 1, ERRORS + 1)."""
         result = np.zeros((len(self.ranges), kernel.ERRORS + 1, kernel.ERRORS + 1), np.int64)
-        for planes, grid in _images(images):
+        for planes, grid in _images(images, len(self.ranges)):
             found = _traced(planes, self.ranges, self.predictions, grid)
             for (frame, _), prediction, sums in zip(found, self.predictions, result, strict=False):
                 if frame.rows > 2:
@@ -250,7 +251,7 @@ class Survey:
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """(planes, BINS, FRACTIONS, TOKENS)."""
         result = np.zeros((len(self.ranges), BINS, kernel.FRACTIONS, TOKENS), np.int64)
-        for planes, grid in _images(images):
+        for planes, grid in _images(images, len(self.ranges)):
             found = _traced(planes, self.ranges, self.predictions, grid)
             for (_, traced), histogram in zip(found, result, strict=False):
                 bins = np.searchsorted(ENERGY_EDGES, traced.energies) + 1
