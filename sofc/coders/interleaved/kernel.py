@@ -82,7 +82,8 @@ class Predictor(NamedTuple):
     """How a plane is predicted, from ``references`` planes.
 
     ``weights``, of each class and tap those of a row: (classes, TAPS), or under the grid (rows of the grid, TAPS,
-    columns of a block). ``fraction``: their bits after the point. ``threshold``: the activity above which it is high.
+    columns of a block). ``others``: bit k is set where class k of the texture map has other weights than class 0.
+    ``fraction``: the weights' bits after the point. ``threshold``: the activity above which it is high.
     ``energy`` (ERRORS,): weights of errors. ``levels`` (ENERGIES,): FRACTIONS times the level of each energy. ``low``,
     ``high``: the range of samples less the middle of the plane's. ``middle``: what decoded samples get back of it.
     """
@@ -95,6 +96,7 @@ class Predictor(NamedTuple):
     low: int
     high: int
     middle: int
+    others: int
     weights: Lane
     energy: Lane
     levels: Vector[np.uint8]
@@ -381,6 +383,8 @@ def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> 
         _sum_class(near, predictor, 0, scratch, span.lane, width)
         if predictor.class_map == TEXTURE:
             for number in range(1, 6):
+                if (predictor.others >> number) & 1 == 0:
+                    continue
                 _sum_class(near, predictor, number, scratch, span.lane, width)
     _fill_energy(frame, predictor, span, scratch)
 

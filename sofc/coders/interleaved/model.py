@@ -98,12 +98,19 @@ class Prediction:
             low=low,
             high=high,
             middle=middle(span) if _fits(span, dtype) else 0,
+            others=self._others(),
             weights=np.ascontiguousarray(weights).astype(dtype).ravel(),
             energy=energy.astype(dtype),
             levels=_levels(np.zeros(0, np.int64) if edges is None else edges, start),
             # No activity is above the greatest number of the type.
             threshold=np.array([min(self.threshold, np.iinfo(dtype).max)], dtype),
         )
+
+    def _others(self) -> int:
+        """The classes of the texture map, as bits, whose weights are not those of the first."""
+        if self.class_map != kernel.TEXTURE:
+            return 0
+        return sum(1 << number for number, row in enumerate(self.weights) if (row != self.weights[0]).any())
 
 
 def _levels(edges: Integers, start: int) -> npt.NDArray[np.uint8]:
