@@ -35,14 +35,18 @@ def random_model(rng, plane, fraction=None):
     references = tuple(int(number) for number in rng.permutation(plane)[: rng.integers(0, min(plane, 2) + 1)])
     class_map = int(rng.integers(0, 3))
     count = len(references)
+    places = 64 if class_map == kernel.GRID and rng.integers(0, 2) else 1
+    weights = rng.integers(-90, 90, (kernel.CLASSES[class_map], len(taps(count))))
+    if class_map == kernel.TEXTURE:
+        weights[1 : 1 + rng.integers(0, 4)] = weights[0]
     prediction = Prediction(
         references,
         class_map,
         int(rng.integers(5, 11)) if fraction is None else fraction,
         int(rng.integers(0, 300)),
         int(rng.choice([0, 0, 1, 6])),
-        rng.integers(-90, 90, (kernel.CLASSES[class_map], len(taps(count)))),
-        rng.integers(0, 11, errors(count)),
+        weights,
+        rng.integers(0, 11, (places, errors(count))),
     )
     edges = np.sort(rng.choice(np.arange(-20, 3000), int(rng.integers(0, 12)), replace=False)).astype(np.int64)
     contexts = int(rng.integers(1, 9))

@@ -98,7 +98,8 @@ def trace(
                 if references:
                     terms += [references[0].e(y, x + dx) for dx in (0, -1, 1)]
                     terms += [references[0].e(y - 1, x), references[0].e(y + 1, x)]
-                energy = sum(term * weight for term, weight in zip(terms, prediction.energy.tolist(), strict=True))
+                errors = prediction.energy[place if len(prediction.energy) > 1 else 0].tolist()
+                energy = sum(term * weight for term, weight in zip(terms, errors, strict=True))
                 level = sum(energy > edge for edge in model.edges.tolist())
             total = wrapped(total, bits)
             sample = own.samples[y][x]

@@ -84,7 +84,8 @@ class Predictor(NamedTuple):
     ``weights``, of each class and tap those of a row: (classes, TAPS), or under the grid (rows of the grid, TAPS,
     columns of a block). ``others``: bit k is set where class k of the texture map has other weights than class 0.
     ``fraction``: the weights' bits after the point. ``threshold``: the activity above which it is high.
-    ``energy`` (ERRORS,): weights of errors. ``levels`` (ENERGIES,): FRACTIONS times the level of each energy. ``low``,
+    ``energy`` (ERRORS,): weights of errors; with ``energy_by_place`` (rows of the grid, ERRORS, columns of a block).
+    ``levels`` (ENERGIES,): FRACTIONS times the level of each energy. ``low``,
     ``high``: the range of samples less the middle of the plane's. ``middle``: what decoded samples get back of it.
     """
 
@@ -98,6 +99,7 @@ class Predictor(NamedTuple):
     middle: int
     others: int
     weights: Lane
+    energy_by_place: int
     energy: Lane
     levels: Vector[np.uint8]
     threshold: Lane
@@ -312,6 +314,62 @@ def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scrat
                 sums[i] += _dot_second(part, weights, row + i, BLOCK, i)
 
 
+class _NearErrors(NamedTuple):
+    """Activities, and rows that errors are in."""
+
+    activity: Lane
+    above: Vector[np.uint8]
+    higher: Vector[np.uint8]
+    first_above: Vector[np.uint8]
+    first: Vector[np.uint8]
+    first_below: Vector[np.uint8]
+
+
+@inlined
+def _weigh_own(near: _NearErrors, w: Lane, k: int, step: int, i: int) -> int:
+    n, nn = near.above, near.higher
+    return int(
+        n[i + 4] * w[k]
+        + n[i + 3] * w[k + step]
+        + n[i + 5] * w[k + 2 * step]
+        + nn[i + 4] * w[k + 3 * step]
+        + n[i + 2] * w[k + 4 * step]
+        + n[i + 6] * w[k + 5 * step]
+        + near.activity[i] * w[k + 6 * step]
+    )
+
+
+@inlined
+def _weigh_first(near: _NearErrors, w: Lane, k: int, step: int, i: int) -> int:
+    p = near.first
+    return int(
+        p[i + 4] * w[k + 7 * step]
+        + p[i + 3] * w[k + 8 * step]
+        + p[i + 5] * w[k + 9 * step]
+        + near.first_above[i + 4] * w[k + 10 * step]
+        + near.first_below[i + 4] * w[k + 11 * step]
+    )
+
+
+@inlined
+def _weigh_block(near: _NearErrors, w: Lane, block: int, references: int, energy: Lane) -> None:
+    """Energies of a block where each column of it has weights of its own."""
+    out = energy[block:]
+    part = _NearErrors(
+        near.activity[block:],
+        near.above[block:],
+        near.higher[block:],
+        near.first_above[block:],
+        near.first[block:],
+        near.first_below[block:],
+    )
+    for i in range(BLOCK):
+        out[i] = _weigh_own(part, w, i, BLOCK, i)
+    if references > 0:
+        for i in range(BLOCK):
+            out[i] += _weigh_first(part, w, i, BLOCK, i)
+
+
 @inlined
 def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Spec interleaved/contexts. The energies: weighted errors in the rows above and in the first reference, and the
@@ -319,7 +377,6 @@ def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) 
     energy, activity, w = scratch[ENERGY + span.lane * ROOM :], scratch[ACTIVITY:], predictor.energy
     width = _in_blocks(span.columns)
     shift, y, column = predictor.error_shift, span.y, span.column
-    n, nn = frame.errors[_at(frame, y - 1) + column :], frame.errors[_at(frame, max(y - 2, span.top)) + column :]
     cap = LARGEST_ERROR
     for i in range(width):
         activity[i] = activity[i] << 1
@@ -328,17 +385,24 @@ def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) 
             activity[i] = activity[i] >> shift
     for i in range(width):
         activity[i] = activity[i] if activity[i] < cap else cap
-    for i in range(width):
-        energy[i] = n[i + 4] * w[0] + n[i + 3] * w[1] + n[i + 5] * w[2] + nn[i + 4] * w[3] + n[i + 2] * w[4]
-    for i in range(width):
-        energy[i] += n[i + 6] * w[5] + activity[i] * w[6]
-    if predictor.references > 0:
-        p, above = frame.first_errors[_at(frame, y) + column :], frame.first_errors[_at(frame, y - 1) + column :]
-        below = frame.first_errors[_at(frame, min(y + 1, span.last)) + column :]
+    near = _NearErrors(
+        activity,
+        frame.errors[_at(frame, y - 1) + column :],
+        frame.errors[_at(frame, max(y - 2, span.top)) + column :],
+        frame.first_errors[_at(frame, y - 1) + column :],
+        frame.first_errors[_at(frame, y) + column :],
+        frame.first_errors[_at(frame, min(y + 1, span.last)) + column :],
+    )
+    if predictor.energy_by_place == 0:
         for i in range(width):
-            energy[i] += p[i + 4] * w[7] + p[i + 3] * w[8] + p[i + 5] * w[9] + above[i + 4] * w[10]
-        for i in range(width):
-            energy[i] += below[i + 4] * w[11]
+            energy[i] = _weigh_own(near, w, 0, 1, i)
+        if predictor.references > 0:
+            for i in range(width):
+                energy[i] += _weigh_first(near, w, 0, 1, i)
+    else:
+        row = ((predictor.grid_row + y - span.first) & (PERIOD - 1)) * ERRORS * BLOCK
+        for block in range(0, width, BLOCK):
+            _weigh_block(near, w[row:], block, predictor.references, energy)
 
 
 @kernel

@@ -62,7 +62,8 @@ class Prediction:
 
     ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``fraction``: bits after the
     point of ``weights`` (classes, taps); the constant's are whole. ``threshold``: the activity above which it is high.
-    ``error_shift``: errors are counted in 2**error_shift eighths. ``energy`` (errors,): weights of the errors around.
+    ``error_shift``: errors are counted in 2**error_shift eighths. ``energy`` (1 or places of the grid, errors): weights
+    of the errors around.
     """
 
     references: tuple[int, ...]
@@ -82,12 +83,13 @@ class Prediction:
             raise FormatError("a model of the interleaved coder is for planes of a smaller range")
         weights = np.zeros((len(self.weights), kernel.TAPS), np.int64)
         weights[:, taps(len(self.references))] = self.weights
-        energy = np.zeros(kernel.ERRORS, np.int64)
-        energy[: len(self.energy)] = self.energy
+        energy = np.zeros((len(self.energy), kernel.ERRORS), np.int64)
+        energy[:, : self.energy.shape[1]] = self.energy
         dtype = type_of_sums(largest, self.fraction)
         if self.class_map == kernel.GRID:
-            columns = (np.arange(kernel.BLOCK) + (grid & 7)) % kernel.PERIOD
-            weights = weights.reshape(kernel.PERIOD, kernel.PERIOD, -1).transpose(0, 2, 1)[:, :, columns]
+            weights = _by_column(weights, grid)
+        if self.energy_by_place:
+            energy = _by_column(energy, grid)
         low, high = _centred(span)
         return kernel.Predictor(
             class_map=self.class_map,
@@ -100,17 +102,29 @@ class Prediction:
             middle=middle(span) if _fits(span, dtype) else 0,
             others=self._others(),
             weights=np.ascontiguousarray(weights).astype(dtype).ravel(),
-            energy=energy.astype(dtype),
+            energy_by_place=int(self.energy_by_place),
+            energy=np.ascontiguousarray(energy).astype(dtype).ravel(),
             levels=_levels(np.zeros(0, np.int64) if edges is None else edges, start),
             # No activity is above the greatest number of the type.
             threshold=np.array([min(self.threshold, np.iinfo(dtype).max)], dtype),
         )
+
+    @property
+    def energy_by_place(self) -> bool:
+        """Whether each place of the grid has weights of errors of its own."""
+        return len(self.energy) > 1
 
     def _others(self) -> int:
         """The classes of the texture map, as bits, whose weights are not those of the first."""
         if self.class_map != kernel.TEXTURE:
             return 0
         return sum(1 << number for number, row in enumerate(self.weights) if (row != self.weights[0]).any())
+
+
+def _by_column(table: Integers, grid: int) -> Integers:
+    """Of a table (places of the grid, n) what stands for each row of the grid and column of a block: (8, n, BLOCK)."""
+    columns = (np.arange(kernel.BLOCK) + (grid & 7)) % kernel.PERIOD
+    return table.reshape(kernel.PERIOD, kernel.PERIOD, -1).transpose(0, 2, 1)[:, :, columns]
 
 
 def _levels(edges: Integers, start: int) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.coder import frame_of, scratch_for, trace_plane
 from sofc.coders.interleaved.grid import find_grid
-from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT
+from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT, STRIPED_ROWS
 from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
 from sofc.planes import Plane, PlaneRange
 
@@ -26,10 +26,24 @@ BINS = len(ENERGY_EDGES) + 2
 """First rows, and the energies between edges."""
 
 
+PIECE = 1 << 17
+"""About as many samples of a plane are taken of each image: parts of many tell more than a few whole ones."""
+
+
 def _images(images: Iterator[list[Plane]], modelled: int) -> Iterator[tuple[list[Plane], int]]:
-    """Images with their grid, by the planes that get models."""
+    """Rows of images, of those planes that get models, with their grid."""
     for planes in images:
-        yield planes, find_grid(planes[:modelled])
+        grid, rows = find_grid(planes[:modelled]), piece_of(planes[0])
+        yield [plane[rows] for plane in planes[:modelled]], grid
+
+
+def piece_of(plane: Plane) -> slice:
+    """Rows that are taken of an image of this plane: a multiple of eight from its top, so that the grid stays, and at a
+    place that depends on its samples alone."""
+    height, width = plane.shape
+    rows = max(STRIPED_ROWS, -(-PIECE // width))
+    top = int(plane[:: kernel.PERIOD].sum(dtype=np.int64)) % max(1, height - rows + 1) // kernel.PERIOD * kernel.PERIOD
+    return slice(top, top + rows)
 
 
 @dataclass(frozen=True)
@@ -100,7 +114,7 @@ EQUATIONS = (64, 6, 6)
 def blank_prediction(span: PlaneRange, class_map: int, references: tuple[int, ...], threshold: int) -> Prediction:
     """Of which only the classes are known."""
     weights = np.zeros((kernel.CLASSES[class_map], len(taps(len(references)))), np.int64)
-    energy = np.zeros(errors(len(references)), np.int64)
+    energy = np.zeros((1, errors(len(references))), np.int64)
     return Prediction(references, class_map, fraction_bits(span), threshold, 0, weights, energy)
 
 
@@ -208,16 +222,28 @@ class Energies:
     predictions: tuple[Prediction, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
-        """For each plane normal equations (planes, ERRORS + 1, ERRORS + 1)."""
-        result = np.zeros((len(self.ranges), kernel.ERRORS + 1, kernel.ERRORS + 1), np.int64)
+        """Normal equations for each plane and place of the grid (planes, 64, ERRORS + 1, ERRORS + 1)."""
+        places = kernel.CLASSES[kernel.GRID]
+        result = np.zeros((len(self.ranges), places, kernel.ERRORS + 1, kernel.ERRORS + 1), np.int64)
         for planes, grid in _images(images, len(self.ranges)):
             found = _traced(planes, self.ranges, self.predictions, grid)
             for (frame, _), prediction, sums in zip(found, self.predictions, result, strict=False):
                 if frame.rows > 2:
                     terms = _error_terms(frame, prediction)
                     weights = (1 << 20) // (terms[:-1].mean(axis=0).astype(np.int64) + 2) ** 2
-                    sums += (terms * weights) @ terms.T
+                    weighted, place = terms * weights, _places(frame, grid)
+                    for number, own in enumerate(sums):
+                        at = place == number
+                        own += weighted[:, at] @ terms[:, at].T
         return result
+
+
+def _places(frame: kernel.Frame, grid: int) -> Integers:
+    """Places in the grid of all samples but those of the first two rows."""
+    row, column = divmod(grid, kernel.PERIOD)
+    rows = (np.arange(2, frame.rows) + row) % kernel.PERIOD
+    columns = (np.arange(frame.width) + column) % kernel.PERIOD
+    return (rows[:, None] * kernel.PERIOD + columns).ravel()
 
 
 def _error_terms(frame: kernel.Frame, prediction: Prediction) -> Integers:

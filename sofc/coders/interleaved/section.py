@@ -2,8 +2,8 @@
 
 Nine bytes: number of references; the two reference planes (0 where there is none); class map; bits after the point;
 error shift; levels; the first rows' level; contexts. Then one stream with these tables (rows x columns): threshold
-(1 x 1), energy weights (errors x 1), edges (levels - 1 x 1), cells (levels x 4), frequencies (contexts x 64) and the
-weights (classes x taps).
+(1 x 1), energy weights (errors x 1, or 64 x errors), edges (levels - 1 x 1), cells (levels x 4), frequencies
+(contexts x 64) and the weights (classes x taps).
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from sofc.errors import FormatError
 
 PLAN = 0
 HEAD = 9
+GRID_WITH_ENERGY = 3
+"""What stands for the grid map where energy weights, too, go by the place in it."""
 ENERGY_LIMIT = 128
-"""Of the sum of energy weights: times the largest error it stays below 2**15."""
+"""Of the sum of a place's energy weights: times the largest error it stays below 2**15."""
 WEIGHT_LIMIT = (1 << 15) - 1
 THRESHOLD_LIMIT = 1 << 19
 EDGE_LIMIT = 1 << 15
@@ -30,10 +32,13 @@ MAX_SHIFT = 16
 def pack_plan(model: PlaneModel) -> bytes:
     """The section of one plane."""
     prediction = model.prediction
-    head = [*pack_references(prediction.references), prediction.class_map, prediction.fraction, prediction.error_shift]
+    class_map = GRID_WITH_ENERGY if prediction.energy_by_place else prediction.class_map
+    head = [*pack_references(prediction.references), class_map, prediction.fraction, prediction.error_shift]
     head += [len(model.cells), model.start, len(model.frequencies)]
     threshold = np.array([prediction.threshold], np.int64)
-    tables = [threshold, prediction.energy, model.edges, model.cells, model.frequencies, prediction.weights]
+    # One row of weights stands as a column, whose numbers are predicted from each other.
+    energy = prediction.energy if prediction.energy_by_place else prediction.energy[0]
+    tables = [threshold, energy, model.edges, model.cells, model.frequencies, prediction.weights]
     return bytes(head) + code_tables(tables)
 
 
@@ -44,6 +49,8 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
     references = unpack_references(data, plane)
     count = len(references)
     class_map, fraction, error_shift, levels, start, contexts = data[3:HEAD]
+    by_place = class_map == GRID_WITH_ENERGY
+    class_map = kernel.GRID if by_place else class_map
     if (
         class_map >= len(kernel.CLASSES)
         or not FRACTION_BITS[0] <= fraction <= FRACTION_BITS[1]
@@ -55,14 +62,15 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
         raise FormatError("the plan of an interleaved model is out of range")
     fields = [
         Field((1,), 0, THRESHOLD_LIMIT),
-        Field((errors(count),), 0),
+        Field((kernel.CLASSES[kernel.GRID], errors(count)) if by_place else (errors(count),), 0),
         Field.within(EDGE_LIMIT - 1, levels - 1),
         Field((levels, kernel.FRACTIONS), 0, contexts - 1),
         Field((contexts, TOKENS), 0),
         Field.within(WEIGHT_LIMIT, kernel.CLASSES[class_map], len(taps(count))),
     ]
     threshold, energy, edges, cells, frequencies, weights = decode_tables(data[HEAD:], fields)
-    if int(energy.sum()) > ENERGY_LIMIT or (np.diff(edges) <= 0).any():
+    energy = np.atleast_2d(energy)
+    if int(energy.sum(axis=1).max()) > ENERGY_LIMIT or (np.diff(edges) <= 0).any():
         raise FormatError("a table of an interleaved model is out of range")
     if (frequencies.sum(axis=1) != SCALE).any() or not frequencies[:, ESCAPE].all():
         raise FormatError("a distribution of an interleaved model does not add up")

@@ -36,16 +36,15 @@ EFFORT = 1
 LEVELS = 12
 CONTEXTS = 28
 """Contexts of a plane: their tables stay in the first-level cache."""
-SAMPLES = 1 << 20
-"""Samples of one plane that each pass goes through at most. Images of DRIVE and BCCD take 0.2 % less to 0.3 % more with
-models of 2**20 samples than with those of all, which took 3 and 7 times as long to train."""
+SAMPLES = 1 << 22
+"""Samples of one plane that the images have at most of which each pass goes through pieces."""
 ACTIVE_SHARE = 0.7
 """Share of the samples whose activity is low."""
 PRIOR = 1e-5
 COST = {kernel.ONE: 0.0, kernel.TEXTURE: 0.04, kernel.GRID: 0.01}
-CLASS_COST, REFERENCE_COST = 0.012, 0.01
-"""Bits a sample that a class map, each class of the texture map after the first, and a reference must gain to be worth
-the time they take."""
+CLASS_COST, REFERENCE_COST, ENERGY_COST = 0.012, 0.01, 0.008
+"""Bits a sample that a class map, each class of the texture map after the first, a reference, and weights of errors by
+place must gain to be worth the time they take."""
 EVERY_CLASS, LOW_JOINED = (0, 1, 2, 3, 4, 5), (0, 0, 0, 3, 4, 5)
 """Of each class of the texture map the one whose weights it has: where activity is low, maybe one for all directions.
 Tomography takes as much with four as with six, Kodak's luminance 0.7 % more."""
@@ -68,7 +67,8 @@ class InterleavedTraining(CoroutineTraining):
         super().__init__()
 
     def run(self) -> Passes[None]:
-        """Activities, equations, errors; equations and errors once more; energies, survey: each over a sample."""
+        """Activities, equations, errors; equations and errors once more; energies, one or two surveys: each over a
+        sample."""
         ranges = self._ranges
 
         def over(task: Task) -> Pass:
@@ -89,12 +89,20 @@ class InterleavedTraining(CoroutineTraining):
         )
         sums = added((yield over(Energies(ranges, chosen))))
         chosen = tuple(
-            replace(one, energy=fit_energy(total)[: len(one.energy)]) for one, total in zip(chosen, sums, strict=True)
+            _with_energy(one, fit_energy(total.sum(axis=0))[None]) for one, total in zip(chosen, sums, strict=True)
         )
-        for prediction, histogram in zip(chosen, added((yield over(Survey(ranges, chosen)))), strict=True):
-            model, cost = choose_contexts(prediction, histogram)
-            self._models.append(model)
-            self._costs.append(cost)
+        surveyed = added((yield over(Survey(ranges, chosen))))
+        found = list(map(choose_contexts, chosen, surveyed))
+        if any(one.class_map == kernel.GRID for one in chosen):
+            placed = tuple(map(_by_place, chosen, sums))
+            others = map(choose_contexts, placed, added((yield over(Survey(ranges, placed)))))
+            worth = ENERGY_COST * surveyed.sum(axis=(1, 2, 3))
+            found = [
+                other if other[1] + least < plain[1] else plain
+                for plain, other, least in zip(found, others, worth, strict=True)
+            ]
+        self._models = [model for model, _ in found]
+        self._costs = [cost for _, cost in found]
 
     def _kinds(self, number: int, thresholds: Integers, equations: Floats) -> tuple[Prediction, ...]:
         """The predictions to choose from, plain ones first."""
@@ -183,10 +191,7 @@ LOG_ERRORS = np.log2(np.arange(ERRORS) + 2.0)
 def _choose(kinds: Sequence[Prediction], counts: Integers) -> Prediction:
     """The prediction under which errors cost least."""
     samples = max(1, int(counts[0].sum()))
-    costs = [
-        float(row @ LOG_ERRORS) / samples + _cost(one)
-        for one, row in zip(kinds, counts, strict=True)
-    ]
+    costs = [float(row @ LOG_ERRORS) / samples + _cost(one) for one, row in zip(kinds, counts, strict=True)]
     # One that has more weights than it saw samples fits these as well as any.
     fitting = [k for k, one in enumerate(kinds) if k == 0 or 16 * one.weights.size < samples]
     return kinds[min(fitting, key=costs.__getitem__)]
@@ -201,6 +206,26 @@ def _error_shift(counts: Integers) -> int:
 
 def fit_energy(equations: Integers) -> Integers:
     """Weights (ERRORS,) of the errors around, none negative, that add up to about ENERGY_SUM."""
+    weights = _fit_errors(equations)
+    if weights.sum() <= 0:
+        weights[:3] = 2, 1, 1
+    result: Integers = np.rint(weights * (ENERGY_SUM / weights.sum())).astype(np.int64)
+    assert result.sum() <= ENERGY_LIMIT
+    return result
+
+
+def fit_energies(equations: Integers) -> Integers:
+    """The same for each of several places (places, ERRORS): energies are errors to be expected, on one scale."""
+    weights = np.stack([_fit_errors(one) for one in equations])
+    every = _fit_errors(equations.sum(axis=0)).sum()
+    scaled = np.rint(weights * (ENERGY_SUM / every if every > 0 else 0))
+    sums = scaled.sum(axis=1, keepdims=True)
+    result: Integers = np.floor(scaled * np.minimum(1, ENERGY_LIMIT / np.maximum(1, sums))).astype(np.int64)
+    return result
+
+
+def _fit_errors(equations: Integers) -> Floats:
+    """Least-squares weights, none negative, of the errors around (ERRORS,)."""
     size = len(equations) - 1
     used = [k for k in range(size) if equations[k, k] > 0]
     weights = np.zeros(size)
@@ -213,11 +238,19 @@ def fit_energy(equations: Integers) -> Integers:
             weights[used] = found
             break
         used = [k for k, weight in zip(used, found, strict=True) if weight > 0]
-    if weights.sum() <= 0:
-        weights[:3] = 2, 1, 1
-    result: Integers = np.rint(weights * (ENERGY_SUM / weights.sum())).astype(np.int64)
-    assert result.sum() <= ENERGY_LIMIT
-    return result
+    return weights
+
+
+def _with_energy(prediction: Prediction, energy: Integers) -> Prediction:
+    """With weights of errors (1 or places, ERRORS), of which it needs those of its own terms."""
+    return replace(prediction, energy=energy[:, : prediction.energy.shape[1]])
+
+
+def _by_place(prediction: Prediction, equations: Integers) -> Prediction:
+    """Under the grid map, with weights of errors for each place in it."""
+    if prediction.class_map != kernel.GRID:
+        return prediction
+    return _with_energy(prediction, fit_energies(equations))
 
 
 def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneModel, float]:

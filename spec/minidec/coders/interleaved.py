@@ -23,7 +23,7 @@ from ..notation import Reader, clamp, require
 
 # Spec interleaved/section
 
-ONE, TEXTURE, GRID = range(3)
+ONE, TEXTURE, GRID, GRID_WITH_ENERGY = range(4)
 TOTAL = 1024
 ESCAPE = 63
 """The token that twice 16 plain bits follow."""
@@ -39,7 +39,7 @@ class InterleavedPlan:
     error_shift: int
     start: int
     threshold: int
-    energy_weights: list[int]
+    energy_weights: list[list[int]]
     edges: list[int]
     cells: list[list[int]]
     tables: list[list[tuple[int, int, int]]]
@@ -62,17 +62,19 @@ def read_plan(data: bytes, plane: int) -> InterleavedPlan:
     head = Reader(data).take(9)
     references = read_references(head, plane)
     class_map, fraction, error_shift, levels, start, contexts = head[3:]
-    require(class_map <= GRID and 5 <= fraction <= 10 and error_shift <= 16, "plan out of range")
+    require(class_map <= GRID_WITH_ENERGY and 5 <= fraction <= 10 and error_shift <= 16, "plan out of range")
     require(1 <= levels <= 32 and start < levels and contexts >= 1, "plan out of range")
     tables = Decisions(data, 9)
     (threshold,) = tables.column(1, 1 << 19, 0)
-    energy_weights = tables.column(12 if references else 7, 128, 0)
-    require(sum(energy_weights) <= 128, "energy weights too large")
+    terms = 12 if references else 7
+    by_place = class_map == GRID_WITH_ENERGY
+    energy_weights = tables.table(64, terms, 128, 0) if by_place else [tables.column(terms, 128, 0)]
+    require(all(sum(row) <= 128 for row in energy_weights), "energy weights too large")
     edges = tables.column(levels - 1, (1 << 15) - 1)
     require(all(lower < upper for lower, upper in pairwise(edges)), "edges do not rise")
     cells = tables.table(levels, 4, contexts - 1, 0)
     frequencies = [token_table(row) for row in tables.table(contexts, 64)]
-    weights = tables.table((1, 6, 64)[class_map], (14, 19, 22)[len(references)], (1 << 15) - 1)
+    weights = tables.table((1, 6, 64, 64)[class_map], (14, 19, 22)[len(references)], (1 << 15) - 1)
     numbers = class_map, fraction, error_shift, start, threshold
     return InterleavedPlan(references, *numbers, energy_weights, edges, cells, frequencies, weights)
 
@@ -240,7 +242,7 @@ class InterleavedPlane:
         left = abs(g(a, x - 1) - g(b, x - 1))
         activity = along + abs(g(a, x) - g(b, x)) + left
         turn = 4 * (along - left - abs(g(a, x + 1) - g(b, x + 1)))
-        if self.plan.class_map == GRID:
+        if self.plan.class_map in (GRID, GRID_WITH_ENERGY):
             return activity, grid_position(self.grid, y, x)
         if self.plan.class_map == TEXTURE:
             return activity, 3 * (activity > self.plan.threshold) + (turn > activity) + 2 * (turn < -activity)
@@ -254,7 +256,8 @@ class InterleavedPlane:
         if references:
             f = references[0].error
             terms += [f(y, x), f(y, x - 1), f(y, x + 1), f(y - 1, x), f(y + 1, x)]
-        return sum(term * weight for term, weight in zip(terms, self.plan.energy_weights, strict=True))
+        place = grid_position(self.grid, y, x) if self.plan.class_map == GRID_WITH_ENERGY else 0
+        return sum(term * weight for term, weight in zip(terms, self.plan.energy_weights[place], strict=True))
 
 
 def decode_interleaved(
