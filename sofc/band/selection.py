@@ -116,7 +116,10 @@ class Selection:
 
     def wants_large_bands(self, pixel_format: PixelFormat) -> bool:
         """Whether the models leave much to learn to each band: those that are built in, those for planes of a certain
-        origin, and where several are for the same images."""
+        origin, and where several are for the same images; or whether they learn nothing, and first rows are what each
+        band takes more for."""
+        if not self.learns(pixel_format):
+            return True
         own = [one for one in self.candidates(pixel_format) if one.is_trained]
         widths = [one.transform.bits is None for one in own if one.trace is None]
         return self._candidates.tries_everything or len(widths) < len(own) or len(widths) > len(set(widths))

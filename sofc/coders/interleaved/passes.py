@@ -26,7 +26,7 @@ BINS = len(ENERGY_EDGES) + 2
 """First rows, and the energies between edges."""
 
 
-PIECE = 1 << 17
+PIECE = 3 << 17
 """About as many samples of a plane are taken of each image: parts of many tell more than a few whole ones."""
 
 
