@@ -525,11 +525,14 @@ def interleaved_variants(
 
 
 def with_grid_classes(codebook: Codebook) -> Codebook:
-    """A codebook whose first model, of one plane, has for each place of a grid a predictor of the one it had."""
+    """A codebook whose first model, of one plane, has for each place of a grid a predictor of the one it had, and its
+    weights of errors in another order."""
     (section,) = (codebook.sections[number] for number in codebook.models[0].sections)
     model = interleaved_section.unpack_plan(section.data, 0)
     number = np.arange(interleaved_kernel.CLASSES[interleaved_kernel.GRID]) * 7 % len(model.prediction.weights)
-    prediction = replace(model.prediction, class_map=interleaved_kernel.GRID, weights=model.prediction.weights[number])
+    energy = np.stack([np.roll(model.prediction.energy[0], place) for place in range(len(number))])
+    weights = model.prediction.weights[number]
+    prediction = replace(model.prediction, class_map=interleaved_kernel.GRID, weights=weights, energy=energy)
     packed = interleaved_section.pack_plan(replace(model, prediction=prediction))
     models = (replace(codebook.models[0], sections=(0,)),)
     return Codebook(f"{codebook.name}+", models, (replace(section, data=packed),))

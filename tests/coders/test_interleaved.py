@@ -16,11 +16,20 @@ from scenes import assert_same, random_planes, related_images, train
 import sofc
 from sofc.coders.interleaved import InterleavedCoder, kernel
 from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
+from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel_tokens import ESCAPE
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
-from sofc.coders.interleaved.passes import activities, blank_prediction, equations_of, known_frame, tokens_of
+from sofc.coders.interleaved.passes import (
+    PIECE,
+    activities,
+    blank_prediction,
+    equations_of,
+    known_frame,
+    piece_of,
+    tokens_of,
+)
 from sofc.coders.interleaved.section import pack_plan, unpack_plan
-from sofc.coders.interleaved.training import InterleavedTraining, fit_energy
+from sofc.coders.interleaved.training import InterleavedTraining, fit_energies, fit_energy
 from sofc.errors import FormatError, SofcError
 from sofc.planes import PlaneRange
 
@@ -183,6 +192,81 @@ def test_energy_weights_are_not_negative():
     assert weights[1] == 0
     assert weights[0] > weights[2]
     assert fit_energy(np.zeros((13, 13), np.int64)).sum() > 0
+
+
+def test_energy_weights_by_place():
+    """They are on one scale: where errors are twice as large as those around, weights are twice those elsewhere."""
+    rng = np.random.default_rng(6)
+    terms = np.zeros((2, 13, 400), np.int64)
+    terms[:, 0] = rng.integers(0, 100, (2, 400))
+    terms[:, 12] = terms[:, 0] * np.array([[1], [2]])
+    weights = fit_energies(np.stack([one @ one.T for one in terms]))
+    assert 1.9 < weights[1, 0] / weights[0, 0] < 2.1
+    assert weights[:, 1:].sum() == 0
+    far = terms[0].copy()
+    far[12] *= 9
+    assert fit_energies(np.stack([one @ one.T for one in (*[terms[0]] * 20, far)])).sum(axis=1).max() == 128
+    assert fit_energies(np.zeros((64, 13, 13), np.int64)).sum() == 0
+
+
+def enlarged(rng, rows, columns):
+    """A plane of which every second row and column lies between those beside it."""
+    small = np.cumsum(rng.normal(0, 4, (rows // 2 + 1, columns // 2 + 1)), axis=0)
+    tall = np.empty((rows, columns // 2 + 1))
+    tall[::2], tall[1::2] = small[:-1], (small[:-1] + small[1:]) / 2
+    wide = np.empty((rows, columns))
+    wide[:, ::2], wide[:, 1::2] = tall[:, :-1], (tall[:, :-1] + tall[:, 1:]) / 2
+    return np.rint(wide).astype(np.int32)
+
+
+@pytest.mark.parametrize("row", [0, 1])
+@pytest.mark.parametrize("column", [0, 1])
+def test_grid_goes_by_rows_worked_out(row, column):
+    """Samples that were there before stand at even places, whatever the first plane's steps say."""
+    rng = np.random.default_rng(7)
+    noise = rng.integers(0, 9, (64, 80)).astype(np.int32)
+    place = find_grid([noise, enlarged(rng, 66, 82)[row : row + 64, column : column + 80]])
+    assert (place // 8 % 2, place % 2) == (row, column)
+
+
+def test_grid_of_blocks():
+    """Without such samples it is told by the steps at borders of blocks; in few rows by nothing."""
+    rng = np.random.default_rng(8)
+    blocks = np.kron(rng.integers(0, 200, (10, 12)), np.ones((8, 8), int)) + rng.integers(0, 5, (80, 96))
+    for top, left in ((0, 0), (3, 6), (5, 1)):
+        planes = [blocks[top:, left:].astype(np.int32), rng.integers(0, 9, (80 - top, 96 - left)).astype(np.int32)]
+        assert find_grid(planes) == top * 8 + left
+    assert find_grid([np.zeros((23, 23), np.int32)]) == 0
+
+
+def test_pieces_keep_the_grid():
+    """They begin at a multiple of eight rows, have about as many samples as wanted, or are all of a small image."""
+    rng = np.random.default_rng(9)
+    small, tops = rng.integers(0, 255, (90, 50)), set()
+    assert small[piece_of(small)].shape == small.shape
+    for _ in range(5):
+        plane = rng.integers(0, 255, (3000, 1000))
+        piece = piece_of(plane)
+        assert piece.start % 8 == 0
+        assert PIECE <= plane[piece].size < PIECE + 1000
+        tops.add(piece.start)
+    assert len(tops) > 1
+
+
+@pytest.mark.skipif(INTERPRETED, reason="trains on larger images: slow with interpreted kernels")
+def test_training_finds_what_places_tell():
+    """Of planes made larger by two, whose places differ, models of the grid take less than others."""
+    rng, span = np.random.default_rng(10), [PlaneRange(-512, 511)]
+    planes = [[np.clip(enlarged(rng, 128, 128), -512, 511)] for _ in range(5)]
+    training = train(InterleavedTraining(span), planes[:4])
+    (model,) = (unpack_plan(section.data, 0) for section in training.sections())
+    assert model.prediction.class_map == kernel.GRID
+    one = replace(model.prediction, class_map=kernel.ONE, weights=model.prediction.weights[:1])
+    one = replace(one, energy=one.energy[:1])
+    coder, without = InterleavedCoder([model]), InterleavedCoder([replace(model, prediction=one)])
+    moved = [planes[4][0][1:, 1:]]
+    sizes = [len(each.encode(moved, span, 127)[0]) for each in (coder, without)]
+    assert sizes[0] < 0.8 * sizes[1]
 
 
 def test_correction_planes():

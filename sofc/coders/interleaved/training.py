@@ -218,9 +218,9 @@ def fit_energies(equations: Integers) -> Integers:
     """The same for each of several places (places, ERRORS): energies are errors to be expected, on one scale."""
     weights = np.stack([_fit_errors(one) for one in equations])
     every = _fit_errors(equations.sum(axis=0)).sum()
-    scaled = np.rint(weights * (ENERGY_SUM / every if every > 0 else 0))
-    sums = scaled.sum(axis=1, keepdims=True)
-    result: Integers = np.floor(scaled * np.minimum(1, ENERGY_LIMIT / np.maximum(1, sums))).astype(np.int64)
+    scaled = np.rint(weights * (ENERGY_SUM / every if every > 0 else 0)).astype(np.int64)
+    sums = np.maximum(scaled.sum(axis=1, keepdims=True), ENERGY_LIMIT)
+    result: Integers = scaled * ENERGY_LIMIT // sums
     return result
 
 

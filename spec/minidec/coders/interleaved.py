@@ -265,7 +265,7 @@ def decode_interleaved(
 ) -> list[list[int]]:
     """All planes of coder 7."""
     count = modelled_planes(plans, ranges)
-    grid, first = take_grid(any(plan.class_map == GRID for plan in plans), streams[0])
+    grid, first = take_grid(any(plan.class_map >= GRID for plan in plans), streams[0])
     planes: list[list[Striped]] = []
     for plan, stream, (low, high) in zip(plans, [first, *streams[1:count]], ranges, strict=False):
         largest = max(ranges[number][1] - ranges[number][0] for number in (len(planes), *plan.references))
