@@ -12,7 +12,9 @@ BAND_PIXELS = 1 << 18
 BINARY_BAND_PIXELS = 1 << 22
 """Binary samples are coded fast and take few bits, so that a restart weighs more."""
 GENERAL_BAND_PIXELS = 1 << 20
-"""Models of other images, and of few, and those of coefficients, leave each band more to learn than others do."""
+"""Models of other images, and of few, and those of coefficients, leave each band more to learn than others do. Those
+that learn nothing take more for its first rows: Kodak in two bands 0.26 %, DRIVE 0.4 % and a sixth of the time to
+decode."""
 PLANES_SAMPLES = 3 * GENERAL_BAND_PIXELS
 """Up to so many samples may be three planes one above the other, which only a band of all of them shows."""
 MIN_BAND_ROWS = 64
