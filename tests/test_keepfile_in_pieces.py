@@ -144,7 +144,9 @@ def test_bytes_too_long_for_a_file_are_not_looked_for(tmp_path: Path, monkeypatc
 def test_an_image_is_read_once_for_all_its_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "pages.tif"
     _pages(path)
+    monkeypatch.setattr(source, "LARGE_BYTES", 4 * GRADIENT.size)
     images = list(each_again(sources([path])))
+    assert all(isinstance(image.array, FileRows) for image in images)
     loads: list[int] = []
     load = tiff.load
     monkeypatch.setattr(tiff, "load", lambda path, index: loads.append(index) or load(path, index))
@@ -179,6 +181,17 @@ def test_a_full_disk_is_named(
     named = tempfile.gettempdir() if output == "-" else place
     assert f"a.sofc: {named}: " in capsys.readouterr().err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.sofc"]
+
+
+def test_what_packs_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sofc.container.original._LONG_ENOUGH", 60_000)
+    noise = bytes(RANDOM.integers(0, 256, 200_000).astype(np.uint8))
+    left = iter([noise[first : first + 10_000] for first in range(0, len(noise), 10_000)])
+    assert not packs_within(left, len(noise), 150_000)
+    assert len(list(left)) > 8  # of 20; packers hold back some
+    mixed = bytes(20_000) + noise[:60_000] + bytes(20_000)  # at 60,000 a sixth over its pace
+    left = iter([mixed[first : first + 10_000] for first in range(0, len(mixed), 10_000)])
+    assert packs_within(left, len(mixed), 61_000)
 
 
 def test_whether_a_file_packs_within_some_bytes() -> None:
@@ -242,6 +255,28 @@ def _packed_volume(path: Path) -> None:
     nibabel.save(nibabel.MGHImage(volume, np.eye(4)), path)
 
 
+def _dicom(path: Path, syntax: str = "ExplicitVRLittleEndian") -> None:
+    pydicom = pytest.importorskip("pydicom", minversion="3")
+    data_set = pydicom.Dataset()
+    data_set.file_meta = pydicom.dataset.FileMetaDataset()
+    data_set.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data_set.SOPClassUID = pydicom.uid.SecondaryCaptureImageStorage
+    data_set.SOPInstanceUID = "1.2.3"
+    data_set.NumberOfFrames, (data_set.Rows, data_set.Columns) = 4, GRADIENT.shape
+    data_set.SamplesPerPixel, data_set.PhotometricInterpretation = 1, "MONOCHROME2"
+    data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit, data_set.PixelRepresentation = 16, 12, 11, 0
+    frames = np.stack([GRADIENT + NOISE + number for number in range(4)]).astype(np.uint16)
+    data_set.PixelData = frames.tobytes()
+    data_set["PixelData"].VR = "OW"
+    if syntax != "ExplicitVRLittleEndian":
+        data_set.compress(getattr(pydicom.uid, syntax))
+    data_set.save_as(path, enforce_file_format=True)
+
+
+def _arrays(path: Path) -> None:
+    np.savez(path, *((GRADIENT + NOISE + number).astype(np.uint16) for number in range(4)))
+
+
 def _png(path: Path) -> None:
     Image.fromarray(np.stack([GRADIENT, NOISE, GRADIENT + NOISE], axis=2).astype(np.uint8)).save(path)
 
@@ -258,8 +293,28 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "a.nii.gz": _volume,
     "a.mgz": _packed_volume,
     "a.png": _png,
+    "a.dcm": _dicom,
+    "runs.dcm": lambda path: _dicom(path, "RLELossless"),
+    "a.npz": _arrays,
     "a.bin": lambda path: path.write_bytes(b"no image" * 5000),
 }
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "runs.dcm", "a.npz", "pages.tif"])
+def test_no_image_of_a_large_file_is_held(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / name
+    KINDS[name](path)
+    assert all(isinstance(image.array, np.ndarray) for image in each_again(sources([path])))
+    monkeypatch.setattr(source, "LARGE_BYTES", 1000)
+    images = [image.array for image in each_again(sources([path]))]
+    assert all(isinstance(image, FileRows) for image in images)
+    expected = [(GRADIENT + NOISE + number).astype(np.uint16) for number in range(4)]
+    for _ in range(2):
+        assert all(np.array_equal(image[20:70], there[20:70]) for image, there in zip(images, expected, strict=True))
+    assert np.array_equal(images[2][:9], expected[2][:9])
+    kept = keep(name, FileData(path), images)
+    assert kept.why_whole == ""
+    assert restore_items(kept.items, images) == path.read_bytes()
 
 
 @pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i4", ">i4"])

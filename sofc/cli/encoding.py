@@ -354,26 +354,24 @@ class Encoding:
 
         Raises what the readers do where the file is not to be kept whatever it is.
         """
-        from sofc.imagefiles import each, each_again, why_no_image
+        from sofc.imagefiles import each_again, why_no_image
         from sofc.imagefiles.samples import is_wide
-        from sofc.imagefiles.source import may_be_large
 
         note = ""
         if self.args.keep_file and (reason := why_no_image(path)):
             return [], reason, note
         try:
             sources, _ = self._sources([path])
-            read = each_again if may_be_large(path) else each
             with self.console.progress(len(sources), "image", job.name) as advance:
                 try:
-                    images = self._held(self._loaded(read(sources), tally, advance), job)
+                    images = self._held(self._loaded(each_again(sources), tally, advance), job)
                     is_refused = any(is_wide(image.array) for image in images)  # whose recipe would not find its bytes
                 except UsageError:
                     is_refused = True
                 if is_refused:
                     sources = [replace(source, words=True) for source in sources]
                     tally.images = tally.samples = 0
-                    images = self._held(self._loaded(read(sources), tally, advance), job)
+                    images = self._held(self._loaded(each_again(sources), tally, advance), job)
                     note = f"{job.name}: kept with its samples, which are wider, cut into words of 16 bits"
         except (SofcError, OSError) as error:
             if not self.args.keep_file:

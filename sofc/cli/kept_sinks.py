@@ -43,9 +43,11 @@ class OriginalSink(WholeImages):
         self._files = files
         self._codebooks = codebooks
         self._metadata: list[Metadata] = []
-        self._images: list[Samples | FileRows] = []
+        self._images: list[FileRows] = []
         self._room = MAX_FILE_BYTES
-        self._spools_at = output or Path(tempfile.gettempdir(), "original")
+        self._spools_at = output or Path(tempfile.gettempdir())
+        self._shelf = Shelf(self._spools_at)
+        self.callback(self._shelf.close)
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
         """Take what restores the file."""
@@ -58,9 +60,9 @@ class OriginalSink(WholeImages):
 
     def image(self, number: int, samples: Samples) -> None:
         """Take a whole image."""
-        self._take(samples)
+        self._take(self._shelf.add(samples))
 
-    def _take(self, samples: Samples | FileRows) -> None:
+    def _take(self, samples: FileRows) -> None:
         self._room -= samples.nbytes
         if self._room < 0:
             raise LimitError(
@@ -122,7 +124,7 @@ class KeptImagesSink(WholeImages):
         self._codebooks = codebooks
         self._metadata: list[Metadata] = []
         self._spools_at = inner.spools_at
-        self._shelf = Shelf(self._spools_at or Path(tempfile.gettempdir(), "images"))
+        self._shelf = Shelf(self._spools_at or Path(tempfile.gettempdir()))
         self.callback(self._shelf.close)
         self._images: list[tuple[int, ImageHeader, FileRows, Spool | None]] = []
 

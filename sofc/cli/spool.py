@@ -24,7 +24,8 @@ def is_large(header: ImageHeader) -> bool:
 
 
 class Shelf:
-    """Whole images that are not large: in memory while they are few, then in a file beside ``place``."""
+    """Whole images that are not large: in memory while they are few, then in a file beside ``place``, or in it
+    where that is a folder."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -55,7 +56,8 @@ class Shelf:
 
 
 class Spool:
-    """A file without a name beside ``place``, where there is room for what is made. Raises OSError."""
+    """A file without a name beside ``place``, or in it where that is a folder: where there is room for what is made.
+    Raises OSError."""
 
     def __init__(self, place: Path, header: ImageHeader) -> None:
         self._place = place
@@ -89,4 +91,4 @@ class Spool:
 
 
 def _folder_of(place: Path) -> Path:
-    return next(parent for parent in place.absolute().parents if parent.is_dir())
+    return next(folder for folder in (place, *place.absolute().parents) if folder.is_dir())

@@ -36,6 +36,8 @@ some 17 bytes); and further parts for each byte that is kept of it: each takes i
 _HAS_DICTIONARY = 0x20  # of the second byte of zlib data
 _LZMA_MEMORY = 1 << 27
 _LZMA_DICTIONARY = 1 << 23
+_LONG_ENOUGH = 2 * _LZMA_DICTIONARY
+"""Bytes after which the pace of a packer tells what it makes of the rest: a quarter is allowed for."""
 """Packing takes eleven times as much memory."""
 _DEPTH = 8
 # The fields before the stream: construct would keep a large last field longer than it is needed.
@@ -340,13 +342,18 @@ def _packers(size: int) -> Iterator[tuple[int, _Packer]]:
 def packs_within(pieces: Iterable[bytes], size: int, room: int) -> bool:
     """Whether a stream of ``size`` bytes, kept as it is or packed, has at most ``room`` bytes.
 
-    Nothing of it is held, and each way to pack it is given up once it has more.
+    Nothing of it is held. Each way to pack it is given up once it has more, and sooner where it is not on the way to so
+    few: of a large stream that takes longer than to code its samples.
     """
     if size <= room:
         return True
     packers = {packer: 0 for _, packer in _packers(size)}
+    most = room
+    seen = 0
     for piece in pieces:
-        packers = {packer: made + len(packer.compress(piece)) for packer, made in packers.items() if made <= room}
+        packers = {packer: made + len(packer.compress(piece)) for packer, made in packers.items() if made <= most}
+        seen += len(piece)
+        most = min(room, seen * room * 5 // (4 * size)) if seen >= _LONG_ENOUGH else room
         if not packers:
             return False
     return any(made + len(packer.flush()) <= room for packer, made in packers.items())

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import dataset, encapsulated, exact, photometric
+from sofc.imagefiles import dataset, encapsulated, exact, photometric, pixel_data
 from sofc.imagefiles.heads import head_of
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
@@ -31,15 +31,11 @@ _TRANSFORM = 15
 _LOOKED_AT = 1 << 16
 _OVERLAYS = range(0x6000, 0x6020, 2)
 _OVERLAY_BIT, _OVERLAY_DATA = 0x0102, 0x3000
-_LONG_HEAD, _SHORT_HEAD = 12, 8
-"""Bytes before the samples, with and without a value representation."""
-_PIXEL_GROUP = b"\xe0\x7f"
-_PIXEL_DATA, _PIXEL_DATA_BIG = b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10"
-_UNKNOWN_LENGTH = 0xFFFFFFFF
 _COMPONENTS, _ALLOCATED = (1, 3), (1, 8, 16, 32, 64)
 _HALVED = "YBR_FULL_422"
 """Of the second and third component each sample stands for two pixels."""
-_FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
+_FLOATS = {0x7FE00008: "f4", 0x7FE00009: "f8"}
+"""Elements with floating-point samples, and their types."""
 
 
 def is_dicom(path: Path) -> bool:
@@ -59,7 +55,7 @@ def count(path: Path) -> int:
     if "Rows" not in data_set:
         kind = getattr(data_set.get("SOPClassUID"), "name", "") or data_set.get("Modality") or "of unknown kind"
         raise FormatError(f"{path}: the DICOM file holds no image ({kind})")
-    if _floats(path) is None:
+    if _float_tag(path) is None:
         _check(path, data_set)
     return int(data_set.get("NumberOfFrames") or 1)
 
@@ -94,8 +90,6 @@ def _check(path: Path, data_set: Any) -> None:
 
 def _plain_bytes(path: Path, data_set: Any) -> tuple[int | None, int]:
     """The bytes of samples that the file has, None where they are compressed or none, and those that it needs."""
-    import pydicom
-
     bits = math.prod(int(data_set[name].value) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))
     needed = -(-bits * int(data_set.get("NumberOfFrames") or 1) // 8)
     if data_set.PhotometricInterpretation == _HALVED:
@@ -103,15 +97,10 @@ def _plain_bytes(path: Path, data_set: Any) -> tuple[int | None, int]:
     syntax = data_set.file_meta.get("TransferSyntaxUID")
     if syntax is not None and (syntax.is_compressed or syntax.is_deflated):
         return None, needed
-    with path.open("rb") as file:
-        found = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"], force=True)
-        head = file.read(_LONG_HEAD)
-        at_most = path.stat().st_size - file.tell() + (_LONG_HEAD - _SHORT_HEAD) * found.original_encoding[0]
-    is_implicit, is_little_endian = found.original_encoding
-    order: Literal["little", "big"] = "little" if is_little_endian else "big"
-    length = int.from_bytes(head[4:8] if is_implicit else head[8:12], order)
-    is_there = head[:4] == (_PIXEL_DATA if is_little_endian else _PIXEL_DATA_BIG) and length != _UNKNOWN_LENGTH
-    return min(length, at_most) if is_there else None, needed
+    place = pixel_data.find(path)
+    if place.tag != pixel_data.PIXEL_DATA or place.length is None:
+        return None, needed
+    return min(place.length, path.stat().st_size - place.start), needed
 
 
 def remarks(path: Path) -> Iterator[str]:
@@ -216,31 +205,59 @@ def palette_of(path: Path) -> npt.NDArray[np.unsignedinteger] | None:
     return colours
 
 
-def _floats(path: Path) -> str | None:
-    """The name of the element with samples that are no integers, where there is one."""
+class _Floats:
+    """Floating-point samples of a file, which stand there as they are, or deflated with all else."""
+
+    def __init__(self, path: Path, tag: int) -> None:
+        import pydicom
+
+        data_set = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        components = int(data_set.get("SamplesPerPixel") or 1)
+        if components > 1:
+            raise UnsupportedError(
+                f"{path}: the DICOM file has {components} floating-point samples a pixel, which the standard does not "
+                f"provide for; {exact.KEEP}"
+            )
+        self._shape = int(data_set.Rows), int(data_set.Columns)
+        self._dtype = np.dtype(("<" if data_set.original_encoding[1] else ">") + _FLOATS[tag])
+        self._path = path
+        deflated = bool(getattr(data_set.file_meta.get("TransferSyntaxUID"), "is_deflated", False))
+        place = pixel_data.find(path)
+        self._whole = pydicom.dcmread(path, force=True)[tag].value if deflated else None
+        self._start = place.start
+        there = place.length or 0 if self._whole is None else len(self._whole)
+        frames = int(data_set.get("NumberOfFrames") or 1)
+        if there != frames * self._frame_bytes:
+            samples = there // self._dtype.itemsize
+            raise FormatError(f"{path}: the DICOM file has {samples} samples, not {frames} frames of {self._shape}")
+
+    @property
+    def _frame_bytes(self) -> int:
+        return math.prod(self._shape) * self._dtype.itemsize
+
+    def frame(self, index: int) -> npt.NDArray[np.floating]:
+        """A frame. Raises FormatError where it is not there."""
+        first = index * self._frame_bytes
+        if self._whole is not None:
+            data = self._whole[first : first + self._frame_bytes]
+        else:
+            with self._path.open("rb") as file:
+                file.seek(self._start + first)
+                data = file.read(self._frame_bytes)
+        if len(data) < self._frame_bytes:
+            raise FormatError(f"{self._path}: frame {index} of this DICOM file is cut off")
+        return np.frombuffer(data, self._dtype).reshape(self._shape)
+
+
+def _float_tag(path: Path) -> int | None:
+    """The element with samples that are no integers, where there is one."""
     import pydicom
 
     data_set = pydicom.dcmread(path, specific_tags=list(_FLOATS), defer_size=1024, force=True)
-    return next((name for name in _FLOATS if name in data_set), None)
+    return next((tag for tag in _FLOATS if tag in data_set), None)
 
 
-def _load_floats(path: Path, name: str, index: int) -> Samples:
-    """Frame ``index`` of floating-point samples. Raises FormatError where there are not as many as the file says."""
-    import pydicom
-
-    data_set = pydicom.dcmread(path, force=True)
-    _, is_little_endian = data_set.original_encoding
-    kind = ("<" if is_little_endian else ">") + ("f4" if name == _FLOATS[0] else "f8")
-    components = int(data_set.get("SamplesPerPixel") or 1)
-    shape = (int(data_set.Rows), int(data_set.Columns), *([components] if components > 1 else []))
-    frames = int(data_set.get("NumberOfFrames") or 1)
-    values = np.frombuffer(data_set[name].value, kind)
-    if values.size != frames * int(np.prod(shape)):
-        raise FormatError(f"{path}: the DICOM file has {values.size} samples, not {frames} frames of {shape}")
-    return Samples(values.reshape(frames, *shape)[index], None, Meaning.GRAY)
-
-
-_kept_floats = Lasting(_floats)
+_kept_floats = Lasting(lambda path: None if (tag := _float_tag(path)) is None else _Floats(path, tag))
 
 
 class _Frames:
@@ -349,20 +366,15 @@ class _PackedBits:
     """Samples of one bit, which stand packed in the file, all frames in one run."""
 
     def __init__(self, path: Path, data_set: Any) -> None:
-        import pydicom
-
         self._path = path
         self._shape = int(data_set.Rows), int(data_set.Columns)
         if int(data_set.SamplesPerPixel) != 1:
             raise UnsupportedError(f"{path}: frames of 1-bit samples of several components are not read; {exact.KEEP}")
-        with path.open("rb") as file:
-            found = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
-            # Where reading stopped: at the element of the samples, whose head has 8 or 12 bytes.
-            head = file.read(_LONG_HEAD)
-            self._start = file.tell() - (_LONG_HEAD - _SHORT_HEAD if found.original_encoding[0] else 0)
-            if head[:2] not in (_PIXEL_GROUP, _PIXEL_GROUP[::-1]):
-                raise FormatError(f"{path}: the DICOM file describes an image, but has no samples (Pixel Data)")
-            self._swapped = head[4:6] == b"OW" and not found.original_encoding[1]
+        place = pixel_data.find(path)
+        if place.tag != pixel_data.PIXEL_DATA:
+            raise FormatError(f"{path}: the DICOM file describes an image, but has no samples (Pixel Data)")
+        self._start = place.start
+        self._swapped = place.kind == b"OW" and place.order == "big"
 
     def frame(self, index: int) -> npt.NDArray[np.uint8]:
         """Samples 0 and 1, shape (rows, columns)."""
@@ -387,7 +399,7 @@ def load(path: Path, index: int) -> Samples:
     1-bit frames become bool. Colours are left in the colour space of the file; palettes are not applied.
     """
     if (floats := _kept_floats.of(path)) is not None:
-        return _load_floats(path, floats, index)
+        return Samples(floats.frame(index), None, Meaning.GRAY)
     try:
         file = _lasting.of(path)
         array = file.frame(index)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy.typing as npt
 
 from sofc.errors import FormatError, UnsupportedError
-from sofc.imagefiles import exact
+from sofc.imagefiles import exact, pixel_data
 
 Array = npt.NDArray[Any]
 _DECODERS = {
@@ -23,8 +23,6 @@ _DECODERS = {
 """Of transfer syntaxes, the decoder of imagecodecs."""
 _DECODERS_OF_DEEP_COLOURS = dict.fromkeys(("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"), "jpeg2k")
 _JPEG, _OCTET, _TWELVE = "jpeg", 8, 12
-_HEAD = 12
-"""Bytes of the element of the samples before the first item."""
 _END = b"\xff\xd9"
 """The last bytes of JPEG and JPEG 2000 data; without them decoders give what they have, and fill the rest."""
 
@@ -47,20 +45,13 @@ class Frames:
     """
 
     def __init__(self, path: Path, syntax: Any, shape: tuple[int, ...], count: int) -> None:
-        import pydicom
-
         self._path, self._shape, self._count = path, shape, count
         self._named, self._decoder = syntax.name, (_DECODERS | _DECODERS_OF_DEEP_COLOURS)[str(syntax)]
         self._is_colour_jpeg = self._decoder == _JPEG and len(shape) > 2
+        self._start = pixel_data.find(path).start
         self._file: BinaryIO = path.open("rb")
-        try:
-            pydicom.dcmread(self._file, stop_before_pixels=True, specific_tags=["PatientID"])
-            self._start = self._file.tell() + _HEAD
-        except BaseException:
-            self._file.close()
-            raise
-        self._following: Iterator[bytes] = iter(())
-        self._next = -1
+        self._following: Iterator[bytes] | None = None
+        self._next = 0
 
     def frame(self, index: int) -> Array:
         """A frame as its data have it: unsigned, or signed in JPEG 2000 data that say so.
@@ -90,7 +81,7 @@ class Frames:
     def _data(self, index: int) -> bytes:
         from pydicom.encaps import generate_frames
 
-        if index != self._next:
+        if self._following is None or index < self._next:
             self._file.seek(self._start)
             self._following, self._next = generate_frames(self._file, number_of_frames=self._count), 0
         for _ in range(self._next, index):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles.exact import KEEP
+from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
 
 MAGIC = b"SIMPLE  ="
@@ -57,7 +58,7 @@ class _Unit(NamedTuple):
 
 def count(path: Path) -> int:
     """Planes of the arrays of at least two axes in all units. Raises FormatError where there are none."""
-    units = list(_units(path))
+    units = _lasting_units.of(path)
     if any(unit.is_packed for unit in units):
         raise UnsupportedError(f"{path}: this FITS file has compressed images; unpack it with funpack, or {KEEP}")
     end = path.stat().st_size
@@ -74,7 +75,7 @@ def load(path: Path, index: int) -> Samples:
 
     Samples are unsigned where the scale says no more than that (FITS 4.0, 5.2.5); otherwise it is not applied.
     """
-    for unit in _units(path):
+    for unit in _lasting_units.of(path):
         if index < unit.planes:
             break
         index -= unit.planes
@@ -94,7 +95,7 @@ def load(path: Path, index: int) -> Samples:
 
 def remarks(path: Path) -> Iterator[str]:
     """What of the file is not stored."""
-    units = list(_units(path))
+    units = _lasting_units.of(path)
     yield "the head of the FITS file (units, coordinates, how the samples were made) is not stored"
     if any(
         unit.scale != (1, 0) and not _has_other_sign(unit, np.dtype(_TYPES[int(unit.head["BITPIX"])]))
@@ -139,6 +140,9 @@ def _units(path: Path) -> Iterator[_Unit]:
             unit = _Unit(head, file.tell(), size, lengths)
             yield unit
             start = unit.start + -(-size // _BLOCK) * _BLOCK
+
+
+_lasting_units = Lasting(lambda path: list(_units(path)))
 
 
 def _head(path: Path, file: BinaryIO, *, first: bool) -> Head | None:

@@ -32,12 +32,14 @@ def count(path: Path) -> int:
 
 def load(path: Path, index: int) -> Samples:
     """Size ``index`` of the icon: RGBA, but for what stands there as a PNG file of another kind."""
-    data = path.read_bytes()
-    place = len(MAGIC) + 2 + 16 * index
-    if len(data) < place + 16:
-        raise FormatError(f"{path}: the head of the icon is cut off")
-    size, start = _ENTRY.unpack_from(data, place)
-    body = data[start : start + size]
+    with path.open("rb") as file:
+        file.seek(len(MAGIC) + 2 + _ENTRY.size * index)
+        entry = file.read(_ENTRY.size)
+        if len(entry) < _ENTRY.size:
+            raise FormatError(f"{path}: the head of the icon is cut off")
+        size, start = _ENTRY.unpack(entry)
+        file.seek(start)
+        body = file.read(size)
     if len(body) < size:
         raise FormatError(f"{path}: image {index} of the icon is cut off")
     return _png(path, body) if body.startswith(png.SIGNATURE) else Samples(_bitmap(path, body), 8, Meaning.RGBA)

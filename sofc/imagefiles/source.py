@@ -51,8 +51,6 @@ from sofc.rows import FileRows
 
 JPEG = jpeg.START
 NPY = b"\x93NUMPY"
-_PACKING = 4
-"""Times that packed volumes are taken to be larger unpacked."""
 JPEG_REMARK = "the input is a JPEG file: what is kept is its samples, not the file"
 # What Pillow says it cannot open, though files that begin so mostly can be read.
 _READ = ("JPEG", "GIF", "BMP", "WebP", "QOI", "SGI", "PNG", "TIFF", "BigTIFF", "PNM")
@@ -362,28 +360,14 @@ def each(sources: Iterable[ImageSource]) -> Iterator[Samples]:
 
 
 def each_again(sources: Sequence[ImageSource]) -> Iterator[Samples | InFile]:
-    """As ``each_in_file``, of images that are gone through several times: of a file of many each is read anew then,
-    where that costs little, and the last one is held: it is asked for strip by strip."""
+    """As ``each_in_file``, of images that are gone through several times: those of a file of many that would take more
+    than ``LARGE_BYTES`` together are read anew then, and the last one is held: it is asked for strip by strip."""
     loaded = lru_cache(maxsize=1)(load)
     for source in sources:
         image = load_in_file(source)
-        path = source.path
-        if len(sources) < 2 or isinstance(image, InFile) or path is None or not _goes_back(path):
-            yield image
-        else:
-            yield InFile(_read_anew(source, image.array, loaded), image.declared_bits, image.meaning)
-
-
-def may_be_large(path: Path) -> bool:
-    """Whether a file may hold more samples than are better held: what is packed holds more than its bytes."""
-    if kind_of(path) == "png":
-        return True  # whose head tells
-    return path.stat().st_size * (_PACKING if nifti.is_packed(path) else 1) >= LARGE_BYTES
-
-
-def _goes_back(path: Path) -> bool:
-    """Whether any image of a file is read without those before it."""
-    return kind_of(path) in ("npy", "tiff", "nifti", "y4m")
+        if len(sources) > 1 and not isinstance(image, InFile) and image.array.nbytes * len(sources) > LARGE_BYTES:
+            image = InFile(_read_anew(source, image.array, loaded), image.declared_bits, image.meaning)
+        yield image
 
 
 def _read_anew(source: ImageSource, array: npt.NDArray[Any], loaded: Callable[[ImageSource], Samples]) -> FileRows:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sofc.container.original import ITEM, Literal, Part, Window
 from sofc.keepfile import packbits
+from sofc.keepfile.data import Data
 from sofc.keepfile.windows import window_bytes
 from sofc.rows import FileRows
 
@@ -19,7 +20,7 @@ _HEAD = struct.Struct("<16I")
 _MOST_SEGMENTS = 15
 
 
-def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | None:
+def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None:
     """Parts that make ``data`` of its images; None where it is no such file, or something does not fit."""
     start = data.find(_PIXEL_DATA)
     if start < 0:
@@ -38,10 +39,10 @@ def find_samples(data: bytes, images: Sequence[Image]) -> tuple[Part, ...] | Non
     return (*parts, Literal(data[position:]))
 
 
-def _items(data: bytes, place: int) -> Iterator[tuple[int, int]]:
+def _items(data: Data, place: int) -> Iterator[tuple[int, int]]:
     """Where the content of each item begins and ends."""
-    while data.startswith(ITEM, place):
-        size = int.from_bytes(data[place + 4 : place + 8], "little")
+    while (head := data[place : place + len(ITEM) + 4]).startswith(ITEM):
+        size = int.from_bytes(head[len(ITEM) :], "little")
         yield place + 8, place + 8 + size
         place += 8 + size
 

@@ -163,7 +163,7 @@ def _parts(data: Data, images: Images) -> tuple[Part, ...] | None:
     parts = search.find_samples(data, images)
     if parts is None and head.startswith(tiff.MAGICS):
         return tiff.find_samples(data, images)
-    return parts or dicom.find_samples(data[:], images)
+    return parts or dicom.find_samples(data, images)
 
 
 def _gzipped(data: Data, images: Images) -> tuple[Part, ...] | None:
