@@ -87,7 +87,7 @@ class Frames:
         for _ in range(self._next, index):
             next(self._following, None)
         self._next = index + 1
-        data = next(self._following, None)
+        data: bytes | None = next(self._following, None)
         if data is None:
             raise FormatError(f"{self._path}: the DICOM file has fewer frames than it says ({self._count})")
         return data
