@@ -21,6 +21,7 @@ from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import opened
 from sofc.imagefiles.rows import LARGE_BYTES, InFile, stored_rows
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
+from sofc.imagefiles.tiff_stacks import open_file
 from sofc.rows import Array, FileRows
 
 if TYPE_CHECKING:
@@ -49,13 +50,13 @@ MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 def count(path: Path) -> int:
     """Full-size images in the file: those of all series, one series after the other."""
-    with _open(path) as file:
+    with open_file(path) as file:
         return sum(map(_frames, file.series))
 
 
 def pictures_left_out(path: Path) -> int:
     """Pictures that are no images of ``count``: smaller copies of them, and what only SubIFDs lead to."""
-    with _open(path) as file:
+    with open_file(path) as file:
         levels = [series.levels for series in file.series]
         copies = sum(len(level.pages) for first, *others in levels for level in others)
         pages = [page for several in levels for level in several for page in level.pages]
@@ -90,20 +91,13 @@ def complaints(path: Path) -> list[str]:
     return hearing.heard
 
 
-def _open(path: Path) -> tifffile.TiffFile:
-    """The file by itself: planes that OME-TIFF has in other files are none of its images, and zeros without those."""
-    import tifffile
-
-    return tifffile.TiffFile(path, _multifile=False)
-
-
 class _Opened:
     """A TIFF file that stays open from image to image."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stack = contextlib.ExitStack()
-        file = self._stack.enter_context(_open(path))
+        file = self._stack.enter_context(open_file(path))
         self.series = list(file.series)
         self.ends = list(itertools.accumulate(map(_frames, self.series)))
         """The number of the image behind those of each series."""

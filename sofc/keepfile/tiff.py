@@ -22,6 +22,7 @@ from sofc.container.original import (
     Window,
 )
 from sofc.errors import FormatError
+from sofc.imagefiles.tiff_stacks import open_file
 from sofc.keepfile import lzw, packbits
 from sofc.keepfile.data import Data
 from sofc.keepfile.deflate import Deflater
@@ -39,10 +40,8 @@ _PALETTE = 3
 
 def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None:
     """Parts that make the TIFF file ``data`` from its images; None where that cannot be done."""
-    import tifffile
-
     placed: list[tuple[int, int, tuple[Part, ...]]] = []
-    with tifffile.TiffFile(io.BytesIO(data) if isinstance(data, bytes) else data.path, _multifile=False) as file:
+    with open_file(io.BytesIO(data) if isinstance(data, bytes) else data.path) as file:
         pages = [(page, series.keyframe) for series in file.series for page in series.pages]
         if not pages or len(pages) != len(images):
             return None

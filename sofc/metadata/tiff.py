@@ -14,6 +14,7 @@ import numpy as np
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles.photometric import EXTRAS, Photometric, of_tiff
+from sofc.imagefiles.tiff_stacks import open_file
 from sofc.metadata import ifd
 from sofc.metadata.ifd import Directory, Field
 from sofc.metadata.palette import Palette, in_16_bits, narrowed, palette_item, palette_of
@@ -68,9 +69,7 @@ _IMAGEJ, _OME, _SHAPES = "ImageJ=", "<OME ", '{"shape"'
 
 def read(path: Path, images: int) -> list[list[Metadata]]:
     """The items of each page. Where images share pages, all have those of the first."""
-    import tifffile
-
-    with tifffile.TiffFile(path, _multifile=False) as file:
+    with open_file(path) as file:
         pages = [page for series in file.series for page in series.pages]
         offsets = [page.offset if page is not None else None for page in pages]
     with path.open("rb") as stream:
