@@ -10,7 +10,7 @@ import pytest
 from test_imagefiles_medical import write_dicom
 
 from sofc.errors import FormatError, UnsupportedError
-from sofc.imagefiles import load, sources
+from sofc.imagefiles import load, remarks, sources
 
 imagecodecs = pytest.importorskip("imagecodecs")
 pydicom = pytest.importorskip("pydicom")
@@ -161,3 +161,59 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         write(path, samples, 12, LS, coder)
         with pytest.raises(kind, match=words):
             load(sources([path])[0])
+
+
+def _ls(frame: np.ndarray) -> bytes:
+    coded = bytes(imagecodecs.jpegls_encode(frame))
+    return coded + b"\0" * (len(coded) % 2)
+
+
+@pytest.mark.parametrize("syntax", [LS, J2K])
+def test_tables_of_offsets_that_lead_elsewhere(tmp_path: Path, syntax: str) -> None:
+    samples, path = some(12, False), tmp_path / "x.dcm"
+    write(path, samples, 12, syntax, _ls if syntax == LS else _j2k)
+    data_set = pydicom.dcmread(path)
+    frames = list(pydicom.encaps.generate_frames(data_set.PixelData, number_of_frames=3))
+    data_set.PixelData, starts, sizes = pydicom.encaps.encapsulate_extended(frames)
+    whole = [np.frombuffer(table, "<u8") for table in (starts, sizes)]
+    orders = {(0, 1, 2): True, (1, 0, 2): False, (0, 0, 0): False, (0, 1): False}
+    for order, is_read in orders.items():
+        data_set.ExtendedOffsetTable, data_set.ExtendedOffsetTableLengths = (t[list(order)].tobytes() for t in whole)
+        data_set.save_as(path)
+        if is_read:
+            assert all(map(np.array_equal, samples, (load(source).array for source in sources([path]))))
+        else:
+            with pytest.raises(FormatError, match="Extended Offset Table"):
+                load(sources([path])[0])
+
+
+@pytest.mark.parametrize("has_table", [False, True])
+@pytest.mark.parametrize("syntax", [LS, J2K])
+def test_frames_beyond_those_of_the_head_are_named(tmp_path: Path, syntax: str, has_table: bool) -> None:
+    samples, path = some(12, False), tmp_path / "x.dcm"
+    write(path, samples, 12, syntax, _ls if syntax == LS else _j2k)
+    assert not [one for one in remarks(path) if "more frame" in one]
+    data_set = pydicom.dcmread(path)
+    data_set.NumberOfFrames = 1 if has_table else 2
+    frames = list(pydicom.encaps.generate_frames(data_set.PixelData, number_of_frames=3))
+    data_set.PixelData = pydicom.encaps.encapsulate(frames, has_bot=has_table)
+    data_set.save_as(path)
+    said = "2 more frames than" if has_table else "1 more frame than"
+    assert [one for one in remarks(path) if said in one]
+
+
+def _j2k(frame: np.ndarray) -> bytes:
+    coded = bytes(imagecodecs.jpeg2k_encode(frame, level=0, reversible=True, codecformat="j2k", bitspersample=12))
+    return coded + b"\0" * (len(coded) % 2)
+
+
+def test_a_sign_that_the_head_denies(tmp_path: Path) -> None:
+    """pydicom adds half the range to such samples; others take their bits for unsigned ones."""
+    samples, path = some(12, True), tmp_path / "x.dcm"
+    write(path, samples, 12, J2K, _j2k)
+    assert all(map(np.array_equal, samples, (load(source).array for source in sources([path]))))
+    data_set = pydicom.dcmread(path)
+    data_set.PixelRepresentation = 0
+    data_set.save_as(path)
+    with pytest.raises(UnsupportedError, match="PixelRepresentation 0"):
+        load(sources([path])[0])

@@ -24,11 +24,16 @@ _NEEDED = (
     *("BitsAllocated", "BitsStored", "PixelRepresentation"),
 )
 """Without these there are no integer samples."""
-_TAGS = (*_NEEDED, "NumberOfFrames", "HighBit", "Modality", "SOPClassUID")
+_TAGS = (
+    *(*_NEEDED, "NumberOfFrames", "HighBit", "Modality", "SOPClassUID"),
+    *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+)
 _JPEG, _SCAN, _ADOBE, _JFIF = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe", b"JFIF\0"
 _TRANSFORM = 15
 """Where in Adobe's mark it says whether the colours were transformed."""
 _LOOKED_AT = 1 << 16
+_JPEG_2000, _SIGN_PLACE, _SIGN = b"\xff\x4f\xff\x51", 42, 0x80
+"""What JPEG 2000 data begin with, and where they say whether the first component is signed."""
 _OVERLAYS = range(0x6000, 0x6020, 2)
 _OVERLAY_BIT, _OVERLAY_DATA = 0x0102, 0x3000
 _COMPONENTS, _ALLOCATED = (1, 3), (1, 8, 16, 32, 64)
@@ -111,6 +116,11 @@ def remarks(path: Path) -> Iterator[str]:
     there, needed = _plain_bytes(path, data_set)
     if there is not None and there > needed + needed % 2:
         yield f"the DICOM file has {there - needed} bytes behind its samples, not stored; {exact.ALL}"
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    frames = pixel_data.frames_there(path) if syntax is not None and syntax.is_compressed else 0
+    if (more := frames - int(data_set.get("NumberOfFrames") or 1)) > 0:
+        what = "frame" if more == 1 else "frames"
+        yield f"the DICOM file has {more} more {what} than it says (Number of Frames), not stored; {exact.ALL}"
     if _has_more_bits(path, data_set):
         what = "an overlay" if _has_overlay(path) else "other data"
         bits = f"the bits above the {data_set.BitsStored} of each sample"
@@ -175,12 +185,36 @@ def photometric_of(path: Path) -> photometric.Photometric:
 
 def _jpeg_head(path: Path) -> bytes:
     """The head of the first frame, where that is JPEG data: what stands before the start of its scan."""
-    import pydicom
-
-    with path.open("rb") as file:
-        pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[])
-        begin = file.read(_LOOKED_AT)
+    begin = _first_bytes(path)
     return begin[begin.find(_JPEG) :].partition(_SCAN)[0] if _JPEG in begin else b""
+
+
+def _first_bytes(path: Path) -> bytes:
+    """What the data of the first frame begin with, behind the table of offsets."""
+    with path.open("rb") as file:
+        file.seek(pixel_data.find(path).start)
+        return file.read(_LOOKED_AT)
+
+
+def _check_compressed(path: Path, data_set: Any, count: int) -> None:
+    """Raise UnsupportedError where compressed samples have a sign that the file says they have not, of which readers
+    make different samples, and FormatError where a table leads to other frames than those that are there."""
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    if syntax is None or not syntax.is_compressed:
+        return
+    begin = _first_bytes(path)
+    place = begin.find(_JPEG_2000) + _SIGN_PLACE
+    if place >= _SIGN_PLACE and begin[place : place + 1] >= bytes([_SIGN]) and not int(data_set.PixelRepresentation):
+        raise UnsupportedError(
+            f"{path}: the JPEG 2000 data of this DICOM file are signed, and the file says that its samples are not "
+            f"(PixelRepresentation 0): readers give different samples; {exact.KEEP}"
+        )
+    offsets, lengths = (data_set.get(name) or b"" for name in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"))
+    if not pixel_data.fit(offsets, lengths, count):
+        raise FormatError(
+            f"{path}: the table of this DICOM file that says where its frames stand (Extended Offset Table) does not "
+            "fit them; keep the file: sofc encode --keep-file"
+        )
 
 
 def palette_of(path: Path) -> npt.NDArray[np.unsignedinteger] | None:
@@ -272,6 +306,7 @@ class _Frames:
         syntax = data_set.file_meta.get("TransferSyntaxUID")
         self._path = path
         self._is_signed = bool(int(data_set.PixelRepresentation))
+        _check_compressed(path, data_set, self.count)
         self._encapsulated = _encapsulated(path, data_set, self.count)
         self._source: Any = path if syntax is not None else _with_syntax(path)
         # pydicom finds single frames neither in deflated files nor where they begin within a byte.

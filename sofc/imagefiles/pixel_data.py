@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 PIXEL_DATA = 0x7FE00010
 _LONG_HEAD, _SHORT_HEAD = 12, 8
 """Bytes before the samples, with and without a value representation."""
 _UNKNOWN_LENGTH = 0xFFFFFFFF
+_ITEM, _ITEM_HEAD = b"\xfe\xff\x00\xe0", 8
+_END, _LAST = b"\xff\xd9", 10
+"""The end of JPEG data, and in how many last bytes of an item it stands, as pydicom looks for it."""
 
 
 class Place(NamedTuple):
@@ -45,3 +50,31 @@ def find(path: Path) -> Place:
         None if length == _UNKNOWN_LENGTH else length,
         order,
     )
+
+
+def frames_there(path: Path) -> int:
+    """Frames of compressed samples, as far as the table of their offsets tells, or the ends of JPEG data; else 0."""
+    place = find(path)
+    if place.tag != PIXEL_DATA or place.length is not None:
+        return 0
+    ends = 0
+    with path.open("rb") as file:
+        file.seek(place.start)
+        table = int.from_bytes(file.read(_ITEM_HEAD)[len(_ITEM) :], "little")
+        if table:
+            return table // 4
+        while len(head := file.read(_ITEM_HEAD)) == _ITEM_HEAD and head.startswith(_ITEM):
+            size = int.from_bytes(head[len(_ITEM) :], "little")
+            file.seek(max(0, size - _LAST), 1)
+            ends += _END in file.read(min(size, _LAST))
+    return ends
+
+
+def fit(offsets: bytes, lengths: bytes, frames: int) -> bool:
+    """Whether a table of offsets and one of lengths, which may be empty, have the frames one behind the other, each an
+    item (PS3.3, C.7.6.3.1.8)."""
+    starts, sizes = np.frombuffer(offsets, "<u8"), np.frombuffer(lengths, "<u8")
+    ends = np.cumsum(_ITEM_HEAD + sizes + sizes % 2)
+    if not len(starts):
+        return True
+    return len(starts) == len(sizes) == frames and starts[0] == 0 and bool((starts[1:] == ends[:-1]).all())
