@@ -463,6 +463,18 @@ def test_slices_that_the_head_does_not_speak_of(tmp_path: Path, capsys: pytest.C
         assert not out.exists()
 
 
+def test_bytes_behind_a_volume_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.nii"
+    volume_files()["a.nii"](path)
+    assert list(remarks(path)) == []
+    head = bytearray(path.read_bytes())
+    slices = int.from_bytes(head[46:48], "little")
+    head[46:48] = (slices - 1).to_bytes(2, "little")
+    path.write_bytes(head)
+    assert len(sources([path])) < slices
+    assert "bytes behind the samples" in next(remarks(path))
+
+
 def test_heads_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     volume_files()["a.nii"](tmp_path / "a.nii")
     (head,) = read_metadata(tmp_path / "a.nii", 8)[0]

@@ -444,6 +444,7 @@ def test_what_of_fits_is_not_stored_is_said(tmp_path: Path) -> None:
             "read",
         ),
         (fits_unit(numbers("i2", 9, 9)).replace(b"NAXIS2  ", b"NAXISX  "), "NAXIS2"),
+        (fits_unit(numbers("i2", 9, 9), "NAXIS1  =                    8"), "NAXIS1 twice"),
         (
             fits_unit(None)
             + fits_unit(numbers("u1", 4, 8), "ZIMAGE  =                    T", first=False, kind="BINTABLE"),

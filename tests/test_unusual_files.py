@@ -6,6 +6,8 @@ import os
 import stat
 import subprocess
 import sys
+import warnings
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -216,6 +218,17 @@ def test_arrays_of_an_archive_that_are_no_images_are_named(folder: Path) -> None
     np.savez(folder / "a.npz", images=GRAY, labels=np.arange(3))
     with pytest.raises(UsageError, match="array 'labels' has 1 dimensions"):
         list(each(sources([folder / "a.npz"])))
+
+
+def test_arrays_of_an_archive_that_have_one_name(folder: Path) -> None:
+    arrays = [GRAY, GRAY.T.copy(), GRAY[::-1].copy()]
+    with warnings.catch_warnings(), zipfile.ZipFile(folder / "a.npz", "w") as archive:
+        warnings.simplefilter("ignore")
+        for array in arrays:
+            with archive.open("a.npy", "w") as file:
+                np.save(file, array)
+    for _ in range(2):
+        assert all(map(np.array_equal, arrays, (one.array for one in each(sources([folder / "a.npz"])))))
 
 
 def test_png_of_apples_form_is_refused(folder: Path) -> None:

@@ -22,6 +22,8 @@ _BLOCK, _CARD = 2880, 80
 _MOST_BLOCKS = 1 << 12
 """Of a head."""
 _MOST_AXES = 999
+_TELLING = ("BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "BSCALE", "BZERO")
+"""Names, or their beginnings, that say where samples stand and what they are: readers differ on which of two counts."""
 _TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _VALUE = re.compile(rb"= *(?:'((?:[^']|'')*)'|([^ /]*))")
 Head = dict[str, str]
@@ -160,7 +162,10 @@ def _head(path: Path, file: BinaryIO, *, first: bool) -> Head | None:
             if name == "END":
                 return found
             if (value := _VALUE.match(card, 8)) is not None:
-                found[name] = (value[1] if value[1] is not None else value[2]).decode("latin-1")
+                text = (value[1] if value[1] is not None else value[2]).decode("latin-1")
+                if name.startswith(_TELLING) and found.get(name, text) != text:
+                    raise FormatError(f"{path}: the head of the FITS file says {name} twice, and not the same")
+                found[name] = text
     raise FormatError(f"{path}: the head of the FITS file has no end")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from sofc.errors import FormatError, UnsupportedError
 from sofc.files import let_go, naming
 from sofc.image import Meaning
+from sofc.imagefiles import exact
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
 
@@ -23,6 +25,8 @@ logging.getLogger("nibabel").addHandler(logging.NullHandler())
 SUFFIXES = (".nii", ".nii.gz", ".nii.bz2", ".mgh", ".mgz")
 HEAD_SUFFIX = ".hdr"
 _PACKED = (".gz", ".bz2", ".mgz")
+_WITH_TAIL = ".mgh"
+"""Of these the file ends with fields that are kept (``metadata.volumes``)."""
 _HEAD_SIZES = (348, 540)
 _PIECE_BYTES = 1 << 20
 
@@ -64,6 +68,16 @@ def load(path: Path, index: int) -> Samples:
     names = array.dtype.names or ()
     meaning = Meaning.RGB if len(names) == 3 else Meaning.RGBA
     return Samples(np.stack([array[name] for name in names], axis=-1), None, meaning)
+
+
+def remarks(path: Path) -> Iterator[str]:
+    """What of the file is not stored."""
+    proxy = opened(path).dataobj
+    file = Path(proxy.file_like)
+    if not is_packed(file) and file.suffix.lower() != _WITH_TAIL:
+        more = file.stat().st_size - proxy.offset - math.prod(proxy.shape) * proxy.dtype.itemsize
+        if more > 0:
+            yield f"the volume has {more} bytes behind the samples that its head speaks of, not stored; {exact.ALL}"
 
 
 class _Volume:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from sofc.imagefiles.samples import Samples, meaning_of
 
 MAGIC = b"PK\x03\x04"
 SUFFIX = ".npz"
+_OF_ARRAYS = ".npy"
 
 
 def is_archive(path: Path) -> bool:
@@ -31,14 +31,15 @@ def count(path: Path) -> int:
 
 def load(path: Path, index: int) -> Samples:
     """Array ``index``."""
-    names, arrays = _lasting.of(path)
-    name = names[index]
+    archive, entries = _lasting.of(path)
+    name = entries[index].filename.removesuffix(_OF_ARRAYS)
     try:
-        array = arrays[name]
+        with archive.open(entries[index]) as file:  # by its place: two may have one name
+            array = np.lib.format.read_array(file, allow_pickle=False)
     except BaseException:
         _lasting.drop()
         raise
-    if index + 1 == len(names):
+    if index + 1 == len(entries):
         _lasting.drop()
     if array.ndim not in (2, 3):
         raise UsageError(
@@ -48,17 +49,18 @@ def load(path: Path, index: int) -> Samples:
     return Samples(array, None, meaning_of(array.shape[2] if array.ndim == 3 else 1))
 
 
-def _opened(path: Path) -> tuple[list[str], Any]:
-    return _names(path), np.load(path, allow_pickle=False)
+def _opened(path: Path) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
+    archive = zipfile.ZipFile(path)
+    return archive, archive.infolist()
 
 
-_lasting = Lasting(_opened, lambda opened: opened[1].close())
+_lasting = Lasting(_opened, lambda opened: opened[0].close())
 """The archive that a thread read last, whose directory names all arrays."""
 
 
 def _names(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    if not names or not all(name.endswith(".npy") for name in names):
+    if not names or not all(name.endswith(_OF_ARRAYS) for name in names):
         raise FormatError(f"{path}: the ZIP file is no archive of numpy arrays (.npz)")
-    return [name.removesuffix(".npy") for name in names]
+    return names

@@ -219,9 +219,9 @@ def remarks(path: Path) -> Iterator[str]:
             yield f"that {largest} stands for white in the file is not stored; {exact.ALL}"
     elif kind == "exr":
         yield f"the head of the EXR file (windows, names of channels, colours) is not stored; {exact.ALL}"
-    elif kind in ("dicom", "fits"):
+    elif kind in _REMARKING:
         with _reading(path):
-            yield from (dicom if kind == "dicom" else fits).remarks(path)
+            yield from _REMARKING[kind].remarks(path)
     elif kind in ("png", "pillow"):
         with _reading(path), opened(path) as image:
             shown, read = getattr(image, "n_frames", 1), frames.count(image)
@@ -298,6 +298,10 @@ _IN_FILE: dict[str, Callable[[Path], InFile | None]] = {"npy": npy.in_file, "png
 """What gives the rows of large images of these without reading all of them."""
 _SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico, "y4m": y4m}
 """Readers of files of one or more."""
+
+
+_REMARKING: dict[str, ModuleType] = {"dicom": dicom, "fits": fits, "nifti": nifti}
+"""Readers that say what of a file is not stored."""
 
 
 def _binary(samples: Samples, threshold: int, name: str) -> Samples:
