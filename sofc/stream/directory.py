@@ -82,6 +82,8 @@ def read_directory(read: ReadAt, size: int, limits: Limits) -> Directory:
     indexed, complete = entries is not None, True
     if entries is None:
         entries, complete = _scan(read, limits)
+    if complete:
+        _check_heads(entries)
     codebooks = [entry.offset for entry in entries if entry.type in CODEBOOK_TYPES]
     return Directory(version, _runs(entries, limits), codebooks, indexed, complete)
 
@@ -137,6 +139,15 @@ def _scan(read: ReadAt, limits: Limits) -> tuple[list[IndexEntry], bool]:
     except SofcError as error:
         raise locate(error, reached) from None
     return entries, False
+
+
+def _check_heads(entries: list[IndexEntry]) -> None:
+    """Raise FormatError where no samples follow a head: they stand in a chunk whose type is damaged."""
+    head: IndexEntry | None = None
+    for entry in (*(entry for entry in entries if entry.type not in CODEBOOK_TYPES), None):
+        if head is not None and (entry is None or entry.type == schema.IMAGE_HEAD):
+            raise FormatError("no samples follow an image head", offset=head.offset)
+        head = entry if entry is not None and entry.type == schema.IMAGE_HEAD else None
 
 
 def _runs(entries: list[IndexEntry], limits: Limits) -> list[Run]:

@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sofc
 from sofc.cli.__main__ import main
@@ -18,6 +19,10 @@ from sofc.errors import SofcError
 from sofc.imagefiles import load, sources
 from sofc.keepfile import restore_items
 from sofc.limits import Limits
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 LIMITS = Limits(
     max_pixels=1 << 20,
@@ -163,7 +168,48 @@ def _image_files() -> list[bytes]:
     made.append(array.getvalue())
     cards = ("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 17", "NAXIS2  = 13", "END")
     made.append("".join(card.ljust(80) for card in cards).ljust(2880).encode() + ramp.tobytes())
+    array = io.BytesIO()
+    np.savez(array, ramp, colour)
+    made.append(array.getvalue())
+    made += _stacks_in_tiff(ramp) + _dicom(ramp)
     made.append(b"\0\0\x08\x03" + (2).to_bytes(4, "big") + (5).to_bytes(4, "big") + (6).to_bytes(4, "big") + bytes(60))
+    return made
+
+
+def _stacks_in_tiff(ramp: npt.NDArray[np.uint8]) -> list[bytes]:
+    """Pages whose description speaks of a stack, of tifffile and as ImageJ has them."""
+    import tifffile
+
+    made = []
+    for description in ('{"shape": [2, 13, 17]}', "ImageJ=1.53t\nimages=2\nslices=2\n"):
+        file = io.BytesIO()
+        with tifffile.TiffWriter(file) as pages:
+            for text in (description, None):
+                pages.write(ramp, description=text, software="tifffile.py", metadata=None, contiguous=False)
+        made.append(file.getvalue())
+    return made
+
+
+def _dicom(ramp: npt.NDArray[np.uint8]) -> list[bytes]:
+    """Two frames, plain and as runs."""
+    import pydicom
+
+    made = []
+    for syntax in (pydicom.uid.ExplicitVRLittleEndian, pydicom.uid.RLELossless):
+        data_set = pydicom.Dataset()
+        data_set.file_meta = pydicom.dataset.FileMetaDataset()
+        data_set.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        data_set.SOPClassUID, data_set.SOPInstanceUID = pydicom.uid.SecondaryCaptureImageStorage, "1.2.3"
+        data_set.NumberOfFrames, (data_set.Rows, data_set.Columns), data_set.SamplesPerPixel = 2, ramp.shape, 1
+        data_set.PhotometricInterpretation, data_set.PixelRepresentation = "MONOCHROME2", 0
+        data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit = 8, 8, 7
+        data_set.PixelData = ramp.tobytes() + ramp[::-1].tobytes()
+        data_set["PixelData"].VR = "OB"
+        if syntax.is_compressed:
+            data_set.compress(syntax)
+        file = io.BytesIO()
+        data_set.save_as(file, enforce_file_format=True)
+        made.append(file.getvalue())
     return made
 
 
