@@ -220,6 +220,25 @@ def test_arrays_of_an_archive_that_are_no_images_are_named(folder: Path) -> None
         list(each(sources([folder / "a.npz"])))
 
 
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_cut_off_samples_of_few_bits(folder: Path, bits: int, tile: tuple[int, int] | None) -> None:
+    path = folder / "a.tif"
+    tifffile.imwrite(path, np.tile(GRAY, (3, 1)), photometric="minisblack", rowsperstrip=7, tile=tile, metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        tags = file.pages.first.tags
+        tags[256].overwrite(tags[256].value * 8 // bits)
+        tags[258].overwrite(bits)
+        if tile:
+            tags[322].overwrite(tile[1] * 8 // bits)
+        last = max(file.pages.first.dataoffsets)
+    (whole,) = each(sources([path]))
+    path.write_bytes(path.read_bytes()[: last + 3])
+    assert whole.array.shape[0] == 3 * GRAY.shape[0]
+    with pytest.raises(FormatError, match="cut off"):
+        list(each(sources([path])))
+
+
 def test_arrays_of_an_archive_that_have_one_name(folder: Path) -> None:
     arrays = [GRAY, GRAY.T.copy(), GRAY[::-1].copy()]
     with warnings.catch_warnings(), zipfile.ZipFile(folder / "a.npz", "w") as archive:

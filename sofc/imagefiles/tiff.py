@@ -219,16 +219,29 @@ def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> 
     # What begins nowhere and has no bytes is a strip or tile that is not stored, all of whose samples are the same.
     if int(keyframe.compression) == _NOT_COMPRESSED and (0, 0) not in ranges:
         there = sum(max(0, min(count, size - offset)) for offset, count in ranges)
-        is_cut_off = keyframe.bitspersample in _WHOLE_BYTES and there < keyframe.size * keyframe.bitspersample // 8
+        is_cut_off = there < (_plain_bytes(keyframe) or sum(count for _, count in ranges))
     else:
         is_cut_off = any(offset + count > size for offset, count in ranges)
     if is_cut_off:
         raise FormatError(f"{path}: the TIFF file is cut off: samples of image {index} reach beyond its end")
 
 
+def _plain_bytes(page: Any) -> int:
+    """Bytes that the samples of a page take at least, where they are not compressed; 0 where strips or tiles tell."""
+    bits = page.bitspersample
+    if bits in _WHOLE_BYTES:
+        return int(page.size * bits // 8)
+    if not isinstance(bits, int) or bits > _MOST_BITS or page.is_tiled or page.is_subsampled:
+        return 0
+    planes, depth, length, width, samples = page.shaped  # rows begin with a byte
+    return int(planes * depth * length * -(-width * samples * bits // 8))
+
+
 _BY_BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)
 """Ways of compression that know of bytes alone: none, LZW, deflate, PackBits, LZMA, Zstandard."""
 _WHOLE_BYTES = (8, 16, 32, 64)
+_MOST_BITS = 16
+"""Of samples that are packed."""
 _LINE_BYTES = 1 << 24
 """What a strip, or tiles beside each other, may take."""
 
