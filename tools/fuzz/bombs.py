@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What a tiny file can make a decoder do: for each coder a file of one band that claims as many samples as the limits
 allow, with streams that are empty (behind their end zeros follow). Each is decoded in a process of its own; the table
-has its size, what it claims, the error that it ends with, the seconds and the most memory beyond that of an idle
-decoder.
+has its size, what it claims, the error that it ends with, the seconds of the processor and the most memory beyond that
+of an idle decoder.
 
-    tools/fuzz/bombs.py [--samples N]      by default the limit, 2**26, and one more, which is refused at once
+    tools/fuzz/bombs.py [--samples N]      by default the limit, 2**26, and twice as many, which are refused at once
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def explode(data: bytes) -> None:
     """Decode a file, and print how that went: the process is for this alone."""
     sofc.decode(sofc.encode(np.zeros((8, 8), np.uint8)))  # what an idle decoder holds
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         decoder = sofc.Decoder()
         decoder.feed(data)
@@ -85,7 +85,7 @@ def explode(data: bytes) -> None:
     except sofc.SofcError as error:
         ending = type(error).__name__
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{ending} | {time.perf_counter() - start:.1f} | {(peak - before) >> 10}")
+    print(f"{ending} | {time.process_time() - start:.1f} | {(peak - before) >> 10}")
 
 
 def main() -> int:
