@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -60,16 +62,15 @@ class _Unit(NamedTuple):
 
 def count(path: Path) -> int:
     """Planes of the arrays of at least two axes in all units. Raises FormatError where there are none."""
-    units = _lasting_units.of(path)
+    units, ends = _lasting_units.of(path)
     if any(unit.is_packed for unit in units):
         raise UnsupportedError(f"{path}: this FITS file has compressed images; unpack it with funpack, or {KEEP}")
     end = path.stat().st_size
     if any(unit.planes and unit.start + unit.size > end for unit in units):
         raise FormatError(f"{path}: the FITS file announces more samples than it holds")
-    planes = sum(unit.planes for unit in units)
-    if not planes:
+    if not ends or not ends[-1]:
         raise FormatError(f"{path}: the FITS file holds no image")
-    return planes
+    return ends[-1]
 
 
 def load(path: Path, index: int) -> Samples:
@@ -77,12 +78,12 @@ def load(path: Path, index: int) -> Samples:
 
     Samples are unsigned where the scale says no more than that (FITS 4.0, 5.2.5); otherwise it is not applied.
     """
-    for unit in _lasting_units.of(path):
-        if index < unit.planes:
-            break
-        index -= unit.planes
-    else:
+    units, ends = _lasting_units.of(path)
+    if not 0 <= index < (ends[-1] if ends else 0):
         raise IndexError("the FITS file has fewer images")
+    number = bisect.bisect_right(ends, index)
+    unit = units[number]
+    index -= ends[number] - unit.planes
     width, height = unit.lengths[:2]
     dtype = np.dtype(_TYPES[int(unit.head["BITPIX"])])
     size = width * height
@@ -97,7 +98,7 @@ def load(path: Path, index: int) -> Samples:
 
 def remarks(path: Path) -> Iterator[str]:
     """What of the file is not stored."""
-    units = _lasting_units.of(path)
+    units, _ = _lasting_units.of(path)
     yield "the head of the FITS file (units, coordinates, how the samples were made) is not stored"
     if any(
         unit.scale != (1, 0) and not _has_other_sign(unit, np.dtype(_TYPES[int(unit.head["BITPIX"])]))
@@ -144,7 +145,13 @@ def _units(path: Path) -> Iterator[_Unit]:
             start = unit.start + -(-size // _BLOCK) * _BLOCK
 
 
-_lasting_units = Lasting(lambda path: list(_units(path)))
+def _units_and_ends(path: Path) -> tuple[list[_Unit], list[int]]:
+    """All units, and the number of the plane behind those of each."""
+    units = list(_units(path))
+    return units, list(itertools.accumulate(unit.planes for unit in units))
+
+
+_lasting_units = Lasting(_units_and_ends)
 
 
 def _head(path: Path, file: BinaryIO, *, first: bool) -> Head | None:
