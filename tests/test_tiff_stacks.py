@@ -97,3 +97,16 @@ def test_such_files_are_kept(tmp_path: Path) -> None:
     assert main(["encode", "--keep-file", "-q", "-e", "2", str(path), "-o", str(coded)]) == 0
     assert main(["decode", "-q", str(coded), "-o", str(back)]) == 0
     assert back.read_bytes() == path.read_bytes()
+
+
+def test_pages_in_a_circle(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    write(path, "", PAGES[:2], {})
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        first, second = (page.offset for page in file.pages)
+    end = second + 2 + 12 * int.from_bytes(data[second : second + 2], "little")
+    data[end : end + 4] = first.to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="lead back"):
+        list(each(sources([path])))

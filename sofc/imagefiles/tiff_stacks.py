@@ -11,6 +11,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from sofc.errors import FormatError
+
 if TYPE_CHECKING:
     import tifffile
 
@@ -36,6 +38,7 @@ def open_file(source: Path | BinaryIO) -> tifffile.TiffFile:
     file = tifffile.TiffFile(source, _multifile=False)
     kinds: set[str] = set()
     try:
+        _refuse_circle(file)
         kinds = {series.kind for series in file.series}
         if _is_borne_out(file):
             return file
@@ -49,6 +52,23 @@ def open_file(source: Path | BinaryIO) -> tifffile.TiffFile:
         source.seek(0)
     flags = {f"is_{kind}": False for kind in (*_WHOLE, "uniform", *kinds)}
     return tifffile.TiffFile(source, _multifile=False, **flags)
+
+
+def _refuse_circle(file: tifffile.TiffFile) -> None:
+    """Raise FormatError where pages lead back to an earlier one: tifffile goes round for very long."""
+    tiff, data, start = file.tiff, file.filehandle, file.pages.first.offset if file.pages else 0
+    seen: set[int] = set()
+    while start and not file.is_ndpi:
+        if start in seen:
+            raise FormatError(f"{file.filename}: the pages of the TIFF file lead back to an earlier one")
+        seen.add(start)
+        data.seek(start)
+        if len(count := data.read(tiff.tagnosize)) < tiff.tagnosize:
+            return
+        data.seek(start + tiff.tagnosize + struct.unpack(tiff.tagnoformat, count)[0] * tiff.tagsize)
+        if len(behind := data.read(tiff.offsetsize)) < tiff.offsetsize:
+            return
+        (start,) = struct.unpack(tiff.offsetformat, behind)
 
 
 def _is_borne_out(file: tifffile.TiffFile) -> bool:
