@@ -30,6 +30,7 @@ from sofc.band.arrangement import Arrangement, Divided, Part, Split, Stepped, pa
 from sofc.band.coding import from_planes, sample_bytes
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
+from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form
@@ -344,6 +345,7 @@ def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
         yield f"demosaic-{method}", header(9, 10, 3), Stepped(Demosaic(method, method % 4, edges, parts), colour)
     for axis in range(2):
         yield f"divide-{axis}", header(9, 10, 3), Divided(Division(axis, 4), colour, Stepped(Orient(2), colour))
+    yield "inset", header(9, 10, 3), Divided(Inset(2, 5, 7, 4), colour, Stepped(Orient(2), colour))
     yield (
         "several",
         header(14, 10, 4, 16),
