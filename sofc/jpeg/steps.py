@@ -273,9 +273,9 @@ class Sight(NamedTuple):
     """What is seen of a plane: ``guess``, its samples in 1/2**GUESS_BITS, and sums over all above and to the left,
     (rows + 1, width + 1): of those that are ``unknown``, and of how much neighbours differ, ``contrast``."""
 
-    guess: Plane
-    unknown: Plane
-    contrast: Plane
+    guess: Table[np.int32]
+    unknown: Table[np.int32]
+    contrast: Table[np.int32]
 
     @classmethod
     def of(cls, guess: Plane, unknown: Mask) -> Sight:
