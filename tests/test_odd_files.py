@@ -114,7 +114,7 @@ def test_folders_and_links(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such file" in refused(capsys, 1, "encode", "b.png")
     Path("c.png").write_bytes(samples_of("c.png"))
     line = refused(capsys, 1, "encode", "--coder", "raw", "c.png", "-o", "no/such/c.sofc")
-    assert line.endswith("no/such/c.sofc: no such file or directory")
+    assert line.endswith("no/such: there is no such folder: make it first")
     for verb in ("info", "codebook install"):
         assert "a.png: is a directory" in refused(capsys, 1, *verb.split(), "a.png")
 
