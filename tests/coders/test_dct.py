@@ -1433,7 +1433,7 @@ def test_plans_out_of_range():
     for name, values in wrong.items():
         for value in values:
             data = pack_plan(replace(plan, **{name: with_one(getattr(plan, name), value)}))
-            with pytest.raises(FormatError, match="entries that are not|out of range"):
+            with pytest.raises(FormatError, match=r"entries that are not|out of range"):
                 unpack_plan(data)
 
 
