@@ -110,3 +110,25 @@ def test_pages_in_a_circle(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(FormatError, match="lead back"):
         list(each(sources([path])))
+
+
+def write_pyramids(path: Path, stack: np.ndarray, **last: Any) -> None:
+    """Pages with two smaller copies each; ``last``: whether, and how, another page follows."""
+    with tifffile.TiffWriter(path) as file:
+        file.write(stack, subifds=2, photometric="minisblack", tile=(16, 16), metadata={"axes": "CYX"})
+        for step in (2, 4):
+            file.write(stack[:, ::step, ::step], subfiletype=1, photometric="minisblack", tile=(16, 16))
+        if last:
+            file.write(**last)
+
+
+@pytest.mark.parametrize("has_more", [False, True])
+def test_smaller_copies_that_tifffile_takes_for_other_pages(tmp_path: Path, has_more: bool) -> None:
+    """Of copies whose samples follow each other it takes those pages of the file that have their numbers."""
+    stack = np.stack([np.tile(page, (6, 4))[:64, :64] for page in PAGES[:3]])
+    more: dict[str, Any] = {"data": np.zeros((16, 16, 3), np.uint8), "photometric": "rgb"} if has_more else {}
+    write_pyramids(tmp_path / "a.tif", stack, **more)
+    found = [image.array for image in each(sources([tmp_path / "a.tif"]))]
+    wanted = [*stack, more["data"]] if has_more else list(stack)
+    assert len(found) == len(wanted)
+    assert all(map(np.array_equal, found, wanted))

@@ -42,7 +42,7 @@ def open_file(source: Path | BinaryIO) -> tifffile.TiffFile:
         kinds = {series.kind for series in file.series}
         if _is_borne_out(file):
             return file
-    except RuntimeError:  # pages of other sizes
+    except (RuntimeError, IndexError):  # pages of other sizes, or that are not there
         pass
     except BaseException:
         file.close()
@@ -77,7 +77,9 @@ def _is_borne_out(file: tifffile.TiffFile) -> bool:
         pages: list[Any] = list(series.pages)
         if None in pages:  # planes that are nowhere
             return True
-        first = pages[0]
+        first, keyframe = pages[0], series.keyframe
+        if any((page.shaped, page.dtype) != (keyframe.shaped, keyframe.dtype) for page in pages):
+            return False
         images = series.size // max(1, series.keyframe.size)
         is_run = series.kind in _WHOLE and len(pages) != images
         if is_run:
