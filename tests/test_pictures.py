@@ -99,6 +99,8 @@ def test_commands_draw(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["codebook", "show", "deep", "--render", "deep.png"]) == 0
     assert "sets of predictors drawn" in capsys.readouterr().out.splitlines()[-1]
     assert main(["analyze", "--render", "bits.png", "b.png"]) == 1  # it is there
+    Image.new("L", (48, 3)).save("flat.png")  # of which the head says all
+    assert main(["analyze", "-D", "deep", "--render", "nothing.png", "flat.png"]) == 0
     for name in ("bits.png", "more.png", "deep.png"):
         with Image.open(name) as picture:
             assert picture.mode == "RGB" and np.asarray(picture).std() > 5

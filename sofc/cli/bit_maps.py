@@ -22,12 +22,12 @@ from sofc.band.core import CodedPlanes
 from sofc.band.mapping import Mapping, read_table
 from sofc.band.steps import Form
 from sofc.codebook import Codebook
-from sofc.coders.base import NamedCoder
+from sofc.coders.base import Coder, NamedCoder
 from sofc.coders.dct.coder import DctCoder, find_coefficients
-from sofc.coders.registry import coder_for
+from sofc.coders.registry import CODERS, coder_for
 from sofc.container import schema
 from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group, unpack_image_head
-from sofc.container.records import CodedBand, CodedGroup, ImageHead
+from sofc.container.records import FIRST_CODEBOOK_MODEL, CodedBand, CodedGroup, ImageHead
 from sofc.container.walker import walk
 from sofc.errors import UsageError
 from sofc.imagefiles.samples import Samples
@@ -137,9 +137,17 @@ def _of_part(
     origins: Sequence[Origin] = found[0].origins if found else ()
     for number, (plane, stream) in enumerate(zip(planes, table.rest, strict=True)):
         bits = of_blocks(origins[number], plane.shape) if number < len(origins) else of_samples(plane)
-        way = f"coder {coder.name}" if isinstance(coder, NamedCoder) else f"neutral model {coded.model}"
-        name = f"plane {component + number}, {way}"
+        name = f"plane {component + number}, {_way(coded.model, coder, codebook)}"
         yield name, len(stream), _scaled(bits, len(stream))
+
+
+def _way(number: int, coder: Coder, codebook: Codebook | None) -> str:
+    """A model in words."""
+    if isinstance(coder, NamedCoder):
+        return f"coder {coder.name}"
+    if codebook is None or number < FIRST_CODEBOOK_MODEL:
+        return f"neutral model {number}"
+    return f"coder {CODERS[codebook.models[number - FIRST_CODEBOOK_MODEL].coder].name}"
 
 
 def _scaled(bits: Bits, size: int) -> Bits:

@@ -46,14 +46,15 @@ def page(name: str, samples: npt.NDArray[Any], spent: Sequence[Spent], shapes: S
         drawing.text(title + heads, 18),
         drawing.beside([_picture(_visible(samples)), _heat(bits, most, _SIDE)]),
         drawing.scale_bar(most, "bits a pixel"),
-        drawing.on_shelves([_plane(one, total) for one in spent if one.bits.any()], 2 * _SIDE + drawing.GAP),
     ]
+    maps = [_plane(one, total) for one in spent if one.bits.any()]  # none where the head says all
     planes = []
     for number, covered in enumerate(shapes):
         count = len(np.unique(covered.numbers[covered.numbers > 0]))
         words = f"plane {number}: {count} shapes, each in its colour; single samples gray"
         planes.append(drawing.below([drawing.text(words, 12), _picture(_in_colours(covered))], 4))
-    return drawing.below([*parts, *([drawing.on_shelves(planes, 2 * _SIDE + drawing.GAP)] if planes else [])])
+    shelves = [drawing.on_shelves(images, 2 * _SIDE + drawing.GAP) for images in (maps, planes) if images]
+    return drawing.below([*parts, *shelves])
 
 
 def _plane(spent: Spent, total: int) -> Image:
