@@ -288,6 +288,19 @@ def test_an_image_file_from_standard_input_counts_by_its_bytes(run: Run) -> None
     assert outcome.status == 0 and outcome.out.startswith(f"standard input: {size(len(data))} -> ")
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "standard input: this is an empty file: there is no image to encode"),
+        (b"hi\n", "standard input: cannot be read as an image: it is of no known kind, or damaged at its beginning"),
+    ],
+)
+def test_what_is_wrong_with_standard_input(data: bytes, said: str, run: Run) -> None:
+    """Its copy, which has a name of no meaning, is not spoken of."""
+    outcome = run("encode", "-", "-o", "a.sofc", stdin=data)
+    assert (outcome.status, outcome.err) == (3, f"sofc: {said}\n")
+
+
 def test_what_only_begins_as_jpeg_is_refused(run: Run) -> None:
     Path("a.jpg").write_bytes(b"\xff\xd8\xff" + bytes(range(256)))
     assert run("encode", "a.jpg").status == 3 and not Path("a.sofc").exists()
@@ -864,7 +877,11 @@ def test_an_array_of_unclear_axes_is_named(run: Run) -> None:
     ("arguments", "said"),
     [
         (["encode", "--effrt", "5", "a.png"], "sofc encode: unknown arguments: --effrt (did you mean --effort?)"),
+        (["encode", "--format", "png", "a.png"], "sofc encode: unknown arguments: --format. See"),
         (["encod", "a.png"], "(did you mean encode?)"),
+        (["--verson"], "sofc: unknown arguments: --verson before VERB (did you mean --version?)"),
+        (["analyze", "--render", "b.jpg", "a.png"], "pictures are PNG files: name it b.png"),
+        (["encode", "-D", "none", "--embed", "a.png"], "--embed needs a codebook: name one with -D"),
         (["decode", "--format", "jpg", "a.sofc"], "See sofc decode --help"),
         (["encode"], "the following arguments are required: INPUT"),
         (["encode", "-D", "a.png", "a.png"], "a.png is no codebook but a PNG file"),

@@ -51,7 +51,7 @@ def pages() -> dict[str, str]:
     """The manual pages by their names: ``sofc``, and ``sofc-VERB`` for each verb."""
     found = {}
     for verb in (None, *VERBS):
-        parser = build_parser([verb] if verb else VERBS)
+        parser: argparse.ArgumentParser = build_parser([verb] if verb else VERBS)
         if verb:
             (parser,) = (one for one in _parsers(parser) if one.prog == f"sofc {verb}")
         name = parser.prog.replace(" ", "-")

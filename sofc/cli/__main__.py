@@ -37,7 +37,7 @@ are no images; 128 + N ended by signal N (130: interrupted). Of many files the w
 """
 
 
-def build_parser(verbs: Sequence[str] = VERBS) -> argparse.ArgumentParser:
+def build_parser(verbs: Sequence[str] = VERBS) -> _Parser:
     """The parser of these verbs, whose modules are loaded."""
     parser = _Parser(
         prog="sofc", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -63,10 +63,16 @@ class _Parser(argparse.ArgumentParser):
         if choice := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
             like = get_close_matches(choice[1], re.findall(r"[\w-]+", choice[2]), 1, _ALIKE)
         elif option := re.search(r"(?:unknown|unrecognized) arguments:.* (--[\w-]+)", message):
-            like = get_close_matches(option[1], self._option_string_actions, 1, _ALIKE)
+            names = {name.strip("-"): name for name in self._option_string_actions}
+            like = [names[name] for name in get_close_matches(option[1].strip("-"), names, 1, _ALIKE)]
         else:
             like = []
         return f" (did you mean {like[0]}?)" if like else ""
+
+    def check_first(self, word: str) -> None:
+        """Complain of an unknown option before the verb: argparse says only that a verb is missing."""
+        if word.startswith("-") and not any(name.startswith(word) for name in self._option_string_actions):
+            self.error(f"unknown arguments: {word} before VERB")
 
 
 class _VerbParser(_Parser):
@@ -117,7 +123,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
     given = sys.argv[1:] if argv is None else list(argv)
     # A verb that comes first is the one; the others need not be loaded.
-    args = build_parser([verb for verb in VERBS if verb in given[:1]] or VERBS).parse_args(given)
+    parser = build_parser([verb for verb in VERBS if verb in given[:1]] or VERBS)
+    parser.check_first("".join(given[:1]))
+    args = parser.parse_args(given)
     first_use.actions[:] = [lambda: _compile_coding(options.console(args))]
     with _Signals(signal.SIGINT, signal.SIGTERM, *ENDS_WITH_TERMINAL) if argv is None else _Signals() as signals:
         try:

@@ -48,7 +48,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     options.add_axes(parser)
     parser.add_argument(
         "--render",
-        type=Path,
+        type=options.picture,
         metavar="PNG",
         help=f"draw the first {MOST_DRAWN} images, each beside a map of where its bits went, and the shapes placed",
     )

@@ -42,7 +42,9 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     listing.set_defaults(run=run_list)
     show = options.add_verb(inner, "show", "show what a codebook holds", SHOW_EXAMPLES)
     show.add_argument("codebook", metavar="FILE|NAME", help="codebook file, or name or id of an installed codebook")
-    show.add_argument("--render", type=Path, metavar="PNG", help="draw the shapes, and what predictors learnt")
+    show.add_argument(
+        "--render", type=options.picture, metavar="PNG", help="draw the shapes, and what predictors learnt"
+    )
     show.add_argument("--json", action="store_true", help="print an object as JSON")
     options.add_force(show)
     show.set_defaults(run=run_show)

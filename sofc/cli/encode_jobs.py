@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sofc.cli import destinations
 from sofc.cli.names import is_kept
+from sofc.cli.options import NO_CODEBOOK
 from sofc.errors import FormatError, SofcError, UsageError
 
 LONG_NAME_BYTES = 100
@@ -43,7 +44,7 @@ def check(args: argparse.Namespace) -> None:
     """Raise UsageError for options that contradict each other."""
     if args.output is not None and args.out_dir is not None:
         raise UsageError("-o and --out-dir exclude each other")
-    if args.embed and args.codebook is None:
+    if args.embed and args.codebook in (None, NO_CODEBOOK):
         raise UsageError("--embed needs a codebook: name one with -D")
     if args.raw is not None and (args.collection or args.threshold is not None):
         raise UsageError("--raw takes samples as they are: neither --collection nor --threshold go with it")

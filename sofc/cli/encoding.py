@@ -215,9 +215,11 @@ class Encoding:
 
     def _files(self, job: Job, tally: _Tally) -> Iterator[bytes]:
         """Image files: themselves, or their images."""
-        from sofc.imagefiles import is_lossy_jpeg
+        from sofc.imagefiles import is_lossy_jpeg, why_none_inside
 
         with _spooled(job.inputs) as paths:
+            if None in job.inputs and not self.args.keep_file and (found := why_none_inside(paths[0])):
+                raise FormatError(f"{job.name}: this is {found}: there is no image to encode")
             tally.bytes = sum(path.stat().st_size for path in paths)
             tally.is_file = self.args.keep_file or (keeps_jpeg(self.args) and is_lossy_jpeg(paths[0]))
             if tally.is_file:
@@ -528,4 +530,9 @@ def _spooled(inputs: tuple[Path | None, ...]) -> Iterator[list[Path]]:
             while data := sys.stdin.buffer.read(READ_BYTES):
                 with naming(folder):
                     file.write(data)
-        yield [copy]
+        try:
+            yield [copy]
+        except SofcError as error:
+            # The name of the copy means nothing to anyone.
+            error.args = (str(error).replace(str(copy), "standard input"),)
+            raise

@@ -46,6 +46,14 @@ def positive(text: str) -> int:
     return value
 
 
+def picture(text: str) -> Path:
+    """argparse type: a name of a PNG file, or one that says nothing of its format."""
+    path = Path(text)
+    if path.suffix.lower() not in ("", ".png"):
+        raise argparse.ArgumentTypeError(f"pictures are PNG files: name it {path.with_suffix('.png')}")
+    return path
+
+
 def add_codebook(parser: argparse.ArgumentParser, more: str = "") -> None:
     """-D; ``more`` goes behind its help."""
     text = "codebook file, or name or id of an installed codebook"
