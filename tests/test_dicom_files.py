@@ -118,6 +118,22 @@ def test_encodings_are_kept(is_implicit: bool) -> None:
     assert Path("b.dcm").read_bytes() == Path("a.dcm").read_bytes()
 
 
+@pytest.mark.parametrize("syntax", ["ExplicitVRBigEndian", "DeflatedExplicitVRLittleEndian"])
+def test_floats_are_said_to_be_such(syntax: str) -> None:
+    module = pydicom()
+    write_dicom(Path("a.dcm"), GRAY.astype(np.uint32), bits=32)
+    data_set = module.dcmread("a.dcm")
+    as_floats(data_set)
+    data_set.file_meta.TransferSyntaxUID = module.uid.UID(getattr(module.uid, syntax))
+    is_big = syntax == "ExplicitVRBigEndian"
+    module.dcmwrite("a.dcm", data_set, implicit_vr=False, little_endian=not is_big)
+    assert main(["encode", "-q", "-e1", "a.dcm"]) == 0
+    assert main(["decode", "-q", "a.sofc", "-o", "b.dcm"]) == 0
+    before, after = (module.dcmread(name)["FloatPixelData"] for name in ("a.dcm", "b.dcm"))
+    assert (after.VR, after.value) == ("OF", before.value)
+    assert not is_big or Path("b.dcm").read_bytes() == Path("a.dcm").read_bytes()
+
+
 def deflated(data_set: Any) -> None:
     data_set.file_meta.TransferSyntaxUID = pydicom().uid.DeflatedExplicitVRLittleEndian
 

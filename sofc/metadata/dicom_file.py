@@ -185,7 +185,8 @@ def _laid_out(data_set: Any, item: Metadata, items: Sequence[Metadata]) -> _Layo
     if not 0 < layout.size <= _MOST_BYTES:
         raise UnsupportedError(f"{layout.size} bytes of samples are more than a DICOM file holds plain: {_INSTEAD}")
     start = _place_of(value, tag)
-    vr = "" if is_implicit else _representation(dtype, item.key if is_plain and is_little_endian else "")
+    is_as_it_was = (is_plain and is_little_endian) or item.key in FLOATS
+    vr = "" if is_implicit else _representation(dtype, item.key if is_as_it_was else "")
     head = _head(tag, vr, layout.size + layout.size % 2, "<" if is_little_endian else ">")
     return layout._replace(before=value[:start] + head, after=value[start:])
 
