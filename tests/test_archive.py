@@ -434,6 +434,14 @@ def test_paths_that_lead_out_of_the_tree(copied: Path, tmp_path: Path, path: str
     assert all(found in (inside, inside.parent) or inside in found.parents for found in made)
 
 
+def test_why_something_is_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for name, why in (("file", "it is a file"), ("folder", "it has no manifest"), ("none", "there is no such folder")):
+        with pytest.raises(UsageError, match=f"{name} is no archive: {why}"):
+            sofc.open_archive(tmp_path / name)
+
+
 def test_nothing_is_restored_through_links(copied: Path, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "back").mkdir()

@@ -217,7 +217,8 @@ def connect(path: Path) -> sqlite3.Connection:
 def sound(folder: Path, damage: list[str]) -> Iterator[Path]:
     """The path of the manifest, or of one that is made of its copy; the rest as for ``opened``."""
     if not is_archive(folder):
-        raise UsageError(f"{folder} is no archive: it has no {NAME}")
+        there = "it is a file" if folder.exists() else "there is no such folder"
+        raise UsageError(f"{folder} is no archive: {f'it has no {NAME}' if folder.is_dir() else there}")
     path = folder / NAME
     try:
         if (folder / CHECK).read_text(encoding="ascii") == _check_of(path):
