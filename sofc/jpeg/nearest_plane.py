@@ -4,8 +4,8 @@ What is known of the samples makes each coefficient likely to lie about somewher
 multiple of its step is meant is taken to be that, and tells more of the others: Babai's nearest plane algorithm, by
 covariances. Samples that would leave their bounds are taken to lie there meanwhile.
 
-Coefficients that are 0 all over an image are taken to be that here, too. What is believed is held in a matrix as large
-as there are others that are not fixed yet.
+Coefficients that are 0 all over an image that is not small are taken to be that here, too. What is believed is held in
+a matrix as large as there are others that are not fixed yet.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ LEAST_VARIANCE = 1 / 64
 """Coefficients are expected to vary by so much of the square of a step more than they do all over an image ..."""
 WIDEST = 1e6
 """... and the mean of a block by this."""
+FEW_BLOCKS, DOUBT = 256, 8.0
+"""So few blocks tell little of what coefficients vary by: those that are 0 in all of them may vary, too, and what does
+not come out is tried again as if they varied by so many times as much. 100 crops of pictures of 8 to 260 rows and
+columns take 0.9 % less, cells of malaria-cells/train 0.2 %."""
 PATIENCE, FEW = 64, 8
 """It is given up where, of so many blocks or more, one in so many or less came out in the end."""
 
@@ -350,6 +354,10 @@ def round_surest(
     """Change coefficients of blocks that do not come out, so that more samples come to lie in their bounds;
     ``is_solved``: they are what ``solve`` found of these samples."""
     values = (coefficients * inversion.table).reshape(-1, SIZE).astype(np.float64)
-    squares = (values**2).mean(axis=0)
-    variances = np.where(squares > 0, squares + LEAST_VARIANCE * inversion.table.astype(np.float64) ** 2, 0.0)
-    round_blocks(guessed, inversion, is_solved, coefficients, variances, scratch(), belief())
+    squares, are_few = (values**2).mean(axis=0), len(values) <= FEW_BLOCKS
+    variances = squares + LEAST_VARIANCE * inversion.table.astype(np.float64) ** 2
+    variances[(squares == 0) & (not are_few)] = 0
+    room, held = scratch(), belief()
+    round_blocks(guessed, inversion, is_solved, coefficients, variances, room, held)
+    if are_few:
+        round_blocks(guessed, inversion, True, coefficients, DOUBT * variances, room, held)
