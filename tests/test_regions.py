@@ -12,11 +12,14 @@ import pytest
 from helpers import chunks_of
 
 import sofc
+from sofc.band import regions
 from sofc.band.arrangement import Arrangement, Divided, Part, unpack_arrangement
+from sofc.band.arranging import View
 from sofc.band.borders import LEAST_AWAY, LEAST_LENGTH, MARGIN, find_border, find_inset
 from sofc.band.division import Division
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
+from sofc.band.shown import Shown, show_origin
 from sofc.band.steps import Form
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container.chunks import unpack_band, unpack_group
@@ -256,10 +259,26 @@ def test_an_inset_over_a_picture_whose_components_are_others(change: Any) -> Non
     assert len(encode(image)) < 1.12 * sum(len(encode(np.ascontiguousarray(one))) for one in alone)
 
 
+LEGEND = np.random.default_rng(4).choice(np.uint8([0, 90, 255]), (12, 16, 3)).repeat(6, axis=0).repeat(6, axis=1)
+
+
 def test_a_legend_over_a_picture_costs_little() -> None:
-    random = np.random.default_rng(4)
-    legend = np.repeat(np.repeat(random.choice([0, 90, 255], (12, 16, 3)), 6, 0), 6, 1).astype(np.uint8)
-    assert len(encode(pasted(LARGE, (120, 40, legend)))) < 1.12 * (len(encode(LARGE)) + len(encode(legend)))
+    assert len(encode(pasted(LARGE, (120, 40, LEGEND)))) < 1.12 * (len(encode(LARGE)) + len(encode(LEGEND)))
+
+
+def test_how_a_picture_is_turned_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a legend covers is turned as the picture is."""
+    sought: list[tuple[int, ...]] = []
+
+    def counted(view: View, *arguments: Any, **settings: Any) -> list[Shown]:
+        sought.append(view.planes[0].shape)
+        return show_origin(view, *arguments, **settings)
+
+    noise = np.random.default_rng(4).integers(0, 256, (20, 24, 3), np.uint8).repeat(3, axis=0).repeat(3, axis=1)
+    image = np.rot90(pasted(decoded(photograph(208, 240, 3)), (8, 8, noise)))
+    monkeypatch.setattr(regions, "show_origin", counted)
+    encode(image)
+    assert image.shape[:2] not in sought
 
 
 def test_pictures_on_a_page_cost_what_they_do_alone() -> None:

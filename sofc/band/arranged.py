@@ -52,9 +52,9 @@ def code_arranged(
 
 def code_traced(view: View, traced: Sequence[Way], selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
     """Code planes whose origin is known as they stand; raw where that is smaller. ``traced``: the ways by that."""
-    shown = Shown([], view, list(traced))
+    shown = [Shown([], view, list(traced))]
     regions = find_regions(view, shown, selection)
-    whole = _code_shown([shown], None, view, selection, numbers)
+    whole = _code_shown(shown, None, view, selection, numbers)
     return whole if regions is None else min(whole, _code_regions(regions, selection, numbers), key=_size)
 
 
@@ -110,7 +110,7 @@ def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int], judge
 def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> Coded:
     """Code planes that show no arrangement, but for the steps that their origin shows; raw where that is smaller."""
     shown, ways = judged.of(view, selection)
-    regions = find_regions(view, shown[0], selection)
+    regions = find_regions(view, shown, selection)
     if regions is not None:
         divided = _code_regions(regions, selection, numbers)
         if _size(divided) < SURELY_LESS * judged.size(view, selection):

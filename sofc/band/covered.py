@@ -30,13 +30,31 @@ SURE_SHARE = 0.85
 def covered_part(shown: Shown) -> Inset | None:
     """The rectangle outside of which an image comes out of its origin, but for few samples; None where none is known,
     or it was found after turning the image."""
+    missed = _missed(shown)
+    return None if missed is None else _around(missed, FEW_MISSED)
+
+
+def left_beside(shown: Shown, inset: Inset) -> float:
+    """How many times as many samples do not come out of an image's origin where an inset has nothing to do with that as
+    do in all of it, of as many: 0 where no origin is known, or it was found after turning the image."""
+    missed = _missed(shown)
+    if missed is None or not missed.any():
+        return 0.0
+    top, left = max(0, inset.top - MOST_LEFT), max(0, inset.left - MOST_LEFT)
+    beside = np.ones_like(missed)
+    beside[top : inset.top + inset.rows + MOST_LEFT, left : inset.left + inset.width + MOST_LEFT] = False
+    return float(missed[beside].mean() / missed.mean()) if beside.any() else 0.0
+
+
+def _missed(shown: Shown) -> npt.NDArray[np.bool_] | None:
+    """Which samples of an image do not come out of its origin."""
     if not shown.traced or any(isinstance(step, Orient) for step in shown.steps):
         return None
     way = shown.traced[0]
-    missed = np.logical_or.reduce(
+    missed: npt.NDArray[np.bool_] = np.logical_or.reduce(
         [drawn != plane for drawn, plane in zip(_drawn(way), _found_planes(way), strict=True)]
     )
-    return _around(missed, FEW_MISSED)
+    return missed
 
 
 def uncovered(view: View, inset: Inset, steps: Sequence[Step], selection: Selection) -> tuple[Inset, View]:

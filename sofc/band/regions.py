@@ -10,12 +10,13 @@ import numpy as np
 
 from sofc.band.arranging import View
 from sofc.band.borders import find_border, find_gap, find_inset
-from sofc.band.covered import covered_part, uncovered
+from sofc.band.covered import covered_part, left_beside, uncovered
 from sofc.band.division import Division
 from sofc.band.inset import Inset
 from sofc.band.pieces import STEP, telling_place, variety
 from sofc.band.selection import Selection
-from sofc.band.shown import Shown, show_origin
+from sofc.band.shown import Shown, show_after, show_origin
+from sofc.band.steps import Step
 from sofc.jpeg.recover import busy_samples
 
 MOST_DIVISIONS = 6
@@ -45,19 +46,24 @@ class Region:
     shown: list[Shown]
 
     @property
+    def best(self) -> Shown:
+        """That from which most follows."""
+        return max(self.shown, key=lambda one: one.share)
+
+    @property
     def is_sure(self) -> bool:
         """Whether nothing else is as small as what is found of its origin."""
-        return bool(self.shown[0].traced) and self.shown[0].traced[0].is_sure
+        return bool(self.best.traced) and self.best.traced[0].is_sure
 
     @property
     def missing(self) -> float:
         """The share of its samples that does not follow from it."""
-        return 1 - self.shown[0].share
+        return 1 - self.best.share
 
     @cached_property
     def left(self) -> float:
         """About what samples take that do not follow from it, in such samples."""
-        return _left(self.view, self.shown[0])
+        return _left(self.view, self.best)
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,13 @@ class Divided:
 Regions = Region | Divided
 
 
-def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | None:
+def find_regions(view: View, shown: list[Shown], selection: Selection) -> Divided | None:
     """The regions of an image, where these leave clearly less that does not follow from an origin than the whole does,
     of which ``shown`` is found; else None."""
     transform = selection.origins.transform(view.form.format, 1)
-    if transform is None or not selection.arranges or view.form.images > 1 or shown.share >= INSET_SHARE:
+    whole = Region(view, shown)
+    if transform is None or not selection.arranges or view.form.images > 1 or whole.best.share >= INSET_SHARE:
         return None
-    whole = Region(view, [shown])
     regions = _regions_of(whole, selection, MOST_DIVISIONS)
     if isinstance(regions, Region):
         return None
@@ -89,7 +95,7 @@ def find_regions(view: View, shown: Shown, selection: Selection) -> Divided | No
 
 def _divisions(region: Region, most: int, taken: Sequence[Inset]) -> Iterator[Division | Inset]:
     """Where a region is likely two, the likeliest first; ``taken``: where insets were."""
-    view, shown = region.view, region.shown[0]
+    view, shown = region.view, region.best
     if view.planes[0].size < LEAST_DIVIDED:
         return
     # Within a picture whose origin is sure what looks like a border is none, but it may be all that is left of two.
@@ -151,22 +157,26 @@ def _divided(
     of drawings, of which no piece shows one, are not divided further."""
     view = region.view
     first, rest = map(View, division.apply(view.planes, view.form), division.forms(view.form))
-    is_first = _may_show(first, selection)
-    # Where the whole shows no origin, what an inset stands in has none unless the inset is such a picture.
-    is_inset = isinstance(division, Inset) and not region.shown[0].traced
-    may_show = [is_first, (is_first or not is_inset) and _may_show(rest, selection)]
+    is_inset, is_first = isinstance(division, Inset), _may_show(first, selection)
+    # What an inset stands in has the origin of the whole, where that is sure: so its steps, which take long to find.
+    is_below = is_inset and region.is_sure
+    known = [[], region.best.steps if is_below else []]
+    if isinstance(division, Inset) and is_below and not is_first and left_beside(region.best, division) > MORE_FOLLOWS:
+        return region
+    # Where the whole shows none, what an inset stands in has none unless the inset is such a picture.
+    is_drawn = is_inset and not region.best.traced and not is_first
+    may_show = [is_first, is_below or (not is_drawn and _may_show(rest, selection))]
     if not any(may_show):
         return region
     if isinstance(division, Inset):
-        division, rest = uncovered(view, division, region.shown[0].steps, selection)
+        division, rest = uncovered(view, division, region.best.steps, selection)
         first = View(division.apply(view.planes, view.form)[0], division.forms(view.form)[0])
     insets = ((), (*taken, division)) if isinstance(division, Inset) else ((), ())
     both = [
-        Region(one, show_origin(one, selection, were_asked=False) if is_likely else [Shown([], one, [])])
-        for one, is_likely in zip((first, rest), may_show, strict=True)
+        Region(one, _shown(one, steps, selection) if is_likely else [Shown([], one, [])])
+        for one, steps, is_likely in zip((first, rest), known, may_show, strict=True)
     ]
-    is_drawn = isinstance(division, Inset) and region.is_sure and not both[0].is_sure
-    if is_drawn and both[1].missing > MORE_FOLLOWS * region.missing:
+    if is_below and not both[0].is_sure and both[1].missing > MORE_FOLLOWS * region.missing:
         return region
     found: list[Regions] = []
     for part, is_likely, inner in zip(both, may_show, insets, strict=True):
@@ -174,6 +184,11 @@ def _divided(
     if any(not isinstance(one, Region) or one.is_sure for one in found):
         return Divided(division, *found)
     return region
+
+
+def _shown(view: View, steps: Sequence[Step], selection: Selection) -> list[Shown]:
+    """What planes show of their origin: after steps, where any are known."""
+    return [show_after(view, steps, selection)] if steps else show_origin(view, selection, were_asked=False)
 
 
 def _has_insets(regions: Regions) -> bool:

@@ -85,6 +85,12 @@ def show_origin(view: View, selection: Selection, *, were_asked: bool) -> list[S
     return [shown, other] if other.share > shown.share else [shown]
 
 
+def show_after(view: View, steps: Sequence[Step], selection: Selection) -> Shown:
+    """The planes after steps after which their origin is known to show."""
+    stepped = _after(view, steps)
+    return Shown([*steps], stepped, _traced(stepped, selection))
+
+
 def _traced(view: View, selection: Selection, *, were_asked: bool = False) -> list[Way]:
     form = view.form
     return selection.origins.ways(list(view.planes), form.format, form.image_rows, were_asked=were_asked)
