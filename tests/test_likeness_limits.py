@@ -22,7 +22,7 @@ from sofc.codebook.builtin import builtin_codebook
 from sofc.container import schema
 from sofc.container.chunks import pack_file_end, pack_group, pack_image_head, unpack_group
 from sofc.container.likeness import Placing
-from sofc.container.records import CodedGroup, CodedSamples, ImageHead
+from sofc.container.records import LIKENESS_MODEL, CodedGroup, CodedSamples, ImageHead
 from sofc.stream import copies, costs, kept_images
 
 Array = npt.NDArray[np.uint8]
@@ -189,6 +189,31 @@ def test_encoders_ask_for_no_more_than_decoders_let_pass(monkeypatch: pytest.Mon
     data = encoded_group(tiles)
     assert before[0] < len(data) < len(after[0])
     check(data, tiles)
+
+
+def test_what_a_group_put_by_itself_after_all_costs_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its images all but one were to be predicted from one that is then too far away: who asks for the one pays for
+    all."""
+    monkeypatch.setattr(copies, "WINDOW", 15_000)
+    tiles = [shown(texture(k, 64, 64)) for k in range(2)]
+    likes = [(tiles[0][::-1] if k % 2 else tiles[0][:, ::-1]).copy() for k in range(30)]
+    for k, image in enumerate(likes):
+        image[k, k : k + 3] ^= 255  # so that none is a copy
+    noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64), np.uint8)
+    runs = [tiles[:1], list(noise), [tiles[1], *likes], [tiles[1][::-1].copy()]]
+
+    def groups() -> tuple[bytes, list[int]]:
+        encoder, data = sofc.Encoder(sofc.header_for(tiles[0]), codebook=builtin_codebook), b""
+        for images in runs:
+            data += encoder.write_group(np.stack(images)) + encoder.flush()
+        data += encoder.finish()
+        check(data, [image for images in runs for image in images])
+        return data, [unpack_group(body).model for kind, body in chunks_of(data) if kind == schema.GROUP]
+
+    assert [model == LIKENESS_MODEL for model in groups()[1]] == [False, False, False, True]
+    monkeypatch.setattr(costs, "FEW", 1 << 15)
+    monkeypatch.setattr(costs, "FEW_TIMES", 1)
+    assert LIKENESS_MODEL not in groups()[1]
 
 
 def encoded_group(images: list[Array]) -> bytes:

@@ -38,6 +38,7 @@ class KeptImages:
         # Of each chunk that images begin in, once these are known: the first of them, and what it takes to decode it.
         self._firsts: list[int] = []
         self._decoding: list[int] = []
+        self._whole: dict[int, int] = {}  # the same of those put by themselves that were to follow from others
         self._long_groups: list[int] = []  # the first image of each from which following ones go on
         self._guides: dict[int, set[int]] = {}  # by the numbers of images that may have guides, those of these
 
@@ -123,6 +124,22 @@ class KeptImages:
         asked = self.asked(likeness.placing.reference, extent)
         account = before.after(asked, tables=extent.header.format.components)
         return account if account.fits(extent.samples) else None
+
+    def note_whole(self, extent: Extent) -> None:
+        """Take in that a band or group of which images were to follow from earlier ones is put by itself after all."""
+        self._whole[extent.first] = decoding_cost(extent.samples)
+
+    def is_whole(self, number: int) -> bool:
+        """Whether that is so of what an image stands in."""
+        return self._firsts[bisect_right(self._firsts, number) - 1] in self._whole
+
+    def may_ask(self, extent: Extent, every: Iterable[Asked]) -> bool:
+        """Whether a band or group may still ask for all of these, now that it is known how those before it are put."""
+        account = Account()
+        for asked in every:
+            decoding = asked.decoding if asked.begins is None else self._whole.get(asked.begins, asked.decoding)
+            account = account.after(asked._replace(decoding=decoding), tables=extent.header.format.components)
+        return account.fits(extent.samples)
 
     def note_guide(self, number: int, guide: int) -> None:
         """Take in that an image, or a band of it, may be coded with a guide."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ from sofc.codebook import Codebook
 from sofc.container.likeness import Placing
 from sofc.container.records import CodedSamples
 from sofc.image import ImageHeader
-from sofc.stream.costs import Account
+from sofc.stream.costs import Account, Asked
 from sofc.stream.kept_images import KeptImages
 
 SURELY_BYTES, SURELY_SHARE = 16, 3000
@@ -38,12 +38,14 @@ LIKELY = 0.5
 class PredictedCoding:
     """A band or group of which images are like earlier ones. ``is_sure``: whether no other way takes less.
 
-    ``departures`` is None where the samples take less.
+    ``departures`` is None where the samples take less. ``asked``: the images that they follow from, as it was reckoned
+    what these cost.
     """
 
     kept: KeptImages
     extent: Extent
     likenesses: Mapping[int, Likeness]
+    asked: Sequence[Asked]
     departures: bytes | None
     check: int
     code_others: Callable[[], CodedSamples] | None
@@ -60,7 +62,9 @@ class PredictedCoding:
         that may be needed."""
         placings = {place: one.placing for place, one in self.likenesses.items()}
         earlier = [one.reference for one in placings.values() if one.reference < self.extent.first]
-        if self.departures is None or not self.kept.are_near(earlier, offset):
+        may_ask = self.kept.are_near(earlier, offset) and self.kept.may_ask(self.extent, self.asked)
+        if self.departures is None or not may_ask:
+            self.kept.note_whole(self.extent)
             return code()
         others = None if self.code_others is None else self.code_others()
         predicted = pack_predicted(placings, self.departures, others, self.check)
@@ -113,8 +117,10 @@ class Guiding:
         return coded
 
     def at(self, coded: CodedSamples, offset: int) -> CodedSamples:
-        """What is put where a chunk begins: ``coded`` where the samples are a copy, or the guide is too far away."""
-        if self.guided is None or not self.kept.are_near([self.guide.number], offset):
+        """What is put where a chunk begins: ``coded`` where the samples are a copy, or the guide is too far away or
+        takes longer to decode than was reckoned."""
+        number = self.guide.number
+        if self.guided is None or not self.kept.are_near([number], offset) or self.kept.is_whole(number):
             return coded
         return self.guided
 
@@ -184,4 +190,5 @@ class Predicting:
         if self._verify and stream is not None:
             verify_departures(stream, samples, extent, likenesses, references)
         check = zlib.crc32(sample_bytes(samples, extent.header.format))
-        return PredictedCoding(self._kept, extent, dict(likenesses), stream, check, code_others)
+        asked = [self._kept.asked(one.placing.reference, extent) for one in likenesses.values()]
+        return PredictedCoding(self._kept, extent, dict(likenesses), asked, stream, check, code_others)
