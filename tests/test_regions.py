@@ -12,7 +12,7 @@ import pytest
 from helpers import chunks_of
 
 import sofc
-from sofc.band import regions
+from sofc.band import arranged, regions
 from sofc.band.arrangement import Arrangement, Divided, Part, unpack_arrangement
 from sofc.band.arranging import View
 from sofc.band.borders import LEAST_AWAY, LEAST_LENGTH, MARGIN, find_border, find_inset
@@ -290,3 +290,21 @@ def test_a_picture_in_a_photograph_that_was_no_jpeg_file() -> None:
     around = photograph(230, 260, 4)
     data = encode(pasted(around, (70, 80, DETAIL)))
     assert len(data) < len(encode(around)) + len(encode(DETAIL))
+
+
+def test_insets_one_in_another_are_together_no_larger_than_the_image() -> None:
+    """A format's limit: of these the inner one is none, though it would be by itself."""
+    inner, middle, outer = decoded(pale(170, 176, 4), 75), decoded(pale(212, 220, 6), 90, "4:4:4"), LARGE[:, :250]
+    assert inner.size + middle.size > outer.size
+    data = encode(image := pasted(outer, (10, 13, pasted(middle, (19, 22, inner)))))
+    insets = [one for one in divisions_in(arrangement_of(data, image)) if isinstance(one, Inset)]
+    assert insets == [Inset(10, 13, 212, 220)]
+
+
+@pytest.mark.parametrize(("entries", "is_divided"), [(3, True), (2, False)])
+def test_no_more_regions_than_an_arrangement_may_have(
+    monkeypatch: pytest.MonkeyPatch, entries: int, *, is_divided: bool
+) -> None:
+    monkeypatch.setattr(arranged, "MAX_ENTRIES", entries)
+    image = np.concatenate([FIRST, SECOND], axis=1)
+    assert (divisions_in(arrangement_of(encode(image), image)) == [Division(1, 149)]) == is_divided

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping as Mapped
 from collections.abc import Sequence
 
-from sofc.band.arrangement import MAX_COMPONENTS, Arrangement, Divided, Part, Split, Stepped, pack_arrangement
+from sofc.band.arrangement import (
+    MAX_COMPONENTS,
+    MAX_ENTRIES,
+    Arrangement,
+    Divided,
+    Part,
+    Split,
+    Stepped,
+    pack_arrangement,
+)
 from sofc.band.arranging import (
+    MOST_STEPS,
     Found,
     Taken,
     View,
@@ -29,6 +39,8 @@ Coded = tuple[Arrangement, tuple[bytes, ...]]
 """An arrangement and the streams of its parts."""
 LEAST_SAMPLES = 256
 """To say the arrangement of fewer takes too many bytes."""
+MOST_AROUND = MOST_STEPS + 2
+"""Of what stands around a view, so many entries at most are counted as its."""
 SURELY_LESS = 0.9
 """Where regions take so much less than a piece of the whole says, that is not coded."""
 
@@ -41,7 +53,7 @@ def code_arranged(
     ``numbers``: the number in the file of each codebook that may be used, by its id. ``were_asked``: the images were
     asked for their origin, and have none as they stand.
     """
-    judged = _Judged(view if were_asked else None)
+    judged = _Judged(view if were_asked else None, found)
     if isinstance(found, View):
         return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found) or is_tiled(found)
@@ -53,7 +65,7 @@ def code_arranged(
 def code_traced(view: View, traced: Sequence[Way], selection: Selection, numbers: Mapped[bytes, int]) -> Coded:
     """Code planes whose origin is known as they stand; raw where that is smaller. ``traced``: the ways by that."""
     shown = [Shown([], view, list(traced))]
-    regions = find_regions(view, shown, selection)
+    regions = find_regions(view, shown, selection, MAX_ENTRIES)
     whole = _code_shown(shown, None, view, selection, numbers)
     return whole if regions is None else min(whole, _code_regions(regions, selection, numbers), key=_size)
 
@@ -69,8 +81,10 @@ def find(view: View, selection: Selection, *, signed: bool) -> Found:
 class _Judged:
     """What views show and may be coded by, kept for those that are judged first and coded then."""
 
-    def __init__(self, without: View | None) -> None:
+    def __init__(self, without: View | None, found: Found) -> None:
         self._without = without  # a view that has no origin
+        around = 0 if isinstance(found, View) else MOST_AROUND
+        self.entries = MAX_ENTRIES // len(list(wholes_of(found))) - around  # of the arrangement of each view
         self._found: dict[int, tuple[list[Shown], list[Way]]] = {}
 
     def of(self, view: View, selection: Selection) -> tuple[list[Shown], list[Way]]:
@@ -110,7 +124,7 @@ def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int], judge
 def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> Coded:
     """Code planes that show no arrangement, but for the steps that their origin shows; raw where that is smaller."""
     shown, ways = judged.of(view, selection)
-    regions = find_regions(view, shown, selection)
+    regions = find_regions(view, shown, selection, judged.entries)
     if regions is not None:
         divided = _code_regions(regions, selection, numbers)
         if _size(divided) < SURELY_LESS * judged.size(view, selection):

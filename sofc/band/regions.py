@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,12 +39,32 @@ PIECE, SMALL_PIECE, MOST_PIECES, LEAST_VARIETY = 128, 32, 4, 0.45
 less variety none is; of smaller ones such small pieces tell."""
 
 
+class Room(NamedTuple):
+    """How many entries an arrangement has, and how many samples its insets, or may have."""
+
+    entries: int
+    samples: int
+
+    def without(self, taken: Room) -> Room:
+        """What is left of it."""
+        return Room(self.entries - taken.entries, self.samples - taken.samples)
+
+    def holds(self, *taken: Room) -> bool:
+        """Whether there is so much."""
+        return all(sum(each) <= limit for each, limit in zip(zip(*taken, strict=True), self, strict=True))
+
+
 @dataclass(frozen=True)
 class Region:
     """A region that is not divided, and what its planes show of their origin."""
 
     view: View
     shown: list[Shown]
+
+    @cached_property
+    def room(self) -> Room:
+        """What it takes, in whichever way of those that it shows it is coded."""
+        return Room(1 + max(len(shown.steps) for shown in self.shown), 0)
 
     @property
     def best(self) -> Shown:
@@ -73,19 +94,26 @@ class Divided:
     division: Division | Inset
     first: Regions
     rest: Regions
+    own: Room
+
+    @property
+    def room(self) -> Room:
+        """What it takes: its ``own``, and that of both."""
+        rooms = self.own, self.first.room, self.rest.room
+        return Room(sum(room.entries for room in rooms), sum(room.samples for room in rooms))
 
 
 Regions = Region | Divided
 
 
-def find_regions(view: View, shown: list[Shown], selection: Selection) -> Divided | None:
-    """The regions of an image, where these leave clearly less that does not follow from an origin than the whole does,
-    of which ``shown`` is found; else None."""
+def find_regions(view: View, shown: list[Shown], selection: Selection, entries: int) -> Divided | None:
+    """The regions of an image, of an arrangement of so many ``entries`` at most, where these leave clearly less that
+    does not follow from an origin than the whole does, of which ``shown`` is found; else None."""
     transform = selection.origins.transform(view.form.format, 1)
     whole = Region(view, shown)
     if transform is None or not selection.arranges or view.form.images > 1 or whole.best.share >= INSET_SHARE:
         return None
-    regions = _regions_of(whole, selection, MOST_DIVISIONS)
+    regions = _regions_of(whole, selection, MOST_DIVISIONS, Room(entries, view.form.samples))
     if isinstance(regions, Region):
         return None
     left = sum(region.left for region in _leaves(regions))
@@ -140,18 +168,19 @@ def _telling(view: View, side: int) -> View:
     return View(piece, replace(view.form, rows=rows, width=width, image_rows=rows))
 
 
-def _regions_of(region: Region, selection: Selection, most: int, taken: tuple[Inset, ...] = ()) -> Regions:
-    """The regions of one that is divided where it is likeliest two and an origin of one of them is sure."""
+def _regions_of(region: Region, selection: Selection, most: int, room: Room, taken: tuple[Inset, ...] = ()) -> Regions:
+    """The regions of one that is divided where it is likeliest two and an origin of one of them is sure. ``room``: what
+    they may take."""
     found: Regions = region
     for division in _divisions(region, most, taken) if most else ():
-        found = _divided(region, division, selection, most, taken)
+        found = _divided(region, division, selection, most, room, taken)
         if found is not region:
             break
     return found
 
 
 def _divided(
-    region: Region, division: Division | Inset, selection: Selection, most: int, taken: tuple[Inset, ...]
+    region: Region, division: Division | Inset, selection: Selection, most: int, room: Room, taken: tuple[Inset, ...]
 ) -> Regions:
     """The regions of one that is divided like that; those beside each other whose origin is not sure are one, and those
     of drawings, of which no piece shows one, are not divided further."""
@@ -178,11 +207,15 @@ def _divided(
     ]
     if is_below and not both[0].is_sure and both[1].missing > MORE_FOLLOWS * region.missing:
         return region
+    own = Room(1, first.form.samples if isinstance(division, Inset) else 0)
+    if not room.holds(own, *(part.room for part in both)):
+        return region
     found: list[Regions] = []
-    for part, is_likely, inner in zip(both, may_show, insets, strict=True):
-        found.append(_regions_of(part, selection, most - 1 if is_likely else 0, inner))
+    for part, is_likely, inner, other in zip(both, may_show, insets, reversed(both), strict=True):
+        left = room.without(own).without((found[0] if found else other).room)
+        found.append(_regions_of(part, selection, most - 1 if is_likely else 0, left, inner))
     if any(not isinstance(one, Region) or one.is_sure for one in found):
-        return Divided(division, *found)
+        return Divided(division, found[0], found[1], own)
     return region
 
 
