@@ -28,7 +28,14 @@ from sofc.coders.interleaved.passes import (
     piece_of,
     tokens_of,
 )
-from sofc.coders.interleaved.section import pack_plan, unpack_plan
+from sofc.coders.interleaved.section import (
+    EDGE_LIMIT,
+    ENERGY_LIMIT,
+    THRESHOLD_LIMIT,
+    WEIGHT_LIMIT,
+    pack_plan,
+    unpack_plan,
+)
 from sofc.coders.interleaved.training import InterleavedTraining, fit_energies, fit_energy
 from sofc.errors import FormatError, SofcError
 from sofc.planes import PlaneRange
@@ -309,6 +316,80 @@ def test_section_round_trip(seed, plane):
         np.testing.assert_array_equal(getattr(again, name), getattr(plan, name))
     np.testing.assert_array_equal(again.prediction.weights, plan.prediction.weights)
     assert again.prediction.references == plan.prediction.references
+
+
+def with_one(array, value, place=-1):
+    """A copy with one number replaced, the last unless a place is given."""
+    result = array.copy()
+    result.flat[place] = value
+    return result
+
+
+def refusal(model, **changes):
+    """Why a model with changes is refused, "" where it is not."""
+    own = {name: changes.pop(name) for name in list(changes) if hasattr(model.prediction, name)}
+    try:
+        unpack_plan(pack_plan(replace(model, prediction=replace(model.prediction, **own), **changes)), 1)
+    except FormatError as error:
+        return str(error)
+    return ""
+
+
+def grid_model():
+    """A valid model of all tables, with weights of errors by place that are as great as they may be."""
+    shape = 64, errors(1)
+    energy = np.eye(*shape, dtype=np.int64) * ENERGY_LIMIT
+    weights = np.full((64, len(taps(1))), WEIGHT_LIMIT)
+    edges, frequencies = np.array([1 - EDGE_LIMIT, EDGE_LIMIT - 1]), np.zeros((2, TOKENS), np.int64)
+    frequencies[:, [0, ESCAPE]] = SCALE - 1, 1
+    prediction = Prediction((0,), kernel.GRID, 5, THRESHOLD_LIMIT, 16, weights, energy)
+    return PlaneModel(prediction, edges, 2, np.ones((3, kernel.FRACTIONS), np.int64), frequencies)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("threshold", [-1, THRESHOLD_LIMIT + 1]),
+        ("energy", [-1, ENERGY_LIMIT + 1]),
+        ("edges", [EDGE_LIMIT]),
+        ("cells", [-1, 2]),
+        ("frequencies", [-1, SCALE + 1]),
+        ("weights", [-WEIGHT_LIMIT - 1, WEIGHT_LIMIT + 1]),
+    ],
+)
+def test_entries_out_of_range(name, bad):
+    """They are refused; those that are just within it are not."""
+    model = grid_model()
+    assert refusal(model) == ""
+    for value in bad:
+        before = getattr(model.prediction if hasattr(model.prediction, name) else model, name)
+        changed = {name: value if name == "threshold" else with_one(before, value)}
+        assert "has entries that are not" in refusal(model, **changed)
+    assert "has entries that are not" in refusal(model, edges=with_one(model.edges, -EDGE_LIMIT, 0))
+
+
+def test_tables_that_do_not_add_up():
+    """At each place energies stay within 16 bits; edges rise; of each context the escape has a frequency."""
+    model = grid_model()
+    energy, frequencies = model.prediction.energy, model.frequencies
+    one_place = energy.copy()
+    one_place[40, :2] = ENERGY_LIMIT // 2, ENERGY_LIMIT // 2 + 1
+    assert "a table" in refusal(model, energy=one_place)
+    assert "a table" in refusal(model, edges=np.array([5, 5]))
+    for changed in (with_one(frequencies, 0), with_one(frequencies, 2), with_one(frequencies, 5, 1)):
+        assert "does not add up" in refusal(model, frequencies=changed)
+    without_escape = with_one(frequencies, 0)
+    without_escape[1, 0] = SCALE
+    assert "does not add up" in refusal(model, frequencies=without_escape)
+
+
+@pytest.mark.parametrize(("place", "values"), [(3, [4]), (4, [4, 11]), (5, [17]), (6, [0, 33]), (7, [3]), (8, [0])])
+def test_heads_out_of_range(place, values):
+    for value in values:
+        head = bytearray(pack_plan(grid_model()))
+        head[place] = value
+        with pytest.raises(FormatError, match="the plan of an interleaved model is out of range"):
+            unpack_plan(bytes(head), 1)
 
 
 @given(st.binary(max_size=400))

@@ -62,10 +62,10 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
         raise FormatError("the plan of an interleaved model is out of range")
     fields = [
         Field((1,), 0, THRESHOLD_LIMIT),
-        Field((kernel.CLASSES[kernel.GRID], errors(count)) if by_place else (errors(count),), 0),
+        Field((kernel.CLASSES[kernel.GRID], errors(count)) if by_place else (errors(count),), 0, ENERGY_LIMIT),
         Field.within(EDGE_LIMIT - 1, levels - 1),
         Field((levels, kernel.FRACTIONS), 0, contexts - 1),
-        Field((contexts, TOKENS), 0),
+        Field((contexts, TOKENS), 0, SCALE),
         Field.within(WEIGHT_LIMIT, kernel.CLASSES[class_map], len(taps(count))),
     ]
     threshold, energy, edges, cells, frequencies, weights = decode_tables(data[HEAD:], fields)
