@@ -26,8 +26,9 @@ BINS = len(ENERGY_EDGES) + 2
 """First rows, and the energies between edges."""
 
 
-PIECE = 3 << 17
-"""About as many samples of a plane are taken of each image: parts of many tell more than a few whole ones."""
+PIECE = 1 << 18
+"""About as many samples of a plane are taken of each image: parts of many tell more than a few whole ones. Of five
+train/ sets, by halves, half as many leave 0.4 % more bytes, and half as many again as few, in 1.4 times the time."""
 
 
 def _images(images: Iterator[list[Plane]], modelled: int) -> Iterator[tuple[list[Plane], int]]:
