@@ -7,11 +7,14 @@ import tracemalloc
 import zlib
 from typing import Any
 
+import hypothesis
 import minidec
 import numpy as np
 import numpy.typing as npt
 import pytest
 from helpers import chunks_of, file_of
+from hypothesis import strategies as st
+from minidec.likeness import Account as SmallAccount
 from PIL import Image
 
 import sofc
@@ -164,6 +167,37 @@ def test_how_much_few_samples_ask_for_is_bounded(
         minidec.decode_file(data)
 
 
+@pytest.mark.parametrize(
+    ("samples", "most"),
+    [(1, 1_048_832), (4096, 2_097_152), (62415, 17_026_816), (62416, 17_026_880), (1 << 26, 285_212_672)],
+)
+def test_what_a_band_may_cost(samples: int, most: int) -> None:
+    """The smaller of 2^20 + 256 s and 2^24 + 4 s, to the sample."""
+    assert costs.Account(most).fits(samples)
+    assert not costs.Account(most + 1).fits(samples)
+    SmallAccount(samples).ask(most)
+    with pytest.raises(minidec.FormatError, match="too much"):
+        SmallAccount(samples).ask(most + 1)
+
+
+ASKED = st.builds(
+    costs.Asked,
+    st.integers(1, 99999),
+    st.integers(1, 16),
+    st.one_of(st.none(), st.integers(1, 3)),
+    st.integers(1024, 99999),
+)
+
+
+@hypothesis.given(st.lists(ASKED, max_size=12), st.integers(0, 3))
+def test_costs_add_up_as_the_text_says(every: list[costs.Asked], tables: int) -> None:
+    account, small = costs.Account(), SmallAccount(1 << 40)
+    for asked in every:
+        account = account.after(asked, tables)
+        small.ask(asked.samples, asked.begins, asked.decoding, tables * ((1 << asked.bits) + 8192))
+        assert account.cost == small.cost
+
+
 def test_encoders_ask_for_no_more_than_decoders_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """In groups, in bands and for guides; of what was let pass before, decoders refuse what is too much."""
     field = texture(1, 96, 96)
@@ -196,7 +230,7 @@ def test_what_a_group_put_by_itself_after_all_costs_is_known(monkeypatch: pytest
     all."""
     monkeypatch.setattr(copies, "WINDOW", 15_000)
     tiles = [shown(texture(k, 64, 64)) for k in range(2)]
-    likes = [(tiles[0][::-1] if k % 2 else tiles[0][:, ::-1]).copy() for k in range(30)]
+    likes = [(tiles[0][::-1] if k % 2 else tiles[0][:, ::-1]).copy() for k in range(12)]
     for k, image in enumerate(likes):
         image[k, k : k + 3] ^= 255  # so that none is a copy
     noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64), np.uint8)
@@ -211,7 +245,7 @@ def test_what_a_group_put_by_itself_after_all_costs_is_known(monkeypatch: pytest
         return data, [unpack_group(body).model for kind, body in chunks_of(data) if kind == schema.GROUP]
 
     assert [model == LIKENESS_MODEL for model in groups()[1]] == [False, False, False, True]
-    monkeypatch.setattr(costs, "FEW", 1 << 15)
+    monkeypatch.setattr(costs, "FEW", 1 << 14)
     monkeypatch.setattr(costs, "FEW_TIMES", 1)
     assert LIKENESS_MODEL not in groups()[1]
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sofc.entropy.mixture import neutral_weights, pack_weights, unpack_weights
+from sofc.entropy.mixing import WEIGHT_ROWS
+from sofc.entropy.mixture import WEIGHT_LIMIT, neutral_weights, pack_weights, unpack_weights
+from sofc.entropy.tables import code_tables
 from sofc.errors import FormatError
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -34,3 +36,16 @@ def test_heads_out_of_range():
     for head in (b"\0\1", b"\x21\1", b"\2\0", b"\2\4"):
         with pytest.raises(FormatError, match="out of range"):
             unpack_weights(head + weights[2:])
+
+
+def test_weights_out_of_range():
+    """Those that would make sums of votes too large are refused."""
+    for value in (WEIGHT_LIMIT, WEIGHT_LIMIT + 1, -WEIGHT_LIMIT, -WEIGHT_LIMIT - 1):
+        kept = np.zeros((sum(WEIGHT_ROWS), 3), np.int64)
+        kept[-1, -1] = value
+        data = b"\2\1" + code_tables([kept])
+        if abs(value) <= WEIGHT_LIMIT:
+            unpack_weights(data)
+            continue
+        with pytest.raises(FormatError, match="has entries that are not"):
+            unpack_weights(data)
