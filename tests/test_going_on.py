@@ -23,7 +23,7 @@ from sofc.container import schema
 from sofc.container.chunks import pack_file_end, pack_group, pack_image_head, unpack_group, unpack_image_head
 from sofc.container.likeness import DEPARTURES, GOING_ON, Placing, Plan, pack_plan, unpack_plan
 from sofc.container.records import LIKENESS_MODEL, CodedGroup
-from sofc.stream import copies, going_on, layout, references
+from sofc.stream import copies, costs, going_on, layout, references
 from sofc.stream.references import GoneOnFrom
 
 Array = npt.NDArray[Any]
@@ -161,6 +161,26 @@ def test_an_image_of_a_group_that_goes_on_may_be_a_reference(monkeypatch: pytest
     assert starts(data)[4] == 2
     assert [plan for plan in plans(data) if plan and plan.way == DEPARTURES]
     check(data, images)
+
+
+def test_what_is_asked_for_by_going_on_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups pay for the long one that they go on from, and so does who asks for their images; to the sample."""
+    monkeypatch.setattr("sofc.band.alike.LEAST_SAMPLES", SIDE * SIDE)
+    monkeypatch.setattr(costs, "FEW_TIMES", 1)
+    images, size = tiles(8), SIDE * SIDE
+    alike = np.concatenate([images, images[6:7, ::-1]])
+    # Of the group that goes on, LONG images; of the other its reference, a table, the group of that and LONG images.
+    for given, cost, way in ((images, LONG * size, GOING_ON), (alike, (2 + LONG) * size + 1056, DEPARTURES)):
+        monkeypatch.setattr(costs, "FEW", cost - size)
+        data = encoded(given)
+        np.testing.assert_array_equal(sofc.decode(data), given)
+        assert way in {plan.way for plan in plans(data) if plan}
+        monkeypatch.setattr(costs, "FEW", cost - size - 1)
+        with pytest.raises(sofc.FormatError, match="more of earlier images"):
+            sofc.decode(data)
+        less = encoded(given)
+        np.testing.assert_array_equal(sofc.decode(less), given)
+        assert way not in {plan.way for plan in plans(less) if plan}
 
 
 def test_a_reference_is_near_with_the_group_that_its_own_goes_on_from(monkeypatch: pytest.MonkeyPatch) -> None:

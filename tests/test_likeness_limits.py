@@ -16,6 +16,7 @@ from helpers import chunks_of, file_of
 from hypothesis import strategies as st
 from minidec.likeness import Account as SmallAccount
 from PIL import Image
+from test_likeness import masked
 
 import sofc
 import sofc.stream.references
@@ -24,7 +25,7 @@ from sofc.band.predicted import Extent, departures_of, pack_predicted
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container import schema
 from sofc.container.chunks import pack_file_end, pack_group, pack_image_head, unpack_group
-from sofc.container.likeness import Placing
+from sofc.container.likeness import GUIDE, Placing
 from sofc.container.records import LIKENESS_MODEL, CodedGroup, CodedSamples, ImageHead
 from sofc.stream import copies, costs, kept_images
 
@@ -200,22 +201,21 @@ def test_costs_add_up_as_the_text_says(every: list[costs.Asked], tables: int) ->
 
 def test_encoders_ask_for_no_more_than_decoders_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """In groups, in bands and for guides; of what was let pass before, decoders refuse what is too much."""
-    field = texture(1, 96, 96)
-    mask = np.where(field > 0, 255, 0).astype(np.uint8)
+    image, mask = masked(3, (96, 96))
     tiles = [shown(texture(k, 96, 96)) for k in range(6)]
     tiles += [tiles[k][::-1].copy() for k in (0, 4, 1, 5, 2)]
     groups = encoded_group(tiles)
     large = shown(texture(7, 128, 96))
     bands = encoded([large, large[:, ::-1].copy()], band_rows=16)
-    guided = encoded([shown(field), mask])
+    guided = encoded([image, mask])
     before = [len(groups), len(bands), len(guided)]
     monkeypatch.setattr(costs, "FEW", 1)
     monkeypatch.setattr(costs, "FEW_TIMES", 1)
     for data in (groups, bands, guided):
         with pytest.raises(sofc.FormatError, match="more of earlier images"):
             sofc.decode_images(data)
-    after = [encoded_group(tiles), encoded([large, large[:, ::-1].copy()], band_rows=16), encoded([shown(field), mask])]
-    for data, images in zip(after, (tiles, [large, large[:, ::-1]], [shown(field), mask]), strict=True):
+    after = [encoded_group(tiles), encoded([large, large[:, ::-1].copy()], band_rows=16), encoded([image, mask])]
+    for data, images in zip(after, (tiles, [large, large[:, ::-1]], [image, mask]), strict=True):
         check(data, images)
     assert [len(data) > size for data, size in zip(after, before, strict=True)] == [True] * 3
     # So much that a group is put before one more image is taken into it.
@@ -225,29 +225,70 @@ def test_encoders_ask_for_no_more_than_decoders_let_pass(monkeypatch: pytest.Mon
     check(data, tiles)
 
 
-def test_what_a_group_put_by_itself_after_all_costs_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_guide", [False, True])
+def test_what_a_group_put_by_itself_after_all_costs_is_known(
+    monkeypatch: pytest.MonkeyPatch, *, is_guide: bool
+) -> None:
     """Of its images all but one were to be predicted from one that is then too far away: who asks for the one pays for
     all."""
     monkeypatch.setattr(copies, "WINDOW", 15_000)
-    tiles = [shown(texture(k, 64, 64)) for k in range(2)]
+    image, mask = masked(3, (64, 64))
+    tiles = [shown(texture(1, 64, 64)), image]
+    last = mask if is_guide else image[::-1].copy()
     likes = [(tiles[0][::-1] if k % 2 else tiles[0][:, ::-1]).copy() for k in range(12)]
     for k, image in enumerate(likes):
         image[k, k : k + 3] ^= 255  # so that none is a copy
     noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64), np.uint8)
-    runs = [tiles[:1], list(noise), [tiles[1], *likes], [tiles[1][::-1].copy()]]
+    runs = [tiles[:1], list(noise), [tiles[1], *likes], [last]]
 
-    def groups() -> tuple[bytes, list[int]]:
-        encoder, data = sofc.Encoder(sofc.header_for(tiles[0]), codebook=builtin_codebook), b""
+    def groups() -> list[int]:
+        encoder, data = sofc.Encoder(codebook=builtin_codebook), b""
         for images in runs:
+            data += encoder.begin_image(sofc.header_for(images[0]))
             data += encoder.write_group(np.stack(images)) + encoder.flush()
         data += encoder.finish()
         check(data, [image for images in runs for image in images])
-        return data, [unpack_group(body).model for kind, body in chunks_of(data) if kind == schema.GROUP]
+        return [unpack_group(body).model for kind, body in chunks_of(data) if kind == schema.GROUP]
 
-    assert [model == LIKENESS_MODEL for model in groups()[1]] == [False, False, False, True]
+    # What such a group guides may itself be asked for: that is not reckoned anew.
+    assert [model == LIKENESS_MODEL for model in groups()] == [False, False, False, not is_guide]
     monkeypatch.setattr(costs, "FEW", 1 << 14)
     monkeypatch.setattr(costs, "FEW_TIMES", 1)
-    assert LIKENESS_MODEL not in groups()[1]
+    assert LIKENESS_MODEL not in groups()
+
+
+def test_only_what_is_decoded_of_a_group_is_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one whose other images are predicted, its one image: to the sample."""
+    image = shown(texture(1, 64, 64))
+    likes = [(image[::-1] if k % 2 else image[:, ::-1]).copy() for k in range(6)]
+    for k, like in enumerate(likes):
+        like[k, k : k + 3] ^= 255
+    runs = [[image, *likes], [image.T.copy()]]
+    encoder, data = sofc.Encoder(sofc.header_for(image), codebook=builtin_codebook), b""
+    monkeypatch.setattr(costs, "FEW_TIMES", 2)
+    monkeypatch.setattr(costs, "FEW", 1056)  # and 2 * 4096: an image, its table, and the image again
+    for images in runs:
+        data += encoder.write_group(np.stack(images)) + encoder.flush()
+    data += encoder.finish()
+    models = [unpack_group(body).model for kind, body in chunks_of(data) if kind == schema.GROUP]
+    assert models == [LIKENESS_MODEL] * 2
+    check(data, [image for images in runs for image in images])
+    monkeypatch.setattr(costs, "FEW", 1055)
+    with pytest.raises(sofc.FormatError, match="4096 samples ask for more"):
+        sofc.decode_images(data)
+
+
+def test_a_guide_is_paid_for_without_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = list(masked(3, (96, 96)))
+    monkeypatch.setattr(costs, "FEW_TIMES", 1)
+    monkeypatch.setattr(costs, "FEW", 96 * 96)  # and as many: the guide, which is decoded
+    data = encoded(images)
+    groups = [unpack_group(body) for kind, body in chunks_of(data) if kind == schema.GROUP]
+    assert groups[1].model == LIKENESS_MODEL and groups[1].streams[0][0] == GUIDE
+    check(data, images)
+    monkeypatch.setattr(costs, "FEW", 96 * 96 - 1)
+    with pytest.raises(sofc.FormatError, match="more of earlier images"):
+        sofc.decode_images(data)
 
 
 def encoded_group(images: list[Array]) -> bytes:
