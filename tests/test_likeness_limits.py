@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
@@ -119,6 +120,26 @@ def hostile(side: int, references: list[int], small: sofc.ImageHeader) -> bytes:
     predicted = pack_predicted(placings, stream, None, zlib.crc32(samples.tobytes()))
     chunks.append((schema.GROUP, pack_group(CodedGroup(**vars(predicted), image=first, images=count))))
     return file_of([*chunks, (schema.FILE_END, pack_file_end(0))], plain)
+
+
+def test_what_was_asked_for_last_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once more it is not paid for, though other threads may have asked for so much that it is kept no more."""
+    tiles = [shown(texture(k, 64, 64)) for k in range(2)]
+    encoder = sofc.Encoder(sofc.header_for(tiles[0]), codebook=builtin_codebook)
+    data = encoder.write_group(np.stack(tiles)) + encoder.flush()
+    likes = [tiles[k % 2][::-1].copy() for k in range(4)]
+    for k, image in enumerate(likes):
+        image[k, k : k + 3] ^= 255
+    data += encoder.write_group(np.stack(likes)) + encoder.finish()
+    decoded = []
+
+    def at(_: object, offset: int, decode: Callable[[], Array]) -> Array:
+        decoded.append(offset)
+        return decode()
+
+    monkeypatch.setattr(sofc.stream.references.Decoded, "at", at)
+    assert all(map(np.array_equal, sofc.decode_images(data), [*tiles, *likes]))
+    assert len(decoded) == 1
 
 
 def small_image(side: int, components: int = 1) -> sofc.ImageHeader:

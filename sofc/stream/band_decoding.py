@@ -66,11 +66,13 @@ class Task(NamedTuple):
 
 
 class FoundReference(NamedTuple):
-    """An earlier image that another follows from. ``earliest``: where the first begins of all that it takes."""
+    """An earlier image that another follows from. ``earliest``: where the first begins of all that it takes. ``get``
+    decodes it, and holds what was decoded last for who asks, by where it begins: that costs nothing once more, whatever
+    others ask for meanwhile."""
 
     asked: Asked
     earliest: int
-    get: Callable[[], Reference]
+    get: Callable[[dict[int, Samples]], Reference]
 
 
 def _extent_of(placed: Placed) -> Extent:
@@ -176,7 +178,8 @@ class BandDecoder:
                 yield found[one.reference].asked
 
         cost = _cost(predicted, asked())
-        references = {number: one.get for number, one in found.items()}
+        held: dict[int, Samples] = {}
+        references = {number: partial(one.get, held) for number, one in found.items()}
         earliest = min([placed.offset, *(one.earliest for one in found.values())])
         return Task(partial(decode_predicted, predicted, references, own, others), earliest, cost)
 
@@ -243,9 +246,11 @@ class BandDecoder:
         height = header.height if isinstance(first, CodedGroup) else None
         rows = slice(None) if height is None else slice(place * height, (place + 1) * height)
 
-        def reference() -> Reference:
-            samples = self._references.at(offset, lambda: np.concatenate([task.run() for task in tasks]))
-            return reference_of(samples[rows], header.format)
+        def reference(held: dict[int, Samples]) -> Reference:
+            if offset not in held:
+                held.clear()
+                held[offset] = self._references.at(offset, lambda: np.concatenate([task.run() for task in tasks]))
+            return reference_of(held[offset][rows], header.format)
 
         image_samples = sum(_extent_of(placed).image_samples for placed in chunks)
         asked = Asked(image_samples, header.format.coded_bits, offset, decoding)
