@@ -299,6 +299,21 @@ def test_only_what_is_decoded_of_a_group_is_paid_for(monkeypatch: pytest.MonkeyP
         sofc.decode_images(data)
 
 
+def test_images_of_a_group_pay_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group is put before they ask for too much: each two images and a table; there is room for three tables."""
+    tiles = [shown(texture(k, 64, 64)) for k in range(2)]
+    likes = [tiles[k % 2][::-1].copy() for k in range(7)]
+    for k, image in enumerate(likes):
+        image[k, k : k + 3] ^= 255
+    monkeypatch.setattr(costs, "FEW", 3 * 1056)
+    monkeypatch.setattr(costs, "FEW_TIMES", 2)
+    encoder = sofc.Encoder(sofc.header_for(tiles[0]), codebook=builtin_codebook)
+    data = encoder.write_group(tiles[0][None]) + encoder.flush() + encoder.write_group(tiles[1][None]) + encoder.flush()
+    data += encoder.write_group(np.stack(likes)) + encoder.finish()
+    assert [unpack_group(body).images for kind, body in chunks_of(data) if kind == schema.GROUP] == [1, 1, 3, 3, 1]
+    check(data, [*tiles, *likes])
+
+
 def test_a_guide_is_paid_for_without_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     images = list(masked(3, (96, 96)))
     monkeypatch.setattr(costs, "FEW_TIMES", 1)
