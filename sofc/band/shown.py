@@ -29,8 +29,8 @@ ORDER_PROBE, PIECE = 32, 128
 """Sides of the pieces in the middle by which orders and orientations are judged."""
 LEAST_ENLARGED = 0.75
 """Share of the samples of a piece that come out again of smaller components if these were enlarged."""
-SIDEWAYS_LEAST, UPRIGHT = 0.05, 0.6
-"""Of images on their side, 0.15 to 0.45 of blocks come out whole, of upright ones 0.78 and more."""
+SIDEWAYS_LEAST, UPRIGHT = 0.05, 0.7
+"""Of images on their side, 0.15 to 0.65 of blocks come out whole, of upright ones 0.78 and more."""
 FALLS = Scale(8, 1, 255, falls=True)
 SIDEWAYS: tuple[list[tuple[Step, ...]], ...] = (
     [(Orient(4),), (Orient(5),), (Orient(1),)],
@@ -138,7 +138,8 @@ def _orientation(view: View, shown: Shown, selection: Selection, transform: Tran
     if now == 0 or now >= 1 - CLEAR_GAIN:
         return []
     found: dict[tuple[Step, ...], float] = {(): now}
-    for tried in (first, *(SIDEWAYS if sideways else ())):
+    # Whatever else shows of planes on their side shows more clearly of them upright.
+    for tried in SIDEWAYS if sideways else (first,):
         found |= {steps: share(steps) for steps in tried}
         if max(found.values()) > max(now + CLEAR_GAIN, SURE_PIECE):
             break

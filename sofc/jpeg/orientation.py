@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jpeg.bounds import Bounded, Seen, bounded
-from sofc.jpeg.dct import SIDE, Grid
+from sofc.jpeg.dct import ACCURATE, SIDE, Grid
 from sofc.jpeg.luminance import CLEARLY_MORE
 from sofc.jpeg.origin import Origin
 from sofc.jpeg.subsampling import match, shrunk
@@ -29,7 +29,10 @@ def is_sideways(planes: Sequence[Plane], origin: Origin) -> bool:
     down, across, top, left = origin.grid[:4]
     table = np.ascontiguousarray(origin.table.reshape(SIDE, SIDE).T).reshape(-1)
     upright = exact_of(Look.at([plane], origin.grid, origin.decoder), [origin.table])
-    return exact_of(Look.at([turned], Grid(across, down, left, top), origin.decoder), [table]) > upright + CLEARLY_MORE
+    grid = Grid(across, down, left, top)
+    # Of planes on their side another decoder's roundings may suit more blocks than the right one's.
+    decoders = {origin.decoder, origin.decoder._replace(inverse=ACCURATE)}
+    return max(exact_of(Look.at([turned], grid, one), [table]) for one in decoders) > upright + CLEARLY_MORE
 
 
 class Enlarged(NamedTuple):
