@@ -18,10 +18,11 @@ from sofc.band.selection import Selection
 from sofc.band.steps import Form, Step
 from sofc.band.value_steps import Scale
 from sofc.band.ways import Way
-from sofc.jpeg.orientation import is_sideways, most_enlarged
+from sofc.jpeg.orientation import is_inverted, is_sideways, most_enlarged
 from sofc.jpeg.subsampling import FACTORS
 from sofc.transforms.components import NONE, Transform
 
+FALLS = Scale(8, 1, 255, falls=True)
 SURE_SHARE, SURE_PIECE, CLEAR_GAIN, SURE_GAIN = 0.99, 0.95, 0.01, 0.1
 """Where more follows from an origin nothing better is sought, of a piece where so much does; of a piece so much more
 must follow to look further, and of all samples so much more to look no further."""
@@ -31,7 +32,6 @@ LEAST_ENLARGED = 0.75
 """Share of the samples of a piece that come out again of smaller components if these were enlarged."""
 SIDEWAYS_LEAST, UPRIGHT = 0.05, 0.7
 """Of images on their side, 0.15 to 0.65 of blocks come out whole, of upright ones 0.78 and more."""
-FALLS = Scale(8, 1, 255, falls=True)
 SIDEWAYS: tuple[list[tuple[Step, ...]], ...] = (
     [(Orient(4),), (Orient(5),), (Orient(1),)],
     [(FALLS, Orient(4)), (FALLS, Orient(5))],
@@ -57,6 +57,12 @@ class Shown(NamedTuple):
         down, across = (1, 1) if found is None else found.origins[0].origins[-1].grid[:2]
         return min(down, 2), min(across, 2)
 
+    @property
+    def is_inverted(self) -> bool:
+        """Whether the steps of luminance are those of an image that falls where this one rises."""
+        found = self.traced[0].found if self.traced and self.view.form.bits == FALLS.bits else None
+        return found is not None and is_inverted(found.origins[0].origins[0].table)
+
 
 def show_origin(view: View, selection: Selection, *, were_asked: bool) -> list[Shown]:
     """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt.
@@ -73,6 +79,11 @@ def show_origin(view: View, selection: Selection, *, were_asked: bool) -> list[S
         if order is not None:
             steps, view = [order], view.after(order)
     shown = Shown(steps, view, _traced(view, selection, were_asked=were_asked and not steps))
+    if shown.is_inverted:
+        other = show_after(view, [FALLS], selection)
+        if other.share >= shown.share and not other.is_inverted:
+            shown, view = other._replace(steps=[*steps, FALLS]), other.view
+            steps = shown.steps
     if not shown.traced or shown.share >= SURE_SHARE:
         return [shown]
     turned = view
@@ -168,7 +179,10 @@ def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step,
         planes = transform.forward(piece.after(step).planes)
         return most_enlarged(planes, [now.factors]).share if transform.suits(planes) else 0
 
-    found = {(step,): share(step) for step in (Orient(2), FALLS)}
+    # Means of what was inverted are no multiples of a step that does not divide 8.
+    means = [] if origin is None else [int(one.origins[0].table[0]) for one in origin.origins]
+    tried = (Orient(2), FALLS) if all(8 % mean == 0 for mean in means) else (Orient(2),)
+    found = {(step,): share(step) for step in tried}
     return [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now.share + CLEAR_GAIN]
 
 

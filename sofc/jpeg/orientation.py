@@ -10,10 +10,14 @@ import numpy as np
 from sofc.jpeg.bounds import Bounded, Seen, bounded
 from sofc.jpeg.dct import ACCURATE, SIDE, Grid
 from sofc.jpeg.luminance import CLEARLY_MORE
-from sofc.jpeg.origin import Origin
+from sofc.jpeg.origin import Origin, Steps
+from sofc.jpeg.steps import known_tables
 from sofc.jpeg.subsampling import match, shrunk
 from sofc.jpeg.trial import Look, exact_of
 from sofc.planes import Plane
+
+ALIKE = 52
+"""Tables that share so many of 63 steps are the same but for what hardly shows."""
 
 
 def is_sideways(planes: Sequence[Plane], origin: Origin) -> bool:
@@ -33,6 +37,16 @@ def is_sideways(planes: Sequence[Plane], origin: Origin) -> bool:
     # Of planes on their side another decoder's roundings may suit more blocks than the right one's.
     decoders = {origin.decoder, origin.decoder._replace(inverse=ACCURATE)}
     return max(exact_of(Look.at([turned], grid, one), [table]) for one in decoders) > upright + CLEARLY_MORE
+
+
+def is_inverted(table: Steps) -> bool:
+    """Whether steps of luminance are about those that an encoder chooses but for that of the means, which is finer.
+
+    Inverted, a block has 8 * 255 less its mean: no multiple of a step, unless that divides 8 as quality 75's does.
+    """
+    tables, _ = known_tables()
+    alike = (tables[:, 1:] == table[1:]).sum(axis=1)
+    return bool(alike.max() >= ALIKE and not (tables[alike == alike.max(), 0] <= table[0]).any())
 
 
 class Enlarged(NamedTuple):
