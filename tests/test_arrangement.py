@@ -445,6 +445,19 @@ def from_jpeg(quality: int, subsampling: int) -> Image:
     return np.array(PIL.Image.open(stream))
 
 
+def smoothed_jpeg(quality: int, subsampling: int | None) -> Image:
+    """With detail in one half alone: gray without ``subsampling``."""
+    random = np.random.default_rng(4)
+    rough = random.normal(128, 70, (192, 192, 3))
+    rough[:, 96:] = 128
+    waves = np.sin(np.mgrid[:192, :192] / 19).sum(axis=0)[..., None] * (20, 25, 30)
+    pixels = np.clip(rough / 4 + 96 + waves, 0, 255).astype(np.uint8)
+    image = PIL.Image.fromarray(pixels).convert("L" if subsampling is None else "RGB")
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=quality, **({} if subsampling is None else {"subsampling": subsampling}))
+    return np.array(PIL.Image.open(stream))
+
+
 ORIENTED: dict[str, Callable[[Image], Image]] = {
     "blue first": lambda image: image[..., ::-1],
     "blue first, opaque": lambda image: stacked(image[..., ::-1], opaque(image)),
@@ -462,6 +475,18 @@ ORIENTED: dict[str, Callable[[Image], Image]] = {
 @pytest.mark.parametrize("name", ORIENTED)
 def test_the_origin_of_turned_images_is_found(name: str) -> None:
     image = from_jpeg(75, 2)
+    arranged = np.ascontiguousarray(ORIENTED[name](image))
+    data = encode(arranged)
+    assert np.array_equal(sofc.decode(data), arranged)
+    assert len(data) <= 1.02 * len(encode(image)) + 40
+
+
+# What hardly shows of a plane on its side (its decoder, and the steps that few blocks have) and of one that falls
+# where it should rise (a mean's step that does not divide 8) is told by other qualities, and where there is no colour.
+@pytest.mark.parametrize("name", ["turned left", "inverted"])
+@pytest.mark.parametrize(("quality", "subsampling"), [(60, None), (60, 0), (60, 2), (85, 1), (92, None)])
+def test_so_it_is_at_other_qualities(name: str, quality: int, subsampling: int | None) -> None:
+    image = smoothed_jpeg(quality, subsampling)
     arranged = np.ascontiguousarray(ORIENTED[name](image))
     data = encode(arranged)
     assert np.array_equal(sofc.decode(data), arranged)

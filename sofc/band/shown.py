@@ -51,6 +51,12 @@ class Shown(NamedTuple):
         return self.traced[0].share if self.traced else 0.0
 
     @property
+    def whole(self) -> float:
+        """Of how many blocks of luminance all samples follow, a share."""
+        found = self.traced[0].found if self.traced else None
+        return 0.0 if found is None else min(one.exact[0] for one in found.origins)
+
+    @property
     def factors(self) -> tuple[int, int]:
         """Rows and columns that a sample of the last component stands for, at least: mirrored, it may be more."""
         found = self.traced[0].found if self.traced else None
@@ -84,7 +90,7 @@ def show_origin(view: View, selection: Selection, *, were_asked: bool) -> list[S
         if other.share >= shown.share and not other.is_inverted:
             shown, view = other._replace(steps=[*steps, FALLS]), other.view
             steps = shown.steps
-    if not shown.traced or shown.share >= SURE_SHARE:
+    if not shown.traced or (shown.share >= SURE_SHARE and shown.whole >= UPRIGHT):
         return [shown]
     turned = view
     further = _orientation(view, shown, selection, transform)
@@ -142,8 +148,8 @@ def _orientation(view: View, shown: Shown, selection: Selection, transform: Tran
         return []
 
     def share(steps: Sequence[Step]) -> float:
-        ways = _traced(_after(piece, steps), selection)
-        return ways[0].share if ways else 0.0
+        stepped = show_after(piece, steps, selection)
+        return (stepped.share + stepped.whole) / 2
 
     now = share([])
     if now == 0 or now >= 1 - CLEAR_GAIN:
