@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -102,8 +102,21 @@ def faults_of(data: bytes, samples: Samples) -> str:
     return "".join(str(k) for k, pair in enumerate(zip(found.origins, true, strict=True)) if not is_same(*pair)) or "-"
 
 
-def measure_samples(paths: Sequence[Path], codebook: sofc.Codebook | None, effort: int) -> None:
-    """Compress what Pillow decodes of JPEG files, and print what became of each and the sums."""
+class Measured(NamedTuple):
+    """What became of the samples of some JPEG files."""
+
+    ratios: list[float]
+    """Bytes over those of the JPEG file, of each."""
+    found: int
+    """Of how many all components were found."""
+    share: float
+    """All bytes over those of all JPEG files."""
+
+
+def measure_samples(
+    paths: Sequence[Path], codebook: sofc.Codebook | None, effort: int, tell: Callable[[str], None]
+) -> Measured:
+    """Compress what Pillow decodes of JPEG files, telling of each what became of it."""
     settings: dict[str, Any] = {} if codebook is None else {"codebook": codebook}
     ratios, right, sizes = [], 0, np.zeros(2, np.int64)
     for path in paths:
@@ -115,10 +128,10 @@ def measure_samples(paths: Sequence[Path], codebook: sofc.Codebook | None, effor
         right += faults == "-"
         ratios.append(size / len(data))
         sizes += size, len(data)
-        print(f"{ratios[-1]:.3f} {faults:4} {path.name}", flush=True)
+        tell(f"{ratios[-1]:.3f} {faults:4} {path.name}")
     if not ratios:
         raise SystemExit("no files there")
-    print(f"{right} of {len(ratios)} found, {sizes[0] / sizes[1]:.3f} of the files, at most {max(ratios):.3f}")
+    return Measured(ratios, right, float(sizes[0] / sizes[1]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,7 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     codebook = sofc.load_codebook(options.codebook) if options.codebook else None
     if options.samples:
-        measure_samples(list(walk(options.paths, recursive=True)), codebook, options.effort)
+        paths = list(walk(options.paths, recursive=True))
+        ratios, found, share = measure_samples(paths, codebook, options.effort, partial(print, flush=True))
+        print(f"{found} of {len(ratios)} found, {share:.3f} of the files, at most {max(ratios):.3f}")
         return 0
     largest = 0.0
     taken = 0

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What becomes of decoded JPEG images, by decoder and by what was done to them afterwards: the table in docs.
 
-    tools/jpeg_origins.py FOLDER [--images N] [--side N] > docs/jpeg-origins.md
+    tools/jpeg_origins.py FOLDER [--images N] [--side N] [--made FOLDER ...] > docs/jpeg-origins.md
 
 takes pieces of the images of a folder that never were JPEG files. Pillow writes JPEG files of them; what it decodes is
 stored as samples, by a built-in codebook, and each figure is the bytes of that over those of the JPEG files.
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from bench_kept import measure_samples
 from PIL import Image
 
 import sofc
@@ -56,17 +57,15 @@ qualities 75 and 92; below 1: recognised. Made by
 Decoders other than Pillow's are those of `sofc/jpeg`, which tests compare with real ones. `sofc encode photo.jpg` needs
 none of this: it reads the coefficients from the file.
 """
-TAIL = """
+MADE = """
 ## Files of many encoders
 
-Forty files for each seed (libjpeg-turbo, libjpeg 9, MozJPEG and jpegli; gray and five samplings; qualities 30 to 100;
-some with a black surround or blown out), pieces of test images that Pillow decoded: `tools/make_jpegs.py DATA MADE`,
-also with `--seed 5`, and `tools/bench_kept.py --samples MADE`. Found: sampling, place and all steps of all components.
+Files as they come from libjpeg-turbo, libjpeg 9, MozJPEG and jpegli (gray and five samplings; qualities 30 to 100; some
+with a black surround or blown out), of pieces of images that Pillow decoded: `tools/make_jpegs.py DATA FOLDER`, also
+with `--seed N`. Found: sampling, place and all steps of all components.
 
-| seed | found | bytes of the samples over the files' | at most |
-| ---: | ---: | ---: | ---: |
-| 0 | 40 of 40 | 0.801 | 1.045 |
-| 5 | 37 of 40 | 0.850 | 1.087 |
+| files | found | bytes of the samples over the files' | at most |
+| --- | ---: | ---: | ---: |
 """
 
 
@@ -216,18 +215,31 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=3, metavar="N", help="so many images (default: 3)")
     parser.add_argument("--side", type=int, default=320, metavar="N", help="pieces with such sides (default: 320)")
+    parser.add_argument(
+        "--made",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FOLDER",
+        help="folders of tools/make_jpegs.py, too",
+    )
     args = parser.parse_args()
     images = pieces(args.folder, args.images, args.side)
     files = {name: jpeg_files(images, sampling) for name, sampling in SAMPLINGS.items()}
     print(
         HEAD.format(
             arguments=f"{args.folder.parent.name}/{args.folder.name} --images {args.images} --side {args.side}"
+            + "".join([" --made", *(f" {folder.name}" for folder in args.made)] if args.made else [])
         ),
         end="",
     )
     table("decoder", DECODERS, files)
     table("afterwards, of Pillow's", {name: partial(changed, change) for name, change in LAYOUTS.items()}, files)
-    print(TAIL, end="")
+    if args.made:
+        print(MADE, end="")
+    for folder in args.made:
+        ratios, found, share = measure_samples(sorted(folder.glob("*.jp*g")), None, 5, tell=lambda _: None)
+        print(f"| {folder.name} | {found} of {len(ratios)} | {share:.3f} | {max(ratios):.3f} |", flush=True)
 
 
 if __name__ == "__main__":
