@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sofc.api.closing import Closing
-from sofc.archive import codebooks, manifest, unit
+from sofc.archive import catalogue, codebooks, manifest, unit
 from sofc.archive.coding import finder
 from sofc.archive.making import UNITS
 from sofc.archive.reading import UnitReader
@@ -70,13 +70,13 @@ class Archive(Closing):
 
     def __len__(self) -> int:
         """Files in the archive."""
-        found: int = self._table.execute("SELECT count(*) FROM entries WHERE type = 'file'").fetchone()[0]
+        found: int = self.table.execute("SELECT count(*) FROM entries WHERE type = 'file'").fetchone()[0]
         return found
 
     def __iter__(self) -> Iterator[str]:
         """The paths of all files, as text; those that are not UTF-8 as the system's functions have them."""
         query = "SELECT path, escaped FROM entries WHERE type = 'file' ORDER BY path, escaped"
-        for path, escaped in self._table.execute(query).fetchall():
+        for path, escaped in self.table.execute(query).fetchall():
             yield _name(path, escaped)
 
     def __contains__(self, path: object) -> bool:
@@ -108,10 +108,15 @@ class Archive(Closing):
 
     def read_bytes(self, path: str | os.PathLike[str]) -> bytes:
         """The file as it was, compared with its SHA-256. Raises KeyError, FormatError, LimitError."""
-        reader, wanted, _ = self._wanted(path)
+        _, wanted, _ = self._wanted(path)
         if wanted.size > MAX_FILE_BYTES:
             raise LimitError(f"{path}: {wanted.size} bytes are too many to read at once: restore it")
-        return b"".join(checked_pieces(reader, wanted))
+        return b"".join(self.pieces(path))
+
+    def pieces(self, path: str | os.PathLike[str]) -> Iterator[bytes]:
+        """As ``read_bytes``, in pieces, for a file of any size: what is wrong with it is found behind the last one."""
+        reader, wanted, _ = self._wanted(path)
+        yield from checked_pieces(reader, wanted)
 
     def status(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> Status | None:
         """What is known of a path. Raises KeyError, unless it may be missing: None then."""
@@ -129,36 +134,15 @@ class Archive(Closing):
         if path and ((status := self.status(path)) is None or status.type != FOLDER):
             raise KeyError(path)
         text, escaped = _key(path)
-        # In a name that is escaped the folder's backslashes are, too.
-        starts = {(text, escaped), (text if escaped else text.replace("\\", "\\\\"), True)}
-        found = [status for start, kind in starts for status in self._inside(f"{start}/" if start else "", kind)]
+        found = [
+            Status(_name(item.path, bool(item.escaped)), item.type, item.size or 0, item.time, item.mode)
+            for item in catalogue.inside(self.table, text, escaped)
+        ]
         return sorted(found, key=lambda status: os.fsencode(status.path))
 
-    def _inside(self, start: str, escaped: bool) -> Iterator[Status]:
-        """What stands in a folder whose paths begin so, escaped or not.
-
-        Of what is deeper little is read: after the first of a folder the search goes on behind it.
-        """
-        query = (
-            "SELECT path, escaped, type, size, time, mode FROM entries LEFT JOIN contents USING (content) "
-            "WHERE (path, escaped) > (?, ?) ORDER BY path, escaped LIMIT 1024"
-        )
-        last: tuple[str, int] = start, -1
-        while rows := self._table.execute(query, last).fetchall():
-            for text, as_escaped, kind, size, time, mode in rows:
-                if not text.startswith(start):
-                    return
-                last = text, as_escaped
-                name, _, deeper = text[len(start) :].partition("/")
-                if deeper:
-                    last = f"{start}{name}0", -1  # "0" follows "/"
-                    break
-                if as_escaped == escaped:
-                    yield Status(_name(text, escaped), kind, size or 0, time, mode)
-
     @property
-    def _table(self) -> sqlite3.Connection:
-        """This thread's and this process' connection."""
+    def table(self) -> sqlite3.Connection:
+        """The manifest, open to read: this thread's and this process' connection."""
         if getattr(self._tables, "process", None) != os.getpid():
             self._tables.process = os.getpid()
             self._tables.table = manifest.connect(self._path)
@@ -169,7 +153,7 @@ class Archive(Closing):
         """Columns of what is known of a path; None where there is no such path."""
         tables = "entries LEFT JOIN contents USING (content) LEFT JOIN units USING (unit)"
         query = f"SELECT {columns} FROM {tables} WHERE path = ? AND escaped = ?"
-        return self._table.execute(query, _key(path)).fetchone()
+        return self.table.execute(query, _key(path)).fetchone()
 
     def _wanted(self, path: str | os.PathLike[str]) -> tuple[UnitReader, Wanted, str]:
         found = self._row(path, "units.name, item, contents.size, contents.sha256, type")

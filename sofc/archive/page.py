@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sofc.archive.access import Archive
 from sofc.archive.manifest import EntryRow, Manifest
+from sofc.archive.pictures import picture, png_of
 from sofc.archive.report import KindSummary, Summary
 from sofc.archive.tree import path_of
 from sofc.errors import SofcError
@@ -107,20 +108,7 @@ def _files(manifest: Manifest, kind: int) -> Iterator[EntryRow]:
 
 def _thumbnail(image: npt.NDArray[np.generic]) -> str:
     """A small picture as a URI. Raises ValueError for what cannot be shown as gray or RGB."""
-    import numpy as np
-    from PIL import Image
-
-    shown = image if image.ndim == 2 or image.shape[2] in (3, 4) else image[..., 0]
-    if shown.dtype != np.uint8:
-        values = np.nan_to_num(np.abs(shown).astype(np.float64))
-        low, high = float(values.min()), float(values.max())
-        shown = ((values - low) * (255 / (high - low if high > low else 1))).astype(np.uint8)
-    step = max(1, max(shown.shape[:2]) // (4 * THUMBNAIL_SIDE))
-    picture = Image.fromarray(np.ascontiguousarray(shown[::step, ::step]))
-    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(png_of(picture(image, THUMBNAIL_SIDE))).decode()
 
 
 def _peer(archive: Archive, manifest: Manifest, kind: int) -> Peer | None:

@@ -19,7 +19,20 @@ from sofc.cli.crew import ENDS_WITH_TERMINAL
 from sofc.errors import SofcError
 from sofc.jit import first_use
 
-VERBS = ("train", "encode", "decode", "archive", "restore", "info", "test", "codebook", "analyze", "demo", "warmup")
+VERBS = (
+    "train",
+    "encode",
+    "decode",
+    "archive",
+    "restore",
+    "serve",
+    "info",
+    "test",
+    "codebook",
+    "analyze",
+    "demo",
+    "warmup",
+)
 """Each is a module of its own."""
 
 _ALIKE = 0.7
