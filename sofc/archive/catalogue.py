@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-SCANNED = 1 << 16
+SCANNED = 1 << 19
 """Entries that are looked at for one page of a search or of a kind: what is further on is on the pages after it."""
 _COLUMNS = (
     "path, escaped, type, time, mode, size, contents.bytes, way, kind, "
