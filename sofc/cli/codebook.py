@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sofc.cli import options
+from sofc.cli import codebook_sharing, options
 from sofc.cli.console import OK, Console, count_of, message_of, size
 from sofc.cli.outputs import refuse_overwrite
 
@@ -31,8 +31,8 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     """Add the verb and its own verbs."""
     parser: argparse.ArgumentParser = verbs.add_parser(  # type: ignore[attr-defined]
         "codebook",
-        help="list, show and install codebooks",
-        description="List, show and install codebooks.",
+        help="list, show, install and pass on codebooks",
+        description="List, show, install and pass on codebooks.",
         epilog=f"examples:\n{LIST_EXAMPLES}\n{SHOW_EXAMPLES}\n{INSTALL_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,6 +52,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     install.add_argument("files", nargs="+", type=Path, metavar="FILE", help="codebook files")
     install.add_argument("--json", action="store_true", help="print a list of objects as JSON")
     install.set_defaults(run=run_install)
+    codebook_sharing.add_parsers(inner)
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -119,6 +120,8 @@ def run_show(args: argparse.Namespace) -> int:
 def _summary(codebook: Codebook) -> dict[str, Any]:
     return {
         "name": codebook.name,
+        "version": codebook.version,
+        "licence": codebook.licence,
         "id": codebook.id.hex(),
         "size": len(codebook.to_bytes()),
         "models": [vars(model) for model in codebook.models],

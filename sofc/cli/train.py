@@ -34,6 +34,8 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         "-o", "--output", type=Path, required=True, metavar="FILE", help="codebook file, by custom .sofcb"
     )
     parser.add_argument("--name", help="the codebook's name (default: from the file's name)")
+    parser.add_argument("--codebook-version", default="", metavar="TEXT", help="the version that it says it is of")
+    parser.add_argument("--licence", default="", metavar="TEXT", help="the licence that it says it is under")
     options.add_recursive(parser)
     options.add_threshold(parser)
     options.add_axes(parser)
@@ -86,6 +88,7 @@ def _efforts(text: str) -> list[int]:
 def run(args: argparse.Namespace) -> int:
     """Train and write the codebook."""
     refuse_overwrite(args.output, args.force)
+    from sofc.codebook import Codebook
     from sofc.files import replacing
     from sofc.training import train
 
@@ -95,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
     if args.cluster is not None:  # whose workers are elsewhere
         args.inputs = [str(Path(path).absolute()) for path in args.inputs]
+    # What cannot be said is refused before training, not after.
+    Codebook(args.name or args.output.stem, (), ()).stating(version=args.codebook_version, licence=args.licence)
     left_out: list[str] = []
 
     def leave_out(name: str, error: SofcError | OSError) -> None:
@@ -116,7 +121,8 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
             passed_over=lambda image, error: leave_out(image.name, error),
         )
-    data = result.codebook.to_bytes()
+    codebook = result.codebook.stating(version=args.codebook_version, licence=args.licence)
+    data = codebook.to_bytes()
     # One coder alone, asked for by name, is for study: what it holds matters more than what it saves.
     is_written = args.always or args.coder is not None or result.report.is_worthwhile
     if is_written:
@@ -126,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         report: dict[str, Any] = {
             "codebook": str(args.output) if is_written else None,
-            "id": result.codebook.id.hex(),
+            "id": codebook.id.hex(),
             "size": len(data),
             "images": result.report.images,
             "saved": result.report.saved,
@@ -140,9 +146,7 @@ def run(args: argparse.Namespace) -> int:
     for line in result.report.lines(findings=args.verbose >= 2):
         console.result(line)
     if is_written:
-        console.result(
-            f"{args.output}: codebook {result.codebook.name!r}, {size(len(data))}, id {result.codebook.id.hex()[:32]}"
-        )
+        console.result(f"{args.output}: codebook {codebook.name!r}, {size(len(data))}, id {codebook.id.hex()[:32]}")
     elif result.report.saved is None:
         console.result(
             f"{args.output}: not written, as it is not known whether it saves anything: that takes 5 images of a kind "

@@ -14,6 +14,8 @@ from sofc.limits import Limits
 
 REFERENCE_SIZE = 16
 """Bytes of the id that a file which refers to a codebook holds."""
+STATEMENTS = ("version", "licence")
+"""What the first lines of a provenance may say: spec codebook/codebook file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,38 @@ class Codebook:
             for base, start in zip(self.bases, starts, strict=True)
             for model in base.models
         )
+
+    @property
+    def version(self) -> str:
+        """The version that its maker gave it; "" for none."""
+        return self._stated.get("version", "")
+
+    @property
+    def licence(self) -> str:
+        """The licence under which it is passed on; "" where it says none."""
+        return self._stated.get("licence", "")
+
+    def stating(self, *, version: str = "", licence: str = "") -> Codebook:
+        """The same models with a version and a licence, which makes it another codebook: its id is another.
+
+        Raises UsageError for texts of more than one line, or with control characters.
+        """
+        lines = {name: text for name, text in zip(STATEMENTS, (version, licence), strict=True) if text}
+        if any("\n" in text for text in lines.values()):
+            raise UsageError("a codebook's version and licence are of one line each")
+        begin = "".join(f"{name}: {text}\n" for name, text in lines.items())
+        return replace(self, provenance=begin + self.provenance, _bytes=None) if begin else self
+
+    @cached_property
+    def _stated(self) -> dict[str, str]:
+        """What the first lines of the provenance say."""
+        found: dict[str, str] = {}
+        for line in self.provenance.splitlines():
+            name, separator, text = line.partition(": ")
+            if not separator or name not in STATEMENTS:
+                break
+            found.setdefault(name, text)
+        return found
 
     def to_bytes(self) -> bytes:
         """The codebook file."""

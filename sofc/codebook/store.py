@@ -73,7 +73,8 @@ def find_codebook(
                 rejected.append(f"{path}: another codebook, id {codebook.id[:REFERENCE_SIZE].hex()}")
     message = (
         f"codebook {reference.name!r} with id {reference.id.hex()} is missing; searched: {', '.join(searched)}. "
-        f"Get the file {reference.name or reference.id.hex()}{SUFFIX} and run: sofc codebook install FILE"
+        f"Get the file {reference.name or reference.id.hex()}{SUFFIX} and run: sofc codebook install FILE, or: sofc "
+        f"codebook import {reference.id.hex()}"
     )
     if rejected:
         message += f". Not usable: {'; '.join(rejected)}"

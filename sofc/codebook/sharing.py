@@ -1,0 +1,134 @@
+"""Codebooks that people pass on: folders and URLs where they are, by id, with their signatures.
+
+Decoding never looks there: a codebook is brought from a place once, by name of the place, and installed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sofc.codebook import signing
+from sofc.codebook.model import REFERENCE_SIZE, Codebook
+from sofc.codebook.store import SUFFIX
+from sofc.errors import CodebookError, FormatError, SofcError, UsageError
+from sofc.files import replacing
+from sofc.limits import Limits
+
+PLACES_VARIABLE, KEYS_VARIABLE = "SOFC_CODEBOOK_PLACES", "SOFC_CODEBOOK_KEYS"
+_ID = re.compile(r"[0-9a-fA-F]{32,64}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
+
+
+class Found(NamedTuple):
+    """A codebook, where it is, and who has signed it: None where that was not asked for."""
+
+    where: str
+    codebook: Codebook
+    signed: signing.Signed | None
+
+
+def setting(variable: str) -> list[str]:
+    """The words of an environment variable; one with spaces in it stands in quotation marks. Raises UsageError."""
+    try:
+        return shlex.split(os.environ.get(variable, ""), posix=os.name != "nt")
+    except ValueError as error:
+        raise UsageError(f"{variable}: {error}") from None
+
+
+def file_name(codebook: Codebook) -> str:
+    """What the file of a codebook is called where it is to be found by id."""
+    return f"{codebook.id[:REFERENCE_SIZE].hex()}{SUFFIX}"
+
+
+def share(codebook: Codebook, folder: Path, signature: bytes | None) -> Path:
+    """Put a codebook, and its signature if it has one, into a folder from which others get it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / file_name(codebook)
+    with replacing(path) as file:
+        file.write(codebook.to_bytes())
+    if signature is not None:
+        with replacing(path.with_name(path.name + signing.SUFFIX)) as file:
+            file.write(signature)
+    return path
+
+
+def find(wanted: str, places: Sequence[str], keys: Sequence[Any] | None, limits: Limits | None = None) -> Found:
+    """The codebook with an id, of 32 hexadecimal digits or more, in the first of the places that has it; or the one in
+    a file or at a URL. With ``keys`` it must be signed by one of them.
+
+    Raises OSError, FormatError or UsageError for what was named itself, CodebookError where no place has it.
+    """
+    limits = limits or Limits()
+    if not _ID.fullmatch(wanted):
+        return _read(wanted, keys, limits)
+    if not places:
+        raise UsageError(f"where is codebook {wanted}? Name folders or URLs with --from, or in {PLACES_VARIABLE}")
+    refused: list[str] = []
+    for place in places:
+        where = f"{place.rstrip('/')}/{wanted[: 2 * REFERENCE_SIZE].lower()}{SUFFIX}"
+        try:
+            found = _read(where, keys, limits)
+        except FileNotFoundError:
+            refused.append(f"{place} does not have it")
+            continue
+        except OSError as error:
+            refused.append(f"{where}: {error.strerror or error}")
+            continue
+        except SofcError as error:
+            refused.append(str(error))
+            continue
+        if found.codebook.id.hex().startswith(wanted.lower()):
+            return found
+        refused.append(f"{where} is another codebook, id {found.codebook.id.hex()}")
+    raise CodebookError(f"codebook {wanted} is not to be had: {'; '.join(refused)}")
+
+
+def _read(where: str, keys: Sequence[Any] | None, limits: Limits) -> Found:
+    data = _bytes_of(where, limits.max_codebook_bytes)
+    signed = None
+    if keys is not None:
+        try:
+            signature = _bytes_of(where + signing.SUFFIX, signing.MOST_BYTES)
+        except FileNotFoundError:
+            raise FormatError(f"{where} has no signature: there is no {where}{signing.SUFFIX}") from None
+        signed = signing.verified(where, data, signature, keys)
+    try:
+        return Found(where, Codebook.from_bytes(data, limits=limits), signed)
+    except FormatError as error:
+        raise FormatError(f"{where}: {error}") from None
+
+
+def _bytes_of(where: str, most: int) -> bytes:
+    """The bytes of a file or of what a URL names. Raises OSError, FormatError for more than ``most``, UsageError."""
+    if not _URL.match(where):
+        with Path(where).open("rb") as file:
+            data = file.read(most + 1)
+    else:
+        data = _fetched(where, most)
+    if len(data) > most:
+        raise FormatError(f"{where} has more than {most} bytes")
+    return data
+
+
+def _fetched(where: str, most: int) -> bytes:
+    try:
+        import fsspec
+    except ModuleNotFoundError:
+        raise UsageError(f'{where}: URLs need fsspec: pip install "sofc[archive]"') from None
+    try:
+        with fsspec.open(where, "rb") as file:
+            data: bytes = file.read(most + 1)
+            return data
+    except (ImportError, ValueError) as error:  # of a protocol that needs more, or that none knows
+        raise UsageError(f"{where}: {error}") from None
+    except Exception as error:  # each protocol has errors of its own, and some are told as files that are missing
+        cause = error.__cause__ if isinstance(error, FileNotFoundError) else error
+        if cause is None or isinstance(cause, FileNotFoundError):
+            raise FileNotFoundError(errno.ENOENT, "there is no such file", where) from None
+        raise OSError(errno.EIO, str(cause) or type(cause).__name__, where) from None
