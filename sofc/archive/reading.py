@@ -34,7 +34,7 @@ class UnitReader:
 
     def __init__(self, path: Path, find: FindCodebook, limits: Limits | None = None) -> None:
         self._path = path
-        self._find = find
+        self.find = find
         self._limits = limits or Limits()
         with path.open("rb") as file:
             self.table = unit.read_table(file)
@@ -88,10 +88,25 @@ class UnitReader:
         if content.way == unit.FROM_FILE:
             from sofc.api.oneshot import decode_images
 
-            return decode_images(self._file_bytes(number), codebooks=self._find, limits=self._limits)
+            return decode_images(self.own_file(number), codebooks=self.find, limits=self._limits)
         from sofc.imagefiles import images_in
 
         return [samples.array for samples in images_in("", self.read(number))]
+
+    def own_file(self, number: int) -> bytes:
+        """The sofc file that keeps a content, of way FROM_FILE, as it stands in the unit. Raises FormatError."""
+        start, count = self._files[number], self.table.contents[number].length
+        if start + count > self.table.sections[unit.FILES].length:
+            raise FormatError(f"{self._path.name}: content {number} is not in the unit")
+        return b"".join(self._bytes(self.table.start_of(unit.FILES) + start, count))
+
+    @property
+    def codebook(self) -> Codebook | None:
+        """That of the unit's collection, None where it has no other than those that are built in."""
+        if not self._images[-1]:
+            return None
+        found = (self.find(reference) for reference, _ in self._collection().codebooks)
+        return next((codebook for codebook in found if codebook is not None), None)
 
     @property
     def source_bytes(self) -> int:
@@ -120,7 +135,7 @@ class UnitReader:
             from sofc.api.reader import open_reader
 
             data = b"".join(self._section(unit.IMAGES))
-            self._held[unit.IMAGES] = open_reader(data, codebooks=self._find, limits=self._limits)
+            self._held[unit.IMAGES] = open_reader(data, codebooks=self.find, limits=self._limits)
         reader: Reader = self._held[unit.IMAGES]
         return reader
 
@@ -141,16 +156,10 @@ class UnitReader:
             file.seek(start)
             yield from _counted(file, count)
 
-    def _file_bytes(self, number: int) -> bytes:
-        start, count = self._files[number], self.table.contents[number].length
-        if start + count > self.table.sections[unit.FILES].length:
-            raise FormatError(f"{self._path.name}: content {number} is not in the unit")
-        return b"".join(self._bytes(self.table.start_of(unit.FILES) + start, count))
-
     def _sofc_file(self, number: int) -> Reader:
         from sofc.api.reader import open_reader
 
-        return open_reader(self._file_bytes(number), codebooks=self._find, limits=self._limits)
+        return open_reader(self.own_file(number), codebooks=self.find, limits=self._limits)
 
     def _from_pack(self, number: int) -> Iterator[bytes]:
         start, size = self._packed[number], self.table.contents[number].size

@@ -17,11 +17,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sofc.archive import codebooks, manifest, unit
+from sofc.archive import codebooks, leaving, manifest, unit
 from sofc.archive.coding import finder
 from sofc.archive.making import UNITS
 from sofc.archive.reading import UnitReader
 from sofc.archive.tree import FOLDER, LINK, path_of, place, shown
+from sofc.container.original import MAX_FILE_BYTES
 from sofc.errors import ChecksumError, FormatError, SofcError, UsageError
 from sofc.files import drafted, publish
 from sofc.training.shards import in_order
@@ -66,10 +67,14 @@ def restore(
     *,
     force: bool = False,
     salvage: bool = False,
+    as_sofc: bool = False,
     executor: Executor | None = None,
     advance: Advance = lambda size: None,
 ) -> Restored:
     """Make a tree of what stands in an archive; of that whose path matches a pattern where there are some.
+
+    ``as_sofc``: each file as a sofc file that needs nothing of the archive, called as it was with .sofc behind; links,
+    and files that are too large for that, are ``skipped``.
 
     Without ``salvage`` the first damage ends it: FormatError. With it everything is given back that can be, and the
     rest is ``lost``. Files that are there are replaced with ``force`` alone. Raises OSError, UsageError, too.
@@ -83,10 +88,14 @@ def restore(
         folders, links = _others(table, chosen, result)
     if chosen and not (tasks or folders or links or result.lost or result.skipped):
         raise UsageError(f"nothing in {folder} matches {', '.join(map(repr, chosen))}")
+    if as_sofc:
+        tasks = list(_as_sofc(tasks, result.skipped))
+        result.skipped += [(shown(path), "a link, to a name that its file does not have here") for path, _, _ in links]
+        links = []
     root.mkdir(parents=True, exist_ok=True)
     for path, _, _ in folders:
         _make_folder(root, path)
-    work = partial(restore_unit, folder=folder, root=root, force=force, salvage=salvage)
+    work = partial(restore_unit, folder=folder, root=root, force=force, salvage=salvage, as_sofc=as_sofc)
     for task, lost in zip(tasks, in_order(executor, work, tasks), strict=True):
         _count(task, lost, result, salvage)
         advance(sum(one.size for one in task.wanted))
@@ -137,11 +146,11 @@ def remove_originals(folder: Path, root: Path, *, executor: Executor | None = No
 
 
 def restore_unit(
-    task: UnitTask, *, folder: Path, root: Path, force: bool, salvage: bool = False
+    task: UnitTask, *, folder: Path, root: Path, force: bool, salvage: bool = False, as_sofc: bool = False
 ) -> list[tuple[str, str]]:
     """Make the files that are wanted of a unit. Gives the paths that were lost, and why; raises OSError for files that
     cannot be written, unless all else is to be salvaged."""
-    return list(_each_of_unit(task, folder, partial(_make_files, root=root, force=force), salvage))
+    return list(_each_of_unit(task, folder, partial(_make_files, root=root, force=force, as_sofc=as_sofc), salvage))
 
 
 def verify_unit(task: UnitTask, *, folder: Path) -> list[tuple[str, str]]:
@@ -200,13 +209,27 @@ def _decode(reader: UnitReader, one: Wanted) -> None:
         pass
 
 
-def _make_files(reader: UnitReader, one: Wanted, *, root: Path, force: bool) -> None:
+def _as_sofc(tasks: Iterable[UnitTask], skipped: list[tuple[str, str]]) -> Iterator[UnitTask]:
+    """What of each unit can be made as sofc files."""
+    for task in tasks:
+        large = [one for one in task.wanted if one.size > MAX_FILE_BYTES]
+        skipped += [
+            (shown(path), f"{one.size} bytes are too many for a sofc file")
+            for one in large
+            for path, _, _ in one.places
+        ]
+        if fitting := tuple(one for one in task.wanted if one not in large):
+            yield UnitTask(task.name, fitting)
+
+
+def _make_files(reader: UnitReader, one: Wanted, *, root: Path, force: bool, as_sofc: bool = False) -> None:
+    coded = leaving.sofc_file(reader, one.item, b"".join(checked_pieces(reader, one))) if as_sofc else None
     for path, time, mode in one.places:
-        where = place(root, path)
+        where = place(root, path if coded is None else path + leaving.SUFFIX)
         _check_folders(root, where)
         where.parent.mkdir(parents=True, exist_ok=True)
         with drafted(where, mode=mode & RESTORED_MODES, durable=False) as (file, draft):
-            for piece in checked_pieces(reader, one):
+            for piece in checked_pieces(reader, one) if coded is None else (coded,):
                 file.write(piece)
         if draft is None:
             raise FormatError("a device or a pipe stands where it is to be restored")

@@ -13,6 +13,7 @@ from sofc.cli.console import INVALID_DATA, OK, count_of, size
 EXAMPLES = """\
   sofc restore scans.archive -o back              all of it, with times and permissions
   sofc restore scans.archive 'ward 3/*' -o back   what matches; a folder's name stands for all that is in it
+  sofc restore scans.archive --as sofc -o out     as sofc files that open without the archive
   sofc restore scans.archive -o back --salvage    what can be got back of a damaged one; the rest is named"""
 
 
@@ -23,6 +24,13 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="paths in it, with * and ? (default: all)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="where the tree is made")
     parser.add_argument("--salvage", action="store_true", help="go on past damage, and name what is lost")
+    parser.add_argument(
+        "--as",
+        dest="form",
+        choices=["files", "sofc"],
+        default="files",
+        help="as the files that they were (the default), or each as a sofc file NAME.sofc with its codebook inside",
+    )
     options.add_force(parser)
     add_workers(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -41,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
             args.patterns,
             force=args.force,
             salvage=args.salvage,
+            as_sofc=args.form == "sofc",
             executor=executor,
             advance=advance,
         )
