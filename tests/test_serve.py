@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import os
@@ -9,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -27,6 +29,7 @@ from sofc.archive import catalogue, manifest
 from sofc.archive.access import Archive
 from sofc.archive.making import Settings, archive
 from sofc.cli.__main__ import main
+from sofc.errors import FormatError
 
 for module in ("werkzeug", "waitress"):
     pytest.importorskip(module, reason='needs the extra "serve": pip install "sofc[serve]"')
@@ -342,6 +345,44 @@ def test_damage_is_said_and_nothing_wrong_is_given(made: Path, tree: Path, tmp_p
         server.close()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE entries SET path = 7 WHERE path = 'magenta.png'",
+        "UPDATE entries SET path = x'00ff' WHERE path = 'magenta.png'",
+        "UPDATE entries SET time = 'never', mode = 1e300",
+        "UPDATE contents SET images = 'many', width = x'00'",
+        "UPDATE contents SET size = -5, images = 1 << 62, width = -1, height = 1 << 62",
+        "UPDATE contents SET unit = 999",
+        "UPDATE units SET name = '../../etc/passwd'",
+        "UPDATE entries SET time = 9223372036854775807, mode = -1, escaped = 5",
+        "UPDATE kinds SET name = '<script>'",
+        "DROP TABLE kinds",
+    ],
+)
+def test_hostile_manifests(made: Path, tmp_path: Path, change: str) -> None:
+    """Whatever stands in its columns, an answer comes, and it is a page."""
+    copy = Path(shutil.copytree(made, tmp_path / "copy"))
+    with contextlib.closing(sqlite3.connect(copy / manifest.NAME)) as table:
+        table.execute(change)
+        table.commit()
+    (copy / manifest.CHECK).write_text(manifest._check_of(copy / manifest.NAME), encoding="ascii")
+    with Archive(copy) as opened:
+        try:
+            server = Server(Application(opened, copy.name, HOSTS))
+        except FormatError:
+            assert change.startswith("DROP")
+            return
+        views = ("file", "original", "picture", "thumbnail")
+        targets = [f"/{view}?path={name}" for view in views for name in ("magenta.png", "large.txt", "deep.tif")]
+        for target in ["/", "/folder?path=", "/folder?path=gray", "/kind?number=0", "/search?q=e", *targets]:
+            status, headers, body = server.ask(target)
+            assert status in (200, 404, 500) and headers["Content-Security-Policy"], (target, status)
+            if headers["Content-Type"].startswith("text/html"):
+                Links(body.decode())
+        server.close()
+
+
 def test_a_large_file_that_is_damaged_never_looks_whole(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "MAX_FILE_BYTES", 1000)
     with Archive(made) as opened:
@@ -437,21 +478,58 @@ def test_pages_of_a_large_tree_have_each_entry_once(large: Path, monkeypatch: py
             assert len(found) == len(set(found)) == expected and found == sorted(found)
 
 
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, ended with the block whatever happens there."""
+    command = [sys.executable, "-m", "sofc.cli", "serve", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_the_command(made: Path, tree: Path) -> None:
-    command = [sys.executable, "-m", "sofc.cli", "serve", str(made), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+    with running(str(made), "--port", "0") as server:
         assert server.stdout is not None and server.stderr is not None
         address = server.stdout.readline()
         port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\n", address)[1])  # type: ignore[index]
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", original("magenta.png"))
         assert connection.getresponse().read() == (tree / "magenta.png").read_bytes()
-        second = [*command[:-1], str(port)]
+        second = [sys.executable, "-m", "sofc.cli", "serve", str(made), "--port", str(port)]
         taken = subprocess.run(second, capture_output=True, text=True, timeout=60)
         assert taken.returncode == 1 and re.fullmatch(rf"sofc: 127\.0\.0\.1:{port}: .*in use.*\n", taken.stderr)
         server.send_signal(signal.SIGINT)
         assert server.wait(30) == 130 and server.stderr.read() == ""
+
+
+@pytest.mark.parametrize("host", ["localhost", "::1", "127.0.0.5"])
+def test_other_names_of_this_machine(made: Path, host: str) -> None:
+    if host == "::1" and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with running(str(made), "--port", "0", "--host", host) as server:
+        assert server.stdout is not None and server.stderr is not None
+        found = re.fullmatch(r"http://(\[::1\]|[\w.]+):(\d+)/\n", server.stdout.readline())
+        assert found is not None
+        connection = http.client.HTTPConnection(found[1].strip("[]"), int(found[2]), timeout=60)
+        for headers, status in (({}, 200), ({"Host": "evil.example"}, 400)):
+            connection.request("GET", "/", headers=headers)
+            answer = connection.getresponse()
+            assert answer.read() and answer.status == status
+        connection.close()
+        server.terminate()
+        assert server.wait(30) == 143 and server.stderr.read() == "", "nothing to warn of"
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def test_one_line_says_what_is_missing(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

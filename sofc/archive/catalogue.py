@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+from sofc.errors import FormatError
+
 SCANNED = 1 << 19
 """Entries that are looked at for one page of a search or of a kind: what is further on is on the pages after it."""
 _COLUMNS = (
@@ -44,6 +46,13 @@ class Item(NamedTuple):
     unit: str | None
     item: int | None
 
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Item:
+        """A row as an item. Raises FormatError: SQLite keeps values of any type in any column."""
+        if not all(isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True)):
+            raise FormatError(f"the manifest cannot be read: it has a row of other types, {row!r}")
+        return cls(*row)
+
     @property
     def place(self) -> Place:
         """Where it stands in the manifest."""
@@ -53,6 +62,12 @@ class Item(NamedTuple):
     def name(self) -> str:
         """The last part of its path."""
         return self.path.rpartition("/")[2]
+
+
+_TYPES = (
+    *(str, int, str, int, int, int | None, int | None, str | None, int | None),
+    *(str | None, *[int | None] * 5, str | None, int | None),
+)
 
 
 class KindCount(NamedTuple):
@@ -78,15 +93,18 @@ def kinds(table: sqlite3.Connection) -> list[KindCount]:
         "SELECT kinds.kind, kinds.name, count(content), total(size), total(bytes) FROM kinds "
         "LEFT JOIN contents USING (kind) GROUP BY kinds.kind ORDER BY kinds.kind"
     )
-    rows = table.execute(query)
-    return [KindCount(number, name, count, int(size), int(stored)) for number, name, count, size, stored in rows]
+    try:
+        rows = table.execute(query).fetchall()
+    except sqlite3.Error as error:
+        raise FormatError(f"the manifest cannot be read: {error}") from None
+    return [KindCount(number, str(name), count, int(size), int(stored)) for number, name, count, size, stored in rows]
 
 
 def entry(table: sqlite3.Connection, path: str, escaped: bool) -> Item | None:
     """What is known of a path; None where there is no such."""
     query = f"SELECT {_COLUMNS} FROM entries {_JOINED} WHERE path = ? AND escaped = ?"
     row = table.execute(query, (path, escaped)).fetchone()
-    return None if row is None else Item(*row)
+    return None if row is None else Item.of(row)
 
 
 def inside(table: sqlite3.Connection, path: str, escaped: bool, after: Place | None = None) -> Iterator[Item]:
@@ -113,7 +131,7 @@ def _below(table: sqlite3.Connection, prefix: str, kinds: set[int], last: Place)
     while rows := table.execute(query, (*last, count)).fetchall():
         count = min(2 * count, _MANY)
         for row in rows:
-            found = Item(*row)
+            found = Item.of(row)
             if not found.path.startswith(prefix):
                 return
             last = found.place
@@ -154,7 +172,7 @@ def _scan(table: sqlite3.Connection, condition: str, value: Any, after: Place | 
     while scanned < SCANNED:
         end = table.execute(bounds, (*last, window - 1)).fetchone()
         rows = table.execute(query, (value, *(end or _END), *last, count + 1 - len(items)))
-        items += [Item(*row) for row in rows]
+        items += [Item.of(row) for row in rows]
         if len(items) > count:
             return Page(items[:count], items[count - 1].place)
         if end is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound
 from werkzeug.http import is_resource_modified
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
@@ -64,7 +66,7 @@ class Application:
     def __init__(self, archive: Archive, name: str, hosts: Iterable[str] | None = None) -> None:
         self._archive = archive
         self._site = views.Site(name, catalogue.kinds(archive.table))
-        self._hosts = None if hosts is None else [*hosts]
+        self._hosts = None if hosts is None else {*hosts}
         rules = [Rule(f"/{view}", endpoint=getattr(self, f"_{view}"), methods=["GET"]) for view in _VIEWS]
         rules += [Rule("/", endpoint=self._overview, methods=["GET"])]
         rules += [Rule("/style.css", endpoint=self._style, methods=["GET"])]
@@ -74,17 +76,22 @@ class Application:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         request = Request(environ)
-        request.trusted_hosts = self._hosts
         try:
-            request.host  # noqa: B018  refuses those that are not trusted
+            self._check_host(request)
             endpoint, _ = self._rules.bind_to_environ(environ).match()
             response: Response = endpoint(request)
         except HTTPException as error:
             response = self._failed(error)
-        except (SofcError, OSError, ValueError, MemoryError) as error:
+        except (SofcError, OSError, ValueError, MemoryError, sqlite3.Error) as error:
             response = self._failed(InternalServerError(f"It cannot be read: {error}"))
         response.headers.update({**_HEADERS, **response.headers})
         return response(environ, start_response)
+
+    def _check_host(self, request: Request) -> None:
+        # Not by Werkzeug, whose ``trusted_hosts`` take no addresses of IPv6.
+        name = re.sub(r":[0-9]*\Z", "", request.headers.get("Host", "")).lower()
+        if self._hosts is not None and name not in self._hosts:
+            raise BadRequest(f"This archive is not to be had under the name {name!r}.")
 
     def _failed(self, error: HTTPException) -> Response:
         response = error.get_response()

@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
             server = create_server(application, host=args.host, port=args.port, threads=THREADS, ident="sofc")
         except OSError as error:
             raise OSError(error.errno, error.strerror or str(error), f"{args.host}:{args.port}") from None
-        host = f"[{args.host}]" if ":" in args.host else args.host
-        # Said at once: whoever reads it waits for it.
-        print(f"http://{host}:{server.effective_port}/", file=console.results, flush=True)
+        # A name may stand for several addresses. Said at once: whoever reads it waits for it.
+        for host, port in getattr(server, "effective_listen", None) or [(args.host, server.effective_port)]:
+            print(f"http://{f'[{host}]' if ':' in host else host}:{port}/", file=console.results, flush=True)
         if not is_local:
             console.note("everybody who reaches this machine can read the archive")
         # Signals come to the first thread, where nothing of the server's swallows what they raise.
