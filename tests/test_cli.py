@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -43,7 +44,7 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs the command in an empty folder, with no codebook installed."""
 
     def call(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
@@ -55,7 +56,11 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
             status = end.code
         return Outcome(status, *capsys.readouterr())
 
-    return call
+    yield call
+    # What -v shows is not to be shown by the commands of other tests.
+    logger = logging.getLogger("sofc")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
 
 
 def command(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
