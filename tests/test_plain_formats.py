@@ -420,6 +420,15 @@ def test_fits_of_the_other_sign(tmp_path: Path, dtype: str, wanted: str, zero: i
     assert not any("scale" in said for said in remarks(tmp_path / "file.image"))
 
 
+@pytest.mark.parametrize(("one", "other"), (("1.", "1.0"), ("2.5D-1", "0.25"), ("-4", "-4.0")))
+def test_fits_that_says_a_number_twice_in_other_letters(tmp_path: Path, one: str, other: str) -> None:
+    array = numbers("i2", HEIGHT, WIDTH)
+    cards = f"BSCALE  = {one:>20}", f"BSCALE  = {other:>20}"
+    assert np.array_equal(stored(tmp_path, fits_unit(array, *cards)).array, array)
+    with pytest.raises(FormatError, match="BSCALE twice, and not the same"):
+        stored(tmp_path, fits_unit(array, *cards, "BSCALE  = 0.2500001"))
+
+
 def test_what_of_fits_is_not_stored_is_said(tmp_path: Path) -> None:
     array = numbers("i2", HEIGHT, WIDTH)
     table = fits_unit(numbers("u1", 4, 8), "PCOUNT  = 0", "GCOUNT  = 1", first=False, kind="BINTABLE")

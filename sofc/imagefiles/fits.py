@@ -170,7 +170,7 @@ def _head(path: Path, file: BinaryIO, *, first: bool) -> Head | None:
                 return found
             if (value := _VALUE.match(card, 8)) is not None:
                 text = (value[1] if value[1] is not None else value[2]).decode("latin-1")
-                if name.startswith(_TELLING) and found.get(name, text) != text:
+                if name.startswith(_TELLING) and name in found and not _is_same(found[name], text):
                     raise FormatError(f"{path}: the head of the FITS file says {name} twice, and not the same")
                 found[name] = text
     raise FormatError(f"{path}: the head of the FITS file has no end")
@@ -194,7 +194,17 @@ def _whole(path: Path, head: Head, name: str, usual: int | None = None) -> int:
 
 
 def _real(head: Head, name: str, usual: float) -> float:
+    return _number(head[name]) if name in head else usual
+
+
+def _number(text: str) -> float:
+    """A value that is a number, else NaN."""
     try:
-        return float(head[name].replace("D", "E")) if name in head else usual
+        return float(text.replace("D", "E"))
     except ValueError:
         return math.nan
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two values are the same, or the same number in other letters."""
+    return one == other or _number(one) == _number(other)
