@@ -185,6 +185,12 @@ def test_tables_of_offsets_that_lead_elsewhere(tmp_path: Path, syntax: str) -> N
         else:
             with pytest.raises(FormatError, match="Extended Offset Table"):
                 load(sources([path])[0])
+    # Tables that hold no whole numbers are none that fit, and no library is asked what it makes of them.
+    for cut in (slice(None, -2), slice(None, 4)):
+        data_set.ExtendedOffsetTable, data_set.ExtendedOffsetTableLengths = starts[cut], sizes[cut]
+        data_set.save_as(path)
+        with pytest.raises(FormatError, match="Extended Offset Table"):
+            load(sources([path])[0])
 
 
 @pytest.mark.parametrize("has_table", [False, True])

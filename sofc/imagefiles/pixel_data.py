@@ -15,6 +15,9 @@ _ITEM, _ITEM_HEAD = b"\xfe\xff\x00\xe0", 8
 _END, _LAST = b"\xff\xd9", 10
 """The end of JPEG data, and in how many last bytes of an item it stands, as pydicom looks for it."""
 
+_NUMBER = np.dtype("<u8")
+"""Of Extended Offset Tables."""
+
 
 class Place(NamedTuple):
     """An element with samples: ``tag``; ``kind``: its value representation, b"" where the file names none; ``start`` of
@@ -73,8 +76,10 @@ def frames_there(path: Path) -> int:
 def fit(offsets: bytes, lengths: bytes, frames: int) -> bool:
     """Whether a table of offsets and one of lengths, which may be empty, have the frames one behind the other, each an
     item (PS3.3, C.7.6.3.1.8)."""
-    starts, sizes = np.frombuffer(offsets, "<u8"), np.frombuffer(lengths, "<u8")
-    ends = np.cumsum(_ITEM_HEAD + sizes + sizes % 2)
-    if not len(starts):
+    if not offsets:
         return True
-    return len(starts) == len(sizes) == frames and starts[0] == 0 and bool((starts[1:] == ends[:-1]).all())
+    if not len(offsets) == len(lengths) == frames * _NUMBER.itemsize:
+        return False
+    starts, sizes = np.frombuffer(offsets, _NUMBER), np.frombuffer(lengths, _NUMBER)
+    ends = np.cumsum(_ITEM_HEAD + sizes + sizes % 2)
+    return starts[0] == 0 and bool((starts[1:] == ends[:-1]).all())
