@@ -407,6 +407,24 @@ def test_images_of_a_kept_file(folder: Path, capsys: pytest.CaptureFixture[str])
     )
 
 
+@pytest.mark.parametrize("name", ["1.2.840.99.5.1", "x.dcm", "scan"])
+@pytest.mark.parametrize("preamble", [True, False])
+def test_kept_file_gets_any_name_that_its_format_has(
+    folder: Path, name: str, preamble: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_dicom(Path("whole"), RANDOM.integers(-900, 900, (1, 16, 24)).astype(np.int16), bits=12)
+    data = Path("whole").read_bytes()[0 if preamble else 132 :]
+    Path(name).write_bytes(data)
+    assert main(["encode", "--keep-file", name, "-o", "kept.sofc"]) == 0
+    for output in (name, "y.dcm", "y.dicom"):
+        assert main(["decode", "-f", "kept.sofc", "-o", output]) == 0
+        assert Path(output).read_bytes() == data
+    # Nothing tells of what format a file without mark and suffix is.
+    is_refused = preamble or name == "x.dcm"
+    assert main(["decode", "kept.sofc", "-o", "y.webp"]) == (2 if is_refused else 0)
+    assert ("name the output so" in capsys.readouterr().err) == is_refused
+
+
 @pytest.mark.parametrize("options", [["--collection", "-o", "x.sofc"], ["--raw", "5x5:uint8"], ["--threshold", "3"]])
 def test_contradictions_are_refused(folder: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.pgm").write_bytes(FILES["grid.pgm"]())

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 SOFC = ".sofc"
 MAX_NAME_BYTES = 255
 """Of a file's name on usual file systems."""
-_SUFFIXES = {
-    "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "BigTIFF": ".tif", "GIF": ".gif", "WebP": ".webp", "BMP": ".bmp",
-    "PNM": ".pnm", "NPY": ".npy", "DICOM": ".dcm", "NIfTI": ".nii", "FITS": ".fits", "JPEG 2000": ".jp2", "Y4M": ".y4m",
-}  # fmt: skip
-"""Of files whose names are not known, by what these call themselves."""
 _DIGEST_LETTERS = 8
 _END_MARK = "\u2026"
 """Stands before the end of a name whose beginning is in the name of the sofc file."""
@@ -103,9 +98,10 @@ def _is_storable(name: str) -> bool:
 def key_for_nameless(output: Path | None, data: Data) -> str:
     """What is kept as the name of a file from standard input: that of the sofc file, with the suffix of its format."""
     from sofc.imagefiles.signatures import LONGEST, name_in
+    from sofc.imagefiles.suffixes import BY_FORMAT
 
-    suffix = _SUFFIXES.get(name_in(data[:LONGEST]) or "")
-    if suffix is None or output is None or output.suffix.lower() != SOFC or Path(output.stem).suffix:
+    suffix, *_ = BY_FORMAT.get(name_in(data[:LONGEST]) or "", ("",))
+    if not suffix or output is None or output.suffix.lower() != SOFC or Path(output.stem).suffix:
         return ""
     return output.stem + suffix if is_kept(output.stem + suffix) else ""
 

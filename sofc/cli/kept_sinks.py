@@ -20,9 +20,9 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import LimitError, SofcError, UsageError
 from sofc.files import let_go, naming
 from sofc.image import ImageHeader
-from sofc.imagefiles import FORMATS, JPEG_SUFFIXES, SUFFIXES, on_disk
+from sofc.imagefiles import FORMATS, SUFFIXES, may_be_called, on_disk
 from sofc.imagefiles.rows import LARGE_BYTES
-from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, original_in, restore_pieces
+from sofc.keepfile import MAX_FILE_BYTES, FileCodebooks, first_bytes, original_in, restore_pieces
 from sofc.metadata import pages_item, read, split
 from sofc.rows import FileRows
 
@@ -103,9 +103,10 @@ class OriginalSink(WholeImages):
             return output.with_name(name or output.name)
         if output.is_dir():
             return output / (name or "original")
-        suffix, own = output.suffix.lower(), "" if name is None else Path(name).suffix.lower()
-        is_alike = suffix == own or {suffix, own} <= {*JPEG_SUFFIXES}
-        if name is not None and suffix in SUFFIXES and not is_alike:
+        suffix = output.suffix.lower()
+        if name is None or suffix not in SUFFIXES:
+            return output
+        if not may_be_called(suffix, name, first_bytes(original_in(self._metadata))):
             written = ", ".join(FORMATS.values())
             raise UsageError(f"the original file is {name}: name the output so, or {written} for its images")
         return output

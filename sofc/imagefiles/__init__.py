@@ -24,12 +24,11 @@ from sofc.imagefiles.source import (
     reading_of,
     remarks,
 )
-from sofc.imagefiles.suffixes import JPEG_SUFFIXES, SUFFIXES, without_suffix
+from sofc.imagefiles.suffixes import SUFFIXES, may_be_called, without_suffix
 
 __all__ = [
     "FORMATS",
     "JPEG_REMARK",
-    "JPEG_SUFFIXES",
     "SUFFIXES",
     "Entry",
     "ImageSource",
@@ -49,6 +48,7 @@ __all__ = [
     "is_lossy_jpeg",
     "kind_of",
     "load",
+    "may_be_called",
     "on_disk",
     "reading_of",
     "remarks",
