@@ -61,6 +61,18 @@ def test_bilevel_pages_between_others(folder: Path) -> None:
     )
 
 
+def test_mask_behind_its_picture(folder: Path) -> None:
+    """Pillow takes no page of masks, and once it has failed at one itself to be at it, with the samples of another."""
+    masks = [RANDOM.random((16, 16)) < share for share in (0.2, 0.5)]
+    with tifffile.TiffWriter("masks.tif") as file:
+        for mask in masks:
+            file.write(np.zeros((16, 16, 3), np.uint8), photometric="rgb", metadata=None)
+            file.write(mask, photometric="mask", subfiletype=4, metadata=None)
+    found = sources([Path("masks.tif")])[2:]  # behind the pictures
+    for number in (0, 0, 1, 1, 0):
+        assert np.array_equal(load(found[number]).array, masks[number])
+
+
 @pytest.mark.parametrize("settings", [{"byteorder": ">", "bigtiff": True}, {"photometric": "miniswhite"}])
 def test_bilevel_layouts(folder: Path, settings: dict[str, object]) -> None:
     tifffile.imwrite("a.tif", BITS, **{"photometric": "minisblack", **settings})

@@ -140,7 +140,11 @@ class _Opened:
         """Page ``number`` of all pages. Pillow reads on from the page before."""
         if self._pillow is None:
             self._pillow = self._stack.enter_context(opened(self.path, ("TIFF",)))
-        self._pillow.seek(number)
+        try:
+            self._pillow.seek(number)
+        except BaseException:
+            self._pillow = None  # it would take itself to be at this page, with the samples of another
+            raise
         return exact.samples(self._pillow, str(self.path))
 
 
@@ -350,7 +354,7 @@ def _bilevel(file: _Opened, series: tifffile.TiffPageSeries, index: int, number:
         raise UnsupportedError(f"{file.path}: nothing proves how data of CCITT that fill words are read; {exact.KEEP}")
     first = None
     if isinstance(number, int) and page.samplesperpixel == 1 and not page.parent.is_bigtiff:
-        with contextlib.suppress(OSError, ValueError, UnsupportedError):
+        with contextlib.suppress(OSError, ValueError, SyntaxError, UnsupportedError):
             first = file.through_pillow(number)
     if first is not None and not (compression in _FAX and _has_codecs(page)):
         return first
