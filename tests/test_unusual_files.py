@@ -262,12 +262,14 @@ def test_arrays_of_an_archive_that_have_one_name(folder: Path) -> None:
         assert all(map(np.array_equal, arrays, (one.array for one in each(sources([folder / "a.npz"])))))
 
 
-def test_png_of_apples_form_is_refused(folder: Path) -> None:
+@pytest.mark.parametrize("kind", [b"CgBI", b"ABCD"])
+def test_png_with_critical_chunks_of_others_is_refused(folder: Path, kind: bytes) -> None:
+    """Apple's form, and one that is not known."""
     save(folder / "a.png", GRAY)
     data = (folder / "a.png").read_bytes()
-    chunk = b"CgBI" + b"\x50\0\x20\x02"
+    chunk = kind + b"\x50\0\x20\x02"
     (folder / "b.png").write_bytes(data[:8] + b"\0\0\0\x04" + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[8:])
-    with pytest.raises(UnsupportedError, match="CgBI"):
+    with pytest.raises(UnsupportedError, match=kind.decode()):
         load(ImageSource(folder / "b.png"))
 
 

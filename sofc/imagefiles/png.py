@@ -23,6 +23,8 @@ from sofc.rows import FileRows
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DATA = b"IDAT"
 _APPLE = b"CgBI"
+_KNOWN = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+"""Chunks without which there are no samples; a decoder that meets another such one must stop (PNG, 5.4)."""
 _OF_FRAMES = (b"acTL", b"fcTL", b"fdAT")
 """Chunks of animations, which are not critical by their names."""
 _PIECE_BYTES = 1 << 20
@@ -114,6 +116,11 @@ def check_chunks(file: BinaryIO, name: str) -> None:
                 check, left = zlib.crc32(piece, check), left - len(piece)
             if check != int.from_bytes(file.read(4), "big"):
                 raise FormatError(f"{name}: chunk {kind.decode('latin-1')!r} of this PNG file is damaged")
+            if kind not in (*_KNOWN, *_OF_FRAMES):
+                raise UnsupportedError(
+                    f"{name}: this PNG file has a chunk {kind.decode('latin-1')!r}, which is not known here, and "
+                    f"without which its samples cannot be understood; {exact.KEEP}"
+                )
         else:
             file.seek(left + 4, os.SEEK_CUR)
         if kind == b"IEND":
