@@ -163,6 +163,13 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
             load(sources([path])[0])
 
 
+def test_data_that_no_decoder_is_made_for_are_not_called_damaged(tmp_path: Path) -> None:
+    samples, path = RANDOM.integers(0, 1 << 20, (1, 16, 16), np.uint32), tmp_path / "x.dcm"
+    write(path, samples, 32, J2K, lambda frame: bytes(imagecodecs.jpeg2k_encode(frame, level=0, codecformat="j2k")))
+    with pytest.raises(UnsupportedError, match=r"does not decode.*up to 16.*--keep-file"):
+        load(sources([path])[0])
+
+
 def _ls(frame: np.ndarray) -> bytes:
     coded = bytes(imagecodecs.jpegls_encode(frame))
     return coded + b"\0" * (len(coded) % 2)

@@ -29,6 +29,8 @@ _TAGS = (
     *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
 )
 _JPEG, _SCAN, _ADOBE, _JFIF = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xee\x00\x0eAdobe", b"JFIF\0"
+_LIMIT = "supported"
+"""What pydicom says, in more words, of data that its decoders are not made for."""
 _TRANSFORM = 15
 """Where in Adobe's mark it says whether the colours were transformed."""
 _LOOKED_AT = 1 << 16
@@ -510,4 +512,7 @@ def _undecoded(path: Path, error: RuntimeError) -> SofcError:
             f"install those it knows with: pip install 'sofc[dicom-decoders]' ({lacking})"
         )
     said = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if _LIMIT in said[-1]:
+        named = f"{path}: its samples, compressed with {syntax.name}, are of a kind that pydicom does not decode"
+        return UnsupportedError(f"{named} ({said[-1]}); {exact.KEEP}")
     return FormatError(f"{path}: its samples, compressed with {syntax.name}, are damaged: {said[-1]}")
