@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import IcoImagePlugin, Image
 
+import sofc
 from sofc.cli.__main__ import main
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
@@ -208,6 +209,23 @@ def test_bmp_with_masks(tmp_path: Path, dtype: str, places: tuple[int, ...], bit
     if bits == 8 and len(places) == 4 and upward:
         with Image.open(io.BytesIO(data)) as image:
             assert np.array_equal(np.asarray(image), array)
+
+
+def test_bmp_whose_metadata_nobody_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pillow opens no file with such masks, and no runs that end before their image does."""
+    array = some(5, 3)
+    pixels = array[..., 0].astype("<u2") | array[..., 1].astype("<u2") << 5 | array[..., 2].astype("<u2") << 10
+    path = tmp_path / "a.bmp"
+    path.write_bytes(bmp(pixels, (0x1F, 0x3E0, 0x7C00)))
+    assert main(["encode", str(path)]) == 0
+    assert np.array_equal(sofc.read(tmp_path / "a.sofc"), array)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"sofc: {path}: its metadata cannot be read") and line.endswith("it is left out")
+    runs = struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT, 1, 8, 1, 4, 0, 0, 2, 0) + bytes(8) + b"\2\1\0\1"
+    path.write_bytes(struct.pack("<2sIII", b"BM", 14 + len(runs), 0, 62) + runs)
+    assert main(["encode", "-f", str(path)]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be read as an image: the BMP file is damaged" in line
 
 
 def test_bmp_of_16_bits_without_masks(tmp_path: Path) -> None:

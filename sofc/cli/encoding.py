@@ -237,7 +237,7 @@ class Encoding:
         if self.args.axes is None:
             notes += [reading for path in paths if (reading := reading_of(path))]
         sources, names = self._sources(paths)
-        metadata, own = self._metadata(sources)
+        metadata, own = self._metadata(sources, notes)
         if self.args.collection and len(names) > 1:
             metadata.append(names_metadata(names))
         with self.console.progress(len(sources), "image", job.name) as advance:
@@ -247,8 +247,10 @@ class Encoding:
         for note in notes:
             self.console.note(note if note == JPEG_REMARK else f"{job.name}: {note}")
 
-    def _metadata(self, sources: Iterable[ImageSource]) -> tuple[list[Metadata], list[list[Metadata]]]:
-        """What all images have, and what each has besides."""
+    def _metadata(
+        self, sources: Iterable[ImageSource], notes: list[str]
+    ) -> tuple[list[Metadata], list[list[Metadata]]]:
+        """What all images have, and what each has besides. What cannot be read is told in ``notes``."""
         from sofc.metadata import is_needed_to_view, pages_item, read, split
 
         counts = Counter(source.path for source in sources if source.path is not None)
@@ -257,7 +259,7 @@ class Encoding:
             try:
                 found += read(path, images)
             except FormatError as error:
-                self.console.note(f"{error}; it is left out")
+                notes.append(f"{str(error).removeprefix(f'{path}: ')}; it is left out")
                 self.left_out = "metadata is left out"
                 found += [[]] * images
         if self.args.strip:

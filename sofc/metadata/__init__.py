@@ -11,6 +11,7 @@ from pathlib import Path
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles import codecs, kind_of, pcx, sun
+from sofc.imagefiles.pillow import is_of_disk
 from sofc.metadata import dicom, pillow, png, tiff, video, volume
 from sofc.metadata.palette import Palette, palette_item
 from sofc.metadata.photometric import photometric_of
@@ -48,7 +49,9 @@ def read(path: Path, images: int) -> list[Items]:
             return [volume.read(path)] * images
         if kind == "y4m":
             return [video.read(path)] * images
-    except (ValueError, LookupError, EOFError) as error:
+    except (ValueError, LookupError, EOFError, OSError) as error:
+        if is_of_disk(error):
+            raise
         raise FormatError(f"{path}: its metadata cannot be read: {error}") from error
     return [[]] * images
 
