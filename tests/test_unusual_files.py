@@ -251,6 +251,19 @@ def test_cut_off_samples_of_few_bits(folder: Path, bits: int, tile: tuple[int, i
         list(each(sources([path])))
 
 
+def test_arrays_behind_the_first_are_named(folder: Path) -> None:
+    path = folder / "a.npy"
+    with path.open("wb") as file:
+        np.save(file, GRAY)
+        file.flush()
+        assert not list(remarks(path))
+        end = file.tell()
+        np.save(file, GRAY)
+    assert np.array_equal(load(ImageSource(path)).array, GRAY)
+    (said,) = remarks(path)
+    assert f"{path.stat().st_size - end} bytes behind its array" in said and "--keep-file" in said
+
+
 def test_arrays_of_an_archive_that_have_one_name(folder: Path) -> None:
     arrays = [GRAY, GRAY.T.copy(), GRAY[::-1].copy()]
     with warnings.catch_warnings(), zipfile.ZipFile(folder / "a.npz", "w") as archive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.errors import FormatError, UsageError
+from sofc.imagefiles import exact
 from sofc.imagefiles.samples import Samples, meaning_of
 
 AXES = "nyxc"
@@ -53,6 +55,14 @@ def remark(path: Path) -> str:
     count, rows, columns = shape[:3]
     other = "yxc" if len(shape) == 3 else "ncyx"
     return f"the array of shape {shape} is taken as {count} images of {columns} x {rows} (--axes {axes}, not {other})"
+
+
+def remarks(path: Path) -> Iterator[str]:
+    """What is not stored of the file: further arrays, as ``np.save`` appends them to one that is open."""
+    array = _array(path)
+    behind = path.stat().st_size - array.offset - array.nbytes if isinstance(array, np.memmap) else 0
+    if behind > 0:
+        yield f"the file has {behind} bytes behind its array, such as further arrays, not stored; {exact.ALL}"
 
 
 def count(path: Path, axes: str | None = None) -> int:
