@@ -20,6 +20,7 @@ from sofc.imagefiles import (
     bmp,
     codecs,
     dicom,
+    ends,
     exact,
     exr,
     fits,
@@ -222,7 +223,9 @@ def remarks(path: Path) -> Iterator[str]:
     elif kind in _REMARKING:
         with _reading(path):
             yield from _REMARKING[kind].remarks(path)
-    elif kind in ("png", "pillow"):
+    if rest := ends.behind(path):
+        yield f"the file has {rest} bytes behind its end, such as another picture, not stored; {exact.ALL}"
+    if kind in ("png", "pillow") and not head.startswith(JPEG):
         with _reading(path), opened(path) as image:
             shown, read = getattr(image, "n_frames", 1), frames.count(image)
             if read > 1:
