@@ -251,6 +251,20 @@ def test_cut_off_samples_of_few_bits(folder: Path, bits: int, tile: tuple[int, i
         list(each(sources([path])))
 
 
+def test_colours_that_pixels_share_are_not_called_cut_off(folder: Path) -> None:
+    """Plain YCbCr, of which four pixels share two samples where nothing else is said, takes half of what RGB does."""
+    path = folder / "a.tif"
+    tifffile.imwrite(path, np.zeros((12, 16, 3), np.uint8), photometric="rgb", metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        tags = file.pages.first.tags
+        tags[262].overwrite(6)
+        tags[279].overwrite(12 * 16 * 3 // 2)
+        (start,) = file.pages.first.dataoffsets
+    path.write_bytes(path.read_bytes()[: start + 12 * 16 * 3 // 2])
+    with pytest.raises(UnsupportedError, match="subsampling"):
+        list(each(sources([path])))
+
+
 def test_arrays_behind_the_first_are_named(folder: Path) -> None:
     path = folder / "a.npy"
     with path.open("wb") as file:

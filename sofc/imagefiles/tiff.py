@@ -233,9 +233,11 @@ def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> 
 def _plain_bytes(page: Any) -> int:
     """Bytes that the samples of a page take at least, where they are not compressed; 0 where strips or tiles tell."""
     bits = page.bitspersample
+    if page.is_subsampled:
+        return 0
     if bits in _WHOLE_BYTES:
         return int(page.size * bits // 8)
-    if not isinstance(bits, int) or bits > _MOST_BITS or page.is_tiled or page.is_subsampled:
+    if not isinstance(bits, int) or bits > _MOST_BITS or page.is_tiled:
         return 0
     planes, depth, length, width, samples = page.shaped  # rows begin with a byte
     return int(planes * depth * length * -(-width * samples * bits // 8))
