@@ -515,10 +515,16 @@ def context_variants(
 def interleaved_variants(
     folder: Path, codebook: Codebook, name: str, sets: dict[str, list[Image]]
 ) -> Iterator[tuple[str, bytes, str | None, str]]:
-    """A vector in three stripes, and two rows left over."""
+    """A vector in three stripes, and two rows left over; another within margins, some of which are whole rows."""
     image = np.concatenate([sets[name][0]] * 5)[:98]
     data = sofc.encode(image, codebook=codebook, coder="interleaved", band_rows=98)
     yield f"interleaved-{name}-striped", data, f"interleaved-{name}.sofcb", "interleaved, three stripes"
+    rows, width = image.shape[:2]
+    y, x = np.ogrid[:rows, :width]
+    outside = ((y - 45) / 40) ** 2 + ((x - width / 2) / (width / 2)) ** 2 > 1
+    image = np.where(outside.reshape(rows, width, *[1] * (image.ndim - 2)), image.dtype.type(3), image)
+    data = sofc.encode(image, codebook=codebook, coder="interleaved", band_rows=98)
+    yield f"interleaved-{name}-margins", data, f"interleaved-{name}.sofcb", "interleaved, margins"
     if name == "gray":
         grids, file = with_grid_classes(codebook), "interleaved-gray-grids.sofcb"
         (folder / file).write_bytes(grids.to_bytes())

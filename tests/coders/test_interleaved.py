@@ -15,9 +15,11 @@ from scenes import assert_same, random_planes, related_images, train
 
 import sofc
 from sofc.coders.interleaved import InterleavedCoder, kernel
+from sofc.coders.interleaved import coder as interleaved_coder
 from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
 from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel_tokens import ESCAPE
+from sofc.coders.interleaved.margins import Margins, find_margins, pack_margins
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
 from sofc.coders.interleaved.passes import (
     PIECE,
@@ -86,15 +88,34 @@ SHAPES = st.one_of(
 """One stripe, or three; with up to two rows left over."""
 
 
-@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 17), min_size=1, max_size=3), SHAPES, st.integers(1, 3))
+def painted(rng, planes):
+    """Planes with margins of one colour, some of whole rows."""
+    rows, width = planes[0].shape
+    ends = np.sort(rng.integers(0, width + 1, (rows, 2)), axis=1)
+    ends[0, 0] = max(1, ends[0, 0])
+    for y, (left, end) in enumerate(ends):
+        for plane in planes:
+            plane[y, :left] = plane[y, max(left, end) :] = plane[0, 0]
+    return planes
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.integers(1, 17), min_size=1, max_size=3),
+    SHAPES,
+    st.integers(1, 3),
+    st.booleans(),
+)
 @settings(max_examples=20 if INTERPRETED else 100)
-def test_round_trip(seed, bits, shape, images):
+def test_round_trip(seed, bits, shape, images, has_margins):
     """Any plan codes any planes: ranges of 1 to 17 bits, lines and columns, groups."""
     rng = np.random.default_rng(seed)
     ranges = [PlaneRange(low := int(rng.integers(-(1 << 16), 1)), low + (1 << size) - 1) for size in bits]
     coder = InterleavedCoder([random_model(rng, plane) for plane in range(len(bits))])
     rows = shape[0] * images
     planes = random_planes(rng, ranges, (rows, shape[1]))
+    if has_margins:
+        planes = painted(rng, planes)
     streams = coder.encode(planes, ranges, shape[0])
     assert_same(planes, coder.decode(streams, ranges, rows, shape[1], shape[0]))
 
@@ -112,17 +133,23 @@ def test_rows_in_pieces(width, bits):
             assert_same(planes, coder.decode(coder.encode(planes, ranges, rows), ranges, rows, width, rows))
 
 
-@given(st.integers(0, 2**32 - 1), SHAPES, st.sampled_from([1, 8, 12, 17]), st.integers(1, 2))
-@example(1, (3, kernel.CHUNK + 9), 8, 1)
-@example(2, (3, kernel.CHUNK + 9), 12, 1)
+@given(st.integers(0, 2**32 - 1), SHAPES, st.sampled_from([1, 8, 12, 17]), st.integers(1, 2), st.booleans())
+@example(1, (3, kernel.CHUNK + 9), 8, 1, False)
+@example(2, (3, kernel.CHUNK + 9), 12, 1, True)
+@example(3, (98, 9), 8, 1, True)
 @settings(max_examples=10 if INTERPRETED else 40)
-def test_twin(seed, shape, bits, images):
+def test_twin(seed, shape, bits, images, has_margins):
     """A plain encoder writes the same bytes."""
     rng = np.random.default_rng(seed)
     ranges = [PlaneRange(0, (1 << size) - 1) for size in (bits, (bits + 7) // 2, bits)]
     coder = InterleavedCoder([random_model(rng, plane) for plane in range(3)])
     planes = random_planes(rng, ranges, (shape[0] * images, shape[1]))
+    if has_margins:
+        planes = painted(rng, planes)
     streams = coder.encode(planes, ranges, shape[0])
+    margins = naive_interleaved.margins_of([plane.tolist() for plane in planes], shape[0])
+    blank = tuple(int(plane[0, 0]) for plane in planes)
+    said = b"" if margins is None else pack_margins(Margins(blank, np.array(margins, np.int32)), ranges)
     grid = 0
     if any(model.prediction.class_map == kernel.GRID for model in coder.models):
         streams[0] = streams[0] or b"\0"
@@ -133,10 +160,11 @@ def test_twin(seed, shape, bits, images):
         wrap = 16 if largest < 1 << (15 - model.prediction.fraction) else 32
         for image in range(images):
             samples = plane[image * shape[0] : (image + 1) * shape[0]] - (ranges[number].high + 1) // 2
-            own = naive_interleaved.Plane(samples.tolist())
+            ours = (margins or [])[image * shape[0] : (image + 1) * shape[0]]
+            own = naive_interleaved.Plane(samples.tolist(), margins=ours)
             references = [known[reference][image][0] for reference in model.prediction.references]
             known[number].append((own, naive_interleaved.trace(own, references, model, grid, wrap)))
-        assert stream.rstrip(b"\0") == naive_interleaved.stream_of(known[number], model)
+        assert stream.rstrip(b"\0") == naive_interleaved.stream_of(known[number], model, b"" if number else said)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 2), st.integers(0, 63), SHAPES)
@@ -173,6 +201,51 @@ def test_equations_twin(seed, count, class_map, grid, shape):
             row = np.array([*values, 8, sample - n], object)
             expected[np.ix_([number], used, used)] += (int(weights[y, x]) * np.tril(np.outer(row, row)))[None]
     assert found[:, used][:, :, used].tolist() == expected[:, used][:, :, used].tolist()
+
+
+def test_surround_takes_little(monkeypatch):
+    """A disc in a surround takes clearly less than where samples of the surround are coded one by one."""
+    (planes, *_), (sections, _) = trained()[1], trained()
+    coder = InterleavedCoder.from_sections(sections)
+    rows, width = planes[0].shape
+    y, x = np.ogrid[:rows, :width]
+    outside = ((y - rows / 2) / rows) ** 2 + ((x - width / 2) / width) ** 2 > 0.2
+    within = [np.where(outside, span.low, plane).astype(np.int32) for plane, span in zip(planes, COLOUR, strict=True)]
+    after = coder.encode(within, COLOUR, rows)
+    assert_same(within, coder.decode(after, COLOUR, rows, width, rows))
+    monkeypatch.setattr(interleaved_coder, "find_margins", lambda *_: None)
+    assert sum(map(len, after)) < 0.75 * sum(map(len, coder.encode(within, COLOUR, rows)))
+
+
+def test_margins_that_do_not_fit():
+    """Of more columns than the image has, with a colour that it cannot have, and of too wide an image: refused."""
+    rng = np.random.default_rng(12)
+    coder = InterleavedCoder([random_model(rng, 0, fraction=7)])
+    span = PlaneRange(-3, 252)
+    (plane,) = painted(rng, random_planes(rng, [span], (6, 20)))
+    stream = coder.encode([plane], [span], 6)[0]
+    grid = stream[:1] if coder.uses_grid else b""
+    own = find_margins([plane], 6)
+    said = pack_margins(own, [span])
+    assert stream.startswith(said, len(grid) + 24)
+    for bad in (
+        own._replace(columns=own.columns + np.array([0, 21], np.int32)),
+        own._replace(columns=np.full((6, 2), 11, np.int32)),
+        own._replace(blank=(253,)),
+    ):
+        changed = stream[: len(grid) + 24] + pack_margins(bad, [span]) + stream[len(grid) + 24 + len(said) :]
+        with pytest.raises(FormatError, match=r"margins|has entries that are not"):
+            coder.decode([changed], [span], 6, 20, 6)
+    with pytest.raises(FormatError, match="at most 1024"):
+        coder.decode([stream], [span], 6, 1025, 6)
+
+
+def test_margins_are_no_part_of_large_images():
+    """What an encoder does not look for there: their border is a small part of them."""
+    plane = np.zeros((200, 200), np.int32)
+    plane[50:150, 50:150] = np.random.default_rng(1).integers(0, 255, (100, 100))
+    assert find_margins([plane], 200) is None
+    assert find_margins([plane[:100]], 100) is not None
 
 
 @given(st.lists(st.integers(-(1 << 17), 1 << 17), min_size=1, max_size=30))

@@ -15,9 +15,12 @@ class Plane:
 
     samples: Rows
     errors: Rows = field(default_factory=list)
+    margins: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rows, self.width = len(self.samples), len(self.samples[0])
+        self.margins = self.margins or [(0, 0)] * self.rows
+        self.known = self.rows
         third = self.rows // 3
         self.tops = [0, third, 2 * third] if self.rows >= 96 else [0]
 
@@ -26,18 +29,50 @@ class Plane:
 
     def s(self, y: int, x: int) -> int:
         y = min(y, self.rows - 1)
-        if x >= 0:
-            return self.samples[y][min(x, self.width - 1)]
-        return 0 if y in self.tops else self.samples[y - 1][0]
+        left, inside = self.margins[y][0], self.inside(y)
+        if x < 0 or (x < left and y >= self.known):
+            return 0 if y in self.tops else self.s(y - 1, left)
+        if not inside:
+            return 0 if y in self.tops else self.s(y - 1, min(x, self.width - 1))
+        return self.samples[y][max(inside[0], min(x, inside[-1]))]
 
     def e(self, y: int, x: int) -> int:
-        return self.errors[min(y, self.rows - 1)][max(0, min(x, self.width - 1))]
+        y, x = min(y, self.rows - 1), max(0, min(x, self.width - 1))
+        inside = self.inside(y)
+        if not inside:
+            return 0 if y in self.tops else self.e(y - 1, x)
+        return self.errors[y][max(inside[0], min(x, inside[-1]))]
+
+    def inside(self, y: int) -> range:
+        """Columns of a row that are coded."""
+        left, right = self.margins[y]
+        return range(left, self.width - right)
 
     def order(self) -> list[tuple[int, int]]:
         """Places as they are coded: those of three stripes in turn, then rows left over."""
         third = self.rows // 3 if len(self.tops) == 3 else 0
-        turns = [(top + y, x) for y in range(third) for x in range(self.width) for top in self.tops]
-        return turns + [(y, x) for y in range(3 * third, self.rows) for x in range(self.width)]
+        turns = []
+        for rows in ([top + y for top in self.tops] for y in range(third)):
+            ends = [(self.margins[y][0], self.width - self.margins[y][1]) for y in rows]
+            start = max(first for first, _ in ends)
+            end = max(start, min(end for _, end in ends))
+            turns += [(y, x) for y in rows for x in self.inside(y) if x < start]
+            turns += [(y, x) for x in range(start, end) for y in rows]
+            turns += [(y, x) for y in rows for x in self.inside(y) if x >= end]
+        return turns + [(y, x) for y in range(3 * third, self.rows) for x in self.inside(y)]
+
+
+def margins_of(planes: list[Rows], image_rows: int) -> list[tuple[int, int]] | None:
+    """Of each row of planes how many columns at its left and at its right have the first colour of all; None where
+    there are too few."""
+    rows, width = len(planes[0]), len(planes[0][0])
+    found = []
+    for y in range(rows):
+        blank = [all(plane[y][x] == plane[0][0] for plane in planes) for x in range(width)]
+        left = blank.index(False) if False in blank else width
+        found.append((left, 0 if left == width else blank[::-1].index(False)))
+    is_small = image_rows * width <= 1 << 15 and width <= 1024
+    return found if is_small and 16 * sum(map(sum, found)) >= rows * width else None
 
 
 def taps_of(own: Plane, references: list[Plane], y: int, x: int) -> list[int]:
@@ -79,8 +114,9 @@ def trace(
     shift, scale = prediction.error_shift, prediction.fraction
     found = {}
     for y in range(own.rows):
-        own.errors.append([])
-        for x in range(own.width):
+        own.errors.append([0] * own.width)
+        own.known = y
+        for x in own.inside(y):
             if y in own.tops:
                 total, level = own.s(y, x - 1), model.start
                 if references:
@@ -104,7 +140,8 @@ def trace(
             total = wrapped(total, bits)
             sample = own.samples[y][x]
             found[y, x] = sample - (total >> scale), 4 * level + (total >> (scale - 2)) % 4
-            own.errors[y].append(min(255, abs(8 * sample - (total >> (scale - 3))) >> shift))
+            own.errors[y][x] = min(255, abs(8 * sample - (total >> (scale - 3))) >> shift)
+    own.known = own.rows
     return found
 
 
@@ -122,8 +159,10 @@ def token_of(residual: int, frequencies: list[int]) -> tuple[int, int, int]:
     return token, bits, plain
 
 
-def stream_of(images: list[tuple[Plane, dict[tuple[int, int], tuple[int, int]]]], model: Any) -> bytes:
-    """The stream of a plane of a group, zeros at the end left out."""
+def stream_of(
+    images: list[tuple[Plane, dict[tuple[int, int], tuple[int, int]]]], model: Any, margins: bytes = b""
+) -> bytes:
+    """The stream of a plane of a group, zeros at the end left out; ``margins``: their tables, in that of the first."""
     states, words = [LOW] * 3, []
     cells, tables = model.cells.ravel().tolist(), model.frequencies.tolist()
     for own, found in reversed(images):
@@ -142,5 +181,6 @@ def stream_of(images: list[tuple[Plane, dict[tuple[int, int], tuple[int, int]]]]
                 states[stripe] >>= 32
             state = (states[stripe] << bits) + plain
             states[stripe] = (state // frequency << 10) + state % frequency + sum(frequencies[:token])
-    head = b"".join(state.to_bytes(8, "little") for state in states)
+    states[0] += (1 << 63) * bool(margins)
+    head = b"".join(state.to_bytes(8, "little") for state in states) + margins
     return (head + b"".join(word.to_bytes(4, "little") for word in reversed(words))).rstrip(b"\0")

@@ -2,7 +2,8 @@
 
 A plane's stream has the images of a group one after the other: three states (8 bytes each, little-endian), then words
 (4 bytes each, little-endian); zero bytes at its end are left out. In front of plane 0's stands one byte, the place of
-the first sample in the 8 x 8 grid (row * 8 + column), where any plane has the grid map.
+the first sample in the 8 x 8 grid (row * 8 + column), where any plane has the grid map. Behind the states of plane
+0 stand the margins, which all planes share.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ import numpy.typing as npt
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.grid import find_grid
-from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, write_images
+from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, Coded, write_images
+from sofc.coders.interleaved.margins import (
+    SIZE_BYTES,
+    Margins,
+    find_margins,
+    no_margins,
+    pack_margins,
+    unpack_margins,
+)
 from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_for, middle, type_of_sums
 from sofc.coders.interleaved.section import unpack_plan
 from sofc.errors import FormatError
@@ -25,6 +34,8 @@ from sofc.planes import Plane, PlaneRange
 
 _STATES = struct.Struct(f"<{LANES}Q")
 HEAD = _STATES.size
+HAS_MARGINS = 1 << 63
+"""Added to the first state of the first plane where margins follow the states."""
 
 
 class InterleavedCoder(GridCoder[PlaneModel]):
@@ -56,11 +67,15 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         streams: list[bytes] = []
         frames: list[kernel.Frame] = []
         traced: kernel.Traced | None = None
+        margins = find_margins(planes, image_rows)
+        packed = None if margins is None else pack_margins(margins, ranges)
+        if margins is None or packed is None:
+            margins, packed = no_margins(len(planes), len(planes[0])), b""
         for model, plane, span in zip(self.models, planes, ranges, strict=False):
             largest = largest_for(model.prediction, span, ranges)
-            frame = frame_of(plane, span, largest, model.prediction, frames, image_rows)
+            frame = frame_of(plane, span, largest, model.prediction, frames, image_rows, margins)
             traced = trace_plane(frame, model.predictor(grid, span, largest), traced)
-            streams.append(stream_of(model, traced, frame))
+            streams.append(stream_of(model, traced, frame, b"" if frames else packed))
             frames.append(frame)
         return streams
 
@@ -68,13 +83,16 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
         """The planes again, of the type of sums. Raises FormatError where a stream breaks the rules."""
-        readers = [_Reader(stream) for stream in streams]
+        readers = [_Reader(stream, may_have_margins=not number) for number, stream in enumerate(streams)]
+        margins = no_margins(len(streams), shape[0])
+        if readers[0].margins is not None:
+            margins = unpack_margins(readers[0].margins, ranges, *shape)
         planes: list[Plane] = []
         frames: list[kernel.Frame] = []
         for model, span, reader in zip(self.models, ranges, readers, strict=True):
             largest = largest_for(model.prediction, span, ranges)
             predictor = model.predictor(grid, span, largest)
-            frame = _empty_frame(shape, image_rows, largest, model.prediction, frames)
+            frame = _empty_frame(span, image_rows, shape[1], largest, model.prediction, frames, margins)
             plane = np.empty(shape, frame.samples.dtype)
             coded = model.distributions, reader.words, reader.states
             if _decode_plane(frame, plane.reshape(-1), predictor, scratch_for(frame), *coded) != kernel.OK:
@@ -94,11 +112,17 @@ def _decode_plane(*arguments: Any) -> int:
 
 
 def _empty_frame(
-    shape: tuple[int, int], image_rows: int, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
+    span: PlaneRange,
+    image_rows: int,
+    width: int,
+    largest: int,
+    prediction: Prediction,
+    frames: Sequence[kernel.Frame],
+    margins: Margins,
 ) -> kernel.Frame:
     """A plane to fill, after those of the same images that came before it; ``largest``: the sample that it or a
     reference of it may have."""
-    rows, width = shape
+    rows = len(margins.columns)
     dtype = type_of_sums(largest, prediction.fraction)
     stride = kernel.stride_of(width)
     samples = np.empty(rows * stride, dtype)
@@ -107,7 +131,10 @@ def _empty_frame(
     pairs = [(one.samples.astype(dtype, copy=False), one.errors) for one in references]
     # The plane stands itself in for a missing reference.
     first, second = [*pairs, (samples, errors), (samples, errors)][:2]
-    return kernel.Frame(samples, errors, *first, second[0], rows, image_rows, width, stride)
+    blank = margins.blank[len(frames)] - middle(span)
+    return kernel.Frame(
+        samples, errors, *first, second[0], rows, image_rows, width, stride, margins.columns.reshape(-1), blank
+    )
 
 
 def frame_of(
@@ -117,10 +144,13 @@ def frame_of(
     prediction: Prediction,
     frames: Sequence[kernel.Frame],
     image_rows: int | None = None,
+    margins: Margins | None = None,
 ) -> kernel.Frame:
-    """The same of a plane that is known, of one image unless ``image_rows`` are said."""
+    """The same of a plane that is known, of one image unless ``image_rows`` are said, without margins unless they
+    are."""
     rows, width = plane.shape
-    frame = _empty_frame((rows, width), image_rows or rows, largest, prediction, frames)
+    margins = margins or no_margins(len(frames) + 1, rows)
+    frame = _empty_frame(span, image_rows or rows, width, largest, prediction, frames, margins)
     np.subtract(plane, np.int32(middle(span)), out=inside(frame), casting="unsafe")
     frame.samples.reshape(-1, frame.stride)[:, kernel.LEFT + frame.width :] = 0
     return frame
@@ -148,26 +178,38 @@ def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor, room: kernel.T
     return traced
 
 
-def stream_of(model: PlaneModel, traced: kernel.Traced, frame: kernel.Frame) -> bytes:
-    """The stream of a plane of all images."""
+def stream_of(model: PlaneModel, traced: kernel.Traced, frame: kernel.Frame, margins: bytes = b"") -> bytes:
+    """The stream of a plane of all images; ``margins``: what says those of all planes, in the stream of the first."""
     words = np.empty(2 * traced.residuals.size + 1, np.uint32)
     states = np.array([LOW] * LANES + [words.size], np.int64)
-    write_images(traced.residuals, traced.cells, frame.width, frame.image_rows, model.distributions, words, states)
-    return (states[:LANES].astype("<i8").tobytes() + words[states[LANES] :].astype("<u4").tobytes()).rstrip(b"\0")
+    coded = Coded(traced.residuals, traced.cells, frame.margins, frame.width)
+    write_images(coded, frame.image_rows, model.distributions, words, states)
+    head = states[:LANES].astype("<u8")
+    if margins:
+        head[0] |= np.uint64(HAS_MARGINS)
+    return (head.tobytes() + margins + words[states[LANES] :].astype("<u4").tobytes()).rstrip(b"\0")
 
 
 class _Reader:
     """A stream that is read. ``states`` (4,), of the lanes and how many words were taken, goes on from image to
-    image."""
+    image. ``margins``: the tables that say them, None where there are none."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, may_have_margins: bool) -> None:
         """Raises FormatError."""
-        content = bytearray(data) + bytes(max(HEAD - len(data), -len(data) % 4))
-        states = _STATES.unpack_from(content)
+        first, *others = _STATES.unpack_from(data.ljust(HEAD, b"\0"))
+        self.margins: bytes | None = None
+        end = HEAD
+        if may_have_margins and first & HAS_MARGINS:
+            first -= HAS_MARGINS
+            start = HEAD + SIZE_BYTES
+            end = start + int.from_bytes(data[HEAD:start], "little")
+            self.margins = data[start:end]
+        states = first, *others
         if min(states) < LOW or max(states) >= LOW << WORD_BITS:
             raise FormatError("a stream of the interleaved coder begins with a state out of range")
         self.states = np.array([*states, 0], np.int64)
-        self.words = np.frombuffer(content, "<u4", offset=HEAD).astype(np.uint32, copy=False)
+        words = data[end:]
+        self.words = np.frombuffer(bytearray(words) + bytes(-len(words) % 4), "<u4").astype(np.uint32, copy=False)
 
     def finish(self) -> None:
         """The states must be back where encoding began. Raises FormatError."""

@@ -18,10 +18,13 @@ import numpy as np
 from sofc.coders.interleaved.kernel_tokens import (
     DIRECT,
     LANES,
+    Columns,
     Distributions,
     Position,
     Taken,
     Words,
+    columns_inside,
+    shared_columns,
     step_of,
     take_residual,
 )
@@ -65,7 +68,10 @@ Lane = Vector[np.int16] | Vector[np.int32]
 class Frame(NamedTuple):
     """A plane of images one below the other, laid flat, less the middle of its range, with its errors; and those of its
     references, itself where there are none. Images have ``image_rows``, the last one maybe fewer. Rows have ``stride``
-    columns; those right of LEFT + width + RIGHT hold anything."""
+    columns; those right of LEFT + width + RIGHT hold anything. ``margins`` (2 * rows,): columns at the left and at the
+    right of each row that are not coded, all zero where a plane has more than CHUNK columns. In planes these are
+    ``blank``, in frames like what is beside them.
+    """
 
     samples: Lane
     errors: Vector[np.uint8]
@@ -76,6 +82,8 @@ class Frame(NamedTuple):
     image_rows: int
     width: int
     stride: int
+    margins: Vector[np.int32]
+    blank: int
 
 
 class Predictor(NamedTuple):
@@ -410,7 +418,7 @@ def _open_first(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -
     """Spec interleaved/prediction. What is known ahead of a stripe's first row: it is predicted as W + P - P_W."""
     width, fraction, start = _in_blocks(span.columns), predictor.fraction, span.lane * ROOM
     if span.column == 0:
-        for i in range(LEFT):
+        for i in range(LEFT + frame.margins[2 * span.y]):
             frame.samples[_at(frame, span.y) + i] = 0
     ahead, west, far = scratch[SUMS + start :], scratch[WEST + start :], scratch[FAR_WEST + start :]
     energy, p = scratch[ENERGY + start :], frame.first[_at(frame, span.y) + span.column :]
@@ -429,8 +437,10 @@ def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> 
     y, column, width = span.y, span.column, _in_blocks(span.columns)
     here, above = _at(frame, y), _at(frame, y - 1)
     if column == 0:
-        for i in range(LEFT):
-            frame.samples[here + i] = frame.samples[above + LEFT]
+        left = frame.margins[2 * y]
+        beside = frame.samples[above + LEFT + left]
+        for i in range(LEFT + left):
+            frame.samples[here + i] = beside
     near = _Near(
         frame.samples[above + column :],
         frame.samples[_at(frame, max(y - 2, span.top)) + column :],
@@ -462,6 +472,42 @@ def _open(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None
         _open_row(frame, predictor, span, scratch)
 
 
+@inlined
+def _fill_margins(frame: Frame, span: Span) -> None:
+    """Spec interleaved/margins. Samples of a row that are not coded become like those beside them, or above."""
+    left, end = frame.margins[2 * span.y], frame.width - frame.margins[2 * span.y + 1]
+    samples = frame.samples[_at(frame, span.y) + LEFT :]
+    if left < end:
+        for i in range(left):
+            samples[i] = samples[left]
+        for i in range(end, frame.width):
+            samples[i] = samples[end - 1]
+    elif left > 0:
+        above = frame.samples[_at(frame, span.y - 1) + LEFT :]
+        for i in range(frame.width):
+            samples[i] = above[i] if span.y > span.top else 0
+
+
+@inlined
+def _fill_errors(frame: Frame, span: Span) -> None:
+    """Spec interleaved/margins. The same of errors, and those beside the row."""
+    left, end = frame.margins[2 * span.y], frame.width - frame.margins[2 * span.y + 1]
+    errors = frame.errors[_at(frame, span.y) :]
+    if left < end:
+        for i in range(left):
+            errors[LEFT + i] = errors[LEFT + left]
+        for i in range(end, frame.width):
+            errors[LEFT + i] = errors[LEFT + end - 1]
+    elif left > 0:
+        above = frame.errors[_at(frame, span.y - 1) + LEFT :]
+        for i in range(frame.width):
+            errors[LEFT + i] = above[i] if span.y > span.top else 0
+    for i in range(LEFT):
+        errors[i] = errors[LEFT]
+    for i in range(RIGHT):
+        errors[LEFT + frame.width + i] = errors[LEFT + frame.width - 1]
+
+
 @kernel
 def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> int:
     """Spec interleaved/contexts. Check the samples of a span, note their errors, and fill what stands beside the row.
@@ -470,6 +516,9 @@ def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> int
     start = _at(frame, span.y)
     samples, errors = frame.samples[start + span.column :], frame.errors[start + span.column :]
     sums, scaled, size = scratch[SUMS + span.lane * ROOM :], scratch[ACROSS:], scratch[DOWN:]
+    ends_row = span.column + span.columns == frame.width
+    if ends_row:
+        _fill_margins(frame, span)
     low = high = samples[LEFT]
     for i in range(width):
         value = samples[i + LEFT]
@@ -489,26 +538,29 @@ def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> int
             size[i] = size[i] >> shift
     for i in range(width):
         errors[i + LEFT] = size[i] if size[i] < LARGEST_ERROR else LARGEST_ERROR
-    if span.column == 0:
-        for i in range(LEFT):
-            errors[i] = errors[LEFT]
-    if span.column + span.columns == frame.width:
+    if ends_row:
         end = LEFT + span.columns
         for i in range(RIGHT):
-            samples[end + i], errors[end + i] = samples[end - 1], errors[end - 1]
+            samples[end + i] = samples[end - 1]
+        _fill_errors(frame, span)
     return OK
 
 
 @inlined
 def _put_down(frame: Frame, plane: Lane, middle: int, span: Span, scratch: Lane) -> None:
-    """Put the samples of a span into its frame, and with the middle added into the plane."""
+    """Put the samples of a span into its frame, and with the middle added into the plane, whose margins are blank."""
     start = span.y * frame.width + span.column
+    left, end = frame.margins[2 * span.y], frame.width - frame.margins[2 * span.y + 1]
     samples = frame.samples[_at(frame, span.y) + span.column + LEFT :]
     coded, row = scratch[CODED + span.lane * ROOM :], plane[start : start + span.columns]
     for i in range(_in_blocks(span.columns)):
         samples[i] = coded[i]
     for i in range(row.shape[0]):
         row[i] = coded[i] + middle
+    for i in range(left):
+        row[i] = frame.blank + middle
+    for i in range(end, row.shape[0]):
+        row[i] = frame.blank + middle
 
 
 class Source(NamedTuple):
@@ -536,10 +588,11 @@ def _take_sample(scratch: Lane, i: int, fraction: int, w: int, ww: int, source: 
 
 @inlined
 def _take_three(
-    frame: Frame, fraction: int, span: Span, step: int, scratch: Lane, source: Source, states: Vector[np.int64]
-) -> None:
-    """Spec interleaved/stream. Spans of rows y, y + step and y + 2 * step, sample by sample in turn."""
-    start = _at(frame, span.y) + span.column + LEFT
+    frame: Frame, fraction: int, span: Span, step: int, columns: Columns, scratch: Lane, source: Source,
+    states: Vector[np.int64],
+) -> None:  # fmt: skip
+    """Spec interleaved/stream. Columns of spans of rows y, y + step and y + 2 * step, sample by sample in turn."""
+    start = _at(frame, span.y) + span.column + columns.start + LEFT
     one, two, three = (
         frame.samples[start - 2 :],
         frame.samples[start - 2 + step * frame.stride :],
@@ -548,7 +601,7 @@ def _take_three(
     a, b, c, place = int(states[0]), int(states[1]), int(states[2]), int(states[3])
     w, w_2, w_3 = int(one[1]), int(two[1]), int(three[1])
     ww, ww_2, ww_3 = int(one[0]), int(two[0]), int(three[0])
-    for i in range(span.columns):
+    for i in range(columns.start, columns.end):
         taken = _take_sample(scratch, i, fraction, w, ww, source, Position(a, place))
         ww, w, a, place = w, taken.value, taken.position.state, taken.position.place
         taken = _take_sample(scratch, i + ROOM, fraction, w_2, ww_2, source, Position(b, place))
@@ -556,31 +609,61 @@ def _take_three(
         taken = _take_sample(scratch, i + 2 * ROOM, fraction, w_3, ww_3, source, Position(c, place))
         ww_3, w_3, c, place = w_3, taken.value, taken.position.state, taken.position.place
     states[0], states[1], states[2], states[3] = a, b, c, place
+    # What follows in a row begins with these.
+    count = columns.end - columns.start
+    one[count], one[count + 1] = ww, w
+    two[count], two[count + 1] = ww_2, w_2
+    three[count], three[count + 1] = ww_3, w_3
 
 
 @kernel
 def _decode_three(
-    frame: Frame, fraction: int, span: Span, step: int, scratch: Lane, source: Source, states: Vector[np.int64]
-) -> None:
+    frame: Frame, fraction: int, span: Span, step: int, columns: Columns, scratch: Lane, source: Source,
+    states: Vector[np.int64],
+) -> None:  # fmt: skip
     """Spec interleaved/stream. The same, with a usual fraction as a constant, which takes no register."""
     if fraction == USUAL_FRACTION:
-        _take_three(frame, USUAL_FRACTION, span, step, scratch, source, states)
+        _take_three(frame, USUAL_FRACTION, span, step, columns, scratch, source, states)
     else:
-        _take_three(frame, fraction, span, step, scratch, source, states)
+        _take_three(frame, fraction, span, step, columns, scratch, source, states)
 
 
 @kernel
 def _decode_one(
-    frame: Frame, fraction: int, span: Span, scratch: Lane, source: Source, states: Vector[np.int64]
+    frame: Frame, fraction: int, span: Span, columns: Columns, scratch: Lane, source: Source, states: Vector[np.int64]
 ) -> None:
-    """Spec interleaved/stream. A span alone, with the state of its lane."""
+    """Spec interleaved/stream. Columns of a span alone, with the state of its lane."""
     row, start = frame.samples[_at(frame, span.y) + span.column + LEFT - 2 :], span.lane * ROOM
     state, place = int(states[span.lane]), int(states[3])
-    ww, w = int(row[0]), int(row[1])
-    for i in range(start, start + span.columns):
-        taken = _take_sample(scratch, i, fraction, w, ww, source, Position(state, place))
+    ww, w = int(row[columns.start]), int(row[columns.start + 1])
+    for i in range(columns.start, columns.end):
+        taken = _take_sample(scratch, start + i, fraction, w, ww, source, Position(state, place))
         ww, w, state, place = w, taken.value, taken.position.state, taken.position.place
+        row[i + 2] = w
     states[span.lane], states[3] = state, place
+
+
+@inlined
+def _decode_rows(
+    frame: Frame, fraction: int, span: Span, step: int, scratch: Lane, source: Source, states: Vector[np.int64]
+) -> None:
+    """Spec interleaved/margins. Spans of rows y, y + step and y + 2 * step: columns that all three have in turn, those
+    before and behind these stripe by stripe."""
+    y, column, count, first, last = span.y, span.column, span.columns, span.first, span.last
+    shared = shared_columns(frame.margins, y, step, count)
+    for lane in range(LANES):
+        own = columns_inside(frame.margins, y + lane * step, count)
+        if own.start < shared.start:
+            one = Span(y + lane * step, span.top, lane, column, count, first, last)
+            before = Columns(own.start, min(own.end, shared.start))
+            _decode_one(frame, fraction, one, before, scratch, source, states)
+    _decode_three(frame, fraction, span, step, shared, scratch, source, states)
+    for lane in range(LANES):
+        own = columns_inside(frame.margins, y + lane * step, count)
+        if own.end > shared.end:
+            one = Span(y + lane * step, span.top, lane, column, count, first, last)
+            behind = Columns(max(own.start, shared.end), own.end)
+            _decode_one(frame, fraction, one, behind, scratch, source, states)
 
 
 @inlined
@@ -597,7 +680,8 @@ def _decode_image(
             for lane in range(LANES):
                 down = lane * step
                 _open(frame, predictor, Span(y + down, first + down, lane, column, count, first, last), scratch)
-            _decode_three(frame, fraction, Span(y, first, 0, column, count, first, last), step, scratch, source, states)
+            span = Span(y, first, 0, column, count, first, last)
+            _decode_rows(frame, fraction, span, step, scratch, source, states)
             for lane in range(LANES):
                 down = lane * step
                 span = Span(y + down, first + down, lane, column, count, first, last)
@@ -610,7 +694,8 @@ def _decode_image(
         for column in range(0, width, CHUNK):
             span = Span(y, first + lane * step, lane, column, min(CHUNK, width - column), first, last)
             _open(frame, predictor, span, scratch)
-            _decode_one(frame, fraction, span, scratch, source, states)
+            own = columns_inside(frame.margins, y, span.columns)
+            _decode_one(frame, fraction, span, own, scratch, source, states)
             _put_down(frame, plane, predictor.middle, span, scratch)
             status += _close(frame, predictor, span, scratch)
             if status != OK:

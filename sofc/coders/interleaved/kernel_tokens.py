@@ -35,6 +35,31 @@ STRIPED_ROWS = 96
 """Images of fewer rows are one stripe."""
 
 Words = Vector[np.uint32]
+Margins = Vector[np.int32]
+"""Of each row the columns at its left and at its right that are not coded."""
+
+
+class Columns(NamedTuple):
+    """Columns ``start`` .. ``end - 1`` of a row."""
+
+    start: int
+    end: int
+
+
+@inlined
+def columns_inside(margins: Margins, y: int, columns: int) -> Columns:
+    """Spec interleaved/margins. Those of a row that are coded."""
+    start = int(margins[2 * y])
+    return Columns(start, max(start, columns - int(margins[2 * y + 1])))
+
+
+@inlined
+def shared_columns(margins: Margins, y: int, step: int, columns: int) -> Columns:
+    """Spec interleaved/margins. Those that rows y, y + step and y + 2 * step all have."""
+    a, b, c = y, y + step, y + 2 * step
+    start = max(margins[2 * a], margins[2 * b], margins[2 * c])
+    beyond = max(margins[2 * a + 1], margins[2 * b + 1], margins[2 * c + 1])
+    return Columns(int(start), int(max(start, columns - beyond)))
 
 
 class Position(NamedTuple):
@@ -156,23 +181,38 @@ def _put(residual: int, cell: int, distributions: Distributions, words: Words, p
     return Position((quotient << SCALE_BITS) + (state - quotient * frequency) + start, place)
 
 
-@inlined
-def _write_image(
-    residuals: Vector[np.int32], cells: Vector[np.uint8], width: int, step: int, distributions: Distributions,
-    words: Words, states: Vector[np.int64],
-) -> None:  # fmt: skip
-    """Spec interleaved/stream. Code a plane of one image before what was coded: from its last residual to the first.
+class Coded(NamedTuple):
+    """What samples of a plane of images are coded as, in the order of rows (rows * width,), and its ``margins``
+    (2 * rows,)."""
 
-    ``step``: rows of each stripe, 0 where there is one.
-    """
-    place = states[3]
-    lane = 0 if step == 0 else LANES - 1
-    for i in range(residuals.shape[0] - 1, LANES * step * width - 1, -1):
-        put = _put(int(residuals[i]), int(cells[i]), distributions, words, Position(states[lane], place))
-        states[lane], place = put.state, put.place
-    size = step * width
-    a, b, c = states[0], states[1], states[2]
-    for i in range(size - 1, -1, -1):
+    residuals: Vector[np.int32]
+    cells: Vector[np.uint8]
+    margins: Margins
+    width: int
+
+
+@inlined
+def _write_columns(
+    coded: Coded, y: int, columns: Columns, lane: int, distributions: Distributions, words: Words,
+    states: Vector[np.int64],
+) -> None:  # fmt: skip
+    """Spec interleaved/stream. Code columns of a row, the last first."""
+    start, state, place = y * coded.width, int(states[lane]), int(states[LANES])
+    for i in range(start + columns.end - 1, start + columns.start - 1, -1):
+        put = _put(int(coded.residuals[i]), int(coded.cells[i]), distributions, words, Position(state, place))
+        state, place = put.state, put.place
+    states[lane], states[LANES] = state, place
+
+
+@inlined
+def _write_three(
+    coded: Coded, y: int, step: int, columns: Columns, distributions: Distributions, words: Words,
+    states: Vector[np.int64],
+) -> None:  # fmt: skip
+    """Spec interleaved/stream. The same of rows y, y + step and y + 2 * step in turn."""
+    size, residuals, cells = step * coded.width, coded.residuals, coded.cells
+    a, b, c, place = int(states[0]), int(states[1]), int(states[2]), int(states[LANES])
+    for i in range(y * coded.width + columns.end - 1, y * coded.width + columns.start - 1, -1):
         k = i + 2 * size
         put = _put(int(residuals[k]), int(cells[k]), distributions, words, Position(c, place))
         c, place, k = put.state, put.place, i + size
@@ -180,21 +220,42 @@ def _write_image(
         b, place = put.state, put.place
         put = _put(int(residuals[i]), int(cells[i]), distributions, words, Position(a, place))
         a, place = put.state, put.place
-    states[0], states[1], states[2], states[3] = a, b, c, place
+    states[0], states[1], states[2], states[LANES] = a, b, c, place
+
+
+@inlined
+def _write_rows(
+    coded: Coded, y: int, step: int, distributions: Distributions, words: Words, states: Vector[np.int64]
+) -> None:
+    """Spec interleaved/margins. Rows y, y + step and y + 2 * step, from the last that is read to the first."""
+    shared = shared_columns(coded.margins, y, step, coded.width)
+    for lane in range(LANES - 1, -1, -1):
+        own = columns_inside(coded.margins, y + lane * step, coded.width)
+        behind = Columns(max(own.start, shared.end), own.end)
+        _write_columns(coded, y + lane * step, behind, lane, distributions, words, states)
+    _write_three(coded, y, step, shared, distributions, words, states)
+    for lane in range(LANES - 1, -1, -1):
+        own = columns_inside(coded.margins, y + lane * step, coded.width)
+        before = Columns(own.start, min(own.end, shared.start))
+        _write_columns(coded, y + lane * step, before, lane, distributions, words, states)
 
 
 @kernel
 def write_images(
-    residuals: Vector[np.int32], cells: Vector[np.uint8], width: int, image_rows: int, distributions: Distributions,
-    words: Words, states: Vector[np.int64],
-) -> int:  # fmt: skip
+    coded: Coded, image_rows: int, distributions: Distributions, words: Words, states: Vector[np.int64]
+) -> int:
     """Spec interleaved/stream. Code a plane of images from its last residual to the first.
 
     ``words`` has room; ``states`` (4,): of the lanes, and the first word in use. Returns 0.
     """
-    rows = residuals.shape[0] // width
+    rows = coded.margins.shape[0] // 2
     for image in range((rows - 1) // image_rows, -1, -1):
         first, end = image * image_rows, min((image + 1) * image_rows, rows)
-        own, their = residuals[first * width : end * width], cells[first * width : end * width]
-        _write_image(own, their, width, step_of(end - first), distributions, words, states)
+        step = step_of(end - first)
+        lane = 0 if step == 0 else LANES - 1
+        for y in range(end - 1, first + LANES * step - 1, -1):
+            columns = columns_inside(coded.margins, y, coded.width)
+            _write_columns(coded, y, columns, lane, distributions, words, states)
+        for y in range(first + step - 1, first - 1, -1):
+            _write_rows(coded, y, step, distributions, words, states)
     return 0

@@ -12,6 +12,7 @@ from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.coder import frame_of, scratch_for, trace_plane
 from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT, STRIPED_ROWS
+from sofc.coders.interleaved.margins import Margins, find_margins, no_margins
 from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
 from sofc.planes import Plane, PlaneRange
 
@@ -31,11 +32,12 @@ PIECE = 1 << 18
 train/ sets, by halves, half as many leave 0.4 % more bytes, and half as many again as few, in 1.4 times the time."""
 
 
-def _images(images: Iterator[list[Plane]], modelled: int) -> Iterator[tuple[list[Plane], int]]:
-    """Rows of images, of those planes that get models, with their grid."""
+def _images(images: Iterator[list[Plane]], modelled: int) -> Iterator[tuple[list[Plane], int, Margins]]:
+    """Rows of images, of those planes that get models, with their grid and their margins."""
     for planes in images:
         grid, rows = find_grid(planes[:modelled]), piece_of(planes[0])
-        yield [plane[rows] for plane in planes[:modelled]], grid
+        parts = [plane[rows] for plane in planes[:modelled]]
+        yield parts, grid, find_margins(parts, len(parts[0])) or no_margins(len(parts), len(parts[0]))
 
 
 def piece_of(plane: Plane) -> slice:
@@ -57,11 +59,12 @@ class Activities:
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """(planes, 2, ACTIVITIES)."""
         result = np.zeros((len(self.ranges), 2, ACTIVITIES), np.int64)
-        for planes, _ in _images(images, len(self.ranges)):
+        for planes, _, margins in _images(images, len(self.ranges)):
+            inside = margins.inside(planes[0].shape[1])[1:, 1:-1]
             for number, references in enumerate(self.references):
                 for kind, plane in enumerate([number, *references][:2]):
-                    found = np.minimum(activities(planes[plane].astype(np.int64)), ACTIVITIES - 1)
-                    result[number, kind] += np.bincount(found.ravel(), minlength=ACTIVITIES)
+                    found = np.minimum(activities(planes[plane].astype(np.int64))[inside], ACTIVITIES - 1)
+                    result[number, kind] += np.bincount(found, minlength=ACTIVITIES)
         return result
 
 
@@ -90,13 +93,13 @@ class Equations:
         (64 + 6 + 6, TAPS + 1, TAPS + 1)."""
         size = kernel.TAPS + 1
         result = [np.zeros((sum(EQUATIONS), size, size), np.float64) for _ in self.ranges]
-        for planes, grid in _images(images, len(self.ranges)):
+        for planes, grid, margins in _images(images, len(self.ranges)):
             frames: list[kernel.Frame] = []
+            ones = margins.predicted(planes[0].shape[1]).astype(np.int64).ravel()
             for number, (plane, span) in enumerate(zip(planes, self.ranges, strict=False)):
                 blank = blank_prediction(span, kernel.ONE, self.references[number], 0)
-                frame = known_frame(plane, span, largest_of(self.ranges), blank, frames)
+                frame = known_frame(plane, span, largest_of(self.ranges), blank, frames, margins)
                 frames.append(frame)
-                ones = np.ones(plane.size, np.int64)
                 top = 0
                 for class_map, count, kind in zip(MAPS, EQUATIONS, (0, 0, 1), strict=True):
                     references = self.references[number][: 2 * kind]
@@ -120,10 +123,15 @@ def blank_prediction(span: PlaneRange, class_map: int, references: tuple[int, ..
 
 
 def known_frame(
-    plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[kernel.Frame]
+    plane: Plane,
+    span: PlaneRange,
+    largest: int,
+    prediction: Prediction,
+    frames: Sequence[kernel.Frame],
+    margins: Margins | None = None,
 ) -> kernel.Frame:
     """A frame of a known plane with what stands beside its rows."""
-    frame = frame_of(plane, span, largest, prediction, frames)
+    frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
     alone = blank_prediction(span, kernel.ONE, (), 0)
     trace_plane(frame, alone.predictor(0, span, largest))
     return frame
@@ -142,13 +150,17 @@ def equations_of(
 
 
 def _traced(
-    planes: Sequence[Plane], ranges: Sequence[PlaneRange], predictions: Sequence[Prediction], grid: int
+    planes: Sequence[Plane],
+    ranges: Sequence[PlaneRange],
+    predictions: Sequence[Prediction],
+    grid: int,
+    margins: Margins,
 ) -> Iterator[tuple[kernel.Frame, kernel.Traced]]:
     """Each plane as the chosen predictions code it."""
     frames: list[kernel.Frame] = []
     largest = largest_of(ranges)
     for plane, span, prediction in zip(planes, ranges, predictions, strict=False):
-        frame = frame_of(plane, span, largest, prediction, frames)
+        frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
         yield frame, trace_plane(frame, prediction.predictor(grid, span, largest))
         frames.append(frame)
 
@@ -170,12 +182,13 @@ class Errors:
         """For each plane (predictions, ERRORS)."""
         result = [np.zeros((len(kinds), ERRORS), np.int64) for kinds in self.predictions]
         largest = largest_of(self.ranges)
-        for planes, grid in _images(images, len(self.ranges)):
+        for planes, grid, margins in _images(images, len(self.ranges)):
             frames: list[kernel.Frame] = []
+            inside = margins.inside(planes[0].shape[1]).ravel()
             for plane, span, kinds, counts in zip(planes, self.ranges, self.predictions, result, strict=False):
                 for prediction, row in zip(kinds, counts, strict=True):
-                    frame = frame_of(plane, span, largest, prediction, frames)
-                    found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, largest)))
+                    frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
+                    found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, largest)))[inside]
                     row += np.bincount(np.minimum(found, ERRORS - 1), minlength=ERRORS)
                 frames.append(frame)
         return result
@@ -192,15 +205,14 @@ class Refine:
         """For each plane (classes, TAPS + 1, TAPS + 1)."""
         size = kernel.TAPS + 1
         result = [np.zeros((len(one.weights), size, size), np.float64) for one in self.predictions]
-        for planes, grid in _images(images, len(self.ranges)):
-            found = _traced(planes, self.ranges, self.predictions, grid)
+        for planes, grid, margins in _images(images, len(self.ranges)):
+            found = _traced(planes, self.ranges, self.predictions, grid, margins)
             for (frame, traced), span, prediction, sums in zip(
                 found, self.ranges, self.predictions, result, strict=False
             ):
-                errors = _fine_errors(traced).reshape(frame.rows, frame.width)
-                sums += equations_of(
-                    frame, prediction, span, largest_of(self.ranges), grid, sample_weights(errors).ravel()
-                )
+                weights = sample_weights(_fine_errors(traced).reshape(frame.rows, frame.width))
+                weights *= margins.predicted(frame.width)
+                sums += equations_of(frame, prediction, span, largest_of(self.ranges), grid, weights.ravel())
         return result
 
 
@@ -226,13 +238,14 @@ class Energies:
         """Normal equations for each plane and place of the grid (planes, 64, ERRORS + 1, ERRORS + 1)."""
         places = kernel.CLASSES[kernel.GRID]
         result = np.zeros((len(self.ranges), places, kernel.ERRORS + 1, kernel.ERRORS + 1), np.int64)
-        for planes, grid in _images(images, len(self.ranges)):
-            found = _traced(planes, self.ranges, self.predictions, grid)
+        for planes, grid, margins in _images(images, len(self.ranges)):
+            found = _traced(planes, self.ranges, self.predictions, grid, margins)
             for (frame, _), prediction, sums in zip(found, self.predictions, result, strict=False):
                 if frame.rows > 2:
-                    terms = _error_terms(frame, prediction)
+                    inside = margins.inside(frame.width)[2:].ravel()
+                    terms = _error_terms(frame, prediction)[:, inside]
                     weights = (1 << 20) // (terms[:-1].mean(axis=0).astype(np.int64) + 2) ** 2
-                    weighted, place = terms * weights, _places(frame, grid)
+                    weighted, place = terms * weights, _places(frame, grid)[inside]
                     for number, own in enumerate(sums):
                         at = place == number
                         own += weighted[:, at] @ terms[:, at].T
@@ -278,12 +291,15 @@ class Survey:
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """(planes, BINS, FRACTIONS, TOKENS)."""
         result = np.zeros((len(self.ranges), BINS, kernel.FRACTIONS, TOKENS), np.int64)
-        for planes, grid in _images(images, len(self.ranges)):
-            found = _traced(planes, self.ranges, self.predictions, grid)
+        for planes, grid, margins in _images(images, len(self.ranges)):
+            found = _traced(planes, self.ranges, self.predictions, grid, margins)
+            inside = margins.inside(planes[0].shape[1]).ravel()
             for (_, traced), histogram in zip(found, result, strict=False):
-                bins = np.searchsorted(ENERGY_EDGES, traced.energies) + 1
-                bins[traced.energies == kernel.FIRST_ROW] = 0
-                cells = (bins * kernel.FRACTIONS + (traced.cells & 3)) * TOKENS + tokens_of(traced.residuals)
+                energies = traced.energies[inside]
+                bins = np.searchsorted(ENERGY_EDGES, energies) + 1
+                bins[energies == kernel.FIRST_ROW] = 0
+                cells = (bins * kernel.FRACTIONS + (traced.cells[inside] & 3)) * TOKENS
+                cells += tokens_of(traced.residuals[inside])
                 histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
         return result
 

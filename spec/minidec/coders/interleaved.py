@@ -91,17 +91,20 @@ def read_interleaved_model(sections: list[Section], transform_planes: int) -> li
 
 @dataclass
 class Striped:
-    """A plane of one image, samples minus the middle of its range, with its errors, row by row."""
+    """A plane of one image, samples minus the middle of its range, with its errors, row by row; ``margins``: left and
+    right of each row."""
 
     rows: int
     width: int
+    margins: list[list[int]]
     samples: list[list[int]] = field(default_factory=list)
     errors: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.step = self.rows // 3 if self.rows >= 96 else 0
-        self.samples = [[] for _ in range(self.rows)]
-        self.errors = [[] for _ in range(self.rows)]
+        self.samples = [[0] * self.width for _ in range(self.rows)]
+        self.errors = [[0] * self.width for _ in range(self.rows)]
+        self.read = [False] * self.rows
 
     def stripe(self, y: int) -> int:
         """Number of the stripe of a row."""
@@ -113,23 +116,40 @@ class Striped:
     def sample(self, r: int, c: int) -> int:
         """s(r, c)."""
         r = min(r, self.rows - 1)
-        if c < 0:
-            return 0 if r == self.top(r) else self.samples[r - 1][0]
-        return self.samples[r][min(c, self.width - 1)]
+        left, right = self.margins[r]
+        if c < 0 or (c < left and not self.read[r]):
+            return 0 if r == self.top(r) else self.sample(r - 1, left)
+        if left + right == self.width:
+            return 0 if r == self.top(r) else self.sample(r - 1, min(c, self.width - 1))
+        return self.samples[r][clamp(c, left, self.width - right - 1)]
 
     def error(self, r: int, c: int) -> int:
         """e(r, c)."""
-        return self.errors[min(r, self.rows - 1)][clamp(c, 0, self.width - 1)]
+        r, c = min(r, self.rows - 1), clamp(c, 0, self.width - 1)
+        left, right = self.margins[r]
+        if left + right == self.width:
+            return 0 if r == self.top(r) else self.error(r - 1, c)
+        return self.errors[r][clamp(c, left, self.width - right - 1)]
+
+    def inside(self, y: int) -> range:
+        """Columns of a row that are coded."""
+        left, right = self.margins[y]
+        return range(left, self.width - right)
 
     def order(self) -> Iterator[tuple[int, int]]:
-        """Spec interleaved/stream: places in the order in which they are read."""
+        """Spec interleaved/stream and Spec interleaved/margins: places in the order in which they are read."""
         for r in range(self.step):
-            for x in range(self.width):
-                for stripe in range(3):
-                    yield stripe * self.step + r, x
+            rows = [r + stripe * self.step for stripe in range(3)]
+            start = max(self.margins[y][0] for y in rows)
+            end = max(start, self.width - max(self.margins[y][1] for y in rows))
+            yield from ((y, x) for y in rows for x in self.inside(y) if x < start)
+            yield from ((y, x) for x in range(start, end) for y in rows)
+            yield from ((y, x) for y in rows for x in self.inside(y) if x >= end)
+            for y in rows:
+                self.read[y] = True
         for y in range(3 * self.step, self.rows):
-            for x in range(self.width):
-                yield y, x
+            yield from ((y, x) for x in self.inside(y))
+            self.read[y] = True
 
 
 # Spec interleaved/stream
@@ -137,13 +157,23 @@ class Striped:
 LEAST_STATE = 1 << 30
 
 
-class States:
-    """The three states and the words of a stream."""
+HAS_MARGINS = 1 << 63
 
-    def __init__(self, stream: bytes) -> None:
+
+class States:
+    """The three states and the words of a stream; ``margins``: the bytes that say them, where the stream is that of the
+    first plane and has any."""
+
+    def __init__(self, stream: bytes, is_first: bool) -> None:
         self.stream = stream
         self.at = 0
         self.states = [self.word() | self.word() << 32 for _ in range(3)]
+        self.margins: bytes | None = None
+        if is_first and self.states[0] & HAS_MARGINS:
+            self.states[0] -= HAS_MARGINS
+            start = self.at + 2
+            self.at = start + int.from_bytes(stream[self.at : start], "little")
+            self.margins = stream[start : self.at]
         require(all(LEAST_STATE <= state < 1 << 62 for state in self.states), "state out of range")
 
     def word(self) -> int:
@@ -197,9 +227,9 @@ class InterleavedPlane:
         half = 1 << (self.bits - 1)
         return (total + half) % (1 << self.bits) - half
 
-    def image(self, rows: int, width: int, references: list[Striped]) -> Striped:
+    def image(self, width: int, margins: list[list[int]], references: list[Striped]) -> Striped:
         """One image."""
-        plan, own = self.plan, Striped(rows, width)
+        plan, own = self.plan, Striped(len(margins), width, margins)
         for y, x in own.order():
             if y == own.top(y):
                 level = plan.start
@@ -215,8 +245,8 @@ class InterleavedPlane:
                 total = self.wrap(sum(tap * weight for tap, weight in zip(taps, weights, strict=True)))
             table = plan.tables[plan.cells[level][(total >> (plan.fraction - 2)) % 4]]
             sample = (total >> plan.fraction) + self.states.residual(own.stripe(y), table)
-            own.samples[y].append(check_sample(sample, self.low, self.high))
-            own.errors[y].append(min(255, abs(8 * sample - (total >> (plan.fraction - 3))) >> plan.error_shift))
+            own.samples[y][x] = check_sample(sample, self.low, self.high)
+            own.errors[y][x] = min(255, abs(8 * sample - (total >> (plan.fraction - 3))) >> plan.error_shift)
         return own
 
     def taps(self, own: Striped, references: list[Striped], y: int, x: int) -> list[int]:
@@ -260,6 +290,19 @@ class InterleavedPlane:
         return sum(term * weight for term, weight in zip(terms, self.plan.energy_weights[place], strict=True))
 
 
+def read_margins(data: bytes, ranges: list[Range], area: Area) -> tuple[list[int], list[list[int]]]:
+    """Spec interleaved/margins: the blank sample of each plane less the low end of its range, and left and right of
+    each row."""
+    require(area.width <= 1024, "margins of too wide an image")
+    tables = Decisions(data, 0)
+    blank = tables.column(len(ranges), least=0)
+    for value, (low, high) in zip(blank, ranges, strict=True):
+        check_sample(value, 0, high - low)
+    margins = tables.table(area.rows, 2, area.width, 0)
+    require(all(left + right <= area.width for left, right in margins), "margins wider than the image")
+    return blank, margins
+
+
 def decode_interleaved(
     plans: list[InterleavedPlan], streams: list[bytes], ranges: list[Range], area: Area
 ) -> list[list[int]]:
@@ -267,20 +310,30 @@ def decode_interleaved(
     count = modelled_planes(plans, ranges)
     grid, first = take_grid(any(plan.class_map >= GRID for plan in plans), streams[0])
     planes: list[list[Striped]] = []
+    blank, margins = [0] * count, [[0, 0]] * area.rows
     for plan, stream, (low, high) in zip(plans, [first, *streams[1:count]], ranges, strict=False):
         largest = max(ranges[number][1] - ranges[number][0] for number in (len(planes), *plan.references))
         require(largest < 1 << (31 - plan.fraction), "range too large for the model")
         bits = 16 if largest < 1 << (15 - plan.fraction) else 32
         middle = (high - low + 1) // 2
-        coder = InterleavedPlane(plan, States(stream), -middle, high - low - middle, bits, grid)
+        states = States(stream, is_first=not planes)
+        if states.margins is not None:
+            blank, margins = read_margins(states.margins, ranges[:count], area)
+        coder = InterleavedPlane(plan, states, -middle, high - low - middle, bits, grid)
         images: list[Striped] = []
         for number in range(area.rows // area.image_rows):
             references = [planes[plane][number] for plane in plan.references]
-            images.append(coder.image(area.image_rows, area.width, references))
+            own = margins[number * area.image_rows :][: area.image_rows]
+            images.append(coder.image(area.width, own, references))
         coder.states.end()
         planes.append(images)
     samples = [
-        [value + (high - low + 1) // 2 for image in images for row in image.samples for value in row]
-        for images, (low, high) in zip(planes, ranges, strict=False)
+        [
+            row[x] + (high - low + 1) // 2 if x in image.inside(y) else value
+            for image in images
+            for y, row in enumerate(image.samples)
+            for x in range(area.width)
+        ]
+        for images, value, (low, high) in zip(planes, blank, ranges, strict=False)
     ]
     return finish_planes(samples, streams, ranges, area)
