@@ -90,15 +90,16 @@ class Predictor(NamedTuple):
     """How a plane is predicted, from ``references`` planes.
 
     ``weights``, of each class and tap those of a row: (classes, TAPS), or under the grid (rows of the grid, TAPS,
-    columns of a block). ``others``: bit k is set where class k of the texture map has other weights than class 0.
+    GRID_COLUMNS). ``others``: bit k is set where class k of the texture map has other weights than class 0.
     ``fraction``: the weights' bits after the point. ``threshold``: the activity above which it is high.
-    ``energy`` (ERRORS,): weights of errors; with ``energy_by_place`` (rows of the grid, ERRORS, columns of a block).
+    ``energy`` (ERRORS,): weights of errors; with ``energy_by_place`` (rows of the grid, ERRORS, GRID_COLUMNS).
     ``levels`` (ENERGIES,): FRACTIONS times the level of each energy. ``low``,
     ``high``: the range of samples less the middle of the plane's. ``middle``: what decoded samples get back of it.
     """
 
     class_map: int
     grid_row: int
+    grid_column: int
     references: int
     fraction: int
     error_shift: int
@@ -130,6 +131,8 @@ CHUNK = 1024
 """Columns of a row that are worked at together."""
 BLOCK = 64
 """Rows of frames have whole blocks of columns, which vectors fill: what is left over would be worked at one by one."""
+GRID_COLUMNS = BLOCK + PERIOD
+"""Columns of tables by place of the grid: a block of them, from whichever of the first it begins at."""
 ROOM = CHUNK + 48
 """Places of a lane's span in the scratch; lanes do not lie as far apart as pages do, which processors mix up."""
 SUMS, WEST, FAR_WEST, ENERGY, CODED, ALONE = (k * LANES * ROOM for k in range(6))
@@ -296,7 +299,8 @@ def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Lane, la
 def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Sums and weights under the grid map: each sample has those of its place, which blocks have alike."""
     start, weights, references = span.lane * ROOM, predictor.weights, predictor.references
-    row = ((predictor.grid_row + span.y - span.first) & (PERIOD - 1)) * TAPS * BLOCK
+    row = ((predictor.grid_row + span.y - span.first) & (PERIOD - 1)) * TAPS * GRID_COLUMNS
+    row += predictor.grid_column & (PERIOD - 1)  # by what it cannot be else, indices are seen not to be negative
     for block in range(0, span.columns, BLOCK):
         sums, west, far = (
             scratch[SUMS + start + block :], scratch[WEST + start + block :], scratch[FAR_WEST + start + block :]
@@ -311,15 +315,15 @@ def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scrat
             near.second[block:],
         )
         for i in range(BLOCK):
-            sums[i] = _dot_own(part, weights, row + i, BLOCK, i)
+            sums[i] = _dot_own(part, weights, row + i, GRID_COLUMNS, i)
         for i in range(BLOCK):
-            west[i], far[i] = weights[row + W * BLOCK + i], weights[row + WW * BLOCK + i]
+            west[i], far[i] = weights[row + W * GRID_COLUMNS + i], weights[row + WW * GRID_COLUMNS + i]
         if references > 0:
             for i in range(BLOCK):
-                sums[i] += _dot_first(part, weights, row + i, BLOCK, i)
+                sums[i] += _dot_first(part, weights, row + i, GRID_COLUMNS, i)
         if references > 1:
             for i in range(BLOCK):
-                sums[i] += _dot_second(part, weights, row + i, BLOCK, i)
+                sums[i] += _dot_second(part, weights, row + i, GRID_COLUMNS, i)
 
 
 class _NearErrors(NamedTuple):
@@ -372,10 +376,10 @@ def _weigh_block(near: _NearErrors, w: Lane, block: int, references: int, energy
         near.first_below[block:],
     )
     for i in range(BLOCK):
-        out[i] = _weigh_own(part, w, i, BLOCK, i)
+        out[i] = _weigh_own(part, w, i, GRID_COLUMNS, i)
     if references > 0:
         for i in range(BLOCK):
-            out[i] += _weigh_first(part, w, i, BLOCK, i)
+            out[i] += _weigh_first(part, w, i, GRID_COLUMNS, i)
 
 
 @inlined
@@ -408,7 +412,8 @@ def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) 
             for i in range(width):
                 energy[i] += _weigh_first(near, w, 0, 1, i)
     else:
-        row = ((predictor.grid_row + y - span.first) & (PERIOD - 1)) * ERRORS * BLOCK
+        row = ((predictor.grid_row + y - span.first) & (PERIOD - 1)) * ERRORS * GRID_COLUMNS
+        row += predictor.grid_column & (PERIOD - 1)
         for block in range(0, width, BLOCK):
             _weigh_block(near, w[row:], block, predictor.references, energy)
 
@@ -601,7 +606,9 @@ def _take_three(
     a, b, c, place = int(states[0]), int(states[1]), int(states[2]), int(states[3])
     w, w_2, w_3 = int(one[1]), int(two[1]), int(three[1])
     ww, ww_2, ww_3 = int(one[0]), int(two[0]), int(three[0])
-    for i in range(columns.start, columns.end):
+    # From a place on, so that compilers see that no index is negative.
+    count, scratch = columns.end - columns.start, scratch[columns.start :]
+    for i in range(count):
         taken = _take_sample(scratch, i, fraction, w, ww, source, Position(a, place))
         ww, w, a, place = w, taken.value, taken.position.state, taken.position.place
         taken = _take_sample(scratch, i + ROOM, fraction, w_2, ww_2, source, Position(b, place))
@@ -610,7 +617,6 @@ def _take_three(
         ww_3, w_3, c, place = w_3, taken.value, taken.position.state, taken.position.place
     states[0], states[1], states[2], states[3] = a, b, c, place
     # What follows in a row begins with these.
-    count = columns.end - columns.start
     one[count], one[count + 1] = ww, w
     two[count], two[count + 1] = ww_2, w_2
     three[count], three[count + 1] = ww_3, w_3
@@ -633,11 +639,12 @@ def _decode_one(
     frame: Frame, fraction: int, span: Span, columns: Columns, scratch: Lane, source: Source, states: Vector[np.int64]
 ) -> None:
     """Spec interleaved/stream. Columns of a span alone, with the state of its lane."""
-    row, start = frame.samples[_at(frame, span.y) + span.column + LEFT - 2 :], span.lane * ROOM
+    row = frame.samples[_at(frame, span.y) + span.column + columns.start + LEFT - 2 :]
     state, place = int(states[span.lane]), int(states[3])
-    ww, w = int(row[columns.start]), int(row[columns.start + 1])
-    for i in range(columns.start, columns.end):
-        taken = _take_sample(scratch, start + i, fraction, w, ww, source, Position(state, place))
+    ww, w = int(row[0]), int(row[1])
+    scratch = scratch[span.lane * ROOM + columns.start :]
+    for i in range(columns.end - columns.start):
+        taken = _take_sample(scratch, i, fraction, w, ww, source, Position(state, place))
         ww, w, state, place = w, taken.value, taken.position.state, taken.position.place
         row[i + 2] = w
     states[span.lane], states[3] = state, place

@@ -87,13 +87,14 @@ class Prediction:
         energy[:, : self.energy.shape[1]] = self.energy
         dtype = type_of_sums(largest, self.fraction)
         if self.class_map == kernel.GRID:
-            weights = _by_column(weights, grid)
+            weights = _by_column(weights)
         if self.energy_by_place:
-            energy = _by_column(energy, grid)
+            energy = _by_column(energy)
         low, high = _centred(span)
         return kernel.Predictor(
             class_map=self.class_map,
             grid_row=grid >> 3,
+            grid_column=grid & 7,
             references=len(self.references),
             fraction=self.fraction,
             error_shift=self.error_shift,
@@ -121,9 +122,9 @@ class Prediction:
         return sum(1 << number for number, row in enumerate(self.weights) if (row != self.weights[0]).any())
 
 
-def _by_column(table: Integers, grid: int) -> Integers:
-    """Of a table (places of the grid, n) what stands for each row of the grid and column of a block: (8, n, BLOCK)."""
-    columns = (np.arange(kernel.BLOCK) + (grid & 7)) % kernel.PERIOD
+def _by_column(table: Integers) -> Integers:
+    """Of a table (places of the grid, n) what stands for each row of the grid and column: (8, n, GRID_COLUMNS)."""
+    columns = np.arange(kernel.GRID_COLUMNS) % kernel.PERIOD
     return table.reshape(kernel.PERIOD, kernel.PERIOD, -1).transpose(0, 2, 1)[:, :, columns]
 
 
@@ -167,7 +168,7 @@ class PlaneModel:
 
     def predictor(self, grid: int, span: PlaneRange, largest: int) -> kernel.Predictor:
         """As kernels take it."""
-        return _predictor_of(self, grid, span, largest)
+        return _predictor_of(self, span, largest)._replace(grid_row=grid >> 3, grid_column=grid & 7)
 
     @cached_property
     def distributions(self) -> kernel_tokens.Distributions:
@@ -182,6 +183,6 @@ class PlaneModel:
 
 
 @lru_cache(maxsize=32)
-def _predictor_of(model: PlaneModel, grid: int, span: PlaneRange, largest: int) -> kernel.Predictor:
-    """Of which all bands of an image, and images like it, use one: laying it out takes a while."""
-    return model.prediction.predictor(grid, span, largest, model.edges, model.start)
+def _predictor_of(model: PlaneModel, span: PlaneRange, largest: int) -> kernel.Predictor:
+    """Of which images wherever in the grid use one: laying it out takes a while."""
+    return model.prediction.predictor(0, span, largest, model.edges, model.start)
