@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import platformdirs
 import pytest
 from helpers import raw_codebook
 
+import sofc
 from sofc.codebook import Codebook, store
 from sofc.codebook.builtin import builtin_codebook
+from sofc.codebook.model import REFERENCE_SIZE
 from sofc.codebook.store import find_codebook, install_codebook, list_codebooks, load_codebook, read_codebook
 from sofc.container.records import CHANGE, CodebookReference, Section
 from sofc.errors import CodebookError, FormatError, LimitError
 from sofc.image import PixelFormat
 from sofc.limits import Limits
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 
 
 @pytest.fixture(autouse=True)
@@ -133,3 +140,41 @@ def test_what_changes_its_base() -> None:
     change = Section(base.models[0].coder, CHANGE, b"\0")
     assert Codebook("one", some, (*base.sections, change), bases=(base,)).is_changed
     assert not Codebook("own", base.models, base.sections).is_changed
+
+
+def beside_builtin(own: Codebook | None, pixel_format: PixelFormat) -> Codebook:
+    """A codebook with all that the built-in one has, and before these the models of another."""
+    base = builtin_codebook(pixel_format)
+    models, sections = base.models, base.sections
+    if own is not None:
+        moved = [tuple(len(base.sections) + number for number in model.sections) for model in own.models]
+        ours = [replace(model, sections=numbers) for model, numbers in zip(own.models, moved, strict=True)]
+        models, sections = (*ours, *base.models), (*base.sections, *own.sections)
+    return Codebook("c", models, sections, bases=(base,))
+
+
+def in_a_surround(side: int) -> npt.NDArray[np.uint8]:
+    """A smooth disc of three components in black, with a little noise."""
+    y, x = np.mgrid[:side, :side] * (96 / side)
+    shades = [150 + 50 * np.sin(x / 9 + k) + 30 * np.cos(y / (7 + k)) for k in range(3)]
+    image = np.stack(shades, axis=-1) + np.random.default_rng(side).integers(0, 3, (side, side, 3))
+    image[(y - 48) ** 2 + (x - 48) ** 2 > 45**2] = 0
+    return image.clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="codes whole images")
+@pytest.mark.parametrize("side", [50, 120, 240])
+@pytest.mark.parametrize("effort", [1, 2])
+def test_training_makes_no_image_larger(effort: int, side: int) -> None:
+    """Than with the built-in codebook alone: neither changes of it for other efforts, nor models that are for other
+    images, keep the built-in and the neutral models from coding what they code best. Only its name is longer."""
+    noise = np.random.default_rng(1).integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
+    own = sofc.train(list(noise), name="noise", coder="interleaved", held_out=0).codebook
+    image = in_a_surround(side)
+    colours = PixelFormat(3, 8, 8)
+    builtin = len(sofc.encode(image, effort=effort, codebook=builtin_codebook(colours)))
+    for codebook in (beside_builtin(None, colours), beside_builtin(own, colours)):
+        assert codebook.is_changed
+        data = sofc.encode(image, effort=effort, codebook=codebook)
+        assert len(data) <= builtin + REFERENCE_SIZE + len(codebook.name) + 1
+        np.testing.assert_array_equal(sofc.decode(data, codebooks={codebook.id: codebook}), image)

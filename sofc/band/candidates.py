@@ -101,14 +101,7 @@ class Candidates:
     @cached_property
     def tries_everything(self) -> bool:
         """Whether everything is tried that a built-in codebook has: it is one, or changes one."""
-        if self.codebook is None or is_builtin(self.codebook):
-            return self.codebook is not None
-        return self.codebook.is_changed and not self._prefers_own
-
-    @property
-    def _prefers_own(self) -> bool:
-        """Whether the codebook changes a built-in one, but has models of its own for the effort."""
-        return self.codebook is not None and self.codebook.is_changed and self.effort in FASTEST
+        return self.codebook is not None and (is_builtin(self.codebook) or self.codebook.is_changed)
 
     def of(self, pixel_format: PixelFormat, images: int = 1) -> list[Candidate]:
         """The models that may code so many images of this format together, best first; the last suits any.
@@ -156,8 +149,6 @@ class Candidates:
                 one.number,
             )
         )
-        if self.codebook is not None and self._prefers_own:
-            ranked = [one for one in ranked if self.codebook.owns(one.model)] or ranked
         chosen = [self._trained(one, pixel_format) for one in (*self._nearest(traced), *ranked)]
         return [*chosen, self._neutral(2 if components == PAPERS.components else 1, pixel_format)]
 
