@@ -1,6 +1,6 @@
 """Random images of a collection in the workers of a data loader: sofc beside PNG files.
 
-    python tools/check_loader.py FOLDER [--images N] [--runs N] [--effort N]
+    python tools/check_loader.py FOLDER [--images N] [--runs N] [--effort N] [--codebook FILE]
 
 For each way to start processes, as many runs as asked for: N images in random order through two workers, once started,
 from one file of sofc and from PNG files, alternating; every image is compared by its checksum. Then the memory of a
@@ -24,6 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 import sofc
+from sofc.codebook.builtin import builtin_codebook
+from sofc.codebook.store import read_codebook
 from sofc.imagefiles import each, sources
 
 WORKERS = 2
@@ -75,7 +77,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000, help="how many are read (default: 1000)")
     parser.add_argument("--runs", type=int, default=20, help="default: 20")
     parser.add_argument("--effort", type=int, default=1, help="default: 1")
+    parser.add_argument(
+        "--codebook", type=Path, help="of the collection, by which images are coded (default: built in)"
+    )
     options = parser.parse_args()
+    codebook = read_codebook(options.codebook) if options.codebook else None
+    codebooks = [] if codebook is None else [codebook]
     found = (samples.array for samples in each(sources([options.folder], recursive=True)))
     # What PNG files of imageio hold: 16 bits of gray alone.
     images = [image for image in found if image.dtype == np.uint8 or (image.dtype == np.uint16 and image.ndim == 2)]
@@ -90,12 +97,14 @@ def main() -> None:
         for number, image in enumerate(images):
             iio.imwrite(folder / f"{number}.png", image)
         path = folder / "images.sofc"
-        path.write_bytes(sofc.encode_images(images, effort=options.effort, key_interval=1))
+        path.write_bytes(
+            sofc.encode_images(images, effort=options.effort, key_interval=1, codebook=codebook or builtin_codebook)
+        )
         png_bytes = sum(found.stat().st_size for found in folder.glob("*.png"))
         print(f"{len(images)} images: PNG {png_bytes} bytes, sofc at effort {options.effort} {path.stat().st_size}")
         for start_method in ("fork", "spawn"):
             with (
-                sofc.open_reader(path) as reader,
+                sofc.open_reader(path, codebooks={one.id: one for one in codebooks}) as reader,
                 _pool(start_method, reader) as by_sofc,
                 _pool(start_method, PngFolder(folder)) as by_png,
                 _pool(start_method, None) as bare,
