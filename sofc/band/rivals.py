@@ -28,7 +28,7 @@ drawing with a palette it is 1.25 times, and all of it 0.86 times. The fastest e
 LEAD = 9 / 8
 """At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
 takes five to seven times as long, to encode three times. Of SMALL planes, of which one of each is coded in full, the
-smaller is taken: of the malaria cells one that learns takes two thirds, and 2.6 ms to decode instead of 1.1."""
+smaller is taken."""
 QUICK_EFFORT = 2
 """Up to this effort less is tried of small images: of models that do not learn the narrow ones, and numbers of values
 only where they take fewer bits."""

@@ -19,7 +19,7 @@ FEW_EFFORTS = (1, DEFAULT_EFFORT)
 """Those that models are for where there are few images."""
 NEW_FROM = 20_000
 """Bytes of images of a kind to come from which on it may get new models, which take 10 kB and more."""
-FASTEST_FROM = 300_000
+FASTEST_FROM = 200_000
 """Bytes of images of a kind to come from which on it gets models for effort 1 beside those for others: they take 2 to
 4 kB, a hundredth of these, and save a tenth to a fifth at effort 1."""
 
