@@ -21,6 +21,7 @@ from sofc.jpeg.solve import (
     BASIS_BITS,
     HALF,
     HOPELESS,
+    LOOSE,
     MOST,
     SHIFT,
     Guessed,
@@ -57,19 +58,20 @@ PATIENCE, FEW = 64, 8
 
 
 LANES = 16
-"""Coefficients and open samples are filled up to multiples of this with zeros, so that processors take several at once
-of all."""
+"""Coefficients and listed samples are filled up to multiples of this with zeros, so that processors take several at
+once of all."""
 
 
 class Belief(NamedTuple):
-    """What is believed of coefficients of a block that are not fixed, and of the samples that are not known, the open
-    ones.
+    """What is believed of coefficients of a block that are not fixed, and of samples.
 
     Of these coefficients, in the first of 64 places: their ``frequencies``, ``mean``, ``variance`` and ``covariance``
-    (64, 64); their ``steps``, and ``parts``, the inverses of these. Of open samples, in the first of 64 places: their
-    ``numbers`` in the block, and ``expected`` values. ``patterns`` [place of a coefficient, place of a sample]: what
-    coefficients add to open samples. Scratch (64,): what a sample consists of, ``weights``, and how coefficients vary
-    with it, ``gain``; the ``best`` block.
+    (64, 64), of which what lies above the diagonal is kept where samples have bounds alone; their ``steps``, and
+    ``parts``, the inverses of these. Of listed samples, in the first of 64 places: their ``numbers`` in the block, and
+    ``expected`` values. ``patterns`` [place of a coefficient, place of a sample]: what coefficients add to them.
+    Scratch (64,): what a sample consists of, ``weights``, and how coefficients vary with it, ``gain``; the ``best``
+    block; of samples that are told at once (64, 64), how they vary with each other, ``told``, and with coefficients,
+    ``shares``.
     """
 
     frequencies: Vector[np.int64]
@@ -84,15 +86,26 @@ class Belief(NamedTuple):
     weights: Vector[np.float64]
     gain: Vector[np.float64]
     best: Vector[np.int32]
+    told: Table[np.float64]
+    shares: Table[np.float64]
 
 
 def belief() -> Belief:
     """One to be filled."""
     mean, variance, steps, parts, expected, weights, gain = np.zeros((7, SIZE))
-    covariance, patterns = np.zeros((2, SIZE, SIZE))
+    covariance, patterns, told, shares = np.zeros((4, SIZE, SIZE))
     frequencies, numbers = np.zeros((2, SIZE), np.int64)
     of_coefficients = frequencies, mean, variance, covariance, steps, parts
-    return Belief(*of_coefficients, numbers, expected, patterns, weights, gain, np.zeros(SIZE, np.int32))
+    best = np.zeros(SIZE, np.int32)
+    return Belief(*of_coefficients, numbers, expected, patterns, weights, gain, best, told, shares)
+
+
+class Listed(NamedTuple):
+    """How many coefficients are not fixed, ``left``; how many ``samples`` are listed; whether they have ``bounds``."""
+
+    left: int
+    samples: int
+    bounds: bool
 
 
 @inlined
@@ -113,71 +126,68 @@ def _add_rows(
 
 
 @inlined
-def _learn(left: int, count: int, miss: float, total: float, held: Belief) -> None:
+def _learn(listed: Listed, miss: float, total: float, held: Belief) -> None:
     """Change what is believed by what something was found to differ by from what was expected of it, with the variance
-    ``total`` of that: ``held.gain`` says how the ``left`` coefficients vary with it."""
-    part, lanes = 1.0 / total, _lanes(left)
-    for i in range(left):
-        share, row = held.gain[i] * part, held.covariance[i]
-        for j in range(lanes):
-            row[j] -= share * held.gain[j]
+    ``total`` of that: ``held.gain`` says how the coefficients vary with it, with zeros behind."""
+    part, lanes, gain, covariance = 1.0 / total, _lanes(listed.left), held.gain, held.covariance
+    for i in range(0, listed.left, 4):  # four rows at a time, as loops are short
+        a, b, c, d = gain[i] * part, gain[i + 1] * part, gain[i + 2] * part, gain[i + 3] * part
+        first, second, third, fourth = covariance[i], covariance[i + 1], covariance[i + 2], covariance[i + 3]
+        for j in range(lanes if listed.bounds else _lanes(i + 4)):
+            first[j] -= a * gain[j]
+            second[j] -= b * gain[j]
+            third[j] -= c * gain[j]
+            fourth[j] -= d * gain[j]
     for i in range(lanes):
         share = held.gain[i] * part
         held.variance[i] -= share * held.gain[i]
         held.weights[i] = share * miss
         held.mean[i] += share * miss
-    _add_rows(held.patterns, held.weights, left, _lanes(count), held.expected)
+    if listed.bounds:
+        _add_rows(held.patterns, held.weights, listed.left, _lanes(listed.samples), held.expected)
 
 
 @kernel
-def _tell_sample(left: int, count: int, value: float, expected: float, variance: float, held: Belief) -> None:
-    """A sample that was ``expected``, and consists of coefficients as ``held.weights`` say, was seen to be about
-    ``value``; with a negative variance: that it was told so is taken back."""
-    lanes = _lanes(left)
-    for i in range(lanes):
-        held.gain[i] = 0.0
-    _add_rows(held.covariance, held.weights, left, lanes, held.gain)
-    total = variance
-    for i in range(left):
-        total += held.gain[i] * held.weights[i]
-    _learn(left, count, value - expected, total, held)
-
-
-@kernel
-def _fix(at: int, left: int, count: int, value: float, held: Belief) -> None:
+def _fix(at: int, listed: Listed, value: float, held: Belief) -> None:
     """The coefficient at a place is ``value``: the last takes its place."""
+    left, covariance = listed.left, held.covariance
     for i in range(_lanes(left)):
-        held.gain[i] = held.covariance[at, i]
-    _learn(left, count, value - held.mean[at], held.variance[at], held)
+        held.gain[i] = covariance[at, i] if i <= at else covariance[i, at] if i < left else 0.0
+    _learn(listed, value - held.mean[at], held.variance[at], held)
     last = left - 1
     held.frequencies[at] = held.frequencies[last]
     held.mean[at], held.variance[at] = held.mean[last], held.variance[last]
     held.steps[at], held.parts[at] = held.steps[last], held.parts[last]
-    for p in range(_lanes(count)):
+    for p in range(_lanes(listed.samples) if listed.bounds else 0):
         held.patterns[at, p] = held.patterns[last, p]
-        held.patterns[last, p] = 0.0
-    for i in range(_lanes(left)):
-        held.covariance[at, i] = held.covariance[last, i]
-        held.covariance[last, i] = 0.0
-    for i in range(left):
-        held.covariance[i, at] = held.covariance[i, last]
-        held.covariance[i, last] = 0.0
+    for i in range(last):
+        covariance[at, i] = covariance[i, at] = covariance[last, i]
+    covariance[at, at] = covariance[last, last]
 
 
 @kernel
-def _tell_bounds(room: Scratch, left: int, count: int, held: Belief) -> bool:
+def _tell_bounds(room: Scratch, listed: Listed, held: Belief) -> bool:
     """Take the open sample that would leave its bounds by most to lie there. Returns whether there is one."""
     worst, at, value = SLACK, -1, 0.0
-    for p in range(count):
+    for p in range(listed.samples if listed.bounds else 0):
         low, high, expected = room.low[held.numbers[p]] * UNIT, room.high[held.numbers[p]] * UNIT, held.expected[p]
         beyond = max(low - expected, expected - high)
         if beyond > worst:
             worst, at, value = beyond, p, low if expected < low else high
-    if at >= 0:
-        for i in range(_lanes(left)):
-            held.weights[i] = held.patterns[i, at]
-        _tell_sample(left, count, value, held.expected[at], AT_BOUND, held)
-    return at >= 0
+    if at < 0:
+        return False
+    left, lanes = listed.left, _lanes(listed.left)
+    for i in range(lanes):
+        held.weights[i] = held.patterns[i, at] if i < left else 0.0
+        held.gain[i] = 0.0
+    _add_rows(held.covariance, held.weights, left, lanes, held.gain)
+    total = AT_BOUND
+    for i in range(left):
+        total += held.gain[i] * held.weights[i]
+    for i in range(left, lanes):
+        held.gain[i] = 0.0
+    _learn(listed, value - held.expected[at], total, held)
+    return True
 
 
 @kernel
@@ -201,58 +211,102 @@ def _is_open(room: Scratch, p: int) -> bool:
 
 
 @kernel
-def _list_open(room: Scratch, held: Belief) -> int:
-    """List the open samples. Returns how many there are."""
+def _list_samples(room: Scratch, are_open: bool, left: int, held: Belief) -> int:
+    """List the samples that are open, or that are not, and what coefficients add to them. Returns how many there
+    are."""
     count = 0
     for p in range(SIZE):
-        if _is_open(room, p):
+        if _is_open(room, p) == are_open:
             held.numbers[count] = p
             count += 1
+    for i in range(_lanes(left)):
+        for place in range(_lanes(count)):
+            is_there = i < left and place < count
+            held.patterns[i, place] = PATTERNS_OF_SAMPLES[held.numbers[place], held.frequencies[i]] if is_there else 0.0
     return count
 
 
 @kernel
-def _list_coefficients(inversion: Inversion, variances: Vector[np.float64], count: int, held: Belief) -> int:
-    """List the coefficients that are not 0 all over an image, and what they add to open samples. Returns how many there
-    are."""
+def _list_coefficients(inversion: Inversion, variances: Vector[np.float64], held: Belief) -> int:
+    """List the coefficients that are not 0 all over an image. Returns how many there are."""
     left = 0
     for i in range(SIZE):
         if variances[i] > 0:
             held.frequencies[left], held.steps[left] = i, inversion.table[i]
             held.parts[left] = 1.0 / held.steps[left]
             left += 1
-    for i in range(_lanes(left)):
-        for place in range(_lanes(count)):
-            is_there = i < left and place < count
-            held.patterns[i, place] = PATTERNS_OF_SAMPLES[held.numbers[place], held.frequencies[i]] if is_there else 0.0
     return left
 
 
 @kernel
-def _tell_known(p: int, left: int, value: float, variance: float, held: Belief) -> None:
-    """Sample ``p`` was seen to be about ``value``, before anything is expected of open ones."""
-    expected = 0.0
-    for i in range(_lanes(left)):
-        held.weights[i] = PATTERNS_OF_SAMPLES[p, held.frequencies[i]] if i < left else 0.0
-        expected += held.weights[i] * held.mean[i]
-    _tell_sample(left, 0, value, expected, variance, held)
+def _tell_samples(left: int, count: int, noise: float, held: Belief) -> None:
+    """Samples that are listed, of which ``held.expected`` says how much greater they were seen to be than expected,
+    tell what coefficients are that varied each by itself; with negative noise: that they told so is taken back.
+
+    They are told one after the other, each without what those before it have told.
+    """
+    lanes, wide = _lanes(left), _lanes(count)
+    for r in range(count):
+        told, shares = held.told[r], held.shares[r]
+        for i in range(lanes):
+            held.gain[i] = held.patterns[i, r] * held.variance[i]
+        for p in range(wide):
+            told[p] = 0.0
+        _add_rows(held.patterns, held.gain, left, wide, told)
+        told[r] += noise
+        for k in range(r):
+            share, before = told[k] / held.told[k, k], held.told[k]
+            for p in range(k & -LANES, wide):
+                told[p] -= share * before[p]
+            held.weights[k] = -share
+            held.expected[r] -= share * held.expected[k]
+        for k in range(r, _lanes(r)):
+            held.weights[k] = 0.0
+        _add_rows(held.shares, held.weights, r, lanes, held.gain)
+        for i in range(lanes):
+            shares[i] = held.gain[i]
 
 
 @kernel
-def _believe(room: Scratch, variances: Vector[np.float64], left: int, count: int, held: Belief) -> None:
-    """Begin with what coefficients vary by, and what samples say of them that are known or nearly so."""
+def _vary(listed: Listed, told: int, held: Belief) -> None:
+    """Fill in how coefficients vary, and what they are, by what so many samples told."""
+    for k in range(told):
+        held.told[k, k] = 1.0 / held.told[k, k]
+        held.weights[k] = held.expected[k] * held.told[k, k]
+    for k in range(told, _lanes(told)):
+        held.weights[k] = 0.0
+    _add_rows(held.shares, held.weights, told, _lanes(listed.left), held.mean)
+    for i in range(listed.left):
+        row, length = held.covariance[i], _lanes(listed.left if listed.bounds else i + 1)
+        for j in range(length):
+            row[j] = 0.0
+        for k in range(told):
+            held.weights[k] = -held.shares[k, i] * held.told[k, k]
+        _add_rows(held.shares, held.weights, told, length, row)
+        row[i] += held.variance[i]
+        held.gain[i] = row[i]
+    for i in range(listed.left):
+        held.variance[i] = held.gain[i]
+
+
+@kernel
+def _believe(room: Scratch, variances: Vector[np.float64], listed: Listed, held: Belief) -> None:
+    """Begin with what coefficients vary by, and what samples say of them that are known or nearly so. Lists the open
+    ones where they have bounds."""
+    left, count = listed.left, listed.samples
     # Were all samples known, each coefficient would vary by itself: where most are, the others are said to be 0, which
     # then is taken back.
     are_few = 2 * count <= SIZE
+    told = _list_samples(room, are_few, left, held)
     for i in range(_lanes(left)):
-        for j in range(_lanes(left)):
-            held.covariance[i, j] = 0.0
         held.mean[i] = held.variance[i] = 0.0
     for i in range(left):
         own = held.frequencies[i]
         variance = WIDEST if own == 0 else variances[own]
         held.variance[i] = 1.0 / (1.0 / variance + 1.0 / ROUNDED) if are_few else variance
-        held.covariance[i, i] = held.variance[i]
+    for p in range(SIZE):
+        held.expected[p] = 0.0
+    place = 0
     for p in range(SIZE):
         if _is_open(room, p):
             continue
@@ -261,29 +315,36 @@ def _believe(room: Scratch, variances: Vector[np.float64], left: int, count: int
             for i in range(left):
                 held.mean[i] += held.variance[i] * (value / ROUNDED) * PATTERNS_OF_SAMPLES[p, held.frequencies[i]]
         else:
-            _tell_known(p, left, value, ROUNDED, held)
-    for place in range(count if are_few else 0):
-        _tell_known(held.numbers[place], left, 0.0, -ROUNDED, held)
-    for p in range(_lanes(count)):
-        held.expected[p] = 0.0
-    _add_rows(held.patterns, held.mean, left, _lanes(count), held.expected)
+            held.expected[place] = value
+            place += 1
+    if are_few:
+        for i in range(_lanes(left)):
+            held.weights[i] = -held.mean[i]
+        _add_rows(held.patterns, held.weights, left, _lanes(told), held.expected)
+    _tell_samples(left, told, -ROUNDED if are_few else ROUNDED, held)
+    _vary(listed, told, held)
+    if listed.bounds:
+        _list_samples(room, True, left, held)
+        for p in range(_lanes(count)):
+            held.expected[p] = 0.0
+        _add_rows(held.patterns, held.mean, left, _lanes(count), held.expected)
 
 
 @kernel
-def _round_one_by_one(block: Vector[np.int32], room: Scratch, left: int, count: int, held: Belief) -> None:
+def _round_one_by_one(block: Vector[np.int32], room: Scratch, listed: Listed, held: Belief) -> None:
     """Fill a block with rounded coefficients, the surest first."""
     for i in range(SIZE):
         block[i] = 0
     for _ in range(SIZE):
-        if not _tell_bounds(room, left, count, held):
+        if not _tell_bounds(room, listed, held):
             break
-    while left > 0:
-        at = _surest(left, held)
+    while listed.left > 0:
+        at = _surest(listed.left, held)
         number = max(-MOST, min(MOST, int(np.floor(held.mean[at] * held.parts[at] + 0.5))))
         block[held.frequencies[at]] = number
-        _fix(at, left, count, number * held.steps[at], held)
-        left -= 1
-        _tell_bounds(room, left, count, held)
+        _fix(at, listed, number * held.steps[at], held)
+        listed = Listed(listed.left - 1, listed.samples, listed.bounds)
+        _tell_bounds(room, listed, held)
 
 
 @inlined
@@ -298,13 +359,17 @@ def _round_block(
 ) -> int:
     """Round the coefficients of a block whose samples are in ``room``. Returns how many of these are wrong then."""
     least = draw_block(block, inversion, room)
-    count = _list_open(room, held)
+    count, bounds = 0, False
+    for p in range(SIZE):
+        if _is_open(room, p):
+            count += 1
+            bounds = bounds or room.low[p] >= -LOOSE or room.high[p] <= LOOSE
     if count == 0:
         return least
     _copy(block, held.best)
-    left = _list_coefficients(inversion, variances, count, held)
-    _believe(room, variances, left, count, held)
-    _round_one_by_one(block, room, left, count, held)
+    listed = Listed(_list_coefficients(inversion, variances, held), count, bounds)
+    _believe(room, variances, listed, held)
+    _round_one_by_one(block, room, listed, held)
     wrong = draw_block(block, inversion, room)
     if wrong >= least:
         _copy(held.best, block)
