@@ -50,7 +50,7 @@ class Drawn(NamedTuple):
     @classmethod
     def of(cls, seen: Seen, origins: Sequence[Origin]) -> Drawn:
         """What comes of these origins."""
-        planes = [origin.draw(seen.covered.shape)[0] for origin in origins]
+        planes = [origin.draw_and_keep(seen.covered.shape) for origin in origins]
         made = reached(planes, seen.conversion)
         missed: Mask = np.logical_or.reduce([a != b for a, b in zip(made, seen.samples, strict=True)]) & ~seen.covered
         bits = float(MISSED_BITS * np.count_nonzero(missed))

@@ -86,12 +86,13 @@ def around(mask: Mask) -> Mask:
 def bounded(planes: Sequence[Plane], seen: Seen) -> list[Bounded]:
     """Y, Cb and Cr that convert to samples: a channel of 0 or 255 was cut there and says little."""
     lowest, highest = (Channels(*(np.empty_like(planes[0]) for _ in range(3))) for _ in range(2))
-    bound_planes(Channels(*seen.samples), Channels(*planes), seen.covered.view(np.uint8), lowest, highest)
-    guesses = _filled(planes, seen.covered) if seen.covered.any() else planes
-    return [
-        Bounded(*(np.ascontiguousarray(plane, np.int32) for plane in each))
-        for each in zip(guesses, lowest, highest, planes, strict=True)
-    ]
+    shown, covered = Channels(*planes), seen.covered.view(np.uint8)
+    bound_planes(Channels(*seen.samples), shown, covered, lowest, highest)
+    guesses = shown
+    if covered.any():
+        guesses = Channels(*(plane.copy() for plane in planes))
+        fill(guesses, covered)
+    return [Bounded(*each) for each in zip(guesses, lowest, highest, shown, strict=True)]
 
 
 @kernel
@@ -154,13 +155,24 @@ def painted(samples: Sequence[Plane]) -> Mask:
     return covered
 
 
-def _filled(planes: Sequence[Plane], unknown: Mask) -> list[Plane]:
-    """The planes with the nearest known samples of the row in the place of unknown ones."""
-    width = unknown.shape[1]
-    columns = np.broadcast_to(np.arange(width), unknown.shape)
-    before = np.maximum.accumulate(np.where(unknown, -width, columns), axis=1)
-    after = np.minimum.accumulate(np.where(unknown, 2 * width, columns)[:, ::-1], axis=1)[:, ::-1]
-    nearest = np.where(columns - before <= after - columns, before, after)
-    # Of rows without any known sample, samples stay as they are.
-    places = np.where((nearest >= 0) & (nearest < width), nearest, columns)
-    return [np.take_along_axis(plane, places, axis=1) for plane in planes]
+@kernel
+def fill(planes: Channels, covered: Table[np.uint8]) -> int:
+    """Put the nearest sample of the row that is not ``covered`` (1) in the place of each that is, of two as near the
+    first; rows without any stay as they are. Returns 0."""
+    rows, width = covered.shape
+    for y in range(rows):
+        before, after = -width, -1
+        for x in range(width):
+            if covered[y, x] == 0:
+                before = x
+                continue
+            if after < x:
+                after = x
+                while after < width and covered[y, after] != 0:
+                    after += 1
+            place = before if after == width or x - before <= after - x else after
+            if place >= 0:
+                planes.first[y, x] = planes.first[y, place]
+                planes.second[y, x] = planes.second[y, place]
+                planes.third[y, x] = planes.third[y, place]
+    return 0

@@ -66,7 +66,7 @@ def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     kind, *others = UPSAMPLINGS_OF.get(inverse, (REPLICATED, TRIANGLE))
     usual = [Look.at([middle], grid, Decoder(inverse, kind)) for grid in grids]
     matches = {look.grid: _matched(look) for look in usual if look.grid.is_enlarged}
-    obvious = _obvious(bands, matches, Decoder(inverse, kind), hint)
+    obvious = _obvious(bands, usual, matches, hint)
     if obvious is not None:
         return _cut_out(planes, obvious)
     usual = [look for look in usual if matches.get(look.grid, 1) >= LEAST_MATCH]
@@ -84,13 +84,15 @@ def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     return _cut_out(planes, best)
 
 
-def _obvious(bands: Sequence[Bounded], matches: Mapping[Grid, float], decoder: Decoder, hint: Steps) -> Trial | None:
+def _obvious(
+    bands: Sequence[Bounded], looks: Sequence[Look], matches: Mapping[Grid, float], hint: Steps
+) -> Trial | None:
     """What bands were made from, where the enlargement that most comes out of leaves no doubt; fine steps leave some,
-    for anything comes out of these. ``matches``: the share of samples that come out of each."""
+    for anything comes out of these. ``matches``: the share of samples that come out of each of the ``looks``."""
     likeliest = max(matches, key=lambda grid: matches[grid])
     if np.median(hint) < COARSE_STEP or matches[likeliest] < OBVIOUS_MATCH:
         return None
-    look = Look.at(bands, likeliest, decoder)
+    look = next(look for look in looks if look.grid == likeliest).over(bands)
     sights = look.sights()
     best: Trial | None = None
     for grid in sorted(look.places(), key=lambda grid: -fit(blocks_in(sights, grid)[0], hint, GUESS_NOISE)):
@@ -109,7 +111,7 @@ def _obvious(bands: Sequence[Bounded], matches: Mapping[Grid, float], decoder: D
 
 def _candidates(bands: Sequence[Bounded], looks: Sequence[Look], hint: Steps) -> list[Candidate]:
     """What bands may have been made from in ways that may be so in one of them."""
-    return [one for look in looks for one in Look.at(bands, look.grid, look.decoder).candidates(hint)]
+    return [one for look in looks for one in look.over(bands).candidates(hint)]
 
 
 def _is_possible(look: Look) -> bool:
@@ -133,7 +135,7 @@ def _cut_out(planes: Sequence[Bounded], best: Trial) -> list[Origin]:
     if not may_go_on(origins[0]):
         return origins
     shape, grid = planes[0].samples.shape, origins[0].grid
-    sides = Sides.of(grid, planes, [origin.draw(shape)[0] for origin in origins])
+    sides = Sides.of(grid, planes, [origin.draw_and_keep(shape) for origin in origins])
     if not any(sides):
         return origins
     widened = [sides.widened(plane) for plane in planes]

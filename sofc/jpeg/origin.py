@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -44,10 +44,15 @@ def standard_table(number: int) -> Steps:
     return table
 
 
-def number_of(table: Steps) -> int:
+@cache
+def _numbers() -> dict[bytes, int]:
+    """The least number of each table."""
+    return {table.tobytes(): len(standard_tables()) - place for place, table in enumerate(standard_tables()[::-1])}
+
+
+def number_of(table: npt.NDArray[np.integer]) -> int:
     """The number of a table, 0 where it is not a standard one."""
-    same = np.flatnonzero((standard_tables() == table).all(axis=1))
-    return int(same[0]) + 1 if same.size else 0
+    return _numbers().get(table.astype(np.int64).tobytes(), 0)
 
 
 def values_of(coefficients: Coefficients, table: Steps) -> Coefficients:
@@ -69,6 +74,7 @@ class Origin:
     table: Steps
     coefficients: Coefficients
     decoder: Decoder = USUAL
+    _drawn: dict[tuple[int, ...], tuple[Plane, Fractions]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def empty(cls, grid: Grid, table: Steps, shape: tuple[int, int], decoder: Decoder = USUAL) -> Origin:
@@ -84,6 +90,15 @@ class Origin:
     def draw(self, shape: tuple[int, ...]) -> tuple[Plane, Fractions]:
         """The plane of this shape that a decoder makes, and where between two samples it came to before rounding (of a
         component that is enlarged: 0)."""
+        return self._drawn.pop(shape, None) or self._draw(shape)
+
+    def draw_and_keep(self, shape: tuple[int, ...]) -> Plane:
+        """That plane, kept until it is drawn the next time: coefficients must not change any more."""
+        if shape not in self._drawn:
+            self._drawn[shape] = self._draw(shape)
+        return self._drawn[shape][0]
+
+    def _draw(self, shape: tuple[int, ...]) -> tuple[Plane, Fractions]:
         height, breadth, _ = self.coefficients.shape
         if self.grid.is_enlarged and self.decoder.upsampling == SCALED:
             return self._draw_scaled(shape), np.zeros(shape, np.uint8)

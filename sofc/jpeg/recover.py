@@ -102,7 +102,7 @@ def _of_luminance(planes: Sequence[Plane], seen: Seen) -> _Luminance | None:
     first = find_luminance(guessed[0])
     if first is None:
         return None
-    drawn, _ = first.draw(planes[0].shape)
+    drawn = first.draw_and_keep(planes[0].shape)
     return _Luminance(guessed, first, drawn, sure_of(guessed[0], drawn, first.grid))
 
 
@@ -112,7 +112,7 @@ def come_out(
     conversion: Conversion = USUAL_CONVERSION,
 ) -> Recovered:
     """How planes, one or Y, Cb and Cr, came about, as it is known by now."""
-    drawn = [origin.draw(planes[0].shape)[0] for origin in origins]
+    drawn = [origin.draw_and_keep(planes[0].shape) for origin in origins]
     if len(planes) == 1:
         return _recovered(planes, _known(planes), origins, drawn, int(np.count_nonzero(drawn[0] != planes[0])))
     samples = reached(planes, conversion)

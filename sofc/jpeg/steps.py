@@ -280,10 +280,10 @@ class Sight(NamedTuple):
     @classmethod
     def of(cls, guess: Plane, unknown: Mask) -> Sight:
         """That of guessed samples, some of which are not known."""
-        change = np.zeros(guess.shape, np.int32)
-        change[:, 1:] = np.abs(np.diff(guess, axis=1))
-        change[1:] += np.abs(np.diff(guess, axis=0))
-        return cls(guess, _sums(unknown), _sums(change >> GUESS_BITS))
+        own, contrast = np.zeros((2, guess.shape[0] + 1, guess.shape[1] + 1), np.int32)
+        sight = cls(np.ascontiguousarray(guess), own, contrast)
+        add_up(sight, np.ascontiguousarray(unknown).view(np.uint8))
+        return sight
 
     def blocks(self, top: int, left: int, most: int, most_unknown: int = 0) -> npt.NDArray[np.int32]:
         """Coefficients of at most so many blocks spread over the plane from ``top``, ``left`` on, in 1/2**FINE_BITS.
@@ -309,11 +309,20 @@ def look(sight: Sight, top: int, left: int, most_unknown: int, room: Looked) -> 
     return transform(sight.guess, min(count, most), room)
 
 
-def _sums(plane: npt.NDArray[np.generic]) -> Plane:
-    total = np.zeros((plane.shape[0] + 1, plane.shape[1] + 1), np.int32)
-    np.cumsum(plane, axis=0, dtype=np.int32, out=total[1:, 1:])
-    np.cumsum(total[:, 1:], axis=1, out=total[:, 1:])
-    return total
+@kernel
+def add_up(sight: Sight, unknown: Table[np.uint8]) -> int:
+    """Fill the sums of a sight, zeros, of a plane of which samples are ``unknown`` (1). Returns 0."""
+    guess, (rows, width) = sight.guess, sight.guess.shape
+    for y in range(rows):
+        own = contrast = np.int32(0)
+        for x in range(width):
+            own += unknown[y, x]
+            change = abs(guess[y, x] - guess[y, x - 1]) if x > 0 else np.int32(0)
+            change += abs(guess[y, x] - guess[y - 1, x]) if y > 0 else np.int32(0)
+            contrast += change >> GUESS_BITS
+            sight.unknown[y + 1, x + 1] = sight.unknown[y, x + 1] + own
+            sight.contrast[y + 1, x + 1] = sight.contrast[y, x + 1] + contrast
+    return 0
 
 
 def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: float = NOISE) -> Gains:
@@ -341,15 +350,21 @@ def fine_tables() -> npt.NDArray[np.int64]:
     return np.concatenate([each[BEST_QUALITY - 1 :] for each in tables])
 
 
+@cache
+def _known() -> frozenset[bytes]:
+    return frozenset(table.tobytes() for table in known_tables()[0])
+
+
 def is_known(table: Steps) -> bool:
     """Whether a table is one of those."""
-    return bool((known_tables()[0] == table).all(axis=1).any())
+    return table.tobytes() in _known()
 
 
 @cache
-def _similar_tables() -> npt.NDArray[np.int64]:
-    """The same and others that are about like those of encoders, (tables, 64)."""
-    return np.concatenate([known_tables()[0], *map(scaled_steps, JPEGLI)])
+def _logs_of_similar() -> npt.NDArray[np.float64]:
+    """Logarithms of the same and of others that are about like those of encoders, (tables, 64)."""
+    logs: npt.NDArray[np.float64] = np.log2(np.concatenate([known_tables()[0], *map(scaled_steps, JPEGLI)]))
+    return logs
 
 
 class Likely(NamedTuple):
@@ -404,7 +419,7 @@ def _mixed(gains: Gains, first: Steps) -> Steps:
     is_other = free.max(axis=1) > np.maximum(own, 0)
     seen: Steps = np.where(is_other, free.argmax(axis=1) + 1, first)
     weights = np.clip(np.maximum(own, free.max(axis=1)), 0, MOST_WEIGHT * UNIT)
-    logs = np.log2(_similar_tables())
+    logs = _logs_of_similar()
     away = np.abs(logs - np.log2(seen)) @ weights
     centre = logs[int(away.argmin())]
     each = np.log2(np.arange(1, gains.shape[1]))

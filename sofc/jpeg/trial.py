@@ -71,6 +71,13 @@ class Look(NamedTuple):
         """Planes, all looked at in one way."""
         return cls(decoder, grid, [(plane, shrunk(plane, grid, decoder.upsampling)) for plane in planes])
 
+    def over(self, planes: Sequence[Bounded]) -> Look:
+        """The same of planes some of which were looked at already."""
+        seen = {id(plane): (plane, component) for plane, component in self.pieces}
+        rest = [plane for plane in planes if id(plane) not in seen]
+        seen |= {id(piece[0]): piece for piece in Look.at(rest, self.grid, self.decoder).pieces}
+        return self._replace(pieces=[seen[id(plane)] for plane in planes])
+
     def sights(self) -> list[Sight]:
         """The components as evidence is sought in them."""
         return [_sight(plane, component) for plane, component in self.pieces]

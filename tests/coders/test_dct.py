@@ -520,7 +520,7 @@ def test_list_blocks(seed, shape, corner, most_unknown):
     """Of whole blocks, those with few unknown samples that are not nearly flat."""
     rng = np.random.default_rng(seed)
     unknown, contrast = rng.random(shape) < 0.2, rng.integers(0, 2, shape)
-    sums = [steps._sums(each) for each in (unknown, contrast)]
+    sums = [np.pad(each.cumsum(0).cumsum(1), ((1, 0), (1, 0))).astype(np.int32) for each in (unknown, contrast)]
     (top, left), places = corner, np.full((16, 2), -1, np.int64)
     count = steps.list_blocks(*sums, top, left, most_unknown, places)
     expected = [
@@ -531,6 +531,22 @@ def test_list_blocks(seed, shape, corner, most_unknown):
     ]
     assert places[:count].tolist() == expected
     assert (places[count:] == -1).all()
+
+
+@given(SEEDS, SIDES)
+def test_sums_of_a_sight(seed, shape):
+    """Of unknown samples, and of how much neighbours before differ, over all above and to the left."""
+    rng = np.random.default_rng(seed)
+    guess = rng.integers(0, 256 << steps.GUESS_BITS, shape).astype(np.int32)
+    unknown = rng.random(shape) < 0.2
+    sight = steps.Sight.of(guess, unknown)
+    change = np.zeros(shape, np.int64)
+    for y, x in np.ndindex(shape):
+        beside = [guess[place] for place in ((y - 1, x), (y, x - 1)) if min(place) >= 0]
+        change[y, x] = sum(abs(int(guess[y, x]) - int(other)) for other in beside) >> steps.GUESS_BITS
+    for y, x in np.ndindex(shape[0] + 1, shape[1] + 1):
+        assert sight.unknown[y, x] == unknown[:y, :x].sum()
+        assert sight.contrast[y, x] == change[:y, :x].sum()
 
 
 def test_no_table_is_likely_twice():
@@ -668,6 +684,20 @@ def test_bounds_of_planes(seed):
             first = free if dark == bright or covered[place] else (0, about + 1) if dark else (about - 1, 255)
         found = [(int(low[place]), int(high[place])) for low, high in zip(lowest, highest, strict=True)]
         assert found == [first, *others]
+
+
+@given(SEEDS, SIDES)
+def test_covered_samples_are_filled(seed, shape):
+    """With the nearest of the row that is not covered, the first of two; rows without any stay."""
+    rng = np.random.default_rng(seed)
+    planes = rng.integers(0, 256, (3, *shape)).astype(np.int32)
+    covered = (rng.random(shape) < rng.choice([0.3, 0.8, 1])).astype(np.uint8)
+    filled = planes.copy()
+    bounds.fill(Channels(*filled), covered)
+    for y, x in np.ndindex(shape):
+        open_ones = np.flatnonzero(covered[y] == 0).tolist()
+        place = min(open_ones, key=lambda other: (abs(other - x), other), default=x)
+        assert (filled[:, y, x] == planes[:, y, place]).all()
 
 
 @settings(max_examples=FEW)

@@ -40,7 +40,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
     from sofc.jpeg.blockwise import bound_blocks, judge
-    from sofc.jpeg.bounds import bound_planes
+    from sofc.jpeg.bounds import bound_planes, fill
     from sofc.jpeg.cross_component import inform, match_drawn
     from sofc.jpeg.dct import enlarge
     from sofc.jpeg.descent import descend
@@ -49,7 +49,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.nearest_plane import round_blocks
     from sofc.jpeg.scaled import draw_scaled
     from sofc.jpeg.solve import solve
-    from sofc.jpeg.steps import look, weigh
+    from sofc.jpeg.steps import add_up, look, weigh
     from sofc.jpeg.subsampling import shrink, shrink_rows
 
     coding: list[KernelUse] = [
@@ -63,8 +63,8 @@ def _kernels() -> list[list[KernelUse]]:
         draw_fine,
         enlarge_fine,
     ]
-    looking: list[KernelUse] = [look, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
-    bounding: list[KernelUse] = [bound_planes, inform]
+    looking: list[KernelUse] = [add_up, look, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
+    bounding: list[KernelUse] = [bound_planes, fill, inform]
     return [coding, [weigh_predictors, solve, round_blocks, descend, *looking, *bounding]]
 
 
