@@ -79,7 +79,7 @@ class CoefficientCoder:
             component = component_of(origin, references)
             model = self._model(number, len(picture.components))
             if number not in self._states:
-                self._states[number] = self._lent.enter_context(model.start.lent())
+                self._states[number] = self._lent.enter_context(model.lent())
             status = code_component(self._stream, model, self._states[number], component)
             if status != OK:
                 return status

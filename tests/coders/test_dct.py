@@ -28,6 +28,7 @@ from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import DctCoder, heads, kernel, passes
 from sofc.coders.dct import kernel_pixels as pixels
 from sofc.coders.dct.coder import RANGE, best_prediction, find_coefficients, referred
+from sofc.coders.dct.kernel_plain import SLOTS
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     MEANS,
@@ -255,7 +256,7 @@ FIRST_CHOICES = kernel.Choices(0, DIAGONALS, 0)
 
 
 def code_blocks(stream, coded, plan, contexts, sets, state, choices=FIRST_CHOICES):
-    coding = kernel.Coding(state.mixture, state.probabilities, stream.stream)
+    coding = kernel.Coding(state.mixture, state.probabilities, stream.stream, state.changed)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], sets)
     return kernel.code_blocks(stream.encodes, coded, plan.predictor, choices, contexts, coding, scratch)
 
@@ -306,6 +307,15 @@ def test_code_blocks(seed, shape, sets):
     twins, _ = twin(writer, blocks.tolist())
     mixed = twins.mixing
     assert stream == writer.finish().rstrip(b"\0")
+    for _ in range(2):
+        # The second time it is what was changed alone that is put back.
+        with start.lent(marked=SLOTS * BLOCK) as lent:
+            for own, first_one in zip(
+                (*lent.mixture, lent.probabilities), (*start.mixture, start.probabilities), strict=True
+            ):
+                np.testing.assert_array_equal(own, first_one)
+            assert run(Writer(64 * blocks.size + 64), blocks, lent) == OK
+            np.testing.assert_array_equal(lent.mixture.models, state.mixture.models)
     mixture = state.mixture
     counters = [twins.plain, *mixed.counters]
     assert [word for context in counters for block in context for word in block] == mixture.models.tolist()

@@ -39,6 +39,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_pixels import code_pixels
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
+    from sofc.entropy.mixture import put_back
     from sofc.jpeg.blockwise import bound_blocks, judge
     from sofc.jpeg.bounds import bound_planes, fill
     from sofc.jpeg.cross_component import inform, match_drawn
@@ -53,6 +54,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.subsampling import shrink, shrink_rows
 
     coding: list[KernelUse] = [
+        put_back,
         code_blocks,
         code_pixels,
         sample,

@@ -143,7 +143,7 @@ class DctCoder(ModelCoder[ComponentModel]):
     def _states(self) -> Iterator[list[MixingState]]:
         """The states to start with, lent."""
         with ExitStack() as lent:
-            yield [lent.enter_context(model.start.lent()) for model in self.models]
+            yield [lent.enter_context(model.lent()) for model in self.models]
 
     def _models_of_pixels(self) -> list[npt.NDArray[np.uint32]]:
         """The correction models to start with."""
@@ -304,7 +304,7 @@ def components_of(origins: Sequence[Origin]) -> Iterator[Component]:
 
 def code_component(stream: Coding, model: ComponentModel, state: MixingState, component: Component) -> int:
     """Code a component's coefficients by a state that goes on learning. Returns OK, TOO_LONG or BROKEN."""
-    coding = kernel.Coding(state.mixture, state.probabilities, stream.stream)
+    coding = kernel.Coding(state.mixture, state.probabilities, stream.stream, state.changed)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], model.sets)
     predictor = model.plan.predictor
     choices = kernel.Choices(0, 0, 0)

@@ -44,7 +44,7 @@ from sofc.coders.dct.kernel_sizes import Ahead, expected_size, look_ahead, size_
 from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
 from sofc.entropy.adaptive import Probabilities, code_integer
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
-from sofc.entropy.contexts import Contexts, select_further_models, select_models
+from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.digits import bit_length
 from sofc.entropy.mixing import (
     COLUMN_ROWS,
@@ -91,11 +91,13 @@ class BothContexts(NamedTuple):
 
 
 class Coding(NamedTuple):
-    """What a component is coded by and to: the state that learns, and the stream."""
+    """What a component is coded by and to: the state that learns, and the stream; ``changed``: marks of the blocks of
+    contexts that learn."""
 
     mixture: Mixture
     probabilities: Probabilities
     stream: Stream
+    changed: Vector[np.uint8]
 
 
 class Choices(NamedTuple):
@@ -121,6 +123,13 @@ def scratch_for(contexts: int, lanes: int, sets: int) -> Scratch:
     """Scratch for so many contexts, lanes of weights and weight sets."""
     votes = votes_for(contexts, lanes, sets)
     return Scratch(np.zeros(SIZE, np.int64), Ahead.of_block(), np.zeros(COUNT, np.int64), votes)
+
+
+@inlined
+def _mark(models: Vector[np.uint32], changed: Vector[np.uint8]) -> None:
+    """Mark the blocks that begin with these models."""
+    for i in range(models.shape[0]):
+        changed[models[i] // BLOCK] = 1
 
 
 @inlined
@@ -194,6 +203,7 @@ def _code_end(
     block, votes, term = component.coefficients[row - 1, column - 1], scratch.votes, scratch.term
     _fill_block_terms(component, row, column, scratch)
     select_models(contexts, term, votes.hashes, votes.first)
+    _mark(votes.first, coding.changed)
     around, reached = (term[BlockTerm.N] + term[BlockTerm.W] + 1) >> 1, term[BlockTerm.P]
     end = 0
     if encode:
@@ -204,6 +214,7 @@ def _code_end(
     for depth in range(END_BITS):
         if depth == END_BITS - 1:
             select_further_models(contexts, votes.hashes, votes.first)
+            _mark(votes.first, coding.changed)
         votes.rows[0] = BLOCK_BIN * LEVELS + node
         votes.rows[1] = PLACE_ROWS + BLOCK_BIN * PLACES + depth * ENDS_TOLD + around
         votes.rows[2] = COLUMN_ROWS + BLOCK_BIN * COLUMNS + depth * ENDS_TOLD + reached
@@ -369,6 +380,7 @@ def code_blocks(
                 else:
                     _fill_terms(component, row, column, index, found, known, scratch)
                     select_models(contexts.coefficients, scratch.term, votes.hashes, votes.first)
+                    _mark(votes.first, coding.changed)
                     coded = _code_mixed_category(encode, residual, index, found, known.nonzero, coding, votes)
                 coded = _code_residual(encode, residual, coded, plain, found.mu, coding)
                 if coded.status != OK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,7 @@ from sofc.coders.dct.kernel_plain import SLOTS
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Predictor
 from sofc.coders.dct.terms import BLOCK_CONTEXTS, CONTEXTS
 from sofc.entropy.adaptive import INTEGER_SLOTS
-from sofc.entropy.contexts import Contexts, block_starts
+from sofc.entropy.contexts import BLOCK, Contexts, block_starts
 from sofc.entropy.mixture import MixingState
 from sofc.jpeg.dct import Integers
 
@@ -66,6 +67,10 @@ class ComponentModel:
     plan: ComponentPlan
     sets: int
     start: MixingState
+
+    def lent(self) -> AbstractContextManager[MixingState]:
+        """The state to start with, lent to a kernel that marks what it changes, but for the plain bit models."""
+        return self.start.lent(marked=SLOTS * BLOCK)
 
     @cached_property
     def contexts(self) -> BothContexts:
