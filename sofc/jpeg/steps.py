@@ -524,11 +524,18 @@ def _places_beside(place: int) -> list[int]:
 def find_places(sight: Sight) -> list[tuple[int, int]]:
     """Places of a plane's first sample in the grid of 8 x 8 that steps make likely, the likeliest first."""
 
+    known: dict[int, tuple[npt.NDArray[np.int32], int]] = {}
+    nothing = np.zeros((0, SIZE), np.int32), 0
+
     @cache
     def explain(place: int, most: int, most_unknown: int) -> tuple[int, int]:
         top, left = divmod(place, SIDE)
         found = sight.blocks(-top % SIDE, -left % SIDE, most, most_unknown)
-        return evidence(gains_of(found, MOST_STEP)), len(found)
+        before, explained = known.get(place, nothing)
+        if not np.array_equal(found, before):  # of small images they often are the same
+            explained = evidence(gains_of(found, MOST_STEP))
+            known[place] = found, explained
+        return explained, len(found)
 
     obvious = _obvious_place(sight.guess, explain)
     if obvious is not None:
