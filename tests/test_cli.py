@@ -853,7 +853,7 @@ def test_analyze(run: Run, trained: Outcome) -> None:
     assert (outcome.status, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert lines[0] == "8-bit images of 1 component: 10 images, codebook c"
-    assert lines[1].split() == ["component", "placed", "large", "location", "codeword", "indicator", "pays"]
+    assert lines[1].split() == ["component", "placed", "large", "location", "shape", "indicator", "pays"]
     assert lines[2].split()[0] == "0"
     outcome = run("analyze", "--threshold", "120", "in", "--json")
     assert outcome.err.startswith("sofc: no codebook was named: these very images are mined")
@@ -862,7 +862,7 @@ def test_analyze(run: Run, trained: Outcome) -> None:
     plane = found["components"][0]
     assert plane["raw_bits"] == 10 * 24 * 24
     placed = plane["placed"]
-    rest = plane["raw_bits"] - plane["header_bits"] - plane["detail_bits"] - plane["code_bits"]
+    rest = plane["raw_bits"] - plane["detail_bits"] - plane["code_bits"]
     assert plane["indicator"] == rest / placed
     assert plane["pays"] == (plane["location_bits"] / placed <= plane["indicator"])
     save(Path("rgb.png"), smooth(8, 8, 3))

@@ -76,7 +76,7 @@ def test_estimates() -> None:
 def test_shapes_are_where_they_were_placed() -> None:
     shapes = ShapeSet.of([np.array([[1, 1], [0, 1]], np.int32)])
     high = np.array([[0, 1, 1, 0], [0, 0, 1, 2]], np.int32)
-    pairs = Pairs(np.array([1, 2]), np.array([1, -2]), None, True, 0, 0)  # type: ignore[arg-type]
+    pairs = Pairs(np.array([1, 2]), np.array([1, -2]), 0, 0)
     covered = placed(pairs, shapes, high)
     assert covered.numbers.tolist() == [[0, 1, 1, 0], [0, 1, 1, -1]]
     assert covered.is_set.tolist() == (high > 0).tolist()

@@ -36,7 +36,7 @@ def test_drift_is_found_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture
     [
         ("drawing: raw-gray", "nothing called 'drawing'"),
         ("fields: no-such-vector", "No such file"),
-        ("stream: neutral-gray", "without pairs"),
+        ("decisions: neutral-gray", "without pairs"),
     ],
 )
 def test_unknown_markers_are_refused(

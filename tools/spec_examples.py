@@ -30,7 +30,7 @@ SPEC = Path(__file__).parent.parent / "spec"
 EXAMPLES = SPEC / "appendix-examples.md"
 BLOCK = re.compile(r"(<!-- (\w+): ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MOST_BYTES = 10
-SYMBOLS = 8
+DECISIONS = 9
 NAMES = {
     value: name
     for name, value in vars(schema).items()
@@ -39,7 +39,7 @@ NAMES = {
 
 sys.path.insert(0, str(SPEC))
 from minidec.coders import shape  # noqa: E402
-from minidec.coding_tools import Area  # noqa: E402
+from minidec.coding_tools import Area, Decisions  # noqa: E402
 
 
 class ExampleError(Exception):
@@ -145,51 +145,49 @@ def only_stream(data: bytes) -> tuple[bytes, int, int]:
     return found["group: streams"][0], height, width
 
 
-class RecordingDecoder(shape.RangeDecoder):
-    """A range decoder that notes each symbol that it reads."""
+class RecordingDecisions(Decisions):
+    """Reads decisions and notes each."""
 
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        super().__init__(data, at)
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
         self.notes: list[tuple[str, ...]] = []
 
-    def symbol(self, table: shape.Table, encoder: shape.RangeEncoder | None = None) -> int:
-        """A symbol, and a note of what it was read from."""
-        unit, frequencies = self.range // table.total, ", ".join(map(str, table.frequencies))
-        note = f"0x{self.range:08X}", f"0x{self.code:08X}", frequencies, str(unit), str(self.code // unit)
-        symbol = super().symbol(table, encoder)
-        self.notes.append((*note, str(symbol)))
-        return symbol
+    def decide(self, probability: int) -> int:
+        """A bit, and a note of what it was read from."""
+        note = f"0x{self.low:08X}", f"0x{self.high:08X}", f"0x{self.code:08X}", str(probability)
+        bit = super().decide(probability)
+        self.notes.append((*note, str(bit)))
+        return bit
 
 
 def stream(data: bytes) -> str:
     """The fields of a stream of a neutral model."""
     content, _, _ = only_stream(data)
     plane = shape.neutral_parameters(content[0])
-    pairs, at = shape.padded_integer(content, 1)
-    if pairs:
-        raise ExampleError("an example without pairs is wanted: this one's shape layer would need a part of its own")
     mode = ("MED", "GAP", "none")[plane.mode]
     rows = [
         ("0", hexadecimal(content[:1]), "v", f"{content[0]}: prediction {mode}, split {plane.split}"),
-        ("1", hexadecimal(content[1:at]), "pairs", str(pairs)),
-        (str(at), hexadecimal(content[at : at + 4]), "range coder: start", "`code`"),
-        (str(at + 4), hexadecimal(content[at + 4 :]), "range coder", "next bytes"),
+        ("1", hexadecimal(content[1:5]), "range coder: start", "`code`"),
+        ("5", hexadecimal(content[5:]), "range coder", "next bytes"),
     ]
     return table(("Offset", "Bytes", "Field", "Value"), iter(rows))
 
 
-def symbols(data: bytes) -> str:
-    """The first symbols of a stream of a neutral model without pairs."""
+def decisions(data: bytes) -> str:
+    """The first decisions of a stream of a neutral model of split 1 without pairs."""
     content, rows, width = only_stream(data)
     plane = shape.neutral_parameters(content[0])
-    decoder = RecordingDecoder(content, 2)
+    recorded = RecordingDecisions(content[1:])
+    if shape.read_numbers(recorded, 1) != [0] or plane.split != 1:
+        raise ExampleError("an example of split 1 without pairs is wanted: others would need parts of their own")
     blank = [0] * (rows * width)
-    shape.read_detail_layer(plane, decoder, blank, blank[:], Area(rows, width, rows), [])
-    notes = ((f"{k // width}, {k % width}", *note) for k, note in enumerate(decoder.notes[:SYMBOLS]))
-    return table(("y, x", "`range`", "`code`", "frequencies", "unit", "code // unit", "symbol"), notes)
+    shape.read_detail_layer(plane, recorded, blank, blank[:], Area(rows, width, rows), [])
+    of = ("pairs", *(f"{k // width}, {k % width}" for k in range(DECISIONS - 1)))
+    notes = ((name, *note) for name, note in zip(of, recorded.notes, strict=False))
+    return table(("of", "`low`", "`high`", "`code`", "p", "bit"), notes)
 
 
-MADE: dict[str, Callable[[bytes], str]] = {"dump": dump, "fields": fields, "stream": stream, "symbols": symbols}
+MADE: dict[str, Callable[[bytes], str]] = {"dump": dump, "fields": fields, "stream": stream, "decisions": decisions}
 
 
 def update(text: str) -> str:

@@ -32,7 +32,7 @@ EXAMPLES = """\
 
 placed       (location, shape) pairs, single samples too; "large" of them are of several samples
 location     mean bits that the location of one costs
-codeword     mean bits that its codeword costs
+shape        mean bits that it costs to say which shape or value it is
 indicator    the compressible indicator: the most bits that a location may cost, on average, for the
              stream to be smaller than the samples
 pays         whether locations cost no more than that"""
@@ -191,9 +191,7 @@ def _print(console: Console, title: str, planes: list[PlaneMeasure]) -> None:
     from sofc.coders.shape.measure import combine
 
     console.answer(title)
-    console.answer(
-        f"{'component':>11}{'placed':>11}{'large':>11}{'location':>10}{'codeword':>10}{'indicator':>11}  pays"
-    )
+    console.answer(f"{'component':>11}{'placed':>11}{'large':>11}{'location':>10}{'shape':>10}{'indicator':>11}  pays")
     rows = [(str(number), plane) for number, plane in enumerate(planes)]
     if len(planes) > 1:
         rows.append(("all", combine(planes)))

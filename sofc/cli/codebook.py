@@ -173,21 +173,20 @@ def _shapes(codebook: Codebook) -> list[dict[str, Any]]:
 
     planes = []
     for plane in mined_planes(codebook):
-        shapes, singles = plane.shapes.shapes, plane.shapes.singles
-        counts = plane.shape_counts
+        shapes, counts, bits = plane.shapes.shapes, plane.shapes.counts, plane.shapes.prices / 16
         planes.append(
             {
                 "model": plane.model,
                 "plane": plane.plane,
-                "singles": None if plane.counts is None else int(plane.counts[: singles + 1].sum()),
+                "singles": int(counts[0]),
                 "shapes": [
                     {
                         "rows": int(shapes.heights[number]),
                         "columns": int(shapes.widths[number]),
-                        "count": None if counts is None else int(counts[number]),
-                        "bits": int(plane.shapes.code.lengths[singles + 1 + number]),
+                        "count": int(counts[1 + number]),
+                        "bits": round(float(bits[1 + number]), 1),
                     }
-                    for number in plane.order
+                    for number in range(len(shapes))
                 ],
             }
         )
@@ -197,12 +196,10 @@ def _shapes(codebook: Codebook) -> list[dict[str, Any]]:
 def _print_shapes(console: Console, plane: dict[str, Any]) -> None:
     shapes = plane["shapes"]
     line = f"  shapes of model {plane['model']}, plane {plane['plane']}: {len(shapes)}"
-    if plane["singles"] is not None:
-        line += f", placed {count_of(sum(shape['count'] for shape in shapes), 'time')} in training"
-        line += f", and single samples {count_of(plane['singles'], 'time')}"
-    console.answer(line)
+    line += f", placed {count_of(sum(shape['count'] for shape in shapes), 'time')} in training"
+    console.answer(f"{line}, and single samples {count_of(plane['singles'], 'time')}")
     for shape in shapes[:LISTED]:
-        count = "" if shape["count"] is None else f"placed {count_of(shape['count'], 'time')}, "
-        console.answer(f"    {shape['rows']}x{shape['columns']}: {count}codeword of {count_of(shape['bits'], 'bit')}")
+        count = count_of(shape["count"], "time")
+        console.answer(f"    {shape['rows']}x{shape['columns']}: placed {count}, named in about {shape['bits']} bits")
     if len(shapes) > LISTED:
         console.answer(f"    and {len(shapes) - LISTED} more, which --json lists and --render draws")

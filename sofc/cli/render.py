@@ -28,8 +28,7 @@ def render_codebook(codebook: Codebook, path: Path) -> str:
     """Draw what a codebook holds, and say in words what was drawn.
 
     The shapes of each plane stand by their size, the sizes that are placed most often first; below a shape is how often
-    it was placed in training (in a codebook without counts the length of its codeword in bits, which follows from
-    them). Of predictors each class, or frequency, shows what its prediction is made of.
+    it was placed in training. Of predictors each class, or frequency, shows what its prediction is made of.
 
     Raises UsageError where there is nothing to draw.
     """
@@ -55,8 +54,7 @@ def _page(plane: MinedPlane) -> Image:
 
 
 class _Shown(NamedTuple):
-    """A shape with its ``use``, which is how often it was placed, or the bits of its codeword, and its ``share`` of all
-    placings of shapes, by either."""
+    """A shape with its ``use``, which is how often it was placed, and its ``share`` of all placings of shapes."""
 
     samples: npt.NDArray[np.int32]
     use: int
@@ -66,12 +64,11 @@ class _Shown(NamedTuple):
 def _groups(plane: MinedPlane) -> Iterable[tuple[tuple[int, int], list[_Shown]]]:
     """The shapes of each size, the most frequent first."""
     shapes = plane.shapes.shapes
-    uses = plane.shapes.code.lengths[plane.shapes.singles + 1 :] if plane.shape_counts is None else plane.shape_counts
-    often = 0.5**uses if plane.shape_counts is None else uses
+    uses = plane.shapes.counts[1:]
     groups: dict[tuple[int, int], list[_Shown]] = {}
-    for number in map(int, plane.order[:MAX_SHAPES]):
+    for number in range(min(MAX_SHAPES, len(shapes))):
         shape = shapes[number]
-        shown = _Shown(shape, int(uses[number]), float(often[number] / max(often.sum(), 1e-9)))
+        shown = _Shown(shape, int(uses[number]), float(uses[number] / max(1, uses.sum())))
         groups.setdefault((shape.shape[0], shape.shape[1]), []).append(shown)
     return groups.items()
 
@@ -79,9 +76,11 @@ def _groups(plane: MinedPlane) -> Iterable[tuple[tuple[int, int], list[_Shown]]]
 def _title(plane: MinedPlane) -> str:
     total = len(plane.shapes.shapes)
     drawn = f", the {MAX_SHAPES} most frequent drawn" if total > MAX_SHAPES else ""
-    label = "bits of its codeword" if plane.counts is None else "how often it was placed in training"
     name = f"model {plane.model}, plane {plane.plane}"
-    return f"{name}: {count_of(total, 'shape')}{drawn}, by rows x columns, with their share; below each {label}"
+    return (
+        f"{name}: {count_of(total, 'shape')}{drawn}, by rows x columns, with their share; below each how often it was "
+        "placed in training"
+    )
 
 
 def _group(size: tuple[int, int], members: list[_Shown], largest: int) -> Image:

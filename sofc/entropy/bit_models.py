@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.entropy.adaptive import Probabilities, code_adaptive, code_adaptive_digits
-from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer, code_bit, code_bypass
+from sofc.entropy.binary import BROKEN, EVEN, OK, Coding, Reader, Stream, Writer, code_bit, code_bypass
 from sofc.errors import FormatError
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -73,6 +73,25 @@ def code_digits(encode: bool, value: int, bits: int, slot: int, models: Vector[n
             return bit
         number = 2 * number + bit
     return number - (1 << bits)
+
+
+@inlined
+def code_graded(encode: bool, value: int, bits: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """Spec coding-tools/graded-numbers. A number of at most so many bits: how many it has, then those behind the
+    highest, each in the context of all before; by ``models[slot]`` .. ``models[slot + 2**bits - 1]``. The number, or
+    TOO_LONG."""
+    length = 0
+    while length < bits:
+        more = code_by_model(encode, 1 if value >> length > 0 else 0, slot + (1 << length >> 1), models, stream)
+        if more <= 0:
+            length = more if more < 0 else length
+            break
+        length += 1
+    if length < 2:
+        return length
+    highest = 1 << (length - 1)
+    low = code_digits(encode, value, length - 1, slot + highest, models, stream)
+    return highest + low if low >= 0 else low
 
 
 @kernel
@@ -206,7 +225,7 @@ class TrainedModels:
 
         ``symbols`` (models,); ``starts`` (contexts + 1,): where each context's begin.
         """
-        tables = [self._code(symbols[start:end]) for start, end in itertools.pairwise(starts)]
+        tables = [self._packed(symbols[start:end]) for start, end in itertools.pairwise(starts)]
         return b"".join(len(table).to_bytes(4, "little") for table in tables) + b"".join(tables)
 
     def unpack(self, data: bytes, starts: Integers, used: int) -> npt.NDArray[np.uint32]:
@@ -222,15 +241,16 @@ class TrainedModels:
         result = np.zeros(int(starts[used]), np.uint8)
         start = 4 * contexts
         for k in range(used):
-            reader = Reader(data[start : start + sizes[k]])
-            code_symbols(False, result[starts[k] : starts[k + 1]], self.block, self._slots(), reader.stream)
+            self.code(Reader(data[start : start + sizes[k]]), result[starts[k] : starts[k + 1]])
             start += sizes[k]
         return result
 
-    def _code(self, symbols: Symbols) -> bytes:
-        writer = Writer(2 * symbols.size + 64)
-        code_symbols(True, symbols.copy(), self.block, self._slots(), writer.stream)
-        return writer.written()
+    def code(self, coding: Coding, symbols: Symbols) -> None:
+        """Write the symbols of a context, or fill them with what is read."""
+        slots = np.full((self.block + 1, _SLOTS), EVEN, np.int32)
+        code_symbols(coding.encodes, symbols, self.block, slots, coding.stream)
 
-    def _slots(self) -> npt.NDArray[np.int32]:
-        return np.full((self.block + 1, _SLOTS), EVEN, np.int32)
+    def _packed(self, symbols: Symbols) -> bytes:
+        writer = Writer(2 * symbols.size + 64)
+        self.code(writer, symbols)
+        return writer.written()

@@ -241,6 +241,16 @@ class Decisions:
         size = 2 + self.modelled(models, first + longest + length) if length else 1
         return self.bypass_bits(max(0, length - 1), size)
 
+    def graded(self, models: list[int], bits: int) -> int:
+        """A number of at most so many bits, by a bit model for each such number (Spec coding-tools/graded-numbers)."""
+        digits = 0
+        while digits < bits and self.modelled(models, (1 << digits) // 2):
+            digits += 1
+        value = min(1, digits)
+        for _ in range(digits - 1):
+            value = 2 * value + self.modelled(models, (1 << (digits - 1)) + value)
+        return value
+
     def table_change(self, rows: int, columns: int) -> list[list[int]]:
         """By how much a table changes, in multiples (Spec coding-tools/changes)."""
         of_rows, of_entries = [UNTRAINED] * 4, [[UNTRAINED] * 8 for _ in range(columns)]
@@ -345,18 +355,19 @@ def split_streams(data: bytes, contexts: int) -> list[bytes]:
 @lru_cache(maxsize=16)
 def read_models(data: bytes, contexts: int, size: int, code: ModelCode) -> Models:
     """The trained bit models of each context, `size` of them; not to be changed."""
-    models = []
-    for stream in split_streams(data, contexts):
-        adaptive = Decisions(stream).adaptive
-        probabilities = [HALF] * PROBABILITIES_OF_A_MODEL
-        trained = 0
-        found = array("I", [UNTRAINED]) * size
-        for i in range(size):
-            trained = adaptive(probabilities, trained)
-            if trained:
-                found[i] = code.read(adaptive, probabilities)
-        models.append(found)
-    return models
+    return [read_context(Decisions(stream), size, code) for stream in split_streams(data, contexts)]
+
+
+def read_context(decisions: Decisions, size: int, code: ModelCode) -> array[int]:
+    """The trained bit models of one context."""
+    probabilities = [HALF] * PROBABILITIES_OF_A_MODEL
+    trained = 0
+    found = array("I", [UNTRAINED]) * size
+    for i in range(size):
+        trained = decisions.adaptive(probabilities, trained)
+        if trained:
+            found[i] = code.read(decisions.adaptive, probabilities)
+    return found
 
 
 # Spec coding-tools/trained-slots

@@ -64,7 +64,7 @@ class Reader:
         return int.from_bytes(self.take(4), "little")
 
     def varint(self, most_bytes: int = 8) -> int:
-        """A VarInt, or an integer of at most five bytes (Spec shape/section); in shortest form."""
+        """A VarInt, or an integer of at most so many bytes; in shortest form."""
         value = 0
         for index in range(most_bytes):
             byte = self.u8()
@@ -96,9 +96,9 @@ def write_varint(value: int) -> bytes:
 class BitReader:
     """Reads bits, the most significant first, zeros past the end."""
 
-    def __init__(self, data: bytes, at: int = 0) -> None:
+    def __init__(self, data: bytes) -> None:
         self.data = data
-        self.at_bit = 8 * at
+        self.at_bit = 0
 
     def bit(self) -> int:
         byte = self.at_bit >> 3

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import naive
+import naive_context
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.coders.shape import kernel_codes, kernel_windows
-from sofc.coders.shape.details import (
-    ContextModel,
-    DetailModel,
-    decode_details,
-    encode_details,
-    magnitude_scale,
-    tables_of,
-)
-from sofc.coders.shape.huffman import MAX_CODE_BITS, HuffmanCode, code_lengths
-from sofc.coders.shape.kernel_codes import Bits, Canvas
-from sofc.coders.shape.kernel_details import BOTTOM, SIDE, TOP, Classes, Layer, Neighbourhood, code_details
+from sofc.coders.shape import kernel_windows
+from sofc.coders.shape.detail_training import decisions
+from sofc.coders.shape.details import TRAINED, ContextModel, DetailModel, code_details, tables_of
+from sofc.coders.shape.kernel_numbers import MODELS, coded
+from sofc.coders.shape.kernel_pairs import BROKEN, OK, Canvas, draw_pairs
 from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, from_residuals, to_residuals
-from sofc.coders.shape.kernel_range import (
-    MAX_TOTAL,
-    Adaptation,
-    Tables,
-    build_trees,
-    decode_numbers,
-    encode_numbers,
-    finish_encoding,
-    start_encoding,
-)
 from sofc.coders.shape.kernel_windows import EMPTY, Counts, Matches, Placed
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet
-from sofc.coders.shape.placement import (
-    _choose,
-    _list_matches,
-    best_divisor,
-    golomb_bits,
-    search_in,
-    shape_pairs,
-    single_pairs,
-)
+from sofc.coders.shape.placement import _choose, _list_matches, search_in, shape_pairs, single_pairs
+from sofc.entropy.binary import Reader, Writer
 from sofc.errors import FormatError
 from sofc.planes import PlaneRange
 
@@ -147,12 +125,11 @@ def test_count_windows_full():
 
 
 def _model_for(plane, image_rows, limits, chosen):
-    """A codebook of some of the plane's windows, with lengths that differ."""
+    """A codebook of some of the plane's windows, with counts that differ."""
     found = sorted({window for _, _, window in naive.windows(plane.tolist(), image_rows, *limits)})
     kept = [window for index, window in enumerate(found) if (chosen >> (index % 61)) & 1]
-    shapes = ShapeSet.of([np.array(window, np.int32) for window in kept])
-    lengths = code_lengths(np.arange(1, 4 + len(kept)) % 7 + 1)
-    return kept, ShapeModel.of(shapes, code_lengths(np.array([1, 5, 2])), lengths, 40)
+    counts = np.array([5, *sorted((index % 7 + 1 for index in range(len(kept))), reverse=True)], np.int64)
+    return kept, ShapeModel(ShapeSet.of([np.array(window, np.int32) for window in kept]), counts, 40)
 
 
 @given(HIGH, st.integers(1, 8), WINDOW_LIMITS, st.integers(0, (1 << 61) - 1))
@@ -167,7 +144,7 @@ def test_shapes_found_placed_written_and_read(plane, image_rows, limits, chosen)
     pairs = _choose(search, model, *_list_matches(search, model), 0, 0)
     assert pairs.distances.tolist() == [distance for distance, _ in expected]
     assert pairs.shapes.tolist() == [-one if isinstance(one, int) else numbers[one] + 1 for _, one in expected]
-    _check_bits(plane, pairs, model, image_rows, expected, numbers)
+    _check_drawn(plane, pairs, model, image_rows)
     assert shape_pairs(plane, model, image_rows).bits <= pairs.bits
 
 
@@ -219,120 +196,82 @@ def test_choose_matches(images, sweeps, seed):
 def test_single_pairs(plane, image_rows):
     _, model = _model_for(np.zeros((1, 1), np.int32), 1, (1, 1), 0)
     expected = naive.pairs(plane.tolist(), [])
-    pairs = single_pairs(plane, model)
+    pairs = single_pairs(plane)
     assert pairs.distances.tolist() == [distance for distance, _ in expected]
     assert (-pairs.shapes).tolist() == [value for _, value in expected]
-    _check_bits(plane, pairs, model, image_rows, expected, {})
+    _check_drawn(plane, pairs, model, image_rows)
 
 
-def _check_bits(plane, pairs, model, image_rows, expected, numbers):
-    """The bits written are those of the twin, and reading gives the plane again."""
-    code = pairs.code
-    assert code.code is (model.code if pairs.with_shapes else model.single_code)
-    words = naive.canonical(code.code.lengths.tolist())
-    digits = ""
-    for distance, one in expected:
-        digits += naive.golomb(distance, code.divisor)
-        if not isinstance(one, int):
-            digits += words[model.singles + 1 + numbers[one]]
-        elif one <= model.singles:
-            digits += words[one]
-        else:
-            digits += words[0] + naive.elias_gamma(one - model.singles)
-    assert len(digits) == pairs.bits
-    written = Bits(np.zeros((len(digits) + 7) // 8, np.uint8), np.zeros(1, np.int64))
-    kernel_codes.write_pairs(written, pairs.distances, pairs.shapes, code)
-    assert written.position[0] == len(digits) and written.content.tobytes() == naive.to_bytes(digits)
-    canvas = Canvas(np.zeros(plane.shape, np.int32), np.zeros(plane.shape, np.uint8), image_rows, 9)
-    read = Bits(written.content, np.zeros(1, np.int64))
-    assert kernel_codes.read_pairs(read, len(expected), code, canvas) == kernel_codes.OK
-    assert read.position[0] == 8 * written.content.size and (canvas.samples == plane).all()
-    if len(digits) % 8:
-        written.content[-1] |= 1
-        canvas = Canvas(np.zeros(plane.shape, np.int32), np.zeros(plane.shape, np.uint8), image_rows, 9)
-        read.position[0] = 0
-        assert kernel_codes.read_pairs(read, len(expected), code, canvas) == kernel_codes.BROKEN
+def _canvas(plane, image_rows, largest=9):
+    return Canvas(np.zeros(plane.shape, np.int32), np.zeros(plane.shape, np.uint8), image_rows, largest)
 
 
-@given(st.lists(st.integers(0, 200), max_size=20), st.integers(1, 70))
-def test_golomb_bits(distances, divisor):
-    cost = golomb_bits(np.array(distances, np.int64), divisor)
-    assert cost == sum(len(naive.golomb(distance, divisor)) for distance in distances)
+def _check_drawn(plane, pairs, model, image_rows):
+    """Drawing gives the plane again, and nothing where a sample is too large."""
+    canvas = _canvas(plane, image_rows)
+    assert draw_pairs(pairs.distances, pairs.shapes, model.shapes.arrays, canvas) == OK
+    assert (canvas.samples == plane).all() and ((plane != 0) <= (canvas.covered != 0)).all()
+    small = _canvas(plane, image_rows, max(0, int(plane.max()) - 1))
+    assert draw_pairs(pairs.distances, pairs.shapes, model.shapes.arrays, small) == (BROKEN if plane.any() else OK)
+    assert pairs.bits == pairs.location_bits + pairs.code_bits
+    twin = [naive_context.Writer() for _ in range(2)]
+    naive.code_numbers(naive_context.Counting(twin[0]), pairs.distances.tolist(), [-1] * pairs.distances.size)
+    naive.code_numbers(naive_context.Counting(twin[1]), np.maximum(pairs.shapes, 0).tolist(), [-1] * pairs.shapes.size)
+    values = [-one - 1 for one in pairs.shapes.tolist() if one < 0]
+    naive.code_numbers(naive_context.Counting(twin[1]), values, [-1] * len(values))
+    assert [pairs.location_bits, pairs.code_bits] == [_bits_of(one) for one in twin]
 
 
-@given(st.lists(st.integers(0, 5000), min_size=1, max_size=60))
-def test_golomb_search_beats_theory(distances):
-    divisor, cost = best_divisor(np.array(distances, np.int64))
-    mean = sum(distances) / len(distances)
-    assert cost == sum(len(naive.golomb(distance, divisor)) for distance in distances)
-    assert cost <= sum(len(naive.golomb(distance, max(1, round(0.69 * mean + 0.5)))) for distance in distances)
+def _bits_of(twin):
+    return 8 * len(twin.written) + 32 - (twin.high - twin.low).bit_length()
 
 
-@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=80))
-def test_huffman(counts):
-    lengths = code_lengths(np.array(counts, np.int64))
-    code = HuffmanCode.from_lengths(lengths)
-    words = naive.canonical(lengths.tolist())
-    assert [format(c, f"0{n}b") for c, n in zip(code.codes, lengths, strict=True)] == words
-    assert len(words) == 1 or sum(2.0 ** -len(word) for word in words) == 1
-
-
-def test_huffman_depth_is_limited():
-    fibonacci = [1, 1]
-    while len(fibonacci) < 60:
-        fibonacci.append(fibonacci[-1] + fibonacci[-2])
-    assert code_lengths(np.array(fibonacci)).max() <= MAX_CODE_BITS
-
-
-@pytest.mark.parametrize("lengths", [[1, 1, 1], [2, 1, 2, 2], [0, 1], [25], []])
-def test_huffman_refuses(lengths):
-    with pytest.raises(FormatError):
-        HuffmanCode.from_lengths(np.array(lengths, np.int64))
-
-
-@given(
-    st.integers(1, 4),
-    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 15)), max_size=200),
-    st.integers(1, 400),
-    st.integers(0, 60000),
-    st.integers(0, 2**32),
+@pytest.mark.parametrize(
+    ("distances", "numbers"),
+    [([12], [1]), ([0], [3]), ([3], [1]), ([4], [1]), ([8], [1]), ([1, 1], [1, 2]), ([0], [-10])],
 )
-def test_symbols(bit_count, coded, increment, room, seed):
-    size = 1 << bit_count
-    limit = min(4 * (size * 40 + increment) + room, MAX_TOTAL - increment)
-    frequencies = np.random.default_rng(seed).integers(1, 40, (2, size)).astype(np.int32)
-    tables = np.array([table for table, _ in coded], np.int32)
-    symbols = np.array([symbol % size for _, symbol in coded], np.int32)
-    check_symbols(tables, symbols, frequencies, Adaptation(increment, limit))
+def test_pairs_that_do_not_fit(distances, numbers):
+    """Beyond the plane, no such shape, over its sides and the image's, over itself, too large: in 3 x 4 samples."""
+    shapes = ShapeSet.of([np.array([[1, 2], [0, 1]], np.int32), np.ones((1, 2), np.int32)])
+    canvas = _canvas(np.zeros((3, 4), np.int32), 2)
+    assert draw_pairs(np.array(distances), np.array(numbers), shapes.arrays, canvas) == BROKEN
 
 
-def check_symbols(tables, symbols, frequencies, adaptation):
-    """Each symbol as the low part of a sample whose level says the table."""
-    coder = start_encoding(3 * symbols.size)
-    zigzag, activity = np.array([[symbols], [tables]], np.int32)
-    magnitudes = np.zeros((1 + TOP + BOTTOM, symbols.size + 2 * SIDE), np.int32)
-    around = Neighbourhood(magnitudes, np.zeros(6, np.int32), activity, np.arange(1, len(frequencies), dtype=np.int32))
-    # The last table is for samples with a high part.
-    trees = Tables(build_trees(np.concatenate([frequencies, frequencies[:1]])), adaptation)
-    classes = Classes(np.zeros((0, 0), np.int32), 0, 0, 1, 1)
-    code_details(True, zigzag, Layer(around, magnitude_scale(False), classes, trees), coder)
-    expected = naive.encode_symbols(tables.tolist(), symbols.tolist(), frequencies.tolist(), *adaptation)
-    assert finish_encoding(coder) == expected
-
-
-def test_carry_runs_through_ones():
-    """Very likely last symbols push ``low`` to just below a carry; the twin carries by big integers."""
-    for seed in range(20):
-        symbols = (np.random.default_rng(seed).random(3000) < 0.9995).astype(np.int32)
-        check_symbols(np.zeros(3000, np.int32), symbols, np.array([[1, 60000]], np.int32), Adaptation(1, 64000))
-
-
-@given(st.lists(st.one_of(st.integers(0, 3), st.integers(0, 2**31 - 1)), max_size=60), st.integers(1, 5))
+@given(st.lists(st.one_of(st.integers(0, 3), st.integers(0, 2**32 - 2)), max_size=60), st.integers(1, 5))
 def test_numbers(values, distance):
     above = np.maximum(np.arange(len(values)) - distance, -1)
-    stream = encode_numbers(np.array(values, np.int64), above)
-    assert stream == naive.encode_numbers(values, above.tolist())
-    assert decode_numbers(stream, above).tolist() == values
+    writer, twin = Writer(16 * len(values) + 64), naive_context.Writer()
+    coded(writer, np.array(values, np.int64), above)
+    naive.code_numbers(naive_context.Counting(twin), values, above.tolist())
+    data = writer.written()
+    assert data == twin.finish()
+    assert coded(Reader(data), np.zeros(len(values), np.int64), above).tolist() == values
+
+
+def test_numbers_too_long():
+    with pytest.raises(FormatError):
+        coded(Reader(b""), np.zeros(1, np.int64))
+    assert MODELS == 12 * 64
+
+
+@given(st.lists(st.integers(0, 30), min_size=8, max_size=8), st.sampled_from([1, 2, 3]))
+def test_decisions_of_low_parts(counts, bits):
+    """What bit models are counted to see is what they see."""
+    counts = counts[: 1 << bits]
+    zeros, ones = decisions(np.array([counts], np.float64))
+    seen = Counter()
+
+    class Noting(naive_context.Counting):
+        def decide(self, bit, *name):
+            seen[name, bit] += 1
+            return super().decide(bit, *name)
+
+    coding = Noting(naive_context.Writer())
+    for low, count in enumerate(counts):
+        for _ in range(count):
+            naive.code_graded(coding, low, bits, 0)
+    assert zeros[0].tolist() == [seen[(0, slot), 0] for slot in range(1 << bits)]
+    assert ones[0].tolist() == [seen[(0, slot), 1] for slot in range(1 << bits)]
 
 
 @given(
@@ -352,18 +291,29 @@ def test_details(zigzag, reference_count, logarithmic, thresholds, bounds, phase
     weights = rng.integers(-20, 90, 6 + 5 * reference_count).astype(np.int32)
     thresholds = sorted(thresholds)
     contexts = ContextModel(logarithmic, weights, np.array(thresholds, np.int32), near, far, phases)
-    frequencies = rng.integers(1, 9, (contexts.tables, 1 << split)).astype(np.int32)
-    detail = DetailModel(split, contexts, Adaptation(8, 1 << 15), frequencies)
+    symbols = (rng.integers(0, 129, contexts.tables << split) * (rng.random(contexts.tables << split) < 0.5)).astype(
+        np.uint8
+    )
+    detail = DetailModel(split, contexts, symbols)
     others = [reference.tolist() for reference in references]
     common = (logarithmic, weights.tolist(), thresholds, near, far, phases)
-    tables, quiet = [], tables_of(zigzag, contexts, references)
+    twin = naive_context.Writer()
+    coding = naive_context.Counting(twin)
+    for slot, model in enumerate(TRAINED.states[symbols].tolist()):
+        coding.models[divmod(slot, 1 << split)] = model >> 10, model % 1024
+    quiet = tables_of(zigzag, contexts, references)
     for y, x in np.ndindex(zigzag.shape):
         table = naive.table_of(zigzag.tolist(), others, y, x, *common)
         assert quiet[y, x] == table
-        tables.append(table if zigzag[y, x] < 1 << split else contexts.tables - 1)
-    data = encode_details(zigzag, detail, references)
-    symbols = (zigzag % (1 << split)).ravel().tolist()
-    assert data == naive.encode_symbols(tables, symbols, frequencies.tolist(), 8, 1 << 15)
+        table = table if zigzag[y, x] < 1 << split else contexts.tables - 1
+        naive.code_graded(coding, int(zigzag[y, x]) % (1 << split), split, table)
+    writer = Writer((2 + 2 * split) * zigzag.size + 64)
+    code_details(writer, zigzag.copy(), detail, references)
+    data = writer.written()
+    assert data == twin.finish()
     decoded = zigzag >> split << split
-    used = decode_details(np.frombuffer(bytearray(data), np.uint8), decoded, detail, references)
-    assert (decoded == zigzag).all() and used >= len(data)
+    code_details(Reader(data), decoded, detail, references)
+    assert (decoded == zigzag).all()
+    if zigzag.size > 40:
+        with pytest.raises(FormatError):
+            code_details(Writer(0), zigzag.copy(), detail, references)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from naive_context import Counting
+
 Rows = list[list[int]]
 
 
@@ -200,98 +202,25 @@ def pairs(plane: Rows, placed: Sequence[tuple[int, int, Window]]) -> list[tuple[
     return found
 
 
-# Codes made of characters 0 and 1.
+# Numbers.
 
 
-def golomb(value: int, divisor: int) -> str:
-    quotient, rest = divmod(value, divisor)
-    bits = (divisor - 1).bit_length()
-    short = (1 << bits) - divisor
-    if bits == 0:
-        tail = ""
-    elif rest < short:
-        tail = format(rest, f"0{bits - 1}b") if bits > 1 else ""
-    else:
-        tail = format(rest + short, f"0{bits}b")
-    return "1" * quotient + "0" + tail
+def code_numbers(counting: Counting, values: Sequence[int], above: Sequence[int]) -> None:
+    """Numbers from 0 up, each in the context of the digits of one before it; bit models of their own."""
+    counting.models.clear()
+    for value, place in zip(values, above, strict=True):
+        counting.size(value + 1, 32, min(11, values[place].bit_length()) if place >= 0 else 0)
 
 
-def elias_gamma(value: int) -> str:
-    digits = format(value, "b")
-    return "0" * (len(digits) - 1) + digits
-
-
-def canonical(lengths: Sequence[int]) -> list[str]:
-    codes = [""] * len(lengths)
-    code, before = 0, 0
-    for length, symbol in sorted((length, symbol) for symbol, length in enumerate(lengths)):
-        code <<= length - before
-        codes[symbol] = format(code, f"0{length}b")
-        code, before = code + 1, length
-    return codes
-
-
-def to_bytes(digits: str) -> bytes:
-    digits += "0" * (-len(digits) % 8)
-    return bytes(int(digits[start : start + 8], 2) for start in range(0, len(digits), 8))
-
-
-# Range coder: ``low`` is a fraction with as many bytes behind the point as have been shifted out.
-
-
-class Coder:
-    def __init__(self) -> None:
-        self.low, self.span, self.shifted = 0, (1 << 32) - 1, 0
-
-    def encode(self, below: int, frequency: int, total: int) -> None:
-        unit = self.span // total
-        self.low += unit * below
-        self.span = unit * frequency
-        while self.span < 1 << 24:
-            self.low <<= 8
-            self.span <<= 8
-            self.shifted += 1
-
-    def finish(self) -> bytes:
-        """The shortest number in [low, low + span), without zero bytes at the end."""
-        for drop in (32, 24, 16, 8, 0):
-            value = -(-self.low >> drop) << drop
-            if value < self.low + self.span:
-                break
-        return value.to_bytes(self.shifted + 4, "big").rstrip(b"\0")
-
-
-class Table:
-    def __init__(self, frequencies: Sequence[int], increment: int, limit: int) -> None:
-        self.frequencies, self.increment, self.limit = list(frequencies), increment, limit
-
-    def encode(self, coder: Coder, symbol: int) -> None:
-        coder.encode(sum(self.frequencies[:symbol]), self.frequencies[symbol], sum(self.frequencies))
-        self.frequencies[symbol] += self.increment
-        if sum(self.frequencies) > self.limit:
-            self.frequencies = [(frequency + 1) // 2 for frequency in self.frequencies]
-
-
-def encode_symbols(
-    tables: Sequence[int], symbols: Sequence[int], frequencies: Rows, increment: int, limit: int
-) -> bytes:
-    coder = Coder()
-    adaptive = [Table(row, increment, limit) for row in frequencies]
-    for table, symbol in zip(tables, symbols, strict=True):
-        adaptive[table].encode(coder, symbol)
-    return coder.finish()
-
-
-def encode_numbers(values: Sequence[int], above: Sequence[int]) -> bytes:
-    coder = Coder()
-    tables: dict[tuple[int, int], Table] = {}
-    for index, value in enumerate(values):
-        upper = values[above[index]].bit_length() if above[index] >= 0 else 0
-        before = values[index - 1].bit_length() if index else 0
-        tables.setdefault((upper, before), Table([1] * 32, 24, 1 << 13)).encode(coder, value.bit_length())
-        for digit in format(value, "b")[1:]:
-            coder.encode(int(digit), 1, 2)
-    return coder.finish()
+def code_graded(counting: Counting, value: int, bits: int, table: int) -> None:
+    """How many digits a number has, then those behind the first, each after all before."""
+    digits = f"{value:b}" if value else ""
+    for length in range(bits):
+        if not counting.decide(int(len(digits) > length), table, 2**length // 2):
+            break
+    for place in range(1, len(digits)):
+        highest = 2 ** (len(digits) - 1)
+        counting.decide(int(digits[place]), table, highest + int(digits[:place], 2))
 
 
 # Contexts.

@@ -339,7 +339,7 @@ def best_predictor(component: Component, predictor: Predictor) -> int:
 
 
 def best_prediction(component: Component, predictor: Predictor) -> tuple[int, int]:
-    """That number, and how many diagonals it is to serve: where coefficients are noise, foretelling nothing costs
+    """That number, and how many diagonals it is to serve: where coefficients are noise, predicting nothing costs
     less, and is faster."""
     costs = np.zeros((len(predictor.means) // ROWS + 1, DIAGONALS), np.int64)
     columns = component.coefficients.shape[1]

@@ -6,9 +6,9 @@ from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.kinds import Kind
 from sofc.coders.shape import kernel_details, kernel_windows
 from sofc.coders.shape.coder import ShapeCoder
-from sofc.coders.shape.kernel_codes import read_pairs, write_pairs
+from sofc.coders.shape.kernel_numbers import code_numbers
+from sofc.coders.shape.kernel_pairs import draw_pairs
 from sofc.coders.shape.kernel_predict import code_plane
-from sofc.coders.shape.kernel_range import code_numbers
 from sofc.coders.shape.neutral import NeutralShapeCoder
 from sofc.transforms.components import NONE, PAPERS, Transform
 
@@ -23,7 +23,7 @@ _PLACING: list[KernelUse] = [kernel_windows.cover_plane, kernel_windows.list_mat
 _KERNELS: list[list[KernelUse]] = [
     [kernel_details.code_details, kernel_details.fill_tables, kernel_details.fill_magnitudes, code_numbers],
     [*_PLACING, kernel_windows.fill_masks, kernel_windows.hash_shapes, kernel_windows.insert_keys],
-    [read_pairs, write_pairs],
+    [draw_pairs],
     [code_plane],
 ]
 

@@ -13,11 +13,10 @@ from sofc.coders.partition import ideal_bits, partitions
 from sofc.coders.shape import details
 from sofc.coders.shape.details import ContextModel, DetailModel
 from sofc.coders.shape.kernel_predict import NONE, Prediction
-from sofc.coders.shape.kernel_range import MAX_TOTAL, Adaptation
 from sofc.coders.shape.passes import ResidualTask
-from sofc.coders.shape.placement import location_bits
-from sofc.coders.shape.section import MAX_FREQUENCIES, round_frequencies
+from sofc.coders.shape.section import MAX_MODELS
 from sofc.coders.training import Pass, Passes, added
+from sofc.entropy.bit_models import EVIDENCES
 from sofc.planes import Plane, PlaneRange
 
 Integers = npt.NDArray[np.int64]
@@ -28,8 +27,6 @@ PHASES = 2
 
 MAX_LEVELS, MAX_SPLIT = 16, 11
 """Of the contexts the levels, and of residuals the low bits that are coded with them, at most."""
-TRIED_SPLITS = 4
-"""Splits that are coded to the end, from the one that the estimate names downwards."""
 
 WEIGHT_ONE, WEIGHT_SCALE = 128, 1 << 20
 """Weights of neighbours are in 1/128; samples whose neighbours are 0 count WEIGHT_SCALE when they are sought."""
@@ -50,9 +47,8 @@ STARTS = np.cumsum(WIDTHS) - WIDTHS
 COARSE = np.repeat(np.arange(WIDTHS.size), WIDTHS)
 """The coarse value of each residual."""
 
-START_TOTAL, ADAPTATION = 1 << 14, Adaptation(48, MAX_TOTAL - 1024)
-"""What trained frequencies are scaled to, and how tables follow. To choose for each plane between this and six others
-took 0.02 % more on images of six sets, none 0.05 % less, and training twice the time."""
+LEAST_SEEN = 20
+"""Decisions that a bit model saw if it is to start with what it learned from them."""
 
 
 def _bits_with_cells(counts: npt.NDArray[np.generic]) -> Floats:
@@ -167,7 +163,7 @@ def choose_contexts(fine: ContextModel, counts: Integers) -> ContextChoice:
             contexts = replace(fine, thresholds=fine.thresholds[starts[1:] - 1], near=near, far=far, phases=phases)
             flat = kept.reshape(-1, WIDTHS.size)
             for split in range(1, MAX_SPLIT + 1):
-                if contexts.tables << split <= MAX_FREQUENCIES:
+                if contexts.tables << split <= MAX_MODELS:
                     choices.append(ContextChoice(_split_cost(flat, split), contexts, split, flat))
     return min(choices, key=lambda choice: choice.cost)
 
@@ -206,34 +202,31 @@ def high_counts(counts: Integers, split: int) -> Floats:
     return np.asarray(even.sum(axis=1))
 
 
-def trained_details(choice: ContextChoice, split: int) -> DetailModel:
-    """The detail layer with trained frequencies."""
-    counts = table_counts(choice.counts, split)
-    symbols = 1 << split
-    # A table seen seldom leans on the average of all: as if that had been seen ``symbols`` / 4 times more.
-    average = counts.sum(axis=0) / max(1, int(counts.sum()))
-    smooth = counts + average * (symbols / 4) + 1e-3
-    shares = smooth / smooth.sum(axis=1, keepdims=True)
-    frequencies = 1 + np.floor(shares * (START_TOTAL - symbols)).astype(np.int64)
-    return DetailModel(split, choice.contexts, ADAPTATION, round_frequencies(frequencies))
+def decisions(counts: Floats) -> tuple[Floats, Floats]:
+    """How often each bit model of ``code_graded`` sees a 0 and a 1, both (tables, symbols), from how often low parts
+    come, (tables, symbols)."""
+    zeros, ones = np.zeros((2, *counts.shape))
+    first = 1
+    while first < counts.shape[1]:
+        zeros[:, first >> 1] += counts[:, first >> 1 : first].sum(axis=1)
+        ones[:, first >> 1] += counts[:, first:].sum(axis=1)
+        nodes = 1
+        while nodes < first:
+            halves = counts[:, first : 2 * first].reshape(len(counts), nodes, 2, -1).sum(axis=3)
+            zeros[:, first + nodes : first + 2 * nodes] = halves[:, :, 0]
+            ones[:, first + nodes : first + 2 * nodes] = halves[:, :, 1]
+            nodes *= 2
+        first *= 2
+    return zeros, ones
 
 
-@dataclass(frozen=True)
-class SplitTask(ResidualTask):
-    """Bits of each plane with each split."""
-
-    candidates: list[list[DetailModel]]
-
-    def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
-        """[plane] bits by split, with those of the locations of single values."""
-        found = [np.zeros(len(models), np.int64) for models in self.candidates]
-        for residuals, _ in self.residuals(images):
-            for number, (zigzag, models) in enumerate(zip(residuals, self.candidates, strict=True)):
-                references = references_of(residuals, number)
-                for split, model in enumerate(models):
-                    found[number][split] += location_bits(zigzag >> model.split)
-                    found[number][split] += 8 * len(details.encode_details(zigzag, model, references))
-        return found
+def trained_details(choice: ContextChoice) -> DetailModel:
+    """The detail layer with trained bit models."""
+    zeros, ones = decisions(table_counts(choice.counts, choice.split))
+    seen = zeros + ones
+    evidence = np.searchsorted(details.TRAINED.seen, seen, side="right") - 1
+    symbols = 1 + EVIDENCES * details.TRAINED.nearest((ones + 0.3) / (seen + 0.6)) + evidence
+    return DetailModel(choice.split, choice.contexts, np.where(seen < LEAST_SEEN, 0, symbols).astype(np.uint8).ravel())
 
 
 def train_details(ranges: list[PlaneRange], predictions: list[Prediction]) -> Passes[list[DetailModel | None]]:
@@ -251,17 +244,7 @@ def train_details(ranges: list[PlaneRange], predictions: list[Prediction]) -> Pa
             for logarithmic, cuts in ((False, LINEAR_CUTS), (True, LOG_CUTS))
         ]
     counts = added((yield Pass((LevelTask(ranges, predictions, fine),))))
-    choices: dict[int, ContextChoice] = {}
-    candidates: list[list[DetailModel]] = [[] for _ in predictions]
     for number in active:
-        choices[number] = choice = min(map(choose_contexts, fine[number], counts[number]), key=lambda one: one.cost)
-        splits = range(choice.split, max(0, choice.split - TRIED_SPLITS), -1)
-        candidates[number] = [trained_details(choice, split) for split in splits]
-    measured = added((yield Pass((SplitTask(ranges, predictions, candidates),))))
-    for number in active:
-        priced = [
-            bits + float(ideal_bits(high_counts(choices[number].counts, model.split)[1:]))
-            for model, bits in zip(candidates[number], measured[number].tolist(), strict=True)
-        ]
-        chosen[number] = candidates[number][int(np.argmin(priced))]
+        choices = map(choose_contexts, fine[number], counts[number])
+        chosen[number] = trained_details(min(choices, key=lambda choice: choice.cost))
     return chosen

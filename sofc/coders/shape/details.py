@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import kernel_details as kernel
 from sofc.coders.shape.kernel_details import Classes, Layer, Neighbourhood
-from sofc.coders.shape.kernel_range import (
-    POSITION,
-    Adaptation,
-    Tables,
-    build_trees,
-    finish_encoding,
-    start_decoding,
-    start_encoding,
-)
+from sofc.entropy.binary import OK, Coding
+from sofc.entropy.bit_models import Symbols, TrainedModels
+from sofc.entropy.mixture import PROBABILITIES
+from sofc.errors import FormatError
 from sofc.planes import Plane
 
 OWN_PLACES = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
@@ -30,6 +25,9 @@ REFERENCE_PLACES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 MAX_RESIDUAL = (1 << 18) - 1
 LINEAR_CAP = 4095
 CLASSES = 7
+
+TRAINED = TrainedModels(PROBABILITIES, 1)
+"""What the bit models of a codebook may start with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,23 +63,18 @@ class ContextModel:
 
     @property
     def tables(self) -> int:
-        """Number of frequency tables, with the one for samples whose high part is not zero."""
+        """Number of tables of bit models, with the one for samples whose high part is not zero."""
         return self.levels * self.classes * self.phases + 1
 
 
 @dataclass(frozen=True, eq=False)
 class DetailModel:
-    """The low ``split`` bits of each residual; tables start from ``frequencies`` (int32, tables x 2**split, not 0)."""
+    """The low ``split`` bits of each residual; ``symbols``: what their bit models start with, 2**split for each
+    table, as ``TRAINED`` numbers it."""
 
     split: int
     contexts: ContextModel
-    adaptation: Adaptation
-    frequencies: npt.NDArray[np.int32]
-
-    @cached_property
-    def trees(self) -> npt.NDArray[np.int32]:
-        """The tables as the range coder keeps them."""
-        return build_trees(self.frequencies)
+    symbols: Symbols
 
 
 @cache
@@ -139,26 +132,16 @@ def tables_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]
     return numbers
 
 
-def _layer_of(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> Layer:
+def code_details(coding: Coding, zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> None:
+    """Write the low parts, or add them to ``zigzag``, which then holds the high parts in their place. Raises
+    FormatError."""
     contexts = detail.contexts
-    return Layer(
+    layer = Layer(
         neighbourhood_of(zigzag, contexts, references),
         magnitude_scale(contexts.logarithmic),
         classes_of(contexts, references),
-        Tables(detail.trees.copy(), detail.adaptation),
+        detail.split,
+        TRAINED.states[detail.symbols],
     )
-
-
-def encode_details(zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> bytes:
-    """The range coder's bytes for all low parts."""
-    # A symbol costs at most log2(MAX_TOTAL) = 16 bits and a little rounding.
-    coder = start_encoding(3 * zigzag.size)
-    kernel.code_details(True, zigzag, _layer_of(zigzag, detail, references), coder)
-    return finish_encoding(coder)
-
-
-def decode_details(data: npt.NDArray[np.uint8], zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> int:
-    """Add the low parts to ``zigzag``, which holds the high parts in their place. Returns the bytes read."""
-    coder = start_decoding(data)
-    kernel.code_details(False, zigzag, _layer_of(zigzag, detail, references), coder)
-    return int(coder.registers[POSITION])
+    if kernel.code_details(coding.encodes, zigzag, layer, coding.stream) != OK:
+        raise FormatError("the detail layer of a shape stream is damaged")

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.coders.shape.kernel_range import RangeCoder, Tables, code_symbol
+from sofc.entropy.binary import OK, Stream
+from sofc.entropy.bit_models import code_graded
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
-
-OK = 0
 
 TOP = 2
 SIDE = 2
@@ -40,13 +39,14 @@ class Classes(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """How low parts are coded; ``scale``: the magnitude of each residual. The last of the tables is for samples whose
-    high part is not zero."""
+    """How the ``split`` low bits of residuals are coded; ``scale``: the magnitude of each residual. ``models``:
+    2**split for each table, of which the last is for samples whose high part is not zero."""
 
     neighbourhood: Neighbourhood
     scale: Vector[np.int32]
     classes: Classes
-    tables: Tables
+    split: int
+    models: Vector[np.uint32]
 
 
 @kernel
@@ -108,28 +108,21 @@ def fill_tables(neighbourhood: Neighbourhood, classes: Classes, numbers: Table[n
     return OK
 
 
-@inlined
-def _code_details(encode: bool, zigzag: Table[np.int32], layer: Layer, coder: RangeCoder) -> None:
-    tables, magnitudes = layer.tables, layer.neighbourhood.magnitudes
-    largest = tables.trees.shape[1] - 1
+@kernel
+def code_details(encode: bool, zigzag: Table[np.int32], layer: Layer, stream: Stream) -> int:
+    """Spec shape/detail-layer. Code the low parts of ``zigzag``; when decoding, they are added to it, which holds high
+    parts in place, and magnitudes are filled. Returns OK or TOO_LONG."""
+    split, models, magnitudes = layer.split, layer.models, layer.neighbourhood.magnitudes
+    largest, last = (1 << split) - 1, (models.size >> split) - 1
     for y in range(zigzag.shape[0]):
         for x in range(zigzag.shape[1]):
             residual = int(zigzag[y, x])
-            table = tables.trees.shape[0] - 1
+            table = last
             if residual <= largest:
                 table = _table(layer.neighbourhood, layer.classes, y, x)
-            low = code_symbol(encode, residual & largest, tables.trees[table], tables.adaptation, coder)
+            low = code_graded(encode, residual & largest, split, table << split, models, stream)
+            if low < 0:
+                return low
             zigzag[y, x] = residual | low
             magnitudes[y + TOP, x + SIDE] = layer.scale[zigzag[y, x]]
-
-
-@kernel
-def code_details(encode: bool, zigzag: Table[np.int32], layer: Layer, coder: RangeCoder) -> int:
-    """Spec shape/detail-layer. Code the low parts of ``zigzag``; when decoding, they are added to it, which holds high
-    parts in place, and magnitudes are filled."""
-    # Compiled for each direction: to ask in every step which it is takes a twelfth of the time.
-    if encode:
-        _code_details(True, zigzag, layer, coder)
-    else:
-        _code_details(False, zigzag, layer, coder)
     return OK

@@ -14,13 +14,12 @@ class PlaneMeasure(NamedTuple):
     """Coding one plane, or several together, with all the shapes that the codebook has for it.
 
     ``raw_bits``: the samples as they are; ``placed``: (location, shape) pairs, single samples too; ``large``: those of
-    several samples; ``header_bits``, ``detail_bits``, ``location_bits``, ``code_bits``: what the stream consists of.
+    several samples; ``detail_bits``, ``location_bits``, ``code_bits``: what the stream consists of.
     """
 
     raw_bits: int
     placed: int
     large: int
-    header_bits: int
     detail_bits: int
     location_bits: int
     code_bits: int
@@ -32,7 +31,7 @@ class PlaneMeasure(NamedTuple):
 
     @property
     def mean_code_bits(self) -> float:
-        """Mean codeword length, 0 where nothing was placed."""
+        """Mean bits of saying which shape or value, 0 where nothing was placed."""
         return self.code_bits / self.placed if self.placed else 0.0
 
     @property
@@ -40,7 +39,7 @@ class PlaneMeasure(NamedTuple):
         """The largest mean cost of a location for a stream no larger than the samples; None without shapes."""
         if not self.placed:
             return None
-        return (self.raw_bits - self.header_bits - self.detail_bits - self.code_bits) / self.placed
+        return (self.raw_bits - self.detail_bits - self.code_bits) / self.placed
 
     @property
     def pays(self) -> bool:
@@ -62,7 +61,6 @@ def measure(
             raw_bits=one.zigzag.size * bits,
             placed=one.pairs.shapes.size,
             large=int((one.pairs.shapes > 0).sum()),
-            header_bits=one.header_bits,
             detail_bits=one.detail_bits,
             location_bits=one.pairs.location_bits,
             code_bits=one.pairs.code_bits,

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import kernel_windows as kernel
-from sofc.coders.shape.huffman import code_lengths
 from sofc.coders.shape.kernel_windows import EMPTY, Counts
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table
 from sofc.coders.shape.passes import ResidualTask
-from sofc.coders.shape.placement import Pairs, choose_pairs, is_page, search_in, single_pairs, symbols_of
+from sofc.coders.shape.placement import choose_pairs, is_page, search_in
 from sofc.coders.shape.section import MAX_WORTH
 from sofc.coders.training import Pass, Passes, added
 from sofc.planes import Plane
@@ -29,8 +28,6 @@ SHARD_KEPT = 1 << 18
 
 KEPT = 1 << 19
 """Windows kept while shards arrive."""
-
-MAX_SINGLES = 64
 
 WORTH_FACTOR = 2
 
@@ -155,17 +152,16 @@ class ShapeTask(ResidualTask):
 
 @dataclass(frozen=True)
 class SearchTask(ShapeTask):
-    """Counts of windows, for each plane, and of nonzero values."""
+    """Counts of windows, for each plane, and of nonzero samples."""
 
-    def collect(self, images: Iterator[list[Plane]]) -> list[tuple[WindowCounts, Integers]]:
-        """[plane] (windows, counts of the values 0 .. MAX_SINGLES, larger ones at 0)."""
+    def collect(self, images: Iterator[list[Plane]]) -> list[tuple[WindowCounts, int]]:
+        """[plane] (windows, nonzero samples)."""
         tables = [_WindowTable() for _ in self.ranges]
-        values = np.zeros((len(self.ranges), MAX_SINGLES + 1), np.int64)
+        nonzero = [0] * len(self.ranges)
         for strip in self.strips(images):
             tables[strip.plane].add(strip, self.limits[strip.plane])
-            nonzero = strip.high[strip.high > 0]
-            values[strip.plane] += np.bincount(np.where(nonzero > MAX_SINGLES, 0, nonzero), minlength=MAX_SINGLES + 1)
-        return [(table.result(), count) for table, count in zip(tables, values, strict=True)]
+            nonzero[strip.plane] += int(np.count_nonzero(strip.high))
+        return [(table.result(), count) for table, count in zip(tables, nonzero, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -194,14 +190,14 @@ class FetchTask(ShapeTask):
 
 
 class Placement(NamedTuple):
-    """What an encoder did with one codebook: how often each symbol was used, with shapes and in single values alone.
+    """What an encoder did with one codebook: how often it placed single samples and each shape, (1 + shapes,), in
+    images in which shapes paid.
 
-    ``bits``, (2,): those of images in which shapes paid, and those of all others, in single values.
+    ``bits``, (2,): those of these images, and those of all others, in single samples.
     """
 
     bits: Integers
-    symbols: Integers
-    single_symbols: Integers
+    counts: Integers
 
 
 @dataclass(frozen=True)
@@ -212,53 +208,29 @@ class PlaceTask(ShapeTask):
 
     def collect(self, images: Iterator[list[Plane]]) -> list[Placement]:
         """[plane] sums over all images."""
-        sums = []
-        for model in self.models:
-            sizes = 2, model.singles + 1 + len(model.shapes), model.singles + 1
-            sums.append(Placement(*(np.zeros(size, np.int64) for size in sizes)))
+        sums = [Placement(np.zeros(2, np.int64), np.zeros(1 + len(model.shapes), np.int64)) for model in self.models]
         for strip in self.strips(images):
-            for total, one in zip(sums[strip.plane], _place(strip, self.models[strip.plane]), strict=True):
-                total += one
+            total = sums[strip.plane]
+            pairs = choose_pairs(strip.high, self.models[strip.plane], strip.image_rows)
+            with_shapes = bool((pairs.shapes > 0).any())
+            total.bits[0 if with_shapes else 1] += pairs.bits
+            if with_shapes:
+                total.counts[:] += np.bincount(pairs.symbols, minlength=total.counts.size)
         return sums
 
 
-def _place(strip: Strip, model: ShapeModel) -> Placement:
-    pairs = choose_pairs(strip.high, model, strip.image_rows)
-    alone = single_pairs(strip.high, model) if pairs.with_shapes else pairs
-
-    def counts(one: Pairs, shapes: int) -> Integers:
-        return np.bincount(symbols_of(one.shapes, model.singles), minlength=model.singles + 1 + shapes)
-
-    single_counts, size = counts(alone, 0), len(model.shapes)
-    if pairs.with_shapes:
-        return Placement(np.array([pairs.bits, 0]), counts(pairs, size), single_counts)
-    return Placement(np.array([0, pairs.bits]), np.zeros(model.singles + 1 + size, np.int64), single_counts)
-
-
-def build_model(shapes: ShapeSet, counts: Integers, singles: Integers, alone: Integers, worth: int) -> ShapeModel:
-    """A codebook from how often shapes and single values (escape first) come, and singles without any shapes."""
-    return ShapeModel.of(shapes, code_lengths(alone), code_lengths(np.concatenate([singles, counts])), worth)
-
-
 def reweigh(model: ShapeModel, placed: Placement, limit: int) -> ShapeModel:
-    """Drop what was never placed, keep the ``limit`` shapes placed most often, take lengths from what was placed.
+    """Drop what was never placed, keep the ``limit`` shapes placed most often, rank them by what was placed.
 
     A sample that a shape leaves behind goes into smaller ones and costs about WORTH_FACTOR times the average.
     """
-    singles, counts = np.split(placed.symbols, [model.singles + 1])
+    counts = placed.counts[1:]
     used = np.flatnonzero(counts > 0)
     kept = np.sort(used[np.argsort(-counts[used], kind="stable")[:limit]])
-    nonzeros = int((counts * model.shapes.nonzeros).sum() + singles.sum())
+    nonzeros = int((counts * model.shapes.nonzeros).sum() + placed.counts[0])
     worth = round(16 * WORTH_FACTOR * int(placed.bits[0]) / max(1, nonzeros))
-    shapes = model.shapes.take(kept)
-    return build_model(shapes, counts[kept], singles, placed.single_symbols, min(MAX_WORTH, max(1, worth)))
-
-
-class Mined(NamedTuple):
-    """The shape codebook of a plane, and how often each of its symbols was placed with it."""
-
-    model: ShapeModel
-    symbols: Integers
+    counts = placed.counts[np.append(0, 1 + kept)]
+    return ShapeModel.ranked(model.shapes.take(kept), counts, min(MAX_WORTH, max(1, worth)))
 
 
 class Mining(NamedTuple):
@@ -283,14 +255,14 @@ class Mining(NamedTuple):
         return int(share * self.max_shapes)
 
 
-def mine_shapes(task: ShapeTask, settings: Mining, report: list[str]) -> Passes[list[Mined]]:
+def mine_shapes(task: ShapeTask, settings: Mining, report: list[str]) -> Passes[list[ShapeModel]]:
     """The best codebook of each plane: encode, drop and re-weigh, first with more shapes than may stay.
 
     ``report`` gets a line an iteration.
     """
     common = (task.ranges, task.predictions, task.splits, task.limits)
     models = yield from _start(task, settings)
-    best: list[Mined | None] = [None] * len(models)
+    best: list[ShapeModel | None] = [None] * len(models)
     least = [math.inf] * len(models)
     for iteration in range(settings.last + 1):
         placed: list[Placement] = added((yield Pass((PlaceTask(*common, models),))))
@@ -298,7 +270,7 @@ def mine_shapes(task: ShapeTask, settings: Mining, report: list[str]) -> Passes[
         before = sum(least)
         for plane, (model, one, size) in enumerate(zip(models, placed, sizes, strict=True)):
             if len(model.shapes) <= settings.max_shapes and size < least[plane]:
-                best[plane], least[plane] = Mined(model, one.symbols), size
+                best[plane], least[plane] = ShapeModel.ranked(model.shapes, one.counts, model.worth), size
         shapes = ", ".join(str(len(model.shapes)) for model in models)
         report.append(f"iteration {iteration}: {round(sum(sizes) / 8)} bytes of shape layer, shapes {shapes}")
         if not any(len(model.shapes) for model in models):
@@ -312,11 +284,11 @@ def mine_shapes(task: ShapeTask, settings: Mining, report: list[str]) -> Passes[
 def _start(task: ShapeTask, settings: Mining) -> Passes[list[ShapeModel]]:
     """The codebooks of the first iteration: the windows with the largest count x size."""
     common = (task.ranges, task.predictions, task.splits, task.limits)
-    found, values = [NO_WINDOWS] * len(task.ranges), [np.ones(MAX_SINGLES + 1, np.int64)] * len(task.ranges)
+    found, nonzero = [NO_WINDOWS] * len(task.ranges), [1] * len(task.ranges)
     for shard in (yield Pass((SearchTask(*common),))):
-        for plane, (windows, counts) in enumerate(shard):
+        for plane, (windows, count) in enumerate(shard):
             found[plane] = merge_windows(found[plane], windows).prune(KEPT)
-            values[plane] = values[plane] + counts
+            nonzero[plane] += count
     wanted = []
     for one in found:
         allowed = one.take((one.counts > 2) & (one.images >= settings.min_images))
@@ -326,8 +298,8 @@ def _start(task: ShapeTask, settings: Mining) -> Passes[list[ShapeModel]]:
         for known, more in zip(samples, shard, strict=True):
             known.update({number: shape for number, shape in more.items() if number not in known})
     return [
-        build_model(
-            ShapeSet.of([shapes[number] for number in range(one.keys.size)]), one.counts, singles, singles, MAX_WORTH
+        ShapeModel.ranked(
+            ShapeSet.of([shapes[number] for number in range(one.keys.size)]), np.append(singles, one.counts), MAX_WORTH
         )
-        for shapes, one, singles in zip(samples, wanted, values, strict=True)
+        for shapes, one, singles in zip(samples, wanted, nonzero, strict=True)
     ]

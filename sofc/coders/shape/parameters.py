@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape.details import DetailModel
-from sofc.coders.shape.huffman import HuffmanCode, Lengths
 from sofc.coders.shape.kernel_predict import Prediction
 from sofc.coders.shape.kernel_windows import EMPTY, KeyTable, Shapes, hash_shapes, insert_keys
 
@@ -86,34 +85,38 @@ def key_table(keys: Integers) -> KeyTable:
     return table
 
 
+MAX_COUNT = (1 << 31) - 1
+"""Placements of a shape that are counted at most."""
+
+
 @dataclass(frozen=True, eq=False)
 class ShapeModel:
-    """Codes of the shape layer.
+    """The shape codebook of a plane, the shapes placed most often first.
 
-    Symbols: 0 escape, 1 .. ``singles`` single values, then the shapes. ``single_code`` lacks the shapes; it
-    serves streams without any. ``worth`` (bits, in sixteenths) is what placing a shape saves for each
-    nonzero sample: it orders the encoder's choice and nothing else.
+    ``counts`` (1 + shapes,): how often single samples were placed in training, and each shape. ``worth`` (bits, in
+    sixteenths) is what placing a shape saves for each nonzero sample: it orders the encoder's choice and nothing else.
     """
 
     shapes: ShapeSet
-    single_code: HuffmanCode
-    code: HuffmanCode
+    counts: Integers
     worth: int
 
     @classmethod
-    def of(cls, shapes: ShapeSet, single_lengths: Lengths, lengths: Lengths, worth: int) -> ShapeModel:
-        """From the lengths of both codes. Raises FormatError where they are no code."""
-        return cls(shapes, HuffmanCode.from_lengths(single_lengths), HuffmanCode.from_lengths(lengths), worth)
+    def ranked(cls, shapes: ShapeSet, counts: Integers, worth: int) -> ShapeModel:
+        """From shapes in any order; none counts as placed more than MAX_COUNT times."""
+        order = np.argsort(-counts[1:], kind="stable")
+        return cls(shapes.take(order), np.minimum(counts[np.append(0, 1 + order)], MAX_COUNT), worth)
 
-    @property
-    def singles(self) -> int:
-        """Single values that have a codeword."""
-        return self.single_code.lengths.size - 1
+    @cached_property
+    def prices(self) -> Integers:
+        """What naming a single sample and each shape takes, about, in sixteenths of a bit."""
+        counts = np.maximum(self.counts, 1)
+        return np.asarray(np.rint(16 * np.log2(counts.sum() / counts)), np.int64)
 
     @cached_property
     def order(self) -> Integers:
         """Place of each shape in the encoder's order: the most bits saved first."""
-        saved = self.shapes.nonzeros * self.worth - 16 * self.code.lengths[self.singles + 1 :]
+        saved = self.shapes.nonzeros * self.worth - self.prices[1:]
         rank = np.empty(len(self.shapes), np.int64)
         rank[np.lexsort((np.arange(saved.size), -self.shapes.sizes, -saved))] = np.arange(saved.size)
         return rank

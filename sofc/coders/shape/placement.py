@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import kernel_windows as kernel
-from sofc.coders.shape.kernel_codes import PairCode
+from sofc.coders.shape.kernel_numbers import bits_of
 from sofc.coders.shape.kernel_windows import (
     MAX_SIDE,
     SMALL_COLUMNS,
@@ -24,8 +24,6 @@ from sofc.planes import Plane
 
 Integers = npt.NDArray[np.int64]
 
-MAX_DIVISOR = 1 << 20
-
 SWEEPS = 2
 """How often small images are gone through for shapes to leave out: on MNIST that saves 4 % of the bytes."""
 
@@ -37,22 +35,32 @@ MATCHED_AREA = 16
 
 
 class Pairs(NamedTuple):
-    """The shape layer of one plane, and how it is coded.
+    """The shape layer of one plane.
 
     ``distances``: free samples passed since the pair before; ``shapes``: the number of a shape + 1, or minus the value
-    of a single sample.
-
-    ``code`` has Golomb's divisor for the distances and the Huffman code with shapes, or the one without.
+    of a single sample. ``location_bits``, ``code_bits``: what distances take, and what says which shapes and values.
     """
 
     distances: Integers
     shapes: Integers
-    code: PairCode
-    with_shapes: bool
     location_bits: int
     code_bits: int
-    """Bits of all pairs: of their distances, which say where shapes stand, and of the symbols that say which ones they
-    are, escaped values included."""
+
+    @classmethod
+    def of(cls, distances: Integers, shapes: Integers) -> Pairs:
+        """With their price."""
+        unpriced = cls(distances, shapes, bits_of(distances), 0)
+        return unpriced._replace(code_bits=bits_of(unpriced.symbols, unpriced.values))
+
+    @property
+    def symbols(self) -> Integers:
+        """The number of each pair's shape + 1, 0 for single samples."""
+        return np.maximum(self.shapes, 0)
+
+    @property
+    def values(self) -> Integers:
+        """The values of single samples less 1."""
+        return -1 - self.shapes[self.shapes < 0]
 
     @property
     def bits(self) -> int:
@@ -60,30 +68,20 @@ class Pairs(NamedTuple):
         return self.location_bits + self.code_bits
 
 
-def pair_code(model: ShapeModel, divisor: int, with_shapes: bool) -> PairCode:
-    """How pairs are coded."""
-    return PairCode(divisor, model.code if with_shapes else model.single_code, model.singles, model.shapes.arrays)
-
-
 def choose_pairs(high: Plane, model: ShapeModel, image_rows: int, use_shapes: bool | None = None) -> Pairs:
     """With shapes of several samples where they make the layer smaller, or as ``use_shapes`` says."""
-    pairs = single_pairs(high, model)
+    pairs = single_pairs(high)
     if use_shapes is False or not (pairs.shapes.size and len(model.shapes)):
         return pairs
     placed = shape_pairs(high, model, image_rows)
     return placed if use_shapes or placed.bits < pairs.bits else pairs
 
 
-def single_pairs(high: Plane, model: ShapeModel) -> Pairs:
+def single_pairs(high: Plane) -> Pairs:
     """The shape layer without shapes of several samples."""
     places = np.flatnonzero(high)
     distances = np.diff(places, prepend=-1) - 1
-    return _price(distances, -high.ravel()[places].astype(np.int64), model, False)
-
-
-def location_bits(high: Plane) -> int:
-    """Bits of the locations where every nonzero sample is a shape of its own."""
-    return best_divisor(np.diff(np.flatnonzero(high), prepend=-1) - 1)[1]
+    return Pairs.of(distances, -high.ravel()[places].astype(np.int64))
 
 
 def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
@@ -101,7 +99,7 @@ def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
         return min(pairs, _choose(search, model, found, places, location, SWEEPS), key=lambda one: one.bits)
     anchors, covered = np.zeros(high.shape, np.int32), np.zeros(high.shape, np.uint8)
     kernel.cover_plane(search, KnownShapes(model.shapes.arrays, model.shapes.table, model.order), anchors, covered)
-    return _list_pairs(high, anchors, covered != 0, model)
+    return _list_pairs(high, anchors, covered != 0)
 
 
 def _list_matches(search: Search, model: ShapeModel) -> tuple[Integers, Integers]:
@@ -126,14 +124,14 @@ def _choose(search: Search, model: ShapeModel, found: Integers, places: Integers
     images = rows // search.image_rows
     order = np.argsort(images, kind="stable")
     numbers = found[order]
-    lengths = model.code.lengths
-    single = 16 * int(lengths[min(1, model.singles)]) + location
+    prices = model.prices
+    single = int(prices[0]) + location
     matches = Matches(
         bounds=np.searchsorted(images[order], np.arange(-(-plane_rows // search.image_rows) + 1)),
         rows=rows[order],
         heights=shapes.heights[numbers],
         masks=((np.int64(1) << shapes.widths[numbers]) - 1) << columns[order],
-        gains=single * shapes.nonzeros[numbers] - 16 * lengths[model.singles + 1 + numbers] - location,
+        gains=single * shapes.nonzeros[numbers] - prices[1 + numbers] - location,
         image_rows=search.image_rows,
     )
     banned, chosen = np.zeros((2, numbers.size), np.uint8)
@@ -145,47 +143,16 @@ def _choose(search: Search, model: ShapeModel, found: Integers, places: Integers
     anchors = np.zeros(search.plane.shape, np.int32)
     anchors.ravel()[places[order][chosen != 0]] = numbers[chosen != 0] + 1
     covered = (best.covered[:, None] & np.int64(1) << np.arange(width)) != 0
-    return _list_pairs(search.plane, anchors, covered, model)
+    return _list_pairs(search.plane, anchors, covered)
 
 
-def _list_pairs(high: Plane, anchors: Plane, covered: npt.NDArray[np.bool_], model: ShapeModel) -> Pairs:
+def _list_pairs(high: Plane, anchors: Plane, covered: npt.NDArray[np.bool_]) -> Pairs:
     """Pairs in raster order: a shape's number + 1 or, for a single sample, minus its value."""
     free = np.where(covered, 0, high).ravel()
     shapes = anchors.ravel() - free
     places = np.flatnonzero(shapes)
     passed = np.cumsum(~(covered.ravel() | (free != 0)))[places]
-    return _price(np.diff(passed, prepend=0), shapes[places].astype(np.int64), model, True)
-
-
-def _price(distances: Integers, shapes: Integers, model: ShapeModel, with_shapes: bool) -> Pairs:
-    divisor, location = best_divisor(distances)
-    code = pair_code(model, divisor, with_shapes)
-    bits = int(code.code.lengths[symbols_of(shapes, model.singles)].sum())
-    beyond = -shapes[shapes < -model.singles] - model.singles
-    bits += int((2 * np.frexp(beyond.astype(np.float64))[1] - 1).sum())
-    return Pairs(distances, shapes, code, with_shapes, location, bits)
-
-
-def symbols_of(shapes: Integers, singles: int) -> Integers:
-    """The symbol of each pair: 0 for values that are escaped."""
-    return np.where(shapes > 0, singles + shapes, np.where(shapes < -singles, 0, -shapes))
-
-
-def best_divisor(distances: Integers) -> tuple[int, int]:
-    """The best of Golomb's divisors near the one that theory names, and its bits."""
-    if not distances.size:
-        return 1, 0
-    centre = 0.69 * float(distances.mean()) + 0.5
-    tried = {min(MAX_DIVISOR, max(1, round(centre * 2 ** (step / 4)))) for step in range(-8, 5)}
-    cost, divisor = min((golomb_bits(distances, divisor), divisor) for divisor in tried)
-    return divisor, cost
-
-
-def golomb_bits(distances: Integers, divisor: int) -> int:
-    """Bits of all distances in Golomb's code."""
-    digits = (divisor - 1).bit_length()
-    quotients, rests = np.divmod(distances, divisor)
-    return int(quotients.sum()) + (1 + digits) * distances.size - int((rests < (1 << digits) - divisor).sum())
+    return Pairs.of(np.diff(passed, prepend=0), shapes[places].astype(np.int64))
 
 
 def is_small(high: Plane, image_rows: int) -> bool:

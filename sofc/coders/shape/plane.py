@@ -1,8 +1,8 @@
 """One plane to one stream and back (Spec shape/stream).
 
-A stream is a head of one or two varints, the bits of all (distance, shape) pairs, and the range coder's bytes.
-A distance counts the samples passed since the last pair that no earlier shape covers, so a shape begins where the
-next free sample is after passing that many.
+A stream says how many (distance, shape) pairs there are, all distances, which shapes, the values of single samples,
+then all low parts. A distance counts the samples passed since the last pair that no earlier shape covers, so a shape
+begins where the next free sample is after passing that many.
 """
 
 from __future__ import annotations
@@ -12,26 +12,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sofc.coders.shape import kernel_codes as kernel
-from sofc.coders.shape.details import decode_details, encode_details
-from sofc.coders.shape.kernel_codes import Bits, Canvas
+from sofc.coders.shape.details import code_details
+from sofc.coders.shape.kernel_numbers import Integers, coded
+from sofc.coders.shape.kernel_pairs import OK, Canvas, draw_pairs
 from sofc.coders.shape.kernel_predict import from_residuals, largest_residual, to_residuals
 from sofc.coders.shape.parameters import PlaneParameters
-from sofc.coders.shape.placement import MAX_DIVISOR, Pairs, choose_pairs, pair_code
-from sofc.coders.shape.varints import pack_varints, read_varint
+from sofc.coders.shape.placement import Pairs, choose_pairs
+from sofc.entropy.binary import Reader, Writer
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedPlane:
-    """A stream with what it is made of; padding counts nowhere."""
+    """A stream with what it is made of."""
 
     stream: bytes
     zigzag: Plane
     pairs: Pairs
-    header_bits: int
-    detail_bits: int
+
+    @property
+    def detail_bits(self) -> int:
+        """Bits of low parts, about."""
+        return max(0, 8 * len(self.stream) - self.pairs.bits)
 
 
 def encode_plane(
@@ -60,14 +63,17 @@ def encode_zigzag(
 ) -> EncodedPlane:
     """The same of a plane's residuals in zigzag order."""
     pairs = choose_pairs(zigzag >> parameters.split, parameters.shapes, image_rows, use_shapes)
-    head = pack_varints(pairs.shapes.size)
-    if pairs.shapes.size:
-        head += pack_varints(2 * (pairs.code.divisor - 1) + pairs.with_shapes)
-    bits = Bits(np.zeros((pairs.bits + 7) // 8, np.uint8), np.zeros(1, np.int64))
-    kernel.write_pairs(bits, pairs.distances, pairs.shapes, pairs.code)
-    details = encode_details(zigzag, parameters.detail, references) if parameters.detail else b""
-    stream = (head + bits.content.tobytes() + details).rstrip(b"\0")
-    return EncodedPlane(stream, zigzag, pairs, 8 * len(head), 8 * len(details))
+    if not zigzag.any():
+        return EncodedPlane(b"", zigzag, pairs)
+    # Models that follow what comes make decisions little more than a bit long on average, whatever comes: a sample
+    # takes at most two for each of its low bits, a pair fewer than 200.
+    writer = Writer(64 * pairs.shapes.size + (2 + 2 * parameters.split) * zigzag.size + 64)
+    coded(writer, np.array([pairs.shapes.size]))
+    for numbers in (pairs.distances, pairs.symbols, pairs.values):
+        coded(writer, numbers)
+    if parameters.detail:
+        code_details(writer, zigzag, parameters.detail, references)
+    return EncodedPlane(writer.written(), zigzag, pairs)
 
 
 def decode_plane(
@@ -79,22 +85,26 @@ def decode_plane(
     image_rows: int,
 ) -> tuple[Plane, Plane]:
     """A plane of ``shape`` and its residuals in zigzag order. Raises FormatError where the stream breaks the rules."""
-    count, start = read_varint(stream, 0)
-    number, start = read_varint(stream, start) if count else (0, start)
-    divisor, with_shapes = (number >> 1) + 1, bool(number & 1)
-    if count > shape[0] * shape[1] or divisor > MAX_DIVISOR:
-        raise FormatError("the head of a shape stream claims more than the plane can hold")
-    data = np.frombuffer(bytearray(stream), np.uint8)[start:]
-    zigzag, covered = np.zeros(shape, np.int32), np.zeros(shape, np.uint8)
-    largest = largest_residual(span, parameters.prediction) >> parameters.split
-    bits = Bits(data, np.zeros(1, np.int64))
-    code = pair_code(parameters.shapes, divisor, with_shapes)
-    if kernel.read_pairs(bits, count, code, Canvas(zigzag, covered, image_rows, largest)) != kernel.OK:
-        raise FormatError("a shape stream is damaged: a codeword, shape or value does not fit the plane")
-    used = int(bits.position[0]) // 8
-    if parameters.detail:
-        zigzag <<= parameters.split
-        used += decode_details(data[used:], zigzag, parameters.detail, references)
-    if data.size > used:
-        raise FormatError(f"a shape stream has {data.size - used} bytes too many")
+    zigzag = np.zeros(shape, np.int32)
+    if stream:
+        reader = Reader(stream)
+        distances, numbers = _decode_pairs(reader, zigzag.size)
+        largest = largest_residual(span, parameters.prediction) >> parameters.split
+        canvas = Canvas(zigzag, np.zeros(shape, np.uint8), image_rows, largest)
+        if draw_pairs(distances, numbers, parameters.shapes.shapes.arrays, canvas) != OK:
+            raise FormatError("a shape stream is damaged: a shape or value does not fit the plane")
+        if parameters.detail:
+            zigzag <<= parameters.split
+            code_details(reader, zigzag, parameters.detail, references)
     return from_residuals(zigzag, span, parameters.prediction, image_rows), zigzag
+
+
+def _decode_pairs(reader: Reader, most: int) -> tuple[Integers, Integers]:
+    """Distances, and of each pair the number of its shape and 1, or minus the value of a single sample."""
+    count = int(coded(reader, np.zeros(1, np.int64))[0])
+    if count > most:
+        raise FormatError("the head of a shape stream claims more than the plane can hold")
+    distances, numbers = (coded(reader, np.zeros(count, np.int64)) for _ in range(2))
+    singles = np.flatnonzero(numbers == 0)
+    numbers[singles] = -1 - coded(reader, np.zeros(singles.size, np.int64))
+    return distances, numbers

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sofc.coders.shape.coder import ShapeCoder
-from sofc.coders.shape.counts import COUNTS, PARAMETERS, build_counts
 from sofc.coders.shape.detail_training import train_details
 from sofc.coders.shape.details import DetailModel
 from sofc.coders.shape.kernel_predict import Prediction
-from sofc.coders.shape.mining import Mined, Mining, ShapeTask, mine_shapes
+from sofc.coders.shape.mining import Mining, ShapeTask, mine_shapes
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.passes import choose_predictions
-from sofc.coders.shape.section import build_section
+from sofc.coders.shape.section import PARAMETERS, build_section
 from sofc.coders.training import DEFAULT, CoroutineTraining, Passes, TrainingSettings
 from sofc.container.records import Section
 from sofc.planes import PlaneRange
@@ -42,7 +41,6 @@ class ShapeTraining(CoroutineTraining):
         self._mining = Mining(max_shapes, settings.min_images, settings.iterations)
         self._report: list[str] = []
         self._parameters: list[PlaneParameters] = []
-        self._mined: list[Mined] = []
         super().__init__()
 
     def run(self) -> Passes[None]:
@@ -53,26 +51,16 @@ class ShapeTraining(CoroutineTraining):
             self._report.append(f"plane {number}: {_described(prediction, detail)}")
         splits = [detail.split if detail else 0 for detail in details]
         task = ShapeTask(self._ranges, predictions, splits, self._limits)
-        self._mined = yield from mine_shapes(task, self._mining, self._report)
-        self._parameters = [
-            PlaneParameters(prediction, mined.model, detail)
-            for prediction, mined, detail in zip(predictions, self._mined, details, strict=True)
-        ]
+        models = yield from mine_shapes(task, self._mining, self._report)
+        self._parameters = [PlaneParameters(*each) for each in zip(predictions, models, details, strict=True)]
 
     def sections(self) -> list[Section]:
-        """Two sections a plane: its parameters, then for people how often its shapes were placed."""
-        return [
-            section
-            for parameters, mined in zip(self._parameters, self._mined, strict=True)
-            for section in (
-                Section(ShapeCoder.id, PARAMETERS, build_section(parameters)),
-                Section(ShapeCoder.id, COUNTS, build_counts(mined.symbols, mined.model.code)),
-            )
-        ]
+        """One section a plane."""
+        return [Section(ShapeCoder.id, PARAMETERS, build_section(one)) for one in self._parameters]
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """One model, of no effort, which uses the parameters of each plane."""
-        return [(0, tuple(range(0, 2 * len(self._parameters), 2)))]
+        return [(0, tuple(range(len(self._parameters))))]
 
     def report(self) -> list[str]:
         """Choices for each plane, and bytes after each iteration."""
@@ -86,6 +74,5 @@ def _described(prediction: Prediction, detail: DetailModel | None) -> str:
     contexts = detail.contexts
     return (
         f"{text}, split {detail.split}, {contexts.tables} tables "
-        f"({contexts.levels} levels, {contexts.classes} classes, {contexts.phases} phases), "
-        f"increment {detail.adaptation.increment}, limit {detail.adaptation.limit}"
+        f"({contexts.levels} levels, {contexts.classes} classes, {contexts.phases} phases)"
     )
