@@ -97,6 +97,7 @@ from sofc.planes import Plane
 from sofc.prediction import bank
 from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, GREEN_FIRST, LATTICE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
+from sofc.transforms.filters import MIRROR, NEAREST, REFLECT, filtered
 from sofc.transforms.mosaic import METHODS, Edges
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -437,11 +438,28 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
     for dtype in (np.float32, np.float64):
         data = sofc.encode(smooth.astype(dtype), batch=True, codebook=None)
         yield f"wide-lines-{np.dtype(dtype)}", data, None, "a group predicted along lines"
+    yield from filtered_samples()
     labels = np.kron(np.arange(30).reshape(5, 6), np.ones((7, 5), np.int64)) * 70001
     yield "wide-labels", sofc.encode(labels), None, "labels"
     moving = np.stack([np.roll(labels, k, 1) for k in range(3)])
     yield "wide-labels-group", sofc.encode(moving, batch=True), None, "labels, a group"
     yield "wide-labels-one", sofc.encode(np.full_like(labels, 70001)), None, "one label: the largest number is 0"
+
+
+def filtered_samples() -> Iterator[tuple[str, bytes, str | None, str]]:
+    """What filters made of integers: in two types, at each border, along two and three axes."""
+    none, near = np.zeros(0), np.array([0.7865707, 0.10645077, 0.0002638650])
+    volume = np.random.default_rng(SEED + 2).integers(0, 40, (1, 5, 26, 24)).cumsum(axis=3) % 199 * 1.5
+    for name, weights, border, between, result in (
+        ("float32", (none, near, near), REFLECT, np.float32, np.float32),
+        ("float64", (near, near, near), MIRROR, np.float64, np.float64),
+        ("rounded", (none, near, near), NEAREST, np.float64, np.float32),
+    ):
+        made = filtered(volume.astype(between), weights, border, between, result)[0]
+        made[1, 3, 5] = np.nextafter(made[1, 3, 5], 9999)
+        with mock.patch("sofc.band.filtering.gaussian", lambda _, weights=near: weights):
+            data = sofc.encode(made, batch=True, codebook=None)
+        yield f"wide-filtered-{name}", data, None, "a filter and the numbers that it was for"
 
 
 def trained(

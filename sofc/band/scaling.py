@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.tables import FORMS, IN_FLOAT32, INTEGERS, MULTIPLY_ADD, bits_of, computed, entries, pieces
-from sofc.container.wide import PER_COMPONENT, PER_IMAGE, Scaling, Table, Tables
+from sofc.band.tables import FORMS, IN_FLOAT32, INTEGERS, MULTIPLY_ADD, computed, entries, pieces
+from sofc.container.wide import PER_COMPONENT, PER_IMAGE, Scaling, Table, Tables, bits_of
 from sofc.errors import FormatError
 from sofc.image import SampleType
 from sofc.planes import Plane
@@ -108,7 +108,7 @@ def _of_integers(known: Keys, number: SampleType) -> _Numbered | None:
     return _Numbered(Table([scaling], []), values.astype(np.int32))
 
 
-class _Grid(NamedTuple):
+class Grid(NamedTuple):
     """Of values on a grid ``offset`` + ``step`` x ``numbers``, how far they may be off it."""
 
     numbers: Integers
@@ -117,7 +117,7 @@ class _Grid(NamedTuple):
     tolerance: float
 
 
-class _Candidate(NamedTuple):
+class Candidate(NamedTuple):
     """A form with its a and b, for numbers that are those of the grid and ``shift``."""
 
     form: int
@@ -150,7 +150,7 @@ def _of_floats(known: Keys, number: SampleType) -> _Numbered | None:
     return _numbered(known, on_grid, numbers, errors, candidate)
 
 
-def _numbered(known: Keys, on_grid: Integers, numbers: Integers, errors: Integers, candidate: _Candidate) -> _Numbered:
+def _numbered(known: Keys, on_grid: Integers, numbers: Integers, errors: Integers, candidate: Candidate) -> _Numbered:
     """The table of a scaling, and of the keys that are not on its grid."""
     stray = np.setdiff1d(np.arange(len(known)), on_grid)
     first, count = int(numbers.min()), int(numbers.max() - numbers.min()) + 1
@@ -184,15 +184,15 @@ def _whole(values: Reals) -> bool:
     return bool(np.all((np.abs(values) < _LARGEST) & (values == np.rint(values))))
 
 
-def _whole_grid(values: Reals, usual: npt.NDArray[np.bool_]) -> tuple[Integers, _Grid] | None:
+def _whole_grid(values: Reals, usual: npt.NDArray[np.bool_]) -> tuple[Integers, Grid] | None:
     """The grid of whole numbers."""
     places = np.flatnonzero(usual)
     if not _whole(values[places]) or values[places[-1]] - values[places[0]] >= MAX_ENTRIES:
         return None
-    return places, _Grid(values[places].astype(np.int64), 1.0, 0.0, 0.0)
+    return places, Grid(values[places].astype(np.int64), 1.0, 0.0, 0.0)
 
 
-def _grid(values: Reals, usual: npt.NDArray[np.bool_], number: SampleType) -> tuple[Integers, _Grid] | None:
+def _grid(values: Reals, usual: npt.NDArray[np.bool_], number: SampleType) -> tuple[Integers, Grid] | None:
     """The grid of most values, and which those are."""
     places = np.flatnonzero(usual)
     found = values[places]
@@ -201,7 +201,7 @@ def _grid(values: Reals, usual: npt.NDArray[np.bool_], number: SampleType) -> tu
     tolerance = 2 * epsilon * top
     gaps = np.diff(found)
     steps = {float(np.median(gaps)), float(np.percentile(gaps, 5)), _common_step(gaps, 4 * tolerance)}
-    best: tuple[Integers, _Grid] | None = None
+    best: tuple[Integers, Grid] | None = None
     for step in sorted(steps, reverse=True):
         if step > 8 * tolerance and (found[-1] - found[0]) / step < 4 * MAX_ENTRIES:
             one = _fitted(found, step, tolerance)
@@ -228,7 +228,7 @@ def _common_step(gaps: Reals, tolerance: float) -> float:
     return 0.0
 
 
-def _fitted(found: Reals, step: float, tolerance: float) -> tuple[Integers, _Grid]:
+def _fitted(found: Reals, step: float, tolerance: float) -> tuple[Integers, Grid]:
     """Places of the values on a grid of about this step, fitted to more and more of them."""
     middle = found[len(found) // 2]
     offset, reach = middle, 32 * step
@@ -247,24 +247,24 @@ def _fitted(found: Reals, step: float, tolerance: float) -> tuple[Integers, _Gri
     numbers = np.rint((found - offset) / step)
     inside = np.flatnonzero(np.abs(found - offset - numbers * step) <= 4 * tolerance)
     if len(inside) == 0:
-        return inside, _Grid(np.zeros(0, np.int64), step, offset, tolerance)
+        return inside, Grid(np.zeros(0, np.int64), step, offset, tolerance)
     least = numbers[inside[0]]
-    return inside, _Grid((numbers[inside] - least).astype(np.int64), step, offset + least * step, tolerance)
+    return inside, Grid((numbers[inside] - least).astype(np.int64), step, offset + least * step, tolerance)
 
 
-def _best(keys: Keys, grid: _Grid, number: SampleType) -> tuple[_Candidate, Integers]:
+def _best(keys: Keys, grid: Grid, number: SampleType) -> tuple[Candidate, Integers]:
     """The candidate that needs the smallest corrections, and those."""
-    candidates = list(dict.fromkeys(_candidates(grid, number)))
+    candidates = list(dict.fromkeys(likely_candidates(grid, number)))
     some = np.unique(np.linspace(0, len(keys) - 1, _TRIED_ON).astype(np.int64))
     if len(candidates) > 1:
-        cost = [_cost(_errors(one, keys[some], grid.numbers[some], number)) for one in candidates]
-        order = np.argsort(np.array(cost), kind="stable")[:_FINALISTS]
+        costs = [cost_of(_errors(one, keys[some], grid.numbers[some], number)) for one in candidates]
+        order = np.argsort(np.array(costs), kind="stable")[:_FINALISTS]
         candidates = [candidates[k] for k in order]
     tried = [(one, _errors(one, keys, grid.numbers, number)) for one in candidates]
-    return min(tried, key=lambda pair: _cost(pair[1]))
+    return min(tried, key=lambda pair: cost_of(pair[1]))
 
 
-def _errors(one: _Candidate, keys: Keys, numbers: Integers, number: SampleType) -> Integers:
+def _errors(one: Candidate, keys: Keys, numbers: Integers, number: SampleType) -> Integers:
     """What the keys are more than those computed; where these are not finite, far too much."""
     try:
         made = computed(one.form, one.a, one.b, numbers + one.shift, number)
@@ -273,14 +273,14 @@ def _errors(one: _Candidate, keys: Keys, numbers: Integers, number: SampleType) 
     return (keys - made).astype(np.int64)
 
 
-def _cost(errors: Integers) -> float:
+def cost_of(errors: Integers) -> float:
     return float(np.log2(1 + np.abs(errors.astype(np.float64))).sum())
 
 
-def _candidates(grid: _Grid, number: SampleType) -> Iterator[_Candidate]:
+def likely_candidates(grid: Grid, number: SampleType) -> Iterator[Candidate]:
     """Forms with likely numbers, simple ones before others."""
     if grid.tolerance == 0:
-        yield _Candidate(MULTIPLY_ADD, 1.0, 0.0, 0)
+        yield Candidate(MULTIPLY_ADD, 1.0, 0.0, 0)
         return
     step, offset = grid.step, grid.offset
     slack = 2 * grid.tolerance / max(1, int(grid.numbers.max()))
@@ -296,12 +296,12 @@ def _candidates(grid: _Grid, number: SampleType) -> Iterator[_Candidate]:
                 spread = grid.tolerance + abs(shift) * slack
                 tolerance = spread if adds_last else spread / abs(step)
                 for b in _likely(exact, tolerance):
-                    yield _Candidate(form, a, b, shift)
+                    yield Candidate(form, a, b, shift)
                     if in_float32:
-                        yield _Candidate(form + IN_FLOAT32, float(_single(a)), float(_single(b)), shift)
+                        yield Candidate(form + IN_FLOAT32, float(_single(a)), float(_single(b)), shift)
 
 
-def _shifts(grid: _Grid, slack: float) -> Iterator[int]:
+def _shifts(grid: Grid, slack: float) -> Iterator[int]:
     """Numbers that the first value may have: as near to a / b as can be, 0, and those that make b a round number."""
     step, offset = grid.step, grid.offset
     ratio = offset / step

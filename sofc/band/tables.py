@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sofc.container.wide import PER_COMPONENT, PER_IMAGE, Scaling, Table, Tables
+from sofc.container.wide import PER_COMPONENT, PER_IMAGE, Scaling, Table, Tables, float_of
 from sofc.errors import FormatError
 from sofc.image import SampleType
 from sofc.planes import Plane
@@ -20,18 +20,6 @@ MULTIPLY_ADD, ADD_MULTIPLY, DIVIDE_ADD, ADD_DIVIDE = 1, 2, 3, 4
 IN_FLOAT32 = 8
 """Added to a form whose every step is rounded to float32."""
 FORMS = (MULTIPLY_ADD, ADD_MULTIPLY, DIVIDE_ADD, ADD_DIVIDE)
-
-Reals = npt.NDArray[np.float64]
-
-
-def float_of(bits: int) -> float:
-    """The float64 of these bits."""
-    return float(np.array([bits], np.uint64).view(np.float64)[0])
-
-
-def bits_of(value: float) -> int:
-    """The bits of a float64."""
-    return int(np.array([value], np.float64).view(np.uint64)[0])
 
 
 def computed(form: int, a: float, b: float, numbers: npt.NDArray[np.int64], number: SampleType) -> Keys:

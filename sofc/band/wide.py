@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from sofc.band import lines, products, segments, tables
 from sofc.band.core import Area, CodedPlanes, decode_planes, encode_planes
+from sofc.band.filtered import Filter
+from sofc.band.filtering import Filtered, found_filter
 from sofc.band.lines import Lines, found_lines
 from sofc.band.mapping import Mapping
 from sofc.band.mirror import DIFFERENCES, Mirror, fold, found_mirror, unfold
@@ -71,6 +73,8 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
         choices.append(choice)
         if choice.is_sure:
             break
+        if whole and number in products.TYPES and (made := found_filter(keys, number, image_rows)) is not None:
+            return _encode_filtered(number, made, selection, image_rows)
         if whole and number.bits in DIFFERENCES and (mirror := found_mirror(keys, number, image_rows)) is not None:
             return _encode_folded(keys, number, mirror, selection, image_rows)
         if whole and number in products.TYPES:
@@ -94,13 +98,28 @@ def _encode_folded(
 ) -> CodedPlanes:
     first, others = fold(keys, mirror, number, image_rows)
     kept = mirror.kept(image_rows)
-    differences = DIFFERENCES[number.bits]
-    others = to_order(others & np.uint64((1 << number.bits) - 1), differences)
     upper = _encode_keys(first, number, selection, kept, whole=False)
-    lower = _encode_keys(others, differences, selection, image_rows - kept, whole=False)
     body = plans.pack_mirrored(plans.Mirrored(*mirror, 2 * upper.mapping, upper.model, len(upper.streams)))
-    plan = plans.pack_plan(plans.Plan(number, 0, plans.MIRRORED, body))
-    return lower._replace(streams=(plan, *upper.streams, *lower.streams))
+    plan = plans.Plan(number, 0, plans.MIRRORED, body)
+    return _with_differences(plan, upper, others, number, selection, image_rows - kept)
+
+
+def _encode_filtered(number: SampleType, found: Filtered, selection: Selection, image_rows: int) -> CodedPlanes:
+    filter, origin, left = found
+    made_of = _encode_keys(origin, filter.between, selection, image_rows, whole=False)
+    body = filter.packed(2 * made_of.mapping, made_of.model, len(made_of.streams))
+    plan = plans.Plan(number, 0, plans.FILTERED, body)
+    return _with_differences(plan, made_of, left, number, selection, image_rows)
+
+
+def _with_differences(
+    plan: plans.Plan, first: CodedPlanes, left: Keys, number: SampleType, selection: Selection, image_rows: int
+) -> CodedPlanes:
+    """A band whose numbers are ``left``, modulo 2**64, and what follows from those that are coded first."""
+    differences = DIFFERENCES[number.bits]
+    left = to_order(left & np.uint64((1 << number.bits) - 1), differences)
+    coded = _encode_keys(left, differences, selection, image_rows, whole=False)
+    return coded._replace(streams=(plans.pack_plan(plan), *first.streams, *coded.streams))
 
 
 def _encode_predicted(
@@ -190,6 +209,8 @@ def _decode_keys(
         return widened(_decode_predicted(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
     if plan.way == plans.LINES and whole and keys_type in products.TYPES:
         return widened(_decode_lines(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
+    if plan.way == plans.FILTERED and whole and keys_type in products.TYPES:
+        return widened(_decode_filtered(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
     if plan.way not in (plans.STEPS, plans.TABLES):
         raise UnsupportedError(f"way {plan.way} of wide samples is not known to this version of sofc, or not there")
     count = STEPS_STREAMS if plan.way == plans.STEPS else TABLES_STREAMS
@@ -217,18 +238,43 @@ def _decode_folded(
 ) -> Keys:
     """Spec wide-samples/mirrored."""
     head = plans.unpack_mirrored(body, area.image_rows, area.width)
-    if head.streams >= len(coded.streams):
-        raise FormatError(f"{head.streams} streams of mirrored samples stand in {len(coded.streams)}")
-    mirror, end = Mirror(head.down, head.across, head.negated), 1 + head.streams
+    mirror = Mirror(head.down, head.across, head.negated)
     images, kept = area.rows // area.image_rows, mirror.kept(area.image_rows)
     left = area.image_rows - kept
-    upper = CodedPlanes(head.model, head.mode >> 1, coded.streams[1:end])
+    upper, lower = _parts(coded, head)
     first = _decode_keys(upper, number, planes, codebook, Area(images * kept, area.width, kept), whole=False)
-    lower = coded._replace(streams=coded.streams[end:])
-    differences, below = DIFFERENCES[number.bits], Area(images * left, area.width, left)
-    others = _decode_keys(lower, differences, planes, codebook, below, whole=False)
-    keys = unfold(first, from_order(others, differences), mirror, number, area.image_rows)
+    others = _decode_differences(lower, number, planes, codebook, Area(images * left, area.width, left))
+    keys = unfold(first, others, mirror, number, area.image_rows)
     return np.bitwise_and(keys, np.uint64((1 << number.bits) - 1))
+
+
+def _decode_filtered(
+    coded: CodedPlanes, body: bytes, number: SampleType, planes: int, codebook: Codebook | None, area: Area
+) -> Keys:
+    """Spec wide-samples/filtered."""
+    head = plans.unpack_filtered(body, number)
+    filter, (made_of, rest) = Filter.of(head), _parts(coded, head)
+    origin = _decode_keys(made_of, filter.between, planes, codebook, area, whole=False)
+    left = _decode_differences(rest, number, planes, codebook, area)
+    made = filter.made_of(origin, number, area.image_rows)
+    return np.bitwise_and(np.add(made, left), np.uint64((1 << number.bits) - 1))
+
+
+def _parts(coded: CodedPlanes, head: plans.Mirrored | plans.FilterHead) -> tuple[CodedPlanes, CodedPlanes]:
+    """The numbers that others follow from, and what these are more."""
+    if head.streams >= len(coded.streams):
+        raise FormatError(f"{head.streams} streams of wide samples stand in {len(coded.streams)}")
+    end = 1 + head.streams
+    first = CodedPlanes(head.model, head.mode >> 1, coded.streams[1:end])
+    return first, coded._replace(streams=coded.streams[end:])
+
+
+def _decode_differences(
+    coded: CodedPlanes, number: SampleType, planes: int, codebook: Codebook | None, area: Area
+) -> Keys:
+    """What keys are more than follows from others, modulo 2**bits."""
+    differences = DIFFERENCES[number.bits]
+    return from_order(_decode_keys(coded, differences, planes, codebook, area, whole=False), differences)
 
 
 def _decode_predicted(

@@ -314,8 +314,8 @@ LIKENESS_GOING_ON = Struct(
 WIDE_PLAN = Struct(
     "type" / Int8ul * "Sample type of the keys: that of the samples, or a narrower one.",
     "codebook" / Int16ul * "Codebook of the core image: 0 = the image head's, else a number of the register.",
-    "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored, 3 = predicted, 4 = lines.",
-    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES, WIDE_MIRRORED, WIDE_PREDICTED or WIDE_LINES.",
+    "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored, 3 = predicted, 4 = lines, 5 = filtered.",
+    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES, WIDE_MIRRORED, WIDE_PREDICTED, WIDE_LINES or WIDE_FILTERED.",
 )
 
 WIDE_SEGMENT = Struct(
@@ -367,6 +367,17 @@ WIDE_LINES = Struct(
     "through" / Int8ul * "Images before that each is predicted from, 0-8.",
     "down" / Int8ul * "Rows before that each is predicted from, 0-8.",
     "across" / Int8ul * "Columns before that each is predicted from, 0-8.",
+)
+
+WIDE_FILTERED = Struct(
+    "between" / Int8ul * "Sample type of the numbers that are filtered: 7 or 8.",
+    "border" / Int8ul * "What lies beyond a border: 0 = all in reverse, 1 = all but the last, 2 = the last.",
+    "through" / PrefixedArray(Count, Int64ul) * "Weights along images, the bits of float64 each.",
+    "down" / PrefixedArray(Count, Int64ul) * "Weights along rows.",
+    "across" / PrefixedArray(Count, Int64ul) * "Weights along columns.",
+    "mode" / Int8ul * "As of a band, for the numbers that are filtered.",
+    "model" / VarInt * "As of a band, for the numbers that are filtered.",
+    "streams" / VarInt * "How many of the streams that follow are those of the numbers that are filtered.",
 )
 
 WIDE_TABLES = Struct(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Sequence
+from itertools import chain
+from math import isfinite
 from typing import Any, NamedTuple
 
 from sofc.container import schema
 from sofc.container.layouts import build, parse
 from sofc.errors import FormatError
 
-STEPS, TABLES, MIRRORED, PREDICTED, LINES = 0, 1, 2, 3, 4
+STEPS, TABLES, MIRRORED, PREDICTED, LINES, FILTERED = 0, 1, 2, 3, 4, 5
 PER_COMPONENT, PER_IMAGE = 1, 2
 MAX_SHIFT = 52
 MAX_ENTRIES = 1 << 22
@@ -18,6 +21,10 @@ MAX_ENTRIES = 1 << 22
 _MAX_KEY_BYTES = 10
 MAX_TAPS, MAX_FRACTION = 8, 44
 """Of weights of lines."""
+MAX_REACH = 32
+"""Samples on each side that a filter weighs."""
+_FLOAT64 = 8
+_AXES = ("through", "down", "across")
 
 
 class Plan(NamedTuple):
@@ -162,6 +169,46 @@ def unpack_lines(
     return head, tables
 
 
+class FilterHead(NamedTuple):
+    """``between``: number of the sample type of what is filtered. ``weights`` along images, rows and columns. ``mode``,
+    ``model`` and the number of ``streams`` of the numbers that are filtered."""
+
+    between: int
+    border: int
+    weights: Sequence[Sequence[float]]
+    mode: int
+    model: int
+    streams: int
+
+
+def pack_filtered(head: FilterHead) -> bytes:
+    fields = head._asdict()
+    for axis, weights in zip(_AXES, fields.pop("weights"), strict=True):
+        fields[axis] = [bits_of(one) for one in weights]
+    return build(schema.WIDE_FILTERED, **fields)
+
+
+def unpack_filtered(body: bytes, type: int) -> FilterHead:
+    """For keys of a sample type. Raises FormatError."""
+    fields = parse(schema.WIDE_FILTERED, body, b"")
+    if fields.between not in (type, _FLOAT64) or fields.border > 2 or fields.mode & 1 or fields.mode >> 1 > 2:
+        raise FormatError(f"type {fields.between}, border {fields.border} or mode {fields.mode} of filtered samples")
+    weights = [[float_of(bits) for bits in getattr(fields, axis)] for axis in _AXES]
+    if any(len(one) > MAX_REACH + 1 for one in weights) or not all(map(isfinite, chain(*weights))):
+        raise FormatError("the weights of a filter are too many or not finite")
+    return FilterHead(fields.between, fields.border, weights, fields.mode, fields.model, fields.streams)
+
+
+def bits_of(value: float) -> int:
+    """The bits of a float64."""
+    return int.from_bytes(struct.pack("<d", value), "little")
+
+
+def float_of(bits: int) -> float:
+    """The float64 of these bits."""
+    return float(struct.unpack("<d", bits.to_bytes(8, "little"))[0])
+
+
 def pack_plan(plan: Plan) -> bytes:
     return build(schema.WIDE_PLAN, **plan._asdict())
 
@@ -178,9 +225,10 @@ def registered_codebooks(streams: Sequence[bytes]) -> set[int]:
     if plan.way in (PREDICTED, LINES):  # what is left of the keys is coded by a plan of its own
         start = 1 if plan.way == PREDICTED else 2
         return {unpack_plan(stream).codebook for stream in streams[start : start + 1]} - {0}
-    if plan.way != MIRRORED:
+    if plan.way not in (MIRRORED, FILTERED):
         return {plan.codebook} - {0}
-    kept = 1 + int(parse(schema.WIDE_MIRRORED, plan.body, b"").streams)
+    layout = schema.WIDE_MIRRORED if plan.way == MIRRORED else schema.WIDE_FILTERED
+    kept = 1 + int(parse(layout, plan.body, b"").streams)
     return {unpack_plan(stream).codebook for stream in (*streams[1:2], *streams[kept : kept + 1])} - {0}
 
 

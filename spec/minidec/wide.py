@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Callable
@@ -81,15 +82,15 @@ Core = Callable[[Part, int, int], list[list[int]]]
 
 
 def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool = True) -> list[list[int]]:
-    """The bits of the numbers of a band or group, plane by plane. Its `whole` may be mirrored or predicted."""
+    """The bits of the numbers of a band or group, plane by plane. Its `whole` may be of ways 2 to 5."""
     require(len(part.streams) >= 1, "wide samples without a plan")
     reader = Reader(part.streams[0])
     code, codebook, way = reader.u8(), int.from_bytes(reader.take(2), "little"), reader.u8()
-    require(code in NUMBERS and (way in (0, 1) or (way in (2, 3, 4) and whole)), "unknown type of keys, or way")
+    require(code in NUMBERS and (way in (0, 1) or (way in (2, 3, 4, 5) and whole)), "unknown type of keys, or way")
     kind = NUMBERS[code]
     narrower = number in (FLOAT32, FLOAT64) and kind in (FLOAT16, FLOAT32) and kind.bits < number.bits
     require(kind == number or narrower, "keys of a type that cannot be")
-    before = (3, 2, 1, 1, 2)[way]
+    before = (3, 2, 1, 1, 2, 1)[way]
     require(len(part.streams) >= before, "too few streams for wide samples")
     rest = replace(part, streams=part.streams[before:])
     if way == 0:
@@ -101,8 +102,10 @@ def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool
         keys = decode_mirrored(kind, planes, rest, reader, core)
     elif way == 3:
         keys = decode_predicted(kind, planes, rest, reader, core)
-    else:
+    elif way == 4:
         keys = decode_lines(kind, planes, part.streams[1], rest, reader, core)
+    else:
+        keys = decode_filtered(kind, planes, rest, reader, core)
     return [[widen(kind.from_key(key), kind, number) for key in plane] for plane in keys]
 
 
@@ -300,6 +303,80 @@ def to_number(kind: Number, value: int, highest: int) -> int:
     rounded = magnitude + (1 << shift - 1) >> shift if shift > 0 else magnitude << -shift
     found = min((highest + m + shift - 53 << m) + rounded, (kind.special << m) - 1)
     return -1 - found if value < 0 and found > 0 else found
+
+
+# Spec wide-samples/filtered
+
+
+def decode_filtered(kind: Number, planes: int, part: Part, reader: Reader, core: Core) -> list[list[int]]:
+    between, border = reader.u8(), reader.u8()
+    weights = [read_floats(reader) for _ in range(3)]
+    mode, model, count = reader.u8(), reader.varint(), reader.varint()
+    reader.end()
+    require(kind in (FLOAT32, FLOAT64) and between in (kind.code, FLOAT64.code), "numbers cannot be filtered so")
+    require(border <= 2 and mode in (0, 2, 4) and count < len(part.streams), "border, mode or streams")
+    require(all(len(axis) <= 33 and all(map(math.isfinite, axis)) for axis in weights), "weights of a filter")
+    first = replace(part, model=model, mapping=mode >> 1, streams=part.streams[:count])
+    second = replace(part, streams=part.streams[count:])
+    origin = decode_wide(NUMBERS[between], planes, first, core, whole=False)
+    differences = decode_wide(NUMBERS[2 if kind.bits == 32 else 4], planes, second, core, whole=False)
+    images, rows, width = len(part.area.image_starts), part.area.image_rows, part.area.width
+    found = []
+    for plane, left in zip(origin, differences, strict=True):
+        values = [finite(NUMBERS[between], float_of(NUMBERS[between], bits)) for bits in plane]
+        axes = (images, rows * width), (rows, width), (width, 1)
+        for (length, stride), axis in zip(axes, weights, strict=True):
+            if axis:
+                values = filtered(NUMBERS[between], values, length, stride, axis, border)
+        made = [kind.to_key(bits_of(kind, finite(kind, value))) for value in values]
+        found.append([(key + change) % (2 * kind.half) for key, change in zip(made, left, strict=True)])
+    return found
+
+
+def read_floats(reader: Reader) -> list[float]:
+    return [float_of(FLOAT64, int.from_bytes(reader.take(8), "little")) for _ in range(reader.varint())]
+
+
+def filtered(
+    kind: Number, values: list[float], length: int, stride: int, weights: list[float], border: int
+) -> list[float]:
+    """The values, of which those of a line are `stride` apart, filtered."""
+    result = []
+    for at, value in enumerate(values):
+        i = at // stride % length
+        line = [values[at + (place(i + k, length, border) - i) * stride] for k in range(1 - len(weights), len(weights))]
+        middle, total = len(weights) - 1, value * weights[0]
+        for k in range(middle, 0, -1):
+            total += (line[middle - k] + line[middle + k]) * weights[k]
+        result.append(finite(kind, total))
+    return result
+
+
+def place(j: int, length: int, border: int) -> int:
+    """Where the sample stands that is taken for sample j of a line."""
+    if border == 2:
+        return clamp(j, 0, length - 1)
+    period = max(1, 2 * length - 2 * border)
+    j %= period
+    return j if j < length else period - j - (1 if border == 0 else 0)
+
+
+def float_of(kind: Number, bits: int) -> float:
+    code = {32: "<f", 64: "<d"}[kind.bits]
+    return float(struct.unpack(code, bits.to_bytes(kind.bits // 8, "little"))[0])
+
+
+def bits_of(kind: Number, value: float) -> int:
+    return int.from_bytes(struct.pack({32: "<f", 64: "<d"}[kind.bits], value), "little")
+
+
+def finite(kind: Number, value: float) -> float:
+    """The value rounded to a type, or 0."""
+    try:
+        value = float_of(kind, bits_of(kind, value))
+    except OverflowError:
+        return 0.0
+    return value if math.isfinite(value) else 0.0
 
 
 # Spec wide-samples/narrowing

@@ -1,0 +1,47 @@
+"""Spec wide-samples/filtered: floating-point numbers that a filter made of others, which take less."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.container.wide import FilterHead, pack_filtered
+from sofc.image import SampleType
+from sofc.transforms.filters import filtered
+from sofc.transforms.numbers import Keys, from_keys, to_keys
+
+Reals = npt.NDArray[np.float64]
+
+
+class Filter(NamedTuple):
+    """``weights`` along images, rows and columns, from the sample itself outwards; none of an axis that is not
+    filtered. ``between``: the type of the numbers that are filtered and of those between two axes."""
+
+    weights: tuple[Reals, ...]
+    border: int
+    between: SampleType
+
+    def packed(self, mode: int, model: int, streams: int) -> bytes:
+        """The body of the plan, with how the numbers that are filtered are coded."""
+        weights = [one.tolist() for one in self.weights]
+        return pack_filtered(FilterHead(self.between, self.border, weights, mode, model, streams))
+
+    @classmethod
+    def of(cls, head: FilterHead) -> Filter:
+        """What the body of a plan says."""
+        return cls(tuple(np.array(one, np.float64) for one in head.weights), head.border, SampleType(head.between))
+
+    def made_of(self, origin: Keys, number: SampleType, image_rows: int) -> Keys:
+        """Keys of what the filter makes of numbers given by theirs."""
+        values = values_of(origin, self.between, image_rows)
+        made = filtered(values, self.weights, self.border, self.between.dtype_name, number.dtype_name)
+        planes = [to_keys(plane.reshape(-1, plane.shape[2]), number) for plane in made]
+        return np.concatenate(planes)
+
+
+def values_of(keys: Keys, number: SampleType, image_rows: int) -> npt.NDArray[Any]:
+    """The numbers of keys of shape (planes, rows, width), as (planes, images, rows, width)."""
+    planes = [from_keys(keys[k : k + 1], number, 1) for k in range(len(keys))]
+    return np.stack(planes).reshape(len(keys), -1, image_rows, keys.shape[2])

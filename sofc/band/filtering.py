@@ -1,0 +1,289 @@
+"""What filter made floating-point numbers of scaled integers: the encoder's search. Nothing here is normative.
+
+A filter whose weights are known is undone along one axis after the other by solving the equations that it stands for.
+Where the weights are those that were used, and their rounding is all that was lost, what comes out lies on a grid,
+which is seen in a piece of an image. The numbers on the grid are then filtered again: what keys are more is coded.
+
+Gaussian filters are looked for, with the widths that people choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Context
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.band.filtered import Filter, values_of
+from sofc.band.products import bits_left, bits_of_plane
+from sofc.band.scaling import MAX_ENTRIES, Candidate, Grid, cost_of, likely_candidates
+from sofc.band.tables import computed
+from sofc.errors import FormatError
+from sofc.image import SampleType
+from sofc.transforms.filters import BORDERS, filtered, with_border
+from sofc.transforms.numbers import Keys
+
+Reals = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_WIDTHS = (1.0, 0.5, 1.5, 0.75, 0.8, 0.7, 0.6, 0.4, 0.9, 1.2, 1.25, 1.1, 1.3, 1.4, 0.85, 0.65, 0.45, 0.55, 1.6, 1.7)
+"""Standard deviations, in samples, the likeliest first."""
+_TRUNCATED = 4.0
+"""Standard deviations after which weights are cut off."""
+_WIDE = {SampleType.FLOAT32: 1.25, SampleType.FLOAT64: 1.75}
+"""Standard deviations beyond which too little is left of what changes from sample to sample."""
+_CORE = 40
+"""Rows and columns of the piece of an image that is looked at."""
+_MARGIN = (40, 88)
+"""Samples on each side of it that are needed for filters of at most 1 sample, and for wider ones: what borders make
+wrong is lost within them."""
+_LIKELY_STEPS = (1.0, 1 / 255, 1 / 65535)
+_FEWEST = 8
+"""Numbers that a grid is seen of."""
+_OFF = 0.06
+"""Of a step, that numbers may be off the grid on average."""
+_WORTH = 0.75
+"""Of the bits of what neighbours predict, at most."""
+_LEAST_SIDE = 24
+
+
+class Filtered(NamedTuple):
+    """The filter, the keys of the numbers that it is for, and what keys are more than it makes of them,
+    modulo 2**64."""
+
+    filter: Filter
+    origin: Keys
+    left: Keys
+
+
+def found_filter(keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
+    """The filter that made keys, shape (planes, rows, width), and what of, if there is one."""
+    values = values_of(keys, number, image_rows).astype(np.float64)
+    if min(values.shape[2:]) < _LEAST_SIDE or not np.isfinite(values).all():
+        return None
+    for weights in _seen(values, number):
+        found = [
+            one
+            for border in BORDERS
+            if (one := _verified(keys, values, number, Filter(weights, border, number), image_rows))
+        ]
+        if found:
+            return min(found, key=lambda one: int(np.count_nonzero(one.left)))
+    return None
+
+
+def gaussian(width: float) -> Reals:
+    """Weights of the sample itself, those beside it and so on."""
+    reach, context = int(_TRUNCATED * width + 0.5), Context(40)
+    scale = -0.5 / (width * width)
+    half = [float(context.exp(context.create_decimal(scale * (k * k)))) for k in range(reach + 1)]
+    both = np.array([*half[:0:-1], *half])
+    weights: Reals = both[reach:] / both.sum()
+    return weights
+
+
+def _seen(values: Reals, number: SampleType) -> Iterator[tuple[Reals, ...]]:
+    """Weights along each axis of which the most lively piece of an image looks as if they had made it of a grid."""
+    none = np.zeros(0)
+    image, row, column = _liveliest(values)
+    for width in _WIDTHS:
+        if width > _WIDE[number]:
+            continue
+        weights, margin = gaussian(width), _MARGIN[width > 1.0]
+        places = zip((row, column), values.shape[2:], strict=True)
+        around = [_around(place, size, margin) for place, size in places]
+        piece = values[:1, :, around[0], around[1]]
+        is_whole = piece.shape[2] == values.shape[2] or piece.shape[3] == values.shape[3]
+        core = [slice(k - one.start, k - one.start + _CORE) for k, one in zip((row, column), around, strict=True)]
+        for border in BORDERS if is_whole else BORDERS[:1]:
+            flat = unfiltered(piece, (none, weights, weights), border)[:, :, core[0], core[1]]
+            if grid_of(flat[0, image]) is not None:
+                yield none, weights, weights
+            if any(
+                grid_of(unfiltered(flat, (weights, none, none), beyond)[0, image]) is not None
+                for beyond in (BORDERS if piece.shape[1] > 1 else ())
+            ):
+                yield weights, weights, weights
+
+
+def _around(place: int, size: int, margin: int) -> slice:
+    """The piece that begins at a place, with a margin on each side; all where that is not much more."""
+    whole = _CORE + 2 * margin
+    return slice(0, size) if size <= whole else slice(max(0, place - margin), place + _CORE + margin)
+
+
+def _liveliest(values: Reals) -> tuple[int, int, int]:
+    """The image, row and column of the piece of the first plane most of whose samples are unlike those before."""
+    changes = np.zeros(values.shape[1:])
+    changes[:, :, 1:] = values[0, :, :, 1:] != values[0, :, :, :-1]
+    rows, columns = max(1, values.shape[2] // _CORE), max(1, values.shape[3] // _CORE)
+    whole = changes[:, : rows * _CORE, : columns * _CORE]
+    side = min(_CORE, whole.shape[1]), min(_CORE, whole.shape[2])
+    tiles = whole.reshape(len(whole), rows, side[0], columns, side[1]).sum(axis=(2, 4))
+    # Of equally lively ones the one in the middle: it has least to do with borders.
+    order = np.argsort(np.abs(np.arange(tiles.size) - tiles.size // 2), kind="stable")
+    best = order[np.argmax(tiles.ravel()[order])]
+    image, row, column = np.unravel_index(best, tiles.shape)
+    return int(image), int(row) * side[0], int(column) * side[1]
+
+
+def grid_of(samples: Reals) -> float | None:
+    """The step of the grid that samples lie on but for a little noise; None where there is none."""
+    found = np.sort(samples.ravel())
+    gaps = np.diff(found)
+    # Gaps are those of noise between the samples of one number, and those between numbers.
+    sizes = np.sort(gaps)
+    places = np.flatnonzero(sizes[1:] > 4.0 * sizes[:-1])
+    for most in (*sizes[places[::-1][:8]].tolist(), 0.0):
+        starts = np.append(0, np.flatnonzero(gaps > most) + 1)
+        numbers = np.add.reduceat(found, starts) / np.diff(starts, append=len(found))
+        between = np.sort(np.diff(numbers))
+        if len(between) < _FEWEST:
+            continue
+        step = float(np.median(between[between <= 1.5 * between[0]]))
+        near = between[between < 3.5 * step]
+        off = np.abs(near / step - np.rint(near / step))
+        if 4 * len(near) >= len(between) and float(off.mean()) < _OFF:
+            return step
+    # Where there is more noise, the likeliest steps still show in what neighbours differ by.
+    changes = np.abs(np.diff(samples, axis=1))
+    for step in _LIKELY_STEPS:
+        lively = changes[changes > 0.5 * step]
+        is_fine = found[-1] - found[0] < MAX_ENTRIES * step and 16 * len(lively) > samples.size
+        if is_fine and float(np.cos(2 * np.pi / step * lively).mean()) > 0.5:
+            return step
+    return None
+
+
+def unfiltered(values: Reals, weights: tuple[Reals, ...], border: int) -> Reals:
+    """What, filtered along the last three axes of (planes, images, rows, width), is ``values``."""
+    for axis in (3, 2, 1):
+        if weights[axis - 1].size:
+            lines = np.moveaxis(values, axis, 0)
+            flat = np.ascontiguousarray(lines).reshape(len(lines), -1)
+            values = np.moveaxis(_solved(flat, weights[axis - 1], border).reshape(lines.shape), 0, axis)
+    return values
+
+
+def _solved(lines: Reals, weights: Reals, border: int) -> Reals:
+    """Solve the banded equations of a filter along the first axis of (length, lines) by elimination. It needs no order
+    of its own: no frequency is lost, or the filter is none that can be undone."""
+    length, reach = len(lines), weights.size - 1
+    # Row i of the equations begins at column i - reach: entry (i, j) stands at 2 reach i + j + reach.
+    bands = np.zeros((length + reach) * (2 * reach + 1))
+    places, rows = with_border(length, reach, border), np.arange(length)
+    for k in range(-reach, reach + 1):
+        bands[2 * reach * rows + places[reach + k : reach + k + length] + reach] += weights[abs(k)]
+    below, right = np.arange(1, reach + 1), np.arange(reach + 1)
+    block = 2 * reach * below[:, None] + right + reach
+    solved = lines.copy()
+    for k in range(length):
+        start, last = k * (2 * reach + 1), min(reach, length - 1 - k)
+        pivot = bands[start + reach]
+        if last and pivot != 0.0:
+            factors = bands[start + block[:last, 0]] / pivot
+            bands[start + block[:last]] -= factors[:, None] * bands[start + reach + right]
+            solved[k + 1 : k + 1 + last] -= factors[:, None] * solved[k]
+    for k in range(length - 1, -1, -1):
+        start, last = k * (2 * reach + 1) + reach, min(reach, length - 1 - k)
+        for j in range(1, last + 1):
+            solved[k] -= bands[start + j] * solved[k + j]
+        if bands[start] != 0.0:
+            solved[k] /= bands[start]
+    return solved
+
+
+def _verified(keys: Keys, values: Reals, number: SampleType, guess: Filter, image_rows: int) -> Filtered | None:
+    """What the guess, or one that sums in float64, is for, where that takes less."""
+    found = unfiltered(values, guess.weights, guess.border)
+    image, row, column = _liveliest(values)
+    step = grid_of(found[0, image, row : row + _CORE, column : column + _CORE])
+    if step is None:
+        return None
+    numbers = np.rint(_refined(found, step))
+    best: Filtered | None = None
+    least = _WORTH * float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64))
+    of_numbers = np.log2(1.0 + np.abs(np.diff(numbers, axis=3))).sum() + numbers.size
+    for between in dict.fromkeys((number, SampleType.FLOAT64)):
+        filter = guess._replace(between=between)
+        origin = _origin(keys, values, numbers.astype(np.int64), number, filter, image_rows)
+        if origin is None:
+            continue
+        left = keys - filter.made_of(origin, number, image_rows)
+        bits = float(bits_left(left + np.uint64(1 << number.bits - 1), number).sum(dtype=np.float64)) + of_numbers
+        if bits < least:
+            best, least = Filtered(filter, origin, left), bits
+    return best
+
+
+def _refined(found: Reals, step: float) -> Reals:
+    """Numbers of steps from the least on, where the step is known to a part of one only: it is fitted to the values
+    nearest to the middle, then to more and more of them."""
+    flat = np.sort(found.ravel()[:: max(1, found.size >> 16)])
+    offset = middle = float(flat[len(flat) // 2])
+    reach = 8 * step
+    while True:
+        near = flat[np.abs(flat - middle) <= reach]
+        numbers = np.rint((near - offset) / step)
+        if len(near) > 2 and np.ptp(numbers) > 0:
+            x_mean, y_mean = numbers.mean(), near.mean()
+            step = float(((numbers - x_mean) * (near - y_mean)).sum() / ((numbers - x_mean) ** 2).sum())
+            offset = float(y_mean - step * x_mean)
+        if len(near) == len(flat):
+            return (found - offset) / step
+        reach *= 2
+
+
+def _origin(
+    keys: Keys, values: Reals, numbers: Integers, number: SampleType, filter: Filter, image_rows: int
+) -> Keys | None:
+    """The keys of the numbers of steps as the scaling gives them that comes nearest to ``keys``."""
+    least = int(numbers.min())
+    if int(numbers.max()) - least >= MAX_ENTRIES:
+        return None
+    numbers = numbers - least
+    # A filter keeps a step and an offset, and what it makes of numbers is known better than they are.
+    made = filtered(numbers, filter.weights, filter.border, np.float64, np.float64)
+    x, y = made - made.mean(), values - values.mean()
+    spread = float((x * x).sum())
+    if spread == 0.0:
+        return None
+    step = float((x * y).sum()) / spread
+    offset = float(values.mean() - step * made.mean())
+    error = float(np.sqrt(((y - step * x) ** 2).mean() / spread)) * max(1, int(numbers.max()))
+    rounding = 2.0**-50 * float(np.abs(values).max())
+    grid = Grid(np.array([0, numbers.max()]), step, offset, 4 * error + rounding)
+    some = _Part(keys, numbers, image_rows)
+    candidates = dict.fromkeys(likely_candidates(grid, filter.between))
+    best = min(candidates, key=lambda one: some.cost(one, number, filter), default=None)
+    return None if best is None else _scaled(best, numbers, filter.between)
+
+
+def _scaled(one: Candidate, numbers: Integers, number: SampleType) -> Keys:
+    made = computed(one.form, one.a, one.b, numbers.ravel() + one.shift, number)
+    return made.reshape(len(numbers), -1, numbers.shape[3])
+
+
+class _Part:
+    """Some rows in the middle of an image, on which scalings are tried."""
+
+    def __init__(self, keys: Keys, numbers: Integers, image_rows: int) -> None:
+        self._keys, self._numbers, self._rows = keys, numbers, image_rows
+
+    def cost(self, one: Candidate, number: SampleType, filter: Filter) -> float:
+        """Bits of what is left; as many as there can be of a scaling that is none."""
+        is_deep = filter.weights[0].size > 0
+        middle = self._numbers.shape[1] // 2
+        images = slice(None) if is_deep else slice(middle, middle + 1)
+        first, reach = max(0, self._rows // 2 - 32), filter.weights[1].size
+        rows = slice(first, first + 32 + 2 * reach)
+        some = np.ascontiguousarray(self._numbers[:1, images, rows])
+        try:
+            made = filter.made_of(_scaled(one, some, filter.between), number, some.shape[2])
+        except FormatError:
+            return float("inf")
+        keys = self._keys.reshape(self._numbers.shape)[:1, images, rows]
+        errors = (keys - made.reshape(keys.shape)).astype(np.int64)
+        return cost_of(errors[:, :, reach : some.shape[2] - reach])

@@ -1,0 +1,225 @@
+"""Numbers that a filter made of others: the filter against a twin, what is found of it, and hostile plans."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from dataclasses import replace
+from typing import Any
+
+import minidec
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sofc
+from sofc.band.coding import decode_band, encode_band
+from sofc.band.filtered import Filter
+from sofc.band.filtering import found_filter, gaussian, grid_of, unfiltered
+from sofc.band.selection import Selection
+from sofc.container import wide as plans
+from sofc.errors import FormatError
+from sofc.image import SampleType, wide_format
+from sofc.transforms.filters import BORDERS, MIRROR, NEAREST, REFLECT, filtered, with_border
+from sofc.transforms.numbers import to_keys
+
+Image = npt.NDArray[Any]
+NONE = np.zeros(0)
+COMPILED = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
+
+
+def rounded(value: float, dtype: type) -> float:
+    """The nearest number of a type; 0 where that is not finite."""
+    if dtype is np.float32 and math.isfinite(value):
+        try:
+            value = struct.unpack("<f", struct.pack("<f", value))[0]
+        except OverflowError:
+            return 0.0
+    return value if math.isfinite(value) else 0.0
+
+
+def naive_line(line: list[float], weights: list[float], border: int) -> list[float]:
+    """A line filtered, what lies beyond its borders written out."""
+    reach, inner = len(weights) - 1, line[1:-1]
+    # What follows the line, and what stands before it in reverse, again and again.
+    turned = {REFLECT: line[::-1] + line, MIRROR: inner[::-1] + line, NEAREST: line[-1:]}[border]
+    reversed_first = {REFLECT: line + line[::-1], MIRROR: line[1:] + line[-2::-1], NEAREST: line[:1]}[border]
+    after, before = (turned or line) * (reach + 1), (reversed_first or line) * (reach + 1)
+    long = before[:reach][::-1] + line + after[:reach]
+    result = []
+    for i in range(len(line)):
+        total = long[i + reach] * weights[0]
+        for k in range(reach, 0, -1):
+            total += (long[i + reach - k] + long[i + reach + k]) * weights[k]
+        result.append(total)
+    return result
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_filters_are_those_of_the_twin(data: st.DataObject) -> None:
+    images, rows, width = (data.draw(st.integers(1, 5)) for _ in range(3))
+    border, between, result = (data.draw(st.sampled_from(some)) for some in (BORDERS, TYPES, TYPES))
+    number = st.one_of(st.floats(-100, 100, width=32), st.sampled_from([math.inf, math.nan, 3e38, -0.0, 1e-45]))
+    values = np.array(data.draw(st.lists(number, min_size=images * rows * width, max_size=images * rows * width)))
+    weights = [np.array(data.draw(st.lists(st.floats(-3, 3), max_size=6))) for _ in range(3)]
+    values = values.astype(between).reshape(1, images, rows, width)
+    found = filtered(values, weights, border, between, result)
+    expected = {place: rounded(float(value), between) for place, value in np.ndenumerate(values[0])}
+    for axis in range(3):
+        if not len(weights[axis]):
+            continue
+        for start in [place for place in expected if place[axis] == 0]:
+            places = [(*start[:axis], k, *start[axis + 1 :]) for k in range(values.shape[axis + 1])]
+            line = naive_line([expected[place] for place in places], weights[axis].tolist(), border)
+            expected |= {place: rounded(value, between) for place, value in zip(places, line, strict=True)}
+    for place, value in expected.items():
+        one = np.array(rounded(value, result), result)
+        assert one.tobytes() == found[0][place].tobytes(), place
+
+
+TYPES = (np.float32, np.float64)
+
+
+def test_what_lies_beyond_a_border() -> None:
+    assert with_border(3, 4, REFLECT).tolist() == [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]
+    assert with_border(3, 4, MIRROR).tolist() == [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]
+    assert with_border(3, 2, NEAREST).tolist() == [0, 0, 0, 1, 2, 2, 2]
+    assert with_border(1, 2, MIRROR).tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("length", [3, 30])
+def test_filters_are_undone(border: int, length: int) -> None:
+    values = np.random.default_rng(1).integers(0, 200, (2, length, 9, 11)).astype(np.float64)
+    weights = gaussian(0.8), gaussian(0.5), gaussian(1.0)
+    assert np.abs(unfiltered(filtered(values, weights, border, "f8", "f8"), weights, border) - values).max() < 1e-6
+
+
+def test_a_gaussian_adds_up_to_one() -> None:
+    weights = gaussian(1.0)
+    assert len(weights) == 5 and weights[0] == 0.39894346935609776 and weights[1] == 0.24197144565660073
+    assert 2 * weights[1:].sum() + weights[0] == pytest.approx(1)
+
+
+def test_grids_are_seen() -> None:
+    random = np.random.default_rng(2)
+    numbers = random.integers(0, 300, (40, 40)).astype(np.float64)
+    assert grid_of(3.7 * numbers + 2.2) == pytest.approx(3.7)
+    assert grid_of(3.7 * numbers + random.normal(0, 0.02, (40, 40))) == pytest.approx(3.7, rel=0.01)
+    assert grid_of(random.integers(0, 9000, (40, 40)) + random.normal(0, 0.05, (40, 40))) == pytest.approx(1, rel=0.01)
+    for noise in (random.normal(0, 9, (40, 40)), random.random((40, 40)), np.zeros((40, 40)), np.full((1, 1), 5.0)):
+        assert grid_of(noise) is None
+
+
+def scene(scale: float, images: int = 1) -> Image:
+    """Texture without noise nor order, scaled."""
+    random = np.random.default_rng(3)
+    smooth = random.normal(0, 1, (1, images, 48, 52)).cumsum(axis=2).cumsum(axis=3)
+    return np.rint(smooth * 5 + random.normal(0, 9, smooth.shape)) * scale
+
+
+@COMPILED
+@pytest.mark.parametrize(
+    ("border", "between", "result", "scale", "images"),
+    [
+        (REFLECT, np.float32, np.float32, 1.0, 1),
+        (MIRROR, np.float64, np.float64, 1 / 255, 1),
+        (NEAREST, np.float64, np.float32, 6.4823527336120605, 1),
+        (REFLECT, np.float64, np.float64, 1.0, 6),
+        (NEAREST, np.float32, np.float32, 0.25, 6),
+    ],
+)
+def test_smoothed_integers_take_little_more_than_they_do(
+    border: int, between: type, result: type, scale: float, images: int
+) -> None:
+    weights = gaussian(0.8)
+    numbers = scene(scale, images)
+    along = (weights if images > 1 else NONE, weights, weights)
+    image = filtered(numbers.astype(between), along, border, between, result)[0]
+    data = sofc.encode(image, batch=True, codebook=None)
+    assert sofc.decode(data).tobytes() == image.tobytes()
+    assert [one.data for one in minidec.decode_file(data, []).images] == [one.tobytes() for one in image]
+    origin = sofc.encode(np.rint(numbers[0] / scale).astype(np.int16), batch=True, codebook=None)
+    assert len(data) < len(origin) + 600
+
+
+@COMPILED
+def test_what_a_processor_rounds_otherwise_costs_little() -> None:
+    """As those do that multiply and add in one step."""
+    numbers = scene(1.0)
+    image = filtered(numbers, (NONE, gaussian(1.0), gaussian(1.0)), REFLECT, "f8", "f8")[0, 0]
+    exact = len(sofc.encode(image, codebook=None))
+    image = np.nextafter(image, np.random.default_rng(4).choice([-9e9, 9e9], image.shape))
+    data = sofc.encode(image, codebook=None)
+    assert sofc.decode(data).tobytes() == image.tobytes()
+    assert exact < len(data) < exact + image.size / 4
+
+
+def test_other_numbers_have_no_filter() -> None:
+    random = np.random.default_rng(5)
+    for image in (
+        random.normal(0, 1, (50, 60)),
+        random.normal(0, 1, (50, 60)).cumsum(0).cumsum(1),
+        np.where(random.random((50, 60)) < 0.1, np.nan, 1.0),
+        random.random((9, 60)),
+    ):
+        for number in (SampleType.FLOAT32, SampleType.FLOAT64):
+            assert found_filter(to_keys(image.astype(number.dtype_name), number), number, len(image)) is None
+
+
+# Bad input.
+
+WEIGHTS = [0.5, 0.25]
+HEAD = plans.FilterHead(7, 0, [[], WEIGHTS, WEIGHTS], 0, 0, 0)
+
+
+def test_heads_come_back() -> None:
+    assert plans.unpack_filtered(plans.pack_filtered(HEAD), 7) == HEAD
+    assert plans.unpack_filtered(plans.pack_filtered(HEAD._replace(between=8)), 7).between == 8
+    body = Filter((NONE, np.array(WEIGHTS), np.array(WEIGHTS)), 0, SampleType.FLOAT32).packed(0, 0, 0)
+    assert body == plans.pack_filtered(HEAD)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"between": 5},
+        {"between": 99},
+        {"border": 3},
+        {"mode": 1},
+        {"mode": 6},
+        {"weights": [[], [math.inf], []]},
+        {"weights": [[], [], [math.nan]]},
+        {"weights": [[0.0] * 34, [], []]},
+    ],
+)
+def test_hostile_filters_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(FormatError):
+        plans.unpack_filtered(plans.pack_filtered(HEAD._replace(**wrong)), 7)
+
+
+def test_sums_of_float64_do_not_become_float64_by_way_of_float32() -> None:
+    with pytest.raises(FormatError):
+        plans.unpack_filtered(plans.pack_filtered(HEAD), 8)
+
+
+@COMPILED
+def test_streams_of_filtered_samples_are_counted_and_not_filtered_again() -> None:
+    image = filtered(scene(1.0), (NONE, gaussian(0.5), gaussian(0.5)), REFLECT, "f4", "f4")[0, 0]
+    form = wide_format(1, SampleType.FLOAT32)
+    coded = encode_band(image, form, Selection(None, None, 5), image_rows=48, verify=False)
+    plan = plans.unpack_plan(coded.streams[0])
+    assert plan.way == plans.FILTERED
+    head = plans.unpack_filtered(plan.body, 7)
+    for streams in (head.streams + 1, 0, 99):
+        body = plans.pack_filtered(head._replace(streams=streams))
+        bad = plans.pack_plan(plan._replace(body=body)), *coded.streams[1:]
+        with pytest.raises(sofc.SofcError):
+            decode_band(replace(coded, streams=bad), form, None, rows=48, width=52, image_rows=48)
+    again = coded.streams[0], *coded.streams
+    with pytest.raises(sofc.SofcError):
+        decode_band(replace(coded, streams=again), form, None, rows=48, width=52, image_rows=48)
