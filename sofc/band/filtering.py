@@ -205,7 +205,8 @@ def _verified(keys: Keys, values: Reals, number: SampleType, guess: Filter, imag
     numbers = np.rint(_refined(found, step))
     best: Filtered | None = None
     least = _WORTH * float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64))
-    of_numbers = np.log2(1.0 + np.abs(np.diff(numbers, axis=3))).sum() + numbers.size
+    # In whole bits: logarithms of numpy are not the same on every machine.
+    of_numbers = float(np.frexp(np.abs(np.diff(numbers, axis=3)))[1].sum()) + numbers.size
     for between in dict.fromkeys((number, SampleType.FLOAT64)):
         filter = guess._replace(between=between)
         origin = _origin(keys, values, numbers.astype(np.int64), number, filter, image_rows)

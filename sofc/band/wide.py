@@ -18,6 +18,7 @@ from sofc.band.lines import Lines, found_lines
 from sofc.band.mapping import Mapping
 from sofc.band.mirror import DIFFERENCES, Mirror, fold, found_mirror, unfold
 from sofc.band.products import Tiles, found_tiles
+from sofc.band.roots import found_roots
 from sofc.band.scaling import found_tables
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
@@ -73,7 +74,7 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
         choices.append(choice)
         if choice.is_sure:
             break
-        if whole and number in products.TYPES and (made := found_filter(keys, number, image_rows)) is not None:
+        if whole and number in products.TYPES and (made := _found_origin(keys, number, image_rows)) is not None:
             return _encode_filtered(number, made, selection, image_rows)
         if whole and number.bits in DIFFERENCES and (mirror := found_mirror(keys, number, image_rows)) is not None:
             return _encode_folded(keys, number, mirror, selection, image_rows)
@@ -102,6 +103,11 @@ def _encode_folded(
     body = plans.pack_mirrored(plans.Mirrored(*mirror, 2 * upper.mapping, upper.model, len(upper.streams)))
     plan = plans.Plan(number, 0, plans.MIRRORED, body)
     return _with_differences(plan, upper, others, number, selection, image_rows - kept)
+
+
+def _found_origin(keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
+    """What keys were made of, if that is found."""
+    return found_roots(keys, number, image_rows) or found_filter(keys, number, image_rows)
 
 
 def _encode_filtered(number: SampleType, found: Filtered, selection: Selection, image_rows: int) -> CodedPlanes:
@@ -252,7 +258,7 @@ def _decode_filtered(
     coded: CodedPlanes, body: bytes, number: SampleType, planes: int, codebook: Codebook | None, area: Area
 ) -> Keys:
     """Spec wide-samples/filtered."""
-    head = plans.unpack_filtered(body, number)
+    head = plans.unpack_filtered(body)
     filter, (made_of, rest) = Filter.of(head), _parts(coded, head)
     origin = _decode_keys(made_of, filter.between, planes, codebook, area, whole=False)
     left = _decode_differences(rest, number, planes, codebook, area)

@@ -23,7 +23,7 @@ MAX_TAPS, MAX_FRACTION = 8, 44
 """Of weights of lines."""
 MAX_REACH = 32
 """Samples on each side that a filter weighs."""
-_FLOAT64 = 8
+_FLOATS = (7, 8)
 _AXES = ("through", "down", "across")
 
 
@@ -170,11 +170,13 @@ def unpack_lines(
 
 
 class FilterHead(NamedTuple):
-    """``between``: number of the sample type of what is filtered. ``weights`` along images, rows and columns. ``mode``,
-    ``model`` and the number of ``streams`` of the numbers that are filtered."""
+    """``between``: number of the sample type of what is filtered. ``function``: 1 of square roots.
+    ``weights`` along images, rows and columns. ``mode``, ``model`` and the number of ``streams`` of the numbers that
+    are filtered."""
 
     between: int
     border: int
+    function: int
     weights: Sequence[Sequence[float]]
     mode: int
     model: int
@@ -188,15 +190,19 @@ def pack_filtered(head: FilterHead) -> bytes:
     return build(schema.WIDE_FILTERED, **fields)
 
 
-def unpack_filtered(body: bytes, type: int) -> FilterHead:
-    """For keys of a sample type. Raises FormatError."""
+def unpack_filtered(body: bytes) -> FilterHead:
+    """Raises FormatError."""
     fields = parse(schema.WIDE_FILTERED, body, b"")
-    if fields.between not in (type, _FLOAT64) or fields.border > 2 or fields.mode & 1 or fields.mode >> 1 > 2:
-        raise FormatError(f"type {fields.between}, border {fields.border} or mode {fields.mode} of filtered samples")
+    if fields.between not in _FLOATS or fields.border > 2 or fields.function > 1:
+        raise FormatError(f"type {fields.between}, border {fields.border} or function {fields.function} of a filter")
+    if fields.mode & 1 or fields.mode >> 1 > 2:
+        raise FormatError(f"mode {fields.mode} of filtered samples has bits that must be zero")
     weights = [[float_of(bits) for bits in getattr(fields, axis)] for axis in _AXES]
     if any(len(one) > MAX_REACH + 1 for one in weights) or not all(map(isfinite, chain(*weights))):
         raise FormatError("the weights of a filter are too many or not finite")
-    return FilterHead(fields.between, fields.border, weights, fields.mode, fields.model, fields.streams)
+    return FilterHead(
+        fields.between, fields.border, fields.function, weights, fields.mode, fields.model, fields.streams
+    )
 
 
 def bits_of(value: float) -> int:

@@ -26,18 +26,27 @@ def with_border(length: int, reach: int, border: int) -> npt.NDArray[np.int64]:
 
 
 def filtered(
-    values: npt.NDArray[Any], weights: Sequence[Reals], border: int, between: npt.DTypeLike, result: npt.DTypeLike
+    values: npt.NDArray[Any],
+    weights: Sequence[Reals],
+    border: int,
+    between: npt.DTypeLike,
+    result: npt.DTypeLike,
+    *,
+    is_rooted: bool = False,
 ) -> npt.NDArray[Any]:
     """Values of shape (planes, images, rows, width), filtered along the last three axes in turn, each with the weights
     of the sample itself, those beside it, those next to these and so on; none leave an axis as it is.
 
-    Sums are rounded to ``between`` after each axis, and at the end to ``result``. What is not finite becomes 0.
+    Sums are rounded to ``between`` after each axis, and at the end they, or their square roots, to ``result``. What is
+    not finite becomes 0.
     """
     values = _finite(values)
     with np.errstate(over="ignore", invalid="ignore"):
         for axis, of_axis in enumerate(weights, 1):
             if of_axis.size:
                 values = _finite(_along(values, of_axis, axis, border).astype(between))
+        if is_rooted:
+            values = np.sqrt(values.astype(np.float64))
         return _finite(values.astype(result))
 
 

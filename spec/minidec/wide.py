@@ -309,11 +309,11 @@ def to_number(kind: Number, value: int, highest: int) -> int:
 
 
 def decode_filtered(kind: Number, planes: int, part: Part, reader: Reader, core: Core) -> list[list[int]]:
-    between, border = reader.u8(), reader.u8()
+    between, border, function = reader.u8(), reader.u8(), reader.u8()
     weights = [read_floats(reader) for _ in range(3)]
     mode, model, count = reader.u8(), reader.varint(), reader.varint()
     reader.end()
-    require(kind in (FLOAT32, FLOAT64) and between in (kind.code, FLOAT64.code), "numbers cannot be filtered so")
+    require(kind in (FLOAT32, FLOAT64) and between in (7, 8) and function <= 1, "numbers cannot be filtered so")
     require(border <= 2 and mode in (0, 2, 4) and count < len(part.streams), "border, mode or streams")
     require(all(len(axis) <= 33 and all(map(math.isfinite, axis)) for axis in weights), "weights of a filter")
     first = replace(part, model=model, mapping=mode >> 1, streams=part.streams[:count])
@@ -328,6 +328,8 @@ def decode_filtered(kind: Number, planes: int, part: Part, reader: Reader, core:
         for (length, stride), axis in zip(axes, weights, strict=True):
             if axis:
                 values = filtered(NUMBERS[between], values, length, stride, axis, border)
+        if function:
+            values = [math.sqrt(value) if value >= 0 else 0.0 for value in values]
         made = [kind.to_key(bits_of(kind, finite(kind, value))) for value in values]
         found.append([(key + change) % (2 * kind.half) for key, change in zip(made, left, strict=True)])
     return found

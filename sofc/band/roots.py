@@ -1,0 +1,46 @@
+"""Square roots of integers or quarters of them, as magnitudes of gradients are: the encoder's search. Nothing here is
+normative."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from sofc.band.filtered import Filter, values_of
+from sofc.band.filtering import Filtered
+from sofc.band.products import bits_left, bits_of_plane
+from sofc.image import SampleType
+from sofc.transforms.filters import REFLECT
+from sofc.transforms.numbers import Keys, to_keys
+
+_UNITS = (1.0, 0.25)
+"""What squares are multiples of; those of central differences are of a quarter."""
+_GAIN = 1.0
+"""Bits that a sample must gain."""
+_NEAR, _SHARE = 4, 0.9
+"""So many keys at most are left of this share of samples."""
+_NONE = np.zeros(0)
+
+
+def found_roots(keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
+    """The squares of keys, shape (planes, rows, width), where these are numbers that take less."""
+    values = values_of(keys, number, image_rows).astype(np.float64)
+    if not np.isfinite(values).all() or (values < 0).any() or float(values.max()) > 2.0**26:
+        return None
+    least = float(bits_of_plane(keys, number, image_rows, (3,)).sum(dtype=np.float64)) - _GAIN * keys.size
+    best: Filtered | None = None
+    for unit, between in product(_UNITS, (SampleType.FLOAT32, SampleType.FLOAT64)):
+        numbers = np.rint(values * values / unit)
+        squares = (numbers * unit).astype(between.dtype_name)
+        origin = np.concatenate([to_keys(plane.reshape(-1, plane.shape[2]), between) for plane in squares])
+        filter = Filter((_NONE,) * 3, REFLECT, between, is_rooted=True)
+        left = keys - filter.made_of(origin, number, image_rows)
+        if np.count_nonzero(left + np.uint64(_NEAR) <= 2 * _NEAR) < _SHARE * keys.size:
+            continue
+        # The size of differences in whole bits: logarithms of numpy are not the same on every machine.
+        bits = float(np.frexp(np.abs(np.diff(numbers, axis=3)))[1].sum()) + keys.size
+        bits += float(bits_left(left + np.uint64(1 << number.bits - 1), number).sum(dtype=np.float64))
+        if bits < least:
+            best, least = Filtered(filter, origin, left), bits
+    return best
