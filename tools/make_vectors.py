@@ -460,7 +460,7 @@ def filtered_samples() -> Iterator[tuple[str, bytes, str | None, str]]:
         with mock.patch("sofc.band.filtering.gaussian", lambda _, weights=near: weights):
             data = sofc.encode(made, batch=True, codebook=None)
         yield f"wide-filtered-{name}", data, None, "a filter and the numbers that it was for"
-    magnitudes = np.hypot(*np.gradient(volume[0, :3] * 40, axis=(1, 2)))
+    magnitudes = np.hypot(*np.gradient(volume[0, :3] * 2, axis=(1, 2)))
     for dtype in (np.float32, np.float64):
         data = sofc.encode(magnitudes.astype(dtype), batch=True, codebook=None)
         yield f"wide-roots-{np.dtype(dtype)}", data, None, "square roots of quarters"
