@@ -66,7 +66,7 @@ def found_filter(keys: Keys, number: SampleType, image_rows: int) -> Filtered | 
     for weights in _seen(values, number):
         found = [
             one
-            for border in BORDERS
+            for border in (BORDERS if weights[1].size else BORDERS[:1])
             if (one := _verified(keys, values, number, Filter(weights, border, number), image_rows))
         ]
         if found:
@@ -88,6 +88,9 @@ def _seen(values: Reals, number: SampleType) -> Iterator[tuple[Reals, ...]]:
     """Weights along each axis of which the most lively piece of an image looks as if they had made it of a grid."""
     none = np.zeros(0)
     image, row, column = _liveliest(values)
+    if grid_of(values[0, image, row : row + _CORE, column : column + _CORE]) is not None:
+        # The numbers of a grid, of which the last bits are errors: a mean's, or those of linear interpolation.
+        yield none, none, none
     for width in _WIDTHS:
         if width > _WIDE[number]:
             continue
