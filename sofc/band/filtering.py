@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Context
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -171,31 +172,49 @@ def unfiltered(values: Reals, weights: tuple[Reals, ...], border: int) -> Reals:
 
 
 def _solved(lines: Reals, weights: Reals, border: int) -> Reals:
-    """Solve the banded equations of a filter along the first axis of (length, lines) by elimination. It needs no order
-    of its own: no frequency is lost, or the filter is none that can be undone."""
+    """Solve the equations of a filter along the first axis of (length, lines)."""
     length, reach = len(lines), weights.size - 1
+    factors = _factored(length, tuple(weights.tolist()), border)
+    solved = np.concatenate([lines, np.zeros((reach, lines.shape[1]))])
+    for k in range(length):
+        solved[k + 1 : k + 1 + reach] -= factors.below[k, :, None] * solved[k]
+    solved[length:] = 0.0
+    for k in range(length - 1, -1, -1):
+        solved[k] -= (factors.right[k, :, None] * solved[k + 1 : k + 1 + reach]).sum(axis=0)
+        solved[k] *= factors.inverse[k]
+    return solved[:length]
+
+
+class _Factors(NamedTuple):
+    """Of each line how many times it is taken from those ``below`` (length, reach), how many times those to the
+    ``right`` (length, reach) are taken from it, and the ``inverse`` (length,) of its own weight."""
+
+    below: Reals
+    right: Reals
+    inverse: Reals
+
+
+@lru_cache(maxsize=64)
+def _factored(length: int, weights: tuple[float, ...], border: int) -> _Factors:
+    """Eliminate in banded equations. That needs no order of its own: no frequency is lost, or the filter is none that
+    can be undone."""
+    reach = len(weights) - 1
     # Row i of the equations begins at column i - reach: entry (i, j) stands at 2 reach i + j + reach.
     bands = np.zeros((length + reach) * (2 * reach + 1))
     places, rows = with_border(length, reach, border), np.arange(length)
     for k in range(-reach, reach + 1):
         bands[2 * reach * rows + places[reach + k : reach + k + length] + reach] += weights[abs(k)]
-    below, right = np.arange(1, reach + 1), np.arange(reach + 1)
-    block = 2 * reach * below[:, None] + right + reach
-    solved = lines.copy()
+    block = 2 * reach * np.arange(1, reach + 1)[:, None] + np.arange(reach + 1) + reach
+    factors = _Factors(np.zeros((length, reach)), np.zeros((length, reach)), np.zeros(length))
     for k in range(length):
-        start, last = k * (2 * reach + 1), min(reach, length - 1 - k)
-        pivot = bands[start + reach]
-        if last and pivot != 0.0:
-            factors = bands[start + block[:last, 0]] / pivot
-            bands[start + block[:last]] -= factors[:, None] * bands[start + reach + right]
-            solved[k + 1 : k + 1 + last] -= factors[:, None] * solved[k]
-    for k in range(length - 1, -1, -1):
-        start, last = k * (2 * reach + 1) + reach, min(reach, length - 1 - k)
-        for j in range(1, last + 1):
-            solved[k] -= bands[start + j] * solved[k + j]
-        if bands[start] != 0.0:
-            solved[k] /= bands[start]
-    return solved
+        start = k * (2 * reach + 1)
+        right = bands[start + reach : start + 2 * reach + 1]
+        if right[0] != 0.0:
+            factors.inverse[k] = 1.0 / right[0]
+            factors.below[k] = bands[start + block[:, 0]] * factors.inverse[k]
+            bands[start + block] -= factors.below[k, :, None] * right
+        factors.right[k] = right[1:]
+    return factors
 
 
 def _verified(keys: Keys, values: Reals, number: SampleType, guess: Filter, image_rows: int) -> Filtered | None:
