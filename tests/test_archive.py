@@ -748,14 +748,14 @@ def test_arguments_that_contradict_each_other(arguments: list[str]) -> None:
 def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "tree" / "a", b"1")
     put(tmp_path / "tree" / "b", b"2")
-    real = kinds.digest_of
+    real = kinds._read_through
 
-    def refuse(path: Path) -> str:
+    def refuse(path: Path) -> tuple[str, int, bytes]:
         if path.name == "b":
             raise PermissionError(13, "Permission denied", str(path))
         return real(path)
 
-    monkeypatch.setattr(kinds, "digest_of", refuse)
+    monkeypatch.setattr(kinds, "_read_through", refuse)
     done = archive(tmp_path / "tree", tmp_path / "archive", FAST)
     assert done.refused == [("b", "Permission denied")]
     with sofc.open_archive(tmp_path / "archive") as found:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sofc.container.records import CodebookReference
     from sofc.image import PixelFormat
     from sofc.imagefiles import Samples
+    from sofc.keepfile.deflate import Settings
 
 VERSION = 2
 """Of the way in which units are made: other units come of other versions."""
@@ -230,12 +231,13 @@ class _Coded:
         codebook = read_codebook(plan.codebook) if plan.codebook is not None else None
         coded = cls()
         collected: list[Samples] = []
+        known: list[Settings] = []
         sources = _Sources(plan.members)
         for number, member in enumerate(plan.members):
             store = COLLECTION if member.crop is not None else plan.store
             if refused.get(number, 0) > plan.is_crop(number):
                 store = PACK
-            if store == COLLECTION and (found := _recipe(member)) is not None:
+            if store == COLLECTION and (found := _recipe(member, known)) is not None:
                 samples, recipe = found
                 coded.recipes.append(recipe)
                 if member.crop is not None and number not in refused and sources.has(member.crop, samples.array):
@@ -304,15 +306,17 @@ def _contents(members: Sequence[Member]) -> Iterator[bytes]:
             raise OSError(errno.EBUSY, "changed while it was archived: run it again", os.fspath(member.path))
 
 
-def _recipe(member: Member) -> tuple[Samples, bytes] | None:
-    """The one image of a file and what should make the file of it; None where nothing does."""
+def _recipe(member: Member, known: list[Settings]) -> tuple[Samples, bytes] | None:
+    """The one image of a file and what should make the file of it; None where nothing does. ``known``: how the files
+    before it were compressed."""
     from sofc.imagefiles import ImageSource, load
-    from sofc.keepfile import recipe
+    from sofc.keepfile import read_plain, recipe, recipe_of
 
     data = _read(member)
     try:
-        samples = load(ImageSource(member.path))
-        made = recipe(data, [samples.array])
+        plain = read_plain(data, str(member.path))
+        samples = load(ImageSource(member.path)) if plain is None else plain.samples
+        made = recipe(data, [samples.array], known) if plain is None else recipe_of(plain, known)
     except (SofcError, MemoryError):
         return None
     # The samples alone are coded: of JPEG data in them nothing more is known than they tell.

@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sofc.archive.tree import shown
 from sofc.errors import SofcError, UsageError
+
+if TYPE_CHECKING:
+    from sofc.imagefiles import Samples
 
 COLLECTION, ALONE, CROP, PACK = "collection", "alone", "crop", "pack"
 """How files are stored: images of one size together, files of images one by one, parts of other images as that, all
@@ -87,15 +90,14 @@ def read_rules(path: Path) -> list[Rule]:
 def look(path: Path) -> Facts:
     """Facts of a file. What cannot be read at all has an ``error``; what sofc reads no image from has no ``images``."""
     try:
-        digest = digest_of(path)
-        size = path.stat().st_size
+        digest, size, data = _read_through(path)
     except OSError as error:
         return Facts("", error=error.strerror or str(error))
     facts = Facts(digest, path.suffix.lower().lstrip("."))
     if not size or size > MOST_LOOKED_AT:
         return facts
     try:
-        return _with_images(path, facts)
+        return _with_images(path, facts, data if size == len(data) else b"")
     except SofcError as error:
         return replace(facts, unread=str(error))
     except Exception as error:
@@ -105,26 +107,41 @@ def look(path: Path) -> Facts:
 
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
+    return _read_through(path)[0]
+
+
+def _read_through(path: Path) -> tuple[str, int, bytes]:
+    """The SHA-256 of a file, in hexadecimal, its size, and its first bytes: all of a small one."""
     with path.open("rb") as file:
-        while data := file.read(_READ_BYTES):
-            digest.update(data)
-    return digest.hexdigest()
+        data = file.read(_READ_BYTES)
+        digest, size = hashlib.sha256(data), len(data)
+        while piece := file.read(_READ_BYTES):
+            digest.update(piece)
+            size += len(piece)
+    return digest.hexdigest(), size, data
 
 
-def _with_images(path: Path, facts: Facts) -> Facts:
-    from sofc.api.headers import header_for
-    from sofc.band.coding import to_planes
+def _with_images(path: Path, facts: Facts, data: bytes) -> Facts:
+    """The same facts, and those of the images of a file, of which ``data`` are all bytes, or none of them."""
     from sofc.imagefiles import ImageSource, load, why_no_image
     from sofc.imagefiles.signatures import name_of
     from sofc.imagefiles.source import count
-    from sofc.transforms.components import LATTICE
+    from sofc.keepfile import read_plain
 
+    if (plain := read_plain(data, str(path))) is not None:
+        return _described(replace(facts, format="PNG", images=1), plain.samples)
     if why_no_image(path):
         return facts
     facts = replace(facts, format=name_of(path) or facts.format)
-    images = count(path)
-    samples = load(ImageSource(path))
+    return _described(replace(facts, images=count(path)), load(ImageSource(path)))
+
+
+def _described(facts: Facts, samples: Samples) -> Facts:
+    """The same facts, and those of the first image."""
+    from sofc.api.headers import header_for
+    from sofc.band.coding import to_planes
+    from sofc.transforms.components import LATTICE
+
     header = header_for(samples.array, declared_bits=samples.declared_bits, meaning=samples.meaning)
     wanted = header.format
     jpeg = samples.jpeg is not None
@@ -133,7 +150,6 @@ def _with_images(path: Path, facts: Facts) -> Facts:
     bits = 8 * samples.array.dtype.itemsize if wanted.wide is not None else wanted.declared_bits
     return replace(
         facts,
-        images=images,
         width=header.width,
         height=header.height or 0,
         components=wanted.components,

@@ -481,20 +481,28 @@ def _unpack_parts(stream: bytes, most: int) -> tuple[Part, ...]:
     return parts
 
 
-_last: dict[int, tuple[bytes, Any]] = {}
-"""Of each kind of part the bytes that were parsed last, and what they say: in like files they are mostly the same, and
-as they tell where they end, bytes that begin so say the same."""
+_layouts: dict[tuple[int, bytes], Any] = {}
+_layout_sizes: dict[int, dict[int, None]] = {}
+"""What the bytes of layouts say, by kind, and how many bytes such have: those of like files are mostly the same, and as
+they tell where they end, bytes that begin so say the same."""
+_MOST_LAYOUTS, _LONGEST_LAYOUT = 1 << 12, 32
 
 
 def _parsed(kind: int, stream: bytes, reader: BytesIO) -> Any:
     """What the layout of a part says that ``reader`` stands at, which goes through ``stream``."""
     start = reader.tell()
-    begin, values = _last.get(kind, (b"", None))
-    if values is not None and stream.startswith(begin, start):
-        reader.seek(len(begin), SEEK_CUR)
-        return values
+    for size in tuple(_layout_sizes.get(kind, ())):
+        values = _layouts.get((kind, stream[start : start + size]))
+        if values is not None:
+            reader.seek(size, SEEK_CUR)
+            return values
     values = _KINDS[kind][1].parse_stream(reader)
-    _last[kind] = stream[start : reader.tell()], values
+    layout = stream[start : reader.tell()]
+    if len(layout) <= _LONGEST_LAYOUT:
+        if len(_layouts) >= _MOST_LAYOUTS:
+            _layouts.clear()
+        _layouts[kind, layout] = values
+        _layout_sizes.setdefault(kind, {})[len(layout)] = None
     return values
 
 

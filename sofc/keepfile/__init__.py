@@ -17,7 +17,9 @@ from sofc.keepfile.keep import (
     keep_within,
     read_file,
     recipe,
+    recipe_of,
 )
+from sofc.keepfile.plain_png import PlainPng, read_plain
 from sofc.keepfile.restore import FileCodebooks, first_bytes, original_in, restore, restore_items, restore_pieces
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "FileData",
     "Kept",
     "KeptCoefficients",
+    "PlainPng",
     "first_bytes",
     "keep",
     "keep_coefficients",
@@ -34,7 +37,9 @@ __all__ = [
     "original_in",
     "pieces_of",
     "read_file",
+    "read_plain",
     "recipe",
+    "recipe_of",
     "restore",
     "restore_items",
     "restore_pieces",

@@ -14,6 +14,8 @@ from sofc.keepfile.tokens.remainder import Session
 MOST_STORED = 0xFFFF
 _BLOCK_HEAD = 5
 _LEVELS = (9, 6, 1, 2, 3, 4, 5, 7, 8, 0)
+_MOST_KNOWN = 4
+"""Settings that are tried first: each that fails costs the packing of all data."""
 
 
 class Settings(NamedTuple):
@@ -26,10 +28,13 @@ class Settings(NamedTuple):
 
 
 class Deflater:
-    """Makes parts of the deflate data of one file, stream after stream. What fitted one is tried first for the next."""
+    """Makes parts of the deflate data of one file, stream after stream. What fitted one is tried first for the next.
 
-    def __init__(self) -> None:
-        self._settings: list[Settings] = []
+    ``known``: what fitted streams of like files, the last first, to be tried before all else and brought up to date.
+    """
+
+    def __init__(self, known: list[Settings] | None = None) -> None:
+        self._settings: list[Settings] = [] if known is None else known
         self._session: Session | None = None
 
     def part(self, compressed: Data, inflated: Data, parts: tuple[Part, ...], window: int = 15) -> Part | None:
@@ -40,8 +45,8 @@ class Deflater:
         known = next((one for one in self._settings if _makes_all(one, compressed, inflated)), None)
         if known is None and self._session is None:
             known = find_settings(compressed, inflated, window)
-            self._settings += [known] if known is not None else []
         if known is not None:
+            self._settings[:] = [known, *(one for one in self._settings if one != known)][:_MOST_KNOWN]
             return Deflated(*known, parts)
         if (lengths := stored_lengths(compressed)) is not None:
             return Stored(tuple(lengths), parts)

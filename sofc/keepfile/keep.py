@@ -30,8 +30,9 @@ from sofc.imagefiles.source import JPEG
 from sofc.keepfile import dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
 from sofc.keepfile.data import Data, FileData, held, part_of, pieces_of
-from sofc.keepfile.deflate import Deflater, Inflating
+from sofc.keepfile.deflate import Deflater, Inflating, Settings
 from sofc.keepfile.jpeg import may_hold_stream, take_apart
+from sofc.keepfile.plain_png import PlainPng
 from sofc.keepfile.restore import check_items
 from sofc.rows import FileRows
 
@@ -84,14 +85,22 @@ def keep(name: str, data: Data, images: Images) -> Kept:
     return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
 
 
-def recipe(data: Data, images: Images) -> bytes | None:
+def recipe(data: Data, images: Images, known: list[Settings] | None = None) -> bytes | None:
     """What makes the file ``data`` of ``images``, as ``pack_recipe`` has it; None where nothing does. It is not tried:
-    ``restore`` tells whether the file comes back."""
-    parts = _parts(data, images) if len(images) else None
+    ``restore`` tells whether the file comes back. ``known``: as for ``Deflater``."""
+    return _recipe(_parts(data, images, known) if len(images) else None, len(data))
+
+
+def recipe_of(file: PlainPng, known: list[Settings] | None = None) -> bytes | None:
+    """The same of a file that has been taken apart already."""
+    return _recipe(file.parts(known), len(file.data))
+
+
+def _recipe(parts: tuple[Part, ...] | None, size: int) -> bytes | None:
     if parts is None:
         return None
     made = pack_recipe(parts)
-    return made if count_parts(parts) <= most_parts(len(data), len(made)) else None
+    return made if count_parts(parts) <= most_parts(size, len(made)) else None
 
 
 @dataclass(frozen=True)
@@ -154,15 +163,15 @@ def _size(items: list[Metadata]) -> int:
     return sum(len(item.value) for item in items)
 
 
-def _parts(data: Data, images: Images) -> tuple[Part, ...] | None:
+def _parts(data: Data, images: Images, known: list[Settings] | None = None) -> tuple[Part, ...] | None:
     head = data[: len(png.SIGNATURE)]
     if head.startswith(_GZIP):
         return _gzipped(data, images)
     if head == png.SIGNATURE:
-        return png.find_samples(data, images)
+        return png.find_samples(data, images, known)
     parts = search.find_samples(data, images)
     if parts is None and head.startswith(tiff.MAGICS):
-        return tiff.find_samples(data, images)
+        return tiff.find_samples(data, images, known)
     return parts or dicom.find_samples(data, images)
 
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from sofc.container.original import BIG_ENDIAN, PNG_FILTERS, Chunked, Literal, Part, Window
 from sofc.errors import FormatError
 from sofc.keepfile.data import Data, held, part_of, pieces_of
-from sofc.keepfile.deflate import Deflater, Inflating
+from sofc.keepfile.deflate import Deflater, Inflating, Settings
 from sofc.keepfile.windows import window_pieces
 from sofc.rows import FileRows
 
 Image = npt.NDArray[Any] | FileRows
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_COMPONENTS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+COMPONENTS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE = 3
 _HEAD_BYTES, _CHECK_BYTES = 2, 4
 """Of zlib's stream, what stands before and behind the deflate data."""
@@ -27,7 +27,7 @@ _PASSES = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2),
 _ONCE = ((0, 1, 0, 1),)
 
 
-class _File(NamedTuple):
+class Taken(NamedTuple):
     """A PNG file taken apart: where the chunks of image data begin and end, and how long their bodies are."""
 
     start: int
@@ -38,37 +38,50 @@ class _File(NamedTuple):
     transparency: bytes
 
 
-def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None:
+def find_samples(data: Data, images: Sequence[Image], known: list[Settings] | None = None) -> tuple[Part, ...] | None:
     """Parts that make the PNG file ``data`` from its first image; None where that cannot be done.
 
-    Further frames of an animation are compressed for themselves, and kept so.
+    Further frames of an animation are compressed for themselves, and kept so. ``known``: as for ``Deflater``.
     """
-    if not images or (file := _taken_apart(data)) is None:
+    if not images or (file := taken_apart(data)) is None:
         return None
-    with held(_bodies(data, file)) as packed:
+    with held(bodies(data, file)) as packed:
         unpacking = Inflating(packed, zlib.MAX_WBITS)
         try:
             with held(unpacking) as inflated:
-                stream = _stream(file, images[0], packed, len(packed) - unpacking.left, inflated)
+                inner = _inner(file, images[0], inflated)
+                stream = part_of(packed, 0, len(packed) - unpacking.left)
+                rest = packed[len(packed) - unpacking.left :]
+                return None if inner is None else parts_of(data, file, stream, inflated, inner, known, rest)
         except zlib.error:
             return None
-    if stream is None:
+
+
+def parts_of(
+    data: Data,
+    file: Taken,
+    stream: Data,
+    inflated: Data,
+    inner: tuple[Part, ...],
+    known: list[Settings] | None,
+    rest: bytes = b"",
+) -> tuple[Part, ...] | None:
+    """Parts that make a file whose image data, ``stream`` and ``rest``, inflate to what ``inner`` makes."""
+    end = len(stream) - _CHECK_BYTES
+    head = stream[:_HEAD_BYTES]
+    body = Deflater(known).part(part_of(stream, _HEAD_BYTES, end), inflated, inner, (head[0] >> 4) + 8)
+    if body is None:
         return None
-    return (Literal(data[: file.start]), Chunked(file.lengths, stream), Literal(data[file.end :]))
+    made = (Literal(head), body, Literal(stream[end:] + rest))
+    return (Literal(data[: file.start]), Chunked(file.lengths, made), Literal(data[file.end :]))
 
 
-def _stream(file: _File, image: Image, packed: Data, end: int, inflated: Data) -> tuple[Part, ...] | None:
-    """Parts that make the image data, of which the stream is as far as ``end``."""
-    end -= _CHECK_BYTES
+def _inner(file: Taken, image: Image, inflated: Data) -> tuple[Part, ...] | None:
+    """Parts that make the inflated image data; None where none do."""
     for windows in _windows(file, image, inflated):
         made = _begins(inflated, image, windows)
         if made is not None:
-            inner: tuple[Part, ...] = tuple(windows)
-            if made < len(inflated):
-                inner = (*inner, Literal(inflated[made:]))
-            head = packed[:_HEAD_BYTES]
-            body = Deflater().part(part_of(packed, _HEAD_BYTES, end), inflated, inner, (head[0] >> 4) + 8)
-            return None if body is None else (Literal(head), body, Literal(packed[end:]))
+            return (*windows, Literal(inflated[made:])) if made < len(inflated) else tuple(windows)
     return None
 
 
@@ -85,7 +98,7 @@ def _begins(data: Data, image: Image, windows: Sequence[Window]) -> int | None:
     return place
 
 
-def _taken_apart(data: Data) -> _File | None:
+def taken_apart(data: Data) -> Taken | None:
     """None where the file is cut off, or its image data does not stand in one place with right checks."""
     position = len(SIGNATURE)
     chunks: dict[bytes, bytes] = {}
@@ -113,10 +126,10 @@ def _taken_apart(data: Data) -> _File | None:
             break
     if not lengths or len(chunks.get(b"IHDR", b"")) != 13:
         return None
-    return _File(start, end, tuple(lengths), chunks[b"IHDR"], chunks.get(b"PLTE", b""), chunks.get(b"tRNS", b""))
+    return Taken(start, end, tuple(lengths), chunks[b"IHDR"], chunks.get(b"PLTE", b""), chunks.get(b"tRNS", b""))
 
 
-def _bodies(data: Data, file: _File) -> Iterator[bytes]:
+def bodies(data: Data, file: Taken) -> Iterator[bytes]:
     """The image data, out of its chunks."""
     position = file.start + 8
     for length in file.lengths:
@@ -124,11 +137,11 @@ def _bodies(data: Data, file: _File) -> Iterator[bytes]:
         position += length + 12
 
 
-def _windows(file: _File, image: Image, inflated: Data) -> Iterator[list[Window]]:
+def _windows(file: Taken, image: Image, inflated: Data) -> Iterator[list[Window]]:
     """The parts of the image data, for each way in which the reader may have made the image from it."""
     width, height = int.from_bytes(file.head[:4], "big"), int.from_bytes(file.head[4:8], "big")
     bits, kind, interlaced = file.head[8], file.head[9], file.head[12]
-    stored = _COMPONENTS.get(kind, 0)
+    stored = COMPONENTS.get(kind, 0)
     components = image.shape[2] if image.ndim == 3 else 1
     if image.shape[:2] != (height, width) or bits not in (1, 2, 4, 8, 16) or not stored:
         return
@@ -164,7 +177,7 @@ def _windows(file: _File, image: Image, inflated: Data) -> Iterator[list[Window]
         yield windows
 
 
-def _tables(file: _File, bits: int, kind: int, components: int, binary: bool) -> Iterator[tuple[int, ...]]:
+def _tables(file: Taken, bits: int, kind: int, components: int, binary: bool) -> Iterator[tuple[int, ...]]:
     yield ()
     if kind == 0 and bits < 8 and components == 1 and not binary:
         yield tuple(entry * 255 // ((1 << bits) - 1) for entry in range(1 << bits))

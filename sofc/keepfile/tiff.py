@@ -25,7 +25,7 @@ from sofc.errors import FormatError
 from sofc.imagefiles.tiff_stacks import open_file
 from sofc.keepfile import lzw, packbits
 from sofc.keepfile.data import Data
-from sofc.keepfile.deflate import Deflater
+from sofc.keepfile.deflate import Deflater, Settings
 from sofc.keepfile.windows import window_bytes
 from sofc.rows import FileRows
 
@@ -38,14 +38,15 @@ _PREDICTIONS = {1: NO_PREDICTION, 2: DIFFERENCE}
 _PALETTE = 3
 
 
-def find_samples(data: Data, images: Sequence[Image]) -> tuple[Part, ...] | None:
-    """Parts that make the TIFF file ``data`` from its images; None where that cannot be done."""
+def find_samples(data: Data, images: Sequence[Image], known: list[Settings] | None = None) -> tuple[Part, ...] | None:
+    """Parts that make the TIFF file ``data`` from its images; None where that cannot be done. ``known``: as for
+    ``Deflater``."""
     placed: list[tuple[int, int, tuple[Part, ...]]] = []
     with open_file(io.BytesIO(data) if isinstance(data, bytes) else data.path) as file:
         pages = [(page, series.keyframe) for series in file.series for page in series.pages]
         if not pages or len(pages) != len(images):
             return None
-        deflater = Deflater()
+        deflater = Deflater(known)
         # In the order of the file, in which restoring learns of the encoder.
         for number, (page, key) in sorted(enumerate(pages), key=lambda numbered: _start(numbered[1][0])):
             segments = _page(data, page, key, number, images[number], deflater) if page is not None else None

@@ -19,6 +19,7 @@ from sofc.container.original import (
     Window,
 )
 from sofc.errors import FormatError
+from sofc.keepfile import png_filters
 from sofc.rows import FileRows
 
 Array = npt.NDArray[Any]
@@ -163,27 +164,8 @@ def _packed(values: npt.NDArray[np.uint32], window: Window) -> Bytes:
 
 def _filtered(rows: Bytes, filters: Bytes, distance: int) -> Bytes:
     """Rows as PNG filters them, each behind the byte that names its filter."""
-    if (filters > 4).any():
-        raise FormatError("the original file has a PNG filter that is not known")
-    here = rows.astype(np.int16)
-    left = np.zeros_like(here)
-    left[:, distance:] = here[:, :-distance]
-    above = np.zeros_like(here)
-    above[1:] = here[:-1]
-    corner = np.zeros_like(here)
-    corner[1:] = left[:-1]
     result = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
     result[:, 0] = filters
-    predictions = (np.zeros_like(here), left, above, (left + above) >> 1, _paeth(left, above, corner))
-    for number, prediction in enumerate(predictions):
-        at = filters == number
-        result[at, 1:] = (here[at] - prediction[at]).astype(np.uint8)
-    return result
-
-
-def _paeth(left: Array, above: Array, corner: Array) -> Array:
-    estimate = left + above - corner
-    to_left, to_above, to_corner = abs(estimate - left), abs(estimate - above), abs(estimate - corner)
-    nearer = np.where(to_above <= to_corner, above, corner)
-    result: Array = np.where((to_left <= to_above) & (to_left <= to_corner), left, nearer)
+    if png_filters.refilter(rows, distance, result) != png_filters.OK:
+        raise FormatError("the original file has a PNG filter that is not known")
     return result
