@@ -36,6 +36,7 @@ from PIL import Image
 
 import sofc
 from sofc.archive import coding, kinds, making, manifest, restoring, survey, unit
+from sofc.archive.coding import codebook_paths, stored_codebook
 from sofc.archive.making import Settings, archive
 from sofc.archive.restoring import remove_originals, restore, verify
 from sofc.archive.tree import is_escaped, path_of, place, shown
@@ -43,6 +44,7 @@ from sofc.cli.__main__ import main
 from sofc.codebook.builtin import FOLDER
 from sofc.errors import FormatError, UsageError
 from sofc.training.report import TrainingReport
+from tests.helpers import raw_codebook
 
 FAST = Settings(effort=1, train=False)
 
@@ -398,6 +400,51 @@ def test_a_unit_that_is_missing(copied: Path, tmp_path: Path) -> None:
     lost = {path for path, _ in restore(copied, tmp_path / "back", salvage=True).lost}
     assert {"gray/3.png", "copy of 3.png"} <= lost
     assert (tmp_path / "back" / "notes" / "1.txt").exists()
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut off", "changed"])
+def test_an_update_stores_anew_what_damaged_units_had(tree: Path, copied: Path, tmp_path: Path, harm: str) -> None:
+    damaged = copied / "units" / f"{unit_of(copied, 'gray/3.png')}.sofu"
+    with closing(sqlite3.connect(copied / manifest.NAME)) as table:
+        inside = {row[0] for row in table.execute("SELECT path FROM files WHERE unit = ?", (damaged.stem,))}
+    root = tmp_path / "tree"
+    restore(copied, root)
+    expected = contents(root)
+    (root / "gray" / "4.png").unlink()
+    if harm == "missing":
+        damaged.unlink()
+    elif harm == "cut off":
+        damaged.write_bytes(damaged.read_bytes()[:-1])
+    else:
+        flip(damaged, damaged.stat().st_size // 2)
+        unseen = archive(root, copied, Settings(effort=1, train=False, update=True))
+        assert (unseen.damaged, unseen.fresh) == ([], 0)
+    done = archive(root, copied, Settings(effort=1, train=False, update=True, verify=True))
+    assert (done.added, done.changed) == ([], [])
+    assert {path for path, _ in done.damaged} == inside
+    assert {path for path, how in done.damaged if "gone from the tree" in how} == {"gray/4.png"}
+    back = restore(copied, tmp_path / "back", salvage=True)
+    assert {path for path, _ in back.lost} <= {"gray/4.png"}
+    found = contents(tmp_path / "back")
+    assert all(found[path][3] == value[3] for path, value in expected.items() if path in found)
+    assert found.keys() >= expected.keys() - {"gray/4.png"}
+    archive(root, copied, Settings(effort=1, train=False, update=True, forget=True))
+    assert (verify(copied).lost, verify(copied).damage) == ([], [])
+
+
+def test_a_damaged_codebook(tmp_path: Path) -> None:
+    """A copy serves; where there is none either, that is said."""
+    folder = tmp_path / "codebooks"
+    folder.mkdir()
+    book = raw_codebook("of a kind")
+    first, second = codebook_paths(folder, book.reference.id.hex())
+    second.write_bytes(book.to_bytes())
+    assert stored_codebook(folder, book.reference.id.hex()).id == book.id
+    first.write_bytes(book.to_bytes()[:-1])
+    assert stored_codebook(folder, book.reference.id.hex()).id == book.id
+    second.write_bytes(b"")
+    with pytest.raises(FormatError, match="and its copy are missing or damaged"):
+        stored_codebook(folder, book.reference.id.hex())
 
 
 def test_a_manifest_that_was_written_in_part(tree: Path, copied: Path, made: Path) -> None:

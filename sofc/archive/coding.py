@@ -51,20 +51,19 @@ class Member:
 
 @dataclass(frozen=True)
 class UnitPlan:
-    """A unit to make. ``codebook``: the file of the one trained for its kind, and its id in hexadecimal."""
+    """A unit to make. ``codebook``: the id, in hexadecimal, of the one trained for its kind."""
 
     kind: str
     store: str
     effort: int
     members: tuple[Member, ...]
-    codebook: Path | None = None
-    codebook_id: str = ""
+    codebook: str = ""
 
     @property
     def key(self) -> str:
         """The name of the unit: what goes into it and how decides it."""
         crops = [member.crop.numbers for member in self.members if member.crop is not None]
-        how = [VERSION, self.store, self.effort, self.codebook_id, [member.digest for member in self.members], crops]
+        how = [VERSION, self.store, self.effort, self.codebook, [member.digest for member in self.members], crops]
         return hashlib.sha256(json.dumps(how).encode()).hexdigest()[:32]
 
     @property
@@ -100,10 +99,11 @@ def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
     find = finder(codebooks)
     if path.exists() and (made := _described(plan, path)) is not None:
         return made
+    codebook = stored_codebook(codebooks, plan.codebook) if plan.codebook else None
     refused: Counter[int] = Counter()
     while True:
         with drafted(path) as (file, draft):
-            _write(file, _Coded.of(plan, refused))
+            _write(file, _Coded.of(plan, refused, codebook))
         assert draft is not None
         try:
             wrong = not_given_back(draft, plan, find)
@@ -138,18 +138,27 @@ def _write(file: BinaryIO, coded: _Coded) -> None:
 def finder(codebooks: Path) -> FindCodebook:
     """Finds the codebooks of an archive, whose folder is ``codebooks``, or their copies."""
     from sofc.codebook.builtin import find_builtin
-    from sofc.codebook.store import read_codebook
 
     known: dict[bytes, Codebook] = {}
 
     def find(reference: CodebookReference) -> Codebook | None:
-        for path in codebook_paths(codebooks, reference.id.hex()) if find_builtin(reference.id) is None else ():
-            if reference.id not in known:
-                with contextlib.suppress(SofcError, OSError):
-                    known[reference.id] = read_codebook(path)
+        if reference.id not in known and find_builtin(reference.id) is None:
+            with contextlib.suppress(SofcError):
+                known[reference.id] = stored_codebook(codebooks, reference.id.hex())
         return known.get(reference.id)
 
     return find
+
+
+def stored_codebook(codebooks: Path, id: str) -> Codebook:
+    """The codebook with this id, in hexadecimal, or its copy. Raises FormatError where neither is sound."""
+    from sofc.codebook.store import read_codebook
+
+    for path in codebook_paths(codebooks, id):
+        with contextlib.suppress(SofcError, OSError):
+            if (found := read_codebook(path)).reference.id.hex() == id:
+                return found
+    raise FormatError(f"{codebooks}: codebook {id} and its copy are missing or damaged")
 
 
 def codebook_paths(codebooks: Path, id: str) -> tuple[Path, Path]:
@@ -224,11 +233,8 @@ class _Coded:
     packed: list[Member] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plan: UnitPlan, refused: Mapping[int, int]) -> _Coded:
+    def of(cls, plan: UnitPlan, refused: Mapping[int, int], codebook: Codebook | None) -> _Coded:
         """Code the members of a unit; those that were ``refused``, and how often, in another way: last, packed."""
-        from sofc.codebook.store import read_codebook
-
-        codebook = read_codebook(plan.codebook) if plan.codebook is not None else None
         coded = cls()
         collected: list[Samples] = []
         known: list[Settings] = []

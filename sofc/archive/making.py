@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sofc.archive import codebooks, unit
 from sofc.archive.coding import MadeUnit, UnitPlan, codebook_paths, make_unit
-from sofc.archive.kinds import CROP, CROPS, Kind, Rule, kinds_of
+from sofc.archive.kinds import CROP, CROPS, Kind, Rule, digest_of, kinds_of
 from sofc.archive.manifest import (
     ContentRow,
     EntryRow,
@@ -47,13 +47,15 @@ LOOKING, TRAINING, STORING = "looking at files", "training", "storing"
 @dataclass(frozen=True)
 class Settings:
     """``effort``: None for what serves each kind. ``train``: whether codebooks may be made. ``update``: bring an
-    archive that is there up to date. ``forget``: drop from it what is gone from the tree."""
+    archive that is there up to date. ``forget``: drop from it what is gone from the tree. ``verify``: compare units
+    with their SHA-256 first, not with their sizes alone."""
 
     effort: int | None = None
     train: bool = True
     rules: tuple[Rule, ...] = ()
     update: bool = False
     forget: bool = False
+    verify: bool = False
 
 
 DEFAULTS = Settings()
@@ -64,7 +66,7 @@ class Archived:
     """What came of a run. ``refused``: what is not in the archive, and why. ``special``: pipes, sockets and devices,
     which are named in it only. ``unread``: files, of those looked at in this run, that say to hold images of which none
     could be read, and why: they are packed. Of an update: paths ``added``, ``changed``, and ``gone`` from the tree, of
-    which some were ``dropped``."""
+    which some were ``dropped``; and of units that were ``damaged`` each file, and what became of it."""
 
     manifest: Manifest
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -74,6 +76,7 @@ class Archived:
     changed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    damaged: list[tuple[str, str]] = field(default_factory=list)
     fresh: int = 0
 
 
@@ -130,10 +133,21 @@ class _Making:
         self._old = read(folder, damage) if settings.update and is_archive(folder) else Manifest()
         if damage:
             raise FormatError(f"{folder}: {damage[0]}: restore with --salvage, and make the archive anew")
-        self._places = {row.sha256: number for number, row in enumerate(self._old.contents)}
+        damaged = {number for number, row in enumerate(self._old.units) if not self._is_sound(row)}
+        self._damaged = {row.sha256 for row in self._old.contents if row.unit in damaged}
+        self._stored_before = {row.sha256 for row in self._old.contents} - self._damaged
         self._result = Archived(Manifest())
         self._unread: set[bytes] = set()
         """Paths of files and folders that could not be read: what the archive has of them stays."""
+
+    def _is_sound(self, row: UnitRow) -> bool:
+        """Whether a unit that was stored before is there as it was."""
+        path = self._folder / UNITS / (row.name + unit.SUFFIX)
+        try:
+            is_there = path.stat().st_size == row.size
+            return is_there and (not self._settings.verify or digest_bytes(digest_of(path)) == row.sha256)
+        except OSError:
+            return False
 
     def run(self) -> Archived:
         """Survey, train, store; the manifest is not written yet."""
@@ -164,7 +178,7 @@ class _Making:
             row = before.get(entry.path)
             if row is not None and row.type == FILE and row.content is not None and row.time == entry.time:
                 content = self._old.contents[row.content]
-                if content.size == entry.size and content.sha256:
+                if content.size == entry.size and content.sha256 and content.sha256 not in self._damaged:
                     digests[entry.path] = content.sha256
                     continue
             unknown.append(entry)
@@ -185,7 +199,7 @@ class _Making:
                 self._result.unread.append((shown(entry.path), facts.unread))
             digests[entry.path] = digest_bytes(facts.digest)
             self._new.append(Stored(entry.path, entry.size, facts))
-            if self._settings.update:
+            if self._settings.update and digests[entry.path] not in self._damaged:
                 (self._result.changed if entry.path in before else self._result.added).append(shown(entry.path))
         return digests
 
@@ -193,7 +207,7 @@ class _Making:
         """Store all contents that are new, each once."""
         fresh: dict[str, Stored] = {}
         for one in self._new:
-            if digests[one.path] not in self._places:
+            if digests[one.path] not in self._stored_before:
                 fresh.setdefault(one.facts.digest, one)
         contents = list(fresh.values())
         kinds = kinds_of([(one.path, one.facts) for one in contents], self._settings.rules)
@@ -207,7 +221,7 @@ class _Making:
         rows = [self._kind_row(number, len(ordered), *pair) for number, pair in enumerate(ordered)]
         place = self._folder / codebooks.FOLDER
         plans: Iterator[tuple[KindRow, UnitPlan, list[Stored]]] = chain.from_iterable(
-            ((row, *planned) for planned in in_units(self._root, kind, row.effort, ones, place, row.codebook, crops))
+            ((row, *planned) for planned in in_units(self._root, kind, row.effort, ones, row.codebook, crops))
             for row, (kind, ones) in zip(rows, ordered, strict=True)
         )
         waiting: list[tuple[KindRow, list[Stored]]] = []
@@ -294,6 +308,11 @@ class _Making:
                 described = (facts.format, facts.images, facts.width, facts.height, facts.components, facts.bits)
                 of_kind = CROP_ROW if way == unit.FROM_CROP else kind
                 contents[digest] = ContentRow(digest, one.size, 0, 0, item, share, way, *described), of_kind, unit_row
+        again = {digest_bytes(one.facts.digest) for _, _, ones in stored for one in ones}
+        for entry, stored_as in entries:
+            if stored_as in self._damaged:
+                what = "stored anew" if stored_as in again else "gone from the tree, so that it may be lost"
+                self._result.damaged.append((entry.path, f"its unit was damaged; {what}"))
         live = sorted(
             (found for digest, found in contents.items() if digest in wanted),
             key=lambda found: (found[1].store, found[1].name, found[2].name, found[0].item),

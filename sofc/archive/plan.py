@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sofc.archive.coding import Member, UnitPlan, codebook_paths
+from sofc.archive.coding import Member, UnitPlan
 from sofc.archive.crops import Crop
 from sofc.archive.kinds import ALONE, COLLECTION, PACK, Facts, Kind, Rule, rule_for, suffix_of
 
@@ -54,13 +54,11 @@ def in_units(
     kind: Kind,
     effort: int,
     contents: Sequence[Stored],
-    codebooks: Path,
     codebook: str | None,
     crops: Crops = NO_CROPS,
 ) -> Iterator[tuple[UnitPlan, list[Stored]]]:
     """The units of a kind, each with its contents: like beside like, as many as one may have, and last the crops of
     their images."""
-    path = None if codebook is None else codebook_paths(codebooks, codebook)[0]
     for run in _runs(kind, sorted(contents, key=lambda one: _order(kind, one)), crops):
         places = {one.path: number for number, one in enumerate(run)}
         parts = [
@@ -69,7 +67,7 @@ def in_units(
         ones = [*run, *(one for one, _ in parts)]
         whole_members, part_members = members(root, run), members(root, [one for one, _ in parts])
         part_members = [replace(member, crop=crop) for member, (_, crop) in zip(part_members, parts, strict=True)]
-        yield UnitPlan(kind.name, kind.store, effort, (*whole_members, *part_members), path, codebook or ""), ones
+        yield UnitPlan(kind.name, kind.store, effort, (*whole_members, *part_members), codebook or ""), ones
 
 
 def _runs(kind: Kind, ordered: Sequence[Stored], crops: Crops) -> Iterator[list[Stored]]:

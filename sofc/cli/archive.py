@@ -45,7 +45,11 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("--update", action="store_true", help="bring an archive up to date with the tree")
     parser.add_argument("--forget", action="store_true", help="with --update: drop what is gone from the tree")
     parser.add_argument("--remove-originals", action="store_true", help="remove files that were read back from it")
-    parser.add_argument("--verify", action="store_true", help="decode all files of an archive and compare them")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="decode all files of an archive and compare them; with --update: find damaged units",
+    )
     parser.add_argument(
         "--share",
         type=float,
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.cluster is not None:  # whose workers are elsewhere
         args.tree, args.output = args.tree.absolute(), args.output and args.output.absolute()
     with workers(args) as executor:
-        if args.verify:
+        if args.verify and not args.update:
             return _verify(args, console, executor)
         from sofc.archive.kinds import read_rules
 
@@ -77,8 +81,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.verify and (args.output or args.update or args.dry_run or args.remove_originals):
-        raise UsageError("--verify takes an archive, and no other option but --share")
+    if args.verify and not args.update and (args.output or args.dry_run or args.remove_originals):
+        raise UsageError("--verify takes an archive and --share, or goes with --update")
+    if args.verify and args.update and args.share != 1:
+        raise UsageError("--share goes with --verify alone: an update compares all units")
     if not args.verify and args.output is None:
         raise UsageError("name the archive with -o")
     if not 0 < args.share <= 1:
@@ -93,7 +99,7 @@ def _archive(args: argparse.Namespace, console: Console, executor: Executor | No
     from sofc.archive.making import LOOKING, STORING, TRAINING, Settings, archive
     from sofc.archive.restoring import remove_originals
 
-    settings = Settings(args.effort, not args.no_train, rules, args.update, args.forget)
+    settings = Settings(args.effort, not args.no_train, rules, args.update, args.forget, args.verify)
     with console.stages({LOOKING: "file", TRAINING: "kind", STORING: "B"}) as progress:
         made = archive(args.tree, args.output, settings, executor=executor, progress=progress)
     removed: Restored | None = None
@@ -146,6 +152,7 @@ def _say(args: argparse.Namespace, console: Console, made: Archived, removed: Re
     if made.unread:
         console.note(f"{count_of(len(made.unread), 'file')} with images that cannot be read: packed as they are")
     _list(console, "packed", made.unread)
+    _list(console, "damaged", made.damaged)
     _list(console, "named only", [(path, "a pipe, socket or device") for path in made.special])
     _list(console, "not stored", made.refused)
     if removed is not None:
@@ -164,9 +171,8 @@ def _as_json(folder: Path, made: Archived, removed: Restored | None) -> dict[str
     from sofc.archive.report import summary
 
     report: dict[str, object] = dataclasses.asdict(summary(folder, made.manifest))
-    report |= {
-        name: getattr(made, name) for name in ("refused", "special", "unread", "added", "changed", "gone", "dropped")
-    }
+    names = "refused", "special", "unread", "added", "changed", "gone", "dropped", "damaged"
+    report |= {name: getattr(made, name) for name in names}
     if removed is not None:
         report |= {"removed": removed.files, "not_removed": removed.lost}
     return report
