@@ -7,11 +7,15 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sofc.archive.coding import Member, codebook_paths
 from sofc.archive.kinds import Kind
 from sofc.errors import SofcError
 from sofc.files import replacing
+
+if TYPE_CHECKING:
+    from sofc.imagefiles import ImageSource
 
 FOLDER = "codebooks"
 LEAST_BYTES = 1 << 20
@@ -20,7 +24,9 @@ LEAST_FILES = 8
 SAMPLE_FILES = 1 << 11
 SAMPLE_PIXELS = 1 << 23
 """What is trained on of a kind, at most: files spread evenly over it."""
-VERSION = 2
+HELD_BYTES = 1 << 14
+"""Of a file whose image is held in memory while it is trained on."""
+VERSION = 3
 
 
 def train_codebook(
@@ -60,11 +66,10 @@ def _trained(
     folder: Path,
     executor: Executor | None,
 ) -> str | None:
-    from sofc.imagefiles import sources
     from sofc.training import train
 
     try:
-        images = sources([member.path for member in sample])
+        images = [image for member in sample for image in _images_of(member)]
         to_come = len(images) * len(members) // len(sample)
         result = train(images, name=kind.name, efforts=[effort], for_images=to_come, executor=executor)
     except SofcError:
@@ -76,3 +81,13 @@ def _trained(
         with replacing(path) as file:
             file.write(result.codebook.to_bytes())
     return id
+
+
+def _images_of(member: Member) -> list[ImageSource]:
+    """The images of a file: in memory where that is small and plain, as training reads each of them many times."""
+    from sofc.imagefiles import ImageSource, sources
+    from sofc.keepfile import read_plain
+
+    if member.size <= HELD_BYTES and (plain := read_plain(member.path.read_bytes(), str(member.path))) is not None:
+        return [ImageSource(array=plain.samples.array)]
+    return sources([member.path])
