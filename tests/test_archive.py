@@ -733,6 +733,7 @@ def test_the_command(tree: Path, made: Path, tmp_path: Path, capsys: Said) -> No
     assert "--update" in capsys.readouterr().err
     flip(Path(folder) / "units" / f"{unit_of(Path(folder), 'notes/1.txt')}.sofu", 40)
     assert main(["archive", "--verify", folder, "-j1"]) == 3
+    assert f"-o {folder} --update --verify" in capsys.readouterr().err
     assert main(["restore", folder, "-o", str(tmp_path / "again"), "-j1", "--salvage"]) == 3
     assert "notes/1.txt: lost" in capsys.readouterr().err
 

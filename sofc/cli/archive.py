@@ -217,4 +217,6 @@ def _verify(args: argparse.Namespace, console: Console, executor: Executor | Non
     for line in found.damage:
         console.note(line)
     _list(console, "lost", found.lost)
+    if found.lost:
+        console.note(f"what its tree still has is stored anew by: sofc archive TREE -o {args.tree} --update --verify")
     return status
