@@ -501,6 +501,18 @@ def test_chunks_hold_all_that_is_cut(lengths: tuple[int, ...]) -> None:
         restore_items(original.to_metadata(Original("", 100, bytes(32), parts)), [GRAY])
 
 
+def test_layouts_that_are_known_end_where_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where longer ones are known and the stream ends."""
+    monkeypatch.setattr(original, "_layouts", {})
+    monkeypatch.setattr(original, "_layout_sizes", {})
+    windows = [Window(0, 1 << 20, 1, 1, 8), Window(0, 5, 1, 1, 8), Window(0, 5, 1, 1, 8)]
+    for window in windows:
+        packed = original.pack_recipe((window,))
+        assert original.unpack_recipe(packed, 9) == (window,)
+        with pytest.raises(FormatError):
+            original.unpack_recipe(packed[:-1], 9)
+
+
 def test_sizes_are_bounded() -> None:
     digest = bytes(32)
     for window in (

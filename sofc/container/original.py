@@ -492,9 +492,10 @@ def _parsed(kind: int, stream: bytes, reader: BytesIO) -> Any:
     """What the layout of a part says that ``reader`` stands at, which goes through ``stream``."""
     start = reader.tell()
     for size in tuple(_layout_sizes.get(kind, ())):
-        values = _layouts.get((kind, stream[start : start + size]))
+        layout = stream[start : start + size]  # at the end of the stream fewer bytes
+        values = _layouts.get((kind, layout))
         if values is not None:
-            reader.seek(size, SEEK_CUR)
+            reader.seek(len(layout), SEEK_CUR)
             return values
     values = _KINDS[kind][1].parse_stream(reader)
     layout = stream[start : reader.tell()]
