@@ -147,7 +147,6 @@ def test_claims_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_plain(data, "") is None
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="of another module's kernels, and slow")
 def test_an_encoder_that_is_not_zlib() -> None:
     """Stored blocks of odd lengths are what zlib makes with no settings at hand; the file comes back all the same."""
     rows = filtered_rows(1, 4, 8).tobytes()

@@ -268,7 +268,7 @@ def write_tokens(
             length = min(LONGEST, length)
             extra = length - int(LENGTH_BASE[code])
         status |= put(
-            int(literals.words[symbol]) | extra << literals.lengths[symbol],
+            int(literals.words[symbol]) | extra << int(literals.lengths[symbol]),
             int(literals.lengths[symbol]) + extra_bits,
             bits,
         )
